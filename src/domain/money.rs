@@ -1,0 +1,208 @@
+//! Money as whole minor units with their currency. Decimals appear only at the edge, floats never.
+
+use std::fmt;
+use std::str::FromStr;
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+/// An ISO 4217 currency.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Currency(iso_currency::Currency);
+
+impl Currency {
+    /// The three-letter code.
+    pub fn code(self) -> &'static str {
+        self.0.code()
+    }
+
+    /// How many decimal places the minor unit has: 2 for EUR, 0 for JPY, 3 for KWD.
+    pub fn exponent(self) -> u32 {
+        self.0.exponent().unwrap_or(0).into()
+    }
+}
+
+impl FromStr for Currency {
+    type Err = MoneyError;
+
+    fn from_str(code: &str) -> Result<Self, MoneyError> {
+        iso_currency::Currency::from_code(code).map(Self).ok_or_else(|| MoneyError::UnknownCurrency(code.to_owned()))
+    }
+}
+
+impl TryFrom<String> for Currency {
+    type Error = MoneyError;
+
+    fn try_from(code: String) -> Result<Self, MoneyError> {
+        code.parse()
+    }
+}
+
+impl From<Currency> for String {
+    fn from(currency: Currency) -> Self {
+        currency.code().to_owned()
+    }
+}
+
+impl fmt::Debug for Currency {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.code())
+    }
+}
+
+impl fmt::Display for Currency {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.code())
+    }
+}
+
+/// Why an amount could not be taken over.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MoneyError {
+    /// The text is no ISO 4217 code.
+    #[error("{0:?} is not an ISO 4217 currency code")]
+    UnknownCurrency(String),
+    /// The amount has more decimal places than the currency.
+    #[error("{amount} has more decimal places than {currency} allows")]
+    TooFine {
+        /// The amount as read.
+        amount: Decimal,
+        /// The currency meant.
+        currency: Currency,
+    },
+    /// The amount does not fit 2^53 - 1 minor units.
+    #[error("the amount is out of range")]
+    OutOfRange,
+    /// Two currencies met in one sum.
+    #[error("{0} and {1} cannot be added")]
+    Mixed(Currency, Currency),
+}
+
+/// An amount in minor units of a currency, at most 2^53 - 1 either way so that every client reads it exactly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Money {
+    /// Minor units.
+    pub amount: i64,
+    /// The currency of the amount.
+    pub currency: Currency,
+}
+
+const LARGEST: i64 = (1 << 53) - 1;
+
+impl Money {
+    /// An amount of minor units.
+    pub fn new(amount: i64, currency: Currency) -> Self {
+        Self { amount, currency }
+    }
+
+    /// Nothing, in a currency.
+    pub fn zero(currency: Currency) -> Self {
+        Self::new(0, currency)
+    }
+
+    /// Takes over an amount in major units (`25.00`). Refuses what does not fit the exponent: nothing is rounded silently.
+    pub fn from_major(amount: Decimal, currency: Currency) -> Result<Self, MoneyError> {
+        let scaled = amount
+            .checked_mul(Decimal::from(10_i64.pow(currency.exponent())))
+            .ok_or(MoneyError::OutOfRange)?
+            .normalize();
+        if scaled.scale() > 0 {
+            return Err(MoneyError::TooFine { amount, currency });
+        }
+        let amount = i64::try_from(scaled).map_err(|_| MoneyError::OutOfRange)?;
+        if amount.abs() > LARGEST {
+            return Err(MoneyError::OutOfRange);
+        }
+        Ok(Self { amount, currency })
+    }
+
+    /// The amount in major units, with as many places as the currency has.
+    pub fn to_major(self) -> Decimal {
+        Decimal::new(self.amount, self.currency.exponent())
+    }
+
+    /// The sum; both sides must have one currency.
+    pub fn plus(self, other: Self) -> Result<Self, MoneyError> {
+        if self.currency != other.currency {
+            return Err(MoneyError::Mixed(self.currency, other.currency));
+        }
+        let amount = self.amount.checked_add(other.amount).ok_or(MoneyError::OutOfRange)?;
+        Ok(Self { amount, ..self })
+    }
+
+    /// The amount taken `count` times.
+    pub fn times(self, count: u32) -> Result<Self, MoneyError> {
+        let amount = self.amount.checked_mul(count.into()).ok_or(MoneyError::OutOfRange)?;
+        Ok(Self { amount, ..self })
+    }
+}
+
+/// For people: `39.95 EUR`.
+impl fmt::Display for Money {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} {}", self.to_major(), self.currency)
+    }
+}
+
+/// What one ticket costs the visitor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Price {
+    /// What the visitor pays, mandatory taxes and fees included.
+    pub retail: Money,
+    /// The price before a reduction; only where it is higher than `retail`.
+    pub original: Option<Money>,
+    /// The part of `retail` that is fees, where the source tells.
+    pub fees: Option<Money>,
+    /// The parts of `retail` that are taxes, where the source tells.
+    pub taxes: Vec<Tax>,
+    /// Until when the source stands by the price; `None`: it may move until confirmation.
+    pub guaranteed_until: Option<jiff::Timestamp>,
+}
+
+impl Price {
+    /// A price of which only the total is known.
+    pub fn plain(retail: Money) -> Self {
+        Self { retail, original: None, fees: None, taxes: Vec::new(), guaranteed_until: None }
+    }
+}
+
+/// A tax inside a price.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tax {
+    /// The tax as the source names it.
+    pub name: String,
+    /// Its amount, already in the retail price.
+    pub amount: Money,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn money(text: &str, currency: &str) -> Result<Money, MoneyError> {
+        Money::from_major(text.parse().expect("a decimal"), currency.parse().expect("a currency"))
+    }
+
+    #[test]
+    fn major_amounts_become_minor_units_by_the_exponent_of_their_currency() {
+        for (text, currency, minor) in
+            [("25.00", "EUR", 2500), ("0.5", "EUR", 50), ("120", "JPY", 120), ("1.234", "KWD", 1234)]
+        {
+            assert_eq!(money(text, currency).map(|m| m.amount), Ok(minor), "{text} {currency}");
+        }
+    }
+
+    #[test]
+    fn an_amount_finer_than_the_currency_is_refused_instead_of_rounded() {
+        assert!(matches!(money("1.005", "EUR"), Err(MoneyError::TooFine { .. })));
+        assert!(matches!(money("0.5", "JPY"), Err(MoneyError::TooFine { .. })));
+        assert_eq!(money("90071992547409.92", "EUR"), Err(MoneyError::OutOfRange));
+    }
+
+    #[test]
+    fn money_is_shown_with_the_places_of_its_currency() {
+        assert_eq!(money("39.9", "EUR").expect("money").to_string(), "39.90 EUR");
+        assert_eq!(money("120", "JPY").expect("money").to_string(), "120 JPY");
+    }
+}

@@ -1,0 +1,3 @@
+//! ticketgraph: one GraphQL API over many ticketing vendors. The rooms, in reading order.
+
+pub mod domain;

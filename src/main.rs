@@ -1,0 +1,3 @@
+//! The command line: arguments, serve, drain.
+
+fn main() {}
