@@ -1,3 +1,5 @@
 //! ticketgraph: one GraphQL API over many ticketing vendors. The rooms, in reading order.
 
 pub mod domain;
+pub mod transport;
+pub mod vendors;

@@ -9,6 +9,7 @@ pub mod ids;
 pub mod money;
 pub mod ordering;
 pub mod source;
+pub mod stanza;
 pub mod text;
 pub mod time;
 
@@ -20,6 +21,7 @@ pub use catalog::{
 pub use error::{Batch, Effect, ErrorKind, Operation, Reason, Refusal, VendorError};
 pub use ids::{EventKey, ExternalRef, Key, OrderKey, PerformanceKey, SectionKey, SourceId, TicketTypeKey, TokenKey};
 pub use money::{Currency, Money, MoneyError, Price, Tax};
-pub use source::{Environment, Facts, Health, HealthReport, HealthState, LegShape, Source, VendorKind};
+pub use source::{Budget, Environment, Facts, Health, HealthReport, HealthState, LegShape, Quota, Source, VendorKind};
+pub use stanza::{ChannelStanza, Stanza};
 pub use text::{Locale, Text};
 pub use time::{Clock, Freshness, FreshnessMode, Observed, SystemClock};

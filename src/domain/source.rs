@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -121,6 +122,20 @@ pub struct HealthReport {
 pub trait Health: Send + Sync {
     /// The present report.
     fn report(&self) -> HealthReport;
+}
+
+/// Requests that may still be sent to a source, shared by all who ask it.
+#[async_trait]
+pub trait Budget: Send + Sync {
+    /// Takes one request, waiting a little where that is enough. Order calls may use the reserved part.
+    /// An error says how long to wait before there is room again.
+    async fn take(&self, serves_an_order: bool) -> Result<(), Duration>;
+
+    /// The vendor said "too many": nothing goes out for this long.
+    fn pause(&self, wait: Duration);
+
+    /// Requests left in the current window; `None` where no budget is set.
+    fn remaining(&self) -> Option<u32>;
 }
 
 /// One configured vendor account: what it is and what it can do.

@@ -1,0 +1,66 @@
+//! The vendors: a folder each, and the table of them. How to add one: `src/vendors/README.md`.
+
+use std::sync::Arc;
+
+use crate::domain::{Clock, Health, Source, Stanza, VendorKind};
+use crate::transport::Transport;
+
+/// What the outside gives a source that is being connected.
+pub struct Surroundings {
+    /// How calls go out.
+    pub transport: Transport,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+    /// Where the health of the source can be read.
+    pub health: Arc<dyn Health>,
+}
+
+/// A wrong setting: which key, and what would be right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The key inside the stanza.
+    pub key: String,
+    /// What is wrong and what would be right. Holds no secret.
+    pub message: String,
+}
+
+impl Finding {
+    /// Names a key and says what would be right.
+    pub fn new(key: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { key: key.into(), message: message.into() }
+    }
+}
+
+/// A row of the table of vendors.
+pub struct Vendor {
+    /// What `vendor = "…"` says.
+    pub name: &'static str,
+    /// The same as the schema says it.
+    pub kind: VendorKind,
+    /// Every key of its own in a stanza, beside the ones that all share.
+    pub keys: &'static [&'static str],
+    /// Those of `keys` that hold secrets; written as `{ env = … }` or `{ file = … }`.
+    pub secrets: &'static [&'static str],
+    /// Reads the stanza and says all that is wrong with it; calls nobody.
+    pub check: fn(&Stanza) -> Vec<Finding>,
+    /// Builds the source; calls nobody.
+    pub connect: fn(Stanza, Surroundings) -> Result<Source, Vec<Finding>>,
+}
+
+/// The only list of vendors.
+pub const VENDORS: &[Vendor] = &[];
+
+/// A row of the table of mobile delivery apps.
+pub struct App {
+    /// What `app = "…"` says.
+    pub name: &'static str,
+    /// Every key of its own in a stanza.
+    pub keys: &'static [&'static str],
+    /// Those of `keys` that hold secrets.
+    pub secrets: &'static [&'static str],
+    /// Reads the stanza and says all that is wrong with it; calls nobody.
+    pub check: fn(&crate::domain::ChannelStanza) -> Vec<Finding>,
+}
+
+/// The only list of apps.
+pub const APPS: &[App] = &[];
