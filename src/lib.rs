@@ -1,5 +1,6 @@
 //! ticketgraph: one GraphQL API over many ticketing vendors. The rooms, in reading order.
 
 pub mod domain;
+pub mod sandbox;
 pub mod transport;
 pub mod vendors;
