@@ -2,5 +2,6 @@
 
 pub mod domain;
 pub mod sandbox;
+pub mod server;
 pub mod transport;
 pub mod vendors;

@@ -1,0 +1,31 @@
+# Thin names over real commands; what is longer than a line lives in scripts/.
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check accept schema bench web release
+
+help:     ## this list
+	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /make \1\t/' | expand -t 16
+
+run: web  ## builds GraphiQL where it changed, then serves the sandbox (ARGS="serve --config FILE" for another)
+	cargo run -- $(ARGS)
+
+test:     ## everything: installs the servers that tests need, then check, web, Rust tests, browser tests
+	scripts/test
+
+check:    ## format and lints, warnings are errors
+	scripts/check
+
+accept:   ## takes changed snapshots and the changed schema; read the diff before you commit it
+	INSTA_UPDATE=always scripts/nextest --no-fail-fast; $(MAKE) schema
+
+schema:   ## writes schema/*.graphql from the code
+	scripts/schema
+
+bench:    ## runs the benchmarks; each prints ratios that it measured in one run
+	cargo bench --bench '*'
+
+web:      ## builds web/ into web/dist, where its files changed
+	scripts/web
+
+release: web ## the binary as it is shipped, with the web pages inside
+	cargo build --release --locked

@@ -1,0 +1,3 @@
+//! What faces the client.
+
+pub mod pages;
