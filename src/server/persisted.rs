@@ -206,9 +206,9 @@ mod tests {
         for manifest in [r#"{"operations":[{"id":"x1","body":"{ a }"}]}"#, r#"{"x1":"{ a }"}"#] {
             let safelist = Safelist::from_json(Mode::Require, manifest.as_bytes()).expect("a manifest");
             let persisted = Persisted::new(true, None, safelist);
-            let ask = |text: &str| persisted.resolve(Some(text.to_owned()), &Map::new());
-            assert!(ask("{ a }").await.is_ok());
-            assert_eq!(ask("{ b }").await, Err(NoOperation::NotAllowed));
+            let none = Map::new();
+            assert!(persisted.resolve(Some("{ a }".to_owned()), &none).await.is_ok());
+            assert_eq!(persisted.resolve(Some("{ b }".to_owned()), &none).await, Err(NoOperation::NotAllowed));
             assert_eq!(persisted.resolve(None, &named("x1")).await.as_deref(), Ok("{ a }"));
         }
     }
