@@ -1,6 +1,7 @@
 //! ticketgraph: one GraphQL API over many ticketing vendors. The rooms, in reading order.
 
 pub mod domain;
+pub mod federation;
 pub mod sandbox;
 pub mod server;
 pub mod transport;

@@ -272,7 +272,8 @@ pub trait Catalog: Send + Sync {
     /// Reads the ticket types of events.
     async fn load_ticket_types(&self, events: &[EventKey]) -> Batch<EventKey, Observed<Arc<Vec<TicketType>>>>;
 
-    /// Lists the performances of events inside a window, by ascending start, at most `limit` for each event.
+    /// Lists the performances of events inside a window, by ascending start (of the day, where there is no time), then key,
+    /// at most `limit` for each event.
     async fn list_performances(
         &self,
         events: &[EventKey],

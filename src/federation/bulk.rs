@@ -1,0 +1,73 @@
+//! Bulk loads: grouped by source, split at what the vendor takes in one call, joined, an outcome for each key.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use futures_util::future::{BoxFuture, join_all};
+
+use crate::domain::error::{Batch, ErrorKind, Operation, VendorError};
+use crate::domain::ids::SourceId;
+use crate::domain::source::Source;
+use crate::federation::Federation;
+use crate::federation::sourced::{Keyed, Sourced};
+
+/// What is asked of one source, each key once.
+struct Group<'a, A> {
+    source: &'a Arc<Source>,
+    asked: Vec<A>,
+}
+
+impl Federation {
+    /// Asks every source for its part and answers in the order of `items`.
+    ///
+    /// One call for each source and `facts.max_batch` keys, all at once. A call that fails or is late fails its own keys
+    /// only; a key that the source left out of its answer is an internal error of that source.
+    pub(super) async fn bulk<A, V, C>(
+        &self,
+        operation: Operation,
+        items: &[Sourced<A>],
+        call: C,
+    ) -> Vec<Result<V, VendorError>>
+    where
+        A: Keyed + Clone + Sync,
+        V: Clone,
+        C: for<'a> Fn(&'a Source, &'a [A]) -> BoxFuture<'a, Batch<A::Key, V>>,
+    {
+        let groups = group(items);
+        let calls = groups.iter().flat_map(|group| {
+            let call = &call;
+            group.asked.chunks(group.source.facts.max_batch.max(1)).map(move |chunk| async move {
+                let answer = async { Ok(call(group.source, chunk).await) };
+                let batch = self.ask(group.source, operation, answer).await.unwrap_or_else(|failure| {
+                    chunk.iter().map(|asked| (asked.key().clone(), Err(failure.clone()))).collect()
+                });
+                (&group.source.id, batch)
+            })
+        });
+        let mut answers: HashMap<&SourceId, Batch<A::Key, V>> = HashMap::new();
+        for (source, batch) in join_all(calls).await {
+            answers.entry(source).or_default().extend(batch);
+        }
+        items
+            .iter()
+            .map(|item| {
+                let answer = answers.get(&item.source.id).and_then(|batch| batch.get(item.value.key()));
+                answer
+                    .cloned()
+                    .unwrap_or_else(|| Err(VendorError::new(&item.source.id, operation, ErrorKind::Internal)))
+            })
+            .collect()
+    }
+}
+
+fn group<A: Keyed + Clone>(items: &[Sourced<A>]) -> Vec<Group<'_, A>> {
+    let mut groups: Vec<Group<'_, A>> = Vec::new();
+    let mut seen = HashSet::with_capacity(items.len());
+    for item in items.iter().filter(|item| seen.insert((&item.source.id, item.value.key()))) {
+        match groups.iter_mut().find(|group| group.source.id == item.source.id) {
+            Some(group) => group.asked.push(item.value.clone()),
+            None => groups.push(Group { source: &item.source, asked: vec![item.value.clone()] }),
+        }
+    }
+    groups
+}

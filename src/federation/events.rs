@@ -1,0 +1,132 @@
+//! Events of many sources as one list, and by key.
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+
+use crate::domain::catalog::{Event, TicketType};
+use crate::domain::error::{Operation, VendorError};
+use crate::domain::ids::EventKey;
+use crate::domain::time::{Freshness, Observed};
+use crate::federation::Federation;
+use crate::federation::cursor::EventCursor;
+use crate::federation::error::RequestError;
+use crate::federation::filter::EventFilter;
+use crate::federation::paging::PageSize;
+use crate::federation::sourced::{Sourced, SourcedEvent};
+use crate::federation::view::{SourceList, begin};
+
+/// A page of events that is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventQuery {
+    /// Which events.
+    pub filter: EventFilter,
+    /// How many.
+    pub first: PageSize,
+    /// Behind which.
+    pub after: Option<EventCursor>,
+}
+
+impl EventQuery {
+    /// Checks the arguments of a list of events.
+    pub fn new(filter: EventFilter, first: Option<i32>, after: Option<&str>) -> Result<Self, RequestError> {
+        filter.check()?;
+        let after = after.map(EventCursor::decode).transpose()?;
+        Ok(Self { filter, first: PageSize::new(first)?, after })
+    }
+}
+
+/// A page of the merged list.
+pub struct EventPage {
+    /// The events, by begin (none first), then source, then key.
+    pub events: Vec<SourcedEvent>,
+    /// Whether more follow.
+    pub has_next: bool,
+    /// Whether some came before.
+    pub has_previous: bool,
+    /// How many match in all, of the sources that answered.
+    pub total: usize,
+    /// The sources that did not answer.
+    pub problems: Vec<VendorError>,
+}
+
+impl Sourced<Observed<Arc<Event>>> {
+    /// Where the event stands in the merged list.
+    pub fn cursor(&self) -> EventCursor {
+        let event = &self.value.value;
+        EventCursor { at: begin(event), source: self.source.id.clone(), key: event.key.clone() }
+    }
+}
+
+impl Federation {
+    /// A page of the events of all sources that the filter wants. A source that fails is a problem of the page.
+    pub async fn list_events(&self, query: &EventQuery) -> Result<EventPage, RequestError> {
+        let filter = &query.filter;
+        if filter.sources.iter().flatten().any(|id| self.find_source(id).is_none()) {
+            return Err(RequestError::new("filter.sources", "ids of configured sources"));
+        }
+        let (lists, ages, problems) = self.fan_out(filter).await;
+        let view = self.views.merged(filter.scope(), lists);
+        let entries = view.filtered(filter);
+        let start = query.after.as_ref().map_or(0, |after| view.passed(&entries, after));
+        let end = entries.len().min(start + query.first.rows());
+        let events = entries[start..end]
+            .iter()
+            .map(|entry| {
+                let (source, event) = view.get(entry);
+                let age = ages[entry.list as usize];
+                Sourced::new(Arc::clone(source), Observed { value: Arc::clone(event), freshness: age })
+            })
+            .collect();
+        Ok(EventPage { events, has_next: end < entries.len(), has_previous: start > 0, total: entries.len(), problems })
+    }
+
+    /// Asks every wanted source for its list; both answers and problems are in the order of source ids.
+    async fn fan_out(&self, filter: &EventFilter) -> (Vec<SourceList>, Vec<Freshness>, Vec<VendorError>) {
+        let scope = filter.scope();
+        let wanted = self.sources.iter().filter(|source| filter.wants_source(source));
+        let calls = wanted.map(|source| async move {
+            (source, self.ask(source, Operation::ListEvents, source.catalog.list_events(scope)).await)
+        });
+        let (mut lists, mut ages, mut problems) = (Vec::new(), Vec::new(), Vec::new());
+        for (source, answer) in join_all(calls).await {
+            match answer {
+                Ok(list) => {
+                    lists.push(SourceList { source: Arc::clone(source), events: list.value });
+                    ages.push(list.freshness);
+                }
+                Err(failure) => problems.push(failure),
+            }
+        }
+        (lists, ages, problems)
+    }
+
+    /// Events by key, private ones and drafts too, in the order asked for.
+    pub async fn load_events(&self, keys: &[Sourced<EventKey>]) -> Vec<Result<SourcedEvent, VendorError>> {
+        let answers = self.bulk(Operation::LoadEvents, keys, |source, keys| source.catalog.load_events(keys)).await;
+        keys.iter()
+            .zip(answers)
+            .map(|(key, answer)| answer.map(|event| Sourced::new(Arc::clone(&key.source), event)))
+            .collect()
+    }
+
+    /// The ticket types of events, in the order asked for. What came along with an event is taken without a call.
+    pub async fn load_ticket_types(
+        &self,
+        events: &[SourcedEvent],
+    ) -> Vec<Result<Observed<Arc<Vec<TicketType>>>, VendorError>> {
+        let unlisted: Vec<_> =
+            events.iter().filter(|event| listed_ticket_types(event).is_none()).map(Sourced::to_key).collect();
+        let answers = self
+            .bulk(Operation::LoadTicketTypes, &unlisted, |source, keys| source.catalog.load_ticket_types(keys))
+            .await;
+        let mut answers = answers.into_iter();
+        events.iter().filter_map(|event| listed_ticket_types(event).map(Ok).or_else(|| answers.next())).collect()
+    }
+}
+
+/// The ticket types that came along with the event.
+fn listed_ticket_types(event: &SourcedEvent) -> Option<Observed<Arc<Vec<TicketType>>>> {
+    let Observed { value, freshness } = &event.value;
+    value.listed_ticket_types.clone().map(|listed| Observed { value: listed, freshness: *freshness })
+}
