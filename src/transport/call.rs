@@ -40,6 +40,7 @@ pub struct Call {
     pub(super) method: Method,
     pub(super) url: Url,
     pub(super) timeout: Option<Duration>,
+    shown: Option<&'static str>,
     headers: HeaderMap,
     payload: Option<Payload>,
 }
@@ -47,7 +48,7 @@ pub struct Call {
 impl Call {
     /// A call without a body.
     pub fn new(operation: Operation, method: Method, url: Url) -> Self {
-        Self { operation, method, url, timeout: None, headers: HeaderMap::new(), payload: None }
+        Self { operation, method, url, timeout: None, shown: None, headers: HeaderMap::new(), payload: None }
     }
 
     /// Adds a header. Text that no header may hold is left out: the vendor then answers as if it were missing.
@@ -83,6 +84,18 @@ impl Call {
         self
     }
 
+    /// Shows this path in spans and `Debug` instead of the real one, for a path that holds a secret.
+    #[must_use]
+    pub fn shown_as(mut self, path: &'static str) -> Self {
+        self.shown = Some(path);
+        self
+    }
+
+    /// The path, as spans and `Debug` show it.
+    pub(super) fn path(&self) -> &str {
+        self.shown.unwrap_or_else(|| self.url.path())
+    }
+
     pub(super) fn into_request(self) -> Request {
         let mut request = Request::new(self.method, self.url);
         *request.headers_mut() = self.headers;
@@ -96,6 +109,18 @@ impl Call {
 
 impl fmt::Debug for Call {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{} {}", self.method, self.url.path())
+        write!(out, "{} {}", self.method, self.path())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_that_holds_a_secret_is_not_shown() {
+        let url = Url::parse("https://vendor.example/v3/tokens/K7P2M9QX").expect("an address");
+        let call = Call::new(Operation::ReadTokens, Method::GET, url).shown_as("/tokens/…");
+        assert_eq!(format!("{call:?}"), "GET /tokens/…");
     }
 }

@@ -71,7 +71,7 @@ impl Transport {
             source = %self.source,
             operation = operation.name(),
             http.request.method = %call.method,
-            url.path = call.url.path(),
+            url.path = call.path(),
             http.response.status_code = tracing::field::Empty,
         );
         let timeout = call.timeout.unwrap_or(self.attempt_timeout);
