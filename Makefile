@@ -1,7 +1,7 @@
 # Thin names over real commands; what is longer than a line lives in scripts/.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check accept schema bench web release
+.PHONY: help run test check accept schema bench web release binary
 
 help:     ## this list
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /make \1\t/' | expand -t 16
@@ -27,5 +27,7 @@ bench:    ## runs the benchmarks; each prints ratios that it measured in one run
 web:      ## builds web/ into web/dist, where its files changed
 	scripts/web
 
-release: web ## the binary as it is shipped, with the web pages inside
+release: web binary ## the binary as it is shipped, with the web pages inside
+
+binary:   ## the release binary with the web pages that are built already
 	cargo build --release --locked
