@@ -176,6 +176,7 @@ fn count_tokens(text: &[u8], stop: usize) -> usize {
                 continue;
             }
             b'"' => end_of_string(text, at),
+            b'.' if text[at..].starts_with(b"...") => at + 3,
             byte if is_wordy(byte) => {
                 at + text[at..].iter().position(|byte| !is_wordy(*byte)).unwrap_or(text.len() - at)
             }
@@ -255,8 +256,8 @@ mod tests {
     fn tokens_are_counted_as_the_language_cuts_them() {
         for (text, count) in [
             ("{ a, b # c d e\n}", 4),
-            ("{ a(x: \"some words \\\" in\", y: \"\"\"a \" block\"\"\") }", 10),
-            ("query Q($a: Int = 10) { ...F }", 15),
+            ("{ a(x: \"some words \\\" in\", y: \"\"\"a \" block\"\"\") }", 11),
+            ("query Q($a: Int = 10) { ...F }", 14),
         ] {
             assert_eq!(count_tokens(text.as_bytes(), 1_000), count, "{text}");
         }
