@@ -1,0 +1,52 @@
+//! A lane: the places, the breaker and the repeats of calls that are equally urgent.
+
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Instant, timeout_at};
+
+use crate::domain::Operation;
+use crate::layers::guard::breaker::Breaker;
+use crate::layers::guard::retry::RetryBudget;
+use crate::layers::policy::Policy;
+
+/// Two lanes: a list page that fails, or is asked for by a thousand visitors, must not stop a sale that is under way.
+pub(super) struct Lanes {
+    browsing: Lane,
+    checkout: Lane,
+}
+
+/// The places, the breaker and the repeats of calls that are equally urgent.
+pub(super) struct Lane {
+    pub(super) breaker: Breaker,
+    pub(super) repeats: RetryBudget,
+    places: Semaphore,
+    longest_wait: Duration,
+}
+
+impl Lanes {
+    pub(super) fn new(policy: &Policy) -> Self {
+        let lane = |places| Lane {
+            breaker: Breaker::new(policy.breaker.clone()),
+            repeats: RetryBudget::new(&policy.retries),
+            places: Semaphore::new(places),
+            longest_wait: policy.bulkhead.longest_wait,
+        };
+        Self { browsing: lane(policy.bulkhead.browsing), checkout: lane(policy.bulkhead.checkout) }
+    }
+
+    /// The lane of an operation: somebody stands at a till or a gate, or not.
+    pub(super) fn of(&self, operation: Operation) -> &Lane {
+        let is_urgent = operation.serves_an_order()
+            || matches!(operation, Operation::Admit | Operation::WriteTokens | Operation::ReadAdmissions);
+        if is_urgent { &self.checkout } else { &self.browsing }
+    }
+}
+
+impl Lane {
+    /// Waits for a place, as long as the policy and the deadline allow. `None`: all are taken.
+    pub(super) async fn enter(&self, deadline: Instant) -> Option<SemaphorePermit<'_>> {
+        let last = deadline.min(Instant::now() + self.longest_wait);
+        timeout_at(last, self.places.acquire()).await.ok()?.ok()
+    }
+}

@@ -1,0 +1,12 @@
+//! The care around each source, as decorators over its ports.
+
+#[cfg(test)]
+mod fake;
+mod guard;
+mod policy;
+mod question;
+mod stack;
+
+pub use guard::{Guard, Pulse, describe_metrics};
+pub use policy::{BreakerPolicy, BudgetPolicy, Bulkhead, Deadlines, Lifetime, Lifetimes, Nonsense, Policy, Retries};
+pub use stack::{Parts, stack};
