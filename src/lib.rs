@@ -2,6 +2,7 @@
 
 pub mod domain;
 pub mod federation;
+pub mod graphql;
 pub mod layers;
 pub mod sandbox;
 pub mod server;

@@ -1,0 +1,96 @@
+//! Money and prices.
+
+use std::sync::Arc;
+
+use async_graphql::Object;
+
+use crate::domain::money;
+use crate::domain::source::Source;
+use crate::graphql::scalars::{CurrencyCode, DateTime, MinorUnits, int};
+
+/// An amount of a currency in whole minor units.
+#[derive(Debug, Clone, Copy)]
+pub struct Money(pub money::Money);
+
+/// An amount of a currency in whole minor units.
+#[Object]
+impl Money {
+    /// Minor units, e.g. cents.
+    async fn amount(&self) -> MinorUnits {
+        MinorUnits(self.0.amount)
+    }
+
+    /// The currency.
+    async fn currency(&self) -> CurrencyCode {
+        CurrencyCode(self.0.currency)
+    }
+
+    /// How many decimal places the minor unit has: 2 for EUR, 0 for JPY.
+    async fn exponent(&self) -> i32 {
+        int(self.0.currency.exponent())
+    }
+
+    /// For people, e.g. 39.95 EUR.
+    async fn formatted(&self) -> String {
+        self.0.to_string()
+    }
+}
+
+/// What one ticket costs the visitor.
+pub struct Price {
+    source: Arc<Source>,
+    price: money::Price,
+}
+
+impl Price {
+    /// A price of a source.
+    pub fn of(source: &Arc<Source>, price: &money::Price) -> Self {
+        Self { source: Arc::clone(source), price: price.clone() }
+    }
+}
+
+/// What one ticket costs the visitor.
+#[Object]
+impl Price {
+    /// What the visitor pays, mandatory taxes and fees included.
+    async fn retail(&self) -> Money {
+        Money(self.price.retail)
+    }
+
+    /// Price before a reduction; null unless higher than retail.
+    async fn original(&self) -> Option<Money> {
+        self.price.original.map(Money)
+    }
+
+    /// The part of retail that is fees, where the source tells.
+    async fn fees(&self) -> Option<Money> {
+        self.price.fees.map(Money)
+    }
+
+    /// The parts of retail that are taxes, where the source tells.
+    async fn taxes(&self) -> Vec<Tax> {
+        self.price.taxes.iter().cloned().map(Tax).collect()
+    }
+
+    /// Until when the source stands by the price. Null: may still move before confirmation.
+    async fn guaranteed_until(&self) -> Option<DateTime> {
+        self.price.guaranteed_until.map(|at| DateTime::of(&self.source, at))
+    }
+}
+
+/// A tax inside a price.
+pub struct Tax(money::Tax);
+
+/// A tax inside a price.
+#[Object]
+impl Tax {
+    /// The tax as the source names it.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Its amount, already in the retail price.
+    async fn amount(&self) -> Money {
+        Money(self.0.amount)
+    }
+}

@@ -1,0 +1,95 @@
+//! What every resolver can reach: one value, put into the request, taken out by one accessor.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_graphql::Context;
+use jiff::Timestamp;
+
+use crate::domain::error::{Operation, VendorError};
+use crate::domain::ids::SourceId;
+use crate::federation::{Allowed, Federation};
+use crate::graphql::error::Fault;
+use crate::graphql::loaders::Loaders;
+use crate::graphql::problem::Problem;
+use crate::graphql::viewer::{Scope, Viewer};
+
+/// Which events a reseller may sell; kept by whoever knows the connections of resellers.
+pub trait ResellerCatalog: Send + Sync {
+    /// The events that the reseller of this key may sell; none when there is no such reseller.
+    fn find_allowed(&self, reseller: &str) -> Option<Arc<Allowed>>;
+}
+
+/// What lives as long as the process. A topic that needs a room adds it here.
+pub struct Services {
+    /// Reads over all sources.
+    pub federation: Arc<Federation>,
+    /// The resellers, where there are any.
+    pub resellers: Option<Arc<dyn ResellerCatalog>>,
+}
+
+/// What lives as long as one request.
+pub struct Ctx {
+    /// What lives longer.
+    pub services: Arc<Services>,
+    /// Who is asking.
+    pub viewer: Arc<Viewer>,
+    /// The name of the request in log and errors.
+    pub request_id: Arc<str>,
+    /// The instant of the request: the same in all its parts.
+    pub now: Timestamp,
+    /// Loads in bulk what resolvers ask for one by one.
+    pub loaders: Loaders,
+    /// Failures that are in the log already.
+    told: Mutex<HashSet<(SourceId, Operation, &'static str)>>,
+}
+
+impl Ctx {
+    /// The surroundings of one request.
+    pub fn new(services: &Arc<Services>, viewer: Arc<Viewer>, request_id: Arc<str>) -> Self {
+        Self {
+            services: Arc::clone(services),
+            viewer,
+            request_id,
+            now: services.federation.clock().now(),
+            loaders: Loaders::new(Arc::clone(&services.federation)),
+            told: Mutex::default(),
+        }
+    }
+
+    /// The surroundings of the request that a resolver works for. [`execute`](crate::graphql::schema::execute) puts them there.
+    pub fn of<'a>(ctx: &Context<'a>) -> &'a Self {
+        ctx.data_unchecked::<Arc<Self>>()
+    }
+
+    /// Reads over all sources.
+    pub fn federation(&self) -> &Federation {
+        &self.services.federation
+    }
+
+    /// Refuses a viewer without the scope.
+    pub fn require(&self, scope: Scope) -> Result<(), Fault> {
+        if self.viewer.may(scope) { Ok(()) } else { Err(Fault::forbidden(scope)) }
+    }
+
+    /// The failure of a source as data, with a line in the log.
+    pub fn problem(&self, error: &VendorError) -> Problem {
+        self.tell(error);
+        Problem::of(self.federation().find_source(&error.source).cloned(), error)
+    }
+
+    /// Writes a failure to the log with its cause: once a request, however many fields it costs.
+    pub fn tell(&self, error: &VendorError) {
+        let what = (error.source.clone(), error.operation, error.kind.name());
+        if self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(what) {
+            tracing::warn!(
+                request_id = &*self.request_id,
+                source = error.source.as_str(),
+                operation = error.operation.name(),
+                kind = error.kind.name(),
+                cause = error.cause.as_ref().map(tracing::field::display),
+                "a source failed a read"
+            );
+        }
+    }
+}

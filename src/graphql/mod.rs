@@ -1,0 +1,23 @@
+//! The GraphQL schema: a folder a topic, and beside them what all topics share.
+//!
+//! Resolvers translate; they hold no rule of business and no client. A topic brings its query (later its mutation) object,
+//! which `schema.rs` merges into the root.
+
+pub mod admissions;
+pub mod catalog;
+pub mod ctx;
+pub mod error;
+pub mod id;
+pub mod loaders;
+pub mod page;
+pub mod problem;
+pub mod root;
+pub mod scalars;
+pub mod schema;
+pub mod sources;
+pub mod viewer;
+
+pub use ctx::{Ctx, ResellerCatalog, Services};
+pub use error::{Code, Fault};
+pub use schema::{ApiSchema, Limits, build, execute, sdl};
+pub use viewer::{Scope, Viewer};

@@ -1,0 +1,143 @@
+//! The schema: its roots, its limits, its text, and the way into it.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use async_graphql::{
+    EmptyMutation, EmptySubscription, MergedObject, PathSegment, Request, Response, SDLExportOptions, Schema,
+    ServerError,
+};
+
+use crate::domain::error::VendorError;
+use crate::graphql::admissions::AdmissionsQuery;
+use crate::graphql::catalog::CatalogQuery;
+use crate::graphql::ctx::Ctx;
+use crate::graphql::error::Code;
+use crate::graphql::root::RootQuery;
+use crate::graphql::sources::SourcesQuery;
+
+/// Everything that can be read: one object a topic, at most six.
+#[derive(MergedObject, Default)]
+pub struct Query(RootQuery, SourcesQuery, CatalogQuery, AdmissionsQuery);
+
+/// The whole schema.
+pub type ApiSchema = Schema<Query, EmptyMutation, EmptySubscription>;
+
+/// How much a document may ask for, and how much the schema tells about itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Most fields below each other.
+    pub depth: usize,
+    /// Most fields in all, those of a list counted for each row of its page.
+    pub complexity: usize,
+    /// Most aliases.
+    pub aliases: usize,
+    /// Most directives on one field.
+    pub directives: usize,
+    /// Most selections inside each other, fragments counted: bounds the work before validation.
+    pub recursion: usize,
+    /// Whether the schema may be read by clients.
+    pub introspection: bool,
+    /// Whether error messages suggest names that exist.
+    pub suggestions: bool,
+}
+
+/// Room for every sensible document, introspection by GraphiQL (15 deep, 18 with fragments) included.
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            depth: 16,
+            complexity: 50_000,
+            aliases: 200,
+            directives: 8,
+            recursion: 20,
+            introspection: true,
+            suggestions: true,
+        }
+    }
+}
+
+/// Builds the schema. Cloning it is cheap; one is enough for the process.
+pub fn build(limits: &Limits) -> ApiSchema {
+    let mut builder = Schema::build(Query::default(), EmptyMutation, EmptySubscription)
+        .limit_depth(limits.depth)
+        .limit_complexity(limits.complexity)
+        .limit_aliases(limits.aliases)
+        .limit_directives(limits.directives)
+        .limit_recursive_depth(limits.recursion);
+    if !limits.introspection {
+        builder = builder.disable_introspection();
+    }
+    if !limits.suggestions {
+        builder = builder.disable_suggestions();
+    }
+    builder.finish()
+}
+
+/// The schema as text: sorted, the same in every run.
+pub fn sdl() -> String {
+    let options = SDLExportOptions::new()
+        .sorted_fields()
+        .sorted_arguments()
+        .sorted_enum_items()
+        .include_specified_by()
+        .prefer_single_line_descriptions()
+        .use_space_ident();
+    build(&Limits::default()).sdl_with_options(options)
+}
+
+/// Runs a request for a viewer. Errors of the answer are in the order of the document and carry a code of the closed list
+/// and the request's name; failures of sources are in the log, with their causes, and never in the answer.
+pub async fn execute(schema: &ApiSchema, mut request: Request, ctx: Arc<Ctx>) -> Response {
+    if let Err(error) = parse(&mut request) {
+        return finish(Response::from_errors(vec![error]), &ctx);
+    }
+    let response = schema.execute(request.data(Arc::clone(&ctx))).await;
+    finish(response, &ctx)
+}
+
+/// Parses the document, unless it came parsed, and says in our own words where it breaks.
+fn parse(request: &mut Request) -> Result<(), ServerError> {
+    request.parsed_query().map(drop).map_err(|error| {
+        let place = error.locations.first().copied();
+        let at = place.map(|at| format!(" It breaks at line {}, column {}.", at.line, at.column));
+        let message = format!("The document is not valid GraphQL.{}", at.unwrap_or_default());
+        let mut error = ServerError::new(message, place);
+        set(&mut error, "code", Code::GraphqlParseFailed.as_str());
+        error
+    })
+}
+
+/// Orders the errors and completes each.
+fn finish(mut response: Response, ctx: &Ctx) -> Response {
+    for error in &mut response.errors {
+        if let Some(failure) = error.source::<VendorError>() {
+            ctx.tell(failure);
+        }
+        if error.extensions.as_ref().is_none_or(|extensions| extensions.get("code").is_none()) {
+            // What fails inside a field without a code of ours is an argument that does not fit its type.
+            let code = if error.path.is_empty() { Code::GraphqlValidationFailed } else { Code::BadUserInput };
+            set(error, "code", code.as_str());
+        }
+        set(error, "requestId", &ctx.request_id);
+    }
+    response.errors.sort_by(in_document);
+    response
+}
+
+fn set(error: &mut ServerError, name: &str, value: &str) {
+    error.extensions.get_or_insert_default().set(name, value);
+}
+
+/// Fields run side by side; their errors come in any order and leave in one.
+fn in_document(one: &ServerError, other: &ServerError) -> Ordering {
+    let place = |error: &ServerError| error.locations.first().map(|at| (at.line, at.column));
+    place(one).cmp(&place(other)).then_with(|| one.path.iter().map(rank).cmp(other.path.iter().map(rank)))
+}
+
+fn rank(segment: &PathSegment) -> (usize, &str) {
+    match segment {
+        PathSegment::Index(index) => (*index, ""),
+        PathSegment::Field(name) => (0, name),
+    }
+}

@@ -1,0 +1,31 @@
+//! The topic of sources: which vendor accounts there are, what they can do, how they are.
+
+mod health;
+mod source;
+mod vendor_kind;
+
+use std::sync::Arc;
+
+use async_graphql::{Context, Object};
+
+use crate::graphql::ctx::Ctx;
+use crate::graphql::error::Fault;
+use crate::graphql::viewer::Scope;
+
+pub use health::{HealthState, SourceHealth};
+pub use source::{Capability, Environment, ExternalRef, Source};
+pub use vendor_kind::VendorKind;
+
+/// Reading sources.
+#[derive(Default)]
+pub struct SourcesQuery;
+
+#[Object]
+impl SourcesQuery {
+    /// All sources, in alphabetical order of their names.
+    async fn sources(&self, ctx: &Context<'_>) -> Result<Vec<Source>, Fault> {
+        let ctx = Ctx::of(ctx);
+        ctx.require(Scope::CatalogRead)?;
+        Ok(ctx.federation().sources().iter().map(|source| Source(Arc::clone(source))).collect())
+    }
+}
