@@ -39,8 +39,11 @@ pub struct Vendor {
     pub kind: VendorKind,
     /// Every key of its own in a stanza, beside the ones that all share.
     pub keys: &'static [&'static str],
-    /// Those of `keys` that hold secrets; written as `{ env = … }` or `{ file = … }`.
+    /// Those of `keys` that hold secrets; written as `{ env = … }` or `{ file = … }`. With a dot inside an inner table:
+    /// `settlement.instrument`, where `settlement = { instrument_file = "path" }` is another way to write it.
     pub secrets: &'static [&'static str],
+    /// Its keys in the connection of a reseller, beside `commission_percent` and `mappings`.
+    pub connection_keys: &'static [&'static str],
     /// Reads the stanza and says all that is wrong with it; calls nobody.
     pub check: fn(&Stanza) -> Vec<Finding>,
     /// Builds the source; calls nobody.

@@ -1,0 +1,261 @@
+//! Reading a section key by key: a wrong value becomes a finding and reading goes on, so that all findings come at once.
+//!
+//! Serde stops at the first fault, which is why the settings are read by hand. The keys that are asked for are the keys
+//! that are known: there is no second list of them. Where a value is wrong the default stands in, or any value at all;
+//! it never gets out, because a configuration with findings is not given away.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::config::finding::{Finding, nearest};
+use crate::config::setting::Setting;
+use crate::config::tree::{Node, Place, Table, Value};
+
+/// Reads a file that the configuration names.
+pub type ReadFile<'a> = &'a dyn Fn(&Path) -> io::Result<String>;
+
+/// What every section of one configuration shares.
+pub(super) struct Ground<'a> {
+    pub(super) findings: RefCell<Vec<Finding>>,
+    pub(super) variables: HashMap<&'a str, &'a str>,
+    pub(super) read_file: ReadFile<'a>,
+    /// Whether secrets may be written out: in sandbox configurations only.
+    pub(super) literals_allowed: bool,
+}
+
+impl Ground<'_> {
+    pub(super) fn wrong(&self, place: &Place, key: &str, message: impl Into<String>) {
+        self.findings.borrow_mut().push(Finding::new(place, key, message));
+    }
+
+    /// Whether no finding names the key so far.
+    pub(super) fn clean(&self, key: &str) -> bool {
+        self.findings.borrow().iter().all(|finding| finding.key() != key)
+    }
+}
+
+/// A table of settings that is being read.
+pub(super) struct Section<'a> {
+    pub(super) ground: &'a Ground<'a>,
+    path: String,
+    place: Place,
+    here: Option<&'a Table>,
+    beneath: Vec<&'a Table>,
+    asked: RefCell<Vec<String>>,
+}
+
+impl<'a> Section<'a> {
+    /// The whole configuration over its defaults.
+    pub(super) fn root(ground: &'a Ground<'a>, place: Place, tree: &'a Table, defaults: &'a Table) -> Self {
+        Self::new(ground, String::new(), place, Some(tree), vec![defaults])
+    }
+
+    fn new(
+        ground: &'a Ground<'a>,
+        path: String,
+        place: Place,
+        here: Option<&'a Table>,
+        beneath: Vec<&'a Table>,
+    ) -> Self {
+        Self { ground, path, place, here, beneath, asked: RefCell::default() }
+    }
+
+    /// The path of a key in this section.
+    pub(super) fn path_of(&self, key: &str) -> String {
+        match (self.path.as_str(), key) {
+            ("", key) => key.to_owned(),
+            (path, "") => path.to_owned(),
+            (path, key) => format!("{path}.{key}"),
+        }
+    }
+
+    /// The value as written in this section itself.
+    pub(super) fn node(&self, key: &str) -> Option<&'a Node> {
+        self.know(&[key]);
+        self.here?.get(key)
+    }
+
+    /// Makes keys known without reading them.
+    pub(super) fn know(&self, keys: &[&str]) {
+        self.asked.borrow_mut().extend(keys.iter().map(|key| (*key).to_owned()));
+    }
+
+    /// The keys written in this section, with their values.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&'a String, &'a Node)> + use<'a> {
+        self.here.into_iter().flatten()
+    }
+
+    /// Makes every written key known: nobody can tell what they should be.
+    pub(super) fn know_all(&self) {
+        self.entries().for_each(|(key, _)| self.know(&[key]));
+    }
+
+    /// Adds a finding about a key of this section, with dots where it is in an inner table; an empty key: about the
+    /// section itself.
+    pub(super) fn wrong(&self, key: &str, message: impl Into<String>) {
+        self.ground.wrong(self.place_of(key), &self.path_of(key), message);
+    }
+
+    /// Where a key was written, or the table that should have it.
+    fn place_of(&self, key: &str) -> &Place {
+        let mut place = &self.place;
+        let mut table = self.here;
+        for part in key.split('.') {
+            let Some(node) = table.and_then(|table| table.get(part)) else { break };
+            place = &node.place;
+            table = match &node.value {
+                Value::Table(inner) => Some(inner),
+                _ => None,
+            };
+        }
+        place
+    }
+
+    /// A setting that must be there, here or beneath.
+    pub(super) fn get<T: Setting>(&self, key: &str) -> T {
+        let written = self.node(key);
+        match written.map(T::read) {
+            Some(Ok(value)) => return value,
+            Some(Err(message)) => self.wrong(key, message),
+            None => {}
+        }
+        match self.find_beneath(key) {
+            Some(value) => return value,
+            None if written.is_none() => self.wrong(key, format!("is missing: must be {}", T::WANTED)),
+            None => {}
+        }
+        T::stand_in()
+    }
+
+    /// A setting that may be absent or empty.
+    pub(super) fn find<T: Setting>(&self, key: &str) -> Option<T> {
+        match self.node(key) {
+            Some(node) if node.is_blank() => None,
+            Some(node) => T::read(node).map_err(|message| self.wrong(key, message)).ok(),
+            None => self.find_beneath(key),
+        }
+    }
+
+    fn find_beneath<T: Setting>(&self, key: &str) -> Option<T> {
+        self.beneath.iter().filter_map(|table| table.get(key)).find_map(|node| T::read(node).ok())
+    }
+
+    /// A file that may be absent from the configuration; one that is named must be readable.
+    pub(super) fn find_file(&self, key: &str) -> Option<PathBuf> {
+        let path: PathBuf = self.find(key)?;
+        if let Err(fault) = (self.ground.read_file)(&path) {
+            self.wrong(key, format!("{} cannot be read: {}", path.display(), fault.kind()));
+        }
+        Some(path)
+    }
+
+    /// Adds a finding that a key is missing, unless its value was already found wrong. Gives nothing.
+    pub(super) fn missing<T>(&self, key: &str, wanted: &str) -> Option<T> {
+        if self.clean(&[key]) {
+            self.wrong(key, format!("is missing: must be {wanted}"));
+        }
+        None
+    }
+
+    /// Whether nothing was found wrong with any of the keys. What follows from a wrong value is not worth a second finding.
+    pub(super) fn clean(&self, keys: &[&str]) -> bool {
+        keys.iter().all(|key| self.ground.clean(&self.path_of(key)))
+    }
+
+    /// Reads an inner table, and says which of its keys nobody knows.
+    pub(super) fn within<T>(&self, key: &str, read: impl FnOnce(&Section<'a>) -> T) -> T {
+        let (place, here) = self.table_at(key);
+        let beneath = self.beneath.iter().filter_map(|table| inner(table, key)).collect();
+        let section = Self::new(self.ground, self.path_of(key), place, here, beneath);
+        let value = read(&section);
+        section.tell_unknown();
+        value
+    }
+
+    /// Reads an inner table whose absent keys are taken from others, nearest first.
+    pub(super) fn within_over<T>(&self, key: &str, beneath: &[&'a Table], read: impl FnOnce(&Section<'a>) -> T) -> T {
+        let (place, here) = self.table_at(key);
+        let section = Self::new(self.ground, self.path_of(key), place, here, beneath.to_vec());
+        let value = read(&section);
+        section.tell_unknown();
+        value
+    }
+
+    /// Reads every inner table of a table, by its name.
+    pub(super) fn each<T>(&self, key: &str, mut read: impl FnMut(&str, &Section<'a>) -> T) -> BTreeMap<String, T> {
+        self.within(key, |all| {
+            let mut values = BTreeMap::new();
+            for (name, _) in all.entries() {
+                if !is_name(name) {
+                    all.wrong(name, "must be named with 1 to 40 small letters, digits, `-` and `_`");
+                }
+                values.insert(name.clone(), all.within(name, |section| read(name, section)));
+            }
+            values
+        })
+    }
+
+    /// Reads every table of a list of tables.
+    pub(super) fn list_of<T>(&self, key: &str, mut read: impl FnMut(&Section<'a>) -> T) -> Vec<T> {
+        let Some(node) = self.node(key) else { return Vec::new() };
+        let Value::List(items) = &node.value else {
+            self.wrong(key, format!("must be a list of tables, is {}", node.shown()));
+            return Vec::new();
+        };
+        let mut values = Vec::new();
+        for (number, item) in items.iter().enumerate() {
+            let path = format!("{}[{number}]", self.path_of(key));
+            let Value::Table(table) = &item.value else {
+                self.ground.wrong(&item.place, &path, format!("must be a table, is {}", item.shown()));
+                continue;
+            };
+            let section = Self::new(self.ground, path, item.place.clone(), Some(table), Vec::new());
+            values.push(read(&section));
+            section.tell_unknown();
+        }
+        values
+    }
+
+    /// The tables that stand for an inner table here and beneath, nearest first.
+    pub(super) fn tables_of(&self, key: &str) -> Vec<&'a Table> {
+        self.here.iter().chain(&self.beneath).filter_map(|table| inner(table, key)).collect()
+    }
+
+    fn table_at(&self, key: &str) -> (Place, Option<&'a Table>) {
+        match self.node(key) {
+            None => (self.place.clone(), None),
+            Some(Node { value: Value::Table(table), place }) => (place.clone(), Some(table)),
+            Some(node) => {
+                self.wrong(key, format!("must be a table, is {}", node.shown()));
+                (node.place.clone(), None)
+            }
+        }
+    }
+
+    /// Adds a finding for every key that was written and never asked for.
+    pub(super) fn tell_unknown(&self) {
+        let asked = self.asked.borrow();
+        for (key, node) in self.entries().filter(|(key, _)| !asked.contains(key)) {
+            let message = match nearest(key, asked.iter().map(String::as_str)) {
+                Some(near) => format!("is no known key, nearest is `{}`", self.path_of(near)),
+                None => "is no known key".to_owned(),
+            };
+            self.ground.wrong(&node.place, &self.path_of(key), message);
+        }
+    }
+}
+
+fn inner<'a>(table: &&'a Table, key: &str) -> Option<&'a Table> {
+    match &table.get(key)?.value {
+        Value::Table(inner) => Some(inner),
+        _ => None,
+    }
+}
+
+/// Names go into ids, addresses, metrics and variables.
+fn is_name(text: &str) -> bool {
+    let fine = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_';
+    (1..=40).contains(&text.len()) && text.bytes().all(fine)
+}
