@@ -21,28 +21,37 @@ pub struct Cache {
     pub answers_memory: Bytes,
     /// Parsed and validated operations kept, at most.
     pub documents: NonZeroUsize,
-    /// By how much lifetimes vary.
-    pub jitter_percent: Percent,
-    /// How long facts are served without asking again.
+    /// How long facts are remembered.
     pub lifetimes: Lifetimes,
 }
 
-/// How long each kind of fact is served without asking again.
-#[derive(Debug, Clone)]
+/// How long facts are remembered.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lifetimes {
-    /// Events.
-    pub events: Duration,
-    /// Performances.
-    pub performances: Duration,
-    /// Ticket types and their prices.
-    pub ticket_types: Duration,
-    /// Availability.
+    /// Lists of events.
+    pub lists: Lifetime,
+    /// Events, performances and ticket types by id.
+    pub facts: Lifetime,
+    /// Rows of calendars.
+    pub calendar: Duration,
+    /// Availability, at most; each caller says how old it may be.
     pub availability: Duration,
-    /// Staff credentials.
-    pub admission_tokens: Duration,
-    /// That there is no such thing.
-    pub absent: Duration,
-    /// Descriptive facts beyond their lifetime, while the vendor cannot be asked.
+    /// That there is no such thing; a minute at most.
+    pub not_found: Duration,
+    /// How long a caller waits for the vendor while there is an older answer.
+    pub patience: Duration,
+    /// How many percent of a lifetime are cut off at random; half at most.
+    pub jitter_percent: Percent,
+}
+
+/// The ages of a descriptive fact, each at least as long as the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lifetime {
+    /// Served without asking.
+    pub fresh: Duration,
+    /// Served at once while it is fetched anew.
+    pub lenient: Duration,
+    /// Served without its prices while the vendor cannot be asked.
     pub stale: Duration,
 }
 
@@ -54,7 +63,6 @@ impl Cache {
             facts_memory: from.get("facts_memory"),
             answers_memory: from.get("answers_memory"),
             documents: from.get("documents"),
-            jitter_percent: from.get("jitter_percent"),
             lifetimes: from.within("lifetimes", Lifetimes::read),
         }
     }
@@ -62,14 +70,26 @@ impl Cache {
 
 impl Lifetimes {
     fn read(from: &Section<'_>) -> Self {
-        Self {
-            events: from.get("events"),
-            performances: from.get("performances"),
-            ticket_types: from.get("ticket_types"),
+        let read = Self {
+            lists: from.within("lists", Lifetime::read),
+            facts: from.within("facts", Lifetime::read),
+            calendar: from.get("calendar"),
             availability: from.get("availability"),
-            admission_tokens: from.get("admission_tokens"),
-            absent: from.get("absent"),
-            stale: from.get("stale"),
-        }
+            not_found: from.get("not_found"),
+            patience: from.get("patience"),
+            jitter_percent: from.get("jitter_percent"),
+        };
+        from.at_most("not_found", read.not_found, Duration::from_secs(60));
+        from.at_most("jitter_percent", read.jitter_percent, Percent::HALF);
+        read
+    }
+}
+
+impl Lifetime {
+    fn read(from: &Section<'_>) -> Self {
+        let read = Self { fresh: from.get("fresh"), lenient: from.get("lenient"), stale: from.get("stale") };
+        from.in_order(("fresh", read.fresh), ("lenient", read.lenient));
+        from.in_order(("lenient", read.lenient), ("stale", read.stale));
+        read
     }
 }

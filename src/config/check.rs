@@ -8,43 +8,36 @@ use crate::config::section::Section;
 
 /// Adds a finding for each pair of settings that do not go together.
 pub(super) fn whole(root: &Section<'_>, config: &Config) {
-    steps_of_orders(root, config);
+    times_of_orders(root, config);
     one_channel_a_source(root, config);
     one_caller_a_key(root, config);
     one_configuration_an_issuer(root, config);
 }
 
-/// The longest that a single call of a vendor may take, with the key that says so.
-fn longest_call(config: &Config) -> (String, Duration) {
-    let sources = config
-        .sources
-        .iter()
-        .map(|(id, source)| (format!("sources.{id}.resilience.deadline"), source.resilience.deadline));
-    let own = [("orders.hold".to_owned(), config.orders.hold), ("orders.confirm".to_owned(), config.orders.confirm)];
-    sources.chain(own).max_by_key(|(_, length)| *length).unwrap_or_default()
+/// The times of an order, shortest first: a deadline of a source, a call, a lease, the end of patience.
+fn times_of_orders(root: &Section<'_>, config: &Config) {
+    let call_limit = ("orders.call_limit", config.orders.call_limit);
+    let lease = ("ledger.lease", config.ledger.lease);
+    let settle = ("ledger.settle_deadline", config.ledger.settle_deadline);
+    let usual = config.resilience.deadlines.order;
+    shorter(root, ("resilience.deadlines.order", usual), call_limit, "the call would be given up before its source");
+    for (id, source) in &config.sources {
+        let deadline = source.resilience.deadlines.order;
+        if deadline != usual {
+            let key = format!("sources.{id}.resilience.deadlines.order");
+            shorter(root, (&key, deadline), call_limit, "the call would be given up before its source");
+        }
+    }
+    shorter(root, call_limit, lease, "a worker that still waits for a vendor would lose its order");
+    shorter(root, lease, settle, "a person would be called before the next worker has tried");
+    shorter(root, settle, ("ledger.keep_keys", config.ledger.keep_keys), "a repeated request would buy twice");
+    let request = ("server.request_timeout", config.server.request_timeout);
+    shorter(root, ("orders.answer", config.orders.answer), request, "the answer would never arrive");
 }
 
-fn steps_of_orders(root: &Section<'_>, config: &Config) {
-    let (key, longest) = longest_call(config);
-    if config.ledger.lease <= longest && root.clean(&["ledger.lease", &key]) {
-        root.wrong(
-            "ledger.lease",
-            format!(
-                "is {:?}, but a call may take {longest:?} (`{key}`): a worker that still waits would lose its order; must be longer",
-                config.ledger.lease
-            ),
-        );
-    }
-    let reversed = [
-        ("orders.answer", config.orders.answer, "server.request_timeout", config.server.request_timeout),
-        ("orders.hold", config.orders.hold, "ledger.settle_deadline", config.ledger.settle_deadline),
-        ("orders.confirm", config.orders.confirm, "ledger.settle_deadline", config.ledger.settle_deadline),
-        ("ledger.settle_deadline", config.ledger.settle_deadline, "ledger.keep_keys", config.ledger.keep_keys),
-    ];
-    for (lower, short, upper, long) in reversed {
-        if short >= long && root.clean(&[lower, upper]) {
-            root.wrong(lower, format!("is {short:?}, must be shorter than `{upper}`, which is {long:?}"));
-        }
+fn shorter(root: &Section<'_>, (lower, short): (&str, Duration), (upper, long): (&str, Duration), else_what: &str) {
+    if short >= long && root.clean(&[lower, upper]) {
+        root.wrong(upper, format!("is {long:?}, must be longer than `{lower}` of {short:?}, or {else_what}"));
     }
 }
 

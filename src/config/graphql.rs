@@ -9,6 +9,8 @@ use crate::config::setting::Choice;
 /// Limits of operations, checked before any work is done.
 #[derive(Debug, Clone)]
 pub struct Graphql {
+    /// Fields after fragments are spread.
+    pub fields: NonZeroUsize,
     /// Fields inside fields.
     pub depth: NonZeroUsize,
     /// Aliases in a document.
@@ -19,8 +21,6 @@ pub struct Graphql {
     pub directives: NonZeroUsize,
     /// Words and signs of a document.
     pub tokens: NonZeroUsize,
-    /// Fields after fragments are spread.
-    pub selections: NonZeroUsize,
     /// The largest `first`, and items of a list argument.
     pub list_size: NonZeroU32,
     /// Vendor calls that one operation may cause, at most.
@@ -71,7 +71,7 @@ impl Graphql {
             root_fields: from.get("root_fields"),
             directives: from.get("directives"),
             tokens: from.get("tokens"),
-            selections: from.get("selections"),
+            fields: from.get("fields"),
             list_size: from.get("list_size"),
             cost: from.get("cost"),
             measure_only: from.get("measure_only"),

@@ -83,19 +83,38 @@ impl Ledger {
     }
 }
 
-/// How long the steps of an order may take.
+/// The numbers that orders go by.
 #[derive(Debug, Clone)]
 pub struct Orders {
-    /// The longest that holding one leg may take.
-    pub hold: Duration,
-    /// The longest that confirming one leg may take.
-    pub confirm: Duration,
     /// A mutation answers after so long at the latest; the order goes on.
     pub answer: Duration,
+    /// The longest that a call of an order may take, whatever the deadlines of its source say.
+    pub call_limit: Duration,
+    /// How often orders that are due are looked for.
+    pub poll: Duration,
+    /// After a lost answer, how long "there is no such order" is not believed.
+    pub quiet: Duration,
+    /// How long before its end a hold counts as over.
+    pub hold_margin: Duration,
+    /// How long the price of a cancellation stands.
+    pub quote: Duration,
+    /// Lines of an order, at most.
+    pub max_lines: NonZeroU32,
+    /// Tickets of a line, at most.
+    pub max_quantity: NonZeroU32,
 }
 
 impl Orders {
     pub(super) fn read(from: &Section<'_>) -> Self {
-        Self { hold: from.get("hold"), confirm: from.get("confirm"), answer: from.get("answer") }
+        Self {
+            answer: from.get("answer"),
+            call_limit: from.get("call_limit"),
+            poll: from.get("poll"),
+            quiet: from.get("quiet"),
+            hold_margin: from.get("hold_margin"),
+            quote: from.get("quote"),
+            max_lines: from.get("max_lines"),
+            max_quantity: from.get("max_quantity"),
+        }
     }
 }

@@ -24,18 +24,18 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-pub use cache::{Cache, Lifetimes};
+pub use cache::{Cache, Lifetime, Lifetimes};
 pub use callers::{Algorithm, Anonymous, Auth, Client, ClientKey, Issuer, KeySet, Scope};
 pub use finding::{Finding, Findings};
 pub use graphql::{Graphql, Persisted, Safelist};
 pub use ledger::{EncryptionKey, Ledger, Orders};
 pub use resellers::{Connection, Mapping, Reseller};
-pub use resilience::{Breaker, Resilience};
+pub use resilience::{Breaker, Budget, Bulkhead, Deadlines, Resilience, Retries};
 pub use section::ReadFile;
 pub use server::{Origin, Server, Tls};
 pub use setting::{Bytes, LogFilter, Percent};
 pub use shapes::{Fault, Shape, Shapes};
-pub use sources::{DeliverySettings, SourceSettings};
+pub use sources::{DeliverySettings, SourceSettings, Terms};
 pub use telemetry::{LogFormat, Telemetry};
 
 use crate::config::section::{Ground, Section};

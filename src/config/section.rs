@@ -6,6 +6,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
+use std::fmt::Debug;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -71,10 +72,15 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// The value as written in this section itself.
+    /// The value as written in this section itself. Where there are defaults, each key must be among them.
     pub(super) fn node(&self, key: &str) -> Option<&'a Node> {
         self.know(&[key]);
-        self.here?.get(key)
+        let written = self.here.and_then(|table| table.get(key));
+        let defaults = &self.beneath;
+        if written.is_none() && !defaults.is_empty() && defaults.iter().all(|table| !table.contains_key(key)) {
+            self.wrong(key, "is not in config/default.toml, which must have every key");
+        }
+        written
     }
 
     /// Makes keys known without reading them.
@@ -122,11 +128,10 @@ impl<'a> Section<'a> {
             None => {}
         }
         match self.find_beneath(key) {
-            Some(value) => return value,
-            None if written.is_none() => self.wrong(key, format!("is missing: must be {}", T::WANTED)),
-            None => {}
+            Some(value) => value,
+            None if written.is_none() => self.missing(key, T::WANTED).unwrap_or_else(T::stand_in),
+            None => T::stand_in(),
         }
-        T::stand_in()
     }
 
     /// A setting that may be absent or empty.
@@ -162,6 +167,21 @@ impl<'a> Section<'a> {
     /// Whether nothing was found wrong with any of the keys. What follows from a wrong value is not worth a second finding.
     pub(super) fn clean(&self, keys: &[&str]) -> bool {
         keys.iter().all(|key| self.ground.clean(&self.path_of(key)))
+    }
+
+    /// Adds a finding when a value is above the largest that can be meant.
+    pub(super) fn at_most<T: PartialOrd + Debug>(&self, key: &str, value: T, most: T) {
+        if value > most && self.clean(&[key]) {
+            self.wrong(key, format!("is {value:?}, must be {most:?} at most"));
+        }
+    }
+
+    /// Adds a finding when two values are the wrong way round.
+    pub(super) fn in_order<T: PartialOrd + Debug>(&self, (lower, less): (&str, T), (upper, more): (&str, T)) {
+        if less > more && self.clean(&[lower, upper]) {
+            let upper = self.path_of(upper);
+            self.wrong(lower, format!("is {less:?}, which is above `{upper}` of {more:?}"));
+        }
     }
 
     /// Reads an inner table, and says which of its keys nobody knows.

@@ -1,6 +1,6 @@
 //! The kinds of value that a setting may have, and how each is written.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
@@ -110,13 +110,24 @@ impl Setting for NonZeroUsize {
 }
 
 /// A share of a whole in percent, 0 to 100.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Percent(u8);
 
 impl Percent {
+    pub(super) const NONE: Self = Self(0);
+    pub(super) const HALF: Self = Self(50);
+    pub(super) const NEARLY_ALL: Self = Self(90);
+
     /// How many of a hundred.
     pub fn of_hundred(self) -> u8 {
         self.0
+    }
+}
+
+/// Shows the number alone, as it is written.
+impl fmt::Debug for Percent {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, out)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rust_decimal::Decimal;
 use secrecy::ExposeSecret;
 use url::{Host, Url};
 
@@ -22,6 +23,26 @@ pub struct SourceSettings {
     pub stanza: Stanza,
     /// How calls to it are bounded.
     pub resilience: Resilience,
+    /// Of cancelling, where the vendor tells none; `None`: free until the performance starts.
+    pub terms: Option<Terms>,
+}
+
+/// What cancelling costs, by our own terms.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Terms {
+    /// How long before the performance cancelling ends.
+    pub until_before_start: Option<Duration>,
+    /// What is kept of the price, in percent.
+    pub fee_percent: Decimal,
+}
+
+impl Terms {
+    fn read(from: &Section<'_>) -> Self {
+        Self {
+            until_before_start: from.find("until_before_start"),
+            fee_percent: from.find("fee_percent").unwrap_or_default(),
+        }
+    }
 }
 
 impl SourceSettings {
@@ -41,6 +62,7 @@ impl SourceSettings {
         }
         base_url.as_str().trim_end_matches('/').clone_into(&mut stanza.base_url);
         let read = from.within_over("resilience", resilience, Resilience::read);
+        let terms = from.node("terms").map(|_| from.within("terms", Terms::read));
         let vendor: String = from.get("vendor");
         match named(&shapes.vendors, &vendor) {
             Some(shape) => {
@@ -49,7 +71,7 @@ impl SourceSettings {
             }
             None => tell_unnamed(from, "vendor", &vendor, &shapes.vendors),
         }
-        Self { vendor, stanza, resilience: read }
+        Self { vendor, stanza, resilience: read, terms }
     }
 }
 
