@@ -5,6 +5,7 @@ pub mod domain;
 pub mod federation;
 pub mod graphql;
 pub mod layers;
+pub mod orders;
 pub mod sandbox;
 pub mod server;
 pub mod transport;

@@ -167,7 +167,7 @@ pub enum Found<T> {
     Unclear,
 }
 
-/// What the vendor holds under our account, for reconciliation.
+/// A sale or hold that stands at the vendor under our account, for reconciliation. What was undone or ran out is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VendorSale {
     /// Our reference, where the vendor keeps it.
@@ -179,6 +179,11 @@ pub struct VendorSale {
 }
 
 /// Selling.
+///
+/// Each call is noted in the ledger before it is made. A failed write says what it may have done: with
+/// [`Effect::None`](crate::domain::Effect::None) it certainly did nothing, and is refused or tried again with the same key;
+/// with [`Effect::Unknown`](crate::domain::Effect::Unknown) it is looked up by the `find_` of its kind, again and again, and
+/// never sent with another key.
 #[async_trait]
 pub trait Ordering: Send + Sync {
     /// How a leg with these lines behaves. Pure, from facts in the lines and the settings; calls nobody.
@@ -187,19 +192,24 @@ pub trait Ordering: Send + Sync {
     /// Why this leg cannot be settled by this source, known before anything is held.
     fn refuses(&self, leg: &LegRequest) -> Option<SettlementRefusal>;
 
-    /// Sets places aside. Not repeated by itself unless the vendor honours keys.
+    /// Sets places aside. Called for legs of the shape [`LegShape::HoldThenConfirm`] only. Not repeated by itself unless
+    /// the vendor honours keys. Once a look-up did not find a lost hold, it is called once more with the same key.
     async fn hold(&self, key: &StepKey, leg: &LegRequest) -> Result<Held, VendorError>;
 
-    /// Turns a hold into a sale (or sells directly, where the leg is not held) and answers with its tickets.
+    /// Turns a hold into a sale and answers with its tickets; those whose codes are not there yet are pending, and are
+    /// read again by [`load_tickets`](Self::load_tickets). Legs of the other shapes come here without a hold and with
+    /// empty `refs`: they are sold directly. What `refs` it answers with replaces those of the hold.
     async fn confirm(&self, key: &StepKey, leg: &LegRequest, refs: &[ExternalRef]) -> Result<Confirmed, VendorError>;
 
     /// Gives a hold back. Releasing what is gone succeeds.
     async fn release(&self, key: &StepKey, leg: &LegRequest, refs: &[ExternalRef]) -> Result<(), VendorError>;
 
-    /// What became of a hold whose answer was lost.
+    /// What became of a hold whose answer was lost. Asked once, right after.
     async fn find_hold(&self, key: &StepKey, leg: &LegRequest) -> Result<Found<Held>, VendorError>;
 
-    /// What became of a confirmation whose answer was lost.
+    /// What became of a confirmation whose answer was lost. Asked ever less often until it is clear, or a human takes over.
+    /// After [`Found::NotDone`] the confirmation is made again with the same key, so it must be certain: where a vendor's
+    /// silence proves nothing, the answer is [`Found::Unclear`].
     async fn find_confirmation(
         &self,
         key: &StepKey,
@@ -268,7 +278,7 @@ pub trait Refunds: Send + Sync {
         lines: &[CancelLine],
     ) -> Result<Cancelled, VendorError>;
 
-    /// What became of a cancellation whose answer was lost.
+    /// What became of a cancellation whose answer was lost. After [`Found::NotDone`] it is made again with the same key.
     async fn find_cancellation(
         &self,
         key: &StepKey,

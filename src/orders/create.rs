@@ -1,0 +1,401 @@
+//! A new order: what the sources say about its lines now, the checks that need it, and the plan. Books nothing.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use jiff::Timestamp;
+
+use crate::domain::ordering::SettlementRefusal;
+use crate::domain::{
+    Availability, AvailabilityStatus, Batch, Environment, ErrorKind, EventStatus, LegShape, Offer, OrderKey,
+    Performance, PerformanceKey, Source, SourceId, VendorError,
+};
+use crate::orders::order::{Leg, LegTraits, Line, Order};
+use crate::orders::plan::{Guarantee, Plan, plan};
+use crate::orders::problem::{Detail, Problem, ProblemCode};
+use crate::orders::request::{AskedLine, Asker, CreateOrder, line_path};
+use crate::orders::rules::{Rules, earlier};
+use crate::orders::status::{Intent, LegStatus};
+
+/// What resellers are to the sources.
+pub trait ResellerAccounts: Send + Sync {
+    /// Whether the reseller is known at all.
+    fn knows(&self, reseller: &str) -> bool;
+
+    /// Settings of the reseller in a source (organisation, point of sale …); none: it does not sell there.
+    fn account(&self, reseller: &str, source: &SourceId) -> Option<BTreeMap<String, String>>;
+}
+
+/// What the sources say about one line.
+struct Fact {
+    performance: Arc<Performance>,
+    availability: Arc<Availability>,
+    event_status: Option<EventStatus>,
+}
+
+/// Everything that planning reads.
+pub(in crate::orders) struct Planner<'a> {
+    pub sources: &'a HashMap<SourceId, Source>,
+    pub accounts: &'a dyn ResellerAccounts,
+    pub rules: &'a Rules,
+    pub now: Timestamp,
+}
+
+impl Planner<'_> {
+    /// Plans and prices an order. Every problem found is told, each with the part of the input that it is about.
+    pub async fn plan(&self, asker: &Asker, input: &CreateOrder) -> Result<Order, Vec<Problem>> {
+        let reseller = self.reseller(asker, input)?;
+        let sellers = self.sellers(input)?;
+        let is_test = one_environment(&sellers, input)?;
+        let facts = self.ask(&sellers, input).await;
+        let lines = self.lines(input, &facts)?;
+        let mut order = self.sketch(asker, input, lines, reseller);
+        order.is_test = is_test;
+        self.settle(&mut order)?;
+        let ranks: Vec<u8> = order.legs.iter().map(|leg| self.sources[&leg.source].facts.confirm_rank).collect();
+        order.plan = plan(&order, &ranks, self.now)?;
+        Ok(order)
+    }
+
+    /// The reseller that sells: the caller's own, or the one that a caller without one names.
+    fn reseller(&self, asker: &Asker, input: &CreateOrder) -> Result<Option<String>, Vec<Problem>> {
+        let refuse = || vec![Problem::new(ProblemCode::UnknownReseller).at(["input", "reseller"])];
+        match (&asker.reseller, &input.reseller) {
+            (Some(own), Some(named)) if own != named => Err(refuse()),
+            (None, Some(named)) if !self.accounts.knows(named) => Err(refuse()),
+            (own, named) => Ok(own.clone().or_else(|| named.clone())),
+        }
+    }
+
+    /// The sources of all lines, each of which must exist and sell.
+    fn sellers(&self, input: &CreateOrder) -> Result<BTreeMap<SourceId, &Source>, Vec<Problem>> {
+        let mut sellers = BTreeMap::new();
+        let mut problems = Vec::new();
+        for (number, line) in input.lines.iter().enumerate() {
+            match self.sources.get(&line.source) {
+                None => {
+                    problems.push(Problem::new(ProblemCode::UnknownPerformance).at(line_path(number, "performance")));
+                }
+                Some(source) if source.ordering.is_none() => {
+                    let problem = Problem::new(ProblemCode::UnsupportedBySource).of(&source.id);
+                    problems.push(problem.at(line_path(number, "performance")));
+                }
+                Some(source) => {
+                    sellers.insert(source.id.clone(), source);
+                }
+            }
+        }
+        if problems.is_empty() { Ok(sellers) } else { Err(problems) }
+    }
+
+    /// Asks every source at once; the age of what is free is zero.
+    async fn ask(
+        &self,
+        sellers: &BTreeMap<SourceId, &Source>,
+        input: &CreateOrder,
+    ) -> HashMap<(SourceId, PerformanceKey), Result<Fact, VendorError>> {
+        let asked = sellers.values().map(|source| async {
+            let keys: BTreeSet<&PerformanceKey> =
+                input.lines.iter().filter(|line| line.source == source.id).map(|line| &line.performance).collect();
+            let keys: Vec<PerformanceKey> = keys.into_iter().cloned().collect();
+            ask_source(source, &keys).await.into_iter().map(|(key, fact)| ((source.id.clone(), key), fact)).collect()
+        });
+        let answers: Vec<Vec<_>> = join_all(asked).await;
+        answers.into_iter().flatten().collect()
+    }
+
+    fn lines(
+        &self,
+        input: &CreateOrder,
+        facts: &HashMap<(SourceId, PerformanceKey), Result<Fact, VendorError>>,
+    ) -> Result<Vec<(SourceId, Line)>, Vec<Problem>> {
+        let mut lines = Vec::new();
+        let mut problems = Vec::new();
+        for (number, asked) in input.lines.iter().enumerate() {
+            let fact = facts.get(&(asked.source.clone(), asked.performance.clone()));
+            let line = match fact {
+                Some(Ok(fact)) => self.line(number, asked, input, fact),
+                Some(Err(error)) => Err(unread(error, number)),
+                None => Err(Problem::new(ProblemCode::SourceFault)),
+            };
+            match line {
+                Ok(line) => lines.push((asked.source.clone(), line)),
+                Err(problem) => problems.push(problem.of(&asked.source)),
+            }
+        }
+        if problems.is_empty() { Ok(lines) } else { Err(problems) }
+    }
+
+    fn line(&self, number: usize, asked: &AskedLine, input: &CreateOrder, fact: &Fact) -> Result<Line, Problem> {
+        let quantity = u32::try_from(asked.quantity).unwrap_or(u32::MAX);
+        if !is_on_sale(fact, self.now) {
+            return Err(Problem::new(ProblemCode::NotOnSale).at(line_path(number, "performance")));
+        }
+        let left = |remaining| {
+            let detail = Detail::Left { performance: Some(asked.performance.clone()), remaining };
+            Problem::new(ProblemCode::NotAvailable).at(line_path(number, "quantity")).with(detail)
+        };
+        match fact.availability.status {
+            AvailabilityStatus::Unknown => {
+                return Err(Problem::new(ProblemCode::SourceUnavailable).at(line_path(number, "performance")));
+            }
+            AvailabilityStatus::SoldOut => return Err(left(Some(0))),
+            _ => {}
+        }
+        let offer = fact.availability.offers.iter().find(|offer| offer.ticket_type.key == asked.ticket_type);
+        let Some(offer) = offer else {
+            return Err(Problem::new(ProblemCode::UnknownTicketType).at(line_path(number, "ticketType")));
+        };
+        check_offer(number, asked, input, offer, fact.availability.as_ref()).map_err(|refused| match refused {
+            Refused::Problem(problem) => problem,
+            Refused::Left(remaining) => left(remaining),
+        })?;
+        Ok(Line {
+            leg: 0,
+            event: fact.performance.event.clone(),
+            performance: asked.performance.clone(),
+            ticket_type: asked.ticket_type.clone(),
+            quantity,
+            unit_price: offer.price.clone(),
+            starts_at: fact.performance.starts_at,
+            cutoff_at: fact.performance.cutoff_at,
+            is_cancelled: false,
+        })
+    }
+
+    /// The order with a leg for each source, in order of their first lines.
+    fn sketch(
+        &self,
+        asker: &Asker,
+        input: &CreateOrder,
+        lines: Vec<(SourceId, Line)>,
+        reseller: Option<String>,
+    ) -> Order {
+        let key = OrderKey::draw();
+        let number = number_of(key);
+        let mut sources: Vec<SourceId> = Vec::new();
+        for (source, _) in &lines {
+            if !sources.contains(source) {
+                sources.push(source.clone());
+            }
+        }
+        let place = |source: &SourceId| sources.iter().position(|other| other == source).unwrap_or(0);
+        let lines: Vec<Line> = lines.iter().map(|(source, line)| Line { leg: place(source), ..line.clone() }).collect();
+        let legs = sources.iter().enumerate().map(|(place, source)| self.leg(place, source, &number, &lines)).collect();
+        Order {
+            key,
+            number,
+            version: 0,
+            caller: asker.caller.clone(),
+            reseller,
+            reseller_reference: input.reseller_reference.clone(),
+            policy: input.policy,
+            is_test: input.is_test,
+            contact: input.contact.clone(),
+            locale: input.locale.clone(),
+            delivery: input.delivery,
+            intent: Intent::None,
+            is_placed: false,
+            plan: Plan {
+                guarantee: Guarantee::BestEffort,
+                confirm_sequence: Vec::new(),
+                risks: Vec::new(),
+                worst_case_loss: Vec::new(),
+            },
+            lines,
+            legs,
+            tickets: Vec::new(),
+            created_at: self.now,
+            updated_at: self.now,
+        }
+    }
+
+    fn leg(&self, place: usize, source: &SourceId, number: &str, lines: &[Line]) -> Leg {
+        let facts = &self.sources[source].facts;
+        let terms = self.rules.terms(source);
+        let first = lines.iter().filter(|line| line.leg == place).filter_map(|line| line.starts_at).min();
+        Leg {
+            number: place,
+            source: source.clone(),
+            reference: format!("{}-{}", number.replace('-', ""), place + 1),
+            status: LegStatus::Draft,
+            traits: LegTraits {
+                shape: LegShape::HoldThenConfirm,
+                has_undo: self.sources[source].refunds.is_some(),
+                undo_is_proven: facts.undo_is_proven,
+                cancels_in_part: facts.cancels_in_part,
+                extends_holds: self.sources[source].hold_extension.is_some(),
+                honours_keys: facts.honours_idempotency_keys,
+                slow_confirm: facts.slow_confirm,
+                hold_ttl: facts.hold_ttl,
+                cancel_until: first.map(|first| earlier(first, terms.until_before_start)),
+                cancel_fee: terms.fee,
+            },
+            account: BTreeMap::new(),
+            refs: Vec::new(),
+            held_until: None,
+            leaves_hold: false,
+            secures: Vec::new(),
+            held_total: None,
+            confirmed_at: None,
+            charged: None,
+            refunded: None,
+            unknown: None,
+            again: None,
+            cancel: None,
+            wants_extension: false,
+            tickets: None,
+            problems: Vec::new(),
+            attempts: Vec::new(),
+        }
+    }
+
+    /// Asks each source how it books its leg, and whether it can be paid.
+    fn settle(&self, order: &mut Order) -> Result<(), Vec<Problem>> {
+        let mut problems = Vec::new();
+        for number in 0..order.legs.len() {
+            let source = &self.sources[&order.legs[number].source];
+            let Some(ordering) = &source.ordering else { continue };
+            let mut refusal = None;
+            if let Some(reseller) = &order.reseller {
+                match self.accounts.account(reseller, &source.id) {
+                    Some(account) => order.legs[number].account = account,
+                    None => refusal = Some(SettlementRefusal::NoAccount),
+                }
+            }
+            let request = order.request(&order.legs[number]);
+            let code = match refusal.or_else(|| ordering.refuses(&request)) {
+                Some(SettlementRefusal::NoInstrument | SettlementRefusal::NoAccount) => {
+                    ProblemCode::SettlementUnsupported
+                }
+                Some(SettlementRefusal::Delivery) => ProblemCode::UnsupportedBySource,
+                None => {
+                    order.legs[number].traits.shape = ordering.shape(&request);
+                    continue;
+                }
+            };
+            problems.push(Problem::new(code).of(&source.id).on_leg(number));
+        }
+        if problems.is_empty() { Ok(()) } else { Err(problems) }
+    }
+}
+
+/// All sources are for trying out, or none is; and a test order buys nothing real. Tells which.
+fn one_environment(sellers: &BTreeMap<SourceId, &Source>, input: &CreateOrder) -> Result<bool, Vec<Problem>> {
+    let is_test = |source: &&&Source| source.environment == Environment::Sandbox;
+    let tests = sellers.values().filter(is_test).count();
+    if tests == sellers.len() {
+        return Ok(true);
+    }
+    if tests == 0 && !input.is_test {
+        return Ok(false);
+    }
+    let wrong = sellers.values().filter(|source| !is_test(source));
+    Err(wrong
+        .map(|source| Problem::new(ProblemCode::TestAndLiveMixed).of(&source.id).at(["input", "testMode"]))
+        .collect())
+}
+
+async fn ask_source(source: &Source, keys: &[PerformanceKey]) -> Vec<(PerformanceKey, Result<Fact, VendorError>)> {
+    let performances = source.catalog.load_performances(keys).await;
+    let known: Vec<_> = keys.iter().filter_map(|key| performances.get(key)?.as_ref().ok().cloned()).collect();
+    let events: BTreeSet<_> = known.iter().map(|observed| &observed.value.event).collect();
+    let events: Vec<_> = events.into_iter().cloned().collect();
+    let (mut free, events) = tokio::join!(
+        async {
+            if known.is_empty() {
+                return Batch::new();
+            }
+            source.catalog.load_availability(&known, Duration::ZERO).await
+        },
+        async { if events.is_empty() { Batch::new() } else { source.catalog.load_events(&events).await } },
+    );
+    let mut fact = |key: &PerformanceKey| -> Result<Fact, VendorError> {
+        let missing = || VendorError::new(&source.id, crate::domain::Operation::LoadPerformances, ErrorKind::Malformed);
+        let performance = performances.get(key).cloned().unwrap_or_else(|| Err(missing()))?.value;
+        let availability = free.remove(key).unwrap_or_else(|| Err(missing()))?.value;
+        // Without the event its performance still tells what is for sale.
+        let event = events.get(&performance.event).and_then(|event| event.as_ref().ok());
+        let event_status = event.map(|event| event.value.status);
+        Ok(Fact { performance, availability, event_status })
+    };
+    keys.iter().map(|key| (key.clone(), fact(key))).collect()
+}
+
+/// A line whose performance could not be read.
+fn unread(error: &VendorError, number: usize) -> Problem {
+    let path = line_path(number, "performance");
+    match error.kind {
+        ErrorKind::NotFound => Problem::new(ProblemCode::UnknownPerformance).at(path),
+        _ => Problem::from_vendor(error).at(path),
+    }
+}
+
+fn is_on_sale(fact: &Fact, now: Timestamp) -> bool {
+    let performance = &fact.performance;
+    let is_over = [performance.cutoff_at, performance.ends_at].into_iter().flatten().any(|end| end <= now);
+    let event_sells = fact.event_status.is_none_or(|status| status == EventStatus::OnSale);
+    event_sells && !is_over && fact.availability.status != AvailabilityStatus::Closed
+}
+
+enum Refused {
+    Problem(Problem),
+    Left(Option<u32>),
+}
+
+/// What a line asks of an offer; lines of one order for the same thing count together.
+fn check_offer(
+    number: usize,
+    asked: &AskedLine,
+    input: &CreateOrder,
+    offer: &Offer,
+    availability: &Availability,
+) -> Result<(), Refused> {
+    let same_place = |line: &&AskedLine| line.source == asked.source && line.performance == asked.performance;
+    let of_place: i64 = input.lines.iter().filter(same_place).map(|line| line.quantity).sum();
+    let same_type = |line: &&AskedLine| same_place(line) && line.ticket_type == asked.ticket_type;
+    let of_type: i64 = input.lines.iter().filter(same_type).map(|line| line.quantity).sum();
+    let below = |wanted: i64, limit: Option<u32>| limit.filter(|limit| wanted > i64::from(*limit));
+    match offer.status {
+        AvailabilityStatus::SoldOut => return Err(Refused::Left(Some(0))),
+        AvailabilityStatus::Closed => {
+            let problem = Problem::new(ProblemCode::NotOnSale).at(line_path(number, "ticketType"));
+            return Err(Refused::Problem(problem));
+        }
+        _ => {}
+    }
+    let too_many = below(of_type, offer.ticket_type.max_per_order).or(below(of_place, availability.max_per_order));
+    if too_many.is_some() {
+        return Err(Refused::Problem(Problem::new(ProblemCode::LimitExceeded).at(line_path(number, "quantity"))));
+    }
+    if offer.ticket_type.min_per_order.is_some_and(|least| of_type < i64::from(least)) {
+        return Err(Refused::Problem(Problem::new(ProblemCode::QuantityInvalid).at(line_path(number, "quantity"))));
+    }
+    if let Some(remaining) = below(of_type, offer.vacancies).or(below(of_place, availability.vacancies)) {
+        return Err(Refused::Left(Some(remaining)));
+    }
+    let now = offer.price.retail;
+    match asked.expected_unit_price {
+        Some(was) if was != now => {
+            let path = line_path(number, "expectedUnitPrice");
+            let problem = Problem::new(ProblemCode::PriceChanged).at(path).with(Detail::Price { was, now });
+            Err(Refused::Problem(problem))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A number that can be read over the telephone: 60 bits of the key without I, L, O and U.
+fn number_of(key: OrderKey) -> String {
+    const LETTERS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    let bits = key.0.as_u128();
+    let letters: Vec<char> = (0..12_u32)
+        .map(|place| {
+            let five = (bits >> (place * 5)) & 31;
+            LETTERS.get(usize::try_from(five).unwrap_or(0)).map_or('0', |letter| char::from(*letter))
+        })
+        .collect();
+    letters.chunks(4).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join("-")
+}

@@ -1,0 +1,48 @@
+//! Recovery: orders that nobody owns and that wait for something that is due are taken over, at start and ever again.
+//!
+//! One mechanism serves a crash, a hold that runs out, a look-up and a second try: a timer that is due.
+
+use std::sync::Arc;
+
+use tokio::time::MissedTickBehavior;
+
+use crate::orders::ledger::LedgerError;
+use crate::orders::rules::later;
+use crate::orders::run;
+use crate::orders::shared::Shared;
+
+/// Takes over every order that is due, each in its own task. Tells how many.
+pub(in crate::orders) async fn pass(shared: &Arc<Shared>) -> Result<usize, LedgerError> {
+    let mut taken = 0;
+    loop {
+        if shared.stop.is_cancelled() {
+            return Ok(taken);
+        }
+        let now = shared.clock.now();
+        let until = later(now, shared.rules.lease);
+        let leases = shared.ledger.claim(now, until, shared.rules.poll_batch).await?;
+        let is_last = leases.len() < shared.rules.poll_batch;
+        taken += leases.len();
+        for lease in leases {
+            shared.tasks.spawn(run::take_over(Arc::clone(shared), lease));
+        }
+        if is_last {
+            return Ok(taken);
+        }
+    }
+}
+
+/// Looks for due orders until the process stops.
+pub(in crate::orders) async fn watch(shared: Arc<Shared>) {
+    let mut ticks = tokio::time::interval(shared.rules.poll);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = shared.stop.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        if let Err(error) = pass(&shared).await {
+            tracing::error!(%error, "due orders could not be looked for");
+        }
+    }
+}

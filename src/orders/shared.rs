@@ -1,0 +1,26 @@
+//! What every part of the room of orders works with.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::domain::{Clock, Source, SourceId};
+use crate::orders::bus::ChangeBus;
+use crate::orders::create::ResellerAccounts;
+use crate::orders::ledger::Ledger;
+use crate::orders::rules::Rules;
+
+pub(in crate::orders) struct Shared {
+    pub sources: HashMap<SourceId, Source>,
+    pub ledger: Arc<dyn Ledger>,
+    pub bus: Arc<dyn ChangeBus>,
+    pub clock: Arc<dyn Clock>,
+    pub accounts: Arc<dyn ResellerAccounts>,
+    pub rules: Rules,
+    /// Every task of this room.
+    pub tasks: TaskTracker,
+    /// No new steps are begun.
+    pub stop: CancellationToken,
+}
