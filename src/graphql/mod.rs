@@ -4,6 +4,7 @@
 //! which `schema.rs` merges into the root.
 
 pub mod admissions;
+pub mod api;
 pub mod catalog;
 pub mod ctx;
 pub mod error;

@@ -109,7 +109,7 @@ fn parse(request: &mut Request) -> Result<(), ServerError> {
 }
 
 /// Orders the errors and completes each.
-fn finish(mut response: Response, ctx: &Ctx) -> Response {
+pub(super) fn finish(mut response: Response, ctx: &Ctx) -> Response {
     for error in &mut response.errors {
         if let Some(failure) = error.source::<VendorError>() {
             ctx.tell(failure);

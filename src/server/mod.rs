@@ -1,6 +1,9 @@
 //! The front door: GraphQL over HTTP, WebSocket and server-sent events, callers, limits, health, metrics and pages.
 
+pub mod callers;
 pub mod coercion;
+pub mod engine;
+pub mod graphql_http;
 pub mod hardening;
 pub mod health;
 pub mod listener;
@@ -9,4 +12,7 @@ pub mod pages;
 pub mod params;
 pub mod persisted;
 pub mod precheck;
+pub mod refusal;
 pub mod request_id;
+pub mod router;
+pub mod socket;

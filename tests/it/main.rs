@@ -1,5 +1,6 @@
 //! The one integration binary.
 
 mod architecture;
-mod examples;
 mod config;
+mod examples;
+mod front;

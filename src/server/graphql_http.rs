@@ -1,0 +1,233 @@
+//! GraphQL over HTTP: `GET` for queries, `POST` for everything, server-sent events for subscriptions.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use async_graphql::Response as Answer;
+use axum::body::{Body, Bytes};
+use axum::extract::{Extension, RawQuery, State};
+use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, VARY};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
+use serde_json::json;
+
+use crate::graphql::viewer::Viewer;
+use crate::server::callers::Stranger;
+use crate::server::engine::{Ask, Outcome};
+use crate::server::negotiate::{Media, accepted, carries_json};
+use crate::server::pages;
+use crate::server::params::{Body as Asked, Params, from_body, from_query_string};
+use crate::server::refusal::Refusal;
+use crate::server::request_id::RequestId;
+use crate::server::router::Front;
+
+/// `GET /graphql`: a query, or GraphiQL for a browser.
+pub async fn get(
+    State(front): State<Arc<Front>>,
+    Extension(RequestId(id)): Extension<RequestId>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let asks = query.as_deref().unwrap_or_default();
+    let Some(media) = accepted(&headers) else { return not_acceptable(&id) };
+    if media == Media::Html {
+        return pages::graphiql().into_response_for(&headers);
+    }
+    match from_query_string(asks) {
+        Ok(params) => answer_one(&front, params, &headers, media, &id, true).await,
+        Err(unreadable) => refuse(&Refusal::bad_request(unreadable.to_string()), media, &id),
+    }
+}
+
+/// `POST /graphql`: JSON bodies only, so that no simple cross-site request is ever executed.
+pub async fn post(
+    State(front): State<Arc<Front>>,
+    Extension(RequestId(id)): Extension<RequestId>,
+    headers: HeaderMap,
+    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+) -> Response {
+    let Some(media) = accepted(&headers).filter(|media| *media != Media::Html) else { return not_acceptable(&id) };
+    if !carries_json(&headers) {
+        let refusal = Refusal::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "UNSUPPORTED_MEDIA_TYPE",
+            "send the request as `Content-Type: application/json` in UTF-8",
+        );
+        return refuse(&refusal, media, &id);
+    }
+    let body = match body {
+        Ok(body) => body,
+        Err(_) => {
+            let most = front.engine.limits().body_bytes;
+            let text = format!("the body is larger than {most} bytes, or was cut off");
+            return refuse(&Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", text), media, &id);
+        }
+    };
+    match from_body(&body, front.engine.limits().batch) {
+        Ok(Asked::Single(params)) => answer_one(&front, *params, &headers, media, &id, false).await,
+        Ok(Asked::Batch(batch)) => answer_batch(&front, batch, &headers, media, &id).await,
+        Err(unreadable) => refuse(&Refusal::bad_request(unreadable.to_string()), media, &id),
+    }
+}
+
+/// Any other method.
+pub async fn other(Extension(RequestId(id)): Extension<RequestId>) -> Response {
+    let refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", "use GET or POST");
+    refuse(&refusal, Media::Json, &id)
+}
+
+async fn answer_one(
+    front: &Arc<Front>,
+    params: Params,
+    headers: &HeaderMap,
+    media: Media,
+    id: &str,
+    only_queries: bool,
+) -> Response {
+    let viewer = match recognise(front, headers).await {
+        Ok(viewer) => viewer,
+        Err(refusal) => return refuse(&refusal, media, id),
+    };
+    let ask = Ask { params, viewer, request_id: id.to_owned(), only_queries };
+    match front.engine.run(ask).await {
+        Outcome::Refused(refusal) => refuse(&refusal, media, id),
+        Outcome::Answer(answer) => {
+            let answer = *answer;
+            if media == Media::EventStream {
+                return stream(futures_util::stream::iter([answer]).boxed());
+            }
+            (status(&answer, media), typed(media), body_of(answer)).into_response()
+        }
+        Outcome::Stream(answers) if media == Media::EventStream => stream(answers),
+        Outcome::Stream(_) => {
+            let text = "subscriptions need `Accept: text/event-stream` or a WebSocket at /graphql/ws";
+            refuse(&Refusal::new(StatusCode::NOT_ACCEPTABLE, "NOT_ACCEPTABLE", text), media, id)
+        }
+    }
+}
+
+/// Answers each request of a batch in its place; one that cannot run does not fail its neighbours.
+async fn answer_batch(front: &Arc<Front>, batch: Vec<Params>, headers: &HeaderMap, media: Media, id: &str) -> Response {
+    if media == Media::EventStream {
+        return not_acceptable(id);
+    }
+    let viewer = match recognise(front, headers).await {
+        Ok(viewer) => viewer,
+        Err(refusal) => return refuse(&refusal, media, id),
+    };
+    let mut answers = Vec::with_capacity(batch.len());
+    for params in batch {
+        let ask = Ask { params, viewer: Arc::clone(&viewer), request_id: id.to_owned(), only_queries: false };
+        answers.push(match front.engine.run(ask).await {
+            Outcome::Answer(answer) => body_of(*answer),
+            Outcome::Refused(refusal) => refusal.to_body(id),
+            Outcome::Stream(_) => Refusal::bad_request("a batch holds no subscriptions".to_owned()).to_body(id),
+        });
+    }
+    (StatusCode::OK, typed(media), format!("[{}]", answers.join(","))).into_response()
+}
+
+async fn recognise(front: &Front, headers: &HeaderMap) -> Result<Arc<Viewer>, Refusal> {
+    let callers = front.callers.load_full();
+    let caller = callers.recognise(headers).await.map_err(unauthenticated)?;
+    front.admit(&caller).map_err(|wait| Refusal {
+        retry_after: Some(wait),
+        ..Refusal::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "RATE_LIMITED",
+            "too many requests: wait as long as `Retry-After` says",
+        )
+    })?;
+    Ok(caller.viewer)
+}
+
+/// The refusal of somebody we do not know.
+pub fn unauthenticated(stranger: Stranger) -> Refusal {
+    Refusal::new(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", stranger.to_string())
+}
+
+/// A request error (no data, no path) is a 400 under `application/graphql-response+json`; under `application/json` all that ran is 200.
+fn status(answer: &Answer, media: Media) -> StatusCode {
+    if media == Media::GraphqlResponse && is_request_error(answer) { StatusCode::BAD_REQUEST } else { StatusCode::OK }
+}
+
+fn is_request_error(answer: &Answer) -> bool {
+    !answer.errors.is_empty()
+        && answer.data == async_graphql::Value::Null
+        && answer.errors.iter().all(|error| error.path.is_empty())
+}
+
+/// A request error has no `data` at all.
+fn body_of(answer: Answer) -> String {
+    let text = if is_request_error(&answer) {
+        serde_json::to_string(&json!({ "errors": answer.errors }))
+    } else {
+        serde_json::to_string(&answer)
+    };
+    text.unwrap_or_default()
+}
+
+fn typed(media: Media) -> [(axum::http::HeaderName, &'static str); 3] {
+    [(CONTENT_TYPE, media.content_type()), (VARY, "accept, authorization"), (CACHE_CONTROL, "no-store")]
+}
+
+fn refuse(refusal: &Refusal, media: Media, id: &str) -> Response {
+    let body = refusal.to_body(id);
+    let media = if media == Media::GraphqlResponse { media } else { Media::Json };
+    let status = if refusal.is_well_formed && media == Media::Json { StatusCode::OK } else { refusal.status };
+    let mut response = (status, typed(media), body).into_response();
+    if let Some(seconds) = refusal.retry_after {
+        response.headers_mut().insert(RETRY_AFTER, seconds.into());
+    }
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, POST"));
+    }
+    if status == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(axum::http::header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    response
+}
+
+fn not_acceptable(id: &str) -> Response {
+    let text = "accept application/graphql-response+json, application/json, or text/event-stream for subscriptions";
+    refuse(&Refusal::new(StatusCode::NOT_ACCEPTABLE, "NOT_ACCEPTABLE", text), Media::Json, id)
+}
+
+/// Results as events (graphql-sse, distinct connections): `next` for each, then `complete`.
+fn stream(answers: BoxStream<'static, Answer>) -> Response {
+    let events = answers
+        .map(|answer| Event::default().event("next").data(serde_json::to_string(&answer).unwrap_or_default()))
+        .chain(futures_util::stream::iter([Event::default().event("complete").data("")]))
+        .map(Ok::<Event, Infallible>);
+    let mut response = Sse::new(events).keep_alive(KeepAlive::default()).into_response();
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // Proxies that gather an answer before passing it on would hold every event back.
+    response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response
+}
+
+impl pages::Page {
+    /// The page as an answer, or 304 where the browser has it already.
+    pub fn into_response_for(self, headers: &HeaderMap) -> Response {
+        let known = headers.get(axum::http::header::IF_NONE_MATCH).and_then(|tag| tag.to_str().ok());
+        let status =
+            if known.is_some_and(|tag| self.is_known(tag)) { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
+        let body = if status == StatusCode::OK { Body::from(self.body) } else { Body::empty() };
+        let mut response = (status, body).into_response();
+        let fixed = [
+            (CONTENT_TYPE, self.content_type),
+            (axum::http::header::ETAG, self.etag),
+            (CACHE_CONTROL, self.cache_control.to_owned()),
+            (axum::http::header::CONTENT_SECURITY_POLICY, self.content_security_policy.to_owned()),
+        ];
+        for (name, value) in fixed {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                response.headers_mut().insert(name, value);
+            }
+        }
+        response
+    }
+}

@@ -1,0 +1,155 @@
+//! Every address of the service, and the layers around them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
+use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+use tower_http::timeout::RequestBodyTimeoutLayer;
+
+use crate::server::callers::{Caller, Callers};
+use crate::server::engine::Engine;
+use crate::server::hardening::{Room, guard_browsers, shed};
+use crate::server::health::{self, Dependencies};
+use crate::server::{graphql_http, pages, request_id, socket};
+
+/// What the handlers share.
+pub struct Front {
+    /// Runs operations.
+    pub engine: Engine,
+    /// Everybody who may ask; replaced when the configuration is read again.
+    pub callers: ArcSwap<Callers>,
+    /// Ends open streams when the service goes away.
+    pub stop: CancellationToken,
+    /// Origins of browsers that may ask from another site; exact.
+    pub origins: Vec<String>,
+    pace: Mutex<HashMap<String, (u64, u32)>>,
+}
+
+/// How the outside is set up.
+pub struct Settings {
+    /// Requests in flight before new ones are refused.
+    pub in_flight: usize,
+    /// How long a client may take to send a body.
+    pub body_timeout: Duration,
+    /// Renders the metrics.
+    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// What `/health/ready` names.
+    pub dependencies: Dependencies,
+}
+
+impl Front {
+    /// A front door over an engine.
+    pub fn new(engine: Engine, callers: Callers, origins: Vec<String>, stop: CancellationToken) -> Self {
+        Self { engine, callers: ArcSwap::from_pointee(callers), stop, origins, pace: Mutex::default() }
+    }
+
+    /// Whether a browser at this origin may open a WebSocket: one of the allowed, or none given (no browser).
+    pub fn allows_origin(&self, origin: Option<&HeaderValue>) -> bool {
+        let Some(origin) = origin else { return true };
+        let Ok(origin) = origin.to_str() else { return false };
+        let host = origin.split_once("://").map_or(origin, |(_, host)| host);
+        let is_loopback =
+            ["localhost", "127.0.0.1", "[::1]"].iter().any(|own| host == *own || host.starts_with(&format!("{own}:")));
+        is_loopback || self.origins.iter().any(|allowed| allowed == origin)
+    }
+
+    /// Counts a request of a caller; an error says how many seconds are left of the minute.
+    pub fn admit(&self, caller: &Caller) -> Result<(), u64> {
+        let Some(most) = caller.per_minute else { return Ok(()) };
+        let second = tokio::time::Instant::now().duration_since(*STARTED).as_secs();
+        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        let slot = pace.entry(caller.viewer.id.clone()).or_default();
+        if slot.0 != second / 60 {
+            *slot = (second / 60, 0);
+        }
+        slot.1 += 1;
+        if slot.1 > most { Err(60 - second % 60) } else { Ok(()) }
+    }
+}
+
+static STARTED: std::sync::LazyLock<tokio::time::Instant> = std::sync::LazyLock::new(tokio::time::Instant::now);
+
+/// All addresses.
+pub fn build(front: Arc<Front>, settings: Settings) -> Router {
+    let body_limit = front.engine.limits().body_bytes;
+    let metrics = Arc::clone(&settings.metrics);
+    let api = Router::new()
+        .route("/graphql", get(graphql_http::get).post(graphql_http::post).fallback(graphql_http::other))
+        .layer(DefaultBodyLimit::max(body_limit))
+        // A client that dribbles its body holds a place in flight: only for so long.
+        .layer(RequestBodyTimeoutLayer::new(settings.body_timeout))
+        .layer(cors(&front.origins))
+        .layer(from_fn_with_state(Room::new(settings.in_flight), shed));
+    let pages = Router::new()
+        .route("/", get(|headers: HeaderMap| async move { pages::home().into_response_for(&headers) }))
+        .route("/assets/{*path}", get(asset))
+        .route("/schema.graphql", get(sdl));
+    // Probes and metrics answer even when there is no room for anything else.
+    let operation = Router::new()
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready).with_state(settings.dependencies))
+        .route(
+            "/metrics",
+            get(move || async move { ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics()) }),
+        );
+    api.merge(pages)
+        .layer(CompressionLayer::new())
+        // Not compressed: a socket is upgraded, not answered.
+        .route("/graphql/ws", get(socket::upgrade))
+        .merge(operation)
+        .fallback(|| async { (StatusCode::NOT_FOUND, "there is nothing here; try /graphql\n") })
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn(guard_browsers))
+        .layer(from_fn(request_id::layer))
+        .with_state(front)
+}
+
+fn cors(origins: &[String]) -> CorsLayer {
+    let allowed: Vec<HeaderValue> = origins.iter().filter_map(|origin| origin.parse().ok()).collect();
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::list(allowed))
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers([AUTHORIZATION, CONTENT_TYPE, request_id::HEADER])
+        .expose_headers([request_id::HEADER, RETRY_AFTER])
+        .max_age(Duration::from_secs(600))
+}
+
+async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Response {
+    match pages::asset(&path) {
+        Some(page) => page.into_response_for(&headers),
+        None => (StatusCode::NOT_FOUND, "no such file\n").into_response(),
+    }
+}
+
+async fn sdl(State(front): State<Arc<Front>>, request: Request) -> Response {
+    let text = front.engine.sdl();
+    let tag = format!("\"{}\"", env!("CARGO_PKG_VERSION"));
+    if request.headers().get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
+        return StatusCode::NOT_MODIFIED.into_response();
+    }
+    let headers = [
+        (CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()),
+        (CACHE_CONTROL, "public, no-cache".to_owned()),
+        (ETAG, tag),
+    ];
+    (headers, text).into_response()
+}
+
+/// A handler panicked: the connection lives, the client gets an error of ours, the log has the rest.
+fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> Response {
+    tracing::error!("a request panicked");
+    let body = r#"{"errors":[{"message":"an internal error","extensions":{"code":"INTERNAL","retryable":false}}]}"#;
+    (StatusCode::INTERNAL_SERVER_ERROR, [(CONTENT_TYPE, "application/json; charset=utf-8")], body).into_response()
+}

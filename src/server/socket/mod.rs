@@ -1,0 +1,271 @@
+//! Subscriptions (and any other operation) over a WebSocket: one session a connection, one task an operation.
+
+mod protocol;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::extract::{Extension, State};
+use axum::http::HeaderMap;
+use axum::http::header::{AUTHORIZATION, ORIGIN};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Map, Value};
+use tokio::sync::mpsc;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::graphql::viewer::Viewer;
+use crate::server::engine::{Ask, Outcome};
+use crate::server::params::Params;
+use crate::server::request_id::RequestId;
+use crate::server::router::Front;
+use protocol::{Close, Dialect, Incoming};
+
+/// How long a client may take to send `connection_init`.
+const INIT: Duration = Duration::from_secs(10);
+/// How often a silent connection is asked whether it is still there.
+const ALIVE: Duration = Duration::from_secs(25);
+/// Messages that wait for a slow client before it is cut off.
+const WAITING: usize = 64;
+/// How long a full queue may stay full.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Operations of one connection.
+const OPERATIONS: usize = 100;
+
+/// `GET /graphql/ws`.
+pub async fn upgrade(
+    State(front): State<Arc<Front>>,
+    Extension(RequestId(id)): Extension<RequestId>,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
+) -> Response {
+    let upgrade = match upgrade {
+        Ok(upgrade) => {
+            upgrade.protocols(["graphql-transport-ws", "graphql-ws"]).max_message_size(front.engine.limits().body_bytes)
+        }
+        Err(rejection) => return rejection.into_response(),
+    };
+    if !front.allows_origin(headers.get(ORIGIN)) {
+        return axum::http::StatusCode::FORBIDDEN.into_response();
+    }
+    let dialect = match upgrade.selected_protocol().map(|name| name.as_bytes().to_vec()).as_deref() {
+        Some(b"graphql-transport-ws") => Some(Dialect::Transport),
+        Some(b"graphql-ws") => Some(Dialect::Legacy),
+        _ => None,
+    };
+    let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    upgrade.on_upgrade(move |socket| async move {
+        let (sink, source) = socket.split();
+        let Some(dialect) = dialect else { return say_goodbye(sink, Close::SUBPROTOCOL).await };
+        let (out, queue) = mpsc::channel(WAITING);
+        let writer = write_all(sink, queue);
+        let mut session =
+            Session { front, dialect, out, id, header, viewer: None, running: HashMap::new(), tasks: JoinSet::new() };
+        let reader = async move {
+            let close = session.converse(source).await;
+            let _ = session.out.send(Out::Close(close)).await;
+        };
+        tokio::join!(writer, reader);
+    })
+}
+
+enum Out {
+    Text(String),
+    Close(Close),
+}
+
+async fn write_all(mut sink: SplitSink<WebSocket, Message>, mut queue: mpsc::Receiver<Out>) {
+    while let Some(out) = queue.recv().await {
+        match out {
+            Out::Text(text) => match timeout(PATIENCE, sink.send(Message::Text(text.into()))).await {
+                Ok(Ok(())) => {}
+                _ => return say_goodbye(sink, Close::SLOW).await,
+            },
+            Out::Close(close) => return say_goodbye(sink, close).await,
+        }
+    }
+}
+
+async fn say_goodbye(mut sink: SplitSink<WebSocket, Message>, Close(code, reason): Close) {
+    let frame = CloseFrame { code, reason: reason.into() };
+    let _ = timeout(PATIENCE, sink.send(Message::Close(Some(frame)))).await;
+}
+
+struct Session {
+    front: Arc<Front>,
+    dialect: Dialect,
+    out: mpsc::Sender<Out>,
+    id: String,
+    header: Option<String>,
+    viewer: Option<Arc<Viewer>>,
+    running: HashMap<String, AbortHandle>,
+    tasks: JoinSet<String>,
+}
+
+impl Session {
+    /// Talks until one side is done; says how to close.
+    async fn converse(&mut self, mut source: SplitStream<WebSocket>) -> Close {
+        let init_by = Instant::now() + INIT;
+        let stop = self.front.stop.clone();
+        loop {
+            let deadline = if self.viewer.is_none() { init_by } else { Instant::now() + ALIVE };
+            tokio::select! {
+                message = timeout_at(deadline, source.next()) => match message {
+                    Ok(Some(Ok(Message::Text(text)))) => {
+                        if let Err(close) = self.hear(text.as_str()).await {
+                            return close;
+                        }
+                    }
+                    Ok(Some(Ok(Message::Binary(_)))) => return Close::INVALID,
+                    Ok(Some(Ok(Message::Ping(_) | Message::Pong(_)))) => {}
+                    Ok(Some(Ok(Message::Close(_)) | Err(_)) | None) => return Close::NORMAL,
+                    Err(_) if self.viewer.is_none() => return Close::INIT_TIMEOUT,
+                    Err(_) => {
+                        if self.say(protocol::keep_alive(self.dialect)).await.is_err() {
+                            return Close::SLOW;
+                        }
+                    }
+                },
+                Some(done) = self.tasks.join_next(), if !self.tasks.is_empty() => {
+                    if let Ok(id) = done {
+                        self.running.remove(&id);
+                    }
+                }
+                () = stop.cancelled() => return Close::GOING,
+            }
+        }
+    }
+
+    async fn hear(&mut self, text: &str) -> Result<(), Close> {
+        match protocol::read(self.dialect, text)? {
+            Incoming::Init(_) if self.viewer.is_some() => Err(Close::TOO_MANY_INITS),
+            Incoming::Init(payload) => self.begin(&payload).await,
+            Incoming::Ping(payload) => self.say(protocol::pong(payload)).await,
+            Incoming::Pong => Ok(()),
+            Incoming::Subscribe(id, params) => self.start(id, *params).await,
+            Incoming::Complete(id) => {
+                if let Some(running) = self.running.remove(&id) {
+                    running.abort();
+                }
+                Ok(())
+            }
+            Incoming::Terminate => Err(Close::NORMAL),
+        }
+    }
+
+    async fn begin(&mut self, payload: &Map<String, Value>) -> Result<(), Close> {
+        let callers = self.front.callers.load_full();
+        let recognised = match credentials(payload).or_else(|| self.header.clone()) {
+            Some(text) => callers.recognise_text(&text).await,
+            None => callers.recognise(&HeaderMap::new()).await,
+        };
+        match recognised {
+            Ok(caller) => {
+                self.viewer = Some(caller.viewer);
+                self.say(protocol::ack()).await?;
+                if self.dialect == Dialect::Legacy {
+                    self.say(protocol::keep_alive(self.dialect)).await
+                } else {
+                    Ok(())
+                }
+            }
+            Err(_) => {
+                if self.dialect == Dialect::Legacy {
+                    self.say(protocol::connection_error()).await?;
+                }
+                Err(Close::FORBIDDEN)
+            }
+        }
+    }
+
+    async fn start(&mut self, id: String, params: Params) -> Result<(), Close> {
+        let viewer = self.viewer.clone().ok_or(Close::UNAUTHORIZED)?;
+        if self.running.contains_key(&id) {
+            return match self.dialect {
+                Dialect::Transport => Err(Close(4409, "Subscriber already exists")),
+                Dialect::Legacy => self.stop_older(&id),
+            };
+        }
+        if self.running.len() >= OPERATIONS {
+            let text = serde_json::json!([{ "message": "too many operations on one connection", "extensions": { "code": "RATE_LIMITED" } }]);
+            return self.say(protocol::error(self.dialect, &id, text)).await;
+        }
+        let ask = Ask { params, viewer, request_id: self.id.clone(), only_queries: false };
+        let (front, dialect, out, name) = (Arc::clone(&self.front), self.dialect, self.out.clone(), id.clone());
+        let handle = self.tasks.spawn(async move {
+            play(&front, dialect, &out, &name, ask).await;
+            name
+        });
+        self.running.insert(id, handle);
+        Ok(())
+    }
+
+    /// The older protocol replaces an operation of the same name.
+    fn stop_older(&mut self, id: &str) -> Result<(), Close> {
+        if let Some(running) = self.running.remove(id) {
+            running.abort();
+        }
+        Ok(())
+    }
+
+    async fn say(&self, text: String) -> Result<(), Close> {
+        timeout(PATIENCE, self.out.send(Out::Text(text))).await.map_err(|_| Close::SLOW)?.map_err(|_| Close::NORMAL)
+    }
+}
+
+/// Runs one operation to its end.
+async fn play(front: &Front, dialect: Dialect, out: &mpsc::Sender<Out>, id: &str, ask: Ask) {
+    let request_id = ask.request_id.clone();
+    let say = |text: String| async move { out.send(Out::Text(text)).await.is_ok() };
+    match front.engine.run(ask).await {
+        Outcome::Refused(refusal) => {
+            let errors = Value::Array(vec![refusal.to_error(&request_id)]);
+            say(protocol::error(dialect, id, errors)).await;
+            return;
+        }
+        Outcome::Answer(answer) => {
+            if !tell(dialect, id, *answer, &say).await {
+                return;
+            }
+        }
+        Outcome::Stream(mut answers) => {
+            while let Some(answer) = answers.next().await {
+                if !tell(dialect, id, answer, &say).await {
+                    return;
+                }
+            }
+        }
+    }
+    say(protocol::complete(id)).await;
+}
+
+/// Sends a result; an operation that never began is an `error`, which also ends it. Says whether to go on.
+async fn tell<F, R>(dialect: Dialect, id: &str, answer: async_graphql::Response, say: &F) -> bool
+where
+    F: Fn(String) -> R,
+    R: Future<Output = bool>,
+{
+    let never_began = !answer.errors.is_empty()
+        && answer.data == async_graphql::Value::Null
+        && answer.errors.iter().all(|error| error.path.is_empty());
+    if never_began {
+        let errors = serde_json::to_value(&answer.errors).unwrap_or_default();
+        say(protocol::error(dialect, id, errors)).await;
+        return false;
+    }
+    say(protocol::next(dialect, id, &serde_json::to_string(&answer).unwrap_or_default())).await
+}
+
+/// The credentials that a client put into `connection_init`: `Authorization` in any spelling, at the top or under `headers`.
+fn credentials(payload: &Map<String, Value>) -> Option<String> {
+    let find = |map: &Map<String, Value>| {
+        map.iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case("authorization"))
+            .and_then(|(_, value)| value.as_str().map(str::to_owned))
+    };
+    find(payload).or_else(|| payload.get("headers").and_then(Value::as_object).and_then(find))
+}

@@ -1,0 +1,163 @@
+//! GraphQL over HTTP as it is written, and what a browser or a proxy relies on.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::{open, open_with};
+use ticketgraph::server::persisted::{Mode, Safelist};
+use ticketgraph::server::precheck::Limits;
+
+#[tokio::test]
+async fn an_answer_keeps_the_order_of_the_document() {
+    let door = open().await;
+    let text = door
+        .client
+        .post(door.url())
+        .header("content-type", "application/json")
+        .body(json!({"query": "{ viewer { scopes name id } __typename }"}).to_string())
+        .send()
+        .await
+        .expect("an answer")
+        .text()
+        .await
+        .expect("text");
+    assert_eq!(
+        text,
+        r#"{"data":{"viewer":{"scopes":["catalog:read"],"name":"anonymous","id":"anonymous"},"__typename":"Query"}}"#
+    );
+}
+
+#[tokio::test]
+async fn only_json_bodies_are_executed_so_that_no_simple_cross_site_request_is() {
+    let door = open().await;
+    for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""] {
+        let request = door.client.post(door.url()).body(r#"{"query":"{ __typename }"}"#);
+        let request = if kind.is_empty() { request } else { request.header("content-type", kind) };
+        assert_eq!(request.send().await.expect("an answer").status(), 415, "{kind:?}");
+    }
+}
+
+#[tokio::test]
+async fn get_runs_queries_only_and_other_methods_are_refused_by_name() {
+    let door = open().await;
+    let get = |query: &str| door.client.get(door.url()).query(&[("query", query)]).send();
+    assert_eq!(get("{ __typename }").await.expect("an answer").status(), 200);
+    let refused = get("subscription { x }").await.expect("an answer");
+    assert_eq!((refused.status().as_u16(), refused.headers()["allow"].as_bytes()), (405, &b"GET, POST"[..]));
+    for method in [Method::PUT, Method::DELETE, Method::PATCH] {
+        assert_eq!(door.client.request(method, door.url()).send().await.expect("an answer").status(), 405);
+    }
+    assert_eq!(get("").await.expect("an answer").status(), 400);
+}
+
+#[tokio::test]
+async fn a_wrong_request_is_a_400_with_a_code_and_no_data() {
+    let door = open().await;
+    for (document, code) in [
+        ("{", "GRAPHQL_PARSE_FAILED"),
+        ("{ nonsense }", "GRAPHQL_VALIDATION_FAILED"),
+        ("query A { viewer { id } } query B { viewer { id } }", "BAD_REQUEST"),
+        ("query ($id: ID!) { event(id: $id) { id } }", "BAD_USER_INPUT"),
+    ] {
+        let (status, body) = door.post(document).await;
+        assert_eq!((status, body["errors"][0]["extensions"]["code"].as_str()), (400, Some(code)), "{document}: {body}");
+        assert!(body.get("data").is_none(), "{body}");
+        assert!(body["errors"][0]["extensions"]["requestId"].is_string(), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_batch_answers_each_request_in_its_place_and_only_so_many() {
+    let door = open().await;
+    let post = |body: Value| {
+        door.client.post(door.url()).header("content-type", "application/json").body(body.to_string()).send()
+    };
+    let ask = json!({"query": "{ __typename }"});
+    let answers: Value = post(json!([ask, {"query": "{"}])).await.expect("an answer").json().await.expect("JSON");
+    assert_eq!(answers[0]["data"]["__typename"], "Query");
+    assert_eq!(answers[1]["errors"][0]["extensions"]["code"], "GRAPHQL_PARSE_FAILED");
+    let many = vec![ask; 1_000];
+    assert_eq!(post(many.into()).await.expect("an answer").status(), 400);
+}
+
+#[tokio::test]
+async fn every_answer_carries_the_id_of_its_request() {
+    let door = open().await;
+    let ask = |id: &'static str| {
+        door.client.get(format!("http://{}/health/live", door.address)).header("x-request-id", id).send()
+    };
+    let kept = ask("mine-1").await.expect("an answer");
+    assert_eq!(kept.headers()["x-request-id"], "mine-1");
+    let drawn = ask("not well formed").await.expect("an answer");
+    assert_eq!(drawn.headers()["x-request-id"].len(), 32);
+}
+
+#[tokio::test]
+async fn a_browser_gets_a_page_and_a_wrong_path_is_told() {
+    let door = open().await;
+    let page = door.client.get(door.url()).header("accept", "text/html,*/*;q=0.8").send().await.expect("an answer");
+    assert_eq!(page.headers()["content-type"], "text/html; charset=utf-8");
+    assert!(
+        page.headers()["content-security-policy"].to_str().is_ok_and(|policy| policy.contains("default-src 'none'"))
+    );
+    for path in ["/", "/schema.graphql", "/metrics", "/health/ready"] {
+        let status =
+            door.client.get(format!("http://{}{path}", door.address)).send().await.expect("an answer").status();
+        assert_eq!(status, 200, "{path}");
+    }
+    let lost = door.client.get(format!("http://{}/nothing", door.address)).send().await.expect("an answer");
+    assert_eq!(lost.status(), 404);
+}
+
+#[tokio::test]
+async fn another_site_is_allowed_by_its_exact_origin_only() {
+    let door = open().await;
+    let preflight = |origin: &'static str| {
+        door.client
+            .request(Method::OPTIONS, door.url())
+            .header("origin", origin)
+            .header("access-control-request-method", "POST")
+            .header("access-control-request-headers", "content-type")
+            .send()
+    };
+    let allowed = preflight("https://shop.example").await.expect("an answer");
+    assert_eq!(allowed.headers()["access-control-allow-origin"], "https://shop.example");
+    for origin in ["https://shop.example.evil.test", "https://evil.test", "null"] {
+        let refused = preflight(origin).await.expect("an answer");
+        assert!(!refused.headers().contains_key("access-control-allow-origin"), "{origin}");
+    }
+}
+
+#[tokio::test]
+async fn a_caller_is_recognised_by_its_key_and_slowed_down_by_its_own_limit() {
+    let door = open().await;
+    let ask = |key: &'static str| {
+        door.client.get(door.url()).query(&[("query", "{ viewer { id } }")]).header("authorization", key).send()
+    };
+    let known: Value = ask("Bearer right").await.expect("an answer").json().await.expect("JSON");
+    assert_eq!(known["data"]["viewer"]["id"], "shop");
+    for wrong in ["Bearer wrong", "Basic right", "right"] {
+        let refused = ask(wrong).await.expect("an answer");
+        assert_eq!(
+            (refused.status().as_u16(), refused.headers()["www-authenticate"].as_bytes()),
+            (401, &b"Bearer"[..]),
+            "{wrong}"
+        );
+    }
+    let mut statuses = Vec::new();
+    for _ in 0..4 {
+        statuses.push(ask("Bearer slow-key").await.expect("an answer"));
+    }
+    assert_eq!(statuses.iter().map(|answer| answer.status().as_u16()).collect::<Vec<_>>(), [200, 200, 200, 429]);
+    assert!(statuses[3].headers().contains_key("retry-after"));
+    assert_eq!(ask("Bearer right").await.expect("an answer").status(), 200, "one caller's limit is not another's");
+}
+
+#[tokio::test]
+async fn a_required_safelist_refuses_every_other_operation() {
+    let manifest = br#"{"operations":[{"id":"q1","body":"{ viewer { id } }"}]}"#;
+    let safelist = Safelist::from_json(Mode::Require, manifest).expect("a manifest");
+    let door = open_with(Limits::default(), safelist).await;
+    assert_eq!(door.post("{ viewer { id } }").await.0, 200);
+    assert_eq!(door.post("{ viewer { name } }").await.0, 400);
+}
