@@ -1,5 +1,7 @@
 //! The vendors: a folder each, and the table of them. How to add one: `src/vendors/README.md`.
 
+pub mod secutix;
+
 use std::sync::Arc;
 
 use crate::domain::{Clock, Health, Source, Stanza, VendorKind};
@@ -51,7 +53,7 @@ pub struct Vendor {
 }
 
 /// The only list of vendors.
-pub const VENDORS: &[Vendor] = &[];
+pub const VENDORS: &[Vendor] = &[secutix::ROW];
 
 /// A row of the table of mobile delivery apps.
 pub struct App {

@@ -1,0 +1,96 @@
+//! SecuTix S-360: sales services over JSON or SOAP, one catalogue in memory, orders that close on a pending account.
+
+mod asking;
+mod catalog;
+mod client;
+mod inferred;
+mod map;
+mod memo;
+mod settings;
+mod shelf;
+mod speech;
+pub(crate) mod wire;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::{Facts, Quota, Source, Stanza, VendorKind};
+use crate::vendors::secutix::asking::Asking;
+use crate::vendors::secutix::catalog::Shop;
+use crate::vendors::secutix::client::Client;
+use crate::vendors::secutix::settings::{Settings, Transport};
+use crate::vendors::secutix::shelf::Shelf;
+use crate::vendors::secutix::speech::{JsonSpeech, SoapSpeech, Speech, Tokens};
+use crate::vendors::{Finding, Surroundings, Vendor};
+
+/// The row in the table of vendors.
+pub const ROW: Vendor = Vendor {
+    name: "secutix",
+    kind: VendorKind::Secutix,
+    keys: settings::KEYS,
+    secrets: settings::SECRETS,
+    connection_keys: settings::CONNECTION_KEYS,
+    check,
+    connect,
+};
+
+/// Says all that is wrong with a stanza; calls nobody.
+fn check(stanza: &Stanza) -> Vec<Finding> {
+    Settings::read(stanza).err().unwrap_or_default()
+}
+
+/// Builds a source; calls nobody.
+fn connect(stanza: Stanza, surroundings: Surroundings) -> Result<Source, Vec<Finding>> {
+    let settings = Settings::read(&stanza)?;
+    let Surroundings { transport, clock, health } = surroundings;
+    let (base, version) = (stanza.base_url.as_str(), settings.api_version.as_str());
+    let speech: Box<dyn Speech> = match settings.transport {
+        Transport::Json => {
+            let tokens = Tokens::new(settings.token, settings.identity(), base, Arc::clone(&clock));
+            Box::new(JsonSpeech::new(transport, base, version, tokens))
+        }
+        Transport::Soap => {
+            Box::new(SoapSpeech::new(transport, base, version, &settings.login, settings.password.clone()))
+        }
+    };
+    let client = Arc::new(Client::new(stanza.id.clone(), speech));
+    let house = settings.house(&stanza);
+    let shelf = Arc::new(Shelf::new(Arc::clone(&client), Arc::clone(&clock), house, stanza.base_url.clone()));
+    let shop = Shop { client, shelf, clock, asking: Asking::new(settings.contingents.clone()) };
+    Ok(Source {
+        id: stanza.id,
+        vendor: VendorKind::Secutix,
+        institution: stanza.institution,
+        environment: stanza.environment,
+        time_zone: stanza.time_zone,
+        currency: stanza.currency,
+        facts: facts(),
+        health,
+        catalog: Arc::new(shop),
+        ordering: None,
+        hold_extension: None,
+        refunds: None,
+        admissions: None,
+    })
+}
+
+/// Numbers and habits (`secutix.md §2.8`, §2.9, §5.4–§5.7; those that are inferred are so in `inferred`).
+fn facts() -> Facts {
+    Facts {
+        max_batch: inferred::MOST_PERFORMANCES,
+        hold_ttl: Duration::from_secs(inferred::HOLD_MINUTES * 60),
+        slow_confirm: Duration::from_secs(30),
+        honours_idempotency_keys: false,
+        finds_by_our_reference: false,
+        cancels_in_part: true,
+        undo_is_proven: false,
+        settles_on_account: true,
+        commits_at_hold: false,
+        barcode_at_confirm: true,
+        holds_seats: true,
+        delivers_to_app: true,
+        confirm_rank: 30,
+        quota: Some(Quota { requests: 50, per: Duration::from_secs(60) }),
+        horizon_days: 730,
+    }
+}
