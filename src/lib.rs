@@ -8,5 +8,6 @@ pub mod layers;
 pub mod orders;
 pub mod sandbox;
 pub mod server;
+pub mod store;
 pub mod transport;
 pub mod vendors;

@@ -1,0 +1,65 @@
+//! What is kept: the ledger of orders in SQLite or PostgreSQL.
+
+mod ledger;
+mod postgres;
+mod rows;
+mod save;
+mod shapes;
+mod sql;
+mod sqlite;
+mod vault;
+
+use std::sync::Arc;
+
+use crate::orders::Ledger;
+use crate::store::ledger::SqlLedger;
+use crate::store::postgres::PostgresDatabase;
+use crate::store::sql::Database;
+use crate::store::sqlite::SqliteDatabase;
+pub use crate::store::vault::CredentialKey;
+use crate::store::vault::Vault;
+
+/// Why a store cannot be used. Addresses may hold a password, so they are not told.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Neither `sqlite:` nor `postgres:`, or not readable.
+    #[error("the ledger url is none that sqlite or postgres can read")]
+    Url(#[source] sqlx::Error),
+    /// Another scheme.
+    #[error("the ledger url must begin with sqlite: or postgres:")]
+    Scheme,
+    /// No key for codes at rest.
+    #[error("a key for ticket codes at rest is needed")]
+    NoKey,
+    /// The database cannot be opened or reached.
+    #[error("the ledger cannot be opened")]
+    Open(#[source] sqlx::Error),
+    /// The tables cannot be brought up to date.
+    #[error("the tables of the ledger cannot be brought up to date")]
+    Migrate(#[source] sqlx::migrate::MigrateError),
+    /// The lock file beside a SQLite file cannot be made.
+    #[error("the lock file of the ledger cannot be made")]
+    Lock(#[source] std::io::Error),
+    /// Another process has the SQLite file open.
+    #[error("another process uses the ledger {0}; several replicas need postgres")]
+    InUse(String),
+    /// The ledger does not answer.
+    #[error("the ledger does not answer")]
+    Ledger(#[from] crate::orders::LedgerError),
+}
+
+/// Opens the ledger at a `sqlite:` or `postgres:` url and brings its tables up to date. New codes are sealed with the
+/// first key; the others still open older ones.
+pub async fn connect(url: &str, keys: &[CredentialKey]) -> Result<Arc<dyn Ledger>, StoreError> {
+    let vault = Vault::new(keys).ok_or(StoreError::NoKey)?;
+    let database: Box<dyn Database> = if url.starts_with("sqlite:") {
+        Box::new(SqliteDatabase::open(url).await?)
+    } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+        Box::new(PostgresDatabase::open(url).await?)
+    } else {
+        return Err(StoreError::Scheme);
+    };
+    let ledger = SqlLedger { database, vault };
+    ledger.free_what_the_dead_own().await?;
+    Ok(Arc::new(ledger))
+}
