@@ -1,5 +1,6 @@
 //! ticketgraph: one GraphQL API over many ticketing vendors. The rooms, in reading order.
 
+pub mod app;
 pub mod config;
 pub mod domain;
 pub mod federation;

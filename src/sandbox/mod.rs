@@ -15,6 +15,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
 
 use crate::domain::Clock;
@@ -40,6 +41,77 @@ pub struct Options {
     pub limits_requests: bool,
     /// Owns the tasks of the emulators.
     pub tracker: TaskTracker,
+}
+
+/// The emulated vendors, running. They stop when this is dropped.
+pub struct Sandbox {
+    running: Vec<(&'static str, Running)>,
+}
+
+impl Sandbox {
+    /// Raises every vendor.
+    pub async fn raise(options: Options) -> std::io::Result<Self> {
+        let clock = Arc::new(SandboxClock::new(Arc::clone(&options.clock)));
+        let emulators = emulators(&clock, &options);
+        let mut running = Vec::with_capacity(emulators.len());
+        for (place, emulator) in emulators.into_iter().enumerate() {
+            let name = emulator.name();
+            let stage = Stage::new(emulator, Arc::clone(&clock));
+            stage.faults.add(options.scenario.clone());
+            let fixed = options.first_port.and_then(|first| first.checked_add(u16::try_from(place).ok()?));
+            let listener = bind(options.listen, fixed).await?;
+            running.push((name, stage.run(listener, &options.tracker)?));
+        }
+        Ok(Self { running })
+    }
+
+    /// The stage of one vendor.
+    pub fn stage(&self, name: &str) -> Option<&Arc<Stage>> {
+        self.find(name).map(|running| &running.stage)
+    }
+
+    /// What a configuration writes as the address of a vendor or an app.
+    pub fn base_url(&self, name: &str) -> Option<String> {
+        self.find(name).map(|running| format!("{}{}", running.base_url(), suffix(name)))
+    }
+
+    /// Every vendor and its address.
+    pub fn addresses(&self) -> impl Iterator<Item = (&'static str, String)> {
+        self.running.iter().map(|(name, running)| (*name, format!("{}{}", running.base_url(), suffix(name))))
+    }
+
+    /// A control address of one vendor.
+    pub fn control(&self, name: &str, what: &str) -> String {
+        self.find(name).map_or_else(String::new, |running| format!("{}{}{what}", running.base_url(), control::PREFIX))
+    }
+
+    fn find(&self, name: &str) -> Option<&Running> {
+        self.running.iter().find(|(own, _)| *own == name).map(|(_, running)| running)
+    }
+}
+
+/// All emulators, in the order of their fixed ports.
+fn emulators(_clock: &Arc<SandboxClock>, _options: &Options) -> Vec<Arc<dyn Emulator>> {
+    Vec::new()
+}
+
+/// The part of a base address that belongs to the vendor, not to the host.
+fn suffix(name: &str) -> &'static str {
+    match name {
+        "ticketing" => "/v3",
+        "tixngo" => "/v3/organizer/tickets",
+        _ => "",
+    }
+}
+
+/// A fixed port where it is free, any free one otherwise.
+async fn bind(listen: IpAddr, fixed: Option<u16>) -> std::io::Result<TcpListener> {
+    if let Some(port) = fixed
+        && let Ok(listener) = TcpListener::bind((listen, port)).await
+    {
+        return Ok(listener);
+    }
+    TcpListener::bind((listen, 0)).await
 }
 
 impl Options {

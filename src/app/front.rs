@@ -1,0 +1,93 @@
+//! The front door, out of the configuration.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::app::callers::callers;
+use crate::app::start::StartError;
+use crate::config::{Config, Safelist as SafelistMode};
+use crate::graphql::Limits as SchemaLimits;
+use crate::graphql::Services;
+use crate::graphql::api::Api;
+use crate::server::engine::Engine;
+use crate::server::listener;
+use crate::server::persisted::{Mode, Persisted, Safelist};
+use crate::server::precheck::Limits;
+use crate::server::router::Front;
+
+/// Builds the front door.
+pub fn build(
+    config: &Config,
+    services: Services,
+    client: &reqwest::Client,
+    stop: CancellationToken,
+) -> Result<Arc<Front>, StartError> {
+    let graphql = &config.graphql;
+    let schema = SchemaLimits {
+        depth: graphql.depth.get(),
+        aliases: graphql.aliases.get(),
+        introspection: graphql.introspection,
+        suggestions: graphql.suggestions,
+        ..SchemaLimits::default()
+    };
+    let limits = Limits {
+        body_bytes: config.server.body_limit.0,
+        batch: config.server.batch_limit.get(),
+        tokens: graphql.tokens.get(),
+        fields: graphql.fields.get() as u64,
+        depth: u32::try_from(graphql.depth.get()).unwrap_or(u32::MAX),
+        aliases: graphql.aliases.get() as u64,
+        root_fields: graphql.root_fields.get() as u64,
+        directives: graphql.directives.get() as u64,
+    };
+    let api = Api::new(&schema, Arc::new(services));
+    let persisted = Persisted::new(graphql.persisted.apq, None, safelist(config)?);
+    let engine = Engine::new(api, limits, persisted).map_err(|fault| StartError::Schema(fault.to_string()))?;
+    let origins = config.server.cors_origins.iter().map(|origin| origin.as_str().to_owned()).collect();
+    Ok(Arc::new(Front::new(engine, callers(config, client), origins, stop)))
+}
+
+/// The manifest of operations, where one is named.
+fn safelist(config: &Config) -> Result<Safelist, StartError> {
+    let mode = match config.graphql.persisted.mode {
+        SafelistMode::Off => Mode::Off,
+        SafelistMode::Log => Mode::Log,
+        SafelistMode::Require => Mode::Require,
+    };
+    let Some(path) = &config.graphql.persisted.manifest else { return Ok(Safelist::default()) };
+    let unreadable = |fault: &dyn std::fmt::Display| StartError::File { path: path.clone(), why: fault.to_string() };
+    let bytes = std::fs::read(path).map_err(|fault| unreadable(&fault))?;
+    Safelist::from_json(mode, &bytes).map_err(|fault| unreadable(&fault))
+}
+
+/// How connections are accepted.
+pub fn connections(config: &Config) -> Result<listener::Settings, StartError> {
+    let tls = match &config.server.tls {
+        None => None,
+        Some(files) => {
+            Some(Arc::new(tls(files).map_err(|fault| StartError::File { path: files.cert.clone(), why: fault })?))
+        }
+    };
+    Ok(listener::Settings {
+        connections: config.server.connections.get(),
+        header_timeout: config.server.header_timeout,
+        drain: config.server.drain,
+        tls,
+    })
+}
+
+fn tls(files: &crate::config::Tls) -> Result<rustls::ServerConfig, String> {
+    use rustls::pki_types::pem::PemObject;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    let chain: Result<Vec<_>, _> =
+        CertificateDer::pem_file_iter(&files.cert).map_err(|fault| fault.to_string())?.collect();
+    let chain = chain.map_err(|fault| fault.to_string())?;
+    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|fault| fault.to_string())?;
+    let mut config = rustls::ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .map_err(|fault| fault.to_string())?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}

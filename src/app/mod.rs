@@ -1,0 +1,12 @@
+//! The composition root: the only room that knows every other. It connects, and holds no rule of its own.
+
+mod callers;
+mod front;
+mod playground;
+mod shapes;
+mod sources;
+mod start;
+
+pub use playground::{Playground, run_sandbox};
+pub use shapes::shapes;
+pub use start::{Launch, StartError, serve};

@@ -1,0 +1,104 @@
+//! Sources, out of their stanzas: connected by their vendor, layered, and read as one catalogue.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::{Config, Resilience, SourceSettings};
+use crate::domain::{Budget, Clock, Source};
+use crate::layers::{
+    BreakerPolicy, BudgetPolicy, Bulkhead, Deadlines, LocalBudget, Pace, Parts, Policy, Pulse, Retries, stack,
+};
+use crate::transport::Transport;
+use crate::vendors::{Finding, Surroundings, VENDORS};
+
+/// What the federation waits beyond the deadline of a source, so that the guard's own word arrives first.
+pub const SLACK: Duration = Duration::from_millis(500);
+
+/// What every source is surrounded by.
+pub struct Ground {
+    /// The connection pool.
+    pub client: reqwest::Client,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Connects every source of a configuration; calls nobody.
+pub fn connect(config: &Config, ground: &Ground) -> Result<Vec<Arc<Source>>, Vec<Finding>> {
+    let mut findings = Vec::new();
+    let mut connected = Vec::new();
+    for settings in config.sources.values() {
+        match connect_one(settings, ground) {
+            Ok(source) => connected.push(source),
+            Err(faults) => findings.extend(
+                faults
+                    .into_iter()
+                    .map(|fault| Finding::new(format!("sources.{}.{}", settings.stanza.id, fault.key), fault.message)),
+            ),
+        }
+    }
+    if findings.is_empty() { Ok(connected) } else { Err(findings) }
+}
+
+fn connect_one(settings: &SourceSettings, ground: &Ground) -> Result<Arc<Source>, Vec<Finding>> {
+    let vendor = VENDORS
+        .iter()
+        .find(|vendor| vendor.name == settings.vendor)
+        .ok_or_else(|| vec![Finding::new("vendor", "is not one of the vendors")])?;
+    let id = settings.stanza.id.clone();
+    let policy = policy(&settings.resilience);
+    let budget: Arc<dyn Budget> = match &policy.budget {
+        Some(budget) => Arc::new(LocalBudget::new(Pace::of(budget), budget.patience)),
+        None => Arc::new(LocalBudget::unlimited()),
+    };
+    let pulse = Arc::new(Pulse::new(id.clone(), Arc::clone(&ground.clock), Arc::clone(&budget)));
+    let surroundings = Surroundings {
+        transport: Transport::new(ground.client.clone(), id, budget, settings.resilience.attempt_timeout),
+        clock: Arc::clone(&ground.clock),
+        health: Arc::clone(&pulse) as _,
+    };
+    let source = (vendor.connect)(settings.stanza.clone(), surroundings)?;
+    Ok(Arc::new(stack(source, Parts { policy, pulse })))
+}
+
+/// The numbers of the layers, out of the configuration.
+fn policy(from: &Resilience) -> Policy {
+    let (deadlines, retries, breaker) = (&from.deadlines, &from.retries, &from.breaker);
+    Policy {
+        attempt_timeout: from.attempt_timeout,
+        deadlines: Deadlines {
+            list: deadlines.list,
+            read: deadlines.read,
+            availability: deadlines.availability,
+            order: deadlines.order,
+            gate: deadlines.gate,
+            other: deadlines.other,
+        },
+        retries: Retries {
+            max_attempts: retries.max_attempts.into(),
+            first_pause: retries.first_pause,
+            longest_pause: retries.longest_pause,
+            percent: retries.percent.of_hundred().into(),
+            reserve: retries.reserve,
+        },
+        breaker: BreakerPolicy {
+            window: breaker.window,
+            min_calls: u32::from(breaker.min_calls) as usize,
+            failure_percent: breaker.failure_percent.of_hundred().into(),
+            rest: breaker.rest,
+            longest_rest: breaker.longest_rest,
+            closes_after: breaker.closes_after.into(),
+        },
+        bulkhead: Bulkhead {
+            browsing: u32::from(from.bulkhead.browsing) as usize,
+            checkout: u32::from(from.bulkhead.checkout) as usize,
+            longest_wait: from.bulkhead.longest_wait,
+        },
+        budget: from.budget.quota.map(|quota| BudgetPolicy {
+            quota,
+            order_percent: from.budget.order_percent.of_hundred().into(),
+            patience: from.budget.patience,
+            replicas: from.budget.replicas.into(),
+        }),
+        lifetimes: Policy::default().lifetimes,
+    }
+}

@@ -1,0 +1,160 @@
+//! Starting, serving and draining.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::app::front;
+use crate::app::playground::{Playground, point_at};
+use crate::app::sources;
+use crate::app::sources::{Ground, connect};
+use crate::config::Config;
+use crate::domain::{Clock, Source, SystemClock};
+use crate::federation::Federation;
+use crate::graphql::Services;
+use crate::sandbox::{Sandbox, Scenario};
+use crate::server::health::Dependencies;
+use crate::server::{listener, router};
+use crate::transport::SetUpError;
+use crate::vendors::Finding;
+
+/// What the command line adds to the configuration.
+#[derive(Default, Clone)]
+pub struct Launch {
+    /// Where to listen, instead of `[server] listen`.
+    pub listen: Option<SocketAddr>,
+    /// Where the built-in sandbox keeps its files, instead of the user's data folder.
+    pub data: Option<PathBuf>,
+    /// Renders the metrics.
+    pub metrics: Option<Arc<dyn Fn() -> String + Send + Sync>>,
+}
+
+/// Why the service did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A source cannot be connected with these settings.
+    #[error("{}", .0.iter().map(|finding| format!("{}: {}", finding.key, finding.message)).collect::<Vec<_>>().join("\n"))]
+    Settings(Vec<Finding>),
+    /// The schema cannot be read back: a mistake of ours.
+    #[error("the schema cannot be read: {0}")]
+    Schema(String),
+    /// A file that the configuration names.
+    #[error("{}: {why}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The address cannot be listened on, or a folder not be made.
+    #[error("{0}: {1}")]
+    Machine(String, io::Error),
+    /// The HTTP client cannot be made.
+    #[error(transparent)]
+    Client(#[from] SetUpError),
+}
+
+/// Serves until the process is told to stop, then drains. Says whether all requests in flight were answered.
+pub async fn serve(mut config: Config, launch: Launch) -> Result<bool, StartError> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
+    let data = data_folder(&launch);
+    let sandbox = if config.built_in { Some(raise_sandbox(&mut config, &data, &clock, &tracker).await?) } else { None };
+    let ground = Ground { client: crate::transport::client()?, clock: Arc::clone(&clock) };
+    let sources = connect(&config, &ground).map_err(StartError::Settings)?;
+    let services = services(&config, sources, &clock);
+    let front = front::build(&config, services, &ground.client, stop.clone())?;
+    let settings = router::Settings {
+        in_flight: u32::from(config.server.in_flight) as usize,
+        body_timeout: config.server.body_timeout,
+        metrics: launch.metrics.clone().unwrap_or_else(|| Arc::new(String::new)),
+        dependencies: Dependencies::default(),
+    };
+    let address = launch.listen.unwrap_or(config.server.listen);
+    let bound = TcpListener::bind(address).await.map_err(|fault| StartError::Machine(address.to_string(), fault))?;
+    let address = bound.local_addr().map_err(|fault| StartError::Machine(address.to_string(), fault))?;
+    announce(&config, address, sandbox.as_ref());
+    let told = stop.clone();
+    tracker.spawn(async move {
+        told_to_stop().await;
+        tracing::info!("stopping: no new requests, those in flight are answered");
+        told.cancel();
+    });
+    let connections = front::connections(&config)?;
+    let drained = listener::serve(bound, router::build(front, settings), connections, tracker, stop).await;
+    tracing::info!(drained, "stopped");
+    Ok(drained)
+}
+
+fn services(config: &Config, sources: Vec<Arc<Source>>, clock: &Arc<dyn Clock>) -> Services {
+    let deadline = config.resilience.deadlines.list + sources::SLACK;
+    let federation = Arc::new(Federation::new(sources, deadline, Arc::clone(clock)));
+    Services { federation, resellers: None }
+}
+
+async fn raise_sandbox(
+    config: &mut Config,
+    data: &std::path::Path,
+    clock: &Arc<dyn Clock>,
+    tracker: &TaskTracker,
+) -> Result<Sandbox, StartError> {
+    let playground = Playground {
+        listen: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        folder: Some(data.join("vendors")),
+        scenario: Scenario::default(),
+    };
+    let sandbox = playground
+        .raise(Arc::clone(clock), tracker.clone())
+        .await
+        .map_err(|fault| StartError::Machine("the emulated vendors".to_owned(), fault))?;
+    point_at(config, &sandbox);
+    Ok(sandbox)
+}
+
+/// The user's data folder, as the XDG rules have it; `--data` wins.
+fn data_folder(launch: &Launch) -> PathBuf {
+    let named = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    launch.data.clone().unwrap_or_else(|| {
+        named("XDG_DATA_HOME")
+            .or_else(|| named("HOME").map(|home| home.join(".local/share")))
+            .unwrap_or_else(std::env::temp_dir)
+            .join("ticketgraph")
+    })
+}
+
+/// The first lines of the log: what runs, and which addresses to open.
+fn announce(config: &Config, address: SocketAddr, sandbox: Option<&Sandbox>) {
+    let scheme = if config.server.tls.is_some() { "https" } else { "http" };
+    if let Some(sandbox) = sandbox {
+        tracing::info!("this is the built-in sandbox: every vendor is emulated, nothing here is real");
+        for (name, base) in sandbox.addresses() {
+            tracing::info!(
+                "the emulated {name} listens on {base} (POST {} to let it die, /_emu/up to bring it back)",
+                sandbox.control(name, "down")
+            );
+        }
+        for (name, client) in &config.clients {
+            if let Some(key) = &client.key.shown {
+                use secrecy::ExposeSecret;
+                tracing::info!("the sandbox key of {name} is {}", key.expose_secret());
+            }
+        }
+    }
+    tracing::info!("GraphiQL is at {scheme}://{address}/graphql");
+    tracing::info!("listening on {scheme}://{address}");
+}
+
+/// Waits for SIGTERM or an interrupt.
+pub(super) async fn told_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
