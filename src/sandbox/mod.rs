@@ -4,6 +4,7 @@
 //! addresses under `/_emu/`. What an emulator must remember is kept by a [`keeper`], on disk where a folder is given, so that the
 //! vendors of a sandbox survive the death of the process as real ones would.
 
+pub mod acme;
 pub mod clock;
 pub mod control;
 pub mod faults;

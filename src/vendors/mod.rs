@@ -1,5 +1,6 @@
 //! The vendors: a folder each, and the table of them. How to add one: `src/vendors/README.md`.
 
+pub mod acme;
 pub mod secutix;
 
 use std::sync::Arc;
@@ -53,7 +54,7 @@ pub struct Vendor {
 }
 
 /// The only list of vendors.
-pub const VENDORS: &[Vendor] = &[secutix::ROW];
+pub const VENDORS: &[Vendor] = &[acme::ROW, secutix::ROW];
 
 /// A row of the table of mobile delivery apps.
 pub struct App {

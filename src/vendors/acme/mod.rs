@@ -1,0 +1,78 @@
+//! ACME Ticketing: one tenant, reached with an API key. Quirks are in the README beside this file.
+
+mod catalog;
+mod client;
+mod inferred;
+mod map;
+mod settings;
+#[cfg(test)]
+mod tests;
+pub(crate) mod wire;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::{Facts, Source, Stanza, VendorKind};
+use crate::vendors::acme::catalog::{HORIZON_DAYS, Programme};
+use crate::vendors::acme::client::Client;
+use crate::vendors::acme::map::Venue;
+use crate::vendors::acme::settings::Settings;
+use crate::vendors::{Finding, Surroundings, Vendor};
+
+/// The row of the table of vendors.
+pub(crate) const ROW: Vendor = Vendor {
+    name: "acme",
+    kind: VendorKind::Acme,
+    keys: settings::KEYS,
+    secrets: settings::SECRETS,
+    check,
+    connect,
+};
+
+fn check(stanza: &Stanza) -> Vec<Finding> {
+    Settings::read(stanza).err().unwrap_or_default()
+}
+
+fn connect(stanza: Stanza, surroundings: Surroundings) -> Result<Source, Vec<Finding>> {
+    let settings = Settings::read(&stanza)?;
+    let Surroundings { transport, clock, health } = surroundings;
+    let facts = facts(&settings);
+    let venue = Venue { zone: stanza.time_zone.clone(), currency: settings.currency };
+    let client = Arc::new(Client::new(transport, settings.base, settings.api_key, settings.tenant_id));
+    let catalog = Programme::new(stanza.id.clone(), client, venue, clock);
+    Ok(Source {
+        id: stanza.id,
+        vendor: VendorKind::Acme,
+        institution: stanza.institution,
+        environment: stanza.environment,
+        time_zone: stanza.time_zone,
+        currency: Some(settings.currency),
+        facts,
+        health,
+        catalog: Arc::new(catalog),
+        ordering: None,
+        hold_extension: None,
+        refunds: None,
+        admissions: None,
+    })
+}
+
+fn facts(settings: &Settings) -> Facts {
+    Facts {
+        max_batch: 100,
+        hold_ttl: Duration::from_secs(600),
+        slow_confirm: Duration::from_secs(60),
+        honours_idempotency_keys: false,
+        finds_by_our_reference: settings.tenant_id.is_some(),
+        cancels_in_part: true,
+        undo_is_proven: true,
+        settles_on_account: true,
+        commits_at_hold: false,
+        barcode_at_confirm: true,
+        holds_seats: false,
+        delivers_to_app: false,
+        confirm_rank: 20,
+        quota: None,
+        horizon_days: HORIZON_DAYS,
+    }
+}

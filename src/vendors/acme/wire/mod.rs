@@ -1,0 +1,164 @@
+//! ACME's words on the wire, read tolerantly: unknown fields are ignored, numbers may come as text (`acme.md §8`).
+
+pub(crate) mod catalog;
+pub(crate) mod lenient;
+pub(crate) mod orders;
+
+use std::fmt;
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use rust_decimal::Decimal;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+
+/// An identifier, text or number; written back as the kind that was read (`acme.md §8.4`).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Id {
+    /// A JSON number.
+    Number(u64),
+    /// A JSON string.
+    Text(String),
+}
+
+impl Id {
+    /// The id of a setting or a reference of ours: a number where it is one.
+    pub(crate) fn numeric(text: &str) -> Self {
+        text.parse().map_or_else(|_| Self::Text(text.to_owned()), Self::Number)
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => number.fmt(out),
+            Self::Text(text) => out.write_str(text),
+        }
+    }
+}
+
+impl Serialize for Id {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Number(number) => serializer.serialize_u64(*number),
+            Self::Text(text) => serializer.serialize_str(text),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Id {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let refuse = || serde::de::Error::custom("an id is text or a whole number");
+        match Value::deserialize(deserializer)? {
+            Value::String(text) if !text.is_empty() => Ok(Self::Text(text)),
+            Value::Number(number) => number.as_u64().map(Self::Number).ok_or_else(refuse),
+            _ => Err(refuse()),
+        }
+    }
+}
+
+/// A time: ISO 8601 with offset, epoch milliseconds, or local time without an offset. Other text is kept, not fatal (`acme.md §8.2`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// A known instant.
+    At(Timestamp),
+    /// Wall-clock time of the tenant.
+    Local(DateTime),
+    /// Something else, for people.
+    Display(String),
+}
+
+impl Moment {
+    fn read(text: String) -> Self {
+        if let Ok(instant) = text.parse() {
+            return Self::At(instant);
+        }
+        if let Ok(local) = text.parse() {
+            return Self::Local(local);
+        }
+        let milliseconds = text.parse().ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+        milliseconds.map_or(Self::Display(text), Self::At)
+    }
+
+    /// The instant, read in the tenant's zone where the text has no offset.
+    pub(crate) fn instant(&self, zone: &TimeZone) -> Option<Timestamp> {
+        match self {
+            Self::At(instant) => Some(*instant),
+            Self::Local(local) => local.to_zoned(zone.clone()).ok().map(|zoned| zoned.timestamp()),
+            Self::Display(_) => None,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Moment {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(match Value::deserialize(deserializer)? {
+            Value::String(text) => Self::read(text),
+            Value::Number(number) => {
+                let instant = number.as_i64().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+                instant.map_or_else(|| Self::Display(number.to_string()), Self::At)
+            }
+            other => Self::Display(other.to_string()),
+        })
+    }
+}
+
+/// An amount in major units, read from a string or a number, written as a string with two decimals (`acme.md §8.3`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Amount(pub(crate) Decimal);
+
+impl Serialize for Amount {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{:.2}", self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Amount {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        lenient::decimal(&value).map(Self).ok_or_else(|| serde::de::Error::custom("an amount is a decimal"))
+    }
+}
+
+/// A list in either shape: a bare array, or `{list, pagination}` (`acme.md §2.6`).
+#[derive(Debug)]
+pub(crate) struct Page<T> {
+    /// The entries that could be read.
+    pub(crate) entries: Vec<T>,
+    /// How many entries the page has, the unreadable ones included.
+    pub(crate) length: usize,
+    /// How long a full page is, where the answer is the envelope; `None` for a bare array, which is whole.
+    pub(crate) page_size: Option<usize>,
+}
+
+impl<T: DeserializeOwned> Page<T> {
+    /// Takes an answer apart; `None` when it is neither shape. Entries that cannot be read are left out and counted in the log.
+    pub(crate) fn read(answer: Value, asked: usize) -> Option<Self> {
+        let (list, page_size) = match answer {
+            Value::Array(list) => (list, None),
+            Value::Object(mut envelope) => {
+                let told = envelope.get("pagination").and_then(|pagination| lenient::whole(pagination.get("pageSize")?));
+                let size = told.filter(|size| *size > 0).map_or(asked, |size| size as usize);
+                match envelope.remove("list") {
+                    Some(Value::Array(list)) => (list, Some(size)),
+                    Some(Value::Null) => (Vec::new(), Some(size)),
+                    _ => return None,
+                }
+            }
+            _ => return None,
+        };
+        let length = list.len();
+        let entries: Vec<T> = list.into_iter().filter_map(|entry| serde_json::from_value(entry).ok()).collect();
+        if entries.len() < length {
+            tracing::warn!(unread = length - entries.len(), of = length, "entries of a list cannot be read");
+        }
+        Some(Self { entries, length, page_size })
+    }
+
+    /// Whether another page may follow.
+    pub(crate) fn is_full(&self) -> bool {
+        self.page_size.is_some_and(|size| self.length >= size)
+    }
+}
