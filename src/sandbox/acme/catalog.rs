@@ -63,7 +63,11 @@ impl Acme {
 
     /// A template as it is read: with what was sold of it, and prices as changed.
     pub(super) fn shown(&self, book: &Book, mut template: Value) -> Value {
-        let sold = book.orders.values().flat_map(|order| &order.items).filter(|item| template["id"] == item.template_id.as_str());
+        let sold = book
+            .orders
+            .values()
+            .flat_map(|order| &order.items)
+            .filter(|item| template["id"] == item.template_id.as_str());
         template["soldQuantity"] = json!(sold.map(|item| item.quantity).sum::<u32>());
         if let Some(prices) = template["priceList"]["prices"].as_array_mut() {
             for line in prices {
@@ -153,7 +157,8 @@ impl Acme {
                 shows.any(|show| !book.is_cancelled(&show) && book.counts(&show, self.now()).available > 0)
             };
             let days = start.series(Span::new().days(1)).take_while(|day| *day <= end).take(400);
-            let row = |day: Date| json!({ "date": day, "name": day.strftime("%A").to_string(), "active": is_active(day) });
+            let row =
+                |day: Date| json!({ "date": day, "name": day.strftime("%A").to_string(), "active": is_active(day) });
             Ok(days.map(row).collect::<Vec<Value>>())
         })?;
         Ok(Json(json!({ "days": days })))
@@ -176,7 +181,8 @@ async fn summarize_templates(State(acme): House, Parameters(query): Parameters<Q
         "reviewState",
         "soldQuantity",
     ];
-    let summary = |template: Value| FIELDS.iter().map(|field| ((*field).to_owned(), template[*field].clone())).collect();
+    let summary =
+        |template: Value| FIELDS.iter().map(|field| ((*field).to_owned(), template[*field].clone())).collect();
     let list = acme.listed_templates(&query)?.into_iter().map(summary).collect();
     envelope(list, &query, "name").map(Json)
 }

@@ -51,7 +51,8 @@ impl Show {
 
     /// What others had bought before the emulator began to count: stable for an instance, never nearly everything.
     pub(super) fn sold_before(&self) -> u32 {
-        let draw = self.id.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+        let draw =
+            self.id.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
         (draw >> 8) % (self.capacity() / 3).max(1)
     }
 }
@@ -70,7 +71,9 @@ pub(super) fn on(template: &Value, day: Date, zone: &TimeZone) -> Vec<Show> {
     }
     let mut shows = Vec::new();
     for schedule in template["schedules"].as_array().into_iter().flatten() {
-        if is_valid(day, &schedule["effectiveStartTime"], &schedule["effectiveEndTime"], zone) && is_weekday(day, schedule) {
+        if is_valid(day, &schedule["effectiveStartTime"], &schedule["effectiveEndTime"], zone)
+            && is_weekday(day, schedule)
+        {
             add(&mut shows, template, schedule, day, zone);
         }
     }

@@ -53,7 +53,9 @@ impl Acme {
     /// All templates as they are now: the venue's own, as edited, and those made later.
     fn templates(&self, book: &Book) -> Vec<Value> {
         let today = self.now().to_zoned(self.zone.clone()).date();
-        let own = venue::templates(today).into_iter().filter(|t| t["id"].as_str().is_none_or(|id| !book.templates.contains_key(id)));
+        let own = venue::templates(today)
+            .into_iter()
+            .filter(|t| t["id"].as_str().is_none_or(|id| !book.templates.contains_key(id)));
         let mut all: Vec<Value> = own.chain(book.templates.values().flatten().cloned()).collect();
         all.sort_by(|a, b| a["id"].as_str().cmp(&b["id"].as_str()));
         all
@@ -102,7 +104,8 @@ impl Emulator for Acme {
             }
             "use_ticket" => {
                 let now = self.now();
-                let mut tickets = book.orders.values_mut().flat_map(|order| &mut order.items).flat_map(|item| &mut item.tickets);
+                let mut tickets =
+                    book.orders.values_mut().flat_map(|order| &mut order.items).flat_map(|item| &mut item.tickets);
                 let ticket = tickets.find(|ticket| ticket.uuid == id).ok_or("no such ticket")?;
                 ticket.checked_in = Some(now);
                 Ok(())

@@ -28,7 +28,9 @@ pub(super) struct Organization {
 /// The organisations that may order (`acme.md §7.7`).
 pub(super) fn organization(id: u64) -> Option<Organization> {
     match id {
-        5120 => Some(Organization { name: "Tiqets", pays_later: true, contact: ("Kim", "Desk", "desk@tiqets.example") }),
+        5120 => {
+            Some(Organization { name: "Tiqets", pays_later: true, contact: ("Kim", "Desk", "desk@tiqets.example") })
+        }
         5121 => {
             let contact = ("Lee", "Counter", "counter@example.org");
             Some(Organization { name: "Example Travel", pays_later: false, contact })
@@ -62,7 +64,8 @@ fn admission(year: i16) -> Value {
     let mut template = template("8001", "Harbor Admission", year, (1, 15), 500);
     template["description"] = json!("<p>All galleries, <b>timed entry</b>.</p>");
     template["shortDescription"] = json!("All galleries");
-    template["primaryImage"] = json!({ "id": "img-1", "primary": true, "highRes": "https://images.example.org/harbor.jpg" });
+    template["primaryImage"] =
+        json!({ "id": "img-1", "primary": true, "highRes": "https://images.example.org/harbor.jpg" });
     template["schedules"] = json!([schedule(1, "Daily", year, &EVERY_DAY, &hours, true)]);
     template["priceList"] = price_list(
         "66f0ee50c3d2e4b5a6970001",
@@ -84,12 +87,14 @@ fn open_day(year: i16) -> Value {
     let mut days = schedule(3, "Open", year, &EVERY_DAY, &[], true);
     days["ranges"] = json!([{ "start": "09:00", "end": "17:00" }]);
     template["schedules"] = json!([days]);
-    template["priceList"] = price_list("66f0ee50c3d2e4b5a6970003", &[(ADULT, "18.00", "18.00"), (CHILD, "9.00", "9.00")]);
+    template["priceList"] =
+        price_list("66f0ee50c3d2e4b5a6970003", &[(ADULT, "18.00", "18.00"), (CHILD, "9.00", "9.00")]);
     template
 }
 
 fn lighthouse(year: i16) -> Value {
-    let hours = [json!({ "hour": 11, "minutes": 30, "quantity": 1 }), json!({ "hour": 15, "minutes": 0, "quantity": 1 })];
+    let hours =
+        [json!({ "hour": 11, "minutes": 30, "quantity": 1 }), json!({ "hour": 15, "minutes": 0, "quantity": 1 })];
     let mut template = template("8002", "Lighthouse Climb", year, (0, 45), 12);
     template["description"] = json!("Climb with a guide");
     template["schedules"] = json!([schedule(2, "Climbs", year, &["W", "Th", "F", "Sa", "Su"], &hours, true)]);
@@ -120,7 +125,8 @@ fn members_evening(year: i16) -> Value {
     let hours = [json!({ "hour": 19, "minutes": 0, "quantity": 1 })];
     template["schedules"] = json!([schedule(6, "Fridays", year, &["F"], &hours, true)]);
     template["priceList"] = price_list("66f0ee50c3d2e4b5a6970005", &[(ADULT, "30.00", "30.00")]);
-    template["membership"] = json!({ "restrictions": [{ "id": "66f0cc30c3d2e4b5a6970001", "name": "Gold" }], "discounts": [] });
+    template["membership"] =
+        json!({ "restrictions": [{ "id": "66f0cc30c3d2e4b5a6970001", "name": "Gold" }], "discounts": [] });
     template
 }
 
@@ -208,7 +214,8 @@ fn person_type(id: &str, order: usize) -> Value {
     };
     let mut person = json!({ "id": id, "name": name, "description": description, "active": true, "type": kind, "displayOrder": order });
     if kind == "combo" {
-        person["children"] = json!([{ "personTypeId": ADULT, "quantity": 2 }, { "personTypeId": CHILD, "quantity": 2 }]);
+        person["children"] =
+            json!([{ "personTypeId": ADULT, "quantity": 2 }, { "personTypeId": CHILD, "quantity": 2 }]);
     }
     person
 }

@@ -146,9 +146,7 @@ impl Client {
         for page in 1..=MOST_PAGES {
             let mut url = url.clone();
             if is_paged || page > 1 {
-                url.query_pairs_mut()
-                    .append_pair("page", &page.to_string())
-                    .append_pair("pageSize", &PAGE.to_string());
+                url.query_pairs_mut().append_pair("page", &page.to_string()).append_pair("pageSize", &PAGE.to_string());
             }
             let answer = self.send(op, self.get(op, url)).await?;
             if !answer.status.is_success() {
@@ -158,7 +156,8 @@ impl Client {
             if last_body.as_ref() == Some(&answer.body) {
                 break;
             }
-            let read = Page::read(answer.json::<Value>()?, PAGE).ok_or_else(|| answer.malformed(&"neither list nor page"))?;
+            let read =
+                Page::read(answer.json::<Value>()?, PAGE).ok_or_else(|| answer.malformed(&"neither list nor page"))?;
             let is_full = read.is_full();
             entries.extend(read.entries);
             if !is_full {
@@ -193,11 +192,8 @@ impl Client {
 
     /// Sends a call; reads of the catalogue at most four at once.
     async fn send(&self, op: Operation, call: Call) -> Result<Answer, VendorError> {
-        let _turn = if op.serves_an_order() {
-            None
-        } else {
-            Some(self.reads.acquire().await.map_err(|_| self.internal(op))?)
-        };
+        let _turn =
+            if op.serves_an_order() { None } else { Some(self.reads.acquire().await.map_err(|_| self.internal(op))?) };
         self.transport.send(call).await
     }
 

@@ -12,7 +12,8 @@ const CHANNEL: &str = "reseller";
 /// INFERRED: a list of channels without ours is a no; no list is no restriction. Schedule, price line and instance must all say yes.
 pub(crate) fn sells_to_resellers(channels: Option<&[Channel]>) -> bool {
     channels.is_none_or(|channels| {
-        let ours = |channel: &&Channel| channel.channel.as_deref().is_some_and(|code| code.eq_ignore_ascii_case(CHANNEL));
+        let ours =
+            |channel: &&Channel| channel.channel.as_deref().is_some_and(|code| code.eq_ignore_ascii_case(CHANNEL));
         channels.iter().find(ours).is_some_and(|channel| channel.enabled == Some(true))
     })
 }
@@ -38,15 +39,20 @@ pub(crate) fn instance_state(word: Option<&str>) -> InstanceState {
 }
 
 /// INFERRED: timed admission is sold until its begin, or for some minutes longer where late sale is allowed; open admission until its end.
-pub(crate) fn cutoff(instance: &Instance, is_timed: bool, begin: Timestamp, end: Option<Timestamp>) -> Option<Timestamp> {
+pub(crate) fn cutoff(
+    instance: &Instance,
+    is_timed: bool,
+    begin: Timestamp,
+    end: Option<Timestamp>,
+) -> Option<Timestamp> {
     if !is_timed {
         return end;
     }
     let late = instance.ticket_details.as_ref().and_then(|details| details.post_start_purchase);
     match late {
-        Some(late) if late.allow_late_ticket_purchase == Some(true) => late
-            .minutes_after
-            .map_or(end, |minutes| begin.checked_add(SignedDuration::from_mins(minutes.into())).ok()),
+        Some(late) if late.allow_late_ticket_purchase == Some(true) => {
+            late.minutes_after.map_or(end, |minutes| begin.checked_add(SignedDuration::from_mins(minutes.into())).ok())
+        }
         _ => Some(begin),
     }
 }
@@ -119,7 +125,8 @@ mod tests {
     use super::*;
 
     fn person(name: &str, description: &str) -> PersonType {
-        serde_json::from_value(serde_json::json!({ "id": "1", "name": name, "description": description })).expect("a type")
+        serde_json::from_value(serde_json::json!({ "id": "1", "name": name, "description": description }))
+            .expect("a type")
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub(crate) const ROW: Vendor = Vendor {
     kind: VendorKind::Acme,
     keys: settings::KEYS,
     secrets: settings::SECRETS,
+    connection_keys: settings::CONNECTION_KEYS,
     check,
     connect,
 };

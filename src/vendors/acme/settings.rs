@@ -12,6 +12,9 @@ pub(crate) const KEYS: &[&str] = &["api_key", "tenant_id", "organization_id", "v
 /// Those that hold secrets.
 pub(crate) const SECRETS: &[&str] = &["api_key"];
 
+/// Keys of a reseller's connection: who buys, and the ids that the venue gave (`acme.md §5`).
+pub(crate) const CONNECTION_KEYS: &[&str] = &["organization_id", "event_templates", "ticket_types"];
+
 /// How much an order charges to our voucher.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Voucher {

@@ -84,7 +84,12 @@ impl Programme {
     }
 
     /// Answers every key that has no answer with `NotFound`.
-    fn fill<K: Clone + Eq + std::hash::Hash, V>(&self, op: Operation, keys: &[K], mut batch: Batch<K, V>) -> Batch<K, V> {
+    fn fill<K: Clone + Eq + std::hash::Hash, V>(
+        &self,
+        op: Operation,
+        keys: &[K],
+        mut batch: Batch<K, V>,
+    ) -> Batch<K, V> {
         for key in keys {
             batch.entry(key.clone()).or_insert_with(|| Err(self.error(op, ErrorKind::NotFound)));
         }
@@ -124,12 +129,15 @@ impl Catalog for Programme {
     async fn list_events(&self, scope: Scope) -> Result<Observed<Arc<Vec<Arc<Event>>>>, VendorError> {
         let templates = self.client.list_templates(Operation::ListEvents, scope == Scope::Everything).await?;
         let now = self.clock.now();
-        let is_draft = |t: &Template| t.review_state.as_deref().is_some_and(|state| state.eq_ignore_ascii_case("draft"));
+        let is_draft =
+            |t: &Template| t.review_state.as_deref().is_some_and(|state| state.eq_ignore_ascii_case("draft"));
         let seen = self.shelf.put(templates, now);
         let mut events: Vec<Arc<Event>> = seen
             .iter()
             .filter(|seen| keys::is_plain(&seen.template.id.to_string()))
-            .filter(|seen| scope == Scope::Everything || !(event::is_private(&seen.template) || is_draft(&seen.template)))
+            .filter(|seen| {
+                scope == Scope::Everything || !(event::is_private(&seen.template) || is_draft(&seen.template))
+            })
             .map(|seen| self.observed(seen).value)
             .collect();
         events.sort_by(|a, b| a.key.cmp(&b.key));

@@ -43,7 +43,8 @@ impl Programme {
         let now = self.clock.now();
         let mut walks = Walk::all(events);
         self.walk_days(Operation::ListPerformances, &mut walks, (first, last), window.limit, |seen, instances| {
-            let read = instances.iter().filter_map(|one| performance::performance(one, &seen.template, &self.venue, now));
+            let read =
+                instances.iter().filter_map(|one| performance::performance(one, &seen.template, &self.venue, now));
             read.filter(|performance| performance::is_inside(performance, window, zone)).map(Arc::new).collect()
         })
         .await;

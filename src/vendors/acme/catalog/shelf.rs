@@ -23,7 +23,11 @@ impl Seen {
     /// How old what follows from it is.
     pub(crate) fn freshness(&self, now: Timestamp) -> Freshness {
         let live = Freshness::live(self.at);
-        if live.is_within(Duration::ZERO, now) { live } else { Freshness { mode: crate::domain::FreshnessMode::Cached, ..live } }
+        if live.is_within(Duration::ZERO, now) {
+            live
+        } else {
+            Freshness { mode: crate::domain::FreshnessMode::Cached, ..live }
+        }
     }
 }
 

@@ -30,7 +30,8 @@ pub(crate) fn listed(instance: &Instance, template: &Template, venue: &Venue, no
         .filter_map(|kind| Some((kind.price.clone()?, kind)))
         .map(|(price, kind)| Offer { ticket_type: Arc::new(kind), price, vacancies: None, status })
         .collect();
-    let status = if offers.is_empty() && status != AvailabilityStatus::Unknown { AvailabilityStatus::Closed } else { status };
+    let status =
+        if offers.is_empty() && status != AvailabilityStatus::Unknown { AvailabilityStatus::Closed } else { status };
     settle(Availability { status, vacancies: left, capacity: instance.capacity, max_per_order: None, offers })
 }
 
@@ -62,9 +63,11 @@ fn standing(instance: &Instance, template: &Template, venue: &Venue, now: Timest
     let begin = instance.start_time.as_ref().and_then(|time| time.instant(&venue.zone));
     let end = instance.end_time.as_ref().and_then(|time| time.instant(&venue.zone));
     let is_timed = event::is_timed(instance.admission_type.as_deref().or(template.admission_type.as_deref()));
-    let is_over = begin.and_then(|begin| inferred::cutoff(instance, is_timed, begin, end)).is_some_and(|cutoff| cutoff <= now);
+    let is_over =
+        begin.and_then(|begin| inferred::cutoff(instance, is_timed, begin, end)).is_some_and(|cutoff| cutoff <= now);
     let schedule = schedule_of(instance, template).and_then(|schedule| schedule.sales_channels.as_deref());
-    let is_ours = inferred::sells_to_resellers(instance.sales_channels.as_deref()) && inferred::sells_to_resellers(schedule);
+    let is_ours =
+        inferred::sells_to_resellers(instance.sales_channels.as_deref()) && inferred::sells_to_resellers(schedule);
     if is_over || !is_ours { AvailabilityStatus::Closed } else { AvailabilityStatus::Available }
 }
 

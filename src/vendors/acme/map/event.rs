@@ -35,7 +35,11 @@ pub(crate) fn event(template: &Template, venue: &Venue, now: Timestamp) -> Event
         venue: None,
         categories: Vec::new(),
         time_zone: venue.zone.iana_name().unwrap_or("Etc/Unknown").to_owned(),
-        booking_mode: if is_timed(template.admission_type.as_deref()) { BookingMode::Timed } else { BookingMode::Dated },
+        booking_mode: if is_timed(template.admission_type.as_deref()) {
+            BookingMode::Timed
+        } else {
+            BookingMode::Dated
+        },
         status: status(template, venue, now),
         is_private: is_private(template),
         starts_at: template.start_time.as_ref().and_then(|time| time.instant(&venue.zone)),

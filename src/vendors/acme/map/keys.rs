@@ -68,7 +68,9 @@ mod tests {
 
     #[test]
     fn text_that_is_no_key_of_ours_is_refused() {
-        for text in ["", "x", "x:2031-06-01", "x:2031-06-31:t", "x:2031-06-01:q", "../x:2031-06-01:t", "x:2031-06-01:t:"] {
+        for text in
+            ["", "x", "x:2031-06-01", "x:2031-06-31:t", "x:2031-06-01:q", "../x:2031-06-01:t", "x:2031-06-01:t:"]
+        {
             assert_eq!(InstanceRef::read(&PerformanceKey::new(text)), None, "{text}");
         }
         assert_eq!(read_ticket_type(&TicketTypeKey::new("a:b:c")), None);

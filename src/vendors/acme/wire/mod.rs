@@ -139,7 +139,8 @@ impl<T: DeserializeOwned> Page<T> {
         let (list, page_size) = match answer {
             Value::Array(list) => (list, None),
             Value::Object(mut envelope) => {
-                let told = envelope.get("pagination").and_then(|pagination| lenient::whole(pagination.get("pageSize")?));
+                let told =
+                    envelope.get("pagination").and_then(|pagination| lenient::whole(pagination.get("pageSize")?));
                 let size = told.filter(|size| *size > 0).map_or(asked, |size| size as usize);
                 match envelope.remove("list") {
                     Some(Value::Array(list)) => (list, Some(size)),
