@@ -23,6 +23,11 @@ impl SandboxClock {
     pub fn advance(&self, milliseconds: i64) {
         self.shift_ms.fetch_add(milliseconds, Ordering::SeqCst);
     }
+
+    /// The time without the shift: what clients go by when they date their tokens.
+    pub fn unmoved(&self) -> Timestamp {
+        self.base.now()
+    }
 }
 
 impl Clock for SandboxClock {

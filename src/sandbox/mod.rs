@@ -10,6 +10,7 @@ pub mod control;
 pub mod faults;
 pub mod keeper;
 pub mod log;
+pub mod secutix;
 pub mod stage;
 
 use std::net::{IpAddr, Ipv4Addr};

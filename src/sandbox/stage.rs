@@ -195,6 +195,7 @@ fn html_502() -> Response<Body> {
 fn garbled(response: Response<Body>) -> Response<Body> {
     let (mut parts, _) = response.into_parts();
     parts.headers.remove(header::CONTENT_LENGTH);
+    parts.headers.remove(header::CONTENT_ENCODING);
     Response::from_parts(parts, Body::from("{\"<oops"))
 }
 
