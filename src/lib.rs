@@ -10,5 +10,6 @@ pub mod orders;
 pub mod sandbox;
 pub mod server;
 pub mod store;
+pub mod telemetry;
 pub mod transport;
 pub mod vendors;

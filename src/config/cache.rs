@@ -6,7 +6,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::config::section::Section;
-use crate::config::setting::{Bytes, Percent};
+use crate::config::setting::{Bytes, Percent, Spoken};
 
 /// What is remembered of the vendors.
 #[derive(Debug, Clone)]
@@ -79,7 +79,7 @@ impl Lifetimes {
             patience: from.get("patience"),
             jitter_percent: from.get("jitter_percent"),
         };
-        from.at_most("not_found", read.not_found, Duration::from_secs(60));
+        from.at_most("not_found", Spoken(read.not_found), Spoken(Duration::from_secs(60)));
         from.at_most("jitter_percent", read.jitter_percent, Percent::HALF);
         read
     }
@@ -88,8 +88,9 @@ impl Lifetimes {
 impl Lifetime {
     fn read(from: &Section<'_>) -> Self {
         let read = Self { fresh: from.get("fresh"), lenient: from.get("lenient"), stale: from.get("stale") };
-        from.in_order(("fresh", read.fresh), ("lenient", read.lenient));
-        from.in_order(("lenient", read.lenient), ("stale", read.stale));
+        let why = "it would never be used";
+        from.not_longer(("fresh", read.fresh), ("lenient", read.lenient), why);
+        from.not_longer(("lenient", read.lenient), ("stale", read.stale), why);
         read
     }
 }

@@ -43,6 +43,7 @@ pub enum Scope {
 
 impl Choice for Scope {
     const WHAT: &'static str = "scope";
+    const WANTED: &'static str = r#"a scope such as "catalog:read""#;
     const CHOICES: &'static [(&'static str, Self)] = &[
         ("catalog:read", Self::CatalogRead),
         ("order:read", Self::OrderRead),
@@ -94,6 +95,8 @@ pub struct Issuer {
     pub keys: KeySet,
     /// Which signatures count, at least one.
     pub algorithms: Vec<Algorithm>,
+    /// Requests that each of its subjects may send; `None`: no limit.
+    pub requests_per_minute: Option<NonZeroU32>,
 }
 
 /// Where the keys of an issuer are.
@@ -122,6 +125,7 @@ pub enum Algorithm {
 
 impl Choice for Algorithm {
     const WHAT: &'static str = "signature algorithm";
+    const WANTED: &'static str = r#"a signature algorithm such as "RS256""#;
     const CHOICES: &'static [(&'static str, Self)] = &[
         ("RS256", Self::Rs256),
         ("RS384", Self::Rs384),
@@ -176,7 +180,13 @@ impl Issuer {
         if algorithms.is_empty() && from.clean(&["algorithms"]) {
             from.wrong("algorithms", r#"must name at least one, such as ["RS256"]"#);
         }
-        Self { issuer: from.get("issuer"), audience: from.get("audience"), keys, algorithms }
+        Self {
+            issuer: from.get("issuer"),
+            audience: from.get("audience"),
+            keys,
+            algorithms,
+            requests_per_minute: from.find("requests_per_minute"),
+        }
     }
 }
 

@@ -1,7 +1,6 @@
 //! What no single setting shows: settings that do not go together.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use crate::config::Config;
 use crate::config::section::Section;
@@ -20,25 +19,19 @@ fn times_of_orders(root: &Section<'_>, config: &Config) {
     let lease = ("ledger.lease", config.ledger.lease);
     let settle = ("ledger.settle_deadline", config.ledger.settle_deadline);
     let usual = config.resilience.deadlines.order;
-    shorter(root, ("resilience.deadlines.order", usual), call_limit, "the call would be given up before its source");
+    root.shorter(("resilience.deadlines.order", usual), call_limit, "the call would be given up before its source");
     for (id, source) in &config.sources {
         let deadline = source.resilience.deadlines.order;
         if deadline != usual {
             let key = format!("sources.{id}.resilience.deadlines.order");
-            shorter(root, (&key, deadline), call_limit, "the call would be given up before its source");
+            root.shorter((&key, deadline), call_limit, "the call would be given up before its source");
         }
     }
-    shorter(root, call_limit, lease, "a worker that still waits for a vendor would lose its order");
-    shorter(root, lease, settle, "a person would be called before the next worker has tried");
-    shorter(root, settle, ("ledger.keep_keys", config.ledger.keep_keys), "a repeated request would buy twice");
+    root.shorter(call_limit, lease, "a worker that still waits for a vendor would lose its order");
+    root.shorter(lease, settle, "a person would be called before the next worker has tried");
+    root.shorter(settle, ("ledger.keep_keys", config.ledger.keep_keys), "a repeated request would buy twice");
     let request = ("server.request_timeout", config.server.request_timeout);
-    shorter(root, ("orders.answer", config.orders.answer), request, "the answer would never arrive");
-}
-
-fn shorter(root: &Section<'_>, (lower, short): (&str, Duration), (upper, long): (&str, Duration), else_what: &str) {
-    if short >= long && root.clean(&[lower, upper]) {
-        root.wrong(upper, format!("is {long:?}, must be longer than `{lower}` of {short:?}, or {else_what}"));
-    }
+    root.shorter(("orders.answer", config.orders.answer), request, "the answer would never arrive");
 }
 
 fn one_channel_a_source(root: &Section<'_>, config: &Config) {

@@ -59,6 +59,7 @@ pub enum Safelist {
 
 impl Choice for Safelist {
     const WHAT: &'static str = "safelist mode";
+    const WANTED: &'static str = r#""off", "log" or "require""#;
     const CHOICES: &'static [(&'static str, Self)] =
         &[("off", Self::Off), ("log", Self::Log), ("require", Self::Require)];
 }

@@ -43,7 +43,7 @@ use crate::config::tree::{Illegible, Place, Table, Value};
 use crate::domain::SourceId;
 
 /// Every key with its default.
-const DEFAULTS: (&str, &str) = ("config/default.toml", include_str!("../../config/default.toml"));
+const DEFAULTS: (&str, &str) = (tree::DEFAULTS, include_str!("../../config/default.toml"));
 
 /// What runs without a file: emulated vendors.
 const SANDBOX: (&str, &str) = ("config/sandbox.toml", include_str!("../../config/sandbox.toml"));
@@ -103,9 +103,10 @@ impl Config {
             findings: RefCell::default(),
             variables: variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
             read_file,
+            defaults: &defaults,
             literals_allowed: only_sandboxes(&tree),
         };
-        let root = Section::root(&ground, place, &tree, &defaults);
+        let root = Section::root(&ground, place, &tree);
         let config = Self { built_in: file.is_none(), ..Self::read(&root, shapes) };
         root.tell_unknown();
         check::whole(&root, &config);

@@ -116,7 +116,8 @@ impl Resilience {
             ("deadlines.gate", deadlines.gate),
             ("deadlines.other", deadlines.other),
         ] {
-            from.in_order(("attempt_timeout", read.attempt_timeout), (key, deadline));
+            let why = "a request would outlive its operation";
+            from.not_longer(("attempt_timeout", read.attempt_timeout), (key, deadline), why);
         }
         read
     }
@@ -146,7 +147,7 @@ impl Retries {
         };
         from.at_most("max_attempts", read.max_attempts.get(), 10);
         from.at_most("reserve", read.reserve, 10_000);
-        from.in_order(("first_pause", read.first_pause), ("longest_pause", read.longest_pause));
+        from.not_longer(("first_pause", read.first_pause), ("longest_pause", read.longest_pause), "it could not grow");
         read
     }
 }
@@ -166,7 +167,7 @@ impl Breaker {
         }
         from.at_most("min_calls", read.min_calls.get(), 1000);
         from.at_most("closes_after", read.closes_after.get(), 100);
-        from.in_order(("rest", read.rest), ("longest_rest", read.longest_rest));
+        from.not_longer(("rest", read.rest), ("longest_rest", read.longest_rest), "it could not grow");
         read
     }
 }

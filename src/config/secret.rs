@@ -39,7 +39,7 @@ pub(super) fn read(ground: &Ground<'_>, key: &str, node: &Node) -> Result<Secret
 const WANTED: &str = r#"{ env = "NAME" } or { file = "path" }"#;
 
 fn written_out(key: &str) -> String {
-    let name = key.to_ascii_uppercase().replace(['.', '-'], "_");
+    let name = key.to_ascii_uppercase().replace(|sign: char| !sign.is_ascii_alphanumeric(), "_");
     format!(r#"is a secret and must not be written out: write {{ env = "{name}" }} or {{ file = "path" }}"#)
 }
 

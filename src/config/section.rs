@@ -6,12 +6,13 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
-use std::fmt::Debug;
+use std::fmt::Display;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::config::finding::{Finding, nearest};
-use crate::config::setting::Setting;
+use crate::config::setting::{Setting, Spoken};
 use crate::config::tree::{Node, Place, Table, Value};
 
 /// Reads a file that the configuration names.
@@ -22,6 +23,7 @@ pub(super) struct Ground<'a> {
     pub(super) findings: RefCell<Vec<Finding>>,
     pub(super) variables: HashMap<&'a str, &'a str>,
     pub(super) read_file: ReadFile<'a>,
+    pub(super) defaults: &'a Table,
     /// Whether secrets may be written out: in sandbox configurations only.
     pub(super) literals_allowed: bool,
 }
@@ -49,8 +51,8 @@ pub(super) struct Section<'a> {
 
 impl<'a> Section<'a> {
     /// The whole configuration over its defaults.
-    pub(super) fn root(ground: &'a Ground<'a>, place: Place, tree: &'a Table, defaults: &'a Table) -> Self {
-        Self::new(ground, String::new(), place, Some(tree), vec![defaults])
+    pub(super) fn root(ground: &'a Ground<'a>, place: Place, tree: &'a Table) -> Self {
+        Self::new(ground, String::new(), place, Some(tree), vec![ground.defaults])
     }
 
     fn new(
@@ -104,19 +106,29 @@ impl<'a> Section<'a> {
         self.ground.wrong(self.place_of(key), &self.path_of(key), message);
     }
 
-    /// Where a key was written, or the table that should have it.
+    /// Where a key was written, or the table that should have it; never among the defaults, which nobody wrote.
     fn place_of(&self, key: &str) -> &Place {
-        let mut place = &self.place;
+        let written = self.walk(key).take_while(|node| !node.place.is_default());
+        written.last().map_or(&self.place, |node| &node.place)
+    }
+
+    /// Whether somebody wrote the key, with dots where it is in an inner table.
+    fn is_written(&self, key: &str) -> bool {
+        let parts = key.split('.').count();
+        self.walk(key).nth(parts - 1).is_some_and(|node| !node.place.is_default())
+    }
+
+    /// The nodes on the way to a key, as far as they are there.
+    fn walk(&self, key: &str) -> impl Iterator<Item = &'a Node> {
         let mut table = self.here;
-        for part in key.split('.') {
-            let Some(node) = table.and_then(|table| table.get(part)) else { break };
-            place = &node.place;
+        key.split('.').map_while(move |part| {
+            let node = table?.get(part)?;
             table = match &node.value {
                 Value::Table(inner) => Some(inner),
                 _ => None,
             };
-        }
-        place
+            Some(node)
+        })
     }
 
     /// A setting that must be there, here or beneath.
@@ -170,18 +182,35 @@ impl<'a> Section<'a> {
     }
 
     /// Adds a finding when a value is above the largest that can be meant.
-    pub(super) fn at_most<T: PartialOrd + Debug>(&self, key: &str, value: T, most: T) {
+    pub(super) fn at_most<T: PartialOrd + Display>(&self, key: &str, value: T, most: T) {
         if value > most && self.clean(&[key]) {
-            self.wrong(key, format!("is {value:?}, must be {most:?} at most"));
+            self.wrong(key, format!("is {value}, must be {most} at most"));
         }
     }
 
-    /// Adds a finding when two values are the wrong way round.
-    pub(super) fn in_order<T: PartialOrd + Debug>(&self, (lower, less): (&str, T), (upper, more): (&str, T)) {
-        if less > more && self.clean(&[lower, upper]) {
-            let upper = self.path_of(upper);
-            self.wrong(lower, format!("is {less:?}, which is above `{upper}` of {more:?}"));
+    /// Adds a finding when a duration is not shorter than another one.
+    pub(super) fn shorter(&self, lower: (&str, Duration), upper: (&str, Duration), or_else: &str) {
+        if lower.1 >= upper.1 {
+            self.reversed(lower, ("longer than", "shorter than"), upper, or_else);
         }
+    }
+
+    /// Adds a finding when a duration is longer than another one.
+    pub(super) fn not_longer(&self, lower: (&str, Duration), upper: (&str, Duration), or_else: &str) {
+        if lower.1 > upper.1 {
+            self.reversed(lower, ("at least", "at most"), upper, or_else);
+        }
+    }
+
+    /// Tells it at the one of the two that somebody wrote.
+    fn reversed(&self, lower: (&str, Duration), words: (&str, &str), upper: (&str, Duration), or_else: &str) {
+        if !self.clean(&[lower.0, upper.0]) {
+            return;
+        }
+        let upper_is_ours = self.is_written(upper.0) || !self.is_written(lower.0);
+        let (wrong, must_be, other) = if upper_is_ours { (upper, words.0, lower) } else { (lower, words.1, upper) };
+        let (value, limit, limit_key) = (Spoken(wrong.1), Spoken(other.1), self.path_of(other.0));
+        self.wrong(wrong.0, format!("is {value}, must be {must_be} the {limit} of `{limit_key}`, or {or_else}"));
     }
 
     /// Reads an inner table, and says which of its keys nobody knows.
@@ -258,8 +287,10 @@ impl<'a> Section<'a> {
     pub(super) fn tell_unknown(&self) {
         let asked = self.asked.borrow();
         for (key, node) in self.entries().filter(|(key, _)| !asked.contains(key)) {
-            let message = match nearest(key, asked.iter().map(String::as_str)) {
-                Some(near) => format!("is no known key, nearest is `{}`", self.path_of(near)),
+            let here = nearest(key, asked.iter().map(String::as_str)).map(|near| self.path_of(near));
+            let elsewhere = || misplaced(self.ground.defaults, key).filter(|_| !self.beneath.is_empty());
+            let message = match elsewhere().or(here) {
+                Some(near) => format!("is no known key, nearest is `{near}`"),
                 None => "is no known key".to_owned(),
             };
             self.ground.wrong(&node.place, &self.path_of(key), message);
@@ -272,6 +303,14 @@ fn inner<'a>(table: &&'a Table, key: &str) -> Option<&'a Table> {
         Value::Table(inner) => Some(inner),
         _ => None,
     }
+}
+
+/// The path of a setting that has just this key, in whichever section.
+fn misplaced(table: &Table, key: &str) -> Option<String> {
+    table.iter().find_map(|(name, node)| match &node.value {
+        Value::Table(inner) => misplaced(inner, key).map(|rest| format!("{name}.{rest}")),
+        _ => (name == key).then(|| name.clone()),
+    })
 }
 
 /// Names go into ids, addresses, metrics and variables.

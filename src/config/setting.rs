@@ -38,15 +38,17 @@ fn must_be<T: Setting>(node: &Node) -> String {
 pub(super) trait Choice: Copy + 'static {
     /// What a name stands for, for findings.
     const WHAT: &'static str;
+    /// What to write, for findings: it follows "must be".
+    const WANTED: &'static str;
     /// The names, and what they mean.
     const CHOICES: &'static [(&'static str, Self)];
 }
 
 impl<T: Choice> Setting for T {
-    const WANTED: &'static str = T::WHAT;
+    const WANTED: &'static str = <T as Choice>::WANTED;
 
     fn read(node: &Node) -> Result<Self, String> {
-        let text = node.text().ok_or_else(|| must_be::<Self>(node))?;
+        let text = node.text().filter(|text| !text.is_empty()).ok_or_else(|| must_be::<Self>(node))?;
         let chosen = T::CHOICES.iter().find(|(name, _)| *name == text).map(|(_, choice)| *choice);
         chosen.ok_or_else(|| unknown(T::WHAT, text, T::CHOICES.iter().map(|(name, _)| *name)))
     }
@@ -58,6 +60,7 @@ impl<T: Choice> Setting for T {
 
 impl Choice for Environment {
     const WHAT: &'static str = "environment";
+    const WANTED: &'static str = r#""sandbox" or "live""#;
     const CHOICES: &'static [(&'static str, Self)] = &[("sandbox", Self::Sandbox), ("live", Self::Live)];
 }
 
@@ -110,7 +113,7 @@ impl Setting for NonZeroUsize {
 }
 
 /// A share of a whole in percent, 0 to 100.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Percent(u8);
 
 impl Percent {
@@ -124,10 +127,9 @@ impl Percent {
     }
 }
 
-/// Shows the number alone, as it is written.
-impl fmt::Debug for Percent {
+impl Display for Percent {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, out)
+        self.0.fmt(out)
     }
 }
 
@@ -199,6 +201,16 @@ impl Setting for Duration {
 
     fn stand_in() -> Self {
         Self::from_secs(1)
+    }
+}
+
+/// A duration, told as settings write it.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+pub(super) struct Spoken(pub(super) Duration);
+
+impl Display for Spoken {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{:#}", SignedDuration::try_from(self.0).unwrap_or(SignedDuration::MAX))
     }
 }
 

@@ -29,6 +29,7 @@ pub enum LogFormat {
 
 impl Choice for LogFormat {
     const WHAT: &'static str = "log format";
+    const WANTED: &'static str = r#""text" or "json""#;
     const CHOICES: &'static [(&'static str, Self)] = &[("text", Self::Text), ("json", Self::Json)];
 }
 

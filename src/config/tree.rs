@@ -13,6 +13,9 @@ use toml::de::{DeTable, DeValue};
 /// Settings by key.
 pub(super) type Table = BTreeMap<String, Node>;
 
+/// The file of the defaults.
+pub(super) const DEFAULTS: &str = "config/default.toml";
+
 /// What begins the name of an environment variable that holds a setting.
 const PREFIX: &str = "TICKETGRAPH__";
 
@@ -30,6 +33,11 @@ pub(super) enum Place {
 }
 
 impl Place {
+    /// Whether this is a default: nobody wrote it for this configuration.
+    pub(super) fn is_default(&self) -> bool {
+        matches!(self, Self::BuiltIn(name, _) if *name == DEFAULTS)
+    }
+
     /// A path that was written here: relative ones start from the folder of the file.
     pub(super) fn resolve(&self, written: &str) -> PathBuf {
         match self {

@@ -73,15 +73,15 @@ impl Files {
     }
 }
 
-fn load(text: &str, variables: &[(&str, &str)]) -> Result<Config, Findings> {
+pub fn load(text: &str, variables: &[(&str, &str)]) -> Result<Config, Findings> {
     Files::default().with("venues.toml", text).load(Some("venues.toml"), variables)
 }
 
-fn lines(outcome: Result<Config, Findings>) -> String {
+pub fn lines(outcome: Result<Config, Findings>) -> String {
     outcome.expect_err("findings").lines().collect::<Vec<_>>().join("\n")
 }
 
-const HARBOR: &str = r#"
+pub const HARBOR: &str = r#"
 [sources.harbor]
 vendor = "acme"
 environment = "sandbox"
@@ -93,7 +93,7 @@ time_zone = "America/New_York"
 currency = "USD"
 "#;
 
-const KEY: (&str, &str) = ("HARBOR_ACME_KEY", "planted-acme-key");
+pub const KEY: (&str, &str) = ("HARBOR_ACME_KEY", "planted-acme-key");
 
 #[test]
 fn an_empty_file_leaves_every_default_and_the_manual_has_every_key_that_is_read() {

@@ -2,5 +2,6 @@
 
 mod architecture;
 mod config;
+mod config_findings;
 mod examples;
 mod front;
