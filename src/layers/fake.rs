@@ -1,7 +1,7 @@
 //! Ports for tests that fail on demand, and a clock that moves with the paused time of the runtime.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,11 +11,18 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use crate::domain::ids::StepKey;
+use crate::domain::ordering::{
+    Confirmed, Contact, DeliveryPreference, Found, Held, IssuedTicket, LegLine, LegRequest, Ordering,
+    SettlementRefusal, VendorSale,
+};
 use crate::domain::{
     Availability, AvailabilityStatus, Batch, BookingMode, Budget, CalendarDay, Catalog, Clock, Effect, ErrorKind,
-    Event, EventKey, EventStatus, Facts, Freshness, Money, Observed, Operation, Performance, PerformanceKey, Price,
-    Scope, SourceId, Text, TicketType, TicketTypeKey, VendorError, Window,
+    Event, EventKey, EventStatus, ExternalRef, Facts, Freshness, LegShape, Money, Observed, Operation, Performance,
+    PerformanceKey, Price, Scope, SourceId, Text, TicketType, TicketTypeKey, VendorError, Window,
 };
+
+use crate::layers::cache::{Cache, CacheStore, Heard, Invalidation};
 
 /// A clock that starts at a fixed moment and goes with the time of the runtime, paused or not.
 pub(crate) struct RuntimeClock(Instant);
@@ -85,17 +92,19 @@ pub(crate) enum Fate {
     Throttle(Duration),
     /// Never answers.
     Hang,
+    /// Panics.
+    Panic,
 }
 
-type Script = Box<dyn Fn(usize, &str) -> Fate + Send + Sync>;
+type Script = Box<dyn Fn(usize, &[String], &str) -> Fate + Send + Sync>;
 
 /// A catalogue that answers about everything, counts what it was asked, and fails by script.
 pub(crate) struct FakeCatalog {
     clock: Arc<dyn Clock>,
     calls: Mutex<Vec<(Operation, Vec<String>)>>,
     script: Mutex<Script>,
-    /// Calls wait for a permit here before they answer; full unless a test empties it.
-    pub(crate) gate: Semaphore,
+    /// Calls wait for a permit here before they answer.
+    gate: Semaphore,
     version: AtomicUsize,
 }
 
@@ -104,7 +113,7 @@ impl FakeCatalog {
         Arc::new(Self {
             clock,
             calls: Mutex::default(),
-            script: Mutex::new(Box::new(|_, _| Fate::Answer)),
+            script: Mutex::new(Box::new(|_, _, _| Fate::Answer)),
             gate: Semaphore::new(Semaphore::MAX_PERMITS / 2),
             version: AtomicUsize::new(1),
         })
@@ -112,7 +121,21 @@ impl FakeCatalog {
 
     /// Decides by the number of the call, from 0, and by the key.
     pub(crate) fn script(&self, script: impl Fn(usize, &str) -> Fate + Send + Sync + 'static) {
-        *self.script.lock().expect("a script") = Box::new(script);
+        *self.script.lock().expect("a script") = Box::new(move |call, _, key| script(call, key));
+    }
+
+    /// Decides by all keys of the call, and by the key.
+    pub(crate) fn script_batches(&self, script: impl Fn(&[String], &str) -> Fate + Send + Sync + 'static) {
+        *self.script.lock().expect("a script") = Box::new(move |_, keys, key| script(keys, key));
+    }
+
+    /// Lets no call end until the gate is given permits.
+    pub(crate) fn shut_gate(&self) {
+        self.gate.forget_permits(Semaphore::MAX_PERMITS);
+    }
+
+    pub(crate) fn open_gate(&self) {
+        self.gate.add_permits(Semaphore::MAX_PERMITS / 2);
     }
 
     /// Changes what is told from now on: titles and prices carry the version.
@@ -144,14 +167,15 @@ impl FakeCatalog {
         tokio::task::yield_now().await;
         self.gate.acquire().await.expect("a gate").forget();
         let mut answers = HashMap::new();
-        for (key, name) in keys.iter().zip(names) {
-            let fate = (self.script.lock().expect("a script"))(number, &name);
+        for (key, name) in keys.iter().zip(&names) {
+            let fate = (self.script.lock().expect("a script"))(number, &names, name);
             let error = |kind| VendorError::new(&source_id(), operation, kind);
             let answer = match fate {
                 Fate::Answer => Ok(tell(key)),
                 Fate::Fail(kind) => Err(error(kind)),
                 Fate::Throttle(wait) => Err(error(ErrorKind::RateLimited).with_retry_after(Some(wait))),
                 Fate::Hang => std::future::pending().await,
+                Fate::Panic => panic!("the vendor folder has a mistake"),
             };
             answers.insert(key.clone(), answer);
         }
@@ -297,16 +321,18 @@ impl Catalog for FakeCatalog {
         from: Date,
         _to: Date,
     ) -> Batch<EventKey, Arc<Vec<CalendarDay>>> {
-        let tell = |_: &EventKey| {
-            Arc::new(vec![CalendarDay {
-                date: from,
-                status: AvailabilityStatus::Available,
-                price_from: Some(price(100 * self.version()).retail),
-                performance_count: 1,
-                freshness: Freshness::live(self.clock.now()),
-            }])
-        };
+        let tell = |_: &EventKey| Arc::new(vec![calendar_day(from, 100 * self.version(), self.clock.now())]);
         self.answer(Operation::LoadCalendar, events, EventKey::to_string, tell).await
+    }
+}
+
+pub(crate) fn calendar_day(date: Date, minor: i64, now: Timestamp) -> CalendarDay {
+    CalendarDay {
+        date,
+        status: AvailabilityStatus::Available,
+        price_from: Some(price(minor).retail),
+        performance_count: 1,
+        freshness: Freshness::live(now),
     }
 }
 
@@ -317,6 +343,140 @@ pub(crate) fn availability(vacancies: u32) -> Availability {
         capacity: None,
         max_per_order: None,
         offers: Vec::new(),
+    }
+}
+
+/// A store that replicas share, in memory, with a bus between those that listen.
+#[derive(Default)]
+pub(crate) struct MemoryStore {
+    pub(crate) values: Mutex<BTreeMap<String, Vec<u8>>>,
+    pub(crate) is_gone: AtomicBool,
+    marks: AtomicUsize,
+    listeners: Mutex<Vec<Arc<Cache>>>,
+}
+
+impl MemoryStore {
+    pub(crate) fn listen(&self, cache: &Arc<Cache>) {
+        self.listeners.lock().expect("listeners").push(Arc::clone(cache));
+    }
+
+    /// Changes every value that holds an answer.
+    pub(crate) fn spoil(&self, change: impl Fn(&mut Vec<u8>)) -> usize {
+        let mut values = self.values.lock().expect("values");
+        values.iter_mut().filter(|(name, _)| name.starts_with('v')).map(|(_, value)| change(value)).count()
+    }
+}
+
+#[async_trait]
+impl CacheStore for MemoryStore {
+    async fn load(&self, names: &[String]) -> Option<Vec<Option<Vec<u8>>>> {
+        tokio::task::yield_now().await;
+        let values = self.values.lock().expect("values");
+        (!self.is_gone.load(SeqCst)).then(|| names.iter().map(|name| values.get(name).cloned()).collect())
+    }
+
+    async fn keep(&self, name: String, value: Vec<u8>, _life: Duration) {
+        if !self.is_gone.load(SeqCst) {
+            self.values.lock().expect("values").insert(name, value);
+        }
+    }
+
+    async fn discard(&self, names: Vec<String>) {
+        self.values.lock().expect("values").retain(|name, _| !names.contains(name));
+    }
+
+    async fn announce(&self, marks: Vec<String>, _life: Duration, what: &Invalidation) {
+        let mut values = self.values.lock().expect("values");
+        for name in marks {
+            values.insert(name, self.marks.fetch_add(1, SeqCst).to_string().into_bytes());
+        }
+        for listener in self.listeners.lock().expect("listeners").iter() {
+            listener.hear(Heard::Untrue(what.clone()));
+        }
+    }
+}
+
+/// A leg that buys one ticket for each performance.
+pub(crate) fn leg(performances: &[&str]) -> LegRequest {
+    let line = |(line, key): (usize, &&str)| LegLine {
+        line,
+        performance: PerformanceKey::new(*key),
+        ticket_type: TicketTypeKey::new("adult"),
+        quantity: 1,
+        unit_price: price(1000).retail,
+    };
+    LegRequest {
+        reference: "TG-1".to_owned(),
+        lines: performances.iter().enumerate().map(line).collect(),
+        contact: Contact {
+            first_name: "Ada".to_owned(),
+            last_name: "Byron".to_owned(),
+            email: "ada@example.org".to_owned(),
+            phone: None,
+            postal_code: None,
+        },
+        account: BTreeMap::new(),
+        locale: None,
+        delivery: DeliveryPreference::Barcode,
+    }
+}
+
+/// A till whose every call comes to the same.
+pub(crate) struct FakeTill(pub(crate) Box<dyn Fn() -> Result<(), VendorError> + Send + Sync>);
+
+#[async_trait]
+impl Ordering for FakeTill {
+    fn shape(&self, _leg: &LegRequest) -> LegShape {
+        LegShape::HoldThenConfirm
+    }
+
+    fn refuses(&self, _leg: &LegRequest) -> Option<SettlementRefusal> {
+        None
+    }
+
+    async fn hold(&self, _key: &StepKey, _leg: &LegRequest) -> Result<Held, VendorError> {
+        tokio::task::yield_now().await;
+        (self.0)().map(|()| Held { refs: Vec::new(), expires_at: None, secures: Vec::new(), total: None })
+    }
+
+    async fn confirm(
+        &self,
+        _key: &StepKey,
+        _leg: &LegRequest,
+        _refs: &[ExternalRef],
+    ) -> Result<Confirmed, VendorError> {
+        (self.0)().map(|()| Confirmed { refs: Vec::new(), tickets: Vec::new(), total: None })
+    }
+
+    async fn release(&self, _key: &StepKey, _leg: &LegRequest, _refs: &[ExternalRef]) -> Result<(), VendorError> {
+        (self.0)()
+    }
+
+    async fn find_hold(&self, _key: &StepKey, _leg: &LegRequest) -> Result<Found<Held>, VendorError> {
+        (self.0)().map(|()| Found::NotDone)
+    }
+
+    async fn find_confirmation(
+        &self,
+        _key: &StepKey,
+        _leg: &LegRequest,
+        _refs: &[ExternalRef],
+    ) -> Result<Found<Confirmed>, VendorError> {
+        (self.0)().map(|()| Found::NotDone)
+    }
+
+    async fn load_tickets(&self, _leg: &LegRequest, _refs: &[ExternalRef]) -> Result<Vec<IssuedTicket>, VendorError> {
+        (self.0)().map(|()| Vec::new())
+    }
+
+    async fn list_sales(
+        &self,
+        _from: Timestamp,
+        _to: Timestamp,
+        _performances: &[PerformanceKey],
+        _references: &[String],
+    ) -> Result<Vec<VendorSale>, VendorError> {
+        (self.0)().map(|()| Vec::new())
     }
 }
 

@@ -1,14 +1,24 @@
 //! The care around each source, as decorators over its ports.
+//!
+//! A catalogue goes through all of them; the other ports are only guarded, since a write must never be answered from memory or
+//! shared with somebody else. The order is told in `stack`, and why each layer stands where it stands at the head of its file.
 
+mod batch;
 mod budget;
-#[cfg(test)]
-mod fake;
+mod cache;
+mod coalesce;
 mod guard;
 mod policy;
 mod question;
 mod stack;
 
 pub use budget::{LocalBudget, Pace};
+pub use cache::{Cache, CacheStore, Heard, Invalidation};
 pub use guard::{Guard, Pulse, describe_metrics};
 pub use policy::{BreakerPolicy, BudgetPolicy, Bulkhead, Deadlines, Lifetime, Lifetimes, Nonsense, Policy, Retries};
 pub use stack::{Parts, stack};
+
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod tests;

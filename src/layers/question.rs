@@ -8,12 +8,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::domain::{
     Availability, Batch, CalendarDay, Catalog, ErrorKind, Event, EventKey, Observed, Operation, Performance,
     PerformanceKey, Scope, SourceId, TicketType, VendorError, Window,
 };
+use crate::layers::cache::{Answer, Extent, Slot, Subject};
 
 /// A question about many things at once, each of which is answered by itself.
 pub(super) trait Question: Clone + Send + Sync + 'static {
@@ -22,13 +24,41 @@ pub(super) trait Question: Clone + Send + Sync + 'static {
     /// What names it.
     type Key: Clone + Eq + Hash + Send + Sync + 'static;
     /// What is told about it.
-    type Answer: Clone + Send + Sync + 'static;
+    type Answer: Answer;
 
     /// What is asked, as the guard and the metrics name it.
     const OPERATION: Operation;
 
     /// What names an item.
     fn key(item: &Self::Item) -> Self::Key;
+
+    /// What an item is about.
+    fn subject(item: &Self::Item) -> Subject;
+
+    /// The part of time that the answer covers.
+    fn extent(&self) -> Extent {
+        Extent::Whole
+    }
+
+    /// How old the answer may be, where the caller decides.
+    fn max_age(&self) -> Option<Duration> {
+        None
+    }
+
+    /// The item without what it brings along from before its slot was made void.
+    fn current(
+        &self,
+        _source: &SourceId,
+        item: Self::Item,
+        _void_since: impl Fn(&Slot) -> Option<Timestamp>,
+    ) -> Self::Item {
+        item
+    }
+
+    /// Where the answer about an item is kept.
+    fn slot(&self, source: &SourceId, item: &Self::Item) -> Slot {
+        Slot { source: source.clone(), operation: Self::OPERATION, subject: Self::subject(item), extent: self.extent() }
+    }
 
     /// Puts the question to a catalogue.
     fn ask<'a>(
@@ -108,6 +138,10 @@ impl Question for EventLists {
         *item
     }
 
+    fn subject(item: &Scope) -> Subject {
+        Subject::List(*item)
+    }
+
     fn ask<'a>(&self, catalog: &'a dyn Catalog, items: Vec<Scope>) -> BoxFuture<'a, Batch<Scope, Self::Answer>> {
         async move {
             let mut answers = Batch::with_capacity(items.len());
@@ -134,6 +168,10 @@ impl Question for Events {
         item.clone()
     }
 
+    fn subject(item: &EventKey) -> Subject {
+        Subject::Event(item.clone())
+    }
+
     fn ask<'a>(&self, catalog: &'a dyn Catalog, items: Vec<EventKey>) -> BoxFuture<'a, Batch<EventKey, Self::Answer>> {
         async move { catalog.load_events(&items).await }.boxed()
     }
@@ -151,6 +189,10 @@ impl Question for TicketTypes {
 
     fn key(item: &EventKey) -> EventKey {
         item.clone()
+    }
+
+    fn subject(item: &EventKey) -> Subject {
+        Subject::Event(item.clone())
     }
 
     fn ask<'a>(&self, catalog: &'a dyn Catalog, items: Vec<EventKey>) -> BoxFuture<'a, Batch<EventKey, Self::Answer>> {
@@ -174,6 +216,14 @@ impl Question for PerformanceLists {
         item.clone()
     }
 
+    fn subject(item: &EventKey) -> Subject {
+        Subject::Event(item.clone())
+    }
+
+    fn extent(&self) -> Extent {
+        Extent::Window(self.window)
+    }
+
     fn ask<'a>(&self, catalog: &'a dyn Catalog, items: Vec<EventKey>) -> BoxFuture<'a, Batch<EventKey, Self::Answer>> {
         let window = self.window;
         async move { catalog.list_performances(&items, &window).await }.boxed()
@@ -192,6 +242,10 @@ impl Question for Performances {
 
     fn key(item: &PerformanceKey) -> PerformanceKey {
         item.clone()
+    }
+
+    fn subject(item: &PerformanceKey) -> Subject {
+        Subject::Performance(item.clone())
     }
 
     fn ask<'a>(
@@ -219,6 +273,29 @@ impl Question for Availabilities {
         item.value.key.clone()
     }
 
+    fn subject(item: &Self::Item) -> Subject {
+        Subject::Performance(item.value.key.clone())
+    }
+
+    fn max_age(&self) -> Option<Duration> {
+        Some(self.max_age)
+    }
+
+    /// What came along with a performance is not told once we know that it has changed since.
+    fn current(
+        &self,
+        source: &SourceId,
+        item: Self::Item,
+        void_since: impl Fn(&Slot) -> Option<Timestamp>,
+    ) -> Self::Item {
+        let is_void = item.value.listed_availability.is_some()
+            && void_since(&self.slot(source, &item)).is_some_and(|at| at >= item.freshness.observed_at);
+        if !is_void {
+            return item;
+        }
+        item.map(|known| Arc::new(Performance { listed_availability: None, ..Performance::clone(&known) }))
+    }
+
     fn ask<'a>(
         &self,
         catalog: &'a dyn Catalog,
@@ -244,6 +321,14 @@ impl Question for Calendars {
 
     fn key(item: &EventKey) -> EventKey {
         item.clone()
+    }
+
+    fn subject(item: &EventKey) -> Subject {
+        Subject::Event(item.clone())
+    }
+
+    fn extent(&self) -> Extent {
+        Extent::Days(self.from, self.to)
     }
 
     fn ask<'a>(&self, catalog: &'a dyn Catalog, items: Vec<EventKey>) -> BoxFuture<'a, Batch<EventKey, Self::Answer>> {

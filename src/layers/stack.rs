@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::domain::Source;
+use crate::domain::ordering::{Ordering, Refunds};
+use crate::domain::{Catalog, Source};
+use crate::layers::batch::Cut;
+use crate::layers::cache::{Cache, Far, Forgetful, Near, Shelf};
+use crate::layers::coalesce::Coalesced;
 use crate::layers::guard::{Guard, Guarded, Pulse};
 use crate::layers::policy::Policy;
 use crate::layers::question::Layered;
@@ -13,6 +17,11 @@ pub struct Parts {
     pub policy: Policy,
     /// The pulse that the source was connected with; the guard keeps it beating.
     pub pulse: Arc<Pulse>,
+    /// The memory that all sources share.
+    pub cache: Arc<Cache>,
+    /// Tells accounts apart that have the same name in different configurations of one shared store: a digest of what the vendor
+    /// sees of the account. Holds no secret.
+    pub realm: String,
 }
 
 /// Puts the layers around a connected source.
@@ -34,7 +43,12 @@ pub fn stack(source: Source, parts: Parts) -> Source {
         refunds,
         admissions,
     } = source;
-    let guard = Arc::new(Guard::new(id.clone(), &facts, parts.policy, Arc::clone(&parts.pulse)));
+    let Parts { policy, pulse, cache, realm } = parts;
+    let shelf = Shelf::new(Arc::clone(&cache), id.clone(), &realm, policy.lifetimes.clone());
+    let guard = Arc::new(Guard::new(id.clone(), &facts, policy, Arc::clone(&pulse)));
+    let catalog = care_for(catalog, &guard, &shelf, facts.max_batch);
+    let ordering = ordering.map(|port| Arc::new(Guarded::new(port, &guard)) as Arc<dyn Ordering>);
+    let refunds = refunds.map(|port| Arc::new(Guarded::new(port, &guard)) as Arc<dyn Refunds>);
     Source {
         id,
         vendor,
@@ -43,11 +57,22 @@ pub fn stack(source: Source, parts: Parts) -> Source {
         time_zone,
         currency,
         facts,
-        health: parts.pulse,
-        catalog: Arc::new(Layered(Guarded::new(catalog, &guard))),
-        ordering: ordering.map(|port| Arc::new(Guarded::new(port, &guard)) as _),
+        health: pulse,
+        catalog,
+        // What is sold or given back is free no longer, or again.
+        ordering: ordering.map(|port| Arc::new(Forgetful::new(shelf.source(), &cache, port)) as _),
         hold_extension: hold_extension.map(|port| Arc::new(Guarded::new(port, &guard)) as _),
-        refunds: refunds.map(|port| Arc::new(Guarded::new(port, &guard)) as _),
+        refunds: refunds.map(|port| Arc::new(Forgetful::new(shelf.source(), &cache, port)) as _),
         admissions: admissions.map(|port| Arc::new(Guarded::new(port, &guard)) as _),
     }
+}
+
+/// The layers of a catalogue, from the vendor outwards.
+fn care_for(vendor: Arc<dyn Catalog>, guard: &Arc<Guard>, shelf: &Shelf, max_batch: usize) -> Arc<dyn Catalog> {
+    let source = shelf.source().clone();
+    let guarded = Arc::new(Layered(Guarded::new(vendor, guard)));
+    let cut = Arc::new(Layered(Cut::new(source.clone(), guarded, max_batch)));
+    let far = Arc::new(Layered(Far::new(shelf.clone(), cut)));
+    let coalesced = Coalesced::new(source, far, Arc::clone(shelf.marks()), shelf.tasks().clone());
+    Arc::new(Layered(Near::new(shelf.clone(), Arc::new(Layered(coalesced)))))
 }

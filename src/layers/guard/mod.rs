@@ -14,8 +14,6 @@ mod observe;
 mod ports;
 mod pulse;
 mod retry;
-#[cfg(test)]
-mod tests;
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -63,13 +61,13 @@ impl Guard {
     ///
     /// Errors, beside the vendor's own: `Timeout` at the deadline (a write that was under way may then have acted), `RateLimited`
     /// when no place was free in time, and `Unavailable` while the breaker rests (both certain to have done nothing).
-    pub async fn call<'a, T: Send>(
+    pub async fn call<'a, T>(
         &self,
         operation: Operation,
         ask: impl Fn() -> BoxFuture<'a, Result<T, VendorError>> + Send + Sync,
     ) -> Result<T, VendorError>
     where
-        T: 'a,
+        T: Send + 'a,
     {
         let alone = |_| ask().map(|answer| HashMap::from([((), answer)])).boxed();
         let mut answers = self.call_batch(operation, vec![()], |()| (), alone).await;
@@ -127,3 +125,6 @@ impl Guard {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

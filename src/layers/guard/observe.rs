@@ -72,4 +72,7 @@ pub fn describe_metrics() {
     describe_histogram!("ticketgraph_source_call_seconds", "Operations at a source: waits and repeats included.");
     describe_counter!("ticketgraph_source_attempts_total", "Attempts of operations at a source.");
     describe_gauge!("ticketgraph_source_up", "1: answers, 0.5: some calls failed lately, 0: does not answer.");
+    describe_counter!("ticketgraph_cache_lookups_total", "Lookups in the memory of this process, by what they found.");
+    describe_counter!("ticketgraph_cache_dropped_total", "Entries of the shared store that were no good, by reason.");
+    describe_counter!("ticketgraph_coalesced_total", "Questions that were answered by a call already under way.");
 }
