@@ -3,13 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{Config, Resilience, SourceSettings};
+use sha2::{Digest, Sha256};
+
+use crate::config::{Config, Lifetime as LifetimeSettings, Lifetimes as LifetimesSettings, Resilience, SourceSettings};
 use crate::domain::{Budget, Clock, Source};
 use crate::layers::{
-    BreakerPolicy, BudgetPolicy, Bulkhead, Deadlines, LocalBudget, Pace, Parts, Policy, Pulse, Retries, stack,
+    BreakerPolicy, BudgetPolicy, Bulkhead, Cache, Deadlines, Lifetime, Lifetimes, LocalBudget, Pace, Parts, Policy,
+    Pulse, Retries, stack,
 };
 use crate::transport::Transport;
-use crate::vendors::{Finding, Surroundings, VENDORS};
+use crate::vendors::{Finding, Surroundings, VENDORS, Vendor};
 
 /// What the federation waits beyond the deadline of a source, so that the guard's own word arrives first.
 pub const SLACK: Duration = Duration::from_millis(500);
@@ -20,6 +23,8 @@ pub struct Ground {
     pub client: reqwest::Client,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
+    /// What all sources are remembered in.
+    pub cache: Arc<Cache>,
 }
 
 /// Connects every source of a configuration; calls nobody.
@@ -27,7 +32,7 @@ pub fn connect(config: &Config, ground: &Ground) -> Result<Vec<Arc<Source>>, Vec
     let mut findings = Vec::new();
     let mut connected = Vec::new();
     for settings in config.sources.values() {
-        match connect_one(settings, ground) {
+        match connect_one(settings, &config.cache.lifetimes, ground) {
             Ok(source) => connected.push(source),
             Err(faults) => findings.extend(
                 faults
@@ -39,13 +44,17 @@ pub fn connect(config: &Config, ground: &Ground) -> Result<Vec<Arc<Source>>, Vec
     if findings.is_empty() { Ok(connected) } else { Err(findings) }
 }
 
-fn connect_one(settings: &SourceSettings, ground: &Ground) -> Result<Arc<Source>, Vec<Finding>> {
+fn connect_one(
+    settings: &SourceSettings,
+    lifetimes: &LifetimesSettings,
+    ground: &Ground,
+) -> Result<Arc<Source>, Vec<Finding>> {
     let vendor = VENDORS
         .iter()
         .find(|vendor| vendor.name == settings.vendor)
         .ok_or_else(|| vec![Finding::new("vendor", "is not one of the vendors")])?;
     let id = settings.stanza.id.clone();
-    let policy = policy(&settings.resilience);
+    let policy = policy(&settings.resilience, lifetimes);
     let budget: Arc<dyn Budget> = match &policy.budget {
         Some(budget) => Arc::new(LocalBudget::new(Pace::of(budget), budget.patience)),
         None => Arc::new(LocalBudget::unlimited()),
@@ -57,11 +66,29 @@ fn connect_one(settings: &SourceSettings, ground: &Ground) -> Result<Arc<Source>
         health: Arc::clone(&pulse) as _,
     };
     let source = (vendor.connect)(settings.stanza.clone(), surroundings)?;
-    Ok(Arc::new(stack(source, Parts { policy, pulse })))
+    let realm = realm(settings, vendor);
+    Ok(Arc::new(stack(source, Parts { policy, pulse, cache: Arc::clone(&ground.cache), realm })))
+}
+
+/// A digest of what the vendor sees of the account, its secrets aside: two configurations that share a store under one name for
+/// different accounts never read each other's facts.
+fn realm(settings: &SourceSettings, vendor: &Vendor) -> String {
+    let stanza = &settings.stanza;
+    let mut digest = Sha256::new();
+    let zone = stanza.time_zone.iana_name().unwrap_or_default();
+    let currency = stanza.currency.map_or("", |currency| currency.code());
+    for part in [&settings.vendor, &stanza.base_url, &stanza.institution, zone, currency] {
+        digest.update(part.as_bytes());
+        digest.update([0]);
+    }
+    for (key, value) in stanza.own.iter().filter(|(key, _)| !vendor.secrets.contains(&key.as_str())) {
+        digest.update(format!("{key}={value}\0").as_bytes());
+    }
+    digest.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The numbers of the layers, out of the configuration.
-fn policy(from: &Resilience) -> Policy {
+fn policy(from: &Resilience, lifetimes: &LifetimesSettings) -> Policy {
     let (deadlines, retries, breaker) = (&from.deadlines, &from.retries, &from.breaker);
     Policy {
         attempt_timeout: from.attempt_timeout,
@@ -99,6 +126,18 @@ fn policy(from: &Resilience) -> Policy {
             patience: from.budget.patience,
             replicas: from.budget.replicas.into(),
         }),
-        lifetimes: Policy::default().lifetimes,
+        lifetimes: Lifetimes {
+            lists: lifetime(&lifetimes.lists),
+            facts: lifetime(&lifetimes.facts),
+            calendar: lifetimes.calendar,
+            availability: lifetimes.availability,
+            not_found: lifetimes.not_found,
+            patience: lifetimes.patience,
+            jitter_percent: lifetimes.jitter_percent.of_hundred().into(),
+        },
     }
+}
+
+fn lifetime(from: &LifetimeSettings) -> Lifetime {
+    Lifetime { fresh: from.fresh, lenient: from.lenient, stale: from.stale }
 }

@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::domain::{Clock, Source, SystemClock};
 use crate::federation::Federation;
 use crate::graphql::Services;
+use crate::layers::Cache;
 use crate::sandbox::{Sandbox, Scenario};
 use crate::server::health::Dependencies;
 use crate::server::{listener, router};
@@ -65,7 +66,9 @@ pub async fn serve(mut config: Config, launch: Launch) -> Result<bool, StartErro
     let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
     let data = data_folder(&launch);
     let sandbox = if config.built_in { Some(raise_sandbox(&mut config, &data, &clock, &tracker).await?) } else { None };
-    let ground = Ground { client: crate::transport::client()?, clock: Arc::clone(&clock) };
+    let memory = config.cache.facts_memory.0 as u64;
+    let cache = Cache::new(memory, None, Arc::clone(&clock), tracker.clone());
+    let ground = Ground { client: crate::transport::client()?, clock: Arc::clone(&clock), cache };
     let sources = connect(&config, &ground).map_err(StartError::Settings)?;
     let services = services(&config, sources, &clock);
     let front = front::build(&config, services, &ground.client, stop.clone())?;
