@@ -80,8 +80,7 @@ impl Ctx {
 
     /// Writes a failure to the log with its cause: once a request, however many fields it costs.
     pub fn tell(&self, error: &VendorError) {
-        let what = (error.source.clone(), error.operation, error.kind.name());
-        if self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(what) {
+        if self.is_news(error) {
             tracing::warn!(
                 request_id = &*self.request_id,
                 source = error.source.as_str(),
@@ -91,5 +90,37 @@ impl Ctx {
                 "a source failed a read"
             );
         }
+    }
+
+    /// Whether this failure was not told before.
+    fn is_news(&self, error: &VendorError) -> bool {
+        let what = (error.source.clone(), error.operation, error.kind.name());
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(what)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::domain::error::ErrorKind;
+    use crate::domain::time::SystemClock;
+
+    #[tokio::test]
+    async fn one_failure_is_told_once_a_request_however_many_fields_it_costs() {
+        let federation = Arc::new(Federation::new(Vec::new(), Duration::from_secs(1), Arc::new(SystemClock)));
+        let services = Arc::new(Services { federation, resellers: None });
+        let viewer =
+            Arc::new(Viewer { id: "a".to_owned(), name: "A".to_owned(), reseller: None, scopes: HashSet::new() });
+        let ctx = || Ctx::new(&services, Arc::clone(&viewer), Arc::from("r-1"));
+        let failure =
+            |source: &str, operation| VendorError::new(&SourceId::new(source), operation, ErrorKind::Unavailable);
+        let one = ctx();
+        assert!(one.is_news(&failure("harbor", Operation::LoadEvents)));
+        assert!(!one.is_news(&failure("harbor", Operation::LoadEvents)));
+        assert!(one.is_news(&failure("harbor", Operation::LoadAvailability)));
+        assert!(one.is_news(&failure("opera", Operation::LoadEvents)));
+        assert!(ctx().is_news(&failure("harbor", Operation::LoadEvents)), "another request");
     }
 }

@@ -24,6 +24,11 @@ fn text_of<T: InputType>(value: Value) -> Result<String, InputValueError<T>> {
     }
 }
 
+/// Whether a value can be read: asked before anything runs, so that the refusal names the argument.
+fn fits<T: ScalarType>(value: &Value) -> bool {
+    <T as ScalarType>::parse(value.clone()).is_ok()
+}
+
 /// RFC 3339 instant, always with an offset. Facts of the catalogue carry the offset of their source's zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DateTime {
@@ -53,6 +58,10 @@ impl ScalarType for DateTime {
         Ok(Self::utc(at))
     }
 
+    fn is_valid(value: &Value) -> bool {
+        fits::<Self>(value)
+    }
+
     fn to_value(&self) -> Value {
         Value::String(self.at.display_with_offset(self.offset).to_string())
     }
@@ -70,6 +79,10 @@ impl ScalarType for LocalDate {
         // Ten characters: a longer text may be an instant, of which only the day would be taken.
         let day = text.parse().ok().filter(|_| text.len() == "YYYY-MM-DD".len());
         day.map(Self).ok_or_else(|| InputValueError::custom("expected a day as YYYY-MM-DD"))
+    }
+
+    fn is_valid(value: &Value) -> bool {
+        fits::<Self>(value)
     }
 
     fn to_value(&self) -> Value {
@@ -90,6 +103,10 @@ impl ScalarType for TimeZone {
         Ok(Self(name))
     }
 
+    fn is_valid(value: &Value) -> bool {
+        fits::<Self>(value)
+    }
+
     fn to_value(&self) -> Value {
         Value::String(self.0.clone())
     }
@@ -107,6 +124,10 @@ impl ScalarType for Locale {
         text::Locale::parse(&tag).map(Self).ok_or_else(|| InputValueError::custom("expected a BCP 47 language tag"))
     }
 
+    fn is_valid(value: &Value) -> bool {
+        fits::<Self>(value)
+    }
+
     fn to_value(&self) -> Value {
         Value::String(self.0.as_str().to_owned())
     }
@@ -122,6 +143,10 @@ impl ScalarType for CurrencyCode {
     fn parse(value: Value) -> InputValueResult<Self> {
         let code = text_of(value)?;
         code.parse().map(Self).map_err(|_| InputValueError::custom("expected an ISO 4217 code"))
+    }
+
+    fn is_valid(value: &Value) -> bool {
+        fits::<Self>(value)
     }
 
     fn to_value(&self) -> Value {
@@ -144,6 +169,10 @@ impl ScalarType for MinorUnits {
         units.map(Self).ok_or_else(|| InputValueError::custom("expected a whole number up to 2^53 - 1"))
     }
 
+    fn is_valid(value: &Value) -> bool {
+        fits::<Self>(value)
+    }
+
     fn to_value(&self) -> Value {
         Value::Number(Number::from(self.0))
     }
@@ -162,6 +191,10 @@ impl ScalarType for Url {
             Ok(address) if matches!(address.scheme(), "http" | "https") => Ok(Self(text)),
             _ => Err(InputValueError::custom("expected an absolute http or https address")),
         }
+    }
+
+    fn is_valid(value: &Value) -> bool {
+        fits::<Self>(value)
     }
 
     fn to_value(&self) -> Value {

@@ -42,7 +42,8 @@ const DOMAIN_CRATES: &[&str] =
 const DOMAIN_BREACH: (&str, &str) = ("src/domain/stanza.rs", "toml");
 
 /// Where the code may name a vendor, beside the vendors' own folders.
-const VENDOR_PLACES: &[&str] = &["src/vendors/mod.rs", "src/sandbox/", "src/domain/source.rs"];
+const VENDOR_PLACES: &[&str] =
+    &["src/vendors/mod.rs", "src/sandbox/", "src/domain/source.rs", "src/graphql/sources/vendor_kind.rs"];
 const VENDORS: &[&str] = &["acme", "secutix", "ticketing", "tixngo"];
 
 /// Names that say nothing about what a file holds.

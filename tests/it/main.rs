@@ -5,3 +5,4 @@ mod config;
 mod config_findings;
 mod examples;
 mod front;
+mod graphql;

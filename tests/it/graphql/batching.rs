@@ -1,0 +1,87 @@
+//! One bulk call for each source and level, whatever the list asks for.
+
+use super::{FIRST, Graph};
+
+fn all_counts(graph: &Graph) -> Vec<(&'static str, Vec<(&'static str, usize)>)> {
+    graph.catalogs.iter().map(|(name, catalog)| (*name, catalog.counted())).collect()
+}
+
+#[tokio::test]
+async fn a_list_with_every_level_makes_one_bulk_call_for_each_source_and_level() {
+    let graph = Graph::of_three();
+    graph.run(FIRST).await;
+    let once = vec![("list_events", 1), ("list_performances", 1), ("load_availability", 1), ("load_ticket_types", 1)];
+    // The opera takes two keys a call: three events in two calls, nine performances in five.
+    let split = vec![("list_events", 1), ("list_performances", 2), ("load_availability", 5), ("load_ticket_types", 2)];
+    assert_eq!(all_counts(&graph), [("club", once.clone()), ("museum", once), ("opera", split)]);
+}
+
+#[tokio::test]
+async fn edges_and_fragments_and_variables_are_foreseen_like_nodes() {
+    let graph = Graph::of_three();
+    let document = "query($n: Int, $age: Int = 5) { events { edges { node { ...Levels } } } }
+        fragment Levels on Event { performances(first: $n) { edges { node { ... on Performance { availability(maxAgeSeconds: $age) { status } } } } } }";
+    let answer = graph.ask_with(document, serde_json::json!({ "n": 2 })).await;
+    assert_eq!(answer["errors"], serde_json::Value::Null);
+    assert_eq!(
+        graph.catalog("club").counted(),
+        [("list_events", 1), ("list_performances", 1), ("load_availability", 1)]
+    );
+}
+
+#[tokio::test]
+async fn aliases_with_other_arguments_get_their_own_answers_in_one_call_each() {
+    let graph = Graph::of_three();
+    let document = r#"{ events(filter: {text: "Soca"}) { nodes {
+        one: performances(first: 1) { nodes { startsAt } }
+        two: performances(first: 2) { nodes { startsAt } }
+        same: performances(first: 2) { nodes { startsAt } }
+        late: performances(from: "2026-12-04T00:00:00Z", first: 1) { nodes { startsAt } }
+        short: calendar(from: "2026-12-03", to: "2026-12-03") { date }
+        long: calendar(from: "2026-12-03", to: "2026-12-04") { date }
+    } } }"#;
+    insta::assert_snapshot!(graph.run(document).await);
+    assert_eq!(graph.catalog("club").counted(), [("list_events", 1), ("list_performances", 3), ("load_calendar", 2)]);
+}
+
+#[tokio::test]
+async fn what_a_list_cannot_foresee_is_gathered_by_the_loaders() {
+    let graph = Graph::of_three();
+    let ids = [graph.event_id("Soca").await, graph.event_id("Steelpan").await];
+    let before = graph.catalog("club").counted();
+    let document = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on Event { ticketTypes { name } performances(first: 2) { nodes { event { title } availability { status } } } } } }";
+    let answer = graph.ask_with(document, serde_json::json!({ "ids": ids })).await;
+    assert_eq!(answer["errors"], serde_json::Value::Null);
+    assert_eq!(before, [("list_events", 2)]);
+    assert_eq!(
+        graph.catalog("club").counted(),
+        [
+            ("list_events", 2),
+            ("list_performances", 1),
+            ("load_availability", 1),
+            ("load_events", 1),
+            ("load_ticket_types", 1)
+        ]
+    );
+}
+
+#[tokio::test]
+async fn the_same_question_twice_in_a_document_is_asked_once() {
+    let graph = Graph::of_three();
+    let id = graph.event_id("Soca").await;
+    let document = "query($id: ID!) { a: event(id: $id) { ticketTypes { name } } b: event(id: $id) { ticketTypes { name } } c: node(id: $id) { id } }";
+    graph.ask_with(document, serde_json::json!({ "id": id })).await;
+    assert_eq!(graph.catalog("club").counted(), [("list_events", 1), ("load_events", 1), ("load_ticket_types", 1)]);
+}
+
+#[tokio::test]
+async fn tokens_are_asked_for_once_for_each_event_and_only_where_the_viewer_may() {
+    use ticketgraph::graphql::Scope;
+    let graph = Graph::of_three();
+    let document = "{ events { nodes { title admissionTokens(first: 2) { nodes { isGlobal } } } } }";
+    graph.run_as(document, &[Scope::CatalogRead]).await;
+    assert_eq!(graph.catalog("opera").counted(), [("list_events", 1)]);
+    graph.run(document).await;
+    assert_eq!(graph.catalog("opera").counted(), [("list_events", 2), ("read_tokens", 3)]);
+    assert_eq!(graph.catalog("club").counted(), [("list_events", 2)]);
+}

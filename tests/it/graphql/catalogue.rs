@@ -1,0 +1,124 @@
+//! What the catalogue tells, field by field, and what its filters let through.
+
+use serde_json::json;
+use ticketgraph::graphql::Scope;
+
+use super::Graph;
+
+#[tokio::test]
+async fn the_first_query_answers_over_all_sources_in_one_list() {
+    insta::assert_snapshot!(Graph::of_three().run(super::FIRST).await);
+}
+
+#[tokio::test]
+async fn an_event_tells_all_its_fields() {
+    let graph = Graph::of_three();
+    let document = r#"{ events(filter: {text: "zauber"}) { edges { cursor node {
+        id externalRefs { source { name } kind value } title fr: title(locale: "fr-CH") it: title(locale: "it")
+        summary description image venue categories timeZone bookingMode status isPrivate startsAt endsAt durationMinutes
+        capacity soldQuantity priceFrom { amount } sections { id name capacity externalRefs { kind } }
+        ticketTypes { id source { name } externalRefs { kind value } name description audience minAge maxAge admits
+            section { name } price { retail { amount currency exponent formatted } original { amount } fees { amount }
+            taxes { name } guaranteedUntil } minPerOrder maxPerOrder }
+        calendar(from: "2026-12-04", to: "2026-12-05") { date status priceFrom { formatted } performanceCount freshness { mode } }
+        performances(first: 1) { pageInfo { hasNextPage hasPreviousPage startCursor endCursor } edges { cursor node {
+            id event { title } externalRefs { kind value } startsAt endsAt date cutoffAt
+            availability { status vacancies capacity maxPerOrder offers { ticketType { name } price { retail { formatted } }
+                vacancies status } freshness { mode observedAt expiresAt } problems { code } } } } }
+        freshness { mode observedAt expiresAt }
+    } } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } totalCount problems { code } } }"#;
+    insta::assert_snapshot!(graph.run(document).await);
+}
+
+#[tokio::test]
+async fn a_source_tells_all_its_fields() {
+    let document = "{ sources { id name vendor institution environment timeZone defaultCurrency capabilities \
+         health { state since throttled lastSuccessAt lastFailureAt remainingBudget } } viewer { id name scopes } }";
+    insta::assert_snapshot!(Graph::of_three().run(document).await);
+}
+
+#[tokio::test]
+async fn filters_let_through_what_they_name() {
+    let graph = Graph::of_three();
+    let museum = graph.ask("{ sources { id name } }").await["data"]["sources"][1]["id"].clone();
+    let tiqets = ticketgraph::graphql::id::GlobalId::Reseller("tiqets".to_owned()).encode().0;
+    let table = [
+        (
+            json!({}),
+            "Permanent collection, Soca Night, Die Zauberflöte, Tosca, Steelpan Sunday, Rembrandt in Amsterdam, Carmen",
+        ),
+        (json!({ "text": " FLÛTE " }), "Die Zauberflöte"),
+        (json!({ "text": "quarante" }), "Rembrandt in Amsterdam"),
+        (json!({ "text": "east wing" }), "Rembrandt in Amsterdam"),
+        (json!({ "text": "" , "vendors": ["TICKETING"] }), "Soca Night, Steelpan Sunday"),
+        (json!({ "sources": [museum] }), "Permanent collection, Rembrandt in Amsterdam"),
+        (json!({ "sources": [] }), ""),
+        (json!({ "status": ["CANCELLED"] }), "Tosca"),
+        (json!({ "status": ["DRAFT"] }), "Not yet ready"),
+        (json!({ "text": "gala" }), ""),
+        (json!({ "text": "gala", "includePrivate": true }), "Gala for members"),
+        // Runs from the 4th (09:00Z) to the 6th: in New York and Port of Spain the same days.
+        (
+            json!({ "from": "2026-12-06", "to": "2026-12-06" }),
+            "Permanent collection, Soca Night, Die Zauberflöte, Tosca",
+        ),
+        (json!({ "from": "2026-12-07", "to": "2026-12-08" }), "Permanent collection, Tosca"),
+        (json!({ "to": "2026-12-03" }), "Permanent collection"),
+        (json!({ "reseller": tiqets }), "Soca Night, Steelpan Sunday, Rembrandt in Amsterdam"),
+    ];
+    for (filter, titles) in table {
+        let answer = graph
+            .ask_with("query($f: EventFilter) { events(filter: $f) { nodes { title } } }", json!({ "f": filter }))
+            .await;
+        let nodes = answer["data"]["events"]["nodes"].as_array().unwrap_or_else(|| panic!("{filter}: {answer}"));
+        let found: Vec<_> = nodes.iter().filter_map(|node| node["title"].as_str()).collect();
+        assert_eq!(found.join(", "), titles, "{filter}");
+    }
+}
+
+#[tokio::test]
+async fn only_the_sources_that_are_wanted_are_asked() {
+    let graph = Graph::of_three();
+    graph.ask("{ events(filter: {vendors: [ACME]}) { totalCount } }").await;
+    assert_eq!(graph.catalog("museum").counted(), [("list_events", 1)]);
+    assert_eq!((graph.catalog("club").counted(), graph.catalog("opera").counted()), (vec![], vec![]));
+}
+
+#[tokio::test]
+async fn a_quantity_turns_what_has_fewer_places_into_sold_out() {
+    let document = r#"{ events(filter: {text: "soca"}) { nodes { performances(first: 1) { nodes {
+        four: availability(quantity: 4) { status offers { status } }
+        five: availability(quantity: 5) { status offers { status } }
+        fifty: availability(quantity: 50) { status offers { status } }
+    } } } } }"#;
+    insta::assert_snapshot!(Graph::of_three().run(document).await);
+}
+
+#[tokio::test]
+async fn admission_tokens_show_their_code_only_to_whoever_may_see_it() {
+    let graph = Graph::of_three();
+    let document = r#"{ events(filter: {text: "zauber"}) { nodes { title admissionTokens(first: 2) {
+        totalCount pageInfo { hasNextPage endCursor }
+        nodes { id isGlobal code event { title } sections { name } source { name } externalRefs { kind } } } } } }"#;
+    insta::assert_snapshot!("tokens_without_the_secret", graph.run(document).await);
+    let may = [Scope::CatalogRead, Scope::AdmissionRead, Scope::AdmissionSecret];
+    assert!(graph.run_as(document, &may).await.contains("open sesame"));
+    insta::assert_snapshot!("tokens_forbidden", graph.run_as(document, &[Scope::CatalogRead]).await);
+}
+
+#[tokio::test]
+async fn pages_of_admission_tokens_follow_each_other() {
+    let graph = Graph::of_three();
+    let id = graph.event_id("Carmen").await;
+    let document = "query($id: ID!, $after: String) { event(id: $id) { admissionTokens(isGlobal: false, first: 1, after: $after) { nodes { id } pageInfo { hasNextPage hasPreviousPage endCursor } } } }";
+    let first = graph.ask_with(document, json!({ "id": id })).await;
+    let info = &first["data"]["event"]["admissionTokens"]["pageInfo"];
+    assert_eq!((&info["hasNextPage"], &info["hasPreviousPage"]), (&json!(true), &json!(false)));
+    let second = graph.ask_with(document, json!({ "id": id, "after": info["endCursor"] })).await;
+    let tokens = &second["data"]["event"]["admissionTokens"];
+    assert_ne!(tokens["nodes"], first["data"]["event"]["admissionTokens"]["nodes"]);
+    assert_eq!(
+        (&tokens["pageInfo"]["hasNextPage"], &tokens["pageInfo"]["hasPreviousPage"]),
+        (&json!(false), &json!(true))
+    );
+}

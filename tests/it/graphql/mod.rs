@@ -1,0 +1,180 @@
+//! GraphQL documents in, JSON out, over three sources made for tests.
+
+mod arguments;
+mod batching;
+mod catalogue;
+mod contract;
+mod fake;
+mod gate;
+mod merging;
+mod nodes;
+mod partial;
+mod windows;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_graphql::{Request, Variables};
+use serde_json::Value;
+use ticketgraph::domain::admissions::Admissions;
+use ticketgraph::domain::{EventKey, EventStatus, Source, SourceId, VendorKind};
+use ticketgraph::federation::{Allowed, Federation};
+use ticketgraph::graphql::{ApiSchema, Ctx, Limits, ResellerCatalog, Scope, Services, Viewer, build, execute};
+
+use fake::{FakeCatalog, Making, StandingClock, bilingual, event, section};
+
+/// How long a source may take for one call in these tests; the clock is paused.
+const DEADLINE: Duration = Duration::from_secs(3);
+
+/// The query that the project shows first.
+const FIRST: &str = "{ events(first: 50) { nodes { title ticketTypes { name } performances(first: 3) { nodes { startsAt availability { status } } } } } }";
+
+/// The whole graph over sources made for tests.
+struct Graph {
+    schema: ApiSchema,
+    services: Arc<Services>,
+    catalogs: BTreeMap<&'static str, Arc<FakeCatalog>>,
+}
+
+impl Graph {
+    /// Three sources: a museum, an opera house with a gate, a club. Two keys a call at most for the opera.
+    fn of_three() -> Self {
+        Self::over(vec![museum(), opera(), club()])
+    }
+
+    fn over(sources: Vec<Making>) -> Self {
+        let mut catalogs = BTreeMap::new();
+        let mut all = Vec::new();
+        for making in sources {
+            let name = making.id;
+            let (catalog, gate, mut source) = making.make();
+            if name == "opera" {
+                let gate: Arc<dyn Admissions> = gate;
+                source = Arc::new(Source { admissions: Some(gate), ..Source::clone(&source) });
+            }
+            catalogs.insert(name, catalog);
+            all.push(source);
+        }
+        let federation = Arc::new(Federation::new(all, DEADLINE, Arc::new(StandingClock)));
+        let services = Arc::new(Services { federation, resellers: Some(Arc::new(OneReseller)) });
+        Self { schema: build(&Limits::default()), services, catalogs }
+    }
+
+    fn federation(&self) -> &Federation {
+        &self.services.federation
+    }
+
+    fn catalog(&self, name: &str) -> &FakeCatalog {
+        &self.catalogs[name]
+    }
+
+    /// Runs a document as a viewer who may read everything but secrets.
+    async fn run(&self, document: &str) -> String {
+        self.run_as(document, &[Scope::CatalogRead, Scope::AdmissionRead]).await
+    }
+
+    async fn run_as(&self, document: &str, scopes: &[Scope]) -> String {
+        let viewer = Viewer {
+            id: "tester".to_owned(),
+            name: "A tester".to_owned(),
+            reseller: None,
+            scopes: scopes.iter().copied().collect(),
+        };
+        self.run_for(Request::new(document), viewer).await
+    }
+
+    async fn run_for(&self, request: Request, viewer: Viewer) -> String {
+        let ctx = Ctx::new(&self.services, Arc::new(viewer), Arc::from("r-1"));
+        let response = execute(&self.schema, request, Arc::new(ctx)).await;
+        serde_json::to_string(&response).expect("JSON")
+    }
+
+    /// The answer as a tree, for tests that look at a part of it.
+    async fn ask(&self, document: &str) -> Value {
+        serde_json::from_str(&self.run(document).await).expect("JSON")
+    }
+
+    async fn ask_with(&self, document: &str, variables: Value) -> Value {
+        serde_json::from_str(&self.run_with(document, variables).await).expect("JSON")
+    }
+
+    /// Runs a document with variables as a viewer who may do everything.
+    async fn run_with(&self, document: &str, variables: Value) -> String {
+        let request = Request::new(document).variables(Variables::from_json(variables));
+        let viewer = Viewer {
+            id: "tester".to_owned(),
+            name: "A tester".to_owned(),
+            reseller: None,
+            scopes: [Scope::Admin].into(),
+        };
+        self.run_for(request, viewer).await
+    }
+
+    /// The id of an event found by its title.
+    async fn event_id(&self, title: &str) -> String {
+        let found = self
+            .ask_with("query($t: String) { events(filter: {text: $t, includePrivate: true, status: [DRAFT, ON_SALE, OFF_SALE, CANCELLED, ENDED]}) { nodes { id } } }", serde_json::json!({ "t": title }))
+            .await;
+        found["data"]["events"]["nodes"][0]["id"].as_str().unwrap_or_else(|| panic!("{title}: {found}")).to_owned()
+    }
+}
+
+/// One reseller, who may sell all of the club and one event of the museum.
+struct OneReseller;
+
+impl ResellerCatalog for OneReseller {
+    fn find_allowed(&self, reseller: &str) -> Option<Arc<Allowed>> {
+        let some = BTreeSet::from([EventKey::new("m2")]);
+        let allowed = BTreeMap::from([(SourceId::new("museum"), Some(some)), (SourceId::new("club"), None)]);
+        (reseller == "tiqets").then(|| Arc::new(Allowed(allowed)))
+    }
+}
+
+fn museum() -> Making {
+    let mut rembrandt = event("m2", "Rembrandt in Amsterdam", Some(10));
+    rembrandt.summary = Some(bilingual("Forty paintings", "Quarante tableaux"));
+    rembrandt.venue = Some("East Wing".to_owned());
+    let mut gala = event("m3", "Gala for members", Some(4));
+    gala.is_private = true;
+    let mut draft = event("m4", "Not yet ready", Some(20));
+    draft.status = EventStatus::Draft;
+    Making {
+        id: "museum",
+        vendor: VendorKind::Acme,
+        zone: "America/New_York",
+        currency: "USD",
+        events: vec![event("m1", "Permanent collection", None), rembrandt, gala, draft],
+        max_batch: 50,
+        performances: None,
+    }
+}
+
+fn opera() -> Making {
+    let mut flute = event("o1", "Die Zauberflöte", Some(3));
+    flute.title = bilingual("Die Zauberflöte", "La Flûte enchantée");
+    flute.sections = vec![section("floor", "Parkett"), section("box", "Loge")];
+    let mut cancelled = event("o3", "Tosca", Some(5));
+    cancelled.status = EventStatus::Cancelled;
+    Making {
+        id: "opera",
+        vendor: VendorKind::Secutix,
+        zone: "Europe/Zurich",
+        currency: "CHF",
+        events: vec![flute, event("o2", "Carmen", Some(30)), cancelled],
+        max_batch: 2,
+        performances: None,
+    }
+}
+
+fn club() -> Making {
+    Making {
+        id: "club",
+        vendor: VendorKind::Ticketing,
+        zone: "America/Port_of_Spain",
+        currency: "TTD",
+        events: vec![event("c1", "Soca Night", Some(3)), event("c2", "Steelpan Sunday", Some(8))],
+        max_batch: 50,
+        performances: None,
+    }
+}

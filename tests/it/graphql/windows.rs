@@ -1,0 +1,119 @@
+//! Performances: windows, pages, and those that came along with their event.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use ticketgraph::domain::{Event, EventKey, Performance, PerformanceKey, VendorKind};
+use ticketgraph::federation::{PerformancePage, PerformanceQuery, SourcedEvent};
+
+use super::Graph;
+use super::fake::{Making, event, now, performance};
+
+/// One event with these performances, told by the source on demand or along with the event.
+async fn one_event(begins: &[i64], listed: bool) -> (Graph, SourcedEvent) {
+    let key = EventKey::new("e");
+    let rows: Vec<_> =
+        begins.iter().enumerate().map(|(place, hours)| performance(&key, &format!("{place:02}"), *hours)).collect();
+    let told = Event { listed_performances: listed.then(|| Arc::new(rows.clone())), ..event("e", "An event", Some(0)) };
+    let making = Making {
+        id: "a",
+        vendor: VendorKind::Acme,
+        zone: "Europe/Zurich",
+        currency: "CHF",
+        events: vec![told],
+        max_batch: 50,
+        performances: Some(rows),
+    };
+    let graph = Graph::over(vec![making]);
+    let filter = ticketgraph::federation::EventFilter::default();
+    let query = ticketgraph::federation::EventQuery::new(filter, None, None).expect("a query");
+    let event = graph.federation().list_events(&query).await.expect("a page").events.remove(0);
+    (graph, event)
+}
+
+async fn page(graph: &Graph, event: &SourcedEvent, first: i32, after: Option<&str>) -> PerformancePage {
+    let query = PerformanceQuery::new((None, None), Some(first), after, now()).expect("a query");
+    graph.federation().list_performances(std::slice::from_ref(event), &query).await.remove(0).expect("a page")
+}
+
+async fn walk(graph: &Graph, event: &SourcedEvent, first: i32) -> Vec<String> {
+    let mut walked = Vec::new();
+    let mut after: Option<String> = None;
+    loop {
+        let page = page(graph, event, first, after.as_deref()).await;
+        walked.extend(page.performances.iter().map(|row| row.key.to_string()));
+        let last = page.performances.last().cloned();
+        match last {
+            Some(last) if page.has_next => {
+                let row = ticketgraph::domain::Observed { value: last, freshness: page.freshness };
+                after = Some(ticketgraph::federation::Sourced::new(Arc::clone(&event.source), row).cursor().encode());
+            }
+            _ => return walked,
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn walking_pages_gives_every_performance_once_however_many_begin_together(
+        begins in prop::collection::vec(0_i64..5, 0..20), first in 1_i32..6, listed: bool,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let (graph, event) = one_event(&begins, listed).await;
+            let mut expected: Vec<_> = (0..begins.len()).map(|place| (begins[place], format!("e/{place:02}"))).collect();
+            expected.sort();
+            let expected: Vec<_> = expected.into_iter().map(|(_, key)| key).collect();
+            assert_eq!(walk(&graph, &event, first).await, expected);
+        });
+    }
+}
+
+#[tokio::test]
+async fn what_came_along_with_the_event_needs_no_call() {
+    let (graph, event) = one_event(&[-30, 1, 2], true).await;
+    let page = page(&graph, &event, 5, None).await;
+    let keys: Vec<_> = page.performances.iter().map(|row| row.key.as_str().to_owned()).collect();
+    // The one that began yesterday is over.
+    assert_eq!(keys, ["e/01", "e/02"]);
+    assert_eq!(graph.catalog("a").counted(), [("list_events", 1)]);
+}
+
+#[tokio::test]
+async fn a_dated_visit_lasts_its_day_and_an_open_one_always() {
+    let zone = jiff::tz::TimeZone::get("Europe/Zurich").expect("a zone");
+    let today = now().to_zoned(zone).date();
+    let dated = |name: &str, date| {
+        let begun = performance(&EventKey::new("e"), name, 0);
+        Arc::new(Performance {
+            key: PerformanceKey::new(name),
+            starts_at: None,
+            ends_at: None,
+            date,
+            ..Performance::clone(&begun)
+        })
+    };
+    let rows = vec![
+        dated("yesterday", today.yesterday().ok()),
+        dated("today", Some(today)),
+        dated("tomorrow", today.tomorrow().ok()),
+        dated("open", None),
+    ];
+    let (_, mut event) = one_event(&[], true).await;
+    let told = Event { listed_performances: Some(Arc::new(rows)), ..Event::clone(&event.value.value) };
+    event.value.value = Arc::new(told);
+    let (graph, _) = one_event(&[], true).await;
+    let page = page(&graph, &event, 5, None).await;
+    let keys: Vec<_> = page.performances.iter().map(|row| row.key.as_str().to_owned()).collect();
+    assert_eq!(keys, ["open", "today", "tomorrow"]);
+}
+
+#[tokio::test]
+async fn a_list_without_a_begin_asks_from_the_last_five_minutes_on_so_that_answers_are_shared() {
+    let at = |text: &str| text.parse().expect("an instant");
+    let query = |now: &str| PerformanceQuery::new((None, None), None, None, at(now)).expect("a query");
+    assert_eq!(query("2026-12-01T09:00:00Z"), query("2026-12-01T09:04:59Z"));
+    assert_ne!(query("2026-12-01T09:00:00Z"), query("2026-12-01T09:05:00Z"));
+}
