@@ -12,6 +12,7 @@ pub mod keeper;
 pub mod log;
 pub mod secutix;
 pub mod stage;
+pub mod ticketing;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;

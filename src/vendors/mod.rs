@@ -2,6 +2,7 @@
 
 pub mod acme;
 pub mod secutix;
+pub mod ticketing;
 
 use std::sync::Arc;
 
@@ -54,7 +55,7 @@ pub struct Vendor {
 }
 
 /// The only list of vendors.
-pub const VENDORS: &[Vendor] = &[acme::ROW, secutix::ROW];
+pub const VENDORS: &[Vendor] = &[acme::ROW, secutix::ROW, ticketing::ROW];
 
 /// A row of the table of mobile delivery apps.
 pub struct App {

@@ -1,0 +1,21 @@
+//! Between their words and ours. Pure: no calls, no clock.
+
+pub(super) mod event;
+pub(super) mod keys;
+pub(super) mod price;
+pub(super) mod time;
+
+use jiff::tz::TimeZone;
+
+use crate::domain::Currency;
+
+/// What the wire leaves out and the connection knows.
+#[derive(Debug, Clone)]
+pub(super) struct Terms {
+    /// The zone of local event times.
+    pub zone: TimeZone,
+    /// The currency of all amounts.
+    pub currency: Currency,
+    /// The host whose events the source sells.
+    pub host: String,
+}

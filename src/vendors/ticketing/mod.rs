@@ -1,0 +1,89 @@
+//! TickeTing: events with sections, admission tokens, orders settled by card (`ticketing.md`). See the README for its quirks.
+
+mod catalog;
+mod client;
+mod inferred;
+mod map;
+mod settings;
+mod wire;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use crate::domain::{Clock, Facts, Source, Stanza, VendorKind};
+use crate::vendors::ticketing::client::Client;
+use crate::vendors::ticketing::map::Terms;
+use crate::vendors::ticketing::settings::Settings;
+use crate::vendors::{Finding, Surroundings, Vendor};
+
+/// The row of the table of vendors.
+pub const ROW: Vendor = Vendor {
+    name: "ticketing",
+    kind: VendorKind::Ticketing,
+    keys: settings::KEYS,
+    secrets: settings::SECRETS,
+    check,
+    connect,
+};
+
+/// One configured TickeTing account; every capability of the source reads and writes through it.
+struct Account {
+    client: Client,
+    terms: Terms,
+    clock: Arc<dyn Clock>,
+    /// The key was found to be below administrator: it lists what is published, nothing else.
+    lists_published_only: AtomicBool,
+}
+
+fn check(stanza: &Stanza) -> Vec<Finding> {
+    Settings::read(stanza).err().unwrap_or_default()
+}
+
+fn connect(stanza: Stanza, surroundings: Surroundings) -> Result<Source, Vec<Finding>> {
+    let settings = Settings::read(&stanza)?;
+    let facts = facts(settings.instrument.is_some());
+    let currency = settings.terms.currency;
+    let Surroundings { transport, clock, health } = surroundings;
+    let account = Arc::new(Account {
+        client: Client::new(transport, settings.base, settings.api_key, settings.client_version),
+        terms: settings.terms,
+        clock,
+        lists_published_only: AtomicBool::new(false),
+    });
+    Ok(Source {
+        id: stanza.id,
+        vendor: VendorKind::Ticketing,
+        institution: stanza.institution,
+        environment: stanza.environment,
+        time_zone: stanza.time_zone,
+        currency: Some(currency),
+        facts,
+        health,
+        catalog: account,
+        ordering: None,
+        hold_extension: None,
+        refunds: None,
+        admissions: None,
+    })
+}
+
+fn facts(settles: bool) -> Facts {
+    Facts {
+        max_batch: 100,
+        hold_ttl: inferred::PAYMENT_WINDOW,
+        slow_confirm: Duration::from_secs(20),
+        honours_idempotency_keys: false,
+        finds_by_our_reference: true,
+        cancels_in_part: false,
+        undo_is_proven: true,
+        settles_on_account: settles,
+        commits_at_hold: true,
+        barcode_at_confirm: true,
+        holds_seats: false,
+        delivers_to_app: false,
+        confirm_rank: 10,
+        quota: None,
+        horizon_days: 366,
+    }
+}
