@@ -3,6 +3,7 @@
 mod architecture;
 mod config;
 mod config_findings;
+mod contract;
 mod examples;
 mod front;
 mod graphql;

@@ -23,6 +23,7 @@ pub const ROW: Vendor = Vendor {
     kind: VendorKind::Ticketing,
     keys: settings::KEYS,
     secrets: settings::SECRETS,
+    connection_keys: &[],
     check,
     connect,
 };

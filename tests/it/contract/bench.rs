@@ -1,0 +1,149 @@
+//! An emulated vendor with a source connected to it. One function a vendor, and the list of them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use ticketgraph::domain::{Budget, Clock, Environment, Health, HealthReport, HealthState, Source, SourceId, Stanza};
+use ticketgraph::sandbox::faults::Twist;
+use ticketgraph::sandbox::ticketing::{ADMINISTRATOR_KEY, HOST, TicketingSandbox};
+use ticketgraph::sandbox::{Emulator, Rule, Running, SandboxClock, Scenario, Stage};
+use ticketgraph::transport::{self, Transport};
+use ticketgraph::vendors::{self, Surroundings};
+use tokio::net::TcpListener;
+use tokio_util::task::TaskTracker;
+
+/// The vendors, by name: a source of each is put through every sentence.
+pub(super) const VENDORS: &[(&str, fn() -> BoxFuture<'static, Bench>)] = &[
+    ("ticketing", || Box::pin(ticketing())), //
+];
+
+/// Puts a source of each vendor through a sentence.
+pub(super) async fn each_vendor(sentence: impl AsyncFn(&Bench)) {
+    for (_, raise) in VENDORS {
+        sentence(&raise().await).await;
+    }
+}
+
+/// An emulated vendor and a source connected to it.
+pub(super) struct Bench {
+    /// The source.
+    pub source: Source,
+    /// The emulator; it stops with the bench.
+    pub running: Running,
+    /// The time of day of both.
+    pub clock: Arc<SandboxClock>,
+}
+
+/// How long a call of a bench may take. Longer than any honest one, short enough to wait for.
+pub(super) const ATTEMPT: Duration = Duration::from_millis(1500);
+
+impl Bench {
+    /// Stands an emulator up and connects a source to it. `stanza` is completed with the emulator's address and `path`.
+    pub(super) async fn raise(
+        vendor: &str,
+        clock: Arc<SandboxClock>,
+        emulator: Arc<dyn Emulator>,
+        mut stanza: Stanza,
+    ) -> Self {
+        let stage = Stage::new(emulator, Arc::clone(&clock));
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let running = stage.run(listener, &TaskTracker::new()).expect("an emulator");
+        stanza.base_url = format!("{}{}", running.base_url(), stanza.base_url);
+        let row = vendors::VENDORS.iter().find(|row| row.name == vendor).expect("a row");
+        let client = transport::client().expect("a client");
+        let surroundings = Surroundings {
+            transport: Transport::new(client, stanza.id.clone(), Arc::new(Unlimited), ATTEMPT),
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            health: Arc::new(Healthy),
+        };
+        let source = (row.connect)(stanza, surroundings).unwrap_or_else(|findings| panic!("{findings:?}"));
+        Self { source, running, clock }
+    }
+
+    /// How many calls the vendor has seen.
+    pub(super) fn calls(&self) -> usize {
+        self.running.stage.log.all().len()
+    }
+
+    /// Sets the rules by which calls fail.
+    pub(super) fn fail(&self, rules: Vec<Rule>) {
+        self.running.stage.faults.clear();
+        self.running.stage.faults.add(Scenario { rules });
+    }
+
+    /// Changes the vendor's world.
+    pub(super) fn twist(&self, what: &str, id: Option<&str>, value: serde_json::Value) {
+        let twist = Twist { what: what.to_owned(), id: id.map(str::to_owned), value };
+        self.running.stage.twist(&twist).expect("a twist that is understood");
+    }
+}
+
+/// Noon on a Saturday in November.
+pub(super) fn fixed_clock() -> Arc<SandboxClock> {
+    struct Fixed;
+    impl Clock for Fixed {
+        fn now(&self) -> Timestamp {
+            "2026-11-21T12:00:00Z".parse().expect("an instant")
+        }
+    }
+    Arc::new(SandboxClock::new(Arc::new(Fixed)))
+}
+
+/// A stanza whose `base_url` is only the path behind the emulator's address.
+pub(super) fn stanza(id: &str, path: &str, zone: &str, currency: &str, own: &str) -> Stanza {
+    Stanza {
+        id: SourceId::new(id),
+        environment: Environment::Sandbox,
+        base_url: path.to_owned(),
+        institution: id.to_owned(),
+        time_zone: TimeZone::get(zone).expect("a zone"),
+        currency: Some(currency.parse().expect("a currency")),
+        own: own.parse().expect("the vendor's own keys"),
+    }
+}
+
+async fn ticketing() -> Bench {
+    ticketing_with(ADMINISTRATOR_KEY, "").await
+}
+
+/// TickeTing with another key, or more settings.
+pub(super) async fn ticketing_with(key: &str, more: &str) -> Bench {
+    let clock = fixed_clock();
+    let emulator = TicketingSandbox::new(Arc::clone(&clock), None, false);
+    let own = format!("host = \"{HOST}\"\napi_key = \"{key}\"\n{more}");
+    Bench::raise("ticketing", clock, emulator, stanza("quay", "/v3", "America/Port_of_Spain", "TTD", &own)).await
+}
+
+/// A budget that never runs out.
+struct Unlimited;
+
+#[async_trait]
+impl Budget for Unlimited {
+    async fn take(&self, _: bool) -> Result<(), Duration> {
+        Ok(())
+    }
+    fn pause(&self, _: Duration) {}
+    fn remaining(&self) -> Option<u32> {
+        None
+    }
+}
+
+/// A source that is always well.
+struct Healthy;
+
+impl Health for Healthy {
+    fn report(&self) -> HealthReport {
+        HealthReport {
+            state: HealthState::Up,
+            since: Timestamp::UNIX_EPOCH,
+            throttled: false,
+            last_success_at: None,
+            last_failure_at: None,
+            remaining_budget: None,
+        }
+    }
+}

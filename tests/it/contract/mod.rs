@@ -1,0 +1,8 @@
+//! The contract of a source: one sentence a test, each run for every vendor against its emulator on a fixed clock.
+
+mod bench;
+mod catalogue;
+mod faults;
+mod ticketing;
+
+use bench::{Bench, each_vendor};
