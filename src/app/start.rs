@@ -97,7 +97,7 @@ pub async fn serve(mut config: Config, launch: Launch) -> Result<bool, StartErro
 fn services(config: &Config, sources: Vec<Arc<Source>>, clock: &Arc<dyn Clock>) -> Services {
     let deadline = config.resilience.deadlines.list + sources::SLACK;
     let federation = Arc::new(Federation::new(sources, deadline, Arc::clone(clock)));
-    Services { federation, resellers: None }
+    Services { federation, orders: None, resellers: None }
 }
 
 async fn raise_sandbox(

@@ -13,6 +13,7 @@ use crate::graphql::error::Fault;
 use crate::graphql::loaders::Loaders;
 use crate::graphql::problem::Problem;
 use crate::graphql::viewer::{Scope, Viewer};
+use crate::orders::Orders;
 
 /// Which events a reseller may sell; kept by whoever knows the connections of resellers.
 pub trait ResellerCatalog: Send + Sync {
@@ -24,6 +25,8 @@ pub trait ResellerCatalog: Send + Sync {
 pub struct Services {
     /// Reads over all sources.
     pub federation: Arc<Federation>,
+    /// Buying, where there is a ledger.
+    pub orders: Option<Orders>,
     /// The resellers, where there are any.
     pub resellers: Option<Arc<dyn ResellerCatalog>>,
 }

@@ -41,13 +41,17 @@ pub enum Code {
     SourceTimeout,
     /// The source gave an answer that cannot be read.
     SourceMalformed,
+    /// The source of an order is no longer configured.
+    SourceGone,
+    /// Orders cannot be read or written for now.
+    LedgerUnavailable,
     /// A mistake of this service.
     Internal,
 }
 
 impl Code {
     /// Every code, in the order of the documentation.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::GraphqlParseFailed,
         Self::GraphqlValidationFailed,
         Self::BadUserInput,
@@ -61,6 +65,8 @@ impl Code {
         Self::SourceUnavailable,
         Self::SourceTimeout,
         Self::SourceMalformed,
+        Self::SourceGone,
+        Self::LedgerUnavailable,
         Self::Internal,
     ];
 
@@ -80,6 +86,8 @@ impl Code {
             Self::SourceUnavailable => "SOURCE_UNAVAILABLE",
             Self::SourceTimeout => "SOURCE_TIMEOUT",
             Self::SourceMalformed => "SOURCE_MALFORMED",
+            Self::SourceGone => "SOURCE_GONE",
+            Self::LedgerUnavailable => "LEDGER_UNAVAILABLE",
             Self::Internal => "INTERNAL",
         }
     }
@@ -115,6 +123,8 @@ impl Code {
             Self::SourceUnavailable => "The source did not answer.",
             Self::SourceTimeout => "The source did not answer in time.",
             Self::SourceMalformed => "The source gave an answer that cannot be read.",
+            Self::SourceGone => "The source of this order is no longer configured.",
+            Self::LedgerUnavailable => "Orders cannot be read or written for now.",
             Self::Internal => "Something went wrong in this service.",
         }
     }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use async_graphql::ID;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use uuid::Uuid;
 
-use crate::domain::ids::{EventKey, PerformanceKey, SectionKey, SourceId, TicketTypeKey, TokenKey};
+use crate::domain::ids::{EventKey, OrderKey, PerformanceKey, SectionKey, SourceId, TicketTypeKey, TokenKey};
 use crate::federation::{Federation, RequestError, Sourced};
 
 const VERSION: u8 = b'1';
@@ -30,6 +31,16 @@ pub enum GlobalId {
     AdmissionToken(SourceId, TokenKey),
     /// A reseller, by its key in the configuration.
     Reseller(String),
+    /// An order.
+    Order(OrderKey),
+    /// A leg of an order, by its number.
+    Leg(OrderKey, usize),
+    /// A line of an order, by its number.
+    OrderLine(OrderKey, usize),
+    /// A ticket of an order, by its number.
+    Ticket(OrderKey, usize),
+    /// A quote of a cancellation.
+    Quote(Uuid),
 }
 
 impl GlobalId {
@@ -43,6 +54,11 @@ impl GlobalId {
             Self::Section(source, event, section) => section_id(source, event, section),
             Self::AdmissionToken(source, token) => admission_token_id(source, token),
             Self::Reseller(reseller) => pack(b'r', &[reseller]),
+            Self::Order(order) => order_id(*order),
+            Self::Leg(order, leg) => leg_id(*order, *leg),
+            Self::OrderLine(order, line) => line_id(*order, *line),
+            Self::Ticket(order, ticket) => ticket_id(*order, *ticket),
+            Self::Quote(quote) => quote_id(*quote),
         }
     }
 
@@ -69,6 +85,11 @@ impl GlobalId {
             }
             (b'a', [source, token]) => Self::AdmissionToken(SourceId::new(*source), TokenKey::new(*token)),
             (b'r', [reseller]) => Self::Reseller((*reseller).to_owned()),
+            (b'o', [order]) => Self::Order(order_key(order)?),
+            (b'g', [order, leg]) => Self::Leg(order_key(order)?, leg.parse().ok()?),
+            (b'l', [order, line]) => Self::OrderLine(order_key(order)?, line.parse().ok()?),
+            (b'k', [order, ticket]) => Self::Ticket(order_key(order)?, ticket.parse().ok()?),
+            (b'q', [quote]) => Self::Quote(quote.parse().ok()?),
             _ => return None,
         })
     }
@@ -112,6 +133,35 @@ pub fn section_id(source: &SourceId, event: &EventKey, section: &SectionKey) -> 
 /// The id of an admission token.
 pub fn admission_token_id(source: &SourceId, token: &TokenKey) -> ID {
     pack(b'a', &[source.as_str(), token.as_str()])
+}
+
+fn order_key(text: &str) -> Option<OrderKey> {
+    text.parse().ok().map(OrderKey)
+}
+
+/// The id of an order.
+pub fn order_id(order: OrderKey) -> ID {
+    pack(b'o', &[&order.to_string()])
+}
+
+/// The id of a leg of an order.
+pub fn leg_id(order: OrderKey, leg: usize) -> ID {
+    pack(b'g', &[&order.to_string(), &leg.to_string()])
+}
+
+/// The id of a line of an order.
+pub fn line_id(order: OrderKey, line: usize) -> ID {
+    pack(b'l', &[&order.to_string(), &line.to_string()])
+}
+
+/// The id of a ticket of an order.
+pub fn ticket_id(order: OrderKey, ticket: usize) -> ID {
+    pack(b'k', &[&order.to_string(), &ticket.to_string()])
+}
+
+/// The id of a quote of a cancellation.
+pub fn quote_id(quote: Uuid) -> ID {
+    pack(b'q', &[&quote.to_string()])
 }
 
 /// Reads an argument that must be the id of a source, configured or not.

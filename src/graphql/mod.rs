@@ -10,6 +10,7 @@ pub mod ctx;
 pub mod error;
 pub mod id;
 pub mod loaders;
+pub mod orders;
 pub mod page;
 pub mod problem;
 pub mod root;

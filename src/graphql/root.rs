@@ -12,6 +12,7 @@ use crate::graphql::ctx::Ctx;
 use crate::graphql::error::{Code, Fault};
 use crate::graphql::id::{GlobalId, sourced};
 use crate::graphql::loaders::{EventAt, PerformanceAt, TicketTypesOf, TokenAt};
+use crate::graphql::orders::{Order, OrderLine, Ticket, VendorOrder, find_order};
 use crate::graphql::sources::Source;
 use crate::graphql::viewer::{Scope, Viewer};
 
@@ -31,6 +32,14 @@ pub enum Node {
     Section(Section),
     /// An admission token.
     AdmissionToken(AdmissionToken),
+    /// An order.
+    Order(Order),
+    /// A leg of an order.
+    VendorOrder(VendorOrder),
+    /// A line of an order.
+    OrderLine(OrderLine),
+    /// A ticket of an order.
+    Ticket(Ticket),
 }
 
 /// What belongs to no topic.
@@ -82,6 +91,7 @@ async fn load_node(ctx: &Ctx, id: GlobalId) -> Result<Option<Node>, Fault> {
     let federation = ctx.federation();
     let needed = match id {
         GlobalId::AdmissionToken(..) => Scope::AdmissionRead,
+        GlobalId::Order(_) | GlobalId::Leg(..) | GlobalId::OrderLine(..) | GlobalId::Ticket(..) => Scope::OrderRead,
         _ => Scope::CatalogRead,
     };
     ctx.require(needed)?;
@@ -118,6 +128,17 @@ async fn load_node(ctx: &Ctx, id: GlobalId) -> Result<Option<Node>, Fault> {
             }
             None => None,
         },
-        GlobalId::Reseller(_) => None,
+        GlobalId::Order(order) => find_order(ctx, order).await?.map(|order| Order(order).into()),
+        GlobalId::Leg(order, leg) => {
+            find_order(ctx, order).await?.and_then(|order| VendorOrder::find(&order, leg)).map(Node::from)
+        }
+        GlobalId::OrderLine(order, line) => {
+            find_order(ctx, order).await?.and_then(|order| OrderLine::find(&order, line)).map(Node::from)
+        }
+        GlobalId::Ticket(order, number) => match find_order(ctx, order).await? {
+            Some(order) => Ticket::find(ctx, &order, number).await?.map(Node::from),
+            None => None,
+        },
+        GlobalId::Reseller(_) | GlobalId::Quote(_) => None,
     })
 }

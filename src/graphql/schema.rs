@@ -4,8 +4,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use async_graphql::{
-    EmptyMutation, EmptySubscription, MergedObject, PathSegment, Request, Response, SDLExportOptions, Schema,
-    ServerError,
+    MergedObject, MergedSubscription, PathSegment, Request, Response, SDLExportOptions, Schema, ServerError,
 };
 
 use crate::domain::error::VendorError;
@@ -13,15 +12,24 @@ use crate::graphql::admissions::AdmissionsQuery;
 use crate::graphql::catalog::CatalogQuery;
 use crate::graphql::ctx::Ctx;
 use crate::graphql::error::Code;
+use crate::graphql::orders::{OrdersMutation, OrdersQuery, OrdersSubscription};
 use crate::graphql::root::RootQuery;
 use crate::graphql::sources::SourcesQuery;
 
 /// Everything that can be read: one object a topic, at most six.
 #[derive(MergedObject, Default)]
-pub struct Query(RootQuery, SourcesQuery, CatalogQuery, AdmissionsQuery);
+pub struct Query(RootQuery, SourcesQuery, CatalogQuery, AdmissionsQuery, OrdersQuery);
+
+/// Everything that can be changed: one object a topic, at most six.
+#[derive(MergedObject, Default)]
+pub struct Mutation(OrdersMutation);
+
+/// Everything that can be watched: one object a topic, at most six.
+#[derive(MergedSubscription, Default)]
+pub struct Subscription(OrdersSubscription);
 
 /// The whole schema.
-pub type ApiSchema = Schema<Query, EmptyMutation, EmptySubscription>;
+pub type ApiSchema = Schema<Query, Mutation, Subscription>;
 
 /// How much a document may ask for, and how much the schema tells about itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +67,7 @@ impl Default for Limits {
 
 /// Builds the schema. Cloning it is cheap; one is enough for the process.
 pub fn build(limits: &Limits) -> ApiSchema {
-    let mut builder = Schema::build(Query::default(), EmptyMutation, EmptySubscription)
+    let mut builder = Schema::build(Query::default(), Mutation::default(), Subscription::default())
         .limit_depth(limits.depth)
         .limit_complexity(limits.complexity)
         .limit_aliases(limits.aliases)

@@ -1,6 +1,8 @@
 //! The closed list of problem codes, each with a message that a visitor may read.
 
 use crate::domain::error::{ErrorKind, Reason};
+use crate::graphql::orders::words;
+use crate::orders;
 
 /// What kind of problem it is. The list is closed and documented; a topic that needs another code adds it here, with its
 /// messages.
@@ -44,6 +46,8 @@ pub enum ProblemCode {
     RefusedBySource,
     /// A mistake of this service.
     Internal,
+    /// A problem of an order, from the list of orders.
+    Order(orders::ProblemCode),
 }
 
 impl ProblemCode {
@@ -119,6 +123,7 @@ impl ProblemCode {
             Self::ForbiddenBySource => "FORBIDDEN_BY_SOURCE",
             Self::RefusedBySource => "REFUSED_BY_SOURCE",
             Self::Internal => "INTERNAL",
+            Self::Order(code) => code.name(),
         }
     }
 
@@ -153,6 +158,7 @@ impl ProblemCode {
             Self::ForbiddenBySource => "The venue does not allow us to do this.",
             Self::RefusedBySource => "The venue refused.",
             Self::Internal => "Something went wrong on our side.",
+            Self::Order(code) => words(code)[0],
         }
     }
 
@@ -178,6 +184,7 @@ impl ProblemCode {
             Self::ForbiddenBySource => "Le lieu ne nous autorise pas à faire cela.",
             Self::RefusedBySource => "Le lieu a refusé.",
             Self::Internal => "Une erreur est survenue de notre côté.",
+            Self::Order(code) => words(code)[1],
         }
     }
 
@@ -205,6 +212,7 @@ impl ProblemCode {
             Self::ForbiddenBySource => "Der Veranstalter erlaubt uns dies nicht.",
             Self::RefusedBySource => "Der Veranstalter hat abgelehnt.",
             Self::Internal => "Bei uns ist etwas schiefgegangen.",
+            Self::Order(code) => words(code)[2],
         }
     }
 }
