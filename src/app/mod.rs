@@ -2,6 +2,7 @@
 
 mod callers;
 mod front;
+mod orders;
 mod playground;
 mod shapes;
 mod sources;

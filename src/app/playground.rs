@@ -19,6 +19,8 @@ pub struct Playground {
     pub listen: IpAddr,
     /// Where the vendors remember what they sold; `None`: in memory only.
     pub folder: Option<PathBuf>,
+    /// Whether the vendors' published request limits are enforced.
+    pub limits_requests: bool,
     /// Faults that are set from the start.
     pub scenario: Scenario,
 }
@@ -32,7 +34,7 @@ impl Playground {
             clock,
             folder: self.folder,
             scenario: self.scenario,
-            limits_requests: true,
+            limits_requests: self.limits_requests,
             tracker,
         };
         Sandbox::raise(options).await

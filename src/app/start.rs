@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app::front;
+use crate::app::orders;
 use crate::app::playground::{Playground, point_at};
 use crate::app::sources;
 use crate::app::sources::{Ground, connect};
@@ -18,9 +19,11 @@ use crate::domain::{Clock, Source, SystemClock};
 use crate::federation::Federation;
 use crate::graphql::Services;
 use crate::layers::Cache;
+use crate::orders::Orders;
 use crate::sandbox::{Sandbox, Scenario};
 use crate::server::health::Dependencies;
 use crate::server::{listener, router};
+use crate::store::StoreError;
 use crate::transport::SetUpError;
 use crate::vendors::Finding;
 
@@ -55,6 +58,9 @@ pub enum StartError {
     /// The address cannot be listened on, or a folder not be made.
     #[error("{0}: {1}")]
     Machine(String, io::Error),
+    /// The ledger cannot be opened.
+    #[error(transparent)]
+    Ledger(#[from] StoreError),
     /// The HTTP client cannot be made.
     #[error(transparent)]
     Client(#[from] SetUpError),
@@ -70,7 +76,8 @@ pub async fn serve(mut config: Config, launch: Launch) -> Result<bool, StartErro
     let cache = Cache::new(memory, None, Arc::clone(&clock), tracker.clone());
     let ground = Ground { client: crate::transport::client()?, clock: Arc::clone(&clock), cache };
     let sources = connect(&config, &ground).map_err(StartError::Settings)?;
-    let services = services(&config, sources, &clock);
+    let orders = orders::open(&config, &sources, &clock, &data).await?;
+    let services = services(&config, sources, orders.clone(), &clock);
     let front = front::build(&config, services, &ground.client, stop.clone())?;
     let settings = router::Settings {
         in_flight: u32::from(config.server.in_flight) as usize,
@@ -81,6 +88,8 @@ pub async fn serve(mut config: Config, launch: Launch) -> Result<bool, StartErro
     let address = launch.listen.unwrap_or(config.server.listen);
     let bound = TcpListener::bind(address).await.map_err(|fault| StartError::Machine(address.to_string(), fault))?;
     let address = bound.local_addr().map_err(|fault| StartError::Machine(address.to_string(), fault))?;
+    // What a crash left behind goes on before the first request comes in.
+    orders.start();
     announce(&config, address, sandbox.as_ref());
     let told = stop.clone();
     tracker.spawn(async move {
@@ -90,14 +99,15 @@ pub async fn serve(mut config: Config, launch: Launch) -> Result<bool, StartErro
     });
     let connections = front::connections(&config)?;
     let drained = listener::serve(bound, router::build(front, settings), connections, tracker, stop).await;
-    tracing::info!(drained, "stopped");
-    Ok(drained)
+    let written = tokio::time::timeout(config.server.drain, orders.close()).await.is_ok();
+    tracing::info!(drained, written, "stopped");
+    Ok(drained && written)
 }
 
-fn services(config: &Config, sources: Vec<Arc<Source>>, clock: &Arc<dyn Clock>) -> Services {
+fn services(config: &Config, sources: Vec<Arc<Source>>, orders: Orders, clock: &Arc<dyn Clock>) -> Services {
     let deadline = config.resilience.deadlines.list + sources::SLACK;
     let federation = Arc::new(Federation::new(sources, deadline, Arc::clone(clock)));
-    Services { federation, orders: None, resellers: None }
+    Services { federation, orders: Some(orders), resellers: None }
 }
 
 async fn raise_sandbox(
@@ -109,6 +119,7 @@ async fn raise_sandbox(
     let playground = Playground {
         listen: IpAddr::V4(Ipv4Addr::LOCALHOST),
         folder: Some(data.join("vendors")),
+        limits_requests: false,
         scenario: Scenario::default(),
     };
     let sandbox = playground

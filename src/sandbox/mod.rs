@@ -23,10 +23,13 @@ use tokio_util::task::TaskTracker;
 
 use crate::domain::Clock;
 
+pub use acme::Acme;
 pub use clock::SandboxClock;
 pub use faults::{Fault, Rule, Scenario};
 pub use keeper::Keeper;
+pub use secutix::Secutix;
 pub use stage::{Emulator, Running, Stage};
+pub use ticketing::TicketingSandbox;
 
 /// How a sandbox is set up.
 pub struct Options {
@@ -94,8 +97,13 @@ impl Sandbox {
 }
 
 /// All emulators, in the order of their fixed ports.
-fn emulators(_clock: &Arc<SandboxClock>, _options: &Options) -> Vec<Arc<dyn Emulator>> {
-    Vec::new()
+fn emulators(clock: &Arc<SandboxClock>, options: &Options) -> Vec<Arc<dyn Emulator>> {
+    let (folder, limits) = (options.folder.as_deref(), options.limits_requests);
+    vec![
+        Acme::new(Arc::clone(clock), folder, limits),
+        Secutix::new(Arc::clone(clock), folder, limits),
+        TicketingSandbox::new(Arc::clone(clock), folder, limits),
+    ]
 }
 
 /// The part of a base address that belongs to the vendor, not to the host.
