@@ -1,3 +1,214 @@
 //! The command line: arguments, serve, drain.
+//!
+//! Ends with 0 when all went well, 1 for a finding or a failed run, 2 for wrong usage or a wrong configuration.
 
-fn main() {}
+use std::convert::Infallible;
+use std::fmt::Display;
+use std::future::pending;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use ticketgraph::app::{self, Launch, Playground, StartError};
+use ticketgraph::config::{Config, Findings, LogFormat};
+use ticketgraph::graphql;
+use ticketgraph::sandbox::Scenario;
+use ticketgraph::telemetry::{self, LogForm, Metrics};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const FAILED: u8 = 1;
+const WRONG: u8 = 2;
+
+/// One GraphQL API over many ticketing vendors.
+///
+/// Without a command it serves; without a configuration it serves the built-in sandbox of emulated vendors.
+#[derive(Parser)]
+#[command(version, args_conflicts_with_subcommands = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: Serve,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serves the API.
+    Serve(Serve),
+    /// Reads a whole configuration and prints everything that is wrong with it.
+    Check {
+        #[command(flatten)]
+        file: File,
+    },
+    /// Prints the schema (SDL).
+    Schema,
+    /// Serves only the emulated vendors, on fixed ports.
+    Sandbox {
+        /// The address to listen on.
+        #[arg(long, value_name = "ADDR", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+        listen: IpAddr,
+        /// Faults that the vendors show from the start.
+        #[arg(long, value_name = "FILE")]
+        scenario: Option<PathBuf>,
+    },
+}
+
+#[derive(Args)]
+struct Serve {
+    #[command(flatten)]
+    file: File,
+    /// Where to listen, instead of `[server] listen`.
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Option<SocketAddr>,
+    /// Where the sandbox keeps its files, instead of the user's data folder.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct File {
+    /// The configuration; else the file that TICKETGRAPH_CONFIG names; else the built-in sandbox.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    // Two crates bring a provider of cryptography each; the first call decides. It fails only where it was decided already.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let arguments = Arguments::parse();
+    match arguments.command.unwrap_or(Command::Serve(arguments.serve)) {
+        Command::Serve(serve) => self::serve(serve),
+        Command::Check { file } => check(&file),
+        Command::Schema => {
+            print(graphql::schema::sdl().trim_end());
+            ExitCode::SUCCESS
+        }
+        Command::Sandbox { listen, scenario } => sandbox(listen, scenario.as_deref()),
+    }
+}
+
+impl File {
+    fn load(&self) -> Result<Config, Findings> {
+        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        let variables: Vec<(String, String)> = std::env::vars_os().filter_map(text).collect();
+        let named = variables.iter().find(|(name, value)| name == "TICKETGRAPH_CONFIG" && !value.is_empty());
+        let file = self.config.clone().or_else(|| named.map(|(_, value)| value.into()));
+        Config::load(file.as_deref(), variables, &|path| std::fs::read_to_string(path), &app::shapes())
+    }
+}
+
+fn check(file: &File) -> ExitCode {
+    match file.load() {
+        Ok(config) => {
+            let parts = [config.sources.len(), config.deliveries.len(), config.resellers.len(), config.clients.len()];
+            let [sources, deliveries, resellers, clients] = parts;
+            print(format!(
+                "no findings: {sources} sources, {deliveries} deliveries, {resellers} resellers, {clients} clients"
+            ));
+            ExitCode::SUCCESS
+        }
+        Err(findings) => {
+            findings.lines().for_each(print);
+            ExitCode::from(if findings.unusable() { WRONG } else { FAILED })
+        }
+    }
+}
+
+fn serve(serve: Serve) -> ExitCode {
+    let config = match serve.file.load() {
+        Ok(config) => config,
+        Err(findings) => {
+            findings.lines().for_each(complain);
+            return ExitCode::from(WRONG);
+        }
+    };
+    let form = match config.telemetry.log_format {
+        LogFormat::Text => LogForm::Text,
+        LogFormat::Json => LogForm::Json,
+    };
+    let metrics = telemetry::start_logs(form, config.telemetry.log_level.as_str())
+        .and_then(|()| config.telemetry.metrics.then(Metrics::start).transpose());
+    let metrics = match metrics {
+        Ok(metrics) => metrics,
+        Err(fault) => return failed(fault),
+    };
+    let rendered = metrics.clone().map(|metrics| Arc::new(move || metrics.render()) as _);
+    let launch = Launch { listen: serve.listen, data: serve.data, metrics: rendered };
+    let served = run(async {
+        tokio::select! {
+            served = Box::pin(app::serve(config, launch)) => served,
+            never = tidy(metrics) => match never {},
+        }
+    });
+    match served {
+        Ok(Ok(true)) => ExitCode::SUCCESS,
+        Ok(Ok(false)) => failed("not every request in flight was answered within the drain limit"),
+        Ok(Err(fault @ (StartError::Settings(_) | StartError::File { .. }))) => {
+            complain(fault);
+            ExitCode::from(WRONG)
+        }
+        Ok(Err(fault)) => failed(fault),
+        Err(fault) => failed(fault),
+    }
+}
+
+fn sandbox(listen: IpAddr, scenario: Option<&Path>) -> ExitCode {
+    let scenario = match scenario.map(read_scenario).transpose() {
+        Ok(scenario) => scenario.unwrap_or_default(),
+        Err(fault) => {
+            complain(fault);
+            return ExitCode::from(WRONG);
+        }
+    };
+    if let Err(fault) = telemetry::start_logs(LogForm::Text, "info") {
+        return failed(fault);
+    }
+    match run(app::run_sandbox(Playground { listen, folder: None, scenario, limits_requests: true })) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(fault)) | Err(fault) => failed(fault),
+    }
+}
+
+fn read_scenario(path: &Path) -> Result<Scenario, String> {
+    let told = |fault: &dyn Display| format!("{}: {fault}", path.display());
+    let text = std::fs::read_to_string(path).map_err(|fault| told(&fault))?;
+    Scenario::from_toml(&text).map_err(|fault| told(&fault))
+}
+
+/// Runs until the future is done, on all cores.
+fn run<T>(future: impl Future<Output = T>) -> std::io::Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    Ok(runtime.block_on(future))
+}
+
+/// Keeps the memory of metrics small while nobody reads them.
+async fn tidy(metrics: Option<Metrics>) -> Infallible {
+    let Some(metrics) = metrics else { return pending().await };
+    let mut every = tokio::time::interval(Duration::from_secs(5));
+    loop {
+        every.tick().await;
+        metrics.tidy();
+    }
+}
+
+fn failed(fault: impl Display) -> ExitCode {
+    complain(fault);
+    ExitCode::from(FAILED)
+}
+
+#[expect(clippy::print_stdout, reason = "what a command answers goes to standard output")]
+fn print(line: impl Display) {
+    println!("{line}");
+}
+
+#[expect(clippy::print_stderr, reason = "what goes wrong before there are logs")]
+fn complain(line: impl Display) {
+    eprintln!("{line}");
+}

@@ -7,3 +7,4 @@ mod contract;
 mod examples;
 mod front;
 mod graphql;
+mod process_commands;

@@ -1,0 +1,138 @@
+//! The real binary: its commands, what they print and how they end.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+use crate::config::HARBOR;
+
+/// A folder of its own for one run, with a configuration in it.
+struct Place {
+    folder: TempDir,
+}
+
+impl Place {
+    fn with(text: &str) -> Self {
+        let place = Self { folder: TempDir::new().expect("a folder") };
+        std::fs::write(place.file(), text).expect("a file");
+        place
+    }
+
+    fn file(&self) -> PathBuf {
+        self.folder.path().join("venues.toml")
+    }
+
+    /// The binary with nothing of our own environment but what is named.
+    fn binary(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ticketgraph"));
+        command.args(arguments).env_clear().env("HOME", self.folder.path()).current_dir(self.folder.path());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.binary(arguments).env("HARBOR_ACME_KEY", "k").output().expect("a run")
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+const TWICE_WRONG: &str = "[server]\nlisten = \"127.0.0.1:0\"\nlisn = 1\n[graphql]\ndepth = 0\n";
+
+#[test]
+fn a_wrong_configuration_is_told_whole_and_nothing_is_served() {
+    let place = Place::with(TWICE_WRONG);
+    for arguments in [&["serve", "--config", "venues.toml"][..], &["--config", "venues.toml"]] {
+        let run = place.run(arguments);
+        assert_eq!(run.status.code(), Some(2));
+        let told = text(&run.stderr);
+        let expected = "venues.toml:3 server.lisn: is no known key, nearest is `server.listen`\n\
+                        venues.toml:5 graphql.depth: must be a whole number, 1 or more, is 0\n";
+        assert_eq!(told, expected, "the findings, and no line of a log");
+        assert!(run.stdout.is_empty());
+    }
+}
+
+#[test]
+fn check_ends_with_0_when_clean_1_with_findings_and_2_when_the_file_is_unusable() {
+    let clean = Place::with(HARBOR).run(&["check", "--config", "venues.toml"]);
+    assert_eq!(text(&clean.stdout), "no findings: 1 sources, 0 deliveries, 0 resellers, 0 clients\n");
+    assert_eq!(clean.status.code(), Some(0));
+    let wrong = Place::with(TWICE_WRONG).run(&["check", "--config", "venues.toml"]);
+    assert_eq!((wrong.status.code(), text(&wrong.stdout).lines().count()), (Some(1), 2));
+    let torn = Place::with("[server").run(&["check", "--config", "venues.toml"]);
+    assert_eq!(torn.status.code(), Some(2));
+    let absent = Place::with("").run(&["check", "--config", "nowhere.toml"]);
+    assert_eq!((absent.status.code(), text(&absent.stdout).lines().count()), (Some(2), 1));
+}
+
+#[test]
+fn the_file_may_be_named_by_a_variable_and_the_argument_wins() {
+    let place = Place::with(TWICE_WRONG);
+    let named = place.binary(&["check"]).env("TICKETGRAPH_CONFIG", place.file()).output().expect("a run");
+    assert_eq!(named.status.code(), Some(1));
+    std::fs::write(place.folder.path().join("fine.toml"), "").expect("a file");
+    let mut both = place.binary(&["check", "--config", "fine.toml"]);
+    assert_eq!(both.env("TICKETGRAPH_CONFIG", place.file()).output().expect("a run").status.code(), Some(0));
+}
+
+#[test]
+fn wrong_usage_ends_with_2_and_the_version_with_0() {
+    let place = Place::with("");
+    for wrong in
+        [&["serv"][..], &["--listen", "nowhere"], &["serve", "--conf"], &["sandbox", "--scenario", "none.toml"]]
+    {
+        assert_eq!(place.run(wrong).status.code(), Some(2), "{wrong:?}");
+    }
+    let version = place.run(&["--version"]);
+    assert_eq!((version.status.code(), text(&version.stdout).starts_with("ticketgraph ")), (Some(0), true));
+}
+
+#[test]
+fn schema_prints_the_sdl() {
+    let run = Place::with("").run(&["schema"]);
+    assert_eq!(run.status.code(), Some(0));
+    assert!(text(&run.stdout).contains("type Query {"));
+}
+
+/// A server that is ended with its test, whatever happens.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It fails only where the process has ended already.
+        let _ = self.0.kill();
+    }
+}
+
+#[test]
+fn a_server_says_where_it_listens_answers_and_drains_when_it_is_told_to_stop() {
+    let place = Place::with(HARBOR);
+    let mut command = place.binary(&["--config", "venues.toml", "--listen", "127.0.0.1:0"]);
+    let child = command.env("HARBOR_ACME_KEY", "planted").stderr(Stdio::piped()).spawn().expect("a process");
+    let mut running = Running(child);
+    let mut log = BufReader::new(running.0.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
+    let line = log.find(|line| line.contains("listening on http://")).expect("the address");
+    let address: SocketAddr = line.rsplit('/').next().and_then(|address| address.parse().ok()).expect("an address");
+    let answer = get(address, "/health/live");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let metrics = get(address, "/metrics");
+    assert!(metrics.starts_with("HTTP/1.1 200"), "{metrics}");
+    let told = Command::new("kill").args(["-TERM", &running.0.id().to_string()]).status().expect("kill");
+    assert!(told.success());
+    let rest: Vec<String> = log.collect();
+    assert_eq!(running.0.wait().expect("an end").code(), Some(0), "{rest:?}");
+    assert!(!line.contains("planted") && !rest.iter().any(|line| line.contains("planted")));
+}
+
+fn get(address: SocketAddr, path: &str) -> String {
+    let mut connection = TcpStream::connect(address).expect("a connection");
+    write!(connection, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").expect("a request");
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).expect("an answer");
+    answer
+}
