@@ -1,9 +1,12 @@
 //! TickeTing: events with sections, admission tokens, orders settled by card (`ticketing.md`). See the README for its quirks.
 
+mod admissions;
 mod catalog;
 mod client;
 mod inferred;
 mod map;
+mod ordering;
+mod refunds;
 mod settings;
 mod wire;
 
@@ -11,10 +14,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use crate::domain::{Clock, Facts, Source, Stanza, VendorKind};
+use secrecy::SecretString;
+
+use crate::domain::ordering::{Ordering, Refunds};
+use crate::domain::{Catalog, Clock, Facts, Source, Stanza, VendorKind};
 use crate::vendors::ticketing::client::Client;
 use crate::vendors::ticketing::map::Terms;
-use crate::vendors::ticketing::settings::Settings;
+use crate::vendors::ticketing::settings::{Instrument, Settings};
 use crate::vendors::{Finding, Surroundings, Vendor};
 
 /// The row of the table of vendors.
@@ -32,6 +38,9 @@ pub const ROW: Vendor = Vendor {
 struct Account {
     client: Client,
     terms: Terms,
+    api_key: SecretString,
+    /// What paid orders are settled with.
+    instrument: Option<Instrument>,
     clock: Arc<dyn Clock>,
     /// The key was found to be below administrator: it lists what is published, nothing else.
     lists_published_only: AtomicBool,
@@ -47,8 +56,10 @@ fn connect(stanza: Stanza, surroundings: Surroundings) -> Result<Source, Vec<Fin
     let currency = settings.terms.currency;
     let Surroundings { transport, clock, health } = surroundings;
     let account = Arc::new(Account {
-        client: Client::new(transport, settings.base, settings.api_key, settings.client_version),
+        client: Client::new(transport, settings.base, settings.api_key.clone(), settings.client_version),
         terms: settings.terms,
+        api_key: settings.api_key,
+        instrument: settings.instrument,
         clock,
         lists_published_only: AtomicBool::new(false),
     });
@@ -61,11 +72,11 @@ fn connect(stanza: Stanza, surroundings: Surroundings) -> Result<Source, Vec<Fin
         currency: Some(currency),
         facts,
         health,
-        catalog: account,
-        ordering: None,
+        catalog: Arc::clone(&account) as Arc<dyn Catalog>,
+        ordering: Some(Arc::clone(&account) as Arc<dyn Ordering>),
         hold_extension: None,
-        refunds: None,
-        admissions: None,
+        refunds: Some(Arc::clone(&account) as Arc<dyn Refunds>),
+        admissions: Some(account),
     })
 }
 

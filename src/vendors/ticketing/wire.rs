@@ -225,6 +225,39 @@ pub(super) struct NewAccount<'a> {
     pub phone: Option<&'a str>,
 }
 
+/// Whom to look up (`§4.4`).
+#[derive(Serialize)]
+pub(super) struct Lookup<'a> {
+    pub identification: &'a str,
+}
+
+/// A card and its holder (`§4.11`). Secrets: this type has no `Debug`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Payment<'a> {
+    pub number: &'a str,
+    pub cvv: Cvv<'a>,
+    pub expiry_date: &'a str,
+    pub name: &'a str,
+    pub email: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phone: Option<&'a str>,
+    pub address1: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address2: Option<&'a str>,
+    pub city: &'a str,
+    pub district: &'a str,
+    pub country: &'a str,
+}
+
+/// The check digits of a card: a number as in the vendor's sample, text where leading zeros would be lost.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum Cvv<'a> {
+    Number(u32),
+    Text(&'a str),
+}
+
 /// What is bought, by full section URI (`§4.10`).
 #[derive(Debug, Serialize)]
 pub(super) struct NewOrder<'a> {

@@ -1,7 +1,10 @@
 //! Between their words and ours. Pure: no calls, no clock.
 
+pub(super) mod account;
 pub(super) mod event;
+pub(super) mod gate;
 pub(super) mod keys;
+pub(super) mod order;
 pub(super) mod price;
 pub(super) mod time;
 
