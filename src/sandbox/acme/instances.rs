@@ -30,14 +30,6 @@ impl Show {
         self.template["id"].as_str().unwrap_or_default()
     }
 
-    pub(super) fn is_private(&self) -> bool {
-        self.template["type"] == "private"
-    }
-
-    pub(super) fn is_timed(&self) -> bool {
-        self.template["admissionType"] != "generalAdmission"
-    }
-
     /// The price list of the schedule, else of the template, else of the house.
     pub(super) fn price_list(&self) -> Value {
         let lists = [&self.schedule["priceLists"][0], &self.template["priceList"], &self.template["priceLists"][0]];

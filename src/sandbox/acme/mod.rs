@@ -9,9 +9,12 @@
 mod access;
 mod book;
 mod catalog;
+mod checkout;
+mod holds;
 mod instances;
 mod paging;
 mod refusal;
+mod sales;
 mod venue;
 
 use std::path::Path;
@@ -76,7 +79,8 @@ impl Emulator for Acme {
     }
 
     fn router(self: Arc<Self>) -> Router {
-        access::guarded(catalog::router(), self)
+        let routes = catalog::router().merge(holds::router()).merge(checkout::router()).merge(sales::router());
+        access::guarded(routes, self)
     }
 
     fn twist(&self, twist: &Twist) -> Result<(), String> {

@@ -4,6 +4,7 @@ mod catalog;
 mod client;
 mod inferred;
 mod map;
+mod ordering;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -12,10 +13,12 @@ pub(crate) mod wire;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::domain::ordering::Ordering;
 use crate::domain::{Facts, Source, Stanza, VendorKind};
 use crate::vendors::acme::catalog::{HORIZON_DAYS, Programme};
 use crate::vendors::acme::client::Client;
 use crate::vendors::acme::map::Venue;
+use crate::vendors::acme::ordering::BoxOffice;
 use crate::vendors::acme::settings::Settings;
 use crate::vendors::{Finding, Surroundings, Vendor};
 
@@ -40,6 +43,14 @@ fn connect(stanza: Stanza, surroundings: Surroundings) -> Result<Source, Vec<Fin
     let facts = facts(&settings);
     let venue = Venue { zone: stanza.time_zone.clone(), currency: settings.currency };
     let client = Arc::new(Client::new(transport, settings.base, settings.api_key, settings.tenant_id));
+    let office = Arc::new(BoxOffice {
+        source: stanza.id.clone(),
+        client: Arc::clone(&client),
+        venue: venue.clone(),
+        clock: Arc::clone(&clock),
+        organization_id: settings.organization_id,
+        voucher: settings.voucher,
+    });
     let catalog = Programme::new(stanza.id.clone(), client, venue, clock);
     Ok(Source {
         id: stanza.id,
@@ -51,9 +62,9 @@ fn connect(stanza: Stanza, surroundings: Surroundings) -> Result<Source, Vec<Fin
         facts,
         health,
         catalog: Arc::new(catalog),
-        ordering: None,
+        ordering: Some(Arc::clone(&office) as Arc<dyn Ordering>),
         hold_extension: None,
-        refunds: None,
+        refunds: Some(office),
         admissions: None,
     })
 }

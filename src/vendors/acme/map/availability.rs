@@ -16,7 +16,7 @@ use crate::vendors::acme::wire::lenient;
 pub(crate) fn listed(instance: &Instance, template: &Template, venue: &Venue, now: Timestamp) -> Availability {
     let bound = instance.capacity.map(|capacity| capacity.saturating_sub(instance.sold_quantity.unwrap_or(0)));
     let left = lenient::whole(&instance.available).or(bound);
-    let status = match standing(instance, template, venue, now) {
+    let status = match standing(instance, Some(template), venue, now) {
         AvailabilityStatus::Available if instance.available == Value::Bool(false) && left != Some(0) => {
             AvailabilityStatus::Closed
         }
@@ -53,8 +53,13 @@ fn is_final(status: AvailabilityStatus) -> bool {
 }
 
 /// Whether an instance is for sale through us at all, whatever is left: it takes place, is not over, and schedule and instance
-/// let resellers sell. `Available` stands for yes.
-fn standing(instance: &Instance, template: &Template, venue: &Venue, now: Timestamp) -> AvailabilityStatus {
+/// let resellers sell. `Available` stands for yes. Without the template its schedule is not asked.
+pub(crate) fn standing(
+    instance: &Instance,
+    template: Option<&Template>,
+    venue: &Venue,
+    now: Timestamp,
+) -> AvailabilityStatus {
     match inferred::instance_state(instance.state.as_deref()) {
         InstanceState::Cancelled => return AvailabilityStatus::Closed,
         InstanceState::Unknown => return AvailabilityStatus::Unknown,
@@ -62,10 +67,12 @@ fn standing(instance: &Instance, template: &Template, venue: &Venue, now: Timest
     }
     let begin = instance.start_time.as_ref().and_then(|time| time.instant(&venue.zone));
     let end = instance.end_time.as_ref().and_then(|time| time.instant(&venue.zone));
-    let is_timed = event::is_timed(instance.admission_type.as_deref().or(template.admission_type.as_deref()));
+    let admission = instance.admission_type.as_deref().or(template.and_then(|t| t.admission_type.as_deref()));
+    let is_timed = event::is_timed(admission);
     let is_over =
         begin.and_then(|begin| inferred::cutoff(instance, is_timed, begin, end)).is_some_and(|cutoff| cutoff <= now);
-    let schedule = schedule_of(instance, template).and_then(|schedule| schedule.sales_channels.as_deref());
+    let schedule =
+        template.and_then(|t| schedule_of(instance, t)).and_then(|schedule| schedule.sales_channels.as_deref());
     let is_ours =
         inferred::sells_to_resellers(instance.sales_channels.as_deref()) && inferred::sells_to_resellers(schedule);
     if is_over || !is_ours { AvailabilityStatus::Closed } else { AvailabilityStatus::Available }

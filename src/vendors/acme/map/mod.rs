@@ -1,6 +1,7 @@
 //! From ACME's words to ours and back: pure, no calls, no clock.
 
 pub(crate) mod availability;
+pub(crate) mod booking;
 pub(crate) mod calendar;
 pub(crate) mod days;
 pub(crate) mod event;

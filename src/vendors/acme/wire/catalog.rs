@@ -152,8 +152,6 @@ pub(crate) struct PersonType {
     pub(crate) description: Option<String>,
     #[serde(default, deserialize_with = "lenient::switch")]
     pub(crate) active: Option<bool>,
-    #[serde(default, rename = "type", deserialize_with = "lenient::text")]
-    pub(crate) kind: Option<String>,
     #[serde(default, deserialize_with = "lenient::list")]
     pub(crate) children: Vec<Child>,
 }

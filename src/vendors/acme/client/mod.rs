@@ -1,5 +1,7 @@
 //! One function an endpoint: builds the call, judges the status, reads the answer.
 
+mod orders;
+
 use jiff::civil::Date;
 use reqwest::Method;
 use reqwest::header::{ACCEPT, HeaderName};
@@ -14,6 +16,8 @@ use crate::transport::{Answer, Call, Transport};
 use crate::vendors::acme::map::days;
 use crate::vendors::acme::wire::Page;
 use crate::vendors::acme::wire::catalog::{Calendar, Instance, Summary, Template};
+
+pub(crate) use orders::Outcome;
 
 /// Entries of a page: the vendor's own default (`acme.md §2.6`).
 const PAGE: usize = 100;
