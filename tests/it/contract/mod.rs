@@ -3,6 +3,7 @@
 mod bench;
 mod catalogue;
 mod faults;
+mod secutix;
 mod ticketing;
 
 use bench::{Bench, each_vendor};
