@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
-use crate::domain::{ErrorKind, Operation, Reason, SourceId, VendorError};
+use crate::domain::{Effect, ErrorKind, Operation, Reason, SourceId, VendorError};
 use crate::vendors::secutix::inferred;
 use crate::vendors::secutix::speech::{Ask, Opened, Parameters, Speech, Verdict};
 use crate::vendors::secutix::wire::availability::{
@@ -16,20 +16,57 @@ use crate::vendors::secutix::wire::catalog::{
     Catalog, CatalogQuery, CatalogResult, GET_CATALOG_DETAILED, GET_LAST_SETUP_UPDATE, GET_POS_CONFIG,
     LastSetupUpdateResult, PosConfig, PosConfigResult,
 };
+use crate::vendors::secutix::wire::history::{LIST_TICKETS_BY_CRITERIA, TicketListResult, TicketQuery};
+use crate::vendors::secutix::wire::order::{
+    ABANDON_MOVEMENTS, AbandonMovements, CANCEL_OPERATIONS, CLOSE_ORDER, CREATE_OR_UPDATE_ORDER, CancelOperations,
+    CloseOrder, CloseOrderResult, CreateOrder, GET_ORDER_DETAILS, OrderDetailResult, OrderDetails, OrderQuery,
+    OrderUpdate, OrderUpdateResult,
+};
 use crate::vendors::secutix::wire::{Method, Nothing, Words};
 
 /// A catalogue may take 30 s before it answers at all (`secutix.md §7`).
 const CATALOG_TIMEOUT: Duration = Duration::from_secs(120);
-/// Waits between questions for an answer in the making; the last one repeats (`secutix.md §2.7`).
-const POLL: [Duration; 4] =
-    [Duration::from_secs(2), Duration::from_secs(4), Duration::from_secs(8), Duration::from_secs(10)];
-/// How long an answer may be in the making.
-const PATIENCE: Duration = Duration::from_secs(180);
+
+/// How patiently something in the making is asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pace {
+    /// Waits between questions; the last one repeats.
+    pub waits: [Duration; 4],
+    /// How long in all.
+    pub patience: Duration,
+}
+
+impl Pace {
+    /// For answers that are `in_progress` (`secutix.md §2.7`).
+    pub const ASYNCHRONOUS: Self = Self::of([2, 4, 8, 10], 180);
+    /// For a sale to be complete (`secutix.md §5.5`); a little less than the 30 s that a confirmation may take, so that the answer
+    /// is ours and not that of a deadline.
+    pub const CLOSING: Self = Self::of([1, 2, 4, 8], 25);
+
+    const fn of(seconds: [u64; 4], patience: u64) -> Self {
+        let [first, second, third, rest] = seconds;
+        let waits = [
+            Duration::from_secs(first),
+            Duration::from_secs(second),
+            Duration::from_secs(third),
+            Duration::from_secs(rest),
+        ];
+        Self { waits, patience: Duration::from_secs(patience) }
+    }
+
+    /// The waits, until patience is at its end.
+    pub fn until_tired(self) -> impl Iterator<Item = Duration> {
+        let begun = tokio::time::Instant::now();
+        let waits = self.waits.into_iter().chain(std::iter::repeat(self.waits[3]));
+        waits.take_while(move |wait| begun.elapsed() + *wait <= self.patience)
+    }
+}
 
 /// Calls S-360.
 pub(crate) struct Client {
     source: SourceId,
     speech: Box<dyn Speech>,
+    pace: Pace,
 }
 
 /// What a call came to.
@@ -41,9 +78,9 @@ pub(crate) enum Reply<T> {
 }
 
 impl Client {
-    /// A client that speaks one of the two transports.
-    pub fn new(source: SourceId, speech: Box<dyn Speech>) -> Self {
-        Self { source, speech }
+    /// A client that speaks one of the two transports, and asks for answers in the making at a pace.
+    pub fn new(source: SourceId, speech: Box<dyn Speech>, pace: Pace) -> Self {
+        Self { source, speech, pace }
     }
 
     /// An error of this source that has no answer behind it.
@@ -82,8 +119,8 @@ impl Client {
         match self.call(operation, method, parameters, None).await? {
             Reply::Done(data) => Ok(data),
             Reply::InProgress(_) => {
-                let error = self.error(operation, ErrorKind::Timeout).with_retry_after(Some(POLL[0]));
-                Err(error.because("the vendor is still working on it"))
+                let error = self.error(operation, ErrorKind::Timeout).with_effect(lost(operation));
+                Err(error.with_retry_after(Some(self.pace.waits[0])).because("the vendor is still working on it"))
             }
         }
     }
@@ -93,8 +130,7 @@ impl Client {
             return opened.error(ErrorKind::NotFound).because(code.to_owned());
         }
         if is_technical {
-            let effect = if operation.reads() { crate::domain::Effect::None } else { crate::domain::Effect::Unknown };
-            return opened.error(ErrorKind::Unavailable).with_effect(effect);
+            return opened.error(ErrorKind::Unavailable).with_effect(lost(operation));
         }
         self.rejected(operation, inferred::reason(code), Some(code))
     }
@@ -113,9 +149,9 @@ impl Client {
 
     /// `getCatalogDetailed`, asked again until it is there; after three minutes a retryable error (`secutix.md §2.7`).
     pub async fn catalog(&self, operation: Operation) -> Result<Catalog, VendorError> {
-        let begun = tokio::time::Instant::now();
         let mut query = CatalogQuery::default();
-        for wait in POLL.into_iter().chain(std::iter::repeat(POLL[3])) {
+        let mut waits = self.pace.until_tired();
+        loop {
             let reply = self.call(operation, GET_CATALOG_DETAILED, &query, Some(CATALOG_TIMEOUT)).await?;
             match reply {
                 Reply::Done(result) => {
@@ -124,13 +160,12 @@ impl Client {
                 }
                 Reply::InProgress(id) => query.request_id = id.or(query.request_id),
             }
-            if begun.elapsed() + wait > PATIENCE {
-                break;
-            }
+            let Some(wait) = waits.next() else {
+                let error = self.error(operation, ErrorKind::Timeout).with_retry_after(Some(self.pace.waits[3]));
+                return Err(error.because("the catalogue was in the making for too long"));
+            };
             tokio::time::sleep(wait).await;
         }
-        let error = self.error(operation, ErrorKind::Timeout).with_retry_after(Some(POLL[3]));
-        Err(error.because("the catalogue was still in the making after three minutes"))
     }
 
     /// `getEventAvailability` (`secutix.md §3.2`).
@@ -156,9 +191,69 @@ impl Client {
         Ok(result.availability_update_data.0.iter().filter_map(|row| Some(row.product_id?.0)).collect())
     }
 
+    /// `createOrUpdateOrder` (`secutix.md §3.3`). Not repeatable: each call without an order makes another one; asking again for
+    /// the same `requestId` does not.
+    pub async fn create_order(&self, mut order: CreateOrder) -> Result<OrderUpdate, VendorError> {
+        let operation = Operation::Hold;
+        let mut waits = self.pace.until_tired();
+        loop {
+            let reply: Reply<OrderUpdateResult> = self.call(operation, CREATE_OR_UPDATE_ORDER, &order, None).await?;
+            let id = match reply {
+                Reply::Done(result) => {
+                    return result.order_update_data.ok_or_else(|| self.empty(operation, "orderUpdateData"));
+                }
+                Reply::InProgress(id) => id,
+            };
+            let Some((id, wait)) = id.zip(waits.next()) else {
+                let error = self.error(operation, ErrorKind::Timeout).with_effect(Effect::Unknown);
+                return Err(error.because("the order was in the making for too long, or without a name to ask for"));
+            };
+            order.request_id = Some(id);
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// `closeOrder` (`secutix.md §3.4`). Its answer is not believed: the order is read.
+    pub async fn close_order(&self, close: &CloseOrder) -> Result<(), VendorError> {
+        let reply: Reply<CloseOrderResult> = self.call(Operation::Confirm, CLOSE_ORDER, close, None).await?;
+        match reply {
+            Reply::Done(_) | Reply::InProgress(_) => Ok(()),
+        }
+    }
+
+    /// `getOrderDetails` (`secutix.md §3.4`); `NotFound` where the vendor does not know the order.
+    pub async fn order_details(&self, order_id: i64) -> Result<OrderDetails, VendorError> {
+        let operation = Operation::LookUp;
+        let result: OrderDetailResult = self.read(operation, GET_ORDER_DETAILS, &OrderQuery { order_id }).await?;
+        result.order_details_data.ok_or_else(|| self.empty(operation, "orderDetailsData"))
+    }
+
+    /// `abandonMovements` (`secutix.md §3.4`).
+    pub async fn abandon(&self, order_id: i64, movement_ids: Vec<i64>) -> Result<(), VendorError> {
+        let places = AbandonMovements { order_id, movement_ids };
+        let _: OrderUpdateResult = self.read(Operation::Release, ABANDON_MOVEMENTS, &places).await?;
+        Ok(())
+    }
+
+    /// `cancelOperations` (`secutix.md §3.4`). Its answer is not believed: the order is read.
+    pub async fn cancel_operations(&self, cancel: &CancelOperations) -> Result<(), VendorError> {
+        let _: OrderUpdateResult = self.read(Operation::Cancel, CANCEL_OPERATIONS, cancel).await?;
+        Ok(())
+    }
+
+    /// One page of `listTicketsByCriteria` (`secutix.md §3.5`).
+    pub async fn tickets(&self, query: &TicketQuery) -> Result<TicketListResult, VendorError> {
+        self.read(Operation::ListOrders, LIST_TICKETS_BY_CRITERIA, query).await
+    }
+
     /// A success without its data field: neither success nor failure.
     pub fn empty(&self, operation: Operation, field: &'static str) -> VendorError {
-        let effect = if operation.reads() { crate::domain::Effect::None } else { crate::domain::Effect::Unknown };
-        self.error(operation, ErrorKind::Malformed).with_effect(effect).because(format!("success without {field}"))
+        let error = self.error(operation, ErrorKind::Malformed).with_effect(lost(operation));
+        error.because(format!("success without {field}"))
     }
+}
+
+/// What a call may have done whose answer says too little.
+fn lost(operation: Operation) -> Effect {
+    if operation.reads() { Effect::None } else { Effect::Unknown }
 }

@@ -4,7 +4,7 @@
 
 use crate::domain::catalog::Audience;
 use crate::domain::ordering::{Symbology, TicketState};
-use crate::domain::{EventStatus, Reason};
+use crate::domain::{ErrorKind, EventStatus, Reason, VendorError};
 use crate::vendors::secutix::speech::Verdict;
 use crate::vendors::secutix::wire::{Outcome, Words};
 
@@ -56,6 +56,16 @@ pub(crate) fn reason(code: &str) -> Reason {
         "error.pointOfSales" => Reason::InvalidInput { field: "point_of_sales_id".to_owned() },
         _ => Reason::Other,
     }
+}
+
+/// Whether a refusal says that a cart ran out.
+pub(crate) fn says_expired(error: &VendorError) -> bool {
+    matches!(&error.kind, ErrorKind::Rejected(refusal) if refusal.reason == Reason::HoldExpired)
+}
+
+/// Whether a ticket is still one: cancelled and replaced ones are not. An unknown word is.
+pub(crate) fn is_live(state: Option<&Words>) -> bool {
+    ticket_state(state, false) != TicketState::Void
 }
 
 /// The code of an order that the vendor does not know.

@@ -6,6 +6,8 @@ mod client;
 mod inferred;
 mod map;
 mod memo;
+mod refunds;
+mod sales;
 mod settings;
 mod shelf;
 mod speech;
@@ -17,7 +19,8 @@ use std::time::Duration;
 use crate::domain::{Facts, Quota, Source, Stanza, VendorKind};
 use crate::vendors::secutix::asking::Asking;
 use crate::vendors::secutix::catalog::Shop;
-use crate::vendors::secutix::client::Client;
+use crate::vendors::secutix::client::{Client, Pace};
+use crate::vendors::secutix::sales::Sales;
 use crate::vendors::secutix::settings::{Settings, Transport};
 use crate::vendors::secutix::shelf::Shelf;
 use crate::vendors::secutix::speech::{JsonSpeech, SoapSpeech, Speech, Tokens};
@@ -53,9 +56,16 @@ fn connect(stanza: Stanza, surroundings: Surroundings) -> Result<Source, Vec<Fin
             Box::new(SoapSpeech::new(transport, base, version, &settings.login, settings.password.clone()))
         }
     };
-    let client = Arc::new(Client::new(stanza.id.clone(), speech));
+    let client = Arc::new(Client::new(stanza.id.clone(), speech, Pace::ASYNCHRONOUS));
     let house = settings.house(&stanza);
     let shelf = Arc::new(Shelf::new(Arc::clone(&client), Arc::clone(&clock), house, stanza.base_url.clone()));
+    let sales = Arc::new(Sales {
+        client: Arc::clone(&client),
+        shelf: Arc::clone(&shelf),
+        contact: settings.contact_reference.text(),
+        channel: settings.channel(),
+        pace: Pace::CLOSING,
+    });
     let shop = Shop { client, shelf, clock, asking: Asking::new(settings.contingents.clone()) };
     Ok(Source {
         id: stanza.id,
@@ -67,9 +77,10 @@ fn connect(stanza: Stanza, surroundings: Surroundings) -> Result<Source, Vec<Fin
         facts: facts(),
         health,
         catalog: Arc::new(shop),
-        ordering: None,
+        ordering: Some(Arc::clone(&sales) as _),
+        // That adding tickets starts the delay again is documented; that anything else does is not.
         hold_extension: None,
-        refunds: None,
+        refunds: Some(sales),
         admissions: None,
     })
 }

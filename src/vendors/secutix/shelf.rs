@@ -44,6 +44,8 @@ struct Keeper {
     house: House,
     base_url: String,
     held: ArcSwapOption<Held>,
+    /// The point of sale: orders need it without a catalogue, as after a restart.
+    till: ArcSwapOption<Till>,
     rounds: watch::Sender<Round>,
 }
 
@@ -84,8 +86,8 @@ impl Shelf {
     /// An empty shelf: the first reader fills it.
     pub fn new(client: Arc<Client>, clock: Arc<dyn Clock>, house: House, base_url: String) -> Self {
         let stop = CancellationToken::new();
-        let held = ArcSwapOption::empty();
-        let keeper = Keeper { client, clock, house, base_url, held, rounds: watch::Sender::default() };
+        let (held, till) = (ArcSwapOption::empty(), ArcSwapOption::empty());
+        let keeper = Keeper { client, clock, house, base_url, held, till, rounds: watch::Sender::default() };
         Self { keeper: Arc::new(keeper), tracker: TaskTracker::new(), _stop: stop.clone().drop_guard(), stop }
     }
 
@@ -103,6 +105,20 @@ impl Shelf {
             }
         }
         Ok(held.observed(now))
+    }
+
+    /// The point of sale, read once and again with each catalogue. Its errors have no effect, whatever they are for.
+    pub async fn till(&self, operation: Operation) -> Result<Arc<Till>, VendorError> {
+        if let Some(till) = self.known_till() {
+            return Ok(till);
+        }
+        let asked_as = if operation.serves_an_order() { Operation::LookUp } else { Operation::ListEvents };
+        self.keeper.read_till(asked_as).await.map_err(|error| VendorError { operation, ..error })
+    }
+
+    /// The point of sale, where it was read already.
+    pub fn known_till(&self) -> Option<Arc<Till>> {
+        self.keeper.till.load_full()
     }
 
     /// Waits for the first catalogue, or shares the failure with all who wait.
@@ -206,6 +222,15 @@ impl Keeper {
         Ok(())
     }
 
+    async fn read_till(&self, operation: Operation) -> Result<Arc<Till>, VendorError> {
+        let pos = self.client.pos_config(operation).await?;
+        let till = Till::read(&pos, &self.house)
+            .map_err(|fault| self.client.error(operation, ErrorKind::Malformed).because(fault))?;
+        let till = Arc::new(till);
+        self.till.store(Some(Arc::clone(&till)));
+        Ok(till)
+    }
+
     async fn setup_changed_at(&self) -> Result<Option<Timestamp>, VendorError> {
         let told = self.client.last_setup_update(Operation::ListEvents).await?;
         Ok(time::instant(told.as_ref(), &self.house.zone))
@@ -213,11 +238,9 @@ impl Keeper {
 
     async fn read(&self) -> Result<Snapshot, VendorError> {
         let operation = Operation::ListEvents;
-        let pos = self.client.pos_config(operation).await?;
-        let till = Till::read(&pos, &self.house)
-            .map_err(|fault| self.client.error(operation, ErrorKind::Malformed).because(fault))?;
+        let till = self.read_till(operation).await?;
         let catalog = self.client.catalog(operation).await?;
-        let (snapshot, losses) = catalog::snapshot(&catalog, till, &self.base_url);
+        let (snapshot, losses) = catalog::snapshot(&catalog, Till::clone(&till), &self.base_url);
         if losses != catalog::Losses::default() {
             let (unread, amounts) = (losses.unread, losses.amounts);
             tracing::warn!(unread, amounts, "parts of the catalogue could not be taken over");

@@ -10,6 +10,7 @@ use jiff::tz::TimeZone;
 use ticketgraph::domain::{Budget, Clock, Environment, Health, HealthReport, HealthState, Source, SourceId, Stanza};
 use ticketgraph::sandbox::acme::Acme;
 use ticketgraph::sandbox::faults::Twist;
+use ticketgraph::sandbox::secutix::Secutix;
 use ticketgraph::sandbox::ticketing::{ADMINISTRATOR_KEY, HOST, TicketingSandbox};
 use ticketgraph::sandbox::{Emulator, Rule, Running, SandboxClock, Scenario, Stage};
 use ticketgraph::transport::{self, Transport};
@@ -18,8 +19,13 @@ use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
 
 /// The vendors, by name: a source of each is put through every sentence.
-pub(super) const VENDORS: &[(&str, fn() -> BoxFuture<'static, Bench>)] =
-    &[("acme", || Box::pin(acme_with("harbor-sandbox-key", ACME_IDS))), ("ticketing", || Box::pin(ticketing()))];
+pub(super) const VENDORS: &[(&str, fn() -> BoxFuture<'static, Bench>)] = &[
+    ("acme", || Box::pin(acme_with("harbor-sandbox-key", ACME_IDS))),
+    ("secutix, an opera house over JSON", || Box::pin(secutix("OPERA", "json"))),
+    ("secutix, an opera house over SOAP", || Box::pin(secutix("OPERA", "soap"))),
+    ("secutix, a sports club over SOAP", || Box::pin(secutix("CLUB", "soap"))),
+    ("ticketing", || Box::pin(ticketing())),
+];
 
 /// Puts a source of each vendor through a sentence.
 pub(super) async fn each_vendor(sentence: impl AsyncFn(&Bench)) {
@@ -127,6 +133,23 @@ pub(super) async fn ticketing_with(key: &str, more: &str) -> Bench {
     let emulator = TicketingSandbox::new(Arc::clone(&clock), None, false);
     let own = format!("host = \"{HOST}\"\napi_key = \"{key}\"\n{more}");
     Bench::raise("ticketing", clock, emulator, stanza("quay", "/v3", "America/Port_of_Spain", "TTD", &own)).await
+}
+
+/// An institution of SecuTix over one of its transports.
+pub(super) async fn secutix(institution: &str, transport: &str) -> Bench {
+    secutix_with(institution, &format!("transport = \"{transport}\"")).await
+}
+
+/// An institution of SecuTix with more settings.
+pub(super) async fn secutix_with(institution: &str, more: &str) -> Bench {
+    let clock = fixed_clock();
+    let emulator = Secutix::new(Arc::clone(&clock), None, false);
+    let (zone, currency) = if institution == "OPERA" { ("Europe/Zurich", "CHF") } else { ("Europe/Paris", "EUR") };
+    let password = format!("{}-sandbox-password", institution.to_lowercase());
+    let own =
+        format!("login = \"{institution}_DGTK\"\npassword = \"{password}\"\ncontact_reference = \"1000042\"\n{more}");
+    let id = institution.to_lowercase();
+    Bench::raise("secutix", clock, emulator, stanza(&id, "", zone, currency, &own)).await
 }
 
 /// A budget that never runs out.

@@ -5,6 +5,7 @@ mod bench;
 mod catalogue;
 mod faults;
 mod ordering;
+mod secutix;
 mod ticketing;
 
 use bench::{Bench, each_vendor};

@@ -4,6 +4,7 @@ pub(crate) mod availability;
 pub(crate) mod catalog;
 pub(crate) mod keys;
 pub(crate) mod money;
+pub(crate) mod order;
 pub(crate) mod pass;
 pub(crate) mod snapshot;
 pub(crate) mod text;

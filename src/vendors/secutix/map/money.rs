@@ -42,6 +42,11 @@ impl Coin {
     }
 }
 
+/// The same amount as the wire writes it.
+pub(crate) fn thousandths(money: Money) -> i64 {
+    money.amount.saturating_mul(1000) / 10_i64.pow(money.currency.exponent().min(3))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
