@@ -3,6 +3,7 @@
 pub mod acme;
 pub mod secutix;
 pub mod ticketing;
+pub mod tixngo;
 
 use std::sync::Arc;
 
@@ -70,4 +71,4 @@ pub struct App {
 }
 
 /// The only list of apps.
-pub const APPS: &[App] = &[];
+pub const APPS: &[App] = &[tixngo::ROW];

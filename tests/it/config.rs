@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rust_decimal::Decimal;
 use secrecy::ExposeSecret;
+use ticketgraph::app;
 use ticketgraph::config::{Config, Findings, Scope, Shape, Shapes};
 use ticketgraph::domain::{ChannelStanza, SourceId, Stanza};
 
@@ -67,14 +68,28 @@ impl Files {
     }
 
     fn load(&self, file: Option<&str>, variables: &[(&str, &str)]) -> Result<Config, Findings> {
+        self.load_with(&shapes(), file, variables)
+    }
+
+    fn load_with(
+        &self,
+        shapes: &Shapes<'_>,
+        file: Option<&str>,
+        variables: &[(&str, &str)],
+    ) -> Result<Config, Findings> {
         let read = |path: &Path| self.0.get(path).cloned().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound));
         let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        Config::load(file.map(Path::new), variables, &read, &shapes())
+        Config::load(file.map(Path::new), variables, &read, shapes)
     }
 }
 
 pub fn load(text: &str, variables: &[(&str, &str)]) -> Result<Config, Findings> {
     Files::default().with("venues.toml", text).load(Some("venues.toml"), variables)
+}
+
+/// The same with the vendors as they are.
+fn load_for_real(text: &str, variables: &[(&str, &str)]) -> Result<Config, Findings> {
+    Files::default().with("venues.toml", text).load_with(&app::shapes(), Some("venues.toml"), variables)
 }
 
 pub fn lines(outcome: Result<Config, Findings>) -> String {
@@ -105,7 +120,7 @@ fn an_empty_file_leaves_every_default_and_the_manual_has_every_key_that_is_read(
 
 #[test]
 fn the_built_in_sandbox_is_a_whole_configuration_with_a_key_for_each_role() {
-    let config = Files::default().load(None, &[]).expect("the sandbox");
+    let config = Files::default().load_with(&app::shapes(), None, &[]).expect("the sandbox");
     let roles: Vec<_> = config.clients.keys().map(String::as_str).collect();
     assert_eq!(roles, ["digitick-dashboard", "editor", "gate", "operator", "storefront", "tiqets-dashboard"]);
     let shown = |name: &str| config.clients[name].key.shown.as_ref().map(|key| key.expose_secret().to_owned());
@@ -131,9 +146,9 @@ fn the_example_of_a_real_set_up_has_no_findings_given_its_variables() {
         ("LEDGER_KEY", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="),
         ("REDIS_URL", "rediss://u:p@redis.example.com"),
     ];
-    let config = load(text, &variables).expect("no findings");
+    let config = load_for_real(text, &variables).expect("no findings");
     assert!(config.sources.len() == 3 && config.ledger.encryption_key.is_some());
-    let missing = lines(load(text, &[]));
+    let missing = lines(load_for_real(text, &[]));
     for (name, _) in variables {
         assert!(missing.contains(&format!("the environment variable {name} is not set")), "{name} in {missing}");
     }
@@ -145,7 +160,7 @@ fn the_examples_in_the_manual_are_right_too() {
     let is_example = |line: &&str| line.starts_with('#') && !line.starts_with("# ") && line.len() > 1;
     let examples: Vec<_> = manual.lines().filter(is_example).map(|line| &line[1..]).collect();
     assert!(examples.len() > 20);
-    let config = load(&examples.join("\n"), &[KEY, ("TIXNGO_KEY", "x")]).expect("no findings");
+    let config = load_for_real(&examples.join("\n"), &[KEY, ("TIXNGO_KEY", "x")]).expect("no findings");
     assert_eq!((config.sources.len(), config.clients.len(), config.auth.issuers.len()), (1, 1, 1));
 }
 
@@ -268,7 +283,7 @@ fn the_debug_of_a_full_configuration_holds_no_secret() {
     for secret in ["planted-", "706c616e", "112, 108, 97"] {
         assert!(!shown.contains(secret), "{secret} in {shown}");
     }
-    let sandbox = format!("{:?}", Files::default().load(None, &[]).expect("the sandbox"));
+    let sandbox = format!("{:?}", Files::default().load_with(&app::shapes(), None, &[]).expect("the sandbox"));
     for secret in ["sandbox-storefront", "harbor-sandbox-key", "4111", "opera-sandbox-password"] {
         assert!(!sandbox.contains(secret), "{secret} in {sandbox}");
     }
