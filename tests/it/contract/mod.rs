@@ -4,6 +4,7 @@ mod bench;
 mod catalogue;
 mod faults;
 mod secutix;
+mod secutix_orders;
 mod ticketing;
 
 use bench::{Bench, each_vendor};
