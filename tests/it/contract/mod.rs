@@ -6,6 +6,7 @@ mod catalogue;
 mod faults;
 mod ordering;
 mod secutix;
+mod secutix_orders;
 mod ticketing;
 
 use bench::{Bench, each_vendor};

@@ -30,7 +30,11 @@ async fn next(bench: &Bench, event: &Event, limit: usize) -> Vec<Observed<Arc<Pe
 async fn both_transports_tell_the_same_catalogue_and_the_same_availability() {
     let (json, soap) = (secutix("OPERA", "json").await, secutix("OPERA", "soap").await);
     let (from_json, from_soap) = (events(&json).await, events(&soap).await);
-    assert_eq!(from_json, from_soap);
+    // A relative address of a picture is made absolute by the address of each emulator.
+    let plain = |events: &HashMap<String, Arc<Event>>| -> HashMap<String, Event> {
+        events.iter().map(|(key, event)| (key.clone(), Event { image: None, ..Event::clone(event) })).collect()
+    };
+    assert_eq!(plain(&from_json), plain(&from_soap));
     for (key, event) in &from_json {
         let performances = next(&json, event, 5).await;
         let over_json = json.source.catalog.load_availability(&performances, Duration::ZERO).await;
@@ -171,15 +175,10 @@ async fn counts_of_single_contingents_are_added_up_and_others_left_out() {
     assert!(counts[1] < counts[0] && counts[1] > 0, "{counts:?}");
 }
 
-/// Lets a background round come to its end: it needs the network, not the clock.
+/// Reads until something holds: a round in the background needs the network, not the clock.
 async fn until(mut holds: impl AsyncFnMut() -> bool) {
-    for _ in 0..2_000 {
-        if holds().await {
-            return;
-        }
-        tokio::task::yield_now().await;
-    }
-    panic!("it never came to pass");
+    let holds = async { while !holds().await { tokio::task::yield_now().await } };
+    tokio::time::timeout(Duration::from_secs(20), holds).await.expect("it never came to pass");
 }
 
 #[tokio::test]
@@ -195,7 +194,6 @@ async fn a_changed_set_up_is_noticed_within_minutes_and_readers_never_wait_for_i
         .add(ticketgraph::sandbox::Scenario { rules: vec![Rule::on("getCatalogDetailed", Fault::Delay { ms: 300 })] });
     assert_eq!(events(&bench).await["81001"].status, EventStatus::OnSale, "the older one is served meanwhile");
     until(async || {
-        tokio::time::sleep(Duration::from_millis(5)).await;
         events(&bench).await["81001"].status == EventStatus::OffSale
     })
     .await;
@@ -209,7 +207,6 @@ async fn what_is_called_off_leaves_the_list_and_stays_readable_as_not_for_sale()
     bench.clock.advance(400_000);
     bench.twist("cancel", Some("81002"), json!(null));
     until(async || {
-        tokio::time::sleep(Duration::from_millis(5)).await;
         !events(&bench).await.contains_key("81002")
     })
     .await;
