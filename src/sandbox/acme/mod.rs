@@ -7,13 +7,16 @@
 //! Left out, because no reseller may use it or nobody has seen it: sessions, carts and the other check-outs, rebooking.
 
 mod access;
+mod authoring;
 mod book;
 mod catalog;
 mod checkout;
+mod extras;
 mod holds;
 mod instances;
 mod paging;
 mod refusal;
+mod relations;
 mod sales;
 mod venue;
 
@@ -79,7 +82,9 @@ impl Emulator for Acme {
     }
 
     fn router(self: Arc<Self>) -> Router {
-        let routes = catalog::router().merge(holds::router()).merge(checkout::router()).merge(sales::router());
+        let selling = holds::router().merge(checkout::router()).merge(sales::router());
+        let editing = authoring::router().merge(relations::router()).merge(extras::router());
+        let routes = catalog::router().merge(selling).merge(editing);
         access::guarded(routes, self)
     }
 
