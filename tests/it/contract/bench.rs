@@ -8,6 +8,7 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use ticketgraph::domain::{Budget, Clock, Environment, Health, HealthReport, HealthState, Source, SourceId, Stanza};
+use ticketgraph::sandbox::acme::Acme;
 use ticketgraph::sandbox::faults::Twist;
 use ticketgraph::sandbox::ticketing::{ADMINISTRATOR_KEY, HOST, TicketingSandbox};
 use ticketgraph::sandbox::{Emulator, Rule, Running, SandboxClock, Scenario, Stage};
@@ -17,9 +18,8 @@ use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
 
 /// The vendors, by name: a source of each is put through every sentence.
-pub(super) const VENDORS: &[(&str, fn() -> BoxFuture<'static, Bench>)] = &[
-    ("ticketing", || Box::pin(ticketing())), //
-];
+pub(super) const VENDORS: &[(&str, fn() -> BoxFuture<'static, Bench>)] =
+    &[("acme", || Box::pin(acme_with("harbor-sandbox-key", ACME_IDS))), ("ticketing", || Box::pin(ticketing()))];
 
 /// Puts a source of each vendor through a sentence.
 pub(super) async fn each_vendor(sentence: impl AsyncFn(&Bench)) {
@@ -104,6 +104,17 @@ pub(super) fn stanza(id: &str, path: &str, zone: &str, currency: &str, own: &str
         currency: Some(currency.parse().expect("a currency")),
         own: own.parse().expect("the vendor's own keys"),
     }
+}
+
+/// The ids that a venue gives to its reseller.
+pub(super) const ACME_IDS: &str = "tenant_id = 412\norganization_id = 5120";
+
+/// ACME with another key, or other settings.
+pub(super) async fn acme_with(key: &str, more: &str) -> Bench {
+    let clock = fixed_clock();
+    let emulator = Acme::new(Arc::clone(&clock), None, false);
+    let own = format!("api_key = \"{key}\"\n{more}");
+    Bench::raise("acme", clock, emulator, stanza("harbor", "", "America/New_York", "USD", &own)).await
 }
 
 async fn ticketing() -> Bench {

@@ -1,0 +1,213 @@
+//! Sentences on `Ordering` and `Refunds`. What the vendor holds afterwards is compared with what the port said.
+
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
+
+use serde_json::Value;
+use ticketgraph::domain::ids::StepKey;
+use ticketgraph::domain::ordering::{
+    Confirmed, Contact, DeliveryPreference, Found, Held, LegLine, LegRequest, Ordering, TicketState,
+};
+use ticketgraph::domain::{
+    AvailabilityStatus, Clock, Effect, EventKey, LegShape, Observed, OrderKey, Scope, VendorError, Window,
+};
+use ticketgraph::sandbox::{Fault, Rule};
+
+use crate::contract::{Bench, each_vendor};
+
+/// The key of a step of an order that every test has for itself.
+pub(super) fn step(name: &str) -> StepKey {
+    OrderKey(uuid::Uuid::from_u128(0x0F0F)).step(0, name)
+}
+
+/// A leg of two tickets of the first paid offer of the source that has enough left.
+pub(super) async fn leg(bench: &Bench) -> LegRequest {
+    let catalog = &bench.source.catalog;
+    let listed = catalog.list_events(Scope::Public).await.expect("events").value;
+    let events: Vec<EventKey> = listed.iter().map(|event| event.key.clone()).collect();
+    let window = Window { from: bench.clock.now(), to: None, limit: 3 };
+    let batch = catalog.list_performances(&events, &window).await;
+    let mut coming = Vec::new();
+    for key in &events {
+        let listed = batch[key].as_ref().expect("performances");
+        coming.extend(listed.value.iter().map(|one| Observed { value: one.clone(), freshness: listed.freshness }));
+    }
+    let free = catalog.load_availability(&coming, Duration::ZERO).await;
+    let mut offers = coming.iter().flat_map(|known| {
+        let told = &free[&known.value.key].as_ref().expect("availability").value;
+        told.offers.iter().map(|offer| (known.value.key.clone(), offer.clone()))
+    });
+    let is_enough = |left: Option<u32>| left.is_none_or(|left| left >= 6);
+    let (performance, offer) = offers
+        .find(|(_, offer)| {
+            let is_open = offer.status == AvailabilityStatus::Available && is_enough(offer.vacancies);
+            is_open && offer.price.retail.amount > 0
+        })
+        .expect("something to buy");
+    LegRequest {
+        reference: "TG-7K2M-1".to_owned(),
+        lines: vec![LegLine {
+            line: 0,
+            performance,
+            ticket_type: offer.ticket_type.key.clone(),
+            quantity: 2,
+            unit_price: offer.price.retail,
+        }],
+        contact: Contact {
+            first_name: "Ada".to_owned(),
+            last_name: "Guest".to_owned(),
+            email: "ada@example.org".to_owned(),
+            phone: Some("2025550101".to_owned()),
+            postal_code: Some("02110".to_owned()),
+        },
+        account: BTreeMap::new(),
+        locale: None,
+        delivery: DeliveryPreference::Barcode,
+    }
+}
+
+pub(super) fn office(bench: &Bench) -> &dyn Ordering {
+    bench.source.ordering.as_deref().expect("a source that sells")
+}
+
+/// Puts a source of each vendor that sells through a sentence, with a leg to buy.
+async fn each_seller(sentence: impl AsyncFn(&Bench, LegRequest)) {
+    each_vendor(async |bench| {
+        if bench.source.ordering.is_some() {
+            let leg = leg(bench).await;
+            sentence(bench, leg).await;
+        }
+    })
+    .await;
+}
+
+/// Holds where the leg is held first.
+async fn held(bench: &Bench, leg: &LegRequest) -> Held {
+    let nothing = Held { refs: Vec::new(), expires_at: None, secures: Vec::new(), total: None };
+    match office(bench).shape(leg) {
+        LegShape::HoldThenConfirm => office(bench).hold(&step("hold"), leg).await.expect("a hold"),
+        LegShape::ConfirmOnly | LegShape::CommitsAtHold => nothing,
+    }
+}
+
+async fn sold(bench: &Bench, leg: &LegRequest) -> Confirmed {
+    let held = held(bench, leg).await;
+    office(bench).confirm(&step("confirm"), leg, &held.refs).await.expect("a sale")
+}
+
+/// How many holds and sold orders the vendor has.
+pub(super) fn holdings(bench: &Bench) -> (usize, usize) {
+    let all = bench.running.stage.holdings();
+    let count = |list: &Value| list.as_array().map_or(0, Vec::len);
+    let is_sold = |order: &&Value| {
+        let is_void =
+            |ticket: &Value| ["Refunded", "void", "Void", "cancelled"].iter().any(|word| ticket["state"] == *word);
+        !order["tickets"].as_array().is_some_and(|tickets| !tickets.is_empty() && tickets.iter().all(is_void))
+    };
+    (count(&all["holds"]), all["orders"].as_array().map_or(0, |orders| orders.iter().filter(is_sold).count()))
+}
+
+#[tokio::test]
+async fn a_leg_that_is_held_and_confirmed_has_a_ticket_for_each_visitor_and_leaves_no_hold() {
+    each_seller(async |bench, leg| {
+        let held = held(bench, &leg).await;
+        assert!(held.expires_at.is_none_or(|end| end > bench.clock.now()), "{}", bench.source.id);
+        let sale = office(bench).confirm(&step("confirm"), &leg, &held.refs).await.expect("a sale");
+        let names: HashSet<_> = sale.tickets.iter().map(|ticket| ticket.refs[0].clone()).collect();
+        assert_eq!((sale.tickets.len(), names.len()), (2, 2), "{}", bench.source.id);
+        assert!(sale.tickets.iter().all(|ticket| ticket.line == 0), "{}", bench.source.id);
+        let price = leg.lines[0].unit_price.times(2).expect("a sum");
+        assert!(sale.total.is_none_or(|total| total == price), "{}", bench.source.id);
+        assert_eq!(holdings(bench), (0, 1), "{}", bench.source.id);
+        let read = office(bench).load_tickets(&leg, &sale.refs).await.expect("tickets");
+        let again: HashSet<_> = read.iter().map(|ticket| ticket.refs[0].clone()).collect();
+        assert_eq!(again, names, "{}", bench.source.id);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_released_hold_is_gone_and_releasing_it_again_succeeds() {
+    each_seller(async |bench, leg| {
+        let held = held(bench, &leg).await;
+        for _ in 0..2 {
+            office(bench).release(&step("release"), &leg, &held.refs).await.expect("a release");
+            assert_eq!(holdings(bench), (0, 0), "{}", bench.source.id);
+        }
+    })
+    .await;
+}
+
+/// Whatever a confirmation needs is allowed as long as it takes: look up, and only where that says "not done", confirm again.
+async fn settle(bench: &Bench, leg: &LegRequest, held: &Held, lost: &VendorError) -> Confirmed {
+    assert_eq!(lost.effect, Effect::Unknown, "{}: {lost}", bench.source.id);
+    for _ in 0..5 {
+        match office(bench).find_confirmation(&step("confirm"), leg, &held.refs).await.expect("a look-up") {
+            Found::Done(confirmed) => return confirmed,
+            Found::NotDone => {
+                return office(bench).confirm(&step("confirm"), leg, &held.refs).await.expect("a second try");
+            }
+            Found::Unclear => {}
+        }
+    }
+    panic!("{}: the outcome stays unclear", bench.source.id)
+}
+
+#[tokio::test]
+async fn a_confirmation_whose_answer_was_lost_is_found_and_never_sold_twice() {
+    let faults = [Fault::DropBefore, Fault::CommitThenDrop, Fault::Truncate, Fault::Malformed, Fault::Html502];
+    for fault in faults {
+        each_seller(async |bench, leg| {
+            let held = held(bench, &leg).await;
+            let rule = Rule { method: Some("POST".to_owned()), ..Rule::on("/", fault.clone()) };
+            bench.fail(vec![rule.times(1)]);
+            let outcome = office(bench).confirm(&step("confirm"), &leg, &held.refs).await;
+            let confirmed = match outcome {
+                Ok(confirmed) => confirmed,
+                Err(lost) => settle(bench, &leg, &held, &lost).await,
+            };
+            assert_eq!(confirmed.tickets.len(), 2, "{}: {fault:?}", bench.source.id);
+            assert_eq!(holdings(bench), (0, 1), "{}: {fault:?}", bench.source.id);
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_cancelled_sale_is_void_and_cancelling_it_again_gives_nothing_back_twice() {
+    each_seller(async |bench, leg| {
+        let Some(refunds) = &bench.source.refunds else { return };
+        let sale = sold(bench, &leg).await;
+        let before = refunds.find_cancellation(&step("cancel"), &leg, &sale.refs, &[]).await.expect("a look-up");
+        assert!(!matches!(before, Found::Done(_)), "{}", bench.source.id);
+        let cancelled = refunds.cancel(&step("cancel"), &leg, &sale.refs, &[]).await.expect("a cancellation");
+        assert_eq!(cancelled.void.len(), 2, "{}", bench.source.id);
+        assert_eq!(holdings(bench), (0, 0), "{}", bench.source.id);
+        let price = leg.lines[0].unit_price.times(2).expect("a sum");
+        assert!(cancelled.refunded.is_none_or(|money| money == price), "{}", bench.source.id);
+        let again = refunds.cancel(&step("cancel"), &leg, &sale.refs, &[]).await.expect("a repeat");
+        assert_eq!((again.void.len(), again.refunded.is_none_or(|money| money.amount == 0)), (2, true));
+        let found = refunds.find_cancellation(&step("cancel"), &leg, &sale.refs, &[]).await.expect("a look-up");
+        assert!(matches!(found, Found::Done(done) if done.void.len() == 2), "{}", bench.source.id);
+        let tickets = office(bench).load_tickets(&leg, &sale.refs).await.expect("tickets");
+        assert!(tickets.iter().all(|ticket| ticket.state == TicketState::Void), "{}", bench.source.id);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_sold_is_listed_under_our_reference() {
+    each_seller(async |bench, leg| {
+        let from = bench.clock.now() - jiff::SignedDuration::from_hours(1);
+        let to = bench.clock.now() + jiff::SignedDuration::from_hours(1);
+        let places = [leg.lines[0].performance.clone()];
+        let references = [leg.reference.clone()];
+        let sales = office(bench).list_sales(from, to, &places, &references).await.expect("sales");
+        assert!(!sales.iter().any(|sale| sale.is_sold), "{}", bench.source.id);
+        sold(bench, &leg).await;
+        let sales = office(bench).list_sales(from, to, &places, &references).await.expect("sales");
+        let ours = sales.iter().find(|sale| sale.reference.as_ref() == Some(&leg.reference)).expect("our sale");
+        assert!(ours.is_sold && !ours.refs.is_empty(), "{}", bench.source.id);
+    })
+    .await;
+}
