@@ -57,7 +57,7 @@ impl Graph {
             all.push(source);
         }
         let federation = Arc::new(Federation::new(all, DEADLINE, Arc::new(StandingClock)));
-        let services = Arc::new(Services { federation, resellers: Some(Arc::new(OneReseller)) });
+        let services = Arc::new(Services { federation, resellers: Some(Arc::new(OneReseller)), orders: None });
         Self { schema: build(&Limits::default()), services, catalogs }
     }
 
