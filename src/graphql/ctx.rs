@@ -113,7 +113,7 @@ mod tests {
     #[tokio::test]
     async fn one_failure_is_told_once_a_request_however_many_fields_it_costs() {
         let federation = Arc::new(Federation::new(Vec::new(), Duration::from_secs(1), Arc::new(SystemClock)));
-        let services = Arc::new(Services { federation, resellers: None });
+        let services = Arc::new(Services { federation, resellers: None, orders: None });
         let viewer =
             Arc::new(Viewer { id: "a".to_owned(), name: "A".to_owned(), reseller: None, scopes: HashSet::new() });
         let ctx = || Ctx::new(&services, Arc::clone(&viewer), Arc::from("r-1"));

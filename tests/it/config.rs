@@ -33,7 +33,7 @@ fn shapes() -> Shapes<'static> {
         vendors: vec![
             shape(
                 "acme",
-                &["api_key", "tenant_id"],
+                &["api_key", "tenant_id", "organization_id"],
                 &["api_key"],
                 &["organization_id", "event_templates", "ticket_types"],
                 needs_tenant,

@@ -6,8 +6,6 @@ mod inferred;
 mod map;
 mod ordering;
 mod settings;
-#[cfg(test)]
-mod tests;
 pub(crate) mod wire;
 
 use std::sync::Arc;
