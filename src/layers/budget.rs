@@ -40,6 +40,12 @@ impl Pace {
         Self { interval: policy.quota.per / steady, burst, reserved }
     }
 
+    /// What is left of a burst that will be whole after a while.
+    pub fn remaining(&self, whole_in: Duration) -> u32 {
+        let taken = whole_in.as_nanos().div_ceil(self.interval.as_nanos().max(1));
+        self.burst.saturating_sub(u32::try_from(taken).unwrap_or(u32::MAX))
+    }
+
     /// What a caller may draw on.
     pub fn depth(&self, serves_an_order: bool) -> u32 {
         if serves_an_order { self.burst } else { self.burst - self.reserved }
@@ -80,6 +86,11 @@ impl LocalBudget {
             let longest = now + pace.interval * pace.burst;
             meter.whole_at = meter.whole_at.min(longest);
         }
+    }
+
+    /// How much longer the vendor wants to be left alone.
+    pub fn paused_for(&self) -> Duration {
+        self.lock().paused_until.saturating_duration_since(Instant::now())
     }
 
     /// Takes one request, or says how long to wait.
@@ -136,8 +147,7 @@ impl Budget for LocalBudget {
         if now < meter.paused_until {
             return Some(0);
         }
-        let taken = meter.whole_at.saturating_duration_since(now).as_nanos().div_ceil(pace.interval.as_nanos().max(1));
-        Some(pace.burst.saturating_sub(u32::try_from(taken).unwrap_or(u32::MAX)))
+        Some(pace.remaining(meter.whole_at.saturating_duration_since(now)))
     }
 }
 

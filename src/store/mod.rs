@@ -1,7 +1,10 @@
-//! What is kept: the ledger of orders in SQLite or PostgreSQL.
+//! What is kept: the ledger of orders in SQLite or PostgreSQL, and in Redis what replicas share and can do without.
 
 mod ledger;
 mod postgres;
+mod redis;
+mod redis_budget;
+mod redis_cache;
 mod rows;
 mod save;
 mod shapes;
@@ -14,6 +17,9 @@ use std::sync::Arc;
 use crate::orders::Ledger;
 use crate::store::ledger::SqlLedger;
 use crate::store::postgres::PostgresDatabase;
+pub use crate::store::redis::{Redis, RedisAddressError};
+pub use crate::store::redis_budget::RedisBudget;
+pub use crate::store::redis_cache::RedisCache;
 use crate::store::sql::Database;
 use crate::store::sqlite::SqliteDatabase;
 pub use crate::store::vault::CredentialKey;

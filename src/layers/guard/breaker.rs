@@ -13,7 +13,7 @@ const REMEMBERED: usize = 1000;
 
 /// What an attempt says about the source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub enum Verdict {
     /// It did what was asked.
     Fine,
     /// It said no, as a business does: it is alive, and that is all that is learnt.
@@ -45,24 +45,25 @@ struct State {
 }
 
 /// Leaves a source alone that keeps failing.
-pub(super) struct Breaker {
+pub struct Breaker {
     policy: BreakerPolicy,
     state: Mutex<State>,
 }
 
 /// Leave to make one attempt. Dropping it without a verdict gives a probe's place back.
-pub(super) struct Leave<'a> {
+pub struct Leave<'a> {
     breaker: &'a Breaker,
     probes: bool,
 }
 
 impl Breaker {
-    pub(super) fn new(policy: BreakerPolicy) -> Self {
+    /// All calls are let through at first.
+    pub fn new(policy: BreakerPolicy) -> Self {
         Self { policy, state: Mutex::new(State { phase: Phase::Closed, outcomes: VecDeque::new() }) }
     }
 
     /// Lets an attempt through, or says for how long the source is left alone.
-    pub(super) fn admit(&self) -> Result<Leave<'_>, Duration> {
+    pub fn admit(&self) -> Result<Leave<'_>, Duration> {
         let now = Instant::now();
         let mut state = self.lock();
         let probes = match state.phase {
@@ -139,7 +140,7 @@ impl Breaker {
 
 impl Leave<'_> {
     /// Says how the attempt ended, and hears whether the breaker closed (`true`) or opened (`false`) by it.
-    pub(super) fn settle(mut self, verdict: Verdict) -> Option<bool> {
+    pub fn settle(mut self, verdict: Verdict) -> Option<bool> {
         let probes = std::mem::take(&mut self.probes);
         self.breaker.settle(probes, verdict)
     }

@@ -25,6 +25,7 @@ use futures_util::future::BoxFuture;
 use tokio::time::timeout_at;
 use tracing::Instrument;
 
+pub use breaker::{Breaker, Leave, Verdict};
 use call::{Asked, Call};
 use lane::Lanes;
 pub use observe::describe_metrics;

@@ -1,0 +1,6 @@
+//! The layers with a real Redis between replicas: shared, poisoned, gone, frozen, back, in a cluster.
+
+mod budget;
+mod cache;
+mod redis_server;
+mod support;
