@@ -18,7 +18,7 @@ check:    ## format and lints, warnings are errors
 accept:   ## takes changed snapshots and the changed schema; read the diff before you commit it
 	INSTA_UPDATE=always scripts/nextest --no-fail-fast; $(MAKE) schema
 
-schema:   ## writes schema/*.graphql from the code
+schema:   ## writes schema/ticketgraph.graphql from the code
 	scripts/schema
 
 bench:    ## runs the benchmarks; each prints ratios that it measured in one run

@@ -1,0 +1,73 @@
+// GraphiQL as a person meets it: opened, an example run, events of three vendors seen, nothing fetched from outside.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { keepPicture, openChromium, openPage } from './chromium.mjs';
+import { startServer } from './server.mjs';
+
+let server;
+let browser;
+
+before(async () => {
+  server = await startServer();
+  browser = await openChromium();
+});
+
+after(async () => {
+  await browser?.close();
+  const code = await server?.stop();
+  assert.equal(code ?? 0, 0, 'the server drains and ends with 0');
+});
+
+/** What the response pane of GraphiQL holds, as JSON. */
+async function responseOf(page) {
+  const answered = await page.waitForResponse(
+    (response) => response.request().method() === 'POST' && (response.request().postData() ?? '').includes('ThreeVendors'),
+  );
+  return answered.json();
+}
+
+test('GraphiQL runs the three-vendor example', async () => {
+  const { page, errors, outside } = await openPage(browser, server.origin);
+  await page.goto(`${server.origin}/graphql`);
+
+  await page.getByRole('button', { name: 'ThreeVendors', exact: true }).click();
+  // The button runs what the editor holds, so wait until it holds the example.
+  await page.getByRole('region', { name: 'Operation Editor' }).getByText('ThreeVendors').waitFor();
+  const response = responseOf(page);
+  await page.getByRole('button', { name: /Execute query/ }).click();
+  const answer = await response;
+
+  assert.equal(answer.errors, undefined);
+  const vendors = new Set(answer.data.events.nodes.map((event) => event.source.vendor));
+  assert.deepEqual([...vendors].sort(), ['ACME', 'SECUTIX', 'TICKETING']);
+
+  // What was answered is what a person sees: a title of the first screen stands in the response pane.
+  const pane = page.getByRole('region', { name: 'Result Window' });
+  await pane.getByText(answer.data.events.nodes[0].title).first().waitFor();
+  await keepPicture(page, 'graphiql-three-vendors');
+
+  assert.deepEqual(outside, [], 'nothing is asked of another host');
+  assert.deepEqual(errors, [], 'the console stays clean');
+});
+
+test('the doc explorer, the examples and the headers editor are at hand', async () => {
+  const { page, errors, outside } = await openPage(browser, server.origin);
+  await page.goto(`${server.origin}/graphql`);
+
+  await page.getByRole('button', { name: 'Show Documentation Explorer' }).click();
+  await page.getByRole('link', { name: 'Query', exact: true }).click();
+  await page.getByRole('link', { name: 'events', exact: true }).waitFor();
+
+  await page.getByRole('button', { name: 'Show Examples' }).click();
+  await page.getByRole('region', { name: 'Examples' }).getByRole('button', { name: /^Calendar/ }).click();
+  await page.getByRole('tabpanel', { name: 'Calendar' }).waitFor();
+
+  await page.getByRole('button', { name: 'Headers' }).click();
+  await page.getByRole('region', { name: 'Headers' }).waitFor();
+  await keepPicture(page, 'graphiql-docs');
+
+  assert.deepEqual(outside, []);
+  assert.deepEqual(errors, []);
+});
