@@ -7,4 +7,5 @@ mod contract;
 mod examples;
 mod front;
 mod graphql;
+mod orders;
 mod process_commands;
