@@ -3,7 +3,7 @@
 use crate::domain::ordering::{Cancelled, Confirmed, Found, Held, IssuedTicket, TicketState};
 use crate::domain::{Effect, ErrorKind, LegShape, Money, VendorError};
 use crate::orders::ledger::Credential;
-use crate::orders::order::{AttemptOutcome, LegOperation, Ticket};
+use crate::orders::leg::{AttemptOutcome, LegOperation, Ticket};
 use crate::orders::problem::{Detail, Problem, ProblemCode};
 use crate::orders::rules::later;
 use crate::orders::status::{Intent, LegStatus};
@@ -359,7 +359,7 @@ impl Work<'_> {
         let since = leg.tickets.map_or(now, |again| again.since);
         let is_hopeless = now >= later(since, rules.settle_within);
         leg.tickets = ((pending || is_short) && !is_hopeless)
-            .then(|| crate::orders::order::Again { since, at: rules.next_check(since, now) });
+            .then(|| crate::orders::leg::Again { since, at: rules.next_check(since, now) });
     }
 
     fn tickets_read(&mut self, number: usize, answer: Result<Vec<IssuedTicket>, VendorError>) {

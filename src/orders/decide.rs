@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 
-use crate::orders::order::{Leg, LegOperation, Order, Policy};
+use crate::orders::leg::{Leg, LegOperation};
+use crate::orders::order::{Order, Policy};
 use crate::orders::plan::too_short;
 use crate::orders::problem::ProblemCode;
 use crate::orders::status::{Intent, LegStatus};

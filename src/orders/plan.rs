@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 
 use crate::domain::{LegShape, Money};
-use crate::orders::order::{Leg, Order, Policy, less_fee, sum};
+use crate::orders::leg::Leg;
+use crate::orders::order::{Order, Policy, less_fee, sum};
 use crate::orders::problem::{Problem, ProblemCode};
 
 /// What is guaranteed before anything is booked.

@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use crate::domain::ordering::TicketState;
 use crate::domain::{Money, OrderKey};
-use crate::orders::order::{Leg, Order, less_fee, sum};
+use crate::orders::leg::Leg;
+use crate::orders::order::{Order, less_fee, sum};
 use crate::orders::problem::{Problem, ProblemCode};
 use crate::orders::rules::{Rules, later};
 use crate::orders::status::LegStatus;

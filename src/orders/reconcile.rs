@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use crate::domain::ordering::VendorSale;
 use crate::domain::{ErrorKind, ExternalRef, Operation, OrderKey, SourceId, VendorError};
 use crate::orders::ledger::LedgerError;
-use crate::orders::order::{Leg, Order};
+use crate::orders::leg::Leg;
+use crate::orders::order::Order;
 use crate::orders::shared::Shared;
 use crate::orders::status::LegStatus;
 

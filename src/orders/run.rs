@@ -175,7 +175,7 @@ pub(in crate::orders) async fn begin(
         key,
         transitions: &moves,
         timers: &timers,
-        credentials: &[],
+        credentials: &work.credentials,
     };
     let written = shared.ledger.write(&write).await?;
     work.written();

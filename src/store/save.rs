@@ -2,7 +2,8 @@
 
 use crate::orders::LedgerError;
 use crate::orders::ledger::{Basis, Credential, Lease, Ownership, Write, Written};
-use crate::orders::order::{Attempt, Leg, Line, Order, Ticket};
+use crate::orders::leg::{Attempt, Leg, Ticket};
+use crate::orders::order::{Line, Order};
 use crate::store::rows::{delivery_name, policy_name, symbology_name, ticket_state};
 use crate::store::shapes::{self, nanos, stored_refs, stored_secures, write};
 use crate::store::sql::{Session, Value};

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::ordering::HoldSecures;
 use crate::domain::{Currency, ExternalRef, LegShape, Money, PerformanceKey, Price, SourceId, Tax};
 use crate::orders::LedgerError;
-use crate::orders::order::{Again, CancelWish, LegOperation, LegTraits, Unknown};
+use crate::orders::leg::{Again, CancelWish, LegOperation, LegTraits, Unknown};
 use crate::orders::plan::{Guarantee, Plan, Risk, RiskKind};
 use crate::orders::problem::{Detail, Problem, ProblemCode};
 

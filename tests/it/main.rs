@@ -8,4 +8,5 @@ mod examples;
 mod front;
 mod graphql;
 mod layers;
+mod orders;
 mod process_commands;

@@ -53,7 +53,7 @@ pub enum LegStatus {
 
 /// What is asked of a source for a leg.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "orders::order::LegOperation")]
+#[graphql(remote = "orders::leg::LegOperation")]
 pub enum LegOperation {
     /// Setting places aside.
     Hold,
@@ -69,7 +69,7 @@ pub enum LegOperation {
 
 /// What came of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "orders::order::AttemptOutcome")]
+#[graphql(remote = "orders::leg::AttemptOutcome")]
 pub enum AttemptOutcome {
     /// Called, no answer yet.
     InFlight,

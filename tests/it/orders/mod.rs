@@ -1,0 +1,13 @@
+//! Orders: the whole room over a fake vendor that fails before acting, after acting and again, on both databases.
+
+mod actions;
+mod audit;
+mod cancellation;
+mod database;
+mod faults;
+mod ledger;
+mod reconciliation;
+mod refusals;
+mod vendor;
+mod watching;
+mod world;
