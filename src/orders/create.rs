@@ -1,22 +1,18 @@
 //! A new order: what the sources say about its lines now, the checks that need it, and the plan. Books nothing.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
 
 use crate::domain::ordering::SettlementRefusal;
-use crate::domain::{
-    Availability, AvailabilityStatus, Batch, Environment, ErrorKind, EventStatus, LegShape, Offer, OrderKey,
-    Performance, PerformanceKey, Source, SourceId, VendorError,
-};
+use crate::domain::{Environment, LegShape, OrderKey, PerformanceKey, Source, SourceId, VendorError};
+use crate::orders::facts::{self, Fact};
 use crate::orders::leg::{Leg, LegTraits};
 use crate::orders::order::{Line, Order};
 use crate::orders::plan::{Guarantee, Plan, plan};
-use crate::orders::problem::{Detail, Problem, ProblemCode};
-use crate::orders::request::{AskedLine, Asker, CreateOrder, line_path};
+use crate::orders::problem::{Problem, ProblemCode};
+use crate::orders::request::{Asker, CreateOrder, line_path};
 use crate::orders::rules::{Rules, earlier};
 use crate::orders::status::{Intent, LegStatus};
 

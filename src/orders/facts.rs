@@ -7,8 +7,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::domain::{
-    Availability, AvailabilityStatus, Batch, ErrorKind, EventStatus, Offer, Operation, Performance, PerformanceKey,
-    Source, VendorError,
+    Availability, AvailabilityStatus, Batch, ErrorKind, EventStatus, Offer, Performance, PerformanceKey, Source,
+    VendorError,
 };
 use crate::orders::order::Line;
 use crate::orders::problem::{Detail, Problem, ProblemCode};

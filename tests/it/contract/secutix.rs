@@ -177,7 +177,11 @@ async fn counts_of_single_contingents_are_added_up_and_others_left_out() {
 
 /// Reads until something holds: a round in the background needs the network, not the clock.
 async fn until(mut holds: impl AsyncFnMut() -> bool) {
-    let holds = async { while !holds().await { tokio::task::yield_now().await } };
+    let holds = async {
+        while !holds().await {
+            tokio::task::yield_now().await
+        }
+    };
     tokio::time::timeout(Duration::from_secs(20), holds).await.expect("it never came to pass");
 }
 
@@ -193,10 +197,7 @@ async fn a_changed_set_up_is_noticed_within_minutes_and_readers_never_wait_for_i
         .faults
         .add(ticketgraph::sandbox::Scenario { rules: vec![Rule::on("getCatalogDetailed", Fault::Delay { ms: 300 })] });
     assert_eq!(events(&bench).await["81001"].status, EventStatus::OnSale, "the older one is served meanwhile");
-    until(async || {
-        events(&bench).await["81001"].status == EventStatus::OffSale
-    })
-    .await;
+    until(async || events(&bench).await["81001"].status == EventStatus::OffSale).await;
     assert_eq!(bench.running.stage.log.count("getLastSetupUpdate"), 1);
 }
 
@@ -206,10 +207,7 @@ async fn what_is_called_off_leaves_the_list_and_stays_readable_as_not_for_sale()
     let gone = events(&bench).await["81002"].key.clone();
     bench.clock.advance(400_000);
     bench.twist("cancel", Some("81002"), json!(null));
-    until(async || {
-        !events(&bench).await.contains_key("81002")
-    })
-    .await;
+    until(async || !events(&bench).await.contains_key("81002")).await;
     let loaded = bench.source.catalog.load_events(std::slice::from_ref(&gone)).await;
     assert_eq!(
         loaded[&gone].as_ref().expect("still there").value.status,

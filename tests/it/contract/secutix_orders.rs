@@ -48,12 +48,19 @@ impl Counter {
         for (line, (event, tariff, quantity)) in wishes.iter().enumerate() {
             let event = events.iter().find(|one| one.key.as_str() == *event).expect("an event");
             let mut lists = catalog.list_performances(std::slice::from_ref(&event.key), &window).await;
-            let performance = lists.remove(&event.key).expect("an answer").expect("a list").value.last().expect("a date").clone();
+            let performance =
+                lists.remove(&event.key).expect("an answer").expect("a list").value.last().expect("a date").clone();
             let types = event.listed_ticket_types.clone().expect("ticket types");
             let wanted = TicketTypeKey::new(*tariff);
             let ticket_type = types.iter().find(|one| one.key == wanted).expect("a ticket type");
             let unit_price = ticket_type.price.as_ref().expect("a price").retail;
-            lines.push(LegLine { line, performance: performance.key.clone(), ticket_type: wanted, quantity: *quantity, unit_price });
+            lines.push(LegLine {
+                line,
+                performance: performance.key.clone(),
+                ticket_type: wanted,
+                quantity: *quantity,
+                unit_price,
+            });
         }
         leg_of(lines)
     }
@@ -127,14 +134,21 @@ async fn places_are_held_at_a_price_until_an_instant_sold_with_codes_and_counted
 async fn what_is_gone_or_not_for_sale_is_refused_with_nothing_held() {
     let counter = Counter::open("CLUB", "soap").await;
     let events = counter.bench.source.catalog.list_events(Scope::Public).await.expect("events").value;
-    let game = events.iter().filter(|event| event.key.as_str().starts_with("811000") || event.key.as_str().starts_with("811")).find(|event| event.title.main.contains("FC Rive –")).expect("a match");
+    let game = events
+        .iter()
+        .filter(|event| event.key.as_str().starts_with("811000") || event.key.as_str().starts_with("811"))
+        .find(|event| event.title.main.contains("FC Rive –"))
+        .expect("a match");
     let tariff = format!("{}.s83103.84111", game.key);
     let leg = counter.leg(&[(game.key.as_str(), &tariff, 2)]).await;
     let performance = leg.lines[0].performance.to_string();
     counter.twist("sold_out", Some(&performance), json!(null));
     let error = counter.hold(&leg).await.expect_err("sold out");
     let ErrorKind::Rejected(refusal) = &error.kind else { panic!("{error}") };
-    assert_eq!((&refusal.reason, refusal.vendor_code.as_deref(), error.effect), (&Reason::SoldOut { remaining: None }, Some("error.order.availability"), Effect::None));
+    assert_eq!(
+        (&refusal.reason, refusal.vendor_code.as_deref(), error.effect),
+        (&Reason::SoldOut { remaining: None }, Some("error.order.availability"), Effect::None)
+    );
     counter.twist("restock", Some(&performance), json!(0));
     counter.twist("suspend", Some(game.key.as_str()), json!(null));
     let error = counter.hold(&leg).await.expect_err("suspended");
@@ -142,7 +156,9 @@ async fn what_is_gone_or_not_for_sale_is_refused_with_nothing_held() {
     let mut foreign = leg.clone();
     foreign.lines[0].performance = PerformanceKey::new("no date");
     let error = counter.hold(&foreign).await.expect_err("foreign");
-    assert!(matches!(&error.kind, ErrorKind::Rejected(refusal) if matches!(refusal.reason, Reason::InvalidInput { .. })));
+    assert!(
+        matches!(&error.kind, ErrorKind::Rejected(refusal) if matches!(refusal.reason, Reason::InvalidInput { .. }))
+    );
     assert_eq!(counter.holdings(), json!({"holds": [], "orders": []}));
 }
 
@@ -152,13 +168,21 @@ async fn a_price_that_changed_since_the_hold_is_never_paid_silently() {
     let leg = counter.leg(&WISHES[..1]).await;
     counter.twist("price", Some("81001"), json!(200_000));
     let held = counter.hold(&leg).await.expect("a hold");
-    assert_eq!(held.total.map(|total| total.amount), Some(40_000), "the hold tells the new price, for the order to compare");
+    assert_eq!(
+        held.total.map(|total| total.amount),
+        Some(40_000),
+        "the hold tells the new price, for the order to compare"
+    );
     let mut refs = held.refs.clone();
     for one in refs.iter_mut().filter(|one| one.kind == "secutix.amount") {
         one.value = "360000".to_owned();
     }
-    let error = counter.ordering().confirm(&counter.key.step(0, "confirm"), &leg, &refs).await.expect_err("another price");
-    assert!(matches!(&error.kind, ErrorKind::Rejected(refusal) if matches!(refusal.reason, Reason::PriceChanged { .. })), "{error}");
+    let error =
+        counter.ordering().confirm(&counter.key.step(0, "confirm"), &leg, &refs).await.expect_err("another price");
+    assert!(
+        matches!(&error.kind, ErrorKind::Rejected(refusal) if matches!(refusal.reason, Reason::PriceChanged { .. })),
+        "{error}"
+    );
     assert_eq!(counter.calls("closeOrder"), 0);
 }
 
@@ -232,7 +256,8 @@ async fn a_hold_is_given_back_once_and_again_and_runs_out_by_itself() {
     let stray = counter.hold(&leg).await.expect("a hold");
     counter.bench.clock.advance(901_000);
     assert_eq!(counter.holdings()["holds"], json!([]), "it has run out");
-    let error = counter.ordering().confirm(&counter.key.step(0, "confirm"), &leg, &stray.refs).await.expect_err("too late");
+    let error =
+        counter.ordering().confirm(&counter.key.step(0, "confirm"), &leg, &stray.refs).await.expect_err("too late");
     assert!(matches!(&error.kind, ErrorKind::Rejected(refusal) if refusal.reason == Reason::HoldExpired), "{error}");
     counter.ordering().release(&counter.key.step(0, "release"), &leg, &stray.refs).await.expect("gone is given back");
     let unknown = [ExternalRef::new("secutix.order", "1")];
@@ -262,8 +287,14 @@ async fn single_tickets_are_cancelled_read_again_and_their_places_are_free() {
         assert!(matches!(before, Found::NotDone));
         let undone = counter.refunds().cancel(&step, &leg, &sold.refs, &lines).await.expect("cancelled");
         assert_eq!((undone.refunded, undone.void), (Some(leg.lines[0].unit_price), vec![first]));
-        let states: Vec<_> =
-            counter.ordering().load_tickets(&leg, &sold.refs).await.expect("tickets").iter().map(|ticket| ticket.state).collect();
+        let states: Vec<_> = counter
+            .ordering()
+            .load_tickets(&leg, &sold.refs)
+            .await
+            .expect("tickets")
+            .iter()
+            .map(|ticket| ticket.state)
+            .collect();
         assert_eq!(states.iter().filter(|state| **state == TicketState::Void).count(), 1);
         let rest: Vec<CancelLine> = [0, 1].map(|line| CancelLine { line, tickets: Vec::new() }).to_vec();
         let undone = counter.refunds().cancel(&step, &leg, &sold.refs, &rest).await.expect("cancelled");
@@ -283,7 +314,8 @@ async fn a_ticket_that_was_used_is_too_late_to_cancel() {
     let code = sold.tickets[0].barcode.as_ref().expect("a code").value.expose_secret().to_owned();
     counter.twist("use_ticket", Some(&code), json!(null));
     let lines = [CancelLine { line: 0, tickets: Vec::new() }];
-    let error = counter.refunds().cancel(&counter.key.step(0, "cancel"), &leg, &sold.refs, &lines).await.expect_err("too late");
+    let error =
+        counter.refunds().cancel(&counter.key.step(0, "cancel"), &leg, &sold.refs, &lines).await.expect_err("too late");
     assert!(matches!(&error.kind, ErrorKind::Rejected(refusal) if refusal.reason == Reason::TooLate), "{error}");
     assert_eq!(error.effect, Effect::None);
 }
@@ -299,7 +331,14 @@ async fn tickets_for_the_mobile_app_are_left_unprinted_and_their_codes_with_the_
     assert!(tickets.as_array().expect("tickets").iter().all(|ticket| ticket["state"] == "NOT_PRINTED"));
     let id = tickets[0]["ticket_id"].as_str().expect("an id").to_owned();
     counter.twist("print_ticket", Some(&id), json!(null));
-    let states: Vec<_> = counter.ordering().load_tickets(&leg, &sold.refs).await.expect("tickets").iter().map(|ticket| ticket.state).collect();
+    let states: Vec<_> = counter
+        .ordering()
+        .load_tickets(&leg, &sold.refs)
+        .await
+        .expect("tickets")
+        .iter()
+        .map(|ticket| ticket.state)
+        .collect();
     assert!(states.contains(&TicketState::Issued) && states.contains(&TicketState::Pending));
 }
 
@@ -333,7 +372,9 @@ async fn a_reseller_of_another_channel_has_no_account_here() {
     assert!(counter.hold(&leg).await.is_ok());
     leg.account.insert("point_of_sale".to_owned(), "9".to_owned());
     let error = counter.hold(&leg).await.expect_err("an unknown point of sale");
-    assert!(matches!(&error.kind, ErrorKind::Rejected(refusal) if refusal.vendor_code.as_deref() == Some("error.pointOfSales")));
+    assert!(
+        matches!(&error.kind, ErrorKind::Rejected(refusal) if refusal.vendor_code.as_deref() == Some("error.pointOfSales"))
+    );
     leg.account.insert("sales_channel".to_owned(), "OTHER".to_owned());
     assert!(counter.ordering().refuses(&leg).is_some());
 }

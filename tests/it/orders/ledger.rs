@@ -237,21 +237,3 @@ async fn a_url_that_is_no_ledger_is_refused_without_being_told() {
     let refused = connect("sqlite::memory:", &[]).await.err().expect("refused");
     assert!(matches!(refused, StoreError::NoKey));
 }
-
-#[tokio::test]
-async fn zz_timing() {
-    let t = std::time::Instant::now();
-    for _ in 0..30 {
-        Stage::Sqlite.ledger().await;
-    }
-    eprintln!("ledger {:?}", t.elapsed() / 30);
-    let l = Stage::Sqlite.ledger().await;
-    let t = std::time::Instant::now();
-    for _ in 0..30 {
-        let world = World::new(l.clone(), &[COMMITTING, KEYED, PLAIN]);
-        let orders = world.process();
-        let _ = orders.place(&storefront(), &world.input(Policy::AllOrNothing)).await.expect("the ledger");
-        orders.settled().await;
-    }
-    eprintln!("place {:?}", t.elapsed() / 30);
-}
