@@ -1,7 +1,10 @@
 //! The room of orders, out of the configuration.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use secrecy::ExposeSecret;
@@ -19,15 +22,17 @@ pub async fn open(
     clock: &Arc<dyn Clock>,
     data: &Path,
 ) -> Result<Orders, StartError> {
-    let keys: Vec<CredentialKey> =
-        config.ledger.encryption_key.iter().map(|key| CredentialKey::new(*key.expose())).collect();
     let url = if config.built_in {
         std::fs::create_dir_all(data).map_err(|fault| StartError::Machine(data.display().to_string(), fault))?;
         format!("sqlite://{}", data.join("ticketgraph.db").display())
     } else {
         config.ledger.url.expose_secret().to_owned()
     };
-    let ledger = connect(&url, &keys).await?;
+    let key = match &config.ledger.encryption_key {
+        Some(key) => CredentialKey::new(*key.expose()),
+        None => kept_key(&key_file(&url, data))?,
+    };
+    let ledger = connect(&url, &[key]).await?;
     Ok(Orders::new(Parts {
         sources: sources.iter().map(|source| Source::clone(source)).collect(),
         ledger,
@@ -36,6 +41,38 @@ pub async fn open(
         accounts: Arc::new(Accounts::of(config)),
         rules: rules(config),
     }))
+}
+
+/// Where a key that nobody configured is kept: beside a SQLite file, in the data folder otherwise.
+fn key_file(url: &str, data: &Path) -> PathBuf {
+    let file =
+        url.strip_prefix("sqlite:").map(|path| path.trim_start_matches("//").split('?').next().unwrap_or_default());
+    match file.filter(|path| !path.is_empty() && !path.contains(":memory:")) {
+        Some(path) => PathBuf::from(format!("{path}.key")),
+        None => data.join("ledger.key"),
+    }
+}
+
+/// Reads the key of codes at rest, or draws and keeps one. Several replicas need the same: they configure it.
+fn kept_key(file: &Path) -> Result<CredentialKey, StartError> {
+    let told = |fault: std::io::Error| StartError::Machine(file.display().to_string(), fault);
+    let mut bytes = [0; 32];
+    match std::fs::read(file) {
+        Ok(kept) if kept.len() == bytes.len() => bytes.copy_from_slice(&kept),
+        Ok(_) => return Err(told(std::io::Error::other("is no key: it must hold 32 bytes"))),
+        Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => {
+            aws_lc_rs::rand::fill(&mut bytes).map_err(|_| told(std::io::Error::other("no key could be drawn")))?;
+            if let Some(folder) = file.parent() {
+                std::fs::create_dir_all(folder).map_err(told)?;
+            }
+            let mut options = std::fs::OpenOptions::new();
+            options.write(true).create_new(true).mode(0o600);
+            options.open(file).and_then(|mut out| out.write_all(&bytes)).map_err(told)?;
+            tracing::warn!(file = %file.display(), "no ledger.encryption_key is configured: one was drawn and is kept here");
+        }
+        Err(fault) => return Err(told(fault)),
+    }
+    Ok(CredentialKey::new(bytes))
 }
 
 /// The numbers that orders go by.

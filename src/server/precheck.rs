@@ -39,7 +39,7 @@ impl Default for Limits {
             batch: 10,
             tokens: 5_000,
             fields: 5_000,
-            depth: 14,
+            depth: 16,
             aliases: 60,
             root_fields: 20,
             directives: 60,

@@ -44,9 +44,12 @@ pub(crate) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
     })
 }
 
-/// Anything, or nothing where it cannot be read.
+/// Anything, or nothing where it is null or cannot be read.
 pub(crate) fn perhaps<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Option<T>, D::Error> {
-    Ok(serde_json::from_value(Value::deserialize(deserializer)?).ok())
+    Ok(match Value::deserialize(deserializer)? {
+        Value::Null => None,
+        value => serde_json::from_value(value).ok(),
+    })
 }
 
 /// A list: absent and null are empty, entries that cannot be read are left out.
