@@ -3,6 +3,9 @@
 /// What a check of a stanza finds: the key, with dots where it is in an inner table, and what would be right.
 pub type Fault = (String, String);
 
+/// Reads a stanza and says all that is wrong with it.
+pub type Check<'a, S> = Box<dyn Fn(&S) -> Vec<Fault> + 'a>;
+
 /// The keys of one vendor or app, and its check of a stanza `S`.
 pub struct Shape<'a, S> {
     /// What `vendor = "…"` or `app = "…"` says.
@@ -15,7 +18,7 @@ pub struct Shape<'a, S> {
     /// Its keys in the connection of a reseller.
     pub connection_keys: &'a [&'a str],
     /// Says all that is wrong with its own part of a stanza. Calls nobody.
-    pub check: Box<dyn Fn(&S) -> Vec<Fault> + 'a>,
+    pub check: Check<'a, S>,
 }
 
 /// The vendors and the apps that stanzas may name.

@@ -205,7 +205,9 @@ async fn set_resources(State(acme): House, Path(id): Path<String>, headers: Head
 async fn add_resource(State(acme): House, Path(id): Path<String>, headers: HeaderMap, bytes: Bytes) -> Nothing {
     let one: Map<String, Value> = body(&headers, &bytes)?;
     acme.edit(&id, |template, _| {
-        template["resources"].as_array_mut().map(|list| list.push(one.into()));
+        if let Some(list) = template["resources"].as_array_mut() {
+            list.push(one.into());
+        }
         Ok(())
     })
 }

@@ -87,15 +87,12 @@ fn wishes(items: &Value) -> Option<Vec<Wish>> {
 
 /// The fee of one ticket by its base price, in hundredths.
 fn fee(base: i64, price: i64, surcharge: i64) -> i64 {
-    let row = match base {
-        _ if price == 0 => return 0,
-        ..=5_000 => 99,
-        ..=10_000 => 199,
-        ..=15_000 => 299,
-        ..=20_000 => 399,
-        _ => 499,
-    };
-    row + surcharge
+    if price == 0 {
+        return 0;
+    }
+    // A row ends with the amount that it still covers.
+    let rows = [(5_000, 99), (10_000, 199), (15_000, 299), (20_000, 399)];
+    rows.iter().find(|(most, _)| base <= *most).map_or(499, |(_, fee)| *fee) + surcharge
 }
 
 /// Reserved places become sold ones, and tickets are issued.

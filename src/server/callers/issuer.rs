@@ -137,21 +137,21 @@ impl Issuer {
 
 /// Whether a key may be used with an algorithm. A public key is never taken for the secret of an HMAC.
 fn fits(key: &Jwk, algorithm: Algorithm) -> bool {
-    let right_kind = match (&key.algorithm, algorithm) {
-        (AlgorithmParameters::OctetKey(_), Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512) => true,
-        (AlgorithmParameters::EllipticCurve(_), Algorithm::ES256 | Algorithm::ES384) => true,
-        (AlgorithmParameters::OctetKeyPair(_), Algorithm::EdDSA) => true,
-        (
-            AlgorithmParameters::RSA(_),
-            Algorithm::RS256
-            | Algorithm::RS384
-            | Algorithm::RS512
-            | Algorithm::PS256
-            | Algorithm::PS384
-            | Algorithm::PS512,
-        ) => true,
-        _ => false,
-    };
+    let right_kind = matches!(
+        (&key.algorithm, algorithm),
+        (AlgorithmParameters::OctetKey(_), Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512)
+            | (AlgorithmParameters::EllipticCurve(_), Algorithm::ES256 | Algorithm::ES384)
+            | (AlgorithmParameters::OctetKeyPair(_), Algorithm::EdDSA)
+            | (
+                AlgorithmParameters::RSA(_),
+                Algorithm::RS256
+                    | Algorithm::RS384
+                    | Algorithm::RS512
+                    | Algorithm::PS256
+                    | Algorithm::PS384
+                    | Algorithm::PS512,
+            )
+    );
     let named =
         key.common.key_algorithm.is_none_or(|named: KeyAlgorithm| format!("{named:?}") == format!("{algorithm:?}"));
     right_kind && named

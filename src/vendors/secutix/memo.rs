@@ -79,11 +79,6 @@ impl Memo {
         Claim { memo: self, fresh, mine, theirs, changes }
     }
 
-    /// What is remembered, however old, up to an hour.
-    pub fn peek(&self, key: &PerformanceKey, now: Timestamp) -> Option<Known> {
-        self.state().known.get(key).filter(|known| age(known, now) <= KEPT_FOR).cloned()
-    }
-
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

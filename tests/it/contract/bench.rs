@@ -18,8 +18,11 @@ use ticketgraph::vendors::{self, Surroundings};
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
 
+/// Raises an emulator and connects a source to it.
+type Raise = fn() -> BoxFuture<'static, Bench>;
+
 /// The vendors, by name: a source of each is put through every sentence.
-pub(super) const VENDORS: &[(&str, fn() -> BoxFuture<'static, Bench>)] = &[
+pub(super) const VENDORS: &[(&str, Raise)] = &[
     ("acme", || Box::pin(acme_with("harbor-sandbox-key", ACME_IDS))),
     ("secutix, an opera house over JSON", || Box::pin(secutix("OPERA", "json"))),
     ("secutix, an opera house over SOAP", || Box::pin(secutix("OPERA", "soap"))),

@@ -29,6 +29,7 @@ impl RedisServer {
         Some(server)
     }
 
+    #[expect(clippy::print_stdout, reason = "what is not tested is told")]
     fn start_with(arguments: Vec<&'static str>) -> Option<Self> {
         if Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().is_err() {
             let is_required = std::env::var_os("TICKETGRAPH_TEST_REQUIRE_REDIS").is_some();

@@ -43,6 +43,7 @@ pub struct Postgres {
 
 impl Postgres {
     /// Starts a server. None where PostgreSQL is not installed, unless the environment demands it.
+    #[expect(clippy::print_stderr, reason = "what is not tested is told")]
     pub fn start() -> Option<Self> {
         let Some(programs) = find_programs() else {
             let demanded = std::env::var_os("TICKETGRAPH_TEST_REQUIRE_POSTGRES").is_some_and(|value| value == "1");

@@ -97,6 +97,7 @@ fn prices(best: i64) -> Vec<(Option<i64>, i64, i64, i64)> {
     rows
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of what the house plays")]
 fn products(zone: &TimeZone, today: Date) -> Vec<Product> {
     use Weekday::{Friday, Saturday, Sunday, Thursday, Tuesday, Wednesday};
     let evening = |days, from, to| Run { days, at: (19, 30), from, to, minutes: 165 };

@@ -16,6 +16,9 @@ use crate::vendors::acme::map::availability;
 use crate::vendors::acme::map::keys::InstanceRef;
 use crate::vendors::acme::wire::catalog::Summary;
 
+/// An instance to be counted, and what is known of its performance.
+type Wanted<'a> = (InstanceRef, &'a Observed<Arc<Performance>>);
+
 impl Programme {
     /// Counts what is left of performances, a call a day.
     pub(super) async fn count(
@@ -26,7 +29,7 @@ impl Programme {
         let op = Operation::LoadAvailability;
         let now = self.clock.now();
         let mut answers = Batch::new();
-        let mut by_day: BTreeMap<Date, Vec<(InstanceRef, &Observed<Arc<Performance>>)>> = BTreeMap::new();
+        let mut by_day: BTreeMap<Date, Vec<Wanted<'_>>> = BTreeMap::new();
         for known in performances {
             let is_young = !max_age.is_zero() && known.freshness.is_within(max_age, now);
             let listed = known.value.listed_availability.as_ref().filter(|_| is_young);

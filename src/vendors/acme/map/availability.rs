@@ -104,6 +104,6 @@ fn settle(mut availability: Availability) -> Availability {
 }
 
 /// The price lists of instances, for templates that carry none themselves.
-pub(crate) fn price_lists<'a>(instances: &'a [Instance]) -> impl Iterator<Item = &'a PriceList> {
+pub(crate) fn price_lists(instances: &[Instance]) -> impl Iterator<Item = &PriceList> {
     instances.iter().filter_map(|instance| instance.price_list.as_ref())
 }

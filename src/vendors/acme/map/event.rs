@@ -49,7 +49,7 @@ pub(crate) fn event(template: &Template, venue: &Venue, now: Timestamp) -> Event
             .map(|length| length.hour.unwrap_or(0).saturating_mul(60).saturating_add(length.minutes.unwrap_or(0))),
         capacity: template.capacity,
         sold_quantity: template.sold_quantity,
-        price_from: listed.iter().map(|kind| &kind.price).flatten().map(|price| price.retail).min(),
+        price_from: listed.iter().flat_map(|kind| &kind.price).map(|price| price.retail).min(),
         sections: Vec::new(),
         listed_ticket_types: (!listed.is_empty()).then(|| Arc::new(listed)),
         listed_performances: None,

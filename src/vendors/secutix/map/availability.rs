@@ -47,11 +47,6 @@ impl Counts {
     fn all(&self) -> Option<i64> {
         self.total.or_else(|| (!self.parts.is_empty()).then(|| self.parts.values().sum()))
     }
-
-    /// Whether the vendor said anything.
-    pub fn is_known(&self) -> bool {
-        self.all().is_some()
-    }
 }
 
 /// The counts of a show among rows for many.

@@ -31,7 +31,7 @@ impl Coin {
 
     /// Takes over an amount. Nothing is rounded: 25000 is 25.00, and 25005 is refused where a cent is the smallest amount.
     pub fn money(&self, thousandths: i64) -> Result<Money, AmountFault> {
-        if thousandths < 0 || thousandths > i64::MAX / 1000 {
+        if !(0..=i64::MAX / 1000).contains(&thousandths) {
             return Err(AmountFault::OutOfRange(thousandths));
         }
         let scaled = thousandths * 10_i64.pow(self.currency.exponent().min(3));
