@@ -32,6 +32,8 @@ test('GraphiQL runs the three-vendor example', async () => {
   const { page, errors, outside } = await openPage(browser, server.origin);
   await page.goto(`${server.origin}/graphql`);
 
+  // A tab that is clicked before the editor is there changes the tab and not the text: a person waits for the page too.
+  await page.getByRole('region', { name: 'Operation Editor' }).getByText('FirstQuery').waitFor();
   await page.getByRole('button', { name: 'ThreeVendors', exact: true }).click();
   // The button runs what the editor holds, so wait until it holds the example.
   await page.getByRole('region', { name: 'Operation Editor' }).getByText('ThreeVendors').waitFor();
