@@ -56,8 +56,10 @@ pub enum Operation {
     WriteAuthoring,
     /// Checking how a reseller is set up.
     CheckConnection,
-    /// Handing tickets to the mobile app, and reading them back.
+    /// Handing tickets to the mobile app.
     Deliver,
+    /// Reading back where tickets stand in the mobile app.
+    ReadDelivery,
     /// Asking whether a source is alive.
     Probe,
 }
@@ -109,6 +111,7 @@ impl Operation {
             Self::WriteAuthoring => "write_authoring",
             Self::CheckConnection => "check_connection",
             Self::Deliver => "deliver",
+            Self::ReadDelivery => "read_delivery",
             Self::Probe => "probe",
         }
     }

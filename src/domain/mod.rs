@@ -6,6 +6,7 @@ pub mod admissions;
 pub mod catalog;
 pub mod error;
 pub mod ids;
+pub mod mobile;
 pub mod money;
 pub mod ordering;
 pub mod source;

@@ -224,7 +224,8 @@ impl Policy {
             | Operation::ReadAuthoring
             | Operation::WriteAuthoring
             | Operation::CheckConnection
-            | Operation::Deliver => self.deadlines.other,
+            | Operation::Deliver
+            | Operation::ReadDelivery => self.deadlines.other,
         }
     }
 

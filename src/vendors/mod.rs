@@ -7,7 +7,8 @@ pub mod tixngo;
 
 use std::sync::Arc;
 
-use crate::domain::{Clock, Health, Source, Stanza, VendorKind};
+use crate::domain::mobile::AppChannel;
+use crate::domain::{ChannelStanza, Clock, Health, Source, Stanza, VendorKind};
 use crate::transport::Transport;
 
 /// What the outside gives a source that is being connected.
@@ -67,7 +68,9 @@ pub struct App {
     /// Those of `keys` that hold secrets.
     pub secrets: &'static [&'static str],
     /// Reads the stanza and says all that is wrong with it; calls nobody.
-    pub check: fn(&crate::domain::ChannelStanza) -> Vec<Finding>,
+    pub check: fn(&ChannelStanza) -> Vec<Finding>,
+    /// Builds the channel; calls nobody.
+    pub connect: fn(ChannelStanza, Transport) -> Result<AppChannel, Vec<Finding>>,
 }
 
 /// The only list of apps.

@@ -1,79 +1,96 @@
-//! TIXnGO: tickets in a mobile app. The rules of a connection (`tixngo.md §2`).
+//! TIXnGO: tickets of a SecuTix organisation in a mobile app (`tixngo.md`). See the README for its quirks.
 
-mod inferred;
+mod client;
+pub mod inferred;
+mod map;
+mod settings;
+mod wire;
 
-use toml::Value;
+#[cfg(test)]
+mod tests;
 
-use crate::domain::ChannelStanza;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::domain::mobile::{
+    AppCancellation, AppChanges, AppChannel, AppControl, AppSays, AppStatus, AppTicket, AppTicketKey, MobileApp,
+};
+use crate::domain::{Batch, ChannelStanza, ErrorKind, Operation, Reason, VendorError};
+use crate::transport::Transport;
+use crate::vendors::tixngo::client::Client;
+use crate::vendors::tixngo::settings::{Settings, Texts};
 use crate::vendors::{App, Finding};
 
 /// The row of the table of apps.
-pub(crate) const ROW: App =
-    App { name: "tixngo", keys: &["api_key", inferred::AUTH_HEADER_KEY], secrets: &["api_key"], check };
+pub const ROW: App = App { name: "tixngo", keys: settings::KEYS, secrets: settings::SECRETS, check, connect };
 
-/// Every address that TIXnGO hands out ends so (`tixngo.md §2.1`).
-const END_OF_ADDRESS: &str = "organizer/tickets";
-
-/// Says all that is wrong with a channel; calls nobody.
-fn check(channel: &ChannelStanza) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    // One slash at the end is a slip of the pen (`tixngo.md §2.1`).
-    if !channel.url.strip_suffix('/').unwrap_or(&channel.url).ends_with(END_OF_ADDRESS) {
-        let message = format!("must end with {END_OF_ADDRESS}: it is the address that TIXnGO handed out, not its root");
-        findings.push(Finding::new("url", message));
-    }
-    match channel.own.get("api_key") {
-        Some(Value::String(key)) if is_one_line(key) => {}
-        Some(_) => {
-            findings.push(Finding::new("api_key", "must be the key of the organizer's administrator, on one line"))
-        }
-        None => findings.push(Finding::new("api_key", "is missing: the key of the organizer's administrator account")),
-    }
-    findings.extend(inferred::check_auth_header(&channel.own));
-    findings
+/// One configured TIXnGO interface.
+struct Interface {
+    client: Client,
+    texts: Texts,
 }
 
-/// Whether a header can carry the text.
-fn is_one_line(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
+fn check(stanza: &ChannelStanza) -> Vec<Finding> {
+    Settings::read(stanza).err().unwrap_or_default()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::SourceId;
+fn connect(stanza: ChannelStanza, transport: Transport) -> Result<AppChannel, Vec<Finding>> {
+    let settings = Settings::read(&stanza)?;
+    let client = Client::new(transport, settings.tickets, settings.header, settings.api_key);
+    Ok(AppChannel {
+        id: stanza.id,
+        app: ROW.name,
+        source: stanza.source,
+        max_batch: inferred::MOST_TICKETS,
+        port: Arc::new(Interface { client, texts: settings.texts }),
+    })
+}
 
-    fn keys_of_findings(url: &str, own: &str) -> Vec<String> {
-        let own = own.parse().expect("toml");
-        let channel = ChannelStanza { id: "app".to_owned(), source: SourceId::new("opera"), url: url.to_owned(), own };
-        check(&channel).into_iter().map(|finding| finding.key).collect()
+#[async_trait]
+impl MobileApp for Interface {
+    async fn inject(&self, tickets: &[AppTicket]) -> Batch<AppTicketKey, AppSays> {
+        let mut refused = Batch::new();
+        let mut items = Vec::with_capacity(tickets.len());
+        // One ticket of a wrong form could cost its neighbours the whole call.
+        for ticket in tickets {
+            match map::flaw(ticket) {
+                Some(field) => {
+                    let reason = Reason::InvalidInput { field: field.to_owned() };
+                    refused.insert(ticket.key.clone(), Err(self.client.rejected(reason, None)));
+                }
+                None => items.push((ticket.key.clone(), map::ticket(ticket, &self.texts))),
+            }
+        }
+        refused.extend(self.client.inject(&items).await);
+        refused
     }
 
-    #[test]
-    fn the_address_must_be_the_one_that_was_handed_out() {
-        for (url, fine) in [
-            ("https://int5-api.tixngo.io/v3/organizer/tickets", true),
-            ("https://int5-api.tixngo.io/v3/organizer/tickets/", true),
-            ("https://int5-api.tixngo.io/v3/organizer", false),
-            ("https://int5-api.tixngo.io/v3/organizer/tickets/status", false),
-            ("https://int5-api.tixngo.io/v3/organizer/tickets//", false),
-        ] {
-            assert_eq!(keys_of_findings(url, "api_key = \"k\"").is_empty(), fine, "{url}");
-        }
+    async fn cancel(&self, tickets: &[AppCancellation]) -> Batch<AppTicketKey, AppSays> {
+        let item = |told| (AppCancellation::clone(told).key, map::cancellation(told, &self.texts));
+        let items: Vec<_> = tickets.iter().map(item).collect();
+        self.client.cancel(&items).await
     }
 
-    #[test]
-    fn the_key_must_be_there_and_the_header_be_a_name() {
-        let url = "https://int5-api.tixngo.io/v3/organizer/tickets";
-        for (own, wrong) in [
-            ("", &["api_key"][..]),
-            ("api_key = 1", &["api_key"]),
-            ("api_key = \"two\\nlines\"", &["api_key"]),
-            ("api_key = \"k\"\nauth_header = \"x-tixngo-key\"", &[]),
-            ("api_key = \"k\"\nauth_header = \"X API Key\"", &["auth_header"]),
-            ("auth_header = 3", &["api_key", "auth_header"]),
-        ] {
-            assert_eq!(keys_of_findings(url, own), wrong, "{own}");
+    async fn control(&self, tickets: &[AppControl]) -> Batch<AppTicketKey, AppSays> {
+        let items: Vec<_> = tickets.iter().map(|told| (told.key.clone(), map::control(told))).collect();
+        self.client.control(&items).await
+    }
+
+    async fn read_changes(&self, after: Option<&str>) -> Result<AppChanges, VendorError> {
+        let (entries, page) = self.client.changes(after).await?;
+        let next = page.pagination.and_then(|pagination| pagination.next_page_key).filter(|key| !key.is_empty());
+        Ok(AppChanges {
+            is_last: entries.len() < inferred::MOST_TICKETS,
+            statuses: entries.into_iter().map(map::status).collect(),
+            next: next.or_else(|| after.map(str::to_owned)),
+        })
+    }
+
+    async fn load(&self, ticket: &AppTicketKey) -> Result<AppStatus, VendorError> {
+        if !map::is_ticket_id(ticket) {
+            return Err(self.client.error(Operation::ReadDelivery, ErrorKind::NotFound));
         }
+        self.client.ticket(ticket).await.map(map::status)
     }
 }
