@@ -55,6 +55,9 @@ enum Command {
         /// Faults that the vendors show from the start.
         #[arg(long, value_name = "FILE")]
         scenario: Option<PathBuf>,
+        /// Enforces none of the request limits that the vendors publish.
+        #[arg(long)]
+        unlimited: bool,
     },
 }
 
@@ -88,7 +91,7 @@ fn main() -> ExitCode {
             print(graphql::schema::sdl().trim_end());
             ExitCode::SUCCESS
         }
-        Command::Sandbox { listen, scenario } => sandbox(listen, scenario.as_deref()),
+        Command::Sandbox { listen, scenario, unlimited } => sandbox(listen, scenario.as_deref(), !unlimited),
     }
 }
 
@@ -159,7 +162,7 @@ fn serve(serve: Serve) -> ExitCode {
     }
 }
 
-fn sandbox(listen: IpAddr, scenario: Option<&Path>) -> ExitCode {
+fn sandbox(listen: IpAddr, scenario: Option<&Path>, limits_requests: bool) -> ExitCode {
     let scenario = match scenario.map(read_scenario).transpose() {
         Ok(scenario) => scenario.unwrap_or_default(),
         Err(fault) => {
@@ -170,7 +173,7 @@ fn sandbox(listen: IpAddr, scenario: Option<&Path>) -> ExitCode {
     if let Err(fault) = telemetry::start_logs(LogForm::Text, "info") {
         return failed(fault);
     }
-    match run(app::run_sandbox(Playground { listen, folder: None, scenario, limits_requests: true })) {
+    match run(app::run_sandbox(Playground { listen, folder: None, scenario, limits_requests })) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(fault)) | Err(fault) => failed(fault),
     }

@@ -10,3 +10,4 @@ mod graphql;
 mod layers;
 mod orders;
 mod process_commands;
+mod process_orders;

@@ -1,0 +1,433 @@
+//! The real binary is killed in the middle of many orders over several vendors: nothing is lost, nothing is sold twice.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use ticketgraph::transport;
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+
+/// How many orders are placed at once.
+const ORDERS: usize = 200;
+/// How many of them have their answer when the server is killed.
+const ANSWERED: usize = 40;
+/// The longest that anything may take; only a broken build comes near.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Places, sources by their names in the configuration, and the vendor that each belongs to.
+const SOURCES: [(&str, &str); 4] =
+    [("harbor", "acme"), ("opera", "secutix"), ("club", "secutix"), ("quay", "ticketing")];
+/// A ready key that may do everything.
+const OPERATOR: &str = "sandbox-operator";
+
+/// Every call takes its time, so that many are in flight when the server dies.
+const SLOW: &str = "[[rules]]\nfault = { kind = \"delay\", ms = 25 }\n";
+
+/// What the configuration adds to that of the sandbox: a short lease, and places for two hundred orders at once.
+const SETTINGS: &str = r#"
+[orders]
+call_limit = "10s"
+quiet = "2s"
+poll = "250ms"
+
+[resilience]
+attempt_timeout = "8s"
+
+[resilience.bulkhead]
+browsing = 400
+checkout = 400
+longest_wait = "30s"
+
+[resilience.deadlines]
+order = "9s"
+read = "30s"
+availability = "30s"
+"#;
+
+/// A process that is ended with its test, whatever happens; what it logs is kept.
+struct Process {
+    child: Child,
+    log: mpsc::Receiver<String>,
+}
+
+impl Process {
+    fn start(folder: &TempDir, arguments: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ticketgraph"));
+        command.args(arguments).env_clear().env("HOME", folder.path()).current_dir(folder.path());
+        let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("a process");
+        let log = lines(child.stderr.take().expect("a pipe"));
+        Self { child, log }
+    }
+
+    /// The address at the end of the next line that holds this text.
+    fn address(&self, of: &str) -> String {
+        let line = std::iter::from_fn(|| self.log.recv_timeout(PATIENCE).ok()).find(|line| line.contains(of));
+        let line = line.unwrap_or_else(|| panic!("no line says {of}"));
+        let begin = line.rfind("http://").expect("an address");
+        line[begin..].trim_end_matches('"').trim_end_matches("/v3").to_owned()
+    }
+
+    /// Ends it as a crash would: nothing is drained, nothing is written any more.
+    fn kill(&mut self) {
+        self.child.kill().expect("a kill");
+        self.child.wait().expect("an end");
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It fails only where the process has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The lines of a pipe, which is always read: a full one would stop the process.
+fn lines(pipe: impl Read + Send + 'static) -> mpsc::Receiver<String> {
+    let (send, receive) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+            // Nobody listens any more once the test is over.
+            let _ = send.send(line);
+        }
+    });
+    receive
+}
+
+/// The emulated vendors in a process of their own, which outlives the server.
+struct Vendors {
+    _process: Process,
+    bases: BTreeMap<&'static str, String>,
+    client: reqwest::Client,
+}
+
+impl Vendors {
+    fn start(folder: &TempDir) -> Self {
+        std::fs::write(folder.path().join("slow.toml"), SLOW).expect("a file");
+        let process = Process::start(folder, &["sandbox", "--scenario", "slow.toml", "--unlimited"]);
+        let bases = ["acme", "secutix", "ticketing"];
+        let bases = bases.into_iter().map(|name| (name, process.address(&format!("vendor=\"{name}\"")))).collect();
+        Self { _process: process, bases, client: transport::client().expect("a client") }
+    }
+
+    /// What a vendor holds: its holds and its orders.
+    async fn holdings(&self, vendor: &str) -> Value {
+        let url = format!("{}/_emu/holdings", self.bases[vendor]);
+        let answer = self.client.get(url).send().await.expect("an answer");
+        answer.json().await.expect("holdings")
+    }
+
+    /// Lets an hour pass at all vendors, so that every hold ends by itself.
+    async fn wait_an_hour(&self) {
+        for base in self.bases.values() {
+            let told = self.client.post(format!("{base}/_emu/clock")).json(&json!({ "advance_ms": 3_600_000 }));
+            assert!(told.send().await.expect("an answer").status().is_success());
+        }
+    }
+}
+
+/// The configuration of the sandbox, pointed at the vendors, with a ledger in the folder.
+fn configuration(folder: &TempDir, vendors: &Vendors) -> String {
+    let ledger = folder.path().join("orders.db");
+    let mut text = include_str!("../../config/sandbox.toml")
+        .replace("[ledger]\n", &format!("[ledger]\nurl = \"sqlite://{}\"\nlease = \"12s\"\n", ledger.display()));
+    for (place, vendor) in ["acme", "secutix", "ticketing"].into_iter().enumerate() {
+        text = text.replace(&format!("http://127.0.0.1:{}", 4101 + place), &vendors.bases[vendor]);
+    }
+    text + SETTINGS
+}
+
+/// The API of a running server.
+#[derive(Clone)]
+struct Api {
+    url: String,
+    client: reqwest::Client,
+}
+
+impl Api {
+    fn of(server: &Process) -> Self {
+        let url = format!("{}/graphql", server.address("listening on http://"));
+        Self { url, client: transport::client().expect("a client") }
+    }
+
+    /// What an operation answers; none: the server died before it did.
+    async fn try_ask(&self, query: &str, variables: Value) -> Option<Value> {
+        let body = json!({ "query": query, "variables": variables });
+        let request = self.client.post(&self.url).bearer_auth(OPERATOR).json(&body);
+        let answer: Value = request.send().await.ok()?.json().await.ok()?;
+        assert_eq!(answer.get("errors"), None, "{answer}");
+        Some(answer["data"].clone())
+    }
+
+    async fn ask(&self, query: &str, variables: Value) -> Value {
+        self.try_ask(query, variables).await.expect("an answer")
+    }
+}
+
+/// Something that can be bought, with the number of places that it has left.
+#[derive(Clone)]
+struct Ware {
+    performance: String,
+    ticket_type: String,
+    left: i64,
+}
+
+const SHELF: &str = "query($source: ID!) { events(first: 50, filter: { sources: [$source] }) { nodes {
+    performances(first: 20) { nodes { id availability { status vacancies
+      offers { status vacancies ticketType { id } } } } } } } }";
+
+/// What a source has on sale, best stocked first.
+async fn shelf(api: &Api, source: &str) -> Vec<Ware> {
+    let listed = api.ask(SHELF, json!({ "source": source })).await;
+    let each = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let mut wares = Vec::new();
+    for performance in each(&listed["events"]["nodes"]).iter().flat_map(|event| each(&event["performances"]["nodes"])) {
+        let availability = &performance["availability"];
+        let open = each(&availability["offers"]).into_iter().filter(|offer| offer["status"] == "AVAILABLE");
+        let left = |offer: &Value| offer["vacancies"].as_i64().or(availability["vacancies"].as_i64()).unwrap_or(0);
+        if let Some(best) = open.max_by_key(left) {
+            let id = |value: &Value| value["id"].as_str().expect("an id").to_owned();
+            wares.push(Ware { performance: id(&performance), ticket_type: id(&best["ticketType"]), left: left(&best) });
+        }
+    }
+    wares.sort_by_key(|ware| std::cmp::Reverse(ware.left));
+    wares
+}
+
+const FIELDS: &str = "order { id version status } problems { code path } replayed";
+
+/// One client: what it buys, and the keys that it says it with, before the crash and after.
+struct Client {
+    number: usize,
+    lines: Vec<Value>,
+}
+
+impl Client {
+    /// Buys, or repeats what it bought; answers with the id of the order, and whether everything was answered.
+    async fn buy(&self, api: &Api) -> (Option<String>, bool) {
+        let (operation, policy) = (
+            if self.number.is_multiple_of(2) { "placeOrder" } else { "createOrder" },
+            if self.number.is_multiple_of(5) { "BEST_EFFORT" } else { "ALL_OR_NOTHING" },
+        );
+        let input = json!({ "idempotencyKey": format!("client {}", self.number), "lines": self.lines, "policy": policy,
+            "testMode": true, "contact": { "firstName": "Ada", "lastName": "Guest", "email": "ada@example.org",
+            "phone": "2025550101", "postalCode": "02110" } });
+        let query = format!("mutation($input: CreateOrderInput!) {{ it: {operation}(input: $input) {{ {FIELDS} }} }}");
+        let Some(made) = api.try_ask(&query, json!({ "input": input })).await else { return (None, false) };
+        let id = made["it"]["order"]["id"].as_str().unwrap_or_else(|| panic!("no order: {made}")).to_owned();
+        if operation == "placeOrder" {
+            return (Some(id), true);
+        }
+        for step in ["holdOrder", "confirmOrder"] {
+            let input = json!({ "idempotencyKey": format!("client {}", self.number), "order": id });
+            let query = format!("mutation($input: OrderActionInput!) {{ it: {step}(input: $input) {{ {FIELDS} }} }}");
+            if api.try_ask(&query, json!({ "input": input })).await.is_none() {
+                return (Some(id), false);
+            }
+        }
+        (Some(id), true)
+    }
+}
+
+/// Clients that each buy of two to four sources, spread over what these have.
+fn clients(shelves: &[Vec<Ware>]) -> Vec<Client> {
+    let mut shelves = shelves.to_vec();
+    let mut take = |source: usize| {
+        let ware = shelves[source].iter_mut().max_by_key(|ware| ware.left).expect("a ware");
+        ware.left -= 1;
+        assert!(ware.left >= 0, "{} has too little for this test", SOURCES[source].0);
+        json!({ "performance": ware.performance, "ticketType": ware.ticket_type, "quantity": 1 })
+    };
+    let lines = |number: usize| (0..2 + number % 3).map(|place| (number + place) % SOURCES.len()).collect::<Vec<_>>();
+    (0..ORDERS).map(|number| Client { number, lines: lines(number).into_iter().map(&mut take).collect() }).collect()
+}
+
+const ORDER: &str = "id version status isTerminal policy legs { ourReference status source { name }
+    problems { code } attempts { operation outcome } } lines { quantity leg { ourReference } } tickets { id status }";
+
+impl Api {
+    /// Reads an order again and again until it is as wanted.
+    async fn wait_for(&self, id: &str, is_fine: impl Fn(&Value) -> bool) -> Value {
+        let query = format!("query($id: ID!) {{ order(id: $id) {{ {ORDER} }} }}");
+        let end = Instant::now() + PATIENCE;
+        let mut ticks = tokio::time::interval(Duration::from_millis(200));
+        loop {
+            ticks.tick().await;
+            let mut read = self.ask(&query, json!({ "id": id })).await;
+            let order = read["order"].take();
+            if is_fine(&order) {
+                return order;
+            }
+            assert!(Instant::now() < end, "an order does not come to an end: {order:#}");
+        }
+    }
+
+    /// Every order that there is.
+    async fn orders(&self) -> Vec<Value> {
+        let query = format!(
+            "query($after: String) {{ orders(first: 50, after: $after) {{ nodes {{ {ORDER} }}
+             pageInfo {{ hasNextPage endCursor }} }} }}"
+        );
+        let (mut all, mut after) = (Vec::new(), Value::Null);
+        loop {
+            let page = self.ask(&query, json!({ "after": after })).await;
+            all.extend(page["orders"]["nodes"].as_array().expect("orders").iter().cloned());
+            after = page["orders"]["pageInfo"]["endCursor"].clone();
+            if page["orders"]["pageInfo"]["hasNextPage"] == false {
+                return all;
+            }
+        }
+    }
+}
+
+/// What became of the clients when the server died: the ids that they know, by their numbers, and how many got all answers.
+async fn buy_until_killed(server: &mut Process, api: &Api, clients: &Arc<Vec<Client>>) -> BTreeMap<usize, String> {
+    let answered = Arc::new(AtomicUsize::new(0));
+    let (enough, told) = tokio::sync::oneshot::channel();
+    let enough = Arc::new(std::sync::Mutex::new(Some(enough)));
+    let tasks = TaskTracker::new();
+    let running: Vec<_> = (0..clients.len())
+        .map(|number| {
+            let (clients, api) = (Arc::clone(clients), api.clone());
+            let (answered, enough) = (Arc::clone(&answered), Arc::clone(&enough));
+            tasks.spawn(async move {
+                let (id, is_done) = clients[number].buy(&api).await;
+                if is_done && answered.fetch_add(1, Ordering::SeqCst) + 1 == ANSWERED {
+                    let enough = enough.lock().expect("a lock").take();
+                    let _ = enough.expect("the first to have enough").send(());
+                }
+                id.map(|id| (number, id))
+            })
+        })
+        .collect();
+    tokio::time::timeout(PATIENCE, told).await.expect("enough answers").expect("a word");
+    server.kill();
+    let known = join_all(running).await.into_iter().filter_map(|known| known.expect("a client"));
+    let known: BTreeMap<usize, String> = known.collect();
+    assert!(answered.load(Ordering::SeqCst) < ORDERS, "the server died in the middle");
+    known
+}
+
+/// Repeats every client's keys at the server that runs now, and waits until all orders are settled.
+async fn repeat(api: &Api, clients: &[Client], known: &BTreeMap<usize, String>) -> BTreeSet<String> {
+    let again = join_all(clients.iter().map(async |client| {
+        let (id, is_done) = client.buy(api).await;
+        assert!(is_done, "the server lives");
+        id.expect("an order")
+    }))
+    .await;
+    for (number, id) in known {
+        assert_eq!(&again[*number], id, "client {number}: the same key names the same order");
+    }
+    let settled = |order: &Value| order["isTerminal"] == true || order["status"] == "NEEDS_ATTENTION";
+    join_all(again.iter().map(async |id| api.wait_for(id, settled).await)).await;
+    again.into_iter().collect()
+}
+
+/// Our references of what a vendor sold and did not take back, each with the number of its valid tickets.
+fn sold(holdings: &Value) -> Vec<(String, usize)> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_ascii_uppercase();
+    let is_valid =
+        |ticket: &&Value| !["REFUNDED", "VOID", "VOIDED", "CANCELLED"].contains(&text(&ticket["state"]).as_str());
+    let orders = holdings["orders"].as_array().expect("orders").iter();
+    let tickets = |order: &Value| order["tickets"].as_array().map_or(0, |all| all.iter().filter(is_valid).count());
+    let sold = orders.map(|order| (text(&order["reference"]), tickets(order)));
+    sold.filter(|(_, tickets)| *tickets > 0).collect()
+}
+
+/// Compares every leg of every order with what its vendor sold; nothing may be left over on either side.
+fn compare(orders: &[Value], holdings: &BTreeMap<&str, Value>) -> BTreeMap<String, usize> {
+    let mut statuses = BTreeMap::new();
+    let mut left: BTreeMap<&str, Vec<(String, usize)>> =
+        holdings.iter().map(|(vendor, held)| (*vendor, sold(held))).collect();
+    for order in orders {
+        *statuses.entry(order["status"].as_str().expect("a status").to_owned()).or_insert(0) += 1;
+        let needs_attention = order["status"] == "NEEDS_ATTENTION";
+        let mut sold_legs = 0;
+        let legs = order["legs"].as_array().expect("legs");
+        for leg in legs {
+            let (_, vendor) = SOURCES.iter().find(|(name, _)| leg["source"]["name"] == *name).expect("a source");
+            let reference = leg["ourReference"].as_str().expect("a reference");
+            let at_vendor = left.get_mut(vendor).expect("a vendor");
+            let found: Vec<_> = at_vendor.extract_if(.., |(name, _)| name == reference).collect();
+            let lines = order["lines"].as_array().expect("lines").iter();
+            let wanted = lines.filter(|line| line["leg"]["ourReference"] == leg["ourReference"]);
+            let wanted: i64 = wanted.filter_map(|line| line["quantity"].as_i64()).sum();
+            let is_sold = leg["status"] == "CONFIRMED";
+            sold_legs += usize::from(is_sold);
+            match (is_sold, &found[..]) {
+                (true, [(_, tickets)]) => assert_eq!(i64::try_from(*tickets), Ok(wanted), "{order:#}"),
+                (false, []) => {}
+                (_, found) => assert!(needs_attention, "{leg} against {found:?} at {vendor}: {order:#}"),
+            }
+        }
+        let is_whole = sold_legs == 0 || sold_legs == legs.len();
+        let may_be_partial = needs_attention || order["policy"] == "BEST_EFFORT";
+        assert!(is_whole || may_be_partial, "half done: {order:#}");
+        let tickets = order["tickets"].as_array().map_or(0, Vec::len);
+        assert!(needs_attention || tickets >= sold_legs, "a ticket for each sale: {order:#}");
+    }
+    assert!(left.values().all(Vec::is_empty), "sold and not in the ledger: {left:?}");
+    statuses
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_killed_amid_two_hundred_orders_loses_none_and_doubles_none() {
+    let folder = TempDir::new().expect("a folder");
+    let vendors = Vendors::start(&folder);
+    std::fs::write(folder.path().join("venues.toml"), configuration(&folder, &vendors)).expect("a file");
+    let serve = ["serve", "--config", "venues.toml", "--listen", "127.0.0.1:0"];
+    let mut server = Process::start(&folder, &serve);
+    let api = Api::of(&server);
+    let listed = api.ask("{ sources { id name } }", Value::Null).await;
+    let id = |name: &str| {
+        let all = listed["sources"].as_array().expect("sources").iter();
+        all.clone().find(|source| source["name"] == name).expect("a source")["id"].as_str().expect("an id").to_owned()
+    };
+    let shelves = join_all(SOURCES.iter().map(async |(name, _)| shelf(&api, &id(name)).await)).await;
+    let clients = Arc::new(clients(&shelves));
+    let known = buy_until_killed(&mut server, &api, &clients).await;
+
+    let server = Process::start(&folder, &serve);
+    let api = Api::of(&server);
+    let made = repeat(&api, &clients, &known).await;
+    assert_eq!(made.len(), ORDERS, "an order for each client");
+
+    vendors.wait_an_hour().await;
+    let mut holdings = BTreeMap::new();
+    for vendor in ["acme", "secutix", "ticketing"] {
+        let held = vendors.holdings(vendor).await;
+        assert_eq!(held["holds"], json!([]), "{vendor}: holds that nobody knows end by themselves");
+        holdings.insert(vendor, held);
+    }
+    let orders = api.orders().await;
+    let ids: BTreeSet<String> = orders.iter().map(|order| order["id"].as_str().expect("an id").to_owned()).collect();
+    assert_eq!((orders.len(), &ids), (ORDERS, &made), "no order that no client knows");
+    let statuses = compare(&orders, &holdings);
+    println!("{statuses:?}");
+    assert!(statuses.get("CONFIRMED").is_some_and(|sold| *sold > ORDERS / 2), "{statuses:?}");
+    let lost = |order: &&Value| order.to_string().contains("RESOLVED");
+    assert!(orders.iter().any(|order| lost(&order)), "some answers were lost, and looked up");
+    for (name, _) in SOURCES {
+        no_difference(&api, &id(name)).await;
+    }
+}
+
+/// The report of the server itself finds nothing either.
+async fn no_difference(api: &Api, source: &str) {
+    let now = ticketgraph::domain::Clock::now(&ticketgraph::domain::SystemClock);
+    let at = |hours: i64| -> Timestamp { now + SignedDuration::from_hours(hours) };
+    let query = "query($source: ID!, $from: DateTime!, $to: DateTime!) {
+        reconciliation(source: $source, from: $from, to: $to) { matched orphans { value } missing { id } } }";
+    let report = api.ask(query, json!({ "source": source, "from": at(-2), "to": at(2) })).await;
+    let report = &report["reconciliation"];
+    assert_eq!((&report["orphans"], &report["missing"]), (&json!([]), &json!([])), "{source}");
+}
