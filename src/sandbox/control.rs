@@ -1,13 +1,13 @@
 //! The control addresses of an emulator, under `/_emu/`. Ours, not the vendor's.
 //!
 //! `GET log`, `DELETE log`, `POST faults` (a scenario), `DELETE faults`, `POST down`, `POST up`, `POST clock` (`{"advance_ms": n}`),
-//! `POST twist`, `GET holdings`.
+//! `POST twist`, `GET holdings`. Any other word that is posted is a twist of that name, with `{"id": …, "value": …}`.
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use serde::Deserialize;
@@ -35,6 +35,7 @@ pub fn router(stage: Arc<Stage>) -> Router {
         .route("/_emu/clock", post(advance))
         .route("/_emu/twist", post(twist))
         .route("/_emu/holdings", get(holdings))
+        .route("/_emu/{*what}", post(named_twist))
         .with_state(stage)
 }
 
@@ -75,6 +76,24 @@ async fn advance(State(stage): State<Arc<Stage>>, Json(by): Json<Advance>) -> St
 async fn twist(State(stage): State<Arc<Stage>>, Json(twist): Json<Twist>) -> Result<StatusCode, (StatusCode, String)> {
     stage.twist(&twist).map_err(|why| (StatusCode::BAD_REQUEST, why))?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// What a twist says beside its name.
+#[derive(Default, Deserialize)]
+struct Aim {
+    #[serde(default)]
+    id: Option<String>,
+    #[serde(default)]
+    value: Value,
+}
+
+async fn named_twist(
+    State(stage): State<Arc<Stage>>,
+    Path(what): Path<String>,
+    aim: Option<Json<Aim>>,
+) -> Result<StatusCode, (StatusCode, String)> {
+    let Json(Aim { id, value }) = aim.unwrap_or_default();
+    twist(State(stage), Json(Twist { what, id, value })).await
 }
 
 async fn holdings(State(stage): State<Arc<Stage>>) -> Json<Value> {

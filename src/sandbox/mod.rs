@@ -13,6 +13,7 @@ pub mod log;
 pub mod secutix;
 pub mod stage;
 pub mod ticketing;
+pub mod tixngo;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -30,6 +31,7 @@ pub use keeper::Keeper;
 pub use secutix::Secutix;
 pub use stage::{Emulator, Running, Stage};
 pub use ticketing::TicketingSandbox;
+pub use tixngo::Tixngo;
 
 /// How a sandbox is set up.
 pub struct Options {
@@ -103,6 +105,7 @@ fn emulators(clock: &Arc<SandboxClock>, options: &Options) -> Vec<Arc<dyn Emulat
         Acme::new(Arc::clone(clock), folder, limits),
         Secutix::new(Arc::clone(clock), folder, limits),
         TicketingSandbox::new(Arc::clone(clock), folder, limits),
+        Tixngo::new(Arc::clone(clock), folder, limits),
     ]
 }
 

@@ -157,7 +157,7 @@ pub(super) async fn secutix_with(institution: &str, more: &str) -> Bench {
 }
 
 /// A budget that never runs out.
-struct Unlimited;
+pub(super) struct Unlimited;
 
 #[async_trait]
 impl Budget for Unlimited {

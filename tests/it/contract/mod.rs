@@ -8,5 +8,6 @@ mod ordering;
 mod secutix;
 mod secutix_orders;
 mod ticketing;
+mod tixngo;
 
 use bench::{Bench, each_vendor};
