@@ -5,6 +5,7 @@ mod front;
 mod orders;
 mod playground;
 mod shapes;
+mod shared;
 mod sources;
 mod start;
 

@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
+use tokio_util::task::TaskTracker;
 
+use crate::app::shared::Shared;
 use crate::config::{Config, Lifetime as LifetimeSettings, Lifetimes as LifetimesSettings, Resilience, SourceSettings};
-use crate::domain::{Budget, Clock, Source};
+use crate::domain::{Budget, Clock, Quota, Source};
 use crate::layers::{
     BreakerPolicy, BudgetPolicy, Bulkhead, Cache, Deadlines, Lifetime, Lifetimes, LocalBudget, Pace, Parts, Policy,
     Pulse, Retries, stack,
@@ -25,6 +27,10 @@ pub struct Ground {
     pub clock: Arc<dyn Clock>,
     /// What all sources are remembered in.
     pub cache: Arc<Cache>,
+    /// What replicas share, where they do.
+    pub shared: Option<Shared>,
+    /// Owns the tasks of the sources.
+    pub tracker: TaskTracker,
 }
 
 /// Connects every source of a configuration; calls nobody.
@@ -54,19 +60,21 @@ fn connect_one(
         .find(|vendor| vendor.name == settings.vendor)
         .ok_or_else(|| vec![Finding::new("vendor", "is not one of the vendors")])?;
     let id = settings.stanza.id.clone();
-    let policy = policy(&settings.resilience, lifetimes);
-    let budget: Arc<dyn Budget> = match &policy.budget {
-        Some(budget) => Arc::new(LocalBudget::new(Pace::of(budget), budget.patience)),
-        None => Arc::new(LocalBudget::unlimited()),
+    let realm = realm(settings, vendor);
+    let policy = policy(&settings.resilience, lifetimes, vendor.quota);
+    let budget: Arc<dyn Budget> = match (&policy.budget, &ground.shared) {
+        (Some(budget), Some(shared)) => shared.budget(&format!("{id}:{realm}"), budget),
+        (Some(budget), None) => Arc::new(LocalBudget::new(Pace::of(budget), budget.patience)),
+        (None, _) => Arc::new(LocalBudget::unlimited()),
     };
     let pulse = Arc::new(Pulse::new(id.clone(), Arc::clone(&ground.clock), Arc::clone(&budget)));
     let surroundings = Surroundings {
         transport: Transport::new(ground.client.clone(), id, budget, settings.resilience.attempt_timeout),
         clock: Arc::clone(&ground.clock),
         health: Arc::clone(&pulse) as _,
+        tracker: ground.tracker.clone(),
     };
     let source = (vendor.connect)(settings.stanza.clone(), surroundings)?;
-    let realm = realm(settings, vendor);
     Ok(Arc::new(stack(source, Parts { policy, pulse, cache: Arc::clone(&ground.cache), realm })))
 }
 
@@ -87,8 +95,8 @@ fn realm(settings: &SourceSettings, vendor: &Vendor) -> String {
     digest.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The numbers of the layers, out of the configuration.
-fn policy(from: &Resilience, lifetimes: &LifetimesSettings) -> Policy {
+/// The numbers of the layers, out of the configuration; without a quota there, the vendor's own.
+fn policy(from: &Resilience, lifetimes: &LifetimesSettings, usual: Option<Quota>) -> Policy {
     let (deadlines, retries, breaker) = (&from.deadlines, &from.retries, &from.breaker);
     Policy {
         attempt_timeout: from.attempt_timeout,
@@ -120,7 +128,7 @@ fn policy(from: &Resilience, lifetimes: &LifetimesSettings) -> Policy {
             checkout: u32::from(from.bulkhead.checkout) as usize,
             longest_wait: from.bulkhead.longest_wait,
         },
-        budget: from.budget.quota.map(|quota| BudgetPolicy {
+        budget: from.budget.quota.or(usual).map(|quota| BudgetPolicy {
             quota,
             order_percent: from.budget.order_percent.of_hundred().into(),
             patience: from.budget.patience,

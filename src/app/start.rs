@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use crate::app::front;
 use crate::app::orders;
 use crate::app::playground::{Playground, point_at};
+use crate::app::shared::Shared;
 use crate::app::sources;
 use crate::app::sources::{Ground, connect};
 use crate::config::Config;
@@ -72,9 +73,7 @@ pub async fn serve(mut config: Config, launch: Launch) -> Result<bool, StartErro
     let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
     let data = data_folder(&launch);
     let sandbox = if config.built_in { Some(raise_sandbox(&mut config, &data, &clock, &tracker).await?) } else { None };
-    let memory = config.cache.facts_memory.0 as u64;
-    let cache = Cache::new(memory, None, Arc::clone(&clock), tracker.clone());
-    let ground = Ground { client: crate::transport::client()?, clock: Arc::clone(&clock), cache };
+    let ground = ground(&config, &clock, &tracker, &stop)?;
     let sources = connect(&config, &ground).map_err(StartError::Settings)?;
     let orders = orders::open(&config, &sources, &clock, &data).await?;
     let services = services(&config, sources, orders.clone(), &clock);
@@ -83,7 +82,7 @@ pub async fn serve(mut config: Config, launch: Launch) -> Result<bool, StartErro
         in_flight: u32::from(config.server.in_flight) as usize,
         body_timeout: config.server.body_timeout,
         metrics: launch.metrics.clone().unwrap_or_else(|| Arc::new(String::new)),
-        dependencies: Dependencies::default(),
+        dependencies: Dependencies(Arc::new(ground.shared.iter().map(Shared::dependency).collect())),
     };
     let address = launch.listen.unwrap_or(config.server.listen);
     let bound = TcpListener::bind(address).await.map_err(|fault| StartError::Machine(address.to_string(), fault))?;
@@ -102,6 +101,23 @@ pub async fn serve(mut config: Config, launch: Launch) -> Result<bool, StartErro
     let written = tokio::time::timeout(config.server.drain, orders.close()).await.is_ok();
     tracing::info!(drained, written, "stopped");
     Ok(drained && written)
+}
+
+/// What the sources stand on. Without Redis, or while it is away, the memory of this process is all there is.
+fn ground(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+    tracker: &TaskTracker,
+    stop: &CancellationToken,
+) -> Result<Ground, StartError> {
+    let shared = Shared::of(&config.cache, tracker)?;
+    let memory = config.cache.facts_memory.0 as u64;
+    let cache = Cache::new(memory, shared.as_ref().map(Shared::store), Arc::clone(clock), tracker.clone());
+    if let Some(shared) = &shared {
+        shared.listen(&cache, stop);
+    }
+    let client = crate::transport::client()?;
+    Ok(Ground { client, clock: Arc::clone(clock), cache, shared, tracker: tracker.clone() })
 }
 
 fn services(config: &Config, sources: Vec<Arc<Source>>, orders: Orders, clock: &Arc<dyn Clock>) -> Services {

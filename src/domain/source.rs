@@ -75,8 +75,6 @@ pub struct Facts {
     pub delivers_to_app: bool,
     /// Order of confirmation, lowest first: what may fail first, what cannot be undone last.
     pub confirm_rank: u8,
-    /// Requests that the vendor allows in a window, where it says so.
-    pub quota: Option<Quota>,
     /// Days ahead that a list of performances covers by itself.
     pub horizon_days: u16,
 }

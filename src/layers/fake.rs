@@ -78,7 +78,6 @@ pub(crate) fn facts() -> Facts {
         holds_seats: false,
         delivers_to_app: false,
         confirm_rank: 0,
-        quota: None,
         horizon_days: 30,
     }
 }

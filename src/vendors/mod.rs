@@ -7,8 +7,10 @@ pub mod tixngo;
 
 use std::sync::Arc;
 
+use tokio_util::task::TaskTracker;
+
 use crate::domain::mobile::AppChannel;
-use crate::domain::{ChannelStanza, Clock, Health, Source, Stanza, VendorKind};
+use crate::domain::{ChannelStanza, Clock, Health, Quota, Source, Stanza, VendorKind};
 use crate::transport::Transport;
 
 /// What the outside gives a source that is being connected.
@@ -19,6 +21,8 @@ pub struct Surroundings {
     pub clock: Arc<dyn Clock>,
     /// Where the health of the source can be read.
     pub health: Arc<dyn Health>,
+    /// Owns the tasks of the source.
+    pub tracker: TaskTracker,
 }
 
 /// A wrong setting: which key, and what would be right.
@@ -50,6 +54,8 @@ pub struct Vendor {
     pub secrets: &'static [&'static str],
     /// Its keys in the connection of a reseller, beside `commission_percent` and `mappings`.
     pub connection_keys: &'static [&'static str],
+    /// Requests that it allows an account in a window, where its papers say so; a configured quota wins.
+    pub quota: Option<Quota>,
     /// Reads the stanza and says all that is wrong with it; calls nobody.
     pub check: fn(&Stanza) -> Vec<Finding>,
     /// Builds the source; calls nobody.

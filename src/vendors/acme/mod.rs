@@ -27,6 +27,7 @@ pub(crate) const ROW: Vendor = Vendor {
     keys: settings::KEYS,
     secrets: settings::SECRETS,
     connection_keys: settings::CONNECTION_KEYS,
+    quota: None,
     check,
     connect,
 };
@@ -37,7 +38,7 @@ fn check(stanza: &Stanza) -> Vec<Finding> {
 
 fn connect(stanza: Stanza, surroundings: Surroundings) -> Result<Source, Vec<Finding>> {
     let settings = Settings::read(&stanza)?;
-    let Surroundings { transport, clock, health } = surroundings;
+    let Surroundings { transport, clock, health, tracker: _ } = surroundings;
     let facts = facts(&settings);
     let venue = Venue { zone: stanza.time_zone.clone(), currency: settings.currency };
     let client = Arc::new(Client::new(transport, settings.base, settings.api_key, settings.tenant_id));
@@ -82,7 +83,6 @@ fn facts(settings: &Settings) -> Facts {
         holds_seats: false,
         delivers_to_app: false,
         confirm_rank: 20,
-        quota: None,
         horizon_days: HORIZON_DAYS,
     }
 }

@@ -33,6 +33,8 @@ pub const ROW: Vendor = Vendor {
     keys: settings::KEYS,
     secrets: settings::SECRETS,
     connection_keys: settings::CONNECTION_KEYS,
+    // 60 a minute are documented, for an endpoint, and the institution's own staff draws on them too (`secutix.md §2.8`).
+    quota: Some(Quota { requests: 50, per: Duration::from_secs(60) }),
     check,
     connect,
 };
@@ -45,7 +47,7 @@ fn check(stanza: &Stanza) -> Vec<Finding> {
 /// Builds a source; calls nobody.
 fn connect(stanza: Stanza, surroundings: Surroundings) -> Result<Source, Vec<Finding>> {
     let settings = Settings::read(&stanza)?;
-    let Surroundings { transport, clock, health } = surroundings;
+    let Surroundings { transport, clock, health, tracker } = surroundings;
     let (base, version) = (stanza.base_url.as_str(), settings.api_version.as_str());
     let speech: Box<dyn Speech> = match settings.transport {
         Transport::Json => {
@@ -58,7 +60,7 @@ fn connect(stanza: Stanza, surroundings: Surroundings) -> Result<Source, Vec<Fin
     };
     let client = Arc::new(Client::new(stanza.id.clone(), speech, Pace::ASYNCHRONOUS));
     let house = settings.house(&stanza);
-    let shelf = Arc::new(Shelf::new(Arc::clone(&client), Arc::clone(&clock), house, stanza.base_url.clone()));
+    let shelf = Arc::new(Shelf::new(Arc::clone(&client), Arc::clone(&clock), tracker, house, stanza.base_url.clone()));
     let sales = Arc::new(Sales {
         client: Arc::clone(&client),
         shelf: Arc::clone(&shelf),
@@ -101,7 +103,6 @@ fn facts() -> Facts {
         holds_seats: true,
         delivers_to_app: true,
         confirm_rank: 30,
-        quota: Some(Quota { requests: 50, per: Duration::from_secs(60) }),
         horizon_days: 730,
     }
 }

@@ -84,11 +84,17 @@ impl Drop for Running<'_> {
 
 impl Shelf {
     /// An empty shelf: the first reader fills it.
-    pub fn new(client: Arc<Client>, clock: Arc<dyn Clock>, house: House, base_url: String) -> Self {
+    pub fn new(
+        client: Arc<Client>,
+        clock: Arc<dyn Clock>,
+        tracker: TaskTracker,
+        house: House,
+        base_url: String,
+    ) -> Self {
         let stop = CancellationToken::new();
         let (held, till) = (ArcSwapOption::empty(), ArcSwapOption::empty());
         let keeper = Keeper { client, clock, house, base_url, held, till, rounds: watch::Sender::default() };
-        Self { keeper: Arc::new(keeper), tracker: TaskTracker::new(), _stop: stop.clone().drop_guard(), stop }
+        Self { keeper: Arc::new(keeper), tracker, _stop: stop.clone().drop_guard(), stop }
     }
 
     /// The catalogue. Only a reader that finds none waits for it; an older one is served while a new one is fetched.

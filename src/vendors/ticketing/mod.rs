@@ -30,6 +30,7 @@ pub const ROW: Vendor = Vendor {
     keys: settings::KEYS,
     secrets: settings::SECRETS,
     connection_keys: &[],
+    quota: None,
     check,
     connect,
 };
@@ -54,7 +55,7 @@ fn connect(stanza: Stanza, surroundings: Surroundings) -> Result<Source, Vec<Fin
     let settings = Settings::read(&stanza)?;
     let facts = facts(settings.instrument.is_some());
     let currency = settings.terms.currency;
-    let Surroundings { transport, clock, health } = surroundings;
+    let Surroundings { transport, clock, health, tracker: _ } = surroundings;
     let account = Arc::new(Account {
         client: Client::new(transport, settings.base, settings.api_key.clone(), settings.client_version),
         terms: settings.terms,
@@ -95,7 +96,6 @@ fn facts(settles: bool) -> Facts {
         holds_seats: false,
         delivers_to_app: false,
         confirm_rank: 10,
-        quota: None,
         horizon_days: 366,
     }
 }

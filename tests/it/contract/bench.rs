@@ -68,6 +68,7 @@ impl Bench {
             transport: Transport::new(client, stanza.id.clone(), Arc::new(Unlimited), ATTEMPT),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             health: Arc::new(Healthy),
+            tracker: TaskTracker::new(),
         };
         let source = (row.connect)(stanza, surroundings).unwrap_or_else(|findings| panic!("{findings:?}"));
         Self { source, running, clock }

@@ -375,7 +375,6 @@ fn facts(max_batch: usize) -> Facts {
         holds_seats: false,
         delivers_to_app: false,
         confirm_rank: 1,
-        quota: None,
         horizon_days: 90,
     }
 }

@@ -3,4 +3,6 @@
 mod budget;
 mod cache;
 mod redis_server;
+mod replicas;
+mod service;
 mod support;

@@ -226,7 +226,6 @@ fn facts() -> Facts {
         holds_seats: false,
         delivers_to_app: false,
         confirm_rank: 0,
-        quota: None,
         horizon_days: 30,
     }
 }

@@ -214,7 +214,6 @@ impl Vendor {
                 holds_seats: false,
                 delivers_to_app: false,
                 confirm_rank: habits.rank,
-                quota: None,
                 horizon_days: 30,
             },
             health: Arc::clone(self) as Arc<dyn Health>,
