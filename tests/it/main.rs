@@ -11,3 +11,4 @@ mod layers;
 mod orders;
 mod process_commands;
 mod process_orders;
+mod process_sandbox;

@@ -1,0 +1,193 @@
+//! The real binary with its built-in sandbox, asked from outside: one graph over all vendors, and any of them may be missing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use ticketgraph::sandbox::log::LoggedCall;
+use ticketgraph::transport;
+
+/// A served sandbox with nothing remembered yet. It ends with its test.
+pub(crate) struct Served {
+    child: Child,
+    address: String,
+    vendors: BTreeMap<String, String>,
+    client: reqwest::Client,
+    _folder: TempDir,
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // It fails only where the process has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Served {
+    /// Starts the binary and waits until it listens.
+    pub(crate) fn start() -> Self {
+        let folder = TempDir::new().expect("a folder");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ticketgraph"));
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(folder.path());
+        command.env_clear().env("HOME", folder.path()).current_dir(folder.path());
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("a process");
+        let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
+        let (mut vendors, mut address) = (BTreeMap::new(), None);
+        while address.is_none() {
+            let line = lines.next().expect("the binary says where it listens");
+            if let Some((_, rest)) = line.split_once("the emulated ") {
+                let (name, rest) = rest.split_once(" listens on ").expect("an address");
+                let port = rest.trim_start_matches("http://127.0.0.1:").split(|one: char| !one.is_ascii_digit());
+                let port = port.take(1).next().expect("a port");
+                vendors.insert(name.to_owned(), format!("http://127.0.0.1:{port}"));
+            }
+            address = line.split_once(": listening on ").map(|(_, address)| address.to_owned());
+        }
+        // Somebody must read on, or a full pipe would stop the server.
+        std::thread::spawn(move || lines.for_each(drop));
+        let client = transport::client().expect("a client");
+        Self { child, address: address.expect("an address"), vendors, client, _folder: folder }
+    }
+
+    /// Asks in the name of a client of the sandbox.
+    pub(crate) async fn ask_as(&self, key: &str, query: &str, variables: Value) -> Value {
+        let request = self.client.post(format!("{}/graphql", self.address)).bearer_auth(key);
+        let sent = request.json(&json!({ "query": query, "variables": variables })).send().await;
+        sent.expect("an answer").json().await.expect("JSON")
+    }
+
+    async fn ask(&self, query: &str) -> Value {
+        self.ask_as("sandbox-storefront", query, json!({})).await
+    }
+
+    async fn control(&self, vendor: &str, what: &str) {
+        let told = self.client.post(format!("{}/_emu/{what}", self.vendors[vendor])).send().await.expect("an answer");
+        assert!(told.status().is_success(), "{what} of {vendor}");
+    }
+
+    /// How often each address of a vendor was asked.
+    async fn levels(&self, vendor: &str) -> BTreeMap<String, usize> {
+        let mut levels = BTreeMap::new();
+        for call in self.calls(vendor).await {
+            let path = call.target.split('?').next().unwrap_or_default();
+            *levels.entry(format!("{path} {}", call.action).trim().to_owned()).or_default() += 1;
+        }
+        levels
+    }
+
+    /// The days that were asked for at an address of the museum.
+    async fn days_asked(&self, level: &str) -> BTreeSet<String> {
+        let calls = self.calls("acme").await;
+        let targets = calls.iter().filter_map(|call| call.target.split_once('?')).filter(|(path, _)| *path == level);
+        targets.filter_map(|(_, query)| Some(query.split_once("startTime=")?.1.get(..10)?.to_owned())).collect()
+    }
+
+    async fn calls(&self, vendor: &str) -> Vec<LoggedCall> {
+        let told = self.client.get(format!("{}/_emu/log", self.vendors[vendor])).send().await.expect("an answer");
+        told.json().await.expect("a log")
+    }
+}
+
+/// The list of the front page, as partners ask for it.
+const LIST: &str = "{ events(first: 50) {
+    nodes { title ticketTypes { name } performances(first: 3) { nodes { startsAt availability { status } } } }
+    problems { code source { name } } } }";
+
+#[tokio::test]
+async fn a_list_of_three_vendors_asks_each_at_most_once_for_each_level_and_batch() {
+    let served = Served::start();
+    let told = served.ask(LIST).await;
+    assert_eq!(told["errors"], Value::Null);
+    assert!(told["data"]["events"]["nodes"].as_array().is_some_and(|nodes| nodes.len() > 10), "{told}");
+
+    for (vendor, base) in &served.vendors {
+        let calls = served.calls(vendor).await;
+        let asked: Vec<String> = calls.iter().map(|call| format!("{} {}", call.target, call.action)).collect();
+        let each: BTreeSet<&String> = asked.iter().collect();
+        assert_eq!(each.len(), asked.len(), "{vendor} at {base} was asked the same twice: {asked:#?}");
+    }
+    // One vendor takes a list of events and one of products a call, whatever the number of either; both ways of speaking to it.
+    insta::assert_json_snapshot!(served.levels("secutix").await);
+    // Another tells everything about its events in the list.
+    insta::assert_json_snapshot!(served.levels("ticketing").await);
+    // The third takes one day a call (`acme.md §4.2`): the list once, and the two levels below it once for each day.
+    let museum = served.levels("acme").await;
+    assert_eq!(museum["/v2/b2b/event/template"], 1);
+    for level in ["/v2/b2b/event/instances", "/v2/b2b/event/instances/summaries"] {
+        let days = served.days_asked(level).await;
+        assert_eq!(museum[level], days.len(), "one call a day: {days:?}");
+    }
+    assert_eq!(museum.len(), 3, "{museum:?}");
+}
+
+/// What stands in the list of a graph from which a vendor is missing, taken apart.
+struct List {
+    nodes: Vec<Value>,
+    problems: Vec<Value>,
+}
+
+impl List {
+    fn of(told: &Value) -> Self {
+        assert_eq!(told["errors"], Value::Null, "a list has no errors");
+        let part = |name: &str| told["data"]["events"][name].as_array().cloned().expect("a list");
+        Self { nodes: part("nodes"), problems: part("problems") }
+    }
+}
+
+const SIBLINGS: &str = "{ events(first: 50) {
+    nodes { id title source { name } ticketTypes { name price { retail { formatted } } } priceFrom { formatted }
+        performances(first: 3) { nodes { id startsAt availability { status vacancies } } } }
+    problems { code source { name } } } }";
+
+#[tokio::test]
+async fn a_vendor_that_is_dead_from_the_start_costs_its_own_events_and_nothing_else() {
+    let killed = [("acme", &["harbor"][..]), ("secutix", &["club", "opera"]), ("ticketing", &["quay"])];
+    for (vendor, sources) in killed {
+        let served = Served::start();
+        let whole = List::of(&served.ask(SIBLINGS).await);
+        assert!(whole.problems.is_empty(), "{:?}", whole.problems);
+        // Another process: this one has remembered nothing that it could tell in the vendor's place.
+        let served = Served::start();
+        served.control(vendor, "down").await;
+        let told = List::of(&served.ask(SIBLINGS).await);
+        let of = |node: &Value| word(&node["source"]["name"]);
+        let siblings: Vec<&Value> = whole.nodes.iter().filter(|node| !sources.contains(&of(node).as_str())).collect();
+        assert!(siblings.len() < whole.nodes.len(), "{vendor} has events");
+        assert_eq!(told.nodes.iter().collect::<Vec<_>>(), siblings, "{vendor} down: the others are told to the last byte");
+        let named: Vec<(String, String)> = told.problems.iter().map(problem).collect();
+        let expected: Vec<(String, String)> =
+            sources.iter().map(|source| ("SOURCE_UNAVAILABLE".to_owned(), (*source).to_owned())).collect();
+        assert_eq!(named, expected, "one problem for each source of {vendor}");
+    }
+}
+
+#[tokio::test]
+async fn a_vendor_that_dies_later_is_told_from_memory_but_never_as_sold_out() {
+    let served = Served::start();
+    List::of(&served.ask(SIBLINGS).await);
+    for vendor in served.vendors.keys() {
+        served.control(vendor, "down").await;
+    }
+    let told = List::of(&served.ask(FRESH).await);
+    assert!(!told.nodes.is_empty(), "descriptive facts outlive the vendor");
+    let performances = told.nodes.iter().flat_map(|node| node["performances"]["nodes"].as_array().cloned());
+    let states: BTreeSet<String> = performances
+        .flatten()
+        .map(|performance| word(&performance["availability"]["status"]))
+        .collect();
+    assert_eq!(states, BTreeSet::from(["UNKNOWN".to_owned()]));
+}
+
+const FRESH: &str = "{ events(first: 50) { nodes { title
+    performances(first: 3) { nodes { availability(maxAgeSeconds: 0) { status } } } } problems { code source { name } } } }";
+
+fn word(value: &Value) -> String {
+    value.as_str().expect("a word").to_owned()
+}
+
+fn problem(told: &Value) -> (String, String) {
+    (word(&told["code"]), word(&told["source"]["name"]))
+}
