@@ -46,7 +46,11 @@ enum Command {
         file: File,
     },
     /// Prints the schema (SDL).
-    Schema,
+    Schema {
+        /// As a subgraph of Apollo Federation v2.
+        #[arg(long)]
+        subgraph: bool,
+    },
     /// Serves only the emulated vendors, on fixed ports.
     Sandbox {
         /// The address to listen on.
@@ -87,8 +91,8 @@ fn main() -> ExitCode {
     match arguments.command.unwrap_or(Command::Serve(arguments.serve)) {
         Command::Serve(serve) => self::serve(serve),
         Command::Check { file } => check(&file),
-        Command::Schema => {
-            print(graphql::schema::sdl().trim_end());
+        Command::Schema { subgraph } => {
+            print((if subgraph { graphql::subgraph::sdl() } else { graphql::schema::sdl() }).trim_end());
             ExitCode::SUCCESS
         }
         Command::Sandbox { listen, scenario, unlimited } => sandbox(listen, scenario.as_deref(), !unlimited),

@@ -13,6 +13,7 @@ mod paging;
 mod performances;
 mod sourced;
 mod view;
+mod watch;
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
@@ -35,6 +36,7 @@ pub use filter::{Allowed, EventFilter};
 pub use paging::{DayRange, LARGEST_PAGE, LONGEST_RANGE_DAYS, PageSize, USUAL_PAGE};
 pub use performances::{PerformancePage, PerformanceQuery};
 pub use sourced::{Keyed, Sourced, SourcedEvent, SourcedPerformance};
+pub use watch::Watched;
 
 /// Every configured source, read as one catalogue.
 pub struct Federation {
@@ -44,6 +46,7 @@ pub struct Federation {
     deadline: Duration,
     clock: Arc<dyn Clock>,
     views: view::Views,
+    watches: watch::Watches,
 }
 
 impl Federation {
@@ -51,7 +54,7 @@ impl Federation {
     pub fn new(mut sources: Vec<Arc<Source>>, deadline: Duration, clock: Arc<dyn Clock>) -> Self {
         sources.sort_by(|one, other| one.id.cmp(&other.id));
         let by_id = sources.iter().map(|source| (source.id.clone(), Arc::clone(source))).collect();
-        Self { sources, by_id, deadline, clock, views: view::Views::default() }
+        Self { sources, by_id, deadline, clock, views: view::Views::default(), watches: watch::Watches::default() }
     }
 
     /// All sources, in ascending order of id.

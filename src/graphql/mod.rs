@@ -17,6 +17,7 @@ pub mod root;
 pub mod scalars;
 pub mod schema;
 pub mod sources;
+pub mod subgraph;
 pub mod viewer;
 
 pub use ctx::{Ctx, ResellerCatalog, Services};

@@ -6,6 +6,7 @@ use crate::federation::{LARGEST_PAGE, USUAL_PAGE};
 
 /// Where a page of a list stands. Cursors are opaque.
 #[derive(Debug, Clone, SimpleObject)]
+#[graphql(shareable)]
 pub struct PageInfo {
     /// Whether more rows follow.
     pub has_next_page: bool,

@@ -78,7 +78,7 @@ impl RootQuery {
 }
 
 /// What an id names; none when it is not an id of ours, or names what is not there.
-async fn find_node(ctx: &Ctx, id: &ID) -> Option<Result<Node, Fault>> {
+pub(super) async fn find_node(ctx: &Ctx, id: &ID) -> Option<Result<Node, Fault>> {
     let id = GlobalId::decode(id)?;
     match load_node(ctx, id).await {
         Ok(found) => found.map(Ok),

@@ -4,21 +4,31 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use async_graphql::{
-    MergedObject, MergedSubscription, PathSegment, Request, Response, SDLExportOptions, Schema, ServerError,
+    EmptyMutation, MergedObject, MergedSubscription, ObjectType, PathSegment, Request, Response, SDLExportOptions,
+    Schema, ServerError,
 };
 
 use crate::domain::error::VendorError;
 use crate::graphql::admissions::AdmissionsQuery;
-use crate::graphql::catalog::CatalogQuery;
+use crate::graphql::catalog::{CatalogQuery, CatalogSubscription};
 use crate::graphql::ctx::Ctx;
 use crate::graphql::error::Code;
 use crate::graphql::orders::{OrdersMutation, OrdersQuery, OrdersSubscription};
 use crate::graphql::root::RootQuery;
-use crate::graphql::sources::SourcesQuery;
+use crate::graphql::sources::{SourcesQuery, SourcesSubscription};
+use crate::graphql::subgraph::SubgraphQuery;
 
-/// Everything that can be read: one object a topic, at most six.
+// One object a topic, and what is served beside the text of the schema.
+/// Everything that can be read.
 #[derive(MergedObject, Default)]
-pub struct Query(RootQuery, SourcesQuery, CatalogQuery, AdmissionsQuery, OrdersQuery);
+#[graphql(name = "Query")]
+pub struct Roots<T: ObjectType + Default>(RootQuery, SourcesQuery, CatalogQuery, AdmissionsQuery, OrdersQuery, T);
+
+/// Everything that can be read, as the text of the schema has it.
+pub type Query = Roots<EmptyMutation>;
+
+/// Everything that can be read, and what a gateway asks of a subgraph.
+pub type ServedQuery = Roots<SubgraphQuery>;
 
 /// Everything that can be changed: one object a topic, at most six.
 #[derive(MergedObject, Default)]
@@ -26,10 +36,10 @@ pub struct Mutation(OrdersMutation);
 
 /// Everything that can be watched: one object a topic, at most six.
 #[derive(MergedSubscription, Default)]
-pub struct Subscription(OrdersSubscription);
+pub struct Subscription(OrdersSubscription, CatalogSubscription, SourcesSubscription);
 
 /// The whole schema.
-pub type ApiSchema = Schema<Query, Mutation, Subscription>;
+pub type ApiSchema = Schema<ServedQuery, Mutation, Subscription>;
 
 /// How much a document may ask for, and how much the schema tells about itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +77,7 @@ impl Default for Limits {
 
 /// Builds the schema. Cloning it is cheap; one is enough for the process.
 pub fn build(limits: &Limits) -> ApiSchema {
-    let mut builder = Schema::build(Query::default(), Mutation::default(), Subscription::default())
+    let mut builder = Schema::build(ServedQuery::default(), Mutation::default(), Subscription::default())
         .limit_depth(limits.depth)
         .limit_complexity(limits.complexity)
         .limit_aliases(limits.aliases)
@@ -84,14 +94,19 @@ pub fn build(limits: &Limits) -> ApiSchema {
 
 /// The schema as text: sorted, the same in every run.
 pub fn sdl() -> String {
-    let options = SDLExportOptions::new()
+    Schema::build(Query::default(), Mutation::default(), Subscription::default())
+        .finish()
+        .sdl_with_options(sdl_options())
+}
+
+pub(super) fn sdl_options() -> SDLExportOptions {
+    SDLExportOptions::new()
         .sorted_fields()
         .sorted_arguments()
         .sorted_enum_items()
         .include_specified_by()
         .prefer_single_line_descriptions()
-        .use_space_ident();
-    build(&Limits::default()).sdl_with_options(options)
+        .use_space_ident()
 }
 
 /// Runs a request for a viewer. Errors of the answer are in the order of the document and carry a code of the closed list

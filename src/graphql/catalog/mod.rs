@@ -10,6 +10,7 @@ mod performance;
 mod prefetch;
 mod section;
 mod ticket_type;
+mod watching;
 
 use async_graphql::{Context, ID, Object};
 
@@ -30,6 +31,7 @@ pub use money::{Money, Price, Tax};
 pub use performance::{Performance, PerformanceConnection, PerformanceEdge};
 pub use section::Section;
 pub use ticket_type::{Audience, TicketType};
+pub use watching::CatalogSubscription;
 
 /// Reading the catalogue.
 #[derive(Default)]

@@ -3,6 +3,7 @@
 mod health;
 mod source;
 mod vendor_kind;
+mod watching;
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use crate::graphql::viewer::Scope;
 pub use health::{HealthState, SourceHealth};
 pub use source::{Capability, Environment, ExternalRef, Source};
 pub use vendor_kind::VendorKind;
+pub use watching::SourcesSubscription;
 
 /// Reading sources.
 #[derive(Default)]

@@ -109,6 +109,13 @@ fn the_schema_that_is_checked_in_is_the_schema() {
     assert!(kept == sdl(), "the schema changed: write it anew with `make schema`");
 }
 
+#[test]
+fn the_subgraph_that_is_checked_in_is_the_subgraph() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema/subgraph.graphql");
+    let kept = std::fs::read_to_string(path).expect("the subgraph that is checked in");
+    assert!(kept == ticketgraph::graphql::subgraph::sdl(), "the schema changed: write it anew with `make schema`");
+}
+
 /// Every description missing from the text of the schema.
 #[tokio::test]
 async fn everything_in_the_schema_is_described() {

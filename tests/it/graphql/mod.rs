@@ -9,6 +9,8 @@ mod gate;
 mod merging;
 mod nodes;
 mod partial;
+mod subgraph;
+mod watching;
 mod windows;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,6 +1,7 @@
 //! The layers with a real Redis between replicas: shared, poisoned, gone, frozen, back, in a cluster.
 
 mod budget;
+mod bus;
 mod cache;
 mod redis_server;
 mod replicas;
