@@ -9,6 +9,8 @@ mod front;
 mod graphql;
 mod layers;
 mod orders;
+mod process;
 mod process_commands;
+mod process_documents;
 mod process_orders;
 mod process_sandbox;

@@ -1,11 +1,8 @@
 //! The real binary is killed in the middle of many orders over several vendors: nothing is lost, nothing is sold twice.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -16,17 +13,15 @@ use ticketgraph::transport;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
+use crate::process::{Api, PATIENCE, Process};
+
 /// How many orders are placed at once.
 const ORDERS: usize = 200;
 /// How many of them have their answer when the server is killed.
 const ANSWERED: usize = 40;
-/// The longest that anything may take; only a broken build comes near.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// Places, sources by their names in the configuration, and the vendor that each belongs to.
 const SOURCES: [(&str, &str); 4] =
     [("harbor", "acme"), ("opera", "secutix"), ("club", "secutix"), ("quay", "ticketing")];
-/// A ready key that may do everything.
-const OPERATOR: &str = "sandbox-operator";
 
 /// Every call takes its time, so that many are in flight when the server dies.
 const SLOW: &str = "[[rules]]\nfault = { kind = \"delay\", ms = 25 }\n";
@@ -51,56 +46,6 @@ order = "9s"
 read = "30s"
 availability = "30s"
 "#;
-
-/// A process that is ended with its test, whatever happens; what it logs is kept.
-struct Process {
-    child: Child,
-    log: mpsc::Receiver<String>,
-}
-
-impl Process {
-    fn start(folder: &TempDir, arguments: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ticketgraph"));
-        command.args(arguments).env_clear().env("HOME", folder.path()).current_dir(folder.path());
-        let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("a process");
-        let log = lines(child.stderr.take().expect("a pipe"));
-        Self { child, log }
-    }
-
-    /// The address at the end of the next line that holds this text.
-    fn address(&self, of: &str) -> String {
-        let line = std::iter::from_fn(|| self.log.recv_timeout(PATIENCE).ok()).find(|line| line.contains(of));
-        let line = line.unwrap_or_else(|| panic!("no line says {of}"));
-        let begin = line.rfind("http://").expect("an address");
-        line[begin..].trim_end_matches('"').trim_end_matches("/v3").to_owned()
-    }
-
-    /// Ends it as a crash would: nothing is drained, nothing is written any more.
-    fn kill(&mut self) {
-        self.child.kill().expect("a kill");
-        self.child.wait().expect("an end");
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It fails only where the process has ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// The lines of a pipe, which is always read: a full one would stop the process.
-fn lines(pipe: impl Read + Send + 'static) -> mpsc::Receiver<String> {
-    let (send, receive) = mpsc::channel();
-    std::thread::spawn(move || {
-        for line in BufReader::new(pipe).lines().map_while(Result::ok) {
-            // Nobody listens any more once the test is over.
-            let _ = send.send(line);
-        }
-    });
-    receive
-}
 
 /// The emulated vendors in a process of their own, which outlives the server.
 struct Vendors {
@@ -143,33 +88,6 @@ fn configuration(folder: &TempDir, vendors: &Vendors) -> String {
         text = text.replace(&format!("http://127.0.0.1:{}", 4101 + place), &vendors.bases[vendor]);
     }
     text + SETTINGS
-}
-
-/// The API of a running server.
-#[derive(Clone)]
-struct Api {
-    url: String,
-    client: reqwest::Client,
-}
-
-impl Api {
-    fn of(server: &Process) -> Self {
-        let url = format!("{}/graphql", server.address("listening on http://"));
-        Self { url, client: transport::client().expect("a client") }
-    }
-
-    /// What an operation answers; none: the server died before it did.
-    async fn try_ask(&self, query: &str, variables: Value) -> Option<Value> {
-        let body = json!({ "query": query, "variables": variables });
-        let request = self.client.post(&self.url).bearer_auth(OPERATOR).json(&body);
-        let answer: Value = request.send().await.ok()?.json().await.ok()?;
-        assert_eq!(answer.get("errors"), None, "{answer}");
-        Some(answer["data"].clone())
-    }
-
-    async fn ask(&self, query: &str, variables: Value) -> Value {
-        self.try_ask(query, variables).await.expect("an answer")
-    }
 }
 
 /// Something that can be bought, with the number of places that it has left.
@@ -229,7 +147,10 @@ impl Client {
         for step in ["holdOrder", "confirmOrder"] {
             let input = json!({ "idempotencyKey": format!("client {}", self.number), "order": id });
             let query = format!("mutation($input: OrderActionInput!) {{ it: {step}(input: $input) {{ {FIELDS} }} }}");
-            if api.try_ask(&query, json!({ "input": input })).await.is_none() {
+            let is_answered = api.try_ask(&query, json!({ "input": input })).await.is_some();
+            // The answer may come before the work is done, so a client looks before it goes on.
+            let rests = |order: &Value| order["status"] != "HOLDING";
+            if !is_answered || api.wait_for(&id, rests).await.is_none() {
                 return (Some(id), false);
             }
         }
@@ -254,17 +175,16 @@ const ORDER: &str = "id version status isTerminal policy legs { ourReference sta
     problems { code } attempts { operation outcome } } lines { quantity leg { ourReference } } tickets { id status }";
 
 impl Api {
-    /// Reads an order again and again until it is as wanted.
-    async fn wait_for(&self, id: &str, is_fine: impl Fn(&Value) -> bool) -> Value {
+    /// Reads an order again and again until it is as wanted; none: the server died before.
+    async fn wait_for(&self, id: &str, is_fine: impl Fn(&Value) -> bool) -> Option<Value> {
         let query = format!("query($id: ID!) {{ order(id: $id) {{ {ORDER} }} }}");
         let end = Instant::now() + PATIENCE;
         let mut ticks = tokio::time::interval(Duration::from_millis(200));
         loop {
             ticks.tick().await;
-            let mut read = self.ask(&query, json!({ "id": id })).await;
-            let order = read["order"].take();
+            let order = self.try_ask(&query, json!({ "id": id })).await?["order"].take();
             if is_fine(&order) {
-                return order;
+                return Some(order);
             }
             assert!(Instant::now() < end, "an order does not come to an end: {order:#}");
         }
@@ -328,7 +248,8 @@ async fn repeat(api: &Api, clients: &[Client], known: &BTreeMap<usize, String>) 
         assert_eq!(&again[*number], id, "client {number}: the same key names the same order");
     }
     let settled = |order: &Value| order["isTerminal"] == true || order["status"] == "NEEDS_ATTENTION";
-    join_all(again.iter().map(async |id| api.wait_for(id, settled).await)).await;
+    let ends = join_all(again.iter().map(|id| api.wait_for(id, settled))).await;
+    assert!(ends.iter().all(Option::is_some), "the server lives");
     again.into_iter().collect()
 }
 

@@ -17,6 +17,7 @@ function ExamplesPanel() {
   const tabs = useGraphiQL((state) => state.tabs);
   const queryEditor = useGraphiQL((state) => state.queryEditor);
   const variableEditor = useGraphiQL((state) => state.variableEditor);
+  const headerEditor = useGraphiQL((state) => state.headerEditor);
   const { addTab, changeTab } = useGraphiQLActions();
 
   function open(example: Example) {
@@ -29,6 +30,7 @@ function ExamplesPanel() {
     // The editors hold the text of the tab; GraphiQL stores it from there.
     queryEditor?.setValue(example.query);
     variableEditor?.setValue(example.variables);
+    headerEditor?.setValue(example.headers);
   }
 
   return (

@@ -1,0 +1,95 @@
+//! The real binary as a process of its own, and its API.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use ticketgraph::transport;
+
+/// The longest that anything may take; only a broken build comes near.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+/// A ready key of the sandbox that may do everything.
+const OPERATOR: &str = "sandbox-operator";
+
+/// A process that is ended with its test, whatever happens; what it logs is kept.
+pub struct Process {
+    child: Child,
+    log: mpsc::Receiver<String>,
+}
+
+impl Process {
+    /// Starts the binary in a folder, with nothing of our own environment.
+    pub fn start(folder: &TempDir, arguments: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ticketgraph"));
+        command.args(arguments).env_clear().env("HOME", folder.path()).current_dir(folder.path());
+        let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("a process");
+        let log = lines(child.stderr.take().expect("a pipe"));
+        Self { child, log }
+    }
+
+    /// The address at the end of the next line that holds this text.
+    pub fn address(&self, of: &str) -> String {
+        let line = std::iter::from_fn(|| self.log.recv_timeout(PATIENCE).ok()).find(|line| line.contains(of));
+        let line = line.unwrap_or_else(|| panic!("no line says {of}"));
+        let begin = line.rfind("http://").expect("an address");
+        line[begin..].trim_end_matches('"').trim_end_matches("/v3").to_owned()
+    }
+
+    /// Ends it as a crash would: nothing is drained, nothing is written any more.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("a kill");
+        self.child.wait().expect("an end");
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It fails only where the process has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The lines of a pipe, which is always read: a full one would stop the process.
+fn lines(pipe: impl Read + Send + 'static) -> mpsc::Receiver<String> {
+    let (send, receive) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+            // Nobody listens any more once the test is over.
+            let _ = send.send(line);
+        }
+    });
+    receive
+}
+
+/// The API of a running server.
+#[derive(Clone)]
+pub struct Api {
+    url: String,
+    client: reqwest::Client,
+}
+
+impl Api {
+    /// Waits until a server says where it listens.
+    pub fn of(server: &Process) -> Self {
+        let url = format!("{}/graphql", server.address("listening on http://"));
+        Self { url, client: transport::client().expect("a client") }
+    }
+
+    /// What an operation answers; none: the server died before it did.
+    pub async fn try_ask(&self, query: &str, variables: Value) -> Option<Value> {
+        let body = json!({ "query": query, "variables": variables });
+        let request = self.client.post(&self.url).bearer_auth(OPERATOR).json(&body);
+        let answer: Value = request.send().await.ok()?.json().await.ok()?;
+        assert_eq!(answer.get("errors"), None, "{answer}");
+        Some(answer["data"].clone())
+    }
+
+    /// What an operation answers; a fault of it fails the test.
+    pub async fn ask(&self, query: &str, variables: Value) -> Value {
+        self.try_ask(query, variables).await.expect("an answer")
+    }
+}
