@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod config;
+pub mod delivery;
 pub mod domain;
 pub mod federation;
 pub mod graphql;

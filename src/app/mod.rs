@@ -1,6 +1,7 @@
 //! The composition root: the only room that knows every other. It connects, and holds no rule of its own.
 
 mod callers;
+mod deliveries;
 mod front;
 mod orders;
 mod playground;

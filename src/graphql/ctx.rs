@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_graphql::Context;
 use jiff::Timestamp;
 
+use crate::delivery::Deliveries;
 use crate::domain::error::{Operation, VendorError};
 use crate::domain::ids::SourceId;
 use crate::federation::{Allowed, Federation};
@@ -27,6 +28,8 @@ pub struct Services {
     pub federation: Arc<Federation>,
     /// Buying, where there is a ledger.
     pub orders: Option<Orders>,
+    /// Deliveries into mobile apps, where there are channels and a ledger.
+    pub deliveries: Option<Deliveries>,
     /// The resellers, where there are any.
     pub resellers: Option<Arc<dyn ResellerCatalog>>,
 }
@@ -113,7 +116,7 @@ mod tests {
     #[tokio::test]
     async fn one_failure_is_told_once_a_request_however_many_fields_it_costs() {
         let federation = Arc::new(Federation::new(Vec::new(), Duration::from_secs(1), Arc::new(SystemClock)));
-        let services = Arc::new(Services { federation, resellers: None, orders: None });
+        let services = Arc::new(Services { federation, resellers: None, orders: None, deliveries: None });
         let viewer =
             Arc::new(Viewer { id: "a".to_owned(), name: "A".to_owned(), reseller: None, scopes: HashSet::new() });
         let ctx = || Ctx::new(&services, Arc::clone(&viewer), Arc::from("r-1"));

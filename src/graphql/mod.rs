@@ -7,6 +7,7 @@ pub mod admissions;
 pub mod api;
 pub mod catalog;
 pub mod ctx;
+pub mod delivery;
 pub mod error;
 pub mod id;
 pub mod loaders;
