@@ -4,6 +4,7 @@ mod architecture;
 mod config;
 mod config_findings;
 mod contract;
+mod delivery;
 mod examples;
 mod front;
 mod graphql;
