@@ -39,6 +39,7 @@ async fn survive(death: Death) -> bool {
     has_died |= run_and_die(&world, death).await;
     world.pass(LAPSE);
     world.cycle().await;
+    world.pass(INTERVAL);
     world.cycle().await;
     assert!(world.app_holds().iter().all(|(_, status)| status == "DELETED"), "{death:?}");
     assert!(world.parcels(order.key).await.iter().all(|parcel| parcel.is_at_its_end()), "{death:?}");
@@ -88,6 +89,7 @@ async fn every_lost_answer_is_asked_again_and_no_ticket_lives_twice() {
         world.cycle().await;
         world.pass(INTERVAL);
         world.cycle().await;
+        world.pass(INTERVAL);
         world.cycle().await;
         assert!(world.app_holds().iter().all(|(_, status)| status == "DELETED"), "{fault:?}");
         assert!(world.parcels(order.key).await.iter().all(|parcel| parcel.is_at_its_end()), "{fault:?}");

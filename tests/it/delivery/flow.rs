@@ -9,6 +9,7 @@ use ticketgraph::domain::ordering::DeliveryPreference::{Barcode, MobileApp};
 use ticketgraph::orders::Order;
 
 use crate::delivery::world::{INTERVAL, World};
+use crate::orders::database::Postgres;
 
 const ORDER: &str = "query($number: String!) { order(number: $number) { tickets { id status transferable usedAt
     deliveries { __typename ... on AppDelivery { app state vendorState barcodeVisibleFrom drift } }
@@ -81,7 +82,16 @@ async fn a_sold_ticket_is_printed_injected_downloaded_activated_and_controlled_b
 
 #[tokio::test]
 async fn a_cancelled_order_ends_deleted_in_the_app() {
-    let world = World::open().await;
+    cancelled_ends_deleted(World::open().await).await;
+}
+
+#[tokio::test]
+async fn a_cancelled_order_ends_deleted_in_the_app_with_its_ledger_in_postgres() {
+    let Some(server) = Postgres::start() else { return };
+    cancelled_ends_deleted(World::over(server.url()).await).await;
+}
+
+async fn cancelled_ends_deleted(world: World) {
     let order = world.buy(MobileApp).await;
     world.cycle().await;
     world.cancel(order.key).await;

@@ -3,7 +3,7 @@
 mod actions;
 mod audit;
 mod cancellation;
-mod database;
+pub(crate) mod database;
 mod faults;
 mod ledger;
 mod reconciliation;
