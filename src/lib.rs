@@ -2,7 +2,6 @@
 
 pub mod app;
 pub mod config;
-pub mod delivery;
 pub mod domain;
 pub mod federation;
 pub mod graphql;

@@ -5,12 +5,16 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::callers::callers;
+use crate::app::sources::Ground;
 use crate::app::start::StartError;
 use crate::config::{Config, Safelist as SafelistMode};
 use crate::graphql::Limits as SchemaLimits;
 use crate::graphql::Services;
 use crate::graphql::api::Api;
-use crate::server::engine::Engine;
+use crate::graphql::promise::{Truth, Used};
+use crate::layers::Cache;
+use crate::server::answers::Answers;
+use crate::server::engine::{Engine, Memory};
 use crate::server::listener;
 use crate::server::persisted::{Mode, Persisted, Safelist};
 use crate::server::precheck::Limits;
@@ -20,7 +24,7 @@ use crate::server::router::Front;
 pub fn build(
     config: &Config,
     services: Services,
-    client: &reqwest::Client,
+    ground: &Ground,
     stop: CancellationToken,
 ) -> Result<Arc<Front>, StartError> {
     let graphql = &config.graphql;
@@ -41,11 +45,28 @@ pub fn build(
         root_fields: graphql.root_fields.get() as u64,
         directives: graphql.directives.get() as u64,
     };
-    let api = Api::new(&schema, Arc::new(services));
+    let api = Api::new(&schema, Arc::new(services)).with_truth(Arc::new(Remembered(Arc::clone(&ground.cache))));
     let persisted = Persisted::new(graphql.persisted.apq, None, safelist(config)?);
+    let memory = config.cache.answers_memory.0 as u64;
+    let answers = Answers::new(memory, config.server.request_timeout, ground.tracker.clone());
+    let memory = Memory { documents: config.cache.documents.get(), answers };
     let engine = Engine::new(api, limits, persisted).map_err(|fault| StartError::Schema(fault.to_string()))?;
+    let engine = engine.remembering(memory);
     let origins = config.server.cors_origins.iter().map(|origin| origin.as_str().to_owned()).collect();
-    Ok(Arc::new(Front::new(engine, callers(config, client), origins, stop)))
+    Ok(Arc::new(Front::new(engine, callers(config, &ground.client), origins, stop)))
+}
+
+/// What the memory of facts knows of what became untrue.
+struct Remembered(Arc<Cache>);
+
+impl Truth for Remembered {
+    fn moment(&self) -> u64 {
+        self.0.moment()
+    }
+
+    fn is_untrue(&self, used: &Used, since: u64) -> bool {
+        self.0.is_untrue(&used.sources, &used.performances, since)
+    }
 }
 
 /// The manifest of operations, where one is named.

@@ -1,7 +1,6 @@
 //! The composition root: the only room that knows every other. It connects, and holds no rule of its own.
 
 mod callers;
-mod deliveries;
 mod front;
 mod orders;
 mod playground;

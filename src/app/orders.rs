@@ -13,15 +13,15 @@ use crate::app::start::StartError;
 use crate::config::{Config, Connection};
 use crate::domain::{Clock, Source, SourceId};
 use crate::orders::{LocalBus, Orders, Parts, ResellerAccounts, Rules};
-use crate::store::{CredentialKey, Ledgers};
+use crate::store::{CredentialKey, connect};
 
-/// Opens the ledgers and puts the room together. Nothing runs until it is started.
+/// Opens the ledger and puts the room together. Nothing runs until it is started.
 pub async fn open(
     config: &Config,
     sources: &[Arc<Source>],
     clock: &Arc<dyn Clock>,
     data: &Path,
-) -> Result<(Orders, Ledgers), StartError> {
+) -> Result<Orders, StartError> {
     let url = if config.built_in {
         std::fs::create_dir_all(data).map_err(|fault| StartError::Machine(data.display().to_string(), fault))?;
         format!("sqlite://{}", data.join("ticketgraph.db").display())
@@ -32,16 +32,15 @@ pub async fn open(
         Some(key) => CredentialKey::new(*key.expose()),
         None => kept_key(&key_file(&url, data))?,
     };
-    let ledgers = crate::store::open(&url, &[key]).await?;
-    let orders = Orders::new(Parts {
+    let ledger = connect(&url, &[key]).await?;
+    Ok(Orders::new(Parts {
         sources: sources.iter().map(|source| Source::clone(source)).collect(),
-        ledger: Arc::clone(&ledgers.orders),
+        ledger,
         bus: Arc::new(LocalBus::default()),
         clock: Arc::clone(clock),
         accounts: Arc::new(Accounts::of(config)),
         rules: rules(config),
-    });
-    Ok((orders, ledgers))
+    }))
 }
 
 /// Where a key that nobody configured is kept: beside a SQLite file, in the data folder otherwise.

@@ -9,7 +9,6 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::app::deliveries;
 use crate::app::front;
 use crate::app::orders;
 use crate::app::playground::{Playground, point_at};
@@ -17,7 +16,6 @@ use crate::app::shared::Shared;
 use crate::app::sources;
 use crate::app::sources::{Ground, connect};
 use crate::config::Config;
-use crate::delivery::Deliveries;
 use crate::domain::{Clock, Source, SystemClock};
 use crate::federation::Federation;
 use crate::graphql::Services;
@@ -77,11 +75,9 @@ pub async fn serve(mut config: Config, launch: Launch) -> Result<bool, StartErro
     let sandbox = if config.built_in { Some(raise_sandbox(&mut config, &data, &clock, &tracker).await?) } else { None };
     let ground = ground(&config, &clock, &tracker, &stop)?;
     let sources = connect(&config, &ground).map_err(StartError::Settings)?;
-    let (orders, ledgers) = orders::open(&config, &sources, &clock, &data).await?;
-    let deliveries = deliveries::open(&config, &sources, &ground.client, &clock, (&orders, &ledgers))
-        .map_err(StartError::Settings)?;
-    let services = services(&config, sources, (orders.clone(), deliveries.clone()), &clock);
-    let front = front::build(&config, services, &ground.client, stop.clone())?;
+    let orders = orders::open(&config, &sources, &clock, &data).await?;
+    let services = services(&config, sources, orders.clone(), &clock);
+    let front = front::build(&config, services, &ground, stop.clone())?;
     let settings = router::Settings {
         in_flight: u32::from(config.server.in_flight) as usize,
         body_timeout: config.server.body_timeout,
@@ -93,7 +89,6 @@ pub async fn serve(mut config: Config, launch: Launch) -> Result<bool, StartErro
     let address = bound.local_addr().map_err(|fault| StartError::Machine(address.to_string(), fault))?;
     // What a crash left behind goes on before the first request comes in.
     orders.start();
-    deliveries.start();
     announce(&config, address, sandbox.as_ref());
     let told = stop.clone();
     tracker.spawn(async move {
@@ -103,9 +98,7 @@ pub async fn serve(mut config: Config, launch: Launch) -> Result<bool, StartErro
     });
     let connections = front::connections(&config)?;
     let drained = listener::serve(bound, router::build(front, settings), connections, tracker, stop).await;
-    let written = tokio::time::timeout(config.server.drain, async { tokio::join!(orders.close(), deliveries.close()) })
-        .await
-        .is_ok();
+    let written = tokio::time::timeout(config.server.drain, orders.close()).await.is_ok();
     tracing::info!(drained, written, "stopped");
     Ok(drained && written)
 }
@@ -127,15 +120,10 @@ fn ground(
     Ok(Ground { client, clock: Arc::clone(clock), cache, shared, tracker: tracker.clone() })
 }
 
-fn services(
-    config: &Config,
-    sources: Vec<Arc<Source>>,
-    (orders, deliveries): (Orders, Deliveries),
-    clock: &Arc<dyn Clock>,
-) -> Services {
+fn services(config: &Config, sources: Vec<Arc<Source>>, orders: Orders, clock: &Arc<dyn Clock>) -> Services {
     let deadline = config.resilience.deadlines.list + sources::SLACK;
     let federation = Arc::new(Federation::new(sources, deadline, Arc::clone(clock)));
-    Services { federation, orders: Some(orders), deliveries: Some(deliveries), resellers: None }
+    Services { federation, orders: Some(orders), resellers: None }
 }
 
 async fn raise_sandbox(

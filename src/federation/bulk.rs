@@ -1,4 +1,4 @@
-//! Bulk loads: grouped by source, split at what the vendor takes in one call, joined, an outcome for each key.
+//! Bulk loads: grouped by source, joined, an outcome for each key. What a vendor takes in one call is not known here.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -20,8 +20,8 @@ struct Group<'a, A> {
 impl Federation {
     /// Asks every source for its part and answers in the order of `items`.
     ///
-    /// One call for each source and `facts.max_batch` keys, all at once. A call that fails or is late fails its own keys
-    /// only; a key that the source left out of its answer is an internal error of that source.
+    /// One call for each source, all at once. A call that fails or is late fails its own keys only; a key that the source left out
+    /// of its answer is an internal error of that source.
     pub(super) async fn bulk<A, V, C>(
         &self,
         operation: Operation,
@@ -34,20 +34,17 @@ impl Federation {
         C: for<'a> Fn(&'a Source, &'a [A]) -> BoxFuture<'a, Batch<A::Key, V>>,
     {
         let groups = group(items);
-        let calls = groups.iter().flat_map(|group| {
+        let calls = groups.iter().map(|Group { source, asked }| {
             let call = &call;
-            group.asked.chunks(group.source.facts.max_batch.max(1)).map(move |chunk| async move {
-                let answer = async { Ok(call(group.source, chunk).await) };
-                let batch = self.ask(group.source, operation, answer).await.unwrap_or_else(|failure| {
-                    chunk.iter().map(|asked| (asked.key().clone(), Err(failure.clone()))).collect()
+            async move {
+                let answer = async { Ok(call(source, asked).await) };
+                let batch = self.ask(source, operation, answer).await.unwrap_or_else(|failure| {
+                    asked.iter().map(|asked| (asked.key().clone(), Err(failure.clone()))).collect()
                 });
-                (&group.source.id, batch)
-            })
+                (&source.id, batch)
+            }
         });
-        let mut answers: HashMap<&SourceId, Batch<A::Key, V>> = HashMap::new();
-        for (source, batch) in join_all(calls).await {
-            answers.entry(source).or_default().extend(batch);
-        }
+        let answers: HashMap<&SourceId, Batch<A::Key, V>> = join_all(calls).await.into_iter().collect();
         items
             .iter()
             .map(|item| {

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 
 use crate::domain::catalog::{Event, TicketType};
 use crate::domain::error::{Operation, VendorError};
-use crate::domain::ids::EventKey;
+use crate::domain::ids::{EventKey, SourceId};
 use crate::domain::time::{Freshness, Observed};
 use crate::federation::Federation;
 use crate::federation::cursor::EventCursor;
@@ -46,6 +46,8 @@ pub struct EventPage {
     pub has_previous: bool,
     /// How many match in all, of the sources that answered.
     pub total: usize,
+    /// How old the list of each source is that answered, of its events on this page or not.
+    pub ages: Vec<(SourceId, Freshness)>,
     /// The sources that did not answer.
     pub problems: Vec<VendorError>,
 }
@@ -66,6 +68,7 @@ impl Federation {
             return Err(RequestError::new("filter.sources", "ids of configured sources"));
         }
         let (lists, ages, problems) = self.fan_out(filter).await;
+        let told = lists.iter().zip(&ages).map(|(list, age)| (list.source.id.clone(), *age)).collect();
         let view = self.views.merged(filter.scope(), lists);
         let entries = view.filtered(filter);
         let start = query.after.as_ref().map_or(0, |after| view.passed(&entries, after));
@@ -78,7 +81,14 @@ impl Federation {
                 Sourced::new(Arc::clone(source), Observed { value: Arc::clone(event), freshness: age })
             })
             .collect();
-        Ok(EventPage { events, has_next: end < entries.len(), has_previous: start > 0, total: entries.len(), problems })
+        Ok(EventPage {
+            events,
+            has_next: end < entries.len(),
+            has_previous: start > 0,
+            total: entries.len(),
+            ages: told,
+            problems,
+        })
     }
 
     /// Asks every wanted source for its list; both answers and problems are in the order of source ids.

@@ -16,10 +16,15 @@ use crate::federation::filter::start_of_day;
 use crate::federation::paging::{LONGEST_RANGE_DAYS, PageSize};
 use crate::federation::sourced::{Sourced, SourcedEvent, SourcedPerformance};
 
+/// How long "now" is the same instant, in seconds.
+const STEP: i64 = 300;
+
 /// A page of the performances of an event that is wanted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PerformanceQuery {
     from: Timestamp,
+    /// Until when "now" is this `from`.
+    until: Option<Timestamp>,
     to: Option<Timestamp>,
     first: PageSize,
     after: Option<PerformanceCursor>,
@@ -34,9 +39,12 @@ impl PerformanceQuery {
         after: Option<&str>,
         now: Timestamp,
     ) -> Result<Self, RequestError> {
-        let from = match from {
-            Some(from) => from,
-            None => Timestamp::from_second(now.as_second().div_euclid(300) * 300).unwrap_or(now),
+        let (from, until) = match from {
+            Some(from) => (from, None),
+            None => {
+                let from = Timestamp::from_second(now.as_second().div_euclid(STEP) * STEP).unwrap_or(now);
+                (from, Some(from.checked_add(STEP.seconds()).unwrap_or(now)))
+            }
         };
         if to.is_some_and(|to| to <= from) {
             return Err(RequestError::new("to", "after `from`"));
@@ -46,7 +54,12 @@ impl PerformanceQuery {
             return Err(RequestError::new("to", format!("at most {LONGEST_RANGE_DAYS} days after `from`")));
         }
         let after = after.map(PerformanceCursor::decode).transpose()?;
-        Ok(Self { from, to, first: PageSize::new(first)?, after })
+        Ok(Self { from, until, to, first: PageSize::new(first)?, after })
+    }
+
+    /// Until when the same arguments mean the same window; none: for ever.
+    pub fn means_until(&self) -> Option<Timestamp> {
+        self.until
     }
 
     /// What a source is asked for: from the cursor on, so many rows.

@@ -7,6 +7,7 @@ use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 
 use crate::graphql::ctx::{Ctx, Services};
+use crate::graphql::promise::{Promise, Truth};
 use crate::graphql::schema::{ApiSchema, Limits, build, execute, finish, sdl};
 use crate::graphql::viewer::Viewer;
 
@@ -15,12 +16,24 @@ use crate::graphql::viewer::Viewer;
 pub struct Api {
     schema: ApiSchema,
     services: Arc<Services>,
+    truth: Option<Arc<dyn Truth>>,
 }
 
 impl Api {
     /// A schema over services.
     pub fn new(limits: &Limits, services: Arc<Services>) -> Self {
-        Self { schema: build(limits), services }
+        Self { schema: build(limits), services, truth: None }
+    }
+
+    /// The same with somebody who tells what has become untrue: without, no answer is promised for any time.
+    #[must_use]
+    pub fn with_truth(self, truth: Arc<dyn Truth>) -> Self {
+        Self { truth: Some(truth), ..self }
+    }
+
+    /// The present moment of what becomes untrue; none where nobody tells.
+    pub fn moment(&self) -> Option<u64> {
+        self.truth.as_ref().map(|truth| truth.moment())
     }
 
     /// The schema as text.
@@ -31,6 +44,23 @@ impl Api {
     /// Runs a query or a mutation.
     pub async fn execute(&self, request: Request, viewer: Arc<Viewer>, request_id: &str) -> Response {
         execute(&self.schema, request, self.surround(viewer, request_id)).await
+    }
+
+    /// Runs a query or a mutation, and says for how long its answer may be told again.
+    pub async fn execute_for(
+        &self,
+        request: Request,
+        viewer: Arc<Viewer>,
+        request_id: &str,
+    ) -> (Response, Option<Promise>) {
+        // Before anything is read: what becomes untrue from here on makes the answer void.
+        let asked_at = self.moment();
+        let ctx = self.surround(viewer, request_id);
+        let response = execute(&self.schema, request, Arc::clone(&ctx)).await;
+        let is_whole = response.errors.is_empty() && response.extensions.is_empty();
+        let truth = self.truth.as_ref().filter(|_| is_whole).zip(asked_at);
+        let promise = truth.and_then(|(truth, at)| ctx.trace.promise(truth, self.services.federation.clock(), at));
+        (response, promise)
     }
 
     /// Begins a subscription; one response an event.

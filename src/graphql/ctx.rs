@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_graphql::Context;
 use jiff::Timestamp;
 
-use crate::delivery::Deliveries;
 use crate::domain::error::{Operation, VendorError};
 use crate::domain::ids::SourceId;
 use crate::federation::{Allowed, Federation};
 use crate::graphql::error::Fault;
 use crate::graphql::loaders::Loaders;
 use crate::graphql::problem::Problem;
+use crate::graphql::promise::Trace;
 use crate::graphql::viewer::{Scope, Viewer};
 use crate::orders::Orders;
 
@@ -28,8 +28,6 @@ pub struct Services {
     pub federation: Arc<Federation>,
     /// Buying, where there is a ledger.
     pub orders: Option<Orders>,
-    /// Deliveries into mobile apps, where there are channels and a ledger.
-    pub deliveries: Option<Deliveries>,
     /// The resellers, where there are any.
     pub resellers: Option<Arc<dyn ResellerCatalog>>,
 }
@@ -46,6 +44,8 @@ pub struct Ctx {
     pub now: Timestamp,
     /// Loads in bulk what resolvers ask for one by one.
     pub loaders: Loaders,
+    /// For how long what is told may be told again.
+    pub trace: Trace,
     /// Failures that are in the log already.
     told: Mutex<HashSet<(SourceId, Operation, &'static str)>>,
 }
@@ -53,12 +53,14 @@ pub struct Ctx {
 impl Ctx {
     /// The surroundings of one request.
     pub fn new(services: &Arc<Services>, viewer: Arc<Viewer>, request_id: Arc<str>) -> Self {
+        let trace = Trace::default();
         Self {
             services: Arc::clone(services),
             viewer,
             request_id,
             now: services.federation.clock().now(),
-            loaders: Loaders::new(Arc::clone(&services.federation)),
+            loaders: Loaders::new(Arc::clone(&services.federation), trace.clone()),
+            trace,
             told: Mutex::default(),
         }
     }
@@ -116,7 +118,7 @@ mod tests {
     #[tokio::test]
     async fn one_failure_is_told_once_a_request_however_many_fields_it_costs() {
         let federation = Arc::new(Federation::new(Vec::new(), Duration::from_secs(1), Arc::new(SystemClock)));
-        let services = Arc::new(Services { federation, resellers: None, orders: None, deliveries: None });
+        let services = Arc::new(Services { federation, resellers: None, orders: None });
         let viewer =
             Arc::new(Viewer { id: "a".to_owned(), name: "A".to_owned(), reseller: None, scopes: HashSet::new() });
         let ctx = || Ctx::new(&services, Arc::clone(&viewer), Arc::from("r-1"));

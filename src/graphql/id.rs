@@ -41,8 +41,6 @@ pub enum GlobalId {
     Ticket(OrderKey, usize),
     /// A quote of a cancellation.
     Quote(Uuid),
-    /// A delivery channel, by its key in the configuration.
-    Channel(String),
 }
 
 impl GlobalId {
@@ -61,7 +59,6 @@ impl GlobalId {
             Self::OrderLine(order, line) => line_id(*order, *line),
             Self::Ticket(order, ticket) => ticket_id(*order, *ticket),
             Self::Quote(quote) => quote_id(*quote),
-            Self::Channel(channel) => channel_id(channel),
         }
     }
 
@@ -93,7 +90,6 @@ impl GlobalId {
             (b'l', [order, line]) => Self::OrderLine(order_key(order)?, line.parse().ok()?),
             (b'k', [order, ticket]) => Self::Ticket(order_key(order)?, ticket.parse().ok()?),
             (b'q', [quote]) => Self::Quote(quote.parse().ok()?),
-            (b'd', [channel]) => Self::Channel((*channel).to_owned()),
             _ => return None,
         })
     }
@@ -161,11 +157,6 @@ pub fn line_id(order: OrderKey, line: usize) -> ID {
 /// The id of a ticket of an order.
 pub fn ticket_id(order: OrderKey, ticket: usize) -> ID {
     pack(b'k', &[&order.to_string(), &ticket.to_string()])
-}
-
-/// The id of a delivery channel.
-pub fn channel_id(channel: &str) -> ID {
-    pack(b'd', &[channel])
 }
 
 /// The id of a quote of a cancellation.

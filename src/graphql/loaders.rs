@@ -23,6 +23,7 @@ use crate::federation::{
     AvailabilityOutcome, DayRange, Federation, PerformancePage, PerformanceQuery, Sourced, SourcedEvent,
     SourcedPerformance, TokenQuery, TokenSlice,
 };
+use crate::graphql::promise::Trace;
 
 /// One kind of load: its key, with all arguments, and how many of them are fetched at once.
 pub trait Level: Clone + Eq + Hash + Send + Sync + 'static {
@@ -31,6 +32,9 @@ pub trait Level: Clone + Eq + Hash + Send + Sync + 'static {
 
     /// Where it is remembered.
     fn memo(memos: &Memos) -> &Memo<Self>;
+
+    /// Notes how long what was found may be told.
+    fn note(&self, found: &Self::Found, trace: &Trace);
 
     /// Fetches all keys, answering in their order.
     fn fetch(federation: &Federation, keys: &[Self]) -> impl Future<Output = Vec<Self::Found>> + Send;
@@ -72,11 +76,13 @@ pub struct Memos {
 struct Reads {
     federation: Arc<Federation>,
     memos: Memos,
+    trace: Trace,
 }
 
 impl Reads {
     async fn fetch<K: Level>(&self, keys: &[K]) -> Vec<K::Found> {
         let found = K::fetch(&self.federation, keys).await;
+        keys.iter().zip(&found).for_each(|(key, found)| key.note(found, &self.trace));
         K::memo(&self.memos).keep(keys.iter().cloned().zip(found.iter().cloned()));
         found
     }
@@ -110,9 +116,9 @@ impl Timer for Yield {
 pub struct Loaders(DataLoader<Reads>);
 
 impl Loaders {
-    /// Loaders that remember nothing yet. Must be made inside a tokio runtime.
-    pub fn new(federation: Arc<Federation>) -> Self {
-        let reads = Reads { federation, memos: Memos::default() };
+    /// Loaders that remember nothing yet, and note in `trace` what they find. Must be made inside a tokio runtime.
+    pub fn new(federation: Arc<Federation>, trace: Trace) -> Self {
+        let reads = Reads { federation, memos: Memos::default(), trace };
         Self(DataLoader::new(reads, TokioSpawner::current(), Yield).max_batch_size(usize::MAX))
     }
 
@@ -181,6 +187,10 @@ impl Level for EventAt {
         &memos.events
     }
 
+    fn note(&self, found: &Self::Found, trace: &Trace) {
+        trace.outcome(&self.0.source.id, found, |event| event.value.freshness);
+    }
+
     async fn fetch(federation: &Federation, keys: &[Self]) -> Vec<Self::Found> {
         let keys: Vec<_> = keys.iter().map(|key| key.0.clone()).collect();
         federation.load_events(&keys).await
@@ -196,6 +206,10 @@ impl Level for TicketTypesOf {
 
     fn memo(memos: &Memos) -> &Memo<Self> {
         &memos.ticket_types
+    }
+
+    fn note(&self, found: &Self::Found, trace: &Trace) {
+        trace.outcome(&self.0.source.id, found, |list| list.freshness);
     }
 
     async fn fetch(federation: &Federation, keys: &[Self]) -> Vec<Self::Found> {
@@ -220,6 +234,13 @@ impl Level for PerformancesOf {
         &memos.performance_pages
     }
 
+    fn note(&self, found: &Self::Found, trace: &Trace) {
+        trace.outcome(&self.event.source.id, found, |page| page.freshness);
+        if let Some(until) = self.query.means_until() {
+            trace.ends(until);
+        }
+    }
+
     async fn fetch(federation: &Federation, keys: &[Self]) -> Vec<Self::Found> {
         by_argument(
             keys,
@@ -239,6 +260,10 @@ impl Level for PerformanceAt {
 
     fn memo(memos: &Memos) -> &Memo<Self> {
         &memos.performances
+    }
+
+    fn note(&self, found: &Self::Found, trace: &Trace) {
+        trace.outcome(&self.0.source.id, found, |performance| performance.value.freshness);
     }
 
     async fn fetch(federation: &Federation, keys: &[Self]) -> Vec<Self::Found> {
@@ -261,6 +286,14 @@ impl Level for AvailabilityOf {
 
     fn memo(memos: &Memos) -> &Memo<Self> {
         &memos.availability
+    }
+
+    fn note(&self, found: &Self::Found, trace: &Trace) {
+        let (source, told) = (&self.performance.source.id, &self.performance.value.value);
+        match &found.problem {
+            None => trace.availability(source, &told.key, found.availability.freshness),
+            Some(_) => trace.passing(),
+        }
     }
 
     async fn fetch(federation: &Federation, keys: &[Self]) -> Vec<Self::Found> {
@@ -289,6 +322,13 @@ impl Level for CalendarOf {
         &memos.calendars
     }
 
+    fn note(&self, found: &Self::Found, trace: &Trace) {
+        match found {
+            Ok(days) => days.iter().for_each(|day| trace.fact(&self.event.source.id, day.freshness)),
+            Err(_) => trace.passing(),
+        }
+    }
+
     async fn fetch(federation: &Federation, keys: &[Self]) -> Vec<Self::Found> {
         by_argument(
             keys,
@@ -315,6 +355,11 @@ impl Level for TokensOf {
         &memos.token_pages
     }
 
+    fn note(&self, _: &Self::Found, trace: &Trace) {
+        // Credentials are never told twice.
+        trace.passing();
+    }
+
     async fn fetch(federation: &Federation, keys: &[Self]) -> Vec<Self::Found> {
         by_argument(
             keys,
@@ -334,6 +379,11 @@ impl Level for TokenAt {
 
     fn memo(memos: &Memos) -> &Memo<Self> {
         &memos.tokens
+    }
+
+    fn note(&self, _: &Self::Found, trace: &Trace) {
+        // Credentials are never told twice.
+        trace.passing();
     }
 
     async fn fetch(federation: &Federation, keys: &[Self]) -> Vec<Self::Found> {

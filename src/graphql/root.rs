@@ -9,7 +9,6 @@ use crate::federation::{LARGEST_PAGE, RequestError};
 use crate::graphql::admissions::AdmissionToken;
 use crate::graphql::catalog::{Event, Performance, Section, TicketType};
 use crate::graphql::ctx::Ctx;
-use crate::graphql::delivery::DeliveryChannel;
 use crate::graphql::error::{Code, Fault};
 use crate::graphql::id::{GlobalId, sourced};
 use crate::graphql::loaders::{EventAt, PerformanceAt, TicketTypesOf, TokenAt};
@@ -41,8 +40,6 @@ pub enum Node {
     OrderLine(OrderLine),
     /// A ticket of an order.
     Ticket(Ticket),
-    /// A delivery channel.
-    DeliveryChannel(DeliveryChannel),
 }
 
 /// What belongs to no topic.
@@ -142,10 +139,6 @@ async fn load_node(ctx: &Ctx, id: GlobalId) -> Result<Option<Node>, Fault> {
             Some(order) => Ticket::find(ctx, &order, number).await?.map(Node::from),
             None => None,
         },
-        GlobalId::Channel(channel) => {
-            let known = ctx.services.deliveries.as_ref();
-            known.and_then(|known| known.find_channel(&channel)).map(|channel| DeliveryChannel::of(channel).into())
-        }
         GlobalId::Reseller(_) | GlobalId::Quote(_) => None,
     })
 }

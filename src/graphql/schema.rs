@@ -12,7 +12,6 @@ use crate::domain::error::VendorError;
 use crate::graphql::admissions::AdmissionsQuery;
 use crate::graphql::catalog::{CatalogQuery, CatalogSubscription};
 use crate::graphql::ctx::Ctx;
-use crate::graphql::delivery::DeliveryMutation;
 use crate::graphql::error::Code;
 use crate::graphql::orders::{OrdersMutation, OrdersQuery, OrdersSubscription};
 use crate::graphql::root::RootQuery;
@@ -33,7 +32,7 @@ pub type ServedQuery = Roots<SubgraphQuery>;
 
 /// Everything that can be changed: one object a topic, at most six.
 #[derive(MergedObject, Default)]
-pub struct Mutation(OrdersMutation, DeliveryMutation);
+pub struct Mutation(OrdersMutation);
 
 /// Everything that can be watched: one object a topic, at most six.
 #[derive(MergedSubscription, Default)]

@@ -10,7 +10,6 @@ use crate::federation::RequestError;
 use crate::graphql::admissions::AdmissionToken;
 use crate::graphql::catalog::{Event, Performance, Section, TicketType};
 use crate::graphql::ctx::Ctx;
-use crate::graphql::delivery::DeliveryChannel;
 use crate::graphql::error::Fault;
 use crate::graphql::orders::{Order, OrderLine, Ticket, VendorOrder};
 use crate::graphql::root::{Node, find_node};
@@ -100,8 +99,6 @@ pub enum Entity {
     OrderLine(OrderLine),
     /// A ticket of an order.
     Ticket(Ticket),
-    /// A delivery channel.
-    DeliveryChannel(DeliveryChannel),
 }
 
 impl From<Node> for Entity {
@@ -117,7 +114,6 @@ impl From<Node> for Entity {
             Node::VendorOrder(leg) => leg.into(),
             Node::OrderLine(line) => line.into(),
             Node::Ticket(ticket) => ticket.into(),
-            Node::DeliveryChannel(channel) => channel.into(),
         }
     }
 }

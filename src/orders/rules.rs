@@ -102,7 +102,7 @@ impl Rules {
 }
 
 /// An instant after another one.
-pub fn later(at: Timestamp, by: Duration) -> Timestamp {
+pub(in crate::orders) fn later(at: Timestamp, by: Duration) -> Timestamp {
     let by = SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX);
     at.saturating_add(by).unwrap_or(Timestamp::MAX)
 }

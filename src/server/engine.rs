@@ -13,29 +13,47 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 use crate::graphql::api::Api;
+use crate::graphql::promise::{Retellable, Schema};
 use crate::graphql::viewer::Viewer;
+use crate::server::answers::{Answers, Landed, Question, Ready, Sight, retold};
 use crate::server::coercion::InputTypes;
 use crate::server::params::Params;
 use crate::server::persisted::{NoOperation, Persisted};
-use crate::server::precheck::{Limits, Weight, weigh};
+use crate::server::precheck::{Limits, Weight, digest, weigh};
 use crate::server::refusal::Refusal;
 
+/// How many documents are kept where nobody says.
+const USUAL_DOCUMENTS: usize = 1_000;
 /// How much text of documents is kept, in bytes.
 const KEPT_TEXT: u64 = 16 << 20;
 
 /// What is known about a document once it has been read.
 struct Document {
+    text: Arc<str>,
+    digest: u128,
     ast: ExecutableDocument,
-    operations: Vec<(Option<Name>, OperationType, Weight)>,
+    operations: Vec<Operation>,
 }
 
+/// What is known about one of its operations.
+struct Operation {
+    name: Option<Name>,
+    kind: OperationType,
+    weight: Weight,
+    /// Whether and when its answer is one for all who see the same.
+    retellable: Option<Retellable>,
+}
+
+/// What a document takes of the room: by its length, and never less than its share.
 #[derive(Clone)]
-struct ByLength;
+struct ByLength {
+    share: u64,
+}
 
 impl Weighter<Arc<str>, Arc<Document>> for ByLength {
     fn weight(&self, text: &Arc<str>, _: &Arc<Document>) -> u64 {
         // A parsed document takes about ten times the room of its text.
-        text.len() as u64 * 10 + 200
+        (text.len() as u64 * 10 + 200).max(self.share)
     }
 }
 
@@ -51,10 +69,20 @@ pub struct Ask {
     pub only_queries: bool,
 }
 
+/// What an engine remembers.
+pub struct Memory {
+    /// Documents, at most.
+    pub documents: usize,
+    /// Whole answers.
+    pub answers: Answers,
+}
+
 /// What came of it.
 pub enum Outcome {
     /// A query or mutation ran, or its execution could not begin.
     Answer(Box<Response>),
+    /// A query was answered without errors, as bytes.
+    Ready(Ready),
     /// A subscription began; one response an event.
     Stream(BoxStream<'static, Response>),
     /// Nothing ran.
@@ -67,15 +95,25 @@ pub struct Engine {
     limits: Limits,
     types: InputTypes,
     persisted: Persisted,
+    schema: Schema,
     documents: Cache<Arc<str>, Arc<Document>, ByLength>,
+    answers: Option<Answers>,
 }
 
 impl Engine {
     /// An engine over the schema.
     pub fn new(api: Api, limits: Limits, persisted: Persisted) -> Result<Self, async_graphql_parser::Error> {
-        let types = InputTypes::from_sdl(&api.sdl())?;
-        let documents = Cache::with_weighter(10_000, KEPT_TEXT, ByLength);
-        Ok(Self { api, limits, types, persisted, documents })
+        let sdl = api.sdl();
+        let (types, schema) = (InputTypes::from_sdl(&sdl)?, Schema::from_sdl(&sdl)?);
+        let documents = room_for(USUAL_DOCUMENTS);
+        Ok(Self { api, limits, types, persisted, schema, documents, answers: None })
+    }
+
+    /// The same with a memory of its own.
+    #[must_use]
+    pub fn remembering(self, memory: Memory) -> Self {
+        let documents = room_for(memory.documents);
+        Self { documents, answers: Some(memory.answers), ..self }
     }
 
     /// How heavy a request may be.
@@ -93,11 +131,42 @@ impl Engine {
         self.api.sdl()
     }
 
+    /// Whole answers, where they are remembered.
+    pub fn answers(&self) -> Option<&Answers> {
+        self.answers.as_ref()
+    }
+
     /// Runs one request.
     pub async fn run(&self, ask: Ask) -> Outcome {
-        match self.prepare(&ask).await {
-            Ok((kind, request)) => self.execute(kind, request, ask).await,
-            Err(refusal) => Outcome::Refused(refusal),
+        self.answer(ask).await.unwrap_or_else(Outcome::Refused)
+    }
+
+    async fn answer(&self, ask: Ask) -> Result<Outcome, Refusal> {
+        let document = self.find(&ask.params).await?;
+        let operation = pick(&document.operations, ask.params.operation_name.as_deref())?;
+        let Some((answers, question)) = self.answers.as_ref().zip(question(&document, operation, &ask)) else {
+            let request = self.prepare(&document, operation, &ask)?;
+            return Ok(self.execute(operation.kind, request, ask).await);
+        };
+        // What is told again was weighed and checked when it was made, by the same limits.
+        if let Some(ready) = answers.find(&question) {
+            return Ok(Outcome::Ready(ready));
+        }
+        let request = self.prepare(&document, operation, &ask)?;
+        let Some(moment) = self.api.moment() else { return Ok(self.execute(operation.kind, request, ask).await) };
+        let (api, viewer, id) = (self.api.clone(), Arc::clone(&ask.viewer), ask.request_id.clone());
+        let fly = || async move { api.execute_for(request, viewer, &id).await };
+        match answers.make(&question, (moment, &document.text), fly).await {
+            Some(Landed::Ready(ready)) => Ok(Outcome::Ready(ready)),
+            Some(Landed::Flawed(response, text)) if text == document.text => {
+                Ok(Outcome::Answer(Box::new(retold(&response, &ask.request_id))))
+            }
+            // The errors point into a document that is laid out in another way.
+            Some(Landed::Flawed(..)) => {
+                let request = self.prepare(&document, operation, &ask)?;
+                Ok(self.execute(operation.kind, request, ask).await)
+            }
+            None => Err(Refusal::lost()),
         }
     }
 
@@ -108,29 +177,36 @@ impl Engine {
         Outcome::Answer(Box::new(self.api.execute(request, ask.viewer, &ask.request_id).await))
     }
 
-    async fn prepare(&self, ask: &Ask) -> Result<(OperationType, async_graphql::Request), Refusal> {
-        let params = &ask.params;
+    async fn find(&self, params: &Params) -> Result<Arc<Document>, Refusal> {
         let text = self.persisted.resolve(params.query.clone(), &params.extensions).await.map_err(|why| match why {
             NoOperation::NotFound => Refusal::persisted_query_not_found(),
             other => Refusal::bad_request(other.to_string()),
         })?;
-        let document = self.document(&text)?;
-        let (name, kind, weight) = pick(&document.operations, params.operation_name.as_deref())?;
-        if ask.only_queries && *kind != OperationType::Query {
+        self.document(&text)
+    }
+
+    fn prepare(
+        &self,
+        document: &Document,
+        operation: &Operation,
+        ask: &Ask,
+    ) -> Result<async_graphql::Request, Refusal> {
+        let params = &ask.params;
+        if ask.only_queries && operation.kind != OperationType::Query {
             return Err(Refusal::method_not_allowed());
         }
-        self.limits.check(weight).map_err(|heavy| Refusal::too_heavy(&heavy))?;
-        let operation = operation(&document.ast, name.as_ref())?;
+        self.limits.check(&operation.weight).map_err(|heavy| Refusal::too_heavy(&heavy))?;
+        let definition = definition(&document.ast, operation.name.as_ref())?;
         self.types
-            .check(&operation.node, &params.variables)
+            .check(&definition.node, &params.variables)
             .map_err(|unfit| Refusal::bad_variables(unfit.to_string()))?;
         let mut request = async_graphql::Request::new("")
             .variables(Variables::from_json(serde_json::Value::Object(params.variables.clone())));
-        if let Some(name) = name {
+        if let Some(name) = &operation.name {
             request = request.operation_name(name.to_string());
         }
         request.set_parsed_query(document.ast.clone());
-        Ok((*kind, request))
+        Ok(request)
     }
 
     fn document(&self, text: &Arc<str>) -> Result<Arc<Document>, Refusal> {
@@ -142,19 +218,27 @@ impl Engine {
         let operations = ast
             .operations
             .iter()
-            .map(|(name, operation)| (name.cloned(), operation.node.ty, weigh(&ast, &operation.node)))
+            .map(|(name, operation)| {
+                let weight = weigh(&ast, &operation.node);
+                let is_fine = self.answers.is_some() && self.limits.check(&weight).is_ok();
+                let retellable = is_fine.then(|| Retellable::of(&self.schema, &ast, &operation.node)).flatten();
+                Operation { name: name.cloned(), kind: operation.node.ty, weight, retellable }
+            })
             .collect();
-        let document = Arc::new(Document { ast, operations });
+        let document = Arc::new(Document { text: Arc::clone(text), digest: digest(text), ast, operations });
         self.documents.insert(Arc::clone(text), Arc::clone(&document));
         Ok(document)
     }
 }
 
+/// Room for so many documents, fewer where they are long.
+fn room_for(documents: usize) -> Cache<Arc<str>, Arc<Document>, ByLength> {
+    let share = KEPT_TEXT / (documents as u64).max(1);
+    Cache::with_weighter(documents, KEPT_TEXT, ByLength { share })
+}
+
 /// The operation that a request means (GraphQL §6.1).
-fn pick<'a>(
-    operations: &'a [(Option<Name>, OperationType, Weight)],
-    wanted: Option<&str>,
-) -> Result<&'a (Option<Name>, OperationType, Weight), Refusal> {
+fn pick<'a>(operations: &'a [Operation], wanted: Option<&str>) -> Result<&'a Operation, Refusal> {
     match (wanted, operations) {
         (None, [only]) => Ok(only),
         (None, _) => {
@@ -162,12 +246,31 @@ fn pick<'a>(
         }
         (Some(wanted), _) => operations
             .iter()
-            .find(|(name, ..)| name.as_ref().is_some_and(|name| name == wanted))
+            .find(|operation| operation.name.as_ref().is_some_and(|name| name == wanted))
             .ok_or_else(|| Refusal::bad_request("`operationName` names no operation of the document".to_owned())),
     }
 }
 
-fn operation<'a>(
+/// What the answer of a request is an answer to; none where it is for its caller alone.
+fn question(document: &Document, operation: &Operation, ask: &Ask) -> Option<Arc<Question>> {
+    let params = &ask.params;
+    let retellable = operation.retellable.as_ref()?;
+    // Whoever asks for anything beside the answer gets one of his own.
+    let is_plain = params.extensions.keys().all(|name| name == "persistedQuery");
+    if !is_plain || !retellable.allows(&params.variables) {
+        return None;
+    }
+    let variables =
+        if params.variables.is_empty() { String::new() } else { serde_json::to_string(&params.variables).ok()? };
+    Some(Arc::new(Question {
+        document: document.digest,
+        operation: operation.name.as_ref().map(|name| Arc::from(name.as_str())),
+        variables,
+        sight: Sight::of(&ask.viewer),
+    }))
+}
+
+fn definition<'a>(
     document: &'a ExecutableDocument,
     name: Option<&Name>,
 ) -> Result<&'a Positioned<async_graphql_parser::types::OperationDefinition>, Refusal> {

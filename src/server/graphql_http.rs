@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_graphql::Response as Answer;
 use axum::body::{Body, Bytes};
 use axum::extract::{Extension, RawQuery, State};
-use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, VARY};
+use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, VARY};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -15,6 +15,7 @@ use futures_util::stream::BoxStream;
 use serde_json::json;
 
 use crate::graphql::viewer::Viewer;
+use crate::server::answers::{Coding, Ready};
 use crate::server::callers::Stranger;
 use crate::server::engine::{Ask, Outcome};
 use crate::server::negotiate::{Media, accepted, carries_json};
@@ -101,6 +102,12 @@ async fn answer_one(
             }
             (status(&answer, media), typed(media), body_of(answer)).into_response()
         }
+        Outcome::Ready(ready) if media == Media::EventStream => {
+            // Bytes of ours: they are text.
+            let text = String::from_utf8_lossy(&ready.body).into_owned();
+            stream_of(futures_util::stream::iter([text]).boxed())
+        }
+        Outcome::Ready(ready) => ready_response(front, &ready, headers, media),
         Outcome::Stream(answers) if media == Media::EventStream => stream(answers),
         Outcome::Stream(_) => {
             let text = "subscriptions need `Accept: text/event-stream` or a WebSocket at /graphql/ws";
@@ -123,11 +130,25 @@ async fn answer_batch(front: &Arc<Front>, batch: Vec<Params>, headers: &HeaderMa
         let ask = Ask { params, viewer: Arc::clone(&viewer), request_id: id.to_owned(), only_queries: false };
         answers.push(match front.engine.run(ask).await {
             Outcome::Answer(answer) => body_of(*answer),
+            Outcome::Ready(ready) => String::from_utf8_lossy(&ready.body).into_owned(),
             Outcome::Refused(refusal) => refusal.to_body(id),
             Outcome::Stream(_) => Refusal::bad_request("a batch holds no subscriptions".to_owned()).to_body(id),
         });
     }
     (StatusCode::OK, typed(media), format!("[{}]", answers.join(","))).into_response()
+}
+
+/// An answer that is bytes already, in the coding that the client takes, where that is kept too.
+fn ready_response(front: &Front, ready: &Ready, headers: &HeaderMap, media: Media) -> Response {
+    let coding = Coding::accepted(headers);
+    let coded = front.engine.answers().and_then(|answers| answers.coded(ready, coding));
+    let Some(body) = coded else { return (typed(media), ready.body.clone()).into_response() };
+    let mut response = (typed(media), body).into_response();
+    if let Some(name) = coding.name() {
+        response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static(name));
+        response.headers_mut().insert(VARY, HeaderValue::from_static("accept, accept-encoding, authorization"));
+    }
+    response
 }
 
 async fn recognise(front: &Front, headers: &HeaderMap) -> Result<Arc<Viewer>, Refusal> {
@@ -198,8 +219,12 @@ fn not_acceptable(id: &str) -> Response {
 
 /// Results as events (graphql-sse, distinct connections): `next` for each, then `complete`.
 fn stream(answers: BoxStream<'static, Answer>) -> Response {
+    stream_of(answers.map(|answer| serde_json::to_string(&answer).unwrap_or_default()).boxed())
+}
+
+fn stream_of(answers: BoxStream<'static, String>) -> Response {
     let events = answers
-        .map(|answer| Event::default().event("next").data(serde_json::to_string(&answer).unwrap_or_default()))
+        .map(|answer| Event::default().event("next").data(answer))
         .chain(futures_util::stream::iter([Event::default().event("complete").data("")]))
         .map(Ok::<Event, Infallible>);
     let mut response = Sse::new(events).keep_alive(KeepAlive::default()).into_response();

@@ -1,5 +1,6 @@
 //! The front door: GraphQL over HTTP, WebSocket and server-sent events, callers, limits, health, metrics and pages.
 
+pub mod answers;
 pub mod callers;
 pub mod coercion;
 pub mod engine;

@@ -10,6 +10,7 @@ use async_graphql_parser::types::{
     ExecutableDocument, FragmentDefinition, OperationDefinition, Selection, SelectionSet,
 };
 use async_graphql_value::Name;
+use sha2::{Digest, Sha256};
 
 /// How heavy an operation may be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,27 +165,52 @@ impl<'a> Scale<'a> {
 
 /// Counts lexical tokens, at most one more than `stop`.
 fn count_tokens(text: &[u8], stop: usize) -> usize {
-    let (mut at, mut count) = (0, 0);
-    while at < text.len() && count <= stop {
-        at = match text[at] {
-            b' ' | b'\t' | b'\r' | b'\n' | b',' => {
-                at += 1;
-                continue;
-            }
-            b'#' => {
-                at += text[at..].iter().position(|byte| *byte == b'\n').unwrap_or(text.len() - at);
-                continue;
-            }
-            b'"' => end_of_string(text, at),
-            b'.' if text[at..].starts_with(b"...") => at + 3,
-            byte if is_wordy(byte) => {
-                at + text[at..].iter().position(|byte| !is_wordy(*byte)).unwrap_or(text.len() - at)
-            }
-            _ => at + 1,
-        };
-        count += 1;
+    Tokens { text, at: 0 }.take(stop + 1).count()
+}
+
+/// A digest of a document that does not change with its layout, its commas and its comments.
+pub fn digest(text: &str) -> u128 {
+    let mut digest = Sha256::new();
+    for token in (Tokens { text: text.as_bytes(), at: 0 }) {
+        digest.update((token.len() as u64).to_le_bytes());
+        digest.update(token);
     }
-    count
+    digest.finalize().iter().take(16).fold(0, |sum, byte| sum << 8 | u128::from(*byte))
+}
+
+/// The lexical tokens of a document (GraphQL §2.1.6).
+struct Tokens<'a> {
+    text: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Iterator for Tokens<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let text = self.text;
+        loop {
+            let begin = self.at;
+            let end = match *text.get(begin)? {
+                b' ' | b'\t' | b'\r' | b'\n' | b',' => {
+                    self.at += 1;
+                    continue;
+                }
+                b'#' => {
+                    self.at += text[begin..].iter().position(|byte| *byte == b'\n').unwrap_or(text.len() - begin);
+                    continue;
+                }
+                b'"' => end_of_string(text, begin),
+                b'.' if text[begin..].starts_with(b"...") => begin + 3,
+                byte if is_wordy(byte) => {
+                    begin + text[begin..].iter().position(|byte| !is_wordy(*byte)).unwrap_or(text.len() - begin)
+                }
+                _ => begin + 1,
+            };
+            self.at = end;
+            return Some(&text[begin..end]);
+        }
+    }
 }
 
 fn is_wordy(byte: u8) -> bool {
@@ -250,6 +276,14 @@ mod tests {
     #[test]
     fn a_cycle_of_fragments_is_weighed_and_ends() {
         assert_eq!(weight("{ ...a } fragment a on Query { x ...b } fragment b on Query { y ...a }").fields, 2);
+    }
+
+    #[test]
+    fn the_digest_of_a_document_does_not_change_with_its_layout() {
+        let one = digest("{ a(x: \"b  c\") { ...F } }");
+        assert_eq!(digest("{a (x:\"b  c\"),\n# told\n {...F}}"), one);
+        assert_ne!(digest("{ a(x: \"b c\") { ...F } }"), one, "text in quotes");
+        assert_ne!(digest("{ ab }"), digest("{ a b }"));
     }
 
     #[test]

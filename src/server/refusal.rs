@@ -60,6 +60,11 @@ impl Refusal {
         Self { is_well_formed: true, ..Self::new(StatusCode::BAD_REQUEST, "OPERATION_TOO_LARGE", heavy.to_string()) }
     }
 
+    /// An answer that was being made and never came: a mistake of ours, or far too late.
+    pub fn lost() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "an internal error")
+    }
+
     /// A document that cannot be parsed. The parser's drawing of the place is left out: its line and column say as much.
     pub fn syntax(fault: &async_graphql_parser::Error) -> Self {
         let locations = fault.positions().map(|place| (place.line, place.column)).collect();

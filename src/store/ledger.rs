@@ -36,12 +36,10 @@ impl SqlLedger {
         let mut session = self.database.write().await?;
         let sql = "UPDATE orders SET lease_until = 0, fence = fence + 1 WHERE lease_until > 0";
         session.run(sql, Vec::new()).await?;
-        let sql = "UPDATE delivery_channels SET lease_until = 0, fence = fence + 1 WHERE lease_until > 0";
-        session.run(sql, Vec::new()).await?;
         session.commit().await
     }
 
-    pub(in crate::store) async fn first_row(&self, sql: &str, values: Vec<Value>) -> Result<Option<Row>, LedgerError> {
+    async fn first_row(&self, sql: &str, values: Vec<Value>) -> Result<Option<Row>, LedgerError> {
         let mut session = self.database.read().await?;
         Ok(session.rows(sql, values).await?.into_iter().next())
     }

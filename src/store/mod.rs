@@ -1,6 +1,5 @@
 //! What is kept: the ledger of orders in SQLite or PostgreSQL, and in Redis what replicas share and can do without.
 
-mod deliveries;
 mod ledger;
 mod postgres;
 mod redis;
@@ -16,7 +15,6 @@ mod vault;
 
 use std::sync::Arc;
 
-use crate::delivery::ledger::DeliveryLedger;
 use crate::orders::Ledger;
 use crate::store::ledger::SqlLedger;
 use crate::store::postgres::PostgresDatabase;
@@ -58,23 +56,9 @@ pub enum StoreError {
     Ledger(#[from] crate::orders::LedgerError),
 }
 
-/// What one database keeps.
-#[derive(Clone)]
-pub struct Ledgers {
-    /// Orders.
-    pub orders: Arc<dyn Ledger>,
-    /// Deliveries, which rest on the orders.
-    pub deliveries: Arc<dyn DeliveryLedger>,
-}
-
-/// Opens the ledger of orders alone: see [`open`].
-pub async fn connect(url: &str, keys: &[CredentialKey]) -> Result<Arc<dyn Ledger>, StoreError> {
-    open(url, keys).await.map(|ledgers| ledgers.orders)
-}
-
-/// Opens the ledgers at a `sqlite:` or `postgres:` url and brings its tables up to date. New codes are sealed with the
+/// Opens the ledger at a `sqlite:` or `postgres:` url and brings its tables up to date. New codes are sealed with the
 /// first key; the others still open older ones.
-pub async fn open(url: &str, keys: &[CredentialKey]) -> Result<Ledgers, StoreError> {
+pub async fn connect(url: &str, keys: &[CredentialKey]) -> Result<Arc<dyn Ledger>, StoreError> {
     let vault = Vault::new(keys).ok_or(StoreError::NoKey)?;
     let database: Box<dyn Database> = if url.starts_with("sqlite:") {
         Box::new(SqliteDatabase::open(url).await?)
@@ -85,6 +69,5 @@ pub async fn open(url: &str, keys: &[CredentialKey]) -> Result<Ledgers, StoreErr
     };
     let ledger = SqlLedger { database, vault };
     ledger.free_what_the_dead_own().await?;
-    let ledger = Arc::new(ledger);
-    Ok(Ledgers { orders: Arc::clone(&ledger) as _, deliveries: ledger })
+    Ok(Arc::new(ledger))
 }

@@ -4,7 +4,6 @@ mod architecture;
 mod config;
 mod config_findings;
 mod contract;
-mod delivery;
 mod examples;
 mod front;
 mod graphql;

@@ -65,6 +65,10 @@ impl CatalogQuery {
         app.require(Scope::CatalogRead)?;
         let filter = filter.unwrap_or_default().read(app)?;
         let page = app.federation().list_events(&EventQuery::new(filter, first, after.as_deref())?).await?;
+        page.ages.iter().for_each(|(source, age)| app.trace.fact(source, *age));
+        if !page.problems.is_empty() {
+            app.trace.passing();
+        }
         prefetch::below(ctx, &page.events).await;
         let problems = page.problems.iter().map(|failure| app.problem(failure)).collect();
         Ok(EventConnection { page, problems })

@@ -24,9 +24,8 @@ pub use leg::VendorOrder;
 pub use line::OrderLine;
 pub use order::Order;
 pub use payload::OrdersMutation;
-pub use problem::problems;
 pub use query::OrdersQuery;
-pub use ticket::{Ticket, tickets_numbered};
+pub use ticket::Ticket;
 pub use watching::OrdersSubscription;
 pub use words::words;
 

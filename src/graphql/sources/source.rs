@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, Enum, ID, Object};
+use async_graphql::{Enum, ID, Object};
 
 use crate::domain::ids;
 use crate::domain::source;
-use crate::graphql::ctx::Ctx;
-use crate::graphql::delivery::DeliveryChannel;
 use crate::graphql::id;
 use crate::graphql::scalars::{CurrencyCode, TimeZone};
 use crate::graphql::sources::health::SourceHealth;
@@ -128,12 +126,6 @@ impl Source {
     /// What it can do.
     async fn capabilities(&self) -> Vec<Capability> {
         capabilities(&self.0)
-    }
-
-    /// The channel that puts its tickets into a mobile app; null: there is none.
-    async fn delivery(&self, ctx: &Context<'_>) -> Option<DeliveryChannel> {
-        let deliveries = Ctx::of(ctx).services.deliveries.as_ref()?;
-        deliveries.channel_of(&self.0.id).map(DeliveryChannel::of)
     }
 
     /// How it is.

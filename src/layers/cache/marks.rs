@@ -108,6 +108,11 @@ impl Marks {
         self.newest(&slot.tags()).map(|mark| mark.at)
     }
 
+    /// Whether any of these tags was marked after that moment.
+    pub(super) fn any_since(&self, tags: &[Tag], moment: u64) -> bool {
+        self.newest(tags).is_some_and(|mark| mark.moment > moment)
+    }
+
     fn newest(&self, tags: &[Tag]) -> Option<Mark> {
         let set = self.set.read().unwrap_or_else(PoisonError::into_inner);
         let marks = tags.iter().filter_map(|tag| set.by_tag.get(tag)).chain(&set.floor);

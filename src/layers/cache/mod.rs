@@ -30,7 +30,7 @@ pub(super) use near::Near;
 use slot::Tag;
 pub(super) use slot::{Extent, FlightKey, Slot, Subject};
 
-use crate::domain::{Clock, FreshnessMode, Operation, SourceId, VendorError};
+use crate::domain::{Clock, FreshnessMode, Operation, PerformanceKey, SourceId, VendorError};
 use crate::layers::policy::{Lifetime, Lifetimes};
 
 /// What replicas share. It may lose anything at any time, and nothing in it is needed.
@@ -134,6 +134,28 @@ impl Cache {
             let marks = what.tags().unwrap_or_default().iter().map(mark_name).collect();
             store.announce(marks, LONGEST_SHARED, &what).await;
         });
+    }
+
+    /// The present moment: counted up with each thing that is forgotten.
+    pub fn moment(&self) -> u64 {
+        self.marks.moment()
+    }
+
+    /// Whether anything of these sources, or what is free for these performances, was forgotten after that moment, or may have
+    /// been without our hearing of it.
+    pub fn is_untrue<'a>(
+        &self,
+        sources: impl IntoIterator<Item = &'a SourceId>,
+        performances: impl IntoIterator<Item = &'a (SourceId, PerformanceKey)>,
+        since: u64,
+    ) -> bool {
+        let of_source = |source: &SourceId| {
+            [Tag::Source(source.clone()), Tag::Lists(source.clone()), Tag::Performances(source.clone())]
+        };
+        let of_performance = |(source, key): &(SourceId, PerformanceKey)| Tag::Performance(source.clone(), key.clone());
+        let mut tags: Vec<Tag> = sources.into_iter().flat_map(of_source).collect();
+        tags.extend(performances.into_iter().map(of_performance));
+        !self.marks.is_trusted(since) || self.marks.any_since(&tags, since)
     }
 
     /// Takes what was heard from the other replicas.

@@ -232,6 +232,11 @@ async fn play(front: &Front, dialect: Dialect, out: &mpsc::Sender<Out>, id: &str
                 return;
             }
         }
+        Outcome::Ready(ready) => {
+            if !say(protocol::next(dialect, id, &String::from_utf8_lossy(&ready.body))).await {
+                return;
+            }
+        }
         Outcome::Stream(mut answers) => {
             while let Some(answer) = answers.next().await {
                 if !tell(dialect, id, answer, &say).await {

@@ -7,9 +7,6 @@ use serde::de::DeserializeOwned;
 use crate::domain::{Effect, ErrorKind, Operation, Reason, SourceId, VendorError};
 use crate::vendors::secutix::inferred;
 use crate::vendors::secutix::speech::{Ask, Opened, Parameters, Speech, Verdict};
-use crate::vendors::secutix::wire::access::{
-    ControlledTicket, ControlledTicketQuery, ControlledTicketResult, GET_CONTROLLED_TICKET,
-};
 use crate::vendors::secutix::wire::availability::{
     EventAvailabilityQuery, EventAvailabilityResult, Free, GET_EVENT_AVAILABILITY, GET_PRODUCT_AVAILABILITY,
     GET_UPDATED_AVAILABILITIES, ProductAvailabilityQuery, ProductAvailabilityResult, UpdatedAvailabilitiesQuery,
@@ -247,14 +244,6 @@ impl Client {
     /// One page of `listTicketsByCriteria` (`secutix.md §3.5`).
     pub async fn tickets(&self, query: &TicketQuery) -> Result<TicketListResult, VendorError> {
         self.read(Operation::ListOrders, LIST_TICKETS_BY_CRITERIA, query).await
-    }
-
-    /// `getControlledTicket` (`secutix.md §3.8`).
-    pub async fn controlled_ticket(&self, code: &str) -> Result<ControlledTicket, VendorError> {
-        let operation = Operation::LookUp;
-        let query = ControlledTicketQuery { bar_code_or_tax_number: code };
-        let result: ControlledTicketResult = self.read(operation, GET_CONTROLLED_TICKET, &query).await?;
-        result.controlled_ticket_data.ok_or_else(|| self.empty(operation, "controlledTicketData"))
     }
 
     /// A success without its data field: neither success nor failure.

@@ -107,11 +107,6 @@ pub(crate) fn ticket_state(state: Option<&Words>, has_barcode: bool) -> TicketSt
     }
 }
 
-/// Whether a control let the visitor in (`secutix.md §3.8`). The words are documented; that these two open the gate is inferred.
-pub(crate) fn lets_in(kind: Option<&Words>) -> bool {
-    matches!(kind.map(|words| words.0.trim()), Some("OK" | "OFFLINE_OK"))
-}
-
 /// Where a product or date stands. The words are documented; which of them mean "for sale" is inferred.
 pub(crate) fn status(state: Option<&Words>) -> EventStatus {
     match state.map(|words| words.0.trim()) {

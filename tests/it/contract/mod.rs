@@ -1,7 +1,7 @@
 //! The contract of a source: one sentence a test, each run for every vendor against its emulator on a fixed clock.
 
 mod acme;
-pub(crate) mod bench;
+mod bench;
 mod catalogue;
 mod faults;
 mod ordering;

@@ -81,7 +81,7 @@ pub async fn open() -> Door {
 pub async fn open_with(limits: Limits, safelist: Safelist) -> Door {
     let stop = CancellationToken::new();
     let federation = Federation::new(Vec::new(), Duration::from_secs(5), Arc::new(SystemClock));
-    let services = Services { federation: Arc::new(federation), resellers: None, orders: None, deliveries: None };
+    let services = Services { federation: Arc::new(federation), resellers: None, orders: None };
     let api = Api::new(&SchemaLimits::default(), Arc::new(services));
     let engine = Engine::new(api, limits, Persisted::new(true, None, safelist)).expect("a schema");
     let holder = |key: &str, caller| KeyHolder { key_sha256: Sha256::digest(key.as_bytes()).into(), caller };

@@ -59,8 +59,7 @@ impl Graph {
             all.push(source);
         }
         let federation = Arc::new(Federation::new(all, DEADLINE, Arc::new(StandingClock)));
-        let services =
-            Arc::new(Services { federation, resellers: Some(Arc::new(OneReseller)), orders: None, deliveries: None });
+        let services = Arc::new(Services { federation, resellers: Some(Arc::new(OneReseller)), orders: None });
         Self { schema: build(&Limits::default()), services, catalogs }
     }
 

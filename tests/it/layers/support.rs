@@ -211,7 +211,8 @@ impl Drop for Replica {
     }
 }
 
-fn facts() -> Facts {
+/// The numbers of a source that takes a hundred keys at once.
+pub fn facts() -> Facts {
     Facts {
         max_batch: 100,
         hold_ttl: Duration::from_secs(600),

@@ -3,7 +3,7 @@
 mod actions;
 mod audit;
 mod cancellation;
-pub(crate) mod database;
+mod database;
 mod faults;
 mod ledger;
 mod reconciliation;

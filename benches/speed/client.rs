@@ -1,0 +1,110 @@
+//! A client over plain connections that are kept: as little work as possible beside what is measured.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// One kept connection.
+pub struct Connection {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+/// What came back.
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The head, in lower case.
+    pub head: String,
+    /// The body, as it was sent.
+    pub body: Vec<u8>,
+}
+
+/// A request for a document.
+pub fn request(document: &str, variables: &str, coding: &str) -> Vec<u8> {
+    let query = serde_json::Value::from(document).to_string();
+    let body = format!("{{\"query\":{query},\"variables\":{variables}}}");
+    let length = body.len();
+    format!(
+        "POST /graphql HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\naccept: application/json\r\n\
+         accept-encoding: {coding}\r\ncontent-length: {length}\r\n\r\n{body}"
+    )
+    .into_bytes()
+}
+
+impl Connection {
+    /// Connects.
+    pub async fn open(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).await.expect("a connection");
+        stream.set_nodelay(true).expect("a socket");
+        Self { stream, buffer: Vec::with_capacity(1 << 17) }
+    }
+
+    /// Sends a request and reads its answer, which tells its length.
+    pub async fn send(&mut self, request: &[u8]) -> Answer {
+        self.stream.write_all(request).await.expect("sent");
+        self.buffer.clear();
+        let head_end = loop {
+            if let Some(at) = self.buffer.windows(4).position(|four| four == b"\r\n\r\n") {
+                break at + 4;
+            }
+            assert!(self.stream.read_buf(&mut self.buffer).await.expect("read") > 0, "the connection was closed");
+        };
+        let head = String::from_utf8_lossy(&self.buffer[..head_end]).to_ascii_lowercase();
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        let Some(length) = length else { return Answer { status, body: self.chunks(head_end).await, head } };
+        let length: usize = length.trim().parse().expect("a length");
+        while self.buffer.len() < head_end + length {
+            assert!(self.stream.read_buf(&mut self.buffer).await.expect("read") > 0, "the connection was closed");
+        }
+        Answer { status, body: self.buffer[head_end..].to_vec(), head }
+    }
+
+    /// A body in chunks: only its end matters here.
+    async fn chunks(&mut self, from: usize) -> Vec<u8> {
+        while !self.buffer.ends_with(b"0\r\n\r\n") {
+            assert!(self.stream.read_buf(&mut self.buffer).await.expect("read") > 0, "the connection was closed");
+        }
+        self.buffer[from..].to_vec()
+    }
+}
+
+/// What a load came to.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Load {
+    /// Answers.
+    pub answers: usize,
+    /// Answers that were not 200, or that held errors.
+    pub failed: usize,
+    /// The middle of their times.
+    pub median: Duration,
+}
+
+/// Keeps so many connections busy for a while; each asks what `ask` says for the number of its request.
+pub async fn load(address: SocketAddr, connections: usize, span: Duration, ask: impl Fn(usize) -> Vec<u8>) -> Load {
+    let end = Instant::now() + span;
+    let clients = (0..connections).map(|client| {
+        let ask = &ask;
+        async move {
+            let mut connection = Connection::open(address).await;
+            let (mut times, mut failed, mut number) = (Vec::new(), 0, client);
+            while Instant::now() < end {
+                let request = ask(number);
+                let begun = Instant::now();
+                let answer = connection.send(&request).await;
+                times.push(begun.elapsed());
+                failed += usize::from(answer.status != 200 || answer.body.starts_with(b"{\"errors\""));
+                number += connections;
+            }
+            (times, failed)
+        }
+    });
+    let all = futures_util::future::join_all(clients).await;
+    let failed = all.iter().map(|(_, failed)| failed).sum();
+    let mut times: Vec<Duration> = all.into_iter().flat_map(|(times, _)| times).collect();
+    times.sort_unstable();
+    Load { answers: times.len(), failed, median: times.get(times.len() / 2).copied().unwrap_or_default() }
+}

@@ -1,0 +1,109 @@
+//! A vendor of any size: the events of the emulator, told again under other ids. It speaks the wire of TickeTing and counts its calls.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
+
+use axum::Json;
+use axum::Router;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde_json::{Value, json};
+use ticketgraph::domain::SystemClock;
+use ticketgraph::sandbox::ticketing::HOST;
+use ticketgraph::sandbox::{Options, Sandbox};
+use tokio_util::task::TaskTracker;
+
+use crate::plain::listen;
+
+struct Crowd {
+    events: Vec<Value>,
+    delay: Duration,
+    calls: AtomicUsize,
+    /// Every so many-th call is answered 503; 0: none.
+    fails_each: AtomicUsize,
+}
+
+#[derive(serde::Deserialize)]
+struct Page {
+    #[serde(default = "one")]
+    page: usize,
+    #[serde(default = "hundred")]
+    records: usize,
+}
+
+fn one() -> usize {
+    1
+}
+
+fn hundred() -> usize {
+    100
+}
+
+/// Serves so many events, each answer late by `delay`.
+pub async fn serve(size: usize, delay: Duration) {
+    let events = multiplied(&template().await, size);
+    let crowd = Arc::new(Crowd { events, delay, calls: AtomicUsize::new(0), fails_each: AtomicUsize::new(0) });
+    let router = Router::new()
+        .route("/v3/published-events", get(list))
+        .route("/v3/events", get(list))
+        .route("/calls", get(|State(crowd): State<Arc<Crowd>>| async move { crowd.calls.load(SeqCst).to_string() }))
+        .route("/fails/{each}", get(set_failing))
+        .with_state(crowd);
+    listen(router).await;
+}
+
+async fn list(State(crowd): State<Arc<Crowd>>, Query(page): Query<Page>) -> Response {
+    let number = crowd.calls.fetch_add(1, SeqCst) + 1;
+    if !crowd.delay.is_zero() {
+        tokio::time::sleep(crowd.delay).await;
+    }
+    let each = crowd.fails_each.load(SeqCst);
+    if each > 0 && number.is_multiple_of(each) {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
+    let begin = (page.page.saturating_sub(1) * page.records).min(crowd.events.len());
+    let end = (begin + page.records).min(crowd.events.len());
+    let entries = &crowd.events[begin..end];
+    Json(json!({ "total": crowd.events.len(), "page": page.page, "records": page.records, "entries": entries }))
+        .into_response()
+}
+
+async fn set_failing(
+    State(crowd): State<Arc<Crowd>>,
+    axum::extract::Path(each): axum::extract::Path<usize>,
+) -> StatusCode {
+    crowd.fails_each.store(each, SeqCst);
+    StatusCode::NO_CONTENT
+}
+
+/// The events of the emulator, as it tells them.
+async fn template() -> Vec<Value> {
+    let sandbox =
+        Sandbox::raise(Options::for_tests(Arc::new(SystemClock), TaskTracker::new())).await.expect("a vendor");
+    let base = sandbox.base_url("ticketing").expect("an address");
+    let client = ticketgraph::transport::client().expect("a client");
+    let url = format!("{base}/published-events?host={HOST}&sort=start&page=1&records=100");
+    let request = client.get(url).header("x-api-key", ticketgraph::sandbox::ticketing::ADMINISTRATOR_KEY);
+    let answer = request.header("x-client-version", "3.0.0").send().await.expect("an answer");
+    let text = answer.text().await.expect("text");
+    let page: Value = serde_json::from_str(&text).expect("JSON");
+    page["entries"].as_array().unwrap_or_else(|| panic!("no events: {text}")).clone()
+}
+
+/// So many events, each with an id of its own.
+fn multiplied(template: &[Value], size: usize) -> Vec<Value> {
+    let on_sale: Vec<&Value> =
+        template.iter().filter(|event| event["sections"].as_array().is_some_and(|all| all.len() >= 3)).collect();
+    let of = if on_sale.is_empty() { template.iter().collect() } else { on_sale };
+    (0..size)
+        .map(|number| {
+            let event = of[number % of.len()];
+            let id = event["self"].as_str().and_then(|uri| uri.rsplit('/').next()).expect("an id");
+            let text = event.to_string().replace(id, &format!("{}{number:06}", &id[..id.len().min(8)]));
+            serde_json::from_str(&text).expect("JSON")
+        })
+        .collect()
+}

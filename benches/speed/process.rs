@@ -1,0 +1,107 @@
+//! Processes of one run: started, measured by the kernel's account, ended.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+
+/// Ticks of the kernel's account in a second (`getconf CLK_TCK`): 100 wherever Linux runs.
+const TICKS: f64 = 100.0;
+
+/// A process that serves. It ends with this.
+pub struct Process {
+    child: Child,
+    /// Where it listens.
+    pub address: SocketAddr,
+    _folder: TempDir,
+}
+
+impl Process {
+    /// Starts a role of this program.
+    pub fn role(arguments: &[&str]) -> Self {
+        let program = std::env::current_exe().expect("this program");
+        Self::start(Command::new(program).args(arguments), TempDir::new().expect("a folder"))
+    }
+
+    /// Starts the service over a vendor, with further settings.
+    pub fn service(vendor: SocketAddr, settings: &str) -> Self {
+        let folder = TempDir::new().expect("a folder");
+        std::fs::write(folder.path().join("bench.toml"), configuration(vendor, settings)).expect("a file");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ticketgraph"));
+        command.args(["serve", "--config", "bench.toml", "--listen", "127.0.0.1:0"]).current_dir(folder.path());
+        Self::start(command.env_clear().env("HOME", folder.path()), folder)
+    }
+
+    fn start(command: &mut Command, folder: TempDir) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("a process");
+        let mut log = BufReader::new(child.stderr.take().expect("its log")).lines().map_while(Result::ok);
+        let mut told = Vec::new();
+        let address = log.by_ref().find_map(|line| {
+            let address = line.split_once("listening on http://").and_then(|(_, address)| address.trim().parse().ok());
+            told.push(line);
+            address
+        });
+        let address = address.unwrap_or_else(|| panic!("it ended before it listened: {told:?}"));
+        // Its pipe has to stay open, and must not fill.
+        std::thread::spawn(move || log.for_each(drop));
+        Self { child, address, _folder: folder }
+    }
+
+    /// Processor time so far, in seconds.
+    pub fn processor(&self) -> f64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("a process");
+        // The name may hold spaces; behind its bracket the fields are plain. User and system time are 14 and 15.
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        let ticks = |place: usize| fields[place].parse::<f64>().expect("a number");
+        (ticks(11) + ticks(12)) / TICKS
+    }
+
+    /// Resident memory, in mebibytes.
+    pub fn resident(&self) -> f64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("a process");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a size");
+        line.trim().trim_end_matches("kB").trim().parse::<f64>().expect("a number") / 1024.0
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn configuration(vendor: SocketAddr, settings: &str) -> String {
+    format!(
+        r#"{settings}
+[ledger]
+encryption_key = {{ value = "c2FuZGJveCBvbmx5LCBuZXZlciBmb3IgcmVhbCB1c2U=" }}
+[auth.anonymous]
+enabled = true
+scopes = ["catalog:read"]
+requests_per_minute = 100000000
+[server]
+in_flight = 5000
+[sources.quay]
+vendor = "ticketing"
+environment = "sandbox"
+base_url = "http://{vendor}/v3"
+institution = "Quay Nights"
+host = "17201149984410"
+api_key = {{ value = "5a6e0d1cb00c0000000000000000c0de" }}
+client_version = "3.0.0"
+time_zone = "America/Port_of_Spain"
+currency = "TTD"
+"#
+    )
+}
+
+/// A file in a folder that lasts as long as the run.
+pub fn kept(folder: &TempDir, name: &str, bytes: &[u8]) -> String {
+    let path = Path::new(folder.path()).join(name);
+    std::fs::write(&path, bytes).expect("a file");
+    path.display().to_string()
+}

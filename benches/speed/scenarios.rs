@@ -1,0 +1,274 @@
+//! The scenarios, in the order of the table.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::Effort;
+use crate::client::{Connection, Load, load, request};
+use crate::process::{Process, kept};
+use crate::table::Table;
+
+/// A list of 50 events with ticket types and prices.
+const FIELDS: &str = "nodes { id title description startsAt endsAt status ticketTypes { id name description price { retail { amount formatted } } } }";
+/// Nothing is remembered longer than a blink, so that every request asks the vendor.
+const COLD: &str = "[cache.lifetimes.lists]\nfresh = \"1ms\"\nlenient = \"1ms\"\nstale = \"1ms\"\n[cache.lifetimes.facts]\nfresh = \"1ms\"\nlenient = \"1ms\"\nstale = \"1ms\"\n";
+/// Everything is remembered for the whole run.
+const WARM: &str = "[cache.lifetimes.lists]\nfresh = \"1h\"\nlenient = \"2h\"\n[cache.lifetimes.facts]\nfresh = \"1h\"\nlenient = \"2h\"\n";
+
+fn list(alias: &str) -> String {
+    format!("{{ {alias}events(first: 50) {{ {FIELDS} }} }}")
+}
+
+fn ask(alias: &str, coding: &str) -> Vec<u8> {
+    request(&list(alias), "{}", coding)
+}
+
+/// Runs everything.
+pub async fn run(effort: Effort) {
+    let mut table = Table::begin();
+    memory_of_answers(effort, &mut table).await;
+    cold(effort, &mut table).await;
+    mix(effort, &mut table).await;
+    calls(effort, &mut table).await;
+    sick(effort, &mut table).await;
+    large(effort, &mut table).await;
+    flood(effort, &mut table).await;
+}
+
+/// Processor time of a process for one request, in microseconds: the least of the rounds.
+struct Price<'a> {
+    process: &'a Process,
+    best: f64,
+}
+
+impl<'a> Price<'a> {
+    fn of(process: &'a Process) -> Self {
+        Self { process, best: f64::INFINITY }
+    }
+
+    async fn round(&mut self, effort: Effort, connections: usize, ask: impl Fn(usize) -> Vec<u8>) -> Load {
+        let before = self.process.processor();
+        let done = load(self.process.address, connections, effort.span, ask).await;
+        let spent = self.process.processor() - before;
+        assert_eq!(done.failed, 0, "requests failed");
+        self.best = self.best.min(spent * 1e6 / done.answers.max(1) as f64);
+        done
+    }
+}
+
+async fn once(address: SocketAddr, request: &[u8]) -> crate::client::Answer {
+    Connection::open(address).await.send(request).await
+}
+
+fn ratio(found: f64, base: f64) -> String {
+    format!("{:.2}", found / base)
+}
+
+async fn memory_of_answers(effort: Effort, table: &mut Table) {
+    let vendor = Process::role(&["crowd", "100", "0"]);
+    let service = Process::service(vendor.address, WARM);
+    for _ in 0..3 {
+        once(service.address, &ask("", "identity")).await;
+    }
+    let idle = service.resident();
+    let whole = once(service.address, &ask("", "identity")).await;
+    let pressed = once(service.address, &ask("", "br")).await;
+    assert!(pressed.head.contains("content-encoding: br"), "{}", pressed.head);
+    let folder = TempDir::new().expect("a folder");
+    let plain = Process::role(&["plain", &kept(&folder, "whole.json", &whole.body)]);
+    let plain_pressed = Process::role(&["plain", &kept(&folder, "whole.br", &pressed.body)]);
+    let mut base = Price::of(&plain);
+    let (mut base_pressed, mut same) = (Price::of(&plain_pressed), Price::of(&service));
+    let (mut same_pressed, mut alias) = (Price::of(&service), Price::of(&service));
+    for round in 0..effort.rounds {
+        base.round(effort, 16, |_| ask("", "identity")).await;
+        same.round(effort, 16, |_| ask("", "identity")).await;
+        base_pressed.round(effort, 16, |_| ask("", "br")).await;
+        same_pressed.round(effort, 16, |_| ask("", "br")).await;
+        alias.round(effort, 16, |number| ask(&format!("a{round}x{number}: "), "identity")).await;
+    }
+    let size = format!("{} bytes; plain handler {:.1} µs of processor", whole.body.len(), base.best);
+    table.row("identical query, remembered answer", ratio(same.best, base.best), "≤ 1.2", size);
+    let size = format!("{} bytes of brotli; plain handler {:.1} µs", pressed.body.len(), base_pressed.best);
+    table.row("the same, compressed", ratio(same_pressed.best, base_pressed.best), "≤ 1.2", size);
+    table.row(
+        "another alias each time, facts in memory",
+        ratio(alias.best, base.best),
+        "≤ 6",
+        "documents never repeat",
+    );
+    table.row("resident memory, idle", format!("{idle:.0} MB"), "< 60 MB", "100 events, after three requests");
+}
+
+async fn cold(effort: Effort, table: &mut Table) {
+    let vendor = Process::role(&["crowd", "50", "0"]);
+    let service = Process::service(vendor.address, COLD);
+    let stock = Process::role(&["stock", &vendor.address.to_string()]);
+    let folder = TempDir::new().expect("a folder");
+    let body = once(service.address, &ask("", "identity")).await.body;
+    let plain = Process::role(&["plain", &kept(&folder, "whole.json", &body)]);
+    let (mut base, mut ours, mut theirs) = (Price::of(&plain), Price::of(&service), Price::of(&stock));
+    for round in 0..effort.rounds {
+        base.round(effort, 16, |_| ask("", "identity")).await;
+        // One client, so that nobody shares a flight: every request pays for its own.
+        ours.round(effort, 1, |number| ask(&format!("c{round}x{number}: "), "identity")).await;
+        theirs.round(effort, 1, |_| ask("", "identity")).await;
+    }
+    table.row("cold, batched, vendor of 0 ms", ratio(ours.best, base.best), "≤ 45", "one call a request");
+    let note = "async-graphql with its DataLoader, over the same vendor: two calls a request";
+    table.row("the same, async-graphql as its book has it", ratio(theirs.best, base.best), "–", note);
+}
+
+async fn mix(effort: Effort, table: &mut Table) {
+    let vendor = Process::role(&["crowd", "500", "0"]);
+    let service = Process::service(vendor.address, WARM);
+    let folder = TempDir::new().expect("a folder");
+    let body = once(service.address, &ask("", "identity")).await.body;
+    let plain = Process::role(&["plain", &kept(&folder, "whole.json", &body)]);
+    let draw = Zipf::new(200 * 50);
+    let asked = move |number: usize| {
+        let place = draw.at(number);
+        let (operation, variables) = (place % 200, place / 200);
+        let document =
+            format!("query Q{operation}($first: Int!) {{ o{operation}: events(first: $first) {{ {FIELDS} }} }}");
+        request(&document, &format!("{{\"first\":{}}}", variables + 1), "identity")
+    };
+    let (mut base, mut ours) = (Price::of(&plain), Price::of(&service));
+    for _ in 0..effort.rounds {
+        base.round(effort, 16, |_| ask("", "identity")).await;
+        ours.round(effort, 16, &asked).await;
+    }
+    let note = "against the plain handler with the body of 50 events; the mix sends 1 to 50";
+    table.row("200 operations × 50 variables, Zipf", ratio(ours.best, base.best), "report", note);
+}
+
+/// Places by popularity, drawn the same in every run.
+struct Zipf(Vec<f64>);
+
+impl Zipf {
+    fn new(places: usize) -> Self {
+        let mut sum = 0.0;
+        let sums = (1..=places).map(|place| {
+            sum += 1.0 / place as f64;
+            sum
+        });
+        Self(sums.collect())
+    }
+
+    fn at(&self, number: usize) -> usize {
+        let drawn = (number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 11;
+        let share = drawn as f64 / (1u64 << 53) as f64;
+        let wanted = share * self.0.last().copied().unwrap_or_default();
+        self.0.partition_point(|sum| *sum < wanted)
+    }
+}
+
+async fn calls(effort: Effort, table: &mut Table) {
+    let vendor = Process::role(&["crowd", "50", "20"]);
+    let service = Process::service(vendor.address, COLD);
+    let before = counted(&vendor).await;
+    let same = ask("", "identity");
+    // All are connected before the first one asks.
+    let mut connections =
+        futures_util::future::join_all((0..effort.crowd).map(|_| Connection::open(service.address))).await;
+    let answers = futures_util::future::join_all(connections.iter_mut().map(|client| client.send(&same))).await;
+    assert!(answers.iter().all(|answer| answer.status == 200));
+    let spent = counted(&vendor).await - before;
+    let what = format!("{} identical cold requests at once, 20 ms", effort.crowd);
+    table.row(&what, format!("{spent} calls"), "1 flight", "the list carries all that is asked: one call is the least");
+    let before = counted(&vendor).await;
+    let done = load(service.address, 50, effort.span, |_| ask("", "identity")).await;
+    let spent = counted(&vendor).await - before;
+    let longest = (effort.span.as_secs_f64() / 0.02).ceil() as usize;
+    let note = format!("{} answers; a vendor of 20 ms can be asked {longest} times one after another", done.answers);
+    table.row("50 clients, cold, 20 ms", format!("{spent} calls"), "≤ one flight at a time", note);
+}
+
+async fn sick(effort: Effort, table: &mut Table) {
+    let vendor = Process::role(&["crowd", "50", "0"]);
+    let service = Process::service(vendor.address, COLD);
+    once(service.address, &ask("", "identity")).await;
+    control(&vendor, "/fails/20").await;
+    let before = counted(&vendor).await;
+    let mut connection = Connection::open(service.address).await;
+    let (mut bad, all) = (0, if effort.rounds == 1 { 100 } else { 2_000 });
+    for number in 0..all {
+        let answer = connection.send(&request(&problems(number), "{}", "identity")).await;
+        let told: Value = serde_json::from_slice(&answer.body).expect("JSON");
+        let is_fine =
+            told.get("errors").is_none() && told["data"]["a"]["problems"].as_array().is_some_and(Vec::is_empty);
+        bad += usize::from(!is_fine);
+    }
+    let extra = (counted(&vendor).await - before) as f64 / all as f64 - 1.0;
+    table.row(
+        "5 % of calls answered 503",
+        format!("{bad} errors"),
+        "0",
+        format!("of {all} requests, one after another"),
+    );
+    table.row("the same, extra calls", format!("{:.1} %", extra * 100.0), "≤ 10 %", "");
+    drop(vendor);
+    let mut times = Vec::new();
+    for number in 0..200 {
+        let begun = std::time::Instant::now();
+        connection.send(&request(&problems(number), "{}", "identity")).await;
+        times.push(begun.elapsed());
+    }
+    times.drain(..100);
+    times.sort_unstable();
+    let median = times[times.len() / 2];
+    let found = format!("{:.1} ms", median.as_secs_f64() * 1e3);
+    table.row("a dead vendor, its breaker open", found, "< 10 ms", "the middle of 100 requests; told as a problem");
+}
+
+fn problems(number: usize) -> String {
+    format!("{{ a: events(first: {}) {{ totalCount problems {{ message }} }} }}", 1 + number % 100)
+}
+
+async fn large(effort: Effort, table: &mut Table) {
+    let few = Process::role(&["crowd", "100", "0"]);
+    let many = Process::role(&["crowd", &effort.many.to_string(), "0"]);
+    let (small, big) = (Process::service(few.address, WARM), Process::service(many.address, WARM));
+    for service in [&small, &big] {
+        once(service.address, &ask("", "identity")).await;
+    }
+    let (mut base, mut ours) = (Price::of(&small), Price::of(&big));
+    for round in 0..effort.rounds {
+        base.round(effort, 8, |number| ask(&format!("s{round}x{number}: "), "identity")).await;
+        ours.round(effort, 8, |number| ask(&format!("b{round}x{number}: "), "identity")).await;
+    }
+    let what = format!("a page of 50 of {} events instead of 100", effort.many);
+    table.row(&what, ratio(ours.best, base.best), "< 1.5", format!("{:.0} MB resident", big.resident()));
+}
+
+async fn flood(effort: Effort, table: &mut Table) {
+    let vendor = Process::role(&["crowd", "100", "0"]);
+    let service = Process::service(vendor.address, &format!("{WARM}[cache]\nanswers_memory = \"32MiB\"\n"));
+    once(service.address, &ask("", "identity")).await;
+    let idle = service.resident();
+    let mut sizes = Vec::new();
+    for part in 0..4 {
+        let mut connection = Connection::open(service.address).await;
+        for number in 0..effort.flood / 4 {
+            connection.send(&ask(&format!("f{part}x{number}: "), "identity")).await;
+        }
+        sizes.push(service.resident());
+    }
+    let found = sizes.iter().map(|size| format!("{size:.0}")).collect::<Vec<_>>().join(", ");
+    let note = format!("MB after each quarter of {} distinct queries of 50 events; idle {idle:.0}", effort.flood);
+    table.row("a flood of distinct queries", found, "bounded", note);
+}
+
+async fn counted(vendor: &Process) -> usize {
+    let body = control(vendor, "/calls").await;
+    String::from_utf8_lossy(&body).trim().parse().expect("a number")
+}
+
+async fn control(vendor: &Process, path: &str) -> Vec<u8> {
+    let request = format!("GET {path} HTTP/1.1\r\nhost: bench\r\ncontent-length: 0\r\n\r\n");
+    let mut connection = Connection::open(vendor.address).await;
+    tokio::time::timeout(Duration::from_secs(5), connection.send(request.as_bytes())).await.expect("in time").body
+}
