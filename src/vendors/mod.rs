@@ -5,9 +5,6 @@ pub mod secutix;
 pub mod ticketing;
 pub mod tixngo;
 
-#[cfg(test)]
-mod tests;
-
 use std::sync::Arc;
 
 use tokio_util::task::TaskTracker;

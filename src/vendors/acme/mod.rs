@@ -8,9 +8,6 @@ mod ordering;
 mod settings;
 pub(crate) mod wire;
 
-#[cfg(test)]
-mod tests;
-
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -13,9 +13,6 @@ mod shelf;
 mod speech;
 pub(crate) mod wire;
 
-#[cfg(test)]
-mod tests;
-
 use std::sync::Arc;
 use std::time::Duration;
 

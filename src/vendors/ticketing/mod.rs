@@ -10,9 +10,6 @@ mod refunds;
 mod settings;
 mod wire;
 
-#[cfg(test)]
-mod tests;
-
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;

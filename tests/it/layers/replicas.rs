@@ -5,7 +5,6 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::SeqCst;
 
 use serde_json::{Value, json};
-use ticketgraph::sandbox::{Fault, Rule, Scenario};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -136,52 +135,4 @@ async fn a_poisoned_or_older_entry_is_dropped_counted_and_fetched_anew() {
     assert_eq!(other.ask(LIST, json!({})).await, told);
     assert!(vendors.stage("acme").log.all().len() > calls, "asked of the vendor");
     assert!(other.metric("ticketgraph_cache_dropped_total", "").await >= 2.0);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn every_twentieth_call_that_fails_is_seen_by_nobody_and_costs_a_tenth_more_calls_at_most() {
-    let vendors = Vendors::raise().await;
-    let service = Service::start(&vendors, None, "[cache.lifetimes]\navailability = \"1s\"");
-    let (performance, _) = for_sale(&service).await;
-    let now = "query($id: ID!) { node(id: $id) { ... on Performance { availability(maxAgeSeconds: 0) {
-      vacancies freshness { mode } problems { message } } } } }";
-    let least = {
-        let before = vendors.stage("acme").log.all().len();
-        service.ask(now, json!({ "id": performance })).await;
-        vendors.stage("acme").log.all().len() - before
-    };
-    let fault = Fault::Status { status: 503, retry_after: None, body: None };
-    let rule = Rule { every: Some(20), ..Rule::on("/v2", fault) };
-    vendors.stage("acme").faults.add(Scenario { rules: vec![rule] });
-    let before = vendors.stage("acme").log.all().len();
-    for _ in 0..200 {
-        let found = service.ask(now, json!({ "id": performance })).await;
-        assert_eq!(found["node"]["availability"]["freshness"]["mode"], "LIVE", "{found}");
-    }
-    let calls = vendors.stage("acme").log.all().len() - before;
-    assert!(calls > 200 * least && calls <= 220 * least, "{calls} calls for 200 requests of {least}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_dead_vendor_is_no_longer_asked_once_its_breaker_is_open_and_the_others_answer() {
-    let vendors = Vendors::raise().await;
-    let service = Service::start(&vendors, None, "[cache.lifetimes]\navailability = \"1s\"");
-    let (performance, _) = for_sale(&service).await;
-    let now = "query($id: ID!) { node(id: $id) { ... on Performance { availability(maxAgeSeconds: 0) {
-      status problems { message } } } } sources { name health { state } } }";
-    let fault = Fault::Status { status: 500, retry_after: None, body: None };
-    vendors.stage("acme").faults.add(Scenario { rules: vec![Rule::on("/v2", fault)] });
-    let mut found = Value::Null;
-    for _ in 0..30 {
-        found = service.ask(now, json!({ "id": performance })).await;
-        assert_eq!(found["node"]["availability"]["status"], "UNKNOWN", "{found}");
-    }
-    let state = |name: &str| {
-        let sources = found["sources"].as_array().expect("sources");
-        sources.iter().find(|source| source["name"] == name).map(|source| source["health"]["state"].clone())
-    };
-    assert_eq!((state("harbor"), state("opera")), (Some(json!("DOWN")), Some(json!("UP"))));
-    // A rest of two seconds lets one try through; thirty requests of four attempts would have been a hundred and twenty.
-    let calls = vendors.stage("acme").log.all().iter().filter(|call| call.status == 500).count();
-    assert!((1..40).contains(&calls), "{calls}");
 }
