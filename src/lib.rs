@@ -2,11 +2,14 @@
 
 pub mod app;
 pub mod config;
+pub mod delivery;
 pub mod domain;
+pub mod edits;
 pub mod federation;
 pub mod graphql;
 pub mod layers;
 pub mod orders;
+pub mod partners;
 pub mod sandbox;
 pub mod server;
 pub mod store;

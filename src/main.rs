@@ -44,6 +44,9 @@ enum Command {
     Check {
         #[command(flatten)]
         file: File,
+        /// Asks each vendor too: credentials, ids, channels, and how each reseller is set up.
+        #[arg(long)]
+        online: bool,
     },
     /// Prints the schema (SDL).
     Schema {
@@ -90,7 +93,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match arguments.command.unwrap_or(Command::Serve(arguments.serve)) {
         Command::Serve(serve) => self::serve(serve),
-        Command::Check { file } => check(&file),
+        Command::Check { file, online } => check(&file, online),
         Command::Schema { subgraph } => {
             print((if subgraph { graphql::subgraph::sdl() } else { graphql::schema::sdl() }).trim_end());
             ExitCode::SUCCESS
@@ -111,8 +114,9 @@ impl File {
     }
 }
 
-fn check(file: &File) -> ExitCode {
+fn check(file: &File, online: bool) -> ExitCode {
     match file.load() {
+        Ok(config) if online => check_online(config),
         Ok(config) => {
             let parts = [config.sources.len(), config.deliveries.len(), config.resellers.len(), config.clients.len()];
             let [sources, deliveries, resellers, clients] = parts;
@@ -126,6 +130,22 @@ fn check(file: &File) -> ExitCode {
             ExitCode::from(if findings.unusable() { WRONG } else { FAILED })
         }
     }
+}
+
+fn check_online(config: Config) -> ExitCode {
+    let found = match run(app::check_online(config)) {
+        Ok(Ok(found)) => found,
+        Ok(Err(fault @ (StartError::Settings(_) | StartError::File { .. }))) => {
+            complain(fault);
+            return ExitCode::from(WRONG);
+        }
+        Ok(Err(fault)) => return failed(fault),
+        Err(fault) => return failed(fault),
+    };
+    for part in &found {
+        part.checks.iter().for_each(|check| print(app::line(&part.place, check)));
+    }
+    if found.iter().all(app::Found::is_fine) { ExitCode::SUCCESS } else { ExitCode::from(FAILED) }
 }
 
 fn serve(serve: Serve) -> ExitCode {

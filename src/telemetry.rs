@@ -3,8 +3,9 @@
 use std::io::{self, IsTerminal};
 
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing::Level;
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::ParseError;
+use tracing_subscriber::filter::{ParseError, filter_fn};
 use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
@@ -38,9 +39,11 @@ pub enum SetUpError {
 
 /// Sends log lines to standard error, those that `filter` keeps (`info`, or by module `info,ticketgraph=debug`).
 ///
-/// Works once in a process. The environment has no say in it: that is what settings are for.
+/// Of libraries nothing below `info` is written, whatever the filter says. Works once in a process. The environment has no say in it: that is what settings are for.
 pub fn start_logs(form: LogForm, filter: &str) -> Result<(), SetUpError> {
-    let lines = tracing_subscriber::registry().with(EnvFilter::builder().parse(filter)?);
+    // Libraries tell at their most talkative what goes over the wire: keys, and what visitors say of themselves.
+    let discreet = filter_fn(|line| line.target().starts_with("ticketgraph") || *line.level() <= Level::INFO);
+    let lines = tracing_subscriber::registry().with(EnvFilter::builder().parse(filter)?).with(discreet);
     match form {
         LogForm::Text => {
             lines.with(fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal())).try_init()

@@ -21,11 +21,13 @@ pub fn callers(config: &Config, client: &reqwest::Client) -> Callers {
         caller: Caller {
             viewer: viewer(name, settings.reseller.clone(), &settings.scopes),
             per_minute: settings.requests_per_minute.map(Into::into),
+            until: None,
         },
     });
     let anonymous = config.auth.anonymous.as_ref().map(|settings| Caller {
         viewer: viewer("anonymous", None, &settings.scopes),
         per_minute: Some(settings.requests_per_minute.into()),
+        until: None,
     });
     let issuers = config.auth.issuers.values().map(|settings| Arc::new(issuer(settings, client))).collect();
     Callers { keys: keys.collect(), issuers, anonymous }
@@ -41,7 +43,7 @@ fn issuer(settings: &IssuerConfig, client: &reqwest::Client) -> Issuer {
         issuer: settings.issuer.clone(),
         audience: settings.audience.clone(),
         algorithms: settings.algorithms.iter().map(|algorithm| named(*algorithm)).collect(),
-        per_minute: None,
+        per_minute: settings.requests_per_minute.map(Into::into),
     };
     let source: Box<dyn KeySource> = match &settings.keys {
         KeySet::Url(url) => Box::new(Fetched { client: client.clone(), url: url.clone() }),

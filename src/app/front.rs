@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::callers::callers;
+use crate::app::shared::Shared;
 use crate::app::sources::Ground;
 use crate::app::start::StartError;
 use crate::config::{Config, Safelist as SafelistMode};
@@ -16,6 +17,7 @@ use crate::layers::Cache;
 use crate::server::answers::Answers;
 use crate::server::engine::{Engine, Memory};
 use crate::server::listener;
+use crate::server::pace::Pace;
 use crate::server::persisted::{Mode, Persisted, Safelist};
 use crate::server::precheck::Limits;
 use crate::server::router::Front;
@@ -31,7 +33,8 @@ pub fn build(
     let schema = SchemaLimits {
         depth: graphql.depth.get(),
         aliases: graphql.aliases.get(),
-        introspection: graphql.introspection,
+        // Who may read the schema is decided by the front, which knows who asks.
+        introspection: true,
         suggestions: graphql.suggestions,
         ..SchemaLimits::default()
     };
@@ -44,15 +47,24 @@ pub fn build(
         aliases: graphql.aliases.get() as u64,
         root_fields: graphql.root_fields.get() as u64,
         directives: graphql.directives.get() as u64,
+        list_size: u32::from(graphql.list_size) as usize,
+        calls: u32::from(graphql.cost).into(),
+        calls_per_minute: graphql.cost_per_minute.map(Into::into),
+        measure_only: graphql.measure_only,
+        introspection: graphql.introspection,
     };
     let api = Api::new(&schema, Arc::new(services)).with_truth(Arc::new(Remembered(Arc::clone(&ground.cache))));
-    let persisted = Persisted::new(graphql.persisted.apq, None, safelist(config)?);
+    let persisted =
+        Persisted::new(graphql.persisted.apq, ground.shared.as_ref().map(Shared::operations), safelist(config)?);
     let memory = config.cache.answers_memory.0 as u64;
     let answers = Answers::new(memory, config.server.request_timeout, ground.tracker.clone());
     let memory = Memory { documents: config.cache.documents.get(), answers };
     let engine = Engine::new(api, limits, persisted).map_err(|fault| StartError::Schema(fault.to_string()))?;
-    let engine = engine.remembering(memory);
-    let origins = config.server.cors_origins.iter().map(|origin| origin.as_str().to_owned()).collect();
+    let engine = engine.remembering(memory).paced_by(Pace::new(ground.shared.as_ref().map(Shared::counts)));
+    let allowed = config.server.cors_origins.iter().map(|origin| origin.as_str().to_owned());
+    // The service's own pages open sockets from where clients reach them.
+    let own = config.server.public_url.iter().map(|url| url.origin().ascii_serialization());
+    let origins = allowed.chain(own).collect();
     Ok(Arc::new(Front::new(engine, callers(config, &ground.client), origins, stop)))
 }
 
@@ -93,6 +105,7 @@ pub fn connections(config: &Config) -> Result<listener::Settings, StartError> {
     Ok(listener::Settings {
         connections: config.server.connections.get(),
         header_timeout: config.server.header_timeout,
+        idle_timeout: config.server.idle_timeout,
         drain: config.server.drain,
         tls,
     })

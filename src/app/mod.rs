@@ -1,14 +1,18 @@
 //! The composition root: the only room that knows every other. It connects, and holds no rule of its own.
 
 mod callers;
+mod deliveries;
 mod front;
+mod online;
 mod orders;
+mod partners;
 mod playground;
 mod shapes;
 mod shared;
 mod sources;
 mod start;
 
+pub use online::{Found, check_online, line};
 pub use playground::{Playground, run_sandbox};
 pub use shapes::shapes;
 pub use start::{Launch, StartError, serve};

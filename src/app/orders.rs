@@ -7,21 +7,24 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive as _;
 use secrecy::ExposeSecret;
 
 use crate::app::start::StartError;
-use crate::config::{Config, Connection};
+use crate::config::{self, Config, Connection};
 use crate::domain::{Clock, Source, SourceId};
-use crate::orders::{LocalBus, Orders, Parts, ResellerAccounts, Rules};
-use crate::store::{CredentialKey, connect};
+use crate::orders::{ChangeBus, Orders, Parts, ResellerAccounts, Rules, Terms};
+use crate::store::{CredentialKey, Ledgers};
 
-/// Opens the ledger and puts the room together. Nothing runs until it is started.
+/// Opens the ledgers and puts the room together. Nothing runs until it is started.
 pub async fn open(
     config: &Config,
     sources: &[Arc<Source>],
     clock: &Arc<dyn Clock>,
     data: &Path,
-) -> Result<Orders, StartError> {
+    bus: Arc<dyn ChangeBus>,
+) -> Result<(Orders, Ledgers), StartError> {
     let url = if config.built_in {
         std::fs::create_dir_all(data).map_err(|fault| StartError::Machine(data.display().to_string(), fault))?;
         format!("sqlite://{}", data.join("ticketgraph.db").display())
@@ -32,15 +35,16 @@ pub async fn open(
         Some(key) => CredentialKey::new(*key.expose()),
         None => kept_key(&key_file(&url, data))?,
     };
-    let ledger = connect(&url, &[key]).await?;
-    Ok(Orders::new(Parts {
+    let ledgers = crate::store::open(&url, &[key]).await?;
+    let orders = Orders::new(Parts {
         sources: sources.iter().map(|source| Source::clone(source)).collect(),
-        ledger,
-        bus: Arc::new(LocalBus::default()),
+        ledger: Arc::clone(&ledgers.orders),
+        bus,
         clock: Arc::clone(clock),
         accounts: Arc::new(Accounts::of(config)),
         rules: rules(config),
-    }))
+    });
+    Ok((orders, ledgers))
 }
 
 /// Where a key that nobody configured is kept: beside a SQLite file, in the data folder otherwise.
@@ -89,8 +93,20 @@ fn rules(config: &Config) -> Rules {
         quote_ttl: orders.quote,
         max_lines: u32::from(orders.max_lines) as usize,
         max_quantity: orders.max_quantity.into(),
+        look_after: orders.look_after,
+        terms: config
+            .sources
+            .iter()
+            .filter_map(|(id, source)| Some((id.clone(), terms(source.terms.as_ref()?))))
+            .collect(),
         ..Rules::default()
     }
+}
+
+/// What cancelling costs at a source, in hundredths of a percent.
+fn terms(told: &config::Terms) -> Terms {
+    let fee = (told.fee_percent * Decimal::ONE_HUNDRED).to_u32().unwrap_or(u32::MAX);
+    Terms { until_before_start: told.until_before_start.unwrap_or_default(), fee }
 }
 
 /// What resellers are to the sources: the vendor's own keys of their connections.

@@ -1,6 +1,7 @@
 //! What replicas share through Redis, out of the configuration: memory, news, quotas.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
@@ -10,8 +11,11 @@ use crate::app::start::StartError;
 use crate::config;
 use crate::domain::Budget;
 use crate::layers::{BudgetPolicy, Cache, CacheStore};
+use crate::orders::ChangeBus;
 use crate::server::health::Dependency;
-use crate::store::{Redis, RedisBudget, RedisCache};
+use crate::server::pace::{Count, SharedCounts};
+use crate::server::persisted::SharedOperations;
+use crate::store::{Redis, RedisBudget, RedisBus, RedisCache, RedisCounts};
 use crate::vendors::Finding;
 
 /// One Redis, and what is kept in it.
@@ -48,9 +52,52 @@ impl Shared {
         Arc::new(RedisBudget::new(Arc::clone(&self.redis), name, policy, self.tracker.clone()))
     }
 
+    /// Where changes of orders are told to all replicas; begins to hear theirs.
+    pub fn bus(&self, stop: &CancellationToken) -> Arc<dyn ChangeBus> {
+        let bus = RedisBus::new(Arc::clone(&self.redis));
+        self.tracker.spawn(Arc::clone(&bus).listen(stop.clone()));
+        bus
+    }
+
+    /// Operations that clients registered at any replica.
+    pub fn operations(&self) -> Arc<dyn SharedOperations> {
+        Arc::new(Registered(Arc::clone(&self.facts)))
+    }
+
+    /// What callers asked of all replicas.
+    pub fn counts(&self) -> Arc<dyn SharedCounts> {
+        Arc::new(Counts(RedisCounts::new(Arc::clone(&self.redis))))
+    }
+
     /// Redis as `/health/ready` names it.
     pub fn dependency(&self) -> Arc<dyn Dependency> {
         Arc::new(Companion(Arc::clone(&self.redis)))
+    }
+}
+
+/// How long an operation is known that nobody registers anew.
+const KNOWN: Duration = Duration::from_secs(7 * 24 * 3600);
+
+struct Registered(Arc<RedisCache>);
+
+#[async_trait]
+impl SharedOperations for Registered {
+    async fn find(&self, hash: &str) -> Option<String> {
+        let found = self.0.load(&[format!("operation:{hash}")]).await?.into_iter().next()??;
+        String::from_utf8(found).ok()
+    }
+
+    async fn keep(&self, hash: &str, text: &str) {
+        self.0.keep(format!("operation:{hash}"), text.as_bytes().to_vec(), KNOWN).await;
+    }
+}
+
+struct Counts(RedisCounts);
+
+#[async_trait]
+impl SharedCounts for Counts {
+    async fn add(&self, name: &str, amount: u32) -> Option<Count> {
+        self.0.add(name, amount).await.map(|(used, resets_in)| Count { used, resets_in })
     }
 }
 

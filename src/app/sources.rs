@@ -38,7 +38,8 @@ pub fn connect(config: &Config, ground: &Ground) -> Result<Vec<Arc<Source>>, Vec
     let mut findings = Vec::new();
     let mut connected = Vec::new();
     for settings in config.sources.values() {
-        match connect_one(settings, &config.cache.lifetimes, ground) {
+        let is_delivered = config.deliveries.values().any(|delivery| delivery.channel.source == settings.stanza.id);
+        match connect_one(settings, &config.cache.lifetimes, ground, is_delivered) {
             Ok(source) => connected.push(source),
             Err(faults) => findings.extend(
                 faults
@@ -54,6 +55,7 @@ fn connect_one(
     settings: &SourceSettings,
     lifetimes: &LifetimesSettings,
     ground: &Ground,
+    is_delivered: bool,
 ) -> Result<Arc<Source>, Vec<Finding>> {
     let vendor = VENDORS
         .iter()
@@ -74,7 +76,9 @@ fn connect_one(
         health: Arc::clone(&pulse) as _,
         tracker: ground.tracker.clone(),
     };
-    let source = (vendor.connect)(settings.stanza.clone(), surroundings)?;
+    let mut source = (vendor.connect)(settings.stanza.clone(), surroundings)?;
+    // What a vendor could deliver goes nowhere without a channel.
+    source.facts.delivers_to_app &= is_delivered;
     Ok(Arc::new(stack(source, Parts { policy, pulse, cache: Arc::clone(&ground.cache), realm })))
 }
 

@@ -9,18 +9,21 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::app::deliveries;
 use crate::app::front;
 use crate::app::orders;
+use crate::app::partners;
 use crate::app::playground::{Playground, point_at};
 use crate::app::shared::Shared;
 use crate::app::sources;
 use crate::app::sources::{Ground, connect};
 use crate::config::Config;
 use crate::domain::{Clock, Source, SystemClock};
+use crate::edits::Edits;
 use crate::federation::Federation;
 use crate::graphql::Services;
 use crate::layers::Cache;
-use crate::orders::Orders;
+use crate::orders::{ChangeBus, LocalBus};
 use crate::sandbox::{Sandbox, Scenario};
 use crate::server::health::Dependencies;
 use crate::server::{listener, router};
@@ -72,15 +75,27 @@ pub async fn serve(mut config: Config, launch: Launch) -> Result<bool, StartErro
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
     let data = data_folder(&launch);
-    let sandbox = if config.built_in { Some(raise_sandbox(&mut config, &data, &clock, &tracker).await?) } else { None };
+    let sandbox =
+        if config.built_in { Some(raise_sandbox(&mut config, Some(&data), &clock, &tracker).await?) } else { None };
     let ground = ground(&config, &clock, &tracker, &stop)?;
     let sources = connect(&config, &ground).map_err(StartError::Settings)?;
-    let orders = orders::open(&config, &sources, &clock, &data).await?;
-    let services = services(&config, sources, orders.clone(), &clock);
+    let (orders, ledgers) = orders::open(&config, &sources, &clock, &data, bus(&ground, &stop)).await?;
+    let edits = Edits::new(Arc::clone(&ledgers.edits), Arc::clone(&clock), tracker.clone());
+    let partners = partners::open(&config, &sources, &clock);
+    let deliveries = deliveries::open(&config, &sources, &ground.client, &clock, (&orders, &ledgers))
+        .map_err(StartError::Settings)?;
+    let services = Services {
+        federation: federation(&config, sources, &clock),
+        orders: Some(orders.clone()),
+        edits: Some(edits),
+        deliveries: Some(deliveries.clone()),
+        partners: Some(Arc::new(partners)),
+    };
     let front = front::build(&config, services, &ground, stop.clone())?;
     let settings = router::Settings {
         in_flight: u32::from(config.server.in_flight) as usize,
         body_timeout: config.server.body_timeout,
+        request_timeout: config.server.request_timeout,
         metrics: launch.metrics.clone().unwrap_or_else(|| Arc::new(String::new)),
         dependencies: Dependencies(Arc::new(ground.shared.iter().map(Shared::dependency).collect())),
     };
@@ -89,6 +104,7 @@ pub async fn serve(mut config: Config, launch: Launch) -> Result<bool, StartErro
     let address = bound.local_addr().map_err(|fault| StartError::Machine(address.to_string(), fault))?;
     // What a crash left behind goes on before the first request comes in.
     orders.start();
+    deliveries.start();
     announce(&config, address, sandbox.as_ref());
     let told = stop.clone();
     tracker.spawn(async move {
@@ -98,13 +114,15 @@ pub async fn serve(mut config: Config, launch: Launch) -> Result<bool, StartErro
     });
     let connections = front::connections(&config)?;
     let drained = listener::serve(bound, router::build(front, settings), connections, tracker, stop).await;
-    let written = tokio::time::timeout(config.server.drain, orders.close()).await.is_ok();
+    let written = tokio::time::timeout(config.server.drain, async { tokio::join!(orders.close(), deliveries.close()) })
+        .await
+        .is_ok();
     tracing::info!(drained, written, "stopped");
     Ok(drained && written)
 }
 
 /// What the sources stand on. Without Redis, or while it is away, the memory of this process is all there is.
-fn ground(
+pub(super) fn ground(
     config: &Config,
     clock: &Arc<dyn Clock>,
     tracker: &TaskTracker,
@@ -120,21 +138,29 @@ fn ground(
     Ok(Ground { client, clock: Arc::clone(clock), cache, shared, tracker: tracker.clone() })
 }
 
-fn services(config: &Config, sources: Vec<Arc<Source>>, orders: Orders, clock: &Arc<dyn Clock>) -> Services {
-    let deadline = config.resilience.deadlines.list + sources::SLACK;
-    let federation = Arc::new(Federation::new(sources, deadline, Arc::clone(clock)));
-    Services { federation, orders: Some(orders), resellers: None }
+/// Where changes of orders are told: to every replica, where they share a Redis.
+fn bus(ground: &Ground, stop: &CancellationToken) -> Arc<dyn ChangeBus> {
+    match &ground.shared {
+        Some(shared) => shared.bus(stop),
+        None => Arc::new(LocalBus::default()),
+    }
 }
 
-async fn raise_sandbox(
+fn federation(config: &Config, sources: Vec<Arc<Source>>, clock: &Arc<dyn Clock>) -> Arc<Federation> {
+    let deadline = config.resilience.deadlines.list + sources::SLACK;
+    Arc::new(Federation::new(sources, deadline, Arc::clone(clock)))
+}
+
+/// Raises the emulated vendors and points the configuration at them. With a folder they remember what they sold.
+pub(super) async fn raise_sandbox(
     config: &mut Config,
-    data: &std::path::Path,
+    data: Option<&std::path::Path>,
     clock: &Arc<dyn Clock>,
     tracker: &TaskTracker,
 ) -> Result<Sandbox, StartError> {
     let playground = Playground {
         listen: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        folder: Some(data.join("vendors")),
+        folder: data.map(|data| data.join("vendors")),
         limits_requests: false,
         scenario: Scenario::default(),
     };
@@ -175,7 +201,11 @@ fn announce(config: &Config, address: SocketAddr, sandbox: Option<&Sandbox>) {
             }
         }
     }
-    tracing::info!("GraphiQL is at {scheme}://{address}/graphql");
+    let base = match &config.server.public_url {
+        Some(url) => url.as_str().trim_end_matches('/').to_owned(),
+        None => format!("{scheme}://{address}"),
+    };
+    tracing::info!("GraphiQL is at {base}/graphql");
     tracing::info!("listening on {scheme}://{address}");
 }
 

@@ -25,6 +25,8 @@ pub struct Graphql {
     pub list_size: NonZeroU32,
     /// Vendor calls that one operation may cause, at most.
     pub cost: NonZeroU32,
+    /// Vendor calls that the operations of one caller may cause in a minute; `None`: no limit.
+    pub cost_per_minute: Option<NonZeroU32>,
     /// Whether limits are only told, and nothing is refused.
     pub measure_only: bool,
     /// Whether the schema may be asked for.
@@ -75,6 +77,7 @@ impl Graphql {
             fields: from.get("fields"),
             list_size: from.get("list_size"),
             cost: from.get("cost"),
+            cost_per_minute: from.find("cost_per_minute"),
             measure_only: from.get("measure_only"),
             introspection: from.get("introspection"),
             suggestions: from.get("suggestions"),

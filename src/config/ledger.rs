@@ -94,6 +94,8 @@ pub struct Orders {
     pub poll: Duration,
     /// After a lost answer, how long "there is no such order" is not believed.
     pub quiet: Duration,
+    /// How often what was sold is looked after: whether it was called off, whether tickets were used.
+    pub look_after: Duration,
     /// How long before its end a hold counts as over.
     pub hold_margin: Duration,
     /// How long the price of a cancellation stands.
@@ -111,6 +113,7 @@ impl Orders {
             call_limit: from.get("call_limit"),
             poll: from.get("poll"),
             quiet: from.get("quiet"),
+            look_after: from.get("look_after"),
             hold_margin: from.get("hold_margin"),
             quote: from.get("quote"),
             max_lines: from.get("max_lines"),

@@ -95,6 +95,12 @@ pub struct DeliverySettings {
     pub channel: ChannelStanza,
     /// Between two runs of its streams.
     pub interval: Duration,
+    /// The city of the house, for apps that want to know and sources that do not tell.
+    pub city: Option<String>,
+    /// ISO 3166 code of its country.
+    pub country: Option<String>,
+    /// Its postal code.
+    pub postal_code: Option<String>,
 }
 
 const USUAL_INTERVAL: Duration = Duration::from_secs(300);
@@ -107,6 +113,10 @@ impl DeliverySettings {
         }
         let url: Url = from.get("url");
         let interval = from.find("interval").unwrap_or(USUAL_INTERVAL);
+        let country: Option<String> = from.find("country");
+        if country.as_ref().is_some_and(|code| code.len() != 2 || !code.bytes().all(|byte| byte.is_ascii_uppercase())) {
+            from.wrong("country", "must be two capital letters, like CH");
+        }
         let mut channel = ChannelStanza {
             id: id.to_owned(),
             source: SourceId::new(source),
@@ -121,7 +131,8 @@ impl DeliverySettings {
             }
             None => tell_unnamed(from, "app", &app, &shapes.apps),
         }
-        Self { app, channel, interval }
+        let (city, postal_code) = (from.find("city"), from.find("postal_code"));
+        Self { app, channel, interval, city, country, postal_code }
     }
 }
 

@@ -5,6 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::domain::ids::SourceId;
 use crate::domain::money::Money;
 
@@ -118,7 +120,7 @@ impl Operation {
 }
 
 /// What a failed call may have done at the vendor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Effect {
     /// Certainly nothing: it never left, it only reads, or the vendor clearly refused.
     None,
@@ -127,7 +129,7 @@ pub enum Effect {
 }
 
 /// Why the vendor said no, as a rule of business.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reason {
     /// Not enough left; how many are, where told.
     SoldOut {
@@ -163,7 +165,7 @@ pub enum Reason {
 }
 
 /// A business refusal: data for the client, not a fault.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
     /// The reason in our words.
     pub reason: Reason,
@@ -172,7 +174,7 @@ pub struct Refusal {
 }
 
 /// What went wrong, by what can be done about it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ErrorKind {
     /// The vendor does not know it.
     NotFound,

@@ -128,6 +128,23 @@ pub enum AppState {
     Deleted,
 }
 
+impl AppState {
+    /// The name in the ledger and the schema.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Injected => "INJECTED",
+            Self::Downloaded => "DOWNLOADED",
+            Self::Assigned => "ASSIGNED",
+            Self::TransferPending => "TRANSFER_PENDING",
+            Self::Transferred => "TRANSFERRED",
+            Self::Activated => "ACTIVATED",
+            Self::Controlled => "CONTROLLED",
+            Self::DeletionPending => "DELETION_PENDING",
+            Self::Deleted => "DELETED",
+        }
+    }
+}
+
 /// What the app's own status means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AppSays {

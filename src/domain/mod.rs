@@ -2,7 +2,9 @@
 //!
 //! Nothing here knows a vendor, a framework, a database or GraphQL.
 
+pub mod accounts;
 pub mod admissions;
+pub mod authoring;
 pub mod catalog;
 pub mod error;
 pub mod ids;
@@ -14,6 +16,7 @@ pub mod stanza;
 pub mod text;
 pub mod time;
 
+pub use accounts::ResellerAccounts;
 pub use admissions::{AdmissionToken, Admissions};
 pub use catalog::{
     Audience, Availability, AvailabilityStatus, BookingMode, CalendarDay, Catalog, Event, EventStatus, Offer,

@@ -33,7 +33,7 @@ pub struct Contact {
 pub enum DeliveryPreference {
     /// As codes through us.
     Barcode,
-    /// Into the mobile app of the source; no code is given to us.
+    /// Into the mobile app of the source. Its codes are for the app alone, never shown by us.
     MobileApp,
 }
 
@@ -100,7 +100,7 @@ pub struct IssuedTicket {
     pub line: usize,
     /// What the vendor calls it. The first one names the ticket for cancellations.
     pub refs: Vec<ExternalRef>,
-    /// The code that opens the gate; none where the mobile app has it.
+    /// The code that opens the gate; none while there is none yet.
     pub barcode: Option<Barcode>,
     /// Row and seat, where numbered.
     pub seat: Option<String>,

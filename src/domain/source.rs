@@ -7,7 +7,9 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::accounts::ResellerAccounts;
 use crate::domain::admissions::Admissions;
+use crate::domain::authoring::{Authoring, BackOffice, Sectioning};
 use crate::domain::catalog::Catalog;
 use crate::domain::ids::SourceId;
 use crate::domain::money::Currency;
@@ -23,6 +25,17 @@ pub enum VendorKind {
     Secutix,
     /// TickeTing.
     Ticketing,
+}
+
+impl VendorKind {
+    /// The name in configurations and identifiers, lower case.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Acme => "acme",
+            Self::Secutix => "secutix",
+            Self::Ticketing => "ticketing",
+        }
+    }
 }
 
 /// Real or for trying out. An order never mixes them.
@@ -166,4 +179,12 @@ pub struct Source {
     pub refunds: Option<Arc<dyn Refunds>>,
     /// Staff credentials and the gate.
     pub admissions: Option<Arc<dyn Admissions>>,
+    /// Checking how resellers are set up.
+    pub accounts: Option<Arc<dyn ResellerAccounts>>,
+    /// Making and changing events.
+    pub authoring: Option<Arc<dyn Authoring>>,
+    /// Changing the parts of the place of an event.
+    pub sectioning: Option<Arc<dyn Sectioning>>,
+    /// Arranging what belongs to an event.
+    pub back_office: Option<Arc<dyn BackOffice>>,
 }

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use futures_util::future::join_all;
+use secrecy::SecretString;
 
-use crate::domain::admissions::{AdmissionToken, TokenPage};
-use crate::domain::error::{ErrorKind, Operation, VendorError};
-use crate::domain::ids::TokenKey;
+use crate::domain::admissions::{Admission, AdmissionToken, TokenPage};
+use crate::domain::error::{Effect, ErrorKind, Operation, VendorError};
+use crate::domain::ids::{EventKey, TokenKey};
+use crate::domain::source::Source;
 use crate::federation::Federation;
 use crate::federation::cursor::SkipCursor;
 use crate::federation::error::RequestError;
@@ -77,6 +79,57 @@ impl Federation {
             return Err(VendorError::new(&source.id, Operation::ReadTokens, ErrorKind::Unsupported));
         };
         self.ask(source, Operation::ReadTokens, gate.load_token(&token.value)).await.map(Arc::new)
+    }
+}
+
+/// What admits: a staff credential by its key, or by its secret.
+#[derive(Debug, Clone)]
+pub enum Credential {
+    /// By its key: its secret is read from the source, and shown to nobody.
+    Token(TokenKey),
+    /// By its secret.
+    Code(SecretString),
+}
+
+impl Federation {
+    /// Lets visitors in at an event. Serials that are not in the answer were refused. A credential of another event, and one that was
+    /// revoked, admit nobody: [`ErrorKind::NotFound`].
+    pub async fn admit(
+        &self,
+        event: &Sourced<EventKey>,
+        credential: &Credential,
+        serials: &[String],
+    ) -> Result<Vec<Admission>, VendorError> {
+        let source = &event.source;
+        let no = |kind| VendorError::new(&source.id, Operation::Admit, kind);
+        let gate = source.admissions.as_ref().ok_or_else(|| no(ErrorKind::Unsupported))?;
+        let code = match credential {
+            Credential::Code(code) => code.clone(),
+            Credential::Token(token) => self.ask(source, Operation::ReadTokens, gate.load_token(token)).await?.code,
+        };
+        // Nobody is let in by an exchange: whatever became of it, it did no harm.
+        let key = self.ask(source, Operation::WriteTokens, gate.exchange_code(&code)).await;
+        let key = key.map_err(|error| error.with_effect(Effect::None))?;
+        if key.event != event.value {
+            return Err(no(ErrorKind::NotFound));
+        }
+        // A call that ran into our own deadline was under way.
+        match self.ask(source, Operation::Admit, gate.admit(&key, serials)).await {
+            Err(error) if error.kind == ErrorKind::Timeout => Err(error.with_effect(Effect::Unknown)),
+            told => told,
+        }
+    }
+
+    /// Who was let in at the event of a token, as far as its bearer may know.
+    pub async fn list_admissions(
+        &self,
+        source: &Arc<Source>,
+        token: &AdmissionToken,
+    ) -> Result<Vec<Admission>, VendorError> {
+        let no = || VendorError::new(&source.id, Operation::ReadAdmissions, ErrorKind::Unsupported);
+        let gate = source.admissions.as_ref().ok_or_else(no)?;
+        let key = self.ask(source, Operation::WriteTokens, gate.exchange_code(&token.code)).await?;
+        self.ask(source, Operation::ReadAdmissions, gate.list_admissions(&key)).await
     }
 }
 

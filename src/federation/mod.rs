@@ -3,6 +3,8 @@
 //! A source that fails costs its own part of an answer and is told as a problem; it never fails the whole.
 
 mod admissions;
+mod alternatives;
+mod authoring;
 mod availability;
 mod bulk;
 mod cursor;
@@ -27,7 +29,7 @@ use crate::domain::ids::SourceId;
 use crate::domain::source::Source;
 use crate::domain::time::Clock;
 
-pub use admissions::{TokenQuery, TokenSlice};
+pub use admissions::{Credential, TokenQuery, TokenSlice};
 pub use availability::{AvailabilityOutcome, for_quantity};
 pub use cursor::{EventCursor, PerformanceCursor, SkipCursor};
 pub use error::RequestError;

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use async_graphql::{Request, Response};
+use async_graphql_parser::types::{ExecutableDocument, OperationDefinition};
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
+use serde_json::Map;
 
+use crate::graphql::cost::Estimator;
 use crate::graphql::ctx::{Ctx, Services};
 use crate::graphql::promise::{Promise, Truth};
 use crate::graphql::schema::{ApiSchema, Limits, build, execute, finish, sdl};
@@ -17,12 +20,20 @@ pub struct Api {
     schema: ApiSchema,
     services: Arc<Services>,
     truth: Option<Arc<dyn Truth>>,
+    estimator: Arc<Estimator>,
+    sdl: Arc<str>,
 }
 
 impl Api {
     /// A schema over services.
+    ///
+    /// # Panics
+    ///
+    /// Where the schema's own text cannot be read back: a mistake of ours that every test would meet.
     pub fn new(limits: &Limits, services: Arc<Services>) -> Self {
-        Self { schema: build(limits), services, truth: None }
+        let sdl: Arc<str> = sdl().into();
+        let estimator = Estimator::new(&sdl, &services.federation).expect("the schema's own text");
+        Self { schema: build(limits), services, truth: None, estimator: Arc::new(estimator), sdl }
     }
 
     /// The same with somebody who tells what has become untrue: without, no answer is promised for any time.
@@ -36,9 +47,19 @@ impl Api {
         self.truth.as_ref().map(|truth| truth.moment())
     }
 
+    /// The calls of sources that an operation causes at most.
+    pub fn estimate(
+        &self,
+        document: &ExecutableDocument,
+        operation: &OperationDefinition,
+        variables: &Map<String, serde_json::Value>,
+    ) -> u64 {
+        self.estimator.calls(document, operation, variables)
+    }
+
     /// The schema as text.
-    pub fn sdl(&self) -> String {
-        sdl()
+    pub fn sdl(&self) -> &str {
+        &self.sdl
     }
 
     /// Runs a query or a mutation.

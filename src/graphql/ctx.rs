@@ -6,30 +6,31 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_graphql::Context;
 use jiff::Timestamp;
 
+use crate::delivery::Deliveries;
 use crate::domain::error::{Operation, VendorError};
 use crate::domain::ids::SourceId;
-use crate::federation::{Allowed, Federation};
+use crate::edits::Edits;
+use crate::federation::Federation;
 use crate::graphql::error::Fault;
 use crate::graphql::loaders::Loaders;
 use crate::graphql::problem::Problem;
 use crate::graphql::promise::Trace;
 use crate::graphql::viewer::{Scope, Viewer};
 use crate::orders::Orders;
-
-/// Which events a reseller may sell; kept by whoever knows the connections of resellers.
-pub trait ResellerCatalog: Send + Sync {
-    /// The events that the reseller of this key may sell; none when there is no such reseller.
-    fn find_allowed(&self, reseller: &str) -> Option<Arc<Allowed>>;
-}
+use crate::partners::Partners;
 
 /// What lives as long as the process. A topic that needs a room adds it here.
 pub struct Services {
     /// Reads over all sources.
     pub federation: Arc<Federation>,
+    /// Editing events and running the gate, where there is a journal.
+    pub edits: Option<Edits>,
     /// Buying, where there is a ledger.
     pub orders: Option<Orders>,
+    /// Deliveries into mobile apps, where there are channels and a ledger.
+    pub deliveries: Option<Deliveries>,
     /// The resellers, where there are any.
-    pub resellers: Option<Arc<dyn ResellerCatalog>>,
+    pub partners: Option<Arc<Partners>>,
 }
 
 /// What lives as long as one request.
@@ -118,7 +119,7 @@ mod tests {
     #[tokio::test]
     async fn one_failure_is_told_once_a_request_however_many_fields_it_costs() {
         let federation = Arc::new(Federation::new(Vec::new(), Duration::from_secs(1), Arc::new(SystemClock)));
-        let services = Arc::new(Services { federation, resellers: None, orders: None });
+        let services = Arc::new(Services { federation, edits: None, partners: None, orders: None, deliveries: None });
         let viewer =
             Arc::new(Viewer { id: "a".to_owned(), name: "A".to_owned(), reseller: None, scopes: HashSet::new() });
         let ctx = || Ctx::new(&services, Arc::clone(&viewer), Arc::from("r-1"));

@@ -45,13 +45,35 @@ pub enum Code {
     SourceGone,
     /// Orders cannot be read or written for now.
     LedgerUnavailable,
+    /// The request cannot be read, or names no operation that may run.
+    BadRequest,
+    /// The method is not GET or POST, or the operation may not be sent by GET.
+    MethodNotAllowed,
+    /// Nothing that the client accepts can be answered.
+    NotAcceptable,
+    /// The body is not JSON in UTF-8.
+    UnsupportedMediaType,
+    /// The body is larger than the limit.
+    BodyTooLarge,
+    /// The operation is larger than a limit.
+    OperationTooLarge,
+    /// The operation would call the vendors more often than the limit.
+    OperationTooCostly,
+    /// The hash names no known operation: send its text along.
+    PersistedQueryNotFound,
+    /// The caller asks too much: wait as long as `retryAfterMs` says.
+    RateLimited,
+    /// The service is busy: try again in a moment.
+    Overloaded,
+    /// The answer was not ready in time.
+    RequestTimeout,
     /// A mistake of this service.
     Internal,
 }
 
 impl Code {
     /// Every code, in the order of the documentation.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 27] = [
         Self::GraphqlParseFailed,
         Self::GraphqlValidationFailed,
         Self::BadUserInput,
@@ -67,6 +89,17 @@ impl Code {
         Self::SourceMalformed,
         Self::SourceGone,
         Self::LedgerUnavailable,
+        Self::BadRequest,
+        Self::MethodNotAllowed,
+        Self::NotAcceptable,
+        Self::UnsupportedMediaType,
+        Self::BodyTooLarge,
+        Self::OperationTooLarge,
+        Self::OperationTooCostly,
+        Self::PersistedQueryNotFound,
+        Self::RateLimited,
+        Self::Overloaded,
+        Self::RequestTimeout,
         Self::Internal,
     ];
 
@@ -88,6 +121,17 @@ impl Code {
             Self::SourceMalformed => "SOURCE_MALFORMED",
             Self::SourceGone => "SOURCE_GONE",
             Self::LedgerUnavailable => "LEDGER_UNAVAILABLE",
+            Self::BadRequest => "BAD_REQUEST",
+            Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
+            Self::NotAcceptable => "NOT_ACCEPTABLE",
+            Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
+            Self::BodyTooLarge => "BODY_TOO_LARGE",
+            Self::OperationTooLarge => "OPERATION_TOO_LARGE",
+            Self::OperationTooCostly => "OPERATION_TOO_COSTLY",
+            Self::PersistedQueryNotFound => "PERSISTED_QUERY_NOT_FOUND",
+            Self::RateLimited => "RATE_LIMITED",
+            Self::Overloaded => "OVERLOADED",
+            Self::RequestTimeout => "REQUEST_TIMEOUT",
             Self::Internal => "INTERNAL",
         }
     }
@@ -107,8 +151,8 @@ impl Code {
         }
     }
 
-    /// The message of a failure of a source, safe to show.
-    fn message(self) -> &'static str {
+    /// What it means, safe to show.
+    pub fn message(self) -> &'static str {
         match self {
             Self::GraphqlParseFailed => "The document is not valid GraphQL.",
             Self::GraphqlValidationFailed => "The document does not fit the schema.",
@@ -125,6 +169,17 @@ impl Code {
             Self::SourceMalformed => "The source gave an answer that cannot be read.",
             Self::SourceGone => "The source of this order is no longer configured.",
             Self::LedgerUnavailable => "Orders cannot be read or written for now.",
+            Self::BadRequest => "The request cannot be read, or names no operation that may run.",
+            Self::MethodNotAllowed => "The method is not GET or POST, or the operation may not be sent by GET.",
+            Self::NotAcceptable => "Nothing that the client accepts can be answered.",
+            Self::UnsupportedMediaType => "The body is not JSON in UTF-8.",
+            Self::BodyTooLarge => "The body is larger than the limit.",
+            Self::OperationTooLarge => "The operation is larger than a limit.",
+            Self::OperationTooCostly => "The operation would call the vendors more often than the limit.",
+            Self::PersistedQueryNotFound => "The hash names no known operation: send its text along.",
+            Self::RateLimited => "The caller asks too much: wait as long as `retryAfterMs` says.",
+            Self::Overloaded => "The service is busy: try again in a moment.",
+            Self::RequestTimeout => "The answer was not ready in time.",
             Self::Internal => "Something went wrong in this service.",
         }
     }

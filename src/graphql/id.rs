@@ -31,6 +31,8 @@ pub enum GlobalId {
     AdmissionToken(SourceId, TokenKey),
     /// A reseller, by its key in the configuration.
     Reseller(String),
+    /// How a reseller, by its key, is set up in a source.
+    Connection(String, SourceId),
     /// An order.
     Order(OrderKey),
     /// A leg of an order, by its number.
@@ -41,6 +43,8 @@ pub enum GlobalId {
     Ticket(OrderKey, usize),
     /// A quote of a cancellation.
     Quote(Uuid),
+    /// A delivery channel, by its key in the configuration.
+    Channel(String),
 }
 
 impl GlobalId {
@@ -54,11 +58,13 @@ impl GlobalId {
             Self::Section(source, event, section) => section_id(source, event, section),
             Self::AdmissionToken(source, token) => admission_token_id(source, token),
             Self::Reseller(reseller) => pack(b'r', &[reseller]),
+            Self::Connection(reseller, source) => pack(b'c', &[reseller, source.as_str()]),
             Self::Order(order) => order_id(*order),
             Self::Leg(order, leg) => leg_id(*order, *leg),
             Self::OrderLine(order, line) => line_id(*order, *line),
             Self::Ticket(order, ticket) => ticket_id(*order, *ticket),
             Self::Quote(quote) => quote_id(*quote),
+            Self::Channel(channel) => channel_id(channel),
         }
     }
 
@@ -85,11 +91,13 @@ impl GlobalId {
             }
             (b'a', [source, token]) => Self::AdmissionToken(SourceId::new(*source), TokenKey::new(*token)),
             (b'r', [reseller]) => Self::Reseller((*reseller).to_owned()),
+            (b'c', [reseller, source]) => Self::Connection((*reseller).to_owned(), SourceId::new(*source)),
             (b'o', [order]) => Self::Order(order_key(order)?),
             (b'g', [order, leg]) => Self::Leg(order_key(order)?, leg.parse().ok()?),
             (b'l', [order, line]) => Self::OrderLine(order_key(order)?, line.parse().ok()?),
             (b'k', [order, ticket]) => Self::Ticket(order_key(order)?, ticket.parse().ok()?),
             (b'q', [quote]) => Self::Quote(quote.parse().ok()?),
+            (b'd', [channel]) => Self::Channel((*channel).to_owned()),
             _ => return None,
         })
     }
@@ -157,6 +165,11 @@ pub fn line_id(order: OrderKey, line: usize) -> ID {
 /// The id of a ticket of an order.
 pub fn ticket_id(order: OrderKey, ticket: usize) -> ID {
     pack(b'k', &[&order.to_string(), &ticket.to_string()])
+}
+
+/// The id of a delivery channel.
+pub fn channel_id(channel: &str) -> ID {
+    pack(b'd', &[channel])
 }
 
 /// The id of a quote of a cancellation.

@@ -5,13 +5,18 @@
 
 pub mod admissions;
 pub mod api;
+pub mod authoring;
 pub mod catalog;
+pub mod cost;
 pub mod ctx;
+pub mod delivery;
+pub mod editing;
 pub mod error;
 pub mod id;
 pub mod loaders;
 pub mod orders;
 pub mod page;
+pub mod partners;
 pub mod problem;
 pub mod promise;
 pub mod root;
@@ -21,7 +26,7 @@ pub mod sources;
 pub mod subgraph;
 pub mod viewer;
 
-pub use ctx::{Ctx, ResellerCatalog, Services};
+pub use ctx::{Ctx, Services};
 pub use error::{Code, Fault};
 pub use schema::{ApiSchema, Limits, build, execute, sdl};
 pub use viewer::{Scope, Viewer};

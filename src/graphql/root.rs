@@ -9,10 +9,12 @@ use crate::federation::{LARGEST_PAGE, RequestError};
 use crate::graphql::admissions::AdmissionToken;
 use crate::graphql::catalog::{Event, Performance, Section, TicketType};
 use crate::graphql::ctx::Ctx;
+use crate::graphql::delivery::DeliveryChannel;
 use crate::graphql::error::{Code, Fault};
 use crate::graphql::id::{GlobalId, sourced};
 use crate::graphql::loaders::{EventAt, PerformanceAt, TicketTypesOf, TokenAt};
 use crate::graphql::orders::{Order, OrderLine, Ticket, VendorOrder, find_order};
+use crate::graphql::partners::{Reseller, ResellerConnection};
 use crate::graphql::sources::Source;
 use crate::graphql::viewer::{Scope, Viewer};
 
@@ -40,6 +42,12 @@ pub enum Node {
     OrderLine(OrderLine),
     /// A ticket of an order.
     Ticket(Ticket),
+    /// A reseller.
+    Reseller(Reseller),
+    /// How a reseller is set up in a source.
+    ResellerConnection(ResellerConnection),
+    /// A delivery channel.
+    DeliveryChannel(DeliveryChannel),
 }
 
 /// What belongs to no topic.
@@ -92,6 +100,7 @@ async fn load_node(ctx: &Ctx, id: GlobalId) -> Result<Option<Node>, Fault> {
     let needed = match id {
         GlobalId::AdmissionToken(..) => Scope::AdmissionRead,
         GlobalId::Order(_) | GlobalId::Leg(..) | GlobalId::OrderLine(..) | GlobalId::Ticket(..) => Scope::OrderRead,
+        GlobalId::Reseller(_) | GlobalId::Connection(..) => Scope::ReportRead,
         _ => Scope::CatalogRead,
     };
     ctx.require(needed)?;
@@ -139,6 +148,9 @@ async fn load_node(ctx: &Ctx, id: GlobalId) -> Result<Option<Node>, Fault> {
             Some(order) => Ticket::find(ctx, &order, number).await?.map(Node::from),
             None => None,
         },
-        GlobalId::Reseller(_) | GlobalId::Quote(_) => None,
+        GlobalId::Reseller(key) => ctx.find_reseller(&key).map(Node::from),
+        GlobalId::Connection(reseller, source) => ResellerConnection::find(ctx, &reseller, &source).map(Node::from),
+        GlobalId::Channel(channel) => DeliveryChannel::find(ctx, &channel).map(Node::from),
+        GlobalId::Quote(_) => None,
     })
 }

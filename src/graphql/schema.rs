@@ -9,11 +9,14 @@ use async_graphql::{
 };
 
 use crate::domain::error::VendorError;
-use crate::graphql::admissions::AdmissionsQuery;
+use crate::graphql::admissions::{AdmissionsMutation, AdmissionsQuery};
+use crate::graphql::authoring::AuthoringMutation;
 use crate::graphql::catalog::{CatalogQuery, CatalogSubscription};
 use crate::graphql::ctx::Ctx;
+use crate::graphql::delivery::DeliveryMutation;
 use crate::graphql::error::Code;
 use crate::graphql::orders::{OrdersMutation, OrdersQuery, OrdersSubscription};
+use crate::graphql::partners::{PartnersMutation, PartnersQuery};
 use crate::graphql::root::RootQuery;
 use crate::graphql::sources::{SourcesQuery, SourcesSubscription};
 use crate::graphql::subgraph::SubgraphQuery;
@@ -22,7 +25,15 @@ use crate::graphql::subgraph::SubgraphQuery;
 /// Everything that can be read.
 #[derive(MergedObject, Default)]
 #[graphql(name = "Query")]
-pub struct Roots<T: ObjectType + Default>(RootQuery, SourcesQuery, CatalogQuery, AdmissionsQuery, OrdersQuery, T);
+pub struct Roots<T: ObjectType + Default>(
+    RootQuery,
+    SourcesQuery,
+    CatalogQuery,
+    AdmissionsQuery,
+    OrdersQuery,
+    PartnersQuery,
+    T,
+);
 
 /// Everything that can be read, as the text of the schema has it.
 pub type Query = Roots<EmptyMutation>;
@@ -32,7 +43,7 @@ pub type ServedQuery = Roots<SubgraphQuery>;
 
 /// Everything that can be changed: one object a topic, at most six.
 #[derive(MergedObject, Default)]
-pub struct Mutation(OrdersMutation);
+pub struct Mutation(OrdersMutation, AuthoringMutation, AdmissionsMutation, PartnersMutation, DeliveryMutation);
 
 /// Everything that can be watched: one object a topic, at most six.
 #[derive(MergedSubscription, Default)]

@@ -10,8 +10,10 @@ use crate::federation::RequestError;
 use crate::graphql::admissions::AdmissionToken;
 use crate::graphql::catalog::{Event, Performance, Section, TicketType};
 use crate::graphql::ctx::Ctx;
+use crate::graphql::delivery::DeliveryChannel;
 use crate::graphql::error::Fault;
 use crate::graphql::orders::{Order, OrderLine, Ticket, VendorOrder};
+use crate::graphql::partners::{Reseller, ResellerConnection};
 use crate::graphql::root::{Node, find_node};
 use crate::graphql::schema::{Mutation, Query, Subscription, sdl_options};
 use crate::graphql::sources::Source;
@@ -99,6 +101,12 @@ pub enum Entity {
     OrderLine(OrderLine),
     /// A ticket of an order.
     Ticket(Ticket),
+    /// A reseller.
+    Reseller(Reseller),
+    /// How a reseller is set up in a source.
+    ResellerConnection(ResellerConnection),
+    /// A delivery channel.
+    DeliveryChannel(DeliveryChannel),
 }
 
 impl From<Node> for Entity {
@@ -114,6 +122,9 @@ impl From<Node> for Entity {
             Node::VendorOrder(leg) => leg.into(),
             Node::OrderLine(line) => line.into(),
             Node::Ticket(ticket) => ticket.into(),
+            Node::Reseller(reseller) => reseller.into(),
+            Node::ResellerConnection(connection) => connection.into(),
+            Node::DeliveryChannel(channel) => channel.into(),
         }
     }
 }

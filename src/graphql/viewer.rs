@@ -3,7 +3,10 @@
 use std::collections::HashSet;
 use std::str::FromStr;
 
-use async_graphql::{ID, Object};
+use async_graphql::{Context, ID, Object};
+
+use crate::graphql::ctx::Ctx;
+use crate::graphql::partners::Reseller;
 
 /// Something that a caller may be allowed. Written as in the configuration, e.g. `catalog:read`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -110,6 +113,11 @@ impl Viewer {
     /// The caller's name for people.
     async fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The reseller that the caller belongs to; it then sees nothing of the others.
+    async fn reseller(&self, ctx: &Context<'_>) -> Option<Reseller> {
+        Ctx::of(ctx).find_reseller(self.reseller.as_deref()?)
     }
 
     /// What the caller may do, e.g. `catalog:read`, in alphabetical order.

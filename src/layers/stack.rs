@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::domain::authoring::{Authoring, BackOffice, Sectioning};
 use crate::domain::ordering::{Ordering, Refunds};
 use crate::domain::{Catalog, Source};
 use crate::layers::batch::Cut;
@@ -42,6 +43,10 @@ pub fn stack(source: Source, parts: Parts) -> Source {
         hold_extension,
         refunds,
         admissions,
+        accounts,
+        authoring,
+        sectioning,
+        back_office,
     } = source;
     let Parts { policy, pulse, cache, realm } = parts;
     let shelf = Shelf::new(Arc::clone(&cache), id.clone(), &realm, policy.lifetimes.clone());
@@ -49,6 +54,9 @@ pub fn stack(source: Source, parts: Parts) -> Source {
     let catalog = care_for(catalog, &guard, &shelf, facts.max_batch);
     let ordering = ordering.map(|port| Arc::new(Guarded::new(port, &guard)) as Arc<dyn Ordering>);
     let refunds = refunds.map(|port| Arc::new(Guarded::new(port, &guard)) as Arc<dyn Refunds>);
+    let authoring = authoring.map(|port| Arc::new(Guarded::new(port, &guard)) as Arc<dyn Authoring>);
+    let sectioning = sectioning.map(|port| Arc::new(Guarded::new(port, &guard)) as Arc<dyn Sectioning>);
+    let back_office = back_office.map(|port| Arc::new(Guarded::new(port, &guard)) as Arc<dyn BackOffice>);
     Source {
         id,
         vendor,
@@ -64,6 +72,12 @@ pub fn stack(source: Source, parts: Parts) -> Source {
         hold_extension: hold_extension.map(|port| Arc::new(Guarded::new(port, &guard)) as _),
         refunds: refunds.map(|port| Arc::new(Forgetful::new(shelf.source(), &cache, port)) as _),
         admissions: admissions.map(|port| Arc::new(Guarded::new(port, &guard)) as _),
+        // A person asks what is wrong with a set-up: the breaker's word would hide it, and each line tells its own failure.
+        accounts,
+        // What was edited is another event than the one that is remembered.
+        authoring: authoring.map(|port| Arc::new(Forgetful::new(shelf.source(), &cache, port)) as _),
+        sectioning: sectioning.map(|port| Arc::new(Forgetful::new(shelf.source(), &cache, port)) as _),
+        back_office: back_office.map(|port| Arc::new(Forgetful::new(shelf.source(), &cache, port)) as _),
     }
 }
 

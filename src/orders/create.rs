@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use futures_util::future::join_all;
 use jiff::Timestamp;
 
-use crate::domain::ordering::SettlementRefusal;
+use crate::domain::ordering::{DeliveryPreference, SettlementRefusal};
 use crate::domain::{Environment, LegShape, OrderKey, PerformanceKey, Source, SourceId, VendorError};
 use crate::orders::facts::{self, Fact};
 use crate::orders::leg::{Leg, LegTraits};
@@ -223,6 +223,8 @@ impl Planner<'_> {
                 }
             }
             let request = order.request(&order.legs[number]);
+            let has_app = source.facts.delivers_to_app || request.delivery == DeliveryPreference::Barcode;
+            let refusal = refusal.or((!has_app).then_some(SettlementRefusal::Delivery));
             let code = match refusal.or_else(|| ordering.refuses(&request)) {
                 Some(SettlementRefusal::NoInstrument | SettlementRefusal::NoAccount) => {
                     ProblemCode::SettlementUnsupported

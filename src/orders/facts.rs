@@ -127,7 +127,7 @@ pub(in crate::orders) fn line(
         return Err(Problem::new(ProblemCode::NotOnSale).at(line_path(number, "performance")));
     }
     let left = |remaining| {
-        let detail = Detail::Left { performance: Some(asked.performance.clone()), remaining };
+        let detail = Detail::Left { performance: Some(asked.performance.clone()), remaining, wanted: quantity };
         Problem::new(ProblemCode::NotAvailable).at(line_path(number, "quantity")).with(detail)
     };
     match fact.availability.status {

@@ -205,6 +205,15 @@ pub struct OrderFilter {
     pub is_test: Option<bool>,
     /// Sold by this reseller.
     pub reseller: Option<String>,
+    /// With a line that starts at or after; what has no time of its own counts.
+    pub starts_from: Option<Timestamp>,
+}
+
+impl OrderCursor {
+    /// The place of an order.
+    pub fn of(order: &Order) -> Self {
+        Self { created_at: order.created_at, key: order.key }
+    }
 }
 
 /// A place in a list of orders, youngest first. It stays right when orders are added.

@@ -116,9 +116,10 @@ impl Orders {
         Self(Arc::new(Shared { sources, ledger, bus, clock, accounts, rules, tasks, stop }))
     }
 
-    /// Takes over what was left by a crash, and looks for due orders from now on, in a task of its own.
+    /// Takes over what was left by a crash, looks for due orders, and looks after what is sold, in tasks of its own.
     pub fn start(&self) {
         self.0.tasks.spawn(recover::watch(Arc::clone(&self.0)));
+        self.0.tasks.spawn(refresh::watch(Arc::clone(&self.0)));
     }
 
     /// Takes over every order that is due now. Tells how many; they run on in their own tasks.
@@ -309,13 +310,18 @@ impl Orders {
         Ok(coded.collect())
     }
 
-    /// Reads the tickets of what is sold again at the sources, and keeps what changed: codes that came, visitors let in.
-    /// A source that does not answer changes nothing. The order as it is then; none: the asker does not see it.
+    /// Asks the sources once what became of everything that is sold and not over, and keeps what changed: codes that came,
+    /// visitors let in, performances called off. [`start`](Self::start) does this ever again.
+    pub async fn look_after(&self) -> Result<(), LedgerError> {
+        refresh::pass(&self.0).await
+    }
+
+    /// Asks the sources once what became of one order, whenever its days are, and keeps what changed. The order as it then is; none
+    /// where there is none, or it is not the asker's.
     pub async fn refresh(&self, asker: &Asker, order: OrderKey) -> Result<Option<Order>, LedgerError> {
-        match self.find(asker, &OrderBy::Key(order)).await? {
-            Some(order) => refresh::refresh(&self.0, order).await.map(Some),
-            None => Ok(None),
-        }
+        let Some(known) = self.find(asker, &OrderBy::Key(order)).await? else { return Ok(None) };
+        refresh::refresh(&self.0, known, false).await?;
+        self.find(asker, &OrderBy::Key(order)).await
     }
 
     /// Compares a source with the ledger over a window.

@@ -100,11 +100,13 @@ pub enum ProblemCode {
     UndoRefused,
     /// The source gave money back, but tickets may still open the gate: an operator must void them at the venue.
     TicketsStillValid,
+    /// The venue called off what was sold. It neither tells nor refunds by itself: the order can be cancelled.
+    CalledOff,
 }
 
 impl ProblemCode {
     /// All of them.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 41] = [
         Self::IdempotencyKeyReused,
         Self::IdempotencyKeyInvalid,
         Self::NoLines,
@@ -145,6 +147,7 @@ impl ProblemCode {
         Self::OutcomeNeverKnown,
         Self::UndoRefused,
         Self::TicketsStillValid,
+        Self::CalledOff,
     ];
 
     /// The stable name for clients, upper snake case.
@@ -190,6 +193,7 @@ impl ProblemCode {
             Self::OutcomeNeverKnown => "OUTCOME_NEVER_KNOWN",
             Self::UndoRefused => "UNDO_REFUSED",
             Self::TicketsStillValid => "TICKETS_STILL_VALID",
+            Self::CalledOff => "CALLED_OFF",
         }
     }
 
@@ -207,6 +211,7 @@ impl ProblemCode {
             | Self::ActionNotAvailable
             | Self::OutcomeUnknown
             | Self::NotAvailable
+            | Self::CalledOff
             | Self::QuoteExpired => Retry::AfterRequery,
             Self::OrderNotFound
             | Self::QuoteNotFound
@@ -238,6 +243,8 @@ pub enum Detail {
         performance: Option<PerformanceKey>,
         /// How many are left, where told.
         remaining: Option<u32>,
+        /// How many were wanted.
+        wanted: u32,
     },
 }
 
@@ -301,7 +308,9 @@ impl Problem {
         if let ErrorKind::Rejected(refusal) = &error.kind {
             problem.vendor_code.clone_from(&refusal.vendor_code);
             problem.detail = match &refusal.reason {
-                Reason::SoldOut { remaining } => Some(Detail::Left { performance: None, remaining: *remaining }),
+                Reason::SoldOut { remaining } => {
+                    Some(Detail::Left { performance: None, remaining: *remaining, wanted: 0 })
+                }
                 _ => None,
             };
         }

@@ -23,7 +23,7 @@ pub struct Asker {
 
 impl Asker {
     /// Whose idempotency keys these are: all callers of a reseller share theirs.
-    pub(in crate::orders) fn scope(&self) -> String {
+    pub fn scope(&self) -> String {
         match &self.reseller {
             Some(reseller) => format!("reseller {reseller}"),
             None => format!("caller {}", self.caller),

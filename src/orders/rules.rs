@@ -38,6 +38,8 @@ pub struct Rules {
     pub settle_within: Duration,
     /// The least time for look-ups, however soon the sale ends.
     pub settle_at_least: Duration,
+    /// How often what was sold is looked after: whether it was called off, whether tickets were used.
+    pub look_after: Duration,
     /// How long before its end a hold counts as over for clients.
     pub hold_margin: Duration,
     /// How long a quote stands.
@@ -63,6 +65,7 @@ impl Default for Rules {
             quiet: seconds(45),
             settle_within: seconds(24 * 3600),
             settle_at_least: seconds(120),
+            look_after: seconds(15 * 60),
             hold_margin: seconds(15),
             quote_ttl: seconds(600),
             max_lines: 50,
@@ -102,7 +105,7 @@ impl Rules {
 }
 
 /// An instant after another one.
-pub(in crate::orders) fn later(at: Timestamp, by: Duration) -> Timestamp {
+pub fn later(at: Timestamp, by: Duration) -> Timestamp {
     let by = SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX);
     at.saturating_add(by).unwrap_or(Timestamp::MAX)
 }

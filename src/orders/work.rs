@@ -11,7 +11,7 @@ use crate::orders::decide::{Call, Next, Step, Turn, decide};
 use crate::orders::ledger::{Credential, Timer, TimerKind, Transition};
 use crate::orders::leg::{Again, Attempt, AttemptOutcome, Leg, LegOperation, Unknown};
 use crate::orders::order::Order;
-use crate::orders::problem::{Problem, ProblemCode};
+use crate::orders::problem::{Detail, Problem, ProblemCode};
 use crate::orders::rules::{Rules, later};
 use crate::orders::status::{Intent, LegStatus};
 
@@ -206,11 +206,27 @@ impl<'a> Work<'a> {
         self.add_problem(number, Problem { code: ProblemCode::HoldNotExtended, ..problem });
     }
 
-    pub(super) fn add_problem(&mut self, number: usize, problem: Problem) {
+    pub(super) fn add_problem(&mut self, number: usize, mut problem: Problem) {
+        self.name_what_is_left(number, &mut problem);
         let leg = self.leg(number);
         let problem = problem.of(&leg.source.clone()).on_leg(number);
         leg.problems.retain(|other| other.code != problem.code);
         leg.problems.push(problem);
+    }
+
+    /// A source that has too little left does not say of what; a leg for one performance does.
+    fn name_what_is_left(&self, number: usize, problem: &mut Problem) {
+        let Some(Detail::Left { performance: performance @ None, wanted, .. }) = &mut problem.detail else { return };
+        let mut lines = self.order.lines_of(number).map(|(_, line)| line);
+        let Some(first) = lines.next() else { return };
+        let mut sum = first.quantity;
+        for line in lines {
+            if line.performance != first.performance {
+                return;
+            }
+            sum = sum.saturating_add(line.quantity);
+        }
+        (*performance, *wanted) = (Some(first.performance.clone()), sum);
     }
 
     pub(super) fn leg(&mut self, number: usize) -> &mut Leg {

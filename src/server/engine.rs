@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use async_graphql::{Response, Variables};
-use async_graphql_parser::types::{DocumentOperations, ExecutableDocument, OperationType};
+use async_graphql_parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType};
 use async_graphql_parser::{Positioned, parse_query};
 use async_graphql_value::Name;
 use futures_util::stream::BoxStream;
@@ -14,13 +14,15 @@ use quick_cache::sync::Cache;
 
 use crate::graphql::api::Api;
 use crate::graphql::promise::{Retellable, Schema};
-use crate::graphql::viewer::Viewer;
+use crate::graphql::viewer::{Scope, Viewer};
 use crate::server::answers::{Answers, Landed, Question, Ready, Sight, retold};
 use crate::server::coercion::InputTypes;
+use crate::server::measure::Measured;
+use crate::server::pace::Pace;
 use crate::server::params::Params;
 use crate::server::persisted::{NoOperation, Persisted};
 use crate::server::precheck::{Limits, Weight, digest, weigh};
-use crate::server::refusal::Refusal;
+use crate::server::refusal::{Cost, Refusal};
 
 /// How many documents are kept where nobody says.
 const USUAL_DOCUMENTS: usize = 1_000;
@@ -57,6 +59,13 @@ impl Weighter<Arc<str>, Arc<Document>> for ByLength {
     }
 }
 
+/// What may run by POST and over a socket.
+pub const ALL: &[OperationType] = &[OperationType::Query, OperationType::Mutation, OperationType::Subscription];
+/// What may run by GET.
+pub const QUERIES: &[OperationType] = &[OperationType::Query];
+/// What may run by GET where events are accepted: watching changes nothing either.
+pub const READS: &[OperationType] = &[OperationType::Query, OperationType::Subscription];
+
 /// What a client asks, and who it is.
 pub struct Ask {
     /// The parameters.
@@ -65,8 +74,8 @@ pub struct Ask {
     pub viewer: Arc<Viewer>,
     /// The id of the request.
     pub request_id: String,
-    /// Whether only queries may run: the request came by GET.
-    pub only_queries: bool,
+    /// What may run this way: by GET nothing that changes anything.
+    pub kinds: &'static [OperationType],
 }
 
 /// What an engine remembers.
@@ -96,6 +105,7 @@ pub struct Engine {
     types: InputTypes,
     persisted: Persisted,
     schema: Schema,
+    pace: Pace,
     documents: Cache<Arc<str>, Arc<Document>, ByLength>,
     answers: Option<Answers>,
 }
@@ -104,9 +114,9 @@ impl Engine {
     /// An engine over the schema.
     pub fn new(api: Api, limits: Limits, persisted: Persisted) -> Result<Self, async_graphql_parser::Error> {
         let sdl = api.sdl();
-        let (types, schema) = (InputTypes::from_sdl(&sdl)?, Schema::from_sdl(&sdl)?);
+        let (types, schema) = (InputTypes::from_sdl(sdl)?, Schema::from_sdl(sdl)?);
         let documents = room_for(USUAL_DOCUMENTS);
-        Ok(Self { api, limits, types, persisted, schema, documents, answers: None })
+        Ok(Self { api, limits, types, persisted, schema, pace: Pace::default(), documents, answers: None })
     }
 
     /// The same with a memory of its own.
@@ -114,6 +124,16 @@ impl Engine {
     pub fn remembering(self, memory: Memory) -> Self {
         let documents = room_for(memory.documents);
         Self { documents, answers: Some(memory.answers), ..self }
+    }
+
+    /// The same engine, counting what callers ask together with other replicas.
+    pub fn paced_by(self, pace: Pace) -> Self {
+        Self { pace, ..self }
+    }
+
+    /// Counts what callers ask.
+    pub fn pace(&self) -> &Pace {
+        &self.pace
     }
 
     /// How heavy a request may be.
@@ -127,7 +147,7 @@ impl Engine {
     }
 
     /// The schema's text.
-    pub fn sdl(&self) -> String {
+    pub fn sdl(&self) -> &str {
         self.api.sdl()
     }
 
@@ -145,15 +165,17 @@ impl Engine {
         let document = self.find(&ask.params).await?;
         let operation = pick(&document.operations, ask.params.operation_name.as_deref())?;
         let Some((answers, question)) = self.answers.as_ref().zip(question(&document, operation, &ask)) else {
-            let request = self.prepare(&document, operation, &ask)?;
-            return Ok(self.execute(operation.kind, request, ask).await);
+            let (request, measured) = self.prepare(&document, operation, &ask).await?;
+            return Ok(self.execute(operation.kind, request, ask, measured).await);
         };
         // What is told again was weighed and checked when it was made, by the same limits.
         if let Some(ready) = answers.find(&question) {
             return Ok(Outcome::Ready(ready));
         }
-        let request = self.prepare(&document, operation, &ask)?;
-        let Some(moment) = self.api.moment() else { return Ok(self.execute(operation.kind, request, ask).await) };
+        let (request, measured) = self.prepare(&document, operation, &ask).await?;
+        let Some(moment) = self.api.moment() else {
+            return Ok(self.execute(operation.kind, request, ask, measured).await);
+        };
         let (api, viewer, id) = (self.api.clone(), Arc::clone(&ask.viewer), ask.request_id.clone());
         let fly = || async move { api.execute_for(request, viewer, &id).await };
         match answers.make(&question, (moment, &document.text), fly).await {
@@ -163,18 +185,26 @@ impl Engine {
             }
             // The errors point into a document that is laid out in another way.
             Some(Landed::Flawed(..)) => {
-                let request = self.prepare(&document, operation, &ask)?;
-                Ok(self.execute(operation.kind, request, ask).await)
+                let (request, measured) = self.prepare(&document, operation, &ask).await?;
+                Ok(self.execute(operation.kind, request, ask, measured).await)
             }
             None => Err(Refusal::lost()),
         }
     }
 
-    async fn execute(&self, kind: OperationType, request: async_graphql::Request, ask: Ask) -> Outcome {
+    async fn execute(
+        &self,
+        kind: OperationType,
+        request: async_graphql::Request,
+        ask: Ask,
+        measured: Measured,
+    ) -> Outcome {
         if kind == OperationType::Subscription {
             return Outcome::Stream(self.api.stream(request, ask.viewer, &ask.request_id));
         }
-        Outcome::Answer(Box::new(self.api.execute(request, ask.viewer, &ask.request_id).await))
+        let mut answer = self.api.execute(request, ask.viewer, &ask.request_id).await;
+        measured.tell(&ask.params, &mut answer);
+        Outcome::Answer(Box::new(answer))
     }
 
     async fn find(&self, params: &Params) -> Result<Arc<Document>, Refusal> {
@@ -185,35 +215,63 @@ impl Engine {
         self.document(&text)
     }
 
-    fn prepare(
+    async fn prepare(
         &self,
         document: &Document,
         operation: &Operation,
         ask: &Ask,
-    ) -> Result<async_graphql::Request, Refusal> {
+    ) -> Result<(async_graphql::Request, Measured), Refusal> {
         let params = &ask.params;
-        if ask.only_queries && operation.kind != OperationType::Query {
+        if !ask.kinds.contains(&operation.kind) {
             return Err(Refusal::method_not_allowed());
         }
-        self.limits.check(&operation.weight).map_err(|heavy| Refusal::too_heavy(&heavy))?;
+        if operation.weight.introspects && !self.limits.introspection && !ask.viewer.may(Scope::Admin) {
+            return Err(Refusal::schema_not_told());
+        }
         let definition = definition(&document.ast, operation.name.as_ref())?;
         self.types
             .check(&definition.node, &params.variables)
             .map_err(|unfit| Refusal::bad_variables(unfit.to_string()))?;
+        let measured = self.measure(ask, &document.ast, &definition.node, &operation.weight).await?;
         let mut request = async_graphql::Request::new("")
             .variables(Variables::from_json(serde_json::Value::Object(params.variables.clone())));
         if let Some(name) = &operation.name {
             request = request.operation_name(name.to_string());
         }
         request.set_parsed_query(document.ast.clone());
-        Ok(request)
+        Ok((request, measured))
+    }
+
+    /// Weighs the operation against the limits; refuses what is beyond one, unless limits are only told.
+    async fn measure(
+        &self,
+        ask: &Ask,
+        document: &ExecutableDocument,
+        operation: &OperationDefinition,
+        weight: &Weight,
+    ) -> Result<Measured, Refusal> {
+        let mut measured = Measured::new(self.limits.measure_only);
+        measured.weigh(self.limits.check(weight))?;
+        measured.weigh(self.limits.check_lists(&ask.params.variables))?;
+        // What is too large to be weighed is too large to be estimated.
+        if measured.is_within_limits() {
+            let estimated = self.api.estimate(document, operation, &ask.params.variables);
+            measured.cost(Cost { estimated, limit: self.limits.calls })?;
+            if let Some(most) = self.limits.calls_per_minute {
+                let calls = u32::try_from(estimated).unwrap_or(u32::MAX);
+                measured.budget(self.pace.count_calls(&ask.viewer.id, calls, most).await)?;
+            }
+        }
+        Ok(measured)
     }
 
     fn document(&self, text: &Arc<str>) -> Result<Arc<Document>, Refusal> {
         if let Some(known) = self.documents.get(text) {
             return Ok(known);
         }
-        self.limits.check_tokens(text).map_err(|heavy| Refusal::too_heavy(&heavy))?;
+        if !self.limits.measure_only {
+            self.limits.check_tokens(text).map_err(|heavy| Refusal::too_heavy(&heavy))?;
+        }
         let ast = parse_query(text.as_ref()).map_err(|fault| Refusal::syntax(&fault))?;
         let operations = ast
             .operations
@@ -273,7 +331,7 @@ fn question(document: &Document, operation: &Operation, ask: &Ask) -> Option<Arc
 fn definition<'a>(
     document: &'a ExecutableDocument,
     name: Option<&Name>,
-) -> Result<&'a Positioned<async_graphql_parser::types::OperationDefinition>, Refusal> {
+) -> Result<&'a Positioned<OperationDefinition>, Refusal> {
     let found = match (&document.operations, name) {
         (DocumentOperations::Single(operation), _) => Some(operation),
         (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name),

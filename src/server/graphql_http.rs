@@ -4,41 +4,52 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use async_graphql::Response as Answer;
+use async_graphql_parser::types::OperationType;
 use axum::body::{Body, Bytes};
 use axum::extract::{Extension, RawQuery, State};
-use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, VARY};
+use axum::http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER, VARY,
+};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
-use serde_json::json;
 
-use crate::graphql::viewer::Viewer;
+use crate::graphql::Code;
+use crate::server::answer::{never_began, to_text};
 use crate::server::answers::{Coding, Ready};
-use crate::server::callers::Stranger;
-use crate::server::engine::{Ask, Outcome};
+use crate::server::callers::{Caller, expired};
+use crate::server::engine::{ALL, Ask, Outcome, QUERIES, READS};
 use crate::server::negotiate::{Media, accepted, carries_json};
+use crate::server::pace::Standing;
 use crate::server::pages;
 use crate::server::params::{Body as Asked, Params, from_body, from_query_string};
 use crate::server::refusal::Refusal;
 use crate::server::request_id::RequestId;
-use crate::server::router::Front;
+use crate::server::router::{Front, Peer};
 
 /// `GET /graphql`: a query, or GraphiQL for a browser.
 pub async fn get(
     State(front): State<Arc<Front>>,
     Extension(RequestId(id)): Extension<RequestId>,
+    peer: Option<Extension<Peer>>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
     let asks = query.as_deref().unwrap_or_default();
     let Some(media) = accepted(&headers) else { return not_acceptable(&id) };
+    let peer = peer.map(|Extension(peer)| peer);
     if media == Media::Html {
         return pages::graphiql().into_response_for(&headers);
     }
     match from_query_string(asks) {
-        Ok(params) => answer_one(&front, params, &headers, media, &id, true).await,
+        Ok(params) => {
+            let kinds = if media == Media::EventStream { READS } else { QUERIES };
+            let asking = Asking { front: &front, headers: &headers, peer, media, id: &id };
+            let response = asking.answer_one(params, kinds).await;
+            if kinds == QUERIES { revalidated(response, &headers).await } else { response }
+        }
         Err(unreadable) => refuse(&Refusal::bad_request(unreadable.to_string()), media, &id),
     }
 }
@@ -47,6 +58,7 @@ pub async fn get(
 pub async fn post(
     State(front): State<Arc<Front>>,
     Extension(RequestId(id)): Extension<RequestId>,
+    peer: Option<Extension<Peer>>,
     headers: HeaderMap,
     body: Result<Bytes, axum::extract::rejection::BytesRejection>,
 ) -> Response {
@@ -54,7 +66,7 @@ pub async fn post(
     if !carries_json(&headers) {
         let refusal = Refusal::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "UNSUPPORTED_MEDIA_TYPE",
+            Code::UnsupportedMediaType,
             "send the request as `Content-Type: application/json` in UTF-8",
         );
         return refuse(&refusal, media, &id);
@@ -64,78 +76,101 @@ pub async fn post(
         Err(_) => {
             let most = front.engine.limits().body_bytes;
             let text = format!("the body is larger than {most} bytes, or was cut off");
-            return refuse(&Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", text), media, &id);
+            return refuse(&Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, Code::BodyTooLarge, text), media, &id);
         }
     };
+    let peer = peer.map(|Extension(peer)| peer);
+    let asking = Asking { front: &front, headers: &headers, peer, media, id: &id };
     match from_body(&body, front.engine.limits().batch) {
-        Ok(Asked::Single(params)) => answer_one(&front, *params, &headers, media, &id, false).await,
-        Ok(Asked::Batch(batch)) => answer_batch(&front, batch, &headers, media, &id).await,
+        Ok(Asked::Single(params)) => asking.answer_one(*params, ALL).await,
+        Ok(Asked::Batch(batch)) => asking.answer_batch(batch).await,
         Err(unreadable) => refuse(&Refusal::bad_request(unreadable.to_string()), media, &id),
     }
 }
 
 /// Any other method.
 pub async fn other(Extension(RequestId(id)): Extension<RequestId>) -> Response {
-    let refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", "use GET or POST");
+    let refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, Code::MethodNotAllowed, "use GET or POST");
     refuse(&refusal, Media::Json, &id)
 }
 
-async fn answer_one(
-    front: &Arc<Front>,
-    params: Params,
-    headers: &HeaderMap,
+/// One request, and how it wants to be answered.
+struct Asking<'a> {
+    front: &'a Arc<Front>,
+    headers: &'a HeaderMap,
+    peer: Option<Peer>,
     media: Media,
-    id: &str,
-    only_queries: bool,
-) -> Response {
-    let viewer = match recognise(front, headers).await {
-        Ok(viewer) => viewer,
-        Err(refusal) => return refuse(&refusal, media, id),
-    };
-    let ask = Ask { params, viewer, request_id: id.to_owned(), only_queries };
-    match front.engine.run(ask).await {
-        Outcome::Refused(refusal) => refuse(&refusal, media, id),
-        Outcome::Answer(answer) => {
-            let answer = *answer;
-            if media == Media::EventStream {
-                return stream(futures_util::stream::iter([answer]).boxed());
-            }
-            (status(&answer, media), typed(media), body_of(answer)).into_response()
-        }
-        Outcome::Ready(ready) if media == Media::EventStream => {
-            // Bytes of ours: they are text.
-            let text = String::from_utf8_lossy(&ready.body).into_owned();
-            stream_of(futures_util::stream::iter([text]).boxed())
-        }
-        Outcome::Ready(ready) => ready_response(front, &ready, headers, media),
-        Outcome::Stream(answers) if media == Media::EventStream => stream(answers),
-        Outcome::Stream(_) => {
-            let text = "subscriptions need `Accept: text/event-stream` or a WebSocket at /graphql/ws";
-            refuse(&Refusal::new(StatusCode::NOT_ACCEPTABLE, "NOT_ACCEPTABLE", text), media, id)
-        }
-    }
+    id: &'a str,
 }
 
-/// Answers each request of a batch in its place; one that cannot run does not fail its neighbours.
-async fn answer_batch(front: &Arc<Front>, batch: Vec<Params>, headers: &HeaderMap, media: Media, id: &str) -> Response {
-    if media == Media::EventStream {
-        return not_acceptable(id);
+impl Asking<'_> {
+    async fn answer_one(&self, params: Params, kinds: &'static [OperationType]) -> Response {
+        let (media, id) = (self.media, self.id);
+        let (caller, standing) = match self.recognise().await {
+            Ok(known) => known,
+            Err(refusal) => return refuse(&refusal, media, id),
+        };
+        let ask = Ask { params, viewer: caller.viewer, request_id: id.to_owned(), kinds };
+        let mut response = match self.front.engine.run(ask).await {
+            Outcome::Refused(refusal) => refuse(&refusal, media, id),
+            Outcome::Answer(answer) if media == Media::EventStream => {
+                stream(futures_util::stream::iter([*answer]).boxed())
+            }
+            Outcome::Answer(answer) => (status(&answer, media), typed(media), to_text(&answer)).into_response(),
+            Outcome::Ready(ready) if media == Media::EventStream => {
+                // Bytes of ours: they are text.
+                let text = String::from_utf8_lossy(&ready.body).into_owned();
+                stream_of(futures_util::stream::iter([text]).boxed())
+            }
+            Outcome::Ready(ready) => ready_response(self.front, &ready, self.headers, media),
+            // Who may watch no longer hears no more.
+            Outcome::Stream(answers) if media == Media::EventStream => {
+                stream(answers.take_until(Box::pin(expired(caller.until))).boxed())
+            }
+            Outcome::Stream(_) => {
+                let text = "subscriptions need `Accept: text/event-stream` or a WebSocket at /graphql/ws";
+                refuse(&Refusal::new(StatusCode::NOT_ACCEPTABLE, Code::NotAcceptable, text), media, id)
+            }
+        };
+        if let Some(standing) = standing {
+            standing.tell(response.headers_mut());
+        }
+        response
     }
-    let viewer = match recognise(front, headers).await {
-        Ok(viewer) => viewer,
-        Err(refusal) => return refuse(&refusal, media, id),
-    };
-    let mut answers = Vec::with_capacity(batch.len());
-    for params in batch {
-        let ask = Ask { params, viewer: Arc::clone(&viewer), request_id: id.to_owned(), only_queries: false };
-        answers.push(match front.engine.run(ask).await {
-            Outcome::Answer(answer) => body_of(*answer),
-            Outcome::Ready(ready) => String::from_utf8_lossy(&ready.body).into_owned(),
-            Outcome::Refused(refusal) => refusal.to_body(id),
-            Outcome::Stream(_) => Refusal::bad_request("a batch holds no subscriptions".to_owned()).to_body(id),
-        });
+
+    /// Answers each request of a batch in its place; one that cannot run does not fail its neighbours.
+    async fn answer_batch(&self, batch: Vec<Params>) -> Response {
+        let (media, id) = (self.media, self.id);
+        if media == Media::EventStream {
+            return not_acceptable(id);
+        }
+        let (caller, standing) = match self.recognise().await {
+            Ok(known) => known,
+            Err(refusal) => return refuse(&refusal, media, id),
+        };
+        let mut answers = Vec::with_capacity(batch.len());
+        for params in batch {
+            let ask = Ask { params, viewer: Arc::clone(&caller.viewer), request_id: id.to_owned(), kinds: ALL };
+            answers.push(match self.front.engine.run(ask).await {
+                Outcome::Answer(answer) => to_text(&answer),
+                Outcome::Ready(ready) => String::from_utf8_lossy(&ready.body).into_owned(),
+                Outcome::Refused(refusal) => refusal.to_body(id),
+                Outcome::Stream(_) => Refusal::bad_request("a batch holds no subscriptions".to_owned()).to_body(id),
+            });
+        }
+        let mut response = (StatusCode::OK, typed(media), format!("[{}]", answers.join(","))).into_response();
+        if let Some(standing) = standing {
+            standing.tell(response.headers_mut());
+        }
+        response
     }
-    (StatusCode::OK, typed(media), format!("[{}]", answers.join(","))).into_response()
+
+    async fn recognise(&self) -> Result<(Caller, Option<Standing>), Refusal> {
+        let callers = self.front.callers.load_full();
+        let caller = callers.recognise(self.headers).await.map_err(unauthenticated)?;
+        let standing = self.front.admit(&caller, self.headers, self.peer).await?;
+        Ok((caller, standing))
+    }
 }
 
 /// An answer that is bytes already, in the coding that the client takes, where that is kept too.
@@ -151,44 +186,42 @@ fn ready_response(front: &Front, ready: &Ready, headers: &HeaderMap, media: Medi
     response
 }
 
-async fn recognise(front: &Front, headers: &HeaderMap) -> Result<Arc<Viewer>, Refusal> {
-    let callers = front.callers.load_full();
-    let caller = callers.recognise(headers).await.map_err(unauthenticated)?;
-    front.admit(&caller).map_err(|wait| Refusal {
-        retry_after: Some(wait),
-        ..Refusal::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "RATE_LIMITED",
-            "too many requests: wait as long as `Retry-After` says",
-        )
-    })?;
-    Ok(caller.viewer)
+/// An answer to a query by GET, or 304 where the client has just that. Answers depend on who asks, so only the client itself
+/// may keep one, and asks each time.
+async fn revalidated(response: Response, headers: &HeaderMap) -> Response {
+    if response.status() != StatusCode::OK {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    // The body is in memory already: nothing is waited for.
+    let Ok(body) = axum::body::to_bytes(body, usize::MAX).await else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    // Weak: the same answer may leave compressed in several ways.
+    let tag = pages::tag(&body);
+    let weak = format!("W/{tag}");
+    let is_known =
+        headers.get(IF_NONE_MATCH).and_then(|known| known.to_str().ok()).is_some_and(|known| pages::names(known, &tag));
+    parts.headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    if let Ok(tag) = HeaderValue::from_str(&weak) {
+        parts.headers.insert(ETAG, tag);
+    }
+    if is_known {
+        parts.status = StatusCode::NOT_MODIFIED;
+        parts.headers.remove(CONTENT_TYPE);
+        return Response::from_parts(parts, Body::empty());
+    }
+    Response::from_parts(parts, Body::from(body))
 }
 
 /// The refusal of somebody we do not know.
-pub fn unauthenticated(stranger: Stranger) -> Refusal {
-    Refusal::new(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", stranger.to_string())
+pub fn unauthenticated(stranger: crate::server::callers::Stranger) -> Refusal {
+    Refusal::new(StatusCode::UNAUTHORIZED, Code::Unauthenticated, stranger.to_string())
 }
 
 /// A request error (no data, no path) is a 400 under `application/graphql-response+json`; under `application/json` all that ran is 200.
 fn status(answer: &Answer, media: Media) -> StatusCode {
-    if media == Media::GraphqlResponse && is_request_error(answer) { StatusCode::BAD_REQUEST } else { StatusCode::OK }
-}
-
-fn is_request_error(answer: &Answer) -> bool {
-    !answer.errors.is_empty()
-        && answer.data == async_graphql::Value::Null
-        && answer.errors.iter().all(|error| error.path.is_empty())
-}
-
-/// A request error has no `data` at all.
-fn body_of(answer: Answer) -> String {
-    let text = if is_request_error(&answer) {
-        serde_json::to_string(&json!({ "errors": answer.errors }))
-    } else {
-        serde_json::to_string(&answer)
-    };
-    text.unwrap_or_default()
+    if media == Media::GraphqlResponse && never_began(answer) { StatusCode::BAD_REQUEST } else { StatusCode::OK }
 }
 
 fn typed(media: Media) -> [(axum::http::HeaderName, &'static str); 3] {
@@ -200,6 +233,9 @@ fn refuse(refusal: &Refusal, media: Media, id: &str) -> Response {
     let media = if media == Media::GraphqlResponse { media } else { Media::Json };
     let status = if refusal.is_well_formed && media == Media::Json { StatusCode::OK } else { refusal.status };
     let mut response = (status, typed(media), body).into_response();
+    if let Some(standing) = &refusal.standing {
+        standing.tell(response.headers_mut());
+    }
     if let Some(seconds) = refusal.retry_after {
         response.headers_mut().insert(RETRY_AFTER, seconds.into());
     }
@@ -214,12 +250,12 @@ fn refuse(refusal: &Refusal, media: Media, id: &str) -> Response {
 
 fn not_acceptable(id: &str) -> Response {
     let text = "accept application/graphql-response+json, application/json, or text/event-stream for subscriptions";
-    refuse(&Refusal::new(StatusCode::NOT_ACCEPTABLE, "NOT_ACCEPTABLE", text), Media::Json, id)
+    refuse(&Refusal::new(StatusCode::NOT_ACCEPTABLE, Code::NotAcceptable, text), Media::Json, id)
 }
 
 /// Results as events (graphql-sse, distinct connections): `next` for each, then `complete`.
 fn stream(answers: BoxStream<'static, Answer>) -> Response {
-    stream_of(answers.map(|answer| serde_json::to_string(&answer).unwrap_or_default()).boxed())
+    stream_of(answers.map(|answer| to_text(&answer)).boxed())
 }
 
 fn stream_of(answers: BoxStream<'static, String>) -> Response {
@@ -237,14 +273,14 @@ fn stream_of(answers: BoxStream<'static, String>) -> Response {
 impl pages::Page {
     /// The page as an answer, or 304 where the browser has it already.
     pub fn into_response_for(self, headers: &HeaderMap) -> Response {
-        let known = headers.get(axum::http::header::IF_NONE_MATCH).and_then(|tag| tag.to_str().ok());
+        let known = headers.get(IF_NONE_MATCH).and_then(|tag| tag.to_str().ok());
         let status =
             if known.is_some_and(|tag| self.is_known(tag)) { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
         let body = if status == StatusCode::OK { Body::from(self.body) } else { Body::empty() };
         let mut response = (status, body).into_response();
         let fixed = [
             (CONTENT_TYPE, self.content_type),
-            (axum::http::header::ETAG, self.etag),
+            (ETAG, self.etag),
             (CACHE_CONTROL, self.cache_control.to_owned()),
             (axum::http::header::CONTENT_SECURITY_POLICY, self.content_security_policy.to_owned()),
         ];

@@ -1,13 +1,18 @@
 //! Layers around every address: refusing early when there is too much to do, and headers that keep browsers out of trouble.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::extract::{Request, State};
+use axum::extract::{Extension, Request, State};
 use axum::http::header::{CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tokio::sync::Semaphore;
+
+use crate::graphql::Code;
+use crate::server::refusal::Refusal;
+use crate::server::request_id::RequestId;
 
 /// How many requests may be in flight.
 #[derive(Clone)]
@@ -21,18 +26,49 @@ impl Room {
 }
 
 /// Answers 503 at once when there is no room: what is accepted is answered in time.
-pub async fn shed(State(room): State<Room>, request: Request, next: Next) -> Response {
+pub async fn shed(
+    State(room): State<Room>,
+    Extension(RequestId(id)): Extension<RequestId>,
+    request: Request,
+    next: Next,
+) -> Response {
     match room.0.try_acquire() {
         Ok(_permit) => next.run(request).await,
         Err(_) => {
             metrics::counter!("ticketgraph_requests_shed_total").increment(1);
-            let body = r#"{"errors":[{"message":"the service is busy, try again in a moment","extensions":{"code":"OVERLOADED","retryable":true,"retryAfterMs":1000}}]}"#;
-            let mut response = (StatusCode::SERVICE_UNAVAILABLE, body).into_response();
-            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-            response
+            refuse(StatusCode::SERVICE_UNAVAILABLE, Code::Overloaded, &id)
         }
     }
+}
+
+/// How long an answer may take to begin.
+#[derive(Clone, Copy)]
+pub struct AnswerWithin(pub Duration);
+
+/// Answers 504 when an answer does not begin in time. Streams that began go on; orders under way come to their end without
+/// whoever asked.
+pub async fn answer_in_time(
+    State(AnswerWithin(limit)): State<AnswerWithin>,
+    Extension(RequestId(id)): Extension<RequestId>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match tokio::time::timeout(limit, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            metrics::counter!("ticketgraph_requests_late_total").increment(1);
+            refuse(StatusCode::GATEWAY_TIMEOUT, Code::RequestTimeout, &id)
+        }
+    }
+}
+
+/// A refusal that may work in a second.
+fn refuse(status: StatusCode, code: Code, id: &str) -> Response {
+    let refusal = Refusal { retry_after: Some(1), ..Refusal::new(status, code, code.message()) };
+    let mut response = (status, refusal.to_body(id)).into_response();
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    response
 }
 
 /// Headers that every answer has; pages bring their own content policy.

@@ -1,23 +1,29 @@
 //! Accepting connections: a cap, slow headers, TLS, and a drain that waits for what is in flight.
 
+use std::convert::Infallible;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
+use http_body_util::BodyExt;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
+
+use crate::server::router::Peer;
 
 /// How connections are accepted.
 #[derive(Clone)]
@@ -26,6 +32,8 @@ pub struct Settings {
     pub connections: usize,
     /// How long a client may take to send its headers, and to finish a TLS handshake.
     pub header_timeout: Duration,
+    /// How long a connection without requests stays open.
+    pub idle_timeout: Duration,
     /// How long a drain waits.
     pub drain: Duration,
     /// Certificate and key, where TLS is spoken.
@@ -48,7 +56,7 @@ pub async fn serve(
             accepted = accept(&listener, &room) => accepted,
             () = stop.cancelled() => break,
         };
-        let (socket, permit) = match accepted {
+        let (socket, peer, permit) = match accepted {
             Ok(accepted) => accepted,
             Err(fault) => {
                 // Out of file handles, usually: a pause gives connections time to end.
@@ -58,49 +66,109 @@ pub async fn serve(
             }
         };
         let (router, watcher, acceptor) = (router.clone(), drain.watcher(), acceptor.clone());
-        let header_timeout = settings.header_timeout;
+        let (header_timeout, idle_timeout) = (settings.header_timeout, settings.idle_timeout);
+        let talk = Talk { router, peer: Peer(peer.ip()), header_timeout, idle_timeout };
         tasks.spawn(async move {
             let _permit = permit;
             match acceptor {
-                None => converse(socket, router, header_timeout, watcher).await,
-                Some(acceptor) => match tokio::time::timeout(header_timeout, acceptor.accept(socket)).await {
-                    Ok(Ok(socket)) => converse(socket, router, header_timeout, watcher).await,
+                None => talk.converse(socket, watcher).await,
+                Some(acceptor) => match timeout(header_timeout, acceptor.accept(socket)).await {
+                    Ok(Ok(socket)) => talk.converse(socket, watcher).await,
                     Ok(Err(_)) | Err(_) => tracing::debug!("a TLS handshake failed"),
                 },
             }
         });
     }
     drop(listener);
-    tokio::time::timeout(settings.drain, drain.shutdown()).await.is_ok()
+    timeout(settings.drain, drain.shutdown()).await.is_ok()
 }
 
-async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+async fn accept(
+    listener: &TcpListener,
+    room: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let permit = Arc::clone(room).acquire_owned().await.map_err(io::Error::other)?;
-    let (socket, _) = listener.accept().await?;
+    let (socket, peer) = listener.accept().await?;
     socket.set_nodelay(true)?;
-    Ok((socket, permit))
+    Ok((socket, peer, permit))
 }
 
-async fn converse<S>(
-    socket: S,
+/// How one connection is talked with.
+struct Talk {
     router: Router,
+    peer: Peer,
     header_timeout: Duration,
-    watcher: hyper_util::server::graceful::Watcher,
-) where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(header_timeout);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(200)
-        .keep_alive_interval(Some(Duration::from_secs(30)))
-        .max_header_list_size(32 << 10);
-    let service =
-        TowerToHyperService::new(router.map_request(|request: Request<hyper::body::Incoming>| request.map(Body::new)));
-    let connection = builder.serve_connection_with_upgrades(TokioIo::new(socket), service);
-    if let Err(fault) = watcher.watch(connection.into_owned()).await {
-        tracing::debug!(%fault, "a connection ended badly");
+    idle_timeout: Duration,
+}
+
+impl Talk {
+    async fn converse<S>(self, socket: S, watcher: hyper_util::server::graceful::Watcher)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Self { router, peer, header_timeout, idle_timeout } = self;
+        let mut builder = auto::Builder::new(TokioExecutor::new());
+        builder.http1().timer(TokioTimer::new()).header_read_timeout(header_timeout);
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(200)
+            .keep_alive_interval(Some(Duration::from_secs(30)))
+            .max_header_list_size(32 << 10);
+        let (in_flight, count) = watch::channel(0_usize);
+        let in_flight = Arc::new(in_flight);
+        let service = service_fn(move |request: Request<hyper::body::Incoming>| {
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(peer);
+            let (held, answering) = (Held::new(&in_flight), router.clone().oneshot(request));
+            async move {
+                let response = answering.await?;
+                // Held until the last byte of the answer: a stream keeps its connection.
+                Ok::<_, Infallible>(response.map(|body| {
+                    body.map_frame(move |frame| {
+                        let _ = &held;
+                        frame
+                    })
+                }))
+            }
+        });
+        let connection = builder.serve_connection_with_upgrades(TokioIo::new(socket), service);
+        tokio::select! {
+            served = watcher.watch(connection.into_owned()) => {
+                if let Err(fault) = served {
+                    tracing::debug!(%fault, "a connection ended badly");
+                }
+            }
+            () = idle_for(count, idle_timeout) => tracing::debug!("a connection without requests is closed"),
+        }
     }
+}
+
+/// One request in flight.
+struct Held(Arc<watch::Sender<usize>>);
+
+impl Held {
+    fn new(in_flight: &Arc<watch::Sender<usize>>) -> Self {
+        in_flight.send_modify(|count| *count += 1);
+        Self(Arc::clone(in_flight))
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count -= 1);
+    }
+}
+
+/// Ends once nothing was in flight for so long.
+async fn idle_for(mut in_flight: watch::Receiver<usize>, limit: Duration) {
+    while in_flight.wait_for(|count| *count == 0).await.is_ok() {
+        match timeout(limit, in_flight.changed()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => break,
+            Err(_) => return,
+        }
+    }
+    // The service is gone, and with it the connection.
+    std::future::pending().await
 }

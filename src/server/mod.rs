@@ -1,5 +1,6 @@
 //! The front door: GraphQL over HTTP, WebSocket and server-sent events, callers, limits, health, metrics and pages.
 
+pub mod answer;
 pub mod answers;
 pub mod callers;
 pub mod coercion;
@@ -8,7 +9,9 @@ pub mod graphql_http;
 pub mod hardening;
 pub mod health;
 pub mod listener;
+pub mod measure;
 pub mod negotiate;
+pub mod pace;
 pub mod pages;
 pub mod params;
 pub mod persisted;

@@ -48,14 +48,33 @@ impl Page {
     }
 
     fn new(content_type: String, cache_control: &'static str, hash: &[u8], body: Bytes) -> Self {
-        let tag: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-        Self { content_type, cache_control, content_security_policy: POLICY, etag: format!("\"{tag}\""), body }
+        Self { content_type, cache_control, content_security_policy: POLICY, etag: quoted(hash), body }
     }
 
     /// Whether the browser has this very page already, by the value of its `If-None-Match` header: answer 304 then.
     pub fn is_known(&self, if_none_match: &str) -> bool {
-        if_none_match.split(',').map(str::trim).any(|tag| tag == "*" || tag.trim_start_matches("W/") == self.etag)
+        names(if_none_match, &self.etag)
     }
+}
+
+/// The tag of a body: it changes with every byte.
+pub fn tag(body: &[u8]) -> String {
+    quoted(&Sha256::digest(body))
+}
+
+fn quoted(hash: &[u8]) -> String {
+    let tag: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    format!("\"{tag}\"")
+}
+
+/// Whether the value of an `If-None-Match` header names a tag.
+pub fn names(if_none_match: &str, tag: &str) -> bool {
+    if_none_match.split(',').map(str::trim).any(|known| known == "*" || known.trim_start_matches("W/") == tag)
+}
+
+/// A text that everybody may read and keep, and asks about each time.
+pub fn text(body: Bytes) -> Page {
+    Page::new("text/plain; charset=utf-8".to_owned(), "public, no-cache", &Sha256::digest(&body), body)
 }
 
 /// The page at `/`, which leads to the others. It is there without built assets too.

@@ -10,6 +10,7 @@ use async_graphql_parser::types::{
     ExecutableDocument, FragmentDefinition, OperationDefinition, Selection, SelectionSet,
 };
 use async_graphql_value::Name;
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 /// How heavy an operation may be.
@@ -31,6 +32,16 @@ pub struct Limits {
     pub root_fields: u64,
     /// Directives, after spreading.
     pub directives: u64,
+    /// Items of one list in the variables.
+    pub list_size: usize,
+    /// Vendor calls that one operation may cause, by estimate.
+    pub calls: u64,
+    /// Vendor calls that the operations of one caller may cause in a minute, by estimate; `None`: any number.
+    pub calls_per_minute: Option<u32>,
+    /// Whether limits are only told and nothing is refused.
+    pub measure_only: bool,
+    /// Whether everybody may read the schema; else only who may do everything.
+    pub introspection: bool,
 }
 
 impl Default for Limits {
@@ -44,6 +55,11 @@ impl Default for Limits {
             aliases: 60,
             root_fields: 20,
             directives: 60,
+            list_size: 100,
+            calls: 100,
+            calls_per_minute: None,
+            measure_only: false,
+            introspection: true,
         }
     }
 }
@@ -61,6 +77,8 @@ pub struct Weight {
     pub root_fields: u64,
     /// Directives.
     pub directives: u64,
+    /// Whether it reads the schema.
+    pub introspects: bool,
 }
 
 /// A limit that is passed: which, what it allows, and what was found.
@@ -93,6 +111,17 @@ impl Limits {
         Ok(())
     }
 
+    /// Looks for a list in the variables that is too long. What a gateway asks for at once has a limit of its own.
+    pub fn check_lists(&self, variables: &Map<String, Value>) -> Result<(), TooHeavy> {
+        let long = variables.iter().filter(|(name, _)| *name != "representations").map(|(_, value)| longest(value));
+        match long.max() {
+            Some(found) if found > self.list_size => {
+                Err(TooHeavy { what: "items in one list", allowed: self.list_size as u64, found: found as u64 })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Counts tokens without parsing, and stops at the limit.
     pub fn check_tokens(&self, text: &str) -> Result<(), TooHeavy> {
         let found = count_tokens(text.as_bytes(), self.tokens);
@@ -100,6 +129,15 @@ impl Limits {
             return Err(TooHeavy { what: "tokens", allowed: self.tokens as u64, found: found as u64 });
         }
         Ok(())
+    }
+}
+
+/// The length of the longest list in a value.
+fn longest(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => items.iter().map(longest).fold(items.len(), usize::max),
+        Value::Object(fields) => fields.values().map(longest).max().unwrap_or_default(),
+        _ => 0,
     }
 }
 
@@ -130,6 +168,7 @@ impl<'a> Scale<'a> {
                         aliases: inner.aliases.saturating_add(field.node.alias.is_some().into()),
                         root_fields: 1,
                         directives: inner.directives,
+                        introspects: inner.introspects || reads_the_schema(field.node.name.node.as_str()),
                     };
                     (part, field.node.directives.len())
                 }
@@ -144,6 +183,7 @@ impl<'a> Scale<'a> {
             sum.depth = sum.depth.max(part.depth);
             sum.aliases = sum.aliases.saturating_add(part.aliases);
             sum.root_fields = sum.root_fields.saturating_add(part.root_fields);
+            sum.introspects |= part.introspects;
             sum.directives = sum.directives.saturating_add(part.directives).saturating_add(own_directives as u64);
         }
         sum
@@ -161,6 +201,10 @@ impl<'a> Scale<'a> {
             }
         }
     }
+}
+
+fn reads_the_schema(field: &str) -> bool {
+    matches!(field, "__schema" | "__type" | "_service")
 }
 
 /// Counts lexical tokens, at most one more than `stop`.

@@ -3,7 +3,25 @@
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
+use crate::graphql::Code;
+use crate::server::pace::Standing;
 use crate::server::precheck::TooHeavy;
+
+/// The vendor calls of one operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cost {
+    /// How many it causes at most.
+    pub estimated: u64,
+    /// How many it may cause.
+    pub limit: u64,
+}
+
+impl Cost {
+    /// As `extensions.cost` tells it.
+    pub fn to_json(self) -> Value {
+        json!({ "estimated": self.estimated, "limit": self.limit })
+    }
+}
 
 /// Why nothing ran.
 #[derive(Debug, Clone, PartialEq)]
@@ -11,11 +29,15 @@ pub struct Refusal {
     /// The status.
     pub status: StatusCode,
     /// `extensions.code`.
-    pub code: &'static str,
+    pub code: Code,
     /// For people.
     pub message: String,
     /// Places in the document.
     pub locations: Vec<(usize, usize)>,
+    /// The vendor calls that the operation was estimated to cause, and what is allowed.
+    pub cost: Option<Cost>,
+    /// Where the caller stands in its minute, where that is why.
+    pub standing: Option<Standing>,
     /// How long to wait, in seconds.
     pub retry_after: Option<u64>,
     /// A well-formed request whose document or variables are wrong: `application/json` answers such ones with 200.
@@ -24,20 +46,29 @@ pub struct Refusal {
 
 impl Refusal {
     /// A refusal with a status and a code.
-    pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), locations: Vec::new(), retry_after: None, is_well_formed: false }
+    pub fn new(status: StatusCode, code: Code, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            message: message.into(),
+            locations: Vec::new(),
+            cost: None,
+            standing: None,
+            retry_after: None,
+            is_well_formed: false,
+        }
     }
 
     /// Parameters that cannot be read, or that name nothing.
     pub fn bad_request(message: String) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "BAD_REQUEST", message)
+        Self::new(StatusCode::BAD_REQUEST, Code::BadRequest, message)
     }
 
     /// An operation that is registered nowhere: clients send its text along next time.
     pub fn persisted_query_not_found() -> Self {
         Self {
             is_well_formed: true,
-            ..Self::new(StatusCode::OK, "PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound")
+            ..Self::new(StatusCode::OK, Code::PersistedQueryNotFound, "PersistedQueryNotFound")
         }
     }
 
@@ -45,24 +76,47 @@ impl Refusal {
     pub fn method_not_allowed() -> Self {
         Self::new(
             StatusCode::METHOD_NOT_ALLOWED,
-            "METHOD_NOT_ALLOWED",
+            Code::MethodNotAllowed,
             "only queries may be sent by GET: send it by POST",
         )
     }
 
+    /// A caller that may not read the schema.
+    pub fn schema_not_told() -> Self {
+        Self::new(StatusCode::FORBIDDEN, Code::Forbidden, "the schema is not told to this caller")
+    }
+
     /// Variables that do not fit their types.
     pub fn bad_variables(message: String) -> Self {
-        Self { is_well_formed: true, ..Self::new(StatusCode::BAD_REQUEST, "BAD_USER_INPUT", message) }
+        Self { is_well_formed: true, ..Self::new(StatusCode::BAD_REQUEST, Code::BadUserInput, message) }
     }
 
     /// A document beyond a limit.
     pub fn too_heavy(heavy: &TooHeavy) -> Self {
-        Self { is_well_formed: true, ..Self::new(StatusCode::BAD_REQUEST, "OPERATION_TOO_LARGE", heavy.to_string()) }
+        Self { is_well_formed: true, ..Self::new(StatusCode::BAD_REQUEST, Code::OperationTooLarge, heavy.to_string()) }
+    }
+
+    /// An operation that would call the vendors too often.
+    pub fn too_costly(cost: Cost) -> Self {
+        let message = format!(
+            "the operation may cause {} vendor calls; {} are allowed: ask for fewer rows or levels",
+            cost.estimated, cost.limit
+        );
+        let refusal = Self::new(StatusCode::BAD_REQUEST, Code::OperationTooCostly, message);
+        Self { is_well_formed: true, cost: Some(cost), ..refusal }
+    }
+
+    /// A caller that asks too much in this minute.
+    pub fn rate_limited(message: &str, standing: &Standing) -> Self {
+        Self {
+            retry_after: Some(standing.resets_in),
+            ..Self::new(StatusCode::TOO_MANY_REQUESTS, Code::RateLimited, message)
+        }
     }
 
     /// An answer that was being made and never came: a mistake of ours, or far too late.
     pub fn lost() -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "an internal error")
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, Code::Internal, "an internal error")
     }
 
     /// A document that cannot be parsed. The parser's drawing of the place is left out: its line and column say as much.
@@ -72,7 +126,11 @@ impl Refusal {
             async_graphql_parser::Error::Syntax { .. } => "the document cannot be parsed".to_owned(),
             other => other.to_string(),
         };
-        Self { is_well_formed: true, locations, ..Self::new(StatusCode::BAD_REQUEST, "GRAPHQL_PARSE_FAILED", message) }
+        Self {
+            is_well_formed: true,
+            locations,
+            ..Self::new(StatusCode::BAD_REQUEST, Code::GraphqlParseFailed, message)
+        }
     }
 
     /// The refusal as a whole answer.
@@ -84,10 +142,13 @@ impl Refusal {
     pub fn to_error(&self, request_id: &str) -> Value {
         let mut error = json!({
             "message": self.message,
-            "extensions": { "code": self.code, "retryable": self.retry_after.is_some(), "requestId": request_id },
+            "extensions": { "code": self.code.as_str(), "retryable": self.retry_after.is_some(), "requestId": request_id },
         });
         if let Some(seconds) = self.retry_after {
             error["extensions"]["retryAfterMs"] = json!(seconds * 1000);
+        }
+        if let Some(cost) = &self.cost {
+            error["extensions"]["cost"] = cost.to_json();
         }
         if !self.locations.is_empty() {
             let places: Vec<Value> =

@@ -1,13 +1,14 @@
 //! Every address of the service, and the layers around them.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Path, Request, State};
-use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER};
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderName, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -20,9 +21,12 @@ use tower_http::timeout::RequestBodyTimeoutLayer;
 
 use crate::server::callers::{Caller, Callers};
 use crate::server::engine::Engine;
-use crate::server::hardening::{Room, guard_browsers, shed};
+use crate::server::hardening::{AnswerWithin, Room, answer_in_time, guard_browsers, shed};
 use crate::server::health::{self, Dependencies};
-use crate::server::{graphql_http, pages, request_id, socket};
+use crate::server::pace::Standing;
+use crate::server::pages::{self, Page};
+use crate::server::refusal::Refusal;
+use crate::server::{graphql_http, request_id, socket};
 
 /// What the handlers share.
 pub struct Front {
@@ -34,8 +38,13 @@ pub struct Front {
     pub stop: CancellationToken,
     /// Origins of browsers that may ask from another site; exact.
     pub origins: Vec<String>,
-    pace: Mutex<HashMap<String, (u64, u32)>>,
+    /// The text of the schema, as it is served; `None` where it is told to nobody unknown.
+    schema: Option<Page>,
 }
+
+/// Where a connection comes from.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer(pub IpAddr);
 
 /// How the outside is set up.
 pub struct Settings {
@@ -43,6 +52,8 @@ pub struct Settings {
     pub in_flight: usize,
     /// How long a client may take to send a body.
     pub body_timeout: Duration,
+    /// How long an answer may take to begin.
+    pub request_timeout: Duration,
     /// Renders the metrics.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// What `/health/ready` names.
@@ -52,7 +63,9 @@ pub struct Settings {
 impl Front {
     /// A front door over an engine.
     pub fn new(engine: Engine, callers: Callers, origins: Vec<String>, stop: CancellationToken) -> Self {
-        Self { engine, callers: ArcSwap::from_pointee(callers), stop, origins, pace: Mutex::default() }
+        let told = engine.limits().introspection;
+        let schema = told.then(|| pages::text(Bytes::copy_from_slice(engine.sdl().as_bytes())));
+        Self { engine, callers: ArcSwap::from_pointee(callers), stop, origins, schema }
     }
 
     /// Whether a browser at this origin may open a WebSocket: one of the allowed, or none given (no browser).
@@ -65,21 +78,28 @@ impl Front {
         is_loopback || self.origins.iter().any(|allowed| allowed == origin)
     }
 
-    /// Counts a request of a caller; an error says how many seconds are left of the minute.
-    pub fn admit(&self, caller: &Caller) -> Result<(), u64> {
-        let Some(most) = caller.per_minute else { return Ok(()) };
-        let second = tokio::time::Instant::now().duration_since(*STARTED).as_secs();
-        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
-        let slot = pace.entry(caller.viewer.id.clone()).or_default();
-        if slot.0 != second / 60 {
-            *slot = (second / 60, 0);
+    /// Counts a request of a caller and says where it stands in its minute, where it has a limit. Callers without
+    /// credentials are told apart by where they come from.
+    pub async fn admit(
+        &self,
+        caller: &Caller,
+        headers: &HeaderMap,
+        peer: Option<Peer>,
+    ) -> Result<Option<Standing>, Refusal> {
+        let Some(limit) = caller.per_minute else { return Ok(None) };
+        let id = &caller.viewer.id;
+        let name = match peer {
+            Some(Peer(address)) if !headers.contains_key(AUTHORIZATION) => format!("{id}@{address}"),
+            _ => id.clone(),
+        };
+        let standing = self.engine.pace().count_request(&name, limit).await;
+        if standing.is_over() {
+            let text = "too many requests: wait as long as `Retry-After` says";
+            return Err(Refusal { standing: Some(standing), ..Refusal::rate_limited(text, &standing) });
         }
-        slot.1 += 1;
-        if slot.1 > most { Err(60 - second % 60) } else { Ok(()) }
+        Ok(Some(standing))
     }
 }
-
-static STARTED: std::sync::LazyLock<tokio::time::Instant> = std::sync::LazyLock::new(tokio::time::Instant::now);
 
 /// All addresses.
 pub fn build(front: Arc<Front>, settings: Settings) -> Router {
@@ -91,11 +111,12 @@ pub fn build(front: Arc<Front>, settings: Settings) -> Router {
         // A client that dribbles its body holds a place in flight: only for so long.
         .layer(RequestBodyTimeoutLayer::new(settings.body_timeout))
         .layer(cors(&front.origins))
+        .layer(from_fn_with_state(AnswerWithin(settings.request_timeout), answer_in_time))
         .layer(from_fn_with_state(Room::new(settings.in_flight), shed));
     let pages = Router::new()
         .route("/", get(|headers: HeaderMap| async move { pages::home().into_response_for(&headers) }))
         .route("/assets/{*path}", get(asset))
-        .route("/schema.graphql", get(sdl));
+        .route("/schema.graphql", get(schema));
     // Probes and metrics answer even when there is no room for anything else.
     let operation = Router::new()
         .route("/health/live", get(health::live))
@@ -122,7 +143,14 @@ fn cors(origins: &[String]) -> CorsLayer {
         .allow_origin(AllowOrigin::list(allowed))
         .allow_methods([Method::GET, Method::POST])
         .allow_headers([AUTHORIZATION, CONTENT_TYPE, request_id::HEADER])
-        .expose_headers([request_id::HEADER, RETRY_AFTER])
+        .expose_headers([
+            request_id::HEADER,
+            RETRY_AFTER,
+            ETAG,
+            HeaderName::from_static("ratelimit-limit"),
+            HeaderName::from_static("ratelimit-remaining"),
+            HeaderName::from_static("ratelimit-reset"),
+        ])
         .max_age(Duration::from_secs(600))
 }
 
@@ -133,18 +161,11 @@ async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Response {
     }
 }
 
-async fn sdl(State(front): State<Arc<Front>>, request: Request) -> Response {
-    let text = front.engine.sdl();
-    let tag = format!("\"{}\"", env!("CARGO_PKG_VERSION"));
-    if request.headers().get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
-        return StatusCode::NOT_MODIFIED.into_response();
+async fn schema(State(front): State<Arc<Front>>, headers: HeaderMap) -> Response {
+    match &front.schema {
+        Some(page) => page.clone().into_response_for(&headers),
+        None => (StatusCode::NOT_FOUND, "the schema is not told here\n").into_response(),
     }
-    let headers = [
-        (CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()),
-        (CACHE_CONTROL, "public, no-cache".to_owned()),
-        (ETAG, tag),
-    ];
-    (headers, text).into_response()
 }
 
 /// A handler panicked: the connection lives, the client gets an error of ours, the log has the rest.

@@ -36,10 +36,12 @@ impl SqlLedger {
         let mut session = self.database.write().await?;
         let sql = "UPDATE orders SET lease_until = 0, fence = fence + 1 WHERE lease_until > 0";
         session.run(sql, Vec::new()).await?;
+        let sql = "UPDATE delivery_channels SET lease_until = 0, fence = fence + 1 WHERE lease_until > 0";
+        session.run(sql, Vec::new()).await?;
         session.commit().await
     }
 
-    async fn first_row(&self, sql: &str, values: Vec<Value>) -> Result<Option<Row>, LedgerError> {
+    pub(in crate::store) async fn first_row(&self, sql: &str, values: Vec<Value>) -> Result<Option<Row>, LedgerError> {
         let mut session = self.database.read().await?;
         Ok(session.rows(sql, values).await?.into_iter().next())
     }
@@ -300,6 +302,11 @@ fn conditions(filter: &OrderFilter) -> (String, Vec<Value>) {
             values.push(value);
             conditions.push(format!("{column} ${}", values.len()));
         }
+    }
+    if let Some(from) = filter.starts_from {
+        values.push(nanos(from).into());
+        let lines = "SELECT order_key FROM order_lines WHERE starts_at IS NULL OR starts_at >=";
+        conditions.push(format!("o.key IN ({lines} ${})", values.len()));
     }
     (conditions.join(" AND "), values)
 }

@@ -1,11 +1,14 @@
 //! What is kept: the ledger of orders in SQLite or PostgreSQL, and in Redis what replicas share and can do without.
 
+mod deliveries;
+mod edits;
 mod ledger;
 mod postgres;
 mod redis;
 mod redis_budget;
 mod redis_bus;
 mod redis_cache;
+mod redis_counts;
 mod rows;
 mod save;
 mod shapes;
@@ -15,6 +18,8 @@ mod vault;
 
 use std::sync::Arc;
 
+use crate::delivery::ledger::DeliveryLedger;
+use crate::edits::Journal;
 use crate::orders::Ledger;
 use crate::store::ledger::SqlLedger;
 use crate::store::postgres::PostgresDatabase;
@@ -22,6 +27,7 @@ pub use crate::store::redis::{Redis, RedisAddressError};
 pub use crate::store::redis_budget::RedisBudget;
 pub use crate::store::redis_bus::RedisBus;
 pub use crate::store::redis_cache::RedisCache;
+pub use crate::store::redis_counts::RedisCounts;
 use crate::store::sql::Database;
 use crate::store::sqlite::SqliteDatabase;
 pub use crate::store::vault::CredentialKey;
@@ -56,9 +62,25 @@ pub enum StoreError {
     Ledger(#[from] crate::orders::LedgerError),
 }
 
-/// Opens the ledger at a `sqlite:` or `postgres:` url and brings its tables up to date. New codes are sealed with the
-/// first key; the others still open older ones.
+/// What one database keeps.
+#[derive(Clone)]
+pub struct Ledgers {
+    /// Orders.
+    pub orders: Arc<dyn Ledger>,
+    /// Edits.
+    pub edits: Arc<dyn Journal>,
+    /// Deliveries, which rest on the orders.
+    pub deliveries: Arc<dyn DeliveryLedger>,
+}
+
+/// Opens the ledger of orders alone: see [`open`].
 pub async fn connect(url: &str, keys: &[CredentialKey]) -> Result<Arc<dyn Ledger>, StoreError> {
+    open(url, keys).await.map(|ledgers| ledgers.orders)
+}
+
+/// Opens the ledgers at a `sqlite:` or `postgres:` url and brings its tables up to date. New codes are sealed with the
+/// first key; the others still open older ones.
+pub async fn open(url: &str, keys: &[CredentialKey]) -> Result<Ledgers, StoreError> {
     let vault = Vault::new(keys).ok_or(StoreError::NoKey)?;
     let database: Box<dyn Database> = if url.starts_with("sqlite:") {
         Box::new(SqliteDatabase::open(url).await?)
@@ -69,5 +91,6 @@ pub async fn connect(url: &str, keys: &[CredentialKey]) -> Result<Arc<dyn Ledger
     };
     let ledger = SqlLedger { database, vault };
     ledger.free_what_the_dead_own().await?;
-    Ok(Arc::new(ledger))
+    let ledger = Arc::new(ledger);
+    Ok(Ledgers { orders: Arc::clone(&ledger) as _, edits: Arc::clone(&ledger) as _, deliveries: ledger })
 }

@@ -297,6 +297,8 @@ pub(in crate::store) struct StoredProblem {
     now: Option<StoredMoney>,
     performance: Option<String>,
     remaining: Option<u32>,
+    #[serde(default)]
+    wanted: u32,
     /// The last two fields say something, even when both are absent.
     #[serde(default)]
     tells_what_is_left: bool,
@@ -308,11 +310,11 @@ impl From<&Problem> for StoredProblem {
             Some(Detail::Price { was, now }) => (Some((*was).into()), Some((*now).into())),
             _ => (None, None),
         };
-        let (performance, remaining) = match &problem.detail {
-            Some(Detail::Left { performance, remaining }) => {
-                (performance.as_ref().map(|key| key.as_str().to_owned()), *remaining)
+        let (performance, remaining, wanted) = match &problem.detail {
+            Some(Detail::Left { performance, remaining, wanted }) => {
+                (performance.as_ref().map(|key| key.as_str().to_owned()), *remaining, *wanted)
             }
-            _ => (None, None),
+            _ => (None, None, 0),
         };
         Self {
             code: problem.code.name().to_owned(),
@@ -325,6 +327,7 @@ impl From<&Problem> for StoredProblem {
             now,
             performance,
             remaining,
+            wanted,
             tells_what_is_left: matches!(problem.detail, Some(Detail::Left { .. })),
         }
     }
@@ -335,7 +338,8 @@ impl StoredProblem {
         let detail = match (maybe(self.was.as_ref())?, maybe(self.now.as_ref())?) {
             (Some(was), Some(now)) => Some(Detail::Price { was, now }),
             _ if self.tells_what_is_left => {
-                Some(Detail::Left { performance: self.performance.map(PerformanceKey::new), remaining: self.remaining })
+                let (performance, remaining) = (self.performance.map(PerformanceKey::new), self.remaining);
+                Some(Detail::Left { performance, remaining, wanted: self.wanted })
             }
             _ => None,
         };

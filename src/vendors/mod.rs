@@ -5,6 +5,9 @@ pub mod secutix;
 pub mod ticketing;
 pub mod tixngo;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use tokio_util::task::TaskTracker;

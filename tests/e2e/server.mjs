@@ -9,10 +9,13 @@ import { once } from 'node:events';
 const root = new URL('../../', import.meta.url).pathname;
 const binary = process.env.TICKETGRAPH_BINARY ?? join(root, process.env.CARGO_TARGET_DIR ?? 'target', 'debug/ticketgraph');
 
-/** Starts the server; resolves with its `origin` once it says where it listens. `stop` drains it and takes its data away. */
-export async function startServer() {
+/** Starts the server, with settings of its own where some are given; resolves with its `origin` once it says where it listens. `stop` drains it and takes its data away. */
+export async function startServer(env = {}) {
   const data = await mkdtemp(join(tmpdir(), 'ticketgraph-e2e-'));
-  const child = spawn(binary, ['serve', '--listen', '127.0.0.1:0', '--data', data], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(binary, ['serve', '--listen', '127.0.0.1:0', '--data', data], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  });
   const ended = once(child, 'exit');
   let log = '';
 
@@ -34,5 +37,5 @@ export async function startServer() {
     return code;
   }
 
-  return { origin: await origin, stop, log: () => log };
+  return { origin: await origin, pid: child.pid, stop, log: () => log };
 }

@@ -14,10 +14,11 @@ const WALLS: &[(&str, &[&str])] = &[
     ("layers", &["domain"]),
     ("federation", &["domain"]),
     ("orders", &["domain"]),
+    ("edits", &["domain", "orders"]),
     ("delivery", &["domain", "orders"]),
     ("partners", &["domain", "orders"]),
-    ("store", &["domain", "layers", "orders", "delivery", "partners"]),
-    ("graphql", &["domain", "federation", "orders", "delivery", "partners"]),
+    ("store", &["domain", "layers", "orders", "edits", "delivery", "partners"]),
+    ("graphql", &["domain", "federation", "orders", "edits", "delivery", "partners"]),
     ("server", &["graphql"]),
     ("sandbox", &["domain", "vendors"]),
 ];

@@ -71,6 +71,25 @@ fn check_ends_with_0_when_clean_1_with_findings_and_2_when_the_file_is_unusable(
 }
 
 #[test]
+fn check_online_asks_every_vendor_and_every_connection() {
+    let place = Place::with("");
+    let run = place.run(&["check", "--online"]);
+    let told = text(&run.stdout);
+    assert_eq!(run.status.code(), Some(0), "{told}{}", text(&run.stderr));
+    for part in
+        ["sources.harbor", "sources.opera", "sources.club", "sources.quay", "resellers.tiqets.connections.harbor"]
+    {
+        assert!(told.lines().any(|line| line.starts_with(&format!("ok      {part}: "))), "{part} in {told}");
+    }
+    assert!(told.contains("ok      deliveries.opera-app: "), "{told}");
+    // A server that is not there is a finding of each of its lines, not a crash.
+    let nowhere = HARBOR.replace("https://sandx-api.acmeticketing.com/", "http://127.0.0.1:9/");
+    let lost = Place::with(&nowhere).run(&["check", "--online", "--config", "venues.toml"]);
+    assert_eq!(lost.status.code(), Some(1));
+    assert!(text(&lost.stdout).contains("UNKNOWN sources.harbor: "), "{}", text(&lost.stdout));
+}
+
+#[test]
 fn the_file_may_be_named_by_a_variable_and_the_argument_wins() {
     let place = Place::with(TWICE_WRONG);
     let named = place.binary(&["check"]).env("TICKETGRAPH_CONFIG", place.file()).output().expect("a run");

@@ -85,7 +85,7 @@ impl Served {
         targets.filter_map(|(_, query)| Some(query.split_once("startTime=")?.1.get(..10)?.to_owned())).collect()
     }
 
-    async fn calls(&self, vendor: &str) -> Vec<LoggedCall> {
+    pub(crate) async fn calls(&self, vendor: &str) -> Vec<LoggedCall> {
         let told = self.client.get(format!("{}/_emu/log", self.vendors[vendor])).send().await.expect("an answer");
         told.json().await.expect("a log")
     }

@@ -1,5 +1,6 @@
 //! The topic of the gate: staff credentials.
 
+mod mutation;
 mod token;
 
 use async_graphql::{Context, ID, Object};
@@ -10,6 +11,7 @@ use crate::graphql::id;
 use crate::graphql::loaders::TokenAt;
 use crate::graphql::viewer::Scope;
 
+pub use mutation::AdmissionsMutation;
 pub use token::{AdmissionToken, AdmissionTokenConnection, AdmissionTokenEdge};
 
 /// Reading the gate.

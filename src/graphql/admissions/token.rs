@@ -9,6 +9,7 @@ use crate::domain::admissions;
 use crate::domain::error::VendorError;
 use crate::domain::source;
 use crate::federation::{Sourced, SourcedEvent, TokenSlice};
+use crate::graphql::admissions::mutation::Admission;
 use crate::graphql::catalog::{Event, Section};
 use crate::graphql::ctx::Ctx;
 use crate::graphql::error::{Fault, or_report};
@@ -90,6 +91,14 @@ impl AdmissionToken {
     async fn code(&self, ctx: &Context<'_>) -> Option<&str> {
         let may = Ctx::of(ctx).viewer.may(Scope::AdmissionSecret);
         may.then(|| self.token.code.expose_secret())
+    }
+
+    /// Who was let in at the event, as far as the bearer may know. Empty, with an error of this field, when the source could not tell.
+    async fn admissions(&self, ctx: &Context<'_>) -> Vec<Admission> {
+        let ctx_here = Ctx::of(ctx);
+        let told = ctx_here.federation().list_admissions(&self.source, &self.token).await;
+        let event = self.load_event(ctx_here).await.ok();
+        or_report(ctx, told.map(|told| Admission::all(&self.source, event.as_ref(), told)))
     }
 
     /// The vendor's own identifiers.

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use crate::domain::catalog;
 use crate::federation::{DayRange, EventPage, PerformanceQuery, SourcedEvent, TokenQuery};
 use crate::graphql::admissions::AdmissionTokenConnection;
+use crate::graphql::authoring::EventAuthoring;
 use crate::graphql::catalog::calendar::CalendarDay;
 use crate::graphql::catalog::freshness::Freshness;
 use crate::graphql::catalog::money::Money;
@@ -235,6 +236,11 @@ impl Event {
             Ok(slice) => AdmissionTokenConnection::new(&self.0, &slice),
             Err(failure) => AdmissionTokenConnection::empty(vec![app.problem(&failure)]),
         })
+    }
+
+    /// What can be edited; null where the source cannot, or the viewer lacks the scope `event:write`.
+    async fn authoring(&self, ctx: &Context<'_>) -> Option<EventAuthoring> {
+        EventAuthoring::of(Ctx::of(ctx), &self.0)
     }
 
     /// How old these facts are.

@@ -59,9 +59,12 @@ impl EventFilter {
 /// What a reseller may sell. A viewer of one reseller learns nothing of the others, not even that they are there.
 fn allowed_to(ctx: &Ctx, id: &ID) -> Result<Arc<Allowed>, RequestError> {
     let known = match GlobalId::decode(id) {
-        Some(GlobalId::Reseller(name)) if ctx.viewer.reseller.as_ref().is_none_or(|own| *own == name) => {
-            ctx.services.resellers.as_ref().and_then(|resellers| resellers.find_allowed(&name))
-        }
+        Some(GlobalId::Reseller(name)) if ctx.viewer.reseller.as_ref().is_none_or(|own| *own == name) => ctx
+            .services
+            .partners
+            .as_ref()
+            .and_then(|partners| partners.find_allowed(&name))
+            .map(|all| Arc::new(Allowed(all))),
         _ => None,
     };
     known.ok_or_else(|| RequestError::new("filter.reseller", "the id of a reseller"))

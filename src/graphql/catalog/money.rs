@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use async_graphql::Object;
+use async_graphql::{Context, Object};
 
 use crate::domain::money;
 use crate::domain::source::Source;
+use crate::graphql::ctx::Ctx;
 use crate::graphql::scalars::{CurrencyCode, DateTime, MinorUnits, int};
 
 /// An amount of a currency in whole minor units.
@@ -47,6 +48,11 @@ impl Price {
     pub fn of(source: &Arc<Source>, price: &money::Price) -> Self {
         Self { source: Arc::clone(source), price: price.clone() }
     }
+
+    fn commission_of(&self, ctx: &Ctx) -> Option<money::Money> {
+        let reseller = ctx.viewer.reseller.as_deref()?;
+        ctx.partners()?.commission(reseller, &self.source.id, self.price.retail)
+    }
 }
 
 /// What one ticket costs the visitor.
@@ -60,6 +66,17 @@ impl Price {
     /// Price before a reduction; null unless higher than retail.
     async fn original(&self) -> Option<Money> {
         self.price.original.map(Money)
+    }
+
+    /// What the viewing reseller owes the venue; null unless the viewer may see it.
+    async fn net(&self, ctx: &Context<'_>) -> Option<Money> {
+        let kept = self.commission_of(Ctx::of(ctx))?;
+        Some(Money(money::Money { amount: self.price.retail.amount - kept.amount, ..kept }))
+    }
+
+    /// What the viewing reseller keeps; null unless the viewer may see it.
+    async fn commission(&self, ctx: &Context<'_>) -> Option<Money> {
+        self.commission_of(Ctx::of(ctx)).map(Money)
     }
 
     /// The part of retail that is fees, where the source tells.

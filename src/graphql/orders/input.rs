@@ -9,7 +9,9 @@ use crate::domain::{self, OrderKey};
 use crate::graphql::id::GlobalId;
 use crate::graphql::orders::order::{FulfilmentPolicy, OrderStatus};
 use crate::graphql::scalars::{CurrencyCode, DateTime, Locale, MinorUnits};
-use crate::orders::{ActOnOrder, AskedLine, CancelOrder, CreateOrder, Problem, ProblemCode, QuoteCancellation};
+use crate::orders::{
+    ActOnOrder, AskedLine, CancelOrder, CreateOrder, Problem, ProblemCode, QuoteCancellation, QuoteId,
+};
 
 /// An amount of a currency in whole minor units.
 #[derive(InputObject)]
@@ -18,6 +20,12 @@ pub struct MoneyInput {
     amount: MinorUnits,
     /// The currency.
     currency: CurrencyCode,
+}
+
+impl From<MoneyInput> for domain::Money {
+    fn from(money: MoneyInput) -> Self {
+        Self::new(money.amount.0, money.currency.0)
+    }
 }
 
 /// How the tickets shall reach the visitor.
@@ -249,13 +257,9 @@ impl CancelOrderInput {
     pub fn read(self) -> Result<CancelOrder, Vec<Problem>> {
         match GlobalId::decode(&self.quote) {
             Some(GlobalId::Quote(quote)) => {
-                Ok(CancelOrder { key: self.idempotency_key.0, quote: orders_quote(quote), reason: self.reason })
+                Ok(CancelOrder { key: self.idempotency_key.0, quote: QuoteId(quote), reason: self.reason })
             }
             _ => Err(vec![wrong(ProblemCode::QuoteNotFound, input("quote"))]),
         }
     }
-}
-
-fn orders_quote(quote: uuid::Uuid) -> crate::orders::QuoteId {
-    crate::orders::QuoteId(quote)
 }

@@ -9,7 +9,7 @@ use crate::domain::money;
 use crate::domain::source;
 use crate::domain::text::Text;
 use crate::federation::Sourced;
-use crate::graphql::catalog::{Performance, Price, TicketType};
+use crate::graphql::catalog::{Performance, Price, Section, TicketType};
 use crate::graphql::ctx::Ctx;
 use crate::graphql::error::{Code, Fault, report};
 use crate::graphql::id;
@@ -53,6 +53,16 @@ impl OrderLine {
         let listed = ctx.loaders.load(TicketTypesOf(event)).await?.value;
         let place = listed.iter().position(|kind| kind.key == line.ticket_type);
         place.map(|place| TicketType::listed(source, &listed, place)).ok_or_else(|| Fault::new(Code::NotFound))
+    }
+
+    /// The section that its ticket type is bound to.
+    pub async fn section(&self, ctx: &Ctx) -> Result<Option<Section>, Fault> {
+        let (source, line) = (self.source_of(ctx)?, self.told());
+        let event = ctx.loaders.load(EventAt(Sourced::new(Arc::clone(&source), line.event.clone()))).await?;
+        let listed = ctx.loaders.load(TicketTypesOf(event)).await?.value;
+        let kind = listed.iter().find(|kind| kind.key == line.ticket_type);
+        let section = kind.and_then(|kind| kind.section.clone());
+        Ok(section.map(|section| Section { source, event: line.event.clone(), section }))
     }
 
     /// What the order itself knows of the ticket type: its key and the price that was promised.

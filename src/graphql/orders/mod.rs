@@ -20,12 +20,14 @@ use crate::graphql::ctx::Ctx;
 use crate::graphql::error::{Code, Fault};
 use crate::orders::{Asker, LedgerError, OrderBy, Orders};
 
+pub use input::{MoneyInput, OrderFilter};
 pub use leg::VendorOrder;
 pub use line::OrderLine;
-pub use order::Order;
+pub use order::{Order, OrderConnection};
 pub use payload::OrdersMutation;
-pub use query::OrdersQuery;
-pub use ticket::Ticket;
+pub use problem::problems;
+pub use query::{OrdersQuery, list};
+pub use ticket::{Ticket, tickets_numbered};
 pub use watching::OrdersSubscription;
 pub use words::words;
 

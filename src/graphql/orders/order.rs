@@ -21,6 +21,7 @@ use crate::graphql::orders::plan::OrderPlan;
 use crate::graphql::orders::problem::problems;
 use crate::graphql::orders::ticket::{Ticket, tickets};
 use crate::graphql::page::PageInfo;
+use crate::graphql::partners::Reseller;
 use crate::graphql::problem::Problem;
 use crate::graphql::scalars::{DateTime, int};
 use crate::orders::{self, OrderCursor, OrderPage, Policy, Slice, Transition};
@@ -160,6 +161,11 @@ impl Order {
     /// For trying out: nothing real is sold.
     async fn test_mode(&self) -> bool {
         self.0.is_test
+    }
+
+    /// The reseller that sold it.
+    async fn reseller(&self, ctx: &Context<'_>) -> Option<Reseller> {
+        Ctx::of(ctx).find_reseller(self.0.reseller.as_deref()?)
     }
 
     /// The reseller's own reference.

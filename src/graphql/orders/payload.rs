@@ -14,7 +14,7 @@ use crate::graphql::orders::problem::problems;
 use crate::graphql::problem::Problem;
 use crate::graphql::scalars::DateTime;
 use crate::graphql::viewer::Scope;
-use crate::orders::{self, OrderBy, OrderOutcome, Quote};
+use crate::orders::{self, Asker, LedgerError, OrderBy, OrderOutcome, Orders, Quote};
 
 /// What became of a mutation of an order.
 #[derive(SimpleObject)]
@@ -37,8 +37,21 @@ impl OrderPayload {
         }
     }
 
-    fn refused(ctx: &Ctx, told: &[orders::Problem]) -> Self {
-        Self { order: None, problems: problems(ctx, None, told), replayed: false }
+    /// Does what an input asks for, and answers with what became of it; or with what is wrong with the input.
+    async fn after<I, F>(
+        ctx: &Context<'_>,
+        input: Result<I, Vec<orders::Problem>>,
+        act: impl FnOnce(Orders, Asker, I) -> F,
+    ) -> Result<Self, Fault>
+    where
+        F: Future<Output = Result<OrderOutcome, LedgerError>>,
+    {
+        let ctx = writer(ctx)?;
+        let outcome = match input {
+            Ok(input) => act(ctx.orders()?.clone(), ctx.asker(), input).await?,
+            Err(problems) => OrderOutcome { order: None, problems, replayed: false },
+        };
+        Ok(Self::of(ctx, outcome))
     }
 }
 
@@ -103,11 +116,8 @@ impl OrdersMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The order.")] input: CreateOrderInput,
     ) -> Result<OrderPayload, Fault> {
-        let ctx = writer(ctx)?;
-        match input.read() {
-            Ok(input) => Ok(OrderPayload::of(ctx, ctx.orders()?.create(&ctx.asker(), &input).await?)),
-            Err(problems) => Ok(OrderPayload::refused(ctx, &problems)),
-        }
+        let create = |orders: Orders, asker, asked| async move { orders.create(&asker, &asked).await };
+        OrderPayload::after(ctx, input.read(), create).await
     }
 
     /// Sets places aside at every source that holds, side by side.
@@ -116,11 +126,8 @@ impl OrdersMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The order.")] input: OrderActionInput,
     ) -> Result<OrderPayload, Fault> {
-        let ctx = writer(ctx)?;
-        match input.read() {
-            Ok(act) => Ok(OrderPayload::of(ctx, ctx.orders()?.hold(&ctx.asker(), &act).await?)),
-            Err(problems) => Ok(OrderPayload::refused(ctx, &problems)),
-        }
+        let hold = |orders: Orders, asker, asked| async move { orders.hold(&asker, &asked).await };
+        OrderPayload::after(ctx, input.read(), hold).await
     }
 
     /// Prolongs the holds, where the sources can.
@@ -129,11 +136,8 @@ impl OrdersMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The order.")] input: OrderActionInput,
     ) -> Result<OrderPayload, Fault> {
-        let ctx = writer(ctx)?;
-        match input.read() {
-            Ok(act) => Ok(OrderPayload::of(ctx, ctx.orders()?.extend(&ctx.asker(), &act).await?)),
-            Err(problems) => Ok(OrderPayload::refused(ctx, &problems)),
-        }
+        let extend = |orders: Orders, asker, asked| async move { orders.extend(&asker, &asked).await };
+        OrderPayload::after(ctx, input.read(), extend).await
     }
 
     /// Sells what is held, one leg after the other. Answers within about ten seconds; may still say CONFIRMING.
@@ -142,11 +146,8 @@ impl OrdersMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The order.")] input: OrderActionInput,
     ) -> Result<OrderPayload, Fault> {
-        let ctx = writer(ctx)?;
-        match input.read() {
-            Ok(act) => Ok(OrderPayload::of(ctx, ctx.orders()?.confirm(&ctx.asker(), &act).await?)),
-            Err(problems) => Ok(OrderPayload::refused(ctx, &problems)),
-        }
+        let confirm = |orders: Orders, asker, asked| async move { orders.confirm(&asker, &asked).await };
+        OrderPayload::after(ctx, input.read(), confirm).await
     }
 
     /// Gives the holds back.
@@ -155,11 +156,8 @@ impl OrdersMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The order.")] input: OrderActionInput,
     ) -> Result<OrderPayload, Fault> {
-        let ctx = writer(ctx)?;
-        match input.read() {
-            Ok(act) => Ok(OrderPayload::of(ctx, ctx.orders()?.release(&ctx.asker(), &act).await?)),
-            Err(problems) => Ok(OrderPayload::refused(ctx, &problems)),
-        }
+        let release = |orders: Orders, asker, asked| async move { orders.release(&asker, &asked).await };
+        OrderPayload::after(ctx, input.read(), release).await
     }
 
     /// createOrder, holdOrder and confirmOrder in one call.
@@ -168,11 +166,8 @@ impl OrdersMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The order.")] input: CreateOrderInput,
     ) -> Result<OrderPayload, Fault> {
-        let ctx = writer(ctx)?;
-        match input.read() {
-            Ok(input) => Ok(OrderPayload::of(ctx, ctx.orders()?.place(&ctx.asker(), &input).await?)),
-            Err(problems) => Ok(OrderPayload::refused(ctx, &problems)),
-        }
+        let place = |orders: Orders, asker, asked| async move { orders.place(&asker, &asked).await };
+        OrderPayload::after(ctx, input.read(), place).await
     }
 
     /// Tells what undoing gives back; undoes nothing.
@@ -205,11 +200,8 @@ impl OrdersMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The quote.")] input: CancelOrderInput,
     ) -> Result<OrderPayload, Fault> {
-        let ctx = writer(ctx)?;
-        match input.read() {
-            Ok(asked) => Ok(OrderPayload::of(ctx, ctx.orders()?.cancel(&ctx.asker(), &asked).await?)),
-            Err(problems) => Ok(OrderPayload::refused(ctx, &problems)),
-        }
+        let cancel = |orders: Orders, asker, asked| async move { orders.cancel(&asker, &asked).await };
+        OrderPayload::after(ctx, input.read(), cancel).await
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_graphql::ID;
 
 use crate::domain::OrderKey;
+use crate::federation::Sourced;
 use crate::graphql::ctx::Ctx;
 use crate::graphql::id;
 use crate::graphql::problem::{GeneralProblem, NotAvailableProblem, PriceChangedProblem, Problem, ProblemCode, Retry};
@@ -22,8 +23,11 @@ fn shown(ctx: &Ctx, order: Option<OrderKey>, problem: &orders::Problem) -> Probl
         Some(Detail::Price { was, now }) => {
             Problem::PriceChanged(PriceChangedProblem { general, was: *was, now: *now })
         }
-        Some(Detail::Left { remaining, .. }) => {
-            Problem::NotAvailable(NotAvailableProblem { general, remaining: *remaining, alternatives: Vec::new() })
+        Some(Detail::Left { performance, remaining, wanted }) => {
+            let source = general.source.as_ref().map(|source| Arc::clone(&source.0));
+            let performance = source.zip(performance.clone()).map(|(source, key)| Sourced::new(source, key));
+            let (remaining, wanted) = (*remaining, *wanted);
+            Problem::NotAvailable(NotAvailableProblem { general, remaining, performance, wanted })
         }
         None => Problem::General(general),
     }

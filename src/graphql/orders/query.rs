@@ -149,6 +149,7 @@ pub async fn list(
         updated_since: filter.updated_since.map(|at| at.at),
         is_test: filter.test_mode,
         reseller,
+        starts_from: None,
     };
     let page = ctx.orders()?.list(&ctx.asker(), &filter, cursor.as_ref(), rows).await?;
     Ok(OrderConnection { page, had_before: cursor.is_some() })

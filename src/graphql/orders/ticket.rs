@@ -1,5 +1,6 @@
 //! Tickets of an order and the ways they reach the visitor.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, Object, SimpleObject, Union};
@@ -7,9 +8,13 @@ use qrcode::QrCode;
 use qrcode::render::svg;
 use secrecy::ExposeSecret;
 
-use crate::domain::ordering::{self, Barcode, TicketState};
+use crate::delivery::Parcel;
+use crate::domain::mobile::AppState;
+use crate::domain::ordering::{self, Barcode, DeliveryPreference, TicketState};
 use crate::domain::source;
+use crate::graphql::catalog::Section;
 use crate::graphql::ctx::Ctx;
+use crate::graphql::delivery::AppDelivery;
 use crate::graphql::error::{Code, Fault};
 use crate::graphql::id;
 use crate::graphql::orders::Shared;
@@ -61,6 +66,7 @@ pub enum Symbology {
 pub struct Ticket {
     order: Shared,
     coded: Arc<CodedTicket>,
+    parcel: Option<Arc<Parcel>>,
 }
 
 /// The tickets of an order that fit, by number. Codes are read only for a viewer that may see them.
@@ -68,7 +74,9 @@ pub async fn tickets(ctx: &Ctx, order: &Shared, fits: impl Fn(&orders::Ticket) -
     if !order.tickets.iter().any(&fits) {
         return Ok(Vec::new());
     }
-    let coded = if ctx.viewer.may(Scope::TicketBarcode) {
+    // Codes that are for an app are shown by nobody else.
+    let shows_codes = order.delivery == DeliveryPreference::Barcode;
+    let coded = if shows_codes && ctx.viewer.may(Scope::TicketBarcode) {
         ctx.orders()?.tickets(order).await?
     } else {
         let bare =
@@ -76,7 +84,26 @@ pub async fn tickets(ctx: &Ctx, order: &Shared, fits: impl Fn(&orders::Ticket) -
         order.tickets.iter().enumerate().map(bare).collect()
     };
     let fitting = coded.into_iter().filter(|coded| fits(&coded.ticket));
-    Ok(fitting.map(|coded| Ticket { order: Arc::clone(order), coded: Arc::new(coded) }).collect())
+    let parcels = parcels(ctx, order).await?;
+    let parcel = |number: usize| parcels.iter().find(|parcel| parcel.ticket == number).map(Arc::clone);
+    let ticket =
+        |coded: CodedTicket| Ticket { order: Arc::clone(order), parcel: parcel(coded.number), coded: Arc::new(coded) };
+    Ok(fitting.map(ticket).collect())
+}
+
+/// The tickets of an order that have these numbers.
+pub async fn tickets_numbered(ctx: &Ctx, order: &Shared, numbers: &BTreeSet<usize>) -> Result<Vec<Ticket>, Fault> {
+    let all = tickets(ctx, order, |_| true).await?;
+    Ok(all.into_iter().filter(|ticket| numbers.contains(&ticket.coded.number)).collect())
+}
+
+/// Where the tickets of an order stand in apps.
+async fn parcels(ctx: &Ctx, order: &Shared) -> Result<Vec<Arc<Parcel>>, Fault> {
+    let Some(deliveries) = &ctx.services.deliveries else { return Ok(Vec::new()) };
+    if !order.legs.iter().any(|leg| deliveries.channel_of(&leg.source).is_some()) {
+        return Ok(Vec::new());
+    }
+    Ok(deliveries.parcels_of(order.key).await?.into_iter().map(Arc::new).collect())
 }
 
 impl Ticket {
@@ -113,7 +140,11 @@ impl Ticket {
         match self.coded.ticket.state {
             TicketState::Pending => TicketStatus::Pending,
             TicketState::Issued if self.leg().status == LegStatus::Cancelling => TicketStatus::Voiding,
-            TicketState::Issued => TicketStatus::Issued,
+            TicketState::Issued => match self.parcel.as_ref().and_then(|parcel| parcel.state) {
+                Some(AppState::Transferred) => TicketStatus::Transferred,
+                Some(_) => TicketStatus::Delivered,
+                None => TicketStatus::Issued,
+            },
             TicketState::Used(_) => TicketStatus::Used,
             TicketState::Void => TicketStatus::Void,
         }
@@ -128,27 +159,40 @@ impl Ticket {
         Ok(ExternalRef::all(&self.source_of(ctx)?, &self.coded.ticket.refs))
     }
 
+    /// The section that its ticket type is bound to, where it is; null when the source cannot be asked.
+    async fn section(&self, ctx: &Context<'_>) -> Option<Result<Section, Fault>> {
+        let line = OrderLine::find(&self.order, self.coded.ticket.line)?;
+        line.section(Ctx::of(ctx)).await.transpose()
+    }
+
     /// Row and seat, where numbered.
     async fn seat(&self) -> Option<&str> {
         self.coded.ticket.seat.as_deref()
     }
 
     /// Whose name is on it; null: the buyer's.
-    async fn holder_name(&self) -> Option<String> {
-        None
+    async fn holder_name(&self) -> Option<&str> {
+        self.parcel.as_ref()?.holder_name.as_deref()
     }
 
     /// Whether its bearer may hand it on.
     async fn transferable(&self) -> bool {
-        false
+        self.parcel.as_ref().is_some_and(|parcel| parcel.is_transferable())
     }
 
     /// The ways it reaches the visitor.
     async fn deliveries(&self, ctx: &Context<'_>) -> Vec<TicketDelivery> {
         let is_usable = matches!(self.coded.ticket.state, TicketState::Issued | TicketState::Used(_));
-        let symbology = self.coded.ticket.symbology.filter(|_| is_usable);
-        let code = self.coded.barcode.as_ref().filter(|_| Ctx::of(ctx).viewer.may(Scope::TicketBarcode));
-        symbology.map(|symbology| TicketDelivery::Barcode(BarcodeDelivery::of(symbology, code))).into_iter().collect()
+        let shows_code = is_usable && self.order.delivery == DeliveryPreference::Barcode;
+        let symbology = self.coded.ticket.symbology.filter(|_| shows_code);
+        let ctx = Ctx::of(ctx);
+        let code = self.coded.barcode.as_ref().filter(|_| ctx.viewer.may(Scope::TicketBarcode));
+        let barcode = symbology.map(|symbology| TicketDelivery::Barcode(BarcodeDelivery::of(symbology, code)));
+        let goes_to_app = self.parcel.is_some() || self.order.delivery == DeliveryPreference::MobileApp;
+        let channel = ctx.services.deliveries.as_ref().and_then(|known| known.channel_of(&self.leg().source));
+        let channel = channel.filter(|_| goes_to_app);
+        let app = channel.map(|channel| TicketDelivery::App(AppDelivery::of(channel, self.parcel.as_deref(), ctx.now)));
+        barcode.into_iter().chain(app).collect()
     }
 
     /// When it was used.
@@ -172,7 +216,15 @@ impl Ticket {
             TicketState::Used(Some(at)) => Some(event(at, "USED")),
             _ => None,
         };
-        sold.into_iter().chain(used).collect()
+        let moments = self.parcel.iter().flat_map(|parcel| &parcel.moments);
+        let moments = moments.map(|moment| TicketEvent {
+            at: DateTime::utc(moment.at),
+            system: moment.system.clone(),
+            state: moment.state.clone(),
+        });
+        let mut events: Vec<TicketEvent> = sold.into_iter().chain(moments).chain(used).collect();
+        events.sort_by_key(|event| event.at.at);
+        events
     }
 }
 
@@ -192,6 +244,8 @@ pub struct TicketEvent {
 pub enum TicketDelivery {
     /// As a code.
     Barcode(BarcodeDelivery),
+    /// Into a mobile app.
+    App(AppDelivery),
 }
 
 /// A code that opens the gate.

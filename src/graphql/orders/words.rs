@@ -29,7 +29,8 @@ pub fn words(code: ProblemCode) -> [&'static str; 3] {
         | ProblemCode::HoldExpired
         | ProblemCode::HoldNotExtended
         | ProblemCode::PaymentDeclined
-        | ProblemCode::RefusedBySource => of_sale(code),
+        | ProblemCode::RefusedBySource
+        | ProblemCode::CalledOff => of_sale(code),
         _ => of_course(code),
     }
 }
@@ -94,6 +95,11 @@ fn of_input(code: ProblemCode) -> [&'static str; 3] {
 
 fn of_sale(code: ProblemCode) -> [&'static str; 3] {
     match code {
+        ProblemCode::CalledOff => [
+            "The venue has called this off.",
+            "Le lieu a annulé cette représentation.",
+            "Der Veranstalter hat diese Vorstellung abgesagt.",
+        ],
         ProblemCode::TestAndLiveMixed => [
             "Trial and real tickets cannot be bought together.",
             "Les billets d'essai et réels ne peuvent être achetés ensemble.",

@@ -44,6 +44,8 @@ pub enum ProblemCode {
     ForbiddenBySource,
     /// The source refused, without a reason that can be told.
     RefusedBySource,
+    /// The answer of the source was lost: it may have been done. The same key never does it again.
+    EditOutcomeUnknown,
     /// A mistake of this service.
     Internal,
     /// A problem of an order, from the list of orders.
@@ -52,7 +54,7 @@ pub enum ProblemCode {
 
 impl ProblemCode {
     /// Every code, in the order of the documentation.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::SourceUnavailable,
         Self::SourceTimeout,
         Self::SourceThrottled,
@@ -71,6 +73,7 @@ impl ProblemCode {
         Self::Conflict,
         Self::ForbiddenBySource,
         Self::RefusedBySource,
+        Self::EditOutcomeUnknown,
         Self::Internal,
     ];
 
@@ -122,6 +125,7 @@ impl ProblemCode {
             Self::Conflict => "CONFLICT",
             Self::ForbiddenBySource => "FORBIDDEN_BY_SOURCE",
             Self::RefusedBySource => "REFUSED_BY_SOURCE",
+            Self::EditOutcomeUnknown => "EDIT_OUTCOME_UNKNOWN",
             Self::Internal => "INTERNAL",
             Self::Order(code) => code.name(),
         }
@@ -157,6 +161,7 @@ impl ProblemCode {
             Self::Conflict => "This is not possible in its present state.",
             Self::ForbiddenBySource => "The venue does not allow us to do this.",
             Self::RefusedBySource => "The venue refused.",
+            Self::EditOutcomeUnknown => "Nobody knows yet whether this was done. Please look before you try again.",
             Self::Internal => "Something went wrong on our side.",
             Self::Order(code) => words(code)[0],
         }
@@ -183,6 +188,7 @@ impl ProblemCode {
             Self::Conflict => "Ce n'est pas possible dans l'état actuel.",
             Self::ForbiddenBySource => "Le lieu ne nous autorise pas à faire cela.",
             Self::RefusedBySource => "Le lieu a refusé.",
+            Self::EditOutcomeUnknown => "On ignore encore si cela a été fait. Vérifiez avant de réessayer.",
             Self::Internal => "Une erreur est survenue de notre côté.",
             Self::Order(code) => words(code)[1],
         }
@@ -211,6 +217,9 @@ impl ProblemCode {
             Self::Conflict => "Dies ist im jetzigen Zustand nicht möglich.",
             Self::ForbiddenBySource => "Der Veranstalter erlaubt uns dies nicht.",
             Self::RefusedBySource => "Der Veranstalter hat abgelehnt.",
+            Self::EditOutcomeUnknown => {
+                "Ob das geschehen ist, ist noch nicht bekannt. Bitte sehen Sie nach, bevor Sie es noch einmal versuchen."
+            }
             Self::Internal => "Bei uns ist etwas schiefgegangen.",
             Self::Order(code) => words(code)[2],
         }

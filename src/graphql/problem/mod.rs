@@ -6,12 +6,15 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_graphql::{Enum, ID, Interface, Object};
+use async_graphql::{Context, Enum, ID, Interface, Object};
 
+use crate::domain::PerformanceKey;
 use crate::domain::error::{ErrorKind, Reason, VendorError};
 use crate::domain::money;
 use crate::domain::source;
+use crate::federation::Sourced;
 use crate::graphql::catalog::{Money, Performance};
+use crate::graphql::ctx::Ctx;
 use crate::graphql::scalars::{Locale, int};
 use crate::graphql::sources::Source;
 
@@ -207,8 +210,10 @@ pub struct NotAvailableProblem {
     pub general: GeneralProblem,
     /// How many are left, where told.
     pub remaining: Option<u32>,
-    /// Other performances of the same event that still have enough.
-    pub alternatives: Vec<Performance>,
+    /// What has too little left, where that is known.
+    pub performance: Option<Sourced<PerformanceKey>>,
+    /// How many were wanted.
+    pub wanted: u32,
 }
 
 impl Deref for NotAvailableProblem {
@@ -232,8 +237,10 @@ impl NotAvailableProblem {
         self.remaining.map(int)
     }
 
-    /// Other performances of the same event that still have enough.
-    async fn alternatives(&self) -> &[Performance] {
-        &self.alternatives
+    /// The next performances of the same event that still have enough, at most three. Empty where the source cannot be asked.
+    async fn alternatives(&self, ctx: &Context<'_>) -> Vec<Performance> {
+        let Some(performance) = &self.performance else { return Vec::new() };
+        let found = Ctx::of(ctx).federation().find_alternatives(performance, self.wanted).await;
+        found.unwrap_or_default().into_iter().map(Performance::alone).collect()
     }
 }

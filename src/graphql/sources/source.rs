@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Enum, ID, Object};
+use async_graphql::{Context, Enum, ID, Object};
 
 use crate::domain::ids;
 use crate::domain::source;
+use crate::graphql::ctx::Ctx;
+use crate::graphql::delivery::DeliveryChannel;
 use crate::graphql::id;
 use crate::graphql::scalars::{CurrencyCode, TimeZone};
 use crate::graphql::sources::health::SourceHealth;
@@ -68,6 +70,7 @@ fn capabilities(source: &source::Source) -> Vec<Capability> {
         (Capability::SettleOnAccount, sells && facts.settles_on_account),
         (Capability::CommitsAtHold, sells && facts.commits_at_hold),
         (Capability::AdmissionTokens, source.admissions.is_some()),
+        (Capability::EventAuthoring, source.authoring.is_some()),
         (Capability::MobileAppDelivery, facts.delivers_to_app),
     ]
     .into_iter()
@@ -126,6 +129,12 @@ impl Source {
     /// What it can do.
     async fn capabilities(&self) -> Vec<Capability> {
         capabilities(&self.0)
+    }
+
+    /// The channel that puts its tickets into a mobile app; null: there is none.
+    async fn delivery(&self, ctx: &Context<'_>) -> Option<DeliveryChannel> {
+        let deliveries = Ctx::of(ctx).services.deliveries.as_ref()?;
+        deliveries.channel_of(&self.0.id).map(DeliveryChannel::of)
     }
 
     /// How it is.

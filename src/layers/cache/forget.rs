@@ -17,9 +17,9 @@ use crate::layers::cache::{Cache, Invalidation};
 
 /// A selling port whose calls make the memory forget what was free before.
 pub(in crate::layers) struct Forgetful<P: ?Sized> {
-    source: SourceId,
-    cache: Arc<Cache>,
-    inner: Arc<P>,
+    pub(super) source: SourceId,
+    pub(super) cache: Arc<Cache>,
+    pub(super) inner: Arc<P>,
 }
 
 impl<P: ?Sized> Forgetful<P> {

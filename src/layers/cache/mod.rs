@@ -3,6 +3,7 @@
 //! How the shared store is kept is none of its business: it owns the port `CacheStore`. Orders never read it.
 
 mod answer;
+mod edited;
 mod envelope;
 mod far;
 mod forget;

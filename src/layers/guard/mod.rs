@@ -9,6 +9,7 @@
 
 mod breaker;
 mod call;
+mod editing;
 mod lane;
 mod observe;
 mod ports;

@@ -21,8 +21,8 @@ use crate::layers::question::{Layer, Question};
 
 /// A port whose calls go through a guard.
 pub(in crate::layers) struct Guarded<P: ?Sized> {
-    guard: Arc<Guard>,
-    inner: Arc<P>,
+    pub(super) guard: Arc<Guard>,
+    pub(super) inner: Arc<P>,
 }
 
 impl<P: ?Sized> Guarded<P> {

@@ -71,6 +71,10 @@ impl Set {
             hold_extension: None,
             refunds: None,
             admissions: None,
+            accounts: None,
+            authoring: None,
+            sectioning: None,
+            back_office: None,
         };
         let parts = Parts { policy: self.policy, pulse, cache: Arc::clone(&cache), realm: "r1".to_owned() };
         Replica { source: stack(connected, parts), cache, tasks }

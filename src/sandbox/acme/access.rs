@@ -66,5 +66,29 @@ async fn guard(State(acme): State<Arc<Acme>>, request: Request, next: Next) -> R
     if edits && key != VENUE_KEY {
         return Err(Refusal::forbidden("EVENT_TEMPLATE_EDIT"));
     }
+    let denied =
+        acme.keeper.read(|book| needed(request.method(), path).iter().find(|right| book.denied.contains(**right)));
+    if let Some(right) = denied {
+        return Err(Refusal::forbidden(right));
+    }
     Ok(next.run(request).await)
+}
+
+/// The rights that a call of a reseller needs: INFERRED from their names (`acme.md §5`).
+fn needed(method: &Method, path: &str) -> &'static [&'static str] {
+    let begins = |with: &str| path.starts_with(with);
+    match (method.as_str(), path) {
+        ("GET", _) if begins("/v2/b2b/event/template") => &["EVENT_TEMPLATE_VIEW"],
+        ("GET", _) if begins("/v2/b2b/event/instances") => &["EVENT_VIEW"],
+        ("POST", "/v2/b2b/reservations") => &["ORDER_CREATE"],
+        ("PUT", "/v2/b2b/reservations") => &["ORDER_UPDATE"],
+        ("DELETE", _) if begins("/v2/b2b/reservations/") => &["ORDER_DELETE"],
+        ("POST", _) if begins("/v2/b2b/orders/organizations/") => {
+            &["ACCT_ORDERS_CREATE", "ORDER_CREATE", "ORDER_PAYMENT", "ACCT_PMNT_POLICY_VIEW"]
+        }
+        ("GET", _) if begins("/v2/b2b/willcall/") || begins("/v2/b2b/orders/") => &["ORDER_VIEW", "ACCT_ORDERS_VIEW"],
+        ("POST", "/v2/b2b/orders/update") => &["ORDER_UPDATE", "ACCT_ORDERS_UPDATE", "ACCT_ORDERS_DELETE"],
+        ("POST", "/v2/b2b/b2b/refunds" | "/v1/b2b/b2b/refunds") => &["REFUNDS_EXECUTE"],
+        _ => &[],
+    }
 }

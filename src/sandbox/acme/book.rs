@@ -27,6 +27,8 @@ pub(super) struct Book {
     pub(super) sold_out: BTreeSet<String>,
     pub(super) restocked: BTreeSet<String>,
     pub(super) cancelled: BTreeSet<String>,
+    /// Permissions that were taken from the users of all keys.
+    pub(super) denied: BTreeSet<String>,
     next: u64,
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Keys: `harbor-sandbox-key` is a reseller's (the permissions of `acme.md §5`), `harbor-venue-key` the venue's own, which may edit.
 //! Twists: `price` (id: a ticket type, or `instance/ticket type`; value: the price in major units), `sold_out`, `restock` and
-//! `cancel` (id: an instance, or a template where it means all its instances), `use_ticket` (id: a ticket's uuid).
+//! `cancel` (id: an instance, or a template where it means all its instances), `deny` (id: a permission of `acme.md §5`), `use_ticket` (id: a ticket's uuid).
 //!
 //! Left out, because no reseller may use it or nobody has seen it: sessions, carts and the other check-outs, rebooking.
 
@@ -111,6 +111,10 @@ impl Emulator for Acme {
                 book.cancelled.insert(id);
                 Ok(())
             }
+            "deny" => {
+                book.denied.insert(id);
+                Ok(())
+            }
             "use_ticket" => {
                 let now = self.now();
                 let mut tickets =
@@ -119,7 +123,7 @@ impl Emulator for Acme {
                 ticket.checked_in = Some(now);
                 Ok(())
             }
-            _ => Err("it knows `price`, `sold_out`, `restock`, `cancel` and `use_ticket`".to_owned()),
+            _ => Err("it knows `price`, `sold_out`, `restock`, `cancel`, `deny` and `use_ticket`".to_owned()),
         })
     }
 

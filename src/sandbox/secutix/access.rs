@@ -1,8 +1,9 @@
 //! `ExternalAccessControlService`: the gate (`secutix.md §3.8`). A reseller would have no right to it; here it serves to check tickets end to end.
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::sandbox::secutix::book::{Book, Print, Ticket};
+use crate::sandbox::secutix::book::{Book, Print, Sold, Ticket};
 use crate::sandbox::secutix::method::{Desk, Outcome, Refusal};
 use crate::sandbox::secutix::voice::Parameters;
 use crate::sandbox::secutix::world::Content;
@@ -42,10 +43,27 @@ fn gate_state(ticket: &Ticket) -> &'static str {
     if ticket.print == Print::Valid { "VALID" } else { "CANCELLED" }
 }
 
-/// `getControlledTicket`.
+/// How long before the begin visitors go in.
+const EARLY: SignedDuration = SignedDuration::from_mins(20);
+
+/// When the holder of a ticket went in, where that is past: visitors of the sandbox come to what they bought.
+fn visit(book: &Book, desk: &Desk<'_>, code: &str) -> Option<Timestamp> {
+    let (_, line, ..) =
+        book.tickets(desk.institution.code).find(|(.., ticket)| ticket.barcode.as_deref() == Some(code))?;
+    let Sold::Seats { show, .. } = line.what else { return None };
+    // A date that has left the season is over.
+    let start = desk.institution.show(show).map_or(desk.now, |(_, date)| date.start);
+    start.checked_sub(EARLY).ok().filter(|at| *at <= desk.now)
+}
+
+/// `getControlledTicket`. Who bought a seat goes in before the date begins.
 pub(super) fn controlled(book: &mut Book, desk: &Desk<'_>, call: &Parameters) -> Outcome {
     let code = call.text("barCodeOrTaxNumber").ok_or(UNKNOWN)?;
+    let comes_at = visit(book, desk, &code);
     let ticket = book.ticket_mut(Some(desk.institution.code), &code).ok_or(UNKNOWN)?;
+    if let Some(at) = comes_at.filter(|_| ticket.print == Print::Valid && ticket.controls.is_empty()) {
+        ticket.controls.push(("OK".to_owned(), at));
+    }
     let controls: Vec<Value> = ticket
         .controls
         .iter()

@@ -26,8 +26,8 @@ pub(super) fn free(book: &Book, institution: &Institution, what: Sold, contingen
             None => return 0,
         },
     };
-    let Twists { sold_out, more, .. } = &book.twists;
-    if sold_out.contains(&of) || sold_out.contains(&product) {
+    let Twists { sold_out, more, closed_contingents, .. } = &book.twists;
+    if sold_out.contains(&of) || sold_out.contains(&product) || closed_contingents.contains(&contingent) {
         return 0;
     }
     let first = institution.contingents[0].0 == contingent;

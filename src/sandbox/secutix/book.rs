@@ -38,6 +38,12 @@ pub(super) struct Twists {
     pub set_up_at: BTreeMap<String, Timestamp>,
     /// When the availability of a product last changed.
     pub changed_at: BTreeMap<i64, Timestamp>,
+    /// Contingents without any place.
+    #[serde(default)]
+    pub closed_contingents: BTreeSet<i64>,
+    /// Contacts that are gone.
+    #[serde(default)]
+    pub forgotten_contacts: BTreeSet<i64>,
     /// How many times a catalogue request answers `in_progress` first.
     pub slow_catalog: u32,
     /// How many times a closed order is read without barcodes first.

@@ -7,8 +7,9 @@ use crate::sandbox::secutix::method::{Desk, Outcome, Refusal};
 use crate::sandbox::secutix::voice::{Parameters, label};
 
 /// `getContactData`.
-pub(super) fn contact(_: &mut Book, desk: &Desk<'_>, call: &Parameters) -> Outcome {
+pub(super) fn contact(book: &mut Book, desk: &Desk<'_>, call: &Parameters) -> Outcome {
     let number = call.id("contactNumber").filter(|number| desk.institution.contacts.contains(number));
+    let number = number.filter(|number| !book.twists.forgotten_contacts.contains(number));
     let number = number.ok_or(Refusal("error.contact.notFound", "unknown contact"))?;
     Ok(json!({
         "contactId": number + 5_000, "contactNumber": number, "state": "ACTIVE", "type": "STRUCTURE", "role": "TECHNICAL",

@@ -84,10 +84,13 @@ struct Kept {
     promise: Arc<Promise>,
 }
 
+/// The flights under way, by question and generation.
+type Flights = Arc<Mutex<HashMap<(Arc<Question>, u64), Landing>>>;
+
 /// The memory of answers, and the flights that make them.
 pub struct Answers {
     kept: moka::sync::Cache<Slot, Arc<Kept>>,
-    flights: Arc<Mutex<HashMap<(Arc<Question>, u64), Landing>>>,
+    flights: Flights,
     deadline: Duration,
     tasks: TaskTracker,
     counts: Counts,
@@ -102,7 +105,7 @@ struct Counts {
 
 /// A flight is over when this is dropped, also when its task panics.
 struct Crew {
-    flights: Arc<Mutex<HashMap<(Arc<Question>, u64), Landing>>>,
+    flights: Flights,
     key: (Arc<Question>, u64),
 }
 

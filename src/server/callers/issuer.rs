@@ -12,6 +12,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::graphql::viewer::{Scope, Viewer};
+use crate::server::callers::Caller;
 
 pub use jsonwebtoken::Algorithm;
 
@@ -19,6 +20,10 @@ pub use jsonwebtoken::Algorithm;
 const KEPT: Duration = Duration::from_secs(3600);
 /// How often an unknown key id may make us fetch again: a stranger cannot make us hammer the issuer.
 const FETCH_GAP: Duration = Duration::from_secs(30);
+/// Seconds that the clocks of an issuer and ours may differ.
+const LEEWAY: u64 = 30;
+/// Seconds after which any connection must show a token anew.
+const LONGEST: u64 = 30 * 24 * 3600;
 
 /// Where the keys of an issuer come from: a file or an address.
 #[async_trait]
@@ -55,6 +60,7 @@ pub struct Issuer {
 #[derive(Deserialize)]
 struct Claims {
     sub: String,
+    exp: u64,
     #[serde(default)]
     scope: String,
     #[serde(default)]
@@ -69,13 +75,8 @@ impl Issuer {
         Self { settings, source, keys: ArcSwapOption::empty(), fetching: Mutex::new(None) }
     }
 
-    /// Requests that each subject may send in a minute.
-    pub fn per_minute(&self) -> Option<u32> {
-        self.settings.per_minute
-    }
-
     /// Who the bearer of a token is; `None` where the token is not to be believed.
-    pub async fn recognise(&self, token: &str) -> Option<Viewer> {
+    pub async fn recognise(&self, token: &str) -> Option<Caller> {
         let header = decode_header(token).ok()?;
         if !self.settings.algorithms.contains(&header.alg) {
             return None;
@@ -91,7 +92,13 @@ impl Issuer {
         let names = claims.scope.split_whitespace().map(str::to_owned).chain(claims.scopes);
         // A scope that we do not know allows nothing here.
         let scopes: HashSet<Scope> = names.filter_map(|name| name.parse().ok()).collect();
-        Some(Viewer { id: claims.sub.clone(), name: claims.sub, reseller: claims.reseller, scopes })
+        let left = claims.exp.saturating_add(LEEWAY).saturating_sub(jsonwebtoken::get_current_timestamp());
+        let viewer = Viewer { id: claims.sub.clone(), name: claims.sub, reseller: claims.reseller, scopes };
+        Some(Caller {
+            viewer: std::sync::Arc::new(viewer),
+            per_minute: self.settings.per_minute,
+            until: Some(Instant::now() + Duration::from_secs(left.min(LONGEST))),
+        })
     }
 
     fn claims(&self, token: &str, key: &Jwk, algorithm: Algorithm) -> Option<Claims> {
@@ -100,7 +107,7 @@ impl Issuer {
         rules.set_audience(&[&self.settings.audience]);
         rules.set_required_spec_claims(&["exp", "iss", "aud"]);
         rules.validate_nbf = true;
-        rules.leeway = 30;
+        rules.leeway = LEEWAY;
         let read: TokenData<Claims> = decode(token, &DecodingKey::from_jwk(key).ok()?, &rules).ok()?;
         Some(read.claims)
     }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use sha2::{Digest, Sha256};
+use tokio::time::Instant;
 
 use crate::graphql::viewer::Viewer;
 
@@ -21,6 +22,16 @@ pub struct Caller {
     pub viewer: Arc<Viewer>,
     /// Requests that it may send in a minute; `None`: any number.
     pub per_minute: Option<u32>,
+    /// When its token is no longer valid; `None`: a key, which stays.
+    pub until: Option<Instant>,
+}
+
+/// Ends when a token is no longer valid; never for a key.
+pub async fn expired(until: Option<Instant>) {
+    match until {
+        Some(until) => tokio::time::sleep_until(until).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// A caller with an API key.
@@ -78,8 +89,8 @@ impl Callers {
         // Only what has the shape of a token goes to the issuers.
         if credential.split('.').count() == 3 {
             for issuer in &self.issuers {
-                if let Some(viewer) = issuer.recognise(credential).await {
-                    return Ok(Caller { viewer: Arc::new(viewer), per_minute: issuer.per_minute() });
+                if let Some(caller) = issuer.recognise(credential).await {
+                    return Ok(caller);
                 }
             }
         }

@@ -135,7 +135,7 @@ async fn rotated_keys_are_fetched_anew_and_strangers_cannot_make_us_fetch_often(
 #[tokio::test]
 async fn keys_are_recognised_and_everything_else_is_told_apart() {
     let viewer = Viewer { id: "shop".to_owned(), name: "shop".to_owned(), reseller: None, scopes: HashSet::new() };
-    let caller = Caller { viewer: Arc::new(viewer), per_minute: None };
+    let caller = Caller { viewer: Arc::new(viewer), per_minute: None, until: None };
     let key_sha256 = Sha256::digest(b"right").into();
     let mut callers = Callers { keys: vec![KeyHolder { key_sha256, caller: caller.clone() }], ..Callers::default() };
     let with = |text: &str| {

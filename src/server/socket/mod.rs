@@ -19,7 +19,9 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::graphql::viewer::Viewer;
-use crate::server::engine::{Ask, Outcome};
+use crate::server::answer::{never_began, to_text};
+use crate::server::callers::expired;
+use crate::server::engine::{ALL, Ask, Outcome};
 use crate::server::params::Params;
 use crate::server::request_id::RequestId;
 use crate::server::router::Front;
@@ -33,6 +35,8 @@ const ALIVE: Duration = Duration::from_secs(25);
 const WAITING: usize = 64;
 /// How long a full queue may stay full.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Bytes that a connection reads at once. The usual 128 KiB are held by every idle subscriber.
+const READ_BUFFER: usize = 4 << 10;
 /// Operations of one connection.
 const OPERATIONS: usize = 100;
 
@@ -44,9 +48,10 @@ pub async fn upgrade(
     upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
 ) -> Response {
     let upgrade = match upgrade {
-        Ok(upgrade) => {
-            upgrade.protocols(["graphql-transport-ws", "graphql-ws"]).max_message_size(front.engine.limits().body_bytes)
-        }
+        Ok(upgrade) => upgrade
+            .protocols(["graphql-transport-ws", "graphql-ws"])
+            .max_message_size(front.engine.limits().body_bytes)
+            .read_buffer_size(READ_BUFFER),
         Err(rejection) => return rejection.into_response(),
     };
     if !front.allows_origin(headers.get(ORIGIN)) {
@@ -63,8 +68,17 @@ pub async fn upgrade(
         let Some(dialect) = dialect else { return say_goodbye(sink, Close::SUBPROTOCOL).await };
         let (out, queue) = mpsc::channel(WAITING);
         let writer = write_all(sink, queue);
-        let mut session =
-            Session { front, dialect, out, id, header, viewer: None, running: HashMap::new(), tasks: JoinSet::new() };
+        let mut session = Session {
+            front,
+            dialect,
+            out,
+            id,
+            header,
+            viewer: None,
+            until: None,
+            running: HashMap::new(),
+            tasks: JoinSet::new(),
+        };
         let reader = async move {
             let close = session.converse(source).await;
             let _ = session.out.send(Out::Close(close)).await;
@@ -102,6 +116,8 @@ struct Session {
     id: String,
     header: Option<String>,
     viewer: Option<Arc<Viewer>>,
+    /// When the token of the caller is no longer valid.
+    until: Option<Instant>,
     running: HashMap<String, AbortHandle>,
     tasks: JoinSet<String>,
 }
@@ -135,6 +151,7 @@ impl Session {
                         self.running.remove(&id);
                     }
                 }
+                () = expired(self.until) => return Close::FORBIDDEN,
                 () = stop.cancelled() => return Close::GOING,
             }
         }
@@ -165,6 +182,7 @@ impl Session {
         };
         match recognised {
             Ok(caller) => {
+                self.until = caller.until;
                 self.viewer = Some(caller.viewer);
                 self.say(protocol::ack()).await?;
                 if self.dialect == Dialect::Legacy {
@@ -194,7 +212,7 @@ impl Session {
             let text = serde_json::json!([{ "message": "too many operations on one connection", "extensions": { "code": "RATE_LIMITED" } }]);
             return self.say(protocol::error(self.dialect, &id, text)).await;
         }
-        let ask = Ask { params, viewer, request_id: self.id.clone(), only_queries: false };
+        let ask = Ask { params, viewer, request_id: self.id.clone(), kinds: ALL };
         let (front, dialect, out, name) = (Arc::clone(&self.front), self.dialect, self.out.clone(), id.clone());
         let handle = self.tasks.spawn(async move {
             play(&front, dialect, &out, &name, ask).await;
@@ -254,15 +272,12 @@ where
     F: Fn(String) -> R,
     R: Future<Output = bool>,
 {
-    let never_began = !answer.errors.is_empty()
-        && answer.data == async_graphql::Value::Null
-        && answer.errors.iter().all(|error| error.path.is_empty());
-    if never_began {
+    if never_began(&answer) {
         let errors = serde_json::to_value(&answer.errors).unwrap_or_default();
         say(protocol::error(dialect, id, errors)).await;
         return false;
     }
-    say(protocol::next(dialect, id, &serde_json::to_string(&answer).unwrap_or_default())).await
+    say(protocol::next(dialect, id, &to_text(&answer))).await
 }
 
 /// The credentials that a client put into `connection_init`: `Authorization` in any spelling, at the top or under `headers`.

@@ -1,5 +1,7 @@
 //! ACME Ticketing: one tenant, reached with an API key. Quirks are in the README beside this file.
 
+mod accounts;
+mod authoring;
 mod catalog;
 mod client;
 mod inferred;
@@ -8,11 +10,17 @@ mod ordering;
 mod settings;
 pub(crate) mod wire;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::domain::authoring::Authoring;
 use crate::domain::ordering::Ordering;
 use crate::domain::{Facts, Source, Stanza, VendorKind};
+use crate::vendors::acme::accounts::Registry;
+use crate::vendors::acme::authoring::Desk;
 use crate::vendors::acme::catalog::{HORIZON_DAYS, Programme};
 use crate::vendors::acme::client::Client;
 use crate::vendors::acme::map::Venue;
@@ -41,6 +49,14 @@ fn connect(stanza: Stanza, surroundings: Surroundings) -> Result<Source, Vec<Fin
     let Surroundings { transport, clock, health, tracker: _ } = surroundings;
     let facts = facts(&settings);
     let venue = Venue { zone: stanza.time_zone.clone(), currency: settings.currency };
+    // Without a key of its own, editing uses the one that sells: the vendor then says whether it may.
+    let editor = settings.editor_key.unwrap_or_else(|| settings.api_key.clone());
+    let desk = Arc::new(Desk {
+        source: stanza.id.clone(),
+        client: Client::new(transport.clone(), settings.base.clone(), editor, None),
+        venue: venue.clone(),
+        clock: Arc::clone(&clock),
+    });
     let client = Arc::new(Client::new(transport, settings.base, settings.api_key, settings.tenant_id));
     let office = Arc::new(BoxOffice {
         source: stanza.id.clone(),
@@ -50,6 +66,13 @@ fn connect(stanza: Stanza, surroundings: Surroundings) -> Result<Source, Vec<Fin
         organization_id: settings.organization_id,
         voucher: settings.voucher,
     });
+    let accounts = Registry {
+        client: Arc::clone(&client),
+        venue: venue.clone(),
+        clock: Arc::clone(&clock),
+        institution: stanza.institution.clone(),
+        organization_id: office.organization_id.clone(),
+    };
     let catalog = Programme::new(stanza.id.clone(), client, venue, clock);
     Ok(Source {
         id: stanza.id,
@@ -65,6 +88,10 @@ fn connect(stanza: Stanza, surroundings: Surroundings) -> Result<Source, Vec<Fin
         hold_extension: None,
         refunds: Some(office),
         admissions: None,
+        accounts: Some(Arc::new(accounts)),
+        authoring: Some(Arc::clone(&desk) as Arc<dyn Authoring>),
+        sectioning: None,
+        back_office: Some(desk),
     })
 }
 

@@ -8,9 +8,9 @@ use crate::domain::{Currency, Stanza};
 use crate::vendors::Finding;
 
 /// Keys of a stanza beside the shared ones.
-pub(crate) const KEYS: &[&str] = &["api_key", "tenant_id", "organization_id", "voucher"];
+pub(crate) const KEYS: &[&str] = &["api_key", "editor_key", "tenant_id", "organization_id", "voucher"];
 /// Those that hold secrets.
-pub(crate) const SECRETS: &[&str] = &["api_key"];
+pub(crate) const SECRETS: &[&str] = &["api_key", "editor_key"];
 
 /// Keys of a reseller's connection: who buys, and the ids that the venue gave (`acme.md §5`).
 pub(crate) const CONNECTION_KEYS: &[&str] = &["organization_id", "event_templates", "ticket_types"];
@@ -28,6 +28,8 @@ pub(crate) enum Voucher {
 pub(crate) struct Settings {
     pub(crate) base: Url,
     pub(crate) api_key: SecretString,
+    /// The key of a user who may edit, where it is another one: a reseller's may not (`acme.md §5`).
+    pub(crate) editor_key: Option<SecretString>,
     /// Opens the `/v2/b2c` reads: the calendar, and finding orders again.
     pub(crate) tenant_id: Option<String>,
     /// Who buys where the order names no organisation of its own.
@@ -42,6 +44,7 @@ impl Settings {
         let mut findings = Vec::new();
         let base = noted(&mut findings, base(stanza));
         let api_key = noted(&mut findings, api_key(stanza));
+        let editor_key = noted(&mut findings, editor_key(stanza));
         let tenant_id = noted(&mut findings, id(stanza, "tenant_id"));
         let organization_id = noted(&mut findings, id(stanza, "organization_id"));
         let voucher = noted(&mut findings, voucher(stanza));
@@ -50,11 +53,17 @@ impl Settings {
         for key in stanza.own.keys().filter(|key| !KEYS.contains(&key.as_str())) {
             findings.push(Finding::new(key, format!("not a key of this vendor; it has {}", KEYS.join(", "))));
         }
-        match (base, api_key, tenant_id, organization_id, voucher, currency) {
-            (Some(base), Some(api_key), Some(tenant_id), Some(organization_id), Some(voucher), Some(currency))
-                if findings.is_empty() =>
-            {
-                Ok(Self { base, api_key, tenant_id, organization_id, voucher, currency })
+        let keys = api_key.zip(editor_key);
+        match (base, keys, tenant_id, organization_id, voucher, currency) {
+            (
+                Some(base),
+                Some((api_key, editor_key)),
+                Some(tenant_id),
+                Some(organization_id),
+                Some(voucher),
+                Some(currency),
+            ) if findings.is_empty() => {
+                Ok(Self { base, api_key, editor_key, tenant_id, organization_id, voucher, currency })
             }
             _ => Err(findings),
         }
@@ -71,10 +80,19 @@ fn base(stanza: &Stanza) -> Result<Url, Finding> {
 }
 
 fn api_key(stanza: &Stanza) -> Result<SecretString, Finding> {
-    match stanza.own.get("api_key").and_then(Value::as_str) {
-        Some(key) if !key.is_empty() && key.bytes().all(|b| b.is_ascii_graphic()) => Ok(key.into()),
-        Some(_) => Err(Finding::new("api_key", "empty, or not fit for a header: printable ASCII without spaces")),
-        None => Err(Finding::new("api_key", "missing: the key that the venue asked ACME for, as a secret")),
+    let missing = "missing: the key that the venue asked ACME for, as a secret";
+    key(stanza, "api_key")?.ok_or_else(|| Finding::new("api_key", missing))
+}
+
+fn editor_key(stanza: &Stanza) -> Result<Option<SecretString>, Finding> {
+    key(stanza, "editor_key")
+}
+
+fn key(stanza: &Stanza, name: &str) -> Result<Option<SecretString>, Finding> {
+    match stanza.own.get(name).map(|value| value.as_str().unwrap_or_default()) {
+        Some(key) if !key.is_empty() && key.bytes().all(|b| b.is_ascii_graphic()) => Ok(Some(key.into())),
+        Some(_) => Err(Finding::new(name, "empty, or not fit for a header: printable ASCII without spaces")),
+        None => Ok(None),
     }
 }
 

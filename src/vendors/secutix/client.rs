@@ -7,6 +7,9 @@ use serde::de::DeserializeOwned;
 use crate::domain::{Effect, ErrorKind, Operation, Reason, SourceId, VendorError};
 use crate::vendors::secutix::inferred;
 use crate::vendors::secutix::speech::{Ask, Opened, Parameters, Speech, Verdict};
+use crate::vendors::secutix::wire::access::{
+    ControlledTicket, ControlledTicketQuery, ControlledTicketResult, GET_CONTROLLED_TICKET,
+};
 use crate::vendors::secutix::wire::availability::{
     EventAvailabilityQuery, EventAvailabilityResult, Free, GET_EVENT_AVAILABILITY, GET_PRODUCT_AVAILABILITY,
     GET_UPDATED_AVAILABILITIES, ProductAvailabilityQuery, ProductAvailabilityResult, UpdatedAvailabilitiesQuery,
@@ -16,6 +19,7 @@ use crate::vendors::secutix::wire::catalog::{
     Catalog, CatalogQuery, CatalogResult, GET_CATALOG_DETAILED, GET_LAST_SETUP_UPDATE, GET_POS_CONFIG,
     LastSetupUpdateResult, PosConfig, PosConfigResult,
 };
+use crate::vendors::secutix::wire::contact::{ContactDataResult, ContactQuery, GET_CONTACT_DATA};
 use crate::vendors::secutix::wire::history::{LIST_TICKETS_BY_CRITERIA, TicketListResult, TicketQuery};
 use crate::vendors::secutix::wire::order::{
     ABANDON_MOVEMENTS, AbandonMovements, CANCEL_OPERATIONS, CLOSE_ORDER, CREATE_OR_UPDATE_ORDER, CancelOperations,
@@ -141,6 +145,14 @@ impl Client {
         result.pos_config_data.ok_or_else(|| self.empty(operation, "posConfigData"))
     }
 
+    /// `getContactData` (`secutix.md §3.9`): whether a contact is there and in use.
+    pub async fn contact_state(&self, operation: Operation, number: &str) -> Result<(), VendorError> {
+        let query = ContactQuery { contact_number: number.to_owned(), details: vec!["GENERAL", "AUTHORIZATIONS"] };
+        let result: ContactDataResult = self.read(operation, GET_CONTACT_DATA, &query).await?;
+        let is_known = result.contact_number.is_some() && inferred::is_active(result.state.as_ref());
+        if is_known { Ok(()) } else { Err(self.error(operation, ErrorKind::NotFound)) }
+    }
+
     /// `getLastSetupUpdate` (`secutix.md §3.1`).
     pub async fn last_setup_update(&self, operation: Operation) -> Result<Option<Words>, VendorError> {
         let result: LastSetupUpdateResult = self.read(operation, GET_LAST_SETUP_UPDATE, &Nothing {}).await?;
@@ -244,6 +256,14 @@ impl Client {
     /// One page of `listTicketsByCriteria` (`secutix.md §3.5`).
     pub async fn tickets(&self, query: &TicketQuery) -> Result<TicketListResult, VendorError> {
         self.read(Operation::ListOrders, LIST_TICKETS_BY_CRITERIA, query).await
+    }
+
+    /// `getControlledTicket` (`secutix.md §3.8`).
+    pub async fn controlled_ticket(&self, code: &str) -> Result<ControlledTicket, VendorError> {
+        let operation = Operation::LookUp;
+        let query = ControlledTicketQuery { bar_code_or_tax_number: code };
+        let result: ControlledTicketResult = self.read(operation, GET_CONTROLLED_TICKET, &query).await?;
+        result.controlled_ticket_data.ok_or_else(|| self.empty(operation, "controlledTicketData"))
     }
 
     /// A success without its data field: neither success nor failure.

@@ -11,6 +11,12 @@ use crate::vendors::secutix::wire::{Outcome, Words};
 /// The payment type of a pending account.
 pub(crate) const PENDING_ACCOUNT: &str = "PENDING_ACCOUNT";
 
+/// Whether something is in use, by its state: `RUNNING` of a channel or a point of sale, `ACTIVE` of a contact. One that tells no
+/// state is taken to be.
+pub(crate) fn is_active(state: Option<&Words>) -> bool {
+    state.is_none_or(|word| ["RUNNING", "ACTIVE"].iter().any(|known| word.0.trim().eq_ignore_ascii_case(known)))
+}
+
 /// Minutes that a cart lives, where the vendor does not tell: the unit of `orderAbandonDelay` is not documented.
 pub(crate) const HOLD_MINUTES: u64 = 15;
 
@@ -105,6 +111,11 @@ pub(crate) fn ticket_state(state: Option<&Words>, has_barcode: bool) -> TicketSt
         None if has_barcode => TicketState::Issued,
         _ => TicketState::Pending,
     }
+}
+
+/// Whether a control let the visitor in (`secutix.md §3.8`). The words are documented; that these two open the gate is inferred.
+pub(crate) fn lets_in(kind: Option<&Words>) -> bool {
+    matches!(kind.map(|words| words.0.trim()), Some("OK" | "OFFLINE_OK"))
 }
 
 /// Where a product or date stands. The words are documented; which of them mean "for sale" is inferred.

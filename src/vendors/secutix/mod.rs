@@ -1,5 +1,6 @@
 //! SecuTix S-360: sales services over JSON or SOAP, one catalogue in memory, orders that close on a pending account.
 
+mod accounts;
 mod asking;
 mod catalog;
 mod client;
@@ -13,10 +14,14 @@ mod shelf;
 mod speech;
 pub(crate) mod wire;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::{Facts, Quota, Source, Stanza, VendorKind};
+use crate::vendors::secutix::accounts::Registry;
 use crate::vendors::secutix::asking::Asking;
 use crate::vendors::secutix::catalog::Shop;
 use crate::vendors::secutix::client::{Client, Pace};
@@ -68,6 +73,16 @@ fn connect(stanza: Stanza, surroundings: Surroundings) -> Result<Source, Vec<Fin
         channel: settings.channel(),
         pace: Pace::CLOSING,
     });
+    let accounts = Arc::new(Registry {
+        client: Arc::clone(&client),
+        shelf: Arc::clone(&shelf),
+        clock: Arc::clone(&clock),
+        institution: stanza.institution.clone(),
+        base_url: stanza.base_url.clone(),
+        login: settings.login.clone(),
+        contact: settings.contact_reference.text(),
+        contingents: settings.contingents.clone(),
+    });
     let shop = Shop { client, shelf, clock, asking: Asking::new(settings.contingents.clone()) };
     Ok(Source {
         id: stanza.id,
@@ -84,6 +99,10 @@ fn connect(stanza: Stanza, surroundings: Surroundings) -> Result<Source, Vec<Fin
         hold_extension: None,
         refunds: Some(sales),
         admissions: None,
+        accounts: Some(accounts),
+        authoring: None,
+        sectioning: None,
+        back_office: None,
     })
 }
 

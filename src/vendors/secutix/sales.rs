@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use secrecy::ExposeSecret;
 
 use crate::domain::ids::StepKey;
 use crate::domain::ordering::{
     Confirmed, DeliveryPreference, Found, Held, HoldSecures, IssuedTicket, LegRequest, Ordering, SettlementRefusal,
-    VendorSale,
+    TicketState, VendorSale,
 };
 use crate::domain::{Effect, ErrorKind, ExternalRef, LegShape, Money, Operation, PerformanceKey, Reason, VendorError};
 use crate::vendors::secutix::client::{Client, Pace};
@@ -142,26 +143,24 @@ impl Sales {
             order_type: SALE,
             purchaser_info: self.contact(leg),
             payments,
-            generate_bar_codes: leg.delivery == DeliveryPreference::Barcode,
+            // The app needs the codes too: what is handed over there carries them.
+            generate_bar_codes: true,
             max_waiting_time: 0,
         };
         self.client.close_order(&close).await
     }
 
     /// Reads a closed order until every place has its code; codes that take longer than our patience come later.
-    async fn complete(&self, leg: &LegRequest, refs: &[ExternalRef]) -> Result<OrderDetails, VendorError> {
+    async fn complete(&self, refs: &[ExternalRef]) -> Result<OrderDetails, VendorError> {
         let operation = Operation::Confirm;
         let order_id = self.order_id(operation, refs)?;
-        let wants_codes = leg.delivery == DeliveryPreference::Barcode;
         let mut waits = self.pace.until_tired();
         loop {
             let read = self.details(operation, order_id).await;
             let is_sold =
                 |details: &OrderDetails| inferred::order_state(details.order_state.as_ref()) == OrderState::Closed;
             match read {
-                Ok(details) if is_sold(&details) && (!wants_codes || order::has_all_codes(&details)) => {
-                    return Ok(details);
-                }
+                Ok(details) if is_sold(&details) && order::has_all_codes(&details) => return Ok(details),
                 read => match (waits.next(), read) {
                     (Some(wait), _) => tokio::time::sleep(wait).await,
                     (None, Ok(details)) if is_sold(&details) => return Ok(details),
@@ -185,6 +184,21 @@ impl Sales {
         }
         let total = details.sale_amount.and_then(|amount| self.money(Operation::Confirm, till, details, amount.0).ok());
         Confirmed { refs, tickets, total }
+    }
+
+    /// Learns which tickets were let in: the order does not tell, and the app must hear of it. A gate that does not answer, or not
+    /// to us, tells nothing.
+    async fn ask_the_gate(&self, tickets: &mut [IssuedTicket]) {
+        let Ok(till) = self.shelf.till(Operation::LookUp).await else { return };
+        for ticket in tickets.iter_mut().filter(|ticket| ticket.state == TicketState::Issued) {
+            let Some(code) = &ticket.barcode else { continue };
+            let Ok(known) = self.client.controlled_ticket(code.value.expose_secret()).await else { return };
+            let first =
+                known.control_operations.0.iter().find(|done| inferred::lets_in(done.control_operation_type.as_ref()));
+            if let Some(done) = first {
+                ticket.state = TicketState::Used(time::instant(done.operation_date_time.as_ref(), &till.zone));
+            }
+        }
     }
 
     /// Tickets of a product that were sold in a window, page by page.
@@ -214,7 +228,7 @@ pub(crate) fn tickets(leg: &LegRequest, refs: &[ExternalRef], details: &OrderDet
         let (operations, movements) = (&details.operation_datas.0, &details.movement_datas.0);
         lines = order::allot(leg, operations, movements).unwrap_or_default();
     }
-    order::tickets(details, &lines, leg.delivery == DeliveryPreference::Barcode)
+    order::tickets(details, &lines)
 }
 
 #[async_trait]
@@ -264,7 +278,7 @@ impl Ordering for Sales {
             OrderState::Closed => {}
             OrderState::Open | OrderState::Unknown => self.close(leg, refs, &before).await?,
         }
-        let details = self.complete(leg, refs).await?;
+        let details = self.complete(refs).await?;
         Ok(self.confirmed(leg, refs, &till, &details))
     }
 
@@ -307,7 +321,11 @@ impl Ordering for Sales {
 
     async fn load_tickets(&self, leg: &LegRequest, refs: &[ExternalRef]) -> Result<Vec<IssuedTicket>, VendorError> {
         let details = self.client.order_details(self.order_id(Operation::LookUp, refs)?).await?;
-        Ok(tickets(leg, refs, &details))
+        let mut tickets = tickets(leg, refs, &details);
+        if leg.delivery == DeliveryPreference::MobileApp {
+            self.ask_the_gate(&mut tickets).await;
+        }
+        Ok(tickets)
     }
 
     /// The history knows tickets, not orders, and neither our reference nor carts: one entry a ticket, known again by its id.

@@ -1,5 +1,6 @@
 //! TickeTing: events with sections, admission tokens, orders settled by card (`ticketing.md`). See the README for its quirks.
 
+mod accounts;
 mod admissions;
 mod catalog;
 mod client;
@@ -10,6 +11,9 @@ mod refunds;
 mod settings;
 mod wire;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -17,7 +21,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::domain::ordering::{Ordering, Refunds};
-use crate::domain::{Catalog, Clock, Facts, Source, Stanza, VendorKind};
+use crate::domain::{Admissions, Catalog, Clock, Facts, Source, Stanza, VendorKind};
 use crate::vendors::ticketing::client::Client;
 use crate::vendors::ticketing::map::Terms;
 use crate::vendors::ticketing::settings::{Instrument, Settings};
@@ -77,7 +81,11 @@ fn connect(stanza: Stanza, surroundings: Surroundings) -> Result<Source, Vec<Fin
         ordering: Some(Arc::clone(&account) as Arc<dyn Ordering>),
         hold_extension: None,
         refunds: Some(Arc::clone(&account) as Arc<dyn Refunds>),
-        admissions: Some(account),
+        admissions: Some(Arc::clone(&account) as Arc<dyn Admissions>),
+        accounts: Some(account),
+        authoring: None,
+        sectioning: None,
+        back_office: None,
     })
 }
 

@@ -22,7 +22,7 @@ use tokio_util::task::TaskTracker;
 type Raise = fn() -> BoxFuture<'static, Bench>;
 
 /// The vendors, by name: a source of each is put through every sentence.
-pub(super) const VENDORS: &[(&str, Raise)] = &[
+pub(crate) const VENDORS: &[(&str, Raise)] = &[
     ("acme", || Box::pin(acme_with("harbor-sandbox-key", ACME_IDS))),
     ("secutix, an opera house over JSON", || Box::pin(secutix("OPERA", "json"))),
     ("secutix, an opera house over SOAP", || Box::pin(secutix("OPERA", "soap"))),
@@ -31,14 +31,14 @@ pub(super) const VENDORS: &[(&str, Raise)] = &[
 ];
 
 /// Puts a source of each vendor through a sentence.
-pub(super) async fn each_vendor(sentence: impl AsyncFn(&Bench)) {
+pub(crate) async fn each_vendor(sentence: impl AsyncFn(&Bench)) {
     for (_, raise) in VENDORS {
         sentence(&raise().await).await;
     }
 }
 
 /// An emulated vendor and a source connected to it.
-pub(super) struct Bench {
+pub(crate) struct Bench {
     /// The source.
     pub source: Source,
     /// The emulator; it stops with the bench.
@@ -48,11 +48,11 @@ pub(super) struct Bench {
 }
 
 /// How long a call of a bench may take. Longer than any honest one, short enough to wait for.
-pub(super) const ATTEMPT: Duration = Duration::from_millis(1500);
+pub(crate) const ATTEMPT: Duration = Duration::from_millis(1500);
 
 impl Bench {
     /// Stands an emulator up and connects a source to it. `stanza` is completed with the emulator's address and `path`.
-    pub(super) async fn raise(
+    pub(crate) async fn raise(
         vendor: &str,
         clock: Arc<SandboxClock>,
         emulator: Arc<dyn Emulator>,
@@ -75,25 +75,25 @@ impl Bench {
     }
 
     /// How many calls the vendor has seen.
-    pub(super) fn calls(&self) -> usize {
+    pub(crate) fn calls(&self) -> usize {
         self.running.stage.log.all().len()
     }
 
     /// Sets the rules by which calls fail.
-    pub(super) fn fail(&self, rules: Vec<Rule>) {
+    pub(crate) fn fail(&self, rules: Vec<Rule>) {
         self.running.stage.faults.clear();
         self.running.stage.faults.add(Scenario { rules });
     }
 
     /// Changes the vendor's world.
-    pub(super) fn twist(&self, what: &str, id: Option<&str>, value: serde_json::Value) {
+    pub(crate) fn twist(&self, what: &str, id: Option<&str>, value: serde_json::Value) {
         let twist = Twist { what: what.to_owned(), id: id.map(str::to_owned), value };
         self.running.stage.twist(&twist).expect("a twist that is understood");
     }
 }
 
 /// Noon on a Saturday in November.
-pub(super) fn fixed_clock() -> Arc<SandboxClock> {
+pub(crate) fn fixed_clock() -> Arc<SandboxClock> {
     struct Fixed;
     impl Clock for Fixed {
         fn now(&self) -> Timestamp {
@@ -104,7 +104,7 @@ pub(super) fn fixed_clock() -> Arc<SandboxClock> {
 }
 
 /// A stanza whose `base_url` is only the path behind the emulator's address.
-pub(super) fn stanza(id: &str, path: &str, zone: &str, currency: &str, own: &str) -> Stanza {
+pub(crate) fn stanza(id: &str, path: &str, zone: &str, currency: &str, own: &str) -> Stanza {
     Stanza {
         id: SourceId::new(id),
         environment: Environment::Sandbox,
@@ -117,10 +117,10 @@ pub(super) fn stanza(id: &str, path: &str, zone: &str, currency: &str, own: &str
 }
 
 /// The ids that a venue gives to its reseller.
-pub(super) const ACME_IDS: &str = "tenant_id = 412\norganization_id = 5120";
+pub(crate) const ACME_IDS: &str = "tenant_id = 412\norganization_id = 5120";
 
 /// ACME with another key, or other settings.
-pub(super) async fn acme_with(key: &str, more: &str) -> Bench {
+pub(crate) async fn acme_with(key: &str, more: &str) -> Bench {
     let clock = fixed_clock();
     let emulator = Acme::new(Arc::clone(&clock), None, false);
     let own = format!("api_key = \"{key}\"\n{more}");
@@ -133,7 +133,7 @@ async fn ticketing() -> Bench {
 }
 
 /// TickeTing with another key, or more settings.
-pub(super) async fn ticketing_with(key: &str, more: &str) -> Bench {
+pub(crate) async fn ticketing_with(key: &str, more: &str) -> Bench {
     let clock = fixed_clock();
     let emulator = TicketingSandbox::new(Arc::clone(&clock), None, false);
     let own = format!("host = \"{HOST}\"\napi_key = \"{key}\"\n{more}");
@@ -141,12 +141,12 @@ pub(super) async fn ticketing_with(key: &str, more: &str) -> Bench {
 }
 
 /// An institution of SecuTix over one of its transports.
-pub(super) async fn secutix(institution: &str, transport: &str) -> Bench {
+pub(crate) async fn secutix(institution: &str, transport: &str) -> Bench {
     secutix_with(institution, &format!("transport = \"{transport}\"")).await
 }
 
 /// An institution of SecuTix with more settings.
-pub(super) async fn secutix_with(institution: &str, more: &str) -> Bench {
+pub(crate) async fn secutix_with(institution: &str, more: &str) -> Bench {
     let clock = fixed_clock();
     let emulator = Secutix::new(Arc::clone(&clock), None, false);
     let (zone, currency) = if institution == "OPERA" { ("Europe/Zurich", "CHF") } else { ("Europe/Paris", "EUR") };
@@ -158,7 +158,7 @@ pub(super) async fn secutix_with(institution: &str, more: &str) -> Bench {
 }
 
 /// A budget that never runs out.
-pub(super) struct Unlimited;
+pub(crate) struct Unlimited;
 
 #[async_trait]
 impl Budget for Unlimited {

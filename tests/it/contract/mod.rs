@@ -1,7 +1,8 @@
 //! The contract of a source: one sentence a test, each run for every vendor against its emulator on a fixed clock.
 
+mod accounts;
 mod acme;
-mod bench;
+pub(crate) mod bench;
 mod catalogue;
 mod faults;
 mod ordering;

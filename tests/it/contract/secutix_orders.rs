@@ -321,25 +321,26 @@ async fn a_ticket_that_was_used_is_too_late_to_cancel() {
 }
 
 #[tokio::test]
-async fn tickets_for_the_mobile_app_are_left_unprinted_and_their_codes_with_the_app() {
-    let counter = Counter::open("OPERA", "json").await;
-    let leg = LegRequest { delivery: DeliveryPreference::MobileApp, ..counter.leg(&WISHES[..1]).await };
-    let held = counter.hold(&leg).await.expect("a hold");
-    let sold = counter.ordering().confirm(&counter.key.step(0, "confirm"), &leg, &held.refs).await.expect("a sale");
-    assert!(sold.tickets.iter().all(|ticket| ticket.barcode.is_none() && ticket.state == TicketState::Pending));
-    let tickets = counter.holdings()["orders"][0]["tickets"].clone();
-    assert!(tickets.as_array().expect("tickets").iter().all(|ticket| ticket["state"] == "NOT_PRINTED"));
-    let id = tickets[0]["ticket_id"].as_str().expect("an id").to_owned();
-    counter.twist("print_ticket", Some(&id), json!(null));
-    let states: Vec<_> = counter
-        .ordering()
-        .load_tickets(&leg, &sold.refs)
-        .await
-        .expect("tickets")
-        .iter()
-        .map(|ticket| ticket.state)
-        .collect();
-    assert!(states.contains(&TicketState::Issued) && states.contains(&TicketState::Pending));
+async fn tickets_for_the_mobile_app_have_codes_for_it_and_are_used_once_their_visitors_went_in() {
+    for institution in ["json", "soap"] {
+        let counter = Counter::open("OPERA", institution).await;
+        let leg = LegRequest { delivery: DeliveryPreference::MobileApp, ..counter.leg(&WISHES[..1]).await };
+        let held = counter.hold(&leg).await.expect("a hold");
+        let sold = counter.ordering().confirm(&counter.key.step(0, "confirm"), &leg, &held.refs).await.expect("a sale");
+        assert!(sold.tickets.iter().all(|ticket| ticket.barcode.is_some() && ticket.state == TicketState::Issued));
+        let read = async || {
+            let tickets = counter.ordering().load_tickets(&leg, &sold.refs).await.expect("tickets");
+            tickets.into_iter().map(|ticket| ticket.state).collect::<Vec<_>>()
+        };
+        assert!(read().await.iter().all(|state| *state == TicketState::Issued), "nobody went in yet");
+        let code = sold.tickets[0].barcode.as_ref().expect("a code").value.expose_secret().to_owned();
+        counter.twist("use_ticket", Some(&code), json!(null));
+        let states = read().await;
+        let now = counter.bench.clock.now();
+        assert!(states.contains(&TicketState::Used(Some(now))) && states.contains(&TicketState::Issued), "{states:?}");
+        counter.bench.clock.advance(400 * 24 * 3_600_000);
+        assert!(read().await.iter().all(|state| matches!(state, TicketState::Used(Some(_)))), "all went in");
+    }
 }
 
 #[tokio::test]

@@ -161,3 +161,68 @@ async fn a_required_safelist_refuses_every_other_operation() {
     assert_eq!(door.post("{ viewer { id } }").await.0, 200);
     assert_eq!(door.post("{ viewer { name } }").await.0, 400);
 }
+
+#[tokio::test]
+async fn what_is_read_by_get_can_be_asked_about_again_by_its_tag() {
+    let door = open().await;
+    for (path, control) in
+        [("graphql?query=%7B__typename%7D", "private, no-cache"), ("schema.graphql", "public, no-cache")]
+    {
+        let get = |tag: Option<String>| {
+            let request = door.client.get(format!("http://{}/{path}", door.address));
+            tag.into_iter().fold(request, |request, tag| request.header("if-none-match", tag)).send()
+        };
+        let first = get(None).await.expect("an answer");
+        assert_eq!((first.status().as_u16(), first.headers()["cache-control"].as_bytes()), (200, control.as_bytes()));
+        let tag = first.headers()["etag"].to_str().expect("a tag").to_owned();
+        assert!(!first.text().await.expect("text").is_empty());
+        for known in [tag.clone(), format!("\"other\", {tag}")] {
+            let again = get(Some(known)).await.expect("an answer");
+            assert_eq!((again.status().as_u16(), again.headers()["etag"].as_bytes()), (304, tag.as_bytes()), "{path}");
+            assert!(again.text().await.expect("text").is_empty());
+        }
+        assert_eq!(get(Some("\"other\"".to_owned())).await.expect("an answer").status(), 200, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_tag_of_the_schema_is_a_hash_of_its_text() {
+    use sha2::{Digest, Sha256};
+    let door = open().await;
+    let response = door.client.get(format!("http://{}/schema.graphql", door.address)).send().await.expect("an answer");
+    let tag = response.headers()["etag"].to_str().expect("a tag").to_owned();
+    let hash = Sha256::digest(response.text().await.expect("text"));
+    let hex: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(tag, format!("\"{hex}\""));
+}
+
+#[tokio::test]
+async fn a_limited_caller_is_told_where_it_stands() {
+    let door = open().await;
+    let ask = || {
+        let request = door.client.get(door.url()).query(&[("query", "{ viewer { id } }")]);
+        request.header("authorization", "Bearer slow-key").send()
+    };
+    for remaining in ["2", "1", "0", "0"] {
+        let answer = ask().await.expect("an answer");
+        assert_eq!(
+            (answer.headers()["ratelimit-limit"].as_bytes(), answer.headers()["ratelimit-remaining"].as_bytes()),
+            (&b"3"[..], remaining.as_bytes())
+        );
+        assert!(answer.headers().contains_key("ratelimit-reset"));
+    }
+}
+
+#[tokio::test]
+async fn a_subscription_by_get_needs_a_client_that_takes_events_and_a_mutation_never_runs_by_get() {
+    let door = open().await;
+    let get = |accept: &'static str, document: &'static str| {
+        door.client.get(door.url()).query(&[("query", document)]).header("accept", accept).send()
+    };
+    let watching = get("text/event-stream", "subscription { sourceHealthChanged { name } }").await.expect("an answer");
+    assert_eq!(watching.headers()["content-type"], "text/event-stream");
+    for accept in ["text/event-stream", "application/json", "*/*"] {
+        let document = "mutation { releaseOrder(input: {order: \"x\", idempotencyKey: \"y\"}) { replayed } }";
+        assert_eq!(get(accept, document).await.expect("an answer").status(), 405, "{accept}");
+    }
+}

@@ -1,7 +1,12 @@
 //! The front door over real connections: HTTP, WebSocket, limits, callers.
 
+mod codes;
+mod cost;
+mod expiry;
+mod fuzz;
 mod hostile;
 mod http;
+mod overload;
 mod socket;
 
 use std::collections::HashSet;
@@ -14,7 +19,7 @@ use ticketgraph::domain::SystemClock;
 use ticketgraph::federation::Federation;
 use ticketgraph::graphql::api::Api;
 use ticketgraph::graphql::{Limits as SchemaLimits, Scope, Services, Viewer};
-use ticketgraph::server::callers::{Caller, Callers, KeyHolder};
+use ticketgraph::server::callers::{Caller, Callers, Issuer, KeyHolder};
 use ticketgraph::server::engine::Engine;
 use ticketgraph::server::health::Dependencies;
 use ticketgraph::server::listener;
@@ -31,7 +36,8 @@ pub struct Door {
     pub address: SocketAddr,
     /// A client that follows no redirects.
     pub client: reqwest::Client,
-    stop: CancellationToken,
+    /// Ends it.
+    pub stop: CancellationToken,
 }
 
 impl Drop for Door {
@@ -69,7 +75,7 @@ fn caller(name: &str, scopes: &[Scope], per_minute: Option<u32>) -> Caller {
         reseller: None,
         scopes: scopes.iter().copied().collect::<HashSet<_>>(),
     };
-    Caller { viewer: Arc::new(viewer), per_minute }
+    Caller { viewer: Arc::new(viewer), per_minute, until: None }
 }
 
 /// Opens a door: everybody may read the catalogue, `right` is a key, `slow-key` a key with three requests a minute.
@@ -79,25 +85,46 @@ pub async fn open() -> Door {
 
 /// The same with other limits.
 pub async fn open_with(limits: Limits, safelist: Safelist) -> Door {
-    let stop = CancellationToken::new();
+    open_for(limits, safelist, Vec::new(), 64).await
+}
+
+/// The same with issuers of tokens, and with room for so many requests at once.
+pub async fn open_for(limits: Limits, safelist: Safelist, issuers: Vec<Arc<Issuer>>, in_flight: usize) -> Door {
+    let engine = engine(limits, safelist);
+    serve(engine, issuers, in_flight, Duration::from_secs(60)).await
+}
+
+/// One whose connections are closed when they ask nothing for so long.
+pub async fn open_idle(idle_timeout: Duration) -> Door {
+    serve(engine(Limits::default(), Safelist::default()), Vec::new(), 64, idle_timeout).await
+}
+
+fn engine(limits: Limits, safelist: Safelist) -> Engine {
     let federation = Federation::new(Vec::new(), Duration::from_secs(5), Arc::new(SystemClock));
-    let services = Services { federation: Arc::new(federation), resellers: None, orders: None };
+    let services =
+        Services { federation: Arc::new(federation), edits: None, partners: None, orders: None, deliveries: None };
     let api = Api::new(&SchemaLimits::default(), Arc::new(services));
-    let engine = Engine::new(api, limits, Persisted::new(true, None, safelist)).expect("a schema");
+    Engine::new(api, limits, Persisted::new(true, None, safelist)).expect("a schema")
+}
+
+async fn serve(engine: Engine, issuers: Vec<Arc<Issuer>>, in_flight: usize, idle_timeout: Duration) -> Door {
+    let stop = CancellationToken::new();
     let holder = |key: &str, caller| KeyHolder { key_sha256: Sha256::digest(key.as_bytes()).into(), caller };
     let callers = Callers {
         keys: vec![
             holder("right", caller("shop", &[Scope::CatalogRead], None)),
+            holder("all-key", caller("operator", &[Scope::Admin], None)),
             holder("slow-key", caller("slow", &[Scope::CatalogRead], Some(3))),
         ],
-        issuers: Vec::new(),
+        issuers,
         anonymous: Some(caller("anonymous", &[Scope::CatalogRead], None)),
     };
     let origins = vec!["https://shop.example".to_owned()];
     let front = Arc::new(Front::new(engine, callers, origins, stop.clone()));
     let settings = router::Settings {
-        in_flight: 64,
+        in_flight,
         body_timeout: Duration::from_secs(5),
+        request_timeout: Duration::from_secs(20),
         metrics: Arc::new(String::new),
         dependencies: Dependencies::default(),
     };
@@ -106,6 +133,7 @@ pub async fn open_with(limits: Limits, safelist: Safelist) -> Door {
     let connections = listener::Settings {
         connections: 100,
         header_timeout: Duration::from_secs(2),
+        idle_timeout,
         drain: Duration::from_secs(2),
         tls: None,
     };

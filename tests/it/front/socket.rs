@@ -9,16 +9,16 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use super::{Door, open};
 
-struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
+pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 #[derive(Debug, PartialEq)]
-enum Heard {
+pub enum Heard {
     Message(Value),
     Closed(u16),
 }
 
 impl Socket {
-    async fn connect(door: &Door, protocol: Option<&str>) -> Self {
+    pub async fn connect(door: &Door, protocol: Option<&str>) -> Self {
         let mut request = format!("ws://{}/graphql/ws", door.address).into_client_request().expect("a request");
         if let Some(protocol) = protocol {
             request.headers_mut().insert("sec-websocket-protocol", protocol.parse().expect("a header"));
@@ -26,11 +26,11 @@ impl Socket {
         Self(connect_async(request).await.expect("a socket").0)
     }
 
-    async fn say(&mut self, message: Value) {
+    pub async fn say(&mut self, message: Value) {
         self.0.send(Message::text(message.to_string())).await.expect("sent");
     }
 
-    async fn hear(&mut self) -> Heard {
+    pub async fn hear(&mut self) -> Heard {
         loop {
             match self.0.next().await {
                 Some(Ok(Message::Text(text))) => return Heard::Message(serde_json::from_str(&text).expect("JSON")),
@@ -50,7 +50,7 @@ impl Socket {
     }
 }
 
-fn subscribe(id: &str, query: &str) -> Value {
+pub fn subscribe(id: &str, query: &str) -> Value {
     json!({"type": "subscribe", "id": id, "payload": {"query": query}})
 }
 
@@ -83,6 +83,7 @@ async fn an_operation_that_cannot_begin_is_an_error_and_the_connection_lives() {
 async fn each_breach_of_the_protocol_has_its_close_code() {
     let door = open().await;
     let init = || json!({"type": "connection_init"});
+    let watching = || subscribe("1", "subscription { sourceHealthChanged { name } }");
     let wrong_key = json!({"type": "connection_init", "payload": {"Authorization": "Bearer wrong"}});
     for (what, messages, code) in [
         ("not JSON", vec![json!("x")], 4400),
@@ -91,6 +92,13 @@ async fn each_breach_of_the_protocol_has_its_close_code() {
         ("wrong credentials", vec![wrong_key], 4403),
         ("init twice", vec![init(), init()], 4429),
         ("no id", vec![init(), json!({"type": "subscribe", "payload": {"query": "{a}"}})], 4400),
+        ("an id that is taken", vec![init(), watching(), watching()], 4409),
+        ("an empty id", vec![init(), subscribe("", "{ __typename }")], 4400),
+        (
+            "words of the older protocol",
+            vec![init(), json!({"type": "start", "id": "1", "payload": {"query": "{a}"}})],
+            4400,
+        ),
         ("no payload", vec![init(), json!({"type": "subscribe", "id": "1"})], 4400),
     ] {
         let mut socket = Socket::connect(&door, Some("graphql-transport-ws")).await;
@@ -134,4 +142,36 @@ async fn the_older_protocol_is_spoken_too() {
     assert_eq!(socket.hear().await, Heard::Message(json!({"id": "7", "type": "complete"})));
     socket.say(json!({"type": "connection_terminate"})).await;
     assert_eq!(socket.hear().await, Heard::Closed(1000));
+}
+
+#[tokio::test]
+async fn who_never_begins_is_closed_with_its_own_code() {
+    let door = open().await;
+    let mut socket = Socket::connect(&door, Some("graphql-transport-ws")).await;
+    assert_eq!(socket.hear().await, Heard::Closed(4408));
+}
+
+#[tokio::test]
+async fn a_service_that_goes_away_says_so() {
+    let door = open().await;
+    let mut socket = Socket::begun(&door).await;
+    socket.say(subscribe("1", "subscription { sourceHealthChanged { name } }")).await;
+    socket.say(json!({"type": "ping"})).await;
+    assert_eq!(socket.hear().await, Heard::Message(json!({"type": "pong"})));
+    door.stop.cancel();
+    assert_eq!(socket.hear().await, Heard::Closed(1001));
+}
+
+#[tokio::test]
+async fn a_binary_message_is_none_of_the_protocol_and_a_completed_id_is_free_again() {
+    let door = open().await;
+    let mut socket = Socket::begun(&door).await;
+    for _ in 0..2 {
+        socket.say(subscribe("1", "subscription { sourceHealthChanged { name } }")).await;
+        socket.say(json!({"type": "complete", "id": "1"})).await;
+    }
+    socket.say(json!({"type": "ping"})).await;
+    assert_eq!(socket.hear().await, Heard::Message(json!({"type": "pong"})));
+    socket.0.send(Message::binary(vec![1, 2])).await.expect("sent");
+    assert_eq!(socket.hear().await, Heard::Closed(4400));
 }

@@ -1,6 +1,6 @@
 //! A source made for tests: it counts its calls, fails or dawdles on demand, and yields in each call.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
+use ticketgraph::domain::accounts::{Account, Check, Letter, ResellerAccounts};
 use ticketgraph::domain::catalog::{CalendarDay, Catalog, Scope, Window};
 use ticketgraph::domain::ids::ExternalRef;
 use ticketgraph::domain::source::{Environment, Facts, Health, HealthReport, HealthState};
@@ -355,6 +356,10 @@ impl Making {
             hold_extension: None,
             refunds: None,
             admissions: None,
+            accounts: Some(Arc::new(FakeAccounts)),
+            authoring: None,
+            sectioning: None,
+            back_office: None,
         });
         (catalog, gate, source)
     }
@@ -389,4 +394,23 @@ pub fn bilingual(main: &str, french: &str) -> Text {
 /// A section.
 pub fn section(key: &str, name: &str) -> Section {
     Section { key: SectionKey::new(key), name: Text::plain(name), capacity: Some(50), refs: Vec::new() }
+}
+
+/// An account may sell the events that its key `events` names; its checks all pass.
+struct FakeAccounts;
+
+#[async_trait]
+impl ResellerAccounts for FakeAccounts {
+    async fn check(&self, _: &Account) -> Vec<Check> {
+        vec![Check::new("CREDENTIALS", "The key is accepted", None)]
+    }
+
+    fn events(&self, account: &Account) -> Option<BTreeSet<EventKey>> {
+        let named = account.all("events");
+        (!named.is_empty()).then(|| named.iter().map(|id| EventKey::new(id.as_str())).collect())
+    }
+
+    fn hand_over(&self, _: &Account) -> Letter {
+        Letter { subject: "Access".to_owned(), body: "Welcome.".to_owned(), missing: Vec::new() }
+    }
 }

@@ -13,16 +13,20 @@ mod subgraph;
 mod watching;
 mod windows;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::{Request, Variables};
+use rust_decimal::Decimal;
 use serde_json::Value;
+use ticketgraph::domain::accounts::Account;
 use ticketgraph::domain::admissions::Admissions;
-use ticketgraph::domain::{EventKey, EventStatus, Source, SourceId, VendorKind};
-use ticketgraph::federation::{Allowed, Federation};
-use ticketgraph::graphql::{ApiSchema, Ctx, Limits, ResellerCatalog, Scope, Services, Viewer, build, execute};
+use ticketgraph::domain::{EventStatus, Source, SourceId, VendorKind};
+use ticketgraph::federation::Federation;
+use ticketgraph::graphql::{ApiSchema, Ctx, Limits, Scope, Services, Viewer, build, execute};
+
+use ticketgraph::partners::{Connection, Partners, Reseller};
 
 use fake::{FakeCatalog, Making, StandingClock, bilingual, event, section};
 
@@ -58,8 +62,9 @@ impl Graph {
             catalogs.insert(name, catalog);
             all.push(source);
         }
+        let partners = Some(Arc::new(one_reseller(&all)));
         let federation = Arc::new(Federation::new(all, DEADLINE, Arc::new(StandingClock)));
-        let services = Arc::new(Services { federation, resellers: Some(Arc::new(OneReseller)), orders: None });
+        let services = Arc::new(Services { federation, partners, edits: None, orders: None, deliveries: None });
         Self { schema: build(&Limits::default()), services, catalogs }
     }
 
@@ -123,14 +128,17 @@ impl Graph {
 }
 
 /// One reseller, who may sell all of the club and one event of the museum.
-struct OneReseller;
-
-impl ResellerCatalog for OneReseller {
-    fn find_allowed(&self, reseller: &str) -> Option<Arc<Allowed>> {
-        let some = BTreeSet::from([EventKey::new("m2")]);
-        let allowed = BTreeMap::from([(SourceId::new("museum"), Some(some)), (SourceId::new("club"), None)]);
-        (reseller == "tiqets").then(|| Arc::new(Allowed(allowed)))
-    }
+fn one_reseller(sources: &[Arc<Source>]) -> Partners {
+    let connection = |events: &[&str]| {
+        let events = events.iter().map(|id| (*id).to_owned()).collect();
+        let account =
+            Account { reseller: Some("Tiqets".to_owned()), keys: BTreeMap::from([("events".to_owned(), events)]) };
+        Connection { account, commission_percent: Some(Decimal::TEN), mappings: Vec::new() }
+    };
+    let connections =
+        BTreeMap::from([(SourceId::new("museum"), connection(&["m2"])), (SourceId::new("club"), connection(&[]))]);
+    let reseller = Reseller { key: "tiqets".to_owned(), name: "Tiqets".to_owned(), connections };
+    Partners::new(vec![reseller], sources, Arc::new(StandingClock))
 }
 
 fn museum() -> Making {

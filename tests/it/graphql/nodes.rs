@@ -52,7 +52,7 @@ async fn what_is_not_there_is_null_for_node_and_nodes() {
         GlobalId::Section(opera.clone(), EventKey::new("o1"), SectionKey::new("roof")),
         GlobalId::AdmissionToken(opera, TokenKey::new("o1/t99")),
         GlobalId::AdmissionToken(SourceId::new("club"), TokenKey::new("c1/t0")),
-        GlobalId::Reseller("tiqets".to_owned()),
+        GlobalId::Reseller("nobody".to_owned()),
     ];
     let mut ids: Vec<String> = nothing.iter().map(|id| id.encode().0).collect();
     ids.extend(["".to_owned(), "nonsense".to_owned(), "RXZlbnQ6MQ".to_owned()]);

@@ -107,7 +107,7 @@ async fn a_source_is_told_when_its_health_changes_and_not_otherwise() {
     let shaky: Arc<dyn Health> = Arc::clone(&health) as _;
     let source = Arc::new(Source { health: shaky, ..Source::clone(&source) });
     let federation = Arc::new(Federation::new(vec![source], DEADLINE, Arc::new(StandingClock)));
-    let services = Arc::new(Services { federation, resellers: None, orders: None });
+    let services = Arc::new(Services { federation, edits: None, partners: None, orders: None, deliveries: None });
     let document = "subscription { sourceHealthChanged { name health { state } } }";
     let mut watching = [watch(&services, document), watch(&services, document)];
     for stream in &mut watching {

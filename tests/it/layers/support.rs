@@ -168,6 +168,10 @@ impl Replica {
             hold_extension: None,
             refunds: None,
             admissions: None,
+            accounts: None,
+            authoring: None,
+            sectioning: None,
+            back_office: None,
         };
         let parts = Parts { policy: Policy::default(), pulse, cache: Arc::clone(&cache), realm: "r1".to_owned() };
         let catalog = stack(source, parts).catalog;

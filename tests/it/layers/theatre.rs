@@ -20,7 +20,7 @@ use ticketgraph::graphql::promise::{Truth, Used};
 use ticketgraph::graphql::{Limits as SchemaLimits, Scope as May, Services, Viewer};
 use ticketgraph::layers::{Cache, Invalidation, Lifetime, LocalBudget, Parts, Policy, Pulse, stack};
 use ticketgraph::server::answers::Answers;
-use ticketgraph::server::engine::{Ask, Engine, Memory, Outcome};
+use ticketgraph::server::engine::{ALL, Ask, Engine, Memory, Outcome};
 use ticketgraph::server::params::Params;
 use ticketgraph::server::persisted::{Persisted, Safelist};
 use ticketgraph::server::precheck::Limits;
@@ -226,7 +226,7 @@ impl World {
         let theatres: Vec<Arc<Theatre>> = ["north", "south"].into_iter().map(|id| theatre(id, &clock)).collect();
         let sources = theatres.iter().map(|theatre| Arc::new(layered(theatre, &cache))).collect();
         let federation = Arc::new(Federation::new(sources, Duration::from_secs(5), clock.clone()));
-        let services = Services { federation, orders: None, resellers: None };
+        let services = Services { federation, edits: None, orders: None, partners: None, deliveries: None };
         let api =
             Api::new(&SchemaLimits::default(), Arc::new(services)).with_truth(Arc::new(Known(Arc::clone(&cache))));
         let persisted = Persisted::new(true, None, Safelist::default());
@@ -273,7 +273,7 @@ impl World {
         let params = Params { query: Some(query.to_owned()), variables, ..Params::default() };
         let scopes: HashSet<May> = scopes.iter().copied().collect();
         let viewer = Viewer { id: "v".to_owned(), name: "V".to_owned(), reseller: None, scopes };
-        let ask = Ask { params, viewer: Arc::new(viewer), request_id: "r-1".to_owned(), only_queries: false };
+        let ask = Ask { params, viewer: Arc::new(viewer), request_id: "r-1".to_owned(), kinds: ALL };
         match self.engine.run(ask).await {
             Outcome::Ready(ready) => (String::from_utf8(ready.body.to_vec()).expect("text"), true),
             Outcome::Answer(answer) => (serde_json::to_string(&answer).expect("JSON"), false),
@@ -317,6 +317,10 @@ fn layered(theatre: &Arc<Theatre>, cache: &Arc<Cache>) -> Source {
         hold_extension: None,
         refunds: None,
         admissions: None,
+        accounts: None,
+        authoring: None,
+        sectioning: None,
+        back_office: None,
     };
     let mut policy = Policy::default();
     let exact = |seconds| Lifetime {

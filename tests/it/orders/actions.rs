@@ -301,3 +301,46 @@ async fn a_process_that_stops_leaves_its_orders_to_the_next_one_at_once() {
     assert_eq!(order.status(), OrderStatus::Confirmed);
     assert_eq!(order.legs[0].traits.shape, LegShape::HoldThenConfirm);
 }
+
+#[tokio::test]
+async fn a_client_that_hangs_up_changes_nothing_about_its_order() {
+    let (mut world, _) = world(&[KEYED, PLAIN]).await;
+    world.rules = Rules { answer_within: Duration::from_secs(60), ..Rules::default() };
+    let orders = world.process();
+    world.vendors[0].fail(Deed::Hold, 1, Fault::StallsAfter);
+    let (asker, input) = (storefront(), world.input(Policy::AllOrNothing));
+    {
+        let mut request = std::pin::pin!(orders.place(&asker, &input));
+        while world.vendors[0].books.lock().expect("books").calls.is_empty() {
+            tokio::select! {
+                biased;
+                _ = &mut request => panic!("the vendor has not answered yet"),
+                () = tokio::task::yield_now() => {}
+            }
+        }
+        // The request is dropped here, amid its hold.
+    }
+    world.vendors[0].go_on.notify_one();
+    orders.settled().await;
+    let again = orders.place(&asker, &input).await.expect("the ledger");
+    assert!(again.replayed);
+    let order = world.finish(&orders, again.order.expect("an order").key).await;
+    assert_eq!(order.status(), OrderStatus::Confirmed);
+}
+
+#[tokio::test]
+async fn a_sale_slower_than_its_deadline_is_unknown_and_looked_up_not_sent_again() {
+    let (mut world, _) = world(&[PLAIN]).await;
+    world.rules.call_limit = Duration::from_millis(50);
+    let orders = world.process();
+    world.vendors[0].fail(Deed::Confirm, 1, Fault::StallsAfter);
+    let placed = orders.place(&storefront(), &world.input(Policy::AllOrNothing)).await.expect("the ledger");
+    let key = placed.order.expect("an order").key;
+    // Nobody says that it may go on: the call ends by its own limit.
+    orders.settled().await;
+    let order = world.finish(&orders, key).await;
+    assert_eq!(order.status(), OrderStatus::Confirmed);
+    let calls = world.vendors[0].books.lock().expect("books").calls.clone();
+    let count = |wanted| calls.iter().filter(|deed| **deed == wanted).count();
+    assert_eq!((count(Deed::Confirm), count(Deed::FindSale)), (1, 1), "{calls:?}");
+}

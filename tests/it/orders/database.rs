@@ -98,6 +98,11 @@ impl Postgres {
         Arc::clone(self.ledger.get_or_init(|| open(&self.url)).await)
     }
 
+    /// Where it is reached.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Another replica's connection.
     pub async fn another(&self) -> Arc<dyn Ledger> {
         open(&self.url).await

@@ -3,9 +3,10 @@
 mod actions;
 mod audit;
 mod cancellation;
-mod database;
+pub(crate) mod database;
 mod faults;
 mod ledger;
+mod looking_after;
 mod reconciliation;
 mod refusals;
 mod vendor;

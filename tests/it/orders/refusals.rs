@@ -95,7 +95,10 @@ async fn lines_for_the_same_thing_count_together() {
     .await;
     let codes: Vec<P> = problems.iter().map(|problem| problem.code).collect();
     assert_eq!(codes, [P::NotAvailable, P::NotAvailable]);
-    assert_eq!(problems[0].detail, Some(Detail::Left { performance: Some(key("show 1")), remaining: Some(3) }));
+    assert_eq!(
+        problems[0].detail,
+        Some(Detail::Left { performance: Some(key("show 1")), remaining: Some(3), wanted: 2 })
+    );
 }
 
 #[tokio::test]

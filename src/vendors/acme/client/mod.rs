@@ -1,6 +1,8 @@
 //! One function an endpoint: builds the call, judges the status, reads the answer.
 
+mod authoring;
 mod orders;
+mod probe;
 
 use jiff::civil::Date;
 use reqwest::Method;
@@ -18,6 +20,8 @@ use crate::vendors::acme::wire::Page;
 use crate::vendors::acme::wire::catalog::{Calendar, Instance, Summary, Template};
 
 pub(crate) use orders::Outcome;
+use orders::fault as fault_code;
+pub(crate) use probe::{Leave, Probe};
 
 /// Entries of a page: the vendor's own default (`acme.md §2.6`).
 const PAGE: usize = 100;

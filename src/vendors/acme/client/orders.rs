@@ -124,7 +124,7 @@ fn outcome<T: serde::de::DeserializeOwned>(answer: &Answer) -> Result<Outcome<T>
 }
 
 /// The vendor's code, wherever it stands (`acme.md §2.5`): the type where there is one, else the number. Never the message.
-fn fault(answer: &Answer) -> Option<String> {
+pub(super) fn fault(answer: &Answer) -> Option<String> {
     let body: Value = serde_json::from_slice(&answer.body).ok()?;
     let inner = [&body, &body["error"], &body["errors"][0]];
     let text = |value: &Value| value.as_str().map(str::to_owned).or_else(|| Some(value.as_u64()?.to_string()));

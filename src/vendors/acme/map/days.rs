@@ -71,7 +71,7 @@ fn is_valid(day: Date, from: Option<&Moment>, to: Option<&Moment>, zone: &TimeZo
 }
 
 /// `M`, `Tu`, `W`, `Th`, `F`, `Sa`, `Su`, or English names (`acme.md §7.2`).
-fn weekday(name: &str) -> Option<Weekday> {
+pub(crate) fn weekday(name: &str) -> Option<Weekday> {
     const DAYS: [(&str, &str, Weekday); 7] = [
         ("m", "monday", Weekday::Monday),
         ("tu", "tuesday", Weekday::Tuesday),

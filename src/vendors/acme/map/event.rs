@@ -70,11 +70,12 @@ fn status(template: &Template, venue: &Venue, now: Timestamp) -> EventStatus {
     }
 }
 
+/// Text without tags. Only the ampersand is written as itself again: an escaped tag must not become one.
 fn plain(html: &str) -> String {
     if !html.contains(['<', '&']) {
         return html.to_owned();
     }
-    ammonia::Builder::empty().clean(html).to_string()
+    ammonia::Builder::empty().clean(html).to_string().replace("&amp;", "&")
 }
 
 /// The primary image, else the first; whatever size is there, the larger ones first.

@@ -1,12 +1,15 @@
 //! From ACME's words to ours and back: pure, no calls, no clock.
 
+pub(crate) mod authoring;
 pub(crate) mod availability;
+pub(crate) mod belongings;
 pub(crate) mod booking;
 pub(crate) mod calendar;
 pub(crate) mod days;
 pub(crate) mod event;
 pub(crate) mod keys;
 pub(crate) mod performance;
+pub(crate) mod schedules;
 pub(crate) mod tickets;
 
 use jiff::tz::TimeZone;

@@ -196,8 +196,8 @@ pub(crate) fn face(movement: &Movement) -> TicketFace<'_> {
     }
 }
 
-/// The tickets of a sale. With `gives_codes` false no code leaves this folder: the mobile app has it.
-pub(crate) fn tickets(details: &OrderDetails, lines: &BTreeMap<i64, usize>, gives_codes: bool) -> Vec<IssuedTicket> {
+/// The tickets of a sale.
+pub(crate) fn tickets(details: &OrderDetails, lines: &BTreeMap<i64, usize>) -> Vec<IssuedTicket> {
     let told: BTreeMap<i64, &Movement> =
         details.movement_datas.0.iter().filter_map(|movement| Some((movement.movement_id?.0, movement))).collect();
     let ticket = |(movement, line): (&i64, &usize)| {
@@ -210,7 +210,7 @@ pub(crate) fn tickets(details: &OrderDetails, lines: &BTreeMap<i64, usize>, give
         refs.extend(face.ticket.map(|ticket| ExternalRef::new(kind::TICKET, ticket.to_string())));
         let barcode = face
             .barcode
-            .filter(|_| gives_codes && face.state != TicketState::Void)
+            .filter(|_| face.state != TicketState::Void)
             .map(|code| Barcode { symbology: inferred::SYMBOLOGY, value: SecretString::from(code.to_owned()) });
         IssuedTicket { line: *line, refs, barcode, seat: None, state: face.state }
     };

@@ -144,7 +144,25 @@ mod tests {
     use crate::vendors::secutix::speech::Parameters;
     use crate::vendors::secutix::wire::Nothing;
     use crate::vendors::secutix::wire::catalog::{CatalogQuery, GET_CATALOG_DETAILED, GET_POS_CONFIG};
+    use proptest::prelude::*;
     use serde_json::json;
+
+    const FINE: &str = "<S:Envelope xmlns:S='e'><S:Body><r><R><statusCode a=\"b\">a &amp; b</statusCode></R></r></S:Body></S:Envelope>";
+
+    proptest! {
+        #[test]
+        fn whatever_comes_instead_of_an_envelope_is_refused_and_breaks_nothing(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+            let _ = opened(&bytes);
+        }
+
+        #[test]
+        fn an_envelope_that_is_cut_or_garbled_is_read_or_refused(cut in 0..FINE.len(), at in 0..FINE.len(), byte in any::<u8>()) {
+            let mut bytes = FINE.as_bytes().to_vec();
+            bytes[at] = byte;
+            let _ = opened(&bytes);
+            prop_assert!(opened(&bytes[..cut]).is_err(), "a part was taken for the whole");
+        }
+    }
 
     #[test]
     fn a_request_is_the_documented_envelope_with_everything_escaped() {

@@ -34,6 +34,12 @@ pub struct PosConfigResult {
 pub struct PosConfig {
     /// What later calls name `pointOfSalesId`.
     pub pos_id: Option<Whole>,
+    /// Whether it sells; its words are inferred.
+    pub pos_activity_state: Option<Words>,
+    /// The sales channel of the login.
+    pub sales_channel_code: Option<Words>,
+    /// Whether the channel sells; its words are inferred.
+    pub sales_channel_activity_state: Option<Words>,
     /// The zone of the organisation, IANA.
     pub organization_time_zone: Option<Words>,
     /// The organisation's name.

@@ -2,8 +2,10 @@
 //!
 //! Everything that comes from the vendor is optional and loose; what is missing is missed where it is mapped.
 
+pub mod access;
 pub mod availability;
 pub mod catalog;
+pub mod contact;
 pub mod history;
 pub mod loose;
 pub mod order;
@@ -24,6 +26,8 @@ pub struct Service {
     pub class: &'static str,
     /// The class with a small first letter, as JSON addresses have it.
     pub json: &'static str,
+    /// Its own version, where it does not follow that of the sales services.
+    pub version: Option<&'static str>,
 }
 
 /// Catalogue and point of sale.
@@ -32,6 +36,7 @@ pub const CATALOG: Service = Service {
     package: "com.secutix.service.realtime.catalog",
     class: "CatalogService",
     json: "catalogService",
+    version: None,
 };
 
 /// What is free.
@@ -40,6 +45,7 @@ pub const AVAILABILITY: Service = Service {
     package: "com.secutix.service.realtime.availability",
     class: "AvailabilityService",
     json: "availabilityService",
+    version: None,
 };
 
 /// Orders, in one call.
@@ -48,6 +54,7 @@ pub const FACADE: Service = Service {
     package: "com.secutix.service.realtime.externalorder",
     class: "ExternalOrderFacade",
     json: "externalOrderFacade",
+    version: None,
 };
 
 /// Orders, step by step.
@@ -56,6 +63,7 @@ pub const ORDER: Service = Service {
     package: "com.secutix.service.realtime.externalorder",
     class: "ExternalOrderService",
     json: "externalOrderService",
+    version: None,
 };
 
 /// What was sold.
@@ -64,6 +72,25 @@ pub const HISTORY: Service = Service {
     package: "com.secutix.service.realtime.history",
     class: "ExternalOrderHistoryService",
     json: "externalOrderHistoryService",
+    version: None,
+};
+
+/// Contacts.
+pub const CONTACT: Service = Service {
+    module: "tnco",
+    package: "com.secutix.service.contact",
+    class: "ContactInformationPublicService",
+    json: "contactInformationPublicService",
+    version: Some("v2_21"),
+};
+
+/// The gate (`secutix.md §3.8`). Only some logins may ask it.
+pub const ACCESS_CONTROL: Service = Service {
+    module: "tnci",
+    package: "com.secutix.facade.control",
+    class: "ExternalAccessControlService",
+    json: "externalAccessControlService",
+    version: Some("v1_6"),
 };
 
 /// A method of a service.
@@ -78,17 +105,20 @@ pub struct Method {
 impl Method {
     /// Where the method is called in JSON: the path below the host (`secutix.md §2.1`).
     pub fn json_path(&self, version: &str) -> String {
+        let version = self.service.version.unwrap_or(version);
         format!("/{}/backend-apis/{}/{version}/{}", self.service.module, self.service.json, self.name)
     }
 
     /// Where the service of the method is called in SOAP.
     pub fn soap_path(&self, version: &str) -> String {
+        let version = self.service.version.unwrap_or(version);
         let Service { module, package, class, .. } = self.service;
         format!("/{module}/external-remoting/{package}.{version}.{class}.webservice")
     }
 
     /// The namespace of the method's element (`secutix.md §2.4`).
     pub fn namespace(&self, version: &str) -> String {
+        let version = self.service.version.unwrap_or(version);
         format!("http://{version}.{}.service.secutix.com", self.service.class)
     }
 }

@@ -22,6 +22,9 @@ const PAGE: usize = 100;
 /// A list longer than this many pages is not walked on.
 const MOST_PAGES: usize = 500;
 
+/// The cause of a 412.
+const NEWER_VERSION: &str = "the vendor asks for a newer client version";
+
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const CLIENT_VERSION: HeaderName = HeaderName::from_static("x-client-version");
 
@@ -82,6 +85,30 @@ impl Client {
     pub(super) async fn event(&self, op: Operation, id: &str) -> Result<wire::Event, VendorError> {
         let answer = self.send(self.call(op, Method::GET, self.address(&format!("/events/{id}")))).await?;
         self.read(&answer, no_meaning)
+    }
+
+    /// `GET /hosts/{host}` (`ticketing.md §4.5`): whether it is there.
+    pub(super) async fn find_host(&self, op: Operation, host: &str) -> Result<(), VendorError> {
+        let answer = self.send(self.call(op, Method::GET, self.address(&format!("/hosts/{host}")))).await?;
+        if answer.status.as_u16() == 404 {
+            return Err(answer.error(ErrorKind::NotFound));
+        }
+        self.accept(&answer, forbidden)
+    }
+
+    /// The address of the API.
+    pub(super) fn base(&self) -> &Url {
+        &self.base
+    }
+
+    /// The version that we say to speak.
+    pub(super) fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// Whether a failure says that our version is too old (`ticketing.md §2.4`).
+    pub(super) fn wants_newer_version(&self, error: &VendorError) -> bool {
+        error.cause.as_ref().is_some_and(|cause| cause.to_string() == NEWER_VERSION)
     }
 
     /// Every entry of a list, page after page to the end.
@@ -169,7 +196,7 @@ impl Client {
                     client_version = self.version,
                     "TickeTing refuses our client version: set `client_version` to the one that it asks for",
                 );
-                answer.error(ErrorKind::Unauthorized).because("the vendor asks for a newer client version")
+                answer.error(ErrorKind::Unauthorized).because(NEWER_VERSION)
             }
             404 if !is_gone(answer) => {
                 tracing::error!(%source, "TickeTing does not know an address that we built");

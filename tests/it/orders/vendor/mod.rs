@@ -110,6 +110,8 @@ pub struct Sale {
     /// Code by ticket.
     pub tickets: BTreeMap<String, (usize, String)>,
     pub void: BTreeSet<String>,
+    /// When its visitors were let in.
+    pub used: Option<Timestamp>,
 }
 
 impl Sale {
@@ -222,6 +224,10 @@ impl Vendor {
             hold_extension: habits.extends.then(|| Arc::clone(self) as Arc<dyn HoldExtension>),
             refunds: habits.has_undo.then(|| Arc::clone(self) as Arc<dyn Refunds>),
             admissions: None,
+            accounts: None,
+            authoring: None,
+            sectioning: None,
+            back_office: None,
         }
     }
 
@@ -331,10 +337,11 @@ fn issued(sale: &Sale, without_codes: bool) -> Vec<IssuedTicket> {
         barcode: (!without_codes)
             .then(|| Barcode { symbology: Symbology::Qr, value: SecretString::from(code.clone()) }),
         seat: None,
-        state: match (sale.void.contains(id), without_codes) {
-            (true, _) => TicketState::Void,
-            (false, true) => TicketState::Pending,
-            (false, false) => TicketState::Issued,
+        state: match (sale.void.contains(id), without_codes, sale.used) {
+            (true, ..) => TicketState::Void,
+            (false, true, _) => TicketState::Pending,
+            (false, false, Some(at)) => TicketState::Used(Some(at)),
+            (false, false, None) => TicketState::Issued,
         },
     };
     sale.tickets.iter().map(ticket).collect()

@@ -52,7 +52,7 @@ impl Ordering for Vendor {
                 .flat_map(|line| (0..line.quantity).map(move |nth| (line.line, nth)))
                 .map(|(line, nth)| (format!("{id}-t{line}.{nth}"), (line, format!("code-{id}-{line}.{nth}"))))
                 .collect();
-            let sale = Sale { reference: leg.reference.clone(), key: *key, tickets, void: BTreeSet::new() };
+            let sale = Sale { reference: leg.reference.clone(), key: *key, tickets, void: BTreeSet::new(), used: None };
             let confirmed = self.confirmed(&id, &sale, leg);
             books.sales.insert(id, sale);
             Ok(confirmed)

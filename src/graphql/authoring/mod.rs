@@ -1,0 +1,11 @@
+//! The topic of authoring: what the back office of a source lets us edit.
+
+mod belongings;
+mod input;
+mod mutation;
+mod payload;
+mod schedule;
+mod view;
+
+pub use mutation::AuthoringMutation;
+pub use view::EventAuthoring;
