@@ -3,11 +3,11 @@
 import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { once } from 'node:events';
 
 const root = new URL('../../', import.meta.url).pathname;
-const binary = process.env.TICKETGRAPH_BINARY ?? join(root, process.env.CARGO_TARGET_DIR ?? 'target', 'debug/ticketgraph');
+const binary = process.env.TICKETGRAPH_BINARY ?? resolve(root, process.env.CARGO_TARGET_DIR ?? 'target', 'debug/ticketgraph');
 
 /** Starts the server, with settings of its own where some are given; resolves with its `origin` once it says where it listens. `stop` drains it and takes its data away. */
 export async function startServer(env = {}) {
