@@ -1,0 +1,154 @@
+//! What an order over three vendors costs beside one over a single vendor, where every call of a vendor takes 50 ms.
+//!
+//! Holds run side by side: the hold phase of three legs shall take at most 1.15 times that of the slowest leg alone. Both are
+//! measured in turns in one run against the real binary with its emulated vendors; what is printed is the ratio of the medians.
+//! `--smoke` only shows that it runs.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use ticketgraph::transport;
+
+/// How long every call of a vendor takes.
+const DELAY_MS: u64 = 50;
+/// The sources of the three legs.
+const SOURCES: [&str; 3] = ["harbor", "opera", "quay"];
+
+/// The service with its emulated vendors. It ends with this.
+struct Served {
+    child: Child,
+    address: String,
+    vendors: Vec<String>,
+    client: reqwest::Client,
+    _folder: TempDir,
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Served {
+    fn start() -> Self {
+        let folder = TempDir::new().expect("a folder");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ticketgraph"));
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(folder.path());
+        command.env_clear().env("HOME", folder.path()).current_dir(folder.path());
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("a process");
+        let mut log = BufReader::new(child.stderr.take().expect("its log")).lines().map_while(Result::ok);
+        let (mut vendors, mut address) = (Vec::new(), None);
+        while address.is_none() {
+            let line = log.next().expect("it says where it listens");
+            if let Some((_, rest)) = line.split_once(" listens on http://") {
+                let host = rest.split(['/', ' ']).next().expect("an address");
+                vendors.push(format!("http://{host}"));
+            }
+            address = line.split_once(": listening on ").map(|(_, address)| address.to_owned());
+        }
+        // Its pipe has to stay open, and must not fill.
+        std::thread::spawn(move || log.for_each(drop));
+        let client = transport::client().expect("a client");
+        Self { child, address: address.expect("an address"), vendors, client, _folder: folder }
+    }
+
+    async fn ask(&self, query: &str, variables: Value) -> Value {
+        let request = self.client.post(format!("{}/graphql", self.address)).bearer_auth("sandbox-operator");
+        let sent = request.json(&json!({ "query": query, "variables": variables })).send().await.expect("an answer");
+        let told: Value = sent.json().await.expect("JSON");
+        assert_eq!(told["errors"], Value::Null, "{query}: {told}");
+        told["data"].clone()
+    }
+
+    /// From now on every call of every vendor takes its time.
+    async fn slow_down(&self) {
+        let rules = json!({ "rules": [{ "fault": { "kind": "delay", "ms": DELAY_MS } }] });
+        for vendor in &self.vendors {
+            let told = self.client.post(format!("{vendor}/_emu/faults")).json(&rules).send().await.expect("an answer");
+            assert!(told.status().is_success());
+        }
+    }
+
+    /// Something of a source that can be bought.
+    async fn ware(&self, source: &str) -> Value {
+        let query = "{ events(first: 100) { nodes { source { name } performances(first: 3) { nodes { id startsAt
+            availability { status vacancies offers { ticketType { id } price { retail { amount } } } } } } } } }";
+        let told = self.ask(query, Value::Null).await;
+        let events = told["events"]["nodes"].as_array().expect("events").iter();
+        let own = events.filter(|event| event["source"]["name"] == source);
+        let performances = own.flat_map(|event| event["performances"]["nodes"].as_array().expect("performances"));
+        // A free order of some vendors is sold by the hold itself: only what costs something is held.
+        let is_fine = |performance: &&Value| {
+            let state = &performance["availability"];
+            state["status"] == "AVAILABLE"
+                && performance["startsAt"].is_string()
+                && state["vacancies"].as_i64().is_some_and(|left| left > 100)
+                && state["offers"][0]["price"]["retail"]["amount"].as_i64().is_some_and(|amount| amount > 0)
+        };
+        let found = performances.into_iter().find(is_fine).unwrap_or_else(|| panic!("nothing to buy at {source}"));
+        let kind = &found["availability"]["offers"][0]["ticketType"]["id"];
+        json!({ "performance": found["id"], "ticketType": kind, "quantity": 1 })
+    }
+
+    /// How long the hold phase of an order takes; what was held is given back.
+    async fn hold(&self, lines: &[Value], key: &str) -> Duration {
+        let create = "mutation($input: CreateOrderInput!) { told: createOrder(input: $input) { order { id } problems { code } } }";
+        let contact = json!({ "firstName": "Ada", "lastName": "Guest", "email": "ada@example.org",
+            "phone": "2025550101", "postalCode": "02110" });
+        let input = json!({ "idempotencyKey": key, "policy": "ALL_OR_NOTHING", "lines": lines, "contact": contact });
+        let made = self.ask(create, json!({ "input": input })).await;
+        let order = &made["told"]["order"]["id"];
+        assert!(order.is_string(), "{made}");
+        let act = |what: &str| {
+            format!(
+                "mutation($input: OrderActionInput!) {{ told: {what}(input: $input) {{ order {{ status }} problems {{ code }} }} }}"
+            )
+        };
+        let input = json!({ "input": { "idempotencyKey": key, "order": order } });
+        let begun = Instant::now();
+        let held = self.ask(&act("holdOrder"), input.clone()).await;
+        let took = begun.elapsed();
+        assert_eq!(held["told"]["order"]["status"], "HELD", "{held}");
+        self.ask(&act("releaseOrder"), input).await;
+        took
+    }
+}
+
+fn median(mut times: Vec<Duration>) -> f64 {
+    times.sort_unstable();
+    times[times.len() / 2].as_secs_f64()
+}
+
+#[tokio::main(flavor = "current_thread")]
+#[expect(clippy::print_stdout, reason = "the table is what a benchmark is run for")]
+async fn main() {
+    let rounds = if std::env::args().any(|word| word == "--smoke") { 2 } else { 41 };
+    let served = Served::start();
+    let mut wares = Vec::new();
+    for source in SOURCES {
+        wares.push(served.ware(source).await);
+    }
+    served.slow_down().await;
+    let mut alone: [Vec<Duration>; 3] = Default::default();
+    let mut together = Vec::new();
+    for round in 0..rounds {
+        for (place, ware) in wares.iter().enumerate() {
+            alone[place].push(served.hold(std::slice::from_ref(ware), &format!("alone {place} {round}")).await);
+        }
+        together.push(served.hold(&wares, &format!("together {round}")).await);
+    }
+    let together = median(together);
+    println!("| hold phase, vendors of {DELAY_MS} ms, medians of {rounds} | ratio |\n|---|---|");
+    let mut slowest: f64 = 0.0;
+    for (source, times) in SOURCES.iter().zip(alone) {
+        let one = median(times);
+        println!("| three legs / {source} alone | {:.2} |", together / one);
+        slowest = slowest.max(one);
+    }
+    println!("| three legs / the slowest leg alone (at most 1.15) | {:.2} |", together / slowest);
+}
