@@ -52,7 +52,7 @@ pub(in crate::orders) async fn pass(shared: &Shared) -> Result<(), LedgerError> 
     let mut after = None;
     while !shared.stop.is_cancelled() {
         let page = shared.ledger.list(&filter, after.as_ref(), PAGE).await?;
-        after = page.orders.last().map(|last| OrderCursor { created_at: last.created_at, key: last.key });
+        after = page.orders.last().map(OrderCursor::of);
         for order in page.orders {
             refresh(shared, order, true).await?;
         }

@@ -9,6 +9,7 @@ mod redis_budget;
 mod redis_bus;
 mod redis_cache;
 mod redis_counts;
+mod redis_ear;
 mod rows;
 mod save;
 mod shapes;

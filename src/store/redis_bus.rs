@@ -4,15 +4,12 @@
 //! watchers as missed, and they read the feed.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use jiff::Timestamp;
-use redis::aio::PubSub;
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
-use tokio::time::{interval, sleep, timeout};
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_util::sync::CancellationToken;
 
@@ -21,13 +18,10 @@ use crate::orders::bus::Listening;
 use crate::orders::ledger::Change;
 use crate::orders::{ChangeBus, Heard, OrderStatus};
 use crate::store::redis::Redis;
+use crate::store::redis_ear::{self, Ear};
 
 /// Where replicas tell each other which orders changed.
 const CHANNEL: &str = "ticketgraph:orders";
-/// How long to wait before listening is tried again, at first and at most.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(3));
-/// How often a listener makes sure that it could still hear something.
-const HEARTBEAT: Duration = Duration::from_secs(2);
 /// How many changes a watcher may be late before it misses some.
 const BACKLOG: usize = 1024;
 
@@ -85,57 +79,35 @@ impl RedisBus {
 
     /// Hears the other replicas until it is told to stop. After each time that it could not, watchers read the feed.
     pub async fn listen(self: Arc<Self>, stop: CancellationToken) {
-        let mut pause = PAUSES.0;
-        loop {
-            if let Some(listener) = self.subscribed().await {
-                pause = PAUSES.0;
-                self.tell_here(Heard::Missed);
-                tokio::select! {
-                    () = stop.cancelled() => return,
-                    () = self.hear_until_torn(listener) => {}
-                }
-            }
-            // While nothing can be heard, the feed is read at this pace instead.
-            self.tell_here(Heard::Missed);
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = sleep(pause) => pause = (pause * 2).min(PAUSES.1),
-            }
-        }
-    }
-
-    async fn subscribed(&self) -> Option<PubSub> {
-        let mut listener = self.redis.listener().await?;
-        timeout(HEARTBEAT, listener.subscribe(CHANNEL)).await.ok()?.ok()?;
-        Some(listener)
-    }
-
-    async fn hear_until_torn(&self, listener: PubSub) {
-        let (mut sink, mut messages) = listener.split();
-        let mut heartbeat = interval(HEARTBEAT);
-        loop {
-            tokio::select! {
-                message = messages.next() => {
-                    let Some(message) = message else { return };
-                    match serde_json::from_slice::<Told>(message.get_payload_bytes()) {
-                        Ok(told) if told.from == self.who => {}
-                        // What cannot be read is in the feed.
-                        told => self.tell_here(told.ok().and_then(Told::change).map_or(Heard::Missed, Heard::Changed)),
-                    }
-                }
-                _ = heartbeat.tick() => {
-                    if !matches!(timeout(HEARTBEAT, sink.ping::<redis::Value>()).await, Ok(Ok(_))) {
-                        return;
-                    }
-                }
-            }
-        }
+        redis_ear::listen(&self.redis, CHANNEL, &*self, stop).await;
     }
 
     fn tell_here(&self, heard: Heard) {
         // Nobody listening is fine.
         let _ = self.here.send(heard);
     }
+}
+
+#[async_trait]
+impl Ear for RedisBus {
+    fn begin(&self) {
+        self.tell_here(Heard::Missed);
+    }
+
+    fn hear(&self, message: &[u8]) {
+        match serde_json::from_slice::<Told>(message) {
+            Ok(told) if told.from == self.who => {}
+            // What cannot be read is in the feed.
+            told => self.tell_here(told.ok().and_then(Told::change).map_or(Heard::Missed, Heard::Changed)),
+        }
+    }
+
+    /// While nothing can be heard, the feed is read at the pace of the tries instead.
+    fn lose(&self) {
+        self.tell_here(Heard::Missed);
+    }
+
+    async fn beat(&self) {}
 }
 
 #[async_trait]

@@ -5,24 +5,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::StreamExt;
 use futures_util::future::try_join_all;
-use redis::aio::PubSub;
 use serde::{Deserialize, Serialize};
-use tokio::time::{interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::layers::{CacheStore, Heard, Invalidation};
 use crate::store::redis::Redis;
+use crate::store::redis_ear::{self, Ear};
 
 /// In front of every name, so that others may use the same Redis.
 const PREFIX: &str = "ticketgraph:";
 /// Where replicas tell each other what has become untrue.
 const CHANNEL: &str = "ticketgraph:news";
-/// How long to wait before listening is tried again, at first and at most.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(3));
-/// How often a listener makes sure that it could still hear something.
-const HEARTBEAT: Duration = Duration::from_secs(2);
 /// Announcements that are kept for when Redis answers again.
 const UNTOLD: usize = 1000;
 
@@ -49,6 +43,35 @@ struct News {
     what: Invalidation,
 }
 
+/// Tells somebody what the others announce.
+struct Told<'a, F> {
+    cache: &'a RedisCache,
+    hear: F,
+}
+
+#[async_trait]
+impl<F: Fn(Heard) + Send + Sync> Ear for Told<'_, F> {
+    fn begin(&self) {
+        (self.hear)(Heard::Gap);
+    }
+
+    fn hear(&self, message: &[u8]) {
+        match serde_json::from_slice::<News>(message) {
+            Ok(news) if news.from == self.cache.who => {}
+            Ok(news) => (self.hear)(Heard::Untrue(news.what)),
+            // Another version speaks here: something has changed, and it is not known what.
+            Err(_) => (self.hear)(Heard::Gap),
+        }
+    }
+
+    /// What is missed meanwhile is told when listening begins again.
+    fn lose(&self) {}
+
+    async fn beat(&self) {
+        self.cache.tell_untold().await;
+    }
+}
+
 impl RedisCache {
     /// Keeps the shared level in this Redis.
     pub fn new(redis: Arc<Redis>) -> Arc<Self> {
@@ -58,51 +81,8 @@ impl RedisCache {
     /// Hears the other replicas until it is told to stop. After each time that it could not, it says so: what was missed is
     /// not known.
     pub async fn listen(self: Arc<Self>, stop: CancellationToken, hear: impl Fn(Heard) + Send + Sync) {
-        let mut pause = PAUSES.0;
-        loop {
-            if let Some(listener) = self.subscribed().await {
-                pause = PAUSES.0;
-                hear(Heard::Gap);
-                tokio::select! {
-                    () = stop.cancelled() => return,
-                    () = self.hear_until_torn(listener, &hear) => {}
-                }
-            }
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = sleep(pause) => pause = (pause * 2).min(PAUSES.1),
-            }
-        }
-    }
-
-    async fn subscribed(&self) -> Option<PubSub> {
-        let mut listener = self.redis.listener().await?;
-        timeout(HEARTBEAT, listener.subscribe(CHANNEL)).await.ok()?.ok()?;
-        Some(listener)
-    }
-
-    async fn hear_until_torn(&self, listener: PubSub, hear: &(impl Fn(Heard) + Send + Sync)) {
-        let (mut sink, mut messages) = listener.split();
-        let mut heartbeat = interval(HEARTBEAT);
-        loop {
-            tokio::select! {
-                message = messages.next() => {
-                    let Some(message) = message else { return };
-                    match serde_json::from_slice::<News>(message.get_payload_bytes()) {
-                        Ok(news) if news.from == self.who => {}
-                        Ok(news) => hear(Heard::Untrue(news.what)),
-                        // Another version speaks here: something has changed, and it is not known what.
-                        Err(_) => hear(Heard::Gap),
-                    }
-                }
-                _ = heartbeat.tick() => {
-                    if !matches!(timeout(HEARTBEAT, sink.ping::<redis::Value>()).await, Ok(Ok(_))) {
-                        return;
-                    }
-                    self.tell_untold().await;
-                }
-            }
-        }
+        let ear = Told { cache: &self, hear };
+        redis_ear::listen(&self.redis, CHANNEL, &ear, stop).await;
     }
 
     /// Tells what could not be told while Redis was away, in its order.

@@ -30,12 +30,13 @@ impl Process {
         Self { child, log }
     }
 
-    /// The address at the end of the next line that holds this text.
+    /// The first address, without a path, in the next line that holds this text.
     pub fn address(&self, of: &str) -> String {
         let line = std::iter::from_fn(|| self.log.recv_timeout(PATIENCE).ok()).find(|line| line.contains(of));
         let line = line.unwrap_or_else(|| panic!("no line says {of}"));
-        let begin = line.rfind("http://").expect("an address");
-        line[begin..].trim_end_matches('"').trim_end_matches("/v3").to_owned()
+        let (_, rest) = line.split_once("http://").expect("an address");
+        let host = rest.split(['/', ' ', '"']).next().expect("a host");
+        format!("http://{host}")
     }
 
     /// Ends it as a crash would: nothing is drained, nothing is written any more.

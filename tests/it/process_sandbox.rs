@@ -1,55 +1,34 @@
 //! The real binary with its built-in sandbox, asked from outside: one graph over all vendors, and any of them may be missing.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use ticketgraph::sandbox::log::LoggedCall;
 use ticketgraph::transport;
 
+use crate::process::Process;
+
 /// A served sandbox with nothing remembered yet. It ends with its test.
 pub(crate) struct Served {
-    child: Child,
+    _process: Process,
     address: String,
-    vendors: BTreeMap<String, String>,
+    vendors: BTreeMap<&'static str, String>,
     client: reqwest::Client,
     _folder: TempDir,
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        // It fails only where the process has ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 impl Served {
     /// Starts the binary and waits until it listens.
     pub(crate) fn start() -> Self {
         let folder = TempDir::new().expect("a folder");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ticketgraph"));
-        command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(folder.path());
-        command.env_clear().env("HOME", folder.path()).current_dir(folder.path());
-        let mut child = command.stderr(Stdio::piped()).spawn().expect("a process");
-        let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
-        let (mut vendors, mut address) = (BTreeMap::new(), None);
-        while address.is_none() {
-            let line = lines.next().expect("the binary says where it listens");
-            if let Some((_, rest)) = line.split_once("the emulated ") {
-                let (name, rest) = rest.split_once(" listens on ").expect("an address");
-                let port = rest.trim_start_matches("http://127.0.0.1:").split(|one: char| !one.is_ascii_digit());
-                let port = port.take(1).next().expect("a port");
-                vendors.insert(name.to_owned(), format!("http://127.0.0.1:{port}"));
-            }
-            address = line.split_once(": listening on ").map(|(_, address)| address.to_owned());
-        }
-        // Somebody must read on, or a full pipe would stop the server.
-        std::thread::spawn(move || lines.for_each(drop));
+        let data = folder.path().to_str().expect("a path");
+        let process = Process::start(&folder, &["serve", "--listen", "127.0.0.1:0", "--data", data]);
+        let base = |name| (name, process.address(&format!("the emulated {name} ")));
+        let vendors = ["acme", "secutix", "ticketing", "tixngo"].into_iter().map(base).collect();
+        let address = process.address(": listening on ");
         let client = transport::client().expect("a client");
-        Self { child, address: address.expect("an address"), vendors, client, _folder: folder }
+        Self { _process: process, address, vendors, client, _folder: folder }
     }
 
     /// Asks in the name of a client of the sandbox.

@@ -125,21 +125,12 @@ impl Registry {
             Err(error) => return (vec![Check::unasked("EVENT_TEMPLATE_KNOWN", title, error)], BTreeSet::new()),
         };
         let mut checks = vec![Check::new("EVENT_TEMPLATE_KNOWN", title, None), at_template(&template, id)];
-        let instances = match self.next_instances(id).await {
-            Ok(instances) => instances,
-            Err(error) => {
-                checks.push(Check::unasked("CHANNEL_AT_INSTANCE", instance_title(id), error));
-                Vec::new()
-            }
-        };
-        let lines = lines(&template, &instances);
+        let next = self.next_instances(id).await;
+        let instances = next.as_deref().unwrap_or_default();
+        let lines = lines(&template, instances);
         let met = lines.iter().map(|line| line.person_type.id.to_string()).collect();
         checks.push(at_price(&lines, id, kinds));
-        checks.extend((!instances.is_empty()).then(|| at_instance(&instances, id)));
-        if instances.is_empty() && checks.len() < 4 {
-            let hint = "It has no date in the next seven days: nothing can be sold, and the channel of its dates was not looked at.";
-            checks.push(Check::new("CHANNEL_AT_INSTANCE", instance_title(id), Some(hint)));
-        }
+        checks.push(at_instance(next.as_deref(), id));
         (checks, met)
     }
 
@@ -224,12 +215,19 @@ fn at_price(lines: &[&PriceLine], id: &str, kinds: &BTreeSet<&str>) -> Check {
     )
 }
 
-fn instance_title(id: &str) -> String {
-    format!("Resellers may sell the next dates of event template {id}")
-}
-
-fn at_instance(instances: &[Instance], id: &str) -> Check {
-    let is_open = instances.iter().any(|one| inferred::sells_to_resellers(one.sales_channels.as_deref()));
-    let hint = "None of the next dates has the Reseller channel on: an edited date no longer follows its template.";
-    Check::switch("CHANNEL_AT_INSTANCE", instance_title(id), (!is_open).then_some(hint))
+fn at_instance(next: Result<&[Instance], &VendorError>, id: &str) -> Check {
+    let (code, title) = ("CHANNEL_AT_INSTANCE", format!("Resellers may sell the next dates of event template {id}"));
+    let is_open = |one: &Instance| inferred::sells_to_resellers(one.sales_channels.as_deref());
+    match next {
+        Err(error) => Check::unasked(code, title, error.clone()),
+        Ok([]) => {
+            let hint = "It has no date in the next seven days: nothing can be sold, and the channel of its dates was not looked at.";
+            Check::new(code, title, Some(hint))
+        }
+        Ok(instances) => {
+            let hint =
+                "None of the next dates has the Reseller channel on: an edited date no longer follows its template.";
+            Check::switch(code, title, (!instances.iter().any(is_open)).then_some(hint))
+        }
+    }
 }

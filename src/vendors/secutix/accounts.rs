@@ -124,30 +124,30 @@ impl Registry {
             Ok(known) => known.value,
             Err(error) => return vec![Check::unasked("PRODUCTS_ON_SALE", title, error)],
         };
-        let shows = self.shows(&snapshot);
+        let dates = self.dates(&snapshot);
         let hint = "Link an activity profile (events) or a product profile (passes) to the sales channel and put products on sale.";
-        let mut checks = vec![Check::new("PRODUCTS_ON_SALE", title, shows.is_empty().then_some(hint))];
+        let mut checks = vec![Check::new("PRODUCTS_ON_SALE", title, dates.is_empty().then_some(hint))];
         let named = account.all("contingents").iter().filter_map(|id| id.parse().ok());
         let mut contingents: Vec<i64> = named.collect();
         if contingents.is_empty() {
             contingents.clone_from(&self.contingents);
         }
         if contingents.is_empty() {
-            checks.push(self.places(&snapshot, &shows, None).await);
+            checks.push(self.places(&snapshot, &dates, None).await);
         }
         for contingent in contingents {
-            checks.push(self.places(&snapshot, &shows, Some(contingent)).await);
+            checks.push(self.places(&snapshot, &dates, Some(contingent)).await);
         }
         checks
     }
 
-    /// The dates that are for sale and not over: product and date.
-    fn shows(&self, snapshot: &Snapshot) -> Vec<(i64, i64)> {
+    /// The dates that are for sale and not over.
+    fn dates(&self, snapshot: &Snapshot) -> Vec<i64> {
         let now = self.clock.now();
         let open = snapshot.shows.values().filter(|show| show.is_for_sale && !show.is_over(&snapshot.till, now));
-        let mut dates: Vec<(i64, i64)> = open
+        let mut dates: Vec<i64> = open
             .filter_map(|show| match show.occasion {
-                Occasion::Date(date) => Some((show.product, date)),
+                Occasion::Date(date) => Some(date),
                 _ => None,
             })
             .collect();
@@ -156,7 +156,7 @@ impl Registry {
         dates
     }
 
-    async fn places(&self, snapshot: &Snapshot, shows: &[(i64, i64)], contingent: Option<i64>) -> Check {
+    async fn places(&self, snapshot: &Snapshot, dates: &[i64], contingent: Option<i64>) -> Check {
         let title = match contingent {
             Some(id) => format!("Contingent {id} has places"),
             None => "The contingents of the channel have places".to_owned(),
@@ -164,11 +164,11 @@ impl Registry {
         let query = EventAvailabilityQuery {
             point_of_sales_id: snapshot.till.point_of_sale,
             event_ids: Vec::new(),
-            performance_ids: shows.iter().map(|(_, date)| *date).collect(),
+            performance_ids: dates.to_vec(),
             seat_category_ids: Vec::new(),
             contingent_ids: contingent.into_iter().collect(),
         };
-        let told: Result<i64, VendorError> = match shows {
+        let told: Result<i64, VendorError> = match dates {
             [] => Ok(0),
             _ => self.client.event_availability(&query).await.map(|rows| {
                 rows.iter().filter_map(|row| row.availability.map(|left| left.0)).fold(0, i64::saturating_add)

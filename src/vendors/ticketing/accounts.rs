@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use secrecy::ExposeSecret;
 
 use crate::domain::accounts::{self, Check, Letter, ResellerAccounts};
 use crate::domain::{ErrorKind, EventKey, Operation, Reason, VendorError};
@@ -43,12 +42,9 @@ impl ResellerAccounts for Account {
 
     fn hand_over(&self, account: &accounts::Account) -> Letter {
         let reseller = account.reseller.as_deref().unwrap_or("partner");
-        let mut missing = vec![
+        let missing = vec![
             "API key: an administrator of TickeTing creates an integration key; send it by another way than this message".to_owned(),
         ];
-        if self.api_key.expose_secret().is_empty() {
-            missing.push("a key of our own".to_owned());
-        }
         let body = format!(
             "Hello,\n\n{reseller} can sell the events of host {host} through the TickeTing API.\n\nAddress: {base}\nHost: {host}\n\
              Client version: {version}\nAPI key: <API key>, in the header X-API-Key\n\nKind regards",
