@@ -11,6 +11,7 @@ mod shapes;
 mod shared;
 mod sources;
 mod start;
+mod state;
 
 pub use online::{Found, check_online, line};
 pub use playground::{Playground, run_sandbox};

@@ -35,7 +35,7 @@ pub async fn open(
         Some(key) => CredentialKey::new(*key.expose()),
         None => kept_key(&key_file(&url, data))?,
     };
-    let ledgers = crate::store::open(&url, &[key]).await?;
+    let ledgers = crate::store::open(&url, &[key], config.ledger.connections.into()).await?;
     let orders = Orders::new(Parts {
         sources: sources.iter().map(|source| Source::clone(source)).collect(),
         ledger: Arc::clone(&ledgers.orders),

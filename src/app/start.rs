@@ -17,6 +17,7 @@ use crate::app::playground::{Playground, point_at};
 use crate::app::shared::Shared;
 use crate::app::sources;
 use crate::app::sources::{Ground, connect};
+use crate::app::state::{LedgerAnswers, SourceAnswers, State, Told};
 use crate::config::Config;
 use crate::domain::{Clock, Source, SystemClock};
 use crate::edits::Edits;
@@ -25,7 +26,7 @@ use crate::graphql::Services;
 use crate::layers::Cache;
 use crate::orders::{ChangeBus, LocalBus};
 use crate::sandbox::{Sandbox, Scenario};
-use crate::server::health::Dependencies;
+use crate::server::health::{Dependencies, Dependency};
 use crate::server::{listener, router};
 use crate::store::StoreError;
 use crate::transport::SetUpError;
@@ -85,19 +86,29 @@ pub async fn serve(mut config: Config, launch: Launch) -> Result<bool, StartErro
     let deliveries = deliveries::open(&config, &sources, &ground.client, &clock, (&orders, &ledgers))
         .map_err(StartError::Settings)?;
     let services = Services {
-        federation: federation(&config, sources, &clock),
+        federation: federation(&config, sources.clone(), &clock),
         orders: Some(orders.clone()),
         edits: Some(edits),
         deliveries: Some(deliveries.clone()),
         partners: Some(Arc::new(partners)),
     };
+    let state = State {
+        sources: sources.clone(),
+        deliveries: deliveries.clone(),
+        ledger: Arc::clone(&ledgers.pulse),
+        cache: Arc::clone(&ground.cache),
+        clock: Arc::clone(&clock),
+    };
+    let dependencies = dependencies(&ground, &state);
+    let render = launch.metrics.clone().unwrap_or_else(|| Arc::new(String::new));
+    metrics::gauge!("ticketgraph_requests_in_flight_limit").set(u32::from(config.server.in_flight));
     let front = front::build(&config, services, &ground, stop.clone())?;
     let settings = router::Settings {
         in_flight: u32::from(config.server.in_flight) as usize,
         body_timeout: config.server.body_timeout,
         request_timeout: config.server.request_timeout,
-        metrics: launch.metrics.clone().unwrap_or_else(|| Arc::new(String::new)),
-        dependencies: Dependencies(Arc::new(ground.shared.iter().map(Shared::dependency).collect())),
+        metrics: Arc::new(Told::new(state, render)),
+        dependencies,
     };
     let address = launch.listen.unwrap_or(config.server.listen);
     let bound = TcpListener::bind(address).await.map_err(|fault| StartError::Machine(address.to_string(), fault))?;
@@ -136,6 +147,15 @@ pub(super) fn ground(
     }
     let client = crate::transport::client()?;
     Ok(Ground { client, clock: Arc::clone(clock), cache, shared, tracker: tracker.clone() })
+}
+
+/// What `/health/ready` names.
+fn dependencies(ground: &Ground, state: &State) -> Dependencies {
+    let ledger: Arc<dyn Dependency> = Arc::new(LedgerAnswers(Arc::clone(&state.ledger)));
+    let sources = state.sources.iter().map(|source| Arc::new(SourceAnswers(Arc::clone(source))) as _);
+    Dependencies(Arc::new(
+        [ledger].into_iter().chain(ground.shared.iter().map(Shared::dependency)).chain(sources).collect(),
+    ))
 }
 
 /// Where changes of orders are told: to every replica, where they share a Redis.

@@ -119,6 +119,11 @@ impl Deliveries {
         Ok(())
     }
 
+    /// Every channel.
+    pub fn channels(&self) -> impl Iterator<Item = &Channel> {
+        self.0.lanes.iter().map(|lane| &lane.channel)
+    }
+
     /// The channel of a source.
     pub fn channel_of(&self, source: &SourceId) -> Option<&Channel> {
         self.0.lanes.iter().map(|lane| &lane.channel).find(|channel| channel.source.id == *source)

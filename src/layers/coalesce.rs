@@ -13,11 +13,12 @@ use futures_util::future::{FutureExt, Shared, join_all};
 use metrics::counter;
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use crate::domain::{Batch, Catalog, ErrorKind, SourceId, VendorError};
 use crate::layers::cache::{FlightKey, Marks};
 use crate::layers::question::{Layer, Question};
+use crate::telemetry::explain::{carry, note};
 
 /// Where the answer of a flight comes down, for all who wait for it.
 type Landing<A> = Shared<oneshot::Receiver<Result<A, VendorError>>>;
@@ -43,6 +44,8 @@ struct Flight {
     asked_at: u64,
     /// A `Landing` of the answer's type.
     landing: Box<dyn Any + Send>,
+    /// What followers are linked to.
+    span: Span,
 }
 
 /// The flights of one batch. They are over when this is dropped, also when their task panics.
@@ -58,6 +61,7 @@ struct Boarding<Q: Question> {
     items: Vec<Q::Item>,
     senders: HashMap<Q::Key, oneshot::Sender<Result<Q::Answer, VendorError>>>,
     crew: Crew,
+    span: Span,
 }
 
 impl Coalesced {
@@ -77,6 +81,7 @@ impl Coalesced {
             items: Vec::new(),
             senders: HashMap::new(),
             crew,
+            span: Span::none(),
         };
         for item in items {
             let key = Q::key(&item);
@@ -87,13 +92,20 @@ impl Coalesced {
                 .in_the_air
                 .get(&flight_key)
                 .filter(|flight| !self.marks.is_void(&flight_key.slot, flight.asked_at));
-            if let Some(landing) = joined.and_then(|flight| flight.landing.downcast_ref::<Landing<Q::Answer>>()) {
-                boarding.waiting.push((key, landing.clone()));
+            let landing_of = |flight: &Flight| {
+                Some((flight.landing.downcast_ref::<Landing<Q::Answer>>()?.clone(), flight.span.id()))
+            };
+            if let Some((landing, leader)) = joined.and_then(landing_of) {
+                Span::current().follows_from(leader);
+                boarding.waiting.push((key, landing));
                 continue;
+            }
+            if boarding.items.is_empty() {
+                boarding.span = self.span_of::<Q>();
             }
             let (sender, receiver) = oneshot::channel();
             let landing: Landing<Q::Answer> = receiver.shared();
-            let flight = Flight { number, asked_at, landing: Box::new(landing.clone()) };
+            let flight = Flight { number, asked_at, landing: Box::new(landing.clone()), span: boarding.span.clone() };
             flights.in_the_air.insert(flight_key.clone(), flight);
             boarding.crew.keys.push(flight_key);
             boarding.senders.insert(key.clone(), sender);
@@ -103,11 +115,16 @@ impl Coalesced {
         boarding
     }
 
+    fn span_of<Q: Question>(&self) -> Span {
+        tracing::info_span!("flight", source = self.source.as_str(), operation = Q::OPERATION.name())
+    }
+
     fn depart<Q: Question>(&self, question: Q, boarding: Boarding<Q>) -> Vec<(Q::Key, Landing<Q::Answer>)> {
-        let Boarding { waiting, items, mut senders, crew } = boarding;
+        let Boarding { waiting, items, mut senders, crew, span } = boarding;
         let joined = waiting.len() - items.len();
         if joined > 0 {
             counter!("ticketgraph_coalesced_total", "source" => self.source.to_string()).increment(joined as u64);
+            note(self.source.as_str(), Q::OPERATION.name(), |noted| noted.coalesced += joined as u64);
         }
         if !items.is_empty() {
             let inner = Arc::clone(&self.inner);
@@ -122,7 +139,7 @@ impl Coalesced {
                     }
                 }
             };
-            self.tasks.spawn(flight.in_current_span());
+            self.tasks.spawn(carry(flight.instrument(span)));
         }
         waiting
     }

@@ -14,7 +14,7 @@ mod stack;
 
 pub use budget::{LocalBudget, Pace};
 pub use cache::{Cache, CacheStore, Heard, Invalidation};
-pub use guard::{Breaker, Guard, Leave, Pulse, Verdict, describe_metrics};
+pub use guard::{Breaker, Guard, Leave, Pulse, Verdict};
 pub use policy::{BreakerPolicy, BudgetPolicy, Bulkhead, Deadlines, Lifetime, Lifetimes, Nonsense, Policy, Retries};
 pub use stack::{Parts, stack};
 

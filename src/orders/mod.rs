@@ -11,6 +11,7 @@ pub mod decide;
 mod facts;
 pub mod ledger;
 pub mod leg;
+mod observe;
 pub mod order;
 pub mod plan;
 pub mod problem;

@@ -8,16 +8,19 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use tracing::Instrument;
 
 use crate::orders::bus::ChangeBus;
 use crate::orders::call::Caller;
 use crate::orders::decide::Step;
 use crate::orders::ledger::{Basis, Change, KeyUse, Lease, Ledger, LedgerError, OrderBy, Ownership, Transition, Write};
+use crate::orders::observe::{self, UnderWork};
 use crate::orders::order::Order;
 use crate::orders::rules::later;
 use crate::orders::shared::Shared;
 use crate::orders::status::LegStatus;
 use crate::orders::work::{Work, timers};
+use crate::telemetry::explain::carry;
 
 /// Waits between tries of a ledger that fails.
 const LEDGER_PATIENCE: [Duration; 3] = [Duration::from_millis(100), Duration::from_secs(1), Duration::from_secs(5)];
@@ -29,14 +32,16 @@ pub(in crate::orders) async fn take_over(shared: Arc<Shared>, lease: Lease) {
         Ok(None) => return,
         Err(error) => return tracing::error!(order = %lease.order, %error, "an order could not be read"),
     };
+    let span = observe::span(&order, true);
     let mut runner = Runner::new(&shared, order, lease);
     runner.work.adopt();
-    runner.run().await;
+    runner.run().instrument(span).await;
 }
 
-/// Runs an order that was just written with this lease.
-pub(in crate::orders) async fn run(shared: Arc<Shared>, order: Order, lease: Lease) {
-    Runner::new(&shared, order, lease).run().await;
+/// Runs an order that was just written with this lease. Its work is told to whoever asked for it here.
+pub(in crate::orders) fn run(shared: Arc<Shared>, order: Order, lease: Lease) -> impl Future<Output = ()> {
+    let span = observe::span(&order, false);
+    carry(async move { Runner::new(&shared, order, lease).run().await }.instrument(span))
 }
 
 /// What a runner does after a write.
@@ -62,6 +67,7 @@ impl<'a> Runner<'a> {
     }
 
     async fn run(&mut self) {
+        let _running = UnderWork::begin();
         if let Err(error) = self.until_rest().await {
             let order = &self.work.before;
             match error {
@@ -135,6 +141,7 @@ impl<'a> Runner<'a> {
         let cursor = write_patiently(self.shared.ledger.as_ref(), &write).await?;
         self.work.written();
         tell(self.shared.bus.as_ref(), &self.work.order, cursor).await;
+        observe::count(&self.work.order, &moves);
         sound_the_alarm(&self.work.order, &moves);
         Ok(())
     }
@@ -179,6 +186,7 @@ pub(in crate::orders) async fn begin(
     };
     let written = shared.ledger.write(&write).await?;
     work.written();
+    observe::count(&work.order, &moves);
     tell(shared.bus.as_ref(), &work.order, written.cursor).await;
     Ok(written.lease)
 }

@@ -8,6 +8,7 @@ use async_graphql::{Response, Variables};
 use async_graphql_parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType};
 use async_graphql_parser::{Positioned, parse_query};
 use async_graphql_value::Name;
+use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
@@ -18,6 +19,7 @@ use crate::graphql::viewer::{Scope, Viewer};
 use crate::server::answers::{Answers, Landed, Question, Ready, Sight, retold};
 use crate::server::coercion::InputTypes;
 use crate::server::measure::Measured;
+use crate::server::observe::{Active, Running, count_event};
 use crate::server::pace::Pace;
 use crate::server::params::Params;
 use crate::server::persisted::{NoOperation, Persisted};
@@ -158,12 +160,16 @@ impl Engine {
 
     /// Runs one request.
     pub async fn run(&self, ask: Ask) -> Outcome {
-        self.answer(ask).await.unwrap_or_else(Outcome::Refused)
+        let mut running = Running::begin();
+        let outcome = self.answer(ask, &mut running).await.unwrap_or_else(Outcome::Refused);
+        running.end(&outcome);
+        outcome
     }
 
-    async fn answer(&self, ask: Ask) -> Result<Outcome, Refusal> {
+    async fn answer(&self, ask: Ask, running: &mut Running) -> Result<Outcome, Refusal> {
         let document = self.find(&ask.params).await?;
         let operation = pick(&document.operations, ask.params.operation_name.as_deref())?;
+        running.is(operation.kind);
         let Some((answers, question)) = self.answers.as_ref().zip(question(&document, operation, &ask)) else {
             let (request, measured) = self.prepare(&document, operation, &ask).await?;
             return Ok(self.execute(operation.kind, request, ask, measured).await);
@@ -200,7 +206,9 @@ impl Engine {
         measured: Measured,
     ) -> Outcome {
         if kind == OperationType::Subscription {
-            return Outcome::Stream(self.api.stream(request, ask.viewer, &ask.request_id));
+            let open = Active::subscription();
+            let events = self.api.stream(request, ask.viewer, &ask.request_id);
+            return Outcome::Stream(events.inspect(move |event| count_event(event, &open)).boxed());
         }
         let mut answer = self.api.execute(request, ask.viewer, &ask.request_id).await;
         measured.tell(&ask.params, &mut answer);

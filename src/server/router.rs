@@ -21,12 +21,13 @@ use tower_http::timeout::RequestBodyTimeoutLayer;
 
 use crate::server::callers::{Caller, Callers};
 use crate::server::engine::Engine;
+use crate::server::exposition::{self, Exposition};
 use crate::server::hardening::{AnswerWithin, Room, answer_in_time, guard_browsers, shed};
 use crate::server::health::{self, Dependencies};
 use crate::server::pace::Standing;
 use crate::server::pages::{self, Page};
 use crate::server::refusal::Refusal;
-use crate::server::{graphql_http, request_id, socket};
+use crate::server::{graphql_http, observe, request_id, socket};
 
 /// What the handlers share.
 pub struct Front {
@@ -55,7 +56,7 @@ pub struct Settings {
     /// How long an answer may take to begin.
     pub request_timeout: Duration,
     /// Renders the metrics.
-    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    pub metrics: Arc<dyn Exposition>,
     /// What `/health/ready` names.
     pub dependencies: Dependencies,
 }
@@ -104,7 +105,6 @@ impl Front {
 /// All addresses.
 pub fn build(front: Arc<Front>, settings: Settings) -> Router {
     let body_limit = front.engine.limits().body_bytes;
-    let metrics = Arc::clone(&settings.metrics);
     let api = Router::new()
         .route("/graphql", get(graphql_http::get).post(graphql_http::post).fallback(graphql_http::other))
         .layer(DefaultBodyLimit::max(body_limit))
@@ -121,10 +121,7 @@ pub fn build(front: Arc<Front>, settings: Settings) -> Router {
     let operation = Router::new()
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready).with_state(settings.dependencies))
-        .route(
-            "/metrics",
-            get(move || async move { ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics()) }),
-        );
+        .route("/metrics", get(exposition::metrics).with_state(settings.metrics));
     api.merge(pages)
         .layer(CompressionLayer::new())
         // Not compressed: a socket is upgraded, not answered.
@@ -133,6 +130,7 @@ pub fn build(front: Arc<Front>, settings: Settings) -> Router {
         .fallback(|| async { (StatusCode::NOT_FOUND, "there is nothing here; try /graphql\n") })
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(guard_browsers))
+        .layer(from_fn(observe::layer))
         .layer(from_fn(request_id::layer))
         .with_state(front)
 }

@@ -4,6 +4,7 @@ mod deliveries;
 mod edits;
 mod ledger;
 mod postgres;
+mod pulse;
 mod redis;
 mod redis_budget;
 mod redis_bus;
@@ -24,6 +25,7 @@ use crate::edits::Journal;
 use crate::orders::Ledger;
 use crate::store::ledger::SqlLedger;
 use crate::store::postgres::PostgresDatabase;
+pub use crate::store::pulse::{LedgerPulse, PoolUse, Standing};
 pub use crate::store::redis::{Redis, RedisAddressError};
 pub use crate::store::redis_budget::RedisBudget;
 pub use crate::store::redis_bus::RedisBus;
@@ -63,6 +65,9 @@ pub enum StoreError {
     Ledger(#[from] crate::orders::LedgerError),
 }
 
+/// Connections to PostgreSQL where nobody says.
+const USUAL_CONNECTIONS: u32 = 8;
+
 /// What one database keeps.
 #[derive(Clone)]
 pub struct Ledgers {
@@ -72,26 +77,33 @@ pub struct Ledgers {
     pub edits: Arc<dyn Journal>,
     /// Deliveries, which rest on the orders.
     pub deliveries: Arc<dyn DeliveryLedger>,
+    /// How the database is.
+    pub pulse: Arc<dyn LedgerPulse>,
 }
 
 /// Opens the ledger of orders alone: see [`open`].
 pub async fn connect(url: &str, keys: &[CredentialKey]) -> Result<Arc<dyn Ledger>, StoreError> {
-    open(url, keys).await.map(|ledgers| ledgers.orders)
+    open(url, keys, USUAL_CONNECTIONS).await.map(|ledgers| ledgers.orders)
 }
 
 /// Opens the ledgers at a `sqlite:` or `postgres:` url and brings its tables up to date. New codes are sealed with the
-/// first key; the others still open older ones.
-pub async fn open(url: &str, keys: &[CredentialKey]) -> Result<Ledgers, StoreError> {
+/// first key; the others still open older ones. PostgreSQL gets so many connections at most; SQLite has its own few.
+pub async fn open(url: &str, keys: &[CredentialKey], connections: u32) -> Result<Ledgers, StoreError> {
     let vault = Vault::new(keys).ok_or(StoreError::NoKey)?;
     let database: Box<dyn Database> = if url.starts_with("sqlite:") {
         Box::new(SqliteDatabase::open(url).await?)
     } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-        Box::new(PostgresDatabase::open(url).await?)
+        Box::new(PostgresDatabase::open(url, connections).await?)
     } else {
         return Err(StoreError::Scheme);
     };
     let ledger = SqlLedger { database, vault };
     ledger.free_what_the_dead_own().await?;
     let ledger = Arc::new(ledger);
-    Ok(Ledgers { orders: Arc::clone(&ledger) as _, edits: Arc::clone(&ledger) as _, deliveries: ledger })
+    Ok(Ledgers {
+        orders: Arc::clone(&ledger) as _,
+        edits: Arc::clone(&ledger) as _,
+        deliveries: Arc::clone(&ledger) as _,
+        pulse: ledger,
+    })
 }

@@ -9,17 +9,18 @@ use sqlx::{AssertSqlSafe, Column, PgPool, Postgres, Row as _, Transaction, TypeI
 
 use crate::orders::LedgerError;
 use crate::store::StoreError;
-use crate::store::sql::{Database, Row, Session, Value, failed};
+use crate::store::pulse::PoolUse;
+use crate::store::sql::{Database, Row, Session, Value, failed, pool_use, waited};
 
 /// A PostgreSQL database, shared by every replica.
 pub(in crate::store) struct PostgresDatabase(PgPool);
 
 impl PostgresDatabase {
     /// Connects, and brings the tables up to date; replicas that start together wait for each other.
-    pub async fn open(url: &str) -> Result<Self, StoreError> {
+    pub async fn open(url: &str, connections: u32) -> Result<Self, StoreError> {
         let options = PgConnectOptions::from_str(url).map_err(StoreError::Url)?;
         let pool = PgPoolOptions::new()
-            .max_connections(16)
+            .max_connections(connections)
             .acquire_timeout(Duration::from_secs(5))
             .connect_with(options)
             .await
@@ -32,12 +33,12 @@ impl PostgresDatabase {
 #[async_trait]
 impl Database for PostgresDatabase {
     async fn write(&self) -> Result<Box<dyn Session>, LedgerError> {
-        Ok(Box::new(PostgresSession(self.0.begin().await.map_err(failed)?)))
+        Ok(Box::new(PostgresSession(waited(self.0.begin()).await?)))
     }
 
     async fn read(&self) -> Result<Box<dyn Session>, LedgerError> {
         let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-        Ok(Box::new(PostgresSession(self.0.begin_with(begin).await.map_err(failed)?)))
+        Ok(Box::new(PostgresSession(waited(self.0.begin_with(begin)).await?)))
     }
 
     fn skip_locked(&self) -> &'static str {
@@ -46,6 +47,10 @@ impl Database for PostgresDatabase {
 
     fn is_alone(&self) -> bool {
         false
+    }
+
+    fn pool(&self) -> PoolUse {
+        pool_use(&self.0)
     }
 }
 

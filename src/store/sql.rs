@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use crate::orders::LedgerError;
+use crate::store::pulse::PoolUse;
 
 /// A value that goes into a statement or comes out of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -163,6 +164,25 @@ pub(in crate::store) trait Database: Send + Sync {
 
     /// Whether this process is the only one that writes here.
     fn is_alone(&self) -> bool;
+
+    /// Its connections.
+    fn pool(&self) -> PoolUse;
+}
+
+/// Takes a connection, and tells how long that took.
+pub(in crate::store) async fn waited<T>(take: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, LedgerError> {
+    let begun = tokio::time::Instant::now();
+    let taken = take.await.map_err(failed)?;
+    let waited = begun.elapsed().as_secs_f64();
+    metrics::histogram!("db_client_connection_wait_time_seconds", "db_client_connection_pool_name" => "ledger")
+        .record(waited);
+    Ok(taken)
+}
+
+/// The connections of a pool.
+pub(in crate::store) fn pool_use<D: sqlx::Database>(pool: &sqlx::Pool<D>) -> PoolUse {
+    let idle = u32::try_from(pool.num_idle()).unwrap_or(u32::MAX);
+    PoolUse { idle, used: pool.size().saturating_sub(idle), max: pool.options().get_max_connections() }
 }
 
 pub(in crate::store) fn failed(error: sqlx::Error) -> LedgerError {

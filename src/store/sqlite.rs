@@ -13,7 +13,8 @@ use sqlx::{AssertSqlSafe, Column, Row as _, Sqlite, SqlitePool, Transaction, Typ
 
 use crate::orders::LedgerError;
 use crate::store::StoreError;
-use crate::store::sql::{Database, Row, Session, Value, failed};
+use crate::store::pulse::PoolUse;
+use crate::store::sql::{Database, Row, Session, Value, failed, pool_use, waited};
 
 /// A SQLite file, or a database in memory that ends with the process.
 pub(in crate::store) struct SqliteDatabase {
@@ -65,12 +66,12 @@ fn lock(database: &Path) -> Result<File, StoreError> {
 impl Database for SqliteDatabase {
     async fn write(&self) -> Result<Box<dyn Session>, LedgerError> {
         // Taking the write lock at once: a transaction that reads first and writes later may find its read outdated.
-        let transaction = self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
+        let transaction = waited(self.writer.begin_with("BEGIN IMMEDIATE")).await?;
         Ok(Box::new(SqliteSession(transaction)))
     }
 
     async fn read(&self) -> Result<Box<dyn Session>, LedgerError> {
-        let transaction = self.readers.begin().await.map_err(failed)?;
+        let transaction = waited(self.readers.begin()).await?;
         Ok(Box::new(SqliteSession(transaction)))
     }
 
@@ -80,6 +81,11 @@ impl Database for SqliteDatabase {
 
     fn is_alone(&self) -> bool {
         true
+    }
+
+    fn pool(&self) -> PoolUse {
+        let (writer, readers) = (pool_use(&self.writer), pool_use(&self.readers));
+        PoolUse { idle: writer.idle + readers.idle, used: writer.used + readers.used, max: writer.max + readers.max }
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod answer;
 mod call;
+mod observe;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use tracing::Instrument;
 
 pub use answer::Answer;
 pub use call::{Call, Payload};
+use observe::Sent;
 
 use crate::domain::{Budget, Effect, ErrorKind, Operation, SourceId, VendorError};
 
@@ -63,6 +65,7 @@ impl Transport {
     pub async fn send(&self, call: Call) -> Result<Answer, VendorError> {
         let operation = call.operation;
         if let Err(wait) = self.budget.take(operation.serves_an_order()).await {
+            observe::held_back(&self.source);
             return Err(self.error(operation, ErrorKind::RateLimited).with_retry_after(Some(wait)));
         }
         let span = tracing::info_span!(
@@ -75,11 +78,12 @@ impl Transport {
             http.response.status_code = tracing::field::Empty,
         );
         let timeout = call.timeout.unwrap_or(self.attempt_timeout);
+        let sent = Sent::begin(&self.source, &call);
         let answered = tokio::time::timeout(timeout, self.exchange(call)).instrument(span.clone()).await;
-        let answer = match answered {
-            Ok(answer) => answer?,
-            Err(_) => return Err(self.error(operation, ErrorKind::Timeout).with_effect(lost(operation))),
-        };
+        let answer =
+            answered.unwrap_or_else(|_| Err(self.error(operation, ErrorKind::Timeout).with_effect(lost(operation))));
+        sent.end(&answer);
+        let answer = answer?;
         span.record("http.response.status_code", answer.status.as_u16());
         if let Some(wait) = answer.throttled() {
             self.budget.pause(wait);

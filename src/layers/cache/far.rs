@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use metrics::counter;
 
-use crate::domain::{Batch, Catalog, ErrorKind, SourceId};
+use crate::domain::{Batch, Catalog, ErrorKind, Operation, SourceId};
 use crate::layers::cache::envelope::{self, Flaw, Opened};
 use crate::layers::cache::{Answer, CacheStore, LARGEST_SHARED, LONGEST_SHARED, Shelf, Slot, after, mark_name};
 use crate::layers::question::{Layer, Question};
+use crate::telemetry::explain::note;
 
 /// The far half of the cache.
 pub(in crate::layers) struct Far {
@@ -66,6 +67,7 @@ impl Far {
                 None => open.push(one),
             }
         }
+        self.tell(Q::OPERATION, answers.len() as u64, open.len() as u64);
         *wanted = open;
         self.discard(store, flawed);
         answers
@@ -124,6 +126,21 @@ impl Far {
             let store = Arc::clone(store);
             self.shelf.tasks().spawn(async move { store.discard(names).await });
         }
+    }
+
+    /// Counts what the shared store had, and had not.
+    fn tell(&self, operation: Operation, hits: u64, misses: u64) {
+        let source = self.shelf.source();
+        for (outcome, number) in [("hit", hits), ("miss", misses)] {
+            let labels = [
+                ("source", source.to_string()),
+                ("operation", operation.name().to_owned()),
+                ("level", "shared".to_owned()),
+                ("outcome", outcome.to_owned()),
+            ];
+            counter!("ticketgraph_cache_lookups_total", &labels).increment(number);
+        }
+        note(source.as_str(), operation.name(), |noted| noted.shared += hits);
     }
 
     fn count(&self, flaw: Flaw) {

@@ -4,13 +4,16 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
-use metrics::{Counter, SharedString, counter};
+use jiff::Timestamp;
+use metrics::{Counter, Histogram, SharedString, counter, histogram};
 use tokio::time::timeout;
 
 use crate::domain::{Batch, Catalog, ErrorKind, Freshness, FreshnessMode, Operation, SourceId, VendorError};
 use crate::layers::cache::{Answer, Entry, Shelf, Slot, after};
 use crate::layers::question::{Layer, Question};
+use crate::telemetry::explain::note;
 
 /// How long after one attempt to fetch an entry anew the next is made, in milliseconds.
 const BETWEEN_REFRESHES: i64 = 5_000;
@@ -102,7 +105,26 @@ impl Near {
             }
         }
         self.counts.of(Q::OPERATION).rescued.increment(late);
+        note(self.shelf.source().as_str(), Q::OPERATION.name(), |noted| noted.stale += late);
         answers
+    }
+
+    /// Counts hits, late answers and misses, and how old the oldest answer is.
+    fn tell(&self, operation: Operation, [hits, late, misses]: [u64; 3], oldest: Option<Timestamp>) {
+        let counts = self.counts.of(operation);
+        counts.hits.increment(hits);
+        counts.late.increment(late);
+        counts.misses.increment(misses);
+        let age = oldest.and_then(|at| Duration::try_from(self.shelf.cache.clock.now().duration_since(at)).ok());
+        if let Some(age) = age {
+            counts.ages.record(age.as_secs_f64());
+        }
+        note(self.shelf.source().as_str(), operation.name(), |noted| {
+            noted.memory += hits;
+            noted.stale += late;
+            noted.missed += misses;
+            noted.oldest = noted.oldest.max(age);
+        });
     }
 
     /// What may be told when the vendor does not answer: never what is free, of which the caller says how old it may be.
@@ -125,13 +147,16 @@ impl Layer for Near {
     async fn answer<Q: Question>(&self, question: Q, items: Vec<Q::Item>) -> Batch<Q::Key, Q::Answer> {
         let mut answers = Batch::with_capacity(items.len());
         let (mut missing, mut due, mut late) = (Vec::new(), Vec::new(), 0);
+        let mut oldest = None;
         for item in items {
             match self.look(&question, &item) {
                 Look::Answer(answer) => {
+                    oldest = older(oldest, answer.as_ref().ok());
                     answers.insert(Q::key(&item), answer);
                 }
                 Look::Late { answer, is_due } => {
                     late += 1;
+                    oldest = older(oldest, Some(&answer));
                     answers.insert(Q::key(&item), Ok(answer));
                     if is_due {
                         due.push(item);
@@ -140,10 +165,8 @@ impl Layer for Near {
                 Look::Nothing => missing.push(item),
             }
         }
-        let counts = self.counts.of(Q::OPERATION);
-        counts.hits.increment((answers.len() as u64).saturating_sub(late));
-        counts.late.increment(late);
-        counts.misses.increment(missing.len() as u64);
+        let hits = (answers.len() as u64).saturating_sub(late);
+        self.tell(Q::OPERATION, [hits, late, missing.len() as u64], oldest);
         if !due.is_empty() {
             self.refresh(question.clone(), due);
         }
@@ -152,6 +175,12 @@ impl Layer for Near {
         }
         answers
     }
+}
+
+/// The earlier of an instant and that at which an answer was observed.
+fn older<A: Answer>(oldest: Option<Timestamp>, answer: Option<&A>) -> Option<Timestamp> {
+    let observed = answer.and_then(Answer::freshness).map(|age| age.observed_at);
+    oldest.into_iter().chain(observed).min()
 }
 
 /// Whether the vendor failed, rather than said no.
@@ -167,6 +196,7 @@ struct Lookups {
     late: Counter,
     rescued: Counter,
     misses: Counter,
+    ages: Histogram,
 }
 
 impl Counts {
@@ -195,10 +225,16 @@ impl Lookups {
             let labels = [
                 ("source", SharedString::from(source.to_string())),
                 ("operation", SharedString::const_str(operation.name())),
+                ("level", SharedString::const_str("memory")),
                 ("outcome", SharedString::const_str(outcome)),
             ];
             counter!("ticketgraph_cache_lookups_total", &labels)
         };
-        Self { hits: count("hit"), late: count("stale"), rescued: count("rescued"), misses: count("miss") }
+        let labels = [
+            ("source", SharedString::from(source.to_string())),
+            ("operation", SharedString::const_str(operation.name())),
+        ];
+        let ages = histogram!("ticketgraph_cache_age_seconds", &labels);
+        Self { hits: count("hit"), late: count("stale"), rescued: count("rescued"), misses: count("miss"), ages }
     }
 }

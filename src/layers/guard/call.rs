@@ -40,10 +40,10 @@ pub(super) struct Round {
 }
 
 impl<'g> Call<'g> {
-    pub(super) fn begin(guard: &'g Guard, operation: Operation) -> Self {
+    pub(super) fn begin(guard: &'g Guard, operation: Operation, items: usize) -> Self {
         Self {
             deadline: Instant::now() + guard.policy.deadline(operation, guard.slow_confirm),
-            observation: Observation::begin(&guard.source, operation),
+            observation: Observation::begin(&guard.source, operation, items),
             lane: guard.lanes.of(operation),
             guard,
             operation,
@@ -81,6 +81,7 @@ impl<'g> Call<'g> {
         }
         if let Some(is_closed) = turned {
             pulse.breaker_turned(is_closed);
+            self.lane.breaker_turned(&self.guard.source, is_closed);
         }
         self.is_answered |= round.is_answered;
         self.observation.attempted(round.fault.as_ref());
@@ -98,6 +99,7 @@ impl<'g> Call<'g> {
             return false;
         }
         self.repeats += 1;
+        self.observation.repeats();
         sleep(wait).await;
         true
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 
-use crate::domain::Operation;
+use crate::domain::{Operation, SourceId};
 use crate::layers::guard::breaker::Breaker;
 use crate::layers::guard::retry::RetryBudget;
 use crate::layers::policy::Policy;
@@ -20,19 +20,26 @@ pub(super) struct Lanes {
 pub(super) struct Lane {
     pub(super) breaker: Breaker,
     pub(super) repeats: RetryBudget,
+    name: &'static str,
     places: Semaphore,
     longest_wait: Duration,
 }
 
 impl Lanes {
-    pub(super) fn new(policy: &Policy) -> Self {
-        let lane = |places| Lane {
+    pub(super) fn new(source: &SourceId, policy: &Policy) -> Self {
+        let lane = |name, places| Lane {
+            name,
             breaker: Breaker::new(policy.breaker.clone()),
             repeats: RetryBudget::new(&policy.retries),
             places: Semaphore::new(places),
             longest_wait: policy.bulkhead.longest_wait,
         };
-        Self { browsing: lane(policy.bulkhead.browsing), checkout: lane(policy.bulkhead.checkout) }
+        let lanes = Self {
+            browsing: lane("browsing", policy.bulkhead.browsing),
+            checkout: lane("checkout", policy.bulkhead.checkout),
+        };
+        [&lanes.browsing, &lanes.checkout].iter().for_each(|lane| lane.breaker_turned(source, true));
+        lanes
     }
 
     /// The lane of an operation: somebody stands at a till or a gate, or not.
@@ -44,6 +51,12 @@ impl Lanes {
 }
 
 impl Lane {
+    /// Tells that the breaker closed or opened.
+    pub(super) fn breaker_turned(&self, source: &SourceId, is_closed: bool) {
+        let labels = [("source", source.to_string()), ("lane", self.name.to_owned())];
+        metrics::gauge!("ticketgraph_source_breaker_open", &labels).set(if is_closed { 0.0 } else { 1.0 });
+    }
+
     /// Waits for a place, as long as the policy and the deadline allow. `None`: all are taken.
     pub(super) async fn enter(&self, deadline: Instant) -> Option<SemaphorePermit<'_>> {
         let last = deadline.min(Instant::now() + self.longest_wait);

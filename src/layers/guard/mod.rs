@@ -29,7 +29,6 @@ use tracing::Instrument;
 pub use breaker::{Breaker, Leave, Verdict};
 use call::{Asked, Call};
 use lane::Lanes;
-pub use observe::describe_metrics;
 pub(super) use ports::Guarded;
 pub use pulse::Pulse;
 
@@ -49,11 +48,12 @@ pub struct Guard {
 impl Guard {
     /// Guards the calls to a source with these habits, and tells its pulse how they end.
     pub fn new(source: SourceId, facts: &Facts, policy: Policy, pulse: Arc<Pulse>) -> Self {
+        let lanes = Lanes::new(&source, &policy);
         Self {
             source,
             honours_keys: facts.honours_idempotency_keys,
             slow_confirm: facts.slow_confirm,
-            lanes: Lanes::new(&policy),
+            lanes,
             policy,
             pulse,
         }
@@ -92,7 +92,7 @@ impl Guard {
         if items.is_empty() {
             return Batch::new();
         }
-        let mut call = Call::begin(self, operation);
+        let mut call = Call::begin(self, operation, items.len());
         let mut asked = Asked::new(items, key_of);
         let span = call.observation.span();
         let refused = self.make_attempts(&mut call, &mut asked, ask).instrument(span).await.err();

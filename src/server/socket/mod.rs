@@ -22,6 +22,7 @@ use crate::graphql::viewer::Viewer;
 use crate::server::answer::{never_began, to_text};
 use crate::server::callers::expired;
 use crate::server::engine::{ALL, Ask, Outcome};
+use crate::server::observe::Active;
 use crate::server::params::Params;
 use crate::server::request_id::RequestId;
 use crate::server::router::Front;
@@ -64,6 +65,7 @@ pub async fn upgrade(
     };
     let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
     upgrade.on_upgrade(move |socket| async move {
+        let _open = Active::socket();
         let (sink, source) = socket.split();
         let Some(dialect) = dialect else { return say_goodbye(sink, Close::SUBPROTOCOL).await };
         let (out, queue) = mpsc::channel(WAITING);

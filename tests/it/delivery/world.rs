@@ -71,7 +71,7 @@ impl World {
         let stage = Stage::new(Tixngo::new(Arc::clone(&clock), None, false), Arc::clone(&clock));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let app = stage.run(listener, &TaskTracker::new()).expect("an emulator");
-        let ledgers = open(url, &[CredentialKey::new([7; 32])]).await.expect("the ledger opens");
+        let ledgers = open(url, &[CredentialKey::new([7; 32])], 8).await.expect("the ledger opens");
         let orders = Orders::new(Parts {
             sources: vec![opera.source.clone()],
             ledger: Arc::clone(&ledgers.orders),

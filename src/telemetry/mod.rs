@@ -1,8 +1,11 @@
-//! Logs and metrics of the process: set up once, at the start.
+//! Logs, metrics and traces of the process: set up once, at the start.
+
+pub mod explain;
+mod metrics;
 
 use std::io::{self, IsTerminal};
 
-use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::BuildError;
 use tracing::Level;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::{ParseError, filter_fn};
@@ -10,9 +13,7 @@ use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
-/// Upper bounds of the buckets of durations, in seconds: from a cache hit to a slow vendor.
-const SECONDS: &[f64] =
-    &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+pub use crate::telemetry::metrics::{Kind, METRICS, Metric, Metrics};
 
 /// How logs are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,50 +54,9 @@ pub fn start_logs(form: LogForm, filter: &str) -> Result<(), SetUpError> {
     Ok(())
 }
 
-/// The metrics of the process.
-#[derive(Clone)]
-pub struct Metrics(PrometheusHandle);
-
-impl Metrics {
-    /// Begins to keep metrics. Works once in a process.
-    pub fn start() -> Result<Self, SetUpError> {
-        Ok(Self(builder()?.install_recorder()?))
-    }
-
-    /// Everything so far, as Prometheus reads it.
-    pub fn render(&self) -> String {
-        // Samples wait in memory until they are counted: without this an unread process would grow.
-        self.0.run_upkeep();
-        self.0.render()
-    }
-
-    /// Counts the samples that wait in memory. Call it every few seconds where nobody may come to read the metrics.
-    pub fn tidy(&self) {
-        self.0.run_upkeep();
-    }
-}
-
-fn builder() -> Result<PrometheusBuilder, BuildError> {
-    PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), SECONDS)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn durations_are_told_in_buckets_and_counters_as_they_are() {
-        let recorder = builder().expect("buckets").build_recorder();
-        let metrics = Metrics(recorder.handle());
-        metrics::with_local_recorder(&recorder, || {
-            metrics::counter!("tickets_total").increment(3);
-            metrics::histogram!("call_duration_seconds").record(0.02);
-        });
-        let text = metrics.render();
-        assert!(text.contains("tickets_total 3"), "{text}");
-        assert!(text.contains(r#"call_duration_seconds_bucket{le="0.025"} 1"#), "{text}");
-        assert!(text.contains(r#"call_duration_seconds_bucket{le="0.01"} 0"#), "{text}");
-    }
 
     #[test]
     fn a_filter_that_says_nothing_is_refused() {
