@@ -6,7 +6,7 @@
 help:     ## this list
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /make \1\t/' | expand -t 16
 
-run: web  ## builds GraphiQL where it changed, then serves the sandbox (ARGS="serve --config FILE" for another)
+run: web  ## builds the web pages where they changed, then serves the sandbox (ARGS="serve --config FILE" for another)
 	cargo run -- $(ARGS)
 
 test:     ## everything: installs the servers that tests need, then check, web, Rust tests, browser tests

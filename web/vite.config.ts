@@ -13,7 +13,7 @@ export default defineConfig({
     chunkSizeWarningLimit: 5000,
     reportCompressedSize: false,
     rolldownOptions: {
-      input: { graphiql: 'graphiql.html' },
+      input: { graphiql: 'graphiql.html', dashboard: 'dashboard.html' },
       // Libraries speak to the React compiler in directives that mean nothing to a bundler.
       onLog: (level, log, print) => log.code === 'MODULE_LEVEL_DIRECTIVE' || print(level, log),
     },
@@ -21,6 +21,8 @@ export default defineConfig({
   worker: { format: 'es' },
   // `npm run dev` serves the pages; a binary started beside it answers the API.
   server: {
+    // The keys of the sandbox come from its configuration.
+    fs: { allow: ['..'] },
     proxy: {
       '^/graphql$': 'http://127.0.0.1:4000',
       '/graphql/ws': { target: 'ws://127.0.0.1:4000', ws: true },

@@ -22,10 +22,15 @@ const FOREVER: &str = "public, max-age=31536000, immutable";
 const ASK_FIRST: &str = "no-cache";
 
 /// Scripts and workers come from this server only and never from the text of a page. The editor of GraphiQL sets
-/// styles from script and carries its fonts inside its style sheet.
+/// styles from script and carries its fonts inside its style sheet; the other pages carry theirs in their text.
 const POLICY: &str = "default-src 'none'; script-src 'self'; worker-src 'self'; connect-src 'self'; \
      style-src 'self' 'unsafe-inline'; font-src 'self' data:; img-src 'self' data:; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// The dashboard holds the key of a caller, so it has nothing but its own script, style sheet and API. Codes of tickets
+/// are pictures inside the page.
+const DASHBOARD_POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; \
+     img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// What a browser gets: a body and the headers that belong to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +92,11 @@ pub fn graphiql() -> Page {
     graphiql_from(Built::get)
 }
 
+/// The dashboard of partners and operators; a page that says how to get it where `web/` was not built.
+pub fn dashboard() -> Page {
+    dashboard_from(Built::get)
+}
+
 /// What a page loads from `/assets/`: `path` is the part after it. `None` where there is no such file.
 pub fn asset(path: &str) -> Option<Page> {
     asset_from(Built::get, path)
@@ -94,6 +104,13 @@ pub fn asset(path: &str) -> Option<Page> {
 
 fn graphiql_from(find: impl FnOnce(&str) -> Option<EmbeddedFile>) -> Page {
     Page::html(find("graphiql.html").map_or(Bytes::from_static(NOT_BUILT), bytes))
+}
+
+fn dashboard_from(find: impl FnOnce(&str) -> Option<EmbeddedFile>) -> Page {
+    match find("dashboard.html") {
+        Some(file) => Page { content_security_policy: DASHBOARD_POLICY, ..Page::html(bytes(file)) },
+        None => Page::html(Bytes::from_static(NOT_BUILT)),
+    }
 }
 
 fn asset_from(find: impl FnOnce(&str) -> Option<EmbeddedFile>, path: &str) -> Option<Page> {
@@ -129,6 +146,7 @@ mod tests {
         fs::create_dir(folder.path().join("assets")).expect("a folder inside it");
         for (name, text) in [
             ("graphiql.html", "<p>the real one"),
+            ("dashboard.html", "<p>sales"),
             ("assets/app-1a2b.js", "run()"),
             ("assets/.hidden", "no"),
             ("key", "no"),
@@ -151,10 +169,21 @@ mod tests {
     }
 
     #[test]
-    fn without_built_assets_a_page_says_how_to_get_graphiql() {
-        let page = graphiql_from(|_| None);
-        assert!(String::from_utf8_lossy(&page.body).contains("make web"));
-        assert_eq!(page.content_type, HTML);
+    fn the_dashboard_is_served_where_it_was_built_under_the_narrowest_policy() {
+        let folder = built();
+        let page = dashboard_from(in_folder(folder.path()));
+        assert_eq!(page.body, "<p>sales");
+        assert_eq!((page.content_type.as_str(), page.cache_control), (HTML, "no-cache"));
+        assert!(!page.content_security_policy.contains("unsafe"), "{}", page.content_security_policy);
+        assert!(page.content_security_policy.starts_with("default-src 'none'; script-src 'self';"));
+    }
+
+    #[test]
+    fn without_built_assets_a_page_says_how_to_get_them() {
+        for page in [graphiql_from(|_| None), dashboard_from(|_| None)] {
+            assert!(String::from_utf8_lossy(&page.body).contains("make web"));
+            assert_eq!((page.content_type.as_str(), page.content_security_policy), (HTML, POLICY));
+        }
     }
 
     #[test]
@@ -190,10 +219,10 @@ mod tests {
     fn no_page_runs_a_script_from_its_own_text() {
         let script = POLICY.split("; ").find(|rule| rule.starts_with("script-src")).expect("scripts have a rule");
         assert_eq!(script, "script-src 'self'");
-        for page in [home(), graphiql()] {
+        for page in [home(), graphiql(), dashboard()] {
             let text = String::from_utf8_lossy(&page.body).into_owned();
             assert!(!text.contains("<script>") && !text.contains("onclick"), "{text}");
-            assert_eq!(page.content_security_policy, POLICY);
+            assert!(page.content_security_policy.contains("script-src 'self';"));
         }
     }
 }

@@ -115,6 +115,7 @@ pub fn build(front: Arc<Front>, settings: Settings) -> Router {
         .layer(from_fn_with_state(Room::new(settings.in_flight), shed));
     let pages = Router::new()
         .route("/", get(|headers: HeaderMap| async move { pages::home().into_response_for(&headers) }))
+        .route("/dashboard", get(|headers: HeaderMap| async move { pages::dashboard().into_response_for(&headers) }))
         .route("/assets/{*path}", get(asset))
         .route("/schema.graphql", get(schema));
     // Probes and metrics answer even when there is no room for anything else.

@@ -8,7 +8,7 @@ use async_graphql_parser::parse_query;
 use async_graphql_parser::types::DocumentOperations;
 
 /// The variables that the page knows how to fill (`values` in `web/src/examples.ts`).
-const FILLED: &[&str] = &["from", "to", "key", "lines", "order", "quote"];
+const FILLED: &[&str] = &["from", "to", "key", "lines", "entities", "order", "quote"];
 
 /// Name and text of every example, in the order of the page.
 pub fn all() -> Vec<(String, String)> {

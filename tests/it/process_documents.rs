@@ -73,13 +73,14 @@ async fn the_query_and_the_mutation_of_the_readme_run_as_they_stand() {
 async fn every_example_runs_without_an_error_and_they_buy_and_undo_one_order() {
     let unpacked = unpack();
     let lines = lines(&unpacked.api).await;
+    let entities = json!([{ "__typename": "Performance", "id": lines[0]["performance"] }]);
     let (mut order, mut quote) = (Value::Null, Value::Null);
     for (name, text) in examples::all() {
         if text.contains("\nsubscription ") {
             continue; // A browser watches in tests/e2e.
         }
         let variables = json!({ "from": "2026-12-01", "to": "2026-12-30", "key": name, "lines": lines,
-            "order": order, "quote": quote });
+            "entities": entities, "order": order, "quote": quote });
         let taken =
             variables.as_object().expect("variables").iter().filter(|(name, _)| text.contains(&format!("${name}")));
         let taken: serde_json::Map<String, Value> = taken.map(|(name, value)| (name.clone(), value.clone())).collect();

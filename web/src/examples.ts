@@ -29,6 +29,12 @@ function day(offset: number): string {
 const wares = `nodes { performances(first: 3, from: "${day(1)}T12:00:00Z") {
   nodes { id availability { offers { status price { retail { amount } } ticketType { id } } } } } }`;
 
+interface Line {
+  performance: string;
+  ticketType: string;
+  quantity: number;
+}
+
 interface Ware {
   performances: {
     nodes: {
@@ -41,7 +47,7 @@ interface Ware {
 }
 
 /** A line of an order at each vendor that has something for sale; none where this page may not look around. */
-async function linesToBuy(): Promise<unknown[]> {
+async function linesToBuy(): Promise<Line[]> {
   const vendors = ['ACME', 'SECUTIX', 'TICKETING'];
   const part = (vendor: string) => `${vendor}: events(first: 10, filter: { vendors: [${vendor}], status: [ON_SALE] }) { ${wares} }`;
   try {
@@ -74,6 +80,7 @@ const values: Record<string, () => unknown> = {
   to: () => day(30),
   key: () => crypto.randomUUID(),
   lines: () => lines,
+  entities: () => lines.slice(0, 1).map(({ performance }) => ({ __typename: 'Performance', id: performance })),
   order: () => 'the id that PlaceOrder answered',
   quote: () => 'the id that QuoteCancellation answered',
 };

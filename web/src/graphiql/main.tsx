@@ -13,6 +13,7 @@ import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 
 import { examples } from '../examples';
+import { CallerSwitch } from './CallerSwitch';
 import { examplesPlugin } from './ExamplesPanel';
 
 // Subscriptions go over the WebSocket; it carries the headers of the editor as connection parameters.
@@ -29,6 +30,7 @@ createRoot(root).render(
   <StrictMode>
     <GraphiQL fetcher={fetcher} plugins={plugins} defaultTabs={examples} defaultEditorToolsVisibility>
       <GraphiQL.Logo>
+        <CallerSwitch />
         <a className="home" href="/">
           ticketgraph
         </a>

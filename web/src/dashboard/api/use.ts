@@ -1,0 +1,58 @@
+// How views ask: a query that is asked again when it may be out of date, and keys for what must not happen twice.
+
+import { createContext, useContext, useEffect, useRef } from 'react';
+import { type AnyVariables, useQuery, type UseQueryArgs, type UseQueryState } from 'urql';
+
+import { useStore } from '../app/store';
+import type { Connection } from './connection';
+
+export const ConnectionContext = createContext<Connection | null>(null);
+
+export function useConnection(): Connection {
+  const connection = useContext(ConnectionContext);
+  if (!connection) throw new Error('there is no connection here');
+  return connection;
+}
+
+/** What is known of a question, and how to ask it once more. */
+export interface Asked<T> extends Pick<UseQueryState<T>, 'data' | 'error' | 'fetching' | 'stale'> {
+  again: () => void;
+}
+
+interface Freshness {
+  /** Asks again after so many milliseconds, while the page is seen. */
+  every?: number;
+}
+
+/** A query that is asked again when subscriptions had a gap, when the page is looked at again, and at intervals where wanted. */
+export function useAsked<T, V extends AnyVariables>(args: UseQueryArgs<V, T>, { every }: Freshness = {}): Asked<T> {
+  const [{ data, error, fetching, stale }, execute] = useQuery<T, V>(args);
+  const again = useRef(() => {});
+  again.current = () => {
+    if (!args.pause) execute({ requestPolicy: 'network-only' });
+  };
+  const returns = useStore(useConnection().returns);
+
+  useEffect(() => {
+    if (returns > 0) again.current();
+  }, [returns]);
+
+  useEffect(() => {
+    if (every === undefined) return;
+    const askWhenSeen = () => void (document.visibilityState === 'visible' && again.current());
+    const timer = setInterval(askWhenSeen, every);
+    document.addEventListener('visibilitychange', askWhenSeen);
+    return () => {
+      clearInterval(timer);
+      document.removeEventListener('visibilitychange', askWhenSeen);
+    };
+  }, [every]);
+
+  return { data, error, fetching, stale, again: () => again.current() };
+}
+
+/** A key for one intent of a person: the same intent sent again, after a lost answer, keeps its key. */
+export function newKey(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return `dashboard-${Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')}`;
+}

@@ -1,0 +1,85 @@
+// Who is there decides what is shown: nobody, a reseller, or an operator.
+
+import { useEffect, useState } from 'react';
+import { Provider } from 'urql';
+
+import { type Connection, connect } from '../api/connection';
+import { ConnectionContext, useAsked } from '../api/use';
+import { ViewerDocument } from '../api/documents';
+import { Answer } from '../ui/Answer';
+import { Empty, Page } from '../ui/parts';
+import { useSpeech } from '../words';
+import { key } from './settings';
+import { Shell } from './Shell';
+import { SignIn } from './SignIn';
+import { useStore } from './store';
+import { useRoute } from './route';
+import { type Viewer, viewsOf } from './views';
+
+export function App() {
+  const present = useStore(key);
+  const [connection, setConnection] = useState<Connection | null>(null);
+  const [isRefused, setRefused] = useState(false);
+
+  useEffect(() => {
+    if (present === null) return;
+    const opened = connect(present, () => {
+      setRefused(true);
+      key.set(null);
+    });
+    setConnection(opened);
+    return () => {
+      setConnection(null);
+      opened.close();
+    };
+  }, [present]);
+
+  function signIn(chosen: string) {
+    setRefused(false);
+    key.set(chosen);
+  }
+
+  if (present === null) return <SignIn isRefused={isRefused} onKey={signIn} />;
+  if (connection === null) return null;
+  return (
+    <ConnectionContext value={connection}>
+      <Provider value={connection.client}>
+        <SignedIn />
+      </Provider>
+    </ConnectionContext>
+  );
+}
+
+function SignedIn() {
+  const asked = useAsked({ query: ViewerDocument, variables: {} });
+  const { t } = useSpeech();
+  if (!asked.data) {
+    return (
+      <Shell views={[]}>
+        <Page title={t.app.dashboard}>
+          <Answer asked={asked}>{() => null}</Answer>
+        </Page>
+      </Shell>
+    );
+  }
+  return <Views viewer={asked.data.viewer} />;
+}
+
+function Views({ viewer }: { viewer: Viewer }) {
+  const { t } = useSpeech();
+  const [name = '', ...rest] = useRoute();
+  const views = viewsOf(viewer);
+  const view = name === '' ? views[0] : views.find((known) => known.name === name);
+  return (
+    <Shell views={views} viewer={viewer} current={view?.name}>
+      {view ? (
+        // A view of another thing is another view: nothing of the last one is kept.
+        <view.Component key={[view.name, ...rest].join('/')} viewer={viewer} path={rest} />
+      ) : (
+        <Page title={views.length > 0 ? t.app.notFound : t.app.dashboard}>
+          {views.length > 0 ? <a href="#/">{t.app.toStart}</a> : <Empty title={t.app.nothingToSee} />}
+        </Page>
+      )}
+    </Shell>
+  );
+}

@@ -1,0 +1,75 @@
+// The frame around every view: the name, the views, and what a person may set.
+
+import type { ReactNode } from 'react';
+
+import { useConnection } from '../api/use';
+import { useSpeech } from '../words';
+import { Preferences } from './Preferences';
+import { hrefOf } from './route';
+import { key } from './settings';
+import { useStore } from './store';
+import type { View, Viewer } from './views';
+
+function Liveness() {
+  const { t } = useSpeech();
+  const liveness = useStore(useConnection().liveness);
+  if (liveness === 'idle') return null;
+  return (
+    <span className={`liveness liveness-${liveness}`} role="status">
+      {t.app.live[liveness]}
+    </span>
+  );
+}
+
+interface Frame {
+  views: View[];
+  viewer?: Viewer;
+  current?: string;
+  children: ReactNode;
+}
+
+export function Shell({ views, viewer, current, children }: Frame) {
+  const { t } = useSpeech();
+  return (
+    <>
+      <a
+        className="skip"
+        href="#content"
+        onClick={(event) => {
+          // The part after # is the address of the view, so the jump is made by hand.
+          event.preventDefault();
+          document.querySelector<HTMLElement>('#content h1')?.focus();
+        }}
+      >
+        {t.app.skip}
+      </a>
+      <header className="top">
+        <div className="top-line">
+          <a className="brand" href="/">
+            ticketgraph
+          </a>
+          <span className="who">{viewer ? (viewer.reseller?.name ?? viewer.name) : null}</span>
+          <Liveness />
+          <Preferences />
+          <button type="button" className="quiet" onClick={() => key.set(null)}>
+            {t.app.signOut}
+          </button>
+        </div>
+        {views.length > 0 ? (
+          <nav aria-label={t.app.views}>
+            <ul>
+              {views.map(({ name }) => (
+                <li key={name}>
+                  <a href={hrefOf(name)} aria-current={name === current ? 'page' : undefined}>
+                    {t.nav[name]}
+                  </a>
+                </li>
+              ))}
+            </ul>
+          </nav>
+        ) : null}
+      </header>
+      {children}
+    </>
+  );
+}

@@ -1,0 +1,45 @@
+// Which views a caller has, by its reseller and its scopes. The server decides again at each request.
+
+import type { ComponentType } from 'react';
+
+import type { ViewerQuery } from '../api/documents';
+import { AttentionPage } from '../attention/AttentionPage';
+import { ConnectionsPage } from '../connections/ConnectionsPage';
+import { ResellersPage } from '../connections/ResellersPage';
+import { OrdersPage } from '../orders/OrdersPage';
+import { ReconciliationPage } from '../reconciliation/ReconciliationPage';
+import { SalesPage } from '../sales/SalesPage';
+import { SourcesPage } from '../sources/SourcesPage';
+import type { Words } from '../words';
+
+export type Viewer = ViewerQuery['viewer'];
+
+export interface ViewProps {
+  viewer: Viewer;
+  /** What stands in the address after the name of the view. */
+  path: string[];
+}
+
+export interface View {
+  name: keyof Words['nav'];
+  Component: ComponentType<ViewProps>;
+}
+
+export function may(viewer: Viewer, scope: string): boolean {
+  return viewer.scopes.includes(scope) || viewer.scopes.includes('admin');
+}
+
+export function viewsOf(viewer: Viewer): View[] {
+  const isOperator = viewer.reseller === null;
+  const [reads, orders, reports] = [may(viewer, 'catalog:read'), may(viewer, 'order:read'), may(viewer, 'report:read')];
+  const views: [boolean, View][] = [
+    [!isOperator && reports, { name: 'sales', Component: SalesPage }],
+    [isOperator && reads, { name: 'sources', Component: SourcesPage }],
+    [isOperator && orders && reports, { name: 'attention', Component: AttentionPage }],
+    [orders, { name: 'orders', Component: OrdersPage }],
+    [!isOperator && reports, { name: 'connections', Component: ConnectionsPage }],
+    [isOperator && reports, { name: 'resellers', Component: ResellersPage }],
+    [isOperator && reports, { name: 'reconciliation', Component: ReconciliationPage }],
+  ];
+  return views.filter(([has]) => has).map(([, view]) => view);
+}

@@ -1,0 +1,95 @@
+// What a reseller sold and owes: totals for each currency, and a row for each source and currency.
+
+import type { SalesQuery } from '../api/documents';
+import { Card, Empty, Facts, Table } from '../ui/parts';
+import { type Money, useSpeech } from '../words';
+
+type StatementRow = NonNullable<SalesQuery['reseller']>['statement'][number];
+
+/** Adds sums of one currency; null where one of them is not known. */
+function add(sums: readonly (Money | null)[]): Money | null {
+  const [first] = sums;
+  if (!first || sums.some((sum) => sum === null)) return null;
+  return { ...first, amount: sums.reduce((total, sum) => total + (sum?.amount ?? 0), 0) };
+}
+
+function byCurrency(rows: readonly StatementRow[]): [string, StatementRow[]][] {
+  const found = new Map<string, StatementRow[]>();
+  for (const row of rows) found.set(row.currency, [...(found.get(row.currency) ?? []), row]);
+  return [...found].sort(([a], [b]) => a.localeCompare(b));
+}
+
+const count = (rows: readonly StatementRow[], what: (row: StatementRow) => number) => rows.reduce((sum, row) => sum + what(row), 0);
+
+export function Totals({ rows }: { rows: readonly StatementRow[] }) {
+  const { t, f } = useSpeech();
+  const told = (sum: Money | null) => (sum ? <span className="number">{f.money(sum)}</span> : t.sales.noRate);
+  return (
+    <ul className="tiles" aria-label={t.sales.totals}>
+      {byCurrency(rows).map(([currency, some]) => {
+        const gross = add(some.map((row) => row.gross));
+        return (
+          <li key={currency} className="card tile">
+            <p className="tile-name">{t.sales.money(currency)}</p>
+            <p className="tile-value number">{gross ? f.money(gross) : '–'}</p>
+            <p className="small">
+              {t.sales.ticketsSold(count(some, (row) => row.ticketsSold))} {t.sales.inOrders(count(some, (row) => row.orders))}
+            </p>
+            <Facts
+              rows={[
+                [t.sales.refunded, told(add(some.map((row) => row.refunded)))],
+                [t.sales.commission, told(add(some.map((row) => row.commission)))],
+                [t.sales.net, told(add(some.map((row) => row.net)))],
+              ]}
+            />
+          </li>
+        );
+      })}
+    </ul>
+  );
+}
+
+export function Statement({ rows }: { rows: readonly StatementRow[] }) {
+  const { t, f } = useSpeech();
+  const unresolved = count(rows, (row) => row.unresolved);
+  const numbers = [t.orders.title, t.sales.sold, t.sales.voided, t.sales.used, t.sales.gross, t.sales.refunded, t.sales.commission, t.sales.net];
+  const head = (
+    <>
+      <th scope="col">{t.sales.source}</th>
+      {numbers.map((name) => (
+        <th key={name} scope="col" className="number">
+          {name}
+        </th>
+      ))}
+    </>
+  );
+  return (
+    <Card title={t.sales.statement}>
+      <p className="small">{t.sales.statementHint}</p>
+      {unresolved > 0 ? <p className="notice tone-warn">{t.sales.unresolvedHint(unresolved)}</p> : null}
+      {rows.length === 0 ? (
+        <Empty title={t.sales.none} />
+      ) : (
+        <Table label={t.sales.statement} head={head}>
+          {rows.map((row) => (
+            <tr key={`${row.source.id}-${row.currency}`}>
+              <th scope="row">
+                {row.source.institution} <span className="small">{row.currency}</span>
+              </th>
+              <td className="number">{f.number(row.orders)}</td>
+              <td className="number">{f.number(row.ticketsSold)}</td>
+              <td className="number">{f.number(row.ticketsVoided)}</td>
+              <td className="number">{f.number(row.ticketsUsed)}</td>
+              {[row.gross, row.refunded, row.commission, row.net].map((sum, place) => (
+                // The columns never change their places.
+                <td key={numbers[place + 4]} className="number">
+                  {sum ? f.money(sum) : t.sales.noRate}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </Table>
+      )}
+    </Card>
+  );
+}

@@ -1,0 +1,89 @@
+// The sources as they are now: health, budget, age of what is remembered, and the streams of their delivery channels.
+
+import { useSubscription } from 'urql';
+
+import { HealthChangedDocument, type HealthChangedSubscription, type HealthPartsFragment, SourcesDocument, type SourcesQuery } from '../api/documents';
+import { useAsked } from '../api/use';
+import { may, type Viewer, type ViewProps } from '../app/views';
+import { Ago } from '../ui/Ago';
+import { Answer } from '../ui/Answer';
+import { Badge, Empty, Facts, Page } from '../ui/parts';
+import { toneOfHealth } from '../ui/tone';
+import { useSpeech } from '../words';
+import { CatalogueAge } from './CatalogueAge';
+import { Streams } from './Streams';
+
+type Source = SourcesQuery['sources'][number];
+type Healths = ReadonlyMap<string, HealthPartsFragment>;
+
+const ASK_AGAIN = 10_000;
+
+const withChange = (known: Healths | undefined, { sourceHealthChanged: { id, health } }: HealthChangedSubscription): Healths =>
+  new Map([...(known ?? []), [id, health]]);
+
+/** Of two reports the one that knows more: states only ever begin later. */
+function later(asked: HealthPartsFragment, told: HealthPartsFragment | undefined): HealthPartsFragment {
+  return told && Date.parse(told.since) > Date.parse(asked.since) ? told : asked;
+}
+
+/** Those with streams take a whole row: they come last, so that no hole is left. */
+const byWidth = (a: Source, b: Source) => Number(a.delivery !== null) - Number(b.delivery !== null);
+
+export function SourcesPage({ viewer }: ViewProps) {
+  const { t, language } = useSpeech();
+  const asked = useAsked({ query: SourcesDocument, variables: { locale: language } }, { every: ASK_AGAIN });
+  const [changes] = useSubscription({ query: HealthChangedDocument }, withChange);
+  const sources = asked.data?.sources.map((source) => ({ ...source, health: later(source.health, changes.data?.get(source.id)) }));
+  const up = sources?.filter(({ health }) => health.state === 'UP').length ?? 0;
+  return (
+    <Page title={t.sources.title} aside={sources ? <p className="small">{t.sources.summary(up, sources.length)}</p> : null}>
+      <Answer asked={asked}>
+        {() =>
+          sources && sources.length > 0 ? (
+            <div className="grid">
+              {[...sources].sort(byWidth).map((source) => (
+                <SourceCard key={source.id} source={source} viewer={viewer} />
+              ))}
+            </div>
+          ) : (
+            <Empty title={t.sources.none} />
+          )
+        }
+      </Answer>
+    </Page>
+  );
+}
+
+function SourceCard({ source, viewer }: { source: Source; viewer: Viewer }) {
+  const { t, f } = useSpeech();
+  const { health } = source;
+  return (
+    <section className={`card source tone-edge-${toneOfHealth[health.state]}`} aria-labelledby={`source-${source.name}`} data-source={source.name}>
+      <header className="card-head">
+        <div>
+          <h2 id={`source-${source.name}`}>{source.institution}</h2>
+          <p className="small">
+            {source.name} · {source.vendor} · {source.timeZone}
+          </p>
+        </div>
+        <div role="status">
+          <Badge tone={toneOfHealth[health.state]}>{t.sources.health[health.state]}</Badge>
+        </div>
+      </header>
+      <p className="small">
+        {source.environment === 'SANDBOX' ? `${t.app.sandbox} · ` : ''}
+        {t.sources.health[health.state]} {t.sources.since(f.time(health.since))}
+      </p>
+      {health.throttled ? <p className="notice tone-warn">{t.sources.throttled}</p> : null}
+      <Facts
+        rows={[
+          [t.sources.budget, health.remainingBudget === null ? t.sources.noBudget : f.number(health.remainingBudget)],
+          [t.sources.lastGood, health.lastSuccessAt ? <Ago at={health.lastSuccessAt} /> : t.sources.never],
+          [t.sources.lastBad, health.lastFailureAt ? <Ago at={health.lastFailureAt} /> : t.sources.never],
+          [t.sources.catalogue, <CatalogueAge source={source.id} />],
+        ]}
+      />
+      {source.delivery ? <Streams channel={source.delivery} mayRun={may(viewer, 'delivery:write')} /> : null}
+    </section>
+  );
+}

@@ -1,0 +1,37 @@
+// The ready callers of the sandbox, out of its own configuration, for whoever tries it out. Their keys are no secrets: they open
+// nothing but emulated vendors.
+
+import configuration from '../../../config/sandbox.toml?raw';
+
+export interface Caller {
+  /** The name under [clients]. */
+  name: string;
+  key: string;
+  /** The reseller that it belongs to; none: it may see everything that its scopes allow. */
+  reseller?: string;
+}
+
+const CLIENT = /^\[clients\.([\w-]+)\]\s+key = \{ value = "([^"]+)" \}(?:\s+reseller = "([^"]+)")?/gm;
+
+export const callers: Caller[] = [...configuration.matchAll(CLIENT)].map(([, name, key, reseller]) => ({
+  name: name ?? '',
+  key: key ?? '',
+  reseller,
+}));
+
+/** Whether the server is for trying out, as far as somebody without a key is told. Real ones tell strangers nothing. */
+export async function isSandbox(): Promise<boolean> {
+  try {
+    const answer = await fetch(new URL('/graphql', location.href), {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ query: '{ sources { environment } }' }),
+      signal: AbortSignal.timeout(5000),
+    });
+    const told: { data?: { sources?: { environment: string }[] } } = await answer.json();
+    const sources = told.data?.sources ?? [];
+    return sources.length > 0 && sources.every(({ environment }) => environment === 'SANDBOX');
+  } catch {
+    return false;
+  }
+}
