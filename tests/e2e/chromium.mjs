@@ -1,9 +1,11 @@
 // Debian's Chromium, headless, closed in: only loopback can be reached, and whatever else a page asks for is kept.
 
-import { mkdir, rm } from 'node:fs/promises';
+import { copyFile, mkdir, rm } from 'node:fs/promises';
 import { chromium } from 'playwright-core';
 
 const artifacts = new URL('../../artifacts/', import.meta.url).pathname;
+// Where the pictures of the README are kept; set by `scripts/e2e --pictures` only.
+const readme = process.env.README_PICTURES;
 
 /** A browser with one empty profile; `close` ends it. */
 export async function openChromium() {
@@ -25,10 +27,10 @@ export async function openChromium() {
 
 /**
  * A tab that remembers what went wrong in it: `errors` are messages of the console and exceptions,
- * `outside` are addresses that are not of `origin`.
+ * `outside` are addresses that are not of `origin`. `settings` are those of a context: the window, the colours, the language.
  */
-export async function openPage(browser, origin) {
-  const context = await browser.newContext({ viewport: { width: 1400, height: 900 } });
+export async function openPage(browser, origin, settings = {}) {
+  const context = await browser.newContext({ viewport: { width: 1400, height: 900 }, ...settings });
   const page = await context.newPage();
   const errors = [];
   const outside = [];
@@ -42,9 +44,14 @@ export async function openPage(browser, origin) {
   return { page, errors, outside };
 }
 
-/** Keeps a picture of the page in the git-ignored folder `artifacts/`. */
-export async function keepPicture(page, name) {
+/** Keeps a picture of the page in the git-ignored folder `artifacts/`; where the README shows it, under its name there too. */
+export async function keepPicture(page, name, { inReadme } = {}) {
   await mkdir(artifacts, { recursive: true });
-  await rm(`${artifacts}${name}.png`, { force: true });
-  await page.screenshot({ path: `${artifacts}${name}.png` });
+  const path = `${artifacts}${name}.png`;
+  await rm(path, { force: true });
+  await page.screenshot({ path });
+  if (readme && inReadme) {
+    await mkdir(readme, { recursive: true });
+    await copyFile(path, `${readme}/${inReadme}.png`);
+  }
 }

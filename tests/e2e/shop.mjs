@@ -2,6 +2,8 @@
 
 /** Headers of the sandbox's storefront, which may buy. */
 export const storefront = { authorization: 'Bearer sandbox-storefront' };
+/** Headers of the sandbox's reseller, which sees its own orders only. */
+export const reseller = { authorization: 'Bearer sandbox-tiqets-dashboard' };
 
 /** Posts one operation and answers its whole result. */
 export async function ask(origin, query, variables = {}, headers = {}) {
@@ -41,4 +43,15 @@ export async function anOrder(origin, vendor = 'ACME') {
     }
   }
   throw new Error(`nothing of ${vendor} is for sale: ${JSON.stringify(errors)}`);
+}
+
+/** Lets an emulated vendor do something, by the address that the server tells in its first lines: `down`, `up`, `faults`. */
+export async function control(server, vendor, what, { method = 'POST', body } = {}) {
+  const [, address] = server.log().match(new RegExp(`the emulated ${vendor} listens on .*POST (http://\\S+/_emu/)down`)) ?? [];
+  const response = await fetch(`${address}${what}`, {
+    method,
+    headers: { 'content-type': 'application/json' },
+    body: body && JSON.stringify(body),
+  });
+  if (!response.ok) throw new Error(`${what} of ${vendor}: ${response.status} ${await response.text()}`);
 }

@@ -8,7 +8,11 @@ export function Preferences() {
   const { t } = useSpeech();
   return (
     <div className="preferences" role="group" aria-label={t.app.settings}>
-      <select aria-label={t.app.language} value={useStore(language)} onChange={(event) => language.set(event.target.value as Language)}>
+      <select
+        aria-label={t.app.language}
+        value={useStore(language)}
+        onChange={(event) => language.set(event.target.value as Language)}
+      >
         {Object.entries(LANGUAGES).map(([tag, name]) => (
           <option key={tag} value={tag} lang={tag}>
             {name}

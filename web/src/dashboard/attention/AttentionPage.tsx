@@ -23,7 +23,12 @@ export function AttentionPage() {
   const { t } = useSpeech();
   return (
     <Page title={t.attention.title}>
-      <Some title={t.attention.needPerson} status={NEEDS_PERSON} none={t.attention.needPersonNone} hint={t.attention.needPersonHint} />
+      <Some
+        title={t.attention.needPerson}
+        status={NEEDS_PERSON}
+        none={t.attention.needPersonNone}
+        hint={t.attention.needPersonHint}
+      />
       <Some title={t.attention.onTheWay} status={ON_THE_WAY} none={t.attention.onTheWayNone} hint={t.attention.onTheWayHint} />
     </Page>
   );
@@ -31,7 +36,10 @@ export function AttentionPage() {
 
 function Some({ title, status, none, hint }: { title: string; status: OrderStatus[]; none: string; hint: string }) {
   const { t, language } = useSpeech();
-  const asked = useAsked({ query: AttentionDocument, variables: { first: 50, filter: { status }, locale: language } }, { every: ASK_AGAIN });
+  const asked = useAsked(
+    { query: AttentionDocument, variables: { first: 50, filter: { status }, locale: language } },
+    { every: ASK_AGAIN },
+  );
   const [watched] = useSubscription({ query: OrdersChangedDocument });
   const changed = watched.data?.ordersChanged;
   useEffect(() => {
@@ -42,7 +50,10 @@ function Some({ title, status, none, hint }: { title: string; status: OrderStatu
   }, [changed?.id, changed?.version]);
 
   return (
-    <Card title={title} aside={asked.data?.orders.totalCount ? <Badge tone="warn">{t.orders.count(asked.data.orders.totalCount)}</Badge> : null}>
+    <Card
+      title={title}
+      aside={asked.data?.orders.totalCount ? <Badge tone="warn">{t.orders.count(asked.data.orders.totalCount)}</Badge> : null}
+    >
       <Answer asked={asked}>
         {({ orders: { nodes } }) =>
           nodes.length === 0 ? (
@@ -64,23 +75,25 @@ function Some({ title, status, none, hint }: { title: string; status: OrderStatu
 export function stepsOf(t: Words, { problems, legs }: Order): string[] {
   const steps: Record<string, string> = t.attention.steps;
   const known = problems.map(({ code }) => steps[code]).filter((step) => step !== undefined);
-  if (known.length === 0 && legs.some(({ status }) => status === 'OUTCOME_UNKNOWN')) known.push(t.attention.steps.OUTCOME_UNKNOWN);
+  if (known.length === 0 && legs.some(({ status }) => status === 'OUTCOME_UNKNOWN'))
+    known.push(t.attention.steps.OUTCOME_UNKNOWN);
   if (known.length === 0 && legs.some(({ status }) => status === 'NEEDS_ATTENTION')) known.push(t.attention.steps.other);
   return [...new Set(known)];
 }
 
 function Case({ order }: { order: Order }) {
-  const { t } = useSpeech();
+  const { t, f } = useSpeech();
   const steps = stepsOf(t, order);
   const stuck = order.legs.filter(({ status }) => status === 'NEEDS_ATTENTION' || status === 'OUTCOME_UNKNOWN');
   return (
     <li className="leg">
       <h3>
-        <a href={hrefOf('orders', order.id)}>{order.number}</a> <Badge tone={toneOfOrder(order.status)}>{t.orderStatus[order.status] ?? order.status}</Badge>
+        <a href={hrefOf('orders', order.id)}>{order.number}</a>{' '}
+        <Badge tone={toneOfOrder(order.status)}>{t.orderStatus[order.status] ?? order.status}</Badge>
       </h3>
       <p className="small">
         {order.reseller ? `${order.reseller.name} · ` : ''}
-        <Ago at={order.updatedAt} />
+        {t.attention.since(f.time(order.updatedAt))}
       </p>
       <Problems of={order.problems} />
       {steps.length > 0 ? (

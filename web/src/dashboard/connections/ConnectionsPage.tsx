@@ -30,7 +30,9 @@ export function ConnectionsOf({ reseller }: { reseller: string }) {
     <Answer asked={asked}>
       {({ reseller: found }) =>
         found && found.connections.length > 0 ? (
-          found.connections.map((connection) => <ConnectionCard key={connection.id} connection={connection} again={asked.again} />)
+          found.connections.map((connection) => (
+            <ConnectionCard key={connection.id} connection={connection} again={asked.again} />
+          ))
         ) : (
           <Empty title={t.connections.none} hint={t.connections.noneHint} />
         )
@@ -61,7 +63,7 @@ function ConnectionCard({ connection, again }: { connection: ConnectionPartsFrag
       }
     >
       {error ? <Failure error={error} /> : null}
-      <Problems of={data?.checkResellerConnection.problems ?? []} />
+      <Problems of={data?.checkResellerConnection.problems ?? []} areOfTry />
       <Checklist connection={connection} />
       {connection.externalRefs.length > 0 ? (
         <>

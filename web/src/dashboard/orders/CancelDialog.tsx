@@ -56,7 +56,7 @@ export function CancelDialog({ order, onClose }: { order: Order; onClose: () => 
         ))}
       </fieldset>
       {error ? <Failure error={error} /> : null}
-      <Problems of={data?.quoteCancellation.problems ?? []} title={t.cancel.refused} />
+      <Problems of={data?.quoteCancellation.problems ?? []} title={t.cancel.refused} areOfTry />
       {offer ? (
         <Decide order={order} offer={offer} onClose={onClose} />
       ) : (
@@ -107,11 +107,13 @@ function Decide({ order, offer: { quote, version, key }, onClose }: { order: Ord
           </ul>
         </div>
       ) : null}
-      <p className="small">{isExpired ? t.cancel.expired : isOutdated ? t.cancel.changed : t.cancel.expires(f.time(quote.expiresAt))}</p>
+      <p className="small">
+        {isExpired ? t.cancel.expired : isOutdated ? t.cancel.changed : t.cancel.expires(f.time(quote.expiresAt))}
+      </p>
       <label htmlFor={field}>{t.cancel.reason}</label>
       <input id={field} value={reason} maxLength={200} onChange={(event) => setReason(event.target.value)} />
       {error ? <Failure error={error} title={t.cancel.lost} /> : null}
-      <Problems of={data?.cancelOrder.problems ?? []} title={t.cancel.refused} />
+      <Problems of={data?.cancelOrder.problems ?? []} title={t.cancel.refused} areOfTry />
       <div className="bar">
         <button type="button" className="danger" disabled={fetching || isExpired || isOutdated} onClick={go}>
           {fetching ? t.cancel.going : t.cancel.go}

@@ -37,7 +37,11 @@ function Leg({ leg }: { leg: LegPartsFragment }) {
           [t.order.ourReference, <code>{leg.ourReference}</code>],
           ...refRows(leg.externalRefs),
           [t.order.heldUntil, leg.holdExpiresAt && f.time(leg.holdExpiresAt)],
-          [t.order.unknownSince, leg.unknownSince && `${f.time(leg.unknownSince)}${leg.unknownOperation ? ` (${t.operation[leg.unknownOperation]})` : ''}`],
+          [
+            t.order.unknownSince,
+            leg.unknownSince &&
+              `${f.time(leg.unknownSince)}${leg.unknownOperation ? ` (${t.operation[leg.unknownOperation]})` : ''}`,
+          ],
           [t.order.nextLook, leg.nextCheckAt && <Ago at={leg.nextCheckAt} />],
           [t.order.undoing, leg.status === 'CONFIRMED' && undoing.filter(Boolean).join(', ')],
         ]}

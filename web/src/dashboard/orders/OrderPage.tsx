@@ -45,7 +45,9 @@ export function OrderPage({ id, viewer }: { id: string; viewer: Viewer }) {
       }
     >
       <Answer asked={asked}>
-        {({ order: found }) => (found ? <Whole order={found} viewer={viewer} again={asked.again} /> : <Empty title={t.order.gone} />)}
+        {({ order: found }) =>
+          found ? <Whole order={found} viewer={viewer} again={asked.again} /> : <Empty title={t.order.gone} />
+        }
       </Answer>
     </Page>
   );
@@ -104,7 +106,10 @@ function Summary({ order, viewer, again }: { order: Order; viewer: Viewer; again
           [t.order.confirmed, <Sums of={order.totals.map((row) => row.confirmed)} />],
           [t.order.held, order.totals.some((row) => row.held.amount > 0) && <Sums of={order.totals.map((row) => row.held)} />],
           [t.order.requested, <Sums of={order.totals.map((row) => row.requested)} />],
-          [t.order.refundable, order.totals.some((row) => row.refundable) && <Sums of={order.totals.map((row) => row.refundable)} />],
+          [
+            t.order.refundable,
+            order.totals.some((row) => row.refundable) && <Sums of={order.totals.map((row) => row.refundable)} />,
+          ],
           [t.order.heldUntil, order.holdExpiresAt && f.time(order.holdExpiresAt)],
           [t.order.guarantee, t.order.guarantees[order.plan.guarantee]],
           [t.order.placed, f.time(order.createdAt)],

@@ -3,7 +3,13 @@
 import { useState } from 'react';
 import { useSubscription } from 'urql';
 
-import { type OrderFilter, type OrderRowFragment, OrdersChangedDocument, type OrdersChangedSubscription, OrdersDocument } from '../api/documents';
+import {
+  type OrderFilter,
+  type OrderRowFragment,
+  OrdersChangedDocument,
+  type OrdersChangedSubscription,
+  OrdersDocument,
+} from '../api/documents';
 import { useAsked } from '../api/use';
 import { hrefOf } from '../app/route';
 import { Ago } from '../ui/Ago';
@@ -39,7 +45,15 @@ function merge(asked: readonly OrderRowFragment[], changed: Rows, filter?: Order
   return all.filter((order) => fits(order, filter));
 }
 
-export function OrdersList({ pageSize = 20, filter, hasMore = false }: { pageSize?: number; filter?: OrderFilter; hasMore?: boolean }) {
+export function OrdersList({
+  pageSize = 20,
+  filter,
+  hasMore = false,
+}: {
+  pageSize?: number;
+  filter?: OrderFilter;
+  hasMore?: boolean;
+}) {
   const { t } = useSpeech();
   const [size, setSize] = useState(pageSize);
   const asked = useAsked({ query: OrdersDocument, variables: { first: size, filter } });
@@ -48,7 +62,8 @@ export function OrdersList({ pageSize = 20, filter, hasMore = false }: { pageSiz
     <Answer asked={asked}>
       {({ orders: { nodes, pageInfo, totalCount } }) => {
         const rows = merge(nodes, changes.data ?? new Map(), filter);
-        if (rows.length === 0) return <Empty title={filter ? t.orders.noneFiltered : t.orders.none} hint={filter ? undefined : t.orders.noneHint} />;
+        if (rows.length === 0)
+          return <Empty title={filter ? t.orders.noneFiltered : t.orders.none} hint={filter ? undefined : t.orders.noneHint} />;
         return (
           <>
             <Rows rows={hasMore ? rows : rows.slice(0, pageSize)} />
@@ -72,7 +87,14 @@ export function OrdersList({ pageSize = 20, filter, hasMore = false }: { pageSiz
 function Rows({ rows }: { rows: OrderRowFragment[] }) {
   const { t } = useSpeech();
   const hasResellers = new Set(rows.map((order) => order.reseller?.name)).size > 1;
-  const names = [t.orders.number, t.orders.status, t.orders.legs, t.orders.total, t.orders.placed, ...(hasResellers ? [t.orders.reseller] : [])];
+  const names = [
+    t.orders.number,
+    t.orders.status,
+    t.orders.legs,
+    t.orders.total,
+    t.orders.placed,
+    ...(hasResellers ? [t.orders.reseller] : []),
+  ];
   const head = names.map((name) => (
     <th key={name} scope="col">
       {name}

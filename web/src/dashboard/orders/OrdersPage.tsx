@@ -14,7 +14,17 @@ import { OrdersList } from './OrdersList';
 
 const KINDS = {
   all: undefined,
-  open: ['DRAFT', 'HOLDING', 'HELD', 'PARTIALLY_HELD', 'CONFIRMING', 'COMPENSATING', 'CANCELLING', 'RELEASING', 'NEEDS_ATTENTION'],
+  open: [
+    'DRAFT',
+    'HOLDING',
+    'HELD',
+    'PARTIALLY_HELD',
+    'CONFIRMING',
+    'COMPENSATING',
+    'CANCELLING',
+    'RELEASING',
+    'NEEDS_ATTENTION',
+  ],
   sold: ['CONFIRMED', 'PARTIALLY_CONFIRMED', 'PARTIALLY_CANCELLED'],
   ended: ['CANCELLED', 'RELEASED', 'EXPIRED', 'FAILED'],
 } satisfies Record<string, OrderStatus[] | undefined>;

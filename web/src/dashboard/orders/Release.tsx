@@ -39,7 +39,7 @@ export function Release({ order, again }: { order: Order; again: () => void }) {
         <Dialog title={t.order.release} onClose={() => setKey(null)}>
           <p>{t.order.releaseSure}</p>
           {error ? <Failure error={error} title={t.cancel.lost} /> : null}
-          <Problems of={data?.releaseOrder.problems ?? []} title={t.cancel.refused} />
+          <Problems of={data?.releaseOrder.problems ?? []} title={t.cancel.refused} areOfTry />
           <div className="bar">
             <button type="button" className="danger" disabled={fetching} onClick={go}>
               {t.order.release}

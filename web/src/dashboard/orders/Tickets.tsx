@@ -8,7 +8,8 @@ import { type Order, whenOf } from './OrderPage';
 
 export function Tickets({ order }: { order: Order }) {
   const { t } = useSpeech();
-  if (order.tickets.length === 0) return <Empty title={t.order.noTickets} hint={order.isTerminal ? undefined : t.order.noTicketsHint} />;
+  if (order.tickets.length === 0)
+    return <Empty title={t.order.noTickets} hint={order.isTerminal ? undefined : t.order.noTicketsHint} />;
   return (
     <ul className="plain tickets">
       {order.tickets.map((ticket, place) => (
@@ -39,7 +40,11 @@ function Ticket({ ticket, place, order }: { ticket: TicketPartsFragment; place: 
       </div>
       {ticket.deliveries.map((delivery, number) =>
         // The ways of a ticket never change their order.
-        delivery.__typename === 'BarcodeDelivery' ? <Code key={`code-${number}`} code={delivery} name={name} /> : <InApp key={`app-${number}`} delivery={delivery} />,
+        delivery.__typename === 'BarcodeDelivery' ? (
+          <Code key={`code-${number}`} code={delivery} name={name} />
+        ) : (
+          <InApp key={`app-${number}`} delivery={delivery} />
+        ),
       )}
     </li>
   );
@@ -52,7 +57,9 @@ type AppDelivery = Extract<Delivery, { __typename: 'AppDelivery' }>;
 function Code({ code, name }: { code: BarcodeDelivery; name: string }) {
   const { t } = useSpeech();
   if (code.svg) {
-    return <img className="code" src={`data:image/svg+xml;charset=utf-8,${encodeURIComponent(code.svg)}`} alt={t.order.codeOf(name)} />;
+    return (
+      <img className="code" src={`data:image/svg+xml;charset=utf-8,${encodeURIComponent(code.svg)}`} alt={t.order.codeOf(name)} />
+    );
   }
   if (code.value) {
     return (

@@ -89,18 +89,22 @@ function Outcome({ report }: { report: Report }) {
   return (
     <Card
       title={report.source.institution}
-      aside={isClean ? <Badge tone="good">{t.reconciliation.clean}</Badge> : <Badge tone="warn">{f.number(report.missing.length + report.orphans.length)}</Badge>}
+      aside={
+        isClean ? (
+          <Badge tone="good">{t.reconciliation.clean}</Badge>
+        ) : (
+          <Badge tone="warn">{f.number(report.missing.length + report.orphans.length)}</Badge>
+        )
+      }
     >
       <Facts
         rows={[
           [t.reconciliation.matched, f.number(report.matched)],
           [t.reconciliation.missing, f.number(report.missing.length)],
           [t.reconciliation.orphans, f.number(report.orphans.length)],
+          [t.reconciliation.checked, <Ago at={report.checkedAt} />],
         ]}
       />
-      <p className="small">
-        <Ago at={report.checkedAt} />
-      </p>
       {report.missing.length > 0 ? <Missing of={report.missing} /> : null}
       {report.orphans.length > 0 ? <Orphans of={report.orphans} /> : null}
     </Card>

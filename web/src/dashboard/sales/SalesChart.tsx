@@ -37,7 +37,14 @@ export function SalesChart({ curve, interval, label }: { curve: Curve; interval:
           />
           <Legend />
           {curve.sources.map((source, place) => (
-            <Bar key={source} dataKey={source} stackId="sources" fill={`var(--series-${place % COLOURS})`} isAnimationActive={false} maxBarSize={48} />
+            <Bar
+              key={source}
+              dataKey={source}
+              stackId="sources"
+              fill={`var(--series-${place % COLOURS})`}
+              isAnimationActive={false}
+              maxBarSize={48}
+            />
           ))}
         </BarChart>
       </ResponsiveContainer>

@@ -81,7 +81,8 @@ function OverTime({ points, days, interval, onInterval }: Time) {
   const [wanted, setWanted] = useState<Measure>('tickets');
   const measures = measuresOf(points);
   const measure = measures.includes(wanted) ? wanted : 'tickets';
-  const nameOf = (name: Measure) => (name === 'tickets' ? t.sales.tickets : name === 'orders' ? t.sales.orders : t.sales.money(name));
+  const nameOf = (name: Measure) =>
+    name === 'tickets' ? t.sales.tickets : name === 'orders' ? t.sales.orders : t.sales.money(name);
   const curve = curveOf(points, measure, days, interval);
   const label = t.sales.chart(nameOf(measure));
   const controls = (

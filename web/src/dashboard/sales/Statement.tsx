@@ -19,7 +19,8 @@ function byCurrency(rows: readonly StatementRow[]): [string, StatementRow[]][] {
   return [...found].sort(([a], [b]) => a.localeCompare(b));
 }
 
-const count = (rows: readonly StatementRow[], what: (row: StatementRow) => number) => rows.reduce((sum, row) => sum + what(row), 0);
+const count = (rows: readonly StatementRow[], what: (row: StatementRow) => number) =>
+  rows.reduce((sum, row) => sum + what(row), 0);
 
 export function Totals({ rows }: { rows: readonly StatementRow[] }) {
   const { t, f } = useSpeech();
@@ -30,11 +31,13 @@ export function Totals({ rows }: { rows: readonly StatementRow[] }) {
         const gross = add(some.map((row) => row.gross));
         return (
           <li key={currency} className="card tile">
-            <p className="tile-name">{t.sales.money(currency)}</p>
-            <p className="tile-value number">{gross ? f.money(gross) : '–'}</p>
-            <p className="small">
-              {t.sales.ticketsSold(count(some, (row) => row.ticketsSold))} {t.sales.inOrders(count(some, (row) => row.orders))}
-            </p>
+            <div>
+              <p className="tile-name">{t.sales.money(currency)}</p>
+              <p className="tile-value number">{gross ? f.money(gross) : '–'}</p>
+              <p className="small">
+                {t.sales.ticketsSold(count(some, (row) => row.ticketsSold))} {t.sales.inOrders(count(some, (row) => row.orders))}
+              </p>
+            </div>
             <Facts
               rows={[
                 [t.sales.refunded, told(add(some.map((row) => row.refunded)))],
@@ -52,7 +55,16 @@ export function Totals({ rows }: { rows: readonly StatementRow[] }) {
 export function Statement({ rows }: { rows: readonly StatementRow[] }) {
   const { t, f } = useSpeech();
   const unresolved = count(rows, (row) => row.unresolved);
-  const numbers = [t.orders.title, t.sales.sold, t.sales.voided, t.sales.used, t.sales.gross, t.sales.refunded, t.sales.commission, t.sales.net];
+  const numbers = [
+    t.orders.title,
+    t.sales.sold,
+    t.sales.voided,
+    t.sales.used,
+    t.sales.gross,
+    t.sales.refunded,
+    t.sales.commission,
+    t.sales.net,
+  ];
   const head = (
     <>
       <th scope="col">{t.sales.source}</th>

@@ -36,7 +36,7 @@ export function intervalsOf({ from, to }: Days, interval: Interval): string[] {
   if (interval === 'WEEK') first.setTime(begin - ((first.getUTCDay() + 6) % 7) * DAY);
   if (interval === 'MONTH') first.setUTCDate(1);
   const days: string[] = [];
-  for (const at = first; at.getTime() <= end; ) {
+  for (const at = first; at.getTime() <= end;) {
     days.push(textOf(at.getTime()));
     if (interval === 'MONTH') at.setUTCMonth(at.getUTCMonth() + 1);
     else at.setTime(at.getTime() + (interval === 'WEEK' ? 7 : 1) * DAY);
@@ -57,7 +57,9 @@ export function curveOf(points: readonly SalesPoint[], measure: Measure, days: D
   const rows = new Map<string, Row>(intervalsOf(days, interval).map((from) => [from, { from, values: {} }]));
   for (const point of counted) {
     // The server may cut the first interval at the begin of the period.
-    const from = rows.has(point.from) ? point.from : (intervalsOf({ from: point.from, to: point.from }, interval)[0] ?? point.from);
+    const from = rows.has(point.from)
+      ? point.from
+      : (intervalsOf({ from: point.from, to: point.from }, interval)[0] ?? point.from);
     const row = rows.get(from) ?? { from, values: {} };
     rows.set(from, row);
     row.values[point.source.institution] = (row.values[point.source.institution] ?? 0) + valueOf(point, measure);

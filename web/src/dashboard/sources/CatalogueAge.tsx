@@ -11,7 +11,10 @@ const ASK_AGAIN = 60_000;
 
 export function CatalogueAge({ source }: { source: string }) {
   const { t, language } = useSpeech();
-  const { data, error } = useAsked({ query: CatalogueAgeDocument, variables: { source, locale: language } }, { every: ASK_AGAIN });
+  const { data, error } = useAsked(
+    { query: CatalogueAgeDocument, variables: { source, locale: language } },
+    { every: ASK_AGAIN },
+  );
   if (!data) return <>{error ? meaningOf(t, error) : t.state.loading}</>;
   const { nodes, totalCount, problems } = data.events;
   const [first] = nodes;

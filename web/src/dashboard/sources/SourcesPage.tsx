@@ -2,7 +2,13 @@
 
 import { useSubscription } from 'urql';
 
-import { HealthChangedDocument, type HealthChangedSubscription, type HealthPartsFragment, SourcesDocument, type SourcesQuery } from '../api/documents';
+import {
+  HealthChangedDocument,
+  type HealthChangedSubscription,
+  type HealthPartsFragment,
+  SourcesDocument,
+  type SourcesQuery,
+} from '../api/documents';
 import { useAsked } from '../api/use';
 import { may, type Viewer, type ViewProps } from '../app/views';
 import { Ago } from '../ui/Ago';
@@ -33,7 +39,10 @@ export function SourcesPage({ viewer }: ViewProps) {
   const { t, language } = useSpeech();
   const asked = useAsked({ query: SourcesDocument, variables: { locale: language } }, { every: ASK_AGAIN });
   const [changes] = useSubscription({ query: HealthChangedDocument }, withChange);
-  const sources = asked.data?.sources.map((source) => ({ ...source, health: later(source.health, changes.data?.get(source.id)) }));
+  const sources = asked.data?.sources.map((source) => ({
+    ...source,
+    health: later(source.health, changes.data?.get(source.id)),
+  }));
   const up = sources?.filter(({ health }) => health.state === 'UP').length ?? 0;
   return (
     <Page title={t.sources.title} aside={sources ? <p className="small">{t.sources.summary(up, sources.length)}</p> : null}>
@@ -58,7 +67,11 @@ function SourceCard({ source, viewer }: { source: Source; viewer: Viewer }) {
   const { t, f } = useSpeech();
   const { health } = source;
   return (
-    <section className={`card source tone-edge-${toneOfHealth[health.state]}`} aria-labelledby={`source-${source.name}`} data-source={source.name}>
+    <section
+      className={`card source tone-edge-${toneOfHealth[health.state]}`}
+      aria-labelledby={`source-${source.name}`}
+      data-source={source.name}
+    >
       <header className="card-head">
         <div>
           <h2 id={`source-${source.name}`}>{source.institution}</h2>

@@ -44,7 +44,7 @@ export function Streams({ channel, mayRun }: { channel: Channel; mayRun: boolean
     <div className="streams">
       <h3>{title}</h3>
       {error ? <Failure error={error} /> : null}
-      <Problems of={data?.runDeliveryStream.problems ?? []} />
+      <Problems of={data?.runDeliveryStream.problems ?? []} areOfTry />
       <Table label={title} head={head}>
         {channel.streams.map((stream) => (
           <tr key={stream.kind}>
@@ -57,7 +57,11 @@ export function Streams({ channel, mayRun }: { channel: Channel; mayRun: boolean
             <td className="number">{f.number(stream.failed)}</td>
             {mayRun ? (
               <td>
-                <button type="button" disabled={fetching} onClick={() => run({ channel: channel.id, kind: stream.kind, locale: language })}>
+                <button
+                  type="button"
+                  disabled={fetching}
+                  onClick={() => run({ channel: channel.id, kind: stream.kind, locale: language })}
+                >
                   {running === stream.kind ? t.sources.running : t.sources.run}
                   <span className="visually-hidden"> {t.sources.streams[stream.kind]}</span>
                 </button>

@@ -1,9 +1,16 @@
-// Expected failures, in the words that the API gives a person, with what to do next.
+// Expected failures, in the words that the API gives a person; where something was just tried, with whether to try again.
 
 import type { ProblemPartsFragment } from '../api/documents';
 import { useSpeech } from '../words';
 
-export function Problems({ of, title }: { of: readonly ProblemPartsFragment[]; title?: string }) {
+interface Told {
+  of: readonly ProblemPartsFragment[];
+  title?: string;
+  /** They are the answer to something that the person tried. */
+  areOfTry?: boolean;
+}
+
+export function Problems({ of, title, areOfTry = false }: Told) {
   const { t } = useSpeech();
   if (of.length === 0) return null;
   return (
@@ -12,8 +19,8 @@ export function Problems({ of, title }: { of: readonly ProblemPartsFragment[]; t
       <ul className="plain">
         {of.map((problem, place) => (
           <li key={`${problem.code}-${problem.legId ?? ''}-${place}`}>
-            {problem.source ? <strong>{problem.source.name}: </strong> : null}
-            {problem.message} {t.retry[problem.retry] ?? ''}
+            {problem.source ? <strong>{problem.source.institution}: </strong> : null}
+            {problem.message} {areOfTry ? t.retry[problem.retry] : null}
             {problem.vendorCode ? <span className="small"> {`${t.order.vendorCode}: ${problem.vendorCode}`}</span> : null}
           </li>
         ))}

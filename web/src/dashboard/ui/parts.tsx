@@ -26,7 +26,17 @@ export function Page({ title, aside, children }: { title: string; aside?: ReactN
 }
 
 /** A part of a view under a heading of its own. */
-export function Card({ title, aside, children, className = '' }: { title: ReactNode; aside?: ReactNode; children: ReactNode; className?: string }) {
+export function Card({
+  title,
+  aside,
+  children,
+  className = '',
+}: {
+  title: ReactNode;
+  aside?: ReactNode;
+  children: ReactNode;
+  className?: string;
+}) {
   const id = useId();
   return (
     <section className={`card ${className}`} aria-labelledby={id}>
@@ -90,7 +100,7 @@ export function Sums({ of }: { of: readonly (Money | null | undefined)[] }) {
 /** A table that scrolls inside its own frame where the window is narrow. */
 export function Table({ label, head, children }: { label: string; head: ReactNode; children: ReactNode }) {
   return (
-    <div className="table-frame" role="region" aria-label={label} tabIndex={0}>
+    <div className="table-frame" role="group" aria-label={label} tabIndex={0}>
       <table>
         <thead>
           <tr>{head}</tr>
@@ -111,7 +121,15 @@ export function CopyButton({ text, label }: { text: string; label: string }) {
     return () => clearTimeout(timer);
   }, [isCopied]);
   return (
-    <button type="button" onClick={() => navigator.clipboard.writeText(text).then(() => setCopied(true), () => setCopied(false))}>
+    <button
+      type="button"
+      onClick={() =>
+        navigator.clipboard.writeText(text).then(
+          () => setCopied(true),
+          () => setCopied(false),
+        )
+      }
+    >
       <span aria-live="polite">{isCopied ? t.state.copied : label}</span>
     </button>
   );

@@ -14,11 +14,20 @@ export function decimalOf(amount: number, exponent: number): string {
 }
 
 const ON_SITE: Intl.DateTimeFormatOptions = {
-  day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit', timeZoneName: 'short',
+  day: 'numeric',
+  month: 'short',
+  year: 'numeric',
+  hour: '2-digit',
+  minute: '2-digit',
+  timeZoneName: 'short',
 };
 
 const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
-  ['second', 60], ['minute', 60], ['hour', 24], ['day', 30], ['month', 12],
+  ['second', 60],
+  ['minute', 60],
+  ['hour', 24],
+  ['day', 30],
+  ['month', 12],
 ];
 
 export function formatsOf(language: string) {
@@ -42,7 +51,8 @@ export function formatsOf(language: string) {
       return format.format(decimalOf(amount, exponent) as Intl.StringNumericLiteral);
     },
     number: (value: number) => whole.format(value),
-    percent: (value: number) => new Intl.NumberFormat(language, { style: 'percent', maximumFractionDigits: 2 }).format(value / 100),
+    percent: (value: number) =>
+      new Intl.NumberFormat(language, { style: 'percent', maximumFractionDigits: 2 }).format(value / 100),
     /** An instant, on the clock of the person, or of a place. */
     time: (at: string, timeZone?: string) =>
       timeZone === undefined

@@ -1,0 +1,390 @@
+// The dashboard as people meet it: a reseller who watches an order, an operator who watches a vendor die.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { keepPicture, openChromium, openPage } from './chromium.mjs';
+import { assertAccessible, assertFits, goTo, settle, signIn } from './dashboard.mjs';
+import { startServer } from './server.mjs';
+import { anOrder, ask, control, reseller, storefront } from './shop.mjs';
+
+const RESELLER = 'sandbox-tiqets-dashboard';
+const OPERATOR = 'sandbox-operator';
+
+const PLACE = 'mutation Place($input: CreateOrderInput!) { placeOrder(input: $input) { order { id number status } problems { code } } }';
+const CREATE = 'mutation Create($input: CreateOrderInput!) { createOrder(input: $input) { order { id number } problems { code } } }';
+const HOLD = 'mutation Hold($input: OrderActionInput!) { holdOrder(input: $input) { order { status } problems { code } } }';
+const CONFIRM = 'mutation Confirm($input: OrderActionInput!) { confirmOrder(input: $input) { order { status } problems { code } } }';
+const STATUS = 'query Status($id: ID!) { order(id: $id) { status totals { confirmed { amount } } } }';
+const HEALTH = '{ sources { name health { state } } }';
+const PROBE = '{ events(first: 100, filter: { vendors: [ACME] }) { nodes { performances(first: 1) { nodes { availability(maxAgeSeconds: 0) { status } } } } } }';
+
+let server;
+let browser;
+
+before(async () => {
+  server = await startServer();
+  browser = await openChromium();
+  for (const quantity of [2, 1, 3]) await place(reseller, 'ACME', quantity);
+  for (const vendor of ['SECUTIX', 'TICKETING']) await place(storefront, vendor, 1);
+});
+
+after(async () => {
+  await browser?.close();
+  const code = await server?.stop();
+  assert.equal(code ?? 0, 0, 'the server drains and ends with 0');
+});
+
+async function place(headers, vendor, quantity) {
+  const input = await anOrder(server.origin, vendor);
+  input.lines[0].quantity = quantity;
+  const { data, errors } = await ask(server.origin, PLACE, { input }, headers);
+  assert.equal(errors, undefined);
+  assert.deepEqual(data.placeOrder.problems, []);
+  return data.placeOrder.order;
+}
+
+/** Does something to an order, as the caller's own program would. */
+async function act(document, order, headers = reseller) {
+  const { data, errors } = await ask(server.origin, document, { input: { order, idempotencyKey: crypto.randomUUID() } }, headers);
+  assert.equal(errors, undefined);
+  const [payload] = Object.values(data);
+  assert.deepEqual(payload.problems, []);
+  return payload.order;
+}
+
+test('a key that is not known is refused in words, and a known one stays out of addresses and off the disk', async () => {
+  const { page } = await openPage(browser, server.origin);
+  await page.goto(`${server.origin}/dashboard`);
+  await page.getByLabel('Key of the caller').fill('not a key');
+  await page.keyboard.press('Enter');
+  await page.getByText('The server does not know this key.').waitFor();
+  await assertAccessible(page, 'the refused sign-in');
+
+  const asked = [];
+  page.on('request', (request) => asked.push(request.url()));
+  await page.getByLabel('Key of the caller').fill(RESELLER);
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+  await page.getByRole('heading', { name: 'Sales', exact: true }).waitFor();
+  await settle(page);
+  assert.ok(![page.url(), ...asked].some((url) => url.includes(RESELLER)), 'no address holds the key');
+  const kept = await page.evaluate(() => ({ local: JSON.stringify(localStorage), cookies: document.cookie, session: sessionStorage.length }));
+  assert.ok(!kept.local.includes(RESELLER) && kept.cookies === '');
+  assert.equal(kept.session, 1);
+
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+  assert.equal(await page.evaluate(() => sessionStorage.length), 0);
+});
+
+test('a reseller sees what it sold as columns, as a table and as a statement', async () => {
+  const { page, errors, outside } = await signIn(browser, server.origin, RESELLER);
+  await settle(page);
+  const { data } = await ask(
+    server.origin,
+    'query S($from: LocalDate!, $to: LocalDate!) { viewer { reseller { statement(from: $from, to: $to) { ticketsSold orders gross { amount currency } } } } }',
+    { from: day(-7), to: day(1) },
+    reseller,
+  );
+  const [row] = data.viewer.reseller.statement;
+  assert.equal(row.ticketsSold, 6);
+
+  await page.locator('.chart .recharts-bar-rectangle path').first().waitFor();
+  const told = new Intl.NumberFormat('en', { style: 'currency', currency: row.gross.currency }).format(row.gross.amount / 100);
+  await page.getByRole('list', { name: 'Totals' }).getByText(told).waitFor();
+  await page.getByText(`6 tickets sold in ${row.orders} orders`).waitFor();
+  await page.getByRole('region', { name: 'Statement' }).getByRole('cell', { name: told }).first().waitFor();
+
+  await page.getByLabel('Measure').selectOption({ label: `Charged in ${row.gross.currency}` });
+  await page.getByRole('button', { name: 'Month' }).click();
+  await settle(page);
+  await page.getByText('The same as a table').click();
+  await page.getByRole('group', { name: /^Columns/ }).getByRole('cell', { name: told }).first().waitFor();
+
+  await page.getByText('The same as a table').click();
+  await page.getByRole('button', { name: 'Day', exact: true }).click();
+  await page.getByRole('button', { name: '7 days' }).click();
+  await settle(page);
+  await page.locator('.chart .recharts-bar-rectangle path').first().waitFor();
+  await page.setViewportSize({ width: 1100, height: 940 });
+  await keepPicture(page, 'dashboard-sales', { inReadme: 'dashboard' });
+  assert.deepEqual(outside, [], 'nothing is asked of another host');
+  assert.deepEqual(errors, [], 'the console stays clean');
+});
+
+test('a reseller opens an order placed a moment ago, sees it confirmed by itself, and cancels it by its quote', async () => {
+  const { page, errors, outside } = await signIn(browser, server.origin, RESELLER);
+  await goTo(page, 'orders');
+  await page.getByText('Live', { exact: true }).waitFor();
+
+  // The list was there first: the order comes into it by the subscription.
+  const created = await ask(server.origin, CREATE, { input: await anOrder(server.origin) }, reseller);
+  assert.deepEqual(created.data.createOrder.problems, []);
+  const { id, number } = created.data.createOrder.order;
+  await page.getByRole('link', { name: number }).click();
+  await page.getByRole('heading', { name: `Order ${number}` }).waitFor();
+  const standing = page.locator('.standing');
+  await standing.getByText('Planned').waitFor();
+
+  await act(HOLD, id);
+  await standing.getByText('Held', { exact: true }).waitFor();
+  await act(CONFIRM, id);
+  await standing.getByText('Sold', { exact: true }).waitFor();
+  await page.locator('[data-leg=harbor]').getByText('Sold', { exact: true }).waitFor();
+  const code = page.getByRole('img', { name: /^Code of the ticket/ });
+  await code.waitFor();
+  assert.ok(await code.evaluate((image) => image.complete && image.naturalWidth > 0), 'the code is drawn');
+  await page.getByText('Calls to the source (2)').click();
+  await page.getByRole('cell', { name: 'Sell 1' }).waitFor();
+  await keepPicture(page, 'dashboard-order');
+
+  const opener = page.getByRole('button', { name: 'Cancel …' });
+  await opener.focus();
+  await page.keyboard.press('Enter');
+  await page.getByRole('dialog').waitFor();
+  await page.keyboard.press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  assert.ok(await opener.evaluate((button) => button === document.activeElement), 'the focus is back where it was');
+
+  await opener.click();
+  await page.getByRole('button', { name: 'What would come back?' }).click();
+  await page.getByRole('heading', { name: 'This would come back' }).waitFor();
+  await assertAccessible(page, 'the quote of a cancellation');
+  await page.getByRole('button', { name: 'Cancel for good' }).click();
+  await standing.getByText('Cancelled', { exact: true }).waitFor();
+  await page.getByText('Void', { exact: true }).waitFor();
+  const { data } = await ask(server.origin, STATUS, { id }, reseller);
+  assert.equal(data.order.status, 'CANCELLED');
+  assert.equal(data.order.totals[0].confirmed.amount, 0);
+  assert.deepEqual(outside, []);
+  assert.deepEqual(errors, []);
+});
+
+test('a reseller reads whether its connection works, and copies the message that hands it over', async () => {
+  const permissions = ['clipboard-read', 'clipboard-write'];
+  const { page, errors } = await signIn(browser, server.origin, RESELLER, { permissions });
+  await goTo(page, 'connections');
+  await page.getByText('Ready', { exact: true }).waitFor();
+  await page.getByText('The API key is accepted').waitFor();
+  await page.getByRole('button', { name: 'Check again' }).click();
+  await page.getByRole('button', { name: 'Check again' }).waitFor();
+  await page.getByText('Message to the partner').click();
+  await page.getByRole('button', { name: 'Copy the message' }).click();
+  await page.getByText('Copied').waitFor();
+  const copied = await page.evaluate(() => navigator.clipboard.readText());
+  assert.ok(copied.length > 100 && !copied.includes('harbor-sandbox-key'), 'the message is whole and holds no secret');
+  assert.deepEqual(errors, []);
+});
+
+test('an operator sees a vendor die and turn red, and the others stand', async () => {
+  const { page, errors } = await signIn(browser, server.origin, OPERATOR);
+  await settle(page);
+  const harbor = page.locator('[data-source=harbor]');
+  await harbor.getByRole('status').getByText('Answers').waitFor();
+  await page.getByText('4 of 4 sources answer').waitFor();
+
+  await control(server, 'acme', 'down');
+  await until('DOWN');
+  await harbor.getByRole('status').getByText('Does not answer').waitFor();
+  const colour = await harbor.getByRole('status').locator('.badge').evaluate((badge) => getComputedStyle(badge).color);
+  const [red, green, blue] = colour.match(/\d+/g).map(Number);
+  assert.ok(red > 2 * green && red > 2 * blue, `${colour} is red`);
+  await page.getByText('3 of 4 sources answer').waitFor();
+  await page.locator('[data-source=quay]').getByRole('status').getByText('Answers').waitFor();
+  await assertAccessible(page, 'the sources, one of them down');
+  await keepPicture(page, 'dashboard-vendor-down');
+
+  // It is not trusted at once: outcomes of the last half minute count.
+  await control(server, 'acme', 'up');
+  await until('DEGRADED');
+  await harbor.getByRole('status').getByText('Fails at times').waitFor();
+  assert.deepEqual(errors, []);
+});
+
+/** Asks the vendor until its source is so: only calls tell how a source is. */
+async function until(state) {
+  for (;;) {
+    await ask(server.origin, PROBE, {}, storefront);
+    const { data } = await ask(server.origin, HEALTH, {}, storefront);
+    if (data.sources.find(({ name }) => name === 'harbor').health.state === state) return;
+  }
+}
+
+test('an operator sees an order whose answer was lost, what to do about it, and how it is found again', async () => {
+  const { page, errors } = await signIn(browser, server.origin, OPERATOR);
+  await goTo(page, 'attention');
+  await page.getByText('Nothing is on its way').waitFor();
+
+  const created = await ask(server.origin, CREATE, { input: await anOrder(server.origin) }, reseller);
+  const { id, number } = created.data.createOrder.order;
+  await act(HOLD, id);
+  const rules = [
+    { method: 'POST', path: '/orders/organizations/', times: 1, fault: { kind: 'commit_then_drop' } },
+    { method: 'GET', path: 'order', fault: { kind: 'status', status: 503 } },
+  ];
+  await control(server, 'acme', 'faults', { body: { rules } });
+  const input = { order: id, idempotencyKey: crypto.randomUUID() };
+  const confirming = ask(server.origin, CONFIRM, { input }, reseller);
+  const stuck = page.getByRole('listitem').filter({ has: page.getByRole('link', { name: number }) });
+  await stuck.getByText('Harbor Museum: Being looked up').waitFor();
+  await stuck.getByText('The service looks it up by itself', { exact: false }).waitFor();
+  await assertAccessible(page, 'an order that is being looked up');
+  await keepPicture(page, 'dashboard-attention');
+
+  await control(server, 'acme', 'faults', { method: 'DELETE' });
+  await confirming;
+  await page.getByText('Nothing is on its way').waitFor();
+  const { data } = await ask(server.origin, STATUS, { id }, reseller);
+  assert.equal(data.order.status, 'CONFIRMED');
+  assert.deepEqual(errors, []);
+});
+
+test('an operator follows an order over three vendors, leg by leg', async () => {
+  const { page, errors } = await signIn(browser, server.origin, OPERATOR);
+  const [first, ...others] = await Promise.all(['ACME', 'SECUTIX', 'TICKETING'].map((vendor) => anOrder(server.origin, vendor)));
+  const lines = [...first.lines, ...others.flatMap((order) => order.lines)];
+  const created = await ask(server.origin, CREATE, { input: { ...first, lines } }, storefront);
+  assert.deepEqual(created.data.createOrder.problems, []);
+  const { id } = created.data.createOrder.order;
+  await goTo(page, 'orders', id);
+  const leg = (source) => page.locator(`[data-leg=${source}]`);
+  await leg('quay').getByText('Planned', { exact: true }).waitFor();
+
+  await act(HOLD, id, storefront);
+  await leg('harbor').getByText('Held', { exact: true }).waitFor();
+  await act(CONFIRM, id, storefront);
+  for (const source of ['harbor', 'quay']) await leg(source).getByText('Sold', { exact: true }).waitFor();
+  await page.locator('.standing').getByText('Sold', { exact: true }).waitFor();
+  assert.equal(await page.getByRole('img', { name: /^Code of the ticket/ }).count(), 3);
+  await keepPicture(page, 'dashboard-three-vendors');
+  assert.deepEqual(errors, []);
+});
+
+test('an operator compares the ledger with a vendor, and reads what a reseller sold', async () => {
+  const { page, errors } = await signIn(browser, server.origin, OPERATOR);
+  await goTo(page, 'reconciliation');
+  await page.getByLabel('Source').selectOption({ label: 'Harbor Museum' });
+  await page.getByRole('button', { name: 'Compare' }).click();
+  await page.getByRole('region', { name: 'Harbor Museum' }).getByText('Agree', { exact: true }).waitFor();
+  await goTo(page, 'resellers');
+  await page.getByRole('link', { name: 'Sales and statement Tiqets' }).click();
+  await page.getByRole('heading', { name: 'Sales of Tiqets' }).waitFor();
+  await settle(page);
+  await page.locator('.chart .recharts-bar-rectangle path').first().waitFor();
+  assert.deepEqual(errors, []);
+});
+
+/** Every view, as who has it. */
+const VIEWS = [
+  [RESELLER, ['sales'], ['orders'], ['orders', 'ORDER'], ['connections'], ['no-such-view']],
+  [OPERATOR, ['sources'], ['attention'], ['orders'], ['orders', 'ORDER'], ['resellers'], ['reconciliation']],
+];
+
+/** Walks through every view of everybody. */
+async function walk(settings, look) {
+  const { data } = await ask(server.origin, '{ orders(first: 20) { nodes { id tickets { id } reseller { id } } } }', {}, reseller);
+  const { id } = data.orders.nodes.find(({ tickets }) => tickets.length > 0);
+  for (const [key, ...views] of VIEWS) {
+    const { page, errors } = await signIn(browser, server.origin, key, settings);
+    for (const view of views) {
+      await goTo(page, ...view.map((part) => (part === 'ORDER' ? id : part)));
+      await look(page, view.join('/'));
+    }
+    assert.deepEqual(errors, []);
+    await page.context().close();
+  }
+}
+
+for (const colorScheme of ['light', 'dark']) {
+  test(`axe finds nothing on any view in ${colorScheme}`, async () => {
+    const { page } = await openPage(browser, server.origin, { colorScheme });
+    await page.goto(`${server.origin}/dashboard`);
+    await page.getByText('This is the sandbox').waitFor();
+    await assertAccessible(page, `the sign-in in ${colorScheme}`);
+    await walk({ colorScheme }, async (tab, view) => {
+      await assertAccessible(tab, `${view} in ${colorScheme}`);
+      await keepPicture(tab, `dashboard-${colorScheme}-${view.replace('/', '-')}`);
+    });
+  });
+}
+
+test('every view fits a phone', async () => {
+  await walk({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true }, async (page, view) => {
+    await assertFits(page, view);
+    await keepPicture(page, `dashboard-phone-${view.replace('/', '-')}`);
+  });
+});
+
+test('what changed while the connection was cut is there when it is back', async () => {
+  const { page } = await openPage(browser, server.origin);
+  let isCut = false;
+  const open = new Set();
+  await page.routeWebSocket(/\/graphql\/ws$/, (socket) => {
+    if (isCut) return void socket.close();
+    socket.connectToServer();
+    open.add(socket);
+  });
+  const { id, number } = (await ask(server.origin, CREATE, { input: await anOrder(server.origin) }, reseller)).data.createOrder.order;
+  await page.goto(`${server.origin}/dashboard`);
+  await page.locator('form input').fill(RESELLER);
+  await page.keyboard.press('Enter');
+  await page.getByRole('navigation').waitFor();
+  await goTo(page, 'orders', id);
+  await page.getByRole('heading', { name: `Order ${number}` }).waitFor();
+  await page.getByText('Live', { exact: true }).waitFor();
+
+  isCut = true;
+  for (const socket of open) await socket.close();
+  await page.getByText('Connection lost, trying again').waitFor();
+  await act(HOLD, id);
+  isCut = false;
+  await page.getByText('Live', { exact: true }).waitFor();
+  await page.locator('.standing').getByText('Held', { exact: true }).waitFor();
+  await page.getByRole('button', { name: 'Give the places back' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Give the places back' }).click();
+  await page.locator('.standing').getByText('Released', { exact: true }).waitFor();
+});
+
+test('a server that cannot be reached is told in words, and asked again at a click', async () => {
+  const { page } = await signIn(browser, server.origin, RESELLER);
+  await settle(page);
+  await page.route('**/graphql', (route) => route.abort());
+  await goTo(page, 'connections');
+  await page.getByText('The server cannot be reached.').waitFor();
+  await assertAccessible(page, 'a failed view');
+  await page.unroute('**/graphql');
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await page.getByText('Ready', { exact: true }).waitFor();
+});
+
+test('the page speaks English, French and German, and keeps the choice', async () => {
+  const { page } = await signIn(browser, server.origin, RESELLER, { locale: 'fr-CH' });
+  await page.getByRole('heading', { name: 'Ventes', exact: true }).waitFor();
+  await page.getByLabel('Langue').selectOption('de');
+  await page.getByRole('heading', { name: 'Verkäufe', exact: true }).waitFor();
+  assert.equal(await page.evaluate(() => document.documentElement.lang), 'de');
+  await page.reload();
+  await page.getByRole('heading', { name: 'Verkäufe', exact: true }).waitFor();
+  await page.getByLabel('Farben').selectOption('dark');
+  assert.equal(await page.evaluate(() => getComputedStyle(document.documentElement).colorScheme), 'dark');
+});
+
+test('everything can be reached by keyboard, and the focus goes where the view begins', async () => {
+  const { page } = await signIn(browser, server.origin, RESELLER);
+  await settle(page);
+  const focused = () => page.evaluate(() => document.activeElement?.textContent ?? '');
+  await page.keyboard.press('Shift+Tab');
+  await page.getByRole('link', { name: 'Orders', exact: true }).focus();
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'Orders', exact: true }).waitFor();
+  assert.equal(await focused(), 'Orders');
+  await page.getByLabel('Number of an order').focus();
+  await page.keyboard.type('nothing');
+  await page.keyboard.press('Enter');
+  await page.getByText('There is no order nothing that you may see.').waitFor();
+});
+
+/** The day that many days from today: YYYY-MM-DD. */
+function day(offset) {
+  return new Date(Date.now() + offset * 86_400_000).toISOString().slice(0, 10);
+}

@@ -1,0 +1,82 @@
+// English: the views of an operator.
+
+import type { DeliveryStreamKind, FreshnessMode, HealthState } from '../../api/documents';
+import { plural } from '../plural';
+
+const many = plural('en');
+
+export const operation = {
+  sources: {
+    title: 'Sources',
+    none: 'No source is configured',
+    since: (time: string) => `since ${time}`,
+    budget: 'Requests left',
+    noBudget: 'No limit set',
+    throttled: 'Calls are held back',
+    lastGood: 'Last good answer',
+    lastBad: 'Last failure',
+    never: 'Never',
+    catalogue: 'Age of the catalogue',
+    events: (count: number) => many(count, 'event', 'events'),
+    modes: { LIVE: 'just asked', CACHED: 'remembered', STALE: 'stale' } satisfies Record<FreshnessMode, string>,
+    health: { UP: 'Answers', DEGRADED: 'Fails at times', DOWN: 'Does not answer' } satisfies Record<HealthState, string>,
+    summary: (up: number, all: number) => `${up} of ${many(all, 'source answers', 'sources answer')}`,
+    delivery: (app: string) => `Delivery to ${app}`,
+    stream: 'Stream',
+    lastRun: 'Last run',
+    pending: 'Waiting',
+    refused: 'Refused',
+    run: 'Run now',
+    running: 'Running …',
+    state: 'State',
+    fine: 'Fine',
+    trouble: 'Trouble',
+    behind: 'Behind',
+    streams: {
+      INJECTION: 'Into the app',
+      CANCELLED: 'Out of the app',
+      CONTROLLED: 'Let in',
+      STATUS: 'What the app says',
+    } satisfies Record<DeliveryStreamKind, string>,
+  },
+  attention: {
+    title: 'Attention',
+    needPerson: 'A person has to decide',
+    needPersonNone: 'No order needs a person',
+    needPersonHint: 'Where the service cannot find out or undo something by itself, the order stands here with what to do.',
+    onTheWay: 'Still on their way',
+    onTheWayNone: 'Nothing is on its way',
+    onTheWayHint: 'The service is still working on these; it looks again by itself.',
+    todo: 'What to do',
+    since: (time: string) => `unchanged since ${time}`,
+    quote: (reference: string) => `Quote our reference ${reference}.`,
+    steps: {
+      OUTCOME_NEVER_KNOWN:
+        'The answer of the source was lost and no look-up found it. Ask the venue whether the sale exists; if it does, have it undone there.',
+      OUTCOME_UNKNOWN: 'The answer of the source was lost. The service looks it up by itself; nothing to do yet.',
+      UNDO_REFUSED: 'The source refused to undo a sale. Have it undone at the venue.',
+      TICKETS_STILL_VALID: 'The money went back but tickets may still open the gate. Have them made void at the venue.',
+      CALLED_OFF: 'The venue called it off. Cancel the order, so that the visitor gets the money back.',
+      SOURCE_UNAVAILABLE: 'The source does not answer. The service goes on when it is back.',
+      other: 'Open the order and read the calls to the source; then ask the venue.',
+    },
+  },
+  reconciliation: {
+    title: 'Reconciliation',
+    explain: 'What the vendor holds under our account, beside what our ledger holds.',
+    source: 'Source',
+    from: 'From',
+    to: 'To',
+    go: 'Compare',
+    matched: 'Agree',
+    missing: 'Sold here, absent at the vendor',
+    orphans: 'At the vendor, unknown here',
+    clean: 'Both sides agree.',
+    checked: 'Looked at',
+    kind: 'What',
+    value: 'Reference of the vendor',
+    wrong: 'The window ends before it begins, or is longer than 366 days.',
+    missingHint: 'Ask the venue what became of these sales before anything is paid.',
+    orphansHint: 'Have these undone at the venue, or find out who made them.',
+  },
+};
