@@ -16,7 +16,9 @@ use ticketgraph::app::{self, Launch, Playground, StartError};
 use ticketgraph::config::{Config, Findings, LogFormat};
 use ticketgraph::graphql;
 use ticketgraph::sandbox::Scenario;
-use ticketgraph::telemetry::{self, LogForm, Metrics};
+use ticketgraph::telemetry::{self, LogForm, Metrics, TraceSettings, Traces};
+use ticketgraph::transport;
+use tokio::runtime::{Handle, Runtime};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -160,30 +162,50 @@ fn serve(serve: Serve) -> ExitCode {
         LogFormat::Text => LogForm::Text,
         LogFormat::Json => LogForm::Json,
     };
-    let metrics = telemetry::start_logs(form, config.telemetry.log_level.as_str())
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(fault) => return failed(fault),
+    };
+    let traces = match traces(&config, runtime.handle()) {
+        Ok(traces) => traces,
+        Err(fault) => return failed(fault),
+    };
+    let metrics = telemetry::start_logs(form, config.telemetry.log_level.as_str(), traces.as_ref())
         .and_then(|()| config.telemetry.metrics.then(Metrics::start).transpose());
     let metrics = match metrics {
         Ok(metrics) => metrics,
         Err(fault) => return failed(fault),
     };
     let rendered = metrics.clone().map(|metrics| Arc::new(move || metrics.render()) as _);
-    let launch = Launch { listen: serve.listen, data: serve.data, metrics: rendered };
-    let served = run(async {
+    let file = serve.file;
+    let reread = Some(Arc::new(move || file.load()) as _);
+    let launch = Launch { listen: serve.listen, data: serve.data, metrics: rendered, reread };
+    let served = runtime.block_on(async {
         tokio::select! {
             served = Box::pin(app::serve(config, launch)) => served,
             never = tidy(metrics) => match never {},
         }
     });
+    if let Some(traces) = traces {
+        traces.close();
+    }
     match served {
-        Ok(Ok(true)) => ExitCode::SUCCESS,
-        Ok(Ok(false)) => failed("not every request in flight was answered within the drain limit"),
-        Ok(Err(fault @ (StartError::Settings(_) | StartError::File { .. }))) => {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => failed("not every request in flight was answered within the drain limit"),
+        Err(fault @ (StartError::Settings(_) | StartError::File { .. })) => {
             complain(fault);
             ExitCode::from(WRONG)
         }
-        Ok(Err(fault)) => failed(fault),
         Err(fault) => failed(fault),
     }
+}
+
+/// Where spans go, where the configuration says so.
+fn traces(config: &Config, runtime: &Handle) -> Result<Option<Traces>, String> {
+    let Some(endpoint) = config.telemetry.otlp_endpoint.clone() else { return Ok(None) };
+    let settings = TraceSettings { endpoint, percent: config.telemetry.otlp_percent.of_hundred() };
+    let client = transport::client().map_err(|fault| fault.to_string())?;
+    Traces::start(&settings, client, runtime.clone()).map(Some).map_err(|fault| fault.to_string())
 }
 
 fn sandbox(listen: IpAddr, scenario: Option<&Path>, limits_requests: bool) -> ExitCode {
@@ -194,7 +216,7 @@ fn sandbox(listen: IpAddr, scenario: Option<&Path>, limits_requests: bool) -> Ex
             return ExitCode::from(WRONG);
         }
     };
-    if let Err(fault) = telemetry::start_logs(LogForm::Text, "info") {
+    if let Err(fault) = telemetry::start_logs(LogForm::Text, "info", None) {
         return failed(fault);
     }
     match run(app::run_sandbox(Playground { listen, folder: None, scenario, limits_requests })) {
@@ -211,8 +233,11 @@ fn read_scenario(path: &Path) -> Result<Scenario, String> {
 
 /// Runs until the future is done, on all cores.
 fn run<T>(future: impl Future<Output = T>) -> std::io::Result<T> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    Ok(runtime.block_on(future))
+    Ok(runtime()?.block_on(future))
+}
+
+fn runtime() -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
 }
 
 /// Keeps the memory of metrics small while nobody reads them.

@@ -33,6 +33,16 @@ pub fn callers(config: &Config, client: &reqwest::Client) -> Callers {
     Callers { keys: keys.collect(), issuers, anonymous }
 }
 
+/// Everybody who may ask from now on. Who is known already, and may do the same, stays the same; so do the keys of issuers that
+/// were fetched, where nothing was said otherwise.
+pub fn renewed(config: &Config, client: &reqwest::Client, (before, known): (&Config, &Callers)) -> Callers {
+    let mut all = callers(config, client).keeping(known);
+    if format!("{:?}", before.auth.issuers) == format!("{:?}", config.auth.issuers) {
+        all.issuers.clone_from(&known.issuers);
+    }
+    all
+}
+
 fn viewer<'a>(name: &str, reseller: Option<String>, scopes: impl IntoIterator<Item = &'a ScopeConfig>) -> Arc<Viewer> {
     let scopes: HashSet<Scope> = scopes.into_iter().filter_map(|scope| scope.name().parse().ok()).collect();
     Arc::new(Viewer { id: name.to_owned(), name: name.to_owned(), reseller, scopes })

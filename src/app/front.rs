@@ -29,6 +29,23 @@ pub fn build(
     ground: &Ground,
     stop: CancellationToken,
 ) -> Result<Arc<Front>, StartError> {
+    let (graphql, (api, limits)) = (&config.graphql, laws(config, services, ground));
+    let persisted =
+        Persisted::new(graphql.persisted.apq, ground.shared.as_ref().map(Shared::operations), safelist(config)?);
+    let memory = config.cache.answers_memory.0 as u64;
+    let answers = Answers::new(memory, config.server.request_timeout, ground.tracker.clone());
+    let memory = Memory { documents: config.cache.documents.get(), answers };
+    let engine = Engine::new(api, limits, persisted).map_err(|fault| StartError::Schema(fault.to_string()))?;
+    let engine = engine.remembering(memory).paced_by(Pace::new(ground.shared.as_ref().map(Shared::counts)));
+    let allowed = config.server.cors_origins.iter().map(|origin| origin.as_str().to_owned());
+    // The service's own pages open sockets from where clients reach them.
+    let own = config.server.public_url.iter().map(|url| url.origin().ascii_serialization());
+    let origins = allowed.chain(own).collect();
+    Ok(Arc::new(Front::new(engine, callers(config, &ground.client), origins, stop)))
+}
+
+/// The schema over these services, and how heavy an operation on it may be.
+pub fn laws(config: &Config, services: Services, ground: &Ground) -> (Api, Limits) {
     let graphql = &config.graphql;
     let schema = SchemaLimits {
         depth: graphql.depth.get(),
@@ -54,18 +71,7 @@ pub fn build(
         introspection: graphql.introspection,
     };
     let api = Api::new(&schema, Arc::new(services)).with_truth(Arc::new(Remembered(Arc::clone(&ground.cache))));
-    let persisted =
-        Persisted::new(graphql.persisted.apq, ground.shared.as_ref().map(Shared::operations), safelist(config)?);
-    let memory = config.cache.answers_memory.0 as u64;
-    let answers = Answers::new(memory, config.server.request_timeout, ground.tracker.clone());
-    let memory = Memory { documents: config.cache.documents.get(), answers };
-    let engine = Engine::new(api, limits, persisted).map_err(|fault| StartError::Schema(fault.to_string()))?;
-    let engine = engine.remembering(memory).paced_by(Pace::new(ground.shared.as_ref().map(Shared::counts)));
-    let allowed = config.server.cors_origins.iter().map(|origin| origin.as_str().to_owned());
-    // The service's own pages open sockets from where clients reach them.
-    let own = config.server.public_url.iter().map(|url| url.origin().ascii_serialization());
-    let origins = allowed.chain(own).collect();
-    Ok(Arc::new(Front::new(engine, callers(config, &ground.client), origins, stop)))
+    (api, limits)
 }
 
 /// What the memory of facts knows of what became untrue.
@@ -82,7 +88,7 @@ impl Truth for Remembered {
 }
 
 /// The manifest of operations, where one is named.
-fn safelist(config: &Config) -> Result<Safelist, StartError> {
+pub fn safelist(config: &Config) -> Result<Safelist, StartError> {
     let mode = match config.graphql.persisted.mode {
         SafelistMode::Off => Mode::Off,
         SafelistMode::Log => Mode::Log,

@@ -7,6 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive as _;
 use secrecy::ExposeSecret;
@@ -23,7 +24,7 @@ pub async fn open(
     sources: &[Arc<Source>],
     clock: &Arc<dyn Clock>,
     data: &Path,
-    bus: Arc<dyn ChangeBus>,
+    (bus, accounts): (Arc<dyn ChangeBus>, Arc<Accounts>),
 ) -> Result<(Orders, Ledgers), StartError> {
     let url = if config.built_in {
         std::fs::create_dir_all(data).map_err(|fault| StartError::Machine(data.display().to_string(), fault))?;
@@ -41,7 +42,7 @@ pub async fn open(
         ledger: Arc::clone(&ledgers.orders),
         bus,
         clock: Arc::clone(clock),
-        accounts: Arc::new(Accounts::of(config)),
+        accounts,
         rules: rules(config),
     });
     Ok((orders, ledgers))
@@ -110,25 +111,38 @@ fn terms(told: &config::Terms) -> Terms {
 }
 
 /// What resellers are to the sources: the vendor's own keys of their connections.
-struct Accounts(BTreeMap<String, BTreeMap<SourceId, BTreeMap<String, String>>>);
+pub struct Accounts(ArcSwap<Keys>);
+
+/// By reseller and source.
+type Keys = BTreeMap<String, BTreeMap<SourceId, BTreeMap<String, String>>>;
 
 impl Accounts {
-    fn of(config: &Config) -> Self {
-        let resellers = config.resellers.iter().map(|(name, reseller)| {
-            let connections = reseller.connections.iter();
-            (name.clone(), connections.map(|(source, connection)| (source.clone(), account(connection))).collect())
-        });
-        Self(resellers.collect())
+    /// Those of a configuration.
+    pub fn of(config: &Config) -> Self {
+        Self(ArcSwap::from_pointee(keys(config)))
     }
+
+    /// From now on those of another configuration.
+    pub fn replace(&self, config: &Config) {
+        self.0.store(Arc::new(keys(config)));
+    }
+}
+
+fn keys(config: &Config) -> Keys {
+    let resellers = config.resellers.iter().map(|(name, reseller)| {
+        let connections = reseller.connections.iter();
+        (name.clone(), connections.map(|(source, connection)| (source.clone(), account(connection))).collect())
+    });
+    resellers.collect()
 }
 
 impl ResellerAccounts for Accounts {
     fn knows(&self, reseller: &str) -> bool {
-        self.0.contains_key(reseller)
+        self.0.load().contains_key(reseller)
     }
 
     fn account(&self, reseller: &str, source: &SourceId) -> Option<BTreeMap<String, String>> {
-        self.0.get(reseller)?.get(source).cloned()
+        self.0.load().get(reseller)?.get(source).cloned()
     }
 }
 

@@ -4,20 +4,26 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::app::announce::announce;
 use crate::app::deliveries;
 use crate::app::front;
 use crate::app::orders;
+use crate::app::orders::Accounts;
 use crate::app::partners;
 use crate::app::playground::{Playground, point_at};
+use crate::app::reload::{Reload, Reread};
 use crate::app::shared::Shared;
 use crate::app::sources;
 use crate::app::sources::{Ground, connect};
-use crate::app::state::{LedgerAnswers, SourceAnswers, State, Told};
+use crate::app::state::{LedgerAnswers, Serving, SourceAnswers, State, Told};
 use crate::config::Config;
 use crate::domain::{Clock, Source, SystemClock};
 use crate::edits::Edits;
@@ -32,6 +38,9 @@ use crate::store::StoreError;
 use crate::transport::SetUpError;
 use crate::vendors::Finding;
 
+/// What orders and deliveries have left, at the least, where requests used up the time of the drain.
+const LAST_WORD: Duration = Duration::from_secs(2);
+
 /// What the command line adds to the configuration.
 #[derive(Default, Clone)]
 pub struct Launch {
@@ -41,6 +50,8 @@ pub struct Launch {
     pub data: Option<PathBuf>,
     /// Renders the metrics.
     pub metrics: Option<Arc<dyn Fn() -> String + Send + Sync>>,
+    /// Reads the configuration again, when the process is told to.
+    pub reread: Option<Reread>,
 }
 
 /// Why the service did not start.
@@ -75,12 +86,16 @@ pub enum StartError {
 pub async fn serve(mut config: Config, launch: Launch) -> Result<bool, StartError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
+    let hangup = signal(SignalKind::hangup()).map_err(|fault| StartError::Machine("signals".to_owned(), fault))?;
     let data = data_folder(&launch);
+    let written = config.clone();
     let sandbox =
         if config.built_in { Some(raise_sandbox(&mut config, Some(&data), &clock, &tracker).await?) } else { None };
-    let ground = ground(&config, &clock, &tracker, &stop)?;
+    let ground = Arc::new(ground(&config, &clock, &tracker, &stop)?);
     let sources = connect(&config, &ground).map_err(StartError::Settings)?;
-    let (orders, ledgers) = orders::open(&config, &sources, &clock, &data, bus(&ground, &stop)).await?;
+    let accounts = Arc::new(Accounts::of(&config));
+    let bus = bus(&ground, &stop);
+    let (orders, ledgers) = orders::open(&config, &sources, &clock, &data, (bus, Arc::clone(&accounts))).await?;
     let edits = Edits::new(Arc::clone(&ledgers.edits), Arc::clone(&clock), tracker.clone());
     let partners = partners::open(&config, &sources, &clock);
     let deliveries = deliveries::open(&config, &sources, &ground.client, &clock, (&orders, &ledgers))
@@ -99,10 +114,11 @@ pub async fn serve(mut config: Config, launch: Launch) -> Result<bool, StartErro
         cache: Arc::clone(&ground.cache),
         clock: Arc::clone(&clock),
     };
-    let dependencies = dependencies(&ground, &state);
+    let draining = CancellationToken::new();
+    let dependencies = dependencies(&ground, &state, &draining);
     let render = launch.metrics.clone().unwrap_or_else(|| Arc::new(String::new));
     metrics::gauge!("ticketgraph_requests_in_flight_limit").set(u32::from(config.server.in_flight));
-    let front = front::build(&config, services, &ground, stop.clone())?;
+    let front = front::build(&config, services.clone(), &ground, stop.clone())?;
     let settings = router::Settings {
         in_flight: u32::from(config.server.in_flight) as usize,
         body_timeout: config.server.body_timeout,
@@ -117,17 +133,16 @@ pub async fn serve(mut config: Config, launch: Launch) -> Result<bool, StartErro
     orders.start();
     deliveries.start();
     announce(&config, address, sandbox.as_ref());
-    let told = stop.clone();
-    tracker.spawn(async move {
-        told_to_stop().await;
-        tracing::info!("stopping: no new requests, those in flight are answered");
-        told.cancel();
-    });
+    let reload = Reload { reread: launch.reread, front: Arc::clone(&front), services, accounts, sources, ground };
+    tracker.spawn(reload.listen(hangup, written, stop.clone()));
+    tracker.spawn(stop_when_told(draining, stop.clone(), config.server.drain_notice));
     let connections = front::connections(&config)?;
-    let drained = listener::serve(bound, router::build(front, settings), connections, tracker, stop).await;
-    let written = tokio::time::timeout(config.server.drain, async { tokio::join!(orders.close(), deliveries.close()) })
-        .await
-        .is_ok();
+    let drain_by = drain_by(stop.clone(), config.server.drain);
+    let serving = listener::serve(bound, router::build(front, settings), connections, tracker, stop);
+    let (drained, drain_by) = tokio::join!(serving, drain_by);
+    // Whoever waited for an order had its answer, or gave up. Calls under way write what came of them; what is left goes on elsewhere.
+    let closing = async { tokio::join!(orders.close(), deliveries.close()) };
+    let written = tokio::time::timeout_at(drain_by.max(Instant::now() + LAST_WORD), closing).await.is_ok();
     tracing::info!(drained, written, "stopped");
     Ok(drained && written)
 }
@@ -149,12 +164,32 @@ pub(super) fn ground(
     Ok(Ground { client, clock: Arc::clone(clock), cache, shared, tracker: tracker.clone() })
 }
 
+/// Stops when the process is told to: first whoever sends requests here learns that none should come, then none is taken.
+async fn stop_when_told(draining: CancellationToken, stop: CancellationToken, notice: Option<Duration>) {
+    told_to_stop().await;
+    draining.cancel();
+    metrics::gauge!("ticketgraph_draining").set(1.0);
+    if let Some(notice) = notice {
+        tracing::info!("stopping soon: not ready for new requests, which are still answered");
+        tokio::time::sleep(notice).await;
+    }
+    tracing::info!("stopping: no new requests, those in flight are answered");
+    stop.cancel();
+}
+
+/// Until when everything has to have ended, told once it begins to.
+async fn drain_by(stop: CancellationToken, limit: Duration) -> Instant {
+    stop.cancelled().await;
+    Instant::now() + limit
+}
+
 /// What `/health/ready` names.
-fn dependencies(ground: &Ground, state: &State) -> Dependencies {
+fn dependencies(ground: &Ground, state: &State, draining: &CancellationToken) -> Dependencies {
+    let serving: Arc<dyn Dependency> = Arc::new(Serving(draining.clone()));
     let ledger: Arc<dyn Dependency> = Arc::new(LedgerAnswers(Arc::clone(&state.ledger)));
     let sources = state.sources.iter().map(|source| Arc::new(SourceAnswers(Arc::clone(source))) as _);
     Dependencies(Arc::new(
-        [ledger].into_iter().chain(ground.shared.iter().map(Shared::dependency)).chain(sources).collect(),
+        [serving, ledger].into_iter().chain(ground.shared.iter().map(Shared::dependency)).chain(sources).collect(),
     ))
 }
 
@@ -203,35 +238,8 @@ fn data_folder(launch: &Launch) -> PathBuf {
     })
 }
 
-/// The first lines of the log: what runs, and which addresses to open.
-fn announce(config: &Config, address: SocketAddr, sandbox: Option<&Sandbox>) {
-    let scheme = if config.server.tls.is_some() { "https" } else { "http" };
-    if let Some(sandbox) = sandbox {
-        tracing::info!("this is the built-in sandbox: every vendor is emulated, nothing here is real");
-        for (name, base) in sandbox.addresses() {
-            tracing::info!(
-                "the emulated {name} listens on {base} (POST {} to let it die, /_emu/up to bring it back)",
-                sandbox.control(name, "down")
-            );
-        }
-        for (name, client) in &config.clients {
-            if let Some(key) = &client.key.shown {
-                use secrecy::ExposeSecret;
-                tracing::info!("the sandbox key of {name} is {}", key.expose_secret());
-            }
-        }
-    }
-    let base = match &config.server.public_url {
-        Some(url) => url.as_str().trim_end_matches('/').to_owned(),
-        None => format!("{scheme}://{address}"),
-    };
-    tracing::info!("GraphiQL is at {base}/graphql");
-    tracing::info!("listening on {scheme}://{address}");
-}
-
 /// Waits for SIGTERM or an interrupt.
 pub(super) async fn told_to_stop() {
-    use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
     tokio::select! {
         _ = terminate.recv() => {}

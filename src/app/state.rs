@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use metrics::gauge;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
 
 use crate::delivery::{Deliveries, Stream};
 use crate::domain::{Clock, HealthState, Source};
@@ -130,6 +131,24 @@ impl State {
 
 fn seconds(at: Timestamp) -> f64 {
     at.as_millisecond() as f64 / 1000.0
+}
+
+/// The process itself, until it is told to stop.
+pub struct Serving(pub CancellationToken);
+
+#[async_trait]
+impl Dependency for Serving {
+    fn name(&self) -> String {
+        "process".to_owned()
+    }
+
+    fn is_required(&self) -> bool {
+        true
+    }
+
+    async fn check(&self) -> Result<(), String> {
+        if self.0.is_cancelled() { Err("is stopping: send requests elsewhere".to_owned()) } else { Ok(()) }
+    }
 }
 
 /// The ledger: without it nothing can be sold.

@@ -36,6 +36,8 @@ pub struct Server {
     pub connections: NonZeroUsize,
     /// Requests at once, at most; more are answered 503.
     pub in_flight: NonZeroU32,
+    /// How long a shutdown says that it is not ready before it takes no more requests; `None`: not at all.
+    pub drain_notice: Option<Duration>,
     /// How long a shutdown waits for what is in flight.
     pub drain: Duration,
     /// The certificate to serve with; `None`: plain HTTP.
@@ -65,6 +67,7 @@ impl Server {
             idle_timeout: from.get("idle_timeout"),
             connections: from.get("connections"),
             in_flight: from.get("in_flight"),
+            drain_notice: from.find("drain_notice"),
             drain: from.get("drain"),
             tls: from.within("tls", Tls::read),
         }

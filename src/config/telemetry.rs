@@ -3,7 +3,7 @@
 use url::Url;
 
 use crate::config::section::Section;
-use crate::config::setting::{Choice, LogFilter};
+use crate::config::setting::{Choice, LogFilter, Percent};
 
 /// Logs, metrics and traces.
 #[derive(Debug, Clone)]
@@ -16,6 +16,8 @@ pub struct Telemetry {
     pub metrics: bool,
     /// Where traces go; `None`: nowhere.
     pub otlp_endpoint: Option<Url>,
+    /// How many of a hundred traces that begin here are kept.
+    pub otlp_percent: Percent,
 }
 
 /// How a log line is written.
@@ -40,6 +42,7 @@ impl Telemetry {
             log_level: from.get("log_level"),
             metrics: from.get("metrics"),
             otlp_endpoint: from.find("otlp_endpoint"),
+            otlp_percent: from.get("otlp_percent"),
         }
     }
 }

@@ -17,6 +17,7 @@ use tokio::sync::Mutex;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 
 pub use crate::delivery::channel::{Channel, Place};
 use crate::delivery::ledger::{DeliveryLedger, Run, Tally};
@@ -185,7 +186,8 @@ async fn keep_running(shared: Arc<Shared>, lane: Arc<Lane>) {
             () = shared.stop.cancelled() => return,
             _ = ticks.tick() => {}
         }
-        if let Err(error) = cycle(&shared, &lane).await {
+        let span = tracing::error_span!(parent: None, "delivery", channel = lane.channel.app.id);
+        if let Err(error) = cycle(&shared, &lane).instrument(span).await {
             tracing::error!(%error, channel = lane.channel.app.id, "the streams of a delivery channel could not run");
         }
     }

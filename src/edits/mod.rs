@@ -12,11 +12,13 @@ use std::sync::Arc;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::domain::ids::StepKey;
 use crate::domain::{Clock, Effect, Source};
 use crate::orders::LedgerError;
+use crate::telemetry::explain::carry;
 
 pub use act::Edit;
 pub use journal::{EditId, Journal, Known, Mishap, Note, Record};
@@ -97,12 +99,13 @@ impl Edits {
             });
         }
         let (journal, source) = (Arc::clone(&self.journal), Arc::clone(source));
-        let task = self.tasks.spawn(async move {
+        let editing = async move {
             let record = edit.act(&source, &step_key(&id)).await;
             let is_certain_nothing = record.failure.as_ref().is_some_and(|failure| failure.effect == Effect::None);
             let noted = if is_certain_nothing { journal.forget(&id).await } else { journal.finish(&id, &record).await };
             noted.map(|()| Outcome::Told { record, is_replayed: false })
-        });
+        };
+        let task = self.tasks.spawn(carry(editing.in_current_span()));
         task.await.unwrap_or(Ok(Outcome::NoOutcome))
     }
 }

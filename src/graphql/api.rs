@@ -58,8 +58,8 @@ impl Api {
     }
 
     /// The schema as text.
-    pub fn sdl(&self) -> &str {
-        &self.sdl
+    pub fn sdl(&self) -> Arc<str> {
+        Arc::clone(&self.sdl)
     }
 
     /// Runs a query or a mutation.

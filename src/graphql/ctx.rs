@@ -19,7 +19,8 @@ use crate::graphql::viewer::{Scope, Viewer};
 use crate::orders::Orders;
 use crate::partners::Partners;
 
-/// What lives as long as the process. A topic that needs a room adds it here.
+/// What lives as long as the process, or until the configuration is read again. A topic that needs a room adds it here.
+#[derive(Clone)]
 pub struct Services {
     /// Reads over all sources.
     pub federation: Arc<Federation>,

@@ -9,7 +9,7 @@ use crate::orders::status::OrderStatus;
 
 /// The span of an order's work: a trace of its own, since it outlives the request that set it off, and linked to that.
 pub(in crate::orders) fn span(order: &Order, is_taken_over: bool) -> Span {
-    let span = tracing::info_span!(parent: None, "order", order = %order.number, taken_over = is_taken_over);
+    let span = tracing::error_span!(parent: None, "order", order = %order.number, taken_over = is_taken_over);
     span.follows_from(Span::current());
     span
 }

@@ -4,27 +4,29 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use async_graphql::{Response, Variables};
 use async_graphql_parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType};
 use async_graphql_parser::{Positioned, parse_query};
 use async_graphql_value::Name;
-use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
+use tracing::Instrument;
 
 use crate::graphql::api::Api;
 use crate::graphql::promise::{Retellable, Schema};
 use crate::graphql::viewer::{Scope, Viewer};
 use crate::server::answers::{Answers, Landed, Question, Ready, Sight, retold};
 use crate::server::coercion::InputTypes;
-use crate::server::measure::Measured;
-use crate::server::observe::{Active, Running, count_event};
+use crate::server::measure::{Measured, put};
+use crate::server::observe::{Running, operation_span, watched};
 use crate::server::pace::Pace;
 use crate::server::params::Params;
 use crate::server::persisted::{NoOperation, Persisted};
 use crate::server::precheck::{Limits, Weight, digest, weigh};
 use crate::server::refusal::{Cost, Refusal};
+use crate::telemetry::explain::explained;
 
 /// How many documents are kept where nobody says.
 const USUAL_DOCUMENTS: usize = 1_000;
@@ -102,8 +104,9 @@ pub enum Outcome {
 
 /// Runs operations.
 pub struct Engine {
-    api: Api,
-    limits: Limits,
+    /// The schema over the services; replaced with the limits.
+    api: ArcSwap<Api>,
+    limits: ArcSwap<Limits>,
     types: InputTypes,
     persisted: Persisted,
     schema: Schema,
@@ -116,8 +119,9 @@ impl Engine {
     /// An engine over the schema.
     pub fn new(api: Api, limits: Limits, persisted: Persisted) -> Result<Self, async_graphql_parser::Error> {
         let sdl = api.sdl();
-        let (types, schema) = (InputTypes::from_sdl(sdl)?, Schema::from_sdl(sdl)?);
+        let (types, schema) = (InputTypes::from_sdl(&sdl)?, Schema::from_sdl(&sdl)?);
         let documents = room_for(USUAL_DOCUMENTS);
+        let (api, limits) = (ArcSwap::from_pointee(api), ArcSwap::from_pointee(limits));
         Ok(Self { api, limits, types, persisted, schema, pace: Pace::default(), documents, answers: None })
     }
 
@@ -139,8 +143,23 @@ impl Engine {
     }
 
     /// How heavy a request may be.
-    pub fn limits(&self) -> &Limits {
-        &self.limits
+    pub fn limits(&self) -> Arc<Limits> {
+        self.limits.load_full()
+    }
+
+    /// From now on other limits, and a schema over other services. Operations that run already end as they began; what was
+    /// weighed by the old limits is forgotten.
+    pub fn replace(&self, api: Api, limits: Limits) {
+        self.api.store(Arc::new(api));
+        self.limits.store(Arc::new(limits));
+        self.documents.clear();
+        if let Some(answers) = &self.answers {
+            answers.forget();
+        }
+    }
+
+    fn api(&self) -> Arc<Api> {
+        self.api.load_full()
     }
 
     /// Operations known by their hash.
@@ -149,8 +168,8 @@ impl Engine {
     }
 
     /// The schema's text.
-    pub fn sdl(&self) -> &str {
-        self.api.sdl()
+    pub fn sdl(&self) -> Arc<str> {
+        self.api().sdl()
     }
 
     /// Whole answers, where they are remembered.
@@ -161,15 +180,32 @@ impl Engine {
     /// Runs one request.
     pub async fn run(&self, ask: Ask) -> Outcome {
         let mut running = Running::begin();
-        let outcome = self.answer(ask, &mut running).await.unwrap_or_else(Outcome::Refused);
+        let outcome = self.explained(ask, &mut running).instrument(operation_span()).await;
+        let outcome = outcome.unwrap_or_else(Outcome::Refused);
         running.end(&outcome);
         outcome
+    }
+
+    /// Answers, and explains how, where the request asks for it by `extensions: {"explain": true}` and the caller may know.
+    async fn explained(&self, ask: Ask, running: &mut Running) -> Result<Outcome, Refusal> {
+        if ask.params.extensions.get("explain") != Some(&serde_json::Value::Bool(true)) {
+            return self.answer(ask, running).await;
+        }
+        if !ask.viewer.may(Scope::Admin) {
+            return Err(Refusal::not_explained());
+        }
+        let (outcome, told) = explained(self.answer(ask, running)).await;
+        let mut outcome = outcome?;
+        if let Outcome::Answer(answer) = &mut outcome {
+            put(answer, "explain", told);
+        }
+        Ok(outcome)
     }
 
     async fn answer(&self, ask: Ask, running: &mut Running) -> Result<Outcome, Refusal> {
         let document = self.find(&ask.params).await?;
         let operation = pick(&document.operations, ask.params.operation_name.as_deref())?;
-        running.is(operation.kind);
+        running.is(operation.kind, operation.name.as_ref().map(Name::as_str));
         let Some((answers, question)) = self.answers.as_ref().zip(question(&document, operation, &ask)) else {
             let (request, measured) = self.prepare(&document, operation, &ask).await?;
             return Ok(self.execute(operation.kind, request, ask, measured).await);
@@ -179,10 +215,10 @@ impl Engine {
             return Ok(Outcome::Ready(ready));
         }
         let (request, measured) = self.prepare(&document, operation, &ask).await?;
-        let Some(moment) = self.api.moment() else {
+        let Some(moment) = self.api().moment() else {
             return Ok(self.execute(operation.kind, request, ask, measured).await);
         };
-        let (api, viewer, id) = (self.api.clone(), Arc::clone(&ask.viewer), ask.request_id.clone());
+        let (api, viewer, id) = (self.api(), Arc::clone(&ask.viewer), ask.request_id.clone());
         let fly = || async move { api.execute_for(request, viewer, &id).await };
         match answers.make(&question, (moment, &document.text), fly).await {
             Some(Landed::Ready(ready)) => Ok(Outcome::Ready(ready)),
@@ -206,11 +242,9 @@ impl Engine {
         measured: Measured,
     ) -> Outcome {
         if kind == OperationType::Subscription {
-            let open = Active::subscription();
-            let events = self.api.stream(request, ask.viewer, &ask.request_id);
-            return Outcome::Stream(events.inspect(move |event| count_event(event, &open)).boxed());
+            return Outcome::Stream(watched(self.api().stream(request, ask.viewer, &ask.request_id), &ask.request_id));
         }
-        let mut answer = self.api.execute(request, ask.viewer, &ask.request_id).await;
+        let mut answer = self.api().execute(request, ask.viewer, &ask.request_id).await;
         measured.tell(&ask.params, &mut answer);
         Outcome::Answer(Box::new(answer))
     }
@@ -233,7 +267,7 @@ impl Engine {
         if !ask.kinds.contains(&operation.kind) {
             return Err(Refusal::method_not_allowed());
         }
-        if operation.weight.introspects && !self.limits.introspection && !ask.viewer.may(Scope::Admin) {
+        if operation.weight.introspects && !self.limits().introspection && !ask.viewer.may(Scope::Admin) {
             return Err(Refusal::schema_not_told());
         }
         let definition = definition(&document.ast, operation.name.as_ref())?;
@@ -258,14 +292,15 @@ impl Engine {
         operation: &OperationDefinition,
         weight: &Weight,
     ) -> Result<Measured, Refusal> {
-        let mut measured = Measured::new(self.limits.measure_only);
-        measured.weigh(self.limits.check(weight))?;
-        measured.weigh(self.limits.check_lists(&ask.params.variables))?;
+        let (api, limits) = (self.api(), self.limits());
+        let mut measured = Measured::new(limits.measure_only);
+        measured.weigh(limits.check(weight))?;
+        measured.weigh(limits.check_lists(&ask.params.variables))?;
         // What is too large to be weighed is too large to be estimated.
         if measured.is_within_limits() {
-            let estimated = self.api.estimate(document, operation, &ask.params.variables);
-            measured.cost(Cost { estimated, limit: self.limits.calls })?;
-            if let Some(most) = self.limits.calls_per_minute {
+            let estimated = api.estimate(document, operation, &ask.params.variables);
+            measured.cost(Cost { estimated, limit: limits.calls })?;
+            if let Some(most) = limits.calls_per_minute {
                 let calls = u32::try_from(estimated).unwrap_or(u32::MAX);
                 measured.budget(self.pace.count_calls(&ask.viewer.id, calls, most).await)?;
             }
@@ -277,8 +312,9 @@ impl Engine {
         if let Some(known) = self.documents.get(text) {
             return Ok(known);
         }
-        if !self.limits.measure_only {
-            self.limits.check_tokens(text).map_err(|heavy| Refusal::too_heavy(&heavy))?;
+        let limits = self.limits();
+        if !limits.measure_only {
+            limits.check_tokens(text).map_err(|heavy| Refusal::too_heavy(&heavy))?;
         }
         let ast = parse_query(text.as_ref()).map_err(|fault| Refusal::syntax(&fault))?;
         let operations = ast
@@ -286,7 +322,7 @@ impl Engine {
             .iter()
             .map(|(name, operation)| {
                 let weight = weigh(&ast, &operation.node);
-                let is_fine = self.answers.is_some() && self.limits.check(&weight).is_ok();
+                let is_fine = self.answers.is_some() && limits.check(&weight).is_ok();
                 let retellable = is_fine.then(|| Retellable::of(&self.schema, &ast, &operation.node)).flatten();
                 Operation { name: name.cloned(), kind: operation.node.ty, weight, retellable }
             })

@@ -13,13 +13,14 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
+use futures_util::{Stream, StreamExt};
+use tokio_util::sync::CancellationToken;
 
 use crate::graphql::Code;
 use crate::server::answer::{never_began, to_text};
 use crate::server::answers::{Coding, Ready};
-use crate::server::callers::{Caller, expired};
+use crate::server::callers::Caller;
 use crate::server::engine::{ALL, Ask, Outcome, QUERIES, READS};
 use crate::server::negotiate::{Media, accepted, carries_json};
 use crate::server::pace::Standing;
@@ -110,7 +111,7 @@ impl Asking<'_> {
             Ok(known) => known,
             Err(refusal) => return refuse(&refusal, media, id),
         };
-        let ask = Ask { params, viewer: caller.viewer, request_id: id.to_owned(), kinds };
+        let ask = Ask { params, viewer: Arc::clone(&caller.viewer), request_id: id.to_owned(), kinds };
         let mut response = match self.front.engine.run(ask).await {
             Outcome::Refused(refusal) => refuse(&refusal, media, id),
             Outcome::Answer(answer) if media == Media::EventStream => {
@@ -125,7 +126,10 @@ impl Asking<'_> {
             Outcome::Ready(ready) => ready_response(self.front, &ready, self.headers, media),
             // Who may watch no longer hears no more.
             Outcome::Stream(answers) if media == Media::EventStream => {
-                stream(answers.take_until(Box::pin(expired(caller.until))).boxed())
+                let front = Arc::clone(self.front);
+                let stop = front.stop.clone();
+                let answers = answers.take_until(Box::pin(async move { front.gone(&caller).await }));
+                watching(answers.map(|answer| to_text(&answer)).boxed(), stop)
             }
             Outcome::Stream(_) => {
                 let text = "subscriptions need `Accept: text/event-stream` or a WebSocket at /graphql/ws";
@@ -259,10 +263,22 @@ fn stream(answers: BoxStream<'static, Answer>) -> Response {
 }
 
 fn stream_of(answers: BoxStream<'static, String>) -> Response {
-    let events = answers
+    sent(events(answers).boxed())
+}
+
+/// The same for what has no end of its own: when the service goes away it breaks off without `complete`, so that clients come back.
+fn watching(answers: BoxStream<'static, String>, stop: CancellationToken) -> Response {
+    sent(events(answers).take_until(Box::pin(stop.cancelled_owned())).boxed())
+}
+
+fn events(answers: BoxStream<'static, String>) -> impl Stream<Item = Event> {
+    answers
         .map(|answer| Event::default().event("next").data(answer))
         .chain(futures_util::stream::iter([Event::default().event("complete").data("")]))
-        .map(Ok::<Event, Infallible>);
+}
+
+fn sent(events: BoxStream<'static, Event>) -> Response {
+    let events = events.map(Ok::<Event, Infallible>);
     let mut response = Sse::new(events).keep_alive(KeepAlive::default()).into_response();
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     // Proxies that gather an answer before passing it on would hold every event back.

@@ -84,7 +84,8 @@ impl Measured {
     }
 }
 
-fn put(answer: &mut Response, name: &str, value: serde_json::Value) {
+/// Adds something to the extensions of an answer.
+pub fn put(answer: &mut Response, name: &str, value: serde_json::Value) {
     if let Ok(value) = Value::from_json(value) {
         answer.extensions.insert(name.to_owned(), value);
     }

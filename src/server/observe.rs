@@ -2,14 +2,22 @@
 
 use async_graphql::{Response as Answer, ServerError, Value};
 use async_graphql_parser::types::OperationType;
-use axum::extract::{MatchedPath, Request};
-use axum::http::Method;
+use axum::extract::{Extension, MatchedPath, Request};
+use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::Response;
+use futures_util::StreamExt;
+use futures_util::stream::{BoxStream, poll_fn};
 use metrics::{SharedString, counter, gauge, histogram};
 use tokio::time::Instant;
+use tracing::{Instrument, Span};
 
 use crate::server::engine::Outcome;
+use crate::server::request_id::RequestId;
+use crate::telemetry::{attribute, continue_trace, rename};
+
+/// Names of operations are whatever a client likes: so much of them goes into traces, and nothing into metrics.
+const LONGEST_NAME: usize = 80;
 
 /// The methods that are told apart; all others are one (`http.request.method` of the semantic conventions).
 const METHODS: [Method; 9] = [
@@ -24,14 +32,19 @@ const METHODS: [Method; 9] = [
     Method::CONNECT,
 ];
 
-/// Counts a request, from its headers to the begin of its answer.
-pub async fn layer(request: Request, next: Next) -> Response {
+/// Counts a request, from its headers to the begin of its answer, and puts everything it does into one span.
+pub async fn layer(Extension(RequestId(id)): Extension<RequestId>, request: Request, next: Next) -> Response {
     let method = METHODS.iter().find(|known| *known == request.method()).map_or("_OTHER", known_name);
     let path = request.extensions().get::<MatchedPath>().cloned();
     let _active = Active::new("http_server_active_requests", Some(method));
     let begun = Instant::now();
-    let response = next.run(request).await;
     let route = path.map_or(SharedString::const_str("unmatched"), |path| path.as_str().to_owned().into());
+    let span = span(&id, method, &route, request.headers());
+    let response = next.run(request).instrument(span.clone()).await;
+    attribute(&span, "http.response.status_code", i64::from(response.status().as_u16()));
+    if response.status().is_server_error() {
+        span.record("otel.status_code", "ERROR");
+    }
     let labels = [
         ("http_request_method", SharedString::const_str(method)),
         ("http_route", route),
@@ -39,6 +52,31 @@ pub async fn layer(request: Request, next: Next) -> Response {
     ];
     histogram!("http_server_request_duration_seconds", &labels).record(begun.elapsed().as_secs_f64());
     response
+}
+
+/// The span of a request; of the trace that its caller began, where it brings one. Spans that say whose work a line belongs to are
+/// at the level of errors, so that they are there whichever lines are kept.
+fn span(id: &str, method: &str, route: &str, headers: &HeaderMap) -> Span {
+    let name = format!("{method} {route}");
+    let span = tracing::error_span!(
+        "request",
+        request_id = id,
+        otel.kind = "server",
+        otel.name = name,
+        otel.status_code = tracing::field::Empty
+    );
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    if let Some(traceparent) = text("traceparent") {
+        continue_trace(&span, traceparent, text("tracestate"));
+    }
+    attribute(&span, "http.request.method", method.to_owned());
+    attribute(&span, "http.route", route.to_owned());
+    span
+}
+
+/// The span of one operation.
+pub fn operation_span() -> Span {
+    tracing::info_span!("operation")
 }
 
 fn known_name(method: &'static Method) -> &'static str {
@@ -62,11 +100,6 @@ impl Active {
     pub fn socket() -> Self {
         Self::new("ticketgraph_websocket_connections", None)
     }
-
-    /// A subscription.
-    pub fn subscription() -> Self {
-        Self::new("ticketgraph_subscriptions", None)
-    }
 }
 
 impl Drop for Active {
@@ -89,12 +122,18 @@ impl Running {
     }
 
     /// What kind it is.
-    pub fn is(&mut self, kind: OperationType) {
+    pub fn is(&mut self, kind: OperationType, name: Option<&str>) {
         self.kind = match kind {
             OperationType::Query => "query",
             OperationType::Mutation => "mutation",
             OperationType::Subscription => "subscription",
         };
+        let span = Span::current();
+        rename(&span, self.kind);
+        attribute(&span, "graphql.operation.type", self.kind);
+        if let Some(name) = name {
+            attribute(&span, "graphql.operation.name", name.chars().take(LONGEST_NAME).collect::<String>());
+        }
     }
 
     /// How it ended.
@@ -117,8 +156,19 @@ impl Drop for Running {
     }
 }
 
-/// Counts the errors of one event of a subscription that is open.
-pub fn count_event(event: &Answer, _open: &Active) {
+/// Events of a subscription, told in a span of their own: they go on long after the request that asked for them is answered.
+pub fn watched(events: BoxStream<'static, Answer>, request_id: &str) -> BoxStream<'static, Answer> {
+    let span = tracing::error_span!(parent: None, "subscription", request_id);
+    span.follows_from(Span::current());
+    let (open, mut events) = (Active::new("ticketgraph_subscriptions", None), events);
+    let told = poll_fn(move |context| {
+        let (_in, _open) = (span.enter(), &open);
+        events.poll_next_unpin(context)
+    });
+    told.inspect(count_event).boxed()
+}
+
+fn count_event(event: &Answer) {
     count_errors(event);
 }
 

@@ -86,6 +86,12 @@ impl Refusal {
         Self::new(StatusCode::FORBIDDEN, Code::Forbidden, "the schema is not told to this caller")
     }
 
+    /// A caller that may not know how its answers come about.
+    pub fn not_explained() -> Self {
+        let text = "`extensions.explain` is for callers with the scope `admin`";
+        Self::new(StatusCode::FORBIDDEN, Code::Forbidden, text)
+    }
+
     /// Variables that do not fit their types.
     pub fn bad_variables(message: String) -> Self {
         Self { is_well_formed: true, ..Self::new(StatusCode::BAD_REQUEST, Code::BadUserInput, message) }

@@ -13,13 +13,14 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::timeout::RequestBodyTimeoutLayer;
 
-use crate::server::callers::{Caller, Callers};
+use crate::server::callers::{Caller, Callers, expired};
 use crate::server::engine::Engine;
 use crate::server::exposition::{self, Exposition};
 use crate::server::hardening::{AnswerWithin, Room, answer_in_time, guard_browsers, shed};
@@ -35,6 +36,8 @@ pub struct Front {
     pub engine: Engine,
     /// Everybody who may ask; replaced when the configuration is read again.
     pub callers: ArcSwap<Callers>,
+    /// Tells that the callers were replaced.
+    renewals: watch::Sender<()>,
     /// Ends open streams when the service goes away.
     pub stop: CancellationToken,
     /// Origins of browsers that may ask from another site; exact.
@@ -66,7 +69,35 @@ impl Front {
     pub fn new(engine: Engine, callers: Callers, origins: Vec<String>, stop: CancellationToken) -> Self {
         let told = engine.limits().introspection;
         let schema = told.then(|| pages::text(Bytes::copy_from_slice(engine.sdl().as_bytes())));
-        Self { engine, callers: ArcSwap::from_pointee(callers), stop, origins, schema }
+        Self {
+            engine,
+            callers: ArcSwap::from_pointee(callers),
+            renewals: watch::Sender::new(()),
+            stop,
+            origins,
+            schema,
+        }
+    }
+
+    /// From now on these callers; whoever watches and is none of them hears no more.
+    pub fn replace_callers(&self, callers: Callers) {
+        self.callers.store(Arc::new(callers));
+        self.renewals.send_replace(());
+    }
+
+    /// Ends when a caller may not ask any more: its token ended, or its key is no longer one.
+    pub async fn gone(&self, caller: &Caller) {
+        let mut renewals = self.renewals.subscribe();
+        let revoked = async {
+            while self.callers.load().knows(caller) {
+                // The sender lives as long as we do.
+                let _ = renewals.changed().await;
+            }
+        };
+        tokio::select! {
+            () = expired(caller.until) => {}
+            () = revoked => {}
+        }
     }
 
     /// Whether a browser at this origin may open a WebSocket: one of the allowed, or none given (no browser).

@@ -9,6 +9,7 @@ mod examples;
 mod front;
 mod graphql;
 mod layers;
+mod operation;
 mod orders;
 mod process;
 mod process_authoring;

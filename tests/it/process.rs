@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ const OPERATOR: &str = "sandbox-operator";
 /// A process that is ended with its test, whatever happens; what it logs is kept.
 pub struct Process {
     child: Child,
-    log: mpsc::Receiver<String>,
+    log: Mutex<mpsc::Receiver<String>>,
 }
 
 impl Process {
@@ -27,16 +27,51 @@ impl Process {
         command.args(arguments).env_clear().env("HOME", folder.path()).current_dir(folder.path());
         let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("a process");
         let log = lines(child.stderr.take().expect("a pipe"));
-        Self { child, log }
+        Self { child, log: Mutex::new(log) }
     }
 
     /// The first address, without a path, in the next line that holds this text.
     pub fn address(&self, of: &str) -> String {
-        let line = std::iter::from_fn(|| self.log.recv_timeout(PATIENCE).ok()).find(|line| line.contains(of));
+        let line = std::iter::from_fn(|| self.next_line()).find(|line| line.contains(of));
         let line = line.unwrap_or_else(|| panic!("no line says {of}"));
         let (_, rest) = line.split_once("http://").expect("an address");
         let host = rest.split(['/', ' ', '"']).next().expect("a host");
         format!("http://{host}")
+    }
+
+    fn next_line(&self) -> Option<String> {
+        self.log.lock().expect("a lock").recv_timeout(PATIENCE).ok()
+    }
+
+    /// Sends a signal, like `-TERM`.
+    pub fn signal(&self, name: &str) {
+        let told = Command::new("kill").args([name, &self.child.id().to_string()]).status().expect("kill");
+        assert!(told.success());
+    }
+
+    /// The lines up to one that holds this text, and so many after it.
+    pub fn lines_until(&self, text: &str, more: usize) -> Vec<String> {
+        let mut lines = Vec::new();
+        let mut left = None;
+        while left != Some(0) {
+            let line = self.next_line();
+            let line = line.unwrap_or_else(|| panic!("no line says {text}: {lines:#?}"));
+            left = match left {
+                Some(left) => Some(left - 1),
+                None => line.contains(text).then_some(more),
+            };
+            lines.push(line);
+        }
+        lines
+    }
+
+    /// Waits until it has ended: its exit code, and the rest of its log.
+    pub fn end(&mut self) -> (Option<i32>, Vec<String>) {
+        let mut lines = Vec::new();
+        while let Some(line) = self.next_line() {
+            lines.push(line);
+        }
+        (self.child.wait().expect("an end").code(), lines)
     }
 
     /// Ends it as a crash would: nothing is drained, nothing is written any more.
@@ -76,7 +111,12 @@ pub struct Api {
 impl Api {
     /// Waits until a server says where it listens.
     pub fn of(server: &Process) -> Self {
-        let url = format!("{}/graphql", server.address("listening on http://"));
+        Self::at(&server.address("listening on http://"))
+    }
+
+    /// The API at an address.
+    pub fn at(address: &str) -> Self {
+        let url = format!("{address}/graphql");
         Self { url, client: transport::client().expect("a client") }
     }
 

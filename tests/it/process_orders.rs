@@ -20,7 +20,7 @@ const ORDERS: usize = 200;
 /// How many of them have their answer when the server is killed.
 const ANSWERED: usize = 40;
 /// Places, sources by their names in the configuration, and the vendor that each belongs to.
-const SOURCES: [(&str, &str); 4] =
+pub const SOURCES: [(&str, &str); 4] =
     [("harbor", "acme"), ("opera", "secutix"), ("club", "secutix"), ("quay", "ticketing")];
 
 /// Every call takes its time, so that many are in flight when the server dies.
@@ -48,14 +48,14 @@ availability = "30s"
 "#;
 
 /// The emulated vendors in a process of their own, which outlives the server.
-struct Vendors {
+pub struct Vendors {
     _process: Process,
     bases: BTreeMap<&'static str, String>,
     client: reqwest::Client,
 }
 
 impl Vendors {
-    fn start(folder: &TempDir) -> Self {
+    pub fn start(folder: &TempDir) -> Self {
         std::fs::write(folder.path().join("slow.toml"), SLOW).expect("a file");
         let process = Process::start(folder, &["sandbox", "--scenario", "slow.toml", "--unlimited"]);
         let bases = ["acme", "secutix", "ticketing"];
@@ -64,14 +64,14 @@ impl Vendors {
     }
 
     /// What a vendor holds: its holds and its orders.
-    async fn holdings(&self, vendor: &str) -> Value {
+    pub async fn holdings(&self, vendor: &str) -> Value {
         let url = format!("{}/_emu/holdings", self.bases[vendor]);
         let answer = self.client.get(url).send().await.expect("an answer");
         answer.json().await.expect("holdings")
     }
 
     /// Lets an hour pass at all vendors, so that every hold ends by itself.
-    async fn wait_an_hour(&self) {
+    pub async fn wait_an_hour(&self) {
         for base in self.bases.values() {
             let told = self.client.post(format!("{base}/_emu/clock")).json(&json!({ "advance_ms": 3_600_000 }));
             assert!(told.send().await.expect("an answer").status().is_success());
@@ -80,7 +80,7 @@ impl Vendors {
 }
 
 /// The configuration of the sandbox, pointed at the vendors, with a ledger in the folder.
-fn configuration(folder: &TempDir, vendors: &Vendors) -> String {
+pub fn configuration(folder: &TempDir, vendors: &Vendors) -> String {
     let ledger = folder.path().join("orders.db");
     let mut text = include_str!("../../config/sandbox.toml")
         .replace("[ledger]\n", &format!("[ledger]\nurl = \"sqlite://{}\"\nlease = \"12s\"\n", ledger.display()));
@@ -92,7 +92,7 @@ fn configuration(folder: &TempDir, vendors: &Vendors) -> String {
 
 /// Something that can be bought, with the number of places that it has left.
 #[derive(Clone)]
-struct Ware {
+pub struct Ware {
     performance: String,
     ticket_type: String,
     left: i64,
@@ -103,7 +103,7 @@ const SHELF: &str = "query($source: ID!) { events(first: 50, filter: { sources: 
       offers { status vacancies ticketType { id } } } } } } } }";
 
 /// What a source has on sale, best stocked first.
-async fn shelf(api: &Api, source: &str) -> Vec<Ware> {
+pub async fn shelf(api: &Api, source: &str) -> Vec<Ware> {
     let listed = api.ask(SHELF, json!({ "source": source })).await;
     let each = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let mut wares = Vec::new();
@@ -123,14 +123,14 @@ async fn shelf(api: &Api, source: &str) -> Vec<Ware> {
 const FIELDS: &str = "order { id version status } problems { code path } replayed";
 
 /// One client: what it buys, and the keys that it says it with, before the crash and after.
-struct Client {
+pub struct Client {
     number: usize,
     lines: Vec<Value>,
 }
 
 impl Client {
     /// Buys, or repeats what it bought; answers with the id of the order, and whether everything was answered.
-    async fn buy(&self, api: &Api) -> (Option<String>, bool) {
+    pub async fn buy(&self, api: &Api) -> (Option<String>, bool) {
         let (operation, policy) = (
             if self.number.is_multiple_of(2) { "placeOrder" } else { "createOrder" },
             if self.number.is_multiple_of(5) { "BEST_EFFORT" } else { "ALL_OR_NOTHING" },
@@ -158,8 +158,8 @@ impl Client {
     }
 }
 
-/// Clients that each buy of two to four sources, spread over what these have.
-fn clients(shelves: &[Vec<Ware>]) -> Vec<Client> {
+/// So many clients that each buy of two to four sources, spread over what these have.
+pub fn clients(count: usize, shelves: &[Vec<Ware>]) -> Vec<Client> {
     let mut shelves = shelves.to_vec();
     let mut take = |source: usize| {
         let ware = shelves[source].iter_mut().max_by_key(|ware| ware.left).expect("a ware");
@@ -168,7 +168,7 @@ fn clients(shelves: &[Vec<Ware>]) -> Vec<Client> {
         json!({ "performance": ware.performance, "ticketType": ware.ticket_type, "quantity": 1 })
     };
     let lines = |number: usize| (0..2 + number % 3).map(|place| (number + place) % SOURCES.len()).collect::<Vec<_>>();
-    (0..ORDERS).map(|number| Client { number, lines: lines(number).into_iter().map(&mut take).collect() }).collect()
+    (0..count).map(|number| Client { number, lines: lines(number).into_iter().map(&mut take).collect() }).collect()
 }
 
 const ORDER: &str = "id version status isTerminal policy legs { ourReference status source { name }
@@ -176,7 +176,7 @@ const ORDER: &str = "id version status isTerminal policy legs { ourReference sta
 
 impl Api {
     /// Reads an order again and again until it is as wanted; none: the server died before.
-    async fn wait_for(&self, id: &str, is_fine: impl Fn(&Value) -> bool) -> Option<Value> {
+    pub async fn wait_for(&self, id: &str, is_fine: impl Fn(&Value) -> bool) -> Option<Value> {
         let query = format!("query($id: ID!) {{ order(id: $id) {{ {ORDER} }} }}");
         let end = Instant::now() + PATIENCE;
         let mut ticks = tokio::time::interval(Duration::from_millis(200));
@@ -191,7 +191,7 @@ impl Api {
     }
 
     /// Every order that there is.
-    async fn orders(&self) -> Vec<Value> {
+    pub async fn orders(&self) -> Vec<Value> {
         let query = format!(
             "query($after: String) {{ orders(first: 50, after: $after) {{ nodes {{ {ORDER} }}
              pageInfo {{ hasNextPage endCursor }} }} }}"
@@ -237,7 +237,7 @@ async fn buy_until_killed(server: &mut Process, api: &Api, clients: &Arc<Vec<Cli
 }
 
 /// Repeats every client's keys at the server that runs now, and waits until all orders are settled.
-async fn repeat(api: &Api, clients: &[Client], known: &BTreeMap<usize, String>) -> BTreeSet<String> {
+pub async fn repeat(api: &Api, clients: &[Client], known: &BTreeMap<usize, String>) -> BTreeSet<String> {
     let again = join_all(clients.iter().map(async |client| {
         let (id, is_done) = client.buy(api).await;
         assert!(is_done, "the server lives");
@@ -265,7 +265,7 @@ fn sold(holdings: &Value) -> Vec<(String, usize)> {
 }
 
 /// Compares every leg of every order with what its vendor sold; nothing may be left over on either side.
-fn compare(orders: &[Value], holdings: &BTreeMap<&str, Value>) -> BTreeMap<String, usize> {
+pub fn compare(orders: &[Value], holdings: &BTreeMap<&str, Value>) -> BTreeMap<String, usize> {
     let mut statuses = BTreeMap::new();
     let mut left: BTreeMap<&str, Vec<(String, usize)>> =
         holdings.iter().map(|(vendor, held)| (*vendor, sold(held))).collect();
@@ -314,7 +314,7 @@ async fn a_server_killed_amid_two_hundred_orders_loses_none_and_doubles_none() {
         all.clone().find(|source| source["name"] == name).expect("a source")["id"].as_str().expect("an id").to_owned()
     };
     let shelves = join_all(SOURCES.iter().map(async |(name, _)| shelf(&api, &id(name)).await)).await;
-    let clients = Arc::new(clients(&shelves));
+    let clients = Arc::new(clients(ORDERS, &shelves));
     let known = buy_until_killed(&mut server, &api, &clients).await;
 
     let server = Process::start(&folder, &serve);
@@ -343,7 +343,7 @@ async fn a_server_killed_amid_two_hundred_orders_loses_none_and_doubles_none() {
 }
 
 /// The report of the server itself finds nothing either.
-async fn no_difference(api: &Api, source: &str) {
+pub async fn no_difference(api: &Api, source: &str) {
     let now = ticketgraph::domain::Clock::now(&ticketgraph::domain::SystemClock);
     let at = |hours: i64| -> Timestamp { now + SignedDuration::from_hours(hours) };
     let query = "query($source: ID!, $from: DateTime!, $to: DateTime!) {

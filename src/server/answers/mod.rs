@@ -16,7 +16,7 @@ use futures_util::future::{FutureExt, Shared};
 use metrics::{Counter, counter};
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
-use tracing::Instrument;
+use tracing::{Id, Instrument, Span};
 
 use crate::graphql::promise::Promise;
 use crate::graphql::viewer::{Scope, Viewer};
@@ -84,8 +84,8 @@ struct Kept {
     promise: Arc<Promise>,
 }
 
-/// The flights under way, by question and generation.
-type Flights = Arc<Mutex<HashMap<(Arc<Question>, u64), Landing>>>;
+/// The flights under way, by question and generation, each with the span that it is told in.
+type Flights = Arc<Mutex<HashMap<(Arc<Question>, u64), (Landing, Option<Id>)>>>;
 
 /// The memory of answers, and the flights that make them.
 pub struct Answers {
@@ -151,11 +151,14 @@ impl Answers {
         let (landing, sender) = {
             let mut flights = lock(&self.flights);
             match flights.get(&key) {
-                Some(landing) => (landing.clone(), None),
+                Some((landing, leader)) => {
+                    Span::current().follows_from(leader.clone());
+                    (landing.clone(), None)
+                }
                 None => {
                     let (sender, receiver) = oneshot::channel();
                     let landing = receiver.shared();
-                    flights.insert(key.clone(), landing.clone());
+                    flights.insert(key.clone(), (landing.clone(), Span::current().id()));
                     (landing, Some(sender))
                 }
             }
@@ -178,6 +181,11 @@ impl Answers {
             }
         }
         landing.await.ok()
+    }
+
+    /// Forgets all that is kept.
+    pub fn forget(&self) {
+        self.kept.invalidate_all();
     }
 
     /// How many answers are kept, their compressed forms counted, and roughly how many bytes they take.

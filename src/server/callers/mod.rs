@@ -42,6 +42,13 @@ pub struct KeyHolder {
     pub caller: Caller,
 }
 
+/// Takes over who was known, where nothing about it is different.
+fn keep(caller: &mut Caller, known: Option<&Caller>) {
+    if let Some(known) = known.filter(|known| known.viewer == caller.viewer) {
+        caller.viewer = Arc::clone(&known.viewer);
+    }
+}
+
 /// Everybody who may ask.
 #[derive(Default)]
 pub struct Callers {
@@ -95,6 +102,27 @@ impl Callers {
             }
         }
         Err(Stranger::Unknown)
+    }
+
+    /// The same, but whoever was known before with this key, and may do the same, is the same one.
+    #[must_use]
+    pub fn keeping(mut self, before: &Self) -> Self {
+        for holder in &mut self.keys {
+            let known = before.keys.iter().find(|known| known.key_sha256 == holder.key_sha256);
+            keep(&mut holder.caller, known.map(|known| &known.caller));
+        }
+        if let Some(anonymous) = &mut self.anonymous {
+            keep(anonymous, before.anonymous.as_ref());
+        }
+        self
+    }
+
+    /// Whether somebody who was recognised earlier may still ask. A token holds until it ends.
+    pub fn knows(&self, caller: &Caller) -> bool {
+        let is_it = |known: &Caller| Arc::ptr_eq(&known.viewer, &caller.viewer);
+        caller.until.is_some()
+            || self.keys.iter().any(|holder| is_it(&holder.caller))
+            || self.anonymous.as_ref().is_some_and(is_it)
     }
 
     /// Compares with every key in constant time: how long it takes tells nothing about how close a guess was.

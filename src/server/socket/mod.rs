@@ -17,10 +17,11 @@ use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, timeout, timeout_at};
+use tracing::Instrument;
 
 use crate::graphql::viewer::Viewer;
 use crate::server::answer::{never_began, to_text};
-use crate::server::callers::expired;
+use crate::server::callers::Caller;
 use crate::server::engine::{ALL, Ask, Outcome};
 use crate::server::observe::Active;
 use crate::server::params::Params;
@@ -77,7 +78,7 @@ pub async fn upgrade(
             id,
             header,
             viewer: None,
-            until: None,
+            caller: None,
             running: HashMap::new(),
             tasks: JoinSet::new(),
         };
@@ -118,8 +119,8 @@ struct Session {
     id: String,
     header: Option<String>,
     viewer: Option<Arc<Viewer>>,
-    /// When the token of the caller is no longer valid.
-    until: Option<Instant>,
+    /// The same, with the end of its token.
+    caller: Option<Caller>,
     running: HashMap<String, AbortHandle>,
     tasks: JoinSet<String>,
 }
@@ -153,7 +154,7 @@ impl Session {
                         self.running.remove(&id);
                     }
                 }
-                () = expired(self.until) => return Close::FORBIDDEN,
+                () = gone(&self.front, self.caller.as_ref()) => return Close::FORBIDDEN,
                 () = stop.cancelled() => return Close::GOING,
             }
         }
@@ -184,8 +185,8 @@ impl Session {
         };
         match recognised {
             Ok(caller) => {
-                self.until = caller.until;
-                self.viewer = Some(caller.viewer);
+                self.viewer = Some(Arc::clone(&caller.viewer));
+                self.caller = Some(caller);
                 self.say(protocol::ack()).await?;
                 if self.dialect == Dialect::Legacy {
                     self.say(protocol::keep_alive(self.dialect)).await
@@ -216,10 +217,12 @@ impl Session {
         }
         let ask = Ask { params, viewer, request_id: self.id.clone(), kinds: ALL };
         let (front, dialect, out, name) = (Arc::clone(&self.front), self.dialect, self.out.clone(), id.clone());
-        let handle = self.tasks.spawn(async move {
+        let span = tracing::error_span!("request", request_id = self.id, otel.kind = "server", otel.name = "WEBSOCKET");
+        let playing = async move {
             play(&front, dialect, &out, &name, ask).await;
             name
-        });
+        };
+        let handle = self.tasks.spawn(playing.instrument(span));
         self.running.insert(id, handle);
         Ok(())
     }
@@ -234,6 +237,14 @@ impl Session {
 
     async fn say(&self, text: String) -> Result<(), Close> {
         timeout(PATIENCE, self.out.send(Out::Text(text))).await.map_err(|_| Close::SLOW)?.map_err(|_| Close::NORMAL)
+    }
+}
+
+/// Ends when the caller may not ask any more; never before it said who it is.
+async fn gone(front: &Front, caller: Option<&Caller>) {
+    match caller {
+        Some(caller) => front.gone(caller).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -9,8 +9,10 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 
 use crate::domain::{Clock, ErrorKind, Freshness, FreshnessMode, Observed, Operation, VendorError};
+use crate::telemetry::explain::carry;
 use crate::vendors::secutix::client::Client;
 use crate::vendors::secutix::map::catalog;
 use crate::vendors::secutix::map::snapshot::Snapshot;
@@ -152,14 +154,16 @@ impl Shelf {
         let number = round.borrow_and_update().number;
         if starts {
             let (keeper, stop) = (Arc::clone(&self.keeper), self.stop.clone());
-            self.tracker.spawn(async move {
+            let refreshing = async move {
                 let torn = keeper.client.error(Operation::ListEvents, ErrorKind::Unavailable);
                 let mut running = Running { keeper: &keeper, outcome: Err(torn) };
                 tokio::select! {
                     outcome = keeper.refresh() => running.outcome = outcome,
                     () = stop.cancelled() => {}
                 }
-            });
+            };
+            // Told to whoever came first; the others only wait.
+            self.tracker.spawn(carry(refreshing.in_current_span()));
         }
         Done { round, number }
     }

@@ -24,7 +24,8 @@ impl Vendors {
         self.0.stage(vendor).expect("an emulator")
     }
 
-    fn stanzas(&self) -> String {
+    /// Their part of a configuration, with a key of its own for a shop.
+    pub fn stanzas(&self) -> String {
         let base = |vendor| self.0.base_url(vendor).expect("an address");
         format!(
             r#"

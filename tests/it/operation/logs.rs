@@ -1,0 +1,38 @@
+//! Log lines for machines: each says which request and which order it belongs to.
+
+use serde_json::Value;
+
+use super::{BUY, House, LIST, OPERATOR, told};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_line_says_which_request_and_which_order_it_belongs_to() {
+    let house = House::raise(&format!("{OPERATOR}[telemetry]\nlog_format = \"json\"\n")).await;
+    let mut served = house.serve();
+    let wish = served.wish("harbor", "logs").await;
+    let bought = told(served.request("shop", BUY, &wish).header("x-request-id", "req-that-buys")).await;
+    let order = &bought["placeOrder"]["order"];
+    assert_eq!(order["status"], "CONFIRMED", "{bought}");
+    house.vendors.stage("acme").set_down(true);
+    let other = LIST.replace("title", "title description");
+    let asked = served.request("shop", &other, &Value::Null).header("x-request-id", "req-that-fails");
+    asked.send().await.expect("an answer");
+
+    served.process.signal("-TERM");
+    let (code, lines) = served.process.end();
+    assert_eq!(code, Some(0), "{lines:#?}");
+    let lines: Vec<Value> =
+        lines.iter().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"))).collect();
+    for line in &lines {
+        for name in ["timestamp", "level", "target", "message"] {
+            assert!(line[name].is_string(), "{name} of {line}");
+        }
+        assert!(!line.to_string().contains("ada.berg"), "{line}");
+    }
+    let moves: Vec<&Value> = lines.iter().filter(|line| line["message"] == "an order moved").collect();
+    assert!(moves.iter().all(|line| line["order"] == order["number"]), "{moves:#?}");
+    assert!(moves.iter().any(|line| line["request_id"] == "req-that-buys"), "the request and its order: {moves:#?}");
+    assert!(moves.iter().any(|line| line["to"] == "CONFIRMED"), "{moves:#?}");
+    let fails = |line: &&Value| line["message"].as_str().is_some_and(|text| text.contains("has changed its health"));
+    let fault = lines.iter().find(fails).unwrap_or_else(|| panic!("no line about the source: {lines:#?}"));
+    assert_eq!((&fault["request_id"], &fault["source"]), (&"req-that-fails".into(), &"harbor".into()), "{fault}");
+}

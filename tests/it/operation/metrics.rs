@@ -1,0 +1,186 @@
+//! `/metrics` is read by a parser of Prometheus and held against the table of metrics.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use prometheus_parse::{Scrape, Value as Told};
+use serde_json::{Value, json};
+use ticketgraph::telemetry::{Kind, METRICS, Metric};
+
+use super::{BUY, House, LIST, OPERATOR};
+
+fn table() -> BTreeMap<&'static str, &'static Metric> {
+    METRICS.iter().flat_map(|group| group.iter()).map(|metric| (metric.name, metric)).collect()
+}
+
+/// The metric that a sample belongs to: sums and counts belong to their histogram.
+fn family<'a>(table: &'a BTreeMap<&str, &'static Metric>, name: &str) -> Option<&'a Metric> {
+    let base = ["_sum", "_count", "_bucket"].iter().find_map(|part| name.strip_suffix(part));
+    let is_histogram = |metric: &&&Metric| matches!(metric.kind, Kind::Histogram(..));
+    let found = table.get(name).or_else(|| table.get(base?).filter(is_histogram));
+    found.copied()
+}
+
+/// What `promtool check metrics` wants, as far as the table does not say it already.
+fn check_lines(text: &str) {
+    let (mut helped, mut typed, mut seen) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    let table = table();
+    for line in text.lines().filter(|line| !line.is_empty()) {
+        let mut words = line.split(' ');
+        match (words.next(), words.next(), words.next()) {
+            (Some("#"), Some("HELP"), Some(name)) => assert!(helped.insert(name.to_owned()), "told twice: {line}"),
+            (Some("#"), Some("TYPE"), Some(name)) => {
+                assert!(typed.insert(name.to_owned()), "told twice: {line}");
+                assert!(!seen.contains(name), "after its samples: {line}");
+            }
+            _ => {
+                let name = line.split(['{', ' ']).next().expect("a name");
+                let metric = family(&table, name).unwrap_or_else(|| panic!("not in the table: {line}"));
+                assert!(typed.contains(metric.name) && helped.contains(metric.name), "no help or type: {line}");
+                seen.insert(metric.name.to_owned());
+                let value = line.rsplit(' ').next().expect("a value");
+                assert!(value.parse::<f64>().is_ok_and(f64::is_finite), "{line}");
+            }
+        }
+    }
+}
+
+fn check_samples(scrape: &Scrape) {
+    let table = table();
+    for sample in &scrape.samples {
+        let metric = family(&table, &sample.metric).unwrap_or_else(|| panic!("not in the table: {sample:?}"));
+        let fits = match (&metric.kind, &sample.value) {
+            (Kind::Counter, Told::Counter(_)) | (Kind::Gauge(_), Told::Gauge(_)) => true,
+            (Kind::Histogram(_, bounds), Told::Histogram(counts)) => {
+                assert!(counts.is_sorted_by(|one, next| one.count <= next.count), "{sample:?}");
+                counts.len() == bounds.len() + 1
+            }
+            (Kind::Histogram(..), _) => sample.metric != metric.name,
+            _ => false,
+        };
+        assert!(fits, "{sample:?} is no {:?}", metric.kind);
+        let labels: BTreeSet<&str> = sample.labels.keys().map(String::as_str).collect();
+        assert_eq!(labels, metric.labels.iter().copied().collect(), "{sample:?}");
+    }
+}
+
+/// All that everybody who is on duty asks first.
+const EXPECTED: &[&str] = &[
+    "ticketgraph_build_info",
+    "process_start_time_seconds",
+    "http_server_request_duration_seconds",
+    "http_server_active_requests",
+    "ticketgraph_requests_in_flight_limit",
+    "ticketgraph_operation_duration_seconds",
+    "ticketgraph_operation_errors_total",
+    "ticketgraph_operations_refused_total",
+    "ticketgraph_answers_total",
+    "ticketgraph_source_up",
+    "ticketgraph_source_throttled",
+    "ticketgraph_source_breaker_open",
+    "ticketgraph_source_budget_remaining",
+    "ticketgraph_source_last_success_timestamp_seconds",
+    "ticketgraph_source_call_duration_seconds",
+    "ticketgraph_source_attempts_total",
+    "ticketgraph_source_retries_total",
+    "http_client_request_duration_seconds",
+    "ticketgraph_cache_lookups_total",
+    "ticketgraph_cache_age_seconds",
+    "ticketgraph_cache_entries",
+    "ticketgraph_ledger_up",
+    "db_client_connection_count",
+    "db_client_connection_max",
+    "db_client_connection_wait_time_seconds",
+    "ticketgraph_orders",
+    "ticketgraph_orders_overdue_seconds",
+    "ticketgraph_orders_running",
+    "ticketgraph_order_changes_total",
+    "ticketgraph_leg_changes_total",
+    "ticketgraph_order_duration_seconds",
+    "ticketgraph_websocket_connections",
+    "ticketgraph_subscriptions",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_are_read_by_a_parser_and_say_what_the_table_says() {
+    let house = House::raise(OPERATOR).await;
+    let served = house.serve();
+    let failing = ticketgraph::sandbox::Rule::on("", ticketgraph::sandbox::Fault::DropBefore).times(1);
+    house.vendors.stage("acme").faults.add(ticketgraph::sandbox::Scenario { rules: vec![failing] });
+    for _ in 0..3 {
+        served.ask("shop", LIST, &Value::Null).await;
+    }
+    let bought = served.ask("shop", BUY, &served.wish("harbor", "metrics").await).await;
+    assert_eq!(bought["placeOrder"]["order"]["status"], "CONFIRMED", "{bought}");
+    // What strangers call things must not become a label.
+    let stranger = served.request("shop", "query StrangerDanger { nowhereToBeFound }", &Value::Null);
+    stranger.send().await.expect("an answer");
+    served
+        .request("shop", "query StrangerDanger { events { nodes { id } ", &Value::Null)
+        .send()
+        .await
+        .expect("an answer");
+    let brew = reqwest::Method::from_bytes(b"BREW").expect("a method");
+    served.client.request(brew, format!("{}/stranger/danger", served.address)).send().await.expect("an answer");
+    let mut socket = served.socket("shop").await;
+    socket.subscribe("1", "subscription { sourceHealthChanged { name } }", json!({})).await;
+    socket.subscribe("2", "{ __typename }", json!({})).await;
+    assert_eq!(socket.hear().await.expect("a message")["id"], "2");
+
+    let (status, text) = served.get("/metrics").await;
+    assert_eq!(status, 200);
+    check_lines(&text);
+    let scrape = Scrape::parse(text.lines().map(|line| Ok(line.to_owned()))).expect("a scrape");
+    check_samples(&scrape);
+    let told: BTreeSet<&str> = scrape.samples.iter().map(|sample| sample.metric.as_str()).collect();
+    let missing: Vec<_> = EXPECTED.iter().filter(|name| !told.contains(**name)).collect();
+    assert!(missing.is_empty(), "{missing:?} in {text}");
+    for word in ["Stranger", "stranger", "BREW", "nowhere", "ada.berg", "sandbox-key"] {
+        assert!(!text.contains(word), "{word} in {text}");
+    }
+    let value = |name: &str, label: &str, is: &str| {
+        let found = scrape.samples.iter().find(|sample| sample.metric == name && sample.labels.get(label) == Some(is));
+        match found.map(|sample| &sample.value) {
+            Some(Told::Counter(value) | Told::Gauge(value)) => *value,
+            other => panic!("{name} {label}={is}: {other:?}"),
+        }
+    };
+    assert!((value("ticketgraph_orders", "status", "CONFIRMED") - 1.0).abs() < 0.1);
+    assert!(value("ticketgraph_source_retries_total", "source", "harbor") >= 1.0);
+    assert!(value("ticketgraph_leg_changes_total", "status", "CONFIRMED") >= 1.0);
+    assert!(text.contains("\nticketgraph_subscriptions 1"), "{text}");
+    assert!(text.contains(r#"http_route="unmatched",http_response_status_code="404""#), "{text}");
+}
+
+/// Everything in quotes in the code that looks like the name of a metric.
+fn named_in_code() -> BTreeSet<String> {
+    fn walk(folder: &std::path::Path, found: &mut BTreeSet<String>) {
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                walk(&path, found);
+            } else if !path.ends_with("telemetry/metrics.rs") {
+                let text = std::fs::read_to_string(&path).expect("text");
+                found.extend(text.split('"').filter(|word| is_a_name(word)).map(str::to_owned));
+            }
+        }
+    }
+    let mut found = BTreeSet::new();
+    walk(std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), &mut found);
+    found
+}
+
+fn is_a_name(word: &str) -> bool {
+    let begins = ["ticketgraph_", "http_server_", "http_client_", "db_client_", "process_"];
+    let is_label = METRICS.iter().flat_map(|group| group.iter()).any(|metric| metric.labels.contains(&word));
+    begins.iter().any(|begin| word.starts_with(begin))
+        && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+        && !is_label
+}
+
+#[test]
+fn every_metric_in_the_code_is_in_the_table_and_every_one_in_the_table_is_in_the_code() {
+    let table: BTreeSet<String> = table().into_keys().map(str::to_owned).collect();
+    let code = named_in_code();
+    let code: BTreeSet<String> = code.into_iter().chain(["ticketgraph_build_info".to_owned()]).collect();
+    assert_eq!(code.symmetric_difference(&table).collect::<Vec<_>>(), Vec::<&String>::new());
+}
