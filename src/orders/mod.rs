@@ -11,6 +11,7 @@ pub mod decide;
 mod facts;
 pub mod ledger;
 pub mod leg;
+pub mod moves;
 mod observe;
 pub mod order;
 pub mod plan;
@@ -24,6 +25,8 @@ pub mod rules;
 mod run;
 mod shared;
 pub mod status;
+#[cfg(test)]
+mod walk;
 mod watch;
 mod work;
 

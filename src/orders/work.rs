@@ -236,6 +236,7 @@ impl<'a> Work<'a> {
     pub(super) fn set(&mut self, number: usize, status: LegStatus, cause: &'static str) {
         let from = std::mem::replace(&mut self.order.legs[number].status, status);
         if from != status {
+            debug_assert!(from.may_become(status), "{from:?} never becomes {status:?} ({cause})");
             self.moved(Some(number), from.name(), status.name(), cause);
         }
     }
