@@ -1,4 +1,4 @@
-//! The vendors: a folder each, and the table of them. How to add one: `src/vendors/README.md`.
+//! The vendors: a folder each, and the table of them. How to add one: `docs/adding-a-vendor.md`.
 
 pub mod acme;
 pub mod secutix;

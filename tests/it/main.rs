@@ -5,6 +5,7 @@ mod config;
 mod config_findings;
 mod contract;
 mod delivery;
+mod docs;
 mod examples;
 mod front;
 mod graphql;

@@ -1,0 +1,123 @@
+//! Settings: whole examples are read as the service reads them, and every key that a page names is one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::Path;
+
+use ticketgraph::app;
+use ticketgraph::config::Config;
+use ticketgraph::sandbox::Scenario;
+
+use crate::docs::{blocks, chapter, first_cells, pages, read, report, words};
+
+/// A card as the pages describe it.
+const CARD: &str = r#"{ "number": "4111111111111111", "cvv": "123", "expiryDate": "12/39", "name": "A", "address1": "1 Road",
+    "city": "Port of Spain", "district": "Port of Spain", "country": "TT" }"#;
+/// The sections whose keys are the same for everybody.
+const SECTIONS: &[&str] = &["server", "graphql", "auth", "cache", "resilience", "ledger", "orders", "telemetry"];
+
+/// What the service finds wrong with a file, where every secret that it names is there.
+pub fn findings(text: &str, variables: &[(String, String)]) -> Vec<String> {
+    let secrets = text.split("env = \"").skip(1).filter_map(|rest| rest.split('"').next());
+    let mut all: BTreeMap<String, String> = secrets.map(|name| (name.to_owned(), secret(name).to_owned())).collect();
+    all.extend(variables.iter().cloned());
+    let files = |path: &Path| match path.to_string_lossy() {
+        name if name == "venues.toml" => Ok(text.to_owned()),
+        name if name.ends_with(".json") => Ok(CARD.to_owned()),
+        name if name.contains("secrets/") => Ok("a secret".to_owned()),
+        _ => Err(io::ErrorKind::NotFound.into()),
+    };
+    let read = Config::load(Some(Path::new("venues.toml")), all, &files, &app::shapes());
+    read.map_or_else(|found| found.lines().collect(), |_| Vec::new())
+}
+
+fn secret(name: &str) -> &'static str {
+    match name {
+        "LEDGER_URL" => "postgres://user:password@db.example.com/ticketgraph",
+        "LEDGER_KEY" => "c2FuZGJveCBvbmx5LCBuZXZlciBmb3IgcmVhbCB1c2U=",
+        "REDIS_URL" => "rediss://user:password@redis.example.com:6379",
+        _ => "0123456789abcdef0123456789abcdef",
+    }
+}
+
+#[test]
+fn every_example_of_a_configuration_is_read_without_a_finding() {
+    let mut broken = Vec::new();
+    let mut read = 0;
+    for (name, page) in pages() {
+        for block in blocks(&page).iter().filter(|block| block.is("toml")) {
+            read += 1;
+            if block.words == "toml faults" {
+                let script = Scenario::from_toml(&block.text);
+                broken.extend(script.err().map(|why| format!("{name}: {why}")));
+            } else {
+                broken.extend(findings(&block.text, &[]).iter().map(|finding| format!("{name}: {finding}")));
+            }
+        }
+    }
+    assert!(read >= 6, "{read}");
+    report(&broken);
+}
+
+/// Every key of the shared sections, with dots.
+fn keys() -> BTreeSet<String> {
+    fn walk(table: &toml::Table, prefix: &str, found: &mut BTreeSet<String>) {
+        for (key, value) in table {
+            let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+            if let toml::Value::Table(inner) = value {
+                walk(inner, &path, found);
+            }
+            found.insert(path);
+        }
+    }
+    let mut found = BTreeSet::new();
+    walk(&read("config/default.toml").parse().expect("TOML"), "", &mut found);
+    assert!(found.contains("cache.lifetimes.facts.stale"), "{found:?}");
+    found
+}
+
+#[test]
+fn every_setting_that_a_page_names_is_one() {
+    let keys = keys();
+    let mut broken = Vec::new();
+    let mut named = 0;
+    for (name, page) in pages() {
+        for word in words(&page) {
+            let key = word.split([' ', '=']).next().expect("a word").trim_matches(['[', ']']);
+            let is_key = key.split('.').next().is_some_and(|first| SECTIONS.contains(&first)) && key.contains('.');
+            if is_key && !key.ends_with(".rs") {
+                named += 1;
+                if !keys.contains(key) {
+                    broken.push(format!("{name}: `{word}`: no such key in config/default.toml"));
+                }
+            }
+        }
+    }
+    assert!(named > 30, "{named}");
+    report(&broken);
+}
+
+#[test]
+fn the_page_of_each_vendor_lists_all_its_keys_and_no_other() {
+    let shapes = app::shapes();
+    let vendors = shapes.vendors.iter().map(|shape| (shape.name, shape.keys, shape.connection_keys));
+    let apps = shapes.apps.iter().map(|shape| (shape.name, shape.keys, shape.connection_keys));
+    for (vendor, keys, connection_keys) in vendors.chain(apps) {
+        let page = read(&format!("docs/vendors/{vendor}.md"));
+        let told: BTreeSet<&str> = first_cells(chapter(&page, "## What you write")).into_iter().collect();
+        let known: BTreeSet<&str> = keys.iter().chain(connection_keys).copied().collect();
+        assert_eq!(told, known, "left: docs/vendors/{vendor}.md, right: the code");
+    }
+}
+
+#[test]
+fn the_page_of_each_vendor_says_what_is_inferred_and_where() {
+    for (name, page) in pages() {
+        let Some(vendor) = name.strip_prefix("docs/vendors/").and_then(|name| name.strip_suffix(".md")) else {
+            continue;
+        };
+        let told = chapter(&page, "## What is inferred");
+        assert!(told.contains(&format!("`src/vendors/{vendor}/inferred.rs`")), "{name}");
+        assert!(page.contains("ticketgraph check --config venues.toml --online"), "{name} says how to check it");
+    }
+}
