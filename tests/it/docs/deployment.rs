@@ -70,7 +70,8 @@ fn the_compose_file_hands_over_settings_that_are_read_without_a_finding() {
         assert_eq!(value, Some(format!("http://vendors:{port}").as_str()), "{variable}");
     }
     assert!(!named.contains("localhost"), "{named}");
-    assert!(seconds(&service["stop_grace_period"]) > drain());
+    let notice = seconds(&service["environment"]["TICKETGRAPH__SERVER__DRAIN_NOTICE"]);
+    assert!(seconds(&service["stop_grace_period"]) > notice + drain());
     assert_eq!(service["deploy"]["replicas"], 2);
 }
 
@@ -145,8 +146,9 @@ fn the_pods_are_probed_where_the_service_answers_and_may_drain() {
         assert!(router.contains(&format!("\"{path}\"")), "{probe}: {path}");
         assert_eq!(container[probe]["httpGet"]["port"], container["ports"][0]["name"]);
     }
-    let pause = seconds(&container["lifecycle"]["preStop"]["sleep"]["seconds"]);
-    assert!(seconds(&pod["terminationGracePeriodSeconds"]) > pause + drain());
+    let configuration: toml::Table = read("deploy/kubernetes/ticketgraph.toml").parse().expect("TOML");
+    let notice = configuration["server"]["drain_notice"].as_str().expect("a duration");
+    assert!(seconds(&pod["terminationGracePeriodSeconds"]) > seconds(&notice.into()) + drain());
     let port = container["ports"][0]["containerPort"].as_u64().expect("a port");
     assert!(read("deploy/kubernetes/ticketgraph.toml").contains(&format!("listen = \"0.0.0.0:{port}\"")));
     let security = &container["securityContext"];
