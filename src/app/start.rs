@@ -107,14 +107,8 @@ pub async fn serve(mut config: Config, launch: Launch) -> Result<bool, StartErro
         deliveries: Some(deliveries.clone()),
         partners: Some(Arc::new(partners)),
     };
-    let state = State {
-        sources: sources.clone(),
-        deliveries: deliveries.clone(),
-        ledger: Arc::clone(&ledgers.pulse),
-        cache: Arc::clone(&ground.cache),
-        clock: Arc::clone(&clock),
-    };
-    let draining = CancellationToken::new();
+    let (cache, draining) = (Arc::clone(&ground.cache), CancellationToken::new());
+    let state = State { sources: sources.clone(), deliveries: deliveries.clone(), ledger: ledgers.pulse, cache, clock };
     let dependencies = dependencies(&ground, &state, &draining);
     let render = launch.metrics.clone().unwrap_or_else(|| Arc::new(String::new));
     metrics::gauge!("ticketgraph_requests_in_flight_limit").set(u32::from(config.server.in_flight));

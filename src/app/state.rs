@@ -87,11 +87,9 @@ impl State {
         gauge!("ticketgraph_cache_entries", "cache" => "facts").set(entries as f64);
         gauge!("ticketgraph_cache_size_bytes", "cache" => "facts").set(bytes as f64);
         let pool = self.ledger.pool();
-        let labels =
-            |state: &'static str| [("db_client_connection_pool_name", "ledger"), ("db_client_connection_state", state)];
-        gauge!("db_client_connection_count", &labels("idle")).set(pool.idle);
-        gauge!("db_client_connection_count", &labels("used")).set(pool.used);
-        gauge!("db_client_connection_max", "db_client_connection_pool_name" => "ledger").set(pool.max);
+        gauge!("ticketgraph_ledger_connections", "state" => "idle").set(pool.idle);
+        gauge!("ticketgraph_ledger_connections", "state" => "used").set(pool.used);
+        gauge!("ticketgraph_ledger_connections_max").set(pool.max);
     }
 
     async fn tell_ledger(&self) {

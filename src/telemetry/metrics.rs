@@ -168,12 +168,8 @@ const SHARED: &[Metric] = &[
     gauge("ticketgraph_redis_up", &[], "Whether Redis did what it was last asked for; absent without Redis."),
     counter("ticketgraph_redis_calls_total", &["outcome"], "Calls to Redis."),
     gauge("ticketgraph_ledger_up", &[], "Whether the ledger answers."),
-    gauge(
-        "db_client_connection_count",
-        &["db_client_connection_pool_name", "db_client_connection_state"],
-        "Connections to the ledger, idle or used.",
-    ),
-    gauge("db_client_connection_max", &["db_client_connection_pool_name"], "Connections to the ledger at most."),
+    gauge("ticketgraph_ledger_connections", &["state"], "Connections to the ledger, idle or used."),
+    gauge("ticketgraph_ledger_connections_max", &[], "Connections to the ledger at most."),
     duration(
         "db_client_connection_wait_time_seconds",
         &["db_client_connection_pool_name"],
@@ -299,6 +295,8 @@ mod tests {
             assert_eq!(is_counter, name.ends_with("_total"), "{name}");
             assert_eq!(unit == Unit::Seconds, name.ends_with("_seconds"), "{name}");
             assert_eq!(unit == Unit::Bytes, name.ends_with("_bytes"), "{name}");
+            // The convention's own name for connections ends like this, which Prometheus reserves for histograms.
+            assert!(["_count", "_sum", "_bucket"].iter().all(|part| !name.ends_with(part)), "{name}");
             assert!(metric.help.ends_with('.'), "{name}: {}", metric.help);
         }
     }
