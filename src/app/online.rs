@@ -13,9 +13,9 @@ use crate::app::start::{StartError, ground, raise_sandbox};
 use crate::config::{Config, DeliverySettings};
 use crate::domain::accounts::{Account, Check, Verdict};
 use crate::domain::mobile::AppTicketKey;
-use crate::domain::{Clock, ErrorKind, Source, SourceId, SystemClock};
+use crate::domain::{Clock, ErrorKind, SourceId, SystemClock};
 use crate::layers::LocalBudget;
-use crate::partners::check;
+use crate::partners::{check, check_connection};
 use crate::transport::Transport;
 use crate::vendors::{APPS, Finding};
 
@@ -48,13 +48,16 @@ pub async fn check_online(mut config: Config) -> Result<Vec<Found>, StartError> 
     let _sandbox = if config.built_in { Some(raise_sandbox(&mut config, None, &clock, &tracker).await?) } else { None };
     let ground = ground(&config, &clock, &tracker, &stop)?;
     let sources = connect(&config, &ground).map_err(StartError::Settings)?;
-    let own = sources.iter().map(|source| ask(format!("sources.{}", source.id), source, Account::default()));
+    let own = sources.iter().map(async |source| Found {
+        place: format!("sources.{}", source.id),
+        checks: check(source, &Account::default()).await,
+    });
     let mut all = join_all(own).await;
     for (key, settings) in &config.resellers {
         for (id, connection) in partners::reseller(key, settings).connections {
             let place = format!("resellers.{key}.connections.{id}");
             let Some(source) = sources.iter().find(|source| source.id == id) else { continue };
-            all.push(ask(place, source, connection.account).await);
+            all.push(Found { place, checks: check_connection(source, &connection).await });
         }
     }
     for (id, settings) in &config.deliveries {
@@ -67,10 +70,6 @@ pub async fn check_online(mut config: Config) -> Result<Vec<Found>, StartError> 
         all.push(Found { place: format!("deliveries.{id}"), checks: vec![reach(settings, transport).await?] });
     }
     Ok(all)
-}
-
-async fn ask(place: String, source: &Arc<Source>, account: Account) -> Found {
-    Found { place, checks: check(source, &account).await }
 }
 
 /// Reads a ticket that is not there: whoever may ask is told so.

@@ -51,6 +51,21 @@ pub struct NewSection {
     pub capacity: u32,
     /// What a place costs; none: nothing.
     pub price: Option<Money>,
+    /// Not sold before; none: sold from now on.
+    pub sales_start: Option<Timestamp>,
+    /// Not sold at or after; none: sold until the event is over.
+    pub sales_end: Option<Timestamp>,
+}
+
+/// What changes on a section. What is none stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct SectionChange {
+    /// The name.
+    pub name: Option<String>,
+    /// Its places.
+    pub capacity: Option<u32>,
+    /// What a place costs.
+    pub price: Option<Money>,
     /// Not sold before.
     pub sales_start: Option<Timestamp>,
     /// Not sold at or after.
@@ -328,7 +343,7 @@ pub enum SectionEdit {
     /// One section more.
     Add(NewSection),
     /// Another name, number of places, price or time of sale. A capacity below what was sold is refused with `InvalidInput`.
-    Change(SectionKey, NewSection),
+    Change(SectionKey, SectionChange),
     /// One section less; one of which tickets were sold is refused with `Conflict`.
     Remove(SectionKey),
 }

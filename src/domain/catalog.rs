@@ -186,6 +186,13 @@ pub struct TicketType {
     pub max_per_order: Option<u32>,
 }
 
+impl TicketType {
+    /// Whether an id of the vendor means this: its key, or one of the vendor's own identifiers.
+    pub fn is_named(&self, id: &str) -> bool {
+        self.key.as_str() == id || self.refs.iter().any(|known| known.value == id)
+    }
+}
+
 /// How much is left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum AvailabilityStatus {

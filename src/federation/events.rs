@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 
+use crate::domain::Scope;
 use crate::domain::catalog::{Event, TicketType};
-use crate::domain::error::{Operation, VendorError};
+use crate::domain::error::{ErrorKind, Operation, VendorError};
 use crate::domain::ids::{EventKey, SourceId};
+use crate::domain::source::Source;
 use crate::domain::time::{Freshness, Observed};
 use crate::federation::Federation;
 use crate::federation::cursor::EventCursor;
@@ -133,6 +135,54 @@ impl Federation {
         let mut answers = answers.into_iter();
         events.iter().filter_map(|event| listed_ticket_types(event).map(Ok).or_else(|| answers.next())).collect()
     }
+}
+
+impl Federation {
+    /// The ticket type that an id of the vendor means, among those of this event, else of the first event of the source that has
+    /// it: the event, its ticket types, and the place among them.
+    pub async fn find_ticket_type(
+        &self,
+        source: &Arc<Source>,
+        event: Option<&EventKey>,
+        id: &str,
+    ) -> Result<Option<TicketTypePlace>, VendorError> {
+        let events = match event {
+            Some(key) => {
+                let asked = [Sourced::new(Arc::clone(source), key.clone())];
+                self.load_events(&asked).await.into_iter().collect::<Result<Vec<_>, _>>()?
+            }
+            None => {
+                let listing = source.catalog.list_events(Scope::Everything);
+                let listed = self.ask(source, Operation::ListEvents, listing).await?;
+                let known = |event: &Arc<Event>| Observed { value: Arc::clone(event), freshness: listed.freshness };
+                listed.value.iter().map(|event| Sourced::new(Arc::clone(source), known(event))).collect()
+            }
+        };
+        let told = self.load_ticket_types(&events).await;
+        let mut failure = None;
+        for (event, kinds) in events.into_iter().zip(told) {
+            match kinds {
+                Ok(kinds) => {
+                    if let Some(place) = kinds.value.iter().position(|kind| kind.is_named(id)) {
+                        return Ok(Some(TicketTypePlace { event, kinds: kinds.value, place }));
+                    }
+                }
+                Err(error) if error.kind == ErrorKind::NotFound => {}
+                Err(error) => failure = Some(error),
+            }
+        }
+        failure.map_or(Ok(None), Err)
+    }
+}
+
+/// Where a ticket type stands.
+pub struct TicketTypePlace {
+    /// The event that it is for.
+    pub event: SourcedEvent,
+    /// All ticket types of the event.
+    pub kinds: Arc<Vec<TicketType>>,
+    /// Its place among them.
+    pub place: usize,
 }
 
 /// The ticket types that came along with the event.

@@ -33,7 +33,7 @@ pub use admissions::{Credential, TokenQuery, TokenSlice};
 pub use availability::{AvailabilityOutcome, for_quantity};
 pub use cursor::{EventCursor, PerformanceCursor, SkipCursor};
 pub use error::RequestError;
-pub use events::{EventPage, EventQuery};
+pub use events::{EventPage, EventQuery, TicketTypePlace};
 pub use filter::{Allowed, EventFilter};
 pub use paging::{DayRange, LARGEST_PAGE, LONGEST_RANGE_DAYS, PageSize, USUAL_PAGE};
 pub use performances::{PerformancePage, PerformanceQuery};

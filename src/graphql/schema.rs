@@ -10,7 +10,7 @@ use async_graphql::{
 
 use crate::domain::error::VendorError;
 use crate::graphql::admissions::{AdmissionsMutation, AdmissionsQuery};
-use crate::graphql::authoring::AuthoringMutation;
+use crate::graphql::authoring::{AuthoringMutation, SectionMutation};
 use crate::graphql::catalog::{CatalogQuery, CatalogSubscription};
 use crate::graphql::ctx::Ctx;
 use crate::graphql::delivery::DeliveryMutation;
@@ -43,7 +43,14 @@ pub type ServedQuery = Roots<SubgraphQuery>;
 
 /// Everything that can be changed: one object a topic, at most six.
 #[derive(MergedObject, Default)]
-pub struct Mutation(OrdersMutation, AuthoringMutation, AdmissionsMutation, PartnersMutation, DeliveryMutation);
+pub struct Mutation(
+    OrdersMutation,
+    AuthoringMutation,
+    SectionMutation,
+    AdmissionsMutation,
+    PartnersMutation,
+    DeliveryMutation,
+);
 
 /// Everything that can be watched: one object a topic, at most six.
 #[derive(MergedSubscription, Default)]

@@ -1,5 +1,6 @@
 //! Partners: resellers, how each is set up in each source, and what it sold there.
 
+mod mapping;
 mod readiness;
 mod statement;
 
@@ -11,7 +12,7 @@ use rust_decimal::Decimal;
 use crate::domain::accounts::{Account, Letter};
 use crate::domain::{Clock, EventKey, Money, Source, SourceId};
 
-pub use readiness::{ConnectionState, Readiness, check};
+pub use readiness::{ConnectionState, Readiness, check, check_connection};
 pub use statement::{Interval, SalesPoint, StatementRow, sales, statement};
 
 /// Who sells.
@@ -114,7 +115,7 @@ impl Partners {
     /// Asks the vendor about a connection now. None where there is no such connection.
     pub async fn check(&self, reseller: &str, source: &SourceId) -> Option<Readiness> {
         let connection = self.find(reseller)?.connections.get(source)?;
-        let asked = check(self.sources.get(source)?, &connection.account).await;
+        let asked = check_connection(self.sources.get(source)?, connection).await;
         let readiness = Readiness { checks: asked, checked_at: self.clock.now() };
         let key = (reseller.to_owned(), source.clone());
         self.checked.lock().unwrap_or_else(PoisonError::into_inner).insert(key, readiness.clone());
@@ -128,3 +129,6 @@ impl Partners {
         Some(port.hand_over(&connection.account))
     }
 }
+
+#[cfg(test)]
+mod tests;

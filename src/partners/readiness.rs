@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::Source;
 use crate::domain::accounts::{Account, Check, Verdict};
+use crate::partners::{Connection, mapping};
 
 /// How long what was found is told again: a page that lists connections must not ask the vendor for each look.
 const RECENT: SignedDuration = SignedDuration::from_mins(5);
@@ -53,6 +54,14 @@ pub async fn check(source: &Source, account: &Account) -> Vec<Check> {
         Some(port) => port.check(account).await,
         None => Vec::new(),
     }
+}
+
+/// Asks a vendor about a connection: its account, and whether the reseller's words mean something there.
+pub async fn check_connection(source: &Source, connection: &Connection) -> Vec<Check> {
+    let (mut checks, mapped) =
+        tokio::join!(check(source, &connection.account), mapping::check(source, &connection.mappings));
+    checks.extend(mapped);
+    checks
 }
 
 #[cfg(test)]

@@ -77,6 +77,24 @@ struct Sale<'a> {
     gross: Money,
 }
 
+impl Sale<'_> {
+    /// What went back: what the source said, else what its terms give back for what was undone. Never more than was charged.
+    fn refunded(&self) -> Money {
+        let back = match self.leg.refunded {
+            Some(told) if told.currency == self.gross.currency => told.amount,
+            Some(_) => 0,
+            None => {
+                let undone = self.order.lines_of(self.leg.number).filter(|(_, line)| line.is_cancelled);
+                let undone = undone.map(|(_, line)| line.total().amount).fold(0, i64::saturating_add);
+                // Rounded down, for the visitor.
+                let kept = i128::from(undone) * i128::from(self.leg.traits.cancel_fee.min(10_000)) / 10_000;
+                undone - i64::try_from(kept).unwrap_or(undone)
+            }
+        };
+        Money { amount: back.min(self.gross.amount), ..self.gross }
+    }
+}
+
 /// The statement over some days, both included, by ascending source and currency. `rates` are the commissions in percent.
 pub fn statement(
     orders: &[Order],
@@ -89,9 +107,7 @@ pub fn statement(
         let row = row(&mut rows, &sale.leg.source, sale.gross.currency);
         row.orders += 1;
         row.gross = plus(row.gross, sale.gross);
-        if let Some(back) = sale.leg.refunded.filter(|back| back.currency == row.currency) {
-            row.refunded = plus(row.refunded, back);
-        }
+        row.refunded = plus(row.refunded, sale.refunded());
         for (number, line) in sale.order.lines_of(sale.leg.number) {
             row.tickets_sold += line.quantity;
             if line.is_cancelled {

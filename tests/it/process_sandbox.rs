@@ -47,6 +47,19 @@ impl Served {
         assert!(told.status().is_success(), "{what} of {vendor}");
     }
 
+    /// Changes a vendor's world.
+    pub(crate) async fn twist(&self, vendor: &str, what: &str, id: &str) {
+        let request = self.client.post(format!("{}/_emu/{what}", self.vendors[vendor])).json(&json!({ "id": id }));
+        let told = request.send().await.expect("an answer");
+        assert!(told.status().is_success(), "{what} of {vendor}");
+    }
+
+    /// What a vendor holds: its holds and its orders.
+    pub(crate) async fn holdings(&self, vendor: &str) -> Value {
+        let told = self.client.get(format!("{}/_emu/holdings", self.vendors[vendor])).send().await.expect("an answer");
+        told.json().await.expect("holdings")
+    }
+
     /// How often each address of a vendor was asked.
     async fn levels(&self, vendor: &str) -> BTreeMap<String, usize> {
         let mut levels = BTreeMap::new();

@@ -5,15 +5,14 @@ use std::collections::BTreeMap;
 use async_graphql::{ID, InputObject};
 
 use crate::domain::authoring::{
-    Arrangement, DiscountLine, EventChange, NewEvent, NewSection, Related, RelatedEvent, Relation, ResourceLine,
+    Arrangement, DiscountLine, EventChange, NewEvent, Related, RelatedEvent, Relation, ResourceLine,
 };
 use crate::domain::ids::{EventKey, SourceId};
-use crate::domain::money::Money;
 use crate::federation::Sourced;
 use crate::graphql::authoring::schedule::{EventScheduleInput, count};
+use crate::graphql::authoring::section::SectionInput;
 use crate::graphql::editing::Wrong;
 use crate::graphql::id::{GlobalId, source_argument};
-use crate::graphql::orders::MoneyInput;
 use crate::graphql::scalars::DateTime;
 
 /// A new event for one or several sources.
@@ -46,21 +45,6 @@ pub struct CreateEventInput {
     sections: Option<Vec<SectionInput>>,
     /// Fields that only one vendor knows, as that vendor names them.
     vendor_fields: Option<Vec<VendorFieldInput>>,
-}
-
-/// A part of the place.
-#[derive(InputObject)]
-pub struct SectionInput {
-    /// The name.
-    name: String,
-    /// Its places.
-    capacity: i32,
-    /// What a place costs; without it, nothing.
-    price: MoneyInput,
-    /// Not sold before.
-    sales_start: Option<DateTime>,
-    /// Not sold at or after.
-    sales_end: Option<DateTime>,
 }
 
 /// A field that only one vendor knows.
@@ -314,24 +298,6 @@ impl CreateEventInput {
         let events = sources.iter().map(of).collect();
         // A field for a source that the event is not made at is a mistake.
         if fields.is_empty() { Ok(events) } else { Err(Wrong::at(&["vendorFields"])) }
-    }
-}
-
-impl SectionInput {
-    /// Reads the input; `path` is where it stands.
-    pub fn read(self, path: &[&str]) -> Result<NewSection, Wrong> {
-        let wrong = |field: &'static str| Wrong::at(&[path, &[field]].concat());
-        let price = Money::from(self.price);
-        if price.amount < 0 {
-            return Err(wrong("price"));
-        }
-        Ok(NewSection {
-            name: self.name,
-            capacity: u32::try_from(self.capacity).map_err(|_| wrong("capacity"))?,
-            price: Some(price),
-            sales_start: self.sales_start.map(|at| at.at),
-            sales_end: self.sales_end.map(|at| at.at),
-        })
     }
 }
 

@@ -5,7 +5,9 @@ mod input;
 mod mutation;
 mod payload;
 mod schedule;
+mod section;
 mod view;
 
 pub use mutation::AuthoringMutation;
+pub use section::SectionMutation;
 pub use view::EventAuthoring;

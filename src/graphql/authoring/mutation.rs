@@ -27,7 +27,8 @@ use crate::graphql::viewer::Scope;
 #[derive(Default)]
 pub struct AuthoringMutation;
 
-type Told = Result<EventPayload, Fault>;
+/// What a mutation of an event answers.
+pub(super) type Told = Result<EventPayload, Fault>;
 
 /// Editing events. All need the scope `event:write`.
 #[Object]
@@ -206,13 +207,19 @@ impl AuthoringMutation {
 }
 
 /// A viewer who may edit, the event, and the client's key.
-fn editor<'c>(ctx: &Context<'c>, event: &ID, key: &ID) -> Result<(&'c Ctx, Sourced<EventKey>, ID), Fault> {
+pub(super) fn editor<'c>(ctx: &Context<'c>, event: &ID, key: &ID) -> Result<(&'c Ctx, Sourced<EventKey>, ID), Fault> {
     let ctx = Ctx::of(ctx);
     ctx.require(Scope::EventWrite)?;
     Ok((ctx, event_argument(ctx.federation(), "input.event", event)?, key.clone()))
 }
 
-async fn edit(ctx: &Ctx, name: (&'static str, &ID), event: &Sourced<EventKey>, edit: Result<Edit, Wrong>) -> Told {
+/// Makes an edit of an event, unless its input cannot be used, and tells the event as it is then.
+pub(super) async fn edit(
+    ctx: &Ctx,
+    name: (&'static str, &ID),
+    event: &Sourced<EventKey>,
+    edit: Result<Edit, Wrong>,
+) -> Told {
     let edit = match edit {
         Ok(edit) => edit,
         Err(wrong) => return Ok(EventPayload::refused(wrong)),

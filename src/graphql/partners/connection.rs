@@ -12,7 +12,7 @@ use crate::graphql::catalog::{Event, TicketType};
 use crate::graphql::ctx::Ctx;
 use crate::graphql::error::{Code, Fault};
 use crate::graphql::id::GlobalId;
-use crate::graphql::loaders::{EventAt, TicketTypesOf};
+use crate::graphql::loaders::EventAt;
 use crate::graphql::partners::Reseller;
 use crate::graphql::problem::Problem;
 use crate::graphql::scalars::DateTime;
@@ -71,53 +71,23 @@ impl Mapping {
         &self.mapping.partner_code
     }
 
-    /// The event that it means.
+    /// The event that it means; an error NOT_FOUND where the source has none of this id.
     async fn event(&self, ctx: &Context<'_>) -> Option<Result<Event, Fault>> {
-        let ctx = Ctx::of(ctx);
         let event = EventKey::new(self.mapping.event.as_deref()?);
-        self.load(ctx, event).await.transpose()
-    }
-
-    /// The ticket type that it means: where no event is named, that of the first event that has it.
-    async fn ticket_type(&self, ctx: &Context<'_>) -> Option<Result<TicketType, Fault>> {
-        let ctx = Ctx::of(ctx);
-        self.find_ticket_type(ctx, self.mapping.ticket_type.as_deref()?).await.transpose()
-    }
-}
-
-impl Mapping {
-    async fn load(&self, ctx: &Ctx, event: EventKey) -> Result<Option<Event>, Fault> {
         let at = Sourced { source: Arc::clone(&self.source), value: event };
-        match ctx.loaders.load(EventAt(at)).await {
-            Ok(event) => Ok(Some(Event(event))),
-            Err(fault) => match Fault::from(fault) {
-                fault if fault.code() == Code::NotFound => Ok(None),
-                fault => Err(fault),
-            },
-        }
+        Some(Ctx::of(ctx).loaders.load(EventAt(at)).await.map(Event).map_err(Fault::from))
     }
 
-    async fn find_ticket_type(&self, ctx: &Ctx, id: &str) -> Result<Option<TicketType>, Fault> {
-        let events = match &self.mapping.event {
-            Some(event) => vec![EventKey::new(event.as_str())],
-            None => self
-                .source
-                .catalog
-                .list_events(crate::domain::Scope::Everything)
-                .await
-                .map(|listed| listed.value.iter().map(|event| event.key.clone()).collect())?,
-        };
-        for event in events {
-            let Some(Event(event)) = self.load(ctx, event).await? else { continue };
-            let listed = ctx.loaders.load(TicketTypesOf(event.clone())).await?.value;
-            let names = |kind: &crate::domain::TicketType| {
-                kind.key.as_str() == id || kind.refs.iter().any(|known| known.value == id)
-            };
-            if let Some(place) = listed.iter().position(names) {
-                return Ok(Some(TicketType::listed(Arc::clone(&event.source), &listed, place)));
-            }
-        }
-        Ok(None)
+    /// The ticket type that it means: where no event is named, that of the first event that has it; an error NOT_FOUND where none has.
+    async fn ticket_type(&self, ctx: &Context<'_>) -> Option<Result<TicketType, Fault>> {
+        let named = self.mapping.ticket_type.as_deref()?;
+        let event = self.mapping.event.as_deref().map(EventKey::new);
+        let found = Ctx::of(ctx).federation().find_ticket_type(&self.source, event.as_ref(), named).await;
+        Some(match found {
+            Ok(Some(found)) => Ok(TicketType::listed(found.event.source, &found.kinds, found.place)),
+            Ok(None) => Err(Fault::new(Code::NotFound)),
+            Err(error) => Err(error.into()),
+        })
     }
 }
 

@@ -41,6 +41,9 @@ pub(super) struct Twists {
     /// Contingents without any place.
     #[serde(default)]
     pub closed_contingents: BTreeSet<i64>,
+    /// Institutions whose sales channel is switched off.
+    #[serde(default)]
+    pub closed_channels: BTreeSet<String>,
     /// Contacts that are gone.
     #[serde(default)]
     pub forgotten_contacts: BTreeSet<i64>,

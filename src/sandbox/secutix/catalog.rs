@@ -8,7 +8,7 @@ use crate::sandbox::secutix::voice::{Parameters, Voice, label};
 use crate::sandbox::secutix::world::{Category, Content, Institution, Item, Product, Show};
 
 /// `getPOSConfig`.
-pub(super) fn pos_config(_: &mut Book, desk: &Desk<'_>, _: &Parameters) -> Outcome {
+pub(super) fn pos_config(book: &mut Book, desk: &Desk<'_>, _: &Parameters) -> Outcome {
     let Institution { code, zone, currency, point_of_sale, pending_account, languages, .. } = desk.institution;
     let method = |id: i64, code: &str, kind: &str, rank: i64, sells: bool| {
         json!({
@@ -16,8 +16,10 @@ pub(super) fn pos_config(_: &mut Book, desk: &Desk<'_>, _: &Parameters) -> Outco
             "externalName": {"translations": [{"locale": "en", "value": code}]},
         })
     };
+    let is_closed = book.twists.closed_channels.contains(*code);
+    let channel_state = if is_closed { "SUSPENDED" } else { "RUNNING" };
     Ok(json!({"posConfigData": {
-        "posId": point_of_sale, "posCode": "DGTKPOS", "posActivityState": "RUNNING", "salesChannelActivityState": "RUNNING",
+        "posId": point_of_sale, "posCode": "DGTKPOS", "posActivityState": "RUNNING", "salesChannelActivityState": channel_state,
         "salesChannelId": point_of_sale + 10, "salesChannelCode": "DGTK", "institCode": code,
         "organizationId": 400_001, "organizationCode": "MAIN", "organizationName": label(&desk.institution.name),
         "organizationTimeZone": zone.iana_name(), "currencyCode": currency,

@@ -4,7 +4,7 @@
 //! `value` places), `cancel` (a product or date: it leaves the catalogue, its tickets are cancelled), `suspend` (a product or date),
 //! `use_ticket` (barcode or ticket id), `print_ticket` (ticket id: what the mobile app does), `slow_catalog` (value: how often a
 //! catalogue request is still in the making), `late_barcodes` (value: how often a sale is read without codes), `no_barcodes`
-//! (value: whether closing makes none), `close_contingent` (id: it has no places any more), `forget_contact` (id), `touch_setup` (the
+//! (value: whether closing makes none), `close_contingent` (id: it has no places any more), `close_channel` (id: an institution), `forget_contact` (id), `touch_setup` (the
 //! set-up was changed now).
 
 mod access;
@@ -160,6 +160,10 @@ fn twisted(book: &mut Book, twist: &Twist, now: Timestamp) -> Result<(), String>
         "no_barcodes" => book.twists.no_barcodes = twist.value.as_bool().unwrap_or(true),
         "close_contingent" => {
             book.twists.closed_contingents.insert(id()?);
+        }
+        "close_channel" => {
+            book.twists.closed_channels.insert(text);
+            return Ok(());
         }
         "forget_contact" => {
             book.twists.forgotten_contacts.insert(id()?);

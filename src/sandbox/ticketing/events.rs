@@ -7,6 +7,9 @@ use crate::sandbox::ticketing::door::Ask;
 use crate::sandbox::ticketing::reply::{Fields, Outcome, Refusal};
 use crate::sandbox::ticketing::show;
 
+/// What every event has, beside its host.
+const WHOLE: [&str; 7] = ["title", "description", "type", "public", "category", "subcategory", "venue"];
+
 /// Public and published: what everybody may see.
 fn is_shown(event: &Event) -> bool {
     event.public && event.published.is_some()
@@ -69,7 +72,7 @@ pub(super) fn read(book: &Book, ask: &Ask<'_>, id: &str) -> Outcome {
 
 pub(super) fn register(book: &mut Book, ask: &Ask<'_>) -> Outcome {
     let fields = ask.fields();
-    fields.require(&["host", "title", "description", "type", "public", "category", "subcategory", "venue"])?;
+    fields.require(&[&["host"], WHOLE.as_slice()].concat())?;
     let host = fields.loose("host").unwrap_or_default();
     if !book.hosts.contains_key(&host) {
         return Err(Refusal::new(404, "The specified host could not be found."));
@@ -107,6 +110,9 @@ pub(super) fn register(book: &mut Book, ask: &Ask<'_>) -> Outcome {
 
 pub(super) fn update(book: &mut Book, ask: &Ask<'_>, id: &str) -> Outcome {
     let mut event = ask.managed(book, id)?.clone();
+    // INFERRED: a PUT replaces the whole, so what it leaves out is gone.
+    ask.fields().require(&WHOLE)?;
+    (event.start, event.end, event.disclaimer, event.tags) = (None, None, None, Vec::new());
     fill(book, &mut event, &ask.fields(), ask)?;
     let shown = show::event(book, ask.view(), &event);
     book.events.insert(id.to_owned(), event);

@@ -11,6 +11,9 @@ use crate::sandbox::ticketing::door::Ask;
 use crate::sandbox::ticketing::reply::{Fields, Outcome, Refusal};
 use crate::sandbox::ticketing::show;
 
+/// What every section has (`§4.7`, INFERRED).
+const WHOLE: [&str; 5] = ["name", "basePrice", "salesStart", "salesEnd", "capacity"];
+
 pub(super) fn read(book: &Book, ask: &Ask<'_>, event: &str, id: &str) -> Outcome {
     let section = book.section(event, id).ok_or_else(Refusal::gone)?;
     let event = book.events.get(event).ok_or_else(Refusal::gone)?;
@@ -19,7 +22,7 @@ pub(super) fn read(book: &Book, ask: &Ask<'_>, event: &str, id: &str) -> Outcome
 
 pub(super) fn add(book: &mut Book, ask: &Ask<'_>, event: &str) -> Outcome {
     ask.managed(book, event)?;
-    ask.fields().require(&["name", "basePrice", "salesStart", "salesEnd", "capacity"])?;
+    ask.fields().require(&WHOLE)?;
     let mut section = Section {
         id: String::new(),
         name: String::new(),
@@ -43,6 +46,9 @@ pub(super) fn add(book: &mut Book, ask: &Ask<'_>, event: &str) -> Outcome {
 pub(super) fn update(book: &mut Book, ask: &Ask<'_>, event: &str, id: &str) -> Outcome {
     ask.managed(book, event)?;
     let mut section = book.section(event, id).ok_or_else(Refusal::gone)?.clone();
+    // INFERRED: a PUT replaces the whole, so what it leaves out is gone.
+    ask.fields().require(&WHOLE)?;
+    section.description.clear();
     fill(&mut section, &ask.fields(), ask)?;
     if section.capacity < section.sold + section.reserved {
         return Err(Refusal::invalid(&["capacity"]));

@@ -130,7 +130,7 @@ impl Registry {
         let lines = lines(&template, instances);
         let met = lines.iter().map(|line| line.person_type.id.to_string()).collect();
         checks.push(at_price(&lines, id, kinds));
-        checks.push(at_instance(next.as_deref(), id));
+        checks.push(at_instance(next.as_deref(), id, is_open(&template)));
         (checks, met)
     }
 
@@ -189,11 +189,16 @@ fn permitted(code: &'static str, rights: &str, told: Result<Leave, VendorError>)
     }
 }
 
+/// Whether a template lets resellers sell; one without schedules leaves that to its dates.
+fn is_open(template: &Template) -> bool {
+    let mut schedules = template.schedules.iter();
+    template.schedules.is_empty() || schedules.any(|one| inferred::sells_to_resellers(one.sales_channels.as_deref()))
+}
+
 fn at_template(template: &Template, id: &str) -> Check {
-    let is_open = template.schedules.is_empty()
-        || template.schedules.iter().any(|schedule| inferred::sells_to_resellers(schedule.sales_channels.as_deref()));
     let hint = "No schedule of the event template has the Reseller channel on.";
-    Check::switch("CHANNEL_AT_TEMPLATE", format!("Resellers may sell event template {id}"), (!is_open).then_some(hint))
+    let title = format!("Resellers may sell event template {id}");
+    Check::switch("CHANNEL_AT_TEMPLATE", title, (!is_open(template)).then_some(hint))
 }
 
 /// All prices of a template that is sold: its own, those of its schedules and of its dates.
@@ -215,11 +220,15 @@ fn at_price(lines: &[&PriceLine], id: &str, kinds: &BTreeSet<&str>) -> Check {
     )
 }
 
-fn at_instance(next: Result<&[Instance], &VendorError>, id: &str) -> Check {
+fn at_instance(next: Result<&[Instance], &VendorError>, id: &str, is_template_open: bool) -> Check {
     let (code, title) = ("CHANNEL_AT_INSTANCE", format!("Resellers may sell the next dates of event template {id}"));
-    let is_open = |one: &Instance| inferred::sells_to_resellers(one.sales_channels.as_deref());
+    let is_sold = |one: &Instance| inferred::sells_to_resellers(one.sales_channels.as_deref());
     match next {
         Err(error) => Check::unasked(code, title, error.clone()),
+        // A template that is switched off shows resellers no dates.
+        Ok([]) if !is_template_open => {
+            Check::switch(code, title, Some("It shows no dates while its event template has the Reseller channel off."))
+        }
         Ok([]) => {
             let hint = "It has no date in the next seven days: nothing can be sold, and the channel of its dates was not looked at.";
             Check::new(code, title, Some(hint))
@@ -227,7 +236,7 @@ fn at_instance(next: Result<&[Instance], &VendorError>, id: &str) -> Check {
         Ok(instances) => {
             let hint =
                 "None of the next dates has the Reseller channel on: an edited date no longer follows its template.";
-            Check::switch(code, title, (!instances.iter().any(is_open)).then_some(hint))
+            Check::switch(code, title, (!instances.iter().any(is_sold)).then_some(hint))
         }
     }
 }

@@ -92,16 +92,13 @@ impl Registry {
         let wanted = account.one("sales_channel").unwrap_or(own);
         let told = pos.sales_channel_code.as_ref().map(|words| words.0.trim());
         let title = format!("Sales channel {wanted} is active");
-        let hint = match told {
-            Some(told) if !told.eq_ignore_ascii_case(wanted) => {
-                Some("The login belongs to another sales channel: use the login of this one.")
-            }
-            _ if !inferred::is_active(pos.sales_channel_activity_state.as_ref()) => {
-                Some("Activate the sales channel; it must be an internal one of the type real-time interface.")
-            }
-            _ => None,
-        };
-        Check::new("SALES_CHANNEL", title, hint)
+        if told.is_some_and(|told| !told.eq_ignore_ascii_case(wanted)) {
+            let hint = "The login belongs to another sales channel: use the login of this one.";
+            return Check::new("SALES_CHANNEL", title, Some(hint));
+        }
+        let is_on = inferred::is_active(pos.sales_channel_activity_state.as_ref());
+        let hint = "Activate the sales channel; it must be an internal one of the type real-time interface.";
+        Check::switch("SALES_CHANNEL", title, (!is_on).then_some(hint))
     }
 
     async fn contact(&self, account: &Account) -> Check {
@@ -193,10 +190,13 @@ fn point_of_sale(account: &Account, pos: &PosConfig) -> Check {
         (Some(told), Some(wanted)) if told != wanted => {
             Some("The login has another point of sale than the connection says: take the one that getPOSConfig tells.")
         }
-        _ if !inferred::is_active(pos.pos_activity_state.as_ref()) => Some("Activate the point of sale."),
         _ => None,
     };
-    Check::new("POINT_OF_SALE", title, hint)
+    if hint.is_some() {
+        return Check::new("POINT_OF_SALE", title, hint);
+    }
+    let is_on = inferred::is_active(pos.pos_activity_state.as_ref());
+    Check::switch("POINT_OF_SALE", title, (!is_on).then_some("Activate the point of sale."))
 }
 
 fn pending_account(pos: &PosConfig) -> Check {

@@ -27,3 +27,10 @@ pub(super) const UNTOLD_LENGTH: Duration = Duration::from_secs(24 * 3600);
 pub(super) const REDEEMER: &str = "ticketgraph";
 /// See [`REDEEMER`].
 pub(super) const DEVICE: &str = "ticketgraph gate";
+
+/// I5 and `§4.6`: what an event says of itself and no write sets. Not sent back: pictures are read as addresses and written as
+/// data, sections have addresses of their own, and the host is in the first write only.
+pub(super) const EVENT_IS_TOLD: &[&str] =
+    &["self", "host", "status", "published", "popularity", "banner", "thumbnail", "sections"];
+/// I7: what a section says of itself and no write sets; its price is written as `basePrice`.
+pub(super) const SECTION_IS_TOLD: &[&str] = &["self", "price", "active", "sold", "remaining", "reserved"];

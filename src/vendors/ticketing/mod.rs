@@ -2,6 +2,7 @@
 
 mod accounts;
 mod admissions;
+mod authoring;
 mod catalog;
 mod client;
 mod inferred;
@@ -20,6 +21,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use crate::domain::authoring::{Authoring, Sectioning};
 use crate::domain::ordering::{Ordering, Refunds};
 use crate::domain::{Admissions, Catalog, Clock, Facts, Source, Stanza, VendorKind};
 use crate::vendors::ticketing::client::Client;
@@ -82,9 +84,9 @@ fn connect(stanza: Stanza, surroundings: Surroundings) -> Result<Source, Vec<Fin
         hold_extension: None,
         refunds: Some(Arc::clone(&account) as Arc<dyn Refunds>),
         admissions: Some(Arc::clone(&account) as Arc<dyn Admissions>),
+        authoring: Some(Arc::clone(&account) as Arc<dyn Authoring>),
+        sectioning: Some(Arc::clone(&account) as Arc<dyn Sectioning>),
         accounts: Some(account),
-        authoring: None,
-        sectioning: None,
         back_office: None,
     })
 }

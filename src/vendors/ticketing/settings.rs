@@ -1,5 +1,6 @@
 //! The keys of `[sources.<id>]` that only TickeTing has.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -11,7 +12,9 @@ use crate::vendors::Finding;
 use crate::vendors::ticketing::map::{Terms, keys};
 
 /// Every key of its own in a stanza.
-pub(super) const KEYS: &[&str] = &["host", "api_key", "client_version", "settlement"];
+pub(super) const KEYS: &[&str] = &["host", "api_key", "client_version", "settlement", "new_events"];
+/// What `new_events` may name.
+const OF_NEW_EVENTS: &[&str] = &["venue", "category", "subcategory"];
 /// Those that hold secrets; `settlement.instrument_file` is read into `settlement.instrument`.
 pub(super) const SECRETS: &[&str] = &["api_key", "settlement.instrument"];
 
@@ -24,6 +27,8 @@ struct Written {
     #[serde(default = "usual_version")]
     client_version: String,
     settlement: Option<Settlement>,
+    #[serde(default)]
+    new_events: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
@@ -74,7 +79,12 @@ impl Settings {
                 base,
                 api_key: written.api_key,
                 client_version: written.client_version,
-                terms: Terms { zone: stanza.time_zone.clone(), currency, host: written.host },
+                terms: Terms {
+                    zone: stanza.time_zone.clone(),
+                    currency,
+                    host: written.host,
+                    new_events: written.new_events,
+                },
                 instrument,
             }),
             _ => Err(findings),
@@ -94,6 +104,10 @@ impl Written {
         let version = &self.client_version;
         if version.is_empty() || !version.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
             findings.push(Finding::new("client_version", "must be a version like 3.0.0"));
+        }
+        if let Some(unknown) = self.new_events.keys().find(|key| !OF_NEW_EVENTS.contains(&key.as_str())) {
+            let known = OF_NEW_EVENTS.join(", ");
+            findings.push(Finding::new(format!("new_events.{unknown}"), format!("is unknown; known are {known}")));
         }
         let settlement = self.settlement.as_ref()?;
         match serde_json::from_str(settlement.instrument.expose_secret()) {
@@ -123,8 +137,15 @@ fn blame(own: &toml::Table) -> Finding {
         None if !is_text("host") && !own["host"].is_integer() => {
             Finding::new("host", "must be the id of the host, like \"17201149984410\"")
         }
+        None if own.get("new_events").is_some_and(|told| !is_a_table_of_text(told)) => {
+            Finding::new("new_events", "must be { venue = \"…\", category = \"…\", subcategory = \"…\" }")
+        }
         None => Finding::new("settlement", "must be { instrument_file = \"path\" }"),
     }
+}
+
+fn is_a_table_of_text(told: &toml::Value) -> bool {
+    told.as_table().is_some_and(|table| table.values().all(toml::Value::is_str))
 }
 
 /// The card that the source pays with. Read from a file of its own, shown nowhere: not in logs, errors, or the ledger.

@@ -159,6 +159,17 @@ pub(super) struct SectionPrice {
     pub current: Option<Amount>,
 }
 
+/// A thing that is read to be changed and written back: every field as it stands on the wire.
+pub(super) type Fields = BTreeMap<String, Box<RawValue>>;
+
+/// Where an object is, wherever a reference is written (`§5.9`): its `self`, or the text itself.
+#[derive(Debug, Deserialize)]
+pub(super) struct Place(#[serde(deserialize_with = "reference")] pub Option<String>);
+
+/// The name of something that is text in one generation and an object in the next (`§8`).
+#[derive(Debug, Deserialize)]
+pub(super) struct Label(#[serde(deserialize_with = "name")] pub Option<String>);
+
 /// An admission token (`§5.5`). `code` is a secret: this type has no `Debug`.
 #[derive(Clone, Deserialize)]
 pub(super) struct Token {

@@ -8,6 +8,7 @@ use ticketgraph::domain::ordering::DeliveryPreference::MobileApp;
 use ticketgraph::sandbox::Fault;
 
 use crate::delivery::world::{Death, INTERVAL, ProcessLedger, World};
+use crate::orders::database::Postgres;
 
 /// Longer than a lease.
 const LAPSE: Duration = Duration::from_secs(200);
@@ -22,10 +23,9 @@ async fn run_and_die(world: &World, death: Death) -> bool {
 }
 
 /// A process dies while tickets are injected, another while they are taken back.
-async fn survive(death: Death) -> bool {
-    let world = World::open().await;
+async fn survive(world: &World, death: Death) -> bool {
     let order = world.buy(MobileApp).await;
-    let mut has_died = run_and_die(&world, death).await;
+    let mut has_died = run_and_die(world, death).await;
     world.pass(LAPSE);
     world.cycle().await;
     let held = world.app_holds();
@@ -36,7 +36,7 @@ async fn survive(death: Death) -> bool {
         assert_eq!(moments, ["PRINTED", "INJECTED"], "{death:?}");
     }
     world.cancel(order.key).await;
-    has_died |= run_and_die(&world, death).await;
+    has_died |= run_and_die(world, death).await;
     world.pass(LAPSE);
     world.cycle().await;
     world.pass(INTERVAL);
@@ -46,12 +46,12 @@ async fn survive(death: Death) -> bool {
     has_died
 }
 
-#[tokio::test]
-async fn a_process_may_die_before_or_after_each_of_its_writes() {
+/// Lets processes die at every write that they make, each in a world of its own.
+async fn die_everywhere(open: impl AsyncFn() -> World) {
     let mut deaths = 0;
     for write in 1..60 {
-        let before = survive(Death::Before(write)).await;
-        let after = survive(Death::After(write)).await;
+        let before = survive(&open().await, Death::Before(write)).await;
+        let after = survive(&open().await, Death::After(write)).await;
         deaths += usize::from(before) + usize::from(after);
         if !before && !after {
             assert!(deaths >= 12, "the processes wrote too little to prove anything: {deaths}");
@@ -59,6 +59,21 @@ async fn a_process_may_die_before_or_after_each_of_its_writes() {
         }
     }
     panic!("a cycle never came to its end");
+}
+
+#[tokio::test]
+async fn a_process_may_die_before_or_after_each_of_its_writes() {
+    die_everywhere(World::open).await;
+}
+
+#[tokio::test]
+async fn a_process_may_die_before_or_after_each_of_its_writes_to_postgres() {
+    let Some(server) = Postgres::start() else { return };
+    die_everywhere(async || {
+        server.run("TRUNCATE orders, changes, idempotency_keys, delivery_channels, delivery_streams, delivery_parcels CASCADE").await;
+        World::over(server.url()).await
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -4,11 +4,12 @@ use reqwest::Method;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::domain::{ErrorKind, Operation, Reason, VendorError};
-use crate::transport::Answer;
 use crate::vendors::ticketing::client::{API_KEY, Client, List, forbidden, is_gone};
 use crate::vendors::ticketing::inferred;
 use crate::vendors::ticketing::map::keys;
 use crate::vendors::ticketing::wire;
+
+const TOKENS: Operation = Operation::WriteTokens;
 
 /// What a refusal means where tokens are written.
 fn token_refusal(status: u16) -> Option<Reason> {
@@ -51,7 +52,7 @@ impl Client {
         event: &str,
         scope: &wire::TokenScope,
     ) -> Result<wire::Token, VendorError> {
-        let answer = self.write_token(Method::POST, &format!("/events/{event}/tokens"), Some(scope)).await?;
+        let answer = self.write(TOKENS, Method::POST, &format!("/events/{event}/tokens"), Some(scope)).await?;
         self.read(&answer, token_refusal)
     }
 
@@ -62,7 +63,8 @@ impl Client {
         token: &str,
         scope: &wire::TokenScope,
     ) -> Result<(), VendorError> {
-        let answer = self.write_token(Method::PUT, &format!("/events/{event}/tokens/{token}"), Some(scope)).await?;
+        let path = format!("/events/{event}/tokens/{token}");
+        let answer = self.write(TOKENS, Method::PUT, &path, Some(scope)).await?;
         self.accept(&answer, token_refusal)
     }
 
@@ -72,21 +74,9 @@ impl Client {
         event: &str,
         token: &str,
     ) -> Result<(), VendorError> {
-        let answer = self.write_token(Method::DELETE, &format!("/events/{event}/tokens/{token}"), None).await?;
+        let path = format!("/events/{event}/tokens/{token}");
+        let answer = self.write(TOKENS, Method::DELETE, &path, None::<&()>).await?;
         if is_gone(&answer) { Ok(()) } else { self.accept(&answer, token_refusal) }
-    }
-
-    async fn write_token(
-        &self,
-        method: Method,
-        path: &str,
-        scope: Option<&wire::TokenScope>,
-    ) -> Result<Answer, VendorError> {
-        let mut call = self.call(Operation::WriteTokens, method, self.address(path));
-        if let Some(scope) = scope {
-            call = call.payload(self.json(Operation::WriteTokens, scope)?);
-        }
-        self.send(call).await
     }
 
     /// `GET /tokens/{code}`: the code is a secret, so the path is shown nowhere. A code that no token has is `NotFound`.

@@ -1,5 +1,6 @@
 //! One function an endpoint. Knows headers, paging and the meaning of statuses; knows nothing of our words.
 
+mod events;
 mod gate;
 mod sales;
 
@@ -164,6 +165,21 @@ impl Client {
 
     fn json<T: Serialize>(&self, op: Operation, body: &T) -> Result<Payload, VendorError> {
         Payload::json(body).map_err(|fault| self.error(op, ErrorKind::Internal).because(fault))
+    }
+
+    /// Writes with our own key; the meaning of the answer is left to the endpoint.
+    async fn write<T: Serialize>(
+        &self,
+        op: Operation,
+        method: Method,
+        path: &str,
+        body: Option<&T>,
+    ) -> Result<Answer, VendorError> {
+        let mut call = self.call(op, method, self.address(path));
+        if let Some(body) = body {
+            call = call.payload(self.json(op, body)?);
+        }
+        self.send(call).await
     }
 
     async fn send(&self, call: Call) -> Result<Answer, VendorError> {

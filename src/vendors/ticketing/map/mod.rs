@@ -1,12 +1,15 @@
 //! Between their words and ours. Pure: no calls, no clock.
 
 pub(super) mod account;
+pub(super) mod authoring;
 pub(super) mod event;
 pub(super) mod gate;
 pub(super) mod keys;
 pub(super) mod order;
 pub(super) mod price;
 pub(super) mod time;
+
+use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
 
@@ -21,4 +24,6 @@ pub(super) struct Terms {
     pub currency: Currency,
     /// The host whose events the source sells.
     pub host: String,
+    /// Fields of new events that clients leave out: `venue`, `category`, `subcategory`.
+    pub new_events: BTreeMap<String, String>,
 }

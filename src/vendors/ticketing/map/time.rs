@@ -24,6 +24,12 @@ pub(in crate::vendors::ticketing) fn server_instant(text: Option<&str>) -> Optio
     instant(text, &TimeZone::UTC)
 }
 
+/// Writes a date of an event: local, to the minute, as the vendor's own client does; in UTC where that would name another instant.
+pub(in crate::vendors::ticketing) fn written(at: Timestamp, zone: &TimeZone) -> String {
+    let local = at.to_zoned(zone.clone()).strftime("%Y-%m-%dT%H:%M").to_string();
+    if instant(Some(&local), zone) == Some(at) { local } else { at.to_string() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,6 +56,16 @@ mod tests {
             server_instant(Some("2026-03-02 18:04:11")).map(|at| at.to_string()).as_deref(),
             Some("2026-03-02T18:04:11Z")
         );
+    }
+
+    #[test]
+    fn a_written_date_is_local_unless_only_utc_names_the_instant() {
+        let zone = TimeZone::get("America/New_York").expect("a zone");
+        let written = |text: &str| written(text.parse().expect("an instant"), &zone);
+        assert_eq!(written("2034-06-07T20:00:00Z"), "2034-06-07T16:00");
+        assert_eq!(written("2034-06-07T20:00:30Z"), "2034-06-07T20:00:30Z", "the local form has no seconds");
+        assert_eq!(written("2031-11-02T05:30:00Z"), "2031-11-02T01:30", "the first of two");
+        assert_eq!(written("2031-11-02T06:30:00Z"), "2031-11-02T06:30:00Z", "the second of two");
     }
 
     #[test]

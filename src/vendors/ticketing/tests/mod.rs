@@ -24,11 +24,12 @@ fn now() -> Timestamp {
     "2034-06-01T12:00:00Z".parse().expect("an instant")
 }
 
-fn terms() -> Terms {
+pub(in crate::vendors::ticketing) fn terms() -> Terms {
     Terms {
         zone: TimeZone::get("America/Port_of_Spain").expect("a zone"),
         currency: "TTD".parse().expect("a currency"),
         host: "17301149984410".to_owned(),
+        new_events: std::collections::BTreeMap::new(),
     }
 }
 

@@ -1,0 +1,226 @@
+//! Resellers through the graph: a museum and an opera house, both emulated, and what is taken away from them.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_graphql::{Request, Variables};
+use serde_json::{Value, json};
+use ticketgraph::domain::accounts::Account;
+use ticketgraph::domain::authoring::{Arrangement, SalesChannel};
+use ticketgraph::domain::{Clock, EventKey, Source, SourceId};
+use ticketgraph::federation::Federation;
+use ticketgraph::graphql::{Ctx, Limits, Scope, Services, Viewer, build, execute};
+use ticketgraph::partners::{Connection, Mapping, Partners, Reseller};
+
+use crate::contract::bench::{ACME_IDS, Bench, acme_with, secutix};
+
+const TEMPLATE: &str = "66f0aa10c3d2e4b5a6978001";
+const ADULT: &str = "66f0ff60c3d2e4b5a6970001";
+const STRANGE: &str = "66f0aa10c3d2e4b5a6979999";
+
+/// Two sources, and the graph over them.
+struct Houses {
+    harbor: Bench,
+    opera: Bench,
+    services: Arc<Services>,
+}
+
+fn connection(keys: &[(&str, &[&str])], mappings: &[(&str, Option<&str>, Option<&str>)]) -> Connection {
+    let values = |all: &[&str]| all.iter().map(|one| (*one).to_owned()).collect();
+    let mapping = |(code, event, kind): &(&str, Option<&str>, Option<&str>)| Mapping {
+        partner_code: (*code).to_owned(),
+        event: event.map(str::to_owned),
+        ticket_type: kind.map(str::to_owned),
+    };
+    Connection {
+        account: Account {
+            reseller: Some("Tiqets".to_owned()),
+            keys: keys.iter().map(|(key, all)| ((*key).to_owned(), values(all))).collect(),
+        },
+        commission_percent: None,
+        mappings: mappings.iter().map(mapping).collect(),
+    }
+}
+
+/// The connections of the sandbox, as its configuration has them.
+fn usual() -> [Connection; 2] {
+    let harbor = &[("organization_id", &["5120"][..]), ("event_templates", &[TEMPLATE]), ("ticket_types", &[ADULT])];
+    let opera = &[
+        ("sales_channel", &["DGTK"][..]),
+        ("point_of_sale", &["500100"]),
+        ("contact_reference", &["1000042"]),
+        ("contingents", &["88001", "88002"]),
+    ];
+    [connection(harbor, &[("TQ-ADULT", None, Some(ADULT))]), connection(opera, &[])]
+}
+
+impl Houses {
+    async fn open() -> Self {
+        Self::with(usual()).await
+    }
+
+    async fn with([tiqets, digitick]: [Connection; 2]) -> Self {
+        let harbor = acme_with("harbor-sandbox-key", &format!("{ACME_IDS}\neditor_key = \"harbor-venue-key\"")).await;
+        let opera = secutix("OPERA", "json").await;
+        let sources: Vec<Arc<Source>> = [&harbor, &opera].map(|bench| Arc::new(bench.source.clone())).to_vec();
+        let clock: Arc<dyn Clock> = Arc::clone(&harbor.clock) as _;
+        let reseller = |key: &str, source: &str, connection| Reseller {
+            key: key.to_owned(),
+            name: key.to_owned(),
+            connections: BTreeMap::from([(SourceId::new(source), connection)]),
+        };
+        let resellers = vec![reseller("tiqets", "harbor", tiqets), reseller("digitick", "opera", digitick)];
+        let partners = Some(Arc::new(Partners::new(resellers, &sources, Arc::clone(&clock))));
+        let federation = Arc::new(Federation::new(sources, Duration::from_secs(10), clock));
+        let services = Arc::new(Services { federation, partners, edits: None, orders: None, deliveries: None });
+        Self { harbor, opera, services }
+    }
+
+    async fn run(&self, document: &str, variables: Value) -> Value {
+        let scopes = HashSet::from([Scope::CatalogRead, Scope::ReportRead]);
+        let viewer = Viewer { id: "office".to_owned(), name: "The office".to_owned(), reseller: None, scopes };
+        let ctx = Ctx::new(&self.services, Arc::new(viewer), Arc::from("r-1"));
+        let request = Request::new(document).variables(Variables::from_json(variables));
+        let answer = execute(&build(&Limits::default()), request, Arc::new(ctx)).await;
+        serde_json::to_value(&answer).expect("JSON")
+    }
+
+    /// The one connection at a source, asked anew.
+    async fn check(&self, source: &str) -> Value {
+        let told = self.run("{ resellers { connections { id source { name } } } }", json!({})).await;
+        let all = told["data"]["resellers"].as_array().expect("resellers");
+        let all = all.iter().flat_map(|reseller| reseller["connections"].as_array().expect("connections"));
+        let found = all.into_iter().find(|one| one["source"]["name"] == source).expect("a connection");
+        let document = "mutation($c: ID!) { checkResellerConnection(connection: $c) { problems { code }
+            connection { state readiness { code title ok hint checkedAt } } } }";
+        let told = self.run(document, json!({ "c": found["id"] })).await;
+        assert_eq!(told["errors"], Value::Null, "{told}");
+        let payload = &told["data"]["checkResellerConnection"];
+        assert_eq!(payload["problems"], json!([]), "{payload}");
+        payload["connection"].clone()
+    }
+
+    /// How a connection stands, and the kinds of the lines that fail; each has a hint, and no other has.
+    async fn state(&self, source: &str) -> (String, Vec<String>) {
+        let told = self.check(source).await;
+        let mut failing = Vec::new();
+        for line in told["readiness"].as_array().expect("lines") {
+            assert_eq!(line["ok"] == false, line["hint"].as_str().is_some_and(|hint| hint.len() > 20), "{line}");
+            if line["ok"] == false {
+                failing.push(line["code"].as_str().expect("a code").to_owned());
+            }
+        }
+        (told["state"].as_str().expect("a state").to_owned(), failing)
+    }
+
+    async fn expect(&self, source: &str, state: &str, failing: &[&str]) {
+        assert_eq!(self.state(source).await, (state.to_owned(), failing.iter().map(|&one| one.to_owned()).collect()));
+    }
+}
+
+#[tokio::test]
+async fn both_resellers_of_the_sandbox_are_ready() {
+    let houses = Houses::open().await;
+    houses.expect("harbor", "READY", &[]).await;
+    houses.expect("opera", "READY", &[]).await;
+}
+
+#[tokio::test]
+async fn one_contingent_that_is_emptied_fails_its_own_line_of_its_own_reseller() {
+    let houses = Houses::open().await;
+    houses.opera.twist("close_contingent", Some("88002"), json!(null));
+    let told = houses.check("opera").await;
+    let lines = told["readiness"].as_array().expect("lines");
+    let failing: Vec<_> = lines.iter().filter(|line| line["ok"] == false).collect();
+    assert_eq!(failing.len(), 1, "{told}");
+    assert_eq!((&failing[0]["code"], &told["state"]), (&json!("CONTINGENT_NOT_EMPTY"), &json!("INCOMPLETE")));
+    assert!(failing[0]["title"].as_str().is_some_and(|title| title.contains("88002")), "{told}");
+    houses.expect("harbor", "READY", &[]).await;
+}
+
+#[tokio::test]
+async fn one_permission_that_is_taken_away_fails_its_own_line() {
+    let houses = Houses::open().await;
+    houses.harbor.twist("deny", Some("ORDER_DELETE"), json!(null));
+    houses.expect("harbor", "INCOMPLETE", &["HOLDS_RELEASABLE"]).await;
+    houses.expect("opera", "READY", &[]).await;
+}
+
+#[tokio::test]
+async fn one_id_of_another_environment_fails_its_own_line() {
+    let wrong: [(&[(&str, &[&str])], &str); 3] = [
+        (&[("organization_id", &["77"]), ("event_templates", &[TEMPLATE])], "ORGANIZATION_KNOWN"),
+        (&[("event_templates", &[TEMPLATE, STRANGE])], "EVENT_TEMPLATE_KNOWN"),
+        (&[("event_templates", &[TEMPLATE]), ("ticket_types", &[ADULT, STRANGE])], "TICKET_TYPE_KNOWN"),
+    ];
+    for (keys, code) in wrong {
+        let houses = Houses::with([connection(keys, &[]), usual()[1].clone()]).await;
+        houses.expect("harbor", "INCOMPLETE", &[code]).await;
+    }
+}
+
+#[tokio::test]
+async fn what_the_venue_has_switched_off_is_suspended_and_not_broken() {
+    let houses = Houses::open().await;
+    houses.opera.twist("close_channel", Some("OPERA"), json!(null));
+    houses.expect("opera", "SUSPENDED", &["SALES_CHANNEL"]).await;
+
+    let office = houses.harbor.source.back_office.as_ref().expect("a back office");
+    let event = EventKey::new(TEMPLATE);
+    let mut schedules = office.list_schedules(&event).await.expect("schedules");
+    for switch in schedules.iter_mut().flat_map(|schedule| &mut schedule.channels) {
+        switch.is_enabled &= switch.channel != SalesChannel::Reseller;
+    }
+    office.arrange(&event, &Arrangement::SetSchedules(schedules)).await.expect("an edit");
+    let (state, failing) = houses.state("harbor").await;
+    assert_eq!(state, "SUSPENDED", "{failing:?}");
+    assert!(failing.contains(&"CHANNEL_AT_TEMPLATE".to_owned()), "{failing:?}");
+    assert!(failing.iter().all(|code| code.starts_with("CHANNEL_AT_")), "{failing:?}");
+    // Broken and switched off is broken.
+    houses.harbor.twist("deny", Some("ORDER_DELETE"), json!(null));
+    assert_eq!(houses.state("harbor").await.0, "INCOMPLETE");
+}
+
+const MAPPINGS: &str = "{ resellers { connections { mappings { partnerCode event { id } ticketType { name } } } } }";
+
+#[tokio::test]
+async fn a_mapping_to_an_id_that_is_not_there_is_told_by_its_line_and_by_an_error_of_its_field() {
+    let keys: &[(&str, &[&str])] = &[("event_templates", &[TEMPLATE])];
+    let mappings = [
+        ("KNOWN", None, Some(ADULT)),
+        ("OF-ITS-EVENT", Some(TEMPLATE), Some(ADULT)),
+        ("NO-EVENT", Some(STRANGE), Some(ADULT)),
+        ("NO-TYPE", Some(TEMPLATE), Some(STRANGE)),
+        ("NOWHERE", None, Some(STRANGE)),
+    ];
+    let houses = Houses::with([connection(keys, &mappings), usual()[1].clone()]).await;
+    let told = houses.check("harbor").await;
+    let lines: Vec<_> =
+        told["readiness"].as_array().expect("lines").iter().filter(|line| line["code"] == "MAPPING_KNOWN").collect();
+    let fine: Vec<_> = lines.iter().map(|line| line["ok"] == true).collect();
+    assert_eq!((fine, &told["state"]), (vec![true, true, false, false, false], &json!("INCOMPLETE")), "{told}");
+    for (line, (code, ..)) in lines.iter().zip(mappings) {
+        assert!(line["title"].as_str().is_some_and(|title| title.starts_with(code)), "{line}");
+        let names_it = line["hint"].as_str().is_some_and(|hint| hint.contains(STRANGE));
+        assert_eq!(names_it, line["ok"] == false, "{line}");
+    }
+
+    let told = houses.run(MAPPINGS, json!({})).await;
+    let all = told["data"]["resellers"].as_array().expect("resellers");
+    let shown: Vec<_> =
+        all.iter().flat_map(|one| one["connections"][0]["mappings"].as_array().cloned().expect("mappings")).collect();
+    let has = |place: usize| (shown[place]["event"].is_object(), shown[place]["ticketType"].is_object());
+    assert_eq!([0, 1, 2, 3, 4].map(has), [(false, true), (true, true), (false, false), (true, false), (false, false)]);
+    let errors = told["errors"].as_array().expect("errors");
+    let paths: Vec<String> = errors
+        .iter()
+        .map(|error| {
+            assert_eq!(error["extensions"]["code"], "NOT_FOUND", "{error}");
+            format!("{}.{}", error["path"][5], error["path"][6])
+        })
+        .collect();
+    let paths: HashSet<String> = paths.into_iter().collect();
+    let expected = ["2.\"event\"", "2.\"ticketType\"", "3.\"ticketType\"", "4.\"ticketType\""];
+    assert_eq!(paths, HashSet::from(expected.map(str::to_owned)), "an unnamed event is no error");
+}
