@@ -21,8 +21,8 @@ accept:   ## takes changed snapshots and the changed schema; read the diff befor
 schema:   ## writes schema/ticketgraph.graphql from the code
 	scripts/schema
 
-bench:    ## runs the benchmarks; each prints ratios that it measured in one run
-	cargo bench --bench '*'
+bench:    ## runs the benchmarks and writes benches/RESULTS.md; each figure is a ratio measured in one run
+	scripts/bench
 
 web:      ## builds web/ into web/dist, where its files changed
 	scripts/web

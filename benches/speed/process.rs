@@ -1,9 +1,10 @@
 //! Processes of one run: started, measured by the kernel's account, ended.
 
 use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -32,6 +33,22 @@ impl Process {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ticketgraph"));
         command.args(["serve", "--config", "bench.toml", "--listen", "127.0.0.1:0"]).current_dir(folder.path());
         Self::start(command.env_clear().env("HOME", folder.path()), folder)
+    }
+
+    /// Starts a Redis of its own; none where there is no such program.
+    pub fn redis() -> Option<Self> {
+        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let folder = TempDir::new().expect("a folder");
+        let mut command = Command::new("redis-server");
+        command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port"]);
+        command.arg(address.port().to_string()).current_dir(folder.path()).stdout(Stdio::null());
+        let child = command.spawn().ok()?;
+        let begun = Instant::now();
+        while TcpStream::connect(address).is_err() {
+            assert!(begun.elapsed() < Duration::from_secs(10), "redis-server does not listen");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Some(Self { child, address, _folder: folder })
     }
 
     fn start(command: &mut Command, folder: TempDir) -> Self {
@@ -97,6 +114,12 @@ time_zone = "America/Port_of_Spain"
 currency = "TTD"
 "#
     )
+}
+
+/// A port that was free a moment ago.
+fn free_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    listener.local_addr().expect("an address").port()
 }
 
 /// A file in a folder that lasts as long as the run.

@@ -26,6 +26,11 @@ fn ask(alias: &str, coding: &str) -> Vec<u8> {
     request(&list(alias), "{}", coding)
 }
 
+/// The same for a document that asks for the rows twice, which the executor has to merge.
+fn merged(alias: &str) -> Vec<u8> {
+    request(&format!("{{ {alias}events(first: 50) {{ {FIELDS} nodes {{ id }} }} }}"), "{}", "identity")
+}
+
 /// Runs everything.
 pub async fn run(effort: Effort) {
     let mut table = Table::begin();
@@ -33,6 +38,8 @@ pub async fn run(effort: Effort) {
     cold(effort, &mut table).await;
     mix(effort, &mut table).await;
     calls(effort, &mut table).await;
+    many_ids(effort, &mut table).await;
+    shared(effort, &mut table).await;
     sick(effort, &mut table).await;
     large(effort, &mut table).await;
     flood(effort, &mut table).await;
@@ -82,13 +89,18 @@ async fn memory_of_answers(effort: Effort, table: &mut Table) {
     let plain_pressed = Process::role(&["plain", &kept(&folder, "whole.br", &pressed.body)]);
     let mut base = Price::of(&plain);
     let (mut base_pressed, mut same) = (Price::of(&plain_pressed), Price::of(&service));
+    let forgetful = Process::service(vendor.address, &format!("{WARM}[cache]\nanswers_memory = \"1KiB\"\n"));
+    once(forgetful.address, &ask("", "identity")).await;
     let (mut same_pressed, mut alias) = (Price::of(&service), Price::of(&service));
+    let (mut executed, mut again) = (Price::of(&service), Price::of(&forgetful));
     for round in 0..effort.rounds {
         base.round(effort, 16, |_| ask("", "identity")).await;
         same.round(effort, 16, |_| ask("", "identity")).await;
         base_pressed.round(effort, 16, |_| ask("", "br")).await;
         same_pressed.round(effort, 16, |_| ask("", "br")).await;
         alias.round(effort, 16, |number| ask(&format!("a{round}x{number}: "), "identity")).await;
+        executed.round(effort, 16, |number| merged(&format!("e{round}x{number}: "))).await;
+        again.round(effort, 16, |_| ask("", "identity")).await;
     }
     let size = format!("{} bytes; plain handler {:.1} µs of processor", whole.body.len(), base.best);
     table.row("identical query, remembered answer", ratio(same.best, base.best), "≤ 1.2", size);
@@ -99,6 +111,18 @@ async fn memory_of_answers(effort: Effort, table: &mut Table) {
         ratio(alias.best, base.best),
         "≤ 6",
         "documents never repeat",
+    );
+    table.row(
+        "the same without the writer of rows",
+        ratio(executed.best, base.best),
+        "–",
+        "a document that merges its rows: the ordinary executor makes them",
+    );
+    table.row(
+        "identical query without the memory of answers",
+        ratio(again.best, base.best),
+        "–",
+        "the document is known, facts in memory",
     );
     table.row("resident memory, idle", format!("{idle:.0} MB"), "< 60 MB", "100 events, after three requests");
 }
@@ -185,6 +209,68 @@ async fn calls(effort: Effort, table: &mut Table) {
     let longest = (effort.span.as_secs_f64() / 0.02).ceil() as usize;
     let note = format!("{} answers; a vendor of 20 ms can be asked {longest} times one after another", done.answers);
     table.row("50 clients, cold, 20 ms", format!("{spent} calls"), "≤ one flight at a time", note);
+}
+
+async fn many_ids(effort: Effort, table: &mut Table) {
+    let vendor = Process::role(&["crowd", "250", "20"]);
+    let service = Process::service(vendor.address, COLD);
+    let mut ids = Vec::new();
+    let mut after = String::new();
+    while ids.len() < 250 {
+        let document = format!("{{ events(first: 100{after}) {{ nodes {{ id }} pageInfo {{ endCursor }} }} }}");
+        let answer = once(service.address, &request(&document, "{}", "identity")).await;
+        let told: Value = serde_json::from_slice(&answer.body).expect("JSON");
+        let page = &told["data"]["events"];
+        ids.extend(page["nodes"].as_array().expect("events").iter().map(|event| event["id"].clone()));
+        after = format!(", after: {}", page["pageInfo"]["endCursor"]);
+    }
+    let named: Vec<Value> = ids.iter().map(|id| serde_json::json!({ "__typename": "Event", "id": id })).collect();
+    let variables = serde_json::json!({ "all": named }).to_string();
+    let document =
+        "query($all: [_Any!]!) { _entities(representations: $all) { ... on Event { title ticketTypes { name } } } }";
+    let asked = request(document, &variables, "identity");
+    let mut most = 0;
+    for _ in 0..effort.rounds {
+        let before = counted(&vendor).await;
+        let answer = once(service.address, &asked).await;
+        let told: Value = serde_json::from_slice(&answer.body).expect("JSON");
+        let found =
+            told["data"]["_entities"].as_array().map_or(0, |all| all.iter().filter(|one| !one.is_null()).count());
+        assert_eq!(found, 250, "{}", told["errors"]);
+        most = most.max(counted(&vendor).await - before);
+    }
+    table.row("250 ids, a vendor that gives 100 a call", format!("{most} calls"), "3", "asked for as a gateway does");
+}
+
+async fn shared(effort: Effort, table: &mut Table) {
+    let Some(redis) = Process::redis() else {
+        table.row("with Redis", "not measured", "–", "there is no redis-server");
+        return;
+    };
+    let vendor = Process::role(&["crowd", "100", "0"]);
+    let settings = format!("{WARM}[cache]\nredis_url = \"redis://{}\"\n", redis.address);
+    let (alone, first) = (Process::service(vendor.address, WARM), Process::service(vendor.address, &settings));
+    for service in [&alone, &first] {
+        once(service.address, &ask("", "identity")).await;
+    }
+    let (mut without, mut with) = (Price::of(&alone), Price::of(&first));
+    for round in 0..effort.rounds {
+        without.round(effort, 16, |number| ask(&format!("w{round}x{number}: "), "identity")).await;
+        with.round(effort, 16, |number| ask(&format!("w{round}x{number}: "), "identity")).await;
+    }
+    table.row("Redis on, facts in memory", ratio(with.best, without.best), "≈ 1", "against the same without Redis");
+    let before = counted(&vendor).await;
+    let second = Process::service(vendor.address, &settings);
+    once(second.address, &ask("", "identity")).await;
+    let spent = counted(&vendor).await - before;
+    table.row("a second replica's first answer", format!("{spent} calls"), "0", "its facts are in Redis");
+    drop(redis);
+    let mut left = Price::of(&first);
+    for round in 0..effort.rounds {
+        left.round(effort, 16, |number| ask(&format!("l{round}x{number}: "), "identity")).await;
+    }
+    let note = "no request failed; against the same without Redis";
+    table.row("Redis killed under the service", ratio(left.best, without.best), "≈ 1", note);
 }
 
 async fn sick(effort: Effort, table: &mut Table) {

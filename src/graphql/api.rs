@@ -11,13 +11,14 @@ use serde_json::Map;
 use crate::graphql::cost::Estimator;
 use crate::graphql::ctx::{Ctx, Services};
 use crate::graphql::promise::{Promise, Truth};
-use crate::graphql::schema::{ApiSchema, Limits, build, execute, finish, sdl};
+use crate::graphql::schema::{ApiSchema, Limits, build, build_trusting, execute, finish, sdl};
 use crate::graphql::viewer::Viewer;
 
 /// The schema and what its resolvers reach. Cheap to clone.
 #[derive(Clone)]
 pub struct Api {
     schema: ApiSchema,
+    trusting: ApiSchema,
     services: Arc<Services>,
     truth: Option<Arc<dyn Truth>>,
     estimator: Arc<Estimator>,
@@ -33,7 +34,15 @@ impl Api {
     pub fn new(limits: &Limits, services: Arc<Services>) -> Self {
         let sdl: Arc<str> = sdl().into();
         let estimator = Estimator::new(&sdl, &services.federation).expect("the schema's own text");
-        Self { schema: build(limits), services, truth: None, estimator: Arc::new(estimator), sdl }
+        let (schema, trusting) = (build(limits), build_trusting(limits));
+        Self { schema, trusting, services, truth: None, estimator: Arc::new(estimator), sdl }
+    }
+
+    /// The same for a document that has run before: it is not validated once more. The values of its variables have to be checked
+    /// by the caller.
+    #[must_use]
+    pub fn trusting(&self) -> Self {
+        Self { schema: self.trusting.clone(), ..self.clone() }
     }
 
     /// The same with somebody who tells what has become untrue: without, no answer is promised for any time.

@@ -25,6 +25,7 @@ pub mod schema;
 pub mod sources;
 pub mod subgraph;
 pub mod viewer;
+pub mod writer;
 
 pub use ctx::{Ctx, Services};
 pub use error::{Code, Fault};

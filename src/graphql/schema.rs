@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_graphql::{
     EmptyMutation, MergedObject, MergedSubscription, ObjectType, PathSegment, Request, Response, SDLExportOptions,
-    Schema, ServerError,
+    Schema, ServerError, ValidationMode,
 };
 
 use crate::domain::error::VendorError;
@@ -95,7 +95,17 @@ impl Default for Limits {
 
 /// Builds the schema. Cloning it is cheap; one is enough for the process.
 pub fn build(limits: &Limits) -> ApiSchema {
+    build_as(limits, ValidationMode::Strict)
+}
+
+/// The same for documents that [`build`]'s has found valid: it checks limits and nothing that is sure already.
+pub(super) fn build_trusting(limits: &Limits) -> ApiSchema {
+    build_as(limits, ValidationMode::Fast)
+}
+
+fn build_as(limits: &Limits, mode: ValidationMode) -> ApiSchema {
     let mut builder = Schema::build(ServedQuery::default(), Mutation::default(), Subscription::default())
+        .validation_mode(mode)
         .limit_depth(limits.depth)
         .limit_complexity(limits.complexity)
         .limit_aliases(limits.aliases)

@@ -3,6 +3,8 @@
 use async_graphql::Response;
 use serde_json::json;
 
+use crate::graphql::writer::to_json;
+
 /// Whether execution never began: errors, none of them at a field, and no data. Such an answer has no `data` at all.
 pub fn never_began(answer: &Response) -> bool {
     !answer.errors.is_empty()
@@ -12,10 +14,9 @@ pub fn never_began(answer: &Response) -> bool {
 
 /// The answer as JSON.
 pub fn to_text(answer: &Response) -> String {
-    let text = if never_began(answer) {
-        serde_json::to_string(&json!({ "errors": answer.errors }))
-    } else {
-        serde_json::to_string(answer)
-    };
-    text.unwrap_or_default()
+    if never_began(answer) {
+        return json!({ "errors": answer.errors }).to_string();
+    }
+    // It is made of texts: what fails here is no answer of ours.
+    String::from_utf8(to_json(answer)).unwrap_or_default()
 }

@@ -10,6 +10,9 @@ use async_graphql_parser::types::{
 };
 use serde_json::{Map, Value};
 
+/// The scalars of the language (GraphQL §3.5).
+const BUILT_IN: [&str; 5] = ["Int", "Float", "String", "Boolean", "ID"];
+
 /// The input types of a schema.
 pub struct InputTypes {
     enums: HashMap<String, HashSet<String>>,
@@ -68,6 +71,19 @@ impl InputTypes {
             }
         }
         Ok(())
+    }
+
+    /// Whether [`check`](Self::check) is all there is to know about the variables of an operation: none is of a scalar that says
+    /// itself what it takes.
+    pub fn knows_all(&self, operation: &OperationDefinition) -> bool {
+        operation.variable_definitions.iter().all(|definition| self.knows(&definition.node.var_type.node))
+    }
+
+    fn knows(&self, kind: &Type) -> bool {
+        match &kind.base {
+            BaseType::List(inner) => self.knows(inner),
+            BaseType::Named(name) => BUILT_IN.contains(&name.as_str()) || self.enums.contains_key(name.as_str()),
+        }
     }
 
     fn fits(&self, kind: &Type, value: &Value) -> Result<(), (String, String)> {

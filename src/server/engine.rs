@@ -3,6 +3,8 @@
 //! A document is parsed, weighed and validated once; afterwards its text leads straight to what is known about it.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 
 use arc_swap::ArcSwap;
 use async_graphql::{Response, Variables};
@@ -17,6 +19,8 @@ use tracing::Instrument;
 use crate::graphql::api::Api;
 use crate::graphql::promise::{Retellable, Schema};
 use crate::graphql::viewer::{Scope, Viewer};
+use crate::graphql::writer::{Verbatim, merges};
+use crate::server::answer::never_began;
 use crate::server::answers::{Answers, Landed, Question, Ready, Sight, retold};
 use crate::server::coercion::InputTypes;
 use crate::server::measure::{Measured, put};
@@ -39,6 +43,8 @@ struct Document {
     digest: u128,
     ast: ExecutableDocument,
     operations: Vec<Operation>,
+    /// Whether it has been validated: it ran.
+    is_valid: AtomicBool,
 }
 
 /// What is known about one of its operations.
@@ -48,6 +54,19 @@ struct Operation {
     weight: Weight,
     /// Whether and when its answer is one for all who see the same.
     retellable: Option<Retellable>,
+    /// Whether rows of its answer may be written at once.
+    is_writable: bool,
+    /// Whether its variables are checked here to the last.
+    is_checked_here: bool,
+}
+
+impl Document {
+    /// Notes that it is valid, where execution began.
+    fn learn(&self, answer: &Response) {
+        if !never_began(answer) {
+            self.is_valid.store(true, Relaxed);
+        }
+    }
 }
 
 /// What a document takes of the room: by its length, and never less than its share.
@@ -208,7 +227,7 @@ impl Engine {
         running.is(operation.kind, operation.name.as_ref().map(Name::as_str));
         let Some((answers, question)) = self.answers.as_ref().zip(question(&document, operation, &ask)) else {
             let (request, measured) = self.prepare(&document, operation, &ask).await?;
-            return Ok(self.execute(operation.kind, request, ask, measured).await);
+            return Ok(self.execute((&document, operation), request, ask, measured).await);
         };
         // What is told again was weighed and checked when it was made, by the same limits.
         if let Some(ready) = answers.find(&question) {
@@ -216,10 +235,15 @@ impl Engine {
         }
         let (request, measured) = self.prepare(&document, operation, &ask).await?;
         let Some(moment) = self.api().moment() else {
-            return Ok(self.execute(operation.kind, request, ask, measured).await);
+            return Ok(self.execute((&document, operation), request, ask, measured).await);
         };
-        let (api, viewer, id) = (self.api(), Arc::clone(&ask.viewer), ask.request_id.clone());
-        let fly = || async move { api.execute_for(request, viewer, &id).await };
+        let (api, viewer, id) = (self.api_for(&document, operation), Arc::clone(&ask.viewer), ask.request_id.clone());
+        let known = Arc::clone(&document);
+        let fly = || async move {
+            let (response, promise) = api.execute_for(request, viewer, &id).await;
+            known.learn(&response);
+            (response, promise)
+        };
         match answers.make(&question, (moment, &document.text), fly).await {
             Some(Landed::Ready(ready)) => Ok(Outcome::Ready(ready)),
             Some(Landed::Flawed(response, text)) if text == document.text => {
@@ -228,7 +252,7 @@ impl Engine {
             // The errors point into a document that is laid out in another way.
             Some(Landed::Flawed(..)) => {
                 let (request, measured) = self.prepare(&document, operation, &ask).await?;
-                Ok(self.execute(operation.kind, request, ask, measured).await)
+                Ok(self.execute((&document, operation), request, ask, measured).await)
             }
             None => Err(Refusal::lost()),
         }
@@ -236,17 +260,24 @@ impl Engine {
 
     async fn execute(
         &self,
-        kind: OperationType,
+        (document, operation): (&Document, &Operation),
         request: async_graphql::Request,
         ask: Ask,
         measured: Measured,
     ) -> Outcome {
-        if kind == OperationType::Subscription {
+        if operation.kind == OperationType::Subscription {
             return Outcome::Stream(watched(self.api().stream(request, ask.viewer, &ask.request_id), &ask.request_id));
         }
-        let mut answer = self.api().execute(request, ask.viewer, &ask.request_id).await;
+        let mut answer = self.api_for(document, operation).execute(request, ask.viewer, &ask.request_id).await;
+        document.learn(&answer);
         measured.tell(&ask.params, &mut answer);
         Outcome::Answer(Box::new(answer))
+    }
+
+    /// Validation is for documents that are new, and for values that only the schema can judge.
+    fn api_for(&self, document: &Document, operation: &Operation) -> Arc<Api> {
+        let is_sure = operation.is_checked_here && document.is_valid.load(Relaxed);
+        if is_sure { Arc::new(self.api().trusting()) } else { self.api() }
     }
 
     async fn find(&self, params: &Params) -> Result<Arc<Document>, Refusal> {
@@ -279,6 +310,9 @@ impl Engine {
             .variables(Variables::from_json(serde_json::Value::Object(params.variables.clone())));
         if let Some(name) = &operation.name {
             request = request.operation_name(name.to_string());
+        }
+        if operation.is_writable {
+            request = request.data(Verbatim);
         }
         request.set_parsed_query(document.ast.clone());
         Ok((request, measured))
@@ -322,12 +356,19 @@ impl Engine {
             .iter()
             .map(|(name, operation)| {
                 let weight = weigh(&ast, &operation.node);
-                let is_fine = self.answers.is_some() && limits.check(&weight).is_ok();
-                let retellable = is_fine.then(|| Retellable::of(&self.schema, &ast, &operation.node)).flatten();
-                Operation { name: name.cloned(), kind: operation.node.ty, weight, retellable }
+                // What walks a document as often as its fragments are spread is for documents of a sound weight.
+                let is_fine = !weight.is_cyclic && limits.check(&weight).is_ok();
+                let retellable = (is_fine && self.answers.is_some())
+                    .then(|| Retellable::of(&self.schema, &ast, &operation.node))
+                    .flatten();
+                let kind = operation.node.ty;
+                let is_writable = is_fine && kind == OperationType::Query && !merges(&ast, &operation.node);
+                let is_checked_here = self.types.knows_all(&operation.node);
+                Operation { name: name.cloned(), kind, weight, retellable, is_writable, is_checked_here }
             })
             .collect();
-        let document = Arc::new(Document { text: Arc::clone(text), digest: digest(text), ast, operations });
+        let is_valid = AtomicBool::default();
+        let document = Arc::new(Document { text: Arc::clone(text), digest: digest(text), ast, operations, is_valid });
         self.documents.insert(Arc::clone(text), Arc::clone(&document));
         Ok(document)
     }

@@ -79,6 +79,8 @@ pub struct Weight {
     pub directives: u64,
     /// Whether it reads the schema.
     pub introspects: bool,
+    /// Whether a fragment spreads itself, which validation refuses.
+    pub is_cyclic: bool,
 }
 
 /// A limit that is passed: which, what it allows, and what was found.
@@ -169,6 +171,7 @@ impl<'a> Scale<'a> {
                         root_fields: 1,
                         directives: inner.directives,
                         introspects: inner.introspects || reads_the_schema(field.node.name.node.as_str()),
+                        is_cyclic: inner.is_cyclic,
                     };
                     (part, field.node.directives.len())
                 }
@@ -184,6 +187,7 @@ impl<'a> Scale<'a> {
             sum.aliases = sum.aliases.saturating_add(part.aliases);
             sum.root_fields = sum.root_fields.saturating_add(part.root_fields);
             sum.introspects |= part.introspects;
+            sum.is_cyclic |= part.is_cyclic;
             sum.directives = sum.directives.saturating_add(part.directives).saturating_add(own_directives as u64);
         }
         sum
@@ -192,7 +196,7 @@ impl<'a> Scale<'a> {
     fn fragment(&mut self, name: &str) -> Weight {
         let Some((name, fragment)) = self.fragments.get_key_value(name) else { return Weight::default() };
         match self.known.get(name.as_str()) {
-            Some(weight) => weight.unwrap_or_default(),
+            Some(weight) => weight.unwrap_or(Weight { is_cyclic: true, ..Weight::default() }),
             None => {
                 self.known.insert(name.as_str(), None);
                 let weight = self.set(&fragment.node.selection_set.node);

@@ -7,7 +7,8 @@ use async_graphql::{Context, Enum, Object};
 
 use crate::domain::catalog;
 use crate::domain::source::Source;
-use crate::federation::{AvailabilityOutcome, RequestError};
+use crate::domain::time::Observed;
+use crate::federation::{AvailabilityOutcome, RequestError, for_quantity};
 use crate::graphql::catalog::freshness::Freshness;
 use crate::graphql::catalog::money::Price;
 use crate::graphql::catalog::ticket_type::TicketType;
@@ -19,14 +20,14 @@ use crate::graphql::scalars::int;
 pub const USUAL_MAX_AGE_SECONDS: i32 = 60;
 
 /// Reads the argument `maxAgeSeconds`.
-pub(super) fn max_age(seconds: Option<i32>) -> Result<Duration, RequestError> {
+pub(in crate::graphql) fn max_age(seconds: Option<i32>) -> Result<Duration, RequestError> {
     u64::try_from(seconds.unwrap_or(USUAL_MAX_AGE_SECONDS))
         .map(Duration::from_secs)
         .map_err(|_| RequestError::new("maxAgeSeconds", "0 or more"))
 }
 
 /// Reads the argument `quantity`.
-pub(super) fn quantity(places: Option<i32>) -> Result<Option<u32>, RequestError> {
+pub(in crate::graphql) fn quantity(places: Option<i32>) -> Result<Option<u32>, RequestError> {
     match places.map(u32::try_from) {
         None => Ok(None),
         Some(Ok(places @ 1..)) => Ok(Some(places)),
@@ -61,7 +62,17 @@ pub struct Availability {
 }
 
 impl Availability {
-    fn told(&self) -> &catalog::Availability {
+    /// What a source says, for so many places together where somebody wants so many.
+    pub fn of(source: &Arc<Source>, outcome: AvailabilityOutcome, places: Option<u32>) -> Self {
+        let AvailabilityOutcome { availability, problem } = outcome;
+        let availability = match places {
+            Some(places) => Observed { value: for_quantity(&availability.value, places), ..availability },
+            None => availability,
+        };
+        Self { source: Arc::clone(source), outcome: AvailabilityOutcome { availability, problem } }
+    }
+
+    pub(in crate::graphql) fn told(&self) -> &catalog::Availability {
         &self.outcome.availability.value
     }
 }
@@ -91,10 +102,7 @@ impl Availability {
 
     /// What can be bought.
     async fn offers(&self) -> Vec<Offer> {
-        let told = &self.outcome.availability.value;
-        (0..told.offers.len())
-            .map(|place| Offer { source: Arc::clone(&self.source), told: Arc::clone(told), place })
-            .collect()
+        Offer::all(self)
     }
 
     /// How old the answer is.
@@ -110,13 +118,20 @@ impl Availability {
 
 /// What can be bought: a ticket type at a price for one performance.
 pub struct Offer {
-    source: Arc<Source>,
+    pub(in crate::graphql) source: Arc<Source>,
     told: Arc<catalog::Availability>,
     place: usize,
 }
 
 impl Offer {
-    fn offer(&self) -> &catalog::Offer {
+    pub(in crate::graphql) fn all(availability: &Availability) -> Vec<Self> {
+        let told = &availability.outcome.availability.value;
+        (0..told.offers.len())
+            .map(|place| Self { source: Arc::clone(&availability.source), told: Arc::clone(told), place })
+            .collect()
+    }
+
+    pub(in crate::graphql) fn offer(&self) -> &catalog::Offer {
         &self.told.offers[self.place]
     }
 }

@@ -24,6 +24,7 @@ use crate::graphql::problem::Problem;
 use crate::graphql::scalars::{DateTime, LocalDate, Locale, TimeZone, Url, int};
 use crate::graphql::sources::{ExternalRef, Source};
 use crate::graphql::viewer::Scope;
+use crate::graphql::writer::Rows;
 
 /// How a visit is booked. TIMED: a start time. DATED: a day. OPEN: any day within a validity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -58,11 +59,11 @@ pub enum EventStatus {
 pub struct Event(pub SourcedEvent);
 
 impl Event {
-    fn told(&self) -> &catalog::Event {
+    pub(in crate::graphql) fn told(&self) -> &catalog::Event {
         &self.0.value.value
     }
 
-    fn instant(&self, at: Option<Timestamp>) -> Option<DateTime> {
+    pub(in crate::graphql) fn instant(&self, at: Option<Timestamp>) -> Option<DateTime> {
         at.map(|at| DateTime::of(&self.0.source, at))
     }
 }
@@ -179,13 +180,7 @@ impl Event {
     /// The ticket types. Empty, with an error of this field, when the source could not tell.
     async fn ticket_types(&self, ctx: &Context<'_>) -> Vec<TicketType> {
         let found = Ctx::of(ctx).loaders.load(TicketTypesOf(self.0.clone())).await;
-        or_report(
-            ctx,
-            found.map(|list| {
-                let places = 0..list.value.len();
-                places.map(|place| TicketType::listed(Arc::clone(&self.0.source), &list.value, place)).collect()
-            }),
-        )
+        or_report(ctx, found.map(|list| TicketType::all(&self.0.source, &list.value)))
     }
 
     /// One row for each day, cheap and cached. Empty, with an error of this field, when the source could not tell.
@@ -261,13 +256,13 @@ pub struct EventConnection {
 #[Object]
 impl EventConnection {
     /// The events with their cursors.
-    async fn edges(&self) -> Vec<EventEdge> {
-        self.page.events.iter().cloned().map(EventEdge).collect()
+    async fn edges(&self) -> Rows<EventEdge> {
+        Rows(self.page.events.iter().cloned().map(EventEdge).collect())
     }
 
     /// The events.
-    async fn nodes(&self) -> Vec<Event> {
-        self.page.events.iter().cloned().map(Event).collect()
+    async fn nodes(&self) -> Rows<Event> {
+        Rows(self.page.events.iter().cloned().map(Event).collect())
     }
 
     /// Where the page stands.
@@ -293,7 +288,7 @@ impl EventConnection {
 }
 
 /// An event in a page.
-pub struct EventEdge(SourcedEvent);
+pub struct EventEdge(pub(in crate::graphql) SourcedEvent);
 
 /// An event in a page.
 #[Object]

@@ -1,6 +1,6 @@
 //! The topic of the catalogue: events, performances, ticket types, prices, availability.
 
-mod availability;
+pub(in crate::graphql) mod availability;
 mod calendar;
 mod event;
 mod filter;

@@ -39,8 +39,8 @@ impl Money {
 
 /// What one ticket costs the visitor.
 pub struct Price {
-    source: Arc<Source>,
-    price: money::Price,
+    pub(in crate::graphql) source: Arc<Source>,
+    pub(in crate::graphql) price: money::Price,
 }
 
 impl Price {
@@ -49,9 +49,14 @@ impl Price {
         Self { source: Arc::clone(source), price: price.clone() }
     }
 
-    fn commission_of(&self, ctx: &Ctx) -> Option<money::Money> {
+    pub(in crate::graphql) fn commission_of(&self, ctx: &Ctx) -> Option<money::Money> {
         let reseller = ctx.viewer.reseller.as_deref()?;
         ctx.partners()?.commission(reseller, &self.source.id, self.price.retail)
+    }
+
+    pub(in crate::graphql) fn net_of(&self, ctx: &Ctx) -> Option<money::Money> {
+        let kept = self.commission_of(ctx)?;
+        Some(money::Money { amount: self.price.retail.amount - kept.amount, ..kept })
     }
 }
 
@@ -70,8 +75,7 @@ impl Price {
 
     /// What the viewing reseller owes the venue; null unless the viewer may see it.
     async fn net(&self, ctx: &Context<'_>) -> Option<Money> {
-        let kept = self.commission_of(Ctx::of(ctx))?;
-        Some(Money(money::Money { amount: self.price.retail.amount - kept.amount, ..kept }))
+        self.net_of(Ctx::of(ctx)).map(Money)
     }
 
     /// What the viewing reseller keeps; null unless the viewer may see it.
@@ -96,7 +100,7 @@ impl Price {
 }
 
 /// A tax inside a price.
-pub struct Tax(money::Tax);
+pub struct Tax(pub(in crate::graphql) money::Tax);
 
 /// A tax inside a price.
 #[Object]

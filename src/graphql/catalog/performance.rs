@@ -7,9 +7,7 @@ use async_graphql::{Context, ID, Object};
 use crate::domain::catalog;
 use crate::domain::error::VendorError;
 use crate::domain::time::Observed;
-use crate::federation::{
-    AvailabilityOutcome, PerformancePage, Sourced, SourcedEvent, SourcedPerformance, for_quantity,
-};
+use crate::federation::{PerformancePage, Sourced, SourcedEvent, SourcedPerformance};
 use crate::graphql::catalog::availability::{Availability, max_age, quantity};
 use crate::graphql::catalog::event::Event;
 use crate::graphql::ctx::Ctx;
@@ -24,8 +22,8 @@ use crate::graphql::sources::ExternalRef;
 /// A dated instance of an event.
 #[derive(Clone)]
 pub struct Performance {
-    performance: SourcedPerformance,
-    event: Option<SourcedEvent>,
+    pub(in crate::graphql) performance: SourcedPerformance,
+    pub(in crate::graphql) event: Option<SourcedEvent>,
 }
 
 impl Performance {
@@ -39,11 +37,11 @@ impl Performance {
         Self { performance, event: Some(event.clone()) }
     }
 
-    fn told(&self) -> &catalog::Performance {
+    pub(in crate::graphql) fn told(&self) -> &catalog::Performance {
         &self.performance.value.value
     }
 
-    fn instant(&self, at: Option<jiff::Timestamp>) -> Option<DateTime> {
+    pub(in crate::graphql) fn instant(&self, at: Option<jiff::Timestamp>) -> Option<DateTime> {
         at.map(|at| DateTime::of(&self.performance.source, at))
     }
 }
@@ -107,13 +105,7 @@ impl Performance {
         let max_age = max_age(max_age_seconds)?;
         let places = self::quantity(quantity)?;
         let key = AvailabilityOf { performance: self.performance.clone(), max_age };
-        let AvailabilityOutcome { availability, problem } = Ctx::of(ctx).loaders.load(key).await;
-        let availability = match places {
-            Some(places) => Observed { value: for_quantity(&availability.value, places), ..availability },
-            None => availability,
-        };
-        let outcome = AvailabilityOutcome { availability, problem };
-        Ok(Availability { source: Arc::clone(&self.performance.source), outcome })
+        Ok(Availability::of(&self.performance.source, Ctx::of(ctx).loaders.load(key).await, places))
     }
 }
 
@@ -137,6 +129,19 @@ impl PerformanceConnection {
     fn rows(&self) -> impl DoubleEndedIterator<Item = SourcedPerformance> {
         self.page.iter().flat_map(|page| rows(&self.event, page))
     }
+
+    pub(in crate::graphql) fn all(&self) -> Vec<Performance> {
+        self.rows().map(|row| Performance::of(&self.event, row)).collect()
+    }
+
+    pub(in crate::graphql) fn page(&self) -> PageInfo {
+        PageInfo {
+            has_next_page: self.page.as_ref().is_some_and(|page| page.has_next),
+            has_previous_page: self.page.as_ref().is_some_and(|page| page.has_previous),
+            start_cursor: self.rows().next().map(|row| row.cursor().encode()),
+            end_cursor: self.rows().next_back().map(|row| row.cursor().encode()),
+        }
+    }
 }
 
 /// The performances of a page with their source and age.
@@ -155,22 +160,17 @@ pub(super) fn rows(
 impl PerformanceConnection {
     /// The performances with their cursors.
     async fn edges(&self) -> Vec<PerformanceEdge> {
-        self.rows().map(|row| PerformanceEdge(Performance::of(&self.event, row))).collect()
+        self.all().into_iter().map(PerformanceEdge).collect()
     }
 
     /// The performances.
     async fn nodes(&self) -> Vec<Performance> {
-        self.rows().map(|row| Performance::of(&self.event, row)).collect()
+        self.all()
     }
 
     /// Where the page stands.
     async fn page_info(&self) -> PageInfo {
-        PageInfo {
-            has_next_page: self.page.as_ref().is_some_and(|page| page.has_next),
-            has_previous_page: self.page.as_ref().is_some_and(|page| page.has_previous),
-            start_cursor: self.rows().next().map(|row| row.cursor().encode()),
-            end_cursor: self.rows().next_back().map(|row| row.cursor().encode()),
-        }
+        self.page()
     }
 
     /// Why the source could not tell, when it could not.
@@ -180,7 +180,7 @@ impl PerformanceConnection {
 }
 
 /// A performance in a page.
-pub struct PerformanceEdge(Performance);
+pub struct PerformanceEdge(pub(in crate::graphql) Performance);
 
 /// A performance in a page.
 #[Object]

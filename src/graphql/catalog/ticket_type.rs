@@ -49,7 +49,7 @@ enum Held {
 /// A kind of ticket for an event.
 #[derive(Clone)]
 pub struct TicketType {
-    source: Arc<source::Source>,
+    pub(in crate::graphql) source: Arc<source::Source>,
     held: Held,
 }
 
@@ -59,16 +59,30 @@ impl TicketType {
         Self { source, held: Held::Listed(Arc::clone(list), place) }
     }
 
+    /// All of the list that their source gave.
+    pub fn all(source: &Arc<source::Source>, list: &Arc<Vec<catalog::TicketType>>) -> Vec<Self> {
+        (0..list.len()).map(|place| Self::listed(Arc::clone(source), list, place)).collect()
+    }
+
     /// A ticket type that came with something else.
     pub fn single(source: Arc<source::Source>, kind: &Arc<catalog::TicketType>) -> Self {
         Self { source, held: Held::Single(Arc::clone(kind)) }
     }
 
-    fn kind(&self) -> &catalog::TicketType {
+    pub(in crate::graphql) fn kind(&self) -> &catalog::TicketType {
         match &self.held {
             Held::Listed(list, place) => &list[*place],
             Held::Single(kind) => kind,
         }
+    }
+
+    pub(in crate::graphql) fn bound_to(&self) -> Option<Section> {
+        let kind = self.kind();
+        kind.section.as_ref().map(|section| Section {
+            source: Arc::clone(&self.source),
+            event: kind.event.clone(),
+            section: section.clone(),
+        })
     }
 }
 
@@ -130,12 +144,7 @@ impl TicketType {
 
     /// The section it admits to, where it is bound to one.
     async fn section(&self) -> Option<Section> {
-        let kind = self.kind();
-        kind.section.as_ref().map(|section| Section {
-            source: Arc::clone(&self.source),
-            event: kind.event.clone(),
-            section: section.clone(),
-        })
+        self.bound_to()
     }
 
     /// The usual price; an offer of a performance may have another.

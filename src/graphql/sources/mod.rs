@@ -1,7 +1,7 @@
 //! The topic of sources: which vendor accounts there are, what they can do, how they are.
 
 mod health;
-mod source;
+pub(in crate::graphql) mod source;
 mod vendor_kind;
 mod watching;
 

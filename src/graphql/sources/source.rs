@@ -55,7 +55,7 @@ pub enum Capability {
 }
 
 /// What a source can do, out of its capabilities and facts.
-fn capabilities(source: &source::Source) -> Vec<Capability> {
+pub(in crate::graphql) fn capabilities(source: &source::Source) -> Vec<Capability> {
     let (sells, facts) = (source.ordering.is_some(), &source.facts);
     [
         (Capability::Ordering, sells),
@@ -145,8 +145,8 @@ impl Source {
 
 /// A vendor's own identifier.
 pub struct ExternalRef {
-    source: Arc<source::Source>,
-    reference: ids::ExternalRef,
+    pub(in crate::graphql) source: Arc<source::Source>,
+    pub(in crate::graphql) reference: ids::ExternalRef,
 }
 
 impl ExternalRef {

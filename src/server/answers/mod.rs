@@ -20,6 +20,7 @@ use tracing::{Id, Instrument, Span};
 
 use crate::graphql::promise::Promise;
 use crate::graphql::viewer::{Scope, Viewer};
+use crate::graphql::writer::to_json;
 
 pub use coding::Coding;
 
@@ -218,10 +219,10 @@ fn land(
     promise: Option<Promise>,
     text: Arc<str>,
 ) -> Landed {
-    let Some(body) = response.errors.is_empty().then(|| serde_json::to_vec(&response).ok()).flatten() else {
+    if !response.errors.is_empty() {
         return Landed::Flawed(Arc::new(response), text);
-    };
-    let body = Bytes::from(body);
+    }
+    let body = Bytes::from(to_json(&response));
     let promise = promise.map(Arc::new);
     if let Some(promise) = &promise {
         let slot = Slot { question: Arc::clone(question), coding: Coding::Identity };

@@ -12,6 +12,7 @@ mod partial;
 mod subgraph;
 mod watching;
 mod windows;
+mod writing;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
