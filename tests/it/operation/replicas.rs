@@ -76,6 +76,16 @@ async fn buy_until_killed(first: &mut Process, apis: &[Api; 2], all: &Arc<Vec<Cl
     known.collect()
 }
 
+/// What every vendor has sold, once all holds that nobody knows have ended.
+async fn holdings(vendors: &Vendors) -> BTreeMap<&'static str, Value> {
+    vendors.wait_an_hour().await;
+    let mut holdings = BTreeMap::new();
+    for vendor in ["acme", "secutix", "ticketing"] {
+        holdings.insert(vendor, vendors.holdings(vendor).await);
+    }
+    holdings
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_of_two_replicas_killed_under_load_loses_and_doubles_nothing_and_the_other_tells_all() {
     let (Some(postgres), Some(redis)) = (Postgres::start(), RedisServer::start()) else { return };
@@ -116,11 +126,7 @@ async fn one_of_two_replicas_killed_under_load_loses_and_doubles_nothing_and_the
     let made = repeat(&apis[1], &all, &known).await;
     assert_eq!(made.len(), ORDERS, "an order for each client");
 
-    vendors.wait_an_hour().await;
-    let mut holdings = BTreeMap::new();
-    for vendor in ["acme", "secutix", "ticketing"] {
-        holdings.insert(vendor, vendors.holdings(vendor).await);
-    }
+    let holdings = holdings(&vendors).await;
     let orders = apis[1].orders().await;
     let ids: BTreeSet<String> = orders.iter().map(|order| order["id"].as_str().expect("an id").to_owned()).collect();
     assert_eq!((orders.len(), &ids), (ORDERS, &made), "no order that no client knows");
