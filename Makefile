@@ -1,7 +1,7 @@
 # Thin names over real commands; what is longer than a line lives in scripts/.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check accept schema bench web release binary
+.PHONY: help run test fuzz check accept schema bench web release binary
 
 help:     ## this list
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /make \1\t/' | expand -t 16
@@ -11,6 +11,9 @@ run: web  ## builds the web pages where they changed, then serves the sandbox (A
 
 test:     ## everything: installs the servers that tests need, then check, web, Rust tests, browser tests
 	scripts/test
+
+fuzz:     ## what reads anything from outside, with many more cases (CASES=100000)
+	scripts/fuzz $(CASES)
 
 check:    ## format and lints, warnings are errors
 	scripts/check

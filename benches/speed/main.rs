@@ -2,13 +2,15 @@
 //!
 //! Every process is one of its own: the service, a plain handler that sends the same bytes, a vendor. What counts is the processor
 //! time that the service takes for a request, by the kernel's account, as a ratio: the machine may be busy, and be another one.
-//! `--smoke` only shows that it runs.
+//! `--smoke` only shows that it runs; words choose scenarios: `cargo bench --bench speed -- overload sockets`.
 
 mod client;
 mod crowd;
+mod overload;
 mod plain;
 mod process;
 mod scenarios;
+mod sockets;
 mod stock;
 mod table;
 
@@ -27,10 +29,14 @@ pub struct Effort {
     pub crowd: usize,
     /// Distinct documents of the flood.
     pub flood: usize,
+    /// Subscribers that hear nothing.
+    pub subscribers: usize,
 }
 
-const FULL: Effort = Effort { span: Duration::from_secs(2), rounds: 3, many: 10_000, crowd: 1000, flood: 40_000 };
-const SMOKE: Effort = Effort { span: Duration::from_millis(150), rounds: 1, many: 300, crowd: 100, flood: 300 };
+const FULL: Effort =
+    Effort { span: Duration::from_secs(2), rounds: 3, many: 10_000, crowd: 1000, flood: 40_000, subscribers: 10_000 };
+const SMOKE: Effort =
+    Effort { span: Duration::from_millis(150), rounds: 1, many: 300, crowd: 100, flood: 300, subscribers: 100 };
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -42,7 +48,7 @@ fn main() {
             ["crowd", events, delay] => crowd::serve(number(events), Duration::from_millis(number(delay) as u64)).await,
             ["plain", file] => plain::serve(std::path::Path::new(file)).await,
             ["stock", vendor] => stock::serve(vendor).await,
-            _ => scenarios::run(effort).await,
+            words => scenarios::run(effort, words).await,
         }
     });
 }

@@ -8,7 +8,9 @@ use tempfile::TempDir;
 
 use crate::Effort;
 use crate::client::{Connection, Load, load, request};
+use crate::overload::overload;
 use crate::process::{Process, kept};
+use crate::sockets::idle_subscribers;
 use crate::table::Table;
 
 /// A list of 50 events with ticket types and prices.
@@ -16,7 +18,7 @@ const FIELDS: &str = "nodes { id title description startsAt endsAt status ticket
 /// Nothing is remembered longer than a blink, so that every request asks the vendor.
 const COLD: &str = "[cache.lifetimes.lists]\nfresh = \"1ms\"\nlenient = \"1ms\"\nstale = \"1ms\"\n[cache.lifetimes.facts]\nfresh = \"1ms\"\nlenient = \"1ms\"\nstale = \"1ms\"\n";
 /// Everything is remembered for the whole run.
-const WARM: &str = "[cache.lifetimes.lists]\nfresh = \"1h\"\nlenient = \"2h\"\n[cache.lifetimes.facts]\nfresh = \"1h\"\nlenient = \"2h\"\n";
+pub const WARM: &str = "[cache.lifetimes.lists]\nfresh = \"1h\"\nlenient = \"2h\"\n[cache.lifetimes.facts]\nfresh = \"1h\"\nlenient = \"2h\"\n";
 
 fn list(alias: &str) -> String {
     format!("{{ {alias}events(first: 50) {{ {FIELDS} }} }}")
@@ -31,18 +33,33 @@ fn merged(alias: &str) -> Vec<u8> {
     request(&format!("{{ {alias}events(first: 50) {{ {FIELDS} nodes {{ id }} }} }}"), "{}", "identity")
 }
 
-/// Runs everything.
-pub async fn run(effort: Effort) {
+/// Two long pages under names that no other request has: work for the processor alone.
+pub fn pages(alias: &str) -> Vec<u8> {
+    let list = |name: &str| format!("{name}: events(first: 100) {{ {FIELDS} }}");
+    request(&format!("{{ {} {} }}", list(&format!("{alias}x")), list(&format!("{alias}y"))), "{}", "identity")
+}
+
+/// Runs what the words name; everything where none of them is a scenario.
+pub async fn run(effort: Effort, words: &[&str]) {
+    const NAMES: [&str; 11] =
+        ["memory", "cold", "mix", "calls", "ids", "shared", "sick", "large", "flood", "overload", "sockets"];
     let mut table = Table::begin();
-    memory_of_answers(effort, &mut table).await;
-    cold(effort, &mut table).await;
-    mix(effort, &mut table).await;
-    calls(effort, &mut table).await;
-    many_ids(effort, &mut table).await;
-    shared(effort, &mut table).await;
-    sick(effort, &mut table).await;
-    large(effort, &mut table).await;
-    flood(effort, &mut table).await;
+    let all = !NAMES.iter().any(|name| words.contains(name));
+    for name in NAMES.into_iter().filter(|name| all || words.contains(name)) {
+        match name {
+            "memory" => memory_of_answers(effort, &mut table).await,
+            "cold" => cold(effort, &mut table).await,
+            "mix" => mix(effort, &mut table).await,
+            "calls" => calls(effort, &mut table).await,
+            "ids" => many_ids(effort, &mut table).await,
+            "shared" => shared(effort, &mut table).await,
+            "sick" => sick(effort, &mut table).await,
+            "large" => large(effort, &mut table).await,
+            "flood" => flood(effort, &mut table).await,
+            "overload" => overload(effort, &mut table).await,
+            _ => idle_subscribers(effort, &mut table).await,
+        }
+    }
 }
 
 /// Processor time of a process for one request, in microseconds: the least of the rounds.
@@ -66,7 +83,7 @@ impl<'a> Price<'a> {
     }
 }
 
-async fn once(address: SocketAddr, request: &[u8]) -> crate::client::Answer {
+pub async fn once(address: SocketAddr, request: &[u8]) -> crate::client::Answer {
     Connection::open(address).await.send(request).await
 }
 

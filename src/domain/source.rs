@@ -129,10 +129,21 @@ pub struct HealthReport {
     pub remaining_budget: Option<u32>,
 }
 
+impl HealthReport {
+    /// Whether another report says the same to whoever watches: the state, and whether calls are turned away.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        (self.state, self.throttled) == (other.state, other.throttled)
+    }
+}
+
 /// Tells how a source is; kept by whoever guards its calls.
+#[async_trait]
 pub trait Health: Send + Sync {
     /// The present report.
     fn report(&self) -> HealthReport;
+
+    /// Waits for the first report that does not say the same as the one that is known; at once where it does not already.
+    async fn changed(&self, known: &HealthReport) -> HealthReport;
 }
 
 /// Requests that may still be sent to a source, shared by all who ask it.

@@ -53,10 +53,14 @@ impl EventFilter {
         }
     }
 
+    /// Whether drafts are asked for.
+    pub fn lists_drafts(&self) -> bool {
+        self.status.as_ref().is_some_and(|states| states.contains(&EventStatus::Draft))
+    }
+
     /// What the sources must be asked for.
     pub(super) fn scope(&self) -> Scope {
-        let drafts = self.status.as_ref().is_some_and(|states| states.contains(&EventStatus::Draft));
-        if self.include_private || drafts { Scope::Everything } else { Scope::Public }
+        if self.include_private || self.lists_drafts() { Scope::Everything } else { Scope::Public }
     }
 
     /// Whether any event of the source may be shown.

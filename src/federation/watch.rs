@@ -1,7 +1,7 @@
-//! Watching what changes by itself: one poller for each performance, and one for the health of all sources, however many
-//! listen.
+//! Watching what changes by itself: one poller for each performance, and one teller for the health of all sources, however
+//! many listen.
 //!
-//! A poller begins with its first listener and ends with its last. Listeners hear of the latest state only: one that reads
+//! Either begins with its first listener and ends with its last. Listeners hear of the latest state only: one that reads
 //! slowly misses states in between and holds nothing up.
 
 use std::collections::HashMap;
@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::stream::{select_all, unfold};
 use futures_util::{Stream, StreamExt};
 use tokio::sync::{broadcast, watch};
 use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
@@ -16,7 +17,7 @@ use tokio_stream::wrappers::{BroadcastStream, WatchStream};
 use tokio_util::task::TaskTracker;
 
 use crate::domain::ids::{PerformanceKey, SourceId};
-use crate::domain::source::{HealthState, Source};
+use crate::domain::source::{HealthReport, Source};
 use crate::federation::Federation;
 use crate::federation::availability::AvailabilityOutcome;
 use crate::federation::sourced::SourcedPerformance;
@@ -25,8 +26,6 @@ use crate::federation::sourced::SourcedPerformance;
 const AVAILABILITY_EVERY: Duration = Duration::from_secs(15);
 /// How old an answer may be that a poller takes: replicas that share a cache share their polls.
 const AVAILABILITY_AGE: Duration = Duration::from_secs(10);
-/// How often the health of the sources is looked at. It is known in the process; nobody is asked.
-const HEALTH_EVERY: Duration = Duration::from_secs(1);
 /// Changes of health that a listener may be late.
 const HEALTH_BACKLOG: usize = 64;
 
@@ -68,8 +67,8 @@ impl Federation {
             None => {
                 let (told, listening) = broadcast::channel(HEALTH_BACKLOG);
                 *health = Some(told.clone());
-                let known = self.sources().iter().map(|source| (Arc::clone(source), standing(source))).collect();
-                self.watches.tasks.spawn(look(Arc::clone(self), known, told));
+                let known = self.sources().iter().map(|source| changes(source, source.health.report())).collect();
+                self.watches.tasks.spawn(tell(Arc::clone(self), known, told));
                 listening
             }
         };
@@ -116,27 +115,32 @@ fn differs(known: &AvailabilityOutcome, now: &AvailabilityOutcome) -> bool {
     known.availability.value != now.availability.value || kind(known) != kind(now)
 }
 
-fn standing(source: &Source) -> (HealthState, bool) {
-    let report = source.health.report();
-    (report.state, report.throttled)
+/// A source at each change of what its health says, beginning with one that is known.
+fn changes(source: &Arc<Source>, known: HealthReport) -> Watched<Arc<Source>> {
+    let source = Arc::clone(source);
+    let next = move |known| {
+        let source = Arc::clone(&source);
+        async move {
+            let now = source.health.changed(&known).await;
+            Some((source, now))
+        }
+    };
+    unfold(known, next).boxed()
 }
 
-/// Looks at every source until nobody listens any more. Time alone changes health too, so looking beats being told.
-async fn look(
-    federation: Arc<Federation>,
-    mut known: Vec<(Arc<Source>, (HealthState, bool))>,
-    told: broadcast::Sender<Arc<Source>>,
-) {
+/// Passes on what the sources tell until nobody listens any more.
+async fn tell(federation: Arc<Federation>, sources: Vec<Watched<Arc<Source>>>, told: broadcast::Sender<Arc<Source>>) {
+    let mut changes = select_all(sources);
     loop {
-        tokio::time::sleep(HEALTH_EVERY).await;
-        for (source, before) in &mut known {
-            let now = standing(source);
-            if std::mem::replace(before, now) != now {
+        tokio::select! {
+            Some(source) = changes.next() => {
                 // Nobody listening is found out below.
-                let _ = told.send(Arc::clone(source));
+                let _ = told.send(source);
             }
+            () = told.closed() => {}
         }
         let mut health = federation.watches.health.lock().unwrap_or_else(PoisonError::into_inner);
+        // Under the lock nobody can begin to listen between the look and the end.
         if told.receiver_count() == 0 {
             *health = None;
             return;

@@ -47,6 +47,14 @@ fn price(owner: &str, field: &str) -> Option<Price> {
     }
 }
 
+/// The calls of one source that a field causes by itself, as the subgraph tells gateways; none where it causes none.
+pub(super) fn weight(owner: &str, field: &str) -> Option<u64> {
+    price(owner, field).map(|price| match price {
+        Price::EachSource | Price::Bulk | Price::Once => 1,
+        Price::Write => STEPS_OF_A_WRITE,
+    })
+}
+
 /// Estimates operations for one set of sources.
 pub struct Estimator {
     /// The type of each field, by the names of its owner and itself.

@@ -1,11 +1,13 @@
 //! The schema: its roots, its limits, its text, and the way into it.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use async_graphql::registry::{MetaType, Registry};
 use async_graphql::{
-    EmptyMutation, MergedObject, MergedSubscription, ObjectType, PathSegment, Request, Response, SDLExportOptions,
-    Schema, ServerError, ValidationMode,
+    EmptyMutation, MergedObject, MergedSubscription, ObjectType, OutputType, PathSegment, Request, Response,
+    SDLExportOptions, Schema, ServerError, SubscriptionType, ValidationMode,
 };
 
 use crate::domain::error::VendorError;
@@ -55,6 +57,56 @@ pub struct Mutation(
 /// Everything that can be watched: one object a topic, at most six.
 #[derive(MergedSubscription, Default)]
 pub struct Subscription(OrdersSubscription, CatalogSubscription, SourcesSubscription);
+
+/// The topic of each root field, by the names of its root and itself: that of the object which it is written in.
+pub(super) fn topics() -> HashMap<(String, String), &'static str> {
+    let query = [
+        ("graph", object::<RootQuery>()),
+        ("sources", object::<SourcesQuery>()),
+        ("catalog", object::<CatalogQuery>()),
+        ("admissions", object::<AdmissionsQuery>()),
+        ("orders", object::<OrdersQuery>()),
+        ("partners", object::<PartnersQuery>()),
+    ];
+    let mutation = [
+        ("orders", object::<OrdersMutation>()),
+        ("authoring", object::<AuthoringMutation>()),
+        ("admissions", object::<AdmissionsMutation>()),
+        ("partners", object::<PartnersMutation>()),
+        ("delivery", object::<DeliveryMutation>()),
+    ];
+    let subscription = [
+        ("orders", watched::<OrdersSubscription>()),
+        ("catalog", watched::<CatalogSubscription>()),
+        ("sources", watched::<SourcesSubscription>()),
+    ];
+    let of = |root: &'static str, topic: &'static str, fields: Vec<String>| {
+        fields.into_iter().map(move |field| ((root.to_owned(), field), topic))
+    };
+    let query = query.into_iter().flat_map(|(topic, fields)| of("Query", topic, fields));
+    let mutation = mutation.into_iter().flat_map(|(topic, fields)| of("Mutation", topic, fields));
+    let subscription = subscription.into_iter().flat_map(|(topic, fields)| of("Subscription", topic, fields));
+    query.chain(mutation).chain(subscription).collect()
+}
+
+fn object<T: OutputType>() -> Vec<String> {
+    let mut registry = Registry::default();
+    T::create_type_info(&mut registry);
+    fields(&registry, &T::type_name())
+}
+
+fn watched<T: SubscriptionType>() -> Vec<String> {
+    let mut registry = Registry::default();
+    T::create_type_info(&mut registry);
+    fields(&registry, &T::type_name())
+}
+
+fn fields(registry: &Registry, name: &str) -> Vec<String> {
+    match registry.types.get(name) {
+        Some(MetaType::Object { fields, .. }) => fields.keys().cloned().collect(),
+        _ => Vec::new(),
+    }
+}
 
 /// The whole schema.
 pub type ApiSchema = Schema<ServedQuery, Mutation, Subscription>;

@@ -8,7 +8,7 @@ use async_graphql_parser::types::OperationType;
 use axum::body::{Body, Bytes};
 use axum::extract::{Extension, RawQuery, State};
 use axum::http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER, VARY,
+    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER, VARY,
 };
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -74,9 +74,12 @@ pub async fn post(
     }
     let body = match body {
         Ok(body) => body,
+        Err(rejection) if rejection.status() != StatusCode::PAYLOAD_TOO_LARGE => {
+            return refuse(&Refusal::cut_off(), media, &id);
+        }
         Err(_) => {
             let most = front.engine.limits().body_bytes;
-            let text = format!("the body is larger than {most} bytes, or was cut off");
+            let text = format!("the body is larger than {most} bytes");
             return refuse(&Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, Code::BodyTooLarge, text), media, &id);
         }
     };
@@ -107,7 +110,7 @@ struct Asking<'a> {
 impl Asking<'_> {
     async fn answer_one(&self, params: Params, kinds: &'static [OperationType]) -> Response {
         let (media, id) = (self.media, self.id);
-        let (caller, standing) = match self.recognise().await {
+        let (caller, standing) = match self.recognise(1).await {
             Ok(known) => known,
             Err(refusal) => return refuse(&refusal, media, id),
         };
@@ -148,7 +151,8 @@ impl Asking<'_> {
         if media == Media::EventStream {
             return not_acceptable(id);
         }
-        let (caller, standing) = match self.recognise().await {
+        // Each request of a batch counts.
+        let (caller, standing) = match self.recognise(u32::try_from(batch.len()).unwrap_or(u32::MAX)).await {
             Ok(known) => known,
             Err(refusal) => return refuse(&refusal, media, id),
         };
@@ -169,10 +173,11 @@ impl Asking<'_> {
         response
     }
 
-    async fn recognise(&self) -> Result<(Caller, Option<Standing>), Refusal> {
+    async fn recognise(&self, requests: u32) -> Result<(Caller, Option<Standing>), Refusal> {
         let callers = self.front.callers.load_full();
         let caller = callers.recognise(self.headers).await.map_err(unauthenticated)?;
-        let standing = self.front.admit(&caller, self.headers, self.peer).await?;
+        let stranger_at = self.peer.filter(|_| !self.headers.contains_key(AUTHORIZATION));
+        let standing = self.front.admit(&caller, stranger_at, requests).await?;
         Ok((caller, standing))
     }
 }

@@ -8,7 +8,7 @@ use axum::http::header::{CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER, X_CONTENT_T
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::graphql::Code;
 use crate::server::refusal::Refusal;
@@ -23,6 +23,15 @@ impl Room {
     pub fn new(requests: usize) -> Self {
         Self(Arc::new(Semaphore::new(requests)))
     }
+
+    /// A place, where one is free; it is free again when this is dropped.
+    pub fn enter(&self) -> Option<OwnedSemaphorePermit> {
+        let place = Arc::clone(&self.0).try_acquire_owned().ok();
+        if place.is_none() {
+            metrics::counter!("ticketgraph_requests_shed_total").increment(1);
+        }
+        place
+    }
 }
 
 /// Answers 503 at once when there is no room: what is accepted is answered in time.
@@ -32,12 +41,9 @@ pub async fn shed(
     request: Request,
     next: Next,
 ) -> Response {
-    match room.0.try_acquire() {
-        Ok(_permit) => next.run(request).await,
-        Err(_) => {
-            metrics::counter!("ticketgraph_requests_shed_total").increment(1);
-            refuse(StatusCode::SERVICE_UNAVAILABLE, Code::Overloaded, &id)
-        }
+    match room.enter() {
+        Some(_place) => next.run(request).await,
+        None => refuse(&Refusal::overloaded(), &id),
     }
 }
 
@@ -57,17 +63,18 @@ pub async fn answer_in_time(
         Ok(response) => response,
         Err(_) => {
             metrics::counter!("ticketgraph_requests_late_total").increment(1);
-            refuse(StatusCode::GATEWAY_TIMEOUT, Code::RequestTimeout, &id)
+            let late = Refusal::new(StatusCode::GATEWAY_TIMEOUT, Code::RequestTimeout, Code::RequestTimeout.message());
+            refuse(&Refusal { retry_after: Some(1), ..late }, &id)
         }
     }
 }
 
-/// A refusal that may work in a second.
-fn refuse(status: StatusCode, code: Code, id: &str) -> Response {
-    let refusal = Refusal { retry_after: Some(1), ..Refusal::new(status, code, code.message()) };
-    let mut response = (status, refusal.to_body(id)).into_response();
+fn refuse(refusal: &Refusal, id: &str) -> Response {
+    let mut response = (refusal.status, refusal.to_body(id)).into_response();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
-    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    if let Some(seconds) = refusal.retry_after {
+        response.headers_mut().insert(RETRY_AFTER, seconds.into());
+    }
     response
 }
 

@@ -14,6 +14,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -24,6 +25,9 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use crate::server::router::Peer;
+
+/// Files that are open beside connections: the ledger, the log, connections to vendors.
+const OTHER_FILES: usize = 512;
 
 /// How connections are accepted.
 #[derive(Clone)]
@@ -48,6 +52,7 @@ pub async fn serve(
     tasks: TaskTracker,
     stop: CancellationToken,
 ) -> bool {
+    allow_files(settings.connections + OTHER_FILES);
     let room = Arc::new(Semaphore::new(settings.connections));
     let drain = GracefulShutdown::new();
     let acceptor = settings.tls.clone().map(TlsAcceptor::from);
@@ -81,6 +86,20 @@ pub async fn serve(
     }
     drop(listener);
     timeout(settings.drain, drain.shutdown()).await.is_ok()
+}
+
+/// Lets this process open so many files, as far as the system allows: what a login shell gets is a thousand or so.
+fn allow_files(wanted: usize) {
+    let (wanted, limits) = (wanted as u64, getrlimit(Resource::Nofile));
+    if limits.current.is_none_or(|current| current >= wanted) {
+        return;
+    }
+    let most = limits.maximum.map_or(wanted, |most| most.min(wanted));
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(most), maximum: limits.maximum });
+    if raised.is_err() || most < wanted {
+        let allowed = getrlimit(Resource::Nofile).current;
+        tracing::info!(allowed, wanted, "the system allows fewer open files than `server.connections` may need");
+    }
 }
 
 async fn accept(

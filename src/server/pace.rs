@@ -82,9 +82,9 @@ impl Pace {
         Self { minute: Mutex::default(), shared }
     }
 
-    /// Counts one request of a caller.
-    pub async fn count_request(&self, caller: &str, limit: u32) -> Standing {
-        self.count(&format!("requests:{caller}"), 1, limit).await
+    /// Counts requests of a caller.
+    pub async fn count_requests(&self, caller: &str, requests: u32, limit: u32) -> Standing {
+        self.count(&format!("requests:{caller}"), requests, limit).await
     }
 
     /// Counts the vendor calls that an operation of a caller is estimated to make.

@@ -120,6 +120,17 @@ impl Refusal {
         }
     }
 
+    /// More requests at once than there is room for. It may work in a second.
+    pub fn overloaded() -> Self {
+        let (status, code) = (StatusCode::SERVICE_UNAVAILABLE, Code::Overloaded);
+        Self { retry_after: Some(1), ..Self::new(status, code, code.message()) }
+    }
+
+    /// A body that did not come to its end in time.
+    pub fn cut_off() -> Self {
+        Self::new(StatusCode::REQUEST_TIMEOUT, Code::BadRequest, "the body did not come to its end in time")
+    }
+
     /// An answer that was being made and never came: a mistake of ours, or far too late.
     pub fn lost() -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, Code::Internal, "an internal error")

@@ -7,6 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::Extension;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderName, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -40,6 +41,8 @@ pub struct Front {
     renewals: watch::Sender<()>,
     /// Ends open streams when the service goes away.
     pub stop: CancellationToken,
+    /// How long a socket waits for its client.
+    pub patience: socket::Patience,
     /// Origins of browsers that may ask from another site; exact.
     pub origins: Vec<String>,
     /// The text of the schema, as it is served; `None` where it is told to nobody unknown.
@@ -74,6 +77,7 @@ impl Front {
             callers: ArcSwap::from_pointee(callers),
             renewals: watch::Sender::new(()),
             stop,
+            patience: socket::Patience::default(),
             origins,
             schema,
         }
@@ -110,21 +114,21 @@ impl Front {
         is_loopback || self.origins.iter().any(|allowed| allowed == origin)
     }
 
-    /// Counts a request of a caller and says where it stands in its minute, where it has a limit. Callers without
-    /// credentials are told apart by where they come from.
+    /// Counts requests of a caller and says where it stands in its minute, where it has a limit. Callers without
+    /// credentials are told apart by where they come from, which for others is none.
     pub async fn admit(
         &self,
         caller: &Caller,
-        headers: &HeaderMap,
-        peer: Option<Peer>,
+        stranger_at: Option<Peer>,
+        requests: u32,
     ) -> Result<Option<Standing>, Refusal> {
         let Some(limit) = caller.per_minute else { return Ok(None) };
         let id = &caller.viewer.id;
-        let name = match peer {
-            Some(Peer(address)) if !headers.contains_key(AUTHORIZATION) => format!("{id}@{address}"),
-            _ => id.clone(),
+        let name = match stranger_at {
+            Some(Peer(address)) => format!("{id}@{address}"),
+            None => id.clone(),
         };
-        let standing = self.engine.pace().count_request(&name, limit).await;
+        let standing = self.engine.pace().count_requests(&name, requests, limit).await;
         if standing.is_over() {
             let text = "too many requests: wait as long as `Retry-After` says";
             return Err(Refusal { standing: Some(standing), ..Refusal::rate_limited(text, &standing) });
@@ -136,6 +140,7 @@ impl Front {
 /// All addresses.
 pub fn build(front: Arc<Front>, settings: Settings) -> Router {
     let body_limit = front.engine.limits().body_bytes;
+    let room = Room::new(settings.in_flight);
     let api = Router::new()
         .route("/graphql", get(graphql_http::get).post(graphql_http::post).fallback(graphql_http::other))
         .layer(DefaultBodyLimit::max(body_limit))
@@ -143,7 +148,7 @@ pub fn build(front: Arc<Front>, settings: Settings) -> Router {
         .layer(RequestBodyTimeoutLayer::new(settings.body_timeout))
         .layer(cors(&front.origins))
         .layer(from_fn_with_state(AnswerWithin(settings.request_timeout), answer_in_time))
-        .layer(from_fn_with_state(Room::new(settings.in_flight), shed));
+        .layer(from_fn_with_state(room.clone(), shed));
     let pages = Router::new()
         .route("/", get(|headers: HeaderMap| async move { pages::home().into_response_for(&headers) }))
         .route("/dashboard", get(|headers: HeaderMap| async move { pages::dashboard().into_response_for(&headers) }))
@@ -157,7 +162,7 @@ pub fn build(front: Arc<Front>, settings: Settings) -> Router {
     api.merge(pages)
         .layer(CompressionLayer::new())
         // Not compressed: a socket is upgraded, not answered.
-        .route("/graphql/ws", get(socket::upgrade))
+        .route("/graphql/ws", get(socket::upgrade).layer(Extension(room)))
         .merge(operation)
         .fallback(|| async { (StatusCode::NOT_FOUND, "there is nothing here; try /graphql\n") })
         .layer(CatchPanicLayer::custom(panicked))

@@ -115,6 +115,23 @@ test('@graphql-hive/gateway runs the same supergraph, and subscriptions through 
   }
 });
 
+test('cost, size and topics are still there in the composed supergraph', async () => {
+  const { supergraphSdl } = await composed();
+  const { definitions } = parse(supergraphSdl);
+  const field = (type, name) => definitions.find((one) => one.name?.value === type).fields.find((one) => one.name.value === name);
+  const said = (type, name) => field(type, name).directives.map((one) => one.name.value);
+  for (const [type, name, ...wanted] of [
+    ['Query', 'events', 'cost', 'listSize', 'tag'],
+    ['Event', 'ticketTypes', 'cost'],
+    ['Mutation', 'placeOrder', 'cost', 'tag'],
+    ['Subscription', 'orderChanged', 'tag'],
+  ]) {
+    for (const directive of wanted) {
+      assert.ok(said(type, name).some((found) => found === directive || found.endsWith(`__${directive}`)), `${type}.${name}: ${said(type, name)}`);
+    }
+  }
+});
+
 /** What the first event of a subscription through the gateway holds. */
 async function firstEvent(gateway, query) {
   const response = await gateway.fetch('http://gateway/graphql', {

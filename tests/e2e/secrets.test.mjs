@@ -1,6 +1,8 @@
-// Secrets that were planted, looked for in everything that comes out: the log at its most talkative, metrics, answers, errors.
+// Secrets that were planted, looked for in everything that comes out: the log at its most talkative, metrics, traces,
+// answers, errors.
 
 import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 
 import WebSocket from 'ws';
@@ -26,14 +28,27 @@ const PLACE = `mutation Place($input: CreateOrderInput!) {
 }`;
 
 let server;
+let collector;
 const said = [];
+const traced = [];
 
 before(async () => {
-  server = await startServer({ TICKETGRAPH__TELEMETRY__LOG_LEVEL: 'trace', TICKETGRAPH__TELEMETRY__METRICS: 'true' });
+  // Protocol buffers hold text as it is.
+  collector = createServer((request, response) => {
+    request.setEncoding('latin1').on('data', (chunk) => traced.push(chunk)).on('end', () => response.end());
+  }).listen(0, '127.0.0.1');
+  await new Promise((resolve) => collector.once('listening', resolve));
+  server = await startServer({
+    TICKETGRAPH__TELEMETRY__LOG_LEVEL: 'trace',
+    TICKETGRAPH__TELEMETRY__METRICS: 'true',
+    TICKETGRAPH__TELEMETRY__OTLP_ENDPOINT: `http://127.0.0.1:${collector.address().port}`,
+  });
 });
 
 after(async () => {
   await server?.stop();
+  collector?.closeAllConnections();
+  collector?.close();
 });
 
 async function keep(promise) {
@@ -42,7 +57,7 @@ async function keep(promise) {
   return answer;
 }
 
-test('no secret is in the log, the metrics, an answer or an error', async () => {
+test('no secret is in the log, the metrics, a trace, an answer or an error', async () => {
   for (const vendor of ['ACME', 'SECUTIX', 'TICKETING']) {
     const input = await anOrder(server.origin, vendor);
     input.contact = { ...input.contact, email: PLANTED.email, phone: PLANTED.phone };
@@ -61,9 +76,16 @@ test('no secret is in the log, the metrics, an answer or an error', async () => 
   }
 
   assert.match(server.log(), /a source failed a read/, 'the log was written to');
+  // What is not sent yet is sent before the end.
+  const log = server.log;
+  await server.stop();
+  server = undefined;
+  const traces = traced.join('');
+  assert.match(traces, /ticketgraph/, 'traces were sent');
   for (const secret of [...CONFIGURED, ...Object.values(PLANTED)]) {
     assert.ok(!said.some((text) => text.includes(secret)), `${secret} was answered`);
-    const line = server.log().split('\n').find((text) => text.includes(secret));
+    assert.ok(!traces.includes(secret), `${secret} is in a trace`);
+    const line = log().split('\n').find((text) => text.includes(secret));
     assert.equal(line, undefined, `${secret} is in the log`);
   }
 });

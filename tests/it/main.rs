@@ -19,4 +19,5 @@ mod process_commands;
 mod process_documents;
 mod process_orders;
 mod process_sandbox;
+mod process_tls;
 mod walk;

@@ -23,8 +23,14 @@ pub struct Process {
 impl Process {
     /// Starts the binary in a folder, with nothing of our own environment.
     pub fn start(folder: &TempDir, arguments: &[&str]) -> Self {
+        Self::start_with(folder, arguments, &[])
+    }
+
+    /// The same with settings in variables.
+    pub fn start_with(folder: &TempDir, arguments: &[&str], settings: &[(&str, &str)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ticketgraph"));
         command.args(arguments).env_clear().env("HOME", folder.path()).current_dir(folder.path());
+        command.envs(settings.iter().copied());
         let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("a process");
         let log = lines(child.stderr.take().expect("a pipe"));
         Self { child, log: Mutex::new(log) }
@@ -34,7 +40,7 @@ impl Process {
     pub fn address(&self, of: &str) -> String {
         let line = std::iter::from_fn(|| self.next_line()).find(|line| line.contains(of));
         let line = line.unwrap_or_else(|| panic!("no line says {of}"));
-        let (_, rest) = line.split_once("http://").expect("an address");
+        let (_, rest) = line.split_once("://").expect("an address");
         let host = rest.split(['/', ' ', '"']).next().expect("a host");
         format!("http://{host}")
     }

@@ -9,9 +9,11 @@ use crate::domain::source;
 use crate::federation::{self, Allowed, RequestError};
 use crate::graphql::catalog::event::EventStatus;
 use crate::graphql::ctx::Ctx;
+use crate::graphql::error::Fault;
 use crate::graphql::id::{GlobalId, source_argument};
 use crate::graphql::scalars::LocalDate;
 use crate::graphql::sources::VendorKind;
+use crate::graphql::viewer::Scope;
 
 /// Which events a list shows. What is not given is not asked for; an empty list matches nothing.
 #[derive(Debug, Default, InputObject)]
@@ -26,9 +28,9 @@ pub struct EventFilter {
     pub from: Option<LocalDate>,
     /// Whose run has begun by the end of this day; at most 366 days with `from`.
     pub to: Option<LocalDate>,
-    /// In one of these states; without it all but DRAFT.
+    /// In one of these states; without it all but DRAFT, which needs the scope `event:write`.
     pub status: Option<Vec<EventStatus>>,
-    /// Private events too.
+    /// Private events too. Needs the scope `order:write` or `event:write`.
     #[graphql(default_with = "Some(false)")]
     pub include_private: Option<bool>,
     /// Only what this reseller may sell.
@@ -37,23 +39,34 @@ pub struct EventFilter {
 
 impl EventFilter {
     /// The filter in the words of the federation; unknown ids are errors that name their argument.
-    pub(super) fn read(self, ctx: &Ctx) -> Result<federation::EventFilter, RequestError> {
-        let sources =
-            self.sources.map(|ids| ids.iter().map(|id| source_argument("filter.sources", id)).collect()).transpose()?;
+    pub(super) fn read(self, ctx: &Ctx) -> Result<federation::EventFilter, Fault> {
+        let sources: Result<Option<_>, RequestError> =
+            self.sources.map(|ids| ids.iter().map(|id| source_argument("filter.sources", id)).collect()).transpose();
         let vendors = self.vendors.map(|kinds| kinds.into_iter().map(source::VendorKind::from).collect());
         let status = self.status.map(|states| states.into_iter().map(catalog::EventStatus::from).collect());
         let allowed = self.reseller.map(|id| allowed_to(ctx, &id)).transpose()?;
-        Ok(federation::EventFilter {
+        let filter = federation::EventFilter {
             text: self.text,
-            sources,
+            sources: sources?,
             vendors,
             from: self.from.map(|day| day.0),
             to: self.to.map(|day| day.0),
             status,
             include_private: self.include_private.unwrap_or_default(),
             allowed,
-        })
+        };
+        may_list(ctx, &filter)?;
+        Ok(filter)
     }
+}
+
+/// Private events are listed for who sells or edits, drafts for who edits. Who knows the id of one may read it: that is its
+/// invitation.
+fn may_list(ctx: &Ctx, filter: &federation::EventFilter) -> Result<(), Fault> {
+    if filter.lists_drafts() || (filter.include_private && !ctx.viewer.may(Scope::OrderWrite)) {
+        ctx.require(Scope::EventWrite)?;
+    }
+    Ok(())
 }
 
 /// What a reseller may sell. A viewer of one reseller learns nothing of the others, not even that they are there.

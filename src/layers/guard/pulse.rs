@@ -4,9 +4,10 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use crate::domain::{Budget, Clock, ErrorKind, Health, HealthReport, HealthState, SourceId, VendorError};
 
@@ -23,7 +24,8 @@ pub struct Pulse {
     clock: Arc<dyn Clock>,
     budget: Arc<dyn Budget>,
     beat: Mutex<Beat>,
-    changes: watch::Sender<HealthReport>,
+    /// What was concluded last, for those who wait for another conclusion.
+    told: watch::Sender<Conclusion>,
 }
 
 struct Beat {
@@ -36,6 +38,13 @@ struct Beat {
     failures_in_a_row: u32,
     open_breakers: u32,
     throttled_until: Option<Instant>,
+}
+
+/// What is concluded, and when time alone may change it.
+#[derive(Clone, Copy)]
+struct Conclusion {
+    report: HealthReport,
+    turns: Option<Instant>,
 }
 
 /// The most failures that are remembered; more would not change what is told.
@@ -55,12 +64,8 @@ impl Pulse {
             throttled_until: None,
         };
         let report = beat.report(Instant::now(), budget.remaining());
-        Self { source, clock, budget, beat: Mutex::new(beat), changes: watch::Sender::new(report) }
-    }
-
-    /// Tells each change of the state, or of being throttled. The first value is the present report.
-    pub fn changes(&self) -> watch::Receiver<HealthReport> {
-        self.changes.subscribe()
+        let told = watch::Sender::new(Conclusion { report, turns: None });
+        Self { source, clock, budget, beat: Mutex::new(beat), told }
     }
 
     /// An attempt was answered, be it with a business no.
@@ -103,7 +108,7 @@ impl Pulse {
     }
 
     /// Draws the conclusion, and tells it where it is a new one. Runs on reading too: time alone can change it.
-    fn settle(&self, beat: &mut Beat, instant: Instant, now: Timestamp) -> HealthReport {
+    fn settle(&self, beat: &mut Beat, instant: Instant, now: Timestamp) -> Conclusion {
         while beat.failures.len() > REMEMBERED || beat.failures.front().is_some_and(|at| instant - *at > LATELY) {
             beat.failures.pop_front();
         }
@@ -114,11 +119,11 @@ impl Pulse {
             beat.since = now;
         }
         let report = beat.report(instant, self.budget.remaining());
-        self.changes.send_if_modified(|told| {
-            let is_news = (told.state, told.throttled) != (report.state, report.throttled);
-            if is_news {
-                *told = report;
-            }
+        let concluded = Conclusion { report, turns: beat.turns(instant) };
+        self.told.send_if_modified(|told| {
+            // Whoever waits until a turn looks again then, and finds a later one by itself.
+            let is_news = !told.report.says_the_same(&report) || told.turns.is_some() != concluded.turns.is_some();
+            *told = concluded;
             is_news
         });
         let up = match report.state {
@@ -127,7 +132,12 @@ impl Pulse {
             HealthState::Down => 0.0,
         };
         metrics::gauge!("ticketgraph_source_up", "source" => self.source.to_string()).set(up);
-        report
+        concluded
+    }
+
+    fn look(&self) -> Conclusion {
+        let (instant, now) = (Instant::now(), self.clock.now());
+        self.settle(&mut self.lock(), instant, now)
     }
 
     fn lock(&self) -> MutexGuard<'_, Beat> {
@@ -147,6 +157,13 @@ impl Beat {
         }
     }
 
+    /// When time alone may change the conclusion next.
+    fn turns(&self, now: Instant) -> Option<Instant> {
+        let doubt_ends = self.failures.back().map(|at| *at + LATELY + Duration::from_millis(1));
+        let throttle_ends = self.throttled_until.filter(|until| now < *until);
+        [doubt_ends, throttle_ends].into_iter().flatten().min()
+    }
+
     fn report(&self, now: Instant, remaining_budget: Option<u32>) -> HealthReport {
         HealthReport {
             state: self.state,
@@ -159,9 +176,33 @@ impl Beat {
     }
 }
 
+#[async_trait]
 impl Health for Pulse {
     fn report(&self) -> HealthReport {
-        let (instant, now) = (Instant::now(), self.clock.now());
-        self.settle(&mut self.lock(), instant, now)
+        self.look().report
+    }
+
+    async fn changed(&self, known: &HealthReport) -> HealthReport {
+        // Waiting begins before looking: a change in between is not missed.
+        let mut told = self.told.subscribe();
+        loop {
+            let Conclusion { report, turns } = self.look();
+            if !report.says_the_same(known) {
+                return report;
+            }
+            tokio::select! {
+                // Its sender lives as long as this pulse.
+                _ = told.changed() => {}
+                () = reached(turns) => {}
+            }
+        }
+    }
+}
+
+/// Ends at an instant; never where there is none.
+async fn reached(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => sleep_until(instant).await,
+        None => std::future::pending().await,
     }
 }

@@ -1,7 +1,9 @@
 //! What the guard promises, with a paused clock.
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
+use futures_util::FutureExt;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, advance};
 
@@ -250,29 +252,33 @@ async fn a_sick_source_is_asked_no_more_than_a_share_of_repeats() {
 #[tokio::test(start_paused = true)]
 async fn health_goes_down_with_failures_and_up_again_with_answers_and_tells_each_change() {
     let bench = bench();
-    let mut changes = bench.pulse.changes();
+    let pulse = Arc::clone(&bench.pulse);
+    let well = pulse.report();
+    let mut doubted = pin!(pulse.changed(&well));
     assert!(bench.load("e1").await.is_ok());
-    assert!(!changes.has_changed().expect("a sender"));
+    assert!(doubted.as_mut().now_or_never().is_none());
 
     bench.vendor.script(|_, _| Fate::Fail(ErrorKind::Malformed));
     bench.load("e1").await.expect_err("malformed");
-    assert_eq!(changes.borrow_and_update().state, HealthState::Degraded);
+    let doubted = doubted.await;
+    assert_eq!(doubted.state, HealthState::Degraded);
 
+    let mut dead = pin!(pulse.changed(&doubted));
     bench.vendor.script(|_, _| Fate::Fail(ErrorKind::Unavailable));
     for _ in 0..3 {
         bench.load("e1").await.expect_err("dead");
     }
-    let report = *changes.borrow_and_update();
-    assert_eq!((report.state, report.last_success_at), (HealthState::Down, Some(RuntimeClock::start())));
+    let dead = dead.as_mut().now_or_never().expect("told at once");
+    assert_eq!((dead.state, dead.last_success_at), (HealthState::Down, Some(RuntimeClock::start())));
 
     bench.vendor.script(|_, _| Fate::Answer);
     advance(Duration::from_secs(5)).await;
     assert!(bench.load("e1").await.is_ok());
-    assert_eq!(changes.borrow_and_update().state, HealthState::Degraded);
+    let mending = pulse.changed(&dead).await;
+    assert_eq!(mending.state, HealthState::Degraded);
     assert!(bench.load("e1").await.is_ok());
-    advance(Duration::from_secs(61)).await;
-    assert_eq!(bench.pulse.report().state, HealthState::Up);
-    assert_eq!(changes.borrow_and_update().state, HealthState::Up);
+    // Nobody asks anything any more: time alone mends it, and is told too.
+    assert_eq!(pulse.changed(&mending).await.state, HealthState::Up);
 }
 
 #[tokio::test(start_paused = true)]
@@ -282,8 +288,9 @@ async fn being_throttled_is_told_and_is_no_failure_of_the_source() {
     bench.load("e1").await.expect_err("throttled");
     let report = bench.pulse.report();
     assert_eq!((report.state, report.throttled), (HealthState::Up, true));
-    advance(Duration::from_secs(31)).await;
-    assert!(!bench.pulse.report().throttled);
+    let began = Instant::now();
+    assert!(!bench.pulse.changed(&report).await.throttled);
+    assert_eq!(began.elapsed().as_secs(), 30);
 }
 
 #[tokio::test(start_paused = true)]

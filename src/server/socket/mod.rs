@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Extension, State};
-use axum::http::HeaderMap;
 use axum::http::header::{AUTHORIZATION, ORIGIN};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
@@ -19,45 +19,62 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::Instrument;
 
-use crate::graphql::viewer::Viewer;
+use crate::graphql::Code;
 use crate::server::answer::{never_began, to_text};
 use crate::server::callers::Caller;
 use crate::server::engine::{ALL, Ask, Outcome};
+use crate::server::hardening::Room;
 use crate::server::observe::Active;
 use crate::server::params::Params;
+use crate::server::refusal::Refusal;
 use crate::server::request_id::RequestId;
-use crate::server::router::Front;
+use crate::server::router::{Front, Peer};
 use protocol::{Close, Dialect, Incoming};
 
-/// How long a client may take to send `connection_init`.
-const INIT: Duration = Duration::from_secs(10);
-/// How often a silent connection is asked whether it is still there.
-const ALIVE: Duration = Duration::from_secs(25);
 /// Messages that wait for a slow client before it is cut off.
 const WAITING: usize = 64;
-/// How long a full queue may stay full.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// Bytes that a connection reads at once. The usual 128 KiB are held by every idle subscriber.
 const READ_BUFFER: usize = 4 << 10;
 /// Operations of one connection.
 const OPERATIONS: usize = 100;
+/// Messages of so many times the largest body are read to their end, to be refused by name; longer ones cut the connection.
+const READ_TO_REFUSE: usize = 2;
+
+/// How long a connection waits for its client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// For `connection_init`.
+    pub init: Duration,
+    /// While it is silent, before it is asked whether it is still there.
+    pub silence: Duration,
+    /// While it does not read what waits for it.
+    pub slow: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { init: Duration::from_secs(10), silence: Duration::from_secs(25), slow: Duration::from_secs(10) }
+    }
+}
 
 /// `GET /graphql/ws`.
 pub async fn upgrade(
     State(front): State<Arc<Front>>,
     Extension(RequestId(id)): Extension<RequestId>,
+    Extension(room): Extension<Room>,
+    peer: Option<Extension<Peer>>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
 ) -> Response {
     let upgrade = match upgrade {
         Ok(upgrade) => upgrade
             .protocols(["graphql-transport-ws", "graphql-ws"])
-            .max_message_size(front.engine.limits().body_bytes)
+            .max_message_size(front.engine.limits().body_bytes * READ_TO_REFUSE)
             .read_buffer_size(READ_BUFFER),
         Err(rejection) => return rejection.into_response(),
     };
     if !front.allows_origin(headers.get(ORIGIN)) {
-        return axum::http::StatusCode::FORBIDDEN.into_response();
+        return StatusCode::FORBIDDEN.into_response();
     }
     let dialect = match upgrade.selected_protocol().map(|name| name.as_bytes().to_vec()).as_deref() {
         Some(b"graphql-transport-ws") => Some(Dialect::Transport),
@@ -65,19 +82,22 @@ pub async fn upgrade(
         _ => None,
     };
     let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let peer = peer.map(|Extension(peer)| peer);
     upgrade.on_upgrade(move |socket| async move {
         let _open = Active::socket();
         let (sink, source) = socket.split();
-        let Some(dialect) = dialect else { return say_goodbye(sink, Close::SUBPROTOCOL).await };
+        let slow = front.patience.slow;
+        let Some(dialect) = dialect else { return say_goodbye(sink, Close::SUBPROTOCOL, slow).await };
         let (out, queue) = mpsc::channel(WAITING);
-        let writer = write_all(sink, queue);
+        let writer = write_all(sink, queue, slow);
         let mut session = Session {
             front,
             dialect,
             out,
             id,
+            room,
             header,
-            viewer: None,
+            peer,
             caller: None,
             running: HashMap::new(),
             tasks: JoinSet::new(),
@@ -95,21 +115,21 @@ enum Out {
     Close(Close),
 }
 
-async fn write_all(mut sink: SplitSink<WebSocket, Message>, mut queue: mpsc::Receiver<Out>) {
+async fn write_all(mut sink: SplitSink<WebSocket, Message>, mut queue: mpsc::Receiver<Out>, slow: Duration) {
     while let Some(out) = queue.recv().await {
         match out {
-            Out::Text(text) => match timeout(PATIENCE, sink.send(Message::Text(text.into()))).await {
+            Out::Text(text) => match timeout(slow, sink.send(Message::Text(text.into()))).await {
                 Ok(Ok(())) => {}
-                _ => return say_goodbye(sink, Close::SLOW).await,
+                _ => return say_goodbye(sink, Close::SLOW, slow).await,
             },
-            Out::Close(close) => return say_goodbye(sink, close).await,
+            Out::Close(close) => return say_goodbye(sink, close, slow).await,
         }
     }
 }
 
-async fn say_goodbye(mut sink: SplitSink<WebSocket, Message>, Close(code, reason): Close) {
+async fn say_goodbye(mut sink: SplitSink<WebSocket, Message>, Close(code, reason): Close, slow: Duration) {
     let frame = CloseFrame { code, reason: reason.into() };
-    let _ = timeout(PATIENCE, sink.send(Message::Close(Some(frame)))).await;
+    let _ = timeout(slow, sink.send(Message::Close(Some(frame)))).await;
 }
 
 struct Session {
@@ -117,9 +137,11 @@ struct Session {
     dialect: Dialect,
     out: mpsc::Sender<Out>,
     id: String,
+    room: Room,
     header: Option<String>,
-    viewer: Option<Arc<Viewer>>,
-    /// The same, with the end of its token.
+    /// Where the client is; none once it has shown credentials.
+    peer: Option<Peer>,
+    /// With the end of its token.
     caller: Option<Caller>,
     running: HashMap<String, AbortHandle>,
     tasks: JoinSet<String>,
@@ -128,10 +150,11 @@ struct Session {
 impl Session {
     /// Talks until one side is done; says how to close.
     async fn converse(&mut self, mut source: SplitStream<WebSocket>) -> Close {
-        let init_by = Instant::now() + INIT;
+        let patience = self.front.patience;
+        let init_by = Instant::now() + patience.init;
         let stop = self.front.stop.clone();
         loop {
-            let deadline = if self.viewer.is_none() { init_by } else { Instant::now() + ALIVE };
+            let deadline = if self.caller.is_none() { init_by } else { Instant::now() + patience.silence };
             tokio::select! {
                 message = timeout_at(deadline, source.next()) => match message {
                     Ok(Some(Ok(Message::Text(text)))) => {
@@ -141,8 +164,9 @@ impl Session {
                     }
                     Ok(Some(Ok(Message::Binary(_)))) => return Close::INVALID,
                     Ok(Some(Ok(Message::Ping(_) | Message::Pong(_)))) => {}
-                    Ok(Some(Ok(Message::Close(_)) | Err(_)) | None) => return Close::NORMAL,
-                    Err(_) if self.viewer.is_none() => return Close::INIT_TIMEOUT,
+                    Ok(Some(Ok(Message::Close(_))) | None) => return Close::NORMAL,
+                    Ok(Some(Err(_))) => return Close::BROKEN,
+                    Err(_) if self.caller.is_none() => return Close::INIT_TIMEOUT,
                     Err(_) => {
                         if self.say(protocol::keep_alive(self.dialect)).await.is_err() {
                             return Close::SLOW;
@@ -161,8 +185,11 @@ impl Session {
     }
 
     async fn hear(&mut self, text: &str) -> Result<(), Close> {
+        if text.len() > self.front.engine.limits().body_bytes {
+            return Err(Close::TOO_BIG);
+        }
         match protocol::read(self.dialect, text)? {
-            Incoming::Init(_) if self.viewer.is_some() => Err(Close::TOO_MANY_INITS),
+            Incoming::Init(_) if self.caller.is_some() => Err(Close::TOO_MANY_INITS),
             Incoming::Init(payload) => self.begin(&payload).await,
             Incoming::Ping(payload) => self.say(protocol::pong(payload)).await,
             Incoming::Pong => Ok(()),
@@ -180,12 +207,14 @@ impl Session {
     async fn begin(&mut self, payload: &Map<String, Value>) -> Result<(), Close> {
         let callers = self.front.callers.load_full();
         let recognised = match credentials(payload).or_else(|| self.header.clone()) {
-            Some(text) => callers.recognise_text(&text).await,
+            Some(text) => {
+                self.peer = None;
+                callers.recognise_text(&text).await
+            }
             None => callers.recognise(&HeaderMap::new()).await,
         };
         match recognised {
             Ok(caller) => {
-                self.viewer = Some(Arc::clone(&caller.viewer));
                 self.caller = Some(caller);
                 self.say(protocol::ack()).await?;
                 if self.dialect == Dialect::Legacy {
@@ -204,7 +233,7 @@ impl Session {
     }
 
     async fn start(&mut self, id: String, params: Params) -> Result<(), Close> {
-        let viewer = self.viewer.clone().ok_or(Close::UNAUTHORIZED)?;
+        let caller = self.caller.clone().ok_or(Close::UNAUTHORIZED)?;
         if self.running.contains_key(&id) {
             return match self.dialect {
                 Dialect::Transport => Err(Close(4409, "Subscriber already exists")),
@@ -212,14 +241,16 @@ impl Session {
             };
         }
         if self.running.len() >= OPERATIONS {
-            let text = serde_json::json!([{ "message": "too many operations on one connection", "extensions": { "code": "RATE_LIMITED" } }]);
-            return self.say(protocol::error(self.dialect, &id, text)).await;
+            let text = "too many operations on one connection";
+            let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, Code::RateLimited, text);
+            return self.say(refused(self.dialect, &id, &refusal, &self.id)).await;
         }
-        let ask = Ask { params, viewer, request_id: self.id.clone(), kinds: ALL };
+        let ask = Ask { params, viewer: Arc::clone(&caller.viewer), request_id: self.id.clone(), kinds: ALL };
+        let entry = Entry { caller, peer: self.peer, room: self.room.clone() };
         let (front, dialect, out, name) = (Arc::clone(&self.front), self.dialect, self.out.clone(), id.clone());
         let span = tracing::error_span!("request", request_id = self.id, otel.kind = "server", otel.name = "WEBSOCKET");
         let playing = async move {
-            play(&front, dialect, &out, &name, ask).await;
+            play(&front, entry, (dialect, &out, &name), ask).await;
             name
         };
         let handle = self.tasks.spawn(playing.instrument(span));
@@ -236,7 +267,10 @@ impl Session {
     }
 
     async fn say(&self, text: String) -> Result<(), Close> {
-        timeout(PATIENCE, self.out.send(Out::Text(text))).await.map_err(|_| Close::SLOW)?.map_err(|_| Close::NORMAL)
+        timeout(self.front.patience.slow, self.out.send(Out::Text(text)))
+            .await
+            .map_err(|_| Close::SLOW)?
+            .map_err(|_| Close::NORMAL)
     }
 }
 
@@ -248,14 +282,37 @@ async fn gone(front: &Front, caller: Option<&Caller>) {
     }
 }
 
+/// Who asks for an operation, and the places that it needs one of.
+struct Entry {
+    caller: Caller,
+    peer: Option<Peer>,
+    room: Room,
+}
+
+impl Entry {
+    /// Runs an operation, counted and with a place as any other request: a stream keeps neither once it has begun.
+    async fn run(self, front: &Front, ask: Ask) -> Outcome {
+        if let Err(refusal) = front.admit(&self.caller, self.peer, 1).await {
+            return Outcome::Refused(refusal);
+        }
+        match self.room.enter() {
+            Some(_place) => front.engine.run(ask).await,
+            None => Outcome::Refused(Refusal::overloaded()),
+        }
+    }
+}
+
+fn refused(dialect: Dialect, id: &str, refusal: &Refusal, request_id: &str) -> String {
+    protocol::error(dialect, id, Value::Array(vec![refusal.to_error(request_id)]))
+}
+
 /// Runs one operation to its end.
-async fn play(front: &Front, dialect: Dialect, out: &mpsc::Sender<Out>, id: &str, ask: Ask) {
+async fn play(front: &Front, entry: Entry, (dialect, out, id): (Dialect, &mpsc::Sender<Out>, &str), ask: Ask) {
     let request_id = ask.request_id.clone();
     let say = |text: String| async move { out.send(Out::Text(text)).await.is_ok() };
-    match front.engine.run(ask).await {
+    match entry.run(front, ask).await {
         Outcome::Refused(refusal) => {
-            let errors = Value::Array(vec![refusal.to_error(&request_id)]);
-            say(protocol::error(dialect, id, errors)).await;
+            say(refused(dialect, id, &refusal, &request_id)).await;
             return;
         }
         Outcome::Answer(answer) => {

@@ -31,6 +31,10 @@ impl Close {
     pub const INIT_TIMEOUT: Self = Self(4408, "Connection initialisation timeout");
     /// A second `connection_init`.
     pub const TOO_MANY_INITS: Self = Self(4429, "Too many initialisation requests");
+    /// A message longer than a body may be.
+    pub const TOO_BIG: Self = Self(1009, "Message too big");
+    /// What came is no WebSocket any more.
+    pub const BROKEN: Self = Self(1002, "Protocol error");
     /// The client does not read what it asked for.
     pub const SLOW: Self = Self(1013, "The client reads too slowly");
     /// The server is going away.

@@ -174,6 +174,7 @@ impl Budget for Unlimited {
 /// A source that is always well.
 struct Healthy;
 
+#[async_trait]
 impl Health for Healthy {
     fn report(&self) -> HealthReport {
         HealthReport {
@@ -184,5 +185,9 @@ impl Health for Healthy {
             last_failure_at: None,
             remaining_budget: None,
         }
+    }
+
+    async fn changed(&self, _: &HealthReport) -> HealthReport {
+        std::future::pending().await
     }
 }

@@ -1,6 +1,14 @@
 //! The codes of errors: a closed list, and the page that explains it.
 
-use ticketgraph::graphql::Code;
+use ticketgraph::graphql::{Code, Scope};
+
+#[test]
+fn every_scope_is_explained_in_the_order_of_the_list_and_no_other() {
+    let page = include_str!("../../../docs/scopes.md");
+    let explained: Vec<&str> =
+        page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`')).map(|(scope, _)| scope).collect();
+    assert_eq!(explained, Scope::ALL.map(Scope::as_str));
+}
 
 #[test]
 fn every_code_is_explained_in_the_order_of_the_list_and_no_other() {

@@ -25,13 +25,16 @@ impl KeySource for Published {
     }
 }
 
-struct Signer {
+/// Somebody who signs tokens.
+pub struct Signer {
     private: EncodingKey,
     x: String,
-    jwk: Value,
+    /// Its public key.
+    pub jwk: Value,
 }
 
-fn signer() -> Signer {
+/// One with a key of its own.
+pub fn signer() -> Signer {
     let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new()).expect("a key");
     let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, document.as_ref()).expect("a key");
     let point = pair.public_key().as_ref();
@@ -41,12 +44,14 @@ fn signer() -> Signer {
     Signer { private: EncodingKey::from_ec_der(document.as_ref()), x, jwk }
 }
 
-fn claims(expires_in: i64) -> Value {
+/// What a token says that is valid for so many seconds.
+pub fn claims(expires_in: i64) -> Value {
     let now = i64::try_from(jsonwebtoken::get_current_timestamp()).expect("a time");
     json!({"sub": "shop", "iss": "https://id.example", "aud": "ticketgraph", "exp": now + expires_in, "scope": "catalog:read"})
 }
 
-fn sign(signer: &Signer, claims: &Value) -> String {
+/// A token.
+pub fn sign(signer: &Signer, claims: &Value) -> String {
     let header = Header { kid: Some("one".to_owned()), ..Header::new(Algorithm::ES256) };
     encode(&header, claims, &signer.private).expect("a token")
 }

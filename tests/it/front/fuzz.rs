@@ -1,5 +1,5 @@
 //! What comes from outside, thrown at everything that reads it: it is read or refused, and never breaks anything.
-//! More cases than usual: `PROPTEST_CASES=100000 scripts/nextest -E 'test(fuzz)'`.
+//! More cases than usual: `make fuzz`, which runs the envelopes of `src/vendors/secutix/speech/soap.rs` too.
 
 use std::path::Path;
 

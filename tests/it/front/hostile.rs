@@ -87,7 +87,7 @@ async fn hostile_documents_are_refused_in_bounded_time() {
     ] {
         let began = Instant::now();
         let (status, body) = door.post(&document).await;
-        assert!(began.elapsed() < Duration::from_secs(2), "{name} took {:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(5), "{name} took {:?}", began.elapsed());
         assert!(status == 400 || body["errors"].is_null(), "{name}: {status} {body}");
     }
 }

@@ -226,3 +226,13 @@ async fn a_subscription_by_get_needs_a_client_that_takes_events_and_a_mutation_n
         assert_eq!(get(accept, document).await.expect("an answer").status(), 405, "{accept}");
     }
 }
+
+#[tokio::test]
+async fn a_stream_ends_without_being_complete_when_the_service_goes_away() {
+    let door = open().await;
+    let request = door.client.get(door.url()).query(&[("query", "subscription { sourceHealthChanged { name } }")]);
+    let watching = request.header("accept", "text/event-stream").send().await.expect("an answer");
+    door.stop.cancel();
+    let text = tokio::time::timeout(std::time::Duration::from_secs(20), watching.text()).await.expect("it ends");
+    assert!(!text.expect("text").contains("complete"), "clients would not come again");
+}

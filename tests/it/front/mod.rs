@@ -4,10 +4,15 @@ mod codes;
 mod cost;
 mod expiry;
 mod fuzz;
+mod hardening;
 mod hostile;
 mod http;
 mod overload;
+mod safelist;
+mod slow_clients;
 mod socket;
+
+pub use expiry::{Signer, claims, sign, signer};
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -21,11 +26,13 @@ use ticketgraph::graphql::api::Api;
 use ticketgraph::graphql::{Limits as SchemaLimits, Scope, Services, Viewer};
 use ticketgraph::server::callers::{Caller, Callers, Issuer, KeyHolder};
 use ticketgraph::server::engine::Engine;
+use ticketgraph::server::exposition::Exposition;
 use ticketgraph::server::health::Dependencies;
 use ticketgraph::server::listener;
 use ticketgraph::server::persisted::{Persisted, Safelist};
 use ticketgraph::server::precheck::Limits;
 use ticketgraph::server::router::{self, Front};
+use ticketgraph::server::socket::Patience;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -36,6 +43,8 @@ pub struct Door {
     pub address: SocketAddr,
     /// A client that follows no redirects.
     pub client: reqwest::Client,
+    /// What is behind it.
+    pub front: Arc<Front>,
     /// Ends it.
     pub stop: CancellationToken,
 }
@@ -90,13 +99,45 @@ pub async fn open_with(limits: Limits, safelist: Safelist) -> Door {
 
 /// The same with issuers of tokens, and with room for so many requests at once.
 pub async fn open_for(limits: Limits, safelist: Safelist, issuers: Vec<Arc<Issuer>>, in_flight: usize) -> Door {
-    let engine = engine(limits, safelist);
-    serve(engine, issuers, in_flight, Duration::from_secs(60)).await
+    open_set(Setting { limits, safelist, issuers, in_flight, ..Setting::default() }).await
 }
 
 /// One whose connections are closed when they ask nothing for so long.
 pub async fn open_idle(idle_timeout: Duration) -> Door {
-    serve(engine(Limits::default(), Safelist::default()), Vec::new(), 64, idle_timeout).await
+    open_set(Setting { idle_timeout, ..Setting::default() }).await
+}
+
+/// Everything that a test may want otherwise.
+pub struct Setting {
+    pub limits: Limits,
+    pub safelist: Safelist,
+    pub issuers: Vec<Arc<Issuer>>,
+    pub in_flight: usize,
+    pub connections: usize,
+    pub header_timeout: Duration,
+    pub body_timeout: Duration,
+    pub idle_timeout: Duration,
+    pub patience: Patience,
+    pub metrics: Arc<dyn Exposition>,
+    pub tls: Option<Arc<rustls::ServerConfig>>,
+}
+
+impl Default for Setting {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            safelist: Safelist::default(),
+            issuers: Vec::new(),
+            in_flight: 64,
+            connections: 100,
+            header_timeout: Duration::from_secs(2),
+            body_timeout: Duration::from_secs(5),
+            idle_timeout: Duration::from_secs(60),
+            patience: Patience::default(),
+            metrics: Arc::new(String::new) as _,
+            tls: None,
+        }
+    }
 }
 
 fn engine(limits: Limits, safelist: Safelist) -> Engine {
@@ -107,7 +148,8 @@ fn engine(limits: Limits, safelist: Safelist) -> Engine {
     Engine::new(api, limits, Persisted::new(true, None, safelist)).expect("a schema")
 }
 
-async fn serve(engine: Engine, issuers: Vec<Arc<Issuer>>, in_flight: usize, idle_timeout: Duration) -> Door {
+/// Opens a door in this setting.
+pub async fn open_set(setting: Setting) -> Door {
     let stop = CancellationToken::new();
     let holder = |key: &str, caller| KeyHolder { key_sha256: Sha256::digest(key.as_bytes()).into(), caller };
     let callers = Callers {
@@ -116,31 +158,33 @@ async fn serve(engine: Engine, issuers: Vec<Arc<Issuer>>, in_flight: usize, idle
             holder("all-key", caller("operator", &[Scope::Admin], None)),
             holder("slow-key", caller("slow", &[Scope::CatalogRead], Some(3))),
         ],
-        issuers,
+        issuers: setting.issuers,
         anonymous: Some(caller("anonymous", &[Scope::CatalogRead], None)),
     };
     let origins = vec!["https://shop.example".to_owned()];
-    let front = Arc::new(Front::new(engine, callers, origins, stop.clone()));
+    let mut front = Front::new(engine(setting.limits, setting.safelist), callers, origins, stop.clone());
+    front.patience = setting.patience;
+    let front = Arc::new(front);
     let settings = router::Settings {
-        in_flight,
-        body_timeout: Duration::from_secs(5),
+        in_flight: setting.in_flight,
+        body_timeout: setting.body_timeout,
         request_timeout: Duration::from_secs(20),
-        metrics: Arc::new(String::new),
+        metrics: setting.metrics,
         dependencies: Dependencies::default(),
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let connections = listener::Settings {
-        connections: 100,
-        header_timeout: Duration::from_secs(2),
-        idle_timeout,
+        connections: setting.connections,
+        header_timeout: setting.header_timeout,
+        idle_timeout: setting.idle_timeout,
         drain: Duration::from_secs(2),
-        tls: None,
+        tls: setting.tls,
     };
     let tasks = TaskTracker::new();
-    let router = router::build(front, settings);
+    let router = router::build(Arc::clone(&front), settings);
     tasks.spawn(listener::serve(listener, router, connections, tasks.clone(), stop.clone()));
     let client =
         reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().expect("a client");
-    Door { address, client, stop }
+    Door { address, client, front, stop }
 }

@@ -77,6 +77,35 @@ async fn filters_let_through_what_they_name() {
 }
 
 #[tokio::test]
+async fn private_events_are_listed_for_who_sells_or_edits_and_drafts_for_who_edits() {
+    let graph = Graph::of_three();
+    let private = "{ events(filter: {includePrivate: true}) { nodes { title } } }";
+    let drafts = "{ events(filter: {status: [DRAFT]}) { nodes { title } } }";
+    for (document, scope, title) in [
+        (private, None, None),
+        (private, Some(Scope::OrderRead), None),
+        (private, Some(Scope::OrderWrite), Some("Gala for members")),
+        (private, Some(Scope::EventWrite), Some("Gala for members")),
+        (drafts, None, None),
+        (drafts, Some(Scope::OrderWrite), None),
+        (drafts, Some(Scope::EventWrite), Some("Not yet ready")),
+    ] {
+        let scopes: Vec<Scope> = [Scope::CatalogRead].into_iter().chain(scope).collect();
+        let answer = graph.run_as(document, &scopes).await;
+        match title {
+            Some(title) => assert!(answer.contains(title), "{scope:?}: {answer}"),
+            None => assert!(answer.contains("\"FORBIDDEN\"") && !answer.contains("title\":"), "{scope:?}: {answer}"),
+        }
+    }
+    // Its id is an invitation.
+    let id = graph.event_id("gala").await;
+    assert_eq!(
+        graph.ask(&format!("{{ event(id: \"{id}\") {{ title }} }}")).await["data"]["event"]["title"],
+        "Gala for members"
+    );
+}
+
+#[tokio::test]
 async fn only_the_sources_that_are_wanted_are_asked() {
     let graph = Graph::of_three();
     graph.ask("{ events(filter: {vendors: [ACME]}) { totalCount } }").await;

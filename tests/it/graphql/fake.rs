@@ -250,6 +250,7 @@ impl Catalog for FakeCatalog {
 
 struct Well;
 
+#[async_trait]
 impl Health for Well {
     fn report(&self) -> HealthReport {
         HealthReport {
@@ -260,6 +261,10 @@ impl Health for Well {
             last_failure_at: None,
             remaining_budget: Some(55),
         }
+    }
+
+    async fn changed(&self, _: &HealthReport) -> HealthReport {
+        std::future::pending().await
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
 
 use async_graphql::Request;
+use async_trait::async_trait;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use serde_json::{Value, json};
@@ -14,6 +14,7 @@ use ticketgraph::domain::source::{Health, HealthReport, HealthState};
 use ticketgraph::federation::Federation;
 use ticketgraph::graphql::api::Api;
 use ticketgraph::graphql::{Limits, Scope, Services, Viewer};
+use tokio::sync::watch::Sender;
 
 use super::fake::{Mood, StandingClock, now};
 use super::{DEADLINE, Graph, museum};
@@ -85,12 +86,13 @@ async fn what_is_no_performance_of_ours_cannot_be_watched() {
     }
 }
 
-struct Shaky(AtomicBool);
+struct Shaky(Sender<HealthState>);
 
+#[async_trait]
 impl Health for Shaky {
     fn report(&self) -> HealthReport {
         HealthReport {
-            state: if self.0.load(SeqCst) { HealthState::Up } else { HealthState::Down },
+            state: *self.0.borrow(),
             since: now(),
             throttled: false,
             last_success_at: None,
@@ -98,27 +100,41 @@ impl Health for Shaky {
             remaining_budget: None,
         }
     }
+
+    async fn changed(&self, known: &HealthReport) -> HealthReport {
+        self.0.subscribe().wait_for(|state| *state != known.state).await.expect("it lives");
+        self.report()
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_source_is_told_when_its_health_changes_and_not_otherwise() {
     let (_, _, source) = museum().make();
-    let health = Arc::new(Shaky(AtomicBool::new(true)));
+    let health = Arc::new(Shaky(Sender::new(HealthState::Up)));
     let shaky: Arc<dyn Health> = Arc::clone(&health) as _;
     let source = Arc::new(Source { health: shaky, ..Source::clone(&source) });
     let federation = Arc::new(Federation::new(vec![source], DEADLINE, Arc::new(StandingClock)));
     let services = Arc::new(Services { federation, edits: None, partners: None, orders: None, deliveries: None });
     let document = "subscription { sourceHealthChanged { name health { state } } }";
-    let mut watching = [watch(&services, document), watch(&services, document)];
-    for stream in &mut watching {
-        let quiet = tokio::time::timeout(Duration::from_secs(30), stream.next()).await;
-        assert!(quiet.is_err(), "{quiet:?}");
-    }
-    for (is_well, state) in [(false, "DOWN"), (true, "UP")] {
-        health.0.store(is_well, SeqCst);
+    // The second time round everybody has gone in between.
+    for _ in 0..2 {
+        let mut watching = [watch(&services, document), watch(&services, document)];
         for stream in &mut watching {
-            let told = json!({ "data": { "sourceHealthChanged": { "name": "museum", "health": { "state": state } } } });
-            assert_eq!(stream.next().await, Some(told));
+            let quiet = tokio::time::timeout(Duration::from_secs(30), stream.next()).await;
+            assert!(quiet.is_err(), "{quiet:?}");
         }
+        for (state, told) in [(HealthState::Down, "DOWN"), (HealthState::Up, "UP")] {
+            let began = tokio::time::Instant::now();
+            health.0.send_replace(state);
+            for stream in &mut watching {
+                let told =
+                    json!({ "data": { "sourceHealthChanged": { "name": "museum", "health": { "state": told } } } });
+                assert_eq!(stream.next().await, Some(told));
+            }
+            assert_eq!(began.elapsed(), Duration::ZERO, "told, not found out");
+        }
+        drop(watching);
+        let alone = tokio::time::timeout(Duration::from_secs(1), health.0.closed()).await;
+        assert!(alone.is_ok(), "nobody is told any more");
     }
 }

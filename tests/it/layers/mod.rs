@@ -4,6 +4,7 @@ mod answers;
 mod budget;
 mod bus;
 mod cache;
+mod callers;
 pub mod redis_server;
 mod replicas;
 pub mod service;

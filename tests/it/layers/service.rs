@@ -121,6 +121,13 @@ impl Service {
         answer.json().await.expect("JSON")
     }
 
+    /// Sends a request in the name of somebody else.
+    pub async fn send(&self, key: &str, body: &Value) -> reqwest::Response {
+        let request = self.client.post(format!("{}/graphql", self.address)).bearer_auth(key);
+        let request = request.header("accept", "application/graphql-response+json");
+        request.header("content-type", "application/json").body(body.to_string()).send().await.expect("an answer")
+    }
+
     /// The text at another address of the service.
     pub async fn get(&self, path: &str) -> String {
         let answer = self.client.get(format!("{}{path}", self.address)).send().await.expect("an answer");

@@ -196,6 +196,7 @@ impl Refunds for Vendor {
     }
 }
 
+#[async_trait]
 impl Health for Vendor {
     fn report(&self) -> HealthReport {
         HealthReport {
@@ -206,6 +207,10 @@ impl Health for Vendor {
             last_failure_at: None,
             remaining_budget: None,
         }
+    }
+
+    async fn changed(&self, _: &HealthReport) -> HealthReport {
+        std::future::pending().await
     }
 }
 

@@ -2,7 +2,9 @@
 //!
 //! Both fields are ours, not those of async-graphql: there one failed entity would fail all that were asked for with it.
 
-use async_graphql::{Context, ID, Object, Scalar, ScalarType, Schema, SimpleObject, Union, Value};
+mod text;
+
+use async_graphql::{Context, ID, Object, Scalar, ScalarType, SimpleObject, Union, Value};
 use async_graphql::{InputValueResult, OutputType};
 use futures_util::future::join_all;
 
@@ -15,42 +17,12 @@ use crate::graphql::error::Fault;
 use crate::graphql::orders::{Order, OrderLine, Ticket, VendorOrder};
 use crate::graphql::partners::{Reseller, ResellerConnection};
 use crate::graphql::root::{Node, find_node};
-use crate::graphql::schema::{Mutation, Query, Subscription, sdl_options};
 use crate::graphql::sources::Source;
+
+pub use text::sdl;
 
 /// Most entities that a gateway may ask for at once: as many as one page has rows, over several lists.
 const MOST: usize = 1_000;
-
-/// What the text begins with: the version of federation, and the directives that the text uses.
-const LINK: &str =
-    r#"extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@shareable"])"#;
-
-/// The schema as the text of a subgraph: every type that implements Node is an entity, and gateways may watch it too.
-pub fn sdl() -> String {
-    let schema = Schema::build(Query::default(), Mutation::default(), Subscription::default())
-        .enable_subscription_in_federation()
-        .finish();
-    let text = schema.sdl_with_options(sdl_options().federation());
-    // What follows the types is the library's own link, of an older version of federation.
-    let types = text.split("extend schema @link").next().unwrap_or_default();
-    let mut out = format!("{LINK}\n\n");
-    for line in types.trim_end().lines() {
-        out.push_str(&with_key(line));
-        out.push('\n');
-    }
-    out
-}
-
-/// The first line of a type, with the key of an entity where the type is one.
-fn with_key(line: &str) -> String {
-    let interfaces = line.strip_prefix("type ").and_then(|head| head.split_once(" implements "));
-    match interfaces.and_then(|(_, after)| after.split_once(" {")) {
-        Some((names, _)) if names.split(['&', ' ']).any(|name| name == "Node") => {
-            line.replacen(" {", " @key(fields: \"id\") {", 1)
-        }
-        _ => line.to_owned(),
-    }
-}
 
 /// An entity as a gateway names it: its `__typename` and its `id`.
 pub struct Any(Value);
@@ -172,23 +144,5 @@ async fn find_entity(ctx: &Ctx, asked: &Any) -> Option<Result<Entity, Fault>> {
     match found {
         Ok(node) => (node.introspection_type_name() == name).then(|| Ok(node.into())),
         Err(fault) => Some(Err(fault)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_node_has_a_key_and_nothing_else_has() {
-        let text = sdl();
-        for line in text.lines().filter(|line| line.starts_with("type ")) {
-            let is_node = line.contains("implements Node") || line.contains("& Node");
-            assert_eq!(line.contains("@key(fields: \"id\")"), is_node, "{line}");
-        }
-        assert!(text.starts_with(LINK));
-        assert!(!text.contains("_entities") && !text.contains("_service"), "a gateway adds these itself");
-        assert!(text.contains("type PageInfo @shareable {"), "other subgraphs page too");
-        assert!(text.contains("type Subscription {"));
     }
 }
