@@ -34,7 +34,8 @@ pub async fn idle_subscribers(effort: Effort, table: &mut Table) {
     let after = service.resident();
     let each = (after - before) * 1024.0 / effort.subscribers as f64;
     // They are all still there.
-    join_all(open.iter_mut().map(|socket| answered(socket, &json!({"type": "ping"}), "pong"))).await;
+    let ping = json!({"type": "ping"});
+    join_all(open.iter_mut().map(|socket| answered(socket, &ping, "pong"))).await;
     let what = format!("{} idle subscribers over WebSocket", effort.subscribers);
     let note = format!("{before:.0} MB resident with {FIRST} of them, {after:.0} MB with all");
     table.row(&what, format!("{each:.1} KiB each"), &format!("≤ {STATED:.0} KiB"), note);

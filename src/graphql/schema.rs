@@ -71,6 +71,7 @@ pub(super) fn topics() -> HashMap<(String, String), &'static str> {
     let mutation = [
         ("orders", object::<OrdersMutation>()),
         ("authoring", object::<AuthoringMutation>()),
+        ("authoring", object::<SectionMutation>()),
         ("admissions", object::<AdmissionsMutation>()),
         ("partners", object::<PartnersMutation>()),
         ("delivery", object::<DeliveryMutation>()),

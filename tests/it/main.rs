@@ -18,6 +18,7 @@ mod process;
 mod process_commands;
 mod process_documents;
 mod process_orders;
+mod process_resellers;
 mod process_sandbox;
 mod process_tls;
 mod walk;

@@ -1,0 +1,271 @@
+//! The real binary with two resellers: one has sold and is looked for, the other has sold too and looks.
+
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use ticketgraph::domain::OrderKey;
+use ticketgraph::graphql::id::GlobalId;
+use ticketgraph::transport;
+
+use super::schema::{Way, Ways};
+use crate::process::Process;
+
+/// May do everything, for its own reseller.
+const INTRUDER: [(&str, &str); 3] = [
+    ("TICKETGRAPH__CLIENTS__INTRUDER__KEY", r#"{ value = "intruder" }"#),
+    ("TICKETGRAPH__CLIENTS__INTRUDER__RESELLER", "digitick"),
+    ("TICKETGRAPH__CLIENTS__INTRUDER__SCOPES", r#"["admin"]"#),
+];
+const THEIR_KEY: &str = "sandbox-tiqets-dashboard";
+const THEIR_REFERENCE: &str = "TIQETS-REFERENCE-77";
+const THEIR_EMAIL: &str = "their.visitor@example.com";
+const IDEMPOTENCY_KEY: &str = "their-own-key-1";
+/// The longest that a watched field may be silent before it counts as watching somebody else's.
+const SILENCE: Duration = Duration::from_secs(20);
+
+/// Something of theirs, and the id of something like it that is not there.
+pub struct Thing {
+    pub kind: &'static str,
+    pub id: Value,
+    pub absent: Value,
+}
+
+pub struct World {
+    _process: Process,
+    _folder: TempDir,
+    url: String,
+    client: reqwest::Client,
+    /// What the intruder tries.
+    pub theirs: Vec<Thing>,
+    /// Texts of theirs that lead to something.
+    pub words: Vec<Value>,
+    secrets: Vec<String>,
+    own: Value,
+    asked: AtomicUsize,
+}
+
+impl World {
+    pub async fn start() -> Self {
+        let folder = TempDir::new().expect("a folder");
+        let limits =
+            ["FIELDS", "TOKENS", "ALIASES", "COST", "ROOT_FIELDS"].map(|name| format!("TICKETGRAPH__GRAPHQL__{name}"));
+        let mut settings = INTRUDER.to_vec();
+        settings.extend(limits.iter().map(|name| (name.as_str(), "100000")));
+        let data = folder.path().to_str().expect("a path").to_owned();
+        let process = Process::start_with(&folder, &["serve", "--listen", "127.0.0.1:0", "--data", &data], &settings);
+        let url = format!("{}/graphql", process.address("listening on http://"));
+        let client = transport::client().expect("a client");
+        let mut world = Self {
+            _process: process,
+            _folder: folder,
+            url,
+            client,
+            theirs: Vec::new(),
+            words: Vec::new(),
+            secrets: Vec::new(),
+            own: Value::Null,
+            asked: AtomicUsize::new(0),
+        };
+        let theirs = world.buy(THEIR_KEY).await;
+        world.own = world.buy("intruder").await;
+        world.remember(&theirs);
+        world
+    }
+
+    /// Buys whatever can be bought, and answers what is known of the order.
+    async fn buy(&self, key: &str) -> Value {
+        let offers = "{ viewer { reseller { id connections { id source { id name } } } } events(first: 100) { nodes { id source { name } performances(first: 5) { nodes { id
+            availability { offers { status ticketType { id } } } } } } } }";
+        let told = self.post(key, offers, json!({})).await;
+        let reseller = &told["data"]["viewer"]["reseller"];
+        let place = &reseller["connections"][0]["source"]["name"];
+        let events = told["data"]["events"]["nodes"].as_array().unwrap_or_else(|| panic!("{told}"));
+        for event in events.iter().filter(|event| event["source"]["name"] == *place) {
+            for performance in event["performances"]["nodes"].as_array().into_iter().flatten() {
+                let offers = performance["availability"]["offers"].as_array().into_iter().flatten();
+                for offer in offers.filter(|offer| offer["status"] == "AVAILABLE") {
+                    let line = json!({ "performance": performance["id"], "ticketType": offer["ticketType"]["id"], "quantity": 1 });
+                    if let Some(mut order) = self.order(key, line).await {
+                        order["event"] = event["id"].clone();
+                        order["reseller"] = reseller.clone();
+                        return order;
+                    }
+                }
+            }
+        }
+        panic!("{key} can buy nothing: {told}");
+    }
+
+    async fn order(&self, key: &str, line: Value) -> Option<Value> {
+        let place = "mutation($input: CreateOrderInput!) { placeOrder(input: $input) { problems { code message }
+            order { id number status legs { id externalRefs { value } } lines { id performance { id } ticketType { id } }
+                tickets { id externalRefs { value } deliveries { ... on BarcodeDelivery { value } } } } } }";
+        let is_theirs = key == THEIR_KEY;
+        let input = json!({
+            "idempotencyKey": if is_theirs { IDEMPOTENCY_KEY.to_owned() } else { self.fresh_key() }, "lines": [line],
+            "resellerReference": if is_theirs { THEIR_REFERENCE } else { "own" },
+            "contact": { "firstName": "Ada", "lastName": "Berg", "email": if is_theirs { THEIR_EMAIL } else { "own@example.com" } },
+        });
+        let placed = self.post(key, place, json!({ "input": input })).await;
+        let mut order = placed["data"]["placeOrder"]["order"].clone();
+        if order["status"] != "CONFIRMED" {
+            return None;
+        }
+        let quote =
+            "mutation($order: ID!) { quoteCancellation(input: { order: $order }) { quote { id } problems { code } } }";
+        let quoted = self.post(key, quote, json!({ "order": order["id"] })).await;
+        order["quote"] = quoted["data"]["quoteCancellation"]["quote"]["id"].clone();
+        let cursors = "{ orders { edges { cursor } } changes { edges { cursor } } }";
+        order["cursors"] = self.post(key, cursors, json!({})).await["data"].clone();
+        Some(order)
+    }
+
+    /// What the intruder will try, and what must never come out.
+    fn remember(&mut self, order: &Value) {
+        let reseller = &order["reseller"];
+        let ids = [
+            ("Order", &order["id"]),
+            ("VendorOrder", &order["legs"][0]["id"]),
+            ("OrderLine", &order["lines"][0]["id"]),
+            ("Ticket", &order["tickets"][0]["id"]),
+            ("CancellationQuote", &order["quote"]),
+            ("Reseller", &reseller["id"]),
+            ("ResellerConnection", &reseller["connections"][0]["id"]),
+        ];
+        for (kind, id) in ids {
+            let text = id.as_str().unwrap_or_else(|| panic!("no id of {kind}: {order:#}"));
+            self.theirs.push(Thing { kind, id: id.clone(), absent: absent(text).into() });
+        }
+        let inside = |list: &str, inner: &str| {
+            let rows = order[list].as_array().cloned().into_iter().flatten();
+            rows.flat_map(|row| row[inner].as_array().cloned().unwrap_or_default())
+                .map(|row| row["value"].clone())
+                .collect()
+        };
+        let values: [Vec<Value>; 3] =
+            [inside("legs", "externalRefs"), inside("tickets", "externalRefs"), inside("tickets", "deliveries")];
+        assert!(values[2].iter().any(Value::is_string), "a code to keep: {order:#}");
+        let mut secrets: Vec<&Value> = values.iter().flatten().collect();
+        secrets.push(&order["number"]);
+        // A short number stands in many a text.
+        self.secrets =
+            secrets.into_iter().filter_map(Value::as_str).filter(|text| text.len() > 8).map(str::to_owned).collect();
+        self.secrets.extend([THEIR_REFERENCE, THEIR_EMAIL, "Tiqets"].map(str::to_owned));
+        let cursors = &order["cursors"];
+        self.words = vec![order["number"].clone(), THEIR_REFERENCE.into(), IDEMPOTENCY_KEY.into(), order["id"].clone()];
+        self.words.extend([&cursors["orders"], &cursors["changes"]].map(|list| list["edges"][0]["cursor"].clone()));
+    }
+
+    /// Tries a value at a place, and answers without what differs in each request.
+    pub async fn ask(&self, way: &Way, ways: &Ways, tried: &Value) -> Value {
+        let sent = match way.name().as_str() {
+            "Query._entities" => {
+                self.theirs.iter().map(|thing| json!({ "__typename": thing.kind, "id": tried })).collect()
+            }
+            _ => tried.clone(),
+        };
+        let (document, variables) = ways.document(way, &sent, &|name| self.usual(name));
+        let answer = if way.is_watched() {
+            self.watch(&document, variables).await
+        } else {
+            self.post("intruder", &document, variables).await.to_string()
+        };
+        let tried = tried.as_str().expect("a text");
+        let mut answer: Value = serde_json::from_str(&answer.replace(tried, "*")).expect("JSON");
+        for error in answer["errors"].as_array_mut().into_iter().flatten() {
+            error["extensions"]["requestId"].take();
+            assert_ne!(error["extensions"]["code"], "GRAPHQL_VALIDATION_FAILED", "{document}\n{error}");
+        }
+        answer
+    }
+
+    /// What a request is given beside what is tried: the intruder's own things.
+    fn usual(&self, name: &str) -> Option<Value> {
+        let own = &self.own;
+        Some(match name {
+            "order" | "id" => own["id"].clone(),
+            "quote" => own["quote"].clone(),
+            "event" => own["event"].clone(),
+            "performance" => own["lines"][0]["performance"]["id"].clone(),
+            "ticketType" => own["lines"][0]["ticketType"]["id"].clone(),
+            "source" | "sources" => own["reseller"]["connections"][0]["source"]["id"].clone(),
+            "reseller" => own["reseller"]["id"].clone(),
+            "connection" => own["reseller"]["connections"][0]["id"].clone(),
+            "channel" => GlobalId::Channel("opera-app".to_owned()).encode().0.into(),
+            "idempotencyKey" => self.fresh_key().into(),
+            "restrictions" | "token" | "category" | "resource" | "section" | "addOn" | "discount" | "sections"
+            | "addOns" => "x".into(),
+            "serials" | "tickets" | "lines" | "ids" => return None,
+            "email" => "own@example.com".into(),
+            "from" => "2027-01-01T00:00:00Z".into(),
+            "to" => "2027-01-02T00:00:00Z".into(),
+            _ => return None,
+        })
+    }
+
+    fn fresh_key(&self) -> String {
+        format!("own-{}", self.asked.fetch_add(1, SeqCst))
+    }
+
+    /// Their order and their reseller, as they see them.
+    pub async fn theirs_as_they_see_it(&self) -> Value {
+        let document = "query($id: ID!) { order(id: $id) { status version lines { quantity } tickets { id status deliveries { ... on BarcodeDelivery { value } } } timeline { nodes { to } } }
+            orders { nodes { id version } } }";
+        let told = self.as_them(document, json!({ "id": self.theirs[0].id })).await;
+        assert_eq!(told["data"]["order"]["status"], "CONFIRMED", "{told}");
+        told
+    }
+
+    pub async fn as_them(&self, document: &str, variables: Value) -> Value {
+        self.post(THEIR_KEY, document, variables).await
+    }
+
+    pub async fn as_intruder(&self, document: &str, variables: Value) -> Value {
+        self.post("intruder", document, variables).await
+    }
+
+    async fn post(&self, key: &str, document: &str, variables: Value) -> Value {
+        let body = json!({ "query": document, "variables": variables });
+        let sent = self.client.post(&self.url).bearer_auth(key).json(&body).send().await;
+        sent.expect("an answer").json().await.expect("JSON")
+    }
+
+    /// The first event of something that is watched; what begins and then is silent is as bad as an answer.
+    async fn watch(&self, document: &str, variables: Value) -> String {
+        let body = json!({ "query": document, "variables": variables });
+        let request = self.client.post(&self.url).bearer_auth("intruder").header("accept", "text/event-stream");
+        let whole = async { request.json(&body).send().await.expect("an answer").text().await.expect("text") };
+        let text = tokio::time::timeout(SILENCE, whole).await.unwrap_or_else(|_| panic!("{document} is being watched"));
+        if let Some(error) = text.strip_prefix('{') {
+            return format!("{{{error}");
+        }
+        let line = text.lines().find_map(|line| line.strip_prefix("data: ")).unwrap_or_else(|| panic!("{text}"));
+        line.to_owned()
+    }
+
+    /// Fails where an answer holds anything of theirs.
+    pub fn leaks_nothing(&self, what: &str, answer: &Value) {
+        let text = answer.to_string();
+        for secret in &self.secrets {
+            assert!(!text.contains(secret.as_str()), "{what} tells {secret:?}: {answer}");
+        }
+    }
+}
+
+/// The id of something of the same kind that is not there.
+fn absent(id: &str) -> String {
+    let nothing = |OrderKey(key): OrderKey| OrderKey(uuid::Uuid::from_u128(!key.as_u128()));
+    let other = match GlobalId::decode(id).expect("an id of ours") {
+        GlobalId::Order(order) => GlobalId::Order(nothing(order)),
+        GlobalId::Leg(order, leg) => GlobalId::Leg(nothing(order), leg),
+        GlobalId::OrderLine(order, line) => GlobalId::OrderLine(nothing(order), line),
+        GlobalId::Ticket(order, ticket) => GlobalId::Ticket(nothing(order), ticket),
+        GlobalId::Reseller(_) => GlobalId::Reseller("nobody".to_owned()),
+        GlobalId::Connection(_, source) => GlobalId::Connection("nobody".to_owned(), source),
+        GlobalId::Quote(quote) => GlobalId::Quote(uuid::Uuid::from_u128(!quote.as_u128())),
+        other => panic!("{other:?} belongs to nobody"),
+    };
+    other.encode().0
+}
