@@ -1,7 +1,7 @@
 //! The control addresses of an emulator, under `/_emu/`. Ours, not the vendor's.
 //!
-//! `GET log`, `DELETE log`, `POST faults` (a scenario), `DELETE faults`, `POST down`, `POST up`, `POST clock` (`{"advance_ms": n}`),
-//! `POST twist`, `GET holdings`. Any other word that is posted is a twist of that name, with `{"id": …, "value": …}`.
+//! `GET log`, `DELETE log`, `POST faults` (a scenario), `DELETE faults`, `POST go_on` (calls that hang), `POST down`, `POST up`,
+//! `POST clock` (`{"advance_ms": n}`), `POST twist`, `GET holdings`. Any other word that is posted is a twist of that name, with `{"id": …, "value": …}`.
 
 use std::sync::Arc;
 
@@ -30,6 +30,7 @@ pub fn router(stage: Arc<Stage>) -> Router {
     Router::new()
         .route("/_emu/log", get(log).delete(clear_log))
         .route("/_emu/faults", post(add_faults).delete(clear_faults))
+        .route("/_emu/go_on", post(go_on))
         .route("/_emu/down", post(down))
         .route("/_emu/up", post(up))
         .route("/_emu/clock", post(advance))
@@ -55,6 +56,11 @@ async fn add_faults(State(stage): State<Arc<Stage>>, Json(scenario): Json<Scenar
 
 async fn clear_faults(State(stage): State<Arc<Stage>>) -> StatusCode {
     stage.faults.clear();
+    StatusCode::NO_CONTENT
+}
+
+async fn go_on(State(stage): State<Arc<Stage>>) -> StatusCode {
+    stage.go_on();
     StatusCode::NO_CONTENT
 }
 

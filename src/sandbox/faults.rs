@@ -80,6 +80,14 @@ pub enum Fault {
     Malformed,
     /// A proxy in front answers with an HTML page.
     Html502,
+    /// The request reaches the vendor twice; the second answer comes back.
+    Repeat,
+    /// No answer until the control says `go_on`; then the connection is closed.
+    Hang {
+        /// Whether the vendor acts first; absent: it never does.
+        #[serde(default)]
+        acts: bool,
+    },
     /// The vendor's world changes first, then the call goes on: a price, what is left, a cancellation.
     Twist {
         /// What changes, in the emulator's words; see its README.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
+use axum::http::request::Parts;
 use axum::http::{Request, Response, StatusCode, header};
 use futures_util::StreamExt;
 use http_body_util::BodyExt;
@@ -15,6 +16,7 @@ use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use serde_json::Value;
 use tokio::net::TcpListener;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
@@ -51,7 +53,16 @@ pub struct Stage {
     /// The emulator's time of day.
     pub clock: Arc<SandboxClock>,
     is_down: AtomicBool,
+    hanging: Hanging,
     emulator: Arc<dyn Emulator>,
+}
+
+/// Calls that are left without an answer.
+#[derive(Default)]
+struct Hanging {
+    /// How many there were so far.
+    count: watch::Sender<usize>,
+    go_on: Notify,
 }
 
 /// Why a connection ends without an answer.
@@ -67,6 +78,7 @@ impl Stage {
             log: CallLog::default(),
             clock,
             is_down: AtomicBool::new(false),
+            hanging: Hanging::default(),
             emulator,
         })
     }
@@ -74,6 +86,17 @@ impl Stage {
     /// Lets the vendor die (every connection is dropped), or come back.
     pub fn set_down(&self, is_down: bool) {
         self.is_down.store(is_down, Ordering::SeqCst);
+    }
+
+    /// Waits until a call was left hanging by [`Fault::Hang`], now or before.
+    pub async fn hangs(&self) {
+        // The sender lives as long as the stage: there is always an answer.
+        let _ = self.hanging.count.subscribe().wait_for(|count| *count > 0).await;
+    }
+
+    /// Closes the connections of all calls that hang.
+    pub fn go_on(&self) {
+        self.hanging.go_on.notify_waiters();
     }
 
     /// Changes the vendor's world.
@@ -139,7 +162,7 @@ impl Stage {
         };
         let seen = Seen { vendor: self.emulator.name(), method: &call.method, target: &call.target, body: &body };
         let faults = self.faults.pick(&seen);
-        let outcome = self.play(faults, Request::from_parts(parts, Body::from(body)), router).await;
+        let outcome = self.play(faults, (parts, body), router).await;
         call.status = outcome.as_ref().map_or(0, |response| response.status().as_u16());
         self.log.note(call);
         outcome
@@ -148,7 +171,7 @@ impl Stage {
     async fn play(
         &self,
         faults: Vec<Fault>,
-        request: Request<Body>,
+        (parts, body): (Parts, Bytes),
         router: Router,
     ) -> Result<Response<Body>, Dropped> {
         let mut last = None;
@@ -163,16 +186,32 @@ impl Stage {
                 Fault::DropBefore => return Err(Dropped),
                 Fault::Status { status, retry_after, body } => return Ok(refusal(status, retry_after, body)),
                 Fault::Html502 => return Ok(html_502()),
+                Fault::Hang { acts: false } => return Err(self.hang().await),
                 other => last = Some(other),
             }
         }
+        if let Some(Fault::Repeat) = last {
+            let first = Request::from_parts(parts.clone(), Body::from(body.clone()));
+            router.clone().oneshot(first).await.map_err(|never| match never {})?;
+        }
+        let request = Request::from_parts(parts, Body::from(body));
         let response = router.oneshot(request).await.map_err(|never| match never {})?;
         match last {
             Some(Fault::CommitThenDrop) => Err(Dropped),
+            Some(Fault::Hang { .. }) => Err(self.hang().await),
             Some(Fault::Truncate) => truncated(response).await,
             Some(Fault::Malformed) => Ok(garbled(response)),
             _ => Ok(response),
         }
+    }
+
+    /// Leaves a call without an answer until it is let go.
+    async fn hang(&self) -> Dropped {
+        let mut go_on = std::pin::pin!(self.hanging.go_on.notified());
+        go_on.as_mut().enable();
+        self.hanging.count.send_modify(|count| *count += 1);
+        go_on.await;
+        Dropped
     }
 }
 
@@ -288,10 +327,25 @@ mod tests {
         assert_eq!(ask(Some(Fault::DropBefore)).await.0, Err(()));
         assert_eq!(ask(Some(Fault::CommitThenDrop)).await.0, Err(()));
         assert_eq!(ask(Some(Fault::Truncate)).await.0, Ok((200, Err(()))));
+        assert_eq!(ask(Some(Fault::Repeat)).await.0, whole());
         assert_eq!(ask(Some(Fault::Malformed)).await.0, Ok((200, Ok("{\"<oops".to_owned()))));
         assert_eq!(ask(Some(Fault::Html502)).await.0.expect("an answer").0, 502);
         let limited = Fault::Status { status: 429, retry_after: Some(2), body: None };
         assert_eq!(ask(Some(limited)).await.0.expect("an answer").0, 429);
+    }
+
+    #[tokio::test]
+    async fn a_call_that_hangs_ends_without_an_answer_when_it_is_let_go() {
+        for acts in [false, true] {
+            let (_, running) = ask(None).await;
+            running.stage.faults.add(Scenario { rules: vec![Rule::on("/", Fault::Hang { acts })] });
+            let client = crate::transport::client().expect("a client");
+            let (answer, ()) = tokio::join!(client.get(running.base_url()).send(), async {
+                running.stage.hangs().await;
+                running.stage.go_on();
+            });
+            assert!(answer.is_err());
+        }
     }
 
     #[tokio::test]

@@ -7,7 +7,10 @@ use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use ticketgraph::domain::{Budget, Clock, Environment, Health, HealthReport, HealthState, Source, SourceId, Stanza};
+use ticketgraph::domain::{
+    Budget, Clock, Environment, EventKey, Health, HealthReport, HealthState, Observed, Offer, Performance, Scope,
+    Source, SourceId, Stanza, Window,
+};
 use ticketgraph::sandbox::acme::Acme;
 use ticketgraph::sandbox::faults::Twist;
 use ticketgraph::sandbox::secutix::Secutix;
@@ -56,22 +59,52 @@ impl Bench {
         vendor: &str,
         clock: Arc<SandboxClock>,
         emulator: Arc<dyn Emulator>,
+        stanza: Stanza,
+    ) -> Self {
+        let client = transport::client().expect("a client");
+        Self::raise_with(vendor, clock, emulator, stanza, (client, ATTEMPT)).await
+    }
+
+    /// The same, over an HTTP client that is there already, and with another limit of each call.
+    pub(crate) async fn raise_with(
+        vendor: &str,
+        clock: Arc<SandboxClock>,
+        emulator: Arc<dyn Emulator>,
         mut stanza: Stanza,
+        (client, attempt): (reqwest::Client, Duration),
     ) -> Self {
         let stage = Stage::new(emulator, Arc::clone(&clock));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let running = stage.run(listener, &TaskTracker::new()).expect("an emulator");
         stanza.base_url = format!("{}{}", running.base_url(), stanza.base_url);
         let row = vendors::VENDORS.iter().find(|row| row.name == vendor).expect("a row");
-        let client = transport::client().expect("a client");
         let surroundings = Surroundings {
-            transport: Transport::new(client, stanza.id.clone(), Arc::new(Unlimited), ATTEMPT),
+            transport: Transport::new(client, stanza.id.clone(), Arc::new(Unlimited), attempt),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             health: Arc::new(Healthy),
             tracker: TaskTracker::new(),
         };
         let source = (row.connect)(stanza, surroundings).unwrap_or_else(|findings| panic!("{findings:?}"));
         Self { source, running, clock }
+    }
+
+    /// What the source says that it offers from a time on, the first few performances of each event.
+    pub(crate) async fn offers(&self, from: Timestamp) -> Vec<(Arc<Performance>, Offer)> {
+        let catalog = &self.source.catalog;
+        let listed = catalog.list_events(Scope::Public).await.expect("events").value;
+        let events: Vec<EventKey> = listed.iter().map(|event| event.key.clone()).collect();
+        let batch = catalog.list_performances(&events, &Window { from, to: None, limit: 3 }).await;
+        let mut coming = Vec::new();
+        for key in &events {
+            let listed = batch[key].as_ref().expect("performances");
+            coming.extend(listed.value.iter().map(|one| Observed { value: one.clone(), freshness: listed.freshness }));
+        }
+        let free = catalog.load_availability(&coming, Duration::ZERO).await;
+        let offers = coming.into_iter().flat_map(|known| {
+            let told = free[&known.value.key].as_ref().expect("availability").value.offers.clone();
+            told.into_iter().map(move |offer| (known.value.clone(), offer))
+        });
+        offers.collect()
     }
 
     /// How many calls the vendor has seen.
@@ -123,21 +156,35 @@ pub(crate) const ACME_IDS: &str = "tenant_id = 412\norganization_id = 5120";
 pub(crate) async fn acme_with(key: &str, more: &str) -> Bench {
     let clock = fixed_clock();
     let emulator = Acme::new(Arc::clone(&clock), None, false);
-    let own = format!("api_key = \"{key}\"\n{more}");
-    Bench::raise("acme", clock, emulator, stanza("harbor", "", "America/New_York", "USD", &own)).await
+    Bench::raise("acme", clock, emulator, acme_stanza(key, more)).await
+}
+
+/// The settings of ACME's emulated venue.
+pub(crate) fn acme_stanza(key: &str, more: &str) -> Stanza {
+    stanza("harbor", "", "America/New_York", "USD", &format!("api_key = \"{key}\"\n{more}"))
 }
 
 async fn ticketing() -> Bench {
+    ticketing_with(ADMINISTRATOR_KEY, &settlement()).await
+}
+
+/// A card of the emulated host that is good.
+pub(crate) fn settlement() -> String {
     let card = r#"{"number":"4111111111111111","cvv":"123","expiryDate":"12/39","name":"Quay Nights","address1":"1 Quay Street","city":"Port of Spain","district":"Port of Spain","country":"TT"}"#;
-    ticketing_with(ADMINISTRATOR_KEY, &format!("settlement = {{ instrument = '{card}' }}")).await
+    format!("settlement = {{ instrument = '{card}' }}")
 }
 
 /// TickeTing with another key, or more settings.
 pub(crate) async fn ticketing_with(key: &str, more: &str) -> Bench {
     let clock = fixed_clock();
     let emulator = TicketingSandbox::new(Arc::clone(&clock), None, false);
+    Bench::raise("ticketing", clock, emulator, ticketing_stanza(key, more)).await
+}
+
+/// The settings of TickeTing's emulated host.
+pub(crate) fn ticketing_stanza(key: &str, more: &str) -> Stanza {
     let own = format!("host = \"{HOST}\"\napi_key = \"{key}\"\n{more}");
-    Bench::raise("ticketing", clock, emulator, stanza("quay", "/v3", "America/Port_of_Spain", "TTD", &own)).await
+    stanza("quay", "/v3", "America/Port_of_Spain", "TTD", &own)
 }
 
 /// An institution of SecuTix over one of its transports.
@@ -149,12 +196,16 @@ pub(crate) async fn secutix(institution: &str, transport: &str) -> Bench {
 pub(crate) async fn secutix_with(institution: &str, more: &str) -> Bench {
     let clock = fixed_clock();
     let emulator = Secutix::new(Arc::clone(&clock), None, false);
+    Bench::raise("secutix", clock, emulator, secutix_stanza(institution, more)).await
+}
+
+/// The settings of an emulated institution.
+pub(crate) fn secutix_stanza(institution: &str, more: &str) -> Stanza {
     let (zone, currency) = if institution == "OPERA" { ("Europe/Zurich", "CHF") } else { ("Europe/Paris", "EUR") };
     let password = format!("{}-sandbox-password", institution.to_lowercase());
     let own =
         format!("login = \"{institution}_DGTK\"\npassword = \"{password}\"\ncontact_reference = \"1000042\"\n{more}");
-    let id = institution.to_lowercase();
-    Bench::raise("secutix", clock, emulator, stanza(&id, "", zone, currency, &own)).await
+    stanza(&institution.to_lowercase(), "", zone, currency, &own)
 }
 
 /// A budget that never runs out.

@@ -1,7 +1,6 @@
 //! Sentences on `Ordering` and `Refunds`. What the vendor holds afterwards is compared with what the port said.
 
 use std::collections::{BTreeMap, HashSet};
-use std::time::Duration;
 
 use serde_json::Value;
 use ticketgraph::domain::ids::StepKey;
@@ -9,9 +8,7 @@ use ticketgraph::domain::ordering::{
     CancelLine, Confirmed, Contact, DeliveryPreference, Found, Held, LegLine, LegRequest, Ordering, TicketState,
     VendorSale,
 };
-use ticketgraph::domain::{
-    AvailabilityStatus, Clock, Effect, EventKey, LegShape, Observed, OrderKey, Scope, VendorError, Window,
-};
+use ticketgraph::domain::{AvailabilityStatus, Clock, Effect, LegShape, OrderKey, VendorError};
 use ticketgraph::sandbox::{Fault, Rule};
 
 use crate::contract::{Bench, each_vendor};
@@ -23,21 +20,7 @@ pub(super) fn step(name: &str) -> StepKey {
 
 /// A leg of two tickets of the first paid offer of the source that has enough left.
 pub(super) async fn leg(bench: &Bench) -> LegRequest {
-    let catalog = &bench.source.catalog;
-    let listed = catalog.list_events(Scope::Public).await.expect("events").value;
-    let events: Vec<EventKey> = listed.iter().map(|event| event.key.clone()).collect();
-    let window = Window { from: bench.clock.now(), to: None, limit: 3 };
-    let batch = catalog.list_performances(&events, &window).await;
-    let mut coming = Vec::new();
-    for key in &events {
-        let listed = batch[key].as_ref().expect("performances");
-        coming.extend(listed.value.iter().map(|one| Observed { value: one.clone(), freshness: listed.freshness }));
-    }
-    let free = catalog.load_availability(&coming, Duration::ZERO).await;
-    let mut offers = coming.iter().flat_map(|known| {
-        let told = &free[&known.value.key].as_ref().expect("availability").value;
-        told.offers.iter().map(|offer| (known.value.key.clone(), offer.clone()))
-    });
+    let mut offers = bench.offers(bench.clock.now()).await.into_iter();
     let is_enough = |left: Option<u32>| left.is_none_or(|left| left >= 6);
     let (performance, offer) = offers
         .find(|(_, offer)| {
@@ -49,7 +32,7 @@ pub(super) async fn leg(bench: &Bench) -> LegRequest {
         reference: "TG-7K2M-1".to_owned(),
         lines: vec![LegLine {
             line: 0,
-            performance,
+            performance: performance.key.clone(),
             ticket_type: offer.ticket_type.key.clone(),
             quantity: 2,
             unit_price: offer.price.retail,

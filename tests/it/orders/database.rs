@@ -12,7 +12,17 @@ use ticketgraph::store::{CredentialKey, connect};
 pub enum Stage {
     Sqlite,
     Postgres(Postgres),
+    Lane(Lane),
 }
+
+/// A database of its own on a server: cases in it do not meet those in others.
+pub struct Lane {
+    ledger: Arc<dyn Ledger>,
+    pool: sqlx::PgPool,
+}
+
+/// Forgets whatever old orders wait for.
+const REST: &str = "DELETE FROM timers; UPDATE orders SET lease_until = 0;";
 
 impl Stage {
     /// A ledger in which nothing is due. SQLite starts anew; PostgreSQL keeps old orders, but forgets their timers.
@@ -20,8 +30,12 @@ impl Stage {
         match self {
             Self::Sqlite => open("sqlite::memory:").await,
             Self::Postgres(server) => {
-                server.run("DELETE FROM timers; UPDATE orders SET lease_until = 0;").await;
+                server.run(REST).await;
                 server.ledger().await
+            }
+            Self::Lane(lane) => {
+                sqlx::raw_sql(REST).execute(&lane.pool).await.expect("the statement runs");
+                Arc::clone(&lane.ledger)
             }
         }
     }
@@ -96,6 +110,14 @@ impl Postgres {
 
     pub async fn ledger(&self) -> Arc<dyn Ledger> {
         Arc::clone(self.ledger.get_or_init(|| open(&self.url)).await)
+    }
+
+    /// Another database on the server.
+    pub async fn lane(&self, number: usize) -> Lane {
+        let create = format!("CREATE DATABASE lane_{number}");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(create)).execute(&self.pool).await.expect("a database");
+        let url = self.url.replace("/postgres", &format!("/lane_{number}"));
+        Lane { ledger: open(&url).await, pool: sqlx::PgPool::connect_lazy(&url).expect("a pool") }
     }
 
     /// Where it is reached.

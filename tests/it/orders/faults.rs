@@ -5,23 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
-use ticketgraph::domain::OrderKey;
-use ticketgraph::orders::{LegStatus, OrderStatus, Orders, Policy};
+use ticketgraph::orders::{LegStatus, OrderStatus, Policy};
 
 use crate::orders::audit::{audit, statuses};
 use crate::orders::database::{Postgres, Stage};
+use crate::orders::flow::{FLOWS, Flow, act};
 use crate::orders::vendor::{BLIND, COMMITTING, Deed, FINAL, Fault, Habits, KEYED, PLAIN};
 use crate::orders::world::{Death, ProcessLedger, World, storefront};
-
-/// What the client does.
-#[derive(Debug, Clone, Copy)]
-enum Flow {
-    Place(Policy),
-    HoldThenConfirm,
-    HoldThenRelease,
-    HoldAndForget,
-    PlaceThenCancel,
-}
 
 /// A case: who sells, what the client does, and what goes wrong at which vendor.
 #[derive(Debug, Clone)]
@@ -33,15 +23,6 @@ struct Case {
     faults: Vec<(usize, Deed, usize, Fault)>,
 }
 
-const FLOWS: [Flow; 6] = [
-    Flow::Place(Policy::AllOrNothing),
-    Flow::Place(Policy::BestEffort),
-    Flow::HoldThenConfirm,
-    Flow::HoldThenRelease,
-    Flow::HoldAndForget,
-    Flow::PlaceThenCancel,
-];
-
 const FAULTS: [Fault; 5] = [Fault::Refused, Fault::NotSent, Fault::LostRequest, Fault::LostAnswer, Fault::Repeated];
 
 fn casts() -> Vec<(&'static str, Vec<Habits>)> {
@@ -52,56 +33,6 @@ fn casts() -> Vec<(&'static str, Vec<Habits>)> {
         ("plain, keyed, blind", vec![PLAIN, KEYED, BLIND]),
         ("keyed, final", vec![KEYED, FINAL]),
     ]
-}
-
-/// Runs what the client does, as far as the process lives.
-async fn act(world: &World, orders: &Orders, flow: Flow) -> Option<OrderKey> {
-    let asker = storefront();
-    let policy = match flow {
-        Flow::Place(policy) => policy,
-        _ => Policy::AllOrNothing,
-    };
-    let input = world.input(policy);
-    let opened = match flow {
-        Flow::Place(_) | Flow::PlaceThenCancel => orders.place(&asker, &input).await,
-        _ => orders.create(&asker, &input).await,
-    };
-    orders.settled().await;
-    let Ok(opened) = opened else {
-        // The process died; perhaps after the order was written.
-        let used = world.ledger.find_key("caller storefront", operation(flow), &input.key).await.expect("the ledger");
-        return used.map(|used| used.order);
-    };
-    assert!(opened.order.is_some(), "{:?}", opened.problems);
-    let order = opened.order?.key;
-    match flow {
-        Flow::Place(_) => {}
-        Flow::HoldThenConfirm | Flow::HoldThenRelease | Flow::HoldAndForget => {
-            let _ = orders.hold(&asker, &world.act(order)).await;
-            orders.settled().await;
-            match flow {
-                Flow::HoldThenConfirm => drop(orders.confirm(&asker, &world.act(order)).await),
-                Flow::HoldThenRelease => drop(orders.release(&asker, &world.act(order)).await),
-                _ => {}
-            }
-        }
-        Flow::PlaceThenCancel => {
-            let asked = ticketgraph::orders::QuoteCancellation { order, lines: None };
-            if let Ok(Ok(quote)) = orders.quote(&asker, &asked).await {
-                let cancel = ticketgraph::orders::CancelOrder { key: world.next_key(), quote: quote.id, reason: None };
-                let _ = orders.cancel(&asker, &cancel).await;
-            }
-        }
-    }
-    orders.settled().await;
-    Some(order)
-}
-
-fn operation(flow: Flow) -> &'static str {
-    match flow {
-        Flow::Place(_) | Flow::PlaceThenCancel => "placeOrder",
-        _ => "createOrder",
-    }
 }
 
 async fn build(stage: &Stage, case: &Case) -> World {

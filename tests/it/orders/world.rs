@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use ticketgraph::domain::ordering::{Contact, DeliveryPreference};
-use ticketgraph::domain::{Clock, Environment, OrderKey, SourceId, TicketTypeKey};
+use ticketgraph::domain::{Clock, Environment, OrderKey, Source, SourceId, TicketTypeKey};
 use ticketgraph::orders::ledger::{Credential, KeyUse, Lease, Write, Written};
 use ticketgraph::orders::{
     ActOnOrder, AskedLine, Asker, Change, CreateOrder, Ledger, LedgerError, LocalBus, Order, OrderBy, OrderCursor,
@@ -160,6 +160,10 @@ static KEYS: AtomicUsize = AtomicUsize::new(0);
 pub struct World {
     pub clock: Arc<TestClock>,
     pub vendors: Vec<Arc<Vendor>>,
+    /// Sources of emulated vendors.
+    pub sources: Vec<Source>,
+    /// What is bought of them.
+    pub wares: Vec<AskedLine>,
     pub ledger: Arc<dyn Ledger>,
     pub rules: Rules,
 }
@@ -174,7 +178,7 @@ impl World {
         let vendors = names.iter().zip(habits).map(vendor).collect();
         // The tests wait for the runners themselves.
         let rules = Rules { answer_within: Duration::ZERO, ..Rules::default() };
-        Self { clock, vendors, ledger, rules }
+        Self { clock, vendors, sources: Vec::new(), wares: Vec::new(), ledger, rules }
     }
 
     /// A process that lives.
@@ -184,8 +188,9 @@ impl World {
 
     /// A process with its own view of the ledger.
     pub fn process_on(&self, ledger: Arc<dyn Ledger>) -> Orders {
+        let own = self.vendors.iter().map(|vendor| vendor.source(Environment::Sandbox));
         Orders::new(Parts {
-            sources: self.vendors.iter().map(|vendor| vendor.source(Environment::Sandbox)).collect(),
+            sources: own.chain(self.sources.iter().cloned()).collect(),
             ledger,
             bus: Arc::new(LocalBus::default()),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
@@ -194,7 +199,7 @@ impl World {
         })
     }
 
-    /// Two tickets at each vendor.
+    /// Two tickets at each vendor that a test made, and the wares of the others.
     pub fn input(&self, policy: Policy) -> CreateOrder {
         CreateOrder {
             key: self.next_key(),
@@ -202,7 +207,7 @@ impl World {
             reseller_reference: None,
             policy,
             is_test: true,
-            lines: self.vendors.iter().map(|vendor| line(vendor, 2)).collect(),
+            lines: self.vendors.iter().map(|vendor| line(vendor, 2)).chain(self.wares.iter().cloned()).collect(),
             contact: contact(),
             locale: None,
             delivery: DeliveryPreference::Barcode,
