@@ -15,7 +15,7 @@ use secrecy::ExposeSecret;
 use crate::app::start::StartError;
 use crate::config::{self, Config, Connection};
 use crate::domain::{Clock, Source, SourceId};
-use crate::orders::{ChangeBus, Orders, Parts, ResellerAccounts, Rules, Terms};
+use crate::orders::{ChangeBus, Orders, Parts, Rules, SellingAccounts, Terms};
 use crate::store::{CredentialKey, Ledgers};
 
 /// Opens the ledgers and puts the room together. Nothing runs until it is started.
@@ -92,6 +92,7 @@ fn rules(config: &Config) -> Rules {
         settle_within: config.ledger.settle_deadline,
         hold_margin: orders.hold_margin,
         quote_ttl: orders.quote,
+        keep_keys: config.ledger.keep_keys,
         max_lines: u32::from(orders.max_lines) as usize,
         max_quantity: orders.max_quantity.into(),
         look_after: orders.look_after,
@@ -136,7 +137,7 @@ fn keys(config: &Config) -> Keys {
     resellers.collect()
 }
 
-impl ResellerAccounts for Accounts {
+impl SellingAccounts for Accounts {
     fn knows(&self, reseller: &str) -> bool {
         self.0.load().contains_key(reseller)
     }

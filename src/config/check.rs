@@ -30,6 +30,8 @@ fn times_of_orders(root: &Section<'_>, config: &Config) {
     root.shorter(call_limit, lease, "a worker that still waits for a vendor would lose its order");
     root.shorter(lease, settle, "a person would be called before the next worker has tried");
     root.shorter(settle, ("ledger.keep_keys", config.ledger.keep_keys), "a repeated request would buy twice");
+    let quote = ("orders.quote", config.orders.quote);
+    root.shorter(quote, ("ledger.keep_keys", config.ledger.keep_keys), "a repeated cancellation would be a new one");
     let request = ("server.request_timeout", config.server.request_timeout);
     root.shorter(("orders.answer", config.orders.answer), request, "the answer would never arrive");
 }

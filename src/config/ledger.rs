@@ -72,9 +72,14 @@ impl Ledger {
         if key.is_some() && encryption_key.is_none() {
             from.wrong("encryption_key", "must be 32 bytes in base64 (44 signs) or hex (64 signs)");
         }
+        let connections: NonZeroU32 = from.get("connections");
+        from.at_most("connections", connections.get(), 1000);
+        if connections.get() < 2 {
+            from.wrong("connections", "is 1, must be 2 at least: one that waits for a lock would stop all others");
+        }
         Self {
             url: url.or_else(|| from.missing("url", "sqlite:// or postgres://")).unwrap_or_default(),
-            connections: from.get("connections"),
+            connections,
             encryption_key,
             lease: from.get("lease"),
             settle_deadline: from.get("settle_deadline"),

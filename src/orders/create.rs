@@ -16,8 +16,8 @@ use crate::orders::request::{Asker, CreateOrder, line_path};
 use crate::orders::rules::{Rules, earlier};
 use crate::orders::status::{Intent, LegStatus};
 
-/// What resellers are to the sources.
-pub trait ResellerAccounts: Send + Sync {
+/// Under which accounts resellers sell.
+pub trait SellingAccounts: Send + Sync {
     /// Whether the reseller is known at all.
     fn knows(&self, reseller: &str) -> bool;
 
@@ -28,7 +28,7 @@ pub trait ResellerAccounts: Send + Sync {
 /// Everything that planning reads.
 pub(in crate::orders) struct Planner<'a> {
     pub sources: &'a HashMap<SourceId, Source>,
-    pub accounts: &'a dyn ResellerAccounts,
+    pub accounts: &'a dyn SellingAccounts,
     pub rules: &'a Rules,
     pub now: Timestamp,
 }

@@ -26,7 +26,7 @@ pub enum LedgerError {
     Unreadable(String),
 }
 
-/// The use of an idempotency key. It is kept as long as its order.
+/// The use of an idempotency key. It is kept for [`Rules::keep_keys`](crate::orders::Rules::keep_keys).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyUse {
     /// Whose key: a reseller or a caller.
@@ -302,6 +302,9 @@ pub trait Ledger: Send + Sync {
 
     /// The codes of an order's tickets, decrypted.
     async fn credentials(&self, order: OrderKey) -> Result<Vec<Credential>, LedgerError>;
+
+    /// Forgets the idempotency keys that were used before an instant. Tells how many.
+    async fn forget_keys(&self, before: Timestamp) -> Result<u64, LedgerError>;
 
     /// Keeps a quote.
     async fn keep_quote(&self, quote: &Quote) -> Result<(), LedgerError>;

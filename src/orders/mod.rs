@@ -26,6 +26,8 @@ mod run;
 mod shared;
 pub mod status;
 #[cfg(test)]
+mod tables;
+#[cfg(test)]
 mod walk;
 mod watch;
 mod work;
@@ -40,7 +42,7 @@ use tokio_util::task::TaskTracker;
 use crate::domain::ordering::Barcode;
 use crate::domain::{Clock, OrderKey, Source, SourceId};
 pub use crate::orders::bus::{ChangeBus, Heard, LocalBus};
-pub use crate::orders::create::ResellerAccounts;
+pub use crate::orders::create::SellingAccounts;
 pub use crate::orders::ledger::{
     Change, Ledger, LedgerError, OrderBy, OrderCursor, OrderFilter, OrderPage, Slice, Transition,
 };
@@ -68,7 +70,7 @@ pub struct Parts {
     /// The time of day.
     pub clock: Arc<dyn Clock>,
     /// What resellers are to the sources.
-    pub accounts: Arc<dyn ResellerAccounts>,
+    pub accounts: Arc<dyn SellingAccounts>,
     /// Deadlines, patience, limits, terms.
     pub rules: Rules,
 }
@@ -124,6 +126,7 @@ impl Orders {
     pub fn start(&self) {
         self.0.tasks.spawn(recover::watch(Arc::clone(&self.0)));
         self.0.tasks.spawn(refresh::watch(Arc::clone(&self.0)));
+        self.0.tasks.spawn(recover::forget(Arc::clone(&self.0)));
     }
 
     /// Takes over every order that is due now. Tells how many; they run on in their own tasks.

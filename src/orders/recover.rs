@@ -3,11 +3,12 @@
 //! One mechanism serves a crash, a hold that runs out, a look-up and a second try: a timer that is due.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::MissedTickBehavior;
 
 use crate::orders::ledger::LedgerError;
-use crate::orders::rules::later;
+use crate::orders::rules::{earlier, later};
 use crate::orders::run;
 use crate::orders::shared::Shared;
 
@@ -28,6 +29,27 @@ pub(in crate::orders) async fn pass(shared: &Arc<Shared>) -> Result<usize, Ledge
         }
         if is_last {
             return Ok(taken);
+        }
+    }
+}
+
+/// How often old idempotency keys are looked for.
+const FORGETTING: Duration = Duration::from_secs(3600);
+
+/// Forgets idempotency keys that are old enough, ever again, until the process stops.
+pub(in crate::orders) async fn forget(shared: Arc<Shared>) {
+    let mut ticks = tokio::time::interval(FORGETTING.min(shared.rules.keep_keys));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = shared.stop.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        let before = earlier(shared.clock.now(), shared.rules.keep_keys);
+        match shared.ledger.forget_keys(before).await {
+            Ok(0) => {}
+            Ok(keys) => tracing::info!(keys, "old idempotency keys were forgotten"),
+            Err(error) => tracing::error!(%error, "old idempotency keys could not be forgotten"),
         }
     }
 }

@@ -44,6 +44,8 @@ pub struct Rules {
     pub hold_margin: Duration,
     /// How long a quote stands.
     pub quote_ttl: Duration,
+    /// How long an idempotency key is remembered; a request that is repeated later is a new one.
+    pub keep_keys: Duration,
     /// Most lines of an order.
     pub max_lines: usize,
     /// Most tickets of a line, where the source sets no lower limit.
@@ -68,6 +70,7 @@ impl Default for Rules {
             look_after: seconds(15 * 60),
             hold_margin: seconds(15),
             quote_ttl: seconds(600),
+            keep_keys: seconds(30 * 24 * 3600),
             max_lines: 50,
             max_quantity: 50,
             terms: BTreeMap::new(),

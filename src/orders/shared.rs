@@ -8,7 +8,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::domain::{Clock, Source, SourceId};
 use crate::orders::bus::ChangeBus;
-use crate::orders::create::ResellerAccounts;
+use crate::orders::create::SellingAccounts;
 use crate::orders::ledger::Ledger;
 use crate::orders::rules::Rules;
 
@@ -17,7 +17,7 @@ pub(in crate::orders) struct Shared {
     pub ledger: Arc<dyn Ledger>,
     pub bus: Arc<dyn ChangeBus>,
     pub clock: Arc<dyn Clock>,
-    pub accounts: Arc<dyn ResellerAccounts>,
+    pub accounts: Arc<dyn SellingAccounts>,
     pub rules: Rules,
     /// Every task of this room.
     pub tasks: TaskTracker,

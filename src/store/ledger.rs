@@ -213,6 +213,14 @@ impl Ledger for SqlLedger {
         rows.into_iter().map(credential).collect()
     }
 
+    async fn forget_keys(&self, before: Timestamp) -> Result<u64, LedgerError> {
+        let mut session = self.database.write().await?;
+        let sql = "DELETE FROM idempotency_keys WHERE used_at < $1";
+        let forgotten = session.run(sql, vec![nanos(before).into()]).await?;
+        session.commit().await?;
+        Ok(forgotten)
+    }
+
     async fn keep_quote(&self, quote: &Quote) -> Result<(), LedgerError> {
         let sql = "INSERT INTO quotes (id, order_key, lines, must_also_cancel, refund, fee, expires_at) \
             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING";

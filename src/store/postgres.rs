@@ -16,7 +16,8 @@ use crate::store::sql::{Database, Row, Session, Value, failed, pool_use, waited}
 pub(in crate::store) struct PostgresDatabase(PgPool);
 
 impl PostgresDatabase {
-    /// Connects, and brings the tables up to date; replicas that start together wait for each other.
+    /// Connects, with TLS as the url asks (`sslmode`), and brings the tables up to date; replicas that start together wait for each
+    /// other.
     pub async fn open(url: &str, connections: u32) -> Result<Self, StoreError> {
         let options = PgConnectOptions::from_str(url).map_err(StoreError::Url)?;
         let pool = PgPoolOptions::new()

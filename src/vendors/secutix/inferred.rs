@@ -69,6 +69,11 @@ pub(crate) fn says_expired(error: &VendorError) -> bool {
     matches!(&error.kind, ErrorKind::Rejected(refusal) if refusal.reason == Reason::HoldExpired)
 }
 
+/// Whether a refusal says that an order is no cart any more.
+pub(crate) fn says_closed(error: &VendorError) -> bool {
+    matches!(&error.kind, ErrorKind::Rejected(refusal) if refusal.reason == Reason::Conflict)
+}
+
 /// Whether a ticket is still one: cancelled and replaced ones are not. An unknown word is.
 pub(crate) fn is_live(state: Option<&Words>) -> bool {
     ticket_state(state, false) != TicketState::Void

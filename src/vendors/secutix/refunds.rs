@@ -79,14 +79,22 @@ impl Refunds for Sales {
         }
         let before = self.details(operation, order_id).await?;
         let live_before = live(&before, &meant);
+        let mut refusal = None;
         if !live_before.is_empty() {
             let operation_ids = lines_of(&before, &live_before);
             let movement_ids = live_before.into_iter().collect();
             let cancel = CancelOperations { order_id, operation_ids, movement_ids };
-            self.client.cancel_operations(&cancel).await?;
+            match self.client.cancel_operations(&cancel).await {
+                // A request that reached the vendor twice may be refused the second time, after the first one cancelled.
+                Err(error) if matches!(error.kind, ErrorKind::Rejected(_)) => refusal = Some(error),
+                outcome => outcome?,
+            }
         }
         let unread = |error: VendorError| error.with_effect(Effect::Unknown);
         let after = self.details(operation, order_id).await.map_err(unread)?;
+        if let Some(refusal) = refusal.filter(|_| !live(&after, &meant).is_empty()) {
+            return Err(refusal);
+        }
         let undone = self.undone(operation, &before, &after, &meant).await.map_err(unread)?;
         if undone.void.is_empty() {
             let error = self.client.error(operation, ErrorKind::Malformed).with_effect(Effect::Unknown);

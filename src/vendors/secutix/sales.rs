@@ -276,7 +276,11 @@ impl Ordering for Sales {
         match inferred::order_state(before.order_state.as_ref()) {
             OrderState::Abandoned | OrderState::Cancelled => return Err(gone()),
             OrderState::Closed => {}
-            OrderState::Open | OrderState::Unknown => self.close(leg, refs, &before).await?,
+            OrderState::Open | OrderState::Unknown => match self.close(leg, refs, &before).await {
+                // It was open a moment ago: our own request reached the vendor twice, and the first one closed it.
+                Err(error) if inferred::says_closed(&error) => {}
+                closed => closed?,
+            },
         }
         let details = self.complete(refs).await?;
         Ok(self.confirmed(leg, refs, &till, &details))

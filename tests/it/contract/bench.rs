@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use serde_json::Value;
 use ticketgraph::domain::{
     Budget, Clock, Environment, EventKey, Health, HealthReport, HealthState, Observed, Offer, Performance, Scope,
     Source, SourceId, Stanza, Window,
@@ -119,10 +120,24 @@ impl Bench {
     }
 
     /// Changes the vendor's world.
-    pub(crate) fn twist(&self, what: &str, id: Option<&str>, value: serde_json::Value) {
+    pub(crate) fn twist(&self, what: &str, id: Option<&str>, value: Value) {
         let twist = Twist { what: what.to_owned(), id: id.map(str::to_owned), value };
         self.running.stage.twist(&twist).expect("a twist that is understood");
     }
+}
+
+/// The tickets of an order among the holdings of an emulator that open the gate, each under every name that the vendor has for it.
+pub(crate) fn live_tickets(order: &Value) -> Vec<Vec<String>> {
+    let is_void = |ticket: &Value| {
+        let state = ticket["state"].as_str().expect("a state").to_ascii_uppercase();
+        ["REFUNDED", "VOID", "VOIDED", "CANCELLED"].contains(&state.as_str())
+    };
+    let names = |ticket: &Value| {
+        let names = ["id", "ticket_id"].iter().filter_map(|name| ticket[*name].as_str());
+        names.map(str::to_owned).collect()
+    };
+    let tickets = order["tickets"].as_array().expect("tickets").iter();
+    tickets.filter(|ticket| !is_void(ticket)).map(names).collect()
 }
 
 /// Noon on a Saturday in November.

@@ -19,7 +19,7 @@ use ticketgraph::graphql::{Ctx, Limits, Scope, Services, Viewer, build, execute}
 use ticketgraph::orders::ledger::KeyUse;
 use ticketgraph::orders::{
     AskedLine, Asker, CancelOrder, CreateOrder, LedgerError, LocalBus, Order, OrderStatus, Orders, Parts, Policy,
-    QuoteCancellation, ResellerAccounts, Rules,
+    QuoteCancellation, Rules, SellingAccounts,
 };
 use ticketgraph::sandbox::faults::Twist;
 use ticketgraph::sandbox::tixngo::{OPERA_KEY, Tixngo};
@@ -39,7 +39,7 @@ pub const CHANNEL: &str = "opera-app";
 
 struct Nobody;
 
-impl ResellerAccounts for Nobody {
+impl SellingAccounts for Nobody {
     fn knows(&self, _: &str) -> bool {
         false
     }

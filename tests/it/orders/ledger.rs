@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use ticketgraph::domain::Clock as _;
 use ticketgraph::orders::ledger::{Basis, Ownership, Write};
 use ticketgraph::orders::{Ledger, LedgerError, Order, OrderCursor, OrderFilter, OrderStatus, Policy};
 use ticketgraph::store::{CredentialKey, StoreError, connect};
@@ -113,14 +114,29 @@ async fn everything_is_read_back(world: &World) {
     assert_eq!(world.read(key).await, Order { version: unknown.version + 1, ..unknown });
 }
 
+/// A key is remembered for as long as it is configured; after that the same request is a new one.
+async fn old_keys_are_forgotten(world: &World) {
+    let (orders, input) = (world.process(), world.input(Policy::AllOrNothing));
+    let place = async || orders.create(&storefront(), &input).await.expect("the ledger");
+    let first = place().await;
+    let used = world.clock.now();
+    world.ledger.forget_keys(used).await.expect("the ledger");
+    let again = place().await;
+    assert!(again.replayed && again.order == first.order, "a key was forgotten too early");
+    assert!(world.ledger.forget_keys(used + Duration::from_secs(1)).await.expect("the ledger") > 0);
+    let new = place().await;
+    assert!(!new.replayed && new.order.map(|order| order.key) != first.order.map(|order| order.key));
+}
+
 #[tokio::test]
 async fn on_sqlite_the_ledger_keeps_its_promises() {
     let stage = Stage::Sqlite;
-    for check in [0, 1, 2] {
+    for check in [0, 1, 2, 3] {
         let world = World::new(stage.ledger().await, &[COMMITTING, PLAIN]);
         match check {
             0 => late_writers_are_refused(&world).await,
             1 => orders_are_listed_youngest_first(&world).await,
+            2 => old_keys_are_forgotten(&world).await,
             _ => everything_is_read_back(&world).await,
         }
     }
@@ -133,6 +149,7 @@ async fn on_postgres_the_ledger_keeps_its_promises() {
     orders_are_listed_youngest_first(&world).await;
     late_writers_are_refused(&world).await;
     everything_is_read_back(&world).await;
+    old_keys_are_forgotten(&world).await;
 }
 
 /// Replicas share one database: every due order is taken by exactly one of them, and the feed has no gaps that fill later.

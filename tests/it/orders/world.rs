@@ -12,7 +12,7 @@ use ticketgraph::domain::{Clock, Environment, OrderKey, Source, SourceId, Ticket
 use ticketgraph::orders::ledger::{Credential, KeyUse, Lease, Write, Written};
 use ticketgraph::orders::{
     ActOnOrder, AskedLine, Asker, Change, CreateOrder, Ledger, LedgerError, LocalBus, Order, OrderBy, OrderCursor,
-    OrderFilter, OrderPage, Orders, Parts, Policy, Quote, QuoteId, ResellerAccounts, Rules, Slice, Transition,
+    OrderFilter, OrderPage, Orders, Parts, Policy, Quote, QuoteId, Rules, SellingAccounts, Slice, Transition,
 };
 
 use crate::orders::vendor::{Habits, Vendor, key};
@@ -38,7 +38,7 @@ impl Clock for TestClock {
 
 pub struct Resellers;
 
-impl ResellerAccounts for Resellers {
+impl SellingAccounts for Resellers {
     fn knows(&self, reseller: &str) -> bool {
         ["tiqets", "digitick"].contains(&reseller)
     }
@@ -139,6 +139,11 @@ impl Ledger for ProcessLedger {
 
     async fn credentials(&self, order: OrderKey) -> Result<Vec<Credential>, LedgerError> {
         self.inner.credentials(order).await
+    }
+
+    async fn forget_keys(&self, before: Timestamp) -> Result<u64, LedgerError> {
+        self.check()?;
+        self.inner.forget_keys(before).await
     }
 
     async fn keep_quote(&self, quote: &Quote) -> Result<(), LedgerError> {

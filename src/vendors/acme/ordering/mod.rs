@@ -220,9 +220,10 @@ impl Ordering for BoxOffice {
     }
 
     /// Nobody can tell: holds cannot be listed, and carry no reference of ours. A stray one costs places for ten minutes and ends
-    /// by itself, so the leg may be held again (`domain.md §3.5`).
+    /// by itself, so the leg may be held again (`domain.md §3.5`); "not done" would
+    /// be a guess.
     async fn find_hold(&self, _: &StepKey, _: &LegRequest) -> Result<Found<Held>, VendorError> {
-        Ok(Found::NotDone)
+        Ok(Found::Unclear)
     }
 
     async fn find_confirmation(

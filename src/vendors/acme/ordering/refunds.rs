@@ -39,16 +39,21 @@ impl Refunds for BoxOffice {
         let refund = tickets::refund(&before, &wanted, lines, zone, &leg.reference);
         let refund = refund.filter(|refund| !refund.refund_items.is_empty());
         let refund = refund.ok_or_else(|| self.rejected(op, Reason::Conflict))?;
-        let refunded = match self.client.refund(op, &refund).await? {
-            Outcome::Done(refunded) => refunded.refund_amount,
-            Outcome::Refused(code) => return Err(VendorError::rejected(&self.source, op, Reason::TooLate, code)),
+        let (refunded, refusal) = match self.client.refund(op, &refund).await? {
+            Outcome::Done(refunded) => (refunded.refund_amount, None),
+            Outcome::Refused(code) => (None, Some(VendorError::rejected(&self.source, op, Reason::TooLate, code))),
             Outcome::SeenBefore => return Err(self.unknown(op)),
         };
-        // What it says is not believed: a uuid that it did not know is refunded and still opens the gate.
+        // What it says is not believed: a uuid that it did not know is refunded and still opens the gate; and a request that
+        // reached it twice is refused the second time, after the first one refunded everything.
         let lost = |error: VendorError| VendorError { operation: op, ..error }.with_effect(Effect::Unknown);
         let after = self.read_order(refs).await.map_err(lost)?;
+        let (void, is_all) = tickets::void(&after, &wanted, lines, zone);
         let refunded = refunded.and_then(|amount| Money::from_major(amount.0, self.venue.currency).ok());
-        Ok(Cancelled { refunded, void: tickets::void(&after, &wanted, lines, zone).0 })
+        match refusal {
+            Some(refusal) if !is_all => Err(refusal),
+            _ => Ok(Cancelled { refunded, void }),
+        }
     }
 
     async fn find_cancellation(

@@ -6,6 +6,7 @@ use ticketgraph::orders::leg::{AttemptOutcome, Leg, LegOperation};
 use ticketgraph::orders::order::{Order, Policy};
 use ticketgraph::orders::{LegStatus, OrderStatus};
 
+use crate::contract::bench::live_tickets;
 use crate::orders::audit::statuses;
 use crate::orders::emulated::houses::Houses;
 
@@ -54,19 +55,7 @@ fn sales(holdings: &Value, reference: &str) -> Vec<Sale> {
     let orders = holdings["orders"].as_array().expect("orders").iter();
     let own =
         orders.filter(|order| order["reference"].as_str().is_some_and(|text| text.eq_ignore_ascii_case(reference)));
-    let is_void = |ticket: &Value| {
-        let state = ticket["state"].as_str().expect("a state").to_ascii_uppercase();
-        ["REFUNDED", "VOID", "VOIDED", "CANCELLED"].contains(&state.as_str())
-    };
-    let names = |ticket: &Value| {
-        let names = ["id", "ticket_id"].iter().filter_map(|name| ticket[*name].as_str());
-        names.map(str::to_owned).collect()
-    };
-    let live = |order: &Value| -> Sale {
-        let tickets = order["tickets"].as_array().expect("tickets").iter();
-        tickets.filter(|ticket| !is_void(ticket)).map(names).collect()
-    };
-    own.map(live).filter(|sale| !sale.is_empty()).collect()
+    own.map(live_tickets).filter(|sale| !sale.is_empty()).collect()
 }
 
 fn check_sales(order: &Order, leg: &Leg, sales: &[Sale], told: &mut Vec<String>) {

@@ -128,7 +128,7 @@ pub fn writes(call: &LoggedCall) -> bool {
 
 /// Whether a call is this method of S-360, whose calls are all posts.
 fn is_method(call: &LoggedCall, method: &str) -> bool {
-    let is_remote = call.target.contains("/external-remoting/") || call.target.contains("/tnco/");
+    let is_remote = call.target.contains("/external-remoting/") || call.target.contains("/backend-apis/");
     is_remote && (call.target.contains(method) || call.action.contains(method))
 }
 

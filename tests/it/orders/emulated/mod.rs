@@ -1,6 +1,5 @@
-//! The suite over the emulated vendors: each call of each flow is refused, lost before
-//! the vendor acts, lost after it acted, or reaches it twice; the
-//! process dies at every write; two runners compete; undoing fails. After each case what the vendors hold is compared with what the
+//! The suite over the emulated vendors: each call of each flow is refused, lost before the vendor acts, lost after it acted, or reaches
+//! it twice; the process dies at every write; two runners compete; undoing fails. After each case what the vendors hold is compared with what the
 //! ledger says. Unlike the suite over vendors that a test made, this one goes through the real clients and real HTTP.
 
 mod audit;
@@ -22,7 +21,7 @@ use crate::orders::database::{Postgres, Stage};
 use crate::orders::emulated::audit::{audit, check_untouched};
 use crate::orders::emulated::houses::{Cast, Houses, Ware, doubles, writes};
 use crate::orders::flow::{FLOWS, Flow, act};
-use crate::orders::world::{Death, ProcessLedger, storefront};
+use crate::orders::world::{Death, ProcessLedger};
 
 /// How many cases run side by side: a client that waits for a vendor leaves the processor to others.
 const LANES: usize = 6;
