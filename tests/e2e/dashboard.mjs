@@ -6,6 +6,10 @@ import { AxeBuilder } from '@axe-core/playwright';
 
 import { openPage } from './chromium.mjs';
 
+/** Keys of the sandbox: a reseller, and whoever runs the service. */
+export const RESELLER = 'sandbox-tiqets-dashboard';
+export const OPERATOR = 'sandbox-operator';
+
 /** Opens the dashboard and signs in with a key, as a person does. */
 export async function signIn(browser, origin, key, settings = {}) {
   const tab = await openPage(browser, origin, settings);
@@ -19,9 +23,12 @@ export async function signIn(browser, origin, key, settings = {}) {
 
 /** Goes to a view by its address, and waits until it has what it asked for. */
 export async function goTo(page, ...path) {
-  await page.evaluate((hash) => {
-    location.hash = hash;
-  }, `#/${path.map(encodeURIComponent).join('/')}`);
+  await page.evaluate(
+    (hash) => {
+      location.hash = hash;
+    },
+    `#/${path.map(encodeURIComponent).join('/')}`,
+  );
   await settle(page);
 }
 
@@ -35,7 +42,9 @@ export async function settle(page) {
 /** Fails where axe finds a fault that keeps somebody from using the page. */
 export async function assertAccessible(page, what) {
   const { violations } = await new AxeBuilder({ page }).analyze();
-  const told = violations.map(({ id, impact, nodes }) => `${impact} ${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(' | ')}`);
+  const told = violations.map(
+    ({ id, impact, nodes }) => `${impact} ${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(' | ')}`,
+  );
   assert.deepEqual(told, [], `axe finds nothing on ${what}`);
 }
 

@@ -64,7 +64,10 @@ test('the doc explorer, the examples and the headers editor are at hand', async 
   await page.getByRole('link', { name: 'events', exact: true }).waitFor();
 
   await page.getByRole('button', { name: 'Show Examples' }).click();
-  await page.getByRole('region', { name: 'Examples' }).getByRole('button', { name: /^Calendar/ }).click();
+  await page
+    .getByRole('region', { name: 'Examples' })
+    .getByRole('button', { name: /^Calendar/ })
+    .click();
   await page.getByRole('tabpanel', { name: 'Calendar' }).waitFor();
 
   await page.getByRole('button', { name: 'Headers' }).click();
@@ -86,7 +89,9 @@ test('whoever tries it out asks as any caller of the sandbox, and each sees what
   // The example brings the key of its caller along.
   assert.equal(await caller.inputValue(), 'tiqets-dashboard');
   const asked = () =>
-    page.waitForResponse((response) => response.request().method() === 'POST' && (response.request().postData() ?? '').includes('query PartnerView'));
+    page.waitForResponse(
+      (response) => response.request().method() === 'POST' && (response.request().postData() ?? '').includes('query PartnerView'),
+    );
 
   const own = asked();
   await page.getByRole('button', { name: /Execute query/ }).click();
@@ -107,7 +112,7 @@ test('whoever tries it out asks as any caller of the sandbox, and each sees what
   assert.deepEqual(errors, []);
 });
 
-test('a gateway\'s questions are answered in the editor too', async () => {
+test("a gateway's questions are answered in the editor too", async () => {
   const { page } = await openPage(browser, server.origin);
   await page.goto(`${server.origin}/graphql`);
   await page.getByRole('region', { name: 'Operation Editor' }).getByText('FirstQuery').waitFor();

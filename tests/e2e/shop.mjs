@@ -45,6 +45,19 @@ export async function anOrder(origin, vendor = 'ACME') {
   throw new Error(`nothing of ${vendor} is for sale: ${JSON.stringify(errors)}`);
 }
 
+const PLACE =
+  'mutation Place($input: CreateOrderInput!) { placeOrder(input: $input) { order { id number status } problems { code } } }';
+
+/** Places an order of some tickets of one vendor, and answers with it. */
+export async function placeOrder(origin, headers, vendor, quantity) {
+  const input = await anOrder(origin, vendor);
+  input.lines[0].quantity = quantity;
+  const { data, errors } = await ask(origin, PLACE, { input }, headers);
+  const problems = data?.placeOrder.problems ?? errors;
+  if (problems.length > 0) throw new Error(`no order was placed: ${JSON.stringify(problems)}`);
+  return data.placeOrder.order;
+}
+
 /** Lets an emulated vendor do something, by the address that the server tells in its first lines: `down`, `up`, `faults`. */
 export async function control(server, vendor, what, { method = 'POST', body } = {}) {
   const [, address] = server.log().match(new RegExp(`the emulated ${vendor} listens on .*POST (http://\\S+/_emu/)down`)) ?? [];

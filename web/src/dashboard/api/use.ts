@@ -15,7 +15,7 @@ export function useConnection(): Connection {
 }
 
 /** What is known of a question, and how to ask it once more. */
-export interface Asked<T> extends Pick<UseQueryState<T>, 'data' | 'error' | 'fetching' | 'stale'> {
+export interface Asked<T> extends Pick<UseQueryState<T>, 'data' | 'error'> {
   again: () => void;
 }
 
@@ -24,31 +24,40 @@ interface Freshness {
   every?: number;
 }
 
-/** A query that is asked again when subscriptions had a gap, when the page is looked at again, and at intervals where wanted. */
+const WHILE_LOST = 15_000;
+
+/**
+ * A query that is asked again when subscriptions had a gap, and, where it is wanted or while the connection is lost, at intervals
+ * and when the page is looked at again.
+ */
 export function useAsked<T, V extends AnyVariables>(args: UseQueryArgs<V, T>, { every }: Freshness = {}): Asked<T> {
-  const [{ data, error, fetching, stale }, execute] = useQuery<T, V>(args);
+  const [{ data, error }, execute] = useQuery<T, V>(args);
   const again = useRef(() => {});
   again.current = () => {
     if (!args.pause) execute({ requestPolicy: 'network-only' });
   };
-  const returns = useStore(useConnection().returns);
+  const connection = useConnection();
+  const returns = useStore(connection.returns);
+  // While nothing is told, it is asked.
+  const isLost = useStore(connection.liveness) === 'lost';
+  const pause = every ?? (isLost ? WHILE_LOST : undefined);
 
   useEffect(() => {
     if (returns > 0) again.current();
   }, [returns]);
 
   useEffect(() => {
-    if (every === undefined) return;
+    if (pause === undefined) return;
     const askWhenSeen = () => void (document.visibilityState === 'visible' && again.current());
-    const timer = setInterval(askWhenSeen, every);
+    const timer = setInterval(askWhenSeen, pause);
     document.addEventListener('visibilitychange', askWhenSeen);
     return () => {
       clearInterval(timer);
       document.removeEventListener('visibilitychange', askWhenSeen);
     };
-  }, [every]);
+  }, [pause]);
 
-  return { data, error, fetching, stale, again: () => again.current() };
+  return { data, error, again: () => again.current() };
 }
 
 /** A key for one intent of a person: the same intent sent again, after a lost answer, keeps its key. */

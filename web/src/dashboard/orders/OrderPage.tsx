@@ -12,7 +12,7 @@ import { Answer } from '../ui/Answer';
 import { Badge, Card, Empty, Facts, Page, Sums } from '../ui/parts';
 import { Problems } from '../ui/Problems';
 import { toneOfOrder } from '../ui/tone';
-import { useSpeech } from '../words';
+import { type Formats, useSpeech } from '../words';
 import { CancelDialog } from './CancelDialog';
 import { Legs } from './Legs';
 import { Release } from './Release';
@@ -142,10 +142,7 @@ function Lines({ order }: { order: Order }) {
           <li key={line.id}>
             <div>
               <strong>{line.performance?.event.title ?? t.order.unknownPerformance}</strong>
-              <p className="small">
-                {line.performance ? whenOf(line.performance, f) : null}
-                {line.performance?.event.venue ? ` · ${line.performance.event.venue}` : ''}
-              </p>
+              <p className="small">{line.performance ? whereAndWhen(line.performance, f) : null}</p>
             </div>
             <div>
               {t.order.onSale(line.quantity)} · {line.ticketType.name}
@@ -161,7 +158,11 @@ function Lines({ order }: { order: Order }) {
 type Performance = NonNullable<Order['lines'][number]['performance']>;
 
 /** When a performance is, on the clock of its place. */
-export function whenOf({ startsAt, date, event }: Performance, f: ReturnType<typeof useSpeech>['f']): string | null {
+export function whenOf({ startsAt, date, event }: Performance, f: Formats): string | null {
   if (startsAt) return f.time(startsAt, event.timeZone);
   return date ? f.day(date) : null;
+}
+
+function whereAndWhen(performance: Performance, f: Formats): string {
+  return [whenOf(performance, f), performance.event.venue].filter(Boolean).join(' · ');
 }

@@ -35,7 +35,7 @@ export function SalesChart({ curve, interval, label }: { curve: Curve; interval:
             labelFormatter={(from) => (interval === 'MONTH' ? f.month(String(from)) : f.day(String(from)))}
             formatter={(count) => value(Number(count))}
           />
-          <Legend />
+          <Legend formatter={(source) => <span className="legend">{source}</span>} />
           {curve.sources.map((source, place) => (
             <Bar
               key={source}

@@ -1,0 +1,93 @@
+// Every view of the dashboard, for everybody: with a screen reader, in both colours, on a phone, by keyboard, in three languages.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { keepPicture, openChromium, openPage } from './chromium.mjs';
+import { assertAccessible, assertFits, goTo, OPERATOR, RESELLER, settle, signIn } from './dashboard.mjs';
+import { startServer } from './server.mjs';
+import { ask, placeOrder, reseller, storefront } from './shop.mjs';
+
+let server;
+let browser;
+
+before(async () => {
+  server = await startServer();
+  browser = await openChromium();
+  await placeOrder(server.origin, reseller, 'ACME', 2);
+  for (const vendor of ['SECUTIX', 'TICKETING']) await placeOrder(server.origin, storefront, vendor, 1);
+});
+
+after(async () => {
+  await browser?.close();
+  const code = await server?.stop();
+  assert.equal(code ?? 0, 0, 'the server drains and ends with 0');
+});
+
+/** Every view, as who has it. */
+const VIEWS = [
+  [RESELLER, ['sales'], ['orders'], ['orders', 'ORDER'], ['connections'], ['no-such-view']],
+  [OPERATOR, ['sources'], ['attention'], ['orders'], ['orders', 'ORDER'], ['resellers'], ['reconciliation']],
+];
+
+/** Walks through every view of everybody. */
+async function walk(settings, look) {
+  const { data } = await ask(server.origin, '{ orders(first: 20) { nodes { id tickets { id } } } }', {}, reseller);
+  const { id } = data.orders.nodes.find(({ tickets }) => tickets.length > 0);
+  for (const [key, ...views] of VIEWS) {
+    const { page, errors } = await signIn(browser, server.origin, key, settings);
+    for (const view of views) {
+      await goTo(page, ...view.map((part) => (part === 'ORDER' ? id : part)));
+      await look(page, view.join('/'));
+    }
+    assert.deepEqual(errors, []);
+    await page.context().close();
+  }
+}
+
+for (const colorScheme of ['light', 'dark']) {
+  test(`axe finds nothing on any view in ${colorScheme}`, async () => {
+    const { page } = await openPage(browser, server.origin, { colorScheme });
+    await page.goto(`${server.origin}/dashboard`);
+    await page.getByText('This is the sandbox').waitFor();
+    await assertAccessible(page, `the sign-in in ${colorScheme}`);
+    await walk({ colorScheme }, async (tab, view) => {
+      await assertAccessible(tab, `${view} in ${colorScheme}`);
+      await keepPicture(tab, `dashboard-${colorScheme}-${view.replace('/', '-')}`);
+    });
+  });
+}
+
+test('every view fits a phone', async () => {
+  await walk({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true }, async (page, view) => {
+    await assertFits(page, view);
+    await keepPicture(page, `dashboard-phone-${view.replace('/', '-')}`);
+  });
+});
+
+test('the page speaks English, French and German, and keeps the choice', async () => {
+  const { page } = await signIn(browser, server.origin, RESELLER, { locale: 'fr-CH' });
+  await page.getByRole('heading', { name: 'Ventes', exact: true }).waitFor();
+  await page.getByLabel('Langue').selectOption('de');
+  await page.getByRole('heading', { name: 'Verkäufe', exact: true }).waitFor();
+  assert.equal(await page.evaluate(() => document.documentElement.lang), 'de');
+  await page.reload();
+  await page.getByRole('heading', { name: 'Verkäufe', exact: true }).waitFor();
+  await page.getByLabel('Farben').selectOption('dark');
+  assert.equal(await page.evaluate(() => getComputedStyle(document.documentElement).colorScheme), 'dark');
+});
+
+test('everything can be reached by keyboard, and the focus goes where the view begins', async () => {
+  const { page } = await signIn(browser, server.origin, RESELLER);
+  await settle(page);
+  const focused = () => page.evaluate(() => document.activeElement?.textContent ?? '');
+  await page.keyboard.press('Shift+Tab');
+  await page.getByRole('link', { name: 'Orders', exact: true }).focus();
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'Orders', exact: true }).waitFor();
+  assert.equal(await focused(), 'Orders');
+  await page.getByLabel('Number of an order').focus();
+  await page.keyboard.type('nothing');
+  await page.keyboard.press('Enter');
+  await page.getByText('There is no order nothing that you may see.').waitFor();
+});
