@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test';
 import { keepPicture, openChromium, openPage } from './chromium.mjs';
 import { assertAccessible, assertFits, goTo, OPERATOR, RESELLER, settle, signIn } from './dashboard.mjs';
 import { startServer } from './server.mjs';
-import { ask, placeOrder, reseller, storefront } from './shop.mjs';
+import { anOrder, ask, placeOrder, reseller, storefront } from './shop.mjs';
 
 let server;
 let browser;
@@ -90,4 +90,23 @@ test('everything can be reached by keyboard, and the focus goes where the view b
   await page.keyboard.type('nothing');
   await page.keyboard.press('Enter');
   await page.getByText('There is no order nothing that you may see.').waitFor();
+});
+
+test('all orders can be seen, a page at a time', async () => {
+  const input = await anOrder(server.origin);
+  const create = 'mutation Create($input: CreateOrderInput!) { createOrder(input: $input) { order { number } problems { code } } }';
+  for (let count = 0; count < 22; count += 1) {
+    const { data } = await ask(server.origin, create, { input: { ...input, idempotencyKey: crypto.randomUUID() } }, reseller);
+    assert.deepEqual(data.createOrder.problems, []);
+  }
+  const { data } = await ask(server.origin, '{ orders(first: 100) { nodes { number } } }', {}, reseller);
+  const numbers = data.orders.nodes.map(({ number }) => number);
+
+  const { page } = await signIn(browser, server.origin, RESELLER);
+  await goTo(page, 'orders');
+  const shown = () => page.locator('tr[data-order]').evaluateAll((rows) => rows.map((row) => row.dataset.order));
+  assert.deepEqual(await shown(), numbers.slice(0, 20));
+  await page.getByRole('button', { name: 'Show more' }).click();
+  await page.getByRole('button', { name: 'Show more' }).waitFor({ state: 'detached' });
+  assert.deepEqual(await shown(), numbers);
 });

@@ -14,7 +14,8 @@ import { Shell } from './Shell';
 import { SignIn } from './SignIn';
 import { useStore } from './store';
 import { useRoute } from './route';
-import { type Viewer, viewsOf } from './views';
+import type { Viewer } from './viewer';
+import { viewsOf } from './views';
 
 export function App() {
   const present = useStore(key);

@@ -8,7 +8,8 @@ import { Preferences } from './Preferences';
 import { hrefOf } from './route';
 import { key } from './settings';
 import { useStore } from './store';
-import type { View, Viewer } from './views';
+import type { Viewer } from './viewer';
+import type { View } from './views';
 
 function Liveness() {
   const { t } = useSpeech();

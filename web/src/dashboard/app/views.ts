@@ -1,8 +1,7 @@
-// Which views a caller has, by its reseller and its scopes. The server decides again at each request.
+// Which views a caller has, by its reseller and its scopes.
 
 import type { ComponentType } from 'react';
 
-import type { ViewerQuery } from '../api/documents';
 import { AttentionPage } from '../attention/AttentionPage';
 import { ConnectionsPage } from '../connections/ConnectionsPage';
 import { ResellersPage } from '../connections/ResellersPage';
@@ -11,22 +10,11 @@ import { ReconciliationPage } from '../reconciliation/ReconciliationPage';
 import { SalesPage } from '../sales/SalesPage';
 import { SourcesPage } from '../sources/SourcesPage';
 import type { Words } from '../words';
-
-export type Viewer = ViewerQuery['viewer'];
-
-export interface ViewProps {
-  viewer: Viewer;
-  /** What stands in the address after the name of the view. */
-  path: string[];
-}
+import { may, type Viewer, type ViewProps } from './viewer';
 
 export interface View {
   name: keyof Words['nav'];
   Component: ComponentType<ViewProps>;
-}
-
-export function may(viewer: Viewer, scope: string): boolean {
-  return viewer.scopes.includes(scope) || viewer.scopes.includes('admin');
 }
 
 export function viewsOf(viewer: Viewer): View[] {

@@ -5,7 +5,7 @@ import { useMutation, useQuery } from 'urql';
 
 import { CheckConnectionDocument, type ConnectionPartsFragment, ConnectionsDocument, HandoverDocument } from '../api/documents';
 import { useAsked } from '../api/use';
-import type { ViewProps } from '../app/views';
+import type { ViewProps } from '../app/viewer';
 import { Ago } from '../ui/Ago';
 import { Answer, Failure, Loading } from '../ui/Answer';
 import { Badge, Card, CopyButton, Empty, Facts, Page, Table } from '../ui/parts';

@@ -3,7 +3,7 @@
 import { ResellersDocument } from '../api/documents';
 import { useAsked } from '../api/use';
 import { hrefOf } from '../app/route';
-import { may, type ViewProps } from '../app/views';
+import { may, type ViewProps } from '../app/viewer';
 import { SalesOf } from '../sales/SalesPage';
 import { Answer } from '../ui/Answer';
 import { Card, Empty, Page } from '../ui/parts';

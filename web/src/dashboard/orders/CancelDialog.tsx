@@ -12,7 +12,7 @@ import { Dialog } from '../ui/Dialog';
 import { Facts, Sums } from '../ui/parts';
 import { Problems } from '../ui/Problems';
 import { useSpeech } from '../words';
-import type { Order } from './OrderPage';
+import type { Order } from './order';
 
 type Quote = NonNullable<QuoteCancellationMutation['quoteCancellation']['quote']>;
 

@@ -3,23 +3,22 @@
 import { useEffect, useState } from 'react';
 import { useSubscription } from 'urql';
 
-import { type OrderQuery, OrderDocument, OrderVersionDocument } from '../api/documents';
+import { OrderDocument, OrderVersionDocument } from '../api/documents';
 import { useAsked } from '../api/use';
 import { hrefOf } from '../app/route';
-import { may, type Viewer } from '../app/views';
+import { may, type Viewer } from '../app/viewer';
 import { Ago } from '../ui/Ago';
 import { Answer } from '../ui/Answer';
 import { Badge, Card, Empty, Facts, Page, Sums } from '../ui/parts';
 import { Problems } from '../ui/Problems';
 import { toneOfOrder } from '../ui/tone';
-import { type Formats, useSpeech } from '../words';
+import { useSpeech } from '../words';
 import { CancelDialog } from './CancelDialog';
 import { Legs } from './Legs';
+import { type Order, whereAndWhen } from './order';
 import { Release } from './Release';
 import { Tickets } from './Tickets';
 import { Timeline } from './Timeline';
-
-export type Order = NonNullable<OrderQuery['order']>;
 
 export function OrderPage({ id, viewer }: { id: string; viewer: Viewer }) {
   const { t, language } = useSpeech();
@@ -153,16 +152,4 @@ function Lines({ order }: { order: Order }) {
       </ul>
     </Card>
   );
-}
-
-type Performance = NonNullable<Order['lines'][number]['performance']>;
-
-/** When a performance is, on the clock of its place. */
-export function whenOf({ startsAt, date, event }: Performance, f: Formats): string | null {
-  if (startsAt) return f.time(startsAt, event.timeZone);
-  return date ? f.day(date) : null;
-}
-
-function whereAndWhen(performance: Performance, f: Formats): string {
-  return [whenOf(performance, f), performance.event.venue].filter(Boolean).join(' · ');
 }

@@ -1,7 +1,7 @@
 // Orders with their legs, live: a change of one that is shown moves it in place, a new one comes on top.
 
 import { useState } from 'react';
-import { useSubscription } from 'urql';
+import { type CombinedError, useClient, useSubscription } from 'urql';
 
 import {
   type OrderFilter,
@@ -9,16 +9,18 @@ import {
   OrdersChangedDocument,
   type OrdersChangedSubscription,
   OrdersDocument,
+  type OrdersQuery,
 } from '../api/documents';
 import { useAsked } from '../api/use';
 import { hrefOf } from '../app/route';
 import { Ago } from '../ui/Ago';
-import { Answer } from '../ui/Answer';
-import { Badge, Empty, Sums, Table } from '../ui/parts';
+import { Answer, Failure } from '../ui/Answer';
+import { Badge, Empty, Sums, Table as Frame } from '../ui/parts';
 import { toneOfOrder } from '../ui/tone';
 import { useSpeech } from '../words';
 
 type Rows = ReadonlyMap<string, OrderRowFragment>;
+type Page = Pick<OrdersQuery['orders'], 'nodes' | 'pageInfo'>;
 
 function withChange(rows: Rows | undefined, { ordersChanged: order }: OrdersChangedSubscription): Rows {
   const known = rows?.get(order.id);
@@ -30,53 +32,42 @@ function fits(order: OrderRowFragment, filter?: OrderFilter): boolean {
   return !filter?.status || [filter.status].flat().includes(order.status);
 }
 
-/** The page as it was asked, with what changed since. */
+/** Every order that was asked for, as it is known now, and what came since; youngest first. */
 function merge(asked: readonly OrderRowFragment[], changed: Rows, filter?: OrderFilter): OrderRowFragment[] {
-  const newer = (order: OrderRowFragment) => {
-    const now = changed.get(order.id);
-    return now && now.version > order.version ? now : order;
-  };
-  const known = new Set(asked.map(({ id }) => id));
-  const youngest = asked[0]?.createdAt;
+  const rows = new Map<string, OrderRowFragment>();
+  const youngest = Math.max(0, ...asked.map(({ createdAt }) => Date.parse(createdAt)));
+  // An old order that changes belongs to a page that is not shown.
   const fresh = [...changed.values()].filter(
-    (order) => !known.has(order.id) && (youngest === undefined || Date.parse(order.createdAt) >= Date.parse(youngest)),
+    ({ id, createdAt }) => Date.parse(createdAt) >= youngest || asked.some((known) => known.id === id),
   );
-  const all = [...fresh.sort((a, b) => Date.parse(b.createdAt) - Date.parse(a.createdAt)), ...asked.map(newer)];
+  for (const order of [...asked, ...fresh]) {
+    const known = rows.get(order.id);
+    if (!known || order.version > known.version) rows.set(order.id, order);
+  }
+  const all = [...rows.values()].sort((a, b) => Date.parse(b.createdAt) - Date.parse(a.createdAt));
   return all.filter((order) => fits(order, filter));
 }
 
-export function OrdersList({
-  pageSize = 20,
-  filter,
-  hasMore = false,
-}: {
-  pageSize?: number;
-  filter?: OrderFilter;
-  hasMore?: boolean;
-}) {
+/** `pageSize` of them; with `hasMore`, further pages can be asked for. */
+export function OrdersList({ pageSize = 20, filter, hasMore }: { pageSize?: number; filter?: OrderFilter; hasMore?: boolean }) {
   const { t } = useSpeech();
-  const [size, setSize] = useState(pageSize);
-  const asked = useAsked({ query: OrdersDocument, variables: { first: size, filter } });
+  const asked = useAsked({ query: OrdersDocument, variables: { first: pageSize, filter } });
   const [changes] = useSubscription({ query: OrdersChangedDocument }, withChange);
+  const [older, setOlder] = useState<Page | null>(null);
   return (
     <Answer asked={asked}>
-      {({ orders: { nodes, pageInfo, totalCount } }) => {
-        const rows = merge(nodes, changes.data ?? new Map(), filter);
-        if (rows.length === 0)
-          return <Empty title={filter ? t.orders.noneFiltered : t.orders.none} hint={filter ? undefined : t.orders.noneHint} />;
+      {({ orders }) => {
+        const rows = merge([...orders.nodes, ...(older?.nodes ?? [])], changes.data ?? new Map(), filter);
+        if (rows.length === 0) return <None isFiltered={filter !== undefined} />;
+        if (!hasMore) return <Table of={rows.slice(0, pageSize)} />;
+        const { totalCount } = orders;
         return (
           <>
-            <Rows rows={hasMore ? rows : rows.slice(0, pageSize)} />
-            {hasMore ? (
-              <div className="bar">
-                <span className="small">{totalCount === null ? null : t.orders.count(Math.max(totalCount, rows.length))}</span>
-                {pageInfo.hasNextPage && size < 100 ? (
-                  <button type="button" onClick={() => setSize(Math.min(100, size + 20))}>
-                    {t.state.more}
-                  </button>
-                ) : null}
-              </div>
-            ) : null}
+            <Table of={rows} />
+            <div className="bar">
+              <span className="small">{totalCount === null ? null : t.orders.count(Math.max(totalCount, rows.length))}</span>
+              <More after={older ?? orders} size={pageSize} filter={filter} onPage={setOlder} />
+            </div>
           </>
         );
       }}
@@ -84,7 +75,41 @@ export function OrdersList({
   );
 }
 
-function Rows({ rows }: { rows: OrderRowFragment[] }) {
+function None({ isFiltered }: { isFiltered: boolean }) {
+  const { t } = useSpeech();
+  return isFiltered ? <Empty title={t.orders.noneFiltered} /> : <Empty title={t.orders.none} hint={t.orders.noneHint} />;
+}
+
+interface Asking {
+  after: Page;
+  size: number;
+  filter?: OrderFilter;
+  /** Is told every older order that is known then. */
+  onPage: (page: Page) => void;
+}
+
+function More({ after: { nodes, pageInfo }, size, filter, onPage }: Asking) {
+  const { t } = useSpeech();
+  const client = useClient();
+  const [error, setError] = useState<CombinedError | undefined>();
+  if (!pageInfo.hasNextPage) return null;
+
+  async function ask() {
+    const answer = await client.query(OrdersDocument, { first: size, after: pageInfo.endCursor, filter }).toPromise();
+    setError(answer.error);
+    if (answer.data) onPage({ ...answer.data.orders, nodes: [...nodes, ...answer.data.orders.nodes] });
+  }
+
+  return error ? (
+    <Failure error={error} again={ask} />
+  ) : (
+    <button type="button" onClick={ask}>
+      {t.state.more}
+    </button>
+  );
+}
+
+function Table({ of: rows }: { of: OrderRowFragment[] }) {
   const { t } = useSpeech();
   const hasResellers = new Set(rows.map((order) => order.reseller?.name)).size > 1;
   const names = [
@@ -101,7 +126,7 @@ function Rows({ rows }: { rows: OrderRowFragment[] }) {
     </th>
   ));
   return (
-    <Table label={t.orders.title} head={head}>
+    <Frame label={t.orders.title} head={head}>
       {rows.map((order) => (
         <tr key={order.id} data-order={order.number}>
           <th scope="row">
@@ -131,6 +156,6 @@ function Rows({ rows }: { rows: OrderRowFragment[] }) {
           {hasResellers ? <td>{order.reseller?.name ?? '–'}</td> : null}
         </tr>
       ))}
-    </Table>
+    </Frame>
   );
 }

@@ -5,7 +5,7 @@ import { useClient } from 'urql';
 
 import { FindOrderDocument, type OrderStatus } from '../api/documents';
 import { goTo } from '../app/route';
-import type { ViewProps } from '../app/views';
+import type { ViewProps } from '../app/viewer';
 import { Card, Page } from '../ui/parts';
 import { meaningOf } from '../ui/Answer';
 import { useSpeech } from '../words';

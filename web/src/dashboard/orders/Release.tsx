@@ -9,7 +9,7 @@ import { Failure } from '../ui/Answer';
 import { Dialog } from '../ui/Dialog';
 import { Problems } from '../ui/Problems';
 import { useSpeech } from '../words';
-import type { Order } from './OrderPage';
+import type { Order } from './order';
 
 export function Release({ order, again }: { order: Order; again: () => void }) {
   const { t, language } = useSpeech();

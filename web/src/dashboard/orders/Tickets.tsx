@@ -4,7 +4,7 @@ import type { TicketPartsFragment } from '../api/documents';
 import { Badge, Empty, Facts } from '../ui/parts';
 import { toneOfTicket } from '../ui/tone';
 import { useSpeech } from '../words';
-import { type Order, whenOf } from './OrderPage';
+import { type Order, whenOf } from './order';
 
 export function Tickets({ order }: { order: Order }) {
   const { t } = useSpeech();

@@ -5,7 +5,7 @@ import { useSubscription } from 'urql';
 
 import { type Interval, OrdersChangedDocument, SalesDocument } from '../api/documents';
 import { useAsked } from '../api/use';
-import { may, type ViewProps } from '../app/views';
+import { may, type ViewProps } from '../app/viewer';
 import { OrdersList } from '../orders/OrdersList';
 import { Answer } from '../ui/Answer';
 import { Card, Empty, Page } from '../ui/parts';

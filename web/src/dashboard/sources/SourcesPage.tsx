@@ -10,7 +10,7 @@ import {
   type SourcesQuery,
 } from '../api/documents';
 import { useAsked } from '../api/use';
-import { may, type Viewer, type ViewProps } from '../app/views';
+import { may, type Viewer, type ViewProps } from '../app/viewer';
 import { Ago } from '../ui/Ago';
 import { Answer } from '../ui/Answer';
 import { Badge, Empty, Facts, Page } from '../ui/parts';
