@@ -6,6 +6,9 @@ WORKDIR /ticketgraph
 COPY Makefile ./
 COPY scripts scripts
 COPY web web
+# What the pages are typed by, and the keys of the sandbox that they know.
+COPY schema/ticketgraph.graphql schema/
+COPY config/sandbox.toml config/
 RUN --mount=type=cache,target=/root/.npm make web
 
 FROM rust:1.95-bookworm AS binary
