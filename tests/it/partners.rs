@@ -90,8 +90,8 @@ impl Houses {
     async fn check(&self, source: &str) -> Value {
         let told = self.run("{ resellers { connections { id source { name } } } }", json!({})).await;
         let all = told["data"]["resellers"].as_array().expect("resellers");
-        let all = all.iter().flat_map(|reseller| reseller["connections"].as_array().expect("connections"));
-        let found = all.into_iter().find(|one| one["source"]["name"] == source).expect("a connection");
+        let mut all = all.iter().flat_map(|reseller| reseller["connections"].as_array().expect("connections"));
+        let found = all.find(|one| one["source"]["name"] == source).expect("a connection");
         let document = "mutation($c: ID!) { checkResellerConnection(connection: $c) { problems { code }
             connection { state readiness { code title ok hint checkedAt } } } }";
         let told = self.run(document, json!({ "c": found["id"] })).await;

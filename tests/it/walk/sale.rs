@@ -74,8 +74,8 @@ async fn line_as(client: &str, served: &Served, source: &str) -> Value {
     let open = performances.filter_map(|performance| {
         let offers = each(&performance["availability"]["offers"]);
         let costs = |offer: &&Value| offer["price"]["retail"]["amount"].as_i64().is_some_and(|amount| amount > 0);
-        let open = offers.iter().filter(|offer| offer["status"] == "AVAILABLE");
-        let kind = open.filter(costs).next()?["ticketType"]["id"].clone();
+        let mut open = offers.iter().filter(|offer| offer["status"] == "AVAILABLE");
+        let kind = open.find(costs)?["ticketType"]["id"].clone();
         let at = performance["startsAt"].as_str()?.to_owned();
         Some((at, json!({ "performance": performance["id"], "ticketType": kind, "quantity": 1 })))
     });

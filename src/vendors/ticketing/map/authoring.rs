@@ -60,7 +60,7 @@ pub(in crate::vendors::ticketing) fn left_out(event: &NewEvent) -> Vec<Vec<Strin
         ("durationMinutes", wanted.is_some() && wanted != lasts),
         ("capacity", event.capacity.is_some_and(|wanted| wanted != places)),
     ];
-    let parts = parts.into_iter().filter_map(|(name, is_left)| is_left.then(|| vec![name.to_owned()]));
+    let parts = parts.into_iter().filter(|(_, is_left)| *is_left).map(|(name, _)| vec![name.to_owned()]);
     let schedules = (0..event.schedules.len()).map(|at| vec!["schedules".to_owned(), at.to_string()]);
     parts.chain(schedules).collect()
 }
