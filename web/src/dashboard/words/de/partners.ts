@@ -149,7 +149,7 @@ export const partners: typeof words = {
     recheck: 'Neu prüfen',
     checking: 'Prüft …',
     passed: 'Wie es sein soll',
-    failed: 'Es fehlt etwas',
+    failed: 'Noch nicht',
     handover: 'Nachricht an den Partner',
     subject: 'Betreff',
     copyBody: 'Nachricht kopieren',

@@ -149,7 +149,7 @@ export const partners = {
     recheck: 'Check again',
     checking: 'Checking …',
     passed: 'As it must be',
-    failed: 'Something is missing',
+    failed: 'Not yet',
     handover: 'Message to the partner',
     subject: 'Subject',
     copyBody: 'Copy the message',

@@ -149,7 +149,7 @@ export const partners: typeof words = {
     recheck: 'Revérifier',
     checking: 'Vérification …',
     passed: 'Comme il se doit',
-    failed: 'Il manque quelque chose',
+    failed: 'Pas encore',
     handover: 'Message au partenaire',
     subject: 'Objet',
     copyBody: 'Copier le message',
