@@ -94,7 +94,8 @@ test('everything can be reached by keyboard, and the focus goes where the view b
 
 test('all orders can be seen, a page at a time', async () => {
   const input = await anOrder(server.origin);
-  const create = 'mutation Create($input: CreateOrderInput!) { createOrder(input: $input) { order { number } problems { code } } }';
+  const create =
+    'mutation Create($input: CreateOrderInput!) { createOrder(input: $input) { order { number } problems { code } } }';
   for (let count = 0; count < 22; count += 1) {
     const { data } = await ask(server.origin, create, { input: { ...input, idempotencyKey: crypto.randomUUID() } }, reseller);
     assert.deepEqual(data.createOrder.problems, []);

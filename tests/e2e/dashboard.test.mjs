@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test';
 import { keepPicture, openChromium, openPage } from './chromium.mjs';
 import { assertAccessible, goTo, OPERATOR, RESELLER, settle, signIn } from './dashboard.mjs';
 import { startServer } from './server.mjs';
-import { anOrder, ask, control, placeOrder, reseller, storefront } from './shop.mjs';
+import { anOrder, ask, placeOrder, reseller, storefront } from './shop.mjs';
 
 const CREATE =
   'mutation Create($input: CreateOrderInput!) { createOrder(input: $input) { order { id number } problems { code } } }';
@@ -14,9 +14,6 @@ const HOLD = 'mutation Hold($input: OrderActionInput!) { holdOrder(input: $input
 const CONFIRM =
   'mutation Confirm($input: OrderActionInput!) { confirmOrder(input: $input) { order { status } problems { code } } }';
 const STATUS = 'query Status($id: ID!) { order(id: $id) { status totals { confirmed { amount } } } }';
-const HEALTH = '{ sources { name health { state } } }';
-const PROBE =
-  '{ events(first: 100, filter: { vendors: [ACME] }) { nodes { performances(first: 1) { nodes { availability(maxAgeSeconds: 0) { status } } } } } }';
 
 let server;
 let browser;
@@ -170,72 +167,6 @@ test('a reseller reads whether its connection works, and copies the message that
   await page.getByText('Copied').waitFor();
   const copied = await page.evaluate(() => navigator.clipboard.readText());
   assert.ok(copied.length > 100 && !copied.includes('harbor-sandbox-key'), 'the message is whole and holds no secret');
-  assert.deepEqual(errors, []);
-});
-
-test('an operator sees a vendor die and turn red, and the others stand', async () => {
-  const { page, errors } = await signIn(browser, server.origin, OPERATOR);
-  await settle(page);
-  const harbor = page.locator('[data-source=harbor]');
-  await harbor.getByRole('status').getByText('Answers').waitFor();
-  await page.getByText('4 of 4 sources answer').waitFor();
-
-  await control(server, 'acme', 'down');
-  await until('DOWN');
-  await harbor.getByRole('status').getByText('Does not answer').waitFor();
-  const colour = await harbor
-    .getByRole('status')
-    .locator('.badge')
-    .evaluate((badge) => getComputedStyle(badge).color);
-  const [red, green, blue] = colour.match(/\d+/g).map(Number);
-  assert.ok(red > 2 * green && red > 2 * blue, `${colour} is red`);
-  await page.getByText('3 of 4 sources answer').waitFor();
-  await page.locator('[data-source=quay]').getByRole('status').getByText('Answers').waitFor();
-  await assertAccessible(page, 'the sources, one of them down');
-  await keepPicture(page, 'dashboard-vendor-down');
-
-  // It is not trusted at once: outcomes of the last half minute count.
-  await control(server, 'acme', 'up');
-  await until('DEGRADED');
-  await harbor.getByRole('status').getByText('Fails at times').waitFor();
-  assert.deepEqual(errors, []);
-});
-
-/** Asks the vendor until its source is so: only calls tell how a source is. */
-async function until(state) {
-  for (;;) {
-    await ask(server.origin, PROBE, {}, storefront);
-    const { data } = await ask(server.origin, HEALTH, {}, storefront);
-    if (data.sources.find(({ name }) => name === 'harbor').health.state === state) return;
-  }
-}
-
-test('an operator sees an order whose answer was lost, what to do about it, and how it is found again', async () => {
-  const { page, errors } = await signIn(browser, server.origin, OPERATOR);
-  await goTo(page, 'attention');
-  await page.getByText('Nothing is on its way').waitFor();
-
-  const created = await ask(server.origin, CREATE, { input: await anOrder(server.origin) }, reseller);
-  const { id, number } = created.data.createOrder.order;
-  await act(HOLD, id);
-  const rules = [
-    { method: 'POST', path: '/orders/organizations/', times: 1, fault: { kind: 'commit_then_drop' } },
-    { method: 'GET', path: 'order', fault: { kind: 'status', status: 503 } },
-  ];
-  await control(server, 'acme', 'faults', { body: { rules } });
-  const input = { order: id, idempotencyKey: crypto.randomUUID() };
-  const confirming = ask(server.origin, CONFIRM, { input }, reseller);
-  const stuck = page.getByRole('listitem').filter({ has: page.getByRole('link', { name: number }) });
-  await stuck.getByText('Harbor Museum: Being looked up').waitFor();
-  await stuck.getByText('The service looks it up by itself', { exact: false }).waitFor();
-  await assertAccessible(page, 'an order that is being looked up');
-  await keepPicture(page, 'dashboard-attention');
-
-  await control(server, 'acme', 'faults', { method: 'DELETE' });
-  await confirming;
-  await page.getByText('Nothing is on its way').waitFor();
-  const { data } = await ask(server.origin, STATUS, { id }, reseller);
-  assert.equal(data.order.status, 'CONFIRMED');
   assert.deepEqual(errors, []);
 });
 
