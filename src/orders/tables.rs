@@ -140,6 +140,9 @@ fn promised(policy: Policy, legs: &[LegTraits]) -> (Guarantee, Vec<usize>, i64) 
     (plan.guarantee, plan.confirm_sequence, plan.worst_case_loss.iter().map(|money| money.amount).sum())
 }
 
+/// A policy over legs, and what their plan is: its guarantee, the sequence of sale, the worst loss.
+type PlanCase = (Policy, Vec<LegTraits>, (Guarantee, Vec<usize>, i64));
+
 #[test]
 fn a_plan_guarantees_what_its_legs_allow_sells_in_that_sequence_and_names_what_may_be_lost() {
     use Guarantee::{Atomic, BestEffort, Compensated};
@@ -147,7 +150,7 @@ fn a_plan_guarantees_what_its_legs_allow_sells_in_that_sequence_and_names_what_m
     let fee = || LegTraits { cancel_fee: 1000, ..sure() };
     let too_late = || LegTraits { cancel_until: Some(at(0)), ..sure() };
     let in_time = || LegTraits { cancel_until: Some(at(1)), ..sure() };
-    let table: [(Policy, Vec<LegTraits>, (Guarantee, Vec<usize>, i64)); 14] = [
+    let table: [PlanCase; 14] = [
         // One leg is sold or it is not, whatever it can undo.
         (All, vec![final_sale()], (Atomic, vec![0], 0)),
         (Any, vec![at_once(unproven())], (Atomic, vec![0], 0)),

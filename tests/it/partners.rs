@@ -147,9 +147,12 @@ async fn one_permission_that_is_taken_away_fails_its_own_line() {
     houses.expect("opera", "READY", &[]).await;
 }
 
+/// What is configured of an account, key by key.
+type Settings = &'static [(&'static str, &'static [&'static str])];
+
 #[tokio::test]
 async fn one_id_of_another_environment_fails_its_own_line() {
-    let wrong: [(&[(&str, &[&str])], &str); 3] = [
+    let wrong: [(Settings, &str); 3] = [
         (&[("organization_id", &["77"]), ("event_templates", &[TEMPLATE])], "ORGANIZATION_KNOWN"),
         (&[("event_templates", &[TEMPLATE, STRANGE])], "EVENT_TEMPLATE_KNOWN"),
         (&[("event_templates", &[TEMPLATE]), ("ticket_types", &[ADULT, STRANGE])], "TICKET_TYPE_KNOWN"),
