@@ -17,6 +17,7 @@ use ticketgraph::domain::{
 use ticketgraph::federation::Federation;
 use ticketgraph::graphql::api::Api;
 use ticketgraph::graphql::promise::{Truth, Used};
+use ticketgraph::graphql::writer::to_json;
 use ticketgraph::graphql::{Limits as SchemaLimits, Scope as May, Services, Viewer};
 use ticketgraph::layers::{Cache, Invalidation, Lifetime, LocalBudget, Parts, Policy, Pulse, stack};
 use ticketgraph::server::answers::Answers;
@@ -276,7 +277,7 @@ impl World {
         let ask = Ask { params, viewer: Arc::new(viewer), request_id: "r-1".to_owned(), kinds: ALL };
         match self.engine.run(ask).await {
             Outcome::Ready(ready) => (String::from_utf8(ready.body.to_vec()).expect("text"), true),
-            Outcome::Answer(answer) => (serde_json::to_string(&answer).expect("JSON"), false),
+            Outcome::Answer(answer) => (String::from_utf8(to_json(&answer)).expect("text"), false),
             Outcome::Refused(refusal) => (refusal.to_body("r-1"), false),
             Outcome::Stream(_) => panic!("a query is no stream"),
         }
