@@ -242,9 +242,8 @@ async fn many_ids(effort: Effort, table: &mut Table) {
         after = format!(", after: {}", page["pageInfo"]["endCursor"]);
     }
     let named: Vec<Value> = ids.iter().map(|id| serde_json::json!({ "__typename": "Event", "id": id })).collect();
-    let variables = serde_json::json!({ "all": named }).to_string();
-    let document =
-        "query($all: [_Any!]!) { _entities(representations: $all) { ... on Event { title ticketTypes { name } } } }";
+    let variables = serde_json::json!({ "representations": named }).to_string();
+    let document = "query($representations: [_Any!]!) { _entities(representations: $representations) { ... on Event { title ticketTypes { name } } } }";
     let asked = request(document, &variables, "identity");
     let mut most = 0;
     for _ in 0..effort.rounds {
