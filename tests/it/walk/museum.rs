@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::process_sandbox::Served;
+use crate::walk::sale;
 use crate::walk::{OPERATOR, edit, source_id};
 
 const GOLD: &str = "66f0cc30c3d2e4b5a6970001";
@@ -131,4 +132,22 @@ async fn what_the_museum_refuses_is_a_problem_that_names_its_place_and_is_not_se
         )
         .await;
     assert_eq!(told["errors"][0]["extensions"]["code"], "FORBIDDEN", "{told}");
+}
+
+#[tokio::test]
+async fn a_capacity_below_what_was_sold_is_refused_and_the_museum_keeps_its_event() {
+    let served = Served::start();
+    let mut line = sale::line(&served, "harbor").await;
+    line["quantity"] = json!(3);
+    let performance = line["performance"].clone();
+    sale::buy(&served, &sale::Sale { key: "three", lines: vec![line], delivery: "BARCODE" }).await;
+    let of = "query($p: ID!) { node(id: $p) { ... on Performance { event { id title capacity } } } }";
+    let told = served.ask_as(OPERATOR, of, json!({ "p": performance })).await;
+    let event = &told["data"]["node"]["event"];
+    let document = "mutation($input: UpdateEventInput!) { updateEvent(input: $input) { event { id title capacity } problems { code path retry } } }";
+    let below = json!({ "idempotencyKey": "below", "event": event["id"], "title": "Half of it", "capacity": 2 });
+    let told = served.ask_as(OPERATOR, document, json!({ "input": below })).await;
+    let refused = &told["data"]["updateEvent"];
+    assert_eq!(refused["problems"][0]["code"], "INVALID_INPUT", "{told}");
+    assert_eq!(refused["event"], *event, "nothing of it was written");
 }
