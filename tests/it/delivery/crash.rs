@@ -26,6 +26,9 @@ async fn run_and_die(world: &World, death: Death) -> bool {
 async fn survive(world: &World, death: Death) -> bool {
     let order = world.buy(MobileApp).await;
     let mut has_died = run_and_die(world, death).await;
+    // Whatever moment it died at: the app was told of nothing that the ledger does not know to have been sent.
+    let sent = world.parcels(order.key).await.iter().filter(|parcel| parcel.injection.tries > 0).count();
+    assert!(world.app_holds().len() <= sent, "{death:?}");
     world.pass(LAPSE);
     world.cycle().await;
     let held = world.app_holds();
