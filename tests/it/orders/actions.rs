@@ -107,8 +107,10 @@ async fn an_outdated_version_and_an_action_that_is_not_there_change_nothing() {
     let outdated = ActOnOrder { if_version: Some(order.version - 1), ..world.act(order.key) };
     let refused = orders.confirm(&storefront(), &outdated).await.expect("the ledger");
     assert_eq!(codes(&refused), [ProblemCode::VersionOutdated]);
+    assert_eq!(refused.problems[0].path, ["input", "ifVersion"]);
     let refused = orders.hold(&storefront(), &world.act(order.key)).await.expect("the ledger");
     assert_eq!(codes(&refused), [ProblemCode::ActionNotAvailable]);
+    assert_eq!(refused.problems[0].path, ["input", "order"]);
     assert_eq!(world.read(order.key).await, order);
     let fine = ActOnOrder { if_version: Some(order.version), ..world.act(order.key) };
     orders.confirm(&storefront(), &fine).await.expect("the ledger");
@@ -147,6 +149,7 @@ async fn a_hold_that_ends_too_soon_is_not_confirmed() {
     world.clock.pass(Duration::from_secs(510));
     let refused = orders.confirm(&storefront(), &world.act(order.key)).await.expect("the ledger");
     assert_eq!(codes(&refused), [ProblemCode::HoldTooShort]);
+    assert!(refused.problems[0].leg.is_some(), "it names the leg");
     assert_eq!(world.read(order.key).await.status(), OrderStatus::Held);
     // One of the two can be prolonged, the other stays as it is.
     let extended = orders.extend(&storefront(), &world.act(order.key)).await.expect("the ledger");
