@@ -10,11 +10,11 @@ use crate::domain::{Environment, LegShape, OrderKey, PerformanceKey, Source, Sou
 use crate::orders::facts::{self, Fact};
 use crate::orders::leg::{Leg, LegTraits};
 use crate::orders::order::{Line, Order};
-use crate::orders::plan::{Guarantee, Plan, plan};
+use crate::orders::plan::{Plan, plan};
 use crate::orders::problem::{Problem, ProblemCode};
 use crate::orders::request::{Asker, CreateOrder, line_path};
 use crate::orders::rules::{Rules, earlier};
-use crate::orders::status::{Intent, LegStatus};
+use crate::orders::status::Intent;
 
 /// Under which accounts resellers sell.
 pub trait SellingAccounts: Send + Sync {
@@ -155,12 +155,7 @@ impl Planner<'_> {
             delivery: input.delivery,
             intent: Intent::None,
             is_placed: false,
-            plan: Plan {
-                guarantee: Guarantee::BestEffort,
-                confirm_sequence: Vec::new(),
-                risks: Vec::new(),
-                worst_case_loss: Vec::new(),
-            },
+            plan: Plan::none(),
             lines,
             legs,
             tickets: Vec::new(),
@@ -173,40 +168,20 @@ impl Planner<'_> {
         let facts = &self.sources[source].facts;
         let terms = self.rules.terms(source);
         let first = lines.iter().filter(|line| line.leg == place).filter_map(|line| line.starts_at).min();
-        Leg {
-            number: place,
-            source: source.clone(),
-            reference: format!("{}-{}", number.replace('-', ""), place + 1),
-            status: LegStatus::Draft,
-            traits: LegTraits {
-                shape: LegShape::HoldThenConfirm,
-                has_undo: self.sources[source].refunds.is_some(),
-                undo_is_proven: facts.undo_is_proven,
-                cancels_in_part: facts.cancels_in_part,
-                extends_holds: self.sources[source].hold_extension.is_some(),
-                honours_keys: facts.honours_idempotency_keys,
-                slow_confirm: facts.slow_confirm,
-                hold_ttl: facts.hold_ttl,
-                cancel_until: first.map(|first| earlier(first, terms.until_before_start)),
-                cancel_fee: terms.fee,
-            },
-            account: BTreeMap::new(),
-            refs: Vec::new(),
-            held_until: None,
-            leaves_hold: false,
-            secures: Vec::new(),
-            held_total: None,
-            confirmed_at: None,
-            charged: None,
-            refunded: None,
-            unknown: None,
-            again: None,
-            cancel: None,
-            wants_extension: false,
-            tickets: None,
-            problems: Vec::new(),
-            attempts: Vec::new(),
-        }
+        let traits = LegTraits {
+            shape: LegShape::HoldThenConfirm,
+            has_undo: self.sources[source].refunds.is_some(),
+            undo_is_proven: facts.undo_is_proven,
+            cancels_in_part: facts.cancels_in_part,
+            extends_holds: self.sources[source].hold_extension.is_some(),
+            honours_keys: facts.honours_idempotency_keys,
+            slow_confirm: facts.slow_confirm,
+            hold_ttl: facts.hold_ttl,
+            cancel_until: first.map(|first| earlier(first, terms.until_before_start)),
+            cancel_fee: terms.fee,
+        };
+        let reference = format!("{}-{}", number.replace('-', ""), place + 1);
+        Leg::new(place, source.clone(), reference, traits)
     }
 
     /// Asks each source how it books its leg, and whether it can be paid.

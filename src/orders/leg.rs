@@ -115,6 +115,33 @@ pub struct Leg {
 }
 
 impl Leg {
+    /// A leg of which nothing has been booked yet.
+    pub fn new(number: usize, source: SourceId, reference: String, traits: LegTraits) -> Self {
+        Self {
+            number,
+            source,
+            reference,
+            status: LegStatus::Draft,
+            traits,
+            account: BTreeMap::new(),
+            refs: Vec::new(),
+            held_until: None,
+            leaves_hold: false,
+            secures: Vec::new(),
+            held_total: None,
+            confirmed_at: None,
+            charged: None,
+            refunded: None,
+            unknown: None,
+            again: None,
+            cancel: None,
+            wants_extension: false,
+            tickets: None,
+            problems: Vec::new(),
+            attempts: Vec::new(),
+        }
+    }
+
     /// It is held before it is sold.
     pub fn is_held_first(&self) -> bool {
         self.traits.shape == LegShape::HoldThenConfirm

@@ -96,6 +96,18 @@ pub struct Plan {
     pub worst_case_loss: Vec<Money>,
 }
 
+impl Plan {
+    /// Nothing is promised yet.
+    pub fn none() -> Self {
+        Self {
+            guarantee: Guarantee::BestEffort,
+            confirm_sequence: Vec::new(),
+            risks: Vec::new(),
+            worst_case_loss: Vec::new(),
+        }
+    }
+}
+
 /// Plans the legs of an order. `ranks` is the rank of confirmation of each leg's source.
 ///
 /// Fails with [`ProblemCode::NotCombinable`] where all or nothing is asked of two legs that can be neither held nor undone.

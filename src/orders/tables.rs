@@ -1,6 +1,5 @@
 //! Tables of the two pure parts: what a plan promises, and what is decided next. Each row is one rule.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -52,29 +51,7 @@ fn at_once(traits: LegTraits) -> LegTraits {
 }
 
 fn leg(number: usize, traits: LegTraits) -> Leg {
-    Leg {
-        number,
-        source: SourceId::new(format!("s{number}")),
-        reference: format!("REF-{number}"),
-        status: L::Draft,
-        traits,
-        account: BTreeMap::new(),
-        refs: Vec::new(),
-        held_until: None,
-        leaves_hold: false,
-        secures: Vec::new(),
-        held_total: None,
-        confirmed_at: None,
-        charged: None,
-        refunded: None,
-        unknown: None,
-        again: None,
-        cancel: None,
-        wants_extension: false,
-        tickets: None,
-        problems: Vec::new(),
-        attempts: Vec::new(),
-    }
+    Leg::new(number, SourceId::new(format!("s{number}")), format!("REF-{number}"), traits)
 }
 
 fn line(leg: usize) -> Line {
@@ -120,12 +97,7 @@ fn order(policy: Policy, legs: Vec<LegTraits>) -> Order {
         delivery: DeliveryPreference::Barcode,
         intent: Intent::None,
         is_placed: false,
-        plan: Plan {
-            guarantee: Guarantee::BestEffort,
-            confirm_sequence: (0..legs.len()).collect(),
-            risks: Vec::new(),
-            worst_case_loss: Vec::new(),
-        },
+        plan: Plan { confirm_sequence: (0..legs.len()).collect(), ..Plan::none() },
         lines: legs.iter().map(|leg| line(leg.number)).collect(),
         legs,
         tickets: Vec::new(),

@@ -1,7 +1,7 @@
 //! Orders of one to three legs, walked at random through everything that clients, sources, time and crashes may do to them:
 //! what they go through is what the tables of moves say, no less and no more.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -18,7 +18,7 @@ use crate::orders::decide::{Call, Step};
 use crate::orders::leg::{CancelWish, Leg, LegTraits};
 use crate::orders::moves::{LEG_MOVES, ORDER_MOVES};
 use crate::orders::order::{Line, Order, OrderAction, Policy};
-use crate::orders::plan::{Guarantee, Plan, plan, too_short};
+use crate::orders::plan::{Plan, plan, too_short};
 use crate::orders::rules::{Rules, later};
 use crate::orders::status::{Intent, LegStatus, OrderStatus};
 use crate::orders::work::{Work, lines_to_cancel};
@@ -66,29 +66,7 @@ fn leg(number: usize, dice: &mut Dice) -> Leg {
         cancel_until: None,
         cancel_fee: 0,
     };
-    Leg {
-        number,
-        source: SourceId::new(format!("s{number}")),
-        reference: format!("T-{number}"),
-        status: LegStatus::Draft,
-        traits,
-        account: BTreeMap::new(),
-        refs: Vec::new(),
-        held_until: None,
-        leaves_hold: false,
-        secures: Vec::new(),
-        held_total: None,
-        confirmed_at: None,
-        charged: None,
-        refunded: None,
-        unknown: None,
-        again: None,
-        cancel: None,
-        wants_extension: false,
-        tickets: None,
-        problems: Vec::new(),
-        attempts: Vec::new(),
-    }
+    Leg::new(number, SourceId::new(format!("s{number}")), format!("T-{number}"), traits)
 }
 
 /// An order that was just planned, two lines a leg; none where it is refused.
@@ -113,12 +91,6 @@ fn order(dice: &mut Dice, now: Timestamp) -> Option<Order> {
         phone: None,
         postal_code: None,
     };
-    let empty = Plan {
-        guarantee: Guarantee::BestEffort,
-        confirm_sequence: Vec::new(),
-        risks: Vec::new(),
-        worst_case_loss: Vec::new(),
-    };
     let mut order = Order {
         key: OrderKey(uuid::Uuid::from_u128(7)),
         number: "W".to_owned(),
@@ -133,7 +105,7 @@ fn order(dice: &mut Dice, now: Timestamp) -> Option<Order> {
         delivery: DeliveryPreference::Barcode,
         intent: Intent::None,
         is_placed: false,
-        plan: empty,
+        plan: Plan::none(),
         lines: legs.iter().flat_map(|leg| [line(leg), line(leg)]).collect(),
         legs,
         tickets: Vec::new(),

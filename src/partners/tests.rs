@@ -30,39 +30,22 @@ fn money(amount: i64, currency: &str) -> Money {
 
 /// A leg at a source: when it was sold, and its lines by quantity and price of one.
 fn leg(number: usize, source: &str, confirmed_at: Option<&str>) -> Leg {
+    let traits = LegTraits {
+        shape: LegShape::HoldThenConfirm,
+        has_undo: true,
+        undo_is_proven: true,
+        cancels_in_part: true,
+        extends_holds: false,
+        honours_keys: false,
+        slow_confirm: Duration::from_secs(1),
+        hold_ttl: Duration::from_secs(600),
+        cancel_until: None,
+        cancel_fee: 0,
+    };
     Leg {
-        number,
-        source: SourceId::new(source),
-        reference: format!("TG-{number}"),
         status: if confirmed_at.is_some() { LegStatus::Confirmed } else { LegStatus::ConfirmFailed },
-        traits: LegTraits {
-            shape: LegShape::HoldThenConfirm,
-            has_undo: true,
-            undo_is_proven: true,
-            cancels_in_part: true,
-            extends_holds: false,
-            honours_keys: false,
-            slow_confirm: Duration::from_secs(1),
-            hold_ttl: Duration::from_secs(600),
-            cancel_until: None,
-            cancel_fee: 0,
-        },
-        account: BTreeMap::new(),
-        refs: Vec::new(),
-        held_until: None,
-        leaves_hold: false,
-        secures: Vec::new(),
-        held_total: None,
         confirmed_at: confirmed_at.map(at),
-        charged: None,
-        refunded: None,
-        unknown: None,
-        again: None,
-        cancel: None,
-        wants_extension: false,
-        tickets: None,
-        problems: Vec::new(),
-        attempts: Vec::new(),
+        ..Leg::new(number, SourceId::new(source), format!("TG-{number}"), traits)
     }
 }
 
@@ -88,12 +71,7 @@ fn order(legs: Vec<Leg>, lines: Vec<Line>) -> Order {
         phone: None,
         postal_code: None,
     };
-    let plan = Plan {
-        guarantee: Guarantee::Atomic,
-        confirm_sequence: Vec::new(),
-        risks: Vec::new(),
-        worst_case_loss: Vec::new(),
-    };
+    let plan = Plan { guarantee: Guarantee::Atomic, ..Plan::none() };
     let created_at = at("2031-03-10T12:00:00Z");
     Order {
         key: OrderKey::draw(),

@@ -137,8 +137,7 @@ pub fn object<T, V: Written>(
     asked: &Asked<'_>,
     read: impl Fn(&T) -> V + Send + Sync + 'static,
 ) -> Option<FieldWriter<T>> {
-    let writer = SelectionWriter::<V>::read(asked)?;
-    Some(Box::new(move |of, app, out| writer.write(&read(of), app, out)))
+    object_in_memory(asked, move |of, _| Some(read(of)))
 }
 
 /// A field that may hold an object.
@@ -170,8 +169,7 @@ pub fn list<T, V: Written>(
     asked: &Asked<'_>,
     read: impl Fn(&T) -> Vec<V> + Send + Sync + 'static,
 ) -> Option<FieldWriter<T>> {
-    let writer = SelectionWriter::<V>::read(asked)?;
-    Some(Box::new(move |of, app, out| write_list(&writer, read(of), app, out)))
+    list_in_memory(asked, move |of, _| Some(read(of)))
 }
 
 /// A field that holds a list of objects which may have to be fetched: none of it is written where it is not in memory.
