@@ -6,6 +6,7 @@
 
 mod client;
 mod crowd;
+mod orders;
 mod overload;
 mod plain;
 mod process;
@@ -31,12 +32,28 @@ pub struct Effort {
     pub flood: usize,
     /// Subscribers that hear nothing.
     pub subscribers: usize,
+    /// Orders at each vendor, and at all.
+    pub orders: usize,
 }
 
-const FULL: Effort =
-    Effort { span: Duration::from_secs(2), rounds: 3, many: 10_000, crowd: 1000, flood: 40_000, subscribers: 10_000 };
-const SMOKE: Effort =
-    Effort { span: Duration::from_millis(150), rounds: 1, many: 300, crowd: 100, flood: 300, subscribers: 100 };
+const FULL: Effort = Effort {
+    span: Duration::from_secs(2),
+    rounds: 3,
+    many: 10_000,
+    crowd: 1000,
+    flood: 40_000,
+    subscribers: 10_000,
+    orders: 41,
+};
+const SMOKE: Effort = Effort {
+    span: Duration::from_millis(150),
+    rounds: 1,
+    many: 300,
+    crowd: 100,
+    flood: 300,
+    subscribers: 100,
+    orders: 2,
+};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

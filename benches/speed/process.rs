@@ -16,6 +16,8 @@ pub struct Process {
     child: Child,
     /// Where it listens.
     pub address: SocketAddr,
+    /// Where its emulated vendors listen.
+    pub vendors: Vec<SocketAddr>,
     _folder: TempDir,
 }
 
@@ -35,6 +37,14 @@ impl Process {
         Self::start(command.env_clear().env("HOME", folder.path()), folder)
     }
 
+    /// Starts the service as it is without a configuration, with its emulated vendors.
+    pub fn sandbox() -> Self {
+        let folder = TempDir::new().expect("a folder");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ticketgraph"));
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(folder.path()).current_dir(folder.path());
+        Self::start(command.env_clear().env("HOME", folder.path()), folder)
+    }
+
     /// Starts a Redis of its own; none where there is no such program.
     pub fn redis() -> Option<Self> {
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
@@ -48,22 +58,23 @@ impl Process {
             assert!(begun.elapsed() < Duration::from_secs(10), "redis-server does not listen");
             std::thread::sleep(Duration::from_millis(20));
         }
-        Some(Self { child, address, _folder: folder })
+        Some(Self { child, address, vendors: Vec::new(), _folder: folder })
     }
 
     fn start(command: &mut Command, folder: TempDir) -> Self {
         let mut child = command.stderr(Stdio::piped()).spawn().expect("a process");
         let mut log = BufReader::new(child.stderr.take().expect("its log")).lines().map_while(Result::ok);
-        let mut told = Vec::new();
+        let (mut told, mut vendors) = (Vec::new(), Vec::new());
         let address = log.by_ref().find_map(|line| {
-            let address = line.split_once("listening on http://").and_then(|(_, address)| address.trim().parse().ok());
+            vendors.extend(address_behind(&line, " listens on http://"));
+            let address = address_behind(&line, "listening on http://");
             told.push(line);
             address
         });
         let address = address.unwrap_or_else(|| panic!("it ended before it listened: {told:?}"));
         // Its pipe has to stay open, and must not fill.
         std::thread::spawn(move || log.for_each(drop));
-        Self { child, address, _folder: folder }
+        Self { child, address, vendors, _folder: folder }
     }
 
     /// Processor time so far, in seconds.
@@ -89,6 +100,11 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn address_behind(line: &str, words: &str) -> Option<SocketAddr> {
+    let (_, rest) = line.split_once(words)?;
+    rest.split(['/', ' ']).next()?.trim().parse().ok()
 }
 
 fn configuration(vendor: SocketAddr, settings: &str) -> String {

@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 use crate::Effort;
 use crate::client::{Connection, Load, load, request};
+use crate::orders::orders;
 use crate::overload::overload;
 use crate::process::{Process, kept};
 use crate::sockets::idle_subscribers;
@@ -41,8 +42,8 @@ pub fn pages(alias: &str) -> Vec<u8> {
 
 /// Runs what the words name; everything where none of them is a scenario.
 pub async fn run(effort: Effort, words: &[&str]) {
-    const NAMES: [&str; 11] =
-        ["memory", "cold", "mix", "calls", "ids", "shared", "sick", "large", "flood", "overload", "sockets"];
+    const NAMES: [&str; 12] =
+        ["memory", "cold", "mix", "calls", "ids", "orders", "shared", "sick", "large", "flood", "overload", "sockets"];
     let mut table = Table::begin();
     let all = !NAMES.iter().any(|name| words.contains(name));
     for name in NAMES.into_iter().filter(|name| all || words.contains(name)) {
@@ -52,6 +53,7 @@ pub async fn run(effort: Effort, words: &[&str]) {
             "mix" => mix(effort, &mut table).await,
             "calls" => calls(effort, &mut table).await,
             "ids" => many_ids(effort, &mut table).await,
+            "orders" => orders(effort, &mut table).await,
             "shared" => shared(effort, &mut table).await,
             "sick" => sick(effort, &mut table).await,
             "large" => large(effort, &mut table).await,

@@ -1,64 +1,32 @@
 //! What an order over three vendors costs beside one over a single vendor, where every call of a vendor takes 50 ms.
 //!
 //! Holds run side by side: the hold phase of three legs shall take at most 1.15 times that of the slowest leg alone. Both are
-//! measured in turns in one run against the real binary with its emulated vendors; what is printed is the ratio of the medians.
-//! `--smoke` only shows that it runs.
+//! measured in turns against the service with its emulated vendors; what is printed is the ratio of the medians.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use ticketgraph::transport;
+
+use crate::Effort;
+use crate::process::Process;
+use crate::table::Table;
 
 /// How long every call of a vendor takes.
 const DELAY_MS: u64 = 50;
 /// The sources of the three legs.
 const SOURCES: [&str; 3] = ["harbor", "opera", "quay"];
 
-/// The service with its emulated vendors. It ends with this.
-struct Served {
-    child: Child,
-    address: String,
-    vendors: Vec<String>,
+/// The service with its emulated vendors, and a client of both.
+struct Shop {
+    service: Process,
     client: reqwest::Client,
-    _folder: TempDir,
 }
 
-impl Drop for Served {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Served {
-    fn start() -> Self {
-        let folder = TempDir::new().expect("a folder");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ticketgraph"));
-        command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(folder.path());
-        command.env_clear().env("HOME", folder.path()).current_dir(folder.path());
-        let mut child = command.stderr(Stdio::piped()).spawn().expect("a process");
-        let mut log = BufReader::new(child.stderr.take().expect("its log")).lines().map_while(Result::ok);
-        let (mut vendors, mut address) = (Vec::new(), None);
-        while address.is_none() {
-            let line = log.next().expect("it says where it listens");
-            if let Some((_, rest)) = line.split_once(" listens on http://") {
-                let host = rest.split(['/', ' ']).next().expect("an address");
-                vendors.push(format!("http://{host}"));
-            }
-            address = line.split_once(": listening on ").map(|(_, address)| address.to_owned());
-        }
-        // Its pipe has to stay open, and must not fill.
-        std::thread::spawn(move || log.for_each(drop));
-        let client = transport::client().expect("a client");
-        Self { child, address: address.expect("an address"), vendors, client, _folder: folder }
-    }
-
+impl Shop {
     async fn ask(&self, query: &str, variables: Value) -> Value {
-        let request = self.client.post(format!("{}/graphql", self.address)).bearer_auth("sandbox-operator");
+        let request =
+            self.client.post(format!("http://{}/graphql", self.service.address)).bearer_auth("sandbox-operator");
         let sent = request.json(&json!({ "query": query, "variables": variables })).send().await.expect("an answer");
         let told: Value = sent.json().await.expect("JSON");
         assert_eq!(told["errors"], Value::Null, "{query}: {told}");
@@ -68,8 +36,9 @@ impl Served {
     /// From now on every call of every vendor takes its time.
     async fn slow_down(&self) {
         let rules = json!({ "rules": [{ "fault": { "kind": "delay", "ms": DELAY_MS } }] });
-        for vendor in &self.vendors {
-            let told = self.client.post(format!("{vendor}/_emu/faults")).json(&rules).send().await.expect("an answer");
+        for vendor in &self.service.vendors {
+            let told =
+                self.client.post(format!("http://{vendor}/_emu/faults")).json(&rules).send().await.expect("an answer");
             assert!(told.status().is_success());
         }
     }
@@ -124,31 +93,30 @@ fn median(mut times: Vec<Duration>) -> f64 {
     times[times.len() / 2].as_secs_f64()
 }
 
-#[tokio::main(flavor = "current_thread")]
-#[expect(clippy::print_stdout, reason = "the table is what a benchmark is run for")]
-async fn main() {
-    let rounds = if std::env::args().any(|word| word == "--smoke") { 2 } else { 41 };
-    let served = Served::start();
+/// Holds over one vendor and over three, in turns.
+pub async fn orders(effort: Effort, table: &mut Table) {
+    let shop = Shop { service: Process::sandbox(), client: transport::client().expect("a client") };
     let mut wares = Vec::new();
     for source in SOURCES {
-        wares.push(served.ware(source).await);
+        wares.push(shop.ware(source).await);
     }
-    served.slow_down().await;
+    shop.slow_down().await;
     let mut alone: [Vec<Duration>; 3] = Default::default();
     let mut together = Vec::new();
-    for round in 0..rounds {
+    for round in 0..effort.orders {
         for (place, ware) in wares.iter().enumerate() {
-            alone[place].push(served.hold(std::slice::from_ref(ware), &format!("alone {place} {round}")).await);
+            alone[place].push(shop.hold(std::slice::from_ref(ware), &format!("alone {place} {round}")).await);
         }
-        together.push(served.hold(&wares, &format!("together {round}")).await);
+        together.push(shop.hold(&wares, &format!("together {round}")).await);
     }
-    let together = median(together);
-    println!("| hold phase, vendors of {DELAY_MS} ms, medians of {rounds} | ratio |\n|---|---|");
-    let mut slowest: f64 = 0.0;
-    for (source, times) in SOURCES.iter().zip(alone) {
-        let one = median(times);
-        println!("| three legs / {source} alone | {:.2} |", together / one);
-        slowest = slowest.max(one);
-    }
-    println!("| three legs / the slowest leg alone (at most 1.15) | {:.2} |", together / slowest);
+    let (alone, together) = (alone.map(median), median(together));
+    let slowest = alone.into_iter().fold(0.0, f64::max);
+    let each: Vec<_> =
+        SOURCES.iter().zip(alone).map(|(source, one)| format!("{:.2} to {source} alone", together / one)).collect();
+    table.row(
+        &format!("an order's hold at three vendors of {DELAY_MS} ms / at the slowest alone"),
+        format!("{:.2}", together / slowest),
+        "≤ 1.15",
+        format!("medians of {}; {}", effort.orders, each.join(", ")),
+    );
 }
