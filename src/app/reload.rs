@@ -67,8 +67,9 @@ impl Reload {
         let known = self.front.callers.load_full();
         let callers = callers::renewed(config, &self.ground.client, (before, &known));
         self.accounts.replace(config);
-        self.front.engine.replace(api, limits);
+        // First: what is remembered from here on was allowed by it.
         self.front.engine.persisted().replace_safelist(safelist);
+        self.front.engine.replace(api, limits);
         // Last: whoever is known finds everything that belongs to it.
         self.front.replace_callers(callers);
         for section in restarts(before, config) {

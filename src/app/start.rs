@@ -32,6 +32,7 @@ use crate::graphql::Services;
 use crate::layers::Cache;
 use crate::orders::{ChangeBus, LocalBus};
 use crate::sandbox::{Sandbox, Scenario};
+use crate::server::express::Express;
 use crate::server::health::{Dependencies, Dependency};
 use crate::server::{listener, router};
 use crate::store::StoreError;
@@ -132,7 +133,8 @@ pub async fn serve(mut config: Config, launch: Launch) -> Result<bool, StartErro
     tracker.spawn(stop_when_told(draining, stop.clone(), config.server.drain_notice));
     let connections = front::connections(&config)?;
     let drain_by = drain_by(stop.clone(), config.server.drain);
-    let serving = listener::serve(bound, router::build(front, settings), connections, tracker, stop);
+    let express = Express::new(Arc::clone(&front), config.telemetry.otlp_endpoint.is_some());
+    let serving = listener::serve(bound, (router::build(front, settings), express), connections, tracker, stop);
     let (drained, drain_by) = tokio::join!(serving, drain_by);
     // Whoever waited for an order had its answer, or gave up. Calls under way write what came of them; what is left goes on elsewhere.
     let closing = async { tokio::join!(orders.close(), deliveries.close()) };

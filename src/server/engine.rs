@@ -11,6 +11,7 @@ use async_graphql::{Response, Variables};
 use async_graphql_parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType};
 use async_graphql_parser::{Positioned, parse_query};
 use async_graphql_value::Name;
+use axum::body::Bytes;
 use futures_util::stream::BoxStream;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
@@ -21,7 +22,7 @@ use crate::graphql::promise::{Retellable, Schema};
 use crate::graphql::viewer::{Scope, Viewer};
 use crate::graphql::writer::{Verbatim, merges};
 use crate::server::answer::never_began;
-use crate::server::answers::{Answers, Landed, Question, Ready, Sight, retold};
+use crate::server::answers::{Answers, Asked, Landed, Question, Ready, Sight, retold};
 use crate::server::coercion::InputTypes;
 use crate::server::measure::{Measured, put};
 use crate::server::observe::{Running, operation_span, watched};
@@ -36,6 +37,9 @@ use crate::telemetry::explain::explained;
 const USUAL_DOCUMENTS: usize = 1_000;
 /// How much text of documents is kept, in bytes.
 const KEPT_TEXT: u64 = 16 << 20;
+
+/// How many bytes of bodies are kept.
+const KEPT_BODIES: u64 = 4 << 20;
 
 /// What is known about a document once it has been read.
 struct Document {
@@ -93,6 +97,8 @@ pub const READS: &[OperationType] = &[OperationType::Query, OperationType::Subsc
 pub struct Ask {
     /// The parameters.
     pub params: Params,
+    /// The bytes that they were read from, where nothing else was in them.
+    pub body: Option<Bytes>,
     /// The caller.
     pub viewer: Arc<Viewer>,
     /// The id of the request.
@@ -132,6 +138,19 @@ pub struct Engine {
     pace: Pace,
     documents: Cache<Arc<str>, Arc<Document>, ByLength>,
     answers: Option<Answers>,
+    /// What the bodies of requests ask whose answers were kept.
+    bodies: ArcSwap<Bodies>,
+}
+
+type Bodies = Cache<Bytes, Arc<Asked>, BodyLength>;
+
+#[derive(Clone)]
+struct BodyLength;
+
+impl Weighter<Bytes, Arc<Asked>> for BodyLength {
+    fn weight(&self, body: &Bytes, asked: &Arc<Asked>) -> u64 {
+        (body.len() + asked.variables.len() + 200) as u64
+    }
 }
 
 impl Engine {
@@ -141,7 +160,17 @@ impl Engine {
         let (types, schema) = (InputTypes::from_sdl(&sdl)?, Schema::from_sdl(&sdl)?);
         let documents = room_for(USUAL_DOCUMENTS);
         let (api, limits) = (ArcSwap::from_pointee(api), ArcSwap::from_pointee(limits));
-        Ok(Self { api, limits, types, persisted, schema, pace: Pace::default(), documents, answers: None })
+        Ok(Self {
+            api,
+            limits,
+            types,
+            persisted,
+            schema,
+            pace: Pace::default(),
+            documents,
+            answers: None,
+            bodies: ArcSwap::from_pointee(bodies()),
+        })
     }
 
     /// The same with a memory of its own.
@@ -172,6 +201,8 @@ impl Engine {
         self.api.store(Arc::new(api));
         self.limits.store(Arc::new(limits));
         self.documents.clear();
+        // Another one: what is in flight notes in the old one what was allowed before.
+        self.bodies.store(Arc::new(bodies()));
         if let Some(answers) = &self.answers {
             answers.forget();
         }
@@ -194,6 +225,16 @@ impl Engine {
     /// Whole answers, where they are remembered.
     pub fn answers(&self) -> Option<&Answers> {
         self.answers.as_ref()
+    }
+
+    /// What a request with this body asks, where one that was answered by what is kept had the same.
+    pub fn asked_before(&self, body: &Bytes) -> Option<Arc<Asked>> {
+        self.bodies.load().get(body)
+    }
+
+    /// The answer to that, where it is kept for those who see what the viewer sees, and holds.
+    pub fn tell_again(&self, asked: Arc<Asked>, viewer: &Viewer) -> Option<Ready> {
+        self.answers.as_ref()?.find(&Arc::new(Question { asked, sight: Sight::of(viewer) }))
     }
 
     /// Runs one request.
@@ -222,6 +263,7 @@ impl Engine {
     }
 
     async fn answer(&self, ask: Ask, running: &mut Running) -> Result<Outcome, Refusal> {
+        let bodies = self.bodies.load_full();
         let document = self.find(&ask.params).await?;
         let operation = pick(&document.operations, ask.params.operation_name.as_deref())?;
         running.is(operation.kind, operation.name.as_ref().map(Name::as_str));
@@ -231,6 +273,10 @@ impl Engine {
         };
         // What is told again was weighed and checked when it was made, by the same limits.
         if let Some(ready) = answers.find(&question) {
+            if let Some(body) = ask.body.filter(|_| self.persisted.passes_in_silence(&document.text)) {
+                // A copy: it was read into more room than it needs.
+                bodies.insert(Bytes::copy_from_slice(&body), Arc::clone(&question.asked));
+            }
             return Ok(Outcome::Ready(ready));
         }
         let (request, measured) = self.prepare(&document, operation, &ask).await?;
@@ -374,6 +420,11 @@ impl Engine {
     }
 }
 
+/// Room for what bodies ask.
+fn bodies() -> Bodies {
+    Cache::with_weighter(USUAL_DOCUMENTS, KEPT_BODIES, BodyLength)
+}
+
 /// Room for so many documents, fewer where they are long.
 fn room_for(documents: usize) -> Cache<Arc<str>, Arc<Document>, ByLength> {
     let share = KEPT_TEXT / (documents as u64).max(1);
@@ -405,12 +456,9 @@ fn question(document: &Document, operation: &Operation, ask: &Ask) -> Option<Arc
     }
     let variables =
         if params.variables.is_empty() { String::new() } else { serde_json::to_string(&params.variables).ok()? };
-    Some(Arc::new(Question {
-        document: document.digest,
-        operation: operation.name.as_ref().map(|name| Arc::from(name.as_str())),
-        variables,
-        sight: Sight::of(&ask.viewer),
-    }))
+    let operation = operation.name.as_ref().map(|name| Arc::from(name.as_str()));
+    let asked = Arc::new(Asked { document: document.digest, operation, variables });
+    Some(Arc::new(Question { asked, sight: Sight::of(&ask.viewer) }))
 }
 
 fn definition<'a>(

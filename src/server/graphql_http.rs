@@ -48,7 +48,7 @@ pub async fn get(
         Ok(params) => {
             let kinds = if media == Media::EventStream { READS } else { QUERIES };
             let asking = Asking { front: &front, headers: &headers, peer, media, id: &id };
-            let response = asking.answer_one(params, kinds).await;
+            let response = asking.answer_one(params, None, kinds).await;
             if kinds == QUERIES { revalidated(response, &headers).await } else { response }
         }
         Err(unreadable) => refuse(&Refusal::bad_request(unreadable.to_string()), media, &id),
@@ -86,7 +86,7 @@ pub async fn post(
     let peer = peer.map(|Extension(peer)| peer);
     let asking = Asking { front: &front, headers: &headers, peer, media, id: &id };
     match from_body(&body, front.engine.limits().batch) {
-        Ok(Asked::Single(params)) => asking.answer_one(*params, ALL).await,
+        Ok(Asked::Single(params)) => asking.answer_one(*params, Some(&body), ALL).await,
         Ok(Asked::Batch(batch)) => asking.answer_batch(batch).await,
         Err(unreadable) => refuse(&Refusal::bad_request(unreadable.to_string()), media, &id),
     }
@@ -108,13 +108,14 @@ struct Asking<'a> {
 }
 
 impl Asking<'_> {
-    async fn answer_one(&self, params: Params, kinds: &'static [OperationType]) -> Response {
+    async fn answer_one(&self, params: Params, body: Option<&Bytes>, kinds: &'static [OperationType]) -> Response {
         let (media, id) = (self.media, self.id);
         let (caller, standing) = match self.recognise(1).await {
             Ok(known) => known,
             Err(refusal) => return refuse(&refusal, media, id),
         };
-        let ask = Ask { params, viewer: Arc::clone(&caller.viewer), request_id: id.to_owned(), kinds };
+        let (viewer, request_id) = (Arc::clone(&caller.viewer), id.to_owned());
+        let ask = Ask { params, body: body.cloned(), viewer, request_id, kinds };
         let mut response = match self.front.engine.run(ask).await {
             Outcome::Refused(refusal) => refuse(&refusal, media, id),
             Outcome::Answer(answer) if media == Media::EventStream => {
@@ -158,7 +159,8 @@ impl Asking<'_> {
         };
         let mut answers = Vec::with_capacity(batch.len());
         for params in batch {
-            let ask = Ask { params, viewer: Arc::clone(&caller.viewer), request_id: id.to_owned(), kinds: ALL };
+            let (viewer, request_id) = (Arc::clone(&caller.viewer), id.to_owned());
+            let ask = Ask { params, body: None, viewer, request_id, kinds: ALL };
             answers.push(match self.front.engine.run(ask).await {
                 Outcome::Answer(answer) => to_text(&answer),
                 Outcome::Ready(ready) => String::from_utf8_lossy(&ready.body).into_owned(),
@@ -183,14 +185,14 @@ impl Asking<'_> {
 }
 
 /// An answer that is bytes already, in the coding that the client takes, where that is kept too.
-fn ready_response(front: &Front, ready: &Ready, headers: &HeaderMap, media: Media) -> Response {
+pub(super) fn ready_response(front: &Front, ready: &Ready, headers: &HeaderMap, media: Media) -> Response {
     let coding = Coding::accepted(headers);
     let coded = front.engine.answers().and_then(|answers| answers.coded(ready, coding));
     let Some(body) = coded else { return (typed(media), ready.body.clone()).into_response() };
     let mut response = (typed(media), body).into_response();
+    response.headers_mut().insert(VARY, HeaderValue::from_static("accept, accept-encoding, authorization"));
     if let Some(name) = coding.name() {
         response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static(name));
-        response.headers_mut().insert(VARY, HeaderValue::from_static("accept, accept-encoding, authorization"));
     }
     response
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::extract::{Extension, Request, State};
 use axum::http::header::{CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -34,32 +34,25 @@ impl Room {
     }
 }
 
-/// Answers 503 at once when there is no room: what is accepted is answered in time.
-pub async fn shed(
-    State(room): State<Room>,
-    Extension(RequestId(id)): Extension<RequestId>,
-    request: Request,
-    next: Next,
-) -> Response {
-    match room.enter() {
-        Some(_place) => next.run(request).await,
-        None => refuse(&Refusal::overloaded(), &id),
-    }
+/// What is let in, and for how long.
+#[derive(Clone)]
+pub struct Gate {
+    /// Room for requests in flight.
+    pub room: Room,
+    /// How long an answer may take to begin.
+    pub answer_within: Duration,
 }
 
-/// How long an answer may take to begin.
-#[derive(Clone, Copy)]
-pub struct AnswerWithin(pub Duration);
-
-/// Answers 504 when an answer does not begin in time. Streams that began go on; orders under way come to their end without
-/// whoever asked.
-pub async fn answer_in_time(
-    State(AnswerWithin(limit)): State<AnswerWithin>,
+/// Answers 503 at once when there is no room, so that what is accepted is answered in time; and 504 when an answer does not begin in
+/// time. Streams that began go on; orders under way come to their end without whoever asked.
+pub async fn admit(
+    State(gate): State<Gate>,
     Extension(RequestId(id)): Extension<RequestId>,
     request: Request,
     next: Next,
 ) -> Response {
-    match tokio::time::timeout(limit, next.run(request)).await {
+    let Some(_place) = gate.room.enter() else { return refuse(&Refusal::overloaded(), &id) };
+    match tokio::time::timeout(gate.answer_within, next.run(request)).await {
         Ok(response) => response,
         Err(_) => {
             metrics::counter!("ticketgraph_requests_late_total").increment(1);
@@ -79,11 +72,8 @@ fn refuse(refusal: &Refusal, id: &str) -> Response {
 }
 
 /// Headers that every answer has; pages bring their own content policy.
-pub async fn guard_browsers(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
+pub fn protect(headers: &mut HeaderMap) {
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    response
 }

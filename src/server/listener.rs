@@ -4,10 +4,11 @@ use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
 use axum::http::Request;
 use http_body_util::BodyExt;
 use hyper::service::service_fn;
@@ -17,13 +18,14 @@ use hyper_util::server::graceful::GracefulShutdown;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::time::timeout;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
+use crate::server::express::Express;
 use crate::server::router::Peer;
 
 /// Files that are open beside connections: the ledger, the log, connections to vendors.
@@ -47,12 +49,13 @@ pub struct Settings {
 /// Accepts until `stop`, then lets requests in flight finish within the drain limit. Says whether all did.
 pub async fn serve(
     listener: TcpListener,
-    router: Router,
+    (router, express): (Router, Express),
     settings: Settings,
     tasks: TaskTracker,
     stop: CancellationToken,
 ) -> bool {
     allow_files(settings.connections + OTHER_FILES);
+    let express = Arc::new(express);
     let room = Arc::new(Semaphore::new(settings.connections));
     let drain = GracefulShutdown::new();
     let acceptor = settings.tls.clone().map(TlsAcceptor::from);
@@ -66,13 +69,14 @@ pub async fn serve(
             Err(fault) => {
                 // Out of file handles, usually: a pause gives connections time to end.
                 tracing::warn!(%fault, "a connection could not be accepted");
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                sleep(Duration::from_millis(50)).await;
                 continue;
             }
         };
-        let (router, watcher, acceptor) = (router.clone(), drain.watcher(), acceptor.clone());
+        let (watcher, acceptor) = (drain.watcher(), acceptor.clone());
         let (header_timeout, idle_timeout) = (settings.header_timeout, settings.idle_timeout);
-        let talk = Talk { router, peer: Peer(peer.ip()), header_timeout, idle_timeout };
+        let (router, express) = (router.clone(), Arc::clone(&express));
+        let talk = Talk { router, express, peer: Peer(peer.ip()), header_timeout, idle_timeout };
         tasks.spawn(async move {
             let _permit = permit;
             match acceptor {
@@ -115,6 +119,7 @@ async fn accept(
 /// How one connection is talked with.
 struct Talk {
     router: Router,
+    express: Arc<Express>,
     peer: Peer,
     header_timeout: Duration,
     idle_timeout: Duration,
@@ -125,7 +130,7 @@ impl Talk {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Self { router, peer, header_timeout, idle_timeout } = self;
+        let Self { router, express, peer, header_timeout, idle_timeout } = self;
         let mut builder = auto::Builder::new(TokioExecutor::new());
         builder.http1().timer(TokioTimer::new()).header_read_timeout(header_timeout);
         builder
@@ -134,14 +139,18 @@ impl Talk {
             .max_concurrent_streams(200)
             .keep_alive_interval(Some(Duration::from_secs(30)))
             .max_header_list_size(32 << 10);
-        let (in_flight, count) = watch::channel(0_usize);
-        let in_flight = Arc::new(in_flight);
+        let activity = Arc::new(Activity::new());
+        let held = Arc::clone(&activity);
         let service = service_fn(move |request: Request<hyper::body::Incoming>| {
-            let mut request = request.map(Body::new);
-            request.extensions_mut().insert(peer);
-            let (held, answering) = (Held::new(&in_flight), router.clone().oneshot(request));
+            let (held, express, router) = (Held::new(&held), Arc::clone(&express), router.clone());
             async move {
-                let response = answering.await?;
+                let response = match express.answer(request, peer).await {
+                    Ok(response) => response,
+                    Err(mut request) => {
+                        request.extensions_mut().insert(peer);
+                        router.oneshot(request).await?
+                    }
+                };
                 // Held until the last byte of the answer: a stream keeps its connection.
                 Ok::<_, Infallible>(response.map(|body| {
                     body.map_frame(move |frame| {
@@ -158,36 +167,59 @@ impl Talk {
                     tracing::debug!(%fault, "a connection ended badly");
                 }
             }
-            () = idle_for(count, idle_timeout) => tracing::debug!("a connection without requests is closed"),
+            () = activity.idle_for(idle_timeout) => tracing::debug!("a connection without requests is closed"),
+        }
+    }
+}
+
+/// Whether anything is in flight on a connection, and since when nothing is.
+struct Activity {
+    begun: Instant,
+    in_flight: AtomicUsize,
+    /// When the last one ended, in milliseconds since the begin.
+    ended: AtomicU64,
+}
+
+impl Activity {
+    fn new() -> Self {
+        Self { begun: Instant::now(), in_flight: AtomicUsize::new(0), ended: AtomicU64::new(0) }
+    }
+
+    /// How long nothing has been in flight; none while anything is.
+    fn idle(&self) -> Option<Duration> {
+        let ended = Duration::from_millis(self.ended.load(SeqCst));
+        (self.in_flight.load(SeqCst) == 0).then(|| self.begun.elapsed().saturating_sub(ended))
+    }
+
+    /// Ends once nothing was in flight for so long. It looks now and then, so that requests cost it nothing.
+    async fn idle_for(&self, limit: Duration) {
+        let mut wait = limit;
+        loop {
+            sleep(wait).await;
+            wait = match self.idle() {
+                Some(idle) if idle >= limit => return,
+                Some(idle) => limit - idle,
+                None => limit,
+            };
         }
     }
 }
 
 /// One request in flight.
-struct Held(Arc<watch::Sender<usize>>);
+struct Held(Arc<Activity>);
 
 impl Held {
-    fn new(in_flight: &Arc<watch::Sender<usize>>) -> Self {
-        in_flight.send_modify(|count| *count += 1);
-        Self(Arc::clone(in_flight))
+    fn new(activity: &Arc<Activity>) -> Self {
+        activity.in_flight.fetch_add(1, SeqCst);
+        Self(Arc::clone(activity))
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.0.send_modify(|count| *count -= 1);
+        let Self(activity) = self;
+        // Before it is counted off: nobody may see an end that is older than the last request.
+        activity.ended.store(u64::try_from(activity.begun.elapsed().as_millis()).unwrap_or(u64::MAX), SeqCst);
+        activity.in_flight.fetch_sub(1, SeqCst);
     }
-}
-
-/// Ends once nothing was in flight for so long.
-async fn idle_for(mut in_flight: watch::Receiver<usize>, limit: Duration) {
-    while in_flight.wait_for(|count| *count == 0).await.is_ok() {
-        match timeout(limit, in_flight.changed()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) => break,
-            Err(_) => return,
-        }
-    }
-    // The service is gone, and with it the connection.
-    std::future::pending().await
 }

@@ -6,6 +6,7 @@ pub mod callers;
 pub mod coercion;
 pub mod engine;
 pub mod exposition;
+pub mod express;
 pub mod graphql_http;
 pub mod hardening;
 pub mod health;

@@ -2,7 +2,7 @@
 
 use async_graphql::{Response as Answer, ServerError, Value};
 use async_graphql_parser::types::OperationType;
-use axum::extract::{Extension, MatchedPath, Request};
+use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -13,7 +13,8 @@ use tokio::time::Instant;
 use tracing::{Instrument, Span};
 
 use crate::server::engine::Outcome;
-use crate::server::request_id::RequestId;
+use crate::server::hardening::protect;
+use crate::server::request_id::{self, RequestId};
 use crate::telemetry::{attribute, continue_trace, rename};
 
 /// Names of operations are whatever a client likes: so much of them goes into traces, and nothing into metrics.
@@ -32,15 +33,18 @@ const METHODS: [Method; 9] = [
     Method::CONNECT,
 ];
 
-/// Counts a request, from its headers to the begin of its answer, and puts everything it does into one span.
-pub async fn layer(Extension(RequestId(id)): Extension<RequestId>, request: Request, next: Next) -> Response {
+/// What stands around every request: it is given its id, counted from its headers to the begin of its answer, and everything it does
+/// is put into one span; its answer tells the id and protects browsers. One layer, since each costs a copy of all that are inside.
+pub async fn layer(mut request: Request, next: Next) -> Response {
     let method = METHODS.iter().find(|known| *known == request.method()).map_or("_OTHER", known_name);
     let path = request.extensions().get::<MatchedPath>().cloned();
+    let id = request_id::of(request.headers());
+    request.extensions_mut().insert(RequestId(id.clone()));
     let _active = Active::new("http_server_active_requests", Some(method));
     let begun = Instant::now();
     let route = path.map_or(SharedString::const_str("unmatched"), |path| path.as_str().to_owned().into());
     let span = span(&id, method, &route, request.headers());
-    let response = next.run(request).instrument(span.clone()).await;
+    let mut response = next.run(request).instrument(span.clone()).await;
     attribute(&span, "http.response.status_code", i64::from(response.status().as_u16()));
     if response.status().is_server_error() {
         span.record("otel.status_code", "ERROR");
@@ -51,6 +55,8 @@ pub async fn layer(Extension(RequestId(id)): Extension<RequestId>, request: Requ
         ("http_response_status_code", response.status().as_str().to_owned().into()),
     ];
     histogram!("http_server_request_duration_seconds", &labels).record(begun.elapsed().as_secs_f64());
+    protect(response.headers_mut());
+    request_id::tell(&id, response.headers_mut());
     response
 }
 

@@ -1,9 +1,6 @@
 //! The id of a request: taken from the client where it is well formed, drawn otherwise, and on every answer.
 
-use axum::extract::Request;
-use axum::http::{HeaderName, HeaderValue};
-use axum::middleware::Next;
-use axum::response::Response;
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
 /// The header that carries it, both ways.
 pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
@@ -12,15 +9,16 @@ pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 #[derive(Debug, Clone)]
 pub struct RequestId(pub String);
 
-/// Puts the id into the request and on the answer.
-pub async fn layer(mut request: Request, next: Next) -> Response {
-    let id = request.headers().get(&HEADER).and_then(well_formed).unwrap_or_else(draw);
-    request.extensions_mut().insert(RequestId(id.clone()));
-    let mut response = next.run(request).await;
-    if let Ok(value) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert(HEADER, value);
+/// The id of a request with these headers: its own, or one that is drawn.
+pub fn of(headers: &HeaderMap) -> String {
+    headers.get(&HEADER).and_then(well_formed).unwrap_or_else(draw)
+}
+
+/// Puts the id on an answer.
+pub fn tell(id: &str, headers: &mut HeaderMap) {
+    if let Ok(value) = HeaderValue::from_str(id) {
+        headers.insert(HEADER, value);
     }
-    response
 }
 
 /// Letters, digits and `._-`, at most 128: it goes into logs.

@@ -24,12 +24,28 @@ use tower_http::timeout::RequestBodyTimeoutLayer;
 use crate::server::callers::{Caller, Callers, expired};
 use crate::server::engine::Engine;
 use crate::server::exposition::{self, Exposition};
-use crate::server::hardening::{AnswerWithin, Room, answer_in_time, guard_browsers, shed};
+use crate::server::hardening::{Gate, Room, admit};
 use crate::server::health::{self, Dependencies};
 use crate::server::pace::Standing;
 use crate::server::pages::{self, Page};
 use crate::server::refusal::Refusal;
 use crate::server::{graphql_http, observe, request_id, socket};
+
+/// The headers of an answer that pages of other origins may read.
+const EXPOSED: [HeaderName; 6] = [
+    request_id::HEADER,
+    RETRY_AFTER,
+    ETAG,
+    HeaderName::from_static("ratelimit-limit"),
+    HeaderName::from_static("ratelimit-remaining"),
+    HeaderName::from_static("ratelimit-reset"),
+];
+
+/// The same, as `access-control-expose-headers` names them.
+pub fn exposed() -> HeaderValue {
+    let names = EXPOSED.iter().map(HeaderName::as_str).collect::<Vec<_>>().join(",");
+    HeaderValue::from_str(&names).expect("names of headers")
+}
 
 /// What the handlers share.
 pub struct Front {
@@ -141,14 +157,14 @@ impl Front {
 pub fn build(front: Arc<Front>, settings: Settings) -> Router {
     let body_limit = front.engine.limits().body_bytes;
     let room = Room::new(settings.in_flight);
+    let gate = Gate { room: room.clone(), answer_within: settings.request_timeout };
     let api = Router::new()
         .route("/graphql", get(graphql_http::get).post(graphql_http::post).fallback(graphql_http::other))
         .layer(DefaultBodyLimit::max(body_limit))
         // A client that dribbles its body holds a place in flight: only for so long.
         .layer(RequestBodyTimeoutLayer::new(settings.body_timeout))
         .layer(cors(&front.origins))
-        .layer(from_fn_with_state(AnswerWithin(settings.request_timeout), answer_in_time))
-        .layer(from_fn_with_state(room.clone(), shed));
+        .layer(from_fn_with_state(gate, admit));
     let pages = Router::new()
         .route("/", get(|headers: HeaderMap| async move { pages::home().into_response_for(&headers) }))
         .route("/dashboard", get(|headers: HeaderMap| async move { pages::dashboard().into_response_for(&headers) }))
@@ -166,9 +182,7 @@ pub fn build(front: Arc<Front>, settings: Settings) -> Router {
         .merge(operation)
         .fallback(|| async { (StatusCode::NOT_FOUND, "there is nothing here; try /graphql\n") })
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn(guard_browsers))
         .layer(from_fn(observe::layer))
-        .layer(from_fn(request_id::layer))
         .with_state(front)
 }
 
@@ -178,14 +192,7 @@ fn cors(origins: &[String]) -> CorsLayer {
         .allow_origin(AllowOrigin::list(allowed))
         .allow_methods([Method::GET, Method::POST])
         .allow_headers([AUTHORIZATION, CONTENT_TYPE, request_id::HEADER])
-        .expose_headers([
-            request_id::HEADER,
-            RETRY_AFTER,
-            ETAG,
-            HeaderName::from_static("ratelimit-limit"),
-            HeaderName::from_static("ratelimit-remaining"),
-            HeaderName::from_static("ratelimit-reset"),
-        ])
+        .expose_headers(EXPOSED)
         .max_age(Duration::from_secs(600))
 }
 

@@ -27,15 +27,22 @@ pub use coding::Coding;
 /// Where an answer comes down, for all who wait for it.
 type Landing = Shared<oneshot::Receiver<Landed>>;
 
-/// What an answer is an answer to.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Question {
+/// What is asked, whoever asks.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct Asked {
     /// The digest of the document, however it is laid out.
     pub document: u128,
     /// Its operation.
     pub operation: Option<Arc<str>>,
     /// The variables, as canonical JSON.
     pub variables: String,
+}
+
+/// What an answer is an answer to.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Question {
+    /// What is asked.
+    pub asked: Arc<Asked>,
     /// What the caller may see.
     pub sight: Sight,
 }
@@ -116,7 +123,7 @@ impl Answers {
         let kept = moka::sync::Cache::builder()
             .max_capacity(max_bytes)
             .weigher(|slot: &Slot, kept: &Arc<Kept>| {
-                let weight = kept.body.len() + kept.promise.weight() + slot.question.variables.len() + 200;
+                let weight = kept.body.len() + kept.promise.weight() + slot.question.asked.variables.len() + 200;
                 u32::try_from(weight).unwrap_or(u32::MAX)
             })
             .build();

@@ -245,7 +245,8 @@ impl Session {
             let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, Code::RateLimited, text);
             return self.say(refused(self.dialect, &id, &refusal, &self.id)).await;
         }
-        let ask = Ask { params, viewer: Arc::clone(&caller.viewer), request_id: self.id.clone(), kinds: ALL };
+        let (viewer, request_id) = (Arc::clone(&caller.viewer), self.id.clone());
+        let ask = Ask { params, body: None, viewer, request_id, kinds: ALL };
         let entry = Entry { caller, peer: self.peer, room: self.room.clone() };
         let (front, dialect, out, name) = (Arc::clone(&self.front), self.dialect, self.out.clone(), id.clone());
         let span = tracing::error_span!("request", request_id = self.id, otel.kind = "server", otel.name = "WEBSOCKET");

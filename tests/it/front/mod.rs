@@ -27,6 +27,7 @@ use ticketgraph::graphql::{Limits as SchemaLimits, Scope, Services, Viewer};
 use ticketgraph::server::callers::{Caller, Callers, Issuer, KeyHolder};
 use ticketgraph::server::engine::Engine;
 use ticketgraph::server::exposition::Exposition;
+use ticketgraph::server::express::Express;
 use ticketgraph::server::health::Dependencies;
 use ticketgraph::server::listener;
 use ticketgraph::server::persisted::{Persisted, Safelist};
@@ -182,8 +183,8 @@ pub async fn open_set(setting: Setting) -> Door {
         tls: setting.tls,
     };
     let tasks = TaskTracker::new();
-    let router = router::build(Arc::clone(&front), settings);
-    tasks.spawn(listener::serve(listener, router, connections, tasks.clone(), stop.clone()));
+    let ways = (router::build(Arc::clone(&front), settings), Express::new(Arc::clone(&front), false));
+    tasks.spawn(listener::serve(listener, ways, connections, tasks.clone(), stop.clone()));
     let client =
         reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().expect("a client");
     Door { address, client, front, stop }

@@ -5,6 +5,7 @@ mod budget;
 mod bus;
 mod cache;
 mod callers;
+mod express;
 pub mod redis_server;
 mod replicas;
 pub mod service;

@@ -32,6 +32,13 @@ use super::support::facts;
 /// A clock that is moved by hand.
 pub struct Hand(AtomicI64);
 
+impl Hand {
+    /// Moves it.
+    pub fn advance(&self, millis: i64) {
+        self.0.fetch_add(millis, SeqCst);
+    }
+}
+
 impl Clock for Hand {
     fn now(&self) -> Timestamp {
         Timestamp::from_millisecond(self.0.load(SeqCst)).expect("an instant")
@@ -240,7 +247,7 @@ impl World {
     }
 
     pub fn advance(&self, millis: i64) {
-        self.clock.0.fetch_add(millis, SeqCst);
+        self.clock.advance(millis);
     }
 
     /// A theatre edits its events, and we hear of it.
@@ -274,7 +281,7 @@ impl World {
         let params = Params { query: Some(query.to_owned()), variables, ..Params::default() };
         let scopes: HashSet<May> = scopes.iter().copied().collect();
         let viewer = Viewer { id: "v".to_owned(), name: "V".to_owned(), reseller: None, scopes };
-        let ask = Ask { params, viewer: Arc::new(viewer), request_id: "r-1".to_owned(), kinds: ALL };
+        let ask = Ask { params, body: None, viewer: Arc::new(viewer), request_id: "r-1".to_owned(), kinds: ALL };
         match self.engine.run(ask).await {
             Outcome::Ready(ready) => (String::from_utf8(ready.body.to_vec()).expect("text"), true),
             Outcome::Answer(answer) => (String::from_utf8(to_json(&answer)).expect("text"), false),
