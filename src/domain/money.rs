@@ -141,7 +141,12 @@ impl Money {
 /// For people: `39.95 EUR`.
 impl fmt::Display for Money {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{} {}", self.to_major(), self.currency)
+        let (sign, minor) = (if self.amount < 0 { "-" } else { "" }, self.amount.unsigned_abs());
+        let (places, unit) = (self.currency.exponent() as usize, 10_u64.pow(self.currency.exponent()));
+        match places {
+            0 => write!(out, "{sign}{minor} {}", self.currency.code()),
+            _ => write!(out, "{sign}{}.{:0places$} {}", minor / unit, minor % unit, self.currency.code()),
+        }
     }
 }
 
@@ -204,5 +209,7 @@ mod tests {
     fn money_is_shown_with_the_places_of_its_currency() {
         assert_eq!(money("39.9", "EUR").expect("money").to_string(), "39.90 EUR");
         assert_eq!(money("120", "JPY").expect("money").to_string(), "120 JPY");
+        assert_eq!(money("-0.05", "EUR").expect("money").to_string(), "-0.05 EUR");
+        assert_eq!(money("1234.5", "KWD").expect("money").to_string(), "1234.500 KWD");
     }
 }

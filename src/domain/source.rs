@@ -62,7 +62,7 @@ pub enum LegShape {
 /// Numbers and habits of a source; never abilities, those are the capabilities.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
-    /// Most keys that one bulk call may name.
+    /// Most keys that are asked about at once: as many as one call may name, or as one walk over a list shows.
     pub max_batch: usize,
     /// How long a hold lasts, where the vendor does not say it in the answer.
     pub hold_ttl: Duration,

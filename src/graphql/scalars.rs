@@ -1,5 +1,7 @@
 //! The scalars of the schema.
 
+use std::fmt;
+
 use async_graphql::{InputType, InputValueError, InputValueResult, Number, Scalar, ScalarType, Value};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -47,6 +49,17 @@ impl DateTime {
     pub fn utc(at: Timestamp) -> Self {
         Self { at, offset: Offset::UTC }
     }
+
+    /// As RFC 3339 has it.
+    pub fn text(&self) -> impl fmt::Display {
+        self.at.display_with_offset(self.offset)
+    }
+}
+
+impl fmt::Display for DateTime {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.at.display_with_offset(self.offset).fmt(out)
+    }
 }
 
 /// RFC 3339 instant, always with an offset. Facts of the catalogue carry the offset of their source's zone.
@@ -63,7 +76,7 @@ impl ScalarType for DateTime {
     }
 
     fn to_value(&self) -> Value {
-        Value::String(self.at.display_with_offset(self.offset).to_string())
+        Value::String(self.text().to_string())
     }
 }
 

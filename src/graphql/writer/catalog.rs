@@ -12,18 +12,18 @@ use crate::graphql::catalog::{
 use crate::graphql::id;
 use crate::graphql::loaders::{AvailabilityOf, PerformancesOf, TicketTypesOf};
 use crate::graphql::page::PageInfo;
-use crate::graphql::scalars::{CurrencyCode, DateTime, LocalDate, Locale, MinorUnits, int};
+use crate::graphql::scalars::{CurrencyCode, DateTime, LocalDate, Locale, int};
 use crate::graphql::sources::source::capabilities;
 use crate::graphql::sources::{Environment, ExternalRef, Source, VendorKind};
 use crate::graphql::writer::selection::{
-    Asked, FieldWriter, Written, leaf, list, list_in_memory, nothing, object, object_in_memory, object_or_null, text,
-    text_or_null,
+    Asked, FieldWriter, Written, id as identifier, instant, leaf, list, list_in_memory, made_text, nothing, number,
+    object, object_in_memory, object_or_null, text, text_or_null, word,
 };
 
 impl Written for Event {
     fn field(asked: &Asked<'_>) -> Option<FieldWriter<Self>> {
         Some(match asked.name() {
-            "id" => leaf(|event: &Self| id::event_id(&event.0.source.id, &event.told().key)),
+            "id" => identifier(|event: &Self| id::event_id(&event.0.source.id, &event.told().key)),
             "source" => object(asked, |event: &Self| Source(Arc::clone(&event.0.source)))?,
             "externalRefs" => list(asked, |event: &Self| ExternalRef::all(&event.0.source, &event.told().refs))?,
             "title" => {
@@ -42,11 +42,11 @@ impl Written for Event {
             "venue" => text_or_null(|event: &Self| event.told().venue.as_deref()),
             "categories" => leaf(|event: &Self| event.told().categories.clone()),
             "timeZone" => text(|event: &Self| &event.told().time_zone),
-            "bookingMode" => leaf(|event: &Self| BookingMode::from(event.told().booking_mode)),
-            "status" => leaf(|event: &Self| EventStatus::from(event.told().status)),
+            "bookingMode" => word(|event: &Self| BookingMode::from(event.told().booking_mode)),
+            "status" => word(|event: &Self| EventStatus::from(event.told().status)),
             "isPrivate" => leaf(|event: &Self| event.told().is_private),
-            "startsAt" => leaf(|event: &Self| event.instant(event.told().starts_at)),
-            "endsAt" => leaf(|event: &Self| event.instant(event.told().ends_at)),
+            "startsAt" => instant(|event: &Self| event.instant(event.told().starts_at)),
+            "endsAt" => instant(|event: &Self| event.instant(event.told().ends_at)),
             "durationMinutes" => leaf(|event: &Self| event.told().duration_minutes.map(int)),
             "capacity" => leaf(|event: &Self| event.told().capacity.map(int)),
             "soldQuantity" => leaf(|event: &Self| event.told().sold_quantity.map(int)),
@@ -79,7 +79,7 @@ fn performances(asked: &Asked<'_>) -> Option<FieldWriter<Event>> {
 impl Written for EventEdge {
     fn field(asked: &Asked<'_>) -> Option<FieldWriter<Self>> {
         Some(match asked.name() {
-            "cursor" => leaf(|edge: &Self| edge.0.cursor().encode()),
+            "cursor" => made_text(|edge: &Self| edge.0.cursor().encode()),
             "node" => object(asked, |edge: &Self| Event(edge.0.clone()))?,
             _ => return None,
         })
@@ -114,7 +114,7 @@ impl Written for PageInfo {
 impl Written for PerformanceEdge {
     fn field(asked: &Asked<'_>) -> Option<FieldWriter<Self>> {
         Some(match asked.name() {
-            "cursor" => leaf(|edge: &Self| edge.0.performance.cursor().encode()),
+            "cursor" => made_text(|edge: &Self| edge.0.performance.cursor().encode()),
             "node" => object(asked, |edge: &Self| edge.0.clone())?,
             _ => return None,
         })
@@ -124,13 +124,13 @@ impl Written for PerformanceEdge {
 impl Written for Performance {
     fn field(asked: &Asked<'_>) -> Option<FieldWriter<Self>> {
         Some(match asked.name() {
-            "id" => leaf(|row: &Self| id::performance_id(&row.performance.source.id, &row.told().key)),
+            "id" => identifier(|row: &Self| id::performance_id(&row.performance.source.id, &row.told().key)),
             "event" => object_in_memory(asked, |row: &Self, _| row.event.clone().map(Event))?,
             "externalRefs" => list(asked, |row: &Self| ExternalRef::all(&row.performance.source, &row.told().refs))?,
-            "startsAt" => leaf(|row: &Self| row.instant(row.told().starts_at)),
-            "endsAt" => leaf(|row: &Self| row.instant(row.told().ends_at)),
+            "startsAt" => instant(|row: &Self| row.instant(row.told().starts_at)),
+            "endsAt" => instant(|row: &Self| row.instant(row.told().ends_at)),
             "date" => leaf(|row: &Self| row.told().date.map(LocalDate)),
-            "cutoffAt" => leaf(|row: &Self| row.instant(row.told().cutoff_at)),
+            "cutoffAt" => instant(|row: &Self| row.instant(row.told().cutoff_at)),
             "availability" => {
                 let max_age = max_age(asked.argument("maxAgeSeconds")?).ok()?;
                 let places = quantity(asked.argument("quantity")?).ok()?;
@@ -148,7 +148,7 @@ impl Written for Performance {
 impl Written for Availability {
     fn field(asked: &Asked<'_>) -> Option<FieldWriter<Self>> {
         Some(match asked.name() {
-            "status" => leaf(|free: &Self| AvailabilityStatus::from(free.told().status)),
+            "status" => word(|free: &Self| AvailabilityStatus::from(free.told().status)),
             "vacancies" => leaf(|free: &Self| free.told().vacancies.map(int)),
             "capacity" => leaf(|free: &Self| free.told().capacity.map(int)),
             "maxPerOrder" => leaf(|free: &Self| free.told().max_per_order.map(int)),
@@ -171,7 +171,7 @@ impl Written for Offer {
             }
             "price" => object(asked, |offer: &Self| Price::of(&offer.source, &offer.offer().price))?,
             "vacancies" => leaf(|offer: &Self| offer.offer().vacancies.map(int)),
-            "status" => leaf(|offer: &Self| AvailabilityStatus::from(offer.offer().status)),
+            "status" => word(|offer: &Self| AvailabilityStatus::from(offer.offer().status)),
             _ => return None,
         })
     }
@@ -180,7 +180,7 @@ impl Written for Offer {
 impl Written for TicketType {
     fn field(asked: &Asked<'_>) -> Option<FieldWriter<Self>> {
         Some(match asked.name() {
-            "id" => leaf(|kind: &Self| id::ticket_type_id(&kind.source.id, &kind.kind().event, &kind.kind().key)),
+            "id" => identifier(|kind: &Self| id::ticket_type_id(&kind.source.id, &kind.kind().event, &kind.kind().key)),
             "source" => object(asked, |kind: &Self| Source(Arc::clone(&kind.source)))?,
             "externalRefs" => list(asked, |kind: &Self| ExternalRef::all(&kind.source, &kind.kind().refs))?,
             "name" => {
@@ -191,7 +191,7 @@ impl Written for TicketType {
                 let locale = Language::read(asked)?;
                 text_or_null(move |kind: &Self| Some(kind.kind().description.as_ref()?.pick(locale.tag())))
             }
-            "audience" => leaf(|kind: &Self| Audience::from(kind.kind().audience)),
+            "audience" => word(|kind: &Self| Audience::from(kind.kind().audience)),
             "minAge" => leaf(|kind: &Self| kind.kind().min_age.map(int)),
             "maxAge" => leaf(|kind: &Self| kind.kind().max_age.map(int)),
             "admits" => leaf(|kind: &Self| int(kind.kind().admits)),
@@ -209,7 +209,7 @@ impl Written for TicketType {
 impl Written for Section {
     fn field(asked: &Asked<'_>) -> Option<FieldWriter<Self>> {
         Some(match asked.name() {
-            "id" => leaf(|part: &Self| id::section_id(&part.source.id, &part.event, &part.section.key)),
+            "id" => identifier(|part: &Self| id::section_id(&part.source.id, &part.event, &part.section.key)),
             "name" => text(|part: &Self| &part.section.name.main),
             "capacity" => leaf(|part: &Self| part.section.capacity.map(int)),
             "externalRefs" => list(asked, |part: &Self| ExternalRef::all(&part.source, &part.section.refs))?,
@@ -228,7 +228,7 @@ impl Written for Price {
             "fees" => object_or_null(asked, |price: &Self, _| price.price.fees.map(Money))?,
             "taxes" => list(asked, |price: &Self| price.price.taxes.iter().cloned().map(Tax).collect())?,
             "guaranteedUntil" => {
-                leaf(|price: &Self| price.price.guaranteed_until.map(|at| DateTime::of(&price.source, at)))
+                instant(|price: &Self| price.price.guaranteed_until.map(|at| DateTime::of(&price.source, at)))
             }
             _ => return None,
         })
@@ -248,10 +248,10 @@ impl Written for Tax {
 impl Written for Money {
     fn field(asked: &Asked<'_>) -> Option<FieldWriter<Self>> {
         Some(match asked.name() {
-            "amount" => leaf(|money: &Self| MinorUnits(money.0.amount)),
+            "amount" => number(|money: &Self| money.0.amount),
             "currency" => text(|money: &Self| money.0.currency.code()),
-            "exponent" => leaf(|money: &Self| int(money.0.currency.exponent())),
-            "formatted" => leaf(|money: &Self| money.0.to_string()),
+            "exponent" => number(|money: &Self| money.0.currency.exponent().into()),
+            "formatted" => made_text(|money: &Self| money.0.to_string()),
             _ => return None,
         })
     }
@@ -260,7 +260,7 @@ impl Written for Money {
 impl Written for Freshness {
     fn field(asked: &Asked<'_>) -> Option<FieldWriter<Self>> {
         Some(match asked.name() {
-            "mode" => leaf(|age: &Self| age.mode),
+            "mode" => word(|age: &Self| age.mode),
             "observedAt" => leaf(|age: &Self| age.observed_at),
             "expiresAt" => leaf(|age: &Self| age.expires_at),
             _ => return None,
@@ -283,11 +283,11 @@ impl Written for ExternalRef {
 impl Written for Source {
     fn field(asked: &Asked<'_>) -> Option<FieldWriter<Self>> {
         Some(match asked.name() {
-            "id" => leaf(|source: &Self| id::source_id(&source.0.id)),
+            "id" => identifier(|source: &Self| id::source_id(&source.0.id)),
             "name" => text(|source: &Self| source.0.id.as_str()),
-            "vendor" => leaf(|source: &Self| VendorKind::from(source.0.vendor)),
+            "vendor" => word(|source: &Self| VendorKind::from(source.0.vendor)),
             "institution" => text(|source: &Self| &source.0.institution),
-            "environment" => leaf(|source: &Self| Environment::from(source.0.environment)),
+            "environment" => word(|source: &Self| Environment::from(source.0.environment)),
             "timeZone" => text(|source: &Self| source.0.time_zone.iana_name().unwrap_or("UTC")),
             "defaultCurrency" => leaf(|source: &Self| source.0.currency.map(CurrencyCode)),
             "capabilities" => leaf(|source: &Self| capabilities(&source.0)),

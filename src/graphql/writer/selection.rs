@@ -1,8 +1,12 @@
 //! What is selected of a type, read once, and how each of its fields is written.
 
-use async_graphql::{InputType, ObjectType, SelectionField};
+use std::io::Write as _;
+
+use async_graphql::resolver_utils::EnumType;
+use async_graphql::{ID, InputType, ObjectType, SelectionField};
 
 use crate::graphql::ctx::Ctx;
+use crate::graphql::scalars::DateTime;
 use crate::graphql::writer::json::{write_text, write_value};
 
 /// Writes a field of a `T`; none where it is not in memory.
@@ -124,7 +128,47 @@ pub fn text_or_null<T>(read: impl Fn(&T) -> Option<&str> + Send + Sync + 'static
     })
 }
 
-/// A field that holds a scalar, an enum, or a list of them: told as the executor tells it.
+/// A field that holds a text which is made for it.
+pub fn made_text<T>(read: impl Fn(&T) -> String + Send + Sync + 'static) -> FieldWriter<T> {
+    Box::new(move |of, _, out| {
+        write_text(&read(of), out);
+        Some(())
+    })
+}
+
+/// A field that holds an id.
+pub fn id<T>(read: impl Fn(&T) -> ID + Send + Sync + 'static) -> FieldWriter<T> {
+    made_text(move |of| read(of).0)
+}
+
+/// A field that holds one of an enum.
+pub fn word<T, V: EnumType>(read: impl Fn(&T) -> V + Send + Sync + 'static) -> FieldWriter<T> {
+    Box::new(move |of, _, out| {
+        let value = read(of);
+        let item = V::items().iter().find(|item| item.value == value)?;
+        write_text(item.name, out);
+        Some(())
+    })
+}
+
+/// A field that holds an instant.
+pub fn instant<T>(read: impl Fn(&T) -> Option<DateTime> + Send + Sync + 'static) -> FieldWriter<T> {
+    Box::new(move |of, _, out| {
+        match read(of) {
+            // Its text has nothing to escape.
+            Some(at) => write!(out, "\"{}\"", at.text()).ok()?,
+            None => out.extend_from_slice(b"null"),
+        }
+        Some(())
+    })
+}
+
+/// A field that holds a whole number.
+pub fn number<T>(read: impl Fn(&T) -> i64 + Send + Sync + 'static) -> FieldWriter<T> {
+    Box::new(move |of, _, out| write!(out, "{}", read(of)).ok())
+}
+
+/// A field that holds a scalar or a list: told as the executor tells it.
 pub fn leaf<T, V: InputType>(read: impl Fn(&T) -> V + Send + Sync + 'static) -> FieldWriter<T> {
     Box::new(move |of, _, out| {
         write_value(&read(of).to_value(), out);
