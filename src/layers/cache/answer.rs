@@ -8,6 +8,9 @@ use serde::de::DeserializeOwned;
 
 use crate::domain::{Availability, CalendarDay, Event, Freshness, FreshnessMode, Observed, Performance, TicketType};
 
+/// What a row of a few short texts takes, in bytes.
+const ROW: usize = 400;
+
 /// An answer as the cache sees it.
 pub(in crate::layers) trait Answer:
     Clone + Send + Sync + Serialize + DeserializeOwned + 'static
@@ -20,6 +23,9 @@ pub(in crate::layers) trait Answer:
 
     /// The same without prices and without what is free, for when the vendor cannot be asked. `None`: nothing would be left.
     fn without_prices(&self) -> Option<Self>;
+
+    /// Roughly how many bytes it takes.
+    fn weight(&self) -> usize;
 }
 
 impl<T: Fact> Answer for Observed<Arc<T>> {
@@ -33,6 +39,10 @@ impl<T: Fact> Answer for Observed<Arc<T>> {
 
     fn without_prices(&self) -> Option<Self> {
         Some(Self { value: T::without_prices(&self.value)?, freshness: self.freshness })
+    }
+
+    fn weight(&self) -> usize {
+        self.value.weight()
     }
 }
 
@@ -50,6 +60,10 @@ impl Answer for Arc<Vec<CalendarDay>> {
     fn without_prices(&self) -> Option<Self> {
         None
     }
+
+    fn weight(&self) -> usize {
+        self.len() * ROW
+    }
 }
 
 fn told_as(known: Freshness, mode: FreshnessMode, expires_at: Option<Timestamp>) -> Freshness {
@@ -61,6 +75,10 @@ fn told_as(known: Freshness, mode: FreshnessMode, expires_at: Option<Timestamp>)
 pub(in crate::layers) trait Fact: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// The same without prices and without what is free.
     fn without_prices(fact: &Arc<Self>) -> Option<Arc<Self>>;
+
+    /// Roughly how many bytes it takes: an estimate by what it is made of, since to write it out in order to count costs more than
+    /// to fetch it.
+    fn weight(&self) -> usize;
 }
 
 impl Fact for Event {
@@ -78,6 +96,13 @@ impl Fact for Event {
         };
         Some(Arc::new(bare))
     }
+
+    fn weight(&self) -> usize {
+        let kinds = self.listed_ticket_types.as_ref().map_or(0, |kinds| kinds.weight());
+        let dates = self.listed_performances.as_ref().map_or(0, |dates| dates.weight());
+        let texts: usize = [&self.summary, &self.description].into_iter().flatten().map(|text| text.main.len()).sum();
+        2 * ROW + texts + kinds + dates
+    }
 }
 
 impl Fact for Vec<TicketType> {
@@ -86,6 +111,10 @@ impl Fact for Vec<TicketType> {
             return Some(Arc::clone(fact));
         }
         Some(Arc::new(fact.iter().map(|kind| TicketType { price: None, ..kind.clone() }).collect()))
+    }
+
+    fn weight(&self) -> usize {
+        self.len() * 2 * ROW
     }
 }
 
@@ -96,6 +125,10 @@ impl Fact for Performance {
         }
         Some(Arc::new(Self { listed_availability: None, ..Self::clone(fact) }))
     }
+
+    fn weight(&self) -> usize {
+        ROW + self.listed_availability.as_ref().map_or(0, |free| free.weight())
+    }
 }
 
 impl<T: Fact> Fact for Vec<Arc<T>> {
@@ -105,11 +138,19 @@ impl<T: Fact> Fact for Vec<Arc<T>> {
             bare.len() == fact.len() && bare.iter().zip(fact.iter()).all(|(one, other)| Arc::ptr_eq(one, other));
         Some(if is_same { Arc::clone(fact) } else { Arc::new(bare) })
     }
+
+    fn weight(&self) -> usize {
+        self.iter().map(|one| one.weight()).sum()
+    }
 }
 
 impl Fact for Availability {
     fn without_prices(_: &Arc<Self>) -> Option<Arc<Self>> {
         None
+    }
+
+    fn weight(&self) -> usize {
+        ROW + self.offers.len() * ROW
     }
 }
 

@@ -72,22 +72,20 @@ impl Flaw {
     }
 }
 
-/// Packs an answer. The size is always told; the bytes only where they stay within `limit`.
+/// Packs an answer; none where it takes more than `limit` bytes.
 pub(super) fn seal<A: Answer>(
     name: &str,
     marks: &[Option<String>],
     fetched_at: Timestamp,
     answer: &A,
     limit: usize,
-) -> (usize, Option<Vec<u8>>) {
-    let mut out = Limited { bytes: vec![0; SUM], size: 0, limit };
+) -> Option<Vec<u8>> {
+    let mut out = Limited { bytes: vec![0; SUM], limit: limit + SUM };
     let written = Written { shape: SHAPE, name, marks, fetched_at, answer };
-    if serde_json::to_writer(&mut out, &written).is_err() || out.size > limit {
-        return (out.size, None);
-    }
+    serde_json::to_writer(&mut out, &written).ok()?;
     let sum = sum(&out.bytes[SUM..]);
     out.bytes[..SUM].copy_from_slice(&sum);
-    (out.size, Some(out.bytes))
+    Some(out.bytes)
 }
 
 /// Opens what `seal` packed, and finds out what is wrong with it.
@@ -116,19 +114,18 @@ fn sum(body: &[u8]) -> [u8; SUM] {
     short
 }
 
-/// Keeps bytes up to a limit and counts all.
+/// Keeps bytes up to a limit, and ends at it.
 struct Limited {
     bytes: Vec<u8>,
-    size: usize,
     limit: usize,
 }
 
 impl std::io::Write for Limited {
     fn write(&mut self, part: &[u8]) -> std::io::Result<usize> {
-        self.size += part.len();
-        if self.size <= self.limit {
-            self.bytes.extend_from_slice(part);
+        if self.bytes.len() + part.len() > self.limit {
+            return Err(std::io::ErrorKind::FileTooLarge.into());
         }
+        self.bytes.extend_from_slice(part);
         Ok(part.len())
     }
 
@@ -178,7 +175,7 @@ mod tests {
     }
 
     fn sealed() -> Vec<u8> {
-        seal("opera:e1", &[None, Some("m".to_owned())], now(), &full(), 1 << 20).1.expect("small enough")
+        seal("opera:e1", &[None, Some("m".to_owned())], now(), &full(), 1 << 20).expect("small enough")
     }
 
     fn resealed(change: impl FnOnce(String) -> String) -> Vec<u8> {
@@ -218,9 +215,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_large_is_measured_but_not_packed() {
-        let (size, bytes) = seal("opera:e1", &[], now(), &full(), 100);
-        assert!(size > 100 && bytes.is_none());
+    fn what_is_too_large_is_not_packed() {
+        let size = sealed().len() - SUM;
+        let sealed = |limit| seal("opera:e1", &[None, Some("m".to_owned())], now(), &full(), limit);
+        assert!(sealed(size).is_some() && sealed(size - 1).is_none());
     }
 
     /// When this fails, a kept type has changed: raise `SHAPE`, then take over the new text.

@@ -47,13 +47,12 @@ impl Far {
         let mut open = Vec::with_capacity(wanted.len());
         for mut one in wanted.drain(..) {
             let value = values.next().flatten();
-            let weight = value.as_ref().map_or(0, Vec::len);
             let marks: Vec<Option<String>> =
                 values.by_ref().take(one.slot.tags().len()).map(|mark| mark.and_then(text)).collect();
             let name = self.shelf.shared_name(&one.slot);
             let opened = value.map(|value| envelope::open::<Q::Answer>(&value, &name, self.shelf.cache.clock.now()));
             let fresh = match opened {
-                Some(Ok(opened)) if opened.marks == marks => self.take(question, &one.slot, opened, (asked_at, weight)),
+                Some(Ok(opened)) if opened.marks == marks => self.take(question, &one.slot, opened, asked_at),
                 Some(Err(flaw)) => {
                     self.count(flaw);
                     flawed.push(name);
@@ -79,7 +78,7 @@ impl Far {
         question: &Q,
         slot: &Slot,
         opened: Opened<Q::Answer>,
-        (asked_at, weight): (u64, usize),
+        asked_at: u64,
     ) -> Option<Q::Answer> {
         let now = self.shelf.cache.clock.now();
         // What we forgot ourselves a moment ago may still be on its way out of the store.
@@ -88,7 +87,7 @@ impl Far {
         }
         let life = self.shelf.lifetime(slot.operation);
         let fresh_until = after(opened.fetched_at, life.fresh);
-        self.shelf.remember(slot.clone(), &opened.answer, (asked_at, opened.fetched_at), weight);
+        self.shelf.remember(slot.clone(), &opened.answer, (asked_at, opened.fetched_at));
         let is_young = match question.max_age() {
             Some(max_age) => {
                 !max_age.is_zero() && opened.answer.freshness().is_some_and(|known| known.is_within(max_age, now))
@@ -102,18 +101,15 @@ impl Far {
     /// Remembers what the vendor said, here and in the shared store.
     fn keep<A: Answer>(&self, slot: Slot, marks: Option<Vec<Option<String>>>, answer: &A, asked_at: u64) {
         let now = self.shelf.cache.clock.now();
-        let store = self.shelf.cache.store.as_ref().zip(marks);
-        let name = self.shelf.shared_name(&slot);
-        let limit = if store.is_some() { LARGEST_SHARED } else { 0 };
-        let no_marks = Vec::new();
-        let marks = store.as_ref().map_or(&no_marks, |(_, marks)| marks);
-        let (weight, bytes) = envelope::seal(&name, marks, now, answer, limit);
-        if let (Some((store, _)), Some(bytes)) = (&store, bytes) {
-            let (store, life) = (Arc::clone(store), self.shelf.lifetime(slot.operation).stale.min(LONGEST_SHARED));
-            // Nobody who asked waits for the store to take it.
-            self.shelf.tasks().spawn(async move { store.keep(name, bytes, life).await });
+        if let Some((store, marks)) = self.shelf.cache.store.as_ref().zip(marks) {
+            let name = self.shelf.shared_name(&slot);
+            if let Some(bytes) = envelope::seal(&name, &marks, now, answer, LARGEST_SHARED) {
+                let (store, life) = (Arc::clone(store), self.shelf.lifetime(slot.operation).stale.min(LONGEST_SHARED));
+                // Nobody who asked waits for the store to take it.
+                self.shelf.tasks().spawn(async move { store.keep(name, bytes, life).await });
+            }
         }
-        self.shelf.remember(slot, answer, (asked_at, now), weight);
+        self.shelf.remember(slot, answer, (asked_at, now));
     }
 
     /// The name of the answer, then those of its marks.

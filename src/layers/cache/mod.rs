@@ -236,7 +236,7 @@ impl Shelf {
     }
 
     /// Remembers an answer that was asked for at a moment and fetched at a time. What is not fit to be told again is not kept.
-    fn remember<A: Answer>(&self, slot: Slot, answer: &A, (asked_at, fetched_at): (u64, Timestamp), weight: usize) {
+    fn remember<A: Answer>(&self, slot: Slot, answer: &A, (asked_at, fetched_at): (u64, Timestamp)) {
         let life = self.lifetime(slot.operation);
         let known = answer.freshness();
         // What the source itself only remembers, and cannot ask about, is asked of it again.
@@ -256,7 +256,7 @@ impl Shelf {
             stale_until: after(fetched_at, life.stale),
             next_refresh: AtomicI64::new(0),
             asked_at,
-            weight,
+            weight: answer.weight(),
         });
         // A copy from the shared store may be older than what is here.
         let is_newer = !matches!(self.cache.entries.get(&slot).as_deref(), Some(Entry::Known(known)) if known.fetched_at > fetched_at);

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::stream::{self, StreamExt};
 use jiff::civil::Date;
 
 use crate::domain::{
@@ -15,6 +16,8 @@ use crate::domain::{
 use crate::vendors::ticketing::map::{event, keys};
 use crate::vendors::ticketing::{Account, wire};
 
+/// Events that are asked for side by side by their own addresses.
+const AT_ONCE: usize = 8;
 /// The most rows of a calendar.
 const MOST_DAYS: usize = 366;
 
@@ -72,8 +75,11 @@ impl Account {
             }
         }
         let (at_hand, unlisted): (Vec<_>, Vec<_>) = distinct.into_iter().partition(|key| listed.contains_key(*key));
-        let asked = unlisted.into_iter().map(async |key| (key.clone(), self.one(op, key).await));
-        let mut batch: Batch<_, _> = futures_util::future::join_all(asked).await.into_iter().collect();
+        let asked = stream::iter(unlisted.into_iter().cloned()).map(|key: EventKey| async move {
+            let found = self.one(op, &key).await;
+            (key, found)
+        });
+        let mut batch: Batch<_, _> = asked.buffer_unordered(AT_ONCE).collect().await;
         batch.extend(
             at_hand.into_iter().filter_map(|key| listed.remove_entry(key)).map(|(key, known)| (key, Ok(known))),
         );

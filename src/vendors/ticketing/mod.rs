@@ -93,7 +93,7 @@ fn connect(stanza: Stanza, surroundings: Surroundings) -> Result<Source, Vec<Fin
 
 fn facts(settles: bool) -> Facts {
     Facts {
-        max_batch: 100,
+        max_batch: client::MOST_LISTED,
         hold_ttl: inferred::PAYMENT_WINDOW,
         slow_confirm: Duration::from_secs(20),
         honours_idempotency_keys: false,

@@ -3,20 +3,83 @@
 //! Whatever our purposes do not need is not listed. Nearly everything may be missing or null.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
 use std::str::FromStr;
 
 use rust_decimal::Decimal;
-use serde::de::{DeserializeOwned, Error};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-/// A page of a list (`§3.2`). Entries stay unread, so that one bad entry does not cost its neighbours.
+/// A page of a list (`§3.2`).
 #[derive(Debug, Deserialize)]
-pub(super) struct Page {
+#[serde(bound = "T: DeserializeOwned")]
+pub(super) struct Page<T> {
     pub total: Option<Count>,
     pub records: Option<Count>,
     #[serde(default, deserialize_with = "list")]
-    pub entries: Vec<Box<RawValue>>,
+    pub entries: Vec<T>,
+}
+
+/// What is read where the vendor may write an object, a list, or something that means neither.
+trait Shape<'de> {
+    /// What comes of it; its default where there is nothing.
+    type Read: Default;
+
+    fn object<M: MapAccess<'de>>(mut map: M) -> Result<Self::Read, M::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Self::Read::default())
+    }
+
+    fn list<S: SeqAccess<'de>>(mut items: S) -> Result<Self::Read, S::Error> {
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Self::Read::default())
+    }
+}
+
+/// Reads a shape in one go.
+struct Shaped<S>(PhantomData<S>);
+
+impl<'de, S: Shape<'de>> Visitor<'de> for Shaped<S> {
+    type Value = S::Read;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("an object or a list")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<S::Read, M::Error> {
+        S::object(map)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<S::Read, A::Error> {
+        S::list(items)
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<S::Read, E> {
+        Ok(S::Read::default())
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<S::Read, E> {
+        Ok(S::Read::default())
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<S::Read, E> {
+        Ok(S::Read::default())
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<S::Read, E> {
+        Ok(S::Read::default())
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<S::Read, E> {
+        Ok(S::Read::default())
+    }
+
+    fn visit_str<E: Error>(self, _: &str) -> Result<S::Read, E> {
+        Ok(S::Read::default())
+    }
 }
 
 /// A whole number that may come as text (`§3.2`).
@@ -41,32 +104,44 @@ impl<'de> Deserialize<'de> for Amount {
 }
 
 fn number<'de, D: Deserializer<'de>>(from: D) -> Result<Decimal, D::Error> {
-    let raw = Box::<RawValue>::deserialize(from)?;
+    let raw = <&RawValue>::deserialize(from)?;
     let text = raw.get().trim().trim_matches('"').trim();
     Decimal::from_str(text).or_else(|_| Decimal::from_scientific(text)).map_err(|_| Error::custom("not a number"))
 }
 
 /// An object, or nothing: where the vendor means an empty object it may write `[]` (`§3.5`).
 fn loose<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<Option<T>, D::Error> {
-    let raw = Option::<Box<RawValue>>::deserialize(from)?;
-    match raw.filter(|raw| raw.get().trim_start().starts_with('{')) {
-        Some(object) => serde_json::from_str(object.get()).map(Some).map_err(Error::custom),
-        None => Ok(None),
+    struct Loose<T>(PhantomData<T>);
+    impl<'de, T: DeserializeOwned> Shape<'de> for Loose<T> {
+        type Read = Option<T>;
+
+        fn object<M: MapAccess<'de>>(map: M) -> Result<Option<T>, M::Error> {
+            T::deserialize(MapAccessDeserializer::new(map)).map(Some)
+        }
     }
+    from.deserialize_any(Shaped::<Loose<T>>(PhantomData))
 }
 
 /// A list, or nothing: null and an empty object are empty lists.
 fn list<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<Vec<T>, D::Error> {
-    let raw = Option::<Box<RawValue>>::deserialize(from)?;
-    match raw.filter(|raw| raw.get().trim_start().starts_with('[')) {
-        Some(items) => serde_json::from_str(items.get()).map_err(Error::custom),
-        None => Ok(Vec::new()),
+    struct Listed<T>(PhantomData<T>);
+    impl<'de, T: DeserializeOwned> Shape<'de> for Listed<T> {
+        type Read = Vec<T>;
+
+        fn list<S: SeqAccess<'de>>(mut items: S) -> Result<Vec<T>, S::Error> {
+            let mut found = Vec::new();
+            while let Some(item) = items.next_element()? {
+                found.push(item);
+            }
+            Ok(found)
+        }
     }
+    from.deserialize_any(Shaped::<Listed<T>>(PhantomData))
 }
 
 /// Yes or no, also as text or number.
 fn flag<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error> {
-    let raw = Option::<Box<RawValue>>::deserialize(from)?;
+    let raw = Option::<&RawValue>::deserialize(from)?;
     Ok(raw.and_then(|raw| match raw.get().trim().trim_matches('"') {
         "true" | "1" => Some(true),
         "false" | "0" => Some(false),
@@ -81,7 +156,7 @@ fn reference<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Er
         #[serde(rename = "self")]
         uri: Option<String>,
     }
-    let Some(raw) = Option::<Box<RawValue>>::deserialize(from)? else { return Ok(None) };
+    let Some(raw) = Option::<&RawValue>::deserialize(from)? else { return Ok(None) };
     if let Ok(text) = serde_json::from_str::<String>(raw.get()) {
         return Ok(Some(text));
     }
@@ -90,7 +165,7 @@ fn reference<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Er
 
 /// Text, or the name of an object that stands where text is expected (`§8`, subcategory).
 fn name<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
-    let Some(raw) = Option::<Box<RawValue>>::deserialize(from)? else { return Ok(None) };
+    let Some(raw) = Option::<&RawValue>::deserialize(from)? else { return Ok(None) };
     if let Ok(text) = serde_json::from_str::<String>(raw.get()) {
         return Ok(Some(text));
     }

@@ -22,6 +22,8 @@ pub(super) use sales::Closed;
 const PAGE: usize = 100;
 /// A list longer than this many pages is not walked on.
 const MOST_PAGES: usize = 500;
+/// Entries that one walk over a list shows at most: as many keys may be read at once, since no call names them one by one.
+pub(super) const MOST_LISTED: usize = PAGE * MOST_PAGES;
 
 /// The cause of a 412.
 const NEWER_VERSION: &str = "the vendor asks for a newer client version";
@@ -135,12 +137,12 @@ impl Client {
             if page > 1 && is_gone(&answer) {
                 break;
             }
-            let read: wire::Page = self.read(&answer, list.means)?;
-            let (length, records) = (read.entries.len(), read.records.map_or(PAGE, |records| at_least_one(records.0)));
-            let shown: Vec<T> = read.entries.iter().filter_map(|entry| entry_of(&answer, entry)).collect();
+            self.accept(&answer, list.means)?;
+            let (read, length) = page_of(&answer)?;
+            let records = read.records.map_or(PAGE, |records| at_least_one(records.0));
             let is_last = read.total.map_or(length < records, |total| page * records >= at_least_one(total.0));
-            let is_over = length == 0 || is_last || is_enough(&shown);
-            entries.extend(shown);
+            let is_over = length == 0 || is_last || is_enough(&read.entries);
+            entries.extend(read.entries);
             if is_over {
                 break;
             }
@@ -223,8 +225,17 @@ impl Client {
     }
 }
 
-fn entry_of<T: DeserializeOwned>(answer: &Answer, entry: &RawValue) -> Option<T> {
-    serde_json::from_str(entry.get()).map_err(|fault| answer.malformed(&fault)).ok()
+/// A page, and how many entries it had. Where it cannot be read as a whole it is read entry by entry, so that one bad entry does not
+/// cost its neighbours.
+fn page_of<T: DeserializeOwned>(answer: &Answer) -> Result<(wire::Page<T>, usize), VendorError> {
+    if let Ok(whole) = serde_json::from_slice::<wire::Page<T>>(&answer.body) {
+        let length = whole.entries.len();
+        return Ok((whole, length));
+    }
+    let unread: wire::Page<Box<RawValue>> = answer.json()?;
+    let entry = |entry: &RawValue| serde_json::from_str(entry.get()).map_err(|fault| answer.malformed(&fault)).ok();
+    let entries = unread.entries.iter().map(Box::as_ref).filter_map(entry).collect();
+    Ok((wire::Page { total: unread.total, records: unread.records, entries }, unread.entries.len()))
 }
 
 /// Whether a 404 means that the resource is gone, and not that the endpoint never was (`§2.4`, form B and form A): only the latter
