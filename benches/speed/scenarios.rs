@@ -18,6 +18,8 @@ use crate::table::Table;
 const FIELDS: &str = "nodes { id title description startsAt endsAt status ticketTypes { id name description price { retail { amount formatted } } } }";
 /// Nothing is remembered longer than a blink, so that every request asks the vendor.
 const COLD: &str = "[cache.lifetimes.lists]\nfresh = \"1ms\"\nlenient = \"1ms\"\nstale = \"1ms\"\n[cache.lifetimes.facts]\nfresh = \"1ms\"\nlenient = \"1ms\"\nstale = \"1ms\"\n";
+/// Longer than anything is remembered there.
+const APART: Duration = Duration::from_millis(2);
 /// Everything is remembered for the whole run.
 pub const WARM: &str = "[cache.lifetimes.lists]\nfresh = \"1h\"\nlenient = \"2h\"\n[cache.lifetimes.facts]\nfresh = \"1h\"\nlenient = \"2h\"\n";
 
@@ -27,6 +29,12 @@ fn list(alias: &str) -> String {
 
 fn ask(alias: &str, coding: &str) -> Vec<u8> {
     request(&list(alias), "{}", coding)
+}
+
+/// The same under another name in each row, which no two requests have in common.
+fn renamed(alias: &str) -> Vec<u8> {
+    let fields = FIELDS.replace("title", &format!("{alias}: title"));
+    request(&format!("{{ events(first: 50) {{ {fields} }} }}"), "{}", "identity")
 }
 
 /// The same for a document that asks for the rows twice, which the executor has to merge.
@@ -110,7 +118,7 @@ async fn memory_of_answers(effort: Effort, table: &mut Table) {
     let (mut base_pressed, mut same) = (Price::of(&plain_pressed), Price::of(&service));
     let forgetful = Process::service(vendor.address, &format!("{WARM}[cache]\nanswers_memory = \"1KiB\"\n"));
     once(forgetful.address, &ask("", "identity")).await;
-    let (mut same_pressed, mut alias) = (Price::of(&service), Price::of(&service));
+    let (mut same_pressed, mut alias, mut inner) = (Price::of(&service), Price::of(&service), Price::of(&service));
     let (mut executed, mut again) = (Price::of(&service), Price::of(&forgetful));
     for round in 0..effort.rounds {
         base.round(effort, 16, |_| ask("", "identity")).await;
@@ -118,6 +126,7 @@ async fn memory_of_answers(effort: Effort, table: &mut Table) {
         base_pressed.round(effort, 16, |_| ask("", "br")).await;
         same_pressed.round(effort, 16, |_| ask("", "br")).await;
         alias.round(effort, 16, |number| ask(&format!("a{round}x{number}: "), "identity")).await;
+        inner.round(effort, 16, |number| renamed(&format!("i{round}x{number}"))).await;
         executed.round(effort, 16, |number| merged(&format!("e{round}x{number}: "))).await;
         again.round(effort, 16, |_| ask("", "identity")).await;
     }
@@ -129,7 +138,13 @@ async fn memory_of_answers(effort: Effort, table: &mut Table) {
         "another alias each time, facts in memory",
         ratio(alias.best, base.best),
         "≤ 6",
-        "documents never repeat",
+        "the document never repeats; the rows are those of one that ran",
+    );
+    table.row(
+        "another alias in the rows each time, facts in memory",
+        ratio(inner.best, base.best),
+        "–",
+        "parsed, validated and written anew each time",
     );
     table.row(
         "the same without the writer of rows",
@@ -157,7 +172,7 @@ async fn cold(effort: Effort, table: &mut Table) {
     for round in 0..effort.rounds {
         base.round(effort, 16, |_| ask("", "identity")).await;
         // One client, so that nobody shares a flight: every request pays for its own.
-        ours.round(effort, 1, |number| ask(&format!("c{round}x{number}: "), "identity")).await;
+        ours.round(effort, 1, |number| renamed(&format!("c{round}x{number}"))).await;
         theirs.round(effort, 1, |_| ask("", "identity")).await;
     }
     table.row("cold, batched, vendor of 0 ms", ratio(ours.best, base.best), "≤ 45", "one call a request");
@@ -273,8 +288,8 @@ async fn shared(effort: Effort, table: &mut Table) {
     }
     let (mut without, mut with) = (Price::of(&alone), Price::of(&first));
     for round in 0..effort.rounds {
-        without.round(effort, 16, |number| ask(&format!("w{round}x{number}: "), "identity")).await;
-        with.round(effort, 16, |number| ask(&format!("w{round}x{number}: "), "identity")).await;
+        without.round(effort, 16, |number| renamed(&format!("w{round}x{number}"))).await;
+        with.round(effort, 16, |number| renamed(&format!("w{round}x{number}"))).await;
     }
     table.row("Redis on, facts in memory", ratio(with.best, without.best), "≈ 1", "against the same without Redis");
     let before = counted(&vendor).await;
@@ -285,7 +300,7 @@ async fn shared(effort: Effort, table: &mut Table) {
     drop(redis);
     let mut left = Price::of(&first);
     for round in 0..effort.rounds {
-        left.round(effort, 16, |number| ask(&format!("l{round}x{number}: "), "identity")).await;
+        left.round(effort, 16, |number| renamed(&format!("l{round}x{number}"))).await;
     }
     let note = "no request failed; against the same without Redis";
     table.row("Redis killed under the service", ratio(left.best, without.best), "≈ 1", note);
@@ -295,25 +310,37 @@ async fn sick(effort: Effort, table: &mut Table) {
     let vendor = Process::role(&["crowd", "50", "0"]);
     let service = Process::service(vendor.address, COLD);
     once(service.address, &ask("", "identity")).await;
-    control(&vendor, "/fails/20").await;
-    let before = counted(&vendor).await;
     let mut connection = Connection::open(service.address).await;
     let (mut bad, all) = (0, if effort.rounds == 1 { 100 } else { 2_000 });
+    let before = counted(&vendor).await;
+    for number in 0..all {
+        connection.send(&request(&problems(number), "{}", "identity")).await;
+        tokio::time::sleep(APART).await;
+    }
+    let healthy = counted(&vendor).await - before;
+    control(&vendor, "/fails/20").await;
+    let before = counted(&vendor).await;
     for number in 0..all {
         let answer = connection.send(&request(&problems(number), "{}", "identity")).await;
+        tokio::time::sleep(APART).await;
         let told: Value = serde_json::from_slice(&answer.body).expect("JSON");
         let is_fine =
             told.get("errors").is_none() && told["data"]["a"]["problems"].as_array().is_some_and(Vec::is_empty);
         bad += usize::from(!is_fine);
     }
-    let extra = (counted(&vendor).await - before) as f64 / all as f64 - 1.0;
+    let extra = (counted(&vendor).await - before) as f64 / healthy as f64 - 1.0;
     table.row(
         "5 % of calls answered 503",
         format!("{bad} errors"),
         "0",
         format!("of {all} requests, one after another"),
     );
-    table.row("the same, extra calls", format!("{:.1} %", extra * 100.0), "≤ 10 %", "");
+    table.row(
+        "the same, extra calls",
+        format!("{:.1} %", extra * 100.0),
+        "≤ 10 %",
+        "against as many of the healthy vendor",
+    );
     drop(vendor);
     let mut times = Vec::new();
     for number in 0..200 {
@@ -341,8 +368,8 @@ async fn large(effort: Effort, table: &mut Table) {
     }
     let (mut base, mut ours) = (Price::of(&small), Price::of(&big));
     for round in 0..effort.rounds {
-        base.round(effort, 8, |number| ask(&format!("s{round}x{number}: "), "identity")).await;
-        ours.round(effort, 8, |number| ask(&format!("b{round}x{number}: "), "identity")).await;
+        base.round(effort, 8, |number| renamed(&format!("s{round}x{number}"))).await;
+        ours.round(effort, 8, |number| renamed(&format!("b{round}x{number}"))).await;
     }
     let what = format!("a page of 50 of {} events instead of 100", effort.many);
     table.row(&what, ratio(ours.best, base.best), "< 1.5", format!("{:.0} MB resident", big.resident()));
@@ -357,7 +384,7 @@ async fn flood(effort: Effort, table: &mut Table) {
     for part in 0..4 {
         let mut connection = Connection::open(service.address).await;
         for number in 0..effort.flood / 4 {
-            connection.send(&ask(&format!("f{part}x{number}: "), "identity")).await;
+            connection.send(&renamed(&format!("f{part}x{number}"))).await;
         }
         sizes.push(service.resident());
     }

@@ -2,6 +2,7 @@
 //!
 //! A document is parsed, weighed and validated once; afterwards its text leads straight to what is known about it.
 
+use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
@@ -29,7 +30,7 @@ use crate::server::observe::{Running, operation_span, watched};
 use crate::server::pace::Pace;
 use crate::server::params::Params;
 use crate::server::persisted::{NoOperation, Persisted};
-use crate::server::precheck::{Limits, Weight, digest, weigh};
+use crate::server::precheck::{Likeness, Limits, Weight, likeness, weigh};
 use crate::server::refusal::{Cost, Refusal};
 use crate::telemetry::explain::explained;
 
@@ -44,7 +45,7 @@ const KEPT_BODIES: u64 = 4 << 20;
 /// What is known about a document once it has been read.
 struct Document {
     text: Arc<str>,
-    digest: u128,
+    likeness: Likeness,
     ast: ExecutableDocument,
     operations: Vec<Operation>,
     /// Whether it has been validated: it ran.
@@ -65,6 +66,11 @@ struct Operation {
 }
 
 impl Document {
+    /// An answer to one that is like it, as it is told to whoever asks with this one.
+    fn own(&self, ready: Ready) -> Ready {
+        ready.under(self.likeness.alias.as_deref())
+    }
+
     /// Notes that it is valid, where execution began.
     fn learn(&self, answer: &Response) {
         if !never_began(answer) {
@@ -79,10 +85,10 @@ struct ByLength {
     share: u64,
 }
 
-impl Weighter<Arc<str>, Arc<Document>> for ByLength {
-    fn weight(&self, text: &Arc<str>, _: &Arc<Document>) -> u64 {
+impl<K> Weighter<K, Arc<Document>> for ByLength {
+    fn weight(&self, _: &K, document: &Arc<Document>) -> u64 {
         // A parsed document takes about ten times the room of its text.
-        (text.len() as u64 * 10 + 200).max(self.share)
+        (document.text.len() as u64 * 10 + 200).max(self.share)
     }
 }
 
@@ -137,18 +143,22 @@ pub struct Engine {
     schema: Schema,
     pace: Pace,
     documents: Cache<Arc<str>, Arc<Document>, ByLength>,
+    /// The latest document of each likeness.
+    alike: Cache<u128, Arc<Document>, ByLength>,
     answers: Option<Answers>,
     /// What the bodies of requests ask whose answers were kept.
     bodies: ArcSwap<Bodies>,
 }
 
-type Bodies = Cache<Bytes, Arc<Asked>, BodyLength>;
+/// What a body asks, and under which key below `data` it wants the answer where that is for it to say.
+pub type Known = (Arc<Asked>, Option<String>);
+type Bodies = Cache<Bytes, Known, BodyLength>;
 
 #[derive(Clone)]
 struct BodyLength;
 
-impl Weighter<Bytes, Arc<Asked>> for BodyLength {
-    fn weight(&self, body: &Bytes, asked: &Arc<Asked>) -> u64 {
+impl Weighter<Bytes, Known> for BodyLength {
+    fn weight(&self, body: &Bytes, (asked, _): &Known) -> u64 {
         (body.len() + asked.variables.len() + 200) as u64
     }
 }
@@ -158,7 +168,7 @@ impl Engine {
     pub fn new(api: Api, limits: Limits, persisted: Persisted) -> Result<Self, async_graphql_parser::Error> {
         let sdl = api.sdl();
         let (types, schema) = (InputTypes::from_sdl(&sdl)?, Schema::from_sdl(&sdl)?);
-        let documents = room_for(USUAL_DOCUMENTS);
+        let (documents, alike) = (room_for(USUAL_DOCUMENTS), room_for(USUAL_DOCUMENTS));
         let (api, limits) = (ArcSwap::from_pointee(api), ArcSwap::from_pointee(limits));
         Ok(Self {
             api,
@@ -168,6 +178,7 @@ impl Engine {
             schema,
             pace: Pace::default(),
             documents,
+            alike,
             answers: None,
             bodies: ArcSwap::from_pointee(bodies()),
         })
@@ -176,8 +187,8 @@ impl Engine {
     /// The same with a memory of its own.
     #[must_use]
     pub fn remembering(self, memory: Memory) -> Self {
-        let documents = room_for(memory.documents);
-        Self { documents, answers: Some(memory.answers), ..self }
+        let (documents, alike) = (room_for(memory.documents), room_for(memory.documents));
+        Self { documents, alike, answers: Some(memory.answers), ..self }
     }
 
     /// The same engine, counting what callers ask together with other replicas.
@@ -201,6 +212,7 @@ impl Engine {
         self.api.store(Arc::new(api));
         self.limits.store(Arc::new(limits));
         self.documents.clear();
+        self.alike.clear();
         // Another one: what is in flight notes in the old one what was allowed before.
         self.bodies.store(Arc::new(bodies()));
         if let Some(answers) = &self.answers {
@@ -228,13 +240,14 @@ impl Engine {
     }
 
     /// What a request with this body asks, where one that was answered by what is kept had the same.
-    pub fn asked_before(&self, body: &Bytes) -> Option<Arc<Asked>> {
+    pub fn asked_before(&self, body: &Bytes) -> Option<Known> {
         self.bodies.load().get(body)
     }
 
     /// The answer to that, where it is kept for those who see what the viewer sees, and holds.
-    pub fn tell_again(&self, asked: Arc<Asked>, viewer: &Viewer) -> Option<Ready> {
-        self.answers.as_ref()?.find(&Arc::new(Question { asked, sight: Sight::of(viewer) }))
+    pub fn tell_again(&self, (asked, alias): Known, viewer: &Viewer) -> Option<Ready> {
+        let ready = self.answers.as_ref()?.find(&Arc::new(Question { asked, sight: Sight::of(viewer) }))?;
+        Some(ready.under(alias.as_deref()))
     }
 
     /// Runs one request.
@@ -264,7 +277,11 @@ impl Engine {
 
     async fn answer(&self, ask: Ask, running: &mut Running) -> Result<Outcome, Refusal> {
         let bodies = self.bodies.load_full();
-        let document = self.find(&ask.params).await?;
+        let text = self.resolve(&ask.params).await?;
+        if let Some(ready) = self.tell_alike(&text, &ask, running) {
+            return Ok(Outcome::Ready(ready));
+        }
+        let document = self.document(&text)?;
         let operation = pick(&document.operations, ask.params.operation_name.as_deref())?;
         running.is(operation.kind, operation.name.as_ref().map(Name::as_str));
         let Some((answers, question)) = self.answers.as_ref().zip(question(&document, operation, &ask)) else {
@@ -275,9 +292,10 @@ impl Engine {
         if let Some(ready) = answers.find(&question) {
             if let Some(body) = ask.body.filter(|_| self.persisted.passes_in_silence(&document.text)) {
                 // A copy: it was read into more room than it needs.
-                bodies.insert(Bytes::copy_from_slice(&body), Arc::clone(&question.asked));
+                let known = (Arc::clone(&question.asked), document.likeness.alias.clone());
+                bodies.insert(Bytes::copy_from_slice(&body), known);
             }
-            return Ok(Outcome::Ready(ready));
+            return Ok(Outcome::Ready(document.own(ready)));
         }
         let (request, measured) = self.prepare(&document, operation, &ask).await?;
         let Some(moment) = self.api().moment() else {
@@ -291,7 +309,7 @@ impl Engine {
             (response, promise)
         };
         match answers.make(&question, (moment, &document.text), fly).await {
-            Some(Landed::Ready(ready)) => Ok(Outcome::Ready(ready)),
+            Some(Landed::Ready(ready)) => Ok(Outcome::Ready(document.own(ready))),
             Some(Landed::Flawed(response, text)) if text == document.text => {
                 Ok(Outcome::Answer(Box::new(retold(&response, &ask.request_id))))
             }
@@ -326,12 +344,22 @@ impl Engine {
         if is_sure { Arc::new(self.api().trusting()) } else { self.api() }
     }
 
-    async fn find(&self, params: &Params) -> Result<Arc<Document>, Refusal> {
-        let text = self.persisted.resolve(params.query.clone(), &params.extensions).await.map_err(|why| match why {
+    async fn resolve(&self, params: &Params) -> Result<Arc<str>, Refusal> {
+        self.persisted.resolve(params.query.clone(), &params.extensions).await.map_err(|why| match why {
             NoOperation::NotFound => Refusal::persisted_query_not_found(),
             other => Refusal::bad_request(other.to_string()),
-        })?;
-        self.document(&text)
+        })
+    }
+
+    /// The kept answer to a document that was never read but is like one that ran.
+    fn tell_alike(&self, text: &Arc<str>, ask: &Ask, running: &mut Running) -> Option<Ready> {
+        let answers = self.answers.as_ref().filter(|_| self.documents.peek(text).is_none())?;
+        let Likeness { digest, alias } = likeness(text);
+        let document = self.alike.get(&digest).filter(|known| known.is_valid.load(Relaxed))?;
+        let operation = pick(&document.operations, ask.params.operation_name.as_deref()).ok()?;
+        let ready = answers.find(&question(&document, operation, ask)?)?;
+        running.is(operation.kind, operation.name.as_ref().map(Name::as_str));
+        Some(ready.under(alias.as_deref()))
     }
 
     async fn prepare(
@@ -414,7 +442,10 @@ impl Engine {
             })
             .collect();
         let is_valid = AtomicBool::default();
-        let document = Arc::new(Document { text: Arc::clone(text), digest: digest(text), ast, operations, is_valid });
+        let likeness = likeness(text);
+        let digest = likeness.digest;
+        let document = Arc::new(Document { text: Arc::clone(text), likeness, ast, operations, is_valid });
+        self.alike.insert(digest, Arc::clone(&document));
         self.documents.insert(Arc::clone(text), Arc::clone(&document));
         Ok(document)
     }
@@ -426,7 +457,7 @@ fn bodies() -> Bodies {
 }
 
 /// Room for so many documents, fewer where they are long.
-fn room_for(documents: usize) -> Cache<Arc<str>, Arc<Document>, ByLength> {
+fn room_for<K: Eq + Hash>(documents: usize) -> Cache<K, Arc<Document>, ByLength> {
     let share = KEPT_TEXT / (documents as u64).max(1);
     Cache::with_weighter(documents, KEPT_TEXT, ByLength { share })
 }
@@ -457,7 +488,7 @@ fn question(document: &Document, operation: &Operation, ask: &Ask) -> Option<Arc
     let variables =
         if params.variables.is_empty() { String::new() } else { serde_json::to_string(&params.variables).ok()? };
     let operation = operation.name.as_ref().map(|name| Arc::from(name.as_str()));
-    let asked = Arc::new(Asked { document: document.digest, operation, variables });
+    let asked = Arc::new(Asked { document: document.likeness.digest, operation, variables });
     Some(Arc::new(Question { asked, sight: Sight::of(&ask.viewer) }))
 }
 

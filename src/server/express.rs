@@ -107,7 +107,11 @@ impl Express {
         let stranger_at = (!headers.contains_key(AUTHORIZATION)).then_some(peer);
         let standing = front.admit(&caller, stranger_at, 1).await.ok()?;
         let mut response = ready_response(front, &ready, headers, media);
+        let length = response.body().size_hint().exact();
         let told = response.headers_mut();
+        if let Some(length) = length {
+            told.insert(CONTENT_LENGTH, length.into());
+        }
         if let Some(standing) = standing {
             standing.tell(told);
         }

@@ -188,11 +188,16 @@ impl Asking<'_> {
 pub(super) fn ready_response(front: &Front, ready: &Ready, headers: &HeaderMap, media: Media) -> Response {
     let coding = Coding::accepted(headers);
     let coded = front.engine.answers().and_then(|answers| answers.coded(ready, coding));
-    let Some(body) = coded else { return (typed(media), ready.body.clone()).into_response() };
-    let mut response = (typed(media), body).into_response();
-    response.headers_mut().insert(VARY, HeaderValue::from_static("accept, accept-encoding, authorization"));
-    if let Some(name) = coding.name() {
-        response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static(name));
+    let is_coded = coded.is_some();
+    let mut response = Response::new(Body::from(coded.unwrap_or_else(|| ready.body.clone())));
+    let told = response.headers_mut();
+    // Room for all that the layers add.
+    told.reserve(16);
+    told.insert(CONTENT_TYPE, HeaderValue::from_static(media.content_type()));
+    told.insert(VARY, HeaderValue::from_static("accept, accept-encoding, authorization"));
+    told.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(name) = coding.name().filter(|_| is_coded) {
+        told.insert(CONTENT_ENCODING, HeaderValue::from_static(name));
     }
     response
 }

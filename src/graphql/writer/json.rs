@@ -5,7 +5,7 @@ use serde::Serialize;
 
 /// An answer as JSON, keys in the order of the document. What [`Rows`](super::Rows) wrote goes out as it is.
 pub fn to_json(response: &Response) -> Vec<u8> {
-    let mut out = Vec::with_capacity(1024);
+    let mut out = Vec::with_capacity(1024 + written(&response.data));
     out.push(b'{');
     if !response.errors.is_empty() {
         out.extend_from_slice(b"\"errors\":");
@@ -20,6 +20,16 @@ pub fn to_json(response: &Response) -> Vec<u8> {
     }
     out.push(b'}');
     out
+}
+
+/// How many bytes of it are written already.
+fn written(value: &Value) -> usize {
+    match value {
+        Value::Binary(bytes) => bytes.len(),
+        Value::Object(fields) => fields.values().map(written).sum(),
+        // Rows are written as one value: lists of the executor hold none.
+        _ => 0,
+    }
 }
 
 /// A value of the executor.

@@ -35,7 +35,7 @@ impl<T: Written> Rows<T> {
         ctx.data_opt::<Verbatim>()?;
         let app = Ctx::of(ctx);
         let writer = SelectionWriter::<T>::read(&Asked::one(ctx.field()))?;
-        let mut out = Vec::with_capacity(256 * self.0.len());
+        let mut out = Vec::with_capacity(1024 * self.0.len());
         selection::write_list(&writer, &self.0, app, &mut out)?;
         Some(out)
     }

@@ -56,15 +56,15 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// Writes what is selected of a type.
+/// Writes what is selected of a type: each field with all that stands before it.
 pub struct SelectionWriter<T>(Vec<(Vec<u8>, FieldWriter<T>)>);
 
 impl<T: Written> SelectionWriter<T> {
     /// Reads what is asked for below a field; none where the executor has to tell some of it.
     pub fn read(asked: &Asked<'_>) -> Option<Self> {
-        let fields = asked.below().into_iter().map(|field| {
+        let fields = asked.below().into_iter().enumerate().map(|(place, field)| {
             let writer = if field.name() == "__typename" { type_name() } else { T::field(&field)? };
-            let mut label = Vec::new();
+            let mut label = vec![if place == 0 { b'{' } else { b',' }];
             write_text(field.key(), &mut label);
             label.push(b':');
             Some((label, writer))
@@ -73,8 +73,7 @@ impl<T: Written> SelectionWriter<T> {
     }
 
     fn write(&self, of: &T, app: &Ctx, out: &mut Vec<u8>) -> Option<()> {
-        for (place, (label, field)) in self.0.iter().enumerate() {
-            out.push(if place == 0 { b'{' } else { b',' });
+        for (label, field) in &self.0 {
             out.extend_from_slice(label);
             field(of, app, out)?;
         }

@@ -30,7 +30,7 @@ type Landing = Shared<oneshot::Receiver<Landed>>;
 /// What is asked, whoever asks.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Asked {
-    /// The digest of the document, however it is laid out.
+    /// The digest of the document, however it is laid out and whatever alias its only root field has.
     pub document: u128,
     /// Its operation.
     pub operation: Option<Arc<str>>,
@@ -70,6 +70,21 @@ pub struct Ready {
     pub body: Bytes,
     /// Where it is kept; none: it holds for those who asked for it just now.
     kept: Option<(Arc<Question>, Arc<Promise>)>,
+}
+
+impl Ready {
+    /// The same with this one key below `data`, where there is one: documents that are alike but for it share an answer.
+    #[must_use]
+    pub fn under(self, key: Option<&str>) -> Self {
+        const BEFORE: &[u8] = b"{\"data\":{\"";
+        let Some(key) = key else { return self };
+        let Some(known) = self.body.strip_prefix(BEFORE) else { return self };
+        let length = known.iter().position(|byte| *byte == b'"').unwrap_or_default();
+        if &known[..length] == key.as_bytes() {
+            return self;
+        }
+        Self { body: [BEFORE, key.as_bytes(), &known[length..]].concat().into(), kept: None }
+    }
 }
 
 /// What came down.

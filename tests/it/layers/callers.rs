@@ -41,7 +41,7 @@ async fn requests_and_vendor_calls_of_a_caller_are_counted_over_all_processes() 
     assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 5, "{statuses:?}");
     assert_eq!(statuses[5..], [429, 429], "{statuses:?}");
     // Each list may cost a call of each of the two sources: ten of them in a minute, wherever they are asked.
-    let costly = |number: usize| json!({ "query": format!("{{ l{number}: events(first: 1) {{ totalCount }} }}") });
+    let costly = |number: usize| json!({ "query": format!("{{ events(first: 1) {{ l{number}: totalCount }} }}") });
     let mut told = Vec::new();
     for number in 0..12 {
         let service = if number % 2 == 0 { &one } else { &other };
