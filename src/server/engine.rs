@@ -1,16 +1,10 @@
 //! From parameters to an answer: find the document, weigh it, check its variables, run it.
-//!
-//! A document is parsed, weighed and validated once; afterwards its text leads straight to what is known about it.
 
-use std::hash::Hash;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::Relaxed;
 
 use arc_swap::ArcSwap;
 use async_graphql::{Response, Variables};
-use async_graphql_parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType};
-use async_graphql_parser::{Positioned, parse_query};
+use async_graphql_parser::types::{ExecutableDocument, OperationDefinition, OperationType};
 use async_graphql_value::Name;
 use axum::body::Bytes;
 use futures_util::stream::BoxStream;
@@ -19,78 +13,25 @@ use quick_cache::sync::Cache;
 use tracing::Instrument;
 
 use crate::graphql::api::Api;
-use crate::graphql::promise::{Retellable, Schema};
+use crate::graphql::promise::Schema;
 use crate::graphql::viewer::{Scope, Viewer};
-use crate::graphql::writer::{Verbatim, merges};
-use crate::server::answer::never_began;
+use crate::graphql::writer::Verbatim;
 use crate::server::answers::{Answers, Asked, Landed, Question, Ready, Sight, retold};
 use crate::server::coercion::InputTypes;
+use crate::server::document::{Document, Documents, Operation};
 use crate::server::measure::{Measured, put};
 use crate::server::observe::{Running, operation_span, watched};
 use crate::server::pace::Pace;
 use crate::server::params::Params;
 use crate::server::persisted::{NoOperation, Persisted};
-use crate::server::precheck::{Likeness, Limits, Weight, likeness, weigh};
+use crate::server::precheck::{Limits, Weight};
 use crate::server::refusal::{Cost, Refusal};
 use crate::telemetry::explain::explained;
 
 /// How many documents are kept where nobody says.
 const USUAL_DOCUMENTS: usize = 1_000;
-/// How much text of documents is kept, in bytes.
-const KEPT_TEXT: u64 = 16 << 20;
-
 /// How many bytes of bodies are kept.
 const KEPT_BODIES: u64 = 4 << 20;
-
-/// What is known about a document once it has been read.
-struct Document {
-    text: Arc<str>,
-    likeness: Likeness,
-    ast: ExecutableDocument,
-    operations: Vec<Operation>,
-    /// Whether it has been validated: it ran.
-    is_valid: AtomicBool,
-}
-
-/// What is known about one of its operations.
-struct Operation {
-    name: Option<Name>,
-    kind: OperationType,
-    weight: Weight,
-    /// Whether and when its answer is one for all who see the same.
-    retellable: Option<Retellable>,
-    /// Whether rows of its answer may be written at once.
-    is_writable: bool,
-    /// Whether its variables are checked here to the last.
-    is_checked_here: bool,
-}
-
-impl Document {
-    /// An answer to one that is like it, as it is told to whoever asks with this one.
-    fn own(&self, ready: Ready) -> Ready {
-        ready.under(self.likeness.alias.as_deref())
-    }
-
-    /// Notes that it is valid, where execution began.
-    fn learn(&self, answer: &Response) {
-        if !never_began(answer) {
-            self.is_valid.store(true, Relaxed);
-        }
-    }
-}
-
-/// What a document takes of the room: by its length, and never less than its share.
-#[derive(Clone)]
-struct ByLength {
-    share: u64,
-}
-
-impl<K> Weighter<K, Arc<Document>> for ByLength {
-    fn weight(&self, _: &K, document: &Arc<Document>) -> u64 {
-        // A parsed document takes about ten times the room of its text.
-        (document.text.len() as u64 * 10 + 200).max(self.share)
-    }
-}
 
 /// What may run by POST and over a socket.
 pub const ALL: &[OperationType] = &[OperationType::Query, OperationType::Mutation, OperationType::Subscription];
@@ -142,9 +83,7 @@ pub struct Engine {
     persisted: Persisted,
     schema: Schema,
     pace: Pace,
-    documents: Cache<Arc<str>, Arc<Document>, ByLength>,
-    /// The latest document of each likeness.
-    alike: Cache<u128, Arc<Document>, ByLength>,
+    documents: Documents,
     answers: Option<Answers>,
     /// What the bodies of requests ask whose answers were kept.
     bodies: ArcSwap<Bodies>,
@@ -168,7 +107,7 @@ impl Engine {
     pub fn new(api: Api, limits: Limits, persisted: Persisted) -> Result<Self, async_graphql_parser::Error> {
         let sdl = api.sdl();
         let (types, schema) = (InputTypes::from_sdl(&sdl)?, Schema::from_sdl(&sdl)?);
-        let (documents, alike) = (room_for(USUAL_DOCUMENTS), room_for(USUAL_DOCUMENTS));
+        let documents = Documents::new(USUAL_DOCUMENTS);
         let (api, limits) = (ArcSwap::from_pointee(api), ArcSwap::from_pointee(limits));
         Ok(Self {
             api,
@@ -178,7 +117,6 @@ impl Engine {
             schema,
             pace: Pace::default(),
             documents,
-            alike,
             answers: None,
             bodies: ArcSwap::from_pointee(bodies()),
         })
@@ -187,8 +125,8 @@ impl Engine {
     /// The same with a memory of its own.
     #[must_use]
     pub fn remembering(self, memory: Memory) -> Self {
-        let (documents, alike) = (room_for(memory.documents), room_for(memory.documents));
-        Self { documents, alike, answers: Some(memory.answers), ..self }
+        let documents = Documents::new(memory.documents);
+        Self { documents, answers: Some(memory.answers), ..self }
     }
 
     /// The same engine, counting what callers ask together with other replicas.
@@ -211,8 +149,7 @@ impl Engine {
     pub fn replace(&self, api: Api, limits: Limits) {
         self.api.store(Arc::new(api));
         self.limits.store(Arc::new(limits));
-        self.documents.clear();
-        self.alike.clear();
+        self.documents.forget();
         // Another one: what is in flight notes in the old one what was allowed before.
         self.bodies.store(Arc::new(bodies()));
         if let Some(answers) = &self.answers {
@@ -282,7 +219,7 @@ impl Engine {
             return Ok(Outcome::Ready(ready));
         }
         let document = self.document(&text)?;
-        let operation = pick(&document.operations, ask.params.operation_name.as_deref())?;
+        let operation = document.pick(ask.params.operation_name.as_deref())?;
         running.is(operation.kind, operation.name.as_ref().map(Name::as_str));
         let Some((answers, question)) = self.answers.as_ref().zip(question(&document, operation, &ask)) else {
             let (request, measured) = self.prepare(&document, operation, &ask).await?;
@@ -340,7 +277,7 @@ impl Engine {
 
     /// Validation is for documents that are new, and for values that only the schema can judge.
     fn api_for(&self, document: &Document, operation: &Operation) -> Arc<Api> {
-        let is_sure = operation.is_checked_here && document.is_valid.load(Relaxed);
+        let is_sure = operation.is_checked_here && document.is_valid();
         if is_sure { Arc::new(self.api().trusting()) } else { self.api() }
     }
 
@@ -353,10 +290,9 @@ impl Engine {
 
     /// The kept answer to a document that was never read but is like one that ran.
     fn tell_alike(&self, text: &Arc<str>, ask: &Ask, running: &mut Running) -> Option<Ready> {
-        let answers = self.answers.as_ref().filter(|_| self.documents.peek(text).is_none())?;
-        let Likeness { digest, alias } = likeness(text);
-        let document = self.alike.get(&digest).filter(|known| known.is_valid.load(Relaxed))?;
-        let operation = pick(&document.operations, ask.params.operation_name.as_deref()).ok()?;
+        let answers = self.answers.as_ref()?;
+        let (document, alias) = self.documents.find_alike(text)?;
+        let operation = document.pick(ask.params.operation_name.as_deref()).ok()?;
         let ready = answers.find(&question(&document, operation, ask)?)?;
         running.is(operation.kind, operation.name.as_ref().map(Name::as_str));
         Some(ready.under(alias.as_deref()))
@@ -375,7 +311,7 @@ impl Engine {
         if operation.weight.introspects && !self.limits().introspection && !ask.viewer.may(Scope::Admin) {
             return Err(Refusal::schema_not_told());
         }
-        let definition = definition(&document.ast, operation.name.as_ref())?;
+        let definition = document.definition(operation)?;
         self.types
             .check(&definition.node, &params.variables)
             .map_err(|unfit| Refusal::bad_variables(unfit.to_string()))?;
@@ -417,36 +353,12 @@ impl Engine {
     }
 
     fn document(&self, text: &Arc<str>) -> Result<Arc<Document>, Refusal> {
-        if let Some(known) = self.documents.get(text) {
+        if let Some(known) = self.documents.find(text) {
             return Ok(known);
         }
-        let limits = self.limits();
-        if !limits.measure_only {
-            limits.check_tokens(text).map_err(|heavy| Refusal::too_heavy(&heavy))?;
-        }
-        let ast = parse_query(text.as_ref()).map_err(|fault| Refusal::syntax(&fault))?;
-        let operations = ast
-            .operations
-            .iter()
-            .map(|(name, operation)| {
-                let weight = weigh(&ast, &operation.node);
-                // What walks a document as often as its fragments are spread is for documents of a sound weight.
-                let is_fine = !weight.is_cyclic && limits.check(&weight).is_ok();
-                let retellable = (is_fine && self.answers.is_some())
-                    .then(|| Retellable::of(&self.schema, &ast, &operation.node))
-                    .flatten();
-                let kind = operation.node.ty;
-                let is_writable = is_fine && kind == OperationType::Query && !merges(&ast, &operation.node);
-                let is_checked_here = self.types.knows_all(&operation.node);
-                Operation { name: name.cloned(), kind, weight, retellable, is_writable, is_checked_here }
-            })
-            .collect();
-        let is_valid = AtomicBool::default();
-        let likeness = likeness(text);
-        let digest = likeness.digest;
-        let document = Arc::new(Document { text: Arc::clone(text), likeness, ast, operations, is_valid });
-        self.alike.insert(digest, Arc::clone(&document));
-        self.documents.insert(Arc::clone(text), Arc::clone(&document));
+        let schema = self.answers.is_some().then_some(&self.schema);
+        let document = Arc::new(Document::read(text, &self.limits(), &self.types, schema)?);
+        self.documents.keep(&document);
         Ok(document)
     }
 }
@@ -454,26 +366,6 @@ impl Engine {
 /// Room for what bodies ask.
 fn bodies() -> Bodies {
     Cache::with_weighter(USUAL_DOCUMENTS, KEPT_BODIES, BodyLength)
-}
-
-/// Room for so many documents, fewer where they are long.
-fn room_for<K: Eq + Hash>(documents: usize) -> Cache<K, Arc<Document>, ByLength> {
-    let share = KEPT_TEXT / (documents as u64).max(1);
-    Cache::with_weighter(documents, KEPT_TEXT, ByLength { share })
-}
-
-/// The operation that a request means (GraphQL §6.1).
-fn pick<'a>(operations: &'a [Operation], wanted: Option<&str>) -> Result<&'a Operation, Refusal> {
-    match (wanted, operations) {
-        (None, [only]) => Ok(only),
-        (None, _) => {
-            Err(Refusal::bad_request("the document has several operations: name one in `operationName`".to_owned()))
-        }
-        (Some(wanted), _) => operations
-            .iter()
-            .find(|operation| operation.name.as_ref().is_some_and(|name| name == wanted))
-            .ok_or_else(|| Refusal::bad_request("`operationName` names no operation of the document".to_owned())),
-    }
 }
 
 /// What the answer of a request is an answer to; none where it is for its caller alone.
@@ -490,16 +382,4 @@ fn question(document: &Document, operation: &Operation, ask: &Ask) -> Option<Arc
     let operation = operation.name.as_ref().map(|name| Arc::from(name.as_str()));
     let asked = Arc::new(Asked { document: document.likeness.digest, operation, variables });
     Some(Arc::new(Question { asked, sight: Sight::of(&ask.viewer) }))
-}
-
-fn definition<'a>(
-    document: &'a ExecutableDocument,
-    name: Option<&Name>,
-) -> Result<&'a Positioned<OperationDefinition>, Refusal> {
-    let found = match (&document.operations, name) {
-        (DocumentOperations::Single(operation), _) => Some(operation),
-        (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name),
-        (DocumentOperations::Multiple(operations), None) => operations.values().next(),
-    };
-    found.ok_or_else(|| Refusal::bad_request("the document has no operation".to_owned()))
 }

@@ -184,7 +184,7 @@ async fn a_flood_of_distinct_queries_does_not_fill_the_memory() {
     let world = World::new(true);
     counted(&world, LIST, json!({})).await;
     for number in 0..3_000 {
-        let query = format!("{{ a{number}: events {{ nodes {{ title id freshness {{ observedAt }} }} }} }}");
+        let query = format!("{{ events {{ nodes {{ a{number}: title id freshness {{ observedAt }} }} }} }}");
         assert!(world.ask(&query, json!({}), ALL).await.1);
     }
     let answers = world.engine.answers().expect("a memory");
