@@ -5,19 +5,21 @@
 //! whether the answer still holds, in which coding it goes out. A request with anything unusual about it takes the ordinary way, as
 //! it came. A test holds the answers of both ways against each other.
 
+use std::future::ready;
 use std::sync::Arc;
-use std::time::Duration;
 
+use axum::BoxError;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::header::{
     ACCESS_CONTROL_EXPOSE_HEADERS, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, ORIGIN, TRANSFER_ENCODING,
     VARY,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
-use futures_util::{StreamExt, stream};
+use futures_util::{FutureExt, StreamExt, stream};
 use http_body_util::BodyExt;
 use metrics::{Histogram, histogram};
-use tokio::time::{Instant, timeout};
+use tokio::task::yield_now;
+use tokio::time::Instant;
 
 use crate::server::graphql_http::ready_response;
 use crate::server::hardening::protect;
@@ -27,8 +29,8 @@ use crate::server::router::{Front, Peer, exposed};
 
 /// The longest body that is looked up, in bytes.
 const LONGEST: usize = 16 << 10;
-/// A body that is not there by then takes the ordinary way, which knows how to wait.
-const PATIENCE: Duration = Duration::from_millis(20);
+/// How often a body is looked for. One that is not there by then takes the ordinary way, which knows how to wait.
+const TURNS: usize = 3;
 /// What only the ordinary way understands.
 const UNUSUAL: [HeaderName; 5] =
     [ORIGIN, TRANSFER_ENCODING, CONTENT_ENCODING, EXPECT, HeaderName::from_static("traceparent")];
@@ -61,7 +63,7 @@ impl Express {
     pub async fn answer<B>(&self, request: Request<B>, peer: Peer) -> Result<Response<Body>, Request<Body>>
     where
         B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
-        B::Error: Into<axum::BoxError>,
+        B::Error: Into<BoxError>,
     {
         let Some((length, media)) = self.fits(&request) else { return Err(request.map(Body::new)) };
         let begun = Instant::now();
@@ -123,28 +125,32 @@ impl Express {
     }
 }
 
-/// The whole body, where it is there by now; else what there is of it, with the rest to come.
+/// The whole body, where it came with its head; else what there is of it, with the rest to come.
 async fn read<B>(mut body: B, length: usize) -> Result<Bytes, Body>
 where
     B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
-    B::Error: Into<axum::BoxError>,
+    B::Error: Into<BoxError>,
 {
     let mut parts: Vec<Bytes> = Vec::new();
-    let all = async {
-        // One that is short is in one part, almost always.
-        while parts.iter().map(Bytes::len).sum::<usize>() < length {
-            match body.frame().await {
-                Some(Ok(frame)) => parts.extend(frame.into_data().ok()),
-                Some(Err(_)) | None => return false,
+    for _ in 0..TURNS {
+        // What was received already is read while others have their turn; no clock is set for it.
+        while let Some(Some(frame)) = body.frame().now_or_never() {
+            match frame {
+                Ok(frame) => parts.extend(frame.into_data().ok()),
+                Err(fault) => {
+                    let torn = stream::once(ready(Err(fault.into())));
+                    let begun = stream::iter(parts.into_iter().map(Ok::<_, BoxError>));
+                    return Err(Body::from_stream(begun.chain(torn)));
+                }
             }
         }
-        true
-    };
-    if timeout(PATIENCE, all).await == Ok(true) {
-        return Ok(match parts.len() {
-            1 => parts.swap_remove(0),
-            _ => parts.concat().into(),
-        });
+        if parts.iter().map(Bytes::len).sum::<usize>() == length {
+            return Ok(match parts.len() {
+                1 => parts.swap_remove(0),
+                _ => parts.concat().into(),
+            });
+        }
+        yield_now().await;
     }
     let begun = stream::iter(parts.into_iter().map(Ok));
     Err(Body::from_stream(begun.chain(Body::new(body).into_data_stream())))

@@ -107,10 +107,15 @@ impl Pace {
         if minute.number != second / 60 {
             *minute = Minute { number: second / 60, counts: HashMap::new() };
         }
-        let is_full = minute.counts.len() >= TOLD_APART && !minute.counts.contains_key(name);
+        let resets_in = 60 - second % 60;
+        if let Some(used) = minute.counts.get_mut(name) {
+            *used += u64::from(amount);
+            return Count { used: *used, resets_in };
+        }
+        let is_full = minute.counts.len() >= TOLD_APART;
         let used = minute.counts.entry(if is_full { String::new() } else { name.to_owned() }).or_default();
         *used += u64::from(amount);
-        Count { used: *used, resets_in: 60 - second % 60 }
+        Count { used: *used, resets_in }
     }
 }
 

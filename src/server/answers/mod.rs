@@ -14,15 +14,20 @@ use async_graphql::Response;
 use axum::body::Bytes;
 use futures_util::future::{FutureExt, Shared};
 use metrics::{Counter, counter};
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 use tracing::{Id, Instrument, Span};
 
 use crate::graphql::promise::Promise;
-use crate::graphql::viewer::{Scope, Viewer};
+use crate::graphql::viewer::Viewer;
 use crate::graphql::writer::to_json;
 
 pub use coding::Coding;
+
+/// How many answers there are room for, roughly; their bytes decide.
+const USUAL_ANSWERS: usize = 4_000;
 
 /// Where an answer comes down, for all who wait for it.
 type Landing = Shared<oneshot::Receiver<Landed>>;
@@ -57,8 +62,7 @@ pub struct Sight {
 impl Sight {
     /// That of a viewer.
     pub fn of(viewer: &Viewer) -> Self {
-        let bits = Scope::ALL.into_iter().enumerate();
-        let scopes = bits.fold(0, |sum, (bit, scope)| sum | u32::from(viewer.scopes.contains(&scope)) << bit);
+        let scopes = viewer.scopes.iter().fold(0, |sum, scope| sum | 1 << *scope as u32);
         Self { scopes, reseller: viewer.reseller.clone() }
     }
 }
@@ -107,12 +111,24 @@ struct Kept {
     promise: Arc<Promise>,
 }
 
+type Memory = Cache<Slot, Arc<Kept>, ByBytes>;
+
+/// What an answer takes of the room.
+#[derive(Clone)]
+struct ByBytes;
+
+impl Weighter<Slot, Arc<Kept>> for ByBytes {
+    fn weight(&self, slot: &Slot, kept: &Arc<Kept>) -> u64 {
+        (kept.body.len() + kept.promise.weight() + slot.question.asked.variables.len() + 200) as u64
+    }
+}
+
 /// The flights under way, by question and generation, each with the span that it is told in.
 type Flights = Arc<Mutex<HashMap<(Arc<Question>, u64), (Landing, Option<Id>)>>>;
 
 /// The memory of answers, and the flights that make them.
 pub struct Answers {
-    kept: moka::sync::Cache<Slot, Arc<Kept>>,
+    kept: Arc<Memory>,
     flights: Flights,
     deadline: Duration,
     tasks: TaskTracker,
@@ -135,13 +151,7 @@ struct Crew {
 impl Answers {
     /// A memory of at most so many bytes, the compressed forms counted. A flight is given up after `deadline`.
     pub fn new(max_bytes: u64, deadline: Duration, tasks: TaskTracker) -> Self {
-        let kept = moka::sync::Cache::builder()
-            .max_capacity(max_bytes)
-            .weigher(|slot: &Slot, kept: &Arc<Kept>| {
-                let weight = kept.body.len() + kept.promise.weight() + slot.question.asked.variables.len() + 200;
-                u32::try_from(weight).unwrap_or(u32::MAX)
-            })
-            .build();
+        let kept = Arc::new(Cache::with_weighter(USUAL_ANSWERS, max_bytes, ByBytes));
         let count = |outcome: &'static str| counter!("ticketgraph_answers_total", "outcome" => outcome);
         let counts = Counts { told_again: count("told_again"), joined: count("joined"), made: count("made") };
         Self { kept, flights: Arc::default(), deadline, tasks, counts }
@@ -152,7 +162,7 @@ impl Answers {
         let slot = Slot { question: Arc::clone(question), coding: Coding::Identity };
         let kept = self.kept.get(&slot)?;
         if !kept.promise.holds() {
-            self.kept.invalidate(&slot);
+            self.kept.remove(&slot);
             return None;
         }
         self.counts.told_again.increment(1);
@@ -191,7 +201,7 @@ impl Answers {
             Some(sender) => {
                 self.counts.made.increment(1);
                 let crew = Crew { flights: Arc::clone(&self.flights), key };
-                let (run, deadline, kept, text) = (run(), self.deadline, self.kept.clone(), Arc::clone(text));
+                let (run, deadline, kept, text) = (run(), self.deadline, Arc::clone(&self.kept), Arc::clone(text));
                 let flight = async move {
                     if let Ok((response, promise)) = tokio::time::timeout(deadline, run).await {
                         let landed = land(&kept, &crew.key.0, response, promise, text);
@@ -208,13 +218,12 @@ impl Answers {
 
     /// Forgets all that is kept.
     pub fn forget(&self) {
-        self.kept.invalidate_all();
+        self.kept.clear();
     }
 
     /// How many answers are kept, their compressed forms counted, and roughly how many bytes they take.
     pub fn usage(&self) -> (u64, u64) {
-        self.kept.run_pending_tasks();
-        (self.kept.entry_count(), self.kept.weighted_size())
+        (self.kept.len() as u64, self.kept.weight())
     }
 
     /// The body in a coding; what is kept is compressed once.
@@ -235,7 +244,7 @@ impl Answers {
 
 /// Keeps an answer that holds for some time.
 fn land(
-    kept: &moka::sync::Cache<Slot, Arc<Kept>>,
+    kept: &Memory,
     question: &Arc<Question>,
     response: Response,
     promise: Option<Promise>,
