@@ -116,8 +116,13 @@ impl Document {
     /// Notes that it is valid, where execution began.
     pub fn learn(&self, answer: &Response) {
         if !never_began(answer) {
-            self.is_valid.store(true, Relaxed);
+            self.is_like_a_valid_one();
         }
+    }
+
+    /// Notes that one that is like it ran.
+    pub fn is_like_a_valid_one(&self) {
+        self.is_valid.store(true, Relaxed);
     }
 
     /// Whether it is known to be valid.
@@ -153,9 +158,12 @@ impl Documents {
         self.alike.get(&digest).filter(|known| known.is_valid()).map(|known| (known, alias))
     }
 
-    /// Keeps a document.
+    /// Keeps a document. One that never ran does not take the place of one that did.
     pub fn keep(&self, document: &Arc<Document>) {
-        self.alike.insert(document.likeness.digest, Arc::clone(document));
+        let digest = document.likeness.digest;
+        if self.alike.peek(&digest).is_none_or(|known| !known.is_valid()) {
+            self.alike.insert(digest, Arc::clone(document));
+        }
         self.read.insert(Arc::clone(&document.text), Arc::clone(document));
     }
 
@@ -182,4 +190,28 @@ impl<K> Weighter<K, Arc<Document>> for ByLength {
 fn room_for<K: Eq + Hash>(documents: usize) -> Cache<K, Arc<Document>, ByLength> {
     let share = KEPT_TEXT / (documents as u64).max(1);
     Cache::with_weighter(documents, KEPT_TEXT, ByLength { share })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_that_never_ran_hides_none_that_is_like_it_and_did() {
+        let types = InputTypes::from_sdl("type Query { x: Int }").expect("a schema");
+        let read = |text: &str| {
+            let document = Document::read(&Arc::from(text), &Limits::default(), &types, None);
+            Arc::new(document.unwrap_or_else(|_| panic!("{text} was not read")))
+        };
+        let documents = Documents::new(10);
+        let (one, other) = (read("{ a: x }"), read("{ b: x }"));
+        let third: Arc<str> = Arc::from("{ c: x }");
+        documents.keep(&one);
+        assert!(documents.find_alike(&third).is_none(), "nobody knows whether it is valid");
+        one.is_like_a_valid_one();
+        documents.keep(&other);
+        let (found, alias) = documents.find_alike(&third).expect("the one that ran");
+        assert!(Arc::ptr_eq(&found, &one) && alias.as_deref() == Some("c"));
+        assert!(documents.find_alike(&other.text).is_none(), "it was read itself");
+    }
 }

@@ -227,6 +227,7 @@ impl Engine {
         };
         // What is told again was weighed and checked when it was made, by the same limits.
         if let Some(ready) = answers.find(&question) {
+            document.is_like_a_valid_one();
             if let Some(body) = ask.body.filter(|_| self.persisted.passes_in_silence(&document.text)) {
                 // A copy: it was read into more room than it needs.
                 let known = (Arc::clone(&question.asked), document.likeness.alias.clone());
@@ -246,7 +247,10 @@ impl Engine {
             (response, promise)
         };
         match answers.make(&question, (moment, &document.text), fly).await {
-            Some(Landed::Ready(ready)) => Ok(Outcome::Ready(document.own(ready))),
+            Some(Landed::Ready(ready)) => {
+                document.is_like_a_valid_one();
+                Ok(Outcome::Ready(document.own(ready)))
+            }
             Some(Landed::Flawed(response, text)) if text == document.text => {
                 Ok(Outcome::Answer(Box::new(retold(&response, &ask.request_id))))
             }
