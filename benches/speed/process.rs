@@ -119,7 +119,16 @@ enabled = true
 scopes = ["catalog:read"]
 requests_per_minute = 100000000
 {room}
-[sources.quay]
+{}"#,
+        source("quay", vendor)
+    )
+}
+
+/// A vendor as a source of the configuration.
+pub fn source(name: &str, vendor: SocketAddr) -> String {
+    format!(
+        r#"
+[sources.{name}]
 vendor = "ticketing"
 environment = "sandbox"
 base_url = "http://{vendor}/v3"

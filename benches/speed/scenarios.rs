@@ -10,7 +10,7 @@ use crate::Effort;
 use crate::client::{Connection, Load, load, request};
 use crate::orders::orders;
 use crate::overload::overload;
-use crate::process::{Process, kept};
+use crate::process::{Process, kept, source};
 use crate::sockets::idle_subscribers;
 use crate::table::Table;
 
@@ -18,6 +18,8 @@ use crate::table::Table;
 const FIELDS: &str = "nodes { id title description startsAt endsAt status ticketTypes { id name description price { retail { amount formatted } } } }";
 /// Nothing is remembered longer than a blink, so that every request asks the vendor.
 const COLD: &str = "[cache.lifetimes.lists]\nfresh = \"1ms\"\nlenient = \"1ms\"\nstale = \"1ms\"\n[cache.lifetimes.facts]\nfresh = \"1ms\"\nlenient = \"1ms\"\nstale = \"1ms\"\n";
+/// The id of the source `pier`.
+const NEIGHBOUR: &str = "MXYAcGllcg";
 /// Longer than anything is remembered there.
 const APART: Duration = Duration::from_millis(2);
 /// Everything is remembered for the whole run.
@@ -34,6 +36,13 @@ fn ask(alias: &str, coding: &str) -> Vec<u8> {
 /// The same under another name in each row, which no two requests have in common.
 fn renamed(alias: &str) -> Vec<u8> {
     let fields = FIELDS.replace("title", &format!("{alias}: title"));
+    request(&format!("{{ events(first: 50) {{ {fields} }} }}"), "{}", "identity")
+}
+
+/// The same with performances and what is free.
+fn with_availability(alias: &str) -> Vec<u8> {
+    let free = "performances(first: 3) { nodes { id startsAt availability { status vacancies } } }";
+    let fields = FIELDS.replace("title", &format!("{alias}: title {free}"));
     request(&format!("{{ events(first: 50) {{ {fields} }} }}"), "{}", "identity")
 }
 
@@ -170,13 +179,17 @@ async fn cold(effort: Effort, table: &mut Table) {
     let body = once(service.address, &ask("", "identity")).await.body;
     let plain = Process::role(&["plain", &kept(&folder, "whole.json", &body)]);
     let (mut base, mut ours, mut theirs) = (Price::of(&plain), Price::of(&service), Price::of(&stock));
+    let mut free = Price::of(&service);
     for round in 0..effort.rounds {
         base.round(effort, 16, |_| ask("", "identity")).await;
+        free.round(effort, 1, |number| with_availability(&format!("v{round}x{number}"))).await;
         // One client, so that nobody shares a flight: every request pays for its own.
         ours.round(effort, 1, |number| renamed(&format!("c{round}x{number}"))).await;
         theirs.round(effort, 1, |_| ask("", "identity")).await;
     }
     table.row("cold, batched, vendor of 0 ms", ratio(ours.best, base.best), "≤ 45", "one call a request");
+    let note = "as many calls: the list brings what is free along";
+    table.row("the same, with performances and what is free", ratio(free.best, base.best), "–", note);
     let note = "async-graphql with its DataLoader, over the same vendor: two calls a request";
     table.row("the same, async-graphql as its book has it", ratio(theirs.best, base.best), "–", note);
 }
@@ -227,7 +240,8 @@ impl Zipf {
 
 async fn calls(effort: Effort, table: &mut Table) {
     let vendor = Process::role(&["crowd", "50", "20"]);
-    let service = Process::service(vendor.address, COLD);
+    // What it is told it remembers: a second call would be one that was not shared.
+    let service = Process::service(vendor.address, WARM);
     let before = counted(&vendor).await;
     let same = ask("", "identity");
     // All are connected before the first one asks.
@@ -238,6 +252,7 @@ async fn calls(effort: Effort, table: &mut Table) {
     let spent = counted(&vendor).await - before;
     let what = format!("{} identical cold requests at once, 20 ms", effort.crowd);
     table.row(&what, format!("{spent} calls"), "1 flight", "the list carries all that is asked: one call is the least");
+    let service = Process::service(vendor.address, COLD);
     let before = counted(&vendor).await;
     let done = load(service.address, 50, effort.span, |_| ask("", "identity")).await;
     let spent = counted(&vendor).await - before;
@@ -308,8 +323,8 @@ async fn shared(effort: Effort, table: &mut Table) {
 }
 
 async fn sick(effort: Effort, table: &mut Table) {
-    let vendor = Process::role(&["crowd", "50", "0"]);
-    let service = Process::service(vendor.address, COLD);
+    let (vendor, other) = (Process::role(&["crowd", "50", "0"]), Process::role(&["crowd", "50", "0"]));
+    let service = Process::service(vendor.address, &format!("{COLD}{}", source("pier", other.address)));
     once(service.address, &ask("", "identity")).await;
     let mut connection = Connection::open(service.address).await;
     let (mut bad, all) = (0, if effort.rounds == 1 { 100 } else { 2_000 });
@@ -342,18 +357,35 @@ async fn sick(effort: Effort, table: &mut Table) {
         "≤ 10 %",
         "against as many of the healthy vendor",
     );
+    let both = |number: usize| request(&problems(number), "{}", "identity");
+    let neighbour = |number: usize| {
+        let document = format!(
+            "query($source: [ID!]) {{ n: events(first: {}, filter: {{ sources: $source }}) {{ totalCount }} }}",
+            1 + number % 100
+        );
+        request(&document, &format!("{{\"source\":[\"{NEIGHBOUR}\"]}}"), "identity")
+    };
+    let alive = middle(&mut connection, neighbour).await;
     drop(vendor);
-    let mut times = Vec::new();
-    for number in 0..200 {
-        let begun = std::time::Instant::now();
-        connection.send(&request(&problems(number), "{}", "identity")).await;
-        times.push(begun.elapsed());
-    }
-    times.drain(..100);
-    times.sort_unstable();
-    let median = times[times.len() / 2];
-    let found = format!("{:.1} ms", median.as_secs_f64() * 1e3);
+    middle(&mut connection, both).await;
+    let found = format!("{:.1} ms", middle(&mut connection, both).await * 1e3);
     table.row("a dead vendor, its breaker open", found, "< 10 ms", "the middle of 100 requests; told as a problem");
+    let beside = middle(&mut connection, neighbour).await;
+    let note = "how long an answer of the other takes, against before: the middle of 100";
+    table.row("the neighbour of a dead vendor", ratio(beside, alive), "≈ 1", note);
+}
+
+/// How long the middle one of a hundred requests takes, in seconds.
+async fn middle(connection: &mut Connection, ask: impl Fn(usize) -> Vec<u8>) -> f64 {
+    let mut times = Vec::new();
+    for number in 0..100 {
+        let begun = std::time::Instant::now();
+        connection.send(&ask(number)).await;
+        times.push(begun.elapsed());
+        tokio::time::sleep(APART).await;
+    }
+    times.sort_unstable();
+    times[times.len() / 2].as_secs_f64()
 }
 
 fn problems(number: usize) -> String {
