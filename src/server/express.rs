@@ -11,8 +11,8 @@ use std::sync::Arc;
 use axum::BoxError;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH,
-    EXPECT, ORIGIN, TRANSFER_ENCODING, VARY,
+    ACCESS_CONTROL_EXPOSE_HEADERS, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, ORIGIN, TRANSFER_ENCODING,
+    VARY,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
 use futures_util::{FutureExt, StreamExt, stream};
@@ -32,7 +32,8 @@ const LONGEST: usize = 16 << 10;
 /// How often a body is looked for. One that is not there by then takes the ordinary way, which knows how to wait.
 const TURNS: usize = 3;
 /// What only the ordinary way understands.
-const UNUSUAL: [HeaderName; 4] = [TRANSFER_ENCODING, CONTENT_ENCODING, EXPECT, HeaderName::from_static("traceparent")];
+const UNUSUAL: [HeaderName; 5] =
+    [ORIGIN, TRANSFER_ENCODING, CONTENT_ENCODING, EXPECT, HeaderName::from_static("traceparent")];
 
 /// Answers what was answered before.
 pub struct Express {
@@ -117,9 +118,6 @@ impl Express {
             standing.tell(told);
         }
         told.append(VARY, HeaderValue::from_static("origin"));
-        if let Some(origin) = headers.get(ORIGIN).filter(|origin| front.origins.iter().any(|known| known == *origin)) {
-            told.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-        }
         told.insert(ACCESS_CONTROL_EXPOSE_HEADERS, self.exposed.clone());
         protect(told);
         request_id::tell(&request_id::of(headers), told);
