@@ -49,13 +49,9 @@ impl DateTime {
     pub fn utc(at: Timestamp) -> Self {
         Self { at, offset: Offset::UTC }
     }
-
-    /// As RFC 3339 has it.
-    pub fn text(&self) -> impl fmt::Display {
-        self.at.display_with_offset(self.offset)
-    }
 }
 
+/// As RFC 3339 has it.
 impl fmt::Display for DateTime {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.at.display_with_offset(self.offset).fmt(out)
@@ -76,7 +72,7 @@ impl ScalarType for DateTime {
     }
 
     fn to_value(&self) -> Value {
-        Value::String(self.text().to_string())
+        Value::String(self.to_string())
     }
 }
 

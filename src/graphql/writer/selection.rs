@@ -155,7 +155,7 @@ pub fn instant<T>(read: impl Fn(&T) -> Option<DateTime> + Send + Sync + 'static)
     Box::new(move |of, _, out| {
         match read(of) {
             // Its text has nothing to escape.
-            Some(at) => write!(out, "\"{}\"", at.text()).ok()?,
+            Some(at) => write!(out, "\"{at}\"").ok()?,
             None => out.extend_from_slice(b"null"),
         }
         Some(())

@@ -86,8 +86,8 @@ impl Ways {
         told(tower::ServiceExt::oneshot(self.router.clone(), request).await.expect("an answer")).await
     }
 
-    /// Makes it something that was answered before: by the first it is kept, by the second it is known.
-    async fn ask_twice(&self, headers: &[(&str, &str)]) {
+    /// Makes it something that was answered before: what the first fetched, the second keeps, and the third finds.
+    async fn make_known(&self, headers: &[(&str, &str)]) {
         for _ in 0..3 {
             assert_eq!(self.ordinary(request(ASKED, headers)).await.status, 200);
         }
@@ -120,7 +120,7 @@ async fn both_ways_tell_the_same() {
         for accept in ["application/json", "application/graphql-response+json", "*/*"] {
             for key in ["Bearer shop", "Bearer other"] {
                 let headers = [("accept-encoding", coding), ("accept", accept), ("authorization", key)];
-                ways.ask_twice(&headers).await;
+                ways.make_known(&headers).await;
                 let short = ways.short(request(ASKED, &headers)).await.expect("it was answered before");
                 let ordinary = ways.ordinary(request(ASKED, &headers)).await;
                 assert_eq!(short, ordinary, "{headers:?}");
@@ -134,7 +134,7 @@ async fn what_is_unusual_takes_the_ordinary_way() {
     let ways = ways(false);
     let shop = ("authorization", "Bearer shop");
     assert!(ways.short(request(ASKED, &[shop])).await.is_none(), "nobody asked before");
-    ways.ask_twice(&[shop]).await;
+    ways.make_known(&[shop]).await;
     assert!(ways.short(request(ASKED, &[shop])).await.is_some());
     for unusual in [
         ("origin", "https://shop.example"),
@@ -177,7 +177,7 @@ async fn what_takes_the_ordinary_way_comes_as_it_was() {
 async fn it_is_told_to_those_who_see_the_same_and_while_it_holds() {
     let ways = ways(false);
     let (shop, other) = ([("authorization", "Bearer shop")], [("authorization", "Bearer other")]);
-    ways.ask_twice(&shop).await;
+    ways.make_known(&shop).await;
     assert!(ways.short(request(ASKED, &other)).await.is_none(), "a reseller sees prices of its own");
     ways.clock.advance(10 * 60_000);
     assert!(ways.short(request(ASKED, &shop)).await.is_none(), "it is too old");
@@ -187,7 +187,7 @@ async fn it_is_told_to_those_who_see_the_same_and_while_it_holds() {
 async fn each_telling_counts() {
     let ways = ways(false);
     let slow = [("authorization", "Bearer slow")];
-    ways.ask_twice(&[("authorization", "Bearer shop")]).await;
+    ways.make_known(&[("authorization", "Bearer shop")]).await;
     for left in ["2", "1", "0"] {
         let told = ways.short(request(ASKED, &slow)).await.expect("an answer");
         assert!(told.headers["ratelimit-remaining"].contains(left), "{:?}", told.headers);
@@ -200,7 +200,7 @@ async fn each_telling_counts() {
 async fn a_caller_that_is_none_any_more_and_new_laws_end_it() {
     let ways = ways(false);
     let shop = [("authorization", "Bearer shop")];
-    ways.ask_twice(&shop).await;
+    ways.make_known(&shop).await;
     assert!(ways.short(request(ASKED, &shop)).await.is_some());
     ways.front.replace_callers(callers(&[]));
     assert!(ways.short(request(ASKED, &shop)).await.is_none());
@@ -212,10 +212,10 @@ async fn a_safelist_that_logs_hears_of_every_request() {
     let list = |mode| Safelist::from_json(mode, br#"{"x":"{ other }"}"#).expect("a manifest");
     ways.front.engine.persisted().replace_safelist(list(Mode::Log));
     let shop = [("authorization", "Bearer shop")];
-    ways.ask_twice(&shop).await;
+    ways.make_known(&shop).await;
     assert!(ways.short(request(ASKED, &shop)).await.is_none());
     ways.front.engine.persisted().replace_safelist(list(Mode::Off));
-    ways.ask_twice(&shop).await;
+    ways.make_known(&shop).await;
     assert!(ways.short(request(ASKED, &shop)).await.is_some());
 }
 
@@ -223,6 +223,6 @@ async fn a_safelist_that_logs_hears_of_every_request() {
 async fn it_is_closed_where_requests_are_traced() {
     let ways = ways(true);
     let shop = [("authorization", "Bearer shop")];
-    ways.ask_twice(&shop).await;
+    ways.make_known(&shop).await;
     assert!(ways.short(request(ASKED, &shop)).await.is_none());
 }
