@@ -12,12 +12,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use emulators::Scenario;
+use telemetry::{LogForm, Metrics, TraceSettings, Traces};
 use ticketgraph::app::{self, Launch, Playground, StartError};
 use ticketgraph::config::{Config, Findings, LogFormat};
 use ticketgraph::graphql;
-use ticketgraph::sandbox::Scenario;
-use ticketgraph::telemetry::{self, LogForm, Metrics, TraceSettings, Traces};
-use ticketgraph::transport;
 use tokio::runtime::{Handle, Runtime};
 
 #[global_allocator]
@@ -204,7 +203,7 @@ fn serve(serve: Serve) -> ExitCode {
 fn traces(config: &Config, runtime: &Handle) -> Result<Option<Traces>, String> {
     let Some(endpoint) = config.telemetry.otlp_endpoint.clone() else { return Ok(None) };
     let settings = TraceSettings { endpoint, percent: config.telemetry.otlp_percent.of_hundred() };
-    let client = transport::client().map_err(|fault| fault.to_string())?;
+    let client = http_client::client().map_err(|fault| fault.to_string())?;
     Traces::start(&settings, client, runtime.clone()).map(Some).map_err(|fault| fault.to_string())
 }
 

@@ -10,10 +10,10 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use domain::SystemClock;
+use emulators::ticketing::HOST;
+use emulators::{Options, Sandbox};
 use serde_json::{Value, json};
-use ticketgraph::domain::SystemClock;
-use ticketgraph::sandbox::ticketing::HOST;
-use ticketgraph::sandbox::{Options, Sandbox};
 use tokio_util::task::TaskTracker;
 
 use crate::plain::listen;
@@ -84,9 +84,9 @@ async fn template() -> Vec<Value> {
     let sandbox =
         Sandbox::raise(Options::for_tests(Arc::new(SystemClock), TaskTracker::new())).await.expect("a vendor");
     let base = sandbox.base_url("ticketing").expect("an address");
-    let client = ticketgraph::transport::client().expect("a client");
+    let client = http_client::client().expect("a client");
     let url = format!("{base}/published-events?host={HOST}&sort=start&page=1&records=100");
-    let request = client.get(url).header("x-api-key", ticketgraph::sandbox::ticketing::ADMINISTRATOR_KEY);
+    let request = client.get(url).header("x-api-key", emulators::ticketing::ADMINISTRATOR_KEY);
     let answer = request.header("x-client-version", "3.0.0").send().await.expect("an answer");
     let text = answer.text().await.expect("text");
     let page: Value = serde_json::from_str(&text).expect("JSON");

@@ -5,8 +5,8 @@
 
 use std::time::{Duration, Instant};
 
+use http_client;
 use serde_json::{Value, json};
-use ticketgraph::transport;
 
 use crate::Effort;
 use crate::process::Process;
@@ -95,7 +95,7 @@ fn median(mut times: Vec<Duration>) -> f64 {
 
 /// Holds over one vendor and over three, in turns.
 pub async fn orders(effort: Effort, table: &mut Table) {
-    let shop = Shop { service: Process::sandbox(), client: transport::client().expect("a client") };
+    let shop = Shop { service: Process::sandbox(), client: http_client::client().expect("a client") };
     let mut wares = Vec::new();
     for source in SOURCES {
         wares.push(shop.ware(source).await);

@@ -130,8 +130,7 @@ impl Query {
 
 /// Serves the schema over a vendor.
 pub async fn serve(vendor: &str) {
-    let vendor =
-        || Vendor { client: ticketgraph::transport::client().expect("a client"), base: format!("http://{vendor}") };
+    let vendor = || Vendor { client: http_client::client().expect("a client"), base: format!("http://{vendor}") };
     let schema = Schema::new(Query(Arc::new(vendor())), EmptyMutation, EmptySubscription);
     let shared = Arc::new(vendor());
     let answer = move |body: Bytes| {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use secrecy::ExposeSecret;
 
 use crate::config::Config;
-use crate::sandbox::Sandbox;
+use emulators::Sandbox;
 
 /// Tells them. The last one says where the service listens, once it does.
 pub fn announce(config: &Config, address: SocketAddr, sandbox: Option<&Sandbox>) {

@@ -8,8 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::config::{Algorithm as Configured, Config, Issuer as IssuerConfig, KeySet, Scope as ScopeConfig};
+use crate::gateway::callers::{Algorithm, Caller, Callers, Issuer, IssuerSettings, KeyHolder, KeySource, UnusableKeys};
 use crate::graphql::{Scope, Viewer};
-use crate::server::callers::{Algorithm, Caller, Callers, Issuer, IssuerSettings, KeyHolder, KeySource, UnusableKeys};
 
 /// How long an issuer may take to send its keys.
 const KEYS_TIMEOUT: Duration = Duration::from_secs(5);

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use crate::config::{Config, DeliverySettings};
-use crate::delivery::{Channel, Deliveries, DeliveryRules, Parts, Place};
-use crate::domain::{Clock, Source};
-use crate::layers::LocalBudget;
-use crate::orders::Orders;
-use crate::store::Ledgers;
-use crate::transport::Transport;
-use crate::vendors::{APPS, Finding};
+use deliveries::{Channel, Deliveries, DeliveryRules, Parts, Place};
+use domain::{Clock, Source};
+use http_client::Transport;
+use orders::Orders;
+use source_stack::LocalBudget;
+use store_sql::Ledgers;
+use vendor_api::Finding;
+use vendor_registry::APPS;
 
 /// Connects every channel and puts the room together; calls nobody. Nothing runs until it is started.
 pub fn open(

@@ -9,18 +9,18 @@ use crate::app::shared::Shared;
 use crate::app::sources::Ground;
 use crate::app::start::StartError;
 use crate::config::{Config, Safelist as SafelistMode};
+use crate::gateway::answers::Answers;
+use crate::gateway::engine::{Engine, Memory};
+use crate::gateway::listener;
+use crate::gateway::pace::Pace;
+use crate::gateway::persisted::{Mode, Persisted, Safelist};
+use crate::gateway::precheck::Limits;
+use crate::gateway::router::Front;
 use crate::graphql::Limits as SchemaLimits;
 use crate::graphql::Services;
 use crate::graphql::api::Api;
 use crate::graphql::promise::{Truth, Used};
-use crate::layers::Cache;
-use crate::server::answers::Answers;
-use crate::server::engine::{Engine, Memory};
-use crate::server::listener;
-use crate::server::pace::Pace;
-use crate::server::persisted::{Mode, Persisted, Safelist};
-use crate::server::precheck::Limits;
-use crate::server::router::Front;
+use source_stack::Cache;
 
 /// Builds the front door.
 pub fn build(

@@ -11,13 +11,14 @@ use crate::app::partners;
 use crate::app::sources::connect;
 use crate::app::start::{StartError, ground, raise_sandbox};
 use crate::config::{Config, DeliverySettings};
-use crate::domain::accounts::{Account, Check, Verdict};
-use crate::domain::mobile::AppTicketKey;
-use crate::domain::{Clock, ErrorKind, SourceId, SystemClock};
-use crate::layers::LocalBudget;
-use crate::partners::{check, check_connection};
-use crate::transport::Transport;
-use crate::vendors::{APPS, Finding};
+use domain::accounts::{Account, Check, Verdict};
+use domain::mobile::AppTicketKey;
+use domain::{Clock, ErrorKind, SourceId, SystemClock};
+use http_client::Transport;
+use resellers::{check, check_connection};
+use source_stack::LocalBudget;
+use vendor_api::Finding;
+use vendor_registry::APPS;
 
 /// How long one call of a mobile app may take here.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -14,9 +14,9 @@ use secrecy::ExposeSecret;
 
 use crate::app::start::StartError;
 use crate::config::{self, Config, Connection};
-use crate::domain::{Clock, Source, SourceId};
-use crate::orders::{ChangeBus, Orders, Parts, Rules, SellingAccounts, Terms};
-use crate::store::{CredentialKey, Ledgers};
+use domain::{Clock, Source, SourceId};
+use orders::{ChangeBus, Orders, Parts, Rules, SellingAccounts, Terms};
+use store_sql::{CredentialKey, Ledgers};
 
 /// Opens the ledgers and puts the room together. Nothing runs until it is started.
 pub async fn open(
@@ -36,7 +36,7 @@ pub async fn open(
         Some(key) => CredentialKey::new(*key.expose()),
         None => kept_key(&key_file(&url, data))?,
     };
-    let ledgers = crate::store::open(&url, &[key], config.ledger.connections.into()).await?;
+    let ledgers = store_sql::open(&url, &[key], config.ledger.connections.into()).await?;
     let orders = Orders::new(Parts {
         sources: sources.iter().map(|source| Source::clone(source)).collect(),
         ledger: Arc::clone(&ledgers.orders),

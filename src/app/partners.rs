@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::config;
-use crate::domain::accounts::Account;
-use crate::domain::{Clock, Source};
-use crate::partners::{Connection, Mapping, Partners, Reseller};
+use domain::accounts::Account;
+use domain::{Clock, Source};
+use resellers::{Connection, Mapping, Partners, Reseller};
 
 /// All resellers over connected sources.
 pub fn open(config: &config::Config, sources: &[Arc<Source>], clock: &Arc<dyn Clock>) -> Partners {

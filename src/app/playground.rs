@@ -7,8 +7,8 @@ use std::sync::Arc;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
-use crate::domain::Clock;
-use crate::sandbox::{Options, Sandbox, Scenario};
+use domain::Clock;
+use emulators::{Options, Sandbox, Scenario};
 
 /// The first of the four ports that `ticketgraph sandbox` listens on, and that the built-in sandbox prefers.
 const FIRST_PORT: u16 = 4101;
@@ -58,7 +58,7 @@ pub fn point_at(config: &mut Config, sandbox: &Sandbox) {
 /// Raises the vendors alone and keeps them until the process is told to stop.
 pub async fn run_sandbox(playground: Playground) -> std::io::Result<()> {
     let tracker = TaskTracker::new();
-    let sandbox = playground.raise(Arc::new(crate::domain::SystemClock), tracker.clone()).await?;
+    let sandbox = playground.raise(Arc::new(domain::SystemClock), tracker.clone()).await?;
     for (name, base) in sandbox.addresses() {
         tracing::info!(vendor = name, address = base, "an emulated vendor listens");
     }

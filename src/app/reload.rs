@@ -16,9 +16,9 @@ use crate::app::partners;
 use crate::app::sources::Ground;
 use crate::app::start::StartError;
 use crate::config::{Config, Findings};
-use crate::domain::Source;
+use crate::gateway::router::Front;
 use crate::graphql::Services;
-use crate::server::router::Front;
+use domain::Source;
 
 /// Reads the configuration again, from where it came from.
 pub type Reread = Arc<dyn Fn() -> Result<Config, Findings> + Send + Sync>;

@@ -1,8 +1,9 @@
 //! What the configuration must know of the vendors to read their stanzas.
 
 use crate::config::{Shape, Shapes};
-use crate::domain::{ChannelStanza, Stanza};
-use crate::vendors::{APPS, Finding, VENDORS};
+use vendor_api::Finding;
+use vendor_api::{ChannelStanza, Stanza};
+use vendor_registry::{APPS, VENDORS};
 
 /// The table of vendors, as the configuration reads it.
 pub fn shapes() -> Shapes<'static> {

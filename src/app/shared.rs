@@ -9,14 +9,14 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::start::StartError;
 use crate::config;
-use crate::domain::Budget;
-use crate::layers::{BudgetPolicy, Cache, CacheStore};
-use crate::orders::ChangeBus;
-use crate::server::health::Dependency;
-use crate::server::pace::{Count, SharedCounts};
-use crate::server::persisted::SharedOperations;
-use crate::store::{Redis, RedisBudget, RedisBus, RedisCache, RedisCounts};
-use crate::vendors::Finding;
+use crate::gateway::health::Dependency;
+use crate::gateway::pace::{Count, SharedCounts};
+use crate::gateway::persisted::SharedOperations;
+use domain::Budget;
+use orders::ChangeBus;
+use source_stack::{BudgetPolicy, Cache, CacheStore};
+use store_redis::{Redis, RedisBudget, RedisBus, RedisCache, RedisCounts};
+use vendor_api::Finding;
 
 /// One Redis, and what is kept in it.
 pub struct Shared {

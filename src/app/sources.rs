@@ -8,13 +8,14 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::shared::Shared;
 use crate::config::{Config, Lifetime as LifetimeSettings, Lifetimes as LifetimesSettings, Resilience, SourceSettings};
-use crate::domain::{Budget, Clock, Quota, Source};
-use crate::layers::{
+use domain::{Budget, Clock, Quota, Source};
+use http_client::Transport;
+use source_stack::{
     BreakerPolicy, BudgetPolicy, Bulkhead, Cache, Deadlines, Lifetime, Lifetimes, LocalBudget, Pace, Parts, Policy,
     Pulse, Retries, stack,
 };
-use crate::transport::Transport;
-use crate::vendors::{Finding, Surroundings, VENDORS, Vendor};
+use vendor_api::{Finding, Surroundings, Vendor};
+use vendor_registry::VENDORS;
 
 /// What the federation waits beyond the deadline of a source, so that the guard's own word arrives first.
 pub const SLACK: Duration = Duration::from_millis(500);

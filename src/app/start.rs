@@ -25,19 +25,19 @@ use crate::app::sources;
 use crate::app::sources::{Ground, connect};
 use crate::app::state::{LedgerAnswers, Serving, SourceAnswers, State, Told};
 use crate::config::Config;
-use crate::domain::{Clock, Source, SystemClock};
-use crate::edits::Edits;
-use crate::federation::Federation;
+use crate::gateway::express::Express;
+use crate::gateway::health::{Dependencies, Dependency};
+use crate::gateway::{listener, router};
 use crate::graphql::Services;
-use crate::layers::Cache;
-use crate::orders::{ChangeBus, LocalBus};
-use crate::sandbox::{Sandbox, Scenario};
-use crate::server::express::Express;
-use crate::server::health::{Dependencies, Dependency};
-use crate::server::{listener, router};
-use crate::store::StoreError;
-use crate::transport::SetUpError;
-use crate::vendors::Finding;
+use ::orders::{ChangeBus, LocalBus};
+use catalog::Federation;
+use domain::{Clock, Source, SystemClock};
+use edits::Edits;
+use emulators::{Sandbox, Scenario};
+use http_client::SetUpError;
+use source_stack::Cache;
+use store_sql::StoreError;
+use vendor_api::Finding;
 
 /// What orders and deliveries have left, at the least, where requests used up the time of the drain.
 const LAST_WORD: Duration = Duration::from_secs(2);
@@ -156,7 +156,7 @@ pub(super) fn ground(
     if let Some(shared) = &shared {
         shared.listen(&cache, stop);
     }
-    let client = crate::transport::client()?;
+    let client = http_client::client()?;
     Ok(Ground { client, clock: Arc::clone(clock), cache, shared, tracker: tracker.clone() })
 }
 

@@ -10,13 +10,13 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::delivery::{Deliveries, Stream};
-use crate::domain::{Clock, HealthState, Source};
-use crate::layers::Cache;
-use crate::orders::OrderStatus;
-use crate::server::exposition::Exposition;
-use crate::server::health::Dependency;
-use crate::store::{LedgerPulse, Standing};
+use crate::gateway::exposition::Exposition;
+use crate::gateway::health::Dependency;
+use deliveries::{Deliveries, Stream};
+use domain::{Clock, HealthState, Source};
+use orders::OrderStatus;
+use source_stack::Cache;
+use store_sql::{LedgerPulse, Standing};
 
 /// How long what was counted in the ledger is told again: whoever asks for the metrics over and over costs it nothing.
 const COUNTED_FOR: Duration = Duration::from_secs(10);

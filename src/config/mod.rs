@@ -40,7 +40,7 @@ pub use telemetry::{LogFormat, Telemetry};
 
 use crate::config::section::{Ground, Section};
 use crate::config::tree::{Illegible, Place, Table, Value};
-use crate::domain::SourceId;
+use domain::SourceId;
 
 /// Every key with its default.
 const DEFAULTS: (&str, &str) = (tree::DEFAULTS, include_str!("../../config/default.toml"));

@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 
 use crate::config::finding::unknown;
 use crate::config::section::Section;
-use crate::domain::SourceId;
+use domain::SourceId;
 
 /// Who sells.
 #[derive(Debug, Clone)]

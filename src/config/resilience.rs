@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::config::section::Section;
 use crate::config::setting::Percent;
-use crate::domain::source::Quota;
+use domain::source::Quota;
 
 /// How one source is treated.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,8 +14,8 @@ use url::Url;
 
 use crate::config::finding::unknown;
 use crate::config::tree::Node;
-use crate::domain::source::Quota;
-use crate::domain::{Currency, Environment};
+use domain::source::Quota;
+use domain::{Currency, Environment};
 
 /// A kind of value.
 pub(super) trait Setting: Sized {

@@ -24,9 +24,9 @@ pub struct Shape<'a, S> {
 /// The vendors and the apps that stanzas may name.
 pub struct Shapes<'a> {
     /// For `[sources]`.
-    pub vendors: Vec<Shape<'a, crate::domain::Stanza>>,
+    pub vendors: Vec<Shape<'a, vendor_api::Stanza>>,
     /// For `[deliveries]`.
-    pub apps: Vec<Shape<'a, crate::domain::ChannelStanza>>,
+    pub apps: Vec<Shape<'a, vendor_api::ChannelStanza>>,
 }
 
 /// The shape with a name.

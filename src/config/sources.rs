@@ -12,7 +12,8 @@ use crate::config::secret;
 use crate::config::section::Section;
 use crate::config::shapes::{Shape, Shapes, named};
 use crate::config::tree::{Node, Table, Value};
-use crate::domain::{ChannelStanza, Environment, SourceId, Stanza};
+use domain::{Environment, SourceId};
+use vendor_api::{ChannelStanza, Stanza};
 
 /// One configured vendor account.
 #[derive(Debug, Clone)]

@@ -13,7 +13,7 @@ use async_graphql_parser::types::{
 use async_graphql_value::{ConstValue, Name, Value};
 use serde_json::Map;
 
-use crate::federation::{Federation, LARGEST_PAGE, USUAL_PAGE};
+use catalog::{Federation, LARGEST_PAGE, USUAL_PAGE};
 
 /// Fields that are looked at, at most: the limit on fields stops larger documents before.
 const LOOKED_AT: usize = 20_000;

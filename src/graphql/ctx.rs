@@ -6,18 +6,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_graphql::Context;
 use jiff::Timestamp;
 
-use crate::delivery::Deliveries;
-use crate::domain::error::{Operation, VendorError};
-use crate::domain::ids::SourceId;
-use crate::edits::Edits;
-use crate::federation::Federation;
 use crate::graphql::error::Fault;
 use crate::graphql::loaders::Loaders;
 use crate::graphql::problem::Problem;
 use crate::graphql::promise::Trace;
 use crate::graphql::viewer::{Scope, Viewer};
-use crate::orders::Orders;
-use crate::partners::Partners;
+use catalog::Federation;
+use deliveries::Deliveries;
+use domain::error::{Operation, VendorError};
+use domain::ids::SourceId;
+use edits::Edits;
+use orders::Orders;
+use resellers::Partners;
 
 /// What lives as long as the process, or until the configuration is read again. A topic that needs a room adds it here.
 #[derive(Clone)]
@@ -114,8 +114,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::domain::error::ErrorKind;
-    use crate::domain::time::SystemClock;
+    use domain::error::ErrorKind;
+    use domain::time::SystemClock;
 
     #[tokio::test]
     async fn one_failure_is_told_once_a_request_however_many_fields_it_costs() {

@@ -6,14 +6,14 @@ use std::time::Duration;
 use async_graphql::ID;
 use serde::Serialize;
 
-use crate::domain::error::{Effect, ErrorKind, Operation, Reason, VendorError};
-use crate::domain::source;
-use crate::edits::{Edit, Edits, LONGEST_KEY, Mishap, Outcome, Request};
 use crate::graphql::ctx::Ctx;
 use crate::graphql::error::{Code, Fault};
 use crate::graphql::problem::{GeneralProblem, Problem, ProblemCode, Retry};
 use crate::graphql::sources::Source;
-use crate::orders;
+use domain::error::{Effect, ErrorKind, Operation, Reason, VendorError};
+use domain::source;
+use edits::{Edit, Edits, LONGEST_KEY, Mishap, Outcome, Request};
+use orders;
 
 /// The part of an input that cannot be used; becomes a problem with this path, and nothing is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]

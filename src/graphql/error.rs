@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ErrorExtensionValues, Value};
 
-use crate::domain::error::{ErrorKind, VendorError};
-use crate::federation::RequestError;
 use crate::graphql::viewer::Scope;
+use catalog::RequestError;
+use domain::error::{ErrorKind, VendorError};
 
 /// What kind of fault it is: `extensions.code` of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -266,8 +266,8 @@ pub fn or_report<T: Default>(ctx: &Context<'_>, outcome: Result<T, impl Into<Fau
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::error::Operation;
-    use crate::domain::ids::SourceId;
+    use domain::error::Operation;
+    use domain::ids::SourceId;
 
     #[test]
     fn a_failure_of_a_source_shows_its_code_and_source_but_never_its_cause() {

@@ -7,8 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
 
-use crate::domain::ids::{EventKey, OrderKey, PerformanceKey, SectionKey, SourceId, TicketTypeKey, TokenKey};
-use crate::federation::{Federation, RequestError, Sourced};
+use catalog::{Federation, RequestError, Sourced};
+use domain::ids::{EventKey, OrderKey, PerformanceKey, SectionKey, SourceId, TicketTypeKey, TokenKey};
 
 const VERSION: u8 = b'1';
 /// Stands before each part; none of them can hold it.

@@ -14,16 +14,16 @@ use async_graphql::runtime::{Timer, TokioSpawner};
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, join_all};
 
-use crate::domain::admissions::AdmissionToken;
-use crate::domain::catalog::{CalendarDay, TicketType};
-use crate::domain::error::VendorError;
-use crate::domain::ids::{EventKey, PerformanceKey, TokenKey};
-use crate::domain::time::Observed;
-use crate::federation::{
+use crate::graphql::promise::Trace;
+use catalog::{
     AvailabilityOutcome, DayRange, Federation, PerformancePage, PerformanceQuery, Sourced, SourcedEvent,
     SourcedPerformance, TokenQuery, TokenSlice,
 };
-use crate::graphql::promise::Trace;
+use domain::admissions::AdmissionToken;
+use domain::catalog::{CalendarDay, TicketType};
+use domain::error::VendorError;
+use domain::ids::{EventKey, PerformanceKey, TokenKey};
+use domain::time::Observed;
 
 /// One kind of load: its key, with all arguments, and how many of them are fetched at once.
 pub trait Level: Clone + Eq + Hash + Send + Sync + 'static {

@@ -2,7 +2,7 @@
 
 use async_graphql::SimpleObject;
 
-use crate::federation::{LARGEST_PAGE, USUAL_PAGE};
+use catalog::{LARGEST_PAGE, USUAL_PAGE};
 
 /// Where a page of a list stands. Cursors are opaque.
 #[derive(Debug, Clone, SimpleObject)]

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Interface, Object};
 use futures_util::future::join_all;
 
-use crate::federation::{LARGEST_PAGE, RequestError};
 use crate::graphql::admissions::AdmissionToken;
 use crate::graphql::catalog::{Event, Performance, Section, TicketType};
 use crate::graphql::ctx::Ctx;
@@ -17,6 +16,7 @@ use crate::graphql::orders::{Order, OrderLine, Ticket, VendorOrder, find_order};
 use crate::graphql::partners::{Reseller, ResellerConnection};
 use crate::graphql::sources::Source;
 use crate::graphql::viewer::{Scope, Viewer};
+use catalog::{LARGEST_PAGE, RequestError};
 
 /// Anything that has an id and can be refetched by it. Ids are opaque.
 #[derive(Interface)]

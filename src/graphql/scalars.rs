@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::Offset;
 
-use crate::domain::money::Currency;
-use crate::domain::source::Source;
-use crate::domain::text;
+use domain::money::Currency;
+use domain::source::Source;
+use domain::text;
 
 /// The largest number that every client reads exactly.
 const LARGEST: i64 = (1 << 53) - 1;

@@ -10,7 +10,6 @@ use async_graphql::{
     SDLExportOptions, Schema, ServerError, SubscriptionType, ValidationMode,
 };
 
-use crate::domain::error::VendorError;
 use crate::graphql::admissions::{AdmissionsMutation, AdmissionsQuery};
 use crate::graphql::authoring::{AuthoringMutation, SectionMutation};
 use crate::graphql::catalog::{CatalogQuery, CatalogSubscription};
@@ -22,6 +21,7 @@ use crate::graphql::partners::{PartnersMutation, PartnersQuery};
 use crate::graphql::root::RootQuery;
 use crate::graphql::sources::{SourcesQuery, SourcesSubscription};
 use crate::graphql::subgraph::SubgraphQuery;
+use domain::error::VendorError;
 
 // One object a topic, and what is served beside the text of the schema.
 /// Everything that can be read.

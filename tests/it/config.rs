@@ -5,11 +5,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use domain::SourceId;
 use rust_decimal::Decimal;
 use secrecy::ExposeSecret;
 use ticketgraph::app;
 use ticketgraph::config::{Config, Findings, Scope, Shape, Shapes};
-use ticketgraph::domain::{ChannelStanza, SourceId, Stanza};
+use vendor_api::{ChannelStanza, Stanza};
 
 /// Keys as the vendors have them, with rules of every kind.
 fn shapes() -> Shapes<'static> {

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::{Request, Variables};
+use catalog::Federation;
+use domain::accounts::Account;
+use domain::authoring::{Arrangement, SalesChannel};
+use domain::{Clock, EventKey, Source, SourceId};
+use resellers::{Connection, Mapping, Partners, Reseller};
 use serde_json::{Value, json};
-use ticketgraph::domain::accounts::Account;
-use ticketgraph::domain::authoring::{Arrangement, SalesChannel};
-use ticketgraph::domain::{Clock, EventKey, Source, SourceId};
-use ticketgraph::federation::Federation;
 use ticketgraph::graphql::{Ctx, Limits, Scope, Services, Viewer, build, execute};
-use ticketgraph::partners::{Connection, Mapping, Partners, Reseller};
 
 use crate::contract::bench::{ACME_IDS, Bench, acme_with, secutix};
 

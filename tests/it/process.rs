@@ -5,9 +5,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
+use http_client;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use ticketgraph::transport;
 
 /// The longest that anything may take; only a broken build comes near.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -123,7 +123,7 @@ impl Api {
     /// The API at an address.
     pub fn at(address: &str) -> Self {
         let url = format!("{address}/graphql");
-        Self { url, client: transport::client().expect("a client") }
+        Self { url, client: http_client::client().expect("a client") }
     }
 
     /// What an operation answers; none: the server died before it did.

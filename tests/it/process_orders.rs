@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use http_client;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use ticketgraph::transport;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
@@ -60,7 +60,7 @@ impl Vendors {
         let process = Process::start(folder, &["sandbox", "--scenario", "slow.toml", "--unlimited"]);
         let bases = ["acme", "secutix", "ticketing"];
         let bases = bases.into_iter().map(|name| (name, process.address(&format!("vendor=\"{name}\"")))).collect();
-        Self { _process: process, bases, client: transport::client().expect("a client") }
+        Self { _process: process, bases, client: http_client::client().expect("a client") }
     }
 
     /// What a vendor holds: its holds and its orders.
@@ -344,7 +344,7 @@ async fn a_server_killed_amid_two_hundred_orders_loses_none_and_doubles_none() {
 
 /// The report of the server itself finds nothing either.
 pub async fn no_difference(api: &Api, source: &str) {
-    let now = ticketgraph::domain::Clock::now(&ticketgraph::domain::SystemClock);
+    let now = domain::Clock::now(&domain::SystemClock);
     let at = |hours: i64| -> Timestamp { now + SignedDuration::from_hours(hours) };
     let query = "query($source: ID!, $from: DateTime!, $to: DateTime!) {
         reconciliation(source: $source, from: $from, to: $to) { matched orphans { value } missing { id } } }";

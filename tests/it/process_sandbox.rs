@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use emulators::log::LoggedCall;
+use http_client;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use ticketgraph::sandbox::log::LoggedCall;
-use ticketgraph::transport;
 
 use crate::process::Process;
 
@@ -27,7 +27,7 @@ impl Served {
         let base = |name| (name, process.address(&format!("the emulated {name} ")));
         let vendors = ["acme", "secutix", "ticketing", "tixngo"].into_iter().map(base).collect();
         let address = process.address(": listening on ");
-        let client = transport::client().expect("a client");
+        let client = http_client::client().expect("a client");
         Self { _process: process, address, vendors, client, _folder: folder }
     }
 

@@ -2,11 +2,6 @@
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
-use crate::domain::error::{Effect, ErrorKind, VendorError};
-use crate::domain::ids::{EventKey, SectionKey, TokenKey};
-use crate::domain::{admissions, source};
-use crate::edits::Edit;
-use crate::federation::{Credential, Sourced, SourcedEvent};
 use crate::graphql::admissions::token::AdmissionToken;
 use crate::graphql::catalog::Section;
 use crate::graphql::ctx::Ctx;
@@ -18,6 +13,11 @@ use crate::graphql::problem::{GeneralProblem, Problem, ProblemCode, Retry};
 use crate::graphql::scalars::DateTime;
 use crate::graphql::sources::Source;
 use crate::graphql::viewer::Scope;
+use catalog::{Credential, Sourced, SourcedEvent};
+use domain::error::{Effect, ErrorKind, VendorError};
+use domain::ids::{EventKey, SectionKey, TokenKey};
+use domain::{admissions, source};
+use edits::Edit;
 
 /// A new staff credential.
 #[derive(InputObject)]

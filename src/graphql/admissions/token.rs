@@ -5,10 +5,6 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Object, SimpleObject};
 use secrecy::ExposeSecret as _;
 
-use crate::domain::admissions;
-use crate::domain::error::VendorError;
-use crate::domain::source;
-use crate::federation::{Sourced, SourcedEvent, TokenSlice};
 use crate::graphql::admissions::mutation::Admission;
 use crate::graphql::catalog::{Event, Section};
 use crate::graphql::ctx::Ctx;
@@ -20,6 +16,10 @@ use crate::graphql::problem::Problem;
 use crate::graphql::scalars::int;
 use crate::graphql::sources::{ExternalRef, Source};
 use crate::graphql::viewer::Scope;
+use catalog::{Sourced, SourcedEvent, TokenSlice};
+use domain::admissions;
+use domain::error::VendorError;
+use domain::source;
 
 /// A STAFF credential that lets its bearer redeem tickets in its sections. It is not a visitor's ticket or barcode.
 #[derive(Clone)]

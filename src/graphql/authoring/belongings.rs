@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object, SimpleObject};
 
-use crate::domain::authoring;
-use crate::domain::error::{ErrorKind, VendorError};
-use crate::domain::source::Source;
-use crate::federation::{Sourced, SourcedEvent};
 use crate::graphql::catalog::{Event, Money};
 use crate::graphql::ctx::Ctx;
 use crate::graphql::error::{Fault, or_report};
 use crate::graphql::id;
 use crate::graphql::loaders::EventAt;
 use crate::graphql::scalars::int;
+use catalog::{Sourced, SourcedEvent};
+use domain::authoring;
+use domain::error::{ErrorKind, VendorError};
+use domain::source::Source;
 
 /// Something that a performance needs: people, a place, equipment.
 #[derive(SimpleObject)]

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 
 use async_graphql::{ID, InputObject};
 
-use crate::domain::authoring::{
-    Arrangement, DiscountLine, EventChange, NewEvent, Related, RelatedEvent, Relation, ResourceLine,
-};
-use crate::domain::ids::{EventKey, SourceId};
-use crate::federation::Sourced;
 use crate::graphql::authoring::schedule::{EventScheduleInput, count};
 use crate::graphql::authoring::section::SectionInput;
 use crate::graphql::editing::Wrong;
 use crate::graphql::id::{GlobalId, source_argument};
 use crate::graphql::scalars::DateTime;
+use catalog::Sourced;
+use domain::authoring::{
+    Arrangement, DiscountLine, EventChange, NewEvent, Related, RelatedEvent, Relation, ResourceLine,
+};
+use domain::ids::{EventKey, SourceId};
 
 /// A new event for one or several sources.
 #[derive(InputObject)]

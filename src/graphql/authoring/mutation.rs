@@ -6,11 +6,6 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Object};
 use futures_util::future::join_all;
 
-use crate::domain::authoring::{Arrangement, Relation};
-use crate::domain::ids::{EventKey, SourceId};
-use crate::domain::source::Source;
-use crate::edits::Edit;
-use crate::federation::{RequestError, Sourced};
 use crate::graphql::authoring::input::{
     AddEventScheduleInput, CreateEventInput, EventActionInput, EventResourceInput, MembershipCategoryInput,
     RemoveEventAddOnInput, SetEventAddOnsInput, SetEventMembershipInput, SetEventRelationsInput,
@@ -22,6 +17,11 @@ use crate::graphql::editing::{Made, Wrong};
 use crate::graphql::error::Fault;
 use crate::graphql::id::{event_argument, source_argument};
 use crate::graphql::viewer::Scope;
+use catalog::{RequestError, Sourced};
+use domain::authoring::{Arrangement, Relation};
+use domain::ids::{EventKey, SourceId};
+use domain::source::Source;
+use edits::Edit;
 
 /// Editing events.
 #[derive(Default)]

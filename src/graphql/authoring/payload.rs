@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use async_graphql::SimpleObject;
 
-use crate::domain::error::{ErrorKind, Operation, VendorError};
-use crate::domain::ids::EventKey;
-use crate::domain::source;
-use crate::federation::Sourced;
 use crate::graphql::catalog::Event;
 use crate::graphql::ctx::Ctx;
 use crate::graphql::editing::{Made, Wrong};
 use crate::graphql::problem::Problem;
 use crate::graphql::sources::Source;
+use catalog::Sourced;
+use domain::error::{ErrorKind, Operation, VendorError};
+use domain::ids::EventKey;
+use domain::source;
 
 /// What became of a mutation of an event.
 #[derive(SimpleObject)]

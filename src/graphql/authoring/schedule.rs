@@ -2,10 +2,10 @@
 
 use async_graphql::{Enum, ID, InputObject, SimpleObject};
 
-use crate::domain::authoring;
-use crate::domain::source::Source;
 use crate::graphql::editing::Wrong;
 use crate::graphql::scalars::{DateTime, int};
+use domain::authoring;
+use domain::source::Source;
 
 /// A day of the week.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]

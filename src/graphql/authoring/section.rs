@@ -2,11 +2,6 @@
 
 use async_graphql::{Context, ID, InputObject, Object};
 
-use crate::domain::authoring::{NewSection, SectionChange, SectionEdit};
-use crate::domain::ids::{EventKey, SectionKey};
-use crate::domain::money::Money;
-use crate::edits::Edit;
-use crate::federation::{RequestError, Sourced};
 use crate::graphql::authoring::mutation::{Told, edit, editor};
 use crate::graphql::authoring::schedule::count;
 use crate::graphql::ctx::Ctx;
@@ -16,6 +11,11 @@ use crate::graphql::id::{GlobalId, sourced};
 use crate::graphql::orders::MoneyInput;
 use crate::graphql::scalars::DateTime;
 use crate::graphql::viewer::Scope;
+use catalog::{RequestError, Sourced};
+use domain::authoring::{NewSection, SectionChange, SectionEdit};
+use domain::ids::{EventKey, SectionKey};
+use domain::money::Money;
+use edits::Edit;
 
 /// A part of the place.
 #[derive(InputObject)]

@@ -4,10 +4,6 @@ use std::sync::Arc;
 
 use async_graphql::{Context, Enum, Object};
 
-use crate::domain::authoring::Relation;
-use crate::domain::catalog::EventStatus;
-use crate::domain::time::Observed;
-use crate::federation::{Sourced, SourcedEvent};
 use crate::graphql::authoring::belongings::{
     AddOn, EventMembership, EventPrerequisites, EventRecommendations, EventRelation, EventResource, each, supported,
 };
@@ -16,6 +12,10 @@ use crate::graphql::catalog::Event;
 use crate::graphql::ctx::Ctx;
 use crate::graphql::error::{Fault, or_report};
 use crate::graphql::viewer::Scope;
+use catalog::{Sourced, SourcedEvent};
+use domain::authoring::Relation;
+use domain::catalog::EventStatus;
+use domain::time::Observed;
 
 /// Whether an event is published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]

@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use async_graphql::{Context, Enum, Object};
 
-use crate::domain::catalog;
-use crate::domain::source::Source;
-use crate::domain::time::Observed;
-use crate::federation::{AvailabilityOutcome, RequestError, for_quantity};
 use crate::graphql::catalog::freshness::Freshness;
 use crate::graphql::catalog::money::Price;
 use crate::graphql::catalog::ticket_type::TicketType;
 use crate::graphql::ctx::Ctx;
 use crate::graphql::problem::Problem;
 use crate::graphql::scalars::int;
+use ::catalog::{AvailabilityOutcome, RequestError, for_quantity};
+use domain::catalog;
+use domain::source::Source;
+use domain::time::Observed;
 
 /// How old an availability may be when the caller does not say.
 pub const USUAL_MAX_AGE_SECONDS: i32 = 60;

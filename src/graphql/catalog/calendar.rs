@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use async_graphql::Object;
 
-use crate::domain::catalog;
-use crate::domain::source::Source;
 use crate::graphql::catalog::availability::AvailabilityStatus;
 use crate::graphql::catalog::freshness::Freshness;
 use crate::graphql::catalog::money::Money;
 use crate::graphql::scalars::{LocalDate, int};
+use domain::catalog;
+use domain::source::Source;
 
 /// One day of an event, out of facts at hand: good for a calendar, asked again before a sale.
 pub struct CalendarDay {

@@ -5,8 +5,6 @@ use std::sync::Arc;
 use async_graphql::{Context, Enum, ID, Object};
 use jiff::Timestamp;
 
-use crate::domain::catalog;
-use crate::federation::{DayRange, EventPage, PerformanceQuery, SourcedEvent, TokenQuery};
 use crate::graphql::admissions::AdmissionTokenConnection;
 use crate::graphql::authoring::EventAuthoring;
 use crate::graphql::catalog::calendar::CalendarDay;
@@ -25,6 +23,8 @@ use crate::graphql::scalars::{DateTime, LocalDate, Locale, TimeZone, Url, int};
 use crate::graphql::sources::{ExternalRef, Source};
 use crate::graphql::viewer::Scope;
 use crate::graphql::writer::Rows;
+use ::catalog::{DayRange, EventPage, PerformanceQuery, SourcedEvent, TokenQuery};
+use domain::catalog;
 
 /// How a visit is booked. TIMED: a start time. DATED: a day. OPEN: any day within a validity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]

@@ -4,9 +4,6 @@ use std::sync::Arc;
 
 use async_graphql::{ID, InputObject};
 
-use crate::domain::catalog;
-use crate::domain::source;
-use crate::federation::{self, Allowed, RequestError};
 use crate::graphql::catalog::event::EventStatus;
 use crate::graphql::ctx::Ctx;
 use crate::graphql::error::Fault;
@@ -14,6 +11,9 @@ use crate::graphql::id::{GlobalId, source_argument};
 use crate::graphql::scalars::LocalDate;
 use crate::graphql::sources::VendorKind;
 use crate::graphql::viewer::Scope;
+use ::catalog::{Allowed, RequestError};
+use domain::catalog;
+use domain::source;
 
 /// Which events a list shows. What is not given is not asked for; an empty list matches nothing.
 #[derive(Debug, Default, InputObject)]
@@ -39,13 +39,13 @@ pub struct EventFilter {
 
 impl EventFilter {
     /// The filter in the words of the federation; unknown ids are errors that name their argument.
-    pub(super) fn read(self, ctx: &Ctx) -> Result<federation::EventFilter, Fault> {
+    pub(super) fn read(self, ctx: &Ctx) -> Result<::catalog::EventFilter, Fault> {
         let sources: Result<Option<_>, RequestError> =
             self.sources.map(|ids| ids.iter().map(|id| source_argument("filter.sources", id)).collect()).transpose();
         let vendors = self.vendors.map(|kinds| kinds.into_iter().map(source::VendorKind::from).collect());
         let status = self.status.map(|states| states.into_iter().map(catalog::EventStatus::from).collect());
         let allowed = self.reseller.map(|id| allowed_to(ctx, &id)).transpose()?;
-        let filter = federation::EventFilter {
+        let filter = ::catalog::EventFilter {
             text: self.text,
             sources: sources?,
             vendors,
@@ -62,7 +62,7 @@ impl EventFilter {
 
 /// Private events are listed for who sells or edits, drafts for who edits. Who knows the id of one may read it: that is its
 /// invitation.
-fn may_list(ctx: &Ctx, filter: &federation::EventFilter) -> Result<(), Fault> {
+fn may_list(ctx: &Ctx, filter: &::catalog::EventFilter) -> Result<(), Fault> {
     if filter.lists_drafts() || (filter.include_private && !ctx.viewer.may(Scope::OrderWrite)) {
         ctx.require(Scope::EventWrite)?;
     }

@@ -2,9 +2,9 @@
 
 use async_graphql::{Enum, SimpleObject};
 
-use crate::domain::source::Source;
-use crate::domain::time;
 use crate::graphql::scalars::DateTime;
+use domain::source::Source;
+use domain::time;
 
 /// How a fact came to be known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]

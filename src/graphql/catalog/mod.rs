@@ -14,13 +14,13 @@ mod watching;
 
 use async_graphql::{Context, ID, Object};
 
-use crate::federation::EventQuery;
 use crate::graphql::ctx::Ctx;
 use crate::graphql::error::{Code, Fault};
 use crate::graphql::id;
 use crate::graphql::loaders::EventAt;
 use crate::graphql::page::page_cost;
 use crate::graphql::viewer::Scope;
+use catalog::EventQuery;
 
 pub use availability::{Availability, AvailabilityStatus, Offer};
 pub use calendar::CalendarDay;

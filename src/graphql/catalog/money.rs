@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use async_graphql::{Context, Object};
 
-use crate::domain::money;
-use crate::domain::source::Source;
 use crate::graphql::ctx::Ctx;
 use crate::graphql::scalars::{CurrencyCode, DateTime, MinorUnits, int};
+use domain::money;
+use domain::source::Source;
 
 /// An amount of a currency in whole minor units.
 #[derive(Debug, Clone, Copy)]

@@ -4,10 +4,6 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object};
 
-use crate::domain::catalog;
-use crate::domain::error::VendorError;
-use crate::domain::time::Observed;
-use crate::federation::{PerformancePage, Sourced, SourcedEvent, SourcedPerformance};
 use crate::graphql::catalog::availability::{Availability, max_age, quantity};
 use crate::graphql::catalog::event::Event;
 use crate::graphql::ctx::Ctx;
@@ -18,6 +14,10 @@ use crate::graphql::page::PageInfo;
 use crate::graphql::problem::Problem;
 use crate::graphql::scalars::{DateTime, LocalDate};
 use crate::graphql::sources::ExternalRef;
+use ::catalog::{PerformancePage, Sourced, SourcedEvent, SourcedPerformance};
+use domain::catalog;
+use domain::error::VendorError;
+use domain::time::Observed;
 
 /// A dated instance of an event.
 #[derive(Clone)]

@@ -8,13 +8,13 @@ use async_graphql::{Context, InputType, Name, SelectionField, Value};
 use futures_util::future::join_all;
 use futures_util::join;
 
-use crate::federation::{DayRange, PerformanceQuery, SourcedEvent, TokenQuery};
 use crate::graphql::catalog::availability::max_age;
 use crate::graphql::catalog::performance::rows;
 use crate::graphql::ctx::Ctx;
 use crate::graphql::loaders::{AvailabilityOf, CalendarOf, Loaders, PerformancesOf, TicketTypesOf, TokensOf};
 use crate::graphql::scalars::{DateTime, LocalDate};
 use crate::graphql::viewer::Scope;
+use catalog::{DayRange, PerformanceQuery, SourcedEvent, TokenQuery};
 
 /// What a document asks of each event of a list.
 #[derive(Default)]

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use async_graphql::{ID, Object};
 
-use crate::domain::catalog;
-use crate::domain::ids::EventKey;
-use crate::domain::source::Source;
-use crate::federation::SourcedEvent;
 use crate::graphql::id;
 use crate::graphql::scalars::int;
 use crate::graphql::sources::ExternalRef;
+use ::catalog::SourcedEvent;
+use domain::catalog;
+use domain::ids::EventKey;
+use domain::source::Source;
 
 /// A part of the place of an event: a section, a seat category, an area.
 #[derive(Clone)]

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use async_graphql::{Enum, ID, Object};
 
-use crate::domain::catalog;
-use crate::domain::source;
-use crate::domain::text::Text;
 use crate::graphql::catalog::money::Price;
 use crate::graphql::catalog::section::Section;
 use crate::graphql::id;
 use crate::graphql::scalars::{Locale, int};
 use crate::graphql::sources::{ExternalRef, Source};
+use domain::catalog;
+use domain::source;
+use domain::text::Text;
 
 /// Who a ticket is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Subscription};
 use futures_util::{Stream, StreamExt};
 
-use crate::federation::RequestError;
 use crate::graphql::catalog::availability::Availability;
 use crate::graphql::ctx::Ctx;
 use crate::graphql::error::Fault;
 use crate::graphql::id::{GlobalId, sourced};
 use crate::graphql::loaders::PerformanceAt;
 use crate::graphql::viewer::Scope;
+use catalog::RequestError;
 
 /// Watching the catalogue.
 #[derive(Default)]

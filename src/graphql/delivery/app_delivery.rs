@@ -3,9 +3,9 @@
 use async_graphql::{Enum, SimpleObject};
 use jiff::Timestamp;
 
-use crate::delivery::{Channel, Parcel};
-use crate::domain::mobile::AppState;
 use crate::graphql::scalars::DateTime;
+use deliveries::{Channel, Parcel};
+use domain::mobile::AppState;
 
 /// Where a ticket stands in an app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]

@@ -4,8 +4,6 @@ use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, Object};
 
-use crate::delivery;
-use crate::delivery::StreamReport;
 use crate::graphql::ctx::Ctx;
 use crate::graphql::error::{Code, Fault};
 use crate::graphql::id;
@@ -13,10 +11,12 @@ use crate::graphql::orders::problems;
 use crate::graphql::problem::Problem;
 use crate::graphql::scalars::{DateTime, int};
 use crate::graphql::sources::Source;
+use deliveries;
+use deliveries::StreamReport;
 
 /// What goes through a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "delivery::Stream")]
+#[graphql(remote = "deliveries::Stream")]
 pub enum DeliveryStreamKind {
     /// Tickets into the app.
     Injection,
@@ -30,11 +30,11 @@ pub enum DeliveryStreamKind {
 
 /// The mobile delivery system tied to a source, and its four data streams.
 #[derive(Clone)]
-pub struct DeliveryChannel(pub Arc<delivery::Channel>);
+pub struct DeliveryChannel(pub Arc<deliveries::Channel>);
 
 impl DeliveryChannel {
     /// A channel as it is configured.
-    pub fn of(channel: &delivery::Channel) -> Self {
+    pub fn of(channel: &deliveries::Channel) -> Self {
         Self(Arc::new(channel.clone()))
     }
 
@@ -66,8 +66,8 @@ impl DeliveryChannel {
     /// Its streams.
     async fn streams(&self, ctx: &Context<'_>) -> Result<Vec<DeliveryStream>, Fault> {
         let deliveries = Ctx::of(ctx).deliveries()?;
-        let mut streams = Vec::with_capacity(delivery::Stream::ALL.len());
-        for stream in delivery::Stream::ALL {
+        let mut streams = Vec::with_capacity(deliveries::Stream::ALL.len());
+        for stream in deliveries::Stream::ALL {
             streams.push(DeliveryStream(deliveries.report(&self.0, stream).await?));
         }
         Ok(streams)

@@ -4,9 +4,9 @@ mod app_delivery;
 mod channel;
 mod payload;
 
-use crate::delivery::Deliveries;
 use crate::graphql::ctx::Ctx;
 use crate::graphql::error::{Code, Fault};
+use deliveries::Deliveries;
 
 pub use app_delivery::AppDelivery;
 pub use channel::DeliveryChannel;

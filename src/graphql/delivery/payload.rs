@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
-use crate::delivery::DeliverTickets;
 use crate::graphql::ctx::Ctx;
 use crate::graphql::delivery::channel::{DeliveryStream, DeliveryStreamKind};
 use crate::graphql::error::Fault;
@@ -12,7 +11,8 @@ use crate::graphql::id::GlobalId;
 use crate::graphql::orders::{Ticket, problems, tickets_numbered};
 use crate::graphql::problem::Problem;
 use crate::graphql::viewer::Scope;
-use crate::orders::{self, ProblemCode};
+use deliveries::DeliverTickets;
+use orders::{self, ProblemCode};
 
 /// Tickets that shall go into the app of their source now.
 #[derive(InputObject)]

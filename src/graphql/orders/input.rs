@@ -4,14 +4,12 @@ use std::collections::BTreeSet;
 
 use async_graphql::{Enum, ID, InputObject};
 
-use crate::domain::ordering::{self, Contact};
-use crate::domain::{self, OrderKey};
 use crate::graphql::id::GlobalId;
 use crate::graphql::orders::order::{FulfilmentPolicy, OrderStatus};
 use crate::graphql::scalars::{CurrencyCode, DateTime, Locale, MinorUnits};
-use crate::orders::{
-    ActOnOrder, AskedLine, CancelOrder, CreateOrder, Problem, ProblemCode, QuoteCancellation, QuoteId,
-};
+use domain::ordering::{self, Contact};
+use domain::{self, OrderKey};
+use orders::{ActOnOrder, AskedLine, CancelOrder, CreateOrder, Problem, ProblemCode, QuoteCancellation, QuoteId};
 
 /// An amount of a currency in whole minor units.
 #[derive(InputObject)]

@@ -4,8 +4,6 @@ use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 
-use crate::domain::ordering;
-use crate::domain::source;
 use crate::graphql::ctx::Ctx;
 use crate::graphql::error::{Code, Fault};
 use crate::graphql::id;
@@ -15,7 +13,9 @@ use crate::graphql::orders::problem::problems;
 use crate::graphql::problem::Problem;
 use crate::graphql::scalars::DateTime;
 use crate::graphql::sources::{ExternalRef, Source};
-use crate::orders::{self, Leg};
+use domain::ordering;
+use domain::source;
+use orders::{self, Leg};
 
 /// Where a leg stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]

@@ -4,11 +4,6 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object};
 
-use crate::domain::catalog::{self, Audience};
-use crate::domain::money;
-use crate::domain::source;
-use crate::domain::text::Text;
-use crate::federation::Sourced;
 use crate::graphql::catalog::{Performance, Price, Section, TicketType};
 use crate::graphql::ctx::Ctx;
 use crate::graphql::error::{Code, Fault, report};
@@ -18,7 +13,12 @@ use crate::graphql::orders::Shared;
 use crate::graphql::orders::leg::VendorOrder;
 use crate::graphql::orders::ticket::{Ticket, tickets};
 use crate::graphql::scalars::int;
-use crate::orders::Line;
+use ::catalog::Sourced;
+use domain::catalog::{self, Audience};
+use domain::money;
+use domain::source;
+use domain::text::Text;
+use orders::Line;
 
 /// A line of an order.
 #[derive(Clone)]

@@ -15,10 +15,10 @@ mod words;
 
 use std::sync::Arc;
 
-use crate::domain::OrderKey;
 use crate::graphql::ctx::Ctx;
 use crate::graphql::error::{Code, Fault};
-use crate::orders::{Asker, LedgerError, OrderBy, Orders};
+use domain::OrderKey;
+use orders::{Asker, LedgerError, OrderBy, Orders};
 
 pub use input::{MoneyInput, OrderFilter};
 pub use leg::VendorOrder;
@@ -56,4 +56,4 @@ pub async fn find_order(ctx: &Ctx, key: OrderKey) -> Result<Option<Shared>, Faul
 }
 
 /// An order as it was read, shared by everything below it.
-pub type Shared = Arc<crate::orders::Order>;
+pub type Shared = Arc<orders::Order>;

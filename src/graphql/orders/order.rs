@@ -7,9 +7,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 
-use crate::domain::OrderKey;
-use crate::domain::ordering;
-use crate::federation::{PageSize, RequestError};
 use crate::graphql::catalog::Money;
 use crate::graphql::ctx::Ctx;
 use crate::graphql::error::Fault;
@@ -24,7 +21,10 @@ use crate::graphql::page::PageInfo;
 use crate::graphql::partners::Reseller;
 use crate::graphql::problem::Problem;
 use crate::graphql::scalars::{DateTime, int};
-use crate::orders::{self, OrderCursor, OrderPage, Policy, Slice, Transition};
+use catalog::{PageSize, RequestError};
+use domain::OrderKey;
+use domain::ordering;
+use orders::{self, OrderCursor, OrderPage, Policy, Slice, Transition};
 
 /// ALL_OR_NOTHING: a refused leg undoes the others. BEST_EFFORT: keep what could be had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]

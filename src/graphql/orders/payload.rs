@@ -14,7 +14,7 @@ use crate::graphql::orders::problem::problems;
 use crate::graphql::problem::Problem;
 use crate::graphql::scalars::DateTime;
 use crate::graphql::viewer::Scope;
-use crate::orders::{self, Asker, LedgerError, OrderBy, OrderOutcome, Orders, Quote};
+use orders::{self, Asker, LedgerError, OrderBy, OrderOutcome, Orders, Quote};
 
 /// What became of a mutation of an order.
 #[derive(SimpleObject)]

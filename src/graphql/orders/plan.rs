@@ -5,7 +5,7 @@ use async_graphql::{Enum, ID, Object};
 use crate::graphql::catalog::Money;
 use crate::graphql::id;
 use crate::graphql::orders::Shared;
-use crate::orders::plan;
+use orders::plan;
 
 /// How sure it is that all of the order is had, or nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use async_graphql::ID;
 
-use crate::domain::OrderKey;
-use crate::federation::Sourced;
 use crate::graphql::ctx::Ctx;
 use crate::graphql::id;
 use crate::graphql::problem::{GeneralProblem, NotAvailableProblem, PriceChangedProblem, Problem, ProblemCode, Retry};
 use crate::graphql::sources::Source;
-use crate::orders::{self, Detail};
+use catalog::Sourced;
+use domain::OrderKey;
+use orders::{self, Detail};
 
 /// Problems of an order, or of an input that made none.
 pub fn problems(ctx: &Ctx, order: Option<OrderKey>, told: &[orders::Problem]) -> Vec<Problem> {

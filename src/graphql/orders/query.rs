@@ -2,8 +2,6 @@
 
 use async_graphql::{Context, ID, Object, SimpleObject};
 
-use crate::domain::SourceId;
-use crate::federation::{PageSize, RequestError};
 use crate::graphql::ctx::Ctx;
 use crate::graphql::error::{Code, Fault};
 use crate::graphql::id::{self, GlobalId, source_argument};
@@ -13,7 +11,9 @@ use crate::graphql::orders::reconciliation::ReconciliationReport;
 use crate::graphql::page::{PageInfo, page_cost};
 use crate::graphql::scalars::DateTime;
 use crate::graphql::viewer::Scope;
-use crate::orders::{self, OrderBy, ReconcileError, Slice};
+use catalog::{PageSize, RequestError};
+use domain::SourceId;
+use orders::{self, OrderBy, ReconcileError, Slice};
 
 /// Reading orders.
 #[derive(Default)]

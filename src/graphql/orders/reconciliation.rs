@@ -10,7 +10,7 @@ use crate::graphql::error::{Code, Fault};
 use crate::graphql::orders::leg::VendorOrder;
 use crate::graphql::scalars::{DateTime, int};
 use crate::graphql::sources::{ExternalRef, Source};
-use crate::orders::{OrderBy, Reconciliation};
+use orders::{OrderBy, Reconciliation};
 
 /// What the vendor holds under our account beside what our ledger holds, for one source and window.
 #[derive(SimpleObject)]

@@ -8,10 +8,6 @@ use qrcode::QrCode;
 use qrcode::render::svg;
 use secrecy::ExposeSecret;
 
-use crate::delivery::Parcel;
-use crate::domain::mobile::AppState;
-use crate::domain::ordering::{self, Barcode, DeliveryPreference, TicketState};
-use crate::domain::source;
 use crate::graphql::catalog::Section;
 use crate::graphql::ctx::Ctx;
 use crate::graphql::delivery::AppDelivery;
@@ -22,7 +18,11 @@ use crate::graphql::orders::line::OrderLine;
 use crate::graphql::scalars::DateTime;
 use crate::graphql::sources::ExternalRef;
 use crate::graphql::viewer::Scope;
-use crate::orders::{self, CodedTicket, Leg, LegStatus};
+use deliveries::Parcel;
+use domain::mobile::AppState;
+use domain::ordering::{self, Barcode, DeliveryPreference, TicketState};
+use domain::source;
+use orders::{self, CodedTicket, Leg, LegStatus};
 
 /// Where a ticket stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]

@@ -3,13 +3,13 @@
 use async_graphql::{Context, ID, Subscription};
 use futures_util::{Stream, StreamExt};
 
-use crate::federation::RequestError;
 use crate::graphql::ctx::Ctx;
 use crate::graphql::error::{Code, Fault};
 use crate::graphql::id::GlobalId;
 use crate::graphql::orders::order::Order;
 use crate::graphql::viewer::Scope;
-use crate::orders::{Asker, Change, OrderBy, Orders};
+use catalog::RequestError;
+use orders::{Asker, Change, OrderBy, Orders};
 
 /// Watching orders.
 #[derive(Default)]

@@ -1,6 +1,6 @@
 //! What visitors read about problems of orders, in English, French and German.
 
-use crate::orders::ProblemCode;
+use orders::ProblemCode;
 
 /// The three readings of a problem: English, French, German.
 pub fn words(code: ProblemCode) -> [&'static str; 3] {

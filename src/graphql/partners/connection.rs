@@ -4,10 +4,6 @@ use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 
-use crate::domain::accounts::Verdict;
-use crate::domain::ids::{EventKey, ExternalRef as VendorRef, SourceId};
-use crate::domain::source;
-use crate::federation::Sourced;
 use crate::graphql::catalog::{Event, TicketType};
 use crate::graphql::ctx::Ctx;
 use crate::graphql::error::{Code, Fault};
@@ -17,11 +13,15 @@ use crate::graphql::partners::Reseller;
 use crate::graphql::problem::Problem;
 use crate::graphql::scalars::DateTime;
 use crate::graphql::sources::{ExternalRef, Source};
-use crate::partners::{self, Readiness};
+use catalog::Sourced;
+use domain::accounts::Verdict;
+use domain::ids::{EventKey, ExternalRef as VendorRef, SourceId};
+use domain::source;
+use resellers::{self, Readiness};
 
 /// What a connection is good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "partners::ConnectionState")]
+#[graphql(remote = "resellers::ConnectionState")]
 pub enum ConnectionState {
     /// Something is missing, or could not be asked.
     Incomplete,
@@ -60,7 +60,7 @@ pub struct Handover {
 /// The reseller's word for something that the source sells.
 pub struct Mapping {
     source: Arc<source::Source>,
-    mapping: partners::Mapping,
+    mapping: resellers::Mapping,
 }
 
 /// The reseller's word for something that the source sells.
@@ -94,7 +94,7 @@ impl Mapping {
 /// How a reseller is set up in one source, and whether that set-up works.
 #[derive(Clone)]
 pub struct ResellerConnection {
-    reseller: Arc<partners::Reseller>,
+    reseller: Arc<resellers::Reseller>,
     source: Arc<source::Source>,
 }
 
@@ -114,7 +114,7 @@ impl ResellerConnection {
         &self.source.id
     }
 
-    fn settings(&self) -> Option<&partners::Connection> {
+    fn settings(&self) -> Option<&resellers::Connection> {
         self.reseller.connections.get(&self.source.id)
     }
 
@@ -179,7 +179,7 @@ impl ResellerConnection {
 }
 
 fn lines(source: &source::Source, asked: &Readiness) -> Vec<ReadinessCheck> {
-    let line = |check: &crate::domain::accounts::Check| {
+    let line = |check: &domain::accounts::Check| {
         let hint = match &check.verdict {
             Verdict::Passed => None,
             Verdict::Failed(hint) | Verdict::Off(hint) => Some(hint.clone()),

@@ -13,7 +13,7 @@ use crate::graphql::error::{Code, Fault};
 use crate::graphql::id::GlobalId;
 use crate::graphql::problem::Problem;
 use crate::graphql::viewer::Scope;
-use crate::partners::Partners;
+use resellers::Partners;
 
 pub use connection::ResellerConnection;
 pub use reseller::Reseller;
@@ -91,7 +91,7 @@ impl PartnersMutation {
             _ => None,
         };
         let Some(found) = found else {
-            let told = crate::federation::RequestError::new("connection", "the id of a connection that is yours");
+            let told = catalog::RequestError::new("connection", "the id of a connection that is yours");
             return Err(told.into());
         };
         let partners = ctx.partners().ok_or_else(|| Fault::new(Code::NotFound))?;

@@ -6,8 +6,6 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Object};
 use rust_decimal::Decimal;
 
-use crate::domain::SourceId;
-use crate::federation::RequestError;
 use crate::graphql::ctx::Ctx;
 use crate::graphql::error::Fault;
 use crate::graphql::id::GlobalId;
@@ -17,8 +15,10 @@ use crate::graphql::partners::ResellerConnection;
 use crate::graphql::partners::statement::{Interval, SalesPoint, StatementRow};
 use crate::graphql::scalars::LocalDate;
 use crate::graphql::viewer::Scope;
-use crate::orders::{self, Order};
-use crate::partners;
+use catalog::RequestError;
+use domain::SourceId;
+use orders::{self, Order};
+use resellers;
 
 /// Orders that are read at once for a statement.
 const PAGE: usize = 100;
@@ -27,7 +27,7 @@ const LEAD: jiff::SignedDuration = jiff::SignedDuration::from_hours(7 * 24);
 
 /// A partner that sells tickets of one or more sources.
 #[derive(Clone)]
-pub struct Reseller(pub Arc<partners::Reseller>);
+pub struct Reseller(pub Arc<resellers::Reseller>);
 
 /// A partner that sells tickets of one or more sources.
 #[Object]
@@ -78,7 +78,7 @@ impl Reseller {
             .iter()
             .filter_map(|(source, connection)| Some((source.clone(), connection.commission_percent?)))
             .collect();
-        let rows = partners::statement(&orders, (from.0, to.0), &zones(ctx), &rates);
+        let rows = resellers::statement(&orders, (from.0, to.0), &zones(ctx), &rates);
         Ok(rows.into_iter().filter_map(|row| StatementRow::of(ctx, row)).collect())
     }
 
@@ -92,7 +92,7 @@ impl Reseller {
     ) -> Result<Vec<SalesPoint>, Fault> {
         let ctx = Ctx::of(ctx);
         let orders = self.sold(ctx, from, to).await?;
-        let points = partners::sales(&orders, (from.0, to.0), &zones(ctx), interval.into());
+        let points = resellers::sales(&orders, (from.0, to.0), &zones(ctx), interval.into());
         Ok(points.into_iter().filter_map(|point| SalesPoint::of(ctx, point)).collect())
     }
 }

@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use async_graphql::{Enum, SimpleObject};
 
-use crate::domain::SourceId;
 use crate::graphql::catalog::Money;
 use crate::graphql::ctx::Ctx;
 use crate::graphql::scalars::{CurrencyCode, LocalDate, int};
 use crate::graphql::sources::Source;
-use crate::partners;
+use domain::SourceId;
+use resellers;
 
 /// How long a point of a curve is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "partners::Interval")]
+#[graphql(remote = "resellers::Interval")]
 pub enum Interval {
     /// A day.
     Day,
@@ -51,7 +51,7 @@ pub struct StatementRow {
 }
 
 impl StatementRow {
-    pub(super) fn of(ctx: &Ctx, row: partners::StatementRow) -> Option<Self> {
+    pub(super) fn of(ctx: &Ctx, row: resellers::StatementRow) -> Option<Self> {
         Some(Self {
             source: source(ctx, &row.source)?,
             currency: CurrencyCode(row.currency),
@@ -86,7 +86,7 @@ pub struct SalesPoint {
 }
 
 impl SalesPoint {
-    pub(super) fn of(ctx: &Ctx, point: partners::SalesPoint) -> Option<Self> {
+    pub(super) fn of(ctx: &Ctx, point: resellers::SalesPoint) -> Option<Self> {
         Some(Self {
             from: LocalDate(point.from),
             source: source(ctx, &point.source)?,

@@ -1,8 +1,8 @@
 //! The closed list of problem codes, each with a message that a visitor may read.
 
-use crate::domain::error::{ErrorKind, Reason};
 use crate::graphql::orders::words;
-use crate::orders;
+use domain::error::{ErrorKind, Reason};
+use orders;
 
 /// What kind of problem it is. The list is closed and documented; a topic that needs another code adds it here, with its
 /// messages.

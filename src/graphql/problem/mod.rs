@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use async_graphql::{Context, Enum, ID, Interface, Object};
 
-use crate::domain::PerformanceKey;
-use crate::domain::error::{ErrorKind, Reason, VendorError};
-use crate::domain::money;
-use crate::domain::source;
-use crate::federation::Sourced;
 use crate::graphql::catalog::{Money, Performance};
 use crate::graphql::ctx::Ctx;
 use crate::graphql::scalars::{Locale, int};
 use crate::graphql::sources::Source;
+use catalog::Sourced;
+use domain::PerformanceKey;
+use domain::error::{ErrorKind, Reason, VendorError};
+use domain::money;
+use domain::source;
 
 pub use code::ProblemCode;
 

@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
-use crate::domain::error::VendorError;
-use crate::domain::ids::{PerformanceKey, SourceId};
-use crate::domain::time::{Clock, Freshness, FreshnessMode};
+use domain::error::VendorError;
+use domain::ids::{PerformanceKey, SourceId};
+use domain::time::{Clock, Freshness, FreshnessMode};
 
 pub use retellable::{Retellable, Schema};
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_graphql::{Enum, Object};
 
-use crate::domain::source;
 use crate::graphql::scalars::{DateTime, int};
+use domain::source;
 
 /// How a source is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]

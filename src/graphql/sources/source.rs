@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, Object};
 
-use crate::domain::ids;
-use crate::domain::source;
 use crate::graphql::ctx::Ctx;
 use crate::graphql::delivery::DeliveryChannel;
 use crate::graphql::id;
 use crate::graphql::scalars::{CurrencyCode, TimeZone};
 use crate::graphql::sources::health::SourceHealth;
 use crate::graphql::sources::vendor_kind::VendorKind;
+use domain::ids;
+use domain::source;
 
 /// Real or for trying out. An order never mixes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]

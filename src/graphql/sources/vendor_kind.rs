@@ -2,7 +2,7 @@
 
 use async_graphql::Enum;
 
-use crate::domain::source;
+use domain::source;
 
 /// A company whose ticketing system is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]

@@ -8,7 +8,6 @@ use async_graphql::{Context, ID, Object, Scalar, ScalarType, SimpleObject, Union
 use async_graphql::{InputValueResult, OutputType};
 use futures_util::future::join_all;
 
-use crate::federation::RequestError;
 use crate::graphql::admissions::AdmissionToken;
 use crate::graphql::catalog::{Event, Performance, Section, TicketType};
 use crate::graphql::ctx::Ctx;
@@ -18,6 +17,7 @@ use crate::graphql::orders::{Order, OrderLine, Ticket, VendorOrder};
 use crate::graphql::partners::{Reseller, ResellerConnection};
 use crate::graphql::root::{Node, find_node};
 use crate::graphql::sources::Source;
+use catalog::RequestError;
 
 pub use text::sdl;
 

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use async_graphql::Schema;
 
-use crate::federation::USUAL_PAGE;
 use crate::graphql::cost;
 use crate::graphql::schema::{Mutation, Query, Subscription, sdl_options, topics};
+use catalog::USUAL_PAGE;
 
 /// What the text begins with: the version of federation, and the directives that the text uses.
 pub(super) const LINK: &str = r#"extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@cost", "@key", "@listSize", "@shareable", "@tag"])"#;

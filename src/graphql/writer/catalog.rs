@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::domain::text as spoken;
-use crate::federation::PerformanceQuery;
 use crate::graphql::catalog::availability::{max_age, quantity};
 use crate::graphql::catalog::{
     Audience, Availability, AvailabilityStatus, BookingMode, Event, EventEdge, EventStatus, Freshness, Money, Offer,
@@ -19,6 +17,8 @@ use crate::graphql::writer::selection::{
     Asked, FieldWriter, Written, id as identifier, instant, leaf, list, list_in_memory, made_text, nothing, number,
     object, object_in_memory, object_or_null, text, text_or_null, word,
 };
+use catalog::PerformanceQuery;
+use domain::text as spoken;
 
 impl Written for Event {
     fn field(asked: &Asked<'_>) -> Option<FieldWriter<Self>> {

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use domain::accounts::{Account, Check, Verdict};
+use emulators::{Fault, Rule};
 use serde_json::json;
-use ticketgraph::domain::accounts::{Account, Check, Verdict};
-use ticketgraph::sandbox::{Fault, Rule};
 
 use crate::contract::bench::{ACME_IDS, acme_with, secutix};
 use crate::contract::{Bench, each_vendor};

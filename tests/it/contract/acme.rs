@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
-use serde_json::json;
-use ticketgraph::domain::ordering::{CancelLine, Found, LegRequest};
-use ticketgraph::domain::{
+use domain::ordering::{CancelLine, Found, LegRequest};
+use domain::{
     AvailabilityStatus, BookingMode, Clock, ErrorKind, EventKey, EventStatus, LegShape, Money, Observed, Performance,
     PerformanceKey, Reason, Scope, VendorError, Window,
 };
-use ticketgraph::sandbox::{Fault, Rule};
+use emulators::{Fault, Rule};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
 
 use crate::contract::Bench;
 use crate::contract::bench::{ACME_IDS, acme_with};
@@ -230,8 +230,7 @@ async fn leg_of(bench: &Bench, number: &str, person: &str, price: i64) -> LegReq
     let performance = listed(bench, &[event(number)], &window).await[0].value.key.clone();
     let mut leg = leg(bench).await;
     leg.lines[0].performance = performance;
-    leg.lines[0].ticket_type =
-        ticketgraph::domain::TicketTypeKey::new(format!("66f0aa10c3d2e4b5a697{number}:{person}"));
+    leg.lines[0].ticket_type = domain::TicketTypeKey::new(format!("66f0aa10c3d2e4b5a697{number}:{person}"));
     leg.lines[0].unit_price = Money::new(price, leg.lines[0].unit_price.currency);
     leg
 }
@@ -277,11 +276,10 @@ async fn what_changed_since_it_was_promised_is_refused_before_anything_is_booked
     dearer.lines[0].unit_price.amount += 100;
     assert_eq!(refused(&dearer).await, Reason::PriceChanged { now: fine.lines[0].unit_price });
     let mut foreign = fine.clone();
-    foreign.lines[0].ticket_type = ticketgraph::domain::TicketTypeKey::new(format!("66f0aa10c3d2e4b5a6978004:{ADULT}"));
+    foreign.lines[0].ticket_type = domain::TicketTypeKey::new(format!("66f0aa10c3d2e4b5a6978004:{ADULT}"));
     assert_eq!(refused(&foreign).await, Reason::InvalidInput { field: "ticketType".to_owned() });
     let mut web = fine.clone();
-    web.lines[0].ticket_type =
-        ticketgraph::domain::TicketTypeKey::new("66f0aa10c3d2e4b5a6978001:66f0ff60c3d2e4b5a6970005");
+    web.lines[0].ticket_type = domain::TicketTypeKey::new("66f0aa10c3d2e4b5a6978001:66f0ff60c3d2e4b5a6970005");
     assert_eq!(refused(&web).await, Reason::NotOnSale);
     let mut many = fine.clone();
     many.lines[0].quantity = 400;

@@ -4,23 +4,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use domain::{
+    Budget, Clock, Environment, EventKey, Health, HealthReport, HealthState, Observed, Offer, Performance, Scope,
+    Source, SourceId, Window,
+};
+use emulators::acme::Acme;
+use emulators::faults::Twist;
+use emulators::secutix::Secutix;
+use emulators::ticketing::{ADMINISTRATOR_KEY, HOST, TicketingSandbox};
+use emulators::{Emulator, Rule, Running, SandboxClock, Scenario, Stage};
 use futures_util::future::BoxFuture;
+use http_client::Transport;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::Value;
-use ticketgraph::domain::{
-    Budget, Clock, Environment, EventKey, Health, HealthReport, HealthState, Observed, Offer, Performance, Scope,
-    Source, SourceId, Stanza, Window,
-};
-use ticketgraph::sandbox::acme::Acme;
-use ticketgraph::sandbox::faults::Twist;
-use ticketgraph::sandbox::secutix::Secutix;
-use ticketgraph::sandbox::ticketing::{ADMINISTRATOR_KEY, HOST, TicketingSandbox};
-use ticketgraph::sandbox::{Emulator, Rule, Running, SandboxClock, Scenario, Stage};
-use ticketgraph::transport::{self, Transport};
-use ticketgraph::vendors::{self, Surroundings};
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
+use vendor_api::Stanza;
+use vendor_api::Surroundings;
 
 /// Raises an emulator and connects a source to it.
 type Raise = fn() -> BoxFuture<'static, Bench>;
@@ -62,7 +63,7 @@ impl Bench {
         emulator: Arc<dyn Emulator>,
         stanza: Stanza,
     ) -> Self {
-        let client = transport::client().expect("a client");
+        let client = http_client::client().expect("a client");
         Self::raise_with(vendor, clock, emulator, stanza, (client, ATTEMPT)).await
     }
 
@@ -78,7 +79,7 @@ impl Bench {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let running = stage.run(listener, &TaskTracker::new()).expect("an emulator");
         stanza.base_url = format!("{}{}", running.base_url(), stanza.base_url);
-        let row = vendors::VENDORS.iter().find(|row| row.name == vendor).expect("a row");
+        let row = vendor_registry::VENDORS.iter().find(|row| row.name == vendor).expect("a row");
         let surroundings = Surroundings {
             transport: Transport::new(client, stanza.id.clone(), Arc::new(Unlimited), attempt),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,

@@ -4,10 +4,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{Timestamp, ToSpan};
-use ticketgraph::domain::{
+use domain::{
     Clock, ErrorKind, Event, EventKey, EventStatus, Observed, Performance, PerformanceKey, Scope, VendorKind, Window,
 };
+use jiff::{Timestamp, ToSpan};
 
 use crate::contract::{Bench, each_vendor};
 

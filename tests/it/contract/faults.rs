@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use ticketgraph::domain::{Effect, ErrorKind, FreshnessMode, Scope, VendorKind};
-use ticketgraph::sandbox::{Fault, Rule};
+use domain::{Effect, ErrorKind, FreshnessMode, Scope, VendorKind};
+use emulators::{Fault, Rule};
 
 use crate::contract::each_vendor;
 

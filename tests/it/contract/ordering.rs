@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use ticketgraph::domain::ids::StepKey;
-use ticketgraph::domain::ordering::{
+use domain::ids::StepKey;
+use domain::ordering::{
     CancelLine, Confirmed, Contact, DeliveryPreference, Found, Held, LegLine, LegRequest, Ordering, TicketState,
     VendorSale,
 };
-use ticketgraph::domain::{AvailabilityStatus, Clock, Effect, LegShape, OrderKey, VendorError};
-use ticketgraph::sandbox::{Fault, Rule};
+use domain::{AvailabilityStatus, Clock, Effect, LegShape, OrderKey, VendorError};
+use emulators::{Fault, Rule};
 
 use crate::contract::bench::live_tickets;
 use crate::contract::{Bench, each_vendor};

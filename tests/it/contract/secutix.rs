@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
-use ticketgraph::domain::{
+use domain::{
     AvailabilityStatus, BookingMode, Clock, ErrorKind, Event, EventStatus, FreshnessMode, Locale, Observed,
     Performance, Scope, Window,
 };
-use ticketgraph::sandbox::{Fault, Rule};
+use emulators::{Fault, Rule};
+use serde_json::json;
 
 use crate::contract::Bench;
 use crate::contract::bench::{secutix, secutix_with};
@@ -195,7 +195,7 @@ async fn a_changed_set_up_is_noticed_within_minutes_and_readers_never_wait_for_i
         .running
         .stage
         .faults
-        .add(ticketgraph::sandbox::Scenario { rules: vec![Rule::on("getCatalogDetailed", Fault::Delay { ms: 300 })] });
+        .add(emulators::Scenario { rules: vec![Rule::on("getCatalogDetailed", Fault::Delay { ms: 300 })] });
     assert_eq!(events(&bench).await["81001"].status, EventStatus::OnSale, "the older one is served meanwhile");
     until(async || events(&bench).await["81001"].status == EventStatus::OffSale).await;
     assert_eq!(bench.running.stage.log.count("getLastSetupUpdate"), 1);
@@ -239,11 +239,11 @@ async fn a_wrong_password_is_unauthorized_in_both_transports_and_json_hints_at_s
 #[tokio::test]
 async fn the_sixty_first_call_of_a_minute_is_turned_away_with_509() {
     let clock = crate::contract::bench::fixed_clock();
-    let emulator = ticketgraph::sandbox::secutix::Secutix::new(Arc::clone(&clock), None, true);
+    let emulator = emulators::secutix::Secutix::new(Arc::clone(&clock), None, true);
     let own = "login = \"OPERA_DGTK\"\npassword = \"opera-sandbox-password\"\ncontact_reference = 1000042";
     let stanza = crate::contract::bench::stanza("opera", "", "Europe/Zurich", "CHF", own);
     let bench = Bench::raise("secutix", clock, emulator, stanza).await;
-    let client = ticketgraph::transport::client().expect("a client");
+    let client = http_client::client().expect("a client");
     let address = format!("{}/tnai/backend-apis/v1/auth", bench.running.base_url());
     let login = json!({"operator": "OPERA_DGTK", "partner": "x", "secret": "opera-sandbox-password"});
     let token: serde_json::Value =

@@ -3,15 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use secrecy::ExposeSecret;
-use serde_json::{Value, json};
-use ticketgraph::domain::ordering::{
+use domain::ordering::{
     CancelLine, Contact, DeliveryPreference, Found, Held, LegLine, LegRequest, Ordering, Refunds, TicketState,
 };
-use ticketgraph::domain::{
-    Clock, Effect, ErrorKind, ExternalRef, OrderKey, PerformanceKey, Reason, Scope, TicketTypeKey, Window,
-};
-use ticketgraph::sandbox::{Fault, Rule};
+use domain::{Clock, Effect, ErrorKind, ExternalRef, OrderKey, PerformanceKey, Reason, Scope, TicketTypeKey, Window};
+use emulators::{Fault, Rule};
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
 
 use crate::contract::Bench;
 use crate::contract::bench::secutix;
@@ -35,7 +33,7 @@ impl Counter {
         self.bench.source.refunds.as_deref().expect("it undoes")
     }
 
-    async fn hold(&self, leg: &LegRequest) -> Result<Held, ticketgraph::domain::VendorError> {
+    async fn hold(&self, leg: &LegRequest) -> Result<Held, domain::VendorError> {
         self.ordering().hold(&self.key.step(0, "hold"), leg).await
     }
 

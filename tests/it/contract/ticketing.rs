@@ -3,9 +3,9 @@
 use serde_json::json;
 use std::time::Duration;
 
-use ticketgraph::domain::{AvailabilityStatus, ErrorKind, EventStatus, Scope};
-use ticketgraph::sandbox::ticketing::{ADMINISTRATOR_KEY, WEAK_KEY};
-use ticketgraph::sandbox::{Fault, Rule};
+use domain::{AvailabilityStatus, ErrorKind, EventStatus, Scope};
+use emulators::ticketing::{ADMINISTRATOR_KEY, WEAK_KEY};
+use emulators::{Fault, Rule};
 
 use crate::contract::bench::ticketing_with;
 
@@ -61,7 +61,7 @@ async fn an_unknown_endpoint_is_our_mistake_and_not_a_missing_event() {
     let form_a = "{\"message\":\"The requested endpoint /events/1 does not exist on this server.\"}";
     let fault = Fault::Status { status: 404, retry_after: None, body: Some(form_a.to_owned()) };
     bench.fail(vec![Rule::on("/events/1", fault)]);
-    let key = ticketgraph::domain::EventKey::new("1");
+    let key = domain::EventKey::new("1");
     let batch = bench.source.catalog.load_events(std::slice::from_ref(&key)).await;
     assert_eq!(batch[&key].as_ref().expect_err("form A").kind, ErrorKind::Internal);
 }
@@ -89,7 +89,7 @@ async fn one_call_tells_what_is_left_of_many_events() {
     let wanted: Vec<_> =
         events.value.iter().flat_map(|event| event.listed_performances.clone().expect("one").to_vec()).collect();
     let wanted: Vec<_> =
-        wanted.into_iter().map(|it| ticketgraph::domain::Observed { value: it, freshness: events.freshness }).collect();
+        wanted.into_iter().map(|it| domain::Observed { value: it, freshness: events.freshness }).collect();
     let before = bench.calls();
     bench.twist("sold_out", None, json!(null));
     let batch = bench.source.catalog.load_availability(&wanted, Duration::ZERO).await;

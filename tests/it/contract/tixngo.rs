@@ -3,19 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
-use serde_json::{Value, json};
-use ticketgraph::domain::mobile::{
+use domain::mobile::{
     AppCancellation, AppChannel, AppControl, AppEvent, AppHolder, AppSays, AppState, AppTicket, AppTicketKey,
 };
-use ticketgraph::domain::{ChannelStanza, Clock, Effect, ErrorKind, Money, Reason, SourceId, Text, VendorError};
-use ticketgraph::sandbox::faults::Twist;
-use ticketgraph::sandbox::tixngo::{CLUB_KEY, OPERA_KEY, Tixngo};
-use ticketgraph::sandbox::{Fault, Rule, Running, SandboxClock, Scenario, Stage};
-use ticketgraph::transport::{self, Transport};
-use ticketgraph::vendors;
+use domain::{Clock, Effect, ErrorKind, Money, Reason, SourceId, Text, VendorError};
+use emulators::faults::Twist;
+use emulators::tixngo::{CLUB_KEY, OPERA_KEY, Tixngo};
+use emulators::{Fault, Rule, Running, SandboxClock, Scenario, Stage};
+use http_client::Transport;
+use jiff::Timestamp;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
+use vendor_api;
+use vendor_api::ChannelStanza;
 
 use crate::contract::bench::{ATTEMPT, Unlimited, fixed_clock};
 
@@ -69,9 +70,9 @@ fn connect(running: &Running, own: &str) -> AppChannel {
         url: format!("{}/v3/organizer/tickets", running.base_url()),
         own: own.parse().expect("TOML"),
     };
-    let client = transport::client().expect("a client");
+    let client = http_client::client().expect("a client");
     let transport = Transport::new(client, stanza.source.clone(), Arc::new(Unlimited), ATTEMPT);
-    (vendors::APPS[0].connect)(stanza, transport).unwrap_or_else(|findings| panic!("{findings:?}"))
+    (vendor_registry::APPS[0].connect)(stanza, transport).unwrap_or_else(|findings| panic!("{findings:?}"))
 }
 
 fn key(id: &str) -> AppTicketKey {

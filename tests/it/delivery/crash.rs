@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ticketgraph::delivery::ledger::DeliveryLedger;
-use ticketgraph::domain::ordering::DeliveryPreference::MobileApp;
-use ticketgraph::sandbox::Fault;
+use deliveries::ledger::DeliveryLedger;
+use domain::ordering::DeliveryPreference::MobileApp;
+use emulators::Fault;
 
 use crate::delivery::world::{Death, INTERVAL, ProcessLedger, World};
 use crate::orders::database::Postgres;

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use domain::Clock;
+use domain::ordering::DeliveryPreference::{Barcode, MobileApp};
 use jiff::{SignedDuration, Timestamp};
+use orders::Order;
 use serde_json::{Value, json};
-use ticketgraph::domain::Clock;
-use ticketgraph::domain::ordering::DeliveryPreference::{Barcode, MobileApp};
-use ticketgraph::orders::Order;
 
 use crate::delivery::world::{INTERVAL, World};
 use crate::orders::database::Postgres;

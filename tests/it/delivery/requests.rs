@@ -1,9 +1,9 @@
 //! Tickets delivered on request.
 
+use domain::ordering::DeliveryPreference::{Barcode, MobileApp};
+use emulators::Fault;
 use serde_json::{Value, json};
-use ticketgraph::domain::ordering::DeliveryPreference::{Barcode, MobileApp};
 use ticketgraph::graphql::Scope;
-use ticketgraph::sandbox::Fault;
 
 use crate::delivery::world::World;
 

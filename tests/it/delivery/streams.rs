@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
+use deliveries::Stream;
+use deliveries::ledger::ChannelChange;
+use domain::Clock;
+use domain::mobile::AppState;
+use domain::ordering::DeliveryPreference::MobileApp;
+use emulators::Fault;
 use jiff::SignedDuration;
+use orders::LedgerError;
 use serde_json::json;
-use ticketgraph::delivery::Stream;
-use ticketgraph::delivery::ledger::ChannelChange;
-use ticketgraph::domain::Clock;
-use ticketgraph::domain::mobile::AppState;
-use ticketgraph::domain::ordering::DeliveryPreference::MobileApp;
 use ticketgraph::graphql::Scope;
-use ticketgraph::orders::LedgerError;
-use ticketgraph::sandbox::Fault;
 
 use crate::delivery::world::{CHANNEL, INTERVAL, World};
 

@@ -7,28 +7,29 @@ use std::time::Duration;
 
 use async_graphql::{Request, Variables};
 use async_trait::async_trait;
+use catalog::Federation;
+use deliveries::ledger::{ChannelChange, ChannelLease, DeliveryLedger, Reading, Run, Tally};
+use deliveries::{Channel, Deliveries, DeliveryRules, Parcel, Parts as DeliveryParts, Place, Stream};
+use domain::mobile::{AppChannel, AppTicketKey};
+use domain::ordering::{Contact, DeliveryPreference};
+use domain::{Clock, OrderKey, Scope as Shown, Source, SourceId, TicketTypeKey, Window};
+use emulators::faults::Twist;
+use emulators::tixngo::{OPERA_KEY, Tixngo};
+use emulators::{Fault, Rule, Running, SandboxClock, Scenario, Stage};
+use http_client::Transport;
 use jiff::Timestamp;
-use serde_json::{Value, json};
-use ticketgraph::delivery::ledger::{ChannelChange, ChannelLease, DeliveryLedger, Reading, Run, Tally};
-use ticketgraph::delivery::{Channel, Deliveries, DeliveryRules, Parcel, Parts as DeliveryParts, Place, Stream};
-use ticketgraph::domain::mobile::{AppChannel, AppTicketKey};
-use ticketgraph::domain::ordering::{Contact, DeliveryPreference};
-use ticketgraph::domain::{ChannelStanza, Clock, OrderKey, Scope as Shown, Source, SourceId, TicketTypeKey, Window};
-use ticketgraph::federation::Federation;
-use ticketgraph::graphql::{Ctx, Limits, Scope, Services, Viewer, build, execute};
-use ticketgraph::orders::ledger::KeyUse;
-use ticketgraph::orders::{
+use orders::ledger::KeyUse;
+use orders::{
     AskedLine, Asker, CancelOrder, CreateOrder, LedgerError, LocalBus, Order, OrderStatus, Orders, Parts, Policy,
     QuoteCancellation, Rules, SellingAccounts,
 };
-use ticketgraph::sandbox::faults::Twist;
-use ticketgraph::sandbox::tixngo::{OPERA_KEY, Tixngo};
-use ticketgraph::sandbox::{Fault, Rule, Running, SandboxClock, Scenario, Stage};
-use ticketgraph::store::{CredentialKey, Ledgers, open};
-use ticketgraph::transport::{self, Transport};
-use ticketgraph::vendors;
+use serde_json::{Value, json};
+use store_sql::{CredentialKey, Ledgers, open};
+use ticketgraph::graphql::{Ctx, Limits, Scope, Services, Viewer, build, execute};
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
+use vendor_api;
+use vendor_api::ChannelStanza;
 
 use crate::contract::bench::{ATTEMPT, Bench, Unlimited, secutix};
 
@@ -223,9 +224,9 @@ fn connect(app: &Running, source: &Source) -> AppChannel {
         url: format!("{}/v3/organizer/tickets", app.base_url()),
         own: format!("api_key = \"{OPERA_KEY}\"").parse().expect("TOML"),
     };
-    let client = transport::client().expect("a client");
+    let client = http_client::client().expect("a client");
     let transport = Transport::new(client, source.id.clone(), Arc::new(Unlimited), ATTEMPT);
-    (vendors::APPS[0].connect)(stanza, transport).unwrap_or_else(|findings| panic!("{findings:?}"))
+    (vendor_registry::APPS[0].connect)(stanza, transport).unwrap_or_else(|findings| panic!("{findings:?}"))
 }
 
 fn room(orders: &Orders, app: AppChannel, opera: &Bench, ledger: Arc<dyn DeliveryLedger>) -> Deliveries {

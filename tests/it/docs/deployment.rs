@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::Value;
-use ticketgraph::telemetry::{Kind, METRICS};
+use telemetry::{Kind, METRICS};
 
 use crate::docs::settings::findings;
 use crate::docs::{files, read, root};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use ticketgraph::telemetry::{METRICS, Metric};
+use telemetry::{METRICS, Metric};
 
 use crate::docs::deployment::yaml;
 use crate::docs::{chapter, read, report, words};

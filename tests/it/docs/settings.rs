@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 
+use emulators::Scenario;
 use ticketgraph::app;
 use ticketgraph::config::Config;
-use ticketgraph::sandbox::Scenario;
 
 use crate::docs::{blocks, chapter, first_cells, pages, read, report, words};
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use ticketgraph::orders::moves::{LEG_MOVES, ORDER_MOVES};
-use ticketgraph::orders::{LegStatus, OrderStatus};
+use orders::moves::{LEG_MOVES, ORDER_MOVES};
+use orders::{LegStatus, OrderStatus};
 
 use crate::docs::{blocks, chapter, read};
 

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use edits::Journal;
+use emulators::Fault;
 use serde_json::{Value, json};
-use ticketgraph::edits::Journal;
-use ticketgraph::sandbox::Fault;
-use ticketgraph::store::{CredentialKey, open};
+use store_sql::{CredentialKey, open};
 
 use crate::edits::world::{CREATE, Death, ProcessJournal, World, both, fail_write, journal, source_id, writes};
 use crate::orders::database::Postgres;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use emulators::Fault;
 use serde_json::{Value, json};
-use ticketgraph::sandbox::Fault;
 
 use crate::edits::world::{CREATE, World, both, fail_write, journal, source_id, writes};
 

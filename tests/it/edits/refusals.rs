@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use edits::Journal;
 use serde_json::{Value, json};
-use ticketgraph::edits::Journal;
 
 use crate::edits::world::{CREATE, World, journal, source_id, writes};
 

@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use async_graphql::{Request, Variables};
 use async_trait::async_trait;
+use catalog::Federation;
+use domain::{Clock, Scope as Shown, SourceId};
+use edits::{EditId, Edits, Journal, Known, Note, Record};
+use emulators::ticketing::ADMINISTRATOR_KEY;
+use emulators::{Fault, Rule};
+use orders::LedgerError;
 use serde_json::{Value, json};
-use ticketgraph::domain::{Clock, Scope as Shown, SourceId};
-use ticketgraph::edits::{EditId, Edits, Journal, Known, Note, Record};
-use ticketgraph::federation::Federation;
+use store_sql::{CredentialKey, open};
 use ticketgraph::graphql::{Ctx, Limits, Scope, Services, Viewer, build, execute};
-use ticketgraph::orders::LedgerError;
-use ticketgraph::sandbox::ticketing::ADMINISTRATOR_KEY;
-use ticketgraph::sandbox::{Fault, Rule};
-use ticketgraph::store::{CredentialKey, open};
 use tokio_util::task::TaskTracker;
 
 use crate::contract::bench::{ACME_IDS, Bench, acme_with, ticketing_with};

@@ -1,8 +1,8 @@
 //! Cost in vendor calls: estimated before work, told on request, refused beyond the limit, or only measured.
 
 use serde_json::{Value, json};
-use ticketgraph::server::persisted::Safelist;
-use ticketgraph::server::precheck::Limits;
+use ticketgraph::gateway::persisted::Safelist;
+use ticketgraph::gateway::precheck::Limits;
 
 use super::{Door, open, open_with};
 

@@ -9,9 +9,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{EncodingKey, Header, encode};
 use serde_json::{Value, json};
-use ticketgraph::server::callers::{Algorithm, Issuer, IssuerSettings, KeySource, UnusableKeys};
-use ticketgraph::server::persisted::Safelist;
-use ticketgraph::server::precheck::Limits;
+use ticketgraph::gateway::callers::{Algorithm, Issuer, IssuerSettings, KeySource, UnusableKeys};
+use ticketgraph::gateway::persisted::Safelist;
+use ticketgraph::gateway::precheck::Limits;
 
 use super::socket::{Heard, Socket, subscribe};
 use super::{Door, open_for};

@@ -3,14 +3,14 @@
 
 use std::path::Path;
 
+use catalog::{EventCursor, PerformanceCursor, SkipCursor};
+use domain::{EventKey, PerformanceKey, SourceId};
 use proptest::prelude::*;
 use ticketgraph::app;
 use ticketgraph::config::Config;
-use ticketgraph::domain::{EventKey, PerformanceKey, SourceId};
-use ticketgraph::federation::{EventCursor, PerformanceCursor, SkipCursor};
+use ticketgraph::gateway::params::{from_body, from_query_string};
+use ticketgraph::gateway::precheck::{Limits, weigh};
 use ticketgraph::graphql::id::GlobalId;
-use ticketgraph::server::params::{from_body, from_query_string};
-use ticketgraph::server::precheck::{Limits, weigh};
 
 /// A text with a few characters put in, taken out or changed.
 fn garbled(text: String) -> impl Strategy<Value = String> {

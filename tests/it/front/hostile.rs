@@ -94,7 +94,7 @@ async fn hostile_documents_are_refused_in_bounded_time() {
 
 #[tokio::test]
 async fn the_front_weighs_a_bomb_of_twenty_levels_in_less_than_five_milliseconds() {
-    use ticketgraph::server::precheck::{Limits, weigh};
+    use ticketgraph::gateway::precheck::{Limits, weigh};
     let mut bomb = "{ ...f0 } fragment f20 on Query { viewer { id } }".to_owned();
     for n in 0..20 {
         let _ = write!(bomb, " fragment f{n} on Query {{ ...f{} ...f{} }}", n + 1, n + 1);

@@ -4,8 +4,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{open, open_with};
-use ticketgraph::server::persisted::{Mode, Safelist};
-use ticketgraph::server::precheck::Limits;
+use ticketgraph::gateway::persisted::{Mode, Safelist};
+use ticketgraph::gateway::precheck::Limits;
 
 #[tokio::test]
 async fn an_answer_keeps_the_order_of_the_document() {

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use serde_json::json;
-use ticketgraph::server::persisted::Safelist;
-use ticketgraph::server::precheck::Limits;
+use ticketgraph::gateway::persisted::Safelist;
+use ticketgraph::gateway::precheck::Limits;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 

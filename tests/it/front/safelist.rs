@@ -2,8 +2,8 @@
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use ticketgraph::server::persisted::{Mode, Safelist};
-use ticketgraph::server::precheck::Limits;
+use ticketgraph::gateway::persisted::{Mode, Safelist};
+use ticketgraph::gateway::precheck::Limits;
 use tokio_util::sync::CancellationToken;
 
 use super::{Door, open_with};

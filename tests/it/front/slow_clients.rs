@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::socket::{Heard, Socket, subscribe};
 use super::{Setting, open, open_set};
-use ticketgraph::server::precheck::Limits;
-use ticketgraph::server::socket::Patience;
+use ticketgraph::gateway::precheck::Limits;
+use ticketgraph::gateway::socket::Patience;
 
 fn impatient() -> Setting {
     let short = Duration::from_millis(300);

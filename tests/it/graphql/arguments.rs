@@ -19,7 +19,7 @@ async fn refused(graph: &Graph, document: &str) -> (Value, Value) {
 async fn each_argument_that_cannot_be_used_is_named() {
     let graph = Graph::of_three();
     let event = graph.event_id("Carmen").await;
-    let unknown = GlobalId::Source(ticketgraph::domain::SourceId::new("elsewhere")).encode().0;
+    let unknown = GlobalId::Source(domain::SourceId::new("elsewhere")).encode().0;
     let reseller = GlobalId::Reseller("nobody".to_owned()).encode().0;
     let of_event = |field: &str| format!("{{ event(id: \"{event}\") {{ {field} }} }}");
     let events = |arguments: &str| format!("{{ events({arguments}) {{ totalCount }} }}");

@@ -5,18 +5,18 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan as _};
-use ticketgraph::domain::accounts::{Account, Check, Letter, ResellerAccounts};
-use ticketgraph::domain::catalog::{CalendarDay, Catalog, Scope, Window};
-use ticketgraph::domain::ids::ExternalRef;
-use ticketgraph::domain::source::{Environment, Facts, Health, HealthReport, HealthState};
-use ticketgraph::domain::{
+use domain::accounts::{Account, Check, Letter, ResellerAccounts};
+use domain::catalog::{CalendarDay, Catalog, Scope, Window};
+use domain::ids::ExternalRef;
+use domain::source::{Environment, Facts, Health, HealthReport, HealthState};
+use domain::{
     Audience, Availability, AvailabilityStatus, Batch, BookingMode, Clock, Currency, ErrorKind, Event, EventKey,
     EventStatus, Freshness, Locale, Money, Observed, Offer, Operation, Performance, PerformanceKey, Price, Section,
     SectionKey, Source, SourceId, Text, TicketType, TicketTypeKey, VendorError, VendorKind,
 };
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan as _};
 
 use super::gate::FakeGate;
 

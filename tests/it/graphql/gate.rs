@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use domain::admissions::{Admission, AdmissionToken, Admissions, GateKey, TokenPage};
+use domain::ids::StepKey;
+use domain::{ErrorKind, EventKey, Operation, SectionKey, TokenKey, VendorError};
 use secrecy::SecretString;
-use ticketgraph::domain::admissions::{Admission, AdmissionToken, Admissions, GateKey, TokenPage};
-use ticketgraph::domain::ids::StepKey;
-use ticketgraph::domain::{ErrorKind, EventKey, Operation, SectionKey, TokenKey, VendorError};
 
 use super::fake::FakeCatalog;
 

@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
+use catalog::{EventFilter, EventPage, EventQuery};
+use domain::{Event, VendorKind};
 use proptest::prelude::*;
-use ticketgraph::domain::{Event, VendorKind};
-use ticketgraph::federation::{EventFilter, EventPage, EventQuery};
 
 use super::Graph;
 use super::fake::{Making, event};

@@ -19,15 +19,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::{Request, Variables};
+use catalog::Federation;
+use domain::accounts::Account;
+use domain::admissions::Admissions;
+use domain::{EventStatus, Source, SourceId, VendorKind};
 use rust_decimal::Decimal;
 use serde_json::Value;
-use ticketgraph::domain::accounts::Account;
-use ticketgraph::domain::admissions::Admissions;
-use ticketgraph::domain::{EventStatus, Source, SourceId, VendorKind};
-use ticketgraph::federation::Federation;
 use ticketgraph::graphql::{ApiSchema, Ctx, Limits, Scope, Services, Viewer, build, execute};
 
-use ticketgraph::partners::{Connection, Partners, Reseller};
+use resellers::{Connection, Partners, Reseller};
 
 use fake::{FakeCatalog, Making, StandingClock, bilingual, event, section};
 

@@ -39,7 +39,7 @@ async fn what_was_refetched_alone_still_knows_what_is_around_it() {
 
 #[tokio::test]
 async fn what_is_not_there_is_null_for_node_and_nodes() {
-    use ticketgraph::domain::{EventKey, PerformanceKey, SectionKey, SourceId, TicketTypeKey, TokenKey};
+    use domain::{EventKey, PerformanceKey, SectionKey, SourceId, TicketTypeKey, TokenKey};
     use ticketgraph::graphql::id::GlobalId;
     let graph = Graph::of_three();
     let (opera, other) = (SourceId::new("opera"), SourceId::new("elsewhere"));

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use domain::Operation;
 use serde_json::Value;
-use ticketgraph::domain::Operation;
 
 use super::fake::Mood;
 use super::{FIRST, Graph, club, museum, opera};

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use async_graphql::Request;
 use async_trait::async_trait;
+use catalog::Federation;
+use domain::Source;
+use domain::source::{Health, HealthReport, HealthState};
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use serde_json::{Value, json};
-use ticketgraph::domain::Source;
-use ticketgraph::domain::source::{Health, HealthReport, HealthState};
-use ticketgraph::federation::Federation;
 use ticketgraph::graphql::api::Api;
 use ticketgraph::graphql::{Limits, Scope, Services, Viewer};
 use tokio::sync::watch::Sender;

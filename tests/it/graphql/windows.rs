@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use catalog::{PerformancePage, PerformanceQuery, SourcedEvent};
+use domain::{Event, EventKey, Performance, PerformanceKey, VendorKind};
 use proptest::prelude::*;
-use ticketgraph::domain::{Event, EventKey, Performance, PerformanceKey, VendorKind};
-use ticketgraph::federation::{PerformancePage, PerformanceQuery, SourcedEvent};
 
 use super::Graph;
 use super::fake::{Making, event, now, performance};
@@ -25,8 +25,8 @@ async fn one_event(begins: &[i64], listed: bool) -> (Graph, SourcedEvent) {
         performances: Some(rows),
     };
     let graph = Graph::over(vec![making]);
-    let filter = ticketgraph::federation::EventFilter::default();
-    let query = ticketgraph::federation::EventQuery::new(filter, None, None).expect("a query");
+    let filter = catalog::EventFilter::default();
+    let query = catalog::EventQuery::new(filter, None, None).expect("a query");
     let event = graph.federation().list_events(&query).await.expect("a page").events.remove(0);
     (graph, event)
 }
@@ -45,8 +45,8 @@ async fn walk(graph: &Graph, event: &SourcedEvent, first: i32) -> Vec<String> {
         let last = page.performances.last().cloned();
         match last {
             Some(last) if page.has_next => {
-                let row = ticketgraph::domain::Observed { value: last, freshness: page.freshness };
-                after = Some(ticketgraph::federation::Sourced::new(Arc::clone(&event.source), row).cursor().encode());
+                let row = domain::Observed { value: last, freshness: page.freshness };
+                after = Some(catalog::Sourced::new(Arc::clone(&event.source), row).cursor().encode());
             }
             _ => return walked,
         }

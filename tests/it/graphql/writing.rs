@@ -92,9 +92,9 @@ async fn what_is_not_in_memory_or_no_fact_of_the_catalogue_is_left_to_the_execut
     }
     graph.catalog("opera").behave(fake::Mood::Failing("unavailable"));
     graph.agree("{ events { nodes { title ticketTypes { name } } problems { message } } }").await;
-    graph.catalog("opera").behave_in(ticketgraph::domain::Operation::LoadTicketTypes, fake::Mood::Failing("timeout"));
+    graph.catalog("opera").behave_in(domain::Operation::LoadTicketTypes, fake::Mood::Failing("timeout"));
     assert!(!graph.agree("{ events { nodes { title ticketTypes { name } } } }").await);
-    graph.catalog("opera").behave_in(ticketgraph::domain::Operation::LoadAvailability, fake::Mood::Failing("timeout"));
+    graph.catalog("opera").behave_in(domain::Operation::LoadAvailability, fake::Mood::Failing("timeout"));
     let document = "{ events { nodes { performances { nodes { availability { status problems { code } } } } } } }";
     assert!(!graph.agree(document).await);
 }

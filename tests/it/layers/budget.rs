@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ticketgraph::domain::{Budget, Quota};
-use ticketgraph::layers::BudgetPolicy;
-use ticketgraph::store::{Redis, RedisBudget};
+use domain::{Budget, Quota};
+use source_stack::BudgetPolicy;
+use store_redis::{Redis, RedisBudget};
 use tokio_util::task::TaskTracker;
 
 use super::redis_server::RedisServer;

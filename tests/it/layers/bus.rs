@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use domain::OrderKey;
 use futures_util::StreamExt;
-use ticketgraph::domain::OrderKey;
-use ticketgraph::orders::ledger::Change;
-use ticketgraph::orders::{ChangeBus, Heard, OrderStatus};
-use ticketgraph::store::{Redis, RedisBus};
+use orders::ledger::Change;
+use orders::{ChangeBus, Heard, OrderStatus};
+use store_redis::{Redis, RedisBus};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use ticketgraph::domain::{FreshnessMode, PerformanceKey, SourceId};
-use ticketgraph::layers::Invalidation;
+use domain::{FreshnessMode, PerformanceKey, SourceId};
+use source_stack::Invalidation;
 
 use super::redis_server::RedisServer;
 use super::support::{BOUND, Replica, Venue, until};

@@ -11,13 +11,13 @@ use axum::http::{Request, Response};
 use futures_util::StreamExt;
 use http_body_util::BodyExt;
 use sha2::{Digest, Sha256};
+use ticketgraph::gateway::callers::{Caller, Callers, KeyHolder};
+use ticketgraph::gateway::express::Express;
+use ticketgraph::gateway::health::Dependencies;
+use ticketgraph::gateway::persisted::{Mode, Safelist};
+use ticketgraph::gateway::router::{self, Front, Peer};
 use ticketgraph::graphql::Scope;
 use ticketgraph::graphql::viewer::Viewer;
-use ticketgraph::server::callers::{Caller, Callers, KeyHolder};
-use ticketgraph::server::express::Express;
-use ticketgraph::server::health::Dependencies;
-use ticketgraph::server::persisted::{Mode, Safelist};
-use ticketgraph::server::router::{self, Front, Peer};
 use tokio_util::sync::CancellationToken;
 
 use super::theatre::{Hand, World};

@@ -4,11 +4,11 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
+use domain::SystemClock;
+use emulators::{Options, Sandbox, Stage};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use ticketgraph::domain::SystemClock;
-use ticketgraph::sandbox::{Options, Sandbox, Stage};
 use tokio_util::task::TaskTracker;
 
 /// The museum and the opera house, emulated; several services may buy of them.
@@ -102,7 +102,7 @@ impl Service {
         let address = address.unwrap_or_else(|| panic!("the service ended before it listened: {told:?}"));
         // Its pipe has to stay open, and must not fill.
         std::thread::spawn(move || log.for_each(drop));
-        let client = ticketgraph::transport::client().expect("a client");
+        let client = http_client::client().expect("a client");
         Self { child, address, client, _folder: folder }
     }
 

@@ -5,14 +5,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::civil::Date;
-use ticketgraph::domain::{
+use domain::{
     Availability, AvailabilityStatus, Batch, Budget, CalendarDay, Catalog, Clock, Environment, ErrorKind, Event,
     EventKey, Facts, FreshnessMode, Observed, Operation, Performance, PerformanceKey, Scope, Source, SourceId,
     SystemClock, TicketType, VendorError, VendorKind, Window,
 };
-use ticketgraph::layers::{Cache, CacheStore, Parts, Policy, Pulse, stack};
-use ticketgraph::store::{Redis, RedisCache};
+use jiff::civil::Date;
+use source_stack::{Cache, CacheStore, Parts, Policy, Pulse, stack};
+use store_redis::{Redis, RedisCache};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 

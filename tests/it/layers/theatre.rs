@@ -6,25 +6,25 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::civil::Date;
-use jiff::{Timestamp, ToSpan as _};
-use serde_json::Value;
-use ticketgraph::domain::{
+use catalog::Federation;
+use domain::{
     Audience, Availability, AvailabilityStatus, Batch, BookingMode, CalendarDay, Catalog, Clock, Environment,
     ErrorKind, Event, EventKey, EventStatus, Freshness, Money, Observed, Operation, Performance, PerformanceKey, Price,
     Scope, Source, SourceId, Text, TicketType, TicketTypeKey, VendorError, VendorKind, Window,
 };
-use ticketgraph::federation::Federation;
+use jiff::civil::Date;
+use jiff::{Timestamp, ToSpan as _};
+use serde_json::Value;
+use source_stack::{Cache, Invalidation, Lifetime, LocalBudget, Parts, Policy, Pulse, stack};
+use ticketgraph::gateway::answers::Answers;
+use ticketgraph::gateway::engine::{ALL, Ask, Engine, Memory, Outcome};
+use ticketgraph::gateway::params::Params;
+use ticketgraph::gateway::persisted::{Persisted, Safelist};
+use ticketgraph::gateway::precheck::Limits;
 use ticketgraph::graphql::api::Api;
 use ticketgraph::graphql::promise::{Truth, Used};
 use ticketgraph::graphql::writer::to_json;
 use ticketgraph::graphql::{Limits as SchemaLimits, Scope as May, Services, Viewer};
-use ticketgraph::layers::{Cache, Invalidation, Lifetime, LocalBudget, Parts, Policy, Pulse, stack};
-use ticketgraph::server::answers::Answers;
-use ticketgraph::server::engine::{ALL, Ask, Engine, Memory, Outcome};
-use ticketgraph::server::params::Params;
-use ticketgraph::server::persisted::{Persisted, Safelist};
-use ticketgraph::server::precheck::Limits;
 use tokio_util::task::TaskTracker;
 
 use super::support::facts;

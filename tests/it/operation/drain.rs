@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use emulators::{Fault, Rule, Scenario};
 use serde_json::{Value, json};
-use ticketgraph::sandbox::{Fault, Rule, Scenario};
 use tokio_util::task::TaskTracker;
 
 use super::{BUY, House, LIST, OPERATOR};

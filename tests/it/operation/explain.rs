@@ -8,8 +8,8 @@ use super::{House, LIST, OPERATOR};
 async fn an_operation_explains_what_it_cost_to_those_who_may_know() {
     let house = House::raise(OPERATOR).await;
     let served = house.serve();
-    let failing = ticketgraph::sandbox::Rule::on("", ticketgraph::sandbox::Fault::DropBefore).times(1);
-    house.vendors.stage("acme").faults.add(ticketgraph::sandbox::Scenario { rules: vec![failing] });
+    let failing = emulators::Rule::on("", emulators::Fault::DropBefore).times(1);
+    house.vendors.stage("acme").faults.add(emulators::Scenario { rules: vec![failing] });
     let asked = async |key: &str, extensions: Value| -> Value {
         let body = json!({ "query": LIST, "extensions": extensions });
         let request = served.client.post(format!("{}/graphql", served.address)).bearer_auth(key).json(&body);

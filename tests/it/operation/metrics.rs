@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use prometheus_parse::{Scrape, Value as Told};
 use serde_json::{Value, json};
-use ticketgraph::telemetry::{Kind, METRICS, Metric};
+use telemetry::{Kind, METRICS, Metric};
 
 use super::{BUY, House, LIST, OPERATOR};
 
@@ -104,8 +104,8 @@ const EXPECTED: &[&str] = &[
 async fn metrics_are_read_by_a_parser_and_say_what_the_table_says() {
     let house = House::raise(OPERATOR).await;
     let served = house.serve();
-    let failing = ticketgraph::sandbox::Rule::on("", ticketgraph::sandbox::Fault::DropBefore).times(1);
-    house.vendors.stage("acme").faults.add(ticketgraph::sandbox::Scenario { rules: vec![failing] });
+    let failing = emulators::Rule::on("", emulators::Fault::DropBefore).times(1);
+    house.vendors.stage("acme").faults.add(emulators::Scenario { rules: vec![failing] });
     for _ in 0..3 {
         served.ask("shop", LIST, &Value::Null).await;
     }

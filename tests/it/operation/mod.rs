@@ -9,9 +9,9 @@ mod replicas;
 mod traces;
 
 use futures_util::{SinkExt, StreamExt};
+use http_client;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use ticketgraph::transport;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -56,7 +56,7 @@ impl House {
         let arguments = ["serve", "--config", "venues.toml", "--listen", "127.0.0.1:0"];
         let process = Process::start(&self.folder, &arguments);
         let address = process.address("listening on http://");
-        Served { process, address, client: transport::client().expect("a client") }
+        Served { process, address, client: http_client::client().expect("a client") }
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use ticketgraph::domain::{LegShape, Money};
-use ticketgraph::orders::leg::{AttemptOutcome, LegOperation};
-use ticketgraph::orders::plan::Guarantee;
-use ticketgraph::orders::{
+use domain::{LegShape, Money};
+use orders::leg::{AttemptOutcome, LegOperation};
+use orders::plan::Guarantee;
+use orders::{
     ActOnOrder, Asker, Detail, LegStatus, Order, OrderAction, OrderBy, OrderOutcome, OrderStatus, Orders, Policy,
     ProblemCode, Rules,
 };

@@ -1,10 +1,10 @@
 //! The audit: what the vendors hold beside what the ledger says.
 
+use domain::ordering::TicketState;
+use orders::leg::{AttemptOutcome, Leg, LegOperation};
+use orders::order::{Order, Policy};
+use orders::{LegStatus, OrderStatus};
 use secrecy::ExposeSecret;
-use ticketgraph::domain::ordering::TicketState;
-use ticketgraph::orders::leg::{AttemptOutcome, Leg, LegOperation};
-use ticketgraph::orders::order::{Order, Policy};
-use ticketgraph::orders::{LegStatus, OrderStatus};
 
 use crate::orders::vendor::Vendor;
 use crate::orders::world::World;

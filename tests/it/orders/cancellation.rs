@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use ticketgraph::domain::TicketTypeKey;
-use ticketgraph::domain::ordering::TicketState;
-use ticketgraph::orders::{
+use domain::TicketTypeKey;
+use domain::ordering::TicketState;
+use orders::{
     CancelOrder, LegStatus, Order, OrderStatus, Orders, Policy, Problem, ProblemCode, Quote, QuoteCancellation, Rules,
     Terms,
 };

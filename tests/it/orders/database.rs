@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
+use orders::Ledger;
+use store_sql::{CredentialKey, connect};
 use tempfile::TempDir;
-use ticketgraph::orders::Ledger;
-use ticketgraph::store::{CredentialKey, connect};
 
 /// A database for one test after the other.
 pub enum Stage {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
-use ticketgraph::orders::{LegStatus, OrderStatus, Policy};
+use orders::{LegStatus, OrderStatus, Policy};
 
 use crate::orders::audit::{audit, statuses};
 use crate::orders::database::{Postgres, Stage};

@@ -1,7 +1,7 @@
 //! What a client does, as both suites let it.
 
-use ticketgraph::domain::OrderKey;
-use ticketgraph::orders::{CancelOrder, Orders, Policy, QuoteCancellation};
+use domain::OrderKey;
+use orders::{CancelOrder, Orders, Policy, QuoteCancellation};
 
 use crate::orders::world::{World, storefront};
 

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::Clock as _;
 use futures_util::future::join_all;
-use ticketgraph::domain::Clock as _;
-use ticketgraph::orders::ledger::{Basis, Ownership, Write};
-use ticketgraph::orders::{Ledger, LedgerError, Order, OrderCursor, OrderFilter, OrderStatus, Policy};
-use ticketgraph::store::{CredentialKey, StoreError, connect};
+use orders::ledger::{Basis, Ownership, Write};
+use orders::{Ledger, LedgerError, Order, OrderCursor, OrderFilter, OrderStatus, Policy};
+use store_sql::{CredentialKey, StoreError, connect};
 
 use crate::orders::audit::audit;
 use crate::orders::database::{Postgres, Stage, open};
@@ -44,10 +44,10 @@ async fn late_writers_are_refused(world: &World) {
     assert_eq!(owned, Order { version: 2, ..order.clone() });
     let free = bump(ledger, Basis::Free(&owned), &owned, Ownership::Nobody).await;
     assert!(matches!(free, Err(LedgerError::Outdated)), "somebody owns it: {free:?}");
-    let lease = ticketgraph::orders::ledger::Lease { order: order.key, fence };
+    let lease = orders::ledger::Lease { order: order.key, fence };
     let old = bump(ledger, Basis::Owned(&order, lease), &order, Ownership::Nobody).await;
     assert!(matches!(old, Err(LedgerError::Outdated)), "an old version: {old:?}");
-    let late = ticketgraph::orders::ledger::Lease { fence: fence - 1, ..lease };
+    let late = orders::ledger::Lease { fence: fence - 1, ..lease };
     let stranger = bump(ledger, Basis::Owned(&owned, late), &owned, Ownership::Nobody).await;
     assert!(matches!(stranger, Err(LedgerError::Outdated)), "another number: {stranger:?}");
     assert!(matches!(ledger.renew(&late, lease_end).await, Err(LedgerError::Outdated)));
@@ -87,7 +87,7 @@ async fn orders_are_listed_youngest_first(world: &World) {
         OrderFilter { is_test: Some(false), ..filter.clone() },
         OrderFilter { created_to: filter.created_from, ..filter.clone() },
         OrderFilter { reseller: Some("tiqets".to_owned()), ..filter.clone() },
-        OrderFilter { sources: vec![ticketgraph::domain::SourceId::new("elsewhere")], ..filter.clone() },
+        OrderFilter { sources: vec![domain::SourceId::new("elsewhere")], ..filter.clone() },
     ] {
         assert_eq!(world.ledger.list(&nothing, None, 2).await.expect("the ledger").total, 0, "{nothing:?}");
     }
@@ -101,7 +101,7 @@ async fn everything_is_read_back(world: &World) {
     let mut input = world.input(Policy::AllOrNothing);
     input.reseller = Some("tiqets".to_owned());
     input.reseller_reference = Some("cart 9".to_owned());
-    input.locale = ticketgraph::domain::Locale::parse("fr-CH");
+    input.locale = domain::Locale::parse("fr-CH");
     input.contact.phone = Some("+41 22 000 00 00".to_owned());
     let placed = orders.place(&storefront(), &input).await.expect("the ledger");
     orders.settled().await;
@@ -168,12 +168,12 @@ async fn on_postgres_replicas_share_the_work_and_never_an_order() {
         async move { replica.hold(&storefront(), &act).await.expect("the ledger") }
     }))
     .await;
-    join_all(replicas.iter().map(ticketgraph::orders::Orders::settled)).await;
+    join_all(replicas.iter().map(orders::Orders::settled)).await;
     // All holds run out at once, and all replicas look.
     world.clock.pass(Duration::from_secs(601));
-    let taken = join_all(replicas.iter().map(ticketgraph::orders::Orders::recover)).await;
+    let taken = join_all(replicas.iter().map(orders::Orders::recover)).await;
     assert_eq!(taken.into_iter().map(|taken| taken.expect("the ledger")).sum::<usize>(), 30);
-    join_all(replicas.iter().map(ticketgraph::orders::Orders::settled)).await;
+    join_all(replicas.iter().map(orders::Orders::settled)).await;
     for order in &drafts {
         let order = world.read(order.key).await;
         assert_eq!(order.status(), OrderStatus::Expired);

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use ticketgraph::domain::EventStatus;
-use ticketgraph::domain::ordering::TicketState;
-use ticketgraph::orders::{Order, Orders, Policy, ProblemCode};
+use domain::EventStatus;
+use domain::ordering::TicketState;
+use orders::{Order, Orders, Policy, ProblemCode};
 
 use crate::orders::database::Stage;
 use crate::orders::vendor::{Habits, KEYED, PLAIN};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use ticketgraph::domain::SourceId;
-use ticketgraph::orders::{Policy, ReconcileError};
+use domain::SourceId;
+use orders::{Policy, ReconcileError};
 
 use crate::orders::database::Stage;
 use crate::orders::vendor::{Deed, Fault, KEYED, PLAIN, Sale};

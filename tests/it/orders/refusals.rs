@@ -1,8 +1,8 @@
 //! What is refused before anything is booked: the problem names the field, and no vendor hears of the order.
 
-use ticketgraph::domain::ordering::SettlementRefusal;
-use ticketgraph::domain::{AvailabilityStatus, Environment, EventStatus, LegShape, Money, SourceId, TicketTypeKey};
-use ticketgraph::orders::{Asker, CreateOrder, Detail, LocalBus, Orders, Parts, Policy, Problem, ProblemCode as P};
+use domain::ordering::SettlementRefusal;
+use domain::{AvailabilityStatus, Environment, EventStatus, LegShape, Money, SourceId, TicketTypeKey};
+use orders::{Asker, CreateOrder, Detail, LocalBus, Orders, Parts, Policy, Problem, ProblemCode as P};
 
 use crate::orders::database::Stage;
 use crate::orders::vendor::{FINAL, Habits, KEYED, PLAIN, Vendor, key};

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use domain::{Clock, Environment};
 use futures_util::StreamExt;
-use ticketgraph::domain::{Clock, Environment};
-use ticketgraph::orders::{Asker, ChangeBus, LocalBus, OrderStatus, Orders, Parts, Policy};
+use orders::{Asker, ChangeBus, LocalBus, OrderStatus, Orders, Parts, Policy};
 
 use crate::orders::database::Stage;
 use crate::orders::vendor::KEYED;

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use domain::ordering::{Contact, DeliveryPreference};
+use domain::{Clock, Environment, OrderKey, Source, SourceId, TicketTypeKey};
 use jiff::Timestamp;
-use ticketgraph::domain::ordering::{Contact, DeliveryPreference};
-use ticketgraph::domain::{Clock, Environment, OrderKey, Source, SourceId, TicketTypeKey};
-use ticketgraph::orders::ledger::{Credential, KeyUse, Lease, Write, Written};
-use ticketgraph::orders::{
+use orders::ledger::{Credential, KeyUse, Lease, Write, Written};
+use orders::{
     ActOnOrder, AskedLine, Asker, Change, CreateOrder, Ledger, LedgerError, LocalBus, Order, OrderBy, OrderCursor,
     OrderFilter, OrderPage, Orders, Parts, Policy, Quote, QuoteId, Rules, SellingAccounts, Slice, Transition,
 };

@@ -3,11 +3,11 @@
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
+use domain::OrderKey;
+use http_client;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use ticketgraph::domain::OrderKey;
 use ticketgraph::graphql::id::GlobalId;
-use ticketgraph::transport;
 
 use super::schema::{Way, Ways};
 use crate::process::Process;
@@ -56,7 +56,7 @@ impl World {
         let data = folder.path().to_str().expect("a path").to_owned();
         let process = Process::start_with(&folder, &["serve", "--listen", "127.0.0.1:0", "--data", &data], &settings);
         let url = format!("{}/graphql", process.address("listening on http://"));
-        let client = transport::client().expect("a client");
+        let client = http_client::client().expect("a client");
         let mut world = Self {
             _process: process,
             _folder: folder,

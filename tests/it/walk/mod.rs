@@ -9,8 +9,8 @@ mod sale;
 use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
 
+use emulators::log::LoggedCall;
 use serde_json::{Value, json};
-use ticketgraph::sandbox::log::LoggedCall;
 
 use crate::process_sandbox::Served;
 

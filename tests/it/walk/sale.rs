@@ -1,8 +1,8 @@
 //! Selling at every vendor: held, released, sold, undone, and set beside what the vendor holds.
 
+use domain::{Clock, SystemClock};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use ticketgraph::domain::{Clock, SystemClock};
 
 use crate::process_sandbox::Served;
 use crate::walk::{OPERATOR, source_id};

@@ -1,10 +1,10 @@
 //! What the emulated vendors hold beside what the ledger says.
 
+use domain::ordering::TicketState;
+use orders::leg::{AttemptOutcome, Leg, LegOperation};
+use orders::order::{Order, Policy};
+use orders::{LegStatus, OrderStatus};
 use serde_json::Value;
-use ticketgraph::domain::ordering::TicketState;
-use ticketgraph::orders::leg::{AttemptOutcome, Leg, LegOperation};
-use ticketgraph::orders::order::{Order, Policy};
-use ticketgraph::orders::{LegStatus, OrderStatus};
 
 use crate::contract::bench::live_tickets;
 use crate::orders::audit::statuses;

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::{AvailabilityStatus, Catalog, Clock, Offer, Performance};
+use emulators::acme::Acme;
+use emulators::log::LoggedCall;
+use emulators::secutix::Secutix;
+use emulators::ticketing::{ADMINISTRATOR_KEY, TicketingSandbox};
+use emulators::{Emulator, Rule, SandboxClock, Scenario};
 use jiff::{SignedDuration, Timestamp};
-use ticketgraph::domain::{AvailabilityStatus, Catalog, Clock, Offer, Performance};
-use ticketgraph::orders::{AskedLine, Ledger};
-use ticketgraph::sandbox::acme::Acme;
-use ticketgraph::sandbox::log::LoggedCall;
-use ticketgraph::sandbox::secutix::Secutix;
-use ticketgraph::sandbox::ticketing::{ADMINISTRATOR_KEY, TicketingSandbox};
-use ticketgraph::sandbox::{Emulator, Rule, SandboxClock, Scenario};
+use orders::{AskedLine, Ledger};
 
 use crate::contract::bench::{ACME_IDS, Bench, acme_stanza, secutix_stanza, settlement, ticketing_stanza};
 use crate::orders::emulated::remembered::Remembered;

@@ -11,11 +11,11 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use emulators::log::LoggedCall;
+use emulators::{Fault, Rule};
 use futures_util::future::join_all;
-use ticketgraph::orders::{OrderStatus, Policy};
-use ticketgraph::sandbox::log::LoggedCall;
-use ticketgraph::sandbox::{Fault, Rule};
-use ticketgraph::transport;
+use http_client;
+use orders::{OrderStatus, Policy};
 
 use crate::orders::database::{Postgres, Stage};
 use crate::orders::emulated::audit::{audit, check_untouched};
@@ -79,7 +79,7 @@ impl Suite {
     }
 
     async fn on(lanes: Vec<Stage>) -> Self {
-        let client = transport::client().expect("a client");
+        let client = http_client::client().expect("a client");
         let mut suite = Self { lanes, client, wares: BTreeMap::new() };
         for cast in Cast::ALL {
             let houses = Houses::open(cast, suite.lanes[0].ledger().await, &suite.client, &[]).await;

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::civil::Date;
-use ticketgraph::domain::{
+use domain::{
     Availability, Batch, CalendarDay, Catalog, ErrorKind, Event, EventKey, Observed, Operation, Performance,
     PerformanceKey, Scope, Source, SourceId, TicketType, VendorError, Window,
 };
+use jiff::civil::Date;
 
 /// What a source said about one performance.
 pub struct Remembered {

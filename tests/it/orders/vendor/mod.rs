@@ -7,20 +7,20 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
-use jiff::civil::Date;
-use secrecy::SecretString;
-use ticketgraph::domain::ids::StepKey;
-use ticketgraph::domain::ordering::{
+use domain::ids::StepKey;
+use domain::ordering::{
     Barcode, CancelLine, Cancelled, Confirmed, Found, Held, HoldExtension, HoldSecures, IssuedTicket, LegRequest,
     Ordering, Refunds, SettlementRefusal, Symbology, TicketState, VendorSale,
 };
-use ticketgraph::domain::{
+use domain::{
     Availability, AvailabilityStatus, Batch, BookingMode, CalendarDay, Catalog, Clock, Effect, Environment, ErrorKind,
     Event, EventKey, EventStatus, ExternalRef, Facts, Health, HealthReport, HealthState, LegShape, Money, Observed,
     Offer, Operation, Performance, PerformanceKey, Price, Reason, Scope, Source, SourceId, Text, TicketType,
     TicketTypeKey, VendorError, VendorKind, Window,
 };
+use jiff::Timestamp;
+use jiff::civil::Date;
+use secrecy::SecretString;
 use tokio::sync::Notify;
 
 /// What kind of vendor it is.

@@ -271,7 +271,7 @@ impl Vendor {
                 refs: Vec::new(),
                 name: Text::plain(name),
                 description: None,
-                audience: ticketgraph::domain::Audience::Adult,
+                audience: domain::Audience::Adult,
                 min_age: None,
                 max_age: None,
                 admits: 1,

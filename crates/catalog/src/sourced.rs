@@ -1,0 +1,85 @@
+//! A fact together with the source that told it.
+
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use domain::catalog::{Event, Performance};
+use domain::ids::{EventKey, Key, PerformanceKey};
+use domain::source::Source;
+use domain::time::Observed;
+
+/// Something that has a key in its source.
+pub trait Keyed {
+    /// The kind of key.
+    type Key: Clone + Eq + Hash + Send + Sync;
+
+    /// The key in the source.
+    fn key(&self) -> &Self::Key;
+}
+
+impl<K: 'static> Keyed for Key<K> {
+    type Key = Self;
+
+    fn key(&self) -> &Self {
+        self
+    }
+}
+
+impl Keyed for Observed<Arc<Event>> {
+    type Key = EventKey;
+
+    fn key(&self) -> &EventKey {
+        &self.value.key
+    }
+}
+
+impl Keyed for Observed<Arc<Performance>> {
+    type Key = PerformanceKey;
+
+    fn key(&self) -> &PerformanceKey {
+        &self.value.key
+    }
+}
+
+/// A key, or a fact that has one, with its source. Two are equal when source and key are.
+#[derive(Clone)]
+pub struct Sourced<T> {
+    /// The source.
+    pub source: Arc<Source>,
+    /// What it told, or is to be asked.
+    pub value: T,
+}
+
+/// An event of a source, with its age.
+pub type SourcedEvent = Sourced<Observed<Arc<Event>>>;
+/// A performance of a source, with its age.
+pub type SourcedPerformance = Sourced<Observed<Arc<Performance>>>;
+
+impl<T> Sourced<T> {
+    /// Pairs a fact with its source.
+    pub fn new(source: Arc<Source>, value: T) -> Self {
+        Self { source, value }
+    }
+}
+
+impl<T: Keyed> Sourced<T> {
+    /// Only the key, with the source.
+    pub fn to_key(&self) -> Sourced<T::Key> {
+        Sourced { source: Arc::clone(&self.source), value: self.value.key().clone() }
+    }
+}
+
+impl<T: Keyed> PartialEq for Sourced<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.source.id == other.source.id && self.value.key() == other.value.key()
+    }
+}
+
+impl<T: Keyed> Eq for Sourced<T> {}
+
+impl<T: Keyed> Hash for Sourced<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.source.id.hash(state);
+        self.value.key().hash(state);
+    }
+}

@@ -1,0 +1,220 @@
+//! `OPERA`: an opera house that sells through JSON and SOAP alike. French first, German and English with holes, Swiss francs.
+
+use jiff::civil::{Date, Weekday};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+
+use crate::secutix::world::season::{Run, around, dates, day_number, tariff};
+use crate::secutix::world::{Audiences, Category, Content, Institution, Item, Kind, Product, Season, Show, label};
+
+const ADULT: i64 = 84_011;
+const STUDENT: i64 = 84_012;
+const CHILD: i64 = 84_013;
+const SENIOR: i64 = 84_014;
+const SUBSCRIBER: i64 = 84_021;
+const INSIDE: i64 = 84_031;
+const STANDARD: i64 = 85_001;
+const WITH_SEASON_TICKET: i64 = 85_002;
+
+/// The opera house on a day.
+pub(super) fn institution(now: Timestamp) -> Institution {
+    let zone = TimeZone::get("Europe/Zurich").unwrap_or(TimeZone::UTC);
+    let today = now.to_zoned(zone.clone()).date();
+    let (id, code, start, end) = around(today, 9, &zone);
+    let season = Season {
+        id,
+        name: label(&[
+            ("fr", &format!("Saison {code}")),
+            ("de", &format!("Spielzeit {code}")),
+            ("en", &format!("Season {code}")),
+        ]),
+        code,
+        start,
+        end,
+        audiences: audiences(),
+        price_levels: vec![(STANDARD, "STD", "OCCASIONAL"), (WITH_SEASON_TICKET, "ABO", "INSIDE_SEASONTICKET")],
+        products: products(&zone, today),
+    };
+    Institution {
+        code: "OPERA",
+        login: "OPERA_DGTK",
+        password: "opera-sandbox-password",
+        zone,
+        currency: "CHF",
+        symbol: "CHF",
+        min_amount: 50,
+        name: label(&[("fr", "Opéra du Lac"), ("de", "Oper am See"), ("en", "Lakeside Opera")]),
+        languages: &["fr", "de", "en"],
+        point_of_sale: 500_100,
+        pending_account: 86_001,
+        contacts: &[1_000_042],
+        contingents: &[(88_001, "Web partners", 70), (88_002, "Subscribers' returns", 30)],
+        site: label(&[("fr", "Opéra du Lac, grande salle"), ("de", "Oper am See, grosser Saal")]),
+        season,
+    }
+}
+
+fn audiences() -> Vec<Audiences> {
+    let individual = vec![
+        tariff(ADULT, "ADULT", Kind::Full, &[("fr", "Plein tarif"), ("de", "Normalpreis"), ("en", "Full price")]),
+        tariff(STUDENT, "STUDENT", Kind::Reduced, &[("fr", "Étudiant"), ("de", "Studierende"), ("en", "Student")]),
+        tariff(CHILD, "CHILD", Kind::Reduced, &[("fr", "Enfant"), ("en", "Child")]),
+        tariff(SENIOR, "AHV", Kind::Reduced, &[("fr", "Senior AVS"), ("de", "AHV")]),
+    ];
+    let subscribers = vec![tariff(SUBSCRIBER, "SUBSCR", Kind::Reduced, &[("fr", "Abonné"), ("de", "Abonnent")])];
+    let inside = vec![tariff(INSIDE, "INABO", Kind::Reduced, &[("fr", "Dans l'abonnement")])];
+    let category = |id, code, main, secondary, tariffs| Audiences { id, code, main, secondary, tariffs };
+    vec![
+        category(84_001, "IND", "OCCASIONAL", "INDIVIDUAL", individual),
+        category(84_002, "SUB", "SUBSCRIBER", "INDIVIDUAL", subscribers),
+        category(84_003, "INS", "INSIDE_SEASONTICKET", "INDIVIDUAL", inside),
+    ]
+}
+
+/// The hall: one category has no German name, one has only a French one, one has none at all but its code.
+fn hall() -> Vec<(Option<Category>, i64)> {
+    let category = |id, code, names: &[(&'static str, &str)]| Some(Category { id, code, name: label(names) });
+    vec![
+        (category(83_001, "CAT1", &[("fr", "Orchestre"), ("de", "Parkett"), ("en", "Stalls")]), 220),
+        (category(83_002, "CAT2", &[("fr", "Premier balcon"), ("en", "Dress circle")]), 140),
+        (category(83_003, "CAT3", &[("fr", "Galerie")]), 90),
+        (category(83_004, "CAT4", &[]), 12),
+    ]
+}
+
+/// All tariffs of each category, from the full price of the best one.
+fn prices(best: i64) -> Vec<(Option<i64>, i64, i64, i64)> {
+    let categories = [(83_001, 100), (83_002, 80), (83_003, 50), (83_004, 25)];
+    let tariffs = [(ADULT, 100), (STUDENT, 50), (CHILD, 40), (SENIOR, 80), (SUBSCRIBER, 70)];
+    let francs = |percent: i64| best * percent / 10_000 / 500 * 500;
+    let mut rows = Vec::new();
+    for (category, share) in categories {
+        rows.extend(tariffs.map(|(tariff, part)| (Some(category), tariff, STANDARD, francs(share * part))));
+        rows.push((Some(category), INSIDE, WITH_SEASON_TICKET, 0));
+    }
+    rows
+}
+
+#[expect(clippy::too_many_lines, reason = "a table of what the house plays")]
+fn products(zone: &TimeZone, today: Date) -> Vec<Product> {
+    use Weekday::{Friday, Saturday, Sunday, Thursday, Tuesday, Wednesday};
+    let evening = |days, from, to| Run { days, at: (19, 30), from, to, minutes: 165 };
+    let play = |id, run: &Run, best| Content::Dates(dates(id, run, (zone, today), &hall(), &prices(best)));
+    let matinee = Run { days: &[Sunday], at: (15, 0), from: 2, to: 90, minutes: 150 };
+    vec![
+        Product {
+            description: label(&[
+                ("fr", "<p>Une folle journée, <b>quatre actes</b>.</p><script>alert(1)</script>"),
+                ("en", "<p>One mad day in <b>four acts</b>.</p>"),
+            ]),
+            image: Some("https://images.example.org/opera/figaro.jpg"),
+            ..product(
+                81_001,
+                "FIGARO",
+                "SINGLE_ENTRY",
+                &[("fr", "Les Noces de Figaro"), ("de", "Die Hochzeit des Figaro"), ("en", "The Marriage of Figaro")],
+                play(81_001, &evening(&[Tuesday, Friday], -3, 80), 180_000),
+            )
+        },
+        Product {
+            image: Some("/images/traviata.jpg"),
+            ..product(
+                81_002,
+                "TRAVIATA",
+                "SINGLE_ENTRY",
+                &[("fr", "La Traviata"), ("en", "La Traviata (in Italian)")],
+                play(81_002, &evening(&[Wednesday, Saturday], 1, 60), 195_000),
+            )
+        },
+        product(81_003, "CYGNES", "SINGLE_ENTRY", &[("de", "Schwanensee")], play(81_003, &matinee, 120_000)),
+        product(
+            81_004,
+            "RECITAL",
+            "SINGLE_ENTRY",
+            &[("fr", "Récital de midi"), ("en", "Lunchtime recital")],
+            Content::Dates(recitals(zone, today)),
+        ),
+        product(81_005, "VISITE", "PASS", &[("fr", "Visite des coulisses"), ("en", "Backstage tour")], tours(today)),
+        product(
+            81_006,
+            "DECOUVERTE",
+            "PASS",
+            &[("fr", "Carte découverte"), ("de", "Entdeckerkarte")],
+            discovery(today),
+        ),
+        Product {
+            state: "SUSPENDED",
+            ..product(
+                81_007,
+                "HANSEL",
+                "SINGLE_ENTRY",
+                &[("fr", "Hänsel et Gretel"), ("de", "Hänsel und Gretel")],
+                play(81_007, &evening(&[Thursday], 20, 60), 90_000),
+            )
+        },
+        product(
+            81_008,
+            "ABO5",
+            "SEASONTICKET",
+            &[("fr", "Abonnement 5 soirées"), ("de", "Abonnement 5 Abende")],
+            Content::Bare,
+        ),
+        product(81_009, "PROGRAMME", "GOODS", &[("fr", "Programme de salle")], Content::Bare),
+    ]
+}
+
+fn product(id: i64, code: &str, family: &'static str, names: &[(&'static str, &str)], content: Content) -> Product {
+    Product {
+        id,
+        code: code.to_owned(),
+        family,
+        state: "RUNNING",
+        name: label(names),
+        description: Vec::new(),
+        image: None,
+        content,
+    }
+}
+
+/// Free seating: no categories, prices without one.
+fn recitals(zone: &TimeZone, today: Date) -> Vec<Show> {
+    let run = Run { days: &[Weekday::Thursday], at: (12, 30), from: 0, to: 60, minutes: 60 };
+    let prices = [(None, ADULT, STANDARD, 25_000), (None, STUDENT, STANDARD, 15_000)];
+    dates(81_004, &run, (zone, today), &[(None, 60)], &prices)
+}
+
+/// A timed pass: a guided tour a day, at eleven.
+fn tours(today: Date) -> Content {
+    let tour = |day: Date| Item {
+        id: 81_005 * 100_000 + day_number(day),
+        name: Vec::new(),
+        prices: vec![(ADULT, 18_000), (CHILD, 9_000)],
+        first_day: Some(day),
+        last_day: Some(day),
+        hour: Some("11:00"),
+        timeslots: vec![11],
+        capacity: 25,
+    };
+    Content::Pass { date_mandatory: true, items: today.series(1.day()).skip(1).take(14).map(tour).collect() }
+}
+
+/// An open pass with two things, good for a season.
+fn discovery(today: Date) -> Content {
+    let card = |id, names: &[(&'static str, &str)], price| Item {
+        id,
+        name: label(names),
+        prices: vec![(ADULT, price), (STUDENT, price / 2)],
+        first_day: Some(today),
+        last_day: Some(today.saturating_add(300.days())),
+        hour: None,
+        timeslots: Vec::new(),
+        capacity: 500,
+    };
+    Content::Pass {
+        date_mandatory: false,
+        items: vec![
+            card(81_006_001, &[("fr", "Trois spectacles"), ("de", "Drei Vorstellungen")], 120_000),
+            card(81_006_002, &[("fr", "Cinq spectacles")], 180_000),
+        ],
+    }
+}

@@ -1,0 +1,133 @@
+//! Templates as they are edited: read as values, changed, and written back with everything that we have no words for.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use crate::map::{Venue, schedules};
+use domain::authoring::{EventChange, NewEvent};
+
+/// Fields that have an operation of their own, or only one direction.
+const CLOSED: &[&str] = &[
+    "id",
+    "reviewState",
+    "soldQuantity",
+    "schedules",
+    "prerequisites",
+    "recommendations",
+    "dependents",
+    "addOns",
+    "membership",
+    "resources",
+];
+
+/// The first field that may not be written by its vendor's name: `reviewState` among them, since a publication is never taken back
+/// (`acme.md §8.5`).
+pub(crate) fn closed_field<'a>(fields: impl IntoIterator<Item = &'a String>) -> Option<&'a String> {
+    fields.into_iter().find(|name| CLOSED.contains(&name.as_str()))
+}
+
+/// An instant as the vendor writes it: ISO 8601 with the tenant's offset.
+pub(crate) fn iso(at: Timestamp, venue: &Venue) -> String {
+    let offset = venue.zone.to_offset(at);
+    at.display_with_offset(offset).to_string()
+}
+
+/// A length of time (`acme.md §7.1`): `hour` is singular on the wire.
+pub(crate) fn length(minutes: u32) -> Value {
+    json!({ "hour": minutes / 60, "minutes": minutes % 60 })
+}
+
+/// A new template, without an id. A description is required (`acme.md §7.1`): the summary or the title stands in.
+pub(crate) fn new_template(event: &NewEvent, venue: &Venue) -> Value {
+    let description = event.description.as_ref().or(event.summary.as_ref()).unwrap_or(&event.title);
+    let mut template = json!({
+        "name": event.title, "description": description, "type": if event.is_private { "private" } else { "standard" },
+    });
+    let change = EventChange {
+        title: None,
+        summary: event.summary.clone(),
+        description: None,
+        duration_minutes: event.duration_minutes,
+        capacity: event.capacity,
+        starts_at: event.starts_at,
+        ends_at: event.ends_at,
+        vendor_fields: event.vendor_fields.clone(),
+    };
+    change_template(&mut template, &change, venue);
+    if !event.schedules.is_empty() {
+        let schedules: Vec<Value> =
+            event.schedules.iter().map(|schedule| schedules::written(schedule, None, venue)).collect();
+        template["schedules"] = schedules.into();
+    }
+    template
+}
+
+/// Writes a change into a template; everything else stays as it was read.
+pub(crate) fn change_template(template: &mut Value, change: &EventChange, venue: &Venue) {
+    let Some(fields) = template.as_object_mut() else { return };
+    let mut set = |name: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            fields.insert(name.to_owned(), value);
+        }
+    };
+    set("name", change.title.as_deref().map(Value::from));
+    set("shortDescription", change.summary.as_deref().map(Value::from));
+    set("description", change.description.as_deref().map(Value::from));
+    set("duration", change.duration_minutes.map(length));
+    set("capacity", change.capacity.map(Value::from));
+    set("startTime", change.starts_at.map(|at| iso(at, venue).into()));
+    set("endTime", change.ends_at.map(|at| iso(at, venue).into()));
+    for (name, text) in &change.vendor_fields {
+        set(name, Some(plain_value(text)));
+    }
+}
+
+/// The value of a field by its vendor's name: JSON where it is JSON, else text.
+fn plain_value(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| Value::from(text))
+}
+
+/// Lays the fields of `over` over those of `known`: what only `known` has stays.
+pub(crate) fn overlaid(known: Option<&Value>, over: Map<String, Value>) -> Value {
+    let mut whole = known.and_then(Value::as_object).cloned().unwrap_or_default();
+    whole.extend(over);
+    whole.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn venue() -> Venue {
+        Venue {
+            zone: jiff::tz::TimeZone::get("America/New_York").expect("a zone"),
+            currency: "USD".parse().expect("a currency"),
+        }
+    }
+
+    #[test]
+    fn a_change_keeps_what_it_does_not_name_and_what_we_have_no_words_for() {
+        let mut template =
+            json!({ "id": "t1", "name": "Old", "capacity": 20, "ruleSets": [{ "of": "the vendor" }], "endTime": null });
+        let change = EventChange {
+            title: Some("New".to_owned()),
+            duration_minutes: Some(75),
+            starts_at: Some("2031-06-01T04:00:00Z".parse().expect("an instant")),
+            vendor_fields: [("stars".to_owned(), "4".to_owned()), ("note".to_owned(), "hello".to_owned())].into(),
+            ..EventChange::default()
+        };
+        change_template(&mut template, &change, &venue());
+        assert_eq!(
+            template,
+            json!({ "id": "t1", "name": "New", "capacity": 20, "ruleSets": [{ "of": "the vendor" }], "endTime": null,
+                "duration": { "hour": 1, "minutes": 15 }, "startTime": "2031-06-01T00:00:00-04:00", "stars": 4, "note": "hello" })
+        );
+    }
+
+    #[test]
+    fn what_has_an_operation_of_its_own_is_no_field_to_write() {
+        let fields = ["stars".to_owned(), "reviewState".to_owned()];
+        assert_eq!(closed_field(&fields).map(String::as_str), Some("reviewState"));
+        assert_eq!(closed_field(&fields[..1]), None);
+    }
+}

@@ -1,0 +1,74 @@
+//! What no vendor means and an enemy might send: an answer or a typed error, never a panic.
+
+use crate::map::{event, performance};
+use crate::tests::{client, day, now, templates, venue};
+use crate::wire::orders::Places;
+use domain::ErrorKind;
+use domain::Operation;
+use testkit::{Case, hostile_json, told};
+
+/// Wrong kinds in every field, one after another.
+const WRONG: &[&str] = &[
+    "{}",
+    "[]",
+    "[[]]",
+    "-1",
+    "1e400",
+    "0.000000000000000000000000000000000000001",
+    "99999999999999999999999999",
+    "true",
+    "\"\"",
+    "\"\\u0000\"",
+    "null",
+];
+
+#[tokio::test]
+async fn hostile_answers_are_errors_or_empty_and_never_a_panic() {
+    let mut rows = Vec::new();
+    for (name, body) in hostile_json() {
+        let (client, _prompter) = client(vec![Case::new(name, 200, body)]).await;
+        let zone = &venue().zone;
+        let places = [Places { event_id: "x".to_owned(), quantity: 1 }];
+        let span = ("2031-06-01".parse().expect("a day"), "2031-06-04".parse().expect("a day"));
+        let outcomes = [
+            client.list_templates(Operation::ListEvents, true).await.map(|all| all.len()),
+            client.find_template(Operation::LoadEvents, "x").await.map(|one| one.into_iter().count()),
+            client.list_instances(Operation::ListPerformances, day(), zone).await.map(|all| all.len()),
+            client.list_summaries(Operation::LoadAvailability, day(), zone).await.map(|all| all.len()),
+            client.load_calendar(Operation::LoadCalendar, None, span, zone).await.map(|told| told.days.len()),
+            client.reserve(Operation::Hold, &places).await.map(|_| 1),
+            client.find_reservation(Operation::LookUp, "1").await.map(|one| one.into_iter().count()),
+            client.find_order(Operation::LookUp, "1").await.map(|one| one.into_iter().count()),
+            client.list_orders_of(Operation::ListOrders, "1").await.map(|all| all.len()),
+        ];
+        for outcome in &outcomes {
+            match outcome {
+                Ok(count) => assert_eq!(*count, 0, "{name}: nothing can be read out of it"),
+                Err(error) => assert_eq!(error.kind, ErrorKind::Malformed, "{name}: {}", told(error)),
+            }
+        }
+        rows.push(format!("{name}: {}", outcomes.map(|outcome| if outcome.is_ok() { "·" } else { "x" }).concat()));
+    }
+    insta::assert_snapshot!("hostile__what_is_empty_and_what_is_malformed", rows.join("\n"));
+}
+
+#[tokio::test]
+async fn a_field_of_a_wrong_kind_costs_itself_and_never_panics() {
+    let template = templates().await.swap_remove(0);
+    let fields = "type admissionType name description shortDescription startTime endTime duration capacity soldQuantity reviewState \
+                  schedules priceList priceLists primaryImage images templateId available state scheduleId manuallyDeleted \
+                  salesChannels ticketDetails";
+    for field in fields.split_whitespace() {
+        for wrong in WRONG {
+            let body = format!("[{{\"id\": \"a\", \"startTime\": \"2031-06-01T10:00:00Z\", \"{field}\": {wrong}}}]");
+            let body = if field == "startTime" { format!("[{{\"id\": \"a\", \"startTime\": {wrong}}}]") } else { body };
+            let (client, _prompter) = client(vec![Case::new(field, 200, body)]).await;
+            let listed = client.list_templates(Operation::ListEvents, true).await.expect("a list");
+            assert_eq!(listed.len(), 1, "{field}: {wrong}");
+            event::event(&listed[0], &venue(), now());
+            let dated = client.list_instances(Operation::ListPerformances, day(), &venue().zone).await.expect("a list");
+            assert_eq!(dated.len(), 1, "{field}: {wrong}");
+            performance::performance(&dated[0], &template, &venue(), now());
+        }
+    }
+}
