@@ -1,4 +1,4 @@
-# Thin names over real commands; what is longer than a line lives in scripts/.
+# Short names for commands; longer ones are in scripts/.
 
 .DEFAULT_GOAL := help
 .PHONY: help run test fuzz check accept schema bench web release binary
@@ -6,31 +6,31 @@
 help:     ## this list
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /make \1\t/' | expand -t 16
 
-run: web  ## builds the web pages where they changed, then serves the sandbox (ARGS="serve --config FILE" for another)
+run: web  ## builds changed web pages, then serves the sandbox (ARGS="serve --config FILE" for another)
 	cargo run -- $(ARGS)
 
-test:     ## everything: installs the servers that tests need, then check, web, Rust tests, browser tests
+test:     ## everything: installs the servers for tests, then check, web, Rust tests, browser tests
 	scripts/test
 
-fuzz:     ## what reads anything from outside, with many more cases (CASES=100000)
+fuzz:     ## property tests of all parsers with more cases (CASES=100000)
 	scripts/fuzz $(CASES)
 
 check:    ## format and lints, warnings are errors
 	scripts/check
 
-accept:   ## takes changed snapshots and the changed schema; read the diff before you commit it
+accept:   ## accepts changed snapshots and the changed schema; review the diff before committing
 	INSTA_UPDATE=always scripts/nextest --no-fail-fast; $(MAKE) schema
 
 schema:   ## writes schema/ticketgraph.graphql from the code
 	scripts/schema
 
-bench:    ## runs the benchmarks and writes benches/RESULTS.md; each figure is a ratio measured in one run
+bench:    ## runs the benchmarks and writes benches/RESULTS.md; all figures are ratios within one run
 	scripts/bench
 
-web:      ## builds web/ into web/dist, where its files changed
+web:      ## builds web/ into web/dist if its files changed
 	scripts/web
 
-release: web binary ## the binary as it is shipped, with the web pages inside
+release: web binary ## the binary as it is shipped, with the web pages inside (BUILD_FLAGS=--no-default-features: without the sandbox)
 
-binary:   ## the release binary with the web pages that are built already
-	cargo build --release --locked
+binary:   ## the release binary with the web pages that are built already (BUILD_FLAGS as above)
+	cargo build --release --locked $(BUILD_FLAGS)

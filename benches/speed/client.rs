@@ -1,4 +1,4 @@
-//! A client over plain connections that are kept: as little work as possible beside what is measured.
+//! A minimal client over plain connections with keep-alive, so that it costs little itself.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -6,23 +6,23 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// One kept connection.
+/// A connection with keep-alive.
 pub struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
 }
 
-/// What came back.
-pub struct Answer {
-    /// The status.
+/// A received response.
+pub struct ReceivedResponse {
+    /// Status.
     pub status: u16,
-    /// The head, in lower case.
+    /// Head in lower case.
     pub head: String,
-    /// The body, as it was sent.
+    /// Body as sent.
     pub body: Vec<u8>,
 }
 
-/// A request for a document.
+/// Builds a request for a document.
 pub fn request(document: &str, variables: &str, coding: &str) -> Vec<u8> {
     let query = serde_json::Value::from(document).to_string();
     let body = format!("{{\"query\":{query},\"variables\":{variables}}}");
@@ -42,8 +42,8 @@ impl Connection {
         Self { stream, buffer: Vec::with_capacity(1 << 17) }
     }
 
-    /// Sends a request and reads its answer, which tells its length.
-    pub async fn send(&mut self, request: &[u8]) -> Answer {
+    /// Sends a request and reads its response.
+    pub async fn send(&mut self, request: &[u8]) -> ReceivedResponse {
         self.stream.write_all(request).await.expect("sent");
         self.buffer.clear();
         let head_end = loop {
@@ -55,18 +55,18 @@ impl Connection {
         let head = String::from_utf8_lossy(&self.buffer[..head_end]).to_ascii_lowercase();
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
         if status == 204 {
-            return Answer { status, head, body: Vec::new() };
+            return ReceivedResponse { status, head, body: Vec::new() };
         }
         let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-        let Some(length) = length else { return Answer { status, body: self.chunks(head_end).await, head } };
+        let Some(length) = length else { return ReceivedResponse { status, body: self.chunks(head_end).await, head } };
         let length: usize = length.trim().parse().expect("a length");
         while self.buffer.len() < head_end + length {
             assert!(self.stream.read_buf(&mut self.buffer).await.expect("read") > 0, "the connection was closed");
         }
-        Answer { status, body: self.buffer[head_end..].to_vec(), head }
+        ReceivedResponse { status, body: self.buffer[head_end..].to_vec(), head }
     }
 
-    /// A body in chunks: only its end matters here.
+    /// Reads a chunked body; only its end matters here.
     async fn chunks(&mut self, from: usize) -> Vec<u8> {
         while !self.buffer.ends_with(b"0\r\n\r\n") {
             assert!(self.stream.read_buf(&mut self.buffer).await.expect("read") > 0, "the connection was closed");
@@ -75,17 +75,22 @@ impl Connection {
     }
 }
 
-/// What a load came to.
+/// Result of a load run.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Load {
-    /// Answers.
+pub struct LoadResult {
+    /// Number of responses.
     pub answers: usize,
-    /// Answers that were not 200, or that held errors.
+    /// Number of responses with another status than 200 or with errors.
     pub failed: usize,
 }
 
-/// Keeps so many connections busy for a while; each asks what `ask` says for the number of its request.
-pub async fn load(address: SocketAddr, connections: usize, span: Duration, ask: impl Fn(usize) -> Vec<u8>) -> Load {
+/// Keeps connections busy for some time; `ask` builds the request of each number.
+pub async fn load(
+    address: SocketAddr,
+    connections: usize,
+    span: Duration,
+    ask: impl Fn(usize) -> Vec<u8>,
+) -> LoadResult {
     let end = Instant::now() + span;
     let clients = (0..connections).map(|client| {
         let ask = &ask;
@@ -103,5 +108,5 @@ pub async fn load(address: SocketAddr, connections: usize, span: Duration, ask: 
     });
     let all = futures_util::future::join_all(clients).await;
     let (answers, failed): (Vec<usize>, Vec<usize>) = all.into_iter().unzip();
-    Load { answers: answers.iter().sum(), failed: failed.iter().sum() }
+    LoadResult { answers: answers.iter().sum(), failed: failed.iter().sum() }
 }

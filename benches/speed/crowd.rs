@@ -1,4 +1,5 @@
-//! A vendor of any size: the events of the emulator, told again under other ids. It speaks the wire of TickeTing and counts its calls.
+//! A vendor of any size: the emulator's events, multiplied with other ids. It implements the TickeTing wire format and
+//! counts calls.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -18,11 +19,11 @@ use tokio_util::task::TaskTracker;
 
 use crate::plain::listen;
 
-struct Crowd {
+struct SyntheticVendor {
     events: Vec<Value>,
     delay: Duration,
     calls: AtomicUsize,
-    /// Every so many-th call is answered 503; 0: none.
+    /// Every n-th call fails with 503; 0: none.
     fails_each: AtomicUsize,
 }
 
@@ -42,20 +43,24 @@ fn hundred() -> usize {
     100
 }
 
-/// Serves so many events, each answer late by `delay`.
+/// Serves this many events; each response is delayed.
 pub async fn serve(size: usize, delay: Duration) {
     let events = multiplied(&template().await, size);
-    let crowd = Arc::new(Crowd { events, delay, calls: AtomicUsize::new(0), fails_each: AtomicUsize::new(0) });
+    let crowd =
+        Arc::new(SyntheticVendor { events, delay, calls: AtomicUsize::new(0), fails_each: AtomicUsize::new(0) });
     let router = Router::new()
         .route("/v3/published-events", get(list))
         .route("/v3/events", get(list))
-        .route("/calls", get(|State(crowd): State<Arc<Crowd>>| async move { crowd.calls.load(SeqCst).to_string() }))
+        .route(
+            "/calls",
+            get(|State(crowd): State<Arc<SyntheticVendor>>| async move { crowd.calls.load(SeqCst).to_string() }),
+        )
         .route("/fails/{each}", get(set_failing))
         .with_state(crowd);
     listen(router).await;
 }
 
-async fn list(State(crowd): State<Arc<Crowd>>, Query(page): Query<Page>) -> Response {
+async fn list(State(crowd): State<Arc<SyntheticVendor>>, Query(page): Query<Page>) -> Response {
     let number = crowd.calls.fetch_add(1, SeqCst) + 1;
     if !crowd.delay.is_zero() {
         tokio::time::sleep(crowd.delay).await;
@@ -72,28 +77,28 @@ async fn list(State(crowd): State<Arc<Crowd>>, Query(page): Query<Page>) -> Resp
 }
 
 async fn set_failing(
-    State(crowd): State<Arc<Crowd>>,
+    State(crowd): State<Arc<SyntheticVendor>>,
     axum::extract::Path(each): axum::extract::Path<usize>,
 ) -> StatusCode {
     crowd.fails_each.store(each, SeqCst);
     StatusCode::NO_CONTENT
 }
 
-/// The events of the emulator, as it tells them.
+/// Reads the events of the emulator.
 async fn template() -> Vec<Value> {
     let sandbox =
-        Sandbox::raise(Options::for_tests(Arc::new(SystemClock), TaskTracker::new())).await.expect("a vendor");
+        Sandbox::start(Options::for_tests(Arc::new(SystemClock), TaskTracker::new())).await.expect("a vendor");
     let base = sandbox.base_url("ticketing").expect("an address");
-    let client = http_client::client().expect("a client");
+    let client = http_client::build_client().expect("a client");
     let url = format!("{base}/published-events?host={HOST}&sort=start&page=1&records=100");
     let request = client.get(url).header("x-api-key", emulators::ticketing::ADMINISTRATOR_KEY);
-    let answer = request.header("x-client-version", "3.0.0").send().await.expect("an answer");
+    let answer = request.header("x-client-version", "3.0.0").send().await.expect("a response");
     let text = answer.text().await.expect("text");
     let page: Value = serde_json::from_str(&text).expect("JSON");
     page["entries"].as_array().unwrap_or_else(|| panic!("no events: {text}")).clone()
 }
 
-/// So many events, each with an id of its own.
+/// Returns this many events with ids of their own.
 fn multiplied(template: &[Value], size: usize) -> Vec<Value> {
     let on_sale: Vec<&Value> =
         template.iter().filter(|event| event["sections"].as_array().is_some_and(|all| all.len() >= 3)).collect();

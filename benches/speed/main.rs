@@ -1,8 +1,9 @@
-//! The real binary under load, beside baselines that are measured in the same run: what it costs the machine, and the vendors.
+//! The real binary under load, compared with baselines in the same run: its cost to the machine and to the vendors.
 //!
-//! Every process is one of its own: the service, a plain handler that sends the same bytes, a vendor. What counts is the processor
-//! time that the service takes for a request, by the kernel's account, as a ratio: the machine may be busy, and be another one.
-//! `--smoke` only shows that it runs; words choose scenarios: `cargo bench --bench speed -- overload sockets`.
+//! Every role is a process of its own: the service, a plain handler that sends the same bytes, a vendor. The measure is
+//! the processor time of the service per request, as accounted by the kernel, as a ratio, so that load and speed of the
+//! machine matter little. `--smoke` only shows that it runs; words choose scenarios: `cargo bench --bench speed --
+//! overload sockets`.
 
 mod client;
 mod crowd;
@@ -17,22 +18,22 @@ mod table;
 
 use std::time::Duration;
 
-/// How much is measured.
+/// Amount of measurement.
 #[derive(Clone, Copy)]
 pub struct Effort {
-    /// For one figure, in one round.
+    /// Time per figure and round.
     pub span: Duration,
-    /// Rounds, interleaved; the best of each counts.
+    /// Interleaved rounds; the best one counts.
     pub rounds: usize,
-    /// Events of the large catalogue.
+    /// Events of the large catalog.
     pub many: usize,
-    /// Requests at once, where many clients ask the same.
+    /// Concurrent identical requests.
     pub crowd: usize,
     /// Distinct documents of the flood.
     pub flood: usize,
-    /// Subscribers that hear nothing.
+    /// Idle subscribers.
     pub subscribers: usize,
-    /// Orders at each vendor, and at all.
+    /// Orders per vendor, and across all.
     pub orders: usize,
 }
 

@@ -1,7 +1,7 @@
-//! What an order over three vendors costs beside one over a single vendor, where every call of a vendor takes 50 ms.
+//! Cost of an order over three vendors compared with one over a single vendor, at 50 ms per vendor call.
 //!
-//! Holds run side by side: the hold phase of three legs shall take at most 1.15 times that of the slowest leg alone. Both are
-//! measured in turns against the service with its emulated vendors; what is printed is the ratio of the medians.
+//! Holds run concurrently: the hold phase of three legs should take at most 1.15 times that of the slowest single leg.
+//! Both are measured in turns against the service with its emulated vendors; the output is the ratio of the medians.
 
 use std::time::{Duration, Instant};
 
@@ -12,46 +12,46 @@ use crate::Effort;
 use crate::process::Process;
 use crate::table::Table;
 
-/// How long every call of a vendor takes.
+/// Delay of every vendor call.
 const DELAY_MS: u64 = 50;
-/// The sources of the three legs.
+/// Sources of the three legs.
 const SOURCES: [&str; 3] = ["harbor", "opera", "quay"];
 
 /// The service with its emulated vendors, and a client of both.
-struct Shop {
+struct OrderClient {
     service: Process,
     client: reqwest::Client,
 }
 
-impl Shop {
-    async fn ask(&self, query: &str, variables: Value) -> Value {
+impl OrderClient {
+    async fn query(&self, query: &str, variables: Value) -> Value {
         let request =
             self.client.post(format!("http://{}/graphql", self.service.address)).bearer_auth("sandbox-operator");
-        let sent = request.json(&json!({ "query": query, "variables": variables })).send().await.expect("an answer");
-        let told: Value = sent.json().await.expect("JSON");
-        assert_eq!(told["errors"], Value::Null, "{query}: {told}");
-        told["data"].clone()
+        let sent = request.json(&json!({ "query": query, "variables": variables })).send().await.expect("a response");
+        let response: Value = sent.json().await.expect("JSON");
+        assert_eq!(response["errors"], Value::Null, "{query}: {response}");
+        response["data"].clone()
     }
 
-    /// From now on every call of every vendor takes its time.
+    /// Delays all further vendor calls.
     async fn slow_down(&self) {
         let rules = json!({ "rules": [{ "fault": { "kind": "delay", "ms": DELAY_MS } }] });
         for vendor in &self.service.vendors {
-            let told =
-                self.client.post(format!("http://{vendor}/_emu/faults")).json(&rules).send().await.expect("an answer");
-            assert!(told.status().is_success());
+            let response =
+                self.client.post(format!("http://{vendor}/_emu/faults")).json(&rules).send().await.expect("a response");
+            assert!(response.status().is_success());
         }
     }
 
-    /// Something of a source that can be bought.
-    async fn ware(&self, source: &str) -> Value {
+    /// Finds a product of a source that can be bought.
+    async fn available_product(&self, source: &str) -> Value {
         let query = "{ events(first: 100) { nodes { source { name } performances(first: 3) { nodes { id startsAt
             availability { status vacancies offers { ticketType { id } price { retail { amount } } } } } } } } }";
-        let told = self.ask(query, Value::Null).await;
-        let events = told["events"]["nodes"].as_array().expect("events").iter();
+        let response = self.query(query, Value::Null).await;
+        let events = response["events"]["nodes"].as_array().expect("events").iter();
         let own = events.filter(|event| event["source"]["name"] == source);
         let performances = own.flat_map(|event| event["performances"]["nodes"].as_array().expect("performances"));
-        // A free order of some vendors is sold by the hold itself: only what costs something is held.
+        // Some vendors sell a free order with the hold itself, so only products with a price are held.
         let is_fine = |performance: &&Value| {
             let state = &performance["availability"];
             state["status"] == "AVAILABLE"
@@ -64,26 +64,26 @@ impl Shop {
         json!({ "performance": found["id"], "ticketType": kind, "quantity": 1 })
     }
 
-    /// How long the hold phase of an order takes; what was held is given back.
+    /// Returns the duration of the hold phase of an order, and releases the holds.
     async fn hold(&self, lines: &[Value], key: &str) -> Duration {
-        let create = "mutation($input: CreateOrderInput!) { told: createOrder(input: $input) { order { id } problems { code } } }";
+        let create = "mutation($input: CreateOrderInput!) { result: createOrder(input: $input) { order { id } problems { code } } }";
         let contact = json!({ "firstName": "Ada", "lastName": "Guest", "email": "ada@example.org",
             "phone": "2025550101", "postalCode": "02110" });
         let input = json!({ "idempotencyKey": key, "policy": "ALL_OR_NOTHING", "lines": lines, "contact": contact });
-        let made = self.ask(create, json!({ "input": input })).await;
-        let order = &made["told"]["order"]["id"];
+        let made = self.query(create, json!({ "input": input })).await;
+        let order = &made["result"]["order"]["id"];
         assert!(order.is_string(), "{made}");
         let act = |what: &str| {
             format!(
-                "mutation($input: OrderActionInput!) {{ told: {what}(input: $input) {{ order {{ status }} problems {{ code }} }} }}"
+                "mutation($input: OrderActionInput!) {{ result: {what}(input: $input) {{ order {{ status }} problems {{ code }} }} }}"
             )
         };
         let input = json!({ "input": { "idempotencyKey": key, "order": order } });
         let begun = Instant::now();
-        let held = self.ask(&act("holdOrder"), input.clone()).await;
+        let held = self.query(&act("holdOrder"), input.clone()).await;
         let took = begun.elapsed();
-        assert_eq!(held["told"]["order"]["status"], "HELD", "{held}");
-        self.ask(&act("releaseOrder"), input).await;
+        assert_eq!(held["result"]["order"]["status"], "HELD", "{held}");
+        self.query(&act("releaseOrder"), input).await;
         took
     }
 }
@@ -95,10 +95,10 @@ fn median(mut times: Vec<Duration>) -> f64 {
 
 /// Holds over one vendor and over three, in turns.
 pub async fn orders(effort: Effort, table: &mut Table) {
-    let shop = Shop { service: Process::sandbox(), client: http_client::client().expect("a client") };
+    let shop = OrderClient { service: Process::sandbox(), client: http_client::build_client().expect("a client") };
     let mut wares = Vec::new();
     for source in SOURCES {
-        wares.push(shop.ware(source).await);
+        wares.push(shop.available_product(source).await);
     }
     shop.slow_down().await;
     let mut alone: [Vec<Duration>; 3] = Default::default();

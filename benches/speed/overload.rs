@@ -1,4 +1,4 @@
-//! More than can be served: what is accepted is answered as before, and the rest is refused at once.
+//! Overload: accepted requests stay fast, and the rest is rejected at once.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -6,23 +6,23 @@ use std::time::{Duration, Instant};
 use crate::Effort;
 use crate::client::{Connection, load};
 use crate::process::Process;
-use crate::scenarios::{WARM, once, pages};
+use crate::scenarios::{LONG_LIVED_CACHE, once, pages};
 use crate::table::Table;
 
-/// How many times the peak comes in.
+/// Multiple of the peak rate.
 const TIMES: f64 = 5.0;
-/// An answer that takes longer helps nobody any more.
+/// Longest useful response time.
 const IN_TIME: Duration = Duration::from_secs(2);
-/// Clients at once, at the peak: enough that the service never waits for one.
+/// Concurrent clients at the peak: enough that the service never waits for one.
 const BUSY: usize = 16;
-/// Clients at once, at most, in the storm.
+/// Largest number of concurrent clients during the overload.
 const CROWD: usize = 4_000;
 
-/// Serves pages that are never asked for twice, at the peak and beyond it.
+/// Requests distinct pages, at the peak rate and beyond it.
 pub async fn overload(effort: Effort, table: &mut Table) {
     let vendor = Process::role(&["crowd", "200", "0"]);
-    // Room as it is by default.
-    let service = Process::service(vendor.address, &format!("{WARM}[server]\n"));
+    // The default limit on requests in flight.
+    let service = Process::service(vendor.address, &format!("{LONG_LIVED_CACHE}[server]\n"));
     once(service.address, &pages("w")).await;
     let span = effort.span * 2;
     let peak = |name: &'static str| async move {
@@ -31,7 +31,7 @@ pub async fn overload(effort: Effort, table: &mut Table) {
         done.answers as f64 / span.as_secs_f64()
     };
     let before = peak("b").await;
-    let storm = storm(service.address, before * TIMES, span).await;
+    let storm = run_overload(service.address, before * TIMES, span).await;
     let after = peak("a").await;
     let peak = before.max(after);
     let goodput = storm.good as f64 / span.as_secs_f64();
@@ -47,24 +47,24 @@ pub async fn overload(effort: Effort, table: &mut Table) {
     table.row("the rest is refused, 99 of 100 within", format!("{most:.0?}"), "< 500 ms", note);
 }
 
-/// What became of the requests of a storm.
+/// Results of an overload run.
 #[derive(Default)]
-struct Storm {
+struct OverloadResult {
     sent: usize,
     good: usize,
     late: usize,
     refusals: Vec<Duration>,
 }
 
-impl Storm {
+impl OverloadResult {
     fn refused_at(&self, share: f64) -> Duration {
         let place = (self.refusals.len() as f64 * share) as usize;
         self.refusals.get(place.min(self.refusals.len().saturating_sub(1))).copied().unwrap_or_default()
     }
 }
 
-/// Sends so many requests a second whatever becomes of them, each from whichever client is next.
-async fn storm(address: SocketAddr, rate: f64, span: Duration) -> Storm {
+/// Sends requests at a fixed rate, whatever becomes of them, each from the next free client.
+async fn run_overload(address: SocketAddr, rate: f64, span: Duration) -> OverloadResult {
     let clients = ((rate * IN_TIME.as_secs_f64()) as usize).clamp(BUSY, CROWD);
     let mut connections = Vec::new();
     for _ in 0..clients {
@@ -72,7 +72,7 @@ async fn storm(address: SocketAddr, rate: f64, span: Duration) -> Storm {
     }
     let begin = Instant::now();
     let all = connections.into_iter().enumerate().map(|(client, mut connection)| async move {
-        let mut storm = Storm::default();
+        let mut storm = OverloadResult::default();
         for number in (client..).step_by(clients) {
             let due = begin + Duration::from_secs_f64(number as f64 / rate);
             if due >= begin + span {
@@ -95,7 +95,7 @@ async fn storm(address: SocketAddr, rate: f64, span: Duration) -> Storm {
         }
         storm
     });
-    let mut sum = Storm::default();
+    let mut sum = OverloadResult::default();
     for storm in futures_util::future::join_all(all).await {
         sum.sent += storm.sent;
         sum.good += storm.good;

@@ -1,4 +1,4 @@
-//! The baseline: an axum handler that reads the body of the request and sends bytes that it has.
+//! The baseline: an axum handler that reads the request body and sends fixed bytes.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::response::IntoResponse;
 use axum::routing::post;
 
-/// Serves what is in a file; `.br` at the end of its name says how it is coded.
+/// Serves a file; `.br` at the end of its name is its coding.
 pub async fn serve(file: &Path) {
     let body = Bytes::from(std::fs::read(file).expect("the file"));
     let is_coded = file.extension().is_some_and(|ending| ending == "br");
@@ -19,13 +19,13 @@ pub async fn serve(file: &Path) {
     listen(Router::new().route("/graphql", post(answer))).await;
 }
 
-/// Serves on a free port, and says where.
+/// Serves on a free port, and prints it.
 #[expect(clippy::print_stderr, reason = "whoever started it reads where it listens")]
 pub async fn listen(router: Router) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     eprintln!("listening on http://{}", listener.local_addr().expect("an address"));
     let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
-        // A socket that cannot be set is one that is closed already.
+        // The option fails only for a closed socket.
         let _ = stream.set_nodelay(true);
     });
     axum::serve(listener, router).await.expect("served");

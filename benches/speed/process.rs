@@ -1,4 +1,4 @@
-//! Processes of one run: started, measured by the kernel's account, ended.
+//! Processes of one run: started, measured by the kernel's accounting, ended.
 
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -8,15 +8,15 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-/// Ticks of the kernel's account in a second (`getconf CLK_TCK`): 100 wherever Linux runs.
+/// Clock ticks per second of the kernel's accounting (`getconf CLK_TCK`): 100 on Linux.
 const TICKS: f64 = 100.0;
 
-/// A process that serves. It ends with this.
+/// A serving process; ends when dropped.
 pub struct Process {
     child: Child,
-    /// Where it listens.
+    /// Address of the service.
     pub address: SocketAddr,
-    /// Where its emulated vendors listen.
+    /// Address of its emulated vendors.
     pub vendors: Vec<SocketAddr>,
     _folder: TempDir,
 }
@@ -28,7 +28,7 @@ impl Process {
         Self::start(Command::new(program).args(arguments), TempDir::new().expect("a folder"))
     }
 
-    /// Starts the service over a vendor, with further settings.
+    /// Starts the service over a vendor, with additional settings.
     pub fn service(vendor: SocketAddr, settings: &str) -> Self {
         let folder = TempDir::new().expect("a folder");
         std::fs::write(folder.path().join("bench.toml"), configuration(vendor, settings)).expect("a file");
@@ -37,7 +37,7 @@ impl Process {
         Self::start(command.env_clear().env("HOME", folder.path()), folder)
     }
 
-    /// Starts the service as it is without a configuration, with its emulated vendors.
+    /// Starts the service without a configuration, with its emulated vendors.
     pub fn sandbox() -> Self {
         let folder = TempDir::new().expect("a folder");
         let mut command = Command::new(env!("CARGO_BIN_EXE_ticketgraph"));
@@ -45,7 +45,7 @@ impl Process {
         Self::start(command.env_clear().env("HOME", folder.path()), folder)
     }
 
-    /// Starts a Redis of its own; none where there is no such program.
+    /// Starts a Redis of its own, or returns `None` if it is not installed.
     pub fn redis() -> Option<Self> {
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let folder = TempDir::new().expect("a folder");
@@ -64,29 +64,29 @@ impl Process {
     fn start(command: &mut Command, folder: TempDir) -> Self {
         let mut child = command.stderr(Stdio::piped()).spawn().expect("a process");
         let mut log = BufReader::new(child.stderr.take().expect("its log")).lines().map_while(Result::ok);
-        let (mut told, mut vendors) = (Vec::new(), Vec::new());
+        let (mut lines, mut vendors) = (Vec::new(), Vec::new());
         let address = log.by_ref().find_map(|line| {
             vendors.extend(address_behind(&line, " listens on http://"));
             let address = address_behind(&line, "listening on http://");
-            told.push(line);
+            lines.push(line);
             address
         });
-        let address = address.unwrap_or_else(|| panic!("it ended before it listened: {told:?}"));
-        // Its pipe has to stay open, and must not fill.
+        let address = address.unwrap_or_else(|| panic!("it ended before it listened: {lines:?}"));
+        // The pipe must stay open and must not fill up.
         std::thread::spawn(move || log.for_each(drop));
         Self { child, address, vendors, _folder: folder }
     }
 
-    /// Processor time so far, in seconds.
+    /// Processor time in seconds.
     pub fn processor(&self) -> f64 {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("a process");
-        // The name may hold spaces; behind its bracket the fields are plain. User and system time are 14 and 15.
+        // The name may contain spaces; fields after its bracket are plain. User and system time are fields 14 and 15.
         let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
         let ticks = |place: usize| fields[place].parse::<f64>().expect("a number");
         (ticks(11) + ticks(12)) / TICKS
     }
 
-    /// Resident memory, in mebibytes.
+    /// Resident memory in mebibytes.
     pub fn resident(&self) -> f64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("a process");
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a size");
@@ -108,7 +108,7 @@ fn address_behind(line: &str, words: &str) -> Option<SocketAddr> {
 }
 
 fn configuration(vendor: SocketAddr, settings: &str) -> String {
-    // Much room, where the settings do not say otherwise: what is measured is not refused.
+    // High limits unless the settings say otherwise, so that no measured request is rejected.
     let room = if settings.contains("[server]") { "" } else { "[server]\nin_flight = 5000" };
     format!(
         r#"{settings}
@@ -124,7 +124,7 @@ requests_per_minute = 100000000
     )
 }
 
-/// A vendor as a source of the configuration.
+/// Returns a vendor as a source of the configuration.
 pub fn source(name: &str, vendor: SocketAddr) -> String {
     format!(
         r#"
@@ -142,13 +142,13 @@ currency = "TTD"
     )
 }
 
-/// A port that was free a moment ago.
+/// Returns a currently free port.
 fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
     listener.local_addr().expect("an address").port()
 }
 
-/// A file in a folder that lasts as long as the run.
+/// Writes a file into a folder of the run.
 pub fn kept(folder: &TempDir, name: &str, bytes: &[u8]) -> String {
     let path = Path::new(folder.path()).join(name);
     std::fs::write(&path, bytes).expect("a file");

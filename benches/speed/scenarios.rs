@@ -7,7 +7,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::Effort;
-use crate::client::{Connection, Load, load, request};
+use crate::client::{Connection, LoadResult, load, request};
 use crate::orders::orders;
 use crate::overload::overload;
 use crate::process::{Process, kept, source};
@@ -16,14 +16,14 @@ use crate::table::Table;
 
 /// A list of 50 events with ticket types and prices.
 const FIELDS: &str = "nodes { id title description startsAt endsAt status ticketTypes { id name description price { retail { amount formatted } } } }";
-/// Nothing is remembered longer than a blink, so that every request asks the vendor.
-const COLD: &str = "[cache.lifetimes.lists]\nfresh = \"1ms\"\nlenient = \"1ms\"\nstale = \"1ms\"\n[cache.lifetimes.facts]\nfresh = \"1ms\"\nlenient = \"1ms\"\nstale = \"1ms\"\n";
+/// Very short lifetimes, so that every request calls the vendor.
+const SHORT_LIVED_CACHE: &str = "[cache.lifetimes.lists]\nmax_age = \"1ms\"\nstale_while_revalidate = \"1ms\"\nstale_if_error = \"1ms\"\n[cache.lifetimes.facts]\nmax_age = \"1ms\"\nstale_while_revalidate = \"1ms\"\nstale_if_error = \"1ms\"\n";
 /// The id of the source `pier`.
-const NEIGHBOUR: &str = "MXYAcGllcg";
-/// Longer than anything is remembered there.
-const APART: Duration = Duration::from_millis(2);
-/// Everything is remembered for the whole run.
-pub const WARM: &str = "[cache.lifetimes.lists]\nfresh = \"1h\"\nlenient = \"2h\"\n[cache.lifetimes.facts]\nfresh = \"1h\"\nlenient = \"2h\"\n";
+const PAGE_CURSOR: &str = "MXYAcGllcg";
+/// Longer than these lifetimes.
+const REQUEST_GAP: Duration = Duration::from_millis(2);
+/// Lifetimes longer than the run.
+pub const LONG_LIVED_CACHE: &str = "[cache.lifetimes.lists]\nmax_age = \"1h\"\nstale_while_revalidate = \"1h\"\n[cache.lifetimes.facts]\nmax_age = \"1h\"\nstale_while_revalidate = \"1h\"\n";
 
 fn list(alias: &str) -> String {
     format!("{{ {alias}events(first: 50) {{ {FIELDS} }} }}")
@@ -33,32 +33,32 @@ fn ask(alias: &str, coding: &str) -> Vec<u8> {
     request(&list(alias), "{}", coding)
 }
 
-/// The same under another name in each row, which no two requests have in common.
+/// A list with unique aliases in its rows, so that no two requests are equal.
 fn renamed(alias: &str) -> Vec<u8> {
     let fields = FIELDS.replace("title", &format!("{alias}: title"));
     request(&format!("{{ events(first: 50) {{ {fields} }} }}"), "{}", "identity")
 }
 
-/// The same with performances and what is free.
+/// A list with performances and availability.
 fn with_availability(alias: &str) -> Vec<u8> {
     let free = "performances(first: 3) { nodes { id startsAt availability { status vacancies } } }";
     let fields = FIELDS.replace("title", &format!("{alias}: title {free}"));
     request(&format!("{{ events(first: 50) {{ {fields} }} }}"), "{}", "identity")
 }
 
-/// The same for a document that asks for the rows twice, which the executor has to merge.
+/// A list that selects its rows twice, so that the executor has to merge them.
 fn merged(alias: &str) -> Vec<u8> {
     let fields = FIELDS.replace("title", &format!("{alias}: title"));
     request(&format!("{{ events(first: 50) {{ {fields} nodes {{ id }} }} }}"), "{}", "identity")
 }
 
-/// Two long pages under names that no other request has: work for the processor alone.
+/// Two long pages with unique aliases, which cost processor time only.
 pub fn pages(alias: &str) -> Vec<u8> {
     let list = |name: &str| format!("{name}: events(first: 100) {{ {FIELDS} }}");
     request(&format!("{{ {} {} }}", list(&format!("{alias}x")), list(&format!("{alias}y"))), "{}", "identity")
 }
 
-/// Runs what the words name; everything where none of them is a scenario.
+/// Runs the named scenarios; all of them if none is named.
 pub async fn run(effort: Effort, words: &[&str]) {
     const NAMES: [&str; 12] =
         ["memory", "cold", "mix", "calls", "ids", "orders", "shared", "sick", "large", "flood", "overload", "sockets"];
@@ -82,18 +82,18 @@ pub async fn run(effort: Effort, words: &[&str]) {
     }
 }
 
-/// Processor time of a process for one request, in microseconds: the least of the rounds.
-struct Price<'a> {
+/// Processor time of a process per request, in microseconds: the minimum of all rounds.
+struct CpuCost<'a> {
     process: &'a Process,
     best: f64,
 }
 
-impl<'a> Price<'a> {
+impl<'a> CpuCost<'a> {
     fn of(process: &'a Process) -> Self {
         Self { process, best: f64::INFINITY }
     }
 
-    async fn round(&mut self, effort: Effort, connections: usize, ask: impl Fn(usize) -> Vec<u8>) -> Load {
+    async fn round(&mut self, effort: Effort, connections: usize, ask: impl Fn(usize) -> Vec<u8>) -> LoadResult {
         let before = self.process.processor();
         let done = load(self.process.address, connections, effort.span, ask).await;
         let spent = self.process.processor() - before;
@@ -103,7 +103,7 @@ impl<'a> Price<'a> {
     }
 }
 
-pub async fn once(address: SocketAddr, request: &[u8]) -> crate::client::Answer {
+pub async fn once(address: SocketAddr, request: &[u8]) -> crate::client::ReceivedResponse {
     Connection::open(address).await.send(request).await
 }
 
@@ -113,7 +113,7 @@ fn ratio(found: f64, base: f64) -> String {
 
 async fn memory_of_answers(effort: Effort, table: &mut Table) {
     let vendor = Process::role(&["crowd", "100", "0"]);
-    let service = Process::service(vendor.address, WARM);
+    let service = Process::service(vendor.address, LONG_LIVED_CACHE);
     for _ in 0..3 {
         once(service.address, &ask("", "identity")).await;
     }
@@ -124,12 +124,14 @@ async fn memory_of_answers(effort: Effort, table: &mut Table) {
     let folder = TempDir::new().expect("a folder");
     let plain = Process::role(&["plain", &kept(&folder, "whole.json", &whole.body)]);
     let plain_pressed = Process::role(&["plain", &kept(&folder, "whole.br", &pressed.body)]);
-    let mut base = Price::of(&plain);
-    let (mut base_pressed, mut same) = (Price::of(&plain_pressed), Price::of(&service));
-    let forgetful = Process::service(vendor.address, &format!("{WARM}[cache]\nanswers_memory = \"1KiB\"\n"));
-    once(forgetful.address, &ask("", "identity")).await;
-    let (mut same_pressed, mut alias, mut inner) = (Price::of(&service), Price::of(&service), Price::of(&service));
-    let (mut executed, mut again) = (Price::of(&service), Price::of(&forgetful));
+    let mut base = CpuCost::of(&plain);
+    let (mut base_pressed, mut same) = (CpuCost::of(&plain_pressed), CpuCost::of(&service));
+    let uncached =
+        Process::service(vendor.address, &format!("{LONG_LIVED_CACHE}[cache]\nresponse_memory = \"1KiB\"\n"));
+    once(uncached.address, &ask("", "identity")).await;
+    let (mut same_pressed, mut alias, mut inner) =
+        (CpuCost::of(&service), CpuCost::of(&service), CpuCost::of(&service));
+    let (mut executed, mut again) = (CpuCost::of(&service), CpuCost::of(&uncached));
     for round in 0..effort.rounds {
         base.round(effort, 16, |_| ask("", "identity")).await;
         same.round(effort, 16, |_| ask("", "identity")).await;
@@ -154,7 +156,7 @@ async fn memory_of_answers(effort: Effort, table: &mut Table) {
         "another alias in the rows each time, facts in memory",
         ratio(inner.best, base.best),
         "–",
-        "parsed, validated and written anew each time",
+        "parsed, validated and serialized each time",
     );
     table.row(
         "the same without the writer of rows",
@@ -173,17 +175,17 @@ async fn memory_of_answers(effort: Effort, table: &mut Table) {
 
 async fn cold(effort: Effort, table: &mut Table) {
     let vendor = Process::role(&["crowd", "50", "0"]);
-    let service = Process::service(vendor.address, COLD);
+    let service = Process::service(vendor.address, SHORT_LIVED_CACHE);
     let stock = Process::role(&["stock", &vendor.address.to_string()]);
     let folder = TempDir::new().expect("a folder");
     let body = once(service.address, &ask("", "identity")).await.body;
     let plain = Process::role(&["plain", &kept(&folder, "whole.json", &body)]);
-    let (mut base, mut ours, mut theirs) = (Price::of(&plain), Price::of(&service), Price::of(&stock));
-    let mut free = Price::of(&service);
+    let (mut base, mut ours, mut theirs) = (CpuCost::of(&plain), CpuCost::of(&service), CpuCost::of(&stock));
+    let mut free = CpuCost::of(&service);
     for round in 0..effort.rounds {
         base.round(effort, 16, |_| ask("", "identity")).await;
         free.round(effort, 1, |number| with_availability(&format!("v{round}x{number}"))).await;
-        // One client, so that nobody shares a flight: every request pays for its own.
+        // One client, so that requests are not coalesced.
         ours.round(effort, 1, |number| renamed(&format!("c{round}x{number}"))).await;
         theirs.round(effort, 1, |_| ask("", "identity")).await;
     }
@@ -196,7 +198,7 @@ async fn cold(effort: Effort, table: &mut Table) {
 
 async fn mix(effort: Effort, table: &mut Table) {
     let vendor = Process::role(&["crowd", "500", "0"]);
-    let service = Process::service(vendor.address, WARM);
+    let service = Process::service(vendor.address, LONG_LIVED_CACHE);
     let folder = TempDir::new().expect("a folder");
     let body = once(service.address, &ask("", "identity")).await.body;
     let plain = Process::role(&["plain", &kept(&folder, "whole.json", &body)]);
@@ -208,7 +210,7 @@ async fn mix(effort: Effort, table: &mut Table) {
             format!("query Q{operation}($first: Int!) {{ o{operation}: events(first: $first) {{ {FIELDS} }} }}");
         request(&document, &format!("{{\"first\":{}}}", variables + 1), "identity")
     };
-    let (mut base, mut ours) = (Price::of(&plain), Price::of(&service));
+    let (mut base, mut ours) = (CpuCost::of(&plain), CpuCost::of(&service));
     for _ in 0..effort.rounds {
         base.round(effort, 16, |_| ask("", "identity")).await;
         ours.round(effort, 16, &asked).await;
@@ -217,7 +219,7 @@ async fn mix(effort: Effort, table: &mut Table) {
     table.row("200 operations × 50 variables, Zipf", ratio(ours.best, base.best), "report", note);
 }
 
-/// Places by popularity, drawn the same in every run.
+/// Ranks by popularity, drawn identically in every run.
 struct Zipf(Vec<f64>);
 
 impl Zipf {
@@ -240,11 +242,11 @@ impl Zipf {
 
 async fn calls(effort: Effort, table: &mut Table) {
     let vendor = Process::role(&["crowd", "50", "20"]);
-    // What it is told it remembers: a second call would be one that was not shared.
-    let service = Process::service(vendor.address, WARM);
+    // Responses are cached, so a second call would be one that was not shared.
+    let service = Process::service(vendor.address, LONG_LIVED_CACHE);
     let before = counted(&vendor).await;
     let same = ask("", "identity");
-    // All are connected before the first one asks.
+    // All connect before the first request.
     let mut connections =
         futures_util::future::join_all((0..effort.crowd).map(|_| Connection::open(service.address))).await;
     let answers = futures_util::future::join_all(connections.iter_mut().map(|client| client.send(&same))).await;
@@ -252,7 +254,7 @@ async fn calls(effort: Effort, table: &mut Table) {
     let spent = counted(&vendor).await - before;
     let what = format!("{} identical cold requests at once, 20 ms", effort.crowd);
     table.row(&what, format!("{spent} calls"), "1 flight", "the list carries all that is asked: one call is the least");
-    let service = Process::service(vendor.address, COLD);
+    let service = Process::service(vendor.address, SHORT_LIVED_CACHE);
     let before = counted(&vendor).await;
     let done = load(service.address, 50, effort.span, |_| ask("", "identity")).await;
     let spent = counted(&vendor).await - before;
@@ -263,14 +265,14 @@ async fn calls(effort: Effort, table: &mut Table) {
 
 async fn many_ids(effort: Effort, table: &mut Table) {
     let vendor = Process::role(&["crowd", "250", "20"]);
-    let service = Process::service(vendor.address, COLD);
+    let service = Process::service(vendor.address, SHORT_LIVED_CACHE);
     let mut ids = Vec::new();
     let mut after = String::new();
     while ids.len() < 250 {
         let document = format!("{{ events(first: 100{after}) {{ nodes {{ id }} pageInfo {{ endCursor }} }} }}");
         let answer = once(service.address, &request(&document, "{}", "identity")).await;
-        let told: Value = serde_json::from_slice(&answer.body).expect("JSON");
-        let page = &told["data"]["events"];
+        let response: Value = serde_json::from_slice(&answer.body).expect("JSON");
+        let page = &response["data"]["events"];
         ids.extend(page["nodes"].as_array().expect("events").iter().map(|event| event["id"].clone()));
         after = format!(", after: {}", page["pageInfo"]["endCursor"]);
     }
@@ -282,10 +284,10 @@ async fn many_ids(effort: Effort, table: &mut Table) {
     for _ in 0..effort.rounds {
         let before = counted(&vendor).await;
         let answer = once(service.address, &asked).await;
-        let told: Value = serde_json::from_slice(&answer.body).expect("JSON");
+        let response: Value = serde_json::from_slice(&answer.body).expect("JSON");
         let found =
-            told["data"]["_entities"].as_array().map_or(0, |all| all.iter().filter(|one| !one.is_null()).count());
-        assert_eq!(found, 250, "{}", told["errors"]);
+            response["data"]["_entities"].as_array().map_or(0, |all| all.iter().filter(|one| !one.is_null()).count());
+        assert_eq!(found, 250, "{}", response["errors"]);
         most = most.max(counted(&vendor).await - before);
     }
     table.row("250 ids, a vendor that gives 100 a call", format!("{most} calls"), "3", "asked for as a gateway does");
@@ -297,12 +299,13 @@ async fn shared(effort: Effort, table: &mut Table) {
         return;
     };
     let vendor = Process::role(&["crowd", "100", "0"]);
-    let settings = format!("{WARM}[cache]\nredis_url = \"redis://{}\"\n", redis.address);
-    let (alone, first) = (Process::service(vendor.address, WARM), Process::service(vendor.address, &settings));
+    let settings = format!("{LONG_LIVED_CACHE}[cache]\nredis_url = \"redis://{}\"\n", redis.address);
+    let (alone, first) =
+        (Process::service(vendor.address, LONG_LIVED_CACHE), Process::service(vendor.address, &settings));
     for service in [&alone, &first] {
         once(service.address, &ask("", "identity")).await;
     }
-    let (mut without, mut with) = (Price::of(&alone), Price::of(&first));
+    let (mut without, mut with) = (CpuCost::of(&alone), CpuCost::of(&first));
     for round in 0..effort.rounds {
         without.round(effort, 16, |number| renamed(&format!("w{round}x{number}"))).await;
         with.round(effort, 16, |number| renamed(&format!("w{round}x{number}"))).await;
@@ -314,7 +317,7 @@ async fn shared(effort: Effort, table: &mut Table) {
     let spent = counted(&vendor).await - before;
     table.row("a second replica's first answer", format!("{spent} calls"), "0", "its facts are in Redis");
     drop(redis);
-    let mut left = Price::of(&first);
+    let mut left = CpuCost::of(&first);
     for round in 0..effort.rounds {
         left.round(effort, 16, |number| renamed(&format!("l{round}x{number}"))).await;
     }
@@ -324,24 +327,24 @@ async fn shared(effort: Effort, table: &mut Table) {
 
 async fn sick(effort: Effort, table: &mut Table) {
     let (vendor, other) = (Process::role(&["crowd", "50", "0"]), Process::role(&["crowd", "50", "0"]));
-    let service = Process::service(vendor.address, &format!("{COLD}{}", source("pier", other.address)));
+    let service = Process::service(vendor.address, &format!("{SHORT_LIVED_CACHE}{}", source("pier", other.address)));
     once(service.address, &ask("", "identity")).await;
     let mut connection = Connection::open(service.address).await;
     let (mut bad, all) = (0, if effort.rounds == 1 { 100 } else { 2_000 });
     let before = counted(&vendor).await;
     for number in 0..all {
         connection.send(&request(&problems(number), "{}", "identity")).await;
-        tokio::time::sleep(APART).await;
+        tokio::time::sleep(REQUEST_GAP).await;
     }
     let healthy = counted(&vendor).await - before;
     control(&vendor, "/fails/20").await;
     let before = counted(&vendor).await;
     for number in 0..all {
         let answer = connection.send(&request(&problems(number), "{}", "identity")).await;
-        tokio::time::sleep(APART).await;
-        let told: Value = serde_json::from_slice(&answer.body).expect("JSON");
+        tokio::time::sleep(REQUEST_GAP).await;
+        let response: Value = serde_json::from_slice(&answer.body).expect("JSON");
         let is_fine =
-            told.get("errors").is_none() && told["data"]["a"]["problems"].as_array().is_some_and(Vec::is_empty);
+            response.get("errors").is_none() && response["data"]["a"]["problems"].as_array().is_some_and(Vec::is_empty);
         bad += usize::from(!is_fine);
     }
     let extra = (counted(&vendor).await - before) as f64 / healthy as f64 - 1.0;
@@ -358,31 +361,31 @@ async fn sick(effort: Effort, table: &mut Table) {
         "against as many of the healthy vendor",
     );
     let both = |number: usize| request(&problems(number), "{}", "identity");
-    let neighbour = |number: usize| {
+    let healthy_source = |number: usize| {
         let document = format!(
             "query($source: [ID!]) {{ n: events(first: {}, filter: {{ sources: $source }}) {{ totalCount }} }}",
             1 + number % 100
         );
-        request(&document, &format!("{{\"source\":[\"{NEIGHBOUR}\"]}}"), "identity")
+        request(&document, &format!("{{\"source\":[\"{PAGE_CURSOR}\"]}}"), "identity")
     };
-    let alive = middle(&mut connection, neighbour).await;
+    let alive = middle(&mut connection, healthy_source).await;
     drop(vendor);
     middle(&mut connection, both).await;
     let found = format!("{:.1} ms", middle(&mut connection, both).await * 1e3);
-    table.row("a dead vendor, its breaker open", found, "< 10 ms", "the middle of 100 requests; told as a problem");
-    let beside = middle(&mut connection, neighbour).await;
+    table.row("a dead vendor, its breaker open", found, "< 10 ms", "the middle of 100 requests; reported as a problem");
+    let beside = middle(&mut connection, healthy_source).await;
     let note = "how long an answer of the other takes, against before: the middle of 100";
-    table.row("the neighbour of a dead vendor", ratio(beside, alive), "≈ 1", note);
+    table.row("the healthy_source of a dead vendor", ratio(beside, alive), "≈ 1", note);
 }
 
-/// How long the middle one of a hundred requests takes, in seconds.
+/// Returns the median duration of a hundred requests, in seconds.
 async fn middle(connection: &mut Connection, ask: impl Fn(usize) -> Vec<u8>) -> f64 {
     let mut times = Vec::new();
     for number in 0..100 {
         let begun = std::time::Instant::now();
         connection.send(&ask(number)).await;
         times.push(begun.elapsed());
-        tokio::time::sleep(APART).await;
+        tokio::time::sleep(REQUEST_GAP).await;
     }
     times.sort_unstable();
     times[times.len() / 2].as_secs_f64()
@@ -395,11 +398,12 @@ fn problems(number: usize) -> String {
 async fn large(effort: Effort, table: &mut Table) {
     let few = Process::role(&["crowd", "100", "0"]);
     let many = Process::role(&["crowd", &effort.many.to_string(), "0"]);
-    let (small, big) = (Process::service(few.address, WARM), Process::service(many.address, WARM));
+    let (small, big) =
+        (Process::service(few.address, LONG_LIVED_CACHE), Process::service(many.address, LONG_LIVED_CACHE));
     for service in [&small, &big] {
         once(service.address, &ask("", "identity")).await;
     }
-    let (mut base, mut ours) = (Price::of(&small), Price::of(&big));
+    let (mut base, mut ours) = (CpuCost::of(&small), CpuCost::of(&big));
     for round in 0..effort.rounds {
         base.round(effort, 8, |number| renamed(&format!("s{round}x{number}"))).await;
         ours.round(effort, 8, |number| renamed(&format!("b{round}x{number}"))).await;
@@ -410,7 +414,8 @@ async fn large(effort: Effort, table: &mut Table) {
 
 async fn flood(effort: Effort, table: &mut Table) {
     let vendor = Process::role(&["crowd", "100", "0"]);
-    let service = Process::service(vendor.address, &format!("{WARM}[cache]\nanswers_memory = \"32MiB\"\n"));
+    let service =
+        Process::service(vendor.address, &format!("{LONG_LIVED_CACHE}[cache]\nresponse_memory = \"32MiB\"\n"));
     once(service.address, &ask("", "identity")).await;
     let idle = service.resident();
     let mut sizes = Vec::new();

@@ -1,4 +1,4 @@
-//! Subscribers that hear nothing for long: what each of them costs the service.
+//! Idle subscribers: cost of each to the service.
 
 use std::net::SocketAddr;
 
@@ -13,29 +13,29 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use crate::Effort;
 use crate::process::Process;
-use crate::scenarios::WARM;
+use crate::scenarios::LONG_LIVED_CACHE;
 use crate::table::Table;
 
-/// Most that one idle subscriber may cost, in KiB: the buffers of its connection, its task, its operation.
+/// Largest memory of one idle subscriber in KiB: connection buffers, task, operation.
 const STATED: f64 = 64.0;
-/// Sockets that are opened at once.
+/// WebSockets opened concurrently.
 const TOGETHER: usize = 200;
-/// Sockets that are there before it is counted: what is made for the first one is no cost of the others.
+/// WebSockets opened before measuring, so that one-time allocations do not count.
 const FIRST: usize = 100;
 
-/// Opens so many subscribers and reads the memory of the service before and after.
+/// Opens subscribers and reads the memory of the service before and after.
 pub async fn idle_subscribers(effort: Effort, table: &mut Table) {
     let vendor = Process::role(&["crowd", "100", "0"]);
-    let service = Process::service(vendor.address, WARM);
+    let service = Process::service(vendor.address, LONG_LIVED_CACHE);
     let mut open = Vec::new();
     subscribe(service.address, FIRST, &mut open).await;
     let before = service.resident();
     subscribe(service.address, FIRST + effort.subscribers, &mut open).await;
     let after = service.resident();
     let each = (after - before) * 1024.0 / effort.subscribers as f64;
-    // They are all still there.
+    // All of them are still connected.
     let ping = json!({"type": "ping"});
-    join_all(open.iter_mut().map(|socket| answered(socket, &ping, "pong"))).await;
+    join_all(open.iter_mut().map(|socket| wait_for_reply(socket, &ping, "pong"))).await;
     let what = format!("{} idle subscribers over WebSocket", effort.subscribers);
     let note = format!("{before:.0} MB resident with {FIRST} of them, {after:.0} MB with all");
     table.row(&what, format!("{each:.1} KiB each"), &format!("≤ {STATED:.0} KiB"), note);
@@ -56,28 +56,28 @@ async fn subscriber(address: SocketAddr) -> Socket {
     request.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse().expect("a header"));
     let small = WebSocketConfig::default().read_buffer_size(1 << 10).write_buffer_size(0);
     let (mut socket, _) = client_async_with_config(request, stream, Some(small)).await.expect("a socket");
-    answered(&mut socket, &json!({"type": "connection_init"}), "connection_ack").await;
+    wait_for_reply(&mut socket, &json!({"type": "connection_init"}), "connection_ack").await;
     let query = "subscription { sourceHealthChanged { name } }";
-    say(&mut socket, &json!({"type": "subscribe", "id": "1", "payload": {"query": query}})).await;
-    // What is answered behind it stands behind it.
-    answered(&mut socket, &json!({"type": "ping"}), "pong").await;
+    send(&mut socket, &json!({"type": "subscribe", "id": "1", "payload": {"query": query}})).await;
+    // Responses keep the order of requests.
+    wait_for_reply(&mut socket, &json!({"type": "ping"}), "pong").await;
     socket
 }
 
-async fn say(socket: &mut Socket, message: &Value) {
+async fn send(socket: &mut Socket, message: &Value) {
     socket.send(Message::text(message.to_string())).await.expect("sent");
 }
 
-/// Says something and waits for the answer to it; what the service asks in between is none.
-async fn answered(socket: &mut Socket, message: &Value, kind: &str) {
-    say(socket, message).await;
+/// Sends a message and waits for its reply; keep-alives in between are skipped.
+async fn wait_for_reply(socket: &mut Socket, message: &Value, kind: &str) {
+    send(socket, message).await;
     loop {
-        let heard = socket.next().await.expect("the socket lives").expect("a message");
-        let Message::Text(text) = heard else { continue };
-        let heard: Value = serde_json::from_str(&text).expect("JSON");
-        if heard["type"] == kind {
+        let message = socket.next().await.expect("an open socket").expect("a message");
+        let Message::Text(text) = message else { continue };
+        let message: Value = serde_json::from_str(&text).expect("JSON");
+        if message["type"] == kind {
             return;
         }
-        assert_eq!(heard["type"], "ping", "{heard}");
+        assert_eq!(message["type"], "ping", "{message}");
     }
 }

@@ -1,5 +1,5 @@
-//! The other baseline: async-graphql as its book has it, with its `DataLoader`, over the same vendor. Nothing is remembered, nothing
-//! is guarded.
+//! The other baseline: async-graphql as documented, with its `DataLoader`, over the same vendor, without caches and
+//! resilience.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ struct Vendor {
 impl Vendor {
     async fn events(&self) -> Vec<Value> {
         let url = format!("{}/v3/published-events?page=1&records=100", self.base);
-        let answer = self.client.get(url).send().await.expect("an answer").bytes().await.expect("a body");
+        let answer = self.client.get(url).send().await.expect("a response").bytes().await.expect("a body");
         let page: Value = serde_json::from_slice(&answer).expect("JSON");
         page["entries"].as_array().cloned().unwrap_or_default()
     }
@@ -130,7 +130,7 @@ impl Query {
 
 /// Serves the schema over a vendor.
 pub async fn serve(vendor: &str) {
-    let vendor = || Vendor { client: http_client::client().expect("a client"), base: format!("http://{vendor}") };
+    let vendor = || Vendor { client: http_client::build_client().expect("a client"), base: format!("http://{vendor}") };
     let schema = Schema::new(Query(Arc::new(vendor())), EmptyMutation, EmptySubscription);
     let shared = Arc::new(vendor());
     let answer = move |body: Bytes| {

@@ -1,11 +1,11 @@
-//! The table of results: each row a ratio or a count, with what it is held against.
+//! The table of results: each row a ratio or a count, with its target.
 
-/// What was found, row by row.
+/// Rows.
 #[derive(Default)]
 pub struct Table(Vec<[String; 4]>);
 
 impl Table {
-    /// Adds a row and shows it at once.
+    /// Adds a row and prints it.
     #[expect(clippy::print_stdout, reason = "it is what a benchmark is for")]
     pub fn row(&mut self, what: &str, found: impl Into<String>, wanted: &str, note: impl Into<String>) {
         let row = [what.to_owned(), found.into(), wanted.to_owned(), note.into()];
@@ -13,7 +13,7 @@ impl Table {
         self.0.push(row);
     }
 
-    /// Begins the table.
+    /// Starts the table.
     #[expect(clippy::print_stdout, reason = "it is what a benchmark is for")]
     pub fn begin() -> Self {
         println!("| scenario | found | wanted | note |\n| --- | --- | --- | --- |");

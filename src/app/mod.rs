@@ -1,22 +1,29 @@
-//! The composition root: the only room that knows every other. It connects, and holds no rule of its own.
+//! The composition root: the only module that depends on all others. It wires them and has no rules of its own.
 
-mod announce;
-mod callers;
-mod deliveries;
-mod front;
+mod auth_setup;
+mod delivery_setup;
+mod error;
+mod gateway_setup;
+mod metrics_collector;
 mod online;
-mod orders;
-mod partners;
-mod playground;
+mod options;
+mod order_setup;
 mod reload;
-mod shapes;
-mod shared;
+mod reseller_setup;
+#[cfg_attr(not(feature = "sandbox"), path = "no_sandbox.rs")]
+mod sandbox;
+mod shared_redis;
+mod signals;
 mod sources;
 mod start;
-mod state;
+mod startup_log;
+mod vendor_specs;
 
-pub use online::{Found, check_online, line};
-pub use playground::{Playground, run_sandbox};
-pub use reload::Reread;
-pub use shapes::shapes;
-pub use start::{Launch, StartError, serve};
+pub use error::StartError;
+pub use online::{CheckReport, check_online, format_check};
+pub use options::{SandboxOptions, ServeOptions};
+pub use order_setup::order_settings;
+pub use reload::ConfigLoader;
+pub use sandbox::run_sandbox;
+pub use start::serve;
+pub use vendor_specs::vendor_config_specs;

@@ -1,4 +1,4 @@
-//! Asking every vendor whether what the configuration says of it works: `check --online`.
+//! `check --online`: checks accounts, connections and channels with the vendors.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,99 +7,90 @@ use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::app::partners;
-use crate::app::sources::connect;
-use crate::app::start::{StartError, ground, raise_sandbox};
-use crate::config::{Config, DeliverySettings};
-use domain::accounts::{Account, Check, Verdict};
-use domain::mobile::AppTicketKey;
-use domain::{Clock, ErrorKind, SourceId, SystemClock};
-use http_client::Transport;
-use resellers::{check, check_connection};
-use source_stack::LocalBudget;
-use vendor_api::Finding;
+use crate::app::error::StartError;
+use crate::app::reseller_setup;
+use crate::app::sandbox::start_sandbox;
+use crate::app::sources::connect_sources;
+use crate::app::start::build_infrastructure;
+use crate::config::{Config, DeliveryConfig};
+use deliveries::check_app;
+use domain::accounts::{AccountCheck, AccountConfig, CheckOutcome};
+use domain::{Clock, SourceId, SystemClock};
+use http_client::VendorHttpClient;
+use resellers::{check_account, check_connection};
+use source_stack::LocalRateLimiter;
+use vendor_api::InvalidSetting;
 use vendor_registry::APPS;
 
-/// How long one call of a mobile app may take here.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// A ticket that no app has.
-const NOBODY: &str = "ticketgraph-check";
+/// Timeout of one call to a mobile app.
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What was found of one part of the configuration.
-pub struct Found {
-    /// The part, as the configuration names it.
-    pub place: String,
-    /// Line by line.
-    pub checks: Vec<Check>,
+/// Check results of one part of the configuration.
+pub struct CheckReport {
+    /// Path of the part in the configuration.
+    pub section: String,
+    /// Results, one per line.
+    pub checks: Vec<AccountCheck>,
 }
 
-impl Found {
-    /// Whether every line is as it must be.
-    pub fn is_fine(&self) -> bool {
-        self.checks.iter().all(|check| matches!(check.verdict, Verdict::Passed))
+impl CheckReport {
+    /// Returns true if all checks passed.
+    pub fn all_passed(&self) -> bool {
+        self.checks.iter().all(|check| matches!(check.outcome, CheckOutcome::Passed))
     }
 }
 
-/// Asks every vendor about its account, and about each reseller that is connected to it. Sells nothing, writes nothing.
-/// With the built-in configuration the vendors are raised first, with nothing on disk.
-pub async fn check_online(mut config: Config) -> Result<Vec<Found>, StartError> {
+/// Checks every account and every reseller connection with the vendors. Sells and writes nothing. With the built-in
+/// configuration the emulated vendors are started first, in memory only.
+pub async fn check_online(mut config: Config) -> Result<Vec<CheckReport>, StartError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
     let _stop = stop.clone().drop_guard();
-    let _sandbox = if config.built_in { Some(raise_sandbox(&mut config, None, &clock, &tracker).await?) } else { None };
-    let ground = ground(&config, &clock, &tracker, &stop)?;
-    let sources = connect(&config, &ground).map_err(StartError::Settings)?;
-    let own = sources.iter().map(async |source| Found {
-        place: format!("sources.{}", source.id),
-        checks: check(source, &Account::default()).await,
+    let _sandbox = if config.built_in { Some(start_sandbox(&mut config, None, &clock, &tracker).await?) } else { None };
+    let infrastructure = build_infrastructure(&config, &clock, &tracker, &stop)?;
+    let sources = connect_sources(&config, &infrastructure).map_err(StartError::Settings)?.sources;
+    let own = sources.iter().map(async |source| CheckReport {
+        section: format!("sources.{}", source.id),
+        checks: check_account(source, &AccountConfig::default()).await,
     });
     let mut all = join_all(own).await;
     for (key, settings) in &config.resellers {
-        for (id, connection) in partners::reseller(key, settings).connections {
-            let place = format!("resellers.{key}.connections.{id}");
+        for (id, connection) in reseller_setup::reseller(key, settings).connections {
+            let section = format!("resellers.{key}.connections.{id}");
             let Some(source) = sources.iter().find(|source| source.id == id) else { continue };
-            all.push(Found { place, checks: check_connection(source, &connection).await });
+            all.push(CheckReport { section, checks: check_connection(source, &connection).await });
         }
     }
     for (id, settings) in &config.deliveries {
-        let transport = Transport::new(
-            ground.client.clone(),
+        let client = VendorHttpClient::new(
+            infrastructure.client.clone(),
             SourceId::new(id.as_str()),
-            Arc::new(LocalBudget::unlimited()),
-            PATIENCE,
+            Arc::new(LocalRateLimiter::unlimited()),
+            CALL_TIMEOUT,
         );
-        all.push(Found { place: format!("deliveries.{id}"), checks: vec![reach(settings, transport).await?] });
+        all.push(CheckReport {
+            section: format!("deliveries.{id}"),
+            checks: vec![check_channel(settings, client).await?],
+        });
     }
     Ok(all)
 }
 
-/// Reads a ticket that is not there: whoever may ask is told so.
-async fn reach(settings: &DeliverySettings, transport: Transport) -> Result<Check, StartError> {
-    let title = "The address and the key of the mobile app are accepted";
-    let unknown = || StartError::Settings(vec![Finding::new("app", "is not one of the apps")]);
+async fn check_channel(settings: &DeliveryConfig, client: VendorHttpClient) -> Result<AccountCheck, StartError> {
+    let unknown = || StartError::Settings(vec![InvalidSetting::new("app", "is not one of the apps")]);
     let app = APPS.iter().find(|app| app.name == settings.app).ok_or_else(unknown)?;
-    let channel = (app.connect)(settings.channel.clone(), transport).map_err(StartError::Settings)?;
-    Ok(match channel.port.load(&AppTicketKey::new(NOBODY)).await {
-        Ok(_) => Check::new("APP_REACHED", title, None),
-        Err(error) => match error.kind {
-            ErrorKind::NotFound => Check::new("APP_REACHED", title, None),
-            ErrorKind::Unauthorized | ErrorKind::Rejected(_) => {
-                let hint = "The app refuses the key: the password field of the interface in S-360 holds the right one.";
-                Check::new("APP_REACHED", title, Some(hint))
-            }
-            _ => Check::unasked("APP_REACHED", title, error),
-        },
-    })
+    let channel = (app.connect)(settings.channel.clone(), client).map_err(StartError::Settings)?;
+    Ok(check_app(channel.port.as_ref()).await)
 }
 
-/// A check as a line for people: where, whether, what, and what to do.
-pub fn line(place: &str, check: &Check) -> String {
-    match &check.verdict {
-        Verdict::Passed => format!("ok      {place}: {}", check.title),
-        Verdict::Failed(hint) => format!("FAILED  {place}: {} ({}). {hint}", check.title, check.code),
-        Verdict::Off(hint) => format!("OFF     {place}: {} ({}). {hint}", check.title, check.code),
-        Verdict::Unasked(error) => format!(
-            "UNKNOWN {place}: {} ({}). The vendor could not be asked: {}.",
+/// Formats a check as a line: result, part of the configuration, title, and hint.
+pub fn format_check(section: &str, check: &AccountCheck) -> String {
+    match &check.outcome {
+        CheckOutcome::Passed => format!("ok      {section}: {}", check.title),
+        CheckOutcome::Failed(hint) => format!("FAILED  {section}: {} ({}). {hint}", check.title, check.code),
+        CheckOutcome::Disabled(hint) => format!("OFF     {section}: {} ({}). {hint}", check.title, check.code),
+        CheckOutcome::Unreachable(error) => format!(
+            "UNKNOWN {section}: {} ({}). The vendor could not be reached: {}.",
             check.title,
             check.code,
             error.kind.name()

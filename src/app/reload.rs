@@ -1,7 +1,7 @@
-//! Taking over another configuration while requests are answered, at SIGHUP: callers, safelist, limits, resellers.
+//! Configuration reload on SIGHUP: clients, safelist, limits and resellers, without dropping a request.
 //!
-//! Everything that may fail is done first; then values are swapped one after another, and no request is dropped. What runs
-//! already ends as it began. A configuration with a finding changes nothing. All else takes a restart, and the log says so.
+//! Everything that can fail happens first; then the values are swapped one by one. Operations in flight finish with the
+//! old configuration. A configuration with errors changes nothing. Other changes need a restart, which is logged.
 
 use std::sync::Arc;
 
@@ -9,90 +9,90 @@ use metrics::{counter, gauge};
 use tokio::signal::unix::Signal;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::callers;
-use crate::app::front::{laws, safelist};
-use crate::app::orders::Accounts;
-use crate::app::partners;
-use crate::app::sources::Ground;
-use crate::app::start::StartError;
-use crate::config::{Config, Findings};
-use crate::gateway::router::Front;
+use crate::app::auth_setup;
+use crate::app::error::StartError;
+use crate::app::gateway_setup::{load_safelist, schema_and_limits};
+use crate::app::order_setup::ConfiguredAccounts;
+use crate::app::reseller_setup;
+use crate::app::sources::Infrastructure;
+use crate::config::{Config, ConfigDiagnostics};
+use crate::gateway::state::AppState;
 use crate::graphql::Services;
 use domain::Source;
 
-/// Reads the configuration again, from where it came from.
-pub type Reread = Arc<dyn Fn() -> Result<Config, Findings> + Send + Sync>;
+/// Loads the configuration again from its original source.
+pub type ConfigLoader = Arc<dyn Fn() -> Result<Config, ConfigDiagnostics> + Send + Sync>;
 
-/// What is replaced, and what it is made with.
-pub struct Reload {
-    /// Reads the configuration again; none: there is nothing to read.
-    pub reread: Option<Reread>,
-    /// The front door.
-    pub front: Arc<Front>,
-    /// What resolvers reach; the resellers are replaced.
+/// Everything that a reload replaces, and its inputs.
+pub struct ConfigReload {
+    /// Loads the configuration; `None`: reload is not supported.
+    pub loader: Option<ConfigLoader>,
+    /// State of the gateway.
+    pub gateway: Arc<AppState>,
+    /// Services of the resolvers; the resellers are replaced.
     pub services: Services,
-    /// What resellers are to the sources when an order is planned.
-    pub accounts: Arc<Accounts>,
-    /// The sources, which stay.
+    /// Reseller accounts used by order planning.
+    pub accounts: Arc<ConfiguredAccounts>,
+    /// The sources, which a reload does not change.
     pub sources: Vec<Arc<Source>>,
-    /// What they stand on.
-    pub ground: Arc<Ground>,
+    /// Shared infrastructure of the sources.
+    pub infrastructure: Arc<Infrastructure>,
 }
 
-impl Reload {
-    /// Takes over the configuration each time that the signal comes, until the service stops.
+impl ConfigReload {
+    /// Reloads the configuration at each signal, until the service stops.
     pub async fn listen(self, mut signal: Signal, mut now: Config, stop: CancellationToken) {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                told = signal.recv() => if told.is_none() { return },
+                wrap = signal.recv() => if wrap.is_none() { return },
             }
-            let outcome = match self.reread.as_ref().map(|reread| reread()) {
+            let outcome = match self.loader.as_ref().map(|reread| reread()) {
                 None => continue,
                 Some(Ok(config)) => {
-                    self.take(&now, &config).map(|()| now = config).map_err(|fault| vec![fault.to_string()])
+                    self.apply(&now, &config).map(|()| now = config).map_err(|error| vec![error.to_string()])
                 }
-                Some(Err(findings)) => Err(findings.lines().collect()),
+                Some(Err(diagnostics)) => Err(diagnostics.lines().collect()),
             };
-            self.tell(outcome);
+            self.report(outcome);
         }
     }
 
-    /// Everything that may fail first, then everything that may not.
-    fn take(&self, before: &Config, config: &Config) -> Result<(), StartError> {
-        let safelist = safelist(config)?;
-        let partners = partners::open(config, &self.sources, &self.ground.clock);
-        let services = Services { partners: Some(Arc::new(partners)), ..self.services.clone() };
-        let (api, limits) = laws(config, services, &self.ground);
-        let known = self.front.callers.load_full();
-        let callers = callers::renewed(config, &self.ground.client, (before, &known));
+    /// Does everything that can fail first, then swaps the values.
+    fn apply(&self, before: &Config, config: &Config) -> Result<(), StartError> {
+        let safelist = load_safelist(config)?;
+        let resellers = reseller_setup::open(config, &self.sources, &self.infrastructure.clock);
+        let services = Services { resellers: Some(Arc::new(resellers)), ..self.services.clone() };
+        let (api, limits) = schema_and_limits(config, services, &self.infrastructure);
+        let current = self.gateway.authenticator.load_full();
+        let authenticator = auth_setup::renewed_authenticator(config, &self.infrastructure.client, before, &current);
         self.accounts.replace(config);
-        // First: what is remembered from here on was allowed by it.
-        self.front.engine.persisted().replace_safelist(safelist);
-        self.front.engine.replace(api, limits);
-        // Last: whoever is known finds everything that belongs to it.
-        self.front.replace_callers(callers);
-        for section in restarts(before, config) {
-            tracing::warn!(section, "this part of the configuration has changed too, which takes a restart");
+        // Swapped first, so that everything cached from now on was allowed by the new safelist.
+        self.gateway.engine.persisted().replace_safelist(safelist);
+        self.gateway.engine.replace(api, limits);
+        // Swapped last, so that an authenticated caller never sees the old settings.
+        self.gateway.replace_authenticator(authenticator);
+        for section in sections_needing_restart(before, config) {
+            tracing::warn!(section, "a changed section of the configuration needs a restart");
         }
         tracing::info!(
             clients = config.clients.len(),
             resellers = config.resellers.len(),
-            "the configuration was read again: its callers, safelist, limits and resellers hold from now on"
+            "the configuration was reloaded: its clients, safelist, limits and resellers are in effect"
         );
         Ok(())
     }
 
-    fn tell(&self, outcome: Result<(), Vec<String>>) {
+    fn report(&self, outcome: Result<(), Vec<String>>) {
         let is_taken = outcome.is_ok();
-        if let Err(findings) = outcome {
+        if let Err(diagnostics) = outcome {
             tracing::error!(
-                findings = findings.len(),
-                "the configuration was read again and is wrong: nothing changes"
+                diagnostics = diagnostics.len(),
+                "the reloaded configuration is not valid: nothing changes"
             );
-            findings.iter().for_each(|finding| tracing::error!(finding, "this is wrong with the configuration"));
+            diagnostics.iter().for_each(|finding| tracing::error!(finding, "a problem of the configuration"));
         } else {
-            let now = self.ground.clock.now().as_millisecond() as f64 / 1000.0;
+            let now = self.infrastructure.clock.now().as_millisecond() as f64 / 1000.0;
             gauge!("ticketgraph_last_reload_timestamp_seconds").set(now);
         }
         gauge!("ticketgraph_last_reload_successful").set(f64::from(u8::from(is_taken)));
@@ -100,8 +100,9 @@ impl Reload {
     }
 }
 
-/// The parts that changed and hold only after a restart. A secret that changed is not seen: none is ever shown.
-fn restarts(before: &Config, now: &Config) -> Vec<&'static str> {
+/// Returns the changed sections that need a restart. Changed secrets are not detected, because their debug output is
+/// redacted.
+fn sections_needing_restart(before: &Config, now: &Config) -> Vec<&'static str> {
     let parts = |config: &Config| {
         [
             ("server", format!("{:?}", config.server)),

@@ -1,4 +1,4 @@
-//! Sources, out of their stanzas: connected by their vendor, layered, and read as one catalogue.
+//! Connects the sources of the configuration and adds their layers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,106 +6,130 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use tokio_util::task::TaskTracker;
 
-use crate::app::shared::Shared;
-use crate::config::{Config, Lifetime as LifetimeSettings, Lifetimes as LifetimesSettings, Resilience, SourceSettings};
-use domain::{Budget, Clock, Quota, Source};
-use http_client::Transport;
-use source_stack::{
-    BreakerPolicy, BudgetPolicy, Bulkhead, Cache, Deadlines, Lifetime, Lifetimes, LocalBudget, Pace, Parts, Policy,
-    Pulse, Retries, stack,
+use crate::app::shared_redis::SharedRedis;
+use crate::config::{
+    Config, ConfiguredSource, LifetimeConfig as LifetimeSettings, LifetimesConfig as LifetimesSettings,
+    ResilienceConfig,
 };
-use vendor_api::{Finding, Surroundings, Vendor};
+use domain::{Clock, Quota, RateLimiter, Source};
+use http_client::VendorHttpClient;
+use resilience::{CircuitBreakerPolicy, RateLimitPolicy, RetryPolicy};
+use source_stack::{
+    BulkheadPolicy, CacheLifetime, CachePolicy, CatalogCache, HealthTracker, LayeredSource, LocalRateLimiter,
+    OperationDeadlines, ResiliencePolicy, StackParts, stack,
+};
+use vendor_api::{ConnectContext, InvalidSetting, Vendor};
 use vendor_registry::VENDORS;
 
-/// What the federation waits beyond the deadline of a source, so that the guard's own word arrives first.
-pub const SLACK: Duration = Duration::from_millis(500);
+/// The catalog waits this much longer than the deadline of a source, so that the source's own error arrives first.
+pub const DEADLINE_SLACK: Duration = Duration::from_millis(500);
 
-/// What every source is surrounded by.
-pub struct Ground {
-    /// The connection pool.
+/// Infrastructure that all sources share.
+pub struct Infrastructure {
+    /// HTTP client with its connection pool.
     pub client: reqwest::Client,
-    /// The time of day.
+    /// Clock.
     pub clock: Arc<dyn Clock>,
-    /// What all sources are remembered in.
-    pub cache: Arc<Cache>,
-    /// What replicas share, where they do.
-    pub shared: Option<Shared>,
+    /// Cache of vendor data.
+    pub cache: Arc<CatalogCache>,
+    /// Redis, if it is configured.
+    pub redis: Option<SharedRedis>,
     /// Owns the tasks of the sources.
     pub tracker: TaskTracker,
 }
 
-/// Connects every source of a configuration; calls nobody.
-pub fn connect(config: &Config, ground: &Ground) -> Result<Vec<Arc<Source>>, Vec<Finding>> {
-    let mut findings = Vec::new();
-    let mut connected = Vec::new();
-    for settings in config.sources.values() {
-        let is_delivered = config.deliveries.values().any(|delivery| delivery.channel.source == settings.stanza.id);
-        match connect_one(settings, &config.cache.lifetimes, ground, is_delivered) {
-            Ok(source) => connected.push(source),
-            Err(faults) => findings.extend(
-                faults
-                    .into_iter()
-                    .map(|fault| Finding::new(format!("sources.{}.{}", settings.stanza.id, fault.key), fault.message)),
-            ),
-        }
-    }
-    if findings.is_empty() { Ok(connected) } else { Err(findings) }
+/// Connected sources with their layers.
+#[derive(Default)]
+pub struct ConnectedSources {
+    /// Sources with a cached catalog.
+    pub sources: Vec<Arc<Source>>,
+    /// The same sources as orders use them: every catalog read calls the vendor.
+    pub for_orders: Vec<Source>,
 }
 
-fn connect_one(
-    settings: &SourceSettings,
+/// Connects every source of a configuration; makes no calls.
+pub fn connect_sources(
+    config: &Config,
+    infrastructure: &Infrastructure,
+) -> Result<ConnectedSources, Vec<InvalidSetting>> {
+    let mut diagnostics = Vec::new();
+    let mut connected = ConnectedSources::default();
+    for settings in config.sources.values() {
+        let is_delivered = config.deliveries.values().any(|delivery| delivery.channel.source == settings.source.id);
+        match connect_source(settings, &config.cache.lifetimes, infrastructure, is_delivered) {
+            Ok(layered) => {
+                connected.for_orders.push(layered.for_orders());
+                connected.sources.push(Arc::new(layered.source));
+            }
+            Err(problems) => diagnostics.extend(problems.into_iter().map(|error| {
+                InvalidSetting::new(format!("sources.{}.{}", settings.source.id, error.key), error.message)
+            })),
+        }
+    }
+    if diagnostics.is_empty() { Ok(connected) } else { Err(diagnostics) }
+}
+
+fn connect_source(
+    settings: &ConfiguredSource,
     lifetimes: &LifetimesSettings,
-    ground: &Ground,
+    infrastructure: &Infrastructure,
     is_delivered: bool,
-) -> Result<Arc<Source>, Vec<Finding>> {
+) -> Result<LayeredSource, Vec<InvalidSetting>> {
     let vendor = VENDORS
         .iter()
         .find(|vendor| vendor.name == settings.vendor)
-        .ok_or_else(|| vec![Finding::new("vendor", "is not one of the vendors")])?;
-    let id = settings.stanza.id.clone();
-    let realm = realm(settings, vendor);
-    let policy = policy(&settings.resilience, lifetimes, vendor.quota);
-    let budget: Arc<dyn Budget> = match (&policy.budget, &ground.shared) {
-        (Some(budget), Some(shared)) => shared.budget(&format!("{id}:{realm}"), budget),
-        (Some(budget), None) => Arc::new(LocalBudget::new(Pace::of(budget), budget.patience)),
-        (None, _) => Arc::new(LocalBudget::unlimited()),
+        .ok_or_else(|| vec![InvalidSetting::new("vendor", "is not one of the vendors")])?;
+    let id = settings.source.id.clone();
+    let realm = cache_realm(settings, vendor);
+    let resilience = resilience_policy(&settings.resilience, vendor.quota);
+    let rate_limiter: Arc<dyn RateLimiter> = match (&resilience.rate_limit, &infrastructure.redis) {
+        (Some(limit), Some(redis)) => redis.rate_limiter(&format!("{id}:{realm}"), limit),
+        (Some(limit), None) => Arc::new(LocalRateLimiter::new(limit)),
+        (None, _) => Arc::new(LocalRateLimiter::unlimited()),
     };
-    let pulse = Arc::new(Pulse::new(id.clone(), Arc::clone(&ground.clock), Arc::clone(&budget)));
-    let surroundings = Surroundings {
-        transport: Transport::new(ground.client.clone(), id, budget, settings.resilience.attempt_timeout),
-        clock: Arc::clone(&ground.clock),
-        health: Arc::clone(&pulse) as _,
-        tracker: ground.tracker.clone(),
+    let health = Arc::new(HealthTracker::new(id.clone(), Arc::clone(&infrastructure.clock), Arc::clone(&rate_limiter)));
+    let context = ConnectContext {
+        http: VendorHttpClient::new(
+            infrastructure.client.clone(),
+            id,
+            rate_limiter,
+            settings.resilience.attempt_timeout,
+        ),
+        clock: Arc::clone(&infrastructure.clock),
+        health: Arc::clone(&health) as _,
+        tracker: infrastructure.tracker.clone(),
     };
-    let mut source = (vendor.connect)(settings.stanza.clone(), surroundings)?;
-    // What a vendor could deliver goes nowhere without a channel.
-    source.facts.delivers_to_app &= is_delivered;
-    Ok(Arc::new(stack(source, Parts { policy, pulse, cache: Arc::clone(&ground.cache), realm })))
+    let mut source = (vendor.connect)(settings.source.clone(), context)?;
+    // Delivery to an app needs a configured channel.
+    source.traits.delivers_to_app &= is_delivered;
+    let (cache_policy, cache) = (cache_policy(lifetimes), Arc::clone(&infrastructure.cache));
+    Ok(stack(source, StackParts { resilience, cache_policy, health, cache, realm }))
 }
 
-/// A digest of what the vendor sees of the account, its secrets aside: two configurations that share a store under one name for
-/// different accounts never read each other's facts.
-fn realm(settings: &SourceSettings, vendor: &Vendor) -> String {
-    let stanza = &settings.stanza;
+/// Digest of everything that identifies the account at the vendor, except secrets. Two configurations that share a
+/// store and a source name, but not the account, never read each other's cache.
+fn cache_realm(settings: &ConfiguredSource, vendor: &Vendor) -> String {
+    let source_config = &settings.source;
     let mut digest = Sha256::new();
-    let zone = stanza.time_zone.iana_name().unwrap_or_default();
-    let currency = stanza.currency.map_or("", |currency| currency.code());
-    for part in [&settings.vendor, &stanza.base_url, &stanza.institution, zone, currency] {
+    let zone = source_config.time_zone.iana_name().unwrap_or_default();
+    let currency = source_config.currency.map_or("", |currency| currency.code());
+    for part in [&settings.vendor, &source_config.base_url, &source_config.institution, zone, currency] {
         digest.update(part.as_bytes());
         digest.update([0]);
     }
-    for (key, value) in stanza.own.iter().filter(|(key, _)| !vendor.secrets.contains(&key.as_str())) {
+    for (key, value) in source_config.vendor_settings.iter().filter(|(key, _)| !vendor.secrets.contains(&key.as_str()))
+    {
         digest.update(format!("{key}={value}\0").as_bytes());
     }
     digest.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The numbers of the layers, out of the configuration; without a quota there, the vendor's own.
-fn policy(from: &Resilience, lifetimes: &LifetimesSettings, usual: Option<Quota>) -> Policy {
-    let (deadlines, retries, breaker) = (&from.deadlines, &from.retries, &from.breaker);
-    Policy {
+/// Resilience policy of a source. Without a configured quota, the vendor's documented one applies.
+fn resilience_policy(from: &ResilienceConfig, usual: Option<Quota>) -> ResiliencePolicy {
+    let (deadlines, retries, circuit_breaker) = (&from.deadlines, &from.retries, &from.circuit_breaker);
+    ResiliencePolicy {
         attempt_timeout: from.attempt_timeout,
-        deadlines: Deadlines {
+        deadlines: OperationDeadlines {
             list: deadlines.list,
             read: deadlines.read,
             availability: deadlines.availability,
@@ -113,44 +137,53 @@ fn policy(from: &Resilience, lifetimes: &LifetimesSettings, usual: Option<Quota>
             gate: deadlines.gate,
             other: deadlines.other,
         },
-        retries: Retries {
+        retries: RetryPolicy {
             max_attempts: retries.max_attempts.into(),
-            first_pause: retries.first_pause,
-            longest_pause: retries.longest_pause,
-            percent: retries.percent.of_hundred().into(),
-            reserve: retries.reserve,
+            initial_backoff: retries.initial_backoff,
+            max_backoff: retries.max_backoff,
+            budget_percent: retries.percent.get().into(),
+            budget_reserve: retries.reserve,
         },
-        breaker: BreakerPolicy {
-            window: breaker.window,
-            min_calls: u32::from(breaker.min_calls) as usize,
-            failure_percent: breaker.failure_percent.of_hundred().into(),
-            rest: breaker.rest,
-            longest_rest: breaker.longest_rest,
-            closes_after: breaker.closes_after.into(),
+        circuit_breaker: CircuitBreakerPolicy {
+            window: circuit_breaker.window,
+            min_calls: u32::from(circuit_breaker.min_calls) as usize,
+            failure_percent: circuit_breaker.failure_percent.get().into(),
+            open_duration: circuit_breaker.open_duration,
+            max_open_duration: circuit_breaker.max_open_duration,
+            success_threshold: circuit_breaker.success_threshold.into(),
         },
-        bulkhead: Bulkhead {
+        bulkhead: BulkheadPolicy {
             browsing: u32::from(from.bulkhead.browsing) as usize,
             checkout: u32::from(from.bulkhead.checkout) as usize,
-            longest_wait: from.bulkhead.longest_wait,
+            max_wait: from.bulkhead.max_wait,
         },
-        budget: from.budget.quota.or(usual).map(|quota| BudgetPolicy {
-            quota,
-            order_percent: from.budget.order_percent.of_hundred().into(),
-            patience: from.budget.patience,
-            replicas: from.budget.replicas.into(),
+        rate_limit: from.rate_limit.quota.or(usual).map(|quota| RateLimitPolicy {
+            requests: quota.requests,
+            per: quota.per,
+            priority_percent: from.rate_limit.order_percent.get().into(),
+            max_wait: from.rate_limit.max_wait,
+            replicas: from.rate_limit.replicas.into(),
         }),
-        lifetimes: Lifetimes {
-            lists: lifetime(&lifetimes.lists),
-            facts: lifetime(&lifetimes.facts),
-            calendar: lifetimes.calendar,
-            availability: lifetimes.availability,
-            not_found: lifetimes.not_found,
-            patience: lifetimes.patience,
-            jitter_percent: lifetimes.jitter_percent.of_hundred().into(),
-        },
     }
 }
 
-fn lifetime(from: &LifetimeSettings) -> Lifetime {
-    Lifetime { fresh: from.fresh, lenient: from.lenient, stale: from.stale }
+/// Lifetimes of cached values.
+fn cache_policy(from: &LifetimesSettings) -> CachePolicy {
+    CachePolicy {
+        lists: lifetime(&from.lists),
+        facts: lifetime(&from.facts),
+        calendar: from.calendar,
+        availability: from.availability,
+        not_found: from.not_found,
+        revalidate_timeout: from.revalidate_timeout,
+        jitter_percent: from.jitter_percent.get().into(),
+    }
+}
+
+fn lifetime(from: &LifetimeSettings) -> CacheLifetime {
+    CacheLifetime {
+        max_age: from.max_age,
+        stale_while_revalidate: from.stale_while_revalidate,
+        stale_if_error: from.stale_if_error,
+    }
 }

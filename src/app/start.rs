@@ -1,7 +1,5 @@
-//! Starting, serving and draining.
+//! Start, serving and graceful shutdown.
 
-use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,233 +10,178 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::app::announce::announce;
-use crate::app::deliveries;
-use crate::app::front;
-use crate::app::orders;
-use crate::app::orders::Accounts;
-use crate::app::partners;
-use crate::app::playground::{Playground, point_at};
-use crate::app::reload::{Reload, Reread};
-use crate::app::shared::Shared;
+use crate::app::delivery_setup;
+use crate::app::error::StartError;
+use crate::app::gateway_setup;
+use crate::app::metrics_collector::{
+    LedgerDependency, MetricsCollector, ProcessDependency, ServiceState, SourceDependency,
+};
+use crate::app::options::ServeOptions;
+use crate::app::order_setup;
+use crate::app::order_setup::ConfiguredAccounts;
+use crate::app::reload::ConfigReload;
+use crate::app::reseller_setup;
+use crate::app::sandbox::start_sandbox;
+use crate::app::shared_redis::SharedRedis;
+use crate::app::signals::shutdown_signal;
 use crate::app::sources;
-use crate::app::sources::{Ground, connect};
-use crate::app::state::{LedgerAnswers, Serving, SourceAnswers, State, Told};
+use crate::app::sources::{ConnectedSources, Infrastructure, connect_sources};
+use crate::app::startup_log::log_startup;
 use crate::config::Config;
-use crate::gateway::express::Express;
+use crate::gateway::fast_path::FastPath;
 use crate::gateway::health::{Dependencies, Dependency};
 use crate::gateway::{listener, router};
 use crate::graphql::Services;
-use ::orders::{ChangeBus, LocalBus};
-use catalog::Federation;
+use ::orders::{ChangeBus, LocalChangeBus};
+use catalog::UnifiedCatalog;
 use domain::{Clock, Source, SystemClock};
 use edits::Edits;
-use emulators::{Sandbox, Scenario};
-use http_client::SetUpError;
-use source_stack::Cache;
-use store_sql::StoreError;
-use vendor_api::Finding;
+use source_stack::CatalogCache;
 
-/// What orders and deliveries have left, at the least, where requests used up the time of the drain.
-const LAST_WORD: Duration = Duration::from_secs(2);
+/// Minimum time for orders and deliveries to close when requests have used up the drain time.
+const MIN_CLOSE_TIME: Duration = Duration::from_secs(2);
 
-/// What the command line adds to the configuration.
-#[derive(Default, Clone)]
-pub struct Launch {
-    /// Where to listen, instead of `[server] listen`.
-    pub listen: Option<SocketAddr>,
-    /// Where the built-in sandbox keeps its files, instead of the user's data folder.
-    pub data: Option<PathBuf>,
-    /// Renders the metrics.
-    pub metrics: Option<Arc<dyn Fn() -> String + Send + Sync>>,
-    /// Reads the configuration again, when the process is told to.
-    pub reread: Option<Reread>,
-}
-
-/// Why the service did not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// A source cannot be connected with these settings.
-    #[error("{}", .0.iter().map(|finding| format!("{}: {}", finding.key, finding.message)).collect::<Vec<_>>().join("\n"))]
-    Settings(Vec<Finding>),
-    /// The schema cannot be read back: a mistake of ours.
-    #[error("the schema cannot be read: {0}")]
-    Schema(String),
-    /// A file that the configuration names.
-    #[error("{}: {why}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// The address cannot be listened on, or a folder not be made.
-    #[error("{0}: {1}")]
-    Machine(String, io::Error),
-    /// The ledger cannot be opened.
-    #[error(transparent)]
-    Ledger(#[from] StoreError),
-    /// The HTTP client cannot be made.
-    #[error(transparent)]
-    Client(#[from] SetUpError),
-}
-
-/// Serves until the process is told to stop, then drains. Says whether all requests in flight were answered.
-pub async fn serve(mut config: Config, launch: Launch) -> Result<bool, StartError> {
+/// Serves until a shutdown signal, then drains. Returns true if all requests in flight were completed.
+pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, StartError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
-    let hangup = signal(SignalKind::hangup()).map_err(|fault| StartError::Machine("signals".to_owned(), fault))?;
-    let data = data_folder(&launch);
+    let hangup = signal(SignalKind::hangup()).map_err(|error| StartError::Io("signals".to_owned(), error))?;
+    let data = data_folder(&options);
     let written = config.clone();
     let sandbox =
-        if config.built_in { Some(raise_sandbox(&mut config, Some(&data), &clock, &tracker).await?) } else { None };
-    let ground = Arc::new(ground(&config, &clock, &tracker, &stop)?);
-    let sources = connect(&config, &ground).map_err(StartError::Settings)?;
-    let accounts = Arc::new(Accounts::of(&config));
-    let bus = bus(&ground, &stop);
-    let (orders, ledgers) = orders::open(&config, &sources, &clock, &data, (bus, Arc::clone(&accounts))).await?;
-    let edits = Edits::new(Arc::clone(&ledgers.edits), Arc::clone(&clock), tracker.clone());
-    let partners = partners::open(&config, &sources, &clock);
-    let deliveries = deliveries::open(&config, &sources, &ground.client, &clock, (&orders, &ledgers))
+        if config.built_in { Some(start_sandbox(&mut config, Some(&data), &clock, &tracker).await?) } else { None };
+    let infrastructure = Arc::new(build_infrastructure(&config, &clock, &tracker, &stop)?);
+    let ConnectedSources { sources, for_orders } =
+        connect_sources(&config, &infrastructure).map_err(StartError::Settings)?;
+    let accounts = Arc::new(ConfiguredAccounts::from_config(&config));
+    let bus = change_bus(&infrastructure, &stop);
+    let (orders, stores) = order_setup::open(&config, for_orders, &clock, &data, bus, Arc::clone(&accounts)).await?;
+    let edits = Edits::new(Arc::clone(&stores.edits), Arc::clone(&clock), tracker.clone());
+    let resellers = reseller_setup::open(&config, &sources, &clock);
+    let deliveries = delivery_setup::open(&config, &sources, &infrastructure.client, &clock, &orders, &stores)
         .map_err(StartError::Settings)?;
     let services = Services {
-        federation: federation(&config, sources.clone(), &clock),
+        catalog: catalog(&config, sources.clone(), &clock),
         orders: Some(orders.clone()),
         edits: Some(edits),
         deliveries: Some(deliveries.clone()),
-        partners: Some(Arc::new(partners)),
+        resellers: Some(Arc::new(resellers)),
     };
-    let (cache, draining) = (Arc::clone(&ground.cache), CancellationToken::new());
-    let state = State { sources: sources.clone(), deliveries: deliveries.clone(), ledger: ledgers.pulse, cache, clock };
-    let dependencies = dependencies(&ground, &state, &draining);
-    let render = launch.metrics.clone().unwrap_or_else(|| Arc::new(String::new));
+    let (cache, draining) = (Arc::clone(&infrastructure.cache), CancellationToken::new());
+    let state =
+        ServiceState { sources: sources.clone(), deliveries: deliveries.clone(), ledger: stores.health, cache, clock };
+    let dependencies = dependencies(&infrastructure, &state, &draining);
+    let render = options.metrics.clone().unwrap_or_else(|| Arc::new(String::new));
     metrics::gauge!("ticketgraph_requests_in_flight_limit").set(u32::from(config.server.in_flight));
-    let front = front::build(&config, services.clone(), &ground, stop.clone())?;
+    let gateway = gateway_setup::build(&config, services.clone(), &infrastructure, stop.clone())?;
     let settings = router::Settings {
-        in_flight: u32::from(config.server.in_flight) as usize,
+        max_in_flight: u32::from(config.server.in_flight) as usize,
         body_timeout: config.server.body_timeout,
         request_timeout: config.server.request_timeout,
-        metrics: Arc::new(Told::new(state, render)),
+        metrics: Arc::new(MetricsCollector::new(state, render)),
         dependencies,
     };
-    let address = launch.listen.unwrap_or(config.server.listen);
-    let bound = TcpListener::bind(address).await.map_err(|fault| StartError::Machine(address.to_string(), fault))?;
-    let address = bound.local_addr().map_err(|fault| StartError::Machine(address.to_string(), fault))?;
-    // What a crash left behind goes on before the first request comes in.
+    let address = options.listen.unwrap_or(config.server.listen);
+    let bound = TcpListener::bind(address).await.map_err(|error| StartError::Io(address.to_string(), error))?;
+    let address = bound.local_addr().map_err(|error| StartError::Io(address.to_string(), error))?;
+    // Orders that a crash interrupted are resumed before the first request arrives.
     orders.start();
     deliveries.start();
-    announce(&config, address, sandbox.as_ref());
-    let reload = Reload { reread: launch.reread, front: Arc::clone(&front), services, accounts, sources, ground };
+    log_startup(&config, address, sandbox.as_ref());
+    let reload = ConfigReload {
+        loader: options.loader,
+        gateway: Arc::clone(&gateway),
+        services,
+        accounts,
+        sources,
+        infrastructure,
+    };
     tracker.spawn(reload.listen(hangup, written, stop.clone()));
-    tracker.spawn(stop_when_told(draining, stop.clone(), config.server.drain_notice));
-    let connections = front::connections(&config)?;
-    let drain_by = drain_by(stop.clone(), config.server.drain);
-    let express = Express::new(Arc::clone(&front), config.telemetry.otlp_endpoint.is_some());
-    let serving = listener::serve(bound, (router::build(front, settings), express), connections, tracker, stop);
+    tracker.spawn(stop_on_signal(draining, stop.clone(), config.server.drain_notice));
+    let connections = gateway_setup::listener_settings(&config)?;
+    let drain_by = drain_deadline(stop.clone(), config.server.drain);
+    let fast_path = FastPath::new(Arc::clone(&gateway), config.telemetry.otlp_endpoint.is_some());
+    let serving = listener::serve(bound, router::build(gateway, settings), fast_path, connections, tracker, stop);
     let (drained, drain_by) = tokio::join!(serving, drain_by);
-    // Whoever waited for an order had its answer, or gave up. Calls under way write what came of them; what is left goes on elsewhere.
+    // Clients that waited for an order have their response or have given up. Calls in flight record their results;
+    // another replica continues the rest.
     let closing = async { tokio::join!(orders.close(), deliveries.close()) };
-    let written = tokio::time::timeout_at(drain_by.max(Instant::now() + LAST_WORD), closing).await.is_ok();
+    let written = tokio::time::timeout_at(drain_by.max(Instant::now() + MIN_CLOSE_TIME), closing).await.is_ok();
     tracing::info!(drained, written, "stopped");
     Ok(drained && written)
 }
 
-/// What the sources stand on. Without Redis, or while it is away, the memory of this process is all there is.
-pub(super) fn ground(
+/// Builds the infrastructure of the sources. Without Redis, all caches are local.
+pub(super) fn build_infrastructure(
     config: &Config,
     clock: &Arc<dyn Clock>,
     tracker: &TaskTracker,
     stop: &CancellationToken,
-) -> Result<Ground, StartError> {
-    let shared = Shared::of(&config.cache, tracker)?;
-    let memory = config.cache.facts_memory.0 as u64;
-    let cache = Cache::new(memory, shared.as_ref().map(Shared::store), Arc::clone(clock), tracker.clone());
+) -> Result<Infrastructure, StartError> {
+    let shared = SharedRedis::from_config(&config.cache, tracker)?;
+    let memory = config.cache.source_memory.0 as u64;
+    let cache = CatalogCache::new(memory, shared.as_ref().map(SharedRedis::store), Arc::clone(clock), tracker.clone());
     if let Some(shared) = &shared {
-        shared.listen(&cache, stop);
+        shared.subscribe_to_invalidations(&cache, stop);
     }
-    let client = http_client::client()?;
-    Ok(Ground { client, clock: Arc::clone(clock), cache, shared, tracker: tracker.clone() })
+    let client = http_client::build_client()?;
+    Ok(Infrastructure { client, clock: Arc::clone(clock), cache, redis: shared, tracker: tracker.clone() })
 }
 
-/// Stops when the process is told to: first whoever sends requests here learns that none should come, then none is taken.
-async fn stop_when_told(draining: CancellationToken, stop: CancellationToken, notice: Option<Duration>) {
-    told_to_stop().await;
+/// Waits for a shutdown signal. First `/health/ready` reports 503 for the notice period, then no new requests are
+/// accepted.
+async fn stop_on_signal(draining: CancellationToken, stop: CancellationToken, notice: Option<Duration>) {
+    shutdown_signal().await;
     draining.cancel();
     metrics::gauge!("ticketgraph_draining").set(1.0);
     if let Some(notice) = notice {
-        tracing::info!("stopping soon: not ready for new requests, which are still answered");
+        tracing::info!("stopping soon: /health/ready reports 503, new requests are still accepted");
         tokio::time::sleep(notice).await;
     }
-    tracing::info!("stopping: no new requests, those in flight are answered");
+    tracing::info!("stopping: no new requests are accepted, requests in flight are completed");
     stop.cancel();
 }
 
-/// Until when everything has to have ended, told once it begins to.
-async fn drain_by(stop: CancellationToken, limit: Duration) -> Instant {
+/// Returns the end of the drain, after it has started.
+async fn drain_deadline(stop: CancellationToken, limit: Duration) -> Instant {
     stop.cancelled().await;
     Instant::now() + limit
 }
 
-/// What `/health/ready` names.
-fn dependencies(ground: &Ground, state: &State, draining: &CancellationToken) -> Dependencies {
-    let serving: Arc<dyn Dependency> = Arc::new(Serving(draining.clone()));
-    let ledger: Arc<dyn Dependency> = Arc::new(LedgerAnswers(Arc::clone(&state.ledger)));
-    let sources = state.sources.iter().map(|source| Arc::new(SourceAnswers(Arc::clone(source))) as _);
+/// Returns the dependencies for `/health/ready`.
+fn dependencies(infrastructure: &Infrastructure, state: &ServiceState, draining: &CancellationToken) -> Dependencies {
+    let serving: Arc<dyn Dependency> = Arc::new(ProcessDependency(draining.clone()));
+    let ledger: Arc<dyn Dependency> = Arc::new(LedgerDependency(Arc::clone(&state.ledger)));
+    let sources = state.sources.iter().map(|source| Arc::new(SourceDependency(Arc::clone(source))) as _);
     Dependencies(Arc::new(
-        [serving, ledger].into_iter().chain(ground.shared.iter().map(Shared::dependency)).chain(sources).collect(),
+        [serving, ledger]
+            .into_iter()
+            .chain(infrastructure.redis.iter().map(SharedRedis::dependency))
+            .chain(sources)
+            .collect(),
     ))
 }
 
-/// Where changes of orders are told: to every replica, where they share a Redis.
-fn bus(ground: &Ground, stop: &CancellationToken) -> Arc<dyn ChangeBus> {
-    match &ground.shared {
-        Some(shared) => shared.bus(stop),
-        None => Arc::new(LocalBus::default()),
+/// Returns the bus of order changes: through Redis for several replicas, otherwise in process.
+fn change_bus(infrastructure: &Infrastructure, stop: &CancellationToken) -> Arc<dyn ChangeBus> {
+    match &infrastructure.redis {
+        Some(shared) => shared.change_bus(stop),
+        None => Arc::new(LocalChangeBus::default()),
     }
 }
 
-fn federation(config: &Config, sources: Vec<Arc<Source>>, clock: &Arc<dyn Clock>) -> Arc<Federation> {
-    let deadline = config.resilience.deadlines.list + sources::SLACK;
-    Arc::new(Federation::new(sources, deadline, Arc::clone(clock)))
+fn catalog(config: &Config, sources: Vec<Arc<Source>>, clock: &Arc<dyn Clock>) -> Arc<UnifiedCatalog> {
+    let deadline = config.resilience.deadlines.list + sources::DEADLINE_SLACK;
+    Arc::new(UnifiedCatalog::new(sources, deadline, Arc::clone(clock)))
 }
 
-/// Raises the emulated vendors and points the configuration at them. With a folder they remember what they sold.
-pub(super) async fn raise_sandbox(
-    config: &mut Config,
-    data: Option<&std::path::Path>,
-    clock: &Arc<dyn Clock>,
-    tracker: &TaskTracker,
-) -> Result<Sandbox, StartError> {
-    let playground = Playground {
-        listen: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        folder: data.map(|data| data.join("vendors")),
-        limits_requests: false,
-        scenario: Scenario::default(),
-    };
-    let sandbox = playground
-        .raise(Arc::clone(clock), tracker.clone())
-        .await
-        .map_err(|fault| StartError::Machine("the emulated vendors".to_owned(), fault))?;
-    point_at(config, &sandbox);
-    Ok(sandbox)
-}
-
-/// The user's data folder, as the XDG rules have it; `--data` wins.
-fn data_folder(launch: &Launch) -> PathBuf {
+/// Returns the data folder: `--data`, or the user's data folder by the XDG rules.
+fn data_folder(options: &ServeOptions) -> PathBuf {
     let named = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    launch.data.clone().unwrap_or_else(|| {
+    options.data.clone().unwrap_or_else(|| {
         named("XDG_DATA_HOME")
             .or_else(|| named("HOME").map(|home| home.join(".local/share")))
             .unwrap_or_else(std::env::temp_dir)
             .join("ticketgraph")
     })
-}
-
-/// Waits for SIGTERM or an interrupt.
-pub(super) async fn told_to_stop() {
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
-    }
 }

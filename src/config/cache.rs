@@ -1,4 +1,4 @@
-//! `[cache]`: what is remembered of the vendors, where and for how long.
+//! `[cache]`: caches of vendor data and of responses.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -6,91 +6,103 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::config::section::Section;
-use crate::config::setting::{Bytes, Percent, Spoken};
+use crate::config::setting::{ByteSize, DisplayDuration, Percent};
 
-/// What is remembered of the vendors.
+/// Cache settings.
 #[derive(Debug, Clone)]
-pub struct Cache {
-    /// The shared level; `None`: in-process only. May hold a password.
+pub struct CacheConfig {
+    /// Redis as shared cache (L2); `None`: in-process only. May contain a password.
     pub redis_url: Option<SecretString>,
-    /// The longest that a request waits for Redis.
+    /// Longest time that a request waits for Redis.
     pub redis_timeout: Duration,
-    /// For facts of the vendors, in process.
-    pub facts_memory: Bytes,
-    /// For finished answers and their compressed forms, in process.
-    pub answers_memory: Bytes,
-    /// Parsed and validated operations kept, at most.
+    /// Size of the in-process cache of vendor data.
+    pub source_memory: ByteSize,
+    /// Size of the in-process response cache, compressed bodies included.
+    pub response_memory: ByteSize,
+    /// Largest number of cached documents.
     pub documents: NonZeroUsize,
-    /// How long facts are remembered.
-    pub lifetimes: Lifetimes,
+    /// Lifetimes of vendor data.
+    pub lifetimes: LifetimesConfig,
 }
 
-/// How long facts are remembered.
+/// Lifetimes of vendor data.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lifetimes {
+pub struct LifetimesConfig {
     /// Lists of events.
-    pub lists: Lifetime,
+    pub lists: LifetimeConfig,
     /// Events, performances and ticket types by id.
-    pub facts: Lifetime,
-    /// Rows of calendars.
+    pub facts: LifetimeConfig,
+    /// Days of calendars.
     pub calendar: Duration,
-    /// Availability, at most; each caller says how old it may be.
+    /// Availability; callers may demand a shorter age.
     pub availability: Duration,
-    /// That there is no such thing; a minute at most.
+    /// Negative results; at most a minute.
     pub not_found: Duration,
-    /// How long a caller waits for the vendor while there is an older answer.
-    pub patience: Duration,
-    /// How many percent of a lifetime are cut off at random; half at most.
+    /// Time to wait for the vendor if a stale value is available.
+    pub revalidate_timeout: Duration,
+    /// Random reduction of lifetimes, in percent; at most 50.
     pub jitter_percent: Percent,
 }
 
-/// The ages of a descriptive fact, each at least as long as the one before.
+/// Lifetimes of descriptive data (RFC 9111, RFC 5861).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lifetime {
-    /// Served without asking.
-    pub fresh: Duration,
-    /// Served at once while it is fetched anew.
-    pub lenient: Duration,
-    /// Served without its prices while the vendor cannot be asked.
-    pub stale: Duration,
+pub struct LifetimeConfig {
+    /// Time that a value is fresh.
+    pub max_age: Duration,
+    /// Time after `max_age` in which a stale value is served while it is revalidated in the background.
+    pub stale_while_revalidate: Duration,
+    /// Time after `max_age` in which a stale value is served without prices if the vendor fails.
+    pub stale_if_error: Duration,
 }
 
-impl Cache {
+impl CacheConfig {
     pub(super) fn read(from: &Section<'_>) -> Self {
         Self {
             redis_url: from.find_store("redis_url", &["redis", "rediss"]),
             redis_timeout: from.get("redis_timeout"),
-            facts_memory: from.get("facts_memory"),
-            answers_memory: from.get("answers_memory"),
+            source_memory: from.get("source_memory"),
+            response_memory: from.get("response_memory"),
             documents: from.get("documents"),
-            lifetimes: from.within("lifetimes", Lifetimes::read),
+            lifetimes: from.read_table("lifetimes", LifetimesConfig::read),
         }
     }
 }
 
-impl Lifetimes {
+impl LifetimesConfig {
     fn read(from: &Section<'_>) -> Self {
         let read = Self {
-            lists: from.within("lists", Lifetime::read),
-            facts: from.within("facts", Lifetime::read),
+            lists: from.read_table("lists", LifetimeConfig::read),
+            facts: from.read_table("facts", LifetimeConfig::read),
             calendar: from.get("calendar"),
             availability: from.get("availability"),
             not_found: from.get("not_found"),
-            patience: from.get("patience"),
+            revalidate_timeout: from.get("revalidate_timeout"),
             jitter_percent: from.get("jitter_percent"),
         };
-        from.at_most("not_found", Spoken(read.not_found), Spoken(Duration::from_secs(60)));
-        from.at_most("jitter_percent", read.jitter_percent, Percent::HALF);
+        from.require_at_most("not_found", DisplayDuration(read.not_found), DisplayDuration(Duration::from_secs(60)));
+        from.require_at_most("jitter_percent", read.jitter_percent, Percent::HALF);
         read
     }
 }
 
-impl Lifetime {
+impl LifetimeConfig {
     fn read(from: &Section<'_>) -> Self {
-        let read = Self { fresh: from.get("fresh"), lenient: from.get("lenient"), stale: from.get("stale") };
+        let read = Self {
+            max_age: from.get("max_age"),
+            stale_while_revalidate: from.get("stale_while_revalidate"),
+            stale_if_error: from.get("stale_if_error"),
+        };
         let why = "it would never be used";
-        from.not_longer(("fresh", read.fresh), ("lenient", read.lenient), why);
-        from.not_longer(("lenient", read.lenient), ("stale", read.stale), why);
+        from.require_not_longer(
+            ("max_age", read.max_age),
+            ("stale_while_revalidate", read.stale_while_revalidate),
+            why,
+        );
+        from.require_not_longer(
+            ("stale_while_revalidate", read.stale_while_revalidate),
+            ("stale_if_error", read.stale_if_error),
+            why,
+        );
         read
     }
 }

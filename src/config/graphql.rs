@@ -1,4 +1,4 @@
-//! `[graphql]`: what one operation may ask for.
+//! `[graphql]`: limits of operations.
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
@@ -6,67 +6,67 @@ use std::path::PathBuf;
 use crate::config::section::Section;
 use crate::config::setting::Choice;
 
-/// Limits of operations, checked before any work is done.
+/// Limits of operations, checked before execution.
 #[derive(Debug, Clone)]
-pub struct Graphql {
-    /// Fields after fragments are spread.
+pub struct GraphqlConfig {
+    /// Fields after fragment expansion.
     pub fields: NonZeroUsize,
-    /// Fields inside fields.
+    /// Nesting depth of fields.
     pub depth: NonZeroUsize,
     /// Aliases in a document.
     pub aliases: NonZeroUsize,
-    /// Fields at the root.
+    /// Root fields.
     pub root_fields: NonZeroUsize,
     /// Directives in a document.
     pub directives: NonZeroUsize,
-    /// Words and signs of a document.
+    /// Lexical tokens of a document.
     pub tokens: NonZeroUsize,
-    /// The largest `first`, and items of a list argument.
+    /// Largest `first`, and largest number of items in a list argument.
     pub list_size: NonZeroU32,
-    /// Vendor calls that one operation may cause, at most.
+    /// Estimated vendor calls of one operation.
     pub cost: NonZeroU32,
-    /// Vendor calls that the operations of one caller may cause in a minute; `None`: no limit.
+    /// Estimated vendor calls per minute of one caller; `None`: unlimited.
     pub cost_per_minute: Option<NonZeroU32>,
-    /// Whether limits are only told, and nothing is refused.
-    pub measure_only: bool,
-    /// Whether the schema may be asked for.
+    /// Exceeded limits are reported, not enforced.
+    pub warn_only: bool,
+    /// Allows introspection to everybody.
     pub introspection: bool,
-    /// Whether errors name what may have been meant.
+    /// Adds suggestions ("did you mean") to errors.
     pub suggestions: bool,
-    /// Operations known by their hash.
-    pub persisted: Persisted,
+    /// Persisted operations.
+    pub persisted: PersistedConfig,
 }
 
-/// Operations known by their hash.
+/// Persisted operations.
 #[derive(Debug, Clone)]
-pub struct Persisted {
-    /// Whether clients may register operations by sending text and hash once.
+pub struct PersistedConfig {
+    /// Automatic persisted queries: clients may register operations by hash.
     pub apq: bool,
-    /// What happens to operations that the safelist does not have.
-    pub mode: Safelist,
-    /// The safelist, there whenever `mode` is not `Off`.
+    /// Treatment of operations that are not on the safelist.
+    pub mode: SafelistMode,
+    /// Safelist manifest; present unless `mode` is `Off`.
     pub manifest: Option<PathBuf>,
 }
 
-/// What happens to operations that the safelist does not have.
+/// Treatment of operations that are not on the safelist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Safelist {
-    /// They run: there is no safelist.
+pub enum SafelistMode {
+    /// Executed: there is no safelist.
     Off,
-    /// They run and are told in the log.
+    /// Executed and logged.
     Log,
-    /// They are refused.
+    /// Rejected.
     Require,
 }
 
-impl Choice for Safelist {
-    const WHAT: &'static str = "safelist mode";
-    const WANTED: &'static str = r#""off", "log" or "require""#;
+impl Choice for SafelistMode {
+    const KIND: &'static str = "safelist mode";
+    const EXPECTED: &'static str = r#""off", "log" or "require""#;
     const CHOICES: &'static [(&'static str, Self)] =
         &[("off", Self::Off), ("log", Self::Log), ("require", Self::Require)];
 }
 
-impl Graphql {
+impl GraphqlConfig {
     pub(super) fn read(from: &Section<'_>) -> Self {
         Self {
             depth: from.get("depth"),
@@ -78,19 +78,19 @@ impl Graphql {
             list_size: from.get("list_size"),
             cost: from.get("cost"),
             cost_per_minute: from.find("cost_per_minute"),
-            measure_only: from.get("measure_only"),
+            warn_only: from.get("warn_only"),
             introspection: from.get("introspection"),
             suggestions: from.get("suggestions"),
-            persisted: from.within("persisted", Persisted::read),
+            persisted: from.read_table("persisted", PersistedConfig::read),
         }
     }
 }
 
-impl Persisted {
+impl PersistedConfig {
     fn read(from: &Section<'_>) -> Self {
         let read = Self { apq: from.get("apq"), mode: from.get("mode"), manifest: from.find_file("manifest") };
-        if read.mode != Safelist::Off && read.manifest.is_none() {
-            return Self { manifest: from.missing("manifest", "the safelist that `mode` asks for"), ..read };
+        if read.mode != SafelistMode::Off && read.manifest.is_none() {
+            return Self { manifest: from.report_missing("manifest", "the safelist that `mode` requires"), ..read };
         }
         read
     }

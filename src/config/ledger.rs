@@ -1,4 +1,4 @@
-//! `[ledger]` and `[orders]`: where orders are kept, and how long each step may take.
+//! `[ledger]` and `[orders]`: order store, and timeouts of orders.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -11,21 +11,21 @@ use secrecy::{ExposeSecret, SecretBox, SecretString};
 
 use crate::config::section::Section;
 
-/// Where orders, idempotency and the journal are kept.
+/// Store of orders, idempotency keys and edits.
 #[derive(Debug, Clone)]
-pub struct Ledger {
-    /// `sqlite://` or `postgres://`. May hold a password.
+pub struct LedgerConfig {
+    /// `sqlite://` or `postgres://`. May contain a password.
     pub url: SecretString,
-    /// Connections to PostgreSQL, at most.
+    /// Largest number of PostgreSQL connections.
     pub connections: NonZeroU32,
-    /// For bar codes at rest.
+    /// Encrypts ticket codes at rest.
     pub encryption_key: Option<EncryptionKey>,
-    /// A worker that is silent for so long has lost its order. Longer than the longest call.
+    /// Lease of a worker on an order. Longer than the longest call.
     pub lease: Duration,
-    /// An outcome still unknown after this needs a person.
+    /// Time after which an unknown outcome needs manual attention.
     pub settle_deadline: Duration,
-    /// How long an idempotency key is remembered.
-    pub keep_keys: Duration,
+    /// Time that idempotency keys are stored.
+    pub idempotency_ttl: Duration,
 }
 
 /// A key of 256 bits.
@@ -33,15 +33,15 @@ pub struct Ledger {
 pub struct EncryptionKey(Arc<SecretBox<[u8; 32]>>);
 
 impl EncryptionKey {
-    /// The key itself.
+    /// Returns the key.
     pub fn expose(&self) -> &[u8; 32] {
         self.0.expose_secret()
     }
 
-    /// Reads 32 bytes in base64 or hex.
+    /// Parses 32 bytes in base64 or hex.
     fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
-        let bytes = unhex(text).or_else(|| BASE64_STANDARD.decode(text).ok()?.try_into().ok())?;
+        let bytes = decode_hex_32(text).or_else(|| BASE64_STANDARD.decode(text).ok()?.try_into().ok())?;
         Some(Self(Arc::new(SecretBox::new(Box::new(bytes)))))
     }
 }
@@ -52,8 +52,8 @@ impl fmt::Debug for EncryptionKey {
     }
 }
 
-/// Reads 32 bytes in hex.
-pub(super) fn unhex(text: &str) -> Option<[u8; 32]> {
+/// Parses 32 bytes in hex.
+pub(super) fn decode_hex_32(text: &str) -> Option<[u8; 32]> {
     if text.len() != 64 || !text.is_ascii() {
         return None;
     }
@@ -64,63 +64,66 @@ pub(super) fn unhex(text: &str) -> Option<[u8; 32]> {
     Some(bytes)
 }
 
-impl Ledger {
+impl LedgerConfig {
     pub(super) fn read(from: &Section<'_>) -> Self {
         let url = from.find_store("url", &["sqlite", "postgres", "postgresql"]);
         let key = from.find_secret("encryption_key");
         let encryption_key = key.as_ref().and_then(|key| EncryptionKey::parse(key.expose_secret()));
         if key.is_some() && encryption_key.is_none() {
-            from.wrong("encryption_key", "must be 32 bytes in base64 (44 signs) or hex (64 signs)");
+            from.report("encryption_key", "must be 32 bytes in base64 (44 characters) or hex (64 characters)");
         }
         let connections: NonZeroU32 = from.get("connections");
-        from.at_most("connections", connections.get(), 1000);
+        from.require_at_most("connections", connections.get(), 1000);
         if connections.get() < 2 {
-            from.wrong("connections", "is 1, must be 2 at least: one that waits for a lock would stop all others");
+            from.report(
+                "connections",
+                "is 1, must be at least 2: with a single connection, waiting for a lock would block everything",
+            );
         }
         Self {
-            url: url.or_else(|| from.missing("url", "sqlite:// or postgres://")).unwrap_or_default(),
+            url: url.or_else(|| from.report_missing("url", "sqlite:// or postgres://")).unwrap_or_default(),
             connections,
             encryption_key,
             lease: from.get("lease"),
             settle_deadline: from.get("settle_deadline"),
-            keep_keys: from.get("keep_keys"),
+            idempotency_ttl: from.get("idempotency_ttl"),
         }
     }
 }
 
-/// The numbers that orders go by.
+/// Settings of orders.
 #[derive(Debug, Clone)]
-pub struct Orders {
-    /// A mutation answers after so long at the latest; the order goes on.
-    pub answer: Duration,
-    /// The longest that a call of an order may take, whatever the deadlines of its source say.
-    pub call_limit: Duration,
-    /// How often orders that are due are looked for.
-    pub poll: Duration,
-    /// After a lost answer, how long "there is no such order" is not believed.
-    pub quiet: Duration,
-    /// How often what was sold is looked after: whether it was called off, whether tickets were used.
-    pub look_after: Duration,
-    /// How long before its end a hold counts as over.
+pub struct OrdersConfig {
+    /// Time after which a mutation responds; the order continues.
+    pub response_timeout: Duration,
+    /// Longest call of an order, whatever the deadlines of its source are.
+    pub call_timeout: Duration,
+    /// Interval at which due orders are polled.
+    pub poll_interval: Duration,
+    /// Time after a lost response in which "order not found" is not trusted, because the order may still arrive.
+    pub late_arrival_window: Duration,
+    /// Interval at which sold orders are refreshed for cancellations and used tickets.
+    pub refresh_interval: Duration,
+    /// Time before its expiry at which a hold is treated as expired.
     pub hold_margin: Duration,
-    /// How long the price of a cancellation stands.
-    pub quote: Duration,
-    /// Lines of an order, at most.
+    /// Validity of a cancellation quote.
+    pub quote_ttl: Duration,
+    /// Largest number of lines in an order.
     pub max_lines: NonZeroU32,
-    /// Tickets of a line, at most.
+    /// Largest number of tickets in a line.
     pub max_quantity: NonZeroU32,
 }
 
-impl Orders {
+impl OrdersConfig {
     pub(super) fn read(from: &Section<'_>) -> Self {
         Self {
-            answer: from.get("answer"),
-            call_limit: from.get("call_limit"),
-            poll: from.get("poll"),
-            quiet: from.get("quiet"),
-            look_after: from.get("look_after"),
+            response_timeout: from.get("response_timeout"),
+            call_timeout: from.get("call_timeout"),
+            poll_interval: from.get("poll_interval"),
+            late_arrival_window: from.get("late_arrival_window"),
+            refresh_interval: from.get("refresh_interval"),
             hold_margin: from.get("hold_margin"),
-            quote: from.get("quote"),
+            quote_ttl: from.get("quote_ttl"),
             max_lines: from.get("max_lines"),
             max_quantity: from.get("max_quantity"),
         }

@@ -1,165 +1,186 @@
-//! Typed settings: built-in defaults, under a file, under environment variables; every finding at once.
+//! Typed settings: built-in defaults, a file, and environment variables, in this order. All diagnostics are reported at
+//! once.
 //!
-//! `config/default.toml` is the manual. A new setting is a line there, a field of its section, and a line in that
-//! section's `read`; tests see to it that the two sides agree.
+//! `config/default.toml` is the reference. A new setting is a line there, a field of its section, and a line in that
+//! section's `read`; tests check that they agree.
 
+mod auth;
 mod cache;
-mod callers;
-mod check;
-mod finding;
+mod consistency;
+mod diagnostic;
 mod graphql;
 mod ledger;
+mod renamed_keys;
 mod resellers;
 mod resilience;
 mod secret;
 mod section;
 mod server;
 mod setting;
-mod shapes;
 mod sources;
 mod telemetry;
 mod tree;
+mod vendor_spec;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-pub use cache::{Cache, Lifetime, Lifetimes};
-pub use callers::{Algorithm, Anonymous, Auth, Client, ClientKey, Issuer, KeySet, Scope};
-pub use finding::{Finding, Findings};
-pub use graphql::{Graphql, Persisted, Safelist};
-pub use ledger::{EncryptionKey, Ledger, Orders};
-pub use resellers::{Connection, Mapping, Reseller};
-pub use resilience::{Breaker, Budget, Bulkhead, Deadlines, Resilience, Retries};
+pub use auth::{
+    AnonymousConfig, AuthConfig, ClientConfig, ClientKey, IssuerConfig, KeySetLocation, SignatureAlgorithm,
+};
+pub use cache::{CacheConfig, LifetimeConfig, LifetimesConfig};
+pub use diagnostic::{ConfigDiagnostic, ConfigDiagnostics};
+pub use graphql::{GraphqlConfig, PersistedConfig, SafelistMode};
+pub use ledger::{EncryptionKey, LedgerConfig, OrdersConfig};
+pub use resellers::{ConnectionConfig, MappingConfig, ResellerConfig};
+pub use resilience::{
+    BulkheadConfig, CircuitBreakerConfig, DeadlinesConfig, RateLimitConfig, ResilienceConfig, RetryConfig,
+};
 pub use section::ReadFile;
-pub use server::{Origin, Server, Tls};
-pub use setting::{Bytes, LogFilter, Percent};
-pub use shapes::{Fault, Shape, Shapes};
-pub use sources::{DeliverySettings, SourceSettings, Terms};
-pub use telemetry::{LogFormat, Telemetry};
+pub use server::{CorsOrigin, ServerConfig, TlsConfig};
+pub use setting::{ByteSize, LogFilter, Percent};
+pub use sources::{CancellationTermsConfig, ConfiguredSource, DeliveryConfig};
+pub use telemetry::{LogFormat, TelemetryConfig};
+pub use vendor_spec::{KeyMessage, VendorConfigSpec, VendorConfigSpecs};
 
-use crate::config::section::{Ground, Section};
-use crate::config::tree::{Illegible, Place, Table, Value};
+use crate::config::section::{ReadContext, Section};
+use crate::config::tree::{Location, SyntaxError, Table, Value};
 use domain::SourceId;
 
-/// Every key with its default.
+/// All keys with their defaults.
 const DEFAULTS: (&str, &str) = (tree::DEFAULTS, include_str!("../../config/default.toml"));
 
-/// What runs without a file: emulated vendors.
+/// Configuration without a file: emulated vendors.
+#[cfg(feature = "sandbox")]
 const SANDBOX: (&str, &str) = ("config/sandbox.toml", include_str!("../../config/sandbox.toml"));
 
-/// A whole configuration without findings. Its Debug shows no secret.
+/// A validated configuration. Its debug output contains no secret.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Whether this is the built-in sandbox, because no file was named.
+    /// True for the built-in sandbox, which is used without a file.
     pub built_in: bool,
     /// `[server]`.
-    pub server: Server,
+    pub server: ServerConfig,
     /// `[graphql]`.
-    pub graphql: Graphql,
+    pub graphql: GraphqlConfig,
     /// `[auth]`.
-    pub auth: Auth,
+    pub auth: AuthConfig,
     /// `[cache]`.
-    pub cache: Cache,
-    /// `[resilience]`, of sources that do not say otherwise.
-    pub resilience: Resilience,
+    pub cache: CacheConfig,
+    /// `[resilience]`, for sources that do not override it.
+    pub resilience: ResilienceConfig,
     /// `[ledger]`.
-    pub ledger: Ledger,
+    pub ledger: LedgerConfig,
     /// `[orders]`.
-    pub orders: Orders,
+    pub orders: OrdersConfig,
     /// `[telemetry]`.
-    pub telemetry: Telemetry,
+    pub telemetry: TelemetryConfig,
     /// `[sources]`.
-    pub sources: BTreeMap<SourceId, SourceSettings>,
+    pub sources: BTreeMap<SourceId, ConfiguredSource>,
     /// `[deliveries]`, by name.
-    pub deliveries: BTreeMap<String, DeliverySettings>,
+    pub deliveries: BTreeMap<String, DeliveryConfig>,
     /// `[resellers]`, by name.
-    pub resellers: BTreeMap<String, Reseller>,
+    pub resellers: BTreeMap<String, ResellerConfig>,
     /// `[clients]`, by name.
-    pub clients: BTreeMap<String, Client>,
+    pub clients: BTreeMap<String, ClientConfig>,
 }
 
 impl Config {
-    /// Reads the file (none: the built-in sandbox) over the defaults, and `TICKETGRAPH__SECTION__KEY` of the variables
-    /// over both. The variables also hold the secrets that are written `{ env = "NAME" }`.
+    /// Reads a file over the defaults, and `TICKETGRAPH__SECTION__KEY` variables over both. Without a file the built-in
+    /// sandbox is used. The variables also provide secrets of the form `{ env = "NAME" }`.
     ///
-    /// Errors: everything that is wrong, at once.
+    /// # Errors
+    ///
+    /// Returns all diagnostics at once.
     pub fn load(
         file: Option<&Path>,
         variables: impl IntoIterator<Item = (String, String)>,
         read_file: ReadFile<'_>,
-        shapes: &Shapes<'_>,
-    ) -> Result<Self, Findings> {
+        specs: &VendorConfigSpecs<'_>,
+    ) -> Result<Self, ConfigDiagnostics> {
         let variables: Vec<(String, String)> = variables.into_iter().collect();
-        let defaults = built_in(DEFAULTS)?;
-        let (upper, place) = match file {
-            Some(path) => (from_file(path, read_file)?, Place::Line(path.into(), 1)),
-            None => (built_in(SANDBOX)?, Place::BuiltIn(SANDBOX.0, 1)),
+        let defaults = parse_built_in(DEFAULTS)?;
+        let (upper, location) = match file {
+            Some(path) => (parse_file(path, read_file)?, Location::Line(path.into(), 1)),
+            None => parse_sandbox()?,
         };
         let mut tree = defaults.clone();
-        tree::lay_over(&mut tree, upper);
-        tree::lay_variables_over(&mut tree, &variables);
-        let ground = Ground {
-            findings: RefCell::default(),
+        tree::merge_over(&mut tree, upper);
+        tree::apply_variables(&mut tree, &variables);
+        let context = ReadContext {
+            diagnostics: RefCell::default(),
             variables: variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
             read_file,
             defaults: &defaults,
             literals_allowed: only_sandboxes(&tree),
         };
-        let root = Section::root(&ground, place, &tree);
-        let config = Self { built_in: file.is_none(), ..Self::read(&root, shapes) };
-        root.tell_unknown();
-        check::whole(&root, &config);
-        let findings = ground.findings.take();
-        if findings.is_empty() { Ok(config) } else { Err(Findings::of(findings)) }
+        let root = Section::root(&context, location, &tree);
+        let config = Self { built_in: file.is_none(), ..Self::read(&root, specs) };
+        root.report_unknown_keys();
+        consistency::check_consistency(&root, &config);
+        let diagnostics = context.diagnostics.take();
+        if diagnostics.is_empty() { Ok(config) } else { Err(ConfigDiagnostics::new(diagnostics)) }
     }
 
-    fn read(root: &Section<'_>, shapes: &Shapes<'_>) -> Self {
-        let beneath = root.tables_of("resilience");
-        let read_source = |id: &str, from: &Section<'_>| SourceSettings::read(id, from, shapes, &beneath);
-        let sources = root.each("sources", read_source);
+    fn read(root: &Section<'_>, specs: &VendorConfigSpecs<'_>) -> Self {
+        let fallbacks = root.tables_of("resilience");
+        let read_source = |id: &str, from: &Section<'_>| ConfiguredSource::read(id, from, specs, &fallbacks);
+        let sources = root.read_each("sources", read_source);
         let names: Vec<&str> = sources.keys().map(String::as_str).collect();
-        let keys_of = |source: &SourceSettings| {
-            shapes::named(&shapes.vendors, &source.vendor).map_or(&[][..], |shape| shape.connection_keys)
+        let keys_of = |source: &ConfiguredSource| {
+            vendor_spec::find_spec(&specs.vendors, &source.vendor).map_or(&[][..], |spec| spec.connection_keys)
         };
         let connection_keys = sources.iter().map(|(id, source)| (id.as_str(), keys_of(source))).collect();
-        let resellers = root.each("resellers", |_, from| Reseller::read(from, &connection_keys));
+        let resellers = root.read_each("resellers", |_, from| ResellerConfig::read(from, &connection_keys));
         let reseller_names: Vec<&str> = resellers.keys().map(String::as_str).collect();
         Self {
             built_in: false,
-            server: root.within("server", Server::read),
-            graphql: root.within("graphql", Graphql::read),
-            auth: root.within("auth", Auth::read),
-            cache: root.within("cache", Cache::read),
-            resilience: root.within("resilience", Resilience::read),
-            ledger: root.within("ledger", Ledger::read),
-            orders: root.within("orders", Orders::read),
-            telemetry: root.within("telemetry", Telemetry::read),
-            deliveries: root.each("deliveries", |id, from| DeliverySettings::read(id, from, shapes, &names)),
-            clients: root.each("clients", |_, from| Client::read(from, &reseller_names)),
+            server: root.read_table("server", ServerConfig::read),
+            graphql: root.read_table("graphql", GraphqlConfig::read),
+            auth: root.read_table("auth", AuthConfig::read),
+            cache: root.read_table("cache", CacheConfig::read),
+            resilience: root.read_table("resilience", ResilienceConfig::read),
+            ledger: root.read_table("ledger", LedgerConfig::read),
+            orders: root.read_table("orders", OrdersConfig::read),
+            telemetry: root.read_table("telemetry", TelemetryConfig::read),
+            deliveries: root.read_each("deliveries", |id, from| DeliveryConfig::read(id, from, specs, &names)),
+            clients: root.read_each("clients", |_, from| ClientConfig::read(from, &reseller_names)),
             sources: sources.into_iter().map(|(id, source)| (SourceId::new(id), source)).collect(),
             resellers,
         }
     }
 }
 
-fn built_in((name, text): (&'static str, &str)) -> Result<Table, Findings> {
-    tree::parse(text, &Place::BuiltIn(name, 1)).map_err(Findings::unreadable)
+fn parse_built_in((name, text): (&'static str, &str)) -> Result<Table, ConfigDiagnostics> {
+    tree::parse(text, &Location::BuiltIn(name, 1)).map_err(ConfigDiagnostics::unreadable)
 }
 
-fn from_file(path: &Path, read_file: ReadFile<'_>) -> Result<Table, Findings> {
-    let text = read_file(path).map_err(|fault| {
-        let message = format!("cannot be read: {}", fault.kind());
-        Findings::unreadable(vec![Illegible { place: Place::File(path.into()), message }])
+#[cfg(feature = "sandbox")]
+fn parse_sandbox() -> Result<(Table, Location), ConfigDiagnostics> {
+    Ok((parse_built_in(SANDBOX)?, Location::BuiltIn(SANDBOX.0, 1)))
+}
+
+#[cfg(not(feature = "sandbox"))]
+fn parse_sandbox() -> Result<(Table, Location), ConfigDiagnostics> {
+    let message = "is missing: this binary was built without the feature `sandbox`, which contains a configuration";
+    let error = SyntaxError { location: Location::File(Path::new("--config").into()), message: message.to_owned() };
+    Err(ConfigDiagnostics::unreadable(vec![error]))
+}
+
+fn parse_file(path: &Path, read_file: ReadFile<'_>) -> Result<Table, ConfigDiagnostics> {
+    let text = read_file(path).map_err(|error| {
+        let message = format!("cannot be read: {}", error.kind());
+        ConfigDiagnostics::unreadable(vec![SyntaxError { location: Location::File(path.into()), message }])
     })?;
-    tree::parse(&text, &Place::Line(path.into(), 1)).map_err(Findings::unreadable)
+    tree::parse(&text, &Location::Line(path.into(), 1)).map_err(ConfigDiagnostics::unreadable)
 }
 
-/// Whether every source is a sandbox, so that secrets may be written out.
+/// Returns true if every source is a sandbox, so that secrets may be literals.
 fn only_sandboxes(tree: &Table) -> bool {
     let Some(Value::Table(sources)) = tree.get("sources").map(|node| &node.value) else { return true };
     sources.values().all(|source| match &source.value {
-        Value::Table(source) => source.get("environment").and_then(|node| node.text()) == Some("sandbox"),
+        Value::Table(source) => source.get("environment").and_then(|node| node.as_text()) == Some("sandbox"),
         _ => false,
     })
 }

@@ -1,82 +1,82 @@
-//! `[resellers]`: who sells, and how each is set up in each source.
+//! `[resellers]`: resellers and their connections to sources.
 
 use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
 
-use crate::config::finding::unknown;
+use crate::config::diagnostic::unknown_name;
 use crate::config::section::Section;
 use domain::SourceId;
 
-/// Who sells.
+/// A reseller.
 #[derive(Debug, Clone)]
-pub struct Reseller {
-    /// For people.
+pub struct ResellerConfig {
+    /// Display name.
     pub name: String,
-    /// How it is set up, by source.
-    pub connections: BTreeMap<SourceId, Connection>,
+    /// Connections by source.
+    pub connections: BTreeMap<SourceId, ConnectionConfig>,
 }
 
-/// How a reseller is set up in one source.
+/// Connection of a reseller to one source.
 #[derive(Debug, Clone)]
-pub struct Connection {
-    /// What the reseller keeps of the retail price, in percent; `None`: not known.
+pub struct ConnectionConfig {
+    /// Reseller's commission in percent of the retail price; `None`: unknown.
     pub commission_percent: Option<Decimal>,
-    /// The reseller's words for what the source sells.
-    pub mappings: Vec<Mapping>,
+    /// Reseller's codes for products of the source.
+    pub mappings: Vec<MappingConfig>,
     /// The vendor's own keys.
     pub own: toml::Table,
 }
 
-/// The reseller's word for something that a source sells.
+/// Reseller's code for a product.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mapping {
-    /// The reseller's word.
+pub struct MappingConfig {
+    /// The code.
     pub partner_code: String,
-    /// The vendor's id of the event.
+    /// Vendor's event id.
     pub event: Option<String>,
-    /// The vendor's id of the ticket type.
+    /// Vendor's ticket type id.
     pub ticket_type: Option<String>,
 }
 
-/// The keys that connections have at each source, by the vendor of the source.
+/// Allowed connection keys of each source, by its vendor.
 pub(super) type ConnectionKeys<'a> = BTreeMap<&'a str, &'a [&'a str]>;
 
-impl Reseller {
+impl ResellerConfig {
     pub(super) fn read(from: &Section<'_>, keys: &ConnectionKeys<'_>) -> Self {
-        let connections = from.each("connections", |source, connection| {
+        let connections = from.read_each("connections", |source, connection| {
             let Some(own) = keys.get(source) else {
-                connection.wrong("", unknown("source", source, keys.keys().copied()));
-                connection.know_all();
+                connection.report("", unknown_name("source", source, keys.keys().copied()));
+                connection.mark_all_known();
                 return None;
             };
-            Some((SourceId::new(source), Connection::read(connection, own)))
+            Some((SourceId::new(source), ConnectionConfig::read(connection, own)))
         });
         Self { name: from.get("name"), connections: connections.into_values().flatten().collect() }
     }
 }
 
-impl Connection {
+impl ConnectionConfig {
     fn read(from: &Section<'_>, keys: &[&str]) -> Self {
-        from.know(keys);
+        from.mark_known(keys);
         let own = from.entries().filter(|(key, _)| keys.contains(&key.as_str()));
         Self {
             commission_percent: from.find("commission_percent"),
-            mappings: from.list_of("mappings", Mapping::read),
+            mappings: from.read_list("mappings", MappingConfig::read),
             own: own.map(|(key, node)| (key.clone(), node.to_toml())).collect(),
         }
     }
 }
 
-impl Mapping {
+impl MappingConfig {
     fn read(from: &Section<'_>) -> Self {
         let read = Self {
             partner_code: from.get("partner_code"),
             event: from.find("event"),
             ticket_type: from.find("ticket_type"),
         };
-        if read.event.is_none() && read.ticket_type.is_none() && from.clean(&["event", "ticket_type"]) {
-            from.wrong("", "maps to nothing: write `event`, `ticket_type` or both");
+        if read.event.is_none() && read.ticket_type.is_none() && from.is_clean(&["event", "ticket_type"]) {
+            from.report("", "maps to nothing: write `event`, `ticket_type` or both");
         }
         read
     }

@@ -1,4 +1,4 @@
-//! `[resilience]`: how calls to a source are bounded, repeated and turned away.
+//! `[resilience]`: timeouts, retries, circuit breaker, bulkheads and rate limit of a source.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -7,105 +7,105 @@ use crate::config::section::Section;
 use crate::config::setting::Percent;
 use domain::source::Quota;
 
-/// How one source is treated.
+/// Resilience settings of one source.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Resilience {
-    /// For one request; not above any deadline.
+pub struct ResilienceConfig {
+    /// Timeout of one request; at most each deadline.
     pub attempt_timeout: Duration,
-    /// For one operation, its repeats and waits included.
-    pub deadlines: Deadlines,
-    /// After failures that may pass.
-    pub retries: Retries,
-    /// When a source that fails is left alone.
-    pub breaker: Breaker,
-    /// Operations at once.
-    pub bulkhead: Bulkhead,
-    /// Requests that may go out.
-    pub budget: Budget,
+    /// Deadlines of operations, including retries and waits.
+    pub deadlines: DeadlinesConfig,
+    /// Retries of transient failures.
+    pub retries: RetryConfig,
+    /// Circuit breaker.
+    pub circuit_breaker: CircuitBreakerConfig,
+    /// Bulkheads: concurrent operations.
+    pub bulkhead: BulkheadConfig,
+    /// Outbound rate limit.
+    pub rate_limit: RateLimitConfig,
 }
 
-/// For one operation, its repeats and waits included.
+/// Deadlines of operations, including retries and waits.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Deadlines {
-    /// Walking a whole list of events.
+pub struct DeadlinesConfig {
+    /// Listing all events.
     pub list: Duration,
-    /// Facts by id, tokens, admissions.
+    /// Data by id, admission tokens, admissions.
     pub read: Duration,
     /// Availability.
     pub availability: Duration,
-    /// A step of an order; a confirmation gets the vendor's own slow time on top.
+    /// A step of an order; the vendor's own confirmation time is added for a confirmation.
     pub order: Duration,
-    /// Letting visitors in, changing credentials.
+    /// Admitting visitors, changing admission tokens.
     pub gate: Duration,
-    /// Editing, delivery, reconciliation.
+    /// Edits, deliveries, reconciliation.
     pub other: Duration,
 }
 
-/// After failures that may pass.
+/// Retries of transient failures.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Retries {
-    /// Attempts in all, the first one included; 10 at most.
+pub struct RetryConfig {
+    /// Attempts including the first one; at most 10.
     pub max_attempts: NonZeroU32,
-    /// Pauses are drawn between nothing and this, and grow.
-    pub first_pause: Duration,
-    /// No pause is longer, unless the vendor asks for it.
-    pub longest_pause: Duration,
-    /// Repeats allowed for each hundred operations.
+    /// Upper bound of the first random backoff, which grows exponentially.
+    pub initial_backoff: Duration,
+    /// Upper bound of all backoffs, unless the vendor asks for a longer one.
+    pub max_backoff: Duration,
+    /// Allowed retries, in percent of operations.
     pub percent: Percent,
-    /// Repeats allowed on top.
+    /// Additional retries, for sources with little traffic.
     pub reserve: u32,
 }
 
-/// When a source that fails is left alone.
+/// Circuit breaker settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Breaker {
-    /// Older outcomes are forgotten.
+pub struct CircuitBreakerConfig {
+    /// Sliding window of outcomes.
     pub window: Duration,
-    /// Fewer outcomes prove nothing; 1000 at most.
+    /// Outcomes required before the breaker can open; at most 1000.
     pub min_calls: NonZeroU32,
-    /// Opens at this share of failures, above zero.
+    /// Failure rate at which it opens, in percent; above zero.
     pub failure_percent: Percent,
-    /// Until one call may try; doubles with each try that fails.
-    pub rest: Duration,
-    /// No rest is longer.
-    pub longest_rest: Duration,
-    /// Tries in a row that must succeed.
-    pub closes_after: NonZeroU32,
+    /// Time until a half-open trial; doubles with each failed trial.
+    pub open_duration: Duration,
+    /// Upper bound of the open duration.
+    pub max_open_duration: Duration,
+    /// Consecutive successful trials needed to close it.
+    pub success_threshold: NonZeroU32,
 }
 
-/// Operations at once.
+/// Concurrent operations.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bulkhead {
-    /// Reads and everything else that nobody stands waiting for; 10000 at most.
+pub struct BulkheadConfig {
+    /// Reads and background work; at most 10000.
     pub browsing: NonZeroU32,
-    /// Steps of orders and the gate; 10000 at most.
+    /// Order steps and admissions; at most 10000.
     pub checkout: NonZeroU32,
-    /// For a place.
-    pub longest_wait: Duration,
+    /// Longest wait for a permit.
+    pub max_wait: Duration,
 }
 
-/// Requests that may go out.
+/// Outbound rate limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Budget {
-    /// How many; `None`: what the vendor is known to allow.
+pub struct RateLimitConfig {
+    /// Requests per time; `None`: the vendor's documented limit.
     pub quota: Option<Quota>,
-    /// Of a burst, which only orders may use; 90 at most.
+    /// Part of a burst that is reserved for orders, in percent; at most 90.
     pub order_percent: Percent,
-    /// For a turn.
-    pub patience: Duration,
+    /// Longest wait for a slot.
+    pub max_wait: Duration,
     /// Replicas that share the quota.
     pub replicas: NonZeroU32,
 }
 
-impl Resilience {
+impl ResilienceConfig {
     pub(super) fn read(from: &Section<'_>) -> Self {
         let read = Self {
             attempt_timeout: from.get("attempt_timeout"),
-            deadlines: from.within("deadlines", Deadlines::read),
-            retries: from.within("retries", Retries::read),
-            breaker: from.within("breaker", Breaker::read),
-            bulkhead: from.within("bulkhead", Bulkhead::read),
-            budget: from.within("budget", Budget::read),
+            deadlines: from.read_table("deadlines", DeadlinesConfig::read),
+            retries: from.read_table("retries", RetryConfig::read),
+            circuit_breaker: from.read_table("circuit_breaker", CircuitBreakerConfig::read),
+            bulkhead: from.read_table("bulkhead", BulkheadConfig::read),
+            rate_limit: from.read_table("rate_limit", RateLimitConfig::read),
         };
         let deadlines = &read.deadlines;
         for (key, deadline) in [
@@ -117,13 +117,13 @@ impl Resilience {
             ("deadlines.other", deadlines.other),
         ] {
             let why = "a request would outlive its operation";
-            from.not_longer(("attempt_timeout", read.attempt_timeout), (key, deadline), why);
+            from.require_not_longer(("attempt_timeout", read.attempt_timeout), (key, deadline), why);
         }
         read
     }
 }
 
-impl Deadlines {
+impl DeadlinesConfig {
     fn read(from: &Section<'_>) -> Self {
         Self {
             list: from.get("list"),
@@ -136,65 +136,70 @@ impl Deadlines {
     }
 }
 
-impl Retries {
+impl RetryConfig {
     fn read(from: &Section<'_>) -> Self {
         let read = Self {
             max_attempts: from.get("max_attempts"),
-            first_pause: from.get("first_pause"),
-            longest_pause: from.get("longest_pause"),
+            initial_backoff: from.get("initial_backoff"),
+            max_backoff: from.get("max_backoff"),
             percent: from.get("percent"),
             reserve: from.get("reserve"),
         };
-        from.at_most("max_attempts", read.max_attempts.get(), 10);
-        from.at_most("reserve", read.reserve, 10_000);
-        from.not_longer(("first_pause", read.first_pause), ("longest_pause", read.longest_pause), "it could not grow");
+        from.require_at_most("max_attempts", read.max_attempts.get(), 10);
+        from.require_at_most("reserve", read.reserve, 10_000);
+        from.require_not_longer(
+            ("initial_backoff", read.initial_backoff),
+            ("max_backoff", read.max_backoff),
+            "it could not grow",
+        );
         read
     }
 }
 
-impl Breaker {
+impl CircuitBreakerConfig {
     fn read(from: &Section<'_>) -> Self {
         let read = Self {
             window: from.get("window"),
             min_calls: from.get("min_calls"),
             failure_percent: from.get("failure_percent"),
-            rest: from.get("rest"),
-            longest_rest: from.get("longest_rest"),
-            closes_after: from.get("closes_after"),
+            open_duration: from.get("open_duration"),
+            max_open_duration: from.get("max_open_duration"),
+            success_threshold: from.get("success_threshold"),
         };
-        if read.failure_percent == Percent::NONE && from.clean(&["failure_percent"]) {
-            from.wrong("failure_percent", "must be 1 at least: with 0 no call would be let through");
+        if read.failure_percent == Percent::NONE && from.is_clean(&["failure_percent"]) {
+            from.report("failure_percent", "must be at least 1: with 0 no call would pass");
         }
-        from.at_most("min_calls", read.min_calls.get(), 1000);
-        from.at_most("closes_after", read.closes_after.get(), 100);
-        from.not_longer(("rest", read.rest), ("longest_rest", read.longest_rest), "it could not grow");
+        from.require_at_most("min_calls", read.min_calls.get(), 1000);
+        from.require_at_most("success_threshold", read.success_threshold.get(), 100);
+        from.require_not_longer(
+            ("open_duration", read.open_duration),
+            ("max_open_duration", read.max_open_duration),
+            "it could not grow",
+        );
         read
     }
 }
 
-impl Bulkhead {
+impl BulkheadConfig {
     fn read(from: &Section<'_>) -> Self {
-        let read = Self {
-            browsing: from.get("browsing"),
-            checkout: from.get("checkout"),
-            longest_wait: from.get("longest_wait"),
-        };
-        from.at_most("browsing", read.browsing.get(), 10_000);
-        from.at_most("checkout", read.checkout.get(), 10_000);
+        let read =
+            Self { browsing: from.get("browsing"), checkout: from.get("checkout"), max_wait: from.get("max_wait") };
+        from.require_at_most("browsing", read.browsing.get(), 10_000);
+        from.require_at_most("checkout", read.checkout.get(), 10_000);
         read
     }
 }
 
-impl Budget {
+impl RateLimitConfig {
     fn read(from: &Section<'_>) -> Self {
         let read = Self {
             quota: from.find("quota"),
             order_percent: from.get("order_percent"),
-            patience: from.get("patience"),
+            max_wait: from.get("max_wait"),
             replicas: from.get("replicas"),
         };
-        from.at_most("order_percent", read.order_percent, Percent::NEARLY_ALL);
-        from.at_most("replicas", read.replicas.get(), 1000);
+        from.require_at_most("order_percent", read.order_percent, Percent::NEARLY_ALL);
+        from.require_at_most("replicas", read.replicas.get(), 1000);
         read
     }
 }

@@ -1,4 +1,4 @@
-//! `[server]`: where and how the API is served.
+//! `[server]`: addresses, limits and timeouts of the API.
 
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -8,52 +8,52 @@ use std::time::Duration;
 use url::Url;
 
 use crate::config::section::Section;
-use crate::config::setting::{Bytes, Setting};
+use crate::config::setting::{ByteSize, Setting};
 use crate::config::tree::Node;
 
-/// The front door.
+/// Settings of the gateway.
 #[derive(Debug, Clone)]
-pub struct Server {
-    /// Where the API is served.
+pub struct ServerConfig {
+    /// Address to listen on.
     pub listen: SocketAddr,
-    /// As clients reach it, where a proxy stands in front.
+    /// Public URL, if a proxy is in front.
     pub public_url: Option<Url>,
-    /// Pages that may call, each exact.
-    pub cors_origins: Vec<Origin>,
-    /// The largest request body.
-    pub body_limit: Bytes,
-    /// Operations in one batched request, at most.
+    /// Allowed browser origins; exact matches.
+    pub cors_origins: Vec<CorsOrigin>,
+    /// Largest request body.
+    pub body_limit: ByteSize,
+    /// Operations in one batch.
     pub batch_limit: NonZeroUsize,
-    /// For a client to send its headers.
+    /// Time for a client to send its headers.
     pub header_timeout: Duration,
-    /// For a client to send its body.
+    /// Time for a client to send its body.
     pub body_timeout: Duration,
-    /// For the whole answer.
+    /// Time for the response to start.
     pub request_timeout: Duration,
-    /// After which a connection without requests is closed.
+    /// Time after which a connection without requests is closed.
     pub idle_timeout: Duration,
-    /// Connections open at once, at most.
+    /// Largest number of open connections.
     pub connections: NonZeroUsize,
-    /// Requests at once, at most; more are answered 503.
+    /// Largest number of requests in flight; more are rejected with 503.
     pub in_flight: NonZeroU32,
-    /// How long a shutdown says that it is not ready before it takes no more requests; `None`: not at all.
+    /// Time at shutdown in which `/health/ready` reports 503 and requests are still accepted; `None`: none.
     pub drain_notice: Option<Duration>,
-    /// How long a shutdown waits for what is in flight.
+    /// Time that a shutdown waits for requests in flight.
     pub drain: Duration,
-    /// The certificate to serve with; `None`: plain HTTP.
-    pub tls: Option<Tls>,
+    /// TLS certificate and key; `None`: plain HTTP.
+    pub tls: Option<TlsConfig>,
 }
 
-/// Files to serve TLS with.
+/// TLS files.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tls {
-    /// The chain in PEM.
+pub struct TlsConfig {
+    /// Certificate chain in PEM.
     pub cert: PathBuf,
-    /// The key in PEM.
+    /// Private key in PEM.
     pub key: PathBuf,
 }
 
-impl Server {
+impl ServerConfig {
     pub(super) fn read(from: &Section<'_>) -> Self {
         Self {
             listen: from.get("listen"),
@@ -69,46 +69,46 @@ impl Server {
             in_flight: from.get("in_flight"),
             drain_notice: from.find("drain_notice"),
             drain: from.get("drain"),
-            tls: from.within("tls", Tls::read),
+            tls: from.read_table("tls", TlsConfig::read),
         }
     }
 }
 
-impl Tls {
+impl TlsConfig {
     fn read(from: &Section<'_>) -> Option<Self> {
         match (from.find_file("cert"), from.find_file("key")) {
             (Some(cert), Some(key)) => Some(Self { cert, key }),
             (None, None) => None,
-            (Some(_), None) => from.missing("key", "the key of the certificate"),
-            (None, Some(_)) => from.missing("cert", "the certificate of the key"),
+            (Some(_), None) => from.report_missing("key", "the key of the certificate"),
+            (None, Some(_)) => from.report_missing("cert", "the certificate of the key"),
         }
     }
 }
 
-/// The origin of a page: scheme, host and port.
+/// Origin of a page: scheme, host and port.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin(String);
+pub struct CorsOrigin(String);
 
-impl Origin {
-    /// As browsers send it.
+impl CorsOrigin {
+    /// Returns the value of the `CorsOrigin` header.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-impl Setting for Origin {
-    const WANTED: &'static str = r#"an exact origin such as "https://shop.example.com""#;
+impl Setting for CorsOrigin {
+    const EXPECTED: &'static str = r#"an exact origin such as "https://shop.example.com""#;
 
     fn read(node: &Node) -> Result<Self, String> {
-        let text = node.text().unwrap_or_default();
+        let text = node.as_text().unwrap_or_default();
         let origin = Url::read(node).ok().map(|url| url.origin().ascii_serialization());
         origin
             .filter(|origin| origin == text)
             .map(Self)
-            .ok_or_else(|| format!("must be {}, is {}", Self::WANTED, node.shown()))
+            .ok_or_else(|| format!("must be {}, is {}", Self::EXPECTED, node.describe()))
     }
 
-    fn stand_in() -> Self {
+    fn placeholder() -> Self {
         Self(String::new())
     }
 }

@@ -1,4 +1,4 @@
-//! `[sources]` and `[deliveries]`: the vendor accounts, and the mobile delivery channels.
+//! `[sources]` and `[deliveries]`: vendor accounts and mobile delivery channels.
 
 use std::time::Duration;
 
@@ -6,38 +6,38 @@ use rust_decimal::Decimal;
 use secrecy::ExposeSecret;
 use url::{Host, Url};
 
-use crate::config::finding::unknown;
-use crate::config::resilience::Resilience;
+use crate::config::diagnostic::unknown_name;
+use crate::config::resilience::ResilienceConfig;
 use crate::config::secret;
 use crate::config::section::Section;
-use crate::config::shapes::{Shape, Shapes, named};
 use crate::config::tree::{Node, Table, Value};
+use crate::config::vendor_spec::{VendorConfigSpec, VendorConfigSpecs, find_spec};
 use domain::{Environment, SourceId};
-use vendor_api::{ChannelStanza, Stanza};
+use vendor_api::{ChannelConfig, SourceConfig};
 
-/// One configured vendor account.
+/// A configured vendor account.
 #[derive(Debug, Clone)]
-pub struct SourceSettings {
-    /// The vendor, as its table names it.
+pub struct ConfiguredSource {
+    /// Name of the vendor in the registry.
     pub vendor: String,
-    /// What all vendors share, and the vendor's own keys.
-    pub stanza: Stanza,
-    /// How calls to it are bounded.
-    pub resilience: Resilience,
-    /// Of cancelling, where the vendor tells none; `None`: free until the performance starts.
-    pub terms: Option<Terms>,
+    /// Common settings, and the vendor's own keys.
+    pub source: SourceConfig,
+    /// Resilience settings.
+    pub resilience: ResilienceConfig,
+    /// Cancellation terms if the vendor has none; `None`: free of charge until the performance starts.
+    pub cancellation_terms: Option<CancellationTermsConfig>,
 }
 
-/// What cancelling costs, by our own terms.
+/// Cancellation terms.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Terms {
-    /// How long before the performance cancelling ends.
+pub struct CancellationTermsConfig {
+    /// Time before the performance at which cancellation ends.
     pub until_before_start: Option<Duration>,
-    /// What is kept of the price, in percent.
+    /// Fee in percent of the price.
     pub fee_percent: Decimal,
 }
 
-impl Terms {
+impl CancellationTermsConfig {
     fn read(from: &Section<'_>) -> Self {
         Self {
             until_before_start: from.find("until_before_start"),
@@ -46,137 +46,138 @@ impl Terms {
     }
 }
 
-impl SourceSettings {
-    pub(super) fn read(id: &str, from: &Section<'_>, shapes: &Shapes<'_>, resilience: &[&Table]) -> Self {
-        let mut stanza = Stanza {
+impl ConfiguredSource {
+    pub(super) fn read(id: &str, from: &Section<'_>, specs: &VendorConfigSpecs<'_>, resilience: &[&Table]) -> Self {
+        let mut source = SourceConfig {
             id: SourceId::new(id),
             environment: from.get("environment"),
             base_url: String::new(),
             institution: from.get("institution"),
             time_zone: from.get("time_zone"),
             currency: from.find("currency"),
-            own: toml::Table::new(),
+            vendor_settings: toml::Table::new(),
         };
         let base_url: Url = from.get("base_url");
-        if stanza.environment == Environment::Live && is_plain_and_far(&base_url) {
-            from.wrong("base_url", "must begin with https:// for a live source");
+        if source.environment == Environment::Live && is_plain_http_to_remote(&base_url) {
+            from.report("base_url", "must begin with https:// for a live source");
         }
-        base_url.as_str().trim_end_matches('/').clone_into(&mut stanza.base_url);
-        let read = from.within_over("resilience", resilience, Resilience::read);
-        let terms = from.node("terms").map(|_| from.within("terms", Terms::read));
+        base_url.as_str().trim_end_matches('/').clone_into(&mut source.base_url);
+        let read = from.read_table_over("resilience", resilience, ResilienceConfig::read);
+        let cancellation_terms = from.node("terms").map(|_| from.read_table("terms", CancellationTermsConfig::read));
         let vendor: String = from.get("vendor");
-        match named(&shapes.vendors, &vendor) {
-            Some(shape) => {
-                stanza.own = own_keys(from, shape);
-                tell_faults(from, (shape.check)(&stanza));
+        match find_spec(&specs.vendors, &vendor) {
+            Some(spec) => {
+                source.vendor_settings = vendor_keys(from, spec);
+                report_all(from, (spec.check)(&source));
             }
-            None => tell_unnamed(from, "vendor", &vendor, &shapes.vendors),
+            None => report_unknown_vendor(from, "vendor", &vendor, &specs.vendors),
         }
-        Self { vendor, stanza, resilience: read, terms }
+        Self { vendor, source, resilience: read, cancellation_terms }
     }
 }
 
-/// Whether an address is plain HTTP to another machine.
-fn is_plain_and_far(url: &Url) -> bool {
-    let near = match url.host() {
+/// Returns true for plain HTTP to another machine.
+fn is_plain_http_to_remote(url: &Url) -> bool {
+    let is_local = match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => false,
     };
-    url.scheme() == "http" && !near
+    url.scheme() == "http" && !is_local
 }
 
-/// One mobile delivery channel.
+/// A mobile delivery channel.
 #[derive(Debug, Clone)]
-pub struct DeliverySettings {
-    /// The app, as its table names it.
+pub struct DeliveryConfig {
+    /// Name of the app in the registry.
     pub app: String,
-    /// What all apps share, and the app's own keys.
-    pub channel: ChannelStanza,
-    /// Between two runs of its streams.
+    /// Common settings, and the app's own keys.
+    pub channel: ChannelConfig,
+    /// Time between two runs of its streams.
     pub interval: Duration,
-    /// The city of the house, for apps that want to know and sources that do not tell.
+    /// City of the venue, for apps that need it and sources that do not provide it.
     pub city: Option<String>,
-    /// ISO 3166 code of its country.
+    /// ISO 3166 code of the venue's country.
     pub country: Option<String>,
-    /// Its postal code.
+    /// Postal code of the venue.
     pub postal_code: Option<String>,
 }
 
-const USUAL_INTERVAL: Duration = Duration::from_secs(300);
+const DEFAULT_INTERVAL: Duration = Duration::from_secs(300);
 
-impl DeliverySettings {
-    pub(super) fn read(id: &str, from: &Section<'_>, shapes: &Shapes<'_>, sources: &[&str]) -> Self {
+impl DeliveryConfig {
+    pub(super) fn read(id: &str, from: &Section<'_>, specs: &VendorConfigSpecs<'_>, sources: &[&str]) -> Self {
         let source: String = from.get("source");
-        if !sources.contains(&source.as_str()) && from.clean(&["source"]) {
-            from.wrong("source", unknown("source", &source, sources.iter().copied()));
+        if !sources.contains(&source.as_str()) && from.is_clean(&["source"]) {
+            from.report("source", unknown_name("source", &source, sources.iter().copied()));
         }
         let url: Url = from.get("url");
-        let interval = from.find("interval").unwrap_or(USUAL_INTERVAL);
+        let interval = from.find("interval").unwrap_or(DEFAULT_INTERVAL);
         let country: Option<String> = from.find("country");
         if country.as_ref().is_some_and(|code| code.len() != 2 || !code.bytes().all(|byte| byte.is_ascii_uppercase())) {
-            from.wrong("country", "must be two capital letters, like CH");
+            from.report("country", "must be two capital letters, like CH");
         }
-        let mut channel = ChannelStanza {
+        let mut channel = ChannelConfig {
             id: id.to_owned(),
             source: SourceId::new(source),
             url: url.as_str().trim_end_matches('/').to_owned(),
-            own: toml::Table::new(),
+            app_settings: toml::Table::new(),
         };
         let app: String = from.get("app");
-        match named(&shapes.apps, &app) {
-            Some(shape) => {
-                channel.own = own_keys(from, shape);
-                tell_faults(from, (shape.check)(&channel));
+        match find_spec(&specs.apps, &app) {
+            Some(spec) => {
+                channel.app_settings = vendor_keys(from, spec);
+                report_all(from, (spec.check)(&channel));
             }
-            None => tell_unnamed(from, "app", &app, &shapes.apps),
+            None => report_unknown_vendor(from, "app", &app, &specs.apps),
         }
         let (city, postal_code) = (from.find("city"), from.find("postal_code"));
         Self { app, channel, interval, city, country, postal_code }
     }
 }
 
-/// Says which names there are, and leaves the other keys alone: nobody knows what they should be.
-fn tell_unnamed<S>(from: &Section<'_>, key: &str, name: &str, shapes: &[Shape<'_, S>]) {
-    if from.clean(&[key]) {
-        from.wrong(key, unknown(key, name, shapes.iter().map(|shape| shape.name)));
+/// Reports the valid names, and accepts all other keys because their definition is unknown.
+fn report_unknown_vendor<S>(from: &Section<'_>, key: &str, name: &str, specs: &[VendorConfigSpec<'_, S>]) {
+    if from.is_clean(&[key]) {
+        from.report(key, unknown_name(key, name, specs.iter().map(|spec| spec.name)));
     }
-    from.know_all();
+    from.mark_all_known();
 }
 
-fn tell_faults(from: &Section<'_>, faults: Vec<(String, String)>) {
-    for (key, message) in faults {
-        if from.clean(&[&key]) {
-            from.wrong(&key, message);
+fn report_all(from: &Section<'_>, errors: Vec<(String, String)>) {
+    for (key, message) in errors {
+        if from.is_clean(&[&key]) {
+            from.report(&key, message);
         }
     }
 }
 
-/// The keys of the vendor or app itself, secrets read from where they are kept.
-fn own_keys<S>(from: &Section<'_>, shape: &Shape<'_, S>) -> toml::Table {
-    from.know(shape.keys);
-    let mine =
-        from.entries().filter(|(key, _)| shape.keys.contains(&key.as_str()) || stem(key, shape.secrets).is_some());
+/// Returns the vendor's or app's own keys, with resolved secrets.
+fn vendor_keys<S>(from: &Section<'_>, spec: &VendorConfigSpec<'_, S>) -> toml::Table {
+    from.mark_known(spec.keys);
+    let mine = from
+        .entries()
+        .filter(|(key, _)| spec.keys.contains(&key.as_str()) || secret_key_of(key, spec.secrets).is_some());
     let resolved = mine.filter_map(|(key, node)| {
-        from.know(&[key]);
-        resolve(from, shape.secrets, key, node)
+        from.mark_known(&[key]);
+        resolve(from, spec.secrets, key, node)
     });
     resolved.collect()
 }
 
-/// A value as the vendor reads it, with the last part of its key.
+/// Resolves a value, and strips the path from its key.
 fn resolve(from: &Section<'_>, secrets: &[&str], key: &str, node: &Node) -> Option<(String, toml::Value)> {
     let name = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
-    let secret = match (stem(key, secrets), node.text()) {
-        (Some(stem), Some(path)) => Some((stem, secret::from_file(from.ground, node, path))),
-        _ if secrets.contains(&key) => Some((key, secret::read(from.ground, &from.path_of(key), node))),
+    let secret = match (secret_key_of(key, secrets), node.as_text()) {
+        (Some(stem), Some(path)) => Some((stem, secret::read_secret_file(from.context, node, path))),
+        _ if secrets.contains(&key) => Some((key, secret::read_secret(from.context, &from.path_of(key), node))),
         _ => None,
     };
     match (secret, &node.value) {
         (Some((to, Ok(secret))), _) => Some((name(to), toml::Value::String(secret.expose_secret().to_owned()))),
         (Some((_, Err(message))), _) => {
-            from.wrong(key, message);
+            from.report(key, message);
             None
         }
         (None, Value::Table(table)) => {
@@ -188,7 +189,7 @@ fn resolve(from: &Section<'_>, secrets: &[&str], key: &str, node: &Node) -> Opti
     }
 }
 
-/// The secret that `KEY_file` stands for.
-fn stem<'k>(key: &'k str, secrets: &[&str]) -> Option<&'k str> {
+/// Returns the key of the secret that `KEY_file` provides.
+fn secret_key_of<'k>(key: &'k str, secrets: &[&str]) -> Option<&'k str> {
     key.strip_suffix("_file").filter(|stem| secrets.contains(stem))
 }

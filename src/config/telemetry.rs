@@ -5,37 +5,37 @@ use url::Url;
 use crate::config::section::Section;
 use crate::config::setting::{Choice, LogFilter, Percent};
 
-/// Logs, metrics and traces.
+/// Settings of logs, metrics and traces.
 #[derive(Debug, Clone)]
-pub struct Telemetry {
-    /// How a log line is written.
+pub struct TelemetryConfig {
+    /// Format of log lines.
     pub log_format: LogFormat,
-    /// Which log lines are kept.
+    /// Log filter.
     pub log_level: LogFilter,
-    /// Whether metrics are kept and served.
+    /// Collects and serves metrics.
     pub metrics: bool,
-    /// Where traces go; `None`: nowhere.
+    /// Endpoint for traces; `None`: tracing is off.
     pub otlp_endpoint: Option<Url>,
-    /// How many of a hundred traces that begin here are kept.
+    /// Sampling rate of traces that begin here, in percent.
     pub otlp_percent: Percent,
 }
 
-/// How a log line is written.
+/// Format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// Text for people.
     Text,
-    /// For machines: one JSON object a line.
+    /// JSON, one object per line.
     Json,
 }
 
 impl Choice for LogFormat {
-    const WHAT: &'static str = "log format";
-    const WANTED: &'static str = r#""text" or "json""#;
+    const KIND: &'static str = "log format";
+    const EXPECTED: &'static str = r#""text" or "json""#;
     const CHOICES: &'static [(&'static str, Self)] = &[("text", Self::Text), ("json", Self::Json)];
 }
 
-impl Telemetry {
+impl TelemetryConfig {
     pub(super) fn read(from: &Section<'_>) -> Self {
         Self {
             log_format: from.get("log_format"),

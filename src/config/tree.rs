@@ -1,4 +1,4 @@
-//! Settings before they are understood: values in layers, each with the place where it was written.
+//! Unparsed settings: values from several layers, each with its location.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -13,32 +13,32 @@ use toml::de::{DeTable, DeValue};
 /// Settings by key.
 pub(super) type Table = BTreeMap<String, Node>;
 
-/// The file of the defaults.
+/// Path of the file with the defaults.
 pub(super) const DEFAULTS: &str = "config/default.toml";
 
-/// What begins the name of an environment variable that holds a setting.
+/// Prefix of environment variables that hold settings.
 const PREFIX: &str = "TICKETGRAPH__";
 
-/// Where a setting was written.
+/// Location of a setting.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Place {
-    /// A line of a file that is compiled in.
+pub(super) enum Location {
+    /// A line of an embedded file.
     BuiltIn(&'static str, usize),
-    /// The file that was named, as a whole.
+    /// A configuration file.
     File(Arc<Path>),
-    /// A line of the file that was named.
+    /// A line of a configuration file.
     Line(Arc<Path>, usize),
     /// An environment variable.
     Variable(Arc<str>),
 }
 
-impl Place {
-    /// Whether this is a default: nobody wrote it for this configuration.
+impl Location {
+    /// Returns true for the defaults.
     pub(super) fn is_default(&self) -> bool {
         matches!(self, Self::BuiltIn(name, _) if *name == DEFAULTS)
     }
 
-    /// A path that was written here: relative ones start from the folder of the file.
+    /// Resolves a path; relative paths are relative to the folder of the file.
     pub(super) fn resolve(&self, written: &str) -> PathBuf {
         match self {
             Self::Line(file, _) | Self::File(file) => file.parent().unwrap_or(Path::new("")).join(written),
@@ -55,7 +55,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BuiltIn(name, line) => write!(out, "{name}:{line}"),
@@ -66,69 +66,69 @@ impl fmt::Display for Place {
     }
 }
 
-/// A value and its place.
+/// A value and its location.
 #[derive(Clone)]
 pub(super) struct Node {
     pub(super) value: Value,
-    pub(super) place: Place,
+    pub(super) location: Location,
 }
 
-/// A value as it was written.
+/// An unparsed value.
 #[derive(Clone)]
 pub(super) enum Value {
-    /// Text in quotes, or a date.
+    /// A string or a date.
     Text(String),
-    /// A whole number.
-    Whole(i64),
-    /// A number with a fraction, as its digits: it never becomes a float.
-    Fraction(String),
-    /// True or false.
-    Switch(bool),
-    /// Values in a row.
+    /// An integer.
+    Integer(i64),
+    /// A number with a fraction, as text; it never becomes a float.
+    Float(String),
+    /// A boolean.
+    Bool(bool),
+    /// An array.
     List(Vec<Node>),
-    /// Values by key.
+    /// A table.
     Table(Table),
-    /// The text of an environment variable. Whoever reads the setting knows whether it is a number, a list or text;
-    /// where nobody does, it is text if it stands for text, and else what TOML makes of it.
-    Bare { text: String, for_text: bool },
+    /// Text of an environment variable. The reader of the setting knows its type. For a vendor's own keys it is text if
+    /// it overrides text, and otherwise parsed as TOML.
+    Variable { text: String, for_text: bool },
 }
 
 impl Node {
-    pub(super) fn text(&self) -> Option<&str> {
+    pub(super) fn as_text(&self) -> Option<&str> {
         match &self.value {
-            Value::Text(text) | Value::Bare { text, .. } => Some(text),
+            Value::Text(text) | Value::Variable { text, .. } => Some(text),
             _ => None,
         }
     }
 
-    pub(super) fn whole(&self) -> Option<i64> {
+    pub(super) fn as_integer(&self) -> Option<i64> {
         match &self.value {
-            Value::Whole(number) => Some(*number),
-            Value::Bare { text, .. } => text.trim().parse().ok(),
+            Value::Integer(number) => Some(*number),
+            Value::Variable { text, .. } => text.trim().parse().ok(),
             _ => None,
         }
     }
 
-    pub(super) fn decimal(&self) -> Option<Decimal> {
+    pub(super) fn as_decimal(&self) -> Option<Decimal> {
         match &self.value {
-            Value::Whole(number) => Some((*number).into()),
-            Value::Fraction(text) | Value::Bare { text, .. } => text.trim().parse().ok(),
+            Value::Integer(number) => Some((*number).into()),
+            Value::Float(text) | Value::Variable { text, .. } => text.trim().parse().ok(),
             _ => None,
         }
     }
 
-    pub(super) fn switch(&self) -> Option<bool> {
+    pub(super) fn as_bool(&self) -> Option<bool> {
         match &self.value {
-            Value::Switch(on) => Some(*on),
-            Value::Bare { text, .. } => text.trim().parse().ok(),
+            Value::Bool(on) => Some(*on),
+            Value::Variable { text, .. } => text.trim().parse().ok(),
             _ => None,
         }
     }
 
-    pub(super) fn list(&self) -> Option<Cow<'_, [Node]>> {
+    pub(super) fn as_list(&self) -> Option<Cow<'_, [Node]>> {
         match &self.value {
             Value::List(items) => Some(Cow::Borrowed(items)),
-            Value::Bare { .. } => match self.as_toml()?.value {
+            Value::Variable { .. } => match self.parse_as_toml()?.value {
                 Value::List(items) => Some(Cow::Owned(items)),
                 _ => None,
             },
@@ -136,10 +136,10 @@ impl Node {
         }
     }
 
-    pub(super) fn table(&self) -> Option<Cow<'_, Table>> {
+    pub(super) fn as_table(&self) -> Option<Cow<'_, Table>> {
         match &self.value {
             Value::Table(table) => Some(Cow::Borrowed(table)),
-            Value::Bare { .. } => match self.as_toml()?.value {
+            Value::Variable { .. } => match self.parse_as_toml()?.value {
                 Value::Table(table) => Some(Cow::Owned(table)),
                 _ => None,
             },
@@ -147,95 +147,97 @@ impl Node {
         }
     }
 
-    /// What the text of a variable means when it is read as TOML.
-    fn as_toml(&self) -> Option<Node> {
-        let Value::Bare { text, .. } = &self.value else { return None };
+    /// Parses the text of a variable as TOML.
+    fn parse_as_toml(&self) -> Option<Node> {
+        let Value::Variable { text, .. } = &self.value else { return None };
         let parsed = DeValue::parse(text).ok()?;
-        Some(Node { value: convert(parsed.get_ref(), text, &self.place), place: self.place.clone() })
+        Some(Node { value: convert(parsed.get_ref(), text, &self.location), location: self.location.clone() })
     }
 
-    /// Whether the setting is written as empty text, which means "none".
+    /// Returns true for an empty text, which means "none".
     pub(super) fn is_blank(&self) -> bool {
-        self.text().is_some_and(|text| text.trim().is_empty())
+        self.as_text().is_some_and(|text| text.trim().is_empty())
     }
 
-    /// The value for a finding: short, and only where it is a scalar.
-    pub(super) fn shown(&self) -> String {
+    /// Formats the value for a diagnostic: shortened, and scalars only.
+    pub(super) fn describe(&self) -> String {
         match &self.value {
-            Value::Text(text) | Value::Bare { text, .. } => format!("{:?}", text.chars().take(60).collect::<String>()),
-            Value::Whole(number) => number.to_string(),
-            Value::Fraction(text) => text.clone(),
-            Value::Switch(on) => on.to_string(),
+            Value::Text(text) | Value::Variable { text, .. } => {
+                format!("{:?}", text.chars().take(60).collect::<String>())
+            }
+            Value::Integer(number) => number.to_string(),
+            Value::Float(text) => text.clone(),
+            Value::Bool(on) => on.to_string(),
             Value::List(_) => "a list".to_owned(),
             Value::Table(_) => "a table".to_owned(),
         }
     }
 
-    /// The value as TOML for whoever reads a vendor's own keys. Fractions stay text.
+    /// Converts the value to TOML for a vendor's own keys. Fractions stay text.
     pub(super) fn to_toml(&self) -> toml::Value {
         match &self.value {
-            Value::Text(text) | Value::Fraction(text) => toml::Value::String(text.clone()),
-            Value::Whole(number) => toml::Value::Integer(*number),
-            Value::Switch(on) => toml::Value::Boolean(*on),
+            Value::Text(text) | Value::Float(text) => toml::Value::String(text.clone()),
+            Value::Integer(number) => toml::Value::Integer(*number),
+            Value::Bool(on) => toml::Value::Boolean(*on),
             Value::List(items) => toml::Value::Array(items.iter().map(Self::to_toml).collect()),
             Value::Table(table) => {
                 toml::Value::Table(table.iter().map(|(key, node)| (key.clone(), node.to_toml())).collect())
             }
-            Value::Bare { text, for_text } => {
-                let parsed = if *for_text { None } else { self.as_toml() };
+            Value::Variable { text, for_text } => {
+                let parsed = if *for_text { None } else { self.parse_as_toml() };
                 parsed.map_or_else(|| toml::Value::String(text.clone()), |node| node.to_toml())
             }
         }
     }
 }
 
-/// A text that is no TOML: the line, where known, and what is wrong there.
-pub(super) struct Illegible {
-    pub(super) place: Place,
+/// A syntax error in TOML, with its line if it is known.
+pub(super) struct SyntaxError {
+    pub(super) location: Location,
     pub(super) message: String,
 }
 
-/// Reads TOML. `origin` tells which file it is. Answers every fault of the syntax at once.
-pub(super) fn parse(text: &str, origin: &Place) -> Result<Table, Vec<Illegible>> {
-    let (parsed, faults) = DeTable::parse_recoverable(text);
-    if faults.is_empty() {
+/// Parses TOML. `origin` identifies the file. Returns all syntax errors at once.
+pub(super) fn parse(text: &str, origin: &Location) -> Result<Table, Vec<SyntaxError>> {
+    let (parsed, errors) = DeTable::parse_recoverable(text);
+    if errors.is_empty() {
         return Ok(convert_table(parsed.get_ref(), text, origin));
     }
-    let tell = |fault: toml::de::Error| Illegible {
-        place: origin.at(fault.span().map_or(1, |span| line_of(text, span.start))),
-        message: fault.message().replace('\n', ", "),
+    let syntax_error = |error: toml::de::Error| SyntaxError {
+        location: origin.at(error.span().map_or(1, |span| line_of(text, span.start))),
+        message: error.message().replace('\n', ", "),
     };
-    Err(faults.into_iter().map(tell).collect())
+    Err(errors.into_iter().map(syntax_error).collect())
 }
 
 fn line_of(text: &str, offset: usize) -> usize {
     text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
 }
 
-fn convert_table(table: &DeTable<'_>, text: &str, origin: &Place) -> Table {
+fn convert_table(table: &DeTable<'_>, text: &str, origin: &Location) -> Table {
     let entry = |(key, value): (&Spanned<Cow<'_, str>>, &Spanned<DeValue<'_>>)| {
-        let place = origin.at(line_of(text, key.span().start));
-        (key.get_ref().to_string(), Node { value: convert(value.get_ref(), text, origin), place })
+        let location = origin.at(line_of(text, key.span().start));
+        (key.get_ref().to_string(), Node { value: convert(value.get_ref(), text, origin), location })
     };
     table.iter().map(entry).collect()
 }
 
-fn convert(value: &DeValue<'_>, text: &str, origin: &Place) -> Value {
+fn convert(value: &DeValue<'_>, text: &str, origin: &Location) -> Value {
     match value {
         DeValue::String(string) => Value::Text(string.to_string()),
         DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
-            Ok(number) => Value::Whole(number),
-            Err(_) => Value::Fraction(number.to_string()),
+            Ok(number) => Value::Integer(number),
+            Err(_) => Value::Float(number.to_string()),
         },
-        DeValue::Float(number) => Value::Fraction(number.as_str().to_owned()),
-        DeValue::Boolean(on) => Value::Switch(*on),
-        DeValue::Datetime(moment) => Value::Text(moment.to_string()),
+        DeValue::Float(number) => Value::Float(number.as_str().to_owned()),
+        DeValue::Boolean(on) => Value::Bool(*on),
+        DeValue::Datetime(datetime) => Value::Text(datetime.to_string()),
         DeValue::Array(items) => Value::List(
             items
                 .iter()
                 .map(|item| Node {
                     value: convert(item.get_ref(), text, origin),
-                    place: origin.at(line_of(text, item.span().start)),
+                    location: origin.at(line_of(text, item.span().start)),
                 })
                 .collect(),
         ),
@@ -243,13 +245,16 @@ fn convert(value: &DeValue<'_>, text: &str, origin: &Place) -> Value {
     }
 }
 
-/// Lays one table over another: tables merge, everything else is replaced.
-pub(super) fn lay_over(below: &mut Table, above: Table) {
+/// Merges a table over another one: inner tables are merged, all other values are replaced.
+pub(super) fn merge_over(below: &mut Table, above: Table) {
     for (key, upper) in above {
         match (below.get_mut(&key), upper) {
-            (Some(Node { value: Value::Table(lower), place }), Node { value: Value::Table(table), place: nearer }) => {
-                lay_over(lower, table);
-                *place = nearer;
+            (
+                Some(Node { value: Value::Table(lower), location }),
+                Node { value: Value::Table(table), location: nearer },
+            ) => {
+                merge_over(lower, table);
+                *location = nearer;
             }
             (_, upper) => {
                 below.insert(key, upper);
@@ -258,31 +263,35 @@ pub(super) fn lay_over(below: &mut Table, above: Table) {
     }
 }
 
-/// Lays the variables `TICKETGRAPH__SECTION__KEY` over the settings. Case, and `-` against `_`, make no difference in names.
-pub(super) fn lay_variables_over(below: &mut Table, variables: &[(String, String)]) {
+/// Applies `TICKETGRAPH__SECTION__KEY` variables. Names ignore case and the difference between `-` and `_`.
+pub(super) fn apply_variables(below: &mut Table, variables: &[(String, String)]) {
     for (name, text) in variables {
         if let Some(path) = name.strip_prefix(PREFIX) {
             let keys: Vec<&str> = path.split("__").collect();
-            put(below, &keys, text, &Place::Variable(name.as_str().into()));
+            set_path(below, &keys, text, &Location::Variable(name.as_str().into()));
         }
     }
 }
 
-fn put(table: &mut Table, keys: &[&str], text: &str, place: &Place) {
+fn set_path(table: &mut Table, keys: &[&str], text: &str, location: &Location) {
     let Some((first, rest)) = keys.split_first() else { return };
-    let wanted = first.to_ascii_lowercase();
-    let key = table.keys().find(|key| key.to_ascii_lowercase().replace('-', "_") == wanted).cloned().unwrap_or(wanted);
+    let expected = first.to_ascii_lowercase();
+    let key =
+        table.keys().find(|key| key.to_ascii_lowercase().replace('-', "_") == expected).cloned().unwrap_or(expected);
     if rest.is_empty() {
         let for_text = matches!(table.get(&key), Some(Node { value: Value::Text(_), .. }));
-        table.insert(key, Node { value: Value::Bare { text: text.to_owned(), for_text }, place: place.clone() });
+        table.insert(
+            key,
+            Node { value: Value::Variable { text: text.to_owned(), for_text }, location: location.clone() },
+        );
         return;
     }
-    let empty = || Node { value: Value::Table(Table::new()), place: place.clone() };
+    let empty = || Node { value: Value::Table(Table::new()), location: location.clone() };
     let inner = table.entry(key).or_insert_with(empty);
     if !matches!(inner.value, Value::Table(_)) {
         *inner = empty();
     }
     if let Value::Table(inner) = &mut inner.value {
-        put(inner, rest, text, place);
+        set_path(inner, rest, text, location);
     }
 }

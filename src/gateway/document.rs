@@ -1,4 +1,4 @@
-//! Documents that were read, and what is known of each: parsed and weighed once, and afterwards found by their text.
+//! Cache of parsed documents. A document is parsed and measured once and found by its text afterwards.
 
 use std::hash::Hash;
 use std::sync::Arc;
@@ -12,184 +12,193 @@ use async_graphql_value::Name;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
-use crate::gateway::answer::never_began;
-use crate::gateway::answers::Ready;
-use crate::gateway::coercion::InputTypes;
-use crate::gateway::likeness::{Likeness, likeness};
-use crate::gateway::precheck::{Limits, Weight, weigh};
-use crate::gateway::refusal::Refusal;
-use crate::graphql::promise::{Retellable, Schema};
-use crate::graphql::writer::merges;
+use crate::gateway::operation_limits::{OperationLimits, OperationSize, measure};
+use crate::gateway::operation_signature::{OperationSignature, signature_of};
+use crate::gateway::rejection::RequestRejection;
+use crate::gateway::response_body::is_request_error;
+use crate::gateway::response_cache::CachedResponse;
+use crate::gateway::variables::InputTypes;
+use crate::graphql::base::cache_validity::{Cacheable, FieldTypes};
+use crate::graphql::json_writer::has_merged_objects;
 
-/// How much text of documents is kept, in bytes.
-const KEPT_TEXT: u64 = 16 << 20;
+/// Size limit of the cache, in bytes.
+const MAX_CACHED_TEXT: u64 = 16 << 20;
 
-/// What is known about a document once it has been read.
-pub struct Document {
-    /// Its text.
+/// A parsed document.
+pub struct ParsedDocument {
+    /// Text of the document.
     pub text: Arc<str>,
-    /// What it is like.
-    pub likeness: Likeness,
-    /// What it says.
+    /// Signature of the document.
+    pub signature: OperationSignature,
+    /// Syntax tree.
     pub ast: ExecutableDocument,
-    operations: Vec<Operation>,
-    /// Whether it has been validated: it ran.
+    operations: Vec<ParsedOperation>,
+    /// Set after the first execution that passed validation.
     is_valid: AtomicBool,
 }
 
-/// What is known about one of its operations.
-pub struct Operation {
-    /// Its name.
+/// A parsed operation of a document.
+pub struct ParsedOperation {
+    /// Name of the operation.
     pub name: Option<Name>,
-    /// What kind it is.
-    pub kind: OperationType,
-    /// How heavy it is.
-    pub weight: Weight,
-    /// Whether and when its answer is one for all who see the same.
-    pub retellable: Option<Retellable>,
-    /// Whether rows of its answer may be written at once.
+    /// Query, mutation or subscription.
+    pub operation_type: OperationType,
+    /// Size after fragment expansion.
+    pub size: OperationSize,
+    /// Cache rules of its responses; `None` if they may not be cached.
+    pub cacheable: Option<Cacheable>,
+    /// Allows the JSON writer to serialize lists directly.
     pub is_writable: bool,
-    /// Whether its variables are checked here to the last.
-    pub is_checked_here: bool,
+    /// Set if all variables are fully checked before execution.
+    pub has_checked_variables: bool,
 }
 
-impl Document {
-    /// Reads a document. Without a schema no answer to it is told again.
+impl ParsedDocument {
+    /// Parses a document. Without a schema its responses are never cached.
     ///
     /// # Errors
     ///
-    /// It has too many tokens, or is no document.
-    pub fn read(
+    /// The document has too many tokens or is not valid GraphQL syntax.
+    pub fn parse(
         text: &Arc<str>,
-        limits: &Limits,
+        limits: &OperationLimits,
         types: &InputTypes,
-        schema: Option<&Schema>,
-    ) -> Result<Self, Refusal> {
-        if !limits.measure_only {
-            limits.check_tokens(text).map_err(|heavy| Refusal::too_heavy(&heavy))?;
+        schema: Option<&FieldTypes>,
+    ) -> Result<Self, RequestRejection> {
+        if !limits.warn_only {
+            limits.check_tokens(text).map_err(|exceeded| RequestRejection::limit_exceeded(&exceeded))?;
         }
-        let ast = parse_query(text.as_ref()).map_err(|fault| Refusal::syntax(&fault))?;
-        let read = |name: Option<&Name>, definition: &OperationDefinition| {
-            let weight = weigh(&ast, definition);
-            // What walks a document as often as its fragments are spread is for documents of a sound weight.
-            let is_fine = !weight.is_cyclic && limits.check(&weight).is_ok();
-            let retellable = schema.filter(|_| is_fine).and_then(|schema| Retellable::of(schema, &ast, definition));
-            let kind = definition.ty;
-            let is_writable = is_fine && kind == OperationType::Query && !merges(&ast, definition);
-            let is_checked_here = types.knows_all(definition);
-            Operation { name: name.cloned(), kind, weight, retellable, is_writable, is_checked_here }
+        let ast = parse_query(text.as_ref()).map_err(|error| RequestRejection::syntax_error(&error))?;
+        let parse_operation = |name: Option<&Name>, definition: &OperationDefinition| {
+            let size = measure(&ast, definition);
+            // Code that expands every fragment spread runs only for documents within the size limits.
+            let is_within_limits = !size.is_cyclic && limits.check(&size).is_ok();
+            let cacheable =
+                schema.filter(|_| is_within_limits).and_then(|schema| Cacheable::of(schema, &ast, definition));
+            let operation_type = definition.ty;
+            let is_writable =
+                is_within_limits && operation_type == OperationType::Query && !has_merged_objects(&ast, definition);
+            let has_checked_variables = types.fully_checks(definition);
+            ParsedOperation { name: name.cloned(), operation_type, size, cacheable, is_writable, has_checked_variables }
         };
-        let operations = ast.operations.iter().map(|(name, operation)| read(name, &operation.node)).collect();
+        let operations =
+            ast.operations.iter().map(|(name, operation)| parse_operation(name, &operation.node)).collect();
         let is_valid = AtomicBool::default();
-        Ok(Self { text: Arc::clone(text), likeness: likeness(text), ast, operations, is_valid })
+        Ok(Self { text: Arc::clone(text), signature: signature_of(text), ast, operations, is_valid })
     }
 
-    /// The operation that a request means (GraphQL §6.1).
-    pub fn pick(&self, wanted: Option<&str>) -> Result<&Operation, Refusal> {
-        match (wanted, self.operations.as_slice()) {
+    /// Selects the operation of a request (GraphQL §6.1).
+    pub fn select_operation(&self, requested: Option<&str>) -> Result<&ParsedOperation, RequestRejection> {
+        match (requested, self.operations.as_slice()) {
             (None, [only]) => Ok(only),
-            (None, _) => {
-                Err(Refusal::bad_request("the document has several operations: name one in `operationName`".to_owned()))
-            }
-            (Some(wanted), operations) => operations
+            (None, _) => Err(RequestRejection::bad_request(
+                "the document has several operations: name one in `operationName`".to_owned(),
+            )),
+            (Some(requested), operations) => operations
                 .iter()
-                .find(|operation| operation.name.as_ref().is_some_and(|name| name == wanted))
-                .ok_or_else(|| Refusal::bad_request("`operationName` names no operation of the document".to_owned())),
+                .find(|operation| operation.name.as_ref().is_some_and(|name| name == requested))
+                .ok_or_else(|| {
+                    RequestRejection::bad_request("`operationName` names no operation of the document".to_owned())
+                }),
         }
     }
 
-    /// What one of its operations says.
-    pub fn definition(&self, operation: &Operation) -> Result<&Positioned<OperationDefinition>, Refusal> {
+    /// Returns the definition of an operation.
+    pub fn definition(
+        &self,
+        operation: &ParsedOperation,
+    ) -> Result<&Positioned<OperationDefinition>, RequestRejection> {
         let found = match (&self.ast.operations, &operation.name) {
             (DocumentOperations::Single(operation), _) => Some(operation),
             (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name),
             (DocumentOperations::Multiple(operations), None) => operations.values().next(),
         };
-        found.ok_or_else(|| Refusal::bad_request("the document has no operation".to_owned()))
+        found.ok_or_else(|| RequestRejection::bad_request("the document has no operation".to_owned()))
     }
 
-    /// An answer to one that is like it, as it is told to whoever asks with this one.
-    pub fn own(&self, ready: Ready) -> Ready {
-        ready.under(self.likeness.alias.as_deref())
+    /// Renames the root key of a response of an equivalent document to the alias that this document uses.
+    pub fn under_own_alias(&self, cached: CachedResponse) -> CachedResponse {
+        cached.with_root_key(self.signature.alias.as_deref())
     }
 
-    /// Notes that it is valid, where execution began.
-    pub fn learn(&self, answer: &Response) {
-        if !never_began(answer) {
-            self.is_like_a_valid_one();
+    /// Marks the document as valid if execution started.
+    pub fn record_execution(&self, response: &Response) {
+        if !is_request_error(response) {
+            self.mark_valid();
         }
     }
 
-    /// Notes that one that is like it ran.
-    pub fn is_like_a_valid_one(&self) {
+    /// Marks the document as valid: a document with the same signature was executed.
+    pub fn mark_valid(&self) {
         self.is_valid.store(true, Relaxed);
     }
 
-    /// Whether it is known to be valid.
+    /// Returns true if the document has passed validation.
     pub fn is_valid(&self) -> bool {
         self.is_valid.load(Relaxed)
     }
 }
 
-/// Documents that were read lately.
-pub struct Documents {
-    read: Cache<Arc<str>, Arc<Document>, ByLength>,
-    /// The latest of each likeness.
-    alike: Cache<u128, Arc<Document>, ByLength>,
+/// Recently parsed documents.
+pub struct DocumentCache {
+    by_text: Cache<Arc<str>, Arc<ParsedDocument>, DocumentWeighter>,
+    /// Latest document of each signature.
+    by_signature: Cache<u128, Arc<ParsedDocument>, DocumentWeighter>,
 }
 
-impl Documents {
-    /// Room for so many, fewer where they are long.
+impl DocumentCache {
+    /// Creates a cache for this many documents, fewer if they are long.
     pub fn new(documents: usize) -> Self {
-        Self { read: room_for(documents), alike: room_for(documents) }
+        Self { by_text: new_cache(documents), by_signature: new_cache(documents) }
     }
 
-    /// The document of a text.
-    pub fn find(&self, text: &Arc<str>) -> Option<Arc<Document>> {
-        self.read.get(text)
+    /// Returns the document with this text.
+    pub fn get(&self, text: &Arc<str>) -> Option<Arc<ParsedDocument>> {
+        self.by_text.get(text)
     }
 
-    /// For a text that was never read: a valid document that is like it, and the alias of its own only root field.
-    pub fn find_alike(&self, text: &Arc<str>) -> Option<(Arc<Document>, Option<String>)> {
-        if self.read.peek(text).is_some() {
+    /// For a text that was not parsed yet: returns a validated document with the same signature, and the alias that
+    /// this text uses for its root field.
+    pub fn get_by_signature(&self, text: &Arc<str>) -> Option<(Arc<ParsedDocument>, Option<String>)> {
+        if self.by_text.peek(text).is_some() {
             return None;
         }
-        let Likeness { digest, alias } = likeness(text);
-        self.alike.get(&digest).filter(|known| known.is_valid()).map(|known| (known, alias))
+        let OperationSignature { digest, alias } = signature_of(text);
+        self.by_signature.get(&digest).filter(|cached| cached.is_valid()).map(|cached| (cached, alias))
     }
 
-    /// Keeps a document. One that never ran does not take the place of one that did.
-    pub fn keep(&self, document: &Arc<Document>) {
-        let digest = document.likeness.digest;
-        if self.alike.peek(&digest).is_none_or(|known| !known.is_valid()) {
-            self.alike.insert(digest, Arc::clone(document));
+    /// Inserts a document. A document that was not executed yet does not replace a valid one of the same signature.
+    pub fn insert(&self, document: &Arc<ParsedDocument>) {
+        let digest = document.signature.digest;
+        if self.by_signature.peek(&digest).is_none_or(|cached| !cached.is_valid()) {
+            self.by_signature.insert(digest, Arc::clone(document));
         }
-        self.read.insert(Arc::clone(&document.text), Arc::clone(document));
+        self.by_text.insert(Arc::clone(&document.text), Arc::clone(document));
     }
 
-    /// Forgets all.
-    pub fn forget(&self) {
-        self.read.clear();
-        self.alike.clear();
+    /// Removes all documents.
+    pub fn clear(&self) {
+        self.by_text.clear();
+        self.by_signature.clear();
     }
 }
 
-/// What a document takes of the room: by its length, and never less than its share.
+/// Weighs a document by its length; the minimum is an equal share of the limit.
 #[derive(Clone)]
-struct ByLength {
+struct DocumentWeighter {
     share: u64,
 }
 
-impl<K> Weighter<K, Arc<Document>> for ByLength {
-    fn weight(&self, _: &K, document: &Arc<Document>) -> u64 {
-        // A parsed document takes about ten times the room of its text.
+impl<K> Weighter<K, Arc<ParsedDocument>> for DocumentWeighter {
+    fn weight(&self, _: &K, document: &Arc<ParsedDocument>) -> u64 {
+        // A syntax tree takes about ten times the memory of its text.
         (document.text.len() as u64 * 10 + 200).max(self.share)
     }
 }
 
-fn room_for<K: Eq + Hash>(documents: usize) -> Cache<K, Arc<Document>, ByLength> {
-    let share = KEPT_TEXT / (documents as u64).max(1);
-    Cache::with_weighter(documents, KEPT_TEXT, ByLength { share })
+fn new_cache<K: Eq + Hash>(documents: usize) -> Cache<K, Arc<ParsedDocument>, DocumentWeighter> {
+    let share = MAX_CACHED_TEXT / (documents as u64).max(1);
+    Cache::with_weighter(documents, MAX_CACHED_TEXT, DocumentWeighter { share })
 }
 
 #[cfg(test)]
@@ -197,21 +206,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_document_that_never_ran_hides_none_that_is_like_it_and_did() {
+    fn a_document_that_was_never_executed_does_not_replace_a_valid_one_of_the_same_signature() {
         let types = InputTypes::from_sdl("type Query { x: Int }").expect("a schema");
-        let read = |text: &str| {
-            let document = Document::read(&Arc::from(text), &Limits::default(), &types, None);
+        let parse_operation = |text: &str| {
+            let document = ParsedDocument::parse(&Arc::from(text), &OperationLimits::default(), &types, None);
             Arc::new(document.unwrap_or_else(|_| panic!("{text} was not read")))
         };
-        let documents = Documents::new(10);
-        let (one, other) = (read("{ a: x }"), read("{ b: x }"));
+        let documents = DocumentCache::new(10);
+        let (one, other) = (parse_operation("{ a: x }"), parse_operation("{ b: x }"));
         let third: Arc<str> = Arc::from("{ c: x }");
-        documents.keep(&one);
-        assert!(documents.find_alike(&third).is_none(), "nobody knows whether it is valid");
-        one.is_like_a_valid_one();
-        documents.keep(&other);
-        let (found, alias) = documents.find_alike(&third).expect("the one that ran");
+        documents.insert(&one);
+        assert!(documents.get_by_signature(&third).is_none(), "nobody knows whether it is valid");
+        one.mark_valid();
+        documents.insert(&other);
+        let (found, alias) = documents.get_by_signature(&third).expect("the one that ran");
         assert!(Arc::ptr_eq(&found, &one) && alias.as_deref() == Some("c"));
-        assert!(documents.find_alike(&other.text).is_none(), "it was read itself");
+        assert!(documents.get_by_signature(&other.text).is_none(), "it was read itself");
     }
 }

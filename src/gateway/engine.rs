@@ -1,113 +1,86 @@
-//! From parameters to an answer: find the document, weigh it, check its variables, run it.
+//! Runs operations: resolves the document, checks limits and variables, executes or uses the response cache.
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use async_graphql::{Response, Variables};
+use async_graphql::Variables;
 use async_graphql_parser::types::{ExecutableDocument, OperationDefinition, OperationType};
 use async_graphql_value::Name;
 use axum::body::Bytes;
-use futures_util::stream::BoxStream;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use tracing::Instrument;
 
-use crate::gateway::answers::{Answers, Asked, Landed, Question, Ready, Sight, retold};
-use crate::gateway::coercion::InputTypes;
-use crate::gateway::document::{Document, Documents, Operation};
-use crate::gateway::measure::{Measured, put};
-use crate::gateway::observe::{Running, operation_span, watched};
-use crate::gateway::pace::Pace;
-use crate::gateway::params::Params;
-use crate::gateway::persisted::{NoOperation, Persisted};
-use crate::gateway::precheck::{Limits, Weight};
-use crate::gateway::refusal::{Cost, Refusal};
+use crate::gateway::document::{DocumentCache, ParsedDocument, ParsedOperation};
+use crate::gateway::limit_report::{LimitReport, insert_extension};
+use crate::gateway::observe::{OperationObserver, observe_stream, operation_span};
+use crate::gateway::operation::{OperationOutcome, OperationRequest};
+use crate::gateway::operation_limits::{OperationLimits, OperationSize};
+use crate::gateway::params::RequestParams;
+use crate::gateway::persisted::{OperationLookupError, PersistedOperations};
+use crate::gateway::rate_limiter::RequestRateLimiter;
+use crate::gateway::rejection::{OperationCost, RequestRejection};
+use crate::gateway::response_cache::{
+    CachePartition, CachedResponse, OperationKey, ResponseCache, ResponseKey, SharedResponse, with_request_id,
+};
+use crate::gateway::variables::InputTypes;
 use crate::graphql::api::Api;
-use crate::graphql::promise::Schema;
-use crate::graphql::viewer::{Scope, Viewer};
-use crate::graphql::writer::Verbatim;
-use telemetry::explain::explained;
+use crate::graphql::base::cache_validity::FieldTypes;
+use crate::graphql::base::viewer::{Scope, Viewer};
+use crate::graphql::json_writer::RawJson;
+use telemetry::explain::explain;
 
-/// How many documents are kept where nobody says.
-const USUAL_DOCUMENTS: usize = 1_000;
-/// How many bytes of bodies are kept.
-const KEPT_BODIES: u64 = 4 << 20;
+/// Default number of cached documents.
+const DEFAULT_CACHED_DOCUMENTS: usize = 1_000;
+/// Size limit of the body index, in bytes.
+const MAX_INDEXED_BODY_BYTES: u64 = 4 << 20;
 
-/// What may run by POST and over a socket.
-pub const ALL: &[OperationType] = &[OperationType::Query, OperationType::Mutation, OperationType::Subscription];
-/// What may run by GET.
-pub const QUERIES: &[OperationType] = &[OperationType::Query];
-/// What may run by GET where events are accepted: watching changes nothing either.
-pub const READS: &[OperationType] = &[OperationType::Query, OperationType::Subscription];
-
-/// What a client asks, and who it is.
-pub struct Ask {
-    /// The parameters.
-    pub params: Params,
-    /// The bytes that they were read from, where nothing else was in them.
-    pub body: Option<Bytes>,
-    /// The caller.
-    pub viewer: Arc<Viewer>,
-    /// The id of the request.
-    pub request_id: String,
-    /// What may run this way: by GET nothing that changes anything.
-    pub kinds: &'static [OperationType],
-}
-
-/// What an engine remembers.
-pub struct Memory {
-    /// Documents, at most.
+/// Caches of an engine.
+pub struct EngineCaches {
+    /// Largest number of parsed documents.
     pub documents: usize,
-    /// Whole answers.
-    pub answers: Answers,
-}
-
-/// What came of it.
-pub enum Outcome {
-    /// A query or mutation ran, or its execution could not begin.
-    Answer(Box<Response>),
-    /// A query was answered without errors, as bytes.
-    Ready(Ready),
-    /// A subscription began; one response an event.
-    Stream(BoxStream<'static, Response>),
-    /// Nothing ran.
-    Refused(Refusal),
+    /// Response cache.
+    pub responses: ResponseCache,
 }
 
 /// Runs operations.
 pub struct Engine {
-    /// The schema over the services; replaced with the limits.
+    /// Executable schema over the services; replaced together with the limits.
     api: ArcSwap<Api>,
-    limits: ArcSwap<Limits>,
+    limits: ArcSwap<OperationLimits>,
     types: InputTypes,
-    persisted: Persisted,
-    schema: Schema,
-    pace: Pace,
-    documents: Documents,
-    answers: Option<Answers>,
-    /// What the bodies of requests ask whose answers were kept.
-    bodies: ArcSwap<Bodies>,
+    persisted: PersistedOperations,
+    schema: FieldTypes,
+    rate_limiter: RequestRateLimiter,
+    documents: DocumentCache,
+    response_cache: Option<ResponseCache>,
+    /// Operations of request bodies whose responses were cached.
+    body_index: ArcSwap<BodyIndex>,
 }
 
-/// What a body asks, and under which key below `data` it wants the answer where that is for it to say.
-pub type Known = (Arc<Asked>, Option<String>);
-type Bodies = Cache<Bytes, Known, BodyLength>;
+/// Operation of a request body, and the alias of its single root field.
+pub type IndexedBody = (Arc<OperationKey>, Option<String>);
+type BodyIndex = Cache<Bytes, IndexedBody, BodyWeighter>;
 
 #[derive(Clone)]
-struct BodyLength;
+struct BodyWeighter;
 
-impl Weighter<Bytes, Known> for BodyLength {
-    fn weight(&self, body: &Bytes, (asked, _): &Known) -> u64 {
-        (body.len() + asked.variables.len() + 200) as u64
+impl Weighter<Bytes, IndexedBody> for BodyWeighter {
+    fn weight(&self, body: &Bytes, (operation_key, _): &IndexedBody) -> u64 {
+        (body.len() + operation_key.variables.len() + 200) as u64
     }
 }
 
 impl Engine {
-    /// An engine over the schema.
-    pub fn new(api: Api, limits: Limits, persisted: Persisted) -> Result<Self, async_graphql_parser::Error> {
+    /// Creates an engine without a response cache.
+    pub fn new(
+        api: Api,
+        limits: OperationLimits,
+        persisted: PersistedOperations,
+    ) -> Result<Self, async_graphql_parser::Error> {
         let sdl = api.sdl();
-        let (types, schema) = (InputTypes::from_sdl(&sdl)?, Schema::from_sdl(&sdl)?);
-        let documents = Documents::new(USUAL_DOCUMENTS);
+        let (types, schema) = (InputTypes::from_sdl(&sdl)?, FieldTypes::from_sdl(&sdl)?);
+        let documents = DocumentCache::new(DEFAULT_CACHED_DOCUMENTS);
         let (api, limits) = (ArcSwap::from_pointee(api), ArcSwap::from_pointee(limits));
         Ok(Self {
             api,
@@ -115,45 +88,45 @@ impl Engine {
             types,
             persisted,
             schema,
-            pace: Pace::default(),
+            rate_limiter: RequestRateLimiter::default(),
             documents,
-            answers: None,
-            bodies: ArcSwap::from_pointee(bodies()),
+            response_cache: None,
+            body_index: ArcSwap::from_pointee(new_body_index()),
         })
     }
 
-    /// The same with a memory of its own.
+    /// Adds a response cache and sets the size of the document cache.
     #[must_use]
-    pub fn remembering(self, memory: Memory) -> Self {
-        let documents = Documents::new(memory.documents);
-        Self { documents, answers: Some(memory.answers), ..self }
+    pub fn with_caches(self, caches: EngineCaches) -> Self {
+        let documents = DocumentCache::new(caches.documents);
+        Self { documents, response_cache: Some(caches.responses), ..self }
     }
 
-    /// The same engine, counting what callers ask together with other replicas.
-    pub fn paced_by(self, pace: Pace) -> Self {
-        Self { pace, ..self }
+    /// Sets the rate limiter.
+    pub fn with_rate_limiter(self, rate_limiter: RequestRateLimiter) -> Self {
+        Self { rate_limiter, ..self }
     }
 
-    /// Counts what callers ask.
-    pub fn pace(&self) -> &Pace {
-        &self.pace
+    /// Returns the rate limiter.
+    pub fn rate_limiter(&self) -> &RequestRateLimiter {
+        &self.rate_limiter
     }
 
-    /// How heavy a request may be.
-    pub fn limits(&self) -> Arc<Limits> {
+    /// Returns the current operation limits.
+    pub fn limits(&self) -> Arc<OperationLimits> {
         self.limits.load_full()
     }
 
-    /// From now on other limits, and a schema over other services. Operations that run already end as they began; what was
-    /// weighed by the old limits is forgotten.
-    pub fn replace(&self, api: Api, limits: Limits) {
+    /// Replaces schema and limits. Operations in flight finish with the old ones; parsed documents and cached responses
+    /// are discarded because they were checked against the old limits.
+    pub fn replace(&self, api: Api, limits: OperationLimits) {
         self.api.store(Arc::new(api));
         self.limits.store(Arc::new(limits));
-        self.documents.forget();
-        // Another one: what is in flight notes in the old one what was allowed before.
-        self.bodies.store(Arc::new(bodies()));
-        if let Some(answers) = &self.answers {
-            answers.forget();
+        self.documents.clear();
+        // A new index: operations in flight still insert into the old one.
+        self.body_index.store(Arc::new(new_body_index()));
+        if let Some(response_cache) = &self.response_cache {
+            response_cache.clear();
         }
     }
 
@@ -161,229 +134,269 @@ impl Engine {
         self.api.load_full()
     }
 
-    /// Operations known by their hash.
-    pub fn persisted(&self) -> &Persisted {
+    /// Returns the persisted operations.
+    pub fn persisted(&self) -> &PersistedOperations {
         &self.persisted
     }
 
-    /// The schema's text.
+    /// Returns the schema as SDL.
     pub fn sdl(&self) -> Arc<str> {
         self.api().sdl()
     }
 
-    /// Whole answers, where they are remembered.
-    pub fn answers(&self) -> Option<&Answers> {
-        self.answers.as_ref()
+    /// Returns the response cache, if there is one.
+    pub fn response_cache(&self) -> Option<&ResponseCache> {
+        self.response_cache.as_ref()
     }
 
-    /// What a request with this body asks, where one that was answered by what is kept had the same.
-    pub fn asked_before(&self, body: &Bytes) -> Option<Known> {
-        self.bodies.load().get(body)
+    /// Returns the operation of an earlier request with exactly this body, if its response was cached.
+    pub fn find_indexed_body(&self, body: &Bytes) -> Option<IndexedBody> {
+        self.body_index.load().get(body)
     }
 
-    /// The answer to that, where it is kept for those who see what the viewer sees, and holds.
-    pub fn tell_again(&self, (asked, alias): Known, viewer: &Viewer) -> Option<Ready> {
-        let ready = self.answers.as_ref()?.find(&Arc::new(Question { asked, sight: Sight::of(viewer) }))?;
-        Some(ready.under(alias.as_deref()))
+    /// Returns the cached response for this operation and the viewer's cache partition, if it is still valid.
+    pub fn find_cached(&self, (operation_key, alias): IndexedBody, viewer: &Viewer) -> Option<CachedResponse> {
+        let cached = self
+            .response_cache
+            .as_ref()?
+            .get(&Arc::new(ResponseKey { operation: operation_key, partition: CachePartition::of(viewer) }))?;
+        Some(cached.with_root_key(alias.as_deref()))
     }
 
-    /// Runs one request.
-    pub async fn run(&self, ask: Ask) -> Outcome {
-        let mut running = Running::begin();
-        let outcome = self.explained(ask, &mut running).instrument(operation_span()).await;
-        let outcome = outcome.unwrap_or_else(Outcome::Refused);
-        running.end(&outcome);
+    /// Runs one operation.
+    pub async fn run(&self, operation_request: OperationRequest) -> OperationOutcome {
+        let mut observer = OperationObserver::start();
+        let outcome = self.run_explained(operation_request, &mut observer).instrument(operation_span()).await;
+        let outcome = outcome.unwrap_or_else(OperationOutcome::Rejected);
+        observer.finish(&outcome);
         outcome
     }
 
-    /// Answers, and explains how, where the request asks for it by `extensions: {"explain": true}` and the caller may know.
-    async fn explained(&self, ask: Ask, running: &mut Running) -> Result<Outcome, Refusal> {
-        if ask.params.extensions.get("explain") != Some(&serde_json::Value::Bool(true)) {
-            return self.answer(ask, running).await;
+    /// Runs an operation and adds `extensions.explain` if the request sets `extensions: {"explain": true}` and the
+    /// caller has the scope `admin`.
+    async fn run_explained(
+        &self,
+        operation_request: OperationRequest,
+        observer: &mut OperationObserver,
+    ) -> Result<OperationOutcome, RequestRejection> {
+        if operation_request.params.extensions.get("explain") != Some(&serde_json::Value::Bool(true)) {
+            return self.run_cached(operation_request, observer).await;
         }
-        if !ask.viewer.may(Scope::Admin) {
-            return Err(Refusal::not_explained());
+        if !operation_request.viewer.has_scope(Scope::Admin) {
+            return Err(RequestRejection::explain_forbidden());
         }
-        let (outcome, told) = explained(self.answer(ask, running)).await;
+        let (outcome, explanation) = explain(self.run_cached(operation_request, observer)).await;
         let mut outcome = outcome?;
-        if let Outcome::Answer(answer) = &mut outcome {
-            put(answer, "explain", told);
+        if let OperationOutcome::Response(response) = &mut outcome {
+            insert_extension(response, "explain", explanation);
         }
         Ok(outcome)
     }
 
-    async fn answer(&self, ask: Ask, running: &mut Running) -> Result<Outcome, Refusal> {
-        let bodies = self.bodies.load_full();
-        let text = self.resolve(&ask.params).await?;
-        if let Some(ready) = self.tell_alike(&text, &ask, running) {
-            return Ok(Outcome::Ready(ready));
+    async fn run_cached(
+        &self,
+        operation_request: OperationRequest,
+        observer: &mut OperationObserver,
+    ) -> Result<OperationOutcome, RequestRejection> {
+        let bodies = self.body_index.load_full();
+        let text = self.resolve_text(&operation_request.params).await?;
+        if let Some(cached) = self.find_cached_by_signature(&text, &operation_request, observer) {
+            return Ok(OperationOutcome::Cached(cached));
         }
-        let document = self.document(&text)?;
-        let operation = document.pick(ask.params.operation_name.as_deref())?;
-        running.is(operation.kind, operation.name.as_ref().map(Name::as_str));
-        let Some((answers, question)) = self.answers.as_ref().zip(question(&document, operation, &ask)) else {
-            let (request, measured) = self.prepare(&document, operation, &ask).await?;
-            return Ok(self.execute((&document, operation), request, ask, measured).await);
+        let document = self.parsed_document(&text)?;
+        let operation = document.select_operation(operation_request.params.operation_name.as_deref())?;
+        observer.set_operation(operation.operation_type, operation.name.as_ref().map(Name::as_str));
+        let Some((response_cache, key)) =
+            self.response_cache.as_ref().zip(response_key(&document, operation, &operation_request))
+        else {
+            let (request, limit_report) = self.prepare(&document, operation, &operation_request).await?;
+            return Ok(self.execute(&document, operation, request, operation_request, limit_report).await);
         };
-        // What is told again was weighed and checked when it was made, by the same limits.
-        if let Some(ready) = answers.find(&question) {
-            document.is_like_a_valid_one();
-            if let Some(body) = ask.body.filter(|_| self.persisted.passes_in_silence(&document.text)) {
-                // A copy: it was read into more room than it needs.
-                let known = (Arc::clone(&question.asked), document.likeness.alias.clone());
-                bodies.insert(Bytes::copy_from_slice(&body), known);
+        // A cached response was checked against the same limits when it was created.
+        if let Some(cached) = response_cache.get(&key) {
+            document.mark_valid();
+            if let Some(body) = operation_request.body.filter(|_| self.persisted.needs_no_warning(&document.text)) {
+                // The buffer of the request may be larger than the body, so the body is copied.
+                let indexed = (Arc::clone(&key.operation), document.signature.alias.clone());
+                bodies.insert(Bytes::copy_from_slice(&body), indexed);
             }
-            return Ok(Outcome::Ready(document.own(ready)));
+            return Ok(OperationOutcome::Cached(document.under_own_alias(cached)));
         }
-        let (request, measured) = self.prepare(&document, operation, &ask).await?;
-        let Some(moment) = self.api().moment() else {
-            return Ok(self.execute((&document, operation), request, ask, measured).await);
+        let (request, limit_report) = self.prepare(&document, operation, &operation_request).await?;
+        let Some(epoch) = self.api().epoch() else {
+            return Ok(self.execute(&document, operation, request, operation_request, limit_report).await);
         };
-        let (api, viewer, id) = (self.api_for(&document, operation), Arc::clone(&ask.viewer), ask.request_id.clone());
-        let known = Arc::clone(&document);
-        let fly = || async move {
-            let (response, promise) = api.execute_for(request, viewer, &id).await;
-            known.learn(&response);
-            (response, promise)
+        let (api, viewer, id) = (
+            self.api_for(&document, operation),
+            Arc::clone(&operation_request.viewer),
+            operation_request.request_id.clone(),
+        );
+        let cached_document = Arc::clone(&document);
+        let execute = || async move {
+            let (response, validity) = api.execute_cacheable(request, viewer, &id).await;
+            cached_document.record_execution(&response);
+            (response, validity)
         };
-        match answers.make(&question, (moment, &document.text), fly).await {
-            Some(Landed::Ready(ready)) => {
-                document.is_like_a_valid_one();
-                Ok(Outcome::Ready(document.own(ready)))
+        match response_cache.get_or_execute(&key, epoch, &document.text, execute).await {
+            Some(SharedResponse::Cached(cached)) => {
+                document.mark_valid();
+                Ok(OperationOutcome::Cached(document.under_own_alias(cached)))
             }
-            Some(Landed::Flawed(response, text)) if text == document.text => {
-                Ok(Outcome::Answer(Box::new(retold(&response, &ask.request_id))))
+            Some(SharedResponse::Error(response, text)) if text == document.text => {
+                Ok(OperationOutcome::Response(Box::new(with_request_id(&response, &operation_request.request_id))))
             }
-            // The errors point into a document that is laid out in another way.
-            Some(Landed::Flawed(..)) => {
-                let (request, measured) = self.prepare(&document, operation, &ask).await?;
-                Ok(self.execute((&document, operation), request, ask, measured).await)
+            // Error locations refer to a document with another layout, so the operation is executed for this one.
+            Some(SharedResponse::Error(..)) => {
+                let (request, limit_report) = self.prepare(&document, operation, &operation_request).await?;
+                Ok(self.execute(&document, operation, request, operation_request, limit_report).await)
             }
-            None => Err(Refusal::lost()),
+            None => Err(RequestRejection::internal_error()),
         }
     }
 
     async fn execute(
         &self,
-        (document, operation): (&Document, &Operation),
+        document: &ParsedDocument,
+        operation: &ParsedOperation,
         request: async_graphql::Request,
-        ask: Ask,
-        measured: Measured,
-    ) -> Outcome {
-        if operation.kind == OperationType::Subscription {
-            return Outcome::Stream(watched(self.api().stream(request, ask.viewer, &ask.request_id), &ask.request_id));
+        operation_request: OperationRequest,
+        limit_report: LimitReport,
+    ) -> OperationOutcome {
+        if operation.operation_type == OperationType::Subscription {
+            return OperationOutcome::Stream(observe_stream(
+                self.api().stream(request, operation_request.viewer, &operation_request.request_id),
+                &operation_request.request_id,
+            ));
         }
-        let mut answer = self.api_for(document, operation).execute(request, ask.viewer, &ask.request_id).await;
-        document.learn(&answer);
-        measured.tell(&ask.params, &mut answer);
-        Outcome::Answer(Box::new(answer))
+        let mut response = self
+            .api_for(document, operation)
+            .execute(request, operation_request.viewer, &operation_request.request_id)
+            .await;
+        document.record_execution(&response);
+        limit_report.add_extensions(&operation_request.params, &mut response);
+        OperationOutcome::Response(Box::new(response))
     }
 
-    /// Validation is for documents that are new, and for values that only the schema can judge.
-    fn api_for(&self, document: &Document, operation: &Operation) -> Arc<Api> {
-        let is_sure = operation.is_checked_here && document.is_valid();
-        if is_sure { Arc::new(self.api().trusting()) } else { self.api() }
+    /// Skips validation for documents that passed it before and whose variables are fully checked.
+    fn api_for(&self, document: &ParsedDocument, operation: &ParsedOperation) -> Arc<Api> {
+        let is_validated = operation.has_checked_variables && document.is_valid();
+        if is_validated { Arc::new(self.api().trusting()) } else { self.api() }
     }
 
-    async fn resolve(&self, params: &Params) -> Result<Arc<str>, Refusal> {
+    async fn resolve_text(&self, params: &RequestParams) -> Result<Arc<str>, RequestRejection> {
         self.persisted.resolve(params.query.clone(), &params.extensions).await.map_err(|why| match why {
-            NoOperation::NotFound => Refusal::persisted_query_not_found(),
-            other => Refusal::bad_request(other.to_string()),
+            OperationLookupError::NotFound => RequestRejection::persisted_query_not_found(),
+            other => RequestRejection::bad_request(other.to_string()),
         })
     }
 
-    /// The kept answer to a document that was never read but is like one that ran.
-    fn tell_alike(&self, text: &Arc<str>, ask: &Ask, running: &mut Running) -> Option<Ready> {
-        let answers = self.answers.as_ref()?;
-        let (document, alias) = self.documents.find_alike(text)?;
-        let operation = document.pick(ask.params.operation_name.as_deref()).ok()?;
-        let ready = answers.find(&question(&document, operation, ask)?)?;
-        running.is(operation.kind, operation.name.as_ref().map(Name::as_str));
-        Some(ready.under(alias.as_deref()))
+    /// Returns the cached response of a validated document with the same signature, for a text that was not parsed yet.
+    fn find_cached_by_signature(
+        &self,
+        text: &Arc<str>,
+        operation_request: &OperationRequest,
+        observer: &mut OperationObserver,
+    ) -> Option<CachedResponse> {
+        let response_cache = self.response_cache.as_ref()?;
+        let (document, alias) = self.documents.get_by_signature(text)?;
+        let operation = document.select_operation(operation_request.params.operation_name.as_deref()).ok()?;
+        let cached = response_cache.get(&response_key(&document, operation, operation_request)?)?;
+        observer.set_operation(operation.operation_type, operation.name.as_ref().map(Name::as_str));
+        Some(cached.with_root_key(alias.as_deref()))
     }
 
     async fn prepare(
         &self,
-        document: &Document,
-        operation: &Operation,
-        ask: &Ask,
-    ) -> Result<(async_graphql::Request, Measured), Refusal> {
-        let params = &ask.params;
-        if !ask.kinds.contains(&operation.kind) {
-            return Err(Refusal::method_not_allowed());
+        document: &ParsedDocument,
+        operation: &ParsedOperation,
+        operation_request: &OperationRequest,
+    ) -> Result<(async_graphql::Request, LimitReport), RequestRejection> {
+        let params = &operation_request.params;
+        if !operation_request.allowed_types.contains(&operation.operation_type) {
+            return Err(RequestRejection::method_not_allowed());
         }
-        if operation.weight.introspects && !self.limits().introspection && !ask.viewer.may(Scope::Admin) {
-            return Err(Refusal::schema_not_told());
+        if operation.size.introspects
+            && !self.limits().introspection
+            && !operation_request.viewer.has_scope(Scope::Admin)
+        {
+            return Err(RequestRejection::introspection_forbidden());
         }
         let definition = document.definition(operation)?;
         self.types
             .check(&definition.node, &params.variables)
-            .map_err(|unfit| Refusal::bad_variables(unfit.to_string()))?;
-        let measured = self.measure(ask, &document.ast, &definition.node, &operation.weight).await?;
+            .map_err(|invalid| RequestRejection::invalid_variables(invalid.to_string()))?;
+        let limit_report =
+            self.check_limits(operation_request, &document.ast, &definition.node, &operation.size).await?;
         let mut request = async_graphql::Request::new("")
             .variables(Variables::from_json(serde_json::Value::Object(params.variables.clone())));
         if let Some(name) = &operation.name {
             request = request.operation_name(name.to_string());
         }
         if operation.is_writable {
-            request = request.data(Verbatim);
+            request = request.data(RawJson);
         }
         request.set_parsed_query(document.ast.clone());
-        Ok((request, measured))
+        Ok((request, limit_report))
     }
 
-    /// Weighs the operation against the limits; refuses what is beyond one, unless limits are only told.
-    async fn measure(
+    /// Checks the operation against all limits. Rejects it if one is exceeded, unless limits only warn.
+    async fn check_limits(
         &self,
-        ask: &Ask,
+        operation_request: &OperationRequest,
         document: &ExecutableDocument,
         operation: &OperationDefinition,
-        weight: &Weight,
-    ) -> Result<Measured, Refusal> {
+        size: &OperationSize,
+    ) -> Result<LimitReport, RequestRejection> {
         let (api, limits) = (self.api(), self.limits());
-        let mut measured = Measured::new(limits.measure_only);
-        measured.weigh(limits.check(weight))?;
-        measured.weigh(limits.check_lists(&ask.params.variables))?;
-        // What is too large to be weighed is too large to be estimated.
-        if measured.is_within_limits() {
-            let estimated = api.estimate(document, operation, &ask.params.variables);
-            measured.cost(Cost { estimated, limit: limits.calls })?;
-            if let Some(most) = limits.calls_per_minute {
+        let mut limit_report = LimitReport::new(limits.warn_only);
+        limit_report.check_limit(limits.check(size))?;
+        limit_report.check_limit(limits.check_lists(&operation_request.params.variables))?;
+        // An operation beyond the size limits is too large for a cost estimate.
+        if limit_report.is_within_limits() {
+            let estimated = api.estimate(document, operation, &operation_request.params.variables);
+            limit_report.check_cost(OperationCost { estimated, limit: limits.vendor_calls })?;
+            if let Some(limit) = limits.vendor_calls_per_minute {
                 let calls = u32::try_from(estimated).unwrap_or(u32::MAX);
-                measured.budget(self.pace.count_calls(&ask.viewer.id, calls, most).await)?;
+                limit_report.check_rate_limit(
+                    self.rate_limiter.count_calls(&operation_request.viewer.id, calls, limit).await,
+                )?;
             }
         }
-        Ok(measured)
+        Ok(limit_report)
     }
 
-    fn document(&self, text: &Arc<str>) -> Result<Arc<Document>, Refusal> {
-        if let Some(known) = self.documents.find(text) {
-            return Ok(known);
+    fn parsed_document(&self, text: &Arc<str>) -> Result<Arc<ParsedDocument>, RequestRejection> {
+        if let Some(cached_document) = self.documents.get(text) {
+            return Ok(cached_document);
         }
-        let schema = self.answers.is_some().then_some(&self.schema);
-        let document = Arc::new(Document::read(text, &self.limits(), &self.types, schema)?);
-        self.documents.keep(&document);
+        let schema = self.response_cache.is_some().then_some(&self.schema);
+        let document = Arc::new(ParsedDocument::parse(text, &self.limits(), &self.types, schema)?);
+        self.documents.insert(&document);
         Ok(document)
     }
 }
 
-/// Room for what bodies ask.
-fn bodies() -> Bodies {
-    Cache::with_weighter(USUAL_DOCUMENTS, KEPT_BODIES, BodyLength)
+/// Creates an empty body index.
+fn new_body_index() -> BodyIndex {
+    Cache::with_weighter(DEFAULT_CACHED_DOCUMENTS, MAX_INDEXED_BODY_BYTES, BodyWeighter)
 }
 
-/// What the answer of a request is an answer to; none where it is for its caller alone.
-fn question(document: &Document, operation: &Operation, ask: &Ask) -> Option<Arc<Question>> {
-    let params = &ask.params;
-    let retellable = operation.retellable.as_ref()?;
-    // Whoever asks for anything beside the answer gets one of his own.
+/// Returns the key of a cacheable response, or `None` if the response must not be shared.
+fn response_key(
+    document: &ParsedDocument,
+    operation: &ParsedOperation,
+    operation_request: &OperationRequest,
+) -> Option<Arc<ResponseKey>> {
+    let params = &operation_request.params;
+    let cacheable = operation.cacheable.as_ref()?;
+    // Requests with other extensions get a response of their own.
     let is_plain = params.extensions.keys().all(|name| name == "persistedQuery");
-    if !is_plain || !retellable.allows(&params.variables) {
+    if !is_plain || !cacheable.allows_variables(&params.variables) {
         return None;
     }
     let variables =
         if params.variables.is_empty() { String::new() } else { serde_json::to_string(&params.variables).ok()? };
-    let operation = operation.name.as_ref().map(|name| Arc::from(name.as_str()));
-    let asked = Arc::new(Asked { document: document.likeness.digest, operation, variables });
-    Some(Arc::new(Question { asked, sight: Sight::of(&ask.viewer) }))
+    let operation_name = operation.name.as_ref().map(|name| Arc::from(name.as_str()));
+    let operation_key = Arc::new(OperationKey { document: document.signature.digest, operation_name, variables });
+    Some(Arc::new(ResponseKey { operation: operation_key, partition: CachePartition::of(&operation_request.viewer) }))
 }

@@ -1,9 +1,9 @@
-//! GraphQL over HTTP: `GET` for queries, `POST` for everything, server-sent events for subscriptions.
+//! GraphQL over HTTP: `GET` for queries, `POST` for all operations, server-sent events for subscriptions.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use async_graphql::Response as Answer;
+use async_graphql::Response as GraphqlResponse;
 use async_graphql_parser::types::OperationType;
 use axum::body::{Body, Bytes};
 use axum::extract::{Extension, RawQuery, State};
@@ -17,212 +17,241 @@ use futures_util::stream::BoxStream;
 use futures_util::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
 
-use crate::gateway::answer::{never_began, to_text};
-use crate::gateway::answers::{Coding, Ready};
-use crate::gateway::callers::Caller;
-use crate::gateway::engine::{ALL, Ask, Outcome, QUERIES, READS};
-use crate::gateway::negotiate::{Media, accepted, carries_json};
-use crate::gateway::pace::Standing;
+use crate::gateway::auth::Principal;
+use crate::gateway::negotiate::{MediaType, accepted_media_type, has_json_body};
+use crate::gateway::operation::{
+    ALL_OPERATION_TYPES, OperationOutcome, OperationRequest, QUERIES_AND_SUBSCRIPTIONS, QUERIES_ONLY,
+};
 use crate::gateway::pages;
-use crate::gateway::params::{Body as Asked, Params, from_body, from_query_string};
-use crate::gateway::refusal::Refusal;
+use crate::gateway::params::{GraphqlBody, RequestParams, parse_body, parse_query_string};
+use crate::gateway::rate_limiter::RateLimitStatus;
+use crate::gateway::rejection::RequestRejection;
 use crate::gateway::request_id::RequestId;
-use crate::gateway::router::{Front, Peer};
-use crate::graphql::Code;
+use crate::gateway::response_body::{is_request_error, to_json_text};
+use crate::gateway::response_cache::{CachedResponse, ContentCoding};
+use crate::gateway::state::{AppState, PeerAddress};
+use crate::graphql::ErrorCode;
 
-/// `GET /graphql`: a query, or GraphiQL for a browser.
+/// `GET /graphql`: a query, or GraphiQL for browsers.
 pub async fn get(
-    State(front): State<Arc<Front>>,
+    State(state): State<Arc<AppState>>,
     Extension(RequestId(id)): Extension<RequestId>,
-    peer: Option<Extension<Peer>>,
+    peer: Option<Extension<PeerAddress>>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    let asks = query.as_deref().unwrap_or_default();
-    let Some(media) = accepted(&headers) else { return not_acceptable(&id) };
+    let query = query.as_deref().unwrap_or_default();
+    let Some(media) = accepted_media_type(&headers) else { return not_acceptable(&id) };
     let peer = peer.map(|Extension(peer)| peer);
-    if media == Media::Html {
+    if media == MediaType::Html {
         return pages::graphiql().into_response_for(&headers);
     }
-    match from_query_string(asks) {
+    match parse_query_string(query) {
         Ok(params) => {
-            let kinds = if media == Media::EventStream { READS } else { QUERIES };
-            let asking = Asking { front: &front, headers: &headers, peer, media, id: &id };
-            let response = asking.answer_one(params, None, kinds).await;
-            if kinds == QUERIES { revalidated(response, &headers).await } else { response }
+            let allowed_types = if media == MediaType::EventStream { QUERIES_AND_SUBSCRIPTIONS } else { QUERIES_ONLY };
+            let exchange = HttpExchange { state: &state, headers: &headers, peer, media, id: &id };
+            let response = exchange.respond(params, None, allowed_types).await;
+            if allowed_types == QUERIES_ONLY { with_etag(response, &headers).await } else { response }
         }
-        Err(unreadable) => refuse(&Refusal::bad_request(unreadable.to_string()), media, &id),
+        Err(invalid) => reject(&RequestRejection::bad_request(invalid.to_string()), media, &id),
     }
 }
 
-/// `POST /graphql`: JSON bodies only, so that no simple cross-site request is ever executed.
+/// `POST /graphql`: accepts JSON bodies only, so that simple cross-site requests are never executed.
 pub async fn post(
-    State(front): State<Arc<Front>>,
+    State(state): State<Arc<AppState>>,
     Extension(RequestId(id)): Extension<RequestId>,
-    peer: Option<Extension<Peer>>,
+    peer: Option<Extension<PeerAddress>>,
     headers: HeaderMap,
     body: Result<Bytes, axum::extract::rejection::BytesRejection>,
 ) -> Response {
-    let Some(media) = accepted(&headers).filter(|media| *media != Media::Html) else { return not_acceptable(&id) };
-    if !carries_json(&headers) {
-        let refusal = Refusal::new(
+    let Some(media) = accepted_media_type(&headers).filter(|media| *media != MediaType::Html) else {
+        return not_acceptable(&id);
+    };
+    if !has_json_body(&headers) {
+        let rejection = RequestRejection::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Code::UnsupportedMediaType,
+            ErrorCode::UnsupportedMediaType,
             "send the request as `Content-Type: application/json` in UTF-8",
         );
-        return refuse(&refusal, media, &id);
+        return reject(&rejection, media, &id);
     }
     let body = match body {
         Ok(body) => body,
         Err(rejection) if rejection.status() != StatusCode::PAYLOAD_TOO_LARGE => {
-            return refuse(&Refusal::cut_off(), media, &id);
+            return reject(&RequestRejection::body_timeout(), media, &id);
         }
         Err(_) => {
-            let most = front.engine.limits().body_bytes;
-            let text = format!("the body is larger than {most} bytes");
-            return refuse(&Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, Code::BodyTooLarge, text), media, &id);
+            let limit = state.engine.limits().body_bytes;
+            let text = format!("the body is larger than {limit} bytes");
+            return reject(
+                &RequestRejection::new(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::BodyTooLarge, text),
+                media,
+                &id,
+            );
         }
     };
     let peer = peer.map(|Extension(peer)| peer);
-    let asking = Asking { front: &front, headers: &headers, peer, media, id: &id };
-    match from_body(&body, front.engine.limits().batch) {
-        Ok(Asked::Single(params)) => asking.answer_one(*params, Some(&body), ALL).await,
-        Ok(Asked::Batch(batch)) => asking.answer_batch(batch).await,
-        Err(unreadable) => refuse(&Refusal::bad_request(unreadable.to_string()), media, &id),
+    let exchange = HttpExchange { state: &state, headers: &headers, peer, media, id: &id };
+    match parse_body(&body, state.engine.limits().batch) {
+        Ok(GraphqlBody::Single(params)) => exchange.respond(*params, Some(&body), ALL_OPERATION_TYPES).await,
+        Ok(GraphqlBody::Batch(batch)) => exchange.respond_to_batch(batch).await,
+        Err(invalid) => reject(&RequestRejection::bad_request(invalid.to_string()), media, &id),
     }
 }
 
-/// Any other method.
-pub async fn other(Extension(RequestId(id)): Extension<RequestId>) -> Response {
-    let refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, Code::MethodNotAllowed, "use GET or POST");
-    refuse(&refusal, Media::Json, &id)
+/// Rejects all other methods.
+pub async fn method_not_allowed(Extension(RequestId(id)): Extension<RequestId>) -> Response {
+    let rejection =
+        RequestRejection::new(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::MethodNotAllowed, "use GET or POST");
+    reject(&rejection, MediaType::Json, &id)
 }
 
-/// One request, and how it wants to be answered.
-struct Asking<'a> {
-    front: &'a Arc<Front>,
+/// An HTTP request and the negotiated media type of its response.
+struct HttpExchange<'a> {
+    state: &'a Arc<AppState>,
     headers: &'a HeaderMap,
-    peer: Option<Peer>,
-    media: Media,
+    peer: Option<PeerAddress>,
+    media: MediaType,
     id: &'a str,
 }
 
-impl Asking<'_> {
-    async fn answer_one(&self, params: Params, body: Option<&Bytes>, kinds: &'static [OperationType]) -> Response {
+impl HttpExchange<'_> {
+    async fn respond(
+        &self,
+        params: RequestParams,
+        body: Option<&Bytes>,
+        allowed_types: &'static [OperationType],
+    ) -> Response {
         let (media, id) = (self.media, self.id);
-        let (caller, standing) = match self.recognise(1).await {
-            Ok(known) => known,
-            Err(refusal) => return refuse(&refusal, media, id),
+        let (principal, rate_limit_status) = match self.authenticate(1).await {
+            Ok(pair) => pair,
+            Err(rejection) => return reject(&rejection, media, id),
         };
-        let (viewer, request_id) = (Arc::clone(&caller.viewer), id.to_owned());
-        let ask = Ask { params, body: body.cloned(), viewer, request_id, kinds };
-        let mut response = match self.front.engine.run(ask).await {
-            Outcome::Refused(refusal) => refuse(&refusal, media, id),
-            Outcome::Answer(answer) if media == Media::EventStream => {
-                stream(futures_util::stream::iter([*answer]).boxed())
+        let (viewer, request_id) = (Arc::clone(&principal.viewer), id.to_owned());
+        let operation = OperationRequest { params, body: body.cloned(), viewer, request_id, allowed_types };
+        let mut response = match self.state.engine.run(operation).await {
+            OperationOutcome::Rejected(rejection) => reject(&rejection, media, id),
+            OperationOutcome::Response(response) if media == MediaType::EventStream => {
+                event_stream(futures_util::stream::iter([*response]).boxed())
             }
-            Outcome::Answer(answer) => (status(&answer, media), typed(media), to_text(&answer)).into_response(),
-            Outcome::Ready(ready) if media == Media::EventStream => {
-                // Bytes of ours: they are text.
-                let text = String::from_utf8_lossy(&ready.body).into_owned();
-                stream_of(futures_util::stream::iter([text]).boxed())
+            OperationOutcome::Response(response) => {
+                (response_status(&response, media), content_headers(media), to_json_text(&response)).into_response()
             }
-            Outcome::Ready(ready) => ready_response(self.front, &ready, self.headers, media),
-            // Who may watch no longer hears no more.
-            Outcome::Stream(answers) if media == Media::EventStream => {
-                let front = Arc::clone(self.front);
-                let stop = front.stop.clone();
-                let answers = answers.take_until(Box::pin(async move { front.gone(&caller).await }));
-                watching(answers.map(|answer| to_text(&answer)).boxed(), stop)
+            OperationOutcome::Cached(cached) if media == MediaType::EventStream => {
+                // The body is UTF-8: the gateway serialized it.
+                let text = String::from_utf8_lossy(&cached.body).into_owned();
+                event_stream_of_text(futures_util::stream::iter([text]).boxed())
             }
-            Outcome::Stream(_) => {
+            OperationOutcome::Cached(cached) => cached_response(self.state, &cached, self.headers, media),
+            // A stream ends when its caller loses access.
+            OperationOutcome::Stream(responses) if media == MediaType::EventStream => {
+                let state = Arc::clone(self.state);
+                let stop = state.stop.clone();
+                let responses =
+                    responses.take_until(Box::pin(async move { state.wait_until_revoked(&principal).await }));
+                subscription_stream(responses.map(|response| to_json_text(&response)).boxed(), stop)
+            }
+            OperationOutcome::Stream(_) => {
                 let text = "subscriptions need `Accept: text/event-stream` or a WebSocket at /graphql/ws";
-                refuse(&Refusal::new(StatusCode::NOT_ACCEPTABLE, Code::NotAcceptable, text), media, id)
+                reject(&RequestRejection::new(StatusCode::NOT_ACCEPTABLE, ErrorCode::NotAcceptable, text), media, id)
             }
         };
-        if let Some(standing) = standing {
-            standing.tell(response.headers_mut());
+        if let Some(rate_limit_status) = rate_limit_status {
+            rate_limit_status.add_headers(response.headers_mut());
         }
         response
     }
 
-    /// Answers each request of a batch in its place; one that cannot run does not fail its neighbours.
-    async fn answer_batch(&self, batch: Vec<Params>) -> Response {
+    /// Runs each request of a batch; responses keep the order. A rejected request does not affect the others.
+    async fn respond_to_batch(&self, batch: Vec<RequestParams>) -> Response {
         let (media, id) = (self.media, self.id);
-        if media == Media::EventStream {
+        if media == MediaType::EventStream {
             return not_acceptable(id);
         }
-        // Each request of a batch counts.
-        let (caller, standing) = match self.recognise(u32::try_from(batch.len()).unwrap_or(u32::MAX)).await {
-            Ok(known) => known,
-            Err(refusal) => return refuse(&refusal, media, id),
-        };
-        let mut answers = Vec::with_capacity(batch.len());
+        // Every request of a batch counts against the rate limit.
+        let (principal, rate_limit_status) =
+            match self.authenticate(u32::try_from(batch.len()).unwrap_or(u32::MAX)).await {
+                Ok(pair) => pair,
+                Err(rejection) => return reject(&rejection, media, id),
+            };
+        let mut responses = Vec::with_capacity(batch.len());
         for params in batch {
-            let (viewer, request_id) = (Arc::clone(&caller.viewer), id.to_owned());
-            let ask = Ask { params, body: None, viewer, request_id, kinds: ALL };
-            answers.push(match self.front.engine.run(ask).await {
-                Outcome::Answer(answer) => to_text(&answer),
-                Outcome::Ready(ready) => String::from_utf8_lossy(&ready.body).into_owned(),
-                Outcome::Refused(refusal) => refusal.to_body(id),
-                Outcome::Stream(_) => Refusal::bad_request("a batch holds no subscriptions".to_owned()).to_body(id),
+            let (viewer, request_id) = (Arc::clone(&principal.viewer), id.to_owned());
+            let operation =
+                OperationRequest { params, body: None, viewer, request_id, allowed_types: ALL_OPERATION_TYPES };
+            responses.push(match self.state.engine.run(operation).await {
+                OperationOutcome::Response(response) => to_json_text(&response),
+                OperationOutcome::Cached(cached) => String::from_utf8_lossy(&cached.body).into_owned(),
+                OperationOutcome::Rejected(rejection) => rejection.to_body(id),
+                OperationOutcome::Stream(_) => {
+                    RequestRejection::bad_request("a batch cannot contain subscriptions".to_owned()).to_body(id)
+                }
             });
         }
-        let mut response = (StatusCode::OK, typed(media), format!("[{}]", answers.join(","))).into_response();
-        if let Some(standing) = standing {
-            standing.tell(response.headers_mut());
+        let mut response =
+            (StatusCode::OK, content_headers(media), format!("[{}]", responses.join(","))).into_response();
+        if let Some(rate_limit_status) = rate_limit_status {
+            rate_limit_status.add_headers(response.headers_mut());
         }
         response
     }
 
-    async fn recognise(&self, requests: u32) -> Result<(Caller, Option<Standing>), Refusal> {
-        let callers = self.front.callers.load_full();
-        let caller = callers.recognise(self.headers).await.map_err(unauthenticated)?;
-        let stranger_at = self.peer.filter(|_| !self.headers.contains_key(AUTHORIZATION));
-        let standing = self.front.admit(&caller, stranger_at, requests).await?;
-        Ok((caller, standing))
+    async fn authenticate(&self, requests: u32) -> Result<(Principal, Option<RateLimitStatus>), RequestRejection> {
+        let authenticator = self.state.authenticator.load_full();
+        let principal = authenticator.authenticate(self.headers).await.map_err(unauthenticated)?;
+        let anonymous_peer = self.peer.filter(|_| !self.headers.contains_key(AUTHORIZATION));
+        let rate_limit_status = self.state.check_rate_limit(&principal, anonymous_peer, requests).await?;
+        Ok((principal, rate_limit_status))
     }
 }
 
-/// An answer that is bytes already, in the coding that the client takes, where that is kept too.
-pub(super) fn ready_response(front: &Front, ready: &Ready, headers: &HeaderMap, media: Media) -> Response {
-    let coding = Coding::accepted(headers);
-    let coded = front.engine.answers().and_then(|answers| answers.coded(ready, coding));
-    let is_coded = coded.is_some();
-    let mut response = Response::new(Body::from(coded.unwrap_or_else(|| ready.body.clone())));
-    let told = response.headers_mut();
-    // Room for all that the layers add.
-    told.reserve(16);
-    told.insert(CONTENT_TYPE, HeaderValue::from_static(media.content_type()));
-    told.insert(VARY, HeaderValue::from_static("accept, accept-encoding, authorization"));
-    told.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Some(name) = coding.name().filter(|_| is_coded) {
-        told.insert(CONTENT_ENCODING, HeaderValue::from_static(name));
+/// Builds the HTTP response of a cached body in the content coding that the client accepts.
+pub(super) fn cached_response(
+    state: &AppState,
+    cached: &CachedResponse,
+    headers: &HeaderMap,
+    media: MediaType,
+) -> Response {
+    let coding = ContentCoding::negotiate(headers);
+    let encoded = state.engine.response_cache().and_then(|responses| responses.encoded(cached, coding));
+    let is_encoded = encoded.is_some();
+    let mut response = Response::new(Body::from(encoded.unwrap_or_else(|| cached.body.clone())));
+    let headers = response.headers_mut();
+    // Reserves space for the headers that layers add.
+    headers.reserve(16);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media.content_type()));
+    headers.insert(VARY, HeaderValue::from_static("accept, accept-encoding, authorization"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(name) = coding.name().filter(|_| is_encoded) {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static(name));
     }
     response
 }
 
-/// An answer to a query by GET, or 304 where the client has just that. Answers depend on who asks, so only the client itself
-/// may keep one, and asks each time.
-async fn revalidated(response: Response, headers: &HeaderMap) -> Response {
+/// Adds an `ETag` to the response of a GET query, or replaces it by 304 if the client has the same one. Responses
+/// depend on the caller, so only the client itself may cache them, and it must revalidate.
+async fn with_etag(response: Response, headers: &HeaderMap) -> Response {
     if response.status() != StatusCode::OK {
         return response;
     }
     let (mut parts, body) = response.into_parts();
-    // The body is in memory already: nothing is waited for.
+    // The body is in memory; nothing blocks here.
     let Ok(body) = axum::body::to_bytes(body, usize::MAX).await else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
-    // Weak: the same answer may leave compressed in several ways.
-    let tag = pages::tag(&body);
+    // A weak tag, because the same response may be sent in several codings.
+    let tag = pages::etag(&body);
     let weak = format!("W/{tag}");
-    let is_known =
-        headers.get(IF_NONE_MATCH).and_then(|known| known.to_str().ok()).is_some_and(|known| pages::names(known, &tag));
+    let is_match = headers
+        .get(IF_NONE_MATCH)
+        .and_then(|pair| pair.to_str().ok())
+        .is_some_and(|pair| pages::etag_matches(pair, &tag));
     parts.headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     if let Ok(tag) = HeaderValue::from_str(&weak) {
         parts.headers.insert(ETAG, tag);
     }
-    if is_known {
+    if is_match {
         parts.status = StatusCode::NOT_MODIFIED;
         parts.headers.remove(CONTENT_TYPE);
         return Response::from_parts(parts, Body::empty());
@@ -230,29 +259,34 @@ async fn revalidated(response: Response, headers: &HeaderMap) -> Response {
     Response::from_parts(parts, Body::from(body))
 }
 
-/// The refusal of somebody we do not know.
-pub fn unauthenticated(stranger: crate::gateway::callers::Stranger) -> Refusal {
-    Refusal::new(StatusCode::UNAUTHORIZED, Code::Unauthenticated, stranger.to_string())
+/// Returns the rejection for failed authentication.
+pub fn unauthenticated(error: crate::gateway::auth::AuthError) -> RequestRejection {
+    RequestRejection::new(StatusCode::UNAUTHORIZED, ErrorCode::Unauthenticated, error.to_string())
 }
 
-/// A request error (no data, no path) is a 400 under `application/graphql-response+json`; under `application/json` all that ran is 200.
-fn status(answer: &Answer, media: Media) -> StatusCode {
-    if media == Media::GraphqlResponse && never_began(answer) { StatusCode::BAD_REQUEST } else { StatusCode::OK }
+/// Returns 400 for a request error under `application/graphql-response+json`. Under `application/json` every executed
+/// operation is 200.
+fn response_status(response: &GraphqlResponse, media: MediaType) -> StatusCode {
+    if media == MediaType::GraphqlResponse && is_request_error(response) {
+        StatusCode::BAD_REQUEST
+    } else {
+        StatusCode::OK
+    }
 }
 
-fn typed(media: Media) -> [(axum::http::HeaderName, &'static str); 3] {
+fn content_headers(media: MediaType) -> [(axum::http::HeaderName, &'static str); 3] {
     [(CONTENT_TYPE, media.content_type()), (VARY, "accept, authorization"), (CACHE_CONTROL, "no-store")]
 }
 
-fn refuse(refusal: &Refusal, media: Media, id: &str) -> Response {
-    let body = refusal.to_body(id);
-    let media = if media == Media::GraphqlResponse { media } else { Media::Json };
-    let status = if refusal.is_well_formed && media == Media::Json { StatusCode::OK } else { refusal.status };
-    let mut response = (status, typed(media), body).into_response();
-    if let Some(standing) = &refusal.standing {
-        standing.tell(response.headers_mut());
+fn reject(rejection: &RequestRejection, media: MediaType, id: &str) -> Response {
+    let body = rejection.to_body(id);
+    let media = if media == MediaType::GraphqlResponse { media } else { MediaType::Json };
+    let status = if rejection.is_well_formed && media == MediaType::Json { StatusCode::OK } else { rejection.status };
+    let mut response = (status, content_headers(media), body).into_response();
+    if let Some(rate_limit_status) = &rejection.rate_limit_status {
+        rate_limit_status.add_headers(response.headers_mut());
     }
-    if let Some(seconds) = refusal.retry_after {
+    if let Some(seconds) = rejection.retry_after {
         response.headers_mut().insert(RETRY_AFTER, seconds.into());
     }
     if status == StatusCode::METHOD_NOT_ALLOWED {
@@ -266,44 +300,45 @@ fn refuse(refusal: &Refusal, media: Media, id: &str) -> Response {
 
 fn not_acceptable(id: &str) -> Response {
     let text = "accept application/graphql-response+json, application/json, or text/event-stream for subscriptions";
-    refuse(&Refusal::new(StatusCode::NOT_ACCEPTABLE, Code::NotAcceptable, text), Media::Json, id)
+    reject(&RequestRejection::new(StatusCode::NOT_ACCEPTABLE, ErrorCode::NotAcceptable, text), MediaType::Json, id)
 }
 
-/// Results as events (graphql-sse, distinct connections): `next` for each, then `complete`.
-fn stream(answers: BoxStream<'static, Answer>) -> Response {
-    stream_of(answers.map(|answer| to_text(&answer)).boxed())
+/// Sends results as events (graphql-sse, distinct connections): `next` for each result, then `complete`.
+fn event_stream(responses: BoxStream<'static, GraphqlResponse>) -> Response {
+    event_stream_of_text(responses.map(|response| to_json_text(&response)).boxed())
 }
 
-fn stream_of(answers: BoxStream<'static, String>) -> Response {
-    sent(events(answers).boxed())
+fn event_stream_of_text(responses: BoxStream<'static, String>) -> Response {
+    sse_response(events(responses).boxed())
 }
 
-/// The same for what has no end of its own: when the service goes away it breaks off without `complete`, so that clients come back.
-fn watching(answers: BoxStream<'static, String>, stop: CancellationToken) -> Response {
-    sent(events(answers).take_until(Box::pin(stop.cancelled_owned())).boxed())
+/// Sends the results of a subscription as events. At shutdown the stream ends without `complete`, so that clients
+/// reconnect.
+fn subscription_stream(responses: BoxStream<'static, String>, stop: CancellationToken) -> Response {
+    sse_response(events(responses).take_until(Box::pin(stop.cancelled_owned())).boxed())
 }
 
-fn events(answers: BoxStream<'static, String>) -> impl Stream<Item = Event> {
-    answers
-        .map(|answer| Event::default().event("next").data(answer))
+fn events(responses: BoxStream<'static, String>) -> impl Stream<Item = Event> {
+    responses
+        .map(|response| Event::default().event("next").data(response))
         .chain(futures_util::stream::iter([Event::default().event("complete").data("")]))
 }
 
-fn sent(events: BoxStream<'static, Event>) -> Response {
+fn sse_response(events: BoxStream<'static, Event>) -> Response {
     let events = events.map(Ok::<Event, Infallible>);
     let mut response = Sse::new(events).keep_alive(KeepAlive::default()).into_response();
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    // Proxies that gather an answer before passing it on would hold every event back.
+    // Disables response buffering in proxies, which would delay events.
     response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
     response
 }
 
-impl pages::Page {
-    /// The page as an answer, or 304 where the browser has it already.
+impl pages::StaticPage {
+    /// Builds the response of a page, or 304 if the browser has the same version.
     pub fn into_response_for(self, headers: &HeaderMap) -> Response {
-        let known = headers.get(IF_NONE_MATCH).and_then(|tag| tag.to_str().ok());
+        let pair = headers.get(IF_NONE_MATCH).and_then(|tag| tag.to_str().ok());
         let status =
-            if known.is_some_and(|tag| self.is_known(tag)) { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
+            if pair.is_some_and(|tag| self.matches_etag(tag)) { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
         let body = if status == StatusCode::OK { Body::from(self.body) } else { Body::empty() };
         let mut response = (status, body).into_response();
         let fixed = [

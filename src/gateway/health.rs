@@ -1,4 +1,4 @@
-//! Whether the process lives, and whether it can do its work: `/health/live` and `/health/ready`.
+//! Liveness and readiness: `/health/live` and `/health/ready`.
 
 use std::sync::Arc;
 
@@ -8,34 +8,34 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Serialize;
 
-/// Something that the service needs, or is better with.
+/// A component that the service depends on.
 #[async_trait]
 pub trait Dependency: Send + Sync {
-    /// Its name in the answer.
+    /// Name in the response.
     fn name(&self) -> String;
-    /// Whether the service can do nothing useful without it.
+    /// Returns true if the service cannot work without it.
     fn is_required(&self) -> bool;
-    /// `Ok`, or the reason in our own words, without addresses or secrets.
+    /// Returns `Ok`, or a reason without addresses and secrets.
     async fn check(&self) -> Result<(), String>;
 }
 
-/// Everything that `/health/ready` names.
+/// All dependencies listed by `/health/ready`.
 #[derive(Clone, Default)]
 pub struct Dependencies(pub Arc<Vec<Arc<dyn Dependency>>>);
 
 #[derive(Serialize)]
-struct Live {
+struct LivenessBody {
     status: &'static str,
 }
 
 #[derive(Serialize)]
-struct Ready {
+struct ReadinessBody {
     status: &'static str,
-    dependencies: Vec<Row>,
+    dependencies: Vec<DependencyStatus>,
 }
 
 #[derive(Serialize)]
-struct Row {
+struct DependencyStatus {
     name: String,
     ok: bool,
     required: bool,
@@ -43,24 +43,30 @@ struct Row {
     reason: Option<String>,
 }
 
-/// The process answers.
+/// `GET /health/live`: the process responds.
 pub async fn live() -> impl axum::response::IntoResponse {
-    Json(Live { status: "live" })
+    Json(LivenessBody { status: "live" })
 }
 
-/// Names each dependency; 503 where a required one is missing, `degraded` where another one is.
+/// `GET /health/ready`: lists each dependency. The status is 503 if a required one is down, `degraded` if an optional
+/// one is.
 pub async fn ready(State(dependencies): State<Dependencies>) -> impl axum::response::IntoResponse {
     let checks = dependencies.0.iter().map(|dependency| async move {
         let outcome = dependency.check().await;
-        Row { name: dependency.name(), ok: outcome.is_ok(), required: dependency.is_required(), reason: outcome.err() }
+        DependencyStatus {
+            name: dependency.name(),
+            ok: outcome.is_ok(),
+            required: dependency.is_required(),
+            reason: outcome.err(),
+        }
     });
     let dependencies = futures_util::future::join_all(checks).await;
-    let (code, status) = if dependencies.iter().any(|row| row.required && !row.ok) {
+    let (code, status) = if dependencies.iter().any(|status| status.required && !status.ok) {
         (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
-    } else if dependencies.iter().any(|row| !row.ok) {
+    } else if dependencies.iter().any(|status| !status.ok) {
         (StatusCode::OK, "degraded")
     } else {
         (StatusCode::OK, "ready")
     };
-    (code, Json(Ready { status, dependencies }))
+    (code, Json(ReadinessBody { status, dependencies }))
 }

@@ -1,4 +1,4 @@
-//! Accepting connections: a cap, slow headers, TLS, and a drain that waits for what is in flight.
+//! Accepts connections: connection limit, header timeout, TLS, and graceful shutdown.
 
 use std::convert::Infallible;
 use std::io;
@@ -25,64 +25,67 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
-use crate::gateway::express::Express;
-use crate::gateway::router::Peer;
+use crate::gateway::fast_path::FastPath;
+use crate::gateway::state::PeerAddress;
 
-/// Files that are open beside connections: the ledger, the log, connections to vendors.
-const OTHER_FILES: usize = 512;
+/// Files that are open besides connections: database, log, connections to vendors.
+const RESERVED_FILES: usize = 512;
 
-/// How connections are accepted.
+/// Settings of accepted connections.
 #[derive(Clone)]
 pub struct Settings {
-    /// Connections at one time; more wait in the queue of the system.
+    /// Open connections at a time; more wait in the backlog of the operating system.
     pub connections: usize,
-    /// How long a client may take to send its headers, and to finish a TLS handshake.
+    /// Time for a client to send its headers, and for a TLS handshake.
     pub header_timeout: Duration,
-    /// How long a connection without requests stays open.
+    /// Time after which a connection without requests is closed.
     pub idle_timeout: Duration,
-    /// How long a drain waits.
+    /// Time that a shutdown waits for requests in flight.
     pub drain: Duration,
-    /// Certificate and key, where TLS is spoken.
+    /// TLS configuration; `None`: plain HTTP.
     pub tls: Option<Arc<rustls::ServerConfig>>,
 }
 
-/// Accepts until `stop`, then lets requests in flight finish within the drain limit. Says whether all did.
+/// Accepts connections until `stop`, then waits for requests in flight within the drain limit. Returns true if all
+/// finished.
 pub async fn serve(
     listener: TcpListener,
-    (router, express): (Router, Express),
+    router: Router,
+    fast_path: FastPath,
     settings: Settings,
     tasks: TaskTracker,
     stop: CancellationToken,
 ) -> bool {
-    allow_files(settings.connections + OTHER_FILES);
-    let express = Arc::new(express);
-    let room = Arc::new(Semaphore::new(settings.connections));
+    raise_file_limit(settings.connections + RESERVED_FILES);
+    let fast_path = Arc::new(fast_path);
+    let permits = Arc::new(Semaphore::new(settings.connections));
     let drain = GracefulShutdown::new();
     let acceptor = settings.tls.clone().map(TlsAcceptor::from);
     loop {
         let accepted = tokio::select! {
-            accepted = accept(&listener, &room) => accepted,
+            accepted = accept(&listener, &permits) => accepted,
             () = stop.cancelled() => break,
         };
         let (socket, peer, permit) = match accepted {
             Ok(accepted) => accepted,
-            Err(fault) => {
-                // Out of file handles, usually: a pause gives connections time to end.
-                tracing::warn!(%fault, "a connection could not be accepted");
+            Err(error) => {
+                // Usually out of file handles: a pause lets connections close.
+                tracing::warn!(%error, "a connection could not be accepted");
                 sleep(Duration::from_millis(50)).await;
                 continue;
             }
         };
         let (watcher, acceptor) = (drain.watcher(), acceptor.clone());
         let (header_timeout, idle_timeout) = (settings.header_timeout, settings.idle_timeout);
-        let (router, express) = (router.clone(), Arc::clone(&express));
-        let talk = Talk { router, express, peer: Peer(peer.ip()), header_timeout, idle_timeout };
+        let (router, fast_path) = (router.clone(), Arc::clone(&fast_path));
+        let connection =
+            ClientConnection { router, fast_path, peer: PeerAddress(peer.ip()), header_timeout, idle_timeout };
         tasks.spawn(async move {
             let _permit = permit;
             match acceptor {
-                None => talk.converse(socket, watcher).await,
+                None => connection.serve(socket, watcher).await,
                 Some(acceptor) => match timeout(header_timeout, acceptor.accept(socket)).await {
-                    Ok(Ok(socket)) => talk.converse(socket, watcher).await,
+                    Ok(Ok(socket)) => connection.serve(socket, watcher).await,
                     Ok(Err(_)) | Err(_) => tracing::debug!("a TLS handshake failed"),
                 },
             }
@@ -92,45 +95,45 @@ pub async fn serve(
     timeout(settings.drain, drain.shutdown()).await.is_ok()
 }
 
-/// Lets this process open so many files, as far as the system allows: what a login shell gets is a thousand or so.
-fn allow_files(wanted: usize) {
-    let (wanted, limits) = (wanted as u64, getrlimit(Resource::Nofile));
-    if limits.current.is_none_or(|current| current >= wanted) {
+/// Raises the limit on open files as far as the system allows; a login shell typically gets about a thousand.
+fn raise_file_limit(requested: usize) {
+    let (requested, limits) = (requested as u64, getrlimit(Resource::Nofile));
+    if limits.current.is_none_or(|current| current >= requested) {
         return;
     }
-    let most = limits.maximum.map_or(wanted, |most| most.min(wanted));
-    let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(most), maximum: limits.maximum });
-    if raised.is_err() || most < wanted {
+    let maximum = limits.maximum.map_or(requested, |maximum| maximum.min(requested));
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(maximum), maximum: limits.maximum });
+    if raised.is_err() || maximum < requested {
         let allowed = getrlimit(Resource::Nofile).current;
-        tracing::info!(allowed, wanted, "the system allows fewer open files than `server.connections` may need");
+        tracing::info!(allowed, requested, "the system allows fewer open files than `server.connections` may need");
     }
 }
 
 async fn accept(
     listener: &TcpListener,
-    room: &Arc<Semaphore>,
+    permits: &Arc<Semaphore>,
 ) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let permit = Arc::clone(room).acquire_owned().await.map_err(io::Error::other)?;
+    let permit = Arc::clone(permits).acquire_owned().await.map_err(io::Error::other)?;
     let (socket, peer) = listener.accept().await?;
     socket.set_nodelay(true)?;
     Ok((socket, peer, permit))
 }
 
-/// How one connection is talked with.
-struct Talk {
+/// Serves one client connection.
+struct ClientConnection {
     router: Router,
-    express: Arc<Express>,
-    peer: Peer,
+    fast_path: Arc<FastPath>,
+    peer: PeerAddress,
     header_timeout: Duration,
     idle_timeout: Duration,
 }
 
-impl Talk {
-    async fn converse<S>(self, socket: S, watcher: hyper_util::server::graceful::Watcher)
+impl ClientConnection {
+    async fn serve<S>(self, socket: S, watcher: hyper_util::server::graceful::Watcher)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Self { router, express, peer, header_timeout, idle_timeout } = self;
+        let Self { router, fast_path, peer, header_timeout, idle_timeout } = self;
         let mut builder = auto::Builder::new(TokioExecutor::new());
         builder.http1().timer(TokioTimer::new()).header_read_timeout(header_timeout);
         builder
@@ -140,21 +143,21 @@ impl Talk {
             .keep_alive_interval(Some(Duration::from_secs(30)))
             .max_header_list_size(32 << 10);
         let activity = Arc::new(Activity::new());
-        let held = Arc::clone(&activity);
+        let active = Arc::clone(&activity);
         let service = service_fn(move |request: Request<hyper::body::Incoming>| {
-            let (held, express, router) = (Held::new(&held), Arc::clone(&express), router.clone());
+            let (active, fast_path, router) = (ActiveRequest::new(&active), Arc::clone(&fast_path), router.clone());
             async move {
-                let response = match express.answer(request, peer).await {
+                let response = match fast_path.try_respond(request, peer).await {
                     Ok(response) => response,
                     Err(mut request) => {
                         request.extensions_mut().insert(peer);
                         router.oneshot(request).await?
                     }
                 };
-                // Held until the last byte of the answer: a stream keeps its connection.
+                // Held until the last byte of the body, so that a stream keeps its connection open.
                 Ok::<_, Infallible>(response.map(|body| {
                     body.map_frame(move |frame| {
-                        let _ = &held;
+                        let _ = &active;
                         frame
                     })
                 }))
@@ -163,40 +166,40 @@ impl Talk {
         let connection = builder.serve_connection_with_upgrades(TokioIo::new(socket), service);
         tokio::select! {
             served = watcher.watch(connection.into_owned()) => {
-                if let Err(fault) = served {
-                    tracing::debug!(%fault, "a connection ended badly");
+                if let Err(error) = served {
+                    tracing::debug!(%error, "a connection failed");
                 }
             }
-            () = activity.idle_for(idle_timeout) => tracing::debug!("a connection without requests is closed"),
+            () = activity.wait_until_idle_for(idle_timeout) => tracing::debug!("a connection without requests is closed"),
         }
     }
 }
 
-/// Whether anything is in flight on a connection, and since when nothing is.
+/// Requests in flight on a connection, and the time of the last one.
 struct Activity {
-    begun: Instant,
+    started: Instant,
     in_flight: AtomicUsize,
-    /// When the last one ended, in milliseconds since the begin.
-    ended: AtomicU64,
+    /// End of the last request, in milliseconds since `started`.
+    last_ended: AtomicU64,
 }
 
 impl Activity {
     fn new() -> Self {
-        Self { begun: Instant::now(), in_flight: AtomicUsize::new(0), ended: AtomicU64::new(0) }
+        Self { started: Instant::now(), in_flight: AtomicUsize::new(0), last_ended: AtomicU64::new(0) }
     }
 
-    /// How long nothing has been in flight; none while anything is.
-    fn idle(&self) -> Option<Duration> {
-        let ended = Duration::from_millis(self.ended.load(SeqCst));
-        (self.in_flight.load(SeqCst) == 0).then(|| self.begun.elapsed().saturating_sub(ended))
+    /// Returns the time without requests, or `None` while one is in flight.
+    fn idle_time(&self) -> Option<Duration> {
+        let last_ended = Duration::from_millis(self.last_ended.load(SeqCst));
+        (self.in_flight.load(SeqCst) == 0).then(|| self.started.elapsed().saturating_sub(last_ended))
     }
 
-    /// Ends once nothing was in flight for so long. It looks now and then, so that requests cost it nothing.
-    async fn idle_for(&self, limit: Duration) {
+    /// Completes after `limit` without requests. It polls, so that requests do not have to reset a timer.
+    async fn wait_until_idle_for(&self, limit: Duration) {
         let mut wait = limit;
         loop {
             sleep(wait).await;
-            wait = match self.idle() {
+            wait = match self.idle_time() {
                 Some(idle) if idle >= limit => return,
                 Some(idle) => limit - idle,
                 None => limit,
@@ -205,21 +208,21 @@ impl Activity {
     }
 }
 
-/// One request in flight.
-struct Held(Arc<Activity>);
+/// A request in flight on a connection.
+struct ActiveRequest(Arc<Activity>);
 
-impl Held {
+impl ActiveRequest {
     fn new(activity: &Arc<Activity>) -> Self {
         activity.in_flight.fetch_add(1, SeqCst);
         Self(Arc::clone(activity))
     }
 }
 
-impl Drop for Held {
+impl Drop for ActiveRequest {
     fn drop(&mut self) {
         let Self(activity) = self;
-        // Before it is counted off: nobody may see an end that is older than the last request.
-        activity.ended.store(u64::try_from(activity.begun.elapsed().as_millis()).unwrap_or(u64::MAX), SeqCst);
+        // Stored before the decrement, so that no reader sees an older end with a count of zero.
+        activity.last_ended.store(u64::try_from(activity.started.elapsed().as_millis()).unwrap_or(u64::MAX), SeqCst);
         activity.in_flight.fetch_sub(1, SeqCst);
     }
 }

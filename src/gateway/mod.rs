@@ -1,27 +1,32 @@
-//! The front door: GraphQL over HTTP, WebSocket and server-sent events, callers, limits, health, metrics and pages.
+//! The gateway: GraphQL over HTTP, WebSocket and server-sent events, with authentication, limits, health, metrics and
+//! pages.
 
-pub mod answer;
-pub mod answers;
-pub mod callers;
-pub mod coercion;
+pub mod auth;
+pub mod concurrency_limit;
+pub mod cors;
 pub mod document;
 pub mod engine;
-pub mod exposition;
-pub mod express;
+pub mod fast_path;
 pub mod graphql_http;
-pub mod hardening;
 pub mod health;
-pub mod likeness;
+pub mod limit_report;
 pub mod listener;
-pub mod measure;
+pub mod metrics_endpoint;
 pub mod negotiate;
 pub mod observe;
-pub mod pace;
+pub mod operation;
+pub mod operation_limits;
+pub mod operation_signature;
 pub mod pages;
 pub mod params;
 pub mod persisted;
-pub mod precheck;
-pub mod refusal;
+pub mod rate_limiter;
+pub mod rejection;
 pub mod request_id;
+pub mod response_body;
+pub mod response_cache;
 pub mod router;
+pub mod security_headers;
 pub mod socket;
+pub mod state;
+pub mod variables;

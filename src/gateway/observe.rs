@@ -1,6 +1,7 @@
-//! What is counted of requests and operations. Labels are closed lists: what a stranger sends becomes none.
+//! Metrics and spans of requests and operations. Label values come from closed lists, so clients cannot create new
+//! series.
 
-use async_graphql::{Response as Answer, ServerError, Value};
+use async_graphql::{Response as GraphqlResponse, ServerError, Value};
 use async_graphql_parser::types::OperationType;
 use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderMap, Method};
@@ -12,16 +13,16 @@ use metrics::{SharedString, counter, gauge, histogram};
 use tokio::time::Instant;
 use tracing::{Instrument, Span};
 
-use crate::gateway::engine::Outcome;
-use crate::gateway::hardening::protect;
+use crate::gateway::operation::OperationOutcome;
 use crate::gateway::request_id::{self, RequestId};
-use telemetry::{attribute, continue_trace, rename};
+use crate::gateway::security_headers::add_security_headers;
+use telemetry::{continue_trace, rename_span, set_attribute};
 
-/// Names of operations are whatever a client likes: so much of them goes into traces, and nothing into metrics.
-const LONGEST_NAME: usize = 80;
+/// Clients choose operation names freely: their length in traces is limited, and metrics omit them.
+const MAX_OPERATION_NAME: usize = 80;
 
-/// The methods that are told apart; all others are one (`http.request.method` of the semantic conventions).
-const METHODS: [Method; 9] = [
+/// Methods with a label value of their own; all others are `_OTHER` (OpenTelemetry `http.request.method`).
+const KNOWN_METHODS: [Method; 9] = [
     Method::GET,
     Method::POST,
     Method::HEAD,
@@ -33,19 +34,19 @@ const METHODS: [Method; 9] = [
     Method::CONNECT,
 ];
 
-/// What stands around every request: it is given its id, counted from its headers to the begin of its answer, and everything it does
-/// is put into one span; its answer tells the id and protects browsers. One layer, since each costs a copy of all that are inside.
-pub async fn layer(mut request: Request, next: Next) -> Response {
-    let method = METHODS.iter().find(|known| *known == request.method()).map_or("_OTHER", known_name);
+/// Assigns the request id, records duration and span of a request, and adds the request id and the security headers to
+/// the response. This is a single layer because every layer copies the whole inner service.
+pub async fn observe_request(mut request: Request, next: Next) -> Response {
+    let method = KNOWN_METHODS.iter().find(|known| *known == request.method()).map_or("_OTHER", method_name);
     let path = request.extensions().get::<MatchedPath>().cloned();
-    let id = request_id::of(request.headers());
+    let id = request_id::from_headers(request.headers());
     request.extensions_mut().insert(RequestId(id.clone()));
-    let _active = Active::new("http_server_active_requests", Some(method));
-    let begun = Instant::now();
+    let _active = ActiveGauge::new("http_server_active_requests", Some(method));
+    let started = Instant::now();
     let route = path.map_or(SharedString::const_str("unmatched"), |path| path.as_str().to_owned().into());
-    let span = span(&id, method, &route, request.headers());
+    let span = request_span(&id, method, &route, request.headers());
     let mut response = next.run(request).instrument(span.clone()).await;
-    attribute(&span, "http.response.status_code", i64::from(response.status().as_u16()));
+    set_attribute(&span, "http.response.status_code", i64::from(response.status().as_u16()));
     if response.status().is_server_error() {
         span.record("otel.status_code", "ERROR");
     }
@@ -54,15 +55,15 @@ pub async fn layer(mut request: Request, next: Next) -> Response {
         ("http_route", route),
         ("http_response_status_code", response.status().as_str().to_owned().into()),
     ];
-    histogram!("http_server_request_duration_seconds", &labels).record(begun.elapsed().as_secs_f64());
-    protect(response.headers_mut());
-    request_id::tell(&id, response.headers_mut());
+    histogram!("http_server_request_duration_seconds", &labels).record(started.elapsed().as_secs_f64());
+    add_security_headers(response.headers_mut());
+    request_id::add_header(&id, response.headers_mut());
     response
 }
 
-/// The span of a request; of the trace that its caller began, where it brings one. Spans that say whose work a line belongs to are
-/// at the level of errors, so that they are there whichever lines are kept.
-fn span(id: &str, method: &str, route: &str, headers: &HeaderMap) -> Span {
+/// Creates the span of a request, as a child of the trace in `traceparent` if the client sends one. The span has the
+/// level `error`, so that the context of log lines is present at every log level.
+fn request_span(id: &str, method: &str, route: &str, headers: &HeaderMap) -> Span {
     let name = format!("{method} {route}");
     let span = tracing::error_span!(
         "request",
@@ -75,24 +76,24 @@ fn span(id: &str, method: &str, route: &str, headers: &HeaderMap) -> Span {
     if let Some(traceparent) = text("traceparent") {
         continue_trace(&span, traceparent, text("tracestate"));
     }
-    attribute(&span, "http.request.method", method.to_owned());
-    attribute(&span, "http.route", route.to_owned());
+    set_attribute(&span, "http.request.method", method.to_owned());
+    set_attribute(&span, "http.route", route.to_owned());
     span
 }
 
-/// The span of one operation.
+/// Creates the span of an operation.
 pub fn operation_span() -> Span {
     tracing::info_span!("operation")
 }
 
-fn known_name(method: &'static Method) -> &'static str {
+fn method_name(method: &'static Method) -> &'static str {
     method.as_str()
 }
 
-/// Something that is open as long as this lives.
-pub struct Active(metrics::Gauge);
+/// Increments a gauge while it lives.
+pub struct ActiveGauge(metrics::Gauge);
 
-impl Active {
+impl ActiveGauge {
     fn new(name: &'static str, method: Option<&'static str>) -> Self {
         let gauge = match method {
             Some(method) => gauge!(name, "http_request_method" => method),
@@ -102,92 +103,96 @@ impl Active {
         Self(gauge)
     }
 
-    /// A WebSocket.
+    /// Counts an open WebSocket.
     pub fn socket() -> Self {
         Self::new("ticketgraph_websocket_connections", None)
     }
 }
 
-impl Drop for Active {
+impl Drop for ActiveGauge {
     fn drop(&mut self) {
         self.0.decrement(1.0);
     }
 }
 
-/// One operation of GraphQL, from its parameters to its answer. One that nobody waits for any more ends as `abandoned`.
-pub struct Running {
-    begun: Instant,
-    kind: &'static str,
+/// Records the duration and outcome of one operation. An operation that is dropped before its end counts as
+/// `abandoned`.
+pub struct OperationObserver {
+    started: Instant,
+    operation_type: &'static str,
     outcome: &'static str,
 }
 
-impl Running {
-    /// An operation of which nothing is known yet.
-    pub fn begin() -> Self {
-        Self { begun: Instant::now(), kind: "unknown", outcome: "abandoned" }
+impl OperationObserver {
+    /// Starts with an unknown operation type.
+    pub fn start() -> Self {
+        Self { started: Instant::now(), operation_type: "unknown", outcome: "abandoned" }
     }
 
-    /// What kind it is.
-    pub fn is(&mut self, kind: OperationType, name: Option<&str>) {
-        self.kind = match kind {
+    /// Sets type and name of the operation.
+    pub fn set_operation(&mut self, operation_type: OperationType, name: Option<&str>) {
+        self.operation_type = match operation_type {
             OperationType::Query => "query",
             OperationType::Mutation => "mutation",
             OperationType::Subscription => "subscription",
         };
         let span = Span::current();
-        rename(&span, self.kind);
-        attribute(&span, "graphql.operation.type", self.kind);
+        rename_span(&span, self.operation_type);
+        set_attribute(&span, "graphql.operation.type", self.operation_type);
         if let Some(name) = name {
-            attribute(&span, "graphql.operation.name", name.chars().take(LONGEST_NAME).collect::<String>());
+            set_attribute(&span, "graphql.operation.name", name.chars().take(MAX_OPERATION_NAME).collect::<String>());
         }
     }
 
-    /// How it ended.
-    pub fn end(mut self, outcome: &Outcome) {
+    /// Records the outcome.
+    pub fn finish(mut self, outcome: &OperationOutcome) {
         self.outcome = match outcome {
-            Outcome::Answer(answer) => count_errors(answer),
-            Outcome::Ready(_) | Outcome::Stream(_) => "ok",
-            Outcome::Refused(refusal) => {
-                counter!("ticketgraph_operations_refused_total", "code" => refusal.code.as_str()).increment(1);
+            OperationOutcome::Response(response) => count_errors(response),
+            OperationOutcome::Cached(_) | OperationOutcome::Stream(_) => "ok",
+            OperationOutcome::Rejected(rejection) => {
+                counter!("ticketgraph_operations_rejected_total", "code" => rejection.code.as_str()).increment(1);
                 "refused"
             }
         };
     }
 }
 
-impl Drop for Running {
+impl Drop for OperationObserver {
     fn drop(&mut self) {
-        let labels = [("operation_type", self.kind), ("outcome", self.outcome)];
-        histogram!("ticketgraph_operation_duration_seconds", &labels).record(self.begun.elapsed().as_secs_f64());
+        let labels = [("operation_type", self.operation_type), ("outcome", self.outcome)];
+        histogram!("ticketgraph_operation_duration_seconds", &labels).record(self.started.elapsed().as_secs_f64());
     }
 }
 
-/// Events of a subscription, told in a span of their own: they go on long after the request that asked for them is answered.
-pub fn watched(events: BoxStream<'static, Answer>, request_id: &str) -> BoxStream<'static, Answer> {
+/// Runs the events of a subscription in a span of their own, because they outlive the request.
+pub fn observe_stream(
+    events: BoxStream<'static, GraphqlResponse>,
+    request_id: &str,
+) -> BoxStream<'static, GraphqlResponse> {
     let span = tracing::error_span!(parent: None, "subscription", request_id);
     span.follows_from(Span::current());
-    let (open, mut events) = (Active::new("ticketgraph_subscriptions", None), events);
-    let told = poll_fn(move |context| {
+    let (open, mut events) = (ActiveGauge::new("ticketgraph_subscriptions", None), events);
+    let spans = poll_fn(move |context| {
         let (_in, _open) = (span.enter(), &open);
         events.poll_next_unpin(context)
     });
-    told.inspect(count_event).boxed()
+    spans.inspect(count_event).boxed()
 }
 
-fn count_event(event: &Answer) {
+fn count_event(event: &GraphqlResponse) {
     count_errors(event);
 }
 
-/// Counts the errors of an answer.
-fn count_errors(answer: &Answer) -> &'static str {
-    for error in &answer.errors {
-        counter!("ticketgraph_operation_errors_total", "code" => code(error)).increment(1);
+/// Counts the errors of a response and returns its outcome label.
+fn count_errors(response: &GraphqlResponse) -> &'static str {
+    for error in &response.errors {
+        counter!("ticketgraph_operation_errors_total", "code" => error_code(error)).increment(1);
     }
-    if answer.errors.is_empty() { "ok" } else { "errors" }
+    if response.errors.is_empty() { "ok" } else { "errors" }
 }
 
-/// The code of an error. All come from one closed list.
-fn code(error: &ServerError) -> String {
+/// Returns the code of an error, one of a closed list.
+fn error_code(error: &ServerError) -> String {
     match error.extensions.as_ref().and_then(|extensions| extensions.get("code")) {
         Some(Value::String(code)) => code.clone(),
         _ => "NONE".to_owned(),

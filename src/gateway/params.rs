@@ -1,58 +1,58 @@
-//! Reading the parameters of a GraphQL request from a body or a query string.
+//! Parses the parameters of GraphQL requests from bodies and query strings.
 
 use serde_json::{Map, Value};
 
-/// What a client asks.
+/// Parameters of one GraphQL request.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Params {
-    /// The document; absent where a persisted one is named.
+pub struct RequestParams {
+    /// Document; absent for a persisted operation.
     pub query: Option<String>,
-    /// Which of its operations.
+    /// Name of the selected operation.
     pub operation_name: Option<String>,
-    /// Values of its variables.
+    /// Variable values.
     pub variables: Map<String, Value>,
-    /// Extensions of the request: persisted operations, explain.
+    /// Request extensions: persisted operations, explain, cost.
     pub extensions: Map<String, Value>,
 }
 
-/// A request that cannot be read; the text names the parameter and what would be right.
+/// A request that cannot be parsed. The text names the parameter and the expected format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct Unreadable(pub String);
+pub struct InvalidParams(pub String);
 
-/// One request, or several in an array.
+/// One request or a batch.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Body {
-    /// One.
-    Single(Box<Params>),
-    /// Several, answered in their order.
-    Batch(Vec<Params>),
+pub enum GraphqlBody {
+    /// One request.
+    Single(Box<RequestParams>),
+    /// A batch; responses keep the order.
+    Batch(Vec<RequestParams>),
 }
 
-/// Reads a JSON body.
-pub fn from_body(bytes: &[u8], most: usize) -> Result<Body, Unreadable> {
-    let value: Value = serde_json::from_slice(bytes).map_err(|fault| {
-        Unreadable(format!("the body is not JSON (line {}, column {})", fault.line(), fault.column()))
+/// Parses a JSON body.
+pub fn parse_body(bytes: &[u8], limit: usize) -> Result<GraphqlBody, InvalidParams> {
+    let value: Value = serde_json::from_slice(bytes).map_err(|error| {
+        InvalidParams(format!("the body is not JSON (line {}, column {})", error.line(), error.column()))
     })?;
     match value {
-        Value::Array(items) if most <= 1 => {
-            Err(Unreadable(format!("a batch of {} requests: one at a time is allowed", items.len())))
+        Value::Array(items) if limit <= 1 => {
+            Err(InvalidParams(format!("a batch of {} requests: batches are not allowed", items.len())))
         }
         Value::Array(items) if items.is_empty() => {
-            Err(Unreadable("an empty batch: send at least one request".to_owned()))
+            Err(InvalidParams("an empty batch: send at least one request".to_owned()))
         }
-        Value::Array(items) if items.len() > most => {
-            Err(Unreadable(format!("a batch of {} requests: at most {most} are allowed", items.len())))
+        Value::Array(items) if items.len() > limit => {
+            Err(InvalidParams(format!("a batch of {} requests: at most {limit} are allowed", items.len())))
         }
-        Value::Array(items) => Ok(Body::Batch(items.into_iter().map(from_value).collect::<Result<_, _>>()?)),
-        single => Ok(Body::Single(Box::new(from_value(single)?))),
+        Value::Array(items) => Ok(GraphqlBody::Batch(items.into_iter().map(parse_params).collect::<Result<_, _>>()?)),
+        single => Ok(GraphqlBody::Single(Box::new(parse_params(single)?))),
     }
 }
 
-fn from_value(value: Value) -> Result<Params, Unreadable> {
-    let Value::Object(mut map) = value else { return Err(Unreadable("the body must be a JSON object".to_owned())) };
+fn parse_params(value: Value) -> Result<RequestParams, InvalidParams> {
+    let Value::Object(mut map) = value else { return Err(InvalidParams("the body must be a JSON object".to_owned())) };
     let mut take = |name: &str| map.remove(name).unwrap_or(Value::Null);
-    Ok(Params {
+    Ok(RequestParams {
         query: text("query", take("query"))?,
         operation_name: text("operationName", take("operationName"))?,
         variables: object("variables", take("variables"))?,
@@ -60,43 +60,43 @@ fn from_value(value: Value) -> Result<Params, Unreadable> {
     })
 }
 
-/// Reads a query string (`GET`). Variables and extensions are JSON text.
-pub fn from_query_string(query: &str) -> Result<Params, Unreadable> {
-    let mut params = Params::default();
+/// Parses a query string (`GET`). Variables and extensions are JSON texts.
+pub fn parse_query_string(query: &str) -> Result<RequestParams, InvalidParams> {
+    let mut params = RequestParams::default();
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         let value = value.into_owned();
         match name.as_ref() {
             "query" => params.query = Some(value),
             "operationName" if value.is_empty() => params.operation_name = None,
             "operationName" => params.operation_name = Some(value),
-            "variables" => params.variables = object("variables", parse("variables", &value)?)?,
-            "extensions" => params.extensions = object("extensions", parse("extensions", &value)?)?,
+            "variables" => params.variables = object("variables", parse_json_param("variables", &value)?)?,
+            "extensions" => params.extensions = object("extensions", parse_json_param("extensions", &value)?)?,
             _ => {}
         }
     }
     Ok(params)
 }
 
-fn parse(name: &str, text: &str) -> Result<Value, Unreadable> {
+fn parse_json_param(name: &str, text: &str) -> Result<Value, InvalidParams> {
     if text.is_empty() {
         return Ok(Value::Null);
     }
-    serde_json::from_str(text).map_err(|_| Unreadable(format!("`{name}` must be a JSON object")))
+    serde_json::from_str(text).map_err(|_| InvalidParams(format!("`{name}` must be a JSON object")))
 }
 
-fn text(name: &str, value: Value) -> Result<Option<String>, Unreadable> {
+fn text(name: &str, value: Value) -> Result<Option<String>, InvalidParams> {
     match value {
         Value::Null => Ok(None),
         Value::String(text) => Ok(Some(text)),
-        _ => Err(Unreadable(format!("`{name}` must be a string"))),
+        _ => Err(InvalidParams(format!("`{name}` must be a string"))),
     }
 }
 
-fn object(name: &str, value: Value) -> Result<Map<String, Value>, Unreadable> {
+fn object(name: &str, value: Value) -> Result<Map<String, Value>, InvalidParams> {
     match value {
         Value::Null => Ok(Map::new()),
         Value::Object(map) => Ok(map),
-        _ => Err(Unreadable(format!("`{name}` must be a JSON object"))),
+        _ => Err(InvalidParams(format!("`{name}` must be a JSON object"))),
     }
 }
 
@@ -116,16 +116,16 @@ mod tests {
             ("[]", "empty batch"),
             ("[{},{},{}]", "at most 2"),
         ] {
-            let Err(Unreadable(text)) = from_body(body.as_bytes(), 2) else { panic!("{body} was read") };
+            let Err(InvalidParams(text)) = parse_body(body.as_bytes(), 2) else { panic!("{body} was read") };
             assert!(text.contains(named), "{body}: {text}");
         }
     }
 
     #[test]
-    fn both_ways_of_asking_say_the_same() {
+    fn bodies_and_query_strings_are_parsed_alike() {
         let body = br#"{"query":"query A {a}","operationName":"A","variables":{"x":1}}"#;
-        let Ok(Body::Single(posted)) = from_body(body, 1) else { panic!("not read") };
-        let got = from_query_string("query=query%20A%20%7Ba%7D&operationName=A&variables=%7B%22x%22%3A1%7D");
+        let Ok(GraphqlBody::Single(posted)) = parse_body(body, 1) else { panic!("not read") };
+        let got = parse_query_string("query=query%20A%20%7Ba%7D&operationName=A&variables=%7B%22x%22%3A1%7D");
         assert_eq!(got, Ok(*posted));
     }
 }

@@ -1,4 +1,4 @@
-//! Operations known by their hash: registered by clients on the fly (APQ), or allowed by a manifest (safelist).
+//! Persisted operations: registered by clients (APQ), or allowed by a manifest (safelist).
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,25 +10,25 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-/// How many operations registered by clients are kept in the process.
-const KEPT: usize = 10_000;
+/// Registered operations kept in the process.
+const MAX_REGISTERED: usize = 10_000;
 
-/// What the manifest is used for.
+/// Enforcement of the safelist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Mode {
-    /// Nothing.
+pub enum SafelistEnforcement {
+    /// No safelist.
     #[default]
     Off,
-    /// Other operations run, and are written to the log.
+    /// Other operations are executed and logged.
     Log,
-    /// Other operations are refused.
+    /// Other operations are rejected.
     Require,
 }
 
-/// The operations of a manifest, by hash or id.
+/// Operations of a manifest, by hash or id.
 #[derive(Debug, Default)]
 pub struct Safelist {
-    mode: Mode,
+    mode: SafelistEnforcement,
     by_id: HashMap<String, Arc<str>>,
     hashes: std::collections::HashSet<String>,
 }
@@ -45,8 +45,8 @@ struct ApolloOperation {
 }
 
 impl Safelist {
-    /// Reads a manifest in the form of Apollo (`{"operations": [{"id", "body"}]}`) or Relay (`{"id": "text"}`).
-    pub fn from_json(mode: Mode, bytes: &[u8]) -> Result<Self, serde_json::Error> {
+    /// Parses a manifest of Apollo (`{"operations": [{"id", "body"}]}`) or Relay (`{"id": "text"}`).
+    pub fn from_json(mode: SafelistEnforcement, bytes: &[u8]) -> Result<Self, serde_json::Error> {
         let value: Value = serde_json::from_slice(bytes)?;
         let pairs: Vec<(String, String)> = if value.get("operations").is_some() {
             let manifest: ApolloManifest = serde_json::from_value(value)?;
@@ -54,76 +54,76 @@ impl Safelist {
         } else {
             serde_json::from_value::<HashMap<String, String>>(value)?.into_iter().collect()
         };
-        let hashes = pairs.iter().map(|(_, body)| hash(body)).collect();
+        let hashes = pairs.iter().map(|(_, body)| sha256_hex(body)).collect();
         let by_id = pairs.into_iter().map(|(id, body)| (id, Arc::from(body))).collect();
         Ok(Self { mode, by_id, hashes })
     }
 
-    fn knows(&self, text: &str) -> bool {
-        self.hashes.contains(&hash(text))
+    fn contains(&self, text: &str) -> bool {
+        self.hashes.contains(&sha256_hex(text))
     }
 }
 
-/// Operations that all replicas share, where a store is configured.
+/// Registered operations that all replicas share.
 #[async_trait]
-pub trait SharedOperations: Send + Sync {
-    /// The text registered under a hash. A store that does not answer in time knows nothing.
-    async fn find(&self, hash: &str) -> Option<String>;
-    /// Keeps a text for the other replicas.
-    async fn keep(&self, hash: &str, text: &str);
+pub trait SharedOperationStore: Send + Sync {
+    /// Returns the text registered under a hash. A store that does not respond in time returns `None`.
+    async fn get(&self, hash: &str) -> Option<String>;
+    /// Stores a text for the other replicas.
+    async fn insert(&self, hash: &str, text: &str);
 }
 
-/// Why a request names no operation that may run.
+/// Reason why a request does not resolve to an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NoOperation {
-    /// The hash is unknown here: send the text along once.
+pub enum OperationLookupError {
+    /// The hash is unknown; the client must send the text once.
     #[error("PersistedQueryNotFound")]
     NotFound,
-    /// The hash is not that of the text.
+    /// The hash does not match the text.
     #[error("the hash in `extensions.persistedQuery.sha256Hash` is not that of `query`")]
     HashMismatch,
-    /// Operations are not registered on the fly here.
+    /// Registration of operations is off.
     #[error("PersistedQueryNotSupported")]
     NotSupported,
-    /// Only operations of the manifest run here.
+    /// Only operations of the safelist are allowed.
     #[error("only operations of the safelist are allowed")]
     NotAllowed,
-    /// Neither a text nor a hash.
+    /// The request has neither text nor hash.
     #[error("`query` must be a string with a GraphQL document")]
     Missing,
 }
 
-/// Where operations known by their hash are found.
-pub struct Persisted {
+/// Resolves persisted operations.
+pub struct PersistedOperations {
     apq: bool,
     registered: Cache<String, Arc<str>>,
-    shared: Option<Arc<dyn SharedOperations>>,
+    shared: Option<Arc<dyn SharedOperationStore>>,
     safelist: ArcSwap<Safelist>,
 }
 
-impl Persisted {
-    /// `apq`: clients may register operations on the fly, in the process and in the shared store.
-    pub fn new(apq: bool, shared: Option<Arc<dyn SharedOperations>>, safelist: Safelist) -> Self {
-        Self { apq, registered: Cache::new(KEPT), shared, safelist: ArcSwap::from_pointee(safelist) }
+impl PersistedOperations {
+    /// Creates the lookup. With `apq`, clients may register operations, in the process and in the shared store.
+    pub fn new(apq: bool, shared: Option<Arc<dyn SharedOperationStore>>, safelist: Safelist) -> Self {
+        Self { apq, registered: Cache::new(MAX_REGISTERED), shared, safelist: ArcSwap::from_pointee(safelist) }
     }
 
-    /// Takes over a new manifest; requests in flight go on with the old one.
+    /// Replaces the manifest; requests in flight finish with the old one.
     pub fn replace_safelist(&self, safelist: Safelist) {
         self.safelist.store(Arc::new(safelist));
     }
 
-    /// Whether an operation that was allowed may run again without a word in the log.
-    pub fn passes_in_silence(&self, text: &str) -> bool {
+    /// Returns true if an allowed operation may run again without a warning in the log.
+    pub fn needs_no_warning(&self, text: &str) -> bool {
         let safelist = self.safelist.load();
-        safelist.mode != Mode::Log || safelist.knows(text)
+        safelist.mode != SafelistEnforcement::Log || safelist.contains(text)
     }
 
-    /// The text of the operation that a request names.
+    /// Resolves the text of a request's operation.
     pub async fn resolve(
         &self,
         query: Option<String>,
         extensions: &Map<String, Value>,
-    ) -> Result<Arc<str>, NoOperation> {
+    ) -> Result<Arc<str>, OperationLookupError> {
         let safelist = self.safelist.load();
         let named = extensions.get("persistedQuery").and_then(|named| named.get("sha256Hash")).and_then(Value::as_str);
         let text = match (query.filter(|text| !text.is_empty()), named) {
@@ -131,54 +131,55 @@ impl Persisted {
             (Some(text), Some(named)) => self.register(text, named).await?,
             (None, Some(named)) => match safelist.by_id.get(named) {
                 Some(text) => Arc::clone(text),
-                None => self.recall(named).await?,
+                None => self.lookup(named).await?,
             },
             (None, None) => {
                 let id = extensions.get("documentId").or_else(|| extensions.get("doc_id")).and_then(Value::as_str);
-                id.and_then(|id| safelist.by_id.get(id)).map(Arc::clone).ok_or(NoOperation::Missing)?
+                id.and_then(|id| safelist.by_id.get(id)).map(Arc::clone).ok_or(OperationLookupError::Missing)?
             }
         };
         match safelist.mode {
-            Mode::Off => {}
-            Mode::Log if !safelist.knows(&text) => {
-                tracing::warn!(hash = hash(&text), "an operation is not on the safelist")
+            SafelistEnforcement::Off => {}
+            SafelistEnforcement::Log if !safelist.contains(&text) => {
+                tracing::warn!(hash = sha256_hex(&text), "an operation is not on the safelist")
             }
-            Mode::Require if !safelist.knows(&text) => return Err(NoOperation::NotAllowed),
-            Mode::Log | Mode::Require => {}
+            SafelistEnforcement::Require if !safelist.contains(&text) => return Err(OperationLookupError::NotAllowed),
+            SafelistEnforcement::Log | SafelistEnforcement::Require => {}
         }
         Ok(text)
     }
 
-    async fn register(&self, text: String, named: &str) -> Result<Arc<str>, NoOperation> {
-        if hash(&text) != named.to_ascii_lowercase() {
-            return Err(NoOperation::HashMismatch);
+    async fn register(&self, text: String, named: &str) -> Result<Arc<str>, OperationLookupError> {
+        if sha256_hex(&text) != named.to_ascii_lowercase() {
+            return Err(OperationLookupError::HashMismatch);
         }
         let text: Arc<str> = Arc::from(text);
         if self.apq && self.registered.get(named).is_none() {
             self.registered.insert(named.to_owned(), Arc::clone(&text));
             if let Some(shared) = &self.shared {
-                shared.keep(named, &text).await;
+                shared.insert(named, &text).await;
             }
         }
         Ok(text)
     }
 
-    async fn recall(&self, named: &str) -> Result<Arc<str>, NoOperation> {
+    async fn lookup(&self, named: &str) -> Result<Arc<str>, OperationLookupError> {
         if !self.apq {
-            return Err(NoOperation::NotSupported);
+            return Err(OperationLookupError::NotSupported);
         }
         if let Some(text) = self.registered.get(named) {
             return Ok(text);
         }
-        let shared = self.shared.as_ref().ok_or(NoOperation::NotFound)?;
-        let text = shared.find(named).await.filter(|text| hash(text) == named).ok_or(NoOperation::NotFound)?;
+        let shared = self.shared.as_ref().ok_or(OperationLookupError::NotFound)?;
+        let text =
+            shared.get(named).await.filter(|text| sha256_hex(text) == named).ok_or(OperationLookupError::NotFound)?;
         let text: Arc<str> = Arc::from(text);
         self.registered.insert(named.to_owned(), Arc::clone(&text));
         Ok(text)
     }
 }
 
-fn hash(text: &str) -> String {
+fn sha256_hex(text: &str) -> String {
     use std::fmt::Write;
     Sha256::digest(text.as_bytes()).iter().fold(String::with_capacity(64), |mut out, byte| {
         let _ = write!(out, "{byte:02x}");
@@ -198,23 +199,26 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_operation_registered_once_is_known_by_its_hash() {
-        let persisted = Persisted::new(true, None, Safelist::default());
-        let hash = hash("{ a }");
-        assert_eq!(persisted.resolve(None, &named(&hash)).await, Err(NoOperation::NotFound));
-        assert_eq!(persisted.resolve(Some("{ b }".to_owned()), &named(&hash)).await, Err(NoOperation::HashMismatch));
+    async fn a_registered_operation_is_found_by_its_hash() {
+        let persisted = PersistedOperations::new(true, None, Safelist::default());
+        let hash = sha256_hex("{ a }");
+        assert_eq!(persisted.resolve(None, &named(&hash)).await, Err(OperationLookupError::NotFound));
+        assert_eq!(
+            persisted.resolve(Some("{ b }".to_owned()), &named(&hash)).await,
+            Err(OperationLookupError::HashMismatch)
+        );
         assert!(persisted.resolve(Some("{ a }".to_owned()), &named(&hash)).await.is_ok());
         assert_eq!(persisted.resolve(None, &named(&hash)).await.as_deref(), Ok("{ a }"));
     }
 
     #[tokio::test]
-    async fn a_required_safelist_lets_only_its_own_operations_run() {
+    async fn a_required_safelist_allows_only_its_own_operations() {
         for manifest in [r#"{"operations":[{"id":"x1","body":"{ a }"}]}"#, r#"{"x1":"{ a }"}"#] {
-            let safelist = Safelist::from_json(Mode::Require, manifest.as_bytes()).expect("a manifest");
-            let persisted = Persisted::new(true, None, safelist);
+            let safelist = Safelist::from_json(SafelistEnforcement::Require, manifest.as_bytes()).expect("a manifest");
+            let persisted = PersistedOperations::new(true, None, safelist);
             let none = Map::new();
             assert!(persisted.resolve(Some("{ a }".to_owned()), &none).await.is_ok());
-            assert_eq!(persisted.resolve(Some("{ b }".to_owned()), &none).await, Err(NoOperation::NotAllowed));
+            assert_eq!(persisted.resolve(Some("{ b }".to_owned()), &none).await, Err(OperationLookupError::NotAllowed));
             assert_eq!(persisted.resolve(None, &named("x1")).await.as_deref(), Ok("{ a }"));
         }
     }

@@ -1,35 +1,35 @@
-//! The id of a request: taken from the client where it is well formed, drawn otherwise, and on every answer.
+//! Request ids: taken from the client if well-formed, otherwise generated, and returned with every response.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
-/// The header that carries it, both ways.
+/// Header of requests and responses.
 pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The id of the request at hand.
+/// Id of the current request.
 #[derive(Debug, Clone)]
 pub struct RequestId(pub String);
 
-/// The id of a request with these headers: its own, or one that is drawn.
-pub fn of(headers: &HeaderMap) -> String {
-    headers.get(&HEADER).and_then(well_formed).unwrap_or_else(draw)
+/// Returns the id in the headers, or a new one.
+pub fn from_headers(headers: &HeaderMap) -> String {
+    headers.get(&HEADER).and_then(parse).unwrap_or_else(generate)
 }
 
-/// Puts the id on an answer.
-pub fn tell(id: &str, headers: &mut HeaderMap) {
+/// Adds the id to the headers of a response.
+pub fn add_header(id: &str, headers: &mut HeaderMap) {
     if let Ok(value) = HeaderValue::from_str(id) {
         headers.insert(HEADER, value);
     }
 }
 
-/// Letters, digits and `._-`, at most 128: it goes into logs.
-fn well_formed(value: &HeaderValue) -> Option<String> {
+/// Accepts at most 128 letters, digits and `._-`, because ids are logged.
+fn parse(value: &HeaderValue) -> Option<String> {
     let text = value.to_str().ok()?;
-    let fine =
+    let is_valid =
         !text.is_empty() && text.len() <= 128 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
-    fine.then(|| text.to_owned())
+    is_valid.then(|| text.to_owned())
 }
 
-fn draw() -> String {
+fn generate() -> String {
     format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..))
 }
 
@@ -38,11 +38,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_safe_in_a_log_is_taken_over() {
-        let take = |text: &'static str| well_formed(&HeaderValue::from_static(text));
+    fn only_ids_that_are_safe_in_logs_are_accepted() {
+        let take = |text: &'static str| parse(&HeaderValue::from_static(text));
         assert_eq!(take("req-1.A_b").as_deref(), Some("req-1.A_b"));
         assert_eq!(take("a b"), None);
         assert_eq!(take(""), None);
-        assert_eq!(draw().len(), 32);
+        assert_eq!(generate().len(), 32);
     }
 }

@@ -1,4 +1,4 @@
-//! The way into the schema for whoever serves it: a request and a viewer in, an answer or a stream of answers out.
+//! Entry point of the schema: takes a request and a viewer, returns a response or a stream of responses.
 
 use std::sync::Arc;
 
@@ -8,99 +8,101 @@ use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use serde_json::Map;
 
-use crate::graphql::cost::Estimator;
-use crate::graphql::ctx::{Ctx, Services};
-use crate::graphql::promise::{Promise, Truth};
-use crate::graphql::schema::{ApiSchema, Limits, build, build_trusting, execute, finish, sdl};
-use crate::graphql::viewer::Viewer;
+use crate::graphql::base::cache_validity::{CacheValidity, Invalidations};
+use crate::graphql::base::cost::CostEstimator;
+use crate::graphql::base::ctx::{Ctx, Services};
+use crate::graphql::base::viewer::Viewer;
+use crate::graphql::schema::{ApiSchema, Limits, build, build_prevalidated, execute, finalize, sdl};
 
-/// The schema and what its resolvers reach. Cheap to clone.
+/// The schema and the services that its resolvers use. Cheap to clone.
 #[derive(Clone)]
 pub struct Api {
     schema: ApiSchema,
-    trusting: ApiSchema,
+    prevalidated: ApiSchema,
     services: Arc<Services>,
-    truth: Option<Arc<dyn Truth>>,
-    estimator: Arc<Estimator>,
+    invalidations: Option<Arc<dyn Invalidations>>,
+    estimator: Arc<CostEstimator>,
     sdl: Arc<str>,
 }
 
 impl Api {
-    /// A schema over services.
+    /// Creates the schema over a set of services.
     ///
     /// # Panics
     ///
-    /// Where the schema's own text cannot be read back: a mistake of ours that every test would meet.
+    /// If the schema's own SDL cannot be parsed, which every test would reveal.
     pub fn new(limits: &Limits, services: Arc<Services>) -> Self {
         let sdl: Arc<str> = sdl().into();
-        let estimator = Estimator::new(&sdl, &services.federation).expect("the schema's own text");
-        let (schema, trusting) = (build(limits), build_trusting(limits));
-        Self { schema, trusting, services, truth: None, estimator: Arc::new(estimator), sdl }
+        let estimator = CostEstimator::new(&sdl, &services.catalog).expect("the generated SDL");
+        let (schema, prevalidated) = (build(limits), build_prevalidated(limits));
+        Self { schema, prevalidated, services, invalidations: None, estimator: Arc::new(estimator), sdl }
     }
 
-    /// The same for a document that has run before: it is not validated once more. The values of its variables have to be checked
-    /// by the caller.
+    /// Returns a copy that skips validation, for documents that were validated before. The caller must check the values
+    /// of the variables.
     #[must_use]
     pub fn trusting(&self) -> Self {
-        Self { schema: self.trusting.clone(), ..self.clone() }
+        Self { schema: self.prevalidated.clone(), ..self.clone() }
     }
 
-    /// The same with somebody who tells what has become untrue: without, no answer is promised for any time.
+    /// Returns a copy that reports the cache validity of responses. Without it no response is cacheable.
     #[must_use]
-    pub fn with_truth(self, truth: Arc<dyn Truth>) -> Self {
-        Self { truth: Some(truth), ..self }
+    pub fn with_invalidations(self, invalidations: Arc<dyn Invalidations>) -> Self {
+        Self { invalidations: Some(invalidations), ..self }
     }
 
-    /// The present moment of what becomes untrue; none where nobody tells.
-    pub fn moment(&self) -> Option<u64> {
-        self.truth.as_ref().map(|truth| truth.moment())
+    /// Returns the current invalidation epoch, or `None` if invalidations are not tracked.
+    pub fn epoch(&self) -> Option<u64> {
+        self.invalidations.as_ref().map(|invalidations| invalidations.epoch())
     }
 
-    /// The calls of sources that an operation causes at most.
+    /// Returns the largest number of source calls that an operation can cause.
     pub fn estimate(
         &self,
         document: &ExecutableDocument,
         operation: &OperationDefinition,
         variables: &Map<String, serde_json::Value>,
     ) -> u64 {
-        self.estimator.calls(document, operation, variables)
+        self.estimator.estimate_calls(document, operation, variables)
     }
 
-    /// The schema as text.
+    /// Returns the schema as SDL.
     pub fn sdl(&self) -> Arc<str> {
         Arc::clone(&self.sdl)
     }
 
-    /// Runs a query or a mutation.
+    /// Executes a query or a mutation.
     pub async fn execute(&self, request: Request, viewer: Arc<Viewer>, request_id: &str) -> Response {
-        execute(&self.schema, request, self.surround(viewer, request_id)).await
+        execute(&self.schema, request, self.new_ctx(viewer, request_id)).await
     }
 
-    /// Runs a query or a mutation, and says for how long its answer may be told again.
-    pub async fn execute_for(
+    /// Executes a query or a mutation and returns the response with its cache validity, if it is cacheable.
+    pub async fn execute_cacheable(
         &self,
         request: Request,
         viewer: Arc<Viewer>,
         request_id: &str,
-    ) -> (Response, Option<Promise>) {
-        // Before anything is read: what becomes untrue from here on makes the answer void.
-        let asked_at = self.moment();
-        let ctx = self.surround(viewer, request_id);
+    ) -> (Response, Option<CacheValidity>) {
+        // Read before any fact is loaded, so that a later invalidation discards the response.
+        let epoch = self.epoch();
+        let ctx = self.new_ctx(viewer, request_id);
         let response = execute(&self.schema, request, Arc::clone(&ctx)).await;
-        let is_whole = response.errors.is_empty() && response.extensions.is_empty();
-        let truth = self.truth.as_ref().filter(|_| is_whole).zip(asked_at);
-        let promise = truth.and_then(|(truth, at)| ctx.trace.promise(truth, self.services.federation.clock(), at));
-        (response, promise)
+        let is_complete = response.errors.is_empty() && response.extensions.is_empty();
+        let invalidations = self.invalidations.as_ref().filter(|_| is_complete).zip(epoch);
+        let validity = invalidations.and_then(|(invalidations, epoch)| {
+            ctx.dependencies.cache_validity(invalidations, self.services.catalog.clock(), epoch)
+        });
+        (response, validity)
     }
 
-    /// Begins a subscription; one response an event.
+    /// Starts a subscription. The stream yields one response per event.
     pub fn stream(&self, request: Request, viewer: Arc<Viewer>, request_id: &str) -> BoxStream<'static, Response> {
-        let ctx = self.surround(viewer, request_id);
-        let answers = self.schema.execute_stream(request.data(Arc::clone(&ctx)));
-        answers.map(move |answer| finish(answer, &ctx)).boxed()
+        let ctx = self.new_ctx(viewer, request_id);
+        let responses = self.schema.execute_stream(request.data(Arc::clone(&ctx)));
+        responses.map(move |response| finalize(response, &ctx)).boxed()
     }
 
-    fn surround(&self, viewer: Arc<Viewer>, request_id: &str) -> Arc<Ctx> {
+    fn new_ctx(&self, viewer: Arc<Viewer>, request_id: &str) -> Arc<Ctx> {
         Arc::new(Ctx::new(&self.services, viewer, request_id.into()))
     }
 }

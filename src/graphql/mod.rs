@@ -1,33 +1,17 @@
-//! The GraphQL schema: a folder a topic, and beside them what all topics share.
+//! The GraphQL schema: one module per topic, and the base that all topics share.
 //!
-//! Resolvers translate; they hold no rule of business and no client. A topic brings its query (later its mutation) object,
-//! which `schema.rs` merges into the root.
+//! Resolvers only translate. They contain no business rules and no vendor clients. A topic brings its query, mutation
+//! and subscription objects, which `schema.rs` merges into the roots.
 
-pub mod admissions;
 pub mod api;
-pub mod authoring;
-pub mod catalog;
-pub mod cost;
-pub mod ctx;
-pub mod delivery;
-pub mod editing;
-pub mod error;
-pub mod id;
-pub mod loaders;
-pub mod orders;
-pub mod page;
-pub mod partners;
-pub mod problem;
-pub mod promise;
+pub mod base;
+pub mod json_writer;
 pub mod root;
-pub mod scalars;
 pub mod schema;
-pub mod sources;
 pub mod subgraph;
-pub mod viewer;
-pub mod writer;
+pub mod topics;
 
-pub use ctx::{Ctx, Services};
-pub use error::{Code, Fault};
+pub use base::ctx::{Ctx, Services};
+pub use base::error::{ApiError, ErrorCode};
+pub use base::viewer::{Scope, Viewer};
 pub use schema::{ApiSchema, Limits, build, execute, sdl};
-pub use viewer::{Scope, Viewer};

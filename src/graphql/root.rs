@@ -1,26 +1,26 @@
-//! What belongs to no topic: refetching anything by its id, and who is asking.
+//! The root fields that belong to no topic: `node`, `nodes` and `viewer`.
 
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Interface, Object};
+use catalog::{InvalidArgument, MAX_PAGE_SIZE};
 use futures_util::future::join_all;
 
-use crate::graphql::admissions::AdmissionToken;
-use crate::graphql::catalog::{Event, Performance, Section, TicketType};
-use crate::graphql::ctx::Ctx;
-use crate::graphql::delivery::DeliveryChannel;
-use crate::graphql::error::{Code, Fault};
-use crate::graphql::id::{GlobalId, sourced};
-use crate::graphql::loaders::{EventAt, PerformanceAt, TicketTypesOf, TokenAt};
-use crate::graphql::orders::{Order, OrderLine, Ticket, VendorOrder, find_order};
-use crate::graphql::partners::{Reseller, ResellerConnection};
-use crate::graphql::sources::Source;
-use crate::graphql::viewer::{Scope, Viewer};
-use catalog::{LARGEST_PAGE, RequestError};
+use crate::graphql::base::ctx::Ctx;
+use crate::graphql::base::error::{ApiError, ErrorCode};
+use crate::graphql::base::id::{GlobalId, find_sourced};
+use crate::graphql::base::loaders::{EventByKey, PerformanceByKey, TicketTypesOf, TokenByKey};
+use crate::graphql::base::viewer::{Scope, Viewer};
+use crate::graphql::topics::admissions::AdmissionToken;
+use crate::graphql::topics::catalog::{Event, Performance, Section, TicketType};
+use crate::graphql::topics::deliveries::DeliveryChannel;
+use crate::graphql::topics::orders::{Order, OrderLine, Ticket, VendorOrder, find_order};
+use crate::graphql::topics::resellers::{Reseller, ResellerConnection};
+use crate::graphql::topics::sources::Source;
 
-/// Anything that has an id and can be refetched by it. Ids are opaque.
+/// An object with a global id, by which it can be refetched. Ids are opaque.
 #[derive(Interface)]
-#[graphql(field(name = "id", ty = "ID", desc = "Names it in the whole graph. Opaque."))]
+#[graphql(field(name = "id", ty = "ID", desc = "Global id of the object. Opaque."))]
 pub enum Node {
     /// A source.
     Source(Source),
@@ -44,59 +44,85 @@ pub enum Node {
     Ticket(Ticket),
     /// A reseller.
     Reseller(Reseller),
-    /// How a reseller is set up in a source.
+    /// The connection of a reseller to a source.
     ResellerConnection(ResellerConnection),
     /// A delivery channel.
     DeliveryChannel(DeliveryChannel),
 }
 
-/// What belongs to no topic.
+/// Queries that belong to no topic.
 #[derive(Default)]
 pub struct RootQuery;
 
 #[Object]
 impl RootQuery {
-    /// Refetches anything by its id; null when the id is not (or no longer) one of this API.
+    /// Refetches an object by its id. Null if the id is not, or no longer, an id of this API.
     async fn node(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The id of anything.")] id: ID,
-    ) -> Option<Result<Node, Fault>> {
+        #[graphql(desc = "A global id.")] id: ID,
+    ) -> Option<Result<Node, ApiError>> {
         find_node(Ctx::of(ctx), &id).await
     }
 
-    /// Refetches many things at once, in the order of their ids; null for each id that is not one of this API.
+    /// Refetches several objects, in the order of their ids. Null for each id that is not an id of this API.
     #[graphql(complexity = "1 + ids.len() * child_complexity")]
     async fn nodes(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The ids of anything, at most 100.")] ids: Vec<ID>,
-    ) -> Result<Vec<Option<Result<Node, Fault>>>, Fault> {
-        if ids.len() > LARGEST_PAGE {
-            return Err(RequestError::new("ids", format!("at most {LARGEST_PAGE} ids")).into());
+        #[graphql(desc = "Global ids, at most 100.")] ids: Vec<ID>,
+    ) -> Result<Vec<Option<Result<Node, ApiError>>>, ApiError> {
+        if ids.len() > MAX_PAGE_SIZE {
+            return Err(InvalidArgument::new("ids", format!("at most {MAX_PAGE_SIZE} ids")).into());
         }
         let ctx = Ctx::of(ctx);
         Ok(join_all(ids.iter().map(|id| find_node(ctx, id))).await)
     }
 
-    /// Who is asking.
+    /// The viewer: the caller of the request and its permissions.
     async fn viewer(&self, ctx: &Context<'_>) -> Viewer {
         Viewer::clone(&Ctx::of(ctx).viewer)
     }
 }
 
-/// What an id names; none when it is not an id of ours, or names what is not there.
-pub(super) async fn find_node(ctx: &Ctx, id: &ID) -> Option<Result<Node, Fault>> {
+/// The viewer: the caller of the request and its permissions.
+#[Object]
+impl Viewer {
+    /// Identifies the caller. Not an id for `node`.
+    async fn id(&self) -> ID {
+        ID(self.id.clone())
+    }
+
+    /// Human-readable name of the caller.
+    async fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The reseller that the caller belongs to. Such a caller sees nothing of other resellers.
+    async fn reseller(&self, ctx: &Context<'_>) -> Option<Reseller> {
+        Ctx::of(ctx).find_reseller(self.reseller.as_deref()?)
+    }
+
+    /// The scopes of the caller, for example `catalog:read`, in alphabetical order.
+    async fn scopes(&self) -> Vec<&'static str> {
+        let mut scopes: Vec<_> = self.scopes.iter().map(|scope| scope.as_str()).collect();
+        scopes.sort_unstable();
+        scopes
+    }
+}
+
+/// Finds the object of an id. Returns `None` if the id is invalid or the object does not exist.
+pub(super) async fn find_node(ctx: &Ctx, id: &ID) -> Option<Result<Node, ApiError>> {
     let id = GlobalId::decode(id)?;
     match load_node(ctx, id).await {
         Ok(found) => found.map(Ok),
-        Err(fault) if fault.code() == Code::NotFound => None,
+        Err(fault) if fault.code() == ErrorCode::NotFound => None,
         Err(fault) => Some(Err(fault)),
     }
 }
 
-async fn load_node(ctx: &Ctx, id: GlobalId) -> Result<Option<Node>, Fault> {
-    let federation = ctx.federation();
+async fn load_node(ctx: &Ctx, id: GlobalId) -> Result<Option<Node>, ApiError> {
+    let catalog = ctx.catalog();
     let needed = match id {
         GlobalId::AdmissionToken(..) => Scope::AdmissionRead,
         GlobalId::Order(_) | GlobalId::Leg(..) | GlobalId::OrderLine(..) | GlobalId::Ticket(..) => Scope::OrderRead,
@@ -105,35 +131,35 @@ async fn load_node(ctx: &Ctx, id: GlobalId) -> Result<Option<Node>, Fault> {
     };
     ctx.require(needed)?;
     Ok(match id {
-        GlobalId::Source(source) => federation.find_source(&source).map(|source| Source(Arc::clone(source)).into()),
-        GlobalId::Event(source, key) => match sourced(federation, &source, key) {
-            Some(key) => Some(Event(ctx.loaders.load(EventAt(key)).await?).into()),
+        GlobalId::Source(source) => catalog.find_source(&source).map(|source| Source(Arc::clone(source)).into()),
+        GlobalId::Event(source, key) => match find_sourced(catalog, &source, key) {
+            Some(key) => Some(Event(ctx.loaders.load(EventByKey(key)).await?).into()),
             None => None,
         },
-        GlobalId::Performance(source, key) => match sourced(federation, &source, key) {
-            Some(key) => Some(Performance::alone(ctx.loaders.load(PerformanceAt(key)).await?).into()),
+        GlobalId::Performance(source, key) => match find_sourced(catalog, &source, key) {
+            Some(key) => Some(Performance::without_event(ctx.loaders.load(PerformanceByKey(key)).await?).into()),
             None => None,
         },
-        GlobalId::TicketType(source, event, key) => match sourced(federation, &source, event) {
+        GlobalId::TicketType(source, event, key) => match find_sourced(catalog, &source, event) {
             Some(event) => {
-                let event = ctx.loaders.load(EventAt(event)).await?;
+                let event = ctx.loaders.load(EventByKey(event)).await?;
                 let listed = ctx.loaders.load(TicketTypesOf(event.clone())).await?.value;
-                let place = listed.iter().position(|kind| kind.key == key);
-                place.map(|place| TicketType::listed(Arc::clone(&event.source), &listed, place).into())
+                let index = listed.iter().position(|kind| kind.key == key);
+                index.map(|index| TicketType::in_list(Arc::clone(&event.source), &listed, index).into())
             }
             None => None,
         },
-        GlobalId::Section(source, event, key) => match sourced(federation, &source, event) {
+        GlobalId::Section(source, event, key) => match find_sourced(catalog, &source, event) {
             Some(event) => {
-                let event = ctx.loaders.load(EventAt(event)).await?;
-                Section::all(&event).into_iter().find(|section| section.section.key == key).map(Node::from)
+                let event = ctx.loaders.load(EventByKey(event)).await?;
+                Section::list(&event).into_iter().find(|section| section.section.key == key).map(Node::from)
             }
             None => None,
         },
-        GlobalId::AdmissionToken(source, key) => match sourced(federation, &source, key) {
+        GlobalId::AdmissionToken(source, key) => match find_sourced(catalog, &source, key) {
             Some(key) => {
-                let token = ctx.loaders.load(TokenAt(key.clone())).await?;
-                Some(AdmissionToken::alone(key.source, token).into())
+                let token = ctx.loaders.load(TokenByKey(key.clone())).await?;
+                Some(AdmissionToken::without_event(key.source, token).into())
             }
             None => None,
         },

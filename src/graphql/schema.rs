@@ -1,4 +1,4 @@
-//! The schema: its roots, its limits, its text, and the way into it.
+//! The schema: roots, limits, SDL and execution.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -9,77 +9,77 @@ use async_graphql::{
     EmptyMutation, MergedObject, MergedSubscription, ObjectType, OutputType, PathSegment, Request, Response,
     SDLExportOptions, Schema, ServerError, SubscriptionType, ValidationMode,
 };
-
-use crate::graphql::admissions::{AdmissionsMutation, AdmissionsQuery};
-use crate::graphql::authoring::{AuthoringMutation, SectionMutation};
-use crate::graphql::catalog::{CatalogQuery, CatalogSubscription};
-use crate::graphql::ctx::Ctx;
-use crate::graphql::delivery::DeliveryMutation;
-use crate::graphql::error::Code;
-use crate::graphql::orders::{OrdersMutation, OrdersQuery, OrdersSubscription};
-use crate::graphql::partners::{PartnersMutation, PartnersQuery};
-use crate::graphql::root::RootQuery;
-use crate::graphql::sources::{SourcesQuery, SourcesSubscription};
-use crate::graphql::subgraph::SubgraphQuery;
 use domain::error::VendorError;
 
-// One object a topic, and what is served beside the text of the schema.
-/// Everything that can be read.
+use crate::graphql::base::ctx::Ctx;
+use crate::graphql::base::error::ErrorCode;
+use crate::graphql::root::RootQuery;
+use crate::graphql::subgraph::SubgraphQuery;
+use crate::graphql::topics::admissions::{AdmissionsMutation, AdmissionsQuery};
+use crate::graphql::topics::authoring::{AuthoringMutation, SectionMutation};
+use crate::graphql::topics::catalog::{CatalogQuery, CatalogSubscription};
+use crate::graphql::topics::deliveries::DeliveryMutation;
+use crate::graphql::topics::orders::{OrdersMutation, OrdersQuery, OrdersSubscription};
+use crate::graphql::topics::resellers::{ResellersMutation, ResellersQuery};
+use crate::graphql::topics::sources::{SourcesQuery, SourcesSubscription};
+
+// One object per topic, and the fields that are served without being part of the SDL.
+/// The query root.
 #[derive(MergedObject, Default)]
 #[graphql(name = "Query")]
-pub struct Roots<T: ObjectType + Default>(
+pub struct QueryRoot<T: ObjectType + Default>(
     RootQuery,
     SourcesQuery,
     CatalogQuery,
     AdmissionsQuery,
     OrdersQuery,
-    PartnersQuery,
+    ResellersQuery,
     T,
 );
 
-/// Everything that can be read, as the text of the schema has it.
-pub type Query = Roots<EmptyMutation>;
+/// The query root of the SDL.
+pub type Query = QueryRoot<EmptyMutation>;
 
-/// Everything that can be read, and what a gateway asks of a subgraph.
-pub type ServedQuery = Roots<SubgraphQuery>;
+/// The query root as served, with the fields that a federation gateway requires.
+pub type ServedQuery = QueryRoot<SubgraphQuery>;
 
-/// Everything that can be changed: one object a topic, at most six.
+/// The mutation root: one object per topic, at most six.
 #[derive(MergedObject, Default)]
 pub struct Mutation(
     OrdersMutation,
     AuthoringMutation,
     SectionMutation,
     AdmissionsMutation,
-    PartnersMutation,
+    ResellersMutation,
     DeliveryMutation,
 );
 
-/// Everything that can be watched: one object a topic, at most six.
+/// The subscription root: one object per topic, at most six.
 #[derive(MergedSubscription, Default)]
 pub struct Subscription(OrdersSubscription, CatalogSubscription, SourcesSubscription);
 
-/// The topic of each root field, by the names of its root and itself: that of the object which it is written in.
+/// Maps each root field, by root and field name, to the topic of the object that defines it.
 pub(super) fn topics() -> HashMap<(String, String), &'static str> {
     let query = [
-        ("graph", object::<RootQuery>()),
-        ("sources", object::<SourcesQuery>()),
-        ("catalog", object::<CatalogQuery>()),
-        ("admissions", object::<AdmissionsQuery>()),
-        ("orders", object::<OrdersQuery>()),
-        ("partners", object::<PartnersQuery>()),
+        ("graph", object_fields::<RootQuery>()),
+        ("sources", object_fields::<SourcesQuery>()),
+        ("catalog", object_fields::<CatalogQuery>()),
+        ("admissions", object_fields::<AdmissionsQuery>()),
+        ("orders", object_fields::<OrdersQuery>()),
+        ("partners", object_fields::<ResellersQuery>()),
     ];
     let mutation = [
-        ("orders", object::<OrdersMutation>()),
-        ("authoring", object::<AuthoringMutation>()),
-        ("authoring", object::<SectionMutation>()),
-        ("admissions", object::<AdmissionsMutation>()),
-        ("partners", object::<PartnersMutation>()),
-        ("delivery", object::<DeliveryMutation>()),
+        ("orders", object_fields::<OrdersMutation>()),
+        ("authoring", object_fields::<AuthoringMutation>()),
+        ("authoring", object_fields::<SectionMutation>()),
+        ("admissions", object_fields::<AdmissionsMutation>()),
+        ("partners", object_fields::<ResellersMutation>()),
+        ("delivery", object_fields::<DeliveryMutation>()),
     ];
     let subscription = [
-        ("orders", watched::<OrdersSubscription>()),
-        ("catalog", watched::<CatalogSubscription>()),
-        ("sources", watched::<SourcesSubscription>()),
+        ("orders", subscription_fields::<OrdersSubscription>()),
+        ("catalog", subscription_fields::<CatalogSubscription>()),
+        ("sources", subscription_fields::<SourcesSubscription>()),
     ];
     let of = |root: &'static str, topic: &'static str, fields: Vec<String>| {
         fields.into_iter().map(move |field| ((root.to_owned(), field), topic))
@@ -90,48 +90,48 @@ pub(super) fn topics() -> HashMap<(String, String), &'static str> {
     query.chain(mutation).chain(subscription).collect()
 }
 
-fn object<T: OutputType>() -> Vec<String> {
+fn object_fields<T: OutputType>() -> Vec<String> {
     let mut registry = Registry::default();
     T::create_type_info(&mut registry);
-    fields(&registry, &T::type_name())
+    type_fields(&registry, &T::type_name())
 }
 
-fn watched<T: SubscriptionType>() -> Vec<String> {
+fn subscription_fields<T: SubscriptionType>() -> Vec<String> {
     let mut registry = Registry::default();
     T::create_type_info(&mut registry);
-    fields(&registry, &T::type_name())
+    type_fields(&registry, &T::type_name())
 }
 
-fn fields(registry: &Registry, name: &str) -> Vec<String> {
+fn type_fields(registry: &Registry, name: &str) -> Vec<String> {
     match registry.types.get(name) {
         Some(MetaType::Object { fields, .. }) => fields.keys().cloned().collect(),
         _ => Vec::new(),
     }
 }
 
-/// The whole schema.
+/// The complete schema.
 pub type ApiSchema = Schema<ServedQuery, Mutation, Subscription>;
 
-/// How much a document may ask for, and how much the schema tells about itself.
+/// Limits of a document, and what the schema reveals about itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Most fields below each other.
+    /// Largest nesting depth of fields.
     pub depth: usize,
-    /// Most fields in all, those of a list counted for each row of its page.
+    /// Largest number of fields, those of a list counted once per row of its page.
     pub complexity: usize,
-    /// Most aliases.
+    /// Largest number of aliases.
     pub aliases: usize,
-    /// Most directives on one field.
+    /// Largest number of directives on one field.
     pub directives: usize,
-    /// Most selections inside each other, fragments counted: bounds the work before validation.
+    /// Largest nesting depth of selections including fragments; bounds the work before validation.
     pub recursion: usize,
-    /// Whether the schema may be read by clients.
+    /// True if clients may introspect the schema.
     pub introspection: bool,
-    /// Whether error messages suggest names that exist.
+    /// True if error messages suggest existing names.
     pub suggestions: bool,
 }
 
-/// Room for every sensible document, introspection by GraphiQL (15 deep, 18 with fragments) included.
+/// Allows every sensible document, including the introspection query of GraphiQL (depth 15, 18 with fragments).
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -146,17 +146,17 @@ impl Default for Limits {
     }
 }
 
-/// Builds the schema. Cloning it is cheap; one is enough for the process.
+/// Builds the schema. It is cheap to clone; one is enough for the process.
 pub fn build(limits: &Limits) -> ApiSchema {
-    build_as(limits, ValidationMode::Strict)
+    build_with_mode(limits, ValidationMode::Strict)
 }
 
-/// The same for documents that [`build`]'s has found valid: it checks limits and nothing that is sure already.
-pub(super) fn build_trusting(limits: &Limits) -> ApiSchema {
-    build_as(limits, ValidationMode::Fast)
+/// Builds a schema for documents that the schema of [`build`] has validated. It still enforces the limits.
+pub(super) fn build_prevalidated(limits: &Limits) -> ApiSchema {
+    build_with_mode(limits, ValidationMode::Fast)
 }
 
-fn build_as(limits: &Limits, mode: ValidationMode) -> ApiSchema {
+fn build_with_mode(limits: &Limits, mode: ValidationMode) -> ApiSchema {
     let mut builder = Schema::build(ServedQuery::default(), Mutation::default(), Subscription::default())
         .validation_mode(mode)
         .limit_depth(limits.depth)
@@ -173,7 +173,7 @@ fn build_as(limits: &Limits, mode: ValidationMode) -> ApiSchema {
     builder.finish()
 }
 
-/// The schema as text: sorted, the same in every run.
+/// Returns the schema as SDL, sorted and deterministic.
 pub fn sdl() -> String {
     Schema::build(Query::default(), Mutation::default(), Subscription::default())
         .finish()
@@ -190,56 +190,58 @@ pub(super) fn sdl_options() -> SDLExportOptions {
         .use_space_ident()
 }
 
-/// Runs a request for a viewer. Errors of the answer are in the order of the document and carry a code of the closed list
-/// and the request's name; failures of sources are in the log, with their causes, and never in the answer.
+/// Executes a request for a viewer. Errors are in document order and carry a code of the closed list and the request
+/// id. Failures of sources are logged with their causes, which never reach the response.
 pub async fn execute(schema: &ApiSchema, mut request: Request, ctx: Arc<Ctx>) -> Response {
     if let Err(error) = parse(&mut request) {
-        return finish(Response::from_errors(vec![error]), &ctx);
+        return finalize(Response::from_errors(vec![error]), &ctx);
     }
     let response = schema.execute(request.data(Arc::clone(&ctx))).await;
-    finish(response, &ctx)
+    finalize(response, &ctx)
 }
 
-/// Parses the document, unless it came parsed, and says in our own words where it breaks.
+/// Parses the document unless it is already parsed. Syntax errors get a fixed message with the position.
 fn parse(request: &mut Request) -> Result<(), ServerError> {
     request.parsed_query().map(drop).map_err(|error| {
-        let place = error.locations.first().copied();
-        let at = place.map(|at| format!(" It breaks at line {}, column {}.", at.line, at.column));
+        let position = error.locations.first().copied();
+        let at = position.map(|at| format!(" Syntax error at line {}, column {}.", at.line, at.column));
         let message = format!("The document is not valid GraphQL.{}", at.unwrap_or_default());
-        let mut error = ServerError::new(message, place);
-        set(&mut error, "code", Code::GraphqlParseFailed.as_str());
+        let mut error = ServerError::new(message, position);
+        set_extension(&mut error, "code", ErrorCode::GraphqlParseFailed.as_str());
         error
     })
 }
 
-/// Orders the errors and completes each.
-pub(super) fn finish(mut response: Response, ctx: &Ctx) -> Response {
+/// Sorts the errors and adds the code and the request id to each.
+pub(super) fn finalize(mut response: Response, ctx: &Ctx) -> Response {
     for error in &mut response.errors {
         if let Some(failure) = error.source::<VendorError>() {
-            ctx.tell(failure);
+            ctx.log_failure(failure);
         }
         if error.extensions.as_ref().is_none_or(|extensions| extensions.get("code").is_none()) {
-            // What fails inside a field without a code of ours is an argument that does not fit its type.
-            let code = if error.path.is_empty() { Code::GraphqlValidationFailed } else { Code::BadUserInput };
-            set(error, "code", code.as_str());
+            // An error inside a field without one of our codes is an argument of the wrong type.
+            let code = if error.path.is_empty() { ErrorCode::GraphqlValidationFailed } else { ErrorCode::BadUserInput };
+            set_extension(error, "code", code.as_str());
         }
-        set(error, "requestId", &ctx.request_id);
+        set_extension(error, "requestId", &ctx.request_id);
     }
-    response.errors.sort_by(in_document);
+    response.errors.sort_by(by_document_position);
     response
 }
 
-fn set(error: &mut ServerError, name: &str, value: &str) {
+fn set_extension(error: &mut ServerError, name: &str, value: &str) {
     error.extensions.get_or_insert_default().set(name, value);
 }
 
-/// Fields run side by side; their errors come in any order and leave in one.
-fn in_document(one: &ServerError, other: &ServerError) -> Ordering {
-    let place = |error: &ServerError| error.locations.first().map(|at| (at.line, at.column));
-    place(one).cmp(&place(other)).then_with(|| one.path.iter().map(rank).cmp(other.path.iter().map(rank)))
+/// Orders errors by their position in the document. Fields run concurrently, so errors arrive in any order.
+fn by_document_position(one: &ServerError, other: &ServerError) -> Ordering {
+    let position = |error: &ServerError| error.locations.first().map(|at| (at.line, at.column));
+    position(one)
+        .cmp(&position(other))
+        .then_with(|| one.path.iter().map(segment_order).cmp(other.path.iter().map(segment_order)))
 }
 
-fn rank(segment: &PathSegment) -> (usize, &str) {
+fn segment_order(segment: &PathSegment) -> (usize, &str) {
     match segment {
         PathSegment::Index(index) => (*index, ""),
         PathSegment::Field(name) => (0, name),

@@ -27,7 +27,7 @@ export async function openChromium() {
 
 /**
  * A tab that remembers what went wrong in it: `errors` are messages of the console and exceptions,
- * `outside` are addresses that are not of `origin`. `settings` are those of a context: the window, the colours, the language.
+ * `outside` are addresses that are not of `origin`. `settings` are those of a context: the window, the colors, the language.
  */
 export async function openPage(browser, origin, settings = {}) {
   const context = await browser.newContext({ viewport: { width: 1400, height: 900 }, ...settings });

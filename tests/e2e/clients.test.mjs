@@ -94,7 +94,7 @@ function urql(preferGetMethod) {
   });
 }
 
-test('urql reads by POST and by GET, and is told errors with their codes', async () => {
+test('urql reads by POST and by GET, and receives errors with their codes', async () => {
   for (const preferGetMethod of [false, true]) {
     const client = urql(preferGetMethod);
     const { data, error } = await client.query(EVENTS, { first: 2 });
@@ -116,12 +116,12 @@ test('urql subscribes through server-sent events', async () => {
   });
   const { data } = await client.mutation(PLACE, { input });
   const query = 'subscription Watch($id: ID!) { orderChanged(id: $id) { id status } }';
-  const heard = await new Promise((resolve) => {
+  const received = await new Promise((resolve) => {
     const { unsubscribe } = client.subscription(query, { id: data.placeOrder.order.id }).subscribe((result) => {
       resolve(result);
       queueMicrotask(() => unsubscribe());
     });
   });
-  assert.equal(heard.error, undefined);
-  assert.deepEqual(heard.data.orderChanged, { id: data.placeOrder.order.id, status: 'CONFIRMED' });
+  assert.equal(received.error, undefined);
+  assert.deepEqual(received.data.orderChanged, { id: data.placeOrder.order.id, status: 'CONFIRMED' });
 });

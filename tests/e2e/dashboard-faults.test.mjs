@@ -49,31 +49,31 @@ test('an operator sees a vendor die and turn red, and the others stand', async (
   const { page, errors } = await signIn(browser, server.origin, OPERATOR);
   await settle(page);
   const harbor = page.locator('[data-source=harbor]');
-  await harbor.getByRole('status').getByText('Answers').waitFor();
+  await harbor.getByRole('status').getByText('Up', { exact: true }).waitFor();
   await page.getByText('4 of 4 sources answer').waitFor();
 
   await control(server, 'acme', 'down');
   await until('DOWN');
-  await harbor.getByRole('status').getByText('Does not answer').waitFor();
-  const colour = await harbor
+  await harbor.getByRole('status').getByText('Down').waitFor();
+  const color = await harbor
     .getByRole('status')
     .locator('.badge')
     .evaluate((badge) => getComputedStyle(badge).color);
-  const [red, green, blue] = colour.match(/\d+/g).map(Number);
-  assert.ok(red > 2 * green && red > 2 * blue, `${colour} is red`);
+  const [red, green, blue] = color.match(/\d+/g).map(Number);
+  assert.ok(red > 2 * green && red > 2 * blue, `${color} is red`);
   await page.getByText('3 of 4 sources answer').waitFor();
-  await page.locator('[data-source=quay]').getByRole('status').getByText('Answers').waitFor();
+  await page.locator('[data-source=quay]').getByRole('status').getByText('Up', { exact: true }).waitFor();
   await assertAccessible(page, 'the sources, one of them down');
   await keepPicture(page, 'dashboard-vendor-down');
 
   // It is not trusted at once: outcomes of the last half minute count.
   await control(server, 'acme', 'up');
   await until('DEGRADED');
-  await harbor.getByRole('status').getByText('Fails at times').waitFor();
+  await harbor.getByRole('status').getByText('Degraded').waitFor();
   assert.deepEqual(errors, []);
 });
 
-/** Asks the vendor until its source is so: only calls tell how a source is. */
+/** Sends requests until the source reports this health: only calls change it. */
 async function until(state) {
   for (;;) {
     await ask(server.origin, PROBE, {}, storefront);
@@ -85,7 +85,7 @@ async function until(state) {
 test('an operator sees an order whose answer was lost, what to do about it, and how it is found again', async () => {
   const { page, errors } = await signIn(browser, server.origin, OPERATOR);
   await goTo(page, 'attention');
-  await page.getByText('Nothing is on its way').waitFor();
+  await page.getByText('No orders in progress').waitFor();
 
   const created = await ask(server.origin, CREATE, { input: await anOrder(server.origin) }, reseller);
   const { id, number } = created.data.createOrder.order;
@@ -98,14 +98,14 @@ test('an operator sees an order whose answer was lost, what to do about it, and 
   const input = { order: id, idempotencyKey: crypto.randomUUID() };
   const confirming = ask(server.origin, CONFIRM, { input }, reseller);
   const stuck = page.getByRole('listitem').filter({ has: page.getByRole('link', { name: number }) });
-  await stuck.getByText('Harbor Museum: Being looked up').waitFor();
-  await stuck.getByText('The service looks it up by itself', { exact: false }).waitFor();
+  await stuck.getByText('Harbor Museum: Outcome unknown').waitFor();
+  await stuck.getByText('The service looks it up automatically', { exact: false }).waitFor();
   await assertAccessible(page, 'an order that is being looked up');
   await keepPicture(page, 'dashboard-attention');
 
   await control(server, 'acme', 'faults', { method: 'DELETE' });
   await confirming;
-  await page.getByText('Nothing is on its way').waitFor();
+  await page.getByText('No orders in progress').waitFor();
   const { data } = await ask(server.origin, STATUS, { id }, reseller);
   assert.equal(data.order.status, 'CONFIRMED');
   assert.deepEqual(errors, []);

@@ -1,4 +1,4 @@
-// Every view of the dashboard, for everybody: with a screen reader, in both colours, on a phone, by keyboard, in three languages.
+// Every view of the dashboard, for everybody: with a screen reader, in both colors, on a phone, by keyboard, in three languages.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -49,7 +49,7 @@ for (const colorScheme of ['light', 'dark']) {
   test(`axe finds nothing on any view in ${colorScheme}`, async () => {
     const { page } = await openPage(browser, server.origin, { colorScheme });
     await page.goto(`${server.origin}/dashboard`);
-    await page.getByText('This is the sandbox').waitFor();
+    await page.getByText('Sandbox mode').waitFor();
     await assertAccessible(page, `the sign-in in ${colorScheme}`);
     await walk({ colorScheme }, async (tab, view) => {
       await assertAccessible(tab, `${view} in ${colorScheme}`);
@@ -73,7 +73,7 @@ test('the page speaks English, French and German, and keeps the choice', async (
   assert.equal(await page.evaluate(() => document.documentElement.lang), 'de');
   await page.reload();
   await page.getByRole('heading', { name: 'Verkäufe', exact: true }).waitFor();
-  await page.getByLabel('Farben').selectOption('dark');
+  await page.getByLabel('Design').selectOption('dark');
   assert.equal(await page.evaluate(() => getComputedStyle(document.documentElement).colorScheme), 'dark');
 });
 
@@ -86,10 +86,10 @@ test('everything can be reached by keyboard, and the focus goes where the view b
   await page.keyboard.press('Enter');
   await page.getByRole('heading', { name: 'Orders', exact: true }).waitFor();
   assert.equal(await focused(), 'Orders');
-  await page.getByLabel('Number of an order').focus();
+  await page.getByLabel('Order number').focus();
   await page.keyboard.type('nothing');
   await page.keyboard.press('Enter');
-  await page.getByText('There is no order nothing that you may see.').waitFor();
+  await page.getByText('Order nothing was not found, or you have no access to it.').waitFor();
 });
 
 test('all orders can be seen, a page at a time', async () => {

@@ -42,10 +42,10 @@ export async function settle(page) {
 /** Fails where axe finds a fault that keeps somebody from using the page. */
 export async function assertAccessible(page, what) {
   const { violations } = await new AxeBuilder({ page }).analyze();
-  const told = violations.map(
+  const messages = violations.map(
     ({ id, impact, nodes }) => `${impact} ${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(' | ')}`,
   );
-  assert.deepEqual(told, [], `axe finds nothing on ${what}`);
+  assert.deepEqual(messages, [], `axe finds nothing on ${what}`);
 }
 
 /** Fails where the page is wider than its window. A phone would shrink it to fit, so the window is what was asked for. */

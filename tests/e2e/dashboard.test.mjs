@@ -42,14 +42,14 @@ async function act(document, order, headers = reseller) {
 test('a key that is not known is refused in words, and a known one stays out of addresses and off the disk', async () => {
   const { page } = await openPage(browser, server.origin);
   await page.goto(`${server.origin}/dashboard`);
-  await page.getByLabel('Key of the caller').fill('not a key');
+  await page.getByLabel('API key', { exact: true }).fill('not a key');
   await page.keyboard.press('Enter');
-  await page.getByText('The server does not know this key.').waitFor();
+  await page.getByText('Invalid API key.').waitFor();
   await assertAccessible(page, 'the refused sign-in');
 
   const asked = [];
   page.on('request', (request) => asked.push(request.url()));
-  await page.getByLabel('Key of the caller').fill(RESELLER);
+  await page.getByLabel('API key', { exact: true }).fill(RESELLER);
   await page.getByRole('button', { name: 'Sign in', exact: true }).click();
   await page.getByRole('heading', { name: 'Sales', exact: true }).waitFor();
   await settle(page);
@@ -80,22 +80,22 @@ test('a reseller sees what it sold as columns, as a table and as a statement', a
   assert.equal(row.ticketsSold, 6);
 
   await page.locator('.chart .recharts-bar-rectangle path').first().waitFor();
-  const told = new Intl.NumberFormat('en', { style: 'currency', currency: row.gross.currency }).format(row.gross.amount / 100);
-  await page.getByRole('list', { name: 'Totals' }).getByText(told).waitFor();
+  const amount = new Intl.NumberFormat('en', { style: 'currency', currency: row.gross.currency }).format(row.gross.amount / 100);
+  await page.getByRole('list', { name: 'Totals' }).getByText(amount).waitFor();
   await page.getByText(`6 tickets sold in ${row.orders} orders`).waitFor();
-  await page.getByRole('region', { name: 'Statement' }).getByRole('cell', { name: told }).first().waitFor();
+  await page.getByRole('region', { name: 'Statement' }).getByRole('cell', { name: amount }).first().waitFor();
 
-  await page.getByLabel('Measure').selectOption({ label: `Charged in ${row.gross.currency}` });
+  await page.getByLabel('Measure').selectOption({ label: `Gross in ${row.gross.currency}` });
   await page.getByRole('button', { name: 'Month' }).click();
   await settle(page);
-  await page.getByText('The same as a table').click();
+  await page.getByText('Show as table').click();
   await page
-    .getByRole('group', { name: /^Columns/ })
-    .getByRole('cell', { name: told })
+    .getByRole('group', { name: / by source$/ })
+    .getByRole('cell', { name: amount })
     .first()
     .waitFor();
 
-  await page.getByText('The same as a table').click();
+  await page.getByText('Show as table').click();
   await page.getByRole('button', { name: 'Day', exact: true }).click();
   await page.getByRole('button', { name: '7 days' }).click();
   await settle(page);
@@ -118,18 +118,18 @@ test('a reseller opens an order placed a moment ago, sees it confirmed by itself
   await page.getByRole('link', { name: number }).click();
   await page.getByRole('heading', { name: `Order ${number}` }).waitFor();
   const standing = page.locator('.standing');
-  await standing.getByText('Planned').waitFor();
+  await standing.getByText('Draft').waitFor();
 
   await act(HOLD, id);
   await standing.getByText('Held', { exact: true }).waitFor();
   await act(CONFIRM, id);
   await standing.getByText('Sold', { exact: true }).waitFor();
   await page.locator('[data-leg=harbor]').getByText('Sold', { exact: true }).waitFor();
-  const code = page.getByRole('img', { name: /^Code of the ticket/ });
+  const code = page.getByRole('img', { name: /^Barcode of ticket/ });
   await code.waitFor();
   assert.ok(await code.evaluate((image) => image.complete && image.naturalWidth > 0), 'the code is drawn');
   await page.getByText('Calls to the source (2)').click();
-  await page.getByRole('cell', { name: 'Sell 1' }).waitFor();
+  await page.getByRole('cell', { name: 'Confirm 1' }).waitFor();
   await keepPicture(page, 'dashboard-order');
 
   const opener = page.getByRole('button', { name: 'Cancel …' });
@@ -141,11 +141,11 @@ test('a reseller opens an order placed a moment ago, sees it confirmed by itself
   assert.ok(await opener.evaluate((button) => button === document.activeElement), 'the focus is back where it was');
 
   await opener.click();
-  await page.getByRole('button', { name: 'What would come back?' }).click();
-  await page.getByRole('heading', { name: 'This would come back' }).waitFor();
+  await page.getByRole('button', { name: 'Calculate refund' }).click();
+  await page.getByRole('heading', { name: 'Refund' }).waitFor();
   await assertAccessible(page, 'the quote of a cancellation');
-  await page.getByRole('button', { name: 'Cancel for good' }).click();
-  await standing.getByText('Cancelled', { exact: true }).waitFor();
+  await page.getByRole('button', { name: 'Confirm cancellation' }).click();
+  await standing.getByText('Canceled', { exact: true }).waitFor();
   await page.getByText('Void', { exact: true }).waitFor();
   const { data } = await ask(server.origin, STATUS, { id }, reseller);
   assert.equal(data.order.status, 'CANCELLED');
@@ -162,8 +162,8 @@ test('a reseller reads whether its connection works, and copies the message that
   await page.getByText('The API key is accepted').waitFor();
   await page.getByRole('button', { name: 'Check again' }).click();
   await page.getByRole('button', { name: 'Check again' }).waitFor();
-  await page.getByText('Message to the partner').click();
-  await page.getByRole('button', { name: 'Copy the message' }).click();
+  await page.getByText('Onboarding message').click();
+  await page.getByRole('button', { name: 'Copy message' }).click();
   await page.getByText('Copied').waitFor();
   const copied = await page.evaluate(() => navigator.clipboard.readText());
   assert.ok(copied.length > 100 && !copied.includes('harbor-sandbox-key'), 'the message is whole and holds no secret');
@@ -179,14 +179,14 @@ test('an operator follows an order over three vendors, leg by leg', async () => 
   const { id } = created.data.createOrder.order;
   await goTo(page, 'orders', id);
   const leg = (source) => page.locator(`[data-leg=${source}]`);
-  await leg('quay').getByText('Planned', { exact: true }).waitFor();
+  await leg('quay').getByText('Draft', { exact: true }).waitFor();
 
   await act(HOLD, id, storefront);
   await leg('harbor').getByText('Held', { exact: true }).waitFor();
   await act(CONFIRM, id, storefront);
   for (const source of ['harbor', 'quay']) await leg(source).getByText('Sold', { exact: true }).waitFor();
   await page.locator('.standing').getByText('Sold', { exact: true }).waitFor();
-  assert.equal(await page.getByRole('img', { name: /^Code of the ticket/ }).count(), 3);
+  assert.equal(await page.getByRole('img', { name: /^Barcode of ticket/ }).count(), 3);
   await keepPicture(page, 'dashboard-three-vendors');
   assert.deepEqual(errors, []);
 });
@@ -196,7 +196,7 @@ test('an operator compares the ledger with a vendor, and reads what a reseller s
   await goTo(page, 'reconciliation');
   await page.getByLabel('Source').selectOption({ label: 'Harbor Museum' });
   await page.getByRole('button', { name: 'Compare' }).click();
-  await page.getByRole('region', { name: 'Harbor Museum' }).getByText('Agree', { exact: true }).waitFor();
+  await page.getByRole('region', { name: 'Harbor Museum' }).getByText('Matched', { exact: true }).waitFor();
   await goTo(page, 'resellers');
   await page.getByRole('link', { name: 'Sales and statement Tiqets' }).click();
   await page.getByRole('heading', { name: 'Sales of Tiqets' }).waitFor();
@@ -226,22 +226,22 @@ test('what changed while the connection was cut is there when it is back', async
 
   isCut = true;
   for (const socket of open) await socket.close();
-  await page.getByText('Connection lost, trying again').waitFor();
+  await page.getByText('Connection lost, reconnecting').waitFor();
   await act(HOLD, id);
   isCut = false;
   await page.getByText('Live', { exact: true }).waitFor();
   await page.locator('.standing').getByText('Held', { exact: true }).waitFor();
-  await page.getByRole('button', { name: 'Give the places back' }).click();
-  await page.getByRole('dialog').getByRole('button', { name: 'Give the places back' }).click();
+  await page.getByRole('button', { name: 'Release the hold' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Release the hold' }).click();
   await page.locator('.standing').getByText('Released', { exact: true }).waitFor();
 });
 
-test('a server that cannot be reached is told in words, and asked again at a click', async () => {
+test('an unreachable server shows an error, and a click retries', async () => {
   const { page } = await signIn(browser, server.origin, RESELLER);
   await settle(page);
   await page.route('**/graphql', (route) => route.abort());
   await goTo(page, 'connections');
-  await page.getByText('The server cannot be reached.').waitFor();
+  await page.getByText('The server is unreachable.').waitFor();
   await assertAccessible(page, 'a failed view');
   await page.unroute('**/graphql');
   await page.getByRole('button', { name: 'Try again' }).click();

@@ -1,4 +1,4 @@
-// What the pages tell people to type and to write is run as it stands: shells, clients, generated types, the Relay compiler.
+// Runs the code blocks of the documentation as they stand: shells, clients, generated types, the Relay compiler.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -60,13 +60,13 @@ async function shell(text, cwd = root) {
 }
 
 test('the shell of "start here" asks, buys at three vendors, repeats itself, and loses a vendor', async () => {
-  const wanted = ['2. Ask', '3. Buy at three vendors at once', '4. Let a vendor die'];
+  const wanted = ['2. Send a query', '3. Buy from three vendors at once', '4. Stop a vendor'];
   const steps = (await blocks('docs/start-here.md')).filter(({ words, chapter }) => words === 'sh' && wanted.includes(chapter));
   assert.equal(steps.length, 3);
   const [ask, buy, die] = steps.map(({ text }) => text);
-  const told = await shell(`${ask}\necho\n${buy}\nbuy my-first-order\n${die}`);
-  assert.match(told, /^\{"data":\{"events":\{"nodes":\[\{"title":/);
-  const answers = told.slice(told.indexOf('\n{')).trim().split(/\n(?=\{\n)/).map((text) => JSON.parse(text.replace(/^\s+/, '')));
+  const output = await shell(`${ask}\necho\n${buy}\nbuy my-first-order\n${die}`);
+  assert.match(output, /^\{"data":\{"events":\{"nodes":\[\{"title":/);
+  const answers = output.slice(output.indexOf('\n{')).trim().split(/\n(?=\{\n)/).map((text) => JSON.parse(text.replace(/^\s+/, '')));
   const [first, again, dead] = answers;
   assert.equal(first.order.status, 'CONFIRMED', JSON.stringify(first.problems));
   assert.deepEqual(new Set(first.order.legs.map(({ source }) => source.vendor)), new Set(['ACME', 'SECUTIX', 'TICKETING']));
@@ -80,9 +80,9 @@ test('every shell of the page for clients runs', async () => {
   try {
     const shells = (await blocks('docs/clients.md')).filter(({ words }) => words === 'sh');
     assert.ok(shells.length >= 3);
-    const told = [];
-    for (const { text } of shells) told.push(await shell(text, folder));
-    assert.ok(told[0].includes('"data"') && !told[0].includes('"errors"'), told[0]);
+    const output = [];
+    for (const { text } of shells) output.push(await shell(text, folder));
+    assert.ok(output[0].includes('"data"') && !output[0].includes('"errors"'), output[0]);
     assert.ok((await readFile(join(folder, 'schema.graphql'), 'utf8')).includes('type Query {'));
   } finally {
     await rm(folder, { recursive: true, force: true });

@@ -18,21 +18,21 @@ const REVIEWS = parse(`
   extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@shareable"])
   type Event @key(fields: "id") { id: ID! stars: Int! }
   type PageInfo @shareable { hasNextPage: Boolean! }
-  type Query { favourites: [Event!]! }
+  type Query { favorites: [Event!]! }
 `);
 
 let server;
 let reviews;
-let favourites;
+let favorites;
 
 before(async () => {
   server = await startServer();
   const { data } = await ask(server.origin, '{ events(first: 30) { nodes { id } } }');
-  favourites = data.events.nodes.map(({ id }) => id);
+  favorites = data.events.nodes.map(({ id }) => id);
   const schema = buildSubgraphSchema({
     typeDefs: REVIEWS,
     resolvers: {
-      Query: { favourites: () => favourites.map((id) => ({ id })) },
+      Query: { favorites: () => favorites.map((id) => ({ id })) },
       Event: { __resolveReference: ({ id }) => ({ id }), stars: ({ id }) => (id.length % 5) + 1 },
     },
   });
@@ -52,19 +52,19 @@ const subgraphs = () => [
 ];
 
 // From the other subgraph to ours, and within ours to what a source must be asked for.
-const ACROSS = '{ favourites { stars title source { vendor } ticketTypes { name } } }';
+const ACROSS = '{ favorites { stars title source { vendor } ticketTypes { name } } }';
 // And from ours to the other.
 const BACK = '{ events(first: 3) { nodes { id stars title } pageInfo { hasNextPage } } }';
 
 /** What both gateways must answer, asked of each part alone. */
 function agrees(across, back, titles) {
   assert.equal(across.errors, undefined, JSON.stringify(across.errors));
-  assert.deepEqual(across.data.favourites.map(({ title }) => title), titles);
-  assert.deepEqual([...new Set(across.data.favourites.map(({ source }) => source.vendor))].sort(), ['ACME', 'SECUTIX', 'TICKETING']);
-  assert.ok(across.data.favourites.every(({ stars }) => stars >= 1));
-  assert.ok(across.data.favourites.some(({ ticketTypes }) => ticketTypes.length > 0));
+  assert.deepEqual(across.data.favorites.map(({ title }) => title), titles);
+  assert.deepEqual([...new Set(across.data.favorites.map(({ source }) => source.vendor))].sort(), ['ACME', 'SECUTIX', 'TICKETING']);
+  assert.ok(across.data.favorites.every(({ stars }) => stars >= 1));
+  assert.ok(across.data.favorites.some(({ ticketTypes }) => ticketTypes.length > 0));
   assert.equal(back.errors, undefined, JSON.stringify(back.errors));
-  assert.deepEqual(back.data.events.nodes.map(({ id }) => id), favourites.slice(0, 3));
+  assert.deepEqual(back.data.events.nodes.map(({ id }) => id), favorites.slice(0, 3));
   assert.ok(back.data.events.nodes.every(({ stars }) => stars >= 1));
 }
 

@@ -58,7 +58,7 @@ export async function placeOrder(origin, headers, vendor, quantity) {
   return data.placeOrder.order;
 }
 
-/** Lets an emulated vendor do something, by the address that the server tells in its first lines: `down`, `up`, `faults`. */
+/** Controls an emulated vendor at the address that the server logs at start: `down`, `up`, `faults`. */
 export async function control(server, vendor, what, { method = 'POST', body } = {}) {
   const [, address] = server.log().match(new RegExp(`the emulated ${vendor} listens on .*POST (http://\\S+/_emu/)down`)) ?? [];
   const response = await fetch(`${address}${what}`, {

@@ -25,12 +25,12 @@ after(async () => {
 
 /** Places an order once the stream had time to begin, and reads the stream until the order is confirmed in it. */
 async function hearsAnOrder(stream) {
-  const heard = [];
+  const received = [];
   const input = await anOrder(server.origin);
   const reading = (async () => {
     for await (const { data, errors } of stream) {
       assert.equal(errors, undefined);
-      heard.push(data.ordersChanged);
+      received.push(data.ordersChanged);
       if (data.ordersChanged.status === 'CONFIRMED') return;
     }
   })();
@@ -38,10 +38,10 @@ async function hearsAnOrder(stream) {
   assert.equal(placed.errors, undefined);
   assert.deepEqual(placed.data.placeOrder.problems, []);
   await reading;
-  assert.equal(heard.at(-1).id, placed.data.placeOrder.order.id);
+  assert.equal(received.at(-1).id, placed.data.placeOrder.order.id);
 }
 
-test('graphql-ws hears an order change over graphql-transport-ws', async () => {
+test('graphql-ws receives an order change over graphql-transport-ws', async () => {
   const client = createSocketClient({
     url: `${server.origin.replace('http', 'ws')}/graphql/ws`,
     webSocketImpl: WebSocket,
@@ -52,14 +52,14 @@ test('graphql-ws hears an order change over graphql-transport-ws', async () => {
   await client.dispose();
 });
 
-test('graphql-ws runs queries and is told what cannot begin', async () => {
+test('graphql-ws runs queries and receives an error for an operation that cannot start', async () => {
   const client = createSocketClient({ url: `${server.origin.replace('http', 'ws')}/graphql/ws`, webSocketImpl: WebSocket });
   const answers = [];
   for await (const answer of client.iterate({ query: '{ viewer { id } }' })) answers.push(answer);
   assert.deepEqual(answers, [{ data: { viewer: { id: 'anonymous' } } }]);
   await assert.rejects(
     async () => {
-      for await (const _ of client.iterate({ query: '{ nonsense }' }));
+      for await (const _ of client.iterate({ query: '{ unknownField }' }));
     },
     (errors) => errors[0].extensions.code === 'GRAPHQL_VALIDATION_FAILED',
   );
@@ -82,7 +82,7 @@ test('graphql-ws is turned away with 4403 where its key is not known', async () 
   await client.dispose();
 });
 
-test('graphql-sse hears an order change over server-sent events', async () => {
+test('graphql-sse receives an order change over server-sent events', async () => {
   const client = createSseClient({ url: `${server.origin}/graphql`, headers: storefront });
   await hearsAnOrder(client.iterate({ query: WATCH }));
   client.dispose();

@@ -1,36 +1,32 @@
-//! Settings: what is read, from where, and everything that is wrong with them at once.
+//! Settings: parsing, precedence, and all diagnostics at once.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use domain::SourceId;
+use domain::{Scope, SourceId};
 use rust_decimal::Decimal;
 use secrecy::ExposeSecret;
 use ticketgraph::app;
-use ticketgraph::config::{Config, Findings, Scope, Shape, Shapes};
-use vendor_api::{ChannelStanza, Stanza};
+use ticketgraph::config::{Config, ConfigDiagnostics, VendorConfigSpec, VendorConfigSpecs};
+use vendor_api::{ChannelConfig, SourceConfig};
 
-/// Keys as the vendors have them, with rules of every kind.
-fn shapes() -> Shapes<'static> {
-    let shape = |name, keys, secrets, connection_keys, check: fn(&Stanza) -> Vec<(String, String)>| Shape {
-        name,
-        keys,
-        secrets,
-        connection_keys,
-        check: Box::new(check),
+/// Returns keys like those of the vendors, with checks of every kind.
+fn vendor_config_specs() -> VendorConfigSpecs<'static> {
+    let shape = |name, keys, secrets, connection_keys, check: fn(&SourceConfig) -> Vec<(String, String)>| {
+        VendorConfigSpec { name, keys, secrets, connection_keys, check: Box::new(check) }
     };
-    let needs_tenant = |stanza: &Stanza| match stanza.own.get("tenant_id") {
+    let needs_tenant = |source: &SourceConfig| match source.vendor_settings.get("tenant_id") {
         Some(toml::Value::Integer(_)) => vec![],
         _ => vec![("tenant_id".to_owned(), "must be a whole number".to_owned())],
     };
-    let ends_right = |channel: &ChannelStanza| match channel.url.ends_with("organizer/tickets") {
+    let ends_right = |channel: &ChannelConfig| match channel.url.ends_with("organizer/tickets") {
         true => vec![],
         false => vec![("url".to_owned(), "must end with organizer/tickets".to_owned())],
     };
     let secutix = ["login", "password", "partner_name", "transport", "contact_reference"].as_slice();
-    Shapes {
+    VendorConfigSpecs {
         vendors: vec![
             shape(
                 "acme",
@@ -48,7 +44,7 @@ fn shapes() -> Shapes<'static> {
                 |_| vec![],
             ),
         ],
-        apps: vec![Shape {
+        apps: vec![VendorConfigSpec {
             name: "tixngo",
             keys: &["api_key", "auth_header"],
             secrets: &["api_key"],
@@ -58,7 +54,7 @@ fn shapes() -> Shapes<'static> {
     }
 }
 
-/// Files that are there, by path.
+/// Files by path.
 #[derive(Default)]
 struct Files(BTreeMap<PathBuf, String>);
 
@@ -68,32 +64,32 @@ impl Files {
         self
     }
 
-    fn load(&self, file: Option<&str>, variables: &[(&str, &str)]) -> Result<Config, Findings> {
-        self.load_with(&shapes(), file, variables)
+    fn load(&self, file: Option<&str>, variables: &[(&str, &str)]) -> Result<Config, ConfigDiagnostics> {
+        self.load_with(&vendor_config_specs(), file, variables)
     }
 
     fn load_with(
         &self,
-        shapes: &Shapes<'_>,
+        shapes: &VendorConfigSpecs<'_>,
         file: Option<&str>,
         variables: &[(&str, &str)],
-    ) -> Result<Config, Findings> {
+    ) -> Result<Config, ConfigDiagnostics> {
         let read = |path: &Path| self.0.get(path).cloned().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound));
         let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         Config::load(file.map(Path::new), variables, &read, shapes)
     }
 }
 
-pub fn load(text: &str, variables: &[(&str, &str)]) -> Result<Config, Findings> {
+pub fn load(text: &str, variables: &[(&str, &str)]) -> Result<Config, ConfigDiagnostics> {
     Files::default().with("venues.toml", text).load(Some("venues.toml"), variables)
 }
 
-/// The same with the vendors as they are.
-fn load_for_real(text: &str, variables: &[(&str, &str)]) -> Result<Config, Findings> {
-    Files::default().with("venues.toml", text).load_with(&app::shapes(), Some("venues.toml"), variables)
+/// Loads a configuration with the settings of the real vendors.
+fn load_with_real_vendors(text: &str, variables: &[(&str, &str)]) -> Result<Config, ConfigDiagnostics> {
+    Files::default().with("venues.toml", text).load_with(&app::vendor_config_specs(), Some("venues.toml"), variables)
 }
 
-pub fn lines(outcome: Result<Config, Findings>) -> String {
+pub fn lines(outcome: Result<Config, ConfigDiagnostics>) -> String {
     outcome.expect_err("findings").lines().collect::<Vec<_>>().join("\n")
 }
 
@@ -112,7 +108,7 @@ currency = "USD"
 pub const KEY: (&str, &str) = ("HARBOR_ACME_KEY", "planted-acme-key");
 
 #[test]
-fn an_empty_file_leaves_every_default_and_the_manual_has_every_key_that_is_read() {
+fn an_empty_file_keeps_all_defaults_and_the_defaults_contain_every_key() {
     let config = load("", &[]).expect("the defaults");
     assert_eq!(config.server.listen.to_string(), "127.0.0.1:4000");
     assert_eq!(config.resilience.attempt_timeout, Duration::from_secs(8));
@@ -120,23 +116,23 @@ fn an_empty_file_leaves_every_default_and_the_manual_has_every_key_that_is_read(
 }
 
 #[test]
-fn the_built_in_sandbox_is_a_whole_configuration_with_a_key_for_each_role() {
-    let config = Files::default().load_with(&app::shapes(), None, &[]).expect("the sandbox");
+fn the_built_in_sandbox_is_a_complete_configuration_with_a_key_for_each_role() {
+    let config = Files::default().load_with(&app::vendor_config_specs(), None, &[]).expect("the sandbox");
     let roles: Vec<_> = config.clients.keys().map(String::as_str).collect();
     assert_eq!(roles, ["digitick-dashboard", "editor", "gate", "operator", "storefront", "tiqets-dashboard"]);
-    let shown = |name: &str| config.clients[name].key.shown.as_ref().map(|key| key.expose_secret().to_owned());
+    let shown = |name: &str| config.clients[name].key.plaintext.as_ref().map(|key| key.expose_secret().to_owned());
     assert_eq!(shown("storefront").as_deref(), Some("sandbox-storefront"));
     let anonymous =
         config.auth.anonymous.as_ref().map(|anonymous| anonymous.scopes.iter().copied().collect::<Vec<_>>());
     assert_eq!(anonymous, Some(vec![Scope::CatalogRead]));
     assert!(config.built_in);
-    let quay = &config.sources[&SourceId::new("quay")].stanza.own;
+    let quay = &config.sources[&SourceId::new("quay")].source.vendor_settings;
     let card = quay["settlement"]["instrument"].as_str().expect("a card");
     assert!(serde_json::from_str::<serde_json::Value>(card).expect("json")["expiryDate"].is_string());
 }
 
 #[test]
-fn the_example_of_a_real_set_up_has_no_findings_given_its_variables() {
+fn the_example_configuration_has_no_diagnostics_given_its_variables() {
     let text = include_str!("../../config/example.toml");
     let variables = [
         ("HARBOR_ACME_KEY", "a"),
@@ -147,45 +143,45 @@ fn the_example_of_a_real_set_up_has_no_findings_given_its_variables() {
         ("LEDGER_KEY", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="),
         ("REDIS_URL", "rediss://u:p@redis.example.com"),
     ];
-    let config = load_for_real(text, &variables).expect("no findings");
+    let config = load_with_real_vendors(text, &variables).expect("no diagnostics");
     assert!(config.sources.len() == 3 && config.ledger.encryption_key.is_some());
-    let missing = lines(load_for_real(text, &[]));
+    let missing = lines(load_with_real_vendors(text, &[]));
     for (name, _) in variables {
         assert!(missing.contains(&format!("the environment variable {name} is not set")), "{name} in {missing}");
     }
 }
 
 #[test]
-fn the_examples_in_the_manual_are_right_too() {
+fn the_commented_examples_in_the_defaults_are_valid() {
     let manual = include_str!("../../config/default.toml");
     let is_example = |line: &&str| line.starts_with('#') && !line.starts_with("# ") && line.len() > 1;
     let examples: Vec<_> = manual.lines().filter(is_example).map(|line| &line[1..]).collect();
     assert!(examples.len() > 20);
-    let config = load_for_real(&examples.join("\n"), &[KEY, ("TIXNGO_KEY", "x")]).expect("no findings");
+    let config = load_with_real_vendors(&examples.join("\n"), &[KEY, ("TIXNGO_KEY", "x")]).expect("no diagnostics");
     assert_eq!((config.sources.len(), config.clients.len(), config.auth.issuers.len()), (1, 1, 1));
 }
 
 #[test]
-fn what_the_sections_share_is_read_and_the_vendors_own_keys_are_handed_on() {
-    let config = load(HARBOR, &[KEY]).expect("no findings");
+fn common_source_settings_are_parsed_and_vendor_keys_are_passed_on() {
+    let config = load(HARBOR, &[KEY]).expect("no diagnostics");
     let harbor = &config.sources[&SourceId::new("harbor")];
-    assert_eq!(harbor.stanza.base_url, "https://sandx-api.acmeticketing.com");
-    assert_eq!(harbor.stanza.time_zone.iana_name(), Some("America/New_York"));
-    assert_eq!(harbor.stanza.own["api_key"].as_str(), Some("planted-acme-key"));
-    assert_eq!(harbor.stanza.own["tenant_id"].as_integer(), Some(412));
+    assert_eq!(harbor.source.base_url, "https://sandx-api.acmeticketing.com");
+    assert_eq!(harbor.source.time_zone.iana_name(), Some("America/New_York"));
+    assert_eq!(harbor.source.vendor_settings["api_key"].as_str(), Some("planted-acme-key"));
+    assert_eq!(harbor.source.vendor_settings["tenant_id"].as_integer(), Some(412));
     assert_eq!(harbor.resilience, config.resilience);
 }
 
 #[test]
-fn a_source_overrides_single_keys_of_the_resilience_of_all() {
+fn a_source_overrides_single_resilience_settings() {
     let text = format!(
-        "{HARBOR}[sources.harbor.resilience]\nattempt_timeout = \"3s\"\n[sources.harbor.resilience.breaker]\nmin_calls = 7\n\
-         [resilience.breaker]\ncloses_after = 9\n"
+        "{HARBOR}[sources.harbor.resilience]\nattempt_timeout = \"3s\"\n[sources.harbor.resilience.circuit_breaker]\nmin_calls = 7\n\
+         [resilience.circuit_breaker]\nsuccess_threshold = 9\n"
     );
-    let config = load(&text, &[KEY]).expect("no findings");
+    let config = load(&text, &[KEY]).expect("no diagnostics");
     let harbor = &config.sources[&SourceId::new("harbor")].resilience;
     assert_eq!(harbor.attempt_timeout, Duration::from_secs(3));
-    assert_eq!((harbor.breaker.min_calls.get(), harbor.breaker.closes_after.get()), (7, 9));
+    assert_eq!((harbor.circuit_breaker.min_calls.get(), harbor.circuit_breaker.success_threshold.get()), (7, 9));
     assert_eq!(config.resilience.attempt_timeout, Duration::from_secs(8));
 }
 
@@ -193,13 +189,13 @@ fn a_source_overrides_single_keys_of_the_resilience_of_all() {
 fn a_commission_is_exact() {
     let text =
         format!("{HARBOR}[resellers.t]\nname = \"T\"\n[resellers.t.connections.harbor]\ncommission_percent = 8.1\n");
-    let config = load(&text, &[KEY]).expect("no findings");
+    let config = load(&text, &[KEY]).expect("no diagnostics");
     let connection = &config.resellers["t"].connections[&SourceId::new("harbor")];
     assert_eq!(connection.commission_percent, Some("8.1".parse::<Decimal>().expect("a decimal")));
 }
 
 #[test]
-fn variables_are_laid_over_the_file_and_read_as_what_the_setting_is() {
+fn variables_override_the_file_and_are_parsed_by_the_type_of_the_setting() {
     let text = format!(
         "{HARBOR}[deliveries.app-one]\napp = \"tixngo\"\nsource = \"harbor\"\nurl = \"https://a.example/organizer/tickets\"\n"
     );
@@ -208,7 +204,7 @@ fn variables_are_laid_over_the_file_and_read_as_what_the_setting_is() {
         ("TICKETGRAPH__SERVER__LISTEN", "0.0.0.0:9"),
         ("TICKETGRAPH__SERVER__CORS_ORIGINS", "[\"https://shop.example.com\"]"),
         ("TICKETGRAPH__GRAPHQL__DEPTH", "21"),
-        ("TICKETGRAPH__GRAPHQL__MEASURE_ONLY", "true"),
+        ("TICKETGRAPH__GRAPHQL__WARN_ONLY", "true"),
         ("TICKETGRAPH__SOURCES__HARBOR__BASE_URL", "http://127.0.0.1:5"),
         ("TICKETGRAPH__SOURCES__HARBOR__INSTITUTION", "1234"),
         ("TICKETGRAPH__SOURCES__HARBOR__TENANT_ID", "7"),
@@ -217,20 +213,20 @@ fn variables_are_laid_over_the_file_and_read_as_what_the_setting_is() {
         ("TICKETGRAPH__LEDGER__URL", "postgres://u:p@db/t"),
         ("TICKETGRAPH_CONFIG", "not a setting"),
     ];
-    let config = load(&text, &variables).expect("no findings");
+    let config = load(&text, &variables).expect("no diagnostics");
     assert_eq!(config.server.listen.to_string(), "0.0.0.0:9");
     assert_eq!(config.server.cors_origins[0].as_str(), "https://shop.example.com");
-    assert!(config.graphql.depth.get() == 21 && config.graphql.measure_only);
-    let stanza = &config.sources[&SourceId::new("harbor")].stanza;
-    assert_eq!((stanza.base_url.as_str(), stanza.institution.as_str()), ("http://127.0.0.1:5", "1234"));
-    assert_eq!(stanza.own["tenant_id"].as_integer(), Some(7));
-    assert_eq!(stanza.own["api_key"].as_str(), Some("straight-from-the-variable"));
-    assert_eq!(config.deliveries["app-one"].channel.own["api_key"].as_str(), Some("planted-acme-key"));
+    assert!(config.graphql.depth.get() == 21 && config.graphql.warn_only);
+    let source = &config.sources[&SourceId::new("harbor")].source;
+    assert_eq!((source.base_url.as_str(), source.institution.as_str()), ("http://127.0.0.1:5", "1234"));
+    assert_eq!(source.vendor_settings["tenant_id"].as_integer(), Some(7));
+    assert_eq!(source.vendor_settings["api_key"].as_str(), Some("straight-from-the-variable"));
+    assert_eq!(config.deliveries["app-one"].channel.app_settings["api_key"].as_str(), Some("planted-acme-key"));
     assert_eq!(config.ledger.url.expose_secret(), "postgres://u:p@db/t");
 }
 
 #[test]
-fn a_variable_over_text_stays_text_even_if_it_looks_like_a_number() {
+fn a_variable_that_overrides_text_stays_text_even_if_it_looks_like_a_number() {
     let quay = r#"
 [sources.quay]
 vendor = "ticketing"
@@ -240,12 +236,12 @@ institution = "Quay"
 host = "1"
 time_zone = "UTC"
 "#;
-    let config = load(quay, &[("TICKETGRAPH__SOURCES__QUAY__HOST", "17201149984410")]).expect("no findings");
-    assert_eq!(config.sources[&SourceId::new("quay")].stanza.own["host"].as_str(), Some("17201149984410"));
+    let config = load(quay, &[("TICKETGRAPH__SOURCES__QUAY__HOST", "17201149984410")]).expect("no diagnostics");
+    assert_eq!(config.sources[&SourceId::new("quay")].source.vendor_settings["host"].as_str(), Some("17201149984410"));
 }
 
 #[test]
-fn secrets_are_read_from_files_beside_the_configuration() {
+fn secrets_are_read_from_files_relative_to_the_configuration() {
     let text = r#"
 [sources.quay]
 vendor = "ticketing"
@@ -260,15 +256,15 @@ time_zone = "UTC"
         .with("/etc/tg/venues.toml", text)
         .with("/etc/tg/secrets/key", "key-in-a-file\r\n")
         .with("/etc/tg/secrets/card.json", "{\"number\":\"1\"}");
-    let config = files.load(Some("/etc/tg/venues.toml"), &[]).expect("no findings");
-    let own = &config.sources[&SourceId::new("quay")].stanza.own;
+    let config = files.load(Some("/etc/tg/venues.toml"), &[]).expect("no diagnostics");
+    let own = &config.sources[&SourceId::new("quay")].source.vendor_settings;
     assert_eq!(own["api_key"].as_str(), Some("key-in-a-file"));
     assert_eq!(own["settlement"]["instrument"].as_str(), Some("{\"number\":\"1\"}"));
     assert!(own["settlement"].get("instrument_file").is_none());
 }
 
 #[test]
-fn the_debug_of_a_full_configuration_holds_no_secret() {
+fn the_debug_output_of_a_configuration_contains_no_secret() {
     let text = include_str!("../../config/example.toml");
     let planted = [
         ("HARBOR_ACME_KEY", "planted-one"),
@@ -279,19 +275,20 @@ fn the_debug_of_a_full_configuration_holds_no_secret() {
         ("LEDGER_KEY", "706c616e7465642d7369782d706c616e7465642d7369782d706c616e74656421"),
         ("REDIS_URL", "rediss://planted-seven:p@redis"),
     ];
-    let shown = format!("{:?}", load(text, &planted).expect("no findings"));
+    let shown = format!("{:?}", load(text, &planted).expect("no diagnostics"));
     assert!(shown.contains("Harbor Museum"), "the Debug shows what is no secret");
     for secret in ["planted-", "706c616e", "112, 108, 97"] {
         assert!(!shown.contains(secret), "{secret} in {shown}");
     }
-    let sandbox = format!("{:?}", Files::default().load_with(&app::shapes(), None, &[]).expect("the sandbox"));
+    let sandbox =
+        format!("{:?}", Files::default().load_with(&app::vendor_config_specs(), None, &[]).expect("the sandbox"));
     for secret in ["sandbox-storefront", "harbor-sandbox-key", "4111", "opera-sandbox-password"] {
         assert!(!sandbox.contains(secret), "{secret} in {sandbox}");
     }
 }
 
 #[test]
-fn findings_hold_no_secret_even_where_it_was_written_in_the_wrong_way() {
+fn diagnostics_contain_no_secret_even_if_it_was_written_in_the_wrong_place() {
     let text = r#"
 [cache]
 redis_url = "rediss://u:planted@redis"
@@ -307,17 +304,17 @@ api_key = "planted"
 key = { value = "planted" }
 key_sha256 = "planted"
 "#;
-    let told = lines(load(text, &[("TICKETGRAPH__SOURCES__HARBOR__APIKEY", "planted")]));
-    assert!(told.contains("sources.harbor.api_key") && told.contains("clients.a.key"), "{told}");
-    assert!(!told.contains("planted"), "{told}");
+    let report = lines(load(text, &[("TICKETGRAPH__SOURCES__HARBOR__APIKEY", "planted")]));
+    assert!(report.contains("sources.harbor.api_key") && report.contains("clients.a.key"), "{report}");
+    assert!(!report.contains("planted"), "{report}");
 }
 
 #[test]
-fn a_file_that_is_no_toml_or_is_not_there_is_unusable() {
+fn a_file_that_is_missing_or_not_toml_is_unreadable() {
     let torn = load("[server\nlisten = 4\nx = = 3\n", &[]).expect_err("no toml");
     let absent = Files::default().load(Some("nowhere.toml"), &[]).expect_err("no file");
-    assert!(torn.unusable() && absent.unusable());
-    let told: Vec<_> = torn.lines().chain(absent.lines()).collect();
-    insta::assert_snapshot!(told.join("\n"));
-    assert!(!load("[servr]", &[]).expect_err("a finding").unusable());
+    assert!(torn.is_unreadable() && absent.is_unreadable());
+    let report: Vec<_> = torn.lines().chain(absent.lines()).collect();
+    insta::assert_snapshot!(report.join("\n"));
+    assert!(!load("[servr]", &[]).expect_err("a finding").is_unreadable());
 }

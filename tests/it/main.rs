@@ -1,19 +1,18 @@
-//! The one integration binary.
+//! The integration test binary.
 
 mod architecture;
 mod config;
-mod config_findings;
+mod config_diagnostics;
 mod contract;
-mod delivery;
+mod deliveries;
 mod docs;
 mod edits;
 mod examples;
-mod front;
+mod gateway;
 mod graphql;
 mod layers;
 mod operation;
 mod orders;
-mod partners;
 mod process;
 mod process_commands;
 mod process_documents;
@@ -21,4 +20,5 @@ mod process_orders;
 mod process_resellers;
 mod process_sandbox;
 mod process_tls;
-mod walk;
+mod resellers;
+mod vendor_operations;

@@ -1,4 +1,4 @@
-//! The real binary as a process of its own, and its API.
+//! The real binary as a child process, and its API.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
@@ -9,24 +9,24 @@ use http_client;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// The longest that anything may take; only a broken build comes near.
-pub const PATIENCE: Duration = Duration::from_secs(60);
-/// A ready key of the sandbox that may do everything.
+/// Upper bound of every wait, reached only if the build is broken.
+pub const TIMEOUT: Duration = Duration::from_secs(60);
+/// An API key of the sandbox with all permissions.
 const OPERATOR: &str = "sandbox-operator";
 
-/// A process that is ended with its test, whatever happens; what it logs is kept.
+/// A child process that ends with its test; its log lines are buffered.
 pub struct Process {
     child: Child,
     log: Mutex<mpsc::Receiver<String>>,
 }
 
 impl Process {
-    /// Starts the binary in a folder, with nothing of our own environment.
+    /// Starts the binary in a folder, with an empty environment.
     pub fn start(folder: &TempDir, arguments: &[&str]) -> Self {
         Self::start_with(folder, arguments, &[])
     }
 
-    /// The same with settings in variables.
+    /// Starts the binary with settings in environment variables.
     pub fn start_with(folder: &TempDir, arguments: &[&str], settings: &[(&str, &str)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ticketgraph"));
         command.args(arguments).env_clear().env("HOME", folder.path()).current_dir(folder.path());
@@ -36,7 +36,7 @@ impl Process {
         Self { child, log: Mutex::new(log) }
     }
 
-    /// The first address, without a path, in the next line that holds this text.
+    /// Returns the first address, without a path, in the next line that contains this text.
     pub fn address(&self, of: &str) -> String {
         let line = std::iter::from_fn(|| self.next_line()).find(|line| line.contains(of));
         let line = line.unwrap_or_else(|| panic!("no line says {of}"));
@@ -46,16 +46,16 @@ impl Process {
     }
 
     fn next_line(&self) -> Option<String> {
-        self.log.lock().expect("a lock").recv_timeout(PATIENCE).ok()
+        self.log.lock().expect("a lock").recv_timeout(TIMEOUT).ok()
     }
 
     /// Sends a signal, like `-TERM`.
     pub fn signal(&self, name: &str) {
-        let told = Command::new("kill").args([name, &self.child.id().to_string()]).status().expect("kill");
-        assert!(told.success());
+        let status = Command::new("kill").args([name, &self.child.id().to_string()]).status().expect("kill");
+        assert!(status.success());
     }
 
-    /// The lines up to one that holds this text, and so many after it.
+    /// Returns the lines up to one that contains this text, and this many more.
     pub fn lines_until(&self, text: &str, more: usize) -> Vec<String> {
         let mut lines = Vec::new();
         let mut left = None;
@@ -71,7 +71,7 @@ impl Process {
         lines
     }
 
-    /// Waits until it has ended: its exit code, and the rest of its log.
+    /// Waits for the exit code, and returns it with the rest of the log.
     pub fn end(&mut self) -> (Option<i32>, Vec<String>) {
         let mut lines = Vec::new();
         while let Some(line) = self.next_line() {
@@ -80,7 +80,7 @@ impl Process {
         (self.child.wait().expect("an end").code(), lines)
     }
 
-    /// Ends it as a crash would: nothing is drained, nothing is written any more.
+    /// Kills the process as a crash would: nothing is drained or written.
     pub fn kill(&mut self) {
         self.child.kill().expect("a kill");
         self.child.wait().expect("an end");
@@ -89,25 +89,25 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It fails only where the process has ended already.
+        // Fails only if the process has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// The lines of a pipe, which is always read: a full one would stop the process.
+/// Reads the lines of a pipe all the time, because a full pipe would block the process.
 fn lines(pipe: impl Read + Send + 'static) -> mpsc::Receiver<String> {
     let (send, receive) = mpsc::channel();
     std::thread::spawn(move || {
         for line in BufReader::new(pipe).lines().map_while(Result::ok) {
-            // Nobody listens any more once the test is over.
+            // The receiver is gone once the test has ended.
             let _ = send.send(line);
         }
     });
     receive
 }
 
-/// The API of a running server.
+/// The API of a running service.
 #[derive(Clone)]
 pub struct Api {
     url: String,
@@ -115,19 +115,19 @@ pub struct Api {
 }
 
 impl Api {
-    /// Waits until a server says where it listens.
-    pub fn of(server: &Process) -> Self {
+    /// Waits until a service logs its address.
+    pub fn from_process(server: &Process) -> Self {
         Self::at(&server.address("listening on http://"))
     }
 
-    /// The API at an address.
+    /// Returns the API at an address.
     pub fn at(address: &str) -> Self {
         let url = format!("{address}/graphql");
-        Self { url, client: http_client::client().expect("a client") }
+        Self { url, client: http_client::build_client().expect("a client") }
     }
 
-    /// What an operation answers; none: the server died before it did.
-    pub async fn try_ask(&self, query: &str, variables: Value) -> Option<Value> {
+    /// Returns the data of a response, or `None` if the server died before.
+    pub async fn try_query(&self, query: &str, variables: Value) -> Option<Value> {
         let body = json!({ "query": query, "variables": variables });
         let request = self.client.post(&self.url).bearer_auth(OPERATOR).json(&body);
         let answer: Value = request.send().await.ok()?.json().await.ok()?;
@@ -135,8 +135,8 @@ impl Api {
         Some(answer["data"].clone())
     }
 
-    /// What an operation answers; a fault of it fails the test.
-    pub async fn ask(&self, query: &str, variables: Value) -> Value {
-        self.try_ask(query, variables).await.expect("an answer")
+    /// Returns the data of a response; an error fails the test.
+    pub async fn query(&self, query: &str, variables: Value) -> Value {
+        self.try_query(query, variables).await.expect("a response")
     }
 }

@@ -1,4 +1,4 @@
-//! The real binary: its commands, what they print and how they end.
+//! The real binary: its commands, their output and exit codes.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -9,12 +9,12 @@ use tempfile::TempDir;
 
 use crate::config::HARBOR;
 
-/// A folder of its own for one run, with a configuration in it.
-struct Place {
+/// A folder with a configuration for one run.
+struct RunFolder {
     folder: TempDir,
 }
 
-impl Place {
+impl RunFolder {
     fn with(text: &str) -> Self {
         let place = Self { folder: TempDir::new().expect("a folder") };
         std::fs::write(place.file(), text).expect("a file");
@@ -25,7 +25,7 @@ impl Place {
         self.folder.path().join("venues.toml")
     }
 
-    /// The binary with nothing of our own environment but what is named.
+    /// Returns the binary with an empty environment.
     fn binary(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ticketgraph"));
         command.args(arguments).env_clear().env("HOME", self.folder.path()).current_dir(self.folder.path());
@@ -44,54 +44,54 @@ fn text(bytes: &[u8]) -> String {
 const TWICE_WRONG: &str = "[server]\nlisten = \"127.0.0.1:0\"\nlisn = 1\n[graphql]\ndepth = 0\n";
 
 #[test]
-fn a_wrong_configuration_is_told_whole_and_nothing_is_served() {
-    let place = Place::with(TWICE_WRONG);
+fn a_wrong_configuration_is_reported_completely_and_nothing_is_served() {
+    let place = RunFolder::with(TWICE_WRONG);
     for arguments in [&["serve", "--config", "venues.toml"][..], &["--config", "venues.toml"]] {
         let run = place.run(arguments);
         assert_eq!(run.status.code(), Some(2));
-        let told = text(&run.stderr);
-        let expected = "venues.toml:3 server.lisn: is no known key, nearest is `server.listen`\n\
+        let output = text(&run.stderr);
+        let expected = "venues.toml:3 server.lisn: is not a known key, nearest is `server.listen`\n\
                         venues.toml:5 graphql.depth: must be a whole number, 1 or more, is 0\n";
-        assert_eq!(told, expected, "the findings, and no line of a log");
+        assert_eq!(output, expected, "the diagnostics, and no log line");
         assert!(run.stdout.is_empty());
     }
 }
 
 #[test]
 fn check_ends_with_0_when_clean_1_with_findings_and_2_when_the_file_is_unusable() {
-    let clean = Place::with(HARBOR).run(&["check", "--config", "venues.toml"]);
+    let clean = RunFolder::with(HARBOR).run(&["check", "--config", "venues.toml"]);
     assert_eq!(text(&clean.stdout), "no findings: 1 sources, 0 deliveries, 0 resellers, 0 clients\n");
     assert_eq!(clean.status.code(), Some(0));
-    let wrong = Place::with(TWICE_WRONG).run(&["check", "--config", "venues.toml"]);
+    let wrong = RunFolder::with(TWICE_WRONG).run(&["check", "--config", "venues.toml"]);
     assert_eq!((wrong.status.code(), text(&wrong.stdout).lines().count()), (Some(1), 2));
-    let torn = Place::with("[server").run(&["check", "--config", "venues.toml"]);
+    let torn = RunFolder::with("[server").run(&["check", "--config", "venues.toml"]);
     assert_eq!(torn.status.code(), Some(2));
-    let absent = Place::with("").run(&["check", "--config", "nowhere.toml"]);
+    let absent = RunFolder::with("").run(&["check", "--config", "nowhere.toml"]);
     assert_eq!((absent.status.code(), text(&absent.stdout).lines().count()), (Some(2), 1));
 }
 
 #[test]
-fn check_online_asks_every_vendor_and_every_connection() {
-    let place = Place::with("");
+fn check_online_checks_every_account_and_every_connection() {
+    let place = RunFolder::with("");
     let run = place.run(&["check", "--online"]);
-    let told = text(&run.stdout);
-    assert_eq!(run.status.code(), Some(0), "{told}{}", text(&run.stderr));
+    let output = text(&run.stdout);
+    assert_eq!(run.status.code(), Some(0), "{output}{}", text(&run.stderr));
     for part in
         ["sources.harbor", "sources.opera", "sources.club", "sources.quay", "resellers.tiqets.connections.harbor"]
     {
-        assert!(told.lines().any(|line| line.starts_with(&format!("ok      {part}: "))), "{part} in {told}");
+        assert!(output.lines().any(|line| line.starts_with(&format!("ok      {part}: "))), "{part} in {output}");
     }
-    assert!(told.contains("ok      deliveries.opera-app: "), "{told}");
-    // A server that is not there is a finding of each of its lines, not a crash.
+    assert!(output.contains("ok      deliveries.opera-app: "), "{output}");
+    // An unreachable server is reported on each of its lines.
     let nowhere = HARBOR.replace("https://sandx-api.acmeticketing.com/", "http://127.0.0.1:9/");
-    let lost = Place::with(&nowhere).run(&["check", "--online", "--config", "venues.toml"]);
+    let lost = RunFolder::with(&nowhere).run(&["check", "--online", "--config", "venues.toml"]);
     assert_eq!(lost.status.code(), Some(1));
     assert!(text(&lost.stdout).contains("UNKNOWN sources.harbor: "), "{}", text(&lost.stdout));
 }
 
 #[test]
-fn the_file_may_be_named_by_a_variable_and_the_argument_wins() {
-    let place = Place::with(TWICE_WRONG);
+fn a_variable_selects_the_file_and_the_argument_overrides_it() {
+    let place = RunFolder::with(TWICE_WRONG);
     let named = place.binary(&["check"]).env("TICKETGRAPH_CONFIG", place.file()).output().expect("a run");
     assert_eq!(named.status.code(), Some(1));
     std::fs::write(place.folder.path().join("fine.toml"), "").expect("a file");
@@ -101,7 +101,7 @@ fn the_file_may_be_named_by_a_variable_and_the_argument_wins() {
 
 #[test]
 fn wrong_usage_ends_with_2_and_the_version_with_0() {
-    let place = Place::with("");
+    let place = RunFolder::with("");
     for wrong in
         [&["serv"][..], &["--listen", "nowhere"], &["serve", "--conf"], &["sandbox", "--scenario", "none.toml"]]
     {
@@ -113,27 +113,27 @@ fn wrong_usage_ends_with_2_and_the_version_with_0() {
 
 #[test]
 fn schema_prints_the_sdl() {
-    let run = Place::with("").run(&["schema"]);
+    let run = RunFolder::with("").run(&["schema"]);
     assert_eq!(run.status.code(), Some(0));
     assert!(text(&run.stdout).contains("type Query {"));
 }
 
-/// A server that is ended with its test, whatever happens.
-struct Running(Child);
+/// Ends the server with its test.
+struct ServerGuard(Child);
 
-impl Drop for Running {
+impl Drop for ServerGuard {
     fn drop(&mut self) {
-        // It fails only where the process has ended already.
+        // Fails only if the process has ended already.
         let _ = self.0.kill();
     }
 }
 
 #[test]
-fn a_server_says_where_it_listens_answers_and_drains_when_it_is_told_to_stop() {
-    let place = Place::with(HARBOR);
+fn a_server_logs_its_address_responds_and_drains_on_sigterm() {
+    let place = RunFolder::with(HARBOR);
     let mut command = place.binary(&["--config", "venues.toml", "--listen", "127.0.0.1:0"]);
     let child = command.env("HARBOR_ACME_KEY", "planted").stderr(Stdio::piped()).spawn().expect("a process");
-    let mut running = Running(child);
+    let mut running = ServerGuard(child);
     let mut log = BufReader::new(running.0.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
     let line = log.find(|line| line.contains("listening on http://")).expect("the address");
     let address: SocketAddr = line.rsplit('/').next().and_then(|address| address.parse().ok()).expect("an address");
@@ -141,8 +141,8 @@ fn a_server_says_where_it_listens_answers_and_drains_when_it_is_told_to_stop() {
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     let metrics = get(address, "/metrics");
     assert!(metrics.starts_with("HTTP/1.1 200"), "{metrics}");
-    let told = Command::new("kill").args(["-TERM", &running.0.id().to_string()]).status().expect("kill");
-    assert!(told.success());
+    let status = Command::new("kill").args(["-TERM", &running.0.id().to_string()]).status().expect("kill");
+    assert!(status.success());
     let rest: Vec<String> = log.collect();
     assert_eq!(running.0.wait().expect("an end").code(), Some(0), "{rest:?}");
     assert!(!line.contains("planted") && !rest.iter().any(|line| line.contains("planted")));
@@ -152,6 +152,6 @@ fn get(address: SocketAddr, path: &str) -> String {
     let mut connection = TcpStream::connect(address).expect("a connection");
     write!(connection, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").expect("a request");
     let mut answer = String::new();
-    connection.read_to_string(&mut answer).expect("an answer");
+    connection.read_to_string(&mut answer).expect("a response");
     answer
 }

@@ -1,4 +1,4 @@
-//! What the README and the ready examples say, sent to the real binary as it comes out of the box.
+//! The documents of the README and the examples, sent to the real binary with its defaults.
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -6,7 +6,7 @@ use tempfile::TempDir;
 use crate::examples;
 use crate::process::{Api, Process};
 
-/// A server with its built-in sandbox, and a folder that ends with it.
+/// A server with its built-in sandbox and its folder.
 struct Unpacked {
     _server: Process,
     _folder: TempDir,
@@ -16,26 +16,26 @@ struct Unpacked {
 fn unpack() -> Unpacked {
     let folder = TempDir::new().expect("a folder");
     let server = Process::start(&folder, &["serve", "--listen", "127.0.0.1:0", "--data", "data"]);
-    let api = Api::of(&server);
+    let api = Api::from_process(&server);
     Unpacked { _server: server, _folder: folder, api }
 }
 
-/// The GraphQL blocks of the README, in their order.
+/// Returns the GraphQL blocks of the README in their order.
 fn blocks() -> Vec<&'static str> {
     let readme = include_str!("../../README.md");
     let parts = readme.split("```graphql\n").skip(1);
     parts.map(|part| part.split("\n```").next().expect("an end")).collect()
 }
 
-/// A line at each vendor, as the page of GraphiQL picks them.
+/// Chooses one line at each vendor, as the GraphiQL page does.
 async fn lines(api: &Api) -> Value {
     let query = "query($vendor: VendorKind!) { events(first: 10, filter: { vendors: [$vendor], status: [ON_SALE] }) {
         nodes { performances(first: 3) { nodes { id
           availability { offers { status price { retail { amount } } ticketType { id } } } } } } } }";
     let mut lines = Vec::new();
     for vendor in ["ACME", "SECUTIX", "TICKETING"] {
-        let told = api.ask(query, json!({ "vendor": vendor })).await;
-        let events = told["events"]["nodes"].as_array().expect("events").iter();
+        let data = api.query(query, json!({ "vendor": vendor })).await;
+        let events = data["events"]["nodes"].as_array().expect("events").iter();
         let performances = events.flat_map(|event| event["performances"]["nodes"].as_array().into_iter().flatten());
         let mut found = performances.filter_map(|performance| {
             let offers = performance["availability"]["offers"].as_array()?.iter();
@@ -49,20 +49,20 @@ async fn lines(api: &Api) -> Value {
 }
 
 #[tokio::test]
-async fn the_query_and_the_mutation_of_the_readme_run_as_they_stand() {
+async fn the_query_and_the_mutation_of_the_readme_run_unchanged() {
     let unpacked = unpack();
     let [query, mutation] = blocks()[..] else { panic!("one query and one mutation: {:?}", blocks()) };
-    let told = unpacked.api.ask(query, Value::Null).await;
-    let vendors: std::collections::BTreeSet<&str> = told["events"]["nodes"]
+    let data = unpacked.api.query(query, Value::Null).await;
+    let vendors: std::collections::BTreeSet<&str> = data["events"]["nodes"]
         .as_array()
         .expect("events")
         .iter()
         .filter_map(|event| event["source"]["vendor"].as_str())
         .collect();
     assert_eq!(vendors.len(), 3, "{vendors:?}");
-    assert_eq!(told["events"]["problems"], json!([]));
+    assert_eq!(data["events"]["problems"], json!([]));
 
-    let bought = unpacked.api.ask(mutation, json!({ "lines": lines(&unpacked.api).await })).await;
+    let bought = unpacked.api.query(mutation, json!({ "lines": lines(&unpacked.api).await })).await;
     let payload = &bought["placeOrder"];
     assert_eq!((&payload["problems"], &payload["order"]["status"]), (&json!([]), &json!("CONFIRMED")), "{payload:#}");
     let tickets = payload["order"]["tickets"].as_array().expect("tickets");
@@ -70,7 +70,7 @@ async fn the_query_and_the_mutation_of_the_readme_run_as_they_stand() {
 }
 
 #[tokio::test]
-async fn every_example_runs_without_an_error_and_they_buy_and_undo_one_order() {
+async fn every_example_runs_without_an_error_and_they_buy_and_cancel_one_order() {
     let unpacked = unpack();
     let lines = lines(&unpacked.api).await;
     let entities = json!([{ "__typename": "Performance", "id": lines[0]["performance"] }]);
@@ -84,20 +84,20 @@ async fn every_example_runs_without_an_error_and_they_buy_and_undo_one_order() {
         let taken =
             variables.as_object().expect("variables").iter().filter(|(name, _)| text.contains(&format!("${name}")));
         let taken: serde_json::Map<String, Value> = taken.map(|(name, value)| (name.clone(), value.clone())).collect();
-        let told = unpacked.api.ask(&text, taken.into()).await;
+        let data = unpacked.api.query(&text, taken.into()).await;
         for payload in ["placeOrder", "quoteCancellation", "cancelOrder"] {
-            if let Some(payload) = told.get(payload) {
+            if let Some(payload) = data.get(payload) {
                 assert_eq!(payload["problems"], json!([]), "{name}");
             }
         }
-        if let Some(placed) = told.get("placeOrder") {
+        if let Some(placed) = data.get("placeOrder") {
             assert_eq!(placed["order"]["status"], "CONFIRMED", "{name}");
             order = placed["order"]["id"].clone();
         }
-        if let Some(quoted) = told.get("quoteCancellation") {
+        if let Some(quoted) = data.get("quoteCancellation") {
             quote = quoted["quote"]["id"].clone();
         }
-        if let Some(cancelled) = told.get("cancelOrder") {
+        if let Some(cancelled) = data.get("cancelOrder") {
             assert_eq!(cancelled["order"]["status"], "CANCELLED", "{name}");
             quote = Value::Bool(true);
         }

@@ -1,4 +1,4 @@
-//! The real binary is killed in the middle of many orders over several vendors: nothing is lost, nothing is sold twice.
+//! Kills the real binary during many orders over several vendors: nothing is lost, and nothing is sold twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,25 +13,25 @@ use tempfile::TempDir;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-use crate::process::{Api, PATIENCE, Process};
+use crate::process::{Api, Process, TIMEOUT};
 
-/// How many orders are placed at once.
+/// Number of concurrent orders.
 const ORDERS: usize = 200;
-/// How many of them have their answer when the server is killed.
+/// Number of them that have a response when the server is killed.
 const ANSWERED: usize = 40;
-/// Places, sources by their names in the configuration, and the vendor that each belongs to.
+/// Sources by name, and the vendor of each.
 pub const SOURCES: [(&str, &str); 4] =
     [("harbor", "acme"), ("opera", "secutix"), ("club", "secutix"), ("quay", "ticketing")];
 
-/// Every call takes its time, so that many are in flight when the server dies.
+/// Delays every call, so that many are in flight when the server is killed.
 const SLOW: &str = "[[rules]]\nfault = { kind = \"delay\", ms = 25 }\n";
 
-/// What the configuration adds to that of the sandbox: a short lease, and places for two hundred orders at once.
+/// Additions to the sandbox configuration: a short lease, and limits for two hundred concurrent orders.
 const SETTINGS: &str = r#"
 [orders]
-call_limit = "10s"
-quiet = "2s"
-poll = "250ms"
+call_timeout = "10s"
+late_arrival_window = "2s"
+poll_interval = "250ms"
 
 [resilience]
 attempt_timeout = "8s"
@@ -39,7 +39,7 @@ attempt_timeout = "8s"
 [resilience.bulkhead]
 browsing = 400
 checkout = 400
-longest_wait = "30s"
+max_wait = "30s"
 
 [resilience.deadlines]
 order = "9s"
@@ -47,7 +47,7 @@ read = "30s"
 availability = "30s"
 "#;
 
-/// The emulated vendors in a process of their own, which outlives the server.
+/// Emulated vendors in their own process, which outlives the server.
 pub struct Vendors {
     _process: Process,
     bases: BTreeMap<&'static str, String>,
@@ -60,26 +60,26 @@ impl Vendors {
         let process = Process::start(folder, &["sandbox", "--scenario", "slow.toml", "--unlimited"]);
         let bases = ["acme", "secutix", "ticketing"];
         let bases = bases.into_iter().map(|name| (name, process.address(&format!("vendor=\"{name}\"")))).collect();
-        Self { _process: process, bases, client: http_client::client().expect("a client") }
+        Self { _process: process, bases, client: http_client::build_client().expect("a client") }
     }
 
-    /// What a vendor holds: its holds and its orders.
+    /// Returns the holds and orders of a vendor.
     pub async fn holdings(&self, vendor: &str) -> Value {
-        let url = format!("{}/_emu/holdings", self.bases[vendor]);
-        let answer = self.client.get(url).send().await.expect("an answer");
-        answer.json().await.expect("holdings")
+        let url = format!("{}/_emu/inventory", self.bases[vendor]);
+        let response = self.client.get(url).send().await.expect("a response");
+        response.json().await.expect("the inventory")
     }
 
-    /// Lets an hour pass at all vendors, so that every hold ends by itself.
+    /// Advances the clock of all vendors by an hour, so that every hold expires.
     pub async fn wait_an_hour(&self) {
         for base in self.bases.values() {
-            let told = self.client.post(format!("{base}/_emu/clock")).json(&json!({ "advance_ms": 3_600_000 }));
-            assert!(told.send().await.expect("an answer").status().is_success());
+            let response = self.client.post(format!("{base}/_emu/clock")).json(&json!({ "advance_ms": 3_600_000 }));
+            assert!(response.send().await.expect("a response").status().is_success());
         }
     }
 }
 
-/// The configuration of the sandbox, pointed at the vendors, with a ledger in the folder.
+/// Returns the sandbox configuration with the URLs of the vendors and a database in the folder.
 pub fn configuration(folder: &TempDir, vendors: &Vendors) -> String {
     let ledger = folder.path().join("orders.db");
     let mut text = include_str!("../../config/sandbox.toml")
@@ -90,46 +90,50 @@ pub fn configuration(folder: &TempDir, vendors: &Vendors) -> String {
     text + SETTINGS
 }
 
-/// Something that can be bought, with the number of places that it has left.
+/// Line on sale, with its remaining vacancies.
 #[derive(Clone)]
-pub struct Ware {
+pub struct SellableLine {
     performance: String,
     ticket_type: String,
     left: i64,
 }
 
-const SHELF: &str = "query($source: ID!) { events(first: 50, filter: { sources: [$source] }) { nodes {
+const CATALOG_QUERY: &str = "query($source: ID!) { events(first: 50, filter: { sources: [$source] }) { nodes {
     performances(first: 20) { nodes { id availability { status vacancies
       offers { status vacancies ticketType { id } } } } } } } }";
 
-/// What a source has on sale, best stocked first.
-pub async fn shelf(api: &Api, source: &str) -> Vec<Ware> {
-    let listed = api.ask(SHELF, json!({ "source": source })).await;
+/// Returns the lines that a source has on sale, by descending vacancies.
+pub async fn load_lines(api: &Api, source: &str) -> Vec<SellableLine> {
+    let listed = api.query(CATALOG_QUERY, json!({ "source": source })).await;
     let each = |value: &Value| value.as_array().cloned().unwrap_or_default();
-    let mut wares = Vec::new();
+    let mut lines = Vec::new();
     for performance in each(&listed["events"]["nodes"]).iter().flat_map(|event| each(&event["performances"]["nodes"])) {
         let availability = &performance["availability"];
         let open = each(&availability["offers"]).into_iter().filter(|offer| offer["status"] == "AVAILABLE");
         let left = |offer: &Value| offer["vacancies"].as_i64().or(availability["vacancies"].as_i64()).unwrap_or(0);
         if let Some(best) = open.max_by_key(left) {
             let id = |value: &Value| value["id"].as_str().expect("an id").to_owned();
-            wares.push(Ware { performance: id(&performance), ticket_type: id(&best["ticketType"]), left: left(&best) });
+            lines.push(SellableLine {
+                performance: id(&performance),
+                ticket_type: id(&best["ticketType"]),
+                left: left(&best),
+            });
         }
     }
-    wares.sort_by_key(|ware| std::cmp::Reverse(ware.left));
-    wares
+    lines.sort_by_key(|line| std::cmp::Reverse(line.left));
+    lines
 }
 
 const FIELDS: &str = "order { id version status } problems { code path } replayed";
 
-/// One client: what it buys, and the keys that it says it with, before the crash and after.
+/// Client with its purchase and its idempotency keys, used before and after the crash.
 pub struct Client {
     number: usize,
     lines: Vec<Value>,
 }
 
 impl Client {
-    /// Buys, or repeats what it bought; answers with the id of the order, and whether everything was answered.
+    /// Buys, or repeats a purchase. Returns the ID of the order, and true if every request was answered.
     pub async fn buy(&self, api: &Api) -> (Option<String>, bool) {
         let (operation, policy) = (
             if self.number.is_multiple_of(2) { "placeOrder" } else { "createOrder" },
@@ -139,7 +143,7 @@ impl Client {
             "testMode": true, "contact": { "firstName": "Ada", "lastName": "Guest", "email": "ada@example.org",
             "phone": "2025550101", "postalCode": "02110" } });
         let query = format!("mutation($input: CreateOrderInput!) {{ it: {operation}(input: $input) {{ {FIELDS} }} }}");
-        let Some(made) = api.try_ask(&query, json!({ "input": input })).await else { return (None, false) };
+        let Some(made) = api.try_query(&query, json!({ "input": input })).await else { return (None, false) };
         let id = made["it"]["order"]["id"].as_str().unwrap_or_else(|| panic!("no order: {made}")).to_owned();
         if operation == "placeOrder" {
             return (Some(id), true);
@@ -147,8 +151,8 @@ impl Client {
         for step in ["holdOrder", "confirmOrder"] {
             let input = json!({ "idempotencyKey": format!("client {}", self.number), "order": id });
             let query = format!("mutation($input: OrderActionInput!) {{ it: {step}(input: $input) {{ {FIELDS} }} }}");
-            let is_answered = api.try_ask(&query, json!({ "input": input })).await.is_some();
-            // The answer may come before the work is done, so a client looks before it goes on.
+            let is_answered = api.try_query(&query, json!({ "input": input })).await.is_some();
+            // The response may precede the end of the hold, so the client waits before it continues.
             let rests = |order: &Value| order["status"] != "HOLDING";
             if !is_answered || api.wait_for(&id, rests).await.is_none() {
                 return (Some(id), false);
@@ -158,14 +162,14 @@ impl Client {
     }
 }
 
-/// So many clients that each buy of two to four sources, spread over what these have.
-pub fn clients(count: usize, shelves: &[Vec<Ware>]) -> Vec<Client> {
-    let mut shelves = shelves.to_vec();
+/// Creates clients that each buy from two to four sources, spread over the available lines.
+pub fn clients(count: usize, lines_by_source: &[Vec<SellableLine>]) -> Vec<Client> {
+    let mut lines_by_source = lines_by_source.to_vec();
     let mut take = |source: usize| {
-        let ware = shelves[source].iter_mut().max_by_key(|ware| ware.left).expect("a ware");
-        ware.left -= 1;
-        assert!(ware.left >= 0, "{} has too little for this test", SOURCES[source].0);
-        json!({ "performance": ware.performance, "ticketType": ware.ticket_type, "quantity": 1 })
+        let line = lines_by_source[source].iter_mut().max_by_key(|line| line.left).expect("a ware");
+        line.left -= 1;
+        assert!(line.left >= 0, "{} has too few vacancies for this test", SOURCES[source].0);
+        json!({ "performance": line.performance, "ticketType": line.ticket_type, "quantity": 1 })
     };
     let lines = |number: usize| (0..2 + number % 3).map(|place| (number + place) % SOURCES.len()).collect::<Vec<_>>();
     (0..count).map(|number| Client { number, lines: lines(number).into_iter().map(&mut take).collect() }).collect()
@@ -175,22 +179,22 @@ const ORDER: &str = "id version status isTerminal policy legs { ourReference sta
     problems { code } attempts { operation outcome } } lines { quantity leg { ourReference } } tickets { id status }";
 
 impl Api {
-    /// Reads an order again and again until it is as wanted; none: the server died before.
+    /// Polls an order until it is as expected. `None` if the server was killed before.
     pub async fn wait_for(&self, id: &str, is_fine: impl Fn(&Value) -> bool) -> Option<Value> {
         let query = format!("query($id: ID!) {{ order(id: $id) {{ {ORDER} }} }}");
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + TIMEOUT;
         let mut ticks = tokio::time::interval(Duration::from_millis(200));
         loop {
             ticks.tick().await;
-            let order = self.try_ask(&query, json!({ "id": id })).await?["order"].take();
+            let order = self.try_query(&query, json!({ "id": id })).await?["order"].take();
             if is_fine(&order) {
                 return Some(order);
             }
-            assert!(Instant::now() < end, "an order does not come to an end: {order:#}");
+            assert!(Instant::now() < end, "the order is not final: {order:#}");
         }
     }
 
-    /// Every order that there is.
+    /// Returns all orders.
     pub async fn orders(&self) -> Vec<Value> {
         let query = format!(
             "query($after: String) {{ orders(first: 50, after: $after) {{ nodes {{ {ORDER} }}
@@ -198,7 +202,7 @@ impl Api {
         );
         let (mut all, mut after) = (Vec::new(), Value::Null);
         loop {
-            let page = self.ask(&query, json!({ "after": after })).await;
+            let page = self.query(&query, json!({ "after": after })).await;
             all.extend(page["orders"]["nodes"].as_array().expect("orders").iter().cloned());
             after = page["orders"]["pageInfo"]["endCursor"].clone();
             if page["orders"]["pageInfo"]["hasNextPage"] == false {
@@ -208,10 +212,10 @@ impl Api {
     }
 }
 
-/// What became of the clients when the server died: the ids that they know, by their numbers, and how many got all answers.
+/// Returns the order IDs known to the clients when the server was killed, by client.
 async fn buy_until_killed(server: &mut Process, api: &Api, clients: &Arc<Vec<Client>>) -> BTreeMap<usize, String> {
     let answered = Arc::new(AtomicUsize::new(0));
-    let (enough, told) = tokio::sync::oneshot::channel();
+    let (enough, signal) = tokio::sync::oneshot::channel();
     let enough = Arc::new(std::sync::Mutex::new(Some(enough)));
     let tasks = TaskTracker::new();
     let running: Vec<_> = (0..clients.len())
@@ -222,38 +226,38 @@ async fn buy_until_killed(server: &mut Process, api: &Api, clients: &Arc<Vec<Cli
                 let (id, is_done) = clients[number].buy(&api).await;
                 if is_done && answered.fetch_add(1, Ordering::SeqCst) + 1 == ANSWERED {
                     let enough = enough.lock().expect("a lock").take();
-                    let _ = enough.expect("the first to have enough").send(());
+                    let _ = enough.expect("the first signal").send(());
                 }
                 id.map(|id| (number, id))
             })
         })
         .collect();
-    tokio::time::timeout(PATIENCE, told).await.expect("enough answers").expect("a word");
+    tokio::time::timeout(TIMEOUT, signal).await.expect("enough responses").expect("a signal");
     server.kill();
-    let known = join_all(running).await.into_iter().filter_map(|known| known.expect("a client"));
-    let known: BTreeMap<usize, String> = known.collect();
-    assert!(answered.load(Ordering::SeqCst) < ORDERS, "the server died in the middle");
-    known
+    let ids = join_all(running).await.into_iter().filter_map(|ids| ids.expect("a client"));
+    let ids: BTreeMap<usize, String> = ids.collect();
+    assert!(answered.load(Ordering::SeqCst) < ORDERS, "the server was killed early");
+    ids
 }
 
-/// Repeats every client's keys at the server that runs now, and waits until all orders are settled.
-pub async fn repeat(api: &Api, clients: &[Client], known: &BTreeMap<usize, String>) -> BTreeSet<String> {
+/// Repeats the requests of every client at the running server, and waits until all orders are final.
+pub async fn repeat(api: &Api, clients: &[Client], ids: &BTreeMap<usize, String>) -> BTreeSet<String> {
     let again = join_all(clients.iter().map(async |client| {
         let (id, is_done) = client.buy(api).await;
-        assert!(is_done, "the server lives");
+        assert!(is_done, "the server is running");
         id.expect("an order")
     }))
     .await;
-    for (number, id) in known {
-        assert_eq!(&again[*number], id, "client {number}: the same key names the same order");
+    for (number, id) in ids {
+        assert_eq!(&again[*number], id, "client {number}: the same key returns the same order");
     }
     let settled = |order: &Value| order["isTerminal"] == true || order["status"] == "NEEDS_ATTENTION";
     let ends = join_all(again.iter().map(|id| api.wait_for(id, settled))).await;
-    assert!(ends.iter().all(Option::is_some), "the server lives");
+    assert!(ends.iter().all(Option::is_some), "the server is running");
     again.into_iter().collect()
 }
 
-/// Our references of what a vendor sold and did not take back, each with the number of its valid tickets.
+/// Returns our references of the active sales at a vendor, each with its number of valid tickets.
 fn sold(holdings: &Value) -> Vec<(String, usize)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_ascii_uppercase();
     let is_valid =
@@ -264,7 +268,7 @@ fn sold(holdings: &Value) -> Vec<(String, usize)> {
     sold.filter(|(_, tickets)| *tickets > 0).collect()
 }
 
-/// Compares every leg of every order with what its vendor sold; nothing may be left over on either side.
+/// Compares every leg with the sales at its vendor; neither side may have a remainder.
 pub fn compare(orders: &[Value], holdings: &BTreeMap<&str, Value>) -> BTreeMap<String, usize> {
     let mut statuses = BTreeMap::new();
     let mut left: BTreeMap<&str, Vec<(String, usize)>> =
@@ -296,59 +300,59 @@ pub fn compare(orders: &[Value], holdings: &BTreeMap<&str, Value>) -> BTreeMap<S
         let tickets = order["tickets"].as_array().map_or(0, Vec::len);
         assert!(needs_attention || tickets >= sold_legs, "a ticket for each sale: {order:#}");
     }
-    assert!(left.values().all(Vec::is_empty), "sold and not in the ledger: {left:?}");
+    assert!(left.values().all(Vec::is_empty), "sold but not stored: {left:?}");
     statuses
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_killed_amid_two_hundred_orders_loses_none_and_doubles_none() {
+async fn a_server_killed_during_two_hundred_orders_loses_and_duplicates_none() {
     let folder = TempDir::new().expect("a folder");
     let vendors = Vendors::start(&folder);
     std::fs::write(folder.path().join("venues.toml"), configuration(&folder, &vendors)).expect("a file");
     let serve = ["serve", "--config", "venues.toml", "--listen", "127.0.0.1:0"];
     let mut server = Process::start(&folder, &serve);
-    let api = Api::of(&server);
-    let listed = api.ask("{ sources { id name } }", Value::Null).await;
+    let api = Api::from_process(&server);
+    let listed = api.query("{ sources { id name } }", Value::Null).await;
     let id = |name: &str| {
         let all = listed["sources"].as_array().expect("sources").iter();
         all.clone().find(|source| source["name"] == name).expect("a source")["id"].as_str().expect("an id").to_owned()
     };
-    let shelves = join_all(SOURCES.iter().map(async |(name, _)| shelf(&api, &id(name)).await)).await;
-    let clients = Arc::new(clients(ORDERS, &shelves));
-    let known = buy_until_killed(&mut server, &api, &clients).await;
+    let lines_by_source = join_all(SOURCES.iter().map(async |(name, _)| load_lines(&api, &id(name)).await)).await;
+    let clients = Arc::new(clients(ORDERS, &lines_by_source));
+    let ids = buy_until_killed(&mut server, &api, &clients).await;
 
     let server = Process::start(&folder, &serve);
-    let api = Api::of(&server);
-    let made = repeat(&api, &clients, &known).await;
-    assert_eq!(made.len(), ORDERS, "an order for each client");
+    let api = Api::from_process(&server);
+    let made = repeat(&api, &clients, &ids).await;
+    assert_eq!(made.len(), ORDERS, "one order per client");
 
     vendors.wait_an_hour().await;
     let mut holdings = BTreeMap::new();
     for vendor in ["acme", "secutix", "ticketing"] {
         let held = vendors.holdings(vendor).await;
-        assert_eq!(held["holds"], json!([]), "{vendor}: holds that nobody knows end by themselves");
+        assert_eq!(held["holds"], json!([]), "{vendor}: unknown holds expire");
         holdings.insert(vendor, held);
     }
     let orders = api.orders().await;
     let ids: BTreeSet<String> = orders.iter().map(|order| order["id"].as_str().expect("an id").to_owned()).collect();
-    assert_eq!((orders.len(), &ids), (ORDERS, &made), "no order that no client knows");
+    assert_eq!((orders.len(), &ids), (ORDERS, &made), "every order is known to a client");
     let statuses = compare(&orders, &holdings);
     println!("{statuses:?}");
     assert!(statuses.get("CONFIRMED").is_some_and(|sold| *sold > ORDERS / 2), "{statuses:?}");
     let lost = |order: &&Value| order.to_string().contains("RESOLVED");
-    assert!(orders.iter().any(|order| lost(&order)), "some answers were lost, and looked up");
+    assert!(orders.iter().any(|order| lost(&order)), "some responses were lost and looked up");
     for (name, _) in SOURCES {
         no_difference(&api, &id(name)).await;
     }
 }
 
-/// The report of the server itself finds nothing either.
+/// Asserts that the reconciliation report of the server is empty.
 pub async fn no_difference(api: &Api, source: &str) {
     let now = domain::Clock::now(&domain::SystemClock);
     let at = |hours: i64| -> Timestamp { now + SignedDuration::from_hours(hours) };
     let query = "query($source: ID!, $from: DateTime!, $to: DateTime!) {
         reconciliation(source: $source, from: $from, to: $to) { matched orphans { value } missing { id } } }";
-    let report = api.ask(query, json!({ "source": source, "from": at(-2), "to": at(2) })).await;
+    let report = api.query(query, json!({ "source": source, "from": at(-2), "to": at(2) })).await;
     let report = &report["reconciliation"];
     assert_eq!((&report["orphans"], &report["missing"]), (&json!([]), &json!([])), "{source}");
 }

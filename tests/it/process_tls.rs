@@ -1,4 +1,4 @@
-//! TLS by configuration: the real binary with a certificate and its key in files.
+//! TLS by configuration: the real binary with certificate and key files.
 
 use std::net::SocketAddr;
 
@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use crate::process::Process;
 
 #[tokio::test]
-async fn the_service_speaks_tls_with_the_certificate_that_is_configured() {
+async fn the_service_serves_tls_with_the_configured_certificate() {
     let folder = TempDir::new().expect("a folder");
     let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
     let file = |name: &str, text: &str| {
@@ -28,9 +28,9 @@ async fn the_service_speaks_tls_with_the_certificate_that_is_configured() {
     let body = json!({ "query": "{ viewer { id } }" });
     let trusted = reqwest::Certificate::from_der(own.cert.der()).expect("a certificate");
     let trusting = client(reqwest::Client::builder().tls_certs_only([trusted]));
-    let told: Value = trusting.post(&url).json(&body).send().await.expect("an answer").json().await.expect("JSON");
-    assert_eq!(told["data"]["viewer"]["id"], "anonymous");
-    // Nobody else takes this certificate for one, and nothing is said without it.
+    let response: Value = trusting.post(&url).json(&body).send().await.expect("a response").json().await.expect("JSON");
+    assert_eq!(response["data"]["viewer"]["id"], "anonymous");
+    // Other clients do not trust this certificate, and plain HTTP gets no response.
     assert!(client(reqwest::Client::builder().tls_certs_only([])).post(&url).json(&body).send().await.is_err());
     assert!(client(reqwest::Client::builder()).post(url.replace("https", "http")).json(&body).send().await.is_err());
 }

@@ -35,7 +35,7 @@ interface Line {
   quantity: number;
 }
 
-interface Ware {
+interface SellableLine {
   performances: {
     nodes: {
       id: string;
@@ -57,7 +57,7 @@ async function linesToBuy(): Promise<Line[]> {
       body: JSON.stringify({ query: `{ ${vendors.map(part).join(' ')} }` }),
       signal: AbortSignal.timeout(5000),
     });
-    const found: Record<string, { nodes: Ware[] } | null> = (await answer.json()).data ?? {};
+    const found: Record<string, { nodes: SellableLine[] } | null> = (await answer.json()).data ?? {};
     return Object.values(found).flatMap((list) => {
       const shown = list?.nodes.flatMap((event) => event.performances?.nodes ?? []) ?? [];
       const lines = shown.flatMap(({ id, availability }) => {

@@ -1,32 +1,33 @@
-//! Other performances of the same event that still have enough places.
+//! Alternatives for a sold-out performance: other performances of the same event with enough places.
 
 use std::time::Duration;
 
-use crate::availability::for_quantity;
-use crate::performances::PerformanceQuery;
-use crate::sourced::{Sourced, SourcedPerformance};
-use crate::{Federation, USUAL_PAGE};
 use domain::catalog::AvailabilityStatus;
 use domain::error::VendorError;
 use domain::ids::PerformanceKey;
 
-/// How many are told.
-const MOST: usize = 3;
-/// How old it may be what they are known by.
-const AGE: Duration = Duration::from_secs(60);
+use crate::availability::for_quantity;
+use crate::performances::PerformanceQuery;
+use crate::sourced::{Sourced, SourcedPerformance};
+use crate::{DEFAULT_PAGE_SIZE, UnifiedCatalog};
 
-impl Federation {
-    /// The next performances of the same event with so many places, at most three; none where its source does not know the
-    /// performance, or cannot be asked what is free.
+/// Largest number of alternatives.
+const MAX_ALTERNATIVES: usize = 3;
+/// Largest accepted age of their availability.
+const MAX_AVAILABILITY_AGE: Duration = Duration::from_secs(60);
+
+impl UnifiedCatalog {
+    /// Finds the next performances of the same event with `quantity` places, at most three. Empty if their availability
+    /// is unknown.
     pub async fn find_alternatives(
         &self,
         to: &Sourced<PerformanceKey>,
         quantity: u32,
     ) -> Result<Vec<SourcedPerformance>, VendorError> {
-        let taken = self.load_performances(std::slice::from_ref(to)).await.remove(0)?;
-        let event = Sourced::new(taken.source.clone(), taken.value.value.event.clone());
+        let original = self.load_performances(std::slice::from_ref(to)).await.remove(0)?;
+        let event = Sourced::new(original.source.clone(), original.value.value.event.clone());
         let event = self.load_events(&[event]).await.remove(0)?;
-        let first = i32::try_from(USUAL_PAGE).ok();
+        let first = i32::try_from(DEFAULT_PAGE_SIZE).ok();
         let Ok(query) = PerformanceQuery::new((None, None), first, None, self.clock.now()) else {
             return Ok(Vec::new());
         };
@@ -36,15 +37,15 @@ impl Federation {
         let others: Vec<SourcedPerformance> = others
             .map(|value| Sourced::new(event.source.clone(), domain::time::Observed { value, freshness }))
             .collect();
-        let free = self.load_availability(&others, AGE).await;
+        let outcomes = self.load_availability(&others, MAX_AVAILABILITY_AGE).await;
         let has_enough = |status| {
             use AvailabilityStatus::{Available, Freesale, Limited};
             matches!(status, Available | Limited | Freesale)
         };
-        let fitting = others.into_iter().zip(free).filter(|(_, told)| {
-            let seen = for_quantity(&told.availability.value, quantity);
-            has_enough(seen.status) && seen.offers.iter().any(|offer| has_enough(offer.status))
+        let matching = others.into_iter().zip(outcomes).filter(|(_, outcome)| {
+            let for_group = for_quantity(&outcome.availability.value, quantity);
+            has_enough(for_group.status) && for_group.offers.iter().any(|offer| has_enough(offer.status))
         });
-        Ok(fitting.map(|(other, _)| other).take(MOST).collect())
+        Ok(matching.map(|(other, _)| other).take(MAX_ALTERNATIVES).collect())
     }
 }

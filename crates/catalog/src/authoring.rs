@@ -1,90 +1,99 @@
-//! What can be edited on events, read where a source has a back office.
+//! Editable data of events, for sources that have a back office.
 
 use std::sync::Arc;
 
-use crate::Federation;
-use crate::sourced::SourcedEvent;
-use domain::authoring::{AddOn, BackOffice, MemberDiscount, MembershipCategory, Related, Relation, Resource, Schedule};
+use domain::authoring::{
+    AddOn, BackOffice, MemberDiscount, MembershipCategory, RelatedEvents, Relation, Resource, Schedule,
+};
 use domain::catalog::Event;
-use domain::error::{ErrorKind, Operation, VendorError};
+use domain::error::{ErrorKind, VendorError, VendorOperation};
 use domain::ids::EventKey;
 
-const READ: Operation = Operation::ReadAuthoring;
+use crate::sourced::SourcedEvent;
+use crate::UnifiedCatalog;
 
-impl Federation {
-    /// The event as it is published; none while it is a draft, or where the source has no back office.
+const READ_OPERATION: VendorOperation = VendorOperation::ReadAuthoring;
+
+impl UnifiedCatalog {
+    /// Finds the published version of an event. Returns `None` for a draft and for a source without authoring.
     pub async fn find_published(&self, event: &SourcedEvent) -> Result<Option<Arc<Event>>, VendorError> {
         match &event.source.authoring {
-            Some(port) => self.ask(&event.source, READ, port.find_published(key(event))).await,
+            Some(port) => self.call_source(&event.source, READ_OPERATION, port.find_published(event_key(event))).await,
             None => Ok(None),
         }
     }
 
-    /// When performances take place; nothing where the source has no schedules.
+    /// Lists the schedules. Empty for a source without a back office.
     pub async fn list_schedules(&self, event: &SourcedEvent) -> Result<Vec<Schedule>, VendorError> {
-        match office(event) {
-            Some(port) => self.ask(&event.source, READ, port.list_schedules(key(event))).await,
+        match back_office(event) {
+            Some(port) => self.call_source(&event.source, READ_OPERATION, port.list_schedules(event_key(event))).await,
             None => Ok(Vec::new()),
         }
     }
 
-    /// What performances need; nothing where the source has no resources.
+    /// Lists the resources. Empty for a source without a back office.
     pub async fn list_resources(&self, event: &SourcedEvent) -> Result<Vec<Resource>, VendorError> {
-        match office(event) {
-            Some(port) => self.ask(&event.source, READ, port.list_resources(key(event))).await,
+        match back_office(event) {
+            Some(port) => self.call_source(&event.source, READ_OPERATION, port.list_resources(event_key(event))).await,
             None => Ok(Vec::new()),
         }
     }
 
-    /// The events of a relation; [`ErrorKind::Unsupported`] where the source has none.
-    pub async fn load_related(&self, event: &SourcedEvent, relation: Relation) -> Result<Related, VendorError> {
-        match office(event) {
-            Some(port) => self.ask(&event.source, READ, port.load_related(key(event), relation)).await,
-            None => Err(VendorError::new(&event.source.id, READ, ErrorKind::Unsupported)),
+    /// Loads the events of a relation. Fails with [`ErrorKind::Unsupported`] if the source has no back office.
+    pub async fn load_related(&self, event: &SourcedEvent, relation: Relation) -> Result<RelatedEvents, VendorError> {
+        match back_office(event) {
+            Some(port) => {
+                self.call_source(&event.source, READ_OPERATION, port.load_related(event_key(event), relation)).await
+            }
+            None => Err(VendorError::new(&event.source.id, READ_OPERATION, ErrorKind::Unsupported)),
         }
     }
 
-    /// What is sold beside the tickets; nothing where the source has no add-ons.
+    /// Lists the add-ons. Empty for a source without a back office.
     pub async fn list_add_ons(&self, event: &SourcedEvent) -> Result<Vec<AddOn>, VendorError> {
-        match office(event) {
-            Some(port) => self.ask(&event.source, READ, port.list_add_ons(key(event))).await,
+        match back_office(event) {
+            Some(port) => self.call_source(&event.source, READ_OPERATION, port.list_add_ons(event_key(event))).await,
             None => Ok(Vec::new()),
         }
     }
 
-    /// The kinds of member that may buy; none where everybody may, or the source knows no members.
+    /// Lists the membership categories that may buy. Empty if there is no restriction or the source has no back office.
     pub async fn list_restrictions(&self, event: &SourcedEvent) -> Result<Vec<MembershipCategory>, VendorError> {
-        match office(event) {
-            Some(port) => self.ask(&event.source, READ, port.list_restrictions(key(event))).await,
+        match back_office(event) {
+            Some(port) => {
+                self.call_source(&event.source, READ_OPERATION, port.list_restrictions(event_key(event))).await
+            }
             None => Ok(Vec::new()),
         }
     }
 
-    /// What members pay; nothing where the source knows no members.
+    /// Lists the discounts for members. Empty for a source without a back office.
     pub async fn list_discounts(&self, event: &SourcedEvent) -> Result<Vec<MemberDiscount>, VendorError> {
-        match office(event) {
-            Some(port) => self.ask(&event.source, READ, port.list_discounts(key(event))).await,
+        match back_office(event) {
+            Some(port) => self.call_source(&event.source, READ_OPERATION, port.list_discounts(event_key(event))).await,
             None => Ok(Vec::new()),
         }
     }
 
-    /// What members of one kind pay; none where nothing is agreed, or the source knows no members.
+    /// Finds the discount of a membership category. Returns `None` if there is none or the source has no back office.
     pub async fn find_discount(
         &self,
         event: &SourcedEvent,
         category: &str,
     ) -> Result<Option<MemberDiscount>, VendorError> {
-        match office(event) {
-            Some(port) => self.ask(&event.source, READ, port.find_discount(key(event), category)).await,
+        match back_office(event) {
+            Some(port) => {
+                self.call_source(&event.source, READ_OPERATION, port.find_discount(event_key(event), category)).await
+            }
             None => Ok(None),
         }
     }
 }
 
-fn key(event: &SourcedEvent) -> &EventKey {
+fn event_key(event: &SourcedEvent) -> &EventKey {
     &event.value.value.key
 }
 
-fn office(event: &SourcedEvent) -> Option<&Arc<dyn BackOffice>> {
+fn back_office(event: &SourcedEvent) -> Option<&Arc<dyn BackOffice>> {
     event.source.back_office.as_ref()
 }

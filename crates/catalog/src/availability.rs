@@ -1,47 +1,50 @@
-//! What is free: unknown where the vendor could not be asked, never sold out by guess.
+//! Availability: unknown if the vendor fails, never guessed as sold out.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::Federation;
-use crate::paging::DayRange;
-use crate::sourced::{Sourced, SourcedEvent, SourcedPerformance};
 use domain::catalog::{Availability, AvailabilityStatus, CalendarDay, Offer};
-use domain::error::{Operation, VendorError};
+use domain::error::{VendorError, VendorOperation};
 use domain::time::{Freshness, FreshnessMode, Observed};
 
-/// What is free, and why that is unknown where it is.
+use crate::paging::DayRange;
+use crate::sourced::{Sourced, SourcedEvent, SourcedPerformance};
+use crate::UnifiedCatalog;
+
+/// The availability of a performance, or the failure that makes it unknown.
 #[derive(Debug, Clone)]
 pub struct AvailabilityOutcome {
-    /// The answer; its state is unknown when there is a problem.
+    /// The availability. Its state is unknown if there is a problem.
     pub availability: Observed<Arc<Availability>>,
-    /// Why the vendor could not tell.
+    /// The failure of the source.
     pub problem: Option<VendorError>,
 }
 
-impl Federation {
-    /// What is free for each performance, no older than `max_age`, in the order asked for. Never fails: a vendor that cannot
-    /// be asked makes the state unknown.
+impl UnifiedCatalog {
+    /// Loads the availability of each performance, at most `max_age` old, in the given order. Never fails: the failure
+    /// of a vendor makes the state unknown.
     pub async fn load_availability(
         &self,
         performances: &[SourcedPerformance],
         max_age: Duration,
     ) -> Vec<AvailabilityOutcome> {
-        let answers = self
-            .bulk(Operation::LoadAvailability, performances, |source, performances| {
+        let results = self
+            .bulk_load(VendorOperation::LoadAvailability, performances, |source, performances| {
                 source.catalog.load_availability(performances, max_age)
             })
             .await;
-        answers
+        results
             .into_iter()
-            .map(|answer| match answer {
+            .map(|result| match result {
                 Ok(availability) => AvailabilityOutcome { availability, problem: None },
-                Err(problem) => AvailabilityOutcome { availability: self.unknown(), problem: Some(problem) },
+                Err(problem) => {
+                    AvailabilityOutcome { availability: self.unknown_availability(), problem: Some(problem) }
+                }
             })
             .collect()
     }
 
-    /// One row for each day of the range and each event, in the order of the events.
+    /// Loads one row per day of the range for each event, in the order of the events.
     pub async fn load_calendar(
         &self,
         events: &[SourcedEvent],
@@ -49,10 +52,13 @@ impl Federation {
     ) -> Vec<Result<Arc<Vec<CalendarDay>>, VendorError>> {
         let keys: Vec<_> = events.iter().map(Sourced::to_key).collect();
         let DayRange { from, to } = days;
-        self.bulk(Operation::LoadCalendar, &keys, |source, keys| source.catalog.load_calendar(keys, from, to)).await
+        self.bulk_load(VendorOperation::LoadCalendar, &keys, |source, keys| {
+            source.catalog.load_calendar(keys, from, to)
+        })
+        .await
     }
 
-    fn unknown(&self) -> Observed<Arc<Availability>> {
+    fn unknown_availability(&self) -> Observed<Arc<Availability>> {
         let nothing = Availability {
             status: AvailabilityStatus::Unknown,
             vacancies: None,
@@ -65,9 +71,9 @@ impl Federation {
     }
 }
 
-/// The same availability as seen by someone who wants so many places together: what has fewer counts as sold out.
+/// Returns the availability for a group of `quantity`: offers with fewer places count as sold out.
 pub fn for_quantity(availability: &Arc<Availability>, quantity: u32) -> Arc<Availability> {
-    let seen = |status, vacancies: Option<u32>| match status {
+    let for_group = |status, vacancies: Option<u32>| match status {
         AvailabilityStatus::Available | AvailabilityStatus::Limited
             if vacancies.is_some_and(|left| left < quantity) =>
         {
@@ -78,10 +84,10 @@ pub fn for_quantity(availability: &Arc<Availability>, quantity: u32) -> Arc<Avai
     let offers: Vec<Offer> = availability
         .offers
         .iter()
-        .map(|offer| Offer { status: seen(offer.status, offer.vacancies), ..offer.clone() })
+        .map(|offer| Offer { status: for_group(offer.status, offer.vacancies), ..offer.clone() })
         .collect();
     Arc::new(Availability {
-        status: seen(availability.status, availability.vacancies),
+        status: for_group(availability.status, availability.vacancies),
         offers,
         ..Availability::clone(availability)
     })

@@ -1,27 +1,27 @@
-//! The limits of lists: page sizes and ranges of days.
+//! Limits of lists: page sizes and ranges of days.
 
 use jiff::civil::Date;
 
-use crate::error::RequestError;
+use crate::error::InvalidArgument;
 
-/// Rows of a page when the caller does not say.
-pub const USUAL_PAGE: usize = 20;
-/// Most rows of a page.
-pub const LARGEST_PAGE: usize = 100;
-/// Most days that a range may span.
-pub const LONGEST_RANGE_DAYS: i32 = 366;
+/// Default number of rows in a page.
+pub const DEFAULT_PAGE_SIZE: usize = 20;
+/// Largest number of rows in a page.
+pub const MAX_PAGE_SIZE: usize = 100;
+/// Largest number of days in a range.
+pub const MAX_RANGE_DAYS: i32 = 366;
 
-/// How many rows a page has: 1 to 100.
+/// Number of rows in a page: 1 to 100.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PageSize(usize);
 
 impl PageSize {
-    /// Takes the argument `first`; absent means [`USUAL_PAGE`].
-    pub fn new(first: Option<i32>) -> Result<Self, RequestError> {
+    /// Validates the argument `first`. `None` means [`DEFAULT_PAGE_SIZE`].
+    pub fn new(first: Option<i32>) -> Result<Self, InvalidArgument> {
         match first.map(usize::try_from) {
-            None => Ok(Self(USUAL_PAGE)),
-            Some(Ok(rows @ 1..=LARGEST_PAGE)) => Ok(Self(rows)),
-            Some(_) => Err(RequestError::new("first", format!("between 1 and {LARGEST_PAGE}"))),
+            None => Ok(Self(DEFAULT_PAGE_SIZE)),
+            Some(Ok(rows @ 1..=MAX_PAGE_SIZE)) => Ok(Self(rows)),
+            Some(_) => Err(InvalidArgument::new("first", format!("between 1 and {MAX_PAGE_SIZE}"))),
         }
     }
 
@@ -31,7 +31,7 @@ impl PageSize {
     }
 }
 
-/// Days from the first to the last, both included, at most 366.
+/// A range of at most 366 days, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct DayRange {
     /// The first day.
@@ -41,21 +41,21 @@ pub struct DayRange {
 }
 
 impl DayRange {
-    /// Takes two days. Refuses reversed ones and more than [`LONGEST_RANGE_DAYS`], naming the argument `to`.
-    pub fn new(from: Date, to: Date) -> Result<Self, RequestError> {
-        check_days("to", from, to)?;
+    /// Creates a range. Rejects a reversed range and one of more than [`MAX_RANGE_DAYS`], naming the argument `to`.
+    pub fn new(from: Date, to: Date) -> Result<Self, InvalidArgument> {
+        validate_day_range("to", from, to)?;
         Ok(Self { from, to })
     }
 }
 
-/// Refuses reversed days and too many of them, naming `argument` (the later of the two).
-pub(super) fn check_days(argument: &'static str, from: Date, to: Date) -> Result<(), RequestError> {
+/// Rejects a reversed range of days and one that is too long, naming `argument` (the later of the two).
+pub(super) fn validate_day_range(argument: &'static str, from: Date, to: Date) -> Result<(), InvalidArgument> {
     if to < from {
-        return Err(RequestError::new(argument, "on or after `from`"));
+        return Err(InvalidArgument::new(argument, "on or after `from`"));
     }
     let days = from.until(to).map_or(i32::MAX, |span| span.get_days()).saturating_add(1);
-    if days > LONGEST_RANGE_DAYS {
-        return Err(RequestError::new(argument, format!("at most {LONGEST_RANGE_DAYS} days from `from`")));
+    if days > MAX_RANGE_DAYS {
+        return Err(InvalidArgument::new(argument, format!("at most {MAX_RANGE_DAYS} days from `from`")));
     }
     Ok(())
 }

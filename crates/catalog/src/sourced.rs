@@ -1,4 +1,4 @@
-//! A fact together with the source that told it.
+//! A value with the source that it came from.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -8,9 +8,9 @@ use domain::ids::{EventKey, Key, PerformanceKey};
 use domain::source::Source;
 use domain::time::Observed;
 
-/// Something that has a key in its source.
+/// A value with a key in its source.
 pub trait Keyed {
-    /// The kind of key.
+    /// The key type.
     type Key: Clone + Eq + Hash + Send + Sync;
 
     /// The key in the source.
@@ -41,29 +41,29 @@ impl Keyed for Observed<Arc<Performance>> {
     }
 }
 
-/// A key, or a fact that has one, with its source. Two are equal when source and key are.
+/// A key, or a value with a key, and its source. Equality compares source and key.
 #[derive(Clone)]
 pub struct Sourced<T> {
     /// The source.
     pub source: Arc<Source>,
-    /// What it told, or is to be asked.
+    /// The value, or the key to load.
     pub value: T,
 }
 
-/// An event of a source, with its age.
+/// An event with its source and age.
 pub type SourcedEvent = Sourced<Observed<Arc<Event>>>;
-/// A performance of a source, with its age.
+/// A performance with its source and age.
 pub type SourcedPerformance = Sourced<Observed<Arc<Performance>>>;
 
 impl<T> Sourced<T> {
-    /// Pairs a fact with its source.
+    /// Pairs a value with its source.
     pub fn new(source: Arc<Source>, value: T) -> Self {
         Self { source, value }
     }
 }
 
 impl<T: Keyed> Sourced<T> {
-    /// Only the key, with the source.
+    /// Returns the key with the source.
     pub fn to_key(&self) -> Sourced<T::Key> {
         Sourced { source: Arc::clone(&self.source), value: self.value.key().clone() }
     }

@@ -1,147 +1,153 @@
-//! Watching what changes by itself: one poller for each performance, and one teller for the health of all sources, however
-//! many listen.
+//! Change streams: one poller per performance, and one publisher for the health of all sources, for any number of
+//! subscribers.
 //!
-//! Either begins with its first listener and ends with its last. Listeners hear of the latest state only: one that reads
-//! slowly misses states in between and holds nothing up.
+//! Each starts with its first subscriber and ends with its last. Subscribers get the latest state only: a slow one
+//! skips intermediate states and blocks nobody.
 
 use std::collections::HashMap;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use domain::ids::{PerformanceKey, SourceId};
+use domain::source::{HealthReport, Source};
 use futures_util::stream::{select_all, unfold};
 use futures_util::{Stream, StreamExt};
+use parking_lot::Mutex;
 use tokio::sync::{broadcast, watch};
 use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
 use tokio_stream::wrappers::{BroadcastStream, WatchStream};
 use tokio_util::task::TaskTracker;
 
-use crate::Federation;
 use crate::availability::AvailabilityOutcome;
 use crate::sourced::SourcedPerformance;
-use domain::ids::{PerformanceKey, SourceId};
-use domain::source::{HealthReport, Source};
+use crate::UnifiedCatalog;
 
-/// How often the availability of a watched performance is asked for.
-const AVAILABILITY_EVERY: Duration = Duration::from_secs(15);
-/// How old an answer may be that a poller takes: replicas that share a cache share their polls.
-const AVAILABILITY_AGE: Duration = Duration::from_secs(10);
-/// Changes of health that a listener may be late.
-const HEALTH_BACKLOG: usize = 64;
+/// Poll interval of a watched performance.
+const AVAILABILITY_POLL_INTERVAL: Duration = Duration::from_secs(15);
+/// Largest accepted age of a polled availability. Replicas with a shared cache thereby share their polls.
+const MAX_POLLED_AGE: Duration = Duration::from_secs(10);
+/// Number of buffered health changes per subscriber.
+const HEALTH_CHANNEL_CAPACITY: usize = 64;
 
-/// What is heard while watching.
-pub type Watched<T> = Pin<Box<dyn Stream<Item = T> + Send>>;
+/// A stream of changes.
+pub type ChangeStream<T> = Pin<Box<dyn Stream<Item = T> + Send>>;
 
-type Polled = watch::Sender<Option<AvailabilityOutcome>>;
+type AvailabilitySender = watch::Sender<Option<AvailabilityOutcome>>;
 
-/// What is being watched at present.
+/// The active pollers and publishers.
 #[derive(Default)]
-pub(super) struct Watches {
-    performances: Mutex<HashMap<(SourceId, PerformanceKey), Polled>>,
+pub(super) struct Watchers {
+    performances: Mutex<HashMap<(SourceId, PerformanceKey), AvailabilitySender>>,
     health: Mutex<Option<broadcast::Sender<Arc<Source>>>>,
     tasks: TaskTracker,
 }
 
-impl Federation {
-    /// The availability of a performance, now and at each change of it.
-    pub fn watch_availability(self: &Arc<Self>, performance: &SourcedPerformance) -> Watched<AvailabilityOutcome> {
+impl UnifiedCatalog {
+    /// Streams the availability of a performance, now and at each change.
+    pub fn watch_availability(self: &Arc<Self>, performance: &SourcedPerformance) -> ChangeStream<AvailabilityOutcome> {
         let key = (performance.source.id.clone(), performance.value.value.key.clone());
-        let mut watched = self.watches.performances.lock().unwrap_or_else(PoisonError::into_inner);
-        let listening = match watched.get(&key) {
-            Some(polled) => polled.subscribe(),
+        let mut watched = self.watchers.performances.lock();
+        let receiver = match watched.get(&key) {
+            Some(sender) => sender.subscribe(),
             None => {
-                let (polled, listening) = watch::channel(None);
-                watched.insert(key.clone(), polled.clone());
-                self.watches.tasks.spawn(poll(Arc::clone(self), performance.clone(), key, polled));
-                listening
+                let (sender, receiver) = watch::channel(None);
+                watched.insert(key.clone(), sender.clone());
+                self.watchers.tasks.spawn(poll_availability(Arc::clone(self), performance.clone(), key, sender));
+                receiver
             }
         };
-        WatchStream::new(listening).filter_map(std::future::ready).boxed()
+        WatchStream::new(receiver).filter_map(std::future::ready).boxed()
     }
 
-    /// Each source whose state, or being throttled, changes from now on.
-    pub fn watch_health(self: &Arc<Self>) -> Watched<Arc<Source>> {
-        let mut health = self.watches.health.lock().unwrap_or_else(PoisonError::into_inner);
-        let listening = match &*health {
-            Some(told) => told.subscribe(),
+    /// Streams each source whose health state or throttling changes from now on.
+    pub fn watch_health(self: &Arc<Self>) -> ChangeStream<Arc<Source>> {
+        let mut health = self.watchers.health.lock();
+        let receiver = match &*health {
+            Some(sender) => sender.subscribe(),
             None => {
-                let (told, listening) = broadcast::channel(HEALTH_BACKLOG);
-                *health = Some(told.clone());
-                let known = self.sources().iter().map(|source| changes(source, source.health.report())).collect();
-                self.watches.tasks.spawn(tell(Arc::clone(self), known, told));
-                listening
+                let (sender, receiver) = broadcast::channel(HEALTH_CHANNEL_CAPACITY);
+                *health = Some(sender.clone());
+                let changes =
+                    self.sources().iter().map(|source| health_changes(source, source.health.report())).collect();
+                self.watchers.tasks.spawn(publish_health_changes(Arc::clone(self), changes, sender));
+                receiver
             }
         };
-        // Whoever missed some hears of the next; the present state can always be read.
-        BroadcastStream::new(listening)
-            .filter_map(|heard: Result<_, BroadcastStreamRecvError>| std::future::ready(heard.ok()))
+        // A lagging subscriber continues with the next change; the current state can always be queried.
+        BroadcastStream::new(receiver)
+            .filter_map(|change: Result<_, BroadcastStreamRecvError>| std::future::ready(change.ok()))
             .boxed()
     }
 }
 
-/// Asks until nobody listens any more, and tells what is new.
-async fn poll(
-    federation: Arc<Federation>,
+/// Polls until the last subscriber is gone, and publishes changes.
+async fn poll_availability(
+    catalog: Arc<UnifiedCatalog>,
     performance: SourcedPerformance,
     key: (SourceId, PerformanceKey),
-    polled: Polled,
+    sender: AvailabilitySender,
 ) {
     loop {
-        let found = federation.load_availability(std::slice::from_ref(&performance), AVAILABILITY_AGE).await;
-        if let Some(outcome) = found.into_iter().next() {
-            polled.send_if_modified(|known| {
-                let is_news = known.as_ref().is_none_or(|known| differs(known, &outcome));
-                if is_news {
-                    *known = Some(outcome);
+        let outcomes = catalog.load_availability(std::slice::from_ref(&performance), MAX_POLLED_AGE).await;
+        if let Some(outcome) = outcomes.into_iter().next() {
+            sender.send_if_modified(|previous| {
+                let is_changed = previous.as_ref().is_none_or(|previous| has_changed(previous, &outcome));
+                if is_changed {
+                    *previous = Some(outcome);
                 }
-                is_news
+                is_changed
             });
         }
         tokio::select! {
-            () = tokio::time::sleep(AVAILABILITY_EVERY) => {}
-            () = polled.closed() => {}
+            () = tokio::time::sleep(AVAILABILITY_POLL_INTERVAL) => {}
+            () = sender.closed() => {}
         }
-        let mut watched = federation.watches.performances.lock().unwrap_or_else(PoisonError::into_inner);
-        // Under the lock nobody can begin to listen between the look and the end.
-        if polled.receiver_count() == 0 {
+        let mut watched = catalog.watchers.performances.lock();
+        // Under the lock nobody can subscribe between the check and the removal.
+        if sender.receiver_count() == 0 {
             watched.remove(&key);
             return;
         }
     }
 }
 
-fn differs(known: &AvailabilityOutcome, now: &AvailabilityOutcome) -> bool {
+fn has_changed(previous: &AvailabilityOutcome, current: &AvailabilityOutcome) -> bool {
     let kind = |outcome: &AvailabilityOutcome| outcome.problem.as_ref().map(|problem| problem.kind.name());
-    known.availability.value != now.availability.value || kind(known) != kind(now)
+    previous.availability.value != current.availability.value || kind(previous) != kind(current)
 }
 
-/// A source at each change of what its health says, beginning with one that is known.
-fn changes(source: &Arc<Source>, known: HealthReport) -> Watched<Arc<Source>> {
+/// Streams a source at each change of its health, starting from a known report.
+fn health_changes(source: &Arc<Source>, report: HealthReport) -> ChangeStream<Arc<Source>> {
     let source = Arc::clone(source);
-    let next = move |known| {
+    let next = move |report| {
         let source = Arc::clone(&source);
         async move {
-            let now = source.health.changed(&known).await;
-            Some((source, now))
+            let current = source.health.wait_for_change(&report).await;
+            Some((source, current))
         }
     };
-    unfold(known, next).boxed()
+    unfold(report, next).boxed()
 }
 
-/// Passes on what the sources tell until nobody listens any more.
-async fn tell(federation: Arc<Federation>, sources: Vec<Watched<Arc<Source>>>, told: broadcast::Sender<Arc<Source>>) {
+/// Publishes the changes of all sources until the last subscriber is gone.
+async fn publish_health_changes(
+    catalog: Arc<UnifiedCatalog>,
+    sources: Vec<ChangeStream<Arc<Source>>>,
+    sender: broadcast::Sender<Arc<Source>>,
+) {
     let mut changes = select_all(sources);
     loop {
         tokio::select! {
             Some(source) = changes.next() => {
-                // Nobody listening is found out below.
-                let _ = told.send(source);
+                // A send without subscribers is detected below.
+                let _ = sender.send(source);
             }
-            () = told.closed() => {}
+            () = sender.closed() => {}
         }
-        let mut health = federation.watches.health.lock().unwrap_or_else(PoisonError::into_inner);
-        // Under the lock nobody can begin to listen between the look and the end.
-        if told.receiver_count() == 0 {
+        let mut health = catalog.watchers.health.lock();
+        // Under the lock nobody can subscribe between the check and the removal.
+        if sender.receiver_count() == 0 {
             *health = None;
             return;
         }

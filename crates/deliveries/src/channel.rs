@@ -1,50 +1,50 @@
-//! A channel: the tickets of one source, into one app.
+//! Delivery channel: delivers the tickets of one source into one app.
 
 use std::time::Duration;
 
-use crate::parcel::Systems;
+use crate::delivery::SystemNames;
 use domain::Source;
 use domain::mobile::AppChannel;
 use orders::Order;
 
-/// Where a house stands, for apps that want to know and sources that do not tell.
+/// Location of the venue, for apps that require it and sources that do not provide it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Place {
-    /// The city.
+pub struct VenueLocation {
+    /// City.
     pub city: Option<String>,
-    /// ISO 3166 code of the country.
+    /// ISO 3166 country code.
     pub country: Option<String>,
     /// Postal code.
     pub postal_code: Option<String>,
 }
 
-/// One configured delivery channel.
+/// Configured delivery channel.
 #[derive(Clone)]
 pub struct Channel {
-    /// The app.
+    /// App to deliver into.
     pub app: AppChannel,
-    /// The source whose tickets it delivers, layered.
+    /// Source whose tickets are delivered, with its resilience and cache layers.
     pub source: Source,
-    /// Between two runs of its streams.
+    /// Interval between runs of the streams.
     pub interval: Duration,
-    /// Where the house stands.
-    pub place: Place,
+    /// Location of the venue.
+    pub location: VenueLocation,
 }
 
 impl Channel {
-    /// The names of the two systems that hold a ticket.
-    pub(crate) fn systems(&self) -> Systems<'_> {
-        Systems { source: self.source.id.as_str(), app: self.app.app }
+    /// Returns the names of the two systems that hold a ticket.
+    pub(crate) fn system_names(&self) -> SystemNames<'_> {
+        SystemNames { source: self.source.id.as_str(), app: self.app.app }
     }
 
-    /// Whether a ticket of an order is one of its source.
-    pub(crate) fn takes(&self, order: &Order, ticket: usize) -> bool {
+    /// Returns true if the source of the channel issued this ticket.
+    pub(crate) fn covers(&self, order: &Order, ticket: usize) -> bool {
         let leg = order.tickets.get(ticket).map(|ticket| order.lines[ticket.line].leg);
         leg.is_some_and(|leg| order.legs[leg].source == self.source.id)
     }
 
-    /// How long two systems may contradict each other: two cycles.
-    pub fn patience(&self) -> Duration {
+    /// Returns the time for which the two systems may disagree: two cycles.
+    pub fn drift_tolerance(&self) -> Duration {
         self.interval.saturating_mul(2)
     }
 }

@@ -1,194 +1,192 @@
-//! Deliveries: tickets into mobile apps, and their status back. Four streams a channel, on a schedule and on demand.
+//! Deliveries: pushes tickets into mobile apps and reads their status back. Each channel has four streams that run
+//! periodically and on demand.
 //!
-//! Orders tell by their feed what changed; a [`Parcel`] a ticket remembers what the app was told and what it says; a lease makes one
-//! runner of a channel, also among replicas, so that nobody reads the app's feed twice at once.
+//! The change feed of orders triggers deliveries. Each [`Delivery`] records the pushes of one ticket and its state in
+//! the app. A lease gives each channel a single runner among all replicas, so that no two readers share the app's
+//! feed.
 
+mod app_ticket;
 mod channel;
-pub mod ledger;
-mod pack;
-pub mod parcel;
+mod check;
+mod context;
+pub mod delivery;
 mod request;
-mod shared;
-mod work;
+pub mod store;
+mod worker;
 
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
-use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
-pub use crate::channel::{Channel, Place};
-use crate::ledger::{DeliveryLedger, Run, Tally};
-pub use crate::parcel::{Moment, Parcel};
+pub use crate::channel::{Channel, VenueLocation};
+pub use crate::check::check_app;
+use crate::context::{ChannelSlot, DeliveryContext};
+pub use crate::delivery::{Delivery, StatusEvent};
 pub use crate::request::{DeliverTickets, DeliveryOutcome};
-pub use crate::shared::DeliveryRules;
-use crate::shared::{Lane, Shared};
+use crate::store::{DeliveryStore, StreamCounts, StreamRun};
+use domain::StoreError;
 use domain::{Clock, OrderKey, SourceId};
-use orders::{Asker, LedgerError, Orders, Problem, ProblemCode};
+use orders::periodic::every;
+use orders::{Actor, Orders, Problem, ProblemCode};
 
-/// What goes through a channel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Stream {
-    /// Tickets into the app.
+/// Stream of a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
+pub enum ChannelStream {
+    /// Pushes tickets into the app.
     Injection,
-    /// Tickets out of it that are no longer good.
+    /// Cancels void tickets in the app.
     Cancelled,
-    /// Tickets whose visitors were let in.
+    /// Reports used tickets to the app.
     Controlled,
-    /// What the app says of its tickets.
+    /// Reads the status of tickets from the app.
     Status,
 }
 
-impl Stream {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Injection, Self::Cancelled, Self::Controlled, Self::Status];
-    /// The order of a cycle: what must leave first, so that a ticket never lives twice.
-    const CYCLE: [Self; 4] = [Self::Cancelled, Self::Controlled, Self::Injection, Self::Status];
+impl ChannelStream {
+    /// All variants.
+    pub const ALL: &[Self] = <Self as strum::VariantArray>::VARIANTS;
+    /// Order of a cycle: cancellations go first, so that no ticket is valid twice.
+    const CYCLE_ORDER: [Self; 4] = [Self::Cancelled, Self::Controlled, Self::Injection, Self::Status];
 
-    /// The name in the ledger and the schema.
+    /// Name in the store and the schema.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Injection => "INJECTION",
-            Self::Cancelled => "CANCELLED",
-            Self::Controlled => "CONTROLLED",
-            Self::Status => "STATUS",
-        }
+        self.into()
     }
 }
 
-/// What the room of deliveries is built from.
-pub struct Parts {
-    /// Every channel.
+/// Dependencies of [`Deliveries`].
+pub struct DeliveriesDependencies {
+    /// Configured channels.
     pub channels: Vec<Channel>,
-    /// The orders whose tickets are delivered.
+    /// Orders whose tickets are delivered.
     pub orders: Orders,
-    /// Where deliveries are kept: beside the orders.
-    pub ledger: Arc<dyn DeliveryLedger>,
-    /// The time of day.
+    /// Durable store of deliveries, in the database of the orders.
+    pub store: Arc<dyn DeliveryStore>,
+    /// Clock that supplies the current time.
     pub clock: Arc<dyn Clock>,
-    /// Deadlines and patience.
-    pub rules: DeliveryRules,
 }
 
-/// How a stream stands.
+/// Status of a stream.
 #[derive(Debug, Clone)]
 pub struct StreamReport {
-    /// Which one.
-    pub stream: Stream,
-    /// Its last run.
-    pub run: Run,
-    /// What waits for it.
-    pub tally: Tally,
-    /// What went wrong in the last run.
+    /// The stream.
+    pub stream: ChannelStream,
+    /// Last run of the stream.
+    pub last_run: StreamRun,
+    /// Numbers of pending and failed deliveries.
+    pub counts: StreamCounts,
+    /// Problems of the last run.
     pub problems: Vec<Problem>,
 }
 
-/// Deliveries over every channel. Cheap to clone.
+/// Deliveries over all channels. Cheap to clone.
 #[derive(Clone)]
-pub struct Deliveries(Arc<Shared>);
+pub struct Deliveries(Arc<DeliveryContext>);
 
 impl Deliveries {
-    /// Puts the room together. Nothing runs until [`start`](Self::start) or a request.
-    pub fn new(parts: Parts) -> Self {
-        let Parts { channels, orders, ledger, clock, rules } = parts;
-        let lanes = channels.into_iter().map(|channel| Arc::new(Lane { channel, gate: Mutex::default() })).collect();
+    /// Creates the service. No task runs before [`start`](Self::start) or a request.
+    pub fn new(parts: DeliveriesDependencies) -> Self {
+        let DeliveriesDependencies { channels, orders, store, clock } = parts;
+        let slots =
+            channels.into_iter().map(|channel| Arc::new(ChannelSlot { channel, lock: Mutex::default() })).collect();
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        Self(Arc::new(Shared { lanes, orders, ledger, clock, rules, tasks, stop }))
+        Self(Arc::new(DeliveryContext { channels: slots, orders, store, clock, tasks, stop }))
     }
 
-    /// Runs all streams of each channel at its interval from now on, each channel in a task of its own.
+    /// Starts one background task per channel that runs all its streams periodically.
     pub fn start(&self) {
-        for lane in &self.0.lanes {
-            self.0.tasks.spawn(keep_running(Arc::clone(&self.0), Arc::clone(lane)));
+        for slot in &self.0.channels {
+            self.0.tasks.spawn(run_periodically(Arc::clone(&self.0), Arc::clone(slot)));
         }
     }
 
-    /// Begins no new step, lets calls in flight write their outcome, and waits for them.
+    /// Stops new steps, lets calls in flight write their outcome, and waits for them.
     pub async fn close(&self) {
         self.0.stop.cancel();
         self.0.tasks.close();
         self.0.tasks.wait().await;
     }
 
-    /// Runs all streams of every channel once. A channel on which another works is left to it.
-    pub async fn cycle(&self) -> Result<(), LedgerError> {
-        for lane in &self.0.lanes {
-            cycle(&self.0, lane).await?;
+    /// Runs all streams of every channel once. Skips channels that another runner owns.
+    pub async fn run_cycle(&self) -> Result<(), StoreError> {
+        for slot in &self.0.channels {
+            cycle(&self.0, slot).await?;
         }
         Ok(())
     }
 
-    /// Every channel.
+    /// Returns all channels.
     pub fn channels(&self) -> impl Iterator<Item = &Channel> {
-        self.0.lanes.iter().map(|lane| &lane.channel)
+        self.0.channels.iter().map(|slot| &slot.channel)
     }
 
-    /// The channel of a source.
+    /// Returns the channel of a source.
     pub fn channel_of(&self, source: &SourceId) -> Option<&Channel> {
-        self.0.lanes.iter().map(|lane| &lane.channel).find(|channel| channel.source.id == *source)
+        self.0.channels.iter().map(|slot| &slot.channel).find(|channel| channel.source.id == *source)
     }
 
-    /// The channel of this name.
+    /// Finds a channel by key.
     pub fn find_channel(&self, name: &str) -> Option<&Channel> {
-        self.0.lanes.iter().map(|lane| &lane.channel).find(|channel| channel.app.id == name)
+        self.0.channels.iter().map(|slot| &slot.channel).find(|channel| channel.app.id == name)
     }
 
-    /// How a stream of a channel stands.
-    pub async fn report(&self, channel: &Channel, stream: Stream) -> Result<StreamReport, LedgerError> {
-        let run = self.0.ledger.last_run(&channel.app.id, stream).await?;
-        let tally = self.0.ledger.tally(&channel.app.id, stream).await?;
-        let problems = run.trouble.iter().map(|trouble| trouble.problem(&channel.source.id)).collect();
-        Ok(StreamReport { stream, run, tally, problems })
+    /// Returns the status of a stream.
+    pub async fn stream_report(&self, channel: &Channel, stream: ChannelStream) -> Result<StreamReport, StoreError> {
+        let run = self.0.store.load_last_run(&channel.app.id, stream).await?;
+        let tally = self.0.store.load_counts(&channel.app.id, stream).await?;
+        let problems = run.last_error.iter().map(|error| error.to_problem(&channel.source.id)).collect();
+        Ok(StreamReport { stream, last_run: run, counts: tally, problems })
     }
 
-    /// Runs one stream now, what was refused included. The problem says that others work on the channel, or that there is none.
-    pub async fn run(&self, channel: &str, stream: Stream) -> Result<Result<StreamReport, Problem>, LedgerError> {
-        let Some(lane) = self.0.lanes.iter().find(|lane| lane.channel.app.id == channel) else {
-            return Ok(Err(Problem::new(ProblemCode::UnsupportedBySource).at(["input", "channel"])));
+    /// Runs one stream now, including refused deliveries. Returns a problem if the channel is busy or does not exist.
+    pub async fn run_stream(
+        &self,
+        channel: &str,
+        stream: ChannelStream,
+    ) -> Result<Result<StreamReport, Problem>, StoreError> {
+        let Some(slot) = self.0.channels.iter().find(|slot| slot.channel.app.id == channel) else {
+            return Ok(Err(Problem::new(ProblemCode::UnsupportedBySource).at_path(["input", "channel"])));
         };
-        match self.0.alone(lane, async |work| work.run(stream, true).await).await? {
-            Some(_) => self.report(&lane.channel, stream).await.map(Ok),
-            None => Ok(Err(Problem::new(ProblemCode::SourceBusy).of(&lane.channel.source.id))),
+        match self.0.with_lease(slot, async |work| work.run_stream(stream, true).await).await? {
+            Some(_) => self.stream_report(&slot.channel, stream).await.map(Ok),
+            None => Ok(Err(Problem::new(ProblemCode::SourceBusy).for_source(&slot.channel.source.id))),
         }
     }
 
-    /// Puts tickets of an order into their apps now.
-    pub async fn deliver(&self, asker: &Asker, asked: &DeliverTickets) -> Result<DeliveryOutcome, LedgerError> {
-        request::deliver(&self.0, asker, asked).await
+    /// Delivers tickets of an order now.
+    pub async fn deliver(&self, actor: &Actor, request: &DeliverTickets) -> Result<DeliveryOutcome, StoreError> {
+        request::deliver(&self.0, actor, request).await
     }
 
-    /// The parcels of an order, by number of the ticket.
-    pub async fn parcels_of(&self, order: OrderKey) -> Result<Vec<Parcel>, LedgerError> {
-        self.0.ledger.parcels_of(order).await
+    /// Lists the deliveries of an order by ticket index.
+    pub async fn list_by_order(&self, order: OrderKey) -> Result<Vec<Delivery>, StoreError> {
+        self.0.store.list_by_order(order).await
     }
 }
 
-async fn cycle(shared: &Shared, lane: &Lane) -> Result<(), LedgerError> {
-    let work = async |work: &work::Work<'_>| {
-        for stream in Stream::CYCLE {
-            if !shared.stop.is_cancelled() {
-                work.run(stream, false).await?;
+async fn cycle(context: &DeliveryContext, slot: &ChannelSlot) -> Result<(), StoreError> {
+    let work = async |work: &worker::ChannelWorker<'_>| {
+        for stream in ChannelStream::CYCLE_ORDER {
+            if !context.stop.is_cancelled() {
+                work.run_stream(stream, false).await?;
             }
         }
         Ok(())
     };
-    shared.alone(lane, work).await.map(|_| ())
+    context.with_lease(slot, work).await.map(|_| ())
 }
 
-/// Runs the streams of a channel until the process stops.
-async fn keep_running(shared: Arc<Shared>, lane: Arc<Lane>) {
-    let mut ticks = tokio::time::interval(lane.channel.interval);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = shared.stop.cancelled() => return,
-            _ = ticks.tick() => {}
+/// Runs the streams of a channel periodically until the process stops.
+async fn run_periodically(context: Arc<DeliveryContext>, slot: Arc<ChannelSlot>) {
+    let run_all = || async {
+        let span = tracing::error_span!(parent: None, "delivery", channel = slot.channel.app.id);
+        if let Err(error) = cycle(&context, &slot).instrument(span).await {
+            tracing::error!(%error, channel = slot.channel.app.id, "delivery streams failed");
         }
-        let span = tracing::error_span!(parent: None, "delivery", channel = lane.channel.app.id);
-        if let Err(error) = cycle(&shared, &lane).instrument(span).await {
-            tracing::error!(%error, channel = lane.channel.app.id, "the streams of a delivery channel could not run");
-        }
-    }
+    };
+    every(slot.channel.interval, context.stop.clone(), run_all).await;
 }

@@ -1,149 +1,150 @@
-//! What clients ask of deliveries, and what came of it.
+//! Delivery requests of clients and their outcome.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
-use crate::Stream;
-use crate::parcel::Parcel;
-use crate::shared::Shared;
-use crate::work::is_good;
+use crate::ChannelStream;
+use crate::context::DeliveryContext;
+use crate::delivery::Delivery;
+use crate::worker::is_usable;
 use domain::OrderKey;
-use orders::ledger::KeyUse;
-use orders::{Asker, LedgerError, Order, OrderBy, Problem, ProblemCode};
+use domain::StoreError;
+use orders::idempotency::IdempotencyRecord;
+use orders::{Actor, Order, OrderLookup, Problem, ProblemCode};
 
-/// The name of the mutation, in the uses of keys.
+/// Name of the mutation in idempotency records.
 const OPERATION: &str = "deliverTickets";
-/// The longest idempotency key.
-const LONGEST_KEY: usize = 128;
+/// Maximum length of an idempotency key in characters.
+const MAX_KEY_LENGTH: usize = 128;
 
-/// Tickets that shall go into the app of their source now.
+/// Request to deliver tickets now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliverTickets {
-    /// The client's key.
+    /// Idempotency key of the client.
     pub key: String,
     /// The order.
     pub order: OrderKey,
-    /// The numbers of the tickets; none: all that can.
+    /// Indexes of the tickets, or `None` for every deliverable ticket.
     pub tickets: Option<BTreeSet<usize>>,
 }
 
-/// What became of it.
+/// Outcome of a delivery request.
 #[derive(Debug, Default)]
 pub struct DeliveryOutcome {
-    /// The order; none: the asker sees none.
+    /// The order. `None` if the actor may not see it.
     pub order: Option<Order>,
-    /// The numbers of the tickets concerned.
+    /// Indexes of the tickets concerned.
     pub tickets: BTreeSet<usize>,
     /// Expected failures.
     pub problems: Vec<Problem>,
-    /// The key was seen before.
+    /// True if the idempotency key had been used before.
     pub replayed: bool,
 }
 
 impl DeliveryOutcome {
-    fn refused(order: Option<Order>, code: ProblemCode, field: &str) -> Self {
-        Self { order, problems: vec![Problem::new(code).at(["input", field])], ..Self::default() }
+    fn rejected(order: Option<Order>, code: ProblemCode, field: &str) -> Self {
+        Self { order, problems: vec![Problem::new(code).at_path(["input", field])], ..Self::default() }
     }
 }
 
-/// Delivers tickets on request. The same key again asks for nothing, and tells where the tickets stand now.
+/// Delivers tickets on request. A repeated request returns the current state without a new push.
 pub(crate) async fn deliver(
-    shared: &Shared,
-    asker: &Asker,
-    asked: &DeliverTickets,
-) -> Result<DeliveryOutcome, LedgerError> {
-    if asked.key.trim().is_empty() || asked.key.chars().count() > LONGEST_KEY {
-        return Ok(DeliveryOutcome::refused(None, ProblemCode::IdempotencyKeyInvalid, "idempotencyKey"));
+    context: &DeliveryContext,
+    actor: &Actor,
+    request: &DeliverTickets,
+) -> Result<DeliveryOutcome, StoreError> {
+    if request.key.trim().is_empty() || request.key.chars().count() > MAX_KEY_LENGTH {
+        return Ok(DeliveryOutcome::rejected(None, ProblemCode::IdempotencyKeyInvalid, "idempotencyKey"));
     }
-    let Some(order) = shared.orders.find(asker, &OrderBy::Key(asked.order)).await? else {
-        return Ok(DeliveryOutcome::refused(None, ProblemCode::OrderNotFound, "order"));
+    let Some(order) = context.orders.find(actor, &OrderLookup::Key(request.order)).await? else {
+        return Ok(DeliveryOutcome::rejected(None, ProblemCode::OrderNotFound, "order"));
     };
-    let (by_lane, problems) = sort_out(shared, &order, asked);
+    let (by_slot, problems) = assign_channels(context, &order, request);
     if !problems.is_empty() {
         return Ok(DeliveryOutcome { order: Some(order), problems, ..DeliveryOutcome::default() });
     }
-    let used = KeyUse {
-        scope: asker.scope(),
+    let used = IdempotencyRecord {
+        scope: actor.idempotency_scope(),
         operation: OPERATION.to_owned(),
-        key: asked.key.clone(),
-        request_hash: hash(asked),
-        order: asked.order,
+        key: request.key.clone(),
+        request_hash: request_hash(request),
+        order: request.order,
     };
-    let before = shared.ledger.use_key(&used, shared.clock.now()).await?;
+    let before = context.store.insert_idempotency_record(&used, context.clock.now()).await?;
     if before.as_ref().is_some_and(|before| before.request_hash != used.request_hash) {
-        return Ok(DeliveryOutcome::refused(None, ProblemCode::IdempotencyKeyReused, "idempotencyKey"));
+        return Ok(DeliveryOutcome::rejected(None, ProblemCode::IdempotencyKeyReused, "idempotencyKey"));
     }
-    let tickets: BTreeSet<usize> = by_lane.values().flatten().copied().collect();
-    // The process may have died between the key and the tickets.
-    let known = shared.ledger.parcels_of(order.key).await?;
-    let is_unfinished = tickets.iter().any(|number| known.iter().all(|parcel| parcel.ticket != *number));
+    let tickets: BTreeSet<usize> = by_slot.values().flatten().copied().collect();
+    // The process may have died between storing the key and enqueuing the tickets.
+    let existing = context.store.list_by_order(order.key).await?;
+    let is_unfinished = tickets.iter().any(|number| existing.iter().all(|delivery| delivery.ticket != *number));
     let mut problems = Vec::new();
     if before.is_none() || is_unfinished {
-        for (lane, tickets) in &by_lane {
-            problems.extend(put_through(shared, *lane, &order, tickets).await?);
+        for (slot, tickets) in &by_slot {
+            problems.extend(deliver_through(context, *slot, &order, tickets).await?);
         }
     }
     Ok(DeliveryOutcome { order: Some(order), tickets, problems, replayed: before.is_some() })
 }
 
-/// Which tickets go through which channel, or why some cannot.
-fn sort_out(
-    shared: &Shared,
+/// Assigns tickets to channels. Returns a problem for each explicitly requested ticket that cannot be delivered.
+fn assign_channels(
+    context: &DeliveryContext,
     order: &Order,
-    asked: &DeliverTickets,
+    request: &DeliverTickets,
 ) -> (BTreeMap<usize, BTreeSet<usize>>, Vec<Problem>) {
-    let mut by_lane: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+    let mut by_slot: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
     let mut problems = Vec::new();
     let all: BTreeSet<usize> = (0..order.tickets.len()).collect();
-    for number in asked.tickets.as_ref().unwrap_or(&all) {
-        let lane = shared.lanes.iter().position(|lane| lane.channel.takes(order, *number));
-        let is_ready = order.tickets.get(*number).is_some_and(|ticket| is_good(ticket.state));
-        let wrong = match (lane, order.tickets.get(*number)) {
+    for number in request.tickets.as_ref().unwrap_or(&all) {
+        let slot = context.channels.iter().position(|slot| slot.channel.covers(order, *number));
+        let is_ready = order.tickets.get(*number).is_some_and(|ticket| is_usable(ticket.state));
+        let code = match (slot, order.tickets.get(*number)) {
             (_, None) => ProblemCode::OrderNotFound,
             (None, _) => ProblemCode::UnsupportedBySource,
             _ if !is_ready => ProblemCode::ActionNotAvailable,
-            (Some(lane), _) => {
-                by_lane.entry(lane).or_default().insert(*number);
+            (Some(slot), _) => {
+                by_slot.entry(slot).or_default().insert(*number);
                 continue;
             }
         };
-        // Of a whole order those go that can.
-        if asked.tickets.is_some() {
-            problems.push(Problem::new(wrong).at(["input", "tickets"]));
+        // A request for the whole order skips tickets that cannot be delivered.
+        if request.tickets.is_some() {
+            problems.push(Problem::new(code).at_path(["input", "tickets"]));
         }
     }
-    if by_lane.is_empty() && problems.is_empty() {
+    if by_slot.is_empty() && problems.is_empty() {
         let code =
             if order.tickets.is_empty() { ProblemCode::ActionNotAvailable } else { ProblemCode::UnsupportedBySource };
-        problems.push(Problem::new(code).at(["input", "order"]));
+        problems.push(Problem::new(code).at_path(["input", "order"]));
     }
-    (by_lane, problems)
+    (by_slot, problems)
 }
 
-async fn put_through(
-    shared: &Shared,
-    lane: usize,
+async fn deliver_through(
+    context: &DeliveryContext,
+    slot: usize,
     order: &Order,
     tickets: &BTreeSet<usize>,
-) -> Result<Vec<Problem>, LedgerError> {
-    let lane = &shared.lanes[lane];
-    let source = &lane.channel.source.id;
-    let told = shared
-        .alone(lane, async |work| {
-            let parcels = work.take_on(order, tickets).await?;
-            let due: Vec<Parcel> = parcels.into_iter().filter(Parcel::waits_for_injection).collect();
-            let mut told = Vec::with_capacity(due.len());
-            for part in due.chunks(lane.channel.app.max_batch.max(1)) {
-                told.extend(work.tell(Stream::Injection, part.to_vec()).await?);
+) -> Result<Vec<Problem>, StoreError> {
+    let slot = &context.channels[slot];
+    let source = &slot.channel.source.id;
+    let pushed = context
+        .with_lease(slot, async |work| {
+            let deliveries = work.enqueue(order, tickets).await?;
+            let due: Vec<Delivery> = deliveries.into_iter().filter(Delivery::is_injection_pending).collect();
+            let mut pushed = Vec::with_capacity(due.len());
+            for part in due.chunks(slot.channel.app.max_batch.max(1)) {
+                pushed.extend(work.push(ChannelStream::Injection, part.to_vec()).await?);
             }
-            Ok(told)
+            Ok(pushed)
         })
         .await?;
-    let Some(told) = told else { return Ok(vec![Problem::new(ProblemCode::OrderBusy).of(source)]) };
+    let Some(pushed) = pushed else { return Ok(vec![Problem::new(ProblemCode::OrderBusy).for_source(source)]) };
     let mut problems: Vec<Problem> = Vec::new();
-    for trouble in told.iter().filter_map(|parcel| parcel.injection.trouble.as_ref()) {
-        let problem = trouble.problem(source);
+    for error in pushed.iter().filter_map(|delivery| delivery.injection.last_error.as_ref()) {
+        let problem = error.to_problem(source);
         if !problems.contains(&problem) {
             problems.push(problem);
         }
@@ -151,7 +152,7 @@ async fn put_through(
     Ok(problems)
 }
 
-fn hash(asked: &DeliverTickets) -> String {
-    let told = format!("{} {:?}", asked.order, asked.tickets);
-    Sha256::digest(told).iter().map(|byte| format!("{byte:02x}")).collect()
+fn request_hash(request: &DeliverTickets) -> String {
+    let text = format!("{} {:?}", request.order, request.tickets);
+    hex::encode(Sha256::digest(text))
 }

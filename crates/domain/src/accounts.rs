@@ -1,4 +1,4 @@
-//! The port of resellers' accounts: whether a reseller is set up at a vendor, and what the venue must tell the reseller.
+//! The port of reseller accounts: checks a reseller's setup at a vendor and writes the handover message of the venue.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,91 +7,92 @@ use async_trait::async_trait;
 use crate::error::VendorError;
 use crate::ids::EventKey;
 
-/// How somebody is set up in one source, as the configuration says it.
+/// The configuration of one account at a source.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Account {
-    /// The name of the reseller; `None`: the source's own account, nobody's in particular.
+pub struct AccountConfig {
+    /// Name of the reseller, or `None` for the source's own account.
     pub reseller: Option<String>,
-    /// The vendor's own keys, each with its values.
+    /// Vendor-specific keys, each with its values.
     pub keys: BTreeMap<String, Vec<String>>,
 }
 
-impl Account {
-    /// The values of a key; none where it is not configured.
-    pub fn all(&self, key: &str) -> &[String] {
+impl AccountConfig {
+    /// Returns the values of a key, or an empty slice if the key is not configured.
+    pub fn values(&self, key: &str) -> &[String] {
         self.keys.get(key).map_or(&[], Vec::as_slice)
     }
 
-    /// The first value of a key.
-    pub fn one(&self, key: &str) -> Option<&str> {
-        self.all(key).first().map(String::as_str)
+    /// Returns the first value of a key.
+    pub fn first_value(&self, key: &str) -> Option<&str> {
+        self.values(key).first().map(String::as_str)
     }
 }
 
-/// How a check came out.
+/// Result of one check.
 #[derive(Debug, Clone)]
-pub enum Verdict {
-    /// As it must be.
+pub enum CheckOutcome {
+    /// The setup is correct.
     Passed,
-    /// Not as it must be; what to do about it, in our words.
+    /// The setup is wrong. The text says what to do about it and never quotes the vendor.
     Failed(String),
-    /// Complete, and switched off by the venue; where to switch it on, in our words.
-    Off(String),
-    /// The vendor could not be asked: nothing is known.
-    Unasked(VendorError),
+    /// The setup is complete, but the venue has switched it off. The text says where to switch it on.
+    Disabled(String),
+    /// The vendor could not be reached, so the result is unknown.
+    Unreachable(VendorError),
 }
 
-/// One line of a vendor's checklist, asked by machine.
+/// One item of a vendor's checklist, verified automatically.
 #[derive(Debug, Clone)]
-pub struct Check {
-    /// Names the kind of check, UPPER_SNAKE_CASE and stable. Several lines may be of one kind: the title tells them apart.
+pub struct AccountCheck {
+    /// Stable code of the kind of check, in UPPER_SNAKE_CASE. Several checks may share a code; their titles differ.
     pub code: &'static str,
-    /// What is checked, for people.
+    /// Human-readable description of the item.
     pub title: String,
-    /// How it came out.
-    pub verdict: Verdict,
+    /// Result of the check.
+    pub outcome: CheckOutcome,
 }
 
-impl Check {
-    /// A check that passes where there is no hint.
+impl AccountCheck {
+    /// Creates a check that passes if there is no hint and fails with the hint otherwise.
     pub fn new(code: &'static str, title: impl Into<String>, hint: Option<&str>) -> Self {
-        let verdict = hint.map_or(Verdict::Passed, |hint| Verdict::Failed(hint.to_owned()));
-        Self { code, title: title.into(), verdict }
+        let outcome = hint.map_or(CheckOutcome::Passed, |hint| CheckOutcome::Failed(hint.to_owned()));
+        Self { code, title: title.into(), outcome }
     }
 
-    /// A check of a switch: on where there is no hint.
+    /// Creates a check of an on/off setting: passed if there is no hint, disabled with the hint otherwise.
     pub fn switch(code: &'static str, title: impl Into<String>, hint: Option<&str>) -> Self {
-        let verdict = hint.map_or(Verdict::Passed, |hint| Verdict::Off(hint.to_owned()));
-        Self { code, title: title.into(), verdict }
+        let outcome = hint.map_or(CheckOutcome::Passed, |hint| CheckOutcome::Disabled(hint.to_owned()));
+        Self { code, title: title.into(), outcome }
     }
 
-    /// A check that the vendor did not answer.
-    pub fn unasked(code: &'static str, title: impl Into<String>, error: VendorError) -> Self {
-        Self { code, title: title.into(), verdict: Verdict::Unasked(error) }
+    /// Creates a check whose request to the vendor failed.
+    pub fn unreachable(code: &'static str, title: impl Into<String>, error: VendorError) -> Self {
+        Self { code, title: title.into(), outcome: CheckOutcome::Unreachable(error) }
     }
 }
 
-/// The message by which the venue hands an account over to the reseller. Holds no secret: those travel another way.
+/// Message from the venue that hands an account over to the reseller. Contains no secrets: those are sent by another channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Letter {
-    /// The subject.
+pub struct HandoverMessage {
+    /// Subject line.
     pub subject: String,
-    /// The body, with line breaks.
+    /// Body, with line breaks.
     pub body: String,
-    /// What is not in the configuration and must be filled in by hand: names for people.
-    pub missing: Vec<String>,
+    /// Human-readable names of the values that are not configured and must be filled in by hand.
+    pub missing_fields: Vec<String>,
 }
 
-/// Asking a vendor how an account is set up.
+/// Capability: checks reseller accounts at the vendor.
 #[async_trait]
 pub trait ResellerAccounts: Send + Sync {
-    /// Goes through the vendor's checklist, in its order. Sells nothing and changes nothing. Never fails as a whole: what could
-    /// not be asked is said so in its own line.
-    async fn check(&self, account: &Account) -> Vec<Check>;
+    /// Runs the vendor's checklist in its documented order. Read-only. Never fails as a whole: a request that fails is
+    /// reported in its own check.
+    async fn check_account(&self, account: &AccountConfig) -> Vec<AccountCheck>;
 
-    /// The events that the account may sell; none: whatever the vendor shows it. Calls nobody.
-    fn events(&self, account: &Account) -> Option<BTreeSet<EventKey>>;
+    /// Returns the events that the account may sell, or `None` if it may sell every event the vendor lists. Makes no vendor
+    /// call.
+    fn sellable_events(&self, account: &AccountConfig) -> Option<BTreeSet<EventKey>>;
 
-    /// The filled-in message of the venue to the reseller. Calls nobody.
-    fn hand_over(&self, account: &Account) -> Letter;
+    /// Builds the handover message from the venue to the reseller. Makes no vendor call.
+    fn handover_message(&self, account: &AccountConfig) -> HandoverMessage;
 }

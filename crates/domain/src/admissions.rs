@@ -1,4 +1,4 @@
-//! The gate: staff credentials, and letting visitors in.
+//! The port of admission control: staff credentials and the admission of visitors.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -7,18 +7,18 @@ use secrecy::SecretString;
 use crate::error::VendorError;
 use crate::ids::{EventKey, ExternalRef, SectionKey, StepKey, TokenKey};
 
-/// A staff credential that lets its bearer redeem tickets in its sections. Not a visitor's ticket.
+/// A staff credential: its bearer may redeem tickets in the token's sections. Not a visitor's ticket.
 #[derive(Debug, Clone)]
 pub struct AdmissionToken {
-    /// The key in its source.
+    /// Key in its source.
     pub key: TokenKey,
-    /// The event of the gate.
+    /// Event of the gate.
     pub event: EventKey,
-    /// Covers all sections, cannot be changed or revoked.
+    /// True for the token that covers all sections. It cannot be changed or revoked.
     pub is_global: bool,
-    /// The sections that it covers.
+    /// Sections covered by the token.
     pub sections: Vec<SectionKey>,
-    /// The bearer secret.
+    /// Bearer secret.
     pub code: SecretString,
     /// The vendor's own identifiers.
     pub refs: Vec<ExternalRef>,
@@ -27,38 +27,39 @@ pub struct AdmissionToken {
 /// A page of admission tokens.
 #[derive(Debug, Clone)]
 pub struct TokenPage {
-    /// The global token first, then by key.
+    /// The tokens of the page: the global one first, the others by key.
     pub tokens: Vec<AdmissionToken>,
-    /// How many there are in all, where told.
+    /// Total number of tokens, if the source reports it.
     pub total: Option<u32>,
 }
 
-/// A visitor let in.
+/// The admission of one visitor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Admission {
-    /// The serial of the ticket.
+    /// Serial number of the ticket.
     pub ticket_serial: String,
-    /// When.
+    /// Time of the admission, if reported.
     pub admitted_at: Option<Timestamp>,
-    /// Where.
+    /// Section of the admission, if reported.
     pub section: Option<SectionKey>,
 }
 
-/// What a gate credential was exchanged for: a key that admits at one event.
+/// Key that an admission token's code was exchanged for. Admits visitors at one event.
 #[derive(Debug, Clone)]
 pub struct GateKey {
-    /// The bearer secret of the gate.
-    pub key: SecretString,
-    /// The only event that it is good for.
+    /// Bearer secret of the gate.
+    pub secret: SecretString,
+    /// The only event at which the key is valid.
     pub event: EventKey,
-    /// The only sections that it is good for.
+    /// The only sections in which the key is valid.
     pub sections: Vec<SectionKey>,
 }
 
-/// Staff credentials and the gate.
+/// Capability: manages staff credentials and admits visitors.
 #[async_trait]
 pub trait Admissions: Send + Sync {
-    /// Lists the tokens of an event, `skip` of them left out, at most `limit`; only the global one, or only the others, on request.
+    /// Lists at most `limit` tokens of an event, after skipping `skip` of them. `is_global` restricts the list to the
+    /// global token (`true`) or to the others (`false`).
     async fn list_tokens(
         &self,
         event: &EventKey,
@@ -67,10 +68,10 @@ pub trait Admissions: Send + Sync {
         limit: usize,
     ) -> Result<TokenPage, VendorError>;
 
-    /// Reads one token.
+    /// Loads one token.
     async fn load_token(&self, token: &TokenKey) -> Result<AdmissionToken, VendorError>;
 
-    /// Issues a token for sections of an event. Not repeated by itself: the vendor honours no keys.
+    /// Issues a token for sections of an event. Never retried automatically, because the vendor honors no idempotency keys.
     async fn issue_token(
         &self,
         key: &StepKey,
@@ -78,18 +79,18 @@ pub trait Admissions: Send + Sync {
         sections: &[SectionKey],
     ) -> Result<AdmissionToken, VendorError>;
 
-    /// Replaces the sections of a token. The global one refuses with `Conflict`.
+    /// Replaces the sections of a token. Fails with `Conflict` for the global token.
     async fn rescope_token(&self, token: &TokenKey, sections: &[SectionKey]) -> Result<AdmissionToken, VendorError>;
 
-    /// Makes a token useless. The global one refuses with `Conflict`; revoking what is gone succeeds.
+    /// Revokes a token. Fails with `Conflict` for the global token; revoking a token that no longer exists succeeds.
     async fn revoke_token(&self, token: &TokenKey) -> Result<(), VendorError>;
 
     /// Exchanges the code of a token for a gate key.
     async fn exchange_code(&self, code: &SecretString) -> Result<GateKey, VendorError>;
 
-    /// Admits serials. The answer holds only those that were let in: the difference is what was refused.
+    /// Admits tickets by serial number. Returns only the admitted ones; every other serial was rejected.
     async fn admit(&self, gate: &GateKey, serials: &[String]) -> Result<Vec<Admission>, VendorError>;
 
-    /// Lists who was let in.
+    /// Lists the admissions at the gate.
     async fn list_admissions(&self, gate: &GateKey) -> Result<Vec<Admission>, VendorError>;
 }

@@ -1,7 +1,8 @@
-//! Editing events: what a back office lets an API user do.
+//! The ports of event editing, as far as a vendor's back office opens it to API users.
 //!
-//! Two ports, because vendors differ: every vendor with a back office makes events ([`Authoring`]), only some let us arrange what
-//! belongs to them ([`BackOffice`]). What the back office names by ids of its own (resources, add-ons, membership categories) keeps them.
+//! There are several ports because vendors differ: every vendor with a back office can create events ([`Authoring`]), but
+//! only some can edit sections ([`SectionAuthoring`]) or schedules, resources, add-ons and memberships ([`BackOffice`]).
+//! Resources, add-ons and membership categories are identified by the ids of the back office.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,104 +16,104 @@ use crate::error::VendorError;
 use crate::ids::{EventKey, SectionKey, StepKey};
 use crate::money::Money;
 
-/// An event to be made. What a source has no place for is told as a setback, never dropped in silence.
+/// An event to create. A field that the source does not support is reported as a partial failure, never dropped silently.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct NewEvent {
-    /// The title.
+    /// Title.
     pub title: String,
-    /// One or two sentences.
+    /// Summary of one or two sentences.
     pub summary: Option<String>,
-    /// The whole description.
+    /// Full description.
     pub description: Option<String>,
-    /// Length of one performance.
+    /// Length of one performance in minutes.
     pub duration_minutes: Option<u32>,
-    /// Places of one performance.
+    /// Capacity of one performance.
     pub capacity: Option<u32>,
-    /// Begin of the run.
+    /// Start of the run.
     pub starts_at: Option<Timestamp>,
     /// End of the run.
     pub ends_at: Option<Timestamp>,
-    /// Hidden from ordinary lists.
+    /// True if the event is hidden from public lists.
     pub is_private: bool,
-    /// When performances take place.
+    /// Schedules of the performances.
     pub schedules: Vec<Schedule>,
-    /// The parts of the place, each sold at one price.
+    /// Sections of the venue, each with one price.
     pub sections: Vec<NewSection>,
-    /// Fields that only this vendor knows, as it names them.
+    /// Vendor-specific fields, under the vendor's names.
     pub vendor_fields: BTreeMap<String, String>,
 }
 
-/// A part of the place of an event.
+/// A section to create.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NewSection {
-    /// The name.
+    /// Name.
     pub name: String,
-    /// Its places.
+    /// Number of places.
     pub capacity: u32,
-    /// What a place costs; none: nothing.
+    /// Price of one place. `None` means free of charge.
     pub price: Option<Money>,
-    /// Not sold before; none: sold from now on.
+    /// Start of sales. `None` means immediately.
     pub sales_start: Option<Timestamp>,
-    /// Not sold at or after; none: sold until the event is over.
+    /// End of sales, exclusive. `None` means the end of the event.
     pub sales_end: Option<Timestamp>,
 }
 
-/// What changes on a section. What is none stays.
+/// Changes to a section. Fields that are `None` stay unchanged.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct SectionChange {
-    /// The name.
+    /// Name.
     pub name: Option<String>,
-    /// Its places.
+    /// Number of places.
     pub capacity: Option<u32>,
-    /// What a place costs.
+    /// Price of one place.
     pub price: Option<Money>,
-    /// Not sold before.
+    /// Start of sales.
     pub sales_start: Option<Timestamp>,
-    /// Not sold at or after.
+    /// End of sales, exclusive.
     pub sales_end: Option<Timestamp>,
 }
 
-/// What changes on an event. What is none stays.
+/// Changes to an event. Fields that are `None` stay unchanged.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct EventChange {
-    /// The title.
+    /// Title.
     pub title: Option<String>,
-    /// One or two sentences.
+    /// Summary of one or two sentences.
     pub summary: Option<String>,
-    /// The whole description.
+    /// Full description.
     pub description: Option<String>,
-    /// Length of one performance.
+    /// Length of one performance in minutes.
     pub duration_minutes: Option<u32>,
-    /// Places of one performance.
+    /// Capacity of one performance.
     pub capacity: Option<u32>,
-    /// Begin of the run.
+    /// Start of the run.
     pub starts_at: Option<Timestamp>,
     /// End of the run.
     pub ends_at: Option<Timestamp>,
-    /// Fields that only this vendor knows, as it names them.
+    /// Vendor-specific fields, under the vendor's names.
     pub vendor_fields: BTreeMap<String, String>,
 }
 
-/// A part of a write that did not come to pass, beside a whole that did.
+/// The failed part of a write that otherwise succeeded.
 #[derive(Debug, Clone)]
-pub struct Setback {
-    /// The part of the input, e.g. `sections`, `1`.
+pub struct PartialFailure {
+    /// Path of the failed part in the input, e.g. `sections`, `1`.
     pub path: Vec<String>,
-    /// Why.
+    /// Cause of the failure.
     pub error: VendorError,
 }
 
-/// An event that was made.
+/// Result of creating an event.
 #[derive(Debug, Clone)]
-pub struct Created {
-    /// Its key.
+pub struct CreatedEvent {
+    /// Key of the event.
     pub event: EventKey,
-    /// Parts of it that could not be made.
-    pub setbacks: Vec<Setback>,
+    /// Parts of the event that could not be created.
+    pub partial_failures: Vec<PartialFailure>,
 }
 
 /// A day of the week.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, strum::VariantArray)]
 pub enum Weekday {
     /// Monday.
     Monday,
@@ -131,12 +132,11 @@ pub enum Weekday {
 }
 
 impl Weekday {
-    /// Monday to Sunday.
-    pub const ALL: [Self; 7] =
-        [Self::Monday, Self::Tuesday, Self::Wednesday, Self::Thursday, Self::Friday, Self::Saturday, Self::Sunday];
+    /// All days, Monday to Sunday.
+    pub const ALL: &[Self] = <Self as strum::VariantArray>::VARIANTS;
 }
 
-/// Where tickets are sold.
+/// A channel through which tickets are sold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 pub enum SalesChannel {
     /// The venue's own site.
@@ -145,260 +145,263 @@ pub enum SalesChannel {
     CustomerRep,
     /// At the counter.
     PointOfSale,
-    /// Entered by hand.
+    /// Entered manually.
     ManualEntry,
-    /// Through resellers like us.
+    /// Resellers, such as this service.
     Reseller,
-    /// Another one, told by its code only.
+    /// Any other channel, identified only by its code.
     Other,
 }
 
-/// Whether a schedule is sold in a channel.
+/// The availability of a schedule in a sales channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ChannelSwitch {
-    /// The channel.
+pub struct ScheduleChannel {
+    /// Sales channel.
     pub channel: SalesChannel,
-    /// The vendor's own code; empty in what clients write.
+    /// The vendor's code of the channel. Empty in client input.
     pub code: String,
-    /// Whether it is sold there.
+    /// True if the schedule is sold in the channel.
     pub is_enabled: bool,
 }
 
-/// A start time of day, on the clock of the venue.
+/// A start time in the local time of the venue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct ScheduleTime {
-    /// 0 to 23.
+    /// Hour, 0 to 23.
     pub hour: u32,
-    /// 0 to 59.
+    /// Minute, 0 to 59.
     pub minute: u32,
-    /// How many performances begin then.
+    /// Number of performances that start at this time.
     pub quantity: u32,
 }
 
-/// When performances of an event take place.
+/// A recurring schedule of performances.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Schedule {
-    /// Names it in its event; none: it is new.
+    /// Id within the event. `None` for a new schedule.
     pub id: Option<String>,
-    /// The name.
+    /// Name.
     pub name: Option<String>,
-    /// More about it.
+    /// Description.
     pub description: Option<String>,
-    /// Begin of its validity.
+    /// Start of validity.
     pub effective_from: Timestamp,
-    /// End of its validity; none: for good.
+    /// End of validity. `None` means unlimited.
     pub effective_to: Option<Timestamp>,
-    /// On which days.
+    /// Days of the week.
     pub weekdays: Vec<Weekday>,
-    /// At which times.
+    /// Start times.
     pub times: Vec<ScheduleTime>,
-    /// Where it is sold. Written empty: as before, or everywhere.
-    pub channels: Vec<ChannelSwitch>,
-    /// Places of one performance, instead of the event's.
+    /// Sales channels. An empty list in a write keeps the current channels, or enables all for a new schedule.
+    pub channels: Vec<ScheduleChannel>,
+    /// Capacity of one performance, overriding the event's.
     pub capacity: Option<u32>,
-    /// Length of one performance, instead of the event's.
+    /// Length of one performance in minutes, overriding the event's.
     pub duration_minutes: Option<u32>,
 }
 
-/// Something that a performance needs: people, a place, equipment.
+/// A resource required by a performance: staff, a room, equipment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Resource {
     /// The vendor's id.
     pub id: String,
-    /// The name.
+    /// Name.
     pub name: Option<String>,
-    /// What kind of thing it is, in the vendor's word.
+    /// Category, in the vendor's term.
     pub category: Option<String>,
-    /// How many.
+    /// Required quantity.
     pub quantity: Option<u32>,
 }
 
-/// A resource to be had, and how many.
+/// A resource to assign and its quantity.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ResourceLine {
+pub struct RequiredResource {
     /// The vendor's id.
     pub resource: String,
-    /// How many.
+    /// Required quantity.
     pub quantity: u32,
 }
 
-/// How two events belong together.
+/// The relation between two events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 pub enum Relation {
-    /// The others must be bought with this one.
+    /// The related events must be bought together with this one.
     Prerequisites,
-    /// The others are shown beside this one.
+    /// The related events are recommended alongside this one.
     Recommendations,
-    /// The others need this one.
+    /// The related events require this one.
     Dependents,
 }
 
-/// Another event, and how far in time it may be from this one.
+/// A related event and its permitted distance in time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RelatedEvent {
-    /// The other event, of the same source.
+    /// Related event of the same source.
     pub event: EventKey,
-    /// At least.
+    /// Minimum distance in minutes.
     pub min_minutes: Option<u32>,
-    /// At most.
+    /// Maximum distance in minutes.
     pub max_minutes: Option<u32>,
 }
 
-/// The other events of one relation.
+/// The related events of one relation.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Related {
-    /// How prerequisites count, in the vendor's word.
+pub struct RelatedEvents {
+    /// Logical operator that combines prerequisites, in the vendor's term.
     pub operation: Option<String>,
-    /// The others.
+    /// Related events.
     pub events: Vec<RelatedEvent>,
-    /// Words by which recommendations are found; none in a write: as before.
+    /// Tags by which recommendations are selected. `None` in a write keeps the current tags.
     pub tags: Option<Vec<String>>,
 }
 
-/// Something sold beside the tickets of an event.
+/// An add-on that is sold together with the tickets of an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AddOn {
     /// The vendor's id.
     pub id: String,
-    /// The name.
+    /// Name.
     pub name: Option<String>,
-    /// What one costs.
+    /// Price of one unit.
     pub price: Option<Money>,
 }
 
-/// A kind of member.
+/// A membership category.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MembershipCategory {
     /// The vendor's id.
     pub id: String,
-    /// The name.
+    /// Name.
     pub name: Option<String>,
 }
 
-/// What members of a kind pay.
+/// The discount of a membership category.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MemberDiscount {
-    /// The kind of member.
+    /// Membership category.
     pub category: MembershipCategory,
-    /// The vendor's id of the discount; none: the usual price.
+    /// The vendor's id of the discount. `None` means the regular price.
     pub discount: Option<String>,
-    /// Its name.
+    /// Name of the discount.
     pub discount_name: Option<String>,
-    /// Most tickets; none: as many as they like.
+    /// Maximum number of tickets. `None` means unlimited.
     pub max_tickets: Option<u32>,
 }
 
-/// A discount to be given.
+/// A discount to grant to a membership category.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DiscountLine {
-    /// The vendor's id of the kind of member.
+    /// The vendor's id of the membership category.
     pub category: String,
-    /// The vendor's id of the discount; none: the usual price.
+    /// The vendor's id of the discount. `None` means the regular price.
     pub discount: Option<String>,
-    /// Most tickets; none: as many as they like.
+    /// Maximum number of tickets. `None` means unlimited.
     pub max_tickets: Option<u32>,
 }
 
-/// A change of what belongs to an event.
+/// One edit of the schedules, resources, relations, add-ons or memberships of an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub enum Arrangement {
-    /// One schedule more.
+pub enum BackOfficeEdit {
+    /// Adds a schedule.
     AddSchedule(Schedule),
-    /// These schedules instead of all. One with a known id keeps what we have no words for.
+    /// Replaces all schedules. A schedule with an existing id keeps the vendor fields that this model does not cover.
     SetSchedules(Vec<Schedule>),
-    /// One resource more.
-    AddResource(ResourceLine),
-    /// These resources instead of all. One that was there keeps what we have no words for.
-    SetResources(Vec<ResourceLine>),
-    /// More events of a relation; one that was there is changed.
-    AddRelated(Relation, Related),
-    /// These events instead of all; none: the relation ends.
-    SetRelated(Relation, Related),
-    /// More add-ons.
+    /// Adds a resource.
+    AddResource(RequiredResource),
+    /// Replaces all resources. An existing resource keeps the vendor fields that this model does not cover.
+    SetResources(Vec<RequiredResource>),
+    /// Adds events to a relation; an event already in the relation is updated.
+    AddRelated(Relation, RelatedEvents),
+    /// Replaces the events of a relation. An empty list removes the relation.
+    SetRelated(Relation, RelatedEvents),
+    /// Adds add-ons.
     AddAddOns(Vec<String>),
-    /// These add-ons instead of all; none: no add-ons.
+    /// Replaces all add-ons. An empty list removes them.
     SetAddOns(Vec<String>),
-    /// One add-on less.
+    /// Removes an add-on.
     RemoveAddOn(String),
-    /// Who may buy (none named: everybody), and what they pay.
+    /// Replaces the membership restrictions and discounts. Without restrictions everybody may buy.
     SetMembership {
-        /// The kinds of member that may buy.
+        /// Ids of the membership categories that may buy.
         restrictions: Vec<String>,
-        /// What they pay.
+        /// Discounts by category.
         discounts: Vec<DiscountLine>,
     },
-    /// Gives a discount, or changes it.
+    /// Grants or updates a discount.
     SetDiscount(DiscountLine),
-    /// Takes the discount of a kind of member away.
+    /// Removes the discount of a membership category.
     RemoveDiscount(String),
-    /// Lets a kind of member buy.
+    /// Allows a membership category to buy.
     AllowCategory(String),
-    /// Lets a kind of member buy no longer.
+    /// Stops allowing a membership category to buy.
     DenyCategory(String),
 }
 
-/// A change of a part of the place.
+/// One edit of the sections of an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub enum SectionEdit {
-    /// One section more.
+    /// Adds a section.
     Add(NewSection),
-    /// Another name, number of places, price or time of sale. A capacity below what was sold is refused with `InvalidInput`.
+    /// Changes the name, capacity, price or sales period. A capacity below the number of sold tickets is rejected with
+    /// `InvalidInput`.
     Change(SectionKey, SectionChange),
-    /// One section less; one of which tickets were sold is refused with `Conflict`.
+    /// Removes a section. A section with sold tickets is rejected with `Conflict`.
     Remove(SectionKey),
 }
 
-/// Making and changing events. Nothing here is repeated by itself once it may have acted.
+/// Capability: creates and edits events. A write that may have taken effect is never retried automatically.
 #[async_trait]
 pub trait Authoring: Send + Sync {
-    /// Makes an event, as a draft. A part that could not be made is a setback of the event that was.
-    async fn create_event(&self, key: &StepKey, event: &NewEvent) -> Result<Created, VendorError>;
+    /// Creates an event as a draft. Parts that could not be created are returned as partial failures.
+    async fn create_event(&self, key: &StepKey, event: &NewEvent) -> Result<CreatedEvent, VendorError>;
 
-    /// Changes an event and keeps what the change does not name, also what we have no words for. A capacity below what was sold is
-    /// refused with `InvalidInput`; so is taking a publication back, before the vendor is called.
+    /// Updates an event. Fields that the change does not name stay as they are, including vendor fields that this model
+    /// does not cover. A capacity below the number of sold tickets is rejected with `InvalidInput`. Unpublishing is
+    /// rejected likewise, before the vendor is called.
     async fn update_event(&self, event: &EventKey, change: &EventChange) -> Result<(), VendorError>;
 
-    /// Publishes a draft, or hands it in for that. One that is published stays so; there is no way back.
+    /// Publishes a draft or submits it for publication. Idempotent; an event cannot be unpublished.
     async fn publish_event(&self, event: &EventKey) -> Result<(), VendorError>;
 
-    /// Deletes an event. One of which tickets were sold is refused; deleting what is gone succeeds.
+    /// Deletes an event. An event with sold tickets is rejected; deleting an event that no longer exists succeeds.
     async fn delete_event(&self, event: &EventKey) -> Result<(), VendorError>;
 
-    /// The event as it is published; none while it is a draft.
+    /// Returns the event as published, or `None` while it is a draft.
     async fn find_published(&self, event: &EventKey) -> Result<Option<Arc<Event>>, VendorError>;
 }
 
-/// Changing the parts of the place of an event, each of which is sold at one price.
+/// Capability: edits the sections of an event, each of which has one price.
 #[async_trait]
-pub trait Sectioning: Send + Sync {
-    /// Makes one change; tells the section, unless it is gone.
+pub trait SectionAuthoring: Send + Sync {
+    /// Applies one edit. Returns the key of the section, or `None` if the section was removed.
     async fn edit_section(&self, event: &EventKey, edit: &SectionEdit) -> Result<Option<SectionKey>, VendorError>;
 }
 
-/// Arranging what belongs to an event. One call to the vendor a method, and one more where its writes replace the whole.
+/// Capability: edits the schedules, resources, relations, add-ons and memberships of an event. Each method makes one vendor
+/// call, plus one read if the vendor's write replaces the whole list.
 #[async_trait]
 pub trait BackOffice: Send + Sync {
-    /// When performances take place.
+    /// Lists the schedules of an event.
     async fn list_schedules(&self, event: &EventKey) -> Result<Vec<Schedule>, VendorError>;
 
-    /// What performances need.
+    /// Lists the resources that performances require.
     async fn list_resources(&self, event: &EventKey) -> Result<Vec<Resource>, VendorError>;
 
-    /// The events of a relation.
-    async fn load_related(&self, event: &EventKey, relation: Relation) -> Result<Related, VendorError>;
+    /// Loads the events of a relation.
+    async fn load_related(&self, event: &EventKey, relation: Relation) -> Result<RelatedEvents, VendorError>;
 
-    /// What is sold beside the tickets.
+    /// Lists the add-ons of an event.
     async fn list_add_ons(&self, event: &EventKey) -> Result<Vec<AddOn>, VendorError>;
 
-    /// The kinds of member that may buy; none: everybody.
+    /// Lists the membership categories that may buy. An empty list means everybody.
     async fn list_restrictions(&self, event: &EventKey) -> Result<Vec<MembershipCategory>, VendorError>;
 
-    /// What members pay.
+    /// Lists the membership discounts.
     async fn list_discounts(&self, event: &EventKey) -> Result<Vec<MemberDiscount>, VendorError>;
 
-    /// What members of one kind pay; none where nothing is agreed.
+    /// Returns the discount of a membership category, if there is one.
     async fn find_discount(&self, event: &EventKey, category: &str) -> Result<Option<MemberDiscount>, VendorError>;
 
-    /// Makes a change.
-    async fn arrange(&self, event: &EventKey, change: &Arrangement) -> Result<(), VendorError>;
+    /// Applies one edit.
+    async fn apply_edit(&self, event: &EventKey, change: &BackOfficeEdit) -> Result<(), VendorError>;
 }

@@ -1,4 +1,4 @@
-//! The catalogue: what a source sells, when, at which price, and how much is left.
+//! The catalog port: events, performances, ticket types, prices and availability of a source.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,99 +11,99 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Batch, VendorError};
 use crate::ids::{EventKey, ExternalRef, PerformanceKey, SectionKey, TicketTypeKey};
 use crate::money::{Money, Price};
-use crate::text::Text;
+use crate::text::LocalizedText;
 use crate::time::{Freshness, Observed};
 
-/// How a visit is booked.
+/// The way a visit is booked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BookingMode {
-    /// A start time.
+    /// For a start time.
     Timed,
-    /// A day.
+    /// For a day.
     Dated,
-    /// Any day within a validity.
+    /// For any day within a validity period.
     Open,
 }
 
-/// Where an event stands.
+/// Sales status of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum EventStatus {
     /// Not published.
     Draft,
     /// For sale.
     OnSale,
-    /// Shown, not for sale. Also what an unknown vendor status becomes.
+    /// Shown, but not for sale. An unknown vendor status maps to this value.
     OffSale,
-    /// Called off by the venue.
+    /// Canceled by the venue.
     Cancelled,
     /// Over.
     Ended,
 }
 
-/// What a list covers.
+/// The events included in a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Scope {
-    /// What every visitor may see: published, not private.
+pub enum CatalogScope {
+    /// Events that every visitor may see: published and not private.
     Public,
-    /// Also private events and drafts.
-    Everything,
+    /// All events, including private ones and drafts.
+    All,
 }
 
-/// Something that a source sells tickets for.
+/// An event: anything that a source sells tickets for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// The key in its source.
+    /// Key in its source.
     pub key: EventKey,
     /// The vendor's own identifiers.
     pub refs: Vec<ExternalRef>,
-    /// The title.
-    pub title: Text,
-    /// One or two sentences.
-    pub summary: Option<Text>,
-    /// The whole description; HTML is reduced to safe tags.
-    pub description: Option<Text>,
-    /// An absolute address of a picture.
+    /// Title.
+    pub title: LocalizedText,
+    /// Summary of one or two sentences.
+    pub summary: Option<LocalizedText>,
+    /// Full description. HTML is reduced to safe tags.
+    pub description: Option<LocalizedText>,
+    /// Absolute URL of an image.
     pub image: Option<String>,
-    /// The place, as the source names it.
+    /// Venue, as the source names it.
     pub venue: Option<String>,
     /// Categories, as the source names them.
     pub categories: Vec<String>,
-    /// IANA name of the zone in which the event takes place.
+    /// IANA time zone of the event.
     pub time_zone: String,
-    /// How a visit is booked.
+    /// The way a visit is booked.
     pub booking_mode: BookingMode,
-    /// Where the event stands.
+    /// Sales status.
     pub status: EventStatus,
-    /// Hidden from ordinary lists.
+    /// True if the event is hidden from public lists.
     pub is_private: bool,
-    /// Begin of the run.
+    /// Start of the run.
     pub starts_at: Option<Timestamp>,
     /// End of the run.
     pub ends_at: Option<Timestamp>,
-    /// Length of one performance.
+    /// Length of one performance in minutes.
     pub duration_minutes: Option<u32>,
-    /// Places of one performance.
+    /// Capacity of one performance.
     pub capacity: Option<u32>,
-    /// Tickets sold over all performances.
+    /// Number of tickets sold over all performances.
     pub sold_quantity: Option<u32>,
-    /// The lowest price of what is for sale.
+    /// Lowest price on sale.
     pub price_from: Option<Money>,
-    /// The sections of the place.
+    /// Sections of the venue.
     pub sections: Vec<Section>,
-    /// The ticket types, where the source tells them along with the event: they need no further call.
+    /// Ticket types, if the source returns them together with the event, so that no further call is needed.
     pub listed_ticket_types: Option<Arc<Vec<TicketType>>>,
-    /// All performances, where the source tells them along with the event: they need no further call.
+    /// All performances, if the source returns them together with the event, so that no further call is needed.
     pub listed_performances: Option<Arc<Vec<Arc<Performance>>>>,
 }
 
-/// A part of the place: a section, a seat category, an area.
+/// A section of the venue: a block, a seat category, an area.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Section {
-    /// The key in its source.
+    /// Key in its source.
     pub key: SectionKey,
-    /// The name.
-    pub name: Text,
-    /// Places, where told.
+    /// Name.
+    pub name: LocalizedText,
+    /// Capacity, if known.
     pub capacity: Option<u32>,
     /// The vendor's own identifiers.
     pub refs: Vec<ExternalRef>,
@@ -112,25 +112,25 @@ pub struct Section {
 /// A dated instance of an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Performance {
-    /// The key in its source.
+    /// Key in its source.
     pub key: PerformanceKey,
-    /// The event it is an instance of.
+    /// Event of the performance.
     pub event: EventKey,
     /// The vendor's own identifiers.
     pub refs: Vec<ExternalRef>,
-    /// Begin; none for dated and open visits.
+    /// Start. `None` for dated and open visits.
     pub starts_at: Option<Timestamp>,
     /// End.
     pub ends_at: Option<Timestamp>,
-    /// The day in the zone of the source; none for open visits.
+    /// Day in the time zone of the source. `None` for open visits.
     pub date: Option<Date>,
-    /// The last moment of sale.
+    /// End of sales.
     pub cutoff_at: Option<Timestamp>,
-    /// Offers and an upper bound of places, where the source tells them along with the performance.
+    /// Offers and an upper bound of the vacancies, if the source returns them together with the performance.
     pub listed_availability: Option<Arc<Availability>>,
 }
 
-/// Who a ticket is for.
+/// Audience of a ticket type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Audience {
     /// Adults.
@@ -151,153 +151,154 @@ pub enum Audience {
     Member,
     /// Groups.
     Group,
-    /// Anything else, or not told.
+    /// Anything else, or unknown.
     Other,
 }
 
-/// A kind of ticket for an event.
+/// A ticket type of an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TicketType {
-    /// The key in its source.
+    /// Key in its source.
     pub key: TicketTypeKey,
-    /// The event that it is for.
+    /// Event of the ticket type.
     pub event: EventKey,
     /// The vendor's own identifiers.
     pub refs: Vec<ExternalRef>,
-    /// The name.
-    pub name: Text,
-    /// More about it.
-    pub description: Option<Text>,
-    /// Who it is for.
+    /// Name.
+    pub name: LocalizedText,
+    /// Description.
+    pub description: Option<LocalizedText>,
+    /// Audience.
     pub audience: Audience,
-    /// Youngest age.
+    /// Minimum age.
     pub min_age: Option<u32>,
-    /// Oldest age.
+    /// Maximum age.
     pub max_age: Option<u32>,
-    /// People admitted by one ticket.
+    /// Number of people admitted by one ticket.
     pub admits: u32,
-    /// The section it admits to.
+    /// Section to which the ticket admits.
     pub section: Option<Section>,
-    /// The usual price; a performance may have another, see [`Offer`].
+    /// Regular price. A performance may have a different one, see [`Offer`].
     pub price: Option<Price>,
-    /// Fewest per order.
+    /// Minimum quantity per order.
     pub min_per_order: Option<u32>,
-    /// Most per order.
+    /// Maximum quantity per order.
     pub max_per_order: Option<u32>,
 }
 
 impl TicketType {
-    /// Whether an id of the vendor means this: its key, or one of the vendor's own identifiers.
-    pub fn is_named(&self, id: &str) -> bool {
-        self.key.as_str() == id || self.refs.iter().any(|known| known.value == id)
+    /// Returns true if `id` is the key or one of the vendor's own identifiers.
+    pub fn matches_id(&self, id: &str) -> bool {
+        self.key.as_str() == id || self.refs.iter().any(|external| external.value == id)
     }
 }
 
-/// How much is left.
+/// Availability of a performance or an offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum AvailabilityStatus {
     /// For sale.
     Available,
-    /// For sale, and nearly gone.
+    /// For sale, and nearly sold out.
     Limited,
-    /// Nothing left.
+    /// Sold out.
     SoldOut,
-    /// Not for sale: past, cancelled, or not through us.
+    /// Not for sale: past, canceled, or not sold through this service.
     Closed,
-    /// For sale without a limit.
+    /// For sale without a capacity limit.
     Freesale,
-    /// The vendor could not be reached. It never means sold out.
+    /// The vendor could not be reached. Never means sold out.
     Unknown,
 }
 
-/// What is free for one performance, and at which prices.
+/// Availability and offers of one performance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Availability {
-    /// The overall state.
+    /// Overall status.
     pub status: AvailabilityStatus,
-    /// Places left, where told.
+    /// Number of vacancies, if known.
     pub vacancies: Option<u32>,
-    /// All places, where told.
+    /// Total capacity, if known.
     pub capacity: Option<u32>,
-    /// Most per order.
+    /// Maximum quantity per order.
     pub max_per_order: Option<u32>,
-    /// What can be bought.
+    /// Offers that can be bought.
     pub offers: Vec<Offer>,
 }
 
-/// A ticket type at a price for one performance.
+/// An offer: a ticket type at a price for one performance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Offer {
-    /// What is sold.
+    /// Ticket type.
     pub ticket_type: Arc<TicketType>,
-    /// At which price.
+    /// Price.
     pub price: Price,
-    /// How many are left of it, where told.
+    /// Number of vacancies for this offer, if known.
     pub vacancies: Option<u32>,
-    /// Its own state.
+    /// Status of this offer.
     pub status: AvailabilityStatus,
 }
 
-/// One row a day.
+/// One day of an event calendar.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CalendarDay {
-    /// The day in the zone of the source.
+    /// Day in the time zone of the source.
     pub date: Date,
-    /// The best state among the performances of the day.
+    /// Best status among the performances of the day.
     pub status: AvailabilityStatus,
-    /// The lowest price of the day.
+    /// Lowest price of the day.
     pub price_from: Option<Money>,
-    /// How many performances.
+    /// Number of performances.
     pub performance_count: u32,
-    /// How old the row is.
+    /// Age of the data.
     pub freshness: Freshness,
 }
 
-/// Which performances are wanted.
+/// A time window and limit for listing performances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Window {
-    /// Not before.
+pub struct PerformanceWindow {
+    /// Start of the window, inclusive.
     pub from: Timestamp,
-    /// Not at or after; none: as far as `limit` needs, or the source can cheaply tell.
+    /// End of the window, exclusive. `None` means as far as `limit` requires or as the source can list cheaply.
     pub to: Option<Timestamp>,
-    /// At most this many for each event.
+    /// Maximum number of performances per event.
     pub limit: usize,
 }
 
-/// The one capability that every source has: telling what it sells.
+/// Capability: reads the catalog of the source. The only capability that every source has.
 ///
-/// Every answer of a batch holds every key that was asked for. A key that the source never made is
-/// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound), and never fails its neighbours.
+/// The result of a batch contains every requested key. An unknown key yields
+/// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) and never fails the other keys.
 #[async_trait]
 pub trait Catalog: Send + Sync {
-    /// Lists every event in scope, in ascending order of key. The vendor's paging is walked to its end.
-    async fn list_events(&self, scope: Scope) -> Result<Observed<Arc<Vec<Arc<Event>>>>, VendorError>;
+    /// Lists all events in scope, in ascending order of key. Follows the vendor's paging to the end.
+    async fn list_events(&self, scope: CatalogScope) -> Result<Observed<Arc<Vec<Arc<Event>>>>, VendorError>;
 
-    /// Reads events by key, private ones and drafts too.
+    /// Loads events by key, including private ones and drafts.
     async fn load_events(&self, keys: &[EventKey]) -> Batch<EventKey, Observed<Arc<Event>>>;
 
-    /// Reads the ticket types of events.
+    /// Loads the ticket types of events.
     async fn load_ticket_types(&self, events: &[EventKey]) -> Batch<EventKey, Observed<Arc<Vec<TicketType>>>>;
 
-    /// Lists the performances of events inside a window, by ascending start (of the day, where there is no time), then key,
-    /// at most `limit` for each event.
+    /// Lists the performances of events in a window, at most `limit` per event. They are sorted by start (the start of the
+    /// day if there is no time), then by key.
     async fn list_performances(
         &self,
         events: &[EventKey],
-        window: &Window,
+        window: &PerformanceWindow,
     ) -> Batch<EventKey, Observed<Arc<Vec<Arc<Performance>>>>>;
 
-    /// Reads performances by key.
+    /// Loads performances by key.
     async fn load_performances(&self, keys: &[PerformanceKey]) -> Batch<PerformanceKey, Observed<Arc<Performance>>>;
 
-    /// Tells what is free, no older than `max_age`. What came along with the performance is enough where it is young enough
-    /// and complete; zero always asks the vendor.
+    /// Loads availability no older than `max_age`. Availability that was returned together with the performance is reused
+    /// if it is recent enough and complete. A `max_age` of zero always calls the vendor.
     async fn load_availability(
         &self,
         performances: &[Observed<Arc<Performance>>],
         max_age: Duration,
     ) -> Batch<PerformanceKey, Observed<Arc<Availability>>>;
 
-    /// One row for each day of `from..=to`, at most 366, cheap: from facts at hand wherever the vendor allows.
+    /// Loads one row for each day of `from..=to`, at most 366. Uses data at hand where the vendor allows it, to keep the
+    /// call cheap.
     async fn load_calendar(&self, events: &[EventKey], from: Date, to: Date) -> Batch<EventKey, Arc<Vec<CalendarDay>>>;
 }

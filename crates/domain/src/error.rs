@@ -1,4 +1,4 @@
-//! The one error that every port answers with.
+//! The error type returned by every port.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -6,69 +6,71 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
 
 use crate::ids::SourceId;
 use crate::money::Money;
 
-/// The outcome of each key of a batch. One bad key never fails its neighbours; every key asked for is answered.
+/// Result of a batch call, per key. Contains every requested key; one failed key never fails the others.
 pub type Batch<K, V> = HashMap<K, Result<V, VendorError>>;
 
-/// What was asked of a source. Names the span, the histogram and the retry rule of a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Operation {
+/// An operation at a source. Determines the span name, the histogram and the retry rule of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum VendorOperation {
     /// Listing events.
     ListEvents,
-    /// Reading events by key.
+    /// Loading events by key.
     LoadEvents,
-    /// Reading the ticket types of events.
+    /// Loading the ticket types of events.
     LoadTicketTypes,
     /// Listing performances of events.
     ListPerformances,
-    /// Reading performances by key.
+    /// Loading performances by key.
     LoadPerformances,
-    /// Asking what is free, and at which price.
+    /// Loading availability and offers.
     LoadAvailability,
-    /// One row a day.
+    /// Loading an event calendar.
     LoadCalendar,
     /// Reading admission tokens.
     ReadTokens,
     /// Issuing, changing or revoking admission tokens.
     WriteTokens,
-    /// Letting visitors in.
+    /// Admitting visitors.
     Admit,
     /// Reading admissions.
     ReadAdmissions,
-    /// Setting seats aside.
+    /// Placing a hold.
     Hold,
-    /// Prolonging a hold.
+    /// Extending a hold.
     Extend,
-    /// Turning a hold into a sale.
+    /// Confirming a hold as a sale.
     Confirm,
-    /// Giving a hold back.
+    /// Releasing a hold.
     Release,
-    /// Undoing a sale.
+    /// Canceling a sale.
     Cancel,
-    /// Finding out what became of an earlier order call.
+    /// Looking up the outcome of an earlier order call.
     LookUp,
-    /// Listing what the vendor has sold through us.
+    /// Listing the orders placed at the vendor through this service.
     ListOrders,
-    /// Reading what the back office lets an API user edit.
+    /// Reading editable data from the back office.
     ReadAuthoring,
     /// Editing an event.
     WriteAuthoring,
-    /// Checking how a reseller is set up.
+    /// Checking the setup of a reseller.
     CheckConnection,
-    /// Handing tickets to the mobile app.
+    /// Delivering tickets to the mobile app.
     Deliver,
-    /// Reading back where tickets stand in the mobile app.
+    /// Reading the status of tickets in the mobile app.
     ReadDelivery,
-    /// Asking whether a source is alive.
+    /// Probing whether a source is reachable.
     Probe,
 }
 
-impl Operation {
-    /// Whether the call only reads, so that repeating it is always safe.
-    pub fn reads(self) -> bool {
+impl VendorOperation {
+    /// Returns true if the operation only reads, so that retrying is always safe.
+    pub fn is_read_only(self) -> bool {
         !matches!(
             self,
             Self::WriteTokens
@@ -83,193 +85,164 @@ impl Operation {
         )
     }
 
-    /// Whether the call belongs to an order, and may use the reserved part of a budget.
-    pub fn serves_an_order(self) -> bool {
+    /// Returns true if the operation belongs to an order and may use the reserved part of the rate limit.
+    pub fn is_order_call(self) -> bool {
         matches!(self, Self::Hold | Self::Extend | Self::Confirm | Self::Release | Self::Cancel | Self::LookUp)
     }
 
-    /// The name in spans and metrics, snake case.
+    /// Returns the name used in spans and metrics, in snake case.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::ListEvents => "list_events",
-            Self::LoadEvents => "load_events",
-            Self::LoadTicketTypes => "load_ticket_types",
-            Self::ListPerformances => "list_performances",
-            Self::LoadPerformances => "load_performances",
-            Self::LoadAvailability => "load_availability",
-            Self::LoadCalendar => "load_calendar",
-            Self::ReadTokens => "read_tokens",
-            Self::WriteTokens => "write_tokens",
-            Self::Admit => "admit",
-            Self::ReadAdmissions => "read_admissions",
-            Self::Hold => "hold",
-            Self::Extend => "extend",
-            Self::Confirm => "confirm",
-            Self::Release => "release",
-            Self::Cancel => "cancel",
-            Self::LookUp => "look_up",
-            Self::ListOrders => "list_orders",
-            Self::ReadAuthoring => "read_authoring",
-            Self::WriteAuthoring => "write_authoring",
-            Self::CheckConnection => "check_connection",
-            Self::Deliver => "deliver",
-            Self::ReadDelivery => "read_delivery",
-            Self::Probe => "probe",
-        }
+        self.into()
     }
 }
 
-/// What a failed call may have done at the vendor.
+/// Possible effect of a failed call at the vendor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Effect {
-    /// Certainly nothing: it never left, it only reads, or the vendor clearly refused.
+    /// Certainly no effect: the request was never sent, it only reads, or the vendor clearly rejected it.
     None,
-    /// Perhaps all of it: it was sent and no usable answer came back.
+    /// Unknown: the request was sent, but no usable response was received.
     Unknown,
 }
 
-/// Why the vendor said no, as a rule of business.
+/// Business reason for a rejection by the vendor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Reason {
-    /// Not enough left; how many are, where told.
+pub enum RefusalReason {
+    /// Not enough vacancies.
     SoldOut {
-        /// What is left, where the vendor tells.
+        /// Remaining vacancies, if the vendor reports them.
         remaining: Option<u32>,
     },
-    /// The price is another one now.
+    /// The price has changed.
     PriceChanged {
-        /// What it is now.
+        /// Current price.
         now: Money,
     },
-    /// The hold ran out before the sale was complete.
+    /// The hold expired before the sale was complete.
     HoldExpired,
-    /// More than one order may take.
+    /// The quantity exceeds the limit per order.
     LimitExceeded,
-    /// Shown, but not for sale through us at present.
+    /// Listed, but currently not sold through this service.
     NotOnSale,
-    /// The settlement was declined.
+    /// The payment was declined.
     PaymentDeclined,
-    /// Too late to undo, or otherwise no longer possible in this state.
+    /// Too late to cancel, or no longer possible in the current state.
     TooLate,
-    /// The vendor calls the input wrong; which part, in our words.
+    /// The vendor rejected the input.
     InvalidInput {
-        /// The part that is wrong, in our words.
+        /// Invalid field, under this service's name for it.
         field: String,
     },
-    /// The thing is in a state that forbids the call.
+    /// The object is in a state that does not permit the operation.
     Conflict,
-    /// Our credentials may not do this.
+    /// The credentials of this service lack the permission.
     Forbidden,
-    /// A refusal that we have no word for.
+    /// Any other reason.
     Other,
 }
 
-/// A business refusal: data for the client, not a fault.
+/// A business rejection: returned to the client as data, not as an error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refusal {
-    /// The reason in our words.
-    pub reason: Reason,
-    /// The vendor's own code (never its prose), for support. Letters, digits and `._-` only, at most 64.
+pub struct VendorRefusal {
+    /// Reason.
+    pub reason: RefusalReason,
+    /// The vendor's own code for support, never its message. At most 64 letters, digits and `._-`.
     pub vendor_code: Option<String>,
 }
 
-/// What went wrong, by what can be done about it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Kind of failure, classified by the possible reaction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum ErrorKind {
-    /// The vendor does not know it.
+    /// The object does not exist at the vendor.
     NotFound,
-    /// A business no.
-    Rejected(Refusal),
-    /// Someone asked for what the source cannot do.
+    /// The vendor rejected the request for a business reason.
+    Rejected(VendorRefusal),
+    /// The source does not support the operation.
     Unsupported,
-    /// The vendor does not accept our credentials or client version.
+    /// The vendor does not accept the credentials or the client version of this service.
     Unauthorized,
-    /// Too many requests, or our own budget for the vendor is used up.
+    /// Too many requests: rejected by the vendor or by this service's own rate limiter.
     RateLimited,
-    /// No useful answer: connection refused, torn, or a 5xx.
+    /// No usable response: connection refused or broken, or a 5xx status.
     Unavailable,
-    /// No answer in time.
+    /// No response in time.
     Timeout,
-    /// An answer that we cannot read.
+    /// The response cannot be parsed.
     Malformed,
-    /// Our own mistake.
+    /// A bug in this service.
     Internal,
 }
 
 impl ErrorKind {
-    /// A short, stable, bounded name for logs and metrics.
+    /// Returns a short stable name for logs and metric labels.
     pub fn name(&self) -> &'static str {
-        match self {
-            Self::NotFound => "not_found",
-            Self::Rejected(_) => "rejected",
-            Self::Unsupported => "unsupported",
-            Self::Unauthorized => "unauthorized",
-            Self::RateLimited => "rate_limited",
-            Self::Unavailable => "unavailable",
-            Self::Timeout => "timeout",
-            Self::Malformed => "malformed",
-            Self::Internal => "internal",
-        }
+        self.into()
     }
 
-    /// Whether the same call may work in a moment.
+    /// Returns true if the same call may succeed shortly.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::RateLimited | Self::Unavailable | Self::Timeout)
     }
 }
 
-/// A port could not do what it was asked. Cheap to clone: one failure is shared by all who waited for it.
+/// Failure of a port call. Cheap to clone, so that concurrent callers can share one failure.
 #[derive(Debug, Clone)]
 pub struct VendorError {
-    /// The source that was asked.
+    /// Source of the call.
     pub source: SourceId,
-    /// What was asked of it.
-    pub operation: Operation,
-    /// What went wrong.
+    /// Operation of the call.
+    pub operation: VendorOperation,
+    /// Kind of failure.
     pub kind: ErrorKind,
-    /// What a failed write may have done.
+    /// Possible effect of a failed write.
     pub effect: Effect,
-    /// How long the vendor, or our own breaker or budget, asks to wait.
+    /// Time to wait before a retry, as requested by the vendor, the circuit breaker or the rate limiter.
     pub retry_after: Option<Duration>,
-    /// For the log only; never shown to a client.
+    /// Technical cause for the log. Never shown to a client.
     pub cause: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
 impl VendorError {
-    /// An error without effect, as every read has it.
-    pub fn new(source: &SourceId, operation: Operation, kind: ErrorKind) -> Self {
+    /// Creates an error without an effect at the vendor, as every failed read is.
+    pub fn new(source: &SourceId, operation: VendorOperation, kind: ErrorKind) -> Self {
         Self { source: source.clone(), operation, kind, effect: Effect::None, retry_after: None, cause: None }
     }
 
-    /// A business refusal: certain to have done nothing.
-    pub fn rejected(source: &SourceId, operation: Operation, reason: Reason, vendor_code: Option<String>) -> Self {
-        let vendor_code = vendor_code.as_deref().and_then(plain_code);
-        Self::new(source, operation, ErrorKind::Rejected(Refusal { reason, vendor_code }))
+    /// Creates a business rejection, which certainly had no effect.
+    pub fn rejected(
+        source: &SourceId,
+        operation: VendorOperation,
+        reason: RefusalReason,
+        vendor_code: Option<String>,
+    ) -> Self {
+        let vendor_code = vendor_code.as_deref().and_then(sanitize_code);
+        Self::new(source, operation, ErrorKind::Rejected(VendorRefusal { reason, vendor_code }))
     }
 
-    /// Says what the failed write may have done.
+    /// Sets the possible effect of the failed write.
     #[must_use]
     pub fn with_effect(mut self, effect: Effect) -> Self {
         self.effect = effect;
         self
     }
 
-    /// Says how long to wait before asking again.
+    /// Sets the time to wait before a retry.
     #[must_use]
     pub fn with_retry_after(mut self, wait: Option<Duration>) -> Self {
         self.retry_after = wait;
         self
     }
 
-    /// Keeps the technical cause for the log.
+    /// Sets the technical cause for the log.
     #[must_use]
-    pub fn because(mut self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+    pub fn with_cause(mut self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         self.cause = Some(Arc::from(cause.into()));
         self
     }
 
-    /// The same failure for every key of a batch.
-    pub fn for_all<K: Clone + Eq + std::hash::Hash, V>(&self, keys: &[K]) -> Batch<K, V> {
+    /// Returns this failure for every key of a batch.
+    pub fn to_batch<K: Clone + Eq + std::hash::Hash, V>(&self, keys: &[K]) -> Batch<K, V> {
         keys.iter().map(|key| (key.clone(), Err(self.clone()))).collect()
     }
 }
@@ -286,8 +259,8 @@ impl fmt::Display for VendorError {
 
 impl std::error::Error for VendorError {}
 
-/// Keeps a vendor's code only when it is one: prose, which may hold a visitor's data, is dropped.
-fn plain_code(code: &str) -> Option<String> {
+/// Returns the vendor's code if it has the form of a code. Prose, which may contain personal data, is dropped.
+fn sanitize_code(code: &str) -> Option<String> {
     let plain =
         !code.is_empty() && code.len() <= 64 && code.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
     plain.then(|| code.to_owned())
@@ -298,15 +271,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_vendors_prose_is_never_taken_for_a_code() {
+    fn a_vendor_message_is_never_accepted_as_a_code() {
         let source = SourceId::new("opera");
-        let code =
-            |text: &str| match VendorError::rejected(&source, Operation::Hold, Reason::Other, Some(text.to_owned()))
-                .kind
-            {
-                ErrorKind::Rejected(refusal) => refusal.vendor_code,
-                other => panic!("{other:?}"),
-            };
+        let code = |text: &str| match VendorError::rejected(
+            &source,
+            VendorOperation::Hold,
+            RefusalReason::Other,
+            Some(text.to_owned()),
+        )
+        .kind
+        {
+            ErrorKind::Rejected(refusal) => refusal.vendor_code,
+            other => panic!("{other:?}"),
+        };
         assert_eq!(code("error.order.availability").as_deref(), Some("error.order.availability"));
         assert_eq!(code("Sorry, Ada Guest <ada@example.org>"), None);
     }

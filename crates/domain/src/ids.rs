@@ -1,4 +1,4 @@
-//! Identifiers. All are opaque text outside the vendor folder that made them.
+//! Identifiers. All of them are opaque outside the vendor crate that created them.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -13,12 +13,12 @@ use uuid::Uuid;
 pub struct SourceId(Arc<str>);
 
 impl SourceId {
-    /// Wraps the configuration key.
+    /// Creates the id from the configuration key.
     pub fn new(name: impl Into<Arc<str>>) -> Self {
         Self(name.into())
     }
 
-    /// The configuration key.
+    /// Returns the configuration key.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -36,22 +36,22 @@ impl fmt::Debug for SourceId {
     }
 }
 
-/// An id that one source understands, typed by what it names. Only the vendor folder that made it may look inside.
+/// An opaque id within one source, typed by the object it identifies. Only the vendor crate that created it may parse it.
 #[derive(Serialize, Deserialize)]
 #[serde(transparent, bound = "")]
 pub struct Key<K> {
     text: Arc<str>,
     #[serde(skip)]
-    names: PhantomData<fn() -> K>,
+    marker: PhantomData<fn() -> K>,
 }
 
 impl<K> Key<K> {
-    /// Wraps text made by a vendor folder (or decoded from a global id, then still unproven).
+    /// Creates a key from text that a vendor crate wrote or that was decoded from a global id. The latter is not verified.
     pub fn new(text: impl Into<Arc<str>>) -> Self {
-        Self { text: text.into(), names: PhantomData }
+        Self { text: text.into(), marker: PhantomData }
     }
 
-    /// The text as the vendor folder wrote it.
+    /// Returns the text as the vendor crate wrote it.
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -59,7 +59,7 @@ impl<K> Key<K> {
 
 impl<K> Clone for Key<K> {
     fn clone(&self) -> Self {
-        Self { text: Arc::clone(&self.text), names: PhantomData }
+        Self { text: Arc::clone(&self.text), marker: PhantomData }
     }
 }
 
@@ -101,58 +101,58 @@ impl<K> fmt::Display for Key<K> {
     }
 }
 
-/// Marks a key that names an event.
+/// Marker type for keys of events.
 pub enum OfEvent {}
-/// Marks a key that names a performance.
+/// Marker type for keys of performances.
 pub enum OfPerformance {}
-/// Marks a key that names a ticket type.
+/// Marker type for keys of ticket types.
 pub enum OfTicketType {}
-/// Marks a key that names a section.
+/// Marker type for keys of sections.
 pub enum OfSection {}
-/// Marks a key that names an admission token.
+/// Marker type for keys of admission tokens.
 pub enum OfToken {}
 
-/// Names an event in its source.
+/// Key of an event in its source.
 pub type EventKey = Key<OfEvent>;
-/// Names a performance in its source.
+/// Key of a performance in its source.
 pub type PerformanceKey = Key<OfPerformance>;
-/// Names a ticket type in its source. The same type on two events has two keys: its price differs.
+/// Key of a ticket type in its source. The same type has a different key for each event, because its price differs.
 pub type TicketTypeKey = Key<OfTicketType>;
-/// Names a section in its source.
+/// Key of a section in its source.
 pub type SectionKey = Key<OfSection>;
-/// Names an admission token in its source.
+/// Key of an admission token in its source.
 pub type TokenKey = Key<OfToken>;
 
-/// A vendor's own identifier, kept for support and for looking things up again.
+/// A vendor's own identifier, stored for support and for later lookups.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ExternalRef {
-    /// What is named, in the vendor's word, e.g. `acme.order`. Lower case, a dot after the vendor.
+    /// Kind of identifier: the vendor, a dot, and the vendor's term in lower case, e.g. `acme.order`.
     pub kind: String,
-    /// The identifier as the vendor writes it.
+    /// Identifier as the vendor writes it.
     pub value: String,
 }
 
 impl ExternalRef {
-    /// Pairs a kind with its value.
+    /// Creates a reference from a kind and a value.
     pub fn new(kind: impl Into<String>, value: impl Into<String>) -> Self {
         Self { kind: kind.into(), value: value.into() }
     }
 }
 
-/// An order of ours: a random UUID, drawn once when the order is created.
+/// Key of an order of this service: a random UUID, generated once when the order is created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct OrderKey(pub Uuid);
 
 impl OrderKey {
-    /// Draws a new order key. The only place that draws random ids; everything below an order is derived from it.
-    #[expect(clippy::disallowed_methods, reason = "the one place where random ids are drawn")]
-    pub fn draw() -> Self {
+    /// Generates a new order key. No other code generates random ids: all ids below an order are derived from its key.
+    #[expect(clippy::disallowed_methods, reason = "the only place that generates random ids")]
+    pub fn random() -> Self {
         Self(Uuid::new_v4())
     }
 
-    /// The key of a step: the same for every attempt, before and after a crash.
-    pub fn step(&self, leg: usize, step: &str) -> StepKey {
+    /// Derives the key of a step. The key is the same for every attempt, before and after a crash.
+    pub fn step_key(&self, leg: usize, step: &str) -> StepKey {
         StepKey(Uuid::new_v5(&self.0, format!("leg {leg}, {step}").as_bytes()))
     }
 }
@@ -163,7 +163,8 @@ impl fmt::Display for OrderKey {
     }
 }
 
-/// What a vendor that honours keys is given so that a repeated call acts once. Derived, never drawn per attempt.
+/// Idempotency key of a step, sent to vendors that honor such keys so that a retried call takes effect once. Derived from the
+/// order, never generated per attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct StepKey(pub Uuid);

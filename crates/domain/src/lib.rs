@@ -1,29 +1,36 @@
-//! The words of ticketgraph: ids, money, time, the facts of the catalogue, and the ports that a source may have.
+//! The domain model of ticketgraph: ids, money, time, catalog data, and the ports that a source may offer.
 //!
-//! Nothing here knows a vendor, a framework, a database or GraphQL.
+//! This crate depends on no vendor, framework, database or GraphQL library.
 
 pub mod accounts;
 pub mod admissions;
 pub mod authoring;
 pub mod catalog;
 pub mod error;
+pub mod identity;
 pub mod ids;
 pub mod mobile;
 pub mod money;
 pub mod ordering;
 pub mod source;
+mod store;
 pub mod text;
 pub mod time;
 
 pub use accounts::ResellerAccounts;
 pub use admissions::{AdmissionToken, Admissions};
 pub use catalog::{
-    Audience, Availability, AvailabilityStatus, BookingMode, CalendarDay, Catalog, Event, EventStatus, Offer,
-    Performance, Scope, Section, TicketType, Window,
+    Audience, Availability, AvailabilityStatus, BookingMode, CalendarDay, Catalog, CatalogScope, Event, EventStatus,
+    Offer, Performance, PerformanceWindow, Section, TicketType,
 };
-pub use error::{Batch, Effect, ErrorKind, Operation, Reason, Refusal, VendorError};
+pub use error::{Batch, Effect, ErrorKind, RefusalReason, VendorError, VendorOperation, VendorRefusal};
+pub use identity::Scope;
 pub use ids::{EventKey, ExternalRef, Key, OrderKey, PerformanceKey, SectionKey, SourceId, TicketTypeKey, TokenKey};
 pub use money::{Currency, Money, MoneyError, Price, Tax};
-pub use source::{Budget, Environment, Facts, Health, HealthReport, HealthState, LegShape, Quota, Source, VendorKind};
-pub use text::{Locale, Text};
+pub use ordering::LegShape;
+pub use source::{
+    Environment, Health, HealthReport, HealthState, Quota, RateLimiter, Source, SourceTraits, VendorKind,
+};
+pub use store::StoreError;
+pub use text::{Locale, LocalizedText};
 pub use time::{Clock, Freshness, FreshnessMode, Observed, SystemClock};

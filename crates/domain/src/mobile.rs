@@ -1,4 +1,4 @@
-//! The port of a mobile app: tickets handed over for delivery to phones, and where they stand there.
+//! The port of a mobile ticketing app: delivers tickets to phones and reads their status.
 
 use std::sync::Arc;
 
@@ -6,232 +6,227 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
 
 use crate::error::{Batch, VendorError};
 use crate::ids::{Key, SourceId};
 use crate::money::Money;
-use crate::text::{Locale, Text};
+use crate::text::{Locale, LocalizedText};
 
-/// Marks a key that names a ticket in a mobile app.
+/// Marker type for keys of tickets in a mobile app.
 pub enum OfAppTicket {}
-/// Names a ticket in a mobile app. We choose it; the same key again is the same ticket. At most 256 letters, digits, blanks and
-/// `*.-_+/()`.
+/// Key of a ticket in a mobile app, chosen by this service. Sending the same key again updates the same ticket. At most 256
+/// letters, digits, blanks and `*.-_+/()`.
 pub type AppTicketKey = Key<OfAppTicket>;
 
-/// What a ticket in the app is for. Handed over with each ticket: the first one makes the event there, later ones update it.
+/// The event of a ticket in the app. Sent with each ticket: the first one creates the event in the app, later ones update it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AppEvent {
-    /// Names the event in the app; never changes.
+    /// Id of the event in the app. Never changes.
     pub id: String,
-    /// The name.
-    pub name: Text,
-    /// The place.
-    pub site: Text,
-    /// The city.
-    pub city: Text,
-    /// ISO 3166 code of the country, two letters.
+    /// Name.
+    pub name: LocalizedText,
+    /// Venue.
+    pub site: LocalizedText,
+    /// City.
+    pub city: LocalizedText,
+    /// Two-letter ISO 3166 country code.
     pub country_code: String,
     /// Postal code.
     pub zip: String,
-    /// Begin.
+    /// Start.
     pub starts_at: Timestamp,
-    /// From then on the event cannot be used any more.
+    /// Time after which the tickets of the event can no longer be used.
     pub expires_at: Timestamp,
-    /// The page of the event.
+    /// Web page of the event.
     pub website: Option<String>,
 }
 
-/// Whose wallet a ticket goes into.
+/// Holder of the wallet that receives a ticket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AppHolder {
-    /// The address that names the wallet.
+    /// Email address that identifies the wallet.
     pub email: String,
-    /// Given name, at most 50 characters.
+    /// First name, at most 50 characters.
     pub first_name: String,
-    /// Family name, at most 100 characters.
+    /// Last name, at most 100 characters.
     pub last_name: String,
-    /// Telephone number.
+    /// Phone number.
     pub phone: Option<String>,
-    /// The language that the app speaks to the holder.
+    /// Preferred language of the holder in the app.
     pub language: Option<Locale>,
 }
 
-/// A ticket as the app is given it.
+/// A ticket as sent to the app.
 #[derive(Debug, Clone)]
 pub struct AppTicket {
-    /// The key in the app.
+    /// Key in the app.
     pub key: AppTicketKey,
-    /// What it is for.
+    /// Event.
     pub event: AppEvent,
-    /// Whose wallet it goes into.
+    /// Holder of the receiving wallet.
     pub holder: AppHolder,
-    /// What it cost.
+    /// Price paid.
     pub price: Option<Money>,
-    /// What kind it is, like ADULT.
+    /// Ticket category, e.g. ADULT.
     pub category: Option<String>,
-    /// The number by which people search for it.
+    /// Ticket number for searching.
     pub ticket_number: String,
-    /// The code that opens the gate. A secret: the app hides it until activation.
+    /// Barcode for admission. Secret: the app hides it until activation.
     pub barcode: SecretString,
-    /// Where to go, in the order of display: gate, block, row, seat.
-    pub places: Vec<(String, String)>,
-    /// When the code may be shown; none: when the phone decides.
+    /// Labels and values that describe the seat, in display order: gate, block, row, seat.
+    pub seating: Vec<(String, String)>,
+    /// Time from which the barcode may be shown. `None` leaves it to the app.
     pub visible_from: Option<Timestamp>,
-    /// Tickets of one group are activated together.
+    /// Activation group: tickets of one group are activated together.
     pub group: Option<String>,
-    /// Groups tickets that were handed over together.
+    /// Groups tickets that were sent together.
     pub file: Option<String>,
-    /// How often it may change hands; none: as the app decides.
+    /// Maximum number of transfers. `None` leaves it to the app.
     pub max_transfers: Option<u32>,
 }
 
-/// A ticket that must leave the wallets.
+/// Request to remove a ticket from all wallets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AppCancellation {
-    /// The ticket.
+    /// Key of the ticket.
     pub key: AppTicketKey,
-    /// Why, as a code. With another reason it may be sent again.
+    /// Reason code. The same ticket may be sent again with a different reason.
     pub reason: String,
-    /// Whether the holder shall be told.
-    pub notifies: bool,
+    /// True if the holder is to be notified.
+    pub notify_holder: bool,
 }
 
-/// A ticket that was used at the gate: it never changes hands again.
+/// Report that a ticket was used at the gate. The ticket can no longer be transferred.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AppControl {
-    /// The ticket.
+    /// Key of the ticket.
     pub key: AppTicketKey,
-    /// When.
+    /// Time of the control.
     pub controlled_at: Timestamp,
 }
 
-/// Where a ticket stands in the app.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum AppState {
-    /// There, not fetched by a phone yet.
+/// State of a ticket in the app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, IntoStaticStr)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
+pub enum AppTicketState {
+    /// Injected, but not downloaded by a phone yet.
     Injected,
     /// In the holder's wallet.
     Downloaded,
-    /// In the wallet, under a guest's name.
+    /// In the wallet, assigned to a guest.
     Assigned,
-    /// On its way to somebody else.
+    /// Being transferred to another holder.
     TransferPending,
-    /// With somebody else.
+    /// Transferred to another holder.
     Transferred,
-    /// Its code can be shown.
+    /// The barcode can be shown.
     Activated,
     /// Used at the gate.
     Controlled,
-    /// To be deleted, not confirmed yet.
+    /// Deletion requested, but not confirmed yet.
     DeletionPending,
     /// Deleted.
     Deleted,
 }
 
-impl AppState {
-    /// The name in the ledger and the schema.
+impl AppTicketState {
+    /// Returns the name used in the store and the GraphQL schema.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Injected => "INJECTED",
-            Self::Downloaded => "DOWNLOADED",
-            Self::Assigned => "ASSIGNED",
-            Self::TransferPending => "TRANSFER_PENDING",
-            Self::Transferred => "TRANSFERRED",
-            Self::Activated => "ACTIVATED",
-            Self::Controlled => "CONTROLLED",
-            Self::DeletionPending => "DELETION_PENDING",
-            Self::Deleted => "DELETED",
-        }
+        self.into()
     }
 }
 
-/// What the app's own status means.
+/// State change that follows from a status of the app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum AppSays {
-    /// It stands there.
-    Is(AppState),
-    /// A transfer failed: it is where it was before.
-    Back,
-    /// A status that we do not know: nothing is concluded from it.
+pub enum AppStateUpdate {
+    /// The ticket has this state.
+    Is(AppTicketState),
+    /// A transfer failed: the ticket has its previous state.
+    TransferReverted,
+    /// Unknown status: the state stays as it is.
     Unknown,
 }
 
-impl AppSays {
-    /// Where a ticket stands that stood at `before`. A ticket that comes back from a transfer stands where its owner had it.
-    pub fn after(self, before: Option<AppState>) -> Option<AppState> {
+impl AppStateUpdate {
+    /// Returns the state of a ticket whose state was `before`. A ticket whose transfer failed has the state in which its
+    /// owner had it.
+    pub fn apply_to(self, before: Option<AppTicketState>) -> Option<AppTicketState> {
         match (self, before) {
             (Self::Is(state), _) => Some(state),
-            (Self::Back, None | Some(AppState::TransferPending)) => Some(AppState::Downloaded),
-            (Self::Back | Self::Unknown, before) => before,
+            (Self::TransferReverted, None | Some(AppTicketState::TransferPending)) => Some(AppTicketState::Downloaded),
+            (Self::TransferReverted | Self::Unknown, before) => before,
         }
     }
 }
 
-/// What the app says of a ticket.
+/// Status of a ticket as reported by the app.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AppStatus {
-    /// The ticket.
+pub struct AppTicketStatus {
+    /// Key of the ticket.
     pub key: AppTicketKey,
-    /// What its status means.
-    pub says: AppSays,
-    /// The status in the app's own word.
+    /// State change that follows from the status.
+    pub update: AppStateUpdate,
+    /// Status in the app's own term.
     pub vendor_state: String,
-    /// Since when.
+    /// Time of the last change.
     pub updated_at: Option<Timestamp>,
-    /// Who has it; while a transfer is pending, whom it goes to. Only the address is sure to be known.
+    /// Email address of the owner or, while a transfer is pending, of the recipient.
     pub owner_email: Option<String>,
-    /// The name of the owner, or of the guest it was assigned to.
+    /// Name of the owner, or of the guest to whom the ticket was assigned.
     pub holder_name: Option<String>,
-    /// How often it has changed hands.
+    /// Number of transfers so far.
     pub transfers: Option<u32>,
 }
 
 /// A page of the status feed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AppChanges {
-    /// Each ticket as it is now, in the order of the feed.
-    pub statuses: Vec<AppStatus>,
-    /// Where the next page begins. To be kept after the statuses are, never before.
-    pub next: Option<String>,
-    /// Nothing follows for now.
-    pub is_last: bool,
+pub struct AppStatusPage {
+    /// Current status of each ticket, in feed order.
+    pub statuses: Vec<AppTicketStatus>,
+    /// Cursor of the next page. Must be stored after the statuses of this page, never before.
+    pub next_cursor: Option<String>,
+    /// True if the feed currently has no further page.
+    pub is_caught_up: bool,
 }
 
-/// Handing tickets to a mobile app.
+/// Delivers tickets to a mobile app.
 ///
-/// Batch answers hold every ticket that was asked for: success is per ticket, never per call. A ticket that the app refused is
-/// `Rejected` (or `NotFound`) and is not sent again by itself; with any other error it may be sent again, as the same ticket.
+/// The result of a batch contains every requested ticket: success is per ticket, never per call. A ticket that the app
+/// rejected is
+/// `Rejected` or `NotFound` and is never resent automatically. After any other error it may be resent with the same key.
 #[async_trait]
 pub trait MobileApp: Send + Sync {
-    /// Hands tickets over. A ticket that is there is updated and keeps its owner and status. What it answers is what became of it.
-    async fn inject(&self, tickets: &[AppTicket]) -> Batch<AppTicketKey, AppSays>;
+    /// Injects tickets. An existing ticket is updated and keeps its owner and status. Returns the resulting state of each
+    /// ticket.
+    async fn inject(&self, tickets: &[AppTicket]) -> Batch<AppTicketKey, AppStateUpdate>;
 
-    /// Asks for tickets to be deleted. What is deleted already stays so.
-    async fn cancel(&self, tickets: &[AppCancellation]) -> Batch<AppTicketKey, AppSays>;
+    /// Requests the deletion of tickets. Idempotent.
+    async fn cancel(&self, tickets: &[AppCancellation]) -> Batch<AppTicketKey, AppStateUpdate>;
 
-    /// Says that tickets were used at the gate.
-    async fn control(&self, tickets: &[AppControl]) -> Batch<AppTicketKey, AppSays>;
+    /// Reports tickets as used at the gate.
+    async fn control(&self, tickets: &[AppControl]) -> Batch<AppTicketKey, AppStateUpdate>;
 
-    /// Reads one page of what changed since `after` (none: since ever). Never to be called by two at once: the feed belongs to one
-    /// reader.
-    async fn read_changes(&self, after: Option<&str>) -> Result<AppChanges, VendorError>;
+    /// Reads one page of the status feed after the cursor `after`, or from the beginning if it is `None`. Must never run
+    /// concurrently: the feed supports a single reader.
+    async fn read_changes(&self, after: Option<&str>) -> Result<AppStatusPage, VendorError>;
 
-    /// Reads one ticket.
-    async fn load(&self, ticket: &AppTicketKey) -> Result<AppStatus, VendorError>;
+    /// Loads the status of one ticket.
+    async fn load_status(&self, ticket: &AppTicketKey) -> Result<AppTicketStatus, VendorError>;
 }
 
-/// One configured delivery channel: the tickets of a source, into an app.
+/// One configured delivery channel, which delivers the tickets of a source to an app.
 #[derive(Clone)]
 pub struct AppChannel {
-    /// The key in the configuration.
+    /// Key in the configuration.
     pub id: String,
-    /// The app, as its table names it.
+    /// Name of the app in the vendor registry.
     pub app: &'static str,
-    /// The source whose tickets it delivers.
+    /// Source whose tickets are delivered.
     pub source: SourceId,
-    /// Most tickets that one call of the vendor takes; larger batches are split.
+    /// Maximum number of tickets per vendor call. Larger batches are split.
     pub max_batch: usize,
-    /// The app itself.
+    /// Port of the app.
     pub port: Arc<dyn MobileApp>,
 }
 
@@ -240,12 +235,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failed_transfer_puts_a_ticket_back_where_its_owner_had_it() {
-        let back = |before| AppSays::Back.after(before);
-        assert_eq!(back(Some(AppState::TransferPending)), Some(AppState::Downloaded));
-        assert_eq!(back(Some(AppState::Controlled)), Some(AppState::Controlled));
-        assert_eq!(AppSays::Unknown.after(Some(AppState::Activated)), Some(AppState::Activated));
-        assert_eq!(AppSays::Unknown.after(None), None);
-        assert_eq!(AppSays::Is(AppState::Deleted).after(None), Some(AppState::Deleted));
+    fn a_failed_transfer_restores_the_state_in_which_the_owner_had_the_ticket() {
+        let reverted = |before| AppStateUpdate::TransferReverted.apply_to(before);
+        assert_eq!(reverted(Some(AppTicketState::TransferPending)), Some(AppTicketState::Downloaded));
+        assert_eq!(reverted(Some(AppTicketState::Controlled)), Some(AppTicketState::Controlled));
+        assert_eq!(AppStateUpdate::Unknown.apply_to(Some(AppTicketState::Activated)), Some(AppTicketState::Activated));
+        assert_eq!(AppStateUpdate::Unknown.apply_to(None), None);
+        assert_eq!(AppStateUpdate::Is(AppTicketState::Deleted).apply_to(None), Some(AppTicketState::Deleted));
     }
 }

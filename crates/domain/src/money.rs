@@ -1,4 +1,4 @@
-//! Money as whole minor units with their currency. Decimals appear only at the edge, floats never.
+//! Money as integer minor units with a currency. Decimals appear only at the boundaries, floating-point numbers never.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,12 +12,12 @@ use serde::{Deserialize, Serialize};
 pub struct Currency(iso_currency::Currency);
 
 impl Currency {
-    /// The three-letter code.
+    /// Returns the three-letter code.
     pub fn code(self) -> &'static str {
         self.0.code()
     }
 
-    /// How many decimal places the minor unit has: 2 for EUR, 0 for JPY, 3 for KWD.
+    /// Returns the number of decimal places of the minor unit: 2 for EUR, 0 for JPY, 3 for KWD.
     pub fn exponent(self) -> u32 {
         self.0.exponent().unwrap_or(0).into()
     }
@@ -57,88 +57,88 @@ impl fmt::Display for Currency {
     }
 }
 
-/// Why an amount could not be taken over.
+/// Error of an amount or currency conversion.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MoneyError {
-    /// The text is no ISO 4217 code.
+    /// The text is not an ISO 4217 code.
     #[error("{0:?} is not an ISO 4217 currency code")]
     UnknownCurrency(String),
     /// The amount has more decimal places than the currency.
     #[error("{amount} has more decimal places than {currency} allows")]
-    TooFine {
-        /// The amount as read.
+    ExcessPrecision {
+        /// Amount that was converted.
         amount: Decimal,
-        /// The currency meant.
+        /// Currency of the amount.
         currency: Currency,
     },
-    /// The amount does not fit 2^53 - 1 minor units.
+    /// The amount exceeds 2^53 - 1 minor units.
     #[error("the amount is out of range")]
     OutOfRange,
-    /// Two currencies met in one sum.
+    /// The two amounts have different currencies.
     #[error("{0} and {1} cannot be added")]
-    Mixed(Currency, Currency),
+    CurrencyMismatch(Currency, Currency),
 }
 
-/// An amount in minor units of a currency, at most 2^53 - 1 either way so that every client reads it exactly.
+/// An amount in minor units of a currency. Its absolute value is at most 2^53 - 1, so that every client reads it exactly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Money {
     /// Minor units.
     pub amount: i64,
-    /// The currency of the amount.
+    /// Currency of the amount.
     pub currency: Currency,
 }
 
-const LARGEST: i64 = (1 << 53) - 1;
+const MAX_AMOUNT: i64 = (1 << 53) - 1;
 
 impl Money {
-    /// An amount of minor units.
+    /// Creates an amount from minor units.
     pub fn new(amount: i64, currency: Currency) -> Self {
         Self { amount, currency }
     }
 
-    /// Nothing, in a currency.
+    /// Returns zero in a currency.
     pub fn zero(currency: Currency) -> Self {
         Self::new(0, currency)
     }
 
-    /// Takes over an amount in major units (`25.00`). Refuses what does not fit the exponent: nothing is rounded silently.
+    /// Converts an amount in major units, e.g. `25.00`. Fails if it has more decimal places than the currency; never rounds.
     pub fn from_major(amount: Decimal, currency: Currency) -> Result<Self, MoneyError> {
         let scaled = amount
             .checked_mul(Decimal::from(10_i64.pow(currency.exponent())))
             .ok_or(MoneyError::OutOfRange)?
             .normalize();
         if scaled.scale() > 0 {
-            return Err(MoneyError::TooFine { amount, currency });
+            return Err(MoneyError::ExcessPrecision { amount, currency });
         }
         let amount = i64::try_from(scaled).map_err(|_| MoneyError::OutOfRange)?;
-        if amount.abs() > LARGEST {
+        if amount.abs() > MAX_AMOUNT {
             return Err(MoneyError::OutOfRange);
         }
         Ok(Self { amount, currency })
     }
 
-    /// The amount in major units, with as many places as the currency has.
+    /// Returns the amount in major units with the decimal places of the currency.
     pub fn to_major(self) -> Decimal {
         Decimal::new(self.amount, self.currency.exponent())
     }
 
-    /// The sum; both sides must have one currency.
-    pub fn plus(self, other: Self) -> Result<Self, MoneyError> {
+    /// Adds two amounts. Fails if the currencies differ or the sum overflows.
+    pub fn checked_add(self, other: Self) -> Result<Self, MoneyError> {
         if self.currency != other.currency {
-            return Err(MoneyError::Mixed(self.currency, other.currency));
+            return Err(MoneyError::CurrencyMismatch(self.currency, other.currency));
         }
         let amount = self.amount.checked_add(other.amount).ok_or(MoneyError::OutOfRange)?;
         Ok(Self { amount, ..self })
     }
 
-    /// The amount taken `count` times.
-    pub fn times(self, count: u32) -> Result<Self, MoneyError> {
+    /// Multiplies the amount by `count`. Fails on overflow.
+    pub fn checked_mul(self, count: u32) -> Result<Self, MoneyError> {
         let amount = self.amount.checked_mul(count.into()).ok_or(MoneyError::OutOfRange)?;
         Ok(Self { amount, ..self })
     }
 }
 
-/// For people: `39.95 EUR`.
+/// Human-readable form, e.g. `39.95 EUR`.
 impl fmt::Display for Money {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (sign, minor) = (if self.amount < 0 { "-" } else { "" }, self.amount.unsigned_abs());
@@ -150,24 +150,24 @@ impl fmt::Display for Money {
     }
 }
 
-/// What one ticket costs the visitor.
+/// Price of one ticket for the visitor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Price {
-    /// What the visitor pays, mandatory taxes and fees included.
+    /// Amount that the visitor pays, including mandatory taxes and fees.
     pub retail: Money,
-    /// The price before a reduction; only where it is higher than `retail`.
+    /// Price before a reduction. Present only if it is higher than `retail`.
     pub original: Option<Money>,
-    /// The part of `retail` that is fees, where the source tells.
+    /// Fees included in `retail`, if the source reports them.
     pub fees: Option<Money>,
-    /// The parts of `retail` that are taxes, where the source tells.
+    /// Taxes included in `retail`, if the source reports them.
     pub taxes: Vec<Tax>,
-    /// Until when the source stands by the price; `None`: it may move until confirmation.
+    /// Time until which the source guarantees the price. `None` means that it may change until confirmation.
     pub guaranteed_until: Option<jiff::Timestamp>,
 }
 
 impl Price {
-    /// A price of which only the total is known.
-    pub fn plain(retail: Money) -> Self {
+    /// Creates a price of which only the total is known.
+    pub fn from_retail(retail: Money) -> Self {
         Self { retail, original: None, fees: None, taxes: Vec::new(), guaranteed_until: None }
     }
 }
@@ -175,9 +175,9 @@ impl Price {
 /// A tax inside a price.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tax {
-    /// The tax as the source names it.
+    /// Name of the tax, as the source names it.
     pub name: String,
-    /// Its amount, already in the retail price.
+    /// Amount, included in the retail price.
     pub amount: Money,
 }
 
@@ -199,14 +199,14 @@ mod tests {
     }
 
     #[test]
-    fn an_amount_finer_than_the_currency_is_refused_instead_of_rounded() {
-        assert!(matches!(money("1.005", "EUR"), Err(MoneyError::TooFine { .. })));
-        assert!(matches!(money("0.5", "JPY"), Err(MoneyError::TooFine { .. })));
+    fn an_amount_with_too_many_decimal_places_is_rejected_instead_of_rounded() {
+        assert!(matches!(money("1.005", "EUR"), Err(MoneyError::ExcessPrecision { .. })));
+        assert!(matches!(money("0.5", "JPY"), Err(MoneyError::ExcessPrecision { .. })));
         assert_eq!(money("90071992547409.92", "EUR"), Err(MoneyError::OutOfRange));
     }
 
     #[test]
-    fn money_is_shown_with_the_places_of_its_currency() {
+    fn money_is_displayed_with_the_decimal_places_of_its_currency() {
         assert_eq!(money("39.9", "EUR").expect("money").to_string(), "39.90 EUR");
         assert_eq!(money("120", "JPY").expect("money").to_string(), "120 JPY");
         assert_eq!(money("-0.05", "EUR").expect("money").to_string(), "-0.05 EUR");

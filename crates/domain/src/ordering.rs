@@ -1,4 +1,4 @@
-//! The ports of selling: hold, confirm, release, look up, cancel.
+//! The ports of ordering: hold, confirm, release, look up, cancel.
 
 use std::collections::BTreeMap;
 
@@ -6,119 +6,135 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr};
 
 use crate::error::VendorError;
 use crate::ids::{ExternalRef, PerformanceKey, StepKey, TicketTypeKey};
 use crate::money::Money;
-use crate::source::LegShape;
 use crate::text::Locale;
 
-/// The visitor that an order is for.
+/// The visitor for whom an order is placed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contact {
-    /// Given name.
+    /// First name.
     pub first_name: String,
-    /// Family name.
+    /// Last name.
     pub last_name: String,
-    /// Address for e-mail.
+    /// Email address.
     pub email: String,
-    /// Telephone number.
+    /// Phone number.
     pub phone: Option<String>,
     /// Postal code.
     pub postal_code: Option<String>,
 }
 
-/// How tickets shall reach the visitor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// The way in which tickets are delivered to the visitor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum DeliveryPreference {
-    /// As codes through us.
+    /// As barcodes returned by this service.
     Barcode,
-    /// Into the mobile app of the source. Its codes are for the app alone, never shown by us.
+    /// To the mobile app of the source. The barcodes are for the app only; this service never returns them.
     MobileApp,
+}
+
+/// Sequence of steps by which a leg of an order is sold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
+pub enum LegShape {
+    /// A hold, then a confirmation.
+    HoldThenConfirm,
+    /// A single confirmation without a hold.
+    ConfirmOnly,
+    /// The hold is already the sale, so it must never run in the hold phase.
+    CommitsAtHold,
 }
 
 /// One line of a leg.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LegLine {
-    /// Our number of the line in the order, from 0; stable.
+    /// Zero-based index of the line in the order. Never changes.
     pub line: usize,
-    /// What is visited.
+    /// Performance.
     pub performance: PerformanceKey,
-    /// As what.
+    /// Ticket type.
     pub ticket_type: TicketTypeKey,
-    /// How many tickets, at least 1.
+    /// Number of tickets, at least 1.
     pub quantity: u32,
-    /// What one ticket was promised to cost.
+    /// Quoted price of one ticket.
     pub unit_price: Money,
 }
 
-/// Everything about a leg that its source needs to book it. It is in the ledger before the source hears of it.
+/// All data that a source needs to book a leg. Written to the order store before the source is called.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LegRequest {
-    /// Our reference of the leg: unique, never changes, safe to show. At most 20 letters, digits and hyphens.
+    /// This service's reference of the leg: unique, immutable, safe to display. At most 20 letters, digits and hyphens.
     pub reference: String,
-    /// What is bought.
+    /// Lines of the leg.
     pub lines: Vec<LegLine>,
-    /// For whom.
+    /// Visitor.
     pub contact: Contact,
-    /// Settings of the selling reseller in this source (organisation, point of sale …); empty: those of the source itself.
+    /// Settings of the selling reseller at this source, such as organization and point of sale. Empty for the source's own
+    /// account.
     pub account: BTreeMap<String, String>,
     /// Language of the visitor.
     pub locale: Option<Locale>,
-    /// How tickets shall reach the visitor.
+    /// Delivery of the tickets.
     pub delivery: DeliveryPreference,
 }
 
-/// What a hold sets aside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// Part of an order that a hold secures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum HoldSecures {
     /// A number of places.
     Capacity,
-    /// Certain seats.
+    /// Specific seats.
     Seats,
     /// The price.
     Price,
 }
 
-/// Places set aside.
+/// A hold placed at the vendor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Held {
-    /// What the vendor calls it; everything that a later step needs.
+pub struct PlacedHold {
+    /// The vendor's identifiers, sufficient for every later step.
     pub refs: Vec<ExternalRef>,
-    /// When it ends by itself.
+    /// Expiry of the hold.
     pub expires_at: Option<Timestamp>,
-    /// What it sets aside.
+    /// Parts of the order that the hold secures.
     pub secures: Vec<HoldSecures>,
-    /// What the leg will cost, where the hold tells.
+    /// Total price of the leg, if the hold reports it.
     pub total: Option<Money>,
 }
 
 /// A ticket as the vendor issued it.
 #[derive(Debug, Clone)]
 pub struct IssuedTicket {
-    /// The line of the leg that it belongs to.
+    /// Line of the leg.
     pub line: usize,
-    /// What the vendor calls it. The first one names the ticket for cancellations.
+    /// The vendor's identifiers. The first one identifies the ticket in cancellations.
     pub refs: Vec<ExternalRef>,
-    /// The code that opens the gate; none while there is none yet.
+    /// Barcode for admission, once it is available.
     pub barcode: Option<Barcode>,
-    /// Row and seat, where numbered.
+    /// Row and seat, if the seat is numbered.
     pub seat: Option<String>,
-    /// Where it stands at the vendor.
+    /// State at the vendor.
     pub state: TicketState,
 }
 
-/// The code that opens the gate. The value is a secret.
+/// The barcode of a ticket. Its value is secret.
 #[derive(Debug, Clone)]
 pub struct Barcode {
-    /// How to print it.
+    /// Symbology.
     pub symbology: Symbology,
-    /// What it says.
+    /// Encoded value.
     pub value: SecretString,
 }
 
-/// How a code is printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// Symbology of a barcode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum Symbology {
     /// QR code.
     Qr,
@@ -128,99 +144,107 @@ pub enum Symbology {
     Aztec,
     /// PDF417.
     Pdf417,
-    /// Another one.
+    /// Any other symbology.
     Other,
 }
 
-/// Where a ticket stands at the vendor.
+/// State of a ticket at the vendor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TicketState {
-    /// Sold, no code yet. Also what an unknown vendor status becomes.
+    /// Sold, but without a barcode yet. An unknown vendor status maps to this value.
     Pending,
-    /// Usable.
+    /// Issued and usable.
     Issued,
-    /// Admitted, and when.
+    /// Used for admission, with the time if known.
     Used(Option<Timestamp>),
-    /// No longer usable.
+    /// Voided.
     Void,
 }
 
-/// A sale.
+/// A completed sale.
 #[derive(Debug, Clone)]
-pub struct Confirmed {
-    /// What the vendor calls it; everything that a later step needs.
+pub struct ConfirmedSale {
+    /// The vendor's identifiers, sufficient for every later step.
     pub refs: Vec<ExternalRef>,
-    /// The tickets.
+    /// Tickets.
     pub tickets: Vec<IssuedTicket>,
-    /// What the vendor charged, where told.
+    /// Amount charged by the vendor, if reported.
     pub total: Option<Money>,
 }
 
-/// What a look-up found out about an earlier call.
+/// Result of looking up the outcome of an earlier call.
 #[derive(Debug, Clone)]
-pub enum Found<T> {
-    /// It happened; this is its outcome.
+pub enum LookupOutcome<T> {
+    /// The call took effect, with this result.
     Done(T),
-    /// It certainly did not happen, and will not by itself.
+    /// The call certainly did not take effect and will not do so later.
     NotDone,
-    /// The vendor cannot tell yet; ask again.
-    Unclear,
+    /// The outcome cannot be determined yet; look it up again later.
+    Undetermined,
 }
 
-/// A sale or hold that stands at the vendor under our account, for reconciliation. What was undone or ran out is none.
+/// A sale or hold that exists at the vendor under this service's account, for reconciliation. Excludes canceled sales and
+/// expired or released holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VendorSale {
-    /// Our reference, where the vendor keeps it.
+    /// This service's reference, if the vendor stores it.
     pub reference: Option<String>,
-    /// What the vendor calls it.
+    /// The vendor's identifiers.
     pub refs: Vec<ExternalRef>,
-    /// Whether it is a completed sale.
+    /// True for a completed sale, false for a hold.
     pub is_sold: bool,
 }
 
-/// Selling.
+/// Capability: sells tickets.
 ///
-/// Each call is noted in the ledger before it is made. A failed write says what it may have done: with
-/// [`Effect::None`](crate::Effect::None) it certainly did nothing, and is refused or tried again with the same key;
-/// with [`Effect::Unknown`](crate::Effect::Unknown) it is looked up by the `find_` of its kind, again and again, and
-/// never sent with another key.
+/// The intent of each call is written to the order store before the call is made. A failed write reports its possible effect.
+/// With [`Effect::None`](crate::Effect::None) it had none, and the step fails or is retried with the same key. With
+/// [`Effect::Unknown`](crate::Effect::Unknown) the outcome is looked up repeatedly with the matching `find_` method, and the
+/// call is never repeated with another key.
 #[async_trait]
 pub trait Ordering: Send + Sync {
-    /// How a leg with these lines behaves. Pure, from facts in the lines and the settings; calls nobody.
+    /// Returns the shape of a leg with these lines. Pure: depends only on the lines and the settings.
     fn shape(&self, leg: &LegRequest) -> LegShape;
 
-    /// Why this leg cannot be settled by this source, known before anything is held.
-    fn refuses(&self, leg: &LegRequest) -> Option<SettlementRefusal>;
+    /// Returns the reason why this source cannot settle the leg, if there is one. Checked before any hold is placed.
+    fn settlement_refusal(&self, leg: &LegRequest) -> Option<SettlementRefusal>;
 
-    /// Sets places aside. Called for legs of the shape [`LegShape::HoldThenConfirm`] only. Not repeated by itself unless
-    /// the vendor honours keys. Once a look-up did not find a lost hold, it is called once more with the same key.
-    async fn hold(&self, key: &StepKey, leg: &LegRequest) -> Result<Held, VendorError>;
+    /// Places a hold. Called only for legs of the shape [`LegShape::HoldThenConfirm`]. Retried automatically only if the
+    /// vendor honors idempotency keys. If a lookup does not find a hold whose response was lost, the hold is placed once
+    /// more with the same key.
+    async fn hold(&self, key: &StepKey, leg: &LegRequest) -> Result<PlacedHold, VendorError>;
 
-    /// Turns a hold into a sale and answers with its tickets; those whose codes are not there yet are pending, and are
-    /// read again by [`load_tickets`](Self::load_tickets). Legs of the other shapes come here without a hold and with
-    /// empty `refs`: they are sold directly. What `refs` it answers with replaces those of the hold.
-    async fn confirm(&self, key: &StepKey, leg: &LegRequest, refs: &[ExternalRef]) -> Result<Confirmed, VendorError>;
+    /// Confirms a hold as a sale and returns its tickets. Tickets without a barcode are pending and are reloaded with
+    /// [`load_tickets`](Self::load_tickets). Legs of the other shapes have no hold and empty `refs`; they are sold
+    /// directly. The returned `refs` replace those of the hold.
+    async fn confirm(
+        &self,
+        key: &StepKey,
+        leg: &LegRequest,
+        refs: &[ExternalRef],
+    ) -> Result<ConfirmedSale, VendorError>;
 
-    /// Gives a hold back. Releasing what is gone succeeds.
+    /// Releases a hold. Releasing a hold that no longer exists succeeds.
     async fn release(&self, key: &StepKey, leg: &LegRequest, refs: &[ExternalRef]) -> Result<(), VendorError>;
 
-    /// What became of a hold whose answer was lost. Asked once, right after.
-    async fn find_hold(&self, key: &StepKey, leg: &LegRequest) -> Result<Found<Held>, VendorError>;
+    /// Looks up a hold whose response was lost. Called once, immediately afterwards.
+    async fn find_hold(&self, key: &StepKey, leg: &LegRequest) -> Result<LookupOutcome<PlacedHold>, VendorError>;
 
-    /// What became of a confirmation whose answer was lost. Asked ever less often until it is clear, or a human takes over.
-    /// After [`Found::NotDone`] the confirmation is made again with the same key, so it must be certain: where a vendor's
-    /// silence proves nothing, the answer is [`Found::Unclear`].
+    /// Looks up a confirmation whose response was lost. Called at growing intervals until the outcome is determined or an
+    /// operator takes over. [`LookupOutcome::NotDone`] must be certain, because the confirmation is then repeated with the
+    /// same key. If the absence of the sale proves nothing, the result is [`LookupOutcome::Undetermined`].
     async fn find_confirmation(
         &self,
         key: &StepKey,
         leg: &LegRequest,
         refs: &[ExternalRef],
-    ) -> Result<Found<Confirmed>, VendorError>;
+    ) -> Result<LookupOutcome<ConfirmedSale>, VendorError>;
 
-    /// Reads the tickets of a sale again: their state, codes that were pending.
+    /// Reloads the tickets of a sale: their states and barcodes that were pending.
     async fn load_tickets(&self, leg: &LegRequest, refs: &[ExternalRef]) -> Result<Vec<IssuedTicket>, VendorError>;
 
-    /// Lists what was sold through us in a window, as far as the vendor can tell, for the legs given or beyond them.
+    /// Lists the sales and holds of this service's account in a time window, as far as the vendor can list them. May be
+    /// limited to the given performances and references.
     async fn list_sales(
         &self,
         from: Timestamp,
@@ -230,60 +254,61 @@ pub trait Ordering: Send + Sync {
     ) -> Result<Vec<VendorSale>, VendorError>;
 }
 
-/// Why a leg cannot be settled.
+/// Reason why a leg cannot be settled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SettlementRefusal {
-    /// The source needs an instrument to pay, and none is configured.
+    /// The source requires a payment instrument, and none is configured.
     NoInstrument,
-    /// The selling reseller has no account in this source.
+    /// The selling reseller has no account at this source.
     NoAccount,
-    /// The tickets cannot be delivered in the way asked for.
-    Delivery,
+    /// The source does not support the requested delivery.
+    UnsupportedDelivery,
 }
 
-/// Prolonging a hold.
+/// Capability: extends holds.
 #[async_trait]
 pub trait HoldExtension: Send + Sync {
-    /// Starts the time of a hold anew, as far as the vendor allows.
-    async fn extend(&self, key: &StepKey, leg: &LegRequest, refs: &[ExternalRef]) -> Result<Held, VendorError>;
+    /// Restarts the lifetime of a hold, as far as the vendor permits.
+    async fn extend(&self, key: &StepKey, leg: &LegRequest, refs: &[ExternalRef]) -> Result<PlacedHold, VendorError>;
 }
 
-/// Which tickets of a line go.
+/// The tickets of one line to cancel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CancelLine {
-    /// The line of the leg.
+    /// Line of the leg.
     pub line: usize,
-    /// The first references of the tickets that go.
+    /// First references of the tickets to cancel.
     pub tickets: Vec<ExternalRef>,
 }
 
-/// A sale undone.
+/// Result of a cancellation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cancelled {
-    /// What the vendor gives back, where told.
+pub struct CompletedCancellation {
+    /// Amount refunded by the vendor, if reported.
     pub refunded: Option<Money>,
-    /// First references of the tickets that are void now.
-    pub void: Vec<ExternalRef>,
+    /// First references of the voided tickets.
+    pub voided: Vec<ExternalRef>,
 }
 
-/// Undoing sales.
+/// Capability: cancels sales.
 #[async_trait]
 pub trait Refunds: Send + Sync {
-    /// Undoes tickets of a sale; all of them where the source knows whole orders only. What it says is read again, not believed.
+    /// Cancels tickets of a sale, or the whole sale if the source cancels only whole orders. The result is verified by a
+    /// reload.
     async fn cancel(
         &self,
         key: &StepKey,
         leg: &LegRequest,
         refs: &[ExternalRef],
         lines: &[CancelLine],
-    ) -> Result<Cancelled, VendorError>;
+    ) -> Result<CompletedCancellation, VendorError>;
 
-    /// What became of a cancellation whose answer was lost. After [`Found::NotDone`] it is made again with the same key.
+    /// Looks up a cancellation whose response was lost. After [`LookupOutcome::NotDone`] it is repeated with the same key.
     async fn find_cancellation(
         &self,
         key: &StepKey,
         leg: &LegRequest,
         refs: &[ExternalRef],
         lines: &[CancelLine],
-    ) -> Result<Found<Cancelled>, VendorError>;
+    ) -> Result<LookupOutcome<CompletedCancellation>, VendorError>;
 }

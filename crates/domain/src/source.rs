@@ -1,4 +1,4 @@
-//! A source: one configured vendor account, as a record of what it can do.
+//! A source: one configured vendor account, represented as a record of its capabilities.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,18 +6,20 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
 
 use crate::accounts::ResellerAccounts;
 use crate::admissions::Admissions;
-use crate::authoring::{Authoring, BackOffice, Sectioning};
+use crate::authoring::{Authoring, BackOffice, SectionAuthoring};
 use crate::catalog::Catalog;
 use crate::ids::SourceId;
 use crate::money::Currency;
 use crate::ordering::{HoldExtension, Ordering, Refunds};
 
-/// The companies. The one place outside vendor folders that lists them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+/// The vendors. The only list of them outside the vendor crates and the registry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, IntoStaticStr)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum VendorKind {
     /// ACME Ticketing.
     Acme,
@@ -28,174 +30,159 @@ pub enum VendorKind {
 }
 
 impl VendorKind {
-    /// The name in configurations and identifiers, lower case.
+    /// Returns the name used in the configuration and in ids, in lower case.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Acme => "acme",
-            Self::Secutix => "secutix",
-            Self::Ticketing => "ticketing",
-        }
+        self.into()
     }
 }
 
-/// Real or for trying out. An order never mixes them.
+/// Live or sandbox. An order never mixes the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Environment {
-    /// Real tickets and money.
+    /// Live: real tickets and money.
     Live,
-    /// For trying out.
+    /// Sandbox: test data.
     Sandbox,
 }
 
-/// How a leg of an order behaves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum LegShape {
-    /// Held first, sold by a second step.
-    HoldThenConfirm,
-    /// Sold by one step; nothing to hold.
-    ConfirmOnly,
-    /// The hold already is the sale; must never run in the hold phase.
-    CommitsAtHold,
-}
-
-/// Numbers and habits of a source; never abilities, those are the capabilities.
+/// Limits and behavioral traits of a source. What it can do at all is expressed by its capabilities instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Facts {
-    /// Most keys that are asked about at once: as many as one call may name, or as one walk over a list shows.
+pub struct SourceTraits {
+    /// Maximum number of keys in one batch: as many as one call accepts or one pass over a list returns.
     pub max_batch: usize,
-    /// How long a hold lasts, where the vendor does not say it in the answer.
+    /// Lifetime of a hold if the vendor's response does not contain it.
     pub hold_ttl: Duration,
-    /// How long a slow but fine confirmation takes; holds shorter than this are not confirmed.
-    pub slow_confirm: Duration,
-    /// Whether a repeated write with the same key acts once.
-    pub honours_idempotency_keys: bool,
-    /// Whether an order can be found by our reference after a lost answer.
+    /// Duration of a slow but successful confirmation. A hold that expires sooner is not confirmed.
+    pub slow_confirm_duration: Duration,
+    /// True if a repeated write with the same idempotency key takes effect once.
+    pub honors_idempotency_keys: bool,
+    /// True if an order can be looked up by this service's reference after a lost response.
     pub finds_by_our_reference: bool,
-    /// Whether single tickets of an order can be cancelled.
+    /// True if single tickets of an order can be canceled.
     pub cancels_in_part: bool,
-    /// Whether a completed sale can be undone for sure; such legs confirm first.
+    /// True if canceling a completed sale reliably succeeds. Such legs are confirmed first.
     pub undo_is_proven: bool,
-    /// Whether paid orders settle on account or by a configured instrument.
+    /// True if paid orders are settled on account or with a configured payment instrument.
     pub settles_on_account: bool,
-    /// Whether some legs are sold by the hold itself.
+    /// True if some legs are sold by the hold itself.
     pub commits_at_hold: bool,
-    /// Whether confirmed orders carry their codes at once.
+    /// True if confirmed orders contain their barcodes immediately.
     pub barcode_at_confirm: bool,
-    /// Whether holds name seats.
+    /// True if holds are for specific seats.
     pub holds_seats: bool,
-    /// Whether tickets can go to a mobile app.
+    /// True if tickets can be delivered to a mobile app.
     pub delivers_to_app: bool,
-    /// Order of confirmation, lowest first: what may fail first, what cannot be undone last.
+    /// Confirmation order, lowest first: legs that may fail come first, legs that cannot be canceled come last.
     pub confirm_rank: u8,
-    /// Days ahead that a list of performances covers by itself.
+    /// Number of days ahead that a list of performances covers by default.
     pub horizon_days: u16,
 }
 
-/// Requests allowed in a window.
+/// A request quota: a number of requests per time window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quota {
-    /// How many.
+    /// Number of requests.
     pub requests: u32,
-    /// In which time.
+    /// Length of the window.
     pub per: Duration,
 }
 
-/// How a source is.
+/// Health of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum HealthState {
-    /// Answers.
+    /// The source responds.
     Up,
-    /// Answers, but some calls failed lately.
+    /// The source responds, but some recent calls failed.
     Degraded,
-    /// Does not answer.
+    /// The source does not respond.
     Down,
 }
 
-/// What is known about the health of a source.
+/// Health report of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HealthReport {
-    /// How it is.
+    /// Health state.
     pub state: HealthState,
-    /// Since when.
+    /// Time since which the state has held.
     pub since: Timestamp,
-    /// Whether calls are being turned away for lack of budget.
+    /// True if calls are being rejected by the rate limiter.
     pub throttled: bool,
-    /// Last good answer.
+    /// Time of the last successful call.
     pub last_success_at: Option<Timestamp>,
-    /// Last failure that was the vendor's.
+    /// Time of the last failure attributed to the vendor.
     pub last_failure_at: Option<Timestamp>,
-    /// Requests left in the current window, where a budget is set.
-    pub remaining_budget: Option<u32>,
+    /// Remaining requests in the current window, if a rate limit is set.
+    pub remaining_requests: Option<u32>,
 }
 
 impl HealthReport {
-    /// Whether another report says the same to whoever watches: the state, and whether calls are turned away.
-    pub fn says_the_same(&self, other: &Self) -> bool {
+    /// Returns true if both reports have the same state and throttling, so that observers need no update.
+    pub fn is_equivalent(&self, other: &Self) -> bool {
         (self.state, self.throttled) == (other.state, other.throttled)
     }
 }
 
-/// Tells how a source is; kept by whoever guards its calls.
+/// Health of a source, maintained by the resilience layer around its calls.
 #[async_trait]
 pub trait Health: Send + Sync {
-    /// The present report.
+    /// Returns the current report.
     fn report(&self) -> HealthReport;
 
-    /// Waits for the first report that does not say the same as the one that is known; at once where it does not already.
-    async fn changed(&self, known: &HealthReport) -> HealthReport;
+    /// Waits until the report is no longer equivalent to `last` and returns it. Returns immediately if it already differs.
+    async fn wait_for_change(&self, last: &HealthReport) -> HealthReport;
 }
 
-/// Requests that may still be sent to a source, shared by all who ask it.
+/// Limits the rate of requests to a source, across all callers.
 #[async_trait]
-pub trait Budget: Send + Sync {
-    /// Takes one request, waiting a little where that is enough. Order calls may use the reserved part.
-    /// An error says how long to wait before there is room again.
-    async fn take(&self, serves_an_order: bool) -> Result<(), Duration>;
+pub trait RateLimiter: Send + Sync {
+    /// Acquires a permit for one request, after a short wait if that suffices. Order calls may use the reserved part of the
+    /// quota. Fails with the time after which a permit will be available.
+    async fn acquire(&self, serves_an_order: bool) -> Result<(), Duration>;
 
-    /// The vendor said "too many": nothing goes out for this long.
+    /// Blocks all requests for this long, after the vendor responded with "too many requests".
     fn pause(&self, wait: Duration);
 
-    /// Requests left in the current window; `None` where no budget is set.
+    /// Returns the remaining requests in the current window, or `None` if no rate limit is set.
     fn remaining(&self) -> Option<u32>;
 }
 
-/// One configured vendor account: what it is and what it can do.
-/// `None` is the only way to say "cannot".
+/// One configured vendor account with its capabilities. A capability that is `None` is not supported; there is no other way
+/// to express that.
 #[derive(Clone)]
 pub struct Source {
-    /// The key in the configuration.
+    /// Key in the configuration.
     pub id: SourceId,
-    /// The company.
+    /// Vendor.
     pub vendor: VendorKind,
-    /// The venue, tenant or host, as configured.
+    /// Venue, tenant or host, as configured.
     pub institution: String,
-    /// Real or for trying out.
+    /// Live or sandbox.
     pub environment: Environment,
-    /// IANA zone of the source.
+    /// Time zone of the source.
     pub time_zone: jiff::tz::TimeZone,
-    /// The currency of its prices, where it has only one.
+    /// Currency of its prices, if there is only one.
     pub currency: Option<Currency>,
-    /// Numbers and habits.
-    pub facts: Facts,
-    /// How it is.
+    /// Limits and behavioral traits.
+    pub traits: SourceTraits,
+    /// Health.
     pub health: Arc<dyn Health>,
-    /// Telling what it sells.
+    /// Reads the catalog.
     pub catalog: Arc<dyn Catalog>,
-    /// Selling.
+    /// Sells tickets.
     pub ordering: Option<Arc<dyn Ordering>>,
-    /// Prolonging holds.
+    /// Extends holds.
     pub hold_extension: Option<Arc<dyn HoldExtension>>,
-    /// Undoing sales.
+    /// Cancels sales.
     pub refunds: Option<Arc<dyn Refunds>>,
-    /// Staff credentials and the gate.
+    /// Manages staff credentials and admits visitors.
     pub admissions: Option<Arc<dyn Admissions>>,
-    /// Checking how resellers are set up.
+    /// Checks reseller accounts.
     pub accounts: Option<Arc<dyn ResellerAccounts>>,
-    /// Making and changing events.
+    /// Creates and edits events.
     pub authoring: Option<Arc<dyn Authoring>>,
-    /// Changing the parts of the place of an event.
-    pub sectioning: Option<Arc<dyn Sectioning>>,
-    /// Arranging what belongs to an event.
+    /// Edits the sections of an event.
+    pub section_authoring: Option<Arc<dyn SectionAuthoring>>,
+    /// Edits schedules, resources, add-ons and memberships of an event.
     pub back_office: Option<Arc<dyn BackOffice>>,
 }

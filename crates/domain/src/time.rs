@@ -1,77 +1,91 @@
-//! Time: the clock everybody reads, and how old a fact is.
+//! Time: the clock, time arithmetic, and the freshness of data.
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// The only way to learn the time of day. Tests give a fixed one.
+/// Source of the current time. Tests use a manual clock.
 pub trait Clock: Send + Sync {
-    /// The present instant.
+    /// Returns the current time.
     fn now(&self) -> Timestamp;
 }
 
-/// The clock of the machine.
+/// The system clock.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
+    #[expect(clippy::disallowed_methods, reason = "the only place that reads the wall clock")]
     fn now(&self) -> Timestamp {
         Timestamp::now()
     }
 }
 
-/// How a fact came to be known.
+/// Returns the time `by` after `at`, saturating at the latest timestamp.
+pub fn later(at: Timestamp, by: Duration) -> Timestamp {
+    at.saturating_add(signed(by)).unwrap_or(Timestamp::MAX)
+}
+
+/// Returns the time `by` before `at`, saturating at the earliest timestamp.
+pub fn earlier(at: Timestamp, by: Duration) -> Timestamp {
+    at.saturating_sub(signed(by)).unwrap_or(Timestamp::MIN)
+}
+
+fn signed(duration: Duration) -> SignedDuration {
+    SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
+}
+
+/// Origin of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FreshnessMode {
-    /// Asked of the vendor for this answer.
+    /// Requested from the vendor for this response.
     Live,
-    /// Remembered from an earlier question, within its lifetime.
+    /// Cached from an earlier request, within its lifetime.
     Cached,
-    /// The vendor could not be asked in time; this is the last known answer.
+    /// Last cached value, served because the vendor did not respond in time.
     Stale,
 }
 
-/// How old a fact is.
+/// Age of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Freshness {
-    /// How the fact came to be known.
+    /// Origin of the value.
     pub mode: FreshnessMode,
-    /// When the vendor said so.
+    /// Time at which the vendor returned the value.
     pub observed_at: Timestamp,
-    /// Until when it may be served without asking again.
+    /// Time until which the value may be served without revalidation.
     pub expires_at: Option<Timestamp>,
 }
 
 impl Freshness {
-    /// A fact just heard from the vendor.
+    /// Freshness of a value that the vendor has just returned.
     pub fn live(now: Timestamp) -> Self {
         Self { mode: FreshnessMode::Live, observed_at: now, expires_at: None }
     }
 
-    /// Whether the fact is at most `age` old.
+    /// Returns true if the value is at most `age` old.
     pub fn is_within(&self, age: Duration, now: Timestamp) -> bool {
-        now.duration_since(self.observed_at) <= jiff::SignedDuration::try_from(age).unwrap_or(jiff::SignedDuration::MAX)
+        now.duration_since(self.observed_at) <= signed(age)
     }
 }
 
-/// A fact and its age.
+/// A value with its freshness.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Observed<T> {
-    /// The fact.
+    /// Value.
     pub value: T,
-    /// Its age.
+    /// Freshness of the value.
     pub freshness: Freshness,
 }
 
 impl<T> Observed<T> {
-    /// A fact just heard from the vendor.
+    /// Freshness of a value that the vendor has just returned.
     pub fn live(value: T, now: Timestamp) -> Self {
         Self { value, freshness: Freshness::live(now) }
     }
 
-    /// The same age for another fact, derived from this one.
+    /// Maps the value and keeps its freshness.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Observed<U> {
         Observed { value: change(self.value), freshness: self.freshness }
     }

@@ -1,11 +1,13 @@
-//! Writes to a source beside orders: editing events, and the credentials of the gate. Each acts once for each key of a client.
+//! Writes to a source other than orders: editing events and admission credentials. Each takes effect once per
+//! idempotency key.
 //!
-//! An edit is noted in the journal before the vendor is called, and its outcome after: what was noted and has no outcome may have
-//! acted, is never sent again, and is told as such. An edit that certainly did nothing leaves no note, so that its key can be used again.
-//! It runs in a task of its own: a client that hangs up changes nothing.
+//! The intent of an edit is stored before the vendor is called, and its outcome afterwards. An edit with an intent
+//! but no outcome may have been applied; it is never sent again and is reported as unknown. An edit that certainly
+//! had no effect leaves no record, so its key can be used again. Each edit runs in its own task and completes even if
+//! the client disconnects.
 
-mod act;
-mod journal;
+mod edit;
+mod idempotency;
 
 use std::sync::Arc;
 
@@ -15,55 +17,55 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 use uuid::Uuid;
 
+use domain::StoreError;
 use domain::ids::StepKey;
 use domain::{Clock, Effect, Source};
-use orders::LedgerError;
-use telemetry::explain::carry;
+use telemetry::explain::propagate;
 
-pub use act::Edit;
-pub use journal::{EditId, Journal, Known, Mishap, Note, Record};
+pub use edit::Edit;
+pub use idempotency::{EditId, EditIntent, EditOutcome, IdempotencyStore, PriorEdit, StoredError};
 
-/// The longest key that a client may choose.
-pub const LONGEST_KEY: usize = 128;
+/// Maximum length of an idempotency key in characters.
+pub const MAX_KEY_LENGTH: usize = 128;
 
-/// What became of an edit at one source.
+/// Result of an idempotent edit at one source.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// It was made, or refused; `is_replayed`: by an earlier call with the same key.
-    Told {
-        /// What came of it.
-        record: Record,
-        /// The key was seen before.
+pub enum EditAttempt {
+    /// The edit has an outcome, from this request or from an earlier one with the same key.
+    Completed {
+        /// Outcome of the edit.
+        outcome: EditOutcome,
+        /// True if an earlier request made the edit.
         is_replayed: bool,
     },
     /// The key was used for another request; nothing was done.
     KeyReused,
-    /// An earlier call with the same key has no outcome yet: it is under way, or its process died.
-    NoOutcome,
+    /// An earlier request with the same key has no outcome: it is in progress, or its process died.
+    OutcomeUnknown,
 }
 
-/// Who edits, under which key.
+/// Request of a client, with its idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
-    /// Whose keys these are.
+pub struct EditRequest {
+    /// Owner of the idempotency key.
     pub scope: String,
-    /// The mutation.
+    /// Name of the mutation.
     pub operation: &'static str,
-    /// The key that the client chose.
+    /// Key chosen by the client.
     pub key: String,
-    /// A hash of everything that the client asked.
+    /// Hash of the whole request.
     pub hash: String,
 }
 
-impl Request {
-    /// A request of a client; its hash covers all of `asked`.
-    pub fn new(scope: String, operation: &'static str, key: &str, asked: &impl Serialize) -> Self {
-        let text = serde_json::to_vec(asked).unwrap_or_default();
-        let hash = Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect();
+impl EditRequest {
+    /// Creates a request whose hash covers all of `input`.
+    pub fn new(scope: String, operation: &'static str, key: &str, input: &impl Serialize) -> Self {
+        let text = serde_json::to_vec(input).unwrap_or_default();
+        let hash = hex::encode(Sha256::digest(&text));
         Self { scope, operation, key: key.to_owned(), hash }
     }
 
-    fn at(&self, source: &Source) -> EditId {
+    fn edit_id(&self, source: &Source) -> EditId {
         EditId {
             scope: self.scope.clone(),
             operation: self.operation.to_owned(),
@@ -73,44 +75,49 @@ impl Request {
     }
 }
 
-/// Makes edits, each once. Cheap to clone.
+/// Applies edits, each at most once. Cheap to clone.
 #[derive(Clone)]
 pub struct Edits {
-    journal: Arc<dyn Journal>,
+    store: Arc<dyn IdempotencyStore>,
     clock: Arc<dyn Clock>,
     tasks: TaskTracker,
 }
 
 impl Edits {
-    /// Edits that are noted in a journal and run in these tasks.
-    pub fn new(journal: Arc<dyn Journal>, clock: Arc<dyn Clock>, tasks: TaskTracker) -> Self {
-        Self { journal, clock, tasks }
+    /// Creates the service. Edits run in `tasks`.
+    pub fn new(store: Arc<dyn IdempotencyStore>, clock: Arc<dyn Clock>, tasks: TaskTracker) -> Self {
+        Self { store, clock, tasks }
     }
 
-    /// Makes an edit at a source, unless the key says that it was made before.
-    pub async fn make(&self, request: &Request, source: &Arc<Source>, edit: Edit) -> Result<Outcome, LedgerError> {
-        let id = request.at(source);
-        let note = Note { id: id.clone(), request_hash: request.hash.clone(), begun_at: self.clock.now() };
-        if let Some(known) = self.journal.begin(&note).await? {
-            return Ok(match known.outcome {
-                _ if known.request_hash != request.hash => Outcome::KeyReused,
-                Some(record) => Outcome::Told { record, is_replayed: true },
-                None => Outcome::NoOutcome,
+    /// Applies an edit at a source, unless an earlier request with the same key did.
+    pub async fn apply(
+        &self,
+        request: &EditRequest,
+        source: &Arc<Source>,
+        edit: Edit,
+    ) -> Result<EditAttempt, StoreError> {
+        let id = request.edit_id(source);
+        let intent = EditIntent { id: id.clone(), request_hash: request.hash.clone(), started_at: self.clock.now() };
+        if let Some(prior) = self.store.begin(&intent).await? {
+            return Ok(match prior.outcome {
+                _ if prior.request_hash != request.hash => EditAttempt::KeyReused,
+                Some(outcome) => EditAttempt::Completed { outcome, is_replayed: true },
+                None => EditAttempt::OutcomeUnknown,
             });
         }
-        let (journal, source) = (Arc::clone(&self.journal), Arc::clone(source));
-        let editing = async move {
-            let record = edit.act(&source, &step_key(&id)).await;
-            let is_certain_nothing = record.failure.as_ref().is_some_and(|failure| failure.effect == Effect::None);
-            let noted = if is_certain_nothing { journal.forget(&id).await } else { journal.finish(&id, &record).await };
-            noted.map(|()| Outcome::Told { record, is_replayed: false })
+        let (store, source) = (Arc::clone(&self.store), Arc::clone(source));
+        let apply = async move {
+            let outcome = edit.apply(&source, &step_key(&id)).await;
+            let is_certain_nothing = outcome.failure.as_ref().is_some_and(|failure| failure.effect == Effect::None);
+            let stored = if is_certain_nothing { store.remove(&id).await } else { store.finish(&id, &outcome).await };
+            stored.map(|()| EditAttempt::Completed { outcome, is_replayed: false })
         };
-        let task = self.tasks.spawn(carry(editing.in_current_span()));
-        task.await.unwrap_or(Ok(Outcome::NoOutcome))
+        let task = self.tasks.spawn(propagate(apply.in_current_span()));
+        task.await.unwrap_or(Ok(EditAttempt::OutcomeUnknown))
     }
 }
 
-/// The same for every attempt, for vendors that honour keys.
+/// Derives the key sent to vendors that honor idempotency keys. It is equal for every attempt.
 fn step_key(id: &EditId) -> StepKey {
     let name = [id.scope.as_str(), &id.operation, &id.key, id.source.as_str()].join("\0");
     StepKey(Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()))

@@ -1,4 +1,4 @@
-//! An edit acts once for each key, whatever became of the first attempt.
+//! Tests of idempotency: an edit takes effect once per key, whatever happened to the first attempt.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -8,33 +8,33 @@ use async_trait::async_trait;
 use super::*;
 
 #[derive(Default)]
-struct Memory(Mutex<BTreeMap<EditId, Known>>);
+struct InMemoryStore(Mutex<BTreeMap<EditId, PriorEdit>>);
 
 #[async_trait]
-impl Journal for Memory {
-    async fn begin(&self, note: &Note) -> Result<Option<Known>, LedgerError> {
-        let mut notes = self.0.lock().expect("notes");
-        if let Some(known) = notes.get(&note.id) {
-            return Ok(Some(known.clone()));
+impl IdempotencyStore for InMemoryStore {
+    async fn begin(&self, intent: &EditIntent) -> Result<Option<PriorEdit>, StoreError> {
+        let mut edits = self.0.lock().expect("lock");
+        if let Some(prior) = edits.get(&intent.id) {
+            return Ok(Some(prior.clone()));
         }
-        notes.insert(note.id.clone(), Known { request_hash: note.request_hash.clone(), outcome: None });
+        edits.insert(intent.id.clone(), PriorEdit { request_hash: intent.request_hash.clone(), outcome: None });
         Ok(None)
     }
 
-    async fn finish(&self, id: &EditId, record: &Record) -> Result<(), LedgerError> {
-        self.0.lock().expect("notes").get_mut(id).expect("a note").outcome = Some(record.clone());
+    async fn finish(&self, id: &EditId, outcome: &EditOutcome) -> Result<(), StoreError> {
+        self.0.lock().expect("lock").get_mut(id).expect("an intent").outcome = Some(outcome.clone());
         Ok(())
     }
 
-    async fn forget(&self, id: &EditId) -> Result<(), LedgerError> {
-        self.0.lock().expect("notes").remove(id);
+    async fn remove(&self, id: &EditId) -> Result<(), StoreError> {
+        self.0.lock().expect("lock").remove(id);
         Ok(())
     }
 }
 
 #[test]
-fn the_hash_covers_what_was_asked_and_the_step_key_what_names_the_edit() {
-    let request = |key: &str, asked: &str| Request::new("caller a".to_owned(), "publishEvent", key, &asked);
+fn the_hash_covers_the_input_and_the_step_key_covers_the_edit_id() {
+    let request = |key: &str, input: &str| EditRequest::new("caller a".to_owned(), "publishEvent", key, &input);
     assert_eq!(request("k", "x").hash, request("other", "x").hash);
     assert_ne!(request("k", "x").hash, request("k", "y").hash);
     let id = |key: &str| EditId {
@@ -48,19 +48,22 @@ fn the_hash_covers_what_was_asked_and_the_step_key_what_names_the_edit() {
 }
 
 #[tokio::test]
-async fn a_note_without_an_outcome_is_told_and_another_request_under_its_key_is_refused() {
-    let journal = Memory::default();
+async fn an_intent_without_outcome_is_returned_and_its_hash_identifies_the_request() {
+    let store = InMemoryStore::default();
     let id = EditId {
         scope: "caller a".to_owned(),
         operation: "deleteEvent".to_owned(),
         key: "k".to_owned(),
         source: domain::SourceId::new("harbor"),
     };
-    let note = Note { id: id.clone(), request_hash: "h".to_owned(), begun_at: jiff::Timestamp::UNIX_EPOCH };
-    assert_eq!(journal.begin(&note).await.expect("a journal"), None);
-    let known = journal.begin(&note).await.expect("a journal").expect("it is known");
-    assert_eq!((known.request_hash.as_str(), known.outcome), ("h", None));
-    journal.finish(&id, &Record { made: Some("e1".to_owned()), ..Record::default() }).await.expect("a journal");
-    let known = journal.begin(&note).await.expect("a journal").expect("it is known");
-    assert_eq!(known.outcome.and_then(|record| record.made).as_deref(), Some("e1"));
+    let intent = EditIntent { id: id.clone(), request_hash: "h".to_owned(), started_at: jiff::Timestamp::UNIX_EPOCH };
+    assert_eq!(store.begin(&intent).await.expect("a store"), None);
+    let prior = store.begin(&intent).await.expect("a store").expect("a prior edit");
+    assert_eq!((prior.request_hash.as_str(), prior.outcome), ("h", None));
+    store
+        .finish(&id, &EditOutcome { resource: Some("e1".to_owned()), ..EditOutcome::default() })
+        .await
+        .expect("a store");
+    let prior = store.begin(&intent).await.expect("a store").expect("a prior edit");
+    assert_eq!(prior.outcome.and_then(|outcome| outcome.resource).as_deref(), Some("e1"));
 }

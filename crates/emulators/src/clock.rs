@@ -7,32 +7,32 @@ use jiff::{SignedDuration, Timestamp};
 
 use domain::Clock;
 
-/// Another clock, shifted.
+/// A clock at an adjustable offset from another clock.
 pub struct SandboxClock {
     base: Arc<dyn Clock>,
-    shift_ms: AtomicI64,
+    offset_ms: AtomicI64,
 }
 
 impl SandboxClock {
-    /// Starts at the time of `base`.
+    /// Creates the clock without an offset.
     pub fn new(base: Arc<dyn Clock>) -> Self {
-        Self { base, shift_ms: AtomicI64::new(0) }
+        Self { base, offset_ms: AtomicI64::new(0) }
     }
 
-    /// Moves forward.
+    /// Moves the clock forward, in milliseconds.
     pub fn advance(&self, milliseconds: i64) {
-        self.shift_ms.fetch_add(milliseconds, Ordering::SeqCst);
+        self.offset_ms.fetch_add(milliseconds, Ordering::SeqCst);
     }
 
-    /// The time without the shift: what clients go by when they date their tokens.
-    pub fn unmoved(&self) -> Timestamp {
+    /// Returns the time without the offset. Clients use this time to date their tokens.
+    pub fn base_now(&self) -> Timestamp {
         self.base.now()
     }
 }
 
 impl Clock for SandboxClock {
     fn now(&self) -> Timestamp {
-        let shift = SignedDuration::from_millis(self.shift_ms.load(Ordering::SeqCst));
+        let shift = SignedDuration::from_millis(self.offset_ms.load(Ordering::SeqCst));
         let now = self.base.now();
         now.checked_add(shift).unwrap_or(now)
     }

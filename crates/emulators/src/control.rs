@@ -1,7 +1,8 @@
-//! The control addresses of an emulator, under `/_emu/`. Ours, not the vendor's.
+//! Control endpoints of an emulator under `/_emu/`. They are not part of the vendor's interface.
 //!
-//! `GET log`, `DELETE log`, `POST faults` (a scenario), `DELETE faults`, `POST go_on` (calls that hang), `POST down`, `POST up`,
-//! `POST clock` (`{"advance_ms": n}`), `POST twist`, `GET holdings`. Any other word that is posted is a twist of that name, with `{"id": …, "value": …}`.
+//! `GET log`, `DELETE log`, `POST faults` (a scenario), `DELETE faults`, `POST release` (hung calls), `POST down`, `POST up`,
+//! `POST clock` (`{"advance_ms": n}`), `POST change` (a state change), `GET inventory`. `POST NAME` with `{"id": …, "value": …}` applies
+//! the state change of that name.
 
 use std::sync::Arc;
 
@@ -13,34 +14,34 @@ use axum::routing::{get, post};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::faults::{Scenario, Twist};
+use crate::faults::{Scenario, StateChange};
 use crate::log::LoggedCall;
 use crate::stage::Stage;
 
-/// The path that all control addresses begin with.
-pub const PREFIX: &str = "/_emu/";
+/// Path prefix of all control endpoints.
+pub const CONTROL_PREFIX: &str = "/_emu/";
 
 #[derive(Deserialize)]
-struct Advance {
+struct ClockAdvance {
     advance_ms: i64,
 }
 
-/// The control addresses of one stage.
+/// Builds the control endpoints of a stage.
 pub fn router(stage: Arc<Stage>) -> Router {
     Router::new()
-        .route("/_emu/log", get(log).delete(clear_log))
+        .route("/_emu/log", get(list_calls).delete(clear_log))
         .route("/_emu/faults", post(add_faults).delete(clear_faults))
-        .route("/_emu/go_on", post(go_on))
-        .route("/_emu/down", post(down))
-        .route("/_emu/up", post(up))
-        .route("/_emu/clock", post(advance))
-        .route("/_emu/twist", post(twist))
-        .route("/_emu/holdings", get(holdings))
-        .route("/_emu/{*what}", post(named_twist))
+        .route("/_emu/release", post(release_hung_calls))
+        .route("/_emu/down", post(set_down))
+        .route("/_emu/up", post(set_up))
+        .route("/_emu/clock", post(advance_clock))
+        .route("/_emu/change", post(change_state))
+        .route("/_emu/inventory", get(inventory))
+        .route("/_emu/{*name}", post(named_change))
         .with_state(stage)
 }
 
-async fn log(State(stage): State<Arc<Stage>>) -> Json<Vec<LoggedCall>> {
+async fn list_calls(State(stage): State<Arc<Stage>>) -> Json<Vec<LoggedCall>> {
     Json(stage.log.all())
 }
 
@@ -59,49 +60,52 @@ async fn clear_faults(State(stage): State<Arc<Stage>>) -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
-async fn go_on(State(stage): State<Arc<Stage>>) -> StatusCode {
-    stage.go_on();
+async fn release_hung_calls(State(stage): State<Arc<Stage>>) -> StatusCode {
+    stage.release_hung_calls();
     StatusCode::NO_CONTENT
 }
 
-async fn down(State(stage): State<Arc<Stage>>) -> StatusCode {
+async fn set_down(State(stage): State<Arc<Stage>>) -> StatusCode {
     stage.set_down(true);
     StatusCode::NO_CONTENT
 }
 
-async fn up(State(stage): State<Arc<Stage>>) -> StatusCode {
+async fn set_up(State(stage): State<Arc<Stage>>) -> StatusCode {
     stage.set_down(false);
     StatusCode::NO_CONTENT
 }
 
-async fn advance(State(stage): State<Arc<Stage>>, Json(by): Json<Advance>) -> StatusCode {
+async fn advance_clock(State(stage): State<Arc<Stage>>, Json(by): Json<ClockAdvance>) -> StatusCode {
     stage.clock.advance(by.advance_ms);
     StatusCode::NO_CONTENT
 }
 
-async fn twist(State(stage): State<Arc<Stage>>, Json(twist): Json<Twist>) -> Result<StatusCode, (StatusCode, String)> {
-    stage.twist(&twist).map_err(|why| (StatusCode::BAD_REQUEST, why))?;
+async fn change_state(
+    State(stage): State<Arc<Stage>>,
+    Json(change): Json<StateChange>,
+) -> Result<StatusCode, (StatusCode, String)> {
+    stage.change_state(&change).map_err(|error| (StatusCode::BAD_REQUEST, error))?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// What a twist says beside its name.
+/// Body of a state change whose name is in the path.
 #[derive(Default, Deserialize)]
-struct Aim {
+struct NamedChange {
     #[serde(default)]
     id: Option<String>,
     #[serde(default)]
     value: Value,
 }
 
-async fn named_twist(
+async fn named_change(
     State(stage): State<Arc<Stage>>,
-    Path(what): Path<String>,
-    aim: Option<Json<Aim>>,
+    Path(name): Path<String>,
+    change: Option<Json<NamedChange>>,
 ) -> Result<StatusCode, (StatusCode, String)> {
-    let Json(Aim { id, value }) = aim.unwrap_or_default();
-    twist(State(stage), Json(Twist { what, id, value })).await
+    let Json(NamedChange { id, value }) = change.unwrap_or_default();
+    change_state(State(stage), Json(StateChange { name, id, value })).await
 }
 
-async fn holdings(State(stage): State<Arc<Stage>>) -> Json<Value> {
-    Json(stage.holdings())
+async fn inventory(State(stage): State<Arc<Stage>>) -> Json<Value> {
+    Json(stage.inventory())
 }

@@ -1,116 +1,115 @@
-//! Fault scripts: what shall go wrong, at which vendor, on which call, how often.
+//! Fault injection: rules that select the vendor, the call and the frequency of a fault.
 
-use std::sync::Mutex;
-
+use parking_lot::{Mutex, MutexGuard};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// A script of faults, from a file or a control call.
+/// A list of fault rules, from a file or a control call.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
-    /// The rules, tried in order; the first that matches and is not used up acts.
+    /// Rules in the order of evaluation; the first one that matches and is not used up applies.
     #[serde(default)]
     pub rules: Vec<Rule>,
 }
 
 impl Scenario {
-    /// Reads a script written as TOML.
+    /// Parses a scenario in TOML.
     pub fn from_toml(text: &str) -> Result<Self, toml::de::Error> {
         toml::from_str(text)
     }
 }
 
-/// When a fault acts, and which.
+/// A fault and the calls that it applies to.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
-    /// The emulator: `acme`, `secutix`, `ticketing` or `tixngo`; absent: all of them.
+    /// Emulator: `acme`, `secutix`, `ticketing` or `tixngo`. Default: all.
     #[serde(default)]
     pub vendor: Option<String>,
-    /// The HTTP method; absent: any.
+    /// HTTP method. Default: any.
     #[serde(default)]
     pub method: Option<String>,
-    /// A part of the path and query; absent: any.
+    /// Substring of the path and query. Default: any.
     #[serde(default)]
     pub path: Option<String>,
-    /// A part of the request body; absent: any.
+    /// Substring of the request body. Default: any.
     #[serde(default)]
     pub body: Option<String>,
-    /// How many matching calls pass unharmed first.
+    /// Number of matching calls to skip first.
     #[serde(default)]
     pub skip: u32,
-    /// How many calls are harmed; absent: all.
+    /// Number of calls that the fault applies to. Default: unlimited.
     #[serde(default)]
     pub times: Option<u32>,
-    /// Harms only every n-th matching call; absent: each.
+    /// Applies the fault to every n-th matching call only. Default: each.
     #[serde(default)]
     pub every: Option<u32>,
-    /// What goes wrong.
+    /// The fault.
     pub fault: Fault,
 }
 
-/// What goes wrong.
+/// The fault.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Fault {
-    /// The answer comes late.
+    /// Delays the response.
     Delay {
-        /// By this many milliseconds.
+        /// Delay in milliseconds.
         ms: u64,
     },
-    /// The vendor does nothing and answers with a status, as JSON or plain text.
+    /// Returns a status without reaching the vendor.
     Status {
-        /// The status.
+        /// HTTP status.
         status: u16,
         /// `Retry-After`, in seconds.
         #[serde(default)]
         retry_after: Option<u64>,
-        /// The body; absent: empty.
+        /// Response body. Default: empty.
         #[serde(default)]
         body: Option<String>,
     },
-    /// The connection is closed before the vendor does anything.
+    /// Closes the connection before the vendor acts.
     DropBefore,
-    /// The vendor acts; the connection is closed before it answers.
+    /// The vendor acts; the connection is closed without a response.
     CommitThenDrop,
-    /// The vendor acts; the answer stops in the middle.
+    /// The vendor acts; the response body is cut off in the middle.
     Truncate,
-    /// The vendor acts; the answer is no JSON and no XML.
+    /// The vendor acts; the response body is neither JSON nor XML.
     Malformed,
-    /// A proxy in front answers with an HTML page.
+    /// Returns an HTML page like that of a proxy, without reaching the vendor.
     Html502,
-    /// The request reaches the vendor twice; the second answer comes back.
+    /// Sends the request to the vendor twice and returns the second response.
     Repeat,
-    /// No answer until the control says `go_on`; then the connection is closed.
+    /// Sends no response until hung calls are released; then the connection is closed.
     Hang {
-        /// Whether the vendor acts first; absent: it never does.
+        /// True if the vendor acts first. Default: it never acts.
         #[serde(default)]
         acts: bool,
     },
-    /// The vendor's world changes first, then the call goes on: a price, what is left, a cancellation.
-    Twist {
-        /// What changes, in the emulator's words; see its README.
-        twist: Twist,
+    /// Changes the vendor's data, then continues with the call.
+    StateChange {
+        /// The change; see the emulator's documentation.
+        change: StateChange,
     },
 }
 
-/// A change of the vendor's world, in the emulator's words.
+/// A change of the emulated vendor's data.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Twist {
-    /// What changes, e.g. `price`, `sold_out`, `cancel`, `use_ticket`.
-    pub what: String,
-    /// Which object, by the vendor's id.
+pub struct StateChange {
+    /// Name of the change, such as `price`, `sold_out`, `cancel` or `use_ticket`.
+    pub name: String,
+    /// The vendor's id of the object.
     #[serde(default)]
     pub id: Option<String>,
-    /// The new value, where one is needed.
+    /// New value, if the change needs one.
     #[serde(default)]
     pub value: Value,
 }
 
-/// A call, as far as a rule looks at it.
-pub struct Seen<'a> {
+/// The properties of a call that rules match.
+pub struct ObservedCall<'a> {
     /// The emulator.
     pub vendor: &'a str,
     /// The HTTP method.
@@ -121,20 +120,20 @@ pub struct Seen<'a> {
     pub body: &'a [u8],
 }
 
-struct Entry {
+struct CountedRule {
     rule: Rule,
     matched: u32,
-    harmed: u32,
+    applied: u32,
 }
 
-/// Holds the rules of one emulator and counts how often they matched.
+/// The fault rules of one emulator with their match counts.
 #[derive(Default)]
-pub struct FaultDesk(Mutex<Vec<Entry>>);
+pub struct FaultRules(Mutex<Vec<CountedRule>>);
 
-impl FaultDesk {
-    /// Adds rules behind those that are there.
+impl FaultRules {
+    /// Appends rules.
     pub fn add(&self, scenario: Scenario) {
-        let entries = scenario.rules.into_iter().map(|rule| Entry { rule, matched: 0, harmed: 0 });
+        let entries = scenario.rules.into_iter().map(|rule| CountedRule { rule, matched: 0, applied: 0 });
         self.entries().extend(entries);
     }
 
@@ -143,34 +142,34 @@ impl FaultDesk {
         self.entries().clear();
     }
 
-    /// The faults for a call. Delays and twists let later rules act as well; the first other fault ends the search.
-    pub fn pick(&self, seen: &Seen<'_>) -> Vec<Fault> {
+    /// Returns the faults for a call. Delays and state changes let later rules apply too; any other fault ends the search.
+    pub fn pick(&self, seen: &ObservedCall<'_>) -> Vec<Fault> {
         let mut picked = Vec::new();
         for entry in self.entries().iter_mut().filter(|entry| entry.rule.matches(seen)) {
             entry.matched += 1;
             let due = entry.matched > entry.rule.skip
-                && entry.rule.times.is_none_or(|times| entry.harmed < times)
+                && entry.rule.times.is_none_or(|times| entry.applied < times)
                 && entry.rule.every.is_none_or(|every| (entry.matched - entry.rule.skip).is_multiple_of(every.max(1)));
             if !due {
                 continue;
             }
-            entry.harmed += 1;
+            entry.applied += 1;
             picked.push(entry.rule.fault.clone());
-            if !matches!(entry.rule.fault, Fault::Delay { .. } | Fault::Twist { .. }) {
+            if !matches!(entry.rule.fault, Fault::Delay { .. } | Fault::StateChange { .. }) {
                 break;
             }
         }
         picked
     }
 
-    fn entries(&self) -> std::sync::MutexGuard<'_, Vec<Entry>> {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn entries(&self) -> MutexGuard<'_, Vec<CountedRule>> {
+        self.0.lock()
     }
 }
 
 impl Rule {
-    /// A rule that harms every call of an emulator whose target holds `path`.
-    pub fn on(path: &str, fault: Fault) -> Self {
+    /// Creates a rule for every call whose target contains `path`.
+    pub fn for_path(path: &str, fault: Fault) -> Self {
         Self {
             vendor: None,
             method: None,
@@ -183,14 +182,14 @@ impl Rule {
         }
     }
 
-    /// The same, so many times only.
+    /// Limits the rule to a number of calls.
     #[must_use]
     pub fn times(mut self, times: u32) -> Self {
         self.times = Some(times);
         self
     }
 
-    fn matches(&self, seen: &Seen<'_>) -> bool {
+    fn matches(&self, seen: &ObservedCall<'_>) -> bool {
         let body_holds =
             |part: &String| part.is_empty() || seen.body.windows(part.len()).any(|window| window == part.as_bytes());
         self.vendor.as_ref().is_none_or(|vendor| vendor == seen.vendor)
@@ -204,28 +203,28 @@ impl Rule {
 mod tests {
     use super::*;
 
-    fn harmed(desk: &FaultDesk, calls: usize) -> Vec<bool> {
-        let seen = Seen { vendor: "acme", method: "GET", target: "/v2/x?y=1", body: b"" };
-        (0..calls).map(|_| !desk.pick(&seen).is_empty()).collect()
+    fn applied(rules: &FaultRules, calls: usize) -> Vec<bool> {
+        let seen = ObservedCall { vendor: "acme", method: "GET", target: "/v2/x?y=1", body: b"" };
+        (0..calls).map(|_| !rules.pick(&seen).is_empty()).collect()
     }
 
     #[test]
-    fn a_rule_skips_harms_and_is_used_up() {
-        let desk = FaultDesk::default();
-        desk.add(Scenario { rules: vec![Rule { skip: 1, ..Rule::on("/v2/x", Fault::DropBefore).times(2) }] });
-        assert_eq!(harmed(&desk, 5), [false, true, true, false, false]);
-        desk.clear();
-        desk.add(Scenario { rules: vec![Rule { every: Some(2), ..Rule::on("/v2", Fault::Html502) }] });
-        assert_eq!(harmed(&desk, 4), [false, true, false, true]);
+    fn a_rule_skips_calls_applies_and_is_used_up() {
+        let rules = FaultRules::default();
+        rules.add(Scenario { rules: vec![Rule { skip: 1, ..Rule::for_path("/v2/x", Fault::DropBefore).times(2) }] });
+        assert_eq!(applied(&rules, 5), [false, true, true, false, false]);
+        rules.clear();
+        rules.add(Scenario { rules: vec![Rule { every: Some(2), ..Rule::for_path("/v2", Fault::Html502) }] });
+        assert_eq!(applied(&rules, 4), [false, true, false, true]);
     }
 
     #[test]
-    fn a_script_is_read_from_toml_and_names_an_unknown_key() {
+    fn a_scenario_is_parsed_from_toml_and_an_unknown_key_is_named() {
         let scenario = Scenario::from_toml(
             "[[rules]]\nvendor = \"acme\"\npath = \"/v2\"\ntimes = 1\nfault = { kind = \"status\", status = 429, retry_after = 2 }",
         );
-        assert_eq!(scenario.expect("a script").rules.len(), 1);
+        assert_eq!(scenario.expect("a valid scenario").rules.len(), 1);
         let wrong = Scenario::from_toml("[[rules]]\nvendr = \"acme\"\nfault = { kind = \"truncate\" }");
-        assert!(wrong.expect_err("a typo").to_string().contains("vendr"));
+        assert!(wrong.expect_err("an unknown key").to_string().contains("vendr"));
     }
 }

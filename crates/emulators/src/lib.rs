@@ -1,22 +1,22 @@
-//! The emulated vendors: they speak each vendor's wire over real HTTP on loopback, for demos, tests and benchmarks alike.
+//! Emulated vendors, served in each vendor's wire format over HTTP on loopback, for demos, tests and benchmarks.
 //!
-//! Every emulator stands on a [`stage`]: the listener, the fault desk, the call log, a clock that can be moved, and the control
-//! addresses under `/_emu/`. What an emulator must remember is kept by a [`keeper`], on disk where a folder is given, so that the
-//! vendors of a sandbox survive the death of the process as real ones would.
+//! Every emulator runs on a [`stage`]: the listener, fault rules, the call log, an adjustable clock, and the control endpoints under
+//! `/_emu/`. A [`json_store`] keeps the emulator's state, on disk if a folder is configured, so that the emulated vendors survive a
+//! restart of the process like real ones.
 
 pub mod acme;
-pub mod clock;
-pub mod control;
-pub mod faults;
-pub mod keeper;
-pub mod log;
+mod clock;
+mod control;
+mod faults;
+mod json_store;
+mod log;
 pub mod secutix;
-pub mod stage;
+mod stage;
 pub mod ticketing;
 pub mod tixngo;
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
@@ -24,102 +24,120 @@ use tokio_util::task::TaskTracker;
 
 use domain::Clock;
 
-pub use acme::Acme;
+pub use acme::AcmeEmulator;
 pub use clock::SandboxClock;
-pub use faults::{Fault, Rule, Scenario};
-pub use keeper::Keeper;
-pub use secutix::Secutix;
-pub use stage::{Emulator, Running, Stage};
-pub use ticketing::TicketingSandbox;
-pub use tixngo::Tixngo;
+pub use faults::{Fault, FaultRules, Rule, Scenario, StateChange};
+pub use log::{CallLog, LoggedCall};
+pub use secutix::SecutixEmulator;
+pub use stage::{Emulator, RunningEmulator, Stage};
+pub use ticketing::TicketingEmulator;
+pub use tixngo::TixngoEmulator;
 
-/// How a sandbox is set up.
+/// Configuration of a sandbox.
 pub struct Options {
-    /// The loopback address to listen on.
+    /// Loopback address to listen on.
     pub listen: IpAddr,
-    /// The first of the fixed ports; `None`: any free ones. A fixed port that is taken is replaced by a free one.
+    /// First of the fixed ports, one per vendor. `None` selects free ports. A fixed port in use is replaced by a free one.
     pub first_port: Option<u16>,
-    /// The time of day that the emulators start from.
+    /// Clock that the emulators' clocks are based on.
     pub clock: Arc<dyn Clock>,
-    /// Where the emulators remember what they sold; `None`: in memory only.
+    /// Folder for the emulators' state. `None` keeps it in memory.
     pub folder: Option<PathBuf>,
-    /// Faults that are set from the start.
+    /// Initial faults.
     pub scenario: Scenario,
-    /// Whether the vendors' published request limits are enforced.
+    /// Enforces the vendors' request limits.
     pub limits_requests: bool,
-    /// Owns the tasks of the emulators.
+    /// Tracks the emulators' tasks.
     pub tracker: TaskTracker,
 }
 
-/// The emulated vendors, running. They stop when this is dropped.
+/// The running emulators. Dropping it stops them.
 pub struct Sandbox {
-    running: Vec<(&'static str, Running)>,
+    running: Vec<(&'static Row, RunningEmulator)>,
 }
 
 impl Sandbox {
-    /// Raises every vendor.
-    pub async fn raise(options: Options) -> std::io::Result<Self> {
+    /// Starts every emulator.
+    pub async fn start(options: Options) -> std::io::Result<Self> {
         let clock = Arc::new(SandboxClock::new(Arc::clone(&options.clock)));
-        let emulators = emulators(&clock, &options);
-        let mut running = Vec::with_capacity(emulators.len());
-        for (place, emulator) in emulators.into_iter().enumerate() {
-            let name = emulator.name();
+        let mut running = Vec::with_capacity(EMULATORS.len());
+        for (row, port_offset) in EMULATORS.iter().zip(0_u16..) {
+            let emulator = (row.create)(Arc::clone(&clock), options.folder.as_deref(), options.limits_requests);
             let stage = Stage::new(emulator, Arc::clone(&clock));
             stage.faults.add(options.scenario.clone());
-            let fixed = options.first_port.and_then(|first| first.checked_add(u16::try_from(place).ok()?));
-            let listener = bind(options.listen, fixed).await?;
-            running.push((name, stage.run(listener, &options.tracker)?));
+            let fixed = options.first_port.and_then(|first| first.checked_add(port_offset));
+            let listener = bind_or_any(options.listen, fixed).await?;
+            running.push((row, stage.run(listener, &options.tracker)?));
         }
         Ok(Self { running })
     }
 
-    /// The stage of one vendor.
+    /// Returns the stage of a vendor.
     pub fn stage(&self, name: &str) -> Option<&Arc<Stage>> {
-        self.find(name).map(|running| &running.stage)
+        self.find(name).map(|(_, running)| &running.stage)
     }
 
-    /// What a configuration writes as the address of a vendor or an app.
+    /// Returns the base URL of a vendor or app, as written in a configuration.
     pub fn base_url(&self, name: &str) -> Option<String> {
-        self.find(name).map(|running| format!("{}{}", running.base_url(), suffix(name)))
+        self.find(name).map(|(row, running)| row.base_url(running))
     }
 
-    /// Every vendor and its address.
+    /// Returns every vendor with its base URL.
     pub fn addresses(&self) -> impl Iterator<Item = (&'static str, String)> {
-        self.running.iter().map(|(name, running)| (*name, format!("{}{}", running.base_url(), suffix(name))))
+        self.running.iter().map(|(row, running)| (row.name, row.base_url(running)))
     }
 
-    /// A control address of one vendor.
-    pub fn control(&self, name: &str, what: &str) -> String {
-        self.find(name).map_or_else(String::new, |running| format!("{}{}{what}", running.base_url(), control::PREFIX))
+    /// Returns the URL of a vendor's control endpoint; empty for an unknown vendor.
+    pub fn control_url(&self, name: &str, endpoint: &str) -> String {
+        let prefix =
+            |(_, running): &(&Row, RunningEmulator)| format!("{}{}", running.base_url(), control::CONTROL_PREFIX);
+        self.find(name).map_or_else(String::new, |found| format!("{}{endpoint}", prefix(found)))
     }
 
-    fn find(&self, name: &str) -> Option<&Running> {
-        self.running.iter().find(|(own, _)| *own == name).map(|(_, running)| running)
+    fn find(&self, name: &str) -> Option<&(&'static Row, RunningEmulator)> {
+        self.running.iter().find(|(row, _)| row.name == name)
+    }
+}
+
+/// A row of the table of emulators.
+struct Row {
+    /// Name in configurations, fault rules, log lines and file names.
+    name: &'static str,
+    /// Part of the base URL that belongs to the vendor, not to the host.
+    base_path: &'static str,
+    /// Creates the emulator from its clock, its folder, and whether it limits requests.
+    create: fn(Arc<SandboxClock>, Option<&Path>, bool) -> Arc<dyn Emulator>,
+}
+
+impl Row {
+    fn base_url(&self, running: &RunningEmulator) -> String {
+        format!("{}{}", running.base_url(), self.base_path)
     }
 }
 
 /// All emulators, in the order of their fixed ports.
-fn emulators(clock: &Arc<SandboxClock>, options: &Options) -> Vec<Arc<dyn Emulator>> {
-    let (folder, limits) = (options.folder.as_deref(), options.limits_requests);
-    vec![
-        Acme::new(Arc::clone(clock), folder, limits),
-        Secutix::new(Arc::clone(clock), folder, limits),
-        TicketingSandbox::new(Arc::clone(clock), folder, limits),
-        Tixngo::new(Arc::clone(clock), folder, limits),
-    ]
+const EMULATORS: [Row; 4] = [
+    Row { name: "acme", base_path: "", create: |clock, folder, limits| AcmeEmulator::new(clock, folder, limits) },
+    Row { name: "secutix", base_path: "", create: |clock, folder, limits| SecutixEmulator::new(clock, folder, limits) },
+    Row {
+        name: "ticketing",
+        base_path: "/v3",
+        create: |clock, folder, limits| TicketingEmulator::new(clock, folder, limits),
+    },
+    Row {
+        name: "tixngo",
+        base_path: "/v3/organizer/tickets",
+        create: |clock, folder, limits| TixngoEmulator::new(clock, folder, limits),
+    },
+];
+
+/// Creates an emulator with its state in memory and without request limits; `None` for an unknown name.
+pub fn create_emulator(name: &str, clock: Arc<SandboxClock>) -> Option<Arc<dyn Emulator>> {
+    EMULATORS.iter().find(|row| row.name == name).map(|row| (row.create)(clock, None, false))
 }
 
-/// The part of a base address that belongs to the vendor, not to the host.
-fn suffix(name: &str) -> &'static str {
-    match name {
-        "ticketing" => "/v3",
-        "tixngo" => "/v3/organizer/tickets",
-        _ => "",
-    }
-}
-
-/// A fixed port where it is free, any free one otherwise.
-async fn bind(listen: IpAddr, fixed: Option<u16>) -> std::io::Result<TcpListener> {
+/// Binds the fixed port if it is free, otherwise any free one.
+async fn bind_or_any(listen: IpAddr, fixed: Option<u16>) -> std::io::Result<TcpListener> {
     if let Some(port) = fixed
         && let Ok(listener) = TcpListener::bind((listen, port)).await
     {
@@ -129,7 +147,7 @@ async fn bind(listen: IpAddr, fixed: Option<u16>) -> std::io::Result<TcpListener
 }
 
 impl Options {
-    /// Free ports, nothing on disk, no faults, no request limits.
+    /// Options for tests: free ports, state in memory, no faults, no request limits.
     pub fn for_tests(clock: Arc<dyn Clock>, tracker: TaskTracker) -> Self {
         Self {
             listen: IpAddr::V4(Ipv4Addr::LOCALHOST),

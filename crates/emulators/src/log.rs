@@ -1,26 +1,26 @@
-//! What an emulator was asked, so that tests can count calls and walk the table of operations.
+//! Log of the calls that an emulator received; tests count and inspect them.
 
 use std::collections::VecDeque;
-use std::sync::Mutex;
 
 use jiff::Timestamp;
+use parking_lot::{Mutex, MutexGuard};
 use serde::{Deserialize, Serialize};
 
-/// The longest log that is kept.
-const LONGEST: usize = 100_000;
+/// Maximum number of calls in the log; older ones are removed.
+const MAX_CALLS: usize = 100_000;
 
-/// One call.
+/// A call received by an emulator.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct LoggedCall {
-    /// When, by the emulator's clock.
+    /// Time of the call by the emulator's clock.
     pub at: Timestamp,
     /// The HTTP method.
     pub method: String,
     /// Path and query.
     pub target: String,
-    /// What is called inside one address: the SOAP method; empty elsewhere.
+    /// SOAP method; empty for other protocols.
     pub action: String,
-    /// The status of the answer; 0 where the connection was dropped.
+    /// Status of the response; 0 if the connection was dropped.
     pub status: u16,
 }
 
@@ -29,31 +29,31 @@ pub struct LoggedCall {
 pub struct CallLog(Mutex<VecDeque<LoggedCall>>);
 
 impl CallLog {
-    /// Notes a call.
-    pub fn note(&self, call: LoggedCall) {
+    /// Adds a call.
+    pub fn record(&self, call: LoggedCall) {
         let mut calls = self.calls();
-        if calls.len() == LONGEST {
+        if calls.len() == MAX_CALLS {
             calls.pop_front();
         }
         calls.push_back(call);
     }
 
-    /// All calls.
+    /// Returns all calls.
     pub fn all(&self) -> Vec<LoggedCall> {
         self.calls().iter().cloned().collect()
     }
 
-    /// How many calls hold `part` in their target or action.
+    /// Counts the calls whose target or action contains `part`.
     pub fn count(&self, part: &str) -> usize {
         self.calls().iter().filter(|call| call.target.contains(part) || call.action.contains(part)).count()
     }
 
-    /// Forgets all calls.
+    /// Removes all calls.
     pub fn clear(&self) {
         self.calls().clear();
     }
 
-    fn calls(&self) -> std::sync::MutexGuard<'_, VecDeque<LoggedCall>> {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn calls(&self) -> MutexGuard<'_, VecDeque<LoggedCall>> {
+        self.0.lock()
     }
 }

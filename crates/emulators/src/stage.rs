@@ -1,4 +1,4 @@
-//! What every emulator stands on: the listener, faults, the log, the clock, and being down.
+//! The server around an emulator: listener, faults, call log, clock, and simulated outage.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,94 +23,94 @@ use tower::ServiceExt;
 
 use crate::clock::SandboxClock;
 use crate::control;
-use crate::faults::{Fault, FaultDesk, Seen, Twist};
+use crate::faults::{Fault, FaultRules, ObservedCall, StateChange};
 use crate::log::{CallLog, LoggedCall};
 use domain::Clock;
 
-/// The largest request that an emulator reads.
-const LARGEST_REQUEST: usize = 32 << 20;
+/// Largest request body in bytes.
+const MAX_REQUEST_BYTES: usize = 32 << 20;
 
-/// One vendor, emulated.
+/// An emulated vendor.
 pub trait Emulator: Send + Sync + 'static {
-    /// The name in fault rules and on disk.
+    /// Name in fault rules, addresses and file names.
     fn name(&self) -> &'static str;
-    /// The vendor's own wire.
+    /// Serves the vendor's HTTP interface.
     fn router(self: Arc<Self>) -> Router;
-    /// Changes the vendor's world; an error names the words that it understands.
-    fn twist(&self, twist: &Twist) -> Result<(), String>;
-    /// What the vendor holds and has sold, for comparison with a ledger.
-    fn holdings(&self) -> Value;
-    /// What is called inside one address, for the log: the SOAP method. Empty where the path says it all.
+    /// Changes the vendor's data. An error lists the supported changes.
+    fn apply_change(&self, change: &StateChange) -> Result<(), String>;
+    /// Returns everything that the vendor holds and has sold, for comparison with a ledger.
+    fn inventory(&self) -> Value;
+    /// Returns the operation named in the body, for the call log: the SOAP method. Empty if the path identifies the operation.
     fn action(&self, target: &str, body: &[u8]) -> String;
 }
 
-/// An emulator and what surrounds it.
+/// An emulator with its faults, call log and clock.
 pub struct Stage {
-    /// What shall go wrong.
-    pub faults: FaultDesk,
-    /// What was asked.
+    /// Fault rules.
+    pub faults: FaultRules,
+    /// Calls received.
     pub log: CallLog,
-    /// The emulator's time of day.
+    /// The emulator's clock.
     pub clock: Arc<SandboxClock>,
     is_down: AtomicBool,
-    hanging: Hanging,
+    hung_calls: HungCalls,
     emulator: Arc<dyn Emulator>,
 }
 
-/// Calls that are left without an answer.
+/// Calls that receive no response.
 #[derive(Default)]
-struct Hanging {
-    /// How many there were so far.
+struct HungCalls {
+    /// Number of hung calls so far.
     count: watch::Sender<usize>,
-    go_on: Notify,
+    released: Notify,
 }
 
-/// Why a connection ends without an answer.
+/// Ends a connection without a response.
 #[derive(Debug, thiserror::Error)]
 #[error("the emulator drops the connection")]
-struct Dropped;
+struct ConnectionDropped;
 
 impl Stage {
-    /// Puts an emulator on a stage. `clock` is the one that the emulator itself reads.
+    /// Creates the stage of an emulator. `clock` must be the emulator's own clock.
     pub fn new(emulator: Arc<dyn Emulator>, clock: Arc<SandboxClock>) -> Arc<Self> {
         Arc::new(Self {
-            faults: FaultDesk::default(),
+            faults: FaultRules::default(),
             log: CallLog::default(),
             clock,
             is_down: AtomicBool::new(false),
-            hanging: Hanging::default(),
+            hung_calls: HungCalls::default(),
             emulator,
         })
     }
 
-    /// Lets the vendor die (every connection is dropped), or come back.
+    /// Starts or ends a simulated outage, during which every connection is dropped.
     pub fn set_down(&self, is_down: bool) {
         self.is_down.store(is_down, Ordering::SeqCst);
     }
 
-    /// Waits until a call was left hanging by [`Fault::Hang`], now or before.
-    pub async fn hangs(&self) {
-        // The sender lives as long as the stage: there is always an answer.
-        let _ = self.hanging.count.subscribe().wait_for(|count| *count > 0).await;
+    /// Waits until the first call has been hung by [`Fault::Hang`]; returns at once if one has.
+    pub async fn wait_for_hung_call(&self) {
+        // The sender lives as long as the stage, so the wait cannot fail.
+        let _ = self.hung_calls.count.subscribe().wait_for(|count| *count > 0).await;
     }
 
-    /// Closes the connections of all calls that hang.
-    pub fn go_on(&self) {
-        self.hanging.go_on.notify_waiters();
+    /// Closes the connections of all hung calls.
+    pub fn release_hung_calls(&self) {
+        self.hung_calls.released.notify_waiters();
     }
 
-    /// Changes the vendor's world.
-    pub fn twist(&self, twist: &Twist) -> Result<(), String> {
-        self.emulator.twist(twist)
+    /// Changes the vendor's data.
+    pub fn change_state(&self, change: &StateChange) -> Result<(), String> {
+        self.emulator.apply_change(change)
     }
 
-    /// What the vendor holds and has sold.
-    pub fn holdings(&self) -> Value {
-        self.emulator.holdings()
+    /// Returns everything that the vendor holds and has sold.
+    pub fn inventory(&self) -> Value {
+        self.emulator.inventory()
     }
 
-    /// Listens and answers until the returned handle is dropped or stopped.
-    pub fn run(self: &Arc<Self>, listener: TcpListener, tracker: &TaskTracker) -> std::io::Result<Running> {
+    /// Serves requests until the returned handle is stopped or dropped.
+    pub fn run(self: &Arc<Self>, listener: TcpListener, tracker: &TaskTracker) -> std::io::Result<RunningEmulator> {
         let address = listener.local_addr()?;
         let stop = CancellationToken::new();
         let stage = Arc::clone(self);
@@ -129,29 +129,34 @@ impl Stage {
                 let (stage, router, control) = (Arc::clone(&stage), router.clone(), control.clone());
                 let service = tower::service_fn(move |request: Request<hyper::body::Incoming>| {
                     let (stage, router, control) = (Arc::clone(&stage), router.clone(), control.clone());
-                    async move { stage.answer(request.map(Body::new), router, control).await }
+                    async move { stage.handle(request.map(Body::new), router, control).await }
                 });
                 let stopped = stopped.clone();
                 connections.spawn(async move {
                     let server = auto::Builder::new(TokioExecutor::new());
                     let served = server.serve_connection(TokioIo::new(socket), TowerToHyperService::new(service));
-                    // A dropped or torn connection is what some faults are for: nothing to report.
+                    // Some faults drop or break the connection on purpose, so errors are not reported.
                     tokio::select! { _ = served => {}, () = stopped.cancelled() => {} }
                 });
             }
         });
-        Ok(Running { address, stage: Arc::clone(self), stop })
+        Ok(RunningEmulator { address, stage: Arc::clone(self), stop })
     }
 
-    async fn answer(&self, request: Request<Body>, router: Router, control: Router) -> Result<Response<Body>, Dropped> {
-        if request.uri().path().starts_with(control::PREFIX) {
+    async fn handle(
+        &self,
+        request: Request<Body>,
+        router: Router,
+        control: Router,
+    ) -> Result<Response<Body>, ConnectionDropped> {
+        if request.uri().path().starts_with(control::CONTROL_PREFIX) {
             return control.oneshot(request).await.map_err(|never| match never {});
         }
         if self.is_down.load(Ordering::SeqCst) {
-            return Err(Dropped);
+            return Err(ConnectionDropped);
         }
         let (parts, body) = request.into_parts();
-        let body = axum::body::to_bytes(body, LARGEST_REQUEST).await.map_err(|_| Dropped)?;
+        let body = axum::body::to_bytes(body, MAX_REQUEST_BYTES).await.map_err(|_| ConnectionDropped)?;
         let target = parts.uri.path_and_query().map_or_else(String::new, ToString::to_string);
         let mut call = LoggedCall {
             at: self.clock.now(),
@@ -160,32 +165,33 @@ impl Stage {
             target,
             status: 0,
         };
-        let seen = Seen { vendor: self.emulator.name(), method: &call.method, target: &call.target, body: &body };
+        let seen =
+            ObservedCall { vendor: self.emulator.name(), method: &call.method, target: &call.target, body: &body };
         let faults = self.faults.pick(&seen);
-        let outcome = self.play(faults, (parts, body), router).await;
+        let outcome = self.apply_faults(faults, (parts, body), router).await;
         call.status = outcome.as_ref().map_or(0, |response| response.status().as_u16());
-        self.log.note(call);
+        self.log.record(call);
         outcome
     }
 
-    async fn play(
+    async fn apply_faults(
         &self,
         faults: Vec<Fault>,
         (parts, body): (Parts, Bytes),
         router: Router,
-    ) -> Result<Response<Body>, Dropped> {
+    ) -> Result<Response<Body>, ConnectionDropped> {
         let mut last = None;
         for fault in faults {
             match fault {
                 Fault::Delay { ms } => tokio::time::sleep(Duration::from_millis(ms)).await,
-                Fault::Twist { twist } => {
-                    if let Err(why) = self.twist(&twist) {
-                        tracing::warn!(vendor = self.emulator.name(), why, "a twist was not understood");
+                Fault::StateChange { change } => {
+                    if let Err(error) = self.change_state(&change) {
+                        tracing::warn!(vendor = self.emulator.name(), error, "invalid state change");
                     }
                 }
-                Fault::DropBefore => return Err(Dropped),
-                Fault::Status { status, retry_after, body } => return Ok(refusal(status, retry_after, body)),
-                Fault::Html502 => return Ok(html_502()),
+                Fault::DropBefore => return Err(ConnectionDropped),
+                Fault::Status { status, retry_after, body } => return Ok(status_response(status, retry_after, body)),
+                Fault::Html502 => return Ok(html_502_response()),
                 Fault::Hang { acts: false } => return Err(self.hang().await),
                 other => last = Some(other),
             }
@@ -197,25 +203,25 @@ impl Stage {
         let request = Request::from_parts(parts, Body::from(body));
         let response = router.oneshot(request).await.map_err(|never| match never {})?;
         match last {
-            Some(Fault::CommitThenDrop) => Err(Dropped),
+            Some(Fault::CommitThenDrop) => Err(ConnectionDropped),
             Some(Fault::Hang { .. }) => Err(self.hang().await),
-            Some(Fault::Truncate) => truncated(response).await,
-            Some(Fault::Malformed) => Ok(garbled(response)),
+            Some(Fault::Truncate) => truncated_response(response).await,
+            Some(Fault::Malformed) => Ok(malformed_response(response)),
             _ => Ok(response),
         }
     }
 
-    /// Leaves a call without an answer until it is let go.
-    async fn hang(&self) -> Dropped {
-        let mut go_on = std::pin::pin!(self.hanging.go_on.notified());
+    /// Blocks a call until hung calls are released, then drops its connection.
+    async fn hang(&self) -> ConnectionDropped {
+        let mut go_on = std::pin::pin!(self.hung_calls.released.notified());
         go_on.as_mut().enable();
-        self.hanging.count.send_modify(|count| *count += 1);
+        self.hung_calls.count.send_modify(|count| *count += 1);
         go_on.await;
-        Dropped
+        ConnectionDropped
     }
 }
 
-fn refusal(status: u16, retry_after: Option<u64>, body: Option<String>) -> Response<Body> {
+fn status_response(status: u16, retry_after: Option<u64>, body: Option<String>) -> Response<Body> {
     let mut response = Response::new(Body::from(body.unwrap_or_default()));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if let Some(seconds) = retry_after {
@@ -224,46 +230,47 @@ fn refusal(status: u16, retry_after: Option<u64>, body: Option<String>) -> Respo
     response
 }
 
-fn html_502() -> Response<Body> {
-    let mut response = refusal(502, None, Some("<html><body><h1>502 Bad Gateway</h1></body></html>".to_owned()));
+fn html_502_response() -> Response<Body> {
+    let mut response =
+        status_response(502, None, Some("<html><body><h1>502 Bad Gateway</h1></body></html>".to_owned()));
     response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("text/html"));
     response
 }
 
-/// An answer of the right status and kind that no parser reads.
-fn garbled(response: Response<Body>) -> Response<Body> {
+/// Replaces the body with one that is neither JSON nor XML; status and content type are kept.
+fn malformed_response(response: Response<Body>) -> Response<Body> {
     let (mut parts, _) = response.into_parts();
     parts.headers.remove(header::CONTENT_LENGTH);
     parts.headers.remove(header::CONTENT_ENCODING);
     Response::from_parts(parts, Body::from("{\"<oops"))
 }
 
-/// Promises the whole body and sends half of it, then tears the connection.
-async fn truncated(response: Response<Body>) -> Result<Response<Body>, Dropped> {
+/// Announces the whole body, sends half of it, then breaks the connection.
+async fn truncated_response(response: Response<Body>) -> Result<Response<Body>, ConnectionDropped> {
     let (mut parts, body) = response.into_parts();
-    let whole = body.collect().await.map_err(|_| Dropped)?.to_bytes();
+    let whole = body.collect().await.map_err(|_| ConnectionDropped)?.to_bytes();
     parts.headers.insert(header::CONTENT_LENGTH, whole.len().into());
     let half = whole.slice(..whole.len() / 2);
-    let head = futures_util::stream::iter([Ok::<Bytes, Dropped>(half)]);
-    // The pause lets the first half leave the machine: an error right behind it would take it along.
+    let head = futures_util::stream::iter([Ok::<Bytes, ConnectionDropped>(half)]);
+    // Without the pause, the error could abort the connection before the first half is sent.
     let tear = futures_util::stream::once(async {
         tokio::time::sleep(Duration::from_millis(5)).await;
-        Err(Dropped)
+        Err(ConnectionDropped)
     });
     Ok(Response::from_parts(parts, Body::from_stream(head.chain(tear))))
 }
 
-/// A running emulator; it stops when this is dropped.
-pub struct Running {
-    /// Where it listens.
+/// A running emulator; dropping it stops the server.
+pub struct RunningEmulator {
+    /// Listening address.
     pub address: SocketAddr,
-    /// Its stage.
+    /// Stage of the emulator.
     pub stage: Arc<Stage>,
     stop: CancellationToken,
 }
 
-impl Running {
-    /// The address as a base for calls, without a trailing slash.
+impl RunningEmulator {
+    /// Returns the URL of the server without a trailing slash.
     pub fn base_url(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -274,7 +281,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for RunningEmulator {
     fn drop(&mut self) {
         self.stop();
     }
@@ -293,12 +300,12 @@ mod tests {
             "echo"
         }
         fn router(self: Arc<Self>) -> Router {
-            Router::new().fallback(|| async { "a whole answer" })
+            Router::new().fallback(|| async { "complete response" })
         }
-        fn twist(&self, _: &Twist) -> Result<(), String> {
+        fn apply_change(&self, _: &StateChange) -> Result<(), String> {
             Err("none".to_owned())
         }
-        fn holdings(&self) -> Value {
+        fn inventory(&self) -> Value {
             Value::Null
         }
         fn action(&self, _: &str, _: &[u8]) -> String {
@@ -306,12 +313,12 @@ mod tests {
         }
     }
 
-    async fn ask(fault: Option<Fault>) -> (Result<(u16, Result<String, ()>), ()>, Running) {
+    async fn call_with_fault(fault: Option<Fault>) -> (Result<(u16, Result<String, ()>), ()>, RunningEmulator) {
         let stage = Stage::new(Arc::new(Echo), Arc::new(SandboxClock::new(Arc::new(SystemClock))));
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let running = stage.run(listener, &TaskTracker::new()).expect("a stage");
-        stage.faults.add(Scenario { rules: fault.into_iter().map(|fault| Rule::on("/", fault)).collect() });
-        let client = http_client::client().expect("a client");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let running = stage.run(listener, &TaskTracker::new()).expect("a running stage");
+        stage.faults.add(Scenario { rules: fault.into_iter().map(|fault| Rule::for_path("/", fault)).collect() });
+        let client = http_client::build_client().expect("an HTTP client");
         let answer = match client.get(format!("{}/x", running.base_url())).send().await {
             Ok(answer) => Ok((answer.status().as_u16(), answer.text().await.map_err(drop))),
             Err(_) => Err(()),
@@ -320,43 +327,43 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_fault_reaches_the_caller_as_what_it_is() {
-        let whole = || Ok((200, Ok("a whole answer".to_owned())));
-        assert_eq!(ask(None).await.0, whole());
-        assert_eq!(ask(Some(Fault::Delay { ms: 1 })).await.0, whole());
-        assert_eq!(ask(Some(Fault::DropBefore)).await.0, Err(()));
-        assert_eq!(ask(Some(Fault::CommitThenDrop)).await.0, Err(()));
-        assert_eq!(ask(Some(Fault::Truncate)).await.0, Ok((200, Err(()))));
-        assert_eq!(ask(Some(Fault::Repeat)).await.0, whole());
-        assert_eq!(ask(Some(Fault::Malformed)).await.0, Ok((200, Ok("{\"<oops".to_owned()))));
-        assert_eq!(ask(Some(Fault::Html502)).await.0.expect("an answer").0, 502);
+    async fn each_fault_has_its_effect_on_the_client() {
+        let whole = || Ok((200, Ok("complete response".to_owned())));
+        assert_eq!(call_with_fault(None).await.0, whole());
+        assert_eq!(call_with_fault(Some(Fault::Delay { ms: 1 })).await.0, whole());
+        assert_eq!(call_with_fault(Some(Fault::DropBefore)).await.0, Err(()));
+        assert_eq!(call_with_fault(Some(Fault::CommitThenDrop)).await.0, Err(()));
+        assert_eq!(call_with_fault(Some(Fault::Truncate)).await.0, Ok((200, Err(()))));
+        assert_eq!(call_with_fault(Some(Fault::Repeat)).await.0, whole());
+        assert_eq!(call_with_fault(Some(Fault::Malformed)).await.0, Ok((200, Ok("{\"<oops".to_owned()))));
+        assert_eq!(call_with_fault(Some(Fault::Html502)).await.0.expect("a response").0, 502);
         let limited = Fault::Status { status: 429, retry_after: Some(2), body: None };
-        assert_eq!(ask(Some(limited)).await.0.expect("an answer").0, 429);
+        assert_eq!(call_with_fault(Some(limited)).await.0.expect("a response").0, 429);
     }
 
     #[tokio::test]
-    async fn a_call_that_hangs_ends_without_an_answer_when_it_is_let_go() {
+    async fn a_hung_call_ends_without_a_response_when_it_is_released() {
         for acts in [false, true] {
-            let (_, running) = ask(None).await;
-            running.stage.faults.add(Scenario { rules: vec![Rule::on("/", Fault::Hang { acts })] });
-            let client = http_client::client().expect("a client");
+            let (_, running) = call_with_fault(None).await;
+            running.stage.faults.add(Scenario { rules: vec![Rule::for_path("/", Fault::Hang { acts })] });
+            let client = http_client::build_client().expect("an HTTP client");
             let (answer, ()) = tokio::join!(client.get(running.base_url()).send(), async {
-                running.stage.hangs().await;
-                running.stage.go_on();
+                running.stage.wait_for_hung_call().await;
+                running.stage.release_hung_calls();
             });
             assert!(answer.is_err());
         }
     }
 
     #[tokio::test]
-    async fn a_vendor_that_is_down_drops_connections_and_can_still_be_controlled() {
-        let (_, running) = ask(None).await;
-        let client = http_client::client().expect("a client");
+    async fn an_outage_drops_connections_and_keeps_the_control_endpoints() {
+        let (_, running) = call_with_fault(None).await;
+        let client = http_client::build_client().expect("an HTTP client");
         let post = |path: &str| client.post(format!("{}{path}", running.base_url())).send();
-        post("/_emu/down").await.expect("control");
+        post("/_emu/down").await.expect("a control response");
         assert!(client.get(running.base_url()).send().await.is_err());
-        post("/_emu/up").await.expect("control");
+        post("/_emu/up").await.expect("a control response");
         assert!(client.get(running.base_url()).send().await.is_ok());
-        assert_eq!(running.stage.log.all().len(), 2, "the dropped call of a dead vendor is not in its log");
+        assert_eq!(running.stage.log.all().len(), 2, "calls dropped during an outage are not logged");
     }
 }

@@ -1,32 +1,32 @@
-//! The outbound HTTP client that vendors are handed: rate budget, per-attempt timeout, masking, a span per call.
+//! The outbound HTTP client for vendor calls: rate limiting, a timeout per attempt, masking, and a span per request.
 //!
-//! It knows no vendor. It never retries: that is decided at the port, where it is known what the call does.
+//! Contains nothing specific to a vendor. Never retries: that is decided at the port, where the effect of the call is known.
 
-mod answer;
-mod call;
-mod observe;
+mod request;
+mod request_metrics;
+mod response;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::Instrument;
 
-pub use answer::Answer;
-pub use call::{Call, Payload};
-use observe::Sent;
+pub use request::{RequestBody, VendorRequest};
+use request_metrics::RequestTimer;
+pub use response::VendorResponse;
 
-use domain::{Budget, Effect, ErrorKind, Operation, SourceId, VendorError};
+use domain::{Effect, ErrorKind, RateLimiter, SourceId, VendorError, VendorOperation};
 
-/// The largest answer that is read, in bytes: a whole catalogue is around 10 MB (`secutix.md §2.3`).
-const LARGEST_ANSWER: usize = 64 << 20;
+/// Largest accepted response body in bytes. A full catalog is around 10 MB (`secutix.md §2.3`).
+const MAX_RESPONSE_BYTES: usize = 64 << 20;
 
-/// Why the shared client could not be made.
+/// Error of creating the shared client.
 #[derive(Debug, thiserror::Error)]
-#[error("the HTTP client could not be made: {0}")]
-pub struct SetUpError(#[from] reqwest::Error);
+#[error("the HTTP client could not be created: {0}")]
+pub struct HttpClientError(#[from] reqwest::Error);
 
-/// Makes the connection pool that all transports share: HTTP/1.1 and 2, keep-alive, compressed answers, no redirects.
-pub fn client() -> Result<reqwest::Client, SetUpError> {
+/// Creates the connection pool shared by all sources: HTTP/1.1 and HTTP/2, keep-alive, compressed responses, no redirects.
+pub fn build_client() -> Result<reqwest::Client, HttpClientError> {
     let client = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(Duration::from_secs(5))
@@ -38,34 +38,42 @@ pub fn client() -> Result<reqwest::Client, SetUpError> {
     Ok(client)
 }
 
-/// Sends calls to one source.
+/// HTTP client for one source.
 #[derive(Clone)]
-pub struct Transport {
+pub struct VendorHttpClient {
     client: reqwest::Client,
     source: SourceId,
-    budget: Arc<dyn Budget>,
+    rate_limiter: Arc<dyn RateLimiter>,
     attempt_timeout: Duration,
 }
 
-impl Transport {
-    /// A transport for one source. `attempt_timeout` bounds each call that does not ask for longer.
-    pub fn new(client: reqwest::Client, source: SourceId, budget: Arc<dyn Budget>, attempt_timeout: Duration) -> Self {
-        Self { client, source, budget, attempt_timeout }
+impl VendorHttpClient {
+    /// Creates a client for one source. `attempt_timeout` applies to each request that does not override it.
+    pub fn new(
+        client: reqwest::Client,
+        source: SourceId,
+        rate_limiter: Arc<dyn RateLimiter>,
+        attempt_timeout: Duration,
+    ) -> Self {
+        Self { client, source, rate_limiter, attempt_timeout }
     }
 
-    /// The source that is called.
+    /// Returns the source that is called.
     pub fn source(&self) -> &SourceId {
         &self.source
     }
 
-    /// Sends one call and reads its whole answer, whatever its status.
+    /// Sends a request and reads the complete response, whatever its status.
     ///
-    /// Errors: `RateLimited` when our own budget is used up (nothing was sent), `Unavailable` when the connection was refused or torn,
-    /// `Timeout`, `Malformed` for an answer above 64 MiB. The effect of a write is `None` only when it certainly never left.
-    pub async fn send(&self, call: Call) -> Result<Answer, VendorError> {
-        let operation = call.operation;
-        if let Err(wait) = self.budget.take(operation.serves_an_order()).await {
-            observe::held_back(&self.source);
+    /// # Errors
+    ///
+    /// `RateLimited` if this service's own rate limit is exhausted (nothing was sent), `Unavailable` if the connection was
+    /// refused or broke, `Timeout`, and `Malformed` for a response body larger than 64 MiB. The effect of a write is `None`
+    /// only if the request was certainly never sent.
+    pub async fn send(&self, request: VendorRequest) -> Result<VendorResponse, VendorError> {
+        let operation = request.operation;
+        if let Err(wait) = self.rate_limiter.acquire(operation.is_order_call()).await {
+            request_metrics::count_rate_limited(&self.source);
             return Err(self.error(operation, ErrorKind::RateLimited).with_retry_after(Some(wait)));
         }
         let span = tracing::info_span!(
@@ -73,41 +81,50 @@ impl Transport {
             otel.kind = "client",
             source = %self.source,
             operation = operation.name(),
-            http.request.method = %call.method,
-            url.path = call.path(),
+            http.request.method = %request.method,
+            url.path = request.path_for_display(),
             http.response.status_code = tracing::field::Empty,
         );
-        let timeout = call.timeout.unwrap_or(self.attempt_timeout);
-        let sent = Sent::begin(&self.source, &call);
-        let answered = tokio::time::timeout(timeout, self.exchange(call)).instrument(span.clone()).await;
-        let answer =
-            answered.unwrap_or_else(|_| Err(self.error(operation, ErrorKind::Timeout).with_effect(lost(operation))));
-        sent.end(&answer);
-        let answer = answer?;
-        span.record("http.response.status_code", answer.status.as_u16());
-        if let Some(wait) = answer.throttled() {
-            self.budget.pause(wait);
+        let timeout = request.timeout.unwrap_or(self.attempt_timeout);
+        let timer = RequestTimer::start(&self.source, &request);
+        let result = tokio::time::timeout(timeout, self.execute(request)).instrument(span.clone()).await;
+        let result = result.unwrap_or_else(|_| {
+            Err(self.error(operation, ErrorKind::Timeout).with_effect(effect_of_lost_response(operation)))
+        });
+        timer.record(&result);
+        let response = result?;
+        span.record("http.response.status_code", response.status.as_u16());
+        if let Some(wait) = response.rate_limit_pause() {
+            self.rate_limiter.pause(wait);
         }
-        Ok(answer)
+        Ok(response)
     }
 
-    async fn exchange(&self, call: Call) -> Result<Answer, VendorError> {
-        let operation = call.operation;
-        let mut response = self.client.execute(call.into_request()).await.map_err(|fault| {
-            let effect = if fault.is_connect() || fault.is_builder() { Effect::None } else { lost(operation) };
-            self.error(operation, ErrorKind::Unavailable).with_effect(effect).because(fault.without_url())
+    async fn execute(&self, request: VendorRequest) -> Result<VendorResponse, VendorError> {
+        let operation = request.operation;
+        let mut response = self.client.execute(request.into_request()).await.map_err(|error| {
+            let effect = if error.is_connect() || error.is_builder() {
+                Effect::None
+            } else {
+                effect_of_lost_response(operation)
+            };
+            self.error(operation, ErrorKind::Unavailable).with_effect(effect).with_cause(error.without_url())
         })?;
         let mut body = Vec::new();
-        let torn = |fault: reqwest::Error| {
-            self.error(operation, ErrorKind::Unavailable).with_effect(lost(operation)).because(fault.without_url())
+        let interrupted = |error: reqwest::Error| {
+            self.error(operation, ErrorKind::Unavailable)
+                .with_effect(effect_of_lost_response(operation))
+                .with_cause(error.without_url())
         };
-        while let Some(chunk) = response.chunk().await.map_err(torn)? {
-            if body.len() + chunk.len() > LARGEST_ANSWER {
-                return Err(self.error(operation, ErrorKind::Malformed).with_effect(lost(operation)));
+        while let Some(chunk) = response.chunk().await.map_err(interrupted)? {
+            if body.len() + chunk.len() > MAX_RESPONSE_BYTES {
+                return Err(self
+                    .error(operation, ErrorKind::Malformed)
+                    .with_effect(effect_of_lost_response(operation)));
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Answer {
+        Ok(VendorResponse {
             source: self.source.clone(),
             operation,
             status: response.status(),
@@ -116,12 +133,12 @@ impl Transport {
         })
     }
 
-    fn error(&self, operation: Operation, kind: ErrorKind) -> VendorError {
+    fn error(&self, operation: VendorOperation, kind: ErrorKind) -> VendorError {
         VendorError::new(&self.source, operation, kind)
     }
 }
 
-/// What a call may have done whose answer was lost.
-fn lost(operation: Operation) -> Effect {
-    if operation.reads() { Effect::None } else { Effect::Unknown }
+/// Returns the possible effect of a call whose response was lost.
+fn effect_of_lost_response(operation: VendorOperation) -> Effect {
+    if operation.is_read_only() { Effect::None } else { Effect::Unknown }
 }

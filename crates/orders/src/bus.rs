@@ -1,4 +1,4 @@
-//! The bus of changes: who watches an order hears of every write to it.
+//! Change bus: publishes every write of an order to subscribers.
 
 use std::pin::Pin;
 
@@ -8,58 +8,59 @@ use tokio::sync::broadcast;
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
 
-use crate::ledger::Change;
+use crate::change_feed::OrderChange;
 
-/// What a listener hears.
+/// Item of a change subscription.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Heard {
+pub enum ChangeEvent {
     /// An order changed.
-    Changed(Change),
-    /// Some changes were not heard: the feed has them.
-    Missed,
+    Changed(OrderChange),
+    /// The subscriber fell behind and lost changes; they remain in the change feed.
+    Lagged,
 }
 
-/// What a listener hears, in order.
-pub type Listening = Pin<Box<dyn Stream<Item = Heard> + Send>>;
+/// Change events in the order of publication.
+pub type ChangeEventStream = Pin<Box<dyn Stream<Item = ChangeEvent> + Send>>;
 
-/// Tells changes of orders to whoever listens, here or in every replica. A hint: what it loses is in the feed.
+/// Publishes order changes to subscribers in this process or in all replicas. Delivery is best effort: lost changes
+/// remain in the feed.
 #[async_trait]
 pub trait ChangeBus: Send + Sync {
-    /// Tells a change that is in the ledger already. Never fails: a bus that is down is heard of in its own metrics.
-    async fn publish(&self, change: &Change);
+    /// Publishes a change that is already stored. Never fails; an unavailable bus reports through its own metrics.
+    async fn publish(&self, change: &OrderChange);
 
-    /// Listens from now on.
-    fn subscribe(&self) -> Listening;
+    /// Subscribes to all changes from now on.
+    fn subscribe(&self) -> ChangeEventStream;
 }
 
-/// The bus of one process.
-pub struct LocalBus(broadcast::Sender<Change>);
+/// Change bus of a single process.
+pub struct LocalChangeBus(broadcast::Sender<OrderChange>);
 
-impl LocalBus {
-    /// A bus on which a listener may be `backlog` changes late before it misses some.
+impl LocalChangeBus {
+    /// Creates a bus whose subscribers may lag `backlog` changes behind before they lose some.
     pub fn new(backlog: usize) -> Self {
         Self(broadcast::Sender::new(backlog.max(1)))
     }
 }
 
-impl Default for LocalBus {
+impl Default for LocalChangeBus {
     fn default() -> Self {
         Self::new(1024)
     }
 }
 
 #[async_trait]
-impl ChangeBus for LocalBus {
-    async fn publish(&self, change: &Change) {
-        // Nobody listening is fine.
+impl ChangeBus for LocalChangeBus {
+    async fn publish(&self, change: &OrderChange) {
+        // An error only means that there is no subscriber.
         let _ = self.0.send(change.clone());
     }
 
-    fn subscribe(&self) -> Listening {
-        let heard = BroadcastStream::new(self.0.subscribe()).map(|item| match item {
-            Ok(change) => Heard::Changed(change),
-            Err(BroadcastStreamRecvError::Lagged(_)) => Heard::Missed,
+    fn subscribe(&self) -> ChangeEventStream {
+        let events = BroadcastStream::new(self.0.subscribe()).map(|item| match item {
+            Ok(change) => ChangeEvent::Changed(change),
+            Err(BroadcastStreamRecvError::Lagged(_)) => ChangeEvent::Lagged,
         });
-        Box::pin(heard)
+        Box::pin(events)
     }
 }

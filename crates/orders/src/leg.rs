@@ -1,4 +1,4 @@
-//! A leg: the part of an order that one source books, its attempts and its tickets.
+//! Leg: the part of an order that one source books, with its attempts and tickets.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -11,270 +11,271 @@ use domain::ids::StepKey;
 use domain::ordering::{HoldSecures, Symbology, TicketState};
 use domain::{ExternalRef, LegShape, Money, SourceId};
 
-/// What a leg's source could do when the order was planned. A promise rests on it, so it does not move with the settings.
+/// Capabilities of the source at planning time. The guarantee depends on them, so later configuration changes do not
+/// affect them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LegTraits {
-    /// How it is booked.
+pub struct LegCapabilities {
+    /// Booking shape.
     pub shape: LegShape,
-    /// Sales can be undone at all.
+    /// True if a confirmed leg can be canceled.
     pub has_undo: bool,
-    /// Undoing is proven to work.
+    /// True if cancellation is proven to work.
     pub undo_is_proven: bool,
-    /// Single lines can be undone.
+    /// True if single lines can be canceled.
     pub cancels_in_part: bool,
-    /// Holds can be prolonged.
+    /// True if holds can be extended.
     pub extends_holds: bool,
-    /// A repeated write with the same key acts once.
+    /// True if a repeated write with the same key acts once.
     pub honours_keys: bool,
-    /// How long a slow but fine confirmation takes.
+    /// Duration of a slow but successful confirmation.
     pub slow_confirm: Duration,
-    /// How long a hold lasts where its answer does not say.
+    /// Lifetime of a hold whose response does not specify one.
     pub hold_ttl: Duration,
-    /// Until when a sale may be undone; none: as long as the source agrees.
+    /// End of the cancellation period. `None` if the source decides.
     pub cancel_until: Option<Timestamp>,
-    /// What undoing costs the visitor, in hundredths of a percent.
+    /// Cancellation fee in hundredths of a percent.
     pub cancel_fee: u32,
 }
 
-/// A lost answer and its resolution.
+/// Unknown outcome of an attempt, and the schedule of its lookups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unknown {
-    /// What was asked.
+pub struct UnknownOutcome {
+    /// Operation whose outcome is unknown.
     pub operation: LegOperation,
-    /// Since when the outcome is unknown.
+    /// Start of the unknown period.
     pub since: Timestamp,
-    /// When it is looked up next.
-    pub next_check_at: Timestamp,
-    /// When a human has to take over.
-    pub settle_by: Timestamp,
+    /// Time of the next lookup.
+    pub next_lookup_at: Timestamp,
+    /// Time at which an operator must take over.
+    pub settle_deadline: Timestamp,
 }
 
-/// A step that certainly did nothing and is tried again.
+/// Schedule of a step that certainly had no effect and is retried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Again {
-    /// Since when it fails.
+pub struct RetrySchedule {
+    /// Time of the first failure.
     pub since: Timestamp,
-    /// When it is tried next.
-    pub at: Timestamp,
+    /// Time of the next attempt.
+    pub next_at: Timestamp,
 }
 
-/// What shall be undone of a sold leg at the buyer's wish.
+/// Cancellation of a confirmed leg that the client requested.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CancelWish {
-    /// The quote that the buyer agreed to; it names the step.
-    pub name: String,
-    /// The numbers of the lines that go.
+pub struct LegCancellation {
+    /// Quote accepted by the client; part of the step key.
+    pub quote: String,
+    /// Indexes of the lines to cancel.
     pub lines: BTreeSet<usize>,
 }
 
-/// The part of an order that one source books.
+/// Part of an order that one source books.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leg {
-    /// Its number in the order, from 0.
+    /// Index in the order, starting at 0.
     pub number: usize,
-    /// The source that books it.
+    /// Source that books the leg.
     pub source: SourceId,
     /// Our reference at the source.
     pub reference: String,
-    /// Where it stands.
+    /// Current status.
     pub status: LegStatus,
-    /// What its source could do when it was planned.
-    pub traits: LegTraits,
-    /// Settings of the selling reseller in this source.
+    /// Capabilities of the source at planning time.
+    pub capabilities: LegCapabilities,
+    /// Account settings of the selling reseller at this source.
     pub account: BTreeMap<String, String>,
-    /// What the vendor calls it.
+    /// References assigned by the vendor.
     pub refs: Vec<ExternalRef>,
-    /// When its hold ends.
-    pub held_until: Option<Timestamp>,
-    /// A hold may still stand at the vendor, though the leg is given up.
-    pub leaves_hold: bool,
-    /// What the hold sets aside.
+    /// Expiry of the hold.
+    pub hold_expires_at: Option<Timestamp>,
+    /// True if the leg is abandoned but its hold may still exist at the vendor.
+    pub has_stray_hold: bool,
+    /// Resources that the hold secures.
     pub secures: Vec<HoldSecures>,
-    /// What the hold said it will cost, where it did.
+    /// Total reported by the hold, if any.
     pub held_total: Option<Money>,
-    /// When it was sold.
+    /// Time of the confirmation.
     pub confirmed_at: Option<Timestamp>,
-    /// What the source charged, where it said so.
+    /// Amount charged by the source, if reported.
     pub charged: Option<Money>,
-    /// What the source gave back, where it said so.
+    /// Amount refunded by the source, if reported.
     pub refunded: Option<Money>,
-    /// A lost answer.
-    pub unknown: Option<Unknown>,
-    /// A step that is tried again.
-    pub again: Option<Again>,
-    /// What shall be undone.
-    pub cancel: Option<CancelWish>,
-    /// Its hold shall be prolonged.
-    pub wants_extension: bool,
-    /// When its tickets are read again, because codes were pending.
-    pub tickets: Option<Again>,
-    /// What went wrong with the last action.
+    /// Unresolved attempt, if any.
+    pub unknown: Option<UnknownOutcome>,
+    /// Pending retry, if any.
+    pub retry: Option<RetrySchedule>,
+    /// Requested cancellation, if any.
+    pub cancellation: Option<LegCancellation>,
+    /// True if the client requested to extend the hold.
+    pub extension_requested: bool,
+    /// Schedule for reloading tickets whose barcodes are pending.
+    pub ticket_refresh: Option<RetrySchedule>,
+    /// Problems of the last action.
     pub problems: Vec<Problem>,
-    /// Every call that may have changed something at the vendor, in order.
+    /// Every call that may have had an effect at the vendor, oldest first.
     pub attempts: Vec<Attempt>,
 }
 
 impl Leg {
-    /// A leg of which nothing has been booked yet.
-    pub fn new(number: usize, source: SourceId, reference: String, traits: LegTraits) -> Self {
+    /// Creates a leg that has not been booked.
+    pub fn new(number: usize, source: SourceId, reference: String, capabilities: LegCapabilities) -> Self {
         Self {
             number,
             source,
             reference,
             status: LegStatus::Draft,
-            traits,
+            capabilities,
             account: BTreeMap::new(),
             refs: Vec::new(),
-            held_until: None,
-            leaves_hold: false,
+            hold_expires_at: None,
+            has_stray_hold: false,
             secures: Vec::new(),
             held_total: None,
             confirmed_at: None,
             charged: None,
             refunded: None,
             unknown: None,
-            again: None,
-            cancel: None,
-            wants_extension: false,
-            tickets: None,
+            retry: None,
+            cancellation: None,
+            extension_requested: false,
+            ticket_refresh: None,
             problems: Vec::new(),
             attempts: Vec::new(),
         }
     }
 
-    /// It is held before it is sold.
-    pub fn is_held_first(&self) -> bool {
-        self.traits.shape == LegShape::HoldThenConfirm
+    /// Returns true if the leg is held before it is confirmed.
+    pub fn requires_hold(&self) -> bool {
+        self.capabilities.shape == LegShape::HoldThenConfirm
     }
 
-    /// Its undo gives everything back, for sure.
-    pub fn undo_is_sure(&self) -> bool {
-        self.traits.has_undo && self.traits.undo_is_proven
+    /// Returns true if cancellation is supported and proven to refund the sale.
+    pub fn has_proven_undo(&self) -> bool {
+        self.capabilities.has_undo && self.capabilities.undo_is_proven
     }
 
-    /// How often an operation was called for.
-    pub fn count(&self, operation: LegOperation) -> usize {
+    /// Counts the attempts of an operation.
+    pub fn attempt_count(&self, operation: LegOperation) -> usize {
         self.attempts.iter().filter(|attempt| attempt.operation == operation).count()
     }
 
-    /// Its sale may be undone now.
-    pub fn may_cancel(&self, now: Timestamp) -> bool {
+    /// Returns true if the leg can be canceled now.
+    pub fn is_cancelable(&self, now: Timestamp) -> bool {
         self.status == LegStatus::Confirmed
-            && self.traits.has_undo
-            && self.traits.cancel_until.is_none_or(|until| now < until)
+            && self.capabilities.has_undo
+            && self.capabilities.cancel_until.is_none_or(|until| now < until)
     }
 }
 
-/// What a call is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// Operation of an attempt.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    strum::IntoStaticStr,
+    strum::EnumString,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum LegOperation {
-    /// Setting places aside.
+    /// Place a hold.
     Hold,
-    /// Prolonging a hold.
+    /// Extend a hold.
     Extend,
-    /// Selling.
+    /// Confirm the sale.
     Confirm,
-    /// Giving a hold back.
+    /// Release a hold.
     Release,
-    /// Undoing a sale.
+    /// Cancel a confirmed leg.
     Cancel,
 }
 
 impl LegOperation {
-    /// All of them.
-    pub const ALL: [Self; 5] = [Self::Hold, Self::Extend, Self::Confirm, Self::Release, Self::Cancel];
+    /// All variants.
+    pub const ALL: &[Self] = <Self as strum::VariantArray>::VARIANTS;
 
-    /// The name in the ledger and the schema.
+    /// Name in the store and the schema.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Hold => "HOLD",
-            Self::Extend => "EXTEND",
-            Self::Confirm => "CONFIRM",
-            Self::Release => "RELEASE",
-            Self::Cancel => "CANCEL",
-        }
+        self.into()
     }
 
-    /// The operation with this name.
+    /// Parses a stored name.
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|operation| operation.name() == name)
+        name.parse().ok()
     }
 }
 
-/// One call that may change something at the vendor. It is in the ledger before the call is made.
+/// One call that may have an effect at the vendor. Stored before the call is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
-    /// What was asked.
+    /// Operation of the call.
     pub operation: LegOperation,
-    /// The key of the step: the same for every attempt of it.
+    /// Idempotency key of the step, equal for all its attempts.
     pub key: StepKey,
-    /// A hash of what the source was given.
+    /// Hash of the request.
     pub request_hash: String,
-    /// When the call began.
+    /// Start of the call.
     pub started_at: Timestamp,
-    /// When the call is given up.
+    /// Time at which the call is abandoned.
     pub deadline: Timestamp,
-    /// When the outcome was written.
+    /// Time at which the outcome was stored.
     pub ended_at: Option<Timestamp>,
-    /// What came of it.
+    /// Outcome of the call.
     pub outcome: AttemptOutcome,
-    /// What kind of answer it was, in our words; for support.
-    pub answer: Option<String>,
-    /// The vendor's own code.
+    /// Kind of the response, for support.
+    pub result: Option<String>,
+    /// Error code of the vendor.
     pub vendor_code: Option<String>,
 }
 
-/// What came of a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// Outcome of an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum AttemptOutcome {
-    /// Called, or about to be; after a crash this means unknown.
+    /// In progress. Becomes unknown if the process dies.
     InFlight,
-    /// It was done.
+    /// Took effect.
     Succeeded,
-    /// It certainly was not done.
+    /// Certainly had no effect.
     Rejected,
-    /// Nobody knows.
+    /// May have taken effect.
     Unknown,
-    /// A look-up found it done.
+    /// A lookup found the effect.
     ResolvedDone,
-    /// A look-up found it not done.
+    /// A lookup found no effect.
     ResolvedNotDone,
 }
 
 impl AttemptOutcome {
-    /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::InFlight, Self::Succeeded, Self::Rejected, Self::Unknown, Self::ResolvedDone, Self::ResolvedNotDone];
+    /// All variants.
+    pub const ALL: &[Self] = <Self as strum::VariantArray>::VARIANTS;
 
-    /// The name in the ledger and the schema.
+    /// Name in the store and the schema.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::InFlight => "IN_FLIGHT",
-            Self::Succeeded => "SUCCEEDED",
-            Self::Rejected => "REJECTED",
-            Self::Unknown => "UNKNOWN",
-            Self::ResolvedDone => "RESOLVED_DONE",
-            Self::ResolvedNotDone => "RESOLVED_NOT_DONE",
-        }
+        self.into()
     }
 
-    /// The outcome with this name.
+    /// Parses a stored name.
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|outcome| outcome.name() == name)
+        name.parse().ok()
     }
 }
 
-/// A ticket that was issued. Its code is not here: it is encrypted in the ledger and read on request only.
+/// Issued ticket. Its barcode is stored encrypted and loaded only on request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ticket {
-    /// The line that it belongs to.
+    /// Index of the order line.
     pub line: usize,
-    /// What the vendor calls it; the first one names it for cancellations.
+    /// References assigned by the vendor; the first one identifies the ticket in cancellations.
     pub refs: Vec<ExternalRef>,
-    /// Row and seat, where numbered.
+    /// Row and seat, if numbered.
     pub seat: Option<String>,
-    /// Where it stands at the vendor.
+    /// State at the vendor.
     pub state: TicketState,
-    /// How its code is printed; none: no code was given to us.
+    /// Symbology of the barcode. `None` if the source issued no barcode.
     pub symbology: Option<Symbology>,
 }

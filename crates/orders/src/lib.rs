@@ -1,36 +1,51 @@
-//! Orders: one purchase over one or more sources, a truthful state per leg, nothing lost.
+//! Orders: one purchase over one or more sources, run as an orchestrated saga.
 //!
-//! [`plan`](mod@plan) (pure) → [`decide`](decide::decide) (pure, every rule) → `run` (write, call, write) → `recover`.
+//! - [`planning`] and [`decision`] are pure. Planning promises a guarantee; [`decision::decide`] picks the next steps
+//!   of the saga.
+//! - `saga` executes them: it writes each intent, calls the source, and writes the outcome. A leg that fails is
+//!   compensated by canceling the legs that were already confirmed.
+//! - [`lease`]: one runner owns an order at a time. Each write carries the fencing token of its lease, so a
+//!   superseded runner cannot write.
+//! - [`idempotency`]: a repeated request returns the order that the first one created; step keys are derived from
+//!   order, leg and step, never drawn per attempt.
+//! - [`change_feed`]: every write is published on the bus and stays readable in the feed.
+//! - `recover` resumes orders after a crash and whenever one of their timers is due.
+//!
+//! An attempt whose response was lost has an unknown outcome: it is looked up, never guessed, and never sent again
+//! under a new key.
 
-mod act;
-mod answer;
+mod actions;
+mod amounts;
 pub mod bus;
-mod call;
-mod create;
-pub mod decide;
+pub mod change_feed;
+mod context;
+pub mod decision;
 mod facts;
-pub mod ledger;
+pub mod idempotency;
+pub mod lease;
 pub mod leg;
-pub mod moves;
 mod observe;
 pub mod order;
+mod outcome;
+pub mod periodic;
 pub mod plan;
+mod planner;
+pub mod planning;
 pub mod problem;
 pub mod quote;
 mod reconcile;
 mod recover;
 mod refresh;
 pub mod request;
-pub mod rules;
-mod run;
-mod shared;
+mod saga;
+pub mod settings;
+mod source_calls;
+pub mod state_machine;
 pub mod status;
+pub mod store;
 #[cfg(test)]
-mod tables;
-#[cfg(test)]
-mod walk;
-mod watch;
-mod work;
+mod tests;
+mod unit_of_work;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -39,145 +54,146 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use crate::bus::{ChangeBus, Heard, LocalBus};
-pub use crate::create::SellingAccounts;
-pub use crate::ledger::{Change, Ledger, LedgerError, OrderBy, OrderCursor, OrderFilter, OrderPage, Slice, Transition};
-use crate::leg::CancelWish;
+pub use crate::bus::{ChangeBus, ChangeEvent, LocalChangeBus};
+pub use crate::change_feed::{FeedSlice, OrderChange, OrderChangeStream};
+use crate::context::OrdersContext;
+use crate::leg::LegCancellation;
 pub use crate::leg::{Attempt, AttemptOutcome, Leg, LegOperation, Ticket};
-pub use crate::order::{Line, Order, OrderAction, Policy, Totals};
-use crate::plan::too_short;
-pub use crate::problem::{Detail, Problem, ProblemCode, Retry};
+pub use crate::order::{CurrencyTotals, FulfillmentPolicy, Line, Order, OrderAction};
+pub use crate::planner::SellingAccounts;
+use crate::planning::legs_with_short_holds;
+pub use crate::problem::{Problem, ProblemCode, ProblemDetail, RetryAdvice};
 pub use crate::quote::{Quote, QuoteId};
 pub use crate::reconcile::{ReconcileError, Reconciliation};
-pub use crate::request::{ActOnOrder, AskedLine, Asker, CancelOrder, CreateOrder, QuoteCancellation};
-pub use crate::rules::{Rules, Terms};
-use crate::shared::Shared;
+pub use crate::request::{Actor, CancelOrder, CreateOrder, OrderActionRequest, OrderLineRequest, QuoteCancellation};
+pub use crate::settings::{CancellationPolicy, OrderSettings};
 pub use crate::status::{Intent, LegStatus, OrderStatus};
-pub use crate::watch::Watching;
+pub use crate::store::{OrderCursor, OrderFilter, OrderLookup, OrderPage, OrderStore, Transition};
 use domain::ordering::Barcode;
-use domain::{Clock, OrderKey, Source, SourceId};
+use domain::{Clock, OrderKey, Source, SourceId, StoreError};
 
-/// What the room of orders is built from.
-pub struct Parts {
-    /// Every source, layered.
+/// Dependencies of [`Orders`].
+pub struct OrdersDependencies {
+    /// Configured sources, with their resilience and cache layers.
     pub sources: Vec<Source>,
-    /// Where orders are kept.
-    pub ledger: Arc<dyn Ledger>,
-    /// Where changes are told.
+    /// Durable store of orders.
+    pub store: Arc<dyn OrderStore>,
+    /// Bus on which order changes are published.
     pub bus: Arc<dyn ChangeBus>,
-    /// The time of day.
+    /// Clock that supplies the current time.
     pub clock: Arc<dyn Clock>,
-    /// What resellers are to the sources.
+    /// Accounts of the resellers at the sources.
     pub accounts: Arc<dyn SellingAccounts>,
-    /// Deadlines, patience, limits, terms.
-    pub rules: Rules,
+    /// Timeouts, intervals, limits and cancellation policies.
+    pub settings: OrderSettings,
 }
 
-/// What became of a mutation.
+/// Result of a mutation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderOutcome {
-    /// The order as it is now; none: it was not made, or is not the asker's.
+    /// The order in its current state. `None` if it was not created, or if the actor may not see it.
     pub order: Option<Order>,
-    /// Expected failures: of the request, or of the legs.
+    /// Expected failures of the request or of individual legs.
     pub problems: Vec<Problem>,
-    /// The key was seen before.
+    /// True if the idempotency key had been used before by the same request.
     pub replayed: bool,
 }
 
 impl OrderOutcome {
-    fn refused(order: Option<Order>, problems: Vec<Problem>) -> Self {
+    fn rejected(order: Option<Order>, problems: Vec<Problem>) -> Self {
         Self { order, problems, replayed: false }
     }
 
-    fn now(order: Order, replayed: bool) -> Self {
+    fn current(order: Order, replayed: bool) -> Self {
         let problems = order.problems();
         Self { order: Some(order), problems, replayed }
     }
 }
 
-/// A ticket with its code.
+/// Ticket together with its barcode.
 #[derive(Debug, Clone)]
-pub struct CodedTicket {
-    /// The number of the ticket in its order.
+pub struct TicketWithBarcode {
+    /// Index of the ticket in its order.
     pub number: usize,
-    /// The ticket.
+    /// The ticket without its barcode.
     pub ticket: Ticket,
-    /// Its code; none where none was given to us, or not yet. A secret.
+    /// Barcode of the ticket. `None` if the source issues no barcode, or has not issued it yet. Secret.
     pub barcode: Option<Barcode>,
 }
 
-/// Orders over every source. Cheap to clone.
+/// Orders over all sources. Cheap to clone.
 #[derive(Clone)]
-pub struct Orders(Arc<Shared>);
+pub struct Orders(Arc<OrdersContext>);
 
 impl Orders {
-    /// Puts the room together. Nothing runs until [`start`](Self::start) or the first action.
-    pub fn new(parts: Parts) -> Self {
-        let Parts { sources, ledger, bus, clock, accounts, rules } = parts;
+    /// Creates the service. No task runs before [`start`](Self::start) or the first action.
+    pub fn new(parts: OrdersDependencies) -> Self {
+        let OrdersDependencies { sources, store, bus, clock, accounts, settings } = parts;
         let sources: HashMap<SourceId, Source> =
             sources.into_iter().map(|source| (source.id.clone(), source)).collect();
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        Self(Arc::new(Shared { sources, ledger, bus, clock, accounts, rules, tasks, stop }))
+        Self(Arc::new(OrdersContext { sources, store, bus, clock, accounts, settings, tasks, stop }))
     }
 
-    /// Takes over what was left by a crash, looks for due orders, and looks after what is sold, in tasks of its own.
+    /// Starts the background tasks: resume due orders, refresh sold orders, and prune idempotency records.
     pub fn start(&self) {
-        self.0.tasks.spawn(recover::watch(Arc::clone(&self.0)));
-        self.0.tasks.spawn(refresh::watch(Arc::clone(&self.0)));
-        self.0.tasks.spawn(recover::forget(Arc::clone(&self.0)));
+        self.0.tasks.spawn(recover::claim_due_orders_periodically(Arc::clone(&self.0)));
+        self.0.tasks.spawn(refresh::refresh_periodically(Arc::clone(&self.0)));
+        self.0.tasks.spawn(recover::prune_idempotency_records_periodically(Arc::clone(&self.0)));
     }
 
-    /// Takes over every order that is due now. Tells how many; they run on in their own tasks.
-    pub async fn recover(&self) -> Result<usize, LedgerError> {
-        recover::pass(&self.0).await
+    /// Resumes every order that is due now and returns their number. Each runs on in its own task.
+    pub async fn resume_due(&self) -> Result<usize, StoreError> {
+        recover::claim_due_orders(&self.0).await
     }
 
-    /// Begins no new step, lets calls in flight write their outcome, and waits for them.
+    /// Stops new steps, lets calls in flight write their outcome, and waits for them.
     pub async fn close(&self) {
         self.0.stop.cancel();
         self.0.tasks.close();
         self.0.tasks.wait().await;
     }
 
-    /// Waits until every order that runs here has come to rest. Only without [`start`](Self::start).
-    pub async fn settled(&self) {
+    /// Waits until no order runs in this process. Only usable without [`start`](Self::start).
+    pub async fn wait_until_idle(&self) {
         self.0.tasks.close();
         self.0.tasks.wait().await;
         self.0.tasks.reopen();
     }
 
-    /// The numbers that orders go by.
-    pub fn rules(&self) -> &Rules {
-        &self.0.rules
+    /// Returns the settings of orders.
+    pub fn settings(&self) -> &OrderSettings {
+        &self.0.settings
     }
 
-    /// Plans and prices an order; books nothing.
-    pub async fn create(&self, asker: &Asker, input: &CreateOrder) -> Result<OrderOutcome, LedgerError> {
-        self.open(asker, input, "createOrder", false).await
+    /// Plans and prices an order without booking anything.
+    pub async fn create(&self, actor: &Actor, input: &CreateOrder) -> Result<OrderOutcome, StoreError> {
+        self.plan_or_place(actor, input, "createOrder", false).await
     }
 
-    /// Plans, holds and sells in one go. Answers within [`Rules::answer_within`]; the order may still be under way.
-    pub async fn place(&self, asker: &Asker, input: &CreateOrder) -> Result<OrderOutcome, LedgerError> {
-        self.open(asker, input, "placeOrder", true).await
+    /// Plans, holds and confirms in one request. Returns within [`OrderSettings::response_timeout`]; the order may
+    /// still be in progress then.
+    pub async fn place(&self, actor: &Actor, input: &CreateOrder) -> Result<OrderOutcome, StoreError> {
+        self.plan_or_place(actor, input, "placeOrder", true).await
     }
 
-    /// Sets places aside at every source that holds.
-    pub async fn hold(&self, asker: &Asker, act: &ActOnOrder) -> Result<OrderOutcome, LedgerError> {
-        self.act(asker, act, ("holdOrder", OrderAction::Hold), |work| {
-            work.want(Intent::Hold);
+    /// Places a hold at every source that supports holds.
+    pub async fn hold(&self, actor: &Actor, action: &OrderActionRequest) -> Result<OrderOutcome, StoreError> {
+        self.apply_action(actor, action, ("holdOrder", OrderAction::Hold), |work| {
+            work.set_intent(Intent::Hold);
             Ok(())
         })
         .await
     }
 
-    /// Prolongs the holds, where the sources can.
-    pub async fn extend(&self, asker: &Asker, act: &ActOnOrder) -> Result<OrderOutcome, LedgerError> {
-        self.act(asker, act, ("extendHold", OrderAction::ExtendHold), |work| {
+    /// Extends the holds at the sources that support it.
+    pub async fn extend(&self, actor: &Actor, action: &OrderActionRequest) -> Result<OrderOutcome, StoreError> {
+        self.apply_action(actor, action, ("extendHold", OrderAction::ExtendHold), |work| {
             for number in 0..work.order.legs.len() {
-                let leg = work.leg(number);
+                let leg = work.leg_mut(number);
                 leg.problems.clear();
-                if leg.status == LegStatus::Held && leg.traits.extends_holds {
-                    leg.wants_extension = true;
+                if leg.status == LegStatus::Held && leg.capabilities.extends_holds {
+                    leg.extension_requested = true;
                 } else if leg.status == LegStatus::Held {
                     work.add_problem(number, Problem::new(ProblemCode::HoldNotExtended));
                 }
@@ -187,127 +203,138 @@ impl Orders {
         .await
     }
 
-    /// Sells what is held. A price that changed since the order was planned is agreed to by this.
-    pub async fn confirm(&self, asker: &Asker, act: &ActOnOrder) -> Result<OrderOutcome, LedgerError> {
-        self.act(asker, act, ("confirmOrder", OrderAction::Confirm), |work| {
-            let short = too_short(&work.order, work.now);
+    /// Confirms the held legs. Confirming accepts a price that changed after the order was planned.
+    pub async fn confirm(&self, actor: &Actor, action: &OrderActionRequest) -> Result<OrderOutcome, StoreError> {
+        self.apply_action(actor, action, ("confirmOrder", OrderAction::Confirm), |work| {
+            let short = legs_with_short_holds(&work.order, work.now);
             if !short.is_empty() {
-                let problem =
-                    |leg: usize| Problem::new(ProblemCode::HoldTooShort).of(&work.order.legs[leg].source).on_leg(leg);
+                let problem = |leg: usize| {
+                    Problem::new(ProblemCode::HoldTooShort).for_source(&work.order.legs[leg].source).on_leg(leg)
+                };
                 return Err(short.into_iter().map(problem).collect());
             }
-            work.want(Intent::Confirm);
+            work.set_intent(Intent::Confirm);
             Ok(())
         })
         .await
     }
 
-    /// Gives the holds back.
-    pub async fn release(&self, asker: &Asker, act: &ActOnOrder) -> Result<OrderOutcome, LedgerError> {
-        self.act(asker, act, ("releaseOrder", OrderAction::Release), |work| {
-            work.want(Intent::Release);
+    /// Releases the holds.
+    pub async fn release(&self, actor: &Actor, action: &OrderActionRequest) -> Result<OrderOutcome, StoreError> {
+        self.apply_action(actor, action, ("releaseOrder", OrderAction::Release), |work| {
+            work.set_intent(Intent::Release);
             Ok(())
         })
         .await
     }
 
-    /// Tells what undoing gives back. The quote stands for [`Rules::quote_ttl`].
+    /// Quotes the refund of a cancellation. The quote is valid for [`OrderSettings::quote_ttl`].
     pub async fn quote(
         &self,
-        asker: &Asker,
-        asked: &QuoteCancellation,
-    ) -> Result<Result<Quote, Vec<Problem>>, LedgerError> {
-        let Some(order) = self.find(asker, &OrderBy::Key(asked.order)).await? else {
-            return Ok(Err(vec![Problem::new(ProblemCode::OrderNotFound).at(["input", "order"])]));
+        actor: &Actor,
+        request: &QuoteCancellation,
+    ) -> Result<Result<Quote, Vec<Problem>>, StoreError> {
+        let Some(order) = self.find(actor, &OrderLookup::Key(request.order)).await? else {
+            return Ok(Err(vec![Problem::new(ProblemCode::OrderNotFound).at_path(["input", "order"])]));
         };
         let now = self.0.clock.now();
-        if !order.is_at_rest() {
-            return Ok(Err(vec![Problem::new(ProblemCode::ActionNotAvailable).at(["input", "order"])]));
+        if !order.is_idle() {
+            return Ok(Err(vec![Problem::new(ProblemCode::ActionNotAvailable).at_path(["input", "order"])]));
         }
-        match quote::quote(&order, asked.lines.as_ref(), now, &self.0.rules) {
+        match quote::quote(&order, request.lines.as_ref(), now, &self.0.settings) {
             Ok(quote) => {
-                self.0.ledger.keep_quote(&quote).await?;
+                self.0.store.insert_quote(&quote).await?;
                 Ok(Ok(quote))
             }
             Err(problems) => Ok(Err(problems)),
         }
     }
 
-    /// Undoes what a quote named. Refused where the quote is too old, or would not be the same now.
-    pub async fn cancel(&self, asker: &Asker, asked: &CancelOrder) -> Result<OrderOutcome, LedgerError> {
-        let problem = |code| Ok(OrderOutcome::refused(None, vec![Problem::new(code).at(["input", "quote"])]));
-        let Some(quote) = self.0.ledger.find_quote(&asked.quote).await? else {
+    /// Cancels the quoted lines. Rejects a quote that has expired or that would be different now.
+    pub async fn cancel(&self, actor: &Actor, request: &CancelOrder) -> Result<OrderOutcome, StoreError> {
+        let problem = |code| Ok(OrderOutcome::rejected(None, vec![Problem::new(code).at_path(["input", "quote"])]));
+        let Some(quote) = self.0.store.find_quote(&request.quote).await? else {
             return problem(ProblemCode::QuoteNotFound);
         };
-        if self.find(asker, &OrderBy::Key(quote.order)).await?.is_none() {
+        if self.find(actor, &OrderLookup::Key(quote.order)).await?.is_none() {
             return problem(ProblemCode::QuoteNotFound);
         }
-        let act = ActOnOrder { key: asked.key.clone(), order: quote.order, if_version: None };
-        let hash = request::hash(&(quote.id.0, &asked.reason));
+        let action = OrderActionRequest { key: request.key.clone(), order: quote.order, if_version: None };
+        let hash = idempotency::request_hash(&(quote.id.0, &request.reason));
         let name = ("cancelOrder", OrderAction::Cancel);
-        self.act_as(asker, &act, name, &hash, |work| {
-            let again = quote::quote(&work.order, Some(&quote.lines), work.now, work.rules);
-            if work.now >= quote.expires_at || !again.is_ok_and(|again| again.agrees_with(&quote)) {
-                return Err(vec![Problem::new(ProblemCode::QuoteExpired).at(["input", "quote"])]);
+        self.apply_action_with_hash(actor, &action, name, &hash, |work| {
+            let requoted = quote::quote(&work.order, Some(&quote.lines), work.now, work.settings);
+            if work.now >= quote.expires_at || !requoted.is_ok_and(|requoted| requoted.agrees_with(&quote)) {
+                return Err(vec![Problem::new(ProblemCode::QuoteExpired).at_path(["input", "quote"])]);
             }
-            work.want(Intent::Cancel);
+            work.set_intent(Intent::Cancel);
             for number in 0..work.order.legs.len() {
                 let lines = work.order.lines_of(number).map(|(line, _)| line);
                 let lines: std::collections::BTreeSet<usize> =
                     lines.filter(|line| quote.all_lines().contains(line)).collect();
                 if !lines.is_empty() {
-                    work.leg(number).cancel = Some(CancelWish { name: quote.id.0.to_string(), lines });
+                    work.leg_mut(number).cancellation = Some(LegCancellation { quote: quote.id.0.to_string(), lines });
                 }
             }
-            work.because(asked.reason.as_deref());
+            work.set_reason(request.reason.as_deref());
             Ok(())
         })
         .await
     }
 
-    /// Finds an order that the asker may see.
-    pub async fn find(&self, asker: &Asker, by: &OrderBy) -> Result<Option<Order>, LedgerError> {
+    /// Finds an order that the actor may see.
+    pub async fn find(&self, actor: &Actor, by: &OrderLookup) -> Result<Option<Order>, StoreError> {
         let by = match by {
-            OrderBy::ResellerReference(reference, _) if asker.reseller.is_some() => {
-                OrderBy::ResellerReference(reference.clone(), asker.reseller.clone())
+            OrderLookup::ResellerReference(reference, _) if actor.reseller.is_some() => {
+                OrderLookup::ResellerReference(reference.clone(), actor.reseller.clone())
             }
             other => other.clone(),
         };
-        let found = self.0.ledger.find(&by).await?;
-        Ok(found.filter(|order| asker.sees(order.reseller.as_deref())))
+        let order = self.0.store.find(&by).await?;
+        Ok(order.filter(|order| actor.can_see(order.reseller.as_deref())))
     }
 
-    /// Lists orders that the asker may see, youngest first.
+    /// Lists orders that the actor may see, newest first.
     pub async fn list(
         &self,
-        asker: &Asker,
+        actor: &Actor,
         filter: &OrderFilter,
         after: Option<&OrderCursor>,
         first: usize,
-    ) -> Result<OrderPage, LedgerError> {
+    ) -> Result<OrderPage, StoreError> {
         let mut filter = filter.clone();
-        if asker.reseller.is_some() {
-            filter.reseller.clone_from(&asker.reseller);
+        if actor.reseller.is_some() {
+            filter.reseller.clone_from(&actor.reseller);
         }
-        self.0.ledger.list(&filter, after, first).await
+        self.0.store.list(&filter, after, first).await
     }
 
-    /// The feed of changes after a place; 0 is its begin.
-    pub async fn changes(&self, asker: &Asker, after: u64, first: usize) -> Result<Slice<Change>, LedgerError> {
-        self.0.ledger.changes(after, first, asker.reseller.as_deref()).await
+    /// Lists the entries of the change feed after a cursor; cursor 0 is the start of the feed.
+    pub async fn list_changes(
+        &self,
+        actor: &Actor,
+        after: u64,
+        first: usize,
+    ) -> Result<FeedSlice<OrderChange>, StoreError> {
+        self.0.store.list_changes(after, first, actor.reseller.as_deref()).await
     }
 
-    /// What moved in an order after a place; 0 is its begin.
-    pub async fn timeline(&self, order: OrderKey, after: u64, first: usize) -> Result<Slice<Transition>, LedgerError> {
-        self.0.ledger.transitions(order, after, first).await
+    /// Lists the status transitions of an order after a cursor; cursor 0 is the start.
+    pub async fn list_transitions(
+        &self,
+        order: OrderKey,
+        after: u64,
+        first: usize,
+    ) -> Result<FeedSlice<Transition>, StoreError> {
+        self.0.store.list_transitions(order, after, first).await
     }
 
-    /// The tickets of an order with their codes. The caller answers for who may see them.
-    pub async fn tickets(&self, order: &Order) -> Result<Vec<CodedTicket>, LedgerError> {
-        let codes = self.0.ledger.credentials(order.key).await?;
+    /// Loads the tickets of an order with their barcodes. The caller is responsible for authorization.
+    pub async fn load_tickets(&self, order: &Order) -> Result<Vec<TicketWithBarcode>, StoreError> {
+        let codes = self.0.store.load_credentials(order.key).await?;
         let mut codes: HashMap<usize, Barcode> = codes.into_iter().map(|code| (code.ticket, code.barcode)).collect();
         let coded = order.tickets.iter().enumerate();
-        let coded = coded.map(|(number, ticket)| CodedTicket {
+        let coded = coded.map(|(number, ticket)| TicketWithBarcode {
             number,
             ticket: ticket.clone(),
             barcode: codes.remove(&number),
@@ -315,21 +342,21 @@ impl Orders {
         Ok(coded.collect())
     }
 
-    /// Asks the sources once what became of everything that is sold and not over, and keeps what changed: codes that came,
-    /// visitors let in, performances called off. [`start`](Self::start) does this ever again.
-    pub async fn look_after(&self) -> Result<(), LedgerError> {
-        refresh::pass(&self.0).await
+    /// Refreshes every sold order whose performances are not over, once: pending barcodes, admissions and canceled
+    /// performances. [`start`](Self::start) repeats this periodically.
+    pub async fn refresh_sold(&self) -> Result<(), StoreError> {
+        refresh::refresh_sold_orders(&self.0).await
     }
 
-    /// Asks the sources once what became of one order, whenever its days are, and keeps what changed. The order as it then is; none
-    /// where there is none, or it is not the asker's.
-    pub async fn refresh(&self, asker: &Asker, order: OrderKey) -> Result<Option<Order>, LedgerError> {
-        let Some(known) = self.find(asker, &OrderBy::Key(order)).await? else { return Ok(None) };
-        refresh::refresh(&self.0, known, false).await?;
-        self.find(asker, &OrderBy::Key(order)).await
+    /// Refreshes one order from its sources, whatever the date of its performances, and returns it. `None` if there
+    /// is no such order or the actor may not see it.
+    pub async fn refresh(&self, actor: &Actor, order: OrderKey) -> Result<Option<Order>, StoreError> {
+        let Some(current) = self.find(actor, &OrderLookup::Key(order)).await? else { return Ok(None) };
+        refresh::refresh_order(&self.0, current, false).await?;
+        self.find(actor, &OrderLookup::Key(order)).await
     }
 
-    /// Compares a source with the ledger over a window.
+    /// Compares the sales of a source with the stored orders over a time window.
     pub async fn reconcile(
         &self,
         source: &SourceId,
@@ -339,8 +366,8 @@ impl Orders {
         reconcile::reconcile(&self.0, source, from, to).await
     }
 
-    /// Watches one order, or all that the asker sees.
-    pub async fn subscribe(&self, asker: &Asker, order: Option<OrderKey>) -> Result<Watching, LedgerError> {
-        watch::watch(&self.0, asker.clone(), order).await
+    /// Subscribes to the changes of one order, or of all orders that the actor may see.
+    pub async fn subscribe(&self, actor: &Actor, order: Option<OrderKey>) -> Result<OrderChangeStream, StoreError> {
+        change_feed::watch(&self.0, actor.clone(), order).await
     }
 }

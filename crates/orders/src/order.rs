@@ -1,176 +1,181 @@
-//! An order: lines to buy, legs at sources, and what became of them.
+//! Order: its lines, its legs at the sources, and their computed status and totals.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::amounts::{add, multiply, split_cancellation_fee, sum_by_currency};
 use crate::leg::{Leg, Ticket};
 use crate::plan::Plan;
 use crate::problem::Problem;
-use crate::status::{Intent, LegStatus, LegView, OrderStatus, order_status};
+use crate::status::{Intent, LegSnapshot, LegStatus, OrderStatus, order_status};
 use domain::ordering::{Contact, DeliveryPreference, LegLine, LegRequest};
 use domain::{Currency, EventKey, Locale, Money, OrderKey, PerformanceKey, Price, TicketTypeKey};
 
-/// What a refused leg does to the others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
-pub enum Policy {
-    /// It undoes them.
+/// Effect of a failed leg on the other legs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, strum::EnumString, strum::IntoStaticStr)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
+pub enum FulfillmentPolicy {
+    /// Compensates the other legs.
     AllOrNothing,
-    /// They are kept.
+    /// Keeps the other legs.
     BestEffort,
 }
 
-/// One purchase over one or more sources. Money is kept as it was promised; nothing is converted.
+/// One purchase over one or more sources. Amounts keep the currency of their source; nothing is converted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
-    /// Its key, drawn once.
+    /// Unique key, drawn once.
     pub key: OrderKey,
-    /// Its number for people, unique.
+    /// Unique number for people.
     pub number: String,
-    /// Counts every change, from 1.
+    /// Number of writes, starting at 1.
     pub version: u64,
-    /// Who ordered: a caller of the API.
+    /// API caller that created the order.
     pub caller: String,
-    /// The reseller that sells it.
+    /// Reseller that sells the order.
     pub reseller: Option<String>,
-    /// The reseller's own reference.
+    /// Reference chosen by the reseller.
     pub reseller_reference: Option<String>,
-    /// What a refused leg does to the others.
-    pub policy: Policy,
-    /// For trying out: nothing real is sold.
+    /// Effect of a failed leg on the other legs.
+    pub policy: FulfillmentPolicy,
+    /// True for a test order, which sells nothing real.
     pub is_test: bool,
-    /// The visitor.
+    /// Contact of the visitor.
     pub contact: Contact,
-    /// The language of the visitor.
+    /// Language of the visitor.
     pub locale: Option<Locale>,
-    /// How the tickets reach the visitor.
+    /// Preferred delivery of the tickets.
     pub delivery: DeliveryPreference,
-    /// What was last wanted of it.
+    /// Last requested intent.
     pub intent: Intent,
-    /// It is sold as soon as it is held, without asking again.
+    /// True if held legs are confirmed without a further request.
     pub is_placed: bool,
-    /// What was guaranteed before anything was booked.
+    /// Plan made before booking.
     pub plan: Plan,
-    /// What is bought.
+    /// Lines to buy.
     pub lines: Vec<Line>,
-    /// A leg for each source.
+    /// One leg per source.
     pub legs: Vec<Leg>,
-    /// The tickets that were issued. Their codes are kept apart, see [`Ledger`](crate::Ledger).
+    /// Issued tickets. Their barcodes are stored separately, see [`OrderStore`](crate::OrderStore).
     pub tickets: Vec<Ticket>,
-    /// When it was planned.
+    /// Time of planning.
     pub created_at: Timestamp,
-    /// When it last changed.
+    /// Time of the last change.
     pub updated_at: Timestamp,
 }
 
 /// One line of an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// The leg that it belongs to.
+    /// Index of the leg.
     pub leg: usize,
-    /// The event visited.
+    /// Event of the performance.
     pub event: EventKey,
-    /// The performance visited.
+    /// Performance to attend.
     pub performance: PerformanceKey,
-    /// As what.
+    /// Ticket type.
     pub ticket_type: TicketTypeKey,
-    /// How many tickets.
+    /// Number of tickets.
     pub quantity: u32,
-    /// What one was promised to cost.
+    /// Planned price per ticket.
     pub unit_price: Price,
-    /// When the performance starts, where it has a time.
+    /// Start of the performance, if it has one.
     pub starts_at: Option<Timestamp>,
-    /// The last moment of sale, where told.
+    /// End of sale, if the source specifies one.
     pub cutoff_at: Option<Timestamp>,
-    /// It was undone.
-    pub is_cancelled: bool,
+    /// True if the line was canceled.
+    pub is_canceled: bool,
 }
 
 impl Line {
-    /// What the line costs.
+    /// Returns the planned price of the line.
     pub fn total(&self) -> Money {
-        times(self.unit_price.retail, self.quantity)
+        multiply(self.unit_price.retail, self.quantity)
     }
 }
 
-/// What a client may ask of an order.
+/// Action available to the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OrderAction {
-    /// Set places aside.
+    /// Place holds.
     Hold,
-    /// Prolong the holds.
+    /// Extend the holds.
     ExtendHold,
-    /// Sell.
+    /// Confirm the held legs.
     Confirm,
-    /// Give the holds back.
+    /// Release the holds.
     Release,
-    /// Learn what undoing gives back.
+    /// Quote a cancellation.
     QuoteCancellation,
-    /// Undo, by a quote.
+    /// Cancel the lines of a quote.
     Cancel,
 }
 
-/// Sums in one currency.
+/// Totals in one currency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Totals {
-    /// What was asked for.
+pub struct CurrencyTotals {
+    /// Planned total.
     pub requested: Money,
-    /// What is held.
+    /// Total of held legs.
     pub held: Money,
-    /// What is sold and not undone: the amount to capture once the order is terminal.
+    /// Total of confirmed lines that were not canceled: the amount to capture once the order is terminal.
     pub confirmed: Money,
-    /// What undoing all of it now would give back; none: nothing can be undone.
+    /// Refund if everything were canceled now. `None` if nothing can be canceled.
     pub refundable: Option<Money>,
 }
 
 impl Order {
-    /// Where it stands: computed from its legs and its intent.
+    /// Computes the status from the legs and the intent.
     pub fn status(&self) -> OrderStatus {
-        let views: Vec<LegView> = self
+        let views: Vec<LegSnapshot> = self
             .legs
             .iter()
-            .map(|leg| LegView {
+            .map(|leg| LegSnapshot {
                 status: leg.status,
-                has_work: self.has_work(leg),
-                is_partly_cancelled: self.lines_of(leg.number).any(|(_, line)| line.is_cancelled),
+                has_pending_work: self.has_pending_work(leg),
+                is_partially_canceled: self.lines_of(leg.number).any(|(_, line)| line.is_canceled),
             })
             .collect();
         order_status(self.intent, &views)
     }
 
-    /// The intent still asks something of this leg.
-    pub fn has_work(&self, leg: &Leg) -> bool {
+    /// Returns true if the intent still requires a step of this leg.
+    pub fn has_pending_work(&self, leg: &Leg) -> bool {
         let (is_draft, is_held) = (leg.status == LegStatus::Draft, leg.status == LegStatus::Held);
         let is_sold = leg.status == LegStatus::Confirmed;
         let is_asked = match self.intent {
             Intent::None => false,
-            Intent::Hold => is_draft && leg.is_held_first() || is_held && self.is_placed,
-            Intent::Confirm => !self.is_stopped() && (is_held || is_draft && !leg.is_held_first()),
+            Intent::Hold => is_draft && leg.requires_hold() || is_held && self.is_placed,
+            Intent::Confirm => !self.is_blocked() && (is_held || is_draft && !leg.requires_hold()),
             Intent::Release => is_held || is_draft,
             Intent::Compensate => is_held || is_draft || is_sold,
-            Intent::Cancel => is_sold && leg.cancel.is_some(),
+            Intent::Cancel => is_sold && leg.cancellation.is_some(),
         };
-        is_asked || leg.leaves_hold
+        is_asked || leg.has_stray_hold
     }
 
-    /// A leg that only a human can settle keeps the others of an all-or-nothing order from being sold or undone.
-    pub fn is_stopped(&self) -> bool {
-        self.policy == Policy::AllOrNothing && self.legs.iter().any(|leg| leg.status == LegStatus::NeedsAttention)
+    /// Returns true if a leg that needs an operator blocks the other legs of an all-or-nothing order.
+    pub fn is_blocked(&self) -> bool {
+        self.policy == FulfillmentPolicy::AllOrNothing
+            && self.legs.iter().any(|leg| leg.status == LegStatus::NeedsAttention)
     }
 
-    /// Nothing is going on and nothing is waited for.
-    pub fn is_at_rest(&self) -> bool {
-        self.legs.iter().all(|leg| !leg.status.is_in_flight() && !leg.wants_extension && !self.has_work(leg))
+    /// Returns true if no step is in progress or pending.
+    pub fn is_idle(&self) -> bool {
+        self.legs
+            .iter()
+            .all(|leg| !leg.status.is_in_flight() && !leg.extension_requested && !self.has_pending_work(leg))
     }
 
-    /// The lines of a leg with their numbers.
+    /// Returns the lines of a leg with their indexes.
     pub fn lines_of(&self, leg: usize) -> impl Iterator<Item = (usize, &Line)> {
         self.lines.iter().enumerate().filter(move |(_, line)| line.leg == leg)
     }
 
-    /// What a source is told about its leg.
-    pub fn request(&self, leg: &Leg) -> LegRequest {
+    /// Builds the request that a source receives for its leg.
+    pub fn leg_request(&self, leg: &Leg) -> LegRequest {
         let lines = self
             .lines_of(leg.number)
             .map(|(number, line)| LegLine {
@@ -191,38 +196,40 @@ impl Order {
         }
     }
 
-    /// What a leg was promised to cost, one sum a currency.
-    pub fn promised(&self, leg: usize) -> Vec<Money> {
-        sum(self.lines_of(leg).map(|(_, line)| line.total()))
+    /// Returns the planned total of a leg per currency.
+    pub fn planned_totals(&self, leg: usize) -> Vec<Money> {
+        sum_by_currency(self.lines_of(leg).map(|(_, line)| line.total()))
     }
 
-    /// When the first hold ends, less a margin; none: nothing is held.
+    /// Returns the earliest hold expiry minus `margin`. `None` if no leg is held.
     pub fn hold_expires_at(&self, margin: Duration) -> Option<Timestamp> {
         let held = self.legs.iter().filter(|leg| leg.status == LegStatus::Held);
-        let first = held.filter_map(|leg| leg.held_until).min()?;
-        Some(crate::rules::earlier(first, margin))
+        let first = held.filter_map(|leg| leg.hold_expires_at).min()?;
+        Some(domain::time::earlier(first, margin))
     }
 
-    /// What a client may ask of it now.
+    /// Returns the actions available to the client now.
     pub fn available_actions(&self, now: Timestamp) -> Vec<OrderAction> {
-        if !self.is_at_rest() {
+        if !self.is_idle() {
             return Vec::new();
         }
         let any = |fits: &dyn Fn(&Leg) -> bool| self.legs.iter().any(fits);
         let sellable = |leg: &Leg| match leg.status {
-            LegStatus::Held => leg.held_until.is_none_or(|until| now < until),
-            LegStatus::Draft => !leg.is_held_first(),
+            LegStatus::Held => leg.hold_expires_at.is_none_or(|until| now < until),
+            LegStatus::Draft => !leg.requires_hold(),
             _ => false,
         };
         let is_open = |leg: &Leg| matches!(leg.status, LegStatus::Held | LegStatus::Draft);
         let confirms = match self.policy {
-            Policy::AllOrNothing => self.legs.iter().all(sellable),
-            Policy::BestEffort => any(&sellable) && !any(&|leg| leg.status == LegStatus::Draft && leg.is_held_first()),
+            FulfillmentPolicy::AllOrNothing => self.legs.iter().all(sellable),
+            FulfillmentPolicy::BestEffort => {
+                any(&sellable) && !any(&|leg| leg.status == LegStatus::Draft && leg.requires_hold())
+            }
         };
-        let cancels = any(&|leg| leg.may_cancel(now));
+        let cancels = any(&|leg| leg.is_cancelable(now));
         let actions = [
-            (OrderAction::Hold, self.intent == Intent::None && any(&Leg::is_held_first)),
-            (OrderAction::ExtendHold, any(&|leg| leg.status == LegStatus::Held && leg.traits.extends_holds)),
+            (OrderAction::Hold, self.intent == Intent::None && any(&Leg::requires_hold)),
+            (OrderAction::ExtendHold, any(&|leg| leg.status == LegStatus::Held && leg.capabilities.extends_holds)),
             (OrderAction::Confirm, confirms && !any(&|leg| leg.status == LegStatus::NeedsAttention)),
             (OrderAction::Release, any(&is_open)),
             (OrderAction::QuoteCancellation, cancels),
@@ -231,28 +238,29 @@ impl Order {
         actions.into_iter().filter_map(|(action, is_there)| is_there.then_some(action)).collect()
     }
 
-    /// The sums, a row a currency, by ascending code.
-    pub fn totals(&self, now: Timestamp) -> Vec<Totals> {
+    /// Returns the totals per currency, in ascending order of currency code.
+    pub fn totals(&self, now: Timestamp) -> Vec<CurrencyTotals> {
         let currencies: BTreeSet<Currency> = self.lines.iter().map(|line| line.total().currency).collect();
         currencies.into_iter().map(|currency| self.totals_in(currency, now)).collect()
     }
 
-    fn totals_in(&self, currency: Currency, now: Timestamp) -> Totals {
+    fn totals_in(&self, currency: Currency, now: Timestamp) -> CurrencyTotals {
         let zero = Money::zero(currency);
-        let mut totals = Totals { requested: zero, held: zero, confirmed: zero, refundable: None };
+        let mut totals = CurrencyTotals { requested: zero, held: zero, confirmed: zero, refundable: None };
         for leg in &self.legs {
-            let promised = self.promised(leg.number).into_iter().find(|money| money.currency == currency);
+            let promised = self.planned_totals(leg.number).into_iter().find(|money| money.currency == currency);
             let Some(promised) = promised else { continue };
-            totals.requested = plus(totals.requested, promised);
-            let told = |money: Option<Money>| money.filter(|money| money.currency == currency).unwrap_or(promised);
+            totals.requested = add(totals.requested, promised);
+            let reported_or_planned =
+                |money: Option<Money>| money.filter(|money| money.currency == currency).unwrap_or(promised);
             match leg.status {
-                LegStatus::Held => totals.held = plus(totals.held, told(leg.held_total)),
+                LegStatus::Held => totals.held = add(totals.held, reported_or_planned(leg.held_total)),
                 LegStatus::Confirmed | LegStatus::Cancelling => {
-                    let sold = self.sold(leg, told(leg.charged));
-                    totals.confirmed = plus(totals.confirmed, sold);
-                    if leg.may_cancel(now) {
-                        let (back, _) = less_fee(sold, leg.traits.cancel_fee);
-                        totals.refundable = Some(plus(totals.refundable.unwrap_or(zero), back));
+                    let confirmed = self.remaining_total(leg, reported_or_planned(leg.charged));
+                    totals.confirmed = add(totals.confirmed, confirmed);
+                    if leg.is_cancelable(now) {
+                        let (refund, _) = split_cancellation_fee(confirmed, leg.capabilities.cancel_fee);
+                        totals.refundable = Some(add(totals.refundable.unwrap_or(zero), refund));
                     }
                 }
                 _ => {}
@@ -261,41 +269,15 @@ impl Order {
         totals
     }
 
-    /// What is left of a sold leg's total after lines were undone.
-    fn sold(&self, leg: &Leg, total: Money) -> Money {
-        let gone = self.lines_of(leg.number).filter(|(_, line)| line.is_cancelled).map(|(_, line)| line.total());
-        let gone = sum(gone).into_iter().find(|money| money.currency == total.currency);
-        gone.map_or(total, |gone| Money { amount: (total.amount - gone.amount).max(0), ..total })
+    /// Returns the total of a confirmed leg minus its canceled lines.
+    fn remaining_total(&self, leg: &Leg, total: Money) -> Money {
+        let canceled = self.lines_of(leg.number).filter(|(_, line)| line.is_canceled).map(|(_, line)| line.total());
+        let canceled = sum_by_currency(canceled).into_iter().find(|money| money.currency == total.currency);
+        canceled.map_or(total, |canceled| Money { amount: (total.amount - canceled.amount).max(0), ..total })
     }
 
-    /// What went wrong with its legs, by leg.
+    /// Returns the problems of all legs, in leg order.
     pub fn problems(&self) -> Vec<Problem> {
         self.legs.iter().flat_map(|leg| leg.problems.iter().cloned()).collect()
     }
-}
-
-/// Sums, one a currency, by ascending code.
-pub(crate) fn sum(amounts: impl IntoIterator<Item = Money>) -> Vec<Money> {
-    let mut sums: BTreeMap<Currency, Money> = BTreeMap::new();
-    for money in amounts {
-        let sum = sums.entry(money.currency).or_insert(Money::zero(money.currency));
-        *sum = plus(*sum, money);
-    }
-    sums.into_values().collect()
-}
-
-/// What undoing gives back and keeps. The fee is rounded down, for the visitor.
-pub(crate) fn less_fee(total: Money, fee: u32) -> (Money, Money) {
-    let kept = i128::from(total.amount) * i128::from(fee.min(10_000)) / 10_000;
-    let kept = i64::try_from(kept).unwrap_or(total.amount);
-    (Money { amount: total.amount - kept, ..total }, Money { amount: kept, ..total })
-}
-
-/// The sum of two amounts of one currency. Amounts are checked when an order is planned, so that sums fit.
-fn plus(left: Money, right: Money) -> Money {
-    Money { amount: left.amount.saturating_add(right.amount), ..left }
-}
-
-fn times(money: Money, count: u32) -> Money {
-    Money { amount: money.amount.saturating_mul(count.into()), ..money }
 }

@@ -1,218 +1,147 @@
-//! Expected failures, as data: a closed list of codes and what a client should do next. The texts live with the schema.
+//! Expected failures as data: a closed list of codes and the advised client reaction. Texts live with the schema.
 
 use std::time::Duration;
 
-use domain::{ErrorKind, Money, PerformanceKey, Reason, SourceId, VendorError};
+use domain::{ErrorKind, Money, PerformanceKey, RefusalReason, SourceId, VendorError};
 
-/// What a client should do next.
+/// Advised client reaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Retry {
-    /// Nothing will change it.
+pub enum RetryAdvice {
+    /// Do not retry.
     Never,
-    /// Say the same again later, with the same key.
+    /// Repeat the same request later with the same key.
     SameKeyAfterDelay,
-    /// Read the order, or the catalogue, again first.
+    /// Read the order or the catalog again first.
     AfterRequery,
-    /// Ask for something else.
+    /// Change the input.
     WithNewInput,
 }
 
-/// The closed list of expected failures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// Closed list of expected failures.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    strum::IntoStaticStr,
+    strum::EnumString,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum ProblemCode {
     /// The key was used for another request; nothing was changed.
     IdempotencyKeyReused,
     /// The key is empty or longer than 128 characters.
     IdempotencyKeyInvalid,
-    /// An order without lines.
+    /// The order has no lines.
     NoLines,
-    /// More lines than an order may have.
+    /// The order has too many lines.
     TooManyLines,
-    /// A quantity below one.
+    /// The quantity is below one.
     QuantityInvalid,
-    /// More than one order may take.
+    /// The quantity exceeds the limit of one order.
     LimitExceeded,
-    /// No such performance.
+    /// The performance does not exist.
     UnknownPerformance,
-    /// No such ticket type for the performance.
+    /// The ticket type does not exist for the performance.
     UnknownTicketType,
-    /// The ticket type and the performance belong to two sources.
+    /// The ticket type and the performance belong to different sources.
     TicketTypeOfAnotherSource,
     /// A part of the contact is missing.
     ContactIncomplete,
-    /// The address is none.
+    /// The email address is invalid.
     EmailInvalid,
-    /// Text that is too long.
+    /// A text is too long.
     TextTooLong,
-    /// No such reseller, or not the caller's.
+    /// The reseller does not exist or is not the one of the caller.
     UnknownReseller,
-    /// Sources for trying out beside real ones, or a test order at a real one.
+    /// Sandbox and live sources are mixed, or a test order contains a live source.
     TestAndLiveMixed,
-    /// The source does not do this.
+    /// The source does not support this.
     UnsupportedBySource,
-    /// The source cannot be paid in this way.
+    /// The source does not support this kind of settlement.
     SettlementUnsupported,
-    /// These sources cannot be bought all or nothing.
+    /// The sources cannot be combined in an all-or-nothing order.
     NotCombinable,
-    /// Shown, but not for sale.
+    /// The performance is listed but not on sale.
     NotOnSale,
-    /// Not enough left.
+    /// Not enough tickets are left.
     NotAvailable,
-    /// The price is another one.
+    /// The price has changed.
     PriceChanged,
-    /// No such order for this caller.
+    /// The order does not exist or the caller may not see it.
     OrderNotFound,
-    /// The order changed since the client read it.
+    /// The order has changed since the client read it.
     VersionOutdated,
-    /// The order is in a state that forbids the action.
+    /// The status of the order does not allow the action.
     ActionNotAvailable,
-    /// Work on the order is going on.
+    /// The order is being processed.
     OrderBusy,
-    /// The holds end before the sale could be complete.
+    /// The holds expire before all confirmations could complete.
     HoldTooShort,
-    /// The hold ran out.
+    /// The hold has expired.
     HoldExpired,
-    /// The hold could not be prolonged.
+    /// The hold could not be extended.
     HoldNotExtended,
-    /// No such quote for this caller.
+    /// The quote does not exist or the caller may not see it.
     QuoteNotFound,
-    /// The quote is too old, or the order changed since.
+    /// The quote has expired, or the order has changed since.
     QuoteExpired,
-    /// Nothing of the order can be undone.
+    /// Nothing of the order can be canceled.
     NothingToCancel,
-    /// Too late to undo.
+    /// The cancellation period is over.
     CancellationTooLate,
-    /// The settlement was declined.
+    /// The payment was declined.
     PaymentDeclined,
-    /// The source said no, for a reason that we have no word for.
+    /// The source rejected the request for an unmapped reason.
     RefusedBySource,
-    /// The source does not answer.
+    /// The source is unavailable.
     SourceUnavailable,
-    /// The source turns calls away for now.
+    /// The source is rate limited.
     SourceBusy,
-    /// The source answers what cannot be understood, or does not accept our credentials.
+    /// The source sent a malformed response or rejected our credentials.
     SourceFault,
-    /// The answer of the source was lost; it is being looked up.
+    /// The response of the source was lost; its outcome is being looked up.
     OutcomeUnknown,
-    /// The answer was lost and the look-ups gave none before the settle deadline: an operator must ask the venue.
+    /// No lookup resolved the outcome before the settle deadline: an operator must ask the venue.
     OutcomeNeverKnown,
-    /// A sale could not be undone: an operator must undo it at the venue.
+    /// A confirmed leg could not be canceled: an operator must cancel it at the venue.
     UndoRefused,
-    /// The source gave money back, but tickets may still open the gate: an operator must void them at the venue.
+    /// The source refunded the sale, but tickets may still open the gate: an operator must void them at the venue.
     TicketsStillValid,
-    /// The venue called off what was sold. It neither tells nor refunds by itself: the order can be cancelled.
+    /// The venue canceled the performance. It neither notifies nor refunds by itself; the order can be canceled.
     CalledOff,
 }
 
 impl ProblemCode {
-    /// All of them.
-    pub const ALL: [Self; 41] = [
-        Self::IdempotencyKeyReused,
-        Self::IdempotencyKeyInvalid,
-        Self::NoLines,
-        Self::TooManyLines,
-        Self::QuantityInvalid,
-        Self::LimitExceeded,
-        Self::UnknownPerformance,
-        Self::UnknownTicketType,
-        Self::TicketTypeOfAnotherSource,
-        Self::ContactIncomplete,
-        Self::EmailInvalid,
-        Self::TextTooLong,
-        Self::UnknownReseller,
-        Self::TestAndLiveMixed,
-        Self::UnsupportedBySource,
-        Self::SettlementUnsupported,
-        Self::NotCombinable,
-        Self::NotOnSale,
-        Self::NotAvailable,
-        Self::PriceChanged,
-        Self::OrderNotFound,
-        Self::VersionOutdated,
-        Self::ActionNotAvailable,
-        Self::OrderBusy,
-        Self::HoldTooShort,
-        Self::HoldExpired,
-        Self::HoldNotExtended,
-        Self::QuoteNotFound,
-        Self::QuoteExpired,
-        Self::NothingToCancel,
-        Self::CancellationTooLate,
-        Self::PaymentDeclined,
-        Self::RefusedBySource,
-        Self::SourceUnavailable,
-        Self::SourceBusy,
-        Self::SourceFault,
-        Self::OutcomeUnknown,
-        Self::OutcomeNeverKnown,
-        Self::UndoRefused,
-        Self::TicketsStillValid,
-        Self::CalledOff,
-    ];
+    /// All variants.
+    pub const ALL: &[Self] = <Self as strum::VariantArray>::VARIANTS;
 
-    /// The stable name for clients, upper snake case.
+    /// Stable name for clients, in upper snake case.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::IdempotencyKeyReused => "IDEMPOTENCY_KEY_REUSED",
-            Self::IdempotencyKeyInvalid => "IDEMPOTENCY_KEY_INVALID",
-            Self::NoLines => "NO_LINES",
-            Self::TooManyLines => "TOO_MANY_LINES",
-            Self::QuantityInvalid => "QUANTITY_INVALID",
-            Self::LimitExceeded => "LIMIT_EXCEEDED",
-            Self::UnknownPerformance => "UNKNOWN_PERFORMANCE",
-            Self::UnknownTicketType => "UNKNOWN_TICKET_TYPE",
-            Self::TicketTypeOfAnotherSource => "TICKET_TYPE_OF_ANOTHER_SOURCE",
-            Self::ContactIncomplete => "CONTACT_INCOMPLETE",
-            Self::EmailInvalid => "EMAIL_INVALID",
-            Self::TextTooLong => "TEXT_TOO_LONG",
-            Self::UnknownReseller => "UNKNOWN_RESELLER",
-            Self::TestAndLiveMixed => "TEST_AND_LIVE_MIXED",
-            Self::UnsupportedBySource => "UNSUPPORTED_BY_SOURCE",
-            Self::SettlementUnsupported => "SETTLEMENT_UNSUPPORTED",
-            Self::NotCombinable => "NOT_COMBINABLE",
-            Self::NotOnSale => "NOT_ON_SALE",
-            Self::NotAvailable => "NOT_AVAILABLE",
-            Self::PriceChanged => "PRICE_CHANGED",
-            Self::OrderNotFound => "ORDER_NOT_FOUND",
-            Self::VersionOutdated => "VERSION_OUTDATED",
-            Self::ActionNotAvailable => "ACTION_NOT_AVAILABLE",
-            Self::OrderBusy => "ORDER_BUSY",
-            Self::HoldTooShort => "HOLD_TOO_SHORT",
-            Self::HoldExpired => "HOLD_EXPIRED",
-            Self::HoldNotExtended => "HOLD_NOT_EXTENDED",
-            Self::QuoteNotFound => "QUOTE_NOT_FOUND",
-            Self::QuoteExpired => "QUOTE_EXPIRED",
-            Self::NothingToCancel => "NOTHING_TO_CANCEL",
-            Self::CancellationTooLate => "CANCELLATION_TOO_LATE",
-            Self::PaymentDeclined => "PAYMENT_DECLINED",
-            Self::RefusedBySource => "REFUSED_BY_SOURCE",
-            Self::SourceUnavailable => "SOURCE_UNAVAILABLE",
-            Self::SourceBusy => "SOURCE_BUSY",
-            Self::SourceFault => "SOURCE_FAULT",
-            Self::OutcomeUnknown => "OUTCOME_UNKNOWN",
-            Self::OutcomeNeverKnown => "OUTCOME_NEVER_KNOWN",
-            Self::UndoRefused => "UNDO_REFUSED",
-            Self::TicketsStillValid => "TICKETS_STILL_VALID",
-            Self::CalledOff => "CALLED_OFF",
-        }
+        self.into()
     }
 
-    /// The code with this name.
+    /// Parses a name.
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|code| code.name() == name)
+        name.parse().ok()
     }
 
-    /// What a client should do next.
-    pub fn retry(self) -> Retry {
+    /// Returns the advised client reaction.
+    pub fn retry(self) -> RetryAdvice {
         match self {
-            Self::SourceUnavailable | Self::SourceBusy | Self::OrderBusy => Retry::SameKeyAfterDelay,
+            Self::SourceUnavailable | Self::SourceBusy | Self::OrderBusy => RetryAdvice::SameKeyAfterDelay,
             Self::PriceChanged
             | Self::VersionOutdated
             | Self::ActionNotAvailable
             | Self::OutcomeUnknown
             | Self::NotAvailable
             | Self::CalledOff
-            | Self::QuoteExpired => Retry::AfterRequery,
+            | Self::QuoteExpired => RetryAdvice::AfterRequery,
             Self::OrderNotFound
             | Self::QuoteNotFound
             | Self::NothingToCancel
@@ -221,95 +150,95 @@ impl ProblemCode {
             | Self::RefusedBySource
             | Self::OutcomeNeverKnown
             | Self::UndoRefused
-            | Self::TicketsStillValid => Retry::Never,
-            _ => Retry::WithNewInput,
+            | Self::TicketsStillValid => RetryAdvice::Never,
+            _ => RetryAdvice::WithNewInput,
         }
     }
 }
 
-/// More about a problem.
+/// Details of a problem.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Detail {
-    /// A price that is another one.
+pub enum ProblemDetail {
+    /// Price change.
     Price {
-        /// What was promised.
+        /// Planned price.
         was: Money,
-        /// What it is.
+        /// Current price.
         now: Money,
     },
-    /// A performance with too little left.
-    Left {
-        /// Which performance.
+    /// Too few tickets left.
+    Remaining {
+        /// Performance concerned, if identified.
         performance: Option<PerformanceKey>,
-        /// How many are left, where told.
+        /// Number of tickets left, if the source reports it.
         remaining: Option<u32>,
-        /// How many were wanted.
+        /// Number of tickets requested.
         wanted: u32,
     },
 }
 
-/// An expected failure.
+/// Expected failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// What it is.
+    /// Code of the problem.
     pub code: ProblemCode,
-    /// The source concerned.
+    /// Source concerned.
     pub source: Option<SourceId>,
-    /// The leg concerned, by its number in the order.
+    /// Index of the leg concerned.
     pub leg: Option<usize>,
-    /// The part of the input that is wrong, as the schema names it; empty: none.
+    /// Path of the invalid input in schema names, or empty.
     pub path: Vec<String>,
-    /// The vendor's own code, for support.
+    /// Error code of the vendor, for support.
     pub vendor_code: Option<String>,
-    /// How long the source asks to wait.
+    /// Wait requested by the source.
     pub retry_after: Option<Duration>,
-    /// More about it.
-    pub detail: Option<Detail>,
+    /// Details of the problem.
+    pub detail: Option<ProblemDetail>,
 }
 
 impl Problem {
-    /// A problem of which only the code is known.
+    /// Creates a problem without details.
     pub fn new(code: ProblemCode) -> Self {
         Self { code, source: None, leg: None, path: Vec::new(), vendor_code: None, retry_after: None, detail: None }
     }
 
-    /// Names the part of the input that is wrong.
+    /// Sets the path of the invalid input.
     #[must_use]
-    pub fn at<S: Into<String>>(mut self, path: impl IntoIterator<Item = S>) -> Self {
+    pub fn at_path<S: Into<String>>(mut self, path: impl IntoIterator<Item = S>) -> Self {
         self.path = path.into_iter().map(Into::into).collect();
         self
     }
 
-    /// Names the source concerned.
+    /// Sets the source concerned.
     #[must_use]
-    pub fn of(mut self, source: &SourceId) -> Self {
+    pub fn for_source(mut self, source: &SourceId) -> Self {
         self.source = Some(source.clone());
         self
     }
 
-    /// Names the leg concerned.
+    /// Sets the leg concerned.
     #[must_use]
     pub fn on_leg(mut self, leg: usize) -> Self {
         self.leg = Some(leg);
         self
     }
 
-    /// Says more.
+    /// Sets the details.
     #[must_use]
-    pub fn with(mut self, detail: Detail) -> Self {
+    pub fn with_detail(mut self, detail: ProblemDetail) -> Self {
         self.detail = Some(detail);
         self
     }
 
-    /// A failure of a source, in our words. The vendor's prose stays behind.
+    /// Maps a failure of a source. The vendor's message is not included.
     pub fn from_vendor(error: &VendorError) -> Self {
-        let mut problem = Self::new(code_of(&error.kind)).of(&error.source);
+        let mut problem = Self::new(code_for(&error.kind)).for_source(&error.source);
         problem.retry_after = error.retry_after;
         if let ErrorKind::Rejected(refusal) = &error.kind {
             problem.vendor_code.clone_from(&refusal.vendor_code);
             problem.detail = match &refusal.reason {
-                Reason::SoldOut { remaining } => {
-                    Some(Detail::Left { performance: None, remaining: *remaining, wanted: 0 })
+                RefusalReason::SoldOut { remaining } => {
+                    Some(ProblemDetail::Remaining { performance: None, remaining: *remaining, wanted: 0 })
                 }
                 _ => None,
             };
@@ -318,8 +247,8 @@ impl Problem {
     }
 }
 
-/// The code for a failure of a source.
-fn code_of(kind: &ErrorKind) -> ProblemCode {
+/// Maps the kind of a failure to a code.
+fn code_for(kind: &ErrorKind) -> ProblemCode {
     match kind {
         ErrorKind::NotFound => ProblemCode::RefusedBySource,
         ErrorKind::Unsupported => ProblemCode::UnsupportedBySource,
@@ -327,16 +256,17 @@ fn code_of(kind: &ErrorKind) -> ProblemCode {
         ErrorKind::Unavailable | ErrorKind::Timeout => ProblemCode::SourceUnavailable,
         ErrorKind::Unauthorized | ErrorKind::Malformed | ErrorKind::Internal => ProblemCode::SourceFault,
         ErrorKind::Rejected(refusal) => match refusal.reason {
-            Reason::SoldOut { .. } => ProblemCode::NotAvailable,
-            Reason::PriceChanged { .. } => ProblemCode::PriceChanged,
-            Reason::HoldExpired => ProblemCode::HoldExpired,
-            Reason::LimitExceeded => ProblemCode::LimitExceeded,
-            Reason::NotOnSale => ProblemCode::NotOnSale,
-            Reason::PaymentDeclined => ProblemCode::PaymentDeclined,
-            Reason::TooLate => ProblemCode::CancellationTooLate,
-            Reason::InvalidInput { .. } | Reason::Conflict | Reason::Forbidden | Reason::Other => {
-                ProblemCode::RefusedBySource
-            }
+            RefusalReason::SoldOut { .. } => ProblemCode::NotAvailable,
+            RefusalReason::PriceChanged { .. } => ProblemCode::PriceChanged,
+            RefusalReason::HoldExpired => ProblemCode::HoldExpired,
+            RefusalReason::LimitExceeded => ProblemCode::LimitExceeded,
+            RefusalReason::NotOnSale => ProblemCode::NotOnSale,
+            RefusalReason::PaymentDeclined => ProblemCode::PaymentDeclined,
+            RefusalReason::TooLate => ProblemCode::CancellationTooLate,
+            RefusalReason::InvalidInput { .. }
+            | RefusalReason::Conflict
+            | RefusalReason::Forbidden
+            | RefusalReason::Other => ProblemCode::RefusedBySource,
         },
     }
 }
@@ -346,7 +276,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_code_has_its_own_name_and_is_read_back() {
+    fn every_code_has_a_unique_name_that_parses_back() {
         let mut names: Vec<_> = ProblemCode::ALL.iter().map(|code| code.name()).collect();
         assert!(ProblemCode::ALL.iter().all(|code| ProblemCode::parse(code.name()) == Some(*code)));
         names.sort_unstable();

@@ -1,63 +1,63 @@
-//! Reconciliation: what a source holds under our account beside what the ledger holds, both ways.
+//! Reconciliation: compares the sales of our account at a source with the stored orders, in both directions.
 
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use crate::ledger::LedgerError;
+use crate::context::OrdersContext;
 use crate::leg::Leg;
 use crate::order::Order;
-use crate::shared::Shared;
 use crate::status::LegStatus;
+use domain::StoreError;
 use domain::ordering::VendorSale;
-use domain::{ErrorKind, ExternalRef, Operation, OrderKey, SourceId, VendorError};
+use domain::{ErrorKind, ExternalRef, OrderKey, SourceId, VendorError, VendorOperation};
 
-/// What does not agree between a source and the ledger.
+/// Differences between a source and the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reconciliation {
     /// The source.
     pub source: SourceId,
-    /// Begin of the window.
+    /// Start of the window.
     pub from: Timestamp,
     /// End of the window.
     pub to: Timestamp,
-    /// When it was looked at.
+    /// Time of the comparison.
     pub checked_at: Timestamp,
-    /// How many sales and holds agree.
+    /// Number of sales and holds that match.
     pub matched: u64,
-    /// At the vendor, unknown or given up here: one reference each.
+    /// References of sales at the vendor that are unknown or abandoned here, one each.
     pub orphans: Vec<ExternalRef>,
-    /// Sold here, absent at the vendor.
+    /// Legs confirmed here but absent at the vendor: order and leg index.
     pub missing: Vec<(OrderKey, usize)>,
 }
 
-/// Why there is no reconciliation.
+/// Failure of a reconciliation.
 #[derive(Debug, thiserror::Error)]
 pub enum ReconcileError {
-    /// The ledger failed.
+    /// The store failed.
     #[error(transparent)]
-    Ledger(#[from] LedgerError),
-    /// The source failed, or does not sell.
+    Store(#[from] StoreError),
+    /// The source failed, or does not support ordering.
     #[error(transparent)]
     Source(#[from] VendorError),
-    /// No such source.
+    /// The source does not exist.
     #[error("no such source")]
     UnknownSource,
 }
 
-/// Compares a source with the ledger over a window.
+/// Compares a source with the store over a time window.
 pub(crate) async fn reconcile(
-    shared: &Shared,
+    context: &OrdersContext,
     source: &SourceId,
     from: Timestamp,
     to: Timestamp,
 ) -> Result<Reconciliation, ReconcileError> {
-    let configured = shared.sources.get(source).ok_or(ReconcileError::UnknownSource)?;
+    let configured = context.sources.get(source).ok_or(ReconcileError::UnknownSource)?;
     let Some(ordering) = &configured.ordering else {
-        return Err(VendorError::new(source, Operation::ListOrders, ErrorKind::Unsupported).into());
+        return Err(VendorError::new(source, VendorOperation::ListOrders, ErrorKind::Unsupported).into());
     };
-    let orders = shared.ledger.orders_at(source, from, to).await?;
-    let legs: Vec<(&Order, &Leg)> = legs_at(&orders, source);
+    let orders = context.store.list_orders_at(source, from, to).await?;
+    let legs: Vec<(&Order, &Leg)> = legs_at_source(&orders, source);
     let performances: BTreeSet<_> = legs
         .iter()
         .flat_map(|(order, leg)| order.lines_of(leg.number).map(|(_, line)| line.performance.clone()))
@@ -66,15 +66,15 @@ pub(crate) async fn reconcile(
     let references: Vec<String> = legs.iter().map(|(_, leg)| leg.reference.clone()).collect();
     let sales = ordering.list_sales(from, to, &performances, &references).await?;
     let (matched, orphans, missing) = compare(&legs, &sales, from, to);
-    Ok(Reconciliation { source: source.clone(), from, to, checked_at: shared.clock.now(), matched, orphans, missing })
+    Ok(Reconciliation { source: source.clone(), from, to, checked_at: context.clock.now(), matched, orphans, missing })
 }
 
-fn legs_at<'a>(orders: &'a [Order], source: &SourceId) -> Vec<(&'a Order, &'a Leg)> {
+fn legs_at_source<'a>(orders: &'a [Order], source: &SourceId) -> Vec<(&'a Order, &'a Leg)> {
     let of_order = |order: &'a Order| order.legs.iter().map(move |leg| (order, leg));
     orders.iter().flat_map(of_order).filter(|(_, leg)| leg.source == *source).collect()
 }
 
-/// What agrees, what only the vendor has, and what only the ledger has.
+/// Matches vendor sales with legs.
 fn compare(
     legs: &[(&Order, &Leg)],
     sales: &[VendorSale],
@@ -83,13 +83,13 @@ fn compare(
 ) -> (u64, Vec<ExternalRef>, Vec<(OrderKey, usize)>) {
     let mut matched = 0;
     let mut orphans = Vec::new();
-    let mut seen = BTreeSet::new();
+    let mut matched_legs = BTreeSet::new();
     for sale in sales {
-        let leg = legs.iter().find(|(_, leg)| is_same(leg, sale));
+        let leg = legs.iter().find(|(_, leg)| is_same_sale(leg, sale));
         match leg {
-            Some((order, leg)) if explains(leg.status, sale.is_sold) => {
+            Some((order, leg)) if accounts_for(leg.status, sale.is_sold) => {
                 matched += 1;
-                seen.insert((order.key, leg.number));
+                matched_legs.insert((order.key, leg.number));
             }
             _ => orphans.extend(sale.refs.first().cloned().or_else(|| {
                 sale.reference.as_ref().map(|reference| ExternalRef::new("ticketgraph.reference", reference.clone()))
@@ -97,25 +97,26 @@ fn compare(
         }
     }
     let is_due = |leg: &Leg| {
-        leg.status == LegStatus::Confirmed && leg.confirmed_at.is_some_and(|sold| from <= sold && sold < to)
+        leg.status == LegStatus::Confirmed
+            && leg.confirmed_at.is_some_and(|confirmed_at| from <= confirmed_at && confirmed_at < to)
     };
     let missing = legs
         .iter()
-        .filter(|(order, leg)| is_due(leg) && !seen.contains(&(order.key, leg.number)))
+        .filter(|(order, leg)| is_due(leg) && !matched_legs.contains(&(order.key, leg.number)))
         .map(|(order, leg)| (order.key, leg.number))
         .collect();
     (matched, orphans, missing)
 }
 
-/// One thing at both sides. A reference of ours is not enough once the leg is sold and the vendor's own references are
-/// known: a second sale under the same reference is an orphan.
-fn is_same(leg: &Leg, sale: &VendorSale) -> bool {
+/// Returns true if leg and sale are the same booking. Our reference alone identifies a leg only before its
+/// confirmation; a second sale under the reference of a confirmed leg is an orphan.
+fn is_same_sale(leg: &Leg, sale: &VendorSale) -> bool {
     let by_reference = sale.reference.as_ref() == Some(&leg.reference);
     sale.refs.iter().any(|other| leg.refs.contains(other)) || by_reference && leg.confirmed_at.is_none()
 }
 
-/// Whether a leg that stands there may have this at its vendor.
-fn explains(status: LegStatus, is_sold: bool) -> bool {
+/// Returns true if a leg with this status may have such a booking at its vendor.
+fn accounts_for(status: LegStatus, is_sold: bool) -> bool {
     match status {
         LegStatus::Confirmed
         | LegStatus::Confirming

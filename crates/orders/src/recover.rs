@@ -1,31 +1,33 @@
-//! Recovery: orders that nobody owns and that wait for something that is due are taken over, at start and ever again.
+//! Recovery: leases unowned orders with a due timer, at start and periodically.
 //!
-//! One mechanism serves a crash, a hold that runs out, a look-up and a second try: a timer that is due.
+//! One mechanism covers crashes, expiring holds, lookups and retries: a due timer.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::MissedTickBehavior;
+use crate::context::OrdersContext;
+use crate::periodic::every;
+use crate::saga;
+use domain::StoreError;
+use domain::time::{earlier, later};
 
-use crate::ledger::LedgerError;
-use crate::rules::{earlier, later};
-use crate::run;
-use crate::shared::Shared;
+/// Largest number of orders leased per query.
+const CLAIM_BATCH_SIZE: usize = 50;
 
-/// Takes over every order that is due, each in its own task. Tells how many.
-pub(crate) async fn pass(shared: &Arc<Shared>) -> Result<usize, LedgerError> {
+/// Resumes every due order in its own task and returns their number.
+pub(crate) async fn claim_due_orders(context: &Arc<OrdersContext>) -> Result<usize, StoreError> {
     let mut taken = 0;
     loop {
-        if shared.stop.is_cancelled() {
+        if context.stop.is_cancelled() {
             return Ok(taken);
         }
-        let now = shared.clock.now();
-        let until = later(now, shared.rules.lease);
-        let leases = shared.ledger.claim(now, until, shared.rules.poll_batch).await?;
-        let is_last = leases.len() < shared.rules.poll_batch;
+        let now = context.clock.now();
+        let until = later(now, context.settings.lease);
+        let leases = context.store.claim(now, until, CLAIM_BATCH_SIZE).await?;
+        let is_last = leases.len() < CLAIM_BATCH_SIZE;
         taken += leases.len();
         for lease in leases {
-            shared.tasks.spawn(run::take_over(Arc::clone(shared), lease));
+            context.tasks.spawn(saga::resume(Arc::clone(context), lease));
         }
         if is_last {
             return Ok(taken);
@@ -33,38 +35,28 @@ pub(crate) async fn pass(shared: &Arc<Shared>) -> Result<usize, LedgerError> {
     }
 }
 
-/// How often old idempotency keys are looked for.
-const FORGETTING: Duration = Duration::from_secs(3600);
+/// Interval between prunings of idempotency records.
+const PRUNE_INTERVAL: Duration = Duration::from_secs(3600);
 
-/// Forgets idempotency keys that are old enough, ever again, until the process stops.
-pub(crate) async fn forget(shared: Arc<Shared>) {
-    let mut ticks = tokio::time::interval(FORGETTING.min(shared.rules.keep_keys));
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = shared.stop.cancelled() => return,
-            _ = ticks.tick() => {}
-        }
-        let before = earlier(shared.clock.now(), shared.rules.keep_keys);
-        match shared.ledger.forget_keys(before).await {
+/// Deletes expired idempotency records periodically until the process stops.
+pub(crate) async fn prune_idempotency_records_periodically(context: Arc<OrdersContext>) {
+    let ttl = context.settings.idempotency_ttl;
+    let prune = || async {
+        match context.store.prune_idempotency_records(earlier(context.clock.now(), ttl)).await {
             Ok(0) => {}
-            Ok(keys) => tracing::info!(keys, "old idempotency keys were forgotten"),
-            Err(error) => tracing::error!(%error, "old idempotency keys could not be forgotten"),
+            Ok(records) => tracing::info!(records, "deleted expired idempotency records"),
+            Err(error) => tracing::error!(%error, "could not delete expired idempotency records"),
         }
-    }
+    };
+    every(PRUNE_INTERVAL.min(ttl), context.stop.clone(), prune).await;
 }
 
-/// Looks for due orders until the process stops.
-pub(crate) async fn watch(shared: Arc<Shared>) {
-    let mut ticks = tokio::time::interval(shared.rules.poll);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = shared.stop.cancelled() => return,
-            _ = ticks.tick() => {}
+/// Resumes due orders periodically until the process stops.
+pub(crate) async fn claim_due_orders_periodically(context: Arc<OrdersContext>) {
+    let claim = || async {
+        if let Err(error) = claim_due_orders(&context).await {
+            tracing::error!(%error, "could not claim due orders");
         }
-        if let Err(error) = pass(&shared).await {
-            tracing::error!(%error, "due orders could not be looked for");
-        }
-    }
+    };
+    every(context.settings.poll_interval, context.stop.clone(), claim).await;
 }

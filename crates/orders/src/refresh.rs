@@ -1,60 +1,56 @@
-//! What was sold is looked after: visitors that were let in, codes that came late, performances that were called off.
+//! Refreshes sold orders: admissions, late barcodes, and canceled performances.
 //!
-//! No vendor pushes any of it, so it is asked for ever again, in a task of its own. What does not answer changes nothing.
+//! No vendor pushes these changes, so a background task polls for them. A failed call changes nothing.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::time::MissedTickBehavior;
 
-use crate::answer::Answer;
-use crate::call::Caller;
-use crate::decide::{Call, Step};
-use crate::ledger::{LedgerError, OrderCursor, OrderFilter};
+use crate::context::OrdersContext;
+use crate::decision::{SagaStep, SourceCall};
 use crate::leg::Leg;
 use crate::order::Order;
+use crate::outcome::StepOutcome;
+use crate::periodic::every;
 use crate::problem::{Problem, ProblemCode};
-use crate::rules::{earlier, later};
-use crate::run;
-use crate::shared::Shared;
+use crate::saga;
+use crate::source_calls::SourceCaller;
 use crate::status::{LegStatus, OrderStatus};
-use crate::work::Work;
+use crate::store::{OrderCursor, OrderFilter};
+use crate::unit_of_work::UnitOfWork;
+use domain::StoreError;
+use domain::time::{earlier, later};
 use domain::{EventKey, EventStatus};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
-/// How many orders are read at once.
-const PAGE: usize = 50;
+/// Orders loaded per page.
+const PAGE_SIZE: usize = 50;
 
-/// Looks after what was sold until the process stops.
-pub(crate) async fn watch(shared: Arc<Shared>) {
-    let mut ticks = tokio::time::interval(shared.rules.look_after);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = shared.stop.cancelled() => return,
-            _ = ticks.tick() => {}
+/// Refreshes sold orders periodically until the process stops.
+pub(crate) async fn refresh_periodically(context: Arc<OrdersContext>) {
+    let refresh_all = || async {
+        if let Err(error) = refresh_sold_orders(&context).await {
+            tracing::error!(%error, "could not refresh sold orders");
         }
-        if let Err(error) = pass(&shared).await {
-            tracing::error!(%error, "what was sold could not be looked after");
-        }
-    }
+    };
+    every(context.settings.refresh_interval, context.stop.clone(), refresh_all).await;
 }
 
-/// Looks once after every order that is sold and not over.
-pub(crate) async fn pass(shared: &Shared) -> Result<(), LedgerError> {
+/// Refreshes every sold order whose performances are not over, once.
+pub(crate) async fn refresh_sold_orders(context: &OrdersContext) -> Result<(), StoreError> {
     let filter = OrderFilter {
         status: vec![OrderStatus::Confirmed, OrderStatus::PartiallyConfirmed, OrderStatus::PartiallyCancelled],
-        starts_from: Some(earlier(shared.clock.now(), DAY)),
+        starts_from: Some(earlier(context.clock.now(), DAY)),
         ..OrderFilter::default()
     };
     let mut after = None;
-    while !shared.stop.is_cancelled() {
-        let page = shared.ledger.list(&filter, after.as_ref(), PAGE).await?;
+    while !context.stop.is_cancelled() {
+        let page = context.store.list(&filter, after.as_ref(), PAGE_SIZE).await?;
         after = page.orders.last().map(OrderCursor::of);
         for order in page.orders {
-            refresh(shared, order, true).await?;
+            refresh_order(context, order, true).await?;
         }
         if !page.has_more {
             break;
@@ -63,29 +59,29 @@ pub(crate) async fn pass(shared: &Shared) -> Result<(), LedgerError> {
     Ok(())
 }
 
-/// Reads what may have changed about an order and keeps what did; the tickets of all its days, or only of those about now. An order
-/// under work is left alone.
-pub(crate) async fn refresh(shared: &Shared, order: Order, only_near: bool) -> Result<(), LedgerError> {
-    if !order.is_at_rest() {
+/// Refreshes one order and stores the differences. Reloads the tickets of all its performances, or only of those
+/// around now. Skips an order that is being processed.
+pub(crate) async fn refresh_order(context: &OrdersContext, order: Order, only_near: bool) -> Result<(), StoreError> {
+    if !order.is_idle() {
         return Ok(());
     }
-    let sold = || order.legs.iter().filter(|leg| leg.status == LegStatus::Confirmed);
-    let off: Vec<usize> =
-        join_all(sold().map(|leg| is_called_off(shared, &order, leg))).await.into_iter().flatten().collect();
-    let caller = Caller { sources: &shared.sources, rules: &shared.rules };
-    let near = sold().filter(|leg| !only_near || is_near(shared, &order, leg));
-    let calls = near.map(|leg| Step { leg: leg.number, call: Call::ReadTickets }).map(|step| {
+    let confirmed = || order.legs.iter().filter(|leg| leg.status == LegStatus::Confirmed);
+    let called_off: Vec<usize> =
+        join_all(confirmed().map(|leg| find_called_off(context, &order, leg))).await.into_iter().flatten().collect();
+    let caller = SourceCaller { sources: &context.sources, settings: &context.settings };
+    let to_reload = confirmed().filter(|leg| !only_near || is_performance_near(context, &order, leg));
+    let calls = to_reload.map(|leg| SagaStep { leg: leg.number, call: SourceCall::ReadTickets }).map(|step| {
         let (caller, order) = (&caller, &order);
         async move { (step.leg, caller.call(order, step).await) }
     });
-    let answers: Vec<(usize, Answer)> = join_all(calls).await;
-    let mut work = Work::on(order, &shared.rules, shared.clock.now());
-    for (leg, answer) in answers {
-        work.record(leg, answer);
+    let outcomes: Vec<(usize, StepOutcome)> = join_all(calls).await;
+    let mut work = UnitOfWork::new(order, &context.settings, context.clock.now());
+    for (leg, outcome) in outcomes {
+        work.record_outcome(leg, outcome);
     }
-    for leg in off {
-        let is_told = work.order.legs[leg].problems.iter().any(|problem| problem.code == ProblemCode::CalledOff);
-        if !is_told {
+    for leg in called_off {
+        let is_reported = work.order.legs[leg].problems.iter().any(|problem| problem.code == ProblemCode::CalledOff);
+        if !is_reported {
             work.add_problem(leg, Problem::new(ProblemCode::CalledOff));
         }
     }
@@ -93,26 +89,26 @@ pub(crate) async fn refresh(shared: &Shared, order: Order, only_near: bool) -> R
         return Ok(());
     }
     let before = work.before.clone();
-    match run::begin(shared, Some(&before), &mut work, None, false).await {
-        // Something else happened to the order meanwhile; it is looked after another time.
-        Ok(_) | Err(LedgerError::Outdated) => Ok(()),
+    match saga::start_action(context, Some(&before), &mut work, None, false).await {
+        // A concurrent change came first; the next pass refreshes the order.
+        Ok(_) | Err(StoreError::Outdated) => Ok(()),
         Err(error) => Err(error),
     }
 }
 
-/// A visitor may be let in about now: tickets of other days are not worth a call.
-fn is_near(shared: &Shared, order: &Order, leg: &Leg) -> bool {
-    let now = shared.clock.now();
+/// Admissions only happen around the performance, so tickets of other days are not worth a call.
+fn is_performance_near(context: &OrdersContext, order: &Order, leg: &Leg) -> bool {
+    let now = context.clock.now();
     let about_now = |starts_at| earlier(now, DAY) <= starts_at && starts_at <= later(now, DAY);
     order.lines_of(leg.number).any(|(_, line)| line.starts_at.is_none_or(about_now))
 }
 
-/// The leg, where its source says that one of its events is called off.
-async fn is_called_off(shared: &Shared, order: &Order, leg: &Leg) -> Option<usize> {
-    let source = shared.sources.get(&leg.source)?;
+/// Returns the leg if its source reports one of its events as canceled.
+async fn find_called_off(context: &OrdersContext, order: &Order, leg: &Leg) -> Option<usize> {
+    let source = context.sources.get(&leg.source)?;
     let events: BTreeSet<EventKey> = order.lines_of(leg.number).map(|(_, line)| line.event.clone()).collect();
     let events: Vec<EventKey> = events.into_iter().collect();
-    let told = source.catalog.load_events(&events).await;
-    let is_off = told.values().flatten().any(|event| event.value.status == EventStatus::Cancelled);
-    is_off.then_some(leg.number)
+    let loaded = source.catalog.load_events(&events).await;
+    let is_called_off = loaded.values().flatten().any(|event| event.value.status == EventStatus::Cancelled);
+    is_called_off.then_some(leg.number)
 }

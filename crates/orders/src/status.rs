@@ -1,179 +1,141 @@
-//! Where an order and its legs stand. The status of an order is computed from its legs and its intent, never set.
+//! Statuses of orders and legs. The status of an order is computed from its legs and its intent, never set.
 
-/// Where one leg stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// Status of a leg.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    strum::IntoStaticStr,
+    strum::EnumString,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum LegStatus {
-    /// Planned; its source knows nothing of it.
+    /// Planned; unknown to its source.
     Draft,
-    /// Its hold is being made.
+    /// The hold is in progress.
     Holding,
-    /// Places are set aside.
+    /// Held.
     Held,
-    /// Its hold was refused, or could not be had.
+    /// The hold was rejected or failed.
     HoldFailed,
-    /// It is being sold.
+    /// The confirmation is in progress.
     Confirming,
-    /// It is sold.
+    /// Confirmed.
     Confirmed,
-    /// The sale was refused; nothing was sold.
+    /// The confirmation was rejected; nothing was sold.
     ConfirmFailed,
-    /// The answer of its source was lost: it is being looked up.
+    /// The response of the source was lost; the outcome is being looked up.
     OutcomeUnknown,
-    /// Its hold is being given back.
+    /// The release is in progress.
     Releasing,
-    /// Its hold was given back.
+    /// The hold was released.
     Released,
-    /// Its hold ran out.
+    /// The hold expired.
     Expired,
-    /// It is being undone.
+    /// The cancellation is in progress.
     Cancelling,
-    /// It was undone.
+    /// Canceled after its confirmation.
     Cancelled,
-    /// Only a human can settle it.
+    /// Needs an operator.
     NeedsAttention,
 }
 
 impl LegStatus {
-    /// All of them, in the order of a leg's life.
-    pub const ALL: [Self; 14] = [
-        Self::Draft,
-        Self::Holding,
-        Self::Held,
-        Self::HoldFailed,
-        Self::Confirming,
-        Self::Confirmed,
-        Self::ConfirmFailed,
-        Self::OutcomeUnknown,
-        Self::Releasing,
-        Self::Released,
-        Self::Expired,
-        Self::Cancelling,
-        Self::Cancelled,
-        Self::NeedsAttention,
-    ];
+    /// All variants, in the order of a leg's life.
+    pub const ALL: &[Self] = <Self as strum::VariantArray>::VARIANTS;
 
-    /// The name in the ledger and the schema.
+    /// Name in the store and the schema.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Draft => "DRAFT",
-            Self::Holding => "HOLDING",
-            Self::Held => "HELD",
-            Self::HoldFailed => "HOLD_FAILED",
-            Self::Confirming => "CONFIRMING",
-            Self::Confirmed => "CONFIRMED",
-            Self::ConfirmFailed => "CONFIRM_FAILED",
-            Self::OutcomeUnknown => "OUTCOME_UNKNOWN",
-            Self::Releasing => "RELEASING",
-            Self::Released => "RELEASED",
-            Self::Expired => "EXPIRED",
-            Self::Cancelling => "CANCELLING",
-            Self::Cancelled => "CANCELLED",
-            Self::NeedsAttention => "NEEDS_ATTENTION",
-        }
+        self.into()
     }
 
-    /// The status with this name.
+    /// Parses a stored name.
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|status| status.name() == name)
+        name.parse().ok()
     }
 
-    /// A call is under way, or its outcome is not known.
+    /// Returns true if a call is in progress or its outcome is unknown.
     pub fn is_in_flight(self) -> bool {
         matches!(self, Self::Holding | Self::Confirming | Self::OutcomeUnknown | Self::Releasing | Self::Cancelling)
     }
 
-    /// Nothing is booked and nothing will be.
-    pub fn is_dead(self) -> bool {
+    /// Returns true if nothing is booked and nothing will be.
+    pub fn is_inactive(self) -> bool {
         matches!(self, Self::HoldFailed | Self::ConfirmFailed | Self::Released | Self::Expired | Self::Cancelled)
     }
 }
 
-/// Where an order stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// Status of an order.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    strum::IntoStaticStr,
+    strum::EnumString,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum OrderStatus {
     /// Planned and priced; nothing is booked.
     Draft,
-    /// Holds are being made.
+    /// Holds are in progress.
     Holding,
     /// Every leg is held.
     Held,
     /// Some legs are held.
     PartiallyHeld,
-    /// Legs are being sold.
+    /// Confirmations are in progress.
     Confirming,
-    /// Every leg is sold.
+    /// Every leg is confirmed.
     Confirmed,
-    /// Some legs are sold, the others never will be.
+    /// Some legs are confirmed; the others never will be.
     PartiallyConfirmed,
-    /// A leg failed, and the others are being undone.
+    /// A leg failed and the others are being canceled.
     Compensating,
-    /// Nothing is booked: a leg failed.
+    /// Nothing is booked because a leg failed.
     Failed,
-    /// Holds are being given back.
+    /// Releases are in progress.
     Releasing,
-    /// Nothing is booked: the holds were given back.
+    /// Nothing is booked; the holds were released.
     Released,
-    /// Nothing is booked: the holds ran out.
+    /// Nothing is booked; the holds expired.
     Expired,
-    /// Sold legs are being undone at the buyer's wish.
+    /// Confirmed legs are being canceled on request.
     Cancelling,
-    /// Everything sold was undone.
+    /// Every confirmed leg was canceled.
     Cancelled,
-    /// A part of what was sold was undone.
+    /// A part of the confirmed lines was canceled.
     PartiallyCancelled,
-    /// Only a human can settle it.
+    /// Needs an operator.
     NeedsAttention,
 }
 
 impl OrderStatus {
-    /// All of them, in the order of the schema.
-    pub const ALL: [Self; 16] = [
-        Self::Draft,
-        Self::Holding,
-        Self::Held,
-        Self::PartiallyHeld,
-        Self::Confirming,
-        Self::Confirmed,
-        Self::PartiallyConfirmed,
-        Self::Compensating,
-        Self::Failed,
-        Self::Releasing,
-        Self::Released,
-        Self::Expired,
-        Self::Cancelling,
-        Self::Cancelled,
-        Self::PartiallyCancelled,
-        Self::NeedsAttention,
-    ];
+    /// All variants, in schema order.
+    pub const ALL: &[Self] = <Self as strum::VariantArray>::VARIANTS;
 
-    /// The name in the ledger and the schema.
+    /// Name in the store and the schema.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Draft => "DRAFT",
-            Self::Holding => "HOLDING",
-            Self::Held => "HELD",
-            Self::PartiallyHeld => "PARTIALLY_HELD",
-            Self::Confirming => "CONFIRMING",
-            Self::Confirmed => "CONFIRMED",
-            Self::PartiallyConfirmed => "PARTIALLY_CONFIRMED",
-            Self::Compensating => "COMPENSATING",
-            Self::Failed => "FAILED",
-            Self::Releasing => "RELEASING",
-            Self::Released => "RELEASED",
-            Self::Expired => "EXPIRED",
-            Self::Cancelling => "CANCELLING",
-            Self::Cancelled => "CANCELLED",
-            Self::PartiallyCancelled => "PARTIALLY_CANCELLED",
-            Self::NeedsAttention => "NEEDS_ATTENTION",
-        }
+        self.into()
     }
 
-    /// The status with this name.
+    /// Parses a stored name.
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|status| status.name() == name)
+        name.parse().ok()
     }
 
-    /// Nothing more will happen by itself, and everything is known: the moment to capture a payment.
+    /// Returns true if the order is final and every outcome is known: the time to capture a payment.
     pub fn is_terminal(self) -> bool {
         matches!(
             self,
@@ -187,52 +149,58 @@ impl OrderStatus {
         )
     }
 
-    /// Work is going on.
-    pub fn is_under_way(self) -> bool {
+    /// Returns true if steps are in progress.
+    pub fn is_in_progress(self) -> bool {
         matches!(self, Self::Holding | Self::Confirming | Self::Compensating | Self::Releasing | Self::Cancelling)
     }
 }
 
-/// What was last wanted of an order. It stays when the work is done: how an order ended depends on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// Last requested intent of an order. It is kept afterwards, because the final status depends on it.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    strum::IntoStaticStr,
+    strum::EnumString,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum Intent {
-    /// Nothing yet.
+    /// No action was requested.
     None,
-    /// Set places aside.
+    /// Place holds.
     Hold,
-    /// Sell.
+    /// Confirm the legs.
     Confirm,
-    /// Give holds back.
+    /// Release the holds.
     Release,
-    /// Undo at the buyer's wish.
+    /// Cancel on request of the client.
     Cancel,
-    /// Undo because a leg failed.
+    /// Cancel because a leg failed.
     Compensate,
 }
 
 impl Intent {
-    /// All of them.
-    pub const ALL: [Self; 6] = [Self::None, Self::Hold, Self::Confirm, Self::Release, Self::Cancel, Self::Compensate];
+    /// All variants.
+    pub const ALL: &[Self] = <Self as strum::VariantArray>::VARIANTS;
 
-    /// The name in the ledger.
+    /// Name in the store.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::None => "NONE",
-            Self::Hold => "HOLD",
-            Self::Confirm => "CONFIRM",
-            Self::Release => "RELEASE",
-            Self::Cancel => "CANCEL",
-            Self::Compensate => "COMPENSATE",
-        }
+        self.into()
     }
 
-    /// The intent with this name.
+    /// Parses a stored name.
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|intent| intent.name() == name)
+        name.parse().ok()
     }
 
-    /// What an order is called while this is being done.
-    fn under_way(self) -> Option<OrderStatus> {
+    /// Returns the status of an order while the intent is in progress.
+    fn in_progress_status(self) -> Option<OrderStatus> {
         match self {
             Self::None => None,
             Self::Hold => Some(OrderStatus::Holding),
@@ -244,24 +212,24 @@ impl Intent {
     }
 }
 
-/// What the status of an order depends on, of one leg.
+/// Properties of a leg that determine the status of its order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LegView {
-    /// Where the leg stands.
+pub struct LegSnapshot {
+    /// Status of the leg.
     pub status: LegStatus,
-    /// The intent still asks something of it.
-    pub has_work: bool,
-    /// Sold, and some of its lines were undone.
-    pub is_partly_cancelled: bool,
+    /// True if the intent still requires a step of the leg.
+    pub has_pending_work: bool,
+    /// True if the leg is confirmed and some of its lines were canceled.
+    pub is_partially_canceled: bool,
 }
 
-/// The status of an order; the first rule that fits wins.
-pub fn order_status(intent: Intent, legs: &[LegView]) -> OrderStatus {
+/// Computes the status of an order; the first matching rule wins.
+pub fn order_status(intent: Intent, legs: &[LegSnapshot]) -> OrderStatus {
     let any = |wanted: LegStatus| legs.iter().any(|leg| leg.status == wanted);
     let all = |wanted: LegStatus| legs.iter().all(|leg| leg.status == wanted);
     let in_flight = legs.iter().any(|leg| leg.status.is_in_flight());
-    let has_work = legs.iter().any(|leg| leg.has_work);
-    match intent.under_way() {
+    let has_work = legs.iter().any(|leg| leg.has_pending_work);
+    match intent.in_progress_status() {
         Some(status) if in_flight || has_work => return status,
         None if in_flight => return OrderStatus::NeedsAttention,
         _ => {}
@@ -270,7 +238,7 @@ pub fn order_status(intent: Intent, legs: &[LegView]) -> OrderStatus {
         return OrderStatus::NeedsAttention;
     }
     if any(LegStatus::Confirmed) {
-        return sold_status(legs);
+        return status_with_sales(legs);
     }
     if all(LegStatus::Draft) {
         OrderStatus::Draft
@@ -281,16 +249,16 @@ pub fn order_status(intent: Intent, legs: &[LegView]) -> OrderStatus {
     } else if any(LegStatus::Draft) {
         OrderStatus::Draft
     } else {
-        dead_status(intent, legs)
+        inactive_status(intent, legs)
     }
 }
 
-/// The status of an order at rest of which something is sold.
-fn sold_status(legs: &[LegView]) -> OrderStatus {
+/// Returns the status of an idle order with confirmed legs.
+fn status_with_sales(legs: &[LegSnapshot]) -> OrderStatus {
     let any = |wanted: LegStatus| legs.iter().any(|leg| leg.status == wanted);
     if any(LegStatus::Held) || any(LegStatus::Draft) {
         OrderStatus::NeedsAttention
-    } else if any(LegStatus::Cancelled) || legs.iter().any(|leg| leg.is_partly_cancelled) {
+    } else if any(LegStatus::Cancelled) || legs.iter().any(|leg| leg.is_partially_canceled) {
         OrderStatus::PartiallyCancelled
     } else if legs.iter().all(|leg| leg.status == LegStatus::Confirmed) {
         OrderStatus::Confirmed
@@ -299,8 +267,8 @@ fn sold_status(legs: &[LegView]) -> OrderStatus {
     }
 }
 
-/// The status of an order at rest of which nothing lives.
-fn dead_status(intent: Intent, legs: &[LegView]) -> OrderStatus {
+/// Returns the status of an idle order without active legs.
+fn inactive_status(intent: Intent, legs: &[LegSnapshot]) -> OrderStatus {
     let all = |fits: fn(LegStatus) -> bool| legs.iter().all(|leg| fits(leg.status));
     if intent == Intent::Compensate {
         OrderStatus::Failed
@@ -319,8 +287,8 @@ fn dead_status(intent: Intent, legs: &[LegView]) -> OrderStatus {
 mod tests {
     use super::*;
 
-    /// What an intent asks of a leg by its status alone.
-    fn asks(intent: Intent, status: LegStatus) -> bool {
+    /// Returns true if an intent requires a step of a leg, judged by its status alone.
+    fn has_work_for(intent: Intent, status: LegStatus) -> bool {
         match intent {
             Intent::None | Intent::Cancel => false,
             Intent::Hold => status == LegStatus::Draft,
@@ -329,9 +297,9 @@ mod tests {
         }
     }
 
-    /// Every row of one to three legs made of `views`.
-    fn rows(views: &[LegView]) -> Vec<Vec<LegView>> {
-        let longer = |rows: &[Vec<LegView>]| -> Vec<Vec<LegView>> {
+    /// Returns all combinations of one to three legs.
+    fn leg_combinations(views: &[LegSnapshot]) -> Vec<Vec<LegSnapshot>> {
+        let longer = |rows: &[Vec<LegSnapshot>]| -> Vec<Vec<LegSnapshot>> {
             rows.iter().flat_map(|row| views.iter().map(|view| [row.as_slice(), &[*view]].concat())).collect()
         };
         let one = longer(&[Vec::new()]);
@@ -340,40 +308,47 @@ mod tests {
         [one, two, three].concat()
     }
 
-    /// The sentences that hold for every order.
-    fn check(intent: Intent, legs: &[LegView]) {
+    /// Asserts the invariants of every order.
+    fn check_invariants(intent: Intent, legs: &[LegSnapshot]) {
         let status = order_status(intent, legs);
-        let told = || format!("{intent:?} {legs:?} gives {status:?}");
+        let case = || format!("{intent:?} {legs:?} gives {status:?}");
         let any = |fits: fn(LegStatus) -> bool| legs.iter().any(|leg| fits(leg.status));
         let open = any(LegStatus::is_in_flight) || any(|leg| leg == LegStatus::NeedsAttention);
-        assert!(!(open && status.is_terminal()), "a terminal status hides an open leg: {}", told());
+        assert!(!(open && status.is_terminal()), "a terminal status hides an open leg: {}", case());
         if status == OrderStatus::Confirmed {
-            assert!(legs.iter().all(|leg| leg.status == LegStatus::Confirmed), "{}", told());
+            assert!(legs.iter().all(|leg| leg.status == LegStatus::Confirmed), "{}", case());
         }
         let dead = matches!(
             status,
             OrderStatus::Failed | OrderStatus::Released | OrderStatus::Expired | OrderStatus::Cancelled
         );
-        assert!(!dead || legs.iter().all(|leg| leg.status.is_dead()), "a dead status hides a live leg: {}", told());
+        assert!(
+            !dead || legs.iter().all(|leg| leg.status.is_inactive()),
+            "an inactive status hides an active leg: {}",
+            case()
+        );
         if any(LegStatus::is_in_flight) {
-            assert!(status.is_under_way() || status == OrderStatus::NeedsAttention, "{}", told());
+            assert!(status.is_in_progress() || status == OrderStatus::NeedsAttention, "{}", case());
         }
         if any(|leg| leg == LegStatus::Held) && any(|leg| leg == LegStatus::Confirmed) {
-            assert!(!status.is_terminal(), "a hold beside a sale is not an end: {}", told());
+            assert!(!status.is_terminal(), "a status with holds and sales is not terminal: {}", case());
         }
     }
 
     #[test]
-    fn the_status_of_every_order_of_up_to_three_legs_hides_no_leg() {
+    fn no_status_of_an_order_of_up_to_three_legs_hides_a_leg() {
         let mut cases = 0;
-        for intent in Intent::ALL {
-            let views = LegStatus::ALL.map(|status| LegView {
-                status,
-                has_work: asks(intent, status),
-                is_partly_cancelled: false,
-            });
-            for row in rows(&views) {
-                check(intent, &row);
+        for intent in Intent::ALL.iter().copied() {
+            let views: Vec<_> = LegStatus::ALL
+                .iter()
+                .map(|&status| LegSnapshot {
+                    status,
+                    has_pending_work: has_work_for(intent, status),
+                    is_partially_canceled: false,
+                })
+                .collect();
+            for row in leg_combinations(&views) {
+                check_invariants(intent, &row);
                 cases += 1;
             }
         }
@@ -382,19 +357,20 @@ mod tests {
     }
 
     #[test]
-    fn what_still_has_work_or_is_partly_undone_hides_no_leg_either() {
+    fn pending_work_and_partial_cancellation_hide_no_leg() {
         let mut cases = 0;
         let views: Vec<_> = LegStatus::ALL
-            .into_iter()
-            .flat_map(|status| {
+            .iter()
+            .flat_map(|&status| {
                 let is_partly_cancelled = status == LegStatus::Confirmed;
-                [(false, false), (true, false), (false, is_partly_cancelled)]
-                    .map(|(has_work, is_partly_cancelled)| LegView { status, has_work, is_partly_cancelled })
+                [(false, false), (true, false), (false, is_partly_cancelled)].map(|(has_work, is_partly_cancelled)| {
+                    LegSnapshot { status, has_pending_work: has_work, is_partially_canceled: is_partly_cancelled }
+                })
             })
             .collect();
-        for intent in Intent::ALL {
-            for row in rows(&views) {
-                check(intent, &row);
+        for intent in Intent::ALL.iter().copied() {
+            for row in leg_combinations(&views) {
+                check_invariants(intent, &row);
                 cases += 1;
             }
         }
@@ -402,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_is_called_what_its_legs_say() {
+    fn order_status_follows_from_the_legs() {
         use LegStatus as L;
         use OrderStatus as O;
         let table: [(Intent, &[LegStatus], OrderStatus); 16] = [
@@ -426,14 +402,18 @@ mod tests {
         for (intent, statuses, wanted) in table {
             let legs: Vec<_> = statuses
                 .iter()
-                .map(|status| LegView { status: *status, has_work: asks(intent, *status), is_partly_cancelled: false })
+                .map(|status| LegSnapshot {
+                    status: *status,
+                    has_pending_work: has_work_for(intent, *status),
+                    is_partially_canceled: false,
+                })
                 .collect();
             assert_eq!(order_status(intent, &legs), wanted, "{intent:?} {statuses:?}");
         }
     }
 
     #[test]
-    fn names_are_read_back() {
+    fn every_name_parses_back() {
         assert!(LegStatus::ALL.iter().all(|status| LegStatus::parse(status.name()) == Some(*status)));
         assert!(OrderStatus::ALL.iter().all(|status| OrderStatus::parse(status.name()) == Some(*status)));
         assert!(Intent::ALL.iter().all(|intent| Intent::parse(intent.name()) == Some(*intent)));

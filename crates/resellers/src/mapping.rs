@@ -1,14 +1,14 @@
-//! The reseller's words for what a source sells: whether each means something there.
+//! Checks that a reseller's product mappings refer to products of the source.
 
 use std::collections::BTreeSet;
 
-use crate::Mapping;
-use domain::accounts::Check;
+use crate::ProductMapping;
+use domain::accounts::AccountCheck;
 use domain::catalog::TicketType;
-use domain::{Batch, ErrorKind, EventKey, Scope, Source, VendorError};
+use domain::{Batch, CatalogScope, ErrorKind, EventKey, Source, VendorError};
 
-/// Looks every mapping up: a line for each, and at most three calls of the catalogue for all of them.
-pub(super) async fn check(source: &Source, mappings: &[Mapping]) -> Vec<Check> {
+/// Checks every mapping, with at most three catalog calls for all of them.
+pub(super) async fn check_mappings(source: &Source, mappings: &[ProductMapping]) -> Vec<AccountCheck> {
     if mappings.is_empty() {
         return Vec::new();
     }
@@ -16,24 +16,30 @@ pub(super) async fn check(source: &Source, mappings: &[Mapping]) -> Vec<Check> {
     let named: Vec<EventKey> = named.into_iter().collect();
     let events: Batch<EventKey, ()> = match named.as_slice() {
         [] => Batch::new(),
-        keys => source.catalog.load_events(keys).await.into_iter().map(|(key, told)| (key, told.map(|_| ()))).collect(),
+        keys => {
+            source.catalog.load_events(keys).await.into_iter().map(|(key, loaded)| (key, loaded.map(|_| ()))).collect()
+        }
     };
-    let kinds = load_kinds(source, mappings, named).await;
-    let line = |mapping: &Mapping| {
+    let kinds = load_ticket_types(source, mappings, named).await;
+    let line = |mapping: &ProductMapping| {
         let event = event_of(mapping).map(|key| events.get(&key).cloned().unwrap_or(Ok(())));
-        verdict(mapping, event, &kinds)
+        check_mapping(mapping, event, &kinds)
     };
     mappings.iter().map(line).collect()
 }
 
-/// The ticket types of events.
-type Kinds = Vec<(EventKey, Result<Vec<TicketType>, VendorError>)>;
+/// Ticket types by event.
+type TicketTypesByEvent = Vec<(EventKey, Result<Vec<TicketType>, VendorError>)>;
 
-/// The ticket types of all events that a mapping may mean: where one names no event, those of every event of the source.
-async fn load_kinds(source: &Source, mappings: &[Mapping], named: Vec<EventKey>) -> Result<Kinds, VendorError> {
+/// Loads the ticket types of all mapped events, or of every event of the source if a mapping names none.
+async fn load_ticket_types(
+    source: &Source,
+    mappings: &[ProductMapping],
+    named: Vec<EventKey>,
+) -> Result<TicketTypesByEvent, VendorError> {
     let mut events = named;
     if mappings.iter().any(|mapping| mapping.event.is_none() && mapping.ticket_type.is_some()) {
-        let listed = source.catalog.list_events(Scope::Everything).await?;
+        let listed = source.catalog.list_events(CatalogScope::All).await?;
         events.extend(listed.value.iter().map(|event| event.key.clone()));
         events.sort();
         events.dedup();
@@ -41,15 +47,19 @@ async fn load_kinds(source: &Source, mappings: &[Mapping], named: Vec<EventKey>)
     if mappings.iter().all(|mapping| mapping.ticket_type.is_none()) || events.is_empty() {
         return Ok(Vec::new());
     }
-    let told = source.catalog.load_ticket_types(&events).await;
-    Ok(told.into_iter().map(|(event, kinds)| (event, kinds.map(|kinds| kinds.value.to_vec()))).collect())
+    let loaded = source.catalog.load_ticket_types(&events).await;
+    Ok(loaded.into_iter().map(|(event, kinds)| (event, kinds.map(|kinds| kinds.value.to_vec()))).collect())
 }
 
-fn event_of(mapping: &Mapping) -> Option<EventKey> {
+fn event_of(mapping: &ProductMapping) -> Option<EventKey> {
     mapping.event.as_deref().map(EventKey::new)
 }
 
-fn verdict(mapping: &Mapping, event: Option<Result<(), VendorError>>, kinds: &Result<Kinds, VendorError>) -> Check {
+fn check_mapping(
+    mapping: &ProductMapping,
+    event: Option<Result<(), VendorError>>,
+    kinds: &Result<TicketTypesByEvent, VendorError>,
+) -> AccountCheck {
     let code = "MAPPING_KNOWN";
     let title = format!("{} means something that the source sells", mapping.partner_code);
     match event {
@@ -57,31 +67,33 @@ fn verdict(mapping: &Mapping, event: Option<Result<(), VendorError>>, kinds: &Re
             let event = mapping.event.as_deref().unwrap_or_default();
             let hint =
                 format!("The source has no event {event}: look at the id, which is another one in each environment.");
-            return Check::new(code, title, Some(&hint));
+            return AccountCheck::new(code, title, Some(&hint));
         }
-        Some(Err(error)) => return Check::unasked(code, title, error),
+        Some(Err(error)) => return AccountCheck::unreachable(code, title, error),
         Some(Ok(())) | None => {}
     }
-    let Some(wanted) = mapping.ticket_type.as_deref() else { return Check::new(code, title, None) };
+    let Some(wanted) = mapping.ticket_type.as_deref() else { return AccountCheck::new(code, title, None) };
     let kinds = match kinds {
         Ok(kinds) => kinds,
-        Err(error) => return Check::unasked(code, title, error.clone()),
+        Err(error) => return AccountCheck::unreachable(code, title, error.clone()),
     };
     let of_event = event_of(mapping);
     let mut unasked = None;
-    for (_, told) in kinds.iter().filter(|(key, _)| of_event.as_ref().is_none_or(|event| event == key)) {
-        match told {
-            Ok(kinds) if kinds.iter().any(|kind| kind.is_named(wanted)) => return Check::new(code, title, None),
+    for (_, loaded) in kinds.iter().filter(|(key, _)| of_event.as_ref().is_none_or(|event| event == key)) {
+        match loaded {
+            Ok(kinds) if kinds.iter().any(|kind| kind.matches_id(wanted)) => {
+                return AccountCheck::new(code, title, None);
+            }
             Ok(_) => {}
             Err(error) if error.kind == ErrorKind::NotFound => {}
             Err(error) => unasked = Some(error.clone()),
         }
     }
     if let Some(error) = unasked {
-        return Check::unasked(code, title, error);
+        return AccountCheck::unreachable(code, title, error);
     }
     let hint = format!(
         "Nothing on sale has the ticket type {wanted}: look at the id, which is another one in each environment."
     );
-    Check::new(code, title, Some(&hint))
+    AccountCheck::new(code, title, Some(&hint))
 }

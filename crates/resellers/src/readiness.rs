@@ -1,65 +1,67 @@
-//! How ready a connection is, out of the vendor's own checklist.
+//! Readiness of a connection, from the checklist of its vendor.
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{Connection, mapping};
+use crate::{ConnectionSettings, mapping};
 use domain::Source;
-use domain::accounts::{Account, Check, Verdict};
+use domain::accounts::{AccountCheck, AccountConfig, CheckOutcome};
 
-/// How long what was found is told again: a page that lists connections must not ask the vendor for each look.
-const RECENT: SignedDuration = SignedDuration::from_mins(5);
+/// Lifetime of a cached readiness, so that a page that lists connections does not call the vendor for each view.
+const READINESS_TTL: SignedDuration = SignedDuration::from_mins(5);
 
-/// What a vendor said of a connection.
+/// Result of checking a connection.
 #[derive(Debug, Clone)]
 pub struct Readiness {
-    /// Line by line, in the order of the vendor's checklist.
-    pub checks: Vec<Check>,
-    /// When it was asked.
+    /// Checks in the order of the vendor's checklist.
+    pub checks: Vec<AccountCheck>,
+    /// Time of the check.
     pub checked_at: Timestamp,
 }
 
-/// What a connection is good for.
+/// State of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConnectionState {
-    /// Something is missing, or could not be asked.
+    /// A check failed or could not be performed.
     Incomplete,
-    /// Everything is as it must be.
+    /// Every check passed.
     Ready,
-    /// Complete, and switched off by the venue.
+    /// Complete, but disabled by the venue.
     Suspended,
 }
 
 impl Readiness {
-    /// What the connection is good for.
+    /// Derives the state of the connection.
     pub fn state(&self) -> ConnectionState {
-        let any = |is: fn(&Verdict) -> bool| self.checks.iter().any(|check| is(&check.verdict));
-        if self.checks.is_empty() || any(|verdict| matches!(verdict, Verdict::Failed(_) | Verdict::Unasked(_))) {
+        let any = |is: fn(&CheckOutcome) -> bool| self.checks.iter().any(|check| is(&check.outcome));
+        if self.checks.is_empty()
+            || any(|verdict| matches!(verdict, CheckOutcome::Failed(_) | CheckOutcome::Unreachable(_)))
+        {
             ConnectionState::Incomplete
-        } else if any(|verdict| matches!(verdict, Verdict::Off(_))) {
+        } else if any(|verdict| matches!(verdict, CheckOutcome::Disabled(_))) {
             ConnectionState::Suspended
         } else {
             ConnectionState::Ready
         }
     }
 
-    /// Whether it was asked a short while ago.
-    pub(super) fn is_recent(&self, now: Timestamp) -> bool {
-        now.duration_since(self.checked_at) < RECENT
+    /// Returns true if the result is still valid.
+    pub(super) fn is_fresh(&self, now: Timestamp) -> bool {
+        now.duration_since(self.checked_at) < READINESS_TTL
     }
 }
 
-/// Asks a vendor about an account. A vendor that has no checklist answers with nothing.
-pub async fn check(source: &Source, account: &Account) -> Vec<Check> {
+/// Checks an account at its vendor. Returns no checks if the vendor has no checklist.
+pub async fn check_account(source: &Source, account: &AccountConfig) -> Vec<AccountCheck> {
     match &source.accounts {
-        Some(port) => port.check(account).await,
+        Some(port) => port.check_account(account).await,
         None => Vec::new(),
     }
 }
 
-/// Asks a vendor about a connection: its account, and whether the reseller's words mean something there.
-pub async fn check_connection(source: &Source, connection: &Connection) -> Vec<Check> {
+/// Checks a connection at its vendor: the account and the product mappings.
+pub async fn check_connection(source: &Source, connection: &ConnectionSettings) -> Vec<AccountCheck> {
     let (mut checks, mapped) =
-        tokio::join!(check(source, &connection.account), mapping::check(source, &connection.mappings));
+        tokio::join!(check_account(source, &connection.account), mapping::check_mappings(source, &connection.mappings));
     checks.extend(mapped);
     checks
 }
@@ -67,19 +69,22 @@ pub async fn check_connection(source: &Source, connection: &Connection) -> Vec<C
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::{ErrorKind, Operation, SourceId, VendorError};
+    use domain::{ErrorKind, SourceId, VendorError, VendorOperation};
 
     #[test]
     fn a_connection_is_as_good_as_its_worst_line() {
-        let line = |verdict| Check { code: "CREDENTIALS", title: String::new(), verdict };
+        let line = |verdict| AccountCheck { code: "CREDENTIALS", title: String::new(), outcome: verdict };
         let of = |checks| Readiness { checks, checked_at: Timestamp::UNIX_EPOCH }.state();
-        let failed = || line(Verdict::Failed("a hint".to_owned()));
-        let off = || line(Verdict::Off("a hint".to_owned()));
-        let lost = VendorError::new(&SourceId::new("harbor"), Operation::CheckConnection, ErrorKind::Timeout);
-        assert_eq!(of(vec![line(Verdict::Passed)]), ConnectionState::Ready);
-        assert_eq!(of(vec![line(Verdict::Passed), off()]), ConnectionState::Suspended);
+        let failed = || line(CheckOutcome::Failed("a hint".to_owned()));
+        let off = || line(CheckOutcome::Disabled("a hint".to_owned()));
+        let lost = VendorError::new(&SourceId::new("harbor"), VendorOperation::CheckConnection, ErrorKind::Timeout);
+        assert_eq!(of(vec![line(CheckOutcome::Passed)]), ConnectionState::Ready);
+        assert_eq!(of(vec![line(CheckOutcome::Passed), off()]), ConnectionState::Suspended);
         assert_eq!(of(vec![off(), failed()]), ConnectionState::Incomplete);
-        assert_eq!(of(vec![line(Verdict::Passed), line(Verdict::Unasked(lost))]), ConnectionState::Incomplete);
+        assert_eq!(
+            of(vec![line(CheckOutcome::Passed), line(CheckOutcome::Unreachable(lost))]),
+            ConnectionState::Incomplete
+        );
         assert_eq!(of(Vec::new()), ConnectionState::Incomplete);
     }
 }

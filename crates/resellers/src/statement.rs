@@ -1,4 +1,4 @@
-//! What a reseller sold, out of its orders: by source and currency, and over time. Pure.
+//! Statements and sales of a reseller, computed from its orders. Pure.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,65 +11,65 @@ use domain::ordering::TicketState;
 use domain::{Currency, Money, SourceId};
 use orders::{Leg, LegStatus, Order};
 
-/// What a reseller sold in one source and currency within some days.
+/// Sales of a reseller in one source and currency over a range of days.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatementRow {
-    /// Where.
+    /// The source.
     pub source: SourceId,
-    /// The currency of the sums.
+    /// Currency of the amounts.
     pub currency: Currency,
-    /// Orders with a sale here.
+    /// Number of orders with a sale at the source.
     pub orders: u32,
-    /// Tickets sold, those that were undone later among them.
+    /// Number of tickets sold, including those canceled later.
     pub tickets_sold: u32,
-    /// Tickets undone.
+    /// Number of tickets canceled.
     pub tickets_voided: u32,
-    /// Tickets used.
+    /// Number of tickets used.
     pub tickets_used: u32,
-    /// What the visitors were charged.
+    /// Amount charged to the visitors.
     pub gross: Money,
-    /// What went back to them.
+    /// Amount refunded to the visitors.
     pub refunded: Money,
-    /// What the reseller keeps of the rest; none where no rate is agreed.
+    /// Commission of the reseller. `None` if no rate is configured.
     pub commission: Option<Money>,
-    /// What the reseller owes the venue; none where no rate is agreed.
+    /// Amount payable to the venue. `None` if no rate is configured.
     pub net: Option<Money>,
-    /// Sales of which nobody knows yet whether they are one.
+    /// Number of sales whose outcome is unknown.
     pub unresolved: u32,
 }
 
-/// What was sold from one day on, for one interval.
+/// Sales during one interval.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SalesPoint {
-    /// The first day.
+    /// First day of the interval.
     pub from: Date,
-    /// Where.
+    /// The source.
     pub source: SourceId,
-    /// The currency of the sum.
+    /// Currency of the amount.
     pub currency: Currency,
-    /// Orders.
+    /// Number of orders.
     pub orders: u32,
-    /// Tickets.
+    /// Number of tickets.
     pub tickets: u32,
-    /// What the visitors were charged.
+    /// Amount charged to the visitors.
     pub gross: Money,
 }
 
-/// How long a point of a curve is.
+/// Length of a sales interval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Interval {
-    /// A day.
+pub enum SalesInterval {
+    /// One day.
     Day,
-    /// A week, from Monday.
+    /// One week, starting on Monday.
     Week,
-    /// A month.
+    /// One month.
     Month,
 }
 
-/// The zone of each source: a sale belongs to the day that it was there.
-pub type Zones = HashMap<SourceId, TimeZone>;
+/// Time zone of each source. A sale belongs to the local day at its source.
+pub type TimeZones = HashMap<SourceId, TimeZone>;
 
-/// A sale: a leg that was confirmed, on its day.
+/// Confirmed leg with its local day.
 struct Sale<'a> {
     order: &'a Order,
     leg: &'a Leg,
@@ -78,39 +78,41 @@ struct Sale<'a> {
 }
 
 impl Sale<'_> {
-    /// What went back: what the source said, else what its terms give back for what was undone. Never more than was charged.
+    /// Returns the refund: the reported amount, or else the refund by the cancellation policy. Limited to the amount
+    /// charged.
     fn refunded(&self) -> Money {
         let back = match self.leg.refunded {
-            Some(told) if told.currency == self.gross.currency => told.amount,
+            Some(reported) if reported.currency == self.gross.currency => reported.amount,
             Some(_) => 0,
             None => {
-                let undone = self.order.lines_of(self.leg.number).filter(|(_, line)| line.is_cancelled);
-                let undone = undone.map(|(_, line)| line.total().amount).fold(0, i64::saturating_add);
-                // Rounded down, for the visitor.
-                let kept = i128::from(undone) * i128::from(self.leg.traits.cancel_fee.min(10_000)) / 10_000;
-                undone - i64::try_from(kept).unwrap_or(undone)
+                let canceled = self.order.lines_of(self.leg.number).filter(|(_, line)| line.is_canceled);
+                let canceled = canceled.map(|(_, line)| line.total().amount).fold(0, i64::saturating_add);
+                // Rounded down, in favor of the visitor.
+                let fee = i128::from(canceled) * i128::from(self.leg.capabilities.cancel_fee.min(10_000)) / 10_000;
+                canceled - i64::try_from(fee).unwrap_or(canceled)
             }
         };
         Money { amount: back.min(self.gross.amount), ..self.gross }
     }
 }
 
-/// The statement over some days, both included, by ascending source and currency. `rates` are the commissions in percent.
+/// Computes a statement over an inclusive range of days, by ascending source and currency. `rates` holds the
+/// commissions in percent.
 pub fn statement(
     orders: &[Order],
     (from, to): (Date, Date),
-    zones: &Zones,
+    zones: &TimeZones,
     rates: &BTreeMap<SourceId, Decimal>,
 ) -> Vec<StatementRow> {
     let mut rows: BTreeMap<(SourceId, Currency), StatementRow> = BTreeMap::new();
     for sale in sales_of(orders, zones).filter(|sale| (from..=to).contains(&sale.day)) {
-        let row = row(&mut rows, &sale.leg.source, sale.gross.currency);
+        let row = row_mut(&mut rows, &sale.leg.source, sale.gross.currency);
         row.orders += 1;
-        row.gross = plus(row.gross, sale.gross);
-        row.refunded = plus(row.refunded, sale.refunded());
+        row.gross = add(row.gross, sale.gross);
+        row.refunded = add(row.refunded, sale.refunded());
         for (number, line) in sale.order.lines_of(sale.leg.number) {
             row.tickets_sold += line.quantity;
-            if line.is_cancelled {
+            if line.is_canceled {
                 row.tickets_voided += line.quantity;
             }
             let used = |state: &TicketState| matches!(state, TicketState::Used(_));
@@ -119,24 +121,30 @@ pub fn statement(
         }
     }
     for (source, currency) in unresolved(orders, (from, to), zones) {
-        row(&mut rows, &source, currency).unresolved += 1;
+        row_mut(&mut rows, &source, currency).unresolved += 1;
     }
     let mut rows: Vec<StatementRow> = rows.into_values().collect();
     for row in &mut rows {
         let Some(rate) = rates.get(&row.source) else { continue };
-        let kept = Money { amount: row.gross.amount - row.refunded.amount, ..row.gross };
-        let commission = share(kept, *rate);
-        row.net = Some(Money { amount: kept.amount - commission.amount, ..kept });
+        let net_sales = Money { amount: row.gross.amount - row.refunded.amount, ..row.gross };
+        let commission = percentage_of(net_sales, *rate);
+        row.net = Some(Money { amount: net_sales.amount - commission.amount, ..net_sales });
         row.commission = Some(commission);
     }
     rows
 }
 
-/// Sales over time, oldest first; an interval without any sale has no point.
-pub fn sales(orders: &[Order], (from, to): (Date, Date), zones: &Zones, interval: Interval) -> Vec<SalesPoint> {
+/// Computes sales over time, oldest first. Intervals without sales are omitted.
+pub fn sales(
+    orders: &[Order],
+    (from, to): (Date, Date),
+    zones: &TimeZones,
+    interval: SalesInterval,
+) -> Vec<SalesPoint> {
     let mut points: BTreeMap<(Date, SourceId, Currency), SalesPoint> = BTreeMap::new();
     for sale in sales_of(orders, zones).filter(|sale| (from..=to).contains(&sale.day)) {
-        let (first, source, currency) = (begin(sale.day, interval), sale.leg.source.clone(), sale.gross.currency);
+        let (first, source, currency) =
+            (interval_start(sale.day, interval), sale.leg.source.clone(), sale.gross.currency);
         let empty = SalesPoint {
             from: first,
             source: source.clone(),
@@ -148,42 +156,42 @@ pub fn sales(orders: &[Order], (from, to): (Date, Date), zones: &Zones, interval
         let point = points.entry((first, source, currency)).or_insert(empty);
         point.orders += 1;
         point.tickets += sale.order.lines_of(sale.leg.number).map(|(_, line)| line.quantity).sum::<u32>();
-        point.gross = plus(point.gross, sale.gross);
+        point.gross = add(point.gross, sale.gross);
     }
     points.into_values().collect()
 }
 
-fn sales_of<'a>(orders: &'a [Order], zones: &'a Zones) -> impl Iterator<Item = Sale<'a>> {
+fn sales_of<'a>(orders: &'a [Order], zones: &'a TimeZones) -> impl Iterator<Item = Sale<'a>> {
     orders.iter().flat_map(move |order| {
         order.legs.iter().filter_map(move |leg| {
             let day = day_of(leg.confirmed_at?, &leg.source, zones);
-            let gross = leg.charged.or_else(|| order.promised(leg.number).into_iter().next())?;
+            let gross = leg.charged.or_else(|| order.planned_totals(leg.number).into_iter().next())?;
             Some(Sale { order, leg, day, gross })
         })
     })
 }
 
-/// Where nobody knows yet whether it is a sale.
-fn unresolved(orders: &[Order], (from, to): (Date, Date), zones: &Zones) -> Vec<(SourceId, Currency)> {
-    let mut found = Vec::new();
+/// Returns the legs with an unknown outcome, by source and currency.
+fn unresolved(orders: &[Order], (from, to): (Date, Date), zones: &TimeZones) -> Vec<(SourceId, Currency)> {
+    let mut unresolved_legs = Vec::new();
     for order in orders {
         for leg in &order.legs {
             let is_open = matches!(leg.status, LegStatus::OutcomeUnknown | LegStatus::NeedsAttention);
             let day = day_of(order.created_at, &leg.source, zones);
-            let currency = order.promised(leg.number).into_iter().next().map(|money| money.currency);
+            let currency = order.planned_totals(leg.number).into_iter().next().map(|money| money.currency);
             if let Some(currency) = currency.filter(|_| is_open && (from..=to).contains(&day)) {
-                found.push((leg.source.clone(), currency));
+                unresolved_legs.push((leg.source.clone(), currency));
             }
         }
     }
-    found
+    unresolved_legs
 }
 
-fn day_of(at: jiff::Timestamp, source: &SourceId, zones: &Zones) -> Date {
+fn day_of(at: jiff::Timestamp, source: &SourceId, zones: &TimeZones) -> Date {
     at.to_zoned(zones.get(source).cloned().unwrap_or(TimeZone::UTC)).date()
 }
 
-fn row<'a>(
+fn row_mut<'a>(
     rows: &'a mut BTreeMap<(SourceId, Currency), StatementRow>,
     source: &SourceId,
     currency: Currency,
@@ -203,24 +211,24 @@ fn row<'a>(
     })
 }
 
-/// The first day of the interval that a day lies in.
-fn begin(day: Date, interval: Interval) -> Date {
+/// Returns the first day of the interval that contains `day`.
+fn interval_start(day: Date, interval: SalesInterval) -> Date {
     match interval {
-        Interval::Day => day,
-        Interval::Week => {
+        SalesInterval::Day => day,
+        SalesInterval::Week => {
             let since = day.weekday().since(Weekday::Monday);
             day.saturating_sub(jiff::Span::new().days(i64::from(since)))
         }
-        Interval::Month => day.first_of_month(),
+        SalesInterval::Month => day.first_of_month(),
     }
 }
 
-fn plus(sum: Money, more: Money) -> Money {
+fn add(sum: Money, more: Money) -> Money {
     Money { amount: sum.amount.saturating_add(more.amount), ..sum }
 }
 
-/// A part of a sum in percent, rounded to the minor unit, half away from zero.
-pub(super) fn share(of: Money, percent: Decimal) -> Money {
+/// Returns a percentage of an amount, rounded to the minor unit, half away from zero.
+pub(super) fn percentage_of(of: Money, percent: Decimal) -> Money {
     let exact = Decimal::from(of.amount) * percent / Decimal::ONE_HUNDRED;
     let rounded = exact.round_dp_with_strategy(0, RoundingStrategy::MidpointAwayFromZero);
     Money { amount: rounded.to_i64().unwrap_or(0), ..of }

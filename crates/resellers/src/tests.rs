@@ -1,4 +1,4 @@
-//! Statements and sales, table by table: sums, rates, days in their zones, currencies, what was undone.
+//! Table tests of statements and sales: sums, rates, local days, currencies, cancellations.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -8,13 +8,13 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 
-use crate::statement::{Zones, share};
-use crate::{Interval, StatementRow, sales, statement};
+use crate::statement::{TimeZones, percentage_of};
+use crate::{SalesInterval, StatementRow, sales, statement};
 use domain::ordering::{Contact, DeliveryPreference, TicketState};
 use domain::{EventKey, LegShape, Money, OrderKey, PerformanceKey, Price, SourceId, TicketTypeKey};
-use orders::leg::{Leg, LegTraits, Ticket};
+use orders::leg::{Leg, LegCapabilities, Ticket};
 use orders::plan::{Guarantee, Plan};
-use orders::{Intent, LegStatus, Line, Order, Policy};
+use orders::{FulfillmentPolicy, Intent, LegStatus, Line, Order};
 
 fn at(text: &str) -> Timestamp {
     text.parse().expect("an instant")
@@ -28,9 +28,9 @@ fn money(amount: i64, currency: &str) -> Money {
     Money::new(amount, currency.parse().expect("a currency"))
 }
 
-/// A leg at a source: when it was sold, and its lines by quantity and price of one.
+/// Creates a leg at a source with its time of confirmation.
 fn leg(number: usize, source: &str, confirmed_at: Option<&str>) -> Leg {
-    let traits = LegTraits {
+    let traits = LegCapabilities {
         shape: LegShape::HoldThenConfirm,
         has_undo: true,
         undo_is_proven: true,
@@ -56,10 +56,10 @@ fn line(leg: usize, quantity: u32, price: Money) -> Line {
         performance: PerformanceKey::new("p"),
         ticket_type: TicketTypeKey::new("t"),
         quantity,
-        unit_price: Price::plain(price),
+        unit_price: Price::from_retail(price),
         starts_at: None,
         cutoff_at: None,
-        is_cancelled: false,
+        is_canceled: false,
     }
 }
 
@@ -71,16 +71,16 @@ fn order(legs: Vec<Leg>, lines: Vec<Line>) -> Order {
         phone: None,
         postal_code: None,
     };
-    let plan = Plan { guarantee: Guarantee::Atomic, ..Plan::none() };
+    let plan = Plan { guarantee: Guarantee::Atomic, ..Plan::empty() };
     let created_at = at("2031-03-10T12:00:00Z");
     Order {
-        key: OrderKey::draw(),
+        key: OrderKey::random(),
         number: "TG".to_owned(),
         version: 1,
         caller: "tiqets".to_owned(),
         reseller: Some("tiqets".to_owned()),
         reseller_reference: None,
-        policy: Policy::AllOrNothing,
+        policy: FulfillmentPolicy::AllOrNothing,
         is_test: true,
         contact,
         locale: None,
@@ -96,8 +96,8 @@ fn order(legs: Vec<Leg>, lines: Vec<Line>) -> Order {
     }
 }
 
-/// Harbor is in New York, the opera in Zurich.
-fn zones() -> Zones {
+/// The harbor is in New York, the opera in Zurich.
+fn zones() -> TimeZones {
     let zone = |name: &str| TimeZone::get(name).expect("a zone");
     HashMap::from([
         (SourceId::new("harbor"), zone("America/New_York")),
@@ -115,12 +115,12 @@ fn rows(orders: &[Order], (from, to): (&str, &str)) -> Vec<StatementRow> {
     statement(orders, (day(from), day(to)), &zones(), &rates())
 }
 
-/// One leg at the harbor: two tickets of 20.01, sold in the middle of March.
+/// Creates an order with one leg at the harbor: two tickets of 20.01, sold in mid-March.
 fn simple() -> Order {
     order(vec![leg(0, "harbor", Some("2031-03-10T15:00:00Z"))], vec![line(0, 2, money(2_001, "USD"))])
 }
 
-/// Gross, refunded, commission, net of the one row.
+/// Returns gross, refunded, commission and net of the only row.
 fn sums(order: &Order) -> (i64, i64, Option<i64>, Option<i64>) {
     let rows = rows(std::slice::from_ref(order), MARCH);
     let [row] = rows.as_slice() else { panic!("one row, not {rows:?}") };
@@ -129,14 +129,14 @@ fn sums(order: &Order) -> (i64, i64, Option<i64>, Option<i64>) {
 }
 
 #[test]
-fn what_was_charged_is_split_by_the_configured_rate() {
+fn the_charged_amount_is_split_by_the_configured_rate() {
     assert_eq!(sums(&simple()), (4_002, 0, Some(500), Some(3_502)), "12.5 % of 40.02 is 5.0025");
     let mut charged = simple();
     charged.legs[0].charged = Some(money(3_996, "USD"));
     assert_eq!(
         sums(&charged),
         (3_996, 0, Some(500), Some(3_496)),
-        "the word of the source is stronger; 4.995 is half up"
+        "the amount charged by the source takes precedence; 4.995 rounds up"
     );
 }
 
@@ -147,7 +147,7 @@ fn a_source_without_a_rate_has_no_commission_and_no_net() {
 }
 
 #[test]
-fn a_share_is_rounded_half_away_from_zero() {
+fn a_percentage_is_rounded_half_away_from_zero() {
     for (amount, percent, kept) in [
         (1_000, "10", 100),
         (5, "10", 1),
@@ -158,14 +158,14 @@ fn a_share_is_rounded_half_away_from_zero() {
         (7, "0", 0),
     ] {
         let percent: Decimal = percent.parse().expect("a rate");
-        assert_eq!(share(money(amount, "EUR"), percent).amount, kept, "{percent} % of {amount}");
+        assert_eq!(percentage_of(money(amount, "EUR"), percent).amount, kept, "{percent} % of {amount}");
     }
 }
 
 #[test]
-fn what_was_undone_is_a_sale_and_a_refund_and_earns_nothing() {
+fn a_canceled_sale_counts_as_sale_and_refund_without_commission() {
     let mut whole = simple();
-    whole.lines[0].is_cancelled = true;
+    whole.lines[0].is_canceled = true;
     whole.legs[0].status = LegStatus::Cancelled;
     whole.legs[0].refunded = Some(money(4_002, "USD"));
     assert_eq!(sums(&whole), (4_002, 4_002, Some(0), Some(0)));
@@ -175,26 +175,26 @@ fn what_was_undone_is_a_sale_and_a_refund_and_earns_nothing() {
     assert_eq!(
         sums(&whole),
         (4_002, 4_002, Some(0), Some(0)),
-        "a source that does not say gave back what its terms say"
+        "without a reported refund, the cancellation policy applies"
     );
-    whole.legs[0].traits.cancel_fee = 1_000;
-    assert_eq!(sums(&whole), (4_002, 3_602, Some(50), Some(350)), "its fee of ten percent stayed");
+    whole.legs[0].capabilities.cancel_fee = 1_000;
+    assert_eq!(sums(&whole), (4_002, 3_602, Some(50), Some(350)), "the fee of ten percent is kept");
     whole.legs[0].refunded = Some(money(5_000, "USD"));
-    assert_eq!(sums(&whole).1, 4_002, "never more than was charged");
+    assert_eq!(sums(&whole).1, 4_002, "limited to the amount charged");
 }
 
 #[test]
-fn an_order_that_was_undone_in_part_earns_on_the_rest() {
+fn a_partially_canceled_order_earns_commission_on_the_rest() {
     let lines = vec![line(0, 2, money(2_000, "USD")), line(0, 1, money(1_000, "USD"))];
     let mut order = order(vec![leg(0, "harbor", Some("2031-03-10T15:00:00Z"))], lines);
-    order.lines[1].is_cancelled = true;
+    order.lines[1].is_canceled = true;
     assert_eq!(sums(&order), (5_000, 1_000, Some(500), Some(3_500)));
     let row = &rows(&[order], MARCH)[0];
     assert_eq!((row.tickets_sold, row.tickets_voided), (3, 1));
 }
 
 #[test]
-fn used_tickets_are_counted_where_they_were_sold() {
+fn used_tickets_are_counted_at_their_source() {
     let mut order = simple();
     let ticket = |state| Ticket { line: 0, refs: Vec::new(), seat: None, state, symbology: None };
     order.tickets = vec![ticket(TicketState::Used(None)), ticket(TicketState::Issued)];
@@ -202,12 +202,12 @@ fn used_tickets_are_counted_where_they_were_sold() {
 }
 
 #[test]
-fn each_source_and_currency_has_a_row_of_its_own_and_nothing_is_converted() {
-    let sold = Some("2031-03-10T15:00:00Z");
-    let legs = vec![leg(0, "harbor", sold), leg(1, "opera", sold)];
+fn each_source_and_currency_has_its_own_row_without_conversion() {
+    let sold_at = Some("2031-03-10T15:00:00Z");
+    let legs = vec![leg(0, "harbor", sold_at), leg(1, "opera", sold_at)];
     let both = order(legs, vec![line(0, 1, money(1_000, "USD")), line(1, 1, money(2_000, "CHF"))]);
-    let foreign = order(vec![leg(0, "opera", sold)], vec![line(0, 1, money(3_000, "EUR"))]);
-    let told: Vec<_> = rows(&[both, foreign], MARCH)
+    let foreign = order(vec![leg(0, "opera", sold_at)], vec![line(0, 1, money(3_000, "EUR"))]);
+    let result: Vec<_> = rows(&[both, foreign], MARCH)
         .into_iter()
         .map(|row| (row.source.to_string(), row.currency.code(), row.gross.amount, row.orders))
         .collect();
@@ -216,53 +216,53 @@ fn each_source_and_currency_has_a_row_of_its_own_and_nothing_is_converted() {
         ("opera".to_owned(), "CHF", 2_000, 1),
         ("opera".to_owned(), "EUR", 3_000, 1),
     ];
-    assert_eq!(told, expected);
+    assert_eq!(result, expected);
 }
 
 #[test]
-fn what_nobody_knows_yet_is_counted_and_not_summed() {
+fn unknown_outcomes_are_counted_but_not_summed() {
     let mut order = simple();
     order.legs[0].confirmed_at = None;
     for (status, unresolved) in
         [(LegStatus::OutcomeUnknown, 1), (LegStatus::NeedsAttention, 1), (LegStatus::ConfirmFailed, 0)]
     {
         order.legs[0].status = status;
-        let told = rows(std::slice::from_ref(&order), MARCH);
-        assert_eq!(told.first().map_or(0, |row| row.unresolved), unresolved, "{status:?}");
-        assert_eq!(told.first().map_or(0, |row| row.gross.amount), 0);
+        let result = rows(std::slice::from_ref(&order), MARCH);
+        assert_eq!(result.first().map_or(0, |row| row.unresolved), unresolved, "{status:?}");
+        assert_eq!(result.first().map_or(0, |row| row.gross.amount), 0);
     }
 }
 
 #[test]
-fn a_sale_belongs_to_the_day_that_it_was_at_its_source() {
-    // In New York it is still the 31st of March, in Zurich already the 1st of April.
-    let sold = Some("2031-04-01T02:30:00Z");
-    let of = |source: &str| order(vec![leg(0, source, sold)], vec![line(0, 1, money(1_000, "USD"))]);
+fn a_sale_belongs_to_the_local_day_of_its_source() {
+    // It is still March 31 in New York and already April 1 in Zurich.
+    let sold_at = Some("2031-04-01T02:30:00Z");
+    let of = |source: &str| order(vec![leg(0, source, sold_at)], vec![line(0, 1, money(1_000, "USD"))]);
     let in_march = |source| rows(&[of(source)], MARCH).len();
     assert_eq!((in_march("harbor"), in_march("opera")), (1, 0));
     assert_eq!(rows(&[of("opera")], ("2031-04-01", "2031-04-01")).len(), 1);
-    // The night on which the clocks of New York are set forward.
+    // Daylight saving time starts in New York during this night.
     let night = order(vec![leg(0, "harbor", Some("2031-03-09T06:59:59Z"))], vec![line(0, 1, money(1_000, "USD"))]);
     assert_eq!(rows(&[night], ("2031-03-09", "2031-03-09")).len(), 1);
 }
 
 #[test]
-fn sales_are_told_by_day_week_and_month() {
-    let sold = |text: &str| order(vec![leg(0, "harbor", Some(text))], vec![line(0, 2, money(500, "USD"))]);
-    // A Sunday, the Monday after it, the Tuesday, and a day of the next month.
+fn sales_are_grouped_by_day_week_and_month() {
+    let sold_at = |text: &str| order(vec![leg(0, "harbor", Some(text))], vec![line(0, 2, money(500, "USD"))]);
+    // A Sunday, the following Monday and Tuesday, and a day in the next month.
     let days = ["2031-03-09T15:00:00Z", "2031-03-10T15:00:00Z", "2031-03-11T15:00:00Z", "2031-04-02T15:00:00Z"];
-    let orders: Vec<Order> = days.into_iter().map(sold).collect();
+    let orders: Vec<Order> = days.into_iter().map(sold_at).collect();
     let points = |interval| {
-        let told = sales(&orders, (day("2031-03-01"), day("2031-04-30")), &zones(), interval);
+        let result = sales(&orders, (day("2031-03-01"), day("2031-04-30")), &zones(), interval);
         let shown =
             |point: &crate::SalesPoint| (point.from.to_string(), point.orders, point.tickets, point.gross.amount);
-        told.iter().map(shown).collect::<Vec<_>>()
+        result.iter().map(shown).collect::<Vec<_>>()
     };
     let row = |from: &str, count: u32| (from.to_owned(), count, 2 * count, 1_000 * i64::from(count));
     let by_day = [row("2031-03-09", 1), row("2031-03-10", 1), row("2031-03-11", 1), row("2031-04-02", 1)];
-    assert_eq!(points(Interval::Day), by_day);
-    assert_eq!(points(Interval::Week), [row("2031-03-03", 1), row("2031-03-10", 2), row("2031-03-31", 1)]);
-    assert_eq!(points(Interval::Month), [row("2031-03-01", 3), row("2031-04-01", 1)]);
-    let narrow = sales(&orders, (day("2031-03-10"), day("2031-03-10")), &zones(), Interval::Month);
-    assert_eq!(narrow.iter().map(|point| point.orders).sum::<u32>(), 1, "days outside are no part of the point");
+    assert_eq!(points(SalesInterval::Day), by_day);
+    assert_eq!(points(SalesInterval::Week), [row("2031-03-03", 1), row("2031-03-10", 2), row("2031-03-31", 1)]);
+    assert_eq!(points(SalesInterval::Month), [row("2031-03-01", 3), row("2031-04-01", 1)]);
+    let narrow = sales(&orders, (day("2031-03-10"), day("2031-03-10")), &zones(), SalesInterval::Month);
+    assert_eq!(narrow.iter().map(|point| point.orders).sum::<u32>(), 1, "days outside the range are not counted");
 }

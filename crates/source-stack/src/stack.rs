@@ -1,34 +1,55 @@
-//! The order of the layers, in one place.
+//! Puts the layers around a connected source. The crate's documentation explains their order.
 
 use std::sync::Arc;
 
-use crate::batch::Cut;
-use crate::cache::{Cache, Far, Forgetful, Near, Shelf};
-use crate::coalesce::Coalesced;
-use crate::guard::{Guard, Guarded, Pulse};
-use crate::policy::Policy;
-use crate::question::Layered;
-use domain::authoring::{Authoring, BackOffice, Sectioning};
+use domain::authoring::{Authoring, BackOffice, SectionAuthoring};
 use domain::ordering::{Ordering, Refunds};
 use domain::{Catalog, Source};
 
-/// What the layers of one source are made of.
-pub struct Parts {
-    /// The numbers.
-    pub policy: Policy,
-    /// The pulse that the source was connected with; the guard keeps it beating.
-    pub pulse: Arc<Pulse>,
-    /// The memory that all sources share.
-    pub cache: Arc<Cache>,
-    /// Tells accounts apart that have the same name in different configurations of one shared store: a digest of what the vendor
-    /// sees of the account. Holds no secret.
+use crate::batch::BatchSplitter;
+use crate::catalog_cache::{CatalogCache, SourceCache};
+use crate::catalog_query::LayeredCatalog;
+use crate::guard::{Guard, Guarded, HealthTracker};
+use crate::invalidate_on_write::InvalidateOnWrite;
+use crate::l1_cache::L1Cache;
+use crate::l2_cache::L2Cache;
+use crate::policy::{CachePolicy, ResiliencePolicy};
+use crate::single_flight::SingleFlightLayer;
+
+/// Settings and shared parts of the layers of one source.
+pub struct StackParts {
+    /// Resilience settings.
+    pub resilience: ResiliencePolicy,
+    /// Lifetimes of cached values.
+    pub cache_policy: CachePolicy,
+    /// Health tracker that the source was connected with. The guard records the outcome of each call in it.
+    pub health: Arc<HealthTracker>,
+    /// Cache shared by all sources of the process.
+    pub cache: Arc<CatalogCache>,
+    /// Digest of the account as the vendor sees it, without secrets. It separates accounts of the same name in different
+    /// configurations that share a store.
     pub realm: String,
+}
+
+/// A source with its layers.
+pub struct LayeredSource {
+    /// The source with all layers. Its catalog is cached.
+    pub source: Source,
+    /// The same catalog, guarded and split into batches, but neither cached nor shared between callers.
+    pub uncached_catalog: Arc<dyn Catalog>,
+}
+
+impl LayeredSource {
+    /// Returns the source as orders use it: the same ports, except that every catalog read calls the vendor.
+    pub fn for_orders(&self) -> Source {
+        Source { catalog: Arc::clone(&self.uncached_catalog), ..self.source.clone() }
+    }
 }
 
 /// Puts the layers around a connected source.
 ///
-/// The source is taken apart field by field: a new capability does not compile until somebody decided how it is guarded.
-pub fn stack(source: Source, parts: Parts) -> Source {
+/// The source is taken apart field by field: a new capability does not compile until its layers are chosen here.
+pub fn stack(source: Source, parts: StackParts) -> LayeredSource {
     let Source {
         id,
         vendor,
@@ -36,7 +57,7 @@ pub fn stack(source: Source, parts: Parts) -> Source {
         environment,
         time_zone,
         currency,
-        facts,
+        traits,
         health: _,
         catalog,
         ordering,
@@ -45,48 +66,54 @@ pub fn stack(source: Source, parts: Parts) -> Source {
         admissions,
         accounts,
         authoring,
-        sectioning,
+        section_authoring,
         back_office,
     } = source;
-    let Parts { policy, pulse, cache, realm } = parts;
-    let shelf = Shelf::new(Arc::clone(&cache), id.clone(), &realm, policy.lifetimes.clone());
-    let guard = Arc::new(Guard::new(id.clone(), &facts, policy, Arc::clone(&pulse)));
-    let catalog = care_for(catalog, &guard, &shelf, facts.max_batch);
+    let StackParts { resilience, cache_policy, health, cache, realm } = parts;
+    let source_cache = SourceCache::new(Arc::clone(&cache), id.clone(), &realm, cache_policy);
+    let guard = Arc::new(Guard::new(id.clone(), &traits, resilience, Arc::clone(&health)));
+    let uncached_catalog = uncached(catalog, &guard, &source_cache, traits.max_batch);
+    let catalog = cached(Arc::clone(&uncached_catalog), &source_cache);
     let ordering = ordering.map(|port| Arc::new(Guarded::new(port, &guard)) as Arc<dyn Ordering>);
     let refunds = refunds.map(|port| Arc::new(Guarded::new(port, &guard)) as Arc<dyn Refunds>);
     let authoring = authoring.map(|port| Arc::new(Guarded::new(port, &guard)) as Arc<dyn Authoring>);
-    let sectioning = sectioning.map(|port| Arc::new(Guarded::new(port, &guard)) as Arc<dyn Sectioning>);
+    let section_authoring =
+        section_authoring.map(|port| Arc::new(Guarded::new(port, &guard)) as Arc<dyn SectionAuthoring>);
     let back_office = back_office.map(|port| Arc::new(Guarded::new(port, &guard)) as Arc<dyn BackOffice>);
-    Source {
+    let source = Source {
+        // Sales and refunds change availability.
+        ordering: ordering.map(|port| Arc::new(InvalidateOnWrite::new(&id, &cache, port)) as _),
+        hold_extension: hold_extension.map(|port| Arc::new(Guarded::new(port, &guard)) as _),
+        refunds: refunds.map(|port| Arc::new(InvalidateOnWrite::new(&id, &cache, port)) as _),
+        admissions: admissions.map(|port| Arc::new(Guarded::new(port, &guard)) as _),
+        // Unguarded: a person checks a connection, and an open circuit would hide the actual fault of each check.
+        accounts,
+        // Edits change the event.
+        authoring: authoring.map(|port| Arc::new(InvalidateOnWrite::new(&id, &cache, port)) as _),
+        section_authoring: section_authoring.map(|port| Arc::new(InvalidateOnWrite::new(&id, &cache, port)) as _),
+        back_office: back_office.map(|port| Arc::new(InvalidateOnWrite::new(&id, &cache, port)) as _),
         id,
         vendor,
         institution,
         environment,
         time_zone,
         currency,
-        facts,
-        health: pulse,
+        traits,
+        health,
         catalog,
-        // What is sold or given back is free no longer, or again.
-        ordering: ordering.map(|port| Arc::new(Forgetful::new(shelf.source(), &cache, port)) as _),
-        hold_extension: hold_extension.map(|port| Arc::new(Guarded::new(port, &guard)) as _),
-        refunds: refunds.map(|port| Arc::new(Forgetful::new(shelf.source(), &cache, port)) as _),
-        admissions: admissions.map(|port| Arc::new(Guarded::new(port, &guard)) as _),
-        // A person asks what is wrong with a set-up: the breaker's word would hide it, and each line tells its own failure.
-        accounts,
-        // What was edited is another event than the one that is remembered.
-        authoring: authoring.map(|port| Arc::new(Forgetful::new(shelf.source(), &cache, port)) as _),
-        sectioning: sectioning.map(|port| Arc::new(Forgetful::new(shelf.source(), &cache, port)) as _),
-        back_office: back_office.map(|port| Arc::new(Forgetful::new(shelf.source(), &cache, port)) as _),
-    }
+    };
+    LayeredSource { source, uncached_catalog }
 }
 
-/// The layers of a catalogue, from the vendor outwards.
-fn care_for(vendor: Arc<dyn Catalog>, guard: &Arc<Guard>, shelf: &Shelf, max_batch: usize) -> Arc<dyn Catalog> {
-    let source = shelf.source().clone();
-    let guarded = Arc::new(Layered(Guarded::new(vendor, guard)));
-    let cut = Arc::new(Layered(Cut::new(source.clone(), guarded, max_batch)));
-    let far = Arc::new(Layered(Far::new(shelf.clone(), cut)));
-    let coalesced = Coalesced::new(source, far, Arc::clone(shelf.marks()), shelf.tasks().clone());
-    Arc::new(Layered(Near::new(shelf.clone(), Arc::new(Layered(coalesced)))))
+/// The inner layers of a catalog: batch splitter, then guard.
+fn uncached(vendor: Arc<dyn Catalog>, guard: &Arc<Guard>, cache: &SourceCache, max_batch: usize) -> Arc<dyn Catalog> {
+    let guarded = Arc::new(LayeredCatalog(Guarded::new(vendor, guard)));
+    Arc::new(LayeredCatalog(BatchSplitter::new(cache.source().clone(), guarded, max_batch)))
+}
+
+/// The outer layers of a catalog: L1 cache, single-flight, then L2 cache.
+fn cached(inner: Arc<dyn Catalog>, cache: &SourceCache) -> Arc<dyn Catalog> {
+    let l2 = Arc::new(LayeredCatalog(L2Cache::new(cache.clone(), inner)));
+    let single_flight = Arc::new(LayeredCatalog(SingleFlightLayer::new(cache.clone(), l2)));
+    Arc::new(LayeredCatalog(L1Cache::new(cache.clone(), single_flight)))
 }

@@ -1,170 +1,179 @@
-//! The shared level of the cache in Redis, and the news between replicas.
+//! The shared cache (L2) in Redis, and the invalidation messages between replicas.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::connection::Redis;
-use crate::ear::{self, Ear};
-use source_stack::{CacheStore, Heard, Invalidation};
+use crate::subscriber::{self, Subscriber};
+use source_stack::{CacheStore, Invalidation, InvalidationEvent};
 
-/// In front of every name, so that others may use the same Redis.
+/// Prefix of every key, so that other applications can use the same Redis.
 const PREFIX: &str = "ticketgraph:";
-/// Where replicas tell each other what has become untrue.
-const CHANNEL: &str = "ticketgraph:news";
-/// Announcements that are kept for when Redis answers again.
-const UNTOLD: usize = 1000;
+/// Redis channel for invalidations.
+const CHANNEL: &str = "ticketgraph:invalidations";
+/// Maximum number of invalidations held until Redis is available again.
+const MAX_PENDING: usize = 1000;
 
-/// The shared level of the cache.
+/// The shared cache (L2).
 pub struct RedisCache {
     redis: Arc<Redis>,
-    /// Tells our own news from those of others.
-    who: u64,
-    untold: Mutex<VecDeque<Announcement>>,
+    /// Distinguishes this replica's own messages from those of other replicas.
+    replica_id: u64,
+    pending: Mutex<VecDeque<PendingInvalidation>>,
 }
 
-/// What has to be marked and told.
+/// An invalidation to store and publish.
 #[derive(Clone)]
-struct Announcement {
-    marks: Vec<String>,
-    life: Duration,
-    what: Invalidation,
+struct PendingInvalidation {
+    tags: Vec<String>,
+    ttl: Duration,
+    invalidation: Invalidation,
 }
 
-/// What replicas tell each other.
+/// Message for one invalidation.
 #[derive(Serialize, Deserialize)]
-struct News {
+struct InvalidationMessage {
     from: u64,
-    what: Invalidation,
+    #[serde(rename = "what")]
+    invalidation: Invalidation,
 }
 
-/// Tells somebody what the others announce.
-struct Told<'a, F> {
+/// Passes the invalidations of other replicas to a callback.
+struct InvalidationSubscriber<'a, F> {
     cache: &'a RedisCache,
-    hear: F,
+    on_event: F,
 }
 
 #[async_trait]
-impl<F: Fn(Heard) + Send + Sync> Ear for Told<'_, F> {
-    fn begin(&self) {
-        (self.hear)(Heard::Gap);
+impl<F: Fn(InvalidationEvent) + Send + Sync> Subscriber for InvalidationSubscriber<'_, F> {
+    fn on_subscribed(&self) {
+        (self.on_event)(InvalidationEvent::Lagged);
     }
 
-    fn hear(&self, message: &[u8]) {
-        match serde_json::from_slice::<News>(message) {
-            Ok(news) if news.from == self.cache.who => {}
-            Ok(news) => (self.hear)(Heard::Untrue(news.what)),
-            // Another version speaks here: something has changed, and it is not known what.
-            Err(_) => (self.hear)(Heard::Gap),
+    fn on_message(&self, message: &[u8]) {
+        match serde_json::from_slice::<InvalidationMessage>(message) {
+            Ok(message) if message.from == self.cache.replica_id => {}
+            Ok(message) => (self.on_event)(InvalidationEvent::Invalidated(message.invalidation)),
+            // Sent by another version: something was invalidated, but it is unknown what.
+            Err(_) => (self.on_event)(InvalidationEvent::Lagged),
         }
     }
 
-    /// What is missed meanwhile is told when listening begins again.
-    fn lose(&self) {}
+    /// Missed messages are reported when the subscription is restored.
+    fn on_disconnect(&self) {}
 
-    async fn beat(&self) {
-        self.cache.tell_untold().await;
+    async fn on_heartbeat(&self) {
+        self.cache.publish_pending().await;
     }
 }
 
 impl RedisCache {
-    /// Keeps the shared level in this Redis.
+    /// Creates a shared cache in this Redis.
     pub fn new(redis: Arc<Redis>) -> Arc<Self> {
-        Arc::new(Self { redis, who: fastrand::u64(..), untold: Mutex::default() })
+        Arc::new(Self { redis, replica_id: fastrand::u64(..), pending: Mutex::default() })
     }
 
-    /// Hears the other replicas until it is told to stop. After each time that it could not, it says so: what was missed is
-    /// not known.
-    pub async fn listen(self: Arc<Self>, stop: CancellationToken, hear: impl Fn(Heard) + Send + Sync) {
-        let ear = Told { cache: &self, hear };
-        ear::listen(&self.redis, CHANNEL, &ear, stop).await;
+    /// Receives invalidations of the other replicas until `stop` is canceled. After each interruption it reports that
+    /// messages may be missing.
+    pub async fn run_subscriber(
+        self: Arc<Self>,
+        stop: CancellationToken,
+        on_event: impl Fn(InvalidationEvent) + Send + Sync,
+    ) {
+        let subscriber = InvalidationSubscriber { cache: &self, on_event };
+        subscriber::run_subscriber(&self.redis, CHANNEL, &subscriber, stop).await;
     }
 
-    /// Tells what could not be told while Redis was away, in its order.
-    async fn tell_untold(&self) {
+    /// Publishes the invalidations that are pending since Redis was unavailable, in their order.
+    async fn publish_pending(&self) {
         loop {
-            let Some(first) = self.lock().pop_front() else { return };
-            if !self.tell(&first).await {
-                self.lock().push_front(first);
+            let Some(first) = self.pending.lock().pop_front() else { return };
+            if !self.publish(&first).await {
+                self.pending.lock().push_front(first);
                 return;
             }
         }
     }
 
-    async fn tell(&self, announcement: &Announcement) -> bool {
-        let news = News { from: self.who, what: announcement.what.clone() };
-        let Ok(news) = serde_json::to_vec(&news) else { return true };
-        let life = millis(announcement.life);
-        let told = self.redis.ask(|link| async move {
-            let marking =
-                announcement.marks.iter().map(|mark| {
-                    let mut link = link.clone();
-                    let token = format!("{:016x}", fastrand::u64(..));
-                    async move {
-                        redis::cmd("SET").arg(named(mark)).arg(token).arg("PX").arg(life).exec_async(&mut link).await
-                    }
-                });
-            // All marks are set before anybody hears of it and looks.
-            try_join_all(marking).await?;
-            redis::cmd("PUBLISH").arg(CHANNEL).arg(news).exec_async(&mut link.clone()).await
+    async fn publish(&self, pending: &PendingInvalidation) -> bool {
+        let message = InvalidationMessage { from: self.replica_id, invalidation: pending.invalidation.clone() };
+        let Ok(message) = serde_json::to_vec(&message) else { return true };
+        let ttl = millis(pending.ttl);
+        let published = self.redis.run(|connection| async move {
+            let writes = pending.tags.iter().map(|tag| {
+                let mut connection = connection.clone();
+                let token = format!("{:016x}", fastrand::u64(..));
+                async move {
+                    redis::cmd("SET").arg(prefixed(tag)).arg(token).arg("PX").arg(ttl).exec_async(&mut connection).await
+                }
+            });
+            // All tags are written before the message is published, so that receivers read the new state.
+            try_join_all(writes).await?;
+            redis::cmd("PUBLISH").arg(CHANNEL).arg(message).exec_async(&mut connection.clone()).await
         });
-        told.await.is_some()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Announcement>> {
-        self.untold.lock().unwrap_or_else(PoisonError::into_inner)
+        published.await.is_some()
     }
 }
 
 #[async_trait]
 impl CacheStore for RedisCache {
     async fn load(&self, names: &[String]) -> Option<Vec<Option<Vec<u8>>>> {
-        let names: Vec<String> = names.iter().map(|name| named(name)).collect();
+        let names: Vec<String> = names.iter().map(|name| prefixed(name)).collect();
         let loaded: Vec<Option<Vec<u8>>> = self
             .redis
-            .ask(|mut link| async move { redis::cmd("MGET").arg(&names).query_async(&mut link).await })
+            .run(|mut connection| async move { redis::cmd("MGET").arg(&names).query_async(&mut connection).await })
             .await?;
         Some(loaded)
     }
 
-    async fn keep(&self, name: String, value: Vec<u8>, life: Duration) {
-        let keeping = self.redis.ask(|mut link| async move {
-            redis::cmd("SET").arg(named(&name)).arg(value).arg("PX").arg(millis(life)).exec_async(&mut link).await
+    async fn insert(&self, name: String, value: Vec<u8>, ttl: Duration) {
+        let stored = self.redis.run(|mut connection| async move {
+            redis::cmd("SET")
+                .arg(prefixed(&name))
+                .arg(value)
+                .arg("PX")
+                .arg(millis(ttl))
+                .exec_async(&mut connection)
+                .await
         });
-        // What is not kept is fetched again.
-        keeping.await;
+        // A value that cannot be stored is fetched again.
+        stored.await;
     }
 
-    async fn discard(&self, names: Vec<String>) {
-        let names: Vec<String> = names.iter().map(|name| named(name)).collect();
-        self.redis.ask(|mut link| async move { redis::cmd("UNLINK").arg(&names).exec_async(&mut link).await }).await;
+    async fn remove(&self, names: Vec<String>) {
+        let names: Vec<String> = names.iter().map(|name| prefixed(name)).collect();
+        self.redis
+            .run(|mut connection| async move { redis::cmd("UNLINK").arg(&names).exec_async(&mut connection).await })
+            .await;
     }
 
-    async fn announce(&self, marks: Vec<String>, life: Duration, what: &Invalidation) {
-        let announcement = Announcement { marks, life, what: what.clone() };
-        if self.tell(&announcement).await {
+    async fn publish_invalidation(&self, tags: Vec<String>, ttl: Duration, invalidation: &Invalidation) {
+        let unpublished = PendingInvalidation { tags, ttl, invalidation: invalidation.clone() };
+        if self.publish(&unpublished).await {
             return;
         }
-        let mut untold = self.lock();
-        if untold.len() == UNTOLD {
-            untold.pop_front();
+        let mut pending = self.pending.lock();
+        if pending.len() == MAX_PENDING {
+            pending.pop_front();
             tracing::error!(
-                "too much has become untrue while redis was away: other replicas learn some of it only by age"
+                "too many invalidations while redis was unavailable: other replicas serve some stale values until they expire"
             );
         }
-        untold.push_back(announcement);
+        pending.push_back(unpublished);
     }
 }
 
-fn named(name: &str) -> String {
+fn prefixed(name: &str) -> String {
     format!("{PREFIX}{name}")
 }
 
-fn millis(life: Duration) -> u64 {
-    u64::try_from(life.as_millis()).unwrap_or(u64::MAX).max(1)
+fn millis(ttl: Duration) -> u64 {
+    u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX).max(1)
 }

@@ -1,4 +1,4 @@
-//! A connection to Redis that nobody waits long for, however sick Redis is.
+//! The connection to Redis: every call is bounded in time and protected by a circuit breaker.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
@@ -11,153 +11,162 @@ use redis::{Client, Cmd, ErrorKind, IntoConnectionInfo, Pipeline, ProtocolVersio
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::timeout;
 
-use source_stack::{Breaker, BreakerPolicy, Verdict};
+use resilience::{CallOutcome, CircuitBreaker, CircuitBreakerPolicy};
 
-/// How long one attempt to connect may take. Requests do not wait for it, they wait for the bound.
-const CONNECT: Duration = Duration::from_secs(1);
+/// Timeout of one connection attempt. Requests wait only for the call timeout, not for this.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A connection to one Redis, or to a cluster, that reconnects by itself.
+/// A connection to one Redis or a cluster. Reconnects automatically.
 pub struct Redis {
-    link: Link,
-    bound: Duration,
-    breaker: Breaker,
-    standing: AtomicU8,
-    seeds: Vec<Client>,
+    connection: RedisConnection,
+    call_timeout: Duration,
+    circuit_breaker: CircuitBreaker,
+    last_state: AtomicU8,
+    nodes: Vec<Client>,
 }
 
-/// Nothing was asked of it yet.
-const UNKNOWN: u8 = 0;
-/// It did what it was last asked for.
-const UP: u8 = 1;
-/// It did not.
-const DOWN: u8 = 2;
+/// No call has been made yet.
+const STATE_UNKNOWN: u8 = 0;
+/// The last call succeeded.
+const STATE_UP: u8 = 1;
+/// The last call failed.
+const STATE_DOWN: u8 = 2;
 
-/// Why an address cannot be used. It may hold a password, so it is not told.
+/// Error for an invalid address. Does not contain the address, which may contain a password.
 #[derive(Debug, thiserror::Error)]
-#[error("the address of redis cannot be read")]
+#[error("the redis address is invalid")]
 pub struct RedisAddressError;
 
 impl Redis {
-    /// Connects when first needed, so that the service starts without Redis too. Several addresses, with commas between them, are
-    /// nodes of a cluster. `bound` is the longest that any one call takes.
-    pub fn new(addresses: &SecretString, bound: Duration) -> Result<Self, RedisAddressError> {
-        let mut seeds = Vec::new();
+    /// Creates a connection that is established lazily, so that the service also starts without Redis. Comma-separated
+    /// addresses are the nodes of a cluster. `call_timeout` bounds every call.
+    pub fn new(addresses: &SecretString, call_timeout: Duration) -> Result<Self, RedisAddressError> {
+        let mut nodes = Vec::new();
         for address in addresses.expose_secret().split(',').map(str::trim).filter(|address| !address.is_empty()) {
             let info = address.into_connection_info().map_err(|_| RedisAddressError)?;
             let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-            seeds.push(Client::open(info.set_redis_settings(settings)).map_err(|_| RedisAddressError)?);
+            nodes.push(Client::open(info.set_redis_settings(settings)).map_err(|_| RedisAddressError)?);
         }
-        let link = Link::to(&seeds, bound).map_err(|_| RedisAddressError)?;
-        let policy = BreakerPolicy {
+        let connection = RedisConnection::connect(&nodes, call_timeout).map_err(|_| RedisAddressError)?;
+        let policy = CircuitBreakerPolicy {
             window: Duration::from_secs(5),
             min_calls: 3,
             failure_percent: 60,
-            rest: Duration::from_millis(250),
-            longest_rest: Duration::from_secs(2),
-            closes_after: 1,
+            open_duration: Duration::from_millis(250),
+            max_open_duration: Duration::from_secs(2),
+            success_threshold: 1,
         };
-        Ok(Self { link, bound, breaker: Breaker::new(policy), standing: AtomicU8::new(UNKNOWN), seeds })
+        Ok(Self {
+            connection,
+            call_timeout,
+            circuit_breaker: CircuitBreaker::new(policy),
+            last_state: AtomicU8::new(STATE_UNKNOWN),
+            nodes,
+        })
     }
 
-    /// Runs commands on a link. `None`: Redis did not do it, did not say so in time, or is being left alone.
-    pub(super) async fn ask<T, F>(&self, work: impl FnOnce(Link) -> F) -> Option<T>
+    /// Runs commands on the connection. Returns `None` if they failed, timed out, or the circuit breaker is open.
+    pub(super) async fn run<T, F>(&self, commands: impl FnOnce(RedisConnection) -> F) -> Option<T>
     where
         F: Future<Output = Result<T, RedisError>>,
     {
-        let Ok(leave) = self.breaker.admit() else {
-            count("skipped");
+        let Ok(permit) = self.circuit_breaker.try_acquire() else {
+            count_call("skipped");
             return None;
         };
-        let outcome = timeout(self.bound, work(self.link.clone())).await;
-        let (verdict, name) = match &outcome {
-            Ok(Ok(_)) => (Verdict::Fine, "ok"),
-            Ok(Err(fault)) if is_of_the_command(fault) => (Verdict::Alive, "refused"),
-            Ok(Err(_)) => (Verdict::Failed, "failed"),
-            Err(_) => (Verdict::Failed, "late"),
+        let result = timeout(self.call_timeout, commands(self.connection.clone())).await;
+        let (call_outcome, label) = match &result {
+            Ok(Ok(_)) => (CallOutcome::Success, "ok"),
+            Ok(Err(error)) if is_command_error(error) => (CallOutcome::ClientError, "refused"),
+            Ok(Err(_)) => (CallOutcome::Failure, "failed"),
+            Err(_) => (CallOutcome::Failure, "late"),
         };
-        leave.settle(verdict);
-        count(name);
-        self.note(verdict != Verdict::Failed, name);
-        outcome.ok()?.ok()
+        permit.record(call_outcome);
+        count_call(label);
+        self.record_state(call_outcome != CallOutcome::Failure, label);
+        result.ok()?.ok()
     }
 
-    /// Whether Redis answers, asked now and within the bound.
-    pub async fn answers(&self) -> bool {
-        self.ask(|mut link| async move { redis::cmd("PING").query_async::<()>(&mut link).await }).await.is_some()
+    /// Returns true if Redis responds to a ping within the call timeout.
+    pub async fn is_reachable(&self) -> bool {
+        self.run(|mut connection| async move { redis::cmd("PING").query_async::<()>(&mut connection).await })
+            .await
+            .is_some()
     }
 
-    /// A connection that only listens, to any node: news are told to all of them.
-    pub(super) async fn listener(&self) -> Option<redis::aio::PubSub> {
-        for seed in &self.seeds {
-            if let Ok(Ok(listener)) = timeout(CONNECT, seed.get_async_pubsub()).await {
-                return Some(listener);
+    /// Opens a pub/sub connection to any node; published messages reach all nodes.
+    pub(super) async fn connect_pubsub(&self) -> Option<redis::aio::PubSub> {
+        for node in &self.nodes {
+            if let Ok(Ok(pubsub)) = timeout(CONNECT_TIMEOUT, node.get_async_pubsub()).await {
+                return Some(pubsub);
             }
         }
         None
     }
 
-    /// Tells each change once.
-    fn note(&self, is_up: bool, outcome: &'static str) {
-        let standing = if is_up { UP } else { DOWN };
-        if self.standing.swap(standing, Relaxed) == standing {
+    /// Records the state of Redis and logs each change once.
+    fn record_state(&self, is_up: bool, outcome: &'static str) {
+        let state = if is_up { STATE_UP } else { STATE_DOWN };
+        if self.last_state.swap(state, Relaxed) == state {
             return;
         }
         metrics::gauge!("ticketgraph_redis_up").set(if is_up { 1.0 } else { 0.0 });
         if is_up {
-            tracing::info!("redis answers");
+            tracing::info!("redis is available");
         } else {
-            tracing::warn!(outcome, "redis does not answer: this process goes on alone");
+            tracing::warn!(outcome, "redis is unavailable: continuing without shared state");
         }
     }
 }
 
-/// Whether Redis is well and refuses this one command, out of memory for instance.
-fn is_of_the_command(fault: &RedisError) -> bool {
-    let is_sick =
-        matches!(fault.code(), Some("LOADING" | "MASTERDOWN" | "CLUSTERDOWN" | "NOAUTH" | "WRONGPASS" | "READONLY"));
-    let is_said = matches!(fault.kind(), ErrorKind::Server(_) | ErrorKind::Extension | ErrorKind::UnexpectedReturnType);
-    is_said && !is_sick
+/// Returns true if Redis is available but rejected this command, for example because it is out of memory.
+fn is_command_error(error: &RedisError) -> bool {
+    let is_unavailable =
+        matches!(error.code(), Some("LOADING" | "MASTERDOWN" | "CLUSTERDOWN" | "NOAUTH" | "WRONGPASS" | "READONLY"));
+    let is_reply =
+        matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension | ErrorKind::UnexpectedReturnType);
+    is_reply && !is_unavailable
 }
 
-fn count(outcome: &'static str) {
+fn count_call(outcome: &'static str) {
     metrics::counter!("ticketgraph_redis_calls_total", "outcome" => outcome).increment(1);
 }
 
-/// One Redis or a cluster of them.
+/// A connection to a single Redis or to a cluster.
 #[derive(Clone)]
-pub(super) enum Link {
-    One(ConnectionManager),
+pub(super) enum RedisConnection {
+    Single(ConnectionManager),
     Cluster(ClusterConnection),
 }
 
-impl Link {
-    fn to(seeds: &[Client], bound: Duration) -> Result<Self, RedisError> {
-        if let [only] = seeds {
-            // With its usual patience the second call on a dead Redis would block for seconds.
+impl RedisConnection {
+    fn connect(nodes: &[Client], call_timeout: Duration) -> Result<Self, RedisError> {
+        if let [node] = nodes {
+            // With the default retries a call to an unavailable Redis would block for seconds.
             let config = ConnectionManagerConfig::new()
                 .set_number_of_retries(1)
                 .set_min_delay(Duration::from_millis(10))
                 .set_max_delay(Duration::from_millis(100))
-                .set_connection_timeout(Some(CONNECT))
-                .set_response_timeout(Some(bound));
-            return Ok(Self::One(ConnectionManager::new_lazy_with_config(only.clone(), config)?));
+                .set_connection_timeout(Some(CONNECT_TIMEOUT))
+                .set_response_timeout(Some(call_timeout));
+            return Ok(Self::Single(ConnectionManager::new_lazy_with_config(node.clone(), config)?));
         }
-        let nodes = seeds.iter().map(|seed| seed.get_connection_info().clone());
-        let client = ClusterClientBuilder::new(nodes)
+        let addresses = nodes.iter().map(|node| node.get_connection_info().clone());
+        let client = ClusterClientBuilder::new(addresses)
             .use_protocol(ProtocolVersion::RESP3)
-            .connection_timeout(CONNECT)
-            .response_timeout(bound)
+            .connection_timeout(CONNECT_TIMEOUT)
+            .response_timeout(call_timeout)
             .retries(1)
             .build()?;
         Ok(Self::Cluster(client.get_pending_async_connection_with_config(Default::default())))
     }
 }
 
-impl ConnectionLike for Link {
+impl ConnectionLike for RedisConnection {
     fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
         match self {
-            Self::One(link) => link.req_packed_command(command),
-            Self::Cluster(link) => link.req_packed_command(command),
+            Self::Single(connection) => connection.req_packed_command(command),
+            Self::Cluster(connection) => connection.req_packed_command(command),
         }
     }
 
@@ -168,15 +177,15 @@ impl ConnectionLike for Link {
         count: usize,
     ) -> RedisFuture<'a, Vec<Value>> {
         match self {
-            Self::One(link) => link.req_packed_commands(commands, offset, count),
-            Self::Cluster(link) => link.req_packed_commands(commands, offset, count),
+            Self::Single(connection) => connection.req_packed_commands(commands, offset, count),
+            Self::Cluster(connection) => connection.req_packed_commands(commands, offset, count),
         }
     }
 
     fn get_db(&self) -> i64 {
         match self {
-            Self::One(link) => link.get_db(),
-            Self::Cluster(link) => link.get_db(),
+            Self::Single(connection) => connection.get_db(),
+            Self::Cluster(connection) => connection.get_db(),
         }
     }
 }

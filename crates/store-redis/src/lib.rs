@@ -1,14 +1,16 @@
-//! What replicas share through Redis and can do without: the cache, its invalidations, the change bus, and rate limits.
+//! State that replicas share through Redis: the L2 cache, its invalidations, the order change bus, rate limits and counters.
+//!
+//! Nothing durable: the service runs correctly without Redis, only with less sharing between replicas.
 
-mod budget;
-mod bus;
 mod cache;
+mod change_bus;
 mod connection;
-mod counts;
-mod ear;
+mod counters;
+mod rate_limiter;
+mod subscriber;
 
-pub use budget::RedisBudget;
-pub use bus::RedisBus;
 pub use cache::RedisCache;
+pub use change_bus::RedisChangeBus;
 pub use connection::{Redis, RedisAddressError};
-pub use counts::RedisCounts;
+pub use counters::RedisCounters;
+pub use rate_limiter::RedisRateLimiter;

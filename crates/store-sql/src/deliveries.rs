@@ -1,110 +1,101 @@
-//! Deliveries over SQL: the same statements for both databases.
+//! The delivery store on SQL. The statements are the same for both databases.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::ledger::SqlLedger;
-use crate::rows::{order_key, places};
-use crate::shapes::{nanos, read, write};
-use crate::sql::{Row, Session, Value};
-use deliveries::Stream;
-use deliveries::ledger::{ChannelChange, ChannelLease, DeliveryLedger, Reading, Run, Tally};
-use deliveries::parcel::{Parcel, PushState};
+use crate::codec::{encode_json, to_nanos};
+use crate::rows::{order_key, placeholders};
+use crate::sql::{SqlRow, SqlTransaction, SqlValue};
+use crate::store::SqlStore;
+use deliveries::ChannelStream;
+use deliveries::delivery::{Delivery, PushState};
+use deliveries::store::{ChannelLease, ChannelWrite, DeliveryStore, FeedPositions, StreamCounts, StreamRun};
 use domain::OrderKey;
+use domain::StoreError;
 use domain::mobile::AppTicketKey;
-use orders::LedgerError;
-use orders::ledger::KeyUse;
+use orders::idempotency::IdempotencyRecord;
 
-/// Keys that one statement names.
-const KEYS: usize = 200;
+/// Maximum number of keys in one statement.
+const MAX_KEYS_PER_STATEMENT: usize = 200;
 
 #[async_trait]
-impl DeliveryLedger for SqlLedger {
-    async fn claim(
-        &self,
-        channel: &str,
-        now: Timestamp,
-        until: Timestamp,
-    ) -> Result<Option<ChannelLease>, LedgerError> {
-        let mut session = self.database.write().await?;
+impl DeliveryStore for SqlStore {
+    async fn claim(&self, channel: &str, now: Timestamp, until: Timestamp) -> Result<Option<ChannelLease>, StoreError> {
+        let mut transaction = self.database.begin_write().await?;
         let new = "INSERT INTO delivery_channels (channel, fence, lease_until, orders_read) VALUES ($1, 0, 0, 0) \
             ON CONFLICT DO NOTHING";
-        session.run(new, vec![channel.into()]).await?;
+        transaction.execute(new, vec![channel.into()]).await?;
         let sql = "UPDATE delivery_channels SET fence = fence + 1, lease_until = $3 \
             WHERE channel = $1 AND lease_until <= $2 RETURNING fence";
-        let rows = session.rows(sql, vec![channel.into(), nanos(now).into(), nanos(until).into()]).await?;
-        session.commit().await?;
-        let lease = |mut row: Row| Ok(ChannelLease { channel: channel.to_owned(), fence: row.count()? });
-        rows.into_iter().next().map(lease).transpose()
+        let row =
+            transaction.fetch_first(sql, vec![channel.into(), to_nanos(now).into(), to_nanos(until).into()]).await?;
+        transaction.commit().await?;
+        let lease = |row: SqlRow| Ok(ChannelLease { channel: channel.to_owned(), fence: row.unsigned("fence")? });
+        row.map(lease).transpose()
     }
 
-    async fn give_up(&self, lease: &ChannelLease) -> Result<(), LedgerError> {
-        let mut session = self.database.write().await?;
+    async fn release(&self, lease: &ChannelLease) -> Result<(), StoreError> {
+        let mut transaction = self.database.begin_write().await?;
         let sql = "UPDATE delivery_channels SET lease_until = 0 WHERE channel = $1 AND fence = $2";
-        if session.run(sql, vec![lease.channel.as_str().into(), lease.fence.into()]).await? == 0 {
-            return Err(LedgerError::Outdated);
+        if transaction.execute(sql, vec![lease.channel.as_str().into(), lease.fence.into()]).await? == 0 {
+            return Err(StoreError::Outdated);
         }
-        session.commit().await
+        transaction.commit().await
     }
 
-    async fn write(
-        &self,
-        lease: &ChannelLease,
-        until: Timestamp,
-        change: &ChannelChange<'_>,
-    ) -> Result<(), LedgerError> {
-        let mut session = self.database.write().await?;
+    async fn write(&self, lease: &ChannelLease, until: Timestamp, change: &ChannelWrite<'_>) -> Result<(), StoreError> {
+        let mut transaction = self.database.begin_write().await?;
         let channel = lease.channel.as_str();
         let sql = "UPDATE delivery_channels SET lease_until = $3 WHERE channel = $1 AND fence = $2";
-        if session.run(sql, vec![channel.into(), lease.fence.into(), nanos(until).into()]).await? == 0 {
-            return Err(LedgerError::Outdated);
+        if transaction.execute(sql, vec![channel.into(), lease.fence.into(), to_nanos(until).into()]).await? == 0 {
+            return Err(StoreError::Outdated);
         }
-        if let Some(place) = change.orders_read {
+        if let Some(cursor) = change.order_cursor {
             let sql = "UPDATE delivery_channels SET orders_read = $2 WHERE channel = $1";
-            session.run(sql, vec![channel.into(), place.into()]).await?;
+            transaction.execute(sql, vec![channel.into(), cursor.into()]).await?;
         }
-        if let Some(key) = change.app_read {
+        if let Some(key) = change.app_cursor {
             let sql = "UPDATE delivery_channels SET app_read = $2 WHERE channel = $1";
-            session.run(sql, vec![channel.into(), key.into()]).await?;
+            transaction.execute(sql, vec![channel.into(), key.into()]).await?;
         }
-        for parcel in change.parcels {
-            save_parcel(session.as_mut(), parcel).await?;
+        for delivery in change.deliveries {
+            save_delivery(&mut transaction, delivery).await?;
         }
         if let Some((stream, run)) = change.run {
             let sql = "INSERT INTO delivery_streams (channel, stream, run) VALUES ($1, $2, $3) \
                 ON CONFLICT (channel, stream) DO UPDATE SET run = excluded.run";
-            session.run(sql, vec![channel.into(), stream.name().into(), write(run)?.into()]).await?;
+            transaction.execute(sql, vec![channel.into(), stream.name().into(), encode_json(run)?.into()]).await?;
         }
-        session.commit().await
+        transaction.commit().await
     }
 
-    async fn reading(&self, channel: &str) -> Result<Reading, LedgerError> {
+    async fn load_positions(&self, channel: &str) -> Result<FeedPositions, StoreError> {
         let sql = "SELECT orders_read, app_read FROM delivery_channels WHERE channel = $1";
-        let Some(mut row) = self.first_row(sql, vec![channel.into()]).await? else { return Ok(Reading::default()) };
-        Ok(Reading { orders: row.count()?, app: row.opt_text()? })
+        let Some(row) = self.first_row(sql, vec![channel.into()]).await? else { return Ok(FeedPositions::default()) };
+        Ok(FeedPositions { orders: row.unsigned("orders_read")?, app: row.opt_text("app_read")? })
     }
 
-    async fn last_run(&self, channel: &str, stream: Stream) -> Result<Run, LedgerError> {
+    async fn load_last_run(&self, channel: &str, stream: ChannelStream) -> Result<StreamRun, StoreError> {
         let sql = "SELECT run FROM delivery_streams WHERE channel = $1 AND stream = $2";
         let row = self.first_row(sql, vec![channel.into(), stream.name().into()]).await?;
-        row.map_or_else(|| Ok(Run::default()), |mut row| read(&row.text()?))
+        row.map_or_else(|| Ok(StreamRun::default()), |row| row.json("run"))
     }
 
-    async fn due(
+    async fn list_due(
         &self,
         channel: &str,
-        stream: Stream,
+        stream: ChannelStream,
         with_refused: bool,
         after: Option<&AppTicketKey>,
         limit: usize,
-    ) -> Result<Vec<Parcel>, LedgerError> {
-        let Some(column) = column(stream) else { return Ok(Vec::new()) };
+    ) -> Result<Vec<Delivery>, StoreError> {
+        let Some(column) = push_state_column(stream) else { return Ok(Vec::new()) };
         let refused = if with_refused { PushState::Refused } else { PushState::Due };
         let sql = format!(
             "SELECT parcel FROM delivery_parcels WHERE channel = $1 AND {column} IN ($2, $3, $4) AND key > $5 \
             ORDER BY key LIMIT $6"
         );
-        let values: Vec<Value> = vec![
+        let values: Vec<SqlValue> = vec![
             channel.into(),
             PushState::Due.name().into(),
             PushState::Sent.name().into(),
@@ -112,104 +103,112 @@ impl DeliveryLedger for SqlLedger {
             after.map_or("", |key| key.as_str()).into(),
             limit.into(),
         ];
-        self.parcels_where(&sql, values).await
+        self.select_deliveries(&sql, values).await
     }
 
-    async fn parcels(&self, channel: &str, keys: &[AppTicketKey]) -> Result<Vec<Parcel>, LedgerError> {
+    async fn load_deliveries(&self, channel: &str, keys: &[AppTicketKey]) -> Result<Vec<Delivery>, StoreError> {
         let mut parcels = Vec::with_capacity(keys.len());
-        for keys in keys.chunks(KEYS) {
+        for keys in keys.chunks(MAX_KEYS_PER_STATEMENT) {
             let sql = format!(
                 "SELECT parcel FROM delivery_parcels WHERE channel = $1 AND key IN ({})",
-                places(2, keys.len())
+                placeholders(2, keys.len())
             );
-            let mut values: Vec<Value> = vec![channel.into()];
-            values.extend(keys.iter().map(|key| Value::from(key.as_str())));
-            parcels.extend(self.parcels_where(&sql, values).await?);
+            let mut values: Vec<SqlValue> = vec![channel.into()];
+            values.extend(keys.iter().map(|key| SqlValue::from(key.as_str())));
+            parcels.extend(self.select_deliveries(&sql, values).await?);
         }
         Ok(parcels)
     }
 
-    async fn parcels_of(&self, order: OrderKey) -> Result<Vec<Parcel>, LedgerError> {
+    async fn list_by_order(&self, order: OrderKey) -> Result<Vec<Delivery>, StoreError> {
         let sql = "SELECT parcel FROM delivery_parcels WHERE order_key = $1 ORDER BY ticket";
-        self.parcels_where(sql, vec![order.to_string().into()]).await
+        self.select_deliveries(sql, vec![order.to_string().into()]).await
     }
 
-    async fn to_check(&self, channel: &str, by: Timestamp, limit: usize) -> Result<Vec<OrderKey>, LedgerError> {
+    async fn list_orders_to_refresh(
+        &self,
+        channel: &str,
+        by: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<OrderKey>, StoreError> {
         let sql = "SELECT order_key FROM delivery_parcels WHERE channel = $1 AND check_at <= $2 \
             GROUP BY order_key ORDER BY MIN(check_at), order_key LIMIT $3";
-        let by = i64::try_from(by.as_nanosecond()).unwrap_or(i64::MAX);
-        let mut session = self.database.read().await?;
-        let rows = session.rows(sql, vec![channel.into(), by.into(), limit.into()]).await?;
-        rows.into_iter().map(|mut row| order_key(&row.text()?)).collect()
+        let mut transaction = self.database.begin_read().await?;
+        let rows = transaction.fetch_all(sql, vec![channel.into(), to_nanos(by).into(), limit.into()]).await?;
+        rows.iter().map(|row| order_key(&row.text("order_key")?)).collect()
     }
 
-    async fn tally(&self, channel: &str, stream: Stream) -> Result<Tally, LedgerError> {
-        let Some(column) = column(stream) else { return Ok(Tally::default()) };
+    async fn load_counts(&self, channel: &str, stream: ChannelStream) -> Result<StreamCounts, StoreError> {
+        let Some(column) = push_state_column(stream) else { return Ok(StreamCounts::default()) };
         let sql = format!(
-            "SELECT COALESCE(SUM(CASE WHEN {column} = $2 THEN 0 ELSE 1 END), 0), \
-            COALESCE(SUM(CASE WHEN {column} = $2 THEN 1 ELSE 0 END), 0) \
+            "SELECT COALESCE(SUM(CASE WHEN {column} = $2 THEN 0 ELSE 1 END), 0) AS pending, \
+            COALESCE(SUM(CASE WHEN {column} = $2 THEN 1 ELSE 0 END), 0) AS failed \
             FROM delivery_parcels WHERE channel = $1 AND {column} IN ($2, $3, $4)"
         );
         let states = [PushState::Refused, PushState::Due, PushState::Sent];
         let values = std::iter::once(channel.into()).chain(states.map(|state| state.name().into()));
-        let Some(mut row) = self.first_row(&sql, values.collect()).await? else { return Ok(Tally::default()) };
-        Ok(Tally { pending: row.count()?, failed: row.count()? })
+        let Some(row) = self.first_row(&sql, values.collect()).await? else { return Ok(StreamCounts::default()) };
+        Ok(StreamCounts { pending: row.unsigned("pending")?, failed: row.unsigned("failed")? })
     }
 
-    async fn use_key(&self, used: &KeyUse, now: Timestamp) -> Result<Option<KeyUse>, LedgerError> {
+    async fn insert_idempotency_record(
+        &self,
+        used: &IdempotencyRecord,
+        now: Timestamp,
+    ) -> Result<Option<IdempotencyRecord>, StoreError> {
         let sql = "INSERT INTO idempotency_keys (scope, operation, key, request_hash, order_key, used_at) \
             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
-        let values: Vec<Value> = vec![
+        let values: Vec<SqlValue> = vec![
             used.scope.as_str().into(),
             used.operation.as_str().into(),
             used.key.as_str().into(),
             used.request_hash.as_str().into(),
             used.order.to_string().into(),
-            nanos(now).into(),
+            to_nanos(now).into(),
         ];
-        let mut session = self.database.write().await?;
-        let is_new = session.run(sql, values).await? > 0;
-        session.commit().await?;
+        let mut transaction = self.database.begin_write().await?;
+        let is_new = transaction.execute(sql, values).await? > 0;
+        transaction.commit().await?;
         if is_new {
             return Ok(None);
         }
-        orders::Ledger::find_key(self, &used.scope, &used.operation, &used.key).await
+        orders::OrderStore::find_idempotency_record(self, &used.scope, &used.operation, &used.key).await
     }
 }
 
-impl SqlLedger {
-    async fn parcels_where(&self, sql: &str, values: Vec<Value>) -> Result<Vec<Parcel>, LedgerError> {
-        let mut session = self.database.read().await?;
-        let rows = session.rows(sql, values).await?;
-        rows.into_iter().map(|mut row| read(&row.text()?)).collect()
+impl SqlStore {
+    async fn select_deliveries(&self, sql: &str, values: Vec<SqlValue>) -> Result<Vec<Delivery>, StoreError> {
+        let mut transaction = self.database.begin_read().await?;
+        let rows = transaction.fetch_all(sql, values).await?;
+        rows.into_iter().map(|row| row.json("run")).collect()
     }
 }
 
-/// The column that says where the push of a stream stands; the stream that only reads has none.
-fn column(stream: Stream) -> Option<&'static str> {
+/// Returns the column with the push state of a stream, or `None` for the read-only stream.
+fn push_state_column(stream: ChannelStream) -> Option<&'static str> {
     match stream {
-        Stream::Injection => Some("injection"),
-        Stream::Cancelled => Some("cancellation"),
-        Stream::Controlled => Some("control"),
-        Stream::Status => None,
+        ChannelStream::Injection => Some("injection"),
+        ChannelStream::Cancelled => Some("cancellation"),
+        ChannelStream::Controlled => Some("control"),
+        ChannelStream::Status => None,
     }
 }
 
-async fn save_parcel(session: &mut dyn Session, parcel: &Parcel) -> Result<(), LedgerError> {
+async fn save_delivery(transaction: &mut SqlTransaction, delivery: &Delivery) -> Result<(), StoreError> {
     let sql = "INSERT INTO delivery_parcels (channel, key, order_key, ticket, injection, cancellation, control, check_at, \
         parcel) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (channel, key) DO UPDATE SET \
         injection = excluded.injection, cancellation = excluded.cancellation, control = excluded.control, \
         check_at = excluded.check_at, parcel = excluded.parcel";
-    let values: Vec<Value> = vec![
-        parcel.channel.as_str().into(),
-        parcel.key.as_str().into(),
-        parcel.order.to_string().into(),
-        parcel.ticket.into(),
-        parcel.injection.state.name().into(),
-        parcel.cancellation.state.name().into(),
-        parcel.control.state.name().into(),
-        parcel.next_check().map(nanos).into(),
-        write(parcel)?.into(),
+    let values: Vec<SqlValue> = vec![
+        delivery.channel.as_str().into(),
+        delivery.key.as_str().into(),
+        delivery.order.to_string().into(),
+        delivery.ticket.into(),
+        delivery.injection.state.name().into(),
+        delivery.cancellation.state.name().into(),
+        delivery.control.state.name().into(),
+        delivery.next_check_at().map(to_nanos).into(),
+        encode_json(delivery)?.into(),
     ];
-    session.run(sql, values).await.map(|_| ())
+    transaction.execute(sql, values).await.map(|_| ())
 }

@@ -1,57 +1,62 @@
-//! The journal of edits over SQL.
+//! The idempotency store of edits on SQL.
 
 use async_trait::async_trait;
 
-use crate::ledger::SqlLedger;
-use crate::shapes::{nanos, read, write};
-use crate::sql::Value;
-use edits::{EditId, Journal, Known, Note, Record};
-use orders::LedgerError;
+use crate::codec::{encode_json, to_nanos};
+use crate::sql::SqlValue;
+use crate::store::SqlStore;
+use domain::StoreError;
+use edits::{EditId, EditIntent, EditOutcome, IdempotencyStore, PriorEdit};
 
-const THIS: &str = "scope = $1 AND operation = $2 AND key = $3 AND source = $4";
+const EDIT_KEY_CONDITION: &str = "scope = $1 AND operation = $2 AND key = $3 AND source = $4";
 
-fn named(id: &EditId) -> Vec<Value> {
-    [id.scope.as_str(), &id.operation, &id.key, id.source.as_str()].map(Value::from).to_vec()
+fn edit_key_values(id: &EditId) -> Vec<SqlValue> {
+    [id.scope.as_str(), &id.operation, &id.key, id.source.as_str()].map(SqlValue::from).to_vec()
 }
 
-impl SqlLedger {
-    async fn change(&self, sql: &str, values: Vec<Value>) -> Result<u64, LedgerError> {
-        let mut session = self.database.write().await?;
-        let changed = session.run(sql, values).await?;
-        session.commit().await?;
+impl SqlStore {
+    async fn execute_one(&self, sql: &str, values: Vec<SqlValue>) -> Result<u64, StoreError> {
+        let mut transaction = self.database.begin_write().await?;
+        let changed = transaction.execute(sql, values).await?;
+        transaction.commit().await?;
         Ok(changed)
     }
 }
 
 #[async_trait]
-impl Journal for SqlLedger {
-    async fn begin(&self, note: &Note) -> Result<Option<Known>, LedgerError> {
-        let mut values = named(&note.id);
-        values.extend([Value::from(note.request_hash.as_str()), nanos(note.begun_at).into()]);
+impl IdempotencyStore for SqlStore {
+    async fn begin(&self, intent: &EditIntent) -> Result<Option<PriorEdit>, StoreError> {
+        let mut values = edit_key_values(&intent.id);
+        values.extend([SqlValue::from(intent.request_hash.as_str()), to_nanos(intent.started_at).into()]);
         let sql = "INSERT INTO edits (scope, operation, key, source, request_hash, begun_at) \
             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
-        if self.change(sql, values).await? > 0 {
+        if self.execute_one(sql, values).await? > 0 {
             return Ok(None);
         }
-        let mut session = self.database.read().await?;
-        let rows =
-            session.rows(&format!("SELECT request_hash, outcome FROM edits WHERE {THIS}"), named(&note.id)).await?;
-        let Some(mut row) = rows.into_iter().next() else {
-            // Taken away between the two: somebody else was at it just now.
-            return Ok(Some(Known { request_hash: note.request_hash.clone(), outcome: None }));
+        let mut transaction = self.database.begin_read().await?;
+        let sql = format!("SELECT request_hash, outcome FROM edits WHERE {EDIT_KEY_CONDITION}");
+        let Some(row) = transaction.fetch_first(&sql, edit_key_values(&intent.id)).await? else {
+            // Deleted between the two statements: a concurrent request has just abandoned it.
+            return Ok(Some(PriorEdit { request_hash: intent.request_hash.clone(), outcome: None }));
         };
-        let request_hash = row.text()?;
-        let outcome = row.opt_text()?.map(|text| read::<Record>(&text)).transpose()?;
-        Ok(Some(Known { request_hash, outcome }))
+        Ok(Some(PriorEdit {
+            request_hash: row.text("request_hash")?,
+            outcome: row.opt_json::<EditOutcome>("outcome")?,
+        }))
     }
 
-    async fn finish(&self, id: &EditId, record: &Record) -> Result<(), LedgerError> {
-        let mut values = named(id);
-        values.push(write(record)?.into());
-        self.change(&format!("UPDATE edits SET outcome = $5 WHERE {THIS}"), values).await.map(drop)
+    async fn finish(&self, id: &EditId, outcome: &EditOutcome) -> Result<(), StoreError> {
+        let mut values = edit_key_values(id);
+        values.push(encode_json(outcome)?.into());
+        self.execute_one(&format!("UPDATE edits SET outcome = $5 WHERE {EDIT_KEY_CONDITION}"), values).await.map(drop)
     }
 
-    async fn forget(&self, id: &EditId) -> Result<(), LedgerError> {
-        self.change(&format!("DELETE FROM edits WHERE {THIS} AND outcome IS NULL"), named(id)).await.map(drop)
+    async fn remove(&self, id: &EditId) -> Result<(), StoreError> {
+        self.execute_one(
+            &format!("DELETE FROM edits WHERE {EDIT_KEY_CONDITION} AND outcome IS NULL"),
+            edit_key_values(id),
+        )
+        .await
+        .map(drop)
     }
 }

@@ -1,98 +1,101 @@
-//! What is kept: the ledger of orders in SQLite or PostgreSQL, and in Redis what replicas share and can do without.
+//! The durable stores for orders, edits and deliveries, on SQLite or PostgreSQL.
+//!
+//! Contains no business rules: it writes and reads what the ports of `orders`, `edits` and `deliveries` define.
 
+mod codec;
+mod credential_cipher;
 mod deliveries;
 mod edits;
-mod ledger;
+mod health;
+mod key_file;
 mod postgres;
-mod pulse;
 mod rows;
 mod save;
-mod shapes;
 mod sql;
 mod sqlite;
-mod vault;
+mod store;
 
 use std::sync::Arc;
 
-use crate::ledger::SqlLedger;
+use crate::credential_cipher::CredentialCipher;
+pub use crate::credential_cipher::CredentialKey;
+pub use crate::health::{OrderStats, PoolStats, StoreHealth};
 use crate::postgres::PostgresDatabase;
-pub use crate::pulse::{LedgerPulse, PoolUse, Standing};
-use crate::sql::Database;
+use crate::sql::SqlDatabase;
 use crate::sqlite::SqliteDatabase;
-pub use crate::vault::CredentialKey;
-use crate::vault::Vault;
-use ::deliveries::ledger::DeliveryLedger;
-use ::edits::Journal;
-use orders::Ledger;
+use crate::store::SqlStore;
+use ::deliveries::store::DeliveryStore;
+use ::edits::IdempotencyStore;
+use orders::OrderStore;
 
-/// Why a store cannot be used. Addresses may hold a password, so they are not told.
+/// Error of opening the stores. Never contains the URL, because it may contain a password.
 #[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// Neither `sqlite:` nor `postgres:`, or not readable.
-    #[error("the ledger url is none that sqlite or postgres can read")]
-    Url(#[source] sqlx::Error),
-    /// Another scheme.
+pub enum StoreOpenError {
+    /// The URL cannot be parsed.
+    #[error("the ledger url is not a valid sqlite or postgres url")]
+    InvalidUrl(#[source] sqlx::Error),
+    /// The URL scheme is neither `sqlite:` nor `postgres:`.
     #[error("the ledger url must begin with sqlite: or postgres:")]
-    Scheme,
-    /// No key for codes at rest.
-    #[error("a key for ticket codes at rest is needed")]
-    NoKey,
+    UnsupportedScheme,
+    /// No encryption key for barcodes is configured.
+    #[error("an encryption key for ticket codes is required")]
+    MissingKey,
     /// The database cannot be opened or reached.
     #[error("the ledger cannot be opened")]
     Open(#[source] sqlx::Error),
-    /// The tables cannot be brought up to date.
-    #[error("the tables of the ledger cannot be brought up to date")]
+    /// The schema migrations failed.
+    #[error("the schema of the ledger cannot be migrated")]
     Migrate(#[source] sqlx::migrate::MigrateError),
-    /// The lock file beside a SQLite file cannot be made.
-    #[error("the lock file of the ledger cannot be made")]
+    /// The lock file next to the SQLite file cannot be created.
+    #[error("the lock file of the ledger cannot be created")]
     Lock(#[source] std::io::Error),
     /// Another process has the SQLite file open.
-    #[error("another process uses the ledger {0}; several replicas need postgres")]
+    #[error("another process uses the ledger {0}; several replicas require postgres")]
     InUse(String),
-    /// The ledger does not answer.
-    #[error("the ledger does not answer")]
-    Ledger(#[from] orders::LedgerError),
+    /// A store operation failed.
+    #[error("the ledger does not respond")]
+    Store(#[from] domain::StoreError),
 }
 
-/// Connections to PostgreSQL where nobody says.
-const USUAL_CONNECTIONS: u32 = 8;
+/// Default maximum number of connections to PostgreSQL.
+const DEFAULT_CONNECTIONS: u32 = 8;
 
-/// What one database keeps.
+/// The stores in one database.
 #[derive(Clone)]
-pub struct Ledgers {
+pub struct Stores {
     /// Orders.
-    pub orders: Arc<dyn Ledger>,
+    pub orders: Arc<dyn OrderStore>,
     /// Edits.
-    pub edits: Arc<dyn Journal>,
-    /// Deliveries, which rest on the orders.
-    pub deliveries: Arc<dyn DeliveryLedger>,
-    /// How the database is.
-    pub pulse: Arc<dyn LedgerPulse>,
+    pub edits: Arc<dyn IdempotencyStore>,
+    /// Deliveries. They reference the orders.
+    pub deliveries: Arc<dyn DeliveryStore>,
+    /// Health and statistics of the database.
+    pub health: Arc<dyn StoreHealth>,
 }
 
-/// Opens the ledger of orders alone: see [`open`].
-pub async fn connect(url: &str, keys: &[CredentialKey]) -> Result<Arc<dyn Ledger>, StoreError> {
-    open(url, keys, USUAL_CONNECTIONS).await.map(|ledgers| ledgers.orders)
+/// Opens the order store only. See [`open_stores`].
+pub async fn open_order_store(url: &str, keys: &[CredentialKey]) -> Result<Arc<dyn OrderStore>, StoreOpenError> {
+    open_stores(url, keys, DEFAULT_CONNECTIONS).await.map(|stores| stores.orders)
 }
 
-/// Opens the ledgers at a `sqlite:` or `postgres:` url and brings its tables up to date. New codes are sealed with the
-/// first key; the others still open older ones. PostgreSQL gets so many connections at most; SQLite has its own few.
-pub async fn open(url: &str, keys: &[CredentialKey], connections: u32) -> Result<Ledgers, StoreError> {
-    let vault = Vault::new(keys).ok_or(StoreError::NoKey)?;
-    let database: Box<dyn Database> = if url.starts_with("sqlite:") {
+/// Opens the stores at a `sqlite:` or `postgres:` URL and migrates the schema. New barcodes are encrypted with the first
+/// key; the other keys only decrypt older ones. `connections` limits the PostgreSQL pool; SQLite has a small fixed pool.
+pub async fn open_stores(url: &str, keys: &[CredentialKey], connections: u32) -> Result<Stores, StoreOpenError> {
+    let cipher = CredentialCipher::new(keys).ok_or(StoreOpenError::MissingKey)?;
+    let database: Box<dyn SqlDatabase> = if url.starts_with("sqlite:") {
         Box::new(SqliteDatabase::open(url).await?)
     } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
         Box::new(PostgresDatabase::open(url, connections).await?)
     } else {
-        return Err(StoreError::Scheme);
+        return Err(StoreOpenError::UnsupportedScheme);
     };
-    let ledger = SqlLedger { database, vault };
-    ledger.free_what_the_dead_own().await?;
-    let ledger = Arc::new(ledger);
-    Ok(Ledgers {
-        orders: Arc::clone(&ledger) as _,
-        edits: Arc::clone(&ledger) as _,
-        deliveries: Arc::clone(&ledger) as _,
-        pulse: ledger,
+    let store = SqlStore { database, cipher };
+    store.release_stale_leases().await?;
+    let store = Arc::new(store);
+    Ok(Stores {
+        orders: Arc::clone(&store) as _,
+        edits: Arc::clone(&store) as _,
+        deliveries: Arc::clone(&store) as _,
+        health: store,
     })
 }

@@ -1,15 +1,15 @@
-//! Orders out of their rows.
+//! Loads orders from their rows.
 
 use std::collections::HashMap;
 
-use crate::shapes::{self, instant, known, read, unreadable};
-use crate::sql::{Row, Session, Value};
+use crate::codec::{self, decode_json, decode_name, require, unreadable};
+use crate::sql::{SqlRow, SqlTransaction, SqlValue};
+use domain::StoreError;
 use domain::ids::StepKey;
-use domain::ordering::{Contact, DeliveryPreference, Symbology, TicketState};
+use domain::ordering::{Contact, TicketState};
 use domain::{EventKey, Locale, OrderKey, PerformanceKey, SourceId, TicketTypeKey};
-use orders::LedgerError;
 use orders::leg::{Attempt, AttemptOutcome, Leg, LegOperation, Ticket};
-use orders::order::{Line, Order, Policy};
+use orders::order::{Line, Order};
 use orders::status::{Intent, LegStatus};
 
 const ORDERS: &str = "SELECT key, number, version, caller, reseller, reseller_reference, policy, is_test, first_name, \
@@ -23,202 +23,183 @@ const ATTEMPTS: &str = "SELECT order_key, leg, operation, step_key, request_hash
     answer, vendor_code FROM attempts";
 const TICKETS: &str = "SELECT order_key, line, refs, seat, state, used_at, symbology FROM tickets";
 
-/// Reads orders by key, in the order of the keys; absent ones are left out.
-pub(crate) async fn load(session: &mut dyn Session, keys: &[String]) -> Result<Vec<Order>, LedgerError> {
+/// Loads orders by key, in the order of the keys. Unknown keys are skipped.
+pub(crate) async fn load_orders(transaction: &mut SqlTransaction, keys: &[String]) -> Result<Vec<Order>, StoreError> {
     if keys.is_empty() {
         return Ok(Vec::new());
     }
     let mut orders: HashMap<String, Order> = HashMap::new();
-    for row in session.rows(&format!("{ORDERS} WHERE key IN ({})", places(1, keys.len())), values(keys)).await? {
-        let order = order(row)?;
+    for row in
+        transaction.fetch_all(&format!("{ORDERS} WHERE key IN ({})", placeholders(1, keys.len())), values(keys)).await?
+    {
+        let order = decode_order(&row)?;
         orders.insert(order.key.to_string(), order);
     }
-    for row in select(session, LINES, keys, "number").await? {
-        let (key, line) = line(row)?;
-        with(&mut orders, &key)?.lines.push(line);
+    for row in select(transaction, LINES, keys, "number").await? {
+        let (key, line) = decode_line(&row)?;
+        order_mut(&mut orders, &key)?.lines.push(line);
     }
-    for row in select(session, LEGS, keys, "number").await? {
-        let (key, leg) = leg(row)?;
-        with(&mut orders, &key)?.legs.push(leg);
+    for row in select(transaction, LEGS, keys, "number").await? {
+        let (key, leg) = decode_leg(&row)?;
+        order_mut(&mut orders, &key)?.legs.push(leg);
     }
-    for row in select(session, ATTEMPTS, keys, "number").await? {
-        let (key, leg, attempt) = attempt(row)?;
-        let legs = &mut with(&mut orders, &key)?.legs;
+    for row in select(transaction, ATTEMPTS, keys, "number").await? {
+        let (key, leg, attempt) = decode_attempt(&row)?;
+        let legs = &mut order_mut(&mut orders, &key)?.legs;
         legs.get_mut(leg).ok_or_else(|| unreadable("an attempt without its leg"))?.attempts.push(attempt);
     }
-    for row in select(session, TICKETS, keys, "number").await? {
-        let (key, ticket) = ticket(row)?;
-        with(&mut orders, &key)?.tickets.push(ticket);
+    for row in select(transaction, TICKETS, keys, "number").await? {
+        let (key, ticket) = decode_ticket(&row)?;
+        order_mut(&mut orders, &key)?.tickets.push(ticket);
     }
     Ok(keys.iter().filter_map(|key| orders.remove(key)).collect())
 }
 
-/// `$3, $4, $5`.
-pub(crate) fn places(first: usize, count: usize) -> String {
-    (first..first + count).map(|place| format!("${place}")).collect::<Vec<_>>().join(", ")
+/// Returns SQL placeholders, e.g. `$3, $4, $5`.
+pub(crate) fn placeholders(first: usize, count: usize) -> String {
+    (first..first + count).map(|index| format!("${index}")).collect::<Vec<_>>().join(", ")
 }
 
-fn values(keys: &[String]) -> Vec<Value> {
+fn values(keys: &[String]) -> Vec<SqlValue> {
     keys.iter().map(|key| key.as_str().into()).collect()
 }
 
-async fn select(session: &mut dyn Session, what: &str, keys: &[String], by: &str) -> Result<Vec<Row>, LedgerError> {
-    let sql = format!("{what} WHERE order_key IN ({}) ORDER BY order_key, {by}", places(1, keys.len()));
-    session.rows(&sql, values(keys)).await
+async fn select(
+    transaction: &mut SqlTransaction,
+    query: &str,
+    keys: &[String],
+    order_by: &str,
+) -> Result<Vec<SqlRow>, StoreError> {
+    let sql = format!("{query} WHERE order_key IN ({}) ORDER BY order_key, {order_by}", placeholders(1, keys.len()));
+    transaction.fetch_all(&sql, values(keys)).await
 }
 
-fn with<'a>(orders: &'a mut HashMap<String, Order>, key: &str) -> Result<&'a mut Order, LedgerError> {
+fn order_mut<'a>(orders: &'a mut HashMap<String, Order>, key: &str) -> Result<&'a mut Order, StoreError> {
     orders.get_mut(key).ok_or_else(|| unreadable("a row without its order"))
 }
 
-pub(crate) fn order_key(text: &str) -> Result<OrderKey, LedgerError> {
+pub(crate) fn order_key(text: &str) -> Result<OrderKey, StoreError> {
     text.parse().map(OrderKey).map_err(|_| unreadable("the key of an order"))
 }
 
-const POLICIES: [(Policy, &str); 2] = [(Policy::AllOrNothing, "ALL_OR_NOTHING"), (Policy::BestEffort, "BEST_EFFORT")];
-const DELIVERIES: [(DeliveryPreference, &str); 2] =
-    [(DeliveryPreference::Barcode, "BARCODE"), (DeliveryPreference::MobileApp, "MOBILE_APP")];
-const SYMBOLOGIES: [(Symbology, &str); 5] = [
-    (Symbology::Qr, "QR"),
-    (Symbology::Code128, "CODE128"),
-    (Symbology::Aztec, "AZTEC"),
-    (Symbology::Pdf417, "PDF417"),
-    (Symbology::Other, "OTHER"),
-];
-
-fn named<T: Copy + PartialEq>(table: &[(T, &'static str)], wanted: T) -> &'static str {
-    table.iter().find(|(one, _)| *one == wanted).map_or("", |(_, name)| name)
-}
-
-fn one<T: Copy>(table: &[(T, &'static str)], wanted: &str, what: &str) -> Result<T, LedgerError> {
-    known(table.iter().find(|(_, name)| *name == wanted).map(|(one, _)| *one), what)
-}
-
-pub(crate) fn policy_name(policy: Policy) -> &'static str {
-    named(&POLICIES, policy)
-}
-
-pub(crate) fn delivery_name(delivery: DeliveryPreference) -> &'static str {
-    named(&DELIVERIES, delivery)
-}
-
-pub(crate) fn symbology_name(symbology: Symbology) -> &'static str {
-    named(&SYMBOLOGIES, symbology)
-}
-
-pub(crate) fn symbology(name: &str) -> Result<Symbology, LedgerError> {
-    one(&SYMBOLOGIES, name, "a symbology")
-}
-
-/// The name of a ticket's state, and when it was used.
+/// Encodes a ticket state as its name and the time of use.
 pub(crate) fn ticket_state(state: TicketState) -> (&'static str, Option<i64>) {
     match state {
         TicketState::Pending => ("PENDING", None),
         TicketState::Issued => ("ISSUED", None),
-        TicketState::Used(at) => ("USED", at.map(shapes::nanos)),
+        TicketState::Used(at) => ("USED", at.map(codec::to_nanos)),
         TicketState::Void => ("VOID", None),
     }
 }
 
-fn order(mut row: Row) -> Result<Order, LedgerError> {
+fn decode_order(row: &SqlRow) -> Result<Order, StoreError> {
     Ok(Order {
-        key: order_key(&row.text()?)?,
-        number: row.text()?,
-        version: row.count()?,
-        caller: row.text()?,
-        reseller: row.opt_text()?,
-        reseller_reference: row.opt_text()?,
-        policy: one(&POLICIES, &row.text()?, "a policy")?,
-        is_test: row.flag()?,
+        key: order_key(&row.text("key")?)?,
+        number: row.text("number")?,
+        version: row.unsigned("version")?,
+        caller: row.text("caller")?,
+        reseller: row.opt_text("reseller")?,
+        reseller_reference: row.opt_text("reseller_reference")?,
+        policy: decode_name(&row.text("policy")?, "a policy")?,
+        is_test: row.bool("is_test")?,
         contact: Contact {
-            first_name: row.text()?,
-            last_name: row.text()?,
-            email: row.text()?,
-            phone: row.opt_text()?,
-            postal_code: row.opt_text()?,
+            first_name: row.text("first_name")?,
+            last_name: row.text("last_name")?,
+            email: row.text("email")?,
+            phone: row.opt_text("phone")?,
+            postal_code: row.opt_text("postal_code")?,
         },
-        locale: row.opt_text()?.map(|tag| known(Locale::parse(&tag), "a language")).transpose()?,
-        delivery: one(&DELIVERIES, &row.text()?, "a delivery")?,
-        intent: known(Intent::parse(&row.text()?), "an intent")?,
-        is_placed: row.flag()?,
-        plan: read::<shapes::StoredPlan>(&row.text()?)?.plan()?,
-        created_at: instant(row.int()?)?,
-        updated_at: instant(row.int()?)?,
+        locale: row.opt_text("locale")?.map(|tag| require(Locale::parse(&tag), "a language")).transpose()?,
+        delivery: decode_name(&row.text("delivery")?, "a delivery")?,
+        intent: require(Intent::parse(&row.text("intent")?), "an intent")?,
+        is_placed: row.bool("is_placed")?,
+        plan: row.json::<codec::StoredPlan>("plan")?.decode()?,
+        created_at: row.time("created_at")?,
+        updated_at: row.time("updated_at")?,
         lines: Vec::new(),
         legs: Vec::new(),
         tickets: Vec::new(),
     })
 }
 
-fn line(mut row: Row) -> Result<(String, Line), LedgerError> {
-    let key = row.text()?;
+fn decode_line(row: &SqlRow) -> Result<(String, Line), StoreError> {
+    let key = row.text("order_key")?;
     let line = Line {
-        leg: row.place()?,
-        event: EventKey::new(row.text()?),
-        performance: PerformanceKey::new(row.text()?),
-        ticket_type: TicketTypeKey::new(row.text()?),
-        quantity: u32::try_from(row.int()?).map_err(|_| unreadable("a quantity"))?,
-        unit_price: read::<shapes::StoredPrice>(&row.text()?)?.price()?,
-        starts_at: row.opt_int()?.map(instant).transpose()?,
-        cutoff_at: row.opt_int()?.map(instant).transpose()?,
-        is_cancelled: row.flag()?,
+        leg: row.index("leg")?,
+        event: EventKey::new(row.text("event")?),
+        performance: PerformanceKey::new(row.text("performance")?),
+        ticket_type: TicketTypeKey::new(row.text("ticket_type")?),
+        quantity: u32::try_from(row.int("quantity")?).map_err(|_| unreadable("a quantity"))?,
+        unit_price: row.json::<codec::StoredPrice>("unit_price")?.decode()?,
+        starts_at: row.opt_time("starts_at")?,
+        cutoff_at: row.opt_time("cutoff_at")?,
+        is_canceled: row.bool("is_cancelled")?,
     };
     Ok((key, line))
 }
 
-fn leg(mut row: Row) -> Result<(String, Leg), LedgerError> {
-    let key = row.text()?;
-    let money = |text: Option<String>| text.map(|text| read::<shapes::StoredMoney>(&text)?.money()).transpose();
-    let again = |text: Option<String>| text.map(|text| read::<shapes::StoredAgain>(&text)?.again()).transpose();
+fn decode_leg(row: &SqlRow) -> Result<(String, Leg), StoreError> {
+    let key = row.text("order_key")?;
+    let money = |text: Option<String>| text.map(|text| decode_json::<codec::StoredMoney>(&text)?.decode()).transpose();
+    let retry =
+        |text: Option<String>| text.map(|text| decode_json::<codec::StoredRetrySchedule>(&text)?.decode()).transpose();
     let leg = Leg {
-        number: row.place()?,
-        source: SourceId::new(row.text()?),
-        reference: row.text()?,
-        status: known(LegStatus::parse(&row.text()?), "the status of a leg")?,
-        traits: read::<shapes::StoredTraits>(&row.text()?)?.traits()?,
-        account: read::<shapes::StoredAccount>(&row.text()?)?,
-        refs: shapes::refs(read(&row.text()?)?),
-        held_until: row.opt_int()?.map(instant).transpose()?,
-        leaves_hold: row.flag()?,
-        secures: shapes::secures(&read::<Vec<String>>(&row.text()?)?)?,
-        held_total: money(row.opt_text()?)?,
-        confirmed_at: row.opt_int()?.map(instant).transpose()?,
-        charged: money(row.opt_text()?)?,
-        refunded: money(row.opt_text()?)?,
-        unknown: row.opt_text()?.map(|text| read::<shapes::StoredUnknown>(&text)?.unknown()).transpose()?,
-        again: again(row.opt_text()?)?,
-        cancel: row.opt_text()?.map(|text| read::<shapes::StoredCancel>(&text)).transpose()?.map(Into::into),
-        wants_extension: row.flag()?,
-        tickets: again(row.opt_text()?)?,
-        problems: read::<Vec<shapes::StoredProblem>>(&row.text()?)?
+        number: row.index("number")?,
+        source: SourceId::new(row.text("source")?),
+        reference: row.text("reference")?,
+        status: require(LegStatus::parse(&row.text("status")?), "the status of a leg")?,
+        capabilities: row.json::<codec::StoredTraits>("traits")?.decode()?,
+        account: row.json::<codec::StoredAccount>("account")?,
+        refs: codec::decode_refs(row.json("refs")?),
+        hold_expires_at: row.opt_time("held_until")?,
+        has_stray_hold: row.bool("leaves_hold")?,
+        secures: codec::decode_secures(&row.json::<Vec<String>>("secures")?)?,
+        held_total: money(row.opt_text("held_total")?)?,
+        confirmed_at: row.opt_time("confirmed_at")?,
+        charged: money(row.opt_text("charged")?)?,
+        refunded: money(row.opt_text("refunded")?)?,
+        unknown: row
+            .opt_text("unknown")?
+            .map(|text| decode_json::<codec::StoredUnknown>(&text)?.decode())
+            .transpose()?,
+        retry: retry(row.opt_text("try_again")?)?,
+        cancellation: row
+            .opt_text("cancel")?
+            .map(|text| decode_json::<codec::StoredCancelRequest>(&text))
+            .transpose()?
+            .map(Into::into),
+        extension_requested: row.bool("wants_extension")?,
+        ticket_refresh: retry(row.opt_text("tickets")?)?,
+        problems: row
+            .json::<Vec<codec::StoredProblem>>("problems")?
             .into_iter()
-            .map(shapes::StoredProblem::problem)
+            .map(codec::StoredProblem::decode)
             .collect::<Result<_, _>>()?,
         attempts: Vec::new(),
     };
     Ok((key, leg))
 }
 
-fn attempt(mut row: Row) -> Result<(String, usize, Attempt), LedgerError> {
-    let (key, leg) = (row.text()?, row.place()?);
+fn decode_attempt(row: &SqlRow) -> Result<(String, usize, Attempt), StoreError> {
+    let (key, leg) = (row.text("order_key")?, row.index("leg")?);
     let attempt = Attempt {
-        operation: known(LegOperation::parse(&row.text()?), "an operation")?,
-        key: StepKey(row.text()?.parse().map_err(|_| unreadable("the key of a step"))?),
-        request_hash: row.text()?,
-        started_at: instant(row.int()?)?,
-        deadline: instant(row.int()?)?,
-        ended_at: row.opt_int()?.map(instant).transpose()?,
-        outcome: known(AttemptOutcome::parse(&row.text()?), "an outcome")?,
-        answer: row.opt_text()?,
-        vendor_code: row.opt_text()?,
+        operation: require(LegOperation::parse(&row.text("operation")?), "an operation")?,
+        key: StepKey(row.text("step_key")?.parse().map_err(|_| unreadable("the key of a step"))?),
+        request_hash: row.text("request_hash")?,
+        started_at: row.time("started_at")?,
+        deadline: row.time("deadline")?,
+        ended_at: row.opt_time("ended_at")?,
+        outcome: require(AttemptOutcome::parse(&row.text("outcome")?), "an outcome")?,
+        result: row.opt_text("answer")?,
+        vendor_code: row.opt_text("vendor_code")?,
     };
     Ok((key, leg, attempt))
 }
 
-fn ticket(mut row: Row) -> Result<(String, Ticket), LedgerError> {
-    let key = row.text()?;
-    let (line, refs, seat) = (row.place()?, shapes::refs(read(&row.text()?)?), row.opt_text()?);
-    let (state, used_at) = (row.text()?, row.opt_int()?.map(instant).transpose()?);
+fn decode_ticket(row: &SqlRow) -> Result<(String, Ticket), StoreError> {
+    let key = row.text("order_key")?;
+    let (line, refs, seat) = (row.index("line")?, codec::decode_refs(row.json("refs")?), row.opt_text("seat")?);
+    let (state, used_at) = (row.text("state")?, row.opt_time("used_at")?);
     let state = match state.as_str() {
         "PENDING" => TicketState::Pending,
         "ISSUED" => TicketState::Issued,
@@ -226,6 +207,6 @@ fn ticket(mut row: Row) -> Result<(String, Ticket), LedgerError> {
         "VOID" => TicketState::Void,
         _ => return Err(unreadable("the state of a ticket")),
     };
-    let symbology = row.opt_text()?.map(|name| symbology(&name)).transpose()?;
+    let symbology = row.opt_text("symbology")?.map(|name| decode_name(&name, "a symbology")).transpose()?;
     Ok((key, Ticket { line, refs, seat, state, symbology }))
 }

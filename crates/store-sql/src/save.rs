@@ -1,72 +1,77 @@
-//! One change of an order into its rows, all of it or nothing.
+//! Writes one change of an order to its rows.
 
-use crate::rows::{delivery_name, policy_name, symbology_name, ticket_state};
-use crate::shapes::{self, nanos, stored_refs, stored_secures, write};
-use crate::sql::{Session, Value};
-use crate::vault::Vault;
-use orders::LedgerError;
-use orders::ledger::{Basis, Credential, Lease, Ownership, Write, Written};
+use crate::codec::{self, encode_json, encode_name, encode_refs, encode_secures, to_nanos, unreadable};
+use crate::credential_cipher::CredentialCipher;
+use crate::rows::ticket_state;
+use crate::sql::{SqlTransaction, SqlValue};
+use domain::StoreError;
+use orders::lease::{Lease, LeaseAfterWrite, Precondition};
 use orders::leg::{Attempt, Leg, Ticket};
 use orders::order::{Line, Order};
+use orders::store::{OrderWrite, TicketCredential, WriteReceipt};
 
-/// Writes a change. The line of the feed comes last: its lock is the one that others wait for.
-pub(crate) async fn save(session: &mut dyn Session, vault: &Vault, change: &Write<'_>) -> Result<Written, LedgerError> {
+/// Writes a change of an order. The feed entry is written last, because all other writers wait for its lock.
+pub(crate) async fn save_order(
+    transaction: &mut SqlTransaction,
+    cipher: &CredentialCipher,
+    change: &OrderWrite<'_>,
+) -> Result<WriteReceipt, StoreError> {
     let key = change.order.key.to_string();
-    let before = change.basis.before();
-    let fence = match change.basis {
-        Basis::New => insert_order(session, change).await?,
-        Basis::Free(_) | Basis::Owned(..) => update_order(session, change).await?,
+    let before = change.precondition.previous();
+    let fence = match change.precondition {
+        Precondition::New => insert_order(transaction, change).await?,
+        Precondition::Unleased(_) | Precondition::Leased(..) => update_order(transaction, change).await?,
     };
-    if let Some(used) = change.key {
+    if let Some(used) = change.idempotency {
         let sql = "INSERT INTO idempotency_keys (scope, operation, key, request_hash, order_key, used_at) \
             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
         let (scope, operation) = (used.scope.as_str(), used.operation.as_str());
-        let values: Vec<Value> = vec![
+        let values: Vec<SqlValue> = vec![
             scope.into(),
             operation.into(),
             used.key.as_str().into(),
             used.request_hash.as_str().into(),
             key.as_str().into(),
-            nanos(change.order.updated_at).into(),
+            to_nanos(change.order.updated_at).into(),
         ];
-        if session.run(sql, values).await? == 0 {
-            return Err(LedgerError::KeyTaken);
+        if transaction.execute(sql, values).await? == 0 {
+            return Err(StoreError::KeyTaken);
         }
     }
     for (number, line) in change.order.lines.iter().enumerate() {
-        save_line(session, &key, number, before.and_then(|before| before.lines.get(number)), line).await?;
+        save_line(transaction, &key, number, before.and_then(|before| before.lines.get(number)), line).await?;
     }
     for leg in &change.order.legs {
-        save_leg(session, &key, before.and_then(|before| before.legs.get(leg.number)), leg).await?;
+        save_leg(transaction, &key, before.and_then(|before| before.legs.get(leg.number)), leg).await?;
     }
     for (number, ticket) in change.order.tickets.iter().enumerate() {
         if before.and_then(|before| before.tickets.get(number)) != Some(ticket) {
-            save_ticket(session, &key, number, ticket).await?;
+            save_ticket(transaction, &key, number, ticket).await?;
         }
     }
     for credential in change.credentials {
-        save_credential(session, vault, &key, credential).await?;
+        save_credential(transaction, cipher, &key, credential).await?;
     }
-    save_log(session, &key, change).await?;
-    let cursor = save_change(session, &key, change).await?;
-    Ok(Written { cursor, lease: Lease { order: change.order.key, fence } })
+    save_transitions_and_timers(transaction, &key, change).await?;
+    let cursor = save_change(transaction, &key, change).await?;
+    Ok(WriteReceipt { cursor, lease: Lease { order: change.order.key, fence } })
 }
 
-fn lease_until(change: &Write<'_>) -> i64 {
-    match change.ownership {
-        Ownership::Mine(until) => nanos(until),
-        Ownership::Nobody => 0,
+fn lease_until(change: &OrderWrite<'_>) -> i64 {
+    match change.lease_after {
+        LeaseAfterWrite::Held(until) => to_nanos(until),
+        LeaseAfterWrite::Released => 0,
     }
 }
 
-async fn insert_order(session: &mut dyn Session, change: &Write<'_>) -> Result<u64, LedgerError> {
+async fn insert_order(transaction: &mut SqlTransaction, change: &OrderWrite<'_>) -> Result<u64, StoreError> {
     let order = change.order;
     let sql = "INSERT INTO orders (key, number, version, status, caller, reseller, reseller_reference, policy, is_test, \
         first_name, last_name, email, phone, postal_code, locale, delivery, intent, is_placed, plan, created_at, \
         updated_at, fence, lease_until) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, \
         $17, $18, $19, $20, $21, $22, $23)";
     let contact = &order.contact;
-    let values: Vec<Value> = vec![
+    let values: Vec<SqlValue> = vec![
         order.key.to_string().into(),
         order.number.as_str().into(),
         order.version.into(),
@@ -74,7 +79,7 @@ async fn insert_order(session: &mut dyn Session, change: &Write<'_>) -> Result<u
         order.caller.as_str().into(),
         order.reseller.as_deref().into(),
         order.reseller_reference.as_deref().into(),
-        policy_name(order.policy).into(),
+        encode_name(order.policy).into(),
         order.is_test.into(),
         contact.first_name.as_str().into(),
         contact.last_name.as_str().into(),
@@ -82,78 +87,77 @@ async fn insert_order(session: &mut dyn Session, change: &Write<'_>) -> Result<u
         contact.phone.as_deref().into(),
         contact.postal_code.as_deref().into(),
         order.locale.as_ref().map(|locale| locale.as_str()).into(),
-        delivery_name(order.delivery).into(),
+        encode_name(order.delivery).into(),
         order.intent.name().into(),
         order.is_placed.into(),
-        write(&shapes::StoredPlan::from(&order.plan))?.into(),
-        nanos(order.created_at).into(),
-        nanos(order.updated_at).into(),
+        encode_json(&codec::StoredPlan::from(&order.plan))?.into(),
+        to_nanos(order.created_at).into(),
+        to_nanos(order.updated_at).into(),
         1_i64.into(),
         lease_until(change).into(),
     ];
-    session.run(sql, values).await?;
+    transaction.execute(sql, values).await?;
     Ok(1)
 }
 
-/// Refused where another writer was faster, or the order has another owner.
-async fn update_order(session: &mut dyn Session, change: &Write<'_>) -> Result<u64, LedgerError> {
+/// Updates the order row. Fails with `Outdated` if the version has changed or the order has another owner.
+async fn update_order(transaction: &mut SqlTransaction, change: &OrderWrite<'_>) -> Result<u64, StoreError> {
     let order = change.order;
-    let (before, guard, more) = match change.basis {
-        Basis::New => return Err(LedgerError::Outdated),
-        Basis::Free(before) => (before, "lease_until <= $8", 1_i64),
-        Basis::Owned(before, lease) => {
+    let (before, guard, more) = match change.precondition {
+        Precondition::New => return Err(StoreError::Outdated),
+        Precondition::Unleased(before) => (before, "lease_until <= $8", 1_i64),
+        Precondition::Leased(before, lease) => {
             let fence = i64::try_from(lease.fence).unwrap_or(i64::MAX);
-            return update(session, change, before, ("fence = $8", fence), 0).await;
+            return update(transaction, change, before, ("fence = $8", fence), 0).await;
         }
     };
-    let now = nanos(order.updated_at);
-    update(session, change, before, (guard, now), more).await
+    let now = to_nanos(order.updated_at);
+    update(transaction, change, before, (guard, now), more).await
 }
 
 async fn update(
-    session: &mut dyn Session,
-    change: &Write<'_>,
+    transaction: &mut SqlTransaction,
+    change: &OrderWrite<'_>,
     before: &Order,
     (guard, guard_value): (&str, i64),
     more: i64,
-) -> Result<u64, LedgerError> {
+) -> Result<u64, StoreError> {
     let order = change.order;
     let sql = format!(
         "UPDATE orders SET version = $2, status = $3, intent = $4, updated_at = $5, lease_until = $6, \
         fence = fence + $9 WHERE key = $1 AND version = $7 AND {guard} RETURNING fence"
     );
-    let values: Vec<Value> = vec![
+    let values: Vec<SqlValue> = vec![
         order.key.to_string().into(),
         order.version.into(),
         change.status.name().into(),
         order.intent.name().into(),
-        nanos(order.updated_at).into(),
+        to_nanos(order.updated_at).into(),
         lease_until(change).into(),
         before.version.into(),
         guard_value.into(),
         more.into(),
     ];
-    let rows = session.rows(&sql, values).await?;
-    rows.into_iter().next().ok_or(LedgerError::Outdated)?.count()
+    transaction.fetch_first(&sql, values).await?.ok_or(StoreError::Outdated)?.unsigned("fence")
 }
 
 async fn save_line(
-    session: &mut dyn Session,
+    transaction: &mut SqlTransaction,
     key: &str,
     number: usize,
     before: Option<&Line>,
     line: &Line,
-) -> Result<(), LedgerError> {
+) -> Result<(), StoreError> {
     match before {
-        Some(before) if before.is_cancelled == line.is_cancelled => Ok(()),
+        Some(before) if before.is_canceled == line.is_canceled => Ok(()),
         Some(_) => {
             let sql = "UPDATE order_lines SET is_cancelled = $3 WHERE order_key = $1 AND number = $2";
-            session.run(sql, vec![key.into(), number.into(), line.is_cancelled.into()]).await.map(|_| ())
+            transaction.execute(sql, vec![key.into(), number.into(), line.is_canceled.into()]).await.map(|_| ())
         }
         None => {
             let sql = "INSERT INTO order_lines (order_key, number, leg, event, performance, ticket_type, quantity, \
                 unit_price, starts_at, cutoff_at, is_cancelled) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
-            let values: Vec<Value> = vec![
+            let values: Vec<SqlValue> = vec![
                 key.into(),
                 number.into(),
                 line.leg.into(),
@@ -161,17 +165,22 @@ async fn save_line(
                 line.performance.as_str().into(),
                 line.ticket_type.as_str().into(),
                 i64::from(line.quantity).into(),
-                write(&shapes::StoredPrice::from(&line.unit_price))?.into(),
-                line.starts_at.map(nanos).into(),
-                line.cutoff_at.map(nanos).into(),
-                line.is_cancelled.into(),
+                encode_json(&codec::StoredPrice::from(&line.unit_price))?.into(),
+                line.starts_at.map(to_nanos).into(),
+                line.cutoff_at.map(to_nanos).into(),
+                line.is_canceled.into(),
             ];
-            session.run(sql, values).await.map(|_| ())
+            transaction.execute(sql, values).await.map(|_| ())
         }
     }
 }
 
-async fn save_leg(session: &mut dyn Session, key: &str, before: Option<&Leg>, leg: &Leg) -> Result<(), LedgerError> {
+async fn save_leg(
+    transaction: &mut SqlTransaction,
+    key: &str,
+    before: Option<&Leg>,
+    leg: &Leg,
+) -> Result<(), StoreError> {
     if before == Some(leg) {
         return Ok(());
     }
@@ -184,157 +193,170 @@ async fn save_leg(session: &mut dyn Session, key: &str, before: Option<&Leg>, le
         refunded = excluded.refunded, unknown = excluded.unknown, try_again = excluded.try_again, \
         cancel = excluded.cancel, wants_extension = excluded.wants_extension, tickets = excluded.tickets, \
         problems = excluded.problems";
-    session.run(sql, leg_values(key, leg)?).await?;
+    transaction.execute(sql, leg_values(key, leg)?).await?;
     for (number, attempt) in leg.attempts.iter().enumerate() {
         if before.and_then(|before| before.attempts.get(number)) != Some(attempt) {
-            save_attempt(session, key, leg.number, number, attempt).await?;
+            save_attempt(transaction, key, leg.number, number, attempt).await?;
         }
     }
     Ok(())
 }
 
-fn leg_values(key: &str, leg: &Leg) -> Result<Vec<Value>, LedgerError> {
-    let money = |money: Option<domain::Money>| -> Result<Value, LedgerError> {
-        Ok(money.map(|money| write(&shapes::StoredMoney::from(money))).transpose()?.into())
+fn leg_values(key: &str, leg: &Leg) -> Result<Vec<SqlValue>, StoreError> {
+    let money = |money: Option<domain::Money>| -> Result<SqlValue, StoreError> {
+        Ok(money.map(|money| encode_json(&codec::StoredMoney::from(money))).transpose()?.into())
     };
-    let problems: Vec<shapes::StoredProblem> = leg.problems.iter().map(Into::into).collect();
+    let problems: Vec<codec::StoredProblem> = leg.problems.iter().map(Into::into).collect();
     Ok(vec![
         key.into(),
         leg.number.into(),
         leg.source.as_str().into(),
         leg.reference.as_str().into(),
         leg.status.name().into(),
-        write(&shapes::StoredTraits::from(&leg.traits))?.into(),
-        write(&leg.account)?.into(),
-        write(&stored_refs(&leg.refs))?.into(),
-        leg.held_until.map(nanos).into(),
-        leg.leaves_hold.into(),
-        write(&stored_secures(&leg.secures))?.into(),
+        encode_json(&codec::StoredTraits::from(&leg.capabilities))?.into(),
+        encode_json(&leg.account)?.into(),
+        encode_json(&encode_refs(&leg.refs))?.into(),
+        leg.hold_expires_at.map(to_nanos).into(),
+        leg.has_stray_hold.into(),
+        encode_json(&encode_secures(&leg.secures))?.into(),
         money(leg.held_total)?,
-        leg.confirmed_at.map(nanos).into(),
+        leg.confirmed_at.map(to_nanos).into(),
         money(leg.charged)?,
         money(leg.refunded)?,
-        leg.unknown.as_ref().map(|unknown| write(&shapes::StoredUnknown::from(unknown))).transpose()?.into(),
-        leg.again.as_ref().map(|again| write(&shapes::StoredAgain::from(again))).transpose()?.into(),
-        leg.cancel.as_ref().map(|wish| write(&shapes::StoredCancel::from(wish))).transpose()?.into(),
-        leg.wants_extension.into(),
-        leg.tickets.as_ref().map(|again| write(&shapes::StoredAgain::from(again))).transpose()?.into(),
-        write(&problems)?.into(),
+        leg.unknown.as_ref().map(|unknown| encode_json(&codec::StoredUnknown::from(unknown))).transpose()?.into(),
+        leg.retry.as_ref().map(|again| encode_json(&codec::StoredRetrySchedule::from(again))).transpose()?.into(),
+        leg.cancellation.as_ref().map(|wish| encode_json(&codec::StoredCancelRequest::from(wish))).transpose()?.into(),
+        leg.extension_requested.into(),
+        leg.ticket_refresh
+            .as_ref()
+            .map(|again| encode_json(&codec::StoredRetrySchedule::from(again)))
+            .transpose()?
+            .into(),
+        encode_json(&problems)?.into(),
     ])
 }
 
 async fn save_attempt(
-    session: &mut dyn Session,
+    transaction: &mut SqlTransaction,
     key: &str,
     leg: usize,
     number: usize,
     attempt: &Attempt,
-) -> Result<(), LedgerError> {
+) -> Result<(), StoreError> {
     let sql = "INSERT INTO attempts (order_key, leg, number, operation, step_key, request_hash, started_at, deadline, \
         ended_at, outcome, answer, vendor_code) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
         ON CONFLICT (order_key, leg, number) DO UPDATE SET ended_at = excluded.ended_at, outcome = excluded.outcome, \
         answer = excluded.answer, vendor_code = excluded.vendor_code";
-    let values: Vec<Value> = vec![
+    let values: Vec<SqlValue> = vec![
         key.into(),
         leg.into(),
         number.into(),
         attempt.operation.name().into(),
         attempt.key.to_string().into(),
         attempt.request_hash.as_str().into(),
-        nanos(attempt.started_at).into(),
-        nanos(attempt.deadline).into(),
-        attempt.ended_at.map(nanos).into(),
+        to_nanos(attempt.started_at).into(),
+        to_nanos(attempt.deadline).into(),
+        attempt.ended_at.map(to_nanos).into(),
         attempt.outcome.name().into(),
-        attempt.answer.as_deref().into(),
+        attempt.result.as_deref().into(),
         attempt.vendor_code.as_deref().into(),
     ];
-    session.run(sql, values).await.map(|_| ())
+    transaction.execute(sql, values).await.map(|_| ())
 }
 
-async fn save_ticket(session: &mut dyn Session, key: &str, number: usize, ticket: &Ticket) -> Result<(), LedgerError> {
+async fn save_ticket(
+    transaction: &mut SqlTransaction,
+    key: &str,
+    number: usize,
+    ticket: &Ticket,
+) -> Result<(), StoreError> {
     let sql = "INSERT INTO tickets (order_key, number, line, refs, seat, state, used_at, symbology) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (order_key, number) DO UPDATE SET refs = excluded.refs, \
         seat = excluded.seat, state = excluded.state, used_at = excluded.used_at, symbology = excluded.symbology";
     let (state, used_at) = ticket_state(ticket.state);
-    let values: Vec<Value> = vec![
+    let values: Vec<SqlValue> = vec![
         key.into(),
         number.into(),
         ticket.line.into(),
-        write(&stored_refs(&ticket.refs))?.into(),
+        encode_json(&encode_refs(&ticket.refs))?.into(),
         ticket.seat.as_deref().into(),
         state.into(),
         used_at.into(),
-        ticket.symbology.map(symbology_name).into(),
+        ticket.symbology.map(encode_name).into(),
     ];
-    session.run(sql, values).await.map(|_| ())
+    transaction.execute(sql, values).await.map(|_| ())
 }
 
-/// Where a code stands; it opens nowhere else.
-pub(crate) fn place_of(key: &str, ticket: usize) -> String {
+/// Returns the location of a barcode, which is the associated data of its encryption.
+pub(crate) fn credential_location(key: &str, ticket: usize) -> String {
     format!("order {key}, ticket {ticket}")
 }
 
 async fn save_credential(
-    session: &mut dyn Session,
-    vault: &Vault,
+    transaction: &mut SqlTransaction,
+    cipher: &CredentialCipher,
     key: &str,
-    credential: &Credential,
-) -> Result<(), LedgerError> {
-    let sealed = vault.seal(&place_of(key, credential.ticket), &credential.barcode.value)?;
+    credential: &TicketCredential,
+) -> Result<(), StoreError> {
+    let sealed = cipher.encrypt(&credential_location(key, credential.ticket), &credential.barcode.value)?;
     let sql = "INSERT INTO credentials (order_key, ticket, symbology, key_id, sealed) VALUES ($1, $2, $3, $4, $5) \
         ON CONFLICT (order_key, ticket) DO UPDATE SET symbology = excluded.symbology, key_id = excluded.key_id, \
         sealed = excluded.sealed";
-    let values: Vec<Value> = vec![
+    let values: Vec<SqlValue> = vec![
         key.into(),
         credential.ticket.into(),
-        symbology_name(credential.barcode.symbology).into(),
+        encode_name(credential.barcode.symbology).into(),
         sealed.key_id.into(),
         sealed.bytes.into(),
     ];
-    session.run(sql, values).await.map(|_| ())
+    transaction.execute(sql, values).await.map(|_| ())
 }
 
-async fn save_log(session: &mut dyn Session, key: &str, change: &Write<'_>) -> Result<(), LedgerError> {
+async fn save_transitions_and_timers(
+    transaction: &mut SqlTransaction,
+    key: &str,
+    change: &OrderWrite<'_>,
+) -> Result<(), StoreError> {
     let sql = "INSERT INTO transitions (order_key, place, at, version, leg, from_status, to_status, cause) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     for (number, transition) in change.transitions.iter().enumerate() {
-        // A version has far fewer moves than this; places grow with versions.
-        let place = change.order.version * 1_000 + u64::try_from(number).unwrap_or(999).min(999);
-        let values: Vec<Value> = vec![
+        // A version has far fewer than 1,000 transitions, so positions grow with versions.
+        let position = change.order.version * 1_000 + u64::try_from(number).unwrap_or(999).min(999);
+        let values: Vec<SqlValue> = vec![
             key.into(),
-            place.into(),
-            nanos(transition.at).into(),
+            position.into(),
+            to_nanos(transition.at).into(),
             transition.version.into(),
             transition.leg.map(|leg| i64::try_from(leg).unwrap_or(i64::MAX)).into(),
             transition.from.as_str().into(),
             transition.to.as_str().into(),
             transition.cause.as_str().into(),
         ];
-        session.run(sql, values).await?;
+        transaction.execute(sql, values).await?;
     }
-    session.run("DELETE FROM timers WHERE order_key = $1", vec![key.into()]).await?;
+    transaction.execute("DELETE FROM timers WHERE order_key = $1", vec![key.into()]).await?;
     for timer in change.timers {
         let sql = "INSERT INTO timers (order_key, due_at, kind, leg) VALUES ($1, $2, $3, $4)";
         let leg = timer.leg.map(|leg| i64::try_from(leg).unwrap_or(i64::MAX));
-        let values: Vec<Value> = vec![key.into(), nanos(timer.at).into(), timer.kind.name().into(), leg.into()];
-        session.run(sql, values).await?;
+        let values: Vec<SqlValue> = vec![key.into(), to_nanos(timer.at).into(), timer.kind.name().into(), leg.into()];
+        transaction.execute(sql, values).await?;
     }
     Ok(())
 }
 
-async fn save_change(session: &mut dyn Session, key: &str, change: &Write<'_>) -> Result<u64, LedgerError> {
-    let next = session.rows("UPDATE feed SET last = last + 1 WHERE id = 1 RETURNING last", Vec::new()).await?;
-    let cursor =
-        next.into_iter().next().ok_or_else(|| LedgerError::Unreadable("the feed has no end".to_owned()))?.count()?;
+async fn save_change(transaction: &mut SqlTransaction, key: &str, change: &OrderWrite<'_>) -> Result<u64, StoreError> {
+    let next =
+        transaction.fetch_first("UPDATE feed SET last = last + 1 WHERE id = 1 RETURNING last", Vec::new()).await?;
+    let cursor = next.ok_or_else(|| unreadable("the feed has no last cursor"))?.unsigned("last")?;
     let sql = "INSERT INTO changes (cursor, at, order_key, version, status, reseller) VALUES ($1, $2, $3, $4, $5, $6)";
-    let values: Vec<Value> = vec![
+    let values: Vec<SqlValue> = vec![
         cursor.into(),
-        nanos(change.order.updated_at).into(),
+        to_nanos(change.order.updated_at).into(),
         key.into(),
         change.order.version.into(),
         change.status.name().into(),
         change.order.reseller.as_deref().into(),
     ];
-    session.run(sql, values).await?;
+    transaction.execute(sql, values).await?;
     Ok(cursor)
 }

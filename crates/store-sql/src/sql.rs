@@ -1,190 +1,254 @@
-//! The little that the two databases have to do alike: run a statement, and give rows back.
+//! The common interface of both databases: transactions, statements, values and rows.
+
+use std::future::Future;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use sqlx::postgres::PgRow;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, Decode, Encode, IntoArguments, Postgres, Row as _, Sqlite, Transaction, Type};
 
-use crate::pulse::PoolUse;
-use orders::LedgerError;
+use crate::codec::{decode_json, from_nanos, unreadable};
+use crate::health::PoolStats;
+use domain::StoreError;
 
-/// A value that goes into a statement or comes out of a row.
+/// A value bound to a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Value {
+pub(crate) enum SqlValue {
     Int(Option<i64>),
     Text(Option<String>),
     Bytes(Vec<u8>),
 }
 
-impl From<i64> for Value {
+impl From<i64> for SqlValue {
     fn from(number: i64) -> Self {
         Self::Int(Some(number))
     }
 }
 
-impl From<u64> for Value {
+impl From<u64> for SqlValue {
     fn from(number: u64) -> Self {
         Self::Int(Some(i64::try_from(number).unwrap_or(i64::MAX)))
     }
 }
 
-impl From<usize> for Value {
+impl From<usize> for SqlValue {
     fn from(number: usize) -> Self {
         Self::Int(Some(i64::try_from(number).unwrap_or(i64::MAX)))
     }
 }
 
-impl From<bool> for Value {
+impl From<bool> for SqlValue {
     fn from(flag: bool) -> Self {
         Self::Int(Some(flag.into()))
     }
 }
 
-impl From<Option<i64>> for Value {
+impl From<Option<i64>> for SqlValue {
     fn from(number: Option<i64>) -> Self {
         Self::Int(number)
     }
 }
 
-impl From<&str> for Value {
+impl From<&str> for SqlValue {
     fn from(text: &str) -> Self {
         Self::Text(Some(text.to_owned()))
     }
 }
 
-impl From<String> for Value {
+impl From<String> for SqlValue {
     fn from(text: String) -> Self {
         Self::Text(Some(text))
     }
 }
 
-impl From<Option<String>> for Value {
+impl From<Option<String>> for SqlValue {
     fn from(text: Option<String>) -> Self {
         Self::Text(text)
     }
 }
 
-impl From<Option<&str>> for Value {
+impl From<Option<&str>> for SqlValue {
     fn from(text: Option<&str>) -> Self {
         Self::Text(text.map(str::to_owned))
     }
 }
 
-impl From<Vec<u8>> for Value {
+impl From<Vec<u8>> for SqlValue {
     fn from(bytes: Vec<u8>) -> Self {
         Self::Bytes(bytes)
     }
 }
 
-/// A row, read from left to right: the columns are taken in the order of the statement.
-#[derive(Debug)]
-pub(crate) struct Row(std::vec::IntoIter<Value>);
+/// A row, read by column name.
+pub(crate) enum SqlRow {
+    Sqlite(SqliteRow),
+    Postgres(PgRow),
+}
 
-impl Row {
-    pub fn new(values: Vec<Value>) -> Self {
-        Self(values.into_iter())
+impl SqlRow {
+    /// Returns a column. The error does not contain the value, which may be personal data.
+    fn get<T>(&self, column: &str) -> Result<T, StoreError>
+    where
+        T: for<'r> Decode<'r, Sqlite> + Type<Sqlite> + for<'r> Decode<'r, Postgres> + Type<Postgres>,
+    {
+        let value = match self {
+            Self::Sqlite(row) => row.try_get(column),
+            Self::Postgres(row) => row.try_get(column),
+        };
+        value.map_err(|_| unreadable(&format!("the column {column}")))
     }
 
-    pub fn opt_int(&mut self) -> Result<Option<i64>, LedgerError> {
-        match self.0.next() {
-            Some(Value::Int(number)) => Ok(number),
-            Some(Value::Text(None)) => Ok(None),
-            other => Err(unreadable("a number", other.as_ref())),
-        }
+    pub fn int(&self, column: &str) -> Result<i64, StoreError> {
+        self.get(column)
     }
 
-    pub fn int(&mut self) -> Result<i64, LedgerError> {
-        self.opt_int()?.ok_or_else(|| unreadable("a number", None))
+    pub fn opt_int(&self, column: &str) -> Result<Option<i64>, StoreError> {
+        self.get(column)
     }
 
-    pub fn opt_text(&mut self) -> Result<Option<String>, LedgerError> {
-        match self.0.next() {
-            Some(Value::Text(text)) => Ok(text),
-            Some(Value::Int(None)) => Ok(None),
-            other => Err(unreadable("text", other.as_ref())),
-        }
+    pub fn text(&self, column: &str) -> Result<String, StoreError> {
+        self.get(column)
     }
 
-    pub fn text(&mut self) -> Result<String, LedgerError> {
-        self.opt_text()?.ok_or_else(|| unreadable("text", None))
+    pub fn opt_text(&self, column: &str) -> Result<Option<String>, StoreError> {
+        self.get(column)
     }
 
-    pub fn bytes(&mut self) -> Result<Vec<u8>, LedgerError> {
-        match self.0.next() {
-            Some(Value::Bytes(bytes)) => Ok(bytes),
-            other => Err(unreadable("bytes", other.as_ref())),
-        }
+    pub fn bytes(&self, column: &str) -> Result<Vec<u8>, StoreError> {
+        self.get(column)
     }
 
-    pub fn flag(&mut self) -> Result<bool, LedgerError> {
-        Ok(self.int()? != 0)
+    pub fn bool(&self, column: &str) -> Result<bool, StoreError> {
+        Ok(self.int(column)? != 0)
     }
 
-    pub fn count(&mut self) -> Result<u64, LedgerError> {
-        u64::try_from(self.int()?).map_err(|_| unreadable("a count", None))
+    pub fn unsigned(&self, column: &str) -> Result<u64, StoreError> {
+        u64::try_from(self.int(column)?).map_err(|_| unreadable(&format!("the column {column}")))
     }
 
-    pub fn place(&mut self) -> Result<usize, LedgerError> {
-        usize::try_from(self.int()?).map_err(|_| unreadable("a place", None))
+    pub fn index(&self, column: &str) -> Result<usize, StoreError> {
+        usize::try_from(self.int(column)?).map_err(|_| unreadable(&format!("the column {column}")))
+    }
+
+    pub fn time(&self, column: &str) -> Result<Timestamp, StoreError> {
+        from_nanos(self.int(column)?)
+    }
+
+    pub fn opt_time(&self, column: &str) -> Result<Option<Timestamp>, StoreError> {
+        self.opt_int(column)?.map(from_nanos).transpose()
+    }
+
+    pub fn json<T: DeserializeOwned>(&self, column: &str) -> Result<T, StoreError> {
+        decode_json(&self.text(column)?)
+    }
+
+    pub fn opt_json<T: DeserializeOwned>(&self, column: &str) -> Result<Option<T>, StoreError> {
+        self.opt_text(column)?.map(|text| decode_json(&text)).transpose()
     }
 }
 
-/// The value itself is not told: it may be a visitor's.
-fn unreadable(wanted: &str, found: Option<&Value>) -> LedgerError {
-    let found = match found {
-        Some(Value::Int(_)) => "a number",
-        Some(Value::Text(_)) => "text",
-        Some(Value::Bytes(_)) => "bytes",
-        None => "nothing",
-    };
-    LedgerError::Unreadable(format!("a column with {wanted} holds {found}"))
+/// A transaction. It is rolled back when dropped without [`commit`](Self::commit).
+pub(crate) enum SqlTransaction {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
 }
 
-/// A transaction. Dropped without [`commit`](Self::commit), it changes nothing.
+impl SqlTransaction {
+    /// Executes a statement and returns its rows.
+    pub async fn fetch_all(&mut self, sql: &str, values: Vec<SqlValue>) -> Result<Vec<SqlRow>, StoreError> {
+        Ok(match self {
+            Self::Sqlite(transaction) => {
+                let rows = bind(sql, values).fetch_all(&mut **transaction).await.map_err(store_failure)?;
+                rows.into_iter().map(SqlRow::Sqlite).collect()
+            }
+            Self::Postgres(transaction) => {
+                let rows = bind(sql, values).fetch_all(&mut **transaction).await.map_err(store_failure)?;
+                rows.into_iter().map(SqlRow::Postgres).collect()
+            }
+        })
+    }
+
+    /// Executes a statement and returns its first row, if there is one.
+    pub async fn fetch_first(&mut self, sql: &str, values: Vec<SqlValue>) -> Result<Option<SqlRow>, StoreError> {
+        Ok(self.fetch_all(sql, values).await?.into_iter().next())
+    }
+
+    /// Executes a statement and returns the number of affected rows.
+    pub async fn execute(&mut self, sql: &str, values: Vec<SqlValue>) -> Result<u64, StoreError> {
+        match self {
+            Self::Sqlite(transaction) => {
+                bind(sql, values).execute(&mut **transaction).await.map(|done| done.rows_affected())
+            }
+            Self::Postgres(transaction) => {
+                bind(sql, values).execute(&mut **transaction).await.map(|done| done.rows_affected())
+            }
+        }
+        .map_err(store_failure)
+    }
+
+    /// Commits the transaction.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(transaction) => transaction.commit().await,
+            Self::Postgres(transaction) => transaction.commit().await,
+        }
+        .map_err(store_failure)
+    }
+}
+
+fn bind<D>(sql: &str, values: Vec<SqlValue>) -> sqlx::query::Query<'static, D, D::Arguments>
+where
+    D: sqlx::Database,
+    D::Arguments: IntoArguments<D>,
+    Option<i64>: Encode<'static, D> + Type<D>,
+    Option<String>: Encode<'static, D> + Type<D>,
+    Vec<u8>: Encode<'static, D> + Type<D>,
+{
+    // Statements are defined in this crate and contain no user input.
+    let query = sqlx::query(AssertSqlSafe(sql));
+    values.into_iter().fold(query, |query, value| match value {
+        SqlValue::Int(number) => query.bind(number),
+        SqlValue::Text(text) => query.bind(text),
+        SqlValue::Bytes(bytes) => query.bind(bytes),
+    })
+}
+
+/// A database. The statements are the same for both; `$1`, `$2`, … are placeholders for values.
 #[async_trait]
-pub(crate) trait Session: Send {
-    /// Runs a statement and gives its rows.
-    async fn rows(&mut self, sql: &str, values: Vec<Value>) -> Result<Vec<Row>, LedgerError>;
+pub(crate) trait SqlDatabase: Send + Sync {
+    /// Begins a read-write transaction.
+    async fn begin_write(&self) -> Result<SqlTransaction, StoreError>;
 
-    /// Runs a statement and tells how many rows it changed.
-    async fn run(&mut self, sql: &str, values: Vec<Value>) -> Result<u64, LedgerError>;
+    /// Begins a read-only transaction on one consistent snapshot.
+    async fn begin_read(&self) -> Result<SqlTransaction, StoreError>;
 
-    /// Makes everything durable.
-    async fn commit(self: Box<Self>) -> Result<(), LedgerError>;
-}
-
-/// A database: it opens transactions. The statements are the same for all; `$1`, `$2` … stand for values.
-#[async_trait]
-pub(crate) trait Database: Send + Sync {
-    /// Opens a transaction that writes.
-    async fn write(&self) -> Result<Box<dyn Session>, LedgerError>;
-
-    /// Opens a transaction that reads, and sees one state throughout.
-    async fn read(&self) -> Result<Box<dyn Session>, LedgerError>;
-
-    /// What lets several replicas take different rows of one list, where there are several.
+    /// Returns the clause by which concurrent replicas claim different rows, or an empty string if there are no replicas.
     fn skip_locked(&self) -> &'static str;
 
-    /// Whether this process is the only one that writes here.
-    fn is_alone(&self) -> bool;
+    /// Returns true if this process is the only one that uses the database.
+    fn is_exclusive(&self) -> bool;
 
-    /// Its connections.
-    fn pool(&self) -> PoolUse;
+    /// Returns the usage of the connection pool.
+    fn pool_stats(&self) -> PoolStats;
 }
 
-/// Takes a connection, and tells how long that took.
-pub(crate) async fn waited<T>(take: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, LedgerError> {
-    let begun = tokio::time::Instant::now();
-    let taken = take.await.map_err(failed)?;
-    let waited = begun.elapsed().as_secs_f64();
+/// Acquires a connection and records the waiting time.
+pub(crate) async fn acquire_timed<T>(acquire: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, StoreError> {
+    let started_at = tokio::time::Instant::now();
+    let connection = acquire.await.map_err(store_failure)?;
     metrics::histogram!("db_client_connection_wait_time_seconds", "db_client_connection_pool_name" => "ledger")
-        .record(waited);
-    Ok(taken)
+        .record(started_at.elapsed().as_secs_f64());
+    Ok(connection)
 }
 
-/// The connections of a pool.
-pub(crate) fn pool_use<D: sqlx::Database>(pool: &sqlx::Pool<D>) -> PoolUse {
+/// Returns the usage of a pool.
+pub(crate) fn pool_stats<D: sqlx::Database>(pool: &sqlx::Pool<D>) -> PoolStats {
     let idle = u32::try_from(pool.num_idle()).unwrap_or(u32::MAX);
-    PoolUse { idle, used: pool.size().saturating_sub(idle), max: pool.options().get_max_connections() }
+    PoolStats { idle, used: pool.size().saturating_sub(idle), max: pool.options().get_max_connections() }
 }
 
-pub(crate) fn failed(error: sqlx::Error) -> LedgerError {
-    LedgerError::Failed(Box::new(error))
+pub(crate) fn store_failure(error: sqlx::Error) -> StoreError {
+    StoreError::Failed(Box::new(error))
 }

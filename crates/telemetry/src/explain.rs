@@ -1,99 +1,99 @@
-//! What one operation did, for whoever asked it to explain itself: calls, batches, repeats, what was remembered and how old it was.
+//! Execution statistics of one GraphQL operation, returned on request: calls, batches, retries, cache hits and their age.
 //!
-//! It follows the task, and tasks that are started for it by [`carry`]. Where nobody asked, a note costs the look at one
-//! thread-local, and nothing is kept.
+//! The statistics follow the task and every task spawned with [`propagate`]. If they were not requested, recording costs one
+//! task-local lookup and stores nothing.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 tokio::task_local! {
-    static ASKED: Arc<Mutex<Explanation>>;
+    static EXPLANATION: Arc<Mutex<Explanation>>;
 }
 
-/// What was noted, by source and operation.
+/// Statistics by source and operation.
 #[derive(Debug, Default)]
-struct Explanation(BTreeMap<(String, &'static str), Noted>);
+struct Explanation(BTreeMap<(String, &'static str), OperationStats>);
 
-/// What was noted about one operation at one source.
+/// Statistics of one operation at one source.
 #[derive(Debug, Default)]
-pub struct Noted {
-    /// Calls of the source, each about one batch.
+pub struct OperationStats {
+    /// Calls to the source, each for one batch.
     pub calls: u64,
-    /// What those were about, all together.
+    /// Total number of items in those batches.
     pub items: u64,
-    /// Calls that failed in the end.
+    /// Calls that ultimately failed.
     pub failures: u64,
-    /// Attempts beyond the first.
+    /// Attempts after the first one.
     pub retries: u64,
-    /// How long the calls took, waits and repeats included; those side by side are added up.
-    pub took: Duration,
-    /// HTTP requests that went out.
+    /// Total duration of the calls, including waits and retries. The durations of concurrent calls add up.
+    pub duration: Duration,
+    /// HTTP requests sent.
     pub requests: u64,
-    /// Told from the memory of this process.
-    pub memory: u64,
-    /// Told from it although it is not fresh.
-    pub stale: u64,
-    /// Not found there.
-    pub missed: u64,
-    /// Told from the store that replicas share.
-    pub shared: u64,
-    /// Waited for a call that was under way already.
+    /// Items served from the in-process cache (L1) within their `max_age`.
+    pub l1_hits: u64,
+    /// Items served from the in-process cache (L1) after their `max_age`.
+    pub stale_hits: u64,
+    /// Items not found in the in-process cache (L1).
+    pub l1_misses: u64,
+    /// Items served from the shared cache (L2).
+    pub l2_hits: u64,
+    /// Items that joined a call already in flight.
     pub coalesced: u64,
-    /// The age of the oldest fact that was told from memory.
-    pub oldest: Option<Duration>,
+    /// Age of the oldest item served from a cache.
+    pub oldest_age: Option<Duration>,
 }
 
-/// Notes something about an operation at a source, where that was asked for.
-pub fn note(source: &str, operation: &'static str, what: impl FnOnce(&mut Noted)) {
-    // Nobody asked: that is the usual case, and no fault.
-    let _ = ASKED.try_with(|asked| {
-        let mut all = asked.lock().unwrap_or_else(PoisonError::into_inner);
-        what(all.0.entry((source.to_owned(), operation)).or_default());
+/// Updates the statistics of an operation at a source, if statistics were requested.
+pub fn record(source: &str, operation: &'static str, update: impl FnOnce(&mut OperationStats)) {
+    // Outside of `explain` there is nothing to record; that is the usual case and not an error.
+    let _ = EXPLANATION.try_with(|explanation| {
+        update(explanation.lock().0.entry((source.to_owned(), operation)).or_default());
     });
 }
 
-/// Runs something, and explains what it did.
-pub async fn explained<F: Future>(work: F) -> (F::Output, Value) {
-    let (asked, begun) = (Arc::<Mutex<Explanation>>::default(), Instant::now());
-    let done = ASKED.scope(Arc::clone(&asked), work).await;
-    let told = asked.lock().unwrap_or_else(PoisonError::into_inner).to_json(begun.elapsed());
-    (done, told)
+/// Runs `work` and returns its output together with its statistics.
+pub async fn explain<F: Future>(work: F) -> (F::Output, Value) {
+    let (explanation, started_at) = (Arc::<Mutex<Explanation>>::default(), Instant::now());
+    let output = EXPLANATION.scope(Arc::clone(&explanation), work).await;
+    let json = explanation.lock().to_json(started_at.elapsed());
+    (output, json)
 }
 
-/// The same work, noting for whoever asked here, in whichever task it runs.
-pub fn carry<F: Future>(work: F) -> impl Future<Output = F::Output> {
-    let asked = ASKED.try_with(Arc::clone).ok();
+/// Wraps `work` so that it records to the statistics of the current task, whichever task polls it.
+pub fn propagate<F: Future>(work: F) -> impl Future<Output = F::Output> {
+    let explanation = EXPLANATION.try_with(Arc::clone).ok();
     async move {
-        match asked {
-            Some(asked) => ASKED.scope(asked, work).await,
+        match explanation {
+            Some(explanation) => EXPLANATION.scope(explanation, work).await,
             None => work.await,
         }
     }
 }
 
 impl Explanation {
-    fn to_json(&self, took: Duration) -> Value {
-        let sum = |part: fn(&Noted) -> u64| self.0.values().map(part).sum::<u64>();
+    fn to_json(&self, duration: Duration) -> Value {
+        let sum = |part: fn(&OperationStats) -> u64| self.0.values().map(part).sum::<u64>();
         let rows: Vec<Value> =
-            self.0.iter().map(|((source, operation), noted)| noted.to_json(source, operation)).collect();
+            self.0.iter().map(|((source, operation), stats)| stats.to_json(source, operation)).collect();
         json!({
-            "ms": millis(took),
-            "vendorCalls": sum(|noted| noted.calls),
-            "vendorRequests": sum(|noted| noted.requests),
-            "retries": sum(|noted| noted.retries),
-            "coalesced": sum(|noted| noted.coalesced),
-            "cacheHits": sum(|noted| noted.memory + noted.stale + noted.shared),
-            "cacheMisses": sum(|noted| noted.missed),
+            "ms": millis(duration),
+            "vendorCalls": sum(|stats| stats.calls),
+            "vendorRequests": sum(|stats| stats.requests),
+            "retries": sum(|stats| stats.retries),
+            "coalesced": sum(|stats| stats.coalesced),
+            "cacheHits": sum(|stats| stats.l1_hits + stats.stale_hits + stats.l2_hits),
+            "cacheMisses": sum(|stats| stats.l1_misses),
             "sources": rows,
         })
     }
 }
 
-impl Noted {
+impl OperationStats {
     fn to_json(&self, source: &str, operation: &str) -> Value {
         json!({
             "source": source,
@@ -103,10 +103,10 @@ impl Noted {
             "failures": self.failures,
             "retries": self.retries,
             "requests": self.requests,
-            "ms": millis(self.took),
+            "ms": millis(self.duration),
             "cache": {
-                "memory": self.memory, "stale": self.stale, "shared": self.shared, "missed": self.missed,
-                "oldestMs": self.oldest.map(millis),
+                "memory": self.l1_hits, "stale": self.stale_hits, "shared": self.l2_hits, "missed": self.l1_misses,
+                "oldestMs": self.oldest_age.map(millis),
             },
             "coalesced": self.coalesced,
         })
@@ -124,20 +124,24 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn notes_of_tasks_that_carry_them_come_together_and_nobody_elses() {
+    async fn only_tasks_with_propagated_statistics_contribute_to_them() {
         let tasks = TaskTracker::new();
-        note("harbor", "load_events", |noted| noted.calls += 7);
+        record("harbor", "load_events", |stats| stats.calls += 7);
         let work = async {
-            note("harbor", "load_events", |noted| noted.calls += 1);
-            let carried = tasks.spawn(carry(async { note("harbor", "load_events", |noted| noted.items += 20) }));
-            let stranger = tasks.spawn(async { note("harbor", "load_events", |noted| noted.items += 300) });
-            carried.await.expect("it ends");
-            stranger.await.expect("it ends");
-            note("opera", "hold", |noted| noted.oldest = Some(Duration::from_secs(2)));
+            record("harbor", "load_events", |stats| stats.calls += 1);
+            let propagated =
+                tasks.spawn(propagate(async { record("harbor", "load_events", |stats| stats.items += 20) }));
+            let unrelated = tasks.spawn(async { record("harbor", "load_events", |stats| stats.items += 300) });
+            propagated.await.expect("the task ends");
+            unrelated.await.expect("the task ends");
+            record("opera", "hold", |stats| stats.oldest_age = Some(Duration::from_secs(2)));
         };
-        let ((), told) = explained(work).await;
-        assert_eq!((&told["vendorCalls"], told["sources"].as_array().map(Vec::len)), (&json!(1), Some(2)));
-        assert_eq!(told["sources"][0]["items"], 20);
-        assert_eq!(told["sources"][1]["cache"]["oldestMs"], 2000);
+        let ((), explanation) = explain(work).await;
+        assert_eq!(
+            (&explanation["vendorCalls"], explanation["sources"].as_array().map(Vec::len)),
+            (&json!(1), Some(2))
+        );
+        assert_eq!(explanation["sources"][0]["items"], 20);
+        assert_eq!(explanation["sources"][1]["cache"]["oldestMs"], 2000);
     }
 }

@@ -1,255 +1,280 @@
-//! Every metric that the service tells, in one table: its kind, its unit, what it says. The rooms only count.
+//! The table of all metrics of the service: name, kind, unit, labels and help text. Other crates only record values.
 //!
-//! Names follow the semantic conventions of OpenTelemetry, as Prometheus writes them, where there is one; all others begin with
-//! `ticketgraph_`. Labels come from closed lists: routes, kinds of operations, sources of the configuration, outcomes.
+//! A name follows the semantic conventions of OpenTelemetry in Prometheus notation if they define one; all other names
+//! start with
+//! `ticketgraph_`. Label values come from bounded sets: routes, operation kinds, configured sources, outcomes.
 
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
-use crate::SetUpError;
+use crate::TelemetryError;
 
-/// Upper bounds of the buckets of durations, in seconds: from a cache hit to a slow vendor.
-const SECONDS: &[f64] =
+/// Upper bounds of duration buckets in seconds, from a cache hit to a slow vendor.
+const DURATION_BUCKETS: &[f64] =
     &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
-/// The same for what takes longer: how old a fact is, how long an order takes.
-const LONG_SECONDS: &[f64] = &[0.1, 0.5, 1.0, 5.0, 15.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 21_600.0, 86_400.0];
-/// The same for numbers of calls.
-const CALLS: &[f64] = &[0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0];
+/// Upper bounds of buckets in seconds for longer times, such as the age of cached data or the duration of an order.
+const LONG_DURATION_BUCKETS: &[f64] = &[0.1, 0.5, 1.0, 5.0, 15.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 21_600.0, 86_400.0];
+/// Upper bounds of buckets for numbers of calls.
+const CALL_COUNT_BUCKETS: &[f64] = &[0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0];
 
-/// What a metric is to Prometheus.
+/// Prometheus type of a metric.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Kind {
-    /// Only grows.
+pub enum MetricKind {
+    /// Monotonically increasing.
     Counter,
-    /// Goes up and down; the number is its unit.
+    /// Can go up and down; has a unit.
     Gauge(Unit),
-    /// Is counted in buckets with these upper bounds.
+    /// Distribution in buckets with these upper bounds; has a unit.
     Histogram(Unit, &'static [f64]),
 }
 
-/// One metric.
+/// Description of one metric.
 #[derive(Debug, Clone, Copy)]
 pub struct Metric {
-    /// Its name.
+    /// Name.
     pub name: &'static str,
-    /// What it is.
-    pub kind: Kind,
-    /// The names of its labels.
+    /// Prometheus type.
+    pub kind: MetricKind,
+    /// Names of the labels.
     pub labels: &'static [&'static str],
-    /// What it says, for people.
+    /// Help text.
     pub help: &'static str,
 }
 
 const fn counter(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Metric {
-    Metric { name, kind: Kind::Counter, labels, help }
+    Metric { name, kind: MetricKind::Counter, labels, help }
 }
 
 const fn gauge(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Metric {
-    Metric { name, kind: Kind::Gauge(Unit::Count), labels, help }
+    Metric { name, kind: MetricKind::Gauge(Unit::Count), labels, help }
 }
 
-const fn seconds(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Metric {
-    Metric { name, kind: Kind::Gauge(Unit::Seconds), labels, help }
+const fn gauge_seconds(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Metric {
+    Metric { name, kind: MetricKind::Gauge(Unit::Seconds), labels, help }
 }
 
-const fn duration(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Metric {
-    Metric { name, kind: Kind::Histogram(Unit::Seconds, SECONDS), labels, help }
+const fn histogram_seconds(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Metric {
+    Metric { name, kind: MetricKind::Histogram(Unit::Seconds, DURATION_BUCKETS), labels, help }
 }
 
-const fn long_duration(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Metric {
-    Metric { name, kind: Kind::Histogram(Unit::Seconds, LONG_SECONDS), labels, help }
+const fn long_histogram_seconds(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Metric {
+    Metric { name, kind: MetricKind::Histogram(Unit::Seconds, LONG_DURATION_BUCKETS), labels, help }
 }
 
 /// All metrics.
-pub const METRICS: &[&[Metric]] = &[PROCESS, CLIENTS, OPERATIONS, SOURCES, CACHES, SHARED, ORDERS, DELIVERIES];
+pub const METRICS: &[&[Metric]] = &[PROCESS, CLIENTS, OPERATIONS, SOURCES, CACHES, SHARED_STORES, ORDERS, DELIVERIES];
 
-/// The process itself.
+/// Metrics of the process.
 const PROCESS: &[Metric] = &[
-    gauge("ticketgraph_build_info", &["version"], "Always 1; its label says which version runs."),
-    seconds("process_start_time_seconds", &[], "When the process started, in seconds since 1970."),
-    gauge("ticketgraph_draining", &[], "1 since the process was told to stop, until then 0."),
-    counter(
-        "ticketgraph_reloads_total",
-        &["outcome"],
-        "Times that the configuration was read again: taken or refused.",
-    ),
-    seconds("ticketgraph_last_reload_timestamp_seconds", &[], "When a configuration was last taken over."),
-    gauge("ticketgraph_last_reload_successful", &[], "Whether the last reading of the configuration was taken over."),
+    gauge("ticketgraph_build_info", &["version"], "Always 1; the label is the running version."),
+    gauge_seconds("process_start_time_seconds", &[], "Start time of the process, in seconds since 1970."),
+    gauge("ticketgraph_draining", &[], "1 while the process is draining before it stops, otherwise 0."),
+    counter("ticketgraph_reloads_total", &["outcome"], "Configuration reloads: applied or rejected."),
+    gauge_seconds("ticketgraph_last_reload_timestamp_seconds", &[], "Time of the last applied configuration."),
+    gauge("ticketgraph_last_reload_successful", &[], "1 if the last configuration reload was applied, otherwise 0."),
 ];
 
-/// Requests of clients.
+/// Metrics of client requests.
 const CLIENTS: &[Metric] = &[
-    duration(
+    histogram_seconds(
         "http_server_request_duration_seconds",
         &["http_request_method", "http_route", "http_response_status_code"],
-        "Requests of clients, until their answer begins.",
+        "Duration of client requests until the response starts.",
     ),
-    gauge("http_server_active_requests", &["http_request_method"], "Requests of clients whose answer has not begun."),
-    gauge("ticketgraph_requests_in_flight_limit", &[], "Requests at once at which more are refused."),
-    counter("ticketgraph_requests_shed_total", &[], "Requests refused because too many were in flight."),
-    counter("ticketgraph_requests_late_total", &[], "Requests given up because their answer did not begin in time."),
+    gauge("http_server_active_requests", &["http_request_method"], "Client requests whose response has not started."),
+    gauge("ticketgraph_requests_in_flight_limit", &[], "Maximum number of concurrent requests; more are rejected."),
+    counter("ticketgraph_requests_shed_total", &[], "Requests rejected because too many were in flight."),
+    counter(
+        "ticketgraph_requests_timed_out_total",
+        &[],
+        "Requests aborted because the response did not start in time.",
+    ),
     gauge("ticketgraph_websocket_connections", &[], "Open WebSockets."),
-    gauge("ticketgraph_subscriptions", &[], "Open subscriptions, over WebSockets and as events."),
+    gauge("ticketgraph_subscriptions", &[], "Open subscriptions, over WebSockets and server-sent events."),
 ];
 
-/// Operations of GraphQL.
+/// Metrics of GraphQL operations.
 const OPERATIONS: &[Metric] = &[
-    duration(
+    histogram_seconds(
         "ticketgraph_operation_duration_seconds",
         &["operation_type", "outcome"],
-        "GraphQL operations: ok, with errors, refused, or given up. Of a subscription, its begin.",
+        "Duration of GraphQL operations: ok, with errors, rejected or aborted. For subscriptions, until the start.",
     ),
-    counter("ticketgraph_operation_errors_total", &["code"], "Errors of operations, by extensions.code."),
-    counter("ticketgraph_operations_refused_total", &["code"], "Operations that were not run, by extensions.code."),
+    counter("ticketgraph_operation_errors_total", &["code"], "Errors in operation results, by extensions.code."),
+    counter(
+        "ticketgraph_operations_rejected_total",
+        &["code"],
+        "Operations rejected before execution, by extensions.code.",
+    ),
     Metric {
         name: "ticketgraph_operation_calls_estimated",
-        kind: Kind::Histogram(Unit::Count, CALLS),
+        kind: MetricKind::Histogram(Unit::Count, CALL_COUNT_BUCKETS),
         labels: &[],
-        help: "Vendor calls that an operation was estimated to cause at most.",
+        help: "Estimated maximum number of vendor calls of an operation.",
     },
-    counter("ticketgraph_answers_total", &["outcome"], "Whole answers: told again, joined while made, or made."),
+    counter(
+        "ticketgraph_response_cache_lookups_total",
+        &["outcome"],
+        "Lookups in the response cache: hit, coalesced or miss.",
+    ),
 ];
 
-/// Sources, and the calls to them.
+/// Metrics of sources and of the calls to them.
 const SOURCES: &[Metric] = &[
-    gauge("ticketgraph_source_up", &["source"], "1: answers, 0.5: some calls failed lately, 0: does not answer."),
-    gauge("ticketgraph_source_throttled", &["source"], "Whether calls are turned away because the vendor wants fewer."),
-    gauge("ticketgraph_source_breaker_open", &["source", "lane"], "Whether the source is being left alone."),
-    gauge("ticketgraph_source_budget_remaining", &["source"], "Requests left of the quota; absent without a quota."),
-    counter("ticketgraph_source_budget_refusals_total", &["source"], "Requests not sent because the quota is used up."),
-    seconds(
+    gauge("ticketgraph_source_up", &["source"], "1: up, 0.5: some recent calls failed, 0: down."),
+    gauge(
+        "ticketgraph_source_throttled",
+        &["source"],
+        "1 if calls are rejected because of the vendor's rate limit, otherwise 0.",
+    ),
+    gauge(
+        "ticketgraph_source_circuit_breaker_open",
+        &["source", "traffic_class"],
+        "1 while the circuit breaker is open, otherwise 0.",
+    ),
+    gauge(
+        "ticketgraph_source_rate_limit_remaining",
+        &["source"],
+        "Remaining requests of the quota; absent without a quota.",
+    ),
+    counter("ticketgraph_source_rate_limited_total", &["source"], "Requests not sent because the quota is exhausted."),
+    gauge_seconds(
         "ticketgraph_source_last_success_timestamp_seconds",
         &["source"],
-        "When the source last answered; absent until it did.",
+        "Time of the last successful call to the source; absent before the first one.",
     ),
-    duration(
+    histogram_seconds(
         "ticketgraph_source_call_duration_seconds",
         &["source", "operation", "outcome"],
-        "Operations at a source: waits and repeats included.",
+        "Duration of operations at a source, including waits and retries.",
     ),
     counter(
         "ticketgraph_source_attempts_total",
         &["source", "operation", "outcome"],
         "Attempts of operations at a source.",
     ),
-    counter("ticketgraph_source_retries_total", &["source", "operation"], "Attempts that repeated a failed one."),
-    duration(
+    counter("ticketgraph_source_retries_total", &["source", "operation"], "Retries of failed attempts."),
+    histogram_seconds(
         "http_client_request_duration_seconds",
         &["source", "http_request_method", "server_address", "server_port", "http_response_status_code", "error_type"],
-        "Requests to vendors, one attempt each.",
+        "Duration of HTTP requests to vendors, one per attempt.",
     ),
 ];
 
-/// What is remembered.
+/// Metrics of the caches.
 const CACHES: &[Metric] = &[
     counter(
         "ticketgraph_cache_lookups_total",
         &["source", "operation", "level", "outcome"],
-        "Lookups of facts in the memory of this process and in the shared store, by what they found.",
+        "Lookups in the in-process cache (l1) and the shared cache (l2), by outcome.",
     ),
-    long_duration(
+    long_histogram_seconds(
         "ticketgraph_cache_age_seconds",
         &["source", "operation"],
-        "How old facts were that were told from memory; of several told at once, the oldest.",
+        "Age of data served from a cache; of several items, the oldest.",
     ),
-    counter("ticketgraph_cache_dropped_total", &["source", "reason"], "Entries of the shared store that were no good."),
-    gauge("ticketgraph_cache_entries", &["cache"], "What is remembered in this process: facts, answers."),
+    counter(
+        "ticketgraph_cache_discarded_total",
+        &["source", "reason"],
+        "Entries of the shared cache that were discarded.",
+    ),
+    gauge("ticketgraph_cache_entries", &["cache"], "Entries of the in-process caches."),
     Metric {
         name: "ticketgraph_cache_size_bytes",
-        kind: Kind::Gauge(Unit::Bytes),
+        kind: MetricKind::Gauge(Unit::Bytes),
         labels: &["cache"],
-        help: "Roughly how much memory that takes.",
+        help: "Approximate size of the in-process caches.",
     },
-    counter("ticketgraph_coalesced_total", &["source"], "Questions that were answered by a call already under way."),
+    counter("ticketgraph_coalesced_total", &["source"], "Requests that joined a call already in flight."),
 ];
 
-/// Redis, and the database of the ledger.
-const SHARED: &[Metric] = &[
-    gauge("ticketgraph_redis_up", &[], "Whether Redis did what it was last asked for; absent without Redis."),
+/// Metrics of Redis and of the ledger database.
+const SHARED_STORES: &[Metric] = &[
+    gauge("ticketgraph_redis_up", &[], "1 if the last call to Redis succeeded, otherwise 0; absent without Redis."),
     counter("ticketgraph_redis_calls_total", &["outcome"], "Calls to Redis."),
-    gauge("ticketgraph_ledger_up", &[], "Whether the ledger answers."),
-    gauge("ticketgraph_ledger_connections", &["state"], "Connections to the ledger, idle or used."),
-    gauge("ticketgraph_ledger_connections_max", &[], "Connections to the ledger at most."),
-    duration(
+    gauge("ticketgraph_ledger_up", &[], "1 if the ledger responds, otherwise 0."),
+    gauge("ticketgraph_ledger_connections", &["state"], "Connections to the ledger: idle or used."),
+    gauge("ticketgraph_ledger_connections_max", &[], "Maximum number of connections to the ledger."),
+    histogram_seconds(
         "db_client_connection_wait_time_seconds",
         &["db_client_connection_pool_name"],
-        "How long a transaction waited for its connection.",
+        "Time that a transaction waited for its connection.",
     ),
 ];
 
-/// Orders.
+/// Metrics of orders.
 const ORDERS: &[Metric] = &[
-    gauge("ticketgraph_orders", &["status"], "Orders in the ledger; the same at every replica."),
-    seconds(
+    gauge("ticketgraph_orders", &["status"], "Orders in the ledger; the same value on every replica."),
+    gauge_seconds(
         "ticketgraph_orders_overdue_seconds",
         &[],
-        "For how long the order that waits longest has been due and nobody took it up; the same at every replica.",
+        "Time since the longest-waiting unclaimed order became due; the same value on every replica.",
     ),
-    gauge("ticketgraph_orders_running", &[], "Orders that this process works on."),
-    counter("ticketgraph_order_changes_total", &["status"], "Orders that came to a status in this process."),
-    counter("ticketgraph_leg_changes_total", &["source", "status"], "Legs that came to a status in this process."),
-    long_duration(
+    gauge("ticketgraph_orders_running", &[], "Orders being processed by this process."),
+    counter("ticketgraph_order_changes_total", &["status"], "Order status changes made by this process."),
+    counter("ticketgraph_leg_changes_total", &["source", "status"], "Leg status changes made by this process."),
+    long_histogram_seconds(
         "ticketgraph_order_duration_seconds",
         &["status"],
-        "From the begin of an order until it was sold, in whole or in part, or failed.",
+        "Duration from the start of an order until it was sold, in whole or in part, or failed.",
     ),
-    counter("ticketgraph_orders_needing_attention_total", &["source"], "Legs that only a person can settle."),
+    counter("ticketgraph_orders_needing_attention_total", &["source"], "Legs that require manual resolution."),
     counter(
-        "ticketgraph_order_changes_untold_total",
+        "ticketgraph_order_changes_unpublished_total",
         &[],
-        "Changes of orders that other replicas were not told at once.",
+        "Order changes that could not be published to the other replicas immediately.",
     ),
 ];
 
-/// Delivery channels.
+/// Metrics of delivery channels.
 const DELIVERIES: &[Metric] = &[
     gauge(
         "ticketgraph_delivery_tickets",
         &["channel", "stream", "state"],
-        "Tickets that wait for a stream of a delivery channel, or that it failed on; the same at every replica.",
+        "Tickets that are pending or have failed in a stream of a delivery channel; the same value on every replica.",
     ),
-    seconds(
+    gauge_seconds(
         "ticketgraph_delivery_last_run_timestamp_seconds",
         &["channel", "stream"],
-        "When the stream last ran; absent until it did.",
+        "Time of the stream's last run; absent before the first run.",
     ),
-    seconds(
+    gauge_seconds(
         "ticketgraph_delivery_last_success_timestamp_seconds",
         &["channel", "stream"],
-        "When the stream last ran without a fault; absent until it did.",
+        "Time of the stream's last successful run; absent before the first one.",
     ),
 ];
 
-/// The metrics of the process.
+/// Handle to the metrics recorder of the process.
 #[derive(Clone)]
 pub struct Metrics(PrometheusHandle);
 
 impl Metrics {
-    /// Begins to keep metrics. Works once in a process.
-    pub fn start() -> Result<Self, SetUpError> {
+    /// Installs the metrics recorder. Can be called only once per process.
+    pub fn install() -> Result<Self, TelemetryError> {
         let metrics = Self(builder()?.install_recorder()?);
         METRICS.iter().copied().flatten().for_each(describe);
         metrics::gauge!("ticketgraph_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
         Ok(metrics)
     }
 
-    /// Everything so far, as Prometheus reads it.
+    /// Renders all metrics in the Prometheus text format.
     pub fn render(&self) -> String {
-        // Samples wait in memory until they are counted: without this an unread process would grow.
+        // Histogram samples are buffered until upkeep aggregates them.
         self.0.run_upkeep();
         self.0.render()
     }
 
-    /// Counts the samples that wait in memory. Call it every few seconds where nobody may come to read the metrics.
-    pub fn tidy(&self) {
+    /// Aggregates the buffered histogram samples. Must run every few seconds, so that memory does not grow if nobody scrapes.
+    pub fn run_upkeep(&self) {
         self.0.run_upkeep();
     }
 }
 
 fn builder() -> Result<PrometheusBuilder, BuildError> {
     let histograms = METRICS.iter().copied().flatten().filter_map(|metric| match metric.kind {
-        Kind::Histogram(_, buckets) => Some((metric.name, buckets)),
-        Kind::Counter | Kind::Gauge(_) => None,
+        MetricKind::Histogram(_, buckets) => Some((metric.name, buckets)),
+        MetricKind::Counter | MetricKind::Gauge(_) => None,
     });
     histograms.into_iter().try_fold(PrometheusBuilder::new(), |builder, (name, buckets)| {
         builder.set_buckets_for_metric(Matcher::Full(name.to_owned()), buckets)
@@ -258,9 +283,9 @@ fn builder() -> Result<PrometheusBuilder, BuildError> {
 
 fn describe(metric: &Metric) {
     match metric.kind {
-        Kind::Counter => describe_counter!(metric.name, metric.help),
-        Kind::Gauge(unit) => describe_gauge!(metric.name, unit, metric.help),
-        Kind::Histogram(unit, _) => describe_histogram!(metric.name, unit, metric.help),
+        MetricKind::Counter => describe_counter!(metric.name, metric.help),
+        MetricKind::Gauge(unit) => describe_gauge!(metric.name, unit, metric.help),
+        MetricKind::Histogram(unit, _) => describe_histogram!(metric.name, unit, metric.help),
     }
 }
 
@@ -269,7 +294,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_told_in_buckets_and_counters_as_they_are() {
+    fn durations_are_rendered_as_buckets_and_counters_as_values() {
         let recorder = builder().expect("buckets").build_recorder();
         let metrics = Metrics(recorder.handle());
         metrics::with_local_recorder(&recorder, || {
@@ -279,23 +304,23 @@ mod tests {
         });
         let text = metrics.render();
         assert!(text.contains("ticketgraph_requests_shed_total 3"), "{text}");
-        assert!(text.contains("# HELP ticketgraph_requests_shed_total Requests refused"), "{text}");
+        assert!(text.contains("# HELP ticketgraph_requests_shed_total Requests rejected"), "{text}");
         assert!(text.contains(r#"ticketgraph_source_call_duration_seconds_bucket{le="0.025"} 1"#), "{text}");
         assert!(text.contains(r#"ticketgraph_source_call_duration_seconds_bucket{le="0.01"} 0"#), "{text}");
     }
 
     #[test]
-    fn names_say_kind_and_unit_as_prometheus_wants_it() {
+    fn names_end_with_kind_and_unit_as_prometheus_requires() {
         for metric in METRICS.iter().copied().flatten() {
             let name = metric.name;
             let (is_counter, unit) = match metric.kind {
-                Kind::Counter => (true, Unit::Count),
-                Kind::Gauge(unit) | Kind::Histogram(unit, _) => (false, unit),
+                MetricKind::Counter => (true, Unit::Count),
+                MetricKind::Gauge(unit) | MetricKind::Histogram(unit, _) => (false, unit),
             };
             assert_eq!(is_counter, name.ends_with("_total"), "{name}");
             assert_eq!(unit == Unit::Seconds, name.ends_with("_seconds"), "{name}");
             assert_eq!(unit == Unit::Bytes, name.ends_with("_bytes"), "{name}");
-            // The convention's own name for connections ends like this, which Prometheus reserves for histograms.
+            // Prometheus reserves these suffixes for histograms.
             assert!(["_count", "_sum", "_bucket"].iter().all(|part| !name.ends_with(part)), "{name}");
             assert!(metric.help.ends_with('.'), "{name}: {}", metric.help);
         }

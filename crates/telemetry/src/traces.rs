@@ -1,6 +1,6 @@
-//! Traces over OTLP (HTTP, protobuf): on where an endpoint is configured, and out of the way of requests.
+//! Export of traces over OTLP (HTTP, protobuf), enabled by configuring an endpoint and performed outside of request handling.
 //!
-//! Only our own spans go out, and of them only what is told here and there by name: no log line, no text of a vendor, no secret.
+//! Only this service's own spans are exported, with explicitly named attributes: no log lines, no vendor texts, no secrets.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -19,29 +19,29 @@ use tokio_util::task::TaskTracker;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-/// How long one batch may take to go out.
-const EXPORT: Duration = Duration::from_secs(10);
-/// How long the end of the process waits for the last batch.
-const LAST_BATCH: Duration = Duration::from_secs(3);
+/// Timeout for exporting one batch.
+const EXPORT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Timeout for exporting the last batch at shutdown.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Where traces go.
+/// Settings of the trace exporter.
 #[derive(Debug, Clone)]
 pub struct TraceSettings {
-    /// The collector; `/v1/traces` is added where it has no path of its own.
+    /// URL of the collector. `/v1/traces` is appended if the URL has no path.
     pub endpoint: url::Url,
-    /// How many of a hundred traces that begin here are kept; a caller that brings a trace decides itself.
-    pub percent: u8,
+    /// Percentage of sampled traces among those that start here. For an incoming trace the caller decides.
+    pub sample_percent: u8,
 }
 
-/// The spans of the process on their way to a collector.
-pub struct Traces(SdkTracerProvider);
+/// Exports the spans of the process to a collector.
+pub struct TraceExporter(SdkTracerProvider);
 
-impl Traces {
-    /// Begins to send spans in batches, by that client on that runtime.
+impl TraceExporter {
+    /// Starts exporting spans in batches with the given HTTP client, on the given runtime.
     ///
     /// # Errors
     ///
-    /// The exporter cannot be made of these settings.
+    /// Fails if no exporter can be created from these settings.
     pub fn start(
         settings: &TraceSettings,
         client: reqwest::Client,
@@ -53,17 +53,17 @@ impl Traces {
         }
         let exporter = SpanExporter::builder()
             .with_http()
-            .with_http_client(Outside { client, runtime, tasks: TaskTracker::new() })
+            .with_http_client(RuntimeHttpClient { client, runtime, tasks: TaskTracker::new() })
             .with_endpoint(endpoint.as_str())
             .with_protocol(Protocol::HttpBinary)
-            .with_timeout(EXPORT)
+            .with_timeout(EXPORT_TIMEOUT)
             .build()?;
         let resource = Resource::builder_empty()
             .with_service_name("ticketgraph")
             .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
             .with_attribute(KeyValue::new("service.instance.id", format!("{:016x}", fastrand::u64(..))))
             .build();
-        let share = Sampler::TraceIdRatioBased(f64::from(settings.percent) / 100.0);
+        let share = Sampler::TraceIdRatioBased(f64::from(settings.sample_percent) / 100.0);
         let provider = SdkTracerProvider::builder()
             .with_resource(resource)
             .with_sampler(Sampler::ParentBased(Box::new(share)))
@@ -72,55 +72,55 @@ impl Traces {
         Ok(Self(provider))
     }
 
-    /// What spans are made with.
+    /// Returns the tracer that creates spans.
     pub(super) fn tracer(&self) -> SdkTracer {
         self.0.tracer("ticketgraph")
     }
 
-    /// Sends what is left. Waits for seconds at most; blocks.
-    pub fn close(&self) {
-        if let Err(fault) = self.0.shutdown_with_timeout(LAST_BATCH) {
-            tracing::warn!(%fault, "the last spans could not be sent");
+    /// Exports the remaining spans. Blocks for at most three seconds.
+    pub fn shutdown(&self) {
+        if let Err(error) = self.0.shutdown_with_timeout(SHUTDOWN_TIMEOUT) {
+            tracing::warn!(%error, "the last spans could not be exported");
         }
     }
 }
 
-/// Makes a span part of the trace that its caller began, as the header `traceparent` says (W3C Trace Context).
+/// Attaches a span to the caller's trace, given in the header `traceparent` (W3C Trace Context).
 pub fn continue_trace(span: &Span, traceparent: &str, tracestate: Option<&str>) {
     let state = tracestate.map(|state| ("tracestate".to_owned(), state.to_owned()));
     let carrier: HashMap<String, String> =
         [("traceparent".to_owned(), traceparent.to_owned())].into_iter().chain(state).collect();
-    // It fails only where traces are off.
+    // Fails only if tracing is disabled.
     let _ = span.set_parent(TraceContextPropagator::new().extract(&carrier));
 }
 
-/// Adds an attribute for the collector alone; log lines do not repeat it.
-pub fn attribute(span: &Span, name: &'static str, value: impl Into<opentelemetry::Value>) {
+/// Adds an attribute to the exported span. It does not appear in log lines.
+pub fn set_attribute(span: &Span, name: &'static str, value: impl Into<opentelemetry::Value>) {
     span.set_attribute(name, value);
 }
 
-/// Gives a span another name, once it is known what it is about.
-pub fn rename(span: &Span, name: &'static str) {
+/// Renames a span, once the operation is known.
+pub fn rename_span(span: &Span, name: &'static str) {
     span.context().span().update_name(name);
 }
 
-/// Batches leave from a thread of their own, which knows no runtime: requests are made on ours.
+/// HTTP client of the exporter. The exporter thread has no async runtime, so the requests are sent on the service's runtime.
 #[derive(Debug)]
-struct Outside {
+struct RuntimeHttpClient {
     client: reqwest::Client,
     runtime: Handle,
     tasks: TaskTracker,
 }
 
 #[async_trait]
-impl HttpClient for Outside {
+impl HttpClient for RuntimeHttpClient {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         let (client, request) = (self.client.clone(), reqwest::Request::try_from(request)?);
         let sent = self.tasks.spawn_on(
             async move {
-                let answer = tokio::time::timeout(EXPORT, client.execute(request)).await??;
-                let status = answer.status();
-                let body = answer.bytes().await?;
+                let response = tokio::time::timeout(EXPORT_TIMEOUT, client.execute(request)).await??;
+                let status = response.status();
+                let body = response.bytes().await?;
                 Ok::<_, HttpError>(Response::builder().status(status).body(body)?)
             },
             &self.runtime,

@@ -1,6 +1,6 @@
 //! The interface between the service and its vendor crates: the row of a vendor, its configuration and what it is connected with.
 
-mod stanza;
+mod source_config;
 
 use std::sync::Arc;
 
@@ -8,69 +8,69 @@ use tokio_util::task::TaskTracker;
 
 use domain::mobile::AppChannel;
 use domain::{Clock, Health, Quota, Source, VendorKind};
-use http_client::Transport;
+use http_client::VendorHttpClient;
 
-pub use stanza::{ChannelStanza, Stanza};
+pub use source_config::{ChannelConfig, SourceConfig};
 
-/// What the outside gives a source that is being connected.
-pub struct Surroundings {
-    /// How calls go out.
-    pub transport: Transport,
-    /// The time of day.
+/// Infrastructure passed to a source when it is connected.
+pub struct ConnectContext {
+    /// Outbound HTTP client of the source.
+    pub http: VendorHttpClient,
+    /// Clock for everything that depends on the time of day.
     pub clock: Arc<dyn Clock>,
-    /// Where the health of the source can be read.
+    /// Health of the source, maintained by the resilience layer.
     pub health: Arc<dyn Health>,
-    /// Owns the tasks of the source.
+    /// Tracks the tasks that the source spawns.
     pub tracker: TaskTracker,
 }
 
-/// A wrong setting: which key, and what would be right.
+/// An invalid setting of a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// The key inside the stanza.
+pub struct InvalidSetting {
+    /// The key, relative to the source's configuration.
     pub key: String,
-    /// What is wrong and what would be right. Holds no secret.
+    /// Explains the problem and the expected value. Contains no secret.
     pub message: String,
 }
 
-impl Finding {
-    /// Names a key and says what would be right.
+impl InvalidSetting {
+    /// Creates a diagnostic for a key.
     pub fn new(key: impl Into<String>, message: impl Into<String>) -> Self {
         Self { key: key.into(), message: message.into() }
     }
 }
 
-/// A row of the table of vendors.
+/// Registry row of a vendor.
 pub struct Vendor {
-    /// What `vendor = "…"` says.
+    /// Value of `vendor = "…"` in the configuration.
     pub name: &'static str,
-    /// The same as the schema says it.
+    /// The vendor in the GraphQL schema.
     pub kind: VendorKind,
-    /// Every key of its own in a stanza, beside the ones that all share.
+    /// Keys of its sources, in addition to the shared keys.
     pub keys: &'static [&'static str],
-    /// Those of `keys` that hold secrets; written as `{ env = … }` or `{ file = … }`. With a dot inside an inner table:
-    /// `settlement.instrument`, where `settlement = { instrument_file = "path" }` is another way to write it.
+    /// Keys that hold secrets, written as `{ env = … }` or `{ file = … }`. A dot addresses a nested table:
+    /// `settlement.instrument` may also be written as `settlement = { instrument_file = "path" }`.
     pub secrets: &'static [&'static str],
-    /// Its keys in the connection of a reseller, beside `commission_percent` and `mappings`.
+    /// Keys of a reseller's connection, in addition to `commission_percent` and `mappings`.
     pub connection_keys: &'static [&'static str],
-    /// Requests that it allows an account in a window, where its papers say so; a configured quota wins.
+    /// Documented request quota of an account; a configured quota takes precedence.
     pub quota: Option<Quota>,
-    /// Reads the stanza and says all that is wrong with it; calls nobody.
-    pub check: fn(&Stanza) -> Vec<Finding>,
-    /// Builds the source; calls nobody.
-    pub connect: fn(Stanza, Surroundings) -> Result<Source, Vec<Finding>>,
+    /// Validates the configuration of a source without any network call.
+    pub check: fn(&SourceConfig) -> Vec<InvalidSetting>,
+    /// Builds the source without any network call.
+    pub connect: fn(SourceConfig, ConnectContext) -> Result<Source, Vec<InvalidSetting>>,
 }
 
-/// A row of the table of mobile delivery apps.
-pub struct App {
-    /// What `app = "…"` says.
+/// Registry row of a mobile delivery app.
+pub struct DeliveryApp {
+    /// Value of `app = "…"` in the configuration.
     pub name: &'static str,
-    /// Every key of its own in a stanza.
+    /// Keys of its channels, in addition to the shared keys.
     pub keys: &'static [&'static str],
-    /// Those of `keys` that hold secrets.
+    /// Keys that hold secrets.
     pub secrets: &'static [&'static str],
-    /// Reads the stanza and says all that is wrong with it; calls nobody.
-    pub check: fn(&ChannelStanza) -> Vec<Finding>,
-    /// Builds the channel; calls nobody.
-    pub connect: fn(ChannelStanza, Transport) -> Result<AppChannel, Vec<Finding>>,
+    /// Validates the configuration of a source without any network call.
+    pub check: fn(&ChannelConfig) -> Vec<InvalidSetting>,
+    /// Builds the channel without any network call.
+    pub connect: fn(ChannelConfig, VendorHttpClient) -> Result<AppChannel, Vec<InvalidSetting>>,
 }

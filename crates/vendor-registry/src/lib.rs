@@ -1,9 +1,9 @@
-//! The list of vendors and of delivery apps: the only crate that names them.
+//! The tables of vendors and of mobile delivery apps: the only crate that names the vendor crates.
 
-use vendor_api::{App, Vendor};
+use vendor_api::{DeliveryApp, Vendor};
 
-/// The only list of vendors.
-pub const VENDORS: &[Vendor] = &[vendor_acme::ROW, vendor_secutix::ROW, vendor_ticketing::ROW];
+/// All vendors.
+pub const VENDORS: &[Vendor] = &[vendor_acme::VENDOR, vendor_secutix::VENDOR, vendor_ticketing::VENDOR];
 
-/// The only list of apps.
-pub const APPS: &[App] = &[vendor_tixngo::ROW];
+/// All delivery apps.
+pub const APPS: &[DeliveryApp] = &[vendor_tixngo::APP];

@@ -1,6 +1,7 @@
-//! Subscriptions (and any other operation) over a WebSocket: one session a connection, one task an operation.
+//! GraphQL over WebSocket: one session per connection, one task per operation.
 
 mod protocol;
+mod timeouts;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,157 +20,153 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::Instrument;
 
-use crate::gateway::answer::{never_began, to_text};
-use crate::gateway::callers::Caller;
-use crate::gateway::engine::{ALL, Ask, Outcome};
-use crate::gateway::hardening::Room;
-use crate::gateway::observe::Active;
-use crate::gateway::params::Params;
-use crate::gateway::refusal::Refusal;
+use crate::gateway::auth::Principal;
+use crate::gateway::concurrency_limit::ConcurrencyLimit;
+use crate::gateway::observe::ActiveGauge;
+use crate::gateway::operation::{ALL_OPERATION_TYPES, OperationOutcome, OperationRequest};
+use crate::gateway::params::RequestParams;
+use crate::gateway::rejection::RequestRejection;
 use crate::gateway::request_id::RequestId;
-use crate::gateway::router::{Front, Peer};
-use crate::graphql::Code;
-use protocol::{Close, Dialect, Incoming};
+use crate::gateway::response_body::{is_request_error, to_json_text};
+use crate::gateway::state::{AppState, PeerAddress};
+use crate::graphql::ErrorCode;
+pub use timeouts::SocketTimeouts;
 
-/// Messages that wait for a slow client before it is cut off.
-const WAITING: usize = 64;
-/// Bytes that a connection reads at once. The usual 128 KiB are held by every idle subscriber.
+use protocol::{ClientMessage, CloseReason, SubProtocol};
+
+/// Outgoing messages queued for a slow client before it is disconnected.
+const MAX_QUEUED_MESSAGES: usize = 64;
+/// Read buffer in bytes. The default of 128 KiB would be held by every idle subscriber.
 const READ_BUFFER: usize = 4 << 10;
-/// Operations of one connection.
-const OPERATIONS: usize = 100;
-/// Messages of so many times the largest body are read to their end, to be refused by name; longer ones cut the connection.
-const READ_TO_REFUSE: usize = 2;
-
-/// How long a connection waits for its client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patience {
-    /// For `connection_init`.
-    pub init: Duration,
-    /// While it is silent, before it is asked whether it is still there.
-    pub silence: Duration,
-    /// While it does not read what waits for it.
-    pub slow: Duration,
-}
-
-impl Default for Patience {
-    fn default() -> Self {
-        Self { init: Duration::from_secs(10), silence: Duration::from_secs(25), slow: Duration::from_secs(10) }
-    }
-}
+/// Concurrent operations of one connection.
+const MAX_OPERATIONS: usize = 100;
+/// Messages up to this multiple of the largest body are read in full and rejected with a close code; longer ones end
+/// the connection.
+const MAX_MESSAGE_FACTOR: usize = 2;
 
 /// `GET /graphql/ws`.
 pub async fn upgrade(
-    State(front): State<Arc<Front>>,
+    State(state): State<Arc<AppState>>,
     Extension(RequestId(id)): Extension<RequestId>,
-    Extension(room): Extension<Room>,
-    peer: Option<Extension<Peer>>,
+    Extension(limit): Extension<ConcurrencyLimit>,
+    peer: Option<Extension<PeerAddress>>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
 ) -> Response {
     let upgrade = match upgrade {
         Ok(upgrade) => upgrade
             .protocols(["graphql-transport-ws", "graphql-ws"])
-            .max_message_size(front.engine.limits().body_bytes * READ_TO_REFUSE)
+            .max_message_size(state.engine.limits().body_bytes * MAX_MESSAGE_FACTOR)
             .read_buffer_size(READ_BUFFER),
         Err(rejection) => return rejection.into_response(),
     };
-    if !front.allows_origin(headers.get(ORIGIN)) {
+    if !state.allows_origin(headers.get(ORIGIN)) {
         return StatusCode::FORBIDDEN.into_response();
     }
-    let dialect = match upgrade.selected_protocol().map(|name| name.as_bytes().to_vec()).as_deref() {
-        Some(b"graphql-transport-ws") => Some(Dialect::Transport),
-        Some(b"graphql-ws") => Some(Dialect::Legacy),
+    let subprotocol = match upgrade.selected_protocol().map(|name| name.as_bytes().to_vec()).as_deref() {
+        Some(b"graphql-transport-ws") => Some(SubProtocol::GraphqlTransportWs),
+        Some(b"graphql-ws") => Some(SubProtocol::GraphqlWs),
         _ => None,
     };
-    let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let authorization = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let peer = peer.map(|Extension(peer)| peer);
     upgrade.on_upgrade(move |socket| async move {
-        let _open = Active::socket();
+        let _open = ActiveGauge::socket();
         let (sink, source) = socket.split();
-        let slow = front.patience.slow;
-        let Some(dialect) = dialect else { return say_goodbye(sink, Close::SUBPROTOCOL, slow).await };
-        let (out, queue) = mpsc::channel(WAITING);
-        let writer = write_all(sink, queue, slow);
-        let mut session = Session {
-            front,
-            dialect,
+        let write_timeout = state.socket_timeouts.write;
+        let Some(subprotocol) = subprotocol else {
+            return send_close(sink, CloseReason::SUBPROTOCOL, write_timeout).await;
+        };
+        let (out, queue) = mpsc::channel(MAX_QUEUED_MESSAGES);
+        let writer = write_messages(sink, queue, write_timeout);
+        let mut session = SocketSession {
+            state,
+            subprotocol,
             out,
             id,
-            room,
-            header,
+            limit,
+            authorization,
             peer,
-            caller: None,
+            principal: None,
             running: HashMap::new(),
             tasks: JoinSet::new(),
         };
         let reader = async move {
-            let close = session.converse(source).await;
-            let _ = session.out.send(Out::Close(close)).await;
+            let close = session.run(source).await;
+            let _ = session.out.send(Outgoing::Close(close)).await;
         };
         tokio::join!(writer, reader);
     })
 }
 
-enum Out {
+enum Outgoing {
     Text(String),
-    Close(Close),
+    Close(CloseReason),
 }
 
-async fn write_all(mut sink: SplitSink<WebSocket, Message>, mut queue: mpsc::Receiver<Out>, slow: Duration) {
+async fn write_messages(
+    mut sink: SplitSink<WebSocket, Message>,
+    mut queue: mpsc::Receiver<Outgoing>,
+    write_timeout: Duration,
+) {
     while let Some(out) = queue.recv().await {
         match out {
-            Out::Text(text) => match timeout(slow, sink.send(Message::Text(text.into()))).await {
+            Outgoing::Text(text) => match timeout(write_timeout, sink.send(Message::Text(text.into()))).await {
                 Ok(Ok(())) => {}
-                _ => return say_goodbye(sink, Close::SLOW, slow).await,
+                _ => return send_close(sink, CloseReason::TOO_SLOW, write_timeout).await,
             },
-            Out::Close(close) => return say_goodbye(sink, close, slow).await,
+            Outgoing::Close(close) => return send_close(sink, close, write_timeout).await,
         }
     }
 }
 
-async fn say_goodbye(mut sink: SplitSink<WebSocket, Message>, Close(code, reason): Close, slow: Duration) {
+async fn send_close(
+    mut sink: SplitSink<WebSocket, Message>,
+    CloseReason(code, reason): CloseReason,
+    write_timeout: Duration,
+) {
     let frame = CloseFrame { code, reason: reason.into() };
-    let _ = timeout(slow, sink.send(Message::Close(Some(frame)))).await;
+    let _ = timeout(write_timeout, sink.send(Message::Close(Some(frame)))).await;
 }
 
-struct Session {
-    front: Arc<Front>,
-    dialect: Dialect,
-    out: mpsc::Sender<Out>,
+struct SocketSession {
+    state: Arc<AppState>,
+    subprotocol: SubProtocol,
+    out: mpsc::Sender<Outgoing>,
     id: String,
-    room: Room,
-    header: Option<String>,
-    /// Where the client is; none once it has shown credentials.
-    peer: Option<Peer>,
-    /// With the end of its token.
-    caller: Option<Caller>,
+    limit: ConcurrencyLimit,
+    authorization: Option<String>,
+    /// Address of an anonymous client; `None` if the client has sent credentials.
+    peer: Option<PeerAddress>,
+    /// The authenticated caller; `None` before `connection_init`.
+    principal: Option<Principal>,
     running: HashMap<String, AbortHandle>,
     tasks: JoinSet<String>,
 }
 
-impl Session {
-    /// Talks until one side is done; says how to close.
-    async fn converse(&mut self, mut source: SplitStream<WebSocket>) -> Close {
-        let patience = self.front.patience;
-        let init_by = Instant::now() + patience.init;
-        let stop = self.front.stop.clone();
+impl SocketSession {
+    /// Runs the session until one side ends it. Returns the reason to close.
+    async fn run(&mut self, mut source: SplitStream<WebSocket>) -> CloseReason {
+        let timeouts = self.state.socket_timeouts;
+        let init_by = Instant::now() + timeouts.init;
+        let stop = self.state.stop.clone();
         loop {
-            let deadline = if self.caller.is_none() { init_by } else { Instant::now() + patience.silence };
+            let deadline = if self.principal.is_none() { init_by } else { Instant::now() + timeouts.idle };
             tokio::select! {
                 message = timeout_at(deadline, source.next()) => match message {
                     Ok(Some(Ok(Message::Text(text)))) => {
-                        if let Err(close) = self.hear(text.as_str()).await {
+                        if let Err(close) = self.handle_message(text.as_str()).await {
                             return close;
                         }
                     }
-                    Ok(Some(Ok(Message::Binary(_)))) => return Close::INVALID,
+                    Ok(Some(Ok(Message::Binary(_)))) => return CloseReason::INVALID_MESSAGE,
                     Ok(Some(Ok(Message::Ping(_) | Message::Pong(_)))) => {}
-                    Ok(Some(Ok(Message::Close(_))) | None) => return Close::NORMAL,
-                    Ok(Some(Err(_))) => return Close::BROKEN,
-                    Err(_) if self.caller.is_none() => return Close::INIT_TIMEOUT,
+                    Ok(Some(Ok(Message::Close(_))) | None) => return CloseReason::NORMAL,
+                    Ok(Some(Err(_))) => return CloseReason::PROTOCOL_ERROR,
+                    Err(_) if self.principal.is_none() => return CloseReason::INIT_TIMEOUT,
                     Err(_) => {
-                        if self.say(protocol::keep_alive(self.dialect)).await.is_err() {
-                            return Close::SLOW;
+                        if self.send(protocol::keep_alive(self.subprotocol)).await.is_err() {
+                            return CloseReason::TOO_SLOW;
                         }
                     }
                 },
@@ -178,180 +175,186 @@ impl Session {
                         self.running.remove(&id);
                     }
                 }
-                () = gone(&self.front, self.caller.as_ref()) => return Close::FORBIDDEN,
-                () = stop.cancelled() => return Close::GOING,
+                () = wait_until_revoked(&self.state, self.principal.as_ref()) => return CloseReason::FORBIDDEN,
+                () = stop.cancelled() => return CloseReason::GOING_AWAY,
             }
         }
     }
 
-    async fn hear(&mut self, text: &str) -> Result<(), Close> {
-        if text.len() > self.front.engine.limits().body_bytes {
-            return Err(Close::TOO_BIG);
+    async fn handle_message(&mut self, text: &str) -> Result<(), CloseReason> {
+        if text.len() > self.state.engine.limits().body_bytes {
+            return Err(CloseReason::TOO_BIG);
         }
-        match protocol::read(self.dialect, text)? {
-            Incoming::Init(_) if self.caller.is_some() => Err(Close::TOO_MANY_INITS),
-            Incoming::Init(payload) => self.begin(&payload).await,
-            Incoming::Ping(payload) => self.say(protocol::pong(payload)).await,
-            Incoming::Pong => Ok(()),
-            Incoming::Subscribe(id, params) => self.start(id, *params).await,
-            Incoming::Complete(id) => {
+        match protocol::parse_message(self.subprotocol, text)? {
+            ClientMessage::Init(_) if self.principal.is_some() => Err(CloseReason::TOO_MANY_INITS),
+            ClientMessage::Init(payload) => self.handle_init(&payload).await,
+            ClientMessage::Ping(payload) => self.send(protocol::pong(payload)).await,
+            ClientMessage::Pong => Ok(()),
+            ClientMessage::Subscribe(id, params) => self.handle_subscribe(id, *params).await,
+            ClientMessage::Complete(id) => {
                 if let Some(running) = self.running.remove(&id) {
                     running.abort();
                 }
                 Ok(())
             }
-            Incoming::Terminate => Err(Close::NORMAL),
+            ClientMessage::Terminate => Err(CloseReason::NORMAL),
         }
     }
 
-    async fn begin(&mut self, payload: &Map<String, Value>) -> Result<(), Close> {
-        let callers = self.front.callers.load_full();
-        let recognised = match credentials(payload).or_else(|| self.header.clone()) {
+    async fn handle_init(&mut self, payload: &Map<String, Value>) -> Result<(), CloseReason> {
+        let authenticator = self.state.authenticator.load_full();
+        let authenticated = match credentials(payload).or_else(|| self.authorization.clone()) {
             Some(text) => {
                 self.peer = None;
-                callers.recognise_text(&text).await
+                authenticator.authenticate_header(&text).await
             }
-            None => callers.recognise(&HeaderMap::new()).await,
+            None => authenticator.authenticate(&HeaderMap::new()).await,
         };
-        match recognised {
-            Ok(caller) => {
-                self.caller = Some(caller);
-                self.say(protocol::ack()).await?;
-                if self.dialect == Dialect::Legacy {
-                    self.say(protocol::keep_alive(self.dialect)).await
+        match authenticated {
+            Ok(principal) => {
+                self.principal = Some(principal);
+                self.send(protocol::ack()).await?;
+                if self.subprotocol == SubProtocol::GraphqlWs {
+                    self.send(protocol::keep_alive(self.subprotocol)).await
                 } else {
                     Ok(())
                 }
             }
             Err(_) => {
-                if self.dialect == Dialect::Legacy {
-                    self.say(protocol::connection_error()).await?;
+                if self.subprotocol == SubProtocol::GraphqlWs {
+                    self.send(protocol::connection_error()).await?;
                 }
-                Err(Close::FORBIDDEN)
+                Err(CloseReason::FORBIDDEN)
             }
         }
     }
 
-    async fn start(&mut self, id: String, params: Params) -> Result<(), Close> {
-        let caller = self.caller.clone().ok_or(Close::UNAUTHORIZED)?;
+    async fn handle_subscribe(&mut self, id: String, params: RequestParams) -> Result<(), CloseReason> {
+        let principal = self.principal.clone().ok_or(CloseReason::UNAUTHORIZED)?;
         if self.running.contains_key(&id) {
-            return match self.dialect {
-                Dialect::Transport => Err(Close(4409, "Subscriber already exists")),
-                Dialect::Legacy => self.stop_older(&id),
+            return match self.subprotocol {
+                SubProtocol::GraphqlTransportWs => Err(CloseReason(4409, "Subscriber already exists")),
+                SubProtocol::GraphqlWs => self.replace_operation(&id),
             };
         }
-        if self.running.len() >= OPERATIONS {
+        if self.running.len() >= MAX_OPERATIONS {
             let text = "too many operations on one connection";
-            let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, Code::RateLimited, text);
-            return self.say(refused(self.dialect, &id, &refusal, &self.id)).await;
+            let rejection = RequestRejection::new(StatusCode::TOO_MANY_REQUESTS, ErrorCode::RateLimited, text);
+            return self.send(rejection_message(self.subprotocol, &id, &rejection, &self.id)).await;
         }
-        let (viewer, request_id) = (Arc::clone(&caller.viewer), self.id.clone());
-        let ask = Ask { params, body: None, viewer, request_id, kinds: ALL };
-        let entry = Entry { caller, peer: self.peer, room: self.room.clone() };
-        let (front, dialect, out, name) = (Arc::clone(&self.front), self.dialect, self.out.clone(), id.clone());
+        let (viewer, request_id) = (Arc::clone(&principal.viewer), self.id.clone());
+        let request = OperationRequest { params, body: None, viewer, request_id, allowed_types: ALL_OPERATION_TYPES };
+        let admission = Admission { principal, peer: self.peer, limit: self.limit.clone() };
+        let (state, subprotocol, out, name) = (Arc::clone(&self.state), self.subprotocol, self.out.clone(), id.clone());
         let span = tracing::error_span!("request", request_id = self.id, otel.kind = "server", otel.name = "WEBSOCKET");
-        let playing = async move {
-            play(&front, entry, (dialect, &out, &name), ask).await;
+        let running_operation = async move {
+            run_operation(&state, admission, (subprotocol, &out, &name), request).await;
             name
         };
-        let handle = self.tasks.spawn(playing.instrument(span));
+        let handle = self.tasks.spawn(running_operation.instrument(span));
         self.running.insert(id, handle);
         Ok(())
     }
 
-    /// The older protocol replaces an operation of the same name.
-    fn stop_older(&mut self, id: &str) -> Result<(), Close> {
+    /// A new operation with the same id replaces the old one in the older protocol.
+    fn replace_operation(&mut self, id: &str) -> Result<(), CloseReason> {
         if let Some(running) = self.running.remove(id) {
             running.abort();
         }
         Ok(())
     }
 
-    async fn say(&self, text: String) -> Result<(), Close> {
-        timeout(self.front.patience.slow, self.out.send(Out::Text(text)))
+    async fn send(&self, text: String) -> Result<(), CloseReason> {
+        timeout(self.state.socket_timeouts.write, self.out.send(Outgoing::Text(text)))
             .await
-            .map_err(|_| Close::SLOW)?
-            .map_err(|_| Close::NORMAL)
+            .map_err(|_| CloseReason::TOO_SLOW)?
+            .map_err(|_| CloseReason::NORMAL)
     }
 }
 
-/// Ends when the caller may not ask any more; never before it said who it is.
-async fn gone(front: &Front, caller: Option<&Caller>) {
-    match caller {
-        Some(caller) => front.gone(caller).await,
+/// Completes when the caller loses access; never before it is authenticated.
+async fn wait_until_revoked(state: &AppState, principal: Option<&Principal>) {
+    match principal {
+        Some(principal) => state.wait_until_revoked(principal).await,
         None => std::future::pending().await,
     }
 }
 
-/// Who asks for an operation, and the places that it needs one of.
-struct Entry {
-    caller: Caller,
-    peer: Option<Peer>,
-    room: Room,
+/// Caller and limits of an operation.
+struct Admission {
+    principal: Principal,
+    peer: Option<PeerAddress>,
+    limit: ConcurrencyLimit,
 }
 
-impl Entry {
-    /// Runs an operation, counted and with a place as any other request: a stream keeps neither once it has begun.
-    async fn run(self, front: &Front, ask: Ask) -> Outcome {
-        if let Err(refusal) = front.admit(&self.caller, self.peer, 1).await {
-            return Outcome::Refused(refusal);
+impl Admission {
+    /// Runs an operation with rate limit and concurrency limit, like an HTTP request. A stream holds no permit after
+    /// its start.
+    async fn run(self, state: &AppState, request: OperationRequest) -> OperationOutcome {
+        if let Err(rejection) = state.check_rate_limit(&self.principal, self.peer, 1).await {
+            return OperationOutcome::Rejected(rejection);
         }
-        match self.room.enter() {
-            Some(_place) => front.engine.run(ask).await,
-            None => Outcome::Refused(Refusal::overloaded()),
+        match self.limit.try_acquire() {
+            Some(_permit) => state.engine.run(request).await,
+            None => OperationOutcome::Rejected(RequestRejection::overloaded()),
         }
     }
 }
 
-fn refused(dialect: Dialect, id: &str, refusal: &Refusal, request_id: &str) -> String {
-    protocol::error(dialect, id, Value::Array(vec![refusal.to_error(request_id)]))
+fn rejection_message(subprotocol: SubProtocol, id: &str, rejection: &RequestRejection, request_id: &str) -> String {
+    protocol::error(subprotocol, id, Value::Array(vec![rejection.to_error(request_id)]))
 }
 
-/// Runs one operation to its end.
-async fn play(front: &Front, entry: Entry, (dialect, out, id): (Dialect, &mpsc::Sender<Out>, &str), ask: Ask) {
-    let request_id = ask.request_id.clone();
-    let say = |text: String| async move { out.send(Out::Text(text)).await.is_ok() };
-    match entry.run(front, ask).await {
-        Outcome::Refused(refusal) => {
-            say(refused(dialect, id, &refusal, &request_id)).await;
+/// Runs one operation and sends its messages.
+async fn run_operation(
+    state: &AppState,
+    admission: Admission,
+    (subprotocol, out, id): (SubProtocol, &mpsc::Sender<Outgoing>, &str),
+    request: OperationRequest,
+) {
+    let request_id = request.request_id.clone();
+    let send = |text: String| async move { out.send(Outgoing::Text(text)).await.is_ok() };
+    match admission.run(state, request).await {
+        OperationOutcome::Rejected(rejection) => {
+            send(rejection_message(subprotocol, id, &rejection, &request_id)).await;
             return;
         }
-        Outcome::Answer(answer) => {
-            if !tell(dialect, id, *answer, &say).await {
+        OperationOutcome::Response(response) => {
+            if !send_response(subprotocol, id, *response, &send).await {
                 return;
             }
         }
-        Outcome::Ready(ready) => {
-            if !say(protocol::next(dialect, id, &String::from_utf8_lossy(&ready.body))).await {
+        OperationOutcome::Cached(cached) => {
+            if !send(protocol::next(subprotocol, id, &String::from_utf8_lossy(&cached.body))).await {
                 return;
             }
         }
-        Outcome::Stream(mut answers) => {
-            while let Some(answer) = answers.next().await {
-                if !tell(dialect, id, answer, &say).await {
+        OperationOutcome::Stream(mut responses) => {
+            while let Some(response) = responses.next().await {
+                if !send_response(subprotocol, id, response, &send).await {
                     return;
                 }
             }
         }
     }
-    say(protocol::complete(id)).await;
+    send(protocol::complete(id)).await;
 }
 
-/// Sends a result; an operation that never began is an `error`, which also ends it. Says whether to go on.
-async fn tell<F, R>(dialect: Dialect, id: &str, answer: async_graphql::Response, say: &F) -> bool
+/// Sends a result. A request error is sent as `error`, which ends the operation. Returns true if the stream continues.
+async fn send_response<F, R>(subprotocol: SubProtocol, id: &str, response: async_graphql::Response, send: &F) -> bool
 where
     F: Fn(String) -> R,
     R: Future<Output = bool>,
 {
-    if never_began(&answer) {
-        let errors = serde_json::to_value(&answer.errors).unwrap_or_default();
-        say(protocol::error(dialect, id, errors)).await;
+    if is_request_error(&response) {
+        let errors = serde_json::to_value(&response.errors).unwrap_or_default();
+        send(protocol::error(subprotocol, id, errors)).await;
         return false;
     }
-    say(protocol::next(dialect, id, &to_text(&answer))).await
+    send(protocol::next(subprotocol, id, &to_json_text(&response))).await
 }
 
-/// The credentials that a client put into `connection_init`: `Authorization` in any spelling, at the top or under `headers`.
+/// Finds the credentials in `connection_init`: `Authorization` in any case, at the top level or under `headers`.
 fn credentials(payload: &Map<String, Value>) -> Option<String> {
     let find = |map: &Map<String, Value>| {
         map.iter()

@@ -1,62 +1,62 @@
-//! The words of both WebSocket protocols: `graphql-transport-ws` and the older `graphql-ws`.
+//! Messages of both WebSocket protocols: `graphql-transport-ws` and the older `graphql-ws`.
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::gateway::params::Params;
+use crate::gateway::params::RequestParams;
 
-/// Which protocol a connection speaks.
+/// WebSocket subprotocol of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Dialect {
+pub enum SubProtocol {
     /// `graphql-transport-ws`.
-    Transport,
-    /// `graphql-ws`, of subscriptions-transport-ws.
-    Legacy,
+    GraphqlTransportWs,
+    /// `graphql-ws` of subscriptions-transport-ws.
+    GraphqlWs,
 }
 
-/// Why the server closes a connection: code and reason of PROTOCOL.md.
+/// Close code and reason (PROTOCOL.md of graphql-ws).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Close(pub u16, pub &'static str);
+pub struct CloseReason(pub u16, pub &'static str);
 
-impl Close {
-    /// The message is not one of the protocol.
-    pub const INVALID: Self = Self(4400, "Invalid message received");
-    /// An operation before the connection was acknowledged.
+impl CloseReason {
+    /// The message is not part of the protocol.
+    pub const INVALID_MESSAGE: Self = Self(4400, "Invalid message received");
+    /// An operation was sent before the connection was acknowledged.
     pub const UNAUTHORIZED: Self = Self(4401, "Unauthorized");
-    /// The credentials of `connection_init` are not valid, or no longer.
+    /// The credentials of `connection_init` are not valid or have expired.
     pub const FORBIDDEN: Self = Self(4403, "Forbidden");
-    /// No protocol that both sides speak.
+    /// There is no common subprotocol.
     pub const SUBPROTOCOL: Self = Self(4406, "Subprotocol not acceptable");
-    /// No `connection_init` in time.
+    /// `connection_init` did not arrive in time.
     pub const INIT_TIMEOUT: Self = Self(4408, "Connection initialisation timeout");
     /// A second `connection_init`.
     pub const TOO_MANY_INITS: Self = Self(4429, "Too many initialisation requests");
-    /// A message longer than a body may be.
+    /// The message is longer than the largest body.
     pub const TOO_BIG: Self = Self(1009, "Message too big");
-    /// What came is no WebSocket any more.
-    pub const BROKEN: Self = Self(1002, "Protocol error");
-    /// The client does not read what it asked for.
-    pub const SLOW: Self = Self(1013, "The client reads too slowly");
-    /// The server is going away.
-    pub const GOING: Self = Self(1001, "Going away");
-    /// The older protocol's way of saying goodbye.
+    /// The data is not a valid WebSocket frame.
+    pub const PROTOCOL_ERROR: Self = Self(1002, "Protocol error");
+    /// The client does not read its messages.
+    pub const TOO_SLOW: Self = Self(1013, "The client reads too slowly");
+    /// The server is shutting down.
+    pub const GOING_AWAY: Self = Self(1001, "Going away");
+    /// Normal end of the connection.
     pub const NORMAL: Self = Self(1000, "Normal closure");
 }
 
-/// What a client says.
+/// A message of the client.
 #[derive(Debug, PartialEq)]
-pub enum Incoming {
-    /// Begin, with credentials.
+pub enum ClientMessage {
+    /// `connection_init` with credentials.
     Init(Map<String, Value>),
-    /// Are you there.
+    /// `ping`.
     Ping(Option<Value>),
-    /// I am here.
+    /// `pong`.
     Pong,
-    /// Run an operation.
-    Subscribe(String, Box<Params>),
+    /// Start an operation.
+    Subscribe(String, Box<RequestParams>),
     /// Stop an operation.
     Complete(String),
-    /// The older protocol's goodbye.
+    /// End the connection (older protocol).
     Terminate,
 }
 
@@ -70,43 +70,45 @@ struct Envelope {
     payload: Option<Value>,
 }
 
-/// Reads a message of a client.
-pub fn read(dialect: Dialect, text: &str) -> Result<Incoming, Close> {
-    let envelope: Envelope = serde_json::from_str(text).map_err(|_| Close::INVALID)?;
-    let id = || envelope.id.clone().filter(|id| !id.is_empty()).ok_or(Close::INVALID);
-    match (dialect, envelope.kind.as_str()) {
+/// Parses a message of the client.
+pub fn parse_message(subprotocol: SubProtocol, text: &str) -> Result<ClientMessage, CloseReason> {
+    let envelope: Envelope = serde_json::from_str(text).map_err(|_| CloseReason::INVALID_MESSAGE)?;
+    let id = || envelope.id.clone().filter(|id| !id.is_empty()).ok_or(CloseReason::INVALID_MESSAGE);
+    match (subprotocol, envelope.kind.as_str()) {
         (_, "connection_init") => match envelope.payload {
-            None | Some(Value::Null) => Ok(Incoming::Init(Map::new())),
-            Some(Value::Object(map)) => Ok(Incoming::Init(map)),
-            Some(_) => Err(Close::INVALID),
+            None | Some(Value::Null) => Ok(ClientMessage::Init(Map::new())),
+            Some(Value::Object(map)) => Ok(ClientMessage::Init(map)),
+            Some(_) => Err(CloseReason::INVALID_MESSAGE),
         },
-        (Dialect::Transport, "ping") => Ok(Incoming::Ping(envelope.payload)),
-        (Dialect::Transport, "pong") => Ok(Incoming::Pong),
-        (Dialect::Transport, "subscribe") | (Dialect::Legacy, "start") => {
+        (SubProtocol::GraphqlTransportWs, "ping") => Ok(ClientMessage::Ping(envelope.payload)),
+        (SubProtocol::GraphqlTransportWs, "pong") => Ok(ClientMessage::Pong),
+        (SubProtocol::GraphqlTransportWs, "subscribe") | (SubProtocol::GraphqlWs, "start") => {
             let id = id()?;
-            Ok(Incoming::Subscribe(id, Box::new(params(envelope.payload)?)))
+            Ok(ClientMessage::Subscribe(id, Box::new(parse_payload(envelope.payload)?)))
         }
-        (Dialect::Transport, "complete") | (Dialect::Legacy, "stop") => Ok(Incoming::Complete(id()?)),
-        (Dialect::Legacy, "connection_terminate") => Ok(Incoming::Terminate),
-        _ => Err(Close::INVALID),
+        (SubProtocol::GraphqlTransportWs, "complete") | (SubProtocol::GraphqlWs, "stop") => {
+            Ok(ClientMessage::Complete(id()?))
+        }
+        (SubProtocol::GraphqlWs, "connection_terminate") => Ok(ClientMessage::Terminate),
+        _ => Err(CloseReason::INVALID_MESSAGE),
     }
 }
 
-fn params(payload: Option<Value>) -> Result<Params, Close> {
-    let bytes =
-        serde_json::to_vec(&payload.filter(Value::is_object).ok_or(Close::INVALID)?).map_err(|_| Close::INVALID)?;
-    match crate::gateway::params::from_body(&bytes, 1) {
-        Ok(crate::gateway::params::Body::Single(params)) => Ok(*params),
-        _ => Err(Close::INVALID),
+fn parse_payload(payload: Option<Value>) -> Result<RequestParams, CloseReason> {
+    let bytes = serde_json::to_vec(&payload.filter(Value::is_object).ok_or(CloseReason::INVALID_MESSAGE)?)
+        .map_err(|_| CloseReason::INVALID_MESSAGE)?;
+    match crate::gateway::params::parse_body(&bytes, 1) {
+        Ok(crate::gateway::params::GraphqlBody::Single(params)) => Ok(*params),
+        _ => Err(CloseReason::INVALID_MESSAGE),
     }
 }
 
-/// The connection may be used.
+/// `connection_ack`.
 pub fn ack() -> String {
     json!({ "type": "connection_ack" }).to_string()
 }
 
-/// I am here.
+/// `pong`.
 pub fn pong(payload: Option<Value>) -> String {
     match payload {
         Some(payload) => json!({ "type": "pong", "payload": payload }).to_string(),
@@ -114,33 +116,33 @@ pub fn pong(payload: Option<Value>) -> String {
     }
 }
 
-/// Are you there: `ping`, or the older protocol's `ka`.
-pub fn keep_alive(dialect: Dialect) -> String {
-    let kind = if dialect == Dialect::Transport { "ping" } else { "ka" };
+/// Keep-alive: `ping`, or `ka` in the older protocol.
+pub fn keep_alive(subprotocol: SubProtocol) -> String {
+    let kind = if subprotocol == SubProtocol::GraphqlTransportWs { "ping" } else { "ka" };
     json!({ "type": kind }).to_string()
 }
 
-/// The older protocol's refusal of a connection.
+/// `connection_error` of the older protocol.
 pub fn connection_error() -> String {
     json!({ "type": "connection_error", "payload": { "message": "Forbidden" } }).to_string()
 }
 
-/// A result; the payload is JSON already.
-pub fn next(dialect: Dialect, id: &str, payload: &str) -> String {
-    let kind = if dialect == Dialect::Transport { "next" } else { "data" };
+/// A result; the payload is JSON text.
+pub fn next(subprotocol: SubProtocol, id: &str, payload: &str) -> String {
+    let kind = if subprotocol == SubProtocol::GraphqlTransportWs { "next" } else { "data" };
     format!(r#"{{"id":{},"type":"{kind}","payload":{payload}}}"#, Value::from(id))
 }
 
-/// The operation could not begin. The older protocol knows one error, the newer a list.
-pub fn error(dialect: Dialect, id: &str, errors: Value) -> String {
-    let payload = match (dialect, errors) {
-        (Dialect::Legacy, Value::Array(mut errors)) if !errors.is_empty() => errors.swap_remove(0),
+/// An operation that could not start. The older protocol carries one error, the newer one a list.
+pub fn error(subprotocol: SubProtocol, id: &str, errors: Value) -> String {
+    let payload = match (subprotocol, errors) {
+        (SubProtocol::GraphqlWs, Value::Array(mut errors)) if !errors.is_empty() => errors.swap_remove(0),
         (_, errors) => errors,
     };
     json!({ "id": id, "type": "error", "payload": payload }).to_string()
 }
 
-/// The operation is over.
+/// The operation is complete.
 pub fn complete(id: &str) -> String {
     json!({ "id": id, "type": "complete" }).to_string()
 }
@@ -150,14 +152,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_word_of_the_protocols_is_understood_and_nothing_else() {
+    fn every_message_of_both_protocols_is_parsed_and_nothing_else() {
         let subscribe = |kind: &str| format!(r#"{{"type":"{kind}","id":"1","payload":{{"query":"{{a}}"}}}}"#);
         assert!(
-            matches!(read(Dialect::Transport, &subscribe("subscribe")), Ok(Incoming::Subscribe(id, _)) if id == "1")
+            matches!(parse_message(SubProtocol::GraphqlTransportWs, &subscribe("subscribe")), Ok(ClientMessage::Subscribe(id, _)) if id == "1")
         );
-        assert!(matches!(read(Dialect::Legacy, &subscribe("start")), Ok(Incoming::Subscribe(..))));
-        assert_eq!(read(Dialect::Transport, r#"{"type":"pong"}"#), Ok(Incoming::Pong));
-        assert_eq!(read(Dialect::Legacy, r#"{"type":"connection_terminate"}"#), Ok(Incoming::Terminate));
+        assert!(matches!(parse_message(SubProtocol::GraphqlWs, &subscribe("start")), Ok(ClientMessage::Subscribe(..))));
+        assert_eq!(parse_message(SubProtocol::GraphqlTransportWs, r#"{"type":"pong"}"#), Ok(ClientMessage::Pong));
+        assert_eq!(
+            parse_message(SubProtocol::GraphqlWs, r#"{"type":"connection_terminate"}"#),
+            Ok(ClientMessage::Terminate)
+        );
         for wrong in [
             "",
             "[]",
@@ -169,12 +174,16 @@ mod tests {
             r#"{"type":"connection_init","payload":"secret"}"#,
             r#"{"type":"hello"}"#,
         ] {
-            assert_eq!(read(Dialect::Transport, wrong), Err(Close::INVALID), "{wrong}");
+            assert_eq!(
+                parse_message(SubProtocol::GraphqlTransportWs, wrong),
+                Err(CloseReason::INVALID_MESSAGE),
+                "{wrong}"
+            );
         }
     }
 
     #[test]
-    fn ids_of_clients_are_quoted_as_json() {
-        assert_eq!(next(Dialect::Transport, "a\"b", "{}"), r#"{"id":"a\"b","type":"next","payload":{}}"#);
+    fn operation_ids_are_escaped_as_json() {
+        assert_eq!(next(SubProtocol::GraphqlTransportWs, "a\"b", "{}"), r#"{"id":"a\"b","type":"next","payload":{}}"#);
     }
 }

@@ -1,35 +1,38 @@
-//! The schema as a subgraph of Apollo Federation v2: its text, and the two root fields by which a gateway reaches it.
+//! The schema as an Apollo Federation v2 subgraph: its SDL, and the two root fields that a gateway uses.
 //!
-//! Both fields are ours, not those of async-graphql: there one failed entity would fail all that were asked for with it.
+//! Both fields are implemented here rather than by async-graphql, where one failed entity would fail all the others of
+//! the request.
 
-mod text;
+mod sdl_export;
 
-use async_graphql::{Context, ID, Object, Scalar, ScalarType, SimpleObject, Union, Value};
-use async_graphql::{InputValueResult, OutputType};
+use std::borrow::Cow;
+
+use async_graphql::indexmap::IndexSet;
+use async_graphql::registry::{MetaType, MetaTypeId, Registry};
+use async_graphql::resolver_utils::{ContainerType, Fields, resolve_container};
+use async_graphql::{
+    Context, ContextSelectionSet, ID, InputValueResult, Object, OutputType, Positioned, Scalar, ScalarType,
+    ServerResult, SimpleObject, UnionType, Value,
+};
+use async_graphql_parser::types::Field;
+use catalog::InvalidArgument;
 use futures_util::future::join_all;
 
-use crate::graphql::admissions::AdmissionToken;
-use crate::graphql::catalog::{Event, Performance, Section, TicketType};
-use crate::graphql::ctx::Ctx;
-use crate::graphql::delivery::DeliveryChannel;
-use crate::graphql::error::Fault;
-use crate::graphql::orders::{Order, OrderLine, Ticket, VendorOrder};
-use crate::graphql::partners::{Reseller, ResellerConnection};
+use crate::graphql::base::ctx::Ctx;
+use crate::graphql::base::error::ApiError;
 use crate::graphql::root::{Node, find_node};
-use crate::graphql::sources::Source;
-use catalog::RequestError;
 
-pub use text::sdl;
+pub use sdl_export::sdl;
 
-/// Most entities that a gateway may ask for at once: as many as one page has rows, over several lists.
-const MOST: usize = 1_000;
+/// Largest number of entities in one request: as many as one page has rows, over several lists.
+const MAX_ENTITIES: usize = 1_000;
 
-/// An entity as a gateway names it: its `__typename` and its `id`.
-pub struct Any(Value);
+/// A representation of an entity: its `__typename` and its `id`.
+pub struct Representation(Value);
 
-/// An entity as a gateway names it: its `__typename` and its `id`.
+/// A representation of an entity: its `__typename` and its `id`.
 #[Scalar(name = "_Any")]
-impl ScalarType for Any {
+impl ScalarType for Representation {
     fn parse(value: Value) -> InputValueResult<Self> {
         Ok(Self(value))
     }
@@ -39,8 +42,8 @@ impl ScalarType for Any {
     }
 }
 
-impl Any {
-    fn text(&self, name: &str) -> Option<&str> {
+impl Representation {
+    fn string_field(&self, name: &str) -> Option<&str> {
         let Value::Object(fields) = &self.0 else { return None };
         match fields.get(name) {
             Some(Value::String(text)) => Some(text),
@@ -49,67 +52,64 @@ impl Any {
     }
 }
 
-/// Anything that a gateway may ask for by its key.
-#[derive(Union)]
-#[graphql(name = "_Entity", visible = false)]
-pub enum Entity {
-    /// A source.
-    Source(Source),
-    /// An event.
-    Event(Event),
-    /// A performance.
-    Performance(Performance),
-    /// A ticket type.
-    TicketType(TicketType),
-    /// A section.
-    Section(Section),
-    /// An admission token.
-    AdmissionToken(AdmissionToken),
-    /// An order.
-    Order(Order),
-    /// A leg of an order.
-    VendorOrder(VendorOrder),
-    /// A line of an order.
-    OrderLine(OrderLine),
-    /// A ticket of an order.
-    Ticket(Ticket),
-    /// A reseller.
-    Reseller(Reseller),
-    /// How a reseller is set up in a source.
-    ResellerConnection(ResellerConnection),
-    /// A delivery channel.
-    DeliveryChannel(DeliveryChannel),
-}
+/// Any entity that a gateway may request by its key: exactly the types that implement Node.
+pub struct Entity(Node);
 
-impl From<Node> for Entity {
-    fn from(node: Node) -> Self {
-        match node {
-            Node::Source(source) => source.into(),
-            Node::Event(event) => event.into(),
-            Node::Performance(performance) => performance.into(),
-            Node::TicketType(kind) => kind.into(),
-            Node::Section(section) => section.into(),
-            Node::AdmissionToken(token) => token.into(),
-            Node::Order(order) => order.into(),
-            Node::VendorOrder(leg) => leg.into(),
-            Node::OrderLine(line) => line.into(),
-            Node::Ticket(ticket) => ticket.into(),
-            Node::Reseller(reseller) => reseller.into(),
-            Node::ResellerConnection(connection) => connection.into(),
-            Node::DeliveryChannel(channel) => channel.into(),
-        }
+impl ContainerType for Entity {
+    async fn resolve_field(&self, _ctx: &Context<'_>) -> ServerResult<Option<Value>> {
+        Ok(None)
+    }
+
+    fn collect_all_fields<'a>(&'a self, ctx: &ContextSelectionSet<'a>, fields: &mut Fields<'a>) -> ServerResult<()> {
+        self.0.collect_all_fields(ctx, fields)
     }
 }
+
+impl OutputType for Entity {
+    fn type_name() -> Cow<'static, str> {
+        Cow::Borrowed("_Entity")
+    }
+
+    fn introspection_type_name(&self) -> Cow<'static, str> {
+        self.0.introspection_type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        registry.create_output_type::<Self, _>(MetaTypeId::Union, |registry| {
+            Node::create_type_info(registry);
+            let possible_types = match registry.types.get(Node::type_name().as_ref()) {
+                Some(MetaType::Interface { possible_types, .. }) => possible_types.clone(),
+                _ => IndexSet::new(),
+            };
+            MetaType::Union {
+                name: Self::type_name().into_owned(),
+                description: Some("Any entity that a gateway may request by its key.".to_owned()),
+                possible_types,
+                visible: Some(|_| false),
+                inaccessible: false,
+                tags: Vec::new(),
+                rust_typename: Some(std::any::type_name::<Self>()),
+                directive_invocations: Vec::new(),
+            }
+        })
+    }
+
+    async fn resolve(&self, ctx: &ContextSelectionSet<'_>, _field: &Positioned<Field>) -> ServerResult<Value> {
+        resolve_container(ctx, self).await
+    }
+}
+
+impl UnionType for Entity {}
 
 /// This schema as a subgraph.
 #[derive(SimpleObject)]
 #[graphql(name = "_Service", visible = false)]
-pub struct Service {
-    /// Its text; null where the schema is not told.
+pub struct SubgraphService {
+    /// The SDL of the subgraph.
     sdl: Option<String>,
 }
 
-/// What a gateway asks of a subgraph.
+/// The root fields that a federation gateway requires.
 #[derive(Default)]
 pub struct SubgraphQuery;
 
@@ -117,32 +117,32 @@ pub struct SubgraphQuery;
 impl SubgraphQuery {
     /// This schema as a subgraph.
     #[graphql(name = "_service", visible = false)]
-    async fn service(&self) -> Service {
+    async fn service(&self) -> SubgraphService {
         static TEXT: std::sync::LazyLock<String> = std::sync::LazyLock::new(sdl);
-        Service { sdl: Some(TEXT.clone()) }
+        SubgraphService { sdl: Some(TEXT.clone()) }
     }
 
-    /// Entities by their keys, in order, through the loaders of every other read; null for each that is not there.
+    /// Returns entities by their keys, in order, through the shared loaders. Null for each that does not exist.
     #[graphql(name = "_entities", visible = false, complexity = "1 + representations.len() * child_complexity")]
     async fn entities(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which entities, at most 1,000.")] representations: Vec<Any>,
-    ) -> Result<Vec<Option<Result<Entity, Fault>>>, Fault> {
-        if representations.len() > MOST {
-            return Err(RequestError::new("representations", format!("at most {MOST} entities")).into());
+        #[graphql(desc = "The entities, at most 1,000.")] representations: Vec<Representation>,
+    ) -> Result<Vec<Option<Result<Entity, ApiError>>>, ApiError> {
+        if representations.len() > MAX_ENTITIES {
+            return Err(InvalidArgument::new("representations", format!("at most {MAX_ENTITIES} entities")).into());
         }
         let ctx = Ctx::of(ctx);
-        Ok(join_all(representations.iter().map(|asked| find_entity(ctx, asked))).await)
+        Ok(join_all(representations.iter().map(|representation| find_entity(ctx, representation))).await)
     }
 }
 
-/// The entity that a representation names; none where its id names something of another type.
-async fn find_entity(ctx: &Ctx, asked: &Any) -> Option<Result<Entity, Fault>> {
-    let (name, id) = (asked.text("__typename")?, ID::from(asked.text("id")?));
+/// Finds the entity of a representation. Returns `None` if its id belongs to another type.
+async fn find_entity(ctx: &Ctx, representation: &Representation) -> Option<Result<Entity, ApiError>> {
+    let (name, id) = (representation.string_field("__typename")?, ID::from(representation.string_field("id")?));
     let found = find_node(ctx, &id).await?;
     match found {
-        Ok(node) => (node.introspection_type_name() == name).then(|| Ok(node.into())),
+        Ok(node) => (node.introspection_type_name() == name).then(|| Ok(Entity(node))),
         Err(fault) => Some(Err(fault)),
     }
 }

@@ -1,56 +1,71 @@
-//! Readiness: the venue's checklist, asked by machine. What is taken away fails exactly its own line.
+//! Readiness checks: the venue's checklist, run by API calls. Each missing permission fails exactly its own check.
 
 use std::collections::BTreeMap;
 
-use domain::accounts::{Account, Check, Verdict};
+use domain::accounts::{AccountCheck, AccountConfig, CheckOutcome};
 use emulators::{Fault, Rule};
 use serde_json::json;
 
-use crate::contract::bench::{ACME_IDS, acme_with, secutix};
-use crate::contract::{Bench, each_vendor};
+use crate::contract::fixture::{ACME_RESELLER_KEYS, acme_with, secutix};
+use crate::contract::{VendorFixture, each_vendor};
 
-fn account(keys: &[(&str, &[&str])]) -> Account {
+fn account(keys: &[(&str, &[&str])]) -> AccountConfig {
     let values = |all: &[&str]| all.iter().map(|one| (*one).to_owned()).collect();
     let keys: BTreeMap<_, _> = keys.iter().map(|(key, all)| ((*key).to_owned(), values(all))).collect();
-    Account { reseller: Some("Tiqets".to_owned()), keys }
+    AccountConfig { reseller: Some("Tiqets".to_owned()), keys }
 }
 
-async fn ask(bench: &Bench, account: &Account) -> Vec<Check> {
-    bench.source.accounts.as_ref().expect("a checklist").check(account).await
+/// Runs a test against a source of each vendor that has readiness checks.
+async fn each_checked_vendor(test: impl AsyncFn(&VendorFixture)) {
+    each_vendor(async |fixture| {
+        if fixture.source.accounts.is_some() {
+            test(fixture).await;
+        }
+    })
+    .await;
 }
 
-/// The kinds of the lines that are not as they must be, and that each has a hint.
-fn wrong(checks: &[Check]) -> Vec<&'static str> {
-    let lines = checks.iter().filter(|check| match &check.verdict {
-        Verdict::Passed => false,
-        Verdict::Failed(hint) | Verdict::Off(hint) => {
+async fn run_checks(fixture: &VendorFixture, account: &AccountConfig) -> Vec<AccountCheck> {
+    fixture.source.accounts.as_ref().expect("readiness checks").check_account(account).await
+}
+
+/// Codes of the checks that did not pass, each of which must have a hint.
+fn failed_codes(checks: &[AccountCheck]) -> Vec<&'static str> {
+    let lines = checks.iter().filter(|check| match &check.outcome {
+        CheckOutcome::Passed => false,
+        CheckOutcome::Failed(hint) | CheckOutcome::Disabled(hint) => {
             assert!(!hint.is_empty(), "{}", check.code);
             true
         }
-        Verdict::Unasked(_) => true,
+        CheckOutcome::Unreachable(_) => true,
     });
     lines.map(|check| check.code).collect()
 }
 
 #[tokio::test]
-async fn the_account_of_each_sandbox_is_ready_and_asking_sells_nothing() {
-    each_vendor(async |bench| {
-        let before = bench.running.stage.holdings();
-        let checks = ask(bench, &Account::default()).await;
-        assert_eq!((checks.is_empty(), wrong(&checks)), (false, Vec::new()), "{}: {checks:?}", bench.source.id);
-        assert_eq!(bench.running.stage.holdings(), before, "{}", bench.source.id);
+async fn every_sandbox_account_passes_its_checks_and_checking_sells_nothing() {
+    each_checked_vendor(async |fixture| {
+        let before = fixture.running.stage.inventory();
+        let checks = run_checks(fixture, &AccountConfig::default()).await;
+        assert_eq!(
+            (checks.is_empty(), failed_codes(&checks)),
+            (false, Vec::new()),
+            "{}: {checks:?}",
+            fixture.source.id
+        );
+        assert_eq!(fixture.running.stage.inventory(), before, "{}", fixture.source.id);
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_dead_vendor_is_said_to_be_unasked_and_never_to_be_wrong() {
-    each_vendor(async |bench| {
-        bench.fail(vec![Rule::on("/", Fault::DropBefore)]);
-        let checks = ask(bench, &Account::default()).await;
-        let is_unasked = |check: &Check| matches!(check.verdict, Verdict::Unasked(_));
-        assert!(checks.iter().any(is_unasked), "{}", bench.source.id);
-        assert!(!checks.iter().any(|check| matches!(check.verdict, Verdict::Failed(_))), "{checks:?}");
+async fn checks_of_an_unreachable_vendor_are_not_run_and_never_failed() {
+    each_checked_vendor(async |fixture| {
+        fixture.fail(vec![Rule::for_path("/", Fault::DropBefore)]);
+        let checks = run_checks(fixture, &AccountConfig::default()).await;
+        let is_unasked = |check: &AccountCheck| matches!(check.outcome, CheckOutcome::Unreachable(_));
+        assert!(checks.iter().any(is_unasked), "{}", fixture.source.id);
+        assert!(!checks.iter().any(|check| matches!(check.outcome, CheckOutcome::Failed(_))), "{checks:?}");
     })
     .await;
 }
@@ -59,7 +74,7 @@ const TEMPLATE: &str = "66f0aa10c3d2e4b5a6978001";
 const ADULT: &str = "66f0ff60c3d2e4b5a6970001";
 
 #[tokio::test]
-async fn each_permission_that_is_taken_away_fails_its_own_line() {
+async fn each_removed_permission_fails_its_own_check() {
     let named = account(&[("event_templates", &[TEMPLATE]), ("ticket_types", &[ADULT])]);
     let expected = [
         ("ACCT_ORDERS_CREATE", "SALES_ALLOWED"),
@@ -73,31 +88,31 @@ async fn each_permission_that_is_taken_away_fails_its_own_line() {
         ("REFUNDS_EXECUTE", "REFUNDS_ALLOWED"),
     ];
     for (permission, code) in expected {
-        let bench = acme_with("harbor-sandbox-key", ACME_IDS).await;
-        assert_eq!(wrong(&ask(&bench, &named).await), Vec::<&str>::new());
-        bench.twist("deny", Some(permission), json!(null));
-        let checks = ask(&bench, &named).await;
-        assert_eq!(wrong(&checks), [code], "{permission}");
+        let fixture = acme_with("harbor-sandbox-key", ACME_RESELLER_KEYS).await;
+        assert_eq!(failed_codes(&run_checks(&fixture, &named).await), Vec::<&str>::new());
+        fixture.change_state("deny", Some(permission), json!(null));
+        let checks = run_checks(&fixture, &named).await;
+        assert_eq!(failed_codes(&checks), [code], "{permission}");
         let line = checks.iter().find(|check| check.code == code).expect("a line");
         assert!(line.title.contains(permission), "{}", line.title);
     }
 }
 
 #[tokio::test]
-async fn an_id_of_another_environment_fails_its_own_line() {
-    let bench = acme_with("harbor-sandbox-key", ACME_IDS).await;
-    let of = async |keys: &[(&str, &[&str])]| wrong(&ask(&bench, &account(keys)).await);
-    let strange = "66f0aa10c3d2e4b5a6979999";
-    assert_eq!(of(&[("event_templates", &[TEMPLATE, strange])]).await, ["EVENT_TEMPLATE_KNOWN"]);
+async fn an_id_of_another_environment_fails_its_own_check() {
+    let fixture = acme_with("harbor-sandbox-key", ACME_RESELLER_KEYS).await;
+    let of = async |keys: &[(&str, &[&str])]| failed_codes(&run_checks(&fixture, &account(keys)).await);
+    let unknown = "66f0aa10c3d2e4b5a6979999";
+    assert_eq!(of(&[("event_templates", &[TEMPLATE, unknown])]).await, ["EVENT_TEMPLATE_KNOWN"]);
     assert_eq!(
-        of(&[("event_templates", &[TEMPLATE]), ("ticket_types", &[ADULT, strange])]).await,
+        of(&[("event_templates", &[TEMPLATE]), ("ticket_types", &[ADULT, unknown])]).await,
         ["TICKET_TYPE_KNOWN"]
     );
     assert_eq!(of(&[("organization_id", &["77"])]).await, ["ORGANIZATION_KNOWN"]);
 }
 
 #[tokio::test]
-async fn what_a_venue_of_secutix_takes_away_fails_its_own_line_over_both_transports() {
+async fn a_removed_secutix_setting_fails_its_own_check_over_both_transports() {
     let named = account(&[
         ("sales_channel", &["DGTK"]),
         ("point_of_sale", &["500100"]),
@@ -105,35 +120,39 @@ async fn what_a_venue_of_secutix_takes_away_fails_its_own_line_over_both_transpo
         ("contingents", &["88001", "88002"]),
     ]);
     for transport in ["json", "soap"] {
-        let bench = secutix("OPERA", transport).await;
-        assert_eq!(wrong(&ask(&bench, &named).await), Vec::<&str>::new(), "{transport}");
-        bench.twist("close_contingent", Some("88002"), json!(null));
-        let checks = ask(&bench, &named).await;
-        assert_eq!(wrong(&checks), ["CONTINGENT_NOT_EMPTY"], "{transport}");
-        let line = checks.iter().find(|check| matches!(check.verdict, Verdict::Failed(_))).expect("a line");
+        let fixture = secutix("OPERA", transport).await;
+        assert_eq!(failed_codes(&run_checks(&fixture, &named).await), Vec::<&str>::new(), "{transport}");
+        fixture.change_state("close_contingent", Some("88002"), json!(null));
+        let checks = run_checks(&fixture, &named).await;
+        assert_eq!(failed_codes(&checks), ["CONTINGENT_NOT_EMPTY"], "{transport}");
+        let line = checks.iter().find(|check| matches!(check.outcome, CheckOutcome::Failed(_))).expect("a line");
         assert!(line.title.contains("88002"), "{}", line.title);
-        bench.twist("forget_contact", Some("1000042"), json!(null));
-        assert_eq!(wrong(&ask(&bench, &named).await), ["TECHNICAL_CONTACT", "CONTINGENT_NOT_EMPTY"], "{transport}");
+        fixture.change_state("remove_contact", Some("1000042"), json!(null));
+        assert_eq!(
+            failed_codes(&run_checks(&fixture, &named).await),
+            ["TECHNICAL_CONTACT", "CONTINGENT_NOT_EMPTY"],
+            "{transport}"
+        );
         let other = account(&[("sales_channel", &["OTHER"]), ("point_of_sale", &["1"])]);
-        let told = wrong(&ask(&bench, &other).await);
-        assert_eq!(told[..2], ["SALES_CHANNEL", "POINT_OF_SALE"], "{transport}");
+        let failed = failed_codes(&run_checks(&fixture, &other).await);
+        assert_eq!(failed[..2], ["SALES_CHANNEL", "POINT_OF_SALE"], "{transport}");
     }
 }
 
 #[tokio::test]
-async fn a_handover_is_filled_in_and_names_what_is_missing_and_holds_no_secret() {
-    each_vendor(async |bench| {
+async fn a_handover_letter_is_filled_in_and_lists_missing_values_and_contains_no_secret() {
+    each_checked_vendor(async |fixture| {
         let named = account(&[("event_templates", &[TEMPLATE])]);
-        let letter = bench.source.accounts.as_ref().expect("a checklist").hand_over(&named);
+        let letter = fixture.source.accounts.as_ref().expect("readiness checks").handover_message(&named);
         for secret in ["harbor-sandbox-key", "opera-sandbox-password", "club-sandbox-password", "c0de"] {
-            assert!(!letter.body.contains(secret), "{}", bench.source.id);
+            assert!(!letter.body.contains(secret), "{}", fixture.source.id);
         }
-        assert!(letter.subject.contains("Tiqets") && !letter.missing.is_empty(), "{letter:?}");
+        assert!(letter.subject.contains("Tiqets") && !letter.missing_fields.is_empty(), "{letter:?}");
     })
     .await;
-    let bench = secutix("OPERA", "json").await;
-    let letter = bench.source.accounts.as_ref().expect("a checklist").hand_over(&account(&[]));
+    let fixture = secutix("OPERA", "json").await;
+    let letter = fixture.source.accounts.as_ref().expect("readiness checks").handover_message(&account(&[]));
     insta::with_settings!({ filters => vec![(r"http://127.0.0.1:\d+", "[address]")] }, {
-        insta::assert_snapshot!(format!("{}\n\n{}\n\nmissing: {:#?}", letter.subject, letter.body, letter.missing));
+        insta::assert_snapshot!(format!("{}\n\n{}\n\nmissing: {:#?}", letter.subject, letter.body, letter.missing_fields));
     });
 }

@@ -1,8 +1,8 @@
-//! Every fault script against every source: the right kind of error, and never a wrong answer.
+//! Every fault against every source: the right kind of error, and never a wrong result.
 
 use std::time::Duration;
 
-use domain::{Effect, ErrorKind, FreshnessMode, Scope, VendorKind};
+use domain::{CatalogScope, Effect, ErrorKind, FreshnessMode, VendorKind};
 use emulators::{Fault, Rule};
 
 use crate::contract::each_vendor;
@@ -12,7 +12,7 @@ fn status(status: u16, retry_after: Option<u64>) -> Fault {
 }
 
 #[tokio::test]
-async fn each_fault_of_a_vendor_is_told_as_what_it_is_and_a_read_has_no_effect() {
+async fn each_fault_maps_to_its_error_kind_and_a_failed_read_has_no_effect() {
     let faults = [
         (status(500, None), ErrorKind::Unavailable, None),
         (status(503, Some(3)), ErrorKind::Unavailable, Some(Duration::from_secs(3))),
@@ -26,17 +26,18 @@ async fn each_fault_of_a_vendor_is_told_as_what_it_is_and_a_read_has_no_effect()
         (Fault::Html502, ErrorKind::Unavailable, None),
         (Fault::Delay { ms: 60_000 }, ErrorKind::Timeout, None),
     ];
-    each_vendor(async |bench| {
+    each_vendor(async |fixture| {
         for (fault, kind, retry_after) in &faults {
-            bench.fail(vec![Rule::on("/", fault.clone())]);
-            let told = bench.source.catalog.list_events(Scope::Public).await.expect_err("a fault");
-            assert_eq!((&told.kind, told.effect), (kind, Effect::None), "{} {fault:?}", bench.source.id);
-            // With a "too many" of S-360, which names no wait, we stay away for a time of our own (`secutix.md §2.8`, INFERRED).
-            let has_papers = bench.source.vendor == VendorKind::Secutix && *kind == ErrorKind::RateLimited;
+            fixture.fail(vec![Rule::for_path("/", fault.clone())]);
+            let error = fixture.source.catalog.list_events(CatalogScope::Public).await.expect_err("a fault");
+            assert_eq!((&error.kind, error.effect), (kind, Effect::None), "{} {fault:?}", fixture.source.id);
+            // S-360 responds to excess requests without a delay; the source then waits for a time of its own
+            // (`secutix.md §2.8`, INFERRED).
+            let has_papers = fixture.source.vendor == VendorKind::Secutix && *kind == ErrorKind::RateLimited;
             if retry_after.is_some() || !has_papers {
-                assert_eq!(told.retry_after, *retry_after, "{} {fault:?}", bench.source.id);
+                assert_eq!(error.retry_after, *retry_after, "{} {fault:?}", fixture.source.id);
             } else {
-                assert!(told.retry_after.is_some(), "{} {fault:?}", bench.source.id);
+                assert!(error.retry_after.is_some(), "{} {fault:?}", fixture.source.id);
             }
         }
     })
@@ -44,16 +45,16 @@ async fn each_fault_of_a_vendor_is_told_as_what_it_is_and_a_read_has_no_effect()
 }
 
 #[tokio::test]
-async fn a_vendor_that_comes_back_is_read_as_before() {
-    each_vendor(async |bench| {
-        let before = bench.source.catalog.list_events(Scope::Public).await.expect("events").value;
-        bench.fail(vec![Rule::on("/", Fault::DropBefore)]);
-        match &bench.source.catalog.load_events(&[before[0].key.clone()]).await[&before[0].key] {
+async fn a_recovered_vendor_returns_the_same_catalog_as_before() {
+    each_vendor(async |fixture| {
+        let before = fixture.source.catalog.list_events(CatalogScope::Public).await.expect("events").value;
+        fixture.fail(vec![Rule::for_path("/", Fault::DropBefore)]);
+        match &fixture.source.catalog.load_events(&[before[0].key.clone()]).await[&before[0].key] {
             Ok(known) => assert_ne!(known.freshness.mode, FreshnessMode::Live, "nobody was there to say so"),
-            Err(told) => assert_eq!(told.kind, ErrorKind::Unavailable),
+            Err(error) => assert_eq!(error.kind, ErrorKind::Unavailable),
         }
-        bench.fail(Vec::new());
-        let after = bench.source.catalog.list_events(Scope::Public).await.expect("events").value;
+        fixture.fail(Vec::new());
+        let after = fixture.source.catalog.list_events(CatalogScope::Public).await.expect("events").value;
         assert_eq!(before, after);
     })
     .await;

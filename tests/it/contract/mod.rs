@@ -1,14 +1,15 @@
-//! The contract of a source: one sentence a test, each run for every vendor against its emulator on a fixed clock.
+//! The contract of a source: each test runs for every vendor, against its emulator with a fixed clock.
 
 mod accounts;
 mod acme;
-pub(crate) mod bench;
-mod catalogue;
+mod catalog;
+mod demo_emulator;
 mod faults;
+pub(crate) mod fixture;
 mod ordering;
 mod secutix;
 mod secutix_orders;
 mod ticketing;
 mod tixngo;
 
-use bench::{Bench, each_vendor};
+use fixture::{VendorFixture, each_vendor};

@@ -1,11 +1,11 @@
-//! Commands: what pages tell people to type is there.
+//! Commands: every command and option that a page shows exists.
 
 use std::collections::BTreeMap;
 use std::process::Command;
 
 use crate::docs::{blocks, pages, report, words};
 
-/// What the binary tells of itself, or of one of its commands; none: there is no such command.
+/// Returns the help text of the binary, or of a command; `None` if the command does not exist.
 fn help(command: &str) -> Option<String> {
     let mut binary = Command::new(env!("CARGO_BIN_EXE_ticketgraph"));
     binary.args(Some(command).filter(|command| !command.is_empty())).arg("--help").env_clear();
@@ -13,7 +13,7 @@ fn help(command: &str) -> Option<String> {
     run.status.success().then(|| String::from_utf8_lossy(&run.stdout).into_owned())
 }
 
-/// Every call of the binary that a page shows: the words behind its name.
+/// Returns the arguments of every call of the binary that a page shows.
 fn calls(page: &str) -> Vec<Vec<String>> {
     let lines = blocks(page)
         .into_iter()
@@ -27,21 +27,21 @@ fn calls(page: &str) -> Vec<Vec<String>> {
 }
 
 #[test]
-fn every_command_and_option_that_a_page_shows_is_one_of_the_binary() {
+fn every_command_and_option_on_a_page_exists() {
     let mut helps: BTreeMap<String, Option<String>> = BTreeMap::new();
     let mut broken = Vec::new();
     let mut seen = 0;
     for (name, page) in pages() {
         for call in calls(&page) {
             let command = call.first().filter(|word| !word.starts_with('-')).cloned().unwrap_or_default();
-            let told = helps.entry(command.clone()).or_insert_with(|| help(&command));
-            let Some(told) = told else {
+            let help_text = helps.entry(command.clone()).or_insert_with(|| help(&command));
+            let Some(help_text) = help_text else {
                 broken.push(format!("{name}: ticketgraph {command}: no such command"));
                 continue;
             };
             seen += 1;
             for option in call.iter().filter(|word| word.starts_with("--")) {
-                if !told.contains(&format!("{option} ")) && !told.contains(&format!("{option}\n")) {
+                if !help_text.contains(&format!("{option} ")) && !help_text.contains(&format!("{option}\n")) {
                     broken.push(format!("{name}: ticketgraph {}: no such option: {option}", call.join(" ")));
                 }
             }

@@ -1,15 +1,15 @@
-//! The files of a deployment: they can be read, agree with each other, and name what is there.
+//! Deployment files: they parse, agree with each other, and refer to existing files and metrics.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::Value;
-use telemetry::{Kind, METRICS};
+use telemetry::{METRICS, MetricKind};
 
 use crate::docs::settings::findings;
 use crate::docs::{files, read, root};
 
-/// A file of YAML as plain values.
+/// Parses a YAML file.
 pub fn yaml(path: &str) -> Value {
     serde_saphyr::from_str(&read(path)).unwrap_or_else(|why| panic!("{path}: {why}"))
 }
@@ -22,11 +22,11 @@ fn list(value: &Value) -> &Vec<Value> {
     value.as_array().unwrap_or_else(|| panic!("no list: {value}"))
 }
 
-/// How long a shutdown may take by default.
+/// Returns the default shutdown timeout.
 fn drain() -> Duration {
     let defaults: toml::Table = read("config/default.toml").parse().expect("TOML");
-    let told = defaults["server"]["drain"].as_str().expect("a duration");
-    Duration::from_secs(told.trim_end_matches('s').parse().expect("seconds"))
+    let drain = defaults["server"]["drain"].as_str().expect("a duration");
+    Duration::from_secs(drain.trim_end_matches('s').parse().expect("seconds"))
 }
 
 fn seconds(value: &Value) -> Duration {
@@ -35,7 +35,7 @@ fn seconds(value: &Value) -> Duration {
 }
 
 #[test]
-fn every_file_of_yaml_and_json_can_be_read() {
+fn every_yaml_and_json_file_parses() {
     let mut count = 0;
     for (name, text) in files("deploy", ".json") {
         serde_json::from_str::<Value>(&text).unwrap_or_else(|why| panic!("{name}: {why}"));
@@ -49,7 +49,7 @@ fn every_file_of_yaml_and_json_can_be_read() {
 }
 
 #[test]
-fn the_compose_file_hands_over_settings_that_are_read_without_a_finding() {
+fn the_compose_file_passes_valid_settings() {
     let compose = yaml("compose.yaml");
     let service = &compose["services"]["ticketgraph"];
     let variables: Vec<(String, String)> = service["environment"]
@@ -63,8 +63,8 @@ fn the_compose_file_hands_over_settings_that_are_read_without_a_finding() {
     let named: String = variables.iter().map(|(_, value)| format!("{value}\n")).collect();
     let sandbox: toml::Table = read("config/sandbox.toml").parse().expect("TOML");
     let sources = sandbox["sources"].as_table().expect("sources");
-    for (source, stanza) in sources {
-        let port = stanza["base_url"].as_str().and_then(|url| url.rsplit(':').next()).expect("a port");
+    for (source, source_config) in sources {
+        let port = source_config["base_url"].as_str().and_then(|url| url.rsplit(':').next()).expect("a port");
         let variable = format!("TICKETGRAPH__SOURCES__{}__BASE_URL", source.to_uppercase());
         let value = variables.iter().find(|(name, _)| *name == variable).map(|(_, value)| value.as_str());
         assert_eq!(value, Some(format!("http://vendors:{port}").as_str()), "{variable}");
@@ -76,7 +76,7 @@ fn the_compose_file_hands_over_settings_that_are_read_without_a_finding() {
 }
 
 #[test]
-fn the_compose_file_mounts_files_that_are_there_and_shows_nothing_to_the_world() {
+fn the_compose_file_mounts_existing_files_and_publishes_ports_on_loopback_only() {
     let compose = yaml("compose.yaml");
     for (name, service) in compose["services"].as_object().expect("services") {
         for volume in service["volumes"].as_array().into_iter().flatten() {
@@ -106,7 +106,7 @@ fn the_compose_file_mounts_files_that_are_there_and_shows_nothing_to_the_world()
     assert!(root().join("deploy/prometheus").join(text(&prometheus["rule_files"][0])).exists());
 }
 
-/// The secrets that the pods are handed: the variable, and the key of the secret.
+/// Returns the secrets passed to the pods: environment variable and key of the secret.
 fn handed_over(container: &Value) -> BTreeMap<String, String> {
     let pairs = list(&container["env"]).iter().map(|variable| {
         let key = &variable["valueFrom"]["secretKeyRef"];
@@ -117,7 +117,7 @@ fn handed_over(container: &Value) -> BTreeMap<String, String> {
 }
 
 #[test]
-fn the_pods_get_a_configuration_without_a_finding_and_every_secret_that_it_names() {
+fn the_pods_get_a_valid_configuration_and_every_secret_that_it_names() {
     let deployment = yaml("deploy/kubernetes/deployment.yaml");
     let pod = &deployment["spec"]["template"]["spec"];
     let container = &pod["containers"][0];
@@ -136,11 +136,11 @@ fn the_pods_get_a_configuration_without_a_finding_and_every_secret_that_it_names
 }
 
 #[test]
-fn the_pods_are_probed_where_the_service_answers_and_may_drain() {
+fn the_pods_have_probes_on_existing_paths_and_time_to_drain() {
     let deployment = yaml("deploy/kubernetes/deployment.yaml");
     let pod = &deployment["spec"]["template"]["spec"];
     let container = &pod["containers"][0];
-    let router = read("src/server/router.rs");
+    let router = read("src/gateway/router.rs");
     for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {
         let path = text(&container[probe]["httpGet"]["path"]);
         assert!(router.contains(&format!("\"{path}\"")), "{probe}: {path}");
@@ -159,7 +159,7 @@ fn the_pods_are_probed_where_the_service_answers_and_may_drain() {
 }
 
 #[test]
-fn service_budget_and_autoscaler_mean_the_pods_and_a_metric_that_they_tell() {
+fn service_disruption_budget_and_autoscaler_select_the_pods_and_an_existing_metric() {
     let deployment = yaml("deploy/kubernetes/deployment.yaml");
     let labels = &deployment["spec"]["template"]["metadata"]["labels"];
     assert_eq!(&deployment["spec"]["selector"]["matchLabels"], labels);
@@ -169,7 +169,7 @@ fn service_budget_and_autoscaler_mean_the_pods_and_a_metric_that_they_tell() {
     assert_eq!(scaler["spec"]["scaleTargetRef"]["name"], deployment["metadata"]["name"]);
     let named = text(&scaler["spec"]["metrics"][0]["pods"]["metric"]["name"]);
     let metric = METRICS.iter().copied().flatten().find(|metric| metric.name == named).expect("a metric");
-    assert!(matches!(metric.kind, Kind::Gauge(_)), "{named} goes up and down");
+    assert!(matches!(metric.kind, MetricKind::Gauge(_)), "{named} goes up and down");
     for resource in list(&yaml("deploy/kubernetes/kustomization.yaml")["resources"]) {
         assert!(root().join("deploy/kubernetes").join(text(resource)).exists(), "{resource}");
     }

@@ -1,18 +1,18 @@
-//! Links, anchors and paths: each leads somewhere.
+//! Links, anchors and paths: each target exists.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::docs::{pages, prose, read, report, root, words};
 
-/// The targets of the links and pictures of a page that are no addresses.
+/// Returns the relative targets of the links and images of a page.
 fn targets(page: &str) -> Vec<String> {
     let text = prose(page);
     let parts = text.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
     parts.map(|(target, _)| target.to_owned()).filter(|target| !target.contains("://")).collect()
 }
 
-/// The anchors of a page, as its headings get them.
+/// Returns the anchors of a page's headings.
 fn anchors(page: &str) -> BTreeSet<String> {
     let text = prose(page);
     let headings = text
@@ -26,7 +26,7 @@ fn anchors(page: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_link_between_pages_leads_to_a_file_and_every_anchor_to_a_heading() {
+fn every_link_leads_to_an_existing_file_and_heading() {
     let mut broken = Vec::new();
     for (name, page) in pages() {
         let folder = Path::new(&name).parent().expect("a folder").to_owned();
@@ -47,7 +47,7 @@ fn every_link_between_pages_leads_to_a_file_and_every_anchor_to_a_heading() {
 }
 
 #[test]
-fn every_page_of_the_docs_is_reached_from_the_readme() {
+fn every_page_is_reachable_from_the_readme() {
     let pages = pages();
     let mut reached: BTreeSet<String> = BTreeSet::new();
     let mut next = vec!["README.md".to_owned()];
@@ -67,7 +67,7 @@ fn every_page_of_the_docs_is_reached_from_the_readme() {
 }
 
 #[test]
-fn paths_targets_and_scripts_that_pages_name_are_there() {
+fn paths_and_make_targets_on_a_page_exist() {
     let rooms: BTreeSet<String> = std::fs::read_dir(root())
         .expect("the root")
         .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())

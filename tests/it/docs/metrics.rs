@@ -1,4 +1,4 @@
-//! Metrics: the pages, the alerts and the dashboard speak of those that the service tells, and every alert has its chapter.
+//! Metrics: pages, alerts and dashboard name existing metrics, and every alert has a runbook entry.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,11 +8,11 @@ use telemetry::{METRICS, Metric};
 use crate::docs::deployment::yaml;
 use crate::docs::{chapter, read, report, words};
 
-/// What Prometheus itself brings.
+/// Metrics of Prometheus itself.
 const OF_PROMETHEUS: &[&str] = &["up", "ALERTS"];
-/// The labels that it adds, and the bound of a bucket.
+/// Labels that Prometheus adds, and the bound of a histogram bucket.
 const ADDED_LABELS: &[&str] = &["job", "instance", "le"];
-/// What else is a word in an expression.
+/// Keywords and functions of the expression language.
 const LANGUAGE: &[&str] = &[
     "sum",
     "max",
@@ -37,14 +37,14 @@ fn metrics() -> BTreeMap<&'static str, &'static Metric> {
     METRICS.iter().copied().flatten().map(|metric| (metric.name, metric)).collect()
 }
 
-/// The metric that a name in an expression stands for: buckets, sums and counts are those of a histogram.
+/// Returns the metric of a name in an expression, without the suffixes of histograms.
 fn metric_of(name: &str) -> Option<&'static Metric> {
     let metrics = metrics();
     let endings = ["", "_bucket", "_sum", "_count"].into_iter();
     endings.filter_map(|ending| name.strip_suffix(ending)).find_map(|base| metrics.get(base).copied())
 }
 
-/// The names in an expression, and the names of the labels in it. Texts and durations are left out.
+/// Returns the metric names and the label names in an expression, without strings and durations.
 fn names(expression: &str) -> (BTreeSet<String>, BTreeSet<String>) {
     let (mut names, mut labels) = (BTreeSet::new(), BTreeSet::new());
     let mut rest = String::new();
@@ -80,7 +80,7 @@ fn names(expression: &str) -> (BTreeSet<String>, BTreeSet<String>) {
     (names, labels)
 }
 
-/// Every expression of the alerts and of the dashboard, with the place of it.
+/// Returns every expression of the alerts and the dashboard, with its location.
 fn expressions() -> Vec<(String, String)> {
     let mut found = Vec::new();
     for rule in alerts() {
@@ -106,17 +106,18 @@ fn alerts() -> Vec<Value> {
 }
 
 #[test]
-fn the_page_lists_every_metric_and_no_other() {
+fn the_operation_page_lists_every_metric_and_no_other() {
     let page = read("docs/operation.md");
     let table = words(chapter(&page, "## Metrics"));
-    let told: BTreeSet<&str> = table.iter().map(String::as_str).filter(|word| !word.starts_with('/')).collect();
+    let documented: BTreeSet<&str> = table.iter().map(String::as_str).filter(|word| !word.starts_with('/')).collect();
     let known: BTreeSet<&str> = metrics().into_keys().collect();
-    let (missing, unknown): (Vec<_>, Vec<_>) = (known.difference(&told).collect(), told.difference(&known).collect());
+    let (missing, unknown): (Vec<_>, Vec<_>) =
+        (known.difference(&documented).collect(), documented.difference(&known).collect());
     assert!(missing.is_empty() && unknown.is_empty(), "not on the page: {missing:?}; no metric: {unknown:?}");
 }
 
 #[test]
-fn alerts_and_dashboard_ask_for_metrics_and_labels_that_there_are() {
+fn alerts_and_dashboard_use_existing_metrics_and_labels() {
     let mut broken = Vec::new();
     for (place, expression) in expressions() {
         let (names, labels) = names(&expression);
@@ -135,21 +136,23 @@ fn alerts_and_dashboard_ask_for_metrics_and_labels_that_there_are() {
 }
 
 #[test]
-fn other_pages_name_metrics_that_there_are() {
+fn other_pages_name_existing_metrics() {
     let mut broken = Vec::new();
     for (name, page) in crate::docs::pages() {
-        let told = words(&page).into_iter().filter(|word| {
+        let documented = words(&page).into_iter().filter(|word| {
             ["ticketgraph_", "http_server_", "http_client_", "db_client_"].iter().any(|begin| word.starts_with(begin))
         });
         broken.extend(
-            told.filter(|word| metric_of(word).is_none()).map(|word| format!("{name}: no metric is called {word}")),
+            documented
+                .filter(|word| metric_of(word).is_none())
+                .map(|word| format!("{name}: no metric is called {word}")),
         );
     }
     report(&broken);
 }
 
 #[test]
-fn every_alert_has_a_chapter_of_the_runbook_and_every_chapter_an_alert() {
+fn alerts_and_runbook_entries_match() {
     let page = read("docs/operation.md");
     let chapters: BTreeSet<&str> =
         chapter(&page, "## Runbook").lines().filter_map(|line| line.strip_prefix("### ")).collect();
@@ -163,7 +166,7 @@ fn every_alert_has_a_chapter_of_the_runbook_and_every_chapter_an_alert() {
 }
 
 #[test]
-fn names_of_an_expression_are_told_from_labels_and_durations() {
+fn metric_names_are_distinguished_from_labels_and_durations() {
     let (names, labels) =
         names(r#"60 * sum by (source, status) (rate(a_total{status=~"x|y_z"}[5m])) / on (job) up > 1e3"#);
     assert_eq!(names, ["a_total", "up"].map(str::to_owned).into());

@@ -1,4 +1,4 @@
-//! What the documents say, held against what is there: settings, operations, commands, metrics, states, paths, deployment files.
+//! Checks the documents against the code: settings, operations, commands, metrics, states, paths, deployment files.
 
 mod commands;
 mod deployment;
@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The root of the checkout.
+/// Returns the root of the repository.
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
@@ -21,7 +21,7 @@ fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|why| panic!("{path}: {why}"))
 }
 
-/// Every file below a folder whose name ends so, by its path from the root, with its text.
+/// Returns every file below a folder with the given ending: its path from the root and its text.
 fn files(folder: &str, ending: &str) -> BTreeMap<String, String> {
     fn walk(folder: &Path, ending: &str, found: &mut BTreeMap<String, String>) {
         for entry in fs::read_dir(folder).expect("the folder can be read") {
@@ -40,17 +40,17 @@ fn files(folder: &str, ending: &str) -> BTreeMap<String, String> {
     found
 }
 
-/// Every page for people, by its path.
+/// Returns every document, by path.
 fn pages() -> BTreeMap<String, String> {
     let mut pages = files("docs", ".md");
-    for name in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"] {
+    for name in ["README.md", "ARCHITECTURE.md", "GLOSSARY.md", "CONTRIBUTING.md", "CHANGELOG.md"] {
         pages.insert(name.to_owned(), read(name));
     }
     assert!(pages.len() > 15, "{:?}", pages.keys());
     pages
 }
 
-/// A block of code: the words behind its opening fence, and its lines.
+/// A code block: the info string of its fence, and its text.
 struct Block<'a> {
     words: &'a str,
     text: String,
@@ -62,7 +62,7 @@ impl Block<'_> {
     }
 }
 
-/// The blocks of code of a page, in their order. A block inside a list is moved to the left.
+/// Returns the code blocks of a page in order, without the indentation of their fence.
 fn blocks(page: &str) -> Vec<Block<'_>> {
     let mut found: Vec<Block<'_>> = Vec::new();
     let mut open = None;
@@ -85,7 +85,7 @@ fn blocks(page: &str) -> Vec<Block<'_>> {
     found
 }
 
-/// A page without its blocks of code.
+/// Returns a page without its code blocks.
 fn prose(page: &str) -> String {
     let mut is_code = false;
     let lines = page.lines().filter(|line| {
@@ -96,12 +96,12 @@ fn prose(page: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// What stands between backticks, outside blocks of code.
+/// Returns the inline code of a page, outside code blocks.
 fn words(page: &str) -> Vec<String> {
     prose(page).lines().flat_map(|line| line.split('`').skip(1).step_by(2).map(str::to_owned)).collect()
 }
 
-/// The chapter of a page below a heading, up to the next heading of the same level.
+/// Returns the section of a page below a heading, up to the next heading of the same level.
 fn chapter<'a>(page: &'a str, heading: &str) -> &'a str {
     let begin = page.find(&format!("\n{heading}\n")).unwrap_or_else(|| panic!("no chapter {heading:?}"));
     let text = &page[begin + heading.len() + 2..];
@@ -109,7 +109,7 @@ fn chapter<'a>(page: &'a str, heading: &str) -> &'a str {
     text.find(&format!("\n{level} ")).map_or(text, |end| &text[..end])
 }
 
-/// The first column of the rows of every table in a text, where it is one word in backticks.
+/// Returns the first column of every table row that starts with inline code.
 fn first_cells(text: &str) -> Vec<&str> {
     text.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` |")).map(|(cell, _)| cell).collect()
 }

@@ -1,4 +1,4 @@
-//! Settings: whole examples are read as the service reads them, and every key that a page names is one.
+//! Settings: configuration examples are valid, and every key that a page names exists.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -10,13 +10,13 @@ use ticketgraph::config::Config;
 
 use crate::docs::{blocks, chapter, first_cells, pages, read, report, words};
 
-/// A card as the pages describe it.
+/// Payment card in the documented format.
 const CARD: &str = r#"{ "number": "4111111111111111", "cvv": "123", "expiryDate": "12/39", "name": "A", "address1": "1 Road",
     "city": "Port of Spain", "district": "Port of Spain", "country": "TT" }"#;
-/// The sections whose keys are the same for everybody.
+/// Configuration sections that do not depend on a vendor.
 const SECTIONS: &[&str] = &["server", "graphql", "auth", "cache", "resilience", "ledger", "orders", "telemetry"];
 
-/// What the service finds wrong with a file, where every secret that it names is there.
+/// Returns the findings of a configuration whose secrets all exist.
 pub fn findings(text: &str, variables: &[(String, String)]) -> Vec<String> {
     let secrets = text.split("env = \"").skip(1).filter_map(|rest| rest.split('"').next());
     let mut all: BTreeMap<String, String> = secrets.map(|name| (name.to_owned(), secret(name).to_owned())).collect();
@@ -27,7 +27,7 @@ pub fn findings(text: &str, variables: &[(String, String)]) -> Vec<String> {
         name if name.contains("secrets/") => Ok("a secret".to_owned()),
         _ => Err(io::ErrorKind::NotFound.into()),
     };
-    let read = Config::load(Some(Path::new("venues.toml")), all, &files, &app::shapes());
+    let read = Config::load(Some(Path::new("venues.toml")), all, &files, &app::vendor_config_specs());
     read.map_or_else(|found| found.lines().collect(), |_| Vec::new())
 }
 
@@ -41,7 +41,7 @@ fn secret(name: &str) -> &'static str {
 }
 
 #[test]
-fn every_example_of_a_configuration_is_read_without_a_finding() {
+fn every_configuration_example_is_valid() {
     let mut broken = Vec::new();
     let mut read = 0;
     for (name, page) in pages() {
@@ -59,7 +59,7 @@ fn every_example_of_a_configuration_is_read_without_a_finding() {
     report(&broken);
 }
 
-/// Every key of the shared sections, with dots.
+/// Returns every key of `config/default.toml` as a dotted path.
 fn keys() -> BTreeSet<String> {
     fn walk(table: &toml::Table, prefix: &str, found: &mut BTreeSet<String>) {
         for (key, value) in table {
@@ -72,12 +72,12 @@ fn keys() -> BTreeSet<String> {
     }
     let mut found = BTreeSet::new();
     walk(&read("config/default.toml").parse().expect("TOML"), "", &mut found);
-    assert!(found.contains("cache.lifetimes.facts.stale"), "{found:?}");
+    assert!(found.contains("cache.lifetimes.facts.stale_if_error"), "{found:?}");
     found
 }
 
 #[test]
-fn every_setting_that_a_page_names_is_one() {
+fn every_setting_on_a_page_exists() {
     let keys = keys();
     let mut broken = Vec::new();
     let mut named = 0;
@@ -99,25 +99,28 @@ fn every_setting_that_a_page_names_is_one() {
 
 #[test]
 fn the_page_of_each_vendor_lists_all_its_keys_and_no_other() {
-    let shapes = app::shapes();
+    let shapes = app::vendor_config_specs();
     let vendors = shapes.vendors.iter().map(|shape| (shape.name, shape.keys, shape.connection_keys));
     let apps = shapes.apps.iter().map(|shape| (shape.name, shape.keys, shape.connection_keys));
     for (vendor, keys, connection_keys) in vendors.chain(apps) {
         let page = read(&format!("docs/vendors/{vendor}.md"));
-        let told: BTreeSet<&str> = first_cells(chapter(&page, "## What you write")).into_iter().collect();
+        let documented: BTreeSet<&str> = first_cells(chapter(&page, "## Configuration")).into_iter().collect();
         let known: BTreeSet<&str> = keys.iter().chain(connection_keys).copied().collect();
-        assert_eq!(told, known, "left: docs/vendors/{vendor}.md, right: the code");
+        assert_eq!(documented, known, "left: docs/vendors/{vendor}.md, right: the code");
     }
 }
 
 #[test]
-fn the_page_of_each_vendor_says_what_is_inferred_and_where() {
+fn the_page_of_each_vendor_lists_its_assumptions_and_their_file() {
     for (name, page) in pages() {
         let Some(vendor) = name.strip_prefix("docs/vendors/").and_then(|name| name.strip_suffix(".md")) else {
             continue;
         };
-        let told = chapter(&page, "## What is inferred");
-        assert!(told.contains(&format!("`src/vendors/{vendor}/inferred.rs`")), "{name}");
-        assert!(page.contains("ticketgraph check --config venues.toml --online"), "{name} says how to check it");
+        let documented = chapter(&page, "## Assumptions");
+        assert!(documented.contains(&format!("`crates/vendors/{vendor}/src/assumptions.rs`")), "{name}");
+        assert!(
+            page.contains("ticketgraph check --config venues.toml --online"),
+            "{name} does not name the check command"
+        );
     }
 }

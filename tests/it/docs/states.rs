@@ -1,13 +1,13 @@
-//! The drawn states of docs/orders.md are those of the code.
+//! The state diagrams of docs/orders.md match the code.
 
 use std::collections::BTreeSet;
 
-use orders::moves::{LEG_MOVES, ORDER_MOVES};
+use orders::state_machine::{LEG_TRANSITIONS, ORDER_TRANSITIONS};
 use orders::{LegStatus, OrderStatus};
 
 use crate::docs::{blocks, chapter, read};
 
-/// The arrows of the diagrams of a chapter, without the one that begins.
+/// Returns the transitions drawn in a section, without the initial one.
 fn drawn(heading: &str) -> BTreeSet<(String, String)> {
     let page = read("docs/orders.md");
     let diagrams = blocks(chapter(&page, heading)).into_iter().filter(|block| block.is("mermaid"));
@@ -28,22 +28,26 @@ fn arrows<S: Copy>(table: &[(S, &[S])], name: fn(S) -> &'static str) -> BTreeSet
 }
 
 #[test]
-fn the_drawn_ways_of_a_leg_are_those_that_it_may_go() {
-    assert_eq!(drawn("## States of a leg"), arrows(&LEG_MOVES, LegStatus::name), "left: drawn, right: the code");
+fn the_diagram_of_a_leg_shows_every_allowed_transition() {
+    assert_eq!(drawn("## States of a leg"), arrows(&LEG_TRANSITIONS, LegStatus::name), "left: drawn, right: the code");
 }
 
 #[test]
-fn the_drawn_ways_of_an_order_are_those_that_it_may_go() {
-    assert_eq!(drawn("## States of an order"), arrows(&ORDER_MOVES, OrderStatus::name), "left: drawn, right: the code");
+fn the_diagrams_of_an_order_show_every_allowed_transition() {
+    assert_eq!(
+        drawn("## States of an order"),
+        arrows(&ORDER_TRANSITIONS, OrderStatus::name),
+        "left: drawn, right: the code"
+    );
 }
 
 #[test]
-fn the_page_names_every_status_that_is_an_end() {
+fn the_page_names_every_terminal_status() {
     let page = read("docs/orders.md");
-    let told = chapter(&page, "## States of an order");
-    let sentence = told.split("`isTerminal`").nth(1).and_then(|rest| rest.split(". ").next()).expect("the sentence");
+    let section = chapter(&page, "## States of an order");
+    let sentence = section.split("`isTerminal`").nth(1).and_then(|rest| rest.split(". ").next()).expect("the sentence");
     let named: BTreeSet<&str> = sentence.split('`').skip(1).step_by(2).collect();
     let ends: BTreeSet<&str> =
-        OrderStatus::ALL.into_iter().filter(|status| status.is_terminal()).map(OrderStatus::name).collect();
+        OrderStatus::ALL.iter().filter(|status| status.is_terminal()).map(|status| status.name()).collect();
     assert_eq!(named, ends);
 }

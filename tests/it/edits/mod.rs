@@ -1,6 +1,6 @@
-//! Edits: a museum and a host of nights, both emulated, one graph over both, and processes that die between their writes.
+//! Edits at two emulated sources through one graph, with processes that crash between their writes.
 
 mod crash;
 mod fan_out;
-mod refusals;
+mod rejections;
 mod world;

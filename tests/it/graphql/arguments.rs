@@ -1,23 +1,23 @@
-//! Bad input: every argument that cannot be used is named, with a code.
+//! Invalid input: every invalid argument is named and has a code.
 
 use serde_json::{Value, json};
 use ticketgraph::graphql::Scope;
-use ticketgraph::graphql::id::GlobalId;
+use ticketgraph::graphql::base::id::GlobalId;
 
-use super::Graph;
+use super::TestGraph;
 
-/// Code and argument of the only error.
-async fn refused(graph: &Graph, document: &str) -> (Value, Value) {
-    let answer = graph.ask(document).await;
-    let errors = answer["errors"].as_array().unwrap_or_else(|| panic!("no error: {document}"));
-    assert_eq!(errors.len(), 1, "{answer}");
-    assert_eq!(errors[0]["extensions"]["requestId"], "r-1", "{answer}");
+/// Returns the code and the argument of the only error.
+async fn rejection(graph: &TestGraph, document: &str) -> (Value, Value) {
+    let response = graph.run_json(document).await;
+    let errors = response["errors"].as_array().unwrap_or_else(|| panic!("no error: {document}"));
+    assert_eq!(errors.len(), 1, "{response}");
+    assert_eq!(errors[0]["extensions"]["requestId"], "r-1", "{response}");
     (errors[0]["extensions"]["code"].clone(), errors[0]["extensions"]["argument"].clone())
 }
 
 #[tokio::test]
-async fn each_argument_that_cannot_be_used_is_named() {
-    let graph = Graph::of_three();
+async fn each_invalid_argument_is_named() {
+    let graph = TestGraph::of_three();
     let event = graph.event_id("Carmen").await;
     let unknown = GlobalId::Source(domain::SourceId::new("elsewhere")).encode().0;
     let reseller = GlobalId::Reseller("nobody".to_owned()).encode().0;
@@ -53,25 +53,25 @@ async fn each_argument_that_cannot_be_used_is_named() {
         (available("quantity: 0"), "quantity"),
     ];
     for (document, argument) in table {
-        assert_eq!(refused(&graph, &document).await, (json!("BAD_USER_INPUT"), json!(argument)), "{document}");
+        assert_eq!(rejection(&graph, &document).await, (json!("BAD_USER_INPUT"), json!(argument)), "{document}");
     }
 }
 
 #[tokio::test]
-async fn the_longest_ranges_and_pages_are_still_taken() {
-    let graph = Graph::of_three();
+async fn the_longest_ranges_and_pages_are_accepted() {
+    let graph = TestGraph::of_three();
     for document in [
         "{ events(first: 100, filter: {from: \"2026-01-01\", to: \"2027-01-01\"}) { totalCount } }",
         "{ events(first: 1) { nodes { calendar(from: \"2026-01-01\", to: \"2027-01-01\") { date } } } }",
         "{ events { nodes { performances(from: \"2026-01-01T00:00:00Z\", to: \"2027-01-02T00:00:00Z\") { nodes { id } } } } }",
     ] {
-        assert_eq!(graph.ask(document).await["errors"], Value::Null, "{document}");
+        assert_eq!(graph.run_json(document).await["errors"], Value::Null, "{document}");
     }
 }
 
 #[tokio::test]
-async fn what_is_no_graphql_or_does_not_fit_the_schema_has_a_code_and_our_words() {
-    let graph = Graph::of_three();
+async fn invalid_documents_get_a_code_and_a_fixed_message() {
+    let graph = TestGraph::of_three();
     for (name, document) in [
         ("no_graphql", "{ events("),
         ("no_such_field", "{ events { nodes { titel } } }"),
@@ -92,22 +92,22 @@ async fn what_is_no_graphql_or_does_not_fit_the_schema_has_a_code_and_our_words(
 }
 
 #[tokio::test]
-async fn a_viewer_without_the_scope_is_refused() {
-    let graph = Graph::of_three();
+async fn a_viewer_without_the_scope_is_rejected() {
+    let graph = TestGraph::of_three();
     let event = graph.event_id("Carmen").await;
     let document = format!(
         "{{ event(id: \"{event}\") {{ title }} admissionToken(id: \"{event}\") {{ id }} node(id: \"{event}\") {{ id }} viewer {{ scopes }} }}"
     );
     insta::assert_snapshot!(graph.run_as(&document, &[]).await);
     for document in ["{ events { totalCount } }", "{ sources { name } }"] {
-        let answer = graph.run_as(document, &[Scope::OrderRead]).await;
-        assert!(answer.contains("FORBIDDEN") && answer.contains("catalog:read"), "{answer}");
+        let response = graph.run_as(document, &[Scope::OrderRead]).await;
+        assert!(response.contains("FORBIDDEN") && response.contains("catalog:read"), "{response}");
     }
 }
 
 #[tokio::test]
-async fn a_viewer_of_a_reseller_cannot_tell_whether_another_is_there() {
-    let graph = Graph::of_three();
+async fn a_viewer_of_a_reseller_cannot_detect_another_reseller() {
+    let graph = TestGraph::of_three();
     let id = GlobalId::Reseller("tiqets".to_owned()).encode().0;
     let document = format!("{{ events(filter: {{reseller: \"{id}\"}}) {{ totalCount }} }}");
     let viewer = |reseller: &str| ticketgraph::graphql::Viewer {

@@ -1,178 +1,186 @@
-//! A source made for tests: it counts its calls, fails or dawdles on demand, and yields in each call.
+//! A fake source. It counts its calls, fails or hangs on demand, and yields in each call.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::accounts::{Account, Check, Letter, ResellerAccounts};
-use domain::catalog::{CalendarDay, Catalog, Scope, Window};
+use domain::accounts::{AccountCheck, AccountConfig, HandoverMessage, ResellerAccounts};
+use domain::catalog::{CalendarDay, Catalog, CatalogScope, PerformanceWindow};
 use domain::ids::ExternalRef;
-use domain::source::{Environment, Facts, Health, HealthReport, HealthState};
+use domain::source::{Environment, Health, HealthReport, HealthState, SourceTraits};
 use domain::{
-    Audience, Availability, AvailabilityStatus, Batch, BookingMode, Clock, Currency, ErrorKind, Event, EventKey,
-    EventStatus, Freshness, Locale, Money, Observed, Offer, Operation, Performance, PerformanceKey, Price, Section,
-    SectionKey, Source, SourceId, Text, TicketType, TicketTypeKey, VendorError, VendorKind,
+    Audience, Availability, AvailabilityStatus, BookingMode, Clock, Currency, ErrorKind, Event, EventKey, EventStatus,
+    Freshness, Locale, LocalizedText, Money, Offer, Performance, PerformanceKey, Price, Section, SectionKey, Source,
+    SourceId, TicketType, TicketTypeKey, VendorError, VendorKind, VendorOperation,
 };
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
+use testkit::{FakeOutcome, FakeRecords};
 
-use super::gate::FakeGate;
+use super::gate::FakeAdmissions;
 
-/// The instant of every test: a Tuesday, nine o'clock in London.
+/// The time of every test: a Tuesday, nine o'clock in London.
 pub fn now() -> Timestamp {
     "2026-12-01T09:00:00Z".parse().expect("an instant")
 }
 
-/// A clock that stands.
-pub struct StandingClock;
+/// A clock with a fixed time.
+pub struct FixedClock;
 
-impl Clock for StandingClock {
+impl Clock for FixedClock {
     fn now(&self) -> Timestamp {
         now()
     }
 }
 
-/// How a source behaves at present.
+/// The behavior of a fake source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mood {
-    /// Answers.
-    Fine,
-    /// Answers each call, or each key of a batch, with this kind of failure.
+pub enum Behavior {
+    /// Calls succeed.
+    Normal,
+    /// Each call, or each key of a batch, fails with this kind of error.
     Failing(&'static str),
-    /// Answers so late that nobody waits for it.
-    Dawdling,
-    /// Takes two seconds.
+    /// Calls hang for an hour.
+    HungCalls,
+    /// Calls take two seconds.
     Slow,
-    /// Leaves every key out of its answers.
-    Forgetful,
-    /// Panics.
-    Broken,
+    /// Batch responses contain no keys.
+    OmittingKeys,
+    /// Calls panic.
+    Panicking,
 }
 
-/// What a source tells, and what it was asked.
+/// The catalog of a fake source.
 pub struct FakeCatalog {
-    /// Its id.
+    /// The source id.
     pub id: SourceId,
-    /// Its currency.
-    pub currency: Currency,
-    /// Every event by its key. The list is made once, so that it is shared.
-    pub events: Arc<Vec<Arc<Event>>>,
-    /// Those of them that every visitor may see.
-    pub public: Arc<Vec<Arc<Event>>>,
-    /// Performances of each event, by begin.
-    pub performances: BTreeMap<EventKey, Vec<Arc<Performance>>>,
-    /// How it behaves, in everything or in one operation only.
-    pub mood: Mutex<(Mood, Option<Operation>)>,
-    /// What was asked, with the number of keys.
-    pub calls: Mutex<Vec<(Operation, usize)>>,
+    inner: Arc<testkit::FakeCatalog<ListedRecords>>,
 }
 
 impl FakeCatalog {
-    /// The number of calls of each operation, in alphabetical order.
-    pub fn counted(&self) -> Vec<(&'static str, usize)> {
-        let mut counts = BTreeMap::new();
-        for (operation, _) in self.calls.lock().expect("calls").iter() {
-            *counts.entry(operation.name()).or_insert(0) += 1;
-        }
-        counts.into_iter().collect()
+    /// Returns the number of calls of each operation, in alphabetical order.
+    pub fn call_counts(&self) -> Vec<(&'static str, usize)> {
+        self.inner.call_counts()
     }
 
-    pub fn behave(&self, mood: Mood) {
-        *self.mood.lock().expect("mood") = (mood, None);
+    pub fn behave(&self, behavior: Behavior) {
+        self.inner.script(move |key| behavior.outcome(key.operation));
     }
 
-    pub fn behave_in(&self, operation: Operation, mood: Mood) {
-        *self.mood.lock().expect("mood") = (mood, Some(operation));
+    pub fn behave_in(&self, operation: VendorOperation, behavior: Behavior) {
+        self.inner.script(
+            move |key| {
+                if key.operation == operation { behavior.outcome(operation) } else { FakeOutcome::Succeed }
+            },
+        );
     }
 
-    /// Notes a call and behaves.
-    pub async fn called(&self, operation: Operation, keys: usize) -> Result<(), VendorError> {
-        self.calls.lock().expect("calls").push((operation, keys));
-        tokio::task::yield_now().await;
-        let (mood, only) = *self.mood.lock().expect("mood");
-        match mood {
-            _ if only.is_some_and(|only| only != operation) => Ok(()),
-            Mood::Fine | Mood::Forgetful => Ok(()),
-            Mood::Slow => {
-                tokio::time::sleep(Duration::from_secs(2)).await;
-                Ok(())
-            }
-            Mood::Failing(kind) => {
-                Err(VendorError::new(&self.id, operation, kind_of(kind)).because("hush: vendor text"))
-            }
-            Mood::Dawdling => {
-                tokio::time::sleep(Duration::from_secs(3600)).await;
-                Ok(())
-            }
-            Mood::Broken => panic!("a bug of a vendor folder"),
+    /// Records a call of another port and applies the behavior.
+    pub async fn record_call(&self, operation: VendorOperation) -> Result<(), VendorError> {
+        self.inner.run_single(operation).await
+    }
+}
+
+impl Behavior {
+    fn outcome(self, operation: VendorOperation) -> FakeOutcome {
+        match self {
+            Self::Normal => FakeOutcome::Succeed,
+            // A list has no keys that it could omit.
+            Self::OmittingKeys if operation == VendorOperation::ListEvents => FakeOutcome::Succeed,
+            Self::OmittingKeys => FakeOutcome::Omit,
+            Self::Failing(kind) => FakeOutcome::Fail(kind_of(kind)),
+            Self::HungCalls => FakeOutcome::Delay(Duration::from_secs(3600)),
+            Self::Slow => FakeOutcome::Delay(Duration::from_secs(2)),
+            Self::Panicking => FakeOutcome::Panic,
         }
     }
+}
 
-    async fn batch<K: Clone + Eq + std::hash::Hash, V>(
-        &self,
-        operation: Operation,
-        keys: &[K],
-        find: impl Fn(&K) -> Option<V>,
-    ) -> Batch<K, V> {
-        match self.called(operation, keys.len()).await {
-            Err(failure) => failure.for_all(keys),
-            Ok(()) if self.mood.lock().expect("mood").0 == Mood::Forgetful => Batch::new(),
-            Ok(()) => keys
-                .iter()
-                .map(|key| {
-                    let found = find(key);
-                    (key.clone(), found.ok_or_else(|| VendorError::new(&self.id, operation, ErrorKind::NotFound)))
-                })
-                .collect(),
-        }
-    }
+/// The records of a fake source.
+struct ListedRecords {
+    currency: Currency,
+    /// All events in the order of their keys, shared like a cached list.
+    events: Arc<Vec<Arc<Event>>>,
+    /// The public events.
+    public: Arc<Vec<Arc<Event>>>,
+    /// Performances of each event, by start time.
+    performances: BTreeMap<EventKey, Vec<Arc<Performance>>>,
+}
 
-    fn observed<T>(&self, value: T) -> Observed<T> {
-        Observed::live(value, now())
-    }
-
+impl ListedRecords {
     fn money(&self, amount: i64) -> Money {
         Money::new(amount, self.currency)
     }
+}
 
-    fn ticket_types(&self, event: &EventKey) -> Option<Vec<TicketType>> {
-        self.events.iter().find(|known| known.key == *event)?;
-        let kind = |key: &str, name: &str, audience, amount| TicketType {
-            key: TicketTypeKey::new(key),
-            event: event.clone(),
-            refs: vec![ExternalRef::new("fake.type", key)],
-            name: Text::plain(name),
-            description: None,
-            audience,
-            min_age: None,
-            max_age: None,
-            admits: 1,
-            section: None,
-            price: Some(Price::plain(self.money(amount))),
-            min_per_order: None,
-            max_per_order: Some(9),
-        };
-        Some(vec![kind("adult", "Adult", Audience::Adult, 2500), kind("child", "Child", Audience::Child, 1250)])
+impl FakeRecords for ListedRecords {
+    fn list(&self, scope: CatalogScope) -> Arc<Vec<Arc<Event>>> {
+        Arc::clone(match scope {
+            CatalogScope::All => &self.events,
+            CatalogScope::Public => &self.public,
+        })
     }
 
-    fn availability(&self, performance: &PerformanceKey) -> Option<Availability> {
-        let event = performance.as_str().split('/').next()?;
-        let kinds = self.ticket_types(&EventKey::new(event))?;
-        let offers = kinds.into_iter().map(|kind| Offer {
-            price: kind.price.clone().expect("a price"),
-            ticket_type: Arc::new(kind),
+    fn event(&self, key: &EventKey) -> Option<Arc<Event>> {
+        self.events.iter().find(|event| event.key == *key).cloned()
+    }
+
+    fn ticket_types(&self, event: &EventKey) -> Option<Arc<Vec<TicketType>>> {
+        self.event(event)?;
+        let ticket_type = |key: &str, name: &str, audience, amount| TicketType {
+            key: TicketTypeKey::new(key),
+            refs: vec![ExternalRef::new("fake.type", key)],
+            name: LocalizedText::monolingual(name),
+            audience,
+            price: Some(Price::from_retail(self.money(amount))),
+            max_per_order: Some(9),
+            ..testkit::ticket_type(event, 0)
+        };
+        let adult = ticket_type("adult", "Adult", Audience::Adult, 2500);
+        Some(Arc::new(vec![adult, ticket_type("child", "Child", Audience::Child, 1250)]))
+    }
+
+    fn performances(&self, event: &EventKey, window: &PerformanceWindow) -> Option<Arc<Vec<Arc<Performance>>>> {
+        let is_inside = |performance: &&Arc<Performance>| {
+            performance.starts_at.is_none_or(|at| at >= window.from && window.to.is_none_or(|to| at < to))
+        };
+        let all = self.performances.get(event)?;
+        Some(Arc::new(all.iter().filter(is_inside).take(window.limit).cloned().collect()))
+    }
+
+    fn performance(&self, key: &PerformanceKey) -> Option<Arc<Performance>> {
+        self.performances.values().flatten().find(|performance| performance.key == *key).cloned()
+    }
+
+    fn availability(&self, key: &PerformanceKey) -> Option<Arc<Availability>> {
+        let event = key.as_str().split('/').next()?;
+        let ticket_types = self.ticket_types(&EventKey::new(event))?;
+        let offers = ticket_types.iter().map(|ticket_type| Offer {
+            price: ticket_type.price.clone().expect("a price"),
+            ticket_type: Arc::new(ticket_type.clone()),
             vacancies: Some(4),
             status: AvailabilityStatus::Limited,
         });
-        Some(Availability {
+        Some(Arc::new(Availability {
             status: AvailabilityStatus::Available,
             vacancies: Some(40),
             capacity: Some(100),
             max_per_order: Some(9),
             offers: offers.collect(),
-        })
+        }))
+    }
+
+    fn calendar(&self, _: &EventKey, from: Date, to: Date) -> Option<Arc<Vec<CalendarDay>>> {
+        let day = |date: Date| CalendarDay {
+            date,
+            status: AvailabilityStatus::Available,
+            price_from: Some(self.money(1250)),
+            performance_count: 1,
+            freshness: Freshness::live(now()),
+        };
+        Some(Arc::new(from.series(1.day()).take_while(|date| *date <= to).map(day).collect()))
     }
 }
 
@@ -181,77 +189,15 @@ fn kind_of(name: &str) -> ErrorKind {
         "unavailable" => ErrorKind::Unavailable,
         "malformed" => ErrorKind::Malformed,
         "rate_limited" => ErrorKind::RateLimited,
+        "timeout" => ErrorKind::Timeout,
         other => panic!("no such kind in these tests: {other}"),
     }
 }
 
-#[async_trait]
-impl Catalog for FakeCatalog {
-    async fn list_events(&self, scope: Scope) -> Result<Observed<Arc<Vec<Arc<Event>>>>, VendorError> {
-        self.called(Operation::ListEvents, 0).await?;
-        Ok(self.observed(Arc::clone(match scope {
-            Scope::Everything => &self.events,
-            Scope::Public => &self.public,
-        })))
-    }
-
-    async fn load_events(&self, keys: &[EventKey]) -> Batch<EventKey, Observed<Arc<Event>>> {
-        let find = |key: &EventKey| self.events.iter().find(|event| event.key == *key).cloned();
-        self.batch(Operation::LoadEvents, keys, |key| find(key).map(|event| self.observed(event))).await
-    }
-
-    async fn load_ticket_types(&self, events: &[EventKey]) -> Batch<EventKey, Observed<Arc<Vec<TicketType>>>> {
-        let find = |key: &EventKey| self.ticket_types(key).map(|kinds| self.observed(Arc::new(kinds)));
-        self.batch(Operation::LoadTicketTypes, events, find).await
-    }
-
-    async fn list_performances(
-        &self,
-        events: &[EventKey],
-        window: &Window,
-    ) -> Batch<EventKey, Observed<Arc<Vec<Arc<Performance>>>>> {
-        let inside = |performance: &&Arc<Performance>| {
-            performance.starts_at.is_none_or(|at| at >= window.from && window.to.is_none_or(|to| at < to))
-        };
-        let find = |key: &EventKey| {
-            let all = self.performances.get(key)?;
-            Some(self.observed(Arc::new(all.iter().filter(inside).take(window.limit).cloned().collect())))
-        };
-        self.batch(Operation::ListPerformances, events, find).await
-    }
-
-    async fn load_performances(&self, keys: &[PerformanceKey]) -> Batch<PerformanceKey, Observed<Arc<Performance>>> {
-        let find = |key: &PerformanceKey| self.performances.values().flatten().find(|known| known.key == *key).cloned();
-        self.batch(Operation::LoadPerformances, keys, |key| find(key).map(|found| self.observed(found))).await
-    }
-
-    async fn load_availability(
-        &self,
-        performances: &[Observed<Arc<Performance>>],
-        _max_age: Duration,
-    ) -> Batch<PerformanceKey, Observed<Arc<Availability>>> {
-        let keys: Vec<_> = performances.iter().map(|performance| performance.value.key.clone()).collect();
-        let find = |key: &PerformanceKey| self.availability(key).map(|told| self.observed(Arc::new(told)));
-        self.batch(Operation::LoadAvailability, &keys, find).await
-    }
-
-    async fn load_calendar(&self, events: &[EventKey], from: Date, to: Date) -> Batch<EventKey, Arc<Vec<CalendarDay>>> {
-        let day = |date: Date| CalendarDay {
-            date,
-            status: AvailabilityStatus::Available,
-            price_from: Some(self.money(1250)),
-            performance_count: 1,
-            freshness: Freshness::live(now()),
-        };
-        let days: Vec<_> = from.series(1.day()).take_while(|date| *date <= to).map(day).collect();
-        self.batch(Operation::LoadCalendar, events, |_| Some(Arc::new(days.clone()))).await
-    }
-}
-
-struct Well;
+struct HealthySource;
 
 #[async_trait]
-impl Health for Well {
+impl Health for HealthySource {
     fn report(&self) -> HealthReport {
         HealthReport {
             state: HealthState::Up,
@@ -259,22 +205,22 @@ impl Health for Well {
             throttled: false,
             last_success_at: Some(now()),
             last_failure_at: None,
-            remaining_budget: Some(55),
+            remaining_requests: Some(55),
         }
     }
 
-    async fn changed(&self, _: &HealthReport) -> HealthReport {
+    async fn wait_for_change(&self, _: &HealthReport) -> HealthReport {
         std::future::pending().await
     }
 }
 
-/// An event with nothing but a key, a title and a begin so many days from now.
+/// Creates a minimal event that starts in `in_days` days.
 pub fn event(key: &str, title: &str, in_days: Option<i64>) -> Event {
     let at = in_days.map(|days| now() + (days * 24).hours());
     Event {
         key: EventKey::new(key),
         refs: vec![ExternalRef::new("fake.event", key)],
-        title: Text::plain(title),
+        title: LocalizedText::monolingual(title),
         summary: None,
         description: None,
         image: None,
@@ -296,7 +242,7 @@ pub fn event(key: &str, title: &str, in_days: Option<i64>) -> Event {
     }
 }
 
-/// A performance of an event that begins so many hours from now.
+/// Creates a performance that starts in `in_hours` hours.
 pub fn performance(event: &EventKey, name: &str, in_hours: i64) -> Arc<Performance> {
     let at = now() + in_hours.hours();
     Arc::new(Performance {
@@ -311,21 +257,21 @@ pub fn performance(event: &EventKey, name: &str, in_hours: i64) -> Arc<Performan
     })
 }
 
-/// What a source is made of.
-pub struct Making {
+/// Specification of a fake source.
+pub struct SourceSpec {
     pub id: &'static str,
     pub vendor: VendorKind,
     pub zone: &'static str,
     pub currency: &'static str,
     pub events: Vec<Event>,
     pub max_batch: usize,
-    /// What each event has instead of the usual performances.
+    /// Replaces the default performances of each event.
     pub performances: Option<Vec<Arc<Performance>>>,
 }
 
-impl Making {
-    /// Puts the source together: its events in the order of their keys, five performances each, a day apart.
-    pub fn make(mut self) -> (Arc<FakeCatalog>, Arc<FakeGate>, Arc<Source>) {
+impl SourceSpec {
+    /// Builds the source: events in the order of their keys, by default with five daily performances each.
+    pub fn build(mut self) -> (Arc<FakeCatalog>, Arc<FakeAdmissions>, Arc<Source>) {
         self.events.sort_by(|one, other| one.key.cmp(&other.key));
         let events: Vec<_> = self.events.into_iter().map(Arc::new).collect();
         let public = events.iter().filter(|event| !event.is_private && event.status != EventStatus::Draft);
@@ -337,16 +283,16 @@ impl Making {
             rows.sort_by(|one, other| (one.starts_at, &one.key).cmp(&(other.starts_at, &other.key)));
             (event.key.clone(), rows)
         });
-        let catalog = Arc::new(FakeCatalog {
-            id: SourceId::new(self.id),
+        let id = SourceId::new(self.id);
+        let records = ListedRecords {
             currency,
             public: Arc::new(public.cloned().collect()),
             performances: performances.collect(),
             events: Arc::new(events),
-            mood: Mutex::new((Mood::Fine, None)),
-            calls: Mutex::default(),
-        });
-        let gate = Arc::new(FakeGate { catalog: Arc::clone(&catalog) });
+        };
+        let inner = testkit::FakeCatalog::new(id.clone(), Arc::new(FixedClock), records);
+        let catalog = Arc::new(FakeCatalog { id, inner });
+        let gate = Arc::new(FakeAdmissions { catalog: Arc::clone(&catalog) });
         let source = Arc::new(Source {
             id: SourceId::new(self.id),
             vendor: self.vendor,
@@ -354,28 +300,28 @@ impl Making {
             environment: Environment::Sandbox,
             time_zone: zone,
             currency: Some(currency),
-            facts: facts(self.max_batch),
-            health: Arc::new(Well),
-            catalog: Arc::clone(&catalog) as Arc<dyn Catalog>,
+            traits: facts(self.max_batch),
+            health: Arc::new(HealthySource),
+            catalog: Arc::clone(&catalog.inner) as Arc<dyn Catalog>,
             ordering: None,
             hold_extension: None,
             refunds: None,
             admissions: None,
             accounts: Some(Arc::new(FakeAccounts)),
             authoring: None,
-            sectioning: None,
+            section_authoring: None,
             back_office: None,
         });
         (catalog, gate, source)
     }
 }
 
-fn facts(max_batch: usize) -> Facts {
-    Facts {
+fn facts(max_batch: usize) -> SourceTraits {
+    SourceTraits {
         max_batch,
         hold_ttl: Duration::from_secs(600),
-        slow_confirm: Duration::from_secs(5),
-        honours_idempotency_keys: true,
+        slow_confirm_duration: Duration::from_secs(5),
+        honors_idempotency_keys: true,
         finds_by_our_reference: true,
         cancels_in_part: true,
         undo_is_proven: true,
@@ -389,33 +335,33 @@ fn facts(max_batch: usize) -> Facts {
     }
 }
 
-/// Text with a French reading.
-pub fn bilingual(main: &str, french: &str) -> Text {
-    let mut text = Text::plain(main);
+/// Creates a text with a French translation.
+pub fn bilingual(main: &str, french: &str) -> LocalizedText {
+    let mut text = LocalizedText::monolingual(main);
     text.translations.insert(Locale::parse("fr").expect("a tag"), french.to_owned());
     text
 }
 
-/// A section.
+/// Creates a section.
 pub fn section(key: &str, name: &str) -> Section {
-    Section { key: SectionKey::new(key), name: Text::plain(name), capacity: Some(50), refs: Vec::new() }
+    Section { key: SectionKey::new(key), name: LocalizedText::monolingual(name), capacity: Some(50), refs: Vec::new() }
 }
 
-/// An account may sell the events that its key `events` names; its checks all pass.
+/// Accounts that may sell the events listed under the key `events`. All checks pass.
 struct FakeAccounts;
 
 #[async_trait]
 impl ResellerAccounts for FakeAccounts {
-    async fn check(&self, _: &Account) -> Vec<Check> {
-        vec![Check::new("CREDENTIALS", "The key is accepted", None)]
+    async fn check_account(&self, _: &AccountConfig) -> Vec<AccountCheck> {
+        vec![AccountCheck::new("CREDENTIALS", "The key is accepted", None)]
     }
 
-    fn events(&self, account: &Account) -> Option<BTreeSet<EventKey>> {
-        let named = account.all("events");
+    fn sellable_events(&self, account: &AccountConfig) -> Option<BTreeSet<EventKey>> {
+        let named = account.values("events");
         (!named.is_empty()).then(|| named.iter().map(|id| EventKey::new(id.as_str())).collect())
     }
 
-    fn hand_over(&self, _: &Account) -> Letter {
-        Letter { subject: "Access".to_owned(), body: "Welcome.".to_owned(), missing: Vec::new() }
+    fn handover_message(&self, _: &AccountConfig) -> HandoverMessage {
+        HandoverMessage { subject: "Access".to_owned(), body: "Welcome.".to_owned(), missing_fields: Vec::new() }
     }
 }

@@ -1,24 +1,24 @@
-//! The gate of a source made for tests: three tokens an event, the first of them global.
+//! A fake gate with three tokens per event, the first of them global.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::admissions::{Admission, AdmissionToken, Admissions, GateKey, TokenPage};
 use domain::ids::StepKey;
-use domain::{ErrorKind, EventKey, Operation, SectionKey, TokenKey, VendorError};
+use domain::{ErrorKind, EventKey, SectionKey, TokenKey, VendorError, VendorOperation};
 use secrecy::SecretString;
 
 use super::fake::FakeCatalog;
 
-/// Answers as its source does at present.
-pub struct FakeGate {
-    /// The source.
+/// A gate with the behavior of its source.
+pub struct FakeAdmissions {
+    /// The catalog of the source.
     pub catalog: Arc<FakeCatalog>,
 }
 
-impl FakeGate {
-    fn refusal(&self, kind: ErrorKind) -> VendorError {
-        VendorError::new(&self.catalog.id, Operation::WriteTokens, kind)
+impl FakeAdmissions {
+    fn error(&self, kind: ErrorKind) -> VendorError {
+        VendorError::new(&self.catalog.id, VendorOperation::WriteTokens, kind)
     }
 }
 
@@ -34,7 +34,7 @@ fn token(event: &EventKey, number: usize) -> AdmissionToken {
 }
 
 #[async_trait]
-impl Admissions for FakeGate {
+impl Admissions for FakeAdmissions {
     async fn list_tokens(
         &self,
         event: &EventKey,
@@ -42,7 +42,7 @@ impl Admissions for FakeGate {
         skip: usize,
         limit: usize,
     ) -> Result<TokenPage, VendorError> {
-        self.catalog.called(Operation::ReadTokens, 1).await?;
+        self.catalog.record_call(VendorOperation::ReadTokens).await?;
         let fitting: Vec<_> = (0..3)
             .map(|number| token(event, number))
             .filter(|token| is_global.is_none_or(|wanted| wanted == token.is_global))
@@ -52,11 +52,11 @@ impl Admissions for FakeGate {
     }
 
     async fn load_token(&self, key: &TokenKey) -> Result<AdmissionToken, VendorError> {
-        self.catalog.called(Operation::ReadTokens, 1).await?;
-        let (event, _) = key.as_str().split_once('/').ok_or_else(|| self.refusal(ErrorKind::NotFound))?;
+        self.catalog.record_call(VendorOperation::ReadTokens).await?;
+        let (event, _) = key.as_str().split_once('/').ok_or_else(|| self.error(ErrorKind::NotFound))?;
         let event = EventKey::new(event);
         let found = (0..3).map(|number| token(&event, number)).find(|token| token.key == *key);
-        found.ok_or_else(|| self.refusal(ErrorKind::NotFound))
+        found.ok_or_else(|| self.error(ErrorKind::NotFound))
     }
 
     async fn issue_token(
@@ -65,26 +65,26 @@ impl Admissions for FakeGate {
         _event: &EventKey,
         _sections: &[SectionKey],
     ) -> Result<AdmissionToken, VendorError> {
-        Err(self.refusal(ErrorKind::Unsupported))
+        Err(self.error(ErrorKind::Unsupported))
     }
 
     async fn rescope_token(&self, _token: &TokenKey, _sections: &[SectionKey]) -> Result<AdmissionToken, VendorError> {
-        Err(self.refusal(ErrorKind::Unsupported))
+        Err(self.error(ErrorKind::Unsupported))
     }
 
     async fn revoke_token(&self, _token: &TokenKey) -> Result<(), VendorError> {
-        Err(self.refusal(ErrorKind::Unsupported))
+        Err(self.error(ErrorKind::Unsupported))
     }
 
     async fn exchange_code(&self, _code: &SecretString) -> Result<GateKey, VendorError> {
-        Err(self.refusal(ErrorKind::Unsupported))
+        Err(self.error(ErrorKind::Unsupported))
     }
 
     async fn admit(&self, _gate: &GateKey, _serials: &[String]) -> Result<Vec<Admission>, VendorError> {
-        Err(self.refusal(ErrorKind::Unsupported))
+        Err(self.error(ErrorKind::Unsupported))
     }
 
     async fn list_admissions(&self, _gate: &GateKey) -> Result<Vec<Admission>, VendorError> {
-        Err(self.refusal(ErrorKind::Unsupported))
+        Err(self.error(ErrorKind::Unsupported))
     }
 }

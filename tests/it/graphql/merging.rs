@@ -1,4 +1,4 @@
-//! Many sources as one list: order, pages, filters.
+//! Merging of many sources: order, pages, filters.
 
 use std::time::Instant;
 
@@ -6,14 +6,22 @@ use catalog::{EventFilter, EventPage, EventQuery};
 use domain::{Event, VendorKind};
 use proptest::prelude::*;
 
-use super::Graph;
-use super::fake::{Making, event};
+use super::TestGraph;
+use super::fake::{SourceSpec, event};
 
-fn source(id: &'static str, events: Vec<Event>) -> Making {
-    Making { id, vendor: VendorKind::Acme, zone: "Etc/UTC", currency: "EUR", events, max_batch: 50, performances: None }
+fn source(id: &'static str, events: Vec<Event>) -> SourceSpec {
+    SourceSpec {
+        id,
+        vendor: VendorKind::Acme,
+        zone: "Etc/UTC",
+        currency: "EUR",
+        events,
+        max_batch: 50,
+        performances: None,
+    }
 }
 
-/// Events whose begins often meet; the key is the place in the list.
+/// Events with frequently equal start times. The key is the index in the list.
 fn some_events() -> impl Strategy<Value = Vec<Event>> {
     prop::collection::vec(prop::option::of(0_i64..4), 0..25).prop_map(|days| {
         days.into_iter().enumerate().map(|(place, day)| event(&format!("e{place:02}"), "An event", day)).collect()
@@ -24,12 +32,12 @@ fn names(page: &EventPage) -> Vec<String> {
     page.events.iter().map(|event| format!("{}/{}", event.source.id, event.value.value.key)).collect()
 }
 
-async fn page(graph: &Graph, first: i32, after: Option<&str>) -> EventPage {
+async fn page(graph: &TestGraph, first: i32, after: Option<&str>) -> EventPage {
     let query = EventQuery::new(EventFilter::default(), Some(first), after).expect("a query");
-    graph.federation().list_events(&query).await.expect("a page")
+    graph.unified_catalog().list_events(&query).await.expect("a page")
 }
 
-async fn walk(graph: &Graph, first: i32) -> Vec<String> {
+async fn walk(graph: &TestGraph, first: i32) -> Vec<String> {
     let mut walked = Vec::new();
     let mut after: Option<String> = None;
     loop {
@@ -51,12 +59,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn walking_pages_of_any_size_gives_every_event_once_in_one_order(
+    fn paging_with_any_page_size_returns_every_event_once_in_the_same_order(
         one in some_events(), two in some_events(), three in some_events(), first in 1_i32..12,
     ) {
         runtime().block_on(async {
             let count = one.len() + two.len() + three.len();
-            let graph = Graph::over(vec![source("b", two), source("c", three), source("a", one)]);
+            let graph = TestGraph::over(vec![source("b", two), source("c", three), source("a", one)]);
             let walked = walk(&graph, first).await;
             let mut sorted = walked.clone();
             sorted.sort();
@@ -68,8 +76,8 @@ proptest! {
 }
 
 #[tokio::test]
-async fn events_come_by_begin_none_first_then_source_then_key() {
-    let graph = Graph::over(vec![
+async fn events_are_sorted_by_start_time_then_source_then_key() {
+    let graph = TestGraph::over(vec![
         source("b", vec![event("1", "", Some(2)), event("2", "", None), event("3", "", Some(1))]),
         source("a", vec![event("9", "", Some(1)), event("8", "", Some(1)), event("7", "", None)]),
     ]);
@@ -77,26 +85,26 @@ async fn events_come_by_begin_none_first_then_source_then_key() {
 }
 
 #[tokio::test]
-async fn an_event_that_comes_or_goes_shifts_no_page() {
+async fn an_inserted_or_deleted_event_shifts_no_page() {
     let day = |key: &str, day| event(key, "", Some(day));
-    let before = Graph::over(vec![source("a", vec![day("1", 1), day("2", 2), day("3", 3), day("4", 4)])]);
+    let before = TestGraph::over(vec![source("a", vec![day("1", 1), day("2", 2), day("3", 3), day("4", 4)])]);
     let first = page(&before, 2, None).await;
     let after = first.events.last().map(|event| event.cursor().encode());
-    // The row of the cursor itself is gone, and one came before it.
-    let later = Graph::over(vec![source("a", vec![day("0", 0), day("1", 1), day("3", 3), day("4", 4)])]);
+    // The row of the cursor was deleted and one was inserted before it.
+    let later = TestGraph::over(vec![source("a", vec![day("0", 0), day("1", 1), day("3", 3), day("4", 4)])]);
     assert_eq!(names(&page(&later, 2, after.as_deref()).await), ["a/3", "a/4"]);
 }
 
 #[tokio::test]
-async fn a_source_that_names_an_event_twice_does_not_make_a_page_repeat_it() {
-    let graph = Graph::over(vec![source("a", vec![event("1", "", Some(1)), event("1", "", Some(1))])]);
+async fn a_duplicate_event_of_a_source_appears_once() {
+    let graph = TestGraph::over(vec![source("a", vec![event("1", "", Some(1)), event("1", "", Some(1))])]);
     assert_eq!(walk(&graph, 1).await, ["a/1"]);
 }
 
-/// The time of the fastest of some pages, once the merged list is at hand.
+/// Returns the time of the fastest of several pages of a merged list.
 async fn fastest_page(count: usize) -> std::time::Duration {
     let events = (0..count).map(|place| event(&format!("{place:05}"), "An event", Some(place as i64 % 300))).collect();
-    let graph = Graph::over(vec![source("a", events)]);
+    let graph = TestGraph::over(vec![source("a", events)]);
     let after = page(&graph, 50, None).await.events.last().map(|event| event.cursor().encode());
     let mut fastest = std::time::Duration::MAX;
     for _ in 0..30 {
@@ -109,7 +117,7 @@ async fn fastest_page(count: usize) -> std::time::Duration {
 }
 
 #[tokio::test]
-async fn a_page_out_of_ten_thousand_events_is_hardly_dearer_than_out_of_a_hundred() {
+async fn a_page_of_ten_thousand_events_costs_about_as_much_as_one_of_a_hundred() {
     let (few, many) = (fastest_page(101).await, fastest_page(10_000).await);
     assert!(many < few * 5, "{few:?} out of a hundred, {many:?} out of ten thousand");
 }

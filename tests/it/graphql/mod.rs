@@ -1,61 +1,59 @@
-//! GraphQL documents in, JSON out, over three sources made for tests.
+//! GraphQL documents against three fake sources.
 
 mod arguments;
 mod batching;
-mod catalogue;
+mod catalog;
 mod contract;
 mod fake;
 mod gate;
+mod json_writer;
 mod merging;
 mod nodes;
 mod partial;
 mod subgraph;
-mod watching;
+mod subscriptions;
 mod windows;
-mod writing;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::catalog::UnifiedCatalog;
 use async_graphql::{Request, Variables};
-use catalog::Federation;
-use domain::accounts::Account;
+use domain::accounts::AccountConfig;
 use domain::admissions::Admissions;
 use domain::{EventStatus, Source, SourceId, VendorKind};
+use fake::{FakeCatalog, FixedClock, SourceSpec, bilingual, event, section};
+use resellers::{ConnectionSettings, Reseller, Resellers};
 use rust_decimal::Decimal;
 use serde_json::Value;
 use ticketgraph::graphql::{ApiSchema, Ctx, Limits, Scope, Services, Viewer, build, execute};
 
-use resellers::{Connection, Partners, Reseller};
-
-use fake::{FakeCatalog, Making, StandingClock, bilingual, event, section};
-
-/// How long a source may take for one call in these tests; the clock is paused.
+/// Deadline of a source call. The clock is paused.
 const DEADLINE: Duration = Duration::from_secs(3);
 
-/// The query that the project shows first.
+/// The first query of the README.
 const FIRST: &str = "{ events(first: 50) { nodes { title ticketTypes { name } performances(first: 3) { nodes { startsAt availability { status } } } } } }";
 
-/// The whole graph over sources made for tests.
-struct Graph {
+/// The API over fake sources.
+struct TestGraph {
     schema: ApiSchema,
     services: Arc<Services>,
     catalogs: BTreeMap<&'static str, Arc<FakeCatalog>>,
 }
 
-impl Graph {
-    /// Three sources: a museum, an opera house with a gate, a club. Two keys a call at most for the opera.
+impl TestGraph {
+    /// Three sources: a museum, an opera with a gate, and a club. The opera accepts two keys per call.
     fn of_three() -> Self {
         Self::over(vec![museum(), opera(), club()])
     }
 
-    fn over(sources: Vec<Making>) -> Self {
+    fn over(sources: Vec<SourceSpec>) -> Self {
         let mut catalogs = BTreeMap::new();
         let mut all = Vec::new();
-        for making in sources {
-            let name = making.id;
-            let (catalog, gate, mut source) = making.make();
+        for spec in sources {
+            let name = spec.id;
+            let (catalog, gate, mut source) = spec.build();
             if name == "opera" {
                 let gate: Arc<dyn Admissions> = gate;
                 source = Arc::new(Source { admissions: Some(gate), ..Source::clone(&source) });
@@ -63,21 +61,22 @@ impl Graph {
             catalogs.insert(name, catalog);
             all.push(source);
         }
-        let partners = Some(Arc::new(one_reseller(&all)));
-        let federation = Arc::new(Federation::new(all, DEADLINE, Arc::new(StandingClock)));
-        let services = Arc::new(Services { federation, partners, edits: None, orders: None, deliveries: None });
+        let resellers = Some(Arc::new(test_resellers(&all)));
+        let unified_catalog = Arc::new(UnifiedCatalog::new(all, DEADLINE, Arc::new(FixedClock)));
+        let services =
+            Arc::new(Services { catalog: unified_catalog, resellers, edits: None, orders: None, deliveries: None });
         Self { schema: build(&Limits::default()), services, catalogs }
     }
 
-    fn federation(&self) -> &Federation {
-        &self.services.federation
+    fn unified_catalog(&self) -> &UnifiedCatalog {
+        &self.services.catalog
     }
 
     fn catalog(&self, name: &str) -> &FakeCatalog {
         &self.catalogs[name]
     }
 
-    /// Runs a document as a viewer who may read everything but secrets.
+    /// Executes a document for a viewer who may read everything except secrets.
     async fn run(&self, document: &str) -> String {
         self.run_as(document, &[Scope::CatalogRead, Scope::AdmissionRead]).await
     }
@@ -98,16 +97,16 @@ impl Graph {
         serde_json::to_string(&response).expect("JSON")
     }
 
-    /// The answer as a tree, for tests that look at a part of it.
-    async fn ask(&self, document: &str) -> Value {
+    /// Executes a document and parses the response.
+    async fn run_json(&self, document: &str) -> Value {
         serde_json::from_str(&self.run(document).await).expect("JSON")
     }
 
-    async fn ask_with(&self, document: &str, variables: Value) -> Value {
+    async fn run_json_with(&self, document: &str, variables: Value) -> Value {
         serde_json::from_str(&self.run_with(document, variables).await).expect("JSON")
     }
 
-    /// Runs a document with variables as a viewer who may do everything.
+    /// Executes a document with variables for a viewer with all scopes.
     async fn run_with(&self, document: &str, variables: Value) -> String {
         let request = Request::new(document).variables(Variables::from_json(variables));
         let viewer = Viewer {
@@ -119,30 +118,32 @@ impl Graph {
         self.run_for(request, viewer).await
     }
 
-    /// The id of an event found by its title.
+    /// Finds the id of an event by its title.
     async fn event_id(&self, title: &str) -> String {
         let found = self
-            .ask_with("query($t: String) { events(filter: {text: $t, includePrivate: true, status: [DRAFT, ON_SALE, OFF_SALE, CANCELLED, ENDED]}) { nodes { id } } }", serde_json::json!({ "t": title }))
+            .run_json_with("query($t: String) { events(filter: {text: $t, includePrivate: true, status: [DRAFT, ON_SALE, OFF_SALE, CANCELLED, ENDED]}) { nodes { id } } }", serde_json::json!({ "t": title }))
             .await;
         found["data"]["events"]["nodes"][0]["id"].as_str().unwrap_or_else(|| panic!("{title}: {found}")).to_owned()
     }
 }
 
-/// One reseller, who may sell all of the club and one event of the museum.
-fn one_reseller(sources: &[Arc<Source>]) -> Partners {
+/// One reseller who may sell all events of the club and one of the museum.
+fn test_resellers(sources: &[Arc<Source>]) -> Resellers {
     let connection = |events: &[&str]| {
         let events = events.iter().map(|id| (*id).to_owned()).collect();
-        let account =
-            Account { reseller: Some("Tiqets".to_owned()), keys: BTreeMap::from([("events".to_owned(), events)]) };
-        Connection { account, commission_percent: Some(Decimal::TEN), mappings: Vec::new() }
+        let account = AccountConfig {
+            reseller: Some("Tiqets".to_owned()),
+            keys: BTreeMap::from([("events".to_owned(), events)]),
+        };
+        ConnectionSettings { account, commission_percent: Some(Decimal::TEN), mappings: Vec::new() }
     };
     let connections =
         BTreeMap::from([(SourceId::new("museum"), connection(&["m2"])), (SourceId::new("club"), connection(&[]))]);
     let reseller = Reseller { key: "tiqets".to_owned(), name: "Tiqets".to_owned(), connections };
-    Partners::new(vec![reseller], sources, Arc::new(StandingClock))
+    Resellers::new(vec![reseller], sources, Arc::new(FixedClock))
 }
 
-fn museum() -> Making {
+fn museum() -> SourceSpec {
     let mut rembrandt = event("m2", "Rembrandt in Amsterdam", Some(10));
     rembrandt.summary = Some(bilingual("Forty paintings", "Quarante tableaux"));
     rembrandt.venue = Some("East Wing".to_owned());
@@ -150,7 +151,7 @@ fn museum() -> Making {
     gala.is_private = true;
     let mut draft = event("m4", "Not yet ready", Some(20));
     draft.status = EventStatus::Draft;
-    Making {
+    SourceSpec {
         id: "museum",
         vendor: VendorKind::Acme,
         zone: "America/New_York",
@@ -161,13 +162,13 @@ fn museum() -> Making {
     }
 }
 
-fn opera() -> Making {
+fn opera() -> SourceSpec {
     let mut flute = event("o1", "Die Zauberflöte", Some(3));
     flute.title = bilingual("Die Zauberflöte", "La Flûte enchantée");
     flute.sections = vec![section("floor", "Parkett"), section("box", "Loge")];
     let mut cancelled = event("o3", "Tosca", Some(5));
     cancelled.status = EventStatus::Cancelled;
-    Making {
+    SourceSpec {
         id: "opera",
         vendor: VendorKind::Secutix,
         zone: "Europe/Zurich",
@@ -178,8 +179,8 @@ fn opera() -> Making {
     }
 }
 
-fn club() -> Making {
-    Making {
+fn club() -> SourceSpec {
+    SourceSpec {
         id: "club",
         vendor: VendorKind::Ticketing,
         zone: "America/Port_of_Spain",

@@ -1,14 +1,14 @@
-//! Anything can be refetched by its id; what is no id is null, or a clear error.
+//! Refetching objects by id. Invalid ids are null or a clear error.
 
 use serde_json::{Value, json};
 
-use super::Graph;
+use super::TestGraph;
 
-/// An id of each type, found in one list.
-async fn an_id_of_each_type(graph: &Graph) -> Vec<(&'static str, Value)> {
+/// Queries an id of each type.
+async fn an_id_of_each_type(graph: &TestGraph) -> Vec<(&'static str, Value)> {
     let document = r#"{ events(filter: {text: "zauber"}) { nodes { id source { id } sections { id } ticketTypes { id }
         performances(first: 1) { nodes { id } } admissionTokens(first: 1) { nodes { id } } } } }"#;
-    let event = graph.ask(document).await["data"]["events"]["nodes"][0].clone();
+    let event = graph.run_json(document).await["data"]["events"]["nodes"][0].clone();
     vec![
         ("Event", event["id"].clone()),
         ("Source", event["source"]["id"].clone()),
@@ -20,17 +20,18 @@ async fn an_id_of_each_type(graph: &Graph) -> Vec<(&'static str, Value)> {
 }
 
 #[tokio::test]
-async fn everything_with_an_id_is_refetched_by_it() {
-    let graph = Graph::of_three();
+async fn every_object_is_refetched_by_its_id() {
+    let graph = TestGraph::of_three();
     for (name, id) in an_id_of_each_type(&graph).await {
-        let answer = graph.ask_with("query($id: ID!) { node(id: $id) { __typename id } }", json!({ "id": id })).await;
-        assert_eq!(answer, json!({ "data": { "node": { "__typename": name, "id": id } } }));
+        let response =
+            graph.run_json_with("query($id: ID!) { node(id: $id) { __typename id } }", json!({ "id": id })).await;
+        assert_eq!(response, json!({ "data": { "node": { "__typename": name, "id": id } } }));
     }
 }
 
 #[tokio::test]
-async fn what_was_refetched_alone_still_knows_what_is_around_it() {
-    let graph = Graph::of_three();
+async fn a_refetched_object_resolves_its_relations() {
+    let graph = TestGraph::of_three();
     let ids: Vec<_> = an_id_of_each_type(&graph).await.into_iter().map(|(_, id)| id).collect();
     let document = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on Performance { event { title } availability { status } }
         ... on AdmissionToken { event { title } sections { name } } ... on Section { name } ... on TicketType { name } } }";
@@ -38,10 +39,10 @@ async fn what_was_refetched_alone_still_knows_what_is_around_it() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_null_for_node_and_nodes() {
+async fn unknown_ids_are_null_for_node_and_nodes() {
     use domain::{EventKey, PerformanceKey, SectionKey, SourceId, TicketTypeKey, TokenKey};
-    use ticketgraph::graphql::id::GlobalId;
-    let graph = Graph::of_three();
+    use ticketgraph::graphql::base::id::GlobalId;
+    let graph = TestGraph::of_three();
     let (opera, other) = (SourceId::new("opera"), SourceId::new("elsewhere"));
     let nothing = [
         GlobalId::Source(other.clone()),
@@ -56,7 +57,7 @@ async fn what_is_not_there_is_null_for_node_and_nodes() {
     ];
     let mut ids: Vec<String> = nothing.iter().map(|id| id.encode().0).collect();
     ids.extend(["".to_owned(), "nonsense".to_owned(), "RXZlbnQ6MQ".to_owned()]);
-    let answer = graph.ask_with("query($ids: [ID!]!) { nodes(ids: $ids) { id } }", json!({ "ids": ids })).await;
+    let response = graph.run_json_with("query($ids: [ID!]!) { nodes(ids: $ids) { id } }", json!({ "ids": ids })).await;
     let nulls = vec![Value::Null; ids.len()];
-    assert_eq!(answer["data"]["nodes"], json!(nulls), "{answer}");
+    assert_eq!(response["data"]["nodes"], json!(nulls), "{response}");
 }

@@ -1,21 +1,21 @@
-//! A source that fails costs its own fields; the rest of the answer stays as it is.
+//! Partial responses: a failed source affects only its own fields.
 
 use std::time::Duration;
 
-use domain::Operation;
+use domain::VendorOperation;
 use serde_json::Value;
 
-use super::fake::Mood;
-use super::{FIRST, Graph, club, museum, opera};
+use super::fake::Behavior;
+use super::{FIRST, TestGraph, club, museum, opera};
 
 const NAMES: [&str; 3] = ["club", "museum", "opera"];
-/// Everything that is asked below a list.
-const LEVELS: [Operation; 5] = [
-    Operation::LoadTicketTypes,
-    Operation::ListPerformances,
-    Operation::LoadAvailability,
-    Operation::LoadCalendar,
-    Operation::ReadTokens,
+/// The operations below a list.
+const LEVELS: [VendorOperation; 5] = [
+    VendorOperation::LoadTicketTypes,
+    VendorOperation::ListPerformances,
+    VendorOperation::LoadAvailability,
+    VendorOperation::LoadCalendar,
+    VendorOperation::ReadTokens,
 ];
 const DEEP: &str = r#"{ events { nodes {
     source { name }
@@ -29,30 +29,32 @@ const DEEP: &str = r#"{ events { nodes {
     admissionTokens(first: 1) { nodes { isGlobal } problems { code } }
 } } }"#;
 
-/// A graph of all sources but one.
-fn without(name: &str) -> Graph {
+/// The API without one of the sources.
+fn without(name: &str) -> TestGraph {
     let mut all = vec![museum(), opera(), club()];
-    all.retain(|making| making.id != name);
-    Graph::over(all)
+    all.retain(|spec| spec.id != name);
+    TestGraph::over(all)
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_source_killed_in_turn_leaves_the_rest_byte_for_byte() {
+async fn a_failed_source_leaves_the_rest_byte_for_byte() {
     for name in NAMES {
         let alone = without(name).run(FIRST).await;
-        for mood in [Mood::Failing("unavailable"), Mood::Failing("malformed"), Mood::Dawdling, Mood::Broken] {
-            let graph = Graph::of_three();
-            graph.catalog(name).behave(mood);
-            assert_eq!(graph.run(FIRST).await, alone, "{name} {mood:?}");
+        for behavior in
+            [Behavior::Failing("unavailable"), Behavior::Failing("malformed"), Behavior::HungCalls, Behavior::Panicking]
+        {
+            let graph = TestGraph::of_three();
+            graph.catalog(name).behave(behavior);
+            assert_eq!(graph.run(FIRST).await, alone, "{name} {behavior:?}");
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_list_names_each_source_that_failed() {
-    let graph = Graph::of_three();
-    graph.catalog("opera").behave(Mood::Failing("rate_limited"));
-    graph.catalog("club").behave(Mood::Dawdling);
+async fn the_list_reports_each_failed_source() {
+    let graph = TestGraph::of_three();
+    graph.catalog("opera").behave(Behavior::Failing("rate_limited"));
+    graph.catalog("club").behave(Behavior::HungCalls);
     let document = r#"{ events {
         nodes { title }
         totalCount
@@ -62,43 +64,43 @@ async fn the_list_names_each_source_that_failed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_level_that_fails_costs_nothing_of_the_other_sources() {
-    let fine = Graph::of_three().ask(DEEP).await;
+async fn a_failed_level_does_not_affect_the_other_sources() {
+    let fine = TestGraph::of_three().run_json(DEEP).await;
     for name in NAMES {
         for level in LEVELS {
-            for mood in [Mood::Failing("unavailable"), Mood::Dawdling, Mood::Broken] {
-                let graph = Graph::of_three();
-                graph.catalog(name).behave_in(level, mood);
-                let answer = graph.run(DEEP).await;
-                assert!(!answer.contains("hush") && !answer.contains("SOLD_OUT"), "{answer}");
-                let answer: Value = serde_json::from_str(&answer).expect("JSON");
-                assert_eq!(others(&answer, name), others(&fine, name), "{name} {level:?} {mood:?}");
+            for behavior in [Behavior::Failing("unavailable"), Behavior::HungCalls, Behavior::Panicking] {
+                let graph = TestGraph::of_three();
+                graph.catalog(name).behave_in(level, behavior);
+                let response = graph.run(DEEP).await;
+                assert!(!response.contains("hush") && !response.contains("SOLD_OUT"), "{response}");
+                let response: Value = serde_json::from_str(&response).expect("JSON");
+                assert_eq!(others(&response, name), others(&fine, name), "{name} {level:?} {behavior:?}");
             }
         }
     }
 }
 
-/// The events of all sources but one.
-fn others<'a>(answer: &'a Value, name: &str) -> Vec<&'a Value> {
-    let nodes = answer["data"]["events"]["nodes"].as_array().expect("a list");
+/// The events of all other sources.
+fn others<'a>(response: &'a Value, name: &str) -> Vec<&'a Value> {
+    let nodes = response["data"]["events"]["nodes"].as_array().expect("a list");
     nodes.iter().filter(|node| node["source"]["name"] != name).collect()
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_level_that_fails_says_so_where_it_stands() {
+async fn a_failed_level_reports_its_error_at_its_path() {
     let document = DEEP.replace("events", "events(filter: {text: \"carmen\"})");
     for level in LEVELS {
-        let graph = Graph::of_three();
-        graph.catalog("opera").behave_in(level, Mood::Failing("unavailable"));
+        let graph = TestGraph::of_three();
+        graph.catalog("opera").behave_in(level, Behavior::Failing("unavailable"));
         insta::assert_snapshot!(format!("fails_in_{}", level.name()), graph.run(&document).await);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_event_of_a_source_that_fails_is_null_with_its_path_and_its_neighbour_stays() {
-    let graph = Graph::of_three();
+async fn one_event_of_a_failed_source_is_null_with_its_path_and_its_neighbor_stays() {
+    let graph = TestGraph::of_three();
     let (carmen, soca) = (graph.event_id("Carmen").await, graph.event_id("Soca").await);
-    graph.catalog("opera").behave(Mood::Failing("rate_limited"));
+    graph.catalog("opera").behave(Behavior::Failing("rate_limited"));
     let document = format!(
         "{{ gone: event(id: \"{carmen}\") {{ title }} here: event(id: \"{soca}\") {{ title }} \
          nodes(ids: [\"{carmen}\", \"{soca}\", \"nonsense\"]) {{ ... on Event {{ title }} }} }}"
@@ -107,17 +109,17 @@ async fn one_event_of_a_source_that_fails_is_null_with_its_path_and_its_neighbou
 }
 
 #[tokio::test]
-async fn a_source_that_leaves_keys_out_of_its_answer_is_at_fault_for_them() {
-    let graph = Graph::of_three();
-    graph.catalog("club").behave_in(Operation::LoadTicketTypes, Mood::Forgetful);
+async fn keys_missing_from_a_response_are_internal_errors_of_the_source() {
+    let graph = TestGraph::of_three();
+    graph.catalog("club").behave_in(VendorOperation::LoadTicketTypes, Behavior::OmittingKeys);
     insta::assert_snapshot!(graph.run("{ events(filter: {text: \"soca\"}) { nodes { ticketTypes { name } } } }").await);
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_second_level_of_one_source_does_not_wait_for_the_first_of_another() {
-    let graph = Graph::of_three();
-    graph.catalog("club").behave_in(Operation::ListPerformances, Mood::Slow);
-    graph.catalog("museum").behave_in(Operation::LoadAvailability, Mood::Slow);
+    let graph = TestGraph::of_three();
+    graph.catalog("club").behave_in(VendorOperation::ListPerformances, Behavior::Slow);
+    graph.catalog("museum").behave_in(VendorOperation::LoadAvailability, Behavior::Slow);
     let begun = tokio::time::Instant::now();
     graph.run(FIRST).await;
     let taken = begun.elapsed();

@@ -1,13 +1,13 @@
-//! The layers with a real Redis between replicas: shared, poisoned, gone, frozen, back, in a cluster.
+//! Caches and shared state: the layers of a source with a real Redis between replicas, and the response cache above them.
 
-mod answers;
-mod budget;
-mod bus;
-mod cache;
-mod callers;
-mod express;
+mod change_bus;
+mod fast_path;
+mod l2_cache;
+mod rate_limit;
 pub mod redis_server;
 mod replicas;
+mod response_cache;
 pub mod service;
+mod shared_auth;
 pub mod support;
-mod theatre;
+mod world;

@@ -1,4 +1,4 @@
-//! A redis-server of the distribution, started for one test on a free port in a folder of its own.
+//! A redis-server process for one test, on a free port and in a temporary folder.
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use secrecy::SecretString;
 use tempfile::TempDir;
 
-/// A running redis-server. It ends with the test.
+/// A running redis-server. It is killed when dropped.
 pub struct RedisServer {
     child: Child,
     port: u16,
@@ -16,12 +16,12 @@ pub struct RedisServer {
 }
 
 impl RedisServer {
-    /// Starts one, or says that the test is skipped. With `TICKETGRAPH_TEST_REQUIRE_REDIS` set, its absence fails the test.
+    /// Starts a server. Without redis-server the test is skipped, or fails if `TICKETGRAPH_TEST_REQUIRE_REDIS` is set.
     pub fn start() -> Option<Self> {
         Self::start_with(Vec::new())
     }
 
-    /// One that is a whole cluster by itself: it owns every slot.
+    /// Starts a cluster of one node that owns every slot.
     pub fn start_cluster() -> Option<Self> {
         let server = Self::start_with(vec!["--cluster-enabled", "yes"])?;
         let added = server.cli(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
@@ -29,7 +29,7 @@ impl RedisServer {
         Some(server)
     }
 
-    #[expect(clippy::print_stdout, reason = "what is not tested is told")]
+    #[expect(clippy::print_stdout, reason = "reports skipped tests")]
     fn start_with(arguments: Vec<&'static str>) -> Option<Self> {
         if Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().is_err() {
             let is_required = std::env::var_os("TICKETGRAPH_TEST_REQUIRE_REDIS").is_some();
@@ -45,33 +45,33 @@ impl RedisServer {
         Some(Self { child, port, folder, arguments })
     }
 
-    /// Where it listens.
+    /// Returns its address.
     pub fn address(&self) -> SecretString {
         format!("redis://127.0.0.1:{}", self.port).into()
     }
 
-    /// Ends it at once, without a word to anybody.
+    /// Kills the process.
     pub fn kill(&mut self) {
         self.child.kill().expect("it runs");
         self.child.wait().expect("it ends");
     }
 
-    /// Starts it again on the same port, with nothing in it.
+    /// Starts an empty server on the same port.
     pub fn restart(&mut self) {
         self.child = launch(self.port, &self.folder, &self.arguments);
     }
 
-    /// Keeps it from doing anything, with all its connections open.
+    /// Stops the process while its connections stay open.
     pub fn freeze(&self) {
         self.signal("-STOP");
     }
 
-    /// Lets it go on.
+    /// Continues the process.
     pub fn thaw(&self) {
         self.signal("-CONT");
     }
 
-    /// Runs one command by the client of the distribution.
+    /// Runs one command with redis-cli and returns its output.
     pub fn cli(&self, command: &[&str]) -> String {
         let output = Command::new("redis-cli").args(["-p", &self.port.to_string()]).args(command).output();
         String::from_utf8_lossy(&output.expect("redis-cli").stdout).into_owned()
@@ -95,14 +95,14 @@ fn launch(port: u16, folder: &TempDir, arguments: &[&str]) -> Child {
     let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
     let is_ready = lines.any(|line| line.expect("text").contains("Ready to accept connections"));
     assert!(is_ready, "redis-server ended before it was ready");
-    // Its pipe has to stay open, and must not fill: it says next to nothing from here on.
+    // The pipe must stay open and must not fill up.
     std::thread::spawn(move || lines.for_each(drop));
     child
 }
 
 impl Drop for RedisServer {
     fn drop(&mut self) {
-        // It may be gone already, or frozen; both end here.
+        // The process may have ended already, or be stopped.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,4 +1,4 @@
-//! The real binary over emulated vendors, as often as a test needs it.
+//! Processes of the service, connected to emulated vendors.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -11,21 +11,21 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio_util::task::TaskTracker;
 
-/// The museum and the opera house, emulated; several services may buy of them.
-pub struct Vendors(Sandbox);
+/// Two emulated vendors that several processes can use.
+pub struct EmulatedVendors(Sandbox);
 
-impl Vendors {
-    pub async fn raise() -> Self {
+impl EmulatedVendors {
+    pub async fn start() -> Self {
         let options = Options::for_tests(Arc::new(SystemClock), TaskTracker::new());
-        Self(Sandbox::raise(options).await.expect("the emulators"))
+        Self(Sandbox::start(options).await.expect("the emulators"))
     }
 
     pub fn stage(&self, vendor: &str) -> &Arc<Stage> {
         self.0.stage(vendor).expect("an emulator")
     }
 
-    /// Their part of a configuration, with a key of its own for a shop.
-    pub fn stanzas(&self) -> String {
+    /// Configuration of the sources and of one API client.
+    pub fn config(&self) -> String {
         let base = |vendor| self.0.base_url(vendor).expect("an address");
         format!(
             r#"
@@ -60,7 +60,7 @@ transport = "json"
 contact_reference = "1000042"
 time_zone = "Europe/Zurich"
 currency = "CHF"
-[sources.opera.resilience.budget]
+[sources.opera.resilience.rate_limit]
 quota = "6000/1m"
 "#,
             base("acme"),
@@ -69,20 +69,20 @@ quota = "6000/1m"
     }
 }
 
-/// One process of the service. It ends with the test.
-pub struct Service {
+/// A process of the service. It is killed when dropped.
+pub struct ServiceProcess {
     child: Child,
     address: String,
     client: reqwest::Client,
     _folder: TempDir,
 }
 
-impl Service {
-    /// Serves the vendors, with Redis where there is one, and further settings.
-    pub fn start(vendors: &Vendors, redis: Option<&SecretString>, more: &str) -> Self {
+impl ServiceProcess {
+    /// Starts a process with the vendors, an optional Redis, and additional settings.
+    pub fn start(vendors: &EmulatedVendors, redis: Option<&SecretString>, more: &str) -> Self {
         let folder = TempDir::new().expect("a folder");
         let redis = redis.map(|url| format!("redis_url = \"{}\"\nredis_timeout = \"200ms\"", url.expose_secret()));
-        let text = format!("[cache]\n{}\n{more}\n{}", redis.unwrap_or_default(), vendors.stanzas());
+        let text = format!("[cache]\n{}\n{more}\n{}", redis.unwrap_or_default(), vendors.config());
         std::fs::write(folder.path().join("venues.toml"), text).expect("a file");
         let mut child = Command::new(env!("CARGO_BIN_EXE_ticketgraph"))
             .args(["serve", "--config", "venues.toml", "--listen", "127.0.0.1:0"])
@@ -93,48 +93,48 @@ impl Service {
             .spawn()
             .expect("a process");
         let mut log = BufReader::new(child.stderr.take().expect("its log")).lines().map_while(Result::ok);
-        let mut told = Vec::new();
+        let mut lines = Vec::new();
         let address = log.by_ref().find_map(|line| {
             let address = line.split_once("listening on ").map(|(_, address)| address.to_owned());
-            told.push(line);
+            lines.push(line);
             address
         });
-        let address = address.unwrap_or_else(|| panic!("the service ended before it listened: {told:?}"));
-        // Its pipe has to stay open, and must not fill.
+        let address = address.unwrap_or_else(|| panic!("the service ended before it listened: {lines:?}"));
+        // The pipe must stay open and must not fill up.
         std::thread::spawn(move || log.for_each(drop));
-        let client = http_client::client().expect("a client");
+        let client = http_client::build_client().expect("a client");
         Self { child, address, client, _folder: folder }
     }
 
-    /// The whole answer to a document, which has no errors.
-    pub async fn ask(&self, document: &str, variables: Value) -> Value {
-        let answer = self.post(document, variables).await;
-        assert!(answer.get("errors").is_none(), "{answer}");
-        answer["data"].clone()
+    /// Executes a document and returns its data. Panics if there are errors.
+    pub async fn query(&self, document: &str, variables: Value) -> Value {
+        let response = self.execute(document, variables).await;
+        assert!(response.get("errors").is_none(), "{response}");
+        response["data"].clone()
     }
 
-    /// The whole answer to a document.
-    pub async fn post(&self, document: &str, variables: Value) -> Value {
+    /// Executes a document and returns the response.
+    pub async fn execute(&self, document: &str, variables: Value) -> Value {
         let body = json!({ "query": document, "variables": variables }).to_string();
         let request = self.client.post(format!("{}/graphql", self.address)).header("authorization", "Bearer shop");
-        let answer = request.header("content-type", "application/json").body(body).send().await.expect("an answer");
-        answer.json().await.expect("JSON")
+        let response = request.header("content-type", "application/json").body(body).send().await.expect("a response");
+        response.json().await.expect("JSON")
     }
 
-    /// Sends a request in the name of somebody else.
+    /// Sends a request with another API key or token.
     pub async fn send(&self, key: &str, body: &Value) -> reqwest::Response {
         let request = self.client.post(format!("{}/graphql", self.address)).bearer_auth(key);
         let request = request.header("accept", "application/graphql-response+json");
-        request.header("content-type", "application/json").body(body.to_string()).send().await.expect("an answer")
+        request.header("content-type", "application/json").body(body.to_string()).send().await.expect("a response")
     }
 
-    /// The text at another address of the service.
+    /// Returns the body at another path of the service.
     pub async fn get(&self, path: &str) -> String {
-        let answer = self.client.get(format!("{}{path}", self.address)).send().await.expect("an answer");
-        answer.text().await.expect("text")
+        let response = self.client.get(format!("{}{path}", self.address)).send().await.expect("a response");
+        response.text().await.expect("text")
     }
 
-    /// The sum of a metric over its labels that hold `part`.
+    /// Returns the sum of a metric over the series whose labels contain `part`.
     pub async fn metric(&self, name: &str, part: &str) -> f64 {
         let text = self.get("/metrics").await;
         let lines = text.lines().filter(|line| line.starts_with(name) && line.contains(part));
@@ -142,7 +142,7 @@ impl Service {
     }
 }
 
-impl Drop for Service {
+impl Drop for ServiceProcess {
     fn drop(&mut self) {
         // It may have ended already.
         let _ = self.child.kill();

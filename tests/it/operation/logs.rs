@@ -1,21 +1,21 @@
-//! Log lines for machines: each says which request and which order it belongs to.
+//! JSON log lines with request id and order number.
 
 use serde_json::Value;
 
-use super::{BUY, House, LIST, OPERATOR, told};
+use super::{BUY, Deployment, LIST, OPERATOR, response_data};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_line_says_which_request_and_which_order_it_belongs_to() {
-    let house = House::raise(&format!("{OPERATOR}[telemetry]\nlog_format = \"json\"\n")).await;
+async fn every_log_line_has_its_request_id_and_order_number() {
+    let house = Deployment::start(&format!("{OPERATOR}[telemetry]\nlog_format = \"json\"\n")).await;
     let mut served = house.serve();
-    let wish = served.wish("harbor", "logs").await;
-    let bought = told(served.request("shop", BUY, &wish).header("x-request-id", "req-that-buys")).await;
+    let wish = served.order_input("harbor", "logs").await;
+    let bought = response_data(served.request("shop", BUY, &wish).header("x-request-id", "req-that-buys")).await;
     let order = &bought["placeOrder"]["order"];
     assert_eq!(order["status"], "CONFIRMED", "{bought}");
     house.vendors.stage("acme").set_down(true);
     let other = LIST.replace("title", "title description");
     let asked = served.request("shop", &other, &Value::Null).header("x-request-id", "req-that-fails");
-    asked.send().await.expect("an answer");
+    asked.send().await.expect("a response");
 
     served.process.signal("-TERM");
     let (code, lines) = served.process.end();

@@ -1,35 +1,35 @@
-//! `/metrics` is read by a parser of Prometheus and held against the table of metrics.
+//! `/metrics` is parsed by a Prometheus parser and compared with the table of metrics.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use prometheus_parse::{Scrape, Value as Told};
+use prometheus_parse::{Scrape, Value as SampleValue};
 use serde_json::{Value, json};
-use telemetry::{Kind, METRICS, Metric};
+use telemetry::{METRICS, Metric, MetricKind};
 
-use super::{BUY, House, LIST, OPERATOR};
+use super::{BUY, Deployment, LIST, OPERATOR};
 
 fn table() -> BTreeMap<&'static str, &'static Metric> {
     METRICS.iter().flat_map(|group| group.iter()).map(|metric| (metric.name, metric)).collect()
 }
 
-/// The metric that a sample belongs to: sums and counts belong to their histogram.
+/// Returns the metric of a sample: sums and counts belong to their histogram.
 fn family<'a>(table: &'a BTreeMap<&str, &'static Metric>, name: &str) -> Option<&'a Metric> {
     let base = ["_sum", "_count", "_bucket"].iter().find_map(|part| name.strip_suffix(part));
-    let is_histogram = |metric: &&&Metric| matches!(metric.kind, Kind::Histogram(..));
+    let is_histogram = |metric: &&&Metric| matches!(metric.kind, MetricKind::Histogram(..));
     let found = table.get(name).or_else(|| table.get(base?).filter(is_histogram));
     found.copied()
 }
 
-/// What `promtool check metrics` wants, as far as the table does not say it already.
+/// Checks the rules of `promtool check metrics` that the table does not guarantee.
 fn check_lines(text: &str) {
     let (mut helped, mut typed, mut seen) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     let table = table();
     for line in text.lines().filter(|line| !line.is_empty()) {
         let mut words = line.split(' ');
         match (words.next(), words.next(), words.next()) {
-            (Some("#"), Some("HELP"), Some(name)) => assert!(helped.insert(name.to_owned()), "told twice: {line}"),
+            (Some("#"), Some("HELP"), Some(name)) => assert!(helped.insert(name.to_owned()), "reported twice: {line}"),
             (Some("#"), Some("TYPE"), Some(name)) => {
-                assert!(typed.insert(name.to_owned()), "told twice: {line}");
+                assert!(typed.insert(name.to_owned()), "reported twice: {line}");
                 assert!(!seen.contains(name), "after its samples: {line}");
             }
             _ => {
@@ -49,12 +49,12 @@ fn check_samples(scrape: &Scrape) {
     for sample in &scrape.samples {
         let metric = family(&table, &sample.metric).unwrap_or_else(|| panic!("not in the table: {sample:?}"));
         let fits = match (&metric.kind, &sample.value) {
-            (Kind::Counter, Told::Counter(_)) | (Kind::Gauge(_), Told::Gauge(_)) => true,
-            (Kind::Histogram(_, bounds), Told::Histogram(counts)) => {
+            (MetricKind::Counter, SampleValue::Counter(_)) | (MetricKind::Gauge(_), SampleValue::Gauge(_)) => true,
+            (MetricKind::Histogram(_, bounds), SampleValue::Histogram(counts)) => {
                 assert!(counts.is_sorted_by(|one, next| one.count <= next.count), "{sample:?}");
                 counts.len() == bounds.len() + 1
             }
-            (Kind::Histogram(..), _) => sample.metric != metric.name,
+            (MetricKind::Histogram(..), _) => sample.metric != metric.name,
             _ => false,
         };
         assert!(fits, "{sample:?} is no {:?}", metric.kind);
@@ -63,7 +63,7 @@ fn check_samples(scrape: &Scrape) {
     }
 }
 
-/// All that everybody who is on duty asks first.
+/// Metrics that operators look at first.
 const EXPECTED: &[&str] = &[
     "ticketgraph_build_info",
     "process_start_time_seconds",
@@ -72,12 +72,12 @@ const EXPECTED: &[&str] = &[
     "ticketgraph_requests_in_flight_limit",
     "ticketgraph_operation_duration_seconds",
     "ticketgraph_operation_errors_total",
-    "ticketgraph_operations_refused_total",
-    "ticketgraph_answers_total",
+    "ticketgraph_operations_rejected_total",
+    "ticketgraph_response_cache_lookups_total",
     "ticketgraph_source_up",
     "ticketgraph_source_throttled",
-    "ticketgraph_source_breaker_open",
-    "ticketgraph_source_budget_remaining",
+    "ticketgraph_source_circuit_breaker_open",
+    "ticketgraph_source_rate_limit_remaining",
     "ticketgraph_source_last_success_timestamp_seconds",
     "ticketgraph_source_call_duration_seconds",
     "ticketgraph_source_attempts_total",
@@ -101,38 +101,38 @@ const EXPECTED: &[&str] = &[
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn metrics_are_read_by_a_parser_and_say_what_the_table_says() {
-    let house = House::raise(OPERATOR).await;
+async fn metrics_can_be_parsed_and_match_the_table() {
+    let house = Deployment::start(OPERATOR).await;
     let served = house.serve();
-    let failing = emulators::Rule::on("", emulators::Fault::DropBefore).times(1);
+    let failing = emulators::Rule::for_path("", emulators::Fault::DropBefore).times(1);
     house.vendors.stage("acme").faults.add(emulators::Scenario { rules: vec![failing] });
     for _ in 0..3 {
-        served.ask("shop", LIST, &Value::Null).await;
+        served.query("shop", LIST, &Value::Null).await;
     }
-    let bought = served.ask("shop", BUY, &served.wish("harbor", "metrics").await).await;
+    let bought = served.query("shop", BUY, &served.order_input("harbor", "metrics").await).await;
     assert_eq!(bought["placeOrder"]["order"]["status"], "CONFIRMED", "{bought}");
-    // What strangers call things must not become a label.
+    // Client input must not become a label value.
     let stranger = served.request("shop", "query StrangerDanger { nowhereToBeFound }", &Value::Null);
-    stranger.send().await.expect("an answer");
+    stranger.send().await.expect("a response");
     served
         .request("shop", "query StrangerDanger { events { nodes { id } ", &Value::Null)
         .send()
         .await
-        .expect("an answer");
+        .expect("a response");
     let brew = reqwest::Method::from_bytes(b"BREW").expect("a method");
-    served.client.request(brew, format!("{}/stranger/danger", served.address)).send().await.expect("an answer");
+    served.client.request(brew, format!("{}/stranger/danger", served.address)).send().await.expect("a response");
     let mut socket = served.socket("shop").await;
     socket.subscribe("1", "subscription { sourceHealthChanged { name } }", json!({})).await;
     socket.subscribe("2", "{ __typename }", json!({})).await;
-    assert_eq!(socket.hear().await.expect("a message")["id"], "2");
+    assert_eq!(socket.receive().await.expect("a message")["id"], "2");
 
     let (status, text) = served.get("/metrics").await;
     assert_eq!(status, 200);
     check_lines(&text);
     let scrape = Scrape::parse(text.lines().map(|line| Ok(line.to_owned()))).expect("a scrape");
     check_samples(&scrape);
-    let told: BTreeSet<&str> = scrape.samples.iter().map(|sample| sample.metric.as_str()).collect();
-    let missing: Vec<_> = EXPECTED.iter().filter(|name| !told.contains(**name)).collect();
+    let reported: BTreeSet<&str> = scrape.samples.iter().map(|sample| sample.metric.as_str()).collect();
+    let missing: Vec<_> = EXPECTED.iter().filter(|name| !reported.contains(**name)).collect();
     assert!(missing.is_empty(), "{missing:?} in {text}");
     for word in ["Stranger", "stranger", "BREW", "nowhere", "ada.berg", "sandbox-key"] {
         assert!(!text.contains(word), "{word} in {text}");
@@ -140,7 +140,7 @@ async fn metrics_are_read_by_a_parser_and_say_what_the_table_says() {
     let value = |name: &str, label: &str, is: &str| {
         let found = scrape.samples.iter().find(|sample| sample.metric == name && sample.labels.get(label) == Some(is));
         match found.map(|sample| &sample.value) {
-            Some(Told::Counter(value) | Told::Gauge(value)) => *value,
+            Some(SampleValue::Counter(value) | SampleValue::Gauge(value)) => *value,
             other => panic!("{name} {label}={is}: {other:?}"),
         }
     };
@@ -151,7 +151,7 @@ async fn metrics_are_read_by_a_parser_and_say_what_the_table_says() {
     assert!(text.contains(r#"http_route="unmatched",http_response_status_code="404""#), "{text}");
 }
 
-/// Everything in quotes in the code that looks like the name of a metric.
+/// Returns all quoted texts in the code that look like a metric name.
 fn named_in_code() -> BTreeSet<String> {
     fn walk(folder: &std::path::Path, found: &mut BTreeSet<String>) {
         for entry in std::fs::read_dir(folder).expect("a folder") {
@@ -178,7 +178,7 @@ fn is_a_name(word: &str) -> bool {
 }
 
 #[test]
-fn every_metric_in_the_code_is_in_the_table_and_every_one_in_the_table_is_in_the_code() {
+fn the_table_has_exactly_the_metrics_of_the_code() {
     let table: BTreeSet<String> = table().into_keys().map(str::to_owned).collect();
     let code = named_in_code();
     let code: BTreeSet<String> = code.into_iter().chain(["ticketgraph_build_info".to_owned()]).collect();

@@ -1,4 +1,4 @@
-//! What people on duty rely on, at the real binary: metrics, traces, logs, explanations, reloading, draining, replicas.
+//! Operations of the real binary: metrics, traces, logs, explain, reload, drain, replicas.
 
 mod drain;
 mod explain;
@@ -17,10 +17,10 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use crate::layers::service::Vendors;
+use crate::layers::service::EmulatedVendors;
 use crate::process::Process;
 
-/// A caller who may do everything.
+/// A client with all permissions.
 pub const OPERATOR: &str = "\n[clients.operator]\nkey = { value = \"operator\" }\nscopes = [\"admin\"]\n";
 
 pub const LIST: &str = "{ events(first: 50) { nodes { title ticketTypes { name } } problems { message } } }";
@@ -31,63 +31,63 @@ const STOCK: &str = "{ events(first: 50) { nodes { source { name } performances(
 const BUY: &str = "mutation Buy($input: CreateOrderInput!) { placeOrder(input: $input) {
     order { id number status } problems { message } } }";
 
-/// Emulated vendors, and a folder for the service that sells of them.
-pub struct House {
-    pub vendors: Vendors,
+/// Emulated vendors, and a folder for the service that uses them.
+pub struct Deployment {
+    pub vendors: EmulatedVendors,
     folder: TempDir,
 }
 
-impl House {
-    /// Raises the vendors and writes the configuration.
-    pub async fn raise(more: &str) -> Self {
-        let house = Self { vendors: Vendors::raise().await, folder: TempDir::new().expect("a folder") };
-        house.write(more);
+impl Deployment {
+    /// Starts the vendors and writes the configuration.
+    pub async fn start(more: &str) -> Self {
+        let house = Self { vendors: EmulatedVendors::start().await, folder: TempDir::new().expect("a folder") };
+        house.write_config(more);
         house
     }
 
-    /// Writes the configuration anew.
-    pub fn write(&self, more: &str) {
-        let text = format!("{}\n{more}", self.vendors.stanzas());
+    /// Rewrites the configuration.
+    pub fn write_config(&self, more: &str) {
+        let text = format!("{}\n{more}", self.vendors.config());
         std::fs::write(self.folder.path().join("venues.toml"), text).expect("a file");
     }
 
     /// Starts the service.
-    pub fn serve(&self) -> Served {
+    pub fn serve(&self) -> RunningService {
         let arguments = ["serve", "--config", "venues.toml", "--listen", "127.0.0.1:0"];
         let process = Process::start(&self.folder, &arguments);
         let address = process.address("listening on http://");
-        Served { process, address, client: http_client::client().expect("a client") }
+        RunningService { process, address, client: http_client::build_client().expect("a client") }
     }
 }
 
-/// A service that runs.
-pub struct Served {
+/// A running service.
+pub struct RunningService {
     pub process: Process,
     pub address: String,
     pub client: reqwest::Client,
 }
 
-impl Served {
-    /// A request with a key and an operation, before it is sent.
+impl RunningService {
+    /// Builds a request with a key and an operation.
     pub fn request(&self, key: &str, document: &str, variables: &Value) -> reqwest::RequestBuilder {
         let body = json!({ "query": document, "variables": variables });
         self.client.post(format!("{}/graphql", self.address)).bearer_auth(key).json(&body)
     }
 
-    /// The data of an answer without errors.
-    pub async fn ask(&self, key: &str, document: &str, variables: &Value) -> Value {
-        told(self.request(key, document, variables)).await
+    /// Returns the data of a response without errors.
+    pub async fn query(&self, key: &str, document: &str, variables: &Value) -> Value {
+        response_data(self.request(key, document, variables)).await
     }
 
-    /// Status and text at another address.
+    /// Returns status and text of another path.
     pub async fn get(&self, path: &str) -> (u16, String) {
-        let answer = self.client.get(format!("{}{path}", self.address)).send().await.expect("an answer");
+        let answer = self.client.get(format!("{}{path}", self.address)).send().await.expect("a response");
         (answer.status().as_u16(), answer.text().await.expect("text"))
     }
 
-    /// What is needed to buy two places of a source: the input of `placeOrder`.
-    pub async fn wish(&self, source: &str, key: &str) -> Value {
-        let found = self.ask("shop", STOCK, &Value::Null).await;
+    /// Returns the input of `placeOrder` for two tickets of a source.
+    pub async fn order_input(&self, source: &str, key: &str) -> Value {
+        let found = self.query("shop", STOCK, &Value::Null).await;
         let each = |value: &Value| value.as_array().cloned().unwrap_or_default();
         let events = each(&found["events"]["nodes"]).into_iter().filter(|event| event["source"]["name"] == source);
         let rows = events.flat_map(|event| each(&event["performances"]["nodes"]));
@@ -104,45 +104,45 @@ impl Served {
         } })
     }
 
-    /// A socket that is connected and acknowledged.
+    /// Returns an acknowledged WebSocket.
     pub async fn socket(&self, key: &str) -> Socket {
-        Socket::begun(&self.address, key).await
+        Socket::connected(&self.address, key).await
     }
 }
 
-/// The data of an answer without errors.
-pub async fn told(request: reqwest::RequestBuilder) -> Value {
-    let mut answer: Value = request.send().await.expect("an answer").json().await.expect("JSON");
+/// Returns the data of a response without errors.
+pub async fn response_data(request: reqwest::RequestBuilder) -> Value {
+    let mut answer: Value = request.send().await.expect("a response").json().await.expect("JSON");
     assert_eq!(answer.get("errors"), None, "{answer}");
     answer["data"].take()
 }
 
-/// A WebSocket of a client.
+/// A WebSocket client.
 pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Socket {
-    pub async fn begun(address: &str, key: &str) -> Self {
+    pub async fn connected(address: &str, key: &str) -> Self {
         let url = format!("{}/graphql/ws", address.replacen("http", "ws", 1));
         let mut request = url.into_client_request().expect("a request");
         request.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse().expect("a header"));
         let mut socket = Self(connect_async(request).await.expect("a socket").0);
         let credentials = json!({ "Authorization": format!("Bearer {key}") });
-        socket.say(json!({ "type": "connection_init", "payload": credentials })).await;
-        assert_eq!(socket.hear().await.expect("an acknowledgement")["type"], "connection_ack");
+        socket.send(json!({ "type": "connection_init", "payload": credentials })).await;
+        assert_eq!(socket.receive().await.expect("an acknowledgement")["type"], "connection_ack");
         socket
     }
 
-    pub async fn say(&mut self, message: Value) {
+    pub async fn send(&mut self, message: Value) {
         self.0.send(Message::text(message.to_string())).await.expect("sent");
     }
 
     pub async fn subscribe(&mut self, id: &str, document: &str, variables: Value) {
         let payload = json!({ "query": document, "variables": variables });
-        self.say(json!({ "type": "subscribe", "id": id, "payload": payload })).await;
+        self.send(json!({ "type": "subscribe", "id": id, "payload": payload })).await;
     }
 
-    /// The next message; else the code that it was closed with, 0 where it broke off.
-    pub async fn hear(&mut self) -> Result<Value, u16> {
+    /// Returns the next message, or the close code; 0 if the connection broke.
+    pub async fn receive(&mut self) -> Result<Value, u16> {
         loop {
             match self.0.next().await {
                 Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).expect("JSON")),

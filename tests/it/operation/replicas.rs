@@ -1,5 +1,5 @@
-//! Two replicas over one PostgreSQL and one Redis. One is killed under load: nothing is lost, nothing is sold twice, and whoever
-//! watches at the other sees everything come to its end.
+//! Two replicas over one PostgreSQL and one Redis. One is killed under load: no order is lost or sold twice, and
+//! subscribers at the other one see every order complete.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -16,31 +16,33 @@ use super::Socket;
 use crate::layers::redis_server::RedisServer;
 use crate::layers::support::until;
 use crate::orders::database::Postgres;
-use crate::process::{Api, PATIENCE, Process};
-use crate::process_orders::{Client, SOURCES, Vendors, clients, compare, configuration, no_difference, repeat, shelf};
+use crate::process::{Api, Process, TIMEOUT};
+use crate::process_orders::{
+    Client, SOURCES, Vendors, clients, compare, configuration, load_lines, no_difference, repeat,
+};
 
-/// How many orders are placed, half of them at each replica.
+/// Number of orders, half of them at each replica.
 const ORDERS: usize = 80;
-/// How many of them have their answer when one replica is killed.
+/// Number of responses after which one replica is killed.
 const ANSWERED: usize = 20;
 
 const KEY: &str = "sandbox-operator";
 
-/// What a subscriber heard: the last status of each order, by id.
-type Heard = Arc<Mutex<BTreeMap<String, String>>>;
+/// Last status of each order as a subscriber received it, by id.
+type StatusLog = Arc<Mutex<BTreeMap<String, String>>>;
 
-fn lasting(heard: &Heard, id: &str) -> Option<String> {
-    heard.lock().expect("a lock").get(id).cloned()
+fn last_status(log: &StatusLog, id: &str) -> Option<String> {
+    log.lock().expect("a lock").get(id).cloned()
 }
 
-/// Hears of all orders until the connection ends; answers with how it ended.
-async fn listen(mut socket: Socket, heard: Heard) -> u16 {
+/// Records all order changes until the connection ends; returns the close code.
+async fn record_statuses(mut socket: Socket, log: StatusLog) -> u16 {
     loop {
-        match socket.hear().await {
+        match socket.receive().await {
             Ok(message) => {
                 let order = &message["payload"]["data"]["ordersChanged"];
                 if let (Some(id), Some(status)) = (order["id"].as_str(), order["status"].as_str()) {
-                    heard.lock().expect("a lock").insert(id.to_owned(), status.to_owned());
+                    log.lock().expect("a lock").insert(id.to_owned(), status.to_owned());
                 }
             }
             Err(code) => return code,
@@ -49,12 +51,13 @@ async fn listen(mut socket: Socket, heard: Heard) -> u16 {
 }
 
 async fn subscriber(address: &str) -> Socket {
-    let mut socket = Socket::begun(address, KEY).await;
+    let mut socket = Socket::connected(address, KEY).await;
     socket.subscribe("all", "subscription { ordersChanged { id status } }", json!({})).await;
     socket
 }
 
-/// Lets every client buy, and kills the first replica once enough are answered. The ids that clients know, by their numbers.
+/// Lets every client buy and kills the first replica after enough responses. Returns the ids that clients received, by
+/// number.
 async fn buy_until_killed(first: &mut Process, apis: &[Api; 2], all: &Arc<Vec<Client>>) -> BTreeMap<usize, String> {
     let (answered, enough, tasks) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()), TaskTracker::new());
     let running: Vec<_> = (0..all.len())
@@ -70,13 +73,13 @@ async fn buy_until_killed(first: &mut Process, apis: &[Api; 2], all: &Arc<Vec<Cl
             })
         })
         .collect();
-    tokio::time::timeout(PATIENCE, enough.notified()).await.expect("enough answers");
+    tokio::time::timeout(TIMEOUT, enough.notified()).await.expect("enough responses");
     first.kill();
     let known = join_all(running).await.into_iter().filter_map(|known| known.expect("a client"));
     known.collect()
 }
 
-/// What every vendor has sold, once all holds that nobody knows have ended.
+/// Returns the inventory of every vendor after all unclaimed holds have expired.
 async fn holdings(vendors: &Vendors) -> BTreeMap<&'static str, Value> {
     vendors.wait_an_hour().await;
     let mut holdings = BTreeMap::new();
@@ -87,7 +90,7 @@ async fn holdings(vendors: &Vendors) -> BTreeMap<&'static str, Value> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_of_two_replicas_killed_under_load_loses_and_doubles_nothing_and_the_other_tells_all() {
+async fn killing_one_of_two_replicas_under_load_loses_and_duplicates_no_order() {
     let (Some(postgres), Some(redis)) = (Postgres::start(), RedisServer::start()) else { return };
     let folder = TempDir::new().expect("a folder");
     let vendors = Vendors::start(&folder);
@@ -102,25 +105,26 @@ async fn one_of_two_replicas_killed_under_load_loses_and_doubles_nothing_and_the
     };
     let ((mut first, at_first), (second, at_second)) = (start(), start());
     let apis = [Api::at(&at_first), Api::at(&at_second)];
-    until("both hear each other", async || redis.cli(&["PUBSUB", "NUMSUB", "ticketgraph:news"]).contains('2')).await;
+    until("both are subscribed", async || redis.cli(&["PUBSUB", "NUMSUB", "ticketgraph:invalidations"]).contains('2'))
+        .await;
 
-    let listed = apis[0].ask("{ sources { id name } }", Value::Null).await;
+    let listed = apis[0].query("{ sources { id name } }", Value::Null).await;
     let sources = listed["sources"].as_array().expect("sources").clone();
     let id = |name: &str| {
         let source = sources.iter().find(|source| source["name"] == name).expect("a source");
         source["id"].as_str().expect("an id").to_owned()
     };
-    let shelves = join_all(SOURCES.iter().map(async |(name, _)| shelf(&apis[0], &id(name)).await)).await;
+    let shelves = join_all(SOURCES.iter().map(async |(name, _)| load_lines(&apis[0], &id(name)).await)).await;
     let all = Arc::new(clients(ORDERS, &shelves));
 
-    let (tasks, at_the_second, moved_over) = (TaskTracker::new(), Heard::default(), Heard::default());
-    tasks.spawn(listen(subscriber(&at_second).await, Arc::clone(&at_the_second)));
+    let (tasks, at_the_second, moved_over) = (TaskTracker::new(), StatusLog::default(), StatusLog::default());
+    tasks.spawn(record_statuses(subscriber(&at_second).await, Arc::clone(&at_the_second)));
     let (mover, other) = (subscriber(&at_first).await, at_second.clone());
-    let heard = Arc::clone(&moved_over);
+    let log = Arc::clone(&moved_over);
     let moving = tasks.spawn(async move {
-        let code = listen(mover, Arc::clone(&heard)).await;
-        // As clients do: the connection broke, so it is made again, at whoever answers.
-        (code, listen(subscriber(&other).await, heard).await)
+        let code = record_statuses(mover, Arc::clone(&log)).await;
+        // Clients reconnect after a broken connection, to any replica.
+        (code, record_statuses(subscriber(&other).await, log).await)
     });
     let known = buy_until_killed(&mut first, &apis, &all).await;
     let made = repeat(&apis[1], &all, &known).await;
@@ -141,12 +145,12 @@ async fn one_of_two_replicas_killed_under_load_loses_and_doubles_nothing_and_the
     for (name, _) in SOURCES {
         no_difference(&apis[1], &id(name)).await;
     }
-    // Whoever ran them: the subscriber at the second heard of every order how it ended.
+    // The subscriber at the second replica receives the final status of every order, whichever replica ran it.
     for order in &orders {
         let (id, status) = (order["id"].as_str().expect("an id"), order["status"].as_str());
-        until("the end was told", async || lasting(&at_the_second, id).as_deref() == status).await;
+        until("the final status was received", async || last_status(&at_the_second, id).as_deref() == status).await;
     }
-    assert!(!moved_over.lock().expect("a lock").is_empty(), "who watched at the first heard of orders there");
+    assert!(!moved_over.lock().expect("a lock").is_empty(), "the subscriber at the first replica received changes");
     drop(second);
     let (broke, ended) = moving.await.expect("a subscriber");
     assert_eq!((broke, ended), (0, 0), "both connections broke off with their process");

@@ -1,4 +1,4 @@
-//! A collector of traces receives spans that belong together.
+//! A collector receives connected spans.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -17,11 +17,11 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
 
-use super::{BUY, House, OPERATOR, told};
+use super::{BUY, Deployment, OPERATOR, response_data};
 
 type Received = Arc<Mutex<Vec<Span>>>;
 
-/// The least that a collector does: it takes spans over HTTP, in protobuf.
+/// A minimal collector: spans over HTTP in protobuf.
 async fn collector(tasks: &TaskTracker) -> (String, Received) {
     let received = Received::default();
     let take = |State(received): State<Received>, body: Bytes| async move {
@@ -41,7 +41,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The spans of a run, looked at.
+/// The spans of a run.
 struct Spans(Vec<Span>);
 
 impl Spans {
@@ -53,7 +53,7 @@ impl Spans {
         self.0.iter().find(|span| span.span_id == id)
     }
 
-    /// The names of a span and of all above it.
+    /// Returns the names of a span and of all its ancestors.
     fn ancestry(&self, span: &Span) -> Vec<String> {
         let above = std::iter::successors(Some(span), |span| self.find(&span.parent_span_id));
         above.map(|span| span.name.clone()).collect()
@@ -68,7 +68,7 @@ impl Spans {
         }
     }
 
-    /// The spans of other traces that those of a trace are linked to, by name.
+    /// Returns the names of spans in other traces that the spans of a trace link to.
     fn links_out_of(&self, trace: &str) -> Vec<String> {
         let links = self.of_trace(trace).into_iter().flat_map(|span| span.links.clone());
         let others = links.filter(|link| hex(&link.trace_id) != trace);
@@ -88,24 +88,24 @@ fn traceparent(trace: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_collector_receives_requests_vendor_calls_and_orders_with_their_links_and_no_secret() {
+async fn a_collector_receives_linked_spans_of_requests_calls_and_orders_without_secrets() {
     let tasks = TaskTracker::new();
     let (endpoint, received) = collector(&tasks).await;
-    let house = House::raise(&format!("{OPERATOR}[telemetry]\notlp_endpoint = \"{endpoint}\"\n")).await;
+    let house = Deployment::start(&format!("{OPERATOR}[telemetry]\notlp_endpoint = \"{endpoint}\"\n")).await;
     let mut served = house.serve();
-    let slow = Rule::on("", Fault::Delay { ms: 700 });
+    let slow = Rule::for_path("", Fault::Delay { ms: 700 });
     house.vendors.stage("acme").faults.add(Scenario { rules: vec![slow] });
     let same = "query Same { events(first: 50) { nodes { title } } }";
     let other = "query Other { events(first: 50) { nodes { id title } } }";
     let asked = [same, same, other].into_iter().zip(TRACES).map(|(document, trace)| {
-        told(served.request("shop", document, &Value::Null).header("traceparent", traceparent(trace)))
+        response_data(served.request("shop", document, &Value::Null).header("traceparent", traceparent(trace)))
     });
     join_all(asked).await;
     house.vendors.stage("acme").faults.clear();
-    let wish = served.wish("harbor", "traces").await;
-    let bought = told(served.request("shop", BUY, &wish).header("traceparent", traceparent(TRACES[3]))).await;
+    let wish = served.order_input("harbor", "traces").await;
+    let bought = response_data(served.request("shop", BUY, &wish).header("traceparent", traceparent(TRACES[3]))).await;
     let number = bought["placeOrder"]["order"]["number"].as_str().expect("a number").to_owned();
-    // The last spans leave before the process ends.
+    // The last spans are exported before the process ends.
     served.process.signal("-TERM");
     let (code, lines) = served.process.end();
     assert_eq!(code, Some(0), "{lines:#?}");
@@ -121,7 +121,7 @@ async fn a_collector_receives_requests_vendor_calls_and_orders_with_their_links_
     }
     let calls: Vec<&Span> = spans.0.iter().filter(|span| span.kind == SpanKind::Client as i32).collect();
     let leads = |trace: &str| calls.iter().any(|call| hex(&call.trace_id) == trace);
-    let leader = TRACES[..3].iter().find(|trace| leads(trace)).expect("one of them asked the vendor");
+    let leader = TRACES[..3].iter().find(|trace| leads(trace)).expect("one of them called the vendor");
     let call = calls.iter().find(|call| hex(&call.trace_id) == **leader).expect("a call");
     assert_eq!(spans.ancestry(call), ["vendor call", "source call", "flight", "query", "POST /graphql"]);
     let links: BTreeMap<&str, Vec<String>> =
@@ -134,7 +134,7 @@ async fn a_collector_receives_requests_vendor_calls_and_orders_with_their_links_
     let asked_by = order.links.iter().find_map(|link| spans.find(&link.span_id)).expect("what set it off");
     assert_eq!(hex(&asked_by.trace_id), TRACES[3]);
     let sold = calls.iter().filter(|call| call.trace_id == order.trace_id);
-    assert!(sold.count() >= 2, "holding and confirming are told in the order's trace");
+    assert!(sold.count() >= 2, "holding and confirming are spans of the order's trace");
     let all = format!("{:?}", spans.0);
     for secret in ["harbor-sandbox-key", "opera-sandbox-password", "ada.berg", "Berg", "Bearer"] {
         assert!(!all.contains(secret), "{secret} was sent to the collector");

@@ -1,41 +1,41 @@
-//! The audit: what the vendors hold beside what the ledger says.
+//! Audit: compares the bookings at the vendors with the stored order.
 
 use domain::ordering::TicketState;
 use orders::leg::{AttemptOutcome, Leg, LegOperation};
-use orders::order::{Order, Policy};
+use orders::order::{FulfillmentPolicy, Order};
 use orders::{LegStatus, OrderStatus};
 use secrecy::ExposeSecret;
 
 use crate::orders::vendor::Vendor;
 use crate::orders::world::World;
 
-/// Nothing is lost, doubled, half done or silent. `told` names the case.
-pub async fn audit(world: &World, order: &Order, told: &str) {
-    let told = format!("{told}: {:?} {:?}", order.status(), statuses(order));
+/// Asserts that nothing is lost, duplicated, half done or unreported. `case` identifies the case.
+pub async fn audit(world: &World, order: &Order, case: &str) {
+    let case = format!("{case}: {:?} {:?}", order.status(), statuses(order));
     for leg in &order.legs {
         let vendor = world.vendors.iter().find(|vendor| vendor.id == leg.source).expect("the vendor");
-        check_sales(order, leg, vendor, &told);
-        check_holds(leg, vendor, &told);
+        check_sales(order, leg, vendor, &case);
+        check_holds(leg, vendor, &case);
         for attempt in &leg.attempts {
-            assert!(attempt.outcome != AttemptOutcome::InFlight || !order.is_at_rest(), "an open attempt, {told}");
+            assert!(attempt.outcome != AttemptOutcome::InFlight || !order.is_idle(), "an open attempt, {case}");
         }
     }
-    check_wholeness(world, order, &told);
-    check_codes(world, order, &told).await;
+    check_wholeness(world, order, &case);
+    check_codes(world, order, &case).await;
 }
 
 pub fn statuses(order: &Order) -> Vec<LegStatus> {
     order.legs.iter().map(|leg| leg.status).collect()
 }
 
-fn check_sales(order: &Order, leg: &Leg, vendor: &Vendor, told: &str) {
+fn check_sales(order: &Order, leg: &Leg, vendor: &Vendor, case: &str) {
     let sales = vendor.live_sales(&leg.reference);
-    assert!(sales.len() <= 1, "sold {} times at {}, {told}", sales.len(), leg.source);
+    assert!(sales.len() <= 1, "sold {} times at {}, {case}", sales.len(), leg.source);
     if leg.status == LegStatus::Confirmed {
-        let (id, sale) = sales.first().unwrap_or_else(|| panic!("no sale behind leg {}, {told}", leg.number));
+        let (id, sale) = sales.first().unwrap_or_else(|| panic!("no sale behind leg {}, {case}", leg.number));
         assert!(
             leg.refs.iter().any(|external| external.value == *id),
-            "another sale behind leg {}, {told}",
+            "another sale behind leg {}, {case}",
             leg.number
         );
         let live = sale.tickets.keys().filter(|ticket| !sale.void.contains(*ticket));
@@ -43,15 +43,15 @@ fn check_sales(order: &Order, leg: &Leg, vendor: &Vendor, told: &str) {
         let mut ours: Vec<&String> =
             ours.filter(|ticket| ticket.state != TicketState::Void).map(|ticket| &ticket.refs[0].value).collect();
         ours.sort();
-        assert_eq!(live.collect::<Vec<_>>(), ours, "tickets differ, {told}");
+        assert_eq!(live.collect::<Vec<_>>(), ours, "tickets differ, {case}");
     }
-    if leg.status.is_dead() || matches!(leg.status, LegStatus::Draft | LegStatus::Held) {
-        assert!(sales.is_empty(), "a silent sale at {}, {told}", leg.source);
+    if leg.status.is_inactive() || matches!(leg.status, LegStatus::Draft | LegStatus::Held) {
+        assert!(sales.is_empty(), "an unrecorded sale at {}, {case}", leg.source);
     }
 }
 
-/// A hold that stands is either the leg's own, or the ledger knows that a call about it got no good answer.
-fn check_holds(leg: &Leg, vendor: &Vendor, told: &str) {
+/// An open hold belongs to the leg, or the store has an attempt for it that failed or is unknown.
+fn check_holds(leg: &Leg, vendor: &Vendor, case: &str) {
     for (id, hold) in vendor.open_holds().into_iter().filter(|(_, hold)| hold.reference == leg.reference) {
         let is_own = leg.refs.iter().any(|external| external.value == id)
             && matches!(leg.status, LegStatus::Held | LegStatus::NeedsAttention | LegStatus::OutcomeUnknown);
@@ -59,36 +59,36 @@ fn check_holds(leg: &Leg, vendor: &Vendor, told: &str) {
             matches!(attempt.operation, LegOperation::Hold | LegOperation::Release)
                 && matches!(attempt.outcome, AttemptOutcome::Unknown | AttemptOutcome::Rejected)
         });
-        assert!(is_own || is_known, "a silent hold {hold:?} at {}, {told}", leg.source);
+        assert!(is_own || is_known, "an unrecorded hold {hold:?} at {}, {case}", leg.source);
     }
 }
 
-fn check_wholeness(world: &World, order: &Order, told: &str) {
+fn check_wholeness(world: &World, order: &Order, case: &str) {
     let status = order.status();
     assert!(
         status.is_terminal() || matches!(status, OrderStatus::NeedsAttention | OrderStatus::Draft | OrderStatus::Held),
-        "the order came to no end, {told}"
+        "the order is not final, {case}"
     );
     let sold = order.legs.iter().filter(|leg| {
         world.vendors.iter().any(|vendor| vendor.id == leg.source && !vendor.live_sales(&leg.reference).is_empty())
     });
     let sold = sold.count();
     let is_half_done = sold > 0 && sold < order.legs.len();
-    if order.policy == Policy::AllOrNothing && is_half_done {
+    if order.policy == FulfillmentPolicy::AllOrNothing && is_half_done {
         let said = matches!(status, OrderStatus::NeedsAttention | OrderStatus::PartiallyCancelled);
-        assert!(said, "an all-or-nothing order is half done in silence, {told}");
+        assert!(said, "an all-or-nothing order is half done without a report, {case}");
     }
 }
 
-async fn check_codes(world: &World, order: &Order, told: &str) {
-    let codes = world.process().tickets(order).await.expect("the ledger");
+async fn check_codes(world: &World, order: &Order, case: &str) {
+    let codes = world.process().load_tickets(order).await.expect("the store");
     for coded in codes.iter().filter(|coded| coded.ticket.state == TicketState::Issued) {
         let id = &coded.ticket.refs[0].value;
         let leg = &order.legs[order.lines[coded.ticket.line].leg];
         let vendor = world.vendors.iter().find(|vendor| vendor.id == leg.source).expect("the vendor");
-        let books = vendor.books.lock().expect("books");
+        let books = vendor.state.lock().expect("books");
         let code = books.sales.values().find_map(|sale| sale.tickets.get(id)).map(|(_, code)| code.clone());
         let ours = coded.barcode.as_ref().map(|barcode| barcode.value.expose_secret().to_owned());
-        assert_eq!(ours, code, "the code of {id}, {told}");
+        assert_eq!(ours, code, "the code of {id}, {case}");
     }
 }

@@ -1,32 +1,33 @@
-//! The databases that orders are tested on: SQLite always, PostgreSQL where it is installed.
+//! Databases under test: SQLite always, PostgreSQL if it is installed.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use orders::Ledger;
-use store_sql::{CredentialKey, connect};
+use orders::OrderStore;
+use store_sql::{CredentialKey, open_order_store};
 use tempfile::TempDir;
 
-/// A database for one test after the other.
+/// Database reused by consecutive tests.
 pub enum Stage {
     Sqlite,
     Postgres(Postgres),
     Lane(Lane),
 }
 
-/// A database of its own on a server: cases in it do not meet those in others.
+/// Separate database on a server, isolated from the cases in others.
 pub struct Lane {
-    ledger: Arc<dyn Ledger>,
+    ledger: Arc<dyn OrderStore>,
     pool: sqlx::PgPool,
 }
 
-/// Forgets whatever old orders wait for.
+/// Removes the timers and leases of old orders.
 const REST: &str = "DELETE FROM timers; UPDATE orders SET lease_until = 0;";
 
 impl Stage {
-    /// A ledger in which nothing is due. SQLite starts anew; PostgreSQL keeps old orders, but forgets their timers.
-    pub async fn ledger(&self) -> Arc<dyn Ledger> {
+    /// Returns a store in which nothing is due. SQLite starts empty; PostgreSQL keeps old orders without their
+    /// timers.
+    pub async fn ledger(&self) -> Arc<dyn OrderStore> {
         match self {
             Self::Sqlite => open("sqlite::memory:").await,
             Self::Postgres(server) => {
@@ -41,49 +42,49 @@ impl Stage {
     }
 }
 
-pub async fn open(url: &str) -> Arc<dyn Ledger> {
-    connect(url, &[CredentialKey::new([7; 32])]).await.expect("the ledger opens")
+pub async fn open(url: &str) -> Arc<dyn OrderStore> {
+    open_order_store(url, &[CredentialKey::new([7; 32])]).await.expect("the store opens")
 }
 
-/// A server of our own on a free port, gone with its folder at the end of the test.
+/// Private server on a free port; stopped and deleted at the end of the test.
 pub struct Postgres {
     folder: TempDir,
     programs: PathBuf,
     as_user: Option<(u32, u32)>,
     url: String,
-    ledger: tokio::sync::OnceCell<Arc<dyn Ledger>>,
+    ledger: tokio::sync::OnceCell<Arc<dyn OrderStore>>,
     pool: sqlx::PgPool,
 }
 
 impl Postgres {
-    /// Starts a server. None where PostgreSQL is not installed, unless the environment demands it.
-    #[expect(clippy::print_stderr, reason = "what is not tested is told")]
+    /// Starts a server. `None` if PostgreSQL is not installed, unless the environment requires it.
+    #[expect(clippy::print_stderr, reason = "skipped tests are reported")]
     pub fn start() -> Option<Self> {
         let Some(programs) = find_programs() else {
             let demanded = std::env::var_os("TICKETGRAPH_TEST_REQUIRE_POSTGRES").is_some_and(|value| value == "1");
-            assert!(!demanded, "TICKETGRAPH_TEST_REQUIRE_POSTGRES=1, but initdb and postgres are nowhere to be found");
+            assert!(!demanded, "TICKETGRAPH_TEST_REQUIRE_POSTGRES=1, but initdb and postgres were not found");
             eprintln!("NOT RUN: PostgreSQL is not installed (initdb and postgres), so this database is not tested");
             return None;
         };
         let folder = tempfile::tempdir().expect("a folder");
-        let as_user = is_root().then(servant);
+        let as_user = is_root().then(unprivileged_user);
         if let Some((user, group)) = as_user {
-            std::os::unix::fs::chown(folder.path(), Some(user), Some(group)).expect("the folder is given away");
+            std::os::unix::fs::chown(folder.path(), Some(user), Some(group)).expect("the folder changes its owner");
         }
         let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
         let url = format!("postgres://ticketgraph@127.0.0.1:{port}/postgres");
         let pool = sqlx::PgPool::connect_lazy(&url).expect("a pool");
         let server = Self { folder, programs, as_user, url, ledger: tokio::sync::OnceCell::new(), pool };
-        server.make_and_start(port);
+        server.initialize_and_start(port);
         Some(server)
     }
 
-    fn make_and_start(&self, port: u16) {
+    fn initialize_and_start(&self, port: u16) {
         let data = self.folder.path().join("data");
         let text = |path: &Path| path.display().to_string();
         let log = self.folder.path().join("log");
         self.program("initdb", &["-D", &text(&data), "-U", "ticketgraph", "-A", "trust", "-E", "UTF8", "--no-sync"]);
-        // Nothing here survives the test: waiting for the disk would only cost time.
+        // No data survives the test, so waiting for the disk would only cost time.
         let options = format!("-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off");
         self.program("pg_ctl", &["-D", &text(&data), "-l", &text(&log), "-o", &options, "-w", "-t", "60", "start"]);
     }
@@ -108,11 +109,11 @@ impl Postgres {
         assert!(status.as_ref().is_ok_and(std::process::ExitStatus::success), "{name} failed: {status:?}");
     }
 
-    pub async fn ledger(&self) -> Arc<dyn Ledger> {
+    pub async fn ledger(&self) -> Arc<dyn OrderStore> {
         Arc::clone(self.ledger.get_or_init(|| open(&self.url)).await)
     }
 
-    /// Another database on the server.
+    /// Creates another database on the server.
     pub async fn lane(&self, number: usize) -> Lane {
         let create = format!("CREATE DATABASE lane_{number}");
         sqlx::raw_sql(sqlx::AssertSqlSafe(create)).execute(&self.pool).await.expect("a database");
@@ -120,13 +121,13 @@ impl Postgres {
         Lane { ledger: open(&url).await, pool: sqlx::PgPool::connect_lazy(&url).expect("a pool") }
     }
 
-    /// Where it is reached.
+    /// Returns the URL of the server.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Another replica's connection.
-    pub async fn another(&self) -> Arc<dyn Ledger> {
+    /// Opens the connection of another replica.
+    pub async fn another(&self) -> Arc<dyn OrderStore> {
         open(&self.url).await
     }
 
@@ -144,11 +145,11 @@ impl Drop for Postgres {
 }
 
 fn is_root() -> bool {
-    std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").expect("our own process")) == 0
+    std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").expect("the current process")) == 0
 }
 
-/// The user and group that the server runs as.
-fn servant() -> (u32, u32) {
+/// Returns the user and group that the server runs as.
+fn unprivileged_user() -> (u32, u32) {
     let users = std::fs::read_to_string("/etc/passwd").expect("the users");
     let find = |wanted: &str| {
         let line = users.lines().find(|line| line.split(':').next() == Some(wanted))?;
@@ -158,7 +159,7 @@ fn servant() -> (u32, u32) {
     find("postgres").or_else(|| find("nobody")).expect("a user that is not root")
 }
 
-/// The folder with the server's programs.
+/// Finds the folder with the server's programs.
 fn find_programs() -> Option<PathBuf> {
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut folders: Vec<PathBuf> = versions.map(|version| version.path().join("bin")).collect();

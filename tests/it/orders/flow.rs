@@ -1,14 +1,14 @@
-//! What a client does, as both suites let it.
+//! Client flows shared by both fault suites.
 
 use domain::OrderKey;
-use orders::{CancelOrder, Orders, Policy, QuoteCancellation};
+use orders::{CancelOrder, FulfillmentPolicy, Orders, QuoteCancellation};
 
 use crate::orders::world::{World, storefront};
 
-/// What the client does.
+/// Flow of a client.
 #[derive(Debug, Clone, Copy)]
 pub enum Flow {
-    Place(Policy),
+    Place(FulfillmentPolicy),
     HoldThenConfirm,
     HoldThenRelease,
     HoldAndForget,
@@ -16,30 +16,34 @@ pub enum Flow {
 }
 
 pub const FLOWS: [Flow; 6] = [
-    Flow::Place(Policy::AllOrNothing),
-    Flow::Place(Policy::BestEffort),
+    Flow::Place(FulfillmentPolicy::AllOrNothing),
+    Flow::Place(FulfillmentPolicy::BestEffort),
     Flow::HoldThenConfirm,
     Flow::HoldThenRelease,
     Flow::HoldAndForget,
     Flow::PlaceThenCancel,
 ];
 
-/// Runs what the client does, as far as the process lives.
+/// Runs a flow until it ends or the process crashes.
 pub async fn act(world: &World, orders: &Orders, flow: Flow) -> Option<OrderKey> {
     let asker = storefront();
     let policy = match flow {
         Flow::Place(policy) => policy,
-        _ => Policy::AllOrNothing,
+        _ => FulfillmentPolicy::AllOrNothing,
     };
     let input = world.input(policy);
     let opened = match flow {
         Flow::Place(_) | Flow::PlaceThenCancel => orders.place(&asker, &input).await,
         _ => orders.create(&asker, &input).await,
     };
-    orders.settled().await;
+    orders.wait_until_idle().await;
     let Ok(opened) = opened else {
-        // The process died; perhaps after the order was written.
-        let used = world.ledger.find_key("caller storefront", operation(flow), &input.key).await.expect("the ledger");
+        // The process crashed, possibly after writing the order.
+        let used = world
+            .store
+            .find_idempotency_record("caller storefront", operation(flow), &input.key)
+            .await
+            .expect("the store");
         return used.map(|used| used.order);
     };
     assert!(opened.order.is_some(), "{:?}", opened.problems);
@@ -48,7 +52,7 @@ pub async fn act(world: &World, orders: &Orders, flow: Flow) -> Option<OrderKey>
         Flow::Place(_) => {}
         Flow::HoldThenConfirm | Flow::HoldThenRelease | Flow::HoldAndForget => {
             let _ = orders.hold(&asker, &world.act(order)).await;
-            orders.settled().await;
+            orders.wait_until_idle().await;
             match flow {
                 Flow::HoldThenConfirm => drop(orders.confirm(&asker, &world.act(order)).await),
                 Flow::HoldThenRelease => drop(orders.release(&asker, &world.act(order)).await),
@@ -63,7 +67,7 @@ pub async fn act(world: &World, orders: &Orders, flow: Flow) -> Option<OrderKey>
             }
         }
     }
-    orders.settled().await;
+    orders.wait_until_idle().await;
     Some(order)
 }
 

@@ -1,16 +1,17 @@
-//! Orders: the whole room over a fake vendor that fails before acting, after acting and again, on both databases.
+//! Orders over fake and emulated vendors that fail before acting, after acting, and on lookups, on both databases.
 
 mod actions;
 mod audit;
 mod cancellation;
+mod change_feed;
 pub(crate) mod database;
 mod emulated;
 mod faults;
 mod flow;
-mod ledger;
-mod looking_after;
 mod reconciliation;
-mod refusals;
+mod refresh;
+mod rejections;
+mod store;
 mod vendor;
-mod watching;
-mod world;
+mod vendor_reads;
+pub(crate) mod world;

@@ -1,21 +1,27 @@
-//! A small world: a clock that stands still, vendors, and processes that die.
+//! Test environment of orders: a manual clock, fake vendors, and processes that crash.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use domain::StoreError;
 use domain::ordering::{Contact, DeliveryPreference};
 use domain::{Clock, Environment, OrderKey, Source, SourceId, TicketTypeKey};
 use jiff::Timestamp;
-use orders::ledger::{Credential, KeyUse, Lease, Write, Written};
+use orders::idempotency::IdempotencyRecord;
+use orders::lease::Lease;
+use orders::store::{OrderWrite, TicketCredential, WriteReceipt};
 use orders::{
-    ActOnOrder, AskedLine, Asker, Change, CreateOrder, Ledger, LedgerError, LocalBus, Order, OrderBy, OrderCursor,
-    OrderFilter, OrderPage, Orders, Parts, Policy, Quote, QuoteId, Rules, SellingAccounts, Slice, Transition,
+    Actor, CreateOrder, FeedSlice, FulfillmentPolicy, LocalChangeBus, Order, OrderActionRequest, OrderChange,
+    OrderCursor, OrderFilter, OrderLineRequest, OrderLookup, OrderPage, OrderSettings, OrderStore, Orders,
+    OrdersDependencies, Quote, QuoteId, SellingAccounts, Transition,
 };
+use ticketgraph::app;
+use ticketgraph::config::Config;
 
-use crate::orders::vendor::{Habits, Vendor, key};
+use crate::orders::vendor::{Vendor, VendorTraits, key};
 
 pub struct TestClock(Mutex<Timestamp>);
 
@@ -24,7 +30,7 @@ impl TestClock {
         Arc::new(Self(Mutex::new("2027-03-01T12:00:00Z".parse().expect("an instant"))))
     }
 
-    pub fn pass(&self, time: Duration) {
+    pub fn advance(&self, time: Duration) {
         let mut now = self.0.lock().expect("the clock");
         *now += time;
     }
@@ -36,10 +42,10 @@ impl Clock for TestClock {
     }
 }
 
-pub struct Resellers;
+pub struct TestResellers;
 
-impl SellingAccounts for Resellers {
-    fn knows(&self, reseller: &str) -> bool {
+impl SellingAccounts for TestResellers {
+    fn has_reseller(&self, reseller: &str) -> bool {
         ["tiqets", "digitick"].contains(&reseller)
     }
 
@@ -49,66 +55,66 @@ impl SellingAccounts for Resellers {
     }
 }
 
-/// When a process dies.
+/// Point at which a process crashes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Death {
-    /// Before its nth write reaches the ledger.
+pub enum CrashPoint {
+    /// Before its nth write reaches the store.
     Before(usize),
-    /// After its nth write, before it hears of it.
+    /// After its nth write, before it receives the result.
     After(usize),
 }
 
-/// The ledger as one process sees it. Once the process is dead, nothing of it reaches the ledger any more.
-pub struct ProcessLedger {
-    inner: Arc<dyn Ledger>,
-    death: Option<Death>,
+/// View of one process on the store. After the crash, nothing it does reaches the store.
+pub struct ProcessStore {
+    inner: Arc<dyn OrderStore>,
+    crash: Option<CrashPoint>,
     pub writes: AtomicUsize,
     dead: AtomicBool,
 }
 
-impl ProcessLedger {
-    pub fn new(inner: Arc<dyn Ledger>, death: Option<Death>) -> Arc<Self> {
-        Arc::new(Self { inner, death, writes: AtomicUsize::new(0), dead: AtomicBool::new(false) })
+impl ProcessStore {
+    pub fn new(inner: Arc<dyn OrderStore>, death: Option<CrashPoint>) -> Arc<Self> {
+        Arc::new(Self { inner, crash: death, writes: AtomicUsize::new(0), dead: AtomicBool::new(false) })
     }
 
-    fn check(&self) -> Result<(), LedgerError> {
-        if self.dead.load(SeqCst) { Err(LedgerError::Outdated) } else { Ok(()) }
+    fn check(&self) -> Result<(), StoreError> {
+        if self.dead.load(SeqCst) { Err(StoreError::Outdated) } else { Ok(()) }
     }
 }
 
 #[async_trait]
-impl Ledger for ProcessLedger {
-    async fn write(&self, write: &Write<'_>) -> Result<Written, LedgerError> {
+impl OrderStore for ProcessStore {
+    async fn write(&self, write: &OrderWrite<'_>) -> Result<WriteReceipt, StoreError> {
         self.check()?;
         let count = self.writes.fetch_add(1, SeqCst) + 1;
-        if self.death == Some(Death::Before(count)) {
+        if self.crash == Some(CrashPoint::Before(count)) {
             self.dead.store(true, SeqCst);
-            return Err(LedgerError::Outdated);
+            return Err(StoreError::Outdated);
         }
         let written = self.inner.write(write).await?;
-        if self.death == Some(Death::After(count)) {
+        if self.crash == Some(CrashPoint::After(count)) {
             self.dead.store(true, SeqCst);
-            return Err(LedgerError::Outdated);
+            return Err(StoreError::Outdated);
         }
         Ok(written)
     }
 
-    async fn claim(&self, now: Timestamp, until: Timestamp, limit: usize) -> Result<Vec<Lease>, LedgerError> {
+    async fn claim(&self, now: Timestamp, until: Timestamp, limit: usize) -> Result<Vec<Lease>, StoreError> {
         self.check()?;
         self.inner.claim(now, until, limit).await
     }
 
-    async fn renew(&self, lease: &Lease, until: Timestamp) -> Result<(), LedgerError> {
+    async fn renew(&self, lease: &Lease, until: Timestamp) -> Result<(), StoreError> {
         self.check()?;
         self.inner.renew(lease, until).await
     }
 
-    async fn give_up(&self, lease: &Lease) -> Result<(), LedgerError> {
+    async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
         self.check()?;
-        self.inner.give_up(lease).await
+        self.inner.release(lease).await
     }
 
-    async fn find(&self, by: &OrderBy) -> Result<Option<Order>, LedgerError> {
+    async fn find(&self, by: &OrderLookup) -> Result<Option<Order>, StoreError> {
         self.inner.find(by).await
     }
 
@@ -117,47 +123,77 @@ impl Ledger for ProcessLedger {
         filter: &OrderFilter,
         after: Option<&OrderCursor>,
         first: usize,
-    ) -> Result<OrderPage, LedgerError> {
+    ) -> Result<OrderPage, StoreError> {
         self.inner.list(filter, after, first).await
     }
 
-    async fn find_key(&self, scope: &str, operation: &str, key: &str) -> Result<Option<KeyUse>, LedgerError> {
-        self.inner.find_key(scope, operation, key).await
+    async fn find_idempotency_record(
+        &self,
+        scope: &str,
+        operation: &str,
+        key: &str,
+    ) -> Result<Option<IdempotencyRecord>, StoreError> {
+        self.inner.find_idempotency_record(scope, operation, key).await
     }
 
-    async fn changes(&self, after: u64, first: usize, reseller: Option<&str>) -> Result<Slice<Change>, LedgerError> {
-        self.inner.changes(after, first, reseller).await
+    async fn list_changes(
+        &self,
+        after: u64,
+        first: usize,
+        reseller: Option<&str>,
+    ) -> Result<FeedSlice<OrderChange>, StoreError> {
+        self.inner.list_changes(after, first, reseller).await
     }
 
-    async fn feed_end(&self) -> Result<u64, LedgerError> {
+    async fn feed_end(&self) -> Result<u64, StoreError> {
         self.inner.feed_end().await
     }
 
-    async fn transitions(&self, order: OrderKey, after: u64, first: usize) -> Result<Slice<Transition>, LedgerError> {
-        self.inner.transitions(order, after, first).await
+    async fn list_transitions(
+        &self,
+        order: OrderKey,
+        after: u64,
+        first: usize,
+    ) -> Result<FeedSlice<Transition>, StoreError> {
+        self.inner.list_transitions(order, after, first).await
     }
 
-    async fn credentials(&self, order: OrderKey) -> Result<Vec<Credential>, LedgerError> {
-        self.inner.credentials(order).await
+    async fn load_credentials(&self, order: OrderKey) -> Result<Vec<TicketCredential>, StoreError> {
+        self.inner.load_credentials(order).await
     }
 
-    async fn forget_keys(&self, before: Timestamp) -> Result<u64, LedgerError> {
+    async fn prune_idempotency_records(&self, before: Timestamp) -> Result<u64, StoreError> {
         self.check()?;
-        self.inner.forget_keys(before).await
+        self.inner.prune_idempotency_records(before).await
     }
 
-    async fn keep_quote(&self, quote: &Quote) -> Result<(), LedgerError> {
+    async fn insert_quote(&self, quote: &Quote) -> Result<(), StoreError> {
         self.check()?;
-        self.inner.keep_quote(quote).await
+        self.inner.insert_quote(quote).await
     }
 
-    async fn find_quote(&self, id: &QuoteId) -> Result<Option<Quote>, LedgerError> {
+    async fn find_quote(&self, id: &QuoteId) -> Result<Option<Quote>, StoreError> {
         self.inner.find_quote(id).await
     }
 
-    async fn orders_at(&self, source: &SourceId, from: Timestamp, to: Timestamp) -> Result<Vec<Order>, LedgerError> {
-        self.inner.orders_at(source, from, to).await
+    async fn list_orders_at(
+        &self,
+        source: &SourceId,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<Order>, StoreError> {
+        self.inner.list_orders_at(source, from, to).await
     }
+}
+
+/// Returns the settings of `config/default.toml`, without cancellation policies.
+pub fn default_settings() -> OrderSettings {
+    static SETTINGS: LazyLock<OrderSettings> = LazyLock::new(|| {
+        let config = Config::load(None, [], &|_| Ok(String::new()), &app::vendor_config_specs());
+        let settings = app::order_settings(&config.expect("the default configuration"));
+        OrderSettings { cancellation_policies: BTreeMap::new(), ..settings }
+    });
+    SETTINGS.clone()
 }
 
 static KEYS: AtomicUsize = AtomicUsize::new(0);
@@ -167,84 +203,89 @@ pub struct World {
     pub vendors: Vec<Arc<Vendor>>,
     /// Sources of emulated vendors.
     pub sources: Vec<Source>,
-    /// What is bought of them.
-    pub wares: Vec<AskedLine>,
-    pub ledger: Arc<dyn Ledger>,
-    pub rules: Rules,
+    /// Lines to buy from the emulated vendors.
+    pub emulated_lines: Vec<OrderLineRequest>,
+    pub store: Arc<dyn OrderStore>,
+    pub settings: OrderSettings,
 }
 
 impl World {
-    /// Vendors `a`, `b`, `c` … with these habits.
-    pub fn new(ledger: Arc<dyn Ledger>, habits: &[Habits]) -> Self {
+    /// Creates vendors `a`, `b`, `c` … with these traits.
+    pub fn new(store: Arc<dyn OrderStore>, habits: &[VendorTraits]) -> Self {
         let clock = TestClock::new();
         let names = ["a", "b", "c", "d"];
         let vendor =
-            |(name, habits): (&&str, &Habits)| Vendor::new(name, *habits, Arc::clone(&clock) as Arc<dyn Clock>);
+            |(name, habits): (&&str, &VendorTraits)| Vendor::new(name, *habits, Arc::clone(&clock) as Arc<dyn Clock>);
         let vendors = names.iter().zip(habits).map(vendor).collect();
         // The tests wait for the runners themselves.
-        let rules = Rules { answer_within: Duration::ZERO, ..Rules::default() };
-        Self { clock, vendors, sources: Vec::new(), wares: Vec::new(), ledger, rules }
+        let settings = OrderSettings { response_timeout: Duration::ZERO, ..default_settings() };
+        Self { clock, vendors, sources: Vec::new(), emulated_lines: Vec::new(), store, settings }
     }
 
-    /// A process that lives.
+    /// Returns a process that does not crash.
     pub fn process(&self) -> Orders {
-        self.process_on(ProcessLedger::new(Arc::clone(&self.ledger), None))
+        self.process_on(ProcessStore::new(Arc::clone(&self.store), None))
     }
 
-    /// A process with its own view of the ledger.
-    pub fn process_on(&self, ledger: Arc<dyn Ledger>) -> Orders {
+    /// Returns a process with its own view of the store.
+    pub fn process_on(&self, ledger: Arc<dyn OrderStore>) -> Orders {
         let own = self.vendors.iter().map(|vendor| vendor.source(Environment::Sandbox));
-        Orders::new(Parts {
+        Orders::new(OrdersDependencies {
             sources: own.chain(self.sources.iter().cloned()).collect(),
-            ledger,
-            bus: Arc::new(LocalBus::default()),
+            store: ledger,
+            bus: Arc::new(LocalChangeBus::default()),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
-            accounts: Arc::new(Resellers),
-            rules: self.rules.clone(),
+            accounts: Arc::new(TestResellers),
+            settings: self.settings.clone(),
         })
     }
 
-    /// Two tickets at each vendor that a test made, and the wares of the others.
-    pub fn input(&self, policy: Policy) -> CreateOrder {
+    /// Returns an order of two tickets per fake vendor, plus the lines of the emulated vendors.
+    pub fn input(&self, policy: FulfillmentPolicy) -> CreateOrder {
         CreateOrder {
             key: self.next_key(),
             reseller: None,
             reseller_reference: None,
             policy,
             is_test: true,
-            lines: self.vendors.iter().map(|vendor| line(vendor, 2)).chain(self.wares.iter().cloned()).collect(),
+            lines: self
+                .vendors
+                .iter()
+                .map(|vendor| line(vendor, 2))
+                .chain(self.emulated_lines.iter().cloned())
+                .collect(),
             contact: contact(),
             locale: None,
             delivery: DeliveryPreference::Barcode,
         }
     }
 
-    pub fn act(&self, order: OrderKey) -> ActOnOrder {
-        ActOnOrder { key: self.next_key(), order, if_version: None }
+    pub fn act(&self, order: OrderKey) -> OrderActionRequest {
+        OrderActionRequest { key: self.next_key(), order, if_version: None }
     }
 
     pub fn next_key(&self) -> String {
-        // Several worlds may share one ledger, so keys are counted over all of them.
+        // Several environments may share one store, so keys are counted globally.
         format!("key {}", KEYS.fetch_add(1, SeqCst))
     }
 
     pub async fn read(&self, order: OrderKey) -> Order {
-        self.ledger.find(&OrderBy::Key(order)).await.expect("the ledger").expect("the order")
+        self.store.find(&OrderLookup::Key(order)).await.expect("the store").expect("the order")
     }
 
-    /// Lets time pass in steps, with a living process that takes over whatever is due, until the order ends.
-    pub async fn finish(&self, orders: &Orders, order: OrderKey) -> Order {
+    /// Advances the clock in steps, with a process that resumes due orders, until the order is final.
+    pub async fn run_until_final(&self, orders: &Orders, order: OrderKey) -> Order {
         let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
         let seconds = [3, 3, 10, 15, 31, 61, 121].map(Duration::from_secs);
         let long = [5, 10, 15, 15, 60, 360, 720, 720, 1440].map(minutes);
         for step in seconds.into_iter().chain(long) {
-            orders.recover().await.expect("the ledger");
-            orders.settled().await;
+            orders.resume_due().await.expect("the store");
+            orders.wait_until_idle().await;
             let now = self.read(order).await;
-            if now.status().is_terminal() && now.legs.iter().all(|leg| leg.tickets.is_none()) {
+            if now.status().is_terminal() && now.legs.iter().all(|leg| leg.ticket_refresh.is_none()) {
                 return now;
             }
-            self.clock.pass(step);
+            self.clock.advance(step);
         }
         self.read(order).await
     }
@@ -260,8 +301,8 @@ pub fn contact() -> Contact {
     }
 }
 
-pub fn line(vendor: &Vendor, quantity: i64) -> AskedLine {
-    AskedLine {
+pub fn line(vendor: &Vendor, quantity: i64) -> OrderLineRequest {
+    OrderLineRequest {
         source: vendor.id.clone(),
         performance: key("show 1"),
         ticket_type_source: vendor.id.clone(),
@@ -271,6 +312,6 @@ pub fn line(vendor: &Vendor, quantity: i64) -> AskedLine {
     }
 }
 
-pub fn storefront() -> Asker {
-    Asker { caller: "storefront".to_owned(), reseller: None }
+pub fn storefront() -> Actor {
+    Actor { caller: "storefront".to_owned(), reseller: None }
 }

@@ -1,5 +1,5 @@
-//! A caller of one reseller learns nothing of another's, by whatever way into the schema. The ways are read out of the schema, so
-//! that a new one is tried as soon as it is there.
+//! A caller of one reseller cannot learn anything about another reseller through any path of the schema. The paths
+//! are derived from the schema, so new ones are covered automatically.
 
 mod schema;
 mod world;
@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 use schema::Ways;
 use world::World;
 
-/// Ids that fields take which are no roots: whoever adds one decides whether it can lead to somebody else's. These name a category of
-/// members, and sources.
+/// ID arguments of non-root fields. Whoever adds one decides whether it can expose data of another reseller; these
+/// identify membership categories and sources.
 const INNER: &[&str] = &["EventMembership.discount(category)", "Reseller.orders(filter.sources)"];
 
 #[tokio::test]
-async fn no_root_tells_a_reseller_more_about_anothers_things_than_about_what_is_not_there() {
+async fn no_root_field_distinguishes_foreign_nodes_from_absent_ones() {
     let world = World::start().await;
     let before = world.theirs_as_they_see_it().await;
     let ways = Ways::read();
@@ -34,12 +34,12 @@ async fn no_root_tells_a_reseller_more_about_anothers_things_than_about_what_is_
         }
     }
     assert!(told_apart.is_empty(), "{}", told_apart.join("\n"));
-    // Numbers, references, cursors and keys of theirs, wherever a text or a key goes in.
+    // Numbers, references, cursors and keys of the other reseller, in every text argument.
     for way in ways.by_text() {
         tried.insert(way.name());
         for text in &world.words {
-            let answer = world.ask(&way, &ways, text).await;
-            world.leaks_nothing(&way.path(), &answer);
+            let response = world.ask(&way, &ways, text).await;
+            world.leaks_nothing(&way.path(), &response);
         }
     }
     for root in ["Query.node", "Query.order", "Query.reseller", "Query.orders", "Query.changes", "Mutation.cancelOrder"]
@@ -47,14 +47,14 @@ async fn no_root_tells_a_reseller_more_about_anothers_things_than_about_what_is_
         .chain(["Mutation.checkResellerConnection", "Mutation.deliverTickets", "Subscription.orderChanged"])
         .chain(["Subscription.ordersChanged", "Query._entities", "Query.events"])
     {
-        assert!(tried.contains(root), "{root} was not tried: {tried:?}");
+        assert!(tried.contains(root), "{root} was not tested: {tried:?}");
     }
-    assert_eq!(ways.inner(), INNER, "a field that is no root takes an id: may it be somebody else's?");
-    assert_eq!(world.theirs_as_they_see_it().await, before, "nothing was changed either");
+    assert_eq!(ways.inner(), INNER, "a non-root field takes an ID: can it expose data of another reseller?");
+    assert_eq!(world.theirs_as_they_see_it().await, before, "nothing was changed");
 }
 
 #[tokio::test]
-async fn lists_of_a_reseller_hold_its_own_things_only_wherever_they_begin() {
+async fn lists_contain_only_own_nodes_whatever_the_cursor() {
     let world = World::start().await;
     let document = "query($after: String, $changes: String) {
         orders(first: 100, after: $after) { nodes { id reseller { name } } }
@@ -66,14 +66,14 @@ async fn lists_of_a_reseller_hold_its_own_things_only_wherever_they_begin() {
     let (orders, changes) = (&cursor["data"]["orders"]["edges"], &cursor["data"]["changes"]["edges"]);
     assert!(theirs["data"]["orders"]["nodes"].as_array().is_some_and(|all| !all.is_empty()), "{theirs}");
     for variables in [json!({}), json!({ "after": orders[0]["cursor"], "changes": changes[0]["cursor"] })] {
-        let told = world.as_intruder(document, variables).await;
-        assert_eq!(told.get("errors"), None, "{told}");
-        world.leaks_nothing("lists", &told);
-        for order in told["data"]["orders"]["nodes"].as_array().expect("orders") {
+        let response = world.as_intruder(document, variables).await;
+        assert_eq!(response.get("errors"), None, "{response}");
+        world.leaks_nothing("lists", &response);
+        for order in response["data"]["orders"]["nodes"].as_array().expect("orders") {
             assert_eq!(order["reseller"]["name"], "Digitick");
         }
         let names: Vec<&Value> =
-            told["data"]["resellers"].as_array().expect("resellers").iter().map(|one| &one["name"]).collect();
+            response["data"]["resellers"].as_array().expect("resellers").iter().map(|one| &one["name"]).collect();
         assert_eq!(names, ["Digitick"]);
     }
 }

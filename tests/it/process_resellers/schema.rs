@@ -1,4 +1,4 @@
-//! Every way into the schema, read out of its text: which root, which of its arguments is tried, and a document that does.
+//! Paths into the schema: root field, tested argument, and a document that uses it.
 
 use std::collections::BTreeMap;
 
@@ -9,39 +9,39 @@ use async_graphql_parser::types::{
 use serde_json::{Map, Value, json};
 
 const ROOTS: [&str; 3] = ["Query", "Mutation", "Subscription"];
-/// How deep an answer is looked into.
+/// Depth of the selection in responses.
 const DEPTH: usize = 3;
 
-/// The schema by the names of its types.
+/// Schema types by name.
 pub struct Ways(BTreeMap<String, TypeDefinition>);
 
-/// One root, and the place in its arguments that is tried.
+/// Root field, and the tested position in its arguments.
 pub struct Way {
     root: &'static str,
     field: FieldDefinition,
-    /// The names from the argument to the place.
+    /// Names from the argument to the tested position.
     place: Vec<String>,
 }
 
 impl Way {
-    /// The root field.
+    /// Returns the name of the root field.
     pub fn name(&self) -> String {
         format!("{}.{}", self.root, self.field.name.node)
     }
 
-    /// The root field and the place.
+    /// Returns the root field with the tested position.
     pub fn path(&self) -> String {
         format!("{}({})", self.name(), self.place.join("."))
     }
 
-    /// Whether it is watched instead of asked once.
+    /// Returns true for subscriptions.
     pub fn is_watched(&self) -> bool {
         self.root == "Subscription"
     }
 }
 
 impl Ways {
-    /// Out of the text that is served to everybody, and what only gateways know of.
+    /// Reads the public schema and the additions for gateways.
     pub fn read() -> Self {
         let gateways = "scalar _Any extend type Query { _entities(representations: [_Any!]!): [Node]! }";
         let mut types = BTreeMap::new();
@@ -63,17 +63,17 @@ impl Ways {
         Self(types)
     }
 
-    /// Every place that takes an id, keys of requests left out.
+    /// Returns every position that takes an ID, except idempotency keys.
     pub fn by_id(&self) -> Vec<Way> {
         self.ways(&|name, kind| (kind == "ID" || kind == "_Any") && name != "idempotencyKey")
     }
 
-    /// Every place that takes a text, and the keys of requests.
+    /// Returns every position that takes text, and the idempotency keys.
     pub fn by_text(&self) -> Vec<Way> {
         self.ways(&|name, kind| kind == "String" || name == "idempotencyKey")
     }
 
-    /// The ids that fields other than roots take.
+    /// Returns the ID arguments of non-root fields.
     pub fn inner(&self) -> Vec<String> {
         let mut all = Vec::new();
         for (owner, definition) in self.0.iter().filter(|(name, _)| !ROOTS.contains(&name.as_str())) {
@@ -131,7 +131,8 @@ impl Ways {
         }
     }
 
-    /// A document that tries a value at its place, and its variables. Whatever else is required is what `usual` says.
+    /// Builds a document and variables with `tried` at the tested position. `usual` supplies the other required
+    /// values.
     pub fn document(&self, way: &Way, tried: &Value, usual: &dyn Fn(&str) -> Option<Value>) -> (String, Value) {
         let (mut heads, mut gives, mut variables) = (Vec::new(), Vec::new(), Map::new());
         for argument in &way.field.arguments {
@@ -150,7 +151,7 @@ impl Ways {
         (text, variables.into())
     }
 
-    /// The value of an argument: what is tried at its place, what is required beside it, and nothing else.
+    /// Builds the value of an argument with the tested value and the required ones.
     fn value(
         &self,
         definition: &InputValueDefinition,
@@ -179,7 +180,7 @@ impl Ways {
         Some(if matches!(ty.base, BaseType::List(_)) && !single.is_array() { json!([single]) } else { single })
     }
 
-    /// What can be read of a type without further arguments, so deep.
+    /// Returns the selection of all fields without arguments, up to a depth.
     fn selection(&self, kind: &str, depth: usize) -> String {
         let parts = self.parts(kind, depth, "");
         if parts.is_empty() { String::new() } else { format!("{{ __typename {} }}", parts.join(" ")) }
@@ -209,7 +210,7 @@ impl Ways {
                 true => parts.push(format!("{alias}{name}")),
                 false if depth > 1 => {
                     let below = self.selection(inner, depth - 1);
-                    // What has nothing but further objects is left out at the end.
+                    // Objects without scalar fields are omitted at the last level.
                     parts.extend((!below.is_empty()).then(|| format!("{alias}{name} {below}")));
                 }
                 false => {}
@@ -219,7 +220,7 @@ impl Ways {
     }
 }
 
-/// Whether an object is one of an interface or a union.
+/// Returns true if an object is a member of an interface or union.
 fn is_one_of(name: &str, object: &TypeDefinition, kind: &str, of: &TypeKind) -> bool {
     match (&object.kind, of) {
         (TypeKind::Object(_), TypeKind::Union(union)) => union.members.iter().any(|member| member.node == name),
@@ -228,7 +229,7 @@ fn is_one_of(name: &str, object: &TypeDefinition, kind: &str, of: &TypeKind) -> 
     }
 }
 
-/// The name inside lists.
+/// Returns the name of the type inside lists.
 fn named(kind: &Type) -> &str {
     match &kind.base {
         BaseType::Named(name) => name,
@@ -244,6 +245,6 @@ fn scalar(kind: &str, name: &str) -> Value {
         "DateTime" => "2027-01-01T10:00:00Z".into(),
         "LocalDate" => "2027-01-01".into(),
         "CurrencyCode" => "CHF".into(),
-        other => panic!("what is a usual {other}, as in `{name}`?"),
+        other => panic!("no sample value for {other} in `{name}`"),
     }
 }

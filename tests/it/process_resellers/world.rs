@@ -1,4 +1,4 @@
-//! The real binary with two resellers: one has sold and is looked for, the other has sold too and looks.
+//! Two resellers at the real binary: both have sold, and one tries to read the data of the other.
 
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
@@ -7,12 +7,12 @@ use domain::OrderKey;
 use http_client;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use ticketgraph::graphql::id::GlobalId;
+use ticketgraph::graphql::base::id::GlobalId;
 
 use super::schema::{Way, Ways};
 use crate::process::Process;
 
-/// May do everything, for its own reseller.
+/// All permissions of its own reseller.
 const INTRUDER: [(&str, &str); 3] = [
     ("TICKETGRAPH__CLIENTS__INTRUDER__KEY", r#"{ value = "intruder" }"#),
     ("TICKETGRAPH__CLIENTS__INTRUDER__RESELLER", "digitick"),
@@ -22,11 +22,11 @@ const THEIR_KEY: &str = "sandbox-tiqets-dashboard";
 const THEIR_REFERENCE: &str = "TIQETS-REFERENCE-77";
 const THEIR_EMAIL: &str = "their.visitor@example.com";
 const IDEMPOTENCY_KEY: &str = "their-own-key-1";
-/// The longest that a watched field may be silent before it counts as watching somebody else's.
+/// Longest silence of a subscription before it counts as watching the other reseller.
 const SILENCE: Duration = Duration::from_secs(20);
 
-/// Something of theirs, and the id of something like it that is not there.
-pub struct Thing {
+/// Node of the other reseller, and the ID of an absent node of the same kind.
+pub struct OwnedNode {
     pub kind: &'static str,
     pub id: Value,
     pub absent: Value,
@@ -37,9 +37,9 @@ pub struct World {
     _folder: TempDir,
     url: String,
     client: reqwest::Client,
-    /// What the intruder tries.
-    pub theirs: Vec<Thing>,
-    /// Texts of theirs that lead to something.
+    /// Nodes that the intruder requests.
+    pub theirs: Vec<OwnedNode>,
+    /// Texts of the other reseller that identify something.
     pub words: Vec<Value>,
     secrets: Vec<String>,
     own: Value,
@@ -56,7 +56,7 @@ impl World {
         let data = folder.path().to_str().expect("a path").to_owned();
         let process = Process::start_with(&folder, &["serve", "--listen", "127.0.0.1:0", "--data", &data], &settings);
         let url = format!("{}/graphql", process.address("listening on http://"));
-        let client = http_client::client().expect("a client");
+        let client = http_client::build_client().expect("a client");
         let mut world = Self {
             _process: process,
             _folder: folder,
@@ -70,18 +70,18 @@ impl World {
         };
         let theirs = world.buy(THEIR_KEY).await;
         world.own = world.buy("intruder").await;
-        world.remember(&theirs);
+        world.record_ids(&theirs);
         world
     }
 
-    /// Buys whatever can be bought, and answers what is known of the order.
+    /// Buys everything on sale and returns the order.
     async fn buy(&self, key: &str) -> Value {
         let offers = "{ viewer { reseller { id connections { id source { id name } } } } events(first: 100) { nodes { id source { name } performances(first: 5) { nodes { id
             availability { offers { status ticketType { id } } } } } } } }";
-        let told = self.post(key, offers, json!({})).await;
-        let reseller = &told["data"]["viewer"]["reseller"];
+        let response = self.post(key, offers, json!({})).await;
+        let reseller = &response["data"]["viewer"]["reseller"];
         let place = &reseller["connections"][0]["source"]["name"];
-        let events = told["data"]["events"]["nodes"].as_array().unwrap_or_else(|| panic!("{told}"));
+        let events = response["data"]["events"]["nodes"].as_array().unwrap_or_else(|| panic!("{response}"));
         for event in events.iter().filter(|event| event["source"]["name"] == *place) {
             for performance in event["performances"]["nodes"].as_array().into_iter().flatten() {
                 let offers = performance["availability"]["offers"].as_array().into_iter().flatten();
@@ -95,7 +95,7 @@ impl World {
                 }
             }
         }
-        panic!("{key} can buy nothing: {told}");
+        panic!("{key} cannot buy anything: {response}");
     }
 
     async fn order(&self, key: &str, line: Value) -> Option<Value> {
@@ -122,8 +122,8 @@ impl World {
         Some(order)
     }
 
-    /// What the intruder will try, and what must never come out.
-    fn remember(&mut self, order: &Value) {
+    /// Records what the intruder tries and what must never be exposed.
+    fn record_ids(&mut self, order: &Value) {
         let reseller = &order["reseller"];
         let ids = [
             ("Order", &order["id"]),
@@ -136,7 +136,7 @@ impl World {
         ];
         for (kind, id) in ids {
             let text = id.as_str().unwrap_or_else(|| panic!("no id of {kind}: {order:#}"));
-            self.theirs.push(Thing { kind, id: id.clone(), absent: absent(text).into() });
+            self.theirs.push(OwnedNode { kind, id: id.clone(), absent: absent(text).into() });
         }
         let inside = |list: &str, inner: &str| {
             let rows = order[list].as_array().cloned().into_iter().flatten();
@@ -146,10 +146,10 @@ impl World {
         };
         let values: [Vec<Value>; 3] =
             [inside("legs", "externalRefs"), inside("tickets", "externalRefs"), inside("tickets", "deliveries")];
-        assert!(values[2].iter().any(Value::is_string), "a code to keep: {order:#}");
+        assert!(values[2].iter().any(Value::is_string), "a barcode: {order:#}");
         let mut secrets: Vec<&Value> = values.iter().flatten().collect();
         secrets.push(&order["number"]);
-        // A short number stands in many a text.
+        // Short numbers occur in many texts by chance.
         self.secrets =
             secrets.into_iter().filter_map(Value::as_str).filter(|text| text.len() > 8).map(str::to_owned).collect();
         self.secrets.extend([THEIR_REFERENCE, THEIR_EMAIL, "Tiqets"].map(str::to_owned));
@@ -158,7 +158,7 @@ impl World {
         self.words.extend([&cursors["orders"], &cursors["changes"]].map(|list| list["edges"][0]["cursor"].clone()));
     }
 
-    /// Tries a value at a place, and answers without what differs in each request.
+    /// Requests a value at a position, and returns the response without its variable parts.
     pub async fn ask(&self, way: &Way, ways: &Ways, tried: &Value) -> Value {
         let sent = match way.name().as_str() {
             "Query._entities" => {
@@ -167,21 +167,21 @@ impl World {
             _ => tried.clone(),
         };
         let (document, variables) = ways.document(way, &sent, &|name| self.usual(name));
-        let answer = if way.is_watched() {
+        let response = if way.is_watched() {
             self.watch(&document, variables).await
         } else {
             self.post("intruder", &document, variables).await.to_string()
         };
         let tried = tried.as_str().expect("a text");
-        let mut answer: Value = serde_json::from_str(&answer.replace(tried, "*")).expect("JSON");
-        for error in answer["errors"].as_array_mut().into_iter().flatten() {
+        let mut response: Value = serde_json::from_str(&response.replace(tried, "*")).expect("JSON");
+        for error in response["errors"].as_array_mut().into_iter().flatten() {
             error["extensions"]["requestId"].take();
             assert_ne!(error["extensions"]["code"], "GRAPHQL_VALIDATION_FAILED", "{document}\n{error}");
         }
-        answer
+        response
     }
 
-    /// What a request is given beside what is tried: the intruder's own things.
+    /// Returns the intruder's own value for a required argument.
     fn usual(&self, name: &str) -> Option<Value> {
         let own = &self.own;
         Some(match name {
@@ -209,13 +209,13 @@ impl World {
         format!("own-{}", self.asked.fetch_add(1, SeqCst))
     }
 
-    /// Their order and their reseller, as they see them.
+    /// Returns the order and reseller as seen by their owner.
     pub async fn theirs_as_they_see_it(&self) -> Value {
         let document = "query($id: ID!) { order(id: $id) { status version lines { quantity } tickets { id status deliveries { ... on BarcodeDelivery { value } } } timeline { nodes { to } } }
             orders { nodes { id version } } }";
-        let told = self.as_them(document, json!({ "id": self.theirs[0].id })).await;
-        assert_eq!(told["data"]["order"]["status"], "CONFIRMED", "{told}");
-        told
+        let response = self.as_them(document, json!({ "id": self.theirs[0].id })).await;
+        assert_eq!(response["data"]["order"]["status"], "CONFIRMED", "{response}");
+        response
     }
 
     pub async fn as_them(&self, document: &str, variables: Value) -> Value {
@@ -229,15 +229,17 @@ impl World {
     async fn post(&self, key: &str, document: &str, variables: Value) -> Value {
         let body = json!({ "query": document, "variables": variables });
         let sent = self.client.post(&self.url).bearer_auth(key).json(&body).send().await;
-        sent.expect("an answer").json().await.expect("JSON")
+        sent.expect("a response").json().await.expect("JSON")
     }
 
-    /// The first event of something that is watched; what begins and then is silent is as bad as an answer.
+    /// Returns the first event of a subscription; a subscription that starts and stays silent counts as a leak.
     async fn watch(&self, document: &str, variables: Value) -> String {
         let body = json!({ "query": document, "variables": variables });
         let request = self.client.post(&self.url).bearer_auth("intruder").header("accept", "text/event-stream");
-        let whole = async { request.json(&body).send().await.expect("an answer").text().await.expect("text") };
-        let text = tokio::time::timeout(SILENCE, whole).await.unwrap_or_else(|_| panic!("{document} is being watched"));
+        let whole = async { request.json(&body).send().await.expect("a response").text().await.expect("text") };
+        let text = tokio::time::timeout(SILENCE, whole)
+            .await
+            .unwrap_or_else(|_| panic!("{document} subscribed to foreign data"));
         if let Some(error) = text.strip_prefix('{') {
             return format!("{{{error}");
         }
@@ -245,19 +247,19 @@ impl World {
         line.to_owned()
     }
 
-    /// Fails where an answer holds anything of theirs.
-    pub fn leaks_nothing(&self, what: &str, answer: &Value) {
-        let text = answer.to_string();
+    /// Asserts that a response contains no data of the other reseller.
+    pub fn leaks_nothing(&self, what: &str, response: &Value) {
+        let text = response.to_string();
         for secret in &self.secrets {
-            assert!(!text.contains(secret.as_str()), "{what} tells {secret:?}: {answer}");
+            assert!(!text.contains(secret.as_str()), "{what} exposes {secret:?}: {response}");
         }
     }
 }
 
-/// The id of something of the same kind that is not there.
+/// Returns the ID of an absent node of the same kind.
 fn absent(id: &str) -> String {
     let nothing = |OrderKey(key): OrderKey| OrderKey(uuid::Uuid::from_u128(!key.as_u128()));
-    let other = match GlobalId::decode(id).expect("an id of ours") {
+    let other = match GlobalId::decode(id).expect("a global ID") {
         GlobalId::Order(order) => GlobalId::Order(nothing(order)),
         GlobalId::Leg(order, leg) => GlobalId::Leg(nothing(order), leg),
         GlobalId::OrderLine(order, line) => GlobalId::OrderLine(nothing(order), line),
@@ -265,7 +267,7 @@ fn absent(id: &str) -> String {
         GlobalId::Reseller(_) => GlobalId::Reseller("nobody".to_owned()),
         GlobalId::Connection(_, source) => GlobalId::Connection("nobody".to_owned(), source),
         GlobalId::Quote(quote) => GlobalId::Quote(uuid::Uuid::from_u128(!quote.as_u128())),
-        other => panic!("{other:?} belongs to nobody"),
+        other => panic!("{other:?} has no owner"),
     };
     other.encode().0
 }

@@ -19,7 +19,7 @@ export const callers: Caller[] = [...configuration.matchAll(CLIENT)].map(([, nam
   reseller,
 }));
 
-/** Whether the server is for trying out, as far as somebody without a key is told. Real ones tell strangers nothing. */
+/** Returns true if the server is a sandbox. Only sandboxes reveal this to anonymous callers. */
 export async function isSandbox(): Promise<boolean> {
   try {
     const answer = await fetch(new URL('/graphql', location.href), {
@@ -28,8 +28,8 @@ export async function isSandbox(): Promise<boolean> {
       body: JSON.stringify({ query: '{ sources { environment } }' }),
       signal: AbortSignal.timeout(5000),
     });
-    const told: { data?: { sources?: { environment: string }[] } } = await answer.json();
-    const sources = told.data?.sources ?? [];
+    const body: { data?: { sources?: { environment: string }[] } } = await answer.json();
+    const sources = body.data?.sources ?? [];
     return sources.length > 0 && sources.every(({ environment }) => environment === 'SANDBOX');
   } catch {
     return false;

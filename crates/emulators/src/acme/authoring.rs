@@ -11,55 +11,63 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::acme::Acme;
-use crate::acme::book::Book;
-use crate::acme::paging::iso;
-use crate::acme::refusal::{Refusal, body};
+use crate::acme::error_response::{AcmeErrorResponse, parse_body};
+use crate::acme::paging::format_instant;
+use crate::acme::state::AcmeState;
 use crate::acme::venue::{FIRST_NEW_TEMPLATE, TEMPLATE_PREFIX};
+use crate::acme::{AcmeEmulator, JsonResult, SharedAcme};
 
-pub(super) type Answer = Result<Json<Value>, Refusal>;
-/// An operation that returns nothing: 200 with an empty body (`acme.md §2.4`).
-pub(super) type Nothing = Result<(), Refusal>;
-pub(super) type House = State<Arc<Acme>>;
+/// Result of an operation that returns 200 with an empty body (`acme.md §2.4`).
+pub(super) type EmptyResult = Result<(), AcmeErrorResponse>;
 
-const ONE: &str = "/v2/b2b/event/template/{id}";
+const TEMPLATE_PATH: &str = "/v2/b2b/event/template/{id}";
 
-pub(super) fn router() -> Router<Arc<Acme>> {
-    let below = |name: &str| format!("{ONE}/{name}");
+pub(super) fn router() -> Router<Arc<AcmeEmulator>> {
+    let below = |name: &str| format!("{TEMPLATE_PATH}/{name}");
     Router::new()
         .route("/v2/b2b/event/template", post(create))
-        .route(ONE, axum::routing::put(update).delete(delete))
-        .route(&below("published"), get(published))
+        .route(TEMPLATE_PATH, axum::routing::put(update).delete(delete))
+        .route(&below("published"), get(read_published))
         .route(&below("resources"), get(list_resources).put(set_resources).post(add_resource))
         .route(&below("schedules"), get(list_schedules).put(set_schedules).post(add_schedule))
 }
 
-impl Acme {
-    /// A part of a template; `NotFound` where there is no such template.
-    pub(super) fn look<T>(&self, id: &str, look: impl FnOnce(&Value) -> Result<T, Refusal>) -> Result<T, Refusal> {
-        let found = self.keeper.read(|book| self.template(book, id));
-        look(&found.ok_or_else(|| Refusal::not_found("event template"))?)
-    }
-
-    /// Changes a template. A change that is refused leaves it as it was.
-    pub(super) fn edit<T>(
+impl AcmeEmulator {
+    /// Reads from a template; fails with 404 if it does not exist.
+    pub(super) fn read_template<T>(
         &self,
         id: &str,
-        change: impl FnOnce(&mut Value, &mut Book) -> Result<T, Refusal>,
-    ) -> Result<T, Refusal> {
-        self.keeper.change(|book| {
-            let mut template = self.template(book, id).ok_or_else(|| Refusal::not_found("event template"))?;
-            let told = change(&mut template, book)?;
-            book.templates.insert(id.to_owned(), Some(template));
-            Ok(told)
+        look: impl FnOnce(&Value) -> Result<T, AcmeErrorResponse>,
+    ) -> Result<T, AcmeErrorResponse> {
+        let found = self.store.read(|state| self.find_template(state, id));
+        look(&found.ok_or_else(|| AcmeErrorResponse::not_found("event template"))?)
+    }
+
+    /// Changes a template. A rejected change leaves it unmodified.
+    pub(super) fn edit_template<T>(
+        &self,
+        id: &str,
+        change: impl FnOnce(&mut Value, &mut AcmeState) -> Result<T, AcmeErrorResponse>,
+    ) -> Result<T, AcmeErrorResponse> {
+        self.store.update(|state| {
+            let mut template =
+                self.find_template(state, id).ok_or_else(|| AcmeErrorResponse::not_found("event template"))?;
+            let result = change(&mut template, state)?;
+            state.templates.insert(id.to_owned(), Some(template));
+            Ok(result)
         })
     }
 
-    /// What a template says after it was written: the fields as they came, defaults where none came (`acme.md §7.1`).
-    fn written(&self, mut fields: Map<String, Value>, id: &str, review_state: &str) -> Result<Value, Refusal> {
+    /// Builds the stored template: the given fields, and defaults for missing ones (`acme.md §7.1`).
+    fn normalize_template(
+        &self,
+        mut fields: Map<String, Value>,
+        id: &str,
+        review_state: &str,
+    ) -> Result<Value, AcmeErrorResponse> {
         for name in ["name", "description"] {
             if fields.get(name).and_then(Value::as_str).is_none_or(|text| text.trim().is_empty()) {
-                return Err(Refusal::invalid(format!("{name} is required")));
+                return Err(AcmeErrorResponse::invalid(format!("{name} is required")));
             }
         }
         let kinds = [
@@ -69,11 +77,11 @@ impl Acme {
         ];
         for (name, allowed) in kinds {
             if fields.get(name).is_some_and(|value| !value.is_null() && !allowed.iter().any(|word| value == word)) {
-                return Err(Refusal::invalid(format!("{name} is {} or {}", allowed[0], allowed[1])));
+                return Err(AcmeErrorResponse::invalid(format!("{name} must be {} or {}", allowed[0], allowed[1])));
             }
         }
         let summary: String = fields["description"].as_str().unwrap_or_default().chars().take(300).collect();
-        let now = iso(self.now(), &self.zone);
+        let now = format_instant(self.now(), &self.zone);
         let schedules = fields.remove("schedules").unwrap_or(json!([]));
         for name in ["soldQuantity", "id", "membership"] {
             if fields.get(name).is_some_and(Value::is_null) || name != "membership" {
@@ -90,121 +98,132 @@ impl Acme {
             known.extend(fields.into_iter().filter(|(name, value)| !value.is_null() || name == "endTime"));
         }
         template["id"] = json!(id);
-        template["schedules"] = scheduled(&schedules, id)?;
+        template["schedules"] = normalize_schedules(&schedules, id)?;
         Ok(template)
     }
 }
 
-/// The schedules as they are kept: each with an id and a begin, its hours in the numeric form (`acme.md §3.2 e, l`).
-fn scheduled(list: &Value, template: &str) -> Result<Value, Refusal> {
-    let list = list.as_array().ok_or_else(|| Refusal::invalid("schedules is a list"))?;
+/// Builds the stored schedules: each has an id, a start time, and hours in numeric form (`acme.md §3.2 e, l`).
+fn normalize_schedules(list: &Value, template: &str) -> Result<Value, AcmeErrorResponse> {
+    let list = list.as_array().ok_or_else(|| AcmeErrorResponse::invalid("schedules must be a list"))?;
     let kept = |(at, schedule): (usize, &Value)| {
         let mut schedule = schedule.clone();
-        let fields = schedule.as_object_mut().ok_or_else(|| Refusal::invalid("a schedule is an object"))?;
+        let fields =
+            schedule.as_object_mut().ok_or_else(|| AcmeErrorResponse::invalid("a schedule must be an object"))?;
         let begin =
             fields.get("effectiveStartTime").and_then(Value::as_str).and_then(|text| text.parse::<Timestamp>().ok());
-        begin.ok_or_else(|| Refusal::invalid("effectiveStartTime is required"))?;
-        let made = Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("schedule {at} of {template}, {fields:?}").as_bytes());
+        begin.ok_or_else(|| AcmeErrorResponse::invalid("effectiveStartTime is required"))?;
+        let derived = Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("schedule {at} of {template}, {fields:?}").as_bytes());
         let id = fields.entry("id").or_insert(Value::Null);
         if !id.is_string() {
-            *id = json!(made.to_string());
+            *id = json!(derived.to_string());
         }
         for hour in fields.get_mut("hours").and_then(Value::as_array_mut).into_iter().flatten() {
-            numeric(hour)?;
+            normalize_hour(hour)?;
         }
         Ok(schedule)
     };
     list.iter().enumerate().map(kept).collect()
 }
 
-fn numeric(hour: &mut Value) -> Result<(), Refusal> {
-    let told = match hour["hour"].as_str().and_then(|text| text.split_once(':')) {
+fn normalize_hour(hour: &mut Value) -> Result<(), AcmeErrorResponse> {
+    let result = match hour["hour"].as_str().and_then(|text| text.split_once(':')) {
         Some((hours, minutes)) => hours.parse::<u64>().ok().zip(minutes.parse::<u64>().ok()),
         None => hour["hour"].as_u64().map(|hours| (hours, hour["minutes"].as_u64().unwrap_or(0))),
     };
-    let (hours, minutes) = told
+    let (hours, minutes) = result
         .filter(|(hours, minutes)| *hours < 24 && *minutes < 60)
-        .ok_or_else(|| Refusal::invalid("hour is a number from 0 to 23, or HH:MM"))?;
+        .ok_or_else(|| AcmeErrorResponse::invalid("hour must be a number from 0 to 23, or HH:MM"))?;
     *hour = json!({ "hour": hours, "minutes": minutes, "quantity": hour["quantity"].as_u64().unwrap_or(1) });
     Ok(())
 }
 
-async fn create(State(acme): House, headers: HeaderMap, bytes: Bytes) -> Answer {
-    let fields: Map<String, Value> = body(&headers, &bytes)?;
+async fn create(State(acme): SharedAcme, headers: HeaderMap, bytes: Bytes) -> JsonResult {
+    let fields: Map<String, Value> = parse_body(&headers, &bytes)?;
     if fields.contains_key("id") {
-        return Err(Refusal::invalid("a new template has no id"));
+        return Err(AcmeErrorResponse::invalid("a new template must not have an id"));
     }
-    acme.keeper.change(|book| {
-        let id = format!("{TEMPLATE_PREFIX}{:04x}", book.draw(FIRST_NEW_TEMPLATE));
-        let template = acme.written(fields, &id, "draft")?;
-        book.templates.insert(id.clone(), Some(template));
+    acme.store.update(|state| {
+        let id = format!("{TEMPLATE_PREFIX}{:04x}", state.next_id(FIRST_NEW_TEMPLATE));
+        let template = acme.normalize_template(fields, &id, "draft")?;
+        state.templates.insert(id.clone(), Some(template));
         Ok(Json(json!(id)))
     })
 }
 
-/// Replaces everything: what is not sent is gone (`acme.md §8.8`). Only the review state stays where none is sent.
-async fn update(State(acme): House, Path(id): Path<String>, headers: HeaderMap, bytes: Bytes) -> Answer {
-    let fields: Map<String, Value> = body(&headers, &bytes)?;
+/// Replaces the template; omitted fields are reset (`acme.md §8.8`), except the review state.
+async fn update(State(acme): SharedAcme, Path(id): Path<String>, headers: HeaderMap, bytes: Bytes) -> JsonResult {
+    let fields: Map<String, Value> = parse_body(&headers, &bytes)?;
     if fields.get("id").and_then(Value::as_str) != Some(&id) {
-        return Err(Refusal::invalid("the body needs the id of the path"));
+        return Err(AcmeErrorResponse::invalid("the id of the body must equal that of the path"));
     }
-    acme.edit(&id, |template, book| {
+    acme.edit_template(&id, |template, state| {
         let is_published = template["reviewState"] == "published";
-        if is_published && fields.get("reviewState").is_some_and(|state| state == "draft") {
-            return Err(Refusal::published_one_way());
+        if is_published && fields.get("reviewState").is_some_and(|requested| requested == "draft") {
+            return Err(AcmeErrorResponse::published_one_way());
         }
-        let state = if is_published { "published" } else { "draft" };
-        let written = acme.written(fields, &id, state)?;
-        if written["capacity"].as_u64().is_none_or(|capacity| capacity < u64::from(most_sold(book, &id))) {
-            return Err(Refusal::invalid("the capacity is below what was sold"));
+        let review_state = if is_published { "published" } else { "draft" };
+        let written = acme.normalize_template(fields, &id, review_state)?;
+        if written["capacity"].as_u64().is_none_or(|capacity| capacity < u64::from(max_sold_per_instance(state, &id))) {
+            return Err(AcmeErrorResponse::invalid("the capacity is below the number of tickets sold"));
         }
         *template = written;
-        Ok(Json(acme.shown(book, template.clone())))
+        Ok(Json(acme.template_view(state, template.clone())))
     })
 }
 
-/// The places sold of the fullest instance of a template.
-fn most_sold(book: &Book, template: &str) -> u32 {
+/// Returns the largest number of seats sold of any instance of a template.
+fn max_sold_per_instance(state: &AcmeState, template: &str) -> u32 {
     let mut sold: std::collections::BTreeMap<&str, u32> = std::collections::BTreeMap::new();
-    for item in book.orders.values().flat_map(|order| &order.items).filter(|item| item.template_id == template) {
-        *sold.entry(&item.event_id).or_default() += item.quantity * item.places;
+    for item in state.orders.values().flat_map(|order| &order.items).filter(|item| item.template_id == template) {
+        *sold.entry(&item.event_id).or_default() += item.quantity * item.seats;
     }
     sold.into_values().max().unwrap_or(0)
 }
 
-/// Only what nobody bought can be deleted (`acme.md §6`).
-async fn delete(State(acme): House, Path(id): Path<String>) -> Answer {
-    acme.keeper.change(|book| {
-        acme.template(book, &id).ok_or_else(|| Refusal::not_found("event template"))?;
-        if most_sold(book, &id) > 0 {
-            return Err(Refusal::invalid("tickets were sold"));
+/// Deletes a template without sales (`acme.md §6`).
+async fn delete(State(acme): SharedAcme, Path(id): Path<String>) -> JsonResult {
+    acme.store.update(|state| {
+        acme.find_template(state, &id).ok_or_else(|| AcmeErrorResponse::not_found("event template"))?;
+        if max_sold_per_instance(state, &id) > 0 {
+            return Err(AcmeErrorResponse::invalid("the template has sold tickets"));
         }
-        book.templates.insert(id.clone(), None);
+        state.templates.insert(id.clone(), None);
         Ok(Json(json!(id)))
     })
 }
 
-async fn published(State(acme): House, Path(id): Path<String>) -> Answer {
-    let found = acme.keeper.read(|book| Some(acme.shown(book, acme.template(book, &id)?)));
+async fn read_published(State(acme): SharedAcme, Path(id): Path<String>) -> JsonResult {
+    let found = acme.store.read(|state| Some(acme.template_view(state, acme.find_template(state, &id)?)));
     let found = found.filter(|template| template["reviewState"] == "published");
-    found.map(Json).ok_or_else(|| Refusal::not_found("published event template"))
+    found.map(Json).ok_or_else(|| AcmeErrorResponse::not_found("published event template"))
 }
 
-async fn list_resources(State(acme): House, Path(id): Path<String>) -> Answer {
-    acme.look(&id, |template| Ok(Json(template["resources"].clone())))
+async fn list_resources(State(acme): SharedAcme, Path(id): Path<String>) -> JsonResult {
+    acme.read_template(&id, |template| Ok(Json(template["resources"].clone())))
 }
 
-async fn set_resources(State(acme): House, Path(id): Path<String>, headers: HeaderMap, bytes: Bytes) -> Nothing {
-    let list: Vec<Map<String, Value>> = body(&headers, &bytes)?;
-    acme.edit(&id, |template, _| {
+async fn set_resources(
+    State(acme): SharedAcme,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> EmptyResult {
+    let list: Vec<Map<String, Value>> = parse_body(&headers, &bytes)?;
+    acme.edit_template(&id, |template, _| {
         template["resources"] = json!(list);
         Ok(())
     })
 }
 
-async fn add_resource(State(acme): House, Path(id): Path<String>, headers: HeaderMap, bytes: Bytes) -> Nothing {
-    let one: Map<String, Value> = body(&headers, &bytes)?;
-    acme.edit(&id, |template, _| {
+async fn add_resource(
+    State(acme): SharedAcme,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> EmptyResult {
+    let one: Map<String, Value> = parse_body(&headers, &bytes)?;
+    acme.edit_template(&id, |template, _| {
         if let Some(list) = template["resources"].as_array_mut() {
             list.push(one.into());
         }
@@ -212,25 +231,35 @@ async fn add_resource(State(acme): House, Path(id): Path<String>, headers: Heade
     })
 }
 
-async fn list_schedules(State(acme): House, Path(id): Path<String>) -> Answer {
-    acme.look(&id, |template| Ok(Json(template["schedules"].clone())))
+async fn list_schedules(State(acme): SharedAcme, Path(id): Path<String>) -> JsonResult {
+    acme.read_template(&id, |template| Ok(Json(template["schedules"].clone())))
 }
 
-/// Replaces the whole set; ids that are sent are kept (`acme.md §3.2 e`).
-async fn set_schedules(State(acme): House, Path(id): Path<String>, headers: HeaderMap, bytes: Bytes) -> Nothing {
-    let list: Value = body(&headers, &bytes)?;
-    acme.edit(&id, |template, _| {
-        template["schedules"] = scheduled(&list, &id)?;
+/// Replaces all schedules; given ids are kept (`acme.md §3.2 e`).
+async fn set_schedules(
+    State(acme): SharedAcme,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> EmptyResult {
+    let list: Value = parse_body(&headers, &bytes)?;
+    acme.edit_template(&id, |template, _| {
+        template["schedules"] = normalize_schedules(&list, &id)?;
         Ok(())
     })
 }
 
-async fn add_schedule(State(acme): House, Path(id): Path<String>, headers: HeaderMap, bytes: Bytes) -> Nothing {
-    let one: Map<String, Value> = body(&headers, &bytes)?;
-    acme.edit(&id, |template, _| {
+async fn add_schedule(
+    State(acme): SharedAcme,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> EmptyResult {
+    let one: Map<String, Value> = parse_body(&headers, &bytes)?;
+    acme.edit_template(&id, |template, _| {
         let mut list = template["schedules"].as_array().cloned().unwrap_or_default();
         list.push(one.into());
-        template["schedules"] = scheduled(&list.into(), &id)?;
+        template["schedules"] = normalize_schedules(&list.into(), &id)?;
         Ok(())
     })
 }

@@ -1,4 +1,4 @@
-//! From schedules to dated instances (`acme.md §7.2`, expansion INFERRED): the same ids on every day and after every restart.
+//! Expands schedules to dated instances (`acme.md §7.2`, expansion INFERRED). Ids are stable across days and restarts.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -7,12 +7,12 @@ use serde_json::Value;
 
 use crate::acme::venue;
 
-/// What all instance ids begin with. Then come the template's number, the day, the minute of the day and a count, all in hex.
-const PREFIX: &str = "66f1aa10";
+/// Prefix of all instance ids. It is followed by the template's number, the day, the minute of the day and a counter, all in hex.
+const INSTANCE_PREFIX: &str = "66f1aa10";
 
 /// A dated instance of a template.
 #[derive(Clone, Debug)]
-pub(super) struct Show {
+pub(super) struct EventInstance {
     pub(super) id: String,
     pub(super) template: Value,
     pub(super) schedule: Value,
@@ -20,7 +20,7 @@ pub(super) struct Show {
     pub(super) end: Timestamp,
 }
 
-impl Show {
+impl EventInstance {
     pub(super) fn capacity(&self) -> u32 {
         let own = self.schedule["capacity"].as_u64().or_else(|| self.template["capacity"].as_u64());
         u32::try_from(own.unwrap_or(0)).unwrap_or(u32::MAX)
@@ -30,58 +30,62 @@ impl Show {
         self.template["id"].as_str().unwrap_or_default()
     }
 
-    /// The price list of the schedule, else of the template, else of the house.
+    /// Returns the price list of the schedule, else of the template, else the venue's default.
     pub(super) fn price_list(&self) -> Value {
         let lists = [&self.schedule["priceLists"][0], &self.template["priceList"], &self.template["priceLists"][0]];
-        lists.into_iter().find(|list| list.is_object()).cloned().unwrap_or_else(venue::house_prices)
+        lists.into_iter().find(|list| list.is_object()).cloned().unwrap_or_else(venue::default_prices)
     }
 
-    /// Whether a channel may sell it: a list that does not name the channel does not allow it.
-    pub(super) fn sells_on(&self, channel: &str) -> bool {
-        allows(&self.schedule["salesChannels"], channel)
+    /// True if the channel may sell it. A list without the channel disallows it.
+    pub(super) fn is_sold_on(&self, channel: &str) -> bool {
+        is_channel_enabled(&self.schedule["salesChannels"], channel)
     }
 
-    /// What others had bought before the emulator began to count: stable for an instance, never nearly everything.
-    pub(super) fn sold_before(&self) -> u32 {
+    /// Tickets sold before the emulator started: stable per instance, less than a third of the capacity.
+    pub(super) fn initially_sold(&self) -> u32 {
         let draw =
             self.id.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
         (draw >> 8) % (self.capacity() / 3).max(1)
     }
 }
 
-/// Whether a list of channels has one switched on; no list is no restriction.
-pub(super) fn allows(channels: &Value, channel: &str) -> bool {
+/// True if the channel is enabled in the list. A missing list allows every channel.
+pub(super) fn is_channel_enabled(channels: &Value, channel: &str) -> bool {
     let Some(list) = channels.as_array() else { return true };
     list.iter().any(|entry| entry["channel"] == channel && entry["enabled"] == true)
 }
 
-/// The instances of a template on a day. Drafts make none.
-pub(super) fn on(template: &Value, day: Date, zone: &TimeZone) -> Vec<Show> {
+/// Returns the instances of a template on a day. Drafts have none.
+pub(super) fn instances_on(template: &Value, day: Date, zone: &TimeZone) -> Vec<EventInstance> {
     let is_published = template["reviewState"] == "published";
-    if !is_published || !is_valid(day, &template["startTime"], &template["endTime"], zone) {
+    if !is_published || !is_in_range(day, &template["startTime"], &template["endTime"], zone) {
         return Vec::new();
     }
-    let mut shows = Vec::new();
+    let mut instances = Vec::new();
     for schedule in template["schedules"].as_array().into_iter().flatten() {
-        if is_valid(day, &schedule["effectiveStartTime"], &schedule["effectiveEndTime"], zone)
-            && is_weekday(day, schedule)
+        if is_in_range(day, &schedule["effectiveStartTime"], &schedule["effectiveEndTime"], zone)
+            && runs_on_weekday(day, schedule)
         {
-            add(&mut shows, template, schedule, day, zone);
+            push_instances(&mut instances, template, schedule, day, zone);
         }
     }
-    shows
+    instances
 }
 
-/// The instance of an id, wherever its template makes one.
-pub(super) fn find<'a>(id: &str, templates: impl Iterator<Item = &'a Value>, zone: &TimeZone) -> Option<Show> {
-    let rest = id.strip_prefix(PREFIX).filter(|rest| rest.is_ascii() && rest.len() == 16)?;
+/// Finds an instance by id.
+pub(super) fn find_instance<'a>(
+    id: &str,
+    templates: impl Iterator<Item = &'a Value>,
+    zone: &TimeZone,
+) -> Option<EventInstance> {
+    let rest = id.strip_prefix(INSTANCE_PREFIX).filter(|rest| rest.is_ascii() && rest.len() == 16)?;
     let days = i64::from_str_radix(&rest[4..8], 16).ok()?;
     let day = Date::constant(1970, 1, 1).checked_add(Span::new().days(days)).ok()?;
     let mut owners = templates.filter(|template| template["id"].as_str().is_some_and(|id| id.ends_with(&rest[..4])));
-    on(owners.next()?, day, zone).into_iter().find(|show| show.id == id)
+    instances_on(owners.next()?, day, zone).into_iter().find(|instance| instance.id == id)
 }
 
-fn add(shows: &mut Vec<Show>, template: &Value, schedule: &Value, day: Date, zone: &TimeZone) {
+fn push_instances(instances: &mut Vec<EventInstance>, template: &Value, schedule: &Value, day: Date, zone: &TimeZone) {
     let duration = [&schedule["duration"], &template["duration"]].into_iter().find(|length| length.is_object());
     let part = |name: &str| duration.and_then(|length| length[name].as_i64()).unwrap_or(0);
     let length = SignedDuration::from_mins(part("hour") * 60 + part("minutes"));
@@ -102,10 +106,10 @@ fn add(shows: &mut Vec<Show>, template: &Value, schedule: &Value, day: Date, zon
             let Some(start) = wall_clock(day, minute, zone) else { continue };
             let end = until.and_then(|until| wall_clock(day, until, zone)).unwrap_or(start + length);
             let number = template["id"].as_str().map_or("0000", |id| &id[id.len().saturating_sub(4)..]);
-            let same = shows.iter().filter(|show| show.start == start).count();
+            let same = instances.iter().filter(|instance| instance.start == start).count();
             let days = day.duration_since(Date::constant(1970, 1, 1)).as_hours() / 24;
-            let id = format!("{PREFIX}{number}{days:04x}{minute:04x}{same:04x}");
-            shows.push(Show { id, template: template.clone(), schedule: schedule.clone(), start, end });
+            let id = format!("{INSTANCE_PREFIX}{number}{days:04x}{minute:04x}{same:04x}");
+            instances.push(EventInstance { id, template: template.clone(), schedule: schedule.clone(), start, end });
         }
     }
 }
@@ -115,19 +119,19 @@ fn minute_of_day(text: &str) -> Option<i64> {
     Some(hour.parse::<i64>().ok()? * 60 + minute.parse::<i64>().ok()?)
 }
 
-/// A wall-clock time in the tenant's zone; what a DST change skips moves on by the gap.
+/// Converts a wall-clock time in the tenant's zone. A time skipped by a DST change moves forward by the gap.
 fn wall_clock(day: Date, minute: i64, zone: &TimeZone) -> Option<Timestamp> {
     let (hour, minute) = (i8::try_from(minute / 60).ok()?, i8::try_from(minute % 60).ok()?);
     let time = jiff::civil::Time::new(hour, minute, 0, 0).ok()?;
     day.to_datetime(time).to_zoned(zone.clone()).ok().map(|zoned| zoned.timestamp())
 }
 
-fn is_valid(day: Date, from: &Value, to: &Value, zone: &TimeZone) -> bool {
+fn is_in_range(day: Date, from: &Value, to: &Value, zone: &TimeZone) -> bool {
     let date = |value: &Value| value.as_str()?.parse::<Timestamp>().ok().map(|at| at.to_zoned(zone.clone()).date());
     date(from).is_none_or(|from| from <= day) && date(to).is_none_or(|to| day <= to)
 }
 
-fn is_weekday(day: Date, schedule: &Value) -> bool {
+fn runs_on_weekday(day: Date, schedule: &Value) -> bool {
     const NAMES: [(&str, &str); 7] = [
         ("M", "Monday"),
         ("Tu", "Tuesday"),

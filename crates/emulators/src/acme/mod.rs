@@ -1,137 +1,154 @@
-//! ACME, emulated: the Harbor Museum, tenant 412, with timed and open admission, guided tours, a private event and a draft.
+//! The emulated ACME: the Harbor Museum, tenant 412, with timed and open admission, guided tours, a private event and a draft.
 //!
-//! Keys: `harbor-sandbox-key` is a reseller's (the permissions of `acme.md §5`), `harbor-venue-key` the venue's own, which may edit.
-//! Twists: `price` (id: a ticket type, or `instance/ticket type`; value: the price in major units), `sold_out`, `restock` and
-//! `cancel` (id: an instance, or a template where it means all its instances), `deny` (id: a permission of `acme.md §5`), `use_ticket` (id: a ticket's uuid).
+//! Keys: `harbor-sandbox-key` belongs to a reseller (the permissions of `acme.md §5`), `harbor-venue-key` to the venue, which may edit.
+//! State changes: `price` (id: a ticket type, or `instance/ticket type`; value: the price in major units), `sold_out`, `restock` and
+//! `cancel` (id: an instance, or a template for all its instances), `deny` (id: a permission of `acme.md §5`), `use_ticket` (id: a
+//! ticket's uuid).
 //!
-//! Left out, because no reseller may use it or nobody has seen it: sessions, carts and the other check-outs, rebooking.
+//! Not emulated, because resellers may not use it or it is undocumented: sessions, carts, other check-outs, rebooking.
 
-mod access;
+mod add_ons;
+mod auth;
 mod authoring;
-mod book;
 mod catalog;
 mod checkout;
-mod extras;
-mod holds;
+mod error_response;
 mod instances;
 mod paging;
-mod refusal;
 mod relations;
+mod reservations;
 mod sales;
+mod state;
 mod venue;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use axum::Router;
+use axum::extract::State;
+use axum::{Json, Router};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 
-use crate::acme::access::Pace;
-use crate::acme::book::Book;
-use crate::acme::instances::Show;
-use crate::faults::Twist;
-use crate::{Emulator, Keeper, SandboxClock};
+use crate::acme::auth::RequestWindow;
+use crate::acme::error_response::AcmeErrorResponse;
+use crate::acme::instances::EventInstance;
+use crate::acme::state::AcmeState;
+use crate::faults::StateChange;
+use crate::json_store::JsonStore;
+use crate::{Emulator, SandboxClock};
 use domain::Clock;
 
-/// One tenant of the emulated vendor.
-pub struct Acme {
+/// Result of a route that returns JSON.
+type JsonResult = Result<Json<Value>, AcmeErrorResponse>;
+/// The emulator as a parameter of its routes.
+type SharedAcme = State<Arc<AcmeEmulator>>;
+
+/// The emulator of one ACME tenant.
+pub struct AcmeEmulator {
     clock: Arc<SandboxClock>,
     zone: TimeZone,
-    keeper: Keeper<Book>,
-    pace: Option<Mutex<Pace>>,
+    store: JsonStore<AcmeState>,
+    request_window: Option<Mutex<RequestWindow>>,
 }
 
-impl Acme {
-    /// Opens the museum. With a folder it remembers what it sold; `limits_requests` turns away more than ten requests a second of
-    /// one key (a number of our own: the vendor publishes none).
+impl AcmeEmulator {
+    /// Creates the emulator, with state in `folder` if given. `limits_requests` rejects more than ten requests per second and key
+    /// (the vendor publishes no number).
     pub fn new(clock: Arc<SandboxClock>, folder: Option<&Path>, limits_requests: bool) -> Arc<Self> {
         let zone = TimeZone::get(venue::ZONE).unwrap_or(TimeZone::UTC);
-        let pace = limits_requests.then(Mutex::default);
-        Arc::new(Self { clock, zone, keeper: Keeper::open(folder, "acme"), pace })
+        let window = limits_requests.then(Mutex::default);
+        Arc::new(Self { clock, zone, store: JsonStore::open(folder, "acme"), request_window: window })
     }
 
     fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    /// All templates as they are now: the venue's own, as edited, and those made later.
-    fn templates(&self, book: &Book) -> Vec<Value> {
+    /// Returns all templates: the initial ones, as edited, and those created later.
+    fn all_templates(&self, state: &AcmeState) -> Vec<Value> {
         let today = self.now().to_zoned(self.zone.clone()).date();
         let own = venue::templates(today)
             .into_iter()
-            .filter(|t| t["id"].as_str().is_none_or(|id| !book.templates.contains_key(id)));
-        let mut all: Vec<Value> = own.chain(book.templates.values().flatten().cloned()).collect();
+            .filter(|t| t["id"].as_str().is_none_or(|id| !state.templates.contains_key(id)));
+        let mut all: Vec<Value> = own.chain(state.templates.values().flatten().cloned()).collect();
         all.sort_by(|a, b| a["id"].as_str().cmp(&b["id"].as_str()));
         all
     }
 
-    fn template(&self, book: &Book, id: &str) -> Option<Value> {
-        self.templates(book).into_iter().find(|template| template["id"] == id)
+    fn find_template(&self, state: &AcmeState, id: &str) -> Option<Value> {
+        self.all_templates(state).into_iter().find(|template| template["id"] == id)
     }
 
-    fn show(&self, book: &Book, id: &str) -> Option<Show> {
-        instances::find(id, self.templates(book).iter(), &self.zone)
+    fn find_instance(&self, state: &AcmeState, id: &str) -> Option<EventInstance> {
+        instances::find_instance(id, self.all_templates(state).iter(), &self.zone)
     }
 }
 
-impl Emulator for Acme {
+impl Emulator for AcmeEmulator {
     fn name(&self) -> &'static str {
         "acme"
     }
 
     fn router(self: Arc<Self>) -> Router {
-        let selling = holds::router().merge(checkout::router()).merge(sales::router());
-        let editing = authoring::router().merge(relations::router()).merge(extras::router());
+        let selling = reservations::router().merge(checkout::router()).merge(sales::router());
+        let editing = authoring::router().merge(relations::router()).merge(add_ons::router());
         let routes = catalog::router().merge(selling).merge(editing);
-        access::guarded(routes, self)
+        auth::require_key(routes, self)
     }
 
-    fn twist(&self, twist: &Twist) -> Result<(), String> {
-        let id = twist.id.clone().ok_or("a twist needs an id")?;
-        self.keeper.change(|book| match twist.what.as_str() {
+    fn apply_change(&self, change: &StateChange) -> Result<(), String> {
+        let id = change.id.clone().ok_or("a state change needs an id")?;
+        self.store.update(|state| match change.name.as_str() {
             "price" => {
-                let text = twist.value.as_str().map_or_else(|| twist.value.to_string(), str::to_owned);
-                let price = text.parse::<rust_decimal::Decimal>().map_err(|_| "the value of `price` is a decimal")?;
-                book.prices.insert(id, format!("{price:.2}"));
+                let text = change.value.as_str().map_or_else(|| change.value.to_string(), str::to_owned);
+                let price =
+                    text.parse::<rust_decimal::Decimal>().map_err(|_| "the value of `price` must be a decimal")?;
+                state.prices.insert(id, format!("{price:.2}"));
                 Ok(())
             }
             "sold_out" => {
-                book.restocked.remove(&id);
-                book.sold_out.insert(id);
+                state.restocked.remove(&id);
+                state.sold_out.insert(id);
                 Ok(())
             }
             "restock" => {
-                book.sold_out.remove(&id);
-                book.restocked.insert(id);
+                state.sold_out.remove(&id);
+                state.restocked.insert(id);
                 Ok(())
             }
             "cancel" => {
-                book.cancelled.insert(id);
+                state.canceled.insert(id);
                 Ok(())
             }
             "deny" => {
-                book.denied.insert(id);
+                state.denied.insert(id);
                 Ok(())
             }
             "use_ticket" => {
                 let now = self.now();
                 let mut tickets =
-                    book.orders.values_mut().flat_map(|order| &mut order.items).flat_map(|item| &mut item.tickets);
+                    state.orders.values_mut().flat_map(|order| &mut order.items).flat_map(|item| &mut item.tickets);
                 let ticket = tickets.find(|ticket| ticket.uuid == id).ok_or("no such ticket")?;
                 ticket.checked_in = Some(now);
                 Ok(())
             }
-            _ => Err("it knows `price`, `sold_out`, `restock`, `cancel`, `deny` and `use_ticket`".to_owned()),
+            _ => Err("unknown state change; supported: `price`, `sold_out`, `restock`, `cancel`, `deny`, `use_ticket`"
+                .to_owned()),
         })
     }
 
-    fn holdings(&self) -> Value {
+    fn inventory(&self) -> Value {
         let now = self.now();
-        self.keeper.read(|book| {
-            let holds: Vec<Value> = book.reservations.values().filter(|held| held.expires_at > now).map(hold).collect();
-            json!({ "holds": holds, "orders": book.orders.values().map(order).collect::<Vec<_>>() })
+        self.store.read(|state| {
+            let holds: Vec<Value> = state
+                .reservations
+                .values()
+                .filter(|reservation| reservation.expires_at > now)
+                .map(hold_entry)
+                .collect();
+            json!({ "holds": holds, "orders": state.orders.values().map(order_entry).collect::<Vec<_>>() })
         })
     }
 
@@ -140,13 +157,13 @@ impl Emulator for Acme {
     }
 }
 
-/// A hold for comparison: the wire carries no reference of ours.
-fn hold(held: &book::Reservation) -> Value {
-    let quantity: u32 = held.items.iter().map(|places| places.quantity).sum();
-    json!({ "reference": null, "id": held.id.to_string(), "quantity": quantity, "expires_at": held.expires_at.to_string() })
+/// Summarizes a hold for the inventory. ACME holds carry no reference of the client.
+fn hold_entry(reservation: &state::Reservation) -> Value {
+    let quantity: u32 = reservation.items.iter().map(|places| places.quantity).sum();
+    json!({ "reference": null, "id": reservation.id.to_string(), "quantity": quantity, "expires_at": reservation.expires_at.to_string() })
 }
 
-fn order(order: &book::Order) -> Value {
+fn order_entry(order: &state::AcmeOrder) -> Value {
     let tickets = order.items.iter().flat_map(|item| &item.tickets);
     let tickets: Vec<Value> =
         tickets.map(|ticket| json!({ "id": ticket.id.to_string(), "state": ticket.status })).collect();

@@ -1,4 +1,4 @@
-//! Query parameters, pages and times as this vendor writes them (`acme.md §2.6`).
+//! Query parameters, pages and timestamps in ACME's format (`acme.md §2.6`).
 
 use std::collections::HashMap;
 
@@ -6,32 +6,32 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-use crate::acme::refusal::Refusal;
+use crate::acme::error_response::AcmeErrorResponse;
 
-/// The query of a call.
+/// Query parameters of a request.
 pub(super) type Query = HashMap<String, String>;
 
-/// An instant of the query; anything but ISO 8601 with an offset is refused.
-pub(super) fn instant(query: &Query, name: &str) -> Result<Option<Timestamp>, Refusal> {
+/// Parses a timestamp parameter; anything but ISO 8601 with an offset is rejected.
+pub(super) fn parse_instant(query: &Query, name: &str) -> Result<Option<Timestamp>, AcmeErrorResponse> {
     let Some(text) = query.get(name) else { return Ok(None) };
-    let refuse = |_| Refusal::invalid(format!("{name} must be ISO 8601 with an offset"));
+    let refuse = |_| AcmeErrorResponse::invalid(format!("{name} must be ISO 8601 with an offset"));
     text.parse().map(Some).map_err(refuse)
 }
 
-/// An instant with the offset that the tenant's zone has then.
-pub(super) fn iso(instant: Timestamp, zone: &TimeZone) -> String {
+/// Formats an instant with the tenant's UTC offset at that time.
+pub(super) fn format_instant(instant: Timestamp, zone: &TimeZone) -> String {
     instant.display_with_offset(zone.to_offset(instant)).to_string()
 }
 
-/// One page of a list in the envelope. `count` is the total of matches; `pageSize=-1` is everything.
-pub(super) fn envelope(list: Vec<Value>, query: &Query, sort_field: &str) -> Result<Value, Refusal> {
+/// Wraps one page of a list. `count` is the number of matches; `pageSize=-1` returns all of them.
+pub(super) fn envelope(list: Vec<Value>, query: &Query, sort_field: &str) -> Result<Value, AcmeErrorResponse> {
     let number = |name: &str, default: i64| match query.get(name) {
         None => Ok(default),
-        Some(text) => text.parse::<i64>().map_err(|_| Refusal::invalid(format!("{name} must be a number"))),
+        Some(text) => text.parse::<i64>().map_err(|_| AcmeErrorResponse::invalid(format!("{name} must be a number"))),
     };
     let (page, size) = (number("page", 1)?, number("pageSize", 100)?);
     if page < 1 || size == 0 || size < -1 {
-        return Err(Refusal::invalid("page starts at 1, pageSize is -1 or more than 0"));
+        return Err(AcmeErrorResponse::invalid("page must be at least 1, pageSize must be -1 or positive"));
     }
     let direction = query.get("sortDirection").map_or("asc", String::as_str);
     let field = query.get("sortField").map_or(sort_field, String::as_str);

@@ -1,15 +1,15 @@
-//! The Harbor Museum: its templates, prices and organisations as they are before anybody edits them.
+//! The Harbor Museum: its initial templates, prices and organizations.
 
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
-/// The tenant (`acme.md §4.9`: `x-b2c-tenant-id`).
+/// Tenant id (`acme.md §4.9`: `x-b2c-tenant-id`).
 pub(super) const TENANT: u64 = 412;
-/// Its zone.
+/// Time zone of the tenant.
 pub(super) const ZONE: &str = "America/New_York";
-/// What all template ids begin with; the last four digits number them.
+/// Prefix of all template ids; the last four digits number them.
 pub(super) const TEMPLATE_PREFIX: &str = "66f0aa10c3d2e4b5a697";
-/// Numbers of templates that were made later start here.
+/// First number of templates created later.
 pub(super) const FIRST_NEW_TEMPLATE: u64 = 0x8100;
 
 const ADULT: &str = "66f0ff60c3d2e4b5a6970001";
@@ -18,14 +18,14 @@ const SENIOR: &str = "66f0ff60c3d2e4b5a6970003";
 const FAMILY: &str = "66f0ff60c3d2e4b5a6970004";
 const WEB_ADULT: &str = "66f0ff60c3d2e4b5a6970005";
 
-/// An organisation: `id`, and whether it pays later.
+/// An organization that may order.
 pub(super) struct Organization {
     pub(super) name: &'static str,
     pub(super) pays_later: bool,
     pub(super) contact: (&'static str, &'static str, &'static str),
 }
 
-/// The organisations that may order (`acme.md §7.7`).
+/// Finds an organization that may order (`acme.md §7.7`).
 pub(super) fn organization(id: u64) -> Option<Organization> {
     match id {
         5120 => {
@@ -39,7 +39,7 @@ pub(super) fn organization(id: u64) -> Option<Organization> {
     }
 }
 
-/// Every template that the venue starts with. `today` anchors their runs.
+/// Returns the initial templates, with runs relative to `today`.
 pub(super) fn templates(today: Date) -> Vec<Value> {
     let year = today.year();
     vec![
@@ -54,8 +54,8 @@ pub(super) fn templates(today: Date) -> Vec<Value> {
     ]
 }
 
-/// What instances cost whose template and schedule name no price list.
-pub(super) fn house_prices() -> Value {
+/// Returns the price list of instances whose template and schedule have none.
+pub(super) fn default_prices() -> Value {
     price_list("66f0ee50c3d2e4b5a6970009", &[(ADULT, "12.00", "12.00"), (CHILD, "8.00", "8.00")])
 }
 
@@ -172,7 +172,7 @@ fn template(number: &str, name: &str, year: i16, (hour, minutes): (u32, u32), ca
     })
 }
 
-/// The first instant of a year; the zone is at its winter offset then.
+/// First instant of a year, at the zone's winter offset.
 fn new_year(year: i16) -> String {
     format!("{year:04}-01-01T00:00:00-05:00")
 }
@@ -184,7 +184,7 @@ fn schedule(number: u32, name: &str, year: i16, weekdays: &[&str], hours: &[Valu
     })
 }
 
-/// The five switches of the seed (`acme.md §3.2 m`).
+/// Returns the five sales channels (`acme.md §3.2 m`).
 pub(super) fn channels(resellers: bool) -> Value {
     let channel = |code: &str, name: &str, enabled: bool| json!({ "channel": code, "enabled": enabled, "name": name });
     json!([
@@ -198,7 +198,7 @@ pub(super) fn channels(resellers: bool) -> Value {
 
 fn price_list(id: &str, lines: &[(&str, &str, &str)]) -> Value {
     let line = |(order, (person, price, discounted)): (usize, &(&str, &str, &str))| {
-        json!({ "personType": person_type(person, order + 1), "price": number(price), "discountedPrice": number(discounted),
+        json!({ "personType": person_type(person, order + 1), "price": json_number(price), "discountedPrice": json_number(discounted),
             "discount": 0, "displayOrder": order + 1, "salesChannels": channels(*person != WEB_ADULT) })
     };
     json!({ "priceListId": id, "prices": lines.iter().enumerate().map(line).collect::<Vec<_>>() })
@@ -220,7 +220,7 @@ fn person_type(id: &str, order: usize) -> Value {
     person
 }
 
-/// A price as a JSON number with its two decimals (`acme.md §8.3`).
-pub(super) fn number(decimal: &str) -> Value {
+/// Converts a price to a JSON number with two decimals (`acme.md §8.3`).
+pub(super) fn json_number(decimal: &str) -> Value {
     serde_json::from_str(decimal).unwrap_or(Value::Null)
 }

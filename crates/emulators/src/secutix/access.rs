@@ -1,30 +1,31 @@
-//! `ExternalAccessControlService`: the gate (`secutix.md §3.8`). A reseller would have no right to it; here it serves to check tickets end to end.
+//! `ExternalAccessControlService`: access control at the gate (`secutix.md §3.8`). Real resellers may not use it; here it lets tests
+//! verify tickets end to end.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::secutix::book::{Book, Print, Sold, Ticket};
-use crate::secutix::method::{Desk, Outcome, Refusal};
-use crate::secutix::voice::Parameters;
-use crate::secutix::world::Content;
+use crate::secutix::encoding::Parameters;
+use crate::secutix::method::{CallContext, MethodError, MethodResult};
+use crate::secutix::state::{SecutixState, SecutixTicket, SoldItem, TicketState};
+use crate::secutix::world::ProductContent;
 
-const UNKNOWN: Refusal = Refusal("error.ticket.notFound", "unknown ticket");
+const UNKNOWN_TICKET: MethodError = MethodError("error.ticket.notFound", "unknown ticket");
 
-/// `exportList`: pages are named `p-<rows so far>`.
-pub(super) fn export(book: &mut Book, desk: &Desk<'_>, call: &Parameters) -> Outcome {
+/// `exportList`. Page keys are `p-<rows so far>`.
+pub(super) fn export(state: &mut SecutixState, context: &CallContext<'_>, call: &Parameters) -> MethodResult {
     let wanted = call.text("listType").unwrap_or_else(|| "GREY".to_owned());
     let codes: Vec<String> =
         call.list("productCodes").into_iter().filter_map(|one| one.as_str().map(str::to_owned)).collect();
     let skip = call.text("paginationStart").and_then(|page| page.strip_prefix("p-")?.parse().ok()).unwrap_or(0);
     let limit = call.id("nbMaxResults").and_then(|most| usize::try_from(most).ok()).unwrap_or(1_000);
     let code_of =
-        |product: i64| desk.institution.product(product).map(|product| product.code.clone()).unwrap_or_default();
-    let rows: Vec<Value> = book
-        .tickets(desk.institution.code)
+        |product: i64| context.institution.product(product).map(|product| product.code.clone()).unwrap_or_default();
+    let rows: Vec<Value> = state
+        .tickets(context.institution.code)
         .filter(|(_, line, _, ticket)| {
             let fits = match wanted.as_str() {
-                "WHITE" => ticket.print == Print::Valid,
-                "BLACK" => ticket.print != Print::Valid,
+                "WHITE" => ticket.print == TicketState::Valid,
+                "BLACK" => ticket.print != TicketState::Valid,
                 _ => true,
             };
             fits && ticket.barcode.is_some() && (codes.is_empty() || codes.contains(&code_of(line.product)))
@@ -39,92 +40,92 @@ pub(super) fn export(book: &mut Book, desk: &Desk<'_>, call: &Parameters) -> Out
     Ok(json!({"accessControlListData": {"paginationEnd": end, "accessControlListItems": rows}}))
 }
 
-fn gate_state(ticket: &Ticket) -> &'static str {
-    if ticket.print == Print::Valid { "VALID" } else { "CANCELLED" }
+fn gate_state(ticket: &SecutixTicket) -> &'static str {
+    if ticket.print == TicketState::Valid { "VALID" } else { "CANCELLED" }
 }
 
-/// How long before the begin visitors go in.
-const EARLY: SignedDuration = SignedDuration::from_mins(20);
+/// Time between a visitor's entry and the start of the performance.
+const ENTRY_LEAD_TIME: SignedDuration = SignedDuration::from_mins(20);
 
-/// When the holder of a ticket went in, where that is past: visitors of the sandbox come to what they bought.
-fn visit(book: &Book, desk: &Desk<'_>, code: &str) -> Option<Timestamp> {
+/// Returns the time at which the holder of a ticket entered, if it has passed. Every emulated visitor attends.
+fn entry_time(state: &SecutixState, context: &CallContext<'_>, code: &str) -> Option<Timestamp> {
     let (_, line, ..) =
-        book.tickets(desk.institution.code).find(|(.., ticket)| ticket.barcode.as_deref() == Some(code))?;
-    let Sold::Seats { show, .. } = line.what else { return None };
-    // A date that has left the season is over.
-    let start = desk.institution.show(show).map_or(desk.now, |(_, date)| date.start);
-    start.checked_sub(EARLY).ok().filter(|at| *at <= desk.now)
+        state.tickets(context.institution.code).find(|(.., ticket)| ticket.barcode.as_deref() == Some(code))?;
+    let SoldItem::Seats { performance, .. } = line.item else { return None };
+    // A performance that is no longer in the season is over.
+    let start = context.institution.performance(performance).map_or(context.now, |(_, date)| date.start);
+    start.checked_sub(ENTRY_LEAD_TIME).ok().filter(|at| *at <= context.now)
 }
 
-/// `getControlledTicket`. Who bought a seat goes in before the date begins.
-pub(super) fn controlled(book: &mut Book, desk: &Desk<'_>, call: &Parameters) -> Outcome {
-    let code = call.text("barCodeOrTaxNumber").ok_or(UNKNOWN)?;
-    let comes_at = visit(book, desk, &code);
-    let ticket = book.ticket_mut(Some(desk.institution.code), &code).ok_or(UNKNOWN)?;
-    if let Some(at) = comes_at.filter(|_| ticket.print == Print::Valid && ticket.controls.is_empty()) {
+/// `getControlledTicket`. Holders of valid seat tickets enter before the performance starts.
+pub(super) fn controlled(state: &mut SecutixState, context: &CallContext<'_>, call: &Parameters) -> MethodResult {
+    let code = call.text("barCodeOrTaxNumber").ok_or(UNKNOWN_TICKET)?;
+    let comes_at = entry_time(state, context, &code);
+    let ticket = state.ticket_mut(Some(context.institution.code), &code).ok_or(UNKNOWN_TICKET)?;
+    if let Some(at) = comes_at.filter(|_| ticket.print == TicketState::Valid && ticket.controls.is_empty()) {
         ticket.controls.push(("OK".to_owned(), at));
     }
     let controls: Vec<Value> = ticket
         .controls
         .iter()
-        .map(|(kind, at)| json!({"controlOperationType": kind, "operationDateTime": desk.voice.instant(*at)}))
+        .map(|(kind, at)| json!({"controlOperationType": kind, "operationDateTime": context.encoder.instant(*at)}))
         .collect();
     Ok(json!({"controlledTicketData": {
         "barcode": ticket.barcode, "taxNumber": ticket.tax_number, "state": gate_state(ticket), "duplicate": false,
-        "printingDateTime": ticket.printed_at.map(|at| desk.voice.instant(at)), "ticketMedium": ticket.medium,
+        "printingDateTime": ticket.printed_at.map(|at| context.encoder.instant(at)), "ticketMedium": ticket.medium,
         "controlOperations": controls,
     }}))
 }
 
-/// `importControlledTicket`: what a gate did while it was offline.
-pub(super) fn import(book: &mut Book, desk: &Desk<'_>, call: &Parameters) -> Outcome {
+/// `importControlledTicket`: imports controls that a gate made offline.
+pub(super) fn import(state: &mut SecutixState, context: &CallContext<'_>, call: &Parameters) -> MethodResult {
     for one in call.list("controlledTickets") {
         let one = Parameters(one.clone());
-        let code = one.text("barcode").ok_or(UNKNOWN)?;
-        let at = one.instant("controlDate").unwrap_or(desk.now);
+        let code = one.text("barcode").ok_or(UNKNOWN_TICKET)?;
+        let at = one.instant("controlDate").unwrap_or(context.now);
         let kind = if one.text("controlResult").as_deref() == Some("OK") { "OFFLINE_OK" } else { "OFFLINE_FAIL" };
-        let ticket = book.ticket_mut(Some(desk.institution.code), &code).ok_or(UNKNOWN)?;
+        let ticket = state.ticket_mut(Some(context.institution.code), &code).ok_or(UNKNOWN_TICKET)?;
         ticket.controls.push((kind.to_owned(), at));
     }
     Ok(json!({}))
 }
 
 /// `burnTicket`: controls a ticket now.
-pub(super) fn burn(book: &mut Book, desk: &Desk<'_>, call: &Parameters) -> Outcome {
-    let code = call.text("barCodeOrTaxNumber").ok_or(UNKNOWN)?;
-    let ticket = book.ticket_mut(Some(desk.institution.code), &code).ok_or(UNKNOWN)?;
+pub(super) fn burn(state: &mut SecutixState, context: &CallContext<'_>, call: &Parameters) -> MethodResult {
+    let code = call.text("barCodeOrTaxNumber").ok_or(UNKNOWN_TICKET)?;
+    let ticket = state.ticket_mut(Some(context.institution.code), &code).ok_or(UNKNOWN_TICKET)?;
     let kind = match ticket.print {
-        Print::Valid => "OK",
-        Print::Cancelled => "CANCELLED_TICKET",
-        Print::Invalidated => "INVALIDATED_TICKET",
-        Print::NotPrinted => "FAIL",
+        TicketState::Valid => "OK",
+        TicketState::Canceled => "CANCELLED_TICKET",
+        TicketState::Invalidated => "INVALIDATED_TICKET",
+        TicketState::NotPrinted => "FAIL",
     };
-    ticket.controls.push((kind.to_owned(), desk.now));
-    if kind == "OK" { Ok(json!({})) } else { Err(Refusal("error.ticket.invalid", "the ticket is not valid")) }
+    ticket.controls.push((kind.to_owned(), context.now));
+    if kind == "OK" { Ok(json!({})) } else { Err(MethodError("error.ticket.invalid", "the ticket is not valid")) }
 }
 
 /// `getTimeZone`.
-pub(super) fn time_zone(_: &mut Book, desk: &Desk<'_>, _: &Parameters) -> Outcome {
-    Ok(json!({"timeZone": desk.institution.zone.iana_name()}))
+pub(super) fn time_zone(_: &mut SecutixState, context: &CallContext<'_>, _: &Parameters) -> MethodResult {
+    Ok(json!({"timeZone": context.institution.zone.iana_name()}))
 }
 
-/// `getAccessControlCatalog`: codes only.
-pub(super) fn catalog(_: &mut Book, desk: &Desk<'_>, _: &Parameters) -> Outcome {
-    let products: Vec<Value> = desk
+/// `getAccessControlCatalog`: returns codes only.
+pub(super) fn catalog(_: &mut SecutixState, context: &CallContext<'_>, _: &Parameters) -> MethodResult {
+    let products: Vec<Value> = context
         .institution
         .season
         .products
         .iter()
         .filter_map(|product| match &product.content {
-            Content::Dates(shows) => {
-                let dates: Vec<Value> = shows
+            ProductContent::Performances(performances) => {
+                let dates: Vec<Value> = performances
                     .iter()
-                    .map(|show| json!({"performanceId": show.id, "start": desk.voice.instant(show.start)}))
+                    .map(|performance| json!({"performanceId": performance.id, "start": context.encoder.instant(performance.start)}))
                     .collect();
                 Some(json!({"productCode": product.code, "performances": dates}))
             }
             _ => None,
         })
         .collect();
-    Ok(json!({"accessControlCatalogData": {"seasonCode": desk.institution.season.code, "products": products}}))
+    Ok(json!({"accessControlCatalogData": {"seasonCode": context.institution.season.code, "products": products}}))
 }

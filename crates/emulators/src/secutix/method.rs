@@ -1,39 +1,39 @@
-//! The methods that the emulator has: service, name, result class, and the function that answers (`secutix.md §3`).
+//! Table of the emulated methods: service, name, result class, and implementation (`secutix.md §3`).
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::secutix::book::Book;
-use crate::secutix::voice::{Parameters, Voice};
+use crate::secutix::encoding::{Encoder, Parameters};
+use crate::secutix::state::SecutixState;
 use crate::secutix::world::Institution;
-use crate::secutix::{access, availability, catalog, orders, others, tickets};
+use crate::secutix::{access, availability, catalog, orders, reference_data, tickets};
 
-/// Who calls, and when.
-pub(super) struct Desk<'a> {
+/// The caller's institution and the time of the call.
+pub(super) struct CallContext<'a> {
     pub institution: &'a Institution,
     pub now: Timestamp,
-    pub voice: Voice,
+    pub encoder: Encoder,
 }
 
-/// A refusal: a code, and what people would read.
+/// An error of a method: code and human-readable message.
 #[derive(Debug)]
-pub(super) struct Refusal(pub &'static str, pub &'static str);
+pub(super) struct MethodError(pub &'static str, pub &'static str);
 
-/// The data of a result, without the fields that all results share.
-pub(super) type Outcome = Result<Value, Refusal>;
+/// Data of a result, without the fields that all results share.
+pub(super) type MethodResult = Result<Value, MethodError>;
 
-/// A method.
+/// An emulated method.
 pub(super) struct Method {
-    /// The service as JSON addresses write it.
+    /// Service name in JSON paths.
     pub service: &'static str,
-    /// The name on the wire.
+    /// Method name.
     pub name: &'static str,
-    /// The class that SOAP wraps the result in.
+    /// Result class, the element name in SOAP.
     pub class: &'static str,
-    /// The data field, `null` in a refusal.
+    /// Name of the data field, `null` in an error.
     pub data: &'static str,
-    /// Answers a call.
-    pub answer: fn(&mut Book, &Desk<'_>, &Parameters) -> Outcome,
+    /// Implementation.
+    pub run: fn(&mut SecutixState, &CallContext<'_>, &Parameters) -> MethodResult,
 }
 
 const fn method(
@@ -41,9 +41,9 @@ const fn method(
     name: &'static str,
     class: &'static str,
     data: &'static str,
-    answer: fn(&mut Book, &Desk<'_>, &Parameters) -> Outcome,
+    update: fn(&mut SecutixState, &CallContext<'_>, &Parameters) -> MethodResult,
 ) -> Method {
-    Method { service, name, class, data, answer }
+    Method { service, name, class, data, run: update }
 }
 
 const CATALOG: &str = "catalogService";
@@ -53,12 +53,12 @@ const ORDER: &str = "externalOrderService";
 const HISTORY: &str = "externalOrderHistoryService";
 const ACCESS: &str = "externalAccessControlService";
 
-/// All of them. Classes that are not attested are inferred (`secutix.md §3`).
+/// All methods. Undocumented result classes are INFERRED (`secutix.md §3`).
 pub(super) const METHODS: &[Method] = &[
     method(CATALOG, "isCatalogServiceAlive", "WebMethodResult", "", |_, _, _| Ok(json!({}))),
     method(CATALOG, "getPOSConfig", "POSConfigResult", "posConfigData", catalog::pos_config),
-    method(CATALOG, "getCatalogDetailed", "CatalogResultDetailed", "catalogData", catalog::detailed),
-    method(CATALOG, "getLastSetupUpdate", "LastSetupUpdateResult", "", catalog::last_update),
+    method(CATALOG, "getCatalogDetailed", "CatalogResultDetailed", "catalogData", catalog::catalog_detailed),
+    method(CATALOG, "getLastSetupUpdate", "LastSetupUpdateResult", "", catalog::last_setup_update),
     method(
         AVAILABILITY,
         "getEventAvailability",
@@ -99,15 +99,15 @@ pub(super) const METHODS: &[Method] = &[
     method(ORDER, "getFileDetailsFromOrderSecretId", "FileDetailResult", "fileDetailsData", orders::file),
     method(HISTORY, "listTicketsByCriteria", "TicketSummariesResult", "ticketSummaries", tickets::list),
     method(HISTORY, "countFilesByCriteria", "CountFilesResult", "count", tickets::count),
-    method("setupService", "listSeasons", "SeasonsResult", "seasons", others::seasons),
+    method("setupService", "listSeasons", "SeasonsResult", "seasons", reference_data::seasons),
     method(
         "shipmentPublicService",
         "getAvailableShipmentModes",
         "ShipmentModesDetailedData",
         "shipmentModes",
-        others::shipment_modes,
+        reference_data::shipment_modes,
     ),
-    method("contactInformationPublicService", "getContactData", "ContactDataResult", "", others::contact),
+    method("contactInformationPublicService", "getContactData", "ContactDataResult", "", reference_data::contact),
     method(ACCESS, "exportList", "AccessControlListResult", "accessControlListData", access::export),
     method(ACCESS, "getControlledTicket", "ControlledTicketResult", "controlledTicketData", access::controlled),
     method(ACCESS, "importControlledTicket", "WebMethodResult", "", access::import),
@@ -123,13 +123,13 @@ pub(super) const METHODS: &[Method] = &[
 ];
 
 impl Method {
-    /// The method of a service, under the name that either transport uses.
+    /// Finds a method by service and name, the same in both transports.
     pub fn find(service: &str, name: &str) -> Option<&'static Self> {
         METHODS.iter().find(|method| method.service.eq_ignore_ascii_case(service) && method.name == name)
     }
 
-    /// The whole result: the shared fields first, then the data (`secutix.md §2.6`).
-    pub fn result(&self, outcome: Outcome) -> Value {
+    /// Builds the complete result: the shared fields first, then the data (`secutix.md §2.6`).
+    pub fn result(&self, outcome: MethodResult) -> Value {
         let mut result = json!({"statusCode": "success", "requestId": null, "statusDetail": null});
         match outcome {
             Ok(Value::Object(data)) => {
@@ -138,7 +138,7 @@ impl Method {
                 }
             }
             Ok(_) => {}
-            Err(Refusal(code, message)) => {
+            Err(MethodError(code, message)) => {
                 result["statusCode"] = json!(code);
                 if !self.data.is_empty() {
                     result[self.data] = Value::Null;

@@ -1,23 +1,24 @@
-//! An emulated S-360 with two institutions, `OPERA` and `CLUB`, over JSON and SOAP from one state (`secutix.md`, decisions of its §8).
+//! The emulated S-360: two institutions, `OPERA` and `CLUB`, served over JSON and SOAP from one state (`secutix.md`; assumptions in its §8).
 //!
-//! Twists: `price` (id of a product, date or thing; value: thousandths), `sold_out` (the same ids), `restock` (undoes it, and adds
-//! `value` places), `cancel` (a product or date: it leaves the catalogue, its tickets are cancelled), `suspend` (a product or date),
-//! `use_ticket` (barcode or ticket id), `print_ticket` (ticket id: what the mobile app does), `slow_catalog` (value: how often a
-//! catalogue request is still in the making), `late_barcodes` (value: how often a sale is read without codes), `no_barcodes`
-//! (value: whether closing makes none), `close_contingent` (id: it has no places any more), `close_channel` (id: an institution), `forget_contact` (id), `touch_setup` (the
-//! set-up was changed now).
+//! State changes: `price` (id of a product, performance or pass item; value: thousandths), `sold_out` (the same ids), `restock` (reverts
+//! `sold_out` and adds `value` seats), `cancel` (product or performance: removed from the catalog, tickets canceled), `suspend` (product
+//! or performance), `use_ticket` (barcode or ticket id), `print_ticket` (ticket id; what the mobile app does), `slow_catalog` (value: polls
+//! until a catalog request completes), `late_barcodes` (value: reads of a sale without barcodes), `no_barcodes` (value: whether closing
+//! generates none), `close_contingent` (id: it has no seats left), `close_channel` (id: an institution), `remove_contact` (id),
+//! `touch_setup` (marks the setup as changed now).
 
 mod access;
+mod auth;
 mod availability;
-mod book;
 mod catalog;
-mod door;
+mod encoding;
 mod limits;
 mod method;
 mod orders;
-mod others;
+mod reference_data;
+mod routes;
+mod state;
 mod tickets;
-mod voice;
 mod world;
 mod xml;
 
@@ -29,26 +30,26 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::clock::SandboxClock;
-use crate::faults::Twist;
-use crate::keeper::Keeper;
-use crate::secutix::book::{Book, Order, Print, State, Ticket};
-use crate::secutix::limits::Limits;
+use crate::faults::StateChange;
+use crate::json_store::JsonStore;
+use crate::secutix::limits::EndpointLimits;
+use crate::secutix::state::{OrderState, SecutixOrder, SecutixState, SecutixTicket, TicketState};
 use crate::stage::Emulator;
 use domain::Clock;
 
 /// The emulator.
-pub struct Secutix {
+pub struct SecutixEmulator {
     clock: Arc<SandboxClock>,
-    book: Keeper<Book>,
-    limits: Option<Limits>,
+    store: JsonStore<SecutixState>,
+    limits: Option<EndpointLimits>,
 }
 
-impl Secutix {
-    /// An emulator by a clock, remembering in a folder where one is given; with limits it answers 509 above 60 calls a minute
-    /// for each institution and endpoint.
+impl SecutixEmulator {
+    /// Creates the emulator, with state in `folder` if given. `limits_requests` returns 509 above 60 calls per minute, institution and
+    /// endpoint.
     pub fn new(clock: Arc<SandboxClock>, folder: Option<&Path>, limits_requests: bool) -> Arc<Self> {
-        let book = Keeper::open(folder, "secutix");
-        Arc::new(Self { clock, book, limits: limits_requests.then(Limits::default) })
+        let state = JsonStore::open(folder, "secutix");
+        Arc::new(Self { clock, store: state, limits: limits_requests.then(EndpointLimits::default) })
     }
 
     fn now(&self) -> Timestamp {
@@ -56,58 +57,63 @@ impl Secutix {
     }
 }
 
-impl Emulator for Secutix {
+impl Emulator for SecutixEmulator {
     fn name(&self) -> &'static str {
         "secutix"
     }
 
     fn router(self: Arc<Self>) -> Router {
-        door::router(self)
+        routes::router(self)
     }
 
-    fn twist(&self, twist: &Twist) -> Result<(), String> {
+    fn apply_change(&self, change: &StateChange) -> Result<(), String> {
         let now = self.now();
-        self.book.change(|book| twisted(book, twist, now))
+        self.store.update(|state| apply_change(state, change, now))
     }
 
-    fn holdings(&self) -> Value {
+    fn inventory(&self) -> Value {
         let now = self.now();
-        self.book.read(|book| {
-            let of_state = |wanted: &[State]| {
-                book.orders.values().filter(|order| wanted.contains(&order.state(now))).cloned().collect::<Vec<_>>()
+        self.store.read(|state| {
+            let of_state = |wanted: &[OrderState]| {
+                state.orders.values().filter(|order| wanted.contains(&order.state(now))).cloned().collect::<Vec<_>>()
             };
             let holds: Vec<Value> =
-                of_state(&[State::Open]).iter().filter(|order| places(order) > 0).map(hold).collect();
-            let orders: Vec<Value> = of_state(&[State::Closed, State::Cancelled]).iter().map(sale).collect();
+                of_state(&[OrderState::Open]).iter().filter(|order| live_seats(order) > 0).map(hold_entry).collect();
+            let orders: Vec<Value> =
+                of_state(&[OrderState::Closed, OrderState::Canceled]).iter().map(order_entry).collect();
             json!({"holds": holds, "orders": orders})
         })
     }
 
     fn action(&self, target: &str, body: &[u8]) -> String {
-        if target.contains("/external-remoting/") { door::soap_method(body).unwrap_or_default() } else { String::new() }
+        if target.contains("/external-remoting/") {
+            routes::soap_method(body).unwrap_or_default()
+        } else {
+            String::new()
+        }
     }
 }
 
-fn places(order: &Order) -> usize {
+fn live_seats(order: &SecutixOrder) -> usize {
     order.operations.iter().flat_map(|line| &line.movements).filter(|place| place.is_live()).count()
 }
 
-fn hold(order: &Order) -> Value {
+fn hold_entry(order: &SecutixOrder) -> Value {
     json!({
         "institution": order.institution,
         "reference": order.reference,
         "id": order.id.to_string(),
-        "quantity": places(order),
+        "quantity": live_seats(order),
         "expires_at": order.expires_at.to_string(),
     })
 }
 
-fn sale(order: &Order) -> Value {
+fn order_entry(order: &SecutixOrder) -> Value {
     let places = order.operations.iter().flat_map(|line| &line.movements);
-    let ticket = |id: i64, ticket: &Ticket| {
+    let ticket = |id: i64, ticket: &SecutixTicket| {
         json!({
             "id": id.to_string(), "ticket_id": ticket.id.to_string(),
-            "state": ticket.print.word(), "barcode": ticket.barcode,
+            "state": ticket.print.wire_name(), "barcode": ticket.barcode,
         })
     };
     let tickets: Vec<Value> = places.filter_map(|place| Some(ticket(place.id, place.ticket.as_ref()?))).collect();
@@ -115,93 +121,94 @@ fn sale(order: &Order) -> Value {
         "institution": order.institution,
         "reference": order.reference,
         "id": order.id.to_string(),
-        "state": order.state.word(),
+        "state": order.state.wire_name(),
         "tickets": tickets,
         "total_minor": order.amount() / 10,
     })
 }
 
-fn twisted(book: &mut Book, twist: &Twist, now: Timestamp) -> Result<(), String> {
-    let text = twist.id.clone().unwrap_or_default();
-    let id = || text.parse::<i64>().map_err(|_| format!("{} needs a numeric id", twist.what));
-    let value = || voice::number(&twist.value);
-    match twist.what.as_str() {
+fn apply_change(state: &mut SecutixState, change: &StateChange, now: Timestamp) -> Result<(), String> {
+    let text = change.id.clone().unwrap_or_default();
+    let id = || text.parse::<i64>().map_err(|_| format!("{} needs a numeric id", change.name));
+    let value = || encoding::as_number(&change.value);
+    match change.name.as_str() {
         "price" => {
             let price = value().ok_or("price needs a value in thousandths")?;
-            book.twists.prices.insert(id()?, price);
+            state.overrides.prices.insert(id()?, price);
         }
         "sold_out" => {
-            book.twists.sold_out.insert(id()?);
+            state.overrides.sold_out.insert(id()?);
         }
         "restock" => {
-            book.twists.sold_out.remove(&id()?);
-            *book.twists.more.entry(id()?).or_default() += value().unwrap_or(0);
+            state.overrides.sold_out.remove(&id()?);
+            *state.overrides.extra_capacity.entry(id()?).or_default() += value().unwrap_or(0);
         }
         "cancel" => {
-            book.twists.states.insert(id()?, "CANCELED".to_owned());
-            void(book, id()?);
+            state.overrides.states.insert(id()?, "CANCELED".to_owned());
+            cancel_tickets(state, id()?);
         }
         "suspend" => {
-            book.twists.states.insert(id()?, "SUSPENDED".to_owned());
+            state.overrides.states.insert(id()?, "SUSPENDED".to_owned());
         }
         "use_ticket" => {
-            let ticket = book.ticket_mut(None, &text).ok_or("no such ticket")?;
+            let ticket = state.ticket_mut(None, &text).ok_or("no such ticket")?;
             ticket.controls.push(("OK".to_owned(), now));
             return Ok(());
         }
         "print_ticket" => {
-            let ticket = book.ticket_mut(None, &text).ok_or("no such ticket")?;
-            ticket.print = Print::Valid;
+            let ticket = state.ticket_mut(None, &text).ok_or("no such ticket")?;
+            ticket.print = TicketState::Valid;
             ticket.printed_at = Some(now);
             ticket.medium = Some("MOBILE".to_owned());
             return Ok(());
         }
-        "slow_catalog" => book.twists.slow_catalog = counted(value())?,
-        "late_barcodes" => book.twists.late_barcodes = counted(value())?,
-        "no_barcodes" => book.twists.no_barcodes = twist.value.as_bool().unwrap_or(true),
+        "slow_catalog" => state.overrides.slow_catalog = parse_count(value())?,
+        "late_barcodes" => state.overrides.late_barcodes = parse_count(value())?,
+        "no_barcodes" => state.overrides.no_barcodes = change.value.as_bool().unwrap_or(true),
         "close_contingent" => {
-            book.twists.closed_contingents.insert(id()?);
+            state.overrides.closed_contingents.insert(id()?);
         }
         "close_channel" => {
-            book.twists.closed_channels.insert(text);
+            state.overrides.closed_channels.insert(text);
             return Ok(());
         }
-        "forget_contact" => {
-            book.twists.forgotten_contacts.insert(id()?);
+        "remove_contact" => {
+            state.overrides.removed_contacts.insert(id()?);
         }
         "touch_setup" => {}
-        other => return Err(format!("secutix does not understand {other}")),
+        other => return Err(format!("unknown state change {other}")),
     }
-    if matches!(twist.what.as_str(), "price" | "cancel" | "suspend" | "touch_setup") {
+    if matches!(change.name.as_str(), "price" | "cancel" | "suspend" | "touch_setup") {
         for institution in world::institutions(now) {
-            book.twists.set_up_at.insert(institution.code.to_owned(), now);
+            state.overrides.setup_changed_at.insert(institution.code.to_owned(), now);
         }
     }
     let touched =
-        world::institutions(now).iter().flat_map(|institution| product_of(institution, &text)).collect::<Vec<_>>();
-    book.touch(touched, now);
+        world::institutions(now).iter().flat_map(|institution| product_id_of(institution, &text)).collect::<Vec<_>>();
+    state.mark_changed(touched, now);
     Ok(())
 }
 
-fn counted(value: Option<i64>) -> Result<u32, String> {
-    value.and_then(|value| u32::try_from(value).ok()).ok_or_else(|| "a count is needed as value".to_owned())
+fn parse_count(value: Option<i64>) -> Result<u32, String> {
+    value.and_then(|value| u32::try_from(value).ok()).ok_or_else(|| "the value must be a count".to_owned())
 }
 
-fn product_of(institution: &world::Institution, id: &str) -> Option<i64> {
+fn product_id_of(institution: &world::Institution, id: &str) -> Option<i64> {
     let id: i64 = id.parse().ok()?;
     institution
         .product(id)
         .map(|product| product.id)
-        .or_else(|| institution.show(id).map(|(product, _)| product.id))
-        .or_else(|| institution.item(id).map(|(product, _)| product.id))
+        .or_else(|| institution.performance(id).map(|(product, _)| product.id))
+        .or_else(|| institution.pass_item(id).map(|(product, _)| product.id))
 }
 
-/// The venue calls something off: its tickets are cancelled, its sales stay (`secutix.md §5.7`).
-fn void(book: &mut Book, id: i64) {
-    let lines = book.orders.values_mut().flat_map(|order| &mut order.operations);
-    let called_off =
-        lines.filter(|line| line.product == id || matches!(line.what, book::Sold::Seats { show, .. } if show == id));
+/// Cancels the tickets of a canceled product or performance; its sales remain (`secutix.md §5.7`).
+fn cancel_tickets(state: &mut SecutixState, id: i64) {
+    let lines = state.orders.values_mut().flat_map(|order| &mut order.operations);
+    let called_off = lines.filter(|line| {
+        line.product == id || matches!(line.item, state::SoldItem::Seats { performance, .. } if performance == id)
+    });
     for ticket in called_off.flat_map(|line| &mut line.movements).filter_map(|place| place.ticket.as_mut()) {
-        ticket.print = Print::Cancelled;
+        ticket.print = TicketState::Canceled;
     }
 }

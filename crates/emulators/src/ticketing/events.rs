@@ -1,56 +1,61 @@
-//! Events: the public list, the administrators' list, and their making (`ticketing.md §4.6`).
+//! Events: the public list, the administrators' list, and authoring (`ticketing.md §4.6`).
 
 use serde_json::{Value, json};
 
-use crate::ticketing::book::{Book, Event};
-use crate::ticketing::door::Ask;
-use crate::ticketing::reply::{Fields, Outcome, Refusal};
-use crate::ticketing::show;
+use crate::ticketing::auth::RequestContext;
+use crate::ticketing::responses::{BodyFields, EndpointResult, TicketingErrorResponse};
+use crate::ticketing::state::{TicketingEvent, TicketingState};
+use crate::ticketing::views;
 
-/// What every event has, beside its host.
-const WHOLE: [&str; 7] = ["title", "description", "type", "public", "category", "subcategory", "venue"];
+/// Required fields of an event, apart from the host.
+const REQUIRED_FIELDS: [&str; 7] = ["title", "description", "type", "public", "category", "subcategory", "venue"];
 
-/// Public and published: what everybody may see.
-fn is_shown(event: &Event) -> bool {
+/// True if everybody may see the event: it is public and published.
+fn is_public(event: &TicketingEvent) -> bool {
     event.public && event.published.is_some()
 }
 
-pub(super) fn published(book: &Book, ask: &Ask<'_>) -> Outcome {
-    let shown = book.events.values().filter(|event| is_shown(event) && ask.query.allows("host", &event.host));
-    page(book, ask, shown.collect())
+pub(super) fn list_published(state: &TicketingState, request: &RequestContext<'_>) -> EndpointResult {
+    let shown = state.events.values().filter(|event| is_public(event) && request.query.matches_id("host", &event.host));
+    event_page(state, request, shown.collect())
 }
 
-/// The administrators' list; an administrator of one host may list that host.
-pub(super) fn all(book: &Book, ask: &Ask<'_>) -> Outcome {
-    let host = ask.query.get("host").unwrap_or_default();
-    if !ask.administers(book, host) {
-        return Err(Refusal::restricted());
+/// Lists events for administrators; a host's administrator may list that host's events.
+pub(super) fn list_all(state: &TicketingState, request: &RequestContext<'_>) -> EndpointResult {
+    let host = request.query.get("host").unwrap_or_default();
+    if !request.administers(state, host) {
+        return Err(TicketingErrorResponse::forbidden());
     }
-    let has_section = |event: &Event| {
-        ask.query.get("section").is_none_or(|wanted| event.sections.iter().any(|section| section.id == wanted))
+    let has_section = |event: &TicketingEvent| {
+        request.query.get("section").is_none_or(|wanted| event.sections.iter().any(|section| section.id == wanted))
     };
-    let listed = book.events.values().filter(|event| ask.query.allows("host", &event.host) && has_section(event));
-    page(book, ask, listed.collect())
+    let listed =
+        state.events.values().filter(|event| request.query.matches_id("host", &event.host) && has_section(event));
+    event_page(state, request, listed.collect())
 }
 
-pub(super) fn of_host(book: &Book, ask: &Ask<'_>, host: &str) -> Outcome {
-    if !book.hosts.contains_key(host) {
-        return Err(Refusal::new(404, "The specified host could not be found."));
+pub(super) fn list_of_host(state: &TicketingState, request: &RequestContext<'_>, host: &str) -> EndpointResult {
+    if !state.hosts.contains_key(host) {
+        return Err(TicketingErrorResponse::new(404, "The specified host could not be found."));
     }
-    let sees_all = ask.administers(book, host);
-    let listed = book.events.values().filter(|event| event.host == host && (sees_all || is_shown(event)));
-    page(book, ask, listed.collect())
+    let sees_all = request.administers(state, host);
+    let listed = state.events.values().filter(|event| event.host == host && (sees_all || is_public(event)));
+    event_page(state, request, listed.collect())
 }
 
-fn page(book: &Book, ask: &Ask<'_>, mut events: Vec<&Event>) -> Outcome {
-    let (query, view) = (&ask.query, ask.view());
+fn event_page(
+    state: &TicketingState,
+    request: &RequestContext<'_>,
+    mut events: Vec<&TicketingEvent>,
+) -> EndpointResult {
+    let (query, view) = (&request.query, request.view());
     events.retain(|event| {
-        let region = book.venues.get(&event.venue).map(|venue| venue.region.as_str()).unwrap_or_default();
-        query.allows("region", region)
-            && query.is_in("title", &event.title)
+        let region = state.venues.get(&event.venue).map(|venue| venue.region.as_str()).unwrap_or_default();
+        query.matches_id("region", region)
+            && query.matches_text("title", &event.title)
             && query.get("status").is_none_or(|status| event.status.eq_ignore_ascii_case(status))
-            && query.is("public", event.public)
-            && query.is("active", !view.is_over(event))
+            && query.matches_flag("public", event.public)
+            && query.matches_flag("active", !view.is_over(event))
     });
     match query.get("sort") {
         Some("alphabetical") => events.sort_by(|a, b| a.title.cmp(&b.title)),
@@ -59,28 +64,31 @@ fn page(book: &Book, ask: &Ask<'_>, mut events: Vec<&Event>) -> Outcome {
         Some("start") => events.sort_by(|a, b| a.start.cmp(&b.start)),
         _ => {}
     }
-    query.page(&book.switches, events, |event| show::event(book, view, event))
+    query.page(&state.quirks, events, |event| views::event(state, view, event))
 }
 
-pub(super) fn read(book: &Book, ask: &Ask<'_>, id: &str) -> Outcome {
-    let event = book.events.get(id).ok_or_else(Refusal::gone)?;
-    if !is_shown(event) && !ask.administers(book, &event.host) {
-        return Err(Refusal::restricted());
+pub(super) fn read(state: &TicketingState, request: &RequestContext<'_>, id: &str) -> EndpointResult {
+    let event = state.events.get(id).ok_or_else(TicketingErrorResponse::not_found)?;
+    if !is_public(event) && !request.administers(state, &event.host) {
+        return Err(TicketingErrorResponse::forbidden());
     }
-    Ok(show::event(book, ask.view(), event))
+    Ok(views::event(state, request.view(), event))
 }
 
-pub(super) fn register(book: &mut Book, ask: &Ask<'_>) -> Outcome {
-    let fields = ask.fields();
-    fields.require(&[&["host"], WHOLE.as_slice()].concat())?;
-    let host = fields.loose("host").unwrap_or_default();
-    if !book.hosts.contains_key(&host) {
-        return Err(Refusal::new(404, "The specified host could not be found."));
+pub(super) fn register(state: &mut TicketingState, request: &RequestContext<'_>) -> EndpointResult {
+    let fields = request.fields();
+    fields.require(&[&["host"], REQUIRED_FIELDS.as_slice()].concat())?;
+    let host = fields.text_or_number("host").unwrap_or_default();
+    if !state.hosts.contains_key(&host) {
+        return Err(TicketingErrorResponse::new(404, "The specified host could not be found."));
     }
-    if !ask.administers(book, &host) {
-        return Err(Refusal::new(403, "This account is not an administrator for the relevant event host."));
+    if !request.administers(state, &host) {
+        return Err(TicketingErrorResponse::new(
+            403,
+            "This account is not an administrator for the relevant event host.",
+        ));
     }
-    let mut event = Event {
+    let mut event = TicketingEvent {
         id: String::new(),
         host,
         title: String::new(),
@@ -99,39 +107,44 @@ pub(super) fn register(book: &mut Book, ask: &Ask<'_>) -> Outcome {
         tags: Vec::new(),
         sections: Vec::new(),
     };
-    fill(book, &mut event, &fields, ask)?;
-    event.id = book.next_id(ask.now);
-    let token = book.next_id(ask.now);
-    book.add_global_token(&event.id, token);
-    let shown = show::event(book, ask.view(), &event);
-    book.events.insert(event.id.clone(), event);
+    apply_fields(state, &mut event, &fields, request)?;
+    event.id = state.next_id(request.now);
+    let token = state.next_id(request.now);
+    state.add_global_token(&event.id, token);
+    let shown = views::event(state, request.view(), &event);
+    state.events.insert(event.id.clone(), event);
     Ok(shown)
 }
 
-pub(super) fn update(book: &mut Book, ask: &Ask<'_>, id: &str) -> Outcome {
-    let mut event = ask.managed(book, id)?.clone();
-    // INFERRED: a PUT replaces the whole, so what it leaves out is gone.
-    ask.fields().require(&WHOLE)?;
+pub(super) fn update(state: &mut TicketingState, request: &RequestContext<'_>, id: &str) -> EndpointResult {
+    let mut event = request.managed_event(state, id)?.clone();
+    // INFERRED: a PUT replaces the whole object and resets omitted fields.
+    request.fields().require(&REQUIRED_FIELDS)?;
     (event.start, event.end, event.disclaimer, event.tags) = (None, None, None, Vec::new());
-    fill(book, &mut event, &ask.fields(), ask)?;
-    let shown = show::event(book, ask.view(), &event);
-    book.events.insert(id.to_owned(), event);
+    apply_fields(state, &mut event, &request.fields(), request)?;
+    let shown = views::event(state, request.view(), &event);
+    state.events.insert(id.to_owned(), event);
     Ok(shown)
 }
 
-pub(super) fn delete(book: &mut Book, ask: &Ask<'_>, id: &str) -> Outcome {
-    let event = ask.managed(book, id)?;
-    if event.sections.iter().any(|section| ask.view().is_on_sale(event, section)) {
-        return Err(Refusal::new(409, "An event cannot be deleted while it has active sections."));
+pub(super) fn delete(state: &mut TicketingState, request: &RequestContext<'_>, id: &str) -> EndpointResult {
+    let event = request.managed_event(state, id)?;
+    if event.sections.iter().any(|section| request.view().is_on_sale(event, section)) {
+        return Err(TicketingErrorResponse::new(409, "An event cannot be deleted while it has active sections."));
     }
-    book.events.remove(id);
-    book.tokens.retain(|_, token| token.event != id);
-    book.deleted.insert(id.to_owned());
+    state.events.remove(id);
+    state.tokens.retain(|_, token| token.event != id);
+    state.deleted.insert(id.to_owned());
     Ok(json!({}))
 }
 
-/// Takes over the fields that are there; refuses before anything is changed.
-fn fill(book: &Book, event: &mut Event, fields: &Fields<'_>, ask: &Ask<'_>) -> Result<(), Refusal> {
+/// Applies the given fields, or rejects the request without an effect on the stored event.
+fn apply_fields(
+    state: &TicketingState,
+    event: &mut TicketingEvent,
+    fields: &BodyFields<'_>,
+    request: &RequestContext<'_>,
+) -> Result<(), TicketingErrorResponse> {
     let mut invalid = Vec::new();
     let tail = |uri: &str| uri.rsplit('/').next().unwrap_or_default().to_owned();
     let is_given = |name: &str| fields.0.get(name).is_some_and(|value| !value.is_null());
@@ -158,7 +171,7 @@ fn fill(book: &Book, event: &mut Event, fields: &Fields<'_>, ask: &Ask<'_>) -> R
     if let Some(uri) = fields.text("category") {
         event.category = tail(uri);
     }
-    match book.categories.get(&event.category) {
+    match state.categories.get(&event.category) {
         None => invalid.push("category"),
         Some(category) if !category.subcategories.contains(&event.subcategory) => invalid.push("subcategory"),
         Some(_) => {}
@@ -166,12 +179,12 @@ fn fill(book: &Book, event: &mut Event, fields: &Fields<'_>, ask: &Ask<'_>) -> R
     if let Some(uri) = fields.text("venue") {
         event.venue = tail(uri);
     }
-    if !book.venues.contains_key(&event.venue) {
+    if !state.venues.contains_key(&event.venue) {
         invalid.push("venue");
     }
     for (name, field) in [("start", &mut event.start), ("end", &mut event.end)] {
         match fields.text(name) {
-            Some(text) if ask.view().local(text).is_some() => *field = Some(text.to_owned()),
+            Some(text) if request.view().parse_local(text).is_some() => *field = Some(text.to_owned()),
             Some(_) => invalid.push(name),
             None => {}
         }
@@ -183,11 +196,12 @@ fn fill(book: &Book, event: &mut Event, fields: &Fields<'_>, ask: &Ask<'_>) -> R
         event.disclaimer = Some(text.to_owned());
     }
     if !invalid.is_empty() {
-        return Err(Refusal::invalid(&invalid));
+        return Err(TicketingErrorResponse::invalid(&invalid));
     }
-    let is_twin = |other: &&Event| other.id != event.id && other.host == event.host && other.title == event.title;
-    if fields.text("title").is_some() && book.events.values().any(|other| is_twin(&other)) {
-        return Err(Refusal::duplicate("event", &["title"]));
+    let is_twin =
+        |other: &&TicketingEvent| other.id != event.id && other.host == event.host && other.title == event.title;
+    if fields.text("title").is_some() && state.events.values().any(|other| is_twin(&other)) {
+        return Err(TicketingErrorResponse::duplicate("event", &["title"]));
     }
     Ok(())
 }

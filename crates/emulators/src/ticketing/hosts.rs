@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
-use crate::ticketing::book::{Book, Host, Order};
-use crate::ticketing::door::Ask;
-use crate::ticketing::reply::{Fields, Outcome, Refusal};
-use crate::ticketing::show;
+use crate::ticketing::auth::RequestContext;
+use crate::ticketing::responses::{BodyFields, EndpointResult, TicketingErrorResponse};
+use crate::ticketing::state::{TicketingHost, TicketingOrder, TicketingState};
+use crate::ticketing::views;
 
-const PROFILE: [&str; 12] = [
+const PROFILE_FIELDS: [&str; 12] = [
     "name",
     "contact",
     "email",
@@ -24,68 +24,76 @@ const PROFILE: [&str; 12] = [
     "businessNo",
 ];
 
-fn find<'b>(book: &'b Book, id: &str) -> Result<&'b Host, Refusal> {
-    book.hosts.get(id).ok_or_else(|| Refusal::new(404, "The specified host could not be found."))
+fn find_host<'b>(state: &'b TicketingState, id: &str) -> Result<&'b TicketingHost, TicketingErrorResponse> {
+    state.hosts.get(id).ok_or_else(|| TicketingErrorResponse::new(404, "The specified host could not be found."))
 }
 
-fn managed<'b>(book: &'b Book, ask: &Ask<'_>, id: &str) -> Result<&'b Host, Refusal> {
-    let host = find(book, id)?;
-    if ask.administers(book, id) { Ok(host) } else { Err(Refusal::restricted()) }
+fn managed_host<'b>(
+    state: &'b TicketingState,
+    request: &RequestContext<'_>,
+    id: &str,
+) -> Result<&'b TicketingHost, TicketingErrorResponse> {
+    let host = find_host(state, id)?;
+    if request.administers(state, id) { Ok(host) } else { Err(TicketingErrorResponse::forbidden()) }
 }
 
-fn profile(fields: &Fields<'_>) -> BTreeMap<String, String> {
-    PROFILE.iter().filter_map(|name| Some(((*name).to_owned(), fields.text(name)?.to_owned()))).collect()
+fn parse_profile(fields: &BodyFields<'_>) -> BTreeMap<String, String> {
+    PROFILE_FIELDS.iter().filter_map(|name| Some(((*name).to_owned(), fields.text(name)?.to_owned()))).collect()
 }
 
-pub(super) fn list(book: &Book, ask: &Ask<'_>) -> Outcome {
-    let account = ask.query.get("account");
-    let found = book.hosts.values().filter(|host| account.is_none_or(|number| host.administrators.contains(number)));
-    ask.query.page(&book.switches, found.collect(), |host: &&Host| show::host(host))
+pub(super) fn list(state: &TicketingState, request: &RequestContext<'_>) -> EndpointResult {
+    let account = request.query.get("account");
+    let found = state.hosts.values().filter(|host| account.is_none_or(|number| host.administrators.contains(number)));
+    request.query.page(&state.quirks, found.collect(), |host: &&TicketingHost| views::host(host))
 }
 
-pub(super) fn read(book: &Book, id: &str) -> Outcome {
-    find(book, id).map(show::host)
+pub(super) fn read(state: &TicketingState, id: &str) -> EndpointResult {
+    find_host(state, id).map(views::host)
 }
 
-pub(super) fn create(book: &mut Book, ask: &Ask<'_>) -> Outcome {
-    ask.fields().require(&["name", "contact", "email"])?;
-    let profile = profile(&ask.fields());
-    refuse_twin(book, "", &profile)?;
-    let administrators = BTreeSet::from([ask.account().to_owned()]);
-    let host = Host { id: book.next_id(ask.now), profile, administrators };
-    let shown = show::host(&host);
-    book.hosts.insert(host.id.clone(), host);
+pub(super) fn create(state: &mut TicketingState, request: &RequestContext<'_>) -> EndpointResult {
+    request.fields().require(&["name", "contact", "email"])?;
+    let profile = parse_profile(&request.fields());
+    check_unique_name(state, "", &profile)?;
+    let administrators = BTreeSet::from([request.account().to_owned()]);
+    let host = TicketingHost { id: state.next_id(request.now), profile, administrators };
+    let shown = views::host(&host);
+    state.hosts.insert(host.id.clone(), host);
     Ok(shown)
 }
 
-pub(super) fn update(book: &mut Book, ask: &Ask<'_>, id: &str) -> Outcome {
-    managed(book, ask, id)?;
-    let profile = profile(&ask.fields());
-    refuse_twin(book, id, &profile)?;
-    if let Some(host) = book.hosts.get_mut(id) {
+pub(super) fn update(state: &mut TicketingState, request: &RequestContext<'_>, id: &str) -> EndpointResult {
+    managed_host(state, request, id)?;
+    let profile = parse_profile(&request.fields());
+    check_unique_name(state, id, &profile)?;
+    if let Some(host) = state.hosts.get_mut(id) {
         host.profile.extend(profile);
     }
     Ok(json!({}))
 }
 
-pub(super) fn delete(book: &mut Book, ask: &Ask<'_>, id: &str) -> Outcome {
-    managed(book, ask, id)?;
-    book.hosts.remove(id);
+pub(super) fn delete(state: &mut TicketingState, request: &RequestContext<'_>, id: &str) -> EndpointResult {
+    managed_host(state, request, id)?;
+    state.hosts.remove(id);
     Ok(json!({}))
 }
 
-fn refuse_twin(book: &Book, id: &str, profile: &BTreeMap<String, String>) -> Result<(), Refusal> {
-    let is_twin = |host: &Host| host.id != id && host.profile.get("name") == profile.get("name");
-    if profile.contains_key("name") && book.hosts.values().any(is_twin) {
-        return Err(Refusal::duplicate("host", &["name"]));
+fn check_unique_name(
+    state: &TicketingState,
+    id: &str,
+    profile: &BTreeMap<String, String>,
+) -> Result<(), TicketingErrorResponse> {
+    let is_twin = |host: &TicketingHost| host.id != id && host.profile.get("name") == profile.get("name");
+    if profile.contains_key("name") && state.hosts.values().any(is_twin) {
+        return Err(TicketingErrorResponse::duplicate("host", &["name"]));
     }
     Ok(())
 }
 
-/// Completed orders that hold anything of these events: how many, their tickets, their revenue in hundredths.
-fn sales(book: &Book, is_wanted: impl Fn(&str) -> bool) -> (usize, u32, i64) {
-    let fulfilled = book.orders.values().filter(|order| order.status == "Fulfilled");
-    let of = |order: &Order| -> (u32, i64) {
+/// Returns the number of fulfilled orders of the matching events, their tickets, and their revenue in hundredths.
+fn sales_totals(state: &TicketingState, is_wanted: impl Fn(&str) -> bool) -> (usize, u32, i64) {
+    let fulfilled = state.orders.values().filter(|order| order.status == "Fulfilled");
+    let of = |order: &TicketingOrder| -> (u32, i64) {
         let items = order.items.iter().filter(|item| is_wanted(&item.event));
         items
             .fold((0, 0), |(tickets, sum), item| (tickets + item.quantity, sum + item.price * i64::from(item.quantity)))
@@ -94,16 +102,16 @@ fn sales(book: &Book, is_wanted: impl Fn(&str) -> bool) -> (usize, u32, i64) {
     counted.fold((0, 0, 0), |(orders, tickets, sum), (more, money)| (orders + 1, tickets + more, sum + money))
 }
 
-pub(super) fn statistics(book: &Book, ask: &Ask<'_>, id: &str) -> Outcome {
-    managed(book, ask, id)?;
-    let is_of_host = |event: &str| book.events.get(event).is_some_and(|event| event.host == id);
-    let (orders, tickets, revenue) = sales(book, is_of_host);
-    let events = book.events.values().filter(|event| event.host == id).count();
-    Ok(json!({ "events": events, "orders": orders, "revenue": show::amount(revenue), "tickets": tickets }))
+pub(super) fn statistics(state: &TicketingState, request: &RequestContext<'_>, id: &str) -> EndpointResult {
+    managed_host(state, request, id)?;
+    let is_of_host = |event: &str| state.events.get(event).is_some_and(|event| event.host == id);
+    let (orders, tickets, revenue) = sales_totals(state, is_of_host);
+    let events = state.events.values().filter(|event| event.host == id).count();
+    Ok(json!({ "events": events, "orders": orders, "revenue": views::json_amount(revenue), "tickets": tickets }))
 }
 
-pub(super) fn event_statistics(book: &Book, ask: &Ask<'_>, id: &str) -> Outcome {
-    let capacity: u32 = ask.managed(book, id)?.sections.iter().map(|section| section.capacity).sum();
-    let (orders, tickets, revenue) = sales(book, |event| event == id);
-    Ok(json!({ "capacity": capacity, "orders": orders, "revenue": show::amount(revenue), "tickets": tickets }))
+pub(super) fn event_statistics(state: &TicketingState, request: &RequestContext<'_>, id: &str) -> EndpointResult {
+    let capacity: u32 = request.managed_event(state, id)?.sections.iter().map(|section| section.capacity).sum();
+    let (orders, tickets, revenue) = sales_totals(state, |event| event == id);
+    Ok(json!({ "capacity": capacity, "orders": orders, "revenue": views::json_amount(revenue), "tickets": tickets }))
 }

@@ -1,24 +1,25 @@
-//! The emulated TickeTing: its REST API v3, section generation, under `/v3` and equally without that prefix (`ticketing.md`).
+//! The emulated TickeTing: REST API v3, section generation, with or without the prefix `/v3` (`ticketing.md`).
 //!
-//! It sells the nights and festivals of two hosts. What can be twisted is listed in the README of this folder.
+//! It sells the nights and festivals of two hosts. The README of this folder lists the state changes.
 
 mod accounts;
-mod book;
-mod door;
+mod admissions;
+mod auth;
 mod events;
-mod gate;
 mod hosts;
 mod orders;
-mod places;
-mod reply;
+mod reference_data;
+mod responses;
 mod reviews;
+mod routes;
 mod sections;
 mod seed;
 mod sessions;
-mod show;
+mod state;
+mod state_changes;
 mod tokens;
 mod transfers;
-mod twists;
+mod views;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -30,60 +31,61 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use crate::clock::SandboxClock;
-use crate::faults::Twist;
-use crate::keeper::Keeper;
+use crate::faults::StateChange;
+use crate::json_store::JsonStore;
 use crate::stage::Emulator;
-use crate::ticketing::book::Book;
-use crate::ticketing::door::{Ask, Place};
-use crate::ticketing::reply::{Outcome, Query, Refusal};
+use crate::ticketing::auth::RequestContext;
+use crate::ticketing::responses::{EndpointResult, QueryParameters, TicketingErrorResponse};
+use crate::ticketing::routes::Route;
+use crate::ticketing::state::TicketingState;
 use domain::Clock;
 
-pub use crate::ticketing::seed::{ADMINISTRATOR_KEY, HOST, WEAK_KEY};
+pub use crate::ticketing::seed::{ADMINISTRATOR_KEY, HOST, RESTRICTED_KEY};
 
-/// The zone of the emulated events' local times.
+/// Time zone of the emulated events.
 const ZONE: &str = "America/Port_of_Spain";
 
-/// The emulated TickeTing.
-pub struct TicketingSandbox {
+/// The emulator.
+pub struct TicketingEmulator {
     clock: Arc<SandboxClock>,
     zone: TimeZone,
-    keeper: Keeper<Book>,
+    store: JsonStore<TicketingState>,
 }
 
-impl TicketingSandbox {
-    /// Takes up what was remembered in `folder`, or starts anew. The vendor publishes no request limits: there are none to enforce.
+impl TicketingEmulator {
+    /// Creates the emulator, with state in `folder` if given. The vendor publishes no request limits, so none are enforced.
     pub fn new(clock: Arc<SandboxClock>, folder: Option<&Path>, _limits_requests: bool) -> Arc<Self> {
         let zone = TimeZone::get(ZONE).unwrap_or(TimeZone::UTC);
-        Arc::new(Self { clock, zone, keeper: Keeper::open(folder, "ticketing") })
+        Arc::new(Self { clock, zone, store: JsonStore::open(folder, "ticketing") })
     }
 
-    /// Answers one request, in the vendor's order of checks.
-    fn answer(&self, method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Response<Body> {
+    /// Handles one request, with checks in the vendor's order.
+    fn handle(&self, method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Response<Body> {
         let now = self.clock.now();
         let today = now.to_zoned(self.zone.clone()).date();
-        if self.keeper.read(|book| book.is_due(now, today)) {
-            self.keeper.change(|book| book.bring_up_to_date(now, today));
+        if self.store.read(|state| state.is_due(now, today)) {
+            self.store.update(|state| state.bring_up_to_date(now, today));
         }
-        let switches = self.keeper.read(|book| book.switches.clone());
-        match self.outcome(method.as_str(), uri, headers, body) {
-            Ok(shown) => reply::respond(if method == Method::POST { 201 } else { 200 }, &shown),
-            Err(refusal) => refusal.into_response(&switches),
+        let switches = self.store.read(|state| state.quirks.clone());
+        match self.dispatch(method.as_str(), uri, headers, body) {
+            Ok(shown) => responses::json_response(if method == Method::POST { 201 } else { 200 }, &shown),
+            Err(error) => error.into_response(&switches),
         }
     }
 
-    fn outcome(&self, method: &str, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Outcome {
+    fn dispatch(&self, method: &str, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> EndpointResult {
         let path = percent_encoding::percent_decode_str(uri.path()).decode_utf8_lossy();
         let path = path.strip_prefix("/v3").unwrap_or(&path);
         let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
-        let place = Place::find(&parts).ok_or_else(|| Refusal::no_endpoint(path))?;
-        if !place.methods().contains(&method) {
-            return Err(Refusal::no_method(&format!("/{}", parts[0]), method));
+        let route = Route::find(&parts).ok_or_else(|| TicketingErrorResponse::unknown_endpoint(path))?;
+        if !route.methods().contains(&method) {
+            return Err(TicketingErrorResponse::method_not_allowed(&format!("/{}", parts[0]), method));
         }
-        let caller = self.keeper.read(|book| door::admit(book, place, method, headers))?;
+        let caller = self.store.read(|state| auth::authorize(state, route, method, headers))?;
         let key = headers.get("x-api-key").and_then(|key| key.to_str().ok()).unwrap_or_default().to_owned();
-        let ask = Ask {
+        let request = RequestContext {
             method,
-            query: Query::parse(uri.query().unwrap_or_default()),
+            query: QueryParameters::parse(uri.query().unwrap_or_default()),
             body: if body.is_empty() { Value::Null } else { serde_json::from_slice(body).map_err(|_| not_json())? },
             caller,
             key,
@@ -91,97 +93,97 @@ impl TicketingSandbox {
             zone: &self.zone,
         };
         if method == "GET" {
-            return self.keeper.read(|book| look(book, &ask, place));
+            return self.store.read(|state| dispatch_read(state, &request, route));
         }
-        self.keeper.change(|book| act(book, &ask, place))
+        self.store.update(|state| dispatch_write(state, &request, route))
     }
 }
 
-fn not_json() -> Refusal {
-    Refusal::new(400, "The request body could not be read.")
+fn not_json() -> TicketingErrorResponse {
+    TicketingErrorResponse::new(400, "The request body could not be read.")
 }
 
-/// What reads.
-fn look(book: &Book, ask: &Ask<'_>, place: Place<'_>) -> Outcome {
-    match place {
-        Place::ActiveSession => sessions::active(book, ask),
-        Place::TokenCode(code) => tokens::exchange(book, code),
-        Place::Integrations => reviews::integrations(book, ask),
-        Place::Accounts => accounts::list(book, ask),
-        Place::Account(number) => accounts::read(book, ask, number),
-        Place::Wallet(number) => accounts::wallet(book, ask, number),
-        Place::TransferHistory(number) => transfers::history(book, ask, number),
-        Place::Preferences(number) => accounts::preferences(book, ask, number),
-        Place::Hosts => hosts::list(book, ask),
-        Place::Host(id) => hosts::read(book, id),
-        Place::HostEvents(id) => events::of_host(book, ask, id),
-        Place::HostStatistics(id) => hosts::statistics(book, ask, id),
-        Place::PublishedEvents => events::published(book, ask),
-        Place::Events => events::all(book, ask),
-        Place::Event(id) => events::read(book, ask, id),
-        Place::EventStatistics(id) => hosts::event_statistics(book, ask, id),
-        Place::Section(event, id) => sections::read(book, ask, event, id),
-        Place::Tokens(event) => tokens::list(book, ask, event),
-        Place::Token(event, id) => tokens::read(book, ask, event, id),
-        Place::EventTickets(event) => gate::tickets(book, ask, event),
-        Place::Admissions(event) => gate::admissions(book, ask, event),
-        Place::Orders => orders::list(book, ask),
-        Place::Order(number) => orders::read(book, ask, number),
-        Place::Transfer(id) => transfers::read(book, ask, id),
-        Place::Regions => places::regions(book, ask),
-        Place::Region(id) => places::region(book, id),
-        Place::Venues => places::venues(book, ask),
-        Place::Venue(id) => places::venue(book, id),
-        Place::Categories => places::categories(book, ask),
-        Place::Category(id) => places::category(book, id),
-        Place::Countries => places::countries(),
-        Place::Submissions => reviews::list(book, ask),
-        _ => Err(Refusal::gone()),
+/// Routes read requests.
+fn dispatch_read(state: &TicketingState, request: &RequestContext<'_>, route: Route<'_>) -> EndpointResult {
+    match route {
+        Route::ActiveSession => sessions::active(state, request),
+        Route::TokenCode(code) => tokens::exchange_code(state, code),
+        Route::Integrations => reviews::integrations(state, request),
+        Route::Accounts => accounts::list(state, request),
+        Route::Account(number) => accounts::read(state, request, number),
+        Route::Wallet(number) => accounts::wallet(state, request, number),
+        Route::TransferHistory(number) => transfers::history(state, request, number),
+        Route::Preferences(number) => accounts::preferences(state, request, number),
+        Route::Hosts => hosts::list(state, request),
+        Route::Host(id) => hosts::read(state, id),
+        Route::HostEvents(id) => events::list_of_host(state, request, id),
+        Route::HostStatistics(id) => hosts::statistics(state, request, id),
+        Route::PublishedEvents => events::list_published(state, request),
+        Route::Events => events::list_all(state, request),
+        Route::Event(id) => events::read(state, request, id),
+        Route::EventStatistics(id) => hosts::event_statistics(state, request, id),
+        Route::Section(event, id) => sections::read(state, request, event, id),
+        Route::Tokens(event) => tokens::list(state, request, event),
+        Route::Token(event, id) => tokens::read(state, request, event, id),
+        Route::EventTickets(event) => admissions::tickets(state, request, event),
+        Route::Admissions(event) => admissions::admissions(state, request, event),
+        Route::Orders => orders::list(state, request),
+        Route::Order(number) => orders::read(state, request, number),
+        Route::Transfer(id) => transfers::read(state, request, id),
+        Route::Regions => reference_data::regions(state, request),
+        Route::Region(id) => reference_data::region(state, id),
+        Route::Venues => reference_data::venues(state, request),
+        Route::Venue(id) => reference_data::venue(state, id),
+        Route::Categories => reference_data::categories(state, request),
+        Route::Category(id) => reference_data::category(state, id),
+        Route::Countries => reference_data::countries(),
+        Route::Submissions => reviews::list(state, request),
+        _ => Err(TicketingErrorResponse::not_found()),
     }
 }
 
-/// What writes. Each checks everything before it changes anything.
-fn act(book: &mut Book, ask: &Ask<'_>, place: Place<'_>) -> Outcome {
-    match (place, ask.method) {
-        (Place::Sessions, _) => sessions::start(book, ask),
-        (Place::ActiveSession, _) => sessions::end(book, ask),
-        (Place::Integrations, _) => reviews::add_integration(book, ask),
-        (Place::Integration(id), _) => reviews::remove_integration(book, id),
-        (Place::Accounts, _) => accounts::create(book, ask),
-        (Place::Account(number), "PUT") => accounts::update(book, ask, number),
-        (Place::Account(number), _) => accounts::delete(book, ask, number),
-        (Place::Preferences(number), _) => accounts::set_preferences(book, ask, number),
-        (Place::Lookups, _) => accounts::look_up(book, ask),
-        (Place::Hosts, _) => hosts::create(book, ask),
-        (Place::Host(id), "PUT") => hosts::update(book, ask, id),
-        (Place::Host(id), _) => hosts::delete(book, ask, id),
-        (Place::Events, _) => events::register(book, ask),
-        (Place::Event(id), "PUT") => events::update(book, ask, id),
-        (Place::Event(id), _) => events::delete(book, ask, id),
-        (Place::EventSubmissions(id), _) => reviews::submit(book, ask, id),
-        (Place::Decisions(id), _) => reviews::decide(book, ask, id),
-        (Place::Sections(event), _) => sections::add(book, ask, event),
-        (Place::Section(event, id), "PUT") => sections::update(book, ask, event, id),
-        (Place::Section(event, id), _) => sections::delete(book, ask, event, id),
-        (Place::Tokens(event), _) => tokens::issue(book, ask, event),
-        (Place::Token(event, id), "PUT") => tokens::rescope(book, ask, event, id),
-        (Place::Token(event, id), _) => tokens::revoke(book, ask, event, id),
-        (Place::Admissions(event), _) => gate::admit(book, ask, event),
-        (Place::Orders, _) => orders::place(book, ask),
-        (Place::Order(number), _) => orders::cancel(book, ask, number),
-        (Place::Payments(number), _) => orders::pay(book, ask, number),
-        (Place::Refunds(number), _) => orders::refund(book, ask, number),
-        (Place::Transfers, _) => transfers::start(book, ask),
-        (Place::Transfer(id), _) => transfers::cancel(book, ask, id),
-        (Place::Claims(id), _) => transfers::claim(book, ask, id),
-        (Place::Regions | Place::Region(_), _) => places::change_region(book, ask, place),
-        (Place::Venues | Place::Venue(_), _) => places::change_venue(book, ask, place),
-        (Place::Categories | Place::Category(_), _) => places::change_category(book, ask, place),
-        _ => Err(Refusal::gone()),
+/// Routes write requests. Each validates everything before it changes the state.
+fn dispatch_write(state: &mut TicketingState, request: &RequestContext<'_>, route: Route<'_>) -> EndpointResult {
+    match (route, request.method) {
+        (Route::Sessions, _) => sessions::start(state, request),
+        (Route::ActiveSession, _) => sessions::end(state, request),
+        (Route::Integrations, _) => reviews::add_integration(state, request),
+        (Route::Integration(id), _) => reviews::remove_integration(state, id),
+        (Route::Accounts, _) => accounts::create(state, request),
+        (Route::Account(number), "PUT") => accounts::update(state, request, number),
+        (Route::Account(number), _) => accounts::delete(state, request, number),
+        (Route::Preferences(number), _) => accounts::set_preferences(state, request, number),
+        (Route::Lookups, _) => accounts::look_up(state, request),
+        (Route::Hosts, _) => hosts::create(state, request),
+        (Route::Host(id), "PUT") => hosts::update(state, request, id),
+        (Route::Host(id), _) => hosts::delete(state, request, id),
+        (Route::Events, _) => events::register(state, request),
+        (Route::Event(id), "PUT") => events::update(state, request, id),
+        (Route::Event(id), _) => events::delete(state, request, id),
+        (Route::EventSubmissions(id), _) => reviews::submit(state, request, id),
+        (Route::Decisions(id), _) => reviews::decide(state, request, id),
+        (Route::Sections(event), _) => sections::add(state, request, event),
+        (Route::Section(event, id), "PUT") => sections::update(state, request, event, id),
+        (Route::Section(event, id), _) => sections::delete(state, request, event, id),
+        (Route::Tokens(event), _) => tokens::issue(state, request, event),
+        (Route::Token(event, id), "PUT") => tokens::update_sections(state, request, event, id),
+        (Route::Token(event, id), _) => tokens::revoke(state, request, event, id),
+        (Route::Admissions(event), _) => admissions::admit(state, request, event),
+        (Route::Orders, _) => orders::route(state, request),
+        (Route::Order(number), _) => orders::cancel(state, request, number),
+        (Route::Payments(number), _) => orders::pay(state, request, number),
+        (Route::Refunds(number), _) => orders::refund(state, request, number),
+        (Route::Transfers, _) => transfers::start(state, request),
+        (Route::Transfer(id), _) => transfers::cancel(state, request, id),
+        (Route::Claims(id), _) => transfers::claim(state, request, id),
+        (Route::Regions | Route::Region(_), _) => reference_data::change_region(state, request, route),
+        (Route::Venues | Route::Venue(_), _) => reference_data::change_venue(state, request, route),
+        (Route::Categories | Route::Category(_), _) => reference_data::change_category(state, request, route),
+        _ => Err(TicketingErrorResponse::not_found()),
     }
 }
 
-impl Emulator for TicketingSandbox {
+impl Emulator for TicketingEmulator {
     fn name(&self) -> &'static str {
         "ticketing"
     }
@@ -189,24 +191,24 @@ impl Emulator for TicketingSandbox {
     fn router(self: Arc<Self>) -> Router {
         Router::new().fallback(move |method: Method, uri: Uri, headers: HeaderMap, body: Bytes| {
             let sandbox = Arc::clone(&self);
-            async move { sandbox.answer(&method, &uri, &headers, &body) }
+            async move { sandbox.handle(&method, &uri, &headers, &body) }
         })
     }
 
-    fn twist(&self, twist: &Twist) -> Result<(), String> {
+    fn apply_change(&self, change: &StateChange) -> Result<(), String> {
         let now = self.clock.now();
         let today = now.to_zoned(self.zone.clone()).date();
-        self.keeper.change(|book| {
-            book.bring_up_to_date(now, today);
-            twists::apply(book, twist, now)
+        self.store.update(|state| {
+            state.bring_up_to_date(now, today);
+            state_changes::apply(state, change, now)
         })
     }
 
-    fn holdings(&self) -> Value {
+    fn inventory(&self) -> Value {
         let now = self.clock.now();
         let today = now.to_zoned(self.zone.clone()).date();
-        self.keeper.change(|book| book.bring_up_to_date(now, today));
-        self.keeper.read(orders::holdings)
+        self.store.update(|state| state.bring_up_to_date(now, today));
+        self.store.read(orders::inventory)
     }
 
     fn action(&self, _target: &str, _body: &[u8]) -> String {

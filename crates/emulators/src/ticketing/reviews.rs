@@ -1,28 +1,28 @@
-//! Reviewing content and integrations: headings without content in the reference (`ticketing.md §7` I1, I6).
+//! Content reviews and integrations, which the reference lists without content (`ticketing.md §7` I1, I6).
 
 use serde_json::{Value, json};
 
-use crate::ticketing::book::{Book, Integration, Submission};
-use crate::ticketing::door::Ask;
-use crate::ticketing::reply::{Outcome, Refusal};
+use crate::ticketing::auth::RequestContext;
+use crate::ticketing::responses::{EndpointResult, TicketingErrorResponse};
+use crate::ticketing::state::{ApiIntegration, EventSubmission, TicketingState};
 
-/// Sends an event for review.
-pub(super) fn submit(book: &mut Book, ask: &Ask<'_>, event: &str) -> Outcome {
-    let status = ask.managed(book, event)?.status.clone();
+/// Submits an event for review.
+pub(super) fn submit(state: &mut TicketingState, request: &RequestContext<'_>, event: &str) -> EndpointResult {
+    let status = request.managed_event(state, event)?.status.clone();
     if status != "Draft" {
         let text = format!("A {} event cannot be submitted.", status.to_lowercase());
-        return Err(Refusal::new(409, text));
+        return Err(TicketingErrorResponse::new(409, text));
     }
-    let submission = Submission { id: book.next_id(ask.now), event: event.to_owned(), decided: false };
-    let shown = show(&submission);
-    book.submissions.insert(submission.id.clone(), submission);
-    if let Some(event) = book.events.get_mut(event) {
+    let submission = EventSubmission { id: state.next_id(request.now), event: event.to_owned(), decided: false };
+    let shown = submission_view(&submission);
+    state.submissions.insert(submission.id.clone(), submission);
+    if let Some(event) = state.events.get_mut(event) {
         "Submitted".clone_into(&mut event.status);
     }
     Ok(shown)
 }
 
-fn show(submission: &Submission) -> Value {
+fn submission_view(submission: &EventSubmission) -> Value {
     json!({
         "self": format!("/submissions/{}", submission.id),
         "event": format!("/events/{}", submission.event),
@@ -30,52 +30,53 @@ fn show(submission: &Submission) -> Value {
     })
 }
 
-pub(super) fn list(book: &Book, ask: &Ask<'_>) -> Outcome {
-    let open = book.submissions.values().filter(|submission| !submission.decided);
-    ask.query.page(&book.switches, open.collect(), |submission: &&Submission| show(submission))
+pub(super) fn list(state: &TicketingState, request: &RequestContext<'_>) -> EndpointResult {
+    let open = state.submissions.values().filter(|submission| !submission.decided);
+    request.query.page(&state.quirks, open.collect(), |submission: &&EventSubmission| submission_view(submission))
 }
 
-/// Approval publishes.
-pub(super) fn decide(book: &mut Book, ask: &Ask<'_>, id: &str) -> Outcome {
-    ask.fields().require(&["approved"])?;
-    let is_approved = ask.body["approved"].as_bool().ok_or_else(|| Refusal::invalid(&["approved"]))?;
-    let submission = book.submissions.get_mut(id).ok_or_else(Refusal::gone)?;
+/// Decides a review; approval publishes the event.
+pub(super) fn decide(state: &mut TicketingState, request: &RequestContext<'_>, id: &str) -> EndpointResult {
+    request.fields().require(&["approved"])?;
+    let is_approved =
+        request.body["approved"].as_bool().ok_or_else(|| TicketingErrorResponse::invalid(&["approved"]))?;
+    let submission = state.submissions.get_mut(id).ok_or_else(TicketingErrorResponse::not_found)?;
     if submission.decided {
-        return Err(Refusal::new(409, "This submission has already been decided."));
+        return Err(TicketingErrorResponse::new(409, "This submission has already been decided."));
     }
     submission.decided = true;
     let event = submission.event.clone();
-    if let Some(event) = book.events.get_mut(&event) {
+    if let Some(event) = state.events.get_mut(&event) {
         let status = if is_approved { "Scheduled" } else { "Draft" };
         status.clone_into(&mut event.status);
-        event.published = is_approved.then_some(ask.now);
+        event.published = is_approved.then_some(request.now);
     }
     Ok(json!({ "self": format!("/submissions/{id}/decisions"), "approved": is_approved }))
 }
 
-pub(super) fn integrations(book: &Book, ask: &Ask<'_>) -> Outcome {
-    let known = book.integrations.values().collect();
-    ask.query.page(&book.switches, known, |integration: &&Integration| integration_view(integration))
+pub(super) fn integrations(state: &TicketingState, request: &RequestContext<'_>) -> EndpointResult {
+    let known = state.integrations.values().collect();
+    request.query.page(&state.quirks, known, |integration: &&ApiIntegration| integration_view(integration))
 }
 
-fn integration_view(integration: &Integration) -> Value {
+fn integration_view(integration: &ApiIntegration) -> Value {
     json!({
         "self": format!("/integrations/{}", integration.id), "name": integration.name, "role": integration.role,
         "key": integration.key,
     })
 }
 
-pub(super) fn add_integration(book: &mut Book, ask: &Ask<'_>) -> Outcome {
-    let fields = ask.fields();
+pub(super) fn add_integration(state: &mut TicketingState, request: &RequestContext<'_>) -> EndpointResult {
+    let fields = request.fields();
     fields.require(&["name", "role"])?;
     let text = |name: &str| fields.text(name).unwrap_or_default().to_owned();
-    let (id, key) = (book.next_id(ask.now), book.next_key());
-    let integration = Integration { id, name: text("name"), role: text("role"), key };
+    let (id, key) = (state.next_id(request.now), state.next_key());
+    let integration = ApiIntegration { id, name: text("name"), role: text("role"), key };
     let shown = integration_view(&integration);
-    book.integrations.insert(integration.id.clone(), integration);
+    state.integrations.insert(integration.id.clone(), integration);
     Ok(shown)
 }
 
-pub(super) fn remove_integration(book: &mut Book, id: &str) -> Outcome {
-    book.integrations.remove(id).map(|_| json!({})).ok_or_else(Refusal::gone)
+pub(super) fn remove_integration(state: &mut TicketingState, id: &str) -> EndpointResult {
+    state.integrations.remove(id).map(|_| json!({})).ok_or_else(TicketingErrorResponse::not_found)
 }

@@ -6,24 +6,24 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use serde_json::json;
 
-use crate::ticketing::book::{Book, Section};
-use crate::ticketing::door::Ask;
-use crate::ticketing::reply::{Fields, Outcome, Refusal};
-use crate::ticketing::show;
+use crate::ticketing::auth::RequestContext;
+use crate::ticketing::responses::{BodyFields, EndpointResult, TicketingErrorResponse};
+use crate::ticketing::state::{TicketingSection, TicketingState};
+use crate::ticketing::views;
 
-/// What every section has (`§4.7`, INFERRED).
-const WHOLE: [&str; 5] = ["name", "basePrice", "salesStart", "salesEnd", "capacity"];
+/// Required fields of a section (`§4.7`, INFERRED).
+const REQUIRED_FIELDS: [&str; 5] = ["name", "basePrice", "salesStart", "salesEnd", "capacity"];
 
-pub(super) fn read(book: &Book, ask: &Ask<'_>, event: &str, id: &str) -> Outcome {
-    let section = book.section(event, id).ok_or_else(Refusal::gone)?;
-    let event = book.events.get(event).ok_or_else(Refusal::gone)?;
-    Ok(show::section(ask.view(), event, section, show::section_uri(&event.id, id)))
+pub(super) fn read(state: &TicketingState, request: &RequestContext<'_>, event: &str, id: &str) -> EndpointResult {
+    let section = state.section(event, id).ok_or_else(TicketingErrorResponse::not_found)?;
+    let event = state.events.get(event).ok_or_else(TicketingErrorResponse::not_found)?;
+    Ok(views::section(request.view(), event, section, views::section_uri(&event.id, id)))
 }
 
-pub(super) fn add(book: &mut Book, ask: &Ask<'_>, event: &str) -> Outcome {
-    ask.managed(book, event)?;
-    ask.fields().require(&WHOLE)?;
-    let mut section = Section {
+pub(super) fn add(state: &mut TicketingState, request: &RequestContext<'_>, event: &str) -> EndpointResult {
+    request.managed_event(state, event)?;
+    request.fields().require(&REQUIRED_FIELDS)?;
+    let mut section = TicketingSection {
         id: String::new(),
         name: String::new(),
         description: String::new(),
@@ -36,42 +36,56 @@ pub(super) fn add(book: &mut Book, ask: &Ask<'_>, event: &str) -> Outcome {
         sold: 0,
         reserved: 0,
     };
-    fill(&mut section, &ask.fields(), ask)?;
-    section.id = book.next_id(ask.now);
-    let event = book.events.get_mut(event).ok_or_else(Refusal::gone)?;
+    apply_fields(&mut section, &request.fields(), request)?;
+    section.id = state.next_id(request.now);
+    let event = state.events.get_mut(event).ok_or_else(TicketingErrorResponse::not_found)?;
     event.sections.push(section.clone());
-    Ok(show::section(ask.view(), event, &section, format!("/sections/{}", section.id)))
+    Ok(views::section(request.view(), event, &section, format!("/sections/{}", section.id)))
 }
 
-pub(super) fn update(book: &mut Book, ask: &Ask<'_>, event: &str, id: &str) -> Outcome {
-    ask.managed(book, event)?;
-    let mut section = book.section(event, id).ok_or_else(Refusal::gone)?.clone();
-    // INFERRED: a PUT replaces the whole, so what it leaves out is gone.
-    ask.fields().require(&WHOLE)?;
+pub(super) fn update(
+    state: &mut TicketingState,
+    request: &RequestContext<'_>,
+    event: &str,
+    id: &str,
+) -> EndpointResult {
+    request.managed_event(state, event)?;
+    let mut section = state.section(event, id).ok_or_else(TicketingErrorResponse::not_found)?.clone();
+    // INFERRED: a PUT replaces the whole object and resets omitted fields.
+    request.fields().require(&REQUIRED_FIELDS)?;
     section.description.clear();
-    fill(&mut section, &ask.fields(), ask)?;
+    apply_fields(&mut section, &request.fields(), request)?;
     if section.capacity < section.sold + section.reserved {
-        return Err(Refusal::invalid(&["capacity"]));
+        return Err(TicketingErrorResponse::invalid(&["capacity"]));
     }
-    if let Some(kept) = book.section_mut(event, id) {
+    if let Some(kept) = state.section_mut(event, id) {
         *kept = section;
     }
     Ok(json!({}))
 }
 
-pub(super) fn delete(book: &mut Book, ask: &Ask<'_>, event: &str, id: &str) -> Outcome {
-    ask.managed(book, event)?;
-    let section = book.section(event, id).ok_or_else(Refusal::gone)?;
+pub(super) fn delete(
+    state: &mut TicketingState,
+    request: &RequestContext<'_>,
+    event: &str,
+    id: &str,
+) -> EndpointResult {
+    request.managed_event(state, event)?;
+    let section = state.section(event, id).ok_or_else(TicketingErrorResponse::not_found)?;
     if section.sold + section.reserved > 0 {
-        return Err(Refusal::new(409, "A section cannot be deleted once tickets have been sold."));
+        return Err(TicketingErrorResponse::new(409, "A section cannot be deleted once tickets have been sold."));
     }
-    if let Some(event) = book.events.get_mut(event) {
+    if let Some(event) = state.events.get_mut(event) {
         event.sections.retain(|section| section.id != id);
     }
     Ok(json!({}))
 }
 
-fn fill(section: &mut Section, fields: &Fields<'_>, ask: &Ask<'_>) -> Result<(), Refusal> {
+fn apply_fields(
+    section: &mut TicketingSection,
+    fields: &BodyFields<'_>,
+    request: &RequestContext<'_>,
+) -> Result<(), TicketingErrorResponse> {
     let mut invalid = Vec::new();
     for (name, field) in [("name", &mut section.name), ("description", &mut section.description)] {
         if let Some(text) = fields.text(name) {
@@ -80,28 +94,28 @@ fn fill(section: &mut Section, fields: &Fields<'_>, ask: &Ask<'_>) -> Result<(),
     }
     for (name, field) in [("salesStart", &mut section.sales_start), ("salesEnd", &mut section.sales_end)] {
         match fields.text(name) {
-            Some(text) if ask.view().local(text).is_some() => text.clone_into(field),
+            Some(text) if request.view().parse_local(text).is_some() => text.clone_into(field),
             Some(_) => invalid.push(name),
             None => {}
         }
     }
-    if let Some(text) = fields.loose("basePrice") {
-        match hundredths(&text) {
+    if let Some(text) = fields.text_or_number("basePrice") {
+        match parse_hundredths(&text) {
             Some(price) => (section.base, section.current) = (price, price),
             None => invalid.push("basePrice"),
         }
     }
-    if let Some(text) = fields.loose("capacity") {
+    if let Some(text) = fields.text_or_number("capacity") {
         match text.parse() {
             Ok(capacity) if capacity > 0 => section.capacity = capacity,
             _ => invalid.push("capacity"),
         }
     }
-    if invalid.is_empty() { Ok(()) } else { Err(Refusal::invalid(&invalid)) }
+    if invalid.is_empty() { Ok(()) } else { Err(TicketingErrorResponse::invalid(&invalid)) }
 }
 
-/// An amount in major units as hundredths; `None` below nothing or finer than a hundredth.
-pub(super) fn hundredths(text: &str) -> Option<i64> {
+/// Parses an amount in major units to hundredths. Negative amounts and finer fractions are rejected.
+pub(super) fn parse_hundredths(text: &str) -> Option<i64> {
     let scaled = Decimal::from_str(text).ok()?.checked_mul(Decimal::ONE_HUNDRED)?;
     scaled.to_i64().filter(|whole| *whole >= 0 && Decimal::from(*whole) == scaled)
 }

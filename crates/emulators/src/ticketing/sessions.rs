@@ -1,39 +1,40 @@
-//! Sessions of people (`ticketing.md §4.1`).
+//! Sessions of users (`ticketing.md §4.1`).
 
 use serde_json::json;
 
-use crate::ticketing::book::{Book, Session};
-use crate::ticketing::door::Ask;
-use crate::ticketing::reply::{Outcome, Refusal};
-use crate::ticketing::show;
+use crate::ticketing::auth::RequestContext;
+use crate::ticketing::responses::{EndpointResult, TicketingErrorResponse};
+use crate::ticketing::state::{TicketingSession, TicketingState};
+use crate::ticketing::views;
 
-pub(super) fn start(book: &mut Book, ask: &Ask<'_>) -> Outcome {
-    let fields = ask.fields();
+pub(super) fn start(state: &mut TicketingState, request: &RequestContext<'_>) -> EndpointResult {
+    let fields = request.fields();
     fields.require(&["identification", "password"])?;
-    let account = book.account_by_name(fields.text("identification").unwrap_or_default());
-    let account = account.ok_or_else(|| Refusal::new(404, "The requested account could not be located"))?;
+    let account = state.account_by_name(fields.text("identification").unwrap_or_default());
+    let account =
+        account.ok_or_else(|| TicketingErrorResponse::new(404, "The requested account could not be located"))?;
     if Some(account.password.as_str()) != fields.text("password") {
-        return Err(Refusal::new(401, "A session cannot be started with the given password."));
+        return Err(TicketingErrorResponse::new(401, "A session cannot be started with the given password."));
     }
     let account = account.number.clone();
-    let key = book.next_key();
-    let session = Session { id: book.next_id(ask.now), account, started: ask.now, is_over: false };
-    let shown = show::session(book, &session, &key);
-    book.sessions.insert(key, session);
+    let key = state.next_key();
+    let session = TicketingSession { id: state.next_id(request.now), account, started: request.now, is_over: false };
+    let shown = views::session(state, &session, &key);
+    state.sessions.insert(key, session);
     Ok(shown)
 }
 
-pub(super) fn active(book: &Book, ask: &Ask<'_>) -> Outcome {
-    let session = book.sessions.get(&ask.key).ok_or_else(none)?;
-    Ok(show::session(book, session, &ask.key))
+pub(super) fn active(state: &TicketingState, request: &RequestContext<'_>) -> EndpointResult {
+    let session = state.sessions.get(&request.key).ok_or_else(no_session)?;
+    Ok(views::session(state, session, &request.key))
 }
 
-pub(super) fn end(book: &mut Book, ask: &Ask<'_>) -> Outcome {
-    let session = book.sessions.get_mut(&ask.key).ok_or_else(none)?;
+pub(super) fn end(state: &mut TicketingState, request: &RequestContext<'_>) -> EndpointResult {
+    let session = state.sessions.get_mut(&request.key).ok_or_else(no_session)?;
     session.is_over = true;
     Ok(json!({}))
 }
 
-fn none() -> Refusal {
-    Refusal::new(401, "There is no active session for the given key.")
+fn no_session() -> TicketingErrorResponse {
+    TicketingErrorResponse::new(401, "There is no active session for the given key.")
 }

@@ -2,87 +2,116 @@
 
 use serde_json::json;
 
-use crate::ticketing::book::{Book, Token, UPPER};
-use crate::ticketing::door::Ask;
-use crate::ticketing::reply::{Outcome, Refusal};
-use crate::ticketing::show;
+use crate::ticketing::auth::RequestContext;
+use crate::ticketing::responses::{EndpointResult, TicketingErrorResponse};
+use crate::ticketing::state::{TicketingState, TicketingToken, UPPER};
+use crate::ticketing::views;
 
-/// What a code is exchanged for. A wrong code is 404, not 401.
-pub(super) fn exchange(book: &Book, code: &str) -> Outcome {
-    let token = book.tokens.values().find(|token| token.code == code);
-    let token = token.ok_or_else(|| Refusal::new(404, "The provided code does not belong to any event token"))?;
+/// Exchanges a code for the token's key. An unknown code returns 404, not 401.
+pub(super) fn exchange_code(state: &TicketingState, code: &str) -> EndpointResult {
+    let token = state.tokens.values().find(|token| token.code == code);
+    let token = token
+        .ok_or_else(|| TicketingErrorResponse::new(404, "The provided code does not belong to any event token"))?;
     Ok(json!({
         "key": token.key,
         "event": format!("/events/{}", token.event),
-        "sections": show::token_sections(book, token),
+        "sections": views::token_sections(state, token),
     }))
 }
 
-pub(super) fn list(book: &Book, ask: &Ask<'_>, event: &str) -> Outcome {
-    ask.managed(book, event)?;
-    let of_event = book.tokens.values().filter(|token| token.event == event && ask.query.is("global", token.global));
-    let mut tokens: Vec<&Token> = of_event.collect();
+pub(super) fn list(state: &TicketingState, request: &RequestContext<'_>, event: &str) -> EndpointResult {
+    request.managed_event(state, event)?;
+    let of_event = state
+        .tokens
+        .values()
+        .filter(|token| token.event == event && request.query.matches_flag("global", token.global));
+    let mut tokens: Vec<&TicketingToken> = of_event.collect();
     tokens.sort_by_key(|token| !token.global);
-    ask.query.page(&book.switches, tokens, |token| show::token(book, token))
+    request.query.page(&state.quirks, tokens, |token| views::token(state, token))
 }
 
-pub(super) fn read(book: &Book, ask: &Ask<'_>, event: &str, id: &str) -> Outcome {
-    ask.managed(book, event)?;
-    Ok(show::token(book, find(book, event, id)?))
+pub(super) fn read(state: &TicketingState, request: &RequestContext<'_>, event: &str, id: &str) -> EndpointResult {
+    request.managed_event(state, event)?;
+    Ok(views::token(state, find_token(state, event, id)?))
 }
 
-pub(super) fn issue(book: &mut Book, ask: &Ask<'_>, event: &str) -> Outcome {
-    ask.managed(book, event)?;
-    let sections = scope(book, ask, event)?;
-    let token = Token {
-        id: book.next_id(ask.now),
+pub(super) fn issue(state: &mut TicketingState, request: &RequestContext<'_>, event: &str) -> EndpointResult {
+    request.managed_event(state, event)?;
+    let sections = requested_sections(state, request, event)?;
+    let token = TicketingToken {
+        id: state.next_id(request.now),
         event: event.to_owned(),
-        code: book.next_text("code", UPPER, 8),
-        key: book.next_key(),
+        code: state.next_text("code", UPPER, 8),
+        key: state.next_key(),
         global: false,
         sections,
     };
-    let shown = show::token(book, &token);
-    book.tokens.insert(token.id.clone(), token);
+    let shown = views::token(state, &token);
+    state.tokens.insert(token.id.clone(), token);
     Ok(shown)
 }
 
-pub(super) fn rescope(book: &mut Book, ask: &Ask<'_>, event: &str, id: &str) -> Outcome {
-    changeable(book, ask, event, id)?;
-    let sections = scope(book, ask, event)?;
-    if let Some(token) = book.tokens.get_mut(id) {
+pub(super) fn update_sections(
+    state: &mut TicketingState,
+    request: &RequestContext<'_>,
+    event: &str,
+    id: &str,
+) -> EndpointResult {
+    check_modifiable(state, request, event, id)?;
+    let sections = requested_sections(state, request, event)?;
+    if let Some(token) = state.tokens.get_mut(id) {
         token.sections = sections;
     }
     Ok(json!({}))
 }
 
-pub(super) fn revoke(book: &mut Book, ask: &Ask<'_>, event: &str, id: &str) -> Outcome {
-    changeable(book, ask, event, id)?;
-    book.tokens.remove(id);
+pub(super) fn revoke(
+    state: &mut TicketingState,
+    request: &RequestContext<'_>,
+    event: &str,
+    id: &str,
+) -> EndpointResult {
+    check_modifiable(state, request, event, id)?;
+    state.tokens.remove(id);
     Ok(json!({}))
 }
 
-fn find<'b>(book: &'b Book, event: &str, id: &str) -> Result<&'b Token, Refusal> {
-    book.tokens.get(id).filter(|token| token.event == event).ok_or_else(Refusal::gone)
+fn find_token<'b>(
+    state: &'b TicketingState,
+    event: &str,
+    id: &str,
+) -> Result<&'b TicketingToken, TicketingErrorResponse> {
+    state.tokens.get(id).filter(|token| token.event == event).ok_or_else(TicketingErrorResponse::not_found)
 }
 
-fn changeable(book: &Book, ask: &Ask<'_>, event: &str, id: &str) -> Result<(), Refusal> {
-    ask.managed(book, event)?;
-    if find(book, event, id)?.global {
-        return Err(Refusal::new(409, "The global admission token cannot be modified or invalidated."));
+fn check_modifiable(
+    state: &TicketingState,
+    request: &RequestContext<'_>,
+    event: &str,
+    id: &str,
+) -> Result<(), TicketingErrorResponse> {
+    request.managed_event(state, event)?;
+    if find_token(state, event, id)?.global {
+        return Err(TicketingErrorResponse::new(409, "The global admission token cannot be modified or invalidated."));
     }
     Ok(())
 }
 
-/// The sections asked for, by full URI: at least one, all of this event.
-fn scope(book: &Book, ask: &Ask<'_>, event: &str) -> Result<Vec<String>, Refusal> {
-    let fields = ask.fields();
+/// Parses the requested sections by full URI: at least one, all of this event.
+fn requested_sections(
+    state: &TicketingState,
+    request: &RequestContext<'_>,
+    event: &str,
+) -> Result<Vec<String>, TicketingErrorResponse> {
+    let fields = request.fields();
     fields.require(&["sections"])?;
-    let uris =
-        fields.texts("sections").filter(|uris| !uris.is_empty()).ok_or_else(|| Refusal::invalid(&["sections"]))?;
+    let uris = fields
+        .texts("sections")
+        .filter(|uris| !uris.is_empty())
+        .ok_or_else(|| TicketingErrorResponse::invalid(&["sections"]))?;
     let id = |uri: &String| {
         let (owner, id) = uri.strip_prefix("/events/")?.split_once("/sections/")?;
-        (owner == event && book.section(event, id).is_some()).then(|| id.to_owned())
+        (owner == event && state.section(event, id).is_some()).then(|| id.to_owned())
     };
-    uris.iter().map(id).collect::<Option<_>>().ok_or_else(|| Refusal::invalid(&["sections"]))
+    uris.iter().map(id).collect::<Option<_>>().ok_or_else(|| TicketingErrorResponse::invalid(&["sections"]))
 }

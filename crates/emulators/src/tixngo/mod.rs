@@ -1,15 +1,16 @@
-//! The emulated TIXnGO: the organizer's side of version 3 under `/v3/organizer` (`tixngo.md`, decisions of its §8), one organizer
-//! for each API key.
+//! The emulated TIXnGO: the organizer API, version 3, under `/v3/organizer` (`tixngo.md`; assumptions in its §8), one organizer per
+//! API key.
 //!
-//! What can be done to its tickets from outside, by hand or by the clock, is listed in the README of this folder.
+//! The README of this folder lists the manual and the time-driven state changes.
 
-mod book;
-mod door;
+mod auth;
 mod feed;
 mod inject;
-mod life;
-mod push;
-mod twists;
+mod lifecycle;
+mod responses;
+mod state;
+mod state_changes;
+mod status_push;
 mod wire;
 
 use std::path::Path;
@@ -21,81 +22,82 @@ use axum::http::{HeaderMap, Method, Response, Uri};
 use serde_json::Value;
 
 use crate::clock::SandboxClock;
-use crate::faults::Twist;
-use crate::keeper::Keeper;
+use crate::faults::StateChange;
+use crate::json_store::JsonStore;
 use crate::stage::Emulator;
-use crate::tixngo::book::Book;
-use crate::tixngo::door::{Limits, Outcome, Refusal};
+use crate::tixngo::auth::OrganizerLimits;
+use crate::tixngo::responses::{EndpointResult, TixngoErrorResponse};
+use crate::tixngo::state::TixngoState;
 use domain::Clock;
 
-/// The key of the opera house.
+/// API key of the opera house.
 pub const OPERA_KEY: &str = "tixngo-sandbox-key";
-/// The key of the sports club: another organizer.
+/// API key of the sports club, another organizer.
 pub const CLUB_KEY: &str = "tixngo-club-key";
 
 /// The emulator.
-pub struct Tixngo {
+pub struct TixngoEmulator {
     clock: Arc<SandboxClock>,
-    keeper: Keeper<Book>,
-    limits: Option<Limits>,
+    store: JsonStore<TixngoState>,
+    limits: Option<OrganizerLimits>,
 }
 
-impl Tixngo {
-    /// An emulator by a clock, remembering in a folder where one is given. No paper names a limit of calls; with limits it answers
-    /// 429 above 120 a minute for each organizer.
+impl TixngoEmulator {
+    /// Creates the emulator, with state in `folder` if given. `limits_requests` returns 429 above 120 calls per minute and organizer;
+    /// the vendor documents no limit.
     pub fn new(clock: Arc<SandboxClock>, folder: Option<&Path>, limits_requests: bool) -> Arc<Self> {
-        let keeper = Keeper::open(folder, "tixngo");
-        Arc::new(Self { clock, keeper, limits: limits_requests.then(Limits::default) })
+        let keeper = JsonStore::open(folder, "tixngo");
+        Arc::new(Self { clock, store: keeper, limits: limits_requests.then(OrganizerLimits::default) })
     }
 
-    fn bring_up_to_date(&self) {
+    fn apply_due_transitions(&self) {
         let now = self.clock.now();
-        if self.keeper.read(|book| life::is_due(book, now)) {
-            self.keeper.change(|book| life::pass_time(book, now));
+        if self.store.read(|state| lifecycle::is_due(state, now)) {
+            self.store.update(|state| lifecycle::apply_due_transitions(state, now));
         }
     }
 
-    fn answer(&self, method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Response<Body> {
-        self.bring_up_to_date();
-        let outcome = self.outcome(method, uri, headers, body);
-        outcome.map_or_else(Refusal::into_response, |shown| door::respond(200, &shown))
+    fn handle(&self, method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Response<Body> {
+        self.apply_due_transitions();
+        let outcome = self.dispatch(method, uri, headers, body);
+        outcome.map_or_else(TixngoErrorResponse::into_response, |shown| responses::json_response(200, &shown))
     }
 
-    fn outcome(&self, method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Outcome {
-        let organizer = door::organizer(headers)?;
+    fn dispatch(&self, method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> EndpointResult {
+        let organizer = auth::authenticate(headers)?;
         let now = self.clock.now();
         if let Some(limits) = &self.limits {
-            limits.admit(organizer, now)?;
+            limits.try_acquire(organizer, now)?;
         }
-        let path = uri.path().strip_prefix("/v3/organizer/").ok_or_else(Refusal::no_endpoint)?;
+        let path = uri.path().strip_prefix("/v3/organizer/").ok_or_else(TixngoErrorResponse::unknown_endpoint)?;
         let query: Vec<(String, String)> =
             url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
         match (method.as_str(), path) {
             ("POST", "tickets") => {
-                let tickets = door::tickets(body)?;
-                self.keeper.change(|book| inject::inject(book.organizer(organizer), &tickets, now))
+                let tickets = responses::parse_tickets(body)?;
+                self.store.update(|state| inject::inject(state.organizer(organizer), &tickets, now))
             }
             ("POST", "tickets/cancelled") => {
-                let tickets = door::tickets(body)?;
-                self.keeper.change(|book| push::cancel(book, organizer, &tickets, now))
+                let tickets = responses::parse_tickets(body)?;
+                self.store.update(|state| status_push::cancel(state, organizer, &tickets, now))
             }
             ("POST", "tickets/controlled") => {
-                let tickets = door::tickets(body)?;
-                self.keeper.change(|book| push::control(book, organizer, &tickets, now))
+                let tickets = responses::parse_tickets(body)?;
+                self.store.update(|state| status_push::control(state, organizer, &tickets, now))
             }
-            ("GET", "tickets/diff") => self.keeper.read(|book| feed::changes(book, organizer, &query)),
-            ("GET", "report/ticket-status-logs") => self.keeper.read(|book| feed::report(book, organizer, &query)),
+            ("GET", "tickets/diff") => self.store.read(|state| feed::changes(state, organizer, &query)),
+            ("GET", "report/ticket-status-logs") => self.store.read(|state| feed::status_log(state, organizer, &query)),
             ("GET", path) if path.starts_with("tickets/") => {
                 let id = path.trim_start_matches("tickets/");
                 let id = percent_encoding::percent_decode_str(id).decode_utf8_lossy();
-                self.keeper.read(|book| feed::ticket(book, organizer, &id))
+                self.store.read(|state| feed::read_ticket(state, organizer, &id))
             }
-            _ => Err(Refusal::no_endpoint()),
+            _ => Err(TixngoErrorResponse::unknown_endpoint()),
         }
     }
 }
 
-impl Emulator for Tixngo {
+impl Emulator for TixngoEmulator {
     fn name(&self) -> &'static str {
         "tixngo"
     }
@@ -103,19 +105,19 @@ impl Emulator for Tixngo {
     fn router(self: Arc<Self>) -> Router {
         Router::new().fallback(move |method: Method, uri: Uri, headers: HeaderMap, body: Bytes| {
             let sandbox = Arc::clone(&self);
-            async move { sandbox.answer(&method, &uri, &headers, &body) }
+            async move { sandbox.handle(&method, &uri, &headers, &body) }
         })
     }
 
-    fn twist(&self, twist: &Twist) -> Result<(), String> {
-        self.bring_up_to_date();
+    fn apply_change(&self, change: &StateChange) -> Result<(), String> {
+        self.apply_due_transitions();
         let now = self.clock.now();
-        self.keeper.change(|book| twists::apply(book, twist, now))
+        self.store.update(|state| state_changes::apply(state, change, now))
     }
 
-    fn holdings(&self) -> Value {
-        self.bring_up_to_date();
-        self.keeper.read(feed::holdings)
+    fn inventory(&self) -> Value {
+        self.apply_due_transitions();
+        self.store.read(feed::inventory)
     }
 
     fn action(&self, _target: &str, _body: &[u8]) -> String {

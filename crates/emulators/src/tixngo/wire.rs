@@ -9,7 +9,7 @@ pub(crate) const LIMIT: &str = "limit";
 /// Query parameter: cursor of the next page.
 pub(crate) const PAGINATION_KEY: &str = "paginationKey";
 /// Largest number of tickets in one request.
-pub(crate) const MOST_TICKETS: usize = 1000;
+pub(crate) const MAX_TICKETS: usize = 1000;
 /// Status of an injected ticket that was taken.
 pub(crate) const ACCEPTED: &str = "ACCEPTED";
 /// Status of an injected ticket that was refused.

@@ -1,105 +1,106 @@
-//! One guarded call while it runs: what is still open, what was answered, and how much time is left.
+//! State of one guarded call: pending keys, results, and the time left.
 
 use std::hash::Hash;
 use std::time::Duration;
 
+use domain::{Batch, Effect, ErrorKind, VendorError, VendorOperation};
+use resilience::{CallOutcome, Permit, backoff};
 use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, sleep};
 
-use crate::guard::Guard;
-use crate::guard::breaker::{Leave, Verdict};
-use crate::guard::lane::Lane;
-use crate::guard::observe::Observation;
-use crate::guard::retry;
-use domain::{Batch, Effect, ErrorKind, Operation, VendorError};
+use super::Guard;
+use super::observation::CallObservation;
+use super::retry::is_retryable;
+use super::traffic_class::TrafficClass;
 
 /// One guarded call while it runs.
-pub(super) struct Call<'g> {
+pub(super) struct GuardedCall<'g> {
     pub(super) deadline: Instant,
-    pub(super) observation: Observation,
+    pub(super) observation: CallObservation,
     guard: &'g Guard,
-    lane: &'g Lane,
-    operation: Operation,
-    repeats: u32,
-    /// What the attempts so far may have done together. Nothing that a later attempt says takes it back.
-    effect: Effect,
-    /// Whether an earlier attempt was answered for some of its keys.
-    is_answered: bool,
+    traffic_class: &'g TrafficClass,
+    operation: VendorOperation,
+    retries: u32,
+    /// Possible effect of all previous attempts. A later attempt cannot revert it.
+    sticky_effect: Effect,
+    /// True if an earlier attempt got a response for at least one key.
+    has_response: bool,
 }
 
-/// What one attempt came to.
-pub(super) struct Round {
-    /// What it says about the source.
-    verdict: Verdict,
-    /// Its first fault, where it had one. A business no is none.
+/// Result of one attempt.
+pub(super) struct AttemptResult {
+    /// Outcome for the circuit breaker.
+    outcome: CallOutcome,
+    /// First fault, if any. A business rejection is not a fault.
     fault: Option<VendorError>,
-    /// Whether any key was answered, be it with a business no.
-    is_answered: bool,
-    /// The longest wait that was asked for.
+    /// True if the vendor responded for at least one key, including with a business rejection.
+    has_response: bool,
+    /// Longest wait that the vendor asked for.
     pub(super) retry_after: Option<Duration>,
 }
 
-impl<'g> Call<'g> {
-    pub(super) fn begin(guard: &'g Guard, operation: Operation, items: usize) -> Self {
+impl<'g> GuardedCall<'g> {
+    pub(super) fn new(guard: &'g Guard, operation: VendorOperation, items: usize) -> Self {
         Self {
             deadline: Instant::now() + guard.policy.deadline(operation, guard.slow_confirm),
-            observation: Observation::begin(&guard.source, operation, items),
-            lane: guard.lanes.of(operation),
+            observation: CallObservation::start(&guard.source, operation, items),
+            traffic_class: guard.traffic_classes.for_operation(operation),
             guard,
             operation,
-            repeats: 0,
-            effect: Effect::None,
-            is_answered: false,
+            retries: 0,
+            sticky_effect: Effect::None,
+            has_response: false,
         }
     }
 
-    /// Waits for a place in the lane.
-    pub(super) async fn enter(&self) -> Result<SemaphorePermit<'g>, VendorError> {
-        let place = self.lane.enter(self.deadline).await;
-        self.lane.repeats.add_operation();
-        let soon = self.guard.policy.retries.longest_pause;
-        place.ok_or_else(|| self.error(ErrorKind::RateLimited).with_retry_after(Some(soon)))
+    /// Acquires a permit of the bulkhead.
+    pub(super) async fn acquire_permit(&self) -> Result<SemaphorePermit<'g>, VendorError> {
+        let permit = self.traffic_class.bulkhead.acquire(self.deadline).await;
+        self.traffic_class.retry_budget.record_call();
+        let retry_after = self.guard.policy.retries.max_backoff;
+        permit.ok_or_else(|| self.error(ErrorKind::RateLimited).with_retry_after(Some(retry_after)))
     }
 
-    /// Asks the breaker for leave to make an attempt.
-    pub(super) fn leave(&self) -> Result<Leave<'g>, VendorError> {
-        self.lane.breaker.admit().map_err(|rest| self.error(ErrorKind::Unavailable).with_retry_after(Some(rest)))
+    /// Acquires permission for one attempt from the circuit breaker.
+    pub(super) fn try_acquire_circuit(&self) -> Result<Permit<'g>, VendorError> {
+        let permit = self.traffic_class.circuit_breaker.try_acquire();
+        permit.map_err(|wait| self.error(ErrorKind::Unavailable).with_retry_after(Some(wait)))
     }
 
-    /// Tells everybody who keeps count how an attempt ended.
-    pub(super) fn conclude(&mut self, leave: Leave<'_>, round: &Round) {
-        // Keys that fail again while their neighbours were answered say nothing new about the source.
-        let verdict =
-            if self.is_answered && round.verdict == Verdict::Failed { Verdict::Silent } else { round.verdict };
-        let turned = leave.settle(verdict);
-        let pulse = &self.guard.pulse;
-        if round.is_answered {
-            pulse.answered();
+    /// Records the result of an attempt in the circuit breaker, health and metrics.
+    pub(super) fn record_attempt(&mut self, permit: Permit<'_>, result: &AttemptResult) {
+        // Keys that fail again after their neighbors succeeded give no new information about the source.
+        let is_known_failure = self.has_response && result.outcome == CallOutcome::Failure;
+        let outcome = if is_known_failure { CallOutcome::Ignored } else { result.outcome };
+        let circuit_change = permit.record(outcome);
+        let health = &self.guard.health;
+        if result.has_response {
+            health.record_success();
         }
-        if let Some(fault) = round.fault.as_ref().filter(|_| !self.is_answered) {
-            pulse.failed(fault);
+        if let Some(fault) = result.fault.as_ref().filter(|_| !self.has_response) {
+            health.record_failure(fault);
         }
-        if let Some(is_closed) = turned {
-            pulse.breaker_turned(is_closed);
-            self.lane.breaker_turned(&self.guard.source, is_closed);
+        if let Some(is_closed) = circuit_change {
+            health.record_circuit(is_closed);
+            self.traffic_class.report_circuit(&self.guard.source, is_closed);
         }
-        self.is_answered |= round.is_answered;
-        self.observation.attempted(round.fault.as_ref());
+        self.has_response |= result.has_response;
+        self.observation.record_attempt(result.fault.as_ref());
     }
 
-    /// Waits before a repeat. `false`: there is to be none.
-    pub(super) async fn pause(&mut self, asked_for: Option<Duration>) -> bool {
+    /// Waits before a retry. Returns `false` if no retry is allowed.
+    pub(super) async fn wait_before_retry(&mut self, retry_after: Option<Duration>) -> bool {
         let policy = &self.guard.policy.retries;
-        let wait = retry::pause(policy, self.repeats, asked_for);
-        if self.repeats + 1 >= policy.max_attempts || Instant::now() + wait >= self.deadline {
+        let wait = backoff(policy, self.retries, retry_after);
+        if self.retries + 1 >= policy.max_attempts || Instant::now() + wait >= self.deadline {
             return false;
         }
-        // A repeat at the time that the vendor named is no wave, and is not counted as one.
-        if asked_for.is_none() && !self.lane.repeats.take_repeat() {
+        // A retry at the time that the vendor chose adds no unexpected load and does not count against the budget.
+        if retry_after.is_none() && !self.traffic_class.retry_budget.try_take() {
             return false;
         }
-        self.repeats += 1;
-        self.observation.repeats();
+        self.retries += 1;
+        self.observation.record_retry();
         sleep(wait).await;
         true
     }
@@ -108,128 +109,129 @@ impl<'g> Call<'g> {
         VendorError::new(&self.guard.source, self.operation, kind)
     }
 
-    /// Adds to an error what earlier attempts of the same call may have done.
-    fn stained(&mut self, mut error: VendorError) -> VendorError {
+    /// Adds the possible effect of earlier attempts to an error.
+    fn with_sticky_effect(&mut self, mut error: VendorError) -> VendorError {
         if error.effect == Effect::Unknown {
-            self.effect = Effect::Unknown;
+            self.sticky_effect = Effect::Unknown;
         }
-        error.effect = self.effect;
+        error.effect = self.sticky_effect;
         error
     }
 }
 
-/// What is asked about, and what came of it so far.
-pub(super) struct Asked<I, F, K, V> {
-    open: Vec<Open<I>>,
+/// Keys of a batch and their results.
+pub(super) struct BatchState<I, F, K, V> {
+    pending: Vec<PendingItem<I>>,
     key_of: F,
-    answers: Batch<K, V>,
+    results: Batch<K, V>,
 }
 
-/// Something that has no final answer yet.
-struct Open<I> {
+/// An item without a final result.
+struct PendingItem<I> {
     item: I,
-    failure: Option<VendorError>,
+    last_error: Option<VendorError>,
 }
 
-impl<I, F, K, V> Asked<I, F, K, V>
+impl<I, F, K, V> BatchState<I, F, K, V>
 where
     I: Clone,
     F: Fn(&I) -> K,
     K: Eq + Hash,
 {
     pub(super) fn new(items: Vec<I>, key_of: F) -> Self {
-        let answers = Batch::with_capacity(items.len());
-        Self { open: items.into_iter().map(|item| Open { item, failure: None }).collect(), key_of, answers }
+        let results = Batch::with_capacity(items.len());
+        let pending = items.into_iter().map(|item| PendingItem { item, last_error: None }).collect();
+        Self { pending, key_of, results }
     }
 
-    pub(super) fn open_items(&self) -> Vec<I> {
-        self.open.iter().map(|open| open.item.clone()).collect()
+    pub(super) fn pending_items(&self) -> Vec<I> {
+        self.pending.iter().map(|pending| pending.item.clone()).collect()
     }
 
-    pub(super) fn is_settled(&self) -> bool {
-        self.open.is_empty()
+    pub(super) fn is_complete(&self) -> bool {
+        self.pending.is_empty()
     }
 
-    /// Takes the answers of an attempt. What failed in passing stays open.
-    pub(super) fn take(&mut self, call: &mut Call<'_>, mut answers: Batch<K, V>) -> Round {
-        let mut round = Round { verdict: Verdict::Silent, fault: None, is_answered: false, retry_after: None };
-        for open in std::mem::take(&mut self.open) {
-            let key = (self.key_of)(&open.item);
-            let answer = answers.remove(&key).unwrap_or_else(|| {
-                Err(call.error(ErrorKind::Internal).because("the port left out a key that was asked for"))
+    /// Records the results of an attempt. Keys with a retryable failure stay pending.
+    pub(super) fn record_results(&mut self, call: &mut GuardedCall<'_>, mut results: Batch<K, V>) -> AttemptResult {
+        let mut attempt =
+            AttemptResult { outcome: CallOutcome::Ignored, fault: None, has_response: false, retry_after: None };
+        for pending in std::mem::take(&mut self.pending) {
+            let key = (self.key_of)(&pending.item);
+            let result = results.remove(&key).unwrap_or_else(|| {
+                Err(call.error(ErrorKind::Internal).with_cause("the port returned no result for a requested key"))
             });
-            match answer {
+            match result {
                 Ok(value) => {
-                    round.note(Verdict::Fine);
-                    self.answers.insert(key, Ok(value));
+                    attempt.merge(CallOutcome::Success);
+                    self.results.insert(key, Ok(value));
                 }
                 Err(error) => {
-                    let error = call.stained(error);
-                    round.note_failure(&error);
-                    if retry::may_repeat(call.operation, &error, call.guard.honours_keys) {
-                        self.open.push(Open { item: open.item, failure: Some(error) });
+                    let error = call.with_sticky_effect(error);
+                    attempt.merge_error(&error);
+                    if is_retryable(call.operation, &error, call.guard.honors_idempotency_keys) {
+                        self.pending.push(PendingItem { item: pending.item, last_error: Some(error) });
                     } else {
-                        self.answers.insert(key, Err(error));
+                        self.results.insert(key, Err(error));
                     }
                 }
             }
         }
-        round
+        attempt
     }
 
-    /// The deadline fired while the vendor was being asked: a write may have acted, whatever comes of it.
-    pub(super) fn lose(&mut self, call: &mut Call<'_>) -> Round {
-        let effect = if call.operation.reads() { Effect::None } else { Effect::Unknown };
-        let late = call.error(ErrorKind::Timeout).with_effect(effect);
-        let late = call.stained(late);
-        for open in &mut self.open {
-            open.failure = Some(late.clone());
+    /// Records that the deadline passed during an attempt. A write may have been applied.
+    pub(super) fn record_timeout(&mut self, call: &mut GuardedCall<'_>) -> AttemptResult {
+        let effect = if call.operation.is_read_only() { Effect::None } else { Effect::Unknown };
+        let timeout = call.error(ErrorKind::Timeout).with_effect(effect);
+        let timeout = call.with_sticky_effect(timeout);
+        for pending in &mut self.pending {
+            pending.last_error = Some(timeout.clone());
         }
-        Round { verdict: Verdict::Failed, fault: Some(late), is_answered: false, retry_after: None }
+        AttemptResult { outcome: CallOutcome::Failure, fault: Some(timeout), has_response: false, retry_after: None }
     }
 
-    /// Gives what is left open its last failure, or the reason why it was never asked for.
-    pub(super) fn close(mut self, call: &mut Call<'_>, refused: Option<VendorError>) -> Batch<K, V> {
-        for open in std::mem::take(&mut self.open) {
-            let last = open.failure.or_else(|| refused.clone());
-            let error = last.unwrap_or_else(|| call.error(ErrorKind::Internal));
-            self.answers.insert((self.key_of)(&open.item), Err(error));
+    /// Completes pending keys with their last error, or with the reason why no attempt was made.
+    pub(super) fn finish(mut self, call: &mut GuardedCall<'_>, rejection: Option<VendorError>) -> Batch<K, V> {
+        for pending in std::mem::take(&mut self.pending) {
+            let error = pending.last_error.or_else(|| rejection.clone());
+            let error = error.unwrap_or_else(|| call.error(ErrorKind::Internal));
+            self.results.insert((self.key_of)(&pending.item), Err(error));
         }
-        let is_fine = self.answers.values().any(Result::is_ok);
-        let failure = self.answers.values().find_map(|answer| answer.as_ref().err());
-        call.observation.end(if is_fine { None } else { failure });
-        self.answers
+        let has_success = self.results.values().any(Result::is_ok);
+        let failure = self.results.values().find_map(|result| result.as_ref().err());
+        call.observation.finish(if has_success { None } else { failure });
+        self.results
     }
 }
 
-impl Round {
-    /// One key that was answered says more about the source than all that were not.
-    fn note(&mut self, verdict: Verdict) {
-        let weight = |verdict| match verdict {
-            Verdict::Silent => 0,
-            Verdict::Failed => 1,
-            Verdict::Alive => 2,
-            Verdict::Fine => 3,
+impl AttemptResult {
+    /// Merges the outcome of one key. A key with a response says more about the source than any number without one.
+    fn merge(&mut self, outcome: CallOutcome) {
+        let rank = |outcome| match outcome {
+            CallOutcome::Ignored => 0,
+            CallOutcome::Failure => 1,
+            CallOutcome::ClientError => 2,
+            CallOutcome::Success => 3,
         };
-        self.is_answered |= weight(verdict) >= 2;
-        if weight(verdict) > weight(self.verdict) {
-            self.verdict = verdict;
+        self.has_response |= rank(outcome) >= 2;
+        if rank(outcome) > rank(self.outcome) {
+            self.outcome = outcome;
         }
     }
 
-    fn note_failure(&mut self, error: &VendorError) {
-        let verdict = match error.kind {
-            ErrorKind::NotFound | ErrorKind::Rejected(_) | ErrorKind::Unsupported => Verdict::Alive,
-            ErrorKind::Unavailable | ErrorKind::Timeout => Verdict::Failed,
-            // Told apart from silence only in the health: one thing that cannot be read, or our own wrong key,
-            // is no reason to stop asking for everything else.
+    fn merge_error(&mut self, error: &VendorError) {
+        let outcome = match error.kind {
+            ErrorKind::NotFound | ErrorKind::Rejected(_) | ErrorKind::Unsupported => CallOutcome::ClientError,
+            ErrorKind::Unavailable | ErrorKind::Timeout => CallOutcome::Failure,
+            // Ignored by the breaker but counted by health: one malformed item or a wrong credential must not block other calls.
             ErrorKind::RateLimited | ErrorKind::Malformed | ErrorKind::Unauthorized | ErrorKind::Internal => {
-                Verdict::Silent
+                CallOutcome::Ignored
             }
         };
-        self.note(verdict);
+        self.merge(outcome);
         self.retry_after = self.retry_after.max(error.retry_after);
-        if verdict != Verdict::Alive && self.fault.is_none() {
+        if outcome != CallOutcome::ClientError && self.fault.is_none() {
             self.fault = Some(error.clone());
         }
     }

@@ -1,88 +1,86 @@
-//! The guard: what every call to a source goes through, so that a slow or dead source costs only its own fields.
+//! Guard: applies the resilience policy to every call, so that a slow or failing source affects only its own fields.
 //!
-//! From the outside in, and why each stands where it stands:
-//! 1. *observe* is outermost, since waiting for a place is part of what the caller waited;
-//! 2. the *deadline* covers everything below it, so that repeats and waits share one budget of time;
-//! 3. the *bulkhead* comes before the breaker, so that a probe is not wasted on a call that then finds no place;
-//! 4. the *breaker* is asked before each attempt, so that repeats stop the moment it opens;
-//! 5. the *attempts* are innermost: only here it is known what failed, and whether repeating it does harm.
+//! From the outside in:
+//!
+//! 1. **Metrics** are outermost, since waiting for a permit is part of the caller's wait.
+//! 2. The **deadline** covers everything below, so that retries and waits share one budget of time.
+//! 3. The **bulkhead** comes before the circuit breaker, so that no probe is used up by a call that then finds no permit.
+//! 4. The **circuit breaker** is consulted before each attempt, so that retries stop as soon as it opens.
+//! 5. The **attempts** are innermost: only here it is known what failed, and whether a retry could do harm.
 
-mod breaker;
+mod authoring;
 mod call;
-mod editing;
-mod lane;
-mod observe;
+mod health_tracker;
+mod observation;
 mod ports;
-mod pulse;
 mod retry;
+mod traffic_class;
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::{Batch, ErrorKind, SourceId, SourceTraits, VendorError, VendorOperation};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::time::timeout_at;
 use tracing::Instrument;
 
-pub use breaker::{Breaker, Leave, Verdict};
-use call::{Asked, Call};
-use lane::Lanes;
-pub(super) use ports::Guarded;
-pub use pulse::Pulse;
-
-use crate::policy::Policy;
-use domain::{Batch, ErrorKind, Facts, Operation, SourceId, VendorError};
+use crate::policy::ResiliencePolicy;
+use call::{BatchState, GuardedCall};
+pub use health_tracker::HealthTracker;
+pub(crate) use ports::Guarded;
+use traffic_class::TrafficClasses;
 
 /// Guards all calls to one source.
 pub struct Guard {
     source: SourceId,
-    policy: Policy,
-    honours_keys: bool,
+    policy: ResiliencePolicy,
+    honors_idempotency_keys: bool,
     slow_confirm: Duration,
-    pulse: Arc<Pulse>,
-    lanes: Lanes,
+    health: Arc<HealthTracker>,
+    traffic_classes: TrafficClasses,
 }
 
 impl Guard {
-    /// Guards the calls to a source with these habits, and tells its pulse how they end.
-    pub fn new(source: SourceId, facts: &Facts, policy: Policy, pulse: Arc<Pulse>) -> Self {
-        let lanes = Lanes::new(&source, &policy);
+    /// Creates the guard of a source. The outcome of each call is recorded in `health`.
+    pub fn new(source: SourceId, traits: &SourceTraits, policy: ResiliencePolicy, health: Arc<HealthTracker>) -> Self {
+        let traffic_classes = TrafficClasses::new(&source, &policy);
         Self {
             source,
-            honours_keys: facts.honours_idempotency_keys,
-            slow_confirm: facts.slow_confirm,
-            lanes,
+            honors_idempotency_keys: traits.honors_idempotency_keys,
+            slow_confirm: traits.slow_confirm_duration,
+            traffic_classes,
             policy,
-            pulse,
+            health,
         }
     }
 
-    /// Runs one call. `ask` makes an attempt each time it is called.
+    /// Runs one call. `attempt` is called for each attempt.
     ///
-    /// Errors, beside the vendor's own: `Timeout` at the deadline (a write that was under way may then have acted), `RateLimited`
-    /// when no place was free in time, and `Unavailable` while the breaker rests (both certain to have done nothing).
+    /// Errors beside the vendor's own: `Timeout` at the deadline (a running write may have been applied), `RateLimited` if no
+    /// permit became free in time, and `Unavailable` while the circuit is open. The last two have no effect at the vendor.
     pub async fn call<'a, T>(
         &self,
-        operation: Operation,
-        ask: impl Fn() -> BoxFuture<'a, Result<T, VendorError>> + Send + Sync,
+        operation: VendorOperation,
+        attempt: impl Fn() -> BoxFuture<'a, Result<T, VendorError>> + Send + Sync,
     ) -> Result<T, VendorError>
     where
         T: Send + 'a,
     {
-        let alone = |_| ask().map(|answer| HashMap::from([((), answer)])).boxed();
-        let mut answers = self.call_batch(operation, vec![()], |()| (), alone).await;
-        answers.remove(&()).unwrap_or_else(|| Err(VendorError::new(&self.source, operation, ErrorKind::Internal)))
+        let attempt = |_| attempt().map(|result| HashMap::from([((), result)])).boxed();
+        let mut results = self.call_batch(operation, vec![()], |()| (), attempt).await;
+        results.remove(&()).unwrap_or_else(|| Err(VendorError::new(&self.source, operation, ErrorKind::Internal)))
     }
 
-    /// Runs one call about many keys. Only the keys that failed in passing are asked for again; each key is answered.
+    /// Runs one call for many keys. Only keys with a transient failure are retried. Returns a result for each key.
     pub async fn call_batch<'a, I, K, V>(
         &self,
-        operation: Operation,
+        operation: VendorOperation,
         items: Vec<I>,
         key_of: impl Fn(&I) -> K + Send + Sync,
-        ask: impl Fn(Vec<I>) -> BoxFuture<'a, Batch<K, V>> + Send + Sync,
+        attempt: impl Fn(Vec<I>) -> BoxFuture<'a, Batch<K, V>> + Send + Sync,
     ) -> Batch<K, V>
     where
         I: Clone + Send + Sync,
@@ -92,19 +90,19 @@ impl Guard {
         if items.is_empty() {
             return Batch::new();
         }
-        let mut call = Call::begin(self, operation, items.len());
-        let mut asked = Asked::new(items, key_of);
+        let mut call = GuardedCall::new(self, operation, items.len());
+        let mut batch = BatchState::new(items, key_of);
         let span = call.observation.span();
-        let refused = self.make_attempts(&mut call, &mut asked, ask).instrument(span).await.err();
-        asked.close(&mut call, refused)
+        let rejection = self.run_attempts(&mut call, &mut batch, attempt).instrument(span).await.err();
+        batch.finish(&mut call, rejection)
     }
 
-    /// Makes attempts until nothing is left open or no more may be made. An error is why an attempt was not made.
-    async fn make_attempts<'a, I, F, K, V>(
+    /// Makes attempts until no key is pending or no attempt is allowed. The error explains why an attempt was rejected.
+    async fn run_attempts<'a, I, F, K, V>(
         &self,
-        call: &mut Call<'_>,
-        asked: &mut Asked<I, F, K, V>,
-        ask: impl Fn(Vec<I>) -> BoxFuture<'a, Batch<K, V>> + Send + Sync,
+        call: &mut GuardedCall<'_>,
+        batch: &mut BatchState<I, F, K, V>,
+        attempt: impl Fn(Vec<I>) -> BoxFuture<'a, Batch<K, V>> + Send + Sync,
     ) -> Result<(), VendorError>
     where
         I: Clone + Send + Sync,
@@ -112,16 +110,15 @@ impl Guard {
         K: Eq + Hash + Send,
         V: Send,
     {
-        let _place = call.enter().await?;
+        let _permit = call.acquire_permit().await?;
         loop {
-            let leave = call.leave()?;
-            let answered = timeout_at(call.deadline, ask(asked.open_items())).await;
-            let round = match answered {
-                Ok(answers) => asked.take(call, answers),
-                Err(_) => asked.lose(call),
+            let permit = call.try_acquire_circuit()?;
+            let result = match timeout_at(call.deadline, attempt(batch.pending_items())).await {
+                Ok(results) => batch.record_results(call, results),
+                Err(_) => batch.record_timeout(call),
             };
-            call.conclude(leave, &round);
-            if asked.is_settled() || !call.pause(round.retry_after).await {
+            call.record_attempt(permit, &result);
+            if batch.is_complete() || !call.wait_before_retry(result.retry_after).await {
                 return Ok(());
             }
         }

@@ -1,4 +1,4 @@
-//! The guard in front of each port: one line a method.
+//! Guarded ports: each method runs its call through the guard.
 
 use std::sync::Arc;
 
@@ -6,20 +6,20 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
-use crate::guard::Guard;
-use crate::question::{Layer, Question};
+use super::Guard;
+use crate::catalog_query::{CatalogLayer, CatalogQuery};
 use domain::admissions::{Admission, GateKey, TokenPage};
 use domain::ids::StepKey;
 use domain::ordering::{
-    CancelLine, Cancelled, Confirmed, Found, Held, HoldExtension, IssuedTicket, LegRequest, Ordering, Refunds,
-    SettlementRefusal, VendorSale,
+    CancelLine, CompletedCancellation, ConfirmedSale, HoldExtension, IssuedTicket, LegRequest, LookupOutcome, Ordering,
+    PlacedHold, Refunds, SettlementRefusal, VendorSale,
 };
 use domain::{
-    AdmissionToken, Admissions, Batch, Catalog, EventKey, ExternalRef, LegShape, Operation, PerformanceKey, SectionKey,
-    SourceId, TokenKey, VendorError,
+    AdmissionToken, Admissions, Batch, Catalog, EventKey, ExternalRef, LegShape, PerformanceKey, SectionKey, SourceId,
+    TokenKey, VendorError, VendorOperation,
 };
 
-/// A port whose calls go through a guard.
+/// A port whose calls run through a guard.
 pub(crate) struct Guarded<P: ?Sized> {
     pub(super) guard: Arc<Guard>,
     pub(super) inner: Arc<P>,
@@ -31,13 +31,13 @@ impl<P: ?Sized> Guarded<P> {
     }
 }
 
-impl Layer for Guarded<dyn Catalog> {
+impl CatalogLayer for Guarded<dyn Catalog> {
     fn source(&self) -> &SourceId {
         &self.guard.source
     }
 
-    async fn answer<Q: Question>(&self, question: Q, items: Vec<Q::Item>) -> Batch<Q::Key, Q::Answer> {
-        self.guard.call_batch(Q::OPERATION, items, Q::key, |items| question.ask(&*self.inner, items)).await
+    async fn fetch<Q: CatalogQuery>(&self, query: Q, items: Vec<Q::Item>) -> Batch<Q::Key, Q::Value> {
+        self.guard.call_batch(Q::OPERATION, items, Q::key, |items| query.fetch_from(&*self.inner, items)).await
     }
 }
 
@@ -47,24 +47,29 @@ impl Ordering for Guarded<dyn Ordering> {
         self.inner.shape(leg)
     }
 
-    fn refuses(&self, leg: &LegRequest) -> Option<SettlementRefusal> {
-        self.inner.refuses(leg)
+    fn settlement_refusal(&self, leg: &LegRequest) -> Option<SettlementRefusal> {
+        self.inner.settlement_refusal(leg)
     }
 
-    async fn hold(&self, key: &StepKey, leg: &LegRequest) -> Result<Held, VendorError> {
-        self.guard.call(Operation::Hold, || self.inner.hold(key, leg)).await
+    async fn hold(&self, key: &StepKey, leg: &LegRequest) -> Result<PlacedHold, VendorError> {
+        self.guard.call(VendorOperation::Hold, || self.inner.hold(key, leg)).await
     }
 
-    async fn confirm(&self, key: &StepKey, leg: &LegRequest, refs: &[ExternalRef]) -> Result<Confirmed, VendorError> {
-        self.guard.call(Operation::Confirm, || self.inner.confirm(key, leg, refs)).await
+    async fn confirm(
+        &self,
+        key: &StepKey,
+        leg: &LegRequest,
+        refs: &[ExternalRef],
+    ) -> Result<ConfirmedSale, VendorError> {
+        self.guard.call(VendorOperation::Confirm, || self.inner.confirm(key, leg, refs)).await
     }
 
     async fn release(&self, key: &StepKey, leg: &LegRequest, refs: &[ExternalRef]) -> Result<(), VendorError> {
-        self.guard.call(Operation::Release, || self.inner.release(key, leg, refs)).await
+        self.guard.call(VendorOperation::Release, || self.inner.release(key, leg, refs)).await
     }
 
-    async fn find_hold(&self, key: &StepKey, leg: &LegRequest) -> Result<Found<Held>, VendorError> {
-        self.guard.call(Operation::LookUp, || self.inner.find_hold(key, leg)).await
+    async fn find_hold(&self, key: &StepKey, leg: &LegRequest) -> Result<LookupOutcome<PlacedHold>, VendorError> {
+        self.guard.call(VendorOperation::LookUp, || self.inner.find_hold(key, leg)).await
     }
 
     async fn find_confirmation(
@@ -72,12 +77,12 @@ impl Ordering for Guarded<dyn Ordering> {
         key: &StepKey,
         leg: &LegRequest,
         refs: &[ExternalRef],
-    ) -> Result<Found<Confirmed>, VendorError> {
-        self.guard.call(Operation::LookUp, || self.inner.find_confirmation(key, leg, refs)).await
+    ) -> Result<LookupOutcome<ConfirmedSale>, VendorError> {
+        self.guard.call(VendorOperation::LookUp, || self.inner.find_confirmation(key, leg, refs)).await
     }
 
     async fn load_tickets(&self, leg: &LegRequest, refs: &[ExternalRef]) -> Result<Vec<IssuedTicket>, VendorError> {
-        self.guard.call(Operation::LookUp, || self.inner.load_tickets(leg, refs)).await
+        self.guard.call(VendorOperation::LookUp, || self.inner.load_tickets(leg, refs)).await
     }
 
     async fn list_sales(
@@ -87,14 +92,14 @@ impl Ordering for Guarded<dyn Ordering> {
         performances: &[PerformanceKey],
         references: &[String],
     ) -> Result<Vec<VendorSale>, VendorError> {
-        self.guard.call(Operation::ListOrders, || self.inner.list_sales(from, to, performances, references)).await
+        self.guard.call(VendorOperation::ListOrders, || self.inner.list_sales(from, to, performances, references)).await
     }
 }
 
 #[async_trait]
 impl HoldExtension for Guarded<dyn HoldExtension> {
-    async fn extend(&self, key: &StepKey, leg: &LegRequest, refs: &[ExternalRef]) -> Result<Held, VendorError> {
-        self.guard.call(Operation::Extend, || self.inner.extend(key, leg, refs)).await
+    async fn extend(&self, key: &StepKey, leg: &LegRequest, refs: &[ExternalRef]) -> Result<PlacedHold, VendorError> {
+        self.guard.call(VendorOperation::Extend, || self.inner.extend(key, leg, refs)).await
     }
 }
 
@@ -106,8 +111,8 @@ impl Refunds for Guarded<dyn Refunds> {
         leg: &LegRequest,
         refs: &[ExternalRef],
         lines: &[CancelLine],
-    ) -> Result<Cancelled, VendorError> {
-        self.guard.call(Operation::Cancel, || self.inner.cancel(key, leg, refs, lines)).await
+    ) -> Result<CompletedCancellation, VendorError> {
+        self.guard.call(VendorOperation::Cancel, || self.inner.cancel(key, leg, refs, lines)).await
     }
 
     async fn find_cancellation(
@@ -116,8 +121,8 @@ impl Refunds for Guarded<dyn Refunds> {
         leg: &LegRequest,
         refs: &[ExternalRef],
         lines: &[CancelLine],
-    ) -> Result<Found<Cancelled>, VendorError> {
-        self.guard.call(Operation::LookUp, || self.inner.find_cancellation(key, leg, refs, lines)).await
+    ) -> Result<LookupOutcome<CompletedCancellation>, VendorError> {
+        self.guard.call(VendorOperation::LookUp, || self.inner.find_cancellation(key, leg, refs, lines)).await
     }
 }
 
@@ -130,11 +135,11 @@ impl Admissions for Guarded<dyn Admissions> {
         skip: usize,
         limit: usize,
     ) -> Result<TokenPage, VendorError> {
-        self.guard.call(Operation::ReadTokens, || self.inner.list_tokens(event, is_global, skip, limit)).await
+        self.guard.call(VendorOperation::ReadTokens, || self.inner.list_tokens(event, is_global, skip, limit)).await
     }
 
     async fn load_token(&self, token: &TokenKey) -> Result<AdmissionToken, VendorError> {
-        self.guard.call(Operation::ReadTokens, || self.inner.load_token(token)).await
+        self.guard.call(VendorOperation::ReadTokens, || self.inner.load_token(token)).await
     }
 
     async fn issue_token(
@@ -143,27 +148,27 @@ impl Admissions for Guarded<dyn Admissions> {
         event: &EventKey,
         sections: &[SectionKey],
     ) -> Result<AdmissionToken, VendorError> {
-        self.guard.call(Operation::WriteTokens, || self.inner.issue_token(key, event, sections)).await
+        self.guard.call(VendorOperation::WriteTokens, || self.inner.issue_token(key, event, sections)).await
     }
 
     async fn rescope_token(&self, token: &TokenKey, sections: &[SectionKey]) -> Result<AdmissionToken, VendorError> {
-        self.guard.call(Operation::WriteTokens, || self.inner.rescope_token(token, sections)).await
+        self.guard.call(VendorOperation::WriteTokens, || self.inner.rescope_token(token, sections)).await
     }
 
     async fn revoke_token(&self, token: &TokenKey) -> Result<(), VendorError> {
-        self.guard.call(Operation::WriteTokens, || self.inner.revoke_token(token)).await
+        self.guard.call(VendorOperation::WriteTokens, || self.inner.revoke_token(token)).await
     }
 
-    // An exchange may make a key at the vendor each time: it is not repeated when its answer was lost.
+    // Each exchange may create a key at the vendor, so it is not retried after a lost response.
     async fn exchange_code(&self, code: &SecretString) -> Result<GateKey, VendorError> {
-        self.guard.call(Operation::WriteTokens, || self.inner.exchange_code(code)).await
+        self.guard.call(VendorOperation::WriteTokens, || self.inner.exchange_code(code)).await
     }
 
     async fn admit(&self, gate: &GateKey, serials: &[String]) -> Result<Vec<Admission>, VendorError> {
-        self.guard.call(Operation::Admit, || self.inner.admit(gate, serials)).await
+        self.guard.call(VendorOperation::Admit, || self.inner.admit(gate, serials)).await
     }
 
     async fn list_admissions(&self, gate: &GateKey) -> Result<Vec<Admission>, VendorError> {
-        self.guard.call(Operation::ReadAdmissions, || self.inner.list_admissions(gate)).await
+        self.guard.call(VendorOperation::ReadAdmissions, || self.inner.list_admissions(gate)).await
     }
 }

@@ -1,310 +1,335 @@
-//! What the guard promises, with a paused clock.
+//! Behavior of the guard, with a paused clock.
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-use futures_util::FutureExt;
+use domain::{Catalog, Effect, Event, EventKey, Health, HealthState, Observed, RefusalReason};
+use testkit::{FakeCatalog, FakeOutcome, ScriptedKey, TokioClock, UnlimitedRateLimiter, traits};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, advance};
 
 use super::*;
-use crate::fake::{FakeCatalog, Fate, NoBudget, RuntimeClock, facts, lost, source_id};
-use crate::question::Layered;
-use domain::{Catalog, Effect, Event, EventKey, Health, HealthState, Observed, Reason};
+use crate::catalog_query::LayeredCatalog;
+use crate::tests::{default_resilience, fake_catalog, outcome_unknown, source_id};
 
-struct Bench {
+struct GuardedVendor {
     guard: Arc<Guard>,
-    pulse: Arc<Pulse>,
+    health: Arc<HealthTracker>,
     vendor: Arc<FakeCatalog>,
-    catalog: Layered<Guarded<dyn Catalog>>,
+    catalog: LayeredCatalog<Guarded<dyn Catalog>>,
 }
 
-fn bench() -> Bench {
-    bench_with(facts())
+fn guarded() -> GuardedVendor {
+    guarded_with(traits())
 }
 
-fn bench_with(facts: Facts) -> Bench {
-    let clock = RuntimeClock::new();
-    let pulse = Arc::new(Pulse::new(source_id(), clock.clone(), Arc::new(NoBudget)));
-    let guard = Arc::new(Guard::new(source_id(), &facts, Policy::default(), Arc::clone(&pulse)));
-    let vendor = FakeCatalog::new(clock);
-    let catalog = Layered(Guarded::new(Arc::clone(&vendor) as Arc<dyn Catalog>, &guard));
-    Bench { guard, pulse, vendor, catalog }
+fn guarded_with(traits: SourceTraits) -> GuardedVendor {
+    let clock = TokioClock::new();
+    let health = Arc::new(HealthTracker::new(source_id(), clock.clone(), Arc::new(UnlimitedRateLimiter)));
+    let guard = Arc::new(Guard::new(source_id(), &traits, default_resilience(), Arc::clone(&health)));
+    let vendor = fake_catalog(&clock);
+    let catalog = LayeredCatalog(Guarded::new(Arc::clone(&vendor) as Arc<dyn Catalog>, &guard));
+    GuardedVendor { guard, health, vendor, catalog }
 }
 
 fn keys(names: &[&str]) -> Vec<EventKey> {
     names.iter().map(|name| EventKey::new(*name)).collect()
 }
 
-impl Bench {
+impl GuardedVendor {
     async fn load(&self, name: &str) -> Result<Observed<Arc<Event>>, VendorError> {
-        self.catalog.load_events(&keys(&[name])).await.remove(&EventKey::new(name)).expect("an answer")
+        self.catalog.load_events(&keys(&[name])).await.remove(&EventKey::new(name)).expect("a result")
     }
 
-    /// Writes with a vendor that answers each attempt by its number, from 0.
+    /// Makes a write. `attempt` returns the result of each attempt by its number, from zero. Returns the number of attempts too.
     async fn write(
         &self,
-        operation: Operation,
+        operation: VendorOperation,
         attempt: impl Fn(usize) -> Result<(), VendorError> + Send + Sync,
     ) -> (Result<(), VendorError>, usize) {
         let count = AtomicUsize::new(0);
-        let ask = || {
-            let answer = attempt(count.fetch_add(1, SeqCst));
+        let attempt = || {
+            let result = attempt(count.fetch_add(1, SeqCst));
             async {
                 tokio::task::yield_now().await;
-                answer
+                result
             }
             .boxed()
         };
-        let answer = self.guard.call(operation, ask).await;
-        (answer, count.load(SeqCst))
+        let result = self.guard.call(operation, attempt).await;
+        (result, count.load(SeqCst))
     }
 }
 
-fn failing(operation: Operation, kind: ErrorKind) -> VendorError {
+fn failure(operation: VendorOperation, kind: ErrorKind) -> VendorError {
     VendorError::new(&source_id(), operation, kind)
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_failure_in_passing_is_seen_by_nobody() {
-    let bench = bench();
-    bench.vendor.script(|call, _| if call == 0 { Fate::Fail(ErrorKind::Unavailable) } else { Fate::Answer });
-    assert!(bench.load("e1").await.is_ok());
-    assert_eq!(bench.vendor.calls().len(), 2);
+/// Fails the first call, and lets all later ones succeed.
+fn first_call(outcome: FakeOutcome) -> impl Fn(&ScriptedKey<'_>) -> FakeOutcome + Send + Sync {
+    move |key| if key.call == 0 { outcome.clone() } else { FakeOutcome::Succeed }
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_the_keys_that_failed_in_passing_are_asked_for_again() {
-    let bench = bench();
-    bench.vendor.script(|call, key| match (call, key) {
-        (0, "e2") => Fate::Fail(ErrorKind::Timeout),
-        (_, "e3") => Fate::Fail(ErrorKind::NotFound),
-        _ => Fate::Answer,
+async fn a_transient_failure_is_retried() {
+    let guarded = guarded();
+    guarded.vendor.script(first_call(FakeOutcome::Fail(ErrorKind::Unavailable)));
+    assert!(guarded.load("e1").await.is_ok());
+    assert_eq!(guarded.vendor.call_count(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_keys_with_a_transient_failure_are_retried() {
+    let guarded = guarded();
+    guarded.vendor.script(|key| match (key.call, key.key) {
+        (0, "e2") => FakeOutcome::Fail(ErrorKind::Timeout),
+        (_, "e3") => FakeOutcome::Fail(ErrorKind::NotFound),
+        _ => FakeOutcome::Succeed,
     });
-    let answers = bench.catalog.load_events(&keys(&["e1", "e2", "e3"])).await;
-    assert_eq!(bench.vendor.calls(), [vec!["e1", "e2", "e3"], vec!["e2"]]);
-    let kinds: Vec<_> = keys(&["e1", "e2", "e3"]).iter().map(|key| answers[key].is_ok()).collect();
-    assert_eq!(kinds, [true, true, false]);
+    let results = guarded.catalog.load_events(&keys(&["e1", "e2", "e3"])).await;
+    assert_eq!(guarded.vendor.called_keys(), [vec!["e1", "e2", "e3"], vec!["e2"]]);
+    let successes: Vec<_> = keys(&["e1", "e2", "e3"]).iter().map(|key| results[key].is_ok()).collect();
+    assert_eq!(successes, [true, true, false]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_write_that_may_have_acted_is_not_sent_again_to_a_vendor_that_honours_no_keys() {
-    let bench = bench();
-    let (answer, attempts) = bench.write(Operation::Hold, |_| Err(lost(Operation::Hold))).await;
-    assert_eq!((answer.expect_err("lost").effect, attempts), (Effect::Unknown, 1));
-    let refused = |attempt| if attempt == 0 { Err(failing(Operation::Hold, ErrorKind::Unavailable)) } else { Ok(()) };
-    assert!(matches!(bench.write(Operation::Hold, refused).await, (Ok(()), 2)), "nothing had been done by the first");
+async fn a_write_with_unknown_outcome_is_not_retried_without_idempotency_keys() {
+    let guarded = guarded();
+    let unknown = |_| Err(outcome_unknown(VendorOperation::Hold));
+    let (result, attempts) = guarded.write(VendorOperation::Hold, unknown).await;
+    assert_eq!((result.expect_err("unknown").effect, attempts), (Effect::Unknown, 1));
+    let failed_first = |attempt| match attempt {
+        0 => Err(failure(VendorOperation::Hold, ErrorKind::Unavailable)),
+        _ => Ok(()),
+    };
+    let (result, attempts) = guarded.write(VendorOperation::Hold, failed_first).await;
+    assert_eq!((result.is_ok(), attempts), (true, 2), "the first attempt had no effect");
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_an_attempt_may_have_done_is_not_taken_back_by_a_later_refusal() {
-    let bench = bench_with(Facts { honours_idempotency_keys: true, ..facts() });
-    let sold_out = || VendorError::rejected(&source_id(), Operation::Hold, Reason::SoldOut { remaining: None }, None);
-    let attempt = |number| Err(if number == 0 { lost(Operation::Hold) } else { sold_out() });
-    let (answer, attempts) = bench.write(Operation::Hold, attempt).await;
-    assert_eq!((answer.expect_err("refused").effect, attempts), (Effect::Unknown, 2));
+async fn a_later_rejection_does_not_revert_the_possible_effect_of_an_earlier_attempt() {
+    let guarded = guarded_with(SourceTraits { honors_idempotency_keys: true, ..traits() });
+    let sold_out =
+        || VendorError::rejected(&source_id(), VendorOperation::Hold, RefusalReason::SoldOut { remaining: None }, None);
+    let attempt = |number| Err(if number == 0 { outcome_unknown(VendorOperation::Hold) } else { sold_out() });
+    let (result, attempts) = guarded.write(VendorOperation::Hold, attempt).await;
+    assert_eq!((result.expect_err("rejected").effect, attempts), (Effect::Unknown, 2));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deadline_that_fires_on_a_write_says_that_it_may_have_acted() {
-    let bench = bench();
-    let begun = Instant::now();
-    let hung = bench.guard.call(Operation::Hold, || std::future::pending::<Result<(), _>>().boxed()).await;
-    let error = hung.expect_err("a timeout");
+async fn a_deadline_during_a_write_leaves_its_effect_unknown() {
+    let guarded = guarded();
+    let started_at = Instant::now();
+    let hanging = || std::future::pending::<Result<(), _>>().boxed();
+    let error = guarded.guard.call(VendorOperation::Hold, hanging).await.expect_err("a timeout");
     assert_eq!((error.kind, error.effect), (ErrorKind::Timeout, Effect::Unknown));
-    assert_eq!(begun.elapsed(), Policy::default().deadlines.order);
-    bench.vendor.script(|_, _| Fate::Hang);
-    let error = bench.load("e1").await.expect_err("a timeout");
+    assert_eq!(started_at.elapsed(), default_resilience().deadlines.order);
+    guarded.vendor.always(FakeOutcome::Hang);
+    let error = guarded.load("e1").await.expect_err("a timeout");
     assert_eq!((error.kind, error.effect), (ErrorKind::Timeout, Effect::None));
 }
 
 #[tokio::test(start_paused = true)]
-async fn repeats_and_waits_share_one_deadline() {
-    let bench = bench();
-    bench.vendor.script(|call, _| if call == 0 { Fate::Throttle(Duration::from_secs(6)) } else { Fate::Hang });
-    let begun = Instant::now();
-    assert_eq!(bench.load("e1").await.expect_err("late").kind, ErrorKind::Timeout);
-    assert_eq!(begun.elapsed(), Policy::default().deadlines.read);
+async fn retries_and_waits_share_one_deadline() {
+    let guarded = guarded();
+    guarded.vendor.script(|key| match key.call {
+        0 => FakeOutcome::Throttle(Duration::from_secs(6)),
+        _ => FakeOutcome::Hang,
+    });
+    let started_at = Instant::now();
+    assert_eq!(guarded.load("e1").await.expect_err("late").kind, ErrorKind::Timeout);
+    assert_eq!(started_at.elapsed(), default_resilience().deadlines.read);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_that_the_vendor_asks_for_is_obeyed_within_the_deadline_and_handed_on_beyond_it() {
-    let bench = bench();
-    bench.vendor.script(|call, _| if call == 0 { Fate::Throttle(Duration::from_secs(3)) } else { Fate::Answer });
-    let begun = Instant::now();
-    assert!(bench.load("e1").await.is_ok());
-    assert!((3000..3400).contains(&begun.elapsed().as_millis()), "{:?}", begun.elapsed());
+async fn retry_after_is_waited_for_within_the_deadline_and_returned_beyond_it() {
+    let guarded = guarded();
+    guarded.vendor.script(first_call(FakeOutcome::Throttle(Duration::from_secs(3))));
+    let started_at = Instant::now();
+    assert!(guarded.load("e1").await.is_ok());
+    assert!((3000..3400).contains(&started_at.elapsed().as_millis()), "{:?}", started_at.elapsed());
 
-    bench.vendor.script(|_, _| Fate::Throttle(Duration::from_secs(60)));
-    let begun = Instant::now();
-    let error = bench.load("e1").await.expect_err("throttled");
+    guarded.vendor.always(FakeOutcome::Throttle(Duration::from_secs(60)));
+    let started_at = Instant::now();
+    let error = guarded.load("e1").await.expect_err("throttled");
     assert_eq!((error.kind, error.retry_after), (ErrorKind::RateLimited, Some(Duration::from_secs(60))));
-    assert_eq!(begun.elapsed(), Duration::ZERO);
+    assert_eq!(started_at.elapsed(), Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dead_source_is_not_asked_any_more_and_its_fields_fail_at_once() {
-    let bench = bench();
-    bench.vendor.script(|_, _| Fate::Fail(ErrorKind::Unavailable));
+async fn an_open_circuit_rejects_calls_at_once_without_calling_the_source() {
+    let guarded = guarded();
+    guarded.vendor.always(FakeOutcome::Fail(ErrorKind::Unavailable));
     for _ in 0..3 {
-        assert!(bench.load("e1").await.is_err());
+        assert!(guarded.load("e1").await.is_err());
     }
-    let (calls, begun) = (bench.vendor.calls().len(), Instant::now());
+    let (calls, started_at) = (guarded.vendor.call_count(), Instant::now());
     for _ in 0..100 {
-        let error = bench.load("e1").await.expect_err("left alone");
+        let error = guarded.load("e1").await.expect_err("an open circuit");
         assert_eq!((error.kind, error.effect), (ErrorKind::Unavailable, Effect::None));
         assert!(error.retry_after.is_some());
     }
-    assert_eq!((bench.vendor.calls().len(), begun.elapsed()), (calls, Duration::ZERO));
+    assert_eq!((guarded.vendor.call_count(), started_at.elapsed()), (calls, Duration::ZERO));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_counts_as_one_failure_when_every_key_failed_and_as_none_when_one_did_not() {
-    let bench = bench();
-    bench.vendor.script(|_, key| if key == "e1" { Fate::Answer } else { Fate::Fail(ErrorKind::Unavailable) });
+async fn a_batch_counts_as_one_failure_if_every_key_failed_and_as_none_otherwise() {
+    let guarded = guarded();
+    guarded.vendor.script(|key| match key.key {
+        "e1" => FakeOutcome::Succeed,
+        _ => FakeOutcome::Fail(ErrorKind::Unavailable),
+    });
     for _ in 0..20 {
-        let answers = bench.catalog.load_events(&keys(&["e1", "e2", "e3"])).await;
-        assert!(answers[&EventKey::new("e1")].is_ok() && answers[&EventKey::new("e2")].is_err());
+        let results = guarded.catalog.load_events(&keys(&["e1", "e2", "e3"])).await;
+        assert!(results[&EventKey::new("e1")].is_ok() && results[&EventKey::new("e2")].is_err());
     }
-    assert!(bench.load("e1").await.is_ok(), "the breaker opened");
+    assert!(guarded.load("e1").await.is_ok(), "the circuit opened");
 }
 
 #[tokio::test(start_paused = true)]
-async fn refusals_and_unknown_things_leave_the_source_open_and_well() {
-    let bench = bench();
-    bench.vendor.script(|_, _| Fate::Fail(ErrorKind::NotFound));
-    let full = || VendorError::rejected(&source_id(), Operation::Hold, Reason::NotOnSale, None);
+async fn rejections_and_missing_items_neither_open_the_circuit_nor_affect_health() {
+    let guarded = guarded();
+    guarded.vendor.always(FakeOutcome::Fail(ErrorKind::NotFound));
+    let rejected = || VendorError::rejected(&source_id(), VendorOperation::Hold, RefusalReason::NotOnSale, None);
     for _ in 0..50 {
-        assert_eq!(bench.load("nope").await.expect_err("unknown").kind, ErrorKind::NotFound);
-        assert!(bench.write(Operation::Hold, |_| Err(full())).await.0.is_err());
+        assert_eq!(guarded.load("nope").await.expect_err("not found").kind, ErrorKind::NotFound);
+        assert!(guarded.write(VendorOperation::Hold, |_| Err(rejected())).await.0.is_err());
     }
-    assert_eq!(bench.vendor.calls().len(), 50);
-    assert_eq!(bench.pulse.report().state, HealthState::Up);
+    assert_eq!(guarded.vendor.call_count(), 50);
+    assert_eq!(guarded.health.report().state, HealthState::Up);
 }
 
 #[tokio::test(start_paused = true)]
-async fn readers_that_fill_every_place_never_keep_an_order_waiting() {
-    let bench = bench();
+async fn readers_that_use_every_permit_do_not_delay_an_order() {
+    let guarded = guarded();
+    let policy = default_resilience().bulkhead;
     let gate = Arc::new(Semaphore::new(0));
-    let readers: Vec<_> = (0..32)
+    let readers: Vec<_> = (0..policy.browsing)
         .map(|_| {
-            let (guard, gate) = (Arc::clone(&bench.guard), Arc::clone(&gate));
+            let (guard, gate) = (Arc::clone(&guarded.guard), Arc::clone(&gate));
             tokio_util::task::TaskTracker::new().spawn(async move {
-                let ask = || {
+                let attempt = || {
                     let gate = Arc::clone(&gate);
-                    async move { gate.acquire().await.map(|_| ()).map_err(|_| lost(Operation::LoadEvents)) }.boxed()
+                    let closed = |_| outcome_unknown(VendorOperation::LoadEvents);
+                    async move { gate.acquire().await.map(|_| ()).map_err(closed) }.boxed()
                 };
-                guard.call(Operation::LoadEvents, ask).await
+                guard.call(VendorOperation::LoadEvents, attempt).await
             })
         })
         .collect();
     tokio::task::yield_now().await;
-    let begun = Instant::now();
-    assert!(matches!(bench.write(Operation::Confirm, |_| Ok(())).await, (Ok(()), 1)));
-    assert_eq!(begun.elapsed(), Duration::ZERO);
-    let error = bench.load("e1").await.expect_err("no place");
+    let started_at = Instant::now();
+    assert!(matches!(guarded.write(VendorOperation::Confirm, |_| Ok(())).await, (Ok(()), 1)));
+    assert_eq!(started_at.elapsed(), Duration::ZERO);
+    let error = guarded.load("e1").await.expect_err("no permit");
     assert_eq!((error.kind, error.effect), (ErrorKind::RateLimited, Effect::None));
-    assert_eq!(begun.elapsed(), Policy::default().bulkhead.longest_wait);
+    assert_eq!(started_at.elapsed(), policy.max_wait);
     gate.add_permits(1);
     for reader in readers {
         assert!(reader.await.expect("a reader").is_ok());
     }
-    assert!(bench.load("e1").await.is_ok(), "places were not given back");
+    assert!(guarded.load("e1").await.is_ok(), "permits were not returned");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_that_hangs_up_gives_its_place_and_its_probe_back() {
-    let bench = bench();
-    bench.vendor.script(|_, _| Fate::Fail(ErrorKind::Unavailable));
-    while bench.load("e1").await.expect_err("dead").retry_after.is_none() {}
+async fn a_caller_that_hangs_up_returns_its_permit_and_its_probe() {
+    let guarded = guarded();
+    guarded.vendor.always(FakeOutcome::Fail(ErrorKind::Unavailable));
+    while guarded.load("e1").await.expect_err("a failure").retry_after.is_none() {}
     advance(Duration::from_secs(2)).await;
-    bench.vendor.script(|_, _| Fate::Hang);
+    guarded.vendor.always(FakeOutcome::Hang);
     for _ in 0..40 {
-        assert!(tokio::time::timeout(Duration::from_millis(5), bench.load("e1")).await.is_err());
+        assert!(tokio::time::timeout(Duration::from_millis(5), guarded.load("e1")).await.is_err());
     }
-    bench.vendor.script(|_, _| Fate::Answer);
-    assert!(bench.load("e1").await.is_ok());
+    guarded.vendor.always(FakeOutcome::Succeed);
+    assert!(guarded.load("e1").await.is_ok());
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_failed_attempt_in_twenty_is_seen_by_nobody_and_costs_at_most_a_tenth_more_calls() {
-    let bench = bench();
-    bench.vendor.script(|call, _| if call % 20 == 7 { Fate::Fail(ErrorKind::Unavailable) } else { Fate::Answer });
+async fn one_failed_attempt_in_twenty_fails_no_call_and_costs_at_most_a_tenth_more_attempts() {
+    let guarded = guarded();
+    guarded.vendor.script(|key| match key.call % 20 {
+        7 => FakeOutcome::Fail(ErrorKind::Unavailable),
+        _ => FakeOutcome::Succeed,
+    });
     for _ in 0..5000 {
-        assert!(bench.load("e1").await.is_ok());
+        assert!(guarded.load("e1").await.is_ok());
     }
-    let calls = bench.vendor.calls().len();
+    let calls = guarded.vendor.call_count();
     assert!((5001..=5500).contains(&calls), "{calls} calls");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sick_source_is_asked_no_more_than_a_share_of_repeats() {
-    let bench = bench();
-    // Every second key fails always: the breaker stays closed, so the budget of repeats has to hold the wave.
-    bench.vendor.script(|_, key| if key == "e2" { Fate::Fail(ErrorKind::Unavailable) } else { Fate::Answer });
+async fn the_retry_budget_limits_retries_of_a_source_that_keeps_failing() {
+    let guarded = guarded();
+    // Every second key always fails. The circuit stays closed, so only the retry budget limits the load.
+    guarded.vendor.script(|key| match key.key {
+        "e2" => FakeOutcome::Fail(ErrorKind::Unavailable),
+        _ => FakeOutcome::Succeed,
+    });
     for _ in 0..1000 {
-        bench.catalog.load_events(&keys(&["e1", "e2"])).await;
+        guarded.catalog.load_events(&keys(&["e1", "e2"])).await;
     }
-    let calls = bench.vendor.calls().len();
+    let calls = guarded.vendor.call_count();
     assert!((1000..=1000 + 100 + 10).contains(&calls), "{calls} calls");
 }
 
 #[tokio::test(start_paused = true)]
-async fn health_goes_down_with_failures_and_up_again_with_answers_and_tells_each_change() {
-    let bench = bench();
-    let pulse = Arc::clone(&bench.pulse);
-    let well = pulse.report();
-    let mut doubted = pin!(pulse.changed(&well));
-    assert!(bench.load("e1").await.is_ok());
-    assert!(doubted.as_mut().now_or_never().is_none());
+async fn health_falls_with_failures_recovers_with_successes_and_reports_each_change() {
+    let guarded = guarded();
+    let health = Arc::clone(&guarded.health);
+    let up = health.report();
+    let mut degraded = pin!(health.wait_for_change(&up));
+    assert!(guarded.load("e1").await.is_ok());
+    assert!(degraded.as_mut().now_or_never().is_none());
 
-    bench.vendor.script(|_, _| Fate::Fail(ErrorKind::Malformed));
-    bench.load("e1").await.expect_err("malformed");
-    let doubted = doubted.await;
-    assert_eq!(doubted.state, HealthState::Degraded);
+    guarded.vendor.always(FakeOutcome::Fail(ErrorKind::Malformed));
+    guarded.load("e1").await.expect_err("malformed");
+    let degraded = degraded.await;
+    assert_eq!(degraded.state, HealthState::Degraded);
 
-    let mut dead = pin!(pulse.changed(&doubted));
-    bench.vendor.script(|_, _| Fate::Fail(ErrorKind::Unavailable));
+    let mut down = pin!(health.wait_for_change(&degraded));
+    guarded.vendor.always(FakeOutcome::Fail(ErrorKind::Unavailable));
     for _ in 0..3 {
-        bench.load("e1").await.expect_err("dead");
+        guarded.load("e1").await.expect_err("unavailable");
     }
-    let dead = dead.as_mut().now_or_never().expect("told at once");
-    assert_eq!((dead.state, dead.last_success_at), (HealthState::Down, Some(RuntimeClock::start())));
+    let down = down.as_mut().now_or_never().expect("reported at once");
+    assert_eq!((down.state, down.last_success_at), (HealthState::Down, Some(TokioClock::start())));
 
-    bench.vendor.script(|_, _| Fate::Answer);
+    guarded.vendor.always(FakeOutcome::Succeed);
     advance(Duration::from_secs(5)).await;
-    assert!(bench.load("e1").await.is_ok());
-    let mending = pulse.changed(&dead).await;
-    assert_eq!(mending.state, HealthState::Degraded);
-    assert!(bench.load("e1").await.is_ok());
-    // Nobody asks anything any more: time alone mends it, and is told too.
-    assert_eq!(pulse.changed(&mending).await.state, HealthState::Up);
+    assert!(guarded.load("e1").await.is_ok());
+    let recovering = health.wait_for_change(&down).await;
+    assert_eq!(recovering.state, HealthState::Degraded);
+    assert!(guarded.load("e1").await.is_ok());
+    // Without further calls, time alone ends the failure window, and the change is reported too.
+    assert_eq!(health.wait_for_change(&recovering).await.state, HealthState::Up);
 }
 
 #[tokio::test(start_paused = true)]
-async fn being_throttled_is_told_and_is_no_failure_of_the_source() {
-    let bench = bench();
-    bench.vendor.script(|_, _| Fate::Throttle(Duration::from_secs(30)));
-    bench.load("e1").await.expect_err("throttled");
-    let report = bench.pulse.report();
+async fn throttling_is_reported_and_is_not_a_failure_of_the_source() {
+    let guarded = guarded();
+    guarded.vendor.always(FakeOutcome::Throttle(Duration::from_secs(30)));
+    guarded.load("e1").await.expect_err("throttled");
+    let report = guarded.health.report();
     assert_eq!((report.state, report.throttled), (HealthState::Up, true));
-    let began = Instant::now();
-    assert!(!bench.pulse.changed(&report).await.throttled);
-    assert_eq!(began.elapsed().as_secs(), 30);
+    let started_at = Instant::now();
+    assert!(!guarded.health.wait_for_change(&report).await.throttled);
+    assert_eq!(started_at.elapsed().as_secs(), 30);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_port_that_leaves_out_a_key_is_our_own_mistake_and_costs_that_key_only() {
-    let bench = bench();
-    let answers = bench
+async fn a_key_without_a_result_from_the_port_is_an_internal_error_of_that_key_only() {
+    let guarded = guarded();
+    let results = guarded
         .guard
         .call_batch(
-            Operation::LoadEvents,
+            VendorOperation::LoadEvents,
             vec![1, 2],
             |number| *number,
             |_| async { Batch::from([(1, Ok("one"))]) }.boxed(),
         )
         .await;
-    assert!(answers[&1].is_ok());
-    assert_eq!(answers[&2].as_ref().expect_err("left out").kind, ErrorKind::Internal);
+    assert!(results[&1].is_ok());
+    assert_eq!(results[&2].as_ref().expect_err("missing").kind, ErrorKind::Internal);
 }

@@ -1,91 +1,90 @@
-//! What the layers promise together: the stack around a catalogue that fails by script, with a paused clock.
+//! The layers together: the stack around a fake catalog, with a paused clock.
 
+mod batching;
 mod caching;
-mod coalescing;
-mod cutting;
-mod sharing;
+mod replicas;
+mod single_flight;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
+use domain::{
+    Availability, Catalog, Event, EventKey, Observed, Performance, PerformanceKey, Source, SourceId, VendorError,
+};
+use parking_lot::Mutex;
+use testkit::{
+    FakeCatalog, FakeOrdering, GeneratedRecords, TokioClock, UnlimitedRateLimiter, default_section, fake_source,
+    performance,
+};
 use tokio_util::task::TaskTracker;
 
-use crate::fake::{FakeCatalog, FakeTill, NoBudget, RuntimeClock, facts, performance, source_id};
-use crate::{Cache, CacheStore, Parts, Policy, Pulse, stack};
-use domain::{
-    Availability, Catalog, Environment, Event, EventKey, Observed, Performance, PerformanceKey, Source, VendorError,
-    VendorKind,
-};
+use crate::{CachePolicy, CacheStore, CatalogCache, HealthTracker, ResiliencePolicy, StackParts, stack};
+
+pub(crate) fn source_id() -> SourceId {
+    SourceId::new("opera")
+}
+
+/// The resilience settings of the default configuration.
+pub(crate) fn default_resilience() -> ResiliencePolicy {
+    default_section("resilience")
+}
+
+/// A catalog that serves records for every key, with ten vacancies.
+pub(crate) fn fake_catalog(clock: &Arc<TokioClock>) -> Arc<FakeCatalog> {
+    FakeCatalog::new(source_id(), clock.clone(), GeneratedRecords::new(clock.clone(), 10))
+}
 
 /// One replica: a source with all its layers.
 struct Replica {
     source: Source,
-    cache: Arc<Cache>,
+    uncached_catalog: Arc<dyn Catalog>,
+    cache: Arc<CatalogCache>,
     tasks: TaskTracker,
 }
 
-/// What a replica is made of.
-struct Set {
+/// Parts of a replica.
+struct ReplicaBuilder {
     vendor: Arc<FakeCatalog>,
-    till: Option<FakeTill>,
+    ordering: Option<FakeOrdering>,
     store: Option<Arc<dyn CacheStore>>,
-    policy: Policy,
+    cache_policy: CachePolicy,
     max_bytes: u64,
-    max_batch: usize,
-    clock: Arc<RuntimeClock>,
+    clock: Arc<TokioClock>,
 }
 
-impl Set {
-    /// Around a vendor, with lifetimes that end when they should, to the second.
-    fn around(vendor: &Arc<FakeCatalog>, clock: &Arc<RuntimeClock>) -> Self {
-        let mut policy = Policy::default();
-        policy.lifetimes.jitter_percent = 0;
-        Self {
-            vendor: Arc::clone(vendor),
-            till: None,
-            store: None,
-            policy,
-            max_bytes: 1 << 20,
-            max_batch: 100,
-            clock: Arc::clone(clock),
-        }
+impl ReplicaBuilder {
+    /// A replica with the default settings, except that values expire without jitter.
+    fn new(vendor: &Arc<FakeCatalog>, clock: &Arc<TokioClock>) -> Self {
+        let cache_policy = CachePolicy { jitter_percent: 0, ..default_section("cache.lifetimes") };
+        let (vendor, clock) = (Arc::clone(vendor), Arc::clone(clock));
+        Self { vendor, ordering: None, store: None, cache_policy, max_bytes: 1 << 20, clock }
     }
 
-    fn stacked(self) -> Replica {
-        let pulse = Arc::new(Pulse::new(source_id(), self.clock.clone(), Arc::new(NoBudget)));
+    fn build(self) -> Replica {
+        let health = Arc::new(HealthTracker::new(source_id(), self.clock.clone(), Arc::new(UnlimitedRateLimiter)));
         let tasks = TaskTracker::new();
-        let cache = Cache::new(self.max_bytes, self.store, self.clock.clone(), tasks.clone());
-        let mut facts = facts();
-        facts.max_batch = self.max_batch;
-        let connected = Source {
-            id: source_id(),
-            vendor: VendorKind::Secutix,
-            institution: "Opera".to_owned(),
-            environment: Environment::Sandbox,
-            time_zone: jiff::tz::TimeZone::UTC,
-            currency: None,
-            facts,
-            health: pulse.clone(),
-            catalog: self.vendor,
-            ordering: self.till.map(|till| Arc::new(till) as _),
-            hold_extension: None,
-            refunds: None,
-            admissions: None,
-            accounts: None,
-            authoring: None,
-            sectioning: None,
-            back_office: None,
+        let cache = CatalogCache::new(self.max_bytes, self.store, self.clock.clone(), tasks.clone());
+        let mut source = fake_source(source_id(), self.vendor);
+        source.ordering = self.ordering.map(|ordering| Arc::new(ordering) as _);
+        let parts = StackParts {
+            resilience: default_resilience(),
+            cache_policy: self.cache_policy,
+            health,
+            cache: Arc::clone(&cache),
+            realm: "r1".to_owned(),
         };
-        let parts = Parts { policy: self.policy, pulse, cache: Arc::clone(&cache), realm: "r1".to_owned() };
-        Replica { source: stack(connected, parts), cache, tasks }
+        let layered = stack(source, parts);
+        Replica { source: layered.source, uncached_catalog: layered.uncached_catalog, cache, tasks }
     }
 }
 
 /// A vendor and one replica in front of it.
-fn alone() -> (Arc<FakeCatalog>, Replica) {
-    let clock = RuntimeClock::new();
-    let vendor = FakeCatalog::new(clock.clone());
-    let replica = Set::around(&vendor, &clock).stacked();
+fn single_replica() -> (Arc<FakeCatalog>, Replica) {
+    let clock = TokioClock::new();
+    let vendor = fake_catalog(&clock);
+    let replica = ReplicaBuilder::new(&vendor, &clock).build();
     (vendor, replica)
 }
 
@@ -95,25 +94,25 @@ impl Replica {
     }
 
     async fn event(&self, key: &str) -> Result<Observed<Arc<Event>>, VendorError> {
-        self.catalog().load_events(&[EventKey::new(key)]).await.remove(&EventKey::new(key)).expect("an answer")
+        self.catalog().load_events(&[EventKey::new(key)]).await.remove(&EventKey::new(key)).expect("a result")
     }
 
-    async fn free(&self, key: &str, max_age: u64) -> Result<Observed<Arc<Availability>>, VendorError> {
-        let dated = Observed::live(Arc::new(performance(key, None)), RuntimeClock::start());
-        self.free_at(dated, max_age).await
+    async fn availability(&self, key: &str, max_age: u64) -> Result<Observed<Arc<Availability>>, VendorError> {
+        let observed = Observed::live(Arc::new(performance(key, None)), TokioClock::start());
+        self.availability_of(observed, max_age).await
     }
 
-    async fn free_at(
+    async fn availability_of(
         &self,
-        dated: Observed<Arc<Performance>>,
+        performance: Observed<Arc<Performance>>,
         max_age: u64,
     ) -> Result<Observed<Arc<Availability>>, VendorError> {
-        let key = dated.value.key.clone();
-        let mut answers = self.catalog().load_availability(&[dated], Duration::from_secs(max_age)).await;
-        answers.remove(&key).expect("an answer")
+        let key = performance.value.key.clone();
+        let max_age = Duration::from_secs(max_age);
+        self.catalog().load_availability(&[performance], max_age).await.remove(&key).expect("a result")
     }
 
-    /// Waits for everything that goes on in the background.
+    /// Waits for all background tasks.
     async fn settle(&self) {
         self.tasks.close();
         self.tasks.wait().await;
@@ -127,4 +126,58 @@ fn keys(names: &[&str]) -> Vec<EventKey> {
 
 fn performances(names: &[&str]) -> Vec<PerformanceKey> {
     names.iter().map(|name| PerformanceKey::new(*name)).collect()
+}
+
+/// A store in memory that replicas share, with a bus between its subscribers.
+#[derive(Default)]
+struct InMemoryCacheStore {
+    values: Mutex<BTreeMap<String, Vec<u8>>>,
+    is_down: Mutex<bool>,
+    subscribers: Mutex<Vec<Arc<CatalogCache>>>,
+}
+
+impl InMemoryCacheStore {
+    fn subscribe(&self, cache: &Arc<CatalogCache>) {
+        self.subscribers.lock().push(Arc::clone(cache));
+    }
+
+    /// Changes every stored catalog value. Returns how many there are.
+    fn change_values(&self, change: impl Fn(&mut Vec<u8>)) -> usize {
+        let mut values = self.values.lock();
+        values.iter_mut().filter(|(name, _)| name.starts_with('v')).map(|(_, value)| change(value)).count()
+    }
+}
+
+#[async_trait]
+impl CacheStore for InMemoryCacheStore {
+    async fn load(&self, names: &[String]) -> Option<Vec<Option<Vec<u8>>>> {
+        tokio::task::yield_now().await;
+        let values = self.values.lock();
+        (!*self.is_down.lock()).then(|| names.iter().map(|name| values.get(name).cloned()).collect())
+    }
+
+    async fn insert(&self, name: String, value: Vec<u8>, _ttl: Duration) {
+        if !*self.is_down.lock() {
+            self.values.lock().insert(name, value);
+        }
+    }
+
+    async fn remove(&self, names: Vec<String>) {
+        self.values.lock().retain(|name, _| !names.contains(name));
+    }
+
+    async fn publish_invalidation(&self, tags: Vec<String>, _ttl: Duration, invalidation: &crate::Invalidation) {
+        for name in tags {
+            let version = fastrand::u64(..).to_string();
+            self.values.lock().insert(name, version.into_bytes());
+        }
+        for subscriber in self.subscribers.lock().iter() {
+            subscriber.apply(crate::InvalidationEvent::Invalidated(invalidation.clone()));
+        }
+    }
+}
+
+/// A failed write that may have been applied.
+pub(crate) fn outcome_unknown(operation: domain::VendorOperation) -> VendorError {
+    VendorError::new(&source_id(), operation, domain::ErrorKind::Unavailable).with_effect(domain::Effect::Unknown)
 }

@@ -1,4 +1,4 @@
-//! Whether a reseller is set up at the venue: the venue's own checklist (seed 000, `acme.md §5`), asked by machine.
+//! Readiness checks of a reseller account: the venue's own checklist, verified by API calls (seed 000, `acme.md §5`).
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -8,34 +8,35 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use jiff::{Span, civil::Date};
 
-use crate::client::{Client, DayQuery, Leave, Probe};
-use crate::inferred;
-use crate::map::{Venue, days};
+use crate::assumptions;
+use crate::client::{Client, DayQuery, Probe, ProbeResult};
+use crate::map::{SourceDefaults, days};
 use crate::wire::catalog::{Instance, PriceLine, PriceList, Template};
-use domain::accounts::{Account, Check, Letter, ResellerAccounts};
-use domain::{Clock, EventKey, Operation, VendorError};
+use domain::accounts::{AccountCheck, AccountConfig, HandoverMessage, ResellerAccounts};
+use domain::{Clock, EventKey, VendorError, VendorOperation};
 
-const OP: Operation = Operation::CheckConnection;
-/// How many days are searched for a date of each event.
-const DAYS: i64 = 7;
+const OPERATION: VendorOperation = VendorOperation::CheckConnection;
+/// Days ahead that are searched for an instance of each event.
+const SEARCHED_DAYS: i64 = 7;
 
-/// Checks accounts at one tenant.
-pub(super) struct Registry {
+/// Checks reseller accounts at one tenant.
+pub(super) struct AcmeAccounts {
     pub(super) client: Arc<Client>,
-    pub(super) venue: Venue,
+    pub(super) defaults: SourceDefaults,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) institution: String,
-    /// Who buys where the account names no organisation of its own.
+    /// Buying organization when the account names none.
     pub(super) organization_id: Option<String>,
 }
 
-/// What is tried out, and the permissions that it needs: which call needs which is INFERRED from their names (`acme.md §5`).
-const RIGHTS: &[(Probe, &str, &str)] = &[
+/// Probed calls with the check's code and the permissions that the call needs. Which call needs which permission is
+/// INFERRED from the names (`acme.md §5`).
+const PERMISSIONS: &[(Probe, &str, &str)] = &[
     (Probe::Templates, "EVENT_TEMPLATES_READABLE", "EVENT_TEMPLATE_VIEW"),
     (Probe::Instances, "EVENTS_READABLE", "EVENT_VIEW"),
     (Probe::Hold, "HOLDS_ALLOWED", "ORDER_CREATE"),
     (Probe::ChangeHold, "HOLDS_CHANGEABLE", "ORDER_UPDATE"),
-    (Probe::DropHold, "HOLDS_RELEASABLE", "ORDER_DELETE"),
+    (Probe::ReleaseHold, "HOLDS_RELEASABLE", "ORDER_DELETE"),
     (Probe::CheckOut, "SALES_ALLOWED", "ACCT_ORDERS_CREATE, ORDER_PAYMENT, ACCT_PMNT_POLICY_VIEW"),
     (Probe::Orders, "ORDERS_READABLE", "ORDER_VIEW, ACCT_ORDERS_VIEW"),
     (Probe::ChangeOrder, "ORDERS_CHANGEABLE", "ACCT_ORDERS_UPDATE, ACCT_ORDERS_DELETE"),
@@ -43,104 +44,120 @@ const RIGHTS: &[(Probe, &str, &str)] = &[
 ];
 
 #[async_trait]
-impl ResellerAccounts for Registry {
-    async fn check(&self, account: &Account) -> Vec<Check> {
-        let organization = account.one("organization_id").or(self.organization_id.as_deref());
-        let probes = join_all(RIGHTS.iter().map(|(probe, ..)| self.client.probe(*probe, organization))).await;
-        let mut checks = vec![credentials(&probes)];
-        checks.push(organized(organization, &probes));
-        checks.extend(RIGHTS.iter().zip(probes).map(|((_, code, rights), told)| permitted(code, rights, told)));
-        let kinds: BTreeSet<&str> = account.all("ticket_types").iter().map(String::as_str).collect();
-        let asked = account.all("event_templates").iter().map(|id| self.look_at(id, &kinds));
-        let mut met = BTreeSet::new();
-        for (lines, prices) in join_all(asked).await {
+impl ResellerAccounts for AcmeAccounts {
+    async fn check_account(&self, account: &AccountConfig) -> Vec<AccountCheck> {
+        let organization = account.first_value("organization_id").or(self.organization_id.as_deref());
+        let probes = join_all(PERMISSIONS.iter().map(|(probe, ..)| self.client.probe(*probe, organization))).await;
+        let mut checks = vec![credentials_check(&probes)];
+        checks.push(organization_check(organization, &probes));
+        checks.extend(
+            PERMISSIONS
+                .iter()
+                .zip(probes)
+                .map(|((_, code, permissions), outcome)| permission_check(code, permissions, outcome)),
+        );
+        let kinds: BTreeSet<&str> = account.values("ticket_types").iter().map(String::as_str).collect();
+        let template_checks = account.values("event_templates").iter().map(|id| self.check_template(id, &kinds));
+        let mut priced_types = BTreeSet::new();
+        for (lines, prices) in join_all(template_checks).await {
             checks.extend(lines);
-            met.extend(prices);
+            priced_types.extend(prices);
         }
         checks.extend(kinds.iter().map(|id| {
-            let hint = "No event of this connection has a price for it: look at the id, which is another one in each environment, and at the price lists.";
-            Check::new("TICKET_TYPE_KNOWN", format!("Ticket type {id} has a price"), (!met.contains(*id)).then_some(hint))
+            let hint = "No event of this connection has a price for it. Check the id, which differs between environments, and the price lists.";
+            AccountCheck::new("TICKET_TYPE_KNOWN", format!("Ticket type {id} has a price"), (!priced_types.contains(*id)).then_some(hint))
         }));
         checks
     }
 
-    fn events(&self, account: &Account) -> Option<BTreeSet<EventKey>> {
-        let templates = account.all("event_templates");
+    fn sellable_events(&self, account: &AccountConfig) -> Option<BTreeSet<EventKey>> {
+        let templates = account.values("event_templates");
         (!templates.is_empty()).then(|| templates.iter().map(|id| EventKey::new(id.as_str())).collect())
     }
 
-    fn hand_over(&self, account: &Account) -> Letter {
+    fn handover_message(&self, account: &AccountConfig) -> HandoverMessage {
         let reseller = account.reseller.as_deref().unwrap_or("partner");
         let mut missing = Vec::new();
         let mut body =
             format!("Hello,\n\nThese are the configuration details of {} for {reseller}.\n", self.institution);
-        let mut tell = |title: &str, values: &[String], how: &str| {
+        let mut add_line = |title: &str, values: &[String], instructions: &str| {
             if values.is_empty() {
-                missing.push(format!("{title}: {how}"));
+                missing.push(format!("{title}: {instructions}"));
             }
-            let told = if values.is_empty() { format!("<{title}>") } else { values.join(", ") };
-            // Writing into a string cannot fail.
-            let _ = write!(body, "\n{title}: {told}");
+            let text = if values.is_empty() { format!("<{title}>") } else { values.join(", ") };
+            // Writing to a `String` cannot fail.
+            let _ = write!(body, "\n{title}: {text}");
         };
-        let organization: Vec<String> =
-            account.one("organization_id").or(self.organization_id.as_deref()).map(str::to_owned).into_iter().collect();
-        tell(
+        let organization: Vec<String> = account
+            .first_value("organization_id")
+            .or(self.organization_id.as_deref())
+            .map(str::to_owned)
+            .into_iter()
+            .collect();
+        add_line(
             "Event template IDs",
-            account.all("event_templates"),
-            "they stand in the address of each event template in the back office",
+            account.values("event_templates"),
+            "see the URL of each event template in the back office",
         );
-        tell(
+        add_line(
             "Ticket type IDs",
-            account.all("ticket_types"),
-            "they stand in the list of ticket categories in the back office",
+            account.values("ticket_types"),
+            "see the list of ticket categories in the back office",
         );
-        tell(
-            "Organization ID",
-            &organization,
-            "it stands in the address of the organization record in the back office",
+        add_line("Organization ID", &organization, "see the URL of the organization record in the back office");
+        add_line(
+            "API key",
+            &[],
+            "request it from api-help@acmeticketing.com, and send it through another channel than this message",
         );
-        tell("API key", &[], "ask api-help@acmeticketing.com for one, and send it by another way than this message");
-        let rights: Vec<&str> = RIGHTS.iter().map(|(_, _, rights)| *rights).collect();
+        let permissions: Vec<&str> = PERMISSIONS.iter().map(|(_, _, permissions)| *permissions).collect();
         let _ = write!(
             body,
-            "\n\nThe user of the key has these permissions: {}.\nThe IDs are those of this environment only; they differ between sandbox and production.\n\nKind regards,\n{}",
-            rights.join(", "),
+            "\n\nThe user of the key has these permissions: {}.\nThe IDs are valid in this environment only; they differ between sandbox and production.\n\nKind regards,\n{}",
+            permissions.join(", "),
             self.institution
         );
-        Letter { subject: format!("{}: ACME configuration details for {reseller}", self.institution), body, missing }
+        HandoverMessage {
+            subject: format!("{}: ACME configuration details for {reseller}", self.institution),
+            body,
+            missing_fields: missing,
+        }
     }
 }
 
-impl Registry {
-    /// Looks at an event template of the account: whether it is there, and whether resellers may sell it at all three levels.
-    /// Beside the lines, the ticket types that have a price for resellers there.
-    async fn look_at(&self, id: &str, kinds: &BTreeSet<&str>) -> (Vec<Check>, BTreeSet<String>) {
-        let title = format!("Event template {id} is there");
-        let template = match self.client.find_template(OP, id).await {
+impl AcmeAccounts {
+    /// Checks that an event template of the account exists and that resellers may sell it at all three levels. Also
+    /// returns the ticket types that have a reseller price there.
+    async fn check_template(&self, id: &str, kinds: &BTreeSet<&str>) -> (Vec<AccountCheck>, BTreeSet<String>) {
+        let title = format!("Event template {id} exists");
+        let template = match self.client.find_template(OPERATION, id).await {
             Ok(Some(template)) => template,
             Ok(None) => {
-                let hint = "The venue has no event template of this id in this environment: copy it again from the address of the template in the back office.";
-                return (vec![Check::new("EVENT_TEMPLATE_KNOWN", title, Some(hint))], BTreeSet::new());
+                let hint = "The venue has no event template with this id in this environment: copy it again from the URL of the template in the back office.";
+                return (vec![AccountCheck::new("EVENT_TEMPLATE_KNOWN", title, Some(hint))], BTreeSet::new());
             }
-            Err(error) => return (vec![Check::unasked("EVENT_TEMPLATE_KNOWN", title, error)], BTreeSet::new()),
+            Err(error) => {
+                return (vec![AccountCheck::unreachable("EVENT_TEMPLATE_KNOWN", title, error)], BTreeSet::new());
+            }
         };
-        let mut checks = vec![Check::new("EVENT_TEMPLATE_KNOWN", title, None), at_template(&template, id)];
+        let mut checks =
+            vec![AccountCheck::new("EVENT_TEMPLATE_KNOWN", title, None), template_channel_check(&template, id)];
         let next = self.next_instances(id).await;
         let instances = next.as_deref().unwrap_or_default();
-        let lines = lines(&template, instances);
-        let met = lines.iter().map(|line| line.person_type.id.to_string()).collect();
-        checks.push(at_price(&lines, id, kinds));
-        checks.push(at_instance(next.as_deref(), id, is_open(&template)));
-        (checks, met)
+        let lines = price_lines(&template, instances);
+        let priced_types = lines.iter().map(|line| line.person_type.id.to_string()).collect();
+        checks.push(price_channel_check(&lines, id, kinds));
+        checks.push(instance_channel_check(next.as_deref(), id, sells_to_resellers(&template)));
+        (checks, priced_types)
     }
 
-    /// The instances of the next day that has any.
+    /// Returns the instances of the next day that has any.
     async fn next_instances(&self, id: &str) -> Result<Vec<Instance>, VendorError> {
-        let today = days::of(self.clock.now(), &self.venue.zone);
-        for ahead in 0..DAYS {
+        let today = days::date_of(self.clock.now(), &self.defaults.time_zone);
+        for ahead in 0..SEARCHED_DAYS {
             let day: Date = today.saturating_add(Span::new().days(ahead));
-            let query = DayQuery { day, template: Some(id), with_private: true };
-            let found = self.client.list_instances(OP, query, &self.venue.zone).await?;
+            let query = DayQuery { day, template_id: Some(id), include_private: true };
+            let found = self.client.list_instances(OPERATION, query, &self.defaults.time_zone).await?;
             if !found.is_empty() {
                 return Ok(found);
             }
@@ -149,94 +166,96 @@ impl Registry {
     }
 }
 
-fn credentials(probes: &[Result<Leave, VendorError>]) -> Check {
+fn credentials_check(probes: &[Result<ProbeResult, VendorError>]) -> AccountCheck {
     let title = "The API key is accepted";
     match probes.first() {
-        Some(Err(error)) => Check::unasked("CREDENTIALS", title, error.clone()),
-        Some(Ok(Leave::UnknownKey)) => {
-            let hint = "The key is unknown here. A key belongs to one venue and one environment: ask api-help@acmeticketing.com for one of this environment.";
-            Check::new("CREDENTIALS", title, Some(hint))
+        Some(Err(error)) => AccountCheck::unreachable("CREDENTIALS", title, error.clone()),
+        Some(Ok(ProbeResult::UnknownKey)) => {
+            let hint = "The key is unknown here. A key belongs to one venue and one environment: request one for this environment from api-help@acmeticketing.com.";
+            AccountCheck::new("CREDENTIALS", title, Some(hint))
         }
-        _ => Check::new("CREDENTIALS", title, None),
+        _ => AccountCheck::new("CREDENTIALS", title, None),
     }
 }
 
-/// The organisation has no call of its own; buying for one that is not there says so.
-fn organized(organization: Option<&str>, probes: &[Result<Leave, VendorError>]) -> Check {
-    let title = organization.map_or("An organization is named".to_owned(), |id| format!("Organization {id} is there"));
-    let told = RIGHTS.iter().zip(probes).find(|((probe, ..), _)| *probe == Probe::CheckOut).map(|(_, told)| told);
-    let hint = match (organization, told) {
-        (None, _) => {
-            Some("Configure organization_id: it stands in the address of the organization record in the back office.")
-        }
-        (_, Some(Ok(Leave::Absent))) => Some(
-            "The venue has no organization of this id in this environment: make a reseller record for the partner, or copy its id again.",
+/// There is no endpoint that reads an organization; a check-out for one that does not exist fails with 404.
+fn organization_check(organization: Option<&str>, probes: &[Result<ProbeResult, VendorError>]) -> AccountCheck {
+    let title =
+        organization.map_or("An organization is configured".to_owned(), |id| format!("Organization {id} exists"));
+    let outcome =
+        PERMISSIONS.iter().zip(probes).find(|((probe, ..), _)| *probe == Probe::CheckOut).map(|(_, outcome)| outcome);
+    let hint = match (organization, outcome) {
+        (None, _) => Some("Configure organization_id: see the URL of the organization record in the back office."),
+        (_, Some(Ok(ProbeResult::NotFound))) => Some(
+            "The venue has no organization with this id in this environment: create a reseller record for the partner, or copy its id again.",
         ),
         _ => None,
     };
-    Check::new("ORGANIZATION_KNOWN", title, hint)
+    AccountCheck::new("ORGANIZATION_KNOWN", title, hint)
 }
 
-fn permitted(code: &'static str, rights: &str, told: Result<Leave, VendorError>) -> Check {
-    let title = format!("The user of the key has {rights}");
-    match told {
-        Err(error) => Check::unasked(code, title, error),
-        Ok(Leave::Denied | Leave::UnknownKey) => {
-            let hint = format!("Give {rights} to a role of the user's group in the back office.");
-            Check::new(code, title, Some(&hint))
+fn permission_check(code: &'static str, permissions: &str, outcome: Result<ProbeResult, VendorError>) -> AccountCheck {
+    let title = format!("The user of the key has {permissions}");
+    match outcome {
+        Err(error) => AccountCheck::unreachable(code, title, error),
+        Ok(ProbeResult::Denied | ProbeResult::UnknownKey) => {
+            let hint = format!("Grant {permissions} to a role of the user's group in the back office.");
+            AccountCheck::new(code, title, Some(&hint))
         }
-        Ok(Leave::Granted | Leave::Absent) => Check::new(code, title, None),
+        Ok(ProbeResult::AllowedEvents | ProbeResult::NotFound) => AccountCheck::new(code, title, None),
     }
 }
 
-/// Whether a template lets resellers sell; one without schedules leaves that to its dates.
-fn is_open(template: &Template) -> bool {
+/// True if a template lets resellers sell. A template without schedules leaves that to its instances.
+fn sells_to_resellers(template: &Template) -> bool {
     let mut schedules = template.schedules.iter();
-    template.schedules.is_empty() || schedules.any(|one| inferred::sells_to_resellers(one.sales_channels.as_deref()))
+    template.schedules.is_empty() || schedules.any(|one| assumptions::sells_to_resellers(one.sales_channels.as_deref()))
 }
 
-fn at_template(template: &Template, id: &str) -> Check {
-    let hint = "No schedule of the event template has the Reseller channel on.";
+fn template_channel_check(template: &Template, id: &str) -> AccountCheck {
+    let hint = "No schedule of the event template has the Reseller channel enabled.";
     let title = format!("Resellers may sell event template {id}");
-    Check::switch("CHANNEL_AT_TEMPLATE", title, (!is_open(template)).then_some(hint))
+    AccountCheck::switch("CHANNEL_AT_TEMPLATE", title, (!sells_to_resellers(template)).then_some(hint))
 }
 
-/// All prices of a template that is sold: its own, those of its schedules and of its dates.
-fn lines<'a>(template: &'a Template, instances: &'a [Instance]) -> Vec<&'a PriceLine> {
+/// Returns all price lines under which a template is sold: its own, those of its schedules, and those of its instances.
+fn price_lines<'a>(template: &'a Template, instances: &'a [Instance]) -> Vec<&'a PriceLine> {
     let own = template.price_list.iter().chain(&template.price_lists);
     let scheduled = template.schedules.iter().flat_map(|schedule| &schedule.price_lists);
     let dated = instances.iter().filter_map(|instance| instance.price_list.as_ref());
     own.chain(scheduled).chain(dated).flat_map(|list: &PriceList| &list.prices).collect()
 }
 
-fn at_price(lines: &[&PriceLine], id: &str, kinds: &BTreeSet<&str>) -> Check {
+fn price_channel_check(lines: &[&PriceLine], id: &str, kinds: &BTreeSet<&str>) -> AccountCheck {
     let wanted = |line: &&&PriceLine| kinds.is_empty() || kinds.contains(line.person_type.id.to_string().as_str());
-    let is_open = lines.iter().filter(wanted).any(|line| inferred::sells_to_resellers(line.sales_channels.as_deref()));
-    let hint = "No price of the wanted ticket types has the Reseller channel on: look at the price list.";
-    Check::switch(
+    let is_open =
+        lines.iter().filter(wanted).any(|line| assumptions::sells_to_resellers(line.sales_channels.as_deref()));
+    let hint = "No price of the configured ticket types has the Reseller channel enabled: check the price list.";
+    AccountCheck::switch(
         "CHANNEL_AT_PRICE",
         format!("Event template {id} has prices for resellers"),
         (!is_open).then_some(hint),
     )
 }
 
-fn at_instance(next: Result<&[Instance], &VendorError>, id: &str, is_template_open: bool) -> Check {
+fn instance_channel_check(next: Result<&[Instance], &VendorError>, id: &str, is_template_open: bool) -> AccountCheck {
     let (code, title) = ("CHANNEL_AT_INSTANCE", format!("Resellers may sell the next dates of event template {id}"));
-    let is_sold = |one: &Instance| inferred::sells_to_resellers(one.sales_channels.as_deref());
+    let is_sold = |one: &Instance| assumptions::sells_to_resellers(one.sales_channels.as_deref());
     match next {
-        Err(error) => Check::unasked(code, title, error.clone()),
-        // A template that is switched off shows resellers no dates.
-        Ok([]) if !is_template_open => {
-            Check::switch(code, title, Some("It shows no dates while its event template has the Reseller channel off."))
-        }
+        Err(error) => AccountCheck::unreachable(code, title, error.clone()),
+        // A template with the channel off shows resellers no instances.
+        Ok([]) if !is_template_open => AccountCheck::switch(
+            code,
+            title,
+            Some("No dates are visible while the event template has the Reseller channel disabled."),
+        ),
         Ok([]) => {
-            let hint = "It has no date in the next seven days: nothing can be sold, and the channel of its dates was not looked at.";
-            Check::new(code, title, Some(hint))
+            let hint = "It has no date in the next seven days: nothing can be sold, and the channel of its dates was not checked.";
+            AccountCheck::new(code, title, Some(hint))
         }
         Ok(instances) => {
-            let hint =
-                "None of the next dates has the Reseller channel on: an edited date no longer follows its template.";
-            Check::switch(code, title, (!instances.iter().any(is_sold)).then_some(hint))
+            let hint = "None of the next dates has the Reseller channel enabled: an edited date no longer follows its template.";
+            AccountCheck::switch(code, title, (!instances.iter().any(is_sold)).then_some(hint))
         }
     }
 }

@@ -1,10 +1,10 @@
-//! ACME Ticketing: one tenant, reached with an API key. Quirks are in the README beside this file.
+//! ACME Ticketing: one tenant, accessed with an API key. See the README for its quirks.
 
 mod accounts;
+mod assumptions;
 mod authoring;
 mod catalog;
 mod client;
-mod inferred;
 mod map;
 mod ordering;
 mod settings;
@@ -16,21 +16,21 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::accounts::Registry;
-use crate::authoring::Desk;
-use crate::catalog::{HORIZON_DAYS, Programme};
+use crate::accounts::AcmeAccounts;
+use crate::authoring::AcmeAuthoring;
+use crate::catalog::{AcmeCatalog, HORIZON_DAYS};
 use crate::client::Client;
-use crate::map::Venue;
-use crate::ordering::BoxOffice;
+use crate::map::SourceDefaults;
+use crate::ordering::AcmeOrdering;
 use crate::settings::Settings;
 use domain::authoring::Authoring;
 use domain::ordering::Ordering;
-use domain::{Facts, Source, VendorKind};
-use vendor_api::Stanza;
-use vendor_api::{Finding, Surroundings, Vendor};
+use domain::{Source, SourceTraits, VendorKind};
+use vendor_api::SourceConfig;
+use vendor_api::{ConnectContext, InvalidSetting, Vendor};
 
-/// The row of the table of vendors.
-pub const ROW: Vendor = Vendor {
+/// Registry row of this vendor.
+pub const VENDOR: Vendor = Vendor {
     name: "acme",
     kind: VendorKind::Acme,
     keys: settings::KEYS,
@@ -41,48 +41,48 @@ pub const ROW: Vendor = Vendor {
     connect,
 };
 
-fn check(stanza: &Stanza) -> Vec<Finding> {
-    Settings::read(stanza).err().unwrap_or_default()
+fn check(config: &SourceConfig) -> Vec<InvalidSetting> {
+    Settings::from_config(config).err().unwrap_or_default()
 }
 
-fn connect(stanza: Stanza, surroundings: Surroundings) -> Result<Source, Vec<Finding>> {
-    let settings = Settings::read(&stanza)?;
-    let Surroundings { transport, clock, health, tracker: _ } = surroundings;
+fn connect(config: SourceConfig, context: ConnectContext) -> Result<Source, Vec<InvalidSetting>> {
+    let settings = Settings::from_config(&config)?;
+    let ConnectContext { http, clock, health, tracker: _ } = context;
     let facts = facts(&settings);
-    let venue = Venue { zone: stanza.time_zone.clone(), currency: settings.currency };
-    // Without a key of its own, editing uses the one that sells: the vendor then says whether it may.
-    let editor = settings.editor_key.unwrap_or_else(|| settings.api_key.clone());
-    let desk = Arc::new(Desk {
-        source: stanza.id.clone(),
-        client: Client::new(transport.clone(), settings.base.clone(), editor, None),
-        venue: venue.clone(),
+    let defaults = SourceDefaults { time_zone: config.time_zone.clone(), currency: settings.currency };
+    // Without an editing key, edits use the selling key; the vendor decides whether that is permitted.
+    let editor = settings.editing_key.unwrap_or_else(|| settings.api_key.clone());
+    let desk = Arc::new(AcmeAuthoring {
+        source: config.id.clone(),
+        client: Client::new(http.clone(), settings.base_url.clone(), editor, None),
+        defaults: defaults.clone(),
         clock: Arc::clone(&clock),
     });
-    let client = Arc::new(Client::new(transport, settings.base, settings.api_key, settings.tenant_id));
-    let office = Arc::new(BoxOffice {
-        source: stanza.id.clone(),
+    let client = Arc::new(Client::new(http, settings.base_url, settings.api_key, settings.tenant_id));
+    let office = Arc::new(AcmeOrdering {
+        source: config.id.clone(),
         client: Arc::clone(&client),
-        venue: venue.clone(),
+        defaults: defaults.clone(),
         clock: Arc::clone(&clock),
         organization_id: settings.organization_id,
         voucher: settings.voucher,
     });
-    let accounts = Registry {
+    let accounts = AcmeAccounts {
         client: Arc::clone(&client),
-        venue: venue.clone(),
+        defaults: defaults.clone(),
         clock: Arc::clone(&clock),
-        institution: stanza.institution.clone(),
+        institution: config.institution.clone(),
         organization_id: office.organization_id.clone(),
     };
-    let catalog = Programme::new(stanza.id.clone(), client, venue, clock);
+    let catalog = AcmeCatalog::new(config.id.clone(), client, defaults, clock);
     Ok(Source {
-        id: stanza.id,
+        id: config.id,
         vendor: VendorKind::Acme,
-        institution: stanza.institution,
-        environment: stanza.environment,
-        time_zone: stanza.time_zone,
+        institution: config.institution,
+        environment: config.environment,
+        time_zone: config.time_zone,
         currency: Some(settings.currency),
-        facts,
+        traits: facts,
         health,
         catalog: Arc::new(catalog),
         ordering: Some(Arc::clone(&office) as Arc<dyn Ordering>),
@@ -91,17 +91,17 @@ fn connect(stanza: Stanza, surroundings: Surroundings) -> Result<Source, Vec<Fin
         admissions: None,
         accounts: Some(Arc::new(accounts)),
         authoring: Some(Arc::clone(&desk) as Arc<dyn Authoring>),
-        sectioning: None,
+        section_authoring: None,
         back_office: Some(desk),
     })
 }
 
-fn facts(settings: &Settings) -> Facts {
-    Facts {
+fn facts(settings: &Settings) -> SourceTraits {
+    SourceTraits {
         max_batch: 100,
         hold_ttl: Duration::from_secs(600),
-        slow_confirm: Duration::from_secs(60),
-        honours_idempotency_keys: false,
+        slow_confirm_duration: Duration::from_secs(60),
+        honors_idempotency_keys: false,
         finds_by_our_reference: settings.tenant_id.is_some(),
         cancels_in_part: true,
         undo_is_proven: true,

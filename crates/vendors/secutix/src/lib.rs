@@ -1,18 +1,18 @@
-//! SecuTix S-360: sales services over JSON or SOAP, one catalogue in memory, orders that close on a pending account.
+//! SecuTix S-360: sales services over JSON or SOAP, a catalog snapshot in memory, orders closed on a pending account.
 
 mod accounts;
-mod asking;
+mod assumptions;
+mod availability_cache;
+mod availability_fetcher;
 mod catalog;
 mod client;
-mod inferred;
 mod map;
-mod memo;
+mod ordering;
+mod protocol;
 mod refunds;
-mod sales;
 mod settings;
-mod shelf;
-mod speech;
-pub(crate) mod wire;
+mod snapshot_cache;
+mod wire;
 
 #[cfg(test)]
 mod tests;
@@ -20,100 +20,112 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::accounts::Registry;
-use crate::asking::Asking;
-use crate::catalog::Shop;
-use crate::client::{Client, Pace};
-use crate::sales::Sales;
-use crate::settings::{Settings, Transport};
-use crate::shelf::Shelf;
-use crate::speech::{JsonSpeech, SoapSpeech, Speech, Tokens};
-use domain::{Facts, Quota, Source, VendorKind};
-use vendor_api::Stanza;
-use vendor_api::{Finding, Surroundings, Vendor};
+use domain::{Quota, Source, SourceTraits, VendorKind};
+use vendor_api::SourceConfig;
+use vendor_api::{ConnectContext, InvalidSetting, Vendor};
 
-/// The row in the table of vendors.
-pub const ROW: Vendor = Vendor {
+use crate::accounts::SecutixAccounts;
+use crate::availability_fetcher::AvailabilityFetcher;
+use crate::catalog::SecutixCatalog;
+use crate::client::{Client, PollSchedule};
+use crate::ordering::SecutixOrdering;
+use crate::protocol::{JsonProtocol, Protocol, SoapProtocol, TokenProvider};
+use crate::settings::{ProtocolKind, Settings};
+use crate::snapshot_cache::SnapshotCache;
+
+/// Row of the vendor table.
+pub const VENDOR: Vendor = Vendor {
     name: "secutix",
     kind: VendorKind::Secutix,
     keys: settings::KEYS,
     secrets: settings::SECRETS,
     connection_keys: settings::CONNECTION_KEYS,
-    // 60 a minute are documented, for an endpoint, and the institution's own staff draws on them too (`secutix.md §2.8`).
+    // 60 per minute and endpoint are documented, and the institution's own staff shares them (`secutix.md §2.8`).
     quota: Some(Quota { requests: 50, per: Duration::from_secs(60) }),
     check,
     connect,
 };
 
-/// Says all that is wrong with a stanza; calls nobody.
-fn check(stanza: &Stanza) -> Vec<Finding> {
-    Settings::read(stanza).err().unwrap_or_default()
+/// Validates the configuration of a source. Calls nobody.
+fn check(config: &SourceConfig) -> Vec<InvalidSetting> {
+    Settings::from_config(config).err().unwrap_or_default()
 }
 
-/// Builds a source; calls nobody.
-fn connect(stanza: Stanza, surroundings: Surroundings) -> Result<Source, Vec<Finding>> {
-    let settings = Settings::read(&stanza)?;
-    let Surroundings { transport, clock, health, tracker } = surroundings;
-    let (base, version) = (stanza.base_url.as_str(), settings.api_version.as_str());
-    let speech: Box<dyn Speech> = match settings.transport {
-        Transport::Json => {
-            let tokens = Tokens::new(settings.token, settings.identity(), base, Arc::clone(&clock));
-            Box::new(JsonSpeech::new(transport, base, version, tokens))
+/// Builds a source. Calls nobody.
+fn connect(config: SourceConfig, context: ConnectContext) -> Result<Source, Vec<InvalidSetting>> {
+    let settings = Settings::from_config(&config)?;
+    let ConnectContext { http: transport, clock, health, tracker } = context;
+    let (base, version) = (config.base_url.as_str(), settings.api_version.as_str());
+    let protocol: Box<dyn Protocol> = match settings.transport {
+        ProtocolKind::Json => {
+            let tokens = TokenProvider::new(settings.token, settings.identity(), base, Arc::clone(&clock));
+            Box::new(JsonProtocol::new(transport, base, version, tokens))
         }
-        Transport::Soap => {
-            Box::new(SoapSpeech::new(transport, base, version, &settings.login, settings.password.clone()))
+        ProtocolKind::Soap => {
+            Box::new(SoapProtocol::new(transport, base, version, &settings.login, settings.password.clone()))
         }
     };
-    let client = Arc::new(Client::new(stanza.id.clone(), speech, Pace::ASYNCHRONOUS));
-    let house = settings.house(&stanza);
-    let shelf = Arc::new(Shelf::new(Arc::clone(&client), Arc::clone(&clock), tracker, house, stanza.base_url.clone()));
-    let sales = Arc::new(Sales {
+    let client = Arc::new(Client::new(config.id.clone(), protocol, PollSchedule::IN_PROGRESS));
+    let defaults = settings.source_defaults(&config);
+    let snapshots = Arc::new(SnapshotCache::new(
+        Arc::clone(&client),
+        Arc::clone(&clock),
+        tracker,
+        defaults,
+        config.base_url.clone(),
+    ));
+    let ordering = Arc::new(SecutixOrdering {
         client: Arc::clone(&client),
-        shelf: Arc::clone(&shelf),
+        snapshots: Arc::clone(&snapshots),
         contact: settings.contact_reference.text(),
         channel: settings.channel(),
-        pace: Pace::CLOSING,
+        completion_schedule: PollSchedule::ORDER_COMPLETION,
     });
-    let accounts = Arc::new(Registry {
+    let accounts = Arc::new(SecutixAccounts {
         client: Arc::clone(&client),
-        shelf: Arc::clone(&shelf),
+        snapshots: Arc::clone(&snapshots),
         clock: Arc::clone(&clock),
-        institution: stanza.institution.clone(),
-        base_url: stanza.base_url.clone(),
+        institution: config.institution.clone(),
+        base_url: config.base_url.clone(),
         login: settings.login.clone(),
         contact: settings.contact_reference.text(),
         contingents: settings.contingents.clone(),
     });
-    let shop = Shop { client, shelf, clock, asking: Asking::new(settings.contingents.clone()) };
+    let catalog = SecutixCatalog {
+        client,
+        snapshots: snapshots,
+        clock,
+        availability: AvailabilityFetcher::new(settings.contingents.clone()),
+    };
     Ok(Source {
-        id: stanza.id,
+        id: config.id,
         vendor: VendorKind::Secutix,
-        institution: stanza.institution,
-        environment: stanza.environment,
-        time_zone: stanza.time_zone,
-        currency: stanza.currency,
-        facts: facts(),
+        institution: config.institution,
+        environment: config.environment,
+        time_zone: config.time_zone,
+        currency: config.currency,
+        traits: facts(),
         health,
-        catalog: Arc::new(shop),
-        ordering: Some(Arc::clone(&sales) as _),
-        // That adding tickets starts the delay again is documented; that anything else does is not.
+        catalog: Arc::new(catalog),
+        ordering: Some(Arc::clone(&ordering) as _),
+        // Only adding tickets is documented to restart the expiry of a cart.
         hold_extension: None,
-        refunds: Some(sales),
+        refunds: Some(ordering),
         admissions: None,
         accounts: Some(accounts),
         authoring: None,
-        sectioning: None,
+        section_authoring: None,
         back_office: None,
     })
 }
 
-/// Numbers and habits (`secutix.md §2.8`, §2.9, §5.4–§5.7; those that are inferred are so in `inferred`).
-fn facts() -> Facts {
-    Facts {
-        max_batch: inferred::MOST_PERFORMANCES,
-        hold_ttl: Duration::from_secs(inferred::HOLD_MINUTES * 60),
-        slow_confirm: Duration::from_secs(30),
-        honours_idempotency_keys: false,
+/// Facts of the vendor (`secutix.md §2.8`, §2.9, §5.4–§5.7); inferred ones are defined in `assumptions`.
+fn facts() -> SourceTraits {
+    SourceTraits {
+        max_batch: assumptions::MAX_PERFORMANCES_PER_REQUEST,
+        hold_ttl: Duration::from_secs(assumptions::HOLD_MINUTES * 60),
+        slow_confirm_duration: Duration::from_secs(30),
+        honors_idempotency_keys: false,
         finds_by_our_reference: false,
         cancels_in_part: true,
         undo_is_proven: false,

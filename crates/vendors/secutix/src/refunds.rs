@@ -1,19 +1,20 @@
-//! Undoing sales: by places, then read again (`secutix.md §5.7`). That a closed order takes it is inferred.
+//! Cancels movements and reads the order again to verify it (`secutix.md §5.7`). That a closed order can be canceled is
+//! inferred.
 
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-
-use crate::map::order::{self, kind};
-use crate::sales::Sales;
-use crate::wire::order::{CancelOperations, Movement, OrderDetails};
 use domain::ids::StepKey;
-use domain::ordering::{CancelLine, Cancelled, Found, LegRequest, Refunds};
-use domain::{Effect, ErrorKind, ExternalRef, Operation, Reason, VendorError};
+use domain::ordering::{CancelLine, CompletedCancellation, LegRequest, LookupOutcome, Refunds};
+use domain::{Effect, ErrorKind, ExternalRef, RefusalReason, VendorError, VendorOperation};
 
-/// The places that shall go: those named, or all of a line that names none.
-fn meant(refs: &[ExternalRef], lines: &[CancelLine]) -> BTreeSet<i64> {
-    let held = order::lines_of(refs);
+use crate::map::orders::{self, kind};
+use crate::ordering::SecutixOrdering;
+use crate::wire::orders::{CancelOperations, Movement, OrderDetails};
+
+/// Returns the movements to cancel: the named tickets, or every movement of a line that names none.
+fn requested_movements(refs: &[ExternalRef], lines: &[CancelLine]) -> BTreeSet<i64> {
+    let held = orders::movement_lines(refs);
     let of_line = |line: &CancelLine| -> Vec<i64> {
         if line.tickets.is_empty() {
             return held.iter().filter(|(_, its)| **its == line.line).map(|(movement, _)| *movement).collect();
@@ -23,28 +24,29 @@ fn meant(refs: &[ExternalRef], lines: &[CancelLine]) -> BTreeSet<i64> {
     lines.iter().flat_map(of_line).collect()
 }
 
-/// Those of them that are not certainly void.
-fn live(details: &OrderDetails, meant: &BTreeSet<i64>) -> BTreeSet<i64> {
-    meant.iter().copied().filter(|id| !order::is_void(details, *id)).collect()
+/// Filters the movements that are not confirmed void.
+fn still_valid(details: &OrderDetails, meant: &BTreeSet<i64>) -> BTreeSet<i64> {
+    meant.iter().copied().filter(|id| !orders::is_ticket_void(details, *id)).collect()
 }
 
-/// The lines of places.
-fn lines_of(details: &OrderDetails, places: &BTreeSet<i64>) -> Vec<i64> {
+/// Returns the operations that the movements belong to.
+fn operations_of(details: &OrderDetails, places: &BTreeSet<i64>) -> Vec<i64> {
     let is_meant = |movement: &&Movement| movement.movement_id.is_some_and(|id| places.contains(&id.0));
     let lines = details.movement_datas.0.iter().filter(is_meant).filter_map(|movement| Some(movement.operation_id?.0));
     lines.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-impl Sales {
-    /// What became of the places that shall go, read from the vendor. What the line of a place costs is what comes back.
-    async fn undone(
+impl SecutixOrdering {
+    /// Builds the cancellation from the order as read before and after. The refund is the unit price of each void movement's
+    /// operation.
+    async fn cancellation(
         &self,
-        operation: Operation,
+        operation: VendorOperation,
         before: &OrderDetails,
         after: &OrderDetails,
         meant: &BTreeSet<i64>,
-    ) -> Result<Cancelled, VendorError> {
-        let void: Vec<i64> = meant.iter().copied().filter(|id| order::is_void(after, *id)).collect();
+    ) -> Result<CompletedCancellation, VendorError> {
+        let void: Vec<i64> = meant.iter().copied().filter(|id| orders::is_ticket_void(after, *id)).collect();
         let price = |id: &i64| {
             let movement =
                 before.movement_datas.0.iter().find(|movement| movement.movement_id.is_some_and(|its| its.0 == *id))?;
@@ -55,50 +57,54 @@ impl Sales {
             Some(line.unit_price?.0)
         };
         let amount: Option<i64> = void.iter().map(price).sum();
-        let till = self.shelf.till(operation).await?;
-        let refunded = amount.and_then(|amount| self.money(operation, &till, before, amount).ok());
+        let point_of_sale = self.snapshots.point_of_sale(operation).await?;
+        let refunded = amount.and_then(|amount| self.money(operation, &point_of_sale, before, amount).ok());
         let void = void.into_iter().map(|id| ExternalRef::new(kind::MOVEMENT, id.to_string())).collect();
-        Ok(Cancelled { refunded, void })
+        Ok(CompletedCancellation { refunded, voided: void })
     }
 }
 
 #[async_trait]
-impl Refunds for Sales {
+impl Refunds for SecutixOrdering {
     async fn cancel(
         &self,
         _: &StepKey,
         _: &LegRequest,
         refs: &[ExternalRef],
         lines: &[CancelLine],
-    ) -> Result<Cancelled, VendorError> {
-        let operation = Operation::Cancel;
+    ) -> Result<CompletedCancellation, VendorError> {
+        let operation = VendorOperation::Cancel;
         let order_id = self.order_id(operation, refs)?;
-        let meant = meant(refs, lines);
+        let meant = requested_movements(refs, lines);
         if meant.is_empty() {
-            return Err(self.client.rejected(operation, Reason::InvalidInput { field: "tickets".to_owned() }, None));
+            return Err(self.client.rejected(
+                operation,
+                RefusalReason::InvalidInput { field: "tickets".to_owned() },
+                None,
+            ));
         }
-        let before = self.details(operation, order_id).await?;
-        let live_before = live(&before, &meant);
+        let before = self.order_details(operation, order_id).await?;
+        let live_before = still_valid(&before, &meant);
         let mut refusal = None;
         if !live_before.is_empty() {
-            let operation_ids = lines_of(&before, &live_before);
+            let operation_ids = operations_of(&before, &live_before);
             let movement_ids = live_before.into_iter().collect();
             let cancel = CancelOperations { order_id, operation_ids, movement_ids };
             match self.client.cancel_operations(&cancel).await {
-                // A request that reached the vendor twice may be refused the second time, after the first one cancelled.
+                // A request that reached the vendor twice may be rejected the second time, after the first one canceled.
                 Err(error) if matches!(error.kind, ErrorKind::Rejected(_)) => refusal = Some(error),
                 outcome => outcome?,
             }
         }
         let unread = |error: VendorError| error.with_effect(Effect::Unknown);
-        let after = self.details(operation, order_id).await.map_err(unread)?;
-        if let Some(refusal) = refusal.filter(|_| !live(&after, &meant).is_empty()) {
+        let after = self.order_details(operation, order_id).await.map_err(unread)?;
+        if let Some(refusal) = refusal.filter(|_| !still_valid(&after, &meant).is_empty()) {
             return Err(refusal);
         }
-        let undone = self.undone(operation, &before, &after, &meant).await.map_err(unread)?;
-        if undone.void.is_empty() {
+        let undone = self.cancellation(operation, &before, &after, &meant).await.map_err(unread)?;
+        if undone.voided.is_empty() {
             let error = self.client.error(operation, ErrorKind::Malformed).with_effect(Effect::Unknown);
-            return Err(error.because("the vendor said that it cancelled, and every ticket is still good"));
+            return Err(error.with_cause("the vendor accepted the cancellation, but every ticket is still valid"));
         }
         Ok(undone)
     }
@@ -109,14 +115,14 @@ impl Refunds for Sales {
         _: &LegRequest,
         refs: &[ExternalRef],
         lines: &[CancelLine],
-    ) -> Result<Found<Cancelled>, VendorError> {
-        let operation = Operation::LookUp;
+    ) -> Result<LookupOutcome<CompletedCancellation>, VendorError> {
+        let operation = VendorOperation::LookUp;
         let details = self.client.order_details(self.order_id(operation, refs)?).await?;
-        let meant = meant(refs, lines);
-        // One call cancels all of its places or none: a place that is still good says that it was not done.
-        if !live(&details, &meant).is_empty() {
-            return Ok(Found::NotDone);
+        let meant = requested_movements(refs, lines);
+        // One call cancels all of its movements or none: a movement that is still valid proves that it was not applied.
+        if !still_valid(&details, &meant).is_empty() {
+            return Ok(LookupOutcome::NotDone);
         }
-        self.undone(operation, &details, &details, &meant).await.map(Found::Done)
+        self.cancellation(operation, &details, &details, &meant).await.map(LookupOutcome::Done)
     }
 }

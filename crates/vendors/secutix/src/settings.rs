@@ -1,14 +1,14 @@
-//! The settings of a SecuTix source, beside those that all sources share (`secutix.md §5.1`).
+//! Settings of a SecuTix source beyond the shared ones (`secutix.md §5.1`).
 
 use secrecy::SecretString;
 use serde::Deserialize;
+use vendor_api::InvalidSetting;
+use vendor_api::SourceConfig;
 
-use crate::map::till::House;
-use crate::speech::{Identity, TokenMaker};
-use vendor_api::Finding;
-use vendor_api::Stanza;
+use crate::map::point_of_sale::SourceDefaults;
+use crate::protocol::{Identity, TokenOrigin};
 
-/// Every key of its own in a stanza.
+/// Vendor-specific keys of a source's configuration.
 pub(crate) const KEYS: &[&str] = &[
     "login",
     "password",
@@ -22,16 +22,16 @@ pub(crate) const KEYS: &[&str] = &[
     "api_version",
 ];
 
-/// Those that hold secrets.
+/// Keys that contain secrets.
 pub(crate) const SECRETS: &[&str] = &["password"];
 
-/// Its keys in the connection of a reseller (`secutix.md §5.1`).
+/// Keys in a reseller's connection (`secutix.md §5.1`).
 pub(crate) const CONNECTION_KEYS: &[&str] = &["sales_channel", "point_of_sale", "contact_reference", "contingents"];
 
-/// Which of the two transports.
+/// Protocol of the source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Transport {
+pub(crate) enum ProtocolKind {
     /// REST_RPC.
     #[default]
     Json,
@@ -42,85 +42,85 @@ pub(crate) enum Transport {
 /// A number or text: ids are written both ways.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
-pub(crate) enum Id {
+pub(crate) enum ConfiguredId {
     /// As a number.
     Number(i64),
     /// As text.
     Text(String),
 }
 
-impl Id {
-    /// The same as text.
-    pub fn text(&self) -> String {
+impl ConfiguredId {
+    /// Returns it as text.
+    pub(crate) fn text(&self) -> String {
         match self {
             Self::Number(id) => id.to_string(),
             Self::Text(text) => text.trim().to_owned(),
         }
     }
 
-    /// The same as a number, where it is one.
-    pub fn number(&self) -> Option<i64> {
+    /// Returns it as a number, if it is one.
+    pub(crate) fn number(&self) -> Option<i64> {
         self.text().parse().ok()
     }
 }
 
-/// What a stanza says.
+/// Parsed settings.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Settings {
-    /// The operator: `<institution>_<sales channel>`.
+    /// Operator: `<institution>_<sales channel>`.
     pub login: String,
-    /// The operator's password.
+    /// Password of the operator.
     pub password: SecretString,
     /// Our name in tokens.
-    #[serde(default = "our_name")]
+    #[serde(default = "default_partner_name")]
     pub partner_name: String,
-    /// Which transport.
+    /// Protocol.
     #[serde(default)]
-    pub transport: Transport,
-    /// The technical contact that all sales hang on; not in the hand-over mail: ask for it.
-    pub contact_reference: Id,
-    /// The point of sale; absent: the one of the login.
+    pub transport: ProtocolKind,
+    /// Technical contact that all sales are associated with. The hand-over mail does not contain it: ask for it.
+    pub contact_reference: ConfiguredId,
+    /// Point of sale. Default: that of the login.
     #[serde(default)]
-    pub point_of_sales_id: Option<Id>,
-    /// Id or code of the payment method; absent: the first pending account.
+    pub point_of_sales_id: Option<ConfiguredId>,
+    /// Id or code of the payment method. Default: the first pending account.
     #[serde(default)]
-    pub payment_method: Option<Id>,
-    /// The contingents to sell from; empty: all of the channel.
+    pub payment_method: Option<ConfiguredId>,
+    /// Contingents to sell from. Empty: all of the channel.
     #[serde(default)]
     pub contingents: Vec<i64>,
-    /// Who makes the token of the JSON transport.
+    /// Origin of the token of the JSON protocol.
     #[serde(default)]
-    pub token: TokenMaker,
-    /// The version of the services.
-    #[serde(default = "latest_frozen")]
+    pub token: TokenOrigin,
+    /// Version of the services.
+    #[serde(default = "default_api_version")]
     pub api_version: String,
 }
 
-fn our_name() -> String {
+fn default_partner_name() -> String {
     "ticketgraph".to_owned()
 }
 
-/// The version to build on: frozen, not yet deprecated (`secutix.md §2.1`).
-fn latest_frozen() -> String {
+/// The latest version that is frozen and not deprecated (`secutix.md §2.1`).
+fn default_api_version() -> String {
     "v1_33".to_owned()
 }
 
 impl Settings {
-    /// Reads a stanza; every mistake in it is a finding.
-    pub fn read(stanza: &Stanza) -> Result<Self, Vec<Finding>> {
-        let read: Result<Self, _> = stanza.own.clone().try_into();
-        let settings = read.map_err(|fault| vec![unreadable(stanza, &fault)])?;
-        let findings = settings.findings();
-        if findings.is_empty() { Ok(settings) } else { Err(findings) }
+    /// Parses the configuration; returns every invalid setting.
+    pub(crate) fn from_config(config: &SourceConfig) -> Result<Self, Vec<InvalidSetting>> {
+        let read: Result<Self, _> = config.vendor_settings.clone().try_into();
+        let settings = read.map_err(|error| vec![parse_diagnostic(config, &error)])?;
+        let invalid = settings.validate();
+        if invalid.is_empty() { Ok(settings) } else { Err(invalid) }
     }
 
-    fn findings(&self) -> Vec<Finding> {
+    fn validate(&self) -> Vec<InvalidSetting> {
         use secrecy::ExposeSecret;
-        let mut findings = Vec::new();
+        let mut invalid = Vec::new();
         let mut expect = |holds: bool, key: &str, message: &str| {
             if !holds {
-                findings.push(Finding::new(key, message));
+                invalid.push(InvalidSetting::new(key, message));
             }
         };
         let parts = self.login.rsplit_once('_');
@@ -132,7 +132,7 @@ impl Settings {
         expect(
             (1..=20).contains(&contact.len()),
             "contact_reference",
-            "must be the number of the technical contact, at most 20 characters; it is not in the hand-over mail: ask for it",
+            "must be the number of the technical contact, at most 20 characters; the hand-over mail does not contain it: ask for it",
         );
         let is_number = self.point_of_sales_id.as_ref().is_none_or(|id| id.number().is_some());
         expect(is_number, "point_of_sales_id", "must be a number, for example 500100");
@@ -141,21 +141,21 @@ impl Settings {
             [major, minor].iter().all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
         });
         expect(is_version, "api_version", "must look like v1_33");
-        findings
+        invalid
     }
 
-    /// The institution code: the login without its channel, upper case.
-    pub fn institution(&self) -> String {
+    /// Returns the institution code: the login without its channel, upper case.
+    pub(crate) fn institution(&self) -> String {
         self.login.rsplit_once('_').map_or(self.login.as_str(), |(institution, _)| institution).to_uppercase()
     }
 
-    /// The sales channel of the login.
-    pub fn channel(&self) -> String {
+    /// Returns the sales channel of the login.
+    pub(crate) fn channel(&self) -> String {
         self.login.rsplit_once('_').map_or("", |(_, channel)| channel).to_uppercase()
     }
 
-    /// Who we are in tokens.
-    pub fn identity(&self) -> Identity {
+    /// Returns our identity in tokens.
+    pub(crate) fn identity(&self) -> Identity {
         Identity {
             institution: self.institution(),
             login: self.login.clone(),
@@ -164,42 +164,42 @@ impl Settings {
         }
     }
 
-    /// What the configuration says where the vendor says nothing.
-    pub fn house(&self, stanza: &Stanza) -> House {
-        House {
-            zone: stanza.time_zone.clone(),
-            currency: stanza.currency,
-            point_of_sale: self.point_of_sales_id.as_ref().and_then(Id::number),
-            payment_method: self.payment_method.as_ref().map(Id::text),
+    /// Returns the configured values that complete or override the vendor's.
+    pub(crate) fn source_defaults(&self, config: &SourceConfig) -> SourceDefaults {
+        SourceDefaults {
+            time_zone: config.time_zone.clone(),
+            currency: config.currency,
+            point_of_sale_id: self.point_of_sales_id.as_ref().and_then(ConfiguredId::number),
+            payment_method: self.payment_method.as_ref().map(ConfiguredId::text),
         }
     }
 }
 
-/// Names the key that could not be read. The reader's own text may quote a value, and a value may be a secret.
-fn unreadable(stanza: &Stanza, fault: &toml::de::Error) -> Finding {
-    let message = fault.message();
+/// Names the key that could not be parsed. The parser's text is not used: it may quote a value, and a value may be a secret.
+fn parse_diagnostic(config: &SourceConfig, error: &toml::de::Error) -> InvalidSetting {
+    let message = error.message();
     let missing = message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
     if let Some(key) = missing {
-        return Finding::new(key, "is missing");
+        return InvalidSetting::new(key, "is missing");
     }
-    if let Some(key) = stanza.own.keys().find(|key| !KEYS.contains(&key.as_str())) {
-        return Finding::new(key, "is not a key of a secutix source");
+    if let Some(key) = config.vendor_settings.keys().find(|key| !KEYS.contains(&key.as_str())) {
+        return InvalidSetting::new(key, "is not a key of a secutix source");
     }
     let is_one_of = |key: &str, words: &[&str]| {
-        stanza.own.get(key).is_none_or(|value| value.as_str().is_some_and(|text| words.contains(&text)))
+        config.vendor_settings.get(key).is_none_or(|value| value.as_str().is_some_and(|text| words.contains(&text)))
     };
     if !is_one_of("transport", &["json", "soap"]) {
-        return Finding::new("transport", "must be \"json\" or \"soap\"");
+        return InvalidSetting::new("transport", "must be \"json\" or \"soap\"");
     }
     if !is_one_of("token", &["self", "endpoint"]) {
-        return Finding::new("token", "must be \"self\" or \"endpoint\"");
+        return InvalidSetting::new("token", "must be \"self\" or \"endpoint\"");
     }
-    let wrong = stanza.own.iter().find(|(key, value)| !match key.as_str() {
+    let wrong = config.vendor_settings.iter().find(|(key, value)| !match key.as_str() {
         "contingents" => value.as_array().is_some_and(|ids| ids.iter().all(toml::Value::is_integer)),
         "contact_reference" | "point_of_sales_id" | "payment_method" => value.is_str() || value.is_integer(),
         _ => value.is_str(),
     });
-    Finding::new(wrong.map_or("login", |(key, _)| key.as_str()), "is of the wrong type")
+    InvalidSetting::new(wrong.map_or("login", |(key, _)| key.as_str()), "has the wrong type")
 }
 
 #[cfg(test)]
@@ -207,29 +207,29 @@ mod tests {
     use super::*;
     use domain::{Environment, SourceId};
 
-    fn stanza(own: &str) -> Stanza {
-        Stanza {
+    fn config(own: &str) -> SourceConfig {
+        SourceConfig {
             id: SourceId::new("opera"),
             environment: Environment::Sandbox,
             base_url: "https://opera.ws.secutix.com".to_owned(),
             institution: "OPERA".to_owned(),
             time_zone: jiff::tz::TimeZone::UTC,
             currency: None,
-            own: toml::from_str(own).expect("TOML"),
+            vendor_settings: toml::from_str(own).expect("valid TOML"),
         }
     }
 
     #[test]
-    fn a_whole_stanza_is_read_and_the_institution_is_the_prefix_of_the_login() {
+    fn a_complete_configuration_is_parsed_and_the_institution_is_the_prefix_of_the_login() {
         let own = "login = \"Opera_DGTK\"\npassword = \"x\"\ncontact_reference = 1000042\npayment_method = \"PEND\"";
-        let settings = Settings::read(&stanza(own)).expect("settings");
+        let settings = Settings::from_config(&config(own)).expect("valid settings");
         assert_eq!((settings.institution().as_str(), settings.channel().as_str()), ("OPERA", "DGTK"));
-        assert_eq!((settings.transport, settings.api_version.as_str()), (Transport::Json, "v1_33"));
+        assert_eq!((settings.transport, settings.api_version.as_str()), (ProtocolKind::Json, "v1_33"));
         assert_eq!(settings.contact_reference.text(), "1000042");
     }
 
     #[test]
-    fn every_mistake_is_named_by_its_key_and_no_value_is_shown() {
+    fn every_invalid_setting_is_reported_by_its_key_and_without_its_value() {
         let base = "password = \"s3cret\"\ncontact_reference = \"1000042\"\n";
         for (own, keys) in [
             (format!("{base}login = \"OPERA\"\napi_version = \"latest\""), vec!["login", "api_version"]),
@@ -244,12 +244,10 @@ mod tests {
             ),
             ("login = \"A_B\"\npassword = 77123\ncontact_reference = \"1\"".to_owned(), vec!["password"]),
         ] {
-            let findings = Settings::read(&stanza(&own)).expect_err("findings");
-            assert_eq!(findings.iter().map(|finding| finding.key.as_str()).collect::<Vec<_>>(), keys, "{own}");
+            let invalid = Settings::from_config(&config(&own)).expect_err("invalid settings");
+            assert_eq!(invalid.iter().map(|setting| setting.key.as_str()).collect::<Vec<_>>(), keys, "{own}");
             assert!(
-                findings
-                    .iter()
-                    .all(|finding| !finding.message.contains("77123") && !finding.message.contains("s3cret"))
+                invalid.iter().all(|setting| !setting.message.contains("77123") && !setting.message.contains("s3cret"))
             );
         }
     }

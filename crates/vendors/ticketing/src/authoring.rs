@@ -1,89 +1,94 @@
-//! Editing events of the host and their sections (`ticketing.md §4.6`, `§4.7`).
+//! Editing the host's events and their sections (`ticketing.md §4.6`, `§4.7`).
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use crate::map::{authoring, event as events, keys};
-use crate::{Account, inferred};
-use domain::authoring::{Authoring, Created, EventChange, NewEvent, SectionEdit, Sectioning, Setback};
+use crate::{TicketingSource, assumptions};
+use domain::authoring::{
+    Authoring, CreatedEvent, EventChange, NewEvent, PartialFailure, SectionAuthoring, SectionEdit,
+};
 use domain::ids::StepKey;
-use domain::{Effect, ErrorKind, Event, EventKey, EventStatus, Operation, Reason, SectionKey, VendorError};
+use domain::{
+    Effect, ErrorKind, Event, EventKey, EventStatus, RefusalReason, SectionKey, VendorError, VendorOperation,
+};
 
-const READ: Operation = Operation::ReadAuthoring;
-const WRITE: Operation = Operation::WriteAuthoring;
+const READ: VendorOperation = VendorOperation::ReadAuthoring;
+const WRITE: VendorOperation = VendorOperation::WriteAuthoring;
 
-impl Account {
-    fn wrong(&self, field: String) -> VendorError {
-        self.client.rejected(WRITE, Reason::InvalidInput { field })
+impl TicketingSource {
+    fn invalid_input(&self, field: String) -> VendorError {
+        self.client.rejected(WRITE, RefusalReason::InvalidInput { field })
     }
 
     fn conflict(&self) -> VendorError {
-        self.client.rejected(WRITE, Reason::Conflict)
+        self.client.rejected(WRITE, RefusalReason::Conflict)
     }
 
-    /// The id of an event; a key that we never made is not found.
-    fn editable<'k>(&self, op: Operation, event: &'k EventKey) -> Result<&'k str, VendorError> {
+    /// Returns the id of an event; a malformed key is not found.
+    fn event_id<'k>(&self, op: VendorOperation, event: &'k EventKey) -> Result<&'k str, VendorError> {
         if keys::is_id(event.as_str()) { Ok(event.as_str()) } else { Err(self.client.error(op, ErrorKind::NotFound)) }
     }
 
-    /// The id of a section of this event; one of another event is not found.
-    fn section_of<'k>(&self, event: &str, section: &'k SectionKey) -> Result<&'k str, VendorError> {
-        let own = keys::split(section.as_str()).filter(|(owner, _)| *owner == event);
+    /// Returns the id of a section of this event; a section of another event is not found.
+    fn section_id<'k>(&self, event: &str, section: &'k SectionKey) -> Result<&'k str, VendorError> {
+        let own = keys::split_key(section.as_str()).filter(|(owner, _)| *owner == event);
         own.map(|(_, id)| id).ok_or_else(|| self.client.error(WRITE, ErrorKind::NotFound))
     }
 
-    /// What was made and cannot be named: it may be there.
-    fn unnamed(&self) -> VendorError {
+    /// Error of a resource that was created but has no readable id: it may exist.
+    fn created_without_id(&self) -> VendorError {
         self.client.error(WRITE, ErrorKind::Malformed).with_effect(Effect::Unknown)
     }
 }
 
 #[async_trait]
-impl Authoring for Account {
-    async fn create_event(&self, _key: &StepKey, event: &NewEvent) -> Result<Created, VendorError> {
-        // Everything that can be wrong is found before anything is sent: a half of it would stay.
-        let body = authoring::new_event(event, &self.terms).map_err(|field| self.wrong(field))?;
-        let (span, now) = (authoring::span(event), self.clock.now());
+impl Authoring for TicketingSource {
+    async fn create_event(&self, _key: &StepKey, event: &NewEvent) -> Result<CreatedEvent, VendorError> {
+        // Everything is validated before anything is sent, so that no half-created event remains.
+        let body = authoring::new_event(event, &self.defaults).map_err(|field| self.invalid_input(field))?;
+        let (span, now) = (authoring::event_span(event), self.clock.now());
         let section = |(at, section)| {
-            let written = authoring::new_section(section, span, now, &self.terms);
-            written.map_err(|field| self.wrong(format!("sections.{at}.{field}")))
+            let written = authoring::new_section(section, span, now, &self.defaults);
+            written.map_err(|field| self.invalid_input(format!("sections.{at}.{field}")))
         };
         let sections: Vec<_> = event.sections.iter().enumerate().map(section).collect::<Result<_, _>>()?;
         let uri = self.client.register_event(&body).await?;
-        let id = keys::tail(&uri).ok_or_else(|| self.unnamed())?;
-        let cannot = |path| Setback { path, error: self.client.error(WRITE, ErrorKind::Unsupported) };
-        let mut setbacks: Vec<Setback> = authoring::left_out(event).into_iter().map(cannot).collect();
+        let id = keys::id_from_uri(&uri).ok_or_else(|| self.created_without_id())?;
+        let cannot = |path| PartialFailure { path, error: self.client.error(WRITE, ErrorKind::Unsupported) };
+        let mut setbacks: Vec<PartialFailure> = authoring::unsupported_parts(event).into_iter().map(cannot).collect();
         for (at, section) in sections.iter().enumerate() {
             if let Err(error) = self.client.add_section(id, section).await {
-                setbacks.push(Setback { path: vec!["sections".to_owned(), at.to_string()], error });
+                setbacks.push(PartialFailure { path: vec!["sections".to_owned(), at.to_string()], error });
             }
         }
-        Ok(Created { event: EventKey::new(id), setbacks })
+        Ok(CreatedEvent { event: EventKey::new(id), partial_failures: setbacks })
     }
 
     async fn update_event(&self, event: &EventKey, change: &EventChange) -> Result<(), VendorError> {
-        let id = self.editable(WRITE, event)?;
+        let id = self.event_id(WRITE, event)?;
         let fields = self.client.event_fields(id).await?;
-        let changed = authoring::changed_event(fields, change, &self.terms).map_err(|field| self.wrong(field))?;
+        let changed =
+            authoring::changed_event(fields, change, &self.defaults).map_err(|field| self.invalid_input(field))?;
         self.client.replace_event(id, &changed).await
     }
 
     async fn publish_event(&self, event: &EventKey) -> Result<(), VendorError> {
-        let id = self.editable(WRITE, event)?;
+        let id = self.event_id(WRITE, event)?;
         let status = authoring::status(&self.client.event_fields(id).await?);
-        // INFERRED (`§7` I5, I6): a draft is handed in, and its approval publishes it.
-        if status.eq_ignore_ascii_case(inferred::DRAFT) {
+        // INFERRED (`§7` I5, I6): a draft is submitted for review, and its approval publishes it.
+        if status.eq_ignore_ascii_case(assumptions::DRAFT) {
             return self.client.submit_event(id).await;
         }
-        if status.eq_ignore_ascii_case(inferred::CANCELLED) { Err(self.conflict()) } else { Ok(()) }
+        if status.eq_ignore_ascii_case(assumptions::CANCELED) { Err(self.conflict()) } else { Ok(()) }
     }
 
     async fn delete_event(&self, event: &EventKey) -> Result<(), VendorError> {
-        let id = self.editable(WRITE, event)?;
+        let id = self.event_id(WRITE, event)?;
         match self.client.event_fields(id).await {
-            // The vendor asks only whether anything is on sale at present (`§4.6`).
-            Ok(fields) if authoring::taken_of_event(&fields) > 0 => Err(self.conflict()),
+            // The vendor checks only whether anything is on sale right now (`§4.6`).
+            Ok(fields) if authoring::allocated_in_event(&fields) > 0 => Err(self.conflict()),
             Ok(_) => self.client.delete_event(id).await,
             Err(error) if error.kind == ErrorKind::NotFound => Ok(()),
             Err(error) => Err(error),
@@ -91,37 +96,37 @@ impl Authoring for Account {
     }
 
     async fn find_published(&self, event: &EventKey) -> Result<Option<Arc<Event>>, VendorError> {
-        let wire = self.client.event(READ, self.editable(READ, event)?).await?;
-        let told = events::event(&wire, &self.terms, self.clock.now());
-        let told = told.ok_or_else(|| self.client.error(READ, ErrorKind::Malformed))?;
-        Ok((told.status != EventStatus::Draft).then(|| Arc::new(told)))
+        let wire = self.client.event(READ, self.event_id(READ, event)?).await?;
+        let event = events::event(&wire, &self.defaults, self.clock.now());
+        let event = event.ok_or_else(|| self.client.error(READ, ErrorKind::Malformed))?;
+        Ok((event.status != EventStatus::Draft).then(|| Arc::new(event)))
     }
 }
 
 #[async_trait]
-impl Sectioning for Account {
+impl SectionAuthoring for TicketingSource {
     async fn edit_section(&self, event: &EventKey, edit: &SectionEdit) -> Result<Option<SectionKey>, VendorError> {
-        let id = self.editable(WRITE, event)?;
+        let id = self.event_id(WRITE, event)?;
         match edit {
             SectionEdit::Add(section) => {
-                let span = authoring::span_of(&self.client.event_fields(id).await?, &self.terms);
-                let body = authoring::new_section(section, span, self.clock.now(), &self.terms);
-                let body = body.map_err(|field| self.wrong(format!("section.{field}")))?;
+                let span = authoring::span_from_fields(&self.client.event_fields(id).await?, &self.defaults);
+                let body = authoring::new_section(section, span, self.clock.now(), &self.defaults);
+                let body = body.map_err(|field| self.invalid_input(format!("section.{field}")))?;
                 let uri = self.client.add_section(id, &body).await?;
-                keys::section(event, &uri).map(Some).ok_or_else(|| self.unnamed())
+                keys::section_key(event, &uri).map(Some).ok_or_else(|| self.created_without_id())
             }
             SectionEdit::Change(key, change) => {
-                let section = self.section_of(id, key)?;
+                let section = self.section_id(id, key)?;
                 let fields = self.client.section_fields(id, section).await?;
-                let changed = authoring::changed_section(fields, change, &self.terms);
-                self.client.replace_section(id, section, &changed.map_err(|field| self.wrong(field))?).await?;
+                let changed = authoring::changed_section(fields, change, &self.defaults);
+                self.client.replace_section(id, section, &changed.map_err(|field| self.invalid_input(field))?).await?;
                 Ok(Some(key.clone()))
             }
             SectionEdit::Remove(key) => {
-                let section = self.section_of(id, key)?;
+                let section = self.section_id(id, key)?;
                 match self.client.section_fields(id, section).await {
-                    // INFERRED (`§7` I7): the vendor refuses it as well.
-                    Ok(fields) if authoring::taken_of_section(&fields) > 0 => return Err(self.conflict()),
+                    // INFERRED (`§7` I7): the vendor rejects it as well.
+                    Ok(fields) if authoring::allocated_in_section(&fields) > 0 => return Err(self.conflict()),
                     Err(error) if error.kind == ErrorKind::NotFound => return Ok(None),
                     outcome => outcome?,
                 };

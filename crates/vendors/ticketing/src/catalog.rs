@@ -1,4 +1,5 @@
-//! The catalogue. An event carries its sections with prices and what is left, so one call a source answers every level.
+//! Catalog. An event contains its sections with prices and remaining counts, so one call per source answers every
+//! level.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -10,137 +11,142 @@ use futures_util::stream::{self, StreamExt};
 use jiff::civil::Date;
 
 use crate::map::{event, keys};
-use crate::{Account, wire};
+use crate::{TicketingSource, wire};
 use domain::{
-    Availability, Batch, CalendarDay, Catalog, ErrorKind, Event, EventKey, Observed, Operation, Performance,
-    PerformanceKey, Scope, TicketType, VendorError, Window,
+    Availability, Batch, CalendarDay, Catalog, CatalogScope, ErrorKind, Event, EventKey, Observed, Performance,
+    PerformanceKey, PerformanceWindow, TicketType, VendorError, VendorOperation,
 };
 
-/// Events that are asked for side by side by their own addresses.
-const AT_ONCE: usize = 8;
-/// The most rows of a calendar.
-const MOST_DAYS: usize = 366;
+/// Concurrent reads of single events.
+const MAX_CONCURRENT_READS: usize = 8;
+/// Largest number of rows of a calendar.
+const MAX_CALENDAR_DAYS: usize = 366;
 
-type Known = Observed<Arc<Event>>;
+type ObservedEvent = Observed<Arc<Event>>;
 
-impl Account {
-    /// The events that a list gave, ours only, by key.
-    fn ours(&self, listed: Vec<wire::Event>) -> BTreeMap<EventKey, Known> {
-        let host = &self.terms.host;
-        let foreign = |told: &String| keys::tail(told) != Some(host);
+impl TicketingSource {
+    /// Maps the events of a list by key, without those of other hosts.
+    fn own_events(&self, listed: Vec<wire::Event>) -> BTreeMap<EventKey, ObservedEvent> {
+        let host = &self.defaults.host;
+        let foreign = |uri: &String| keys::id_from_uri(uri) != Some(host);
         let ours = listed.into_iter().filter(|event| !event.host.as_ref().is_some_and(foreign));
-        ours.filter_map(|event| self.take(&event)).map(|known| (known.value.key.clone(), known)).collect()
+        ours.filter_map(|event| self.map_event(&event)).map(|observed| (observed.value.key.clone(), observed)).collect()
     }
 
-    fn take(&self, wire: &wire::Event) -> Option<Known> {
+    fn map_event(&self, wire: &wire::Event) -> Option<ObservedEvent> {
         let now = self.clock.now();
-        Some(Observed::live(Arc::new(event::event(wire, &self.terms, now)?), now))
+        Some(Observed::live(Arc::new(event::event(wire, &self.defaults, now)?), now))
     }
 
-    /// All events that the key may see. A key below administrator may not list drafts: it gets what is published.
-    async fn everything(&self, op: Operation) -> Result<BTreeMap<EventKey, Known>, VendorError> {
+    /// Lists all events that the key may see. A key below administrator cannot list drafts and gets the published
+    /// events.
+    async fn list_all(&self, op: VendorOperation) -> Result<BTreeMap<EventKey, ObservedEvent>, VendorError> {
         if self.lists_published_only.load(Ordering::Relaxed) {
-            return self.published(op).await;
+            return self.list_published(op).await;
         }
-        match self.client.events(op, &self.terms.host).await {
-            Err(fault) if fault.kind == ErrorKind::Unauthorized => {
-                let published = self.published(op).await?;
+        match self.client.events(op, &self.defaults.host).await {
+            Err(error) if error.kind == ErrorKind::Unauthorized => {
+                let published = self.list_published(op).await?;
                 self.lists_published_only.store(true, Ordering::Relaxed);
                 Ok(published)
             }
-            listed => Ok(self.ours(listed?)),
+            listed => Ok(self.own_events(listed?)),
         }
     }
 
-    async fn published(&self, op: Operation) -> Result<BTreeMap<EventKey, Known>, VendorError> {
-        Ok(self.ours(self.client.published_events(op, &self.terms.host).await?))
+    async fn list_published(&self, op: VendorOperation) -> Result<BTreeMap<EventKey, ObservedEvent>, VendorError> {
+        Ok(self.own_events(self.client.published_events(op, &self.defaults.host).await?))
     }
 
-    async fn one(&self, op: Operation, key: &EventKey) -> Result<Known, VendorError> {
+    async fn load_event(&self, op: VendorOperation, key: &EventKey) -> Result<ObservedEvent, VendorError> {
         if !keys::is_id(key.as_str()) {
             return Err(self.client.error(op, ErrorKind::NotFound));
         }
         let wire = self.client.event(op, key.as_str()).await?;
-        self.take(&wire).ok_or_else(|| self.client.error(op, ErrorKind::Malformed))
+        self.map_event(&wire).ok_or_else(|| self.client.error(op, ErrorKind::Malformed))
     }
 
-    /// Reads events: one by its own address, several by one walk over the list, and by their own address those that no list shows.
-    async fn read(&self, op: Operation, wanted: &[EventKey]) -> Batch<EventKey, Known> {
+    /// Loads events: a single one by its own URL, several from one list, and those missing from it by their own URLs.
+    async fn load_each(&self, op: VendorOperation, wanted: &[EventKey]) -> Batch<EventKey, ObservedEvent> {
         let distinct: HashSet<&EventKey> = wanted.iter().collect();
         let mut listed = BTreeMap::new();
         if distinct.len() > 1 {
-            match self.everything(op).await {
+            match self.list_all(op).await {
                 Ok(all) => listed = all,
-                Err(fault) => return fault.for_all(wanted),
+                Err(error) => return error.to_batch(wanted),
             }
         }
-        let (at_hand, unlisted): (Vec<_>, Vec<_>) = distinct.into_iter().partition(|key| listed.contains_key(*key));
-        let asked = stream::iter(unlisted.into_iter().cloned()).map(|key: EventKey| async move {
-            let found = self.one(op, &key).await;
+        let (recent_availability, unlisted): (Vec<_>, Vec<_>) =
+            distinct.into_iter().partition(|key| listed.contains_key(*key));
+        let reads = stream::iter(unlisted.into_iter().cloned()).map(|key: EventKey| async move {
+            let found = self.load_event(op, &key).await;
             (key, found)
         });
-        let mut batch: Batch<_, _> = asked.buffer_unordered(AT_ONCE).collect().await;
+        let mut batch: Batch<_, _> = reads.buffer_unordered(MAX_CONCURRENT_READS).collect().await;
         batch.extend(
-            at_hand.into_iter().filter_map(|key| listed.remove_entry(key)).map(|(key, known)| (key, Ok(known))),
+            recent_availability
+                .into_iter()
+                .filter_map(|key| listed.remove_entry(key))
+                .map(|(key, observed)| (key, Ok(observed))),
         );
         batch
     }
 }
 
-fn each<K, V, W>(batch: Batch<K, V>, change: impl Fn(V) -> W) -> Batch<K, W>
+fn map_values<K, V, W>(batch: Batch<K, V>, change: impl Fn(V) -> W) -> Batch<K, W>
 where
     K: Eq + std::hash::Hash,
 {
     batch.into_iter().map(|(key, outcome)| (key, outcome.map(&change))).collect()
 }
 
-fn performances(known: &Event) -> impl Iterator<Item = &Arc<Performance>> {
-    known.listed_performances.iter().flat_map(|listed| listed.iter())
+fn performances(observed: &Event) -> impl Iterator<Item = &Arc<Performance>> {
+    observed.listed_performances.iter().flat_map(|listed| listed.iter())
 }
 
-/// The one performance of each event, under the performance's own key.
-fn by_performance(batch: Batch<EventKey, Known>) -> Batch<PerformanceKey, Observed<Arc<Performance>>> {
+/// Maps events to their single performances, under the performance's own key.
+fn by_performance(batch: Batch<EventKey, ObservedEvent>) -> Batch<PerformanceKey, Observed<Arc<Performance>>> {
     let rows = batch.into_iter().filter_map(|(key, outcome)| match outcome {
-        Ok(known) => {
-            let performance = performances(&known.value).next().cloned()?;
-            Some((performance.key.clone(), Ok(Observed { value: performance, freshness: known.freshness })))
+        Ok(observed) => {
+            let performance = performances(&observed.value).next().cloned()?;
+            Some((performance.key.clone(), Ok(Observed { value: performance, freshness: observed.freshness })))
         }
-        Err(fault) => Some((keys::performance_of(&key), Err(fault))),
+        Err(error) => Some((keys::performance_key(&key), Err(error))),
     });
     rows.collect()
 }
 
 #[async_trait]
-impl Catalog for Account {
-    async fn list_events(&self, scope: Scope) -> Result<Observed<Arc<Vec<Arc<Event>>>>, VendorError> {
+impl Catalog for TicketingSource {
+    async fn list_events(&self, scope: CatalogScope) -> Result<Observed<Arc<Vec<Arc<Event>>>>, VendorError> {
         let listed = match scope {
-            Scope::Public => self.published(Operation::ListEvents).await?,
-            Scope::Everything => self.everything(Operation::ListEvents).await?,
+            CatalogScope::Public => self.list_published(VendorOperation::ListEvents).await?,
+            CatalogScope::All => self.list_all(VendorOperation::ListEvents).await?,
         };
-        let events = listed.into_values().map(|known| known.value);
+        let events = listed.into_values().map(|observed| observed.value);
         Ok(Observed::live(Arc::new(events.collect()), self.clock.now()))
     }
 
-    async fn load_events(&self, keys: &[EventKey]) -> Batch<EventKey, Known> {
-        self.read(Operation::LoadEvents, keys).await
+    async fn load_events(&self, keys: &[EventKey]) -> Batch<EventKey, ObservedEvent> {
+        self.load_each(VendorOperation::LoadEvents, keys).await
     }
 
     async fn load_ticket_types(&self, events: &[EventKey]) -> Batch<EventKey, Observed<Arc<Vec<TicketType>>>> {
-        each(self.read(Operation::LoadTicketTypes, events).await, |known| {
-            known.map(|event| event.listed_ticket_types.clone().unwrap_or_default())
+        map_values(self.load_each(VendorOperation::LoadTicketTypes, events).await, |observed| {
+            observed.map(|event| event.listed_ticket_types.clone().unwrap_or_default())
         })
     }
 
     async fn list_performances(
         &self,
         events: &[EventKey],
-        window: &Window,
+        window: &PerformanceWindow,
     ) -> Batch<EventKey, Observed<Arc<Vec<Arc<Performance>>>>> {
         let inside = |performance: &Performance| {
             performance.starts_at.is_none_or(|at| at >= window.from && window.to.is_none_or(|to| at < to))
         };
-        each(self.read(Operation::ListPerformances, events).await, |known| {
-            known.map(|event| {
+        map_values(self.load_each(VendorOperation::ListPerformances, events).await, |observed| {
+            observed.map(|event| {
                 let wanted = performances(&event).filter(|performance| inside(performance));
                 Arc::new(wanted.take(window.limit).cloned().collect())
             })
@@ -148,8 +154,8 @@ impl Catalog for Account {
     }
 
     async fn load_performances(&self, keys: &[PerformanceKey]) -> Batch<PerformanceKey, Observed<Arc<Performance>>> {
-        let events: Vec<EventKey> = keys.iter().map(keys::event_of).collect();
-        by_performance(self.read(Operation::LoadPerformances, &events).await)
+        let events: Vec<EventKey> = keys.iter().map(keys::event_key).collect();
+        by_performance(self.load_each(VendorOperation::LoadPerformances, &events).await)
     }
 
     async fn load_availability(
@@ -158,25 +164,25 @@ impl Catalog for Account {
         max_age: Duration,
     ) -> Batch<PerformanceKey, Observed<Arc<Availability>>> {
         let now = self.clock.now();
-        let at_hand = |known: &Observed<Arc<Performance>>| {
-            let listed = known.value.listed_availability.clone()?;
-            let is_young = !max_age.is_zero() && known.freshness.is_within(max_age, now);
-            is_young.then_some(Observed { value: listed, freshness: known.freshness })
+        let recent_availability = |observed: &Observed<Arc<Performance>>| {
+            let listed = observed.value.listed_availability.clone()?;
+            let is_recent = !max_age.is_zero() && observed.freshness.is_within(max_age, now);
+            is_recent.then_some(Observed { value: listed, freshness: observed.freshness })
         };
         let mut batch = Batch::new();
         let mut stale = Vec::new();
-        for known in wanted {
-            match at_hand(known) {
-                Some(listed) => drop(batch.insert(known.value.key.clone(), Ok(listed))),
-                None => stale.push(known.value.event.clone()),
+        for observed in wanted {
+            match recent_availability(observed) {
+                Some(listed) => drop(batch.insert(observed.value.key.clone(), Ok(listed))),
+                None => stale.push(observed.value.event.clone()),
             }
         }
-        let read = by_performance(self.read(Operation::LoadAvailability, &stale).await);
+        let read = by_performance(self.load_each(VendorOperation::LoadAvailability, &stale).await);
         batch.extend(read.into_iter().map(|(key, outcome)| {
-            let listed = |known: Observed<Arc<Performance>>| {
-                let listed = known.value.listed_availability.clone();
-                let missing = || self.client.error(Operation::LoadAvailability, ErrorKind::Malformed);
-                Ok(Observed { value: listed.ok_or_else(missing)?, freshness: known.freshness })
+            let listed = |observed: Observed<Arc<Performance>>| {
+                let listed = observed.value.listed_availability.clone();
+                let missing = || self.client.error(VendorOperation::LoadAvailability, ErrorKind::Malformed);
+                Ok(Observed { value: listed.ok_or_else(missing)?, freshness: observed.freshness })
             };
             (key, outcome.and_then(listed))
         }));
@@ -184,9 +190,9 @@ impl Catalog for Account {
     }
 
     async fn load_calendar(&self, events: &[EventKey], from: Date, to: Date) -> Batch<EventKey, Arc<Vec<CalendarDay>>> {
-        each(self.read(Operation::LoadCalendar, events).await, |known| {
-            let days = from.series(jiff::ToSpan::days(1)).take_while(|day| *day <= to).take(MOST_DAYS);
-            Arc::new(days.map(|day| event::calendar_day(&known.value, known.freshness, day)).collect())
+        map_values(self.load_each(VendorOperation::LoadCalendar, events).await, |observed| {
+            let days = from.series(jiff::ToSpan::days(1)).take_while(|day| *day <= to).take(MAX_CALENDAR_DAYS);
+            Arc::new(days.map(|day| event::calendar_day(&observed.value, observed.freshness, day)).collect())
         })
     }
 }

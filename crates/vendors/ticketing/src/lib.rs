@@ -1,11 +1,12 @@
-//! TickeTing: events with sections, admission tokens, orders settled by card (`ticketing.md`). See the README for its quirks.
+//! TickeTing: events with sections, admission tokens, orders settled by card (`ticketing.md`). See the README for its
+//! quirks.
 
 mod accounts;
 mod admissions;
+mod assumptions;
 mod authoring;
 mod catalog;
 mod client;
-mod inferred;
 mod map;
 mod ordering;
 mod refunds;
@@ -22,16 +23,16 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::client::Client;
-use crate::map::Terms;
-use crate::settings::{Instrument, Settings};
-use domain::authoring::{Authoring, Sectioning};
+use crate::map::SourceDefaults;
+use crate::settings::{PaymentCard, Settings};
+use domain::authoring::{Authoring, SectionAuthoring};
 use domain::ordering::{Ordering, Refunds};
-use domain::{Admissions, Catalog, Clock, Facts, Source, VendorKind};
-use vendor_api::Stanza;
-use vendor_api::{Finding, Surroundings, Vendor};
+use domain::{Admissions, Catalog, Clock, Source, SourceTraits, VendorKind};
+use vendor_api::SourceConfig;
+use vendor_api::{ConnectContext, InvalidSetting, Vendor};
 
-/// The row of the table of vendors.
-pub const ROW: Vendor = Vendor {
+/// Registry row of this vendor.
+pub const VENDOR: Vendor = Vendor {
     name: "ticketing",
     kind: VendorKind::Ticketing,
     keys: settings::KEYS,
@@ -42,43 +43,43 @@ pub const ROW: Vendor = Vendor {
     connect,
 };
 
-/// One configured TickeTing account; every capability of the source reads and writes through it.
-struct Account {
+/// One configured TickeTing account; implements every capability of the source.
+struct TicketingSource {
     client: Client,
-    terms: Terms,
+    defaults: SourceDefaults,
     api_key: SecretString,
-    /// What paid orders are settled with.
-    instrument: Option<Instrument>,
+    /// Card that settles paid orders.
+    card: Option<PaymentCard>,
     clock: Arc<dyn Clock>,
-    /// The key was found to be below administrator: it lists what is published, nothing else.
+    /// Set once the key turned out to be below administrator: it can list published events only.
     lists_published_only: AtomicBool,
 }
 
-fn check(stanza: &Stanza) -> Vec<Finding> {
-    Settings::read(stanza).err().unwrap_or_default()
+fn check(config: &SourceConfig) -> Vec<InvalidSetting> {
+    Settings::from_config(config).err().unwrap_or_default()
 }
 
-fn connect(stanza: Stanza, surroundings: Surroundings) -> Result<Source, Vec<Finding>> {
-    let settings = Settings::read(&stanza)?;
-    let facts = facts(settings.instrument.is_some());
-    let currency = settings.terms.currency;
-    let Surroundings { transport, clock, health, tracker: _ } = surroundings;
-    let account = Arc::new(Account {
-        client: Client::new(transport, settings.base, settings.api_key.clone(), settings.client_version),
-        terms: settings.terms,
+fn connect(config: SourceConfig, context: ConnectContext) -> Result<Source, Vec<InvalidSetting>> {
+    let settings = Settings::from_config(&config)?;
+    let facts = facts(settings.card.is_some());
+    let currency = settings.defaults.currency;
+    let ConnectContext { http, clock, health, tracker: _ } = context;
+    let account = Arc::new(TicketingSource {
+        client: Client::new(http, settings.base_url, settings.api_key.clone(), settings.client_version),
+        defaults: settings.defaults,
         api_key: settings.api_key,
-        instrument: settings.instrument,
+        card: settings.card,
         clock,
         lists_published_only: AtomicBool::new(false),
     });
     Ok(Source {
-        id: stanza.id,
+        id: config.id,
         vendor: VendorKind::Ticketing,
-        institution: stanza.institution,
-        environment: stanza.environment,
-        time_zone: stanza.time_zone,
+        institution: config.institution,
+        environment: config.environment,
+        time_zone: config.time_zone,
         currency: Some(currency),
-        facts,
+        traits: facts,
         health,
         catalog: Arc::clone(&account) as Arc<dyn Catalog>,
         ordering: Some(Arc::clone(&account) as Arc<dyn Ordering>),
@@ -86,18 +87,18 @@ fn connect(stanza: Stanza, surroundings: Surroundings) -> Result<Source, Vec<Fin
         refunds: Some(Arc::clone(&account) as Arc<dyn Refunds>),
         admissions: Some(Arc::clone(&account) as Arc<dyn Admissions>),
         authoring: Some(Arc::clone(&account) as Arc<dyn Authoring>),
-        sectioning: Some(Arc::clone(&account) as Arc<dyn Sectioning>),
+        section_authoring: Some(Arc::clone(&account) as Arc<dyn SectionAuthoring>),
         accounts: Some(account),
         back_office: None,
     })
 }
 
-fn facts(settles: bool) -> Facts {
-    Facts {
-        max_batch: client::MOST_LISTED,
-        hold_ttl: inferred::PAYMENT_WINDOW,
-        slow_confirm: Duration::from_secs(20),
-        honours_idempotency_keys: false,
+fn facts(settles: bool) -> SourceTraits {
+    SourceTraits {
+        max_batch: client::MAX_LISTED,
+        hold_ttl: assumptions::PAYMENT_WINDOW,
+        slow_confirm_duration: Duration::from_secs(20),
+        honors_idempotency_keys: false,
         finds_by_our_reference: true,
         cancels_in_part: false,
         undo_is_proven: true,

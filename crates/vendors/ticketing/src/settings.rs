@@ -1,4 +1,4 @@
-//! The keys of `[sources.<id>]` that only TickeTing has.
+//! Settings of this vendor and their validation.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,37 +7,37 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
 use url::Url;
 
-use crate::map::{Terms, keys};
-use vendor_api::Finding;
-use vendor_api::Stanza;
+use crate::map::{SourceDefaults, keys};
+use vendor_api::InvalidSetting;
+use vendor_api::SourceConfig;
 
-/// Every key of its own in a stanza.
+/// Keys of a source beyond the shared ones.
 pub(super) const KEYS: &[&str] = &["host", "api_key", "client_version", "settlement", "new_events"];
-/// What `new_events` may name.
-const OF_NEW_EVENTS: &[&str] = &["venue", "category", "subcategory"];
-/// Those that hold secrets; `settlement.instrument_file` is read into `settlement.instrument`.
+/// Keys of `new_events`.
+const NEW_EVENT_KEYS: &[&str] = &["venue", "category", "subcategory"];
+/// Keys that hold secrets; `settlement.instrument_file` is read into `settlement.instrument`.
 pub(super) const SECRETS: &[&str] = &["api_key", "settlement.instrument"];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+struct RawSettings {
     #[serde(deserialize_with = "text_or_number")]
     host: String,
     api_key: SecretString,
-    #[serde(default = "usual_version")]
+    #[serde(default = "default_client_version")]
     client_version: String,
-    settlement: Option<Settlement>,
+    settlement: Option<SettlementSettings>,
     #[serde(default)]
     new_events: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Settlement {
+struct SettlementSettings {
     instrument: SecretString,
 }
 
-fn usual_version() -> String {
+fn default_client_version() -> String {
     "3.0.0".to_owned()
 }
 
@@ -49,109 +49,115 @@ fn text_or_number<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error
     }
 }
 
-/// A TickeTing account, ready to be called.
+/// Validated settings of a TickeTing account.
 pub(super) struct Settings {
-    pub base: Url,
+    pub base_url: Url,
     pub api_key: SecretString,
     pub client_version: String,
-    pub terms: Terms,
-    pub instrument: Option<Instrument>,
+    pub defaults: SourceDefaults,
+    pub card: Option<PaymentCard>,
 }
 
 impl Settings {
-    /// Reads the stanza, or says all that is wrong with it.
-    pub(super) fn read(stanza: &Stanza) -> Result<Self, Vec<Finding>> {
-        let mut findings = Vec::new();
-        let base = Url::parse(&stanza.base_url).ok().filter(|url| !url.cannot_be_a_base());
+    /// Parses and validates a source's configuration; the error lists everything that is wrong.
+    pub(super) fn from_config(config: &SourceConfig) -> Result<Self, Vec<InvalidSetting>> {
+        let mut errors = Vec::new();
+        let base = Url::parse(&config.base_url).ok().filter(|url| !url.cannot_be_a_base());
         if base.is_none() {
-            findings.push(Finding::new("base_url", "must be an address like https://api.ticketingevents.com/v3"));
+            errors.push(InvalidSetting::new("base_url", "must be a URL like https://api.ticketingevents.com/v3"));
         }
-        if stanza.currency.is_none() {
-            findings.push(Finding::new("currency", "is missing: TickeTing never names the currency of its prices"));
+        if config.currency.is_none() {
+            errors.push(InvalidSetting::new(
+                "currency",
+                "is missing: TickeTing's API never contains the currency of its prices",
+            ));
         }
-        let written = Written::deserialize(stanza.own.clone()).ok();
-        if written.is_none() {
-            findings.push(blame(&stanza.own));
+        let raw = RawSettings::deserialize(config.vendor_settings.clone()).ok();
+        if raw.is_none() {
+            errors.push(invalid_key(&config.vendor_settings));
         }
-        let instrument = written.as_ref().and_then(|written| written.check(&mut findings));
-        match (base, stanza.currency, written) {
-            (Some(base), Some(currency), Some(written)) if findings.is_empty() => Ok(Self {
-                base,
-                api_key: written.api_key,
-                client_version: written.client_version,
-                terms: Terms {
-                    zone: stanza.time_zone.clone(),
+        let card = raw.as_ref().and_then(|raw| raw.validate(&mut errors));
+        match (base, config.currency, raw) {
+            (Some(base), Some(currency), Some(raw)) if errors.is_empty() => Ok(Self {
+                base_url: base,
+                api_key: raw.api_key,
+                client_version: raw.client_version,
+                defaults: SourceDefaults {
+                    time_zone: config.time_zone.clone(),
                     currency,
-                    host: written.host,
-                    new_events: written.new_events,
+                    host: raw.host,
+                    new_event_fields: raw.new_events,
                 },
-                instrument,
+                card,
             }),
-            _ => Err(findings),
+            _ => Err(errors),
         }
     }
 }
 
-impl Written {
-    fn check(&self, findings: &mut Vec<Finding>) -> Option<Instrument> {
+impl RawSettings {
+    fn validate(&self, errors: &mut Vec<InvalidSetting>) -> Option<PaymentCard> {
         if !keys::is_id(&self.host) {
-            findings.push(Finding::new("host", "must be the id of the host, like 17201149984410"));
+            errors.push(InvalidSetting::new("host", "must be the id of the host, like 17201149984410"));
         }
         let key = self.api_key.expose_secret();
         if key.is_empty() || !key.bytes().all(|b| b.is_ascii_graphic()) {
-            findings.push(Finding::new("api_key", "must be the integration key, 32 letters and digits"));
+            errors.push(InvalidSetting::new("api_key", "must be the integration key, 32 letters and digits"));
         }
         let version = &self.client_version;
         if version.is_empty() || !version.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
-            findings.push(Finding::new("client_version", "must be a version like 3.0.0"));
+            errors.push(InvalidSetting::new("client_version", "must be a version like 3.0.0"));
         }
-        if let Some(unknown) = self.new_events.keys().find(|key| !OF_NEW_EVENTS.contains(&key.as_str())) {
-            let known = OF_NEW_EVENTS.join(", ");
-            findings.push(Finding::new(format!("new_events.{unknown}"), format!("is unknown; known are {known}")));
+        if let Some(unknown) = self.new_events.keys().find(|key| !NEW_EVENT_KEYS.contains(&key.as_str())) {
+            let known = NEW_EVENT_KEYS.join(", ");
+            errors.push(InvalidSetting::new(
+                format!("new_events.{unknown}"),
+                format!("is unknown; the known keys are {known}"),
+            ));
         }
         let settlement = self.settlement.as_ref()?;
         match serde_json::from_str(settlement.instrument.expose_secret()) {
             Ok(instrument) => Some(instrument),
-            // The parser's own words could quote the card.
+            // The parser's message could quote the card.
             Err(_) => {
                 let wanted =
                     "must be JSON with number, cvv, expiryDate (MM/YY), name, address1, city, district, country";
-                findings.push(Finding::new("settlement", format!("the instrument {wanted}")));
+                errors.push(InvalidSetting::new("settlement", format!("the instrument {wanted}")));
                 None
             }
         }
     }
 }
 
-/// Which key the parser could not read, and what would be right. Its own words are not passed on: they could quote a secret.
-fn blame(own: &toml::Table) -> Finding {
+/// Determines which key could not be parsed. The parser's message is not used, because it could quote a secret.
+fn invalid_key(own: &toml::Table) -> InvalidSetting {
     if let Some(missing) = ["host", "api_key"].into_iter().find(|key| !own.contains_key(*key)) {
-        return Finding::new(missing, "is missing");
+        return InvalidSetting::new(missing, "is missing");
     }
     if let Some(unknown) = own.keys().find(|key| !KEYS.contains(&key.as_str())) {
-        return Finding::new(unknown.as_str(), format!("is unknown; known are {}", KEYS.join(", ")));
+        return InvalidSetting::new(unknown.as_str(), format!("is unknown; the known keys are {}", KEYS.join(", ")));
     }
     let is_text = |key: &str| own.get(key).is_none_or(toml::Value::is_str);
     match ["api_key", "client_version"].into_iter().find(|key| !is_text(key)) {
-        Some(key) => Finding::new(key, "must be text"),
+        Some(key) => InvalidSetting::new(key, "must be a string"),
         None if !is_text("host") && !own["host"].is_integer() => {
-            Finding::new("host", "must be the id of the host, like \"17201149984410\"")
+            InvalidSetting::new("host", "must be the id of the host, like \"17201149984410\"")
         }
-        None if own.get("new_events").is_some_and(|told| !is_a_table_of_text(told)) => {
-            Finding::new("new_events", "must be { venue = \"…\", category = \"…\", subcategory = \"…\" }")
+        None if own.get("new_events").is_some_and(|value| !is_string_table(value)) => {
+            InvalidSetting::new("new_events", "must be { venue = \"…\", category = \"…\", subcategory = \"…\" }")
         }
-        None => Finding::new("settlement", "must be { instrument_file = \"path\" }"),
+        None => InvalidSetting::new("settlement", "must be { instrument_file = \"path\" }"),
     }
 }
 
-fn is_a_table_of_text(told: &toml::Value) -> bool {
-    told.as_table().is_some_and(|table| table.values().all(toml::Value::is_str))
+fn is_string_table(value: &toml::Value) -> bool {
+    value.as_table().is_some_and(|table| table.values().all(toml::Value::is_str))
 }
 
-/// The card that the source pays with. Read from a file of its own, shown nowhere: not in logs, errors, or the ledger.
+/// The card that the source pays with. Read from a file of its own; never in logs, errors, or the ledger.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Instrument {
+pub(super) struct PaymentCard {
     pub number: SecretString,
     #[serde(deserialize_with = "secret_text")]
     pub cvv: SecretString,
@@ -166,7 +172,7 @@ pub(super) struct Instrument {
     pub country: String,
 }
 
-impl fmt::Debug for Instrument {
+impl fmt::Debug for PaymentCard {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("Instrument(hidden)")
     }

@@ -1,6 +1,6 @@
-//! What TickeTing says, in its own words (`ticketing.md §5`), read as tolerantly as its loose typing demands.
+//! Wire types of TickeTing (`ticketing.md §5`), deserialized leniently, because its typing is loose.
 //!
-//! Whatever our purposes do not need is not listed. Nearly everything may be missing or null.
+//! Only fields that are used are listed. Nearly all of them may be missing or null.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,66 +23,66 @@ pub(super) struct Page<T> {
     pub entries: Vec<T>,
 }
 
-/// What is read where the vendor may write an object, a list, or something that means neither.
-trait Shape<'de> {
-    /// What comes of it; its default where there is nothing.
-    type Read: Default;
+/// A value for which the vendor may send an object, a list, or a meaningless scalar.
+trait JsonShape<'de> {
+    /// Result; its default if the value is none of the expected forms.
+    type Output: Default;
 
-    fn object<M: MapAccess<'de>>(mut map: M) -> Result<Self::Read, M::Error> {
+    fn object<M: MapAccess<'de>>(mut map: M) -> Result<Self::Output, M::Error> {
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Self::Read::default())
+        Ok(Self::Output::default())
     }
 
-    fn list<S: SeqAccess<'de>>(mut items: S) -> Result<Self::Read, S::Error> {
+    fn list<S: SeqAccess<'de>>(mut items: S) -> Result<Self::Output, S::Error> {
         while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Self::Read::default())
+        Ok(Self::Output::default())
     }
 }
 
-/// Reads a shape in one go.
-struct Shaped<S>(PhantomData<S>);
+/// Deserializes a [`JsonShape`].
+struct ShapeVisitor<S>(PhantomData<S>);
 
-impl<'de, S: Shape<'de>> Visitor<'de> for Shaped<S> {
-    type Value = S::Read;
+impl<'de, S: JsonShape<'de>> Visitor<'de> for ShapeVisitor<S> {
+    type Value = S::Output;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("an object or a list")
     }
 
-    fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<S::Read, M::Error> {
+    fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<S::Output, M::Error> {
         S::object(map)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<S::Read, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<S::Output, A::Error> {
         S::list(items)
     }
 
-    fn visit_unit<E: Error>(self) -> Result<S::Read, E> {
-        Ok(S::Read::default())
+    fn visit_unit<E: Error>(self) -> Result<S::Output, E> {
+        Ok(S::Output::default())
     }
 
-    fn visit_bool<E: Error>(self, _: bool) -> Result<S::Read, E> {
-        Ok(S::Read::default())
+    fn visit_bool<E: Error>(self, _: bool) -> Result<S::Output, E> {
+        Ok(S::Output::default())
     }
 
-    fn visit_i64<E: Error>(self, _: i64) -> Result<S::Read, E> {
-        Ok(S::Read::default())
+    fn visit_i64<E: Error>(self, _: i64) -> Result<S::Output, E> {
+        Ok(S::Output::default())
     }
 
-    fn visit_u64<E: Error>(self, _: u64) -> Result<S::Read, E> {
-        Ok(S::Read::default())
+    fn visit_u64<E: Error>(self, _: u64) -> Result<S::Output, E> {
+        Ok(S::Output::default())
     }
 
-    fn visit_f64<E: Error>(self, _: f64) -> Result<S::Read, E> {
-        Ok(S::Read::default())
+    fn visit_f64<E: Error>(self, _: f64) -> Result<S::Output, E> {
+        Ok(S::Output::default())
     }
 
-    fn visit_str<E: Error>(self, _: &str) -> Result<S::Read, E> {
-        Ok(S::Read::default())
+    fn visit_str<E: Error>(self, _: &str) -> Result<S::Output, E> {
+        Ok(S::Output::default())
     }
 }
 
-/// A whole number that may come as text (`§3.2`).
+/// A whole number that may be a string (`§3.2`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Count(pub i64);
 
@@ -93,7 +93,7 @@ impl<'de> Deserialize<'de> for Count {
     }
 }
 
-/// An amount in major units, taken from the text of the number, never through a float (`§3.4`).
+/// An amount in major units, parsed from the text of the number, never through a float (`§3.4`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Amount(pub Decimal);
 
@@ -109,24 +109,24 @@ fn number<'de, D: Deserializer<'de>>(from: D) -> Result<Decimal, D::Error> {
     Decimal::from_str(text).or_else(|_| Decimal::from_scientific(text)).map_err(|_| Error::custom("not a number"))
 }
 
-/// An object, or nothing: where the vendor means an empty object it may write `[]` (`§3.5`).
-fn loose<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<Option<T>, D::Error> {
-    struct Loose<T>(PhantomData<T>);
-    impl<'de, T: DeserializeOwned> Shape<'de> for Loose<T> {
-        type Read = Option<T>;
+/// Deserializes an optional object; the vendor may write `[]` for an empty one (`§3.5`).
+fn optional_object<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<Option<T>, D::Error> {
+    struct OptionalObject<T>(PhantomData<T>);
+    impl<'de, T: DeserializeOwned> JsonShape<'de> for OptionalObject<T> {
+        type Output = Option<T>;
 
         fn object<M: MapAccess<'de>>(map: M) -> Result<Option<T>, M::Error> {
             T::deserialize(MapAccessDeserializer::new(map)).map(Some)
         }
     }
-    from.deserialize_any(Shaped::<Loose<T>>(PhantomData))
+    from.deserialize_any(ShapeVisitor::<OptionalObject<T>>(PhantomData))
 }
 
-/// A list, or nothing: null and an empty object are empty lists.
+/// Deserializes a list; null and an empty object are empty lists.
 fn list<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<Vec<T>, D::Error> {
     struct Listed<T>(PhantomData<T>);
-    impl<'de, T: DeserializeOwned> Shape<'de> for Listed<T> {
-        type Read = Vec<T>;
+    impl<'de, T: DeserializeOwned> JsonShape<'de> for Listed<T> {
+        type Output = Vec<T>;
 
         fn list<S: SeqAccess<'de>>(mut items: S) -> Result<Vec<T>, S::Error> {
             let mut found = Vec::new();
@@ -136,11 +136,11 @@ fn list<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<Vec<T
             Ok(found)
         }
     }
-    from.deserialize_any(Shaped::<Listed<T>>(PhantomData))
+    from.deserialize_any(ShapeVisitor::<Listed<T>>(PhantomData))
 }
 
-/// Yes or no, also as text or number.
-fn flag<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error> {
+/// Deserializes a boolean, also from a string or a number.
+fn boolean<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error> {
     let raw = Option::<&RawValue>::deserialize(from)?;
     Ok(raw.and_then(|raw| match raw.get().trim().trim_matches('"') {
         "true" | "1" => Some(true),
@@ -149,7 +149,7 @@ fn flag<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error> {
     }))
 }
 
-/// A reference that is text in one place and an object with `self` in another (`§4.15`).
+/// Deserializes a reference, which is a string in some places and an object with `self` in others (`§4.15`).
 fn reference<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     #[derive(Deserialize)]
     struct Linked {
@@ -163,7 +163,7 @@ fn reference<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Er
     Ok(serde_json::from_str::<Linked>(raw.get()).ok().and_then(|linked| linked.uri))
 }
 
-/// Text, or the name of an object that stands where text is expected (`§8`, subcategory).
+/// Deserializes text, or the name of an object in its place (`§8`, subcategory).
 fn name<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     let Some(raw) = Option::<&RawValue>::deserialize(from)? else { return Ok(None) };
     if let Ok(text) = serde_json::from_str::<String>(raw.get()) {
@@ -172,7 +172,7 @@ fn name<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> 
     Ok(serde_json::from_str::<Named>(raw.get()).ok().and_then(|named| named.name))
 }
 
-/// Anything of which only the name matters.
+/// Any object of which only the name is used.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Named {
     pub name: Option<String>,
@@ -186,15 +186,15 @@ pub(super) struct Event {
     pub title: Option<String>,
     pub description: Option<String>,
     pub status: Option<String>,
-    #[serde(default, deserialize_with = "flag")]
+    #[serde(default, deserialize_with = "boolean")]
     pub public: Option<bool>,
-    #[serde(default, deserialize_with = "loose")]
+    #[serde(default, deserialize_with = "optional_object")]
     pub category: Option<Named>,
     #[serde(default, deserialize_with = "name")]
     pub subcategory: Option<String>,
-    #[serde(default, deserialize_with = "loose")]
+    #[serde(default, deserialize_with = "optional_object")]
     pub venue: Option<Named>,
-    /// Not in the vendor's model of this generation; where it is there, it tells whose event it is.
+    /// Missing in the vendor's model of this generation; identifies the event's host if present.
     #[serde(default, deserialize_with = "reference")]
     pub host: Option<String>,
     pub start: Option<String>,
@@ -206,20 +206,21 @@ pub(super) struct Event {
     pub sections: Vec<Section>,
 }
 
-/// A section: place, ticket type and price in one (`§5.4`). Inside an event its `self` is relative to the event (`§3.1`).
+/// A section: area, ticket type and price in one (`§5.4`). Inside an event its `self` is relative to the event
+/// (`§3.1`).
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Section {
     #[serde(rename = "self")]
     pub uri: String,
     pub name: Option<String>,
     pub description: Option<String>,
-    #[serde(default, deserialize_with = "loose")]
+    #[serde(default, deserialize_with = "optional_object")]
     pub price: Option<SectionPrice>,
     #[serde(rename = "salesStart")]
     pub sales_start: Option<String>,
     #[serde(rename = "salesEnd")]
     pub sales_end: Option<String>,
-    #[serde(default, deserialize_with = "flag")]
+    #[serde(default, deserialize_with = "boolean")]
     pub active: Option<bool>,
     pub capacity: Option<Count>,
     pub sold: Option<Count>,
@@ -227,23 +228,23 @@ pub(super) struct Section {
     pub reserved: Option<Count>,
 }
 
-/// The price of a section, without the fee that only an order shows.
+/// The price of a section, without the fee, which only an order shows.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct SectionPrice {
     pub base: Option<Amount>,
     pub current: Option<Amount>,
 }
 
-/// A thing that is read to be changed and written back: every field as it stands on the wire.
-pub(super) type Fields = BTreeMap<String, Box<RawValue>>;
+/// Raw fields of a resource that is read, changed and written back.
+pub(super) type RawFields = BTreeMap<String, Box<RawValue>>;
 
-/// Where an object is, wherever a reference is written (`§5.9`): its `self`, or the text itself.
+/// A reference in any of its forms (`§5.9`): an object's `self`, or the text itself.
 #[derive(Debug, Deserialize)]
-pub(super) struct Place(#[serde(deserialize_with = "reference")] pub Option<String>);
+pub(super) struct Reference(#[serde(deserialize_with = "reference")] pub Option<String>);
 
-/// The name of something that is text in one generation and an object in the next (`§8`).
+/// A name that is a string in one API generation and an object in the next (`§8`).
 #[derive(Debug, Deserialize)]
-pub(super) struct Label(#[serde(deserialize_with = "name")] pub Option<String>);
+pub(super) struct NameField(#[serde(deserialize_with = "name")] pub Option<String>);
 
 /// An admission token (`§5.5`). `code` is a secret: this type has no `Debug`.
 #[derive(Clone, Deserialize)]
@@ -251,13 +252,13 @@ pub(super) struct Token {
     #[serde(rename = "self")]
     pub uri: String,
     pub code: String,
-    #[serde(default, deserialize_with = "flag")]
+    #[serde(default, deserialize_with = "boolean")]
     pub global: Option<bool>,
     #[serde(default, deserialize_with = "list")]
     pub sections: Vec<String>,
 }
 
-/// What a token code is exchanged for (`§4.2`). `key` is a secret: this type has no `Debug`.
+/// Result of a code exchange (`§4.2`). `key` is a secret: this type has no `Debug`.
 #[derive(Clone, Deserialize)]
 pub(super) struct GateKey {
     pub key: String,
@@ -267,7 +268,7 @@ pub(super) struct GateKey {
     pub sections: Vec<String>,
 }
 
-/// A visitor let in (`§5.7`).
+/// An admitted visitor (`§5.7`).
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Admission {
     pub ticket: Option<String>,
@@ -276,21 +277,21 @@ pub(super) struct Admission {
     pub admitted: Option<String>,
 }
 
-/// What lets visitors in (`§4.9`).
+/// Request of an admission (`§4.9`).
 #[derive(Serialize)]
-pub(super) struct Admit<'a> {
+pub(super) struct NewAdmission<'a> {
     pub redeemer: &'a str,
     pub device: &'a str,
     pub serials: &'a [String],
 }
 
-/// The sections of a token that is issued or changed (`§4.8`).
+/// The sections of a token to be issued or changed (`§4.8`).
 #[derive(Serialize)]
 pub(super) struct TokenScope {
     pub sections: Vec<String>,
 }
 
-/// An account (`§5.1`), as far as it tells whose it is.
+/// An account (`§5.1`), reduced to the fields that identify its owner.
 #[derive(Clone, Deserialize)]
 pub(super) struct Account {
     pub number: Option<String>,
@@ -298,7 +299,7 @@ pub(super) struct Account {
     pub email: Option<String>,
 }
 
-/// What opens an account (`§4.4`). It holds a password: this type has no `Debug`.
+/// Request to open an account (`§4.4`). It contains a password: this type has no `Debug`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct NewAccount<'a> {
@@ -311,9 +312,9 @@ pub(super) struct NewAccount<'a> {
     pub phone: Option<&'a str>,
 }
 
-/// Whom to look up (`§4.4`).
+/// Request of an account lookup (`§4.4`).
 #[derive(Serialize)]
-pub(super) struct Lookup<'a> {
+pub(super) struct AccountLookup<'a> {
     pub identification: &'a str,
 }
 
@@ -336,7 +337,7 @@ pub(super) struct Payment<'a> {
     pub country: &'a str,
 }
 
-/// The check digits of a card: a number as in the vendor's sample, text where leading zeros would be lost.
+/// The CVV of a card: a number as in the vendor's sample, a string if leading zeros would be lost.
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(super) enum Cvv<'a> {
@@ -344,7 +345,7 @@ pub(super) enum Cvv<'a> {
     Text(&'a str),
 }
 
-/// What is bought, by full section URI (`§4.10`).
+/// Request of an order, with items by full section URI (`§4.10`).
 #[derive(Debug, Serialize)]
 pub(super) struct NewOrder<'a> {
     pub customer: &'a str,
@@ -360,7 +361,7 @@ pub(super) struct Order {
     pub total: Option<Amount>,
     #[serde(default, deserialize_with = "list")]
     pub items: Vec<OrderItem>,
-    #[serde(default, deserialize_with = "loose")]
+    #[serde(default, deserialize_with = "optional_object")]
     pub customer: Option<Account>,
     pub payments: Option<String>,
     pub refunds: Option<String>,
@@ -374,13 +375,13 @@ pub(super) struct OrderItem {
     pub quantity: Option<Count>,
 }
 
-/// The answer to a payment or a refund (`§4.11`). Card details in it are not read.
+/// Response to a payment or a refund (`§4.11`). Its card details are not read.
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct Settled {
+pub(super) struct PaymentResult {
     pub status: Option<String>,
 }
 
-/// Why an order is refunded (`§4.11`).
+/// Request of a refund (`§4.11`).
 #[derive(Debug, Serialize)]
 pub(super) struct Refund<'a> {
     pub reason: &'a str,

@@ -1,7 +1,7 @@
-//! TIXnGO: tickets of a SecuTix organisation in a mobile app (`tixngo.md`). See the README for its quirks.
+//! TIXnGO: tickets of a SecuTix organization in a mobile app (`tixngo.md`).
 
+mod assumptions;
 mod client;
-pub mod inferred;
 mod map;
 mod settings;
 mod wire;
@@ -12,86 +12,88 @@ mod tests;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use domain::mobile::{
+    AppCancellation, AppChannel, AppControl, AppStateUpdate, AppStatusPage, AppTicket, AppTicketKey, AppTicketStatus,
+    MobileApp,
+};
+use domain::{Batch, ErrorKind, RefusalReason, VendorError, VendorOperation};
+use http_client::VendorHttpClient;
+use vendor_api::ChannelConfig;
+use vendor_api::{DeliveryApp, InvalidSetting};
 
 use crate::client::Client;
-use crate::settings::{Settings, Texts};
-use domain::mobile::{
-    AppCancellation, AppChanges, AppChannel, AppControl, AppSays, AppStatus, AppTicket, AppTicketKey, MobileApp,
-};
-use domain::{Batch, ErrorKind, Operation, Reason, VendorError};
-use http_client::Transport;
-use vendor_api::ChannelStanza;
-use vendor_api::{App, Finding};
+use crate::settings::{DisplayOptions, Settings};
 
-/// The row of the table of apps.
-pub const ROW: App = App { name: "tixngo", keys: settings::KEYS, secrets: settings::SECRETS, check, connect };
+/// Row of the table of delivery apps.
+pub const APP: DeliveryApp =
+    DeliveryApp { name: "tixngo", keys: settings::KEYS, secrets: settings::SECRETS, check, connect };
 
 /// One configured TIXnGO interface.
-struct Interface {
+struct TixngoApp {
     client: Client,
-    texts: Texts,
+    display: DisplayOptions,
 }
 
-fn check(stanza: &ChannelStanza) -> Vec<Finding> {
-    Settings::read(stanza).err().unwrap_or_default()
+fn check(config: &ChannelConfig) -> Vec<InvalidSetting> {
+    Settings::from_config(config).err().unwrap_or_default()
 }
 
-fn connect(stanza: ChannelStanza, transport: Transport) -> Result<AppChannel, Vec<Finding>> {
-    let settings = Settings::read(&stanza)?;
-    let client = Client::new(transport, settings.tickets, settings.header, settings.api_key);
+fn connect(config: ChannelConfig, transport: VendorHttpClient) -> Result<AppChannel, Vec<InvalidSetting>> {
+    let settings = Settings::from_config(&config)?;
+    let client = Client::new(transport, settings.tickets_url, settings.header, settings.api_key);
     Ok(AppChannel {
-        id: stanza.id,
-        app: ROW.name,
-        source: stanza.source,
-        max_batch: inferred::MOST_TICKETS,
-        port: Arc::new(Interface { client, texts: settings.texts }),
+        id: config.id,
+        app: APP.name,
+        source: config.source,
+        max_batch: assumptions::MAX_TICKETS_PER_CALL,
+        port: Arc::new(TixngoApp { client, display: settings.display }),
     })
 }
 
 #[async_trait]
-impl MobileApp for Interface {
-    async fn inject(&self, tickets: &[AppTicket]) -> Batch<AppTicketKey, AppSays> {
+impl MobileApp for TixngoApp {
+    async fn inject(&self, tickets: &[AppTicket]) -> Batch<AppTicketKey, AppStateUpdate> {
         let mut refused = Batch::new();
         let mut items = Vec::with_capacity(tickets.len());
-        // One ticket of a wrong form could cost its neighbours the whole call.
+        // One invalid ticket could fail the whole call for the others.
         for ticket in tickets {
-            match map::flaw(ticket) {
+            match map::invalid_field(ticket) {
                 Some(field) => {
-                    let reason = Reason::InvalidInput { field: field.to_owned() };
+                    let reason = RefusalReason::InvalidInput { field: field.to_owned() };
                     refused.insert(ticket.key.clone(), Err(self.client.rejected(reason, None)));
                 }
-                None => items.push((ticket.key.clone(), map::ticket(ticket, &self.texts))),
+                None => items.push((ticket.key.clone(), map::ticket(ticket, &self.display))),
             }
         }
         refused.extend(self.client.inject(&items).await);
         refused
     }
 
-    async fn cancel(&self, tickets: &[AppCancellation]) -> Batch<AppTicketKey, AppSays> {
-        let item = |told| (AppCancellation::clone(told).key, map::cancellation(told, &self.texts));
+    async fn cancel(&self, tickets: &[AppCancellation]) -> Batch<AppTicketKey, AppStateUpdate> {
+        let item = |item| (AppCancellation::clone(item).key, map::cancellation(item, &self.display));
         let items: Vec<_> = tickets.iter().map(item).collect();
         self.client.cancel(&items).await
     }
 
-    async fn control(&self, tickets: &[AppControl]) -> Batch<AppTicketKey, AppSays> {
-        let items: Vec<_> = tickets.iter().map(|told| (told.key.clone(), map::control(told))).collect();
+    async fn control(&self, tickets: &[AppControl]) -> Batch<AppTicketKey, AppStateUpdate> {
+        let items: Vec<_> = tickets.iter().map(|item| (item.key.clone(), map::control(item))).collect();
         self.client.control(&items).await
     }
 
-    async fn read_changes(&self, after: Option<&str>) -> Result<AppChanges, VendorError> {
-        let (entries, page) = self.client.changes(after).await?;
+    async fn read_changes(&self, after: Option<&str>) -> Result<AppStatusPage, VendorError> {
+        let (entries, page) = self.client.read_changes(after).await?;
         let next = page.pagination.and_then(|pagination| pagination.next_page_key).filter(|key| !key.is_empty());
-        Ok(AppChanges {
-            is_last: entries.len() < inferred::MOST_TICKETS,
-            statuses: entries.into_iter().map(map::status).collect(),
-            next: next.or_else(|| after.map(str::to_owned)),
+        Ok(AppStatusPage {
+            is_caught_up: entries.len() < assumptions::MAX_TICKETS_PER_CALL,
+            statuses: entries.into_iter().map(map::ticket_status).collect(),
+            next_cursor: next.or_else(|| after.map(str::to_owned)),
         })
     }
 
-    async fn load(&self, ticket: &AppTicketKey) -> Result<AppStatus, VendorError> {
+    async fn load_status(&self, ticket: &AppTicketKey) -> Result<AppTicketStatus, VendorError> {
         if !map::is_ticket_id(ticket) {
-            return Err(self.client.error(Operation::ReadDelivery, ErrorKind::NotFound));
+            return Err(self.client.error(VendorOperation::ReadDelivery, ErrorKind::NotFound));
         }
-        self.client.ticket(ticket).await.map(map::status)
+        self.client.load_ticket(ticket).await.map(map::ticket_status)
     }
 }

@@ -1,28 +1,30 @@
-//! Between their words and ours. Pure: no calls, no clock.
+//! Maps wire types to domain types and back. Pure: no calls, no clock.
 
+use domain::mobile::{
+    AppCancellation, AppControl, AppStateUpdate, AppTicket, AppTicketKey, AppTicketState, AppTicketStatus,
+};
+use domain::{LocalizedText, Money, RefusalReason};
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::inferred::{
-    CancelItem, ControlItem, Detail, FeedEntry, FeedPerson, PurchaseDetails, Security, TicketDetails, TicketFault,
+use crate::assumptions::{
+    CancelItem, ControlItem, Detail, FeedEntry, FeedPerson, PurchaseDetails, Security, TicketDetails, TicketError,
     TransferRules,
 };
-use crate::settings::Texts;
+use crate::settings::DisplayOptions;
 use crate::wire::{Activation, Address, Event, Spectator, Ticket};
-use domain::mobile::{AppCancellation, AppControl, AppSays, AppState, AppStatus, AppTicket, AppTicketKey};
-use domain::{Money, Reason, Text};
 
-/// Longest texts that the vendor takes (`tixngo.md §4.2`, `§4.5`); names for people are cut, never refused.
-const NAME: usize = 128;
-const PLACE: usize = 200;
-const FIRST_NAME: usize = 50;
-const LAST_NAME: usize = 100;
-const TICKET_ID: usize = 256;
+/// Maximum text lengths (`tixngo.md §4.2`, `§4.5`); longer names are truncated, never rejected.
+const MAX_NAME: usize = 128;
+const MAX_PLACE: usize = 200;
+const MAX_FIRST_NAME: usize = 50;
+const MAX_LAST_NAME: usize = 100;
+const MAX_TICKET_ID: usize = 256;
 
-/// Which part of a ticket the vendor would refuse for its form, in our words.
-pub(super) fn flaw(ticket: &AppTicket) -> Option<&'static str> {
+/// Returns the first field of a ticket that the vendor would reject, by our name for it.
+pub(super) fn invalid_field(ticket: &AppTicket) -> Option<&'static str> {
     let is_date = ticket.event.starts_at <= ticket.event.expires_at;
     match () {
         () if !is_ticket_id(&ticket.key) => Some("key"),
@@ -36,25 +38,25 @@ pub(super) fn flaw(ticket: &AppTicket) -> Option<&'static str> {
     }
 }
 
-/// Whether text can name a ticket (`§4.1`).
+/// Returns true if the key is a valid ticket id (`§4.1`).
 pub(super) fn is_ticket_id(key: &AppTicketKey) -> bool {
     let text = key.as_str();
     let fits = |c: char| c.is_ascii_alphanumeric() || " *.-_+/()".contains(c);
-    !text.trim().is_empty() && text.len() <= TICKET_ID && text.chars().all(fits)
+    !text.trim().is_empty() && text.len() <= MAX_TICKET_ID && text.chars().all(fits)
 }
 
-/// A ticket as the vendor wants it.
-pub(super) fn ticket<'a>(ticket: &'a AppTicket, texts: &Texts) -> Ticket<'a> {
+/// Maps a ticket.
+pub(super) fn ticket<'a>(ticket: &'a AppTicket, options: &DisplayOptions) -> Ticket<'a> {
     let event = &ticket.event;
     let detail = |(key, value): &'a (String, String)| Detail { key, value };
     Ticket {
         ticket_id: ticket.key.as_str(),
         event: Event {
             id: &event.id,
-            name: text(&event.name, NAME, texts),
+            name: text_value(&event.name, MAX_NAME, options),
             address: Address {
-                site: text(&event.site, PLACE, texts),
-                city: text(&event.city, PLACE, texts),
+                site: text_value(&event.site, MAX_PLACE, options),
+                city: text_value(&event.city, MAX_PLACE, options),
                 country_code: &event.country_code,
                 zip: &event.zip,
             },
@@ -64,7 +66,7 @@ pub(super) fn ticket<'a>(ticket: &'a AppTicket, texts: &Texts) -> Ticket<'a> {
             metadata: [],
         },
         purchase_details: PurchaseDetails {
-            price: ticket.price.and_then(number),
+            price: ticket.price.and_then(price_number),
             currency: ticket.price.map(|price| price.currency.code()),
             category: ticket.category.as_deref(),
             tax_number: &ticket.ticket_number,
@@ -72,8 +74,8 @@ pub(super) fn ticket<'a>(ticket: &'a AppTicket, texts: &Texts) -> Ticket<'a> {
         security: Security { barcode: ticket.barcode.expose_secret() },
         spectator_details: Spectator {
             email: &ticket.holder.email,
-            first_name: cut(&ticket.holder.first_name, FIRST_NAME),
-            last_name: cut(&ticket.holder.last_name, LAST_NAME),
+            first_name: truncate(&ticket.holder.first_name, MAX_FIRST_NAME),
+            last_name: truncate(&ticket.holder.last_name, MAX_LAST_NAME),
             phone_number: ticket.holder.phone.as_deref(),
             language: ticket.holder.language.as_ref().map(|language| language.as_str()),
         },
@@ -83,75 +85,77 @@ pub(super) fn ticket<'a>(ticket: &'a AppTicket, texts: &Texts) -> Ticket<'a> {
             time: ticket.visible_from.map(|at| at.to_string()),
         },
         ticket_details: TicketDetails {
-            main: ticket.places.iter().map(detail).collect(),
+            main: ticket.seating.iter().map(detail).collect(),
             extra: Vec::new(),
             hidden: Vec::new(),
         },
         file_id: ticket.file.as_deref(),
-        transfer_rules: ticket.max_transfers.map(|most| TransferRules { allowed: most > 0, max_transfers: most }),
+        transfer_rules: ticket.max_transfers.map(|max| TransferRules { allowed: max > 0, max_transfers: max }),
     }
 }
 
-/// An amount in major units, as a number written from its digits.
-fn number(price: Money) -> Option<Box<RawValue>> {
+/// Converts a price to a JSON number in major units, without floating point.
+fn price_number(price: Money) -> Option<Box<RawValue>> {
     RawValue::from_string(price.to_major().to_string()).ok()
 }
 
-fn text(told: &Text, longest: usize, texts: &Texts) -> Value {
-    if !texts.as_maps || told.translations.is_empty() {
-        return Value::String(cut(&told.main, longest));
+fn text_value(text: &LocalizedText, max_chars: usize, options: &DisplayOptions) -> Value {
+    if !options.localized_maps || text.translations.is_empty() {
+        return Value::String(truncate(&text.main, max_chars));
     }
     let of_language = |(language, text): (&domain::Locale, &String)| {
-        (language.as_str().to_owned(), Value::String(cut(text, longest)))
+        (language.as_str().to_owned(), Value::String(truncate(text, max_chars)))
     };
-    Value::Object(told.translations.iter().map(of_language).collect())
+    Value::Object(text.translations.iter().map(of_language).collect())
 }
 
-fn cut(text: &str, longest: usize) -> String {
-    text.trim().chars().take(longest).collect()
+fn truncate(text: &str, max_chars: usize) -> String {
+    text.trim().chars().take(max_chars).collect()
 }
 
-/// A cancellation as the vendor wants it. Whether the holder still sees the ticket is decided in the vendor's order (`§4.10`):
-/// by the reason, by the wish to tell the holder, by the setting.
-pub(super) fn cancellation<'a>(told: &'a AppCancellation, texts: &Texts) -> CancelItem<'a> {
-    let is_shown = texts.shown_reasons.contains(&told.reason) || told.notifies || texts.shows_deleted;
-    CancelItem { ticket_id: told.key.as_str(), reason: &told.reason, show_deleted_ticket: is_shown }
+/// Maps a cancellation. The holder still sees the ticket if its reason, its notification or the setting says so, in the
+/// vendor's order (`§4.10`).
+pub(super) fn cancellation<'a>(cancellation: &'a AppCancellation, options: &DisplayOptions) -> CancelItem<'a> {
+    let is_shown = options.show_deleted_reasons.contains(&cancellation.reason)
+        || cancellation.notify_holder
+        || options.show_deleted;
+    CancelItem { ticket_id: cancellation.key.as_str(), reason: &cancellation.reason, show_deleted_ticket: is_shown }
 }
 
-/// A control as the vendor wants it.
-pub(super) fn control(told: &AppControl) -> ControlItem<'_> {
-    ControlItem { ticket_id: told.key.as_str(), controlled_at: told.controlled_at.to_string() }
+/// Maps a control.
+pub(super) fn control(control: &AppControl) -> ControlItem<'_> {
+    ControlItem { ticket_id: control.key.as_str(), controlled_at: control.controlled_at.to_string() }
 }
 
-/// What a status means (`§5`); one that is not in the table means nothing.
-pub(super) fn says(status: &str) -> AppSays {
+/// Maps a status (`§5`); one that is not in the table is unknown.
+pub(super) fn parse_status(status: &str) -> AppStateUpdate {
     let state = match status {
-        "INJECTED" => AppState::Injected,
-        // What was activated and is not any more is still in the wallet, its code hidden.
-        "DOWNLOADED" | "DEACTIVATED" => AppState::Downloaded,
-        "ASSIGNED" => AppState::Assigned,
-        "PENDING_TRANSFER" | "PENDING_TRANFER" | "PENDING" => AppState::TransferPending,
-        "TRANSFERRED" => AppState::Transferred,
+        "INJECTED" => AppTicketState::Injected,
+        // A deactivated ticket is still in the wallet, with its barcode hidden.
+        "DOWNLOADED" | "DEACTIVATED" => AppTicketState::Downloaded,
+        "ASSIGNED" => AppTicketState::Assigned,
+        "PENDING_TRANSFER" | "PENDING_TRANFER" | "PENDING" => AppTicketState::TransferPending,
+        "TRANSFERRED" => AppTicketState::Transferred,
         "BT_ACTIVATED" | "MANUAL_ACTIVATED" | "OFFLINE_ACTIVATED" | "ONLINE_ACTIVATED" | "ACTIVATED" => {
-            AppState::Activated
+            AppTicketState::Activated
         }
-        "CONTROLLED" => AppState::Controlled,
-        "DELETION_PENDING" => AppState::DeletionPending,
-        "DELETED" => AppState::Deleted,
-        "FAILURE_TRANSFER" | "FAILURE" => return AppSays::Back,
-        _ => return AppSays::Unknown,
+        "CONTROLLED" => AppTicketState::Controlled,
+        "DELETION_PENDING" => AppTicketState::DeletionPending,
+        "DELETED" => AppTicketState::Deleted,
+        "FAILURE_TRANSFER" | "FAILURE" => return AppStateUpdate::TransferReverted,
+        _ => return AppStateUpdate::Unknown,
     };
-    AppSays::Is(state)
+    AppStateUpdate::Is(state)
 }
 
-/// An entry of the feed.
-pub(super) fn status(entry: FeedEntry) -> AppStatus {
+/// Maps an entry of the feed.
+pub(super) fn ticket_status(entry: FeedEntry) -> AppTicketStatus {
     let holder = entry.assignee.as_ref().or(entry.spectator_details.as_ref());
     let vendor_state = entry.status.unwrap_or_default();
-    AppStatus {
-        says: says(&vendor_state),
+    AppTicketStatus {
+        update: parse_status(&vendor_state),
         updated_at: entry.updated_at.as_deref().and_then(|at| at.parse::<Timestamp>().ok()),
-        holder_name: holder.and_then(name),
+        holder_name: holder.and_then(full_name),
         owner_email: entry.spectator_details.and_then(|person| person.email),
         transfers: entry.transfer_level,
         key: AppTicketKey::new(entry.ticket_id),
@@ -159,20 +163,20 @@ pub(super) fn status(entry: FeedEntry) -> AppStatus {
     }
 }
 
-fn name(person: &FeedPerson) -> Option<String> {
+fn full_name(person: &FeedPerson) -> Option<String> {
     let parts = [person.first_name.as_deref(), person.last_name.as_deref()];
     let whole = parts.into_iter().flatten().collect::<Vec<_>>().join(" ");
     (!whole.trim().is_empty()).then_some(whole)
 }
 
-/// Why a ticket was refused; `None`: the vendor does not know it.
-pub(super) fn reason(fault: Option<&TicketFault>) -> Option<Reason> {
-    let field = || fault.and_then(|fault| fault.field.clone()).unwrap_or_else(|| "ticket".to_owned());
-    Some(match fault.and_then(|fault| fault.code.as_deref()).unwrap_or_default() {
+/// Maps the reason of a rejection; `None` if the vendor has no such ticket.
+pub(super) fn rejection_reason(error: Option<&TicketError>) -> Option<RefusalReason> {
+    let field = || error.and_then(|error| error.field.clone()).unwrap_or_else(|| "ticket".to_owned());
+    Some(match error.and_then(|error| error.code.as_deref()).unwrap_or_default() {
         "UNKNOWN_TICKET" => return None,
-        "MISSING_FIELD" | "INVALID_FIELD" | "TOO_LONG" => Reason::InvalidInput { field: field() },
-        "TICKET_DELETED" | "TICKET_CONTROLLED" | "DUPLICATE_BARCODE" => Reason::Conflict,
-        "EVENT_EXPIRED" => Reason::TooLate,
-        _ => Reason::Other,
+        "MISSING_FIELD" | "INVALID_FIELD" | "TOO_LONG" => RefusalReason::InvalidInput { field: field() },
+        "TICKET_DELETED" | "TICKET_CONTROLLED" | "DUPLICATE_BARCODE" => RefusalReason::Conflict,
+        "EVENT_EXPIRED" => RefusalReason::TooLate,
+        _ => RefusalReason::Other,
     })
 }

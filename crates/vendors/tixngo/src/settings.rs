@@ -1,4 +1,4 @@
-//! The keys of `[deliveries.<id>]` that only TIXnGO has, and the rules of its connection (`tixngo.md §2.1`).
+//! Settings of `[deliveries.<id>]` that only TIXnGO has, and the rules of its connection (`tixngo.md §2.1`).
 
 use std::collections::BTreeSet;
 
@@ -6,21 +6,21 @@ use reqwest::header::HeaderName;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use url::Url;
+use vendor_api::ChannelConfig;
+use vendor_api::InvalidSetting;
 
-use crate::inferred;
-use vendor_api::ChannelStanza;
-use vendor_api::Finding;
+use crate::assumptions;
 
-/// Every key of its own in a stanza.
+/// App-specific keys of a channel's configuration.
 pub(super) const KEYS: &[&str] = &["api_key", "auth_header", "multilingual", "show_deleted", "show_deleted_reasons"];
-/// Those that hold secrets.
+/// Keys that contain secrets.
 pub(super) const SECRETS: &[&str] = &["api_key"];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+struct RawSettings {
     api_key: SecretString,
-    #[serde(default = "usual_header")]
+    #[serde(default = "default_auth_header")]
     auth_header: String,
     #[serde(default)]
     multilingual: bool,
@@ -30,86 +30,86 @@ struct Written {
     show_deleted_reasons: BTreeSet<String>,
 }
 
-fn usual_header() -> String {
-    inferred::AUTH_HEADER.to_owned()
+fn default_auth_header() -> String {
+    assumptions::AUTH_HEADER.to_owned()
 }
 
-/// How texts are written, and what holders still see.
+/// Options for texts and for the visibility of deleted tickets.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Texts {
-    /// Names in several languages go as maps (`sendMultilingualAsJsonObject`).
-    pub as_maps: bool,
-    /// A deleted ticket stays in sight (`visibilityFlagDefaultValue`).
-    pub shows_deleted: bool,
-    /// Reasons for which it does anyway (`overrideVisibilityFlagForInvalidationReasons`).
-    pub shown_reasons: BTreeSet<String>,
+pub(super) struct DisplayOptions {
+    /// Send localized names as maps (`sendMultilingualAsJsonObject`).
+    pub localized_maps: bool,
+    /// Keep deleted tickets visible (`visibilityFlagDefaultValue`).
+    pub show_deleted: bool,
+    /// Reasons for which deleted tickets stay visible in any case (`overrideVisibilityFlagForInvalidationReasons`).
+    pub show_deleted_reasons: BTreeSet<String>,
 }
 
-/// A TIXnGO interface, ready to be called.
+/// Settings of one TIXnGO interface.
 pub(super) struct Settings {
-    /// The configured address, ending with `organizer/tickets`.
-    pub tickets: Url,
+    /// The configured URL, ending with `organizer/tickets`.
+    pub tickets_url: Url,
     pub header: HeaderName,
     pub api_key: SecretString,
-    pub texts: Texts,
+    pub display: DisplayOptions,
 }
 
 impl Settings {
-    /// Reads the stanza, or says all that is wrong with it.
-    pub(super) fn read(stanza: &ChannelStanza) -> Result<Self, Vec<Finding>> {
-        let mut findings = Vec::new();
-        let tickets = address(&stanza.url);
+    /// Parses the configuration; returns every invalid setting.
+    pub(super) fn from_config(config: &ChannelConfig) -> Result<Self, Vec<InvalidSetting>> {
+        let mut invalid = Vec::new();
+        let tickets = parse_tickets_url(&config.url);
         if tickets.is_none() {
-            findings.push(Finding::new("url", "must end with organizer/tickets, as TIXnGO hands it out"));
+            invalid.push(InvalidSetting::new("url", "must end with organizer/tickets, as provided by TIXnGO"));
         }
-        let Ok(written) = Written::deserialize(stanza.own.clone()) else {
-            findings.push(blame(&stanza.own));
-            return Err(findings);
+        let Ok(raw) = RawSettings::deserialize(config.app_settings.clone()) else {
+            invalid.push(parse_diagnostic(&config.app_settings));
+            return Err(invalid);
         };
-        let header = HeaderName::from_bytes(written.auth_header.as_bytes()).ok();
+        let header = HeaderName::from_bytes(raw.auth_header.as_bytes()).ok();
         if header.is_none() {
-            findings.push(Finding::new("auth_header", "must be the name of a header, like X-API-Key"));
+            invalid.push(InvalidSetting::new("auth_header", "must be a header name, for example X-API-Key"));
         }
-        let key = written.api_key.expose_secret();
+        let key = raw.api_key.expose_secret();
         if key.is_empty() || !key.bytes().all(|b| b.is_ascii_graphic()) {
-            findings.push(Finding::new("api_key", "must be the API key that TIXnGO handed out as the password"));
+            invalid.push(InvalidSetting::new("api_key", "must be the API key that TIXnGO provided as the password"));
         }
         match (tickets, header) {
-            (Some(tickets), Some(header)) if findings.is_empty() => Ok(Self {
-                tickets,
+            (Some(tickets), Some(header)) if invalid.is_empty() => Ok(Self {
+                tickets_url: tickets,
                 header,
-                api_key: written.api_key,
-                texts: Texts {
-                    as_maps: written.multilingual,
-                    shows_deleted: written.show_deleted,
-                    shown_reasons: written.show_deleted_reasons,
+                api_key: raw.api_key,
+                display: DisplayOptions {
+                    localized_maps: raw.multilingual,
+                    show_deleted: raw.show_deleted,
+                    show_deleted_reasons: raw.show_deleted_reasons,
                 },
             }),
-            _ => Err(findings),
+            _ => Err(invalid),
         }
     }
 }
 
-/// The address without one trailing slash; `None` where it does not end with `organizer/tickets`.
-fn address(text: &str) -> Option<Url> {
+/// Parses the URL without one trailing slash; `None` unless it ends with `organizer/tickets`.
+fn parse_tickets_url(text: &str) -> Option<Url> {
     let text = text.strip_suffix('/').unwrap_or(text);
     let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
     (url.path().ends_with("/organizer/tickets") && url.query().is_none()).then_some(url)
 }
 
-/// Which key could not be read. The parser's own words are not passed on: they could quote a secret.
-fn blame(own: &toml::Table) -> Finding {
+/// Names the key that could not be parsed. The parser's text is not used: it could quote a secret.
+fn parse_diagnostic(own: &toml::Table) -> InvalidSetting {
     if let Some(unknown) = own.keys().find(|key| !KEYS.contains(&key.as_str())) {
-        return Finding::new(unknown.as_str(), format!("is unknown; known are {}", KEYS.join(", ")));
+        return InvalidSetting::new(unknown.as_str(), format!("is unknown; valid keys are {}", KEYS.join(", ")));
     }
     let is = |key: &str, fits: fn(&toml::Value) -> bool| own.get(key).is_none_or(fits);
     match () {
-        () if !own.contains_key("api_key") => Finding::new("api_key", "is missing"),
-        () if !is("api_key", toml::Value::is_str) => Finding::new("api_key", "must be text"),
-        () if !is("auth_header", toml::Value::is_str) => Finding::new("auth_header", "must be text"),
-        () if !is("multilingual", toml::Value::is_bool) => Finding::new("multilingual", "must be true or false"),
-        () if !is("show_deleted", toml::Value::is_bool) => Finding::new("show_deleted", "must be true or false"),
-        () => Finding::new("show_deleted_reasons", "must be a list of text"),
+        () if !own.contains_key("api_key") => InvalidSetting::new("api_key", "is missing"),
+        () if !is("api_key", toml::Value::is_str) => InvalidSetting::new("api_key", "must be a string"),
+        () if !is("auth_header", toml::Value::is_str) => InvalidSetting::new("auth_header", "must be a string"),
+        () if !is("multilingual", toml::Value::is_bool) => InvalidSetting::new("multilingual", "must be true or false"),
+        () if !is("show_deleted", toml::Value::is_bool) => InvalidSetting::new("show_deleted", "must be true or false"),
+        () => InvalidSetting::new("show_deleted_reasons", "must be a list of strings"),
     }
 }
 
@@ -118,15 +118,20 @@ mod tests {
     use super::*;
     use domain::SourceId;
 
-    fn findings(url: &str, own: &str) -> Vec<String> {
-        let own = own.parse().expect("TOML");
-        let stanza = ChannelStanza { id: "app".to_owned(), source: SourceId::new("opera"), url: url.to_owned(), own };
-        let found = Settings::read(&stanza).err().unwrap_or_default();
-        found.into_iter().map(|finding| finding.key).collect()
+    fn invalid(url: &str, own: &str) -> Vec<String> {
+        let own = own.parse().expect("valid TOML");
+        let config = ChannelConfig {
+            id: "app".to_owned(),
+            source: SourceId::new("opera"),
+            url: url.to_owned(),
+            app_settings: own,
+        };
+        let invalid = Settings::from_config(&config).err().unwrap_or_default();
+        invalid.into_iter().map(|finding| finding.key).collect()
     }
 
     #[test]
-    fn an_address_must_end_with_organizer_tickets_after_one_slash_is_taken_away() {
+    fn the_url_must_end_with_organizer_tickets_and_at_most_one_slash() {
         let root = "https://int5-api.tixngo.io/v3/organizer";
         for (url, is_fine) in [
             (format!("{root}/tickets"), true),
@@ -137,12 +142,12 @@ mod tests {
             ("https://int5-api.tixngo.io/v3/myorganizer/tickets".to_owned(), false),
             ("organizer/tickets".to_owned(), false),
         ] {
-            assert_eq!(findings(&url, "api_key = \"k\"").is_empty(), is_fine, "{url}");
+            assert_eq!(invalid(&url, "api_key = \"k\"").is_empty(), is_fine, "{url}");
         }
     }
 
     #[test]
-    fn each_wrong_setting_is_named() {
+    fn each_invalid_setting_is_reported() {
         let url = "https://x.example/organizer/tickets";
         for (own, key) in [
             ("", "api_key"),
@@ -152,7 +157,7 @@ mod tests {
             ("api_key = \"k\"\nshow_deleted_reasons = [1]", "show_deleted_reasons"),
             ("api_key = \"k\"\nlogin = \"a@b\"", "login"),
         ] {
-            assert_eq!(findings(url, own), [key], "{own}");
+            assert_eq!(invalid(url, own), [key], "{own}");
         }
     }
 }

@@ -1,27 +1,27 @@
-//! The mapping, table by table.
+//! Table tests of the mapping.
 
+use domain::mobile::{AppCancellation, AppEvent, AppHolder, AppStateUpdate, AppTicket, AppTicketKey, AppTicketState};
+use domain::{Locale, LocalizedText, Money, RefusalReason};
 use jiff::Timestamp;
 
-use crate::inferred::{FeedEntry, TicketFault};
+use crate::assumptions::{FeedEntry, TicketError};
 use crate::map;
-use crate::settings::Texts;
-use domain::mobile::{AppCancellation, AppEvent, AppHolder, AppSays, AppState, AppTicket, AppTicketKey};
-use domain::{Locale, Money, Reason, Text};
+use crate::settings::DisplayOptions;
 
 fn at(text: &str) -> Timestamp {
-    text.parse().expect("an instant")
+    text.parse().expect("valid timestamp")
 }
 
 fn sample() -> AppTicket {
-    let mut name = Text::plain("Harbour Lights Gala");
-    name.translations.insert(Locale::parse("fr").expect("a tag"), "Gala des lumières".to_owned());
+    let mut name = LocalizedText::monolingual("Harbour Lights Gala");
+    name.translations.insert(Locale::parse("fr").expect("valid language tag"), "Gala des lumières".to_owned());
     AppTicket {
         key: AppTicketKey::new("HLG-2034-000117"),
         event: AppEvent {
             id: "HLG-2034".to_owned(),
             name,
-            site: Text::plain("North Quay"),
-            city: Text::plain("Lausanne"),
+            site: LocalizedText::monolingual("North Quay"),
+            city: LocalizedText::monolingual("Lausanne"),
             country_code: "CH".to_owned(),
             zip: "1007".to_owned(),
             starts_at: at("2034-06-07T18:00:00Z"),
@@ -35,11 +35,11 @@ fn sample() -> AppTicket {
             phone: None,
             language: Locale::parse("fr"),
         },
-        price: Some(Money::new(8500, "CHF".parse().expect("a currency"))),
+        price: Some(Money::new(8500, "CHF".parse().expect("known currency"))),
         category: Some("ADULT".to_owned()),
         ticket_number: "900000117".to_owned(),
         barcode: "7610000000117".into(),
-        places: vec![("Gate".to_owned(), "C".to_owned()), ("Seat".to_owned(), "14".to_owned())],
+        seating: vec![("Gate".to_owned(), "C".to_owned()), ("Seat".to_owned(), "14".to_owned())],
         visible_from: Some(at("2034-06-07T15:00:00Z")),
         group: Some("HLG-A".to_owned()),
         file: Some("55120".to_owned()),
@@ -48,33 +48,33 @@ fn sample() -> AppTicket {
 }
 
 #[test]
-fn a_ticket_is_written_as_the_papers_want_it() {
-    let texts = Texts::default();
-    insta::assert_json_snapshot!("ticket", map::ticket(&sample(), &texts));
-    let texts = Texts { as_maps: true, ..Texts::default() };
-    let json = serde_json::to_value(map::ticket(&sample(), &texts)).expect("json");
+fn a_ticket_is_mapped_as_documented() {
+    let options = DisplayOptions::default();
+    insta::assert_json_snapshot!("ticket", map::ticket(&sample(), &options));
+    let options = DisplayOptions { localized_maps: true, ..DisplayOptions::default() };
+    let json = serde_json::to_value(map::ticket(&sample(), &options)).expect("valid JSON");
     assert_eq!(json["event"]["name"], serde_json::json!({ "fr": "Gala des lumières" }));
     assert_eq!(json["event"]["address"]["site"], "North Quay");
 }
 
 #[test]
-fn a_ticket_of_the_wrong_form_is_known_before_it_is_sent() {
-    assert_eq!(map::flaw(&sample()), None);
-    let spoil = |change: fn(&mut AppTicket)| {
+fn an_invalid_ticket_is_detected_before_it_is_sent() {
+    assert_eq!(map::invalid_field(&sample()), None);
+    let field_after = |change: fn(&mut AppTicket)| {
         let mut ticket = sample();
         change(&mut ticket);
-        map::flaw(&ticket)
+        map::invalid_field(&ticket)
     };
-    assert_eq!(spoil(|it| it.key = AppTicketKey::new("ticket#1")), Some("key"));
-    assert_eq!(spoil(|it| it.key = AppTicketKey::new("x".repeat(257))), Some("key"));
-    assert_eq!(spoil(|it| it.holder.email.clear()), Some("holder.email"));
-    assert_eq!(spoil(|it| it.barcode = "".into()), Some("barcode"));
-    assert_eq!(spoil(|it| it.event.expires_at = at("2034-01-01T00:00:00Z")), Some("event.expires_at"));
+    assert_eq!(field_after(|it| it.key = AppTicketKey::new("ticket#1")), Some("key"));
+    assert_eq!(field_after(|it| it.key = AppTicketKey::new("x".repeat(257))), Some("key"));
+    assert_eq!(field_after(|it| it.holder.email.clear()), Some("holder.email"));
+    assert_eq!(field_after(|it| it.barcode = "".into()), Some("barcode"));
+    assert_eq!(field_after(|it| it.event.expires_at = at("2034-01-01T00:00:00Z")), Some("event.expires_at"));
 }
 
 #[test]
-fn each_status_has_its_meaning_and_an_unknown_one_none() {
-    use AppState::{
+fn each_status_is_mapped_and_others_are_unknown() {
+    use AppTicketState::{
         Activated, Assigned, Controlled, Deleted, DeletionPending, Downloaded, Injected, TransferPending, Transferred,
     };
     for (status, state) in [
@@ -95,19 +95,19 @@ fn each_status_has_its_meaning_and_an_unknown_one_none() {
         ("DELETION_PENDING", DeletionPending),
         ("DELETED", Deleted),
     ] {
-        assert_eq!(map::says(status), AppSays::Is(state), "{status}");
+        assert_eq!(map::parse_status(status), AppStateUpdate::Is(state), "{status}");
     }
     for status in ["FAILURE_TRANSFER", "FAILURE"] {
-        assert_eq!(map::says(status), AppSays::Back, "{status}");
+        assert_eq!(map::parse_status(status), AppStateUpdate::TransferReverted, "{status}");
     }
     for status in ["DEFAULT", "INVALID", "RECEIVED", ""] {
-        assert_eq!(map::says(status), AppSays::Unknown, "{status}");
+        assert_eq!(map::parse_status(status), AppStateUpdate::Unknown, "{status}");
     }
 }
 
 #[test]
-fn while_a_transfer_is_pending_only_an_address_is_known() {
-    let read = |json: &str| map::status(serde_json::from_str::<FeedEntry>(json).expect("an entry"));
+fn a_pending_transfer_has_only_an_email_address() {
+    let read = |json: &str| map::ticket_status(serde_json::from_str::<FeedEntry>(json).expect("feed entry"));
     let pending = read(
         r#"{"ticketId": "A", "status": "PENDING_TRANSFER", "updatedAt": "2034-05-20T08:15:00Z",
             "spectatorDetails": {"email": "cy@example.net"}, "initialOwner": null, "assignee": null}"#,
@@ -121,23 +121,28 @@ fn while_a_transfer_is_pending_only_an_address_is_known() {
 }
 
 #[test]
-fn a_refusal_of_a_ticket_says_what_can_be_done() {
+fn each_rejection_code_is_mapped_to_a_reason() {
     let reason = |code: &str| {
-        map::reason(Some(&TicketFault { code: Some(code.to_owned()), field: Some("event.id".to_owned()) }))
+        map::rejection_reason(Some(&TicketError { code: Some(code.to_owned()), field: Some("event.id".to_owned()) }))
     };
-    assert_eq!(reason("TOO_LONG"), Some(Reason::InvalidInput { field: "event.id".to_owned() }));
-    assert_eq!(reason("TICKET_DELETED"), Some(Reason::Conflict));
-    assert_eq!(reason("EVENT_EXPIRED"), Some(Reason::TooLate));
-    assert_eq!(reason("NEW_CODE"), Some(Reason::Other));
-    assert_eq!((reason("UNKNOWN_TICKET"), map::reason(None)), (None, Some(Reason::Other)));
+    assert_eq!(reason("TOO_LONG"), Some(RefusalReason::InvalidInput { field: "event.id".to_owned() }));
+    assert_eq!(reason("TICKET_DELETED"), Some(RefusalReason::Conflict));
+    assert_eq!(reason("EVENT_EXPIRED"), Some(RefusalReason::TooLate));
+    assert_eq!(reason("NEW_CODE"), Some(RefusalReason::Other));
+    assert_eq!((reason("UNKNOWN_TICKET"), map::rejection_reason(None)), (None, Some(RefusalReason::Other)));
 }
 
 #[test]
-fn whether_a_deleted_ticket_stays_in_sight_is_decided_by_reason_then_wish_then_setting() {
+fn a_deleted_ticket_stays_visible_by_reason_then_notification_then_setting() {
     let shown = |reason: &str, notifies: bool, shows_deleted: bool| {
-        let texts = Texts { shows_deleted, shown_reasons: ["RESALE".to_owned()].into(), ..Texts::default() };
-        let told = AppCancellation { key: AppTicketKey::new("A"), reason: reason.to_owned(), notifies };
-        map::cancellation(&told, &texts).show_deleted_ticket
+        let options = DisplayOptions {
+            show_deleted: shows_deleted,
+            show_deleted_reasons: ["RESALE".to_owned()].into(),
+            ..DisplayOptions::default()
+        };
+        let cancellation =
+            AppCancellation { key: AppTicketKey::new("A"), reason: reason.to_owned(), notify_holder: notifies };
+        map::cancellation(&cancellation, &options).show_deleted_ticket
     };
     assert!(shown("RESALE", false, false) && shown("REFUND", true, false) && shown("REFUND", false, true));
     assert!(!shown("REFUND", false, false));

@@ -1,17 +1,17 @@
-//! What TIXnGO is told, in its own words as its papers give them (`tixngo.md §4.1` to `§4.6`).
+//! Wire types of requests that TIXnGO documents (`tixngo.md §4.1` to `§4.6`).
 
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::inferred::{PurchaseDetails, Security, TicketDetails, TransferRules};
+use crate::assumptions::{PurchaseDetails, Security, TicketDetails, TransferRules};
 
-/// A push: many tickets.
+/// A push of many tickets.
 #[derive(Serialize)]
 pub(super) struct Tickets<T> {
     pub tickets: Vec<T>,
 }
 
-/// A ticket to inject (`§4.1`). It holds a code: this type has no `Debug`.
+/// A ticket to inject (`§4.1`). Contains a barcode, so this type has no `Debug`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Ticket<'a> {
@@ -28,7 +28,7 @@ pub(super) struct Ticket<'a> {
     pub transfer_rules: Option<TransferRules>,
 }
 
-/// The event of a ticket (`§4.2`). Texts are text, or maps by language.
+/// The event of a ticket (`§4.2`). Texts are plain or maps by language.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Event<'a> {
@@ -42,7 +42,7 @@ pub(super) struct Event<'a> {
     pub metadata: [(); 0],
 }
 
-/// Where an event is.
+/// Address of an event.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Address<'a> {
@@ -52,7 +52,7 @@ pub(super) struct Address<'a> {
     pub zip: &'a str,
 }
 
-/// Whose wallet a ticket goes into (`§4.5`).
+/// Holder of a ticket (`§4.5`).
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Spectator<'a> {
@@ -65,7 +65,7 @@ pub(super) struct Spectator<'a> {
     pub language: Option<&'a str>,
 }
 
-/// When the code of a ticket may be shown (`§4.6`).
+/// Time from which the barcode may be shown (`§4.6`).
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Activation<'a> {

@@ -1,54 +1,54 @@
-//! What the emulated vendors hold beside what the ledger says.
+//! Audit: compares the bookings at the emulated vendors with the stored order.
 
 use domain::ordering::TicketState;
 use orders::leg::{AttemptOutcome, Leg, LegOperation};
-use orders::order::{Order, Policy};
+use orders::order::{FulfillmentPolicy, Order};
 use orders::{LegStatus, OrderStatus};
 use serde_json::Value;
 
-use crate::contract::bench::live_tickets;
+use crate::contract::fixture::live_tickets;
 use crate::orders::audit::statuses;
-use crate::orders::emulated::houses::Houses;
+use crate::orders::emulated::venues::Venues;
 
-/// A sale that stands: the ids of its valid tickets, each under every name that the vendor has for it.
+/// Active sale: its valid tickets, each with all its references at the vendor.
 type Sale = Vec<Vec<String>>;
 
-/// Everything in which the ledger and the vendors differ, or that nobody was told of. Empty: all is well.
-pub fn audit(houses: &Houses, order: &Order) -> Vec<String> {
-    let mut told = Vec::new();
+/// Returns all differences between the store and the vendors, and all unreported failures.
+pub fn audit(venues: &Venues, order: &Order) -> Vec<String> {
+    let mut problems = Vec::new();
     let mut sold_legs = 0;
     for leg in &order.legs {
-        let bench = houses.benches.iter().find(|bench| bench.source.id == leg.source).expect("the vendor");
-        let holdings = bench.running.stage.holdings();
+        let bench = venues.fixtures.iter().find(|bench| bench.source.id == leg.source).expect("the vendor");
+        let holdings = bench.running.stage.inventory();
         let sales = sales(&holdings, &leg.reference);
         sold_legs += usize::from(!sales.is_empty());
-        check_sales(order, leg, &sales, &mut told);
-        check_holds(leg, &holdings, &mut told);
-        let is_open = |outcome| outcome == AttemptOutcome::InFlight && order.is_at_rest();
+        check_sales(order, leg, &sales, &mut problems);
+        check_holds(leg, &holdings, &mut problems);
+        let is_open = |outcome| outcome == AttemptOutcome::InFlight && order.is_idle();
         if leg.attempts.iter().any(|attempt| is_open(attempt.outcome)) {
-            told.push(format!("an attempt at {} is open for ever", leg.source));
+            problems.push(format!("an attempt at {} stays in flight", leg.source));
         }
     }
     let status = order.status();
     let rests = matches!(status, OrderStatus::NeedsAttention | OrderStatus::Draft | OrderStatus::Held);
     if !status.is_terminal() && !rests {
-        told.push("the order came to no end".to_owned());
+        problems.push("the order is not final".to_owned());
     }
     let is_half_done = sold_legs > 0 && sold_legs < order.legs.len();
     let said = matches!(status, OrderStatus::NeedsAttention | OrderStatus::PartiallyCancelled);
-    if order.policy == Policy::AllOrNothing && is_half_done && !said {
-        told.push("an all-or-nothing order is half done in silence".to_owned());
+    if order.policy == FulfillmentPolicy::AllOrNothing && is_half_done && !said {
+        problems.push("an all-or-nothing order is half done without a report".to_owned());
     }
-    told.into_iter().map(|line| format!("{line}: {status:?} {:?}", statuses(order))).collect()
+    problems.into_iter().map(|line| format!("{line}: {status:?} {:?}", statuses(order))).collect()
 }
 
-/// Nothing stands at any vendor.
-pub fn check_untouched(houses: &Houses) -> Vec<String> {
-    let holdings = houses.benches.iter().map(|bench| bench.running.stage.holdings());
+/// Asserts that no vendor has a booking.
+pub fn check_untouched(venues: &Venues) -> Vec<String> {
+    let holdings = venues.fixtures.iter().map(|bench| bench.running.stage.inventory());
     let is_empty =
         |all: &Value| ["holds", "orders"].iter().all(|list| all[*list].as_array().is_some_and(Vec::is_empty));
     let touched = holdings.filter(|all| !is_empty(all));
-    touched.map(|all| format!("booked for an order that is not in the ledger: {all}")).collect()
+    touched.map(|all| format!("booked for an order that is not stored: {all}")).collect()
 }
 
 fn sales(holdings: &Value, reference: &str) -> Vec<Sale> {
@@ -58,9 +58,9 @@ fn sales(holdings: &Value, reference: &str) -> Vec<Sale> {
     own.map(live_tickets).filter(|sale| !sale.is_empty()).collect()
 }
 
-fn check_sales(order: &Order, leg: &Leg, sales: &[Sale], told: &mut Vec<String>) {
+fn check_sales(order: &Order, leg: &Leg, sales: &[Sale], problems: &mut Vec<String>) {
     if sales.len() > 1 {
-        told.push(format!("sold {} times at {}", sales.len(), leg.source));
+        problems.push(format!("sold {} times at {}", sales.len(), leg.source));
     }
     if leg.status == LegStatus::Confirmed {
         let of_leg = |line: usize| order.lines[line].leg == leg.number;
@@ -71,20 +71,20 @@ fn check_sales(order: &Order, leg: &Leg, sales: &[Sale], told: &mut Vec<String>)
             ours.iter().any(|ticket| ticket.refs.iter().any(|external| names.contains(&external.value)))
         });
         let wanted: u32 =
-            order.lines_of(leg.number).filter(|(_, line)| !line.is_cancelled).map(|(_, line)| line.quantity).sum();
+            order.lines_of(leg.number).filter(|(_, line)| !line.is_canceled).map(|(_, line)| line.quantity).sum();
         let counts = [known.count(), ours.len(), live.len()];
         if counts.iter().any(|count| u32::try_from(*count) != Ok(wanted)) {
-            told.push(format!("of {wanted} tickets at {} are known, ours, live: {counts:?}", leg.source));
+            problems.push(format!("of {wanted} tickets at {}: matched, stored, active {counts:?}", leg.source));
         }
     }
-    let is_unsold = leg.status.is_dead() || matches!(leg.status, LegStatus::Draft | LegStatus::Held);
+    let is_unsold = leg.status.is_inactive() || matches!(leg.status, LegStatus::Draft | LegStatus::Held);
     if is_unsold && !sales.is_empty() {
-        told.push(format!("a silent sale at {}", leg.source));
+        problems.push(format!("an unrecorded sale at {}", leg.source));
     }
 }
 
-/// A hold that stands is either the leg's own, or the ledger knows that a call about it got no good answer.
-fn check_holds(leg: &Leg, holdings: &Value, told: &mut Vec<String>) {
+/// An open hold belongs to the leg, or the store has an attempt for it that failed or is unknown.
+fn check_holds(leg: &Leg, holdings: &Value, problems: &mut Vec<String>) {
     let may_hold = matches!(leg.status, LegStatus::Held | LegStatus::NeedsAttention | LegStatus::OutcomeUnknown);
     for hold in holdings["holds"].as_array().expect("holds") {
         let is_own = may_hold && leg.refs.iter().any(|external| hold["id"] == external.value.as_str());
@@ -93,7 +93,7 @@ fn check_holds(leg: &Leg, holdings: &Value, told: &mut Vec<String>) {
                 && matches!(attempt.outcome, AttemptOutcome::Unknown | AttemptOutcome::Rejected)
         });
         if !is_own && !is_known {
-            told.push(format!("a silent hold at {}: {hold}", leg.source));
+            problems.push(format!("an unrecorded hold at {}: {hold}", leg.source));
         }
     }
 }

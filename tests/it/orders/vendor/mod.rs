@@ -1,4 +1,4 @@
-//! A vendor in memory. It yields in each call, fails where a script says so, and can be asked afterwards what it holds.
+//! Fake vendor in memory. It yields in each call, fails as scripted, and exposes its bookings.
 
 mod ports;
 
@@ -9,23 +9,23 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::ids::StepKey;
 use domain::ordering::{
-    Barcode, CancelLine, Cancelled, Confirmed, Found, Held, HoldExtension, HoldSecures, IssuedTicket, LegRequest,
-    Ordering, Refunds, SettlementRefusal, Symbology, TicketState, VendorSale,
+    Barcode, CancelLine, CompletedCancellation, ConfirmedSale, HoldExtension, HoldSecures, IssuedTicket, LegRequest,
+    LookupOutcome, Ordering, PlacedHold, Refunds, SettlementRefusal, Symbology, TicketState, VendorSale,
 };
 use domain::{
-    Availability, AvailabilityStatus, Batch, BookingMode, CalendarDay, Catalog, Clock, Effect, Environment, ErrorKind,
-    Event, EventKey, EventStatus, ExternalRef, Facts, Health, HealthReport, HealthState, LegShape, Money, Observed,
-    Offer, Operation, Performance, PerformanceKey, Price, Reason, Scope, Source, SourceId, Text, TicketType,
-    TicketTypeKey, VendorError, VendorKind, Window,
+    Availability, AvailabilityStatus, Batch, BookingMode, CalendarDay, Catalog, CatalogScope, Clock, Effect,
+    Environment, ErrorKind, Event, EventKey, EventStatus, ExternalRef, Health, HealthReport, HealthState, LegShape,
+    LocalizedText, Money, Observed, Offer, Performance, PerformanceKey, PerformanceWindow, Price, RefusalReason,
+    Source, SourceId, SourceTraits, TicketType, TicketTypeKey, VendorError, VendorKind, VendorOperation,
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
 use secrecy::SecretString;
 use tokio::sync::Notify;
 
-/// What kind of vendor it is.
+/// Traits of a fake vendor.
 #[derive(Debug, Clone, Copy)]
-pub struct Habits {
+pub struct VendorTraits {
     pub shape: LegShape,
     pub honours_keys: bool,
     pub finds: bool,
@@ -36,8 +36,8 @@ pub struct Habits {
     pub rank: u8,
 }
 
-/// Honours keys, finds what it did, undoes.
-pub const KEYED: Habits = Habits {
+/// Honors keys, supports lookups and cancellation.
+pub const KEYED: VendorTraits = VendorTraits {
     shape: LegShape::HoldThenConfirm,
     honours_keys: true,
     finds: true,
@@ -47,19 +47,20 @@ pub const KEYED: Habits = Habits {
     extends: true,
     rank: 20,
 };
-/// Two equal calls do two things.
-pub const PLAIN: Habits = Habits { honours_keys: false, rank: 30, extends: false, ..KEYED };
-/// Cannot tell what it did.
-pub const BLIND: Habits = Habits { honours_keys: false, finds: false, rank: 40, undo_is_proven: false, ..KEYED };
-/// Sells at once, and undoes whole sales only.
-pub const COMMITTING: Habits =
-    Habits { shape: LegShape::CommitsAtHold, honours_keys: false, cancels_in_part: false, rank: 10, ..KEYED };
-/// Sells at once and never undoes.
-pub const FINAL: Habits = Habits { shape: LegShape::ConfirmOnly, has_undo: false, rank: 50, ..KEYED };
+/// Does not honor keys: two equal calls act twice.
+pub const PLAIN: VendorTraits = VendorTraits { honours_keys: false, rank: 30, extends: false, ..KEYED };
+/// Supports no lookups.
+pub const BLIND: VendorTraits =
+    VendorTraits { honours_keys: false, finds: false, rank: 40, undo_is_proven: false, ..KEYED };
+/// Confirms at once, and cancels whole sales only.
+pub const COMMITTING: VendorTraits =
+    VendorTraits { shape: LegShape::CommitsAtHold, honours_keys: false, cancels_in_part: false, rank: 10, ..KEYED };
+/// Confirms at once and supports no cancellation.
+pub const FINAL: VendorTraits = VendorTraits { shape: LegShape::ConfirmOnly, has_undo: false, rank: 50, ..KEYED };
 
-/// A call, as scripts name it.
+/// Kind of a call in scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Deed {
+pub enum VendorCall {
     Hold,
     Extend,
     Confirm,
@@ -70,28 +71,28 @@ pub enum Deed {
     FindUndo,
 }
 
-impl Deed {
+impl VendorCall {
     pub fn writes(self) -> bool {
         !matches!(self, Self::FindHold | Self::FindSale | Self::FindUndo)
     }
 }
 
-/// How a call goes wrong.
+/// Fault of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fault {
-    /// A clear no; nothing was done.
+    /// Rejected; nothing was done.
     Refused,
-    /// Never left; may work in a moment.
+    /// Not sent; a retry may work.
     NotSent,
-    /// Sent, not done, and no answer.
+    /// Sent, not executed, and no response.
     LostRequest,
-    /// Done, and no answer.
+    /// Executed, and no response.
     LostAnswer,
-    /// Reached the vendor twice; the second answer comes back.
+    /// Delivered to the vendor twice; the second response is returned.
     Repeated,
-    /// Done, then no answer until the test says so.
+    /// Executed, then no response until the test resumes it.
     StallsAfter,
-    /// No answer until the test says so, and then: never done.
+    /// No response until the test resumes it, and never executed.
     StallsBefore,
 }
 
@@ -107,10 +108,10 @@ pub struct Hold {
 pub struct Sale {
     pub reference: String,
     pub key: StepKey,
-    /// Code by ticket.
+    /// Line and barcode by ticket.
     pub tickets: BTreeMap<String, (usize, String)>,
     pub void: BTreeSet<String>,
-    /// When its visitors were let in.
+    /// Time of admission of its visitors.
     pub used: Option<Timestamp>,
 }
 
@@ -121,18 +122,18 @@ impl Sale {
 }
 
 #[derive(Default)]
-pub struct Books {
+pub struct VendorState {
     pub holds: BTreeMap<String, Hold>,
     pub sales: BTreeMap<String, Sale>,
-    /// Every call that came in, in order.
-    pub calls: Vec<Deed>,
-    script: HashMap<(Deed, usize), Fault>,
+    /// Every call received, in order.
+    pub calls: Vec<VendorCall>,
+    script: HashMap<(VendorCall, usize), Fault>,
     next: u32,
 }
 
-/// What the catalogue says; tests change it.
+/// Catalog state; modified by tests.
 #[derive(Debug, Clone)]
-pub struct Shelf {
+pub struct CatalogState {
     pub price: i64,
     pub currency: &'static str,
     pub vacancies: Option<u32>,
@@ -141,19 +142,19 @@ pub struct Shelf {
     pub max_per_order: Option<u32>,
     pub starts_at: Timestamp,
     pub is_down: bool,
-    /// What a hold and a sale say the leg costs; none: what was promised.
+    /// Total reported by hold and confirmation. `None` reports the planned total.
     pub total: Option<i64>,
-    /// Tickets come without codes at first.
+    /// True to issue tickets without barcodes at first.
     pub codes_come_later: bool,
     pub refuses: Option<SettlementRefusal>,
 }
 
 pub struct Vendor {
     pub id: SourceId,
-    pub habits: Habits,
-    pub books: Mutex<Books>,
-    pub shelf: Mutex<Shelf>,
-    pub go_on: Notify,
+    pub traits: VendorTraits,
+    pub state: Mutex<VendorState>,
+    pub catalog: Mutex<CatalogState>,
+    pub resume: Notify,
     pub hold_ttl: Duration,
     clock: Arc<dyn Clock>,
 }
@@ -163,8 +164,8 @@ pub fn key(text: &str) -> PerformanceKey {
 }
 
 impl Vendor {
-    pub fn new(name: &str, habits: Habits, clock: Arc<dyn Clock>) -> Arc<Self> {
-        let shelf = Shelf {
+    pub fn new(name: &str, traits: VendorTraits, clock: Arc<dyn Clock>) -> Arc<Self> {
+        let catalog = CatalogState {
             price: 2500,
             currency: "EUR",
             vacancies: Some(100),
@@ -179,22 +180,22 @@ impl Vendor {
         };
         Arc::new(Self {
             id: SourceId::new(name.to_owned()),
-            habits,
-            books: Mutex::default(),
-            shelf: Mutex::new(shelf),
-            go_on: Notify::new(),
+            traits,
+            state: Mutex::default(),
+            catalog: Mutex::new(catalog),
+            resume: Notify::new(),
             hold_ttl: Duration::from_secs(600),
             clock,
         })
     }
 
-    /// The call that is the `nth` of its kind goes wrong.
-    pub fn fail(&self, deed: Deed, nth: usize, fault: Fault) {
-        self.books.lock().expect("books").script.insert((deed, nth), fault);
+    /// Injects a fault into the `nth` call of a kind.
+    pub fn fail(&self, call: VendorCall, nth: usize, fault: Fault) {
+        self.state.lock().expect("books").script.insert((call, nth), fault);
     }
 
     pub fn source(self: &Arc<Self>, environment: Environment) -> Source {
-        let habits = self.habits;
+        let traits = self.traits;
         Source {
             id: self.id.clone(),
             vendor: VendorKind::Acme,
@@ -202,92 +203,92 @@ impl Vendor {
             environment,
             time_zone: jiff::tz::TimeZone::UTC,
             currency: None,
-            facts: Facts {
+            traits: SourceTraits {
                 max_batch: 100,
                 hold_ttl: self.hold_ttl,
-                slow_confirm: Duration::from_secs(60),
-                honours_idempotency_keys: habits.honours_keys,
-                finds_by_our_reference: habits.finds,
-                cancels_in_part: habits.cancels_in_part,
-                undo_is_proven: habits.undo_is_proven,
+                slow_confirm_duration: Duration::from_secs(60),
+                honors_idempotency_keys: traits.honours_keys,
+                finds_by_our_reference: traits.finds,
+                cancels_in_part: traits.cancels_in_part,
+                undo_is_proven: traits.undo_is_proven,
                 settles_on_account: true,
-                commits_at_hold: habits.shape == LegShape::CommitsAtHold,
+                commits_at_hold: traits.shape == LegShape::CommitsAtHold,
                 barcode_at_confirm: true,
                 holds_seats: false,
                 delivers_to_app: false,
-                confirm_rank: habits.rank,
+                confirm_rank: traits.rank,
                 horizon_days: 30,
             },
             health: Arc::clone(self) as Arc<dyn Health>,
             catalog: Arc::clone(self) as Arc<dyn Catalog>,
             ordering: Some(Arc::clone(self) as Arc<dyn Ordering>),
-            hold_extension: habits.extends.then(|| Arc::clone(self) as Arc<dyn HoldExtension>),
-            refunds: habits.has_undo.then(|| Arc::clone(self) as Arc<dyn Refunds>),
+            hold_extension: traits.extends.then(|| Arc::clone(self) as Arc<dyn HoldExtension>),
+            refunds: traits.has_undo.then(|| Arc::clone(self) as Arc<dyn Refunds>),
             admissions: None,
             accounts: None,
             authoring: None,
-            sectioning: None,
+            section_authoring: None,
             back_office: None,
         }
     }
 
     pub fn price(&self) -> Money {
-        let shelf = self.shelf.lock().expect("shelf");
-        Money::new(shelf.price, shelf.currency.parse().expect("a currency"))
+        let catalog = self.catalog.lock().expect("catalog");
+        Money::new(catalog.price, catalog.currency.parse().expect("a currency"))
     }
 
-    /// Holds that stand now.
+    /// Returns the current holds.
     pub fn open_holds(&self) -> Vec<(String, Hold)> {
         let now = self.clock.now();
-        let books = self.books.lock().expect("books");
+        let state = self.state.lock().expect("books");
         let stands = |hold: &Hold| hold.is_open && now < hold.expires_at;
-        books.holds.iter().filter(|(_, hold)| stands(hold)).map(|(id, hold)| (id.clone(), hold.clone())).collect()
+        state.holds.iter().filter(|(_, hold)| stands(hold)).map(|(id, hold)| (id.clone(), hold.clone())).collect()
     }
 
     pub fn live_sales(&self, reference: &str) -> Vec<(String, Sale)> {
-        let books = self.books.lock().expect("books");
+        let state = self.state.lock().expect("books");
         let wanted = |sale: &Sale| sale.reference == reference && sale.is_live();
-        books.sales.iter().filter(|(_, sale)| wanted(sale)).map(|(id, sale)| (id.clone(), sale.clone())).collect()
+        state.sales.iter().filter(|(_, sale)| wanted(sale)).map(|(id, sale)| (id.clone(), sale.clone())).collect()
     }
 
-    fn refusal(&self, deed: Deed) -> VendorError {
-        VendorError::rejected(&self.id, operation(deed), Reason::Other, Some("refused.by.script".to_owned()))
+    fn refusal(&self, call: VendorCall) -> VendorError {
+        VendorError::rejected(&self.id, operation(call), RefusalReason::Other, Some("refused.by.script".to_owned()))
     }
 
-    fn torn(&self, deed: Deed, effect: Effect) -> VendorError {
-        VendorError::new(&self.id, operation(deed), ErrorKind::Unavailable).with_effect(effect)
+    fn lost(&self, call: VendorCall, effect: Effect) -> VendorError {
+        VendorError::new(&self.id, operation(call), ErrorKind::Unavailable).with_effect(effect)
     }
 
-    /// Does a deed as the script says.
+    /// Executes a call as scripted.
     async fn perform<T>(
         &self,
-        deed: Deed,
-        act: impl Fn(&mut Books) -> Result<T, VendorError> + Send + Sync,
+        call: VendorCall,
+        act: impl Fn(&mut VendorState) -> Result<T, VendorError> + Send + Sync,
     ) -> Result<T, VendorError> {
         tokio::task::yield_now().await;
         let fault = {
-            let mut books = self.books.lock().expect("books");
-            books.calls.push(deed);
-            let nth = books.calls.iter().filter(|other| **other == deed).count();
-            books.script.get(&(deed, nth)).copied()
+            let mut state = self.state.lock().expect("books");
+            state.calls.push(call);
+            let nth = state.calls.iter().filter(|other| **other == call).count();
+            state.script.get(&(call, nth)).copied()
         };
         let done = {
-            let mut books = self.books.lock().expect("books");
+            let mut state = self.state.lock().expect("books");
             match fault {
-                None => Some(act(&mut books)),
-                Some(Fault::Refused) => Some(Err(self.refusal(deed))),
-                Some(Fault::NotSent) => Some(Err(self.torn(deed, Effect::None))),
-                Some(Fault::LostRequest) => Some(Err(self.torn(deed, Effect::Unknown))),
+                None => Some(act(&mut state)),
+                Some(Fault::Refused) => Some(Err(self.refusal(call))),
+                Some(Fault::NotSent) => Some(Err(self.lost(call, Effect::None))),
+                Some(Fault::LostRequest) => Some(Err(self.lost(call, Effect::Unknown))),
                 Some(Fault::LostAnswer) => {
-                    let _ = act(&mut books);
-                    Some(Err(self.torn(deed, Effect::Unknown)))
+                    let _ = act(&mut state);
+                    Some(Err(self.lost(call, Effect::Unknown)))
                 }
                 Some(Fault::Repeated) => {
-                    let _ = act(&mut books);
-                    Some(act(&mut books))
+                    let _ = act(&mut state);
+                    Some(act(&mut state))
                 }
                 Some(Fault::StallsAfter) => {
-                    let _ = act(&mut books);
+                    let _ = act(&mut state);
                     None
                 }
                 Some(Fault::StallsBefore) => None,
@@ -299,20 +300,20 @@ impl Vendor {
                 done
             }
             None => {
-                self.go_on.notified().await;
-                Err(self.torn(deed, Effect::Unknown))
+                self.resume.notified().await;
+                Err(self.lost(call, Effect::Unknown))
             }
         }
     }
 
     fn total(&self, leg: &LegRequest) -> Money {
         let promised = leg.lines.iter().map(|line| line.unit_price.amount * i64::from(line.quantity)).sum();
-        let told = self.shelf.lock().expect("shelf").total.unwrap_or(promised);
-        Money::new(told, leg.lines[0].unit_price.currency)
+        let total = self.catalog.lock().expect("catalog").total.unwrap_or(promised);
+        Money::new(total, leg.lines[0].unit_price.currency)
     }
 
-    fn held(&self, id: &str, hold: &Hold, leg: &LegRequest) -> Held {
-        Held {
+    fn held(&self, id: &str, hold: &Hold, leg: &LegRequest) -> PlacedHold {
+        PlacedHold {
             refs: vec![ExternalRef::new("fake.hold", id)],
             expires_at: Some(hold.expires_at),
             secures: vec![HoldSecures::Capacity, HoldSecures::Price],
@@ -320,9 +321,9 @@ impl Vendor {
         }
     }
 
-    fn confirmed(&self, id: &str, sale: &Sale, leg: &LegRequest) -> Confirmed {
-        let later = self.shelf.lock().expect("shelf").codes_come_later;
-        Confirmed {
+    fn confirmed(&self, id: &str, sale: &Sale, leg: &LegRequest) -> ConfirmedSale {
+        let later = self.catalog.lock().expect("catalog").codes_come_later;
+        ConfirmedSale {
             refs: vec![ExternalRef::new("fake.sale", id)],
             tickets: issued(sale, later),
             total: Some(self.total(leg)),
@@ -347,14 +348,14 @@ fn issued(sale: &Sale, without_codes: bool) -> Vec<IssuedTicket> {
     sale.tickets.iter().map(ticket).collect()
 }
 
-fn operation(deed: Deed) -> Operation {
-    match deed {
-        Deed::Hold => Operation::Hold,
-        Deed::Extend => Operation::Extend,
-        Deed::Confirm => Operation::Confirm,
-        Deed::Release => Operation::Release,
-        Deed::Cancel => Operation::Cancel,
-        Deed::FindHold | Deed::FindSale | Deed::FindUndo => Operation::LookUp,
+fn operation(call: VendorCall) -> VendorOperation {
+    match call {
+        VendorCall::Hold => VendorOperation::Hold,
+        VendorCall::Extend => VendorOperation::Extend,
+        VendorCall::Confirm => VendorOperation::Confirm,
+        VendorCall::Release => VendorOperation::Release,
+        VendorCall::Cancel => VendorOperation::Cancel,
+        VendorCall::FindHold | VendorCall::FindSale | VendorCall::FindUndo => VendorOperation::LookUp,
     }
 }
 

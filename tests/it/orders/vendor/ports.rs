@@ -1,51 +1,61 @@
-//! The ports of the fake vendor.
+//! Ports of the fake vendor.
 
 use super::*;
 
 #[async_trait]
 impl Ordering for Vendor {
     fn shape(&self, _: &LegRequest) -> LegShape {
-        self.habits.shape
+        self.traits.shape
     }
 
-    fn refuses(&self, _: &LegRequest) -> Option<SettlementRefusal> {
-        self.shelf.lock().expect("shelf").refuses
+    fn settlement_refusal(&self, _: &LegRequest) -> Option<SettlementRefusal> {
+        self.catalog.lock().expect("catalog").refuses
     }
 
-    async fn hold(&self, key: &StepKey, leg: &LegRequest) -> Result<Held, VendorError> {
-        assert_eq!(self.habits.shape, LegShape::HoldThenConfirm, "a leg that is not held first was held");
-        self.perform(Deed::Hold, |books| {
-            let same = books.holds.iter().find(|(_, hold)| self.habits.honours_keys && hold.key == *key);
+    async fn hold(&self, key: &StepKey, leg: &LegRequest) -> Result<PlacedHold, VendorError> {
+        assert_eq!(self.traits.shape, LegShape::HoldThenConfirm, "a leg that is not held first was held");
+        self.perform(VendorCall::Hold, |state| {
+            let same = state.holds.iter().find(|(_, hold)| self.traits.honours_keys && hold.key == *key);
             if let Some((id, hold)) = same {
                 return Ok(self.held(id, hold, leg));
             }
-            books.next += 1;
-            let id = format!("{}-h{}", self.id, books.next);
+            state.next += 1;
+            let id = format!("{}-h{}", self.id, state.next);
             let expires_at = self.clock.now() + self.hold_ttl;
             let hold = Hold { reference: leg.reference.clone(), key: *key, expires_at, is_open: true };
             let held = self.held(&id, &hold, leg);
-            books.holds.insert(id, hold);
+            state.holds.insert(id, hold);
             Ok(held)
         })
         .await
     }
 
-    async fn confirm(&self, key: &StepKey, leg: &LegRequest, refs: &[ExternalRef]) -> Result<Confirmed, VendorError> {
-        self.perform(Deed::Confirm, |books| {
-            let same = books.sales.iter().find(|(_, sale)| self.habits.honours_keys && sale.key == *key);
+    async fn confirm(
+        &self,
+        key: &StepKey,
+        leg: &LegRequest,
+        refs: &[ExternalRef],
+    ) -> Result<ConfirmedSale, VendorError> {
+        self.perform(VendorCall::Confirm, |state| {
+            let same = state.sales.iter().find(|(_, sale)| self.traits.honours_keys && sale.key == *key);
             if let Some((id, sale)) = same {
                 return Ok(self.confirmed(id, sale, leg));
             }
-            if self.habits.shape == LegShape::HoldThenConfirm {
+            if self.traits.shape == LegShape::HoldThenConfirm {
                 let now = self.clock.now();
-                let hold = id_of(refs, "fake.hold").and_then(|id| books.holds.get_mut(id));
+                let hold = id_of(refs, "fake.hold").and_then(|id| state.holds.get_mut(id));
                 let Some(hold) = hold.filter(|hold| hold.is_open && now < hold.expires_at) else {
-                    return Err(VendorError::rejected(&self.id, Operation::Confirm, Reason::HoldExpired, None));
+                    return Err(VendorError::rejected(
+                        &self.id,
+                        VendorOperation::Confirm,
+                        RefusalReason::HoldExpired,
+                        None,
+                    ));
                 };
                 hold.is_open = false;
             }
-            books.next += 1;
-            let id = format!("{}-s{}", self.id, books.next);
+            state.next += 1;
+            let id = format!("{}-s{}", self.id, state.next);
             let tickets = leg
                 .lines
                 .iter()
@@ -54,15 +64,15 @@ impl Ordering for Vendor {
                 .collect();
             let sale = Sale { reference: leg.reference.clone(), key: *key, tickets, void: BTreeSet::new(), used: None };
             let confirmed = self.confirmed(&id, &sale, leg);
-            books.sales.insert(id, sale);
+            state.sales.insert(id, sale);
             Ok(confirmed)
         })
         .await
     }
 
     async fn release(&self, _: &StepKey, _: &LegRequest, refs: &[ExternalRef]) -> Result<(), VendorError> {
-        self.perform(Deed::Release, |books| {
-            if let Some(hold) = id_of(refs, "fake.hold").and_then(|id| books.holds.get_mut(id)) {
+        self.perform(VendorCall::Release, |state| {
+            if let Some(hold) = id_of(refs, "fake.hold").and_then(|id| state.holds.get_mut(id)) {
                 hold.is_open = false;
             }
             Ok(())
@@ -70,15 +80,15 @@ impl Ordering for Vendor {
         .await
     }
 
-    async fn find_hold(&self, _: &StepKey, leg: &LegRequest) -> Result<Found<Held>, VendorError> {
-        self.perform(Deed::FindHold, |books| {
-            if !self.habits.finds {
-                return Ok(Found::Unclear);
+    async fn find_hold(&self, _: &StepKey, leg: &LegRequest) -> Result<LookupOutcome<PlacedHold>, VendorError> {
+        self.perform(VendorCall::FindHold, |state| {
+            if !self.traits.finds {
+                return Ok(LookupOutcome::Undetermined);
             }
             let now = self.clock.now();
-            let mut holds = books.holds.iter();
+            let mut holds = state.holds.iter();
             let hold = holds.find(|(_, hold)| hold.reference == leg.reference && hold.is_open && now < hold.expires_at);
-            Ok(hold.map_or(Found::NotDone, |(id, hold)| Found::Done(self.held(id, hold, leg))))
+            Ok(hold.map_or(LookupOutcome::NotDone, |(id, hold)| LookupOutcome::Done(self.held(id, hold, leg))))
         })
         .await
     }
@@ -88,24 +98,24 @@ impl Ordering for Vendor {
         _: &StepKey,
         leg: &LegRequest,
         _: &[ExternalRef],
-    ) -> Result<Found<Confirmed>, VendorError> {
-        self.perform(Deed::FindSale, |books| {
-            if !self.habits.finds {
-                return Ok(Found::Unclear);
+    ) -> Result<LookupOutcome<ConfirmedSale>, VendorError> {
+        self.perform(VendorCall::FindSale, |state| {
+            if !self.traits.finds {
+                return Ok(LookupOutcome::Undetermined);
             }
-            let sale = books.sales.iter().find(|(_, sale)| sale.reference == leg.reference);
-            Ok(sale.map_or(Found::NotDone, |(id, sale)| Found::Done(self.confirmed(id, sale, leg))))
+            let sale = state.sales.iter().find(|(_, sale)| sale.reference == leg.reference);
+            Ok(sale.map_or(LookupOutcome::NotDone, |(id, sale)| LookupOutcome::Done(self.confirmed(id, sale, leg))))
         })
         .await
     }
 
     async fn load_tickets(&self, _: &LegRequest, refs: &[ExternalRef]) -> Result<Vec<IssuedTicket>, VendorError> {
         tokio::task::yield_now().await;
-        let later = self.shelf.lock().expect("shelf").codes_come_later;
-        let books = self.books.lock().expect("books");
-        let sale = id_of(refs, "fake.sale").and_then(|id| books.sales.get(id));
+        let later = self.catalog.lock().expect("catalog").codes_come_later;
+        let state = self.state.lock().expect("books");
+        let sale = id_of(refs, "fake.sale").and_then(|id| state.sales.get(id));
         sale.map(|sale| issued(sale, later))
-            .ok_or_else(|| VendorError::new(&self.id, Operation::LookUp, ErrorKind::NotFound))
+            .ok_or_else(|| VendorError::new(&self.id, VendorOperation::LookUp, ErrorKind::NotFound))
     }
 
     async fn list_sales(
@@ -117,8 +127,8 @@ impl Ordering for Vendor {
     ) -> Result<Vec<VendorSale>, VendorError> {
         tokio::task::yield_now().await;
         let holds = self.open_holds();
-        let books = self.books.lock().expect("books");
-        let sales = books.sales.iter().filter(|(_, sale)| sale.is_live()).map(|(id, sale)| VendorSale {
+        let state = self.state.lock().expect("books");
+        let sales = state.sales.iter().filter(|(_, sale)| sale.is_live()).map(|(id, sale)| VendorSale {
             reference: Some(sale.reference.clone()),
             refs: vec![ExternalRef::new("fake.sale", id.clone())],
             is_sold: true,
@@ -134,10 +144,10 @@ impl Ordering for Vendor {
 
 #[async_trait]
 impl HoldExtension for Vendor {
-    async fn extend(&self, _: &StepKey, leg: &LegRequest, refs: &[ExternalRef]) -> Result<Held, VendorError> {
-        self.perform(Deed::Extend, |books| {
+    async fn extend(&self, _: &StepKey, leg: &LegRequest, refs: &[ExternalRef]) -> Result<PlacedHold, VendorError> {
+        self.perform(VendorCall::Extend, |state| {
             let id = id_of(refs, "fake.hold").unwrap_or_default();
-            let hold = books.holds.get_mut(id).ok_or_else(|| self.refusal(Deed::Extend))?;
+            let hold = state.holds.get_mut(id).ok_or_else(|| self.refusal(VendorCall::Extend))?;
             hold.expires_at = self.clock.now() + self.hold_ttl;
             Ok(self.held(id, hold, leg))
         })
@@ -146,21 +156,26 @@ impl HoldExtension for Vendor {
 }
 
 impl Vendor {
-    /// Voids tickets, all of the sale where single ones cannot go.
-    fn void(&self, books: &mut Books, refs: &[ExternalRef], lines: &[CancelLine]) -> Result<Cancelled, VendorError> {
-        let sale = id_of(refs, "fake.sale").and_then(|id| books.sales.get_mut(id));
-        let sale = sale.ok_or_else(|| self.refusal(Deed::Cancel))?;
+    /// Voids tickets, or the whole sale if single tickets cannot be canceled.
+    fn void(
+        &self,
+        state: &mut VendorState,
+        refs: &[ExternalRef],
+        lines: &[CancelLine],
+    ) -> Result<CompletedCancellation, VendorError> {
+        let sale = id_of(refs, "fake.sale").and_then(|id| state.sales.get_mut(id));
+        let sale = sale.ok_or_else(|| self.refusal(VendorCall::Cancel))?;
         let asked = lines.iter().flat_map(|line| line.tickets.iter().map(|ticket| ticket.value.clone()));
         let all = sale.tickets.keys().cloned();
-        let void: Vec<String> = if self.habits.cancels_in_part { asked.collect() } else { all.collect() };
+        let void: Vec<String> = if self.traits.cancels_in_part { asked.collect() } else { all.collect() };
         sale.void.extend(void);
         Ok(voided(sale))
     }
 }
 
-fn voided(sale: &Sale) -> Cancelled {
+fn voided(sale: &Sale) -> CompletedCancellation {
     let void = sale.void.iter().map(|id| ExternalRef::new("fake.ticket", id.clone())).collect();
-    Cancelled { refunded: None, void }
+    CompletedCancellation { refunded: None, voided: void }
 }
 
 #[async_trait]
@@ -171,8 +186,8 @@ impl Refunds for Vendor {
         _: &LegRequest,
         refs: &[ExternalRef],
         lines: &[CancelLine],
-    ) -> Result<Cancelled, VendorError> {
-        self.perform(Deed::Cancel, |books| self.void(books, refs, lines)).await
+    ) -> Result<CompletedCancellation, VendorError> {
+        self.perform(VendorCall::Cancel, |state| self.void(state, refs, lines)).await
     }
 
     async fn find_cancellation(
@@ -181,16 +196,16 @@ impl Refunds for Vendor {
         _: &LegRequest,
         refs: &[ExternalRef],
         lines: &[CancelLine],
-    ) -> Result<Found<Cancelled>, VendorError> {
-        self.perform(Deed::FindUndo, |books| {
-            let sale = id_of(refs, "fake.sale").and_then(|id| books.sales.get(id));
-            let sale = sale.ok_or_else(|| self.refusal(Deed::FindUndo))?;
+    ) -> Result<LookupOutcome<CompletedCancellation>, VendorError> {
+        self.perform(VendorCall::FindUndo, |state| {
+            let sale = id_of(refs, "fake.sale").and_then(|id| state.sales.get(id));
+            let sale = sale.ok_or_else(|| self.refusal(VendorCall::FindUndo))?;
             let gone = |ticket: &ExternalRef| sale.void.contains(&ticket.value);
-            if !self.habits.finds {
-                return Ok(Found::Unclear);
+            if !self.traits.finds {
+                return Ok(LookupOutcome::Undetermined);
             }
             let all_gone = lines.iter().flat_map(|line| &line.tickets).all(gone);
-            Ok(if all_gone { Found::Done(voided(sale)) } else { Found::NotDone })
+            Ok(if all_gone { LookupOutcome::Done(voided(sale)) } else { LookupOutcome::NotDone })
         })
         .await
     }
@@ -205,11 +220,11 @@ impl Health for Vendor {
             throttled: false,
             last_success_at: None,
             last_failure_at: None,
-            remaining_budget: None,
+            remaining_requests: None,
         }
     }
 
-    async fn changed(&self, _: &HealthReport) -> HealthReport {
+    async fn wait_for_change(&self, _: &HealthReport) -> HealthReport {
         std::future::pending().await
     }
 }
@@ -219,7 +234,7 @@ impl Vendor {
         Arc::new(Event {
             key: EventKey::new("visit"),
             refs: Vec::new(),
-            title: Text::plain("Visit"),
+            title: LocalizedText::monolingual("Visit"),
             summary: None,
             description: None,
             image: None,
@@ -227,7 +242,7 @@ impl Vendor {
             categories: Vec::new(),
             time_zone: "UTC".to_owned(),
             booking_mode: BookingMode::Timed,
-            status: self.shelf.lock().expect("shelf").event_status,
+            status: self.catalog.lock().expect("catalog").event_status,
             is_private: false,
             starts_at: None,
             ends_at: None,
@@ -242,34 +257,34 @@ impl Vendor {
     }
 
     fn performance(&self, key: &PerformanceKey) -> Result<Arc<Performance>, VendorError> {
-        let shelf = self.shelf.lock().expect("shelf");
-        if shelf.is_down {
-            return Err(VendorError::new(&self.id, Operation::LoadPerformances, ErrorKind::Unavailable));
+        let catalog = self.catalog.lock().expect("catalog");
+        if catalog.is_down {
+            return Err(VendorError::new(&self.id, VendorOperation::LoadPerformances, ErrorKind::Unavailable));
         }
         if !key.as_str().starts_with("show") {
-            return Err(VendorError::new(&self.id, Operation::LoadPerformances, ErrorKind::NotFound));
+            return Err(VendorError::new(&self.id, VendorOperation::LoadPerformances, ErrorKind::NotFound));
         }
         Ok(Arc::new(Performance {
             key: key.clone(),
             event: EventKey::new("visit"),
             refs: Vec::new(),
-            starts_at: Some(shelf.starts_at),
-            ends_at: Some(shelf.starts_at + Duration::from_secs(3600)),
+            starts_at: Some(catalog.starts_at),
+            ends_at: Some(catalog.starts_at + Duration::from_secs(3600)),
             date: None,
-            cutoff_at: Some(shelf.starts_at),
+            cutoff_at: Some(catalog.starts_at),
             listed_availability: None,
         }))
     }
 
     fn availability(&self) -> Arc<Availability> {
         let price = self.price();
-        let shelf = self.shelf.lock().expect("shelf");
+        let catalog = self.catalog.lock().expect("catalog");
         let offer = |name: &str, amount: i64| Offer {
             ticket_type: Arc::new(TicketType {
                 key: TicketTypeKey::new(name.to_owned()),
                 event: EventKey::new("visit"),
                 refs: Vec::new(),
-                name: Text::plain(name),
+                name: LocalizedText::monolingual(name),
                 description: None,
                 audience: domain::Audience::Adult,
                 min_age: None,
@@ -278,15 +293,15 @@ impl Vendor {
                 section: None,
                 price: None,
                 min_per_order: None,
-                max_per_order: shelf.max_per_order,
+                max_per_order: catalog.max_per_order,
             }),
-            price: Price::plain(Money::new(amount, price.currency)),
+            price: Price::from_retail(Money::new(amount, price.currency)),
             vacancies: None,
-            status: shelf.status,
+            status: catalog.status,
         };
         Arc::new(Availability {
-            status: shelf.status,
-            vacancies: shelf.vacancies,
+            status: catalog.status,
+            vacancies: catalog.vacancies,
             capacity: None,
             max_per_order: None,
             offers: vec![offer("adult", price.amount), offer("child", price.amount / 2)],
@@ -296,7 +311,7 @@ impl Vendor {
 
 #[async_trait]
 impl Catalog for Vendor {
-    async fn list_events(&self, _: Scope) -> Result<Observed<Arc<Vec<Arc<Event>>>>, VendorError> {
+    async fn list_events(&self, _: CatalogScope) -> Result<Observed<Arc<Vec<Arc<Event>>>>, VendorError> {
         Ok(Observed::live(Arc::new(vec![self.event()]), self.clock.now()))
     }
 
@@ -312,7 +327,7 @@ impl Catalog for Vendor {
     async fn list_performances(
         &self,
         _: &[EventKey],
-        _: &Window,
+        _: &PerformanceWindow,
     ) -> Batch<EventKey, Observed<Arc<Vec<Arc<Performance>>>>> {
         unreachable!("orders read performances by key")
     }

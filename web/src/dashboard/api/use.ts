@@ -38,7 +38,7 @@ export function useAsked<T, V extends AnyVariables>(args: UseQueryArgs<V, T>, { 
   };
   const connection = useConnection();
   const returns = useStore(connection.returns);
-  // While nothing is told, it is asked.
+  // Polls while the subscription is down.
   const isLost = useStore(connection.liveness) === 'lost';
   const pause = every ?? (isLost ? WHILE_LOST : undefined);
 

@@ -8,7 +8,7 @@ import { ConnectionContext, useAsked } from '../api/use';
 import { ViewerDocument } from '../api/documents';
 import { Answer } from '../ui/Answer';
 import { Empty, Page } from '../ui/parts';
-import { useSpeech } from '../words';
+import { useTranslation } from '../words';
 import { key } from './settings';
 import { Shell } from './Shell';
 import { SignIn } from './SignIn';
@@ -53,7 +53,7 @@ export function App() {
 
 function SignedIn() {
   const asked = useAsked({ query: ViewerDocument, variables: {} });
-  const { t } = useSpeech();
+  const { t } = useTranslation();
   if (!asked.data) {
     return (
       <Shell views={[]}>
@@ -67,7 +67,7 @@ function SignedIn() {
 }
 
 function Views({ viewer }: { viewer: Viewer }) {
-  const { t } = useSpeech();
+  const { t } = useTranslation();
   const [name = '', ...rest] = useRoute();
   const views = viewsOf(viewer);
   const view = name === '' ? views[0] : views.find((known) => known.name === name);

@@ -1,11 +1,11 @@
-// Language and colours.
+// Language and colors.
 
-import { useSpeech } from '../words';
+import { useTranslation } from '../words';
 import { type Language, LANGUAGES, language, type Theme, THEMES, theme } from './settings';
 import { useStore } from './store';
 
 export function Preferences() {
-  const { t } = useSpeech();
+  const { t } = useTranslation();
   return (
     <div className="preferences" role="group" aria-label={t.app.settings}>
       <select

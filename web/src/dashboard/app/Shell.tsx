@@ -3,7 +3,7 @@
 import type { ReactNode } from 'react';
 
 import { useConnection } from '../api/use';
-import { useSpeech } from '../words';
+import { useTranslation } from '../words';
 import { Preferences } from './Preferences';
 import { hrefOf } from './route';
 import { key } from './settings';
@@ -12,7 +12,7 @@ import type { Viewer } from './viewer';
 import type { View } from './views';
 
 function Liveness() {
-  const { t } = useSpeech();
+  const { t } = useTranslation();
   const liveness = useStore(useConnection().liveness);
   if (liveness === 'idle') return null;
   return (
@@ -30,7 +30,7 @@ interface Frame {
 }
 
 export function Shell({ views, viewer, current, children }: Frame) {
-  const { t } = useSpeech();
+  const { t } = useTranslation();
   return (
     <>
       <a

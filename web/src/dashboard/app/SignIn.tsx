@@ -4,11 +4,11 @@ import { type FormEvent, useEffect, useId, useState } from 'react';
 
 import { callers, isSandbox } from '../../sandbox/callers';
 import { Card, Page } from '../ui/parts';
-import { useSpeech } from '../words';
+import { useTranslation } from '../words';
 import { Preferences } from './Preferences';
 
 export function SignIn({ isRefused, onKey }: { isRefused: boolean; onKey: (key: string) => void }) {
-  const { t } = useSpeech();
+  const { t } = useTranslation();
   const [text, setText] = useState('');
   const [isShown, setShown] = useState(false);
   const [isEmpty, setEmpty] = useState(false);
@@ -68,7 +68,7 @@ export function SignIn({ isRefused, onKey }: { isRefused: boolean; onKey: (key: 
 
 /** In the sandbox, a click for each caller that has something to see here. */
 function ReadyCallers({ onKey }: { onKey: (key: string) => void }) {
-  const { t } = useSpeech();
+  const { t } = useTranslation();
   const [isShown, setShown] = useState(false);
   useEffect(() => void isSandbox().then(setShown), []);
   if (!isShown) return null;

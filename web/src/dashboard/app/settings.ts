@@ -1,4 +1,4 @@
-// What a person chose for this browser: colours and language. The key of the session lives as long as the tab.
+// What a person chose for this browser: colors and language. The key of the session lives as long as the tab.
 
 import { createStore } from './store';
 

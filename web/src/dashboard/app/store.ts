@@ -1,4 +1,4 @@
-// A value outside of React that components can read and be told of.
+// A value outside of React that components can read and subscribe to.
 
 import { useSyncExternalStore } from 'react';
 

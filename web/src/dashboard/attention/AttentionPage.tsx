@@ -11,7 +11,7 @@ import { Answer } from '../ui/Answer';
 import { Badge, Card, Empty, Page } from '../ui/parts';
 import { Problems } from '../ui/Problems';
 import { toneOfOrder } from '../ui/tone';
-import { useSpeech, type Words } from '../words';
+import { useTranslation, type Words } from '../words';
 
 type Order = AttentionQuery['orders']['nodes'][number];
 
@@ -20,7 +20,7 @@ const ON_THE_WAY: OrderStatus[] = ['HOLDING', 'CONFIRMING', 'COMPENSATING', 'CAN
 const ASK_AGAIN = 30_000;
 
 export function AttentionPage() {
-  const { t } = useSpeech();
+  const { t } = useTranslation();
   return (
     <Page title={t.attention.title}>
       <Some
@@ -35,7 +35,7 @@ export function AttentionPage() {
 }
 
 function Some({ title, status, none, hint }: { title: string; status: OrderStatus[]; none: string; hint: string }) {
-  const { t, language } = useSpeech();
+  const { t, language } = useTranslation();
   const asked = useAsked(
     { query: AttentionDocument, variables: { first: 50, filter: { status }, locale: language } },
     { every: ASK_AGAIN },
@@ -82,7 +82,7 @@ export function stepsOf(t: Words, { problems, legs }: Order): string[] {
 }
 
 function Case({ order }: { order: Order }) {
-  const { t, f } = useSpeech();
+  const { t, f } = useTranslation();
   const steps = stepsOf(t, order);
   const stuck = order.legs.filter(({ status }) => status === 'NEEDS_ATTENTION' || status === 'OUTCOME_UNKNOWN');
   return (

@@ -12,10 +12,10 @@ import { Badge, Card, CopyButton, Empty, Facts, Page, Table } from '../ui/parts'
 import { Problems } from '../ui/Problems';
 import { refRows } from '../ui/refs';
 import { toneOfConnection } from '../ui/tone';
-import { useSpeech } from '../words';
+import { useTranslation } from '../words';
 
 export function ConnectionsPage({ viewer }: ViewProps) {
-  const { t } = useSpeech();
+  const { t } = useTranslation();
   return viewer.reseller ? (
     <Page title={t.connections.title}>
       <ConnectionsOf reseller={viewer.reseller.id} />
@@ -24,7 +24,7 @@ export function ConnectionsPage({ viewer }: ViewProps) {
 }
 
 export function ConnectionsOf({ reseller }: { reseller: string }) {
-  const { t, language } = useSpeech();
+  const { t, language } = useTranslation();
   const asked = useAsked({ query: ConnectionsDocument, variables: { reseller, locale: language } });
   return (
     <Answer asked={asked}>
@@ -42,7 +42,7 @@ export function ConnectionsOf({ reseller }: { reseller: string }) {
 }
 
 function ConnectionCard({ connection, again }: { connection: ConnectionPartsFragment; again: () => void }) {
-  const { t, language } = useSpeech();
+  const { t, language } = useTranslation();
   const [{ data, error, fetching }, check] = useMutation(CheckConnectionDocument);
 
   async function recheck() {
@@ -78,7 +78,7 @@ function ConnectionCard({ connection, again }: { connection: ConnectionPartsFrag
 }
 
 function Checklist({ connection: { readiness } }: { connection: ConnectionPartsFragment }) {
-  const { t } = useSpeech();
+  const { t } = useTranslation();
   const [first] = readiness;
   return (
     <>
@@ -109,7 +109,7 @@ function Checklist({ connection: { readiness } }: { connection: ConnectionPartsF
 }
 
 function Mappings({ connection: { mappings } }: { connection: ConnectionPartsFragment }) {
-  const { t } = useSpeech();
+  const { t } = useTranslation();
   if (mappings.length === 0) return null;
   const head = [t.connections.partnerCode, t.connections.meansEvent, t.connections.meansType].map((word) => (
     <th key={word} scope="col">
@@ -134,7 +134,7 @@ function Mappings({ connection: { mappings } }: { connection: ConnectionPartsFra
 
 /** Asked only when it is opened: not every vendor has such a message. */
 function HandoverPart({ connection }: { connection: string }) {
-  const { t } = useSpeech();
+  const { t } = useTranslation();
   const [isOpen, setOpen] = useState(false);
   const [{ data, error, fetching }] = useQuery({ query: HandoverDocument, variables: { connection }, pause: !isOpen });
   const node = data?.node?.__typename === 'ResellerConnection' ? data.node : null;

@@ -7,11 +7,11 @@ import { may, type ViewProps } from '../app/viewer';
 import { SalesOf } from '../sales/SalesPage';
 import { Answer } from '../ui/Answer';
 import { Card, Empty, Page } from '../ui/parts';
-import { useSpeech } from '../words';
+import { useTranslation } from '../words';
 import { ConnectionsOf } from './ConnectionsPage';
 
 export function ResellersPage({ viewer, path: [id, part] }: ViewProps) {
-  const { t } = useSpeech();
+  const { t } = useTranslation();
   const asked = useAsked({ query: ResellersDocument, variables: {} });
   const name = asked.data?.resellers.find((reseller) => reseller.id === id)?.name ?? '';
   if (id !== undefined) {

@@ -11,7 +11,7 @@ import { Failure } from '../ui/Answer';
 import { Dialog } from '../ui/Dialog';
 import { Facts, Sums } from '../ui/parts';
 import { Problems } from '../ui/Problems';
-import { useSpeech } from '../words';
+import { useTranslation } from '../words';
 import type { Order } from './order';
 
 type Quote = NonNullable<QuoteCancellationMutation['quoteCancellation']['quote']>;
@@ -24,7 +24,7 @@ interface Offer {
 }
 
 export function CancelDialog({ order, onClose }: { order: Order; onClose: () => void }) {
-  const { t, language } = useSpeech();
+  const { t, language } = useTranslation();
   const [chosen, setChosen] = useState<ReadonlySet<string>>(() => new Set(order.lines.map(({ id }) => id)));
   const [offer, setOffer] = useState<Offer | null>(null);
   const [{ data, error, fetching }, ask] = useMutation(QuoteCancellationDocument);
@@ -32,8 +32,8 @@ export function CancelDialog({ order, onClose }: { order: Order; onClose: () => 
   async function quote() {
     const isWhole = chosen.size === order.lines.length;
     const answer = await ask({ order: order.id, lines: isWhole ? null : [...chosen], locale: language });
-    const told = answer.data?.quoteCancellation.quote;
-    setOffer(told ? { quote: told, version: order.version, key: newKey() } : null);
+    const quoted = answer.data?.quoteCancellation.quote;
+    setOffer(quoted ? { quote: quoted, version: order.version, key: newKey() } : null);
   }
 
   function choose(id: string, isChosen: boolean) {
@@ -74,7 +74,7 @@ export function CancelDialog({ order, onClose }: { order: Order; onClose: () => 
 }
 
 function Decide({ order, offer: { quote, version, key }, onClose }: { order: Order; offer: Offer; onClose: () => void }) {
-  const { t, f, language } = useSpeech();
+  const { t, f, language } = useTranslation();
   const [reason, setReason] = useState('');
   const [{ data, error, fetching }, cancel] = useMutation(CancelOrderDocument);
   const field = useId();
@@ -127,7 +127,7 @@ function Decide({ order, offer: { quote, version, key }, onClose }: { order: Ord
 }
 
 function LineName({ order, id }: { order: Order; id: string }) {
-  const { t, f } = useSpeech();
+  const { t, f } = useTranslation();
   const line = order.lines.find((known) => known.id === id);
   if (!line) return <>{id}</>;
   return (

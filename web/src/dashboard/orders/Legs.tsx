@@ -6,7 +6,7 @@ import { Badge, Facts, Table } from '../ui/parts';
 import { Problems } from '../ui/Problems';
 import { refRows } from '../ui/refs';
 import { toneOfOrder } from '../ui/tone';
-import { useSpeech } from '../words';
+import { useTranslation } from '../words';
 
 export function Legs({ legs }: { legs: readonly LegPartsFragment[] }) {
   return (
@@ -19,7 +19,7 @@ export function Legs({ legs }: { legs: readonly LegPartsFragment[] }) {
 }
 
 function Leg({ leg }: { leg: LegPartsFragment }) {
-  const { t, f } = useSpeech();
+  const { t, f } = useTranslation();
   const { cancellation: terms } = leg;
   const undoing = [
     terms.possible ? t.order.cancelable : t.order.notCancelable,
@@ -52,7 +52,7 @@ function Leg({ leg }: { leg: LegPartsFragment }) {
 }
 
 function Attempts({ attempts, name }: { attempts: LegPartsFragment['attempts']; name: string }) {
-  const { t, f } = useSpeech();
+  const { t, f } = useTranslation();
   if (attempts.length === 0) return <p className="small">{t.order.noAttempts}</p>;
   const head = [t.order.when, t.order.operation, t.order.outcome, t.order.took].map((word) => (
     <th key={word} scope="col">

@@ -12,7 +12,7 @@ import { Answer } from '../ui/Answer';
 import { Badge, Card, Empty, Facts, Page, Sums } from '../ui/parts';
 import { Problems } from '../ui/Problems';
 import { toneOfOrder } from '../ui/tone';
-import { useSpeech } from '../words';
+import { useTranslation } from '../words';
 import { CancelDialog } from './CancelDialog';
 import { Legs } from './Legs';
 import { type Order, whereAndWhen } from './order';
@@ -21,18 +21,18 @@ import { Tickets } from './Tickets';
 import { Timeline } from './Timeline';
 
 export function OrderPage({ id, viewer }: { id: string; viewer: Viewer }) {
-  const { t, language } = useSpeech();
+  const { t, language } = useTranslation();
   const asked = useAsked({ query: OrderDocument, variables: { id, locale: language } });
   const order = asked.data?.order;
 
-  // The subscription tells that it changed, and the page is asked again: one place knows how an order is read.
+  // The subscription only signals a change; the page then refetches, so that one document reads an order.
   const [watched] = useSubscription({ query: OrderVersionDocument, variables: { id } });
-  const told = watched.data?.orderChanged;
-  const isBehind = told !== undefined && order != null && told.version > order.version;
+  const changed = watched.data?.orderChanged;
+  const isBehind = changed !== undefined && order != null && changed.version > order.version;
   useEffect(() => {
     if (isBehind) asked.again();
     // Only a newer version is a reason to ask.
-  }, [isBehind, told?.version]);
+  }, [isBehind, changed?.version]);
 
   return (
     <Page
@@ -53,7 +53,7 @@ export function OrderPage({ id, viewer }: { id: string; viewer: Viewer }) {
 }
 
 function Whole({ order, viewer, again }: { order: Order; viewer: Viewer; again: () => void }) {
-  const { t } = useSpeech();
+  const { t } = useTranslation();
   return (
     <>
       <p className="visually-hidden" role="status">
@@ -76,7 +76,7 @@ function Whole({ order, viewer, again }: { order: Order; viewer: Viewer; again: 
 }
 
 function Summary({ order, viewer, again }: { order: Order; viewer: Viewer; again: () => void }) {
-  const { t, f } = useSpeech();
+  const { t, f } = useTranslation();
   const [isCancelling, setCancelling] = useState(false);
   const mayWrite = may(viewer, 'order:write');
   const { contact } = order;
@@ -133,7 +133,7 @@ function Summary({ order, viewer, again }: { order: Order; viewer: Viewer; again
 }
 
 function Lines({ order }: { order: Order }) {
-  const { t, f } = useSpeech();
+  const { t, f } = useTranslation();
   return (
     <Card title={t.order.lines}>
       <ul className="rows">

@@ -17,7 +17,7 @@ import { Ago } from '../ui/Ago';
 import { Answer, Failure } from '../ui/Answer';
 import { Badge, Empty, Sums, Table as Frame } from '../ui/parts';
 import { toneOfOrder } from '../ui/tone';
-import { useSpeech } from '../words';
+import { useTranslation } from '../words';
 
 type Rows = ReadonlyMap<string, OrderRowFragment>;
 type Page = Pick<OrdersQuery['orders'], 'nodes' | 'pageInfo'>;
@@ -50,7 +50,7 @@ function merge(asked: readonly OrderRowFragment[], changed: Rows, filter?: Order
 
 /** `pageSize` of them; with `hasMore`, further pages can be asked for. */
 export function OrdersList({ pageSize = 20, filter, hasMore }: { pageSize?: number; filter?: OrderFilter; hasMore?: boolean }) {
-  const { t } = useSpeech();
+  const { t } = useTranslation();
   const asked = useAsked({ query: OrdersDocument, variables: { first: pageSize, filter } });
   const [changes] = useSubscription({ query: OrdersChangedDocument }, withChange);
   const [older, setOlder] = useState<Page | null>(null);
@@ -76,7 +76,7 @@ export function OrdersList({ pageSize = 20, filter, hasMore }: { pageSize?: numb
 }
 
 function None({ isFiltered }: { isFiltered: boolean }) {
-  const { t } = useSpeech();
+  const { t } = useTranslation();
   return isFiltered ? <Empty title={t.orders.noneFiltered} /> : <Empty title={t.orders.none} hint={t.orders.noneHint} />;
 }
 
@@ -84,12 +84,12 @@ interface Asking {
   after: Page;
   size: number;
   filter?: OrderFilter;
-  /** Is told every older order that is known then. */
+  /** Called with all older orders loaded so far. */
   onPage: (page: Page) => void;
 }
 
 function More({ after: { nodes, pageInfo }, size, filter, onPage }: Asking) {
-  const { t } = useSpeech();
+  const { t } = useTranslation();
   const client = useClient();
   const [error, setError] = useState<CombinedError | undefined>();
   if (!pageInfo.hasNextPage) return null;
@@ -110,7 +110,7 @@ function More({ after: { nodes, pageInfo }, size, filter, onPage }: Asking) {
 }
 
 function Table({ of: rows }: { of: OrderRowFragment[] }) {
-  const { t } = useSpeech();
+  const { t } = useTranslation();
   const hasResellers = new Set(rows.map((order) => order.reseller?.name)).size > 1;
   const names = [
     t.orders.number,

@@ -8,7 +8,7 @@ import { goTo } from '../app/route';
 import type { ViewProps } from '../app/viewer';
 import { Card, Page } from '../ui/parts';
 import { meaningOf } from '../ui/Answer';
-import { useSpeech } from '../words';
+import { useTranslation } from '../words';
 import { OrderPage } from './OrderPage';
 import { OrdersList } from './OrdersList';
 
@@ -37,7 +37,7 @@ export function OrdersPage({ viewer, path }: ViewProps) {
 }
 
 function AllOrders() {
-  const { t } = useSpeech();
+  const { t } = useTranslation();
   const [kind, setKind] = useState<Kind>('all');
   const status = KINDS[kind];
   return (
@@ -60,7 +60,7 @@ function AllOrders() {
 }
 
 function FindOrder() {
-  const { t } = useSpeech();
+  const { t } = useTranslation();
   const client = useClient();
   const [number, setNumber] = useState('');
   const [trouble, setTrouble] = useState<string | null>(null);

@@ -8,11 +8,11 @@ import { ReleaseOrderDocument } from '../api/documents';
 import { Failure } from '../ui/Answer';
 import { Dialog } from '../ui/Dialog';
 import { Problems } from '../ui/Problems';
-import { useSpeech } from '../words';
+import { useTranslation } from '../words';
 import type { Order } from './order';
 
 export function Release({ order, again }: { order: Order; again: () => void }) {
-  const { t, language } = useSpeech();
+  const { t, language } = useTranslation();
   const [key, setKey] = useState<string | null>(null);
   const [seen, setSeen] = useState(order.version);
   const [{ data, error, fetching }, release] = useMutation(ReleaseOrderDocument);

@@ -3,11 +3,11 @@
 import type { TicketPartsFragment } from '../api/documents';
 import { Badge, Empty, Facts } from '../ui/parts';
 import { toneOfTicket } from '../ui/tone';
-import { useSpeech } from '../words';
+import { useTranslation } from '../words';
 import { type Order, whenOf } from './order';
 
 export function Tickets({ order }: { order: Order }) {
-  const { t } = useSpeech();
+  const { t } = useTranslation();
   if (order.tickets.length === 0)
     return <Empty title={t.order.noTickets} hint={order.isTerminal ? undefined : t.order.noTicketsHint} />;
   return (
@@ -20,7 +20,7 @@ export function Tickets({ order }: { order: Order }) {
 }
 
 function Ticket({ ticket, place, order }: { ticket: TicketPartsFragment; place: number; order: Order }) {
-  const { t, f } = useSpeech();
+  const { t, f } = useTranslation();
   const line = order.lines.find(({ id }) => id === ticket.line.id);
   const name = ticket.seat ?? f.number(place);
   return (
@@ -55,7 +55,7 @@ type BarcodeDelivery = Extract<Delivery, { __typename: 'BarcodeDelivery' }>;
 type AppDelivery = Extract<Delivery, { __typename: 'AppDelivery' }>;
 
 function Code({ code, name }: { code: BarcodeDelivery; name: string }) {
-  const { t } = useSpeech();
+  const { t } = useTranslation();
   if (code.svg) {
     return (
       <img className="code" src={`data:image/svg+xml;charset=utf-8,${encodeURIComponent(code.svg)}`} alt={t.order.codeOf(name)} />
@@ -72,7 +72,7 @@ function Code({ code, name }: { code: BarcodeDelivery; name: string }) {
 }
 
 function InApp({ delivery }: { delivery: AppDelivery }) {
-  const { t, f } = useSpeech();
+  const { t, f } = useTranslation();
   return (
     <p className="small">
       {t.order.inApp(delivery.app)}: {t.appState[delivery.state] ?? delivery.state}

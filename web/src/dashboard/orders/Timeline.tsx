@@ -5,7 +5,7 @@ import { useState } from 'react';
 import { OrderTimelineDocument, type TimelinePartsFragment } from '../api/documents';
 import { useAsked } from '../api/use';
 import { Answer } from '../ui/Answer';
-import { useSpeech, type Words } from '../words';
+import { useTranslation, type Words } from '../words';
 import type { Order } from './order';
 
 function wordOf(t: Words, status: string): string {
@@ -18,7 +18,7 @@ export function Timeline({ order }: { order: Order }) {
 }
 
 function Moves({ order, of: { nodes, pageInfo } }: { order: Order; of: TimelinePartsFragment }) {
-  const { t, f } = useSpeech();
+  const { t, f } = useTranslation();
   const [isOpen, setOpen] = useState(false);
   const names = new Map(order.legs.map((leg) => [leg.id, leg.source.institution]));
   return (

@@ -10,7 +10,7 @@ import { Answer } from '../ui/Answer';
 import { Badge, Card, Facts, Page, Table } from '../ui/parts';
 import { type Days, dayFromToday, isPeriod } from '../ui/period';
 import { toneOfOrder } from '../ui/tone';
-import { useSpeech } from '../words';
+import { useTranslation } from '../words';
 
 type Report = ReconciliationQuery['reconciliation'];
 
@@ -21,7 +21,7 @@ interface Question {
 }
 
 export function ReconciliationPage() {
-  const { t } = useSpeech();
+  const { t } = useTranslation();
   const sources = useAsked({ query: SourceNamesDocument, variables: {} });
   const [question, setQuestion] = useState<Question | null>(null);
   return (
@@ -35,7 +35,7 @@ export function ReconciliationPage() {
 
 /** A window of whole days on the clock of the person. */
 function Window({ sources, onAsk }: { sources: { id: string; institution: string }[]; onAsk: (question: Question) => void }) {
-  const { t } = useSpeech();
+  const { t } = useTranslation();
   const [source, setSource] = useState(sources[0]?.id ?? '');
   const [days, setDays] = useState<Days>({ from: dayFromToday(-6), to: dayFromToday(0) });
 
@@ -84,7 +84,7 @@ function Compared({ question }: { question: Question }) {
 }
 
 function Outcome({ report }: { report: Report }) {
-  const { t, f } = useSpeech();
+  const { t, f } = useTranslation();
   const isClean = report.missing.length === 0 && report.orphans.length === 0;
   return (
     <Card
@@ -112,7 +112,7 @@ function Outcome({ report }: { report: Report }) {
 }
 
 function Missing({ of }: { of: Report['missing'] }) {
-  const { t } = useSpeech();
+  const { t } = useTranslation();
   const head = [t.orders.number, t.orders.status, t.order.ourReference].map((name) => (
     <th key={name} scope="col">
       {name}
@@ -142,7 +142,7 @@ function Missing({ of }: { of: Report['missing'] }) {
 }
 
 function Orphans({ of }: { of: Report['orphans'] }) {
-  const { t } = useSpeech();
+  const { t } = useTranslation();
   const head = [t.reconciliation.kind, t.reconciliation.value].map((name) => (
     <th key={name} scope="col">
       {name}

@@ -3,13 +3,13 @@
 import { Bar, BarChart, CartesianGrid, Legend, ResponsiveContainer, Tooltip, XAxis, YAxis } from 'recharts';
 
 import type { Interval } from '../api/documents';
-import { useSpeech } from '../words';
+import { useTranslation } from '../words';
 import type { Curve } from './curve';
 
 const COLOURS = 6;
 
 export function SalesChart({ curve, interval, label }: { curve: Curve; interval: Interval; label: string }) {
-  const { f } = useSpeech();
+  const { f } = useTranslation();
   const { unit } = curve;
   const value = (count: number) => (unit ? f.money({ ...unit, amount: count }) : f.number(count));
   const begin = (from: string) => (interval === 'MONTH' ? f.month(from) : f.shortDay(from));

@@ -10,7 +10,7 @@ import { OrdersList } from '../orders/OrdersList';
 import { Answer } from '../ui/Answer';
 import { Card, Empty, Page } from '../ui/parts';
 import { type Days, isPeriod, lastDays, PeriodPicker } from '../ui/period';
-import { useSpeech } from '../words';
+import { useTranslation } from '../words';
 import { curveOf, type Measure, measuresOf, type SalesPoint } from './curve';
 import { SalesChart } from './SalesChart';
 import { SalesTable } from './SalesTable';
@@ -19,7 +19,7 @@ import { Statement, Totals } from './Statement';
 const INTERVALS: Interval[] = ['DAY', 'WEEK', 'MONTH'];
 
 export function SalesPage({ viewer }: ViewProps) {
-  const { t } = useSpeech();
+  const { t } = useTranslation();
   return viewer.reseller ? (
     <Page title={t.sales.title}>
       <SalesOf reseller={viewer.reseller.id} isWatched={may(viewer, 'order:read')} />
@@ -48,7 +48,7 @@ export function SalesOf({ reseller, isWatched }: { reseller: string; isWatched: 
     // Only a change is a reason to ask.
   }, [changed?.id, changed?.version]);
 
-  const { t } = useSpeech();
+  const { t } = useTranslation();
   return (
     <>
       <PeriodPicker days={days} onChange={setDays} />
@@ -77,7 +77,7 @@ interface Time {
 }
 
 function OverTime({ points, days, interval, onInterval }: Time) {
-  const { t } = useSpeech();
+  const { t } = useTranslation();
   const [wanted, setWanted] = useState<Measure>('tickets');
   const measures = measuresOf(points);
   const measure = measures.includes(wanted) ? wanted : 'tickets';

@@ -2,11 +2,11 @@
 
 import type { Interval } from '../api/documents';
 import { Table } from '../ui/parts';
-import { useSpeech } from '../words';
+import { useTranslation } from '../words';
 import type { Curve } from './curve';
 
 export function SalesTable({ curve, interval, label }: { curve: Curve; interval: Interval; label: string }) {
-  const { t, f } = useSpeech();
+  const { t, f } = useTranslation();
   const value = (count: number) => (curve.unit ? f.money({ ...curve.unit, amount: count }) : f.number(count));
   const rows = curve.rows.filter((row) => Object.values(row.values).some((count) => count !== 0));
   const head = (

@@ -2,7 +2,7 @@
 
 import type { SalesQuery } from '../api/documents';
 import { Card, Empty, Facts, Table } from '../ui/parts';
-import { type Money, useSpeech } from '../words';
+import { type Money, useTranslation } from '../words';
 
 type StatementRow = NonNullable<SalesQuery['reseller']>['statement'][number];
 
@@ -23,8 +23,8 @@ const count = (rows: readonly StatementRow[], what: (row: StatementRow) => numbe
   rows.reduce((sum, row) => sum + what(row), 0);
 
 export function Totals({ rows }: { rows: readonly StatementRow[] }) {
-  const { t, f } = useSpeech();
-  const told = (sum: Money | null) => (sum ? <span className="number">{f.money(sum)}</span> : t.sales.noRate);
+  const { t, f } = useTranslation();
+  const amount = (sum: Money | null) => (sum ? <span className="number">{f.money(sum)}</span> : t.sales.noRate);
   return (
     <ul className="tiles" aria-label={t.sales.totals}>
       {byCurrency(rows).map(([currency, some]) => {
@@ -40,9 +40,9 @@ export function Totals({ rows }: { rows: readonly StatementRow[] }) {
             </div>
             <Facts
               rows={[
-                [t.sales.refunded, told(add(some.map((row) => row.refunded)))],
-                [t.sales.commission, told(add(some.map((row) => row.commission)))],
-                [t.sales.net, told(add(some.map((row) => row.net)))],
+                [t.sales.refunded, amount(add(some.map((row) => row.refunded)))],
+                [t.sales.commission, amount(add(some.map((row) => row.commission)))],
+                [t.sales.net, amount(add(some.map((row) => row.net)))],
               ]}
             />
           </li>
@@ -53,7 +53,7 @@ export function Totals({ rows }: { rows: readonly StatementRow[] }) {
 }
 
 export function Statement({ rows }: { rows: readonly StatementRow[] }) {
-  const { t, f } = useSpeech();
+  const { t, f } = useTranslation();
   const unresolved = count(rows, (row) => row.unresolved);
   const numbers = [
     t.orders.title,

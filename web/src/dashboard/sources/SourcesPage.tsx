@@ -15,8 +15,8 @@ import { Ago } from '../ui/Ago';
 import { Answer } from '../ui/Answer';
 import { Badge, Empty, Facts, Page } from '../ui/parts';
 import { toneOfHealth } from '../ui/tone';
-import { useSpeech } from '../words';
-import { CatalogueAge } from './CatalogueAge';
+import { useTranslation } from '../words';
+import { CatalogAge } from './CatalogAge';
 import { Streams } from './Streams';
 
 type Source = SourcesQuery['sources'][number];
@@ -28,15 +28,15 @@ const withChange = (known: Healths | undefined, { sourceHealthChanged: { id, hea
   new Map([...(known ?? []), [id, health]]);
 
 /** Of two reports the one that knows more: states only ever begin later. */
-function later(asked: HealthPartsFragment, told: HealthPartsFragment | undefined): HealthPartsFragment {
-  return told && Date.parse(told.since) > Date.parse(asked.since) ? told : asked;
+function later(asked: HealthPartsFragment, pushed: HealthPartsFragment | undefined): HealthPartsFragment {
+  return pushed && Date.parse(pushed.since) > Date.parse(asked.since) ? pushed : asked;
 }
 
 /** Those with streams take a whole row: they come last, so that no hole is left. */
 const byWidth = (a: Source, b: Source) => Number(a.delivery !== null) - Number(b.delivery !== null);
 
 export function SourcesPage({ viewer }: ViewProps) {
-  const { t, language } = useSpeech();
+  const { t, language } = useTranslation();
   const asked = useAsked({ query: SourcesDocument, variables: { locale: language } }, { every: ASK_AGAIN });
   const [changes] = useSubscription({ query: HealthChangedDocument }, withChange);
   const sources = asked.data?.sources.map((source) => ({
@@ -64,7 +64,7 @@ export function SourcesPage({ viewer }: ViewProps) {
 }
 
 function SourceCard({ source, viewer }: { source: Source; viewer: Viewer }) {
-  const { t, f } = useSpeech();
+  const { t, f } = useTranslation();
   const { health } = source;
   return (
     <section
@@ -93,7 +93,7 @@ function SourceCard({ source, viewer }: { source: Source; viewer: Viewer }) {
           [t.sources.budget, health.remainingBudget === null ? t.sources.noBudget : f.number(health.remainingBudget)],
           [t.sources.lastGood, health.lastSuccessAt ? <Ago at={health.lastSuccessAt} /> : t.sources.never],
           [t.sources.lastBad, health.lastFailureAt ? <Ago at={health.lastFailureAt} /> : t.sources.never],
-          [t.sources.catalogue, <CatalogueAge source={source.id} />],
+          [t.sources.catalog, <CatalogAge source={source.id} />],
         ]}
       />
       {source.delivery ? <Streams channel={source.delivery} mayRun={may(viewer, 'delivery:write')} /> : null}

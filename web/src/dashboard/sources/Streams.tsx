@@ -7,7 +7,7 @@ import { Ago } from '../ui/Ago';
 import { Failure } from '../ui/Answer';
 import { Badge, Table } from '../ui/parts';
 import { Problems } from '../ui/Problems';
-import { useSpeech } from '../words';
+import { useTranslation } from '../words';
 
 type Channel = NonNullable<SourcesQuery['sources'][number]['delivery']>;
 type Stream = Channel['streams'][number];
@@ -21,7 +21,7 @@ function standing({ problems, failed }: Stream): 'trouble' | 'behind' | 'fine' {
 const TONES = { trouble: 'bad', behind: 'warn', fine: 'good' } as const;
 
 export function Streams({ channel, mayRun }: { channel: Channel; mayRun: boolean }) {
-  const { t, f, language } = useSpeech();
+  const { t, f, language } = useTranslation();
   const [{ data, error, fetching, operation }, run] = useMutation(RunStreamDocument);
   const running = fetching ? (operation?.variables as { kind?: DeliveryStreamKind } | undefined)?.kind : undefined;
   const title = t.sources.delivery(channel.app);

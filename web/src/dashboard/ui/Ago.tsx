@@ -1,8 +1,8 @@
-// How long ago something was, told anew as time goes by.
+// A relative time that updates as time passes.
 
 import { useSyncExternalStore } from 'react';
 
-import { useSpeech } from '../words';
+import { useTranslation } from '../words';
 
 let now = Date.now();
 const listeners = new Set<() => void>();
@@ -12,7 +12,7 @@ function subscribe(listener: () => void) {
   listeners.add(listener);
   timer ??= setInterval(() => {
     now = Date.now();
-    for (const told of listeners) told();
+    for (const notify of listeners) notify();
   }, 5000);
   return () => {
     listeners.delete(listener);
@@ -28,7 +28,7 @@ export function useNow(): number {
 }
 
 export function Ago({ at }: { at: string }) {
-  const { f } = useSpeech();
+  const { f } = useTranslation();
   // What happened after the last look at the clock is not in the future.
   const seen = Math.max(useNow(), Math.min(Date.parse(at), Date.now()));
   return (

@@ -4,7 +4,7 @@ import type { ReactNode } from 'react';
 import type { CombinedError } from 'urql';
 
 import type { Asked } from '../api/use';
-import { useSpeech, type Words } from '../words';
+import { useTranslation, type Words } from '../words';
 
 /** What an error means to a person. */
 export function meaningOf(t: Words, error: CombinedError): string {
@@ -15,12 +15,12 @@ export function meaningOf(t: Words, error: CombinedError): string {
 }
 
 function referenceOf(error: CombinedError): string | undefined {
-  const told = error.graphQLErrors[0]?.extensions.requestId ?? error.response?.headers?.get('x-request-id');
-  return typeof told === 'string' ? told : undefined;
+  const requestId = error.graphQLErrors[0]?.extensions.requestId ?? error.response?.headers?.get('x-request-id');
+  return typeof requestId === 'string' ? requestId : undefined;
 }
 
 export function Failure({ error, again, title }: { error: CombinedError; again?: () => void; title?: string }) {
-  const { t } = useSpeech();
+  const { t } = useTranslation();
   const reference = referenceOf(error);
   return (
     <div className="notice tone-bad" role="alert">
@@ -38,7 +38,7 @@ export function Failure({ error, again, title }: { error: CombinedError; again?:
 }
 
 export function Loading() {
-  const { t } = useSpeech();
+  const { t } = useTranslation();
   return (
     <div className="loading" role="status">
       <span className="spinner" aria-hidden="true" />
@@ -47,9 +47,9 @@ export function Loading() {
   );
 }
 
-/** Shows what is known. A failure beside an answer is told above it, and takes nothing away. */
+/** Shows the data. An error that comes with data is shown above it. */
 export function Answer<T>({ asked, children }: { asked: Asked<T>; children: (data: T) => ReactNode }) {
-  const { t } = useSpeech();
+  const { t } = useTranslation();
   const { data, error, again } = asked;
   if (!data) return error ? <Failure error={error} again={again} /> : <Loading />;
   return (

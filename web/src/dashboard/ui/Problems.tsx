@@ -1,7 +1,7 @@
 // Expected failures, in the words that the API gives a person; where something was just tried, with whether to try again.
 
 import type { ProblemPartsFragment } from '../api/documents';
-import { useSpeech } from '../words';
+import { useTranslation } from '../words';
 
 interface Told {
   of: readonly ProblemPartsFragment[];
@@ -11,7 +11,7 @@ interface Told {
 }
 
 export function Problems({ of, title, areOfTry = false }: Told) {
-  const { t } = useSpeech();
+  const { t } = useTranslation();
   if (of.length === 0) return null;
   return (
     <div className="notice tone-warn" role="group" aria-label={title ?? t.order.problems}>

@@ -2,7 +2,7 @@
 
 import { type ReactNode, useEffect, useId, useRef, useState } from 'react';
 
-import { type Money, useSpeech } from '../words';
+import { type Money, useTranslation } from '../words';
 import type { Tone } from './tone';
 
 /** A view: its heading takes the focus when the view opens, so that a screen reader begins there. */
@@ -49,7 +49,7 @@ export function Card({
   );
 }
 
-/** A state as a word with a colour. */
+/** A state as a word with a color. */
 export function Badge({ tone, children }: { tone: Tone; children: ReactNode }) {
   return <span className={`badge tone-${tone}`}>{children}</span>;
 }
@@ -83,7 +83,7 @@ export function Facts({ rows }: { rows: [string, ReactNode][] }) {
 
 /** Sums, one a currency. */
 export function Sums({ of }: { of: readonly (Money | null | undefined)[] }) {
-  const { f } = useSpeech();
+  const { f } = useTranslation();
   const shown = of.filter((sum) => sum !== null && sum !== undefined);
   if (shown.length === 0) return <>–</>;
   return (
@@ -113,7 +113,7 @@ export function Table({ label, head, children }: { label: string; head: ReactNod
 
 /** Puts a text on the clipboard, and says so. */
 export function CopyButton({ text, label }: { text: string; label: string }) {
-  const { t } = useSpeech();
+  const { t } = useTranslation();
   const [isCopied, setCopied] = useState(false);
   useEffect(() => {
     if (!isCopied) return;

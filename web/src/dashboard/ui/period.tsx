@@ -1,6 +1,6 @@
 // A period of days, chosen by a button or by hand.
 
-import { useSpeech } from '../words';
+import { useTranslation } from '../words';
 
 export interface Days {
   from: string;
@@ -24,7 +24,7 @@ export function isPeriod({ from, to }: Days): boolean {
 }
 
 export function PeriodPicker({ days, onChange }: { days: Days; onChange: (days: Days) => void }) {
-  const { t } = useSpeech();
+  const { t } = useTranslation();
   const choices: [string, number][] = [
     [t.period.last7, 7],
     [t.period.last30, 30],

@@ -1,4 +1,4 @@
-// The colour of a state. Colour never stands alone: the word is always beside it.
+// The color of a state. Color never stands alone: the word is always beside it.
 
 import type { ConnectionState, HealthState, LegStatus, OrderStatus, TicketStatus } from '../api/documents';
 

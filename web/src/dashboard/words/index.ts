@@ -15,18 +15,18 @@ const together = ({ frame, partners, operation, states }: typeof en) => ({ ...fr
 /** Every word in one language. */
 export type Words = ReturnType<typeof together>;
 
-export interface Speech {
+export interface Translation {
   language: Language;
   t: Words;
   f: Formats;
 }
 
-const speeches: Record<Language, Speech> = {
+const translations: Record<Language, Translation> = {
   en: { language: 'en', t: together(en), f: formatsOf('en') },
   fr: { language: 'fr', t: together(fr), f: formatsOf('fr') },
   de: { language: 'de', t: together(de), f: formatsOf('de') },
 };
 
-export function useSpeech(): Speech {
-  return speeches[useStore(language)];
+export function useTranslation(): Translation {
+  return translations[useStore(language)];
 }

@@ -1,167 +1,184 @@
-//! Filling and emptying carts.
+//! Adding to carts and removing from them.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::secutix::availability::{check_point_of_sale, free};
-use crate::secutix::book::{Book, Movement, Operation, Order, Sold, State};
-use crate::secutix::catalog::{cash, price_of, state_of};
-use crate::secutix::method::{Desk, Outcome, Refusal};
-use crate::secutix::orders::{check_contact, check_open, order_mut};
-use crate::secutix::voice::{Parameters, text};
-use crate::secutix::world::Product;
+use crate::secutix::availability::{check_point_of_sale, free_seats};
+use crate::secutix::catalog::{currency_view, price_of, state_of};
+use crate::secutix::encoding::{Parameters, as_text};
+use crate::secutix::method::{CallContext, MethodError, MethodResult};
+use crate::secutix::orders::{check_contact, check_open, own_order};
+use crate::secutix::state::{OrderOperation, OrderState, SeatMovement, SecutixOrder, SecutixState, SoldItem};
+use crate::secutix::world::SecutixProduct;
 
-const NOT_ON_SALE: Refusal = Refusal("error.product.notOnSale", "not on sale");
-const NO_PLACE: Refusal = Refusal("error.order.availability", "No place left");
-/// Most places in one line (`maxSeatsPerPerformance`).
-const MOST: i64 = 10;
+const NOT_ON_SALE: MethodError = MethodError("error.product.notOnSale", "not on sale");
+const NO_SEAT_LEFT: MethodError = MethodError("error.order.availability", "No place left");
+/// Maximum number of seats per line (`maxSeatsPerPerformance`).
+const MAX_SEATS_PER_LINE: i64 = 10;
 
-/// One line that a call asks for.
-struct Wish {
-    what: Sold,
+/// A requested line.
+struct RequestedLine {
+    item: SoldItem,
     audience: i64,
     quantity: i64,
     contingent: Option<i64>,
 }
 
-/// `createOrUpdateOrder`: all of its lines or none. An order with an `externalReference` that is already there is another order.
-pub(crate) fn create_or_update(book: &mut Book, desk: &Desk<'_>, call: &Parameters) -> Outcome {
-    check_point_of_sale(desk, call)?;
+/// `createOrUpdateOrder`: books all lines or none. A repeated `externalReference` creates another order.
+pub(crate) fn create_or_update(state: &mut SecutixState, context: &CallContext<'_>, call: &Parameters) -> MethodResult {
+    check_point_of_sale(context, call)?;
     let order_type = call.text("orderType").unwrap_or_default();
     if order_type != "SALE" {
-        return Err(Refusal("error.order.type", "only SALE is offered to this channel"));
+        return Err(MethodError("error.order.type", "only SALE is offered to this channel"));
     }
-    let wishes = wishes(call)?;
+    let requests = requested_lines(call)?;
     let id = match call.id("orderId") {
         Some(id) => {
-            check_open(order_mut(book, desk, call)?, desk.now)?;
+            check_open(own_order(state, context, call)?, context.now)?;
             id
         }
-        None => begin(book, desk, call, order_type)?,
+        None => create_cart(state, context, call, order_type)?,
     };
-    let before = book.orders.get(&id).map_or(0, |order| order.operations.len());
-    if let Err(refusal) = wishes.iter().try_for_each(|wish| fulfil(book, desk, id, wish)) {
-        // Nothing of a refused call stays: a new order goes, an older one keeps what it had.
+    let before = state.orders.get(&id).map_or(0, |order| order.operations.len());
+    if let Err(error) = requests.iter().try_for_each(|line_request| allocate_seats(state, context, id, line_request)) {
+        // A rejected call has no effect: a new order is removed, an existing one keeps its earlier lines.
         if call.id("orderId").is_none() {
-            book.orders.remove(&id);
-        } else if let Some(order) = book.orders.get_mut(&id) {
+            state.orders.remove(&id);
+        } else if let Some(order) = state.orders.get_mut(&id) {
             order.operations.truncate(before);
         }
-        return Err(refusal);
+        return Err(error);
     }
-    let order = order_of(book, id)?;
-    order.prolong(desk.now);
+    let order = find_order(state, id)?;
+    order.extend_expiry(context.now);
     if let Some(reference) = call.text("externalReference") {
         order.reference = Some(reference);
     }
-    let products = order.products();
-    let answer = update(order, desk, &order.operations[before..]);
-    book.touch(products, desk.now);
-    Ok(json!({"expectedException": false, "statusMessage": null, "orderUpdateData": answer}))
+    let products = order.product_ids();
+    let update = order_update_view(order, context, &order.operations[before..]);
+    state.mark_changed(products, context.now);
+    Ok(json!({"expectedException": false, "statusMessage": null, "orderUpdateData": update}))
 }
 
-fn order_of(book: &mut Book, id: i64) -> Result<&mut Order, Refusal> {
-    book.orders.get_mut(&id).ok_or(Refusal("error.order.notFound", "unknown order"))
+fn find_order(state: &mut SecutixState, id: i64) -> Result<&mut SecutixOrder, MethodError> {
+    state.orders.get_mut(&id).ok_or(MethodError("error.order.notFound", "unknown order"))
 }
 
-fn begin(book: &mut Book, desk: &Desk<'_>, call: &Parameters, order_type: String) -> Result<i64, Refusal> {
-    let purchaser = call.list("purchasersInfo").first().and_then(|one| text(one.get("contactReference")?));
-    let contact = check_contact(desk, purchaser)?;
-    let (id, file) = (book.number(), book.number());
-    let order = Order {
+fn create_cart(
+    state: &mut SecutixState,
+    context: &CallContext<'_>,
+    call: &Parameters,
+    order_type: String,
+) -> Result<i64, MethodError> {
+    let purchaser = call.list("purchasersInfo").first().and_then(|one| as_text(one.get("contactReference")?));
+    let contact = check_contact(context, purchaser)?;
+    let (id, file) = (state.next_number(), state.next_number());
+    let order = SecutixOrder {
         id,
-        institution: desk.institution.code.to_owned(),
+        institution: context.institution.code.to_owned(),
         secret: format!("{:08x}", id.unsigned_abs().wrapping_mul(0x9e37_79b9) & 0xffff_ffff),
         file,
         order_type,
         reference: None,
         contact: Some(contact),
-        created_at: desk.now,
-        expires_at: desk.now,
-        state: State::Open,
+        created_at: context.now,
+        expires_at: context.now,
+        state: OrderState::Open,
         closed_at: None,
         reads: 0,
         operations: Vec::new(),
         references: BTreeMap::new(),
     };
-    // Until the call is done the cart must count as one, or its own first line would not be seen by its second.
-    book.orders.insert(id, order);
-    order_of(book, id)?.prolong(desk.now);
+    // The cart must hold seats during the call, so that its second line sees the seats of its first.
+    state.orders.insert(id, order);
+    find_order(state, id)?.extend_expiry(context.now);
     Ok(id)
 }
 
-fn wishes(call: &Parameters) -> Result<Vec<Wish>, Refusal> {
-    let mut wishes = Vec::new();
+fn requested_lines(call: &Parameters) -> Result<Vec<RequestedLine>, MethodError> {
+    let mut requests = Vec::new();
     for operation in call.list("singleEntryAttributionOperations") {
         for attribution in Parameters(operation.clone()).list("operationAttributions") {
             let one = Parameters(attribution.clone());
-            let show = one.id("performanceId").ok_or(NOT_ON_SALE)?;
-            wishes.push(wish(&one, Sold::Seats { show, category: one.id("seatCategoryId") })?);
+            let performance = one.id("performanceId").ok_or(NOT_ON_SALE)?;
+            requests.push(requested_line(&one, SoldItem::Seats { performance, category: one.id("seatCategoryId") })?);
         }
     }
     for operation in call.list("simpleProductOperations") {
         let one = Parameters(operation.clone());
         let item = one.id("itemId").ok_or(NOT_ON_SALE)?;
-        wishes.push(wish(&one, Sold::Things { item })?);
+        requests.push(requested_line(&one, SoldItem::PassItem { item })?);
     }
-    if wishes.is_empty() {
-        return Err(Refusal("error.order.noOperation", "at least one operation is needed"));
+    if requests.is_empty() {
+        return Err(MethodError("error.order.noOperation", "at least one operation is needed"));
     }
-    Ok(wishes)
+    Ok(requests)
 }
 
-fn wish(one: &Parameters, what: Sold) -> Result<Wish, Refusal> {
+fn requested_line(one: &Parameters, item: SoldItem) -> Result<RequestedLine, MethodError> {
     let quantity = one.id("quantity").unwrap_or(0);
-    if !(1..=MOST).contains(&quantity) {
-        return Err(Refusal("error.order.quantity", "quantity out of range"));
+    if !(1..=MAX_SEATS_PER_LINE).contains(&quantity) {
+        return Err(MethodError("error.order.quantity", "quantity out of range"));
     }
     let audience = one.id("audienceSubCategoryId").ok_or(NOT_ON_SALE)?;
-    Ok(Wish { what, audience, quantity, contingent: one.id("contingentId") })
+    Ok(RequestedLine { item: item, audience, quantity, contingent: one.id("contingentId") })
 }
 
-/// Attributes places, from one contingent after another: a wish may become several lines.
-fn fulfil(book: &mut Book, desk: &Desk<'_>, id: i64, wish: &Wish) -> Result<(), Refusal> {
-    let (product, unit_price, level) = offer(book, desk, wish)?;
-    let mut missing = wish.quantity;
-    for (contingent, _, share) in desk.institution.contingents {
-        if missing == 0 || wish.contingent.is_some_and(|wanted| wanted != *contingent) {
+/// Allocates seats from one contingent after another; a requested line may become several operations.
+fn allocate_seats(
+    state: &mut SecutixState,
+    context: &CallContext<'_>,
+    id: i64,
+    line_request: &RequestedLine,
+) -> Result<(), MethodError> {
+    let (product, unit_price, level) = price_line(state, context, line_request)?;
+    let mut missing = line_request.quantity;
+    for (contingent, _, share) in context.institution.contingents {
+        if missing == 0 || line_request.contingent.is_some_and(|wanted| wanted != *contingent) {
             continue;
         }
-        let taken = free(book, desk.institution, wish.what, (*contingent, *share), desk.now).min(missing);
+        let taken =
+            free_seats(state, context.institution, line_request.item, (*contingent, *share), context.now).min(missing);
         if taken == 0 {
             continue;
         }
-        let operation = Operation {
-            id: book.number(),
-            what: wish.what,
+        let operation = OrderOperation {
+            id: state.next_number(),
+            item: line_request.item,
             product,
-            audience: wish.audience,
+            audience: line_request.audience,
             level,
             contingent: *contingent,
             unit_price,
-            movements: (0..taken).map(|_| Movement { id: book.number(), is_dropped: false, ticket: None }).collect(),
+            movements: (0..taken)
+                .map(|_| SeatMovement { id: state.next_number(), is_removed: false, ticket: None })
+                .collect(),
         };
-        order_of(book, id)?.operations.push(operation);
+        find_order(state, id)?.operations.push(operation);
         missing -= taken;
     }
-    if missing > 0 { Err(NO_PLACE) } else { Ok(()) }
+    if missing > 0 { Err(NO_SEAT_LEFT) } else { Ok(()) }
 }
 
-/// Product, price and price level of a wish, where it is for sale now.
-fn offer(book: &Book, desk: &Desk<'_>, wish: &Wish) -> Result<(i64, i64, i64), Refusal> {
-    let is_running = |product: &Product| state_of(&book.twists, product.id, product.state) == "RUNNING";
-    match wish.what {
-        Sold::Seats { show, category } => {
-            let (product, date) = desk.institution.show(show).ok_or(NOT_ON_SALE)?;
+/// Returns product, price and price level of a requested line, if it is on sale.
+fn price_line(
+    state: &SecutixState,
+    context: &CallContext<'_>,
+    line_request: &RequestedLine,
+) -> Result<(i64, i64, i64), MethodError> {
+    let is_running = |product: &SecutixProduct| state_of(&state.overrides, product.id, product.state) == "RUNNING";
+    match line_request.item {
+        SoldItem::Seats { performance, category } => {
+            let (product, date) = context.institution.performance(performance).ok_or(NOT_ON_SALE)?;
             let is_open = is_running(product)
-                && state_of(&book.twists, show, "RUNNING") == "RUNNING"
+                && state_of(&state.overrides, performance, "RUNNING") == "RUNNING"
                 && matches!(product.family, "SINGLE_ENTRY")
-                && date.start > desk.now;
+                && date.start > context.now;
             let row = date.prices.iter().find(|(of, tariff, level, _)| {
                 *of == category
-                    && *tariff == wish.audience
-                    && desk
+                    && *tariff == line_request.audience
+                    && context
                         .institution
                         .season
                         .price_levels
@@ -169,41 +186,41 @@ fn offer(book: &Book, desk: &Desk<'_>, wish: &Wish) -> Result<(i64, i64, i64), R
                         .any(|known| known.0 == *level && known.2 == "OCCASIONAL")
             });
             let (_, _, level, amount) = row.filter(|_| is_open).ok_or(NOT_ON_SALE)?;
-            Ok((product.id, price_of(&book.twists, show, product.id, *amount), *level))
+            Ok((product.id, price_of(&state.overrides, performance, product.id, *amount), *level))
         }
-        Sold::Things { item } => {
-            let (product, thing) = desk.institution.item(item).ok_or(NOT_ON_SALE)?;
-            let today = desk.now.to_zoned(desk.institution.zone.clone()).date();
+        SoldItem::PassItem { item } => {
+            let (product, thing) = context.institution.pass_item(item).ok_or(NOT_ON_SALE)?;
+            let today = context.now.to_zoned(context.institution.zone.clone()).date();
             let is_open = is_running(product) && thing.last_day.is_none_or(|last| today <= last);
-            let price = thing.prices.iter().find(|(tariff, _)| *tariff == wish.audience).filter(|_| is_open);
+            let price = thing.prices.iter().find(|(tariff, _)| *tariff == line_request.audience).filter(|_| is_open);
             let (_, amount) = price.ok_or(NOT_ON_SALE)?;
-            Ok((product.id, price_of(&book.twists, item, product.id, *amount), 0))
+            Ok((product.id, price_of(&state.overrides, item, product.id, *amount), 0))
         }
     }
 }
 
-/// What changed in an order (`secutix.md §4.3`).
-pub(super) fn update(order: &Order, desk: &Desk<'_>, lines: &[Operation]) -> Value {
-    let operations: Vec<Value> = lines.iter().map(|line| operation(order, line, desk)).collect();
-    let places = lines.iter().flat_map(|line| line.movements.iter().map(move |place| (line, place)));
-    let movements: Vec<Value> = places
-        .map(|(line, place)| json!({"movementId": place.id, "operationId": line.id, "contingentId": line.contingent}))
+/// Serializes the changes to an order (`secutix.md §4.3`).
+pub(super) fn order_update_view(order: &SecutixOrder, context: &CallContext<'_>, lines: &[OrderOperation]) -> Value {
+    let operations: Vec<Value> = lines.iter().map(|line| operation_view(order, line, context)).collect();
+    let seats = lines.iter().flat_map(|line| line.movements.iter().map(move |seat| (line, seat)));
+    let movements: Vec<Value> = seats
+        .map(|(line, seat)| json!({"movementId": seat.id, "operationId": line.id, "contingentId": line.contingent}))
         .collect();
     json!({
         "orderId": order.id, "orderSecretId": order.secret, "mainOperationId": order.operations.first().map(|line| line.id),
-        "catalogCurrency": cash(desk.institution), "operationDataUpdates": operations, "movementDataUpdates": movements,
+        "catalogCurrency": currency_view(context.institution), "operationDataUpdates": operations, "movementDataUpdates": movements,
         "removeOperationIds": [], "removeMovementIds": [], "generatedContactQualities": {},
     })
 }
 
-/// A line as both order answers show it.
-pub(super) fn operation(order: &Order, line: &Operation, desk: &Desk<'_>) -> Value {
-    let quantity = i64::try_from(line.movements.iter().filter(|place| place.is_live()).count()).unwrap_or(0);
-    let product = desk.institution.product(line.product);
-    let contingent = desk.institution.contingents.iter().find(|(id, _, _)| *id == line.contingent);
-    let (kind, item) = match line.what {
-        Sold::Seats { .. } => ("SINGLE_ENTRY", None),
-        Sold::Things { item } => ("SIMPLE_PRODUCT", Some(item)),
+/// Serializes an operation, the same in both order responses.
+pub(super) fn operation_view(order: &SecutixOrder, line: &OrderOperation, context: &CallContext<'_>) -> Value {
+    let quantity = i64::try_from(line.movements.iter().filter(|seat| seat.is_live()).count()).unwrap_or(0);
+    let product = context.institution.product(line.product);
+    let contingent = context.institution.contingents.iter().find(|(id, _, _)| *id == line.contingent);
+    let (kind, item) = match line.item {
+        SoldItem::Seats { .. } => ("SINGLE_ENTRY", None),
+        SoldItem::PassItem { item } => ("SIMPLE_PRODUCT", Some(item)),
     };
     json!({
         "operationId": line.id, "fileId": order.file, "kind": kind, "quantity": quantity,
@@ -211,35 +228,35 @@ pub(super) fn operation(order: &Order, line: &Operation, desk: &Desk<'_>) -> Val
         "productId": line.product, "productCode": product.map(|product| product.code.clone()),
         "product": product.and_then(|product| product.name.first().map(|(_, name)| name.clone())), "itemId": item,
         "audienceSubCategoryId": line.audience, "contingentId": line.contingent,
-        "audienceSubCategory": desk.institution.tariff(line.audience).map(|tariff| tariff.code),
+        "audienceSubCategory": context.institution.tariff(line.audience).map(|tariff| tariff.code),
         "contingent": contingent.map(|(_, name, _)| *name), "numbered": item.is_none(),
     })
 }
 
-/// `abandonMovements`: takes places out of a cart; an empty cart is abandoned.
-pub(crate) fn abandon(book: &mut Book, desk: &Desk<'_>, call: &Parameters) -> Outcome {
-    let order = order_mut(book, desk, call)?;
-    check_open(order, desk.now)?;
+/// `abandonMovements`: removes seats from a cart; an empty cart is abandoned.
+pub(crate) fn abandon(state: &mut SecutixState, context: &CallContext<'_>, call: &Parameters) -> MethodResult {
+    let order = own_order(state, context, call)?;
+    check_open(order, context.now)?;
     let wanted = call.ids("movementIds");
-    let dropped = drop_places(order, |place| wanted.contains(&place.id));
-    let (id, products) = (order.id, order.products());
-    book.touch(products, desk.now);
+    let removed = remove_seats(order, |seat| wanted.contains(&seat.id));
+    let (id, products) = (order.id, order.product_ids());
+    state.mark_changed(products, context.now);
     Ok(json!({"expectedException": false, "statusMessage": null, "orderUpdateData": {
-        "orderId": id, "removeMovementIds": dropped, "removeOperationIds": [],
+        "orderId": id, "removeMovementIds": removed, "removeOperationIds": [],
     }}))
 }
 
-/// Takes places out of a cart, and tells which.
-pub(super) fn drop_places(order: &mut Order, is_meant: impl Fn(&Movement) -> bool) -> Vec<i64> {
-    let mut dropped = Vec::new();
-    for place in order.operations.iter_mut().flat_map(|line| &mut line.movements) {
-        if !place.is_dropped && is_meant(place) {
-            place.is_dropped = true;
-            dropped.push(place.id);
+/// Removes seats from a cart and returns their movement ids.
+pub(super) fn remove_seats(order: &mut SecutixOrder, is_selected: impl Fn(&SeatMovement) -> bool) -> Vec<i64> {
+    let mut removed = Vec::new();
+    for seat in order.operations.iter_mut().flat_map(|line| &mut line.movements) {
+        if !seat.is_removed && is_selected(seat) {
+            seat.is_removed = true;
+            removed.push(seat.id);
         }
     }
-    if order.operations.iter().flat_map(|line| &line.movements).all(|place| place.is_dropped) {
-        order.state = State::Abandoned;
+    if order.operations.iter().flat_map(|line| &line.movements).all(|seat| seat.is_removed) {
+        order.state = OrderState::Abandoned;
     }
-    dropped
+    removed
 }

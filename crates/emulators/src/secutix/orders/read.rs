@@ -2,60 +2,60 @@
 
 use serde_json::{Value, json};
 
-use crate::secutix::book::{Book, Movement, Operation, Order, Sold, State};
-use crate::secutix::catalog::cash;
-use crate::secutix::method::{Desk, Outcome, Refusal};
-use crate::secutix::orders::cart::operation;
-use crate::secutix::orders::order_mut;
-use crate::secutix::voice::Parameters;
+use crate::secutix::catalog::currency_view;
+use crate::secutix::encoding::Parameters;
+use crate::secutix::method::{CallContext, MethodError, MethodResult};
+use crate::secutix::orders::cart::operation_view;
+use crate::secutix::orders::own_order;
+use crate::secutix::state::{OrderOperation, OrderState, SeatMovement, SecutixOrder, SecutixState, SoldItem};
 
 /// `getOrderDetails`.
-pub(crate) fn details(book: &mut Book, desk: &Desk<'_>, call: &Parameters) -> Outcome {
-    let late = book.twists.late_barcodes;
-    let order = order_mut(book, desk, call)?;
-    if order.state == State::Closed {
+pub(crate) fn details(state: &mut SecutixState, context: &CallContext<'_>, call: &Parameters) -> MethodResult {
+    let late = state.overrides.late_barcodes;
+    let order = own_order(state, context, call)?;
+    if order.state == OrderState::Closed {
         order.reads += 1;
     }
-    Ok(json!({"orderDetailsData": whole(order, desk, order.reads <= late)}))
+    Ok(json!({"orderDetailsData": order_view(order, context, order.reads <= late)}))
 }
 
-/// The whole order; codes are left out while they are still being made.
-fn whole(order: &Order, desk: &Desk<'_>, hides_codes: bool) -> Value {
-    let day = order.created_at.to_zoned(desk.institution.zone.clone()).date();
-    let has_places = |line: &&Operation| line.movements.iter().any(|place| !place.is_dropped);
+/// Serializes the whole order. `hides_codes` omits barcodes that are not generated yet.
+fn order_view(order: &SecutixOrder, context: &CallContext<'_>, hides_codes: bool) -> Value {
+    let day = order.created_at.to_zoned(context.institution.zone.clone()).date();
+    let has_places = |line: &&OrderOperation| line.movements.iter().any(|seat| !seat.is_removed);
     let operations: Vec<Value> = order
         .operations
         .iter()
         .filter(has_places)
         .map(|line| {
-            let mut out = operation(order, line, desk);
-            if let Sold::Seats { show, .. } = line.what {
-                out["performanceId"] = json!(show);
+            let mut out = operation_view(order, line, context);
+            if let SoldItem::Seats { performance, .. } = line.item {
+                out["performanceId"] = json!(performance);
                 out["eventId"] = json!(line.product);
             }
             out
         })
         .collect();
-    let places = order.operations.iter().flat_map(|line| line.movements.iter().map(move |place| (line, place)));
+    let seats = order.operations.iter().flat_map(|line| line.movements.iter().map(move |seat| (line, seat)));
     let movements: Vec<Value> =
-        places.filter(|(_, place)| !place.is_dropped).map(|(line, place)| movement(line, place, hides_codes)).collect();
+        seats.filter(|(_, seat)| !seat.is_removed).map(|(line, seat)| movement_view(line, seat, hides_codes)).collect();
     json!({
-        "orderId": order.id, "orderSecretId": order.secret, "orderState": order.state(desk.now).word(),
-        "orderType": order.order_type, "creationDateTime": desk.voice.instant(order.created_at),
-        "referenceDate": desk.voice.day(day), "expirationDate": desk.voice.instant(order.expires_at),
+        "orderId": order.id, "orderSecretId": order.secret, "orderState": order.state(context.now).wire_name(),
+        "orderType": order.order_type, "creationDateTime": context.encoder.instant(order.created_at),
+        "referenceDate": context.encoder.day(day), "expirationDate": context.encoder.instant(order.expires_at),
         "contactReference": order.contact, "salesChannelCode": "DGTK", "salesChannelName": "Digitick",
         "orderOriginator": "EXTERNAL_SALE", "saleAmount": order.amount(), "preSaleAmount": 0, "reservationAmount": 0,
-        "optionAmount": 0, "waitingAccountBalanceAmount": 0, "catalogCurrency": cash(desk.institution),
+        "optionAmount": 0, "waitingAccountBalanceAmount": 0, "catalogCurrency": currency_view(context.institution),
         "operationDatas": operations, "movementDatas": movements,
     })
 }
 
-/// A place; where code and state of its ticket stand is inferred (`secutix.md §8`).
-fn movement(line: &Operation, place: &Movement, hides_codes: bool) -> Value {
-    let mut out = json!({"movementId": place.id, "operationId": line.id, "contingentId": line.contingent});
-    if let Some(ticket) = &place.ticket {
+/// Serializes a movement. The position of barcode and ticket state is INFERRED (`secutix.md §8`).
+fn movement_view(line: &OrderOperation, seat: &SeatMovement, hides_codes: bool) -> Value {
+    let mut out = json!({"movementId": seat.id, "operationId": line.id, "contingentId": line.contingent});
+    if let Some(ticket) = &seat.ticket {
         out["ticketId"] = json!(ticket.id);
-        out["ticketState"] = json!(ticket.print.word());
+        out["ticketState"] = json!(ticket.print.wire_name());
         if !hides_codes {
             out["barcode"] = json!(ticket.barcode);
         }
@@ -64,45 +64,49 @@ fn movement(line: &Operation, place: &Movement, hides_codes: bool) -> Value {
 }
 
 /// `getFileDetails` by `fileId`, `getFileDetailsFromOrderSecretId` by `orderSecretId`.
-pub(crate) fn file(book: &mut Book, desk: &Desk<'_>, call: &Parameters) -> Outcome {
+pub(crate) fn file(state: &mut SecutixState, context: &CallContext<'_>, call: &Parameters) -> MethodResult {
     let (file, secret) = (call.id("fileId"), call.text("orderSecretId"));
-    let order = book.orders.values().find(|order| {
-        order.institution == desk.institution.code
+    let order = state.orders.values().find(|order| {
+        order.institution == context.institution.code
             && (Some(order.file) == file || Some(&order.secret) == secret.as_ref())
     });
-    let order = order.ok_or(Refusal("error.file.notFound", "unknown file"))?;
-    let state = match order.state(desk.now) {
-        State::Open => "RUNNING",
-        State::Closed => "SOLDED",
-        State::Abandoned => "ABANDONNED",
-        State::Cancelled => "CANCELED",
+    let order = order.ok_or(MethodError("error.file.notFound", "unknown file"))?;
+    let file_state = match order.state(context.now) {
+        OrderState::Open => "RUNNING",
+        OrderState::Closed => "SOLDED",
+        OrderState::Abandoned => "ABANDONNED",
+        OrderState::Canceled => "CANCELED",
     };
     Ok(json!({
-        "fileDetailsData": {"fileId": order.file, "fileState": state, "fileContacts": [], "fileAttachments": []},
-        "orderDetailsDatas": [whole(order, desk, false)],
+        "fileDetailsData": {"fileId": order.file, "fileState": file_state, "fileContacts": [], "fileAttachments": []},
+        "orderDetailsDatas": [order_view(order, context, false)],
     }))
 }
 
 /// `updateExternalReferences`.
-pub(crate) fn set_reference(book: &mut Book, desk: &Desk<'_>, call: &Parameters) -> Outcome {
-    let order = named(book, desk, call)?;
-    let one = call.inner("externalReference");
+pub(crate) fn set_reference(state: &mut SecutixState, context: &CallContext<'_>, call: &Parameters) -> MethodResult {
+    let order = referenced_order(state, context, call)?;
+    let one = call.object("externalReference");
     let (key, value) = (one.text("key"), one.text("value"));
-    let (key, value) = key.zip(value).ok_or(Refusal("error.externalReference", "key and value are mandatory"))?;
+    let (key, value) = key.zip(value).ok_or(MethodError("error.externalReference", "key and value are mandatory"))?;
     order.references.insert(key, value);
     Ok(json!({}))
 }
 
 /// `getExternalReference`.
-pub(crate) fn references(book: &mut Book, desk: &Desk<'_>, call: &Parameters) -> Outcome {
-    let order = named(book, desk, call)?;
+pub(crate) fn references(state: &mut SecutixState, context: &CallContext<'_>, call: &Parameters) -> MethodResult {
+    let order = referenced_order(state, context, call)?;
     let pairs: Vec<Value> = order.references.iter().map(|(key, value)| json!({"key": key, "value": value})).collect();
     Ok(json!({"externalReferences": {"id": order.id, "externalReferences": pairs}}))
 }
 
-fn named<'a>(book: &'a mut Book, desk: &Desk<'_>, call: &Parameters) -> Result<&'a mut Order, Refusal> {
+fn referenced_order<'a>(
+    state: &'a mut SecutixState,
+    context: &CallContext<'_>,
+    call: &Parameters,
+) -> Result<&'a mut SecutixOrder, MethodError> {
     if call.text("externalReferenceKind").as_deref() != Some("ORDER") {
-        return Err(Refusal("error.externalReferenceKind", "only ORDER"));
+        return Err(MethodError("error.externalReferenceKind", "only ORDER is supported"));
     }
-    order_mut(book, desk, &Parameters(json!({"orderId": call.id("id")})))
+    own_order(state, context, &Parameters(json!({"orderId": call.id("id")})))
 }

@@ -1,149 +1,158 @@
-//! Closing carts, and cancelling what was sold.
+//! Closing carts and canceling sales.
 
 use serde_json::{Value, json};
 
-use crate::secutix::book::{Book, Order, Print, Sold, State, Ticket};
-use crate::secutix::catalog::{cash, state_of};
-use crate::secutix::method::{Desk, Outcome, Refusal};
-use crate::secutix::orders::cart::drop_places;
-use crate::secutix::orders::{check_contact, check_open, order_mut};
-use crate::secutix::voice::{Parameters, number, text};
+use crate::secutix::catalog::{currency_view, state_of};
+use crate::secutix::encoding::{Parameters, as_number, as_text};
+use crate::secutix::method::{CallContext, MethodError, MethodResult};
+use crate::secutix::orders::cart::remove_seats;
+use crate::secutix::orders::{check_contact, check_open, own_order};
+use crate::secutix::state::{OrderState, SecutixOrder, SecutixState, SecutixTicket, SoldItem, TicketState};
 
-const PAYMENT: Refusal = Refusal("error.order.payment", "the payments do not cover the order");
+const PAYMENT_MISMATCH: MethodError = MethodError("error.order.payment", "the payments do not cover the order");
 
-/// `closeOrder`: a cart becomes a sale on the pending account.
-pub(crate) fn close(book: &mut Book, desk: &Desk<'_>, call: &Parameters) -> Outcome {
-    let purchaser = call.inner("purchaserInfo").text("contactReference");
-    let order = sell(book, desk, call, purchaser, call.flag("generateBarCodes"))?;
-    Ok(json!({"orderData": {"orderId": order.id, "orderState": order.state.word()}}))
+/// `closeOrder`: turns a cart into a sale on the pending account.
+pub(crate) fn close(state: &mut SecutixState, context: &CallContext<'_>, call: &Parameters) -> MethodResult {
+    let purchaser = call.object("purchaserInfo").text("contactReference");
+    let order = close_cart(state, context, call, purchaser, call.flag("generateBarCodes"))?;
+    Ok(json!({"orderData": {"orderId": order.id, "orderState": order.state.wire_name()}}))
 }
 
-/// `createPaymentsAndCloseOrder`: the same with the payments told back; its answer is inferred.
-pub(crate) fn pay_and_close(book: &mut Book, desk: &Desk<'_>, call: &Parameters) -> Outcome {
-    let purchaser = call.list("purchasersInfo").first().and_then(|one| text(one.get("contactReference")?));
-    let id = sell(book, desk, call, purchaser, true)?.id;
+/// `createPaymentsAndCloseOrder`: closes the order and returns its payments. The response is INFERRED.
+pub(crate) fn pay_and_close(state: &mut SecutixState, context: &CallContext<'_>, call: &Parameters) -> MethodResult {
+    let purchaser = call.list("purchasersInfo").first().and_then(|one| as_text(one.get("contactReference")?));
+    let id = close_cart(state, context, call, purchaser, true)?.id;
     let paid = |payment: &&Value| {
         let one = Parameters((*payment).clone());
         Some((one.id("paymentMethodId")?, one.id("amount")?))
     };
-    let made: Vec<(i64, i64)> = call.list("payments").iter().filter_map(paid).collect();
-    let payments: Vec<Value> = made
+    let paid_amounts: Vec<(i64, i64)> = call.list("payments").iter().filter_map(paid).collect();
+    let payments: Vec<Value> = paid_amounts
         .into_iter()
         .map(|(method, amount)| {
-            json!({"paymentId": book.number(), "paymentMethodId": method, "amount": amount, "state": "PAID"})
+            json!({"paymentId": state.next_number(), "paymentMethodId": method, "amount": amount, "state": "PAID"})
         })
         .collect();
     Ok(json!({"payments": payments, "orderData": {"orderId": id, "orderState": "CLOSED"}}))
 }
 
-fn sell<'a>(
-    book: &'a mut Book,
-    desk: &Desk<'_>,
+fn close_cart<'a>(
+    state: &'a mut SecutixState,
+    context: &CallContext<'_>,
     call: &Parameters,
     purchaser: Option<String>,
     generates: bool,
-) -> Result<&'a Order, Refusal> {
-    let order = order_mut(book, desk, call)?;
-    check_open(order, desk.now)?;
-    check_contact(desk, purchaser.or_else(|| order.contact.clone()))?;
-    check_payments(desk, call, order.amount())?;
+) -> Result<&'a SecutixOrder, MethodError> {
+    let order = own_order(state, context, call)?;
+    check_open(order, context.now)?;
+    check_contact(context, purchaser.or_else(|| order.contact.clone()))?;
+    check_payments(context, call, order.amount())?;
     let (id, lines) = (order.id, order.operations.clone());
-    let is_off = |product: i64, what: Sold| {
-        let states = [Some(product), if let Sold::Seats { show, .. } = what { Some(show) } else { None }];
-        states.into_iter().flatten().any(|id| state_of(&book.twists, id, "RUNNING").starts_with("CANCELED"))
+    let is_off = |product: i64, item: SoldItem| {
+        let states =
+            [Some(product), if let SoldItem::Seats { performance, .. } = item { Some(performance) } else { None }];
+        states.into_iter().flatten().any(|id| state_of(&state.overrides, id, "RUNNING").starts_with("CANCELED"))
     };
-    if lines.iter().any(|line| is_off(line.product, line.what)) {
-        return Err(Refusal("error.product.notOnSale", "called off"));
+    if lines.iter().any(|line| is_off(line.product, line.item)) {
+        return Err(MethodError("error.product.notOnSale", "cancelled"));
     }
-    let prints = generates && !book.twists.no_barcodes;
-    let mut sold = book.orders.remove(&id).ok_or(PAYMENT)?;
-    for place in sold.operations.iter_mut().flat_map(|line| &mut line.movements).filter(|place| !place.is_dropped) {
-        let ticket = book.number();
+    let prints = generates && !state.overrides.no_barcodes;
+    let mut sold = state.orders.remove(&id).ok_or(PAYMENT_MISMATCH)?;
+    for seat in sold.operations.iter_mut().flat_map(|line| &mut line.movements).filter(|seat| !seat.is_removed) {
+        let ticket = state.next_number();
         let short = ticket % 100_000_000;
-        place.ticket = Some(Ticket {
+        seat.ticket = Some(SecutixTicket {
             id: ticket,
-            print: if prints { Print::Valid } else { Print::NotPrinted },
-            barcode: prints.then(|| format!("{}{short:010}", desk.institution.code)),
-            tax_number: format!("{}-{short}", desk.institution.code),
-            printed_at: prints.then_some(desk.now),
+            print: if prints { TicketState::Valid } else { TicketState::NotPrinted },
+            barcode: prints.then(|| format!("{}{short:010}", context.institution.code)),
+            tax_number: format!("{}-{short}", context.institution.code),
+            printed_at: prints.then_some(context.now),
             medium: prints.then(|| "E_TICKET".to_owned()),
             controls: Vec::new(),
         });
     }
-    sold.state = State::Closed;
-    sold.closed_at = Some(desk.now);
-    Ok(book.orders.entry(id).or_insert(sold))
+    sold.state = OrderState::Closed;
+    sold.closed_at = Some(context.now);
+    Ok(state.orders.entry(id).or_insert(sold))
 }
 
-/// The sum must be the total, by a method of the point of sale that sales can be paid with; nothing is only enough for nothing.
-fn check_payments(desk: &Desk<'_>, call: &Parameters, total: i64) -> Result<(), Refusal> {
+/// Checks that the payments use the pending account and add up to the total; a free order needs none.
+fn check_payments(context: &CallContext<'_>, call: &Parameters, total: i64) -> Result<(), MethodError> {
     let mut sum = 0;
     for payment in call.list("payments") {
-        let method = payment.get("paymentMethodId").and_then(number);
-        if method != Some(desk.institution.pending_account) {
-            return Err(PAYMENT);
+        let method = payment.get("paymentMethodId").and_then(as_number);
+        if method != Some(context.institution.pending_account) {
+            return Err(PAYMENT_MISMATCH);
         }
-        sum += payment.get("amount").and_then(number).ok_or(PAYMENT)?;
+        sum += payment.get("amount").and_then(as_number).ok_or(PAYMENT_MISMATCH)?;
     }
-    if sum == total { Ok(()) } else { Err(PAYMENT) }
+    if sum == total { Ok(()) } else { Err(PAYMENT_MISMATCH) }
 }
 
-/// `cancelOperations`: of a cart any time; of a sale until the date begins and before anybody went in. Places go back.
-pub(crate) fn cancel(book: &mut Book, desk: &Desk<'_>, call: &Parameters) -> Outcome {
+/// `cancelOperations`: cancels lines of a cart at any time, and lines of a sale before the performance starts and before a ticket is used.
+/// The seats become available again.
+pub(crate) fn cancel(state: &mut SecutixState, context: &CallContext<'_>, call: &Parameters) -> MethodResult {
     let (operations, movements) = (call.ids("operationIds"), call.ids("movementIds"));
-    let order = order_mut(book, desk, call)?;
-    match order.state(desk.now) {
-        State::Open => {
-            let lines: Vec<i64> = places_of(order, &operations, &movements)?;
-            drop_places(order, |place| lines.contains(&place.id));
+    let order = own_order(state, context, call)?;
+    match order.state(context.now) {
+        OrderState::Open => {
+            let lines: Vec<i64> = selected_movements(order, &operations, &movements)?;
+            remove_seats(order, |seat| lines.contains(&seat.id));
         }
-        State::Closed => cancel_sold(order, desk, &operations, &movements)?,
-        State::Abandoned => return Err(Refusal("error.order.expired", "the order has expired")),
-        State::Cancelled => {}
+        OrderState::Closed => cancel_sold_seats(order, context, &operations, &movements)?,
+        OrderState::Abandoned => return Err(MethodError("error.order.expired", "the order has expired")),
+        OrderState::Canceled => {}
     }
-    let (id, products) = (order.id, order.products());
-    book.touch(products, desk.now);
+    let (id, products) = (order.id, order.product_ids());
+    state.mark_changed(products, context.now);
     Ok(json!({"expectedException": false, "statusMessage": null, "orderUpdateData": {
-        "orderId": id, "catalogCurrency": cash(desk.institution), "generatedContactQualities": {},
+        "orderId": id, "catalogCurrency": currency_view(context.institution), "generatedContactQualities": {},
     }}))
 }
 
-/// The places that are meant: those named, or all of the lines named.
-fn places_of(order: &Order, operations: &[i64], movements: &[i64]) -> Result<Vec<i64>, Refusal> {
+/// Returns the selected movements: those listed, or all of the listed operations.
+fn selected_movements(order: &SecutixOrder, operations: &[i64], movements: &[i64]) -> Result<Vec<i64>, MethodError> {
     let lines = order.operations.iter().filter(|line| operations.is_empty() || operations.contains(&line.id));
-    let places: Vec<i64> = lines
+    let seats: Vec<i64> = lines
         .flat_map(|line| &line.movements)
-        .map(|place| place.id)
+        .map(|seat| seat.id)
         .filter(|id| movements.is_empty() || movements.contains(id))
         .collect();
-    let is_whole = movements.iter().all(|wanted| places.contains(wanted));
-    if is_whole && !places.is_empty() { Ok(places) } else { Err(Refusal("error.order.movement", "unknown movement")) }
+    let is_whole = movements.iter().all(|wanted| seats.contains(wanted));
+    if is_whole && !seats.is_empty() { Ok(seats) } else { Err(MethodError("error.order.movement", "unknown movement")) }
 }
 
-fn cancel_sold(order: &mut Order, desk: &Desk<'_>, operations: &[i64], movements: &[i64]) -> Result<(), Refusal> {
-    let meant = places_of(order, operations, movements)?;
-    let has_begun = |what: Sold| match what {
-        Sold::Seats { show, .. } => desk.institution.show(show).is_none_or(|(_, date)| date.start <= desk.now),
-        Sold::Things { item } => {
-            let today = desk.now.to_zoned(desk.institution.zone.clone()).date();
-            desk.institution.item(item).is_none_or(|(_, thing)| thing.last_day.is_some_and(|last| last < today))
+fn cancel_sold_seats(
+    order: &mut SecutixOrder,
+    context: &CallContext<'_>,
+    operations: &[i64],
+    movements: &[i64],
+) -> Result<(), MethodError> {
+    let selected = selected_movements(order, operations, movements)?;
+    let has_begun = |item: SoldItem| match item {
+        SoldItem::Seats { performance, .. } => {
+            context.institution.performance(performance).is_none_or(|(_, date)| date.start <= context.now)
+        }
+        SoldItem::PassItem { item } => {
+            let today = context.now.to_zoned(context.institution.zone.clone()).date();
+            context.institution.pass_item(item).is_none_or(|(_, thing)| thing.last_day.is_some_and(|last| last < today))
         }
     };
-    let lines = || order.operations.iter().flat_map(|line| line.movements.iter().map(move |place| (line, place)));
-    let is_late = |ticket: &Ticket| ticket.controls.iter().any(|(kind, _)| kind == "OK");
-    let too_late = lines().any(|(line, place)| {
-        meant.contains(&place.id) && (has_begun(line.what) || place.ticket.as_ref().is_some_and(is_late))
+    let lines = || order.operations.iter().flat_map(|line| line.movements.iter().map(move |seat| (line, seat)));
+    let was_used = |ticket: &SecutixTicket| ticket.controls.iter().any(|(kind, _)| kind == "OK");
+    let too_late = lines().any(|(line, seat)| {
+        selected.contains(&seat.id) && (has_begun(line.item) || seat.ticket.as_ref().is_some_and(was_used))
     });
     if too_late {
-        return Err(Refusal("error.order.tooLate", "it has begun, or somebody went in"));
+        return Err(MethodError("error.order.tooLate", "the performance has started, or a ticket was used"));
     }
-    for place in order.operations.iter_mut().flat_map(|line| &mut line.movements) {
-        if let Some(ticket) = place.ticket.as_mut().filter(|_| meant.contains(&place.id)) {
-            ticket.print = Print::Cancelled;
+    for seat in order.operations.iter_mut().flat_map(|line| &mut line.movements) {
+        if let Some(ticket) = seat.ticket.as_mut().filter(|_| selected.contains(&seat.id)) {
+            ticket.print = TicketState::Canceled;
         }
     }
-    if order.operations.iter().flat_map(|line| &line.movements).all(|place| !place.is_live()) {
-        order.state = State::Cancelled;
+    if order.operations.iter().flat_map(|line| &line.movements).all(|seat| !seat.is_live()) {
+        order.state = OrderState::Canceled;
     }
     Ok(())
 }

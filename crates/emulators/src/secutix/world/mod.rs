@@ -1,4 +1,4 @@
-//! What the emulated institutions are and sell: the same for the same calendar day, whoever asks, before and after a restart.
+//! The emulated institutions and their catalogs, derived from the calendar day alone, so that they are the same after a restart.
 
 mod club;
 mod opera;
@@ -8,47 +8,47 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-pub(super) use season::{Audiences, Kind, Tariff};
+pub(super) use season::{SecutixAudienceCategory, Tariff, TariffKind};
 
-/// Text by language; a missing language is a hole that the vendor leaves too.
-pub(super) type Label = Vec<(&'static str, String)>;
+/// Text by language. Languages may be missing, as in the vendor's own data.
+pub(super) type LocalizedText = Vec<(&'static str, String)>;
 
-/// Text by language, out of pairs.
-pub(super) fn label(pairs: &[(&'static str, &str)]) -> Label {
+/// Creates text by language.
+pub(super) fn localized_text(pairs: &[(&'static str, &str)]) -> LocalizedText {
     pairs.iter().map(|(locale, text)| (*locale, (*text).to_owned())).collect()
 }
 
-/// An institution, with the catalogue of the day.
+/// An institution with the day's catalog.
 pub(super) struct Institution {
-    /// The code, upper case.
+    /// Code, upper case.
     pub code: &'static str,
-    /// The only operator.
+    /// Login of the only operator.
     pub login: &'static str,
-    /// The operator's password, which also signs tokens.
+    /// Password of the operator; it also signs tokens.
     pub password: &'static str,
-    /// The zone of the organisation.
+    /// Time zone of the organization.
     pub zone: TimeZone,
-    /// ISO 4217.
+    /// Currency code (ISO 4217).
     pub currency: &'static str,
-    /// Its sign.
+    /// Currency symbol.
     pub symbol: &'static str,
-    /// The smallest amount, in thousandths.
+    /// Smallest amount, in thousandths of the currency unit.
     pub min_amount: i64,
-    /// The organisation.
-    pub name: Label,
-    /// Languages, the first one first.
+    /// Name of the organization.
+    pub name: LocalizedText,
+    /// Languages; the first one is the default.
     pub languages: &'static [&'static str],
-    /// The point of sale.
+    /// Id of the point of sale.
     pub point_of_sale: i64,
-    /// The pending account, the only method for sales here.
+    /// Id of the pending account, the only payment method for sales.
     pub pending_account: i64,
-    /// Technical contacts whose pending account is allowed.
+    /// Technical contacts with a pending account.
     pub contacts: &'static [i64],
-    /// Parts of the capacity, each with its share in percent.
+    /// Contingents: id, name and share of the capacity in percent.
     pub contingents: &'static [(i64, &'static str, i64)],
-    /// The site.
-    pub site: Label,
-    /// The season.
+    /// Name of the site.
+    pub site: LocalizedText,
+    /// Current season.
     pub season: Season,
 }
 
@@ -56,58 +56,58 @@ pub(super) struct Institution {
 pub(super) struct Season {
     pub id: i64,
     pub code: String,
-    pub name: Label,
+    pub name: LocalizedText,
     pub start: Timestamp,
     pub end: Timestamp,
-    pub audiences: Vec<Audiences>,
-    /// Id, code, main category.
+    pub audience_categories: Vec<SecutixAudienceCategory>,
+    /// Price levels: id, code and main category.
     pub price_levels: Vec<(i64, &'static str, &'static str)>,
-    pub products: Vec<Product>,
+    pub products: Vec<SecutixProduct>,
 }
 
-/// Something sold.
-pub(super) struct Product {
+/// A product on sale.
+pub(super) struct SecutixProduct {
     pub id: i64,
     pub code: String,
     pub family: &'static str,
     pub state: &'static str,
-    pub name: Label,
-    pub description: Label,
+    pub name: LocalizedText,
+    pub description: LocalizedText,
     pub image: Option<&'static str>,
-    pub content: Content,
+    pub content: ProductContent,
 }
 
-/// What a product is made of.
-pub(super) enum Content {
-    Dates(Vec<Show>),
-    Pass { date_mandatory: bool, items: Vec<Item> },
-    Bare,
+/// Content of a product.
+pub(super) enum ProductContent {
+    Performances(Vec<SecutixPerformance>),
+    Pass { date_mandatory: bool, items: Vec<SecutixPassItem> },
+    Empty,
 }
 
-/// A date.
-pub(super) struct Show {
+/// A performance.
+pub(super) struct SecutixPerformance {
     pub id: i64,
     pub start: Timestamp,
     pub seconds: i64,
-    /// Category and places; a date without categories has its places under none.
-    pub seats: Vec<(Option<Category>, i64)>,
-    /// Category, tariff, level, thousandths.
+    /// Category and number of seats. Free seating has one entry without a category.
+    pub seats: Vec<(Option<SecutixSeatCategory>, i64)>,
+    /// Prices: category, tariff, price level, amount in thousandths.
     pub prices: Vec<(Option<i64>, i64, i64, i64)>,
 }
 
-/// A part of the hall.
+/// A seat category.
 #[derive(Clone)]
-pub(super) struct Category {
+pub(super) struct SecutixSeatCategory {
     pub id: i64,
     pub code: &'static str,
-    pub name: Label,
+    pub name: LocalizedText,
 }
 
-/// A thing of a pass.
-pub(super) struct Item {
+/// An item of a pass.
+pub(super) struct SecutixPassItem {
     pub id: i64,
-    pub name: Label,
-    /// Tariff and thousandths.
+    pub name: LocalizedText,
+    /// Prices: tariff and amount in thousandths.
     pub prices: Vec<(i64, i64)>,
     pub first_day: Option<Date>,
     pub last_day: Option<Date>,
@@ -116,41 +116,43 @@ pub(super) struct Item {
     pub capacity: i64,
 }
 
-/// The institutions on a day.
+/// Returns both institutions with the catalog of the day.
 pub(super) fn institutions(now: Timestamp) -> [Institution; 2] {
     [opera::institution(now), club::institution(now)]
 }
 
 impl Institution {
-    /// The product of an id.
-    pub fn product(&self, id: i64) -> Option<&Product> {
+    /// Finds a product by id.
+    pub fn product(&self, id: i64) -> Option<&SecutixProduct> {
         self.season.products.iter().find(|product| product.id == id)
     }
 
-    /// The date of an id, with its product.
-    pub fn show(&self, id: i64) -> Option<(&Product, &Show)> {
+    /// Finds a performance by id, with its product.
+    pub fn performance(&self, id: i64) -> Option<(&SecutixProduct, &SecutixPerformance)> {
         self.season.products.iter().find_map(|product| match &product.content {
-            Content::Dates(shows) => Some((product, shows.iter().find(|show| show.id == id)?)),
+            ProductContent::Performances(performances) => {
+                Some((product, performances.iter().find(|performance| performance.id == id)?))
+            }
             _ => None,
         })
     }
 
-    /// The thing of an id, with its product.
-    pub fn item(&self, id: i64) -> Option<(&Product, &Item)> {
+    /// Finds a pass item by id, with its product.
+    pub fn pass_item(&self, id: i64) -> Option<(&SecutixProduct, &SecutixPassItem)> {
         self.season.products.iter().find_map(|product| match &product.content {
-            Content::Pass { items, .. } => Some((product, items.iter().find(|item| item.id == id)?)),
+            ProductContent::Pass { items, .. } => Some((product, items.iter().find(|item| item.id == id)?)),
             _ => None,
         })
     }
 
-    /// The tariff of an id.
+    /// Finds a tariff by id.
     pub fn tariff(&self, id: i64) -> Option<&Tariff> {
-        self.season.audiences.iter().flat_map(|category| &category.tariffs).find(|tariff| tariff.id == id)
+        self.season.audience_categories.iter().flat_map(|category| &category.tariffs).find(|tariff| tariff.id == id)
     }
 }
 
-/// A number that looks arbitrary and never changes, from 0 to `below`.
-pub(super) fn scatter(left: i64, right: i64, below: i64) -> i64 {
+/// Returns a deterministic pseudo-random number below `below`.
+pub(super) fn pseudo_random(left: i64, right: i64, below: i64) -> i64 {
     let mut mixed =
         (left as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (right as u64).wrapping_mul(0xc2b2_ae3d_27d4_eb4f);
     mixed ^= mixed >> 29;

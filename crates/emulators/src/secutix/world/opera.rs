@@ -1,11 +1,14 @@
-//! `OPERA`: an opera house that sells through JSON and SOAP alike. French first, German and English with holes, Swiss francs.
+//! `OPERA`: an opera house, served over JSON and SOAP. French by default, partly German and English, Swiss francs.
 
 use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
-use crate::secutix::world::season::{Run, around, dates, day_number, tariff};
-use crate::secutix::world::{Audiences, Category, Content, Institution, Item, Kind, Product, Season, Show, label};
+use crate::secutix::world::season::{PerformanceSchedule, day_number, performances, season_around, tariff};
+use crate::secutix::world::{
+    Institution, ProductContent, Season, SecutixAudienceCategory, SecutixPassItem, SecutixPerformance, SecutixProduct,
+    SecutixSeatCategory, TariffKind, localized_text,
+};
 
 const ADULT: i64 = 84_011;
 const STUDENT: i64 = 84_012;
@@ -16,14 +19,14 @@ const INSIDE: i64 = 84_031;
 const STANDARD: i64 = 85_001;
 const WITH_SEASON_TICKET: i64 = 85_002;
 
-/// The opera house on a day.
+/// Returns the opera house with the catalog of the day.
 pub(super) fn institution(now: Timestamp) -> Institution {
     let zone = TimeZone::get("Europe/Zurich").unwrap_or(TimeZone::UTC);
     let today = now.to_zoned(zone.clone()).date();
-    let (id, code, start, end) = around(today, 9, &zone);
+    let (id, code, start, end) = season_around(today, 9, &zone);
     let season = Season {
         id,
-        name: label(&[
+        name: localized_text(&[
             ("fr", &format!("Saison {code}")),
             ("de", &format!("Spielzeit {code}")),
             ("en", &format!("Season {code}")),
@@ -31,7 +34,7 @@ pub(super) fn institution(now: Timestamp) -> Institution {
         code,
         start,
         end,
-        audiences: audiences(),
+        audience_categories: audiences(),
         price_levels: vec![(STANDARD, "STD", "OCCASIONAL"), (WITH_SEASON_TICKET, "ABO", "INSIDE_SEASONTICKET")],
         products: products(&zone, today),
     };
@@ -43,27 +46,32 @@ pub(super) fn institution(now: Timestamp) -> Institution {
         currency: "CHF",
         symbol: "CHF",
         min_amount: 50,
-        name: label(&[("fr", "Opéra du Lac"), ("de", "Oper am See"), ("en", "Lakeside Opera")]),
+        name: localized_text(&[("fr", "Opéra du Lac"), ("de", "Oper am See"), ("en", "Lakeside Opera")]),
         languages: &["fr", "de", "en"],
         point_of_sale: 500_100,
         pending_account: 86_001,
         contacts: &[1_000_042],
         contingents: &[(88_001, "Web partners", 70), (88_002, "Subscribers' returns", 30)],
-        site: label(&[("fr", "Opéra du Lac, grande salle"), ("de", "Oper am See, grosser Saal")]),
+        site: localized_text(&[("fr", "Opéra du Lac, grande salle"), ("de", "Oper am See, grosser Saal")]),
         season,
     }
 }
 
-fn audiences() -> Vec<Audiences> {
+fn audiences() -> Vec<SecutixAudienceCategory> {
     let individual = vec![
-        tariff(ADULT, "ADULT", Kind::Full, &[("fr", "Plein tarif"), ("de", "Normalpreis"), ("en", "Full price")]),
-        tariff(STUDENT, "STUDENT", Kind::Reduced, &[("fr", "Étudiant"), ("de", "Studierende"), ("en", "Student")]),
-        tariff(CHILD, "CHILD", Kind::Reduced, &[("fr", "Enfant"), ("en", "Child")]),
-        tariff(SENIOR, "AHV", Kind::Reduced, &[("fr", "Senior AVS"), ("de", "AHV")]),
+        tariff(ADULT, "ADULT", TariffKind::Full, &[("fr", "Plein tarif"), ("de", "Normalpreis"), ("en", "Full price")]),
+        tariff(
+            STUDENT,
+            "STUDENT",
+            TariffKind::Reduced,
+            &[("fr", "Étudiant"), ("de", "Studierende"), ("en", "Student")],
+        ),
+        tariff(CHILD, "CHILD", TariffKind::Reduced, &[("fr", "Enfant"), ("en", "Child")]),
+        tariff(SENIOR, "AHV", TariffKind::Reduced, &[("fr", "Senior AVS"), ("de", "AHV")]),
     ];
-    let subscribers = vec![tariff(SUBSCRIBER, "SUBSCR", Kind::Reduced, &[("fr", "Abonné"), ("de", "Abonnent")])];
-    let inside = vec![tariff(INSIDE, "INABO", Kind::Reduced, &[("fr", "Dans l'abonnement")])];
-    let category = |id, code, main, secondary, tariffs| Audiences { id, code, main, secondary, tariffs };
+    let subscribers = vec![tariff(SUBSCRIBER, "SUBSCR", TariffKind::Reduced, &[("fr", "Abonné"), ("de", "Abonnent")])];
+    let inside = vec![tariff(INSIDE, "INABO", TariffKind::Reduced, &[("fr", "Dans l'abonnement")])];
+    let category = |id, code, main, secondary, tariffs| SecutixAudienceCategory { id, code, main, secondary, tariffs };
     vec![
         category(84_001, "IND", "OCCASIONAL", "INDIVIDUAL", individual),
         category(84_002, "SUB", "SUBSCRIBER", "INDIVIDUAL", subscribers),
@@ -71,9 +79,10 @@ fn audiences() -> Vec<Audiences> {
     ]
 }
 
-/// The hall: one category has no German name, one has only a French one, one has none at all but its code.
-fn hall() -> Vec<(Option<Category>, i64)> {
-    let category = |id, code, names: &[(&'static str, &str)]| Some(Category { id, code, name: label(names) });
+/// Returns the seat categories. One lacks a German name, one has only a French name, one has only a code.
+fn seat_categories() -> Vec<(Option<SecutixSeatCategory>, i64)> {
+    let category =
+        |id, code, names: &[(&'static str, &str)]| Some(SecutixSeatCategory { id, code, name: localized_text(names) });
     vec![
         (category(83_001, "CAT1", &[("fr", "Orchestre"), ("de", "Parkett"), ("en", "Stalls")]), 220),
         (category(83_002, "CAT2", &[("fr", "Premier balcon"), ("en", "Dress circle")]), 140),
@@ -82,7 +91,7 @@ fn hall() -> Vec<(Option<Category>, i64)> {
     ]
 }
 
-/// All tariffs of each category, from the full price of the best one.
+/// Returns the prices of all categories and tariffs, as shares of the best category's full price.
 fn prices(best: i64) -> Vec<(Option<i64>, i64, i64, i64)> {
     let categories = [(83_001, 100), (83_002, 80), (83_003, 50), (83_004, 25)];
     let tariffs = [(ADULT, 100), (STUDENT, 50), (CHILD, 40), (SENIOR, 80), (SUBSCRIBER, 70)];
@@ -96,14 +105,16 @@ fn prices(best: i64) -> Vec<(Option<i64>, i64, i64, i64)> {
 }
 
 #[expect(clippy::too_many_lines, reason = "a table of what the house plays")]
-fn products(zone: &TimeZone, today: Date) -> Vec<Product> {
+fn products(zone: &TimeZone, today: Date) -> Vec<SecutixProduct> {
     use Weekday::{Friday, Saturday, Sunday, Thursday, Tuesday, Wednesday};
-    let evening = |days, from, to| Run { days, at: (19, 30), from, to, minutes: 165 };
-    let play = |id, run: &Run, best| Content::Dates(dates(id, run, (zone, today), &hall(), &prices(best)));
-    let matinee = Run { days: &[Sunday], at: (15, 0), from: 2, to: 90, minutes: 150 };
+    let evening = |days, from, to| PerformanceSchedule { days, at: (19, 30), from, to, minutes: 165 };
+    let play = |id, run: &PerformanceSchedule, best| {
+        ProductContent::Performances(performances(id, run, (zone, today), &seat_categories(), &prices(best)))
+    };
+    let matinee = PerformanceSchedule { days: &[Sunday], at: (15, 0), from: 2, to: 90, minutes: 150 };
     vec![
-        Product {
-            description: label(&[
+        SecutixProduct {
+            description: localized_text(&[
                 ("fr", "<p>Une folle journée, <b>quatre actes</b>.</p><script>alert(1)</script>"),
                 ("en", "<p>One mad day in <b>four acts</b>.</p>"),
             ]),
@@ -116,7 +127,7 @@ fn products(zone: &TimeZone, today: Date) -> Vec<Product> {
                 play(81_001, &evening(&[Tuesday, Friday], -3, 80), 180_000),
             )
         },
-        Product {
+        SecutixProduct {
             image: Some("/images/traviata.jpg"),
             ..product(
                 81_002,
@@ -132,7 +143,7 @@ fn products(zone: &TimeZone, today: Date) -> Vec<Product> {
             "RECITAL",
             "SINGLE_ENTRY",
             &[("fr", "Récital de midi"), ("en", "Lunchtime recital")],
-            Content::Dates(recitals(zone, today)),
+            ProductContent::Performances(recitals(zone, today)),
         ),
         product(81_005, "VISITE", "PASS", &[("fr", "Visite des coulisses"), ("en", "Backstage tour")], tours(today)),
         product(
@@ -142,7 +153,7 @@ fn products(zone: &TimeZone, today: Date) -> Vec<Product> {
             &[("fr", "Carte découverte"), ("de", "Entdeckerkarte")],
             discovery(today),
         ),
-        Product {
+        SecutixProduct {
             state: "SUSPENDED",
             ..product(
                 81_007,
@@ -157,35 +168,41 @@ fn products(zone: &TimeZone, today: Date) -> Vec<Product> {
             "ABO5",
             "SEASONTICKET",
             &[("fr", "Abonnement 5 soirées"), ("de", "Abonnement 5 Abende")],
-            Content::Bare,
+            ProductContent::Empty,
         ),
-        product(81_009, "PROGRAMME", "GOODS", &[("fr", "Programme de salle")], Content::Bare),
+        product(81_009, "PROGRAMME", "GOODS", &[("fr", "Programme de salle")], ProductContent::Empty),
     ]
 }
 
-fn product(id: i64, code: &str, family: &'static str, names: &[(&'static str, &str)], content: Content) -> Product {
-    Product {
+fn product(
+    id: i64,
+    code: &str,
+    family: &'static str,
+    names: &[(&'static str, &str)],
+    content: ProductContent,
+) -> SecutixProduct {
+    SecutixProduct {
         id,
         code: code.to_owned(),
         family,
         state: "RUNNING",
-        name: label(names),
+        name: localized_text(names),
         description: Vec::new(),
         image: None,
         content,
     }
 }
 
-/// Free seating: no categories, prices without one.
-fn recitals(zone: &TimeZone, today: Date) -> Vec<Show> {
-    let run = Run { days: &[Weekday::Thursday], at: (12, 30), from: 0, to: 60, minutes: 60 };
+/// Free seating: seats and prices without a category.
+fn recitals(zone: &TimeZone, today: Date) -> Vec<SecutixPerformance> {
+    let run = PerformanceSchedule { days: &[Weekday::Thursday], at: (12, 30), from: 0, to: 60, minutes: 60 };
     let prices = [(None, ADULT, STANDARD, 25_000), (None, STUDENT, STANDARD, 15_000)];
-    dates(81_004, &run, (zone, today), &[(None, 60)], &prices)
+    performances(81_004, &run, (zone, today), &[(None, 60)], &prices)
 }
 
-/// A timed pass: a guided tour a day, at eleven.
-fn tours(today: Date) -> Content {
-    let tour = |day: Date| Item {
+/// A timed pass: one guided tour per day, at eleven.
+fn tours(today: Date) -> ProductContent {
+    let tour = |day: Date| SecutixPassItem {
         id: 81_005 * 100_000 + day_number(day),
         name: Vec::new(),
         prices: vec![(ADULT, 18_000), (CHILD, 9_000)],
@@ -195,14 +212,14 @@ fn tours(today: Date) -> Content {
         timeslots: vec![11],
         capacity: 25,
     };
-    Content::Pass { date_mandatory: true, items: today.series(1.day()).skip(1).take(14).map(tour).collect() }
+    ProductContent::Pass { date_mandatory: true, items: today.series(1.day()).skip(1).take(14).map(tour).collect() }
 }
 
-/// An open pass with two things, good for a season.
-fn discovery(today: Date) -> Content {
-    let card = |id, names: &[(&'static str, &str)], price| Item {
+/// An open pass with two items, valid for a season.
+fn discovery(today: Date) -> ProductContent {
+    let card = |id, names: &[(&'static str, &str)], price| SecutixPassItem {
         id,
-        name: label(names),
+        name: localized_text(names),
         prices: vec![(ADULT, price), (STUDENT, price / 2)],
         first_day: Some(today),
         last_day: Some(today.saturating_add(300.days())),
@@ -210,7 +227,7 @@ fn discovery(today: Date) -> Content {
         timeslots: Vec::new(),
         capacity: 500,
     };
-    Content::Pass {
+    ProductContent::Pass {
         date_mandatory: false,
         items: vec![
             card(81_006_001, &[("fr", "Trois spectacles"), ("de", "Drei Vorstellungen")], 120_000),

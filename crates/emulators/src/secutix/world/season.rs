@@ -1,13 +1,13 @@
-//! What both institutions build their seasons from.
+//! Building blocks of both institutions' seasons.
 
 use jiff::civil::{Date, Weekday, date};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
-use crate::secutix::world::{Category, Label, Show, label};
+use crate::secutix::world::{LocalizedText, SecutixPerformance, SecutixSeatCategory, localized_text};
 
 /// A category of tariffs.
-pub(crate) struct Audiences {
+pub(crate) struct SecutixAudienceCategory {
     pub id: i64,
     pub code: &'static str,
     pub main: &'static str,
@@ -19,20 +19,20 @@ pub(crate) struct Audiences {
 pub(crate) struct Tariff {
     pub id: i64,
     pub code: &'static str,
-    pub kind: Kind,
-    pub name: Label,
+    pub kind: TariffKind,
+    pub name: LocalizedText,
 }
 
-/// Whether a tariff is reduced.
+/// Full or reduced price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum TariffKind {
     Full,
     Reduced,
 }
 
-impl Kind {
-    /// The word on the wire.
-    pub fn word(self) -> &'static str {
+impl TariffKind {
+    /// Returns the wire name.
+    pub fn wire_name(self) -> &'static str {
         match self {
             Self::Full => "FULL",
             Self::Reduced => "REDUCED",
@@ -40,33 +40,33 @@ impl Kind {
     }
 }
 
-/// A tariff out of its parts.
-pub(super) fn tariff(id: i64, code: &'static str, kind: Kind, names: &[(&'static str, &str)]) -> Tariff {
-    Tariff { id, code, kind, name: label(names) }
+/// Creates a tariff.
+pub(super) fn tariff(id: i64, code: &'static str, kind: TariffKind, names: &[(&'static str, &str)]) -> Tariff {
+    Tariff { id, code, kind, name: localized_text(names) }
 }
 
-/// When a production is played, on days relative to today.
-pub(super) struct Run {
+/// Recurring performance times of a production, relative to today.
+pub(super) struct PerformanceSchedule {
     /// Days of the week.
     pub days: &'static [Weekday],
-    /// Hour and minute.
+    /// Start time: hour and minute.
     pub at: (i8, i8),
-    /// From so many days before (negative) or after today.
+    /// First day, in days from today; may be negative.
     pub from: i32,
-    /// To so many days after today.
+    /// Last day, in days from today.
     pub to: i32,
-    /// Length in minutes.
+    /// Duration in minutes.
     pub minutes: i64,
 }
 
-/// The dates of a run. The id of a date comes from its product and day: it stays when tomorrow comes.
-pub(super) fn dates(
+/// Returns the performances of a schedule. Ids are derived from product and day, so they do not change from day to day.
+pub(super) fn performances(
     product: i64,
-    run: &Run,
+    run: &PerformanceSchedule,
     place: (&TimeZone, Date),
-    seats: &[(Option<Category>, i64)],
+    seats: &[(Option<SecutixSeatCategory>, i64)],
     prices: &[(Option<i64>, i64, i64, i64)],
-) -> Vec<Show> {
+) -> Vec<SecutixPerformance> {
     let (zone, today) = place;
     let first = today.saturating_add(run.from.days());
     let last = today.saturating_add(run.to.days());
@@ -74,7 +74,7 @@ pub(super) fn dates(
     days.filter(|day| run.days.contains(&day.weekday()))
         .filter_map(|day| {
             let start = zone.to_timestamp(day.at(run.at.0, run.at.1, 0, 0)).ok()?;
-            Some(Show {
+            Some(SecutixPerformance {
                 id: product * 100_000 + day_number(day),
                 start,
                 seconds: run.minutes * 60,
@@ -85,13 +85,13 @@ pub(super) fn dates(
         .collect()
 }
 
-/// A day as a number, for ids.
+/// Returns the number of days since 2000, used in ids.
 pub(super) fn day_number(day: Date) -> i64 {
     i64::from(date(2000, 1, 1).until(day).map_or(0, |span| span.get_days()))
 }
 
-/// The season around a day: its id, code, first and last instant. It begins in a month and lasts a year.
-pub(super) fn around(today: Date, month: i8, zone: &TimeZone) -> (i64, String, Timestamp, Timestamp) {
+/// Returns id, code, start and end of the season that contains `today`. It starts in `month` and lasts a year.
+pub(super) fn season_around(today: Date, month: i8, zone: &TimeZone) -> (i64, String, Timestamp, Timestamp) {
     let year = if today.month() >= month { today.year() } else { today.year() - 1 };
     let midnight = |year: i16| zone.to_timestamp(date(year, month, 1).at(0, 0, 0, 0)).unwrap_or_default();
     let code = format!("S{:02}{:02}", year % 100, (year + 1) % 100);

@@ -1,8 +1,8 @@
-//! The catalogue of one tenant: templates are events, instances are performances.
+//! Catalog of one tenant: templates are events, instances are performances.
 
 mod availability;
 mod performances;
-mod shelf;
+mod template_cache;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -13,80 +13,85 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use crate::catalog::shelf::{Seen, Shelf};
+use crate::catalog::template_cache::{CachedTemplate, TemplateCache};
 use crate::client::Client;
-use crate::map::calendar::OpenDays;
-use crate::map::{Venue, calendar, days, event, keys};
+use crate::map::calendar::VenueCalendar;
+use crate::map::{SourceDefaults, calendar, days, event, keys};
 use crate::wire::catalog::Template;
 use domain::{
-    Availability, Batch, CalendarDay, Catalog, Clock, ErrorKind, Event, EventKey, Observed, Operation, Performance,
-    PerformanceKey, Scope, SourceId, TicketType, VendorError, Window,
+    Availability, Batch, CalendarDay, Catalog, CatalogScope, Clock, ErrorKind, Event, EventKey, Observed, Performance,
+    PerformanceKey, PerformanceWindow, SourceId, TicketType, VendorError, VendorOperation,
 };
 
-/// Days ahead that a list without an end covers (`acme.md §4.1` advises a day a call).
+/// Days ahead that a list without an end date covers; `acme.md §4.1` recommends one day per call.
 pub(crate) const HORIZON_DAYS: u16 = 7;
 
-/// Tells what one tenant sells.
-pub(crate) struct Programme {
+/// Reads the catalog of one tenant.
+pub(crate) struct AcmeCatalog {
     source: SourceId,
     client: Arc<Client>,
-    venue: Venue,
+    defaults: SourceDefaults,
     clock: Arc<dyn Clock>,
-    shelf: Shelf,
+    templates: TemplateCache,
 }
 
-impl Programme {
-    pub(crate) fn new(source: SourceId, client: Arc<Client>, venue: Venue, clock: Arc<dyn Clock>) -> Self {
-        Self { source, client, venue, clock, shelf: Shelf::default() }
+impl AcmeCatalog {
+    pub(crate) fn new(source: SourceId, client: Arc<Client>, defaults: SourceDefaults, clock: Arc<dyn Clock>) -> Self {
+        Self { source, client, defaults, clock, templates: TemplateCache::default() }
     }
 
-    fn error(&self, op: Operation, kind: ErrorKind) -> VendorError {
+    fn error(&self, op: VendorOperation, kind: ErrorKind) -> VendorError {
         VendorError::new(&self.source, op, kind)
     }
 
-    /// Asks for templates: one by its id, several by the list of all, what that leaves out one by one.
-    async fn ask_templates(&self, op: Operation, wanted: &[EventKey]) -> Batch<EventKey, Seen> {
-        let mut answers = Batch::new();
+    /// Fetches templates: a single one by id, several from the list of all templates, and those missing from it by id.
+    async fn fetch_templates(&self, op: VendorOperation, wanted: &[EventKey]) -> Batch<EventKey, CachedTemplate> {
+        let mut results = Batch::new();
         let mut left: BTreeMap<&str, &EventKey> =
-            wanted.iter().filter_map(|key| keys::template(key).map(|id| (id, key))).collect();
+            wanted.iter().filter_map(|key| keys::template_id(key).map(|id| (id, key))).collect();
         if left.len() > 1 {
             let listed = match self.client.list_templates(op, true).await {
-                Ok(listed) => self.shelf.put(listed, self.clock.now()),
-                Err(error) => return error.for_all(wanted),
+                Ok(listed) => self.templates.insert(listed, self.clock.now()),
+                Err(error) => return error.to_batch(wanted),
             };
-            for seen in listed {
-                if let Some(key) = left.remove(seen.template.id.to_string().as_str()) {
-                    answers.insert(key.clone(), Ok(seen));
+            for cached in listed {
+                if let Some(key) = left.remove(cached.template.id.to_string().as_str()) {
+                    results.insert(key.clone(), Ok(cached));
                 }
             }
         }
-        let asked = left.into_iter().map(|(id, key)| async move { (key.clone(), self.ask_template(op, id).await) });
-        answers.extend(join_all(asked).await);
-        self.fill(op, wanted, answers)
+        let requests =
+            left.into_iter().map(|(id, key)| async move { (key.clone(), self.fetch_template(op, id).await) });
+        results.extend(join_all(requests).await);
+        self.fill_missing(op, wanted, results)
     }
 
-    async fn ask_template(&self, op: Operation, id: &str) -> Result<Seen, VendorError> {
+    async fn fetch_template(&self, op: VendorOperation, id: &str) -> Result<CachedTemplate, VendorError> {
         let template = self.client.find_template(op, id).await?;
-        let seen = self.shelf.put(template.into_iter().collect(), self.clock.now());
-        seen.into_iter().next().ok_or_else(|| self.error(op, ErrorKind::NotFound))
+        let cached = self.templates.insert(template.into_iter().collect(), self.clock.now());
+        cached.into_iter().next().ok_or_else(|| self.error(op, ErrorKind::NotFound))
     }
 
-    /// Templates good enough to plan with: those seen lately, the others asked for.
-    async fn recall_templates(&self, op: Operation, wanted: &[EventKey]) -> Batch<EventKey, Seen> {
-        let now = self.clock.now();
-        let recall = |key: &EventKey| Some((key.clone(), Ok(self.shelf.find(key.as_str(), now)?)));
-        let mut answers: Batch<EventKey, Seen> = wanted.iter().filter_map(recall).collect();
-        let unknown: Vec<EventKey> = wanted.iter().filter(|key| !answers.contains_key(key)).cloned().collect();
-        if !unknown.is_empty() {
-            answers.extend(self.ask_templates(op, &unknown).await);
-        }
-        answers
-    }
-
-    /// Answers every key that has no answer with `NotFound`.
-    fn fill<K: Clone + Eq + std::hash::Hash, V>(
+    /// Returns templates that are recent enough for planning: cached ones, otherwise fetched.
+    async fn cached_or_fetched_templates(
         &self,
-        op: Operation,
+        op: VendorOperation,
+        wanted: &[EventKey],
+    ) -> Batch<EventKey, CachedTemplate> {
+        let now = self.clock.now();
+        let from_cache = |key: &EventKey| Some((key.clone(), Ok(self.templates.get(key.as_str(), now)?)));
+        let mut results: Batch<EventKey, CachedTemplate> = wanted.iter().filter_map(from_cache).collect();
+        let missing: Vec<EventKey> = wanted.iter().filter(|key| !results.contains_key(key)).cloned().collect();
+        if !missing.is_empty() {
+            results.extend(self.fetch_templates(op, &missing).await);
+        }
+        results
+    }
+
+    /// Adds `NotFound` for every key without a result.
+    fn fill_missing<K: Clone + Eq + std::hash::Hash, V>(
+        &self,
+        op: VendorOperation,
         keys: &[K],
         mut batch: Batch<K, V>,
     ) -> Batch<K, V> {
@@ -96,23 +101,24 @@ impl Programme {
         batch
     }
 
-    fn observed(&self, seen: &Seen) -> Observed<Arc<Event>> {
-        Observed::live(Arc::new(event::event(&seen.template, &self.venue, seen.at)), seen.at)
+    fn observed_event(&self, cached: &CachedTemplate) -> Observed<Arc<Event>> {
+        Observed::live(Arc::new(event::event(&cached.template, &self.defaults, cached.fetched_at)), cached.fetched_at)
     }
 
-    /// The calendar of the venue, where it can be read. Without it the schedules speak alone: it is a convenience, not a duty.
-    async fn open_days(&self, events: &[EventKey], span: (Date, Date)) -> Option<OpenDays> {
+    /// Reads the venue's calendar. It is optional: without it the calendar is derived from schedules alone.
+    async fn venue_calendar(&self, events: &[EventKey], span: (Date, Date)) -> Option<VenueCalendar> {
         if !self.client.reads_b2c() {
             return None;
         }
-        let template = if let [only] = events { keys::template(only) } else { None };
-        let read = self.client.load_calendar(Operation::LoadCalendar, template, span, &self.venue.zone).await;
-        read.ok().map(|calendar| OpenDays::read(&calendar, template.is_some()))
+        let template = if let [only] = events { keys::template_id(only) } else { None };
+        let read =
+            self.client.load_calendar(VendorOperation::LoadCalendar, template, span, &self.defaults.time_zone).await;
+        read.ok().map(|calendar| VenueCalendar::from_wire(&calendar, template.is_some()))
     }
 }
 
-/// Splits a batch into what was found and the errors of the rest.
-fn split<V, W>(batch: Batch<EventKey, V>) -> (HashMap<EventKey, V>, Batch<EventKey, W>) {
+/// Splits a batch into its values and its errors.
+fn partition_results<V, W>(batch: Batch<EventKey, V>) -> (HashMap<EventKey, V>, Batch<EventKey, W>) {
     let mut found = HashMap::new();
     let mut failed = Batch::new();
     for (key, outcome) in batch {
@@ -125,20 +131,20 @@ fn split<V, W>(batch: Batch<EventKey, V>) -> (HashMap<EventKey, V>, Batch<EventK
 }
 
 #[async_trait]
-impl Catalog for Programme {
-    async fn list_events(&self, scope: Scope) -> Result<Observed<Arc<Vec<Arc<Event>>>>, VendorError> {
-        let templates = self.client.list_templates(Operation::ListEvents, scope == Scope::Everything).await?;
+impl Catalog for AcmeCatalog {
+    async fn list_events(&self, scope: CatalogScope) -> Result<Observed<Arc<Vec<Arc<Event>>>>, VendorError> {
+        let templates = self.client.list_templates(VendorOperation::ListEvents, scope == CatalogScope::All).await?;
         let now = self.clock.now();
         let is_draft =
             |t: &Template| t.review_state.as_deref().is_some_and(|state| state.eq_ignore_ascii_case("draft"));
-        let seen = self.shelf.put(templates, now);
-        let mut events: Vec<Arc<Event>> = seen
+        let cached = self.templates.insert(templates, now);
+        let mut events: Vec<Arc<Event>> = cached
             .iter()
-            .filter(|seen| keys::is_plain(&seen.template.id.to_string()))
-            .filter(|seen| {
-                scope == Scope::Everything || !(event::is_private(&seen.template) || is_draft(&seen.template))
+            .filter(|cached| keys::is_plain(&cached.template.id.to_string()))
+            .filter(|cached| {
+                scope == CatalogScope::All || !(event::is_private(&cached.template) || is_draft(&cached.template))
             })
-            .map(|seen| self.observed(seen).value)
+            .map(|cached| self.observed_event(cached).value)
             .collect();
         events.sort_by(|a, b| a.key.cmp(&b.key));
         events.dedup_by(|a, b| a.key == b.key);
@@ -146,40 +152,42 @@ impl Catalog for Programme {
     }
 
     async fn load_events(&self, keys: &[EventKey]) -> Batch<EventKey, Observed<Arc<Event>>> {
-        let seen = self.ask_templates(Operation::LoadEvents, keys).await;
-        seen.into_iter().map(|(key, seen)| (key, seen.map(|seen| self.observed(&seen)))).collect()
+        let cached = self.fetch_templates(VendorOperation::LoadEvents, keys).await;
+        cached.into_iter().map(|(key, cached)| (key, cached.map(|cached| self.observed_event(&cached)))).collect()
     }
 
     async fn load_ticket_types(&self, events: &[EventKey]) -> Batch<EventKey, Observed<Arc<Vec<TicketType>>>> {
-        let (found, mut answers) = split(self.recall_templates(Operation::LoadTicketTypes, events).await);
-        let mut bare = Vec::new();
-        for (key, seen) in found {
-            let listed = event::listed_ticket_types(&seen.template, &self.venue);
+        let (found, mut results) =
+            partition_results(self.cached_or_fetched_templates(VendorOperation::LoadTicketTypes, events).await);
+        let mut without_types = Vec::new();
+        for (key, cached) in found {
+            let listed = event::listed_ticket_types(&cached.template, &self.defaults);
             if listed.is_empty() {
-                bare.push((key, seen));
+                without_types.push((key, cached));
             } else {
-                let freshness = seen.freshness(self.clock.now());
-                answers.insert(key, Ok(Observed { value: Arc::new(listed), freshness }));
+                let freshness = cached.freshness(self.clock.now());
+                results.insert(key, Ok(Observed { value: Arc::new(listed), freshness }));
             }
         }
-        answers.extend(self.ticket_types_of_instances(bare).await);
-        answers
+        results.extend(self.ticket_types_of_instances(without_types).await);
+        results
     }
 
     async fn list_performances(
         &self,
         events: &[EventKey],
-        window: &Window,
+        window: &PerformanceWindow,
     ) -> Batch<EventKey, Observed<Arc<Vec<Arc<Performance>>>>> {
-        let (found, mut answers) = split(self.recall_templates(Operation::ListPerformances, events).await);
-        answers.extend(self.walk_window(found.into_iter().collect(), window).await);
-        answers
+        let (found, mut results) =
+            partition_results(self.cached_or_fetched_templates(VendorOperation::ListPerformances, events).await);
+        results.extend(self.list_window(found.into_iter().collect(), window).await);
+        results
     }
 
     async fn load_performances(&self, keys: &[PerformanceKey]) -> Batch<PerformanceKey, Observed<Arc<Performance>>> {
-        let op = Operation::LoadPerformances;
+        let op = VendorOperation::LoadPerformances;
         let loaded = self.read_performances(op, keys).await;
-        self.fill(op, keys, loaded)
+        self.fill_missing(op, keys, loaded)
     }
 
     async fn load_availability(
@@ -187,26 +195,27 @@ impl Catalog for Programme {
         performances: &[Observed<Arc<Performance>>],
         max_age: Duration,
     ) -> Batch<PerformanceKey, Observed<Arc<Availability>>> {
-        self.count(performances, max_age).await
+        self.load_counts(performances, max_age).await
     }
 
     async fn load_calendar(&self, events: &[EventKey], from: Date, to: Date) -> Batch<EventKey, Arc<Vec<CalendarDay>>> {
-        let (found, mut answers) = split(self.recall_templates(Operation::LoadCalendar, events).await);
-        let open = if found.is_empty() { None } else { self.open_days(events, (from, to)).await };
+        let (found, mut results) =
+            partition_results(self.cached_or_fetched_templates(VendorOperation::LoadCalendar, events).await);
+        let open = if found.is_empty() { None } else { self.venue_calendar(events, (from, to)).await };
         let now = self.clock.now();
-        let span: Vec<Date> = days::span(from, to).into();
-        for (key, seen) in found {
-            let prices = event::listed_ticket_types(&seen.template, &self.venue);
+        let span: Vec<Date> = days::date_range(from, to).into();
+        for (key, cached) in found {
+            let prices = event::listed_ticket_types(&cached.template, &self.defaults);
             let price_from = prices.iter().filter_map(|kind| kind.price.as_ref()).map(|price| price.retail).min();
-            let context = (&self.venue, seen.freshness(now));
-            let rows = calendar::rows(&seen.template, &span, open.as_ref(), price_from, context);
-            answers.insert(key, Ok(Arc::new(rows)));
+            let context = (&self.defaults, cached.freshness(now));
+            let rows = calendar::calendar_days(&cached.template, &span, open.as_ref(), price_from, context);
+            results.insert(key, Ok(Arc::new(rows)));
         }
-        answers
+        results
     }
 }
 
-/// The present day of a venue.
-fn today(venue: &Venue, now: Timestamp) -> Date {
-    days::of(now, &venue.zone)
+/// Current date at the venue.
+fn today(defaults: &SourceDefaults, now: Timestamp) -> Date {
+    days::date_of(now, &defaults.time_zone)
 }

@@ -1,4 +1,4 @@
-//! Instances by days: at most a day a call, only days that can have any, and no more of them than were asked for.
+//! Instances by day: one day per call, only days that can have instances, and no more of them than needed.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -6,80 +6,91 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use jiff::civil::Date;
 
-use crate::catalog::shelf::Seen;
-use crate::catalog::{HORIZON_DAYS, Programme, today};
+use crate::catalog::template_cache::CachedTemplate;
+use crate::catalog::{AcmeCatalog, HORIZON_DAYS, today};
 use crate::client::DayQuery;
 use crate::map::keys::InstanceRef;
 use crate::map::{availability, days, event, performance};
 use crate::wire::catalog::{Instance, Template};
-use domain::{Batch, EventKey, Observed, Operation, Performance, PerformanceKey, TicketType, VendorError, Window};
+use domain::{
+    Batch, EventKey, Observed, Performance, PerformanceKey, PerformanceWindow, TicketType, VendorError, VendorOperation,
+};
 
-/// An event that is being walked, and what was found for it so far.
-struct Walk<T> {
+/// An event whose days are being scanned, with the results so far.
+struct EventScan<T> {
     key: EventKey,
-    seen: Seen,
+    cached: CachedTemplate,
     found: Vec<T>,
-    failed: Option<VendorError>,
+    error: Option<VendorError>,
 }
 
-impl<T> Walk<T> {
-    fn all(events: Vec<(EventKey, Seen)>) -> Vec<Self> {
-        events.into_iter().map(|(key, seen)| Self { key, seen, found: Vec::new(), failed: None }).collect()
+impl<T> EventScan<T> {
+    fn start_all(events: Vec<(EventKey, CachedTemplate)>) -> Vec<Self> {
+        events.into_iter().map(|(key, cached)| Self { key, cached: cached, found: Vec::new(), error: None }).collect()
     }
 }
 
-impl Programme {
-    /// Walks the days of a window, in waves that the schedules size, until every event has enough.
-    pub(super) async fn walk_window(
+impl AcmeCatalog {
+    /// Scans the days of a window, in batches sized by the schedules, until every event has enough performances.
+    pub(super) async fn list_window(
         &self,
-        events: Vec<(EventKey, Seen)>,
-        window: &Window,
+        events: Vec<(EventKey, CachedTemplate)>,
+        window: &PerformanceWindow,
     ) -> Batch<EventKey, Observed<Arc<Vec<Arc<Performance>>>>> {
-        let zone = &self.venue.zone;
-        let first = days::of(window.from, zone);
-        let last = window.to.map_or_else(|| horizon(first), |to| days::of(to, zone));
+        let zone = &self.defaults.time_zone;
+        let first = days::date_of(window.from, zone);
+        let last = window.to.map_or_else(|| last_listed_day(first), |to| days::date_of(to, zone));
         let now = self.clock.now();
-        let mut walks = Walk::all(events);
-        self.walk_days(Operation::ListPerformances, &mut walks, (first, last), window.limit, |seen, instances| {
-            let read =
-                instances.iter().filter_map(|one| performance::performance(one, &seen.template, &self.venue, now));
-            read.filter(|performance| performance::is_inside(performance, window, zone)).map(Arc::new).collect()
-        })
+        let mut walks = EventScan::start_all(events);
+        self.scan_days(
+            VendorOperation::ListPerformances,
+            &mut walks,
+            (first, last),
+            window.limit,
+            |cached, instances| {
+                let read = instances
+                    .iter()
+                    .filter_map(|one| performance::performance(one, &cached.template, &self.defaults, now));
+                read.filter(|performance| performance::is_inside(performance, window, zone)).map(Arc::new).collect()
+            },
+        )
         .await;
-        let finish = |walk: Walk<Arc<Performance>>| {
-            let outcome = match walk.failed {
+        let finish = |walk: EventScan<Arc<Performance>>| {
+            let outcome = match walk.error {
                 Some(error) => Err(error),
-                None => Ok(Observed::live(Arc::new(self.in_order(walk.found, window.limit)), self.clock.now())),
+                None => {
+                    Ok(Observed::live(Arc::new(self.sorted_and_limited(walk.found, window.limit)), self.clock.now()))
+                }
             };
             (walk.key, outcome)
         };
         walks.into_iter().map(finish).collect()
     }
 
-    fn in_order(&self, mut found: Vec<Arc<Performance>>, limit: usize) -> Vec<Arc<Performance>> {
-        let mut known = HashSet::new();
-        found.retain(|performance| known.insert(performance.key.clone()));
-        found.sort_by_cached_key(|one| (performance::begin(one, &self.venue.zone), one.key.clone()));
+    fn sorted_and_limited(&self, mut found: Vec<Arc<Performance>>, limit: usize) -> Vec<Arc<Performance>> {
+        let mut seen_keys = HashSet::new();
+        found.retain(|performance| seen_keys.insert(performance.key.clone()));
+        found.sort_by_cached_key(|one| (performance::start_of(one, &self.defaults.time_zone), one.key.clone()));
         found.truncate(limit);
         found
     }
 
-    /// The ticket types of events that name none themselves: from the price lists of their next instances.
+    /// Ticket types of events whose templates name none, read from the price lists of their next instances.
     pub(super) async fn ticket_types_of_instances(
         &self,
-        events: Vec<(EventKey, Seen)>,
+        events: Vec<(EventKey, CachedTemplate)>,
     ) -> Batch<EventKey, Observed<Arc<Vec<TicketType>>>> {
-        let first = today(&self.venue, self.clock.now());
-        let mut walks = Walk::all(events);
-        let op = Operation::LoadTicketTypes;
-        self.walk_days(op, &mut walks, (first, horizon(first)), 1, |seen, instances| {
-            event::ticket_types(&seen.template.id.to_string(), availability::price_lists(instances), &self.venue)
+        let first = today(&self.defaults, self.clock.now());
+        let mut walks = EventScan::start_all(events);
+        let op = VendorOperation::LoadTicketTypes;
+        self.scan_days(op, &mut walks, (first, last_listed_day(first)), 1, |cached, instances| {
+            event::ticket_types(&cached.template.id.to_string(), availability::price_lists(instances), &self.defaults)
         })
         .await;
-        let finish = |mut walk: Walk<TicketType>| {
-            let mut known = HashSet::new();
-            walk.found.retain(|kind| known.insert(kind.key.clone()));
-            let outcome = match walk.failed {
+        let finish = |mut walk: EventScan<TicketType>| {
+            let mut seen_keys = HashSet::new();
+            walk.found.retain(|kind| seen_keys.insert(kind.key.clone()));
+            let outcome = match walk.error {
                 Some(error) => Err(error),
                 None => Ok(Observed::live(Arc::new(walk.found), self.clock.now())),
             };
@@ -88,111 +99,112 @@ impl Programme {
         walks.into_iter().map(finish).collect()
     }
 
-    /// Walks days until every walk has `enough`, or the days are over. A failed call fails those that still needed its day.
-    async fn walk_days<T>(
+    /// Scans days until every scan has `enough` results or no days are left. A failed call fails the scans that still
+    /// needed its day.
+    async fn scan_days<T>(
         &self,
-        op: Operation,
-        walks: &mut [Walk<T>],
+        op: VendorOperation,
+        walks: &mut [EventScan<T>],
         (first, last): (Date, Date),
         enough: usize,
-        read: impl Fn(&Seen, &[Instance]) -> Vec<T>,
+        read: impl Fn(&CachedTemplate, &[Instance]) -> Vec<T>,
     ) {
-        let mut left: VecDeque<Date> = days::span(first, last);
+        let mut left: VecDeque<Date> = days::date_range(first, last);
         loop {
-            let mut open: Vec<&mut Walk<T>> =
-                walks.iter_mut().filter(|walk| walk.failed.is_none() && walk.found.len() < enough).collect();
+            let mut open: Vec<&mut EventScan<T>> =
+                walks.iter_mut().filter(|walk| walk.error.is_none() && walk.found.len() < enough).collect();
             let missing: Vec<(&Template, usize)> =
-                open.iter().map(|walk| (&*walk.seen.template, enough - walk.found.len())).collect();
-            let wave = days::wave(&mut left, &missing, &self.venue.zone);
+                open.iter().map(|walk| (&*walk.cached.template, enough - walk.found.len())).collect();
+            let wave = days::next_days(&mut left, &missing, &self.defaults.time_zone);
             if wave.is_empty() {
                 return;
             }
-            let templates: Vec<Arc<Template>> = open.iter().map(|walk| Arc::clone(&walk.seen.template)).collect();
-            let asked = wave.into_iter().map(|day| self.instances_of(op, day, &templates));
-            for outcome in join_all(asked).await {
+            let templates: Vec<Arc<Template>> = open.iter().map(|walk| Arc::clone(&walk.cached.template)).collect();
+            let requests = wave.into_iter().map(|day| self.instances_by_template(op, day, &templates));
+            for outcome in join_all(requests).await {
                 match outcome {
                     Ok(mut instances) => {
                         for walk in &mut open {
-                            let own = instances.remove(&walk.seen.template.id.to_string()).unwrap_or_default();
-                            walk.found.extend(read(&walk.seen, &own));
+                            let own = instances.remove(&walk.cached.template.id.to_string()).unwrap_or_default();
+                            walk.found.extend(read(&walk.cached, &own));
                         }
                     }
-                    Err(error) => open.iter_mut().for_each(|walk| walk.failed = Some(error.clone())),
+                    Err(error) => open.iter_mut().for_each(|walk| walk.error = Some(error.clone())),
                 }
             }
         }
     }
 
-    /// The instances of a day by template: asked with `templateId` where only one is wanted.
-    async fn instances_of(
+    /// Lists the instances of a day by template. Sends `templateId` if only one template is requested.
+    async fn instances_by_template(
         &self,
-        op: Operation,
+        op: VendorOperation,
         day: Date,
         templates: &[Arc<Template>],
     ) -> Result<HashMap<String, Vec<Instance>>, VendorError> {
         let only = if let [only] = templates { Some(only.id.to_string()) } else { None };
-        let with_private = templates.iter().any(|template| event::is_private(template));
-        let query = DayQuery { day, template: only.as_deref(), with_private };
+        let include_private = templates.iter().any(|template| event::is_private(template));
+        let query = DayQuery { day, template_id: only.as_deref(), include_private };
         let mut by_template: HashMap<String, Vec<Instance>> = HashMap::new();
-        for instance in self.client.list_instances(op, query, &self.venue.zone).await? {
+        for instance in self.client.list_instances(op, query, &self.defaults.time_zone).await? {
             let owner = instance.template_id.as_ref().map(ToString::to_string).or_else(|| only.clone());
             by_template.entry(owner.unwrap_or_default()).or_default().push(instance);
         }
         Ok(by_template)
     }
 
-    /// Reads performances: a single one of a day by its id, several from the list of the day, what that leaves out by id.
+    /// Reads performances: a single one of a day by id, several from the day's list, and those missing from it by id.
     pub(super) async fn read_performances(
         &self,
-        op: Operation,
+        op: VendorOperation,
         wanted: &[PerformanceKey],
     ) -> Batch<PerformanceKey, Observed<Arc<Performance>>> {
         let mut by_day: BTreeMap<Date, Vec<InstanceRef>> = BTreeMap::new();
-        for named in wanted.iter().collect::<HashSet<_>>().into_iter().filter_map(InstanceRef::read) {
+        for named in wanted.iter().collect::<HashSet<_>>().into_iter().filter_map(InstanceRef::parse) {
             by_day.entry(named.day).or_default().push(named);
         }
-        let asked = by_day.into_iter().map(|(day, named)| self.read_day(op, day, named));
-        let instances: Vec<_> = join_all(asked).await.into_iter().flatten().collect();
+        let requests = by_day.into_iter().map(|(day, named)| self.read_day(op, day, named));
+        let instances: Vec<_> = join_all(requests).await.into_iter().flatten().collect();
         let of = |instance: &Instance| instance.template_id.as_ref().map(|id| EventKey::new(id.to_string()));
         let owners: HashSet<EventKey> =
             instances.iter().filter_map(|(_, outcome)| of(outcome.as_ref().ok()?.as_ref()?)).collect();
-        let templates = self.recall_templates(op, &owners.into_iter().collect::<Vec<_>>()).await;
+        let templates = self.cached_or_fetched_templates(op, &owners.into_iter().collect::<Vec<_>>()).await;
         let now = self.clock.now();
-        let mut answers = Batch::new();
+        let mut results = Batch::new();
         for (named, outcome) in instances {
             let read = outcome.and_then(|instance| {
                 let Some(instance) = instance else { return Ok(None) };
                 let Some(owner) = of(&instance).and_then(|key| templates.get(&key)) else { return Ok(None) };
                 let template = &owner.as_ref().map_err(Clone::clone)?.template;
-                Ok(performance::performance(&instance, template, &self.venue, now))
+                Ok(performance::performance(&instance, template, &self.defaults, now))
             });
             if let Some(outcome) = read.map(|found| found.filter(|found| found.key == named.key())).transpose() {
-                answers.insert(named.key(), outcome.map(|found| Observed::live(Arc::new(found), now)));
+                results.insert(named.key(), outcome.map(|found| Observed::live(Arc::new(found), now)));
             }
         }
-        answers
+        results
     }
 
     async fn read_day(
         &self,
-        op: Operation,
+        op: VendorOperation,
         day: Date,
         named: Vec<InstanceRef>,
     ) -> Vec<(InstanceRef, Result<Option<Instance>, VendorError>)> {
         let mut listed: HashMap<String, Instance> = HashMap::new();
         if named.len() > 1 {
-            let query = DayQuery { day, template: None, with_private: true };
-            match self.client.list_instances(op, query, &self.venue.zone).await {
+            let query = DayQuery { day, template_id: None, include_private: true };
+            match self.client.list_instances(op, query, &self.defaults.time_zone).await {
                 Ok(instances) => listed.extend(instances.into_iter().map(|one| (one.id.to_string(), one))),
                 Err(error) => return named.into_iter().map(|named| (named, Err(error.clone()))).collect(),
             }
         }
         let read = named.into_iter().map(|named| {
-            let known = listed.remove(&named.instance);
+            let listed_instance = listed.remove(&named.id);
             async move {
-                let outcome = match known {
+                let outcome = match listed_instance {
                     Some(instance) => Ok(Some(instance)),
-                    None => self.client.find_instance(op, &named.instance).await,
+                    None => self.client.find_instance(op, &named.id).await,
                 };
                 (named, outcome)
             }
@@ -201,6 +213,6 @@ impl Programme {
     }
 }
 
-fn horizon(first: Date) -> Date {
+fn last_listed_day(first: Date) -> Date {
     first.saturating_add(jiff::Span::new().days(i64::from(HORIZON_DAYS) - 1))
 }

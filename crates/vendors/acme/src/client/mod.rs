@@ -1,4 +1,4 @@
-//! One function an endpoint: builds the call, judges the status, reads the answer.
+//! One function per endpoint: builds the request, maps the status, and parses the response.
 
 mod authoring;
 mod orders;
@@ -16,130 +16,135 @@ use url::Url;
 use crate::map::days;
 use crate::wire::Page;
 use crate::wire::catalog::{Calendar, Instance, Summary, Template};
-use domain::{ErrorKind, Operation, VendorError};
-use http_client::{Answer, Call, Transport};
+use domain::{ErrorKind, VendorError, VendorOperation};
+use http_client::{VendorHttpClient, VendorRequest, VendorResponse};
 
-pub(crate) use orders::Outcome;
-use orders::fault as fault_code;
-pub(crate) use probe::{Leave, Probe};
+pub(crate) use orders::WriteOutcome;
+use orders::error_code;
+pub(crate) use probe::{Probe, ProbeResult};
 
-/// Entries of a page: the vendor's own default (`acme.md §2.6`).
-const PAGE: usize = 100;
-/// The most pages that are walked: a list that never ends is the vendor's fault.
-const MOST_PAGES: usize = 200;
-/// Reads in flight at once (`acme.md §2.7`, INFERRED). Calls of orders do not queue behind them.
-const MOST_IN_FLIGHT: usize = 4;
+/// Page size: the vendor's own default (`acme.md §2.6`).
+const PAGE_SIZE: usize = 100;
+/// Largest number of pages read of one list, so that an endless list ends.
+const MAX_PAGES: usize = 200;
+/// Concurrent reads (`acme.md §2.7`, INFERRED). Calls made for orders do not queue behind them.
+const MAX_CONCURRENT_READS: usize = 4;
 
-/// The paths that most calls start from.
+/// Paths that most calls start with.
 const TEMPLATES: &[&str] = &["v2", "b2b", "event", "template"];
 const INSTANCES: &[&str] = &["v2", "b2b", "event", "instances"];
 
-/// Asks one tenant of ACME.
+/// HTTP client of one ACME tenant.
 pub(crate) struct Client {
-    transport: Transport,
+    http: VendorHttpClient,
     base: Url,
     api_key: SecretString,
-    /// Needed for every `/v2/b2c` call (`acme.md §2.3`).
+    /// Required by every `/v2/b2c` call (`acme.md §2.3`).
     tenant_id: Option<String>,
     reads: Semaphore,
 }
 
-/// What a list of instances shall cover.
+/// Filter of a list of instances.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DayQuery<'a> {
-    /// The day, in the tenant's zone: the vendor advises ranges of at most one (`acme.md §4.1`).
+    /// Day in the tenant's time zone; the vendor recommends ranges of at most one day (`acme.md §4.1`).
     pub(crate) day: Date,
-    /// Only this template's; `None`: everybody's.
-    pub(crate) template: Option<&'a str>,
-    /// Also those of private templates.
-    pub(crate) with_private: bool,
+    /// Only instances of this template; `None` for all templates.
+    pub(crate) template_id: Option<&'a str>,
+    /// Include instances of private templates.
+    pub(crate) include_private: bool,
 }
 
 impl Client {
-    pub(crate) fn new(transport: Transport, base: Url, api_key: SecretString, tenant_id: Option<String>) -> Self {
-        Self { transport, base, api_key, tenant_id, reads: Semaphore::new(MOST_IN_FLIGHT) }
+    pub(crate) fn new(http: VendorHttpClient, base: Url, api_key: SecretString, tenant_id: Option<String>) -> Self {
+        Self { http, base, api_key, tenant_id, reads: Semaphore::new(MAX_CONCURRENT_READS) }
     }
 
-    /// Whether `/v2/b2c` can be read.
+    /// True if the `/v2/b2c` endpoints can be read.
     pub(crate) fn reads_b2c(&self) -> bool {
         self.tenant_id.is_some()
     }
 
-    /// `GET template` (`acme.md §3.1`): private templates and drafts come along only on request.
-    pub(crate) async fn list_templates(&self, op: Operation, with_all: bool) -> Result<Vec<Template>, VendorError> {
+    /// `GET template` (`acme.md §3.1`). Private templates and drafts are included only on request.
+    pub(crate) async fn list_templates(
+        &self,
+        op: VendorOperation,
+        with_all: bool,
+    ) -> Result<Vec<Template>, VendorError> {
         let mut url = self.url(TEMPLATES, &[]);
         if with_all {
             url.query_pairs_mut().append_pair("type", "all");
         }
-        self.walk(op, url, false).await
+        self.list_pages(op, url, false).await
     }
 
-    /// `GET template/{id}` (`acme.md §3.2 a`). An empty answer means not found, like a 404 (`acme.md §2.4`).
-    pub(crate) async fn find_template(&self, op: Operation, id: &str) -> Result<Option<Template>, VendorError> {
-        let answer = self.send(op, self.get(op, self.url(TEMPLATES, &[id]))).await?;
-        one(&answer)
+    /// `GET template/{id}` (`acme.md §3.2 a`). An empty response means not found, like a 404 (`acme.md §2.4`).
+    pub(crate) async fn find_template(&self, op: VendorOperation, id: &str) -> Result<Option<Template>, VendorError> {
+        let response = self.send(op, self.get(op, self.url(TEMPLATES, &[id]))).await?;
+        optional_json(&response)
     }
 
     /// `GET instances` of one day (`acme.md §4.1`).
     pub(crate) async fn list_instances(
         &self,
-        op: Operation,
+        op: VendorOperation,
         query: DayQuery<'_>,
         zone: &jiff::tz::TimeZone,
     ) -> Result<Vec<Instance>, VendorError> {
-        self.walk(op, self.day_url(op, &[], query, zone)?, true).await
+        self.list_pages(op, self.day_url(op, &[], query, zone)?, true).await
     }
 
     /// `GET instances/summaries` of one day (`acme.md §4.1`).
     pub(crate) async fn list_summaries(
         &self,
-        op: Operation,
+        op: VendorOperation,
         query: DayQuery<'_>,
         zone: &jiff::tz::TimeZone,
     ) -> Result<Vec<Summary>, VendorError> {
-        self.walk(op, self.day_url(op, &["summaries"], query, zone)?, true).await
+        self.list_pages(op, self.day_url(op, &["summaries"], query, zone)?, true).await
     }
 
     /// `GET instances/{id}` (`acme.md §4.1`).
-    pub(crate) async fn find_instance(&self, op: Operation, id: &str) -> Result<Option<Instance>, VendorError> {
-        let answer = self.send(op, self.get(op, self.url(INSTANCES, &[id]))).await?;
-        one(&answer)
+    pub(crate) async fn find_instance(&self, op: VendorOperation, id: &str) -> Result<Option<Instance>, VendorError> {
+        let response = self.send(op, self.get(op, self.url(INSTANCES, &[id]))).await?;
+        optional_json(&response)
     }
 
-    /// `GET templates/calendar`, or that of one template (`acme.md §4.9`). Needs a tenant id.
+    /// `GET templates/calendar`, or the calendar of one template (`acme.md §4.9`). Requires a tenant id.
     pub(crate) async fn load_calendar(
         &self,
-        op: Operation,
+        op: VendorOperation,
         template: Option<&str>,
         (from, to): (Date, Date),
         zone: &jiff::tz::TimeZone,
     ) -> Result<Calendar, VendorError> {
         let mut url = self.url(&["v2", "b2c", "event", "templates"], template.as_slice());
-        extend(&mut url, &["calendar"]);
-        let (begin, end) = days::borders(from, zone).zip(days::borders(to, zone)).ok_or_else(|| self.internal(op))?;
+        extend_path(&mut url, &["calendar"]);
+        let (begin, end) =
+            days::day_bounds(from, zone).zip(days::day_bounds(to, zone)).ok_or_else(|| self.internal(op))?;
         url.query_pairs_mut()
             .append_pair("startTime", &begin.0)
             .append_pair("endTime", &end.1)
             .append_pair("saleChannel", "reseller");
-        let answer = self.send(op, self.get_b2c(op, url)).await?;
-        if answer.status.is_success() { answer.json() } else { Err(answer.refused()) }
+        let response = self.send(op, self.get_b2c(op, url)).await?;
+        if response.status.is_success() { response.json() } else { Err(response.status_error()) }
     }
 
     fn day_url(
         &self,
-        op: Operation,
+        op: VendorOperation,
         below: &[&str],
         query: DayQuery<'_>,
         zone: &jiff::tz::TimeZone,
     ) -> Result<Url, VendorError> {
         let mut url = self.url(INSTANCES, below);
-        let (begin, end) = days::borders(query.day, zone).ok_or_else(|| self.internal(op))?;
+        let (begin, end) = days::day_bounds(query.day, zone).ok_or_else(|| self.internal(op))?;
         let mut pairs = url.query_pairs_mut();
         pairs.append_pair("startTime", &begin).append_pair("endTime", &end);
-        if let Some(template) = query.template {
+        if let Some(template) = query.template_id {
             pairs.append_pair("templateId", template);
         }
-        if query.with_private {
+        if query.include_private {
             pairs.append_pair("type", "all");
         }
         pairs.append_pair("salesChannel", "reseller");
@@ -147,82 +152,90 @@ impl Client {
         Ok(url)
     }
 
-    /// Reads a list to its end. Pages follow while a page of the envelope is full; a bare array is whole (`acme.md §2.6`).
-    async fn walk<T: DeserializeOwned>(&self, op: Operation, url: Url, is_paged: bool) -> Result<Vec<T>, VendorError> {
+    /// Reads all pages of a list. Pages are requested while a page in an envelope is full; a bare array is complete
+    /// (`acme.md §2.6`).
+    async fn list_pages<T: DeserializeOwned>(
+        &self,
+        op: VendorOperation,
+        url: Url,
+        is_paged: bool,
+    ) -> Result<Vec<T>, VendorError> {
         let mut entries = Vec::new();
         let mut last_body = None;
-        for page in 1..=MOST_PAGES {
+        for page in 1..=MAX_PAGES {
             let mut url = url.clone();
             if is_paged || page > 1 {
-                url.query_pairs_mut().append_pair("page", &page.to_string()).append_pair("pageSize", &PAGE.to_string());
+                url.query_pairs_mut()
+                    .append_pair("page", &page.to_string())
+                    .append_pair("pageSize", &PAGE_SIZE.to_string());
             }
-            let answer = self.send(op, self.get(op, url)).await?;
-            if !answer.status.is_success() {
-                return Err(answer.refused());
+            let response = self.send(op, self.get(op, url)).await?;
+            if !response.status.is_success() {
+                return Err(response.status_error());
             }
-            // A server that knows no pages gives the same one again.
-            if last_body.as_ref() == Some(&answer.body) {
+            // A server without paging returns the same page again.
+            if last_body.as_ref() == Some(&response.body) {
                 break;
             }
-            let read =
-                Page::read(answer.json::<Value>()?, PAGE).ok_or_else(|| answer.malformed(&"neither list nor page"))?;
+            let read = Page::from_json(response.json::<Value>()?, PAGE_SIZE)
+                .ok_or_else(|| response.malformed(&"neither a list nor a page"))?;
             let is_full = read.is_full();
             entries.extend(read.entries);
             if !is_full {
                 break;
             }
-            last_body = Some(answer.body);
+            last_body = Some(response.body);
         }
         Ok(entries)
     }
 
     fn url(&self, path: &[&str], below: &[&str]) -> Url {
         let mut url = self.base.clone();
-        extend(&mut url, path);
-        extend(&mut url, below);
+        extend_path(&mut url, path);
+        extend_path(&mut url, below);
         url
     }
 
-    fn get(&self, op: Operation, url: Url) -> Call {
+    fn get(&self, op: VendorOperation, url: Url) -> VendorRequest {
         self.call(op, Method::GET, url)
     }
 
-    fn get_b2c(&self, op: Operation, url: Url) -> Call {
+    fn get_b2c(&self, op: VendorOperation, url: Url) -> VendorRequest {
         let tenant = self.tenant_id.as_deref().unwrap_or_default();
         self.get(op, url).header(HeaderName::from_static("x-b2c-tenant-id"), tenant)
     }
 
-    fn call(&self, op: Operation, method: Method, url: Url) -> Call {
-        Call::new(op, method, url)
+    fn call(&self, op: VendorOperation, method: Method, url: Url) -> VendorRequest {
+        VendorRequest::new(op, method, url)
             .header(ACCEPT, "application/json")
             .secret_header(HeaderName::from_static("x-acme-api-key"), &self.api_key)
     }
 
-    /// Sends a call; reads of the catalogue at most four at once.
-    async fn send(&self, op: Operation, call: Call) -> Result<Answer, VendorError> {
+    /// Sends a call. At most four catalog reads run at once.
+    async fn send(&self, op: VendorOperation, call: VendorRequest) -> Result<VendorResponse, VendorError> {
         let _turn =
-            if op.serves_an_order() { None } else { Some(self.reads.acquire().await.map_err(|_| self.internal(op))?) };
-        self.transport.send(call).await
+            if op.is_order_call() { None } else { Some(self.reads.acquire().await.map_err(|_| self.internal(op))?) };
+        self.http.send(call).await
     }
 
-    fn internal(&self, op: Operation) -> VendorError {
-        VendorError::new(self.transport.source(), op, ErrorKind::Internal)
+    fn internal(&self, op: VendorOperation) -> VendorError {
+        VendorError::new(self.http.source(), op, ErrorKind::Internal)
     }
 }
 
-fn extend(url: &mut Url, path: &[&str]) {
-    // Only an address without a host has no path; the settings are checked for that.
+fn extend_path(url: &mut Url, path: &[&str]) {
+    // Only a URL without a host has no path; the settings rule that out.
     if let Ok(mut segments) = url.path_segments_mut() {
         segments.pop_if_empty().extend(path);
     }
 }
 
-/// One object, or none for a 404 or an answer that says nothing.
-fn one<T: DeserializeOwned>(answer: &Answer) -> Result<Option<T>, VendorError> {
-    match answer.status.as_u16() {
+/// Parses an object; `None` for a 404 or an empty response.
+fn optional_json<T: DeserializeOwned>(response: &VendorResponse) -> Result<Option<T>, VendorError> {
+    match response.status.as_u16() {
         404 => Ok(None),
-        200..=299 if answer.body.iter().all(u8::is_ascii_whitespace) => Ok(None),
-        200..=299 => answer.json::<Option<T>>(),
-        _ => Err(answer.refused()),
+        200..=299 if response.body.iter().all(u8::is_ascii_whitespace) => Ok(None),
+        200..=299 => response.json::<Option<T>>(),
+        _ => Err(response.status_error()),
     }
 }

@@ -1,89 +1,90 @@
-//! Calls that find out what the key may do, made so that nothing can come of them: an empty body, an id that nobody has.
+//! Calls that detect the permissions of the key. They have no effect: an empty body, or an id that does not exist.
 
 use reqwest::Method;
 use reqwest::header::HeaderName;
 use serde_json::json;
 
 use crate::client::{Client, INSTANCES, TEMPLATES};
-use domain::{Operation, VendorError};
-use http_client::{Answer, Payload};
+use domain::{VendorError, VendorOperation};
+use http_client::{RequestBody, VendorResponse};
 
-/// A call of the reseller's flow that is tried out (`acme.md §5`).
+/// A call of the reseller flow to be probed (`acme.md §5`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Probe {
-    /// Reading templates.
+    /// Read templates.
     Templates,
-    /// Reading instances.
+    /// Read instances.
     Instances,
-    /// Holding.
+    /// Hold.
     Hold,
-    /// Changing a hold.
+    /// Change a hold.
     ChangeHold,
-    /// Giving a hold back.
-    DropHold,
-    /// Buying for an organisation.
+    /// Release a hold.
+    ReleaseHold,
+    /// Buy for an organization.
     CheckOut,
-    /// Reading orders.
+    /// Read orders.
     Orders,
-    /// Changing an order.
+    /// Change an order.
     ChangeOrder,
-    /// Giving money back.
+    /// Refund.
     Refund,
 }
 
-/// What the vendor thinks of a call.
+/// The vendor's response to a probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Leave {
-    /// It would have been done, had it said anything.
-    Granted,
+pub(crate) enum ProbeResult {
+    /// Permitted: a request with a body would have been processed.
+    AllowedEvents,
     /// The key is not accepted.
     UnknownKey,
-    /// The key may not do this.
+    /// The key lacks the permission.
     Denied,
-    /// What the path names is not there.
-    Absent,
+    /// The resource in the path does not exist.
+    NotFound,
 }
 
-/// An id that no object of the vendor has: theirs are 24 digits of base 16 that begin with a time, or numbers from 1.
-const NOBODY: &str = "0";
+/// An id that no object has: the vendor's ids are 24 hexadecimal digits beginning with a timestamp, or numbers from 1.
+const NONEXISTENT_ID: &str = "0";
 
 impl Client {
-    /// Tries a call out. `organization` is who would buy.
-    pub(crate) async fn probe(&self, probe: Probe, organization: Option<&str>) -> Result<Leave, VendorError> {
-        let op = Operation::CheckConnection;
+    /// Probes a call. `organization` is the buyer of the probed check-out.
+    pub(crate) async fn probe(&self, probe: Probe, organization: Option<&str>) -> Result<ProbeResult, VendorError> {
+        let op = VendorOperation::CheckConnection;
         let v2 = |below: &[&str]| self.url(&["v2", "b2b"], below);
         let (method, url) = match probe {
-            Probe::Templates => (Method::GET, self.url(TEMPLATES, &[NOBODY])),
-            Probe::Instances => (Method::GET, self.url(INSTANCES, &[NOBODY])),
+            Probe::Templates => (Method::GET, self.url(TEMPLATES, &[NONEXISTENT_ID])),
+            Probe::Instances => (Method::GET, self.url(INSTANCES, &[NONEXISTENT_ID])),
             Probe::Hold => (Method::POST, v2(&["reservations"])),
             Probe::ChangeHold => (Method::PUT, v2(&["reservations"])),
-            Probe::DropHold => (Method::DELETE, v2(&["reservations", NOBODY])),
-            Probe::CheckOut => (Method::POST, v2(&["orders", "organizations", organization.unwrap_or(NOBODY)])),
-            Probe::Orders => (Method::GET, v2(&["willcall", "orders", NOBODY])),
+            Probe::ReleaseHold => (Method::DELETE, v2(&["reservations", NONEXISTENT_ID])),
+            Probe::CheckOut => (Method::POST, v2(&["orders", "organizations", organization.unwrap_or(NONEXISTENT_ID)])),
+            Probe::Orders => (Method::GET, v2(&["willcall", "orders", NONEXISTENT_ID])),
             Probe::ChangeOrder => (Method::POST, v2(&["orders", "update"])),
             Probe::Refund => (Method::POST, v2(&["b2b", "refunds"])),
         };
         let has_body = method == Method::POST || method == Method::PUT;
         let mut call = self.call(op, method, url);
         if has_body {
-            let empty = Payload::json(&json!({})).map_err(|fault| self.internal(op).because(fault))?;
+            let empty = RequestBody::json(&json!({})).map_err(|error| self.internal(op).with_cause(error))?;
             call = call.payload(empty);
         }
         if probe == Probe::CheckOut {
-            // One that was never drawn: were the body taken after all, the vendor would still see a second one of the same.
+            // A UUID that is never drawn: if the empty body were accepted after all, a second probe would be detected
+            // as a duplicate.
             let uuid = HeaderName::from_static("x-acme-request-uuid");
             call = call.header(uuid, "00000000-0000-0000-0000-000000000000");
         }
-        leave(&self.send(op, call).await?)
+        probe_result(&self.send(op, call).await?)
     }
 }
 
-fn leave(answer: &Answer) -> Result<Leave, VendorError> {
-    match answer.status.as_u16() {
-        401 => Ok(Leave::UnknownKey),
-        403 => Ok(Leave::Denied),
-        404 => Ok(Leave::Absent),
-        429 | 500..=599 => Err(answer.refused()),
-        _ => Ok(Leave::Granted),
+fn probe_result(response: &VendorResponse) -> Result<ProbeResult, VendorError> {
+    match response.status.as_u16() {
+        401 => Ok(ProbeResult::UnknownKey),
+        403 => Ok(ProbeResult::Denied),
+        404 => Ok(ProbeResult::NotFound),
+        429 | 500..=599 => Err(response.status_error()),
+        _ => Ok(ProbeResult::AllowedEvents),
     }
 }

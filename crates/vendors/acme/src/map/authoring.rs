@@ -1,13 +1,14 @@
-//! Templates as they are edited: read as values, changed, and written back with everything that we have no words for.
+//! Templates for editing: kept as JSON values, changed, and written back with all fields that the domain does not
+//! model.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::map::{Venue, schedules};
+use crate::map::{SourceDefaults, schedules};
 use domain::authoring::{EventChange, NewEvent};
 
-/// Fields that have an operation of their own, or only one direction.
-const CLOSED: &[&str] = &[
+/// Fields that have an operation of their own, or that are read-only.
+const READ_ONLY_FIELDS: &[&str] = &[
     "id",
     "reviewState",
     "soldQuantity",
@@ -20,25 +21,26 @@ const CLOSED: &[&str] = &[
     "resources",
 ];
 
-/// The first field that may not be written by its vendor's name: `reviewState` among them, since a publication is never taken back
-/// (`acme.md §8.5`).
-pub(crate) fn closed_field<'a>(fields: impl IntoIterator<Item = &'a String>) -> Option<&'a String> {
-    fields.into_iter().find(|name| CLOSED.contains(&name.as_str()))
+/// Returns the first field that cannot be written by its vendor name. `reviewState` is one of them, because a
+/// publication is irreversible (`acme.md §8.5`).
+pub(crate) fn read_only_field<'a>(fields: impl IntoIterator<Item = &'a String>) -> Option<&'a String> {
+    fields.into_iter().find(|name| READ_ONLY_FIELDS.contains(&name.as_str()))
 }
 
-/// An instant as the vendor writes it: ISO 8601 with the tenant's offset.
-pub(crate) fn iso(at: Timestamp, venue: &Venue) -> String {
-    let offset = venue.zone.to_offset(at);
+/// Formats an instant as ISO 8601 with the tenant's offset.
+pub(crate) fn to_iso_8601(at: Timestamp, defaults: &SourceDefaults) -> String {
+    let offset = defaults.time_zone.to_offset(at);
     at.display_with_offset(offset).to_string()
 }
 
-/// A length of time (`acme.md §7.1`): `hour` is singular on the wire.
-pub(crate) fn length(minutes: u32) -> Value {
+/// Formats a duration (`acme.md §7.1`); `hour` is singular on the wire.
+pub(crate) fn to_duration(minutes: u32) -> Value {
     json!({ "hour": minutes / 60, "minutes": minutes % 60 })
 }
 
-/// A new template, without an id. A description is required (`acme.md §7.1`): the summary or the title stands in.
-pub(crate) fn new_template(event: &NewEvent, venue: &Venue) -> Value {
+/// Builds a new template, without an id. A description is required (`acme.md §7.1`); it defaults to the summary or the
+/// title.
+pub(crate) fn new_template(event: &NewEvent, defaults: &SourceDefaults) -> Value {
     let description = event.description.as_ref().or(event.summary.as_ref()).unwrap_or(&event.title);
     let mut template = json!({
         "name": event.title, "description": description, "type": if event.is_private { "private" } else { "standard" },
@@ -53,17 +55,17 @@ pub(crate) fn new_template(event: &NewEvent, venue: &Venue) -> Value {
         ends_at: event.ends_at,
         vendor_fields: event.vendor_fields.clone(),
     };
-    change_template(&mut template, &change, venue);
+    change_template(&mut template, &change, defaults);
     if !event.schedules.is_empty() {
         let schedules: Vec<Value> =
-            event.schedules.iter().map(|schedule| schedules::written(schedule, None, venue)).collect();
+            event.schedules.iter().map(|schedule| schedules::schedule_to_wire(schedule, None, defaults)).collect();
         template["schedules"] = schedules.into();
     }
     template
 }
 
-/// Writes a change into a template; everything else stays as it was read.
-pub(crate) fn change_template(template: &mut Value, change: &EventChange, venue: &Venue) {
+/// Applies a change to a template; all other fields stay as they were read.
+pub(crate) fn change_template(template: &mut Value, change: &EventChange, defaults: &SourceDefaults) {
     let Some(fields) = template.as_object_mut() else { return };
     let mut set = |name: &str, value: Option<Value>| {
         if let Some(value) = value {
@@ -73,23 +75,23 @@ pub(crate) fn change_template(template: &mut Value, change: &EventChange, venue:
     set("name", change.title.as_deref().map(Value::from));
     set("shortDescription", change.summary.as_deref().map(Value::from));
     set("description", change.description.as_deref().map(Value::from));
-    set("duration", change.duration_minutes.map(length));
+    set("duration", change.duration_minutes.map(to_duration));
     set("capacity", change.capacity.map(Value::from));
-    set("startTime", change.starts_at.map(|at| iso(at, venue).into()));
-    set("endTime", change.ends_at.map(|at| iso(at, venue).into()));
+    set("startTime", change.starts_at.map(|at| to_iso_8601(at, defaults).into()));
+    set("endTime", change.ends_at.map(|at| to_iso_8601(at, defaults).into()));
     for (name, text) in &change.vendor_fields {
-        set(name, Some(plain_value(text)));
+        set(name, Some(parse_field_value(text)));
     }
 }
 
-/// The value of a field by its vendor's name: JSON where it is JSON, else text.
-fn plain_value(text: &str) -> Value {
+/// Parses the text of a vendor field: JSON if it is valid JSON, otherwise a string.
+fn parse_field_value(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| Value::from(text))
 }
 
-/// Lays the fields of `over` over those of `known`: what only `known` has stays.
-pub(crate) fn overlaid(known: Option<&Value>, over: Map<String, Value>) -> Value {
-    let mut whole = known.and_then(Value::as_object).cloned().unwrap_or_default();
+/// Merges the fields of `over` into those of `known`; fields that only `known` has are kept.
+pub(crate) fn merged(previous: Option<&Value>, over: Map<String, Value>) -> Value {
+    let mut whole = previous.and_then(Value::as_object).cloned().unwrap_or_default();
     whole.extend(over);
     whole.into()
 }
@@ -98,9 +100,9 @@ pub(crate) fn overlaid(known: Option<&Value>, over: Map<String, Value>) -> Value
 mod tests {
     use super::*;
 
-    fn venue() -> Venue {
-        Venue {
-            zone: jiff::tz::TimeZone::get("America/New_York").expect("a zone"),
+    fn defaults() -> SourceDefaults {
+        SourceDefaults {
+            time_zone: jiff::tz::TimeZone::get("America/New_York").expect("a zone"),
             currency: "USD".parse().expect("a currency"),
         }
     }
@@ -116,7 +118,7 @@ mod tests {
             vendor_fields: [("stars".to_owned(), "4".to_owned()), ("note".to_owned(), "hello".to_owned())].into(),
             ..EventChange::default()
         };
-        change_template(&mut template, &change, &venue());
+        change_template(&mut template, &change, &defaults());
         assert_eq!(
             template,
             json!({ "id": "t1", "name": "New", "capacity": 20, "ruleSets": [{ "of": "the vendor" }], "endTime": null,
@@ -127,7 +129,7 @@ mod tests {
     #[test]
     fn what_has_an_operation_of_its_own_is_no_field_to_write() {
         let fields = ["stars".to_owned(), "reviewState".to_owned()];
-        assert_eq!(closed_field(&fields).map(String::as_str), Some("reviewState"));
-        assert_eq!(closed_field(&fields[..1]), None);
+        assert_eq!(read_only_field(&fields).map(String::as_str), Some("reviewState"));
+        assert_eq!(read_only_field(&fields[..1]), None);
     }
 }

@@ -1,80 +1,93 @@
-//! What is free: offers out of an instance's price list, places out of its counts, and the three gates of our channel.
+//! Availability of an instance: offers from its price list, vacancies from its counts, and the three levels of the
+//! sales channel.
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::inferred::{self, InstanceState};
-use crate::map::{Venue, event};
+use crate::assumptions::{self, InstanceState};
+use crate::map::{SourceDefaults, event};
 use crate::wire::catalog::{Instance, PriceList, Schedule, Summary, Template};
 use crate::wire::lenient;
 use domain::{Availability, AvailabilityStatus, Offer};
 
-/// What an instance says by itself: offers, and `capacity - soldQuantity` as an upper bound that does not know other people's
-/// holds (`acme.md §4.1`).
-pub(crate) fn listed(instance: &Instance, template: &Template, venue: &Venue, now: Timestamp) -> Availability {
+/// Availability according to the instance alone: its offers, and `capacity - soldQuantity` as an upper bound that
+/// ignores other buyers' holds (`acme.md §4.1`).
+pub(crate) fn listed_availability(
+    instance: &Instance,
+    template: &Template,
+    defaults: &SourceDefaults,
+    now: Timestamp,
+) -> Availability {
     let bound = instance.capacity.map(|capacity| capacity.saturating_sub(instance.sold_quantity.unwrap_or(0)));
-    let left = lenient::whole(&instance.available).or(bound);
-    let status = match standing(instance, Some(template), venue, now) {
+    let left = lenient::unsigned(&instance.available).or(bound);
+    let status = match sale_status(instance, Some(template), defaults, now) {
         AvailabilityStatus::Available if instance.available == Value::Bool(false) && left != Some(0) => {
             AvailabilityStatus::Closed
         }
-        AvailabilityStatus::Available => by_count(left, instance.capacity),
+        AvailabilityStatus::Available => status_by_count(left, instance.capacity),
         other => other,
     };
     let list = instance.price_list.as_ref().map(|list| &list.prices).into_iter().flatten();
     let template_id = template.id.to_string();
-    let kinds = list.filter_map(|line| event::ticket_type(&template_id, line, venue));
+    let kinds = list.filter_map(|line| event::ticket_type(&template_id, line, defaults));
     let offers: Vec<Offer> = kinds
         .filter_map(|kind| Some((kind.price.clone()?, kind)))
         .map(|(price, kind)| Offer { ticket_type: Arc::new(kind), price, vacancies: None, status })
         .collect();
     let status =
         if offers.is_empty() && status != AvailabilityStatus::Unknown { AvailabilityStatus::Closed } else { status };
-    settle(Availability { status, vacancies: left, capacity: instance.capacity, max_per_order: None, offers })
+    distribute_vacancies(Availability {
+        status,
+        vacancies: left,
+        capacity: instance.capacity,
+        max_per_order: None,
+        offers,
+    })
 }
 
-/// The count that a summary row brings is the better one: it knows other people's holds.
-pub(crate) fn counted(listed: &Availability, row: &Summary) -> Availability {
-    let left = lenient::whole(&row.available).or(listed.vacancies);
-    let status = match inferred::instance_state(row.state.as_deref()) {
-        InstanceState::Cancelled => AvailabilityStatus::Closed,
+/// Applies the counts of a summary row, which include other buyers' holds.
+pub(crate) fn with_summary(listed: &Availability, row: &Summary) -> Availability {
+    let left = lenient::unsigned(&row.available).or(listed.vacancies);
+    let status = match assumptions::instance_state(row.state.as_deref()) {
+        InstanceState::Canceled => AvailabilityStatus::Closed,
         InstanceState::Unknown => AvailabilityStatus::Unknown,
         InstanceState::Active if is_final(listed.status) => listed.status,
-        InstanceState::Active => by_count(left, listed.capacity),
+        InstanceState::Active => status_by_count(left, listed.capacity),
     };
-    settle(Availability { status, vacancies: left, ..listed.clone() })
+    distribute_vacancies(Availability { status, vacancies: left, ..listed.clone() })
 }
 
-/// Whether no count can change the state.
+/// True if no count can change the status.
 fn is_final(status: AvailabilityStatus) -> bool {
     matches!(status, AvailabilityStatus::Closed | AvailabilityStatus::Unknown)
 }
 
-/// Whether an instance is for sale through us at all, whatever is left: it takes place, is not over, and schedule and instance
-/// let resellers sell. `Available` stands for yes. Without the template its schedule is not asked.
-pub(crate) fn standing(
+/// Returns whether an instance can be sold through this channel, regardless of its counts: it takes place, has not
+/// ended, and its schedule and instance allow resellers. `Available` means yes. Without a template, the schedule is not
+/// checked.
+pub(crate) fn sale_status(
     instance: &Instance,
     template: Option<&Template>,
-    venue: &Venue,
+    defaults: &SourceDefaults,
     now: Timestamp,
 ) -> AvailabilityStatus {
-    match inferred::instance_state(instance.state.as_deref()) {
-        InstanceState::Cancelled => return AvailabilityStatus::Closed,
+    match assumptions::instance_state(instance.state.as_deref()) {
+        InstanceState::Canceled => return AvailabilityStatus::Closed,
         InstanceState::Unknown => return AvailabilityStatus::Unknown,
         InstanceState::Active => {}
     }
-    let begin = instance.start_time.as_ref().and_then(|time| time.instant(&venue.zone));
-    let end = instance.end_time.as_ref().and_then(|time| time.instant(&venue.zone));
+    let begin = instance.start_time.as_ref().and_then(|time| time.instant(&defaults.time_zone));
+    let end = instance.end_time.as_ref().and_then(|time| time.instant(&defaults.time_zone));
     let admission = instance.admission_type.as_deref().or(template.and_then(|t| t.admission_type.as_deref()));
     let is_timed = event::is_timed(admission);
     let is_over =
-        begin.and_then(|begin| inferred::cutoff(instance, is_timed, begin, end)).is_some_and(|cutoff| cutoff <= now);
+        begin.and_then(|begin| assumptions::cutoff(instance, is_timed, begin, end)).is_some_and(|cutoff| cutoff <= now);
     let schedule =
         template.and_then(|t| schedule_of(instance, t)).and_then(|schedule| schedule.sales_channels.as_deref());
-    let is_ours =
-        inferred::sells_to_resellers(instance.sales_channels.as_deref()) && inferred::sells_to_resellers(schedule);
+    let is_ours = assumptions::sells_to_resellers(instance.sales_channels.as_deref())
+        && assumptions::sells_to_resellers(schedule);
     if is_over || !is_ours { AvailabilityStatus::Closed } else { AvailabilityStatus::Available }
 }
 
@@ -83,8 +96,8 @@ fn schedule_of<'a>(instance: &Instance, template: &'a Template) -> Option<&'a Sc
     template.schedules.iter().find(|schedule| schedule.id.as_ref() == Some(id))
 }
 
-/// A tenth or less is nearly gone; without any number nothing limits the sale.
-fn by_count(left: Option<u32>, capacity: Option<u32>) -> AvailabilityStatus {
+/// Up to a tenth of the capacity is `Limited`; without any number, sale is not limited.
+fn status_by_count(left: Option<u32>, capacity: Option<u32>) -> AvailabilityStatus {
     match left {
         None => AvailabilityStatus::Freesale,
         Some(0) => AvailabilityStatus::SoldOut,
@@ -93,8 +106,8 @@ fn by_count(left: Option<u32>, capacity: Option<u32>) -> AvailabilityStatus {
     }
 }
 
-/// Gives each offer its share: a bundle needs places for everybody it admits.
-fn settle(mut availability: Availability) -> Availability {
+/// Sets the vacancies of each offer: a bundle needs capacity for everybody it admits.
+fn distribute_vacancies(mut availability: Availability) -> Availability {
     for offer in &mut availability.offers {
         offer.vacancies = availability.vacancies.map(|left| left / offer.ticket_type.admits.max(1));
         let is_short = offer.vacancies == Some(0) && !is_final(availability.status);
@@ -103,7 +116,7 @@ fn settle(mut availability: Availability) -> Availability {
     availability
 }
 
-/// The price lists of instances, for templates that carry none themselves.
+/// Returns the price lists of instances, for templates that have none.
 pub(crate) fn price_lists(instances: &[Instance]) -> impl Iterator<Item = &PriceList> {
     instances.iter().filter_map(|instance| instance.price_list.as_ref())
 }

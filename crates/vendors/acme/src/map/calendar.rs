@@ -1,30 +1,32 @@
-//! One row a day, from schedules and, where the venue's calendar can be read, from that.
+//! Calendar days, from the schedules and, if it can be read, the venue's calendar.
 
 use std::collections::HashMap;
 
 use jiff::civil::Date;
 
-use crate::inferred;
-use crate::map::{Venue, days};
+use crate::assumptions;
+use crate::map::{SourceDefaults, days};
 use crate::wire::catalog::{Calendar, Template};
 use domain::{AvailabilityStatus, CalendarDay, Freshness, Money};
 
-/// What a calendar of the vendor says.
+/// Open days according to the vendor's calendar.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct OpenDays {
+pub(crate) struct VenueCalendar {
     days: HashMap<Date, bool>,
     is_of_one_template: bool,
 }
 
-impl OpenDays {
-    /// Reads a calendar; a row without a readable date is left out. The calendar of the whole venue says only when it is closed.
-    pub(crate) fn read(calendar: &Calendar, is_of_one_template: bool) -> Self {
+impl VenueCalendar {
+    /// Parses a calendar; rows without a readable date are skipped. The calendar of the whole venue only proves that a
+    /// day is closed.
+    pub(crate) fn from_wire(calendar: &Calendar, is_of_one_template: bool) -> Self {
         let date = |text: &str| text.get(..10)?.parse().ok();
-        let rows = calendar.days.iter().filter_map(|day| Some((date(day.date.as_deref()?)?, inferred::is_open(day))));
+        let rows =
+            calendar.days.iter().filter_map(|day| Some((date(day.date.as_deref()?)?, assumptions::is_open(day))));
         Self { days: rows.collect(), is_of_one_template }
     }
 
-    fn says(&self, date: Date, promised: Option<u32>) -> (AvailabilityStatus, u32) {
+    fn day_status(&self, date: Date, promised: Option<u32>) -> (AvailabilityStatus, u32) {
         let is_open = self.days.get(&date).copied().unwrap_or(false);
         match promised {
             _ if !is_open => (AvailabilityStatus::Closed, 0),
@@ -36,19 +38,19 @@ impl OpenDays {
     }
 }
 
-/// The rows of a template for `days`. Where only its schedules speak that is INFERRED: a day with instances is unknown, not
-/// available, because nobody has asked the vendor about it.
-pub(crate) fn rows(
+/// Builds the rows of a template for `days`. INFERRED without a calendar: a day with scheduled instances is unknown,
+/// not available, because the vendor has not confirmed it.
+pub(crate) fn calendar_days(
     template: &Template,
     days: &[Date],
-    calendar: Option<&OpenDays>,
+    calendar: Option<&VenueCalendar>,
     price_from: Option<Money>,
-    (venue, freshness): (&Venue, Freshness),
+    (defaults, freshness): (&SourceDefaults, Freshness),
 ) -> Vec<CalendarDay> {
     let row = |date: &Date| {
-        let promised = days::promised(template, *date, &venue.zone);
+        let promised = days::scheduled_count(template, *date, &defaults.time_zone);
         let (status, performance_count) = match (calendar, promised) {
-            (Some(calendar), promised) => calendar.says(*date, promised),
+            (Some(calendar), promised) => calendar.day_status(*date, promised),
             (None, Some(0)) => (AvailabilityStatus::Closed, 0),
             (None, promised) => (AvailabilityStatus::Unknown, promised.unwrap_or(0)),
         };

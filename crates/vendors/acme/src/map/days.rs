@@ -1,4 +1,4 @@
-//! Days: their borders in the tenant's offset, and which of them can have instances.
+//! Days: their bounds in the tenant's offset, and which of them can have instances.
 
 use std::collections::VecDeque;
 
@@ -6,33 +6,34 @@ use jiff::Timestamp;
 use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
 
-use crate::wire::Moment;
+use crate::wire::WireTime;
 use crate::wire::catalog::{Schedule, Template};
 
-/// Begin of a day and begin of the next, in ISO 8601 with the tenant's offset on each: a day of a DST change has 23 or 25 hours,
-/// and two offsets (`acme.md §8.1`).
-pub(crate) fn borders(day: Date, zone: &TimeZone) -> Option<(String, String)> {
-    Some((begin(day, zone)?, begin(day.tomorrow().ok()?, zone)?))
+/// Start of a day and of the next day, in ISO 8601, each with its own offset: a day with a DST change has 23 or 25
+/// hours and two offsets (`acme.md §8.1`).
+pub(crate) fn day_bounds(day: Date, zone: &TimeZone) -> Option<(String, String)> {
+    Some((start_of_day(day, zone)?, start_of_day(day.tomorrow().ok()?, zone)?))
 }
 
-/// The begin of a day, in ISO 8601 with the offset that the tenant's zone has then.
-pub(crate) fn begin(day: Date, zone: &TimeZone) -> Option<String> {
+/// Start of a day in ISO 8601, with the tenant's offset at that time.
+pub(crate) fn start_of_day(day: Date, zone: &TimeZone) -> Option<String> {
     let begin = day.to_zoned(zone.clone()).ok()?.start_of_day().ok()?;
     Some(begin.timestamp().display_with_offset(begin.offset()).to_string())
 }
 
-/// The day of an instant in the tenant's zone.
-pub(crate) fn of(instant: Timestamp, zone: &TimeZone) -> Date {
+/// Date of an instant in the tenant's time zone.
+pub(crate) fn date_of(instant: Timestamp, zone: &TimeZone) -> Date {
     instant.to_zoned(zone.clone()).date()
 }
 
-/// Every day of `from..=to`.
-pub(crate) fn span(from: Date, to: Date) -> VecDeque<Date> {
+/// All days of `from..=to`.
+pub(crate) fn date_range(from: Date, to: Date) -> VecDeque<Date> {
     from.series(jiff::Span::new().days(1)).take_while(|day| *day <= to).collect()
 }
 
-/// How many instances the schedules of a template make on a day: `Some(0)` for sure none, `None` cannot be told.
-pub(crate) fn promised(template: &Template, day: Date, zone: &TimeZone) -> Option<u32> {
+/// Number of instances that the schedules of a template create on a day: `Some(0)` for certainly none, `None` if the
+/// schedules do not determine it.
+pub(crate) fn scheduled_count(template: &Template, day: Date, zone: &TimeZone) -> Option<u32> {
     let is_draft = template.review_state.as_deref().is_some_and(|state| state.eq_ignore_ascii_case("draft"));
     if is_draft || !is_valid(day, template.start_time.as_ref(), template.end_time.as_ref(), zone) {
         return Some(0);
@@ -40,10 +41,13 @@ pub(crate) fn promised(template: &Template, day: Date, zone: &TimeZone) -> Optio
     if template.schedules.is_empty() {
         return None;
     }
-    template.schedules.iter().try_fold(0_u32, |sum, schedule| Some(sum.saturating_add(made(schedule, day, zone)?)))
+    template
+        .schedules
+        .iter()
+        .try_fold(0_u32, |sum, schedule| Some(sum.saturating_add(instances_of_schedule(schedule, day, zone)?)))
 }
 
-fn made(schedule: &Schedule, day: Date, zone: &TimeZone) -> Option<u32> {
+fn instances_of_schedule(schedule: &Schedule, day: Date, zone: &TimeZone) -> Option<u32> {
     let (from, to) = (schedule.effective_start_time.as_ref(), schedule.effective_end_time.as_ref());
     if !is_valid(day, from, to, zone) {
         return Some(0);
@@ -64,13 +68,13 @@ fn made(schedule: &Schedule, day: Date, zone: &TimeZone) -> Option<u32> {
     Some(if starts > 0 { starts } else { schedule.ranges.len().max(1) as u32 })
 }
 
-/// Whether a day is inside a validity, both its days included. A border that cannot be read does not exclude.
-fn is_valid(day: Date, from: Option<&Moment>, to: Option<&Moment>, zone: &TimeZone) -> bool {
-    let date = |moment: &Moment| moment.instant(zone).map(|instant| of(instant, zone));
+/// True if a day is within a validity period, both bounds included. An unreadable bound does not exclude the day.
+fn is_valid(day: Date, from: Option<&WireTime>, to: Option<&WireTime>, zone: &TimeZone) -> bool {
+    let date = |moment: &WireTime| moment.instant(zone).map(|instant| date_of(instant, zone));
     from.and_then(date).is_none_or(|from| from <= day) && to.and_then(date).is_none_or(|to| day <= to)
 }
 
-/// `M`, `Tu`, `W`, `Th`, `F`, `Sa`, `Su`, or English names (`acme.md §7.2`).
+/// Parses `M`, `Tu`, `W`, `Th`, `F`, `Sa`, `Su`, or English names (`acme.md §7.2`).
 pub(crate) fn weekday(name: &str) -> Option<Weekday> {
     const DAYS: [(&str, &str, Weekday); 7] = [
         ("m", "monday", Weekday::Monday),
@@ -86,23 +90,23 @@ pub(crate) fn weekday(name: &str) -> Option<Weekday> {
     DAYS.iter().find(|(short, long, _)| is_meant(short, long)).map(|(.., day)| *day)
 }
 
-/// Takes the next days to ask for off `days`: as many as the schedules need to promise every template what it is still missing,
-/// leaving out those on which nobody can have an instance. A day that cannot be told counts as one instance.
-pub(crate) fn wave(days: &mut VecDeque<Date>, missing: &[(&Template, usize)], zone: &TimeZone) -> Vec<Date> {
+/// Takes the next days to request from `days`: as many as the schedules need to cover what every template still misses,
+/// skipping days without instances. A day that the schedules do not determine counts as one instance.
+pub(crate) fn next_days(days: &mut VecDeque<Date>, missing: &[(&Template, usize)], zone: &TimeZone) -> Vec<Date> {
     let mut missing: Vec<(&Template, usize)> = missing.to_vec();
-    let mut wave = Vec::new();
+    let mut selected = Vec::new();
     while missing.iter().any(|(_, count)| *count > 0) {
         let Some(day) = days.pop_front() else { break };
-        let promises: Vec<u32> = missing.iter().map(|(t, _)| promised(t, day, zone).unwrap_or(1)).collect();
-        let is_worth_it = missing.iter().zip(&promises).any(|((_, count), promise)| *count > 0 && *promise > 0);
-        if is_worth_it {
-            wave.push(day);
+        let counts: Vec<u32> = missing.iter().map(|(t, _)| scheduled_count(t, day, zone).unwrap_or(1)).collect();
+        let has_instances = missing.iter().zip(&counts).any(|((_, needed), count)| *needed > 0 && *count > 0);
+        if has_instances {
+            selected.push(day);
         }
-        for ((_, count), promise) in missing.iter_mut().zip(&promises) {
-            *count = count.saturating_sub(*promise as usize);
+        for ((_, needed), count) in missing.iter_mut().zip(&counts) {
+            *needed = needed.saturating_sub(*count as usize);
         }
     }
-    wave
+    selected
 }
 
 #[cfg(test)]
@@ -130,7 +134,7 @@ mod tests {
             ("2031-03-09", "2031-03-09T00:00:00-05:00", "2031-03-10T00:00:00-04:00"),
             ("2031-11-02", "2031-11-02T00:00:00-04:00", "2031-11-03T00:00:00-05:00"),
         ] {
-            assert_eq!(borders(day(on), &new_york()), Some((from.to_owned(), to.to_owned())), "{on}");
+            assert_eq!(day_bounds(day(on), &new_york()), Some((from.to_owned(), to.to_owned())), "{on}");
         }
     }
 
@@ -139,27 +143,27 @@ mod tests {
         let weekly = template(serde_json::json!({ "effectiveStartTime": "2031-01-01T00:00:00-05:00",
             "effectiveEndTime": "2031-06-10T00:00:00-04:00", "weekdays": ["M", "Th", "Sunday"],
             "hours": [{ "hour": 10, "minutes": 0, "quantity": 1 }, { "hour": "14:30", "quantity": 2 }] }));
-        for (on, promise) in [
+        for (on, count) in [
             ("2031-06-01", Some(3)),
             ("2031-06-03", Some(0)),
             ("2031-06-05", Some(3)),
             ("2031-06-15", Some(0)),
             ("2030-12-31", Some(0)),
         ] {
-            assert_eq!(promised(&weekly, day(on), &new_york()), promise, "{on}");
+            assert_eq!(scheduled_count(&weekly, day(on), &new_york()), count, "{on}");
         }
         let odd = template(serde_json::json!({ "weekdays": ["Someday"] }));
-        assert_eq!(promised(&odd, day("2031-06-01"), &new_york()), None);
+        assert_eq!(scheduled_count(&odd, day("2031-06-01"), &new_york()), None);
         let monthly = template(serde_json::json!({ "dayOfMonth": 3 }));
-        assert_eq!(promised(&monthly, day("2031-06-01"), &new_york()), None);
+        assert_eq!(scheduled_count(&monthly, day("2031-06-01"), &new_york()), None);
     }
 
     #[test]
     fn a_wave_takes_as_many_days_as_the_schedules_need_and_skips_empty_ones() {
         let weekend =
             template(serde_json::json!({ "weekdays": ["Sa", "Su"], "hours": [{ "hour": 11, "minutes": 0 }] }));
-        let mut days = span(day("2031-06-02"), day("2031-06-15"));
-        let found = wave(&mut days, &[(&weekend, 3)], &new_york());
+        let mut days = date_range(day("2031-06-02"), day("2031-06-15"));
+        let found = next_days(&mut days, &[(&weekend, 3)], &new_york());
         assert_eq!(found, [day("2031-06-07"), day("2031-06-08"), day("2031-06-14")]);
         assert_eq!(days, [day("2031-06-15")]);
     }

@@ -1,14 +1,14 @@
-//! From ACME's words to ours and back: pure, no calls, no clock.
+//! Mapping between the wire and the domain, in both directions. Pure: no calls, no clock.
 
 pub(crate) mod authoring;
 pub(crate) mod availability;
-pub(crate) mod belongings;
-pub(crate) mod booking;
 pub(crate) mod calendar;
+pub(crate) mod checkout;
 pub(crate) mod days;
 pub(crate) mod event;
 pub(crate) mod keys;
 pub(crate) mod performance;
+pub(crate) mod related_data;
 pub(crate) mod schedules;
 pub(crate) mod tickets;
 
@@ -16,11 +16,11 @@ use jiff::tz::TimeZone;
 
 use domain::Currency;
 
-/// What the settings say about every fact of the source.
+/// Values that the wire leaves out and the settings supply.
 #[derive(Clone, Debug)]
-pub(crate) struct Venue {
-    /// The tenant's zone: query borders and wall-clock times are in it.
-    pub(crate) zone: TimeZone,
-    /// The currency, which the wire never names.
+pub(crate) struct SourceDefaults {
+    /// Time zone of the tenant: query bounds and wall-clock times are in it.
+    pub(crate) time_zone: TimeZone,
+    /// Currency, which the wire never contains.
     pub(crate) currency: Currency,
 }

@@ -1,58 +1,60 @@
-//! Undoing a sale: refund by the uuids just read, then read again which tickets are void (`acme.md §4.7`, `§8.13`).
+//! Refunds: by the uuids just read; the void tickets are then read again (`acme.md §4.7`, `§8.13`).
 
 use async_trait::async_trait;
 
-use crate::client::Outcome;
+use crate::client::WriteOutcome;
 use crate::map::tickets;
-use crate::ordering::{BoxOffice, ORDER, named};
+use crate::ordering::{AcmeOrdering, ORDER_REF, find_ref};
 use crate::wire::orders::OrderDetail;
 use domain::ids::StepKey;
-use domain::ordering::{CancelLine, Cancelled, Found, LegRequest, Refunds};
-use domain::{Effect, ErrorKind, ExternalRef, Money, Operation, Reason, VendorError};
+use domain::ordering::{CancelLine, CompletedCancellation, LegRequest, LookupOutcome, Refunds};
+use domain::{Effect, ErrorKind, ExternalRef, Money, RefusalReason, VendorError, VendorOperation};
 
-impl BoxOffice {
-    async fn read_order(&self, refs: &[ExternalRef]) -> Result<OrderDetail, VendorError> {
-        let missing = || self.error(Operation::LookUp, ErrorKind::NotFound);
-        let id = named(refs, ORDER).ok_or_else(missing)?;
-        self.client.find_order(Operation::LookUp, id).await?.ok_or_else(missing)
+impl AcmeOrdering {
+    async fn load_order_detail(&self, refs: &[ExternalRef]) -> Result<OrderDetail, VendorError> {
+        let missing = || self.error(VendorOperation::LookUp, ErrorKind::NotFound);
+        let id = find_ref(refs, ORDER_REF).ok_or_else(missing)?;
+        self.client.find_order(VendorOperation::LookUp, id).await?.ok_or_else(missing)
     }
 }
 
 #[async_trait]
-impl Refunds for BoxOffice {
+impl Refunds for AcmeOrdering {
     async fn cancel(
         &self,
         _: &StepKey,
         leg: &LegRequest,
         refs: &[ExternalRef],
         lines: &[CancelLine],
-    ) -> Result<Cancelled, VendorError> {
-        let op = Operation::Cancel;
-        let wanted = self.wanted(op, leg)?;
-        let zone = &self.venue.zone;
-        let before = self.read_order(refs).await?;
-        let (void, is_all) = tickets::void(&before, &wanted, lines, zone);
+    ) -> Result<CompletedCancellation, VendorError> {
+        let op = VendorOperation::Cancel;
+        let wanted = self.requested_lines(op, leg)?;
+        let zone = &self.defaults.time_zone;
+        let before = self.load_order_detail(refs).await?;
+        let (void, is_all) = tickets::void_tickets(&before, &wanted, lines, zone);
         if is_all {
-            // A repeat of a cancellation that already happened: to send it again would refund again.
-            return Ok(Cancelled { refunded: None, void });
+            // Already canceled: sending the request again would refund again.
+            return Ok(CompletedCancellation { refunded: None, voided: void });
         }
         let refund = tickets::refund(&before, &wanted, lines, zone, &leg.reference);
         let refund = refund.filter(|refund| !refund.refund_items.is_empty());
-        let refund = refund.ok_or_else(|| self.rejected(op, Reason::Conflict))?;
+        let refund = refund.ok_or_else(|| self.rejected(op, RefusalReason::Conflict))?;
         let (refunded, refusal) = match self.client.refund(op, &refund).await? {
-            Outcome::Done(refunded) => (refunded.refund_amount, None),
-            Outcome::Refused(code) => (None, Some(VendorError::rejected(&self.source, op, Reason::TooLate, code))),
-            Outcome::SeenBefore => return Err(self.unknown(op)),
+            WriteOutcome::Done(refunded) => (refunded.refund_amount, None),
+            WriteOutcome::Rejected(code) => {
+                (None, Some(VendorError::rejected(&self.source, op, RefusalReason::TooLate, code)))
+            }
+            WriteOutcome::Duplicate => return Err(self.unknown_outcome(op)),
         };
-        // What it says is not believed: a uuid that it did not know is refunded and still opens the gate; and a request that
-        // reached it twice is refused the second time, after the first one refunded everything.
-        let lost = |error: VendorError| VendorError { operation: op, ..error }.with_effect(Effect::Unknown);
-        let after = self.read_order(refs).await.map_err(lost)?;
-        let (void, is_all) = tickets::void(&after, &wanted, lines, zone);
-        let refunded = refunded.and_then(|amount| Money::from_major(amount.0, self.venue.currency).ok());
+        // The response is not trusted: a ticket with an unknown uuid is refunded and remains valid. A request that
+        // arrives twice is rejected the second time, after the first one refunded everything.
+        let outcome_unknown = |error: VendorError| VendorError { operation: op, ..error }.with_effect(Effect::Unknown);
+        let after = self.load_order_detail(refs).await.map_err(outcome_unknown)?;
+        let (void, is_all) = tickets::void_tickets(&after, &wanted, lines, zone);
+        let refunded = refunded.and_then(|amount| Money::from_major(amount.0, self.defaults.currency).ok());
         match refusal {
             Some(refusal) if !is_all => Err(refusal),
-            _ => Ok(Cancelled { refunded, void }),
+            _ => Ok(CompletedCancellation { refunded, voided: void }),
         }
     }
 
@@ -62,10 +64,14 @@ impl Refunds for BoxOffice {
         leg: &LegRequest,
         refs: &[ExternalRef],
         lines: &[CancelLine],
-    ) -> Result<Found<Cancelled>, VendorError> {
-        let wanted = self.wanted(Operation::LookUp, leg)?;
-        let order = self.read_order(refs).await?;
-        let (void, is_all) = tickets::void(&order, &wanted, lines, &self.venue.zone);
-        Ok(if is_all { Found::Done(Cancelled { refunded: None, void }) } else { Found::NotDone })
+    ) -> Result<LookupOutcome<CompletedCancellation>, VendorError> {
+        let wanted = self.requested_lines(VendorOperation::LookUp, leg)?;
+        let order = self.load_order_detail(refs).await?;
+        let (void, is_all) = tickets::void_tickets(&order, &wanted, lines, &self.defaults.time_zone);
+        Ok(if is_all {
+            LookupOutcome::Done(CompletedCancellation { refunded: None, voided: void })
+        } else {
+            LookupOutcome::NotDone
+        })
     }
 }

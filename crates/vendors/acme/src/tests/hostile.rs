@@ -1,14 +1,14 @@
-//! What no vendor means and an enemy might send: an answer or a typed error, never a panic.
+//! Hostile input: malformed responses yield a value or a typed error, never a panic.
 
 use crate::map::{event, performance};
-use crate::tests::{client, day, now, templates, venue};
-use crate::wire::orders::Places;
+use crate::tests::{client, day, defaults, now, templates};
+use crate::wire::orders::ReservationItem;
 use domain::ErrorKind;
-use domain::Operation;
-use testkit::{Case, hostile_json, told};
+use domain::VendorOperation;
+use testkit::{FixtureCase, error_summary, hostile_json};
 
-/// Wrong kinds in every field, one after another.
-const WRONG: &[&str] = &[
+/// JSON values of the wrong type, tried in every field.
+const WRONG_VALUES: &[&str] = &[
     "{}",
     "[]",
     "[[]]",
@@ -26,25 +26,28 @@ const WRONG: &[&str] = &[
 async fn hostile_answers_are_errors_or_empty_and_never_a_panic() {
     let mut rows = Vec::new();
     for (name, body) in hostile_json() {
-        let (client, _prompter) = client(vec![Case::new(name, 200, body)]).await;
-        let zone = &venue().zone;
-        let places = [Places { event_id: "x".to_owned(), quantity: 1 }];
+        let (client, _server) = client(vec![FixtureCase::new(name, 200, body)]).await;
+        let zone = &defaults().time_zone;
+        let places = [ReservationItem { event_id: "x".to_owned(), quantity: 1 }];
         let span = ("2031-06-01".parse().expect("a day"), "2031-06-04".parse().expect("a day"));
         let outcomes = [
-            client.list_templates(Operation::ListEvents, true).await.map(|all| all.len()),
-            client.find_template(Operation::LoadEvents, "x").await.map(|one| one.into_iter().count()),
-            client.list_instances(Operation::ListPerformances, day(), zone).await.map(|all| all.len()),
-            client.list_summaries(Operation::LoadAvailability, day(), zone).await.map(|all| all.len()),
-            client.load_calendar(Operation::LoadCalendar, None, span, zone).await.map(|told| told.days.len()),
-            client.reserve(Operation::Hold, &places).await.map(|_| 1),
-            client.find_reservation(Operation::LookUp, "1").await.map(|one| one.into_iter().count()),
-            client.find_order(Operation::LookUp, "1").await.map(|one| one.into_iter().count()),
-            client.list_orders_of(Operation::ListOrders, "1").await.map(|all| all.len()),
+            client.list_templates(VendorOperation::ListEvents, true).await.map(|all| all.len()),
+            client.find_template(VendorOperation::LoadEvents, "x").await.map(|one| one.into_iter().count()),
+            client.list_instances(VendorOperation::ListPerformances, day(), zone).await.map(|all| all.len()),
+            client.list_summaries(VendorOperation::LoadAvailability, day(), zone).await.map(|all| all.len()),
+            client
+                .load_calendar(VendorOperation::LoadCalendar, None, span, zone)
+                .await
+                .map(|calendar| calendar.days.len()),
+            client.reserve(VendorOperation::Hold, &places).await.map(|_| 1),
+            client.find_reservation(VendorOperation::LookUp, "1").await.map(|one| one.into_iter().count()),
+            client.find_order(VendorOperation::LookUp, "1").await.map(|one| one.into_iter().count()),
+            client.list_orders_of(VendorOperation::ListOrders, "1").await.map(|all| all.len()),
         ];
         for outcome in &outcomes {
             match outcome {
                 Ok(count) => assert_eq!(*count, 0, "{name}: nothing can be read out of it"),
-                Err(error) => assert_eq!(error.kind, ErrorKind::Malformed, "{name}: {}", told(error)),
+                Err(error) => assert_eq!(error.kind, ErrorKind::Malformed, "{name}: {}", error_summary(error)),
             }
         }
         rows.push(format!("{name}: {}", outcomes.map(|outcome| if outcome.is_ok() { "·" } else { "x" }).concat()));
@@ -59,16 +62,19 @@ async fn a_field_of_a_wrong_kind_costs_itself_and_never_panics() {
                   schedules priceList priceLists primaryImage images templateId available state scheduleId manuallyDeleted \
                   salesChannels ticketDetails";
     for field in fields.split_whitespace() {
-        for wrong in WRONG {
+        for wrong in WRONG_VALUES {
             let body = format!("[{{\"id\": \"a\", \"startTime\": \"2031-06-01T10:00:00Z\", \"{field}\": {wrong}}}]");
             let body = if field == "startTime" { format!("[{{\"id\": \"a\", \"startTime\": {wrong}}}]") } else { body };
-            let (client, _prompter) = client(vec![Case::new(field, 200, body)]).await;
-            let listed = client.list_templates(Operation::ListEvents, true).await.expect("a list");
+            let (client, _server) = client(vec![FixtureCase::new(field, 200, body)]).await;
+            let listed = client.list_templates(VendorOperation::ListEvents, true).await.expect("a list");
             assert_eq!(listed.len(), 1, "{field}: {wrong}");
-            event::event(&listed[0], &venue(), now());
-            let dated = client.list_instances(Operation::ListPerformances, day(), &venue().zone).await.expect("a list");
+            event::event(&listed[0], &defaults(), now());
+            let dated = client
+                .list_instances(VendorOperation::ListPerformances, day(), &defaults().time_zone)
+                .await
+                .expect("a list");
             assert_eq!(dated.len(), 1, "{field}: {wrong}");
-            performance::performance(&dated[0], &template, &venue(), now());
+            performance::performance(&dated[0], &template, &defaults(), now());
         }
     }
 }

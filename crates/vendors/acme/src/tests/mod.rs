@@ -1,4 +1,4 @@
-//! The mapping, table by table: every answer of `tests/fixtures/acme` through the client that reads it and the mapping behind it.
+//! Mapping tests: every response of `tests/fixtures/acme` through client and mapping.
 
 mod clock_changes;
 mod hostile;
@@ -9,103 +9,111 @@ use std::fmt::Debug;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::client::{Client, DayQuery, Outcome};
-use crate::map::calendar::{self, OpenDays};
-use crate::map::{Venue, availability, days, event, performance};
+use crate::client::{Client, DayQuery, WriteOutcome};
+use crate::map::calendar::{self, VenueCalendar};
+use crate::map::{SourceDefaults, availability, days, event, performance};
 use crate::wire::catalog::{Calendar, Instance, Summary, Template};
 use domain::ids::StepKey;
-use domain::{Freshness, Operation, VendorError};
-use testkit::{Case, Prompter, case, cases, operations, told};
+use domain::{Freshness, VendorError, VendorOperation};
+use testkit::{FixtureCase, StubServer, error_summary, fixture_operations, load_case, load_cases};
 
-/// The operations that the table below maps.
-const CATALOGUE: &[&str] = &["find_template", "list_instances", "list_summaries", "list_templates", "load_calendar"];
+/// Catalog operations that have fixtures.
+const CATALOG_OPERATIONS: &[&str] =
+    &["find_template", "list_instances", "list_summaries", "list_templates", "load_calendar"];
 
 fn now() -> Timestamp {
     "2031-05-20T12:00:00Z".parse().expect("an instant")
 }
 
-fn venue() -> Venue {
-    Venue { zone: TimeZone::get("America/New_York").expect("a zone"), currency: "USD".parse().expect("a currency") }
-}
-
-async fn client(answers: Vec<Case>) -> (Client, Prompter) {
-    let prompter = Prompter::giving(answers).await;
-    let base = prompter.base.parse().expect("an address");
-    (Client::new(prompter.transport.clone(), base, "a-key".into(), Some("412".to_owned())), prompter)
-}
-
-fn shown<T: Debug>(outcome: Result<T, VendorError>) -> String {
-    match outcome {
-        Ok(value) => format!("{value:#?}"),
-        Err(error) => told(&error),
+fn defaults() -> SourceDefaults {
+    SourceDefaults {
+        time_zone: TimeZone::get("America/New_York").expect("a zone"),
+        currency: "USD".parse().expect("a currency"),
     }
 }
 
-fn written<T: Debug>(outcome: Result<Outcome<T>, VendorError>) -> String {
-    shown(outcome)
+async fn client(responses: Vec<FixtureCase>) -> (Client, StubServer) {
+    let server = StubServer::responding(responses).await;
+    let base = server.base.parse().expect("an address");
+    (Client::new(server.client.clone(), base, "a-key".into(), Some("412".to_owned())), server)
 }
 
-/// The templates that instances of the fixtures belong to: one timed, one open.
+fn format_outcome<T: Debug>(outcome: Result<T, VendorError>) -> String {
+    match outcome {
+        Ok(value) => format!("{value:#?}"),
+        Err(error) => error_summary(&error),
+    }
+}
+
+fn format_write<T: Debug>(outcome: Result<WriteOutcome<T>, VendorError>) -> String {
+    format_outcome(outcome)
+}
+
+/// The templates of the fixture instances: one timed, one open.
 async fn templates() -> Vec<Template> {
-    let (client, _prompter) = client(vec![case("acme/list_templates", "bare_array.json")]).await;
-    client.list_templates(Operation::ListEvents, true).await.expect("templates")
+    let (client, _server) = client(vec![load_case("acme/list_templates", "bare_array.json")]).await;
+    client.list_templates(VendorOperation::ListEvents, true).await.expect("templates")
 }
 
 async fn instances(name: &str) -> Vec<Instance> {
-    let (client, _prompter) = client(vec![case("acme/list_instances", &format!("{name}.json"))]).await;
-    client.list_instances(Operation::ListPerformances, day(), &venue().zone).await.expect("instances")
+    let (client, _server) = client(vec![load_case("acme/list_instances", &format!("{name}.json"))]).await;
+    client.list_instances(VendorOperation::ListPerformances, day(), &defaults().time_zone).await.expect("instances")
 }
 
 fn day() -> DayQuery<'static> {
-    DayQuery { day: "2031-06-01".parse().expect("a day"), template: None, with_private: false }
+    DayQuery { day: "2031-06-01".parse().expect("a day"), template_id: None, include_private: false }
 }
 
-/// A case of the catalogue as it comes out of the mapping.
-async fn mapped(operation: &str, case: Case) -> String {
-    let (client, _prompter) = client(vec![case]).await;
-    let (venue, now) = (venue(), now());
+/// Maps a fixture of the catalog.
+async fn mapped(operation: &str, case: FixtureCase) -> String {
+    let (client, _server) = client(vec![case]).await;
+    let (defaults, now) = (defaults(), now());
     let all = templates().await;
     let owner =
         |one: &Instance| all.iter().find(|t| Some(&t.id) == one.template_id.as_ref()).unwrap_or(&all[1]).clone();
     match operation {
         "list_templates" => {
-            let listed = client.list_templates(Operation::ListEvents, true).await;
-            shown(listed.map(|all| all.iter().map(|one| event::event(one, &venue, now)).collect::<Vec<_>>()))
+            let listed = client.list_templates(VendorOperation::ListEvents, true).await;
+            format_outcome(
+                listed.map(|all| all.iter().map(|one| event::event(one, &defaults, now)).collect::<Vec<_>>()),
+            )
         }
         "find_template" => {
-            let found = client.find_template(Operation::LoadEvents, "x").await;
+            let found = client.find_template(VendorOperation::LoadEvents, "x").await;
             let promised = |one: &Template| {
                 ["2031-06-01", "2031-06-02", "2031-06-03"]
-                    .map(|on| days::promised(one, on.parse().expect("a day"), &venue.zone))
+                    .map(|on| days::scheduled_count(one, on.parse().expect("a day"), &defaults.time_zone))
             };
-            shown(found.map(|one| one.map(|one| (event::event(&one, &venue, now), promised(&one)))))
+            format_outcome(found.map(|one| one.map(|one| (event::event(&one, &defaults, now), promised(&one)))))
         }
         "list_instances" => {
-            let listed = client.list_instances(Operation::ListPerformances, day(), &venue.zone).await;
-            let read = |one: &Instance| performance::performance(one, &owner(one), &venue, now);
-            shown(listed.map(|all| all.iter().map(read).collect::<Vec<_>>()))
+            let listed = client.list_instances(VendorOperation::ListPerformances, day(), &defaults.time_zone).await;
+            let read = |one: &Instance| performance::performance(one, &owner(one), &defaults, now);
+            format_outcome(listed.map(|all| all.iter().map(read).collect::<Vec<_>>()))
         }
         "list_summaries" => {
-            let rows = client.list_summaries(Operation::LoadAvailability, day(), &venue.zone).await;
+            let rows = client.list_summaries(VendorOperation::LoadAvailability, day(), &defaults.time_zone).await;
             let first = instances("a_day").await.swap_remove(0);
-            let listed = availability::listed(&first, &owner(&first), &venue, now);
-            let counted = |row: &Summary| availability::counted(&listed, row);
-            let brief = |told: domain::Availability| {
-                let offers: Vec<_> = told.offers.into_iter().map(|offer| (offer.vacancies, offer.status)).collect();
-                (told.status, told.vacancies, told.capacity, offers)
+            let listed = availability::listed_availability(&first, &owner(&first), &defaults, now);
+            let counted = |row: &Summary| availability::with_summary(&listed, row);
+            let brief = |availability: domain::Availability| {
+                let offers: Vec<_> =
+                    availability.offers.into_iter().map(|offer| (offer.vacancies, offer.status)).collect();
+                (availability.status, availability.vacancies, availability.capacity, offers)
             };
-            shown(rows.map(|rows| rows.iter().map(counted).map(brief).collect::<Vec<_>>()))
+            format_outcome(rows.map(|rows| rows.iter().map(counted).map(brief).collect::<Vec<_>>()))
         }
         "load_calendar" => {
             let span = ("2031-06-01".parse().expect("a day"), "2031-06-04".parse().expect("a day"));
-            let read = client.load_calendar(Operation::LoadCalendar, Some("x"), span, &venue.zone).await;
-            let days: Vec<_> = days::span(span.0, span.1).into();
-            let rows = |told: &Calendar, only| {
-                let open = OpenDays::read(told, only);
-                let rows = calendar::rows(&all[0], &days, Some(&open), None, (&venue, Freshness::live(now)));
+            let read = client.load_calendar(VendorOperation::LoadCalendar, Some("x"), span, &defaults.time_zone).await;
+            let days: Vec<_> = days::date_range(span.0, span.1).into();
+            let rows = |calendar: &Calendar, only| {
+                let open = VenueCalendar::from_wire(calendar, only);
+                let rows =
+                    calendar::calendar_days(&all[0], &days, Some(&open), None, (&defaults, Freshness::live(now)));
                 rows.into_iter().map(|row| (row.date, row.status, row.performance_count)).collect::<Vec<_>>()
             };
-            shown(read.map(|told| (rows(&told, true), rows(&told, false))))
+            format_outcome(read.map(|calendar| (rows(&calendar, true), rows(&calendar, false))))
         }
         other => panic!("{other} has no mapping"),
     }
@@ -113,8 +121,8 @@ async fn mapped(operation: &str, case: Case) -> String {
 
 #[tokio::test]
 async fn every_answer_of_the_catalogue_is_mapped_as_the_papers_say() {
-    for operation in CATALOGUE {
-        for case in cases(&format!("acme/{operation}")) {
+    for operation in CATALOG_OPERATIONS {
+        for case in load_cases(&format!("acme/{operation}")) {
             let name = format!("{operation}__{}", case.name);
             insta::assert_snapshot!(name, mapped(operation, case).await);
         }
@@ -123,9 +131,9 @@ async fn every_answer_of_the_catalogue_is_mapped_as_the_papers_say() {
 
 #[test]
 fn every_folder_of_fixtures_is_in_a_table() {
-    let mut known = [CATALOGUE, orders::SALES].concat();
+    let mut known = [CATALOG_OPERATIONS, orders::ORDER_OPERATIONS].concat();
     known.sort_unstable();
-    assert_eq!(operations("acme"), known);
+    assert_eq!(fixture_operations("acme"), known);
 }
 
 #[tokio::test]
@@ -133,18 +141,28 @@ async fn pages_of_the_envelope_are_walked_to_the_first_that_is_not_full() {
     let page = |ids: std::ops::Range<u32>| {
         let list: Vec<String> =
             ids.map(|id| format!("{{\"id\": {id}, \"startTime\": \"2031-06-01T10:00:00-04:00\"}}")).collect();
-        Case::new("page", 200, format!("{{\"list\": [{}], \"pagination\": {{\"pageSize\": 2}}}}", list.join(",")))
+        FixtureCase::new(
+            "page",
+            200,
+            format!("{{\"list\": [{}], \"pagination\": {{\"pageSize\": 2}}}}", list.join(",")),
+        )
     };
-    let (client, prompter) = client(vec![page(1..3), page(3..5), page(5..6)]).await;
-    let listed = client.list_instances(Operation::ListPerformances, day(), &venue().zone).await.expect("instances");
-    assert_eq!((listed.len(), prompter.asked().len()), (5, 3));
-    let array = case("acme/list_instances", "bare_array_of_open_admission.json");
-    let (client, prompter) = self::client(vec![array.clone(), array]).await;
-    let listed = client.list_instances(Operation::ListPerformances, day(), &venue().zone).await.expect("instances");
-    assert_eq!((listed.len(), prompter.asked().len()), (5, 1), "a bare array is whole");
+    let (client, server) = client(vec![page(1..3), page(3..5), page(5..6)]).await;
+    let listed = client
+        .list_instances(VendorOperation::ListPerformances, day(), &defaults().time_zone)
+        .await
+        .expect("instances");
+    assert_eq!((listed.len(), server.requests().len()), (5, 3));
+    let array = load_case("acme/list_instances", "bare_array_of_open_admission.json");
+    let (client, server) = self::client(vec![array.clone(), array]).await;
+    let listed = client
+        .list_instances(VendorOperation::ListPerformances, day(), &defaults().time_zone)
+        .await
+        .expect("instances");
+    assert_eq!((listed.len(), server.requests().len()), (5, 1), "a bare array is whole");
 }
 
-/// A key of a step, of no meaning here.
+/// An arbitrary step key.
 fn key() -> StepKey {
     StepKey(uuid::Uuid::nil())
 }

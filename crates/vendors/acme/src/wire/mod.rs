@@ -1,4 +1,4 @@
-//! ACME's words on the wire, read tolerantly: unknown fields are ignored, numbers may come as text (`acme.md §8`).
+//! Wire types of ACME, deserialized leniently: unknown fields are ignored, numbers may be strings (`acme.md §8`).
 
 pub(crate) mod catalog;
 pub(crate) mod lenient;
@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-/// An identifier, text or number; written back as the kind that was read (`acme.md §8.4`).
+/// An identifier, string or number; serialized as the type that was read (`acme.md §8.4`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Id {
     /// A JSON number.
@@ -24,7 +24,7 @@ pub(crate) enum Id {
 }
 
 impl Id {
-    /// The id of a setting or a reference of ours: a number where it is one.
+    /// Id from a setting or a reference: a number if it is one.
     pub(crate) fn numeric(text: &str) -> Self {
         text.parse().map_or_else(|_| Self::Text(text.to_owned()), Self::Number)
     }
@@ -50,7 +50,7 @@ impl Serialize for Id {
 
 impl<'de> Deserialize<'de> for Id {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let refuse = || serde::de::Error::custom("an id is text or a whole number");
+        let refuse = || serde::de::Error::custom("an id is a string or a whole number");
         match Value::deserialize(deserializer)? {
             Value::String(text) if !text.is_empty() => Ok(Self::Text(text)),
             Value::Number(number) => number.as_u64().map(Self::Number).ok_or_else(refuse),
@@ -59,48 +59,49 @@ impl<'de> Deserialize<'de> for Id {
     }
 }
 
-/// A time: ISO 8601 with offset, epoch milliseconds, or local time without an offset. Other text is kept, not fatal (`acme.md §8.2`).
+/// A time: ISO 8601 with offset, epoch milliseconds, or local time without an offset. Other text is kept and is not an
+/// error (`acme.md §8.2`).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Moment {
-    /// A known instant.
-    At(Timestamp),
+pub(crate) enum WireTime {
+    /// An instant.
+    Instant(Timestamp),
     /// Wall-clock time of the tenant.
     Local(DateTime),
-    /// Something else, for people.
-    Display(String),
+    /// Other text, for display only.
+    Unparsed(String),
 }
 
-impl Moment {
-    fn read(text: String) -> Self {
+impl WireTime {
+    fn parse(text: String) -> Self {
         if let Ok(instant) = text.parse() {
-            return Self::At(instant);
+            return Self::Instant(instant);
         }
         if let Ok(local) = text.parse() {
             return Self::Local(local);
         }
         let milliseconds = text.parse().ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
-        milliseconds.map_or(Self::Display(text), Self::At)
+        milliseconds.map_or(Self::Unparsed(text), Self::Instant)
     }
 
-    /// The instant, read in the tenant's zone where the text has no offset.
+    /// Returns the instant; local time is interpreted in the tenant's time zone.
     pub(crate) fn instant(&self, zone: &TimeZone) -> Option<Timestamp> {
         match self {
-            Self::At(instant) => Some(*instant),
+            Self::Instant(instant) => Some(*instant),
             Self::Local(local) => local.to_zoned(zone.clone()).ok().map(|zoned| zoned.timestamp()),
-            Self::Display(_) => None,
+            Self::Unparsed(_) => None,
         }
     }
 }
 
-impl<'de> Deserialize<'de> for Moment {
+impl<'de> Deserialize<'de> for WireTime {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(match Value::deserialize(deserializer)? {
-            Value::String(text) => Self::read(text),
+            Value::String(text) => Self::parse(text),
             Value::Number(number) => {
                 let instant = number.as_i64().and_then(|ms| Timestamp::from_millisecond(ms).ok());
-                instant.map_or_else(|| Self::Display(number.to_string()), Self::At)
+                instant.map_or_else(|| Self::Unparsed(number.to_string()), Self::Instant)
             }
-            other => Self::Display(other.to_string()),
+            other => Self::Unparsed(other.to_string()),
         })
     }
 }
@@ -122,26 +123,26 @@ impl<'de> Deserialize<'de> for Amount {
     }
 }
 
-/// A list in either shape: a bare array, or `{list, pagination}` (`acme.md §2.6`).
+/// A list in either form: a bare array, or `{list, pagination}` (`acme.md §2.6`).
 #[derive(Debug)]
 pub(crate) struct Page<T> {
-    /// The entries that could be read.
+    /// The readable entries.
     pub(crate) entries: Vec<T>,
-    /// How many entries the page has, the unreadable ones included.
+    /// Number of entries in the page, including unreadable ones.
     pub(crate) length: usize,
-    /// How long a full page is, where the answer is the envelope; `None` for a bare array, which is whole.
+    /// Size of a full page, if the list is in an envelope; `None` for a bare array, which is complete.
     pub(crate) page_size: Option<usize>,
 }
 
 impl<T: DeserializeOwned> Page<T> {
-    /// Takes an answer apart; `None` when it is neither shape. Entries that cannot be read are left out and counted in the log.
-    pub(crate) fn read(answer: Value, asked: usize) -> Option<Self> {
-        let (list, page_size) = match answer {
+    /// Parses a response; `None` if it has neither form. Unreadable entries are skipped and logged as a count.
+    pub(crate) fn from_json(response: Value, requested_size: usize) -> Option<Self> {
+        let (list, page_size) = match response {
             Value::Array(list) => (list, None),
             Value::Object(mut envelope) => {
-                let told =
-                    envelope.get("pagination").and_then(|pagination| lenient::whole(pagination.get("pageSize")?));
-                let size = told.filter(|size| *size > 0).map_or(asked, |size| size as usize);
+                let page_size =
+                    envelope.get("pagination").and_then(|pagination| lenient::unsigned(pagination.get("pageSize")?));
+                let size = page_size.filter(|size| *size > 0).map_or(requested_size, |size| size as usize);
                 match envelope.remove("list") {
                     Some(Value::Array(list)) => (list, Some(size)),
                     Some(Value::Null) => (Vec::new(), Some(size)),
@@ -153,12 +154,12 @@ impl<T: DeserializeOwned> Page<T> {
         let length = list.len();
         let entries: Vec<T> = list.into_iter().filter_map(|entry| serde_json::from_value(entry).ok()).collect();
         if entries.len() < length {
-            tracing::warn!(unread = length - entries.len(), of = length, "entries of a list cannot be read");
+            tracing::warn!(unread = length - entries.len(), of = length, "skipped unreadable entries of a list");
         }
         Some(Self { entries, length, page_size })
     }
 
-    /// Whether another page may follow.
+    /// True if another page may follow.
     pub(crate) fn is_full(&self) -> bool {
         self.page_size.is_some_and(|size| self.length >= size)
     }

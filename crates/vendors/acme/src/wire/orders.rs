@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::wire::{Amount, Id, Moment, lenient};
+use crate::wire::{Amount, Id, WireTime, lenient};
 
-/// Places of an instance: a hold knows no ticket types (`acme.md §4.2`).
+/// Capacity of an instance to be held: a hold has no ticket types (`acme.md §4.2`).
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Places {
+pub(crate) struct ReservationItem {
     pub(crate) event_id: String,
     pub(crate) quantity: u32,
 }
@@ -16,7 +16,7 @@ pub(crate) struct Places {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct NewReservation<'a> {
-    pub(crate) reservation_items: &'a [Places],
+    pub(crate) reservation_items: &'a [ReservationItem],
 }
 
 /// A hold.
@@ -24,11 +24,11 @@ pub(crate) struct NewReservation<'a> {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Reservation {
     pub(crate) id: Id,
-    #[serde(default, deserialize_with = "lenient::perhaps")]
-    pub(crate) expiration_timestamp: Option<Moment>,
+    #[serde(default, deserialize_with = "lenient::optional")]
+    pub(crate) expiration_timestamp: Option<WireTime>,
 }
 
-/// The reseller's order call, field by field as in the sample of `acme.md §4.3`.
+/// Request of a reseller's order, with the fields of the sample in `acme.md §4.3`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct CheckOut {
@@ -54,28 +54,28 @@ pub(crate) struct CheckOut {
     pub(crate) billing_phone_number: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) billing_zip_code: Option<String>,
-    pub(crate) events: Vec<BoughtEvent>,
+    pub(crate) events: Vec<CheckOutEvent>,
     pub(crate) includes_flex_pay: bool,
     pub(crate) queued_status: u32,
     pub(crate) retry_count: u32,
-    /// Text here, a boolean in refunds.
+    /// A string here, a boolean in refunds.
     pub(crate) no_email: &'static str,
     pub(crate) ticket_delivery: &'static str,
 }
 
-/// What is bought of one instance.
+/// The bought items of one instance.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct BoughtEvent {
+pub(crate) struct CheckOutEvent {
     pub(crate) event_id: String,
     pub(crate) verify_entitlements: bool,
-    pub(crate) items: Vec<BoughtItem>,
+    pub(crate) items: Vec<CheckOutItem>,
 }
 
-/// What is bought of one ticket type. `amount` is the line's total (INFERRED, `acme.md §4.3`).
+/// The bought items of one ticket type. `amount` is the line's total (INFERRED, `acme.md §4.3`).
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct BoughtItem {
+pub(crate) struct CheckOutItem {
     pub(crate) event_id: String,
     pub(crate) person_type_id: String,
     pub(crate) item_type: &'static str,
@@ -87,26 +87,26 @@ pub(crate) struct BoughtItem {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Order {
-    /// The key in paths; not the number that guests see.
+    /// The id used in paths, not the number shown to guests.
     pub(crate) id: Id,
-    #[serde(default, deserialize_with = "lenient::perhaps")]
+    #[serde(default, deserialize_with = "lenient::optional")]
     pub(crate) order_number: Option<Id>,
-    #[serde(default, deserialize_with = "lenient::perhaps")]
+    #[serde(default, deserialize_with = "lenient::optional")]
     pub(crate) organization_id: Option<Id>,
-    #[serde(default, deserialize_with = "lenient::perhaps")]
+    #[serde(default, deserialize_with = "lenient::optional")]
     pub(crate) account_id: Option<Id>,
     #[serde(default, deserialize_with = "lenient::text")]
     pub(crate) email: Option<String>,
-    #[serde(default, deserialize_with = "lenient::perhaps")]
+    #[serde(default, deserialize_with = "lenient::optional")]
     pub(crate) total_amount: Option<Amount>,
-    #[serde(default, deserialize_with = "lenient::perhaps")]
+    #[serde(default, deserialize_with = "lenient::optional")]
     pub(crate) discounted_total_amount: Option<Amount>,
-    #[serde(default, deserialize_with = "lenient::perhaps")]
+    #[serde(default, deserialize_with = "lenient::optional")]
     pub(crate) refund_amount: Option<Amount>,
-    #[serde(default, deserialize_with = "lenient::perhaps")]
-    pub(crate) created_on: Option<Moment>,
-    #[serde(default, deserialize_with = "lenient::perhaps")]
-    pub(crate) creation_date: Option<Moment>,
+    #[serde(default, deserialize_with = "lenient::optional")]
+    pub(crate) created_on: Option<WireTime>,
+    #[serde(default, deserialize_with = "lenient::optional")]
+    pub(crate) creation_date: Option<WireTime>,
 }
 
 /// An order with its tickets, from will call or the order detail (`acme.md §4.4`, `§7.4`).
@@ -115,9 +115,9 @@ pub(crate) struct Order {
 pub(crate) struct OrderDetail {
     #[serde(alias = "id")]
     pub(crate) order_id: Id,
-    #[serde(default, deserialize_with = "lenient::perhaps")]
+    #[serde(default, deserialize_with = "lenient::optional")]
     pub(crate) order_number: Option<Id>,
-    /// Our reference; the will-call form may leave it out.
+    /// Our reference; the will-call form may omit it.
     #[serde(default, deserialize_with = "lenient::text")]
     pub(crate) payment_id: Option<String>,
     #[serde(default, deserialize_with = "lenient::list")]
@@ -128,21 +128,21 @@ pub(crate) struct OrderDetail {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct EventItem {
-    #[serde(default, deserialize_with = "lenient::perhaps")]
+    #[serde(default, deserialize_with = "lenient::optional")]
     pub(crate) event_id: Option<Id>,
     #[serde(default, deserialize_with = "lenient::list")]
     pub(crate) items: Vec<OrderItem>,
 }
 
-/// A line of an order. `orderItemId` here is `itemId` on the order (`acme.md §4.6`).
+/// A line of an order. `orderItemId` here is `itemId` in the order (`acme.md §4.6`).
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct OrderItem {
     #[serde(alias = "itemId")]
     pub(crate) order_item_id: Id,
-    #[serde(default, deserialize_with = "lenient::perhaps")]
+    #[serde(default, deserialize_with = "lenient::optional")]
     pub(crate) item_type_id: Option<Id>,
-    #[serde(default, deserialize_with = "lenient::perhaps")]
+    #[serde(default, deserialize_with = "lenient::optional")]
     pub(crate) ticket_type_id: Option<Id>,
     #[serde(default, deserialize_with = "lenient::count")]
     pub(crate) quantity: Option<u32>,
@@ -150,21 +150,21 @@ pub(crate) struct OrderItem {
     pub(crate) tickets: Vec<Ticket>,
 }
 
-/// A ticket; its `uuid` is the bar code and thereby a secret.
+/// A ticket. Its `uuid` is the barcode and therefore a secret.
 #[derive(Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Ticket {
-    #[serde(default, deserialize_with = "lenient::perhaps")]
+    #[serde(default, deserialize_with = "lenient::optional")]
     pub(crate) id: Option<Id>,
     #[serde(default, deserialize_with = "lenient::text")]
     pub(crate) uuid: Option<String>,
     #[serde(default, deserialize_with = "lenient::text")]
     pub(crate) ticket_status: Option<String>,
-    #[serde(default, deserialize_with = "lenient::perhaps")]
-    pub(crate) check_in_date: Option<Moment>,
+    #[serde(default, deserialize_with = "lenient::optional")]
+    pub(crate) check_in_date: Option<WireTime>,
 }
 
-/// Without the bar code.
+/// Omits the barcode.
 impl std::fmt::Debug for Ticket {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.debug_struct("Ticket")
@@ -181,12 +181,13 @@ pub(crate) struct Refund {
     pub(crate) order_id: Id,
     pub(crate) incident_reason_code: &'static str,
     pub(crate) notes: String,
-    /// A boolean here, text in the check-out.
+    /// A boolean here, a string in the check-out.
     pub(crate) no_email: bool,
     pub(crate) refund_items: Vec<RefundItem>,
 }
 
-/// A line of a refund. A wrong uuid still refunds and leaves its ticket valid: only uuids that were just read go here.
+/// A line of a refund. A wrong uuid is refunded all the same and its ticket remains valid, so only uuids that were just
+/// read are sent.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RefundItem {
@@ -197,17 +198,17 @@ pub(crate) struct RefundItem {
     pub(crate) incident_reason_code: &'static str,
 }
 
-/// Without the bar codes.
+/// Omits the barcodes.
 impl std::fmt::Debug for RefundItem {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(out, "{} of line {}", self.quantity, self.order_item_id)
     }
 }
 
-/// What a refund gave back.
+/// Result of a refund.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Refunded {
-    #[serde(default, deserialize_with = "lenient::perhaps")]
+pub(crate) struct RefundResult {
+    #[serde(default, deserialize_with = "lenient::optional")]
     pub(crate) refund_amount: Option<Amount>,
 }

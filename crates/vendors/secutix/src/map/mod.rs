@@ -1,12 +1,12 @@
-//! From their words to ours, and back. Pure: nobody is called, no clock is read.
+//! Maps wire types to domain types and back. Pure: no calls, no clock.
 
 pub(crate) mod availability;
 pub(crate) mod catalog;
 pub(crate) mod keys;
 pub(crate) mod money;
-pub(crate) mod order;
+pub(crate) mod orders;
 pub(crate) mod pass;
+pub(crate) mod point_of_sale;
 pub(crate) mod snapshot;
 pub(crate) mod text;
-pub(crate) mod till;
 pub(crate) mod time;

@@ -1,40 +1,45 @@
-//! Texts in several languages, with holes (`secutix.md §2.10`).
+//! Localized texts with missing translations (`secutix.md §2.10`).
 
-use crate::wire::{Label, Words};
-use domain::{Locale, Text};
+use domain::{Locale, LocalizedText};
 
-/// Reads a label: the main language first, then the first language there is, then the code. `None` where there is nothing at all.
-pub(crate) fn text(label: Option<&Label>, code: Option<&Words>, main_language: &str) -> Option<Text> {
-    let written: Vec<(Option<Locale>, &str)> = label
+use crate::wire::{Label, LenientString};
+
+/// Maps a label: the main language, otherwise the first language present, otherwise the code. `None` if all are empty.
+pub(crate) fn localized_text(
+    label: Option<&Label>,
+    code: Option<&LenientString>,
+    main_language: &str,
+) -> Option<LocalizedText> {
+    let translations: Vec<(Option<Locale>, &str)> = label
         .map(|label| label.translations.as_slice())
         .unwrap_or_default()
         .iter()
         .map(|(locale, text)| (Locale::parse(&locale.replace('_', "-")), text.trim()))
         .filter(|(_, text)| !text.is_empty())
         .collect();
-    let wanted = Locale::parse(&main_language.replace('_', "-"));
-    let main = written
+    let main_locale = Locale::parse(&main_language.replace('_', "-"));
+    let main = translations
         .iter()
-        .find(|(locale, _)| locale.is_some() && *locale == wanted)
-        .or_else(|| written.iter().find(|(locale, _)| speaks(locale.as_ref(), wanted.as_ref())))
-        .or(written.first())
+        .find(|(locale, _)| locale.is_some() && *locale == main_locale)
+        .or_else(|| translations.iter().find(|(locale, _)| is_same_language(locale.as_ref(), main_locale.as_ref())))
+        .or(translations.first())
         .map(|(_, text)| *text)
         .or_else(|| code.map(|code| code.0.trim()).filter(|code| !code.is_empty()))?;
-    let mut text = Text::plain(main);
+    let mut text = LocalizedText::monolingual(main);
     text.translations =
-        written.iter().filter_map(|(locale, text)| Some((locale.clone()?, (*text).to_owned()))).collect();
+        translations.iter().filter_map(|(locale, text)| Some((locale.clone()?, (*text).to_owned()))).collect();
     Some(text)
 }
 
-/// Whether one tag is the other with a country behind it: `fr-ch` speaks `fr`.
-fn speaks(tag: Option<&Locale>, wanted: Option<&Locale>) -> bool {
-    let head = |tag: &Locale| tag.as_str().split('-').next().unwrap_or_default().to_owned();
-    matches!((tag, wanted), (Some(tag), Some(wanted)) if head(tag) == head(wanted))
+/// Returns true if both tags have the same language: `fr-ch` matches `fr`.
+fn is_same_language(tag: Option<&Locale>, main_locale: Option<&Locale>) -> bool {
+    let language = |tag: &Locale| tag.as_str().split('-').next().unwrap_or_default().to_owned();
+    matches!((tag, main_locale), (Some(tag), Some(main_locale)) if language(tag) == language(main_locale))
 }
 
-/// The same, with unsafe HTML taken out.
-pub(crate) fn html(label: Option<&Label>, main_language: &str) -> Option<Text> {
-    let mut text = text(label, None, main_language)?;
+/// Maps a label like [`localized_text`] and removes unsafe HTML.
+pub(crate) fn sanitized_html(label: Option<&Label>, main_language: &str) -> Option<LocalizedText> {
+    let mut text = localized_text(label, None, main_language)?;
     text.main = ammonia::clean(&text.main);
     for translation in text.translations.values_mut() {
         *translation = ammonia::clean(translation);
@@ -51,8 +56,8 @@ mod tests {
     }
 
     fn main(pairs: &[(&str, &str)], code: Option<&str>) -> Option<String> {
-        let code = code.map(|code| Words(code.to_owned()));
-        text(Some(&label(pairs)), code.as_ref(), "fr").map(|text| text.main)
+        let code = code.map(|code| LenientString(code.to_owned()));
+        localized_text(Some(&label(pairs)), code.as_ref(), "fr").map(|text| text.main)
     }
 
     #[test]
@@ -66,15 +71,17 @@ mod tests {
     }
 
     #[test]
-    fn every_language_that_is_there_can_be_picked() {
-        let text = text(Some(&label(&[("fr", "Orchestre"), ("en", "Stalls")])), None, "fr").expect("a text");
-        let pick = |tag: &str| text.pick(Locale::parse(tag).as_ref());
+    fn every_translation_can_be_picked() {
+        let text =
+            localized_text(Some(&label(&[("fr", "Orchestre"), ("en", "Stalls")])), None, "fr").expect("mapped text");
+        let pick = |tag: &str| text.resolve(Locale::parse(tag).as_ref());
         assert_eq!((pick("en-GB"), pick("fr"), pick("de")), ("Stalls", "Orchestre", "Orchestre"));
     }
 
     #[test]
-    fn scripts_never_leave_a_description() {
-        let text = html(Some(&label(&[("fr", "<b>Un soir</b><script>x()</script>")])), "fr").expect("a text");
+    fn scripts_are_removed_from_descriptions() {
+        let text =
+            sanitized_html(Some(&label(&[("fr", "<b>Un soir</b><script>x()</script>")])), "fr").expect("mapped text");
         assert_eq!(text.main, "<b>Un soir</b>");
     }
 }

@@ -1,12 +1,12 @@
-//! Days on which clocks change, in the zones of our institutions: a day is the instant of local midnight (`secutix.md §2.10`).
+//! Daylight saving changes in the time zones of our institutions: a day is the instant of local midnight (`secutix.md §2.10`).
 
 use jiff::tz::TimeZone;
 
 use crate::map::time;
-use crate::wire::Words;
+use crate::wire::LenientString;
 
 #[test]
-fn local_midnight_is_its_own_day_on_both_sides_of_a_change() {
+fn local_midnight_belongs_to_its_day_on_both_sides_of_a_clock_change() {
     for (zone, instant, day) in [
         ("Europe/Zurich", "2031-03-29T23:00:00.000+00:00", "2031-03-30"),
         ("Europe/Zurich", "2031-03-30T22:00:00.000+00:00", "2031-03-31"),
@@ -21,14 +21,14 @@ fn local_midnight_is_its_own_day_on_both_sides_of_a_change() {
         ("America/Port_of_Spain", "2031-03-09T04:00:00.000+00:00", "2031-03-09"),
         ("America/Port_of_Spain", "2031-11-02T04:00:00.000+00:00", "2031-11-02"),
     ] {
-        let zone = TimeZone::get(zone).expect("a zone");
-        let read = time::day(Some(&Words(instant.to_owned())), &zone).map(|day| day.to_string());
+        let zone = TimeZone::get(zone).expect("known time zone");
+        let read = time::parse_day(Some(&LenientString(instant.to_owned())), &zone).map(|day| day.to_string());
         assert_eq!(read.as_deref(), Some(day), "{instant}");
     }
 }
 
 #[test]
-fn local_times_that_a_change_skips_or_repeats_are_read_one_way() {
+fn skipped_and_repeated_local_times_are_parsed_consistently() {
     for (zone, text, instant) in [
         ("Europe/Zurich", "2031-03-30T02:30:00", "2031-03-30T01:30:00Z"),
         ("Europe/Paris", "2031-03-30T02:30:00", "2031-03-30T01:30:00Z"),
@@ -36,7 +36,7 @@ fn local_times_that_a_change_skips_or_repeats_are_read_one_way() {
         ("Europe/Zurich", "2031-10-26T02:30:00+01:00", "2031-10-26T01:30:00Z"),
         ("America/New_York", "2031-03-09T02:30:00", "2031-03-09T07:30:00Z"),
     ] {
-        let zone = TimeZone::get(zone).expect("a zone");
-        assert_eq!(time::instant(Some(&Words(text.to_owned())), &zone), instant.parse().ok(), "{text}");
+        let zone = TimeZone::get(zone).expect("known time zone");
+        assert_eq!(time::parse_instant(Some(&LenientString(text.to_owned())), &zone), instant.parse().ok(), "{text}");
     }
 }

@@ -1,16 +1,17 @@
-//! What no vendor means and an enemy might send, over both transports: a typed error, never a panic.
+//! Malformed and hostile responses over both protocols: each gives a typed error, never a panic.
+
+use domain::{ErrorKind, VendorOperation};
+use testkit::{FixtureCase, error_summary, hostile_json};
 
 use crate::map::catalog;
-use crate::tests::{client, till};
-use domain::{ErrorKind, Operation};
-use testkit::{Case, hostile_json, told};
+use crate::tests::{client, point_of_sale};
 
-/// An envelope around a result.
-fn enveloped(result: &str) -> String {
+/// Wraps a result in an envelope.
+fn envelope(result: &str) -> String {
     format!("<Envelope><Body><r><Result>{result}</Result></r></Body></Envelope>")
 }
 
-/// XML that no vendor means.
+/// Malformed and hostile XML.
 fn hostile_xml() -> Vec<(&'static str, String)> {
     let success = "<statusCode>success</statusCode>";
     let bomb = "<!DOCTYPE lolz [<!ENTITY a \"aaaa\"><!ENTITY b \"&a;&a;&a;\">]>";
@@ -19,64 +20,64 @@ fn hostile_xml() -> Vec<(&'static str, String)> {
             "an external entity",
             format!(
                 "<!DOCTYPE r [<!ENTITY x SYSTEM \"file:///etc/passwd\">]>{}",
-                enveloped("<statusCode>&x;</statusCode>")
+                envelope("<statusCode>&x;</statusCode>")
             ),
         ),
-        ("entities in entities", format!("{bomb}{}", enveloped("<statusCode>&b;</statusCode>"))),
+        ("entities in entities", format!("{bomb}{}", envelope("<statusCode>&b;</statusCode>"))),
         (
             "a document type over the network",
-            format!("<!DOCTYPE r SYSTEM \"http://127.0.0.1:9/x.dtd\">{}", enveloped(success)),
+            format!("<!DOCTYPE r SYSTEM \"http://127.0.0.1:9/x.dtd\">{}", envelope(success)),
         ),
-        ("an entity that nobody defined", enveloped("<statusCode>&secret;</statusCode>")),
-        ("elements in elements", enveloped(&format!("{}{}", "<a>".repeat(100_000), "</a>".repeat(100_000)))),
+        ("an entity that nobody defined", envelope("<statusCode>&secret;</statusCode>")),
+        ("elements in elements", envelope(&format!("{}{}", "<a>".repeat(100_000), "</a>".repeat(100_000)))),
         ("an open end", "<Envelope><Body><r>".to_owned()),
         ("no envelope", "<html><body/></html>".to_owned()),
         ("an empty body", "<Envelope><Body/></Envelope>".to_owned()),
-        ("a success without data", enveloped(success)),
-        ("no status", enveloped("<posConfigData><posId>1</posId></posConfigData>")),
-        ("two statuses", enveloped(&success.repeat(2))),
-        ("an illegal character", enveloped("<statusCode>&#0;</statusCode>")),
+        ("a success without data", envelope(success)),
+        ("no status", envelope("<posConfigData><posId>1</posId></posConfigData>")),
+        ("two statuses", envelope(&success.repeat(2))),
+        ("an illegal character", envelope("<statusCode>&#0;</statusCode>")),
     ]
 }
 
-async fn faults(case: Case) -> Vec<ErrorKind> {
-    let (name, (client, _prompter)) = (case.name.clone(), client(vec![case]).await);
+async fn error_kinds(case: FixtureCase) -> Vec<ErrorKind> {
+    let (name, (client, _server)) = (case.name.clone(), client(vec![case]).await);
     let outcomes = [
-        client.pos_config(Operation::ListEvents).await.map(drop),
-        client.catalog(Operation::ListEvents).await.map(drop),
+        client.pos_config(VendorOperation::ListEvents).await.map(drop),
+        client.catalog(VendorOperation::ListEvents).await.map(drop),
         client.order_details(1).await.map(drop),
-        client.last_setup_update(Operation::ListEvents).await.map(drop),
+        client.last_setup_update(VendorOperation::ListEvents).await.map(drop),
     ];
-    // The last of them has no data field that must be there.
+    // The last one has no mandatory data field.
     let must_fail = outcomes.iter().take(3).all(Result::is_err);
-    assert!(must_fail, "{name}: nothing can be read out of it");
+    assert!(must_fail, "{name}: must be an error");
     outcomes
         .into_iter()
         .filter_map(Result::err)
-        .inspect(|error| assert!(!told(error).is_empty()))
+        .inspect(|error| assert!(!error_summary(error).is_empty()))
         .map(|error| error.kind)
         .collect()
 }
 
 #[tokio::test]
-async fn hostile_answers_are_malformed_and_never_a_panic() {
+async fn hostile_responses_are_malformed_errors_and_never_a_panic() {
     for (name, body) in hostile_json() {
-        for kind in faults(Case::new(name, 200, body)).await {
+        for kind in error_kinds(FixtureCase::new(name, 200, body)).await {
             assert_eq!(kind, ErrorKind::Malformed, "{name}");
         }
     }
     for (name, body) in hostile_xml() {
-        let case = Case { ending: "xml".to_owned(), ..Case::new(name, 200, body) };
-        for kind in faults(case).await {
+        let case = FixtureCase { extension: "xml".to_owned(), ..FixtureCase::new(name, 200, body) };
+        for kind in error_kinds(case).await {
             assert_eq!(kind, ErrorKind::Malformed, "{name}");
         }
     }
 }
 
 #[tokio::test]
-async fn a_product_of_wrong_kinds_costs_itself_and_its_neighbour_stays() {
+async fn an_unreadable_product_is_skipped_and_the_others_remain() {
     let good = r#"{"id": 2, "code": "GOOD", "productFamilyType": "SINGLE_ENTRY", "state": "RUNNING"}"#;
-    for wrong in [
+    for product in [
         "7",
         "[]",
         "null",
@@ -91,11 +92,12 @@ async fn a_product_of_wrong_kinds_costs_itself_and_its_neighbour_stays() {
         "{\"id\": 1, \"event\": {\"performances\": [{\"id\": 3, \"start\": \"-262144-01-01T00:00:00Z\"}]}}",
     ] {
         let body = format!(
-            "{{\"statusCode\": \"success\", \"catalogData\": {{\"seasons\": [{{\"id\": 1, \"products\": [{wrong}, {good}]}}]}}}}"
+            "{{\"statusCode\": \"success\", \"catalogData\": {{\"seasons\": [{{\"id\": 1, \"products\": [{product}, {good}]}}]}}}}"
         );
-        let (client, _prompter) = client(vec![Case::new("wrong", 200, body)]).await;
-        let told = client.catalog(Operation::ListEvents).await.unwrap_or_else(|error| panic!("{wrong}: {error}"));
-        let (snapshot, _) = catalog::snapshot(&told, till().await, "https://quai.example.org");
-        assert!(snapshot.listed.iter().any(|event| event.title.main == "GOOD"), "{wrong}");
+        let (client, _server) = client(vec![FixtureCase::new("wrong", 200, body)]).await;
+        let catalog_data =
+            client.catalog(VendorOperation::ListEvents).await.unwrap_or_else(|error| panic!("{product}: {error}"));
+        let (snapshot, _) = catalog::snapshot(&catalog_data, point_of_sale().await, "https://quai.example.org");
+        assert!(snapshot.listed.iter().any(|event| event.title.main == "GOOD"), "{product}");
     }
 }

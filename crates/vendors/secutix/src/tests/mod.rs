@@ -1,5 +1,5 @@
-//! The mapping, table by table: every answer of `tests/fixtures/secutix` through the client that reads it and the mapping behind it.
-//! An answer that is there in JSON and in XML is the same one: both come out as the same value.
+//! Table tests of the mapping: every response of `tests/fixtures/secutix` goes through the client and the mapping. A response
+//! that exists in JSON and in XML must give the same value.
 
 mod clock_changes;
 mod hostile;
@@ -8,26 +8,26 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::ordering::{Contact, DeliveryPreference, LegLine, LegRequest};
+use domain::{Clock, Money, PerformanceKey, SourceId, TicketTypeKey, VendorError, VendorOperation};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use secrecy::ExposeSecret;
+use testkit::{FixtureCase, StubServer, error_summary, fixture_operations, load_case, load_cases};
 
-use crate::client::{Client, Pace};
-use crate::inferred;
-use crate::map::availability::{availability, counts};
+use crate::assumptions;
+use crate::client::{Client, PollSchedule};
+use crate::map::availability::{availability, availability_counts};
 use crate::map::catalog;
-use crate::map::order;
-use crate::map::snapshot::Snapshot;
-use crate::map::till::{House, Till};
-use crate::speech::{Identity, JsonSpeech, SoapSpeech, Speech, TokenMaker, Tokens};
+use crate::map::orders;
+use crate::map::point_of_sale::{PointOfSale, SourceDefaults};
+use crate::map::snapshot::CatalogSnapshot;
+use crate::protocol::{Identity, JsonProtocol, Protocol, SoapProtocol, TokenOrigin, TokenProvider};
 use crate::wire::availability::EventAvailabilityQuery;
-use crate::wire::order::{CloseOrder, ContactData, SALE};
-use domain::ordering::{Contact, DeliveryPreference, LegLine, LegRequest};
-use domain::{Clock, Money, Operation, PerformanceKey, SourceId, TicketTypeKey, VendorError};
-use testkit::{Case, Prompter, case, cases, operations, told};
+use crate::wire::orders::{CloseOrder, ContactData, SALE};
 
 /// The operations that the table below maps.
-const TABLE: &[&str] = &[
+const MAPPED_OPERATIONS: &[&str] = &[
     "close_order",
     "create_or_update_order",
     "get_catalog_detailed",
@@ -36,25 +36,25 @@ const TABLE: &[&str] = &[
     "get_pos_config",
 ];
 
-/// One morning before the season.
-struct Fixed;
+/// A clock that shows one morning before the season.
+struct FixedClock;
 
-impl Clock for Fixed {
+impl Clock for FixedClock {
     fn now(&self) -> Timestamp {
-        "2031-09-01T08:00:00Z".parse().expect("an instant")
+        "2031-09-01T08:00:00Z".parse().expect("valid timestamp")
     }
 }
 
-/// Asks without waiting, and not for ever.
-const AT_ONCE: Pace = Pace { waits: [Duration::ZERO; 4], patience: Duration::from_secs(5) };
+/// Polls without delay, but not forever.
+const NO_DELAY: PollSchedule = PollSchedule { delays: [Duration::ZERO; 4], max_wait: Duration::from_secs(5) };
 
-/// A client that speaks as the answers are written: the ending of the first decides.
-async fn client(answers: Vec<Case>) -> (Client, Prompter) {
-    let is_soap = answers[0].ending == "xml";
-    let prompter = Prompter::giving(answers).await;
-    let (transport, base) = (prompter.transport.clone(), prompter.base.as_str());
-    let speech: Box<dyn Speech> = if is_soap {
-        Box::new(SoapSpeech::new(transport, base, "v1_33", "QUAI_DGTK", "a-password".into()))
+/// Creates a client for the encoding of the responses; the extension of the first one decides.
+async fn client(responses: Vec<FixtureCase>) -> (Client, StubServer) {
+    let is_soap = responses[0].extension == "xml";
+    let server = StubServer::responding(responses).await;
+    let (transport, base) = (server.client.clone(), server.base.as_str());
+    let protocol: Box<dyn Protocol> = if is_soap {
+        Box::new(SoapProtocol::new(transport, base, "v1_33", "QUAI_DGTK", "a-password".into()))
     } else {
         let identity = Identity {
             institution: "QUAI".to_owned(),
@@ -62,52 +62,52 @@ async fn client(answers: Vec<Case>) -> (Client, Prompter) {
             password: "a-password".into(),
             partner: "ticketgraph".to_owned(),
         };
-        Box::new(JsonSpeech::new(
+        Box::new(JsonProtocol::new(
             transport,
             base,
             "v1_33",
-            Tokens::new(TokenMaker::Us, identity, base, Arc::new(Fixed)),
+            TokenProvider::new(TokenOrigin::SelfSigned, identity, base, Arc::new(FixedClock)),
         ))
     };
-    (Client::new(SourceId::new("quai"), speech, AT_ONCE), prompter)
+    (Client::new(SourceId::new("quai"), protocol, NO_DELAY), server)
 }
 
-fn shown<T: Debug>(outcome: Result<T, VendorError>) -> String {
+fn format_result<T: Debug>(outcome: Result<T, VendorError>) -> String {
     match outcome {
         Ok(value) => format!("{value:#?}"),
-        Err(error) => told(&error),
+        Err(error) => error_summary(&error),
     }
 }
 
-fn house() -> House {
-    House {
-        zone: TimeZone::get("Europe/Paris").expect("a zone"),
+fn source_defaults() -> SourceDefaults {
+    SourceDefaults {
+        time_zone: TimeZone::get("Europe/Paris").expect("known time zone"),
         currency: "EUR".parse().ok(),
-        point_of_sale: None,
+        point_of_sale_id: None,
         payment_method: None,
     }
 }
 
-async fn till() -> Till {
-    let (client, _prompter) = client(vec![case("secutix/get_pos_config", "full.json")]).await;
-    let pos = client.pos_config(Operation::ListEvents).await.expect("a point of sale");
-    Till::read(&pos, &house()).expect("a till")
+async fn point_of_sale() -> PointOfSale {
+    let (client, _server) = client(vec![load_case("secutix/get_pos_config", "full.json")]).await;
+    let pos = client.pos_config(VendorOperation::ListEvents).await.expect("point of sale response");
+    PointOfSale::from_config(&pos, &source_defaults()).expect("complete point of sale")
 }
 
-async fn season() -> Snapshot {
-    let (client, _prompter) = client(vec![case("secutix/get_catalog_detailed", "season.json")]).await;
-    let told = client.catalog(Operation::ListEvents).await.expect("a catalogue");
-    catalog::snapshot(&told, till().await, "https://quai.example.org").0
+async fn season_snapshot() -> CatalogSnapshot {
+    let (client, _server) = client(vec![load_case("secutix/get_catalog_detailed", "season.json")]).await;
+    let data = client.catalog(VendorOperation::ListEvents).await.expect("catalog response");
+    catalog::snapshot(&data, point_of_sale().await, "https://quai.example.org").0
 }
 
-/// Two full prices and a reduced one in the stalls.
+/// A leg with two full-price tickets and a reduced one in the stalls.
 fn leg() -> LegRequest {
     let line = |line, audience: i64, quantity, rappen| LegLine {
         line,
         performance: PerformanceKey::new("82011"),
         ticket_type: TicketTypeKey::new(format!("81011.s83011.{audience}")),
         quantity,
-        unit_price: Money::new(rappen, "CHF".parse().expect("a currency")),
+        unit_price: Money::new(rappen, "CHF".parse().expect("known currency")),
     };
     let contact = Contact {
         first_name: "Ada".to_owned(),
@@ -126,27 +126,27 @@ fn leg() -> LegRequest {
     }
 }
 
-fn catalogue(snapshot: &Snapshot) -> impl Debug {
-    let mut shows: Vec<_> =
-        snapshot.shows.values().map(|show| (show.performance.key.clone(), show.is_for_sale)).collect();
-    shows.sort();
-    (snapshot.listed.clone(), shows)
+fn catalog_summary(snapshot: &CatalogSnapshot) -> impl Debug {
+    let mut entries: Vec<_> =
+        snapshot.performances.values().map(|entry| (entry.performance.key.clone(), entry.is_for_sale)).collect();
+    entries.sort();
+    (snapshot.listed.clone(), entries)
 }
 
-async fn mapped(operation: &str, case: Case) -> String {
-    let (client, _prompter) = client(vec![case]).await;
+async fn map_case(operation: &str, case: FixtureCase) -> String {
+    let (client, _server) = client(vec![case]).await;
     match operation {
         "get_pos_config" => {
-            let pos = client.pos_config(Operation::ListEvents).await;
-            shown(pos.map(|pos| Till::read(&pos, &house())))
+            let pos = client.pos_config(VendorOperation::ListEvents).await;
+            format_result(pos.map(|pos| PointOfSale::from_config(&pos, &source_defaults())))
         }
         "get_catalog_detailed" => {
-            let told = client.catalog(Operation::ListEvents).await;
-            let till = till().await;
-            let read = |told: &_| catalog::snapshot(told, till, "https://quai.example.org");
-            shown(told.map(|told| {
-                let (snapshot, losses) = read(&told);
-                (format!("{:#?}", catalogue(&snapshot)), losses)
+            let data = client.catalog(VendorOperation::ListEvents).await;
+            let point_of_sale = point_of_sale().await;
+            let map = |data: &_| catalog::snapshot(data, point_of_sale, "https://quai.example.org");
+            format_result(data.map(|data| {
+                let (snapshot, skipped) = map(&data);
+                (format!("{:#?}", catalog_summary(&snapshot)), skipped)
             }))
             .replace("\\n", "\n")
             .replace("\\\"", "\"")
@@ -156,35 +156,43 @@ async fn mapped(operation: &str, case: Case) -> String {
                 point_of_sales_id: 510_100,
                 event_ids: vec![81011],
                 performance_ids: vec![82011],
-                seat_category_ids: vec![inferred::EACH_CATEGORY],
+                seat_category_ids: vec![assumptions::ALL_SEAT_CATEGORIES],
                 contingent_ids: Vec::new(),
             };
             let rows = client.event_availability(&query).await;
-            let season = season().await;
-            let show = &season.shows[&PerformanceKey::new("82011")];
-            let free = |rows: Vec<_>| availability(show, &counts(&rows, show.occasion), &season.till, Fixed.now());
-            shown(rows.map(free).map(|told| {
+            let season = season_snapshot().await;
+            let entry = &season.performances[&PerformanceKey::new("82011")];
+            let map = |rows: Vec<_>| {
+                availability(
+                    entry,
+                    &availability_counts(&rows, entry.reference),
+                    &season.point_of_sale,
+                    FixedClock.now(),
+                )
+            };
+            format_result(rows.map(map).map(|availability| {
                 let offer = |one: domain::Offer| (one.ticket_type.key.clone(), one.vacancies, one.status);
                 (
-                    told.status,
-                    told.vacancies,
-                    told.max_per_order,
-                    told.offers.into_iter().map(offer).collect::<Vec<_>>(),
+                    availability.status,
+                    availability.vacancies,
+                    availability.max_per_order,
+                    availability.offers.into_iter().map(offer).collect::<Vec<_>>(),
                 )
             }))
         }
-        other => sold(other, client).await,
+        other => map_order_case(other, client).await,
     }
 }
 
-async fn sold(operation: &str, client: Client) -> String {
+async fn map_order_case(operation: &str, client: Client) -> String {
     match operation {
         "create_or_update_order" => {
             let leg = leg();
-            let written = order::new_order(&leg, 510_100, "1000042".to_owned()).expect("lines of ours");
-            shown(client.create_order(written).await.map(|made| {
-                let lines = order::allot(&leg, &made.operation_data_updates.0, &made.movement_data_updates.0);
-                (made.order_id, made.order_secret_id, lines)
+            let written = orders::new_order(&leg, 510_100, "1000042".to_owned()).expect("lines with valid keys");
+            format_result(client.create_order(written).await.map(|update| {
+                let lines =
+                    orders::assign_movements(&leg, &update.operation_data_updates.0, &update.movement_data_updates.0);
+                (update.order_id, update.order_secret_id, lines)
             }))
         }
         "close_order" => {
@@ -198,18 +206,18 @@ async fn sold(operation: &str, client: Client) -> String {
                 generate_bar_codes: true,
                 max_waiting_time: 0,
             };
-            shown(client.close_order(&close).await)
+            format_result(client.close_order(&close).await)
         }
         "get_order_details" => {
             let lines = [(93001, 0), (93002, 0), (93003, 1)].into();
-            shown(client.order_details(90001).await.map(|details| {
-                let tickets = order::tickets(&details, &lines);
-                let codes: Vec<_> = tickets
+            format_result(client.order_details(90001).await.map(|details| {
+                let tickets = orders::tickets(&details, &lines);
+                let barcodes: Vec<_> = tickets
                     .iter()
                     .map(|one| one.barcode.as_ref().map(|code| code.value.expose_secret().to_owned()))
                     .collect();
-                let state = inferred::order_state(details.order_state.as_ref());
-                (state, details.sale_amount, order::has_all_codes(&details), codes, tickets)
+                let state = assumptions::order_state(details.order_state.as_ref());
+                (state, details.sale_amount, orders::has_all_barcodes(&details), barcodes, tickets)
             }))
         }
         other => panic!("{other} has no mapping"),
@@ -217,25 +225,32 @@ async fn sold(operation: &str, client: Client) -> String {
 }
 
 #[tokio::test]
-async fn every_answer_is_mapped_as_the_papers_say_and_alike_over_both_transports() {
-    for operation in TABLE {
-        // JSON and XML of one name share a snapshot, so that one cannot drift from the other.
-        for case in cases(&format!("secutix/{operation}")) {
+async fn every_response_is_mapped_as_documented_and_identically_over_both_protocols() {
+    for operation in MAPPED_OPERATIONS {
+        // JSON and XML of one name share a snapshot, so they cannot drift apart.
+        for case in load_cases(&format!("secutix/{operation}")) {
             let name = format!("{operation}__{}", case.name);
-            let value = mapped(operation, case).await;
+            let value = map_case(operation, case).await;
             insta::allow_duplicates! { insta::assert_snapshot!(name, value) }
         }
     }
 }
 
 #[tokio::test]
-async fn json_and_soap_of_one_name_are_the_same_value() {
+async fn json_and_soap_fixtures_of_one_name_map_to_the_same_value() {
     let mut pairs = 0;
-    for operation in TABLE {
-        let all = cases(&format!("secutix/{operation}"));
-        for json in all.iter().filter(|case| case.ending == "json") {
-            let Some(soap) = all.iter().find(|case| case.ending == "xml" && case.name == json.name) else { continue };
-            assert_eq!(mapped(operation, json.clone()).await, mapped(operation, soap.clone()).await, "{}", json.name);
+    for operation in MAPPED_OPERATIONS {
+        let all = load_cases(&format!("secutix/{operation}"));
+        for json in all.iter().filter(|case| case.extension == "json") {
+            let Some(soap) = all.iter().find(|case| case.extension == "xml" && case.name == json.name) else {
+                continue;
+            };
+            assert_eq!(
+                map_case(operation, json.clone()).await,
+                map_case(operation, soap.clone()).await,
+                "{}",
+                json.name
+            );
             pairs += 1;
         }
     }
@@ -243,14 +258,14 @@ async fn json_and_soap_of_one_name_are_the_same_value() {
 }
 
 #[test]
-fn every_folder_of_fixtures_is_in_the_table() {
-    assert_eq!(operations("secutix"), TABLE);
+fn every_fixture_folder_is_in_the_table() {
+    assert_eq!(fixture_operations("secutix"), MAPPED_OPERATIONS);
 }
 
 #[tokio::test]
-async fn a_catalogue_in_the_making_is_asked_for_by_its_request_id_over_both_transports() {
-    let working = |ending: &str, id: Option<u32>| match ending {
-        "json" => Case::new(
+async fn a_catalog_in_progress_is_polled_by_its_request_id_over_both_protocols() {
+    let in_progress = |extension: &str, id: Option<u32>| match extension {
+        "json" => FixtureCase::new(
             "working",
             200,
             format!(
@@ -260,17 +275,21 @@ async fn a_catalogue_in_the_making_is_asked_for_by_its_request_id_over_both_tran
         ),
         _ => {
             let id = id.map(|id| format!("<requestId>{id}</requestId>")).unwrap_or_default();
-            Case::new("working", 200, format!("<E:Envelope xmlns:E='e'><E:Body><r><CatalogResultDetailed>{id}<statusCode>in_progress</statusCode></CatalogResultDetailed></r></E:Body></E:Envelope>").replace("E:Envelope", "Envelope").replace("E:Body", "Body"))
+            FixtureCase::new("working", 200, format!("<E:Envelope xmlns:E='e'><E:Body><r><CatalogResultDetailed>{id}<statusCode>in_progress</statusCode></CatalogResultDetailed></r></E:Body></E:Envelope>").replace("E:Envelope", "Envelope").replace("E:Body", "Body"))
         }
     };
-    for ending in ["json", "xml"] {
-        let done = case("secutix/get_catalog_detailed", &format!("season.{ending}"));
-        let mut answers = vec![working(ending, Some(17)), working(ending, None), done];
-        answers[0].ending = ending.to_owned();
-        let (client, prompter) = client(answers).await;
-        let told = client.catalog(Operation::ListEvents).await.expect("a catalogue");
-        assert_eq!(told.seasons.0.len(), 1, "{ending}");
-        let names_it = |call: &String| call.contains("requestId") && call.contains("17");
-        assert_eq!(prompter.asked().iter().map(names_it).collect::<Vec<_>>(), [false, true, true], "{ending}");
+    for extension in ["json", "xml"] {
+        let done = load_case("secutix/get_catalog_detailed", &format!("season.{extension}"));
+        let mut responses = vec![in_progress(extension, Some(17)), in_progress(extension, None), done];
+        responses[0].extension = extension.to_owned();
+        let (client, server) = client(responses).await;
+        let data = client.catalog(VendorOperation::ListEvents).await.expect("catalog response");
+        assert_eq!(data.seasons.0.len(), 1, "{extension}");
+        let has_request_id = |call: &String| call.contains("requestId") && call.contains("17");
+        assert_eq!(
+            server.requests().iter().map(has_request_id).collect::<Vec<_>>(),
+            [false, true, true],
+            "{extension}"
+        );
     }
 }

@@ -1,42 +1,42 @@
-//! `ExternalAccessControlService`: what the gate did (`secutix.md §3.8`).
+//! `ExternalAccessControlService`: access control operations (`secutix.md §3.8`).
 
 use serde::{Deserialize, Serialize};
 
-use crate::wire::{ACCESS_CONTROL, List, Method, Words};
+use crate::wire::{ACCESS_CONTROL, LenientList, LenientString, Method};
 
-/// Tells what the gate did to one ticket.
-pub const GET_CONTROLLED_TICKET: Method = Method { service: ACCESS_CONTROL, name: "getControlledTicket" };
+/// Lists the control operations of one ticket.
+pub(crate) const GET_CONTROLLED_TICKET: Method = Method { service: ACCESS_CONTROL, name: "getControlledTicket" };
 
-/// The parameters of `getControlledTicket`. Holds a code: this type has no `Debug`.
+/// Parameters of `getControlledTicket`. Contains a barcode, so this type has no `Debug`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ControlledTicketQuery<'a> {
-    /// A code, or the number of the ticket.
+pub(crate) struct ControlledTicketQuery<'a> {
+    /// A barcode or ticket number.
     pub bar_code_or_tax_number: &'a str,
 }
 
-/// The answer of `getControlledTicket`.
+/// Result of `getControlledTicket`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct ControlledTicketResult {
+pub(crate) struct ControlledTicketResult {
     /// The ticket.
     pub controlled_ticket_data: Option<ControlledTicket>,
 }
 
-/// A ticket as the gate knows it.
+/// A ticket in access control.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct ControlledTicket {
-    /// What was done to it, in order.
-    pub control_operations: List<ControlOperation>,
+pub(crate) struct ControlledTicket {
+    /// Its control operations, in order.
+    pub control_operations: LenientList<ControlOperation>,
 }
 
-/// Something that the gate did.
+/// A control operation.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct ControlOperation {
-    /// What.
-    pub control_operation_type: Option<Words>,
-    /// When.
-    pub operation_date_time: Option<Words>,
+pub(crate) struct ControlOperation {
+    /// Its type.
+    pub control_operation_type: Option<LenientString>,
+    /// Its time.
+    pub operation_date_time: Option<LenientString>,
 }

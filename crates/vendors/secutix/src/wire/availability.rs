@@ -2,19 +2,20 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::wire::{AVAILABILITY, List, Method, Whole, Words};
+use crate::wire::{AVAILABILITY, LenientInt, LenientList, LenientString, Method};
 
-/// What is free on dates.
-pub const GET_EVENT_AVAILABILITY: Method = Method { service: AVAILABILITY, name: "getEventAvailability" };
-/// What is free of passes.
-pub const GET_PRODUCT_AVAILABILITY: Method = Method { service: AVAILABILITY, name: "getProductAvailability" };
-/// Which products changed.
-pub const GET_UPDATED_AVAILABILITIES: Method = Method { service: AVAILABILITY, name: "getUpdatedAvailabilities" };
+/// Vacancies of dates.
+pub(crate) const GET_EVENT_AVAILABILITY: Method = Method { service: AVAILABILITY, name: "getEventAvailability" };
+/// Vacancies of passes.
+pub(crate) const GET_PRODUCT_AVAILABILITY: Method = Method { service: AVAILABILITY, name: "getProductAvailability" };
+/// Products whose availability changed.
+pub(crate) const GET_UPDATED_AVAILABILITIES: Method =
+    Method { service: AVAILABILITY, name: "getUpdatedAvailabilities" };
 
-/// Asks what is free on dates.
+/// Parameters of `getEventAvailability`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct EventAvailabilityQuery {
+pub(crate) struct EventAvailabilityQuery {
     /// Mandatory.
     pub point_of_sales_id: i64,
     /// The products of the dates.
@@ -22,18 +23,18 @@ pub struct EventAvailabilityQuery {
     pub event_ids: Vec<i64>,
     /// Mandatory.
     pub performance_ids: Vec<i64>,
-    /// -1: one row for each category.
+    /// -1 for one row per category.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub seat_category_ids: Vec<i64>,
-    /// Empty: one sum over all.
+    /// Empty for one total over all contingents.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub contingent_ids: Vec<i64>,
 }
 
-/// Asks what is free of passes; names inferred.
+/// Parameters of `getProductAvailability`; names inferred.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ProductAvailabilityQuery {
+pub(crate) struct ProductAvailabilityQuery {
     /// The point of sale.
     pub point_of_sales_id: i64,
     /// The passes.
@@ -43,22 +44,22 @@ pub struct ProductAvailabilityQuery {
     pub contingent_ids: Vec<i64>,
 }
 
-/// Asks which products changed.
+/// Parameters of `getUpdatedAvailabilities`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct UpdatedAvailabilitiesQuery {
+pub(crate) struct UpdatedAvailabilitiesQuery {
     /// The point of sale.
     pub point_of_sales_id: i64,
     /// The products.
     pub product_ids: Vec<i64>,
-    /// Since when.
+    /// Start of the period.
     pub reference_date: String,
 }
 
-/// The answer of `getEventAvailability`.
+/// Result of `getEventAvailability`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct EventAvailabilityResult {
+pub(crate) struct EventAvailabilityResult {
     /// The data field.
     pub event_availability_data: Option<EventAvailabilities>,
 }
@@ -66,16 +67,16 @@ pub struct EventAvailabilityResult {
 /// The rows.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct EventAvailabilities {
+pub(crate) struct EventAvailabilities {
     /// The rows.
     #[serde(alias = "eventAvailability")]
-    pub event_availabilities: List<Free>,
+    pub event_availabilities: LenientList<AvailabilityRow>,
 }
 
-/// The answer of `getProductAvailability`; names inferred.
+/// Result of `getProductAvailability`; names inferred.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct ProductAvailabilityResult {
+pub(crate) struct ProductAvailabilityResult {
     /// The data field.
     pub product_availability_data: Option<ProductAvailabilities>,
 }
@@ -83,43 +84,43 @@ pub struct ProductAvailabilityResult {
 /// The rows.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct ProductAvailabilities {
+pub(crate) struct ProductAvailabilities {
     /// The rows.
     #[serde(alias = "productAvailability")]
-    pub product_availabilities: List<Free>,
+    pub product_availabilities: LenientList<AvailabilityRow>,
 }
 
-/// How much is free; field names inferred (`secutix.md §8`).
+/// Vacancies of a date or pass; field names inferred (`secutix.md §8`).
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct Free {
+pub(crate) struct AvailabilityRow {
     /// The date.
-    pub performance_id: Option<Whole>,
+    pub performance_id: Option<LenientInt>,
     /// The pass.
-    pub product_id: Option<Whole>,
-    /// The thing of the pass; absent: all of it.
-    pub item_id: Option<Whole>,
-    /// The part of the hall; absent: all of it.
-    pub seat_category_id: Option<Whole>,
-    /// How many.
+    pub product_id: Option<LenientInt>,
+    /// The item of the pass; absent for the whole pass.
+    pub item_id: Option<LenientInt>,
+    /// The seat category; absent for the whole date.
+    pub seat_category_id: Option<LenientInt>,
+    /// Number of vacancies.
     #[serde(alias = "quantity", alias = "availableQuantity")]
-    pub availability: Option<Whole>,
+    pub availability: Option<LenientInt>,
 }
 
-/// The answer of `getUpdatedAvailabilities`.
+/// Result of `getUpdatedAvailabilities`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct UpdatedAvailabilitiesResult {
-    /// Those that changed.
-    pub availability_update_data: List<AvailabilityUpdate>,
+pub(crate) struct UpdatedAvailabilitiesResult {
+    /// Products that changed.
+    pub availability_update_data: LenientList<AvailabilityUpdate>,
 }
 
 /// A product whose availability changed.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct AvailabilityUpdate {
+pub(crate) struct AvailabilityUpdate {
     /// The product.
-    pub product_id: Option<Whole>,
-    /// When.
-    pub last_update: Option<Words>,
+    pub product_id: Option<LenientInt>,
+    /// Time of the change.
+    pub last_update: Option<LenientString>,
 }

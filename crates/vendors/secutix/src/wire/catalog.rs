@@ -2,28 +2,30 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::wire::{CATALOG, CurrencyCash, Flag, Label, List, Method, Perhaps, Whole, Words};
+use crate::wire::{
+    CATALOG, CurrencyCash, Label, LenientBool, LenientInt, LenientList, LenientString, Method, Tolerant,
+};
 
-/// The point of sale, its payment methods, zone and currency.
-pub const GET_POS_CONFIG: Method = Method { service: CATALOG, name: "getPOSConfig" };
-/// The whole catalogue, perhaps asynchronously.
-pub const GET_CATALOG_DETAILED: Method = Method { service: CATALOG, name: "getCatalogDetailed" };
-/// When the catalogue was last changed.
-pub const GET_LAST_SETUP_UPDATE: Method = Method { service: CATALOG, name: "getLastSetupUpdate" };
+/// The point of sale, its payment methods, time zone and currency.
+pub(crate) const GET_POS_CONFIG: Method = Method { service: CATALOG, name: "getPOSConfig" };
+/// The whole catalog, possibly asynchronous.
+pub(crate) const GET_CATALOG_DETAILED: Method = Method { service: CATALOG, name: "getCatalogDetailed" };
+/// Time of the last change of the catalog.
+pub(crate) const GET_LAST_SETUP_UPDATE: Method = Method { service: CATALOG, name: "getLastSetupUpdate" };
 
-/// Asks for the catalogue, or asks again for the one in the making.
+/// Parameters of `getCatalogDetailed`: requests the catalog or polls a running request.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct CatalogQuery {
-    /// The request that was `in_progress`.
+pub(crate) struct CatalogQuery {
+    /// Id of the request that was `in_progress`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<i64>,
 }
 
-/// The answer of `getPOSConfig`.
+/// Result of `getPOSConfig`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct PosConfigResult {
+pub(crate) struct PosConfigResult {
     /// The data field.
     pub pos_config_data: Option<PosConfig>,
 }
@@ -31,205 +33,205 @@ pub struct PosConfigResult {
 /// A point of sale.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct PosConfig {
-    /// What later calls name `pointOfSalesId`.
-    pub pos_id: Option<Whole>,
-    /// Whether it sells; its words are inferred.
-    pub pos_activity_state: Option<Words>,
+pub(crate) struct PosConfig {
+    /// Id, sent as `pointOfSalesId` in later calls.
+    pub pos_id: Option<LenientInt>,
+    /// State of the point of sale; the values are inferred.
+    pub pos_activity_state: Option<LenientString>,
     /// The sales channel of the login.
-    pub sales_channel_code: Option<Words>,
-    /// Whether the channel sells; its words are inferred.
-    pub sales_channel_activity_state: Option<Words>,
-    /// The zone of the organisation, IANA.
-    pub organization_time_zone: Option<Words>,
-    /// The organisation's name.
+    pub sales_channel_code: Option<LenientString>,
+    /// State of the sales channel; the values are inferred.
+    pub sales_channel_activity_state: Option<LenientString>,
+    /// IANA time zone of the organization.
+    pub organization_time_zone: Option<LenientString>,
+    /// Name of the organization.
     pub organization_name: Option<Label>,
     /// ISO 4217.
-    pub currency_code: Option<Words>,
+    pub currency_code: Option<LenientString>,
     /// The currency of the institution.
     pub institution_currency: Option<CurrencyCash>,
-    /// The currency of the organisation.
+    /// The currency of the organization.
     pub organization_currency: Option<CurrencyCash>,
-    /// The currencies of the catalogue.
-    pub catalog_currencies: List<CurrencyCash>,
-    /// The first language.
-    pub main_language: Option<Words>,
-    /// How orders can be paid.
-    pub payment_methods: List<PaymentMethod>,
-    /// Most places of one performance in one order.
-    pub max_seats_per_performance: Option<Whole>,
+    /// The currencies of the catalog.
+    pub catalog_currencies: LenientList<CurrencyCash>,
+    /// The main language.
+    pub main_language: Option<LenientString>,
+    /// Payment methods.
+    pub payment_methods: LenientList<PaymentMethod>,
+    /// Maximum number of seats of one performance in one order.
+    pub max_seats_per_performance: Option<LenientInt>,
 }
 
-/// A way to pay.
+/// A payment method.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct PaymentMethod {
+pub(crate) struct PaymentMethod {
     /// Its id.
-    pub id: Option<Whole>,
+    pub id: Option<LenientInt>,
     /// Its code.
-    pub code: Option<Words>,
+    pub code: Option<LenientString>,
     /// Its type.
-    pub payment_type: Option<Words>,
-    /// Whether sales can be paid with it.
-    pub for_payment: Option<Flag>,
-    /// Its place in the list.
-    pub rank: Option<Whole>,
+    pub payment_type: Option<LenientString>,
+    /// True if it is available for payment.
+    pub for_payment: Option<LenientBool>,
+    /// Its position in the list.
+    pub rank: Option<LenientInt>,
 }
 
-/// The answer of `getLastSetupUpdate`; all names inferred (`secutix.md §8`).
+/// Result of `getLastSetupUpdate`; all names are inferred (`secutix.md §8`).
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct LastSetupUpdateResult {
-    /// When.
+pub(crate) struct LastSetupUpdateResult {
+    /// Time of the last change.
     #[serde(alias = "lastSetupUpdate", alias = "date")]
-    pub last_update: Option<Words>,
+    pub last_update: Option<LenientString>,
 }
 
-/// The answer of `getCatalogDetailed`.
+/// Result of `getCatalogDetailed`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct CatalogResult {
+pub(crate) struct CatalogResult {
     /// The data field.
-    pub catalog_data: Option<Catalog>,
+    pub catalog_data: Option<CatalogData>,
 }
 
-/// The catalogue of a sales channel.
+/// The catalog of a sales channel.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct Catalog {
+pub(crate) struct CatalogData {
     /// The documents also write the singular (`secutix.md §4.1`).
     #[serde(alias = "season")]
-    pub seasons: List<Season>,
+    pub seasons: LenientList<Season>,
     /// Halls and stadiums.
     #[serde(alias = "physicalConfiguration")]
-    pub physical_configurations: List<PhysicalConfiguration>,
+    pub physical_configurations: LenientList<PhysicalConfiguration>,
 }
 
 /// A season.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct Season {
+pub(crate) struct Season {
     /// Its id.
-    pub id: Option<Whole>,
+    pub id: Option<LenientInt>,
     /// Its code.
-    pub code: Option<Words>,
-    /// Whether it is on.
-    pub state: Option<Words>,
-    /// Who tickets are for.
+    pub code: Option<LenientString>,
+    /// Its state.
+    pub state: Option<LenientString>,
+    /// Audience categories: groups of tariffs.
     #[serde(alias = "audienceCategory")]
-    pub audience_categories: List<AudienceCategory>,
-    /// Levels of price.
+    pub audience_categories: LenientList<AudienceCategory>,
+    /// Price levels.
     #[serde(alias = "priceLevel")]
-    pub price_levels: List<PriceLevel>,
-    /// What is sold.
+    pub price_levels: LenientList<PriceLevel>,
+    /// Products of the season.
     #[serde(alias = "product")]
-    pub products: List<Perhaps<Product>>,
+    pub products: LenientList<Tolerant<Product>>,
 }
 
 /// A group of tariffs.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct AudienceCategory {
+pub(crate) struct AudienceCategory {
     /// `OCCASIONAL`, `SUBSCRIBER`, `MEMBER`, `INVITED` or `INSIDE_SEASONTICKET`.
-    pub main_category: Option<Words>,
+    pub main_category: Option<LenientString>,
     /// `INDIVIDUAL`, `GROUP`, `FREE` …
-    pub secondary_category: Option<Words>,
+    pub secondary_category: Option<LenientString>,
     /// The tariffs.
     #[serde(alias = "audienceSubCategory")]
-    pub audience_sub_categories: List<AudienceSubCategory>,
+    pub audience_sub_categories: LenientList<AudienceSubCategory>,
 }
 
 /// A tariff.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct AudienceSubCategory {
+pub(crate) struct AudienceSubCategory {
     /// Its id.
-    pub id: Option<Whole>,
+    pub id: Option<LenientInt>,
     /// Its code.
-    pub code: Option<Words>,
+    pub code: Option<LenientString>,
     /// Its name.
     pub external_name: Option<Label>,
-    /// More about it.
+    /// Its description.
     pub external_description: Option<Label>,
     /// `FULL`, `REDUCED` or `FREE`.
-    pub audience_category_kind: Option<Words>,
+    pub audience_category_kind: Option<LenientString>,
 }
 
-/// A level of price.
+/// A price level.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct PriceLevel {
+pub(crate) struct PriceLevel {
     /// Its id.
-    pub id: Option<Whole>,
+    pub id: Option<LenientInt>,
     /// As in [`AudienceCategory`].
-    pub main_category: Option<Words>,
+    pub main_category: Option<LenientString>,
 }
 
-/// Something sold.
+/// A product.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct Product {
+pub(crate) struct Product {
     /// Its id.
-    pub id: Option<Whole>,
+    pub id: Option<LenientInt>,
     /// Its code.
-    pub code: Option<Words>,
+    pub code: Option<LenientString>,
     /// Its name.
     pub external_name: Option<Label>,
     /// The whole description.
     pub description: Option<Label>,
     /// `SINGLE_ENTRY`, `PASS` …
-    pub product_family_type: Option<Words>,
-    /// Where it stands.
-    pub state: Option<Words>,
-    /// A picture.
-    pub medium_image_url: Option<Words>,
-    /// A larger one.
-    pub large_image_url: Option<Words>,
-    /// Fewest in one order.
-    pub min_quantity: Option<Whole>,
+    pub product_family_type: Option<LenientString>,
+    /// Its state.
+    pub state: Option<LenientString>,
+    /// Medium image.
+    pub medium_image_url: Option<LenientString>,
+    /// Large image.
+    pub large_image_url: Option<LenientString>,
+    /// Minimum quantity in one order.
+    pub min_quantity: Option<LenientInt>,
     /// Only with single entries.
     pub event: Option<EventPart>,
     /// Only with passes.
     pub pass: Option<PassPart>,
 }
 
-/// What a single entry has beside a product's own.
+/// Fields of a single entry.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct EventPart {
+pub(crate) struct EventPart {
     /// Its dates.
     #[serde(alias = "performance")]
-    pub performances: List<Perhaps<Performance>>,
+    pub performances: LenientList<Tolerant<CatalogPerformance>>,
 }
 
 /// A date.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct Performance {
+pub(crate) struct CatalogPerformance {
     /// Its id.
-    pub id: Option<Whole>,
-    /// Where it stands.
-    pub state: Option<Words>,
-    /// Begin.
-    pub start: Option<Words>,
+    pub id: Option<LenientInt>,
+    /// Its state.
+    pub state: Option<LenientString>,
+    /// Start.
+    pub start: Option<LenientString>,
     /// Length in seconds.
-    pub duration: Option<Whole>,
-    /// Parts of the hall.
+    pub duration: Option<LenientInt>,
+    /// Seat categories.
     #[serde(alias = "seatCategory")]
-    pub seat_categories: List<SeatCategory>,
-    /// What it costs.
+    pub seat_categories: LenientList<SeatCategory>,
+    /// Prices.
     #[serde(alias = "price")]
-    pub prices: List<Perhaps<PriceRow>>,
+    pub prices: LenientList<Tolerant<PriceRow>>,
 }
 
-/// A part of the hall.
+/// A seat category.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct SeatCategory {
+pub(crate) struct SeatCategory {
     /// Its id.
-    pub id: Option<Whole>,
+    pub id: Option<LenientInt>,
     /// Its code.
-    pub code: Option<Words>,
+    pub code: Option<LenientString>,
     /// Its name.
     pub external_name: Option<Label>,
 }
@@ -237,73 +239,73 @@ pub struct SeatCategory {
 /// A price of a date.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct PriceRow {
-    /// The part of the hall; absent: any.
+pub(crate) struct PriceRow {
+    /// The seat category; absent if the price applies to any.
     #[serde(alias = "seatCategoryId")]
-    pub seat_cat_id: Option<Whole>,
+    pub seat_cat_id: Option<LenientInt>,
     /// The tariff.
     #[serde(alias = "audienceSubCategoryId")]
-    pub aud_sub_cat_id: Option<Whole>,
+    pub aud_sub_cat_id: Option<LenientInt>,
     /// The level.
-    pub price_level_id: Option<Whole>,
-    /// Thousandths.
-    pub amount: Option<Whole>,
+    pub price_level_id: Option<LenientInt>,
+    /// Amount in thousandths.
+    pub amount: Option<LenientInt>,
 }
 
-/// What a pass has beside a product's own.
+/// Fields of a pass.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct PassPart {
-    /// Whether a day must be chosen.
-    pub date_mandatory: Option<Flag>,
-    /// What can be bought.
+pub(crate) struct PassPart {
+    /// True if a date must be chosen.
+    pub date_mandatory: Option<LenientBool>,
+    /// Items of the pass.
     #[serde(alias = "item")]
-    pub items: List<Perhaps<PassItem>>,
+    pub items: LenientList<Tolerant<PassItem>>,
 }
 
-/// A thing of a pass that can be bought.
+/// An item of a pass.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct PassItem {
+pub(crate) struct PassItem {
     /// Its id.
     #[serde(alias = "id")]
-    pub item_id: Option<Whole>,
+    pub item_id: Option<LenientInt>,
     /// Its name; inferred.
     #[serde(alias = "itemDisplayExternalDesignation")]
     pub external_name: Option<Label>,
-    /// What it costs.
+    /// Prices.
     #[serde(alias = "itemPrice")]
-    pub item_prices: List<Perhaps<ItemPrice>>,
-    /// Time slots that it can be used in.
+    pub item_prices: LenientList<Tolerant<ItemPrice>>,
+    /// Time slots in which it can be used.
     #[serde(alias = "timeslotId")]
-    pub timeslot_ids: List<Whole>,
+    pub timeslot_ids: LenientList<LenientInt>,
 }
 
 /// A price of an item.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct ItemPrice {
+pub(crate) struct ItemPrice {
     /// The tariff.
     #[serde(alias = "audienceSubCategoryId")]
-    pub aud_sub_cat_id: Option<Whole>,
-    /// Thousandths.
-    pub amount: Option<Whole>,
-    /// Fewest.
-    pub min_qty: Option<Whole>,
-    /// Most.
-    pub max_qty: Option<Whole>,
+    pub aud_sub_cat_id: Option<LenientInt>,
+    /// Amount in thousandths.
+    pub amount: Option<LenientInt>,
+    /// Minimum quantity.
+    pub min_qty: Option<LenientInt>,
+    /// Maximum quantity.
+    pub max_qty: Option<LenientInt>,
     /// First day.
-    pub start_date: Option<Words>,
+    pub start_date: Option<LenientString>,
     /// Last day.
-    pub end_date: Option<Words>,
-    /// Time of day, where the visit has one.
-    pub start_time: Option<Words>,
+    pub end_date: Option<LenientString>,
+    /// Time of day, if the visit has one.
+    pub start_time: Option<LenientString>,
 }
 
 /// A hall or stadium.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct PhysicalConfiguration {
+pub(crate) struct PhysicalConfiguration {
     /// The site's name.
     pub site_external_name: Option<Label>,
 }

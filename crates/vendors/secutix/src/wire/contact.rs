@@ -2,27 +2,27 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::wire::{CONTACT, Method, Whole, Words};
+use crate::wire::{CONTACT, LenientInt, LenientString, Method};
 
 /// Reads a contact.
-pub const GET_CONTACT_DATA: Method = Method { service: CONTACT, name: "getContactData" };
+pub(crate) const GET_CONTACT_DATA: Method = Method { service: CONTACT, name: "getContactData" };
 
-/// The parameters of `getContactData`.
+/// Parameters of `getContactData`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ContactQuery {
+pub(crate) struct ContactQuery {
     /// The number of the contact.
     pub contact_number: String,
-    /// Which parts of it.
+    /// Parts of the contact to return.
     pub details: Vec<&'static str>,
 }
 
-/// The answer of `getContactData`.
+/// Result of `getContactData`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct ContactDataResult {
+pub(crate) struct ContactDataResult {
     /// The number of the contact.
-    pub contact_number: Option<Whole>,
-    /// Where it stands; its words are inferred.
-    pub state: Option<Words>,
+    pub contact_number: Option<LenientInt>,
+    /// Its state; the values are inferred.
+    pub state: Option<LenientString>,
 }

@@ -2,61 +2,61 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::wire::{Flag, HISTORY, List, Method, Whole, Words};
+use crate::wire::{HISTORY, LenientBool, LenientInt, LenientList, LenientString, Method};
 
 /// Lists tickets of a product.
-pub const LIST_TICKETS_BY_CRITERIA: Method = Method { service: HISTORY, name: "listTicketsByCriteria" };
+pub(crate) const LIST_TICKETS_BY_CRITERIA: Method = Method { service: HISTORY, name: "listTicketsByCriteria" };
 
-/// The parameters of `listTicketsByCriteria`.
+/// Parameters of `listTicketsByCriteria`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct TicketQuery {
-    /// Which tickets.
+pub(crate) struct TicketQuery {
+    /// Filter of the tickets.
     pub ticket_filter_criteria: TicketFilter,
-    /// Which page of them.
+    /// Page to return.
     pub pagination_parameter: Pagination,
 }
 
-/// Which tickets. No point of sale: with one the list came back empty (`secutix.md §3.5`).
+/// Filter of tickets. Has no point of sale: with one the list was empty (`secutix.md §3.5`).
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct TicketFilter {
+pub(crate) struct TicketFilter {
     /// The product.
     pub product_id: i64,
-    /// From when.
+    /// Start of the time window.
     pub start_date: String,
-    /// Until when.
+    /// End of the time window.
     pub end_date: String,
 }
 
-/// Which page.
+/// A page of a list.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Pagination {
-    /// How many are left out.
+pub(crate) struct Pagination {
+    /// Number of entries to skip.
     pub start_position: usize,
-    /// Most on a page.
+    /// Maximum number of entries on the page.
     pub max_result: usize,
 }
 
-/// The answer of `listTicketsByCriteria`.
+/// Result of `listTicketsByCriteria`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct TicketListResult {
+pub(crate) struct TicketListResult {
     /// The tickets.
-    pub ticket_summaries: List<TicketSummary>,
-    /// Whether there are more.
-    pub truncated: Option<Flag>,
+    pub ticket_summaries: LenientList<TicketSummary>,
+    /// True if there are more.
+    pub truncated: Option<LenientBool>,
 }
 
 /// A ticket.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct TicketSummary {
+pub(crate) struct TicketSummary {
     /// Its id.
-    pub ticket_id: Option<Whole>,
-    /// Where it stands.
-    pub ticket_state: Option<Words>,
+    pub ticket_id: Option<LenientInt>,
+    /// Its state.
+    pub ticket_state: Option<LenientString>,
     /// The date.
-    pub performance_id: Option<Whole>,
+    pub performance_id: Option<LenientInt>,
 }

@@ -1,8 +1,8 @@
-//! One function an endpoint. Knows headers, paging and the meaning of statuses; knows nothing of our words.
+//! One function per endpoint. Handles headers, paging and statuses; uses wire types only.
 
-mod events;
-mod gate;
-mod sales;
+mod admissions;
+mod authoring;
+mod orders;
 
 use reqwest::Method;
 use reqwest::header::{ACCEPT, HeaderName};
@@ -13,133 +13,142 @@ use serde_json::value::RawValue;
 use url::Url;
 
 use crate::wire;
-use domain::{ErrorKind, Operation, Reason, VendorError};
-use http_client::{Answer, Call, Payload, Transport};
+use domain::{ErrorKind, RefusalReason, VendorError, VendorOperation};
+use http_client::{RequestBody, VendorHttpClient, VendorRequest, VendorResponse};
 
-pub(super) use sales::Closed;
+pub(super) use orders::CancelOutcome;
 
-/// Entries asked for in one page; the server's own default is 25 (`ticketing.md §3.2`).
-const PAGE: usize = 100;
-/// A list longer than this many pages is not walked on.
-const MOST_PAGES: usize = 500;
-/// Entries that one walk over a list shows at most: as many keys may be read at once, since no call names them one by one.
-pub(super) const MOST_LISTED: usize = PAGE * MOST_PAGES;
+/// Page size; the server's default is 25 (`ticketing.md §3.2`).
+const PAGE_SIZE: usize = 100;
+/// Largest number of pages read of one list.
+const MAX_PAGES: usize = 500;
+/// Largest number of entries of one list. As many keys may be loaded at once, because lists are not filtered by key.
+pub(super) const MAX_LISTED: usize = PAGE_SIZE * MAX_PAGES;
 
-/// The cause of a 412.
-const NEWER_VERSION: &str = "the vendor asks for a newer client version";
+/// Cause of a 412.
+const VERSION_REJECTED: &str = "the vendor requires a newer client version";
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const CLIENT_VERSION: HeaderName = HeaderName::from_static("x-client-version");
 
-/// Speaks to one TickeTing account.
+/// HTTP client of one TickeTing account.
 pub(super) struct Client {
-    transport: Transport,
+    http: VendorHttpClient,
     base: Url,
     api_key: SecretString,
     version: String,
 }
 
-/// What a refusal of an endpoint means as a rule of business, by its status; texts are never looked at.
-type Meaning = fn(u16) -> Option<Reason>;
+/// Maps a rejecting status of an endpoint to a reason; texts are never interpreted.
+type Rejections = fn(u16) -> Option<RefusalReason>;
 
-/// A list to walk.
-struct List<'a> {
-    op: Operation,
+/// Request of a paged list.
+struct ListRequest<'a> {
+    op: VendorOperation,
     path: &'a str,
     filters: &'a [(&'a str, &'a str)],
-    /// Another key than our own.
-    key: Option<&'a SecretString>,
-    means: Meaning,
+    /// Replaces the account's own key.
+    api_key: Option<&'a SecretString>,
+    rejections: Rejections,
 }
 
 impl Client {
-    /// A client for the API under `base`.
-    pub(super) fn new(transport: Transport, base: Url, api_key: SecretString, version: String) -> Self {
-        Self { transport, base, api_key, version }
+    /// Creates a client for the API at `base`.
+    pub(super) fn new(http: VendorHttpClient, base: Url, api_key: SecretString, version: String) -> Self {
+        Self { http, base, api_key, version }
     }
 
-    /// An error of our own, before or beside any call.
-    pub(super) fn error(&self, op: Operation, kind: ErrorKind) -> VendorError {
-        VendorError::new(self.transport.source(), op, kind)
+    /// Error that does not come from a response.
+    pub(super) fn error(&self, op: VendorOperation, kind: ErrorKind) -> VendorError {
+        VendorError::new(self.http.source(), op, kind)
     }
 
-    /// A refusal of our own, or of the vendor where its status says it.
-    pub(super) fn rejected(&self, op: Operation, reason: Reason) -> VendorError {
-        VendorError::rejected(self.transport.source(), op, reason, None)
+    /// Rejection, by our own rule or by the vendor's status.
+    pub(super) fn rejected(&self, op: VendorOperation, reason: RefusalReason) -> VendorError {
+        VendorError::rejected(self.http.source(), op, reason, None)
     }
 
-    /// `GET /published-events`: public and published ones. `host` narrows where the server knows that filter (`§4.6`).
-    pub(super) async fn published_events(&self, op: Operation, host: &str) -> Result<Vec<wire::Event>, VendorError> {
-        self.events_under(op, "/published-events", host).await
+    /// `GET /published-events`: public and published events. `host` filters if the server supports it (`§4.6`).
+    pub(super) async fn published_events(
+        &self,
+        op: VendorOperation,
+        host: &str,
+    ) -> Result<Vec<wire::Event>, VendorError> {
+        self.list_events_at(op, "/published-events", host).await
     }
 
-    /// `GET /events`, for administrators: drafts and unlisted ones too (`§4.6`).
-    pub(super) async fn events(&self, op: Operation, host: &str) -> Result<Vec<wire::Event>, VendorError> {
-        self.events_under(op, "/events", host).await
+    /// `GET /events`, for administrators: includes drafts and unlisted events (`§4.6`).
+    pub(super) async fn events(&self, op: VendorOperation, host: &str) -> Result<Vec<wire::Event>, VendorError> {
+        self.list_events_at(op, "/events", host).await
     }
 
-    async fn events_under(&self, op: Operation, path: &str, host: &str) -> Result<Vec<wire::Event>, VendorError> {
+    async fn list_events_at(
+        &self,
+        op: VendorOperation,
+        path: &str,
+        host: &str,
+    ) -> Result<Vec<wire::Event>, VendorError> {
         let filters = [("host", host), ("sort", "start")];
-        let list = List { op, path, filters: &filters, key: None, means: no_meaning };
-        self.whole(&list).await.or_else(none_if_gone)
+        let list = ListRequest { op, path, filters: &filters, api_key: None, rejections: no_rejections };
+        self.list_all_pages(&list).await.or_else(empty_if_missing)
     }
 
     /// `GET /events/{event}`.
-    pub(super) async fn event(&self, op: Operation, id: &str) -> Result<wire::Event, VendorError> {
-        let answer = self.send(self.call(op, Method::GET, self.address(&format!("/events/{id}")))).await?;
-        self.read(&answer, no_meaning)
+    pub(super) async fn event(&self, op: VendorOperation, id: &str) -> Result<wire::Event, VendorError> {
+        let response = self.send(self.call(op, Method::GET, self.url(&format!("/events/{id}")))).await?;
+        self.read_json(&response, no_rejections)
     }
 
-    /// `GET /hosts/{host}` (`ticketing.md §4.5`): whether it is there.
-    pub(super) async fn find_host(&self, op: Operation, host: &str) -> Result<(), VendorError> {
-        let answer = self.send(self.call(op, Method::GET, self.address(&format!("/hosts/{host}")))).await?;
-        if answer.status.as_u16() == 404 {
-            return Err(answer.error(ErrorKind::NotFound));
+    /// `GET /hosts/{host}` (`ticketing.md §4.5`); `NotFound` if it does not exist.
+    pub(super) async fn find_host(&self, op: VendorOperation, host: &str) -> Result<(), VendorError> {
+        let response = self.send(self.call(op, Method::GET, self.url(&format!("/hosts/{host}")))).await?;
+        if response.status.as_u16() == 404 {
+            return Err(response.error(ErrorKind::NotFound));
         }
-        self.accept(&answer, forbidden)
+        self.check_status(&response, rejects_forbidden)
     }
 
-    /// The address of the API.
+    /// Base URL of the API.
     pub(super) fn base(&self) -> &Url {
         &self.base
     }
 
-    /// The version that we say to speak.
+    /// The client version that is sent.
     pub(super) fn version(&self) -> &str {
         &self.version
     }
 
-    /// Whether a failure says that our version is too old (`ticketing.md §2.4`).
-    pub(super) fn wants_newer_version(&self, error: &VendorError) -> bool {
-        error.cause.as_ref().is_some_and(|cause| cause.to_string() == NEWER_VERSION)
+    /// True if an error means that our client version is too old (`ticketing.md §2.4`).
+    pub(super) fn is_version_rejected(&self, error: &VendorError) -> bool {
+        error.cause.as_ref().is_some_and(|cause| cause.to_string() == VERSION_REJECTED)
     }
 
-    /// Every entry of a list, page after page to the end.
-    async fn whole<T: DeserializeOwned>(&self, list: &List<'_>) -> Result<Vec<T>, VendorError> {
-        self.walk(list, |_| false).await
+    /// Reads all pages of a list.
+    async fn list_all_pages<T: DeserializeOwned>(&self, list: &ListRequest<'_>) -> Result<Vec<T>, VendorError> {
+        self.list_pages(list, |_| false).await
     }
 
-    /// Walks a list to its end, or to the page behind which nothing is wanted. An entry that cannot be read is left out and logged.
-    async fn walk<T: DeserializeOwned>(
+    /// Reads the pages of a list until its end or until `is_enough`. Unreadable entries are skipped and logged.
+    async fn list_pages<T: DeserializeOwned>(
         &self,
-        list: &List<'_>,
+        list: &ListRequest<'_>,
         is_enough: impl Fn(&[T]) -> bool,
     ) -> Result<Vec<T>, VendorError> {
         let mut entries = Vec::new();
-        for page in 1..=MOST_PAGES {
-            let counters = [("page", page.to_string()), ("records", PAGE.to_string())];
-            let mut url = self.address(list.path);
+        for page in 1..=MAX_PAGES {
+            let counters = [("page", page.to_string()), ("records", PAGE_SIZE.to_string())];
+            let mut url = self.url(list.path);
             url.query_pairs_mut().extend_pairs(list.filters).extend_pairs(&counters);
             let call = self.call(list.op, Method::GET, url);
-            let call = if let Some(key) = list.key { call.secret_header(API_KEY, key) } else { call };
-            let answer = self.send(call).await?;
-            // Beyond the last page the vendor answers 404, also where the list has shrunk under us.
-            if page > 1 && is_gone(&answer) {
+            let call = if let Some(key) = list.api_key { call.secret_header(API_KEY, key) } else { call };
+            let response = self.send(call).await?;
+            // Past the last page the vendor responds with 404, also when the list has shrunk in the meantime.
+            if page > 1 && is_resource_missing(&response) {
                 break;
             }
-            self.accept(&answer, list.means)?;
-            let (read, length) = page_of(&answer)?;
-            let records = read.records.map_or(PAGE, |records| at_least_one(records.0));
+            self.check_status(&response, list.rejections)?;
+            let (read, length) = read_page(&response)?;
+            let records = read.records.map_or(PAGE_SIZE, |records| at_least_one(records.0));
             let is_last = read.total.map_or(length < records, |total| page * records >= at_least_one(total.0));
             let is_over = length == 0 || is_last || is_enough(&read.entries);
             entries.extend(read.entries);
@@ -150,119 +159,123 @@ impl Client {
         Ok(entries)
     }
 
-    /// A call with the headers that every request carries (`§2.2`).
-    fn call(&self, op: Operation, method: Method, url: Url) -> Call {
-        Call::new(op, method, url)
+    /// Builds a call with the headers that every request needs (`§2.2`).
+    fn call(&self, op: VendorOperation, method: Method, url: Url) -> VendorRequest {
+        VendorRequest::new(op, method, url)
             .secret_header(API_KEY, &self.api_key)
             .header(CLIENT_VERSION, &self.version)
             .header(ACCEPT, "application/json")
     }
 
-    /// A path under the base.
-    fn address(&self, path: &str) -> Url {
+    /// Resolves a path below the base URL.
+    fn url(&self, path: &str) -> Url {
         let mut url = self.base.clone();
         url.set_path(&format!("{}{path}", self.base.path().trim_end_matches('/')));
         url
     }
 
-    fn json<T: Serialize>(&self, op: Operation, body: &T) -> Result<Payload, VendorError> {
-        Payload::json(body).map_err(|fault| self.error(op, ErrorKind::Internal).because(fault))
+    fn json<T: Serialize>(&self, op: VendorOperation, body: &T) -> Result<RequestBody, VendorError> {
+        RequestBody::json(body).map_err(|error| self.error(op, ErrorKind::Internal).with_cause(error))
     }
 
-    /// Writes with our own key; the meaning of the answer is left to the endpoint.
+    /// Sends a write with the account's own key; the endpoint interprets the response.
     async fn write<T: Serialize>(
         &self,
-        op: Operation,
+        op: VendorOperation,
         method: Method,
         path: &str,
         body: Option<&T>,
-    ) -> Result<Answer, VendorError> {
-        let mut call = self.call(op, method, self.address(path));
+    ) -> Result<VendorResponse, VendorError> {
+        let mut call = self.call(op, method, self.url(path));
         if let Some(body) = body {
             call = call.payload(self.json(op, body)?);
         }
         self.send(call).await
     }
 
-    async fn send(&self, call: Call) -> Result<Answer, VendorError> {
-        self.transport.send(call).await
+    async fn send(&self, call: VendorRequest) -> Result<VendorResponse, VendorError> {
+        self.http.send(call).await
     }
 
-    /// Reads the body of a success.
-    fn read<T: DeserializeOwned>(&self, answer: &Answer, means: Meaning) -> Result<T, VendorError> {
-        self.accept(answer, means)?;
-        answer.json()
+    /// Parses the body of a success.
+    fn read_json<T: DeserializeOwned>(
+        &self,
+        response: &VendorResponse,
+        rejections: Rejections,
+    ) -> Result<T, VendorError> {
+        self.check_status(response, rejections)?;
+        response.json()
     }
 
-    /// Lets any success pass: the bodies of `PUT` and `DELETE` mean nothing (`§2.6`).
-    fn accept(&self, answer: &Answer, means: Meaning) -> Result<(), VendorError> {
-        if answer.status.is_success() { Ok(()) } else { Err(self.complaint(answer, means)) }
+    /// Accepts any success: the bodies of `PUT` and `DELETE` are meaningless (`§2.6`).
+    fn check_status(&self, response: &VendorResponse, rejections: Rejections) -> Result<(), VendorError> {
+        if response.status.is_success() { Ok(()) } else { Err(self.status_error(response, rejections)) }
     }
 
-    /// What a status means: to the endpoint, else wherever it may come from (`§2.4`, `§2.5`).
-    fn complaint(&self, answer: &Answer, means: Meaning) -> VendorError {
-        let source = self.transport.source();
-        let status = answer.status.as_u16();
-        if let Some(reason) = means(status).filter(|_| status != 404 || is_gone(answer)) {
-            let fault = answer.refused();
-            return VendorError::rejected(source, fault.operation, reason, Some(status.to_string()));
+    /// Maps an error status: by the endpoint's own reasons, otherwise by its general meaning (`§2.4`, `§2.5`).
+    fn status_error(&self, response: &VendorResponse, rejections: Rejections) -> VendorError {
+        let source = self.http.source();
+        let status = response.status.as_u16();
+        if let Some(reason) = rejections(status).filter(|_| status != 404 || is_resource_missing(response)) {
+            let error = response.status_error();
+            return VendorError::rejected(source, error.operation, reason, Some(status.to_string()));
         }
         match status {
             412 => {
                 tracing::error!(
                     %source,
                     client_version = self.version,
-                    "TickeTing refuses our client version: set `client_version` to the one that it asks for",
+                    "TickeTing rejects our client version: set `client_version` to the required one",
                 );
-                answer.error(ErrorKind::Unauthorized).because(NEWER_VERSION)
+                response.error(ErrorKind::Unauthorized).with_cause(VERSION_REJECTED)
             }
-            404 if !is_gone(answer) => {
-                tracing::error!(%source, "TickeTing does not know an address that we built");
-                answer.error(ErrorKind::Internal).because("the vendor does not know the endpoint")
+            404 if !is_resource_missing(response) => {
+                tracing::error!(%source, "TickeTing does not know an endpoint that we call");
+                response.error(ErrorKind::Internal).with_cause("the vendor does not know the endpoint")
             }
-            _ => answer.refused(),
+            _ => response.status_error(),
         }
     }
 }
 
-/// A page, and how many entries it had. Where it cannot be read as a whole it is read entry by entry, so that one bad entry does not
-/// cost its neighbours.
-fn page_of<T: DeserializeOwned>(answer: &Answer) -> Result<(wire::Page<T>, usize), VendorError> {
-    if let Ok(whole) = serde_json::from_slice::<wire::Page<T>>(&answer.body) {
+/// Parses a page and its entry count. If it is malformed as a whole, it is parsed entry by entry, so that one bad entry
+/// does not cost the others.
+fn read_page<T: DeserializeOwned>(response: &VendorResponse) -> Result<(wire::Page<T>, usize), VendorError> {
+    if let Ok(whole) = serde_json::from_slice::<wire::Page<T>>(&response.body) {
         let length = whole.entries.len();
         return Ok((whole, length));
     }
-    let unread: wire::Page<Box<RawValue>> = answer.json()?;
-    let entry = |entry: &RawValue| serde_json::from_str(entry.get()).map_err(|fault| answer.malformed(&fault)).ok();
+    let unread: wire::Page<Box<RawValue>> = response.json()?;
+    let entry = |entry: &RawValue| serde_json::from_str(entry.get()).map_err(|error| response.malformed(&error)).ok();
     let entries = unread.entries.iter().map(Box::as_ref).filter_map(entry).collect();
     Ok((wire::Page { total: unread.total, records: unread.records, entries }, unread.entries.len()))
 }
 
-/// Whether a 404 means that the resource is gone, and not that the endpoint never was (`§2.4`, form B and form A): only the latter
-/// speaks of a `message` and of no `error`.
-fn is_gone(answer: &Answer) -> bool {
+/// True if a 404 means that the resource does not exist, not that the endpoint does not (`§2.4`, form B and form A):
+/// only the latter has a `message` and no `error`.
+fn is_resource_missing(response: &VendorResponse) -> bool {
     #[derive(Default, Deserialize)]
     struct Complaint {
         error: Option<IgnoredAny>,
         message: Option<IgnoredAny>,
     }
-    let complaint: Complaint = serde_json::from_slice(&answer.body).unwrap_or_default();
-    answer.status.as_u16() == 404 && (complaint.error.is_some() || complaint.message.is_none())
+    let complaint: Complaint = serde_json::from_slice(&response.body).unwrap_or_default();
+    response.status.as_u16() == 404 && (complaint.error.is_some() || complaint.message.is_none())
 }
 
-/// A list that the vendor knows nothing of holds nothing.
-fn none_if_gone<T>(fault: VendorError) -> Result<Vec<T>, VendorError> {
-    if fault.kind == ErrorKind::NotFound { Ok(Vec::new()) } else { Err(fault) }
+/// A list of a missing resource is empty.
+fn empty_if_missing<T>(error: VendorError) -> Result<Vec<T>, VendorError> {
+    if error.kind == ErrorKind::NotFound { Ok(Vec::new()) } else { Err(error) }
 }
 
-/// Where refusals have no meaning of their own.
-fn no_meaning(_: u16) -> Option<Reason> {
+/// For endpoints whose rejections have no specific reason.
+fn no_rejections(_: u16) -> Option<RefusalReason> {
     None
 }
 
-/// Where the key is good and may not do this.
-fn forbidden(status: u16) -> Option<Reason> {
-    (status == 403).then_some(Reason::Forbidden)
+/// For endpoints where 403 means that a valid key lacks the permission.
+fn rejects_forbidden(status: u16) -> Option<RefusalReason> {
+    (status == 403).then_some(RefusalReason::Forbidden)
 }
 
 fn at_least_one(count: i64) -> usize {

@@ -1,34 +1,34 @@
-//! The account of a leg and the card that pays for it (`ticketing.md §4.4`, `§4.11`).
+//! The customer account of a leg and the card that pays for it (`ticketing.md §4.4`, `§4.11`).
 
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
-use crate::settings::Instrument;
+use crate::settings::PaymentCard;
 use crate::wire;
 use domain::ordering::LegRequest;
 
-/// The e-mail address of a leg's account: the visitor's own with our reference after a plus, because the vendor lets one address have
-/// one account only. `None` where the visitor's is no address.
-pub(crate) fn email(leg: &LegRequest) -> Option<String> {
+/// Email address of a leg's account: the visitor's own, tagged with our reference, because the vendor allows one
+/// account per address. `None` if the visitor's address is malformed.
+pub(crate) fn tagged_email(leg: &LegRequest) -> Option<String> {
     let (local, domain) = leg.contact.email.rsplit_once('@')?;
     (!local.is_empty() && !domain.is_empty()).then(|| format!("{local}+{}@{domain}", leg.reference))
 }
 
-/// Whether an account was opened by us for a leg: its address carries its own name.
-pub(crate) fn is_ours(account: &wire::Account) -> bool {
+/// True if an account was opened for a leg: its email address is tagged with its user name.
+pub(crate) fn is_leg_account(account: &wire::Account) -> bool {
     let name = account.username.as_deref().filter(|name| !name.is_empty());
     let local = account.email.as_deref().and_then(|email| email.rsplit_once('@')).map(|(local, _)| local);
     name.zip(local).is_some_and(|(name, local)| local.strip_suffix(name).is_some_and(|rest| rest.ends_with('+')))
 }
 
-/// A password that nobody needs to know: the same for each attempt, and not to be guessed without our key.
+/// Password that nobody needs: the same for each attempt, and not guessable without our key.
 pub(crate) fn password(api_key: &SecretString, reference: &str) -> SecretString {
     let digest = Sha256::digest(format!("account password, {}, {reference}", api_key.expose_secret()));
     format!("{digest:x}").into()
 }
 
-/// What opens the account of a leg.
-pub(crate) fn new<'a>(leg: &'a LegRequest, email: &'a str, password: &'a str) -> wire::NewAccount<'a> {
+/// Builds the account of a leg.
+pub(crate) fn new_account<'a>(leg: &'a LegRequest, email: &'a str, password: &'a str) -> wire::NewAccount<'a> {
     wire::NewAccount {
         username: &leg.reference,
         password,
@@ -39,8 +39,8 @@ pub(crate) fn new<'a>(leg: &'a LegRequest, email: &'a str, password: &'a str) ->
     }
 }
 
-/// The card, with the visitor's address for mail and telephone where the card has none of its own.
-pub(crate) fn payment<'a>(card: &'a Instrument, leg: &'a LegRequest) -> wire::Payment<'a> {
+/// Builds the payment; the visitor's email address and phone number are used if the card has none.
+pub(crate) fn card_payment<'a>(card: &'a PaymentCard, leg: &'a LegRequest) -> wire::Payment<'a> {
     wire::Payment {
         number: card.number.expose_secret(),
         cvv: cvv(card.cvv.expose_secret()),
@@ -63,8 +63,8 @@ fn cvv(digits: &str) -> wire::Cvv<'_> {
     }
 }
 
-/// Whether a payment or refund went through. A declined card is a success with another status (`§4.11`).
-pub(crate) fn is_authorised(settled: &wire::Settled) -> bool {
+/// True if a payment or refund succeeded. A declined card is a successful response with another status (`§4.11`).
+pub(crate) fn is_authorized(settled: &wire::PaymentResult) -> bool {
     settled.status.as_deref().is_some_and(|status| status.eq_ignore_ascii_case("Authorised"))
 }
 
@@ -78,10 +78,10 @@ mod tests {
 
     #[test]
     fn an_account_of_ours_is_known_by_its_address() {
-        assert!(is_ours(&account("TG-1A2B", "ada+TG-1A2B@example.org")));
-        assert!(is_ours(&account("TG-1A2B", "ada+tours+TG-1A2B@example.org")));
-        assert!(!is_ours(&account("bea", "bea@example.org")));
-        assert!(!is_ours(&account("", "ada+@example.org")));
+        assert!(is_leg_account(&account("TG-1A2B", "ada+TG-1A2B@example.org")));
+        assert!(is_leg_account(&account("TG-1A2B", "ada+tours+TG-1A2B@example.org")));
+        assert!(!is_leg_account(&account("bea", "bea@example.org")));
+        assert!(!is_leg_account(&account("", "ada+@example.org")));
     }
 
     #[test]

@@ -1,11 +1,12 @@
-//! URIs and keys (`ticketing.md §3.1`): a resource is named by a URI, its id is the tail of it.
+//! URIs and keys (`ticketing.md §3.1`): a resource is named by a URI that ends with its id.
 //!
-//! Our keys hold ids: `{event}` for an event and its one performance, `{event}/{section}` and `{event}/{token}` for what belongs to it.
+//! Our keys contain ids: `{event}` for an event and its single performance, `{event}/{section}` and `{event}/{token}`
+//! for its parts.
 
 use domain::{EventKey, Key, PerformanceKey, SectionKey, TicketTypeKey, TokenKey};
 
-/// The id at the end of a URI: its longest tail of letters, digits and hyphens.
-pub(crate) fn tail(uri: &str) -> Option<&str> {
+/// Id at the end of a URI: its longest suffix of letters, digits and hyphens.
+pub(crate) fn id_from_uri(uri: &str) -> Option<&str> {
     let start =
         uri.rfind(|c: char| !is_id_char(c)).map_or(0, |at| at + uri[at..].chars().next().map_or(1, char::len_utf8));
     Some(&uri[start..]).filter(|id| is_id(id))
@@ -15,50 +16,50 @@ fn is_id_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '-'
 }
 
-/// Whether text can be an id: what a client sends us as a key is unproven.
+/// True if text can be an id. Keys come from clients and are untrusted.
 pub(crate) fn is_id(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.chars().all(is_id_char)
 }
 
-/// The one performance of an event has its event's id.
-pub(crate) fn performance_of(event: &EventKey) -> PerformanceKey {
+/// Key of an event's single performance: the event's id.
+pub(crate) fn performance_key(event: &EventKey) -> PerformanceKey {
     PerformanceKey::new(event.as_str())
 }
 
-/// The event of a performance.
-pub(crate) fn event_of(performance: &PerformanceKey) -> EventKey {
+/// Key of a performance's event.
+pub(crate) fn event_key(performance: &PerformanceKey) -> EventKey {
     EventKey::new(performance.as_str())
 }
 
-/// The key of a section from its URI, which may be relative to its event.
-pub(crate) fn section(event: &EventKey, uri: &str) -> Option<SectionKey> {
-    tail(uri).map(|id| SectionKey::new(format!("{event}/{id}")))
+/// Key of a section from its URI, which may be relative to its event.
+pub(crate) fn section_key(event: &EventKey, uri: &str) -> Option<SectionKey> {
+    id_from_uri(uri).map(|id| SectionKey::new(format!("{event}/{id}")))
 }
 
-/// The key of a section from its full URI.
-pub(crate) fn section_of_full(uri: &str) -> Option<SectionKey> {
+/// Key of a section from its full URI.
+pub(crate) fn section_key_from_uri(uri: &str) -> Option<SectionKey> {
     let mut parts = uri.split('/').skip_while(|part| *part != "events").skip(1);
     let (event, sections, id) = (parts.next()?, parts.next()?, parts.next()?);
     (sections == "sections" && is_id(event) && is_id(id)).then(|| SectionKey::new(format!("{event}/{id}")))
 }
 
-/// The full URI of a section; `None` for a key that we never made.
+/// Full URI of a section; `None` for a malformed key.
 pub(crate) fn section_uri<K>(key: &Key<K>) -> Option<String> {
-    split(key.as_str()).map(|(event, section)| format!("/events/{event}/sections/{section}"))
+    split_key(key.as_str()).map(|(event, section)| format!("/events/{event}/sections/{section}"))
 }
 
-/// A section is its ticket type.
-pub(crate) fn ticket_type_of(section: &SectionKey) -> TicketTypeKey {
+/// Key of a section's ticket type: the same text.
+pub(crate) fn ticket_type_key(section: &SectionKey) -> TicketTypeKey {
     TicketTypeKey::new(section.as_str())
 }
 
-/// The key of a token from its URI.
-pub(crate) fn token(event: &EventKey, uri: &str) -> Option<TokenKey> {
-    tail(uri).map(|id| TokenKey::new(format!("{event}/{id}")))
+/// Key of a token from its URI.
+pub(crate) fn token_key(event: &EventKey, uri: &str) -> Option<TokenKey> {
+    id_from_uri(uri).map(|id| TokenKey::new(format!("{event}/{id}")))
 }
 
-/// The event and the id in a key of two parts; `None` for a key that we never made.
-pub(crate) fn split(key: &str) -> Option<(&str, &str)> {
+/// Event id and own id of a two-part key; `None` for a malformed key.
+pub(crate) fn split_key(key: &str) -> Option<(&str, &str)> {
     key.split_once('/').filter(|(event, id)| is_id(event) && is_id(id))
 }
 
@@ -76,7 +77,7 @@ mod tests {
             ("/events/", None),
             ("", None),
         ] {
-            assert_eq!(tail(uri), id, "{uri}");
+            assert_eq!(id_from_uri(uri), id, "{uri}");
         }
     }
 
@@ -84,16 +85,16 @@ mod tests {
     fn a_section_has_one_key_whether_its_uri_is_relative_to_the_event_or_full() {
         let event = EventKey::new("17201154400021");
         let full = "/events/17201154400021/sections/17201154407312";
-        let key = section(&event, "/sections/17201154407312").expect("a key");
-        assert_eq!(section_of_full(full), Some(key.clone()));
+        let key = section_key(&event, "/sections/17201154407312").expect("a key");
+        assert_eq!(section_key_from_uri(full), Some(key.clone()));
         assert_eq!(section_uri(&key).as_deref(), Some(full));
-        assert_eq!(section_of_full("/sections/17201154407312"), None);
+        assert_eq!(section_key_from_uri("/sections/17201154407312"), None);
     }
 
     #[test]
     fn a_key_that_we_never_made_names_nothing() {
         for text in ["", "17", "17/", "17/../accounts", "17/1?x", "a/b/c"] {
-            assert_eq!(split(text), None, "{text}");
+            assert_eq!(split_key(text), None, "{text}");
         }
     }
 }

@@ -1,9 +1,9 @@
-//! Between their words and ours. Pure: no calls, no clock.
+//! Mapping between the wire and the domain, in both directions. Pure: no calls, no clock.
 
 pub(super) mod account;
+pub(super) mod admissions;
 pub(super) mod authoring;
 pub(super) mod event;
-pub(super) mod gate;
 pub(super) mod keys;
 pub(super) mod order;
 pub(super) mod price;
@@ -15,15 +15,15 @@ use jiff::tz::TimeZone;
 
 use domain::Currency;
 
-/// What the wire leaves out and the connection knows.
+/// Values that the wire leaves out and the settings supply.
 #[derive(Debug, Clone)]
-pub(super) struct Terms {
-    /// The zone of local event times.
-    pub zone: TimeZone,
-    /// The currency of all amounts.
+pub(super) struct SourceDefaults {
+    /// Time zone of local event times.
+    pub time_zone: TimeZone,
+    /// Currency of all amounts.
     pub currency: Currency,
     /// The host whose events the source sells.
     pub host: String,
-    /// Fields of new events that clients leave out: `venue`, `category`, `subcategory`.
-    pub new_events: BTreeMap<String, String>,
+    /// Fields of new events that clients may omit: `venue`, `category`, `subcategory`.
+    pub new_event_fields: BTreeMap<String, String>,
 }

@@ -2,33 +2,33 @@
 
 use rust_decimal::{Decimal, RoundingStrategy};
 
-use crate::inferred::FREE_TICKET_FEE;
+use crate::assumptions::FREE_TICKET_FEE;
 use crate::wire::SectionPrice;
 use domain::{Currency, Money, MoneyError, Price};
 
-/// Fee of a ticket by its base price: up to and including the first amount, the second. From the vendor's own SDK, whose tests
-/// expect the server to agree; the fees of an order itself are trusted over this.
-const FEES: [(i64, Fee); 4] = [(50, Fee(99)), (100, Fee(199)), (150, Fee(299)), (200, Fee(399))];
-/// Fee of a ticket above the last row of [`FEES`].
+/// Fee of a ticket by its base price: up to and including the first amount, the second. Taken from the vendor's SDK,
+/// whose tests expect the server to agree; the fees of an actual order take precedence.
+const FEE_TABLE: [(i64, Fee); 4] = [(50, Fee(99)), (100, Fee(199)), (150, Fee(299)), (200, Fee(399))];
+/// Fee of a ticket above the last row of [`FEE_TABLE`].
 const HIGHEST_FEE: Fee = Fee(499);
 
 /// Hundredths of a major unit.
 #[derive(Clone, Copy)]
 struct Fee(i64);
 
-/// Takes over an amount of the wire, rounded to two places as the vendor's numbers demand: some come out of floats.
+/// Maps an amount, rounded to two decimals, because some of the vendor's numbers come from floats.
 pub(crate) fn money(amount: Decimal, currency: Currency) -> Result<Money, MoneyError> {
     Money::from_major(amount.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero), currency)
 }
 
-/// What a ticket of a section will cost, its forecast fee included; `None` where the wire tells no price.
-pub(crate) fn of_section(wire: &SectionPrice, currency: Currency) -> Option<Price> {
+/// Price of a ticket of a section, including its estimated fee; `None` if the wire has no price.
+pub(crate) fn section_price(wire: &SectionPrice, currency: Currency) -> Option<Price> {
     let current = wire.current.or(wire.base)?.0;
     let base = wire.base.or(wire.current)?.0;
     let fee = if current.is_zero() { FREE_TICKET_FEE } else { forecast_fee(base) };
     let fees = money(fee, currency).ok()?;
-    let retail = money(current, currency).ok()?.plus(fees).ok()?;
-    let original = money(base, currency).ok()?.plus(fees).ok()?;
+    let retail = money(current, currency).ok()?.checked_add(fees).ok()?;
+    let original = money(base, currency).ok()?.checked_add(fees).ok()?;
     Some(Price {
         retail,
         original: Some(original).filter(|original| original.amount > retail.amount),
@@ -42,7 +42,7 @@ fn forecast_fee(base: Decimal) -> Decimal {
     if base.is_zero() {
         return FREE_TICKET_FEE;
     }
-    let row = FEES.iter().find(|(up_to, _)| base <= Decimal::from(*up_to));
+    let row = FEE_TABLE.iter().find(|(up_to, _)| base <= Decimal::from(*up_to));
     Decimal::new(row.map_or(HIGHEST_FEE, |(_, fee)| *fee).0, 2)
 }
 
@@ -50,8 +50,8 @@ fn forecast_fee(base: Decimal) -> Decimal {
 mod tests {
     use super::*;
 
-    fn price(json: &str) -> Option<Price> {
-        of_section(&serde_json::from_str(json).expect("a price"), "TTD".parse().expect("a currency"))
+    fn parse_price(json: &str) -> Option<Price> {
+        section_price(&serde_json::from_str(json).expect("a price"), "TTD".parse().expect("a currency"))
     }
 
     #[test]
@@ -66,17 +66,17 @@ mod tests {
             ("200", 20399),
             ("299.9", 30489),
         ] {
-            let told = price(&format!(r#"{{"base": {base}, "current": {base}}}"#)).expect("a price");
-            assert_eq!((told.retail.amount, told.original), (retail, None), "{base}");
+            let price = parse_price(&format!(r#"{{"base": {base}, "current": {base}}}"#)).expect("a price");
+            assert_eq!((price.retail.amount, price.original), (retail, None), "{base}");
         }
     }
 
     #[test]
     fn a_reduced_price_names_the_price_before() {
-        let told = price(r#"{"base": 80, "current": 60, "expires": "2034-01-01T00:00"}"#).expect("a price");
-        assert_eq!((told.retail.amount, told.original.map(|m| m.amount)), (6199, Some(8199)));
-        assert_eq!(price(r#"{"current": "20.00"}"#).expect("a price").retail.amount, 2099);
-        assert_eq!(price("{}"), None);
+        let price = parse_price(r#"{"base": 80, "current": 60, "expires": "2034-01-01T00:00"}"#).expect("a price");
+        assert_eq!((price.retail.amount, price.original.map(|m| m.amount)), (6199, Some(8199)));
+        assert_eq!(parse_price(r#"{"current": "20.00"}"#).expect("a price").retail.amount, 2099);
+        assert_eq!(parse_price("{}"), None);
     }
 
     #[test]

@@ -1,33 +1,34 @@
-//! The four shapes of dates and their sentinels (`ticketing.md §3.3`).
+//! The four date formats and their sentinels (`ticketing.md §3.3`).
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-/// Reads a date in any of the vendor's shapes. What has no zone of its own is local to `zone`; what says "never" or cannot be read
-/// is no date.
-pub(crate) fn instant(text: Option<&str>, zone: &TimeZone) -> Option<Timestamp> {
+/// Parses a date in any of the vendor's formats. A date without an offset is local to `zone`; sentinels and unreadable
+/// text are `None`.
+pub(crate) fn parse_instant(text: Option<&str>, zone: &TimeZone) -> Option<Timestamp> {
     let text = text?.trim();
     if text.is_empty() || text.starts_with("0000-00-00") {
         return None;
     }
-    if let Ok(told) = text.parse::<Timestamp>() {
-        return Some(told);
+    if let Ok(instant) = text.parse::<Timestamp>() {
+        return Some(instant);
     }
     let local: DateTime = text.parse().ok()?;
     zone.to_ambiguous_timestamp(local).compatible().ok()
 }
 
-/// Reads a date of the server's own doing: an order placed, a ticket redeemed. Without a zone it is in UTC, as all of them that
-/// were seen with one are.
-pub(crate) fn server_instant(text: Option<&str>) -> Option<Timestamp> {
-    instant(text, &TimeZone::UTC)
+/// Parses a date that the server generated, such as the time of an order or a redemption. Without an offset it is UTC,
+/// like all observed dates with one.
+pub(crate) fn parse_server_instant(text: Option<&str>) -> Option<Timestamp> {
+    parse_instant(text, &TimeZone::UTC)
 }
 
-/// Writes a date of an event: local, to the minute, as the vendor's own client does; in UTC where that would name another instant.
-pub(crate) fn written(at: Timestamp, zone: &TimeZone) -> String {
+/// Formats a date of an event: local, to the minute, as the vendor's own client does; in UTC if the local form would
+/// mean another instant.
+pub(crate) fn format_local(at: Timestamp, zone: &TimeZone) -> String {
     let local = at.to_zoned(zone.clone()).strftime("%Y-%m-%dT%H:%M").to_string();
-    if instant(Some(&local), zone) == Some(at) { local } else { at.to_string() }
+    if parse_instant(Some(&local), zone) == Some(at) { local } else { at.to_string() }
 }
 
 #[cfg(test)]
@@ -50,10 +51,10 @@ mod tests {
             ("", None),
             ("soon", None),
         ] {
-            assert_eq!(instant(Some(text), &zone).map(|at| at.to_string()).as_deref(), read, "{text}");
+            assert_eq!(parse_instant(Some(text), &zone).map(|at| at.to_string()).as_deref(), read, "{text}");
         }
         assert_eq!(
-            server_instant(Some("2026-03-02 18:04:11")).map(|at| at.to_string()).as_deref(),
+            parse_server_instant(Some("2026-03-02 18:04:11")).map(|at| at.to_string()).as_deref(),
             Some("2026-03-02T18:04:11Z")
         );
     }
@@ -61,18 +62,18 @@ mod tests {
     #[test]
     fn a_written_date_is_local_unless_only_utc_names_the_instant() {
         let zone = TimeZone::get("America/New_York").expect("a zone");
-        let written = |text: &str| written(text.parse().expect("an instant"), &zone);
-        assert_eq!(written("2034-06-07T20:00:00Z"), "2034-06-07T16:00");
-        assert_eq!(written("2034-06-07T20:00:30Z"), "2034-06-07T20:00:30Z", "the local form has no seconds");
-        assert_eq!(written("2031-11-02T05:30:00Z"), "2031-11-02T01:30", "the first of two");
-        assert_eq!(written("2031-11-02T06:30:00Z"), "2031-11-02T06:30:00Z", "the second of two");
+        let formatted = |text: &str| format_local(text.parse().expect("an instant"), &zone);
+        assert_eq!(formatted("2034-06-07T20:00:00Z"), "2034-06-07T16:00");
+        assert_eq!(formatted("2034-06-07T20:00:30Z"), "2034-06-07T20:00:30Z", "the local form has no seconds");
+        assert_eq!(formatted("2031-11-02T05:30:00Z"), "2031-11-02T01:30", "the first of two");
+        assert_eq!(formatted("2031-11-02T06:30:00Z"), "2031-11-02T06:30:00Z", "the second of two");
     }
 
     #[test]
     fn a_local_time_that_the_spring_change_skips_is_the_moment_after_it() {
         let zone = TimeZone::get("America/New_York").expect("a zone");
         assert_eq!(
-            instant(Some("2027-03-14T02:30"), &zone).map(|at| at.to_string()).as_deref(),
+            parse_instant(Some("2027-03-14T02:30"), &zone).map(|at| at.to_string()).as_deref(),
             Some("2027-03-14T07:30:00Z")
         );
     }

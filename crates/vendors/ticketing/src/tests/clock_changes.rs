@@ -1,4 +1,4 @@
-//! Days on which clocks change: event times are local and have no offset (`ticketing.md §3.3`).
+//! Days with clock changes: event times are local and have no offset (`ticketing.md §3.3`).
 
 use jiff::tz::TimeZone;
 
@@ -20,6 +20,6 @@ fn local_event_times_are_read_in_the_zone_of_the_connection_on_every_day() {
         ("Europe/Paris", "2031-10-26 20:00:00", "2031-10-26T19:00:00Z"),
     ] {
         let zone = TimeZone::get(zone).expect("a zone");
-        assert_eq!(time::instant(Some(text), &zone), instant.parse().ok(), "{text}");
+        assert_eq!(time::parse_instant(Some(text), &zone), instant.parse().ok(), "{text}");
     }
 }

@@ -22,7 +22,7 @@ export const frame: typeof words = {
   nav: {
     sales: 'Ventes',
     orders: 'Commandes',
-    connections: 'Raccordements',
+    connections: 'Connexions',
     sources: 'Sources',
     attention: 'À traiter',
     resellers: 'Revendeurs',

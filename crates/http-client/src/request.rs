@@ -1,0 +1,126 @@
+//! A request to a vendor.
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Method, Request};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+use url::Url;
+
+use domain::VendorOperation;
+
+/// Body of a request.
+#[derive(Clone)]
+pub struct RequestBody {
+    content_type: HeaderValue,
+    bytes: Bytes,
+}
+
+impl RequestBody {
+    /// Creates a JSON body.
+    pub fn json<T: Serialize>(value: &T) -> Result<Self, serde_json::Error> {
+        Ok(Self {
+            content_type: HeaderValue::from_static("application/json"),
+            bytes: serde_json::to_vec(value)?.into(),
+        })
+    }
+
+    /// Creates a body with another content type.
+    pub fn new(content_type: &'static str, bytes: impl Into<Bytes>) -> Self {
+        Self { content_type: HeaderValue::from_static(content_type), bytes: bytes.into() }
+    }
+}
+
+/// A request to a vendor. Its headers and body may contain secrets and are never displayed.
+pub struct VendorRequest {
+    pub(super) operation: VendorOperation,
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) timeout: Option<Duration>,
+    display_path: Option<&'static str>,
+    headers: HeaderMap,
+    payload: Option<RequestBody>,
+}
+
+impl VendorRequest {
+    /// Creates a request without a body.
+    pub fn new(operation: VendorOperation, method: Method, url: Url) -> Self {
+        Self { operation, method, url, timeout: None, display_path: None, headers: HeaderMap::new(), payload: None }
+    }
+
+    /// Adds a header. A value that is not valid in a header is omitted, so the vendor responds as if it were missing.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.insert(name, value);
+        }
+        self
+    }
+
+    /// Adds a header with a secret value.
+    #[must_use]
+    pub fn secret_header(mut self, name: HeaderName, value: &SecretString) -> Self {
+        if let Ok(mut value) = HeaderValue::from_str(value.expose_secret()) {
+            value.set_sensitive(true);
+            self.headers.insert(name, value);
+        }
+        self
+    }
+
+    /// Sets the body.
+    #[must_use]
+    pub fn payload(mut self, payload: RequestBody) -> Self {
+        self.payload = Some(payload);
+        self
+    }
+
+    /// Overrides the source's attempt timeout for this request.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Sets the path to display in spans and `Debug` output instead of the real one. For paths that contain a secret.
+    #[must_use]
+    pub fn with_display_path(mut self, path: &'static str) -> Self {
+        self.display_path = Some(path);
+        self
+    }
+
+    /// Returns the path for spans and `Debug` output.
+    pub(super) fn path_for_display(&self) -> &str {
+        self.display_path.unwrap_or_else(|| self.url.path())
+    }
+
+    pub(super) fn into_request(self) -> Request {
+        let mut request = Request::new(self.method, self.url);
+        *request.headers_mut() = self.headers;
+        if let Some(payload) = self.payload {
+            request.headers_mut().insert(CONTENT_TYPE, payload.content_type);
+            *request.body_mut() = Some(payload.bytes.into());
+        }
+        request
+    }
+}
+
+impl fmt::Debug for VendorRequest {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} {}", self.method, self.path_for_display())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_that_contains_a_secret_is_not_displayed() {
+        let url = Url::parse("https://vendor.example/v3/tokens/K7P2M9QX").expect("a URL");
+        let call = VendorRequest::new(VendorOperation::ReadTokens, Method::GET, url).with_display_path("/tokens/…");
+        assert_eq!(format!("{call:?}"), "GET /tokens/…");
+    }
+}

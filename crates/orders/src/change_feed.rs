@@ -1,0 +1,118 @@
+//! Change feed: every write of an order as an entry, and subscriptions that combine live changes from the bus with the
+//! stored entries that the bus lost.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use futures_util::{Stream, StreamExt, stream};
+use jiff::Timestamp;
+
+use crate::bus::{ChangeEvent, ChangeEventStream};
+use crate::context::OrdersContext;
+use crate::request::Actor;
+use crate::status::OrderStatus;
+use crate::store::OrderStore;
+use domain::OrderKey;
+use domain::StoreError;
+
+/// Entry of the change feed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderChange {
+    /// Position in the feed: ascending, with no gap that fills later.
+    pub cursor: u64,
+    /// Time of the change.
+    pub at: Timestamp,
+    /// The changed order.
+    pub order: OrderKey,
+    /// Version of the order after the change.
+    pub version: u64,
+    /// Status of the order after the change.
+    pub status: OrderStatus,
+    /// Reseller of the order.
+    pub reseller: Option<String>,
+}
+
+/// Page of a feed or log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedSlice<T> {
+    /// Entries in ascending order, each with its cursor.
+    pub lines: Vec<(u64, T)>,
+    /// True if more entries follow.
+    pub has_more: bool,
+}
+
+/// Changes of orders, at least once each. Subscribers read the current order for every change.
+pub type OrderChangeStream = Pin<Box<dyn Stream<Item = OrderChange> + Send>>;
+
+/// Distance by which the feed is re-read before the last received change, because replicas publish slightly out of
+/// order.
+const OVERLAP: u64 = 1_000;
+const BATCH_SIZE: usize = 1_000;
+
+struct ChangeWatcher {
+    events: ChangeEventStream,
+    store: Arc<dyn OrderStore>,
+    actor: Actor,
+    order: Option<OrderKey>,
+    last: u64,
+    pending: VecDeque<OrderChange>,
+}
+
+/// Subscribes to the changes of one order, or of all orders that the actor may see.
+pub(crate) async fn watch(
+    context: &OrdersContext,
+    actor: Actor,
+    order: Option<OrderKey>,
+) -> Result<OrderChangeStream, StoreError> {
+    let events = context.bus.subscribe();
+    let last = context.store.feed_end().await?;
+    let store = Arc::clone(&context.store);
+    let watcher = ChangeWatcher { events, store, actor, order, last, pending: VecDeque::new() };
+    Ok(Box::pin(stream::unfold(watcher, |mut watcher| async move {
+        let change = watcher.next().await?;
+        Some((change, watcher))
+    })))
+}
+
+impl ChangeWatcher {
+    async fn next(&mut self) -> Option<OrderChange> {
+        loop {
+            if let Some(change) = self.pending.pop_front() {
+                return Some(change);
+            }
+            match self.events.next().await? {
+                ChangeEvent::Changed(change) => {
+                    self.last = self.last.max(change.cursor);
+                    if self.matches(&change) {
+                        return Some(change);
+                    }
+                }
+                ChangeEvent::Lagged => self.catch_up().await,
+            }
+        }
+    }
+
+    fn matches(&self, change: &OrderChange) -> bool {
+        self.order.is_none_or(|order| order == change.order) && self.actor.can_see(change.reseller.as_deref())
+    }
+
+    async fn catch_up(&mut self) {
+        let mut after = self.last.saturating_sub(OVERLAP);
+        loop {
+            let slice = match self.store.list_changes(after, BATCH_SIZE, self.actor.reseller.as_deref()).await {
+                Ok(slice) => slice,
+                Err(error) => return tracing::error!(%error, "subscription could not catch up with the change feed"),
+            };
+            let Some((end, _)) = slice.lines.last() else { return };
+            after = *end;
+            self.last = self.last.max(after);
+            let wanted: Vec<OrderChange> =
+                slice.lines.into_iter().map(|(_, change)| change).filter(|change| self.matches(change)).collect();
+            self.pending.extend(wanted);
+            if !slice.has_more {
+                return;
+            }
+        }
+    }
+}

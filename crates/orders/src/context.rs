@@ -1,0 +1,26 @@
+//! Context shared by all parts of the order service.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::bus::ChangeBus;
+use crate::planner::SellingAccounts;
+use crate::settings::OrderSettings;
+use crate::store::OrderStore;
+use domain::{Clock, Source, SourceId};
+
+pub(crate) struct OrdersContext {
+    pub sources: HashMap<SourceId, Source>,
+    pub store: Arc<dyn OrderStore>,
+    pub bus: Arc<dyn ChangeBus>,
+    pub clock: Arc<dyn Clock>,
+    pub accounts: Arc<dyn SellingAccounts>,
+    pub settings: OrderSettings,
+    /// Tracks every spawned task.
+    pub tasks: TaskTracker,
+    /// Canceled when no new step may start.
+    pub stop: CancellationToken,
+}

@@ -1,0 +1,221 @@
+//! Saga executor: writes the intent of the next steps, makes their calls, writes the outcomes, and repeats until the
+//! order is idle.
+//!
+//! Each order runs in its own task. The lease outlasts the longest call and carries a fencing token, so a superseded
+//! runner cannot write; its successor looks up whatever was in flight.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tracing::Instrument;
+
+use crate::bus::ChangeBus;
+use crate::change_feed::OrderChange;
+use crate::context::OrdersContext;
+use crate::decision::SagaStep;
+use crate::idempotency::IdempotencyRecord;
+use crate::lease::{Lease, LeaseAfterWrite, Precondition};
+use crate::observe::{self, RunningOrderGauge};
+use crate::order::Order;
+use crate::source_calls::SourceCaller;
+use crate::status::LegStatus;
+use crate::store::{OrderLookup, OrderStore, OrderWrite, Transition};
+use crate::unit_of_work::{UnitOfWork, timers};
+use domain::StoreError;
+use domain::time::later;
+use telemetry::explain::propagate;
+
+/// Delays between retries of a failing store.
+const STORE_RETRY_DELAYS: [Duration; 3] = [Duration::from_millis(100), Duration::from_secs(1), Duration::from_secs(5)];
+
+/// Resumes an order whose lease has ended.
+pub(crate) async fn resume(context: Arc<OrdersContext>, lease: Lease) {
+    let order = match context.store.find(&OrderLookup::Key(lease.order)).await {
+        Ok(Some(order)) => order,
+        Ok(None) => return,
+        Err(error) => return tracing::error!(order = %lease.order, %error, "order could not be loaded"),
+    };
+    let span = observe::span(&order, true);
+    let mut runner = SagaRunner::new(&context, order, lease);
+    runner.work.resume();
+    runner.run().instrument(span).await;
+}
+
+/// Runs an order that was just written under this lease, and records its calls in the trace of the current request.
+pub(crate) fn run(context: Arc<OrdersContext>, order: Order, lease: Lease) -> impl Future<Output = ()> {
+    let span = observe::span(&order, false);
+    propagate(async move { SagaRunner::new(&context, order, lease).run().await }.instrument(span))
+}
+
+/// Continuation of a runner after a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum AfterWrite {
+    /// The runner continues.
+    Continue,
+    /// Nothing is left to do now.
+    Idle,
+    /// The process stops. Another runner resumes the order at once by its timer.
+    HandOver,
+}
+
+struct SagaRunner<'a> {
+    context: &'a OrdersContext,
+    work: UnitOfWork<'a>,
+    lease: Lease,
+}
+
+impl<'a> SagaRunner<'a> {
+    fn new(context: &'a OrdersContext, order: Order, lease: Lease) -> Self {
+        Self { context, work: UnitOfWork::new(order, &context.settings, context.clock.now()), lease }
+    }
+
+    async fn run(&mut self) {
+        let _running = RunningOrderGauge::start();
+        if let Err(error) = self.run_until_idle().await {
+            let order = &self.work.before;
+            match error {
+                // Another runner owns the order now.
+                StoreError::Outdated => tracing::warn!(order = %order.number, "order was taken over by another runner"),
+                error => tracing::error!(order = %order.number, %error, "order is left to recovery"),
+            }
+        }
+    }
+
+    async fn run_until_idle(&mut self) -> Result<(), StoreError> {
+        loop {
+            self.work.now = self.context.clock.now();
+            let steps = self.work.next_steps();
+            if steps.is_empty() {
+                return self.write_state(AfterWrite::Idle).await;
+            }
+            if self.context.stop.is_cancelled() {
+                return self.write_state(AfterWrite::HandOver).await;
+            }
+            self.execute_steps(&steps).await?;
+        }
+    }
+
+    /// Makes calls concurrently and applies each outcome as it arrives. The last one is written together with its
+    /// consequences.
+    async fn execute_steps(&mut self, steps: &[SagaStep]) -> Result<(), StoreError> {
+        self.work.record_attempts(steps);
+        if steps.iter().any(|step| step.call.operation().is_some()) {
+            self.write_state(AfterWrite::Continue).await?;
+        } else {
+            // Lookups change nothing, but they take time.
+            self.context.store.renew(&self.lease, self.lease_end()).await?;
+        }
+        let caller = SourceCaller { sources: &self.context.sources, settings: &self.context.settings };
+        let order = self.work.order.clone();
+        let mut calls: FuturesUnordered<_> =
+            steps.iter().map(|step| async { (step.leg, caller.call(&order, *step).await) }).collect();
+        while let Some((leg, outcome)) = calls.next().await {
+            self.work.now = self.context.clock.now();
+            self.work.record_outcome(leg, outcome);
+            if !calls.is_empty() {
+                self.write_state(AfterWrite::Continue).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn lease_end(&self) -> jiff::Timestamp {
+        later(self.context.clock.now(), self.context.settings.lease)
+    }
+
+    /// Writes the current state of the order.
+    async fn write_state(&mut self, then: AfterWrite) -> Result<(), StoreError> {
+        let now = self.context.clock.now();
+        let transitions = self.work.finish("legs");
+        let timers = timers(&self.work.order, then != AfterWrite::Idle, now);
+        let ownership = match then {
+            AfterWrite::Continue => LeaseAfterWrite::Held(self.lease_end()),
+            AfterWrite::Idle | AfterWrite::HandOver => LeaseAfterWrite::Released,
+        };
+        let write = OrderWrite {
+            precondition: Precondition::Leased(&self.work.before, self.lease),
+            order: &self.work.order,
+            status: self.work.order.status(),
+            lease_after: ownership,
+            idempotency: None,
+            transitions: &transitions,
+            timers: &timers,
+            credentials: &self.work.credentials,
+        };
+        let cursor = write_with_retry(self.context.store.as_ref(), &write).await?;
+        self.work.mark_written();
+        publish_change(self.context.bus.as_ref(), &self.work.order, cursor).await;
+        observe::count_transitions(&self.work.order, &transitions);
+        report_needs_attention(&self.work.order, &transitions);
+        Ok(())
+    }
+}
+
+/// Writes with a few retries if the store fails. If a write succeeded but its response was lost, the retry fails its
+/// precondition and the order is left to recovery.
+async fn write_with_retry(store: &dyn OrderStore, write: &OrderWrite<'_>) -> Result<u64, StoreError> {
+    for wait in STORE_RETRY_DELAYS {
+        match store.write(write).await {
+            Ok(written) => return Ok(written.cursor),
+            Err(StoreError::Failed(error)) => {
+                tracing::warn!(order = %write.order.number, %error, "store failed, retrying");
+            }
+            Err(error) => return Err(error),
+        }
+        tokio::time::sleep(wait).await;
+    }
+    store.write(write).await.map(|written| written.cursor)
+}
+
+/// Writes the first change of an action, and acquires the lease if `owns` is true.
+pub(crate) async fn start_action(
+    context: &OrdersContext,
+    basis: Option<&Order>,
+    work: &mut UnitOfWork<'_>,
+    key: Option<&IdempotencyRecord>,
+    owns: bool,
+) -> Result<Lease, StoreError> {
+    let transitions = work.finish("requested");
+    let timers = timers(&work.order, owns, work.now);
+    let ownership =
+        if owns { LeaseAfterWrite::Held(later(work.now, context.settings.lease)) } else { LeaseAfterWrite::Released };
+    let write = OrderWrite {
+        precondition: basis.map_or(Precondition::New, Precondition::Unleased),
+        order: &work.order,
+        status: work.order.status(),
+        lease_after: ownership,
+        idempotency: key,
+        transitions: &transitions,
+        timers: &timers,
+        credentials: &work.credentials,
+    };
+    let written = context.store.write(&write).await?;
+    work.mark_written();
+    observe::count_transitions(&work.order, &transitions);
+    publish_change(context.bus.as_ref(), &work.order, written.cursor).await;
+    Ok(written.lease)
+}
+
+async fn publish_change(bus: &dyn ChangeBus, order: &Order, cursor: u64) {
+    let change = OrderChange {
+        cursor,
+        at: order.updated_at,
+        order: order.key,
+        version: order.version,
+        status: order.status(),
+        reseller: order.reseller.clone(),
+    };
+    bus.publish(&change).await;
+}
+
+/// Logs and counts legs that need an operator.
+fn report_needs_attention(order: &Order, transitions: &[Transition]) {
+    let stuck = LegStatus::NeedsAttention.name();
+    for leg in transitions.iter().filter(|transition| transition.to == stuck).filter_map(|transition| transition.leg) {
+        let source = order.legs[leg].source.as_str().to_owned();
+        tracing::error!(order = %order.number, leg, source, "order needs attention");
+        metrics::counter!("ticketgraph_orders_needing_attention_total", "source" => source).increment(1);
+    }
+}

@@ -1,0 +1,55 @@
+//! Allowed status transitions of legs and orders. A test compares the diagrams in docs/orders.md with these tables.
+
+use crate::status::{LegStatus, OrderStatus};
+
+/// Allowed transitions of a leg, by status. Inactive statuses and `NeedsAttention` have none.
+pub const LEG_TRANSITIONS: [(LegStatus, &[LegStatus]); 14] = {
+    use LegStatus::*;
+    [
+        (Draft, &[Holding, Confirming, Released]),
+        (Holding, &[Held, HoldFailed, OutcomeUnknown]),
+        (Held, &[HoldFailed, Confirming, Releasing, Expired]),
+        (HoldFailed, &[]),
+        (Confirming, &[Draft, Held, Confirmed, ConfirmFailed, OutcomeUnknown]),
+        (Confirmed, &[Cancelling, NeedsAttention]),
+        (ConfirmFailed, &[]),
+        (OutcomeUnknown, &[Draft, Held, HoldFailed, Confirmed, ConfirmFailed, Cancelled, NeedsAttention]),
+        (Releasing, &[Held, Released]),
+        (Released, &[]),
+        (Expired, &[]),
+        (Cancelling, &[Confirmed, OutcomeUnknown, Cancelled, NeedsAttention]),
+        (Cancelled, &[]),
+        (NeedsAttention, &[]),
+    ]
+};
+
+/// Observable transitions of an order, by status. They follow from [`LEG_TRANSITIONS`] and the rules of
+/// [`decide`](crate::decision::decide), because the status of an order is computed from its legs.
+pub const ORDER_TRANSITIONS: [(OrderStatus, &[OrderStatus]); 16] = {
+    use OrderStatus::*;
+    [
+        (Draft, &[Holding, Confirming, Releasing]),
+        (Holding, &[Draft, Held, PartiallyHeld, Confirming, Failed, Releasing]),
+        (Held, &[PartiallyHeld, Confirming, Releasing, Expired]),
+        (PartiallyHeld, &[Draft, Confirming, Failed, Releasing, Released, Expired]),
+        (Confirming, &[Confirmed, PartiallyConfirmed, Compensating, Failed, Expired, NeedsAttention]),
+        (Confirmed, &[Cancelling]),
+        (PartiallyConfirmed, &[Cancelling]),
+        (Compensating, &[Failed, NeedsAttention]),
+        (Failed, &[]),
+        (Releasing, &[Failed, Released, Expired, NeedsAttention]),
+        (Released, &[]),
+        (Expired, &[]),
+        (Cancelling, &[Confirmed, PartiallyConfirmed, Cancelled, PartiallyCancelled, NeedsAttention]),
+        (Cancelled, &[]),
+        (PartiallyCancelled, &[Cancelling]),
+        (NeedsAttention, &[Releasing, Cancelling]),
+    ]
+};
+
+impl LegStatus {
+    /// Returns true if a leg may change to `next` in one step.
+    pub fn can_become(self, next: Self) -> bool {
+        LEG_TRANSITIONS.iter().any(|(from, to)| *from == self && to.contains(&next))
+    }
+}

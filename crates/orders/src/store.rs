@@ -1,0 +1,235 @@
+//! Port of the order store: everything that must be durable before a source is called.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::change_feed::{FeedSlice, OrderChange};
+use crate::idempotency::IdempotencyRecord;
+use crate::lease::{Lease, LeaseAfterWrite, Precondition};
+use crate::order::Order;
+use crate::quote::{Quote, QuoteId};
+use crate::status::OrderStatus;
+use domain::ordering::Barcode;
+use domain::{OrderKey, SourceId, StoreError};
+
+/// Status transition of an order or a leg. Append-only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transition {
+    /// Time of the transition.
+    pub at: Timestamp,
+    /// Version of the order that the transition belongs to.
+    pub version: u64,
+    /// Index of the leg. `None` for a transition of the order itself.
+    pub leg: Option<usize>,
+    /// Previous status.
+    pub from: String,
+    /// New status.
+    pub to: String,
+    /// Cause, from a small stable vocabulary.
+    pub cause: String,
+}
+
+/// Reason of a timer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::IntoStaticStr)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
+pub enum TimerKind {
+    /// Resume the order as soon as its lease ends.
+    Resume,
+    /// A hold expires.
+    HoldExpiry,
+    /// Look up an unknown outcome.
+    #[strum(serialize = "NEXT_CHECK")]
+    NextLookup,
+    /// Hand the leg over to an operator.
+    SettleDeadline,
+    /// Retry a step that had no effect.
+    #[strum(serialize = "TRY_AGAIN")]
+    Retry,
+    /// Reload pending tickets.
+    Tickets,
+}
+
+impl TimerKind {
+    /// Name in the store.
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+}
+
+/// Time at which an order must be processed again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OrderTimer {
+    /// Due time.
+    pub at: Timestamp,
+    /// Reason of the timer.
+    pub kind: TimerKind,
+    /// Index of the leg. `None` for the order as a whole.
+    pub leg: Option<usize>,
+}
+
+/// Barcode of a ticket, stored encrypted.
+#[derive(Debug, Clone)]
+pub struct TicketCredential {
+    /// Index of the ticket in its order.
+    pub ticket: usize,
+    /// The barcode itself.
+    pub barcode: Barcode,
+}
+
+/// One atomic change of an order.
+pub struct OrderWrite<'a> {
+    /// Precondition of the write.
+    pub precondition: Precondition<'a>,
+    /// New state of the order; its version is one above that of the previous state.
+    pub order: &'a Order,
+    /// Status of the order, for filtering.
+    pub status: OrderStatus,
+    /// State of the lease after the write.
+    pub lease_after: LeaseAfterWrite,
+    /// Idempotency record of the action.
+    pub idempotency: Option<&'a IdempotencyRecord>,
+    /// Status transitions since the last write.
+    pub transitions: &'a [Transition],
+    /// All timers of the order.
+    pub timers: &'a [OrderTimer],
+    /// Barcodes received since the last write.
+    pub credentials: &'a [TicketCredential],
+}
+
+/// Result of a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WriteReceipt {
+    /// Cursor of the change in the feed.
+    pub cursor: u64,
+    /// Lease for further writes.
+    pub lease: Lease,
+}
+
+/// Identifies an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OrderLookup {
+    /// By order key.
+    Key(OrderKey),
+    /// By order number.
+    Number(String),
+    /// By the reference of a reseller, optionally limited to one reseller. The newest match is returned.
+    ResellerReference(String, Option<String>),
+}
+
+/// Filter for listing orders. An empty filter matches all orders.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OrderFilter {
+    /// Matches any of these statuses, or all if empty.
+    pub status: Vec<OrderStatus>,
+    /// Matches orders with a leg at any of these sources, or all if empty.
+    pub sources: Vec<SourceId>,
+    /// Created at or after this time.
+    pub created_from: Option<Timestamp>,
+    /// Created before this time.
+    pub created_to: Option<Timestamp>,
+    /// Updated at or after this time.
+    pub updated_since: Option<Timestamp>,
+    /// Test orders or live orders only.
+    pub is_test: Option<bool>,
+    /// Sold by this reseller.
+    pub reseller: Option<String>,
+    /// Contains a line that starts at or after this time; undated lines match too.
+    pub starts_from: Option<Timestamp>,
+}
+
+impl OrderCursor {
+    /// Returns the cursor of an order.
+    pub fn of(order: &Order) -> Self {
+        Self { created_at: order.created_at, key: order.key }
+    }
+}
+
+/// Position in a list of orders, newest first. Stays valid when orders are added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OrderCursor {
+    /// Creation time of the last order on the previous page.
+    pub created_at: Timestamp,
+    /// Key of that order.
+    pub key: OrderKey,
+}
+
+/// Page of orders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderPage {
+    /// Orders, newest first.
+    pub orders: Vec<Order>,
+    /// True if more orders follow.
+    pub has_more: bool,
+    /// Total number of matching orders.
+    pub total: u64,
+}
+
+/// Durable store of orders. Every confirmed write survives a crash.
+#[async_trait]
+pub trait OrderStore: Send + Sync {
+    /// Writes one change of an order with all its parts, atomically.
+    async fn write(&self, write: &OrderWrite<'_>) -> Result<WriteReceipt, StoreError>;
+
+    /// Leases up to `limit` unowned orders that have a due timer, until `until`.
+    async fn claim(&self, now: Timestamp, until: Timestamp, limit: usize) -> Result<Vec<Lease>, StoreError>;
+
+    /// Extends a lease. Fails with [`StoreError::Outdated`] if the lease was lost.
+    async fn renew(&self, lease: &Lease, until: Timestamp) -> Result<(), StoreError>;
+
+    /// Releases a lease without a change, so that the timers of the order are due again at once.
+    async fn release(&self, lease: &Lease) -> Result<(), StoreError>;
+
+    /// Finds an order.
+    async fn find(&self, by: &OrderLookup) -> Result<Option<Order>, StoreError>;
+
+    /// Lists orders, newest first.
+    async fn list(
+        &self,
+        filter: &OrderFilter,
+        after: Option<&OrderCursor>,
+        first: usize,
+    ) -> Result<OrderPage, StoreError>;
+
+    /// Finds the record of an idempotency key.
+    async fn find_idempotency_record(
+        &self,
+        scope: &str,
+        operation: &str,
+        key: &str,
+    ) -> Result<Option<IdempotencyRecord>, StoreError>;
+
+    /// Lists feed entries after a cursor, optionally only those of one reseller.
+    async fn list_changes(
+        &self,
+        after: u64,
+        first: usize,
+        reseller: Option<&str>,
+    ) -> Result<FeedSlice<OrderChange>, StoreError>;
+
+    /// Returns the cursor of the last entry in the feed.
+    async fn feed_end(&self) -> Result<u64, StoreError>;
+
+    /// Lists the status transitions of an order after a cursor.
+    async fn list_transitions(
+        &self,
+        order: OrderKey,
+        after: u64,
+        first: usize,
+    ) -> Result<FeedSlice<Transition>, StoreError>;
+
+    /// Loads the decrypted barcodes of the tickets of an order.
+    async fn load_credentials(&self, order: OrderKey) -> Result<Vec<TicketCredential>, StoreError>;
+
+    /// Deletes idempotency records used before this time and returns their number.
+    async fn prune_idempotency_records(&self, before: Timestamp) -> Result<u64, StoreError>;
+
+    /// Stores a quote.
+    async fn insert_quote(&self, quote: &Quote) -> Result<(), StoreError>;
+
+    /// Finds a quote.
+    async fn find_quote(&self, id: &QuoteId) -> Result<Option<Quote>, StoreError>;
+
+    /// Lists orders with a leg at a source, created before `to` and updated at or after `from`.
+    async fn list_orders_at(&self, source: &SourceId, from: Timestamp, to: Timestamp)
+    -> Result<Vec<Order>, StoreError>;
+}

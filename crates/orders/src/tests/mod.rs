@@ -1,0 +1,4 @@
+//! Tests of the pure core: planning, decisions, and the state machine.
+
+mod decisions;
+mod state_machine;

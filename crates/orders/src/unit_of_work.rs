@@ -1,0 +1,361 @@
+//! Unit of work on one order in memory. Changes take effect only when they are written to the store.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use crate::decision::{Decision, LegMove, SagaStep, SourceCall, decide};
+use crate::leg::{Attempt, AttemptOutcome, Leg, LegOperation, RetrySchedule, UnknownOutcome};
+use crate::order::Order;
+use crate::problem::{Problem, ProblemCode, ProblemDetail};
+use crate::settings::OrderSettings;
+use crate::status::{Intent, LegStatus};
+use crate::store::{OrderTimer, TicketCredential, TimerKind, Transition};
+use domain::ids::StepKey;
+use domain::time::later;
+use domain::{OrderKey, VendorError};
+
+/// Order being processed, with its unwritten changes.
+pub(crate) struct UnitOfWork<'a> {
+    /// Order as it was last written.
+    pub before: Order,
+    /// Current state of the order.
+    pub order: Order,
+    /// Barcodes received since the last write.
+    pub credentials: Vec<TicketCredential>,
+    pub settings: &'a OrderSettings,
+    pub now: Timestamp,
+    transitions: Vec<Transition>,
+    reason: Option<String>,
+}
+
+impl<'a> UnitOfWork<'a> {
+    /// Starts a unit of work on a stored order.
+    pub fn new(order: Order, settings: &'a OrderSettings, now: Timestamp) -> Self {
+        Self {
+            before: order.clone(),
+            order,
+            credentials: Vec::new(),
+            settings,
+            now,
+            transitions: Vec::new(),
+            reason: None,
+        }
+    }
+
+    /// Sets the intent of a new action, and clears the problems and retries of the last one.
+    pub fn set_intent(&mut self, intent: Intent) {
+        self.order.intent = intent;
+        for leg in &mut self.order.legs {
+            leg.problems.clear();
+            leg.retry = None;
+        }
+    }
+
+    /// Records the reason given by the client.
+    pub fn set_reason(&mut self, reason: Option<&str>) {
+        self.reason = reason.map(|reason| reason.chars().filter(|c| !c.is_control()).take(200).collect());
+    }
+
+    /// Returns the next calls, after applying all moves that need no call.
+    pub fn next_steps(&mut self) -> Vec<SagaStep> {
+        loop {
+            match decide(&self.order, self.now) {
+                Decision::Call(steps) => return steps,
+                Decision::Idle => return Vec::new(),
+                Decision::Move(turns) => turns.into_iter().for_each(|turn| self.apply_move(turn)),
+            }
+        }
+    }
+
+    /// Resumes an order after its runner was lost: attempts in flight become unknown.
+    pub fn resume(&mut self) {
+        for number in 0..self.order.legs.len() {
+            let leg = &mut self.order.legs[number];
+            let Some(open) = leg.attempts.last_mut().filter(|attempt| attempt.outcome == AttemptOutcome::InFlight)
+            else {
+                continue;
+            };
+            open.outcome = AttemptOutcome::Unknown;
+            let (operation, started_at) = (open.operation, open.started_at);
+            match operation {
+                LegOperation::Hold | LegOperation::Confirm | LegOperation::Cancel => {
+                    self.mark_unknown(number, operation, started_at, "runner lost");
+                }
+                LegOperation::Extend => self.extension_failed(number, Problem::new(ProblemCode::HoldNotExtended)),
+                // Releasing an absent hold succeeds, so the release is simply repeated.
+                LegOperation::Release if leg.status == LegStatus::Releasing => {
+                    self.set_status(number, LegStatus::Held, "runner lost");
+                }
+                LegOperation::Release => {}
+            }
+        }
+    }
+
+    /// Records the attempts of the next calls.
+    pub fn record_attempts(&mut self, steps: &[SagaStep]) {
+        for step in steps {
+            let Some(operation) = step.call.operation() else { continue };
+            let key = self.order.key;
+            let leg = &self.order.legs[step.leg];
+            let attempt = Attempt {
+                operation,
+                key: step_key(key, leg, operation),
+                request_hash: self.request_hash(leg),
+                started_at: self.now,
+                deadline: later(self.now, self.settings.call_timeout),
+                ended_at: None,
+                outcome: AttemptOutcome::InFlight,
+                result: None,
+                vendor_code: None,
+            };
+            self.leg_mut(step.leg).attempts.push(attempt);
+            match operation {
+                LegOperation::Hold => self.set_status(step.leg, LegStatus::Holding, "hold"),
+                LegOperation::Confirm => self.set_status(step.leg, LegStatus::Confirming, "confirm"),
+                LegOperation::Cancel => self.set_status(step.leg, LegStatus::Cancelling, "cancel"),
+                LegOperation::Release if self.order.legs[step.leg].status == LegStatus::Held => {
+                    self.set_status(step.leg, LegStatus::Releasing, "release");
+                }
+                LegOperation::Release | LegOperation::Extend => {}
+            }
+        }
+    }
+
+    fn apply_move(&mut self, turn: LegMove) {
+        match turn {
+            LegMove::SetIntent(intent) => {
+                self.order.intent = intent;
+                self.order.legs.iter_mut().for_each(|leg| leg.retry = None);
+            }
+            LegMove::Drop(leg) => self.set_status(leg, LegStatus::Released, "never booked"),
+            LegMove::Expire(number) => {
+                let leg = self.leg_mut(number);
+                leg.has_stray_hold = false;
+                leg.retry = None;
+                if leg.status == LegStatus::Held {
+                    self.set_status(number, LegStatus::Expired, "hold expired");
+                    self.add_problem(number, Problem::new(ProblemCode::HoldExpired));
+                }
+            }
+            LegMove::RejectHold(number, code) => {
+                self.set_status(number, LegStatus::HoldFailed, "hold too short");
+                self.leg_mut(number).has_stray_hold = true;
+                self.add_problem(number, Problem::new(code));
+            }
+            LegMove::Escalate(number) => {
+                self.set_status(number, LegStatus::NeedsAttention, "not cancelable");
+                self.add_problem(number, Problem::new(ProblemCode::UndoRefused));
+            }
+        }
+    }
+
+    /// Ends the last attempt of a leg.
+    pub(super) fn end_attempt(&mut self, number: usize, outcome: AttemptOutcome, error: Option<&VendorError>) {
+        let now = self.now;
+        let Some(attempt) = self.leg_mut(number).attempts.last_mut() else { return };
+        attempt.ended_at = Some(now);
+        attempt.outcome = outcome;
+        attempt.result = Some(error.map_or("done", |error| error.kind.name()).to_owned());
+        if let Some(error) = error {
+            attempt.vendor_code = Problem::from_vendor(error).vendor_code;
+        }
+    }
+
+    /// Marks the outcome as unknown and schedules lookups, the first one at once.
+    pub(super) fn mark_unknown(
+        &mut self,
+        number: usize,
+        operation: LegOperation,
+        since: Timestamp,
+        cause: &'static str,
+    ) {
+        let cutoff = match operation {
+            LegOperation::Confirm => {
+                let lines = self.order.lines_of(number);
+                lines.filter_map(|(_, line)| line.cutoff_at.or(line.starts_at)).min()
+            }
+            _ => None,
+        };
+        let settle_by = self.settings.settle_deadline_for(since, cutoff);
+        let next_check_at = self.now;
+        self.leg_mut(number).unknown =
+            Some(UnknownOutcome { operation, since, next_lookup_at: next_check_at, settle_deadline: settle_by });
+        self.set_status(number, LegStatus::OutcomeUnknown, cause);
+        self.add_problem(number, Problem::new(ProblemCode::OutcomeUnknown));
+    }
+
+    /// Schedules the next lookup, or hands the leg over to an operator at the settle deadline.
+    pub(super) fn schedule_lookup(&mut self, number: usize) {
+        let (now, settings) = (self.now, self.settings);
+        let Some(unknown) = self.leg_mut(number).unknown else { return };
+        if now >= unknown.settle_deadline {
+            self.set_status(number, LegStatus::NeedsAttention, "settle deadline");
+            self.resolve(number);
+            self.add_problem(number, Problem::new(ProblemCode::OutcomeNeverKnown));
+            return;
+        }
+        let next_check_at = settings.next_attempt_at(unknown.since, now).min(unknown.settle_deadline);
+        self.leg_mut(number).unknown = Some(UnknownOutcome { next_lookup_at: next_check_at, ..unknown });
+    }
+
+    /// Clears the unknown outcome of a leg.
+    pub(super) fn resolve(&mut self, number: usize) {
+        let leg = self.leg_mut(number);
+        leg.unknown = None;
+        leg.problems.retain(|problem| problem.code != ProblemCode::OutcomeUnknown);
+    }
+
+    /// Schedules a retry of a step that had no effect.
+    pub(super) fn schedule_retry(&mut self, number: usize) -> RetrySchedule {
+        let (now, settings) = (self.now, self.settings);
+        let leg = self.leg_mut(number);
+        let since = leg.retry.map_or(now, |schedule| schedule.since);
+        let schedule = RetrySchedule { since, next_at: settings.next_attempt_at(since, now) };
+        leg.retry = Some(schedule);
+        schedule
+    }
+
+    pub(super) fn extension_failed(&mut self, number: usize, problem: Problem) {
+        self.leg_mut(number).extension_requested = false;
+        self.add_problem(number, Problem { code: ProblemCode::HoldNotExtended, ..problem });
+    }
+
+    pub(super) fn add_problem(&mut self, number: usize, mut problem: Problem) {
+        self.fill_remaining(number, &mut problem);
+        let leg = self.leg_mut(number);
+        let problem = problem.for_source(&leg.source.clone()).on_leg(number);
+        leg.problems.retain(|other| other.code != problem.code);
+        leg.problems.push(problem);
+    }
+
+    /// Completes a problem about remaining tickets, which sources report without the performance, if the leg has only
+    /// one.
+    fn fill_remaining(&self, number: usize, problem: &mut Problem) {
+        let Some(ProblemDetail::Remaining { performance: performance @ None, wanted, .. }) = &mut problem.detail else {
+            return;
+        };
+        let mut lines = self.order.lines_of(number).map(|(_, line)| line);
+        let Some(first) = lines.next() else { return };
+        let mut sum = first.quantity;
+        for line in lines {
+            if line.performance != first.performance {
+                return;
+            }
+            sum = sum.saturating_add(line.quantity);
+        }
+        (*performance, *wanted) = (Some(first.performance.clone()), sum);
+    }
+
+    pub(super) fn leg_mut(&mut self, number: usize) -> &mut Leg {
+        &mut self.order.legs[number]
+    }
+
+    pub(super) fn set_status(&mut self, number: usize, status: LegStatus, cause: &'static str) {
+        let from = std::mem::replace(&mut self.order.legs[number].status, status);
+        if from != status {
+            debug_assert!(from.can_become(status), "{from:?} never becomes {status:?} ({cause})");
+            self.record_transition(Some(number), from.name(), status.name(), cause);
+        }
+    }
+
+    fn record_transition(&mut self, leg: Option<usize>, from: &str, to: &str, cause: &str) {
+        self.transitions.push(Transition {
+            at: self.now,
+            version: self.before.version + 1,
+            leg,
+            from: from.to_owned(),
+            to: to.to_owned(),
+            cause: cause.to_owned(),
+        });
+    }
+
+    /// Finishes the current change: sets the version and returns the transitions since the last write.
+    pub fn finish(&mut self, cause: &str) -> Vec<Transition> {
+        self.order.version = self.before.version + 1;
+        self.order.updated_at = self.now;
+        let (from, to) = (self.before.status(), self.order.status());
+        if from != to {
+            let cause = self.reason.take().map_or(cause.to_owned(), |reason| format!("{cause}: {reason}"));
+            self.record_transition(None, from.name(), to.name(), &cause);
+        }
+        std::mem::take(&mut self.transitions)
+    }
+
+    /// Marks the current state as written.
+    pub fn mark_written(&mut self) {
+        self.before.clone_from(&self.order);
+        self.credentials.clear();
+    }
+
+    fn request_hash(&self, leg: &Leg) -> String {
+        let request = self.order.leg_request(leg);
+        // Requests are plain text and numbers, which always serialize.
+        let json = serde_json::to_vec(&(request, &leg.refs)).unwrap_or_default();
+        hex::encode(Sha256::digest(json))
+    }
+}
+
+/// Derives the idempotency key of a step. It is equal for every attempt, before and after a crash. A further request
+/// of the client (another extension or cancellation) is a new step.
+pub(crate) fn step_key(order: OrderKey, leg: &Leg, operation: LegOperation) -> StepKey {
+    match operation {
+        LegOperation::Hold => order.step_key(leg.number, "hold"),
+        LegOperation::Confirm => order.step_key(leg.number, "confirm"),
+        LegOperation::Release => order.step_key(leg.number, "release"),
+        LegOperation::Extend => order.step_key(leg.number, &format!("extend {}", leg.attempt_count(operation) + 1)),
+        LegOperation::Cancel => {
+            let cancellation =
+                leg.cancellation.as_ref().map_or("all".to_owned(), |cancellation| cancellation.quote.clone());
+            order.step_key(leg.number, &format!("cancel {cancellation}"))
+        }
+    }
+}
+
+/// Returns the indexes of the lines that a cancellation concerns.
+pub(crate) fn lines_to_cancel(order: &Order, leg: &Leg) -> BTreeSet<usize> {
+    match &leg.cancellation {
+        Some(cancellation) => cancellation.lines.clone(),
+        None => order.lines_of(leg.number).filter(|(_, line)| !line.is_canceled).map(|(number, _)| number).collect(),
+    }
+}
+
+/// Returns the timers of an order. Due timers without an action are omitted.
+pub(crate) fn timers(order: &Order, is_under_work: bool, now: Timestamp) -> Vec<OrderTimer> {
+    let mut timers = Vec::new();
+    if is_under_work {
+        timers.push(OrderTimer { at: now, kind: TimerKind::Resume, leg: None });
+    }
+    for leg in &order.legs {
+        let mut add = |at: Option<Timestamp>, kind| {
+            if let Some(at) = at.filter(|at| *at > now) {
+                timers.push(OrderTimer { at, kind, leg: Some(leg.number) });
+            }
+        };
+        if leg.status == LegStatus::Held || leg.has_stray_hold {
+            add(leg.hold_expires_at, TimerKind::HoldExpiry);
+        }
+        add(leg.unknown.map(|unknown| unknown.next_lookup_at), TimerKind::NextLookup);
+        add(leg.unknown.map(|unknown| unknown.settle_deadline), TimerKind::SettleDeadline);
+        add(leg.retry.map(|schedule| schedule.next_at), TimerKind::Retry);
+        if leg.status == LegStatus::Confirmed {
+            add(leg.ticket_refresh.map(|schedule| schedule.next_at), TimerKind::Tickets);
+        }
+    }
+    timers
+}
+
+/// Returns the key for a call. Lookups use the key of the attempt that they look up.
+pub(crate) fn call_key(order: &Order, step: &SagaStep) -> StepKey {
+    let leg = &order.legs[step.leg];
+    let operation = match step.call {
+        SourceCall::Hold | SourceCall::FindHold => LegOperation::Hold,
+        SourceCall::Extend => LegOperation::Extend,
+        SourceCall::Confirm | SourceCall::FindConfirmation | SourceCall::ReadTickets => LegOperation::Confirm,
+        SourceCall::Release => LegOperation::Release,
+        SourceCall::Cancel | SourceCall::FindCancellation => LegOperation::Cancel,
+    };
+    let last = leg.attempts.iter().rev().find(|attempt| attempt.operation == operation);
+    last.map_or_else(|| step_key(order.key, leg, operation), |attempt| attempt.key)
+}

@@ -1,0 +1,18 @@
+//! Resilience patterns for calls to a remote system: circuit breaker, bulkhead, retry with a budget, rate limit, health, and
+//! single-flight. The patterns know nothing of the domain: callers classify the outcome of a call and choose the keys.
+
+pub mod bulkhead;
+pub mod circuit_breaker;
+pub mod health;
+pub mod policy;
+pub mod rate_limit;
+pub mod retry;
+pub mod single_flight;
+
+pub use bulkhead::Bulkhead;
+pub use circuit_breaker::{CallOutcome, CircuitBreaker, Permit};
+pub use health::{HealthStatus, HealthWindow};
+pub use policy::{CircuitBreakerPolicy, RateLimitPolicy, RetryPolicy};
+pub use rate_limit::{Gcra, GcraRateLimiter};
+pub use retry::{RetryBudget, backoff};
+pub use single_flight::{Join, Lead, SharedResult, SingleFlight};

@@ -1,0 +1,234 @@
+//! Rate limit by GCRA, the generic cell rate algorithm: a steady rate with room for a burst, of which a part is reserved for
+//! priority requests.
+
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::time::{Instant, sleep};
+
+use crate::policy::RateLimitPolicy;
+
+/// Parameters of GCRA. In any window of the policy's length, no more than its requests are sent: first a burst, then one request
+/// per interval.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gcra {
+    /// Time between two requests at the steady rate.
+    pub interval: Duration,
+    /// Number of requests that may be sent at once after a pause.
+    pub burst: u32,
+    /// Part of the burst that only priority requests may use.
+    pub reserved: u32,
+}
+
+impl Gcra {
+    /// Parameters for the whole limit, shared by all replicas.
+    pub fn for_quota(policy: &RateLimitPolicy) -> Self {
+        Self::for_requests(policy, policy.requests)
+    }
+
+    /// Parameters for the share of one replica that cannot reach the others.
+    pub fn for_replica_share(policy: &RateLimitPolicy) -> Self {
+        Self::for_requests(policy, policy.requests / policy.replicas.max(1))
+    }
+
+    /// A burst of a quarter of the requests and a steady rate for the rest. Together they are the limit, wherever the remote
+    /// system's window begins.
+    fn for_requests(policy: &RateLimitPolicy, requests: u32) -> Self {
+        let requests = requests.max(1);
+        let burst = (requests / 4).max(1);
+        let steady = (requests - burst).max(1);
+        let reserved = (burst * policy.priority_percent.min(100)).div_ceil(100).min(burst - 1);
+        Self { interval: policy.per / steady, burst, reserved }
+    }
+
+    /// Requests left in a burst whose theoretical arrival time is `ahead` of now.
+    pub fn remaining(&self, ahead: Duration) -> u32 {
+        let taken = ahead.as_nanos().div_ceil(self.interval.as_nanos().max(1));
+        self.burst.saturating_sub(u32::try_from(taken).unwrap_or(u32::MAX))
+    }
+
+    /// The burst that a request may use.
+    pub fn burst_for(&self, is_priority: bool) -> u32 {
+        if is_priority { self.burst } else { self.burst - self.reserved }
+    }
+}
+
+/// Rate limiter of one process.
+pub struct GcraRateLimiter {
+    /// `None`: no limit of our own.
+    gcra: Option<Gcra>,
+    max_wait: Duration,
+    state: Mutex<GcraState>,
+}
+
+struct GcraState {
+    /// Time at which the burst is complete again. Each request moves it by one interval.
+    theoretical_arrival_time: Instant,
+    /// No request is sent before.
+    paused_until: Instant,
+}
+
+impl GcraRateLimiter {
+    /// Creates a limiter. A request waits for its turn for at most `max_wait`.
+    pub fn new(gcra: Gcra, max_wait: Duration) -> Self {
+        Self { gcra: Some(gcra), max_wait, state: GcraState::new() }
+    }
+
+    /// Creates a limiter without a limit of its own: only `pause` holds requests back.
+    pub fn unlimited() -> Self {
+        Self { gcra: None, max_wait: Duration::ZERO, state: GcraState::new() }
+    }
+
+    /// Takes one request, waiting for at most `max_wait`. The error is the time until a request is available.
+    pub async fn acquire(&self, is_priority: bool) -> Result<(), Duration> {
+        let last = Instant::now() + self.max_wait;
+        loop {
+            match self.try_acquire(is_priority) {
+                Ok(()) => return Ok(()),
+                Err(wait) if Instant::now() + wait > last => return Err(wait),
+                Err(wait) => sleep(wait).await,
+            }
+        }
+    }
+
+    /// Takes one request without waiting. The error is the time until a request is available.
+    pub fn try_acquire(&self, is_priority: bool) -> Result<(), Duration> {
+        let now = Instant::now();
+        let mut state = self.state.lock();
+        if now < state.paused_until {
+            return Err(state.paused_until - now);
+        }
+        let Some(gcra) = self.gcra else { return Ok(()) };
+        let next = state.theoretical_arrival_time.max(now) + gcra.interval;
+        let wait = next.saturating_duration_since(now + gcra.interval * gcra.burst_for(is_priority));
+        if wait.is_zero() {
+            state.theoretical_arrival_time = next;
+            return Ok(());
+        }
+        Err(wait)
+    }
+
+    /// Counts a request that a shared limiter allowed, so that the burst is not available twice when this limiter takes over.
+    pub fn record_external(&self) {
+        let now = Instant::now();
+        if let Some(gcra) = self.gcra {
+            let mut state = self.state.lock();
+            let next = state.theoretical_arrival_time.max(now) + gcra.interval;
+            state.theoretical_arrival_time = next.min(now + gcra.interval * gcra.burst);
+        }
+    }
+
+    /// Sends nothing for `wait`: the remote system reported too many requests.
+    pub fn pause(&self, wait: Duration) {
+        let mut state = self.state.lock();
+        state.paused_until = state.paused_until.max(Instant::now() + wait);
+    }
+
+    /// Returns the rest of the pause; zero if there is none.
+    pub fn paused_for(&self) -> Duration {
+        self.state.lock().paused_until.saturating_duration_since(Instant::now())
+    }
+
+    /// Returns the requests left in the burst, or `None` without a limit.
+    pub fn remaining(&self) -> Option<u32> {
+        let gcra = self.gcra?;
+        let now = Instant::now();
+        let state = self.state.lock();
+        if now < state.paused_until {
+            return Some(0);
+        }
+        Some(gcra.remaining(state.theoretical_arrival_time.saturating_duration_since(now)))
+    }
+}
+
+impl GcraState {
+    fn new() -> Mutex<Self> {
+        let now = Instant::now();
+        Mutex::new(Self { theoretical_arrival_time: now, paused_until: now })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::advance;
+
+    use super::*;
+
+    fn limiter(requests: u32, priority_percent: u32, max_wait: Duration) -> GcraRateLimiter {
+        let policy =
+            RateLimitPolicy { requests, per: Duration::from_secs(60), priority_percent, max_wait, replicas: 2 };
+        GcraRateLimiter::new(Gcra::for_quota(&policy), max_wait)
+    }
+
+    async fn drain(limiter: &GcraRateLimiter, is_priority: bool) -> usize {
+        let mut count = 0;
+        while limiter.acquire(is_priority).await.is_ok() {
+            count += 1;
+        }
+        count
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_reserved_part_of_a_burst_is_for_priority_requests_only() {
+        let limiter = limiter(60, 25, Duration::ZERO);
+        assert_eq!(limiter.remaining(), Some(15));
+        assert_eq!(drain(&limiter, false).await, 11);
+        assert_eq!(limiter.remaining(), Some(4));
+        assert_eq!(drain(&limiter, true).await, 4);
+        assert_eq!((limiter.remaining(), limiter.acquire(true).await.is_err()), (Some(0), true));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_window_contains_more_requests_than_the_limit() {
+        for requests in [1, 2, 7, 60, 1000] {
+            let limiter = limiter(requests, 0, Duration::ZERO);
+            let mut sent = Vec::new();
+            for _ in 0..6000 {
+                while limiter.acquire(true).await.is_ok() {
+                    sent.push(Instant::now());
+                }
+                advance(Duration::from_millis(30)).await;
+            }
+            let most = (0..sent.len())
+                .map(|first| sent[first..].iter().take_while(|at| **at - sent[first] < Duration::from_secs(60)).count())
+                .max();
+            assert!(most.is_some_and(|most| most <= requests as usize), "{most:?} of {requests}");
+            assert!(sent.len() >= 3 * requests as usize / 2, "{} of {requests} in three minutes", sent.len());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_short_wait_is_waited_and_a_long_one_is_returned() {
+        let limiter = limiter(60, 0, Duration::from_secs(2));
+        for _ in 0..15 {
+            assert_eq!(limiter.try_acquire(true), Ok(()));
+        }
+        let started_at = Instant::now();
+        assert_eq!(limiter.acquire(true).await, Ok(()));
+        assert_eq!(started_at.elapsed().as_millis(), 1334, "1/45 minute, rounded up to the timer's milliseconds");
+        limiter.pause(Duration::from_secs(30));
+        let wait = limiter.acquire(true).await.expect_err("paused");
+        assert_eq!((wait, limiter.remaining()), (Duration::from_secs(30), Some(0)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_limit_only_a_pause_holds_requests_back() {
+        let limiter = GcraRateLimiter::unlimited();
+        for _ in 0..10_000 {
+            assert_eq!(limiter.try_acquire(false), Ok(()));
+        }
+        limiter.pause(Duration::from_secs(1));
+        assert_eq!((limiter.acquire(false).await, limiter.remaining()), (Err(Duration::from_secs(1)), None));
+        advance(Duration::from_secs(1)).await;
+        assert_eq!(limiter.acquire(false).await, Ok(()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn externally_allowed_requests_use_up_the_local_burst() {
+        let limiter = limiter(60, 0, Duration::ZERO);
+        (0..100).for_each(|_| limiter.record_external());
+        assert_eq!(drain(&limiter, true).await, 0);
+        advance(Duration::from_secs(60)).await;
+        assert_eq!(drain(&limiter, true).await, 15);
+    }
+}

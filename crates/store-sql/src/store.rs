@@ -1,0 +1,345 @@
+//! The order store on SQL. The statements are the same for both databases.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::codec::{self, decode_name, encode_json, require, to_nanos, unreadable};
+use crate::credential_cipher::{Ciphertext, CredentialCipher};
+use crate::rows::{load_orders, order_key, placeholders};
+use crate::save::{credential_location, save_order};
+use crate::sql::{SqlDatabase, SqlRow, SqlValue};
+use domain::StoreError;
+use domain::ordering::Barcode;
+use domain::{OrderKey, SourceId};
+use orders::change_feed::{FeedSlice, OrderChange};
+use orders::idempotency::IdempotencyRecord;
+use orders::lease::Lease;
+use orders::order::Order;
+use orders::quote::{Quote, QuoteId};
+use orders::status::OrderStatus;
+use orders::store::{
+    OrderCursor, OrderFilter, OrderLookup, OrderPage, OrderStore, OrderWrite, TicketCredential, Transition,
+    WriteReceipt,
+};
+
+/// Maximum number of rows in one page, regardless of the requested number.
+const MAX_PAGE_SIZE: usize = 1_000;
+
+/// The stores in a SQL database.
+pub(crate) struct SqlStore {
+    pub database: Box<dyn SqlDatabase>,
+    pub cipher: CredentialCipher,
+}
+
+impl SqlStore {
+    /// Releases the leases of an earlier process, if no other process can use the database at the same time.
+    pub async fn release_stale_leases(&self) -> Result<(), StoreError> {
+        if !self.database.is_exclusive() {
+            return Ok(());
+        }
+        let mut transaction = self.database.begin_write().await?;
+        let sql = "UPDATE orders SET lease_until = 0, fence = fence + 1 WHERE lease_until > 0";
+        transaction.execute(sql, Vec::new()).await?;
+        let sql = "UPDATE delivery_channels SET lease_until = 0, fence = fence + 1 WHERE lease_until > 0";
+        transaction.execute(sql, Vec::new()).await?;
+        transaction.commit().await
+    }
+
+    pub(crate) async fn first_row(&self, sql: &str, values: Vec<SqlValue>) -> Result<Option<SqlRow>, StoreError> {
+        let mut transaction = self.database.begin_read().await?;
+        transaction.fetch_first(sql, values).await
+    }
+}
+
+#[async_trait]
+impl OrderStore for SqlStore {
+    async fn write(&self, change: &OrderWrite<'_>) -> Result<WriteReceipt, StoreError> {
+        let mut transaction = self.database.begin_write().await?;
+        let receipt = save_order(&mut transaction, &self.cipher, change).await?;
+        transaction.commit().await?;
+        Ok(receipt)
+    }
+
+    async fn claim(&self, now: Timestamp, until: Timestamp, limit: usize) -> Result<Vec<Lease>, StoreError> {
+        let sql = format!(
+            "UPDATE orders SET fence = fence + 1, lease_until = $2 WHERE key IN (\
+                SELECT key FROM orders WHERE lease_until <= $1 \
+                AND key IN (SELECT order_key FROM timers WHERE due_at <= $1) \
+                ORDER BY updated_at LIMIT $3 {}) \
+            RETURNING key, fence",
+            self.database.skip_locked()
+        );
+        let mut transaction = self.database.begin_write().await?;
+        let rows =
+            transaction.fetch_all(&sql, vec![to_nanos(now).into(), to_nanos(until).into(), limit.into()]).await?;
+        transaction.commit().await?;
+        let lease = |row: &SqlRow| Ok(Lease { order: order_key(&row.text("key")?)?, fence: row.unsigned("fence")? });
+        rows.iter().map(lease).collect()
+    }
+
+    async fn renew(&self, lease: &Lease, until: Timestamp) -> Result<(), StoreError> {
+        self.set_lease_end(lease, to_nanos(until)).await
+    }
+
+    async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
+        self.set_lease_end(lease, 0).await
+    }
+
+    async fn find(&self, lookup: &OrderLookup) -> Result<Option<Order>, StoreError> {
+        let mut transaction = self.database.begin_read().await?;
+        let (sql, values): (&str, Vec<SqlValue>) = match lookup {
+            OrderLookup::Key(key) => {
+                return Ok(load_orders(&mut transaction, &[key.to_string()]).await?.into_iter().next());
+            }
+            OrderLookup::Number(number) => ("SELECT key FROM orders WHERE number = $1", vec![number.as_str().into()]),
+            OrderLookup::ResellerReference(reference, None) => (
+                "SELECT key FROM orders WHERE reseller_reference = $1 ORDER BY created_at DESC, key LIMIT 1",
+                vec![reference.as_str().into()],
+            ),
+            OrderLookup::ResellerReference(reference, Some(reseller)) => (
+                "SELECT key FROM orders WHERE reseller_reference = $1 AND reseller = $2 \
+                ORDER BY created_at DESC, key LIMIT 1",
+                vec![reference.as_str().into(), reseller.as_str().into()],
+            ),
+        };
+        let Some(row) = transaction.fetch_first(sql, values).await? else { return Ok(None) };
+        Ok(load_orders(&mut transaction, &[row.text("key")?]).await?.into_iter().next())
+    }
+
+    async fn list(
+        &self,
+        filter: &OrderFilter,
+        after: Option<&OrderCursor>,
+        first: usize,
+    ) -> Result<OrderPage, StoreError> {
+        let (condition, mut values) = filter_conditions(filter);
+        let mut transaction = self.database.begin_read().await?;
+        let count = format!("SELECT COUNT(*) AS total FROM orders o WHERE {condition}");
+        let row = transaction.fetch_first(&count, values.clone()).await?.ok_or_else(|| unreadable("a count"))?;
+        let total = row.unsigned("total")?;
+        let mut sql = format!("SELECT o.key FROM orders o WHERE {condition}");
+        if let Some(after) = after {
+            let (at, key) = (values.len() + 1, values.len() + 2);
+            sql += &format!(" AND (o.created_at < ${at} OR o.created_at = ${at} AND o.key > ${key})");
+            values.push(to_nanos(after.created_at).into());
+            values.push(after.key.to_string().into());
+        }
+        let first = first.clamp(1, MAX_PAGE_SIZE);
+        sql += &format!(" ORDER BY o.created_at DESC, o.key LIMIT ${}", values.len() + 1);
+        values.push((first + 1).into());
+        let keys: Result<Vec<String>, StoreError> =
+            transaction.fetch_all(&sql, values).await?.iter().map(|row| row.text("key")).collect();
+        let mut keys = keys?;
+        let has_more = keys.len() > first;
+        keys.truncate(first);
+        Ok(OrderPage { orders: load_orders(&mut transaction, &keys).await?, has_more, total })
+    }
+
+    async fn find_idempotency_record(
+        &self,
+        scope: &str,
+        operation: &str,
+        key: &str,
+    ) -> Result<Option<IdempotencyRecord>, StoreError> {
+        let sql = "SELECT scope, operation, key, request_hash, order_key FROM idempotency_keys \
+            WHERE scope = $1 AND operation = $2 AND key = $3";
+        let Some(row) = self.first_row(sql, vec![scope.into(), operation.into(), key.into()]).await? else {
+            return Ok(None);
+        };
+        Ok(Some(IdempotencyRecord {
+            scope: row.text("scope")?,
+            operation: row.text("operation")?,
+            key: row.text("key")?,
+            request_hash: row.text("request_hash")?,
+            order: order_key(&row.text("order_key")?)?,
+        }))
+    }
+
+    async fn list_changes(
+        &self,
+        after: u64,
+        first: usize,
+        reseller: Option<&str>,
+    ) -> Result<FeedSlice<OrderChange>, StoreError> {
+        let first = first.clamp(1, MAX_PAGE_SIZE);
+        let mut values: Vec<SqlValue> = vec![after.into(), (first + 1).into()];
+        let mut condition = "cursor > $1".to_owned();
+        if let Some(reseller) = reseller {
+            condition += " AND reseller = $3";
+            values.push(reseller.into());
+        }
+        let sql = format!(
+            "SELECT cursor, at, order_key, version, status, reseller FROM changes WHERE {condition} \
+            ORDER BY cursor LIMIT $2"
+        );
+        let mut transaction = self.database.begin_read().await?;
+        let rows = transaction.fetch_all(&sql, values).await?;
+        let change = |row: &SqlRow| -> Result<(u64, OrderChange), StoreError> {
+            let change = OrderChange {
+                cursor: row.unsigned("cursor")?,
+                at: row.time("at")?,
+                order: order_key(&row.text("order_key")?)?,
+                version: row.unsigned("version")?,
+                status: require(OrderStatus::parse(&row.text("status")?), "the status of an order")?,
+                reseller: row.opt_text("reseller")?,
+            };
+            Ok((change.cursor, change))
+        };
+        into_slice(rows.iter().map(change).collect::<Result<_, _>>()?, first)
+    }
+
+    async fn feed_end(&self) -> Result<u64, StoreError> {
+        let row = self.first_row("SELECT last FROM feed WHERE id = 1", Vec::new()).await?;
+        row.ok_or_else(|| unreadable("the feed has no last cursor"))?.unsigned("last")
+    }
+
+    async fn list_transitions(
+        &self,
+        order: OrderKey,
+        after: u64,
+        first: usize,
+    ) -> Result<FeedSlice<Transition>, StoreError> {
+        let first = first.clamp(1, MAX_PAGE_SIZE);
+        let sql = "SELECT place, at, version, leg, from_status, to_status, cause FROM transitions \
+            WHERE order_key = $1 AND place > $2 ORDER BY place LIMIT $3";
+        let mut transaction = self.database.begin_read().await?;
+        let rows = transaction.fetch_all(sql, vec![order.to_string().into(), after.into(), (first + 1).into()]).await?;
+        let transition = |row: &SqlRow| -> Result<(u64, Transition), StoreError> {
+            let transition = Transition {
+                at: row.time("at")?,
+                version: row.unsigned("version")?,
+                leg: row.opt_int("leg")?.and_then(|leg| usize::try_from(leg).ok()),
+                from: row.text("from_status")?,
+                to: row.text("to_status")?,
+                cause: row.text("cause")?,
+            };
+            Ok((row.unsigned("place")?, transition))
+        };
+        into_slice(rows.iter().map(transition).collect::<Result<_, _>>()?, first)
+    }
+
+    async fn load_credentials(&self, order: OrderKey) -> Result<Vec<TicketCredential>, StoreError> {
+        let key = order.to_string();
+        let sql = "SELECT ticket, symbology, key_id, sealed FROM credentials WHERE order_key = $1 ORDER BY ticket";
+        let mut transaction = self.database.begin_read().await?;
+        let rows = transaction.fetch_all(sql, vec![key.as_str().into()]).await?;
+        let credential = |row: &SqlRow| -> Result<TicketCredential, StoreError> {
+            let ticket = row.index("ticket")?;
+            let symbology = decode_name(&row.text("symbology")?, "a symbology")?;
+            let ciphertext = Ciphertext { key_id: row.text("key_id")?, bytes: row.bytes("sealed")? };
+            let value = self.cipher.decrypt(&credential_location(&key, ticket), &ciphertext)?;
+            Ok(TicketCredential { ticket, barcode: Barcode { symbology, value } })
+        };
+        rows.iter().map(credential).collect()
+    }
+
+    async fn prune_idempotency_records(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let mut transaction = self.database.begin_write().await?;
+        let sql = "DELETE FROM idempotency_keys WHERE used_at < $1";
+        let forgotten = transaction.execute(sql, vec![to_nanos(before).into()]).await?;
+        transaction.commit().await?;
+        Ok(forgotten)
+    }
+
+    async fn insert_quote(&self, quote: &Quote) -> Result<(), StoreError> {
+        let sql = "INSERT INTO quotes (id, order_key, lines, must_also_cancel, refund, fee, expires_at) \
+            VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING";
+        let values: Vec<SqlValue> = vec![
+            quote.id.0.to_string().into(),
+            quote.order.to_string().into(),
+            encode_json(&quote.lines)?.into(),
+            encode_json(&quote.must_also_cancel)?.into(),
+            encode_json(&codec::encode_moneys(&quote.refund))?.into(),
+            encode_json(&codec::encode_moneys(&quote.fee))?.into(),
+            to_nanos(quote.expires_at).into(),
+        ];
+        let mut transaction = self.database.begin_write().await?;
+        transaction.execute(sql, values).await?;
+        transaction.commit().await
+    }
+
+    async fn find_quote(&self, id: &QuoteId) -> Result<Option<Quote>, StoreError> {
+        let sql = "SELECT order_key, lines, must_also_cancel, refund, fee, expires_at FROM quotes WHERE id = $1";
+        let Some(row) = self.first_row(sql, vec![id.0.to_string().into()]).await? else { return Ok(None) };
+        Ok(Some(Quote {
+            id: *id,
+            order: order_key(&row.text("order_key")?)?,
+            lines: row.json("lines")?,
+            must_also_cancel: row.json("must_also_cancel")?,
+            refund: codec::decode_moneys(&row.json::<Vec<_>>("refund")?)?,
+            fee: codec::decode_moneys(&row.json::<Vec<_>>("fee")?)?,
+            expires_at: row.time("expires_at")?,
+        }))
+    }
+
+    async fn list_orders_at(
+        &self,
+        source: &SourceId,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<Order>, StoreError> {
+        let sql = "SELECT key FROM orders WHERE created_at < $3 AND updated_at >= $2 \
+            AND key IN (SELECT order_key FROM legs WHERE source = $1) ORDER BY created_at, key";
+        let mut transaction = self.database.begin_read().await?;
+        let values: Vec<SqlValue> = vec![source.as_str().into(), to_nanos(from).into(), to_nanos(to).into()];
+        let keys: Result<Vec<String>, StoreError> =
+            transaction.fetch_all(sql, values).await?.iter().map(|row| row.text("key")).collect();
+        let mut orders = Vec::new();
+        for keys in keys?.chunks(500) {
+            orders.extend(load_orders(&mut transaction, keys).await?);
+        }
+        Ok(orders)
+    }
+}
+
+impl SqlStore {
+    async fn set_lease_end(&self, lease: &Lease, until: i64) -> Result<(), StoreError> {
+        let mut transaction = self.database.begin_write().await?;
+        let sql = "UPDATE orders SET lease_until = $3 WHERE key = $1 AND fence = $2";
+        let values: Vec<SqlValue> = vec![lease.order.to_string().into(), lease.fence.into(), until.into()];
+        if transaction.execute(sql, values).await? == 0 {
+            return Err(StoreError::Outdated);
+        }
+        transaction.commit().await
+    }
+}
+
+fn into_slice<T>(mut lines: Vec<(u64, T)>, first: usize) -> Result<FeedSlice<T>, StoreError> {
+    let has_more = lines.len() > first;
+    lines.truncate(first);
+    Ok(FeedSlice { lines, has_more })
+}
+
+/// Returns the filter as a SQL condition on `orders o` with its values.
+fn filter_conditions(filter: &OrderFilter) -> (String, Vec<SqlValue>) {
+    let mut values: Vec<SqlValue> = Vec::new();
+    let mut conditions = vec!["1 = 1".to_owned()];
+    if !filter.status.is_empty() {
+        conditions.push(format!("o.status IN ({})", placeholders(values.len() + 1, filter.status.len())));
+        values.extend(filter.status.iter().map(|status| SqlValue::from(status.name())));
+    }
+    if !filter.sources.is_empty() {
+        let sources = placeholders(values.len() + 1, filter.sources.len());
+        conditions.push(format!("o.key IN (SELECT order_key FROM legs WHERE source IN ({sources}))"));
+        values.extend(filter.sources.iter().map(|source| SqlValue::from(source.as_str())));
+    }
+    let bounds = [
+        ("o.created_at >=", filter.created_from.map(|at| to_nanos(at).into())),
+        ("o.created_at <", filter.created_to.map(|at| to_nanos(at).into())),
+        ("o.updated_at >=", filter.updated_since.map(|at| to_nanos(at).into())),
+        ("o.is_test =", filter.is_test.map(SqlValue::from)),
+        ("o.reseller =", filter.reseller.as_deref().map(SqlValue::from)),
+    ];
+    for (column, value) in bounds {
+        if let Some(value) = value {
+            values.push(value);
+            conditions.push(format!("{column} ${}", values.len()));
+        }
+    }
+    if let Some(from) = filter.starts_from {
+        values.push(to_nanos(from).into());
+        let lines = "SELECT order_key FROM order_lines WHERE starts_at IS NULL OR starts_at >=";
+        conditions.push(format!("o.key IN ({lines} ${})", values.len()));
+    }
+    (conditions.join(" AND "), values)
+}

@@ -1,0 +1,129 @@
+//! The protocol of S-360: one trait, two encodings, chosen by `transport = "json" | "soap"` (`secutix.md §2.11`).
+
+mod json;
+mod soap;
+mod token;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use reqwest::StatusCode;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+pub(crate) use json::JsonProtocol;
+pub(crate) use soap::SoapProtocol;
+pub(crate) use token::{Identity, TokenOrigin, TokenProvider};
+
+use crate::assumptions;
+use crate::wire::{Method, ResultHeader};
+use domain::{ErrorKind, SourceId, VendorError, VendorOperation};
+use http_client::{RequestBody, VendorResponse};
+
+/// Pause after a rate-limit response without `Retry-After` (`secutix.md §2.8`).
+const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(60);
+
+/// Error of encoding a request. Our own requests do not cause it.
+pub(crate) type EncodeError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A request that can be encoded in either protocol.
+pub(crate) trait Parameters: Send + Sync {
+    /// Encodes one object with the parameters as members.
+    fn to_json(&self) -> Result<RequestBody, EncodeError>;
+    /// Encodes one element of this name with the parameters as children.
+    fn to_xml(&self, root: &str) -> Result<String, EncodeError>;
+}
+
+impl<T: Serialize + Send + Sync> Parameters for T {
+    fn to_json(&self) -> Result<RequestBody, EncodeError> {
+        Ok(RequestBody::json(self)?)
+    }
+
+    fn to_xml(&self, root: &str) -> Result<String, EncodeError> {
+        Ok(quick_xml::se::to_string_with_root(root, self)?)
+    }
+}
+
+/// One request to the vendor.
+pub(crate) struct ProtocolRequest<'a> {
+    /// The port operation that it serves.
+    pub operation: VendorOperation,
+    /// The method to call.
+    pub method: Method,
+    /// Its parameters.
+    pub parameters: &'a dyn Parameters,
+    /// Timeout that replaces the usual one, for slow methods.
+    pub timeout: Option<Duration>,
+}
+
+/// A response without its envelope, not yet parsed.
+pub(crate) struct ProtocolResponse {
+    response: VendorResponse,
+    /// Result object of a SOAP response; JSON is parsed from the body.
+    soap_result: Option<Value>,
+}
+
+impl ProtocolResponse {
+    /// Parses the result.
+    pub(crate) fn parse<T: DeserializeOwned>(&self) -> Result<T, VendorError> {
+        match &self.soap_result {
+            Some(tree) => T::deserialize(tree).map_err(|error| self.response.malformed(&error)),
+            None => self.response.json(),
+        }
+    }
+
+    /// Classifies the result by its status code.
+    pub(crate) fn status(&self) -> Result<ResultStatus, VendorError> {
+        let header: ResultHeader = self.parse()?;
+        assumptions::result_status(&header).ok_or_else(|| self.response.malformed(&"unknown status code"))
+    }
+
+    /// Returns an error about this response, without effect.
+    pub(crate) fn error(&self, kind: ErrorKind) -> VendorError {
+        self.response.error(kind)
+    }
+}
+
+/// Status of a result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ResultStatus {
+    /// The data is available.
+    Success,
+    /// Still in progress, with the request id to poll with, if the vendor sent one.
+    InProgress(Option<i64>),
+    /// The vendor rejected the request.
+    Rejected {
+        /// The vendor's code.
+        code: String,
+        /// True if the vendor reports a failure of its own system.
+        is_technical: bool,
+    },
+}
+
+/// Sends requests to S-360.
+#[async_trait]
+pub(crate) trait Protocol: Send + Sync {
+    /// Sends one request and removes the envelope of the response. Never retries, except that a rejected token is renewed
+    /// once: such a call had no effect.
+    async fn call(&self, request: &ProtocolRequest<'_>) -> Result<ProtocolResponse, VendorError>;
+}
+
+/// Returns the error of a status that is not a success, in either protocol.
+fn http_error(response: &VendorResponse) -> VendorError {
+    let error = response.status_error();
+    match response.status {
+        // The path names a method, not a record: "not found" means a wrong address or version.
+        StatusCode::NOT_FOUND => VendorError { kind: ErrorKind::Unavailable, ..error },
+        _ if error.kind == ErrorKind::RateLimited => {
+            let wait = error.retry_after.unwrap_or(DEFAULT_RETRY_AFTER);
+            error.with_retry_after(Some(wait))
+        }
+        _ => error,
+    }
+}
+
+/// Returns the error of a request that could not be encoded.
+fn encode_error(source: &SourceId, operation: VendorOperation, error: EncodeError) -> VendorError {
+    VendorError::new(source, operation, ErrorKind::Internal).with_cause(error)
+}

@@ -1,0 +1,264 @@
+//! The catalog snapshot in memory. A background task refreshes it when the set-up changed or once a day, never for a request
+//! (`secutix.md §2.8`, §5.3). Readers with an older snapshot do not wait for a new one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use domain::{Clock, ErrorKind, Freshness, FreshnessMode, Observed, VendorError, VendorOperation};
+use jiff::{SignedDuration, Timestamp};
+use resilience::single_flight::{Lead, SharedResult, SingleFlight};
+use telemetry::explain::propagate;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
+use tracing::Instrument;
+
+use crate::client::Client;
+use crate::map::catalog;
+use crate::map::point_of_sale::{PointOfSale, SourceDefaults};
+use crate::map::snapshot::CatalogSnapshot;
+use crate::map::time;
+
+/// Interval at which the vendor's set-up is checked for changes.
+const CHECK_INTERVAL: SignedDuration = SignedDuration::from_mins(3);
+/// Pause after a failed refresh.
+const FAILURE_BACKOFF: SignedDuration = SignedDuration::from_secs(30);
+/// Time for which a confirmed snapshot is served as cached. An older one is stale and worth a short wait.
+const MAX_AGE: SignedDuration = SignedDuration::from_mins(10);
+/// Maximum wait of a reader of a stale snapshot: enough for an "unchanged" response.
+const REVALIDATE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Age at which a snapshot is read again even if the vendor reports no change.
+const MAX_SNAPSHOT_AGE: SignedDuration = SignedDuration::from_hours(24);
+/// Maximum difference between our clock and the vendor's.
+const MAX_CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
+
+/// Caches the catalog snapshot and the point of sale, and refreshes them in the background.
+pub(crate) struct SnapshotCache {
+    refresher: Arc<SnapshotRefresher>,
+    tracker: TaskTracker,
+    _stop: DropGuard,
+    stop: CancellationToken,
+}
+
+struct SnapshotRefresher {
+    client: Arc<Client>,
+    clock: Arc<dyn Clock>,
+    defaults: SourceDefaults,
+    base_url: String,
+    cached: ArcSwapOption<CachedSnapshot>,
+    /// Cached separately because orders need it without a catalog, as after a restart.
+    point_of_sale: ArcSwapOption<PointOfSale>,
+    refreshes: SingleFlight<(), RefreshOutcome>,
+    last_failure: ArcSwapOption<Timestamp>,
+}
+
+type RefreshOutcome = Result<(), VendorError>;
+
+/// A snapshot and its age.
+struct CachedSnapshot {
+    snapshot: Arc<CatalogSnapshot>,
+    read_at: Timestamp,
+    confirmed_at: Timestamp,
+    /// Time of the set-up that the snapshot contains, by the vendor's clock. `None` until the first check.
+    setup_updated_at: Option<Timestamp>,
+}
+
+/// Ends a refresh even if its task is dropped, and records its failure before its readers wake up.
+struct RefreshGuard<'a> {
+    refresher: &'a SnapshotRefresher,
+    outcome: RefreshOutcome,
+    lead: Option<Lead<(), RefreshOutcome>>,
+}
+
+impl Drop for RefreshGuard<'_> {
+    fn drop(&mut self) {
+        let failed_at = self.outcome.is_err().then(|| Arc::new(self.refresher.clock.now()));
+        self.refresher.last_failure.store(failed_at);
+        if let Some(lead) = self.lead.take() {
+            lead.finish([Some(self.outcome.clone())]);
+        }
+    }
+}
+
+impl SnapshotCache {
+    /// Creates an empty cache; the first reader fills it.
+    pub(crate) fn new(
+        client: Arc<Client>,
+        clock: Arc<dyn Clock>,
+        tracker: TaskTracker,
+        defaults: SourceDefaults,
+        base_url: String,
+    ) -> Self {
+        let stop = CancellationToken::new();
+        let refresher = SnapshotRefresher {
+            client,
+            clock,
+            defaults,
+            base_url,
+            cached: ArcSwapOption::empty(),
+            point_of_sale: ArcSwapOption::empty(),
+            refreshes: SingleFlight::default(),
+            last_failure: ArcSwapOption::empty(),
+        };
+        Self { refresher: Arc::new(refresher), tracker, _stop: stop.clone().drop_guard(), stop }
+    }
+
+    /// Returns the snapshot. A reader waits only if there is none; an older one is served while a new one is fetched.
+    pub(crate) async fn current(
+        &self,
+        operation: VendorOperation,
+    ) -> Result<Observed<Arc<CatalogSnapshot>>, VendorError> {
+        let refresher = &self.refresher;
+        let now = refresher.clock.now();
+        let Some(cached) = refresher.cached.load_full() else { return self.load_first(operation).await };
+        if refresher.is_refresh_due(&cached, now) {
+            let refresh = self.start_refresh();
+            if now.duration_since(cached.confirmed_at) > MAX_AGE {
+                let _ = tokio::time::timeout(REVALIDATE_TIMEOUT, refresh).await;
+                let cached = refresher.cached.load_full().unwrap_or(cached);
+                return Ok(cached.observed(refresher.clock.now()));
+            }
+        }
+        Ok(cached.observed(now))
+    }
+
+    /// Returns the point of sale, which is loaded once and again with each catalog. Its errors have no effect, whichever
+    /// operation needs it.
+    pub(crate) async fn point_of_sale(&self, operation: VendorOperation) -> Result<Arc<PointOfSale>, VendorError> {
+        if let Some(point_of_sale) = self.cached_point_of_sale() {
+            return Ok(point_of_sale);
+        }
+        let load_as = if operation.is_order_call() { VendorOperation::LookUp } else { VendorOperation::ListEvents };
+        self.refresher.load_point_of_sale(load_as).await.map_err(|error| VendorError { operation, ..error })
+    }
+
+    /// Returns the point of sale if it is cached.
+    pub(crate) fn cached_point_of_sale(&self) -> Option<Arc<PointOfSale>> {
+        self.refresher.point_of_sale.load_full()
+    }
+
+    /// Waits for the first snapshot. All waiting readers share its failure.
+    async fn load_first(&self, operation: VendorOperation) -> Result<Observed<Arc<CatalogSnapshot>>, VendorError> {
+        let outcome = self.start_refresh().await;
+        let now = self.refresher.clock.now();
+        match (self.refresher.cached.load_full(), outcome) {
+            (Some(cached), _) => Ok(Observed {
+                value: Arc::clone(&cached.snapshot),
+                freshness: Freshness::live(cached.read_at.min(now)),
+            }),
+            (None, Some(Err(error))) => Err(VendorError { operation, ..error }),
+            (None, _) => Err(self.refresher.client.error(operation, ErrorKind::Unavailable)),
+        }
+    }
+
+    /// Starts a refresh unless one is running; returns its outcome.
+    fn start_refresh(&self) -> SharedResult<RefreshOutcome> {
+        let mut join = self.refresher.refreshes.join([()]);
+        if !join.lead.is_empty() {
+            let (refresher, stop, lead) = (Arc::clone(&self.refresher), self.stop.clone(), join.lead);
+            let refresh = async move {
+                let stopped = refresher.client.error(VendorOperation::ListEvents, ErrorKind::Unavailable);
+                let mut guard = RefreshGuard { refresher: &refresher, outcome: Err(stopped), lead: Some(lead) };
+                tokio::select! {
+                    outcome = refresher.refresh() => guard.outcome = outcome,
+                    () = stop.cancelled() => {}
+                }
+            };
+            // Explained to the request that started the refresh; the others only wait.
+            self.tracker.spawn(propagate(refresh.in_current_span()));
+        }
+        join.results.swap_remove(0)
+    }
+}
+
+impl CachedSnapshot {
+    fn observed(&self, now: Timestamp) -> Observed<Arc<CatalogSnapshot>> {
+        let expires_at = self.confirmed_at.checked_add(MAX_AGE).unwrap_or(self.confirmed_at);
+        let mode = if now <= expires_at { FreshnessMode::Cached } else { FreshnessMode::Stale };
+        let freshness = Freshness { mode, observed_at: self.confirmed_at, expires_at: Some(expires_at) };
+        Observed { value: Arc::clone(&self.snapshot), freshness }
+    }
+}
+
+impl SnapshotRefresher {
+    fn is_refresh_due(&self, cached: &CachedSnapshot, now: Timestamp) -> bool {
+        let has_failed_recently = self
+            .last_failure
+            .load()
+            .as_ref()
+            .is_some_and(|failed_at| now.duration_since(**failed_at) < FAILURE_BACKOFF);
+        now.duration_since(cached.confirmed_at) >= CHECK_INTERVAL && !has_failed_recently
+    }
+
+    /// Checks the set-up and reads the catalog again if it changed.
+    async fn refresh(&self) -> Result<(), VendorError> {
+        let cached = self.cached.load_full();
+        let mut setup = None;
+        if let Some(cached) = &cached {
+            setup = self.last_setup_update().await?;
+            let now = self.clock.now();
+            let is_young = now.duration_since(cached.read_at) < MAX_SNAPSHOT_AGE;
+            if is_young && !is_newer_setup(setup, cached) {
+                self.cached.store(Some(Arc::new(CachedSnapshot {
+                    snapshot: Arc::clone(&cached.snapshot),
+                    read_at: cached.read_at,
+                    confirmed_at: now,
+                    setup_updated_at: setup.or(cached.setup_updated_at),
+                })));
+                return Ok(());
+            }
+        }
+        let snapshot = self.load_snapshot().await?;
+        let now = self.clock.now();
+        let snapshot = match &cached {
+            Some(cached) => snapshot.with_removed_from(&cached.snapshot),
+            None => snapshot,
+        };
+        self.cached.store(Some(Arc::new(CachedSnapshot {
+            snapshot: Arc::new(snapshot),
+            read_at: now,
+            confirmed_at: now,
+            setup_updated_at: setup,
+        })));
+        Ok(())
+    }
+
+    async fn load_point_of_sale(&self, operation: VendorOperation) -> Result<Arc<PointOfSale>, VendorError> {
+        let pos = self.client.pos_config(operation).await?;
+        let point_of_sale = PointOfSale::from_config(&pos, &self.defaults)
+            .map_err(|error| self.client.error(operation, ErrorKind::Malformed).with_cause(error))?;
+        let point_of_sale = Arc::new(point_of_sale);
+        self.point_of_sale.store(Some(Arc::clone(&point_of_sale)));
+        Ok(point_of_sale)
+    }
+
+    async fn last_setup_update(&self) -> Result<Option<Timestamp>, VendorError> {
+        let text = self.client.last_setup_update(VendorOperation::ListEvents).await?;
+        Ok(time::parse_instant(text.as_ref(), &self.defaults.time_zone))
+    }
+
+    async fn load_snapshot(&self) -> Result<CatalogSnapshot, VendorError> {
+        let operation = VendorOperation::ListEvents;
+        let point_of_sale = self.load_point_of_sale(operation).await?;
+        let catalog = self.client.catalog(operation).await?;
+        let (snapshot, skipped) = catalog::snapshot(&catalog, PointOfSale::clone(&point_of_sale), &self.base_url);
+        if skipped != catalog::SkippedParts::default() {
+            tracing::warn!(
+                unreadable = skipped.unreadable,
+                invalid_amounts = skipped.invalid_amounts,
+                "parts of the catalog could not be mapped"
+            );
+        }
+        Ok(snapshot)
+    }
+}
+
+/// Returns true if the set-up is later than the snapshot's. A vendor that returns no date has its catalog read once a day.
+fn is_newer_setup(setup: Option<Timestamp>, cached: &CachedSnapshot) -> bool {
+    match (setup, cached.setup_updated_at) {
+        (None, _) => false,
+        (Some(now), Some(then)) => now > then,
+        // First check after reading: a change shortly before it counts as one, because the clocks may differ.
+        (Some(now), None) => cached.read_at.duration_since(now) < MAX_CLOCK_SKEW,
+    }
+}

@@ -1,0 +1,69 @@
+//! Builds the deliveries from the configuration.
+
+use std::sync::Arc;
+
+use crate::config::{Config, DeliveryConfig};
+use deliveries::{Channel, Deliveries, DeliveriesDependencies, VenueLocation};
+use domain::{Clock, Source};
+use http_client::VendorHttpClient;
+use orders::Orders;
+use source_stack::LocalRateLimiter;
+use store_sql::Stores;
+use vendor_api::InvalidSetting;
+use vendor_registry::APPS;
+
+/// Connects every channel without calling it. Nothing runs until the deliveries are started.
+pub fn open(
+    config: &Config,
+    sources: &[Arc<Source>],
+    client: &reqwest::Client,
+    clock: &Arc<dyn Clock>,
+    orders: &Orders,
+    stores: &Stores,
+) -> Result<Deliveries, Vec<InvalidSetting>> {
+    let mut channels = Vec::new();
+    let mut diagnostics = Vec::new();
+    for (id, settings) in &config.deliveries {
+        match connect_channel(config, settings, sources, client) {
+            Ok(channel) => channels.push(channel),
+            Err(problems) => diagnostics.extend(
+                problems
+                    .into_iter()
+                    .map(|error| InvalidSetting::new(format!("deliveries.{id}.{}", error.key), error.message)),
+            ),
+        }
+    }
+    if !diagnostics.is_empty() {
+        return Err(diagnostics);
+    }
+    Ok(Deliveries::new(DeliveriesDependencies {
+        channels,
+        orders: orders.clone(),
+        store: Arc::clone(&stores.deliveries),
+        clock: Arc::clone(clock),
+    }))
+}
+
+fn connect_channel(
+    config: &Config,
+    settings: &DeliveryConfig,
+    sources: &[Arc<Source>],
+    client: &reqwest::Client,
+) -> Result<Channel, Vec<InvalidSetting>> {
+    let unknown = |key: &str, what: &str| vec![InvalidSetting::new(key, what)];
+    let row =
+        APPS.iter().find(|row| row.name == settings.app).ok_or_else(|| unknown("app", "is not one of the apps"))?;
+    let id = &settings.channel.source;
+    let source =
+        sources.iter().find(|source| source.id == *id).ok_or_else(|| unknown("source", "is not configured"))?;
+    // Calls are rare, and the next cycle repeats failed ones: no rate limit is needed.
+    let timeout = config.sources.get(id).map_or(config.resilience.attempt_timeout, |of| of.resilience.attempt_timeout);
+    let transport = VendorHttpClient::new(client.clone(), id.clone(), Arc::new(LocalRateLimiter::unlimited()), timeout);
+    let app = (row.connect)(settings.channel.clone(), transport)?;
+    let place = VenueLocation {
+        city: settings.city.clone(),
+        country: settings.country.clone(),
+        postal_code: settings.postal_code.clone(),
+    };
+    Ok(Channel { app, source: Source::clone(source), interval: settings.interval, location: place })
+}

@@ -1,0 +1,46 @@
+//! Errors of the start.
+
+use std::io;
+use std::path::PathBuf;
+
+use http_client::HttpClientError;
+use store_sql::StoreOpenError;
+use vendor_api::InvalidSetting;
+
+/// Reason why the service did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The settings of a source are not valid.
+    #[error("{}", .0.iter().map(|setting| format!("{}: {}", setting.key, setting.message)).collect::<Vec<_>>().join("\n"))]
+    Settings(Vec<InvalidSetting>),
+    /// The schema cannot be parsed back, which is a bug.
+    #[error("the schema cannot be read: {0}")]
+    Schema(String),
+    /// A configured file is not usable.
+    #[error("{}: {why}", path.display())]
+    File {
+        /// Path of the file.
+        path: PathBuf,
+        /// Reason.
+        why: String,
+    },
+    /// The emulated vendors are not part of this binary.
+    #[error("this binary was built without the feature `sandbox`, which contains the emulated vendors")]
+    NoSandbox,
+    /// The address is not available, or a folder cannot be created.
+    #[error("{0}: {1}")]
+    Io(String, #[source] io::Error),
+    /// The order store cannot be opened.
+    #[error(transparent)]
+    Ledger(#[from] StoreOpenError),
+    /// The HTTP client cannot be created.
+    #[error(transparent)]
+    Client(#[from] HttpClientError),
+}
+
+impl StartError {
+    /// Returns true if the configuration or the command line has to change.
+    pub fn is_usage_error(&self) -> bool {
+        matches!(self, Self::Settings(_) | Self::File { .. } | Self::NoSandbox)
+    }
+}

@@ -1,0 +1,143 @@
+//! Builds the gateway from the configuration.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::app::auth_setup::authenticator;
+use crate::app::error::StartError;
+use crate::app::shared_redis::SharedRedis;
+use crate::app::sources::Infrastructure;
+use crate::config::{Config, SafelistMode};
+use crate::gateway::engine::{Engine, EngineCaches};
+use crate::gateway::listener;
+use crate::gateway::operation_limits::OperationLimits;
+use crate::gateway::persisted::{PersistedOperations, Safelist, SafelistEnforcement};
+use crate::gateway::rate_limiter::RequestRateLimiter;
+use crate::gateway::response_cache::ResponseCache;
+use crate::gateway::state::AppState;
+use crate::graphql::Limits as SchemaLimits;
+use crate::graphql::Services;
+use crate::graphql::api::Api;
+use crate::graphql::base::cache_validity::{Invalidations, ResponseDependencies};
+use source_stack::CatalogCache;
+
+/// Builds the shared state of the gateway.
+pub fn build(
+    config: &Config,
+    services: Services,
+    infrastructure: &Infrastructure,
+    stop: CancellationToken,
+) -> Result<Arc<AppState>, StartError> {
+    let (graphql, (api, limits)) = (&config.graphql, schema_and_limits(config, services, infrastructure));
+    let persisted = PersistedOperations::new(
+        graphql.persisted.apq,
+        infrastructure.redis.as_ref().map(SharedRedis::operation_store),
+        load_safelist(config)?,
+    );
+    let memory = config.cache.response_memory.0 as u64;
+    let answers = ResponseCache::new(memory, config.server.request_timeout, infrastructure.tracker.clone());
+    let memory = EngineCaches { documents: config.cache.documents.get(), responses: answers };
+    let engine = Engine::new(api, limits, persisted).map_err(|error| StartError::Schema(error.to_string()))?;
+    let engine = engine
+        .with_caches(memory)
+        .with_rate_limiter(RequestRateLimiter::new(infrastructure.redis.as_ref().map(SharedRedis::request_counters)));
+    let allowed = config.server.cors_origins.iter().map(|origin| origin.as_str().to_owned());
+    // The service's own pages open WebSockets from its public origin.
+    let own = config.server.public_url.iter().map(|url| url.origin().ascii_serialization());
+    let origins = allowed.chain(own).collect();
+    Ok(Arc::new(AppState::new(engine, authenticator(config, &infrastructure.client), origins, stop)))
+}
+
+/// Builds the executable schema and the operation limits.
+pub fn schema_and_limits(
+    config: &Config,
+    services: Services,
+    infrastructure: &Infrastructure,
+) -> (Api, OperationLimits) {
+    let graphql = &config.graphql;
+    let schema = SchemaLimits {
+        depth: graphql.depth.get(),
+        aliases: graphql.aliases.get(),
+        // The gateway decides who may read the schema, because it knows the caller.
+        introspection: true,
+        suggestions: graphql.suggestions,
+        ..SchemaLimits::default()
+    };
+    let limits = OperationLimits {
+        body_bytes: config.server.body_limit.0,
+        batch: config.server.batch_limit.get(),
+        tokens: graphql.tokens.get(),
+        fields: graphql.fields.get() as u64,
+        depth: u32::try_from(graphql.depth.get()).unwrap_or(u32::MAX),
+        aliases: graphql.aliases.get() as u64,
+        root_fields: graphql.root_fields.get() as u64,
+        directives: graphql.directives.get() as u64,
+        list_size: u32::from(graphql.list_size) as usize,
+        vendor_calls: u32::from(graphql.cost).into(),
+        vendor_calls_per_minute: graphql.cost_per_minute.map(Into::into),
+        warn_only: graphql.warn_only,
+        introspection: graphql.introspection,
+    };
+    let api = Api::new(&schema, Arc::new(services))
+        .with_invalidations(Arc::new(CacheInvalidations(Arc::clone(&infrastructure.cache))));
+    (api, limits)
+}
+
+/// Adapts the source cache to the invalidations that the response cache needs.
+struct CacheInvalidations(Arc<CatalogCache>);
+
+impl Invalidations for CacheInvalidations {
+    fn epoch(&self) -> u64 {
+        self.0.epoch()
+    }
+
+    fn is_invalidated(&self, used: &ResponseDependencies, since: u64) -> bool {
+        self.0.is_invalidated(&used.sources, &used.performances, since)
+    }
+}
+
+/// Loads the safelist manifest, if one is configured.
+pub fn load_safelist(config: &Config) -> Result<Safelist, StartError> {
+    let mode = match config.graphql.persisted.mode {
+        SafelistMode::Off => SafelistEnforcement::Off,
+        SafelistMode::Log => SafelistEnforcement::Log,
+        SafelistMode::Require => SafelistEnforcement::Require,
+    };
+    let Some(path) = &config.graphql.persisted.manifest else { return Ok(Safelist::default()) };
+    let unreadable = |error: &dyn std::fmt::Display| StartError::File { path: path.clone(), why: error.to_string() };
+    let bytes = std::fs::read(path).map_err(|error| unreadable(&error))?;
+    Safelist::from_json(mode, &bytes).map_err(|error| unreadable(&error))
+}
+
+/// Returns the settings of accepted connections.
+pub fn listener_settings(config: &Config) -> Result<listener::Settings, StartError> {
+    let tls = match &config.server.tls {
+        None => None,
+        Some(files) => {
+            Some(Arc::new(load_tls(files).map_err(|error| StartError::File { path: files.cert.clone(), why: error })?))
+        }
+    };
+    Ok(listener::Settings {
+        connections: config.server.connections.get(),
+        header_timeout: config.server.header_timeout,
+        idle_timeout: config.server.idle_timeout,
+        drain: config.server.drain,
+        tls,
+    })
+}
+
+fn load_tls(files: &crate::config::TlsConfig) -> Result<rustls::ServerConfig, String> {
+    use rustls::pki_types::pem::PemObject;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    let chain: Result<Vec<_>, _> =
+        CertificateDer::pem_file_iter(&files.cert).map_err(|error| error.to_string())?.collect();
+    let chain = chain.map_err(|error| error.to_string())?;
+    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| error.to_string())?;
+    let mut config = rustls::ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .map_err(|error| error.to_string())?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}

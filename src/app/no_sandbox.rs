@@ -1,0 +1,36 @@
+//! Stands in for the emulated vendors in a binary without the feature `sandbox`.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use domain::Clock;
+use tokio_util::task::TaskTracker;
+
+use crate::app::error::StartError;
+use crate::app::options::SandboxOptions;
+use crate::config::Config;
+
+/// There is no sandbox.
+pub enum RunningSandbox {}
+
+/// Fails: there is no sandbox.
+#[expect(clippy::unused_async, reason = "the signature of the feature `sandbox`")]
+pub async fn start_sandbox(
+    _: &mut Config,
+    _: Option<&Path>,
+    _: &Arc<dyn Clock>,
+    _: &TaskTracker,
+) -> Result<RunningSandbox, StartError> {
+    Err(StartError::NoSandbox)
+}
+
+/// Fails: there is no sandbox.
+#[expect(clippy::unused_async, reason = "the signature of the feature `sandbox`")]
+pub async fn run_sandbox(_: SandboxOptions) -> Result<(), StartError> {
+    Err(StartError::NoSandbox)
+}
+
+/// Never called.
+pub fn log_sandbox(_: &Config, sandbox: &RunningSandbox) {
+    match *sandbox {}
+}

@@ -1,0 +1,31 @@
+//! Options of the commands.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::app::reload::ConfigLoader;
+
+/// Options of `serve`.
+#[derive(Default, Clone)]
+pub struct ServeOptions {
+    /// Overrides `[server] listen`.
+    pub listen: Option<SocketAddr>,
+    /// Overrides the folder of the built-in sandbox's files.
+    pub data: Option<PathBuf>,
+    /// Renders the metrics.
+    pub metrics: Option<Arc<dyn Fn() -> String + Send + Sync>>,
+    /// Loads the configuration again on SIGHUP.
+    pub loader: Option<ConfigLoader>,
+}
+
+/// Options of `sandbox`.
+#[derive(Debug, Clone)]
+pub struct SandboxOptions {
+    /// Address to listen on.
+    pub listen: IpAddr,
+    /// File with the faults from the start.
+    pub scenario: Option<PathBuf>,
+    /// Enforces the vendors' published request limits.
+    pub limits_requests: bool,
+}

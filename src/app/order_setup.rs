@@ -1,0 +1,142 @@
+//! Builds the orders from the configuration.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive as _;
+use secrecy::ExposeSecret;
+
+use crate::app::error::StartError;
+use crate::config::{self, Config, ConnectionConfig};
+use domain::{Clock, Source, SourceId};
+use orders::{CancellationPolicy, ChangeBus, OrderSettings, Orders, OrdersDependencies, SellingAccounts};
+use store_sql::{CredentialKey, Stores};
+
+/// Opens the store and builds the orders. Nothing runs until they are started.
+pub async fn open(
+    config: &Config,
+    sources: Vec<Source>,
+    clock: &Arc<dyn Clock>,
+    data: &Path,
+    bus: Arc<dyn ChangeBus>,
+    accounts: Arc<ConfiguredAccounts>,
+) -> Result<(Orders, Stores), StartError> {
+    let url = if config.built_in {
+        std::fs::create_dir_all(data).map_err(|error| StartError::Io(data.display().to_string(), error))?;
+        format!("sqlite://{}", data.join("ticketgraph.db").display())
+    } else {
+        config.ledger.url.expose_secret().to_owned()
+    };
+    let key = match &config.ledger.encryption_key {
+        Some(key) => CredentialKey::new(*key.expose()),
+        None => load_or_create_key(&key_file(&url, data))?,
+    };
+    let stores = store_sql::open_stores(&url, &[key], config.ledger.connections.into()).await?;
+    let orders = Orders::new(OrdersDependencies {
+        sources,
+        store: Arc::clone(&stores.orders),
+        bus,
+        clock: Arc::clone(clock),
+        accounts,
+        settings: order_settings(config),
+    });
+    Ok((orders, stores))
+}
+
+/// Returns the path of a generated key: beside a SQLite file, otherwise in the data folder.
+fn key_file(url: &str, data: &Path) -> PathBuf {
+    let file =
+        url.strip_prefix("sqlite:").map(|path| path.trim_start_matches("//").split('?').next().unwrap_or_default());
+    match file.filter(|path| !path.is_empty() && !path.contains(":memory:")) {
+        Some(path) => PathBuf::from(format!("{path}.key")),
+        None => data.join("ledger.key"),
+    }
+}
+
+/// Reads the encryption key of ticket codes, or generates and stores one. Replicas need the same key, so it has to be
+/// configured for them.
+fn load_or_create_key(file: &Path) -> Result<CredentialKey, StartError> {
+    if !file.exists() {
+        tracing::warn!(file = %file.display(), "no ledger.encryption_key is configured: a key is generated and stored here");
+    }
+    CredentialKey::load_or_create(file).map_err(|error| StartError::Io(file.display().to_string(), error))
+}
+
+/// Returns the settings of orders.
+pub fn order_settings(config: &Config) -> OrderSettings {
+    let orders = &config.orders;
+    OrderSettings {
+        response_timeout: orders.response_timeout,
+        call_timeout: orders.call_timeout,
+        lease: config.ledger.lease,
+        poll_interval: orders.poll_interval,
+        late_arrival_window: orders.late_arrival_window,
+        settle_deadline: config.ledger.settle_deadline,
+        hold_margin: orders.hold_margin,
+        quote_ttl: orders.quote_ttl,
+        idempotency_ttl: config.ledger.idempotency_ttl,
+        max_lines: u32::from(orders.max_lines) as usize,
+        max_quantity: orders.max_quantity.into(),
+        refresh_interval: orders.refresh_interval,
+        cancellation_policies: config
+            .sources
+            .iter()
+            .filter_map(|(id, source)| Some((id.clone(), cancellation_terms(source.cancellation_terms.as_ref()?))))
+            .collect(),
+    }
+}
+
+/// Cancellation terms of a source; the fee is in hundredths of a percent.
+fn cancellation_terms(terms: &config::CancellationTermsConfig) -> CancellationPolicy {
+    let fee = (terms.fee_percent * Decimal::ONE_HUNDRED).to_u32().unwrap_or(u32::MAX);
+    CancellationPolicy { until_before_start: terms.until_before_start.unwrap_or_default(), fee }
+}
+
+/// Reseller accounts at the sources, for order planning: the vendor's own keys of each connection.
+pub struct ConfiguredAccounts(ArcSwap<AccountKeys>);
+
+/// Account keys by reseller and source.
+type AccountKeys = BTreeMap<String, BTreeMap<SourceId, BTreeMap<String, String>>>;
+
+impl ConfiguredAccounts {
+    /// Reads the accounts of a configuration.
+    pub fn from_config(config: &Config) -> Self {
+        Self(ArcSwap::from_pointee(account_keys(config)))
+    }
+
+    /// Replaces the accounts by those of another configuration.
+    pub fn replace(&self, config: &Config) {
+        self.0.store(Arc::new(account_keys(config)));
+    }
+}
+
+fn account_keys(config: &Config) -> AccountKeys {
+    let resellers = config.resellers.iter().map(|(name, reseller)| {
+        let connections = reseller.connections.iter();
+        (name.clone(), connections.map(|(source, connection)| (source.clone(), account(connection))).collect())
+    });
+    resellers.collect()
+}
+
+impl SellingAccounts for ConfiguredAccounts {
+    fn has_reseller(&self, reseller: &str) -> bool {
+        self.0.load().contains_key(reseller)
+    }
+
+    fn account(&self, reseller: &str, source: &SourceId) -> Option<BTreeMap<String, String>> {
+        self.0.load().get(reseller)?.get(source).cloned()
+    }
+}
+
+/// Scalars only: the lists of a connection say what it may sell, not how it is identified.
+fn account(connection: &ConnectionConfig) -> BTreeMap<String, String> {
+    let plain = connection.own.iter().filter_map(|(key, value)| match value {
+        toml::Value::String(text) => Some((key.clone(), text.clone())),
+        toml::Value::Integer(number) => Some((key.clone(), number.to_string())),
+        _ => None,
+    });
+    plain.collect()
+}

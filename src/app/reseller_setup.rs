@@ -1,0 +1,52 @@
+//! Builds the resellers from the configuration.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::config;
+use domain::accounts::AccountConfig;
+use domain::{Clock, Source};
+use resellers::{ConnectionSettings, ProductMapping, Reseller, Resellers};
+
+/// Builds all resellers over connected sources.
+pub fn open(config: &config::Config, sources: &[Arc<Source>], clock: &Arc<dyn Clock>) -> Resellers {
+    let resellers = config.resellers.iter().map(|(key, settings)| reseller(key, settings)).collect();
+    Resellers::new(resellers, sources, Arc::clone(clock))
+}
+
+/// Converts one configured reseller.
+pub fn reseller(key: &str, settings: &config::ResellerConfig) -> Reseller {
+    let connections = settings.connections.iter();
+    Reseller {
+        key: key.to_owned(),
+        name: settings.name.clone(),
+        connections: connections
+            .map(|(source, connection)| (source.clone(), self::connection(&settings.name, connection)))
+            .collect(),
+    }
+}
+
+fn connection(reseller: &str, settings: &config::ConnectionConfig) -> ConnectionSettings {
+    let keys: BTreeMap<String, Vec<String>> =
+        settings.own.iter().map(|(key, value)| (key.clone(), text_values(value))).collect();
+    let mapping = |one: &config::MappingConfig| ProductMapping {
+        partner_code: one.partner_code.clone(),
+        event: one.event.clone(),
+        ticket_type: one.ticket_type.clone(),
+    };
+    ConnectionSettings {
+        account: AccountConfig { reseller: Some(reseller.to_owned()), keys },
+        commission_percent: settings.commission_percent,
+        mappings: settings.mappings.iter().map(mapping).collect(),
+    }
+}
+
+/// Returns a value or a list of values as texts.
+fn text_values(value: &toml::Value) -> Vec<String> {
+    match value {
+        toml::Value::String(text) => vec![text.clone()],
+        toml::Value::Array(all) => all.iter().flat_map(text_values).collect(),
+        toml::Value::Table(_) => Vec::new(),
+        other => vec![other.to_string()],
+    }
+}

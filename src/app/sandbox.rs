@@ -1,0 +1,98 @@
+//! Starts the emulated vendors, beside the service or alone.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+use std::sync::Arc;
+
+use domain::{Clock, SystemClock};
+use emulators::{Options, Sandbox, Scenario};
+use secrecy::ExposeSecret;
+use tokio_util::task::TaskTracker;
+
+use crate::app::error::StartError;
+use crate::app::options::SandboxOptions;
+use crate::app::signals::shutdown_signal;
+use crate::config::Config;
+
+/// The running emulators. Dropping it stops them.
+pub type RunningSandbox = Sandbox;
+
+/// First of the fixed ports of `ticketgraph sandbox`, which the built-in sandbox prefers, too.
+const FIRST_PORT: u16 = 4101;
+
+/// Starts the emulated vendors and points the configuration at them. With a folder, their state is persistent.
+pub async fn start_sandbox(
+    config: &mut Config,
+    data: Option<&Path>,
+    clock: &Arc<dyn Clock>,
+    tracker: &TaskTracker,
+) -> Result<RunningSandbox, StartError> {
+    let options = Options {
+        listen: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        first_port: Some(FIRST_PORT),
+        clock: Arc::clone(clock),
+        folder: data.map(|data| data.join("vendors")),
+        scenario: Scenario::default(),
+        limits_requests: false,
+        tracker: tracker.clone(),
+    };
+    let sandbox = start(options).await?;
+    for settings in config.sources.values_mut() {
+        if let Some(base) = sandbox.base_url(&settings.vendor) {
+            settings.source.base_url = base;
+        }
+    }
+    for settings in config.deliveries.values_mut() {
+        if let Some(base) = sandbox.base_url(&settings.app) {
+            settings.channel.url = base;
+        }
+    }
+    Ok(sandbox)
+}
+
+/// Runs the emulated vendors alone, on fixed ports or on free ones if those are taken, until a shutdown signal arrives.
+pub async fn run_sandbox(options: SandboxOptions) -> Result<(), StartError> {
+    let scenario = options.scenario.as_deref().map(load_scenario).transpose()?.unwrap_or_default();
+    let sandbox = start(Options {
+        listen: options.listen,
+        first_port: Some(FIRST_PORT),
+        clock: Arc::new(SystemClock),
+        folder: None,
+        scenario,
+        limits_requests: options.limits_requests,
+        tracker: TaskTracker::new(),
+    })
+    .await?;
+    for (name, base) in sandbox.addresses() {
+        tracing::info!(vendor = name, address = base, "an emulated vendor listens");
+    }
+    shutdown_signal().await;
+    Ok(())
+}
+
+async fn start(options: Options) -> Result<RunningSandbox, StartError> {
+    Sandbox::start(options).await.map_err(|error| StartError::Io("the emulated vendors".to_owned(), error))
+}
+
+fn load_scenario(path: &Path) -> Result<Scenario, StartError> {
+    let unusable = |why: String| StartError::File { path: path.to_owned(), why };
+    let text = std::fs::read_to_string(path).map_err(|error| unusable(error.to_string()))?;
+    Scenario::from_toml(&text).map_err(|error| unusable(error.to_string()))
+}
+
+/// Logs the addresses of the emulated vendors and the API keys of the sandbox.
+pub fn log_sandbox(config: &Config, sandbox: &RunningSandbox) {
+    tracing::info!("this is the built-in sandbox: every vendor is emulated, nothing here is real");
+    for (name, base) in sandbox.addresses() {
+        tracing::info!(
+            "the emulated {name} listens on {base} (POST {} to stop it, /_emu/up to start it again)",
+            sandbox.control_url(name, "down")
+        );
+    }
+    for (name, client) in &config.clients {
+        let Some(key) = &client.key.plaintext else { continue };
+        let scopes: Vec<&str> = client.scopes.iter().map(|scope| scope.as_str()).collect();
+        let limited_to = client.reseller.as_ref().map_or(String::new(), |reseller| format!(", limited to {reseller}"));
+        tracing::info!("the sandbox key of {name} is {} ({}{limited_to})", key.expose_secret(), scopes.join(" "));
+    }
+}

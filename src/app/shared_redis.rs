@@ -1,0 +1,126 @@
+//! Builds everything that replicas share through Redis: cache, invalidations, order changes and rate limits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::app::error::StartError;
+use crate::config;
+use crate::gateway::health::Dependency;
+use crate::gateway::persisted::SharedOperationStore;
+use crate::gateway::rate_limiter::{SharedCounters, WindowCount};
+use domain::RateLimiter;
+use orders::ChangeBus;
+use resilience::RateLimitPolicy;
+use source_stack::{CacheStore, CatalogCache};
+use store_redis::{Redis, RedisCache, RedisChangeBus, RedisCounters, RedisRateLimiter};
+use vendor_api::InvalidSetting;
+
+/// The Redis connection and the shared cache.
+pub struct SharedRedis {
+    redis: Arc<Redis>,
+    cache_store: Arc<RedisCache>,
+    tracker: TaskTracker,
+}
+
+impl SharedRedis {
+    /// Creates it if it is configured; does not connect yet.
+    pub fn from_config(config: &config::CacheConfig, tracker: &TaskTracker) -> Result<Option<Self>, StartError> {
+        let Some(address) = &config.redis_url else { return Ok(None) };
+        let redis = Redis::new(address, config.redis_timeout)
+            .map_err(|error| StartError::Settings(vec![InvalidSetting::new("cache.redis_url", error.to_string())]))?;
+        let redis = Arc::new(redis);
+        let facts = RedisCache::new(Arc::clone(&redis));
+        Ok(Some(Self { redis, cache_store: facts, tracker: tracker.clone() }))
+    }
+
+    /// Returns the shared cache (L2).
+    pub fn store(&self) -> Arc<dyn CacheStore> {
+        Arc::clone(&self.cache_store) as _
+    }
+
+    /// Subscribes to the invalidations of the other replicas.
+    pub fn subscribe_to_invalidations(&self, cache: &Arc<CatalogCache>, stop: &CancellationToken) {
+        let cache = Arc::clone(cache);
+        self.tracker.spawn(Arc::clone(&self.cache_store).run_subscriber(stop.clone(), move |event| cache.apply(event)));
+    }
+
+    /// Returns an outbound rate limit that replicas share under a name. While Redis is down, each replica uses its own
+    /// part of it.
+    pub fn rate_limiter(&self, name: &str, policy: &RateLimitPolicy) -> Arc<dyn RateLimiter> {
+        Arc::new(RedisRateLimiter::new(Arc::clone(&self.redis), name, policy, self.tracker.clone()))
+    }
+
+    /// Returns the bus of order changes, and subscribes to the changes of other replicas.
+    pub fn change_bus(&self, stop: &CancellationToken) -> Arc<dyn ChangeBus> {
+        let bus = RedisChangeBus::new(Arc::clone(&self.redis));
+        self.tracker.spawn(Arc::clone(&bus).run_subscriber(stop.clone()));
+        bus
+    }
+
+    /// Returns the store of operations that clients registered at any replica.
+    pub fn operation_store(&self) -> Arc<dyn SharedOperationStore> {
+        Arc::new(RedisOperationStore(Arc::clone(&self.cache_store)))
+    }
+
+    /// Returns the request counters of all replicas.
+    pub fn request_counters(&self) -> Arc<dyn SharedCounters> {
+        Arc::new(RedisRequestCounters(RedisCounters::new(Arc::clone(&self.redis))))
+    }
+
+    /// Returns Redis as a dependency for `/health/ready`.
+    pub fn dependency(&self) -> Arc<dyn Dependency> {
+        Arc::new(RedisDependency(Arc::clone(&self.redis)))
+    }
+}
+
+/// Time that an unused registered operation is stored.
+const OPERATION_TTL: Duration = Duration::from_secs(7 * 24 * 3600);
+
+struct RedisOperationStore(Arc<RedisCache>);
+
+#[async_trait]
+impl SharedOperationStore for RedisOperationStore {
+    async fn get(&self, hash: &str) -> Option<String> {
+        let found = self.0.load(&[format!("operation:{hash}")]).await?.into_iter().next()??;
+        String::from_utf8(found).ok()
+    }
+
+    async fn insert(&self, hash: &str, text: &str) {
+        self.0.insert(format!("operation:{hash}"), text.as_bytes().to_vec(), OPERATION_TTL).await;
+    }
+}
+
+struct RedisRequestCounters(RedisCounters);
+
+#[async_trait]
+impl SharedCounters for RedisRequestCounters {
+    async fn add(&self, name: &str, amount: u32) -> Option<WindowCount> {
+        self.0.increment(name, amount).await.map(|(used, resets_in)| WindowCount { used, resets_in })
+    }
+}
+
+/// Redis is optional.
+struct RedisDependency(Arc<Redis>);
+
+#[async_trait]
+impl Dependency for RedisDependency {
+    fn name(&self) -> String {
+        "redis".to_owned()
+    }
+
+    fn is_required(&self) -> bool {
+        false
+    }
+
+    async fn check(&self) -> Result<(), String> {
+        if self.0.is_reachable().await {
+            Ok(())
+        } else {
+            Err("does not respond: this process continues without it".to_owned())
+        }
+    }
+}

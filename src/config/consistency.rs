@@ -1,0 +1,102 @@
+//! Checks settings against each other.
+
+use std::collections::BTreeMap;
+
+use crate::config::Config;
+use crate::config::section::Section;
+
+/// Adds a diagnostic for each inconsistent pair of settings.
+pub(super) fn check_consistency(root: &Section<'_>, config: &Config) {
+    check_order_timeouts(root, config);
+    check_one_channel_per_source(root, config);
+    check_unique_client_keys(root, config);
+    check_unique_issuers(root, config);
+}
+
+/// Order timeouts must increase: source deadline, call timeout, lease, settlement deadline.
+fn check_order_timeouts(root: &Section<'_>, config: &Config) {
+    let call_limit = ("orders.call_timeout", config.orders.call_timeout);
+    let lease = ("ledger.lease", config.ledger.lease);
+    let settle = ("ledger.settle_deadline", config.ledger.settle_deadline);
+    let usual = config.resilience.deadlines.order;
+    root.require_shorter(
+        ("resilience.deadlines.order", usual),
+        call_limit,
+        "the call would be abandoned before its source's deadline",
+    );
+    for (id, source) in &config.sources {
+        let deadline = source.resilience.deadlines.order;
+        if deadline != usual {
+            let key = format!("sources.{id}.resilience.deadlines.order");
+            root.require_shorter(
+                (&key, deadline),
+                call_limit,
+                "the call would be abandoned before its source's deadline",
+            );
+        }
+    }
+    root.require_shorter(call_limit, lease, "a worker that still waits for a vendor would lose its order");
+    root.require_shorter(lease, settle, "manual attention would be requested before another worker has tried");
+    root.require_shorter(
+        settle,
+        ("ledger.idempotency_ttl", config.ledger.idempotency_ttl),
+        "a repeated request would buy twice",
+    );
+    let quote = ("orders.quote_ttl", config.orders.quote_ttl);
+    root.require_shorter(
+        quote,
+        ("ledger.idempotency_ttl", config.ledger.idempotency_ttl),
+        "a repeated cancellation would be a new one",
+    );
+    let request = ("server.request_timeout", config.server.request_timeout);
+    root.require_shorter(
+        ("orders.response_timeout", config.orders.response_timeout),
+        request,
+        "the response would never arrive",
+    );
+}
+
+fn check_one_channel_per_source(root: &Section<'_>, config: &Config) {
+    let mut taken = BTreeMap::new();
+    for (id, delivery) in &config.deliveries {
+        if let Some(first) = taken.insert(&delivery.channel.source, id) {
+            let key = format!("deliveries.{id}.source");
+            let message = format!(
+                "is {:?}, which `deliveries.{first}` delivers already: with two channels per source, canceled and \
+                 controlled tickets would no longer be reported",
+                delivery.channel.source.as_str()
+            );
+            if root.is_clean(&[&key]) {
+                root.report(&key, message);
+            }
+        }
+    }
+}
+
+fn check_unique_client_keys(root: &Section<'_>, config: &Config) {
+    let mut taken = BTreeMap::new();
+    for (name, client) in &config.clients {
+        let keys = [format!("clients.{name}.key_sha256"), format!("clients.{name}.key")];
+        let clean = root.is_clean(&[&keys[0], &keys[1]]);
+        let written = &keys[usize::from(client.key.plaintext.is_some())];
+        match taken.insert(client.key.sha256, name) {
+            Some(first) if clean => {
+                root.report(written, format!("is also the key of `clients.{first}`: each client needs its own"));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn check_unique_issuers(root: &Section<'_>, config: &Config) {
+    let mut taken = BTreeMap::new();
+    for (name, issuer) in &config.auth.issuers {
+        let key = format!("auth.issuers.{name}.issuer");
+        match taken.insert(&issuer.issuer, name) {
+            Some(first) if root.is_clean(&[&key]) => {
+                root.report(&key, format!("is also the issuer of `auth.issuers.{first}`"));
+            }
+            _ => {}
+        }
+    }
+}

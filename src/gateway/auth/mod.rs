@@ -1,0 +1,140 @@
+//! Authentication: API keys, tokens of an issuer, or anonymous access.
+
+mod issuer;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+use sha2::{Digest, Sha256};
+use tokio::time::Instant;
+
+use crate::graphql::base::viewer::Viewer;
+
+pub use issuer::{Algorithm, IssuerSettings, KeySetError, KeySetSource, TokenIssuer};
+
+/// An authenticated caller.
+#[derive(Debug, Clone)]
+pub struct Principal {
+    /// Identity and scopes.
+    pub viewer: Arc<Viewer>,
+    /// Requests per minute; `None`: unlimited.
+    pub requests_per_minute: Option<u32>,
+    /// Expiry of the token; `None` for an API key, which does not expire.
+    pub expires_at: Option<Instant>,
+}
+
+/// Completes when a token expires; never for an API key.
+pub async fn wait_for_expiry(expires_at: Option<Instant>) {
+    match expires_at {
+        Some(expires_at) => tokio::time::sleep_until(expires_at).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// An API key and its owner.
+pub struct ApiKey {
+    /// SHA-256 of the key; the key itself is not stored.
+    pub key_sha256: [u8; 32],
+    /// Owner of the key.
+    pub principal: Principal,
+}
+
+/// Reuses the viewer of an earlier configuration if nothing about it has changed.
+fn reuse_viewer(principal: &mut Principal, earlier: Option<&Principal>) {
+    if let Some(earlier) = earlier.filter(|earlier| earlier.viewer == principal.viewer) {
+        principal.viewer = Arc::clone(&earlier.viewer);
+    }
+}
+
+/// Authenticates callers.
+#[derive(Default)]
+pub struct Authenticator {
+    /// API keys and their owners.
+    pub api_keys: Vec<ApiKey>,
+    /// Trusted token issuers.
+    pub issuers: Vec<Arc<TokenIssuer>>,
+    /// Principal of requests without credentials; `None`: they are rejected.
+    pub anonymous: Option<Principal>,
+}
+
+/// Reason why a caller could not be authenticated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AuthError {
+    /// The request has no credentials, and anonymous access is off.
+    #[error("send a key or a token as `Authorization: Bearer …`")]
+    MissingCredentials,
+    /// The header is not `Bearer` followed by a single token.
+    #[error("the Authorization header must be `Bearer` and a key or a token")]
+    MalformedHeader,
+    /// The key is unknown, or the token is not valid.
+    #[error("the key or token is not valid")]
+    InvalidCredentials,
+}
+
+impl Authenticator {
+    /// Authenticates a caller by the `Authorization` header.
+    pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Principal, AuthError> {
+        match headers.get(AUTHORIZATION) {
+            None => self.anonymous.clone().ok_or(AuthError::MissingCredentials),
+            Some(value) => self.authenticate_header(value.to_str().map_err(|_| AuthError::MalformedHeader)?).await,
+        }
+    }
+
+    /// Authenticates a caller by the text of an `Authorization` header, as a WebSocket client sends it in its first
+    /// message.
+    pub async fn authenticate_header(&self, header: &str) -> Result<Principal, AuthError> {
+        let (scheme, credential) = header.trim().split_once(' ').ok_or(AuthError::MalformedHeader)?;
+        let credential = credential.trim();
+        if !scheme.eq_ignore_ascii_case("bearer") || credential.is_empty() || credential.contains(' ') {
+            return Err(AuthError::MalformedHeader);
+        }
+        if let Some(principal) = self.find_api_key(credential) {
+            return Ok(principal);
+        }
+        // Only credentials in the format of a JWT are passed to the issuers.
+        if credential.split('.').count() == 3 {
+            for issuer in &self.issuers {
+                if let Some(principal) = issuer.authenticate(credential).await {
+                    return Ok(principal);
+                }
+            }
+        }
+        Err(AuthError::InvalidCredentials)
+    }
+
+    /// Reuses the viewers of an earlier configuration for keys whose owner and scopes did not change.
+    #[must_use]
+    pub fn reusing_viewers_of(mut self, before: &Self) -> Self {
+        for api_key in &mut self.api_keys {
+            let earlier = before.api_keys.iter().find(|earlier| earlier.key_sha256 == api_key.key_sha256);
+            reuse_viewer(&mut api_key.principal, earlier.map(|earlier| &earlier.principal));
+        }
+        if let Some(anonymous) = &mut self.anonymous {
+            reuse_viewer(anonymous, before.anonymous.as_ref());
+        }
+        self
+    }
+
+    /// Returns true if a principal is still accepted. A token remains accepted until it expires.
+    pub fn is_still_valid(&self, principal: &Principal) -> bool {
+        let is_it = |earlier: &Principal| Arc::ptr_eq(&earlier.viewer, &principal.viewer);
+        principal.expires_at.is_some()
+            || self.api_keys.iter().any(|api_key| is_it(&api_key.principal))
+            || self.anonymous.as_ref().is_some_and(is_it)
+    }
+
+    /// Compares the key with every known key in constant time, so that response times reveal nothing about it.
+    fn find_api_key(&self, key: &str) -> Option<Principal> {
+        let presented = Sha256::digest(key.as_bytes());
+        let mut found = None;
+        for api_key in &self.api_keys {
+            if aws_lc_rs::constant_time::verify_slices_are_equal(&presented, &api_key.key_sha256).is_ok() {
+                found = Some(api_key.principal.clone());
+            }
+        }
+        found
+    }
+}

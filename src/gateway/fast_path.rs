@@ -1,0 +1,164 @@
+//! Fast path: serves cached responses by request body, ahead of the router.
+//!
+//! Running the layers of the router costs more than sending a cached response. The fast path calls the same functions
+//! as the regular path for authentication, rate limits, validity and content coding. A request with anything unusual in
+//! it is passed to the regular path unchanged. A test compares the responses of both paths.
+
+use std::future::ready;
+use std::sync::Arc;
+
+use axum::BoxError;
+use axum::body::{Body, Bytes, HttpBody};
+use axum::http::header::{
+    ACCESS_CONTROL_EXPOSE_HEADERS, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, ORIGIN, TRANSFER_ENCODING,
+    VARY,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
+use futures_util::{FutureExt, StreamExt, stream};
+use http_body_util::BodyExt;
+use metrics::{Histogram, histogram};
+use tokio::task::yield_now;
+use tokio::time::Instant;
+
+use crate::gateway::cors::exposed_headers;
+use crate::gateway::graphql_http::cached_response;
+use crate::gateway::negotiate::{MediaType, accepted_media_type, has_json_body};
+use crate::gateway::request_id;
+use crate::gateway::security_headers::add_security_headers;
+use crate::gateway::state::{AppState, PeerAddress};
+
+/// Longest body that is looked up, in bytes.
+const MAX_BODY_LENGTH: usize = 16 << 10;
+/// Attempts to read the whole body. A body that takes longer goes to the regular path, which can wait.
+const MAX_READ_ATTEMPTS: usize = 3;
+/// Headers that only the regular path supports.
+const UNSUPPORTED_HEADERS: [HeaderName; 5] =
+    [ORIGIN, TRANSFER_ENCODING, CONTENT_ENCODING, EXPECT, HeaderName::from_static("traceparent")];
+
+/// Serves responses that are cached for exactly the received body.
+pub struct FastPath {
+    state: Arc<AppState>,
+    is_enabled: bool,
+    exposed_headers: HeaderValue,
+    requests: Histogram,
+    operations: Histogram,
+}
+
+impl FastPath {
+    /// Creates a fast path. It is disabled if requests are traced, because every request then needs its spans.
+    pub fn new(state: Arc<AppState>, is_traced: bool) -> Self {
+        let request =
+            [("http_request_method", "POST"), ("http_route", "/graphql"), ("http_response_status_code", "200")];
+        let operation = [("operation_type", "query"), ("outcome", "ok")];
+        Self {
+            state,
+            is_enabled: !is_traced,
+            exposed_headers: exposed_headers(),
+            requests: histogram!("http_server_request_duration_seconds", &request),
+            operations: histogram!("ticketgraph_operation_duration_seconds", &operation),
+        }
+    }
+
+    /// Returns the cached response, or the unchanged request for the regular path.
+    pub async fn try_respond<B>(&self, request: Request<B>, peer: PeerAddress) -> Result<Response<Body>, Request<Body>>
+    where
+        B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let Some((length, media)) = self.eligible(&request) else { return Err(request.map(Body::new)) };
+        let started = Instant::now();
+        let (parts, body) = request.into_parts();
+        let body = match read_body(body, length).await {
+            Ok(body) => body,
+            Err(rest) => return Err(Request::from_parts(parts, rest)),
+        };
+        match self.find_response(&parts.headers, &body, media, peer).await {
+            Some(response) => {
+                let took = started.elapsed().as_secs_f64();
+                self.requests.record(took);
+                self.operations.record(took);
+                Ok(response)
+            }
+            None => Err(Request::from_parts(parts, Body::from(body))),
+        }
+    }
+
+    /// Returns the body length and the accepted media type if the fast path supports the request.
+    fn eligible<B>(&self, request: &Request<B>) -> Option<(usize, MediaType)> {
+        let headers = request.headers();
+        let is_supported = self.is_enabled
+            && request.method() == Method::POST
+            && request.uri().path() == "/graphql"
+            && !UNSUPPORTED_HEADERS.iter().any(|name| headers.contains_key(name))
+            && has_json_body(headers);
+        if !is_supported {
+            return None;
+        }
+        let length = headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()?;
+        let is_short = (1..=MAX_BODY_LENGTH.min(self.state.engine.limits().body_bytes)).contains(&length);
+        let media = accepted_media_type(headers)
+            .filter(|media| matches!(media, MediaType::Json | MediaType::GraphqlResponse))?;
+        is_short.then_some((length, media))
+    }
+
+    async fn find_response(
+        &self,
+        headers: &HeaderMap,
+        body: &Bytes,
+        media: MediaType,
+        peer: PeerAddress,
+    ) -> Option<Response<Body>> {
+        let (state, engine) = (&self.state, &self.state.engine);
+        let indexed = engine.find_indexed_body(body)?;
+        // The regular path reports failed authentication and exceeded limits.
+        let caller = state.authenticator.load().authenticate(headers).await.ok()?;
+        let cached = engine.find_cached(indexed, &caller.viewer)?;
+        let anonymous_peer = (!headers.contains_key(AUTHORIZATION)).then_some(peer);
+        let status = state.check_rate_limit(&caller, anonymous_peer, 1).await.ok()?;
+        let mut response = cached_response(state, &cached, headers, media);
+        let length = response.body().size_hint().exact();
+        let response_headers = response.headers_mut();
+        if let Some(length) = length {
+            response_headers.insert(CONTENT_LENGTH, length.into());
+        }
+        if let Some(status) = status {
+            status.add_headers(response_headers);
+        }
+        response_headers.append(VARY, HeaderValue::from_static("origin"));
+        response_headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, self.exposed_headers.clone());
+        add_security_headers(response_headers);
+        request_id::add_header(&request_id::from_headers(headers), response_headers);
+        Some(response)
+    }
+}
+
+/// Reads the body if it arrives together with the head. Otherwise returns the received part followed by the rest.
+async fn read_body<B>(mut body: B, length: usize) -> Result<Bytes, Body>
+where
+    B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<BoxError>,
+{
+    let mut parts: Vec<Bytes> = Vec::new();
+    for _ in 0..MAX_READ_ATTEMPTS {
+        // Only buffered data is read; no timer is needed.
+        while let Some(Some(frame)) = body.frame().now_or_never() {
+            match frame {
+                Ok(frame) => parts.extend(frame.into_data().ok()),
+                Err(error) => {
+                    let torn = stream::once(ready(Err(error.into())));
+                    let started = stream::iter(parts.into_iter().map(Ok::<_, BoxError>));
+                    return Err(Body::from_stream(started.chain(torn)));
+                }
+            }
+        }
+        if parts.iter().map(Bytes::len).sum::<usize>() == length {
+            return Ok(match parts.len() {
+                1 => parts.swap_remove(0),
+                _ => parts.concat().into(),
+            });
+        }
+        yield_now().await;
+    }
+    let started = stream::iter(parts.into_iter().map(Ok));
+    Err(Body::from_stream(started.chain(Body::new(body).into_data_stream())))
+}

@@ -1,0 +1,118 @@
+//! State shared by all handlers.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use axum::body::Bytes;
+use axum::http::HeaderValue;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::gateway::auth::{Authenticator, Principal, wait_for_expiry};
+use crate::gateway::engine::Engine;
+use crate::gateway::pages::{self, StaticPage};
+use crate::gateway::rate_limiter::RateLimitStatus;
+use crate::gateway::rejection::RequestRejection;
+use crate::gateway::socket::SocketTimeouts;
+
+/// State shared by all handlers.
+pub struct AppState {
+    /// Runs operations.
+    pub engine: Engine,
+    /// Authenticates callers; replaced on reload.
+    pub authenticator: ArcSwap<Authenticator>,
+    /// Signals that the authenticator was replaced.
+    auth_changes: watch::Sender<()>,
+    /// Ends open streams at shutdown.
+    pub stop: CancellationToken,
+    /// Timeouts of WebSocket clients.
+    pub socket_timeouts: SocketTimeouts,
+    /// Allowed origins of browsers on other sites; exact matches.
+    pub allowed_origins: Vec<String>,
+    /// The schema as a page; `None` if introspection is off.
+    pub(super) schema_page: Option<StaticPage>,
+}
+
+/// Address of the client.
+#[derive(Debug, Clone, Copy)]
+pub struct PeerAddress(pub IpAddr);
+
+impl AppState {
+    /// Creates the state over an engine.
+    pub fn new(
+        engine: Engine,
+        authenticator: Authenticator,
+        allowed_origins: Vec<String>,
+        stop: CancellationToken,
+    ) -> Self {
+        let schema_is_public = engine.limits().introspection;
+        let schema_page = schema_is_public.then(|| pages::text_page(Bytes::copy_from_slice(engine.sdl().as_bytes())));
+        Self {
+            engine,
+            authenticator: ArcSwap::from_pointee(authenticator),
+            auth_changes: watch::Sender::new(()),
+            stop,
+            socket_timeouts: SocketTimeouts::default(),
+            allowed_origins,
+            schema_page,
+        }
+    }
+
+    /// Replaces the authenticator; streams of callers that are no longer accepted end.
+    pub fn replace_authenticator(&self, authenticator: Authenticator) {
+        self.authenticator.store(Arc::new(authenticator));
+        self.auth_changes.send_replace(());
+    }
+
+    /// Completes when a caller loses access: its token expires or its key is revoked.
+    pub async fn wait_until_revoked(&self, principal: &Principal) {
+        let mut auth_changes = self.auth_changes.subscribe();
+        let revoked = async {
+            while self.authenticator.load().is_still_valid(principal) {
+                // The sender lives as long as `self`.
+                let _ = auth_changes.changed().await;
+            }
+        };
+        tokio::select! {
+            () = wait_for_expiry(principal.expires_at) => {}
+            () = revoked => {}
+        }
+    }
+
+    /// Returns true if a browser at this origin may open a WebSocket. Clients without an origin are not browsers and
+    /// allowed.
+    pub fn allows_origin(&self, origin: Option<&HeaderValue>) -> bool {
+        let Some(origin) = origin else { return true };
+        let Ok(origin) = origin.to_str() else { return false };
+        let host = origin.split_once("://").map_or(origin, |(_, host)| host);
+        let is_loopback =
+            ["localhost", "127.0.0.1", "[::1]"].iter().any(|own| host == *own || host.starts_with(&format!("{own}:")));
+        is_loopback || self.allowed_origins.iter().any(|allowed| allowed == origin)
+    }
+
+    /// Counts requests of a caller and returns its rate limit status, if it has a limit. Anonymous callers are counted
+    /// by address; `anonymous_peer` is `None` for all others.
+    pub async fn check_rate_limit(
+        &self,
+        principal: &Principal,
+        anonymous_peer: Option<PeerAddress>,
+        requests: u32,
+    ) -> Result<Option<RateLimitStatus>, RequestRejection> {
+        let Some(limit) = principal.requests_per_minute else { return Ok(None) };
+        let id = &principal.viewer.id;
+        let name = match anonymous_peer {
+            Some(PeerAddress(address)) => format!("{id}@{address}"),
+            None => id.clone(),
+        };
+        let status = self.engine.rate_limiter().count_requests(&name, requests, limit).await;
+        if status.is_exceeded() {
+            let text = "too many requests: wait for the time in `Retry-After`";
+            return Err(RequestRejection {
+                rate_limit_status: Some(status),
+                ..RequestRejection::rate_limited(text, &status)
+            });
+        }
+        Ok(Some(status))
+    }
+}

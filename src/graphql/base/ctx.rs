@@ -1,0 +1,131 @@
+//! Context of a request: the values that resolvers can reach.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use async_graphql::Context;
+use catalog::UnifiedCatalog;
+use deliveries::Deliveries;
+use domain::error::{VendorError, VendorOperation};
+use domain::ids::SourceId;
+use edits::Edits;
+use jiff::Timestamp;
+use orders::Orders;
+use parking_lot::Mutex;
+use resellers::Resellers;
+
+use crate::graphql::base::cache_validity::DependencyTracker;
+use crate::graphql::base::error::ApiError;
+use crate::graphql::base::loaders::Loaders;
+use crate::graphql::base::viewer::{Scope, Viewer};
+
+/// Services that live until the process ends or the configuration is reloaded. A topic adds the service that it needs
+/// here.
+#[derive(Clone)]
+pub struct Services {
+    /// The aggregated catalog of all sources.
+    pub catalog: Arc<UnifiedCatalog>,
+    /// Event editing and gate operations, if an idempotency store is configured.
+    pub edits: Option<Edits>,
+    /// Ordering, if a ledger is configured.
+    pub orders: Option<Orders>,
+    /// Deliveries to mobile apps, if channels and a ledger are configured.
+    pub deliveries: Option<Deliveries>,
+    /// The resellers, if any are configured.
+    pub resellers: Option<Arc<Resellers>>,
+}
+
+/// State of one request.
+pub struct Ctx {
+    /// The services shared by all requests.
+    pub services: Arc<Services>,
+    /// The viewer: the caller of the request and its permissions.
+    pub viewer: Arc<Viewer>,
+    /// The request id in logs and errors.
+    pub request_id: Arc<str>,
+    /// The time of the request, the same in all its fields.
+    pub now: Timestamp,
+    /// Batches the single loads of resolvers.
+    pub loaders: Loaders,
+    /// Tracks the facts that the response depends on.
+    pub dependencies: DependencyTracker,
+    /// Failures that are already logged.
+    logged_failures: Mutex<HashSet<(SourceId, VendorOperation, &'static str)>>,
+}
+
+impl Ctx {
+    /// Creates the context of one request.
+    pub fn new(services: &Arc<Services>, viewer: Arc<Viewer>, request_id: Arc<str>) -> Self {
+        let dependencies = DependencyTracker::default();
+        Self {
+            services: Arc::clone(services),
+            viewer,
+            request_id,
+            now: services.catalog.clock().now(),
+            loaders: Loaders::new(Arc::clone(&services.catalog), dependencies.clone()),
+            dependencies,
+            logged_failures: Mutex::default(),
+        }
+    }
+
+    /// Returns the context of a resolver's request. [`execute`](crate::graphql::schema::execute) inserts it.
+    pub fn of<'a>(ctx: &Context<'a>) -> &'a Self {
+        ctx.data_unchecked::<Arc<Self>>()
+    }
+
+    /// The aggregated catalog of all sources.
+    pub fn catalog(&self) -> &UnifiedCatalog {
+        &self.services.catalog
+    }
+
+    /// Returns an error unless the viewer has the scope.
+    pub fn require(&self, scope: Scope) -> Result<(), ApiError> {
+        if self.viewer.has_scope(scope) { Ok(()) } else { Err(ApiError::forbidden(scope)) }
+    }
+
+    /// Logs a failure with its cause, once per request, no matter how many fields it affects.
+    pub fn log_failure(&self, error: &VendorError) {
+        if self.is_first_occurrence(error) {
+            tracing::warn!(
+                request_id = &*self.request_id,
+                source = error.source.as_str(),
+                operation = error.operation.name(),
+                kind = error.kind.name(),
+                cause = error.cause.as_ref().map(tracing::field::display),
+                "source call failed"
+            );
+        }
+    }
+
+    /// Returns true if this failure was not logged before.
+    fn is_first_occurrence(&self, error: &VendorError) -> bool {
+        let what = (error.source.clone(), error.operation, error.kind.name());
+        self.logged_failures.lock().insert(what)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use domain::error::ErrorKind;
+    use domain::time::SystemClock;
+
+    #[tokio::test]
+    async fn a_failure_is_logged_once_per_request() {
+        let catalog = Arc::new(UnifiedCatalog::new(Vec::new(), Duration::from_secs(1), Arc::new(SystemClock)));
+        let services = Arc::new(Services { catalog, edits: None, resellers: None, orders: None, deliveries: None });
+        let viewer =
+            Arc::new(Viewer { id: "a".to_owned(), name: "A".to_owned(), reseller: None, scopes: HashSet::new() });
+        let ctx = || Ctx::new(&services, Arc::clone(&viewer), Arc::from("r-1"));
+        let failure =
+            |source: &str, operation| VendorError::new(&SourceId::new(source), operation, ErrorKind::Unavailable);
+        let one = ctx();
+        assert!(one.is_first_occurrence(&failure("harbor", VendorOperation::LoadEvents)));
+        assert!(!one.is_first_occurrence(&failure("harbor", VendorOperation::LoadEvents)));
+        assert!(one.is_first_occurrence(&failure("harbor", VendorOperation::LoadAvailability)));
+        assert!(one.is_first_occurrence(&failure("opera", VendorOperation::LoadEvents)));
+        assert!(ctx().is_first_occurrence(&failure("harbor", VendorOperation::LoadEvents)), "another request");
+    }
+}

@@ -1,0 +1,12 @@
+//! The base of the schema, which every topic uses and which uses no topic: scalars, ids, errors, loaders, the viewer and
+//! the request context.
+
+pub mod cache_validity;
+pub mod cost;
+pub mod ctx;
+pub mod error;
+pub mod id;
+pub mod loaders;
+pub mod page;
+pub mod scalars;
+pub mod viewer;

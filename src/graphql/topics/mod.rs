@@ -1,0 +1,11 @@
+//! The topics of the schema, one module each, with their query, mutation and subscription objects.
+
+pub mod admissions;
+pub mod authoring;
+pub mod catalog;
+pub mod deliveries;
+pub mod editing;
+pub mod orders;
+pub mod problem;
+pub mod resellers;
+pub mod sources;

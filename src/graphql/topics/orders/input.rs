@@ -1,0 +1,267 @@
+//! Inputs of order mutations and their conversion. An invalid id becomes a problem that names the field.
+
+use std::collections::BTreeSet;
+
+use async_graphql::{Enum, ID, InputObject};
+use domain::ordering::{self, Contact};
+use domain::{self, OrderKey};
+use orders::{
+    CancelOrder, CreateOrder, OrderActionRequest, OrderLineRequest, Problem, ProblemCode, QuoteCancellation, QuoteId,
+};
+
+use crate::graphql::base::id::GlobalId;
+use crate::graphql::base::scalars::{CurrencyCode, DateTime, Locale, MinorUnits};
+use crate::graphql::topics::orders::order::{FulfilmentPolicy, OrderStatus};
+
+/// An amount of money in whole minor units.
+#[derive(InputObject)]
+pub struct MoneyInput {
+    /// The minor units.
+    amount: MinorUnits,
+    /// The currency.
+    currency: CurrencyCode,
+}
+
+impl From<MoneyInput> for domain::Money {
+    fn from(money: MoneyInput) -> Self {
+        Self::new(money.amount.0, money.currency.0)
+    }
+}
+
+/// The delivery method of the tickets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "ordering::DeliveryPreference")]
+pub enum DeliveryPreference {
+    /// As barcodes in this API.
+    Barcode,
+    /// In the mobile app of the source.
+    MobileApp,
+}
+
+/// Input of `createOrder` and `placeOrder`.
+#[derive(InputObject)]
+pub struct CreateOrderInput {
+    /// Client-chosen idempotency key. The same key with the same input returns the same order; with another input it is
+    /// rejected.
+    pub idempotency_key: ID,
+    /// The reseller that sells. If omitted, the caller's own.
+    reseller: Option<ID>,
+    /// The reseller's own reference, at most 255 characters.
+    reseller_reference: Option<String>,
+    /// The effect of a rejected leg on the others.
+    #[graphql(default_with = "FulfilmentPolicy::AllOrNothing")]
+    policy: FulfilmentPolicy,
+    /// True to reject the purchase of real tickets.
+    #[graphql(default = false)]
+    test_mode: bool,
+    /// The lines of the order.
+    lines: Vec<OrderLineInput>,
+    /// The visitor's contact details.
+    contact: ContactInput,
+    /// The visitor's language.
+    locale: Option<Locale>,
+    /// The delivery method of the tickets.
+    #[graphql(default_with = "DeliveryPreference::Barcode")]
+    delivery: DeliveryPreference,
+}
+
+/// A line of a new order.
+#[derive(InputObject)]
+pub struct OrderLineInput {
+    /// The performance to visit.
+    performance: ID,
+    /// The ticket type.
+    ticket_type: ID,
+    /// Number of tickets.
+    quantity: i32,
+    /// The expected price of one ticket. If the price differs, the order is rejected with a problem and nothing is
+    /// booked.
+    expected_unit_price: Option<MoneyInput>,
+}
+
+/// The visitor's contact details.
+#[derive(InputObject)]
+pub struct ContactInput {
+    /// First name.
+    first_name: String,
+    /// Last name.
+    last_name: String,
+    /// Email address.
+    email: String,
+    /// Phone number.
+    phone: Option<String>,
+    /// Postal code.
+    postal_code: Option<String>,
+}
+
+/// Input of an action on an order.
+#[derive(InputObject)]
+pub struct OrderActionInput {
+    /// Client-chosen idempotency key. A request with a key that was used before has no further effect.
+    idempotency_key: ID,
+    /// The order.
+    order: ID,
+    /// The version that the client has read. If the order has another version, the action is rejected.
+    if_version: Option<i32>,
+}
+
+/// Input of `quoteCancellation`.
+#[derive(InputObject)]
+pub struct QuoteCancellationInput {
+    /// The order.
+    order: ID,
+    /// The lines to cancel. If omitted, all lines that can be canceled.
+    lines: Option<Vec<ID>>,
+}
+
+/// Input of `cancelOrder`.
+#[derive(InputObject)]
+pub struct CancelOrderInput {
+    /// Client-chosen idempotency key. A request with a key that was used before has no further effect.
+    idempotency_key: ID,
+    /// The quote.
+    quote: ID,
+    /// The reason, for the venue's records.
+    reason: Option<String>,
+}
+
+/// Filter of an order list.
+#[derive(InputObject, Default)]
+pub struct OrderFilter {
+    /// Only orders in one of these states.
+    pub status: Option<Vec<OrderStatus>>,
+    /// Only orders with a leg at one of these sources.
+    pub sources: Option<Vec<ID>>,
+    /// Only orders created at or after this time.
+    pub created_from: Option<DateTime>,
+    /// Only orders created before this time.
+    pub created_to: Option<DateTime>,
+    /// Only orders updated at or after this time.
+    pub updated_since: Option<DateTime>,
+    /// Only test orders, or only real orders.
+    pub test_mode: Option<bool>,
+}
+
+fn problem_at(code: ProblemCode, path: impl IntoIterator<Item = String>) -> Problem {
+    Problem::new(code).at_path(path)
+}
+
+fn input_path(part: &str) -> [String; 2] {
+    ["input".to_owned(), part.to_owned()]
+}
+
+impl CreateOrderInput {
+    /// Converts the input. Fails with one problem for every invalid id.
+    pub fn into_request(self) -> Result<CreateOrder, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let reseller = self.reseller.and_then(|id| match GlobalId::decode(&id) {
+            Some(GlobalId::Reseller(reseller)) => Some(reseller),
+            _ => {
+                problems.push(problem_at(ProblemCode::UnknownReseller, input_path("reseller")));
+                None
+            }
+        });
+        let mut lines = Vec::with_capacity(self.lines.len());
+        for (number, line) in self.lines.into_iter().enumerate() {
+            match line.into_requested_line(number) {
+                Ok(line) => lines.push(line),
+                Err(errors) => problems.extend(errors),
+            }
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        Ok(CreateOrder {
+            key: self.idempotency_key.0,
+            reseller,
+            reseller_reference: self.reseller_reference,
+            policy: self.policy.into(),
+            is_test: self.test_mode,
+            lines,
+            contact: Contact {
+                first_name: self.contact.first_name,
+                last_name: self.contact.last_name,
+                email: self.contact.email,
+                phone: self.contact.phone,
+                postal_code: self.contact.postal_code,
+            },
+            locale: self.locale.map(|locale| locale.0),
+            delivery: self.delivery.into(),
+        })
+    }
+}
+
+impl OrderLineInput {
+    fn into_requested_line(self, number: usize) -> Result<OrderLineRequest, Vec<Problem>> {
+        let path = |part: &str| ["input", "lines", &number.to_string(), part].map(str::to_owned);
+        let performance = match GlobalId::decode(&self.performance) {
+            Some(GlobalId::Performance(source, key)) => Ok((source, key)),
+            _ => Err(problem_at(ProblemCode::UnknownPerformance, path("performance"))),
+        };
+        let ticket_type = match GlobalId::decode(&self.ticket_type) {
+            Some(GlobalId::TicketType(source, _, key)) => Ok((source, key)),
+            _ => Err(problem_at(ProblemCode::UnknownTicketType, path("ticketType"))),
+        };
+        match (performance, ticket_type) {
+            (Ok((source, performance)), Ok((ticket_type_source, ticket_type))) => Ok(OrderLineRequest {
+                source,
+                performance,
+                ticket_type_source,
+                ticket_type,
+                quantity: self.quantity.into(),
+                expected_unit_price: self
+                    .expected_unit_price
+                    .map(|money| domain::Money::new(money.amount.0, money.currency.0)),
+            }),
+            (one, other) => Err(one.err().into_iter().chain(other.err()).collect()),
+        }
+    }
+}
+
+fn parse_order_key(id: &ID) -> Result<OrderKey, Vec<Problem>> {
+    match GlobalId::decode(id) {
+        Some(GlobalId::Order(key)) => Ok(key),
+        _ => Err(vec![problem_at(ProblemCode::OrderNotFound, input_path("order"))]),
+    }
+}
+
+impl OrderActionInput {
+    /// Converts the input.
+    pub fn into_request(self) -> Result<OrderActionRequest, Vec<Problem>> {
+        let order = parse_order_key(&self.order)?;
+        // A negative version was never issued: it is treated as outdated.
+        let if_version = self.if_version.map(|version| u64::try_from(version).unwrap_or(u64::MAX));
+        Ok(OrderActionRequest { key: self.idempotency_key.0, order, if_version })
+    }
+}
+
+impl QuoteCancellationInput {
+    /// Converts the input.
+    pub fn into_request(self) -> Result<QuoteCancellation, Vec<Problem>> {
+        let order = parse_order_key(&self.order)?;
+        let Some(ids) = self.lines else { return Ok(QuoteCancellation { order, lines: None }) };
+        let mut lines = BTreeSet::new();
+        for (index, id) in ids.iter().enumerate() {
+            match GlobalId::decode(id) {
+                Some(GlobalId::OrderLine(of, line)) if of == order => lines.insert(line),
+                _ => {
+                    let path = ["input".to_owned(), "lines".to_owned(), index.to_string()];
+                    return Err(vec![problem_at(ProblemCode::NothingToCancel, path)]);
+                }
+            };
+        }
+        Ok(QuoteCancellation { order, lines: Some(lines) })
+    }
+}
+
+impl CancelOrderInput {
+    /// Converts the input.
+    pub fn into_request(self) -> Result<CancelOrder, Vec<Problem>> {
+        match GlobalId::decode(&self.quote) {
+            Some(GlobalId::Quote(quote)) => {
+                Ok(CancelOrder { key: self.idempotency_key.0, quote: QuoteId(quote), reason: self.reason })
+            }
+            _ => Err(vec![problem_at(ProblemCode::QuoteNotFound, input_path("quote"))]),
+        }
+    }
+}

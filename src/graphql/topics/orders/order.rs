@@ -1,0 +1,457 @@
+//! An order over one or more sources, and pages of orders.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, Enum, ID, Object, SimpleObject};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use catalog::{InvalidArgument, PageSize};
+use domain::OrderKey;
+use domain::ordering;
+use jiff::Timestamp;
+use orders::{self, FeedSlice, FulfillmentPolicy, OrderCursor, OrderPage, Transition};
+
+use crate::graphql::base::ctx::Ctx;
+use crate::graphql::base::error::ApiError;
+use crate::graphql::base::id;
+use crate::graphql::base::page::PageInfo;
+use crate::graphql::base::scalars::{DateTime, int};
+use crate::graphql::topics::catalog::Money;
+use crate::graphql::topics::orders::SharedOrder;
+use crate::graphql::topics::orders::leg::VendorOrder;
+use crate::graphql::topics::orders::line::OrderLine;
+use crate::graphql::topics::orders::plan::OrderPlan;
+use crate::graphql::topics::orders::problem::to_problems;
+use crate::graphql::topics::orders::ticket::{Ticket, load_tickets};
+use crate::graphql::topics::problem::Problem;
+use crate::graphql::topics::resellers::Reseller;
+
+/// ALL_OR_NOTHING: a rejected leg cancels the others. BEST_EFFORT: the successful legs are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum FulfilmentPolicy {
+    /// A rejected leg cancels the others.
+    AllOrNothing,
+    /// The successful legs are kept.
+    BestEffort,
+}
+
+/// The state of an order, computed from its legs. Treat an unknown value as an intermediate state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "orders::OrderStatus")]
+pub enum OrderStatus {
+    /// Planned and priced; nothing is booked.
+    Draft,
+    /// Hold in progress.
+    Holding,
+    /// All legs are held.
+    Held,
+    /// Some legs are held.
+    PartiallyHeld,
+    /// Confirmation in progress.
+    Confirming,
+    /// All legs are sold.
+    Confirmed,
+    /// Some legs are sold, the others failed.
+    PartiallyConfirmed,
+    /// Sold or held legs are being undone because another leg failed.
+    Compensating,
+    /// Nothing is sold or held.
+    Failed,
+    /// Release in progress.
+    Releasing,
+    /// The holds were released.
+    Released,
+    /// The holds expired.
+    Expired,
+    /// Cancellation by the buyer in progress.
+    Cancelling,
+    /// The order was canceled.
+    Cancelled,
+    /// Part of the order was canceled.
+    PartiallyCancelled,
+    /// Needs an operator.
+    NeedsAttention,
+}
+
+/// An action that is available on an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "orders::OrderAction")]
+pub enum OrderAction {
+    /// The mutation `holdOrder`.
+    Hold,
+    /// The mutation `extendHold`.
+    ExtendHold,
+    /// The mutation `confirmOrder`.
+    Confirm,
+    /// The mutation `releaseOrder`.
+    Release,
+    /// The mutation `quoteCancellation`.
+    QuoteCancellation,
+    /// The mutation `cancelOrder`.
+    Cancel,
+}
+
+impl From<FulfillmentPolicy> for FulfilmentPolicy {
+    fn from(policy: FulfillmentPolicy) -> Self {
+        match policy {
+            FulfillmentPolicy::AllOrNothing => Self::AllOrNothing,
+            FulfillmentPolicy::BestEffort => Self::BestEffort,
+        }
+    }
+}
+
+impl From<FulfilmentPolicy> for FulfillmentPolicy {
+    fn from(policy: FulfilmentPolicy) -> Self {
+        match policy {
+            FulfilmentPolicy::AllOrNothing => Self::AllOrNothing,
+            FulfilmentPolicy::BestEffort => Self::BestEffort,
+        }
+    }
+}
+
+/// An order: one purchase over one or more sources.
+#[derive(Clone)]
+pub struct Order(pub SharedOrder);
+
+impl Order {
+    /// Wraps a loaded order.
+    pub fn new(order: orders::Order) -> Self {
+        Self(Arc::new(order))
+    }
+}
+
+/// An order: one purchase over one or more sources.
+#[Object]
+impl Order {
+    /// Global id of the order. Opaque.
+    pub async fn id(&self) -> ID {
+        id::order_id(self.0.key)
+    }
+
+    /// Human-readable order number.
+    async fn number(&self) -> &str {
+        &self.0.number
+    }
+
+    /// Version of the order, incremented by every change. Send it as `ifVersion` to act only on the version that you
+    /// have read.
+    async fn version(&self) -> i32 {
+        i32::try_from(self.0.version).unwrap_or(i32::MAX)
+    }
+
+    /// The state.
+    async fn status(&self) -> OrderStatus {
+        self.0.status().into()
+    }
+
+    /// True if the order will not change on its own. Capture the confirmed amount only then.
+    async fn is_terminal(&self) -> bool {
+        self.0.status().is_terminal()
+    }
+
+    /// The effect of a rejected leg on the others.
+    async fn policy(&self) -> FulfilmentPolicy {
+        self.0.policy.into()
+    }
+
+    /// The guarantees that were given before the booking.
+    async fn plan(&self) -> OrderPlan {
+        OrderPlan(Arc::clone(&self.0))
+    }
+
+    /// True for a test order: no real tickets are sold.
+    async fn test_mode(&self) -> bool {
+        self.0.is_test
+    }
+
+    /// The reseller that sold it.
+    async fn reseller(&self, ctx: &Context<'_>) -> Option<Reseller> {
+        Ctx::of(ctx).find_reseller(self.0.reseller.as_deref()?)
+    }
+
+    /// The reseller's own reference.
+    async fn reseller_reference(&self) -> Option<&str> {
+        self.0.reseller_reference.as_deref()
+    }
+
+    /// The visitor's contact details.
+    async fn contact(&self) -> Option<Contact> {
+        Some(Contact::of(&self.0.contact))
+    }
+
+    /// The lines of the order.
+    async fn lines(&self) -> Vec<OrderLine> {
+        OrderLine::list(&self.0)
+    }
+
+    /// One leg per source.
+    async fn legs(&self) -> Vec<VendorOrder> {
+        VendorOrder::list(&self.0)
+    }
+
+    /// The earliest expiry of the legs' holds, minus a safety margin. Null if nothing is held.
+    async fn hold_expires_at(&self, ctx: &Context<'_>) -> Result<Option<DateTime>, ApiError> {
+        let margin = Ctx::of(ctx).orders()?.settings().hold_margin;
+        Ok(self.0.hold_expires_at(margin).map(DateTime::utc))
+    }
+
+    /// The totals, one row per currency. Nothing is converted.
+    async fn totals(&self, ctx: &Context<'_>) -> Vec<OrderTotals> {
+        self.0.totals(Ctx::of(ctx).now).iter().map(OrderTotals::of).collect()
+    }
+
+    /// The actions that are available now.
+    async fn available_actions(&self, ctx: &Context<'_>) -> Vec<OrderAction> {
+        self.0.available_actions(Ctx::of(ctx).now).into_iter().map(Into::into).collect()
+    }
+
+    /// The problems of the legs.
+    async fn problems(&self, ctx: &Context<'_>) -> Vec<Problem> {
+        to_problems(Ctx::of(ctx), Some(self.0.key), &self.0.problems())
+    }
+
+    /// The tickets, by line.
+    async fn tickets(&self, ctx: &Context<'_>) -> Result<Vec<Ticket>, ApiError> {
+        load_tickets(Ctx::of(ctx), &self.0, |_| true).await
+    }
+
+    /// The history of the order, oldest first.
+    async fn timeline(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Number of rows: 1 to 100, default 20.")] first: Option<i32>,
+        #[graphql(desc = "The `endCursor` of the previous page.")] after: Option<String>,
+    ) -> Result<OrderEventConnection, ApiError> {
+        let (rows, after) = (PageSize::new(first)?.rows(), decode_feed_cursor(after.as_deref())?);
+        let slice = Ctx::of(ctx).orders()?.list_transitions(self.0.key, after, rows).await?;
+        Ok(OrderEventConnection { order: self.0.key, slice, has_previous: after > 0 })
+    }
+
+    /// Creation time.
+    async fn created_at(&self) -> DateTime {
+        DateTime::utc(self.0.created_at)
+    }
+
+    /// Time of the last change.
+    async fn updated_at(&self) -> DateTime {
+        DateTime::utc(self.0.updated_at)
+    }
+}
+
+/// The visitor's contact details.
+#[derive(Debug, Clone, SimpleObject)]
+pub struct Contact {
+    /// First name.
+    first_name: Option<String>,
+    /// Last name.
+    last_name: Option<String>,
+    /// Email address.
+    email: Option<String>,
+    /// Phone number.
+    phone: Option<String>,
+}
+
+impl Contact {
+    fn of(contact: &ordering::Contact) -> Self {
+        Self {
+            first_name: Some(contact.first_name.clone()),
+            last_name: Some(contact.last_name.clone()),
+            email: Some(contact.email.clone()),
+            phone: contact.phone.clone(),
+        }
+    }
+}
+
+/// Totals in one currency.
+#[derive(SimpleObject)]
+pub struct OrderTotals {
+    /// The currency.
+    currency: crate::graphql::base::scalars::CurrencyCode,
+    /// The requested amount.
+    requested: Money,
+    /// The held amount.
+    held: Money,
+    /// The amount sold and not canceled. Capture it once the order is terminal.
+    confirmed: Money,
+    /// The refund if everything were canceled now. Null if nothing can be canceled.
+    refundable: Option<Money>,
+}
+
+impl OrderTotals {
+    fn of(totals: &orders::CurrencyTotals) -> Self {
+        Self {
+            currency: crate::graphql::base::scalars::CurrencyCode(totals.requested.currency),
+            requested: Money(totals.requested),
+            held: Money(totals.held),
+            confirmed: Money(totals.confirmed),
+            refundable: totals.refundable.map(Money),
+        }
+    }
+}
+
+/// A page of orders, newest first.
+pub struct OrderConnection {
+    /// The page.
+    pub page: OrderPage,
+    /// True if the page was requested with a cursor.
+    pub has_previous: bool,
+}
+
+/// A page of orders, newest first.
+#[Object]
+impl OrderConnection {
+    /// The orders with their cursors.
+    async fn edges(&self) -> Vec<OrderEdge> {
+        self.page.orders.iter().cloned().map(|order| OrderEdge(Order::new(order))).collect()
+    }
+
+    /// The orders.
+    async fn nodes(&self) -> Vec<Order> {
+        self.page.orders.iter().cloned().map(Order::new).collect()
+    }
+
+    /// Paging information.
+    async fn page_info(&self) -> PageInfo {
+        PageInfo {
+            has_next_page: self.page.has_more,
+            has_previous_page: self.has_previous,
+            start_cursor: self.page.orders.first().map(encode_order_cursor),
+            end_cursor: self.page.orders.last().map(encode_order_cursor),
+        }
+    }
+
+    /// Total number of matches.
+    async fn total_count(&self) -> Option<i32> {
+        i32::try_from(self.page.total).ok()
+    }
+}
+
+/// An order with its cursor.
+pub struct OrderEdge(Order);
+
+/// An order with its cursor.
+#[Object]
+impl OrderEdge {
+    /// The cursor of the order.
+    async fn cursor(&self) -> String {
+        encode_order_cursor(&self.0.0)
+    }
+
+    /// The order.
+    async fn node(&self) -> Order {
+        self.0.clone()
+    }
+}
+
+fn encode_order_cursor(order: &orders::Order) -> String {
+    let text = format!("1o {} {}", order.created_at.as_microsecond(), order.key);
+    URL_SAFE_NO_PAD.encode(text)
+}
+
+/// Decodes the cursor of an order.
+pub fn decode_order_cursor(text: Option<&str>) -> Result<Option<OrderCursor>, InvalidArgument> {
+    let Some(text) = text else { return Ok(None) };
+    let read = || {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let text = std::str::from_utf8(&bytes).ok()?.strip_prefix("1o ")?;
+        let (at, key) = text.split_once(' ')?;
+        let created_at = Timestamp::from_microsecond(at.parse().ok()?).ok()?;
+        Some(OrderCursor { created_at, key: OrderKey(key.parse().ok()?) })
+    };
+    read().map(Some).ok_or_else(|| InvalidArgument::new("after", "the cursor of an order"))
+}
+
+/// Encodes the cursor of a row of a feed or a log.
+pub fn encode_feed_cursor(position: u64) -> String {
+    URL_SAFE_NO_PAD.encode(format!("1f {position}"))
+}
+
+/// Decodes the cursor of a row of a feed or a log. Without a cursor, returns the start.
+pub fn decode_feed_cursor(text: Option<&str>) -> Result<u64, InvalidArgument> {
+    let Some(text) = text else { return Ok(0) };
+    let bytes = URL_SAFE_NO_PAD.decode(text).ok();
+    let position =
+        bytes.as_deref().and_then(|bytes| std::str::from_utf8(bytes).ok()?.strip_prefix("1f ")?.parse().ok());
+    position.ok_or_else(|| InvalidArgument::new("after", "the cursor of a row of this list"))
+}
+
+/// A page of the history of an order.
+pub struct OrderEventConnection {
+    order: OrderKey,
+    slice: FeedSlice<Transition>,
+    has_previous: bool,
+}
+
+/// A page of the history of an order, oldest first.
+#[Object]
+impl OrderEventConnection {
+    /// The transitions with their cursors.
+    async fn edges(&self) -> Vec<OrderEventEdge> {
+        let lines = self.slice.lines.iter();
+        lines
+            .map(|(position, line)| OrderEventEdge {
+                cursor: encode_feed_cursor(*position),
+                node: OrderEvent::of(self.order, line),
+            })
+            .collect()
+    }
+
+    /// The transitions.
+    async fn nodes(&self) -> Vec<OrderEvent> {
+        self.slice.lines.iter().map(|(_, line)| OrderEvent::of(self.order, line)).collect()
+    }
+
+    /// Paging information.
+    async fn page_info(&self) -> PageInfo {
+        to_page_info(&self.slice, self.has_previous)
+    }
+}
+
+/// Creates the paging information of a slice of a feed or a log.
+pub fn to_page_info<T>(slice: &FeedSlice<T>, had_before: bool) -> PageInfo {
+    PageInfo {
+        has_next_page: slice.has_more,
+        has_previous_page: had_before,
+        start_cursor: slice.lines.first().map(|(position, _)| encode_feed_cursor(*position)),
+        end_cursor: slice.lines.last().map(|(position, _)| encode_feed_cursor(*position)),
+    }
+}
+
+/// A transition with its cursor.
+#[derive(SimpleObject)]
+pub struct OrderEventEdge {
+    /// The cursor of the transition.
+    cursor: String,
+    /// The transition.
+    node: OrderEvent,
+}
+
+/// A state transition of an order or of one of its legs.
+#[derive(SimpleObject)]
+pub struct OrderEvent {
+    /// Time of the transition.
+    at: DateTime,
+    /// The version of the order after the transition.
+    version: i32,
+    /// The id of the leg. Null for a transition of the order itself.
+    leg_id: Option<ID>,
+    /// The previous state.
+    from: String,
+    /// The new state.
+    to: String,
+    /// The cause, as a short stable text.
+    cause: String,
+}
+
+impl OrderEvent {
+    fn of(order: OrderKey, line: &Transition) -> Self {
+        Self {
+            at: DateTime::utc(line.at),
+            version: int(u32::try_from(line.version).unwrap_or(u32::MAX)),
+            leg_id: line.leg.map(|leg| id::leg_id(order, leg)),
+            from: line.from.clone(),
+            to: line.to.clone(),
+            cause: line.cause.clone(),
+        }
+    }
+}

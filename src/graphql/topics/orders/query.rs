@@ -1,0 +1,233 @@
+//! Order queries: orders, the change feed and reconciliation.
+
+use async_graphql::{Context, ID, Object, SimpleObject};
+use catalog::{InvalidArgument, PageSize};
+use domain::SourceId;
+use orders::{self, FeedSlice, OrderLookup, ReconcileError};
+
+use crate::graphql::base::ctx::Ctx;
+use crate::graphql::base::error::{ApiError, ErrorCode};
+use crate::graphql::base::id::{self, GlobalId, parse_source_id};
+use crate::graphql::base::page::{PageInfo, page_cost};
+use crate::graphql::base::scalars::DateTime;
+use crate::graphql::base::viewer::Scope;
+use crate::graphql::topics::orders::input::OrderFilter;
+use crate::graphql::topics::orders::order::{
+    Order, OrderConnection, decode_feed_cursor, decode_order_cursor, encode_feed_cursor, to_page_info,
+};
+use crate::graphql::topics::orders::reconciliation::ReconciliationReport;
+
+/// Queries of orders.
+#[derive(Default)]
+pub struct OrdersQuery;
+
+#[Object]
+impl OrdersQuery {
+    /// Returns an order by its id, its number or the reseller's reference. Null if it does not exist or belongs to
+    /// another caller.
+    async fn order(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The id of an order.")] id: Option<ID>,
+        #[graphql(desc = "The number of an order.")] number: Option<String>,
+        #[graphql(desc = "The reseller's own reference. Returns the newest order with it.")] reseller_reference: Option<
+            String,
+        >,
+    ) -> Option<Result<Order, ApiError>> {
+        let ctx = Ctx::of(ctx);
+        find_order(ctx, id, number, reseller_reference).await.transpose()
+    }
+
+    /// Returns orders, newest first.
+    #[graphql(complexity = "page_cost(first, child_complexity)")]
+    async fn orders(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The filter.")] filter: Option<OrderFilter>,
+        #[graphql(desc = "Number of rows: 1 to 100, default 20.")] first: Option<i32>,
+        #[graphql(desc = "The `endCursor` of the previous page.")] after: Option<String>,
+    ) -> Result<OrderConnection, ApiError> {
+        let ctx = Ctx::of(ctx);
+        ctx.require(Scope::OrderRead)?;
+        list_orders(ctx, filter.unwrap_or_default(), first, after, None).await
+    }
+
+    /// Returns the replayable change feed, oldest first: the changes that a subscription may have missed.
+    async fn changes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The cursor of the last change that was read. If omitted, the feed starts at the beginning.")]
+        after: Option<String>,
+        #[graphql(desc = "Number of rows: 1 to 100, default 20.")] first: Option<i32>,
+    ) -> Result<ChangeConnection, ApiError> {
+        let ctx = Ctx::of(ctx);
+        ctx.require(Scope::OrderRead)?;
+        let (rows, position) = (PageSize::new(first)?.rows(), decode_feed_cursor(after.as_deref())?);
+        let slice = ctx.orders()?.list_changes(&ctx.actor(), position, rows).await?;
+        Ok(ChangeConnection { slice, has_previous: position > 0 })
+    }
+
+    /// Compares the vendor's records of our account with the ledger, for one source and a window of at most 366 days.
+    async fn reconciliation(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The source.")] source: ID,
+        #[graphql(desc = "Start of the window.")] from: DateTime,
+        #[graphql(desc = "End of the window.")] to: DateTime,
+    ) -> Result<ReconciliationReport, ApiError> {
+        let ctx = Ctx::of(ctx);
+        ctx.require(Scope::ReportRead)?;
+        if ctx.viewer.reseller.is_some() {
+            return Err(ApiError::new(ErrorCode::Forbidden));
+        }
+        let source = parse_source_id("source", &source)?;
+        validate_window(from, to)?;
+        load_reconciliation(ctx, &source, from, to).await
+    }
+}
+
+fn validate_window(from: DateTime, to: DateTime) -> Result<(), InvalidArgument> {
+    let longest = jiff::SignedDuration::from_hours(366 * 24);
+    if to.at <= from.at {
+        return Err(InvalidArgument::new("to", "a time after `from`"));
+    }
+    if to.at.duration_since(from.at) > longest {
+        return Err(InvalidArgument::new("to", "at most 366 days after `from`"));
+    }
+    Ok(())
+}
+
+async fn load_reconciliation(
+    ctx: &Ctx,
+    source: &SourceId,
+    from: DateTime,
+    to: DateTime,
+) -> Result<ReconciliationReport, ApiError> {
+    let outcome = ctx.orders()?.reconcile(source, from.at, to.at).await;
+    let report = outcome.map_err(|error| match error {
+        ReconcileError::Store(error) => ApiError::from(error),
+        ReconcileError::Source(error) => ApiError::from(error),
+        ReconcileError::UnknownSource => {
+            ApiError::from(InvalidArgument::new("source", "the id of a configured source"))
+        }
+    })?;
+    ReconciliationReport::of(ctx, report).await
+}
+
+async fn find_order(
+    ctx: &Ctx,
+    id: Option<ID>,
+    number: Option<String>,
+    reseller_reference: Option<String>,
+) -> Result<Option<Order>, ApiError> {
+    ctx.require(Scope::OrderRead)?;
+    let by = match (id, number, reseller_reference) {
+        (Some(id), None, None) => match GlobalId::decode(&id) {
+            Some(GlobalId::Order(key)) => OrderLookup::Key(key),
+            _ => return Err(InvalidArgument::new("id", "the id of an order").into()),
+        },
+        (None, Some(number), None) => OrderLookup::Number(number),
+        (None, None, Some(reference)) => OrderLookup::ResellerReference(reference, None),
+        _ => {
+            return Err(
+                InvalidArgument::new("id", "the only argument of `id`, `number` and `resellerReference`").into()
+            );
+        }
+    };
+    Ok(ctx.orders()?.find(&ctx.actor(), &by).await?.map(Order::new))
+}
+
+/// Returns a page of orders, only those of `reseller` if it is given.
+pub async fn list_orders(
+    ctx: &Ctx,
+    filter: OrderFilter,
+    first: Option<i32>,
+    after: Option<String>,
+    reseller: Option<String>,
+) -> Result<OrderConnection, ApiError> {
+    let rows = PageSize::new(first)?.rows();
+    let cursor = decode_order_cursor(after.as_deref())?;
+    let sources: Result<Vec<SourceId>, InvalidArgument> =
+        filter.sources.unwrap_or_default().iter().map(|id| parse_source_id("filter.sources", id)).collect();
+    if let (Some(from), Some(to)) = (filter.created_from, filter.created_to)
+        && to.at <= from.at
+    {
+        return Err(InvalidArgument::new("filter.createdTo", "a time after `createdFrom`").into());
+    }
+    let filter = orders::OrderFilter {
+        status: filter.status.unwrap_or_default().into_iter().map(Into::into).collect(),
+        sources: sources?,
+        created_from: filter.created_from.map(|at| at.at),
+        created_to: filter.created_to.map(|at| at.at),
+        updated_since: filter.updated_since.map(|at| at.at),
+        is_test: filter.test_mode,
+        reseller,
+        starts_from: None,
+    };
+    let page = ctx.orders()?.list(&ctx.actor(), &filter, cursor.as_ref(), rows).await?;
+    Ok(OrderConnection { page, has_previous: cursor.is_some() })
+}
+
+/// A page of the change feed, oldest first.
+pub struct ChangeConnection {
+    slice: FeedSlice<orders::OrderChange>,
+    has_previous: bool,
+}
+
+/// A page of the change feed, oldest first.
+#[Object]
+impl ChangeConnection {
+    /// The changes with their cursors.
+    async fn edges(&self) -> Vec<ChangeEdge> {
+        let lines = self.slice.lines.iter();
+        lines
+            .map(|(position, line)| ChangeEdge { cursor: encode_feed_cursor(*position), node: Change::of(line) })
+            .collect()
+    }
+
+    /// The changes.
+    async fn nodes(&self) -> Vec<Change> {
+        self.slice.lines.iter().map(|(_, line)| Change::of(line)).collect()
+    }
+
+    /// Paging information.
+    async fn page_info(&self) -> PageInfo {
+        to_page_info(&self.slice, self.has_previous)
+    }
+}
+
+/// A change with its cursor.
+#[derive(SimpleObject)]
+pub struct ChangeEdge {
+    /// The cursor of the change.
+    cursor: String,
+    /// The change.
+    node: Change,
+}
+
+/// A change in the replayable feed.
+#[derive(SimpleObject)]
+pub struct Change {
+    /// The cursor of the change. Send it as `after`.
+    cursor: String,
+    /// Time of the change.
+    at: DateTime,
+    /// The id of the changed object. Refetch it with `node`.
+    node_id: ID,
+    /// The type of the changed object.
+    kind: String,
+    /// The version of the object after the change.
+    version: i32,
+}
+
+impl Change {
+    fn of(line: &orders::OrderChange) -> Self {
+        Self {
+            cursor: encode_feed_cursor(line.cursor),
+            at: DateTime::utc(line.at),
+            node_id: id::order_id(line.order),
+            kind: "Order".to_owned(),
+            version: i32::try_from(line.version).unwrap_or(i32::MAX),
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! Sources: the configured vendor accounts, their capabilities and their health.
+
+mod health;
+pub(in crate::graphql) mod source;
+mod subscription;
+mod vendor_kind;
+
+use std::sync::Arc;
+
+use async_graphql::{Context, Object};
+
+use crate::graphql::base::ctx::Ctx;
+use crate::graphql::base::error::ApiError;
+use crate::graphql::base::viewer::Scope;
+
+pub use health::{HealthState, SourceHealth};
+pub use source::{Capability, Environment, ExternalRef, Source};
+pub use subscription::SourcesSubscription;
+pub use vendor_kind::VendorKind;
+
+/// Queries of sources.
+#[derive(Default)]
+pub struct SourcesQuery;
+
+#[Object]
+impl SourcesQuery {
+    /// Returns all sources in alphabetical order of their names.
+    async fn sources(&self, ctx: &Context<'_>) -> Result<Vec<Source>, ApiError> {
+        let ctx = Ctx::of(ctx);
+        ctx.require(Scope::CatalogRead)?;
+        Ok(ctx.catalog().sources().iter().map(|source| Source(Arc::clone(source))).collect())
+    }
+}

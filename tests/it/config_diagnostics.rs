@@ -1,0 +1,283 @@
+//! Every possible diagnostic of a configuration.
+
+use crate::config::{HARBOR, KEY, lines, load};
+
+/// Wrong settings by kind of error; each text is a file of its own.
+const WRONG: &[(&str, &str)] = &[
+    (
+        "values of the wrong kind",
+        r#"
+[server]
+listen = "localhost"
+in_flight = 0
+connections = -1
+batch_limit = "ten"
+body_limit = "1 MB"
+drain = 30
+header_timeout = "0s"
+idle_timeout = "9000h"
+cors_origins = ["*", "https://shop.example.com/", "https://fine.example.com"]
+public_url = "ftp://tickets.example.com"
+[server.tls]
+cert = "chain.pem"
+[graphql]
+depth = 1.5
+introspection = "yes"
+[graphql.persisted]
+mode = "requir"
+[cache]
+redis_url = "http://redis"
+source_memory = 64
+[cache.lifetimes]
+jitter_percent = 101
+[telemetry]
+log_format = "jsn"
+log_level = "ticketgraph=loud"
+otlp_endpoint = "collector:4318"
+"#,
+    ),
+    (
+        "unknown keys",
+        r#"
+redis_url = "redis://r"
+[servr]
+listen = "0.0.0.0:1"
+[server]
+lisen = "0.0.0.0:1"
+[graphql.persistd]
+apq = true
+[resilience.circuit_breaker]
+min_call = 1
+"#,
+    ),
+    (
+        "values where tables belong",
+        "server = 3\nclients = \"all\"\nsources = []\n[graphql]\npersisted = true\n[resellers]\ntiqets = 1\n",
+    ),
+    (
+        "limits that are out of range or in the wrong order",
+        r#"
+[server]
+request_timeout = "5s"
+[graphql.persisted]
+mode = "require"
+[cache.lifetimes]
+not_found = "5m"
+jitter_percent = 60
+[cache.lifetimes.facts]
+max_age = "10m"
+stale_while_revalidate = "48h"
+[resilience]
+attempt_timeout = "12s"
+[resilience.retries]
+max_attempts = 100
+initial_backoff = "5s"
+[resilience.circuit_breaker]
+failure_percent = 0
+open_duration = "5m"
+[resilience.bulkhead]
+browsing = 1000000
+[resilience.rate_limit]
+quota = "many"
+order_percent = 100
+[ledger]
+url = "mysql://db/t"
+encryption_key = { value = "short" }
+lease = "60s"
+settle_deadline = "1000h"
+"#,
+    ),
+    (
+        "a source with nothing in it, and one of no known vendor",
+        "[sources.harbor]\n[sources.quay]\nvendor = \"tickting\"\nwhatever = 1\n",
+    ),
+    (
+        "a source with everything wrong",
+        r#"
+[sources."Har bor"]
+vendor = "acme"
+environment = "production"
+base_url = "sandx-api.acmeticketing.com"
+institution = ""
+api_key = "written out"
+tenantid = "412"
+time_zone = "America/NewYork"
+currency = "US$"
+[sources."Har bor".resilience.deadlines]
+order = "80s"
+[sources."Har bor".terms]
+fee_percent = 200
+"#,
+    ),
+    (
+        "secrets in the wrong place",
+        r#"
+[sources.a]
+vendor = "acme"
+environment = "live"
+base_url = "http://api.acmeticketing.com"
+institution = "A"
+api_key = { value = "written out" }
+tenant_id = 1
+time_zone = "UTC"
+[sources.b]
+vendor = "acme"
+environment = "sandbox"
+base_url = "https://b.example"
+institution = "B"
+api_key = { env = "NOT_SET" }
+tenant_id = 1
+time_zone = "UTC"
+[sources.c]
+vendor = "acme"
+environment = "sandbox"
+base_url = "https://c.example"
+institution = "C"
+api_key = { file = "no/such/file" }
+tenant_id = 1
+time_zone = "UTC"
+[sources.d]
+vendor = "acme"
+environment = "sandbox"
+base_url = "https://d.example"
+institution = "D"
+api_key = { env = "A", file = "b" }
+tenant_id = 1
+time_zone = "UTC"
+[sources.e]
+vendor = "acme"
+environment = "sandbox"
+base_url = "https://e.example"
+institution = "E"
+api_key = { vault = "x" }
+tenant_id = 1
+time_zone = "UTC"
+[clients.app]
+key = { value = "written out" }
+scopes = []
+[ledger]
+url = "postgres://u:p@db/t"
+"#,
+    ),
+];
+
+#[test]
+fn every_wrong_setting_is_reported_with_location_and_expected_value() {
+    let report = WRONG.iter().map(|(what, text)| format!("# {what}\n{}\n", lines(load(text.trim_start(), &[]))));
+    insta::assert_snapshot!(report.collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "one table of findings")]
+fn references_must_exist_and_unique_values_must_be_unique() {
+    let text = format!(
+        "{}{}",
+        HARBOR.trim_start(),
+        r#"
+[deliveries.one]
+app = "tixngo"
+source = "harbour"
+url = "https://a.example/v3/organizer/tickets"
+api_key = { value = "x" }
+[deliveries.two]
+app = "tixngo"
+source = "harbor"
+url = "https://a.example/v3/organizer"
+api_key = { value = "x" }
+[deliveries.three]
+app = "tixn"
+source = "harbor"
+url = "https://a.example/v3/organizer/tickets"
+[resellers.tiqets]
+name = "Tiqets"
+[resellers.tiqets.connections.harbor]
+organisation_id = 5120
+commission_percent = 100.5
+[[resellers.tiqets.connections.harbor.mappings]]
+partner_code = "A"
+[[resellers.tiqets.connections.harbor.mappings]]
+tickettype = "B"
+[resellers.tiqets.connections.opera]
+sales_channel = "X"
+[clients.one]
+key_sha256 = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"
+reseller = "tiqet"
+scopes = ["catalog:read", "order:reed", "root"]
+[clients.two]
+key_sha256 = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"
+scopes = []
+[clients.three]
+key_sha256 = "2c26"
+scopes = "catalog:read"
+[clients.four]
+scopes = []
+requests_per_minute = 0
+[clients.five]
+key = { value = "a" }
+key_sha256 = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7a0"
+scopes = []
+[auth.anonymous]
+enabled = true
+scopes = ["order:write"]
+[auth.issuers.one]
+issuer = "https://login.example.com"
+audience = "a"
+algorithms = ["HS256", "none"]
+[auth.issuers.two]
+issuer = "https://login.example.com"
+jwks_url = "https://login.example.com/jwks"
+jwks_file = "keys.json"
+algorithms = []
+"#
+    );
+    insta::assert_snapshot!(lines(load(&text, &[KEY])));
+}
+
+#[test]
+fn a_wrong_variable_is_reported_by_the_name_of_the_variable() {
+    let variables = [
+        KEY,
+        ("TICKETGRAPH__SERVER__LISTEN", "nowhere"),
+        ("TICKETGRAPH__SERVER__LISTN", "127.0.0.1:1"),
+        ("TICKETGRAPH__SERVER__LISTEN__PORT", "1"),
+        ("TICKETGRAPH__SOURCES__HARBOR__TENANT_ID", "many"),
+        ("TICKETGRAPH__SOURCES__HARBOUR__TENANT_ID", "1"),
+        ("TICKETGRAPH__GRAPHQL__DEPTH", "-1"),
+        ("TICKETGRAPH__", "1"),
+    ];
+    insta::assert_snapshot!(lines(load(HARBOR.trim_start(), &variables)));
+}
+
+#[test]
+fn consequences_of_a_wrong_value_are_not_reported() {
+    let report = lines(load("[orders]\ncall_timeout = \"soon\"\n[ledger]\nlease = \"1s\"\n", &[]));
+    assert_eq!(report.lines().count(), 1, "{report}");
+    assert!(report.starts_with("venues.toml:2 orders.call_timeout: must be a duration"), "{report}");
+}
+
+#[test]
+fn literal_secrets_are_allowed_only_if_every_source_is_a_sandbox() {
+    let written = HARBOR.replace("{ env = \"HARBOR_ACME_KEY\" }", "{ value = \"test\" }");
+    assert!(load(&written, &[]).is_ok());
+    let live = HARBOR.replace("harbor", "live").replace("\"sandbox\"", "\"live\"");
+    assert!(load(&format!("{HARBOR}{live}"), &[KEY]).is_ok(), "sandbox and live sources may stand side by side");
+    let report = lines(load(&format!("{written}{live}"), &[KEY]));
+    assert!(report.contains("sources.harbor.api_key: is written out") && report.lines().count() == 1, "{report}");
+}
+
+#[test]
+fn a_key_of_an_earlier_version_is_rejected_with_its_new_name() {
+    let text = "[cache]\nfacts_memory = \"64MiB\"\n[cache.lifetimes.facts]\nlenient = \"5m\"\n\
+                [resilience.breaker]\nrest = \"2s\"\nmin_calls = 5\n[orders]\nquiet = \"45s\"\n[graphql]\nmeasure_only = true\n";
+    let expected = "\
+venues.toml:2 cache.facts_memory: was renamed to `cache.source_memory`
+venues.toml:4 cache.lifetimes.facts.lenient: was renamed to `cache.lifetimes.facts.stale_while_revalidate`, which begins at the end of `max_age`
+venues.toml:5 resilience.breaker: was renamed to `resilience.circuit_breaker`
+venues.toml:6 resilience.breaker.rest: was renamed to `resilience.circuit_breaker.open_duration`
+venues.toml:9 orders.quiet: was renamed to `orders.late_arrival_window`
+venues.toml:11 graphql.measure_only: was renamed to `graphql.warn_only`";
+    assert_eq!(lines(load(text, &[])), expected);
+    let of_a_source = format!("{HARBOR}[sources.harbor.resilience.budget]\nquota = \"60/1m\"\n");
+    let report = lines(load(&of_a_source, &[KEY]));
+    assert!(report.ends_with("was renamed to `sources.harbor.resilience.rate_limit`"), "{report}");
+}

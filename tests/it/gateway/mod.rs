@@ -1,0 +1,198 @@
+//! The gateway over real connections: HTTP, WebSocket, limits, authentication.
+
+mod codes;
+mod cost;
+mod expiry;
+mod fuzz;
+mod hardening;
+mod hostile;
+mod http;
+mod overload;
+mod safelist;
+mod slow_clients;
+mod socket;
+
+pub use expiry::{Signer, claims, sign, signer};
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use catalog::UnifiedCatalog;
+use domain::SystemClock;
+use sha2::{Digest, Sha256};
+use ticketgraph::gateway::auth::{ApiKey, Authenticator, Principal, TokenIssuer};
+use ticketgraph::gateway::engine::Engine;
+use ticketgraph::gateway::fast_path::FastPath;
+use ticketgraph::gateway::health::Dependencies;
+use ticketgraph::gateway::listener;
+use ticketgraph::gateway::metrics_endpoint::MetricsRenderer;
+use ticketgraph::gateway::operation_limits::OperationLimits;
+use ticketgraph::gateway::persisted::{PersistedOperations, Safelist};
+use ticketgraph::gateway::router;
+use ticketgraph::gateway::socket::SocketTimeouts;
+use ticketgraph::gateway::state::AppState;
+use ticketgraph::graphql::api::Api;
+use ticketgraph::graphql::{Limits as SchemaLimits, Scope, Services, Viewer};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// A gateway without sources.
+pub struct TestGateway {
+    /// Address of the listener.
+    pub address: SocketAddr,
+    /// A client that follows no redirects.
+    pub client: reqwest::Client,
+    /// State of the gateway.
+    pub state: Arc<AppState>,
+    /// Stops it.
+    pub stop: CancellationToken,
+}
+
+impl Drop for TestGateway {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl TestGateway {
+    /// Returns the URL of the API.
+    pub fn url(&self) -> String {
+        format!("http://{}/graphql", self.address)
+    }
+
+    /// Posts a document.
+    pub async fn post(&self, document: &str) -> (u16, serde_json::Value) {
+        let body = serde_json::json!({ "query": document });
+        let response = self
+            .client
+            .post(self.url())
+            .header("content-type", "application/json")
+            .header("accept", "application/graphql-response+json")
+            .body(body.to_string())
+            .send()
+            .await
+            .expect("a response");
+        (response.status().as_u16(), response.json().await.expect("JSON"))
+    }
+}
+
+fn principal(name: &str, scopes: &[Scope], per_minute: Option<u32>) -> Principal {
+    let viewer = Viewer {
+        id: name.to_owned(),
+        name: name.to_owned(),
+        reseller: None,
+        scopes: scopes.iter().copied().collect::<HashSet<_>>(),
+    };
+    Principal { viewer: Arc::new(viewer), requests_per_minute: per_minute, expires_at: None }
+}
+
+/// Starts a gateway: everybody may read the catalog, `right` is an API key, `slow-key` is one with three requests a
+/// minute.
+pub async fn start() -> TestGateway {
+    start_with_limits(OperationLimits::default(), Safelist::default()).await
+}
+
+/// Starts a gateway with other limits and a safelist.
+pub async fn start_with_limits(limits: OperationLimits, safelist: Safelist) -> TestGateway {
+    start_for(limits, safelist, Vec::new(), 64).await
+}
+
+/// Starts a gateway with token issuers and a limit on requests in flight.
+pub async fn start_for(
+    limits: OperationLimits,
+    safelist: Safelist,
+    issuers: Vec<Arc<TokenIssuer>>,
+    in_flight: usize,
+) -> TestGateway {
+    start_with(GatewayOptions { limits, safelist, issuers, in_flight, ..GatewayOptions::default() }).await
+}
+
+/// Starts a gateway that closes idle connections after this time.
+pub async fn start_with_idle_timeout(idle_timeout: Duration) -> TestGateway {
+    start_with(GatewayOptions { idle_timeout, ..GatewayOptions::default() }).await
+}
+
+/// Options of a test gateway.
+pub struct GatewayOptions {
+    pub limits: OperationLimits,
+    pub safelist: Safelist,
+    pub issuers: Vec<Arc<TokenIssuer>>,
+    pub in_flight: usize,
+    pub connections: usize,
+    pub header_timeout: Duration,
+    pub body_timeout: Duration,
+    pub idle_timeout: Duration,
+    pub socket_timeouts: SocketTimeouts,
+    pub metrics: Arc<dyn MetricsRenderer>,
+    pub tls: Option<Arc<rustls::ServerConfig>>,
+}
+
+impl Default for GatewayOptions {
+    fn default() -> Self {
+        Self {
+            limits: OperationLimits::default(),
+            safelist: Safelist::default(),
+            issuers: Vec::new(),
+            in_flight: 64,
+            connections: 100,
+            header_timeout: Duration::from_secs(2),
+            body_timeout: Duration::from_secs(5),
+            idle_timeout: Duration::from_secs(60),
+            socket_timeouts: SocketTimeouts::default(),
+            metrics: Arc::new(String::new) as _,
+            tls: None,
+        }
+    }
+}
+
+fn engine(limits: OperationLimits, safelist: Safelist) -> Engine {
+    let catalog = UnifiedCatalog::new(Vec::new(), Duration::from_secs(5), Arc::new(SystemClock));
+    let services =
+        Services { catalog: Arc::new(catalog), edits: None, resellers: None, orders: None, deliveries: None };
+    let api = Api::new(&SchemaLimits::default(), Arc::new(services));
+    Engine::new(api, limits, PersistedOperations::new(true, None, safelist)).expect("a schema")
+}
+
+/// Starts a gateway with these options.
+pub async fn start_with(setting: GatewayOptions) -> TestGateway {
+    let stop = CancellationToken::new();
+    let holder = |key: &str, caller| ApiKey { key_sha256: Sha256::digest(key.as_bytes()).into(), principal: caller };
+    let callers = Authenticator {
+        api_keys: vec![
+            holder("right", principal("shop", &[Scope::CatalogRead], None)),
+            holder("all-key", principal("operator", &[Scope::Admin], None)),
+            holder("slow-key", principal("slow", &[Scope::CatalogRead], Some(3))),
+        ],
+        issuers: setting.issuers,
+        anonymous: Some(principal("anonymous", &[Scope::CatalogRead], None)),
+    };
+    let origins = vec!["https://shop.example".to_owned()];
+    let mut front = AppState::new(engine(setting.limits, setting.safelist), callers, origins, stop.clone());
+    front.socket_timeouts = setting.socket_timeouts;
+    let front = Arc::new(front);
+    let settings = router::Settings {
+        max_in_flight: setting.in_flight,
+        body_timeout: setting.body_timeout,
+        request_timeout: Duration::from_secs(20),
+        metrics: setting.metrics,
+        dependencies: Dependencies::default(),
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let connections = listener::Settings {
+        connections: setting.connections,
+        header_timeout: setting.header_timeout,
+        idle_timeout: setting.idle_timeout,
+        drain: Duration::from_secs(2),
+        tls: setting.tls,
+    };
+    let tasks = TaskTracker::new();
+    let (router, fast_path) = (router::build(Arc::clone(&front), settings), FastPath::new(Arc::clone(&front), false));
+    tasks.spawn(listener::serve(listener, router, fast_path, connections, tasks.clone(), stop.clone()));
+    let client =
+        reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().expect("a client");
+    TestGateway { address, client, state: front, stop }
+}
