@@ -5,7 +5,6 @@
 
 use std::time::{Duration, Instant};
 
-use http_client;
 use serde_json::{Value, json};
 
 use crate::Effort;

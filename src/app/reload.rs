@@ -90,7 +90,7 @@ impl ConfigReload {
                 diagnostics = diagnostics.len(),
                 "the reloaded configuration is not valid: nothing changes"
             );
-            diagnostics.iter().for_each(|finding| tracing::error!(finding, "a problem of the configuration"));
+            diagnostics.iter().for_each(|problem| tracing::error!(problem, "a problem of the configuration"));
         } else {
             let now = self.infrastructure.clock.now().as_millisecond() as f64 / 1000.0;
             gauge!("ticketgraph_last_reload_timestamp_seconds").set(now);

@@ -121,7 +121,7 @@ fn cache_realm(settings: &ConfiguredSource, vendor: &Vendor) -> String {
     {
         digest.update(format!("{key}={value}\0").as_bytes());
     }
-    digest.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(&digest.finalize()[..8])
 }
 
 /// Resilience policy of a source. Without a configured quota, the vendor's documented one applies.

@@ -1,5 +1,6 @@
 //! Start, serving and graceful shutdown.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,21 +82,13 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
         metrics: Arc::new(MetricsCollector::new(state, render)),
         dependencies,
     };
-    let address = options.listen.unwrap_or(config.server.listen);
-    let bound = TcpListener::bind(address).await.map_err(|error| StartError::Io(address.to_string(), error))?;
-    let address = bound.local_addr().map_err(|error| StartError::Io(address.to_string(), error))?;
+    let (bound, address) = bind(options.listen.unwrap_or(config.server.listen)).await?;
     // Orders that a crash interrupted are resumed before the first request arrives.
     orders.start();
     deliveries.start();
     log_startup(&config, address, sandbox.as_ref());
-    let reload = ConfigReload {
-        loader: options.loader,
-        gateway: Arc::clone(&gateway),
-        services,
-        accounts,
-        sources,
-        infrastructure,
-    };
+    let (loader, gateway_of_reload) = (options.loader, Arc::clone(&gateway));
+    let reload = ConfigReload { loader, gateway: gateway_of_reload, services, accounts, sources, infrastructure };
     tracker.spawn(reload.listen(hangup, written, stop.clone()));
     tracker.spawn(stop_on_signal(draining, stop.clone(), config.server.drain_notice));
     let connections = gateway_setup::listener_settings(&config)?;
@@ -109,6 +102,14 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     let written = tokio::time::timeout_at(drain_by.max(Instant::now() + MIN_CLOSE_TIME), closing).await.is_ok();
     tracing::info!(drained, written, "stopped");
     Ok(drained && written)
+}
+
+/// Binds the listener and returns the address, which names the port if `address` leaves it open.
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |error| StartError::Io(address.to_string(), error);
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
 }
 
 /// Builds the infrastructure of the sources. Without Redis, all caches are local.

@@ -25,5 +25,5 @@ pub fn vendor_config_specs() -> VendorConfigSpecs<'static> {
 }
 
 fn key_messages(diagnostics: Vec<InvalidSetting>) -> Vec<(String, String)> {
-    diagnostics.into_iter().map(|finding| (finding.key, finding.message)).collect()
+    diagnostics.into_iter().map(|setting| (setting.key, setting.message)).collect()
 }

@@ -75,8 +75,8 @@ impl ConfigDiagnostics {
 
 impl fmt::Display for ConfigDiagnostics {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for finding in &self.list {
-            writeln!(out, "{finding}")?;
+        for diagnostic in &self.list {
+            writeln!(out, "{diagnostic}")?;
         }
         Ok(())
     }

@@ -37,7 +37,7 @@ impl ReadContext<'_> {
 
     /// Returns true if there is no diagnostic for the key yet.
     pub(super) fn is_clean(&self, key: &str) -> bool {
-        self.diagnostics.borrow().iter().all(|finding| finding.key() != key)
+        self.diagnostics.borrow().iter().all(|diagnostic| diagnostic.key() != key)
     }
 }
 

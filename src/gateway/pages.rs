@@ -68,8 +68,7 @@ pub fn etag(body: &[u8]) -> String {
 }
 
 fn quoted_hex(hash: &[u8]) -> String {
-    let tag: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    format!("\"{tag}\"")
+    format!("\"{}\"", hex::encode(&hash[..16]))
 }
 
 /// Returns true if `If-None-Match` contains a tag.

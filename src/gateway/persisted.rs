@@ -180,11 +180,7 @@ impl PersistedOperations {
 }
 
 fn sha256_hex(text: &str) -> String {
-    use std::fmt::Write;
-    Sha256::digest(text.as_bytes()).iter().fold(String::with_capacity(64), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
+    hex::encode(Sha256::digest(text.as_bytes()))
 }
 
 #[cfg(test)]

@@ -2,10 +2,11 @@
 //! they can.
 
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 /// Callers with a counter of their own in one window; further callers share one.
@@ -105,7 +106,7 @@ impl RequestRateLimiter {
 
     fn count_locally(&self, name: &str, amount: u32) -> WindowCount {
         let second = STARTED.elapsed().as_secs();
-        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut window = self.window.lock();
         if window.number != second / 60 {
             *window = Window { number: second / 60, counts: HashMap::new() };
         }
@@ -136,7 +137,7 @@ mod tests {
         assert!(limiter.count_calls("5", 7, 10).await.is_exceeded());
         tokio::time::advance(Duration::from_secs(61)).await;
         assert!(!limiter.count_calls("5", 7, 10).await.is_exceeded());
-        assert_eq!(limiter.window.lock().expect("counts").counts.len(), 1);
+        assert_eq!(limiter.window.lock().counts.len(), 1);
     }
 
     #[tokio::test(start_paused = true)]

@@ -5,7 +5,6 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
-use http_client;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use emulators::LoggedCall;
-use http_client;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

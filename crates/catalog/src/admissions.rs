@@ -10,11 +10,11 @@ use domain::source::Source;
 use futures_util::future::join_all;
 use secrecy::SecretString;
 
+use crate::UnifiedCatalog;
 use crate::cursor::OffsetCursor;
 use crate::error::InvalidArgument;
 use crate::paging::PageSize;
 use crate::sourced::{Sourced, SourcedEvent};
-use crate::UnifiedCatalog;
 
 /// Query of a page of an event's admission tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

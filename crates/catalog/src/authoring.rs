@@ -9,8 +9,8 @@ use domain::catalog::Event;
 use domain::error::{ErrorKind, VendorError, VendorOperation};
 use domain::ids::EventKey;
 
-use crate::sourced::SourcedEvent;
 use crate::UnifiedCatalog;
+use crate::sourced::SourcedEvent;
 
 const READ_OPERATION: VendorOperation = VendorOperation::ReadAuthoring;
 

@@ -7,9 +7,9 @@ use domain::catalog::{Availability, AvailabilityStatus, CalendarDay, Offer};
 use domain::error::{VendorError, VendorOperation};
 use domain::time::{Freshness, FreshnessMode, Observed};
 
+use crate::UnifiedCatalog;
 use crate::paging::DayRange;
 use crate::sourced::{Sourced, SourcedEvent, SourcedPerformance};
-use crate::UnifiedCatalog;
 
 /// The availability of a performance, or the failure that makes it unknown.
 #[derive(Debug, Clone)]

@@ -9,8 +9,8 @@ use domain::ids::SourceId;
 use domain::source::Source;
 use futures_util::future::{BoxFuture, join_all};
 
-use crate::sourced::{Keyed, Sourced};
 use crate::UnifiedCatalog;
+use crate::sourced::{Keyed, Sourced};
 
 /// The distinct keys of one source.
 struct SourceGroup<'a, A> {

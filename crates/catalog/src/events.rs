@@ -2,21 +2,21 @@
 
 use std::sync::Arc;
 
-use domain::catalog::{Event, TicketType};
 use domain::CatalogScope;
+use domain::catalog::{Event, TicketType};
 use domain::error::{ErrorKind, VendorError, VendorOperation};
 use domain::ids::{EventKey, SourceId};
 use domain::source::Source;
 use domain::time::{Freshness, Observed};
 use futures_util::future::join_all;
 
+use crate::UnifiedCatalog;
 use crate::cursor::EventCursor;
 use crate::error::InvalidArgument;
 use crate::filter::EventFilter;
 use crate::merged_events::{SourceEvents, starts_at_ms};
 use crate::paging::PageSize;
 use crate::sourced::{Sourced, SourcedEvent};
-use crate::UnifiedCatalog;
 
 /// Query of a page of events.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,12 +9,12 @@ use domain::source::Source;
 use domain::time::{Freshness, Observed};
 use jiff::{Timestamp, ToSpan as _};
 
+use crate::UnifiedCatalog;
 use crate::cursor::PerformanceCursor;
 use crate::error::InvalidArgument;
 use crate::filter::start_of_day;
 use crate::paging::{MAX_RANGE_DAYS, PageSize};
 use crate::sourced::{Sourced, SourcedEvent, SourcedPerformance};
-use crate::UnifiedCatalog;
 
 /// Granularity in seconds of "now" as the start of a window.
 const NOW_STEP_SECONDS: i64 = 300;

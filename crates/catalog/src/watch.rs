@@ -19,9 +19,9 @@ use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
 use tokio_stream::wrappers::{BroadcastStream, WatchStream};
 use tokio_util::task::TaskTracker;
 
+use crate::UnifiedCatalog;
 use crate::availability::AvailabilityOutcome;
 use crate::sourced::SourcedPerformance;
-use crate::UnifiedCatalog;
 
 /// Poll interval of a watched performance.
 const AVAILABILITY_POLL_INTERVAL: Duration = Duration::from_secs(15);

@@ -99,14 +99,17 @@ impl Sandbox {
     }
 }
 
+/// Creates an emulator from its clock, its folder, and whether it limits requests.
+type CreateEmulator = fn(Arc<SandboxClock>, Option<&Path>, bool) -> Arc<dyn Emulator>;
+
 /// A row of the table of emulators.
 struct Row {
     /// Name in configurations, fault rules, log lines and file names.
     name: &'static str,
     /// Part of the base URL that belongs to the vendor, not to the host.
     base_path: &'static str,
-    /// Creates the emulator from its clock, its folder, and whether it limits requests.
-    create: fn(Arc<SandboxClock>, Option<&Path>, bool) -> Arc<dyn Emulator>,
+    /// Constructor.
+    create: CreateEmulator,
 }
 
 impl Row {

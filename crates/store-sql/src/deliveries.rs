@@ -180,7 +180,7 @@ impl SqlStore {
     async fn select_deliveries(&self, sql: &str, values: Vec<SqlValue>) -> Result<Vec<Delivery>, StoreError> {
         let mut transaction = self.database.begin_read().await?;
         let rows = transaction.fetch_all(sql, values).await?;
-        rows.into_iter().map(|row| row.json("run")).collect()
+        rows.into_iter().map(|row| row.json("parcel")).collect()
     }
 }
 

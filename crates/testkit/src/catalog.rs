@@ -157,9 +157,8 @@ impl<R: FakeRecords> FakeCatalog<R> {
         tokio::task::yield_now().await;
         self.gate.acquire().await.expect("a gate").forget();
         let error = |kind| VendorError::new(&self.id, operation, kind);
-        let outcome = |name: &String| {
-            (self.script.lock())(&ScriptedKey { call: number, operation, keys: &names, key: name })
-        };
+        let outcome =
+            |name: &String| (self.script.lock())(&ScriptedKey { call: number, operation, keys: &names, key: name });
         let outcomes: Vec<FakeOutcome> = names.iter().map(outcome).collect();
         let delay = outcomes.iter().filter_map(|outcome| match outcome {
             FakeOutcome::Delay(wait) => Some(*wait),

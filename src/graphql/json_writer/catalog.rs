@@ -15,11 +15,11 @@ use crate::graphql::json_writer::selection::{
 };
 use crate::graphql::topics::catalog::availability::{parse_max_age, parse_quantity};
 use crate::graphql::topics::catalog::{
-    Audience, Availability, AvailabilityStatus, BookingMode, Event, EventEdge, EventStatus, Freshness, Money, Offer,
-    Performance, PerformanceConnection, PerformanceEdge, Price, Section, Tax, TicketType,
+    AudienceEnum, Availability, AvailabilityStatusEnum, BookingModeEnum, Event, EventEdge, EventStatusEnum, Freshness,
+    Money, Offer, Performance, PerformanceConnection, PerformanceEdge, Price, Section, Tax, TicketType,
 };
 use crate::graphql::topics::sources::source::capabilities;
-use crate::graphql::topics::sources::{Environment, ExternalRef, Source, VendorKind};
+use crate::graphql::topics::sources::{EnvironmentEnum, ExternalRef, Source, VendorKindEnum};
 
 impl JsonFields for Event {
     fn field_writer(field: &MergedField<'_>) -> Option<FieldWriter<Self>> {
@@ -43,8 +43,8 @@ impl JsonFields for Event {
             "venue" => text_or_null(|event: &Self| event.inner().venue.as_deref()),
             "categories" => leaf(|event: &Self| event.inner().categories.clone()),
             "timeZone" => text(|event: &Self| &event.inner().time_zone),
-            "bookingMode" => enum_value(|event: &Self| BookingMode::from(event.inner().booking_mode)),
-            "status" => enum_value(|event: &Self| EventStatus::from(event.inner().status)),
+            "bookingMode" => enum_value(|event: &Self| BookingModeEnum::from(event.inner().booking_mode)),
+            "status" => enum_value(|event: &Self| EventStatusEnum::from(event.inner().status)),
             "isPrivate" => leaf(|event: &Self| event.inner().is_private),
             "startsAt" => instant(|event: &Self| event.to_date_time(event.inner().starts_at)),
             "endsAt" => instant(|event: &Self| event.to_date_time(event.inner().ends_at)),
@@ -149,7 +149,7 @@ impl JsonFields for Performance {
 impl JsonFields for Availability {
     fn field_writer(field: &MergedField<'_>) -> Option<FieldWriter<Self>> {
         Some(match field.name() {
-            "status" => enum_value(|availability: &Self| AvailabilityStatus::from(availability.inner().status)),
+            "status" => enum_value(|availability: &Self| AvailabilityStatusEnum::from(availability.inner().status)),
             "vacancies" => leaf(|availability: &Self| availability.inner().vacancies.map(int)),
             "capacity" => leaf(|availability: &Self| availability.inner().capacity.map(int)),
             "maxPerOrder" => leaf(|availability: &Self| availability.inner().max_per_order.map(int)),
@@ -172,7 +172,7 @@ impl JsonFields for Offer {
             }
             "price" => object(field, |offer: &Self| Price::of(&offer.source, &offer.inner().price))?,
             "vacancies" => leaf(|offer: &Self| offer.inner().vacancies.map(int)),
-            "status" => enum_value(|offer: &Self| AvailabilityStatus::from(offer.inner().status)),
+            "status" => enum_value(|offer: &Self| AvailabilityStatusEnum::from(offer.inner().status)),
             _ => return None,
         })
     }
@@ -198,7 +198,7 @@ impl JsonFields for TicketType {
                     Some(ticket_type.inner().description.as_ref()?.resolve(locale.locale()))
                 })
             }
-            "audience" => enum_value(|ticket_type: &Self| Audience::from(ticket_type.inner().audience)),
+            "audience" => enum_value(|ticket_type: &Self| AudienceEnum::from(ticket_type.inner().audience)),
             "minAge" => leaf(|ticket_type: &Self| ticket_type.inner().min_age.map(int)),
             "maxAge" => leaf(|ticket_type: &Self| ticket_type.inner().max_age.map(int)),
             "admits" => leaf(|ticket_type: &Self| int(ticket_type.inner().admits)),
@@ -294,9 +294,9 @@ impl JsonFields for Source {
         Some(match field.name() {
             "id" => identifier(|source: &Self| id::source_id(&source.0.id)),
             "name" => text(|source: &Self| source.0.id.as_str()),
-            "vendor" => enum_value(|source: &Self| VendorKind::from(source.0.vendor)),
+            "vendor" => enum_value(|source: &Self| VendorKindEnum::from(source.0.vendor)),
             "institution" => text(|source: &Self| &source.0.institution),
-            "environment" => enum_value(|source: &Self| Environment::from(source.0.environment)),
+            "environment" => enum_value(|source: &Self| EnvironmentEnum::from(source.0.environment)),
             "timeZone" => text(|source: &Self| source.0.time_zone.iana_name().unwrap_or("UTC")),
             "defaultCurrency" => leaf(|source: &Self| source.0.currency.map(CurrencyCode)),
             "capabilities" => leaf(|source: &Self| capabilities(&source.0)),

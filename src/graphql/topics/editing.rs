@@ -7,12 +7,11 @@ use async_graphql::ID;
 use domain::error::{Effect, ErrorKind, RefusalReason, VendorError, VendorOperation};
 use domain::source;
 use edits::{Edit, EditAttempt, EditRequest, Edits, MAX_KEY_LENGTH, StoredError};
-use orders;
 use serde::Serialize;
 
 use crate::graphql::base::ctx::Ctx;
 use crate::graphql::base::error::{ApiError, ErrorCode};
-use crate::graphql::topics::problem::{GeneralProblem, Problem, ProblemCode, Retry};
+use crate::graphql::topics::problem::{GeneralProblem, Problem, Retry, SchemaProblemCode};
 use crate::graphql::topics::sources::Source;
 
 /// An invalid part of an input. It becomes a problem with its path, and nothing is sent.
@@ -29,7 +28,7 @@ impl InvalidInput {
     pub fn into_problem(self) -> Problem {
         Problem::General(GeneralProblem {
             path: Some(self.0),
-            ..GeneralProblem::new(ProblemCode::InvalidInput, Retry::WithNewInput)
+            ..GeneralProblem::new(SchemaProblemCode::InvalidInput, Retry::WithNewInput)
         })
     }
 }
@@ -46,7 +45,7 @@ pub struct EditResult {
 }
 
 impl EditResult {
-    fn failed(source: &Arc<source::Source>, code: ProblemCode, retry: Retry) -> Self {
+    fn failed(source: &Arc<source::Source>, code: SchemaProblemCode, retry: Retry) -> Self {
         let general = GeneralProblem { source: Some(Source(Arc::clone(source))), ..GeneralProblem::new(code, retry) };
         Self { problems: vec![Problem::General(general)], ..Self::default() }
     }
@@ -55,13 +54,13 @@ impl EditResult {
         let (record, is_replayed) = match outcome {
             EditAttempt::Completed { outcome, is_replayed } => (outcome, is_replayed),
             EditAttempt::KeyReused => {
-                let code = ProblemCode::Order(orders::ProblemCode::IdempotencyKeyReused);
+                let code = SchemaProblemCode::Order(orders::ProblemCode::IdempotencyKeyReused);
                 return Self::failed(source, code, Retry::WithNewInput);
             }
             EditAttempt::OutcomeUnknown => {
                 return Self {
                     is_replayed: true,
-                    ..Self::failed(source, ProblemCode::EditOutcomeUnknown, Retry::AfterRequery)
+                    ..Self::failed(source, SchemaProblemCode::EditOutcomeUnknown, Retry::AfterRequery)
                 };
             }
         };
@@ -78,7 +77,7 @@ fn to_problem(source: &Arc<source::Source>, mishap: &StoredError) -> Problem {
         .with_retry_after(mishap.retry_after_ms.map(Duration::from_millis));
     let mut general = GeneralProblem::of(Some(Arc::clone(source)), &error);
     if mishap.effect == Effect::Unknown {
-        (general.code, general.retry) = (ProblemCode::EditOutcomeUnknown, Retry::AfterRequery);
+        (general.code, general.retry) = (SchemaProblemCode::EditOutcomeUnknown, Retry::AfterRequery);
     }
     general.path = input_path(mishap);
     Problem::General(general)
@@ -115,7 +114,7 @@ impl Ctx {
         edit: Edit,
     ) -> Result<EditResult, ApiError> {
         if key.is_empty() || key.chars().count() > MAX_KEY_LENGTH {
-            let code = ProblemCode::Order(orders::ProblemCode::IdempotencyKeyInvalid);
+            let code = SchemaProblemCode::Order(orders::ProblemCode::IdempotencyKeyInvalid);
             let path = Some(InvalidInput::at(&["idempotencyKey"]).0);
             let problem = GeneralProblem { path, ..GeneralProblem::new(code, Retry::WithNewInput) };
             return Ok(EditResult { problems: vec![Problem::General(problem)], ..EditResult::default() });

@@ -32,7 +32,6 @@ use store_sql::{CredentialKey, Stores, open_stores};
 use ticketgraph::graphql::{Ctx, Limits, Scope, Services, Viewer, build, execute};
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
-use vendor_api;
 use vendor_api::ChannelConfig;
 
 use crate::contract::fixture::{ATTEMPT_TIMEOUT, VendorFixture, secutix};

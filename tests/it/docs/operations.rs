@@ -62,8 +62,8 @@ fn every_code_on_a_page_is_in_the_schema_or_the_code() {
     known.extend(files("crates", ".rs").into_values());
     known.extend(files("deploy", ".yaml").into_values());
     known.extend(files("config", ".toml").into_values());
-    let words = known.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
-    let known: BTreeSet<String> = words.flat_map(|word| [word.to_owned(), screaming_snake_case(word)]).collect();
+    let names = known.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
+    let known: BTreeSet<String> = names.flat_map(|word| [word.to_owned(), screaming_snake_case(word)]).collect();
     let mut broken = Vec::new();
     for (name, page) in pages() {
         for word in words(&page) {

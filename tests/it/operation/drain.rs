@@ -58,7 +58,7 @@ async fn requests_in_flight_complete_and_streams_end_at_shutdown() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_order_that_outlasts_the_drain_is_resumed_after_restart() {
     let house = Deployment::start(&format!(
-        "{OPERATOR}[server]\ndrain = \"300ms\"\n[orders]\nanswer = \"100ms\"\nquiet = \"2s\"\n"
+        "{OPERATOR}[server]\ndrain = \"300ms\"\n[orders]\nresponse_timeout = \"100ms\"\nlate_arrival_window = \"2s\"\n"
     ))
     .await;
     let mut served = house.serve();

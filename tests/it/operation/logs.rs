@@ -28,11 +28,12 @@ async fn every_log_line_has_its_request_id_and_order_number() {
         }
         assert!(!line.to_string().contains("ada.berg"), "{line}");
     }
-    let moves: Vec<&Value> = lines.iter().filter(|line| line["message"] == "an order moved").collect();
+    let moves: Vec<&Value> = lines.iter().filter(|line| line["message"] == "order status changed").collect();
     assert!(moves.iter().all(|line| line["order"] == order["number"]), "{moves:#?}");
     assert!(moves.iter().any(|line| line["request_id"] == "req-that-buys"), "the request and its order: {moves:#?}");
     assert!(moves.iter().any(|line| line["to"] == "CONFIRMED"), "{moves:#?}");
-    let fails = |line: &&Value| line["message"].as_str().is_some_and(|text| text.contains("has changed its health"));
+    let fails =
+        |line: &&Value| line["message"].as_str().is_some_and(|text| text.contains("the health of the source changed"));
     let fault = lines.iter().find(fails).unwrap_or_else(|| panic!("no line about the source: {lines:#?}"));
     assert_eq!((&fault["request_id"], &fault["source"]), (&"req-that-fails".into(), &"harbor".into()), "{fault}");
 }

@@ -9,7 +9,6 @@ mod replicas;
 mod traces;
 
 use futures_util::{SinkExt, StreamExt};
-use http_client;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpStream;

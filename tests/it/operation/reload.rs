@@ -54,7 +54,7 @@ async fn a_key_is_revoked_under_load_and_no_request_of_the_others_fails() {
     served.process.signal("-HUP");
     let lines = served.process.lines_until("nothing changes", 2);
     let log = lines.join("\n");
-    assert!(log.contains("findings=2") && log.contains("depht") && log.contains("graphql.cost"), "{log}");
+    assert!(log.contains("diagnostics=2") && log.contains("depht") && log.contains("graphql.cost"), "{log}");
     assert_eq!((status_of(&served, "guest", LIST).await, status_of(&served, "shop", deep).await), (401, 400));
 
     house.write_config(&format!("{OPERATOR}{GUEST}[server]\nbatch_limit = 3\n"));

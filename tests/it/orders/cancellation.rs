@@ -1,6 +1,6 @@
 //! Quoting and canceling: the quote announces the refund, and whole-leg cancellation includes the other lines.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use domain::TicketTypeKey;

@@ -27,7 +27,7 @@ async fn line_on_sale(sandbox: &SandboxProcess, source: &str) -> Value {
     lines.into_iter().next().unwrap_or_else(|| panic!("{source} has nothing on sale: {listed}"))
 }
 
-/// Creates an order and returns the paths that it called at a vendor.
+/// Creates an order and returns the sorted endpoints that it called at a vendor; some of the calls are concurrent.
 async fn calls_of_create(sandbox: &SandboxProcess, vendor: &str, key: &str, line: &Value) -> Vec<String> {
     let before = sandbox.calls(vendor).await.len();
     let contact = json!({ "firstName": "Ada", "lastName": "Guest", "email": "ada@example.org",
@@ -38,17 +38,29 @@ async fn calls_of_create(sandbox: &SandboxProcess, vendor: &str, key: &str, line
     assert_eq!(created["data"]["createOrder"]["order"]["status"], "DRAFT", "{created}");
     let calls = sandbox.calls(vendor).await;
     let path = |target: &str| target.split('?').next().unwrap_or_default().to_owned();
-    calls[before..].iter().map(|call| format!("{} {}", path(&call.target), call.action).trim().to_owned()).collect()
+    let mut endpoints: Vec<String> = calls[before..]
+        .iter()
+        .map(|call| format!("{} {}", path(&call.target), call.action).trim().to_owned())
+        .collect();
+    endpoints.sort();
+    endpoints
 }
 
 #[tokio::test]
 async fn a_second_order_within_a_minute_calls_the_vendor_again() {
     let sandbox = SandboxProcess::start();
-    for (source, vendor) in [("harbor", "acme"), ("opera", "secutix"), ("quay", "ticketing")] {
+    // The third vendor serves whole catalogs only, so its client keeps a snapshot below the port that orders call.
+    for (source, vendor) in [("harbor", "acme"), ("quay", "ticketing")] {
         let line = line_on_sale(&sandbox, source).await;
         let first = calls_of_create(&sandbox, vendor, &format!("{source} 1"), &line).await;
         let second = calls_of_create(&sandbox, vendor, &format!("{source} 2"), &line).await;
-        println!("{source}: {first:?} / {second:?}");
+        assert!(!second.is_empty(), "{source}: the second order calls the vendor");
         assert_eq!(first, second, "{source}: the second order calls the same endpoints");
+        if source == "harbor" {
+            // This vendor has an endpoint each for event, performance and availability.
+            for endpoint in ["/event/template/", "/event/instances/6", "/instances/summaries"] {
+                assert!(second.iter().any(|called| called.contains(endpoint)), "{endpoint} in {second:?}");
+            }
+        }
     }
 }

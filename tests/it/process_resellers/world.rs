@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use domain::OrderKey;
-use http_client;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use ticketgraph::graphql::base::id::GlobalId;

@@ -139,7 +139,7 @@ mod tests {
     fn instants_have_the_format_of_their_transport() {
         let instant: Timestamp = "2026-11-05T19:00:00Z".parse().expect("a valid instant");
         let zone = TimeZone::get("Europe/Paris").expect("a known time zone");
-        let encoder = |encoding| Encoder { encoding: encoding, zone: zone.clone() };
+        let encoder = |encoding| Encoder { encoding, zone: zone.clone() };
         assert_eq!(encoder(Encoding::Json).instant(instant), json!("2026-11-05T19:00:00.000+00:00"));
         assert_eq!(encoder(Encoding::Soap).instant(instant), json!("2026-11-05T20:00:00+01:00"));
     }

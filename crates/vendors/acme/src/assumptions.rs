@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ticket_state_that_nobody_has_seen_is_pending() {
+    fn an_undocumented_ticket_state_is_pending() {
         assert_eq!(ticket_state(Some("Refunded"), None), TicketState::Void);
         assert_eq!(ticket_state(Some("Active"), Some(None)), TicketState::Used(None));
         assert_eq!(ticket_state(Some("Wrapped"), None), TicketState::Pending);

@@ -20,7 +20,8 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Quota, Source, SourceTraits, VendorKind};
+use domain::{Clock, Quota, Source, SourceTraits, VendorKind};
+use http_client::VendorHttpClient;
 use vendor_api::SourceConfig;
 use vendor_api::{ConnectContext, InvalidSetting, Vendor};
 
@@ -54,17 +55,8 @@ fn check(config: &SourceConfig) -> Vec<InvalidSetting> {
 /// Builds a source. Calls nobody.
 fn connect(config: SourceConfig, context: ConnectContext) -> Result<Source, Vec<InvalidSetting>> {
     let settings = Settings::from_config(&config)?;
-    let ConnectContext { http: transport, clock, health, tracker } = context;
-    let (base, version) = (config.base_url.as_str(), settings.api_version.as_str());
-    let protocol: Box<dyn Protocol> = match settings.transport {
-        ProtocolKind::Json => {
-            let tokens = TokenProvider::new(settings.token, settings.identity(), base, Arc::clone(&clock));
-            Box::new(JsonProtocol::new(transport, base, version, tokens))
-        }
-        ProtocolKind::Soap => {
-            Box::new(SoapProtocol::new(transport, base, version, &settings.login, settings.password.clone()))
-        }
-    };
+    let ConnectContext { http, clock, health, tracker } = context;
+    let protocol = connect_protocol(&settings, &config.base_url, http, &clock);
     let client = Arc::new(Client::new(config.id.clone(), protocol, PollSchedule::IN_PROGRESS));
     let defaults = settings.source_defaults(&config);
     let snapshots = Arc::new(SnapshotCache::new(
@@ -93,7 +85,7 @@ fn connect(config: SourceConfig, context: ConnectContext) -> Result<Source, Vec<
     });
     let catalog = SecutixCatalog {
         client,
-        snapshots: snapshots,
+        snapshots,
         clock,
         availability: AvailabilityFetcher::new(settings.contingents.clone()),
     };
@@ -117,6 +109,25 @@ fn connect(config: SourceConfig, context: ConnectContext) -> Result<Source, Vec<
         section_authoring: None,
         back_office: None,
     })
+}
+
+/// Creates the configured protocol, JSON or SOAP.
+fn connect_protocol(
+    settings: &Settings,
+    base_url: &str,
+    http: VendorHttpClient,
+    clock: &Arc<dyn Clock>,
+) -> Box<dyn Protocol> {
+    let version = settings.api_version.as_str();
+    match settings.transport {
+        ProtocolKind::Json => {
+            let tokens = TokenProvider::new(settings.token, settings.identity(), base_url, Arc::clone(clock));
+            Box::new(JsonProtocol::new(http, base_url, version, tokens))
+        }
+        ProtocolKind::Soap => {
+            Box::new(SoapProtocol::new(http, base_url, version, &settings.login, settings.password.clone()))
+        }
+    }
 }
 
 /// Facts of the vendor (`secutix.md §2.8`, §2.9, §5.4–§5.7); inferred ones are defined in `assumptions`.

@@ -6,8 +6,6 @@ use serde_json::value::RawValue;
 
 /// I1: header of the API key, unless the configuration names another.
 pub(crate) const AUTH_HEADER: &str = "X-API-Key";
-/// I1: alternative header that one public page suggests.
-pub(crate) const AUTH_HEADER_ALIAS: &str = "x-tixngo-key";
 /// I2: path of canceled tickets, below the configured URL.
 pub(crate) const CANCELED: &str = "cancelled";
 /// I3: path of controlled tickets.

@@ -16,7 +16,7 @@ use crate::graphql::base::viewer::Scope;
 use crate::graphql::topics::admissions::token::AdmissionToken;
 use crate::graphql::topics::catalog::Section;
 use crate::graphql::topics::editing::{EditResult, InvalidInput};
-use crate::graphql::topics::problem::{GeneralProblem, Problem, ProblemCode, Retry};
+use crate::graphql::topics::problem::{GeneralProblem, Problem, Retry, SchemaProblemCode};
 use crate::graphql::topics::sources::Source;
 
 /// Input of `issueAdmissionToken`.
@@ -264,6 +264,6 @@ fn gate_problem(ctx: &Ctx, error: &VendorError) -> Problem {
     let source = ctx.catalog().find_source(&error.source).cloned().map(Source);
     Problem::General(GeneralProblem {
         source,
-        ..GeneralProblem::new(ProblemCode::EditOutcomeUnknown, Retry::AfterRequery)
+        ..GeneralProblem::new(SchemaProblemCode::EditOutcomeUnknown, Retry::AfterRequery)
     })
 }

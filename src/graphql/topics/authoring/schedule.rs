@@ -9,8 +9,8 @@ use crate::graphql::topics::editing::InvalidInput;
 
 /// A day of the week.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "authoring::Weekday")]
-pub enum Weekday {
+#[graphql(name = "Weekday", remote = "authoring::Weekday")]
+pub enum WeekdayEnum {
     /// Monday.
     Monday,
     /// Tuesday.
@@ -29,8 +29,8 @@ pub enum Weekday {
 
 /// A sales channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "authoring::SalesChannel")]
-pub enum SalesChannel {
+#[graphql(name = "SalesChannel", remote = "authoring::SalesChannel")]
+pub enum SalesChannelEnum {
     /// The venue's own website.
     Online,
     /// Telephone sales.
@@ -59,7 +59,7 @@ pub struct EventSchedule {
     /// End of the validity. Null means no end.
     effective_to: Option<DateTime>,
     /// The days of the week.
-    weekdays: Vec<Weekday>,
+    weekdays: Vec<WeekdayEnum>,
     /// The start times.
     times: Vec<ScheduleTime>,
     /// The sales channels, on or off.
@@ -85,7 +85,7 @@ pub struct ScheduleTime {
 #[derive(SimpleObject)]
 pub struct SalesChannelSwitch {
     /// The channel.
-    channel: SalesChannel,
+    channel: SalesChannelEnum,
     /// The vendor's own code.
     code: String,
     /// True if the schedule is sold through the channel.
@@ -134,7 +134,7 @@ pub struct EventScheduleInput {
     /// End of the validity. If omitted, there is no end.
     effective_to: Option<DateTime>,
     /// The days of the week.
-    weekdays: Vec<Weekday>,
+    weekdays: Vec<WeekdayEnum>,
     /// The start times.
     times: Vec<ScheduleTimeInput>,
     /// The sales channels. If omitted, they are not changed; a new schedule is sold everywhere.
@@ -161,7 +161,7 @@ pub struct ScheduleTimeInput {
 #[derive(InputObject)]
 pub struct SalesChannelSwitchInput {
     /// The channel. OTHER cannot be written.
-    channel: SalesChannel,
+    channel: SalesChannelEnum,
     /// True if the schedule is sold through the channel.
     enabled: bool,
 }
@@ -188,7 +188,7 @@ impl EventScheduleInput {
             });
         }
         let switches = self.sales_channels.unwrap_or_default();
-        if switches.iter().any(|one| one.channel == SalesChannel::Other) {
+        if switches.iter().any(|one| one.channel == SalesChannelEnum::Other) {
             return Err(InvalidInput::at(&under("salesChannels")));
         }
         if self.effective_to.as_ref().is_some_and(|to| to.at < self.effective_from.at) {

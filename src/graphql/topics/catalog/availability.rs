@@ -37,8 +37,8 @@ pub(in crate::graphql) fn parse_quantity(places: Option<i32>) -> Result<Option<u
 
 /// Availability state. UNKNOWN means that the vendor could not be reached; it never means sold out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "catalog::AvailabilityStatus")]
-pub enum AvailabilityStatus {
+#[graphql(name = "AvailabilityStatus", remote = "catalog::AvailabilityStatus")]
+pub enum AvailabilityStatusEnum {
     /// For sale.
     Available,
     /// For sale, few places left.
@@ -81,7 +81,7 @@ impl Availability {
 #[Object]
 impl Availability {
     /// The overall state.
-    async fn status(&self) -> AvailabilityStatus {
+    async fn status(&self) -> AvailabilityStatusEnum {
         self.inner().status.into()
     }
 
@@ -155,7 +155,7 @@ impl Offer {
     }
 
     /// The state of this offer.
-    async fn status(&self) -> AvailabilityStatus {
+    async fn status(&self) -> AvailabilityStatusEnum {
         self.inner().status.into()
     }
 }

@@ -7,7 +7,7 @@ use domain::catalog;
 use domain::source::Source;
 
 use crate::graphql::base::scalars::{LocalDate, int};
-use crate::graphql::topics::catalog::availability::AvailabilityStatus;
+use crate::graphql::topics::catalog::availability::AvailabilityStatusEnum;
 use crate::graphql::topics::catalog::freshness::Freshness;
 use crate::graphql::topics::catalog::money::Money;
 
@@ -38,7 +38,7 @@ impl CalendarDay {
     }
 
     /// The best state among the performances of the day.
-    async fn status(&self) -> AvailabilityStatus {
+    async fn status(&self) -> AvailabilityStatusEnum {
         self.inner().status.into()
     }
 

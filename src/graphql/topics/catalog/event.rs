@@ -28,8 +28,8 @@ use crate::graphql::topics::sources::{ExternalRef, Source};
 
 /// The booking mode of a visit. TIMED: a start time. DATED: a day. OPEN: any day within the validity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "catalog::BookingMode")]
-pub enum BookingMode {
+#[graphql(name = "BookingMode", remote = "catalog::BookingMode")]
+pub enum BookingModeEnum {
     /// Booked for a start time.
     Timed,
     /// Booked for a day.
@@ -40,8 +40,8 @@ pub enum BookingMode {
 
 /// The state of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "catalog::EventStatus")]
-pub enum EventStatus {
+#[graphql(name = "EventStatus", remote = "catalog::EventStatus")]
+pub enum EventStatusEnum {
     /// Not published.
     Draft,
     /// For sale.
@@ -122,12 +122,12 @@ impl Event {
     }
 
     /// The booking mode of a visit.
-    async fn booking_mode(&self) -> BookingMode {
+    async fn booking_mode(&self) -> BookingModeEnum {
         self.inner().booking_mode.into()
     }
 
     /// The state of the event.
-    async fn status(&self) -> EventStatus {
+    async fn status(&self) -> EventStatusEnum {
         self.inner().status.into()
     }
 

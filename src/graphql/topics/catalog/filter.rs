@@ -12,24 +12,25 @@ use crate::graphql::base::error::ApiError;
 use crate::graphql::base::id::{GlobalId, parse_source_id};
 use crate::graphql::base::scalars::LocalDate;
 use crate::graphql::base::viewer::Scope;
-use crate::graphql::topics::catalog::event::EventStatus;
-use crate::graphql::topics::sources::VendorKind;
+use crate::graphql::topics::catalog::event::EventStatusEnum;
+use crate::graphql::topics::sources::VendorKindEnum;
 
 /// Filter of an event list. Omitted fields do not restrict the list; an empty list matches nothing.
 #[derive(Debug, Default, InputObject)]
-pub struct EventFilter {
+#[graphql(name = "EventFilter")]
+pub struct EventFilterInput {
     /// Text in the title, summary, description, venue or a category, in any language, ignoring case.
     pub text: Option<String>,
     /// Only events of these sources.
     pub sources: Option<Vec<ID>>,
     /// Only events of these vendors.
-    pub vendors: Option<Vec<VendorKind>>,
+    pub vendors: Option<Vec<VendorKindEnum>>,
     /// Only events that end on or after this day, in the source's time zone.
     pub from: Option<LocalDate>,
     /// Only events that start on or before this day; at most 366 days with `from`.
     pub to: Option<LocalDate>,
     /// Only events in these states. If omitted, all states except DRAFT. DRAFT requires the scope `event:write`.
-    pub status: Option<Vec<EventStatus>>,
+    pub status: Option<Vec<EventStatusEnum>>,
     /// True to include private events. Requires the scope `order:write` or `event:write`.
     #[graphql(default_with = "Some(false)")]
     pub include_private: Option<bool>,
@@ -37,7 +38,7 @@ pub struct EventFilter {
     pub reseller: Option<ID>,
 }
 
-impl EventFilter {
+impl EventFilterInput {
     /// Converts the filter. Unknown ids are errors that name their argument.
     pub(super) fn into_query_filter(self, ctx: &Ctx) -> Result<::catalog::EventFilter, ApiError> {
         let sources: Result<Option<_>, InvalidArgument> =

@@ -8,8 +8,8 @@ use crate::graphql::base::scalars::DateTime;
 
 /// The origin of a fact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "time::FreshnessMode")]
-pub enum FreshnessMode {
+#[graphql(name = "FreshnessMode", remote = "time::FreshnessMode")]
+pub enum FreshnessModeEnum {
     /// Fetched from the vendor for this request.
     Live,
     /// Cached, and still fresh.
@@ -22,7 +22,7 @@ pub enum FreshnessMode {
 #[derive(Debug, Clone, Copy, SimpleObject)]
 pub struct Freshness {
     /// The origin of the fact.
-    pub mode: FreshnessMode,
+    pub mode: FreshnessModeEnum,
     /// Time of the vendor's response.
     pub observed_at: DateTime,
     /// Time until which the fact may be served from the cache.

@@ -22,16 +22,16 @@ use crate::graphql::base::loaders::EventByKey;
 use crate::graphql::base::page::page_cost;
 use crate::graphql::base::viewer::Scope;
 
-pub use availability::{Availability, AvailabilityStatus, Offer};
+pub use availability::{Availability, AvailabilityStatusEnum, Offer};
 pub use calendar::CalendarDay;
-pub use event::{BookingMode, Event, EventConnection, EventEdge, EventStatus};
-pub use filter::EventFilter;
-pub use freshness::{Freshness, FreshnessMode};
+pub use event::{BookingModeEnum, Event, EventConnection, EventEdge, EventStatusEnum};
+pub use filter::EventFilterInput;
+pub use freshness::{Freshness, FreshnessModeEnum};
 pub use money::{Money, Price, Tax};
 pub use performance::{Performance, PerformanceConnection, PerformanceEdge};
 pub use section::Section;
 pub use subscription::CatalogSubscription;
-pub use ticket_type::{Audience, TicketType};
+pub use ticket_type::{AudienceEnum, TicketType};
 
 /// Queries of the catalog.
 #[derive(Default)]
@@ -58,7 +58,7 @@ impl CatalogQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The filter. If omitted, all events except drafts and private events.")] filter: Option<
-            EventFilter,
+            EventFilterInput,
         >,
         #[graphql(desc = "Number of rows: 1 to 100, default 20.")] first: Option<i32>,
         #[graphql(desc = "The `endCursor` of the previous page.")] after: Option<String>,

@@ -15,8 +15,8 @@ use crate::graphql::topics::sources::{ExternalRef, Source};
 
 /// The audience of a ticket type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "catalog::Audience")]
-pub enum Audience {
+#[graphql(name = "Audience", remote = "catalog::Audience")]
+pub enum AudienceEnum {
     /// Adults.
     Adult,
     /// Children.
@@ -120,7 +120,7 @@ impl TicketType {
     }
 
     /// The audience.
-    async fn audience(&self) -> Audience {
+    async fn audience(&self) -> AudienceEnum {
         self.inner().audience.into()
     }
 

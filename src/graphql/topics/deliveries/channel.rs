@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, Object};
-use deliveries;
 use deliveries::StreamReport;
 
 use crate::graphql::base::ctx::Ctx;

@@ -11,7 +11,7 @@ use orders::{
 
 use crate::graphql::base::id::GlobalId;
 use crate::graphql::base::scalars::{CurrencyCode, DateTime, Locale, MinorUnits};
-use crate::graphql::topics::orders::order::{FulfilmentPolicy, OrderStatus};
+use crate::graphql::topics::orders::order::{FulfilmentPolicy, OrderStatusEnum};
 
 /// An amount of money in whole minor units.
 #[derive(InputObject)]
@@ -30,8 +30,8 @@ impl From<MoneyInput> for domain::Money {
 
 /// The delivery method of the tickets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "ordering::DeliveryPreference")]
-pub enum DeliveryPreference {
+#[graphql(name = "DeliveryPreference", remote = "ordering::DeliveryPreference")]
+pub enum DeliveryPreferenceEnum {
     /// As barcodes in this API.
     Barcode,
     /// In the mobile app of the source.
@@ -61,8 +61,8 @@ pub struct CreateOrderInput {
     /// The visitor's language.
     locale: Option<Locale>,
     /// The delivery method of the tickets.
-    #[graphql(default_with = "DeliveryPreference::Barcode")]
-    delivery: DeliveryPreference,
+    #[graphql(default_with = "DeliveryPreferenceEnum::Barcode")]
+    delivery: DeliveryPreferenceEnum,
 }
 
 /// A line of a new order.
@@ -127,9 +127,10 @@ pub struct CancelOrderInput {
 
 /// Filter of an order list.
 #[derive(InputObject, Default)]
-pub struct OrderFilter {
+#[graphql(name = "OrderFilter")]
+pub struct OrderFilterInput {
     /// Only orders in one of these states.
-    pub status: Option<Vec<OrderStatus>>,
+    pub status: Option<Vec<OrderStatusEnum>>,
     /// Only orders with a leg at one of these sources.
     pub sources: Option<Vec<ID>>,
     /// Only orders created at or after this time.

@@ -19,8 +19,8 @@ use crate::graphql::topics::sources::{ExternalRef, Source};
 
 /// The state of a leg.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "orders::LegStatus")]
-pub enum LegStatus {
+#[graphql(name = "LegStatus", remote = "orders::LegStatus")]
+pub enum LegStatusEnum {
     /// Planned; nothing is booked.
     Draft,
     /// Hold in progress.
@@ -53,8 +53,8 @@ pub enum LegStatus {
 
 /// A source operation of a leg.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "orders::leg::LegOperation")]
-pub enum LegOperation {
+#[graphql(name = "LegOperation", remote = "orders::leg::LegOperation")]
+pub enum LegOperationEnum {
     /// Hold places.
     Hold,
     /// Extend a hold.
@@ -69,8 +69,8 @@ pub enum LegOperation {
 
 /// The outcome of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "orders::leg::AttemptOutcome")]
-pub enum AttemptOutcome {
+#[graphql(name = "AttemptOutcome", remote = "orders::leg::AttemptOutcome")]
+pub enum AttemptOutcomeEnum {
     /// Called, no response yet.
     InFlight,
     /// Done.
@@ -87,8 +87,8 @@ pub enum AttemptOutcome {
 
 /// The part of an offer that a hold secures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "ordering::HoldSecures")]
-pub enum HoldSecures {
+#[graphql(name = "HoldSecures", remote = "ordering::HoldSecures")]
+pub enum HoldSecuresEnum {
     /// A number of places.
     Capacity,
     /// Specific seats.
@@ -148,7 +148,7 @@ impl VendorOrder {
     }
 
     /// The state.
-    async fn status(&self) -> LegStatus {
+    async fn status(&self) -> LegStatusEnum {
         self.inner().status.into()
     }
 
@@ -168,12 +168,12 @@ impl VendorOrder {
     }
 
     /// The parts of the offer that the hold secures.
-    async fn hold_secures(&self) -> Vec<HoldSecures> {
+    async fn hold_secures(&self) -> Vec<HoldSecuresEnum> {
         self.inner().secures.iter().copied().map(Into::into).collect()
     }
 
     /// The operation whose response was lost. Null if no response is missing.
-    async fn unknown_operation(&self) -> Option<LegOperation> {
+    async fn unknown_operation(&self) -> Option<LegOperationEnum> {
         self.inner().unknown.map(|unknown| unknown.operation.into())
     }
 
@@ -244,7 +244,7 @@ impl CancellationTerms {
 #[derive(SimpleObject)]
 pub struct Attempt {
     /// The operation.
-    operation: LegOperation,
+    operation: LegOperationEnum,
     /// Number of the call among those of its operation, from 1.
     number: i32,
     /// Start of the call.
@@ -252,7 +252,7 @@ pub struct Attempt {
     /// Time when its outcome was recorded.
     ended_at: Option<DateTime>,
     /// The outcome.
-    outcome: AttemptOutcome,
+    outcome: AttemptOutcomeEnum,
     /// The vendor's own code, for support.
     vendor_code: Option<String>,
 }

@@ -22,7 +22,7 @@ use orders::{Actor, OrderLookup, Orders};
 use crate::graphql::base::ctx::Ctx;
 use crate::graphql::base::error::{ApiError, ErrorCode};
 
-pub use input::{MoneyInput, OrderFilter};
+pub use input::{MoneyInput, OrderFilterInput};
 pub use leg::VendorOrder;
 pub use line::OrderLine;
 pub use messages::messages;

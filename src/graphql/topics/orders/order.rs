@@ -37,8 +37,8 @@ pub enum FulfilmentPolicy {
 
 /// The state of an order, computed from its legs. Treat an unknown value as an intermediate state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "orders::OrderStatus")]
-pub enum OrderStatus {
+#[graphql(name = "OrderStatus", remote = "orders::OrderStatus")]
+pub enum OrderStatusEnum {
     /// Planned and priced; nothing is booked.
     Draft,
     /// Hold in progress.
@@ -75,8 +75,8 @@ pub enum OrderStatus {
 
 /// An action that is available on an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "orders::OrderAction")]
-pub enum OrderAction {
+#[graphql(name = "OrderAction", remote = "orders::OrderAction")]
+pub enum OrderActionEnum {
     /// The mutation `holdOrder`.
     Hold,
     /// The mutation `extendHold`.
@@ -140,7 +140,7 @@ impl Order {
     }
 
     /// The state.
-    async fn status(&self) -> OrderStatus {
+    async fn status(&self) -> OrderStatusEnum {
         self.0.status().into()
     }
 
@@ -201,7 +201,7 @@ impl Order {
     }
 
     /// The actions that are available now.
-    async fn available_actions(&self, ctx: &Context<'_>) -> Vec<OrderAction> {
+    async fn available_actions(&self, ctx: &Context<'_>) -> Vec<OrderActionEnum> {
         self.0.available_actions(Ctx::of(ctx).now).into_iter().map(Into::into).collect()
     }
 

@@ -9,8 +9,8 @@ use crate::graphql::topics::orders::SharedOrder;
 
 /// The guarantee that either all legs are sold or none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "plan::Guarantee")]
-pub enum Guarantee {
+#[graphql(name = "Guarantee", remote = "plan::Guarantee")]
+pub enum GuaranteeEnum {
     /// One leg: it is sold or it is not.
     Atomic,
     /// Several legs: either all are sold, or the sold ones are canceled with a full refund.
@@ -26,7 +26,7 @@ pub struct OrderPlan(pub SharedOrder);
 #[Object]
 impl OrderPlan {
     /// The guarantee that either all legs are sold or none.
-    async fn guarantee(&self) -> Guarantee {
+    async fn guarantee(&self) -> GuaranteeEnum {
         self.0.plan.guarantee.into()
     }
 

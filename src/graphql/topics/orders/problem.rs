@@ -10,7 +10,7 @@ use orders::{self, ProblemDetail};
 use crate::graphql::base::ctx::Ctx;
 use crate::graphql::base::id;
 use crate::graphql::topics::problem::{
-    GeneralProblem, NotAvailableProblem, PriceChangedProblem, Problem, ProblemCode, Retry,
+    GeneralProblem, NotAvailableProblem, PriceChangedProblem, Problem, Retry, SchemaProblemCode,
 };
 use crate::graphql::topics::sources::Source;
 
@@ -44,7 +44,7 @@ fn to_general_problem(ctx: &Ctx, order: Option<OrderKey>, problem: &orders::Prob
         leg,
         path: (!problem.path.is_empty()).then(|| problem.path.clone()),
         vendor_code: problem.vendor_code.clone(),
-        ..GeneralProblem::new(ProblemCode::Order(problem.code), to_retry(problem.code.retry()))
+        ..GeneralProblem::new(SchemaProblemCode::Order(problem.code), to_retry(problem.code.retry()))
     }
 }
 

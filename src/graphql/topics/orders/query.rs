@@ -11,7 +11,7 @@ use crate::graphql::base::id::{self, GlobalId, parse_source_id};
 use crate::graphql::base::page::{PageInfo, page_cost};
 use crate::graphql::base::scalars::DateTime;
 use crate::graphql::base::viewer::Scope;
-use crate::graphql::topics::orders::input::OrderFilter;
+use crate::graphql::topics::orders::input::OrderFilterInput;
 use crate::graphql::topics::orders::order::{
     Order, OrderConnection, decode_feed_cursor, decode_order_cursor, encode_feed_cursor, to_page_info,
 };
@@ -43,7 +43,7 @@ impl OrdersQuery {
     async fn orders(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The filter.")] filter: Option<OrderFilter>,
+        #[graphql(desc = "The filter.")] filter: Option<OrderFilterInput>,
         #[graphql(desc = "Number of rows: 1 to 100, default 20.")] first: Option<i32>,
         #[graphql(desc = "The `endCursor` of the previous page.")] after: Option<String>,
     ) -> Result<OrderConnection, ApiError> {
@@ -140,7 +140,7 @@ async fn find_order(
 /// Returns a page of orders, only those of `reseller` if it is given.
 pub async fn list_orders(
     ctx: &Ctx,
-    filter: OrderFilter,
+    filter: OrderFilterInput,
     first: Option<i32>,
     after: Option<String>,
     reseller: Option<String>,

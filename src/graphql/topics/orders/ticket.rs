@@ -45,8 +45,8 @@ pub enum TicketStatus {
 
 /// The symbology of a code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "ordering::Symbology")]
-pub enum Symbology {
+#[graphql(name = "Symbology", remote = "ordering::Symbology")]
+pub enum SymbologyEnum {
     /// QR code.
     Qr,
     /// Code 128.
@@ -266,7 +266,7 @@ pub enum TicketDelivery {
 
 /// A code that opens the gate.
 pub struct BarcodeDelivery {
-    symbology: Symbology,
+    symbology: SymbologyEnum,
     value: Option<String>,
 }
 
@@ -280,7 +280,7 @@ impl BarcodeDelivery {
 #[Object]
 impl BarcodeDelivery {
     /// The symbology.
-    async fn symbology(&self) -> Symbology {
+    async fn symbology(&self) -> SymbologyEnum {
         self.symbology
     }
 
@@ -291,7 +291,7 @@ impl BarcodeDelivery {
 
     /// An SVG image of the code, ready for an `img` element. Null if `value` is null and for symbologies other than QR.
     async fn svg(&self) -> Option<String> {
-        let value = self.value.as_deref().filter(|_| self.symbology == Symbology::Qr)?;
+        let value = self.value.as_deref().filter(|_| self.symbology == SymbologyEnum::Qr)?;
         let code = QrCode::new(value.as_bytes()).ok()?;
         Some(code.render::<svg::Color<'_>>().min_dimensions(240, 240).quiet_zone(true).build())
     }

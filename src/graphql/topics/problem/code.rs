@@ -1,7 +1,6 @@
 //! The closed list of problem codes, each with messages for visitors.
 
 use domain::error::{ErrorKind, RefusalReason};
-use orders;
 use strum::{EnumIter, IntoStaticStr};
 
 use crate::graphql::topics::orders::messages;
@@ -10,7 +9,7 @@ use crate::graphql::topics::orders::messages;
 /// messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter, IntoStaticStr)]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
-pub enum ProblemCode {
+pub enum SchemaProblemCode {
     /// The source is unavailable.
     SourceUnavailable,
     /// The source did not respond in time.
@@ -56,7 +55,7 @@ pub enum ProblemCode {
     Order(orders::ProblemCode),
 }
 
-impl ProblemCode {
+impl SchemaProblemCode {
     /// Maps a failure of a source to its code.
     pub fn of(kind: &ErrorKind) -> Self {
         match kind {
@@ -198,7 +197,7 @@ mod tests {
     #[test]
     fn every_code_has_a_distinct_name_and_a_message_in_three_languages() {
         let mut names = HashSet::new();
-        for code in ProblemCode::iter() {
+        for code in SchemaProblemCode::iter() {
             assert!(names.insert(code.as_str()), "{code:?} has the name of another code");
             let messages = [code.message(None), code.message(Some("fr-ch")), code.message(Some("de"))];
             assert_eq!(HashSet::from(messages).len(), 3, "{code:?}");

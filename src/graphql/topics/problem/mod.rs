@@ -18,7 +18,7 @@ use crate::graphql::base::scalars::{Locale, int};
 use crate::graphql::topics::catalog::{Money, Performance};
 use crate::graphql::topics::sources::Source;
 
-pub use code::ProblemCode;
+pub use code::SchemaProblemCode;
 
 /// The recommended next step of the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -79,7 +79,7 @@ impl Ctx {
 #[derive(Debug, Clone)]
 pub struct GeneralProblem {
     /// The kind of problem.
-    pub code: ProblemCode,
+    pub code: SchemaProblemCode,
     /// The recommended next step of the client.
     pub retry: Retry,
     /// Recommended delay.
@@ -96,7 +96,7 @@ pub struct GeneralProblem {
 
 impl GeneralProblem {
     /// Creates a problem with a code and a next step only.
-    pub fn new(code: ProblemCode, retry: Retry) -> Self {
+    pub fn new(code: SchemaProblemCode, retry: Retry) -> Self {
         Self { code, retry, retry_after: None, source: None, leg: None, path: None, vendor_code: None }
     }
 
@@ -111,7 +111,7 @@ impl GeneralProblem {
             retry_after: error.retry_after,
             source: source.map(Source),
             vendor_code,
-            ..Self::new(ProblemCode::of(&error.kind), retry)
+            ..Self::new(SchemaProblemCode::of(&error.kind), retry)
         }
     }
 }

@@ -21,8 +21,8 @@ use crate::graphql::topics::sources::{ExternalRef, Source};
 
 /// The state of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "resellers::ConnectionState")]
-pub enum ConnectionState {
+#[graphql(name = "ConnectionState", remote = "resellers::ConnectionState")]
+pub enum ConnectionStateEnum {
     /// A check failed or could not be made.
     Incomplete,
     /// All checks passed.
@@ -154,7 +154,7 @@ impl ResellerConnection {
     }
 
     /// The state, computed from the checks.
-    async fn state(&self, ctx: &Context<'_>) -> Result<ConnectionState, ApiError> {
+    async fn state(&self, ctx: &Context<'_>) -> Result<ConnectionStateEnum, ApiError> {
         Ok(self.load_readiness(Ctx::of(ctx)).await?.state().into())
     }
 

@@ -7,7 +7,6 @@ use async_graphql::{Context, ID, Object};
 use catalog::InvalidArgument;
 use domain::SourceId;
 use orders::{self, Order};
-use resellers;
 use rust_decimal::Decimal;
 
 use crate::graphql::base::ctx::Ctx;
@@ -16,7 +15,7 @@ use crate::graphql::base::id::GlobalId;
 use crate::graphql::base::page::page_cost;
 use crate::graphql::base::scalars::LocalDate;
 use crate::graphql::base::viewer::Scope;
-use crate::graphql::topics::orders::{OrderConnection, OrderFilter, list_orders};
+use crate::graphql::topics::orders::{OrderConnection, OrderFilterInput, list_orders};
 use crate::graphql::topics::resellers::ResellerConnection;
 use crate::graphql::topics::resellers::statement::{Interval, SalesPoint, StatementRow};
 
@@ -54,7 +53,7 @@ impl Reseller {
     async fn orders(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The filter.")] filter: Option<OrderFilter>,
+        #[graphql(desc = "The filter.")] filter: Option<OrderFilterInput>,
         #[graphql(desc = "Number of rows: 1 to 100, default 20.")] first: Option<i32>,
         #[graphql(desc = "The `endCursor` of the previous page.")] after: Option<String>,
     ) -> Result<OrderConnection, ApiError> {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use async_graphql::{Enum, SimpleObject};
 use domain::SourceId;
-use resellers;
 
 use crate::graphql::base::ctx::Ctx;
 use crate::graphql::base::scalars::{CurrencyCode, LocalDate, int};

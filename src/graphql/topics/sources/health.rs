@@ -9,8 +9,8 @@ use crate::graphql::base::scalars::{DateTime, int};
 
 /// The health of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "source::HealthState")]
-pub enum HealthState {
+#[graphql(name = "HealthState", remote = "source::HealthState")]
+pub enum HealthStateEnum {
     /// Calls succeed.
     Up,
     /// Some recent calls failed.
@@ -31,7 +31,7 @@ pub struct SourceHealth {
 #[Object]
 impl SourceHealth {
     /// The health state.
-    async fn state(&self) -> HealthState {
+    async fn state(&self) -> HealthStateEnum {
         self.report.state.into()
     }
 

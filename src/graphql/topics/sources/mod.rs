@@ -13,10 +13,10 @@ use crate::graphql::base::ctx::Ctx;
 use crate::graphql::base::error::ApiError;
 use crate::graphql::base::viewer::Scope;
 
-pub use health::{HealthState, SourceHealth};
-pub use source::{Capability, Environment, ExternalRef, Source};
+pub use health::{HealthStateEnum, SourceHealth};
+pub use source::{Capability, EnvironmentEnum, ExternalRef, Source};
 pub use subscription::SourcesSubscription;
-pub use vendor_kind::VendorKind;
+pub use vendor_kind::VendorKindEnum;
 
 /// Queries of sources.
 #[derive(Default)]

@@ -11,12 +11,12 @@ use crate::graphql::base::id;
 use crate::graphql::base::scalars::{CurrencyCode, TimeZone};
 use crate::graphql::topics::deliveries::DeliveryChannel;
 use crate::graphql::topics::sources::health::SourceHealth;
-use crate::graphql::topics::sources::vendor_kind::VendorKind;
+use crate::graphql::topics::sources::vendor_kind::VendorKindEnum;
 
 /// Live or sandbox. An order never mixes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "source::Environment")]
-pub enum Environment {
+#[graphql(name = "Environment", remote = "source::Environment")]
+pub enum EnvironmentEnum {
     /// Real tickets and money.
     Live,
     /// Test data.
@@ -102,7 +102,7 @@ impl Source {
     }
 
     /// The vendor.
-    async fn vendor(&self) -> VendorKind {
+    async fn vendor(&self) -> VendorKindEnum {
         self.0.vendor.into()
     }
 
@@ -112,7 +112,7 @@ impl Source {
     }
 
     /// Live or sandbox.
-    async fn environment(&self) -> Environment {
+    async fn environment(&self) -> EnvironmentEnum {
         self.0.environment.into()
     }
 

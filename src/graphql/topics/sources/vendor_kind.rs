@@ -5,8 +5,8 @@ use domain::source;
 
 /// A vendor of ticketing systems.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "source::VendorKind")]
-pub enum VendorKind {
+#[graphql(name = "VendorKind", remote = "source::VendorKind")]
+pub enum VendorKindEnum {
     /// ACME Ticketing.
     Acme,
     /// SecuTix S-360.

@@ -14,7 +14,6 @@ use std::time::Duration;
 use emulators::LoggedCall;
 use emulators::{Fault, Rule};
 use futures_util::future::join_all;
-use http_client;
 use orders::{FulfillmentPolicy, OrderStatus};
 
 use crate::orders::database::{Postgres, Stage};

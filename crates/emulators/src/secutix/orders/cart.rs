@@ -122,7 +122,7 @@ fn requested_line(one: &Parameters, item: SoldItem) -> Result<RequestedLine, Met
         return Err(MethodError("error.order.quantity", "quantity out of range"));
     }
     let audience = one.id("audienceSubCategoryId").ok_or(NOT_ON_SALE)?;
-    Ok(RequestedLine { item: item, audience, quantity, contingent: one.id("contingentId") })
+    Ok(RequestedLine { item, audience, quantity, contingent: one.id("contingentId") })
 }
 
 /// Allocates seats from one contingent after another; a requested line may become several operations.

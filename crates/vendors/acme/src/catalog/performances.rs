@@ -26,7 +26,7 @@ struct EventScan<T> {
 
 impl<T> EventScan<T> {
     fn start_all(events: Vec<(EventKey, CachedTemplate)>) -> Vec<Self> {
-        events.into_iter().map(|(key, cached)| Self { key, cached: cached, found: Vec::new(), error: None }).collect()
+        events.into_iter().map(|(key, cached)| Self { key, cached, found: Vec::new(), error: None }).collect()
     }
 }
 

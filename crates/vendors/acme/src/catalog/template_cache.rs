@@ -2,10 +2,11 @@
 //! may sell.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
 
 use crate::wire::catalog::Template;
 use domain::Freshness;
@@ -43,7 +44,7 @@ impl TemplateCache {
             .into_iter()
             .map(|template| CachedTemplate { template: Arc::new(template), fetched_at: now })
             .collect();
-        let mut templates = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut templates = self.0.lock();
         templates.retain(|_, cached| is_fresh(cached, now));
         templates.extend(cached.iter().map(|cached| (cached.template.id.to_string(), cached.clone())));
         cached
@@ -51,7 +52,7 @@ impl TemplateCache {
 
     /// Returns a template that has not expired.
     pub(crate) fn get(&self, id: &str, now: Timestamp) -> Option<CachedTemplate> {
-        let templates = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let templates = self.0.lock();
         templates.get(id).filter(|cached| is_fresh(cached, now)).cloned()
     }
 }

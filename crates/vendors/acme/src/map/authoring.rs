@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_keeps_what_it_does_not_name_and_what_we_have_no_words_for() {
+    fn a_change_keeps_what_it_does_not_name_and_unmodeled_fields() {
         let mut template =
             json!({ "id": "t1", "name": "Old", "capacity": 20, "ruleSets": [{ "of": "the vendor" }], "endTime": null });
         let change = EventChange {
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_an_operation_of_its_own_is_no_field_to_write() {
+    fn a_field_with_its_own_operation_cannot_be_written() {
         let fields = ["stars".to_owned(), "reviewState".to_owned()];
         assert_eq!(read_only_field(&fields).map(String::as_str), Some("reviewState"));
         assert_eq!(read_only_field(&fields[..1]), None);

@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_performance_key_says_all_that_later_calls_need() {
+    fn a_performance_key_contains_all_that_later_calls_need() {
         let key = PerformanceKey::new("66f1aa10c3d2e4b5a6971001:2031-06-01:t");
         let read = InstanceRef::parse(&key).expect("a key of ours");
         assert_eq!((read.id.as_str(), read.is_timed), ("66f1aa10c3d2e4b5a6971001", true));
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn text_that_is_no_key_of_ours_is_refused() {
+    fn a_malformed_key_is_rejected() {
         for text in
             ["", "x", "x:2031-06-01", "x:2031-06-31:t", "x:2031-06-01:q", "../x:2031-06-01:t", "x:2031-06-01:t:"]
         {

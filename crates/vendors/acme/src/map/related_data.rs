@@ -184,7 +184,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_relation_that_is_replaced_keeps_its_operation_its_tags_and_what_we_have_no_words_for() {
+    fn a_relation_that_is_replaced_keeps_its_operation_its_tags_and_unmodeled_fields() {
         let previous = json!({ "recommendations": [{ "eventTemplateId": "a", "min": { "minutes": 5 }, "note": "kept" }], "tags": ["family"] });
         let related = RelatedEvents {
             events: vec![

@@ -25,7 +25,7 @@ fn zone(name: &str) -> TimeZone {
 }
 
 #[test]
-fn a_day_is_asked_for_from_its_own_midnight_to_the_next_in_every_zone() {
+fn a_day_is_requested_from_its_own_midnight_to_the_next_in_every_zone() {
     for (name, on, begin, end, hours) in DAYS {
         let zone = zone(name);
         let day: Date = on.parse().expect("a day");

@@ -120,7 +120,7 @@ async fn mapped(operation: &str, case: FixtureCase) -> String {
 }
 
 #[tokio::test]
-async fn every_answer_of_the_catalogue_is_mapped_as_the_papers_say() {
+async fn every_catalog_response_is_mapped_as_documented() {
     for operation in CATALOG_OPERATIONS {
         for case in load_cases(&format!("acme/{operation}")) {
             let name = format!("{operation}__{}", case.name);
@@ -130,14 +130,14 @@ async fn every_answer_of_the_catalogue_is_mapped_as_the_papers_say() {
 }
 
 #[test]
-fn every_folder_of_fixtures_is_in_a_table() {
+fn every_fixture_folder_is_tested() {
     let mut known = [CATALOG_OPERATIONS, orders::ORDER_OPERATIONS].concat();
     known.sort_unstable();
     assert_eq!(fixture_operations("acme"), known);
 }
 
 #[tokio::test]
-async fn pages_of_the_envelope_are_walked_to_the_first_that_is_not_full() {
+async fn pages_of_an_envelope_are_read_until_one_is_not_full() {
     let page = |ids: std::ops::Range<u32>| {
         let list: Vec<String> =
             ids.map(|id| format!("{{\"id\": {id}, \"startTime\": \"2031-06-01T10:00:00-04:00\"}}")).collect();

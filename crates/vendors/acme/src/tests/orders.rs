@@ -112,7 +112,7 @@ async fn will_call() -> OrderDetail {
 }
 
 #[tokio::test]
-async fn every_answer_of_a_sale_is_mapped_as_the_papers_say() {
+async fn every_order_response_is_mapped_as_documented() {
     for operation in ORDER_OPERATIONS {
         for case in load_cases(&format!("acme/{operation}")) {
             let name = format!("{operation}__{}", case.name);
@@ -122,7 +122,7 @@ async fn every_answer_of_a_sale_is_mapped_as_the_papers_say() {
 }
 
 #[tokio::test]
-async fn a_check_out_and_a_refund_are_written_as_the_papers_want_them() {
+async fn a_check_out_and_a_refund_are_written_as_documented() {
     insta::assert_json_snapshot!("written__check_out", check_out(Some("71011"), true));
     let deferred = serde_json::to_value(check_out(None, false)).expect("JSON");
     assert_eq!(deferred["chargeAmount"], "0.00", "the lines keep their amounts");

@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_of_ours_is_known_by_its_address() {
+    fn a_leg_account_is_recognized_by_its_email_address() {
         assert!(is_leg_account(&account("TG-1A2B", "ada+TG-1A2B@example.org")));
         assert!(is_leg_account(&account("TG-1A2B", "ada+tours+TG-1A2B@example.org")));
         assert!(!is_leg_account(&account("bea", "bea@example.org")));

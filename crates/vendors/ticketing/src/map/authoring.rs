@@ -304,14 +304,14 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_place_is_left_out_by_name() {
+    fn unsupported_input_is_reported_by_name() {
         assert_eq!(unsupported_parts(&gala()), Vec::<Vec<String>>::new());
         let more = NewEvent { capacity: Some(10), ends_at: gala().starts_at, ..gala() };
         assert_eq!(unsupported_parts(&more), [["durationMinutes"], ["capacity"]]);
     }
 
     #[test]
-    fn a_change_keeps_what_it_does_not_name_and_what_we_have_no_words_for() {
+    fn a_change_keeps_what_it_does_not_name_and_unmodeled_fields() {
         let original = fields(
             &json!({ "self": "/events/1", "title": "Old", "description": "Words", "type": "Standard", "public": true,
             "status": "Draft", "published": "", "popularity": 3, "banner": "https://x/1", "thumbnail": "https://x/2", "sections": [],

@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_we_never_made_names_nothing() {
+    fn a_malformed_key_is_rejected() {
         for text in ["", "17", "17/", "17/../accounts", "17/1?x", "a/b/c"] {
             assert_eq!(split_key(text), None, "{text}");
         }

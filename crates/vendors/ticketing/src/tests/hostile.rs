@@ -6,7 +6,7 @@ use domain::{ErrorKind, VendorOperation};
 use testkit::{FixtureCase, error_summary, hostile_json};
 
 #[tokio::test]
-async fn hostile_answers_are_errors_or_empty_and_never_a_panic() {
+async fn hostile_responses_are_errors_or_empty_and_never_a_panic() {
     for (name, body) in hostile_json() {
         let (client, _server) = client(vec![FixtureCase::new(name, 200, body)]).await;
         let outcomes = [
@@ -28,7 +28,7 @@ async fn hostile_answers_are_errors_or_empty_and_never_a_panic() {
 }
 
 #[tokio::test]
-async fn an_entry_with_a_field_of_a_wrong_kind_costs_at_most_itself() {
+async fn an_entry_with_a_field_of_a_wrong_type_never_fails_other_entries() {
     let good = r#"{"self": "/events/2", "title": "Good"}"#;
     let fields = "title description status public category subcategory venue host start end published banner sections";
     let kinds = [

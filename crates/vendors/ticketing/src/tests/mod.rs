@@ -163,7 +163,7 @@ async fn mapped_order(operation: &str, client: Client) -> String {
 }
 
 #[tokio::test]
-async fn every_answer_is_mapped_as_the_papers_say() {
+async fn every_response_is_mapped_as_documented() {
     for operation in OPERATIONS {
         for case in load_cases(&format!("ticketing/{operation}")) {
             let name = format!("{operation}__{}", case.name);
@@ -173,7 +173,7 @@ async fn every_answer_is_mapped_as_the_papers_say() {
 }
 
 #[test]
-fn every_folder_of_fixtures_is_in_the_table() {
+fn every_fixture_folder_is_tested() {
     assert_eq!(fixture_operations("ticketing"), OPERATIONS);
 }
 
