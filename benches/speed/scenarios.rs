@@ -151,30 +151,16 @@ async fn response_cache(effort: Effort, table: &mut Table) {
         "≤ 1.2",
         size,
     );
-    table.row(
-        "another alias each time, catalog cached",
-        ratio(alias.best, base.best),
-        "≤ 6",
-        "the document never repeats; its operation signature does",
-    );
-    table.row(
-        "another alias in the rows each time, catalog cached",
-        ratio(inner.best, base.best),
-        "–",
-        "parsed, validated and serialized each time",
-    );
-    table.row(
-        "another alias in the rows, executor instead of the JSON writer",
-        ratio(executed.best, base.best),
-        "–",
-        "a document that merges fields, which the JSON writer does not serve",
-    );
-    table.row(
-        "identical query, response cache off",
-        ratio(again.best, base.best),
-        "–",
-        "parsed document and catalog cached",
-    );
+    let cached = "the document never repeats; its operation signature does";
+    let merged = "a document that merges fields, which the JSON writer does not serve";
+    for (name, cost, limit, note) in [
+        ("another alias each time", &alias, "≤ 6", cached),
+        ("another alias in the rows each time", &inner, "–", "parsed, validated and serialized each time"),
+        ("another alias in the rows, by the executor", &executed, "–", merged),
+        ("identical query, response cache off", &again, "–", "parsed document and catalog cached"),
+    ] {
+        table.row(name, ratio(cost.best, base.best), limit, note);
+    }
     table.row("resident memory, idle", format!("{idle:.0} MB"), "< 60 MB", "100 events, after three requests");
 }
 

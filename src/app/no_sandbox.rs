@@ -14,7 +14,6 @@ use crate::config::Config;
 pub enum RunningSandbox {}
 
 /// Fails: there is no sandbox.
-#[expect(clippy::unused_async, reason = "the signature of the feature `sandbox`")]
 pub async fn start_sandbox(
     _: &mut Config,
     _: Option<&Path>,
@@ -25,7 +24,6 @@ pub async fn start_sandbox(
 }
 
 /// Fails: there is no sandbox.
-#[expect(clippy::unused_async, reason = "the signature of the feature `sandbox`")]
 pub async fn run_sandbox(_: SandboxOptions) -> Result<(), StartError> {
     Err(StartError::NoSandbox)
 }

@@ -6,7 +6,7 @@ use axum::http::header::{ACCEPT, CONTENT_TYPE};
 /// Media types of responses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MediaType {
-    /// `application/graphql-response+json`: the status tells whether the operation was executed.
+    /// `application/graphql-response+json`: the status shows whether the operation was executed.
     GraphqlResponse,
     /// `application/json`: a well-formed request gets status 200.
     Json,

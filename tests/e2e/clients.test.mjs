@@ -1,4 +1,4 @@
-// Apollo Client and urql as shops use them: normalised by global ids, paged by cursors, persisted queries, mutations, errors.
+// Apollo Client and urql as shops use them: normalized by global ids, paged by cursors, persisted queries, mutations, errors.
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';

@@ -1,7 +1,7 @@
 //! Emulated vendors, served in each vendor's wire format over HTTP on loopback, for demos, tests and benchmarks.
 //!
-//! Every emulator runs on a [`stage`]: the listener, fault rules, the call log, an adjustable clock, and the control endpoints under
-//! `/_emu/`. A [`json_store`] keeps the emulator's state, on disk if a folder is configured, so that the emulated vendors survive a
+//! Every emulator runs on a [`Stage`]: the listener, fault rules, the call log, an adjustable clock, and the control endpoints under
+//! `/_emu/`. A JSON store keeps the emulator's state, on disk if a folder is configured, so that the emulated vendors survive a
 //! restart of the process like real ones.
 
 pub mod acme;

@@ -26,7 +26,7 @@ pub struct LegCapabilities {
     /// True if holds can be extended.
     pub extends_holds: bool,
     /// True if a repeated write with the same key acts once.
-    pub honours_keys: bool,
+    pub honors_keys: bool,
     /// Duration of a slow but successful confirmation.
     pub slow_confirm: Duration,
     /// Lifetime of a hold whose response does not specify one.

@@ -216,7 +216,7 @@ impl UnitOfWork<'_> {
     fn is_past_late_arrival_window(&self, number: usize) -> bool {
         let leg = &self.order.legs[number];
         let sent = leg.attempts.last().map(|attempt| attempt.started_at);
-        leg.capabilities.honours_keys
+        leg.capabilities.honors_keys
             || sent.is_none_or(|sent| later(sent, self.settings.late_arrival_window) <= self.now)
     }
 

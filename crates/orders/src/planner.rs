@@ -180,7 +180,7 @@ impl OrderPlanner<'_> {
             undo_is_proven: facts.undo_is_proven,
             cancels_in_part: facts.cancels_in_part,
             extends_holds: self.sources[source].hold_extension.is_some(),
-            honours_keys: facts.honors_idempotency_keys,
+            honors_keys: facts.honors_idempotency_keys,
             slow_confirm: facts.slow_confirm_duration,
             hold_ttl: facts.hold_ttl,
             cancel_until: first.map(|first| earlier(first, policy.until_before_start)),

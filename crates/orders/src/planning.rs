@@ -72,7 +72,7 @@ fn leg_risks(order: &Order, leg: &Leg, now: Timestamp) -> Vec<Risk> {
         (RiskKind::UndoHasFee, leg.capabilities.has_undo && leg.capabilities.cancel_fee > 0),
         (RiskKind::NotHeld, leg.capabilities.shape != LegShape::HoldThenConfirm),
         (RiskKind::PriceMayChange, price_moves),
-        (RiskKind::ResponseMayBeLost, !leg.capabilities.honours_keys),
+        (RiskKind::ResponseMayBeLost, !leg.capabilities.honors_keys),
     ];
     let number = leg.number;
     kinds.into_iter().filter_map(|(kind, applies)| applies.then_some(Risk { kind, leg: number })).collect()

@@ -36,7 +36,7 @@ fn leg(number: usize, source: &str, confirmed_at: Option<&str>) -> Leg {
         undo_is_proven: true,
         cancels_in_part: true,
         extends_holds: false,
-        honours_keys: false,
+        honors_keys: false,
         slow_confirm: Duration::from_secs(1),
         hold_ttl: Duration::from_secs(600),
         cancel_until: None,

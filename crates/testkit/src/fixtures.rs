@@ -76,7 +76,7 @@ pub fn hostile_json() -> Vec<(&'static str, Vec<u8>)> {
         ("nothing", Vec::new()),
         ("null", b"null".to_vec()),
         ("yes", b"true".to_vec()),
-        ("text", b"\"harbour\"".to_vec()),
+        ("text", b"\"harbor\"".to_vec()),
         ("a number", b"17".to_vec()),
         ("a number beyond all bounds", b"1e999999999".to_vec()),
         ("a number of a million digits", "9".repeat(1_000_000).into_bytes()),

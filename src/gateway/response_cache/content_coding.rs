@@ -23,7 +23,7 @@ pub enum ContentCoding {
 const BY_PREFERENCE: [ContentCoding; 3] = [ContentCoding::Brotli, ContentCoding::Zstd, ContentCoding::Gzip];
 
 impl ContentCoding {
-    /// Picks the coding with the highest client weight; ties are broken by [`BY_PREFERENCE`].
+    /// Picks the coding with the highest client weight; ties are broken by `BY_PREFERENCE`.
     pub fn negotiate(headers: &HeaderMap) -> Self {
         let values = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
         let mut best = (Self::Identity, 0);

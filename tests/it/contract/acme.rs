@@ -264,7 +264,7 @@ async fn an_order_carries_our_reference_our_address_and_the_key_of_its_step() {
     let held = ordering_port(&fixture).hold(&step("hold"), &leg).await.expect("a hold");
     let sale = ordering_port(&fixture).confirm(&step("confirm"), &leg, &held.refs).await.expect("a sale");
     assert_eq!(fixture.running.stage.inventory()["orders"][0]["reference"], "TG-7K2M-1");
-    assert_eq!(count_calls(&fixture, &["/orders/organizations/5121"]), 1, "the reseller's own organisation wins");
+    assert_eq!(count_calls(&fixture, &["/orders/organizations/5121"]), 1, "the reseller's own organization wins");
     let barcode = sale.tickets[0].barcode.as_ref().expect("a code");
     let code = secrecy::ExposeSecret::expose_secret(&barcode.value);
     assert!(!sale.tickets.iter().flat_map(|ticket| &ticket.refs).any(|one| one.value == *code), "the code is a secret");

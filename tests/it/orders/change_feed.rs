@@ -49,9 +49,9 @@ async fn a_subscriber_receives_only_the_changes_that_it_may_see_and_requested() 
     let world = World::new(Stage::Sqlite.ledger().await, &[KEYED]);
     let orders = world.process();
     let tiqets = Actor { caller: "shop".to_owned(), reseller: Some("tiqets".to_owned()) };
-    let create = |asker: Actor| {
+    let create = |actor: Actor| {
         let (orders, input) = (orders.clone(), world.input(FulfillmentPolicy::AllOrNothing));
-        async move { orders.create(&asker, &input).await.expect("the store").order.expect("an order") }
+        async move { orders.create(&actor, &input).await.expect("the store").order.expect("an order") }
     };
     let first = create(tiqets.clone()).await;
     let mut of_reseller = orders.subscribe(&tiqets, None).await.expect("the store");

@@ -72,7 +72,7 @@ fn each_call(calls: &[Vec<VendorCall>]) -> Vec<(usize, VendorCall, usize)> {
 fn applies(traits: VendorTraits, call: VendorCall, fault: Fault) -> bool {
     match fault {
         Fault::Repeated => {
-            traits.honours_keys && call.writes() || matches!(call, VendorCall::Release | VendorCall::Cancel)
+            traits.honors_keys && call.writes() || matches!(call, VendorCall::Release | VendorCall::Cancel)
         }
         _ => true,
     }

@@ -26,15 +26,15 @@ pub const FLOWS: [Flow; 6] = [
 
 /// Runs a flow until it ends or the process crashes.
 pub async fn act(world: &World, orders: &Orders, flow: Flow) -> Option<OrderKey> {
-    let asker = storefront();
+    let actor = storefront();
     let policy = match flow {
         Flow::Place(policy) => policy,
         _ => FulfillmentPolicy::AllOrNothing,
     };
     let input = world.input(policy);
     let opened = match flow {
-        Flow::Place(_) | Flow::PlaceThenCancel => orders.place(&asker, &input).await,
-        _ => orders.create(&asker, &input).await,
+        Flow::Place(_) | Flow::PlaceThenCancel => orders.place(&actor, &input).await,
+        _ => orders.create(&actor, &input).await,
     };
     orders.wait_until_idle().await;
     let Ok(opened) = opened else {
@@ -51,19 +51,19 @@ pub async fn act(world: &World, orders: &Orders, flow: Flow) -> Option<OrderKey>
     match flow {
         Flow::Place(_) => {}
         Flow::HoldThenConfirm | Flow::HoldThenRelease | Flow::HoldAndForget => {
-            let _ = orders.hold(&asker, &world.act(order)).await;
+            let _ = orders.hold(&actor, &world.act(order)).await;
             orders.wait_until_idle().await;
             match flow {
-                Flow::HoldThenConfirm => drop(orders.confirm(&asker, &world.act(order)).await),
-                Flow::HoldThenRelease => drop(orders.release(&asker, &world.act(order)).await),
+                Flow::HoldThenConfirm => drop(orders.confirm(&actor, &world.act(order)).await),
+                Flow::HoldThenRelease => drop(orders.release(&actor, &world.act(order)).await),
                 _ => {}
             }
         }
         Flow::PlaceThenCancel => {
             let asked = QuoteCancellation { order, lines: None };
-            if let Ok(Ok(quote)) = orders.quote(&asker, &asked).await {
+            if let Ok(Ok(quote)) = orders.quote(&actor, &asked).await {
                 let cancel = CancelOrder { key: world.next_key(), quote: quote.id, reason: None };
-                let _ = orders.cancel(&asker, &cancel).await;
+                let _ = orders.cancel(&actor, &cancel).await;
             }
         }
     }

@@ -39,7 +39,7 @@ async fn a_canceled_performance_is_reported_once_and_only_on_its_leg() {
     assert_eq!(
         feed.lines.last().map(|(_, change)| change.version),
         Some(refreshed.version),
-        "whoever watches hears of it"
+        "subscribers are notified"
     );
 
     orders.refresh_sold().await.expect("the store");

@@ -106,7 +106,7 @@ fn lighthouse(year: i16) -> Value {
 fn boat_tour(year: i16) -> Value {
     let hours = [json!({ "hour": 14, "minutes": 30, "quantity": 2 })];
     let mut template = template("8004", "Guided Boat Tour", year, (1, 30), 24);
-    template["description"] = json!("Around the harbor with a skipper who tells stories");
+    template["description"] = json!("Around the harbor with a skipper and many stories");
     let mut weekend = schedule(4, "Weekend", year, &["Saturday", "Sunday"], &hours, true);
     let list = price_list("66f0ee50c3d2e4b5a6970004", &[(ADULT, "39.50", "39.50"), (CHILD, "24.50", "24.50")]);
     weekend["priceLists"] = json!([list.clone()]);

@@ -31,7 +31,7 @@ fn refundable() -> LegCapabilities {
         undo_is_proven: true,
         cancels_in_part: true,
         extends_holds: true,
-        honours_keys: true,
+        honors_keys: true,
         slow_confirm: Duration::from_secs(60),
         hold_ttl: Duration::from_secs(600),
         cancel_until: None,
@@ -175,7 +175,7 @@ fn each_risk_refers_to_its_leg() {
         (LegCapabilities { cancel_fee: 1, ..refundable() }, true, vec![UndoHasFee]),
         (without_hold(refundable()), true, vec![NotHeld]),
         (refundable(), false, vec![PriceMayChange]),
-        (LegCapabilities { honours_keys: false, ..refundable() }, true, vec![ResponseMayBeLost]),
+        (LegCapabilities { honors_keys: false, ..refundable() }, true, vec![ResponseMayBeLost]),
     ];
     for (capabilities, is_guaranteed, wanted) in table {
         let mut order = order(FulfillmentPolicy::AllOrNothing, vec![refundable(), capabilities]);

@@ -27,7 +27,7 @@ use tokio::sync::Notify;
 #[derive(Debug, Clone, Copy)]
 pub struct VendorTraits {
     pub shape: LegShape,
-    pub honours_keys: bool,
+    pub honors_keys: bool,
     pub finds: bool,
     pub has_undo: bool,
     pub undo_is_proven: bool,
@@ -39,7 +39,7 @@ pub struct VendorTraits {
 /// Honors keys, supports lookups and cancellation.
 pub const KEYED: VendorTraits = VendorTraits {
     shape: LegShape::HoldThenConfirm,
-    honours_keys: true,
+    honors_keys: true,
     finds: true,
     has_undo: true,
     undo_is_proven: true,
@@ -48,13 +48,13 @@ pub const KEYED: VendorTraits = VendorTraits {
     rank: 20,
 };
 /// Does not honor keys: two equal calls act twice.
-pub const PLAIN: VendorTraits = VendorTraits { honours_keys: false, rank: 30, extends: false, ..KEYED };
+pub const PLAIN: VendorTraits = VendorTraits { honors_keys: false, rank: 30, extends: false, ..KEYED };
 /// Supports no lookups.
 pub const BLIND: VendorTraits =
-    VendorTraits { honours_keys: false, finds: false, rank: 40, undo_is_proven: false, ..KEYED };
+    VendorTraits { honors_keys: false, finds: false, rank: 40, undo_is_proven: false, ..KEYED };
 /// Confirms at once, and cancels whole sales only.
 pub const COMMITTING: VendorTraits =
-    VendorTraits { shape: LegShape::CommitsAtHold, honours_keys: false, cancels_in_part: false, rank: 10, ..KEYED };
+    VendorTraits { shape: LegShape::CommitsAtHold, honors_keys: false, cancels_in_part: false, rank: 10, ..KEYED };
 /// Confirms at once and supports no cancellation.
 pub const FINAL: VendorTraits = VendorTraits { shape: LegShape::ConfirmOnly, has_undo: false, rank: 50, ..KEYED };
 
@@ -207,7 +207,7 @@ impl Vendor {
                 max_batch: 100,
                 hold_ttl: self.hold_ttl,
                 slow_confirm_duration: Duration::from_secs(60),
-                honors_idempotency_keys: traits.honours_keys,
+                honors_idempotency_keys: traits.honors_keys,
                 finds_by_our_reference: traits.finds,
                 cancels_in_part: traits.cancels_in_part,
                 undo_is_proven: traits.undo_is_proven,

@@ -1,4 +1,4 @@
-// Cancelling in two steps: the quote tells what comes back, and only what was quoted is undone. One key for each quote, so that
+// Cancellation in two steps: the quote shows the refund, and only what was quoted is canceled. One key for each quote, so that
 // sending again after a lost answer undoes nothing twice.
 
 import { useId, useState } from 'react';

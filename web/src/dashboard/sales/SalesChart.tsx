@@ -6,7 +6,7 @@ import type { Interval } from '../api/documents';
 import { useTranslation } from '../words';
 import type { Curve } from './curve';
 
-const COLOURS = 6;
+const COLORS = 6;
 
 export function SalesChart({ curve, interval, label }: { curve: Curve; interval: Interval; label: string }) {
   const { f } = useTranslation();
@@ -41,7 +41,7 @@ export function SalesChart({ curve, interval, label }: { curve: Curve; interval:
               key={source}
               dataKey={source}
               stackId="sources"
-              fill={`var(--series-${place % COLOURS})`}
+              fill={`var(--series-${place % COLORS})`}
               isAnimationActive={false}
               maxBarSize={48}
             />
