@@ -346,7 +346,7 @@ async fn sick(effort: Effort, table: &mut Table) {
         format!("of {all} requests, one after another"),
     );
     table.row(
-        "the same, extra calls",
+        "extra calls at that failing vendor",
         format!("{:.1} %", extra * 100.0),
         "≤ 10 %",
         "against as many of the healthy vendor",
@@ -363,10 +363,10 @@ async fn sick(effort: Effort, table: &mut Table) {
     drop(vendor);
     middle(&mut connection, both).await;
     let found = format!("{:.1} ms", middle(&mut connection, both).await * 1e3);
-    table.row("a dead vendor, its breaker open", found, "< 10 ms", "the middle of 100 requests; reported as a problem");
+    table.row("a dead vendor, its circuit open", found, "< 10 ms", "the middle of 100 requests; reported as a problem");
     let beside = middle(&mut connection, healthy_source).await;
     let note = "how long an answer of the other takes, against before: the middle of 100";
-    table.row("the healthy_source of a dead vendor", ratio(beside, alive), "≈ 1", note);
+    table.row("a healthy source beside a dead one", ratio(beside, alive), "≈ 1", note);
 }
 
 /// Returns the median duration of a hundred requests, in seconds.
