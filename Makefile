@@ -15,7 +15,7 @@ test:     ## everything: installs the servers for tests, then check, web, Rust t
 fuzz:     ## property tests of all parsers with more cases (CASES=100000)
 	scripts/fuzz $(CASES)
 
-check:    ## format and lints, warnings are errors
+check:    ## format, lints, rustdoc, spelling, vocabulary and licenses; warnings are errors
 	scripts/check
 
 accept:   ## accepts changed snapshots and the changed schema; review the diff before committing

@@ -12,7 +12,7 @@ const LIST: &str = "query Sellable {
     performances(first: 3) { nodes { id availability { status offers { ticketType { id } } } } }
   } }
 }";
-const BUY: &str = "mutation Buy($input: PlaceOrderInput!) {
+const BUY: &str = "mutation Buy($input: CreateOrderInput!) {
   placeOrder(input: $input) {
     order { number status legs { source { name } status } tickets { status } }
     problems { code message }
