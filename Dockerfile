@@ -3,6 +3,7 @@
 # `--build-arg BUILD_FLAGS=` includes them.
 
 FROM node:20-bookworm AS web
+ARG BUILD_FLAGS=--no-default-features
 WORKDIR /ticketgraph
 COPY Makefile ./
 COPY scripts scripts
@@ -10,7 +11,9 @@ COPY web web
 # The schema that the pages are typed by, and the API keys of the sandbox that they offer.
 COPY schema/ticketgraph.graphql schema/
 COPY config/sandbox.toml config/
-RUN --mount=type=cache,target=/root/.npm make web
+# The pages of an image without the sandbox hold none of its keys.
+RUN --mount=type=cache,target=/root/.npm \
+    if [ "$BUILD_FLAGS" = --no-default-features ]; then export TICKETGRAPH_SANDBOX=off; fi; make web
 
 FROM rust:1.95-bookworm AS binary
 ARG BUILD_FLAGS=--no-default-features

@@ -1,10 +1,19 @@
 import react from '@vitejs/plugin-react';
-import { defineConfig } from 'vite';
+import { defineConfig, loadEnv, type Plugin } from 'vite';
+
+// TICKETGRAPH_SANDBOX=off builds the pages of an image without the sandbox: they hold none of its keys.
+const hasSandbox = loadEnv('production', '.', 'TICKETGRAPH_').TICKETGRAPH_SANDBOX !== 'off';
+
+const withoutSandboxKeys: Plugin = {
+  name: 'without-sandbox-keys',
+  transform: (code, id) => (/\.graphql\?raw$/.test(id) ? code.replaceAll(/sandbox-[a-z-]+/g, 'YOUR_API_KEY') : undefined),
+};
 
 // One app, an HTML entry a page. The binary serves what is built here: the pages under their own
 // paths, everything else under /assets/ with names that change with the content.
 export default defineConfig({
-  plugins: [react()],
+  plugins: [react(), ...(hasSandbox ? [] : [withoutSandboxKeys])],
+  define: { HAS_SANDBOX: JSON.stringify(hasSandbox) },
   logLevel: 'warn',
   build: {
     outDir: 'dist',

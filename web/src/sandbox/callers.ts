@@ -3,6 +3,8 @@
 
 import configuration from '../../../config/sandbox.toml?raw';
 
+declare const HAS_SANDBOX: boolean;
+
 export interface Caller {
   /** The name under [clients]. */
   name: string;
@@ -13,7 +15,7 @@ export interface Caller {
 
 const CLIENT = /^\[clients\.([\w-]+)\]\s+key = \{ value = "([^"]+)" \}(?:\s+reseller = "([^"]+)")?/gm;
 
-export const callers: Caller[] = [...configuration.matchAll(CLIENT)].map(([, name, key, reseller]) => ({
+export const callers: Caller[] = [...(HAS_SANDBOX ? configuration : '').matchAll(CLIENT)].map(([, name, key, reseller]) => ({
   name: name ?? '',
   key: key ?? '',
   reseller,
