@@ -280,9 +280,9 @@ async fn a_change_since_the_offer_is_rejected_before_anything_is_booked() {
     let fine = leg(&fixture).await;
     let refused =
         async |leg: &LegRequest| reason(ordering_port(&fixture).hold(&step("hold"), leg).await.expect_err("a refusal"));
-    let mut dearer = fine.clone();
-    dearer.lines[0].unit_price.amount += 100;
-    assert_eq!(refused(&dearer).await, RefusalReason::PriceChanged { now: fine.lines[0].unit_price });
+    let mut overpriced = fine.clone();
+    overpriced.lines[0].unit_price.amount += 100;
+    assert_eq!(refused(&overpriced).await, RefusalReason::PriceChanged { now: fine.lines[0].unit_price });
     let mut foreign = fine.clone();
     foreign.lines[0].ticket_type = domain::TicketTypeKey::new(format!("66f0aa10c3d2e4b5a6978004:{ADULT}"));
     assert_eq!(refused(&foreign).await, RefusalReason::InvalidInput { field: "ticketType".to_owned() });
