@@ -12,9 +12,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use telemetry::{LogEncoding, Metrics, TraceExporter, TraceSettings};
+use telemetry::{LogFormat, Metrics, TraceExporter, TraceSettings};
 use ticketgraph::app::{self, SandboxOptions, ServeOptions, StartError};
-use ticketgraph::config::{Config, ConfigDiagnostics, LogFormat};
+use ticketgraph::config::{Config, ConfigDiagnostics};
 use ticketgraph::graphql;
 use tokio::runtime::{Handle, Runtime};
 
@@ -155,10 +155,6 @@ fn serve(serve: Serve) -> ExitCode {
             return ExitCode::from(USAGE);
         }
     };
-    let encoding = match config.telemetry.log_format {
-        LogFormat::Text => LogEncoding::Text,
-        LogFormat::Json => LogEncoding::Json,
-    };
     let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(error) => return failed(error),
@@ -167,8 +163,9 @@ fn serve(serve: Serve) -> ExitCode {
         Ok(traces) => traces,
         Err(error) => return failed(error),
     };
-    let metrics = telemetry::init_tracing(encoding, config.telemetry.log_level.as_str(), traces.as_ref())
-        .and_then(|()| config.telemetry.metrics.then(Metrics::install).transpose());
+    let metrics =
+        telemetry::init_tracing(config.telemetry.log_format, config.telemetry.log_level.as_str(), traces.as_ref())
+            .and_then(|()| config.telemetry.metrics.then(Metrics::install).transpose());
     let metrics = match metrics {
         Ok(metrics) => metrics,
         Err(error) => return failed(error),
@@ -202,7 +199,7 @@ fn traces(config: &Config, runtime: &Handle) -> Result<Option<TraceExporter>, St
 }
 
 fn sandbox(options: SandboxOptions) -> ExitCode {
-    if let Err(error) = telemetry::init_tracing(LogEncoding::Text, "info", None) {
+    if let Err(error) = telemetry::init_tracing(LogFormat::Text, "info", None) {
         return failed(error);
     }
     match run(app::run_sandbox(options)) {

@@ -7,13 +7,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// A connection with keep-alive.
-pub struct Connection {
+pub(crate) struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
 }
 
 /// A received response.
-pub struct ReceivedResponse {
+pub(crate) struct ReceivedResponse {
     /// Status.
     pub status: u16,
     /// Head in lower case.
@@ -23,7 +23,7 @@ pub struct ReceivedResponse {
 }
 
 /// Builds a request for a document.
-pub fn request(document: &str, variables: &str, coding: &str) -> Vec<u8> {
+pub(crate) fn request(document: &str, variables: &str, coding: &str) -> Vec<u8> {
     let query = serde_json::Value::from(document).to_string();
     let body = format!("{{\"query\":{query},\"variables\":{variables}}}");
     let length = body.len();
@@ -36,14 +36,14 @@ pub fn request(document: &str, variables: &str, coding: &str) -> Vec<u8> {
 
 impl Connection {
     /// Connects.
-    pub async fn open(address: SocketAddr) -> Self {
+    pub(crate) async fn open(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.expect("a connection");
         stream.set_nodelay(true).expect("a socket");
         Self { stream, buffer: Vec::with_capacity(1 << 17) }
     }
 
     /// Sends a request and reads its response.
-    pub async fn send(&mut self, request: &[u8]) -> ReceivedResponse {
+    pub(crate) async fn send(&mut self, request: &[u8]) -> ReceivedResponse {
         self.stream.write_all(request).await.expect("sent");
         self.buffer.clear();
         let head_end = loop {
@@ -77,7 +77,7 @@ impl Connection {
 
 /// Result of a load run.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct LoadResult {
+pub(crate) struct LoadResult {
     /// Number of responses.
     pub answers: usize,
     /// Number of responses with another status than 200 or with errors.
@@ -85,7 +85,7 @@ pub struct LoadResult {
 }
 
 /// Keeps connections busy for some time; `ask` builds the request of each number.
-pub async fn load(
+pub(crate) async fn load(
     address: SocketAddr,
     connections: usize,
     span: Duration,

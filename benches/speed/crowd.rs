@@ -44,7 +44,7 @@ fn hundred() -> usize {
 }
 
 /// Serves this many events; each response is delayed.
-pub async fn serve(size: usize, delay: Duration) {
+pub(crate) async fn serve(size: usize, delay: Duration) {
     let events = multiplied(&template().await, size);
     let crowd =
         Arc::new(SyntheticVendor { events, delay, calls: AtomicUsize::new(0), fails_each: AtomicUsize::new(0) });

@@ -93,7 +93,7 @@ fn median(mut times: Vec<Duration>) -> f64 {
 }
 
 /// Holds over one vendor and over three, in turns.
-pub async fn orders(effort: Effort, table: &mut Table) {
+pub(crate) async fn orders(effort: Effort, table: &mut Table) {
     let shop = OrderClient { service: Process::sandbox(), client: http_client::build_client().expect("a client") };
     let mut wares = Vec::new();
     for source in SOURCES {

@@ -19,7 +19,7 @@ const BUSY: usize = 16;
 const CROWD: usize = 4_000;
 
 /// Requests distinct pages, at the peak rate and beyond it.
-pub async fn overload(effort: Effort, table: &mut Table) {
+pub(crate) async fn overload(effort: Effort, table: &mut Table) {
     let vendor = Process::role(&["crowd", "200", "0"]);
     // The default limit on requests in flight.
     let service = Process::service(vendor.address, &format!("{LONG_LIVED_CACHE}[server]\n"));

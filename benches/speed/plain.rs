@@ -9,7 +9,7 @@ use axum::response::IntoResponse;
 use axum::routing::post;
 
 /// Serves a file; `.br` at the end of its name is its coding.
-pub async fn serve(file: &Path) {
+pub(crate) async fn serve(file: &Path) {
     let body = Bytes::from(std::fs::read(file).expect("the file"));
     let is_coded = file.extension().is_some_and(|ending| ending == "br");
     let answer = move |_: Bytes| async move {
@@ -21,7 +21,7 @@ pub async fn serve(file: &Path) {
 
 /// Serves on a free port, and prints it.
 #[expect(clippy::print_stderr, reason = "whoever started it reads where it listens")]
-pub async fn listen(router: Router) {
+pub(crate) async fn listen(router: Router) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     eprintln!("listening on http://{}", listener.local_addr().expect("an address"));
     let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {

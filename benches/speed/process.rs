@@ -12,7 +12,7 @@ use tempfile::TempDir;
 const TICKS: f64 = 100.0;
 
 /// A serving process; ends when dropped.
-pub struct Process {
+pub(crate) struct Process {
     child: Child,
     /// Address of the service.
     pub address: SocketAddr,
@@ -23,13 +23,13 @@ pub struct Process {
 
 impl Process {
     /// Starts a role of this program.
-    pub fn role(arguments: &[&str]) -> Self {
+    pub(crate) fn role(arguments: &[&str]) -> Self {
         let program = std::env::current_exe().expect("this program");
         Self::start(Command::new(program).args(arguments), TempDir::new().expect("a folder"))
     }
 
     /// Starts the service over a vendor, with additional settings.
-    pub fn service(vendor: SocketAddr, settings: &str) -> Self {
+    pub(crate) fn service(vendor: SocketAddr, settings: &str) -> Self {
         let folder = TempDir::new().expect("a folder");
         std::fs::write(folder.path().join("bench.toml"), configuration(vendor, settings)).expect("a file");
         let mut command = Command::new(env!("CARGO_BIN_EXE_ticketgraph"));
@@ -38,7 +38,7 @@ impl Process {
     }
 
     /// Starts the service without a configuration, with its emulated vendors.
-    pub fn sandbox() -> Self {
+    pub(crate) fn sandbox() -> Self {
         let folder = TempDir::new().expect("a folder");
         let mut command = Command::new(env!("CARGO_BIN_EXE_ticketgraph"));
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(folder.path()).current_dir(folder.path());
@@ -46,7 +46,7 @@ impl Process {
     }
 
     /// Starts a Redis of its own, or returns `None` if it is not installed.
-    pub fn redis() -> Option<Self> {
+    pub(crate) fn redis() -> Option<Self> {
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let folder = TempDir::new().expect("a folder");
         let mut command = Command::new("redis-server");
@@ -78,7 +78,7 @@ impl Process {
     }
 
     /// Processor time in seconds.
-    pub fn processor(&self) -> f64 {
+    pub(crate) fn processor(&self) -> f64 {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("a process");
         // The name may contain spaces; fields after its bracket are plain. User and system time are fields 14 and 15.
         let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
@@ -87,7 +87,7 @@ impl Process {
     }
 
     /// Resident memory in mebibytes.
-    pub fn resident(&self) -> f64 {
+    pub(crate) fn resident(&self) -> f64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("a process");
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a size");
         line.trim().trim_end_matches("kB").trim().parse::<f64>().expect("a number") / 1024.0
@@ -125,7 +125,7 @@ requests_per_minute = 100000000
 }
 
 /// Returns a vendor as a source of the configuration.
-pub fn source(name: &str, vendor: SocketAddr) -> String {
+pub(crate) fn source(name: &str, vendor: SocketAddr) -> String {
     format!(
         r#"
 [sources.{name}]
@@ -149,7 +149,7 @@ fn free_port() -> u16 {
 }
 
 /// Writes a file into a folder of the run.
-pub fn kept(folder: &TempDir, name: &str, bytes: &[u8]) -> String {
+pub(crate) fn kept(folder: &TempDir, name: &str, bytes: &[u8]) -> String {
     let path = Path::new(folder.path()).join(name);
     std::fs::write(&path, bytes).expect("a file");
     path.display().to_string()

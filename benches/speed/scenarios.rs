@@ -23,7 +23,7 @@ const PAGE_CURSOR: &str = "MXYAcGllcg";
 /// Longer than these lifetimes.
 const REQUEST_GAP: Duration = Duration::from_millis(2);
 /// Lifetimes longer than the run.
-pub const LONG_LIVED_CACHE: &str = "[cache.lifetimes.lists]\nmax_age = \"1h\"\nstale_while_revalidate = \"1h\"\n[cache.lifetimes.facts]\nmax_age = \"1h\"\nstale_while_revalidate = \"1h\"\n";
+pub(crate) const LONG_LIVED_CACHE: &str = "[cache.lifetimes.lists]\nmax_age = \"1h\"\nstale_while_revalidate = \"1h\"\n[cache.lifetimes.facts]\nmax_age = \"1h\"\nstale_while_revalidate = \"1h\"\n";
 
 fn list(alias: &str) -> String {
     format!("{{ {alias}events(first: 50) {{ {FIELDS} }} }}")
@@ -53,13 +53,13 @@ fn merged(alias: &str) -> Vec<u8> {
 }
 
 /// Two long pages with unique aliases, which cost processor time only.
-pub fn pages(alias: &str) -> Vec<u8> {
+pub(crate) fn pages(alias: &str) -> Vec<u8> {
     let list = |name: &str| format!("{name}: events(first: 100) {{ {FIELDS} }}");
     request(&format!("{{ {} {} }}", list(&format!("{alias}x")), list(&format!("{alias}y"))), "{}", "identity")
 }
 
 /// Runs the named scenarios; all of them if none is named.
-pub async fn run(effort: Effort, words: &[&str]) {
+pub(crate) async fn run(effort: Effort, words: &[&str]) {
     const NAMES: [&str; 12] =
         ["memory", "cold", "mix", "calls", "ids", "orders", "shared", "sick", "large", "flood", "overload", "sockets"];
     let mut table = Table::begin();
@@ -103,7 +103,7 @@ impl<'a> CpuCost<'a> {
     }
 }
 
-pub async fn once(address: SocketAddr, request: &[u8]) -> crate::client::ReceivedResponse {
+pub(crate) async fn once(address: SocketAddr, request: &[u8]) -> crate::client::ReceivedResponse {
     Connection::open(address).await.send(request).await
 }
 

@@ -24,7 +24,7 @@ const TOGETHER: usize = 200;
 const FIRST: usize = 100;
 
 /// Opens subscribers and reads the memory of the service before and after.
-pub async fn idle_subscribers(effort: Effort, table: &mut Table) {
+pub(crate) async fn idle_subscribers(effort: Effort, table: &mut Table) {
     let vendor = Process::role(&["crowd", "100", "0"]);
     let service = Process::service(vendor.address, LONG_LIVED_CACHE);
     let mut open = Vec::new();

@@ -129,7 +129,7 @@ impl Query {
 }
 
 /// Serves the schema over a vendor.
-pub async fn serve(vendor: &str) {
+pub(crate) async fn serve(vendor: &str) {
     let vendor = || Vendor { client: http_client::build_client().expect("a client"), base: format!("http://{vendor}") };
     let schema = Schema::new(Query(Arc::new(vendor())), EmptyMutation, EmptySubscription);
     let shared = Arc::new(vendor());

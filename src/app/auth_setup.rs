@@ -17,7 +17,7 @@ use crate::graphql::{Scope, Viewer};
 const KEY_SET_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Builds the authenticator.
-pub fn authenticator(config: &Config, client: &reqwest::Client) -> Authenticator {
+pub(super) fn authenticator(config: &Config, client: &reqwest::Client) -> Authenticator {
     let api_keys = config.clients.iter().map(|(name, settings)| ApiKey {
         key_sha256: settings.key.sha256,
         principal: Principal {
@@ -37,7 +37,7 @@ pub fn authenticator(config: &Config, client: &reqwest::Client) -> Authenticator
 
 /// Builds the authenticator of a reloaded configuration. Viewers that did not change are reused, and so are fetched
 /// issuer keys if the issuers did not change.
-pub fn renewed_authenticator(
+pub(super) fn renewed_authenticator(
     config: &Config,
     client: &reqwest::Client,
     previous: &Config,

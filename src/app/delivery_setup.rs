@@ -13,7 +13,7 @@ use vendor_api::InvalidSetting;
 use vendor_registry::APPS;
 
 /// Connects every channel without calling it. Nothing runs until the deliveries are started.
-pub fn open(
+pub(super) fn open(
     config: &Config,
     sources: &[Arc<Source>],
     client: &reqwest::Client,

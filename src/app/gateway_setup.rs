@@ -23,7 +23,7 @@ use crate::graphql::base::cache_validity::{Invalidations, ResponseDependencies};
 use source_stack::CatalogCache;
 
 /// Builds the shared state of the gateway.
-pub fn build(
+pub(super) fn build(
     config: &Config,
     services: Services,
     infrastructure: &Infrastructure,
@@ -50,7 +50,7 @@ pub fn build(
 }
 
 /// Builds the executable schema and the operation limits.
-pub fn schema_and_limits(
+pub(super) fn schema_and_limits(
     config: &Config,
     services: Services,
     infrastructure: &Infrastructure,
@@ -98,7 +98,7 @@ impl Invalidations for CacheInvalidations {
 }
 
 /// Loads the safelist manifest, if one is configured.
-pub fn load_safelist(config: &Config) -> Result<Safelist, StartError> {
+pub(super) fn load_safelist(config: &Config) -> Result<Safelist, StartError> {
     let mode = match config.graphql.persisted.mode {
         SafelistMode::Off => SafelistEnforcement::Off,
         SafelistMode::Log => SafelistEnforcement::Log,
@@ -111,7 +111,7 @@ pub fn load_safelist(config: &Config) -> Result<Safelist, StartError> {
 }
 
 /// Returns the settings of accepted connections.
-pub fn listener_settings(config: &Config) -> Result<listener::Settings, StartError> {
+pub(super) fn listener_settings(config: &Config) -> Result<listener::Settings, StartError> {
     let tls = match &config.server.tls {
         None => None,
         Some(files) => {

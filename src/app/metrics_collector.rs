@@ -24,7 +24,7 @@ const COUNT_TTL: Duration = Duration::from_secs(10);
 const STORE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Components that gauges are read from.
-pub struct ServiceState {
+pub(super) struct ServiceState {
     /// All sources.
     pub sources: Vec<Arc<Source>>,
     /// Delivery channels.
@@ -38,7 +38,7 @@ pub struct ServiceState {
 }
 
 /// Renders the metrics after updating all gauges.
-pub struct MetricsCollector {
+pub(super) struct MetricsCollector {
     state: ServiceState,
     render: Arc<dyn Fn() -> String + Send + Sync>,
     last_count: Mutex<Option<Instant>>,
@@ -46,7 +46,7 @@ pub struct MetricsCollector {
 
 impl MetricsCollector {
     /// Creates a collector; `render` returns the text of all metrics.
-    pub fn new(state: ServiceState, render: Arc<dyn Fn() -> String + Send + Sync>) -> Self {
+    pub(super) fn new(state: ServiceState, render: Arc<dyn Fn() -> String + Send + Sync>) -> Self {
         gauge!("process_start_time_seconds").set(seconds(state.clock.now()));
         Self { state, render, last_count: Mutex::default() }
     }
@@ -132,7 +132,7 @@ fn seconds(at: Timestamp) -> f64 {
 }
 
 /// The process: not ready once it has received a shutdown signal.
-pub struct ProcessDependency(pub CancellationToken);
+pub(super) struct ProcessDependency(pub CancellationToken);
 
 #[async_trait]
 impl Dependency for ProcessDependency {
@@ -150,7 +150,7 @@ impl Dependency for ProcessDependency {
 }
 
 /// The order store, which is required for sales.
-pub struct LedgerDependency(pub Arc<dyn StoreHealth>);
+pub(super) struct LedgerDependency(pub Arc<dyn StoreHealth>);
 
 #[async_trait]
 impl Dependency for LedgerDependency {
@@ -174,7 +174,7 @@ impl Dependency for LedgerDependency {
 }
 
 /// A source; the service works without it.
-pub struct SourceDependency(pub Arc<Source>);
+pub(super) struct SourceDependency(pub Arc<Source>);
 
 #[async_trait]
 impl Dependency for SourceDependency {

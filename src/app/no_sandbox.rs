@@ -11,10 +11,10 @@ use crate::app::options::SandboxOptions;
 use crate::config::Config;
 
 /// There is no sandbox.
-pub enum RunningSandbox {}
+pub(super) enum RunningSandbox {}
 
 /// Fails: there is no sandbox.
-pub async fn start_sandbox(
+pub(super) async fn start_sandbox(
     _: &mut Config,
     _: Option<&Path>,
     _: &Arc<dyn Clock>,
@@ -29,6 +29,6 @@ pub async fn run_sandbox(_: SandboxOptions) -> Result<(), StartError> {
 }
 
 /// Never called.
-pub fn log_sandbox(_: &Config, sandbox: &RunningSandbox) {
+pub(super) fn log_sandbox(_: &Config, sandbox: &RunningSandbox) {
     match *sandbox {}
 }

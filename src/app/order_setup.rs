@@ -16,7 +16,7 @@ use orders::{CancellationPolicy, ChangeBus, OrderSettings, Orders, OrdersDepende
 use store_sql::{CredentialKey, Stores};
 
 /// Opens the store and builds the orders. Nothing runs until they are started.
-pub async fn open(
+pub(super) async fn open(
     config: &Config,
     sources: Vec<Source>,
     clock: &Arc<dyn Clock>,
@@ -96,19 +96,19 @@ fn cancellation_terms(terms: &config::CancellationTermsConfig) -> CancellationPo
 }
 
 /// Reseller accounts at the sources, for order planning: the vendor's own keys of each connection.
-pub struct ConfiguredAccounts(ArcSwap<AccountKeys>);
+pub(super) struct ConfiguredAccounts(ArcSwap<AccountKeys>);
 
 /// Account keys by reseller and source.
 type AccountKeys = BTreeMap<String, BTreeMap<SourceId, BTreeMap<String, String>>>;
 
 impl ConfiguredAccounts {
     /// Reads the accounts of a configuration.
-    pub fn from_config(config: &Config) -> Self {
+    pub(super) fn from_config(config: &Config) -> Self {
         Self(ArcSwap::from_pointee(account_keys(config)))
     }
 
     /// Replaces the accounts by those of another configuration.
-    pub fn replace(&self, config: &Config) {
+    pub(super) fn replace(&self, config: &Config) {
         self.0.store(Arc::new(account_keys(config)));
     }
 }

@@ -24,7 +24,7 @@ use domain::Source;
 pub type ConfigLoader = Arc<dyn Fn() -> Result<Config, ConfigDiagnostics> + Send + Sync>;
 
 /// Everything that a reload replaces, and its inputs.
-pub struct ConfigReload {
+pub(super) struct ConfigReload {
     /// Loads the configuration; `None`: reload is not supported.
     pub loader: Option<ConfigLoader>,
     /// State of the gateway.
@@ -41,7 +41,7 @@ pub struct ConfigReload {
 
 impl ConfigReload {
     /// Reloads the configuration at each signal, until the service stops.
-    pub async fn listen(self, mut signal: Signal, mut now: Config, stop: CancellationToken) {
+    pub(super) async fn listen(self, mut signal: Signal, mut now: Config, stop: CancellationToken) {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,

@@ -9,13 +9,13 @@ use domain::{Clock, Source};
 use resellers::{ConnectionSettings, ProductMapping, Reseller, Resellers};
 
 /// Builds all resellers over connected sources.
-pub fn open(config: &config::Config, sources: &[Arc<Source>], clock: &Arc<dyn Clock>) -> Resellers {
+pub(super) fn open(config: &config::Config, sources: &[Arc<Source>], clock: &Arc<dyn Clock>) -> Resellers {
     let resellers = config.resellers.iter().map(|(key, settings)| reseller(key, settings)).collect();
     Resellers::new(resellers, sources, Arc::clone(clock))
 }
 
 /// Converts one configured reseller.
-pub fn reseller(key: &str, settings: &config::ResellerConfig) -> Reseller {
+pub(super) fn reseller(key: &str, settings: &config::ResellerConfig) -> Reseller {
     let connections = settings.connections.iter();
     Reseller {
         key: key.to_owned(),

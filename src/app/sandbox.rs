@@ -15,13 +15,13 @@ use crate::app::signals::shutdown_signal;
 use crate::config::Config;
 
 /// The running emulators. Dropping it stops them.
-pub type RunningSandbox = Sandbox;
+pub(super) type RunningSandbox = Sandbox;
 
 /// First of the fixed ports of `ticketgraph sandbox`, which the built-in sandbox prefers, too.
 const FIRST_PORT: u16 = 4101;
 
 /// Starts the emulated vendors and points the configuration at them. With a folder, their state is persistent.
-pub async fn start_sandbox(
+pub(super) async fn start_sandbox(
     config: &mut Config,
     data: Option<&Path>,
     clock: &Arc<dyn Clock>,
@@ -81,7 +81,7 @@ fn load_scenario(path: &Path) -> Result<Scenario, StartError> {
 }
 
 /// Logs the addresses of the emulated vendors and the API keys of the sandbox.
-pub fn log_sandbox(config: &Config, sandbox: &RunningSandbox) {
+pub(super) fn log_sandbox(config: &Config, sandbox: &RunningSandbox) {
     tracing::info!("this is the built-in sandbox: every vendor is emulated, nothing here is real");
     for (name, base) in sandbox.addresses() {
         tracing::info!(

@@ -20,7 +20,7 @@ use store_redis::{Redis, RedisCache, RedisChangeBus, RedisCounters, RedisRateLim
 use vendor_api::InvalidSetting;
 
 /// The Redis connection and the shared cache.
-pub struct SharedRedis {
+pub(super) struct SharedRedis {
     redis: Arc<Redis>,
     cache_store: Arc<RedisCache>,
     tracker: TaskTracker,
@@ -28,7 +28,7 @@ pub struct SharedRedis {
 
 impl SharedRedis {
     /// Creates it if it is configured; does not connect yet.
-    pub fn from_config(config: &config::CacheConfig, tracker: &TaskTracker) -> Result<Option<Self>, StartError> {
+    pub(super) fn from_config(config: &config::CacheConfig, tracker: &TaskTracker) -> Result<Option<Self>, StartError> {
         let Some(address) = &config.redis_url else { return Ok(None) };
         let redis = Redis::new(address, config.redis_timeout)
             .map_err(|error| StartError::Settings(vec![InvalidSetting::new("cache.redis_url", error.to_string())]))?;
@@ -38,41 +38,41 @@ impl SharedRedis {
     }
 
     /// Returns the shared cache (L2).
-    pub fn store(&self) -> Arc<dyn CacheStore> {
+    pub(super) fn store(&self) -> Arc<dyn CacheStore> {
         Arc::clone(&self.cache_store) as _
     }
 
     /// Subscribes to the invalidations of the other replicas.
-    pub fn subscribe_to_invalidations(&self, cache: &Arc<CatalogCache>, stop: &CancellationToken) {
+    pub(super) fn subscribe_to_invalidations(&self, cache: &Arc<CatalogCache>, stop: &CancellationToken) {
         let cache = Arc::clone(cache);
         self.tracker.spawn(Arc::clone(&self.cache_store).run_subscriber(stop.clone(), move |event| cache.apply(event)));
     }
 
     /// Returns an outbound rate limit that replicas share under a name. While Redis is down, each replica uses its own
     /// part of it.
-    pub fn rate_limiter(&self, name: &str, policy: &RateLimitPolicy) -> Arc<dyn RateLimiter> {
+    pub(super) fn rate_limiter(&self, name: &str, policy: &RateLimitPolicy) -> Arc<dyn RateLimiter> {
         Arc::new(RedisRateLimiter::new(Arc::clone(&self.redis), name, policy, self.tracker.clone()))
     }
 
     /// Returns the bus of order changes, and subscribes to the changes of other replicas.
-    pub fn change_bus(&self, stop: &CancellationToken) -> Arc<dyn ChangeBus> {
+    pub(super) fn change_bus(&self, stop: &CancellationToken) -> Arc<dyn ChangeBus> {
         let bus = RedisChangeBus::new(Arc::clone(&self.redis));
         self.tracker.spawn(Arc::clone(&bus).run_subscriber(stop.clone()));
         bus
     }
 
     /// Returns the store of operations that clients registered at any replica.
-    pub fn operation_store(&self) -> Arc<dyn SharedOperationStore> {
+    pub(super) fn operation_store(&self) -> Arc<dyn SharedOperationStore> {
         Arc::new(RedisOperationStore(Arc::clone(&self.cache_store)))
     }
 
     /// Returns the request counters of all replicas.
-    pub fn request_counters(&self) -> Arc<dyn SharedCounters> {
+    pub(super) fn request_counters(&self) -> Arc<dyn SharedCounters> {
         Arc::new(RedisRequestCounters(RedisCounters::new(Arc::clone(&self.redis))))
     }
 
     /// Returns Redis as a dependency for `/health/ready`.
-    pub fn dependency(&self) -> Arc<dyn Dependency> {
+    pub(super) fn dependency(&self) -> Arc<dyn Dependency> {
         Arc::new(RedisDependency(Arc::clone(&self.redis)))
     }
 }

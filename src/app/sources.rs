@@ -22,10 +22,10 @@ use vendor_api::{ConnectContext, InvalidSetting, Vendor};
 use vendor_registry::VENDORS;
 
 /// The catalog waits this much longer than the deadline of a source, so that the source's own error arrives first.
-pub const DEADLINE_SLACK: Duration = Duration::from_millis(500);
+pub(super) const DEADLINE_SLACK: Duration = Duration::from_millis(500);
 
 /// Infrastructure that all sources share.
-pub struct Infrastructure {
+pub(super) struct Infrastructure {
     /// HTTP client with its connection pool.
     pub client: reqwest::Client,
     /// Clock.
@@ -40,7 +40,7 @@ pub struct Infrastructure {
 
 /// Connected sources with their layers.
 #[derive(Default)]
-pub struct ConnectedSources {
+pub(super) struct ConnectedSources {
     /// Sources with a cached catalog.
     pub sources: Vec<Arc<Source>>,
     /// The same sources as orders use them: every catalog read calls the vendor.
@@ -48,7 +48,7 @@ pub struct ConnectedSources {
 }
 
 /// Connects every source of a configuration; makes no calls.
-pub fn connect_sources(
+pub(super) fn connect_sources(
     config: &Config,
     infrastructure: &Infrastructure,
 ) -> Result<ConnectedSources, Vec<InvalidSetting>> {

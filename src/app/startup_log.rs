@@ -8,7 +8,7 @@ use crate::app::sandbox::{RunningSandbox, log_sandbox};
 use crate::config::Config;
 
 /// Logs them. The last line has the address on which the service listens.
-pub fn log_startup(config: &Config, address: SocketAddr, sandbox: Option<&RunningSandbox>) {
+pub(super) fn log_startup(config: &Config, address: SocketAddr, sandbox: Option<&RunningSandbox>) {
     tracing::info!("ticketgraph {}", env!("CARGO_PKG_VERSION"));
     if let Some(sandbox) = sandbox {
         log_sandbox(config, sandbox);

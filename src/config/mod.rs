@@ -41,7 +41,7 @@ pub use section::ReadFile;
 pub use server::{CorsOrigin, ServerConfig, TlsConfig};
 pub use setting::{ByteSize, LogFilter, Percent};
 pub use sources::{CancellationTermsConfig, ConfiguredSource, DeliveryConfig};
-pub use telemetry::{LogFormat, TelemetryConfig};
+pub use telemetry::TelemetryConfig;
 pub use vendor_spec::{KeyMessage, VendorConfigSpec, VendorConfigSpecs};
 
 use crate::config::section::{ReadContext, Section};

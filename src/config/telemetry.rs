@@ -1,5 +1,6 @@
 //! `[telemetry]`: logs, metrics and traces.
 
+use ::telemetry::LogFormat;
 use url::Url;
 
 use crate::config::section::Section;
@@ -18,15 +19,6 @@ pub struct TelemetryConfig {
     pub otlp_endpoint: Option<Url>,
     /// Sampling rate of traces that begin here, in percent.
     pub otlp_percent: Percent,
-}
-
-/// Format of log lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    /// Text for people.
-    Text,
-    /// JSON, one object per line.
-    Json,
 }
 
 impl Choice for LogFormat {

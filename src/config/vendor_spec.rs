@@ -4,7 +4,7 @@
 pub type KeyMessage = (String, String);
 
 /// Validates a section and returns all problems.
-pub type Check<'a, S> = Box<dyn Fn(&S) -> Vec<KeyMessage> + 'a>;
+pub(super) type Check<'a, S> = Box<dyn Fn(&S) -> Vec<KeyMessage> + 'a>;
 
 /// Keys of one vendor or app, and the check of its section `S`.
 pub struct VendorConfigSpec<'a, S> {

@@ -80,7 +80,7 @@ impl Files {
     }
 }
 
-pub fn load(text: &str, variables: &[(&str, &str)]) -> Result<Config, ConfigDiagnostics> {
+pub(crate) fn load(text: &str, variables: &[(&str, &str)]) -> Result<Config, ConfigDiagnostics> {
     Files::default().with("venues.toml", text).load(Some("venues.toml"), variables)
 }
 
@@ -89,11 +89,11 @@ fn load_with_real_vendors(text: &str, variables: &[(&str, &str)]) -> Result<Conf
     Files::default().with("venues.toml", text).load_with(&app::vendor_config_specs(), Some("venues.toml"), variables)
 }
 
-pub fn lines(outcome: Result<Config, ConfigDiagnostics>) -> String {
+pub(crate) fn lines(outcome: Result<Config, ConfigDiagnostics>) -> String {
     outcome.expect_err("findings").lines().collect::<Vec<_>>().join("\n")
 }
 
-pub const HARBOR: &str = r#"
+pub(crate) const HARBOR: &str = r#"
 [sources.harbor]
 vendor = "acme"
 environment = "sandbox"
@@ -105,7 +105,7 @@ time_zone = "America/New_York"
 currency = "USD"
 "#;
 
-pub const KEY: (&str, &str) = ("HARBOR_ACME_KEY", "planted-acme-key");
+pub(crate) const KEY: (&str, &str) = ("HARBOR_ACME_KEY", "planted-acme-key");
 
 #[test]
 fn an_empty_file_keeps_all_defaults_and_the_defaults_contain_every_key() {

@@ -11,7 +11,7 @@ use async_graphql_parser::types::DocumentOperations;
 const FILLED: &[&str] = &["from", "to", "key", "lines", "entities", "order", "quote"];
 
 /// Returns the name and the text of every example, in the order of the page.
-pub fn all() -> Vec<(String, String)> {
+pub(crate) fn all() -> Vec<(String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("web/src/examples");
     let mut files: Vec<_> = fs::read_dir(folder)
         .expect("the examples folder")

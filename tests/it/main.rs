@@ -22,3 +22,7 @@ mod process_sandbox;
 mod process_tls;
 mod resellers;
 mod vendor_operations;
+
+/// The allocator of the binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

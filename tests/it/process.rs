@@ -9,24 +9,24 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// Upper bound of every wait, reached only if the build is broken.
-pub const TIMEOUT: Duration = Duration::from_secs(60);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
 /// An API key of the sandbox with all permissions.
 const OPERATOR: &str = "sandbox-operator";
 
 /// A child process that ends with its test; its log lines are buffered.
-pub struct Process {
+pub(crate) struct Process {
     child: Child,
     log: Mutex<mpsc::Receiver<String>>,
 }
 
 impl Process {
     /// Starts the binary in a folder, with an empty environment.
-    pub fn start(folder: &TempDir, arguments: &[&str]) -> Self {
+    pub(crate) fn start(folder: &TempDir, arguments: &[&str]) -> Self {
         Self::start_with(folder, arguments, &[])
     }
 
     /// Starts the binary with settings in environment variables.
-    pub fn start_with(folder: &TempDir, arguments: &[&str], settings: &[(&str, &str)]) -> Self {
+    pub(crate) fn start_with(folder: &TempDir, arguments: &[&str], settings: &[(&str, &str)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ticketgraph"));
         command.args(arguments).env_clear().env("HOME", folder.path()).current_dir(folder.path());
         command.envs(settings.iter().copied());
@@ -36,7 +36,7 @@ impl Process {
     }
 
     /// Returns the first address, without a path, in the next line that contains this text.
-    pub fn address(&self, of: &str) -> String {
+    pub(crate) fn address(&self, of: &str) -> String {
         let line = std::iter::from_fn(|| self.next_line()).find(|line| line.contains(of));
         let line = line.unwrap_or_else(|| panic!("no line says {of}"));
         let (_, rest) = line.split_once("://").expect("an address");
@@ -49,13 +49,13 @@ impl Process {
     }
 
     /// Sends a signal, like `-TERM`.
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let status = Command::new("kill").args([name, &self.child.id().to_string()]).status().expect("kill");
         assert!(status.success());
     }
 
     /// Returns the lines up to one that contains this text, and this many more.
-    pub fn lines_until(&self, text: &str, more: usize) -> Vec<String> {
+    pub(crate) fn lines_until(&self, text: &str, more: usize) -> Vec<String> {
         let mut lines = Vec::new();
         let mut left = None;
         while left != Some(0) {
@@ -71,7 +71,7 @@ impl Process {
     }
 
     /// Waits for the exit code, and returns it with the rest of the log.
-    pub fn end(&mut self) -> (Option<i32>, Vec<String>) {
+    pub(crate) fn end(&mut self) -> (Option<i32>, Vec<String>) {
         let mut lines = Vec::new();
         while let Some(line) = self.next_line() {
             lines.push(line);
@@ -80,7 +80,7 @@ impl Process {
     }
 
     /// Kills the process as a crash would: nothing is drained or written.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().expect("a kill");
         self.child.wait().expect("an end");
     }
@@ -108,25 +108,25 @@ fn lines(pipe: impl Read + Send + 'static) -> mpsc::Receiver<String> {
 
 /// The API of a running service.
 #[derive(Clone)]
-pub struct Api {
+pub(crate) struct Api {
     url: String,
     client: reqwest::Client,
 }
 
 impl Api {
     /// Waits until a service logs its address.
-    pub fn from_process(server: &Process) -> Self {
+    pub(crate) fn from_process(server: &Process) -> Self {
         Self::at(&server.address("listening on http://"))
     }
 
     /// Returns the API at an address.
-    pub fn at(address: &str) -> Self {
+    pub(crate) fn at(address: &str) -> Self {
         let url = format!("{address}/graphql");
         Self { url, client: http_client::build_client().expect("a client") }
     }
 
     /// Returns the data of a response, or `None` if the server died before.
-    pub async fn try_query(&self, query: &str, variables: Value) -> Option<Value> {
+    pub(crate) async fn try_query(&self, query: &str, variables: Value) -> Option<Value> {
         let body = json!({ "query": query, "variables": variables });
         let request = self.client.post(&self.url).bearer_auth(OPERATOR).json(&body);
         let answer: Value = request.send().await.ok()?.json().await.ok()?;
@@ -135,7 +135,7 @@ impl Api {
     }
 
     /// Returns the data of a response; an error fails the test.
-    pub async fn query(&self, query: &str, variables: Value) -> Value {
+    pub(crate) async fn query(&self, query: &str, variables: Value) -> Value {
         self.try_query(query, variables).await.expect("a response")
     }
 }

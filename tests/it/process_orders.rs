@@ -19,7 +19,7 @@ const ORDERS: usize = 200;
 /// Number of them that have a response when the server is killed.
 const ANSWERED: usize = 40;
 /// Sources by name, and the vendor of each.
-pub const SOURCES: [(&str, &str); 4] =
+pub(crate) const SOURCES: [(&str, &str); 4] =
     [("harbor", "acme"), ("opera", "secutix"), ("club", "secutix"), ("quay", "ticketing")];
 
 /// Delays every call, so that many are in flight when the server is killed.
@@ -47,14 +47,14 @@ availability = "30s"
 "#;
 
 /// Emulated vendors in their own process, which outlives the server.
-pub struct Vendors {
+pub(crate) struct Vendors {
     _process: Process,
     bases: BTreeMap<&'static str, String>,
     client: reqwest::Client,
 }
 
 impl Vendors {
-    pub fn start(folder: &TempDir) -> Self {
+    pub(crate) fn start(folder: &TempDir) -> Self {
         std::fs::write(folder.path().join("slow.toml"), SLOW).expect("a file");
         let process = Process::start(folder, &["sandbox", "--scenario", "slow.toml", "--unlimited"]);
         let bases = ["acme", "secutix", "ticketing"];
@@ -63,14 +63,14 @@ impl Vendors {
     }
 
     /// Returns the holds and orders of a vendor.
-    pub async fn holdings(&self, vendor: &str) -> Value {
+    pub(crate) async fn holdings(&self, vendor: &str) -> Value {
         let url = format!("{}/_emu/inventory", self.bases[vendor]);
         let response = self.client.get(url).send().await.expect("a response");
         response.json().await.expect("the inventory")
     }
 
     /// Advances the clock of all vendors by an hour, so that every hold expires.
-    pub async fn wait_an_hour(&self) {
+    pub(crate) async fn wait_an_hour(&self) {
         for base in self.bases.values() {
             let response = self.client.post(format!("{base}/_emu/clock")).json(&json!({ "advance_ms": 3_600_000 }));
             assert!(response.send().await.expect("a response").status().is_success());
@@ -79,7 +79,7 @@ impl Vendors {
 }
 
 /// Returns the sandbox configuration with the URLs of the vendors and a database in the folder.
-pub fn configuration(folder: &TempDir, vendors: &Vendors) -> String {
+pub(crate) fn configuration(folder: &TempDir, vendors: &Vendors) -> String {
     let ledger = folder.path().join("orders.db");
     let mut text = include_str!("../../config/sandbox.toml")
         .replace("[ledger]\n", &format!("[ledger]\nurl = \"sqlite://{}\"\nlease = \"12s\"\n", ledger.display()));
@@ -91,7 +91,7 @@ pub fn configuration(folder: &TempDir, vendors: &Vendors) -> String {
 
 /// Line on sale, with its remaining vacancies.
 #[derive(Clone)]
-pub struct SellableLine {
+pub(crate) struct SellableLine {
     performance: String,
     ticket_type: String,
     left: i64,
@@ -102,7 +102,7 @@ const CATALOG_QUERY: &str = "query($source: ID!) { events(first: 50, filter: { s
       offers { status vacancies ticketType { id } } } } } } } }";
 
 /// Returns the lines that a source has on sale, by descending vacancies.
-pub async fn load_lines(api: &Api, source: &str) -> Vec<SellableLine> {
+pub(crate) async fn load_lines(api: &Api, source: &str) -> Vec<SellableLine> {
     let listed = api.query(CATALOG_QUERY, json!({ "source": source })).await;
     let each = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let mut lines = Vec::new();
@@ -126,14 +126,14 @@ pub async fn load_lines(api: &Api, source: &str) -> Vec<SellableLine> {
 const FIELDS: &str = "order { id version status } problems { code path } replayed";
 
 /// Client with its purchase and its idempotency keys, used before and after the crash.
-pub struct Client {
+pub(crate) struct Client {
     number: usize,
     lines: Vec<Value>,
 }
 
 impl Client {
     /// Buys, or repeats a purchase. Returns the ID of the order, and true if every request was answered.
-    pub async fn buy(&self, api: &Api) -> (Option<String>, bool) {
+    pub(crate) async fn buy(&self, api: &Api) -> (Option<String>, bool) {
         let (operation, policy) = (
             if self.number.is_multiple_of(2) { "placeOrder" } else { "createOrder" },
             if self.number.is_multiple_of(5) { "BEST_EFFORT" } else { "ALL_OR_NOTHING" },
@@ -162,7 +162,7 @@ impl Client {
 }
 
 /// Creates clients that each buy from two to four sources, spread over the available lines.
-pub fn clients(count: usize, lines_by_source: &[Vec<SellableLine>]) -> Vec<Client> {
+pub(crate) fn clients(count: usize, lines_by_source: &[Vec<SellableLine>]) -> Vec<Client> {
     let mut lines_by_source = lines_by_source.to_vec();
     let mut take = |source: usize| {
         let line = lines_by_source[source].iter_mut().max_by_key(|line| line.left).expect("a ware");
@@ -179,7 +179,7 @@ const ORDER: &str = "id version status isTerminal policy legs { ourReference sta
 
 impl Api {
     /// Polls an order until it is as expected. `None` if the server was killed before.
-    pub async fn wait_for(&self, id: &str, is_fine: impl Fn(&Value) -> bool) -> Option<Value> {
+    pub(crate) async fn wait_for(&self, id: &str, is_fine: impl Fn(&Value) -> bool) -> Option<Value> {
         let query = format!("query($id: ID!) {{ order(id: $id) {{ {ORDER} }} }}");
         let end = Instant::now() + TIMEOUT;
         let mut ticks = tokio::time::interval(Duration::from_millis(200));
@@ -194,7 +194,7 @@ impl Api {
     }
 
     /// Returns all orders.
-    pub async fn orders(&self) -> Vec<Value> {
+    pub(crate) async fn orders(&self) -> Vec<Value> {
         let query = format!(
             "query($after: String) {{ orders(first: 50, after: $after) {{ nodes {{ {ORDER} }}
              pageInfo {{ hasNextPage endCursor }} }} }}"
@@ -240,7 +240,7 @@ async fn buy_until_killed(server: &mut Process, api: &Api, clients: &Arc<Vec<Cli
 }
 
 /// Repeats the requests of every client at the running server, and waits until all orders are final.
-pub async fn repeat(api: &Api, clients: &[Client], ids: &BTreeMap<usize, String>) -> BTreeSet<String> {
+pub(crate) async fn repeat(api: &Api, clients: &[Client], ids: &BTreeMap<usize, String>) -> BTreeSet<String> {
     let again = join_all(clients.iter().map(async |client| {
         let (id, is_done) = client.buy(api).await;
         assert!(is_done, "the server is running");
@@ -268,7 +268,7 @@ fn sold(holdings: &Value) -> Vec<(String, usize)> {
 }
 
 /// Compares every leg with the sales at its vendor; neither side may have a remainder.
-pub fn compare(orders: &[Value], holdings: &BTreeMap<&str, Value>) -> BTreeMap<String, usize> {
+pub(crate) fn compare(orders: &[Value], holdings: &BTreeMap<&str, Value>) -> BTreeMap<String, usize> {
     let mut statuses = BTreeMap::new();
     let mut left: BTreeMap<&str, Vec<(String, usize)>> =
         holdings.iter().map(|(vendor, held)| (*vendor, sold(held))).collect();
@@ -346,7 +346,7 @@ async fn a_server_killed_during_two_hundred_orders_loses_and_duplicates_none() {
 }
 
 /// Asserts that the reconciliation report of the server is empty.
-pub async fn no_difference(api: &Api, source: &str) {
+pub(crate) async fn no_difference(api: &Api, source: &str) {
     let now = domain::Clock::now(&domain::SystemClock);
     let at = |hours: i64| -> Timestamp { now + SignedDuration::from_hours(hours) };
     let query = "query($source: ID!, $from: DateTime!, $to: DateTime!) {

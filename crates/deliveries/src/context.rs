@@ -42,7 +42,7 @@ pub(crate) struct DeliveryContext {
 impl DeliveryContext {
     /// Runs `work` exclusively, by a lock in this process and a lease among replicas. `None` if another runner owns
     /// the channel.
-    pub async fn with_lease<T>(
+    pub(crate) async fn with_lease<T>(
         &self,
         slot: &ChannelSlot,
         work: impl AsyncFnOnce(&ChannelWorker<'_>) -> Result<T, StoreError>,

@@ -45,13 +45,13 @@ impl ChannelWorker<'_> {
     }
 
     /// Writes a change and extends the lease.
-    pub async fn write(&self, change: &ChannelWrite<'_>) -> Result<(), StoreError> {
+    pub(crate) async fn write(&self, change: &ChannelWrite<'_>) -> Result<(), StoreError> {
         let until = later(self.now(), CHANNEL_LEASE);
         self.context.store.write(&self.lease, until, change).await
     }
 
     /// Runs a stream and records the run.
-    pub async fn run_stream(&self, stream: ChannelStream, on_demand: bool) -> Result<StreamRun, StoreError> {
+    pub(crate) async fn run_stream(&self, stream: ChannelStream, on_demand: bool) -> Result<StreamRun, StoreError> {
         self.read_order_feed().await?;
         let error = match stream {
             ChannelStream::Injection | ChannelStream::Cancelled => self.push_due(stream, on_demand).await?,
@@ -118,7 +118,7 @@ impl ChannelWorker<'_> {
     }
 
     /// Enqueues tickets of an order, and makes refused ones due again.
-    pub async fn enqueue(&self, order: &Order, tickets: &BTreeSet<usize>) -> Result<Vec<Delivery>, StoreError> {
+    pub(crate) async fn enqueue(&self, order: &Order, tickets: &BTreeSet<usize>) -> Result<Vec<Delivery>, StoreError> {
         let existing = self.context.store.list_by_order(order.key).await?;
         let now = self.now();
         let enqueued = tickets.iter().map(|number| match existing.iter().find(|delivery| delivery.ticket == *number) {
@@ -180,7 +180,7 @@ impl ChannelWorker<'_> {
     }
 
     /// Pushes deliveries: writes the intent, calls the app, writes the outcome.
-    pub async fn push(
+    pub(crate) async fn push(
         &self,
         stream: ChannelStream,
         mut deliveries: Vec<Delivery>,

@@ -16,17 +16,29 @@ use crate::ids::SourceId;
 use crate::money::Currency;
 use crate::ordering::{HoldExtension, Ordering, Refunds};
 
-/// The vendors. The only list of them outside the vendor crates and the registry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, IntoStaticStr)]
-#[serde(rename_all = "lowercase")]
-#[strum(serialize_all = "lowercase")]
-pub enum VendorKind {
-    /// ACME Ticketing.
-    Acme,
-    /// SecuTix S-360.
-    Secutix,
-    /// TickeTing.
-    Ticketing,
+/// Defines an enum with a variant per vendor: the only list of vendors outside their crates and the registry. The GraphQL schema defines
+/// its enum with the same macro, so a new vendor is added once, here.
+#[macro_export]
+macro_rules! vendor_enum {
+    ($(#[$attribute:meta])* pub enum $name:ident) => {
+        $(#[$attribute])*
+        pub enum $name {
+            /// ACME Ticketing.
+            Acme,
+            /// SecuTix S-360.
+            Secutix,
+            /// TickeTing.
+            Ticketing,
+        }
+    };
+}
+
+vendor_enum! {
+    /// The vendors.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, IntoStaticStr)]
+    #[serde(rename_all = "lowercase")]
+    #[strum(serialize_all = "lowercase")]
+    pub enum VendorKind
 }
 
 impl VendorKind {

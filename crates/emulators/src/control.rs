@@ -19,7 +19,7 @@ use crate::log::LoggedCall;
 use crate::stage::Stage;
 
 /// Path prefix of all control endpoints.
-pub const CONTROL_PREFIX: &str = "/_emu/";
+pub(crate) const CONTROL_PREFIX: &str = "/_emu/";
 
 #[derive(Deserialize)]
 struct ClockAdvance {
@@ -27,7 +27,7 @@ struct ClockAdvance {
 }
 
 /// Builds the control endpoints of a stage.
-pub fn router(stage: Arc<Stage>) -> Router {
+pub(crate) fn router(stage: Arc<Stage>) -> Router {
     Router::new()
         .route("/_emu/log", get(list_calls).delete(clear_log))
         .route("/_emu/faults", post(add_faults).delete(clear_faults))

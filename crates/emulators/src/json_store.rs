@@ -8,14 +8,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// State of one emulator. A change is on disk before the emulator responds, like a real vendor's.
-pub struct JsonStore<T> {
+pub(crate) struct JsonStore<T> {
     state: Mutex<T>,
     file: Option<PathBuf>,
 }
 
 impl<T: Serialize + DeserializeOwned + Default> JsonStore<T> {
     /// Loads the state of `name` from `folder`. A missing or unreadable file gives an empty state.
-    pub fn open(folder: Option<&Path>, name: &str) -> Self {
+    pub(crate) fn open(folder: Option<&Path>, name: &str) -> Self {
         let file = folder.map(|folder| folder.join(format!("{name}.json")));
         let saved = file.as_ref().and_then(|file| std::fs::read(file).ok());
         let state = saved.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
@@ -23,12 +23,12 @@ impl<T: Serialize + DeserializeOwned + Default> JsonStore<T> {
     }
 
     /// Reads the state.
-    pub fn read<R>(&self, read: impl FnOnce(&T) -> R) -> R {
+    pub(crate) fn read<R>(&self, read: impl FnOnce(&T) -> R) -> R {
         read(&self.state.lock())
     }
 
     /// Changes the state and saves it before returning.
-    pub fn update<R>(&self, change: impl FnOnce(&mut T) -> R) -> R {
+    pub(crate) fn update<R>(&self, change: impl FnOnce(&mut T) -> R) -> R {
         let mut state = self.state.lock();
         let result = change(&mut state);
         if let Some(file) = &self.file

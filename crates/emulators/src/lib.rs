@@ -9,6 +9,7 @@ mod clock;
 mod control;
 mod faults;
 mod json_store;
+mod latest;
 mod log;
 pub mod secutix;
 mod stage;

@@ -19,7 +19,7 @@ pub(crate) fn span(order: &Order, is_resumed: bool) -> Span {
 pub(crate) struct RunningOrderGauge(());
 
 impl RunningOrderGauge {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         gauge!("ticketgraph_orders_running").increment(1.0);
         Self(())
     }

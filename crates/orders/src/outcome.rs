@@ -30,7 +30,7 @@ const MAX_STEP_ATTEMPTS: usize = 4;
 
 impl UnitOfWork<'_> {
     /// Applies the outcome of a call to its leg.
-    pub fn record_outcome(&mut self, leg: usize, outcome: StepOutcome) {
+    pub(crate) fn record_outcome(&mut self, leg: usize, outcome: StepOutcome) {
         match outcome {
             StepOutcome::Held(Ok(held)) => {
                 self.end_attempt(leg, AttemptOutcome::Succeeded, None);

@@ -38,7 +38,7 @@ pub(crate) struct OrderPlanner<'a> {
 
 impl OrderPlanner<'_> {
     /// Plans and prices an order. Returns every problem found, each with the path of the input it concerns.
-    pub async fn plan(&self, actor: &Actor, input: &CreateOrder) -> Result<Order, Vec<Problem>> {
+    pub(crate) async fn plan(&self, actor: &Actor, input: &CreateOrder) -> Result<Order, Vec<Problem>> {
         let reseller = self.resolve_reseller(actor, input)?;
         let sellers = self.resolve_sources(input)?;
         let is_test = check_environment(&sellers, input)?;

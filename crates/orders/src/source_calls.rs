@@ -20,7 +20,7 @@ pub(crate) struct SourceCaller<'a> {
 
 impl SourceCaller<'_> {
     /// Makes one call and returns its outcome, including failures and timeouts.
-    pub async fn call(&self, order: &Order, step: SagaStep) -> StepOutcome {
+    pub(crate) async fn call(&self, order: &Order, step: SagaStep) -> StepOutcome {
         let leg = &order.legs[step.leg];
         let source = &leg.source;
         let key = call_key(order, &step);

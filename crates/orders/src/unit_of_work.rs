@@ -32,7 +32,7 @@ pub(crate) struct UnitOfWork<'a> {
 
 impl<'a> UnitOfWork<'a> {
     /// Starts a unit of work on a stored order.
-    pub fn new(order: Order, settings: &'a OrderSettings, now: Timestamp) -> Self {
+    pub(crate) fn new(order: Order, settings: &'a OrderSettings, now: Timestamp) -> Self {
         Self {
             before: order.clone(),
             order,
@@ -45,7 +45,7 @@ impl<'a> UnitOfWork<'a> {
     }
 
     /// Sets the intent of a new action, and clears the problems and retries of the last one.
-    pub fn set_intent(&mut self, intent: Intent) {
+    pub(crate) fn set_intent(&mut self, intent: Intent) {
         self.order.intent = intent;
         for leg in &mut self.order.legs {
             leg.problems.clear();
@@ -54,12 +54,12 @@ impl<'a> UnitOfWork<'a> {
     }
 
     /// Records the reason given by the client.
-    pub fn set_reason(&mut self, reason: Option<&str>) {
+    pub(crate) fn set_reason(&mut self, reason: Option<&str>) {
         self.reason = reason.map(|reason| reason.chars().filter(|c| !c.is_control()).take(200).collect());
     }
 
     /// Returns the next calls, after applying all moves that need no call.
-    pub fn next_steps(&mut self) -> Vec<SagaStep> {
+    pub(crate) fn next_steps(&mut self) -> Vec<SagaStep> {
         loop {
             match decide(&self.order, self.now) {
                 Decision::Call(steps) => return steps,
@@ -70,7 +70,7 @@ impl<'a> UnitOfWork<'a> {
     }
 
     /// Resumes an order after its runner was lost: attempts in flight become unknown.
-    pub fn resume(&mut self) {
+    pub(crate) fn resume(&mut self) {
         for number in 0..self.order.legs.len() {
             let leg = &mut self.order.legs[number];
             let Some(open) = leg.attempts.last_mut().filter(|attempt| attempt.outcome == AttemptOutcome::InFlight)
@@ -94,7 +94,7 @@ impl<'a> UnitOfWork<'a> {
     }
 
     /// Records the attempts of the next calls.
-    pub fn record_attempts(&mut self, steps: &[SagaStep]) {
+    pub(crate) fn record_attempts(&mut self, steps: &[SagaStep]) {
         for step in steps {
             let Some(operation) = step.call.operation() else { continue };
             let key = self.order.key;
@@ -272,7 +272,7 @@ impl<'a> UnitOfWork<'a> {
     }
 
     /// Finishes the current change: sets the version and returns the transitions since the last write.
-    pub fn finish(&mut self, cause: &str) -> Vec<Transition> {
+    pub(crate) fn finish(&mut self, cause: &str) -> Vec<Transition> {
         self.order.version = self.before.version + 1;
         self.order.updated_at = self.now;
         let (from, to) = (self.before.status(), self.order.status());
@@ -284,7 +284,7 @@ impl<'a> UnitOfWork<'a> {
     }
 
     /// Marks the current state as written.
-    pub fn mark_written(&mut self) {
+    pub(crate) fn mark_written(&mut self) {
         self.before.clone_from(&self.order);
         self.credentials.clear();
     }

@@ -67,7 +67,7 @@ pub enum SalesInterval {
 }
 
 /// Time zone of each source. A sale belongs to the local day at its source.
-pub type TimeZones = HashMap<SourceId, TimeZone>;
+pub(crate) type TimeZones = HashMap<SourceId, TimeZone>;
 
 /// Confirmed leg with its local day.
 struct Sale<'a> {

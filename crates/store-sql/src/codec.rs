@@ -65,7 +65,7 @@ impl From<Money> for StoredMoney {
 }
 
 impl StoredMoney {
-    pub fn decode(&self) -> Result<Money, StoreError> {
+    pub(crate) fn decode(&self) -> Result<Money, StoreError> {
         let currency: Currency = self.1.parse().map_err(|_| unreadable("a currency"))?;
         Ok(Money::new(self.0, currency))
     }
@@ -116,7 +116,7 @@ impl From<&Price> for StoredPrice {
 }
 
 impl StoredPrice {
-    pub fn decode(self) -> Result<Price, StoreError> {
+    pub(crate) fn decode(self) -> Result<Price, StoreError> {
         let taxes: Result<Vec<Tax>, StoreError> =
             self.taxes.into_iter().map(|(name, amount)| Ok(Tax { name, amount: amount.decode()? })).collect();
         Ok(Price {
@@ -149,7 +149,7 @@ impl From<&Plan> for StoredPlan {
 }
 
 impl StoredPlan {
-    pub fn decode(self) -> Result<Plan, StoreError> {
+    pub(crate) fn decode(self) -> Result<Plan, StoreError> {
         let risk =
             |(kind, leg): &(String, usize)| Ok(Risk { kind: require(RiskKind::parse(kind), "a risk")?, leg: *leg });
         let risks: Result<Vec<Risk>, StoreError> = self.risks.iter().map(risk).collect();
@@ -196,7 +196,7 @@ impl From<&LegCapabilities> for StoredTraits {
 }
 
 impl StoredTraits {
-    pub fn decode(&self) -> Result<LegCapabilities, StoreError> {
+    pub(crate) fn decode(&self) -> Result<LegCapabilities, StoreError> {
         Ok(LegCapabilities {
             shape: decode_name(&self.shape, "the shape of a leg")?,
             has_undo: self.has_undo,
@@ -240,7 +240,7 @@ impl From<&UnknownOutcome> for StoredUnknown {
 }
 
 impl StoredUnknown {
-    pub fn decode(&self) -> Result<UnknownOutcome, StoreError> {
+    pub(crate) fn decode(&self) -> Result<UnknownOutcome, StoreError> {
         Ok(UnknownOutcome {
             operation: require(LegOperation::parse(&self.operation), "an operation")?,
             since: from_nanos(self.since)?,
@@ -261,7 +261,7 @@ impl From<&RetrySchedule> for StoredRetrySchedule {
 }
 
 impl StoredRetrySchedule {
-    pub fn decode(&self) -> Result<RetrySchedule, StoreError> {
+    pub(crate) fn decode(&self) -> Result<RetrySchedule, StoreError> {
         Ok(RetrySchedule { since: from_nanos(self.0)?, next_at: from_nanos(self.1)? })
     }
 }
@@ -333,7 +333,7 @@ impl From<&Problem> for StoredProblem {
 }
 
 impl StoredProblem {
-    pub fn decode(self) -> Result<Problem, StoreError> {
+    pub(crate) fn decode(self) -> Result<Problem, StoreError> {
         let detail = match (decode_optional_money(self.was.as_ref())?, decode_optional_money(self.now.as_ref())?) {
             (Some(was), Some(now)) => Some(ProblemDetail::Price { was, now }),
             _ if self.tells_what_is_left => {

@@ -37,7 +37,7 @@ pub(crate) struct CredentialCipher(Vec<(String, RandomizedNonceKey)>);
 
 impl CredentialCipher {
     /// Creates a cipher, or returns `None` without a key.
-    pub fn new(keys: &[CredentialKey]) -> Option<Self> {
+    pub(crate) fn new(keys: &[CredentialKey]) -> Option<Self> {
         let key = |key: &CredentialKey| {
             // Fails only for a wrong key length, which the type rules out.
             let cipher = RandomizedNonceKey::new(&AES_256_GCM, key.0.expose_secret()).ok()?;
@@ -48,7 +48,7 @@ impl CredentialCipher {
     }
 
     /// Encrypts a barcode for a location. The ciphertext cannot be decrypted at any other location.
-    pub fn encrypt(&self, location: &str, code: &SecretString) -> Result<Ciphertext, StoreError> {
+    pub(crate) fn encrypt(&self, location: &str, code: &SecretString) -> Result<Ciphertext, StoreError> {
         let (key_id, key) = &self.0[0];
         let mut text = code.expose_secret().as_bytes().to_vec();
         let nonce = key
@@ -60,7 +60,7 @@ impl CredentialCipher {
     }
 
     /// Decrypts a barcode at its location.
-    pub fn decrypt(&self, location: &str, ciphertext: &Ciphertext) -> Result<SecretString, StoreError> {
+    pub(crate) fn decrypt(&self, location: &str, ciphertext: &Ciphertext) -> Result<SecretString, StoreError> {
         let error = |why: &str| StoreError::Unreadable(format!("a barcode was encrypted {why}"));
         let (_, key) = self
             .0

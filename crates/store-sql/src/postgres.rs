@@ -18,7 +18,7 @@ pub(crate) struct PostgresDatabase(PgPool);
 impl PostgresDatabase {
     /// Connects, with TLS as requested by `sslmode` in the URL, and migrates the schema. Replicas that start concurrently
     /// migrate one after another.
-    pub async fn open(url: &str, connections: u32) -> Result<Self, StoreOpenError> {
+    pub(crate) async fn open(url: &str, connections: u32) -> Result<Self, StoreOpenError> {
         let options = PgConnectOptions::from_str(url).map_err(StoreOpenError::InvalidUrl)?;
         let pool = PgPoolOptions::new()
             .max_connections(connections)

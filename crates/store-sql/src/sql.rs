@@ -100,51 +100,51 @@ impl SqlRow {
         value.map_err(|_| unreadable(&format!("the column {column}")))
     }
 
-    pub fn int(&self, column: &str) -> Result<i64, StoreError> {
+    pub(crate) fn int(&self, column: &str) -> Result<i64, StoreError> {
         self.get(column)
     }
 
-    pub fn opt_int(&self, column: &str) -> Result<Option<i64>, StoreError> {
+    pub(crate) fn opt_int(&self, column: &str) -> Result<Option<i64>, StoreError> {
         self.get(column)
     }
 
-    pub fn text(&self, column: &str) -> Result<String, StoreError> {
+    pub(crate) fn text(&self, column: &str) -> Result<String, StoreError> {
         self.get(column)
     }
 
-    pub fn opt_text(&self, column: &str) -> Result<Option<String>, StoreError> {
+    pub(crate) fn opt_text(&self, column: &str) -> Result<Option<String>, StoreError> {
         self.get(column)
     }
 
-    pub fn bytes(&self, column: &str) -> Result<Vec<u8>, StoreError> {
+    pub(crate) fn bytes(&self, column: &str) -> Result<Vec<u8>, StoreError> {
         self.get(column)
     }
 
-    pub fn bool(&self, column: &str) -> Result<bool, StoreError> {
+    pub(crate) fn bool(&self, column: &str) -> Result<bool, StoreError> {
         Ok(self.int(column)? != 0)
     }
 
-    pub fn unsigned(&self, column: &str) -> Result<u64, StoreError> {
+    pub(crate) fn unsigned(&self, column: &str) -> Result<u64, StoreError> {
         u64::try_from(self.int(column)?).map_err(|_| unreadable(&format!("the column {column}")))
     }
 
-    pub fn index(&self, column: &str) -> Result<usize, StoreError> {
+    pub(crate) fn index(&self, column: &str) -> Result<usize, StoreError> {
         usize::try_from(self.int(column)?).map_err(|_| unreadable(&format!("the column {column}")))
     }
 
-    pub fn time(&self, column: &str) -> Result<Timestamp, StoreError> {
+    pub(crate) fn time(&self, column: &str) -> Result<Timestamp, StoreError> {
         from_nanos(self.int(column)?)
     }
 
-    pub fn opt_time(&self, column: &str) -> Result<Option<Timestamp>, StoreError> {
+    pub(crate) fn opt_time(&self, column: &str) -> Result<Option<Timestamp>, StoreError> {
         self.opt_int(column)?.map(from_nanos).transpose()
     }
 
-    pub fn json<T: DeserializeOwned>(&self, column: &str) -> Result<T, StoreError> {
+    pub(crate) fn json<T: DeserializeOwned>(&self, column: &str) -> Result<T, StoreError> {
         decode_json(&self.text(column)?)
     }
 
-    pub fn opt_json<T: DeserializeOwned>(&self, column: &str) -> Result<Option<T>, StoreError> {
+    pub(crate) fn opt_json<T: DeserializeOwned>(&self, column: &str) -> Result<Option<T>, StoreError> {
         self.opt_text(column)?.map(|text| decode_json(&text)).transpose()
     }
 }
@@ -157,7 +157,7 @@ pub(crate) enum SqlTransaction {
 
 impl SqlTransaction {
     /// Executes a statement and returns its rows.
-    pub async fn fetch_all(&mut self, sql: &str, values: Vec<SqlValue>) -> Result<Vec<SqlRow>, StoreError> {
+    pub(crate) async fn fetch_all(&mut self, sql: &str, values: Vec<SqlValue>) -> Result<Vec<SqlRow>, StoreError> {
         Ok(match self {
             Self::Sqlite(transaction) => {
                 let rows = bind(sql, values).fetch_all(&mut **transaction).await.map_err(store_failure)?;
@@ -171,12 +171,12 @@ impl SqlTransaction {
     }
 
     /// Executes a statement and returns its first row, if there is one.
-    pub async fn fetch_first(&mut self, sql: &str, values: Vec<SqlValue>) -> Result<Option<SqlRow>, StoreError> {
+    pub(crate) async fn fetch_first(&mut self, sql: &str, values: Vec<SqlValue>) -> Result<Option<SqlRow>, StoreError> {
         Ok(self.fetch_all(sql, values).await?.into_iter().next())
     }
 
     /// Executes a statement and returns the number of affected rows.
-    pub async fn execute(&mut self, sql: &str, values: Vec<SqlValue>) -> Result<u64, StoreError> {
+    pub(crate) async fn execute(&mut self, sql: &str, values: Vec<SqlValue>) -> Result<u64, StoreError> {
         match self {
             Self::Sqlite(transaction) => {
                 bind(sql, values).execute(&mut **transaction).await.map(|done| done.rows_affected())
@@ -189,7 +189,7 @@ impl SqlTransaction {
     }
 
     /// Commits the transaction.
-    pub async fn commit(self) -> Result<(), StoreError> {
+    pub(crate) async fn commit(self) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(transaction) => transaction.commit().await,
             Self::Postgres(transaction) => transaction.commit().await,

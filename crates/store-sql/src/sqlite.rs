@@ -25,7 +25,7 @@ pub(crate) struct SqliteDatabase {
 
 impl SqliteDatabase {
     /// Opens the file, creating it if it does not exist, and migrates the schema.
-    pub async fn open(url: &str) -> Result<Self, StoreOpenError> {
+    pub(crate) async fn open(url: &str) -> Result<Self, StoreOpenError> {
         let is_memory = url.contains(":memory:") || url.contains("mode=memory");
         let options = SqliteConnectOptions::from_str(url)
             .map_err(StoreOpenError::InvalidUrl)?

@@ -33,7 +33,7 @@ pub(crate) struct SqlStore {
 
 impl SqlStore {
     /// Releases the leases of an earlier process, if no other process can use the database at the same time.
-    pub async fn release_stale_leases(&self) -> Result<(), StoreError> {
+    pub(crate) async fn release_stale_leases(&self) -> Result<(), StoreError> {
         if !self.database.is_exclusive() {
             return Ok(());
         }

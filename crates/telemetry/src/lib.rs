@@ -22,7 +22,7 @@ pub use crate::traces::{TraceExporter, TraceSettings, continue_trace, rename_spa
 
 /// Format of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogEncoding {
+pub enum LogFormat {
     /// Human-readable text, colored on a terminal.
     Text,
     /// Machine-readable: one JSON object per line, with the fields of the enclosing spans.
@@ -51,12 +51,12 @@ pub enum TelemetryError {
 /// `filter` selects the log lines: a level such as `info`, or levels by crate such as `info,orders=debug`. The name
 /// `ticketgraph` stands for all crates of the service. Events of libraries below `info` are never written, regardless of the filter. Environment variables are ignored. Can be called
 /// only once per process.
-pub fn init_tracing(encoding: LogEncoding, filter: &str, traces: Option<&TraceExporter>) -> Result<(), TelemetryError> {
+pub fn init_tracing(format: LogFormat, filter: &str, traces: Option<&TraceExporter>) -> Result<(), TelemetryError> {
     // Debug output of libraries contains raw requests and responses: keys and personal data of visitors.
     let no_library_debug = filter_fn(|line| is_own_target(line.target()) || *line.level() <= Level::INFO);
-    let lines: Box<dyn Layer<Registry> + Send + Sync> = match encoding {
-        LogEncoding::Text => fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal()).boxed(),
-        LogEncoding::Json => {
+    let lines: Box<dyn Layer<Registry> + Send + Sync> = match format {
+        LogFormat::Text => fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal()).boxed(),
+        LogFormat::Json => {
             fmt::layer().fmt_fields(JsonFields::new()).event_format(FlatJsonFormat).with_writer(io::stderr).boxed()
         }
     };
@@ -136,6 +136,6 @@ mod tests {
 
     #[test]
     fn an_invalid_filter_is_rejected() {
-        assert!(matches!(init_tracing(LogEncoding::Text, "ticketgraph=loud", None), Err(TelemetryError::Filter(_))));
+        assert!(matches!(init_tracing(LogFormat::Text, "ticketgraph=loud", None), Err(TelemetryError::Filter(_))));
     }
 }

@@ -7,7 +7,7 @@ use crate::gateway::params::RequestParams;
 
 /// WebSocket subprotocol of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SubProtocol {
+pub(super) enum SubProtocol {
     /// `graphql-transport-ws`.
     GraphqlTransportWs,
     /// `graphql-ws` of subscriptions-transport-ws.
@@ -16,36 +16,36 @@ pub enum SubProtocol {
 
 /// Close code and reason (PROTOCOL.md of graphql-ws).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CloseReason(pub u16, pub &'static str);
+pub(super) struct CloseReason(pub u16, pub &'static str);
 
 impl CloseReason {
     /// The message is not part of the protocol.
-    pub const INVALID_MESSAGE: Self = Self(4400, "Invalid message received");
+    pub(super) const INVALID_MESSAGE: Self = Self(4400, "Invalid message received");
     /// An operation was sent before the connection was acknowledged.
-    pub const UNAUTHORIZED: Self = Self(4401, "Unauthorized");
+    pub(super) const UNAUTHORIZED: Self = Self(4401, "Unauthorized");
     /// The credentials of `connection_init` are not valid or have expired.
-    pub const FORBIDDEN: Self = Self(4403, "Forbidden");
+    pub(super) const FORBIDDEN: Self = Self(4403, "Forbidden");
     /// There is no common subprotocol.
-    pub const SUBPROTOCOL: Self = Self(4406, "Subprotocol not acceptable");
+    pub(super) const SUBPROTOCOL: Self = Self(4406, "Subprotocol not acceptable");
     /// `connection_init` did not arrive in time.
-    pub const INIT_TIMEOUT: Self = Self(4408, "Connection initialisation timeout");
+    pub(super) const INIT_TIMEOUT: Self = Self(4408, "Connection initialisation timeout");
     /// A second `connection_init`.
-    pub const TOO_MANY_INITS: Self = Self(4429, "Too many initialisation requests");
+    pub(super) const TOO_MANY_INITS: Self = Self(4429, "Too many initialisation requests");
     /// The message is longer than the largest body.
-    pub const TOO_BIG: Self = Self(1009, "Message too big");
+    pub(super) const TOO_BIG: Self = Self(1009, "Message too big");
     /// The data is not a valid WebSocket frame.
-    pub const PROTOCOL_ERROR: Self = Self(1002, "Protocol error");
+    pub(super) const PROTOCOL_ERROR: Self = Self(1002, "Protocol error");
     /// The client does not read its messages.
-    pub const TOO_SLOW: Self = Self(1013, "The client reads too slowly");
+    pub(super) const TOO_SLOW: Self = Self(1013, "The client reads too slowly");
     /// The server is shutting down.
-    pub const GOING_AWAY: Self = Self(1001, "Going away");
+    pub(super) const GOING_AWAY: Self = Self(1001, "Going away");
     /// Normal end of the connection.
-    pub const NORMAL: Self = Self(1000, "Normal closure");
+    pub(super) const NORMAL: Self = Self(1000, "Normal closure");
 }
 
 /// A message of the client.
 #[derive(Debug, PartialEq)]
-pub enum ClientMessage {
+pub(super) enum ClientMessage {
     /// `connection_init` with credentials.
     Init(Map<String, Value>),
     /// `ping`.
@@ -71,7 +71,7 @@ struct Envelope {
 }
 
 /// Parses a message of the client.
-pub fn parse_message(subprotocol: SubProtocol, text: &str) -> Result<ClientMessage, CloseReason> {
+pub(super) fn parse_message(subprotocol: SubProtocol, text: &str) -> Result<ClientMessage, CloseReason> {
     let envelope: Envelope = serde_json::from_str(text).map_err(|_| CloseReason::INVALID_MESSAGE)?;
     let id = || envelope.id.clone().filter(|id| !id.is_empty()).ok_or(CloseReason::INVALID_MESSAGE);
     match (subprotocol, envelope.kind.as_str()) {
@@ -104,12 +104,12 @@ fn parse_payload(payload: Option<Value>) -> Result<RequestParams, CloseReason> {
 }
 
 /// `connection_ack`.
-pub fn ack() -> String {
+pub(super) fn ack() -> String {
     json!({ "type": "connection_ack" }).to_string()
 }
 
 /// `pong`.
-pub fn pong(payload: Option<Value>) -> String {
+pub(super) fn pong(payload: Option<Value>) -> String {
     match payload {
         Some(payload) => json!({ "type": "pong", "payload": payload }).to_string(),
         None => json!({ "type": "pong" }).to_string(),
@@ -117,24 +117,24 @@ pub fn pong(payload: Option<Value>) -> String {
 }
 
 /// Keep-alive: `ping`, or `ka` in the older protocol.
-pub fn keep_alive(subprotocol: SubProtocol) -> String {
+pub(super) fn keep_alive(subprotocol: SubProtocol) -> String {
     let kind = if subprotocol == SubProtocol::GraphqlTransportWs { "ping" } else { "ka" };
     json!({ "type": kind }).to_string()
 }
 
 /// `connection_error` of the older protocol.
-pub fn connection_error() -> String {
+pub(super) fn connection_error() -> String {
     json!({ "type": "connection_error", "payload": { "message": "Forbidden" } }).to_string()
 }
 
 /// A result; the payload is JSON text.
-pub fn next(subprotocol: SubProtocol, id: &str, payload: &str) -> String {
+pub(super) fn next(subprotocol: SubProtocol, id: &str, payload: &str) -> String {
     let kind = if subprotocol == SubProtocol::GraphqlTransportWs { "next" } else { "data" };
     format!(r#"{{"id":{},"type":"{kind}","payload":{payload}}}"#, Value::from(id))
 }
 
 /// An operation that could not start. The older protocol carries one error, the newer one a list.
-pub fn error(subprotocol: SubProtocol, id: &str, errors: Value) -> String {
+pub(super) fn error(subprotocol: SubProtocol, id: &str, errors: Value) -> String {
     let payload = match (subprotocol, errors) {
         (SubProtocol::GraphqlWs, Value::Array(mut errors)) if !errors.is_empty() => errors.swap_remove(0),
         (_, errors) => errors,
@@ -143,7 +143,7 @@ pub fn error(subprotocol: SubProtocol, id: &str, errors: Value) -> String {
 }
 
 /// The operation is complete.
-pub fn complete(id: &str) -> String {
+pub(super) fn complete(id: &str) -> String {
     json!({ "id": id, "type": "complete" }).to_string()
 }
 

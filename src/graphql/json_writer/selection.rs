@@ -57,11 +57,11 @@ impl<'a> MergedField<'a> {
 }
 
 /// Writes the selection of a type: each field with its preceding label.
-pub struct SelectionWriter<T>(Vec<(Vec<u8>, FieldWriter<T>)>);
+pub(super) struct SelectionWriter<T>(Vec<(Vec<u8>, FieldWriter<T>)>);
 
 impl<T: JsonFields> SelectionWriter<T> {
     /// Builds the writer of a field's selection. Returns `None` if the executor must resolve a part of it.
-    pub fn read(field: &MergedField<'_>) -> Option<Self> {
+    pub(super) fn read(field: &MergedField<'_>) -> Option<Self> {
         let fields = field.children().into_iter().enumerate().map(|(index, field)| {
             let writer = if field.name() == "__typename" { type_name() } else { T::field_writer(&field)? };
             let mut label = vec![if index == 0 { b'{' } else { b',' }];
@@ -83,7 +83,7 @@ impl<T: JsonFields> SelectionWriter<T> {
 }
 
 /// Writes a list of objects.
-pub fn write_list<T: JsonFields>(
+pub(super) fn write_list<T: JsonFields>(
     writer: &SelectionWriter<T>,
     rows: impl IntoIterator<Item = impl std::borrow::Borrow<T>>,
     app: &Ctx,
@@ -109,7 +109,7 @@ fn type_name<T: JsonFields>() -> FieldWriter<T> {
 }
 
 /// Writes a string field.
-pub fn text<T>(read: impl Fn(&T) -> &str + Send + Sync + 'static) -> FieldWriter<T> {
+pub(super) fn text<T>(read: impl Fn(&T) -> &str + Send + Sync + 'static) -> FieldWriter<T> {
     Box::new(move |of, _, out| {
         write_text(read(of), out);
         Some(())
@@ -117,7 +117,7 @@ pub fn text<T>(read: impl Fn(&T) -> &str + Send + Sync + 'static) -> FieldWriter
 }
 
 /// Writes a nullable string field.
-pub fn text_or_null<T>(read: impl Fn(&T) -> Option<&str> + Send + Sync + 'static) -> FieldWriter<T> {
+pub(super) fn text_or_null<T>(read: impl Fn(&T) -> Option<&str> + Send + Sync + 'static) -> FieldWriter<T> {
     Box::new(move |of, _, out| {
         match read(of) {
             Some(text) => write_text(text, out),
@@ -128,7 +128,7 @@ pub fn text_or_null<T>(read: impl Fn(&T) -> Option<&str> + Send + Sync + 'static
 }
 
 /// Writes a string field whose text is computed.
-pub fn owned_text<T>(read: impl Fn(&T) -> String + Send + Sync + 'static) -> FieldWriter<T> {
+pub(super) fn owned_text<T>(read: impl Fn(&T) -> String + Send + Sync + 'static) -> FieldWriter<T> {
     Box::new(move |of, _, out| {
         write_text(&read(of), out);
         Some(())
@@ -136,12 +136,12 @@ pub fn owned_text<T>(read: impl Fn(&T) -> String + Send + Sync + 'static) -> Fie
 }
 
 /// Writes an id field.
-pub fn id<T>(read: impl Fn(&T) -> ID + Send + Sync + 'static) -> FieldWriter<T> {
+pub(super) fn id<T>(read: impl Fn(&T) -> ID + Send + Sync + 'static) -> FieldWriter<T> {
     owned_text(move |of| read(of).0)
 }
 
 /// Writes an enum field.
-pub fn enum_value<T, V: EnumType>(read: impl Fn(&T) -> V + Send + Sync + 'static) -> FieldWriter<T> {
+pub(super) fn enum_value<T, V: EnumType>(read: impl Fn(&T) -> V + Send + Sync + 'static) -> FieldWriter<T> {
     Box::new(move |of, _, out| {
         let value = read(of);
         let item = V::items().iter().find(|item| item.value == value)?;
@@ -151,7 +151,7 @@ pub fn enum_value<T, V: EnumType>(read: impl Fn(&T) -> V + Send + Sync + 'static
 }
 
 /// Writes a nullable timestamp field.
-pub fn instant<T>(read: impl Fn(&T) -> Option<DateTime> + Send + Sync + 'static) -> FieldWriter<T> {
+pub(super) fn instant<T>(read: impl Fn(&T) -> Option<DateTime> + Send + Sync + 'static) -> FieldWriter<T> {
     Box::new(move |of, _, out| {
         match read(of) {
             // A timestamp needs no escaping.
@@ -163,12 +163,12 @@ pub fn instant<T>(read: impl Fn(&T) -> Option<DateTime> + Send + Sync + 'static)
 }
 
 /// Writes an integer field.
-pub fn number<T>(read: impl Fn(&T) -> i64 + Send + Sync + 'static) -> FieldWriter<T> {
+pub(super) fn number<T>(read: impl Fn(&T) -> i64 + Send + Sync + 'static) -> FieldWriter<T> {
     Box::new(move |of, _, out| write!(out, "{}", read(of)).ok())
 }
 
 /// Writes a scalar or a list of scalars through its GraphQL value.
-pub fn leaf<T, V: InputType>(read: impl Fn(&T) -> V + Send + Sync + 'static) -> FieldWriter<T> {
+pub(super) fn leaf<T, V: InputType>(read: impl Fn(&T) -> V + Send + Sync + 'static) -> FieldWriter<T> {
     Box::new(move |of, _, out| {
         write_value(&read(of).to_value(), out);
         Some(())
@@ -176,7 +176,7 @@ pub fn leaf<T, V: InputType>(read: impl Fn(&T) -> V + Send + Sync + 'static) -> 
 }
 
 /// Writes an object field.
-pub fn object<T, V: JsonFields>(
+pub(super) fn object<T, V: JsonFields>(
     field: &MergedField<'_>,
     read: impl Fn(&T) -> V + Send + Sync + 'static,
 ) -> Option<FieldWriter<T>> {
@@ -184,7 +184,7 @@ pub fn object<T, V: JsonFields>(
 }
 
 /// Writes a nullable object field.
-pub fn object_or_null<T, V: JsonFields>(
+pub(super) fn object_or_null<T, V: JsonFields>(
     field: &MergedField<'_>,
     read: impl Fn(&T, &Ctx) -> Option<V> + Send + Sync + 'static,
 ) -> Option<FieldWriter<T>> {
@@ -199,7 +199,7 @@ pub fn object_or_null<T, V: JsonFields>(
 }
 
 /// Writes an object field that may have to be fetched. Returns `None` if the object is not in memory.
-pub fn object_in_memory<T, V: JsonFields>(
+pub(super) fn object_in_memory<T, V: JsonFields>(
     field: &MergedField<'_>,
     read: impl Fn(&T, &Ctx) -> Option<V> + Send + Sync + 'static,
 ) -> Option<FieldWriter<T>> {
@@ -208,7 +208,7 @@ pub fn object_in_memory<T, V: JsonFields>(
 }
 
 /// Writes a list of objects.
-pub fn list<T, V: JsonFields>(
+pub(super) fn list<T, V: JsonFields>(
     field: &MergedField<'_>,
     read: impl Fn(&T) -> Vec<V> + Send + Sync + 'static,
 ) -> Option<FieldWriter<T>> {
@@ -216,7 +216,7 @@ pub fn list<T, V: JsonFields>(
 }
 
 /// Writes a list of objects that may have to be fetched. Returns `None` if the list is not in memory.
-pub fn list_in_memory<T, V: JsonFields>(
+pub(super) fn list_in_memory<T, V: JsonFields>(
     field: &MergedField<'_>,
     read: impl Fn(&T, &Ctx) -> Option<Vec<V>> + Send + Sync + 'static,
 ) -> Option<FieldWriter<T>> {
@@ -225,7 +225,7 @@ pub fn list_in_memory<T, V: JsonFields>(
 }
 
 /// Writes an empty list, regardless of its selection.
-pub fn empty_list<T>() -> FieldWriter<T> {
+pub(super) fn empty_list<T>() -> FieldWriter<T> {
     Box::new(|_, _, out| {
         out.extend_from_slice(b"[]");
         Some(())

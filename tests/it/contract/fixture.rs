@@ -16,7 +16,7 @@ use http_client::VendorHttpClient;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::Value;
-use testkit::{AlwaysUp, UnlimitedRateLimiter};
+use testkit::{AlwaysUp, ManualClock, UnlimitedRateLimiter};
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
 use vendor_api::{ConnectContext, SourceConfig, Vendor};
@@ -194,13 +194,7 @@ pub(crate) fn live_tickets(order: &Value) -> Vec<Vec<String>> {
 
 /// Noon on a Saturday in November.
 pub(crate) fn fixed_clock() -> Arc<SandboxClock> {
-    struct Fixed;
-    impl Clock for Fixed {
-        fn now(&self) -> Timestamp {
-            "2026-11-21T12:00:00Z".parse().expect("an instant")
-        }
-    }
-    Arc::new(SandboxClock::new(Arc::new(Fixed)))
+    Arc::new(SandboxClock::new(ManualClock::at("2026-11-21T12:00:00Z")))
 }
 
 /// Configuration of a source whose `base_url` is only the path below the emulator's address.

@@ -38,9 +38,9 @@ use crate::contract::fixture::{ATTEMPT_TIMEOUT, VendorFixture, secutix};
 use crate::orders::world::default_settings;
 
 /// Interval between runs of the streams.
-pub const INTERVAL: Duration = Duration::from_secs(300);
+pub(super) const INTERVAL: Duration = Duration::from_secs(300);
 /// Key of the channel.
-pub const CHANNEL: &str = "opera-app";
+pub(super) const CHANNEL: &str = "opera-app";
 
 struct NoResellers;
 
@@ -55,7 +55,7 @@ impl SellingAccounts for NoResellers {
 }
 
 /// Opera house, its app, and the services over both.
-pub struct World {
+pub(super) struct World {
     pub opera: VendorFixture,
     pub app: RunningEmulator,
     pub ledgers: Stores,
@@ -66,11 +66,11 @@ pub struct World {
 }
 
 impl World {
-    pub async fn open() -> Self {
+    pub(super) async fn open() -> Self {
         Self::over("sqlite::memory:").await
     }
 
-    pub async fn over(url: &str) -> Self {
+    pub(super) async fn over(url: &str) -> Self {
         let opera = secutix("OPERA", "json").await;
         let clock = Arc::clone(&opera.clock);
         let stage = Stage::new(TixngoEmulator::new(Arc::clone(&clock), None, false), Arc::clone(&clock));
@@ -90,29 +90,29 @@ impl World {
         Self { opera, app, ledgers, orders, deliveries, channel, keys: AtomicUsize::new(0) }
     }
 
-    pub fn clock(&self) -> &SandboxClock {
+    pub(super) fn clock(&self) -> &SandboxClock {
         &self.opera.clock
     }
 
-    pub fn advance(&self, time: Duration) {
+    pub(super) fn advance(&self, time: Duration) {
         self.clock().advance(i64::try_from(time.as_millis()).expect("a time"));
     }
 
     /// Returns another process over the same database.
-    pub fn process(&self, ledger: Arc<dyn DeliveryStore>) -> Deliveries {
+    pub(super) fn process(&self, ledger: Arc<dyn DeliveryStore>) -> Deliveries {
         deliveries(&self.orders, self.channel.clone(), &self.opera, ledger)
     }
 
-    pub fn actor(&self) -> Actor {
+    pub(super) fn actor(&self) -> Actor {
         Actor { caller: "tester".to_owned(), reseller: None }
     }
 
-    pub fn key(&self) -> String {
+    pub(super) fn key(&self) -> String {
         format!("key {}", self.keys.fetch_add(1, SeqCst))
     }
 
     /// Buys two seats for the last performance of the first opera.
-    pub async fn buy(&self, delivery: DeliveryPreference) -> Order {
+    pub(super) async fn buy(&self, delivery: DeliveryPreference) -> Order {
         let catalog = &self.opera.source.catalog;
         let events = catalog.list_events(Shown::Public).await.expect("events").value;
         let event = events.iter().find(|event| event.key.as_str() == "81001").expect("the opera");
@@ -154,7 +154,7 @@ impl World {
     }
 
     /// Cancels a whole order.
-    pub async fn cancel(&self, order: OrderKey) {
+    pub(super) async fn cancel(&self, order: OrderKey) {
         let request = QuoteCancellation { order, lines: None };
         let quote = self.orders.quote(&self.actor(), &request).await.expect("the store").expect("a quote");
         let request = CancelOrder { key: self.key(), quote: quote.id, reason: None };
@@ -164,20 +164,20 @@ impl World {
     }
 
     /// Runs all streams once.
-    pub async fn cycle(&self) {
+    pub(super) async fn cycle(&self) {
         self.deliveries.run_cycle().await.expect("the store");
     }
 
-    pub async fn deliveries_of(&self, order: OrderKey) -> Vec<Delivery> {
+    pub(super) async fn deliveries_of(&self, order: OrderKey) -> Vec<Delivery> {
         self.ledgers.deliveries.list_by_order(order).await.expect("the store")
     }
 
-    pub async fn failed(&self, stream: ChannelStream) -> StreamCounts {
+    pub(super) async fn failed(&self, stream: ChannelStream) -> StreamCounts {
         self.ledgers.deliveries.load_counts(CHANNEL, stream).await.expect("the store")
     }
 
     /// Returns ticket and status of everything that the app holds.
-    pub fn app_holds(&self) -> Vec<(String, String)> {
+    pub(super) fn app_holds(&self) -> Vec<(String, String)> {
         let holdings = self.app.stage.inventory();
         let text = |value: &Value| value.as_str().expect("text").to_owned();
         let tickets = holdings["tickets"].as_array().expect("tickets");
@@ -185,22 +185,22 @@ impl World {
     }
 
     /// Counts the pushes that the app received.
-    pub fn pushes(&self) -> usize {
+    pub(super) fn pushes(&self) -> usize {
         self.app.stage.log.all().iter().filter(|call| call.method == "POST").count()
     }
 
-    pub fn fail(&self, path: &str, fault: Fault) {
+    pub(super) fn fail(&self, path: &str, fault: Fault) {
         self.app.stage.faults.clear();
         self.app.stage.faults.add(Scenario { rules: vec![Rule::for_path(path, fault).times(1)] });
     }
 
-    pub fn inject_state(&self, what: &str, id: Option<&str>, value: Value) {
+    pub(super) fn inject_state(&self, what: &str, id: Option<&str>, value: Value) {
         let change = StateChange { name: what.to_owned(), id: id.map(str::to_owned), value };
         self.app.stage.change_state(&change).expect("a valid state change");
     }
 
     /// Runs a document as a viewer with these scopes.
-    pub async fn query_as(&self, scopes: &[Scope], document: &str, variables: Value) -> Value {
+    pub(super) async fn query_as(&self, scopes: &[Scope], document: &str, variables: Value) -> Value {
         let clock: Arc<dyn Clock> = Arc::clone(&self.opera.clock) as _;
         let sources = vec![Arc::new(self.opera.source.clone())];
         let catalog = Arc::new(UnifiedCatalog::new(sources, Duration::from_secs(5), clock));
@@ -214,7 +214,7 @@ impl World {
         serde_json::to_value(&answer).expect("JSON")
     }
 
-    pub async fn query(&self, document: &str, variables: Value) -> Value {
+    pub(super) async fn query(&self, document: &str, variables: Value) -> Value {
         let answer = self.query_as(&[Scope::Admin], document, variables).await;
         assert_eq!(answer["errors"], json!(null), "{answer}");
         answer["data"].clone()
@@ -247,7 +247,7 @@ fn deliveries(orders: &Orders, app: AppChannel, opera: &VendorFixture, ledger: A
 
 /// Point at which a process crashes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CrashPoint {
+pub(super) enum CrashPoint {
     /// Before its nth write reaches the store.
     Before(usize),
     /// After its nth write, before it receives the result.
@@ -255,7 +255,7 @@ pub enum CrashPoint {
 }
 
 /// View of one process on the store. After the crash, nothing it does reaches the store.
-pub struct ProcessStore {
+pub(super) struct ProcessStore {
     inner: Arc<dyn DeliveryStore>,
     crash: CrashPoint,
     writes: AtomicUsize,
@@ -263,11 +263,11 @@ pub struct ProcessStore {
 }
 
 impl ProcessStore {
-    pub fn new(inner: &Arc<dyn DeliveryStore>, crash: CrashPoint) -> Arc<Self> {
+    pub(super) fn new(inner: &Arc<dyn DeliveryStore>, crash: CrashPoint) -> Arc<Self> {
         Arc::new(Self { inner: Arc::clone(inner), crash, writes: AtomicUsize::new(0), dead: AtomicBool::new(false) })
     }
 
-    pub fn is_dead(&self) -> bool {
+    pub(super) fn is_dead(&self) -> bool {
         self.dead.load(SeqCst)
     }
 

@@ -10,7 +10,7 @@ use crate::docs::settings::findings;
 use crate::docs::{files, read, root};
 
 /// Parses a YAML file.
-pub fn yaml(path: &str) -> Value {
+pub(super) fn yaml(path: &str) -> Value {
     serde_saphyr::from_str(&read(path)).unwrap_or_else(|why| panic!("{path}: {why}"))
 }
 

@@ -17,7 +17,7 @@ const CARD: &str = r#"{ "number": "4111111111111111", "cvv": "123", "expiryDate"
 const SECTIONS: &[&str] = &["server", "graphql", "auth", "cache", "resilience", "ledger", "orders", "telemetry"];
 
 /// Returns the findings of a configuration whose secrets all exist.
-pub fn findings(text: &str, variables: &[(String, String)]) -> Vec<String> {
+pub(super) fn findings(text: &str, variables: &[(String, String)]) -> Vec<String> {
     let secrets = text.split("env = \"").skip(1).filter_map(|rest| rest.split('"').next());
     let mut all: BTreeMap<String, String> = secrets.map(|name| (name.to_owned(), secret(name).to_owned())).collect();
     all.extend(variables.iter().cloned());

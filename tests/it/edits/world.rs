@@ -25,13 +25,13 @@ const NEW_EVENTS: &str =
     r#"new_events = { venue = "17201150127783", category = "17201150055527", subcategory = "Gala" }"#;
 
 /// A museum and a nightlife host.
-pub struct World {
+pub(super) struct World {
     pub harbor: VendorFixture,
     pub quay: VendorFixture,
 }
 
 impl World {
-    pub async fn open() -> Self {
+    pub(super) async fn open() -> Self {
         let editor = format!("{ACME_RESELLER_KEYS}\neditor_key = \"harbor-venue-key\"");
         Self {
             harbor: acme_with("harbor-sandbox-key", &editor).await,
@@ -39,12 +39,12 @@ impl World {
         }
     }
 
-    pub fn benches(&self) -> [&VendorFixture; 2] {
+    pub(super) fn benches(&self) -> [&VendorFixture; 2] {
         [&self.harbor, &self.quay]
     }
 
     /// Runs a document in its own process, over a shared store.
-    pub async fn run(&self, store: Arc<dyn IdempotencyStore>, document: &str, variables: Value) -> Value {
+    pub(super) async fn run(&self, store: Arc<dyn IdempotencyStore>, document: &str, variables: Value) -> Value {
         let clock: Arc<dyn Clock> = Arc::clone(&self.quay.clock) as _;
         let sources = self.benches().map(|bench| Arc::new(bench.source.clone())).to_vec();
         let catalog = Arc::new(UnifiedCatalog::new(sources, Duration::from_secs(10), Arc::clone(&clock)));
@@ -59,7 +59,7 @@ impl World {
     }
 
     /// Counts the events with a title at each source.
-    pub async fn titled(&self, title: &str) -> [usize; 2] {
+    pub(super) async fn titled(&self, title: &str) -> [usize; 2] {
         let mut counts = [0; 2];
         for (count, bench) in counts.iter_mut().zip(self.benches()) {
             let events = bench.source.catalog.list_events(Shown::All).await.expect("events").value;
@@ -70,37 +70,37 @@ impl World {
 }
 
 /// Counts the calls to a vendor that may have an effect.
-pub fn writes(bench: &VendorFixture) -> usize {
+pub(super) fn writes(bench: &VendorFixture) -> usize {
     bench.running.stage.log.all().iter().filter(|call| call.method != "GET").count()
 }
 
 /// Injects a fault into the next write to a path.
-pub fn fail_write(bench: &VendorFixture, method: &str, path: &str, fault: Fault) {
+pub(super) fn fail_write(bench: &VendorFixture, method: &str, path: &str, fault: Fault) {
     bench.fail(vec![Rule { method: Some(method.to_owned()), ..Rule::for_path(path, fault).times(1) }]);
 }
 
 /// Opens an empty store in memory.
-pub async fn open_store() -> Arc<dyn IdempotencyStore> {
+pub(super) async fn open_store() -> Arc<dyn IdempotencyStore> {
     open_stores("sqlite::memory:", &[CredentialKey::new([7; 32])], 4).await.expect("the store opens").edits
 }
 
 /// Returns the global ID of a source.
-pub fn source_id(name: &str) -> String {
+pub(super) fn source_id(name: &str) -> String {
     ticketgraph::graphql::base::id::source_id(&SourceId::new(name)).to_string()
 }
 
 /// Returns one input for both sources.
-pub fn both(key: &str, title: &str) -> Value {
+pub(super) fn both(key: &str, title: &str) -> Value {
     json!({ "input": { "idempotencyKey": key, "sources": [source_id("harbor"), source_id("quay")], "title": title,
         "description": "An evening", "startsAt": "2031-06-01T20:00:00Z", "endsAt": "2031-06-01T23:00:00Z" } })
 }
 
-pub const CREATE: &str = "mutation($input: CreateEventInput!) { result: createEvent(input: $input) { replayed
+pub(super) const CREATE: &str = "mutation($input: CreateEventInput!) { result: createEvent(input: $input) { replayed
     results { source { name } event { id title status sections { id name capacity } } problems { code path retry } } } }";
 
 /// Point at which a process crashes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CrashPoint {
+pub(super) enum CrashPoint {
     /// Before its nth write reaches the store.
     Before(usize),
     /// After its nth write, before it receives the result.
@@ -108,7 +108,7 @@ pub enum CrashPoint {
 }
 
 /// View of one process on the store. After the crash, nothing it does reaches the store.
-pub struct ProcessStore {
+pub(super) struct ProcessStore {
     inner: Arc<dyn IdempotencyStore>,
     crash: CrashPoint,
     writes: AtomicUsize,
@@ -116,11 +116,11 @@ pub struct ProcessStore {
 }
 
 impl ProcessStore {
-    pub fn new(inner: &Arc<dyn IdempotencyStore>, crash: CrashPoint) -> Arc<Self> {
+    pub(super) fn new(inner: &Arc<dyn IdempotencyStore>, crash: CrashPoint) -> Arc<Self> {
         Arc::new(Self { inner: Arc::clone(inner), crash, writes: AtomicUsize::new(0), dead: AtomicBool::new(false) })
     }
 
-    pub fn is_dead(&self) -> bool {
+    pub(super) fn is_dead(&self) -> bool {
         self.dead.load(SeqCst)
     }
 

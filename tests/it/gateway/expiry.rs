@@ -26,7 +26,7 @@ impl KeySetSource for FixedKeySet {
 }
 
 /// Signs tokens.
-pub struct Signer {
+pub(crate) struct Signer {
     private: EncodingKey,
     x: String,
     /// Public key.
@@ -34,7 +34,7 @@ pub struct Signer {
 }
 
 /// Creates a signer with a key of its own.
-pub fn signer() -> Signer {
+pub(crate) fn signer() -> Signer {
     let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new()).expect("a key");
     let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, document.as_ref()).expect("a key");
     let point = pair.public_key().as_ref();
@@ -45,13 +45,13 @@ pub fn signer() -> Signer {
 }
 
 /// Returns claims that are valid for this many seconds.
-pub fn claims(expires_in: i64) -> Value {
+pub(crate) fn claims(expires_in: i64) -> Value {
     let now = i64::try_from(jsonwebtoken::get_current_timestamp()).expect("a time");
     json!({"sub": "shop", "iss": "https://id.example", "aud": "ticketgraph", "exp": now + expires_in, "scope": "catalog:read"})
 }
 
 /// Returns a signed token.
-pub fn sign(signer: &Signer, claims: &Value) -> String {
+pub(crate) fn sign(signer: &Signer, claims: &Value) -> String {
     let header = Header { kid: Some("one".to_owned()), ..Header::new(Algorithm::ES256) };
     encode(&header, claims, &signer.private).expect("a token")
 }

@@ -12,7 +12,7 @@ mod safelist;
 mod slow_clients;
 mod socket;
 
-pub use expiry::{Signer, claims, sign, signer};
+pub(crate) use expiry::{Signer, claims, sign, signer};
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -40,7 +40,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// A gateway without sources.
-pub struct TestGateway {
+pub(crate) struct TestGateway {
     /// Address of the listener.
     pub address: SocketAddr,
     /// A client that follows no redirects.
@@ -59,12 +59,12 @@ impl Drop for TestGateway {
 
 impl TestGateway {
     /// Returns the URL of the API.
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}/graphql", self.address)
     }
 
     /// Posts a document.
-    pub async fn post(&self, document: &str) -> (u16, serde_json::Value) {
+    pub(crate) async fn post(&self, document: &str) -> (u16, serde_json::Value) {
         let body = serde_json::json!({ "query": document });
         let response = self
             .client
@@ -91,17 +91,17 @@ fn principal(name: &str, scopes: &[Scope], per_minute: Option<u32>) -> Principal
 
 /// Starts a gateway: everybody may read the catalog, `right` is an API key, `slow-key` is one with three requests a
 /// minute.
-pub async fn start() -> TestGateway {
+pub(crate) async fn start() -> TestGateway {
     start_with_limits(OperationLimits::default(), Safelist::default()).await
 }
 
 /// Starts a gateway with other limits and a safelist.
-pub async fn start_with_limits(limits: OperationLimits, safelist: Safelist) -> TestGateway {
+pub(crate) async fn start_with_limits(limits: OperationLimits, safelist: Safelist) -> TestGateway {
     start_for(limits, safelist, Vec::new(), 64).await
 }
 
 /// Starts a gateway with token issuers and a limit on requests in flight.
-pub async fn start_for(
+pub(crate) async fn start_for(
     limits: OperationLimits,
     safelist: Safelist,
     issuers: Vec<Arc<TokenIssuer>>,
@@ -111,12 +111,12 @@ pub async fn start_for(
 }
 
 /// Starts a gateway that closes idle connections after this time.
-pub async fn start_with_idle_timeout(idle_timeout: Duration) -> TestGateway {
+pub(crate) async fn start_with_idle_timeout(idle_timeout: Duration) -> TestGateway {
     start_with(GatewayOptions { idle_timeout, ..GatewayOptions::default() }).await
 }
 
 /// Options of a test gateway.
-pub struct GatewayOptions {
+pub(crate) struct GatewayOptions {
     pub limits: OperationLimits,
     pub safelist: Safelist,
     pub issuers: Vec<Arc<TokenIssuer>>,
@@ -157,7 +157,7 @@ fn engine(limits: OperationLimits, safelist: Safelist) -> Engine {
 }
 
 /// Starts a gateway with these options.
-pub async fn start_with(setting: GatewayOptions) -> TestGateway {
+pub(crate) async fn start_with(setting: GatewayOptions) -> TestGateway {
     let stop = CancellationToken::new();
     let holder = |key: &str, caller| ApiKey { key_sha256: Sha256::digest(key.as_bytes()).into(), principal: caller };
     let callers = Authenticator {

@@ -9,16 +9,16 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use super::{TestGateway, start};
 
-pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
+pub(super) struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 #[derive(Debug, PartialEq)]
-pub enum Received {
+pub(super) enum Received {
     Message(Value),
     Closed(u16),
 }
 
 impl Socket {
-    pub async fn connect(door: &TestGateway, protocol: Option<&str>) -> Self {
+    pub(super) async fn connect(door: &TestGateway, protocol: Option<&str>) -> Self {
         let mut request = format!("ws://{}/graphql/ws", door.address).into_client_request().expect("a request");
         if let Some(protocol) = protocol {
             request.headers_mut().insert("sec-websocket-protocol", protocol.parse().expect("a header"));
@@ -26,11 +26,11 @@ impl Socket {
         Self(connect_async(request).await.expect("a socket").0)
     }
 
-    pub async fn send(&mut self, message: Value) {
+    pub(super) async fn send(&mut self, message: Value) {
         self.0.send(Message::text(message.to_string())).await.expect("sent");
     }
 
-    pub async fn receive(&mut self) -> Received {
+    pub(super) async fn receive(&mut self) -> Received {
         loop {
             match self.0.next().await {
                 Some(Ok(Message::Text(text))) => return Received::Message(serde_json::from_str(&text).expect("JSON")),
@@ -43,12 +43,12 @@ impl Socket {
     }
 
     /// Fails if the connection is closed.
-    pub async fn try_send(&mut self, message: Value) -> Result<(), tokio_tungstenite::tungstenite::Error> {
+    pub(super) async fn try_send(&mut self, message: Value) -> Result<(), tokio_tungstenite::tungstenite::Error> {
         self.0.send(Message::text(message.to_string())).await
     }
 
     /// Returns the next message, or `None` if the connection is closed.
-    pub async fn try_receive(&mut self) -> Option<Received> {
+    pub(super) async fn try_receive(&mut self) -> Option<Received> {
         loop {
             match self.0.next().await {
                 Some(Ok(Message::Text(text))) => return serde_json::from_str(&text).ok().map(Received::Message),
@@ -61,7 +61,7 @@ impl Socket {
         }
     }
 
-    pub async fn connected(door: &TestGateway) -> Self {
+    pub(super) async fn connected(door: &TestGateway) -> Self {
         let mut socket = Self::connect(door, Some("graphql-transport-ws")).await;
         socket.send(json!({"type": "connection_init"})).await;
         assert_eq!(socket.receive().await, Received::Message(json!({"type": "connection_ack"})));
@@ -69,7 +69,7 @@ impl Socket {
     }
 }
 
-pub fn subscribe(id: &str, query: &str) -> Value {
+pub(super) fn subscribe(id: &str, query: &str) -> Value {
     json!({"type": "subscribe", "id": id, "payload": {"query": query}})
 }
 

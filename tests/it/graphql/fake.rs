@@ -10,34 +10,33 @@ use domain::catalog::{CalendarDay, Catalog, CatalogScope, PerformanceWindow};
 use domain::ids::ExternalRef;
 use domain::source::{Environment, Health, HealthReport, HealthState, SourceTraits};
 use domain::{
-    Audience, Availability, AvailabilityStatus, BookingMode, Clock, Currency, ErrorKind, Event, EventKey, EventStatus,
+    Audience, Availability, AvailabilityStatus, BookingMode, Currency, ErrorKind, Event, EventKey, EventStatus,
     Freshness, Locale, LocalizedText, Money, Offer, Performance, PerformanceKey, Price, Section, SectionKey, Source,
     SourceId, TicketType, TicketTypeKey, VendorError, VendorKind, VendorOperation,
 };
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
-use testkit::{FakeOutcome, FakeRecords};
+use testkit::{FakeOutcome, FakeRecords, ManualClock};
 
 use super::gate::FakeAdmissions;
 
-/// The time of every test: a Tuesday, nine o'clock in London.
-pub fn now() -> Timestamp {
-    "2026-12-01T09:00:00Z".parse().expect("an instant")
+/// The time of every test, in RFC 3339: a Tuesday, nine o'clock in London.
+const NOW: &str = "2026-12-01T09:00:00Z";
+
+/// Returns the time of every test.
+pub(super) fn now() -> Timestamp {
+    NOW.parse().expect("a timestamp")
 }
 
-/// A clock with a fixed time.
-pub struct FixedClock;
-
-impl Clock for FixedClock {
-    fn now(&self) -> Timestamp {
-        now()
-    }
+/// Returns a clock that shows [`now`].
+pub(super) fn fixed_clock() -> Arc<ManualClock> {
+    ManualClock::at(NOW)
 }
 
 /// The behavior of a fake source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Behavior {
+pub(super) enum Behavior {
     /// Calls succeed.
     Normal,
     /// Each call, or each key of a batch, fails with this kind of error.
@@ -53,7 +52,7 @@ pub enum Behavior {
 }
 
 /// The catalog of a fake source.
-pub struct FakeCatalog {
+pub(super) struct FakeCatalog {
     /// The source id.
     pub id: SourceId,
     inner: Arc<testkit::FakeCatalog<ListedRecords>>,
@@ -61,15 +60,15 @@ pub struct FakeCatalog {
 
 impl FakeCatalog {
     /// Returns the number of calls of each operation, in alphabetical order.
-    pub fn call_counts(&self) -> Vec<(&'static str, usize)> {
+    pub(super) fn call_counts(&self) -> Vec<(&'static str, usize)> {
         self.inner.call_counts()
     }
 
-    pub fn behave(&self, behavior: Behavior) {
+    pub(super) fn behave(&self, behavior: Behavior) {
         self.inner.script(move |key| behavior.outcome(key.operation));
     }
 
-    pub fn behave_in(&self, operation: VendorOperation, behavior: Behavior) {
+    pub(super) fn behave_in(&self, operation: VendorOperation, behavior: Behavior) {
         self.inner.script(
             move |key| {
                 if key.operation == operation { behavior.outcome(operation) } else { FakeOutcome::Succeed }
@@ -78,7 +77,7 @@ impl FakeCatalog {
     }
 
     /// Records a call of another port and applies the behavior.
-    pub async fn record_call(&self, operation: VendorOperation) -> Result<(), VendorError> {
+    pub(super) async fn record_call(&self, operation: VendorOperation) -> Result<(), VendorError> {
         self.inner.run_single(operation).await
     }
 }
@@ -215,7 +214,7 @@ impl Health for HealthySource {
 }
 
 /// Creates a minimal event that starts in `in_days` days.
-pub fn event(key: &str, title: &str, in_days: Option<i64>) -> Event {
+pub(super) fn event(key: &str, title: &str, in_days: Option<i64>) -> Event {
     let at = in_days.map(|days| now() + (days * 24).hours());
     Event {
         key: EventKey::new(key),
@@ -243,7 +242,7 @@ pub fn event(key: &str, title: &str, in_days: Option<i64>) -> Event {
 }
 
 /// Creates a performance that starts in `in_hours` hours.
-pub fn performance(event: &EventKey, name: &str, in_hours: i64) -> Arc<Performance> {
+pub(super) fn performance(event: &EventKey, name: &str, in_hours: i64) -> Arc<Performance> {
     let at = now() + in_hours.hours();
     Arc::new(Performance {
         key: PerformanceKey::new(format!("{event}/{name}")),
@@ -258,7 +257,7 @@ pub fn performance(event: &EventKey, name: &str, in_hours: i64) -> Arc<Performan
 }
 
 /// Specification of a fake source.
-pub struct SourceSpec {
+pub(super) struct SourceSpec {
     pub id: &'static str,
     pub vendor: VendorKind,
     pub zone: &'static str,
@@ -271,7 +270,7 @@ pub struct SourceSpec {
 
 impl SourceSpec {
     /// Builds the source: events in the order of their keys, by default with five daily performances each.
-    pub fn build(mut self) -> (Arc<FakeCatalog>, Arc<FakeAdmissions>, Arc<Source>) {
+    pub(super) fn build(mut self) -> (Arc<FakeCatalog>, Arc<FakeAdmissions>, Arc<Source>) {
         self.events.sort_by(|one, other| one.key.cmp(&other.key));
         let events: Vec<_> = self.events.into_iter().map(Arc::new).collect();
         let public = events.iter().filter(|event| !event.is_private && event.status != EventStatus::Draft);
@@ -290,7 +289,7 @@ impl SourceSpec {
             performances: performances.collect(),
             events: Arc::new(events),
         };
-        let inner = testkit::FakeCatalog::new(id.clone(), Arc::new(FixedClock), records);
+        let inner = testkit::FakeCatalog::new(id.clone(), fixed_clock(), records);
         let catalog = Arc::new(FakeCatalog { id, inner });
         let gate = Arc::new(FakeAdmissions { catalog: Arc::clone(&catalog) });
         let source = Arc::new(Source {
@@ -336,14 +335,14 @@ fn facts(max_batch: usize) -> SourceTraits {
 }
 
 /// Creates a text with a French translation.
-pub fn bilingual(main: &str, french: &str) -> LocalizedText {
+pub(super) fn bilingual(main: &str, french: &str) -> LocalizedText {
     let mut text = LocalizedText::monolingual(main);
     text.translations.insert(Locale::parse("fr").expect("a tag"), french.to_owned());
     text
 }
 
 /// Creates a section.
-pub fn section(key: &str, name: &str) -> Section {
+pub(super) fn section(key: &str, name: &str) -> Section {
     Section { key: SectionKey::new(key), name: LocalizedText::monolingual(name), capacity: Some(50), refs: Vec::new() }
 }
 

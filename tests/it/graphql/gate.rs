@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use super::fake::FakeCatalog;
 
 /// A gate with the behavior of its source.
-pub struct FakeAdmissions {
+pub(super) struct FakeAdmissions {
     /// The catalog of the source.
     pub catalog: Arc<FakeCatalog>,
 }

@@ -23,7 +23,7 @@ use async_graphql::{Request, Variables};
 use domain::accounts::AccountConfig;
 use domain::admissions::Admissions;
 use domain::{EventStatus, Source, SourceId, VendorKind};
-use fake::{FakeCatalog, FixedClock, SourceSpec, bilingual, event, section};
+use fake::{FakeCatalog, SourceSpec, bilingual, event, fixed_clock, section};
 use resellers::{ConnectionSettings, Reseller, Resellers};
 use rust_decimal::Decimal;
 use serde_json::Value;
@@ -62,7 +62,7 @@ impl TestGraph {
             all.push(source);
         }
         let resellers = Some(Arc::new(test_resellers(&all)));
-        let unified_catalog = Arc::new(UnifiedCatalog::new(all, DEADLINE, Arc::new(FixedClock)));
+        let unified_catalog = Arc::new(UnifiedCatalog::new(all, DEADLINE, fixed_clock()));
         let services =
             Arc::new(Services { catalog: unified_catalog, resellers, edits: None, orders: None, deliveries: None });
         Self { schema: build(&Limits::default()), services, catalogs }
@@ -140,7 +140,7 @@ fn test_resellers(sources: &[Arc<Source>]) -> Resellers {
     let connections =
         BTreeMap::from([(SourceId::new("museum"), connection(&["m2"])), (SourceId::new("club"), connection(&[]))]);
     let reseller = Reseller { key: "tiqets".to_owned(), name: "Tiqets".to_owned(), connections };
-    Resellers::new(vec![reseller], sources, Arc::new(FixedClock))
+    Resellers::new(vec![reseller], sources, fixed_clock())
 }
 
 fn museum() -> SourceSpec {

@@ -16,7 +16,7 @@ use ticketgraph::graphql::api::Api;
 use ticketgraph::graphql::{Limits, Scope, Services, Viewer};
 use tokio::sync::watch::Sender;
 
-use super::fake::{Behavior, FixedClock, now};
+use super::fake::{Behavior, fixed_clock, now};
 use super::{DEADLINE, TestGraph, museum};
 
 fn watch(services: &Arc<Services>, document: &str) -> BoxStream<'static, Value> {
@@ -114,7 +114,7 @@ async fn a_source_is_emitted_only_when_its_health_changes() {
     let health = Arc::new(ScriptedHealth(Sender::new(HealthState::Up)));
     let shaky: Arc<dyn Health> = Arc::clone(&health) as _;
     let source = Arc::new(Source { health: shaky, ..Source::clone(&source) });
-    let catalog = Arc::new(UnifiedCatalog::new(vec![source], DEADLINE, Arc::new(FixedClock)));
+    let catalog = Arc::new(UnifiedCatalog::new(vec![source], DEADLINE, fixed_clock()));
     let services = Arc::new(Services { catalog, edits: None, resellers: None, orders: None, deliveries: None });
     let document = "subscription { sourceHealthChanged { name health { state } } }";
     // All subscribers have left before the second round.

@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use tempfile::TempDir;
 
 /// A running redis-server. It is killed when dropped.
-pub struct RedisServer {
+pub(crate) struct RedisServer {
     child: Child,
     port: u16,
     folder: TempDir,
@@ -17,12 +17,12 @@ pub struct RedisServer {
 
 impl RedisServer {
     /// Starts a server. Without redis-server the test is skipped, or fails if `TICKETGRAPH_TEST_REQUIRE_REDIS` is set.
-    pub fn start() -> Option<Self> {
+    pub(crate) fn start() -> Option<Self> {
         Self::start_with(Vec::new())
     }
 
     /// Starts a cluster of one node that owns every slot.
-    pub fn start_cluster() -> Option<Self> {
+    pub(crate) fn start_cluster() -> Option<Self> {
         let server = Self::start_with(vec!["--cluster-enabled", "yes"])?;
         let added = server.cli(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
         assert!(added.contains("OK"), "{added}");
@@ -46,33 +46,33 @@ impl RedisServer {
     }
 
     /// Returns its address.
-    pub fn address(&self) -> SecretString {
+    pub(crate) fn address(&self) -> SecretString {
         format!("redis://127.0.0.1:{}", self.port).into()
     }
 
     /// Kills the process.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().expect("it runs");
         self.child.wait().expect("it ends");
     }
 
     /// Starts an empty server on the same port.
-    pub fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         self.child = launch(self.port, &self.folder, &self.arguments);
     }
 
     /// Stops the process while its connections stay open.
-    pub fn freeze(&self) {
+    pub(crate) fn freeze(&self) {
         self.signal("-STOP");
     }
 
     /// Continues the process.
-    pub fn thaw(&self) {
+    pub(crate) fn thaw(&self) {
         self.signal("-CONT");
     }
 
     /// Runs one command with redis-cli and returns its output.
-    pub fn cli(&self, command: &[&str]) -> String {
+    pub(crate) fn cli(&self, command: &[&str]) -> String {
         let output = Command::new("redis-cli").args(["-p", &self.port.to_string()]).args(command).output();
         String::from_utf8_lossy(&output.expect("redis-cli").stdout).into_owned()
     }

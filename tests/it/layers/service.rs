@@ -12,20 +12,20 @@ use tempfile::TempDir;
 use tokio_util::task::TaskTracker;
 
 /// Two emulated vendors that several processes can use.
-pub struct EmulatedVendors(Sandbox);
+pub(crate) struct EmulatedVendors(Sandbox);
 
 impl EmulatedVendors {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let options = Options::for_tests(Arc::new(SystemClock), TaskTracker::new());
         Self(Sandbox::start(options).await.expect("the emulators"))
     }
 
-    pub fn stage(&self, vendor: &str) -> &Arc<Stage> {
+    pub(crate) fn stage(&self, vendor: &str) -> &Arc<Stage> {
         self.0.stage(vendor).expect("an emulator")
     }
 
     /// Configuration of the sources and of one API client.
-    pub fn config(&self) -> String {
+    pub(crate) fn config(&self) -> String {
         let base = |vendor| self.0.base_url(vendor).expect("an address");
         format!(
             r#"
@@ -70,7 +70,7 @@ quota = "6000/1m"
 }
 
 /// A process of the service. It is killed when dropped.
-pub struct ServiceProcess {
+pub(crate) struct ServiceProcess {
     child: Child,
     address: String,
     client: reqwest::Client,
@@ -79,7 +79,7 @@ pub struct ServiceProcess {
 
 impl ServiceProcess {
     /// Starts a process with the vendors, an optional Redis, and additional settings.
-    pub fn start(vendors: &EmulatedVendors, redis: Option<&SecretString>, more: &str) -> Self {
+    pub(crate) fn start(vendors: &EmulatedVendors, redis: Option<&SecretString>, more: &str) -> Self {
         let folder = TempDir::new().expect("a folder");
         let redis = redis.map(|url| format!("redis_url = \"{}\"\nredis_timeout = \"200ms\"", url.expose_secret()));
         let text = format!("[cache]\n{}\n{more}\n{}", redis.unwrap_or_default(), vendors.config());
@@ -107,14 +107,14 @@ impl ServiceProcess {
     }
 
     /// Executes a document and returns its data. Panics if there are errors.
-    pub async fn query(&self, document: &str, variables: Value) -> Value {
+    pub(crate) async fn query(&self, document: &str, variables: Value) -> Value {
         let response = self.execute(document, variables).await;
         assert!(response.get("errors").is_none(), "{response}");
         response["data"].clone()
     }
 
     /// Executes a document and returns the response.
-    pub async fn execute(&self, document: &str, variables: Value) -> Value {
+    pub(crate) async fn execute(&self, document: &str, variables: Value) -> Value {
         let body = json!({ "query": document, "variables": variables }).to_string();
         let request = self.client.post(format!("{}/graphql", self.address)).header("authorization", "Bearer shop");
         let response = request.header("content-type", "application/json").body(body).send().await.expect("a response");
@@ -122,20 +122,20 @@ impl ServiceProcess {
     }
 
     /// Sends a request with another API key or token.
-    pub async fn send(&self, key: &str, body: &Value) -> reqwest::Response {
+    pub(crate) async fn send(&self, key: &str, body: &Value) -> reqwest::Response {
         let request = self.client.post(format!("{}/graphql", self.address)).bearer_auth(key);
         let request = request.header("accept", "application/graphql-response+json");
         request.header("content-type", "application/json").body(body.to_string()).send().await.expect("a response")
     }
 
     /// Returns the body at another path of the service.
-    pub async fn get(&self, path: &str) -> String {
+    pub(crate) async fn get(&self, path: &str) -> String {
         let response = self.client.get(format!("{}{path}", self.address)).send().await.expect("a response");
         response.text().await.expect("text")
     }
 
     /// Returns the sum of a metric over the series whose labels contain `part`.
-    pub async fn metric(&self, name: &str, part: &str) -> f64 {
+    pub(crate) async fn metric(&self, name: &str, part: &str) -> f64 {
         let text = self.get("/metrics").await;
         let lines = text.lines().filter(|line| line.starts_with(name) && line.contains(part));
         lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()

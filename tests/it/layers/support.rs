@@ -14,10 +14,10 @@ use tokio_util::task::TaskTracker;
 use super::redis_server::RedisServer;
 
 /// Timeout of Redis calls in these tests. Longer than in production, since the machine may be busy.
-pub const REDIS_TIMEOUT: Duration = Duration::from_millis(200);
+pub(crate) const REDIS_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// Polls until a condition is met. The test fails if that takes too long.
-pub async fn until(description: &str, mut is_met: impl AsyncFnMut() -> bool) {
+pub(crate) async fn until(description: &str, mut is_met: impl AsyncFnMut() -> bool) {
     let polling = async {
         let mut interval = tokio::time::interval(Duration::from_millis(5));
         while !is_met().await {
@@ -29,13 +29,13 @@ pub async fn until(description: &str, mut is_met: impl AsyncFnMut() -> bool) {
 }
 
 /// A catalog with 100 vacancies in every performance.
-pub fn venue() -> Arc<FakeCatalog> {
+pub(crate) fn venue() -> Arc<FakeCatalog> {
     let clock = Arc::new(SystemClock);
     FakeCatalog::new(SourceId::new("opera"), clock.clone(), GeneratedRecords::new(clock, 100))
 }
 
 /// One replica, with its own connection to Redis.
-pub struct Replica {
+pub(crate) struct Replica {
     pub redis: Arc<Redis>,
     pub cache: Arc<CatalogCache>,
     events: Arc<Mutex<Vec<String>>>,
@@ -45,7 +45,7 @@ pub struct Replica {
 }
 
 impl Replica {
-    pub fn new(venue: &Arc<FakeCatalog>, address: &secrecy::SecretString) -> Self {
+    pub(crate) fn new(venue: &Arc<FakeCatalog>, address: &secrecy::SecretString) -> Self {
         let tasks = TaskTracker::new();
         let (stop, clock) = (CancellationToken::new(), Arc::new(SystemClock));
         let redis = Arc::new(Redis::new(address, REDIS_TIMEOUT).expect("an address"));
@@ -76,19 +76,19 @@ impl Replica {
     }
 
     /// Starts a replica and waits until it receives messages of the others.
-    pub async fn subscribed(venue: &Arc<FakeCatalog>, server: &RedisServer) -> Self {
+    pub(crate) async fn subscribed(venue: &Arc<FakeCatalog>, server: &RedisServer) -> Self {
         let replica = Self::new(venue, &server.address());
         until("the replica is subscribed", async || !replica.events().is_empty()).await;
         replica
     }
 
     /// Events received from the other replicas.
-    pub fn events(&self) -> Vec<String> {
+    pub(crate) fn events(&self) -> Vec<String> {
         self.events.lock().clone()
     }
 
     /// Returns the vacancies of a performance, and whether they were cached.
-    pub async fn vacancies(&self, key: &str) -> Result<(u32, FreshnessMode), VendorError> {
+    pub(crate) async fn vacancies(&self, key: &str) -> Result<(u32, FreshnessMode), VendorError> {
         let performances = [Observed::live(Arc::new(performance(key, None)), domain::Clock::now(&SystemClock))];
         let mut results = self.catalog.load_availability(&performances, Duration::from_secs(60)).await;
         let availability = results.remove(&PerformanceKey::new(key)).expect("a result")?;

@@ -38,7 +38,7 @@ impl Invalidations for CacheInvalidations {
 }
 
 /// Two sources with all layers, and an engine over them.
-pub struct World {
+pub(super) struct World {
     pub engine: Engine,
     pub clock: Arc<ManualClock>,
     vendors: Vec<Arc<FakeCatalog>>,
@@ -49,7 +49,7 @@ const IDS: [&str; 2] = ["north", "south"];
 
 impl World {
     /// Creates a world with or without a response cache. Lifetimes are exact, so that two worlds behave the same.
-    pub fn new(has_response_cache: bool) -> Self {
+    pub(super) fn new(has_response_cache: bool) -> Self {
         let clock = ManualClock::at("2027-01-15T08:00:00Z");
         let tasks = TaskTracker::new();
         let cache = CatalogCache::new(1 << 24, None, clock.clone(), tasks.clone());
@@ -72,36 +72,36 @@ impl World {
         Self { engine, vendors, clock, cache }
     }
 
-    pub fn advance(&self, millis: u64) {
+    pub(super) fn advance(&self, millis: u64) {
         self.clock.advance(Duration::from_millis(millis));
     }
 
     /// Edits the events of a source, and invalidates them.
-    pub fn edit(&self, place: usize) {
+    pub(super) fn edit(&self, place: usize) {
         self.edit_silently(place);
         self.cache.invalidate(Invalidation::Event(SourceId::new(IDS[place]), EventKey::new("e1")));
     }
 
     /// Edits the events of a source at the vendor, without an invalidation.
-    pub fn edit_silently(&self, place: usize) {
+    pub(super) fn edit_silently(&self, place: usize) {
         self.vendors[place].records.edit();
     }
 
     /// Sells a ticket for one performance.
-    pub fn sell(&self, place: usize) {
+    pub(super) fn sell(&self, place: usize) {
         self.vendors[place].records.sell();
         let sold = vec![PerformanceKey::new("e0/p0")];
         self.cache.invalidate(Invalidation::Performances(SourceId::new(IDS[place]), sold));
     }
 
     /// Makes every call to a source fail, or succeed again.
-    pub fn set_failing(&self, place: usize, is_failing: bool) {
+    pub(super) fn set_failing(&self, place: usize, is_failing: bool) {
         let outcome = if is_failing { FakeOutcome::Fail(ErrorKind::Unavailable) } else { FakeOutcome::Succeed };
         self.vendors[place].always(outcome);
     }
 
     /// Executes a query. Returns the response body, and whether it was a cached response.
-    pub async fn execute(&self, query: &str, variables: Value, scopes: &[Scope]) -> (String, bool) {
+    pub(super) async fn execute(&self, query: &str, variables: Value, scopes: &[Scope]) -> (String, bool) {
         let Value::Object(variables) = variables else { panic!("variables are an object") };
         let params = RequestParams { query: Some(query.to_owned()), variables, ..RequestParams::default() };
         let scopes: HashSet<Scope> = scopes.iter().copied().collect();
@@ -122,7 +122,7 @@ impl World {
     }
 
     /// Number of calls to all sources.
-    pub fn calls(&self) -> usize {
+    pub(super) fn calls(&self) -> usize {
         self.vendors.iter().map(|vendor| vendor.call_count()).sum()
     }
 }

@@ -20,9 +20,9 @@ use crate::layers::service::EmulatedVendors;
 use crate::process::Process;
 
 /// A client with all permissions.
-pub const OPERATOR: &str = "\n[clients.operator]\nkey = { value = \"operator\" }\nscopes = [\"admin\"]\n";
+pub(crate) const OPERATOR: &str = "\n[clients.operator]\nkey = { value = \"operator\" }\nscopes = [\"admin\"]\n";
 
-pub const LIST: &str = "{ events(first: 50) { nodes { title ticketTypes { name } } problems { message } } }";
+pub(crate) const LIST: &str = "{ events(first: 50) { nodes { title ticketTypes { name } } problems { message } } }";
 
 const STOCK: &str = "{ events(first: 50) { nodes { source { name } performances(first: 20) { nodes {
     id availability { status vacancies offers { ticketType { id } } } } } } } }";
@@ -31,27 +31,27 @@ const BUY: &str = "mutation Buy($input: CreateOrderInput!) { placeOrder(input: $
     order { id number status } problems { message } } }";
 
 /// Emulated vendors, and a folder for the service that uses them.
-pub struct Deployment {
+pub(crate) struct Deployment {
     pub vendors: EmulatedVendors,
     folder: TempDir,
 }
 
 impl Deployment {
     /// Starts the vendors and writes the configuration.
-    pub async fn start(more: &str) -> Self {
+    pub(crate) async fn start(more: &str) -> Self {
         let house = Self { vendors: EmulatedVendors::start().await, folder: TempDir::new().expect("a folder") };
         house.write_config(more);
         house
     }
 
     /// Rewrites the configuration.
-    pub fn write_config(&self, more: &str) {
+    pub(crate) fn write_config(&self, more: &str) {
         let text = format!("{}\n{more}", self.vendors.config());
         std::fs::write(self.folder.path().join("venues.toml"), text).expect("a file");
     }
 
     /// Starts the service.
-    pub fn serve(&self) -> RunningService {
+    pub(crate) fn serve(&self) -> RunningService {
         let arguments = ["serve", "--config", "venues.toml", "--listen", "127.0.0.1:0"];
         let process = Process::start(&self.folder, &arguments);
         let address = process.address("listening on http://");
@@ -60,7 +60,7 @@ impl Deployment {
 }
 
 /// A running service.
-pub struct RunningService {
+pub(crate) struct RunningService {
     pub process: Process,
     pub address: String,
     pub client: reqwest::Client,
@@ -68,24 +68,24 @@ pub struct RunningService {
 
 impl RunningService {
     /// Builds a request with a key and an operation.
-    pub fn request(&self, key: &str, document: &str, variables: &Value) -> reqwest::RequestBuilder {
+    pub(crate) fn request(&self, key: &str, document: &str, variables: &Value) -> reqwest::RequestBuilder {
         let body = json!({ "query": document, "variables": variables });
         self.client.post(format!("{}/graphql", self.address)).bearer_auth(key).json(&body)
     }
 
     /// Returns the data of a response without errors.
-    pub async fn query(&self, key: &str, document: &str, variables: &Value) -> Value {
+    pub(crate) async fn query(&self, key: &str, document: &str, variables: &Value) -> Value {
         response_data(self.request(key, document, variables)).await
     }
 
     /// Returns status and text of another path.
-    pub async fn get(&self, path: &str) -> (u16, String) {
+    pub(crate) async fn get(&self, path: &str) -> (u16, String) {
         let answer = self.client.get(format!("{}{path}", self.address)).send().await.expect("a response");
         (answer.status().as_u16(), answer.text().await.expect("text"))
     }
 
     /// Returns the input of `placeOrder` for two tickets of a source.
-    pub async fn order_input(&self, source: &str, key: &str) -> Value {
+    pub(crate) async fn order_input(&self, source: &str, key: &str) -> Value {
         let found = self.query("shop", STOCK, &Value::Null).await;
         let each = |value: &Value| value.as_array().cloned().unwrap_or_default();
         let events = each(&found["events"]["nodes"]).into_iter().filter(|event| event["source"]["name"] == source);
@@ -104,23 +104,23 @@ impl RunningService {
     }
 
     /// Returns an acknowledged WebSocket.
-    pub async fn socket(&self, key: &str) -> Socket {
+    pub(crate) async fn socket(&self, key: &str) -> Socket {
         Socket::connected(&self.address, key).await
     }
 }
 
 /// Returns the data of a response without errors.
-pub async fn response_data(request: reqwest::RequestBuilder) -> Value {
+pub(crate) async fn response_data(request: reqwest::RequestBuilder) -> Value {
     let mut answer: Value = request.send().await.expect("a response").json().await.expect("JSON");
     assert_eq!(answer.get("errors"), None, "{answer}");
     answer["data"].take()
 }
 
 /// A WebSocket client.
-pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
+pub(crate) struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Socket {
-    pub async fn connected(address: &str, key: &str) -> Self {
+    pub(crate) async fn connected(address: &str, key: &str) -> Self {
         let url = format!("{}/graphql/ws", address.replacen("http", "ws", 1));
         let mut request = url.into_client_request().expect("a request");
         request.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse().expect("a header"));
@@ -131,17 +131,17 @@ impl Socket {
         socket
     }
 
-    pub async fn send(&mut self, message: Value) {
+    pub(crate) async fn send(&mut self, message: Value) {
         self.0.send(Message::text(message.to_string())).await.expect("sent");
     }
 
-    pub async fn subscribe(&mut self, id: &str, document: &str, variables: Value) {
+    pub(crate) async fn subscribe(&mut self, id: &str, document: &str, variables: Value) {
         let payload = json!({ "query": document, "variables": variables });
         self.send(json!({ "type": "subscribe", "id": id, "payload": payload })).await;
     }
 
     /// Returns the next message, or the close code; 0 if the connection broke.
-    pub async fn receive(&mut self) -> Result<Value, u16> {
+    pub(crate) async fn receive(&mut self) -> Result<Value, u16> {
         loop {
             match self.0.next().await {
                 Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).expect("JSON")),

@@ -10,7 +10,7 @@ use crate::orders::vendor::Vendor;
 use crate::orders::world::World;
 
 /// Asserts that nothing is lost, duplicated, half done or unreported. `case` identifies the case.
-pub async fn audit(world: &World, order: &Order, case: &str) {
+pub(super) async fn audit(world: &World, order: &Order, case: &str) {
     let case = format!("{case}: {:?} {:?}", order.status(), statuses(order));
     for leg in &order.legs {
         let vendor = world.vendors.iter().find(|vendor| vendor.id == leg.source).expect("the vendor");
@@ -24,7 +24,7 @@ pub async fn audit(world: &World, order: &Order, case: &str) {
     check_codes(world, order, &case).await;
 }
 
-pub fn statuses(order: &Order) -> Vec<LegStatus> {
+pub(super) fn statuses(order: &Order) -> Vec<LegStatus> {
     order.legs.iter().map(|leg| leg.status).collect()
 }
 

@@ -9,14 +9,14 @@ use store_sql::{CredentialKey, open_order_store};
 use tempfile::TempDir;
 
 /// Database reused by consecutive tests.
-pub enum Stage {
+pub(crate) enum Stage {
     Sqlite,
     Postgres(Postgres),
     Lane(Lane),
 }
 
 /// Separate database on a server, isolated from the cases in others.
-pub struct Lane {
+pub(crate) struct Lane {
     ledger: Arc<dyn OrderStore>,
     pool: sqlx::PgPool,
 }
@@ -27,7 +27,7 @@ const REST: &str = "DELETE FROM timers; UPDATE orders SET lease_until = 0;";
 impl Stage {
     /// Returns a store in which nothing is due. SQLite starts empty; PostgreSQL keeps old orders without their
     /// timers.
-    pub async fn ledger(&self) -> Arc<dyn OrderStore> {
+    pub(crate) async fn ledger(&self) -> Arc<dyn OrderStore> {
         match self {
             Self::Sqlite => open("sqlite::memory:").await,
             Self::Postgres(server) => {
@@ -42,12 +42,12 @@ impl Stage {
     }
 }
 
-pub async fn open(url: &str) -> Arc<dyn OrderStore> {
+pub(crate) async fn open(url: &str) -> Arc<dyn OrderStore> {
     open_order_store(url, &[CredentialKey::new([7; 32])]).await.expect("the store opens")
 }
 
 /// Private server on a free port; stopped and deleted at the end of the test.
-pub struct Postgres {
+pub(crate) struct Postgres {
     folder: TempDir,
     programs: PathBuf,
     as_user: Option<(u32, u32)>,
@@ -59,7 +59,7 @@ pub struct Postgres {
 impl Postgres {
     /// Starts a server. `None` if PostgreSQL is not installed, unless the environment requires it.
     #[expect(clippy::print_stderr, reason = "skipped tests are reported")]
-    pub fn start() -> Option<Self> {
+    pub(crate) fn start() -> Option<Self> {
         let Some(programs) = find_programs() else {
             let demanded = std::env::var_os("TICKETGRAPH_TEST_REQUIRE_POSTGRES").is_some_and(|value| value == "1");
             assert!(!demanded, "TICKETGRAPH_TEST_REQUIRE_POSTGRES=1, but initdb and postgres were not found");
@@ -109,12 +109,12 @@ impl Postgres {
         assert!(status.as_ref().is_ok_and(std::process::ExitStatus::success), "{name} failed: {status:?}");
     }
 
-    pub async fn ledger(&self) -> Arc<dyn OrderStore> {
+    pub(crate) async fn ledger(&self) -> Arc<dyn OrderStore> {
         Arc::clone(self.ledger.get_or_init(|| open(&self.url)).await)
     }
 
     /// Creates another database on the server.
-    pub async fn lane(&self, number: usize) -> Lane {
+    pub(crate) async fn lane(&self, number: usize) -> Lane {
         let create = format!("CREATE DATABASE lane_{number}");
         sqlx::raw_sql(sqlx::AssertSqlSafe(create)).execute(&self.pool).await.expect("a database");
         let url = self.url.replace("/postgres", &format!("/lane_{number}"));
@@ -122,16 +122,16 @@ impl Postgres {
     }
 
     /// Returns the URL of the server.
-    pub fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
     /// Opens the connection of another replica.
-    pub async fn another(&self) -> Arc<dyn OrderStore> {
+    pub(crate) async fn another(&self) -> Arc<dyn OrderStore> {
         open(&self.url).await
     }
 
-    pub async fn run(&self, sql: &'static str) {
+    pub(crate) async fn run(&self, sql: &'static str) {
         self.ledger().await;
         sqlx::raw_sql(sql).execute(&self.pool).await.expect("the statement runs");
     }

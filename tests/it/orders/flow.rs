@@ -7,7 +7,7 @@ use crate::orders::world::{World, storefront};
 
 /// Flow of a client.
 #[derive(Debug, Clone, Copy)]
-pub enum Flow {
+pub(super) enum Flow {
     Place(FulfillmentPolicy),
     HoldThenConfirm,
     HoldThenRelease,
@@ -15,7 +15,7 @@ pub enum Flow {
     PlaceThenCancel,
 }
 
-pub const FLOWS: [Flow; 6] = [
+pub(super) const FLOWS: [Flow; 6] = [
     Flow::Place(FulfillmentPolicy::AllOrNothing),
     Flow::Place(FulfillmentPolicy::BestEffort),
     Flow::HoldThenConfirm,
@@ -25,7 +25,7 @@ pub const FLOWS: [Flow; 6] = [
 ];
 
 /// Runs a flow until it ends or the process crashes.
-pub async fn act(world: &World, orders: &Orders, flow: Flow) -> Option<OrderKey> {
+pub(super) async fn act(world: &World, orders: &Orders, flow: Flow) -> Option<OrderKey> {
     let actor = storefront();
     let policy = match flow {
         Flow::Place(policy) => policy,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -18,31 +18,13 @@ use orders::{
     OrderCursor, OrderFilter, OrderLineRequest, OrderLookup, OrderPage, OrderSettings, OrderStore, Orders,
     OrdersDependencies, Quote, QuoteId, SellingAccounts, Transition,
 };
+use testkit::ManualClock;
 use ticketgraph::app;
 use ticketgraph::config::Config;
 
 use crate::orders::vendor::{Vendor, VendorTraits, key};
 
-pub struct TestClock(Mutex<Timestamp>);
-
-impl TestClock {
-    pub fn new() -> Arc<Self> {
-        Arc::new(Self(Mutex::new("2027-03-01T12:00:00Z".parse().expect("an instant"))))
-    }
-
-    pub fn advance(&self, time: Duration) {
-        let mut now = self.0.lock().expect("the clock");
-        *now += time;
-    }
-}
-
-impl Clock for TestClock {
-    fn now(&self) -> Timestamp {
-        *self.0.lock().expect("the clock")
-    }
-}
-
-pub struct TestResellers;
+pub(crate) struct TestResellers;
 
 impl SellingAccounts for TestResellers {
     fn has_reseller(&self, reseller: &str) -> bool {
@@ -57,7 +39,7 @@ impl SellingAccounts for TestResellers {
 
 /// Point at which a process crashes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CrashPoint {
+pub(crate) enum CrashPoint {
     /// Before its nth write reaches the store.
     Before(usize),
     /// After its nth write, before it receives the result.
@@ -65,7 +47,7 @@ pub enum CrashPoint {
 }
 
 /// View of one process on the store. After the crash, nothing it does reaches the store.
-pub struct ProcessStore {
+pub(crate) struct ProcessStore {
     inner: Arc<dyn OrderStore>,
     crash: Option<CrashPoint>,
     pub writes: AtomicUsize,
@@ -73,7 +55,7 @@ pub struct ProcessStore {
 }
 
 impl ProcessStore {
-    pub fn new(inner: Arc<dyn OrderStore>, death: Option<CrashPoint>) -> Arc<Self> {
+    pub(crate) fn new(inner: Arc<dyn OrderStore>, death: Option<CrashPoint>) -> Arc<Self> {
         Arc::new(Self { inner, crash: death, writes: AtomicUsize::new(0), dead: AtomicBool::new(false) })
     }
 
@@ -187,7 +169,7 @@ impl OrderStore for ProcessStore {
 }
 
 /// Returns the settings of `config/default.toml`, without cancellation policies.
-pub fn default_settings() -> OrderSettings {
+pub(crate) fn default_settings() -> OrderSettings {
     static SETTINGS: LazyLock<OrderSettings> = LazyLock::new(|| {
         let config = Config::load(None, [], &|_| Ok(String::new()), &app::vendor_config_specs());
         let settings = app::order_settings(&config.expect("the default configuration"));
@@ -198,8 +180,8 @@ pub fn default_settings() -> OrderSettings {
 
 static KEYS: AtomicUsize = AtomicUsize::new(0);
 
-pub struct World {
-    pub clock: Arc<TestClock>,
+pub(crate) struct World {
+    pub clock: Arc<ManualClock>,
     pub vendors: Vec<Arc<Vendor>>,
     /// Sources of emulated vendors.
     pub sources: Vec<Source>,
@@ -211,8 +193,8 @@ pub struct World {
 
 impl World {
     /// Creates vendors `a`, `b`, `c` … with these traits.
-    pub fn new(store: Arc<dyn OrderStore>, habits: &[VendorTraits]) -> Self {
-        let clock = TestClock::new();
+    pub(crate) fn new(store: Arc<dyn OrderStore>, habits: &[VendorTraits]) -> Self {
+        let clock = ManualClock::at("2027-03-01T12:00:00Z");
         let names = ["a", "b", "c", "d"];
         let vendor =
             |(name, habits): (&&str, &VendorTraits)| Vendor::new(name, *habits, Arc::clone(&clock) as Arc<dyn Clock>);
@@ -223,12 +205,12 @@ impl World {
     }
 
     /// Returns a process that does not crash.
-    pub fn process(&self) -> Orders {
+    pub(crate) fn process(&self) -> Orders {
         self.process_on(ProcessStore::new(Arc::clone(&self.store), None))
     }
 
     /// Returns a process with its own view of the store.
-    pub fn process_on(&self, ledger: Arc<dyn OrderStore>) -> Orders {
+    pub(crate) fn process_on(&self, ledger: Arc<dyn OrderStore>) -> Orders {
         let own = self.vendors.iter().map(|vendor| vendor.source(Environment::Sandbox));
         Orders::new(OrdersDependencies {
             sources: own.chain(self.sources.iter().cloned()).collect(),
@@ -241,7 +223,7 @@ impl World {
     }
 
     /// Returns an order of two tickets per fake vendor, plus the lines of the emulated vendors.
-    pub fn input(&self, policy: FulfillmentPolicy) -> CreateOrder {
+    pub(crate) fn input(&self, policy: FulfillmentPolicy) -> CreateOrder {
         CreateOrder {
             key: self.next_key(),
             reseller: None,
@@ -260,21 +242,21 @@ impl World {
         }
     }
 
-    pub fn act(&self, order: OrderKey) -> OrderActionRequest {
+    pub(crate) fn act(&self, order: OrderKey) -> OrderActionRequest {
         OrderActionRequest { key: self.next_key(), order, if_version: None }
     }
 
-    pub fn next_key(&self) -> String {
+    pub(crate) fn next_key(&self) -> String {
         // Several environments may share one store, so keys are counted globally.
         format!("key {}", KEYS.fetch_add(1, SeqCst))
     }
 
-    pub async fn read(&self, order: OrderKey) -> Order {
+    pub(crate) async fn read(&self, order: OrderKey) -> Order {
         self.store.find(&OrderLookup::Key(order)).await.expect("the store").expect("the order")
     }
 
     /// Advances the clock in steps, with a process that resumes due orders, until the order is final.
-    pub async fn run_until_final(&self, orders: &Orders, order: OrderKey) -> Order {
+    pub(crate) async fn run_until_final(&self, orders: &Orders, order: OrderKey) -> Order {
         let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
         let seconds = [3, 3, 10, 15, 31, 61, 121].map(Duration::from_secs);
         let long = [5, 10, 15, 15, 60, 360, 720, 720, 1440].map(minutes);
@@ -291,7 +273,7 @@ impl World {
     }
 }
 
-pub fn contact() -> Contact {
+pub(crate) fn contact() -> Contact {
     Contact {
         first_name: "Ada".to_owned(),
         last_name: "Guest".to_owned(),
@@ -301,7 +283,7 @@ pub fn contact() -> Contact {
     }
 }
 
-pub fn line(vendor: &Vendor, quantity: i64) -> OrderLineRequest {
+pub(crate) fn line(vendor: &Vendor, quantity: i64) -> OrderLineRequest {
     OrderLineRequest {
         source: vendor.id.clone(),
         performance: key("show 1"),
@@ -312,6 +294,6 @@ pub fn line(vendor: &Vendor, quantity: i64) -> OrderLineRequest {
     }
 }
 
-pub fn storefront() -> Actor {
+pub(crate) fn storefront() -> Actor {
     Actor { caller: "storefront".to_owned(), reseller: None }
 }

@@ -13,10 +13,10 @@ const ROOTS: [&str; 3] = ["Query", "Mutation", "Subscription"];
 const DEPTH: usize = 3;
 
 /// Schema types by name.
-pub struct Ways(BTreeMap<String, TypeDefinition>);
+pub(super) struct Ways(BTreeMap<String, TypeDefinition>);
 
 /// Root field, and the tested position in its arguments.
-pub struct Way {
+pub(super) struct Way {
     root: &'static str,
     field: FieldDefinition,
     /// Names from the argument to the tested position.
@@ -25,24 +25,24 @@ pub struct Way {
 
 impl Way {
     /// Returns the name of the root field.
-    pub fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         format!("{}.{}", self.root, self.field.name.node)
     }
 
     /// Returns the root field with the tested position.
-    pub fn path(&self) -> String {
+    pub(super) fn path(&self) -> String {
         format!("{}({})", self.name(), self.place.join("."))
     }
 
     /// Returns true for subscriptions.
-    pub fn is_watched(&self) -> bool {
+    pub(super) fn is_watched(&self) -> bool {
         self.root == "Subscription"
     }
 }
 
 impl Ways {
     /// Reads the public schema and the additions for gateways.
-    pub fn read() -> Self {
+    pub(super) fn read() -> Self {
         let gateways = "scalar _Any extend type Query { _entities(representations: [_Any!]!): [Node]! }";
         let mut types = BTreeMap::new();
         let mut more = Vec::new();
@@ -64,17 +64,17 @@ impl Ways {
     }
 
     /// Returns every position that takes an ID, except idempotency keys.
-    pub fn by_id(&self) -> Vec<Way> {
+    pub(super) fn by_id(&self) -> Vec<Way> {
         self.ways(&|name, kind| (kind == "ID" || kind == "_Any") && name != "idempotencyKey")
     }
 
     /// Returns every position that takes text, and the idempotency keys.
-    pub fn by_text(&self) -> Vec<Way> {
+    pub(super) fn by_text(&self) -> Vec<Way> {
         self.ways(&|name, kind| kind == "String" || name == "idempotencyKey")
     }
 
     /// Returns the ID arguments of non-root fields.
-    pub fn inner(&self) -> Vec<String> {
+    pub(super) fn inner(&self) -> Vec<String> {
         let mut all = Vec::new();
         for (owner, definition) in self.0.iter().filter(|(name, _)| !ROOTS.contains(&name.as_str())) {
             let TypeKind::Object(object) = &definition.kind else { continue };
@@ -133,7 +133,7 @@ impl Ways {
 
     /// Builds a document and variables with `tried` at the tested position. `usual` supplies the other required
     /// values.
-    pub fn document(&self, way: &Way, tried: &Value, usual: &dyn Fn(&str) -> Option<Value>) -> (String, Value) {
+    pub(super) fn document(&self, way: &Way, tried: &Value, usual: &dyn Fn(&str) -> Option<Value>) -> (String, Value) {
         let (mut heads, mut gives, mut variables) = (Vec::new(), Vec::new(), Map::new());
         for argument in &way.field.arguments {
             let name = argument.node.name.node.as_str();

@@ -25,13 +25,13 @@ const IDEMPOTENCY_KEY: &str = "their-own-key-1";
 const SILENCE: Duration = Duration::from_secs(20);
 
 /// Node of the other reseller, and the ID of an absent node of the same kind.
-pub struct OwnedNode {
+pub(super) struct OwnedNode {
     pub kind: &'static str,
     pub id: Value,
     pub absent: Value,
 }
 
-pub struct World {
+pub(super) struct World {
     _process: Process,
     _folder: TempDir,
     url: String,
@@ -46,7 +46,7 @@ pub struct World {
 }
 
 impl World {
-    pub async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let folder = TempDir::new().expect("a folder");
         let limits =
             ["FIELDS", "TOKENS", "ALIASES", "COST", "ROOT_FIELDS"].map(|name| format!("TICKETGRAPH__GRAPHQL__{name}"));
@@ -158,7 +158,7 @@ impl World {
     }
 
     /// Requests a value at a position, and returns the response without its variable parts.
-    pub async fn ask(&self, way: &Way, ways: &Ways, tried: &Value) -> Value {
+    pub(super) async fn ask(&self, way: &Way, ways: &Ways, tried: &Value) -> Value {
         let sent = match way.name().as_str() {
             "Query._entities" => {
                 self.theirs.iter().map(|thing| json!({ "__typename": thing.kind, "id": tried })).collect()
@@ -209,7 +209,7 @@ impl World {
     }
 
     /// Returns the order and reseller as seen by their owner.
-    pub async fn theirs_as_they_see_it(&self) -> Value {
+    pub(super) async fn theirs_as_they_see_it(&self) -> Value {
         let document = "query($id: ID!) { order(id: $id) { status version lines { quantity } tickets { id status deliveries { ... on BarcodeDelivery { value } } } timeline { nodes { to } } }
             orders { nodes { id version } } }";
         let response = self.as_them(document, json!({ "id": self.theirs[0].id })).await;
@@ -217,11 +217,11 @@ impl World {
         response
     }
 
-    pub async fn as_them(&self, document: &str, variables: Value) -> Value {
+    pub(super) async fn as_them(&self, document: &str, variables: Value) -> Value {
         self.post(THEIR_KEY, document, variables).await
     }
 
-    pub async fn as_intruder(&self, document: &str, variables: Value) -> Value {
+    pub(super) async fn as_intruder(&self, document: &str, variables: Value) -> Value {
         self.post("intruder", document, variables).await
     }
 
@@ -247,7 +247,7 @@ impl World {
     }
 
     /// Asserts that a response contains no data of the other reseller.
-    pub fn leaks_nothing(&self, what: &str, response: &Value) {
+    pub(super) fn leaks_nothing(&self, what: &str, response: &Value) {
         let text = response.to_string();
         for secret in &self.secrets {
             assert!(!text.contains(secret.as_str()), "{what} exposes {secret:?}: {response}");

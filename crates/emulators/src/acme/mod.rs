@@ -27,6 +27,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::{Json, Router};
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
@@ -37,6 +38,7 @@ use crate::acme::instances::EventInstance;
 use crate::acme::state::AcmeState;
 use crate::faults::StateChange;
 use crate::json_store::JsonStore;
+use crate::latest::Latest;
 use crate::{Emulator, SandboxClock};
 use domain::Clock;
 
@@ -50,6 +52,8 @@ pub struct AcmeEmulator {
     clock: Arc<SandboxClock>,
     zone: TimeZone,
     store: JsonStore<AcmeState>,
+    /// Initial templates of the current day.
+    templates: Latest<Date, Vec<Value>>,
     request_window: Option<Mutex<RequestWindow>>,
 }
 
@@ -59,30 +63,39 @@ impl AcmeEmulator {
     pub fn new(clock: Arc<SandboxClock>, folder: Option<&Path>, limits_requests: bool) -> Arc<Self> {
         let zone = TimeZone::get(venue::ZONE).unwrap_or(TimeZone::UTC);
         let window = limits_requests.then(Mutex::default);
-        Arc::new(Self { clock, zone, store: JsonStore::open(folder, "acme"), request_window: window })
+        Arc::new(Self {
+            clock,
+            zone,
+            store: JsonStore::open(folder, "acme"),
+            templates: Latest::default(),
+            request_window: window,
+        })
     }
 
     fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    /// Returns all templates: the initial ones, as edited, and those created later.
-    fn all_templates(&self, state: &AcmeState) -> Vec<Value> {
+    /// Reads all templates in the order of their ids: the initial ones, as edited, and those created later.
+    fn read_templates<R>(&self, state: &AcmeState, read: impl FnOnce(Vec<&Value>) -> R) -> R {
         let today = self.now().to_zoned(self.zone.clone()).date();
-        let own = venue::templates(today)
-            .into_iter()
-            .filter(|t| t["id"].as_str().is_none_or(|id| !state.templates.contains_key(id)));
-        let mut all: Vec<Value> = own.chain(state.templates.values().flatten().cloned()).collect();
+        let initial = self.templates.get(today, || venue::templates(today));
+        let own = initial.iter().filter(|t| t["id"].as_str().is_none_or(|id| !state.templates.contains_key(id)));
+        let mut all: Vec<&Value> = own.chain(state.templates.values().flatten()).collect();
         all.sort_by(|a, b| a["id"].as_str().cmp(&b["id"].as_str()));
-        all
+        read(all)
+    }
+
+    fn all_templates(&self, state: &AcmeState) -> Vec<Value> {
+        self.read_templates(state, |all| all.into_iter().cloned().collect())
     }
 
     fn find_template(&self, state: &AcmeState, id: &str) -> Option<Value> {
-        self.all_templates(state).into_iter().find(|template| template["id"] == id)
+        self.read_templates(state, |all| all.into_iter().find(|template| template["id"] == id).cloned())
     }
 
     fn find_instance(&self, state: &AcmeState, id: &str) -> Option<EventInstance> {
-        instances::find_instance(id, self.all_templates(state).iter(), &self.zone)
+        self.read_templates(state, |all| instances::find_instance(id, all.into_iter(), &self.zone))
     }
 }
 

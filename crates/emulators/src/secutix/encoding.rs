@@ -23,7 +23,7 @@ pub(super) struct Encoder {
 
 impl Encoder {
     /// Encodes an instant: UTC with milliseconds in JSON, local time with its offset in SOAP.
-    pub fn instant(&self, instant: Timestamp) -> Value {
+    pub(super) fn instant(&self, instant: Timestamp) -> Value {
         match self.encoding {
             Encoding::Json => json!(format!("{}+00:00", format!("{instant:.3}").trim_end_matches('Z'))),
             Encoding::Soap => {
@@ -34,7 +34,7 @@ impl Encoder {
     }
 
     /// Encodes a day as the instant of local midnight.
-    pub fn day(&self, day: Date) -> Value {
+    pub(super) fn day(&self, day: Date) -> Value {
         self.zone.to_timestamp(day.at(0, 0, 0, 0)).map_or(Value::Null, |midnight| self.instant(midnight))
     }
 }
@@ -67,42 +67,42 @@ pub(super) struct Parameters(pub Value);
 
 impl Parameters {
     /// Returns a member, or `null` if it is missing.
-    pub fn get(&self, name: &str) -> &Value {
+    pub(super) fn get(&self, name: &str) -> &Value {
         self.0.get(name).unwrap_or(&Value::Null)
     }
 
     /// Returns an integer, given as a number or as text.
-    pub fn id(&self, name: &str) -> Option<i64> {
+    pub(super) fn id(&self, name: &str) -> Option<i64> {
         as_number(self.get(name))
     }
 
     /// Returns text.
-    pub fn text(&self, name: &str) -> Option<String> {
+    pub(super) fn text(&self, name: &str) -> Option<String> {
         as_text(self.get(name))
     }
 
     /// Returns true for `true` or `1`.
-    pub fn flag(&self, name: &str) -> bool {
+    pub(super) fn flag(&self, name: &str) -> bool {
         matches!(self.text(name).as_deref(), Some("true" | "1"))
     }
 
     /// Returns a list. A single value is a list of one, `null` an empty list.
-    pub fn list(&self, name: &str) -> Vec<&Value> {
+    pub(super) fn list(&self, name: &str) -> Vec<&Value> {
         as_list(self.get(name))
     }
 
     /// Returns a list of integers.
-    pub fn ids(&self, name: &str) -> Vec<i64> {
+    pub(super) fn ids(&self, name: &str) -> Vec<i64> {
         self.list(name).into_iter().filter_map(as_number).collect()
     }
 
     /// Returns a nested object.
-    pub fn object(&self, name: &str) -> Self {
+    pub(super) fn object(&self, name: &str) -> Self {
         Self(self.get(name).clone())
     }
 
     /// Returns an instant.
-    pub fn instant(&self, name: &str) -> Option<Timestamp> {
+    pub(super) fn instant(&self, name: &str) -> Option<Timestamp> {
         self.text(name)?.parse().ok()
     }
 }

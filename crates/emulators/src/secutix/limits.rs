@@ -14,7 +14,7 @@ pub(super) struct EndpointLimits(Mutex<HashMap<(String, String), (i64, u32)>>);
 
 impl EndpointLimits {
     /// Counts a call; returns false if it exceeds the limit.
-    pub fn try_acquire(&self, institution: &str, endpoint: &str, now: Timestamp) -> bool {
+    pub(super) fn try_acquire(&self, institution: &str, endpoint: &str, now: Timestamp) -> bool {
         let minute = now.as_second().div_euclid(SECONDS_PER_MINUTE);
         let mut counts = self.0.lock();
         let entry = counts.entry((institution.to_owned(), endpoint.to_owned())).or_insert((minute, 0));

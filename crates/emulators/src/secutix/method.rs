@@ -124,12 +124,12 @@ pub(super) const METHODS: &[Method] = &[
 
 impl Method {
     /// Finds a method by service and name, the same in both transports.
-    pub fn find(service: &str, name: &str) -> Option<&'static Self> {
+    pub(super) fn find(service: &str, name: &str) -> Option<&'static Self> {
         METHODS.iter().find(|method| method.service.eq_ignore_ascii_case(service) && method.name == name)
     }
 
     /// Builds the complete result: the shared fields first, then the data (`secutix.md §2.6`).
-    pub fn result(&self, outcome: MethodResult) -> Value {
+    pub(super) fn result(&self, outcome: MethodResult) -> Value {
         let mut result = json!({"statusCode": "success", "requestId": null, "statusDetail": null});
         match outcome {
             Ok(Value::Object(data)) => {

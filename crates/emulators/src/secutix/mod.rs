@@ -27,13 +27,16 @@ use std::sync::Arc;
 
 use axum::Router;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde_json::{Value, json};
 
 use crate::clock::SandboxClock;
 use crate::faults::StateChange;
 use crate::json_store::JsonStore;
+use crate::latest::Latest;
 use crate::secutix::limits::EndpointLimits;
 use crate::secutix::state::{OrderState, SecutixOrder, SecutixState, SecutixTicket, TicketState};
+use crate::secutix::world::Institution;
 use crate::stage::Emulator;
 use domain::Clock;
 
@@ -41,6 +44,8 @@ use domain::Clock;
 pub struct SecutixEmulator {
     clock: Arc<SandboxClock>,
     store: JsonStore<SecutixState>,
+    /// Institutions with the catalog of the current day.
+    institutions: Latest<[Date; 2], [Institution; 2]>,
     limits: Option<EndpointLimits>,
 }
 
@@ -49,11 +54,22 @@ impl SecutixEmulator {
     /// endpoint.
     pub fn new(clock: Arc<SandboxClock>, folder: Option<&Path>, limits_requests: bool) -> Arc<Self> {
         let state = JsonStore::open(folder, "secutix");
-        Arc::new(Self { clock, store: state, limits: limits_requests.then(EndpointLimits::default) })
+        Arc::new(Self {
+            clock,
+            store: state,
+            institutions: Latest::default(),
+            limits: limits_requests.then(EndpointLimits::default),
+        })
     }
 
     fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Returns both institutions with the catalog of the day.
+    fn institutions(&self) -> Arc<[Institution; 2]> {
+        let now = self.now();
+        self.institutions.get(world::days(now), || world::institutions(now))
     }
 }
 
@@ -193,7 +209,7 @@ fn parse_count(value: Option<i64>) -> Result<u32, String> {
     value.and_then(|value| u32::try_from(value).ok()).ok_or_else(|| "the value must be a count".to_owned())
 }
 
-fn product_id_of(institution: &world::Institution, id: &str) -> Option<i64> {
+fn product_id_of(institution: &Institution, id: &str) -> Option<i64> {
     let id: i64 = id.parse().ok()?;
     institution
         .product(id)

@@ -14,7 +14,7 @@ use crate::secutix::SecutixEmulator;
 use crate::secutix::auth::{authenticate, authenticate_operator, bearer_token, create_token};
 use crate::secutix::encoding::{Encoder, Encoding, Parameters, write_xml};
 use crate::secutix::method::{CallContext, Method};
-use crate::secutix::world::{Institution, institutions};
+use crate::secutix::world::Institution;
 use crate::secutix::xml;
 
 /// Smallest compressed response, in bytes, for clients that accept compression.
@@ -54,8 +54,10 @@ fn is_version(text: &str) -> bool {
 }
 
 fn json_call(secutix: &SecutixEmulator, headers: &HeaderMap, service: &str, name: &str, body: &[u8]) -> Response<Body> {
-    let institutions = institutions(secutix.now());
-    let Some(institution) = bearer_token(headers).and_then(|token| authenticate(secutix, &institutions, token)) else {
+    let institutions = secutix.institutions();
+    let Some(institution) =
+        bearer_token(headers).and_then(|token| authenticate(secutix, institutions.as_slice(), token))
+    else {
         return json_response(StatusCode::UNAUTHORIZED, &json!({"error": "Unauthorized"}));
     };
     let is_json = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
@@ -94,8 +96,9 @@ fn call_method(
 /// The token endpoint (`secutix.md §2.3`).
 fn issue_token(secutix: &SecutixEmulator, body: &[u8]) -> Response<Body> {
     let request: Value = serde_json::from_slice(body).unwrap_or_default();
-    let institutions = institutions(secutix.now());
-    let Some(institution) = authenticate_operator(&institutions, &request["operator"], &request["secret"]) else {
+    let institutions = secutix.institutions();
+    let Some(institution) = authenticate_operator(institutions.as_slice(), &request["operator"], &request["secret"])
+    else {
         return json_response(StatusCode::UNAUTHORIZED, &json!({"error": "Unauthorized"}));
     };
     let partner = request["partner"].as_str().unwrap_or_default();
@@ -116,8 +119,8 @@ fn soap_call(secutix: &SecutixEmulator, class: &str, body: &[u8]) -> Response<Bo
     let Ok(mut envelope) = xml::read(body) else { return soap_fault("S:Client", "The request is not well-formed") };
     let header = envelope.remove("Header").unwrap_or_default();
     let user = &header["Security"]["UsernameToken"];
-    let institutions = institutions(secutix.now());
-    let Some(institution) = authenticate_operator(&institutions, &user["Username"], &user["Password"]) else {
+    let institutions = secutix.institutions();
+    let Some(institution) = authenticate_operator(institutions.as_slice(), &user["Username"], &user["Password"]) else {
         return soap_fault("wsse:FailedAuthentication", "Authentication failed");
     };
     let Some(Value::Object(mut children)) = envelope.remove("Body") else {

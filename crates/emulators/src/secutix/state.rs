@@ -66,7 +66,7 @@ pub(super) enum OrderState {
 
 impl OrderState {
     /// Returns the wire name.
-    pub fn wire_name(self) -> &'static str {
+    pub(super) fn wire_name(self) -> &'static str {
         match self {
             Self::Open => "IN_PROGRESS",
             Self::Closed => "CLOSED",
@@ -130,7 +130,7 @@ pub(super) enum TicketState {
 
 impl TicketState {
     /// Returns the wire name.
-    pub fn wire_name(self) -> &'static str {
+    pub(super) fn wire_name(self) -> &'static str {
         match self {
             Self::NotPrinted => "NOT_PRINTED",
             Self::Valid => "VALID",
@@ -164,20 +164,20 @@ pub(super) struct SecutixTicket {
 
 impl SeatMovement {
     /// True if it occupies a seat.
-    pub fn is_live(&self) -> bool {
+    pub(super) fn is_live(&self) -> bool {
         !self.is_removed && self.ticket.as_ref().is_none_or(|ticket| ticket.print != TicketState::Canceled)
     }
 }
 
 impl SecutixState {
     /// Returns the next number, larger than 32 bits like those in the vendor's samples.
-    pub fn next_number(&mut self) -> i64 {
+    pub(super) fn next_number(&mut self) -> i64 {
         self.last_number += 1;
         10_229_000_000_000 + self.last_number
     }
 
     /// Counts the held and sold seats of a performance or pass item in a contingent.
-    pub fn count_taken(&self, item: SoldItem, contingent: i64, now: Timestamp) -> i64 {
+    pub(super) fn count_taken(&self, item: SoldItem, contingent: i64, now: Timestamp) -> i64 {
         let live = self.orders.values().filter(|order| order.occupies_seats(now));
         let lines =
             live.flat_map(|order| &order.operations).filter(|line| line.item == item && line.contingent == contingent);
@@ -186,12 +186,12 @@ impl SecutixState {
     }
 
     /// Records that the availability of products changed.
-    pub fn mark_changed(&mut self, products: impl IntoIterator<Item = i64>, now: Timestamp) {
+    pub(super) fn mark_changed(&mut self, products: impl IntoIterator<Item = i64>, now: Timestamp) {
         self.overrides.availability_changed_at.extend(products.into_iter().map(|product| (product, now)));
     }
 
     /// Returns every ticket of an institution, with order, line and seat.
-    pub fn tickets(
+    pub(super) fn tickets(
         &self,
         institution: &str,
     ) -> impl Iterator<Item = (&SecutixOrder, &OrderOperation, &SeatMovement, &SecutixTicket)> {
@@ -204,7 +204,7 @@ impl SecutixState {
     }
 
     /// Finds a ticket by barcode, tax number or id.
-    pub fn ticket_mut(&mut self, institution: Option<&str>, code: &str) -> Option<&mut SecutixTicket> {
+    pub(super) fn ticket_mut(&mut self, institution: Option<&str>, code: &str) -> Option<&mut SecutixTicket> {
         self.orders
             .values_mut()
             .filter(|order| institution.is_none_or(|wanted| order.institution == wanted))
@@ -219,23 +219,23 @@ impl SecutixState {
 
 impl SecutixOrder {
     /// Returns the current state.
-    pub fn state(&self, now: Timestamp) -> OrderState {
+    pub(super) fn state(&self, now: Timestamp) -> OrderState {
         if self.state == OrderState::Open && now >= self.expires_at { OrderState::Abandoned } else { self.state }
     }
 
     /// True if its seats are held or sold.
-    pub fn occupies_seats(&self, now: Timestamp) -> bool {
+    pub(super) fn occupies_seats(&self, now: Timestamp) -> bool {
         matches!(self.state(now), OrderState::Open | OrderState::Closed)
     }
 
     /// Restarts the expiry delay, up to the maximum lifetime of a cart.
-    pub fn extend_expiry(&mut self, now: Timestamp) {
+    pub(super) fn extend_expiry(&mut self, now: Timestamp) {
         let after = |from: Timestamp, minutes| from.checked_add(SignedDuration::from_mins(minutes)).unwrap_or(from);
         self.expires_at = after(now, ABANDON_MINUTES).min(after(self.created_at, MAX_CART_MINUTES));
     }
 
     /// Price of its occupied seats, in thousandths.
-    pub fn amount(&self) -> i64 {
+    pub(super) fn amount(&self) -> i64 {
         let live = |line: &OrderOperation| {
             i64::try_from(line.movements.iter().filter(|place| place.is_live()).count()).unwrap_or(0)
         };
@@ -243,7 +243,7 @@ impl SecutixOrder {
     }
 
     /// Returns the ids of its products.
-    pub fn product_ids(&self) -> Vec<i64> {
+    pub(super) fn product_ids(&self) -> Vec<i64> {
         self.operations.iter().map(|line| line.product).collect()
     }
 }

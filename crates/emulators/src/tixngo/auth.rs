@@ -19,7 +19,7 @@ pub(super) struct OrganizerLimits(Mutex<HashMap<String, (i64, u32)>>);
 
 impl OrganizerLimits {
     /// Counts a call; fails with 429 if it exceeds the limit.
-    pub fn try_acquire(&self, organizer: &str, now: Timestamp) -> Result<(), TixngoErrorResponse> {
+    pub(super) fn try_acquire(&self, organizer: &str, now: Timestamp) -> Result<(), TixngoErrorResponse> {
         let minute = now.as_second().div_euclid(60);
         let mut counts = self.0.lock();
         let entry = counts.entry(organizer.to_owned()).or_insert((minute, 0));

@@ -20,22 +20,22 @@ pub(super) struct TixngoErrorResponse {
 
 impl TixngoErrorResponse {
     /// Creates an error response for the whole call.
-    pub const fn new(status: u16, code: &'static str, message: &'static str) -> Self {
+    pub(super) const fn new(status: u16, code: &'static str, message: &'static str) -> Self {
         Self { status, code, message, retry_after: None }
     }
 
     /// 429, with the seconds until the next call is accepted.
-    pub fn rate_limited(retry_after: u32) -> Self {
+    pub(super) fn rate_limited(retry_after: u32) -> Self {
         Self { retry_after: Some(retry_after), ..Self::new(429, "TOO_MANY_REQUESTS", "too many calls") }
     }
 
     /// 404 for an unknown path.
-    pub fn unknown_endpoint() -> Self {
+    pub(super) fn unknown_endpoint() -> Self {
         Self::new(404, "NOT_FOUND", "no such endpoint")
     }
 
     /// Serializes the error response.
-    pub fn into_response(self) -> Response<Body> {
+    pub(super) fn into_response(self) -> Response<Body> {
         let mut response =
             json_response(self.status, &json!({"code": self.code, "message": self.message, "errors": []}));
         if let Some(seconds) = self.retry_after {

@@ -18,17 +18,17 @@ pub(super) struct TixngoState {
 
 impl TixngoState {
     /// Returns the organizer, creating it if necessary.
-    pub fn organizer(&mut self, name: &str) -> &mut EmulatedOrganizer {
+    pub(super) fn organizer(&mut self, name: &str) -> &mut EmulatedOrganizer {
         self.organizers.entry(name.to_owned()).or_default()
     }
 
     /// True if the ticket belongs to another organizer.
-    pub fn is_foreign(&self, organizer: &str, ticket: &str) -> bool {
+    pub(super) fn is_foreign(&self, organizer: &str, ticket: &str) -> bool {
         self.organizers.iter().any(|(name, other)| name != organizer && other.tickets.contains_key(ticket))
     }
 
     /// Finds the organizer of a ticket.
-    pub fn find(&mut self, ticket: &str) -> Option<&mut EmulatedOrganizer> {
+    pub(super) fn find(&mut self, ticket: &str) -> Option<&mut EmulatedOrganizer> {
         self.organizers.values_mut().find(|organizer| organizer.tickets.contains_key(ticket))
     }
 }
@@ -78,7 +78,7 @@ pub(super) struct StatusLogEntry {
 
 impl EmulatedOrganizer {
     /// Sets the status of a ticket, adds a log entry, and moves the ticket to the end of the feed.
-    pub fn set_status(&mut self, id: &str, status: &str, (action, actor): (&str, &str), at: Timestamp) {
+    pub(super) fn set_status(&mut self, id: &str, status: &str, (action, actor): (&str, &str), at: Timestamp) {
         let Some(ticket) = self.tickets.get_mut(id) else { return };
         self.last_position += 1;
         let from = std::mem::replace(&mut ticket.status, status.to_owned());
@@ -97,17 +97,17 @@ impl EmulatedOrganizer {
 
 impl InjectedTicket {
     /// Returns text of the injected ticket by JSON pointer.
-    pub fn text(&self, path: &str) -> Option<&str> {
+    pub(super) fn text(&self, path: &str) -> Option<&str> {
         self.injected.pointer(path)?.as_str()
     }
 
     /// Returns an instant of the injected ticket by JSON pointer.
-    pub fn instant(&self, path: &str) -> Option<Timestamp> {
+    pub(super) fn instant(&self, path: &str) -> Option<Timestamp> {
         self.text(path)?.parse().ok()
     }
 
     /// Returns the maximum number of transfers. Default: 3 (`tixngo.md §8.1` I14).
-    pub fn max_transfers(&self) -> u32 {
+    pub(super) fn max_transfers(&self) -> u32 {
         if self.injected.pointer("/transferRules/allowed").and_then(Value::as_bool) == Some(false) {
             return 0;
         }

@@ -21,7 +21,7 @@ use crate::graphql::topics::sources::Source;
 
 /// Input of `issueAdmissionToken`.
 #[derive(InputObject)]
-pub struct IssueAdmissionTokenInput {
+pub(super) struct IssueAdmissionTokenInput {
     /// Client-chosen idempotency key. A request with a key that was used before has no further effect.
     idempotency_key: ID,
     /// The event of the gate.
@@ -32,7 +32,7 @@ pub struct IssueAdmissionTokenInput {
 
 /// Input of `rescopeAdmissionToken`.
 #[derive(InputObject)]
-pub struct RescopeAdmissionTokenInput {
+pub(super) struct RescopeAdmissionTokenInput {
     /// Client-chosen idempotency key. A request with a key that was used before has no further effect.
     idempotency_key: ID,
     /// The credential. The global credential is rejected.
@@ -43,7 +43,7 @@ pub struct RescopeAdmissionTokenInput {
 
 /// Input of `revokeAdmissionToken`.
 #[derive(InputObject)]
-pub struct RevokeAdmissionTokenInput {
+pub(super) struct RevokeAdmissionTokenInput {
     /// Client-chosen idempotency key. A request with a key that was used before has no further effect.
     idempotency_key: ID,
     /// The credential. The global credential is rejected.
@@ -52,7 +52,7 @@ pub struct RevokeAdmissionTokenInput {
 
 /// Result of a mutation of a staff credential.
 #[derive(SimpleObject)]
-pub struct AdmissionTokenPayload {
+pub(super) struct AdmissionTokenPayload {
     /// The credential after the mutation. Null if it does not exist (any more) or could not be read.
     token: Option<AdmissionToken>,
     /// Expected failures. Check these rather than the HTTP status.
@@ -63,7 +63,7 @@ pub struct AdmissionTokenPayload {
 
 /// Input of `admitTickets`. Exactly one of `token` and `code` names the credential that admits the visitors.
 #[derive(InputObject)]
-pub struct AdmitTicketsInput {
+pub(super) struct AdmitTicketsInput {
     /// The id of a staff credential.
     token: Option<ID>,
     /// The secret of a staff credential.
@@ -76,7 +76,7 @@ pub struct AdmitTicketsInput {
 
 /// Result of `admitTickets`.
 #[derive(SimpleObject)]
-pub struct AdmitTicketsPayload {
+pub(super) struct AdmitTicketsPayload {
     /// The visitors who were admitted.
     admitted: Vec<Admission>,
     /// Serial numbers that are missing from the source's response.
@@ -87,7 +87,7 @@ pub struct AdmitTicketsPayload {
 
 /// The admission of one visitor.
 #[derive(SimpleObject)]
-pub struct Admission {
+pub(super) struct Admission {
     /// The serial number of the ticket.
     ticket_serial: String,
     /// Time of the admission.
@@ -98,7 +98,7 @@ pub struct Admission {
 
 impl Admission {
     /// Converts the admissions that a source reports for an event.
-    pub fn list(
+    pub(super) fn list(
         source: &source::Source,
         event: Option<&SourcedEvent>,
         admitted: Vec<admissions::Admission>,

@@ -17,7 +17,7 @@ use crate::graphql::topics::catalog::{Event, Money};
 
 /// A resource that a performance needs: people, a place or equipment.
 #[derive(SimpleObject)]
-pub struct EventResource {
+pub(super) struct EventResource {
     /// The vendor's id. Use it with `setEventResources`.
     id: ID,
     /// The name.
@@ -40,14 +40,14 @@ impl From<authoring::Resource> for EventResource {
 }
 
 /// A related event and the allowed distance in time between the two.
-pub struct EventRelation {
+pub(super) struct EventRelation {
     source: Arc<Source>,
     related: authoring::RelatedEvent,
 }
 
 impl EventRelation {
     /// The events of a relation.
-    pub fn list(source: &Arc<Source>, related: Vec<authoring::RelatedEvent>) -> Vec<Self> {
+    pub(super) fn list(source: &Arc<Source>, related: Vec<authoring::RelatedEvent>) -> Vec<Self> {
         related.into_iter().map(|related| Self { source: Arc::clone(source), related }).collect()
     }
 }
@@ -82,7 +82,7 @@ impl EventRelation {
 
 /// Events that must be bought together with this one.
 #[derive(SimpleObject)]
-pub struct EventPrerequisites {
+pub(super) struct EventPrerequisites {
     /// The vendor's operator that combines the events: `allOf`.
     pub operation: String,
     /// The related events.
@@ -91,7 +91,7 @@ pub struct EventPrerequisites {
 
 /// Events that are recommended together with this one.
 #[derive(SimpleObject)]
-pub struct EventRecommendations {
+pub(super) struct EventRecommendations {
     /// The related events.
     pub recommendations: Vec<EventRelation>,
     /// Tags by which further recommendations are found.
@@ -100,7 +100,7 @@ pub struct EventRecommendations {
 
 /// An add-on that is sold with the tickets of an event.
 #[derive(SimpleObject)]
-pub struct AddOn {
+pub(super) struct AddOn {
     /// The vendor's id. Use it with `setEventAddOns`.
     id: ID,
     /// The name.
@@ -117,7 +117,7 @@ impl From<authoring::AddOn> for AddOn {
 
 /// A membership category.
 #[derive(SimpleObject)]
-pub struct MembershipCategory {
+pub(super) struct MembershipCategory {
     /// The vendor's id. Use it with `setEventMembership`.
     id: ID,
     /// The name.
@@ -132,7 +132,7 @@ impl From<authoring::MembershipCategory> for MembershipCategory {
 
 /// The discount of a membership category.
 #[derive(SimpleObject)]
-pub struct MembershipDiscount {
+pub(super) struct MembershipDiscount {
     /// The membership category.
     category: MembershipCategory,
     /// The vendor's id of the discount. Null means the regular price.
@@ -155,7 +155,7 @@ impl From<authoring::MemberDiscount> for MembershipDiscount {
 }
 
 /// The membership rules of an event.
-pub struct EventMembership(pub SourcedEvent);
+pub(super) struct EventMembership(pub SourcedEvent);
 
 /// The membership rules of an event.
 #[Object]
@@ -183,12 +183,12 @@ impl EventMembership {
 }
 
 /// Converts every item to its GraphQL type.
-pub fn convert_all<T, U: From<T>>(items: Vec<T>) -> Vec<U> {
+pub(super) fn convert_all<T, U: From<T>>(items: Vec<T>) -> Vec<U> {
     items.into_iter().map(U::from).collect()
 }
 
 /// Returns `None` if the source does not support the operation.
-pub fn if_supported<T>(outcome: Result<T, VendorError>) -> Option<Result<T, ApiError>> {
+pub(super) fn if_supported<T>(outcome: Result<T, VendorError>) -> Option<Result<T, ApiError>> {
     match outcome {
         Err(error) if error.kind == ErrorKind::Unsupported => None,
         outcome => Some(outcome.map_err(ApiError::from)),

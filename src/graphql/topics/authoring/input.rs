@@ -17,7 +17,7 @@ use crate::graphql::topics::editing::InvalidInput;
 
 /// Input of `createEvent`: a new event for one or several sources.
 #[derive(InputObject)]
-pub struct CreateEventInput {
+pub(super) struct CreateEventInput {
     /// Client-chosen idempotency key. A request with a key that was used before has no further effect.
     pub idempotency_key: ID,
     /// The sources in which to create the event.
@@ -49,7 +49,7 @@ pub struct CreateEventInput {
 
 /// A vendor-specific field.
 #[derive(InputObject)]
-pub struct VendorFieldInput {
+pub(super) struct VendorFieldInput {
     /// The source that receives the field.
     source: ID,
     /// The field's name at the vendor.
@@ -60,7 +60,7 @@ pub struct VendorFieldInput {
 
 /// Input of `updateEvent`. Omitted fields are not changed.
 #[derive(InputObject)]
-pub struct UpdateEventInput {
+pub(super) struct UpdateEventInput {
     /// Client-chosen idempotency key. A request with a key that was used before has no further effect.
     pub idempotency_key: ID,
     /// The event.
@@ -85,7 +85,7 @@ pub struct UpdateEventInput {
 
 /// Input of an action on an event.
 #[derive(InputObject)]
-pub struct EventActionInput {
+pub(super) struct EventActionInput {
     /// Client-chosen idempotency key. A request with a key that was used before has no further effect.
     pub idempotency_key: ID,
     /// The event.
@@ -94,7 +94,7 @@ pub struct EventActionInput {
 
 /// Input of `addEventSchedule`.
 #[derive(InputObject)]
-pub struct AddEventScheduleInput {
+pub(super) struct AddEventScheduleInput {
     /// Client-chosen idempotency key. A request with a key that was used before has no further effect.
     pub idempotency_key: ID,
     /// The event.
@@ -105,7 +105,7 @@ pub struct AddEventScheduleInput {
 
 /// Input of `setEventSchedules`.
 #[derive(InputObject)]
-pub struct SetEventSchedulesInput {
+pub(super) struct SetEventSchedulesInput {
     /// Client-chosen idempotency key. A request with a key that was used before has no further effect.
     pub idempotency_key: ID,
     /// The event.
@@ -116,7 +116,7 @@ pub struct SetEventSchedulesInput {
 
 /// Input of `addEventResource`.
 #[derive(InputObject)]
-pub struct EventResourceInput {
+pub(super) struct EventResourceInput {
     /// Client-chosen idempotency key. A request with a key that was used before has no further effect.
     pub idempotency_key: ID,
     /// The event.
@@ -129,7 +129,7 @@ pub struct EventResourceInput {
 
 /// A resource and its quantity.
 #[derive(InputObject)]
-pub struct EventResourceLine {
+pub(super) struct EventResourceLine {
     /// The vendor's id of the resource.
     resource: ID,
     /// The quantity.
@@ -138,7 +138,7 @@ pub struct EventResourceLine {
 
 /// Input of `setEventResources`.
 #[derive(InputObject)]
-pub struct SetEventResourcesInput {
+pub(super) struct SetEventResourcesInput {
     /// Client-chosen idempotency key. A request with a key that was used before has no further effect.
     pub idempotency_key: ID,
     /// The event.
@@ -149,7 +149,7 @@ pub struct SetEventResourcesInput {
 
 /// A related event.
 #[derive(InputObject)]
-pub struct EventRelationInput {
+pub(super) struct EventRelationInput {
     /// The related event, in the same source.
     event: ID,
     /// Smallest number of minutes between the two events.
@@ -160,7 +160,7 @@ pub struct EventRelationInput {
 
 /// The events of a relation.
 #[derive(InputObject)]
-pub struct SetEventRelationsInput {
+pub(super) struct SetEventRelationsInput {
     /// Client-chosen idempotency key. A request with a key that was used before has no further effect.
     pub idempotency_key: ID,
     /// The event.
@@ -176,7 +176,7 @@ pub struct SetEventRelationsInput {
 
 /// Input of `setEventAddOns`.
 #[derive(InputObject)]
-pub struct SetEventAddOnsInput {
+pub(super) struct SetEventAddOnsInput {
     /// Client-chosen idempotency key. A request with a key that was used before has no further effect.
     pub idempotency_key: ID,
     /// The event.
@@ -190,7 +190,7 @@ pub struct SetEventAddOnsInput {
 
 /// Input of `removeEventAddOn`.
 #[derive(InputObject)]
-pub struct RemoveEventAddOnInput {
+pub(super) struct RemoveEventAddOnInput {
     /// Client-chosen idempotency key. A request with a key that was used before has no further effect.
     pub idempotency_key: ID,
     /// The event.
@@ -201,7 +201,7 @@ pub struct RemoveEventAddOnInput {
 
 /// Input of `setEventMembership`.
 #[derive(InputObject)]
-pub struct SetEventMembershipInput {
+pub(super) struct SetEventMembershipInput {
     /// Client-chosen idempotency key. A request with a key that was used before has no further effect.
     pub idempotency_key: ID,
     /// The event.
@@ -214,7 +214,7 @@ pub struct SetEventMembershipInput {
 
 /// The discount of a membership category.
 #[derive(InputObject)]
-pub struct MembershipDiscountInput {
+pub(super) struct MembershipDiscountInput {
     /// The vendor's id of the membership category.
     category: ID,
     /// The vendor's id of the discount. If omitted, the regular price applies.
@@ -225,7 +225,7 @@ pub struct MembershipDiscountInput {
 
 /// Input of `setMembershipDiscount`.
 #[derive(InputObject)]
-pub struct SetMembershipDiscountInput {
+pub(super) struct SetMembershipDiscountInput {
     /// Client-chosen idempotency key. A request with a key that was used before has no further effect.
     pub idempotency_key: ID,
     /// The event.
@@ -236,7 +236,7 @@ pub struct SetMembershipDiscountInput {
 
 /// A membership category of an event.
 #[derive(InputObject)]
-pub struct MembershipCategoryInput {
+pub(super) struct MembershipCategoryInput {
     /// Client-chosen idempotency key. A request with a key that was used before has no further effect.
     pub idempotency_key: ID,
     /// The event.
@@ -267,7 +267,7 @@ fn validate_title(title: &str) -> Result<(), InvalidInput> {
 
 impl CreateEventInput {
     /// Converts the input to one new event for each of the sources.
-    pub fn into_new_events(self, sources: &[SourceId]) -> Result<Vec<NewEvent>, InvalidInput> {
+    pub(super) fn into_new_events(self, sources: &[SourceId]) -> Result<Vec<NewEvent>, InvalidInput> {
         validate_title(&self.title)?;
         let mut fields = fields_by_source(self.vendor_fields)?;
         let mut schedules = Vec::new();
@@ -303,7 +303,7 @@ impl CreateEventInput {
 
 impl UpdateEventInput {
     /// Converts the input.
-    pub fn into_change(self, source: &SourceId) -> Result<EventChange, InvalidInput> {
+    pub(super) fn into_change(self, source: &SourceId) -> Result<EventChange, InvalidInput> {
         self.title.as_deref().map(validate_title).transpose()?;
         let mut fields = fields_by_source(self.vendor_fields)?;
         let change = EventChange {
@@ -322,7 +322,7 @@ impl UpdateEventInput {
 
 impl SetEventSchedulesInput {
     /// Converts the input.
-    pub fn into_arrangement(self) -> Result<BackOfficeEdit, InvalidInput> {
+    pub(super) fn into_arrangement(self) -> Result<BackOfficeEdit, InvalidInput> {
         let mut schedules = Vec::new();
         for (at, one) in self.schedules.into_iter().enumerate() {
             schedules.push(one.into_schedule(&["schedules", &at.to_string()])?);
@@ -338,14 +338,14 @@ fn parse_resource_line(resource: ID, quantity: i32, path: &[&str]) -> Result<Req
 
 impl EventResourceInput {
     /// Converts the input.
-    pub fn into_arrangement(self) -> Result<BackOfficeEdit, InvalidInput> {
+    pub(super) fn into_arrangement(self) -> Result<BackOfficeEdit, InvalidInput> {
         parse_resource_line(self.resource, self.quantity, &["quantity"]).map(BackOfficeEdit::AddResource)
     }
 }
 
 impl SetEventResourcesInput {
     /// Converts the input.
-    pub fn into_arrangement(self) -> Result<BackOfficeEdit, InvalidInput> {
+    pub(super) fn into_arrangement(self) -> Result<BackOfficeEdit, InvalidInput> {
         let lines = self.resources.into_iter().enumerate();
         let lines = lines.map(|(at, one)| {
             parse_resource_line(one.resource, one.quantity, &["resources", &at.to_string(), "quantity"])
@@ -356,7 +356,11 @@ impl SetEventResourcesInput {
 
 impl SetEventRelationsInput {
     /// Converts the input. The related events must be of the same source and must not be the event itself.
-    pub fn into_arrangement(self, of: &Sourced<EventKey>, relation: Relation) -> Result<BackOfficeEdit, InvalidInput> {
+    pub(super) fn into_arrangement(
+        self,
+        of: &Sourced<EventKey>,
+        relation: Relation,
+    ) -> Result<BackOfficeEdit, InvalidInput> {
         if self.tags.is_some() && relation != Relation::Recommendations {
             return Err(InvalidInput::at(&["tags"]));
         }
@@ -384,7 +388,7 @@ impl SetEventRelationsInput {
 
 impl SetEventAddOnsInput {
     /// Converts the input.
-    pub fn into_arrangement(self) -> Result<BackOfficeEdit, InvalidInput> {
+    pub(super) fn into_arrangement(self) -> Result<BackOfficeEdit, InvalidInput> {
         let ids = self.add_ons.into_iter().map(|id| id.0).collect();
         Ok(if self.add { BackOfficeEdit::AddAddOns(ids) } else { BackOfficeEdit::SetAddOns(ids) })
     }
@@ -392,7 +396,7 @@ impl SetEventAddOnsInput {
 
 impl SetEventMembershipInput {
     /// Converts the input.
-    pub fn into_arrangement(self) -> Result<BackOfficeEdit, InvalidInput> {
+    pub(super) fn into_arrangement(self) -> Result<BackOfficeEdit, InvalidInput> {
         let discounts = self.discounts.into_iter().enumerate();
         let discounts = discounts.map(|(at, one)| one.into_discount_line(&["discounts", &at.to_string()]));
         Ok(BackOfficeEdit::SetMembership {
@@ -404,7 +408,7 @@ impl SetEventMembershipInput {
 
 impl MembershipDiscountInput {
     /// Converts the input. `path` is its position in the whole input, for problems.
-    pub fn into_discount_line(self, path: &[&str]) -> Result<DiscountLine, InvalidInput> {
+    pub(super) fn into_discount_line(self, path: &[&str]) -> Result<DiscountLine, InvalidInput> {
         Ok(DiscountLine {
             category: self.category.0,
             discount: self.discount.map(|id| id.0),

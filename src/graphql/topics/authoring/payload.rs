@@ -16,7 +16,7 @@ use crate::graphql::topics::sources::Source;
 
 /// Result of an event mutation.
 #[derive(SimpleObject)]
-pub struct EventPayload {
+pub(super) struct EventPayload {
     /// The event after the mutation. Null if it does not exist (any more) or could not be read.
     event: Option<Event>,
     /// Expected failures. Check these rather than the HTTP status.
@@ -27,12 +27,12 @@ pub struct EventPayload {
 
 impl EventPayload {
     /// Creates the payload of an input that was rejected before anything was sent.
-    pub fn rejected(error: InvalidInput) -> Self {
+    pub(super) fn rejected(error: InvalidInput) -> Self {
         Self { event: None, problems: vec![error.into_problem()], replayed: false }
     }
 
     /// Creates the payload of an edit.
-    pub async fn of(ctx: &Ctx, event: &Sourced<EventKey>, mut result: EditResult) -> Self {
+    pub(super) async fn of(ctx: &Ctx, event: &Sourced<EventKey>, mut result: EditResult) -> Self {
         let event = load_event(ctx, event, &mut result.problems).await;
         Self { event, problems: result.problems, replayed: result.is_replayed }
     }
@@ -54,7 +54,7 @@ async fn load_event(ctx: &Ctx, event: &Sourced<EventKey>, problems: &mut Vec<Pro
 
 /// Result of `createEvent` at all sources.
 #[derive(SimpleObject)]
-pub struct CreateEventPayload {
+pub(super) struct CreateEventPayload {
     /// One result per source, in the order of the input.
     pub results: Vec<SourceEventResult>,
     /// True if the idempotency key was used before at all of them and nothing was done.
@@ -63,7 +63,7 @@ pub struct CreateEventPayload {
 
 /// Result of `createEvent` at one source.
 #[derive(SimpleObject)]
-pub struct SourceEventResult {
+pub(super) struct SourceEventResult {
     /// The source.
     source: Source,
     /// The event. Null if it was not created or could not be read.
@@ -74,7 +74,7 @@ pub struct SourceEventResult {
 
 impl SourceEventResult {
     /// Creates the result of one source.
-    pub async fn of(ctx: &Ctx, source: Arc<source::Source>, mut result: EditResult) -> Self {
+    pub(super) async fn of(ctx: &Ctx, source: Arc<source::Source>, mut result: EditResult) -> Self {
         let event = match result.key.take() {
             Some(key) => {
                 let key = Sourced::new(Arc::clone(&source), EventKey::new(key));

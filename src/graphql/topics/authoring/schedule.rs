@@ -47,7 +47,7 @@ pub enum SalesChannelEnum {
 
 /// A schedule of performances of an event.
 #[derive(SimpleObject)]
-pub struct EventSchedule {
+pub(super) struct EventSchedule {
     /// Id of the schedule, unique within its event.
     id: Option<ID>,
     /// The name.
@@ -72,7 +72,7 @@ pub struct EventSchedule {
 
 /// A start time in the venue's time zone.
 #[derive(SimpleObject)]
-pub struct ScheduleTime {
+pub(super) struct ScheduleTime {
     /// 0 to 23.
     hour: i32,
     /// 0 to 59.
@@ -83,7 +83,7 @@ pub struct ScheduleTime {
 
 /// A sales channel of a schedule, on or off.
 #[derive(SimpleObject)]
-pub struct SalesChannelSwitch {
+pub(super) struct SalesChannelSwitch {
     /// The channel.
     channel: SalesChannelEnum,
     /// The vendor's own code.
@@ -94,7 +94,7 @@ pub struct SalesChannelSwitch {
 
 impl EventSchedule {
     /// Converts a schedule of a source.
-    pub fn of(source: &Source, schedule: authoring::Schedule) -> Self {
+    pub(super) fn of(source: &Source, schedule: authoring::Schedule) -> Self {
         let time = |time: authoring::ScheduleTime| ScheduleTime {
             hour: int(time.hour),
             minute: int(time.minute),
@@ -122,7 +122,7 @@ impl EventSchedule {
 
 /// A schedule to write.
 #[derive(InputObject)]
-pub struct EventScheduleInput {
+pub(super) struct EventScheduleInput {
     /// The schedule to update. If omitted, a new one is created.
     id: Option<ID>,
     /// The name.
@@ -147,7 +147,7 @@ pub struct EventScheduleInput {
 
 /// A start time in the venue's time zone.
 #[derive(InputObject)]
-pub struct ScheduleTimeInput {
+pub(super) struct ScheduleTimeInput {
     /// 0 to 23.
     hour: i32,
     /// 0 to 59.
@@ -159,7 +159,7 @@ pub struct ScheduleTimeInput {
 
 /// A sales channel of a schedule, on or off.
 #[derive(InputObject)]
-pub struct SalesChannelSwitchInput {
+pub(super) struct SalesChannelSwitchInput {
     /// The channel. OTHER cannot be written.
     channel: SalesChannelEnum,
     /// True if the schedule is sold through the channel.
@@ -167,13 +167,13 @@ pub struct SalesChannelSwitchInput {
 }
 
 /// Converts a count. Rejects negative values.
-pub fn parse_count(value: Option<i32>, path: &[&str]) -> Result<Option<u32>, InvalidInput> {
+pub(super) fn parse_count(value: Option<i32>, path: &[&str]) -> Result<Option<u32>, InvalidInput> {
     value.map(|value| u32::try_from(value).map_err(|_| InvalidInput::at(path))).transpose()
 }
 
 impl EventScheduleInput {
     /// Converts the input. `path` is its position in the whole input, for problems.
-    pub fn into_schedule(self, path: &[&str]) -> Result<authoring::Schedule, InvalidInput> {
+    pub(super) fn into_schedule(self, path: &[&str]) -> Result<authoring::Schedule, InvalidInput> {
         let under = |field: &'static str| [path, &[field]].concat();
         let mut times = Vec::with_capacity(self.times.len());
         for time in self.times {

@@ -19,7 +19,7 @@ use crate::graphql::topics::orders::MoneyInput;
 
 /// A section of the venue.
 #[derive(InputObject)]
-pub struct SectionInput {
+pub(super) struct SectionInput {
     /// The name.
     name: String,
     /// Number of places.
@@ -34,7 +34,7 @@ pub struct SectionInput {
 
 /// Input of `addEventSection`.
 #[derive(InputObject)]
-pub struct AddEventSectionInput {
+pub(super) struct AddEventSectionInput {
     /// Client-chosen idempotency key. A request with a key that was used before has no further effect.
     idempotency_key: ID,
     /// The event.
@@ -45,7 +45,7 @@ pub struct AddEventSectionInput {
 
 /// Input of `updateEventSection`. Omitted fields are not changed.
 #[derive(InputObject)]
-pub struct UpdateEventSectionInput {
+pub(super) struct UpdateEventSectionInput {
     /// Client-chosen idempotency key. A request with a key that was used before has no further effect.
     idempotency_key: ID,
     /// The section.
@@ -64,7 +64,7 @@ pub struct UpdateEventSectionInput {
 
 /// Input of `removeEventSection`.
 #[derive(InputObject)]
-pub struct RemoveEventSectionInput {
+pub(super) struct RemoveEventSectionInput {
     /// Client-chosen idempotency key. A request with a key that was used before has no further effect.
     idempotency_key: ID,
     /// The section.
@@ -78,7 +78,7 @@ fn parse_price(price: MoneyInput, path: &[&str]) -> Result<Money, InvalidInput> 
 
 impl SectionInput {
     /// Converts the input. `path` is its position in the whole input, for problems.
-    pub fn into_new_section(self, path: &[&str]) -> Result<NewSection, InvalidInput> {
+    pub(super) fn into_new_section(self, path: &[&str]) -> Result<NewSection, InvalidInput> {
         let invalid = |field: &'static str| InvalidInput::at(&[path, &[field]].concat());
         if self.name.trim().is_empty() {
             return Err(invalid("name"));

@@ -17,7 +17,7 @@ use crate::graphql::topics::catalog::ticket_type::TicketType;
 use crate::graphql::topics::problem::Problem;
 
 /// Default of `maxAgeSeconds`.
-pub const DEFAULT_MAX_AGE_SECONDS: i32 = 60;
+pub(crate) const DEFAULT_MAX_AGE_SECONDS: i32 = 60;
 
 /// Parses the argument `maxAgeSeconds`.
 pub(in crate::graphql) fn parse_max_age(seconds: Option<i32>) -> Result<Duration, InvalidArgument> {

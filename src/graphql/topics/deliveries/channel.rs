@@ -74,7 +74,7 @@ impl DeliveryChannel {
 }
 
 /// A data stream of a channel.
-pub struct DeliveryStream(pub StreamReport);
+pub(super) struct DeliveryStream(pub StreamReport);
 
 /// A data stream of a channel.
 #[Object]

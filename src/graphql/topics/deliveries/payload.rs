@@ -16,7 +16,7 @@ use crate::graphql::topics::problem::Problem;
 
 /// Input of `deliverTickets`.
 #[derive(InputObject)]
-pub struct DeliverTicketsInput {
+pub(super) struct DeliverTicketsInput {
     /// Client-chosen idempotency key. A key that was used before has no further effect and returns the current state of
     /// the tickets.
     idempotency_key: ID,
@@ -41,7 +41,7 @@ impl DeliverTicketsInput {
 
 /// Result of `deliverTickets`.
 #[derive(SimpleObject)]
-pub struct DeliverTicketsPayload {
+pub(super) struct DeliverTicketsPayload {
     /// The tickets in their current state.
     tickets: Vec<Ticket>,
     /// Expected failures, of the input or of the app.
@@ -52,7 +52,7 @@ pub struct DeliverTicketsPayload {
 
 /// Input of `runDeliveryStream`.
 #[derive(InputObject)]
-pub struct RunDeliveryStreamInput {
+pub(super) struct RunDeliveryStreamInput {
     /// The channel.
     channel: ID,
     /// The kind of stream.
@@ -61,7 +61,7 @@ pub struct RunDeliveryStreamInput {
 
 /// Result of `runDeliveryStream`.
 #[derive(SimpleObject)]
-pub struct DeliveryStreamPayload {
+pub(super) struct DeliveryStreamPayload {
     /// The stream after the run. Null if it did not run.
     stream: Option<DeliveryStream>,
     /// Expected failures.

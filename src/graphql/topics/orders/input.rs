@@ -40,7 +40,7 @@ pub enum DeliveryPreferenceEnum {
 
 /// Input of `createOrder` and `placeOrder`.
 #[derive(InputObject)]
-pub struct CreateOrderInput {
+pub(super) struct CreateOrderInput {
     /// Client-chosen idempotency key. The same key with the same input returns the same order; with another input it is
     /// rejected.
     pub idempotency_key: ID,
@@ -67,7 +67,7 @@ pub struct CreateOrderInput {
 
 /// A line of a new order.
 #[derive(InputObject)]
-pub struct OrderLineInput {
+pub(super) struct OrderLineInput {
     /// The performance to visit.
     performance: ID,
     /// The ticket type.
@@ -81,7 +81,7 @@ pub struct OrderLineInput {
 
 /// The visitor's contact details.
 #[derive(InputObject)]
-pub struct ContactInput {
+pub(super) struct ContactInput {
     /// First name.
     first_name: String,
     /// Last name.
@@ -96,7 +96,7 @@ pub struct ContactInput {
 
 /// Input of an action on an order.
 #[derive(InputObject)]
-pub struct OrderActionInput {
+pub(super) struct OrderActionInput {
     /// Client-chosen idempotency key. A request with a key that was used before has no further effect.
     idempotency_key: ID,
     /// The order.
@@ -107,7 +107,7 @@ pub struct OrderActionInput {
 
 /// Input of `quoteCancellation`.
 #[derive(InputObject)]
-pub struct QuoteCancellationInput {
+pub(super) struct QuoteCancellationInput {
     /// The order.
     order: ID,
     /// The lines to cancel. If omitted, all lines that can be canceled.
@@ -116,7 +116,7 @@ pub struct QuoteCancellationInput {
 
 /// Input of `cancelOrder`.
 #[derive(InputObject)]
-pub struct CancelOrderInput {
+pub(super) struct CancelOrderInput {
     /// Client-chosen idempotency key. A request with a key that was used before has no further effect.
     idempotency_key: ID,
     /// The quote.
@@ -153,7 +153,7 @@ fn input_path(part: &str) -> [String; 2] {
 
 impl CreateOrderInput {
     /// Converts the input. Fails with one problem for every invalid id.
-    pub fn into_request(self) -> Result<CreateOrder, Vec<Problem>> {
+    pub(super) fn into_request(self) -> Result<CreateOrder, Vec<Problem>> {
         let mut problems = Vec::new();
         let reseller = self.reseller.and_then(|id| match GlobalId::decode(&id) {
             Some(GlobalId::Reseller(reseller)) => Some(reseller),
@@ -228,7 +228,7 @@ fn parse_order_key(id: &ID) -> Result<OrderKey, Vec<Problem>> {
 
 impl OrderActionInput {
     /// Converts the input.
-    pub fn into_request(self) -> Result<OrderActionRequest, Vec<Problem>> {
+    pub(super) fn into_request(self) -> Result<OrderActionRequest, Vec<Problem>> {
         let order = parse_order_key(&self.order)?;
         // A negative version was never issued: it is treated as outdated.
         let if_version = self.if_version.map(|version| u64::try_from(version).unwrap_or(u64::MAX));
@@ -238,7 +238,7 @@ impl OrderActionInput {
 
 impl QuoteCancellationInput {
     /// Converts the input.
-    pub fn into_request(self) -> Result<QuoteCancellation, Vec<Problem>> {
+    pub(super) fn into_request(self) -> Result<QuoteCancellation, Vec<Problem>> {
         let order = parse_order_key(&self.order)?;
         let Some(ids) = self.lines else { return Ok(QuoteCancellation { order, lines: None }) };
         let mut lines = BTreeSet::new();
@@ -257,7 +257,7 @@ impl QuoteCancellationInput {
 
 impl CancelOrderInput {
     /// Converts the input.
-    pub fn into_request(self) -> Result<CancelOrder, Vec<Problem>> {
+    pub(super) fn into_request(self) -> Result<CancelOrder, Vec<Problem>> {
         match GlobalId::decode(&self.quote) {
             Some(GlobalId::Quote(quote)) => {
                 Ok(CancelOrder { key: self.idempotency_key.0, quote: QuoteId(quote), reason: self.reason })

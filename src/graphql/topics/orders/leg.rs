@@ -207,7 +207,7 @@ impl VendorOrder {
 
 /// Cancellation terms of a leg.
 #[derive(SimpleObject)]
-pub struct CancellationTerms {
+pub(super) struct CancellationTerms {
     /// True if the leg can be canceled now.
     possible: bool,
     /// The deadline for cancellation.
@@ -242,7 +242,7 @@ impl CancellationTerms {
 
 /// A call that may have changed state at the vendor.
 #[derive(SimpleObject)]
-pub struct Attempt {
+pub(super) struct Attempt {
     /// The operation.
     operation: LegOperationEnum,
     /// Number of the call among those of its operation, from 1.

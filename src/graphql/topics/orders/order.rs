@@ -240,7 +240,7 @@ impl Order {
 
 /// The visitor's contact details.
 #[derive(Debug, Clone, SimpleObject)]
-pub struct Contact {
+pub(super) struct Contact {
     /// First name.
     first_name: Option<String>,
     /// Last name.
@@ -264,7 +264,7 @@ impl Contact {
 
 /// Totals in one currency.
 #[derive(SimpleObject)]
-pub struct OrderTotals {
+pub(super) struct OrderTotals {
     /// The currency.
     currency: crate::graphql::base::scalars::CurrencyCode,
     /// The requested amount.
@@ -327,7 +327,7 @@ impl OrderConnection {
 }
 
 /// An order with its cursor.
-pub struct OrderEdge(Order);
+pub(super) struct OrderEdge(Order);
 
 /// An order with its cursor.
 #[Object]
@@ -349,7 +349,7 @@ fn encode_order_cursor(order: &orders::Order) -> String {
 }
 
 /// Decodes the cursor of an order.
-pub fn decode_order_cursor(text: Option<&str>) -> Result<Option<OrderCursor>, InvalidArgument> {
+pub(super) fn decode_order_cursor(text: Option<&str>) -> Result<Option<OrderCursor>, InvalidArgument> {
     let Some(text) = text else { return Ok(None) };
     let read = || {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
@@ -362,12 +362,12 @@ pub fn decode_order_cursor(text: Option<&str>) -> Result<Option<OrderCursor>, In
 }
 
 /// Encodes the cursor of a row of a feed or a log.
-pub fn encode_feed_cursor(position: u64) -> String {
+pub(super) fn encode_feed_cursor(position: u64) -> String {
     URL_SAFE_NO_PAD.encode(format!("1f {position}"))
 }
 
 /// Decodes the cursor of a row of a feed or a log. Without a cursor, returns the start.
-pub fn decode_feed_cursor(text: Option<&str>) -> Result<u64, InvalidArgument> {
+pub(super) fn decode_feed_cursor(text: Option<&str>) -> Result<u64, InvalidArgument> {
     let Some(text) = text else { return Ok(0) };
     let bytes = URL_SAFE_NO_PAD.decode(text).ok();
     let position =
@@ -376,7 +376,7 @@ pub fn decode_feed_cursor(text: Option<&str>) -> Result<u64, InvalidArgument> {
 }
 
 /// A page of the history of an order.
-pub struct OrderEventConnection {
+pub(super) struct OrderEventConnection {
     order: OrderKey,
     slice: FeedSlice<Transition>,
     has_previous: bool,
@@ -408,7 +408,7 @@ impl OrderEventConnection {
 }
 
 /// Creates the paging information of a slice of a feed or a log.
-pub fn to_page_info<T>(slice: &FeedSlice<T>, had_before: bool) -> PageInfo {
+pub(super) fn to_page_info<T>(slice: &FeedSlice<T>, had_before: bool) -> PageInfo {
     PageInfo {
         has_next_page: slice.has_more,
         has_previous_page: had_before,
@@ -419,7 +419,7 @@ pub fn to_page_info<T>(slice: &FeedSlice<T>, had_before: bool) -> PageInfo {
 
 /// A transition with its cursor.
 #[derive(SimpleObject)]
-pub struct OrderEventEdge {
+pub(super) struct OrderEventEdge {
     /// The cursor of the transition.
     cursor: String,
     /// The transition.
@@ -428,7 +428,7 @@ pub struct OrderEventEdge {
 
 /// A state transition of an order or of one of its legs.
 #[derive(SimpleObject)]
-pub struct OrderEvent {
+pub(super) struct OrderEvent {
     /// Time of the transition.
     at: DateTime,
     /// The version of the order after the transition.

@@ -21,7 +21,7 @@ use crate::graphql::topics::problem::Problem;
 
 /// Result of an order mutation.
 #[derive(SimpleObject)]
-pub struct OrderPayload {
+pub(super) struct OrderPayload {
     /// The order in its current state. Null if none was created or it belongs to another caller.
     order: Option<Order>,
     /// Expected failures, of the input or of the legs. Check these and the state rather than the HTTP status.
@@ -60,7 +60,7 @@ impl OrderPayload {
 
 /// Result of `quoteCancellation`.
 #[derive(SimpleObject)]
-pub struct CancellationQuotePayload {
+pub(super) struct CancellationQuotePayload {
     /// The quote. Null if nothing can be canceled.
     quote: Option<CancellationQuote>,
     /// Expected failures.
@@ -68,7 +68,7 @@ pub struct CancellationQuotePayload {
 }
 
 /// The refund for canceling some lines of an order. Nothing is canceled until `cancelOrder` is called with the quote.
-pub struct CancellationQuote {
+pub(super) struct CancellationQuote {
     order: SharedOrder,
     quote: Quote,
 }

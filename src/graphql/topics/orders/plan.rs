@@ -20,7 +20,7 @@ pub enum GuaranteeEnum {
 }
 
 /// The guarantees that an order gives before the booking.
-pub struct OrderPlan(pub SharedOrder);
+pub(super) struct OrderPlan(pub SharedOrder);
 
 /// The guarantees that an order gives before the booking.
 #[Object]

@@ -169,7 +169,7 @@ pub async fn list_orders(
 }
 
 /// A page of the change feed, oldest first.
-pub struct ChangeConnection {
+pub(super) struct ChangeConnection {
     slice: FeedSlice<orders::OrderChange>,
     has_previous: bool,
 }
@@ -198,7 +198,7 @@ impl ChangeConnection {
 
 /// A change with its cursor.
 #[derive(SimpleObject)]
-pub struct ChangeEdge {
+pub(super) struct ChangeEdge {
     /// The cursor of the change.
     cursor: String,
     /// The change.
@@ -207,7 +207,7 @@ pub struct ChangeEdge {
 
 /// A change in the replayable feed.
 #[derive(SimpleObject)]
-pub struct Change {
+pub(super) struct Change {
     /// The cursor of the change. Send it as `after`.
     cursor: String,
     /// Time of the change.

@@ -14,7 +14,7 @@ use crate::graphql::topics::sources::{ExternalRef, Source};
 
 /// Comparison of the vendor's records of our account with the ledger, for one source and window.
 #[derive(SimpleObject)]
-pub struct ReconciliationReport {
+pub(super) struct ReconciliationReport {
     /// The source.
     source: Source,
     /// Start of the window.
@@ -33,7 +33,7 @@ pub struct ReconciliationReport {
 
 impl ReconciliationReport {
     /// Creates the report and loads its legs.
-    pub async fn of(ctx: &Ctx, report: Reconciliation) -> Result<Self, ApiError> {
+    pub(super) async fn of(ctx: &Ctx, report: Reconciliation) -> Result<Self, ApiError> {
         let source =
             ctx.catalog().find_source(&report.source).cloned().ok_or_else(|| ApiError::new(ErrorCode::SourceGone))?;
         let mut orders = HashMap::new();

@@ -70,7 +70,7 @@ pub struct Ticket {
 }
 
 /// Loads the tickets of an order that match, by index. Codes are read only for a viewer who may see them.
-pub async fn load_tickets(
+pub(super) async fn load_tickets(
     ctx: &Ctx,
     order: &SharedOrder,
     matches: impl Fn(&orders::Ticket) -> bool,
@@ -246,7 +246,7 @@ impl Ticket {
 
 /// A state change of a ticket.
 #[derive(SimpleObject)]
-pub struct TicketEvent {
+pub(super) struct TicketEvent {
     /// Time of the state change.
     at: DateTime,
     /// The system that reported it.
@@ -257,7 +257,7 @@ pub struct TicketEvent {
 
 /// A delivery of a ticket to the visitor.
 #[derive(Union)]
-pub enum TicketDelivery {
+pub(super) enum TicketDelivery {
     /// As a barcode.
     Barcode(BarcodeDelivery),
     /// In a mobile app.
@@ -265,7 +265,7 @@ pub enum TicketDelivery {
 }
 
 /// A code that opens the gate.
-pub struct BarcodeDelivery {
+pub(super) struct BarcodeDelivery {
     symbology: SymbologyEnum,
     value: Option<String>,
 }

@@ -33,7 +33,7 @@ pub enum ConnectionStateEnum {
 
 /// One automated check of the vendor's checklist.
 #[derive(SimpleObject)]
-pub struct ReadinessCheck {
+pub(super) struct ReadinessCheck {
     /// Stable code of the check.
     code: String,
     /// The subject of the check.
@@ -48,7 +48,7 @@ pub struct ReadinessCheck {
 
 /// The onboarding message from the venue to the reseller.
 #[derive(SimpleObject)]
-pub struct Handover {
+pub(super) struct Handover {
     /// The subject.
     subject: String,
     /// The body. Contains no secret.
@@ -58,7 +58,7 @@ pub struct Handover {
 }
 
 /// The reseller's code for an event or ticket type of the source.
-pub struct Mapping {
+pub(super) struct Mapping {
     source: Arc<source::Source>,
     mapping: resellers::ProductMapping,
 }

@@ -24,7 +24,7 @@ pub enum Interval {
 
 /// The sales of a reseller in one source and currency.
 #[derive(SimpleObject)]
-pub struct StatementRow {
+pub(super) struct StatementRow {
     /// The source.
     source: Source,
     /// The currency of the amounts.
@@ -69,7 +69,7 @@ impl StatementRow {
 
 /// The sales of one interval.
 #[derive(SimpleObject)]
-pub struct SalesPoint {
+pub(super) struct SalesPoint {
     /// The first day.
     from: LocalDate,
     /// The source.

@@ -1,16 +1,11 @@
-//! The vendors: the only list of them in the schema.
+//! The vendors of the schema, from the list in `domain`.
 
 use async_graphql::Enum;
-use domain::source;
+use domain::{source, vendor_enum};
 
-/// A vendor of ticketing systems.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(name = "VendorKind", remote = "source::VendorKind")]
-pub enum VendorKindEnum {
-    /// ACME Ticketing.
-    Acme,
-    /// SecuTix S-360.
-    Secutix,
-    /// TickeTing.
-    Ticketing,
+vendor_enum! {
+    /// A vendor of ticketing systems.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+    #[graphql(name = "VendorKind", remote = "source::VendorKind")]
+    pub enum VendorKindEnum
 }

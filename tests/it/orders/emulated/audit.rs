@@ -14,7 +14,7 @@ use crate::orders::emulated::venues::Venues;
 type Sale = Vec<Vec<String>>;
 
 /// Returns all differences between the store and the vendors, and all unreported failures.
-pub fn audit(venues: &Venues, order: &Order) -> Vec<String> {
+pub(super) fn audit(venues: &Venues, order: &Order) -> Vec<String> {
     let mut problems = Vec::new();
     let mut sold_legs = 0;
     for leg in &order.legs {
@@ -43,7 +43,7 @@ pub fn audit(venues: &Venues, order: &Order) -> Vec<String> {
 }
 
 /// Asserts that no vendor has a booking.
-pub fn check_untouched(venues: &Venues) -> Vec<String> {
+pub(super) fn check_untouched(venues: &Venues) -> Vec<String> {
     let holdings = venues.fixtures.iter().map(|bench| bench.running.stage.inventory());
     let is_empty =
         |all: &Value| ["holds", "orders"].iter().all(|list| all[*list].as_array().is_some_and(Vec::is_empty));

@@ -11,7 +11,7 @@ use domain::{
 use jiff::civil::Date;
 
 /// Recorded facts about one performance.
-pub struct RecordedCatalog {
+pub(super) struct RecordedCatalog {
     source: SourceId,
     event: Observed<Arc<Event>>,
     performance: Observed<Arc<Performance>>,
@@ -20,7 +20,7 @@ pub struct RecordedCatalog {
 
 impl RecordedCatalog {
     /// Records the facts about a performance.
-    pub async fn of(source: &Source, key: &PerformanceKey) -> Arc<dyn Catalog> {
+    pub(super) async fn of(source: &Source, key: &PerformanceKey) -> Arc<dyn Catalog> {
         let one = std::slice::from_ref(key);
         let performance = source.catalog.load_performances(one).await.remove(key).expect(RECORDED).expect(RECORDED);
         let event = performance.value.event.clone();

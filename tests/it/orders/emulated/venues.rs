@@ -23,7 +23,7 @@ const ATTEMPT: Duration = Duration::from_secs(60);
 
 /// Lines to buy in a case; together they cover every booking shape and protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BookingStyle {
+pub(super) enum BookingStyle {
     /// A timed visit, an opera seat over JSON, and a paid night: all are held first.
     Held,
     /// An open visit, a club over SOAP, and a free night: one is held, one is confirmed at once, one commits at the
@@ -32,7 +32,7 @@ pub enum BookingStyle {
 }
 
 impl BookingStyle {
-    pub const ALL: [Self; 2] = [Self::Held, Self::AtOnce];
+    pub(super) const ALL: [Self; 2] = [Self::Held, Self::AtOnce];
 
     fn wants(self, vendor: usize, performance: &Performance, offer: &Offer) -> bool {
         let is_timed = performance.starts_at.is_some();
@@ -47,20 +47,20 @@ impl BookingStyle {
 
 /// Line to buy, and the recorded catalog of its vendor.
 #[derive(Clone)]
-pub struct SellableLine {
+pub(super) struct SellableLine {
     pub line: OrderLineRequest,
     pub catalog: Arc<dyn Catalog>,
 }
 
 /// Emulated vendors of a case and the environment that buys from them.
-pub struct Venues {
+pub(super) struct Venues {
     pub world: World,
     pub fixtures: Vec<VendorFixture>,
 }
 
 impl Venues {
     /// Starts the vendors without bookings. `lines` were found earlier in an environment of the same style.
-    pub async fn open(
+    pub(super) async fn open(
         style: BookingStyle,
         ledger: Arc<dyn OrderStore>,
         client: &reqwest::Client,
@@ -91,7 +91,7 @@ impl Venues {
     }
 
     /// Finds two tickets per vendor, far enough ahead that every fault is resolved before they start.
-    pub async fn find_lines(&self, style: BookingStyle) -> Vec<SellableLine> {
+    pub(super) async fn find_lines(&self, style: BookingStyle) -> Vec<SellableLine> {
         let from: Timestamp = self.world.clock.now() + SignedDuration::from_hours(14 * 24);
         let mut lines = Vec::new();
         for (vendor, fixture) in self.fixtures.iter().enumerate() {
@@ -115,18 +115,18 @@ impl Venues {
         lines
     }
 
-    pub fn fail(&self, vendor: usize, rule: Rule) {
+    pub(super) fn fail(&self, vendor: usize, rule: Rule) {
         self.fixtures[vendor].running.stage.faults.add(Scenario { rules: vec![rule] });
     }
 
     /// Returns the calls that each vendor received, in order.
-    pub fn calls(&self) -> Vec<Vec<LoggedCall>> {
+    pub(super) fn calls(&self) -> Vec<Vec<LoggedCall>> {
         self.fixtures.iter().map(|fixture| fixture.running.stage.log.all()).collect()
     }
 }
 
 /// Returns true if a call may have an effect at its vendor.
-pub fn writes(call: &LoggedCall) -> bool {
+pub(super) fn writes(call: &LoggedCall) -> bool {
     const METHODS: [&str; 4] = ["createOrUpdateOrder", "closeOrder", "abandonMovements", "cancelOperations"];
     if is_method(call, "") {
         return METHODS.iter().any(|method| is_method(call, method));
@@ -142,7 +142,7 @@ fn is_method(call: &LoggedCall, method: &str) -> bool {
 
 /// Returns true if the vendor acts twice on a repeated call, because it carries no key (`acme.md §4.2`, `secutix.md
 /// §3.3`, `ticketing.md §4.10`). A client cannot prevent that; each duplicate expires by itself unless it is free.
-pub fn doubles(call: &LoggedCall) -> bool {
+pub(super) fn doubles(call: &LoggedCall) -> bool {
     let path = call.target.split('?').next().unwrap_or_default();
     path.ends_with("/b2b/reservations") || is_method(call, "createOrUpdateOrder") || path.ends_with("/v3/orders")
 }

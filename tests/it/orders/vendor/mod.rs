@@ -25,7 +25,7 @@ use tokio::sync::Notify;
 
 /// Traits of a fake vendor.
 #[derive(Debug, Clone, Copy)]
-pub struct VendorTraits {
+pub(crate) struct VendorTraits {
     pub shape: LegShape,
     pub honors_keys: bool,
     pub finds: bool,
@@ -37,7 +37,7 @@ pub struct VendorTraits {
 }
 
 /// Honors keys, supports lookups and cancellation.
-pub const KEYED: VendorTraits = VendorTraits {
+pub(super) const KEYED: VendorTraits = VendorTraits {
     shape: LegShape::HoldThenConfirm,
     honors_keys: true,
     finds: true,
@@ -48,19 +48,20 @@ pub const KEYED: VendorTraits = VendorTraits {
     rank: 20,
 };
 /// Does not honor keys: two equal calls act twice.
-pub const PLAIN: VendorTraits = VendorTraits { honors_keys: false, rank: 30, extends: false, ..KEYED };
+pub(super) const PLAIN: VendorTraits = VendorTraits { honors_keys: false, rank: 30, extends: false, ..KEYED };
 /// Supports no lookups.
-pub const BLIND: VendorTraits =
+pub(super) const BLIND: VendorTraits =
     VendorTraits { honors_keys: false, finds: false, rank: 40, undo_is_proven: false, ..KEYED };
 /// Confirms at once, and cancels whole sales only.
-pub const COMMITTING: VendorTraits =
+pub(super) const COMMITTING: VendorTraits =
     VendorTraits { shape: LegShape::CommitsAtHold, honors_keys: false, cancels_in_part: false, rank: 10, ..KEYED };
 /// Confirms at once and supports no cancellation.
-pub const FINAL: VendorTraits = VendorTraits { shape: LegShape::ConfirmOnly, has_undo: false, rank: 50, ..KEYED };
+pub(super) const FINAL: VendorTraits =
+    VendorTraits { shape: LegShape::ConfirmOnly, has_undo: false, rank: 50, ..KEYED };
 
 /// Kind of a call in scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum VendorCall {
+pub(crate) enum VendorCall {
     Hold,
     Extend,
     Confirm,
@@ -72,14 +73,14 @@ pub enum VendorCall {
 }
 
 impl VendorCall {
-    pub fn writes(self) -> bool {
+    pub(crate) fn writes(self) -> bool {
         !matches!(self, Self::FindHold | Self::FindSale | Self::FindUndo)
     }
 }
 
 /// Fault of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// Rejected; nothing was done.
     Refused,
     /// Not sent; a retry may work.
@@ -97,7 +98,7 @@ pub enum Fault {
 }
 
 #[derive(Debug, Clone)]
-pub struct Hold {
+pub(crate) struct Hold {
     pub reference: String,
     pub key: StepKey,
     pub expires_at: Timestamp,
@@ -105,7 +106,7 @@ pub struct Hold {
 }
 
 #[derive(Debug, Clone)]
-pub struct Sale {
+pub(crate) struct Sale {
     pub reference: String,
     pub key: StepKey,
     /// Line and barcode by ticket.
@@ -116,13 +117,13 @@ pub struct Sale {
 }
 
 impl Sale {
-    pub fn is_live(&self) -> bool {
+    pub(crate) fn is_live(&self) -> bool {
         self.void.len() < self.tickets.len()
     }
 }
 
 #[derive(Default)]
-pub struct VendorState {
+pub(crate) struct VendorState {
     pub holds: BTreeMap<String, Hold>,
     pub sales: BTreeMap<String, Sale>,
     /// Every call received, in order.
@@ -133,7 +134,7 @@ pub struct VendorState {
 
 /// Catalog state; modified by tests.
 #[derive(Debug, Clone)]
-pub struct CatalogState {
+pub(crate) struct CatalogState {
     pub price: i64,
     pub currency: &'static str,
     pub vacancies: Option<u32>,
@@ -149,7 +150,7 @@ pub struct CatalogState {
     pub refuses: Option<SettlementRefusal>,
 }
 
-pub struct Vendor {
+pub(crate) struct Vendor {
     pub id: SourceId,
     pub traits: VendorTraits,
     pub state: Mutex<VendorState>,
@@ -159,12 +160,12 @@ pub struct Vendor {
     clock: Arc<dyn Clock>,
 }
 
-pub fn key(text: &str) -> PerformanceKey {
+pub(super) fn key(text: &str) -> PerformanceKey {
     PerformanceKey::new(text.to_owned())
 }
 
 impl Vendor {
-    pub fn new(name: &str, traits: VendorTraits, clock: Arc<dyn Clock>) -> Arc<Self> {
+    pub(crate) fn new(name: &str, traits: VendorTraits, clock: Arc<dyn Clock>) -> Arc<Self> {
         let catalog = CatalogState {
             price: 2500,
             currency: "EUR",
@@ -190,11 +191,11 @@ impl Vendor {
     }
 
     /// Injects a fault into the `nth` call of a kind.
-    pub fn fail(&self, call: VendorCall, nth: usize, fault: Fault) {
+    pub(crate) fn fail(&self, call: VendorCall, nth: usize, fault: Fault) {
         self.state.lock().expect("books").script.insert((call, nth), fault);
     }
 
-    pub fn source(self: &Arc<Self>, environment: Environment) -> Source {
+    pub(crate) fn source(self: &Arc<Self>, environment: Environment) -> Source {
         let traits = self.traits;
         Source {
             id: self.id.clone(),
@@ -232,20 +233,20 @@ impl Vendor {
         }
     }
 
-    pub fn price(&self) -> Money {
+    pub(crate) fn price(&self) -> Money {
         let catalog = self.catalog.lock().expect("catalog");
         Money::new(catalog.price, catalog.currency.parse().expect("a currency"))
     }
 
     /// Returns the current holds.
-    pub fn open_holds(&self) -> Vec<(String, Hold)> {
+    pub(crate) fn open_holds(&self) -> Vec<(String, Hold)> {
         let now = self.clock.now();
         let state = self.state.lock().expect("books");
         let stands = |hold: &Hold| hold.is_open && now < hold.expires_at;
         state.holds.iter().filter(|(_, hold)| stands(hold)).map(|(id, hold)| (id.clone(), hold.clone())).collect()
     }
 
-    pub fn live_sales(&self, reference: &str) -> Vec<(String, Sale)> {
+    pub(crate) fn live_sales(&self, reference: &str) -> Vec<(String, Sale)> {
         let state = self.state.lock().expect("books");
         let wanted = |sale: &Sale| sale.reference == reference && sale.is_live();
         state.sales.iter().filter(|(_, sale)| wanted(sale)).map(|(id, sale)| (id.clone(), sale.clone())).collect()

@@ -10,6 +10,8 @@ use crate::secutix::world::{
     TariffKind, localized_text,
 };
 
+/// Time zone of the organization.
+pub(super) const ZONE: &str = "Europe/Paris";
 const ADULT: i64 = 84_111;
 const YOUTH: i64 = 84_112;
 const GROUP: i64 = 84_121;
@@ -21,7 +23,7 @@ const GUESTS: &[&str] =
 
 /// Returns the club with the catalog of the day.
 pub(super) fn institution(now: Timestamp) -> Institution {
-    let zone = TimeZone::get("Europe/Paris").unwrap_or(TimeZone::UTC);
+    let zone = TimeZone::get(ZONE).unwrap_or(TimeZone::UTC);
     let today = now.to_zoned(zone.clone()).date();
     let (id, code, start, end) = season_around(today, 7, &zone);
     let season = Season {

@@ -116,6 +116,11 @@ pub(super) struct SecutixPassItem {
     pub capacity: i64,
 }
 
+/// Returns the current day of both institutions.
+pub(super) fn days(now: Timestamp) -> [Date; 2] {
+    [opera::ZONE, club::ZONE].map(|zone| now.to_zoned(TimeZone::get(zone).unwrap_or(TimeZone::UTC)).date())
+}
+
 /// Returns both institutions with the catalog of the day.
 pub(super) fn institutions(now: Timestamp) -> [Institution; 2] {
     [opera::institution(now), club::institution(now)]
@@ -123,12 +128,12 @@ pub(super) fn institutions(now: Timestamp) -> [Institution; 2] {
 
 impl Institution {
     /// Finds a product by id.
-    pub fn product(&self, id: i64) -> Option<&SecutixProduct> {
+    pub(super) fn product(&self, id: i64) -> Option<&SecutixProduct> {
         self.season.products.iter().find(|product| product.id == id)
     }
 
     /// Finds a performance by id, with its product.
-    pub fn performance(&self, id: i64) -> Option<(&SecutixProduct, &SecutixPerformance)> {
+    pub(super) fn performance(&self, id: i64) -> Option<(&SecutixProduct, &SecutixPerformance)> {
         self.season.products.iter().find_map(|product| match &product.content {
             ProductContent::Performances(performances) => {
                 Some((product, performances.iter().find(|performance| performance.id == id)?))
@@ -138,7 +143,7 @@ impl Institution {
     }
 
     /// Finds a pass item by id, with its product.
-    pub fn pass_item(&self, id: i64) -> Option<(&SecutixProduct, &SecutixPassItem)> {
+    pub(super) fn pass_item(&self, id: i64) -> Option<(&SecutixProduct, &SecutixPassItem)> {
         self.season.products.iter().find_map(|product| match &product.content {
             ProductContent::Pass { items, .. } => Some((product, items.iter().find(|item| item.id == id)?)),
             _ => None,
@@ -146,7 +151,7 @@ impl Institution {
     }
 
     /// Finds a tariff by id.
-    pub fn tariff(&self, id: i64) -> Option<&Tariff> {
+    pub(super) fn tariff(&self, id: i64) -> Option<&Tariff> {
         self.season.audience_categories.iter().flat_map(|category| &category.tariffs).find(|tariff| tariff.id == id)
     }
 }

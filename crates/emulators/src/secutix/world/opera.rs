@@ -10,6 +10,8 @@ use crate::secutix::world::{
     SecutixSeatCategory, TariffKind, localized_text,
 };
 
+/// Time zone of the organization.
+pub(super) const ZONE: &str = "Europe/Zurich";
 const ADULT: i64 = 84_011;
 const STUDENT: i64 = 84_012;
 const CHILD: i64 = 84_013;
@@ -21,7 +23,7 @@ const WITH_SEASON_TICKET: i64 = 85_002;
 
 /// Returns the opera house with the catalog of the day.
 pub(super) fn institution(now: Timestamp) -> Institution {
-    let zone = TimeZone::get("Europe/Zurich").unwrap_or(TimeZone::UTC);
+    let zone = TimeZone::get(ZONE).unwrap_or(TimeZone::UTC);
     let today = now.to_zoned(zone.clone()).date();
     let (id, code, start, end) = season_around(today, 9, &zone);
     let season = Season {

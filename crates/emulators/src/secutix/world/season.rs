@@ -32,7 +32,7 @@ pub(crate) enum TariffKind {
 
 impl TariffKind {
     /// Returns the wire name.
-    pub fn wire_name(self) -> &'static str {
+    pub(crate) fn wire_name(self) -> &'static str {
         match self {
             Self::Full => "FULL",
             Self::Reduced => "REDUCED",

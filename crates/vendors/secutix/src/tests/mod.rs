@@ -5,15 +5,13 @@ mod clock_changes;
 mod hostile;
 
 use std::fmt::Debug;
-use std::sync::Arc;
 use std::time::Duration;
 
 use domain::ordering::{Contact, DeliveryPreference, LegLine, LegRequest};
 use domain::{Clock, Money, PerformanceKey, SourceId, TicketTypeKey, VendorError, VendorOperation};
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use secrecy::ExposeSecret;
-use testkit::{FixtureCase, StubServer, error_summary, fixture_operations, load_case, load_cases};
+use testkit::{FixtureCase, ManualClock, StubServer, error_summary, fixture_operations, load_case, load_cases};
 
 use crate::assumptions;
 use crate::client::{Client, PollSchedule};
@@ -36,14 +34,8 @@ const MAPPED_OPERATIONS: &[&str] = &[
     "get_pos_config",
 ];
 
-/// A clock that shows one morning before the season.
-struct FixedClock;
-
-impl Clock for FixedClock {
-    fn now(&self) -> Timestamp {
-        "2031-09-01T08:00:00Z".parse().expect("valid timestamp")
-    }
-}
+/// One morning before the season, in RFC 3339.
+const NOW: &str = "2031-09-01T08:00:00Z";
 
 /// Polls without delay, but not forever.
 const NO_DELAY: PollSchedule = PollSchedule { delays: [Duration::ZERO; 4], max_wait: Duration::from_secs(5) };
@@ -66,7 +58,7 @@ async fn client(responses: Vec<FixtureCase>) -> (Client, StubServer) {
             transport,
             base,
             "v1_33",
-            TokenProvider::new(TokenOrigin::SelfSigned, identity, base, Arc::new(FixedClock)),
+            TokenProvider::new(TokenOrigin::SelfSigned, identity, base, ManualClock::at(NOW)),
         ))
     };
     (Client::new(SourceId::new("quai"), protocol, NO_DELAY), server)
@@ -167,7 +159,7 @@ async fn map_case(operation: &str, case: FixtureCase) -> String {
                     entry,
                     &availability_counts(&rows, entry.reference),
                     &season.point_of_sale,
-                    FixedClock.now(),
+                    ManualClock::at(NOW).now(),
                 )
             };
             format_result(rows.map(map).map(|availability| {
