@@ -84,7 +84,7 @@ impl ConfigReload {
     }
 
     fn report(&self, outcome: Result<(), Vec<String>>) {
-        let is_taken = outcome.is_ok();
+        let applied = outcome.is_ok();
         if let Err(diagnostics) = outcome {
             tracing::error!(
                 diagnostics = diagnostics.len(),
@@ -95,8 +95,8 @@ impl ConfigReload {
             let now = self.infrastructure.clock.now().as_millisecond() as f64 / 1000.0;
             gauge!("ticketgraph_last_reload_timestamp_seconds").set(now);
         }
-        gauge!("ticketgraph_last_reload_successful").set(f64::from(u8::from(is_taken)));
-        counter!("ticketgraph_reloads_total", "outcome" => if is_taken { "taken" } else { "refused" }).increment(1);
+        gauge!("ticketgraph_last_reload_successful").set(f64::from(u8::from(applied)));
+        counter!("ticketgraph_reloads_total", "outcome" => if applied { "applied" } else { "rejected" }).increment(1);
     }
 }
 

@@ -42,7 +42,7 @@ pub use server::{CorsOrigin, ServerConfig, TlsConfig};
 pub use setting::{ByteSize, LogFilter, Percent};
 pub use sources::{CancellationTermsConfig, ConfiguredSource, DeliveryConfig};
 pub use telemetry::TelemetryConfig;
-pub use vendor_spec::{KeyMessage, VendorConfigSpec, VendorConfigSpecs};
+pub use vendor_spec::{VendorConfigSpec, VendorConfigSpecs};
 
 use crate::config::section::{ReadContext, Section};
 use crate::config::tree::{Location, SyntaxError, Table, Value};

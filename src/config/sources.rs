@@ -13,7 +13,7 @@ use crate::config::section::Section;
 use crate::config::tree::{Node, Table, Value};
 use crate::config::vendor_spec::{VendorConfigSpec, VendorConfigSpecs, find_spec};
 use domain::{Environment, SourceId};
-use vendor_api::{ChannelConfig, SourceConfig};
+use vendor_api::{ChannelConfig, InvalidSetting, SourceConfig};
 
 /// A configured vendor account.
 #[derive(Debug, Clone)]
@@ -145,8 +145,8 @@ fn report_unknown_vendor<S>(from: &Section<'_>, key: &str, name: &str, specs: &[
     from.mark_all_known();
 }
 
-fn report_all(from: &Section<'_>, errors: Vec<(String, String)>) {
-    for (key, message) in errors {
+fn report_all(from: &Section<'_>, errors: Vec<InvalidSetting>) {
+    for InvalidSetting { key, message } in errors {
         if from.is_clean(&[&key]) {
             from.report(&key, message);
         }

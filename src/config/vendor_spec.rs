@@ -1,10 +1,6 @@
 //! Specification of vendor and app settings: names of keys, and a check.
 
-/// Diagnostic of a check: the key, with dots for inner tables, and the expected value.
-pub type KeyMessage = (String, String);
-
-/// Validates a section and returns all problems.
-pub(super) type Check<'a, S> = Box<dyn Fn(&S) -> Vec<KeyMessage> + 'a>;
+use vendor_api::{ChannelConfig, InvalidSetting, SourceConfig};
 
 /// Keys of one vendor or app, and the check of its section `S`.
 pub struct VendorConfigSpec<'a, S> {
@@ -16,16 +12,16 @@ pub struct VendorConfigSpec<'a, S> {
     pub secrets: &'a [&'a str],
     /// Keys in a reseller's connection.
     pub connection_keys: &'a [&'a str],
-    /// Validates its own keys. Makes no calls.
-    pub check: Check<'a, S>,
+    /// Validates its own keys and returns all problems. Makes no calls.
+    pub check: fn(&S) -> Vec<InvalidSetting>,
 }
 
 /// All vendors and apps.
 pub struct VendorConfigSpecs<'a> {
     /// For `[sources]`.
-    pub vendors: Vec<VendorConfigSpec<'a, vendor_api::SourceConfig>>,
+    pub vendors: Vec<VendorConfigSpec<'a, SourceConfig>>,
     /// For `[deliveries]`.
-    pub apps: Vec<VendorConfigSpec<'a, vendor_api::ChannelConfig>>,
+    pub apps: Vec<VendorConfigSpec<'a, ChannelConfig>>,
 }
 
 /// Finds a specification by name.

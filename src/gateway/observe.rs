@@ -151,7 +151,7 @@ impl OperationObserver {
             OperationOutcome::Cached(_) | OperationOutcome::Stream(_) => "ok",
             OperationOutcome::Rejected(rejection) => {
                 counter!("ticketgraph_operations_rejected_total", "code" => rejection.code.as_str()).increment(1);
-                "refused"
+                "rejected"
             }
         };
     }

@@ -10,20 +10,20 @@ use rust_decimal::Decimal;
 use secrecy::ExposeSecret;
 use ticketgraph::app;
 use ticketgraph::config::{Config, ConfigDiagnostics, VendorConfigSpec, VendorConfigSpecs};
-use vendor_api::{ChannelConfig, SourceConfig};
+use vendor_api::{ChannelConfig, InvalidSetting, SourceConfig};
 
 /// Returns keys like those of the vendors, with checks of every kind.
 fn vendor_config_specs() -> VendorConfigSpecs<'static> {
-    let shape = |name, keys, secrets, connection_keys, check: fn(&SourceConfig) -> Vec<(String, String)>| {
-        VendorConfigSpec { name, keys, secrets, connection_keys, check: Box::new(check) }
+    let shape = |name, keys, secrets, connection_keys, check: fn(&SourceConfig) -> Vec<InvalidSetting>| {
+        VendorConfigSpec { name, keys, secrets, connection_keys, check }
     };
     let needs_tenant = |source: &SourceConfig| match source.vendor_settings.get("tenant_id") {
         Some(toml::Value::Integer(_)) => vec![],
-        _ => vec![("tenant_id".to_owned(), "must be a whole number".to_owned())],
+        _ => vec![InvalidSetting::new("tenant_id", "must be a whole number")],
     };
     let ends_right = |channel: &ChannelConfig| match channel.url.ends_with("organizer/tickets") {
         true => vec![],
-        false => vec![("url".to_owned(), "must end with organizer/tickets".to_owned())],
+        false => vec![InvalidSetting::new("url", "must end with organizer/tickets")],
     };
     let secutix = ["login", "password", "partner_name", "transport", "contact_reference"].as_slice();
     VendorConfigSpecs {
@@ -49,7 +49,7 @@ fn vendor_config_specs() -> VendorConfigSpecs<'static> {
             keys: &["api_key", "auth_header"],
             secrets: &["api_key"],
             connection_keys: &[],
-            check: Box::new(ends_right),
+            check: ends_right,
         }],
     }
 }

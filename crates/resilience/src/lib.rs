@@ -7,6 +7,7 @@ pub mod health;
 pub mod policy;
 pub mod rate_limit;
 pub mod retry;
+pub mod retry_budget;
 pub mod single_flight;
 
 pub use bulkhead::Bulkhead;
@@ -14,5 +15,6 @@ pub use circuit_breaker::{CallOutcome, CircuitBreaker, Permit};
 pub use health::{HealthStatus, HealthWindow};
 pub use policy::{CircuitBreakerPolicy, RateLimitPolicy, RetryPolicy};
 pub use rate_limit::{Gcra, GcraRateLimiter};
-pub use retry::{RetryBudget, backoff};
+pub use retry::backoff;
+pub use retry_budget::RetryBudget;
 pub use single_flight::{Join, Lead, SharedResult, SingleFlight};

@@ -77,9 +77,9 @@ impl Redis {
         let result = timeout(self.call_timeout, commands(self.connection.clone())).await;
         let (call_outcome, label) = match &result {
             Ok(Ok(_)) => (CallOutcome::Success, "ok"),
-            Ok(Err(error)) if is_command_error(error) => (CallOutcome::ClientError, "refused"),
+            Ok(Err(error)) if is_command_error(error) => (CallOutcome::ClientError, "rejected"),
             Ok(Err(_)) => (CallOutcome::Failure, "failed"),
-            Err(_) => (CallOutcome::Failure, "late"),
+            Err(_) => (CallOutcome::Failure, "timeout"),
         };
         permit.record(call_outcome);
         count_call(label);

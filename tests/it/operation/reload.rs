@@ -71,8 +71,8 @@ async fn a_key_is_revoked_under_load_and_no_request_of_the_others_fails() {
     stays.subscribe("1", "{ __typename }", json!({})).await;
     assert_eq!(stays.receive().await.expect("a message")["type"], "next", "the sockets of the others stay");
     let (_, metrics) = served.get("/metrics").await;
-    assert!(metrics.contains("ticketgraph_reloads_total{outcome=\"taken\"} 2"), "{metrics}");
-    assert!(metrics.contains("ticketgraph_reloads_total{outcome=\"refused\"} 1"), "{metrics}");
+    assert!(metrics.contains("ticketgraph_reloads_total{outcome=\"applied\"} 2"), "{metrics}");
+    assert!(metrics.contains("ticketgraph_reloads_total{outcome=\"rejected\"} 1"), "{metrics}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
