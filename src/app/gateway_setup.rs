@@ -64,7 +64,15 @@ pub(super) fn schema_and_limits(
         suggestions: graphql.suggestions,
         ..SchemaLimits::default()
     };
-    let limits = OperationLimits {
+    let api = Api::new(&schema, Arc::new(services))
+        .with_invalidations(Arc::new(CacheInvalidations(Arc::clone(&infrastructure.cache))));
+    (api, operation_limits(config))
+}
+
+/// Returns the operation limits of a configuration.
+pub fn operation_limits(config: &Config) -> OperationLimits {
+    let graphql = &config.graphql;
+    OperationLimits {
         body_bytes: config.server.body_limit.0,
         batch: config.server.batch_limit.get(),
         tokens: graphql.tokens.get(),
@@ -78,10 +86,7 @@ pub(super) fn schema_and_limits(
         vendor_calls_per_minute: graphql.cost_per_minute.map(Into::into),
         warn_only: graphql.warn_only,
         introspection: graphql.introspection,
-    };
-    let api = Api::new(&schema, Arc::new(services))
-        .with_invalidations(Arc::new(CacheInvalidations(Arc::clone(&infrastructure.cache))));
-    (api, limits)
+    }
 }
 
 /// Adapts the source cache to the invalidations that the response cache needs.

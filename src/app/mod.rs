@@ -20,6 +20,7 @@ mod startup_log;
 mod vendor_specs;
 
 pub use error::StartError;
+pub use gateway_setup::operation_limits;
 pub use online::{CheckReport, check_online, format_check};
 pub use options::{SandboxOptions, ServeOptions};
 pub use order_setup::order_settings;

@@ -204,12 +204,16 @@ fn new_cache<K: Eq + Hash>(documents: usize) -> Cache<K, Arc<ParsedDocument>, Do
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app;
+    use crate::config::Config;
 
     #[test]
     fn a_document_that_was_never_executed_does_not_replace_a_valid_one_of_the_same_signature() {
         let types = InputTypes::from_sdl("type Query { x: Int }").expect("a schema");
+        let config = Config::load(None, [], &|_| Ok(String::new()), &app::vendor_config_specs());
+        let limits = app::operation_limits(&config.expect("the default configuration"));
         let parse_operation = |text: &str| {
-            let document = ParsedDocument::parse(&Arc::from(text), &OperationLimits::default(), &types, None);
+            let document = ParsedDocument::parse(&Arc::from(text), &limits, &types, None);
             Arc::new(document.unwrap_or_else(|_| panic!("{text} was not read")))
         };
         let documents = DocumentCache::new(10);

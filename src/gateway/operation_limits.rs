@@ -45,26 +45,6 @@ pub struct OperationLimits {
     pub introspection: bool,
 }
 
-impl Default for OperationLimits {
-    fn default() -> Self {
-        Self {
-            body_bytes: 256 << 10,
-            batch: 10,
-            tokens: 5_000,
-            fields: 5_000,
-            depth: 16,
-            aliases: 60,
-            root_fields: 20,
-            directives: 60,
-            list_size: 100,
-            vendor_calls: 100,
-            vendor_calls_per_minute: None,
-            warn_only: false,
-            introspection: true,
-        }
-    }
-}
-
 /// Size of an operation after fragment expansion.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct OperationSize {
@@ -221,6 +201,13 @@ fn count_tokens(text: &[u8], stop: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app;
+    use crate::config::Config;
+
+    fn default_limits() -> OperationLimits {
+        let config = Config::load(None, [], &|_| Ok(String::new()), &app::vendor_config_specs());
+        app::operation_limits(&config.expect("the default configuration"))
+    }
 
     fn size_of(text: &str) -> OperationSize {
         let document = async_graphql_parser::parse_query(text).expect("a document");
@@ -235,7 +222,7 @@ mod tests {
             bomb += &format!(" fragment f{level} on Query {{ ...f{} ...f{} }}", level + 1, level + 1);
         }
         assert_eq!(size_of(&bomb).fields, 1 << 40);
-        assert!(OperationLimits::default().check(&size_of(&bomb)).is_err());
+        assert!(default_limits().check(&size_of(&bomb)).is_err());
     }
 
     #[test]
@@ -249,9 +236,9 @@ mod tests {
             (format!("{{ a {} }}", "@x ".repeat(100)), "directives"),
             (format!("{{ a {{ {} }} }}", "b ".repeat(6_000)), "fields"),
         ] {
-            assert_eq!(OperationLimits::default().check(&size_of(&text)).expect_err(what).what, what);
+            assert_eq!(default_limits().check(&size_of(&text)).expect_err(what).what, what);
         }
-        assert_eq!(OperationLimits::default().check(&size_of("{ a { b { c } } x: a }")), Ok(()));
+        assert_eq!(default_limits().check(&size_of("{ a { b { c } } x: a }")), Ok(()));
     }
 
     #[test]
@@ -268,6 +255,6 @@ mod tests {
         ] {
             assert_eq!(count_tokens(text.as_bytes(), 1_000), count, "{text}");
         }
-        assert!(OperationLimits::default().check_tokens(&"a ".repeat(100_000)).is_err());
+        assert!(default_limits().check_tokens(&"a ".repeat(100_000)).is_err());
     }
 }

@@ -4,6 +4,7 @@ mod architecture;
 mod config;
 mod config_diagnostics;
 mod contract;
+mod default_config;
 mod deliveries;
 mod docs;
 mod edits;

@@ -6,6 +6,7 @@ use ticketgraph::gateway::operation_limits::OperationLimits;
 use ticketgraph::gateway::persisted::Safelist;
 
 use super::{TestGateway, start, start_with_limits};
+use crate::default_config::default_limits;
 
 const LEVELS: &str = "query($n: Int = 5) { events(first: $n) { nodes { ticketTypes { name } performances(first: 4) { nodes { availability { status } } } } } }";
 
@@ -37,9 +38,7 @@ async fn the_cost_estimate_is_returned_on_request_only() {
 
 #[tokio::test]
 async fn an_operation_beyond_the_cost_limit_is_rejected_with_its_estimate() {
-    let door =
-        start_with_limits(OperationLimits { vendor_calls: 30, ..OperationLimits::default() }, Safelist::default())
-            .await;
+    let door = start_with_limits(OperationLimits { vendor_calls: 30, ..default_limits() }, Safelist::default()).await;
     let fragments = "{ ...A } fragment A on Query { a: events(first: 9) { edges { node { ...B } } } b: events(first: 9) { nodes { ...B } } }
         fragment B on Event { ... on Event { ticketTypes { name } calendar(from: \"2027-01-01\", to: \"2027-01-02\") { date } } }";
     for (document, estimated) in [(LEVELS, 31), (fragments, 2 * (1 + 9 + 9))] {
@@ -55,7 +54,7 @@ async fn an_operation_beyond_the_cost_limit_is_rejected_with_its_estimate() {
 #[tokio::test]
 async fn each_caller_has_a_limit_of_vendor_calls_per_minute() {
     let door = start_with_limits(
-        OperationLimits { vendor_calls_per_minute: Some(70), ..OperationLimits::default() },
+        OperationLimits { vendor_calls_per_minute: Some(70), ..default_limits() },
         Safelist::default(),
     )
     .await;
@@ -79,8 +78,7 @@ async fn each_caller_has_a_limit_of_vendor_calls_per_minute() {
 
 #[tokio::test]
 async fn limits_that_only_warn_reject_nothing_and_are_reported() {
-    let limits =
-        OperationLimits { vendor_calls: 2, aliases: 1, tokens: 5, warn_only: true, ..OperationLimits::default() };
+    let limits = OperationLimits { vendor_calls: 2, aliases: 1, tokens: 5, warn_only: true, ..default_limits() };
     let door = start_with_limits(limits, Safelist::default()).await;
     let (status, costly) = ask(&door, json!({ "query": LEVELS })).await;
     assert_eq!((status, &costly["extensions"]["cost"]["estimated"]), (200, &json!(31)), "{costly}");
@@ -92,8 +90,7 @@ async fn limits_that_only_warn_reject_nothing_and_are_reported() {
 
 #[tokio::test]
 async fn lists_in_variables_have_a_size_limit() {
-    let door =
-        start_with_limits(OperationLimits { list_size: 3, ..OperationLimits::default() }, Safelist::default()).await;
+    let door = start_with_limits(OperationLimits { list_size: 3, ..default_limits() }, Safelist::default()).await;
     let document = "query($ids: [ID!]!) { nodes(ids: $ids) { id } }";
     for (count, status) in [(3, 200), (4, 400)] {
         let ids = vec!["x"; count];
@@ -104,8 +101,7 @@ async fn lists_in_variables_have_a_size_limit() {
 #[tokio::test]
 async fn without_introspection_only_admins_read_the_schema() {
     let door =
-        start_with_limits(OperationLimits { introspection: false, ..OperationLimits::default() }, Safelist::default())
-            .await;
+        start_with_limits(OperationLimits { introspection: false, ..default_limits() }, Safelist::default()).await;
     for document in [
         "{ __schema { queryType { name } } }",
         "{ ...F } fragment F on Query { __type(name: \"Event\") { name } }",

@@ -10,11 +10,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{EncodingKey, Header, encode};
 use serde_json::{Value, json};
 use ticketgraph::gateway::auth::{Algorithm, IssuerSettings, KeySetError, KeySetSource, TokenIssuer};
-use ticketgraph::gateway::operation_limits::OperationLimits;
 use ticketgraph::gateway::persisted::Safelist;
 
 use super::socket::{Received, Socket, subscribe};
 use super::{TestGateway, start_for};
+use crate::default_config::default_limits;
 
 struct FixedKeySet(Value);
 
@@ -64,7 +64,7 @@ async fn gateway_trusting(signer: &Signer) -> TestGateway {
         requests_per_minute: None,
     };
     let issuer = TokenIssuer::new(settings, Box::new(FixedKeySet(json!({ "keys": [signer.jwk] }))));
-    start_for(OperationLimits::default(), Safelist::default(), vec![Arc::new(issuer)], 64).await
+    start_for(default_limits(), Safelist::default(), vec![Arc::new(issuer)], 64).await
 }
 
 async fn status_for(door: &TestGateway, token: &str) -> u16 {

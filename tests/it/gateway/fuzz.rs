@@ -8,9 +8,11 @@ use domain::{EventKey, PerformanceKey, SourceId};
 use proptest::prelude::*;
 use ticketgraph::app;
 use ticketgraph::config::Config;
-use ticketgraph::gateway::operation_limits::{OperationLimits, measure};
+use ticketgraph::gateway::operation_limits::measure;
 use ticketgraph::gateway::params::{parse_body, parse_query_string};
 use ticketgraph::graphql::base::id::GlobalId;
+
+use crate::default_config::default_limits;
 
 /// A text with some characters inserted, removed or changed.
 fn garbled(text: String) -> impl Strategy<Value = String> {
@@ -102,7 +104,7 @@ proptest! {
 
     #[test]
     fn documents_are_measured_or_rejected(text in garbled("query($x: Int) { a: b(x: $x) { ...F @skip(if: true) } } fragment F on T { c \"\"\"x\"\"\" }".to_owned())) {
-        if OperationLimits::default().check_tokens(&text).is_ok() && let Ok(document) = async_graphql_parser::parse_query(&text) {
+        if default_limits().check_tokens(&text).is_ok() && let Ok(document) = async_graphql_parser::parse_query(&text) {
             for (_, operation) in document.operations.iter() {
                 let _ = measure(&document, &operation.node);
             }

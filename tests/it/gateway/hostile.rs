@@ -93,20 +93,6 @@ async fn hostile_documents_are_rejected_in_bounded_time() {
 }
 
 #[tokio::test]
-async fn a_fragment_bomb_of_twenty_levels_is_measured_in_less_than_five_milliseconds() {
-    use ticketgraph::gateway::operation_limits::{OperationLimits, measure};
-    let mut bomb = "{ ...f0 } fragment f20 on Query { viewer { id } }".to_owned();
-    for n in 0..20 {
-        let _ = write!(bomb, " fragment f{n} on Query {{ ...f{} ...f{} }}", n + 1, n + 1);
-    }
-    let document = async_graphql_parser::parse_query(&bomb).expect("a document");
-    let (_, operation) = document.operations.iter().next().expect("an operation");
-    let began = Instant::now();
-    let refused = OperationLimits::default().check(&measure(&document, &operation.node));
-    assert!(refused.is_err() && began.elapsed() < Duration::from_millis(5), "{:?}", began.elapsed());
-}
-
-#[tokio::test]
 async fn no_cross_site_request_can_run_a_mutation() {
     let door = start().await;
     let document = "mutation { releaseOrder(input: {order: \"x\", idempotencyKey: \"y\"}) { replayed } }";

@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{start, start_with_limits};
-use ticketgraph::gateway::operation_limits::OperationLimits;
+use crate::default_config::default_limits;
 use ticketgraph::gateway::persisted::{Safelist, SafelistEnforcement};
 
 #[tokio::test]
@@ -157,7 +157,7 @@ async fn a_caller_is_authenticated_by_its_key_and_has_its_own_rate_limit() {
 async fn a_required_safelist_rejects_all_other_operations() {
     let manifest = br#"{"operations":[{"id":"q1","body":"{ viewer { id } }"}]}"#;
     let safelist = Safelist::from_json(SafelistEnforcement::Require, manifest).expect("a manifest");
-    let door = start_with_limits(OperationLimits::default(), safelist).await;
+    let door = start_with_limits(default_limits(), safelist).await;
     assert_eq!(door.post("{ viewer { id } }").await.0, 200);
     assert_eq!(door.post("{ viewer { name } }").await.0, 400);
 }

@@ -39,6 +39,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::default_config::default_limits;
+
 /// A gateway without sources.
 pub(crate) struct TestGateway {
     /// Address of the listener.
@@ -92,7 +94,7 @@ fn principal(name: &str, scopes: &[Scope], per_minute: Option<u32>) -> Principal
 /// Starts a gateway: everybody may read the catalog, `right` is an API key, `slow-key` is one with three requests a
 /// minute.
 pub(crate) async fn start() -> TestGateway {
-    start_with_limits(OperationLimits::default(), Safelist::default()).await
+    start_with_limits(default_limits(), Safelist::default()).await
 }
 
 /// Starts a gateway with other limits and a safelist.
@@ -133,7 +135,7 @@ pub(crate) struct GatewayOptions {
 impl Default for GatewayOptions {
     fn default() -> Self {
         Self {
-            limits: OperationLimits::default(),
+            limits: default_limits(),
             safelist: Safelist::default(),
             issuers: Vec::new(),
             in_flight: 64,

@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use serde_json::json;
-use ticketgraph::gateway::operation_limits::OperationLimits;
 use ticketgraph::gateway::persisted::Safelist;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::{TestGateway, start_for};
+use crate::default_config::default_limits;
 
 /// Sends a request with an incomplete body, which holds a permit.
 async fn hold_request(door: &TestGateway) -> TcpStream {
@@ -27,7 +27,7 @@ async fn ask(door: &TestGateway) -> (u16, serde_json::Value) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn beyond_its_limit_the_service_rejects_fast_and_recovers_when_a_permit_is_free() {
-    let door = start_for(OperationLimits::default(), Safelist::default(), Vec::new(), 4).await;
+    let door = start_for(default_limits(), Safelist::default(), Vec::new(), 4).await;
     let mut holding = Vec::new();
     // A held request has its permit once another request is rejected.
     while holding.len() < 4 {
@@ -54,7 +54,7 @@ async fn beyond_its_limit_the_service_rejects_fast_and_recovers_when_a_permit_is
 
 #[tokio::test(flavor = "multi_thread")]
 async fn under_heavy_overload_every_request_is_served_or_rejected() {
-    let door = start_for(OperationLimits::default(), Safelist::default(), Vec::new(), 8).await;
+    let door = start_for(default_limits(), Safelist::default(), Vec::new(), 8).await;
     let outcomes = join_all((0..400).map(|_| ask(&door))).await;
     let (fine, shed): (Vec<_>, Vec<_>) = outcomes.iter().partition(|(status, _)| *status == 200);
     assert!(shed.iter().all(|(status, _)| *status == 503), "{shed:?}");

@@ -2,11 +2,11 @@
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use ticketgraph::gateway::operation_limits::OperationLimits;
 use ticketgraph::gateway::persisted::{Safelist, SafelistEnforcement};
 use tokio_util::sync::CancellationToken;
 
 use super::{TestGateway, start_with_limits};
+use crate::default_config::default_limits;
 
 /// Manifest in the format of Apollo.
 fn apollo(operations: &[(&str, &str)]) -> Value {
@@ -39,7 +39,7 @@ async fn both_manifest_formats_are_parsed_and_every_mode_is_enforced() {
         for (mode, others) in
             [(SafelistEnforcement::Off, 200), (SafelistEnforcement::Log, 200), (SafelistEnforcement::Require, 400)]
         {
-            let door = start_with_limits(OperationLimits::default(), read(mode, &manifest)).await;
+            let door = start_with_limits(default_limits(), read(mode, &manifest)).await;
             assert_eq!(ask(&door, &json!({ "query": KNOWN })).await.0, 200, "{mode:?}");
             assert_eq!(ask(&door, &json!({ "query": "{ viewer { name } }" })).await.0, others, "{mode:?}");
             for named in [
@@ -57,9 +57,7 @@ async fn both_manifest_formats_are_parsed_and_every_mode_is_enforced() {
 #[tokio::test]
 async fn operations_registered_by_clients_do_not_bypass_a_required_safelist() {
     use sha2::{Digest, Sha256};
-    let door =
-        start_with_limits(OperationLimits::default(), read(SafelistEnforcement::Require, &apollo(&[("q1", KNOWN)])))
-            .await;
+    let door = start_with_limits(default_limits(), read(SafelistEnforcement::Require, &apollo(&[("q1", KNOWN)]))).await;
     let text = "{ viewer { name } }";
     let hash: String = Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
     let named = json!({ "persistedQuery": { "version": 1, "sha256Hash": hash } });
@@ -73,8 +71,7 @@ async fn the_safelist_changes_under_load_without_a_dropped_request() {
     let (old, new) = ("query Old { viewer { id } }", "query New { viewer { name } }");
     let before = [("both", KNOWN), ("old", old)];
     let after = [("both", KNOWN), ("new", new)];
-    let door =
-        start_with_limits(OperationLimits::default(), read(SafelistEnforcement::Require, &apollo(&before))).await;
+    let door = start_with_limits(default_limits(), read(SafelistEnforcement::Require, &apollo(&before))).await;
     assert_eq!(
         (ask(&door, &json!({ "query": old })).await.0, ask(&door, &json!({ "query": new })).await.0),
         (200, 400)

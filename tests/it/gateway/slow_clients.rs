@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::socket::{Received, Socket, subscribe};
 use super::{GatewayOptions, start, start_with};
+use crate::default_config::default_limits;
 use ticketgraph::gateway::operation_limits::OperationLimits;
 use ticketgraph::gateway::socket::SocketTimeouts;
 
@@ -65,7 +66,7 @@ async fn a_client_that_does_not_read_is_disconnected_and_its_queue_is_bounded() 
 #[tokio::test]
 async fn a_large_message_is_rejected_with_a_close_code_and_a_huge_one_is_not_read() {
     let door = start_with(GatewayOptions {
-        limits: OperationLimits { body_bytes: 10_000, ..OperationLimits::default() },
+        limits: OperationLimits { body_bytes: 10_000, ..default_limits() },
         ..GatewayOptions::default()
     })
     .await;

@@ -14,7 +14,6 @@ use source_stack::{
 use testkit::{FakeCatalog, FakeOutcome, GeneratedRecords, ManualClock, default_section, fake_source};
 use ticketgraph::gateway::engine::{Engine, EngineCaches};
 use ticketgraph::gateway::operation::{ALL_OPERATION_TYPES, OperationOutcome, OperationRequest};
-use ticketgraph::gateway::operation_limits::OperationLimits;
 use ticketgraph::gateway::params::RequestParams;
 use ticketgraph::gateway::persisted::{PersistedOperations, Safelist};
 use ticketgraph::gateway::response_cache::ResponseCache;
@@ -23,6 +22,8 @@ use ticketgraph::graphql::base::cache_validity::{Invalidations, ResponseDependen
 use ticketgraph::graphql::json_writer::to_json;
 use ticketgraph::graphql::{Limits, Scope, Services, Viewer};
 use tokio_util::task::TaskTracker;
+
+use crate::default_config::default_limits;
 
 /// Invalidations of the catalog cache.
 struct CacheInvalidations(Arc<CatalogCache>);
@@ -64,7 +65,7 @@ impl World {
         let invalidations = Arc::new(CacheInvalidations(Arc::clone(&cache)));
         let api = Api::new(&Limits::default(), Arc::new(services)).with_invalidations(invalidations);
         let persisted = PersistedOperations::new(true, None, Safelist::default());
-        let mut engine = Engine::new(api, OperationLimits::default(), persisted).expect("a schema");
+        let mut engine = Engine::new(api, default_limits(), persisted).expect("a schema");
         if has_response_cache {
             let responses = ResponseCache::new(1 << 22, Duration::from_secs(30), tasks);
             engine = engine.with_caches(EngineCaches { documents: 100, responses });

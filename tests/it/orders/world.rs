@@ -20,8 +20,8 @@ use orders::{
 };
 use testkit::ManualClock;
 use ticketgraph::app;
-use ticketgraph::config::Config;
 
+use crate::default_config::default_config;
 use crate::orders::vendor::{Vendor, VendorTraits, key};
 
 pub(crate) struct TestResellers;
@@ -171,8 +171,7 @@ impl OrderStore for ProcessStore {
 /// Returns the settings of `config/default.toml`, without cancellation policies.
 pub(crate) fn default_settings() -> OrderSettings {
     static SETTINGS: LazyLock<OrderSettings> = LazyLock::new(|| {
-        let config = Config::load(None, [], &|_| Ok(String::new()), &app::vendor_config_specs());
-        let settings = app::order_settings(&config.expect("the default configuration"));
+        let settings = app::order_settings(default_config());
         OrderSettings { cancellation_policies: BTreeMap::new(), ..settings }
     });
     SETTINGS.clone()

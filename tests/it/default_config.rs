@@ -1,0 +1,21 @@
+//! The settings of `config/default.toml`: tests run on the defaults of the service.
+
+use std::sync::LazyLock;
+
+use ticketgraph::app;
+use ticketgraph::config::Config;
+use ticketgraph::gateway::operation_limits::OperationLimits;
+
+/// Returns the default configuration.
+pub(crate) fn default_config() -> &'static Config {
+    static CONFIG: LazyLock<Config> = LazyLock::new(|| {
+        let config = Config::load(None, [], &|_| Ok(String::new()), &app::vendor_config_specs());
+        config.expect("the default configuration")
+    });
+    &CONFIG
+}
+
+/// Returns the default operation limits.
+pub(crate) fn default_limits() -> OperationLimits {
+    app::operation_limits(default_config())
+}
