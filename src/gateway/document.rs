@@ -204,14 +204,12 @@ fn new_cache<K: Eq + Hash>(documents: usize) -> Cache<K, Arc<ParsedDocument>, Do
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app;
-    use crate::config::Config;
+    use crate::gateway::operation_limits::tests::default_limits;
 
     #[test]
     fn a_document_that_was_never_executed_does_not_replace_a_valid_one_of_the_same_signature() {
         let types = InputTypes::from_sdl("type Query { x: Int }").expect("a schema");
-        let config = Config::load(None, [], &|_| Ok(String::new()), &app::vendor_config_specs());
-        let limits = app::operation_limits(&config.expect("the default configuration"));
+        let limits = default_limits();
         let parse_operation = |text: &str| {
             let document = ParsedDocument::parse(&Arc::from(text), &limits, &types, None);
             Arc::new(document.unwrap_or_else(|_| panic!("{text} was not read")))

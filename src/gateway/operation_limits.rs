@@ -199,12 +199,13 @@ fn count_tokens(text: &[u8], stop: usize) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::app;
     use crate::config::Config;
 
-    fn default_limits() -> OperationLimits {
+    /// Returns the limits of `config/default.toml`.
+    pub(in crate::gateway) fn default_limits() -> OperationLimits {
         let config = Config::load(None, [], &|_| Ok(String::new()), &app::vendor_config_specs());
         app::operation_limits(&config.expect("the default configuration"))
     }

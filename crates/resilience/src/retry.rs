@@ -20,10 +20,10 @@ fn jittered(bound: Duration) -> Duration {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    const POLICY: RetryPolicy = RetryPolicy {
+    pub(crate) const POLICY: RetryPolicy = RetryPolicy {
         max_attempts: 4,
         initial_backoff: Duration::from_millis(50),
         max_backoff: Duration::from_secs(2),

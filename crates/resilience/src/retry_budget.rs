@@ -33,17 +33,8 @@ impl RetryBudget {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-
-    const POLICY: RetryPolicy = RetryPolicy {
-        max_attempts: 4,
-        initial_backoff: Duration::from_millis(50),
-        max_backoff: Duration::from_secs(2),
-        budget_percent: 10,
-        budget_reserve: 10,
-    };
+    use crate::retry::tests::POLICY;
 
     #[test]
     fn retries_are_a_share_of_the_calls_once_the_reserve_is_used() {

@@ -84,7 +84,8 @@ impl Emulator for SecutixEmulator {
 
     fn apply_change(&self, change: &StateChange) -> Result<(), String> {
         let now = self.now();
-        self.store.update(|state| apply_change(state, change, now))
+        let institutions = self.institutions();
+        self.store.update(|state| apply_change(state, change, institutions.as_slice(), now))
     }
 
     fn inventory(&self) -> Value {
@@ -143,7 +144,12 @@ fn order_entry(order: &SecutixOrder) -> Value {
     })
 }
 
-fn apply_change(state: &mut SecutixState, change: &StateChange, now: Timestamp) -> Result<(), String> {
+fn apply_change(
+    state: &mut SecutixState,
+    change: &StateChange,
+    institutions: &[Institution],
+    now: Timestamp,
+) -> Result<(), String> {
     let text = change.id.clone().unwrap_or_default();
     let id = || text.parse::<i64>().map_err(|_| format!("{} needs a numeric id", change.name));
     let value = || encoding::as_number(&change.value);
@@ -195,12 +201,11 @@ fn apply_change(state: &mut SecutixState, change: &StateChange, now: Timestamp) 
         other => return Err(format!("unknown state change {other}")),
     }
     if matches!(change.name.as_str(), "price" | "cancel" | "suspend" | "touch_setup") {
-        for institution in world::institutions(now) {
+        for institution in institutions {
             state.overrides.setup_changed_at.insert(institution.code.to_owned(), now);
         }
     }
-    let touched =
-        world::institutions(now).iter().flat_map(|institution| product_id_of(institution, &text)).collect::<Vec<_>>();
+    let touched = institutions.iter().flat_map(|institution| product_id_of(institution, &text)).collect::<Vec<_>>();
     state.mark_changed(touched, now);
     Ok(())
 }
