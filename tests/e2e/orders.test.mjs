@@ -94,9 +94,15 @@ test('whoever watches sees each step of an order that is placed in another windo
   await watching.page.goto(`${server.origin}/graphql`);
   await watching.page.getByRole('region', { name: 'Operation Editor' }).getByText('FirstQuery').waitFor();
   await openExample(watching.page, 'WatchOrders');
-  const socket = watching.page.waitForEvent('websocket');
+  // Listened to from its first frame on: a frame may be sent before a promise of the socket is awaited.
+  const subscribed = new Promise((resolve) => {
+    watching.page.on('websocket', (socket) => {
+      socket.on('framesent', ({ payload }) => {
+        if (JSON.parse(payload).type === 'subscribe') resolve();
+      });
+    });
+  });
   await watching.page.getByRole('button', { name: /Execute query/ }).click();
-  const subscribed = (await socket).waitForEvent('framesent', (frame) => frame.payload.includes('subscribe'));
   await subscribed;
 
   const buying = await openPage(browser, server.origin);
