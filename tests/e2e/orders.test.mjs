@@ -94,14 +94,10 @@ test('whoever watches sees each step of an order that is placed in another windo
   await watching.page.goto(`${server.origin}/graphql`);
   await watching.page.getByRole('region', { name: 'Operation Editor' }).getByText('FirstQuery').waitFor();
   await openExample(watching.page, 'WatchOrders');
-  // Listened to from its first frame on: a frame may be sent before a promise of the socket is awaited.
-  const subscribed = new Promise((resolve) => {
-    watching.page.on('websocket', (socket) => {
-      socket.on('framesent', ({ payload }) => {
-        if (JSON.parse(payload).type === 'subscribe') resolve();
-      });
-    });
-  });
+  // The frame is awaited within the event of the socket: one that is sent before a promise resolves would be missed.
+  const subscribed = watching.page.waitForEvent('websocket', (socket) =>
+    socket.waitForEvent('framesent', (frame) => frame.payload.includes('subscribe')),
+  );
   await watching.page.getByRole('button', { name: /Execute query/ }).click();
   await subscribed;
 

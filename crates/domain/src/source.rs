@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use strum::IntoStaticStr;
+use strum::{IntoStaticStr, VariantArray};
 
 use crate::accounts::ResellerAccounts;
 use crate::admissions::Admissions;
@@ -35,13 +35,16 @@ macro_rules! vendor_enum {
 
 vendor_enum! {
     /// The vendors.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, IntoStaticStr)]
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, IntoStaticStr, VariantArray)]
     #[serde(rename_all = "lowercase")]
     #[strum(serialize_all = "lowercase")]
     pub enum VendorKind
 }
 
 impl VendorKind {
+    /// All vendors.
+    pub const ALL: &[Self] = <Self as VariantArray>::VARIANTS;
+
     /// Returns the name used in the configuration and in ids, in lower case.
     pub fn name(self) -> &'static str {
         self.into()

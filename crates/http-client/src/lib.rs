@@ -17,7 +17,7 @@ pub use response::VendorResponse;
 
 use domain::{Effect, ErrorKind, RateLimiter, SourceId, VendorError, VendorOperation};
 
-/// Largest accepted response body in bytes. A full catalog is around 10 MB (`secutix.md §2.3`).
+/// Largest accepted response body in bytes: several times the largest catalog of a vendor, which is around 10 MB.
 const MAX_RESPONSE_BYTES: usize = 64 << 20;
 
 /// Error of creating the shared client.

@@ -9,12 +9,13 @@ use domain::{
 };
 use jiff::Timestamp;
 
-/// A source that only has a catalog. Tests set further ports on the result.
+/// A source that only has a catalog, of any vendor: what surrounds a source does not depend on its vendor. Tests set
+/// further ports on the result.
 pub fn fake_source(id: SourceId, catalog: Arc<dyn Catalog>) -> Source {
     Source {
         institution: id.to_string(),
         id,
-        vendor: VendorKind::Secutix,
+        vendor: VendorKind::ALL[0],
         environment: Environment::Sandbox,
         time_zone: jiff::tz::TimeZone::UTC,
         currency: None,
