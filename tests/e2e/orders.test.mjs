@@ -94,10 +94,22 @@ test('whoever watches sees each step of an order that is placed in another windo
   await watching.page.goto(`${server.origin}/graphql`);
   await watching.page.getByRole('region', { name: 'Operation Editor' }).getByText('FirstQuery').waitFor();
   await openExample(watching.page, 'WatchOrders');
-  // The frame is awaited within the event of the socket: one that is sent before a promise resolves would be missed.
-  const subscribed = watching.page.waitForEvent('websocket', (socket) =>
-    socket.waitForEvent('framesent', (frame) => frame.payload.includes('subscribe')),
-  );
+  // Listened to from the event of the socket on: all frames may be sent before the click below resolves.
+  const sent = [];
+  const subscribed = new Promise((resolve, reject) => {
+    const late = setTimeout(() => reject(new Error(`no operation was sent within 30 s, only: ${sent}`)), 30_000);
+    watching.page.on('websocket', (socket) => {
+      sent.push(socket.url());
+      socket.on('framesent', ({ payload }) => {
+        const { type } = JSON.parse(payload);
+        sent.push(type);
+        if (type === 'subscribe') {
+          clearTimeout(late);
+          resolve();
+        }
+      });
+    });
+  });
   await watching.page.getByRole('button', { name: /Execute query/ }).click();
   await subscribed;
 
