@@ -1,6 +1,8 @@
 //! Builds the orders from the configuration.
 
 use std::collections::BTreeMap;
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -25,7 +27,11 @@ pub(super) async fn open(
     accounts: Arc<ConfiguredAccounts>,
 ) -> Result<(Orders, Stores), StartError> {
     let url = if config.built_in {
-        std::fs::create_dir_all(data).map_err(|error| StartError::Io(data.display().to_string(), error))?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(data)
+            .map_err(|error| StartError::Io(data.display().to_string(), error))?;
         format!("sqlite://{}", data.join("ticketgraph.db").display())
     } else {
         config.ledger.url.expose_secret().to_owned()

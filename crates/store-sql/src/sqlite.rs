@@ -1,13 +1,15 @@
 //! SQLite: embedded, for one process and one writer at a time. Every commit is synced to disk before it returns.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
+use std::io;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection, SqlitePool};
 
 use crate::StoreOpenError;
 use crate::health::PoolStats;
@@ -35,11 +37,21 @@ impl SqliteDatabase {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(5));
         let lock = if is_memory { None } else { Some(acquire_lock_file(options.get_filename())?) };
+        if !is_memory {
+            // Orders are people's data: readable for the owner only. SQLite gives its other files the same mode.
+            open_private(options.get_filename()).map_err(StoreOpenError::Lock)?;
+        }
         let keeps_open = || SqlitePoolOptions::new().min_connections(1).idle_timeout(None).max_lifetime(None);
-        let writer =
-            keeps_open().max_connections(1).connect_with(options.clone()).await.map_err(StoreOpenError::Open)?;
+        let writer = keeps_open().max_connections(1);
+        // A transaction that could not end, because the disk was full, would fail every later one on its connection. An
+        // in-memory database exists only in its connection.
+        let writer = if is_memory {
+            writer
+        } else {
+            writer.before_acquire(|one, _| Box::pin(async { Ok(!one.is_in_transaction()) }))
+        };
+        let writer = writer.connect_with(options.clone()).await.map_err(StoreOpenError::Open)?;
         sqlx::migrate!("../../migrations/sqlite").run(&writer).await.map_err(StoreOpenError::Migrate)?;
-        // An in-memory database exists only in its connection.
         let readers = if is_memory {
             writer.clone()
         } else {
@@ -53,12 +65,19 @@ impl SqliteDatabase {
 fn acquire_lock_file(database: &Path) -> Result<File, StoreOpenError> {
     let mut path = PathBuf::from(database).into_os_string();
     path.push(".lock");
-    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(StoreOpenError::Lock)?;
+    let file = open_private(Path::new(&path)).map_err(StoreOpenError::Lock)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => Err(StoreOpenError::InUse(database.display().to_string())),
         Err(std::fs::TryLockError::Error(error)) => Err(StoreOpenError::Lock(error)),
     }
+}
+
+/// Opens a file for its owner only, creating it if it does not exist.
+fn open_private(path: &Path) -> io::Result<File> {
+    let file = File::options().create(true).truncate(false).write(true).mode(0o600).open(path)?;
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    Ok(file)
 }
 
 #[async_trait]
@@ -86,5 +105,41 @@ impl SqlDatabase for SqliteDatabase {
     fn pool_stats(&self) -> PoolStats {
         let (writer, readers) = (pool_stats(&self.writer), pool_stats(&self.readers));
         PoolStats { idle: writer.idle + readers.idle, used: writer.used + readers.used, max: writer.max + readers.max }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Writes a value of this many bytes in a transaction.
+    async fn write(database: &SqliteDatabase, bytes: i64) -> Result<(), sqlx::Error> {
+        let SqlTransaction::Sqlite(mut transaction) = database.begin_write().await.expect("a transaction") else {
+            unreachable!("SQLite has transactions of its own");
+        };
+        sqlx::query("INSERT INTO written VALUES (zeroblob(?))").bind(bytes).execute(&mut *transaction).await?;
+        transaction.commit().await
+    }
+
+    #[tokio::test]
+    async fn after_a_full_disk_the_next_transaction_works_and_the_files_are_private() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("ledger.db");
+        let database = SqliteDatabase::open(&format!("sqlite://{}", file.display())).await.expect("a database");
+        sqlx::query("CREATE TABLE written (value BLOB)").execute(&database.writer).await.expect("a table");
+        write(&database, 10).await.expect("there is space");
+        // The limit of the connection is that of a disk.
+        sqlx::query("PRAGMA max_page_count = 1").execute(&database.writer).await.expect("a limit");
+        let full = write(&database, 10_000_000).await.expect_err("the disk is full");
+        assert!(full.to_string().contains("full"), "{full}");
+        let _ = sqlx::query("PRAGMA max_page_count = 1000000").execute(&database.writer).await;
+        for _ in 0..3 {
+            write(&database, 10).await.expect("there is space again");
+        }
+        for entry in std::fs::read_dir(folder.path()).expect("a folder") {
+            let entry = entry.expect("an entry");
+            let mode = entry.metadata().expect("metadata").permissions().mode() & 0o777;
+            assert_eq!(mode, 0o600, "{}", entry.path().display());
+        }
     }
 }
