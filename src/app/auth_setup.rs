@@ -31,7 +31,8 @@ pub(super) fn authenticator(config: &Config, client: &reqwest::Client) -> Authen
         requests_per_minute: Some(settings.requests_per_minute.into()),
         expires_at: None,
     });
-    let issuers = config.auth.issuers.values().map(|settings| Arc::new(token_issuer(settings, client))).collect();
+    let issuers = config.auth.issuers.iter().map(|(name, settings)| Arc::new(token_issuer(name, settings, client)));
+    let issuers = issuers.collect();
     Authenticator { api_keys: api_keys.collect(), issuers, anonymous }
 }
 
@@ -55,11 +56,14 @@ fn viewer<'a>(name: &str, reseller: Option<String>, scopes: impl IntoIterator<It
     Arc::new(Viewer { id: name.to_owned(), name: name.to_owned(), reseller, scopes })
 }
 
-fn token_issuer(settings: &IssuerConfig, client: &reqwest::Client) -> TokenIssuer {
+fn token_issuer(name: &str, settings: &IssuerConfig, client: &reqwest::Client) -> TokenIssuer {
     let settings_of_issuer = IssuerSettings {
+        name: name.to_owned(),
         issuer: settings.issuer.clone(),
         audience: settings.audience.clone(),
         algorithms: settings.algorithms.iter().map(|algorithm| jwt_algorithm(*algorithm)).collect(),
+        scopes: settings.scopes.iter().copied().collect(),
+        allows_all_resellers: settings.allow_all_resellers,
         requests_per_minute: settings.requests_per_minute.map(Into::into),
     };
     let source: Box<dyn KeySetSource> = match &settings.keys {

@@ -13,9 +13,6 @@ pub enum StartError {
     /// The settings of a source are not valid.
     #[error("{}", .0.iter().map(|setting| format!("{}: {}", setting.key, setting.message)).collect::<Vec<_>>().join("\n"))]
     Settings(Vec<InvalidSetting>),
-    /// The schema cannot be parsed back, which is a bug.
-    #[error("the schema cannot be read: {0}")]
-    Schema(String),
     /// A configured file is not usable.
     #[error("{}: {why}", path.display())]
     File {

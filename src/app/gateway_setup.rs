@@ -9,16 +9,15 @@ use crate::app::error::StartError;
 use crate::app::shared_redis::SharedRedis;
 use crate::app::sources::Infrastructure;
 use crate::config::{Config, SafelistMode};
-use crate::gateway::engine::{Engine, EngineCaches};
 use crate::gateway::listener;
 use crate::gateway::operation_limits::OperationLimits;
 use crate::gateway::persisted::{PersistedOperations, Safelist, SafelistEnforcement};
+use crate::gateway::pipeline::{Pipeline, PipelineCaches};
 use crate::gateway::rate_limiter::RequestRateLimiter;
 use crate::gateway::response_cache::ResponseCache;
 use crate::gateway::state::AppState;
-use crate::graphql::Limits as SchemaLimits;
 use crate::graphql::Services;
-use crate::graphql::api::Api;
+use crate::graphql::api::{Api, ApiSettings};
 use crate::graphql::base::cache_validity::{Invalidations, ResponseDependencies};
 use source_stack::CatalogCache;
 
@@ -32,21 +31,24 @@ pub(super) fn build(
     let (graphql, (api, limits)) = (&config.graphql, schema_and_limits(config, services, infrastructure));
     let persisted = PersistedOperations::new(
         graphql.persisted.apq,
+        config.cache.persisted_memory.0 as u64,
         infrastructure.redis.as_ref().map(SharedRedis::operation_store),
         load_safelist(config)?,
     );
     let memory = config.cache.response_memory.0 as u64;
     let answers = ResponseCache::new(memory, config.server.request_timeout, infrastructure.tracker.clone());
-    let memory = EngineCaches { documents: config.cache.documents.get(), responses: answers };
-    let engine = Engine::new(api, limits, persisted).map_err(|error| StartError::Schema(error.to_string()))?;
-    let engine = engine
+    let document_memory = config.cache.document_memory.0 as u64;
+    let memory = PipelineCaches { documents: config.cache.documents.get(), document_memory, responses: answers };
+    let pipeline = Pipeline::new(api, limits, persisted)
         .with_caches(memory)
         .with_rate_limiter(RequestRateLimiter::new(infrastructure.redis.as_ref().map(SharedRedis::request_counters)));
     let allowed = config.server.cors_origins.iter().map(|origin| origin.as_str().to_owned());
     // The service's own pages open WebSockets from its public origin.
     let own = config.server.public_url.iter().map(|url| url.origin().ascii_serialization());
     let origins = allowed.chain(own).collect();
-    Ok(Arc::new(AppState::new(engine, authenticator(config, &infrastructure.client), origins, stop)))
+    let mut state = AppState::new(pipeline, authenticator(config, &infrastructure.client), origins, stop);
+    state.serves_tls = config.server.tls.is_some();
+    Ok(Arc::new(state))
 }
 
 /// Builds the executable schema and the operation limits.
@@ -55,18 +57,15 @@ pub(super) fn schema_and_limits(
     services: Services,
     infrastructure: &Infrastructure,
 ) -> (Api, OperationLimits) {
-    let graphql = &config.graphql;
-    let schema = SchemaLimits {
-        depth: graphql.depth.get(),
-        aliases: graphql.aliases.get(),
-        // The gateway decides who may read the schema, because it knows the caller.
-        introspection: true,
-        suggestions: graphql.suggestions,
-        ..SchemaLimits::default()
-    };
-    let api = Api::new(&schema, Arc::new(services))
+    let api = Api::new(api_settings(config), Arc::new(services))
         .with_invalidations(Arc::new(CacheInvalidations(Arc::clone(&infrastructure.cache))));
     (api, operation_limits(config))
+}
+
+/// Returns the settings of the schema.
+pub fn api_settings(config: &Config) -> ApiSettings {
+    let graphql = &config.graphql;
+    ApiSettings { suggestions: graphql.suggestions, response_fields: graphql.response_fields.get() as u64 }
 }
 
 /// Returns the operation limits of a configuration.
@@ -76,12 +75,14 @@ pub fn operation_limits(config: &Config) -> OperationLimits {
         body_bytes: config.server.body_limit.0,
         batch: config.server.batch_limit.get(),
         tokens: graphql.tokens.get(),
+        recursion: graphql.recursion.get(),
         fields: graphql.fields.get() as u64,
         depth: u32::try_from(graphql.depth.get()).unwrap_or(u32::MAX),
         aliases: graphql.aliases.get() as u64,
         root_fields: graphql.root_fields.get() as u64,
         directives: graphql.directives.get() as u64,
         list_size: u32::from(graphql.list_size) as usize,
+        complexity: graphql.complexity.get() as u64,
         vendor_calls: u32::from(graphql.cost).into(),
         vendor_calls_per_minute: graphql.cost_per_minute.map(Into::into),
         warn_only: graphql.warn_only,

@@ -4,6 +4,7 @@ mod auth_setup;
 mod delivery_setup;
 mod error;
 mod gateway_setup;
+mod listeners;
 mod metrics_collector;
 mod online;
 mod options;
@@ -20,7 +21,7 @@ mod startup_log;
 mod vendor_specs;
 
 pub use error::StartError;
-pub use gateway_setup::operation_limits;
+pub use gateway_setup::{api_settings, operation_limits};
 pub use online::{CheckReport, check_online, format_check};
 pub use options::{SandboxOptions, ServeOptions};
 pub use order_setup::order_settings;

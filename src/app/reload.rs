@@ -68,8 +68,8 @@ impl ConfigReload {
         let authenticator = auth_setup::renewed_authenticator(config, &self.infrastructure.client, before, &current);
         self.accounts.replace(config);
         // Swapped first, so that everything cached from now on was allowed by the new safelist.
-        self.gateway.engine.persisted().replace_safelist(safelist);
-        self.gateway.engine.replace(api, limits);
+        self.gateway.pipeline.persisted().replace_safelist(safelist);
+        self.gateway.pipeline.replace(api, limits);
         // Swapped last, so that an authenticated caller never sees the old settings.
         self.gateway.replace_authenticator(authenticator);
         for section in sections_needing_restart(before, config) {

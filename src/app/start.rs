@@ -1,11 +1,9 @@
 //! Start, serving and graceful shutdown.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -14,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use crate::app::delivery_setup;
 use crate::app::error::StartError;
 use crate::app::gateway_setup;
+use crate::app::listeners::Listeners;
 use crate::app::metrics_collector::{
     LedgerDependency, MetricsCollector, ProcessDependency, ServiceState, SourceDependency,
 };
@@ -29,9 +28,8 @@ use crate::app::sources;
 use crate::app::sources::{ConnectedSources, Infrastructure, connect_sources};
 use crate::app::startup_log::log_startup;
 use crate::config::Config;
-use crate::gateway::fast_path::FastPath;
 use crate::gateway::health::{Dependencies, Dependency};
-use crate::gateway::{listener, router};
+use crate::gateway::metrics_endpoint::MetricsRenderer;
 use crate::graphql::Services;
 use ::orders::{ChangeBus, LocalChangeBus};
 use catalog::UnifiedCatalog;
@@ -75,41 +73,26 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     let render = options.metrics.clone().unwrap_or_else(|| Arc::new(String::new));
     metrics::gauge!("ticketgraph_requests_in_flight_limit").set(u32::from(config.server.in_flight));
     let gateway = gateway_setup::build(&config, services.clone(), &infrastructure, stop.clone())?;
-    let settings = router::Settings {
-        max_in_flight: u32::from(config.server.in_flight) as usize,
-        body_timeout: config.server.body_timeout,
-        request_timeout: config.server.request_timeout,
-        metrics: Arc::new(MetricsCollector::new(state, render)),
-        dependencies,
-    };
-    let (bound, address) = bind(options.listen.unwrap_or(config.server.listen)).await?;
+    let listeners = Listeners::bind(&config, options.listen).await?;
     // Orders that a crash interrupted are resumed before the first request arrives.
     orders.start();
     deliveries.start();
-    log_startup(&config, address, sandbox.as_ref());
+    log_startup(&config, &listeners, sandbox.as_ref());
     let (loader, gateway_of_reload) = (options.loader, Arc::clone(&gateway));
     let reload = ConfigReload { loader, gateway: gateway_of_reload, services, accounts, sources, infrastructure };
     tracker.spawn(reload.listen(hangup, written, stop.clone()));
     tracker.spawn(stop_on_signal(draining, stop.clone(), config.server.drain_notice));
-    let connections = gateway_setup::listener_settings(&config)?;
     let drain_by = drain_deadline(stop.clone(), config.server.drain);
-    let fast_path = FastPath::new(Arc::clone(&gateway), config.telemetry.otlp_endpoint.is_some());
-    let serving = listener::serve(bound, router::build(gateway, settings), fast_path, connections, tracker, stop);
+    let operation: (Arc<dyn MetricsRenderer>, _) = (Arc::new(MetricsCollector::new(state, render)), dependencies);
+    let serving = listeners.serve(&config, &gateway, operation, &tracker, &stop);
     let (drained, drain_by) = tokio::join!(serving, drain_by);
+    let drained = drained?;
     // Clients that waited for an order have their response or have given up. Calls in flight record their results;
     // another replica continues the rest.
     let closing = async { tokio::join!(orders.close(), deliveries.close()) };
     let written = tokio::time::timeout_at(drain_by.max(Instant::now() + MIN_CLOSE_TIME), closing).await.is_ok();
     tracing::info!(drained, written, "stopped");
     Ok(drained && written)
-}
-
-/// Binds the listener and returns the address, which names the port if `address` leaves it open.
-async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
-    let failed = |error| StartError::Io(address.to_string(), error);
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
-    let bound = listener.local_addr().map_err(failed)?;
-    Ok((listener, bound))
 }
 
 /// Builds the infrastructure of the sources. Without Redis, all caches are local.

@@ -1,14 +1,14 @@
 //! Startup log: version, sources and addresses.
 
-use std::net::SocketAddr;
-
 use secrecy::ExposeSecret;
 
+use crate::app::listeners::Listeners;
 use crate::app::sandbox::{RunningSandbox, log_sandbox};
 use crate::config::Config;
 
-/// Logs them. The last line has the address on which the service listens.
-pub(super) fn log_startup(config: &Config, address: SocketAddr, sandbox: Option<&RunningSandbox>) {
+/// Logs them. The last line has the address on which the API listens.
+pub(super) fn log_startup(config: &Config, listeners: &Listeners, sandbox: Option<&RunningSandbox>) {
+    let address = listeners.address;
     tracing::info!("ticketgraph {}", env!("CARGO_PKG_VERSION"));
     if let Some(sandbox) = sandbox {
         log_sandbox(config, sandbox);
@@ -34,8 +34,13 @@ pub(super) fn log_startup(config: &Config, address: SocketAddr, sandbox: Option<
         Some(url) => url.as_str().trim_end_matches('/').to_owned(),
         None => format!("{scheme}://{address}"),
     };
+    let base = listeners.admin_address.map_or(base, |admin| format!("http://{admin}"));
     tracing::info!("metrics are at {base}/metrics, readiness at {base}/health/ready");
-    tracing::info!("the dashboard is at {base}/dashboard");
-    tracing::info!("GraphiQL is at {base}/graphql");
+    if config.server.dashboard {
+        tracing::info!("the dashboard is at {base}/dashboard");
+    }
+    if config.server.graphiql {
+        tracing::info!("GraphiQL is at {base}/graphql");
+    }
     tracing::info!("listening on {scheme}://{address}");
 }

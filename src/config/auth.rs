@@ -14,6 +14,7 @@ use crate::config::diagnostic::unknown_name;
 use crate::config::ledger::decode_hex_32;
 use crate::config::section::Section;
 use crate::config::setting::Choice;
+use crate::config::sources::is_plain_http_to_remote;
 
 impl Choice for Scope {
     const KIND: &'static str = "scope";
@@ -61,6 +62,10 @@ pub struct IssuerConfig {
     pub keys: KeySetLocation,
     /// Accepted signature algorithms, at least one.
     pub algorithms: Vec<SignatureAlgorithm>,
+    /// Scopes that its tokens may grant.
+    pub scopes: BTreeSet<Scope>,
+    /// Accepts tokens without the claim `reseller`.
+    pub allow_all_resellers: bool,
     /// Requests per minute of each subject; `None`: unlimited.
     pub requests_per_minute: Option<NonZeroU32>,
 }
@@ -147,11 +152,20 @@ impl IssuerConfig {
         if algorithms.is_empty() && from.is_clean(&["algorithms"]) {
             from.report("algorithms", r#"must name at least one, such as ["RS256"]"#);
         }
+        let scopes: Vec<Scope> = from.get("scopes");
+        if let KeySetLocation::Url(url) = &keys
+            && is_plain_http_to_remote(url)
+            && !from.context.literals_allowed
+        {
+            from.report("jwks_url", "must begin with https:// unless every source is a sandbox");
+        }
         Self {
             issuer: from.get("issuer"),
             audience: from.get("audience"),
             keys,
             algorithms,
+            scopes: scopes.into_iter().collect(),
+            allow_all_resellers: from.find("allow_all_resellers").unwrap_or(false),
             requests_per_minute: from.find("requests_per_minute"),
         }
     }

@@ -21,6 +21,10 @@ pub struct CacheConfig {
     pub response_memory: ByteSize,
     /// Largest number of cached documents.
     pub documents: NonZeroUsize,
+    /// Memory of cached documents.
+    pub document_memory: ByteSize,
+    /// Memory of documents that clients registered.
+    pub persisted_memory: ByteSize,
     /// Lifetimes of vendor data.
     pub lifetimes: LifetimesConfig,
 }
@@ -63,6 +67,8 @@ impl CacheConfig {
             source_memory: from.get("source_memory"),
             response_memory: from.get("response_memory"),
             documents: from.get("documents"),
+            document_memory: from.get("document_memory"),
+            persisted_memory: from.get("persisted_memory"),
             lifetimes: from.read_table("lifetimes", LifetimesConfig::read),
         }
     }

@@ -1,16 +1,46 @@
 //! Checks settings against each other.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::config::Config;
+use crate::config::resilience::DeadlinesConfig;
 use crate::config::section::Section;
 
 /// Adds a diagnostic for each inconsistent pair of settings.
 pub(super) fn check_consistency(root: &Section<'_>, config: &Config) {
+    check_request_timeout(root, config);
     check_order_timeouts(root, config);
     check_one_channel_per_source(root, config);
     check_unique_client_keys(root, config);
     check_unique_issuers(root, config);
+}
+
+/// A source that hangs must cost only its own fields, so the deadlines of reads end before the request does.
+fn check_request_timeout(root: &Section<'_>, config: &Config) {
+    let limit = ("server.request_timeout", config.server.request_timeout);
+    let why = "a source that hangs would cost the whole response";
+    let usual = named_deadlines(&config.resilience.deadlines);
+    for (name, deadline) in usual {
+        root.require_shorter((&format!("resilience.deadlines.{name}"), deadline), limit, why);
+    }
+    for (id, source) in &config.sources {
+        for ((name, deadline), (_, usual)) in named_deadlines(&source.resilience.deadlines).into_iter().zip(usual) {
+            if deadline != usual {
+                root.require_shorter((&format!("sources.{id}.resilience.deadlines.{name}"), deadline), limit, why);
+            }
+        }
+    }
+}
+
+fn named_deadlines(deadlines: &DeadlinesConfig) -> [(&'static str, Duration); 5] {
+    [
+        ("list", deadlines.list),
+        ("read", deadlines.read),
+        ("availability", deadlines.availability),
+        ("gate", deadlines.gate),
+        ("other", deadlines.other),
+    ]
 }
 
 /// Order timeouts must increase: source deadline, call timeout, lease, settlement deadline.

@@ -21,8 +21,14 @@ pub struct GraphqlConfig {
     pub directives: NonZeroUsize,
     /// Lexical tokens of a document.
     pub tokens: NonZeroUsize,
+    /// Nesting of selections, values and types in a document.
+    pub recursion: NonZeroUsize,
     /// Largest `first`, and largest number of items in a list argument.
     pub list_size: NonZeroU32,
+    /// Fields of the response if every page is full.
+    pub complexity: NonZeroUsize,
+    /// Fields of one response, counted while it is made.
+    pub response_fields: NonZeroUsize,
     /// Estimated vendor calls of one operation.
     pub cost: NonZeroU32,
     /// Estimated vendor calls per minute of one caller; `None`: unlimited.
@@ -74,6 +80,9 @@ impl GraphqlConfig {
             root_fields: from.get("root_fields"),
             directives: from.get("directives"),
             tokens: from.get("tokens"),
+            recursion: from.get("recursion"),
+            complexity: from.get("complexity"),
+            response_fields: from.get("response_fields"),
             fields: from.get("fields"),
             list_size: from.get("list_size"),
             cost: from.get("cost"),

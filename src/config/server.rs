@@ -16,6 +16,12 @@ use crate::config::tree::Node;
 pub struct ServerConfig {
     /// Address to listen on.
     pub listen: SocketAddr,
+    /// Address of the second listener, for pages, health and metrics; `None`: the API's listener serves them.
+    pub admin_listen: Option<SocketAddr>,
+    /// Serves GraphiQL.
+    pub graphiql: bool,
+    /// Serves the dashboard.
+    pub dashboard: bool,
     /// Public URL, if a proxy is in front.
     pub public_url: Option<Url>,
     /// Allowed browser origins; exact matches.
@@ -57,6 +63,9 @@ impl ServerConfig {
     pub(super) fn read(from: &Section<'_>) -> Self {
         Self {
             listen: from.get("listen"),
+            admin_listen: from.find("admin_listen"),
+            graphiql: from.get("graphiql"),
+            dashboard: from.get("dashboard"),
             public_url: from.find("public_url"),
             cors_origins: from.get("cors_origins"),
             body_limit: from.get("body_limit"),

@@ -77,7 +77,7 @@ impl ConfiguredSource {
 }
 
 /// Returns true for plain HTTP to another machine.
-fn is_plain_http_to_remote(url: &Url) -> bool {
+pub(super) fn is_plain_http_to_remote(url: &Url) -> bool {
     let is_local = match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -113,6 +113,9 @@ impl DeliveryConfig {
             from.report("source", unknown_name("source", &source, sources.iter().copied()));
         }
         let url: Url = from.get("url");
+        if is_plain_http_to_remote(&url) && !from.context.literals_allowed {
+            from.report("url", "must begin with https:// unless every source is a sandbox");
+        }
         let interval = from.find("interval").unwrap_or(DEFAULT_INTERVAL);
         let country: Option<String> = from.find("country");
         if country.as_ref().is_some_and(|code| code.len() != 2 || !code.bytes().all(|byte| byte.is_ascii_uppercase())) {

@@ -1,27 +1,25 @@
-//! Concurrency limit with load shedding.
+//! Concurrency limit with load shedding, and the time limits of a request.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Extension, Request, State};
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
-use axum::http::{HeaderValue, StatusCode};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::body::{Body, Bytes, to_bytes};
+use axum::http::StatusCode;
+use http_body_util::LengthLimitError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
 use crate::gateway::rejection::RequestRejection;
-use crate::gateway::request_id::RequestId;
 use crate::graphql::ErrorCode;
 
-/// Limit on requests in flight.
+/// Limit on operations in flight.
 #[derive(Clone)]
 pub struct ConcurrencyLimit(Arc<Semaphore>);
 
 impl ConcurrencyLimit {
-    /// Creates a limit of this many requests.
-    pub fn new(requests: usize) -> Self {
-        Self(Arc::new(Semaphore::new(requests)))
+    /// Creates a limit of this many operations.
+    pub fn new(operations: usize) -> Self {
+        Self(Arc::new(Semaphore::new(operations)))
     }
 
     /// Returns a permit if one is free. Dropping it releases the slot.
@@ -34,43 +32,58 @@ impl ConcurrencyLimit {
     }
 }
 
-/// Settings of load shedding.
+/// Load shedding and time limits of HTTP requests.
 #[derive(Clone)]
 pub struct LoadShed {
-    /// Limit on requests in flight.
+    /// Limit on operations in flight.
     pub limit: ConcurrencyLimit,
-    /// Time until a response must start.
+    /// Time for a client to send its body.
+    pub body_timeout: Duration,
+    /// Time until a response must start, after the body has arrived.
     pub response_timeout: Duration,
 }
 
-/// Responds 503 at once when the limit is reached, so that accepted requests stay fast, and 504 when a response does
-/// not start in time. Streams that have started continue; orders in flight continue without the client.
-pub async fn shed_load(
-    State(load_shed): State<LoadShed>,
-    Extension(RequestId(id)): Extension<RequestId>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let Some(_permit) = load_shed.limit.try_acquire() else { return reject(&RequestRejection::overloaded(), &id) };
-    match tokio::time::timeout(load_shed.response_timeout, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => {
-            metrics::counter!("ticketgraph_requests_timed_out_total").increment(1);
-            let timeout = RequestRejection::new(
-                StatusCode::GATEWAY_TIMEOUT,
-                ErrorCode::RequestTimeout,
-                ErrorCode::RequestTimeout.message(),
-            );
-            reject(&RequestRejection { retry_after: Some(1), ..timeout }, &id)
+impl LoadShed {
+    /// Reads a body. It holds no permit, so clients that send slowly keep nobody else waiting.
+    ///
+    /// # Errors
+    ///
+    /// The body is larger than `limit` bytes or does not arrive in time.
+    pub async fn read_body(&self, body: Body, limit: usize) -> Result<Bytes, RequestRejection> {
+        match timeout(self.body_timeout, to_bytes(body, limit)).await {
+            Ok(Ok(body)) => Ok(body),
+            Ok(Err(error)) if is_too_large(&error) => Err(RequestRejection::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                ErrorCode::BodyTooLarge,
+                format!("the body is larger than {limit} bytes"),
+            )),
+            // A body that breaks off gets the same response, which nobody reads.
+            Ok(Err(_)) | Err(_) => Err(RequestRejection::body_timeout()),
         }
+    }
+
+    /// Runs an operation if a permit is free, so that accepted operations stay fast. Streams that have started hold no
+    /// permit; orders in flight continue without the client.
+    ///
+    /// # Errors
+    ///
+    /// All permits are in use, or the operation does not finish in time.
+    pub async fn run<T>(&self, operation: impl Future<Output = T>) -> Result<T, RequestRejection> {
+        let Some(_permit) = self.limit.try_acquire() else { return Err(RequestRejection::overloaded()) };
+        timeout(self.response_timeout, operation).await.map_err(|_| {
+            metrics::counter!("ticketgraph_requests_timed_out_total").increment(1);
+            RequestRejection::request_timeout()
+        })
     }
 }
 
-fn reject(rejection: &RequestRejection, id: &str) -> Response {
-    let mut response = (rejection.status, rejection.to_body(id)).into_response();
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
-    if let Some(seconds) = rejection.retry_after {
-        response.headers_mut().insert(RETRY_AFTER, seconds.into());
+fn is_too_large(error: &axum::Error) -> bool {
+    let mut source = std::error::Error::source(error);
+    while let Some(inner) = source {
+        if inner.is::<LengthLimitError>() {
+            return true;
+        }
+        source = inner.source();
     }
-    response
+    false
 }

@@ -23,6 +23,7 @@ use tokio::time::Instant;
 use crate::gateway::cors::exposed_headers;
 use crate::gateway::graphql_http::cached_response;
 use crate::gateway::negotiate::{MediaType, accepted_media_type, has_json_body};
+use crate::gateway::observe::has_one_host;
 use crate::gateway::request_id;
 use crate::gateway::security_headers::add_security_headers;
 use crate::gateway::state::{AppState, PeerAddress};
@@ -89,13 +90,14 @@ impl FastPath {
         let is_supported = self.is_enabled
             && request.method() == Method::POST
             && request.uri().path() == "/graphql"
+            && has_one_host(request)
             && !UNSUPPORTED_HEADERS.iter().any(|name| headers.contains_key(name))
             && has_json_body(headers);
         if !is_supported {
             return None;
         }
         let length = headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()?;
-        let is_short = (1..=MAX_BODY_LENGTH.min(self.state.engine.limits().body_bytes)).contains(&length);
+        let is_short = (1..=MAX_BODY_LENGTH.min(self.state.pipeline.limits().body_bytes)).contains(&length);
         let media = accepted_media_type(headers)
             .filter(|media| matches!(media, MediaType::Json | MediaType::GraphqlResponse))?;
         is_short.then_some((length, media))
@@ -108,11 +110,11 @@ impl FastPath {
         media: MediaType,
         peer: PeerAddress,
     ) -> Option<Response<Body>> {
-        let (state, engine) = (&self.state, &self.state.engine);
-        let indexed = engine.find_indexed_body(body)?;
+        let (state, pipeline) = (&self.state, &self.state.pipeline);
+        let indexed = pipeline.find_indexed_body(body)?;
         // The regular path reports failed authentication and exceeded limits.
         let caller = state.authenticator.load().authenticate(headers).await.ok()?;
-        let cached = engine.find_cached(indexed, &caller.viewer)?;
+        let cached = pipeline.find_cached(indexed, &caller.viewer)?;
         let anonymous_peer = (!headers.contains_key(AUTHORIZATION)).then_some(peer);
         let status = state.check_rate_limit(&caller, anonymous_peer, 1).await.ok()?;
         let mut response = cached_response(state, &cached, headers, media);
@@ -126,7 +128,7 @@ impl FastPath {
         }
         response_headers.append(VARY, HeaderValue::from_static("origin"));
         response_headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, self.exposed_headers.clone());
-        add_security_headers(response_headers);
+        add_security_headers(response_headers, state.serves_tls);
         request_id::add_header(&request_id::from_headers(headers), response_headers);
         Some(response)
     }

@@ -4,13 +4,13 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use async_graphql::Response as GraphqlResponse;
-use async_graphql_parser::types::OperationType;
 use axum::body::{Body, Bytes};
-use axum::extract::{Extension, RawQuery, State};
+use axum::extract::{Extension, RawQuery, Request, State};
 use axum::http::header::{
     ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER, VARY,
 };
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::middleware::Next;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::BoxStream;
@@ -18,6 +18,7 @@ use futures_util::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
 
 use crate::gateway::auth::Principal;
+use crate::gateway::concurrency_limit::LoadShed;
 use crate::gateway::negotiate::{MediaType, accepted_media_type, has_json_body};
 use crate::gateway::operation::{
     ALL_OPERATION_TYPES, OperationOutcome, OperationRequest, QUERIES_AND_SUBSCRIPTIONS, QUERIES_ONLY,
@@ -31,39 +32,50 @@ use crate::gateway::response_body::{is_request_error, to_json_text};
 use crate::gateway::response_cache::{CachedResponse, ContentCoding};
 use crate::gateway::state::{AppState, PeerAddress};
 use crate::graphql::ErrorCode;
+use crate::graphql::operation::OperationType;
 
-/// `GET /graphql`: a query, or GraphiQL for browsers.
+/// Serves GraphiQL to browsers that open `GET /graphql`.
+pub async fn serve_graphiql(request: Request, next: Next) -> Response {
+    if request.method() != Method::GET || accepted_media_type(request.headers()) != Some(MediaType::Html) {
+        return next.run(request).await;
+    }
+    let mut response = pages::graphiql().into_response_for(request.headers());
+    response.headers_mut().append(VARY, HeaderValue::from_static("accept"));
+    response
+}
+
+/// `GET /graphql`: a query.
 pub async fn get(
     State(state): State<Arc<AppState>>,
     Extension(RequestId(id)): Extension<RequestId>,
+    Extension(load_shed): Extension<LoadShed>,
     peer: Option<Extension<PeerAddress>>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    let query = query.as_deref().unwrap_or_default();
-    let Some(media) = accepted_media_type(&headers) else { return not_acceptable(&id) };
-    let peer = peer.map(|Extension(peer)| peer);
-    if media == MediaType::Html {
-        return pages::graphiql().into_response_for(&headers);
-    }
-    match parse_query_string(query) {
-        Ok(params) => {
-            let allowed_types = if media == MediaType::EventStream { QUERIES_AND_SUBSCRIPTIONS } else { QUERIES_ONLY };
-            let exchange = HttpExchange { state: &state, headers: &headers, peer, media, id: &id };
-            let response = exchange.respond(params, None, allowed_types).await;
-            if allowed_types == QUERIES_ONLY { with_etag(response, &headers).await } else { response }
-        }
-        Err(invalid) => reject(&RequestRejection::bad_request(invalid.to_string()), media, &id),
-    }
+    let Some(media) = accepted_media_type(&headers).filter(|media| *media != MediaType::Html) else {
+        return not_acceptable(&id);
+    };
+    let exchange = match HttpExchange::authenticate(&state, &load_shed, &headers, peer, media, &id).await {
+        Ok(exchange) => exchange,
+        Err(rejection) => return reject(&rejection, media, &id),
+    };
+    let allowed_types = if media == MediaType::EventStream { QUERIES_AND_SUBSCRIPTIONS } else { QUERIES_ONLY };
+    let response = match parse_query_string(query.as_deref().unwrap_or_default()) {
+        Ok(params) => exchange.respond(params, None, allowed_types).await,
+        Err(invalid) => exchange.reject(&RequestRejection::bad_request(invalid.to_string())),
+    };
+    if allowed_types == QUERIES_ONLY { with_etag(response, &headers).await } else { response }
 }
 
 /// `POST /graphql`: accepts JSON bodies only, so that simple cross-site requests are never executed.
 pub async fn post(
     State(state): State<Arc<AppState>>,
     Extension(RequestId(id)): Extension<RequestId>,
+    Extension(load_shed): Extension<LoadShed>,
     peer: Option<Extension<PeerAddress>>,
     headers: HeaderMap,
-    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+    body: Body,
 ) -> Response {
     let Some(media) = accepted_media_type(&headers).filter(|media| *media != MediaType::Html) else {
         return not_acceptable(&id);
@@ -76,27 +88,20 @@ pub async fn post(
         );
         return reject(&rejection, media, &id);
     }
-    let body = match body {
-        Ok(body) => body,
-        Err(rejection) if rejection.status() != StatusCode::PAYLOAD_TOO_LARGE => {
-            return reject(&RequestRejection::body_timeout(), media, &id);
-        }
-        Err(_) => {
-            let limit = state.engine.limits().body_bytes;
-            let text = format!("the body is larger than {limit} bytes");
-            return reject(
-                &RequestRejection::new(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::BodyTooLarge, text),
-                media,
-                &id,
-            );
-        }
+    // The caller is known before its body is read, and its body before it takes one of the places.
+    let exchange = match HttpExchange::authenticate(&state, &load_shed, &headers, peer, media, &id).await {
+        Ok(exchange) => exchange,
+        Err(rejection) => return reject(&rejection, media, &id),
     };
-    let peer = peer.map(|Extension(peer)| peer);
-    let exchange = HttpExchange { state: &state, headers: &headers, peer, media, id: &id };
-    match parse_body(&body, state.engine.limits().batch) {
+    let limits = state.pipeline.limits();
+    let body = match load_shed.read_body(body, limits.body_bytes).await {
+        Ok(body) => body,
+        Err(rejection) => return exchange.reject(&rejection),
+    };
+    match parse_body(&body, limits.batch) {
         Ok(GraphqlBody::Single(params)) => exchange.respond(*params, Some(&body), ALL_OPERATION_TYPES).await,
         Ok(GraphqlBody::Batch(batch)) => exchange.respond_to_batch(batch).await,
-        Err(invalid) => reject(&RequestRejection::bad_request(invalid.to_string()), media, &id),
+        Err(invalid) => exchange.reject(&RequestRejection::bad_request(invalid.to_string())),
     }
 }
 
@@ -107,46 +112,63 @@ pub async fn method_not_allowed(Extension(RequestId(id)): Extension<RequestId>) 
     reject(&rejection, MediaType::Json, &id)
 }
 
-/// An HTTP request and the negotiated media type of its response.
+/// An HTTP request of an authenticated caller, and the negotiated media type of its response.
 struct HttpExchange<'a> {
     state: &'a Arc<AppState>,
+    load_shed: &'a LoadShed,
     headers: &'a HeaderMap,
+    principal: Principal,
+    /// Address of an anonymous client.
     peer: Option<PeerAddress>,
+    rate_limit_status: Option<RateLimitStatus>,
     media: MediaType,
     id: &'a str,
 }
 
-impl HttpExchange<'_> {
+impl<'a> HttpExchange<'a> {
+    /// Authenticates the caller and counts one request.
+    async fn authenticate(
+        state: &'a Arc<AppState>,
+        load_shed: &'a LoadShed,
+        headers: &'a HeaderMap,
+        peer: Option<Extension<PeerAddress>>,
+        media: MediaType,
+        id: &'a str,
+    ) -> Result<Self, RequestRejection> {
+        let authenticator = state.authenticator.load_full();
+        let principal = authenticator.authenticate(headers).await.map_err(unauthenticated)?;
+        let peer = peer.map(|Extension(peer)| peer).filter(|_| !headers.contains_key(AUTHORIZATION));
+        let rate_limit_status = state.check_rate_limit(&principal, peer, 1).await?;
+        Ok(Self { state, load_shed, headers, principal, peer, rate_limit_status, media, id })
+    }
+
+    /// Runs one operation in one of the places, and builds its response.
     async fn respond(
-        &self,
+        self,
         params: RequestParams,
         body: Option<&Bytes>,
         allowed_types: &'static [OperationType],
     ) -> Response {
-        let (media, id) = (self.media, self.id);
-        let (principal, rate_limit_status) = match self.authenticate(1).await {
-            Ok(pair) => pair,
-            Err(rejection) => return reject(&rejection, media, id),
-        };
-        let (viewer, request_id) = (Arc::clone(&principal.viewer), id.to_owned());
-        let operation = OperationRequest { params, body: body.cloned(), viewer, request_id, allowed_types };
-        let mut response = match self.state.engine.run(operation).await {
-            OperationOutcome::Rejected(rejection) => reject(&rejection, media, id),
-            OperationOutcome::Response(response) if media == MediaType::EventStream => {
+        let operation = self.operation(params, body.cloned(), allowed_types);
+        let outcome = self.load_shed.run(Box::pin(self.state.pipeline.run(operation))).await;
+        let mut response = match outcome.unwrap_or_else(OperationOutcome::Rejected) {
+            OperationOutcome::Rejected(rejection) => return self.reject(&rejection),
+            OperationOutcome::Response(response) if self.media == MediaType::EventStream => {
                 event_stream(futures_util::stream::iter([*response]).boxed())
             }
             OperationOutcome::Response(response) => {
-                (response_status(&response, media), content_headers(media), to_json_text(&response)).into_response()
+                let status = response_status(&response, self.media);
+                (status, content_headers(self.media), to_json_text(&response)).into_response()
             }
-            OperationOutcome::Cached(cached) if media == MediaType::EventStream => {
+            OperationOutcome::Cached(cached) if self.media == MediaType::EventStream => {
                 // The body is UTF-8: the gateway serialized it.
                 let text = String::from_utf8_lossy(&cached.body).into_owned();
                 event_stream_of_text(futures_util::stream::iter([text]).boxed())
             }
-            OperationOutcome::Cached(cached) => cached_response(self.state, &cached, self.headers, media),
+            OperationOutcome::Cached(cached) => cached_response(self.state, &cached, self.headers, self.media),
             // A stream ends when its caller loses access.
-            OperationOutcome::Stream(responses) if media == MediaType::EventStream => {
-                let state = Arc::clone(self.state);
+            OperationOutcome::Stream(responses) if self.media == MediaType::EventStream => {
+                let (state, principal) = (Arc::clone(self.state), self.principal.clone());
                 let stop = state.stop.clone();
                 let responses =
                     responses.take_until(Box::pin(async move { state.wait_until_revoked(&principal).await }));
@@ -154,55 +176,76 @@ impl HttpExchange<'_> {
             }
             OperationOutcome::Stream(_) => {
                 let text = "subscriptions need `Accept: text/event-stream` or a WebSocket at /graphql/ws";
-                reject(&RequestRejection::new(StatusCode::NOT_ACCEPTABLE, ErrorCode::NotAcceptable, text), media, id)
+                let rejection = RequestRejection::new(StatusCode::NOT_ACCEPTABLE, ErrorCode::NotAcceptable, text);
+                return self.reject(&rejection);
             }
         };
-        if let Some(rate_limit_status) = rate_limit_status {
-            rate_limit_status.add_headers(response.headers_mut());
-        }
+        self.add_rate_limit(&mut response);
         response
     }
 
     /// Runs each request of a batch; responses keep the order. A rejected request does not affect the others.
-    async fn respond_to_batch(&self, batch: Vec<RequestParams>) -> Response {
-        let (media, id) = (self.media, self.id);
-        if media == MediaType::EventStream {
-            return not_acceptable(id);
+    async fn respond_to_batch(mut self, batch: Vec<RequestParams>) -> Response {
+        if self.media == MediaType::EventStream {
+            return not_acceptable(self.id);
         }
-        // Every request of a batch counts against the rate limit.
-        let (principal, rate_limit_status) =
-            match self.authenticate(u32::try_from(batch.len()).unwrap_or(u32::MAX)).await {
-                Ok(pair) => pair,
-                Err(rejection) => return reject(&rejection, media, id),
-            };
-        let mut responses = Vec::with_capacity(batch.len());
-        for params in batch {
-            let (viewer, request_id) = (Arc::clone(&principal.viewer), id.to_owned());
-            let operation =
-                OperationRequest { params, body: None, viewer, request_id, allowed_types: ALL_OPERATION_TYPES };
-            responses.push(match self.state.engine.run(operation).await {
-                OperationOutcome::Response(response) => to_json_text(&response),
-                OperationOutcome::Cached(cached) => String::from_utf8_lossy(&cached.body).into_owned(),
-                OperationOutcome::Rejected(rejection) => rejection.to_body(id),
-                OperationOutcome::Stream(_) => {
-                    RequestRejection::bad_request("a batch cannot contain subscriptions".to_owned()).to_body(id)
-                }
-            });
+        // Every request of a batch counts against the rate limit; the first one was counted before the body was read.
+        let others = u32::try_from(batch.len()).unwrap_or(u32::MAX).saturating_sub(1);
+        if others > 0 {
+            match self.state.check_rate_limit(&self.principal, self.peer, others).await {
+                Ok(status) => self.rate_limit_status = status,
+                Err(rejection) => return reject(&rejection, self.media, self.id),
+            }
         }
-        let mut response =
-            (StatusCode::OK, content_headers(media), format!("[{}]", responses.join(","))).into_response();
-        if let Some(rate_limit_status) = rate_limit_status {
-            rate_limit_status.add_headers(response.headers_mut());
+        let run = async {
+            let mut responses = Vec::with_capacity(batch.len());
+            for params in batch {
+                let operation = self.operation(params, None, ALL_OPERATION_TYPES);
+                responses.push(match self.state.pipeline.run(operation).await {
+                    OperationOutcome::Response(response) => to_json_text(&response),
+                    OperationOutcome::Cached(cached) => String::from_utf8_lossy(&cached.body).into_owned(),
+                    OperationOutcome::Rejected(rejection) => rejection.to_body(self.id),
+                    OperationOutcome::Stream(_) => {
+                        RequestRejection::bad_request("a batch cannot contain subscriptions".to_owned())
+                            .to_body(self.id)
+                    }
+                });
+            }
+            responses
+        };
+        match self.load_shed.run(Box::pin(run)).await {
+            Ok(responses) => {
+                let body = format!("[{}]", responses.join(","));
+                let mut response = (StatusCode::OK, content_headers(self.media), body).into_response();
+                self.add_rate_limit(&mut response);
+                response
+            }
+            Err(rejection) => self.reject(&rejection),
+        }
+    }
+
+    fn operation(
+        &self,
+        params: RequestParams,
+        body: Option<Bytes>,
+        allowed_types: &'static [OperationType],
+    ) -> OperationRequest {
+        let (viewer, request_id) = (Arc::clone(&self.principal.viewer), self.id.to_owned());
+        OperationRequest { params, body, viewer, request_id, allowed_types }
+    }
+
+    fn reject(&self, rejection: &RequestRejection) -> Response {
+        let mut response = reject(rejection, self.media, self.id);
+        if rejection.rate_limit_status.is_none() {
+            self.add_rate_limit(&mut response);
         }
         response
     }
 
-    async fn authenticate(&self, requests: u32) -> Result<(Principal, Option<RateLimitStatus>), RequestRejection> {
-        let authenticator = self.state.authenticator.load_full();
-        let principal = authenticator.authenticate(self.headers).await.map_err(unauthenticated)?;
-        let anonymous_peer = self.peer.filter(|_| !self.headers.contains_key(AUTHORIZATION));
-        let rate_limit_status = self.state.check_rate_limit(&principal, anonymous_peer, requests).await?;
-        Ok((principal, rate_limit_status))
+    fn add_rate_limit(&self, response: &mut Response) {
+        if let Some(rate_limit_status) = &self.rate_limit_status {
+            rate_limit_status.add_headers(response.headers_mut());
+        }
     }
 }
 
@@ -214,7 +257,7 @@ pub(super) fn cached_response(
     media: MediaType,
 ) -> Response {
     let coding = ContentCoding::negotiate(headers);
-    let encoded = state.engine.response_cache().and_then(|responses| responses.encoded(cached, coding));
+    let encoded = state.pipeline.response_cache().and_then(|responses| responses.encoded(cached, coding));
     let is_encoded = encoded.is_some();
     let mut response = Response::new(Body::from(encoded.unwrap_or_else(|| cached.body.clone())));
     let headers = response.headers_mut();

@@ -1,12 +1,14 @@
 //! Metrics and spans of requests and operations. Label values come from closed lists, so clients cannot create new
 //! series.
 
+use std::sync::Arc;
+
 use async_graphql::{Response as GraphqlResponse, ServerError, Value};
-use async_graphql_parser::types::OperationType;
-use axum::extract::{MatchedPath, Request};
-use axum::http::{HeaderMap, Method};
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::HOST;
+use axum::http::{HeaderMap, Method, StatusCode, Version};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 use futures_util::stream::{BoxStream, poll_fn};
 use metrics::{SharedString, counter, gauge, histogram};
@@ -16,6 +18,8 @@ use tracing::{Instrument, Span};
 use crate::gateway::operation::OperationOutcome;
 use crate::gateway::request_id::{self, RequestId};
 use crate::gateway::security_headers::add_security_headers;
+use crate::gateway::state::AppState;
+use crate::graphql::operation::OperationType;
 use telemetry::{continue_trace, rename_span, set_attribute};
 
 /// Clients choose operation names freely: their length in traces is limited, and metrics omit them.
@@ -36,7 +40,7 @@ const KNOWN_METHODS: [Method; 9] = [
 
 /// Assigns the request id, records duration and span of a request, and adds the request id and the security headers to
 /// the response. This is a single layer because every layer copies the whole inner service.
-pub async fn observe_request(mut request: Request, next: Next) -> Response {
+pub async fn observe_request(State(state): State<Arc<AppState>>, mut request: Request, next: Next) -> Response {
     let method = KNOWN_METHODS.iter().find(|known| *known == request.method()).map_or("_OTHER", method_name);
     let path = request.extensions().get::<MatchedPath>().cloned();
     let id = request_id::from_headers(request.headers());
@@ -45,7 +49,11 @@ pub async fn observe_request(mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let route = path.map_or(SharedString::const_str("unmatched"), |path| path.as_str().to_owned().into());
     let span = request_span(&id, method, &route, request.headers());
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let mut response = if has_one_host(&request) {
+        next.run(request).instrument(span.clone()).await
+    } else {
+        (StatusCode::BAD_REQUEST, "send exactly one Host header\n").into_response()
+    };
     set_attribute(&span, "http.response.status_code", i64::from(response.status().as_u16()));
     if response.status().is_server_error() {
         span.record("otel.status_code", "ERROR");
@@ -56,9 +64,14 @@ pub async fn observe_request(mut request: Request, next: Next) -> Response {
         ("http_response_status_code", response.status().as_str().to_owned().into()),
     ];
     histogram!("http_server_request_duration_seconds", &labels).record(started.elapsed().as_secs_f64());
-    add_security_headers(response.headers_mut());
+    add_security_headers(response.headers_mut(), state.serves_tls);
     request_id::add_header(&id, response.headers_mut());
     response
+}
+
+/// Returns true unless a request of HTTP/1.1 has no or several `Host` headers (RFC 9112 §3.2).
+pub fn has_one_host<B>(request: &axum::http::Request<B>) -> bool {
+    request.version() != Version::HTTP_11 || request.headers().get_all(HOST).iter().count() == 1
 }
 
 /// Creates the span of a request, as a child of the trace in `traceparent` if the client sends one. The span has the
@@ -83,7 +96,7 @@ fn request_span(id: &str, method: &str, route: &str, headers: &HeaderMap) -> Spa
 
 /// Creates the span of an operation.
 pub fn operation_span() -> Span {
-    tracing::info_span!("operation")
+    tracing::info_span!("operation", otel.status_code = tracing::field::Empty)
 }
 
 fn method_name(method: &'static Method) -> &'static str {
@@ -144,8 +157,16 @@ impl OperationObserver {
         }
     }
 
-    /// Records the outcome.
-    pub fn finish(mut self, outcome: &OperationOutcome) {
+    /// Records the outcome, also in the span of the operation.
+    pub fn finish(mut self, outcome: &OperationOutcome, span: &Span) {
+        let has_failed = match outcome {
+            OperationOutcome::Response(response) => !response.errors.is_empty(),
+            OperationOutcome::Rejected(_) => true,
+            OperationOutcome::Cached(_) | OperationOutcome::Stream(_) => false,
+        };
+        if has_failed {
+            span.record("otel.status_code", "ERROR");
+        }
         self.outcome = match outcome {
             OperationOutcome::Response(response) => count_errors(response),
             OperationOutcome::Cached(_) | OperationOutcome::Stream(_) => "ok",

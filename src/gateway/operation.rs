@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use async_graphql::Response;
-use async_graphql_parser::types::OperationType;
+use async_graphql::{Response, ServerError};
 use axum::body::Bytes;
 use futures_util::stream::BoxStream;
 
@@ -11,6 +10,7 @@ use crate::gateway::params::RequestParams;
 use crate::gateway::rejection::RequestRejection;
 use crate::gateway::response_cache::CachedResponse;
 use crate::graphql::base::viewer::Viewer;
+use crate::graphql::operation::OperationType;
 
 /// Operation types allowed by POST and over WebSocket.
 pub const ALL_OPERATION_TYPES: &[OperationType] =
@@ -44,4 +44,20 @@ pub enum OperationOutcome {
     Stream(BoxStream<'static, Response>),
     /// The operation was rejected and not executed.
     Rejected(RequestRejection),
+}
+
+impl From<RequestRejection> for OperationOutcome {
+    fn from(rejection: RequestRejection) -> Self {
+        Self::Rejected(rejection)
+    }
+}
+
+impl OperationOutcome {
+    /// The document does not match the schema.
+    pub fn invalid(mut errors: Vec<ServerError>, request_id: &str) -> Self {
+        for error in &mut errors {
+            error.extensions.get_or_insert_default().set("requestId", request_id);
+        }
+        Self::Response(Box::new(Response::from_errors(errors)))
+    }
 }

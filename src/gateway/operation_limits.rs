@@ -1,18 +1,9 @@
-//! Measures the size of an operation in one pass over its syntax tree, before anything expands its fragments.
-//!
-//! Validation and complexity rules walk a fragment at each spread: 750 bytes can take seconds. Here each fragment is
-//! measured once and added at every spread, so the check is linear in the size of the document.
+//! Limits of operations.
 
-use std::collections::HashMap;
+use crate::graphql::operation::{LoweredOperation, OperationSize, ParserLimits};
 
-use async_graphql_parser::Positioned;
-use async_graphql_parser::types::{
-    ExecutableDocument, FragmentDefinition, OperationDefinition, Selection, SelectionSet,
-};
-use async_graphql_value::Name;
-use serde_json::{Map, Value};
-
-use crate::gateway::operation_signature::Tokens;
+/// Operations with more fields than this multiple of the limit are rejected even if limits only warn.
+const MAX_EXPANSION_FACTOR: u64 = 10;
 
 /// Limits of an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +14,8 @@ pub struct OperationLimits {
     pub batch: usize,
     /// Lexical tokens of a document.
     pub tokens: usize,
+    /// Nesting of selections, values and types in a document; enforced even if limits only warn.
+    pub recursion: usize,
     /// Fields after fragment expansion.
     pub fields: u64,
     /// Nesting depth of fields.
@@ -33,8 +26,10 @@ pub struct OperationLimits {
     pub root_fields: u64,
     /// Directives after fragment expansion.
     pub directives: u64,
-    /// Items of one list in the variables.
+    /// Items of one list in an argument.
     pub list_size: usize,
+    /// Fields of the response if every page is full.
+    pub complexity: u64,
     /// Estimated vendor calls of one operation.
     pub vendor_calls: u64,
     /// Estimated vendor calls per minute of all operations of one caller; `None`: unlimited.
@@ -43,25 +38,6 @@ pub struct OperationLimits {
     pub warn_only: bool,
     /// Everybody may read the schema; otherwise the scope `admin` is required.
     pub introspection: bool,
-}
-
-/// Size of an operation after fragment expansion.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct OperationSize {
-    /// Fields.
-    pub fields: u64,
-    /// Nesting depth of fields.
-    pub depth: u32,
-    /// Aliased fields.
-    pub aliases: u64,
-    /// Root fields.
-    pub root_fields: u64,
-    /// Directives.
-    pub directives: u64,
-    /// Reads the schema.
-    pub introspects: bool,
-    /// Contains a fragment cycle, which validation rejects.
-    pub is_cyclic: bool,
 }
 
 /// An exceeded limit.
@@ -94,108 +70,38 @@ impl OperationLimits {
         Ok(())
     }
 
-    /// Checks the lists in the variables. `representations` of a federation gateway have a limit of their own.
-    pub fn check_lists(&self, variables: &Map<String, Value>) -> Result<(), LimitExceeded> {
-        let long =
-            variables.iter().filter(|(name, _)| *name != "representations").map(|(_, value)| longest_list(value));
-        match long.max() {
-            Some(found) if found > self.list_size => {
-                Err(LimitExceeded { what: "items in one list", allowed: self.list_size as u64, found: found as u64 })
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Counts tokens without parsing, and stops at the limit.
-    pub fn check_tokens(&self, text: &str) -> Result<(), LimitExceeded> {
-        let found = count_tokens(text.as_bytes(), self.tokens);
-        if found > self.tokens {
-            return Err(LimitExceeded { what: "tokens", allowed: self.tokens as u64, found: found as u64 });
+    /// Checks that the fragments of an operation can be expanded at all. Callers enforce it even if limits only warn.
+    pub fn check_expansion(&self, size: &OperationSize) -> Result<(), LimitExceeded> {
+        let allowed = self.fields.saturating_mul(MAX_EXPANSION_FACTOR);
+        if size.fields > allowed {
+            return Err(LimitExceeded { what: "fields", allowed, found: size.fields });
         }
         Ok(())
     }
-}
 
-/// Returns the length of the longest list in a value.
-fn longest_list(value: &Value) -> usize {
-    match value {
-        Value::Array(items) => items.iter().map(longest_list).fold(items.len(), usize::max),
-        Value::Object(fields) => fields.values().map(longest_list).max().unwrap_or_default(),
-        _ => 0,
-    }
-}
-
-/// Measures one operation of a document.
-pub fn measure(document: &ExecutableDocument, operation: &OperationDefinition) -> OperationSize {
-    let mut counter = SizeCounter { fragments: &document.fragments, measured_fragments: HashMap::new() };
-    let mut size = counter.selection_set(&operation.selection_set.node);
-    size.directives = size.directives.saturating_add(operation.directives.len() as u64);
-    size
-}
-
-struct SizeCounter<'a> {
-    fragments: &'a HashMap<Name, Positioned<FragmentDefinition>>,
-    /// `None` while a fragment is being measured: a cycle adds nothing, and validation reports it.
-    measured_fragments: HashMap<&'a str, Option<OperationSize>>,
-}
-
-impl<'a> SizeCounter<'a> {
-    fn selection_set(&mut self, selection_set: &'a SelectionSet) -> OperationSize {
-        let mut sum = OperationSize::default();
-        for item in &selection_set.items {
-            let (part, own_directives) = match &item.node {
-                Selection::Field(field) => {
-                    let inner = self.selection_set(&field.node.selection_set.node);
-                    let part = OperationSize {
-                        fields: inner.fields.saturating_add(1),
-                        depth: inner.depth.saturating_add(1),
-                        aliases: inner.aliases.saturating_add(field.node.alias.is_some().into()),
-                        root_fields: 1,
-                        directives: inner.directives,
-                        introspects: inner.introspects || is_introspection_field(field.node.name.node.as_str()),
-                        is_cyclic: inner.is_cyclic,
-                    };
-                    (part, field.node.directives.len())
-                }
-                Selection::InlineFragment(inline) => {
-                    (self.selection_set(&inline.node.selection_set.node), inline.node.directives.len())
-                }
-                Selection::FragmentSpread(spread) => {
-                    (self.fragment(&spread.node.fragment_name.node), spread.node.directives.len())
-                }
-            };
-            sum.fields = sum.fields.saturating_add(part.fields);
-            sum.depth = sum.depth.max(part.depth);
-            sum.aliases = sum.aliases.saturating_add(part.aliases);
-            sum.root_fields = sum.root_fields.saturating_add(part.root_fields);
-            sum.introspects |= part.introspects;
-            sum.is_cyclic |= part.is_cyclic;
-            sum.directives = sum.directives.saturating_add(part.directives).saturating_add(own_directives as u64);
+    /// Checks the lists in the arguments of a lowered operation.
+    pub fn check_lists(&self, operation: &LoweredOperation) -> Result<(), LimitExceeded> {
+        let found = operation.longest_list();
+        if found > self.list_size {
+            let (allowed, found) = (self.list_size as u64, found as u64);
+            return Err(LimitExceeded { what: "items in one list", allowed, found });
         }
-        sum
+        Ok(())
     }
 
-    fn fragment(&mut self, name: &str) -> OperationSize {
-        let Some((name, fragment)) = self.fragments.get_key_value(name) else { return OperationSize::default() };
-        match self.measured_fragments.get(name.as_str()) {
-            Some(size) => size.unwrap_or(OperationSize { is_cyclic: true, ..OperationSize::default() }),
-            None => {
-                self.measured_fragments.insert(name.as_str(), None);
-                let size = self.selection_set(&fragment.node.selection_set.node);
-                self.measured_fragments.insert(name.as_str(), Some(size));
-                size
-            }
+    /// Checks the number of fields of the response if every page is full.
+    pub fn check_complexity(&self, found: u64) -> Result<(), LimitExceeded> {
+        if found > self.complexity {
+            return Err(LimitExceeded { what: "fields in full pages", allowed: self.complexity, found });
         }
+        Ok(())
     }
-}
 
-fn is_introspection_field(field: &str) -> bool {
-    matches!(field, "__schema" | "__type" | "_service")
-}
-
-/// Counts lexical tokens, up to one more than `stop`.
-fn count_tokens(text: &[u8], stop: usize) -> usize {
-    Tokens::of(text).take(stop + 1).count()
+    /// Returns the limits of the parser. The nesting is bounded even if limits only warn.
+    pub fn of_parser(&self) -> ParserLimits {
+        let tokens = if self.warn_only { usize::MAX } else { self.tokens };
+        ParserLimits { tokens, recursion: self.recursion }
+    }
 }
 
 #[cfg(test)]
@@ -210,53 +116,19 @@ pub(super) mod tests {
         app::operation_limits(&config.expect("the default configuration"))
     }
 
-    fn size_of(text: &str) -> OperationSize {
-        let document = async_graphql_parser::parse_query(text).expect("a document");
-        let (_, operation) = document.operations.iter().next().expect("an operation");
-        measure(&document, &operation.node)
-    }
-
-    #[test]
-    fn a_fragment_bomb_is_measured_in_full_without_expansion() {
-        let mut bomb = "{ ...f0 } fragment f40 on Query { a }".to_owned();
-        for level in 0..40 {
-            bomb += &format!(" fragment f{level} on Query {{ ...f{} ...f{} }}", level + 1, level + 1);
-        }
-        assert_eq!(size_of(&bomb).fields, 1 << 40);
-        assert!(default_limits().check(&size_of(&bomb)).is_err());
-    }
-
     #[test]
     fn every_limit_can_be_exceeded() {
         let limits = default_limits();
-        let nested = format!("{{ {} a {} }}", "a {".repeat(20), "}".repeat(20));
-        let aliases = (0..100).map(|n| format!("x{n}: a ")).collect::<String>();
-        for (text, what) in [
-            (nested, "levels of nesting"),
-            (format!("{{ b {{ {aliases} }} }}"), "aliases"),
-            (format!("{{ {} }}", "a ".repeat(30)), "root fields"),
-            (format!("{{ a {} }}", "@x ".repeat(100)), "directives"),
-            (format!("{{ a {{ {} }} }}", "b ".repeat(6_000)), "fields"),
+        let within = OperationSize { fields: 1, depth: 1, root_fields: 1, ..OperationSize::default() };
+        assert_eq!(limits.check(&within), Ok(()));
+        for (size, what) in [
+            (OperationSize { depth: limits.depth + 1, ..within }, "levels of nesting"),
+            (OperationSize { aliases: limits.aliases + 1, ..within }, "aliases"),
+            (OperationSize { root_fields: limits.root_fields + 1, ..within }, "root fields"),
+            (OperationSize { directives: limits.directives + 1, ..within }, "directives"),
+            (OperationSize { fields: limits.fields + 1, ..within }, "fields"),
         ] {
-            assert_eq!(limits.check(&size_of(&text)).expect_err(what).what, what);
+            assert_eq!(limits.check(&size).expect_err(what).what, what);
         }
-        assert_eq!(limits.check(&size_of("{ a { b { c } } x: a }")), Ok(()));
-    }
-
-    #[test]
-    fn measuring_a_fragment_cycle_terminates() {
-        assert_eq!(size_of("{ ...a } fragment a on Query { x ...b } fragment b on Query { y ...a }").fields, 2);
-    }
-
-    #[test]
-    fn tokens_are_counted_by_the_lexical_grammar() {
-        for (text, count) in [
-            ("{ a, b # c d e\n}", 4),
-            ("{ a(x: \"some words \\\" in\", y: \"\"\"a \" block\"\"\") }", 11),
-            ("query Q($a: Int = 10) { ...F }", 14),
-        ] {
-            assert_eq!(count_tokens(text.as_bytes(), 1_000), count, "{text}");
-        }
-        assert!(default_limits().check_tokens(&"a ".repeat(100_000)).is_err());
     }
 }

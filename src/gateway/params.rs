@@ -2,11 +2,16 @@
 
 use serde_json::{Map, Value};
 
+/// Parameters and extensions that name a persisted document: GraphQL over HTTP, Relay, and older clients.
+pub const DOCUMENT_ID_NAMES: [&str; 3] = ["documentId", "doc_id", "id"];
+
 /// Parameters of one GraphQL request.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RequestParams {
     /// Document; absent for a persisted operation.
     pub query: Option<String>,
+    /// Id of a persisted document.
+    pub document_id: Option<String>,
     /// Name of the selected operation.
     pub operation_name: Option<String>,
     /// Variable values.
@@ -31,6 +36,8 @@ pub enum GraphqlBody {
 
 /// Parses a JSON body.
 pub fn parse_body(bytes: &[u8], limit: usize) -> Result<GraphqlBody, InvalidParams> {
+    // A byte order mark is ignored (RFC 8259 §8.1).
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     let value: Value = serde_json::from_slice(bytes).map_err(|error| {
         InvalidParams(format!("the body is not JSON (line {}, column {})", error.line(), error.column()))
     })?;
@@ -52,9 +59,14 @@ pub fn parse_body(bytes: &[u8], limit: usize) -> Result<GraphqlBody, InvalidPara
 fn parse_params(value: Value) -> Result<RequestParams, InvalidParams> {
     let Value::Object(mut map) = value else { return Err(InvalidParams("the body must be a JSON object".to_owned())) };
     let mut take = |name: &str| map.remove(name).unwrap_or(Value::Null);
+    let mut document_id = None;
+    for name in DOCUMENT_ID_NAMES {
+        document_id = document_id.or(text(name, take(name))?);
+    }
     Ok(RequestParams {
         query: text("query", take("query"))?,
-        operation_name: text("operationName", take("operationName"))?,
+        document_id,
+        operation_name: text("operationName", take("operationName"))?.filter(|name| !name.is_empty()),
         variables: object("variables", take("variables"))?,
         extensions: object("extensions", take("extensions"))?,
     })
@@ -67,10 +79,10 @@ pub fn parse_query_string(query: &str) -> Result<RequestParams, InvalidParams> {
         let value = value.into_owned();
         match name.as_ref() {
             "query" => params.query = Some(value),
-            "operationName" if value.is_empty() => params.operation_name = None,
-            "operationName" => params.operation_name = Some(value),
+            "operationName" => params.operation_name = Some(value).filter(|name| !name.is_empty()),
             "variables" => params.variables = object("variables", parse_json_param("variables", &value)?)?,
             "extensions" => params.extensions = object("extensions", parse_json_param("extensions", &value)?)?,
+            name if DOCUMENT_ID_NAMES.contains(&name) => params.document_id = Some(value),
             _ => {}
         }
     }
@@ -127,5 +139,12 @@ mod tests {
         let Ok(GraphqlBody::Single(posted)) = parse_body(body, 1) else { panic!("not read") };
         let got = parse_query_string("query=query%20A%20%7Ba%7D&operationName=A&variables=%7B%22x%22%3A1%7D");
         assert_eq!(got, Ok(*posted));
+        for name in DOCUMENT_ID_NAMES {
+            let body = format!("\u{feff}{{\"{name}\":\"x1\",\"operationName\":\"\"}}");
+            let Ok(GraphqlBody::Single(posted)) = parse_body(body.as_bytes(), 1) else { panic!("not read") };
+            assert_eq!(posted.document_id.as_deref(), Some("x1"), "{name}");
+            assert_eq!(posted.operation_name, None);
+            assert_eq!(parse_query_string(&format!("{name}=x1&operationName=")), Ok(*posted));
+        }
     }
 }

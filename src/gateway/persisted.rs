@@ -5,13 +5,19 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
+use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-/// Registered operations kept in the process.
-const MAX_REGISTERED: usize = 10_000;
+use crate::gateway::params::{DOCUMENT_ID_NAMES, RequestParams};
+
+/// Expected number of registered operations; the limit is in bytes.
+const EXPECTED_REGISTERED: usize = 1_000;
+
+/// SHA-256 of a document's text.
+type DocumentHash = [u8; 32];
 
 /// Enforcement of the safelist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -25,12 +31,12 @@ pub enum SafelistEnforcement {
     Require,
 }
 
-/// Operations of a manifest, by hash or id.
+/// Operations of a manifest, by id and by hash.
 #[derive(Debug, Default)]
 pub struct Safelist {
     mode: SafelistEnforcement,
     by_id: HashMap<String, Arc<str>>,
-    hashes: std::collections::HashSet<String>,
+    by_hash: HashMap<DocumentHash, Arc<str>>,
 }
 
 #[derive(Deserialize)]
@@ -54,20 +60,24 @@ impl Safelist {
         } else {
             serde_json::from_value::<HashMap<String, String>>(value)?.into_iter().collect()
         };
-        let hashes = pairs.iter().map(|(_, body)| sha256_hex(body)).collect();
-        let by_id = pairs.into_iter().map(|(id, body)| (id, Arc::from(body))).collect();
-        Ok(Self { mode, by_id, hashes })
+        let by_id: HashMap<String, Arc<str>> = pairs.into_iter().map(|(id, body)| (id, Arc::from(body))).collect();
+        let by_hash = by_id.values().map(|text| (hash_of(text), Arc::clone(text))).collect();
+        Ok(Self { mode, by_id, by_hash })
     }
 
     fn contains(&self, text: &str) -> bool {
-        self.hashes.contains(&sha256_hex(text))
+        self.by_hash.contains_key(&hash_of(text))
+    }
+
+    fn find(&self, id: &str) -> Option<&Arc<str>> {
+        self.by_id.get(id).or_else(|| self.by_hash.get(&parse_hash(id)?))
     }
 }
 
 /// Registered operations that all replicas share.
 #[async_trait]
 pub trait SharedOperationStore: Send + Sync {
-    /// Returns the text registered under a hash. A store that does not respond in time returns `None`.
+    /// Returns the text registered under a hash in lowercase hexadecimal digits. A store that does not respond in time returns `None`.
     async fn get(&self, hash: &str) -> Option<String>;
     /// Stores a text for the other replicas.
     async fn insert(&self, hash: &str, text: &str);
@@ -93,18 +103,38 @@ pub enum OperationLookupError {
     Missing,
 }
 
+/// Text of a requested document.
+pub struct ResolvedDocument {
+    /// Text of the document.
+    pub text: Arc<str>,
+    /// Hash under which the client registers it.
+    registration: Option<DocumentHash>,
+}
+
+/// Weighs a registered operation by its length.
+#[derive(Clone)]
+struct TextWeighter;
+
+impl Weighter<DocumentHash, Arc<str>> for TextWeighter {
+    fn weight(&self, _: &DocumentHash, text: &Arc<str>) -> u64 {
+        (text.len() + 100) as u64
+    }
+}
+
 /// Resolves persisted operations.
 pub struct PersistedOperations {
     apq: bool,
-    registered: Cache<String, Arc<str>>,
+    registered: Cache<DocumentHash, Arc<str>, TextWeighter>,
     shared: Option<Arc<dyn SharedOperationStore>>,
     safelist: ArcSwap<Safelist>,
 }
 
 impl PersistedOperations {
-    /// Creates the lookup. With `apq`, clients may register operations, in the process and in the shared store.
-    pub fn new(apq: bool, shared: Option<Arc<dyn SharedOperationStore>>, safelist: Safelist) -> Self {
-        Self { apq, registered: Cache::new(MAX_REGISTERED), shared, safelist: ArcSwap::from_pointee(safelist) }
+    /// Creates the lookup. With `apq`, clients may register operations: up to `memory` bytes in the process, and in the
+    /// shared store.
+    pub fn new(apq: bool, memory: u64, shared: Option<Arc<dyn SharedOperationStore>>, safelist: Safelist) -> Self {
+        let registered = Cache::with_weighter(EXPECTED_REGISTERED, memory, TextWeighter);
+        Self { apq, registered, shared, safelist: ArcSwap::from_pointee(safelist) }
     }
 
     /// Replaces the manifest; requests in flight finish with the old one.
@@ -118,104 +148,143 @@ impl PersistedOperations {
         safelist.mode != SafelistEnforcement::Log || safelist.contains(text)
     }
 
-    /// Resolves the text of a request's operation.
-    pub async fn resolve(
-        &self,
-        query: Option<String>,
-        extensions: &Map<String, Value>,
-    ) -> Result<Arc<str>, OperationLookupError> {
-        let safelist = self.safelist.load();
-        let named = extensions.get("persistedQuery").and_then(|named| named.get("sha256Hash")).and_then(Value::as_str);
-        let text = match (query.filter(|text| !text.is_empty()), named) {
-            (Some(text), None) => Arc::from(text),
-            (Some(text), Some(named)) => self.register(text, named).await?,
-            (None, Some(named)) => match safelist.by_id.get(named) {
-                Some(text) => Arc::clone(text),
-                None => self.lookup(named).await?,
-            },
-            (None, None) => {
-                let id = extensions.get("documentId").or_else(|| extensions.get("doc_id")).and_then(Value::as_str);
-                id.and_then(|id| safelist.by_id.get(id)).map(Arc::clone).ok_or(OperationLookupError::Missing)?
+    /// Resolves the document of a request: its text, a hash (automatic persisted queries), or a document id (GraphQL
+    /// over HTTP, appendix A).
+    pub async fn resolve(&self, params: &RequestParams) -> Result<ResolvedDocument, OperationLookupError> {
+        let safelist = self.safelist.load_full();
+        let extension = |name: &str| params.extensions.get(name);
+        let hash = extension("persistedQuery").and_then(|query| query.get("sha256Hash")).and_then(Value::as_str);
+        let id = params
+            .document_id
+            .as_deref()
+            .or_else(|| DOCUMENT_ID_NAMES.iter().find_map(|name| extension(name)).and_then(Value::as_str));
+        let query = params.query.as_deref().filter(|text| !text.is_empty());
+        let mut registration = None;
+        let text = match (query, hash, id) {
+            (Some(text), None, _) => Arc::from(text),
+            (Some(text), Some(hash), _) => {
+                let actual = hash_of(text);
+                if parse_hash(hash) != Some(actual) {
+                    return Err(OperationLookupError::HashMismatch);
+                }
+                registration = Some(actual);
+                Arc::from(text)
             }
+            (None, Some(id), _) | (None, None, Some(id)) => match safelist.find(id) {
+                Some(text) => Arc::clone(text),
+                None => self.find_registered(id).await?,
+            },
+            (None, None, None) => return Err(OperationLookupError::Missing),
         };
         match safelist.mode {
             SafelistEnforcement::Off => {}
             SafelistEnforcement::Log if !safelist.contains(&text) => {
-                tracing::warn!(hash = sha256_hex(&text), "an operation is not on the safelist")
+                tracing::warn!(hash = hex::encode(hash_of(&text)), "an operation is not on the safelist")
             }
             SafelistEnforcement::Require if !safelist.contains(&text) => return Err(OperationLookupError::NotAllowed),
             SafelistEnforcement::Log | SafelistEnforcement::Require => {}
         }
-        Ok(text)
+        Ok(ResolvedDocument { text, registration })
     }
 
-    async fn register(&self, text: String, named: &str) -> Result<Arc<str>, OperationLookupError> {
-        if sha256_hex(&text) != named.to_ascii_lowercase() {
-            return Err(OperationLookupError::HashMismatch);
+    /// Registers a document, if the client asked for it. Called once the document is known to be valid, so that only
+    /// documents that may run take up memory.
+    pub async fn register(&self, document: &ResolvedDocument) {
+        let Some(hash) = document.registration.filter(|_| self.apq) else { return };
+        if self.registered.get(&hash).is_some() {
+            return;
         }
-        let text: Arc<str> = Arc::from(text);
-        if self.apq && self.registered.get(named).is_none() {
-            self.registered.insert(named.to_owned(), Arc::clone(&text));
-            if let Some(shared) = &self.shared {
-                shared.insert(named, &text).await;
-            }
+        self.registered.insert(hash, Arc::clone(&document.text));
+        if let Some(shared) = &self.shared {
+            shared.insert(&hex::encode(hash), &document.text).await;
         }
-        Ok(text)
     }
 
-    async fn lookup(&self, named: &str) -> Result<Arc<str>, OperationLookupError> {
+    async fn find_registered(&self, id: &str) -> Result<Arc<str>, OperationLookupError> {
         if !self.apq {
             return Err(OperationLookupError::NotSupported);
         }
-        if let Some(text) = self.registered.get(named) {
+        let hash = parse_hash(id).ok_or(OperationLookupError::NotFound)?;
+        if let Some(text) = self.registered.get(&hash) {
             return Ok(text);
         }
         let shared = self.shared.as_ref().ok_or(OperationLookupError::NotFound)?;
-        let text =
-            shared.get(named).await.filter(|text| sha256_hex(text) == named).ok_or(OperationLookupError::NotFound)?;
-        let text: Arc<str> = Arc::from(text);
-        self.registered.insert(named.to_owned(), Arc::clone(&text));
+        let found = shared.get(&hex::encode(hash)).await.filter(|text| hash_of(text) == hash);
+        let text: Arc<str> = Arc::from(found.ok_or(OperationLookupError::NotFound)?);
+        self.registered.insert(hash, Arc::clone(&text));
         Ok(text)
     }
 }
 
-fn sha256_hex(text: &str) -> String {
-    hex::encode(Sha256::digest(text.as_bytes()))
+fn hash_of(text: &str) -> DocumentHash {
+    Sha256::digest(text.as_bytes()).into()
+}
+
+/// Parses a SHA-256 in hexadecimal digits of any case, with or without the prefix `sha256:`.
+fn parse_hash(id: &str) -> Option<DocumentHash> {
+    let mut hash = DocumentHash::default();
+    hex::decode_to_slice(id.strip_prefix("sha256:").unwrap_or(id), &mut hash).ok()?;
+    Some(hash)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn named(hash: &str) -> Map<String, Value> {
-        let Value::Object(map) = serde_json::json!({"persistedQuery": {"version": 1, "sha256Hash": hash}}) else {
-            unreachable!()
-        };
-        map
+    const MEMORY: u64 = 10_000;
+
+    fn with_hash(query: Option<&str>, hash: &str) -> RequestParams {
+        let extensions = serde_json::json!({ "persistedQuery": { "version": 1, "sha256Hash": hash } });
+        let Value::Object(extensions) = extensions else { unreachable!() };
+        RequestParams { query: query.map(str::to_owned), extensions, ..RequestParams::default() }
+    }
+
+    async fn resolve(persisted: &PersistedOperations, params: &RequestParams) -> Result<String, OperationLookupError> {
+        persisted.resolve(params).await.map(|document| document.text.as_ref().to_owned())
     }
 
     #[tokio::test]
-    async fn a_registered_operation_is_found_by_its_hash() {
-        let persisted = PersistedOperations::new(true, None, Safelist::default());
-        let hash = sha256_hex("{ a }");
-        assert_eq!(persisted.resolve(None, &named(&hash)).await, Err(OperationLookupError::NotFound));
-        assert_eq!(
-            persisted.resolve(Some("{ b }".to_owned()), &named(&hash)).await,
-            Err(OperationLookupError::HashMismatch)
-        );
-        assert!(persisted.resolve(Some("{ a }".to_owned()), &named(&hash)).await.is_ok());
-        assert_eq!(persisted.resolve(None, &named(&hash)).await.as_deref(), Ok("{ a }"));
+    async fn a_document_is_found_under_its_hash_once_it_was_registered() {
+        let persisted = PersistedOperations::new(true, MEMORY, None, Safelist::default());
+        let hash = hex::encode(hash_of("{ a }"));
+        assert_eq!(resolve(&persisted, &with_hash(None, &hash)).await, Err(OperationLookupError::NotFound));
+        let mismatch = resolve(&persisted, &with_hash(Some("{ b }"), &hash)).await;
+        assert_eq!(mismatch, Err(OperationLookupError::HashMismatch));
+        let document = persisted.resolve(&with_hash(Some("{ a }"), &hash.to_uppercase())).await.expect("a document");
+        // It was not validated yet.
+        assert_eq!(resolve(&persisted, &with_hash(None, &hash)).await, Err(OperationLookupError::NotFound));
+        persisted.register(&document).await;
+        for name in [hash.clone(), hash.to_uppercase(), format!("sha256:{hash}")] {
+            assert_eq!(resolve(&persisted, &with_hash(None, &name)).await.as_deref(), Ok("{ a }"), "{name}");
+            let by_id = RequestParams { document_id: Some(name.clone()), ..RequestParams::default() };
+            assert_eq!(resolve(&persisted, &by_id).await.as_deref(), Ok("{ a }"), "{name}");
+        }
+    }
+
+    #[tokio::test]
+    async fn registered_documents_are_bounded_in_bytes() {
+        let persisted = PersistedOperations::new(true, MEMORY, None, Safelist::default());
+        for number in 0..100 {
+            let text = format!("{{ a }} # {number} {}", "x".repeat(1_000));
+            let hash = hex::encode(hash_of(&text));
+            let document = persisted.resolve(&with_hash(Some(&text), &hash)).await.expect("a document");
+            persisted.register(&document).await;
+        }
+        assert!(persisted.registered.weight() <= MEMORY, "{} bytes", persisted.registered.weight());
     }
 
     #[tokio::test]
     async fn a_required_safelist_allows_only_its_own_operations() {
         for manifest in [r#"{"operations":[{"id":"x1","body":"{ a }"}]}"#, r#"{"x1":"{ a }"}"#] {
             let safelist = Safelist::from_json(SafelistEnforcement::Require, manifest.as_bytes()).expect("a manifest");
-            let persisted = PersistedOperations::new(true, None, safelist);
-            let none = Map::new();
-            assert!(persisted.resolve(Some("{ a }".to_owned()), &none).await.is_ok());
-            assert_eq!(persisted.resolve(Some("{ b }".to_owned()), &none).await, Err(OperationLookupError::NotAllowed));
-            assert_eq!(persisted.resolve(None, &named("x1")).await.as_deref(), Ok("{ a }"));
+            let persisted = PersistedOperations::new(true, MEMORY, None, safelist);
+            let text = |text: &str| RequestParams { query: Some(text.to_owned()), ..RequestParams::default() };
+            assert!(resolve(&persisted, &text("{ a }")).await.is_ok());
+            assert_eq!(resolve(&persisted, &text("{ b }")).await, Err(OperationLookupError::NotAllowed));
+            let hash = hex::encode(hash_of("{ a }"));
+            for name in ["x1", &hash, &format!("sha256:{hash}")] {
+                assert_eq!(resolve(&persisted, &with_hash(None, name)).await.as_deref(), Ok("{ a }"), "{name}");
+            }
         }
     }
 }

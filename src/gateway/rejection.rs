@@ -1,5 +1,6 @@
 //! Rejected requests: HTTP status, error code of the closed list, and message.
 
+use async_graphql::Pos;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
@@ -106,6 +107,19 @@ impl RequestRejection {
         }
     }
 
+    /// The document exceeds a limit of the parser, which stops there.
+    pub fn parser_limit_exceeded(what: &str, limit: usize) -> Self {
+        let message = format!("the document has more than {limit} {what}");
+        Self { is_well_formed: true, ..Self::new(StatusCode::BAD_REQUEST, ErrorCode::OperationTooLarge, message) }
+    }
+
+    /// The operation reads lists of the schema inside each other, deeper than graphql-js allows
+    /// (MaxIntrospectionDepthRule).
+    pub fn nested_introspection() -> Self {
+        let message = "the operation nests lists of the schema more than 3 levels deep";
+        Self { is_well_formed: true, ..Self::new(StatusCode::BAD_REQUEST, ErrorCode::OperationTooLarge, message) }
+    }
+
     /// The operation may cause too many vendor calls.
     pub fn cost_exceeded(cost: OperationCost) -> Self {
         let message = format!(
@@ -130,6 +144,12 @@ impl RequestRejection {
         Self { retry_after: Some(1), ..Self::new(status, code, code.message()) }
     }
 
+    /// The operation did not finish in time; the client may retry after a second.
+    pub fn request_timeout() -> Self {
+        let (status, code) = (StatusCode::GATEWAY_TIMEOUT, ErrorCode::RequestTimeout);
+        Self { retry_after: Some(1), ..Self::new(status, code, code.message()) }
+    }
+
     /// The body did not arrive in time.
     pub fn body_timeout() -> Self {
         Self::new(StatusCode::REQUEST_TIMEOUT, ErrorCode::BadRequest, "the body did not arrive in time")
@@ -140,17 +160,12 @@ impl RequestRejection {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal, "an internal error")
     }
 
-    /// The document has a syntax error. The parser's excerpt is omitted; line and column locate the error.
-    pub fn syntax_error(error: &async_graphql_parser::Error) -> Self {
-        let locations = error.positions().map(|position| (position.line, position.column)).collect();
-        let message = match error {
-            async_graphql_parser::Error::Syntax { .. } => "the document cannot be parsed".to_owned(),
-            other => other.to_string(),
-        };
+    /// The document has a syntax error.
+    pub fn syntax_error(message: &str, position: Option<Pos>) -> Self {
         Self {
             is_well_formed: true,
-            locations,
-            ..Self::new(StatusCode::BAD_REQUEST, ErrorCode::GraphqlParseFailed, message)
+            locations: position.into_iter().map(|at| (at.line, at.column)).collect(),
+            ..Self::new(StatusCode::BAD_REQUEST, ErrorCode::GraphqlParseFailed, message.to_owned())
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Extension;
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::{Path, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -13,9 +13,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
-use tower_http::timeout::RequestBodyTimeoutLayer;
 
-use crate::gateway::concurrency_limit::{ConcurrencyLimit, LoadShed, shed_load};
+use crate::gateway::concurrency_limit::{ConcurrencyLimit, LoadShed};
 use crate::gateway::cors::cors_layer;
 use crate::gateway::health::{self, Dependencies};
 use crate::gateway::metrics_endpoint::{self, MetricsRenderer};
@@ -23,9 +22,10 @@ use crate::gateway::state::AppState;
 use crate::gateway::{graphql_http, observe, pages, socket};
 
 /// Settings of the router.
+#[derive(Clone)]
 pub struct Settings {
-    /// Requests in flight before new ones are rejected.
-    pub max_in_flight: usize,
+    /// Limit on operations in flight; listeners may share it.
+    pub limit: ConcurrencyLimit,
     /// Time for a client to send a body.
     pub body_timeout: Duration,
     /// Time until a response must start.
@@ -34,30 +34,60 @@ pub struct Settings {
     pub metrics: Arc<dyn MetricsRenderer>,
     /// Dependencies listed by `/health/ready`.
     pub dependencies: Dependencies,
+    /// Routes besides the API.
+    pub surface: Surface,
+}
+
+/// Routes of a listener besides the API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Surface {
+    /// GraphiQL.
+    pub graphiql: bool,
+    /// The dashboard.
+    pub dashboard: bool,
+    /// Health, metrics, the schema and the home page.
+    pub operation: bool,
+}
+
+impl Surface {
+    /// Nothing besides the API.
+    pub const API_ONLY: Self = Self { graphiql: false, dashboard: false, operation: false };
+    /// Everything.
+    pub const ALL: Self = Self { graphiql: true, dashboard: true, operation: true };
 }
 
 /// Builds all routes.
 pub fn build(state: Arc<AppState>, settings: Settings) -> Router {
-    let body_limit = state.engine.limits().body_bytes;
-    let limit = ConcurrencyLimit::new(settings.max_in_flight);
-    let load_shed = LoadShed { limit: limit.clone(), response_timeout: settings.request_timeout };
-    let api = Router::new()
+    let Settings { limit, body_timeout, request_timeout, metrics, dependencies, surface } = settings;
+    let load_shed = LoadShed { limit: limit.clone(), body_timeout, response_timeout: request_timeout };
+    let mut api = Router::new()
         .route("/graphql", get(graphql_http::get).post(graphql_http::post).fallback(graphql_http::method_not_allowed))
-        .layer(DefaultBodyLimit::max(body_limit))
-        // A client that sends its body slowly occupies a permit only for this long.
-        .layer(RequestBodyTimeoutLayer::new(settings.body_timeout))
-        .layer(cors_layer(&state.allowed_origins))
-        .layer(from_fn_with_state(load_shed, shed_load));
-    let pages = Router::new()
-        .route("/", get(|headers: HeaderMap| async move { pages::home().into_response_for(&headers) }))
-        .route("/dashboard", get(|headers: HeaderMap| async move { pages::dashboard().into_response_for(&headers) }))
-        .route("/assets/{*path}", get(asset))
-        .route("/schema.graphql", get(schema));
+        .layer(Extension(load_shed));
+    if surface.graphiql {
+        api = api.layer(from_fn(graphql_http::serve_graphiql));
+    }
+    let api = api.layer(cors_layer(&state.allowed_origins));
+    let mut pages = Router::new();
+    if surface.dashboard {
+        pages = pages.route(
+            "/dashboard",
+            get(|headers: HeaderMap| async move { pages::dashboard().into_response_for(&headers) }),
+        );
+    }
+    if surface.dashboard || surface.graphiql {
+        pages = pages.route("/assets/{*path}", get(asset));
+    }
     // Probes and metrics respond even when the limit is reached.
-    let operation = Router::new()
-        .route("/health/live", get(health::live))
-        .route("/health/ready", get(health::ready).with_state(settings.dependencies))
-        .route("/metrics", get(metrics_endpoint::metrics).with_state(settings.metrics));
+    let mut operation = Router::new();
+    if surface.operation {
+        pages = pages
+            .route("/", get(|headers: HeaderMap| async move { pages::home().into_response_for(&headers) }))
+            .route("/schema.graphql", get(schema));
+        operation = operation
+            .route("/health/live", get(health::live))
+            .route("/health/ready", get(health::ready).with_state(dependencies))
+            .route("/metrics", get(metrics_endpoint::metrics).with_state(metrics));
+    }
     api.merge(pages)
         .layer(CompressionLayer::new())
         // Without compression: a WebSocket is an upgrade.
@@ -65,7 +95,7 @@ pub fn build(state: Arc<AppState>, settings: Settings) -> Router {
         .merge(operation)
         .fallback(|| async { (StatusCode::NOT_FOUND, "not found; the API is at /graphql\n") })
         .layer(CatchPanicLayer::custom(handle_panic))
-        .layer(from_fn(observe::observe_request))
+        .layer(from_fn_with_state(Arc::clone(&state), observe::observe_request))
         .with_state(state)
 }
 
@@ -77,8 +107,8 @@ async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Response {
 }
 
 async fn schema(State(state): State<Arc<AppState>>, headers: HeaderMap) -> Response {
-    match &state.schema_page {
-        Some(page) => page.clone().into_response_for(&headers),
+    match state.schema_page() {
+        Some(page) => page.into_response_for(&headers),
         None => (StatusCode::NOT_FOUND, "the schema is not public\n").into_response(),
     }
 }

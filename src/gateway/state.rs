@@ -10,8 +10,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::gateway::auth::{Authenticator, Principal, wait_for_expiry};
-use crate::gateway::engine::Engine;
 use crate::gateway::pages::{self, StaticPage};
+use crate::gateway::pipeline::Pipeline;
 use crate::gateway::rate_limiter::RateLimitStatus;
 use crate::gateway::rejection::RequestRejection;
 use crate::gateway::socket::SocketTimeouts;
@@ -19,7 +19,7 @@ use crate::gateway::socket::SocketTimeouts;
 /// State shared by all handlers.
 pub struct AppState {
     /// Runs operations.
-    pub engine: Engine,
+    pub pipeline: Pipeline,
     /// Authenticates callers; replaced on reload.
     pub authenticator: ArcSwap<Authenticator>,
     /// Signals that the authenticator was replaced.
@@ -30,8 +30,10 @@ pub struct AppState {
     pub socket_timeouts: SocketTimeouts,
     /// Allowed origins of browsers on other sites; exact matches.
     pub allowed_origins: Vec<String>,
-    /// The schema as a page; `None` if introspection is off.
-    pub(super) schema_page: Option<StaticPage>,
+    /// True if the listener serves TLS; browsers then get `Strict-Transport-Security`.
+    pub serves_tls: bool,
+    /// The schema as a page.
+    schema_page: StaticPage,
 }
 
 /// Address of the client.
@@ -39,24 +41,29 @@ pub struct AppState {
 pub struct PeerAddress(pub IpAddr);
 
 impl AppState {
-    /// Creates the state over an engine.
+    /// Creates the state over a pipeline.
     pub fn new(
-        engine: Engine,
+        pipeline: Pipeline,
         authenticator: Authenticator,
         allowed_origins: Vec<String>,
         stop: CancellationToken,
     ) -> Self {
-        let schema_is_public = engine.limits().introspection;
-        let schema_page = schema_is_public.then(|| pages::text_page(Bytes::copy_from_slice(engine.sdl().as_bytes())));
+        let schema_page = pages::text_page(Bytes::copy_from_slice(pipeline.sdl().as_bytes()));
         Self {
-            engine,
+            pipeline,
             authenticator: ArcSwap::from_pointee(authenticator),
             auth_changes: watch::Sender::new(()),
             stop,
             socket_timeouts: SocketTimeouts::default(),
             allowed_origins,
+            serves_tls: false,
             schema_page,
         }
+    }
+
+    /// Returns the schema as a page, if everybody may read the schema.
+    pub(super) fn schema_page(&self) -> Option<StaticPage> {
+        self.pipeline.limits().introspection.then(|| self.schema_page.clone())
     }
 
     /// Replaces the authenticator; streams of callers that are no longer accepted end.
@@ -105,7 +112,7 @@ impl AppState {
             Some(PeerAddress(address)) => format!("{id}@{address}"),
             None => id.clone(),
         };
-        let status = self.engine.rate_limiter().count_requests(&name, requests, limit).await;
+        let status = self.pipeline.rate_limiter().count_requests(&name, requests, limit).await;
         if status.is_exceeded() {
             let text = "too many requests: wait for the time in `Retry-After`";
             return Err(RequestRejection {

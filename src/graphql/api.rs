@@ -1,28 +1,39 @@
-//! Entry point of the schema: takes a request and a viewer, returns a response or a stream of responses.
+//! Entry point of the schema: takes a lowered operation and a viewer, returns a response or a stream of responses.
 
 use std::sync::Arc;
 
 use async_graphql::{Request, Response};
-use async_graphql_parser::types::{ExecutableDocument, OperationDefinition};
+use async_graphql_parser::types::OperationType;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
-use serde_json::Map;
 
 use crate::graphql::base::cache_validity::{CacheValidity, Invalidations};
 use crate::graphql::base::cost::CostEstimator;
 use crate::graphql::base::ctx::{Ctx, Services};
 use crate::graphql::base::viewer::Viewer;
-use crate::graphql::schema::{ApiSchema, Limits, build, build_prevalidated, execute, finalize, sdl};
+use crate::graphql::json_writer::{RawJson, has_merged_objects};
+use crate::graphql::operation::{LoweredOperation, ServedSchema};
+use crate::graphql::schema::{ApiSchema, build, finalize, sdl};
 
 /// The schema and the services that its resolvers use. Cheap to clone.
 #[derive(Clone)]
 pub struct Api {
     schema: ApiSchema,
-    prevalidated: ApiSchema,
+    served: ServedSchema,
     services: Arc<Services>,
     invalidations: Option<Arc<dyn Invalidations>>,
     estimator: Arc<CostEstimator>,
     sdl: Arc<str>,
+    response_fields: u64,
+}
+
+/// Settings of the schema.
+#[derive(Debug, Clone, Copy)]
+pub struct ApiSettings {
+    /// Errors name existing types, fields and values.
+    pub suggestions: bool,
+    /// Largest number of fields of one response.
+    pub response_fields: u64,
 }
 
 impl Api {
@@ -30,19 +41,12 @@ impl Api {
     ///
     /// # Panics
     ///
-    /// If the schema's own SDL cannot be parsed, which every test would reveal.
-    pub fn new(limits: &Limits, services: Arc<Services>) -> Self {
-        let sdl: Arc<str> = sdl().into();
-        let estimator = CostEstimator::new(&sdl, &services.catalog).expect("the generated SDL");
-        let (schema, prevalidated) = (build(limits), build_prevalidated(limits));
-        Self { schema, prevalidated, services, invalidations: None, estimator: Arc::new(estimator), sdl }
-    }
-
-    /// Returns a copy that skips validation, for documents that were validated before. The caller must check the values
-    /// of the variables.
-    #[must_use]
-    pub fn trusting(&self) -> Self {
-        Self { schema: self.prevalidated.clone(), ..self.clone() }
+    /// If the generated SDL is not valid, which every test would reveal.
+    pub fn new(settings: ApiSettings, services: Arc<Services>) -> Self {
+        let ApiSettings { suggestions, response_fields } = settings;
+        let served = ServedSchema::new(suggestions);
+        let estimator = Arc::new(CostEstimator::new(served, &services.catalog));
+        Self { schema: build(), served, services, invalidations: None, estimator, sdl: sdl().into(), response_fields }
     }
 
     /// Returns a copy that reports the cache validity of responses. Without it no response is cacheable.
@@ -56,14 +60,19 @@ impl Api {
         self.invalidations.as_ref().map(|invalidations| invalidations.epoch())
     }
 
+    /// Returns the schema that documents are validated against.
+    pub fn served_schema(&self) -> ServedSchema {
+        self.served
+    }
+
     /// Returns the largest number of source calls that an operation can cause.
-    pub fn estimate(
-        &self,
-        document: &ExecutableDocument,
-        operation: &OperationDefinition,
-        variables: &Map<String, serde_json::Value>,
-    ) -> u64 {
-        self.estimator.estimate_calls(document, operation, variables)
+    pub fn estimate(&self, operation: &LoweredOperation) -> u64 {
+        self.estimator.estimate_calls(operation.operation())
+    }
+
+    /// Returns the number of fields of an operation's response if every page is full.
+    pub fn complexity(&self, operation: &LoweredOperation) -> u64 {
+        self.estimator.estimate_complexity(operation.operation())
     }
 
     /// Returns the schema as SDL.
@@ -71,22 +80,23 @@ impl Api {
         Arc::clone(&self.sdl)
     }
 
-    /// Executes a query or a mutation.
-    pub async fn execute(&self, request: Request, viewer: Arc<Viewer>, request_id: &str) -> Response {
-        execute(&self.schema, request, self.new_ctx(viewer, request_id)).await
+    /// Executes a query or a mutation. Lists in the response may be raw JSON: serialize it with
+    /// [`to_json`](crate::graphql::json_writer::to_json).
+    pub async fn execute(&self, operation: LoweredOperation, viewer: Arc<Viewer>, request_id: &str) -> Response {
+        self.run(operation, &self.new_ctx(viewer, request_id)).await
     }
 
-    /// Executes a query or a mutation and returns the response with its cache validity, if it is cacheable.
+    /// Executes a query and returns the response with its cache validity, if it is cacheable.
     pub async fn execute_cacheable(
         &self,
-        request: Request,
+        operation: LoweredOperation,
         viewer: Arc<Viewer>,
         request_id: &str,
     ) -> (Response, Option<CacheValidity>) {
         // Read before any fact is loaded, so that a later invalidation discards the response.
         let epoch = self.epoch();
         let ctx = self.new_ctx(viewer, request_id);
-        let response = execute(&self.schema, request, Arc::clone(&ctx)).await;
+        let response = self.run(operation, &ctx).await;
         let is_complete = response.errors.is_empty() && response.extensions.is_empty();
         let invalidations = self.invalidations.as_ref().filter(|_| is_complete).zip(epoch);
         let validity = invalidations.and_then(|(invalidations, epoch)| {
@@ -96,13 +106,26 @@ impl Api {
     }
 
     /// Starts a subscription. The stream yields one response per event.
-    pub fn stream(&self, request: Request, viewer: Arc<Viewer>, request_id: &str) -> BoxStream<'static, Response> {
+    pub fn stream(
+        &self,
+        operation: LoweredOperation,
+        viewer: Arc<Viewer>,
+        request_id: &str,
+    ) -> BoxStream<'static, Response> {
         let ctx = self.new_ctx(viewer, request_id);
-        let responses = self.schema.execute_stream(request.data(Arc::clone(&ctx)));
+        let responses = self.schema.execute_stream(operation.into_request().data(Arc::clone(&ctx)));
         responses.map(move |response| finalize(response, &ctx)).boxed()
     }
 
+    async fn run(&self, operation: LoweredOperation, ctx: &Arc<Ctx>) -> Response {
+        let allows_raw_json =
+            operation.operation().ty == OperationType::Query && !has_merged_objects(operation.operation());
+        let request: Request = operation.into_request().data(Arc::clone(ctx));
+        let request = if allows_raw_json { request.data(RawJson) } else { request };
+        finalize(self.schema.execute(request).await, ctx)
+    }
+
     fn new_ctx(&self, viewer: Arc<Viewer>, request_id: &str) -> Arc<Ctx> {
-        Arc::new(Ctx::new(&self.services, viewer, request_id.into()))
+        Arc::new(Ctx::new(&self.services, viewer, request_id.into(), self.response_fields))
     }
 }

@@ -6,6 +6,7 @@
 pub mod api;
 pub mod base;
 pub mod json_writer;
+pub mod operation;
 pub mod root;
 pub mod schema;
 pub mod subgraph;
@@ -14,4 +15,4 @@ pub mod topics;
 pub use base::ctx::{Ctx, Services};
 pub use base::error::{ApiError, ErrorCode};
 pub use base::viewer::{Scope, Viewer};
-pub use schema::{ApiSchema, Limits, build, execute, sdl};
+pub use schema::{ApiSchema, build, execute, sdl};

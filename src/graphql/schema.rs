@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use async_graphql::registry::{MetaType, Registry};
 use async_graphql::{
-    EmptyMutation, MergedObject, MergedSubscription, ObjectType, OutputType, PathSegment, Request, Response,
-    SDLExportOptions, Schema, ServerError, SubscriptionType, ValidationMode,
+    EmptyMutation, MergedObject, MergedSubscription, ObjectType, OutputType, PathSegment, Response, SDLExportOptions,
+    Schema, ServerError, SubscriptionType, ValidationMode,
 };
 use domain::error::VendorError;
 
+use crate::graphql::base::budget::CountFields;
 use crate::graphql::base::ctx::Ctx;
 use crate::graphql::base::error::ErrorCode;
+use crate::graphql::operation::LoweredOperation;
 use crate::graphql::root::RootQuery;
 use crate::graphql::subgraph::SubgraphQuery;
 use crate::graphql::topics::admissions::{AdmissionsMutation, AdmissionsQuery};
@@ -112,65 +114,21 @@ fn type_fields(registry: &Registry, name: &str) -> Vec<String> {
 /// The complete schema.
 pub type ApiSchema = Schema<ServedQuery, Mutation, Subscription>;
 
-/// Limits of a document, and what the schema reveals about itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Largest nesting depth of fields.
-    pub depth: usize,
-    /// Largest number of fields, those of a list counted once per row of its page.
-    pub complexity: usize,
-    /// Largest number of aliases.
-    pub aliases: usize,
-    /// Largest number of directives on one field.
-    pub directives: usize,
-    /// Largest nesting depth of selections including fragments; bounds the work before validation.
-    pub recursion: usize,
-    /// True if clients may introspect the schema.
-    pub introspection: bool,
-    /// True if error messages suggest existing names.
-    pub suggestions: bool,
+/// Builds the executable schema, for operations that were validated and lowered before. It is cheap to clone; one is
+/// enough for the process.
+pub fn build() -> ApiSchema {
+    // Documents were validated against the served schema, so nothing is validated here.
+    Schema::build(ServedQuery::default(), Mutation::default(), Subscription::default())
+        .validation_mode(ValidationMode::Fast)
+        .extension(CountFields)
+        .finish()
 }
 
-/// Allows every sensible document, including the introspection query of GraphiQL (depth 15, 18 with fragments).
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            depth: 16,
-            complexity: 50_000,
-            aliases: 200,
-            directives: 8,
-            recursion: 20,
-            introspection: true,
-            suggestions: true,
-        }
-    }
-}
-
-/// Builds the schema. It is cheap to clone; one is enough for the process.
-pub fn build(limits: &Limits) -> ApiSchema {
-    build_with_mode(limits, ValidationMode::Strict)
-}
-
-/// Builds a schema for documents that the schema of [`build`] has validated. It still enforces the limits.
-pub(super) fn build_prevalidated(limits: &Limits) -> ApiSchema {
-    build_with_mode(limits, ValidationMode::Fast)
-}
-
-fn build_with_mode(limits: &Limits, mode: ValidationMode) -> ApiSchema {
-    let mut builder = Schema::build(ServedQuery::default(), Mutation::default(), Subscription::default())
-        .validation_mode(mode)
-        .limit_depth(limits.depth)
-        .limit_complexity(limits.complexity)
-        .limit_aliases(limits.aliases)
-        .limit_directives(limits.directives)
-        .limit_recursive_depth(limits.recursion);
-    if !limits.introspection {
-        builder = builder.disable_introspection();
-    }
-    if !limits.suggestions {
-        builder = builder.disable_suggestions();
-    }
-    builder.finish()
+/// Returns the SDL of the schema as served, with the fields that a federation gateway requires.
+pub(super) fn served_sdl() -> String {
+    Schema::build(ServedQuery::default(), Mutation::default(), Subscription::default())
+        .finish()
+        .sdl_with_options(sdl_options())
 }
 
 /// Returns the schema as SDL, sorted and deterministic.
@@ -190,30 +148,18 @@ pub(super) fn sdl_options() -> SDLExportOptions {
         .use_space_ident()
 }
 
-/// Executes a request for a viewer. Errors are in document order and carry a code of the closed list and the request
-/// id. Failures of sources are logged with their causes, which never reach the response.
-pub async fn execute(schema: &ApiSchema, mut request: Request, ctx: Arc<Ctx>) -> Response {
-    if let Err(error) = parse(&mut request) {
-        return finalize(Response::from_errors(vec![error]), &ctx);
-    }
-    let response = schema.execute(request.data(Arc::clone(&ctx))).await;
+/// Executes a lowered operation. Errors are in document order and carry a code of the closed list and the request id.
+/// Failures of sources are logged with their causes, which never reach the response.
+pub async fn execute(schema: &ApiSchema, operation: LoweredOperation, ctx: Arc<Ctx>) -> Response {
+    let response = schema.execute(operation.into_request().data(Arc::clone(&ctx))).await;
     finalize(response, &ctx)
-}
-
-/// Parses the document unless it is already parsed. Syntax errors get a fixed message with the position.
-fn parse(request: &mut Request) -> Result<(), ServerError> {
-    request.parsed_query().map(drop).map_err(|error| {
-        let position = error.locations.first().copied();
-        let at = position.map(|at| format!(" Syntax error at line {}, column {}.", at.line, at.column));
-        let message = format!("The document is not valid GraphQL.{}", at.unwrap_or_default());
-        let mut error = ServerError::new(message, position);
-        set_extension(&mut error, "code", ErrorCode::GraphqlParseFailed.as_str());
-        error
-    })
 }
 
 /// Sorts the errors and adds the code and the request id to each.
 pub(super) fn finalize(mut response: Response, ctx: &Ctx) -> Response {
+    if let Some(limit) = ctx.budget.reset() {
+        response = Response::from_errors(vec![too_many_fields(limit)]);
+    }
     for error in &mut response.errors {
         if let Some(failure) = error.source::<VendorError>() {
             ctx.log_failure(failure);
@@ -227,6 +173,15 @@ pub(super) fn finalize(mut response: Response, ctx: &Ctx) -> Response {
     }
     response.errors.sort_by(by_document_position);
     response
+}
+
+fn too_many_fields(limit: u64) -> ServerError {
+    let message = format!(
+        "the response has more than {limit} fields: select fewer rows or levels; a mutation has taken effect all the same"
+    );
+    let mut error = ServerError::new(message, None);
+    set_extension(&mut error, "code", ErrorCode::OperationTooLarge.as_str());
+    error
 }
 
 fn set_extension(error: &mut ServerError, name: &str, value: &str) {

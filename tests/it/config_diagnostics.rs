@@ -281,3 +281,37 @@ venues.toml:11 graphql.measure_only: was renamed to `graphql.warn_only`";
     let report = lines(load(&of_a_source, &[KEY]));
     assert!(report.ends_with("was renamed to `sources.harbor.resilience.rate_limit`"), "{report}");
 }
+
+#[test]
+fn a_source_may_not_hang_as_long_as_the_request_and_keys_are_fetched_by_https() {
+    let text = format!(
+        "{}{}",
+        HARBOR.trim_start().replace("\"sandbox\"", "\"live\""),
+        r#"
+[server]
+request_timeout = "20s"
+[resilience.deadlines]
+other = "20s"
+[deliveries.one]
+app = "tixngo"
+source = "harbor"
+url = "http://a.example/v3/organizer/tickets"
+api_key = { env = "KEY" }
+[auth.issuers.one]
+issuer = "https://login.example.com"
+audience = "a"
+algorithms = ["RS256"]
+jwks_url = "http://login.example.com/jwks"
+"#
+    );
+    let found = lines(load(&text, &[KEY]));
+    for expected in [
+        "server.request_timeout: is 20s, must be longer than the 20s of `resilience.deadlines.list`",
+        "a source that hangs would cost the whole response",
+        "deliveries.one.url: must begin with https://",
+        "auth.issuers.one.jwks_url: must begin with https://",
+        "auth.issuers.one.scopes: is missing",
+    ] {
+        assert!(found.contains(expected), "{expected} is missing in:\n{found}");
+    }
+}

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use ticketgraph::app;
 use ticketgraph::config::Config;
 use ticketgraph::gateway::operation_limits::OperationLimits;
+use ticketgraph::graphql::api::ApiSettings;
 
 /// Returns the default configuration.
 pub(crate) fn default_config() -> &'static Config {
@@ -13,6 +14,11 @@ pub(crate) fn default_config() -> &'static Config {
         config.expect("the default configuration")
     });
     &CONFIG
+}
+
+/// Returns the default settings of the schema.
+pub(crate) fn default_api_settings() -> ApiSettings {
+    app::api_settings(default_config())
 }
 
 /// Returns the default operation limits.

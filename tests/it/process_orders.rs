@@ -42,8 +42,8 @@ max_wait = "30s"
 
 [resilience.deadlines]
 order = "9s"
-read = "30s"
-availability = "30s"
+read = "29s"
+availability = "29s"
 "#;
 
 /// Emulated vendors in their own process, which outlives the server.

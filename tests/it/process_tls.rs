@@ -28,7 +28,9 @@ async fn the_service_serves_tls_with_the_configured_certificate() {
     let body = json!({ "query": "{ viewer { id } }" });
     let trusted = reqwest::Certificate::from_der(own.cert.der()).expect("a certificate");
     let trusting = client(reqwest::Client::builder().tls_certs_only([trusted]));
-    let response: Value = trusting.post(&url).json(&body).send().await.expect("a response").json().await.expect("JSON");
+    let response = trusting.post(&url).json(&body).send().await.expect("a response");
+    assert_eq!(response.headers()["strict-transport-security"], "max-age=31536000");
+    let response: Value = response.json().await.expect("JSON");
     assert_eq!(response["data"]["viewer"]["id"], "anonymous");
     // Other clients do not trust this certificate, and plain HTTP gets no response.
     assert!(client(reqwest::Client::builder().tls_certs_only([])).post(&url).json(&body).send().await.is_err());

@@ -5,16 +5,17 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_graphql::{Request, Variables};
 use catalog::UnifiedCatalog;
 use domain::accounts::AccountConfig;
 use domain::authoring::{BackOfficeEdit, SalesChannel};
 use domain::{Clock, EventKey, Source, SourceId};
 use resellers::{ConnectionSettings, ProductMapping, Reseller, Resellers};
 use serde_json::{Value, json};
-use ticketgraph::graphql::{Ctx, Limits, Scope, Services, Viewer, build, execute};
+use ticketgraph::graphql::{Ctx, Scope, Services, Viewer};
 
 use crate::contract::fixture::{ACME_RESELLER_KEYS, VendorFixture, acme_with, secutix};
+use crate::default_config::default_api_settings;
+use crate::documents::run;
 
 const TEMPLATE: &str = "66f0aa10c3d2e4b5a6978001";
 const ADULT: &str = "66f0ff60c3d2e4b5a6970001";
@@ -82,10 +83,8 @@ impl Venues {
     async fn run(&self, document: &str, variables: Value) -> Value {
         let scopes = HashSet::from([Scope::CatalogRead, Scope::ReportRead]);
         let viewer = Viewer { id: "office".to_owned(), name: "The office".to_owned(), reseller: None, scopes };
-        let ctx = Ctx::new(&self.services, Arc::new(viewer), Arc::from("r-1"));
-        let request = Request::new(document).variables(Variables::from_json(variables));
-        let answer = execute(&build(&Limits::default()), request, Arc::new(ctx)).await;
-        serde_json::to_value(&answer).expect("JSON")
+        let ctx = Ctx::new(&self.services, Arc::new(viewer), Arc::from("r-1"), default_api_settings().response_fields);
+        serde_json::to_value(run(document, &variables, ctx).await).expect("JSON")
     }
 
     /// Returns the only connection at a source, checked again.

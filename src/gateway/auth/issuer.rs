@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
-use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, JwkSet, KeyAlgorithm};
+use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, JwkSet, KeyAlgorithm, PublicKeyUse};
 use jsonwebtoken::{DecodingKey, TokenData, Validation, decode, decode_header};
 use serde::Deserialize;
 use tokio::sync::Mutex;
@@ -22,6 +22,8 @@ const KEY_SET_TTL: Duration = Duration::from_secs(3600);
 const MIN_FETCH_INTERVAL: Duration = Duration::from_secs(30);
 /// Accepted clock difference to the issuer, in seconds.
 const CLOCK_LEEWAY: u64 = 30;
+/// Longest subject, in bytes: counters and orders are kept by it.
+const MAX_SUBJECT_BYTES: usize = 255;
 /// Longest session with one token, in seconds.
 const MAX_TOKEN_LIFETIME: u64 = 30 * 24 * 3600;
 
@@ -39,12 +41,19 @@ pub struct KeySetError(pub String);
 
 /// Claims and algorithms that a token must have.
 pub struct IssuerSettings {
+    /// Name in the configuration. Subjects are known as `name:subject`, so that they never share an identity with a
+    /// client, whose name has no colon, or with a subject of another issuer.
+    pub name: String,
     /// Expected `iss`.
     pub issuer: String,
     /// Expected value in `aud`.
     pub audience: String,
     /// Accepted algorithms. The `alg` header of a token never adds to them.
     pub algorithms: Vec<Algorithm>,
+    /// Scopes that tokens may grant; all others in a token grant nothing.
+    pub scopes: HashSet<Scope>,
+    /// Accepts tokens without the claim `reseller`, which see the data of all resellers.
+    pub allows_all_resellers: bool,
     /// Requests per minute for each subject; `None`: unlimited.
     pub requests_per_minute: Option<u32>,
 }
@@ -78,7 +87,8 @@ impl TokenIssuer {
     /// Verifies a token and returns its principal, or `None` if the token is not valid.
     pub async fn authenticate(&self, token: &str) -> Option<Principal> {
         let header = decode_header(token).ok()?;
-        if !self.settings.algorithms.contains(&header.alg) {
+        // No critical extension is understood (RFC 7515 §4.1.11).
+        if !self.settings.algorithms.contains(&header.alg) || header.crit.is_some() {
             return None;
         }
         let kid = header.kid.as_deref();
@@ -89,11 +99,19 @@ impl TokenIssuer {
                 self.verified_claims(token, &self.cached_key(kid, header.alg)?, header.alg)?
             }
         };
+        if !(1..=MAX_SUBJECT_BYTES).contains(&claims.sub.len()) {
+            return None;
+        }
+        let reseller = claims.reseller.filter(|reseller| !reseller.is_empty());
+        if reseller.is_none() && !self.settings.allows_all_resellers {
+            return None;
+        }
         let names = claims.scope.split_whitespace().map(str::to_owned).chain(claims.scopes);
-        // Unknown scopes grant nothing.
         let scopes: HashSet<Scope> = names.filter_map(|name| name.parse().ok()).collect();
+        let scopes = scopes.intersection(&self.settings.scopes).copied().collect();
         let remaining = claims.exp.saturating_add(CLOCK_LEEWAY).saturating_sub(jsonwebtoken::get_current_timestamp());
-        let viewer = Viewer { id: claims.sub.clone(), name: claims.sub, reseller: claims.reseller, scopes };
+        let viewer =
+            Viewer { id: format!("{}:{}", self.settings.name, claims.sub), name: claims.sub, reseller, scopes };
         Some(Principal {
             viewer: std::sync::Arc::new(viewer),
             requests_per_minute: self.settings.requests_per_minute,
@@ -144,8 +162,12 @@ impl TokenIssuer {
     }
 }
 
-/// Returns true if a key fits an algorithm. A public key is never used as the secret of an HMAC.
+/// Returns true if a key is one for signatures and fits an algorithm. A public key is never used as the secret of an
+/// HMAC.
 fn is_usable_with(key: &Jwk, algorithm: Algorithm) -> bool {
+    if key.common.public_key_use.as_ref().is_some_and(|purpose| *purpose != PublicKeyUse::Signature) {
+        return false;
+    }
     let right_kind = matches!(
         (&key.algorithm, algorithm),
         (AlgorithmParameters::OctetKey(_), Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512)

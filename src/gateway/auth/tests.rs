@@ -32,7 +32,7 @@ fn signer(kid: &str) -> Signer {
 
 fn claims() -> Value {
     json!({"sub": "shop", "iss": "https://id.example", "aud": "ticketgraph", "exp": 4_000_000_000_u64,
-           "scope": "catalog:read nonsense order:read", "reseller": "tiqets"})
+           "scope": "catalog:read nonsense order:read admin", "reseller": "tiqets"})
 }
 
 fn sign(signer: &Signer, algorithm: Algorithm, claims: &Value) -> String {
@@ -60,9 +60,12 @@ fn authenticator_trusting(signer: &Signer) -> (Authenticator, PublishedKeySet) {
         fetches: Arc::default(),
     };
     let settings = IssuerSettings {
+        name: "portal".to_owned(),
         issuer: "https://id.example".to_owned(),
         audience: "ticketgraph".to_owned(),
         algorithms: vec![Algorithm::ES256],
+        scopes: ["catalog:read", "order:read"].iter().map(|name| name.parse().expect("a scope")).collect(),
+        allows_all_resellers: false,
         requests_per_minute: Some(60),
     };
     let issuer = TokenIssuer::new(settings, Box::new(published.clone()));
@@ -74,13 +77,13 @@ async fn authenticate(authenticator: &Authenticator, token: &str) -> Result<Prin
 }
 
 #[tokio::test]
-async fn a_token_identifies_its_principal_and_unknown_scopes_grant_nothing() {
+async fn a_token_identifies_its_principal_and_grants_no_more_than_its_issuer_may() {
     let signer = signer("one");
     let (authenticator, _) = authenticator_trusting(&signer);
     let principal = authenticate(&authenticator, &sign(&signer, Algorithm::ES256, &claims())).await.expect("a caller");
     assert_eq!(
         (principal.viewer.id.as_str(), principal.viewer.reseller.as_deref(), principal.requests_per_minute),
-        ("shop", Some("tiqets"), Some(60))
+        ("portal:shop", Some("tiqets"), Some(60))
     );
     let scopes: HashSet<_> = ["catalog:read", "order:read"].iter().map(|name| name.parse().expect("a scope")).collect();
     assert_eq!(principal.viewer.scopes, scopes);
@@ -96,12 +99,26 @@ async fn an_invalid_token_is_rejected() {
         ("iss", json!("https://elsewhere.example")),
         ("aud", json!("another")),
         ("nbf", json!(3_900_000_000_u64)),
+        ("reseller", Value::Null),
+        ("reseller", json!("")),
+        ("sub", json!("")),
+        ("sub", json!("x".repeat(256))),
     ] {
         let mut wrong = claims();
         wrong[claim] = value.clone();
         let result = authenticate(&authenticator, &sign(&signer, Algorithm::ES256, &wrong)).await;
         assert_eq!(result.map(|_| ()), Err(AuthError::InvalidCredentials), "{claim} {value}");
     }
+    let header =
+        Header { kid: Some(signer.kid.clone()), crit: Some(vec!["b64".to_owned()]), ..Header::new(Algorithm::ES256) };
+    let critical = encode(&header, &claims(), &signer.private).expect("a token");
+    assert_eq!(authenticate(&authenticator, &critical).await.map(|_| ()), Err(AuthError::InvalidCredentials));
+    let mut for_encryption = signer.jwk.clone();
+    for_encryption["use"] = json!("enc");
+    let (other, published) = authenticator_trusting(&signer);
+    *published.set.lock().expect("a lock") = json!({ "keys": [for_encryption] });
+    let token = sign(&signer, Algorithm::ES256, &claims());
+    assert_eq!(authenticate(&other, &token).await.map(|_| ()), Err(AuthError::InvalidCredentials));
     let forged = sign(&forger, Algorithm::ES256, &claims());
     assert_eq!(authenticate(&authenticator, &forged).await.map(|_| ()), Err(AuthError::InvalidCredentials));
 }

@@ -31,11 +31,11 @@ const EXPECTED_ENTRIES: usize = 4_000;
 /// The requested operation, independent of the caller.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct OperationKey {
-    /// Digest of the operation signature: layout and the alias of a single root field do not change it.
-    pub document: u128,
-    /// The selected operation, if the document names it.
-    pub operation_name: Option<Arc<str>>,
-    /// The variables as canonical JSON.
+    /// SHA-256 of the validated document in canonical form.
+    pub document: [u8; 32],
+    /// The selected operation, if it has a name.
+    pub operation_name: Option<String>,
+    /// The coerced variables as JSON, in the order of their definitions.
     pub variables: String,
 }
 
@@ -70,22 +70,6 @@ pub struct CachedResponse {
     pub body: Bytes,
     /// Key and validity of the cache entry; `None` if the response is not cached.
     entry: Option<(Arc<ResponseKey>, Arc<CacheValidity>)>,
-}
-
-impl CachedResponse {
-    /// Renames the only key below `data`, if an alias is given: operations that differ only in this alias share one
-    /// entry.
-    #[must_use]
-    pub fn with_root_key(self, key: Option<&str>) -> Self {
-        const BEFORE: &[u8] = b"{\"data\":{\"";
-        let Some(key) = key else { return self };
-        let Some(cached) = self.body.strip_prefix(BEFORE) else { return self };
-        let length = cached.iter().position(|byte| *byte == b'"').unwrap_or_default();
-        if &cached[..length] == key.as_bytes() {
-            return self;
-        }
-        Self { body: [BEFORE, key.as_bytes(), &cached[length..]].concat().into(), entry: None }
-    }
 }
 
 /// The result of an execution, shared by all callers that wait for it.

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Bytes;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Extension, State};
 use axum::http::header::{AUTHORIZATION, ORIGIN};
@@ -56,7 +57,7 @@ pub async fn upgrade(
     let upgrade = match upgrade {
         Ok(upgrade) => upgrade
             .protocols(["graphql-transport-ws", "graphql-ws"])
-            .max_message_size(state.engine.limits().body_bytes * MAX_MESSAGE_FACTOR)
+            .max_message_size(state.pipeline.limits().body_bytes * MAX_MESSAGE_FACTOR)
             .read_buffer_size(READ_BUFFER),
         Err(rejection) => return rejection.into_response(),
     };
@@ -101,6 +102,7 @@ pub async fn upgrade(
 
 enum Outgoing {
     Text(String),
+    Ping,
     Close(CloseReason),
 }
 
@@ -110,12 +112,13 @@ async fn write_messages(
     write_timeout: Duration,
 ) {
     while let Some(out) = queue.recv().await {
-        match out {
-            Outgoing::Text(text) => match timeout(write_timeout, sink.send(Message::Text(text.into()))).await {
-                Ok(Ok(())) => {}
-                _ => return send_close(sink, CloseReason::TOO_SLOW, write_timeout).await,
-            },
+        let message = match out {
+            Outgoing::Text(text) => Message::Text(text.into()),
+            Outgoing::Ping => Message::Ping(Bytes::new()),
             Outgoing::Close(close) => return send_close(sink, close, write_timeout).await,
+        };
+        if !matches!(timeout(write_timeout, sink.send(message)).await, Ok(Ok(()))) {
+            return send_close(sink, CloseReason::TOO_SLOW, write_timeout).await;
         }
     }
 }
@@ -149,11 +152,12 @@ impl SocketSession {
     async fn run(&mut self, mut source: SplitStream<WebSocket>) -> CloseReason {
         let timeouts = self.state.socket_timeouts;
         let init_by = Instant::now() + timeouts.init;
+        let mut is_pinged = false;
         let stop = self.state.stop.clone();
         loop {
             let deadline = if self.principal.is_none() { init_by } else { Instant::now() + timeouts.idle };
             tokio::select! {
-                message = timeout_at(deadline, source.next()) => match message {
+                message = timeout_at(deadline, source.next()) => match message.inspect(|_| is_pinged = false) {
                     Ok(Some(Ok(Message::Text(text)))) => {
                         if let Err(close) = self.handle_message(text.as_str()).await {
                             return close;
@@ -164,8 +168,10 @@ impl SocketSession {
                     Ok(Some(Ok(Message::Close(_))) | None) => return CloseReason::NORMAL,
                     Ok(Some(Err(_))) => return CloseReason::PROTOCOL_ERROR,
                     Err(_) if self.principal.is_none() => return CloseReason::INIT_TIMEOUT,
+                    Err(_) if is_pinged => return CloseReason::UNRESPONSIVE,
                     Err(_) => {
-                        if self.send(protocol::keep_alive(self.subprotocol)).await.is_err() {
+                        is_pinged = true;
+                        if self.ping().await.is_err() {
                             return CloseReason::TOO_SLOW;
                         }
                     }
@@ -182,7 +188,7 @@ impl SocketSession {
     }
 
     async fn handle_message(&mut self, text: &str) -> Result<(), CloseReason> {
-        if text.len() > self.state.engine.limits().body_bytes {
+        if text.len() > self.state.pipeline.limits().body_bytes {
             return Err(CloseReason::TOO_BIG);
         }
         match protocol::parse_message(self.subprotocol, text)? {
@@ -231,11 +237,12 @@ impl SocketSession {
 
     async fn handle_subscribe(&mut self, id: String, params: RequestParams) -> Result<(), CloseReason> {
         let principal = self.principal.clone().ok_or(CloseReason::UNAUTHORIZED)?;
-        if self.running.contains_key(&id) {
-            return match self.subprotocol {
-                SubProtocol::GraphqlTransportWs => Err(CloseReason(4409, "Subscriber already exists")),
-                SubProtocol::GraphqlWs => self.replace_operation(&id),
-            };
+        if self.running.contains_key(&id) && self.subprotocol == SubProtocol::GraphqlTransportWs {
+            return Err(CloseReason(4409, "Subscriber already exists"));
+        }
+        // In the older protocol an operation replaces the one with the same id.
+        if let Some(running) = self.running.remove(&id) {
+            running.abort();
         }
         if self.running.len() >= MAX_OPERATIONS {
             let text = "too many operations on one connection";
@@ -256,16 +263,18 @@ impl SocketSession {
         Ok(())
     }
 
-    /// A new operation with the same id replaces the old one in the older protocol.
-    fn replace_operation(&mut self, id: &str) -> Result<(), CloseReason> {
-        if let Some(running) = self.running.remove(id) {
-            running.abort();
-        }
-        Ok(())
+    /// Sends a keep-alive of the subprotocol, for proxies, and a ping of WebSocket, to which every client responds.
+    async fn ping(&self) -> Result<(), CloseReason> {
+        self.send(protocol::keep_alive(self.subprotocol)).await?;
+        self.enqueue(Outgoing::Ping).await
     }
 
     async fn send(&self, text: String) -> Result<(), CloseReason> {
-        timeout(self.state.socket_timeouts.write, self.out.send(Outgoing::Text(text)))
+        self.enqueue(Outgoing::Text(text)).await
+    }
+
+    async fn enqueue(&self, message: Outgoing) -> Result<(), CloseReason> {
+        timeout(self.state.socket_timeouts.write, self.out.send(message))
             .await
             .map_err(|_| CloseReason::TOO_SLOW)?
             .map_err(|_| CloseReason::NORMAL)
@@ -295,7 +304,7 @@ impl Admission {
             return OperationOutcome::Rejected(rejection);
         }
         match self.limit.try_acquire() {
-            Some(_permit) => state.engine.run(request).await,
+            Some(_permit) => state.pipeline.run(request).await,
             None => OperationOutcome::Rejected(RequestRejection::overloaded()),
         }
     }

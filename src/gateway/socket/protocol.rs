@@ -37,6 +37,8 @@ impl CloseReason {
     pub(super) const PROTOCOL_ERROR: Self = Self(1002, "Protocol error");
     /// The client does not read its messages.
     pub(super) const TOO_SLOW: Self = Self(1013, "The client reads too slowly");
+    /// The client answers no ping.
+    pub(super) const UNRESPONSIVE: Self = Self(1011, "The client does not respond");
     /// The server is shutting down.
     pub(super) const GOING_AWAY: Self = Self(1001, "Going away");
     /// Normal end of the connection.

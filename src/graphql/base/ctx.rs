@@ -14,6 +14,7 @@ use orders::Orders;
 use parking_lot::Mutex;
 use resellers::Resellers;
 
+use crate::graphql::base::budget::FieldBudget;
 use crate::graphql::base::cache_validity::DependencyTracker;
 use crate::graphql::base::error::ApiError;
 use crate::graphql::base::loaders::Loaders;
@@ -49,13 +50,15 @@ pub struct Ctx {
     pub loaders: Loaders,
     /// Tracks the facts that the response depends on.
     pub dependencies: DependencyTracker,
+    /// Fields that the response may still have.
+    pub budget: FieldBudget,
     /// Failures that are already logged.
     logged_failures: Mutex<HashSet<(SourceId, VendorOperation, &'static str)>>,
 }
 
 impl Ctx {
-    /// Creates the context of one request.
-    pub fn new(services: &Arc<Services>, viewer: Arc<Viewer>, request_id: Arc<str>) -> Self {
+    /// Creates the context of one request, whose response may have this many fields.
+    pub fn new(services: &Arc<Services>, viewer: Arc<Viewer>, request_id: Arc<str>, response_fields: u64) -> Self {
         let dependencies = DependencyTracker::default();
         Self {
             services: Arc::clone(services),
@@ -64,6 +67,7 @@ impl Ctx {
             now: services.catalog.clock().now(),
             loaders: Loaders::new(Arc::clone(&services.catalog), dependencies.clone()),
             dependencies,
+            budget: FieldBudget::new(response_fields),
             logged_failures: Mutex::default(),
         }
     }
@@ -118,7 +122,7 @@ mod tests {
         let services = Arc::new(Services { catalog, edits: None, resellers: None, orders: None, deliveries: None });
         let viewer =
             Arc::new(Viewer { id: "a".to_owned(), name: "A".to_owned(), reseller: None, scopes: HashSet::new() });
-        let ctx = || Ctx::new(&services, Arc::clone(&viewer), Arc::from("r-1"));
+        let ctx = || Ctx::new(&services, Arc::clone(&viewer), Arc::from("r-1"), 100);
         let failure =
             |source: &str, operation| VendorError::new(&SourceId::new(source), operation, ErrorKind::Unavailable);
         let one = ctx();

@@ -175,6 +175,9 @@ impl From<ApiError> for async_graphql::Error {
         if let Some(argument) = &fault.argument {
             extensions.set("argument", argument.as_ref());
         }
+        if fault.code == ErrorCode::LedgerUnavailable {
+            extensions.set("retryable", true);
+        }
         if let Some(vendor) = &fault.vendor_error {
             extensions.set("source", vendor.source.as_str());
             extensions.set("retryable", vendor.kind.is_transient());

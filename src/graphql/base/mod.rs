@@ -1,6 +1,7 @@
 //! The base of the schema, which every topic uses and which uses no topic: scalars, ids, errors, loaders, the viewer and
 //! the request context.
 
+pub mod budget;
 pub mod cache_validity;
 pub mod cost;
 pub mod ctx;

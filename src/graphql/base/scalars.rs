@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use async_graphql::{InputType, InputValueError, InputValueResult, Number, Scalar, ScalarType, Value};
+use async_graphql::{InputType, InputValueError, InputValueResult, Number, Pos, Scalar, ScalarType, Value};
 use domain::money::Currency;
 use domain::source::Source;
 use domain::text;
@@ -28,6 +28,28 @@ fn expect_string<T: InputType>(value: Value) -> Result<String, InputValueError<T
 /// Returns true if a value can be parsed. Checked before execution, so that the error names the argument.
 fn is_parsable<T: ScalarType>(value: &Value) -> bool {
     <T as ScalarType>::parse(value.clone()).is_ok()
+}
+
+/// Checks a value of a custom scalar before execution.
+///
+/// # Errors
+///
+/// What was expected.
+pub fn check_scalar(name: &str, value: Value) -> Result<(), String> {
+    fn check<T: InputType>(value: Value) -> Result<(), String> {
+        let parsed = <T as InputType>::parse(Some(value));
+        parsed.map(drop).map_err(|error| error.into_server_error(Pos::default()).message)
+    }
+    match name {
+        "CurrencyCode" => check::<CurrencyCode>(value),
+        "DateTime" => check::<DateTime>(value),
+        "LocalDate" => check::<LocalDate>(value),
+        "Locale" => check::<Locale>(value),
+        "MinorUnits" => check::<MinorUnits>(value),
+        "TimeZone" => check::<TimeZone>(value),
+        "URL" => check::<Url>(value),
+        _ => Ok(()),
+    }
 }
 
 /// RFC 3339 timestamp, always with an offset. Catalog times have the offset of their source's time zone.

@@ -10,8 +10,8 @@ use crate::graphql::base::loaders::{AvailabilityOf, PerformancesOf, TicketTypesO
 use crate::graphql::base::page::PageInfo;
 use crate::graphql::base::scalars::{CurrencyCode, DateTime, LocalDate, Locale, int};
 use crate::graphql::json_writer::selection::{
-    FieldWriter, JsonFields, MergedField, empty_list, enum_value, id as identifier, instant, leaf, list,
-    list_in_memory, number, object, object_in_memory, object_or_null, owned_text, text, text_or_null,
+    FieldWriter, JsonFields, RowField, empty_list, enum_value, id as identifier, instant, leaf, list, list_in_memory,
+    number, object, object_in_memory, object_or_null, owned_text, text, text_or_null,
 };
 use crate::graphql::topics::catalog::availability::{parse_max_age, parse_quantity};
 use crate::graphql::topics::catalog::{
@@ -22,7 +22,7 @@ use crate::graphql::topics::sources::source::capabilities;
 use crate::graphql::topics::sources::{EnvironmentEnum, ExternalRef, Source, VendorKindEnum};
 
 impl JsonFields for Event {
-    fn field_writer(field: &MergedField<'_>) -> Option<FieldWriter<Self>> {
+    fn field_writer(field: &RowField<'_>) -> Option<FieldWriter<Self>> {
         Some(match field.name() {
             "id" => identifier(|event: &Self| id::event_id(&event.0.source.id, &event.inner().key)),
             "source" => object(field, |event: &Self| Source(Arc::clone(&event.0.source)))?,
@@ -64,7 +64,7 @@ impl JsonFields for Event {
     }
 }
 
-fn performances_writer(field: &MergedField<'_>) -> Option<FieldWriter<Event>> {
+fn performances_writer(field: &RowField<'_>) -> Option<FieldWriter<Event>> {
     let from: Option<DateTime> = field.argument("from")?;
     let to: Option<DateTime> = field.argument("to")?;
     let first: Option<i32> = field.argument("first")?;
@@ -78,7 +78,7 @@ fn performances_writer(field: &MergedField<'_>) -> Option<FieldWriter<Event>> {
 }
 
 impl JsonFields for EventEdge {
-    fn field_writer(field: &MergedField<'_>) -> Option<FieldWriter<Self>> {
+    fn field_writer(field: &RowField<'_>) -> Option<FieldWriter<Self>> {
         Some(match field.name() {
             "cursor" => owned_text(|edge: &Self| edge.0.cursor().encode()),
             "node" => object(field, |edge: &Self| Event(edge.0.clone()))?,
@@ -88,7 +88,7 @@ impl JsonFields for EventEdge {
 }
 
 impl JsonFields for PerformanceConnection {
-    fn field_writer(field: &MergedField<'_>) -> Option<FieldWriter<Self>> {
+    fn field_writer(field: &RowField<'_>) -> Option<FieldWriter<Self>> {
         Some(match field.name() {
             "edges" => list(field, |page: &Self| page.performances().into_iter().map(PerformanceEdge).collect())?,
             "nodes" => list(field, Self::performances)?,
@@ -101,7 +101,7 @@ impl JsonFields for PerformanceConnection {
 }
 
 impl JsonFields for PageInfo {
-    fn field_writer(field: &MergedField<'_>) -> Option<FieldWriter<Self>> {
+    fn field_writer(field: &RowField<'_>) -> Option<FieldWriter<Self>> {
         Some(match field.name() {
             "hasNextPage" => leaf(|page: &Self| page.has_next_page),
             "hasPreviousPage" => leaf(|page: &Self| page.has_previous_page),
@@ -113,7 +113,7 @@ impl JsonFields for PageInfo {
 }
 
 impl JsonFields for PerformanceEdge {
-    fn field_writer(field: &MergedField<'_>) -> Option<FieldWriter<Self>> {
+    fn field_writer(field: &RowField<'_>) -> Option<FieldWriter<Self>> {
         Some(match field.name() {
             "cursor" => owned_text(|edge: &Self| edge.0.performance.cursor().encode()),
             "node" => object(field, |edge: &Self| edge.0.clone())?,
@@ -123,7 +123,7 @@ impl JsonFields for PerformanceEdge {
 }
 
 impl JsonFields for Performance {
-    fn field_writer(field: &MergedField<'_>) -> Option<FieldWriter<Self>> {
+    fn field_writer(field: &RowField<'_>) -> Option<FieldWriter<Self>> {
         Some(match field.name() {
             "id" => identifier(|row: &Self| id::performance_id(&row.performance.source.id, &row.inner().key)),
             "event" => object_in_memory(field, |row: &Self, _| row.event.clone().map(Event))?,
@@ -147,7 +147,7 @@ impl JsonFields for Performance {
 }
 
 impl JsonFields for Availability {
-    fn field_writer(field: &MergedField<'_>) -> Option<FieldWriter<Self>> {
+    fn field_writer(field: &RowField<'_>) -> Option<FieldWriter<Self>> {
         Some(match field.name() {
             "status" => enum_value(|availability: &Self| AvailabilityStatusEnum::from(availability.inner().status)),
             "vacancies" => leaf(|availability: &Self| availability.inner().vacancies.map(int)),
@@ -165,7 +165,7 @@ impl JsonFields for Availability {
 }
 
 impl JsonFields for Offer {
-    fn field_writer(field: &MergedField<'_>) -> Option<FieldWriter<Self>> {
+    fn field_writer(field: &RowField<'_>) -> Option<FieldWriter<Self>> {
         Some(match field.name() {
             "ticketType" => {
                 object(field, |offer: &Self| TicketType::single(Arc::clone(&offer.source), &offer.inner().ticket_type))?
@@ -179,7 +179,7 @@ impl JsonFields for Offer {
 }
 
 impl JsonFields for TicketType {
-    fn field_writer(field: &MergedField<'_>) -> Option<FieldWriter<Self>> {
+    fn field_writer(field: &RowField<'_>) -> Option<FieldWriter<Self>> {
         Some(match field.name() {
             "id" => identifier(|ticket_type: &Self| {
                 id::ticket_type_id(&ticket_type.source.id, &ticket_type.inner().event, &ticket_type.inner().key)
@@ -214,7 +214,7 @@ impl JsonFields for TicketType {
 }
 
 impl JsonFields for Section {
-    fn field_writer(field: &MergedField<'_>) -> Option<FieldWriter<Self>> {
+    fn field_writer(field: &RowField<'_>) -> Option<FieldWriter<Self>> {
         Some(match field.name() {
             "id" => {
                 identifier(|section: &Self| id::section_id(&section.source.id, &section.event, &section.section.key))
@@ -228,7 +228,7 @@ impl JsonFields for Section {
 }
 
 impl JsonFields for Price {
-    fn field_writer(field: &MergedField<'_>) -> Option<FieldWriter<Self>> {
+    fn field_writer(field: &RowField<'_>) -> Option<FieldWriter<Self>> {
         Some(match field.name() {
             "retail" => object(field, |price: &Self| Money(price.price.retail))?,
             "original" => object_or_null(field, |price: &Self, _| price.price.original.map(Money))?,
@@ -245,7 +245,7 @@ impl JsonFields for Price {
 }
 
 impl JsonFields for Tax {
-    fn field_writer(field: &MergedField<'_>) -> Option<FieldWriter<Self>> {
+    fn field_writer(field: &RowField<'_>) -> Option<FieldWriter<Self>> {
         Some(match field.name() {
             "name" => text(|tax: &Self| &tax.0.name),
             "amount" => object(field, |tax: &Self| Money(tax.0.amount))?,
@@ -255,7 +255,7 @@ impl JsonFields for Tax {
 }
 
 impl JsonFields for Money {
-    fn field_writer(field: &MergedField<'_>) -> Option<FieldWriter<Self>> {
+    fn field_writer(field: &RowField<'_>) -> Option<FieldWriter<Self>> {
         Some(match field.name() {
             "amount" => number(|money: &Self| money.0.amount),
             "currency" => text(|money: &Self| money.0.currency.code()),
@@ -267,7 +267,7 @@ impl JsonFields for Money {
 }
 
 impl JsonFields for Freshness {
-    fn field_writer(field: &MergedField<'_>) -> Option<FieldWriter<Self>> {
+    fn field_writer(field: &RowField<'_>) -> Option<FieldWriter<Self>> {
         Some(match field.name() {
             "mode" => enum_value(|age: &Self| age.mode),
             "observedAt" => leaf(|age: &Self| age.observed_at),
@@ -278,7 +278,7 @@ impl JsonFields for Freshness {
 }
 
 impl JsonFields for ExternalRef {
-    fn field_writer(field: &MergedField<'_>) -> Option<FieldWriter<Self>> {
+    fn field_writer(field: &RowField<'_>) -> Option<FieldWriter<Self>> {
         Some(match field.name() {
             "source" => object(field, |external_ref: &Self| Source(Arc::clone(&external_ref.source)))?,
             "kind" => text(|external_ref: &Self| &external_ref.reference.kind),
@@ -290,7 +290,7 @@ impl JsonFields for ExternalRef {
 
 /// Health and delivery are not facts of the catalog and are left to the executor.
 impl JsonFields for Source {
-    fn field_writer(field: &MergedField<'_>) -> Option<FieldWriter<Self>> {
+    fn field_writer(field: &RowField<'_>) -> Option<FieldWriter<Self>> {
         Some(match field.name() {
             "id" => identifier(|source: &Self| id::source_id(&source.0.id)),
             "name" => text(|source: &Self| source.0.id.as_str()),
@@ -309,7 +309,7 @@ impl JsonFields for Source {
 struct LocaleArgument(Option<Locale>);
 
 impl LocaleArgument {
-    fn parse(field: &MergedField<'_>) -> Option<Self> {
+    fn parse(field: &RowField<'_>) -> Option<Self> {
         field.argument("locale").map(Self)
     }
 

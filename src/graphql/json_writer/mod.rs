@@ -18,13 +18,13 @@ use async_graphql::{Context, ContextSelectionSet, OutputType, Positioned, Server
 use async_graphql_parser::types::Field;
 
 use crate::graphql::base::ctx::Ctx;
-use crate::graphql::json_writer::selection::{MergedField, SelectionWriter};
+use crate::graphql::json_writer::selection::{RowField, SelectionWriter};
 
 pub use field_merging::has_merged_objects;
 pub use json::to_json;
 pub use selection::{FieldWriter, JsonFields};
 
-/// Request data that enables raw JSON rows: the response is serialized by [`to_json`] and no objects of the document
+/// Request data that enables raw JSON rows: the response is serialized by [`to_json`] and no objects of the operation
 /// [need merging](has_merged_objects).
 pub struct RawJson;
 
@@ -36,7 +36,7 @@ impl<T: JsonFields> JsonRows<T> {
     fn write_json(&self, ctx: &Context<'_>) -> Option<Vec<u8>> {
         ctx.data_opt::<RawJson>()?;
         let app = Ctx::of(ctx);
-        let writer = SelectionWriter::<T>::read(&MergedField::single(ctx.field()))?;
+        let writer = SelectionWriter::<T>::read(&RowField::new(ctx.field()))?;
         let mut out = Vec::with_capacity(1024 * self.0.len());
         selection::write_list(&writer, &self.0, app, &mut out)?;
         Some(out)

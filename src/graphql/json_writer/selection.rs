@@ -15,44 +15,32 @@ pub type FieldWriter<T> = Box<dyn Fn(&T, &Ctx, &mut Vec<u8>) -> Option<()> + Sen
 /// An object whose fields can be written as JSON from memory.
 pub trait JsonFields: ObjectType + Sized + 'static {
     /// Returns the writer of a field, or `None` if only the executor can resolve it.
-    fn field_writer(field: &MergedField<'_>) -> Option<FieldWriter<Self>>;
+    fn field_writer(field: &RowField<'_>) -> Option<FieldWriter<Self>>;
 }
 
-/// A field with all selections under the same response key.
-pub struct MergedField<'a>(Vec<SelectionField<'a>>);
+/// A selected field of a lowered operation: its response key is unique in its selection set.
+#[derive(Clone, Copy)]
+pub struct RowField<'a>(SelectionField<'a>);
 
-impl<'a> MergedField<'a> {
-    /// Creates a field with a single selection.
-    pub fn single(field: SelectionField<'a>) -> Self {
-        Self(vec![field])
+impl<'a> RowField<'a> {
+    /// Wraps a field of a lowered operation.
+    pub fn new(field: SelectionField<'a>) -> Self {
+        Self(field)
     }
 
     /// The field name.
     pub fn name(&self) -> &'a str {
-        self.0[0].name()
+        self.0.name()
     }
 
     fn response_key(&self) -> &'a str {
-        self.0[0].alias().unwrap_or(self.0[0].name())
+        self.0.alias().unwrap_or(self.0.name())
     }
 
-    /// Parses an argument, with variables substituted. Returns `None` if it does not match its type.
+    /// Parses an argument. Returns `None` if it does not match its type.
     pub fn argument<V: InputType>(&self, name: &str) -> Option<V> {
-        let arguments = self.0[0].arguments().ok()?;
+        let arguments = self.0.arguments().ok()?;
         V::parse(arguments.into_iter().find(|(argument, _)| argument == name).map(|(_, value)| value)).ok()
-    }
-
-    /// Returns the child fields, merged by response key (GraphQL §6.3.2). On an object, every valid fragment applies.
-    fn children(&self) -> Vec<Self> {
-        let mut fields: Vec<Self> = Vec::new();
-        for field in self.0.iter().flat_map(SelectionField::selection_set) {
-            let key = field.alias().unwrap_or(field.name());
-            match fields.iter_mut().find(|existing| existing.response_key() == key) {
-                Some(existing) => existing.0.push(field),
-                None => fields.push(Self::single(field)),
-            }
-        }
-        fields
     }
 }
 
@@ -61,8 +49,8 @@ pub(super) struct SelectionWriter<T>(Vec<(Vec<u8>, FieldWriter<T>)>);
 
 impl<T: JsonFields> SelectionWriter<T> {
     /// Builds the writer of a field's selection. Returns `None` if the executor must resolve a part of it.
-    pub(super) fn read(field: &MergedField<'_>) -> Option<Self> {
-        let fields = field.children().into_iter().enumerate().map(|(index, field)| {
+    pub(super) fn read(field: &RowField<'_>) -> Option<Self> {
+        let fields = field.0.selection_set().map(RowField).enumerate().map(|(index, field)| {
             let writer = if field.name() == "__typename" { type_name() } else { T::field_writer(&field)? };
             let mut label = vec![if index == 0 { b'{' } else { b',' }];
             write_text(field.response_key(), &mut label);
@@ -73,6 +61,7 @@ impl<T: JsonFields> SelectionWriter<T> {
     }
 
     fn write(&self, of: &T, app: &Ctx, out: &mut Vec<u8>) -> Option<()> {
+        app.budget.spend(self.0.len())?;
         for (label, field) in &self.0 {
             out.extend_from_slice(label);
             field(of, app, out)?;
@@ -177,7 +166,7 @@ pub(super) fn leaf<T, V: InputType>(read: impl Fn(&T) -> V + Send + Sync + 'stat
 
 /// Writes an object field.
 pub(super) fn object<T, V: JsonFields>(
-    field: &MergedField<'_>,
+    field: &RowField<'_>,
     read: impl Fn(&T) -> V + Send + Sync + 'static,
 ) -> Option<FieldWriter<T>> {
     object_in_memory(field, move |of, _| Some(read(of)))
@@ -185,7 +174,7 @@ pub(super) fn object<T, V: JsonFields>(
 
 /// Writes a nullable object field.
 pub(super) fn object_or_null<T, V: JsonFields>(
-    field: &MergedField<'_>,
+    field: &RowField<'_>,
     read: impl Fn(&T, &Ctx) -> Option<V> + Send + Sync + 'static,
 ) -> Option<FieldWriter<T>> {
     let writer = SelectionWriter::<V>::read(field)?;
@@ -200,7 +189,7 @@ pub(super) fn object_or_null<T, V: JsonFields>(
 
 /// Writes an object field that may have to be fetched. Returns `None` if the object is not in memory.
 pub(super) fn object_in_memory<T, V: JsonFields>(
-    field: &MergedField<'_>,
+    field: &RowField<'_>,
     read: impl Fn(&T, &Ctx) -> Option<V> + Send + Sync + 'static,
 ) -> Option<FieldWriter<T>> {
     let writer = SelectionWriter::<V>::read(field)?;
@@ -209,7 +198,7 @@ pub(super) fn object_in_memory<T, V: JsonFields>(
 
 /// Writes a list of objects.
 pub(super) fn list<T, V: JsonFields>(
-    field: &MergedField<'_>,
+    field: &RowField<'_>,
     read: impl Fn(&T) -> Vec<V> + Send + Sync + 'static,
 ) -> Option<FieldWriter<T>> {
     list_in_memory(field, move |of, _| Some(read(of)))
@@ -217,7 +206,7 @@ pub(super) fn list<T, V: JsonFields>(
 
 /// Writes a list of objects that may have to be fetched. Returns `None` if the list is not in memory.
 pub(super) fn list_in_memory<T, V: JsonFields>(
-    field: &MergedField<'_>,
+    field: &RowField<'_>,
     read: impl Fn(&T, &Ctx) -> Option<Vec<V>> + Send + Sync + 'static,
 ) -> Option<FieldWriter<T>> {
     let writer = SelectionWriter::<V>::read(field)?;

@@ -123,7 +123,7 @@ impl SubgraphQuery {
     }
 
     /// Returns entities by their keys, in order, through the shared loaders. Null for each that does not exist.
-    #[graphql(name = "_entities", visible = false, complexity = "1 + representations.len() * child_complexity")]
+    #[graphql(name = "_entities", visible = false)]
     async fn entities(
         &self,
         ctx: &Context<'_>,

@@ -1,7 +1,7 @@
 //! The SDL of the subgraph: the schema with entity keys, costs, list sizes and topic tags.
 
-use std::collections::HashMap;
-
+use apollo_compiler::ast::{Argument, Definition, Directive, Document, FieldDefinition, Value};
+use apollo_compiler::{Name, Node, name};
 use async_graphql::Schema;
 use catalog::DEFAULT_PAGE_SIZE;
 
@@ -15,100 +15,62 @@ pub(super) const FEDERATION_LINK: &str = r#"extend schema @link(url: "https://sp
 ///
 /// `@cost` is the largest number of calls to one source that a field causes, `@listSize` the rows of a page, and `@tag`
 /// the topic of a root field, by which contracts can exclude topics.
+///
+/// # Panics
+///
+/// If the generated SDL cannot be parsed, which every test would reveal.
 pub fn sdl() -> String {
     let schema = Schema::build(Query::default(), Mutation::default(), Subscription::default())
         .enable_subscription_in_federation()
         .finish();
     let text = schema.sdl_with_options(sdl_options().federation());
-    // The types are followed by the library's own link to an older version of federation.
-    let types = text.split("extend schema @link").next().unwrap_or_default();
-    let mut pen = SdlAnnotator { topics: topics(), owner: None, field: None, is_paged: false, in_description: false };
-    let mut out = format!("{FEDERATION_LINK}\n\n");
-    for line in types.trim_end().lines() {
-        out.push_str(&pen.annotate(line));
-        out.push('\n');
-    }
-    out
-}
-
-/// Adds directives to SDL line by line, tracking the position in the document.
-struct SdlAnnotator<'a> {
-    /// The topic of each root field, by owner and field name.
-    topics: HashMap<(String, String), &'static str>,
-    /// The type whose fields are being read.
-    owner: Option<&'a str>,
-    /// The field whose arguments are being read.
-    field: Option<&'a str>,
-    /// True if the field returns a page.
-    is_paged: bool,
-    /// True inside a multi-line description.
-    in_description: bool,
-}
-
-impl<'a> SdlAnnotator<'a> {
-    fn annotate(&mut self, line: &'a str) -> String {
-        if line.matches("\"\"\"").count() % 2 == 1 {
-            self.in_description = !self.in_description;
-            return line.to_owned();
+    let mut document = Document::parse(text, "subgraph.graphql").expect("the generated SDL");
+    // The library links an older version of federation.
+    document.definitions.retain(|definition| !matches!(definition, Definition::SchemaExtension(_)));
+    let topics = topics();
+    for definition in &mut document.definitions {
+        let Definition::ObjectTypeDefinition(object) = definition else { continue };
+        let object = object.make_mut();
+        if object.implements_interfaces.iter().any(|interface| interface == "Node") {
+            object.directives.push(directive(name!("key"), [(name!("fields"), string("id"))]));
         }
-        if self.in_description || line.trim_start().starts_with('"') {
-            return line.to_owned();
-        }
-        match (self.owner, self.field) {
-            (None, _) => {
-                self.owner = line.strip_prefix("type ").and_then(|head| head.split(' ').next());
-                with_key(line)
-            }
-            (Some(_), None) if line == "}" => {
-                self.owner = None;
-                line.to_owned()
-            }
-            (Some(owner), None) => {
-                let name = line.trim_start().split(['(', ':']).next().unwrap_or_default();
-                if line.ends_with('(') {
-                    (self.field, self.is_paged) = (Some(name), false);
-                    return line.to_owned();
-                }
-                self.with_directives(line, owner, name, false)
-            }
-            (Some(owner), Some(name)) => {
-                self.is_paged |= line.trim_start().starts_with("first:");
-                if !line.starts_with("  )") {
-                    return line.to_owned();
-                }
-                self.field = None;
-                self.with_directives(line, owner, name, self.is_paged)
-            }
+        for field in &mut object.fields {
+            let topic = topics.get(&(object.name.to_string(), field.name.to_string()));
+            annotate(field.make_mut(), &object.name, topic.copied());
         }
     }
+    format!("{FEDERATION_LINK}\n\n{document}")
+}
 
-    /// Appends the directives to the last line of a field.
-    fn with_directives(&self, line: &str, owner: &str, field: &str, is_paged: bool) -> String {
-        let mut out = line.to_owned();
-        if let Some(weight) = cost::cost_weight(owner, field) {
-            out.push_str(&format!(" @cost(weight: {weight})"));
-        }
-        if is_paged {
-            out.push_str(&format!(
-                r#" @listSize(assumedSize: {DEFAULT_PAGE_SIZE}, slicingArguments: ["first"], sizedFields: ["edges", "nodes"], requireOneSlicingArgument: false)"#
-            ));
-        }
-        if let Some(topic) = self.topics.get(&(owner.to_owned(), field.to_owned())) {
-            out.push_str(&format!(" @tag(name: \"{topic}\")"));
-        }
-        out
+/// Adds the directives of a field.
+fn annotate(field: &mut FieldDefinition, owner: &str, topic: Option<&'static str>) {
+    if let Some(weight) = cost::cost_weight(owner, &field.name) {
+        let weight = i32::try_from(weight).unwrap_or(i32::MAX);
+        field.directives.push(directive(name!("cost"), [(name!("weight"), Node::new(Value::from(weight)))]));
+    }
+    if field.argument_by_name("first").is_some() {
+        let list = |items: &[&str]| Node::new(Value::List(items.iter().map(|item| string(item)).collect()));
+        let rows = i32::try_from(DEFAULT_PAGE_SIZE).unwrap_or(i32::MAX);
+        let arguments = [
+            (name!("assumedSize"), Node::new(Value::from(rows))),
+            (name!("slicingArguments"), list(&["first"])),
+            (name!("sizedFields"), list(&["edges", "nodes"])),
+            (name!("requireOneSlicingArgument"), Node::new(Value::Boolean(false))),
+        ];
+        field.directives.push(directive(name!("listSize"), arguments));
+    }
+    if let Some(topic) = topic {
+        field.directives.push(directive(name!("tag"), [(name!("name"), string(topic))]));
     }
 }
 
-/// Appends the entity key to the first line of a type that implements Node.
-fn with_key(line: &str) -> String {
-    let interfaces = line.strip_prefix("type ").and_then(|head| head.split_once(" implements "));
-    match interfaces.and_then(|(_, after)| after.split_once(" {")) {
-        Some((names, _)) if names.split(['&', ' ']).any(|name| name == "Node") => {
-            line.replacen(" {", " @key(fields: \"id\") {", 1)
-        }
-        _ => line.to_owned(),
-    }
+fn directive<const N: usize>(name: Name, arguments: [(Name, Node<Value>); N]) -> Directive {
+    let arguments = arguments.into_iter().map(|(name, value)| Node::new(Argument { name, value }));
+    Directive { name, arguments: arguments.collect() }
+}
+
+fn string(text: &str) -> Node<Value> {
+    Node::new(Value::String(text.to_owned()))
 }
 
 #[cfg(test)]

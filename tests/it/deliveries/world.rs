@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
-use async_graphql::{Request, Variables};
 use async_trait::async_trait;
 use catalog::UnifiedCatalog;
 use deliveries::store::{ChannelLease, ChannelWrite, DeliveryStore, FeedPositions, StreamCounts, StreamRun};
@@ -29,12 +28,14 @@ use orders::{
 };
 use serde_json::{Value, json};
 use store_sql::{CredentialKey, Stores, open_stores};
-use ticketgraph::graphql::{Ctx, Limits, Scope, Services, Viewer, build, execute};
+use ticketgraph::graphql::{Ctx, Scope, Services, Viewer};
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
 use vendor_api::ChannelConfig;
 
 use crate::contract::fixture::{ATTEMPT_TIMEOUT, VendorFixture, secutix};
+use crate::default_config::default_api_settings;
+use crate::documents::run;
 use crate::orders::world::default_settings;
 
 /// Interval between runs of the streams.
@@ -208,10 +209,8 @@ impl World {
         let services = Arc::new(Services { catalog, orders, deliveries, edits: None, resellers: None });
         let scopes: HashSet<Scope> = scopes.iter().copied().collect();
         let viewer = Viewer { id: "tester".to_owned(), name: "A tester".to_owned(), reseller: None, scopes };
-        let ctx = Ctx::new(&services, Arc::new(viewer), Arc::from("r-1"));
-        let request = Request::new(document).variables(Variables::from_json(variables));
-        let answer = execute(&build(&Limits::default()), request, Arc::new(ctx)).await;
-        serde_json::to_value(&answer).expect("JSON")
+        let ctx = Ctx::new(&services, Arc::new(viewer), Arc::from("r-1"), default_api_settings().response_fields);
+        serde_json::to_value(run(document, &variables, ctx).await).expect("JSON")
     }
 
     pub(super) async fn query(&self, document: &str, variables: Value) -> Value {

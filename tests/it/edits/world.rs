@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
-use async_graphql::{Request, Variables};
 use async_trait::async_trait;
 use catalog::UnifiedCatalog;
 use domain::StoreError;
@@ -15,10 +14,12 @@ use emulators::ticketing::ADMINISTRATOR_KEY;
 use emulators::{Fault, Rule};
 use serde_json::{Value, json};
 use store_sql::{CredentialKey, open_stores};
-use ticketgraph::graphql::{Ctx, Limits, Scope, Services, Viewer, build, execute};
+use ticketgraph::graphql::{Ctx, Scope, Services, Viewer};
 use tokio_util::task::TaskTracker;
 
 use crate::contract::fixture::{ACME_RESELLER_KEYS, VendorFixture, acme_with, ticketing_with};
+use crate::default_config::default_api_settings;
+use crate::documents::run;
 
 /// Configured location of new events.
 const NEW_EVENTS: &str =
@@ -52,10 +53,8 @@ impl World {
         let services = Arc::new(Services { catalog, edits, orders: None, deliveries: None, resellers: None });
         let scopes = HashSet::from([Scope::EventWrite, Scope::CatalogRead, Scope::AdmissionWrite]);
         let viewer = Viewer { id: "editor".to_owned(), name: "An editor".to_owned(), reseller: None, scopes };
-        let ctx = Ctx::new(&services, Arc::new(viewer), Arc::from("r-1"));
-        let request = Request::new(document).variables(Variables::from_json(variables));
-        let answer = execute(&build(&Limits::default()), request, Arc::new(ctx)).await;
-        serde_json::to_value(&answer).expect("JSON")
+        let ctx = Ctx::new(&services, Arc::new(viewer), Arc::from("r-1"), default_api_settings().response_fields);
+        serde_json::to_value(run(document, &variables, ctx).await).expect("JSON")
     }
 
     /// Counts the events with a title at each source.

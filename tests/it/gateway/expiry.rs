@@ -11,6 +11,7 @@ use jsonwebtoken::{EncodingKey, Header, encode};
 use serde_json::{Value, json};
 use ticketgraph::gateway::auth::{Algorithm, IssuerSettings, KeySetError, KeySetSource, TokenIssuer};
 use ticketgraph::gateway::persisted::Safelist;
+use ticketgraph::graphql::Scope;
 
 use super::socket::{Received, Socket, subscribe};
 use super::{TestGateway, start_for};
@@ -58,9 +59,12 @@ pub(crate) fn sign(signer: &Signer, claims: &Value) -> String {
 
 async fn gateway_trusting(signer: &Signer) -> TestGateway {
     let settings = IssuerSettings {
+        name: "portal".to_owned(),
         issuer: "https://id.example".to_owned(),
         audience: "ticketgraph".to_owned(),
         algorithms: vec![Algorithm::ES256],
+        scopes: [Scope::CatalogRead].into(),
+        allows_all_resellers: true,
         requests_per_minute: None,
     };
     let issuer = TokenIssuer::new(settings, Box::new(FixedKeySet(json!({ "keys": [signer.jwk] }))));

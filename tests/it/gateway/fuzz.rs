@@ -2,17 +2,21 @@
 //! more cases, also for the SOAP envelopes of SecuTix.
 
 use std::path::Path;
+use std::sync::LazyLock;
 
 use catalog::{EventCursor, OffsetCursor, PerformanceCursor};
 use domain::{EventKey, PerformanceKey, SourceId};
 use proptest::prelude::*;
+use serde_json::{Value, json};
 use ticketgraph::app;
 use ticketgraph::config::Config;
-use ticketgraph::gateway::operation_limits::measure;
 use ticketgraph::gateway::params::{parse_body, parse_query_string};
 use ticketgraph::graphql::base::id::GlobalId;
+use ticketgraph::graphql::operation::ServedSchema;
+use tokio::runtime::Runtime;
 
-use crate::default_config::default_limits;
+use super::{TestGateway, start};
+use crate::documents::lower;
 
 /// A text with some characters inserted, removed or changed.
 fn garbled(text: String) -> impl Strategy<Value = String> {
@@ -103,11 +107,84 @@ proptest! {
     }
 
     #[test]
-    fn documents_are_measured_or_rejected(text in garbled("query($x: Int) { a: b(x: $x) { ...F @skip(if: true) } } fragment F on T { c \"\"\"x\"\"\" }".to_owned())) {
-        if default_limits().check_tokens(&text).is_ok() && let Ok(document) = async_graphql_parser::parse_query(&text) {
-            for (_, operation) in document.operations.iter() {
-                let _ = measure(&document, &operation.node);
-            }
-        }
+    fn documents_are_measured_or_rejected(text in garbled("query($x: Int = 7) { a: events(first: $x, filter: {text: \"\"\"x\"\"\"}) { ...F @skip(if: true) } } fragment F on EventConnection { nodes { id } }".to_owned())) {
+        let _ = lower(ServedSchema::new(true), &text, &Value::Null);
     }
+
+    #[test]
+    fn the_gateway_answers_whatever_is_sent(request in front_request()) {
+        let (runtime, door) = &*GATEWAY;
+        let (status, body) = runtime.block_on(async {
+            let FrontRequest { is_get, content_type, accept, body } = request;
+            let url = door.url();
+            let sent = if is_get {
+                door.client.get(format!("{url}?{}", String::from_utf8_lossy(&body))).header("accept", accept)
+            } else {
+                door.client.post(url).header("content-type", content_type).header("accept", accept).body(body)
+            };
+            let response = sent.send().await.expect("a response");
+            (response.status().as_u16(), response.bytes().await.expect("a body"))
+        });
+        prop_assert!(status < 500, "{status}: {}", String::from_utf8_lossy(&body));
+    }
+}
+
+/// A gateway for all cases, and the runtime that it lives in.
+static GATEWAY: LazyLock<(Runtime, TestGateway)> = LazyLock::new(|| {
+    let runtime = Runtime::new().expect("a runtime");
+    let gateway = runtime.block_on(start());
+    (runtime, gateway)
+});
+
+#[derive(Debug)]
+struct FrontRequest {
+    is_get: bool,
+    content_type: &'static str,
+    accept: &'static str,
+    body: Vec<u8>,
+}
+
+/// Requests that are nearly right, and bytes.
+fn front_request() -> impl Strategy<Value = FrontRequest> {
+    let documents = prop::sample::select(vec![
+        "query($n: Int = 7, $s: Boolean!) { a: events(first: $n) { ...F @skip(if: $s) } } fragment F on EventConnection { nodes { id } }",
+        "{ __schema { types { name fields { name args { name } } } } viewer { id scopes } }",
+        "mutation { placeOrder(input: {idempotencyKey: \"k\", lines: [], contact: {email: \"a@example.org\"}}) { problems { code } } }",
+        "subscription { sourceHealthChanged { name } }",
+        "{ nodes(ids: [\"x\", \"\"\"y \\\"\"\" z\"\"\"]) { ... on Event { title(locale: \"fr\") } __typename } }",
+    ]);
+    let json = documents.prop_flat_map(|document| garbled(document.to_owned())).prop_map(|document| {
+        json!({ "query": document, "variables": { "n": 1, "s": false }, "extensions": { "cost": true } }).to_string()
+    });
+    let body = prop_oneof![
+        4 => json.clone(),
+        2 => json.prop_flat_map(garbled),
+    ];
+    let body = prop_oneof![
+        6 => body.prop_map(String::into_bytes),
+        1 => prop::collection::vec(any::<u8>(), 0..400),
+        1 => (0..3_000_usize, prop::sample::select(vec!["{a", "[", "{\"a\":", "{\"query\":\"{a(b:[", "\"", "\\"]))
+            .prop_map(|(times, part)| part.repeat(times).into_bytes()),
+    ];
+    let content_type = prop::sample::select(vec![
+        "application/json",
+        "application/json",
+        "application/json; charset=utf-8",
+        "text/plain",
+    ]);
+    let accept = prop::sample::select(vec![
+        "*/*",
+        "application/json",
+        "application/graphql-response+json",
+        "application/json;q=0.5, */*",
+        "text/html",
+    ]);
+    (prop::bool::weighted(0.1), content_type, accept, body).prop_map(|(is_get, content_type, accept, body)| {
+        FrontRequest {
+            is_get,
+            content_type,
+            accept,
+            body: if is_get { body.into_iter().filter(u8::is_ascii_alphanumeric).collect() } else { body },
+        }
+    })
 }

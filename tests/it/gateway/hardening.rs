@@ -7,6 +7,8 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use ticketgraph::gateway::router::Surface;
+
 use super::{GatewayOptions, TestGateway, start, start_with};
 
 /// Upper bound of every wait, reached only if the build is broken.
@@ -169,4 +171,48 @@ async fn with_a_certificate_only_tls_is_served() {
     let plain = rest(said(&door, "GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").await).await;
     assert!(!plain.contains("HTTP/1.1 200"), "{plain}");
     assert_eq!(rest(said(&door, "").await).await, "");
+}
+
+#[tokio::test]
+async fn a_listener_of_the_api_alone_serves_neither_pages_nor_metrics_nor_health() {
+    let door = start_with(GatewayOptions { surface: Surface::API_ONLY, ..GatewayOptions::default() }).await;
+    assert_eq!(door.post("{ __typename }").await.0, 200);
+    let status = async |path: &str, accept: &str| {
+        let url = format!("http://{}{path}", door.address);
+        door.client.get(url).header("accept", accept).send().await.expect("a response").status().as_u16()
+    };
+    for path in ["/", "/dashboard", "/assets/x.js", "/schema.graphql", "/health/live", "/health/ready", "/metrics"] {
+        assert_eq!(status(path, "*/*").await, 404, "{path}");
+    }
+    assert_eq!(status("/graphql", "text/html").await, 406);
+    let without_pages = Surface { graphiql: false, dashboard: false, operation: true };
+    let door = start_with(GatewayOptions { surface: without_pages, ..GatewayOptions::default() }).await;
+    let get = async |path: &str| {
+        let url = format!("http://{}{path}", door.address);
+        door.client.get(url).send().await.expect("a response").status().as_u16()
+    };
+    assert_eq!((get("/health/live").await, get("/dashboard").await, get("/assets/x.js").await), (200, 404, 404));
+}
+
+#[tokio::test]
+async fn a_request_of_http_1_1_has_exactly_one_host() {
+    let door = start().await;
+    let body = r#"{"query":"{ __typename }"}"#;
+    for (hosts, status) in [("", 400), ("host: a\r\nhost: b\r\n", 400), ("host: a\r\n", 200)] {
+        let head = format!(
+            "POST /graphql HTTP/1.1\r\n{hosts}content-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let answer = rest(said(&door, &head).await).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{hosts:?}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn graphiql_varies_by_the_accepted_type() {
+    let door = start().await;
+    let page = door.client.get(door.url()).header("accept", "text/html").send().await.expect("a response");
+    let vary: Vec<_> = page.headers().get_all("vary").iter().map(|value| value.to_str().expect("text")).collect();
+    assert!(vary.iter().any(|names| names.contains("accept")), "{vary:?}");
+    assert!(!page.headers().contains_key("strict-transport-security"), "this listener has no TLS");
 }

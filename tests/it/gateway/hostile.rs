@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::socket::{Received, Socket, subscribe};
 use super::start;
 
 fn repeated(part: &str, times: usize) -> String {
@@ -13,7 +14,7 @@ fn repeated(part: &str, times: usize) -> String {
 }
 
 #[tokio::test]
-async fn documents_beyond_the_limits_are_rejected_before_validation() {
+async fn documents_beyond_the_limits_are_rejected() {
     let door = start().await;
     let aliases = (0..100).fold(String::new(), |mut text, n| {
         let _ = write!(text, "a{n}: viewer {{ id }} ");
@@ -30,7 +31,7 @@ async fn documents_beyond_the_limits_are_rejected_before_validation() {
         ("tokens", format!("{{ viewer {{ {} }} }}", repeated("id ", 10_000)), "OPERATION_TOO_LARGE"),
         ("fragment bomb", bomb, "OPERATION_TOO_LARGE"),
         ("circular introspection", circular, "OPERATION_TOO_LARGE"),
-        ("directives", format!("{{ viewer {} {{ id }} }}", repeated("@skip(if: false) ", 200)), "OPERATION_TOO_LARGE"),
+        ("directives", format!("{{ viewer {{ {} }} }}", repeated("id @skip(if: false) ", 200)), "OPERATION_TOO_LARGE"),
         (
             "fragment cycle",
             "{ ...a } fragment a on Query { ...b } fragment b on Query { ...a }".to_owned(),
@@ -40,6 +41,77 @@ async fn documents_beyond_the_limits_are_rejected_before_validation() {
         let (status, body) = door.post(&document).await;
         assert_eq!((status, body["errors"][0]["extensions"]["code"].as_str()), (400, Some(code)), "{name}: {body}");
     }
+}
+
+#[tokio::test]
+async fn values_and_types_nested_without_end_are_rejected_by_every_transport() {
+    let door = start().await;
+    let mut socket = Socket::connected(&door).await;
+    for depth in [100, 1_500, 50_000] {
+        let list = format!("{}1{}", repeated("[", depth), repeated("]", depth));
+        let object = format!("{}1{}", repeated("{a:", depth), repeated("}", depth));
+        let ty = format!("{}Int{}", repeated("[", depth), repeated("]", depth));
+        let fields = format!("{}a{}", repeated("a{", depth), repeated("}", depth));
+        for document in [
+            format!("{{ event(id: {list}) {{ id }} }}"),
+            format!("{{ event(id: {object}) {{ id }} }}"),
+            format!("query($x: {ty}) {{ viewer {{ id }} }}"),
+            format!("query($x: Int = {list}) {{ viewer {{ id }} }}"),
+            format!("{{ viewer @include(if: {list}) {{ id }} }}"),
+            format!("{{ {fields} }}"),
+        ] {
+            let code = Some("OPERATION_TOO_LARGE");
+            let (status, body) = door.post(&document).await;
+            assert_eq!((status, body["errors"][0]["extensions"]["code"].as_str()), (400, code), "{body}");
+            socket.send(subscribe("1", &document)).await;
+            let Received::Message(message) = socket.receive().await else { panic!("closed") };
+            assert_eq!(message["payload"][0]["extensions"]["code"].as_str(), code, "{message}");
+            if document.len() < 8_000 {
+                let request = door.client.get(door.url()).query(&[("query", &document)]);
+                assert_eq!(request.send().await.expect("a response").status(), 200);
+            }
+        }
+    }
+    assert_eq!(door.post("{ viewer { id } }").await.0, 200);
+}
+
+#[tokio::test]
+async fn lists_of_the_schema_inside_each_other_are_rejected() {
+    let door = start().await;
+    let levels = |levels: usize| {
+        let (open, close) = (repeated("possibleTypes { interfaces { ", levels), repeated("} } ", levels));
+        format!("{{ __type(name: \"Node\") {{ {open} name {close} }} }}")
+    };
+    let code = |body: &Value| body["errors"][0]["extensions"]["code"].as_str().map(str::to_owned);
+    let (status, body) = door.post(&levels(3)).await;
+    assert_eq!((status, code(&body).as_deref()), (400, Some("OPERATION_TOO_LARGE")), "{body}");
+    assert_eq!(door.post(&levels(1)).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_long_list_is_rejected_as_a_literal_and_as_a_variable() {
+    let door = start().await;
+    let ids = Value::from(vec!["x"; 1_000]);
+    let literal = door.post(&format!("{{ nodes(ids: {ids}) {{ id }} }}")).await;
+    let body = json!({"query": "query($ids: [ID!]!) { nodes(ids: $ids) { id } }", "variables": {"ids": ids}});
+    let request = door.client.post(door.url()).header("content-type", "application/json").body(body.to_string());
+    let variable: Value = request.send().await.expect("a response").json().await.expect("JSON");
+    for body in [literal.1, variable] {
+        assert_eq!(body["errors"][0]["extensions"]["code"], "OPERATION_TOO_LARGE", "{body}");
+        assert_eq!(body["errors"][0]["message"], "the operation has 1000 items in one list; 100 are allowed");
+    }
+}
+
+#[tokio::test]
+async fn a_response_of_too_many_rows_is_rejected_before_execution() {
+    let door = start().await;
+    let rows = "{ events(first: 100) { nodes { performances(first: 100) { nodes { availability { offers { status vacancies price { retail { amount } } } } } } } } }";
+    let (status, body) = door.post(rows).await;
+    assert_eq!(
+        (status, body["errors"][0]["extensions"]["code"].as_str()),
+        (400, Some("OPERATION_TOO_LARGE")),
+        "{body}"
+    );
 }
 
 #[tokio::test]
@@ -145,6 +217,10 @@ async fn tampered_ids_and_cursors_are_rejected_and_never_cause_an_internal_error
         let request = door.client.post(door.url()).header("content-type", "application/json");
         let body = json!({ "query": document, "variables": { "x": text } }).to_string();
         let answer: Value = request.body(body).send().await.expect("a response").json().await.expect("JSON");
-        assert_eq!(answer, json!({ "data": { "node": null, "nodes": [null] } }), "{text:?}");
+        if text.chars().any(char::is_control) {
+            assert_eq!(answer["errors"][0]["extensions"]["code"], "BAD_USER_INPUT", "{text:?}");
+        } else {
+            assert_eq!(answer, json!({ "data": { "node": null, "nodes": [null] } }), "{text:?}");
+        }
     }
 }

@@ -23,23 +23,24 @@ use catalog::UnifiedCatalog;
 use domain::SystemClock;
 use sha2::{Digest, Sha256};
 use ticketgraph::gateway::auth::{ApiKey, Authenticator, Principal, TokenIssuer};
-use ticketgraph::gateway::engine::Engine;
+use ticketgraph::gateway::concurrency_limit::ConcurrencyLimit;
 use ticketgraph::gateway::fast_path::FastPath;
 use ticketgraph::gateway::health::Dependencies;
 use ticketgraph::gateway::listener;
 use ticketgraph::gateway::metrics_endpoint::MetricsRenderer;
 use ticketgraph::gateway::operation_limits::OperationLimits;
-use ticketgraph::gateway::persisted::{PersistedOperations, Safelist};
+use ticketgraph::gateway::persisted::{PersistedOperations, Safelist, SharedOperationStore};
+use ticketgraph::gateway::pipeline::Pipeline;
 use ticketgraph::gateway::router;
 use ticketgraph::gateway::socket::SocketTimeouts;
 use ticketgraph::gateway::state::AppState;
 use ticketgraph::graphql::api::Api;
-use ticketgraph::graphql::{Limits as SchemaLimits, Scope, Services, Viewer};
+use ticketgraph::graphql::{Scope, Services, Viewer};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::default_config::default_limits;
+use crate::default_config::{default_api_settings, default_limits};
 
 /// A gateway without sources.
 pub(crate) struct TestGateway {
@@ -121,6 +122,7 @@ pub(crate) async fn start_with_idle_timeout(idle_timeout: Duration) -> TestGatew
 pub(crate) struct GatewayOptions {
     pub limits: OperationLimits,
     pub safelist: Safelist,
+    pub operation_store: Option<Arc<dyn SharedOperationStore>>,
     pub issuers: Vec<Arc<TokenIssuer>>,
     pub in_flight: usize,
     pub connections: usize,
@@ -130,6 +132,7 @@ pub(crate) struct GatewayOptions {
     pub socket_timeouts: SocketTimeouts,
     pub metrics: Arc<dyn MetricsRenderer>,
     pub tls: Option<Arc<rustls::ServerConfig>>,
+    pub surface: router::Surface,
 }
 
 impl Default for GatewayOptions {
@@ -137,6 +140,7 @@ impl Default for GatewayOptions {
         Self {
             limits: default_limits(),
             safelist: Safelist::default(),
+            operation_store: None,
             issuers: Vec::new(),
             in_flight: 64,
             connections: 100,
@@ -146,16 +150,17 @@ impl Default for GatewayOptions {
             socket_timeouts: SocketTimeouts::default(),
             metrics: Arc::new(String::new) as _,
             tls: None,
+            surface: router::Surface::ALL,
         }
     }
 }
 
-fn engine(limits: OperationLimits, safelist: Safelist) -> Engine {
+fn pipeline(limits: OperationLimits, safelist: Safelist, store: Option<Arc<dyn SharedOperationStore>>) -> Pipeline {
     let catalog = UnifiedCatalog::new(Vec::new(), Duration::from_secs(5), Arc::new(SystemClock));
     let services =
         Services { catalog: Arc::new(catalog), edits: None, resellers: None, orders: None, deliveries: None };
-    let api = Api::new(&SchemaLimits::default(), Arc::new(services));
-    Engine::new(api, limits, PersistedOperations::new(true, None, safelist)).expect("a schema")
+    let api = Api::new(default_api_settings(), Arc::new(services));
+    Pipeline::new(api, limits, PersistedOperations::new(true, 1 << 20, store, safelist))
 }
 
 /// Starts a gateway with these options.
@@ -172,11 +177,13 @@ pub(crate) async fn start_with(setting: GatewayOptions) -> TestGateway {
         anonymous: Some(principal("anonymous", &[Scope::CatalogRead], None)),
     };
     let origins = vec!["https://shop.example".to_owned()];
-    let mut front = AppState::new(engine(setting.limits, setting.safelist), callers, origins, stop.clone());
+    let pipeline = pipeline(setting.limits, setting.safelist, setting.operation_store);
+    let mut front = AppState::new(pipeline, callers, origins, stop.clone());
     front.socket_timeouts = setting.socket_timeouts;
     let front = Arc::new(front);
     let settings = router::Settings {
-        max_in_flight: setting.in_flight,
+        limit: ConcurrencyLimit::new(setting.in_flight),
+        surface: setting.surface,
         body_timeout: setting.body_timeout,
         request_timeout: Duration::from_secs(20),
         metrics: setting.metrics,

@@ -88,10 +88,10 @@ async fn the_safelist_changes_under_load_without_a_dropped_request() {
     let changing = async {
         for round in 0..200 {
             let manifest = if round % 2 == 0 { relay(&after) } else { apollo(&before) };
-            door.state.engine.persisted().replace_safelist(read(SafelistEnforcement::Require, &manifest));
+            door.state.pipeline.persisted().replace_safelist(read(SafelistEnforcement::Require, &manifest));
             tokio::task::yield_now().await;
         }
-        door.state.engine.persisted().replace_safelist(read(SafelistEnforcement::Require, &relay(&after)));
+        door.state.pipeline.persisted().replace_safelist(read(SafelistEnforcement::Require, &relay(&after)));
         done.cancel();
     };
     let (answered, ()) = tokio::join!(asking, changing);

@@ -1,5 +1,7 @@
 //! The WebSocket protocols with every close code.
 
+use std::time::Duration;
+
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -7,7 +9,9 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use super::{TestGateway, start};
+use ticketgraph::gateway::socket::SocketTimeouts;
+
+use super::{GatewayOptions, TestGateway, start, start_with};
 
 pub(super) struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
@@ -186,4 +190,38 @@ async fn binary_messages_are_rejected_and_a_completed_id_can_be_reused() {
     assert_eq!(socket.receive().await, Received::Message(json!({"type": "pong"})));
     socket.0.send(Message::binary(vec![1, 2])).await.expect("sent");
     assert_eq!(socket.receive().await, Received::Closed(4400));
+}
+
+#[tokio::test]
+async fn in_the_older_protocol_an_operation_replaces_the_one_with_the_same_id() {
+    let door = start().await;
+    let mut socket = Socket::connect(&door, Some("graphql-ws")).await;
+    socket.send(json!({"type": "connection_init"})).await;
+    while !matches!(socket.receive().await, Received::Message(message) if message["type"] == "ka") {}
+    let start = |query: &str| json!({"type": "start", "id": "1", "payload": {"query": query}});
+    socket.send(start("subscription { sourceHealthChanged { name } }")).await;
+    socket.send(start("{ viewer { id } }")).await;
+    let Received::Message(data) = socket.receive().await else { panic!("closed") };
+    assert_eq!(data["payload"]["data"]["viewer"]["id"], "anonymous", "{data}");
+}
+
+#[tokio::test]
+async fn a_client_that_answers_no_ping_is_disconnected() {
+    let timeouts = SocketTimeouts { idle: Duration::from_millis(200), ..SocketTimeouts::default() };
+    let door = start_with(GatewayOptions { socket_timeouts: timeouts, ..GatewayOptions::default() }).await;
+    // This client answers pings whenever it reads.
+    let mut socket = Socket::connected(&door).await;
+    for _ in 0..5 {
+        assert!(matches!(socket.receive().await, Received::Message(ping) if ping["type"] == "ping"));
+    }
+    let mut silent = Socket::connected(&door).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let closed = loop {
+        match silent.try_receive().await {
+            Some(Received::Message(_)) => {}
+            Some(Received::Closed(code)) => break Some(code),
+            None => break None,
+        }
+    };
+    assert!(closed.is_none_or(|code| code == 1011), "{closed:?}");
 }

@@ -78,14 +78,6 @@ async fn invalid_documents_get_a_code_and_a_fixed_message() {
         ("no_such_type_of_argument", "{ events(first: \"many\") { totalCount } }"),
         ("no_instant", "{ events { nodes { performances(from: \"soon\") { nodes { id } } } } }"),
         ("no_day", "query($day: LocalDate = \"2026-02-30\") { events(filter: {from: $day}) { totalCount } }"),
-        (
-            "too_deep",
-            "{ events(first: 1) { nodes { performances(first: 1) { nodes { event { performances(first: 1) { nodes { event { performances(first: 1) { nodes { event { performances(first: 1) { nodes { event { performances(first: 1) { nodes { event { title } } } } } } } } } } } } } } } } } }",
-        ),
-        (
-            "too_much",
-            "{ events(first: 100) { nodes { performances(first: 100) { nodes { availability { offers { status vacancies price { retail { amount } } } } } } } } }",
-        ),
     ] {
         insta::assert_snapshot!(name, graph.run(document).await);
     }
@@ -116,8 +108,8 @@ async fn a_viewer_of_a_reseller_cannot_detect_another_reseller() {
         reseller: Some(reseller.to_owned()),
         scopes: [Scope::CatalogRead].into(),
     };
-    let own = graph.run_for(document.as_str().into(), viewer("tiqets")).await;
-    let other = graph.run_for(document.as_str().into(), viewer("digitick")).await;
+    let own = graph.run_for(&document, Value::Null, viewer("tiqets")).await;
+    let other = graph.run_for(&document, Value::Null, viewer("digitick")).await;
     assert_eq!(own, r#"{"data":{"events":{"totalCount":3}}}"#);
     assert!(other.contains("filter.reseller"), "{other}");
 }

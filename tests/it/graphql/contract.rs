@@ -5,7 +5,11 @@ use std::path::Path;
 
 use async_graphql_parser::parse_schema;
 use async_graphql_parser::types::{FieldDefinition, InputValueDefinition, TypeKind, TypeSystemDefinition};
-use ticketgraph::graphql::{Limits, build, sdl};
+use serde_json::json;
+use ticketgraph::graphql::operation::ServedSchema;
+use ticketgraph::graphql::sdl;
+
+use crate::documents::lower;
 
 use super::TestGraph;
 
@@ -166,12 +170,36 @@ async fn the_introspection_of_graphiql_is_within_the_limits() {
 }
 
 #[tokio::test]
-async fn introspection_and_suggestions_can_be_disabled() {
-    let mut graph = TestGraph::of_three();
-    let misspelled = "{ sources { nane } }";
-    assert!(graph.run("{ __schema { queryType { name } } }").await.contains("\"Query\""));
-    assert!(graph.run(misspelled).await.contains("Did you mean"));
-    graph.schema = build(&Limits { introspection: false, suggestions: false, ..Limits::default() });
-    assert!(!graph.run("{ __schema { queryType { name } } }").await.contains("\"Query\""));
-    assert!(!graph.run(misspelled).await.contains("Did you mean"));
+async fn suggestions_can_be_disabled() {
+    let message = |suggestions, document| {
+        let errors = lower(ServedSchema::new(suggestions), document, &json!({"s": "ON_SAL"})).err().expect("an error");
+        errors[0].message.clone()
+    };
+    for (document, without, suggestion) in [
+        ("{ sources { nane } }", "Cannot query field \"nane\" on type \"Source\".", " Did you mean \"name\"?"),
+        ("{ x: sources { nane } }", "Cannot query field \"nane\" on type \"Source\".", " Did you mean \"name\"?"),
+        (
+            "{ events(firsts: 1) { nodes { id } } }",
+            "Unknown argument \"firsts\" on field \"Query.events\".",
+            " Did you mean \"first\"?",
+        ),
+        (
+            "{ events(filter: {status: [ON_SAL]}) { nodes { id } } }",
+            "Value \"ON_SAL\" does not exist in \"EventStatus\" enum.",
+            " Did you mean \"ON_SALE\" or \"OFF_SALE\"?",
+        ),
+        (
+            "{ events(filter: {txt: \"x\"}) { nodes { id } } }",
+            "Field \"txt\" is not defined by type \"EventFilter\".",
+            " Did you mean \"text\" or \"to\"?",
+        ),
+        (
+            "query($s: EventStatus!) { events(filter: {status: [$s]}) { nodes { id } } }",
+            "variable `$s`: `ON_SAL` does not exist in the enum EventStatus.",
+            " Did you mean \"ON_SALE\" or \"OFF_SALE\"?",
+        ),
+    ] {
+        assert_eq!(message(false, document), without, "{document}");
+        assert_eq!(message(true, document), format!("{without}{suggestion}"), "{document}");
+    }
 }

@@ -10,6 +10,7 @@ mod json_writer;
 mod merging;
 mod nodes;
 mod partial;
+mod specification;
 mod subgraph;
 mod subscriptions;
 mod windows;
@@ -19,15 +20,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::catalog::UnifiedCatalog;
-use async_graphql::{Request, Variables};
 use domain::accounts::AccountConfig;
 use domain::admissions::Admissions;
 use domain::{EventStatus, Source, SourceId, VendorKind};
 use fake::{FakeCatalog, SourceSpec, bilingual, event, fixed_clock, section};
 use resellers::{ConnectionSettings, Reseller, Resellers};
 use rust_decimal::Decimal;
-use serde_json::Value;
-use ticketgraph::graphql::{ApiSchema, Ctx, Limits, Scope, Services, Viewer, build, execute};
+use serde_json::{Value, json};
+use ticketgraph::graphql::{Ctx, Scope, Services, Viewer};
+
+use crate::default_config::default_api_settings;
+use crate::documents::run;
 
 /// Deadline of a source call. The clock is paused.
 const DEADLINE: Duration = Duration::from_secs(3);
@@ -37,7 +40,6 @@ const FIRST: &str = "{ events(first: 50) { nodes { title ticketTypes { name } pe
 
 /// The API over fake sources.
 struct TestGraph {
-    schema: ApiSchema,
     services: Arc<Services>,
     catalogs: BTreeMap<&'static str, Arc<FakeCatalog>>,
 }
@@ -65,7 +67,7 @@ impl TestGraph {
         let unified_catalog = Arc::new(UnifiedCatalog::new(all, DEADLINE, fixed_clock()));
         let services =
             Arc::new(Services { catalog: unified_catalog, resellers, edits: None, orders: None, deliveries: None });
-        Self { schema: build(&Limits::default()), services, catalogs }
+        Self { services, catalogs }
     }
 
     fn unified_catalog(&self) -> &UnifiedCatalog {
@@ -88,13 +90,15 @@ impl TestGraph {
             reseller: None,
             scopes: scopes.iter().copied().collect(),
         };
-        self.run_for(Request::new(document), viewer).await
+        self.run_for(document, Value::Null, viewer).await
     }
 
-    async fn run_for(&self, request: Request, viewer: Viewer) -> String {
-        let ctx = Ctx::new(&self.services, Arc::new(viewer), Arc::from("r-1"));
-        let response = execute(&self.schema, request, Arc::new(ctx)).await;
-        serde_json::to_string(&response).expect("JSON")
+    async fn run_for(&self, document: &str, variables: Value, viewer: Viewer) -> String {
+        serde_json::to_string(&run(document, &variables, self.ctx(viewer)).await).expect("JSON")
+    }
+
+    fn ctx(&self, viewer: Viewer) -> Ctx {
+        Ctx::new(&self.services, Arc::new(viewer), Arc::from("r-1"), default_api_settings().response_fields)
     }
 
     /// Executes a document and parses the response.
@@ -108,14 +112,13 @@ impl TestGraph {
 
     /// Executes a document with variables for a viewer with all scopes.
     async fn run_with(&self, document: &str, variables: Value) -> String {
-        let request = Request::new(document).variables(Variables::from_json(variables));
         let viewer = Viewer {
             id: "tester".to_owned(),
             name: "A tester".to_owned(),
             reseller: None,
             scopes: [Scope::Admin].into(),
         };
-        self.run_for(request, viewer).await
+        self.run_for(document, variables, viewer).await
     }
 
     /// Finds the id of an event by its title.

@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_graphql::Request;
 use async_trait::async_trait;
 use catalog::UnifiedCatalog;
 use domain::Source;
@@ -13,11 +12,13 @@ use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use serde_json::{Value, json};
 use ticketgraph::graphql::api::Api;
-use ticketgraph::graphql::{Limits, Scope, Services, Viewer};
+use ticketgraph::graphql::{Scope, Services, Viewer};
 use tokio::sync::watch::Sender;
 
 use super::fake::{Behavior, fixed_clock, now};
 use super::{DEADLINE, TestGraph, museum};
+use crate::default_config::default_api_settings;
+use crate::documents::lower;
 
 fn watch(services: &Arc<Services>, document: &str) -> BoxStream<'static, Value> {
     let viewer = Viewer {
@@ -26,8 +27,9 @@ fn watch(services: &Arc<Services>, document: &str) -> BoxStream<'static, Value> 
         reseller: None,
         scopes: HashSet::from([Scope::CatalogRead]),
     };
-    let api = Api::new(&Limits::default(), Arc::clone(services));
-    let responses = api.stream(Request::new(document), Arc::new(viewer), "r-1");
+    let api = Api::new(default_api_settings(), Arc::clone(services));
+    let operation = lower(api.served_schema(), document, &Value::Null).expect("a valid document");
+    let responses = api.stream(operation, Arc::new(viewer), "r-1");
     responses.map(|response| serde_json::to_value(&response).expect("JSON")).boxed()
 }
 

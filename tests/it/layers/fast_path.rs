@@ -13,6 +13,7 @@ use http_body_util::BodyExt;
 use sha2::{Digest, Sha256};
 use testkit::ManualClock;
 use ticketgraph::gateway::auth::{ApiKey, Authenticator, Principal};
+use ticketgraph::gateway::concurrency_limit::ConcurrencyLimit;
 use ticketgraph::gateway::fast_path::FastPath;
 use ticketgraph::gateway::health::Dependencies;
 use ticketgraph::gateway::persisted::{Safelist, SafelistEnforcement};
@@ -59,9 +60,10 @@ fn gateway(is_traced: bool) -> Gateway {
         ("slow", principal("slow", &reads, None, Some(3))),
     ];
     let origins = vec!["https://shop.example".to_owned()];
-    let state = Arc::new(AppState::new(world.engine, authenticator(&keys), origins, CancellationToken::new()));
+    let state = Arc::new(AppState::new(world.pipeline, authenticator(&keys), origins, CancellationToken::new()));
     let settings = router::Settings {
-        max_in_flight: 64,
+        limit: ConcurrencyLimit::new(64),
+        surface: router::Surface::ALL,
         body_timeout: Duration::from_secs(5),
         request_timeout: Duration::from_secs(20),
         metrics: Arc::new(String::new),
@@ -72,7 +74,7 @@ fn gateway(is_traced: bool) -> Gateway {
 }
 
 fn request(body: &str, headers: &[(&str, &str)]) -> Request<Body> {
-    let mut request = Request::post("/graphql").header("content-type", "application/json");
+    let mut request = Request::post("/graphql").header("host", "x").header("content-type", "application/json");
     request = request.header("content-length", body.len()).header("x-request-id", "r-1");
     request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
     request.body(Body::from(body.to_owned())).expect("a request")
@@ -214,11 +216,11 @@ async fn a_caller_removed_by_a_reload_gets_no_cached_response() {
 async fn with_a_logging_safelist_every_request_takes_the_regular_path() {
     let gateway = gateway(false);
     let list = |mode| Safelist::from_json(mode, br#"{"x":"{ other }"}"#).expect("a manifest");
-    gateway.state.engine.persisted().replace_safelist(list(SafelistEnforcement::Log));
+    gateway.state.pipeline.persisted().replace_safelist(list(SafelistEnforcement::Log));
     let shop = [("authorization", "Bearer shop")];
     gateway.warm_up(&shop).await;
     assert!(gateway.fast(request(QUERY, &shop)).await.is_none());
-    gateway.state.engine.persisted().replace_safelist(list(SafelistEnforcement::Off));
+    gateway.state.pipeline.persisted().replace_safelist(list(SafelistEnforcement::Off));
     gateway.warm_up(&shop).await;
     assert!(gateway.fast(request(QUERY, &shop)).await.is_some());
 }

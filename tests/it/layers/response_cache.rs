@@ -187,7 +187,51 @@ async fn a_flood_of_distinct_queries_stays_within_the_size_limit() {
         let query = format!("{{ events {{ nodes {{ a{number}: title id freshness {{ observedAt }} }} }} }}");
         assert!(world.execute(&query, json!({}), PERMISSIONS).await.1);
     }
-    let responses = world.engine.response_cache().expect("a response cache");
+    let responses = world.pipeline.response_cache().expect("a response cache");
     until("the cache is within its limit", async || responses.usage().1 <= 1 << 22).await;
     assert!(responses.usage().0 > 100, "responses are cached");
+}
+
+#[tokio::test(start_paused = true)]
+async fn documents_that_a_comment_or_a_string_sets_apart_share_no_response() {
+    let pairs = [
+        // A comment ends at a carriage return (GraphQL §2.1.2).
+        (
+            "{ events(first: 7) { nodes { title #\r : id\n ticketTypes { name } } } }",
+            "{ events(first: 7) { nodes { title ticketTypes { name } } } }",
+        ),
+        ("{ events(first: 7) { nodes { title #\r id\n } } }", "{ events(first: 7) { nodes { title } } }"),
+        // An escaped delimiter does not end a block string (§2.9.4).
+        (
+            "{ events(filter: {text: \"\"\"\\\"\"\" e1 \"\"\"}) { totalCount } }",
+            "{ events(filter: {text: \"\"\"\"\"\"}) { totalCount } }",
+        ),
+        ("{ events(filter: {text: \"e1\"}) { totalCount } }", "{ events(filter: {text: \"e2\"}) { totalCount } }"),
+        ("{ events(first: 1) { nodes { title } } }", "{ events(first: 2) { nodes { title } } }"),
+        ("{ a: events { totalCount } }", "{ b: events { totalCount } }"),
+        ("query A { events { totalCount } } query B { events { nodes { id } } }", "{ events { totalCount } }"),
+    ];
+    for (one, other) in pairs.into_iter().flat_map(|(one, other)| [(one, other), (other, one)]) {
+        let (shared, alone) = (World::new(true), World::new(false));
+        for _ in 0..3 {
+            shared.execute(one, json!({}), PERMISSIONS).await;
+        }
+        let found = shared.execute(other, json!({}), PERMISSIONS).await.0;
+        assert_eq!(found, alone.execute(other, json!({}), PERMISSIONS).await.0, "{one:?} before {other:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn documents_of_another_layout_share_a_response() {
+    let world = World::new(true);
+    for _ in 0..2 {
+        world.execute("{ events(first: 3) { nodes { title } } }", json!({}), PERMISSIONS).await;
+    }
+    for same in [
+        "query { events(first: 3) { nodes { title } } } # a comment",
+        "{\r\n  events ( first : 3 , ) {\n nodes { title } }\n}",
+    ] {
+        world.execute(same, json!({}), PERMISSIONS).await;
+    }
+    assert_eq!(world.pipeline.response_cache().expect("a response cache").usage().0, 1, "one response");
 }

@@ -89,8 +89,8 @@ async fn tokens_are_accepted_only_if_signed_by_a_key_of_their_own_issuer() {
     tasks.spawn(axum::serve(listener, router).into_future());
     let settings = format!(
         "[auth.issuers.address]\nissuer = \"https://id.example\"\naudience = \"ticketgraph\"\njwks_url = \"http://{address}/jwks.json\"\n\
-         algorithms = [\"ES256\"]\n[auth.issuers.file]\nissuer = \"https://other.example\"\naudience = \"ticketgraph\"\n\
-         jwks_file = {:?}\nalgorithms = [\"ES256\"]\nrequests_per_minute = 2\n",
+         algorithms = [\"ES256\"]\nscopes = [\"catalog:read\"]\nallow_all_resellers = true\n[auth.issuers.file]\nissuer = \"https://other.example\"\naudience = \"ticketgraph\"\n\
+         jwks_file = {:?}\nalgorithms = [\"ES256\"]\nscopes = [\"catalog:read\"]\nallow_all_resellers = true\nrequests_per_minute = 2\n",
         file.display().to_string()
     );
     let service = ServiceProcess::start(&EmulatedVendors::start().await, None, &settings);
@@ -100,11 +100,11 @@ async fn tokens_are_accepted_only_if_signed_by_a_key_of_their_own_issuer() {
         claims["iss"] = issuer.into();
         claims
     };
-    let viewer = json!({ "data": { "viewer": { "id": "shop", "scopes": ["catalog:read"] } } });
+    let viewer = |id: &str| json!({ "data": { "viewer": { "id": id, "scopes": ["catalog:read"] } } });
     let first = sign(&at_address, &of("https://id.example"));
-    assert_eq!(execute(&service, &first, query.clone()).await, (200, viewer.clone()));
+    assert_eq!(execute(&service, &first, query.clone()).await, (200, viewer("address:shop")));
     let second = sign(&in_file, &of("https://other.example"));
-    assert_eq!(execute(&service, &second, query.clone()).await, (200, viewer));
+    assert_eq!(execute(&service, &second, query.clone()).await, (200, viewer("file:shop")));
     // A key of one issuer is not valid for the other.
     for crossed in [sign(&at_address, &of("https://other.example")), sign(&in_file, &of("https://id.example"))] {
         assert_eq!(execute(&service, &crossed, query.clone()).await.0, 401);

@@ -1,4 +1,4 @@
-//! An engine over two fake sources with all layers, and a clock that tests advance.
+//! A pipeline over two fake sources with all layers, and a clock that tests advance.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,18 +12,18 @@ use source_stack::{
     StackParts, stack,
 };
 use testkit::{FakeCatalog, FakeOutcome, GeneratedRecords, ManualClock, default_section, fake_source};
-use ticketgraph::gateway::engine::{Engine, EngineCaches};
 use ticketgraph::gateway::operation::{ALL_OPERATION_TYPES, OperationOutcome, OperationRequest};
 use ticketgraph::gateway::params::RequestParams;
 use ticketgraph::gateway::persisted::{PersistedOperations, Safelist};
+use ticketgraph::gateway::pipeline::{Pipeline, PipelineCaches};
 use ticketgraph::gateway::response_cache::ResponseCache;
 use ticketgraph::graphql::api::Api;
 use ticketgraph::graphql::base::cache_validity::{Invalidations, ResponseDependencies};
 use ticketgraph::graphql::json_writer::to_json;
-use ticketgraph::graphql::{Limits, Scope, Services, Viewer};
+use ticketgraph::graphql::{Scope, Services, Viewer};
 use tokio_util::task::TaskTracker;
 
-use crate::default_config::default_limits;
+use crate::default_config::{default_api_settings, default_limits};
 
 /// Invalidations of the catalog cache.
 struct CacheInvalidations(Arc<CatalogCache>);
@@ -38,9 +38,9 @@ impl Invalidations for CacheInvalidations {
     }
 }
 
-/// Two sources with all layers, and an engine over them.
+/// Two sources with all layers, and a pipeline over them.
 pub(super) struct World {
-    pub engine: Engine,
+    pub pipeline: Pipeline,
     pub clock: Arc<ManualClock>,
     vendors: Vec<Arc<FakeCatalog>>,
     cache: Arc<CatalogCache>,
@@ -63,14 +63,14 @@ impl World {
         let catalog = Arc::new(UnifiedCatalog::new(sources.collect(), Duration::from_secs(5), clock.clone()));
         let services = Services { catalog, edits: None, orders: None, resellers: None, deliveries: None };
         let invalidations = Arc::new(CacheInvalidations(Arc::clone(&cache)));
-        let api = Api::new(&Limits::default(), Arc::new(services)).with_invalidations(invalidations);
-        let persisted = PersistedOperations::new(true, None, Safelist::default());
-        let mut engine = Engine::new(api, default_limits(), persisted).expect("a schema");
+        let api = Api::new(default_api_settings(), Arc::new(services)).with_invalidations(invalidations);
+        let persisted = PersistedOperations::new(true, 1 << 20, None, Safelist::default());
+        let mut pipeline = Pipeline::new(api, default_limits(), persisted);
         if has_response_cache {
             let responses = ResponseCache::new(1 << 22, Duration::from_secs(30), tasks);
-            engine = engine.with_caches(EngineCaches { documents: 100, responses });
+            pipeline = pipeline.with_caches(PipelineCaches { documents: 100, document_memory: 1 << 20, responses });
         }
-        Self { engine, vendors, clock, cache }
+        Self { pipeline, vendors, clock, cache }
     }
 
     pub(super) fn advance(&self, millis: u64) {
@@ -114,7 +114,7 @@ impl World {
             request_id: "r-1".to_owned(),
             allowed_types: ALL_OPERATION_TYPES,
         };
-        match self.engine.run(request).await {
+        match self.pipeline.run(request).await {
             OperationOutcome::Cached(cached) => (String::from_utf8(cached.body.to_vec()).expect("text"), true),
             OperationOutcome::Response(response) => (String::from_utf8(to_json(&response)).expect("text"), false),
             OperationOutcome::Rejected(rejection) => (rejection.to_body("r-1"), false),

@@ -48,8 +48,8 @@ pub(super) struct World {
 impl World {
     pub(super) async fn start() -> Self {
         let folder = TempDir::new().expect("a folder");
-        let limits =
-            ["FIELDS", "TOKENS", "ALIASES", "COST", "ROOT_FIELDS"].map(|name| format!("TICKETGRAPH__GRAPHQL__{name}"));
+        let limits = ["FIELDS", "TOKENS", "ALIASES", "COST", "ROOT_FIELDS", "COMPLEXITY"]
+            .map(|name| format!("TICKETGRAPH__GRAPHQL__{name}"));
         let mut settings = INTRUDER.to_vec();
         settings.extend(limits.iter().map(|name| (name.as_str(), "100000")));
         let data = folder.path().to_str().expect("a path").to_owned();

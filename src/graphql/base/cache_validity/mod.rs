@@ -16,7 +16,7 @@ use domain::time::{Clock, Freshness, FreshnessMode};
 use jiff::Timestamp;
 use parking_lot::{Mutex, MutexGuard};
 
-pub use cacheable::{Cacheable, FieldTypes};
+pub use cacheable::is_cacheable;
 
 /// The log of invalidated facts, kept by the source cache.
 pub trait Invalidations: Send + Sync {

@@ -11,7 +11,7 @@ use crate::graphql::base::ctx::Ctx;
 use crate::graphql::base::error::{ApiError, add_error, or_add_error};
 use crate::graphql::base::id;
 use crate::graphql::base::loaders::{CalendarOf, PerformancesOf, TicketTypesOf, TokensOf};
-use crate::graphql::base::page::{PageInfo, page_cost};
+use crate::graphql::base::page::PageInfo;
 use crate::graphql::base::scalars::{DateTime, LocalDate, Locale, TimeZone, Url, int};
 use crate::graphql::base::viewer::Scope;
 use crate::graphql::json_writer::JsonRows;
@@ -190,7 +190,6 @@ impl Event {
     }
 
     /// The performances, by start time.
-    #[graphql(complexity = "page_cost(first, child_complexity)")]
     async fn performances(
         &self,
         ctx: &Context<'_>,
@@ -207,7 +206,6 @@ impl Event {
     }
 
     /// Staff credentials of the gate. Empty if the source has no gate. Requires the scope `admission:read`.
-    #[graphql(complexity = "page_cost(first, child_complexity)")]
     async fn admission_tokens(
         &self,
         ctx: &Context<'_>,

@@ -19,7 +19,6 @@ use crate::graphql::base::ctx::Ctx;
 use crate::graphql::base::error::{ApiError, ErrorCode};
 use crate::graphql::base::id;
 use crate::graphql::base::loaders::EventByKey;
-use crate::graphql::base::page::page_cost;
 use crate::graphql::base::viewer::Scope;
 
 pub use availability::{Availability, AvailabilityStatusEnum, Offer};
@@ -53,7 +52,6 @@ impl CatalogQuery {
 
     /// Returns the events of all sources as one list, by start time (events without one first), then by source. A
     /// source that failed is listed in `problems`.
-    #[graphql(complexity = "page_cost(first, child_complexity)")]
     async fn events(
         &self,
         ctx: &Context<'_>,

@@ -7,7 +7,7 @@ use deliveries::DeliverTickets;
 use orders::{self, ProblemCode};
 
 use crate::graphql::base::ctx::Ctx;
-use crate::graphql::base::error::ApiError;
+use crate::graphql::base::error::{ApiError, ErrorCode};
 use crate::graphql::base::id::GlobalId;
 use crate::graphql::base::viewer::Scope;
 use crate::graphql::topics::deliveries::channel::{DeliveryStream, DeliveryStreamKind};
@@ -80,8 +80,11 @@ impl DeliveryMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The tickets.")] input: DeliverTicketsInput,
     ) -> Result<DeliverTicketsPayload, ApiError> {
-        let ctx = Ctx::of(ctx);
+        let (selected, ctx) = (ctx.look_ahead(), Ctx::of(ctx));
         ctx.require(Scope::DeliveryWrite)?;
+        if selected.field("tickets").exists() {
+            ctx.require(Scope::OrderRead)?;
+        }
         let request = match input.to_request() {
             Ok(request) => request,
             Err(problem) => {
@@ -98,7 +101,8 @@ impl DeliveryMutation {
         Ok(DeliverTicketsPayload { tickets, problems, replayed: outcome.replayed })
     }
 
-    /// Runs one stream of a channel now. Rejected tickets are retried.
+    /// Runs one stream of a channel now. Rejected tickets are retried. Not for callers of a reseller, because a stream
+    /// delivers the tickets of all.
     async fn run_delivery_stream(
         &self,
         ctx: &Context<'_>,
@@ -106,6 +110,9 @@ impl DeliveryMutation {
     ) -> Result<DeliveryStreamPayload, ApiError> {
         let ctx = Ctx::of(ctx);
         ctx.require(Scope::DeliveryWrite)?;
+        if ctx.viewer.reseller.is_some() {
+            return Err(ApiError::new(ErrorCode::Forbidden));
+        }
         let channel = match GlobalId::decode(&input.channel) {
             Some(GlobalId::Channel(channel)) => channel,
             _ => String::new(),

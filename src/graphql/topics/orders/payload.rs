@@ -211,8 +211,13 @@ impl OrdersMutation {
     }
 }
 
+/// Checks the scopes of a mutation before it changes anything: a payload shows an order only to callers who may read it.
 fn require_order_write<'a>(ctx: &Context<'a>) -> Result<&'a Ctx, ApiError> {
-    let ctx = Ctx::of(ctx);
+    let (selected, ctx) = (ctx.look_ahead(), Ctx::of(ctx));
     ctx.require(Scope::OrderWrite)?;
+    let quote = selected.field("quote");
+    if selected.field("order").exists() || quote.field("lines").exists() || quote.field("mustAlsoCancel").exists() {
+        ctx.require(Scope::OrderRead)?;
+    }
     Ok(ctx)
 }

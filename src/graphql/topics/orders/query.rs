@@ -8,7 +8,7 @@ use orders::{self, FeedSlice, OrderLookup, ReconcileError};
 use crate::graphql::base::ctx::Ctx;
 use crate::graphql::base::error::{ApiError, ErrorCode};
 use crate::graphql::base::id::{self, GlobalId, parse_source_id};
-use crate::graphql::base::page::{PageInfo, page_cost};
+use crate::graphql::base::page::PageInfo;
 use crate::graphql::base::scalars::DateTime;
 use crate::graphql::base::viewer::Scope;
 use crate::graphql::topics::orders::input::OrderFilterInput;
@@ -39,7 +39,6 @@ impl OrdersQuery {
     }
 
     /// Returns orders, newest first.
-    #[graphql(complexity = "page_cost(first, child_complexity)")]
     async fn orders(
         &self,
         ctx: &Context<'_>,

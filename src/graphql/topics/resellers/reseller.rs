@@ -12,7 +12,6 @@ use rust_decimal::Decimal;
 use crate::graphql::base::ctx::Ctx;
 use crate::graphql::base::error::ApiError;
 use crate::graphql::base::id::GlobalId;
-use crate::graphql::base::page::page_cost;
 use crate::graphql::base::scalars::LocalDate;
 use crate::graphql::base::viewer::Scope;
 use crate::graphql::topics::orders::{OrderConnection, OrderFilterInput, list_orders};
@@ -49,7 +48,6 @@ impl Reseller {
     }
 
     /// The orders, newest first.
-    #[graphql(complexity = "page_cost(first, child_complexity)")]
     async fn orders(
         &self,
         ctx: &Context<'_>,

@@ -1,0 +1,62 @@
+//! Budget of a response: bounds the number of its fields and list items while it is made.
+//!
+//! Pages have a size before execution; lists of an order, an event or the schema do not, and each may be selected again
+//! inside the other. After the limit every further field is left out at once, and the response becomes an error.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+
+use async_graphql::extensions::{Extension, ExtensionContext, ExtensionFactory, NextResolve, ResolveInfo};
+use async_graphql::{ServerResult, Value};
+
+use crate::graphql::base::ctx::Ctx;
+
+/// Fields that a response may still have.
+pub struct FieldBudget {
+    limit: u64,
+    used: AtomicU64,
+}
+
+impl FieldBudget {
+    /// Creates a budget of this many fields.
+    pub(super) fn new(limit: u64) -> Self {
+        Self { limit, used: AtomicU64::new(0) }
+    }
+
+    /// Counts fields. Returns `None` if the limit is exceeded.
+    pub fn spend(&self, fields: usize) -> Option<()> {
+        let used = self.used.fetch_add(fields as u64, Relaxed).saturating_add(fields as u64);
+        (used <= self.limit).then_some(())
+    }
+
+    /// Starts again, for the next event of a subscription. Returns the limit if it was exceeded.
+    pub(in crate::graphql) fn reset(&self) -> Option<u64> {
+        (self.used.swap(0, Relaxed) > self.limit).then_some(self.limit)
+    }
+}
+
+/// Counts each field and each item of a list that the executor resolves.
+pub(in crate::graphql) struct CountFields;
+
+impl ExtensionFactory for CountFields {
+    fn create(&self) -> Arc<dyn Extension> {
+        Arc::new(Self)
+    }
+}
+
+#[async_trait::async_trait]
+impl Extension for CountFields {
+    async fn resolve(
+        &self,
+        ctx: &ExtensionContext<'_>,
+        info: ResolveInfo<'_>,
+        next: NextResolve<'_>,
+    ) -> ServerResult<Option<Value>> {
+        match ctx.data_opt::<Arc<Ctx>>().map(|app| app.budget.spend(1)) {
+            // Nothing below is resolved; the response becomes an error.
+            Some(None) => Ok(Some(Value::Null)),
+            Some(Some(())) | None => next.run(ctx, info).await,
+        }
+    }
+}

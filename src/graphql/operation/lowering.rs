@@ -1,0 +1,338 @@
+//! Lowering: the operation of a request as async-graphql executes it.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use apollo_compiler::ast::Value as Literal;
+use apollo_compiler::executable::{
+    Argument, Directive, DirectiveList, ExecutableDocument, Field, Operation, OperationType, Selection, SelectionSet,
+};
+use apollo_compiler::schema::ExtendedType;
+use apollo_compiler::{Node, Schema};
+use async_graphql::indexmap::IndexMap;
+use async_graphql::{Name, Pos, Positioned, Request, ServerError, Value};
+use async_graphql_parser::types as lowered;
+use serde_json::Map;
+
+use crate::graphql::base::error::ErrorCode;
+use crate::graphql::operation::positions::Positions;
+use crate::graphql::operation::variables::number_to_json;
+
+/// An operation without variables, directives and named fragments. Fields of one response key are merged. Inline
+/// fragments are left only where an object may be of several types.
+pub struct LoweredOperation {
+    /// The operation as a document of its own.
+    pub document: lowered::ExecutableDocument,
+}
+
+impl LoweredOperation {
+    /// Returns the operation.
+    pub fn operation(&self) -> &lowered::OperationDefinition {
+        let mut operations = self.document.operations.iter();
+        let (_, operation) = operations.next().expect("`lower` creates one operation");
+        &operation.node
+    }
+
+    /// Returns the length of the longest list in an argument. The `representations` of a federation gateway have a limit
+    /// of their own.
+    pub fn longest_list(&self) -> usize {
+        longest_list_in_set(&self.operation().selection_set.node)
+    }
+
+    /// Returns the request that executes the operation.
+    pub(in crate::graphql) fn into_request(self) -> Request {
+        let mut request = Request::new("");
+        request.set_parsed_query(self.document);
+        request
+    }
+}
+
+/// Lowers an operation with its coerced variables.
+///
+/// # Errors
+///
+/// A condition is null, or two fields under one response key have different arguments. Of the latter, validation finds
+/// all but lists of different lengths (apollo-compiler 1.33, `validation/selection.rs`, `same_value`).
+pub(super) fn lower(
+    schema: &Schema,
+    document: &ExecutableDocument,
+    positions: &Positions,
+    operation: &Operation,
+    variables: &Map<String, serde_json::Value>,
+) -> Result<LoweredOperation, ServerError> {
+    let lowering = Lowering { schema, document, positions, variables, error: RefCell::default() };
+    let operation = lowered::OperationDefinition {
+        ty: match operation.operation_type {
+            OperationType::Query => lowered::OperationType::Query,
+            OperationType::Mutation => lowered::OperationType::Mutation,
+            OperationType::Subscription => lowered::OperationType::Subscription,
+        },
+        variable_definitions: Vec::new(),
+        directives: Vec::new(),
+        selection_set: at(Pos::default(), lowering.selection_set(&[&operation.selection_set])),
+    };
+    let document = lowered::ExecutableDocument {
+        operations: lowered::DocumentOperations::Single(at(Pos::default(), operation)),
+        fragments: HashMap::new(),
+    };
+    match lowering.error.into_inner() {
+        Some(error) => Err(error),
+        None => Ok(LoweredOperation { document }),
+    }
+}
+
+fn at<T>(position: Pos, node: T) -> Positioned<T> {
+    Positioned::new(node, position)
+}
+
+struct Lowering<'a> {
+    schema: &'a Schema,
+    document: &'a ExecutableDocument,
+    positions: &'a Positions,
+    variables: &'a Map<String, serde_json::Value>,
+    /// The first error.
+    error: RefCell<Option<ServerError>>,
+}
+
+/// Collected selections of one selection set, in the order of their first occurrence.
+#[derive(Default)]
+struct Collected<'a> {
+    entries: IndexMap<EntryKey<'a>, Entry<'a>>,
+    /// Spreads so far: a fragment adds nothing when it is spread again.
+    spreads: Vec<&'a str>,
+}
+
+impl<'a> Collected<'a> {
+    fn insert_fragment(&mut self, condition: &'a str, set: &'a SelectionSet) {
+        self.entries.insert(EntryKey::Fragment(self.entries.len()), Entry::Fragment(condition, set));
+    }
+}
+
+#[derive(PartialEq, Eq, Hash)]
+enum EntryKey<'a> {
+    ResponseKey(&'a str),
+    /// An inline fragment, by its place: fragments are not merged, because that would change the order of keys.
+    Fragment(usize),
+}
+
+enum Entry<'a> {
+    /// The first field of a response key, and the selection sets of all its fields.
+    Field(&'a Field, Pos, Vec<&'a SelectionSet>),
+    /// Selections for objects of one type.
+    Fragment(&'a str, &'a SelectionSet),
+}
+
+impl<'a> Lowering<'a> {
+    /// Merges the selection sets of a field (GraphQL §6.3.2, CollectFields).
+    fn selection_set(&self, sets: &[&'a SelectionSet]) -> lowered::SelectionSet {
+        let mut collected = Collected::default();
+        for set in sets {
+            self.collect(set, set.ty.as_str(), &mut collected);
+        }
+        self.lower(collected)
+    }
+
+    fn lower(&self, collected: Collected<'a>) -> lowered::SelectionSet {
+        let items = collected.entries.into_values().filter_map(|entry| match entry {
+            Entry::Field(field, position, sets) => {
+                Some(at(position, lowered::Selection::Field(at(position, self.field(field, position, &sets)))))
+            }
+            Entry::Fragment(name, set) => {
+                let mut selections = Collected::default();
+                self.collect(set, name, &mut selections);
+                let selection_set = self.lower(selections);
+                if selection_set.items.is_empty() {
+                    return None;
+                }
+                let condition = lowered::TypeCondition { on: at(Pos::default(), Name::new(name)) };
+                let fragment = lowered::InlineFragment {
+                    type_condition: Some(at(Pos::default(), condition)),
+                    directives: Vec::new(),
+                    selection_set: at(Pos::default(), selection_set),
+                };
+                Some(at(Pos::default(), lowered::Selection::InlineFragment(at(Pos::default(), fragment))))
+            }
+        });
+        lowered::SelectionSet { items: items.collect() }
+    }
+
+    fn collect(&self, set: &'a SelectionSet, parent: &str, collected: &mut Collected<'a>) {
+        for selection in &set.selections {
+            if !self.is_included(selection.directives()) {
+                continue;
+            }
+            match selection {
+                Selection::Field(field) => {
+                    let key = EntryKey::ResponseKey(field.response_key().as_str());
+                    let position = field.location().map_or(Pos::default(), |at| self.positions.get(at.offset()));
+                    let entry = collected.entries.entry(key);
+                    if let Entry::Field(first, _, sets) =
+                        entry.or_insert_with(|| Entry::Field(field, position, Vec::new()))
+                    {
+                        sets.push(&field.selection_set);
+                        self.check_arguments(first, field, position);
+                    }
+                }
+                Selection::InlineFragment(inline) => self.collect_fragment(&inline.selection_set, parent, collected),
+                Selection::FragmentSpread(spread) => {
+                    let name = spread.fragment_name.as_str();
+                    let fragment = self.document.fragments.get(name).filter(|_| !collected.spreads.contains(&name));
+                    if let Some(fragment) = fragment {
+                        collected.spreads.push(name);
+                        self.collect_fragment(&fragment.selection_set, parent, collected);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Collects a fragment on the type of its selection set, inside a selection set on `parent`.
+    fn collect_fragment(&self, set: &'a SelectionSet, parent: &str, collected: &mut Collected<'a>) {
+        let condition = set.ty.as_str();
+        if condition == parent || self.schema.is_subtype(condition, parent) {
+            self.collect(set, parent, collected);
+        } else if self.is_union(condition) && !self.is_object(parent) {
+            // The executor knows unions only as types of fields, so the fragment is given to each of the members.
+            for member in self.members(condition).filter(|member| self.schema.is_subtype(parent, member)) {
+                collected.insert_fragment(member, set);
+            }
+        } else if !self.is_object(parent) {
+            collected.insert_fragment(condition, set);
+        }
+    }
+
+    fn members(&self, union: &str) -> impl Iterator<Item = &'a str> {
+        let members = self.schema.types.get(union).and_then(|kind| kind.as_union()).map(|union| &union.members);
+        members.into_iter().flatten().map(|member| member.name.as_str())
+    }
+
+    fn is_union(&self, name: &str) -> bool {
+        self.schema.types.get(name).is_some_and(ExtendedType::is_union)
+    }
+
+    fn is_object(&self, name: &str) -> bool {
+        self.schema.types.get(name).is_some_and(ExtendedType::is_object)
+    }
+
+    /// Records a conflict if the arguments of two fields have lists of different lengths.
+    fn check_arguments(&self, first: &Field, second: &Field, position: Pos) {
+        let differs = |argument: &Node<Argument>| {
+            let same = second.specified_argument_by_name(&argument.name);
+            same.is_some_and(|value| has_other_length(&argument.value, value))
+        };
+        if !std::ptr::eq(first, second) && first.arguments.iter().any(differs) {
+            let message = format!(
+                "Fields \"{}\" conflict because they have differing arguments. Use different aliases on the fields to fetch \
+                 both if this was intentional.",
+                first.response_key()
+            );
+            self.fail(message, Some(position), ErrorCode::GraphqlValidationFailed);
+        }
+    }
+
+    fn fail(&self, message: String, position: Option<Pos>, code: ErrorCode) {
+        let mut error = ServerError::new(message, position);
+        error.extensions.get_or_insert_default().set("code", code.as_str());
+        self.error.borrow_mut().get_or_insert(error);
+    }
+
+    /// Decides `@skip` and `@include` (GraphQL §3.13).
+    fn is_included(&self, directives: &DirectiveList) -> bool {
+        let condition = |directive: &Directive| match directive.specified_argument_by_name("if").map(AsRef::as_ref) {
+            Some(Literal::Boolean(value)) => *value,
+            Some(Literal::Variable(name)) => match self.variables.get(name.as_str()) {
+                Some(serde_json::Value::Bool(value)) => *value,
+                // A nullable variable with a default may be given as null.
+                _ => {
+                    let message =
+                        format!("Argument \"if\" of \"@{}\" must not be null: variable `${name}`", directive.name);
+                    self.fail(message, None, ErrorCode::BadUserInput);
+                    false
+                }
+            },
+            // Validation requires a boolean.
+            _ => false,
+        };
+        !directives.get("skip").is_some_and(|skip| condition(skip))
+            && directives.get("include").is_none_or(|include| condition(include))
+    }
+
+    fn field(&self, field: &'a Field, position: Pos, sets: &[&'a SelectionSet]) -> lowered::Field {
+        let arguments = field.arguments.iter().filter_map(|argument| {
+            let value = self.value(&argument.value)?;
+            Some((at(position, Name::new(&argument.name)), at(position, value)))
+        });
+        lowered::Field {
+            alias: field.alias.as_ref().map(|alias| at(position, Name::new(alias))),
+            name: at(position, Name::new(&field.name)),
+            arguments: arguments.collect(),
+            directives: Vec::new(),
+            selection_set: at(position, self.selection_set(sets)),
+        }
+    }
+
+    /// Replaces variables by their values. A variable without a value is absent: its argument or input field then has
+    /// its default (GraphQL §6.4.1), and an item of a list is null.
+    fn value(&self, literal: &Literal) -> Option<async_graphql_value::Value> {
+        use async_graphql_value::Value as Lowered;
+        Some(match literal {
+            Literal::Variable(name) => {
+                let value = self.variables.get(name.as_str())?;
+                Value::from_json(value.clone()).unwrap_or_default().into_value()
+            }
+            Literal::Null => Lowered::Null,
+            Literal::Boolean(value) => Lowered::Boolean(*value),
+            Literal::Enum(name) => Lowered::Enum(Name::new(name)),
+            Literal::String(text) => Lowered::String(text.clone()),
+            Literal::Int(number) => number_literal(number.as_str()),
+            Literal::Float(number) => number_literal(number.as_str()),
+            Literal::List(items) => {
+                Lowered::List(items.iter().map(|item| self.value(item).unwrap_or(Lowered::Null)).collect())
+            }
+            Literal::Object(fields) => Lowered::Object(
+                fields.iter().filter_map(|(name, value)| Some((Name::new(name), self.value(value)?))).collect(),
+            ),
+        })
+    }
+}
+
+/// Returns true if a list in one value has another length in the other.
+fn has_other_length(one: &Literal, other: &Literal) -> bool {
+    match (one, other) {
+        (Literal::List(one), Literal::List(other)) => {
+            one.len() != other.len() || one.iter().zip(other).any(|(one, other)| has_other_length(one, other))
+        }
+        (Literal::Object(one), Literal::Object(other)) => one
+            .iter()
+            .any(|(name, value)| other.iter().any(|(same, other)| same == name && has_other_length(value, other))),
+        _ => false,
+    }
+}
+
+fn longest_list_in_set(set: &lowered::SelectionSet) -> usize {
+    let longest = set.items.iter().map(|item| match &item.node {
+        lowered::Selection::Field(field) => {
+            let arguments = field.node.arguments.iter().filter(|(name, _)| name.node != "representations");
+            let longest = arguments.map(|(_, value)| longest_list(&value.node)).max().unwrap_or_default();
+            longest.max(longest_list_in_set(&field.node.selection_set.node))
+        }
+        lowered::Selection::InlineFragment(inline) => longest_list_in_set(&inline.node.selection_set.node),
+        lowered::Selection::FragmentSpread(_) => 0,
+    });
+    longest.max().unwrap_or_default()
+}
+
+fn longest_list(value: &async_graphql_value::Value) -> usize {
+    match value {
+        async_graphql_value::Value::List(items) => items.iter().map(longest_list).fold(items.len(), usize::max),
+        async_graphql_value::Value::Object(fields) => fields.values().map(longest_list).max().unwrap_or_default(),
+        _ => 0,
+    }
+}
+
+fn number_literal(text: &str) -> async_graphql_value::Value {
+    match number_to_json(text) {
+        serde_json::Value::Number(number) => async_graphql_value::Value::Number(number),
+        _ => async_graphql_value::Value::Null,
+    }
+}
