@@ -62,18 +62,24 @@ impl LoadShed {
         }
     }
 
-    /// Runs an operation if a permit is free, so that accepted operations stay fast. Streams that have started hold no
-    /// permit; orders in flight continue without the client.
+    /// Runs an operation if a permit is free, so that accepted operations stay fast, and returns the permit. Streams of
+    /// events hold none; orders in flight continue without the client.
     ///
     /// # Errors
     ///
     /// All permits are in use, or the operation does not finish in time.
-    pub async fn run<T>(&self, operation: impl Future<Output = T>) -> Result<T, RequestRejection> {
-        let Some(_permit) = self.limit.try_acquire() else { return Err(RequestRejection::overloaded()) };
-        timeout(self.response_timeout, operation).await.map_err(|_| {
-            metrics::counter!("ticketgraph_requests_timed_out_total").increment(1);
-            RequestRejection::request_timeout()
-        })
+    pub async fn run<T>(
+        &self,
+        operation: impl Future<Output = T>,
+    ) -> Result<(T, OwnedSemaphorePermit), RequestRejection> {
+        let Some(permit) = self.limit.try_acquire() else { return Err(RequestRejection::overloaded()) };
+        match timeout(self.response_timeout, operation).await {
+            Ok(outcome) => Ok((outcome, permit)),
+            Err(_) => {
+                metrics::counter!("ticketgraph_requests_timed_out_total").increment(1);
+                Err(RequestRejection::request_timeout())
+            }
+        }
     }
 }
 

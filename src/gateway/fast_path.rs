@@ -22,7 +22,7 @@ use tokio::time::Instant;
 
 use crate::gateway::cors::exposed_headers;
 use crate::gateway::graphql_http::cached_response;
-use crate::gateway::negotiate::{MediaType, accepted_media_type, has_json_body};
+use crate::gateway::negotiate::{MediaType, accepted, has_json_body};
 use crate::gateway::observe::has_one_host;
 use crate::gateway::request_id;
 use crate::gateway::security_headers::add_security_headers;
@@ -98,8 +98,10 @@ impl FastPath {
         }
         let length = headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()?;
         let is_short = (1..=MAX_BODY_LENGTH.min(self.state.pipeline.limits().body_bytes)).contains(&length);
-        let media = accepted_media_type(headers)
-            .filter(|media| matches!(media, MediaType::Json | MediaType::GraphqlResponse))?;
+        let media = accepted(headers)?.media;
+        if !matches!(media, MediaType::Json | MediaType::GraphqlResponse) {
+            return None;
+        }
         is_short.then_some((length, media))
     }
 

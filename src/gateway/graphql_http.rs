@@ -1,29 +1,26 @@
 //! GraphQL over HTTP: `GET` for queries, `POST` for all operations, server-sent events for subscriptions.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use async_graphql::Response as GraphqlResponse;
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::{Extension, RawQuery, Request, State};
 use axum::http::header::{
     ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER, VARY,
 };
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
-use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use futures_util::stream::BoxStream;
-use futures_util::{Stream, StreamExt};
-use tokio_util::sync::CancellationToken;
+use futures_util::StreamExt;
 
 use crate::gateway::auth::Principal;
 use crate::gateway::concurrency_limit::LoadShed;
-use crate::gateway::negotiate::{MediaType, accepted_media_type, has_json_body};
+use crate::gateway::negotiate::{Accepted, MediaType, PayloadStream, accepted, has_json_body};
 use crate::gateway::operation::{
     ALL_OPERATION_TYPES, OperationOutcome, OperationRequest, QUERIES_AND_SUBSCRIPTIONS, QUERIES_ONLY,
 };
 use crate::gateway::pages;
+use crate::gateway::payloads;
 use crate::gateway::params::{GraphqlBody, RequestParams, parse_body, parse_query_string};
 use crate::gateway::rate_limiter::RateLimitStatus;
 use crate::gateway::rejection::RequestRejection;
@@ -36,7 +33,8 @@ use crate::graphql::operation::OperationType;
 
 /// Serves GraphiQL to browsers that open `GET /graphql`.
 pub async fn serve_graphiql(request: Request, next: Next) -> Response {
-    if request.method() != Method::GET || accepted_media_type(request.headers()) != Some(MediaType::Html) {
+    let media = accepted(request.headers()).map(|accepted| accepted.media);
+    if request.method() != Method::GET || media != Some(MediaType::Html) {
         return next.run(request).await;
     }
     let mut response = pages::graphiql().into_response_for(request.headers());
@@ -53,19 +51,21 @@ pub async fn get(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    let Some(media) = accepted_media_type(&headers).filter(|media| *media != MediaType::Html) else {
+    let Some(accepted) = accepted(&headers).filter(|accepted| accepted.media != MediaType::Html) else {
         return not_acceptable(&id);
     };
-    let exchange = match HttpExchange::authenticate(&state, &load_shed, &headers, peer, media, &id).await {
+    let exchange = match HttpExchange::authenticate(&state, &load_shed, &headers, peer, accepted, &id).await {
         Ok(exchange) => exchange,
-        Err(rejection) => return reject(&rejection, media, &id),
+        Err(rejection) => return reject(&rejection, accepted.media, &id),
     };
-    let allowed_types = if media == MediaType::EventStream { QUERIES_AND_SUBSCRIPTIONS } else { QUERIES_ONLY };
+    let allowed_types = if accepted.stream.is_some() { QUERIES_AND_SUBSCRIPTIONS } else { QUERIES_ONLY };
     let response = match parse_query_string(query.as_deref().unwrap_or_default()) {
         Ok(params) => exchange.respond(params, None, allowed_types).await,
         Err(invalid) => exchange.reject(&RequestRejection::bad_request(invalid.to_string())),
     };
-    if allowed_types == QUERIES_ONLY { with_etag(response, &headers).await } else { response }
+    // Responses of several payloads have no length yet.
+    let is_complete = response.body().size_hint().exact().is_some();
+    if is_complete { with_etag(response, &headers).await } else { response }
 }
 
 /// `POST /graphql`: accepts JSON bodies only, so that simple cross-site requests are never executed.
@@ -77,7 +77,7 @@ pub async fn post(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let Some(media) = accepted_media_type(&headers).filter(|media| *media != MediaType::Html) else {
+    let Some(accepted) = accepted(&headers).filter(|accepted| accepted.media != MediaType::Html) else {
         return not_acceptable(&id);
     };
     if !has_json_body(&headers) {
@@ -86,12 +86,12 @@ pub async fn post(
             ErrorCode::UnsupportedMediaType,
             "send the request as `Content-Type: application/json` in UTF-8",
         );
-        return reject(&rejection, media, &id);
+        return reject(&rejection, accepted.media, &id);
     }
     // The caller is known before its body is read, and its body before it takes one of the places.
-    let exchange = match HttpExchange::authenticate(&state, &load_shed, &headers, peer, media, &id).await {
+    let exchange = match HttpExchange::authenticate(&state, &load_shed, &headers, peer, accepted, &id).await {
         Ok(exchange) => exchange,
-        Err(rejection) => return reject(&rejection, media, &id),
+        Err(rejection) => return reject(&rejection, accepted.media, &id),
     };
     let limits = state.pipeline.limits();
     let body = match load_shed.read_body(body, limits.body_bytes).await {
@@ -122,6 +122,8 @@ struct HttpExchange<'a> {
     peer: Option<PeerAddress>,
     rate_limit_status: Option<RateLimitStatus>,
     media: MediaType,
+    /// Form of a response with several payloads, if the client accepts one.
+    stream: Option<PayloadStream>,
     id: &'a str,
 }
 
@@ -132,14 +134,14 @@ impl<'a> HttpExchange<'a> {
         load_shed: &'a LoadShed,
         headers: &'a HeaderMap,
         peer: Option<Extension<PeerAddress>>,
-        media: MediaType,
+        Accepted { media, stream }: Accepted,
         id: &'a str,
     ) -> Result<Self, RequestRejection> {
         let authenticator = state.authenticator.load_full();
         let principal = authenticator.authenticate(headers).await.map_err(unauthenticated)?;
         let peer = peer.map(|Extension(peer)| peer).filter(|_| !headers.contains_key(AUTHORIZATION));
         let rate_limit_status = state.check_rate_limit(&principal, peer, 1).await?;
-        Ok(Self { state, load_shed, headers, principal, peer, rate_limit_status, media, id })
+        Ok(Self { state, load_shed, headers, principal, peer, rate_limit_status, media, stream, id })
     }
 
     /// Runs one operation in one of the places, and builds its response.
@@ -150,32 +152,41 @@ impl<'a> HttpExchange<'a> {
         allowed_types: &'static [OperationType],
     ) -> Response {
         let operation = self.operation(params, body.cloned(), allowed_types);
-        let outcome = self.load_shed.run(Box::pin(self.state.pipeline.run(operation))).await;
-        let mut response = match outcome.unwrap_or_else(OperationOutcome::Rejected) {
-            OperationOutcome::Rejected(rejection) => return self.reject(&rejection),
-            OperationOutcome::Response(response) if self.media == MediaType::EventStream => {
-                event_stream(futures_util::stream::iter([*response]).boxed())
+        let (outcome, permit) = match self.load_shed.run(Box::pin(self.state.pipeline.run(operation))).await {
+            Ok((outcome, permit)) => (outcome, Some(permit)),
+            Err(rejection) => (OperationOutcome::Rejected(rejection), None),
+        };
+        let events = self.stream.filter(|_| self.media == MediaType::EventStream);
+        let mut response = match (outcome, self.stream) {
+            (OperationOutcome::Rejected(rejection), _) => return self.reject(&rejection),
+            (OperationOutcome::Deferred(response, results), Some(stream)) => {
+                // Fragments in flight count as one operation, even if the client does not read their results.
+                results.hold(permit);
+                payloads::deferred(stream, &response, results)
             }
-            OperationOutcome::Response(response) => {
-                let status = response_status(&response, self.media);
-                (status, content_headers(self.media), to_json_text(&response)).into_response()
-            }
-            OperationOutcome::Cached(cached) if self.media == MediaType::EventStream => {
+            (OperationOutcome::Response(response) | OperationOutcome::Deferred(response, _), _) => match events {
+                Some(events) => payloads::single(events, to_json_text(&response)),
+                None => {
+                    let status = response_status(&response, self.media);
+                    (status, content_headers(self.media), to_json_text(&response)).into_response()
+                }
+            },
+            (OperationOutcome::Cached(cached), _) => match events {
                 // The body is UTF-8: the gateway serialized it.
-                let text = String::from_utf8_lossy(&cached.body).into_owned();
-                event_stream_of_text(futures_util::stream::iter([text]).boxed())
-            }
-            OperationOutcome::Cached(cached) => cached_response(self.state, &cached, self.headers, self.media),
-            // A stream ends when its caller loses access.
-            OperationOutcome::Stream(responses) if self.media == MediaType::EventStream => {
+                Some(events) => payloads::single(events, String::from_utf8_lossy(&cached.body).into_owned()),
+                None => cached_response(self.state, &cached, self.headers, self.media),
+            },
+            // A stream ends when its caller loses access, and at shutdown.
+            (OperationOutcome::Stream(responses), Some(stream)) => {
                 let (state, principal) = (Arc::clone(self.state), self.principal.clone());
                 let stop = state.stop.clone();
                 let responses =
                     responses.take_until(Box::pin(async move { state.wait_until_revoked(&principal).await }));
-                subscription_stream(responses.map(|response| to_json_text(&response)).boxed(), stop)
+                payloads::subscription(stream, responses.boxed(), stop.cancelled_owned())
             }
-            OperationOutcome::Stream(_) => {
-                let text = "subscriptions need `Accept: text/event-stream` or a WebSocket at /graphql/ws";
+            (OperationOutcome::Stream(_), None) => {
+                let text =
+                    "subscriptions need `Accept: text/event-stream`, `multipart/mixed`, or a WebSocket at /graphql/ws";
                 let rejection = RequestRejection::new(StatusCode::NOT_ACCEPTABLE, ErrorCode::NotAcceptable, text);
                 return self.reject(&rejection);
             }
@@ -201,8 +212,11 @@ impl<'a> HttpExchange<'a> {
             let mut responses = Vec::with_capacity(batch.len());
             for params in batch {
                 let operation = self.operation(params, None, ALL_OPERATION_TYPES);
+                let operation = OperationRequest { accepts_deferred: false, ..operation };
                 responses.push(match self.state.pipeline.run(operation).await {
-                    OperationOutcome::Response(response) => to_json_text(&response),
+                    OperationOutcome::Response(response) | OperationOutcome::Deferred(response, _) => {
+                        to_json_text(&response)
+                    }
                     OperationOutcome::Cached(cached) => String::from_utf8_lossy(&cached.body).into_owned(),
                     OperationOutcome::Rejected(rejection) => rejection.to_body(self.id),
                     OperationOutcome::Stream(_) => {
@@ -214,7 +228,7 @@ impl<'a> HttpExchange<'a> {
             responses
         };
         match self.load_shed.run(Box::pin(run)).await {
-            Ok(responses) => {
+            Ok((responses, _permit)) => {
                 let body = format!("[{}]", responses.join(","));
                 let mut response = (StatusCode::OK, content_headers(self.media), body).into_response();
                 self.add_rate_limit(&mut response);
@@ -231,7 +245,8 @@ impl<'a> HttpExchange<'a> {
         allowed_types: &'static [OperationType],
     ) -> OperationRequest {
         let (viewer, request_id) = (Arc::clone(&self.principal.viewer), self.id.to_owned());
-        OperationRequest { params, body, viewer, request_id, allowed_types }
+        let accepts_deferred = self.stream.is_some();
+        OperationRequest { params, body, viewer, request_id, allowed_types, accepts_deferred }
     }
 
     fn reject(&self, rejection: &RequestRejection) -> Response {
@@ -342,38 +357,8 @@ fn reject(rejection: &RequestRejection, media: MediaType, id: &str) -> Response 
 }
 
 fn not_acceptable(id: &str) -> Response {
-    let text = "accept application/graphql-response+json, application/json, or text/event-stream for subscriptions";
+    let text = "accept application/graphql-response+json or application/json; for subscriptions and deferred fragments, text/event-stream or multipart/mixed";
     reject(&RequestRejection::new(StatusCode::NOT_ACCEPTABLE, ErrorCode::NotAcceptable, text), MediaType::Json, id)
-}
-
-/// Sends results as events (graphql-sse, distinct connections): `next` for each result, then `complete`.
-fn event_stream(responses: BoxStream<'static, GraphqlResponse>) -> Response {
-    event_stream_of_text(responses.map(|response| to_json_text(&response)).boxed())
-}
-
-fn event_stream_of_text(responses: BoxStream<'static, String>) -> Response {
-    sse_response(events(responses).boxed())
-}
-
-/// Sends the results of a subscription as events. At shutdown the stream ends without `complete`, so that clients
-/// reconnect.
-fn subscription_stream(responses: BoxStream<'static, String>, stop: CancellationToken) -> Response {
-    sse_response(events(responses).take_until(Box::pin(stop.cancelled_owned())).boxed())
-}
-
-fn events(responses: BoxStream<'static, String>) -> impl Stream<Item = Event> {
-    responses
-        .map(|response| Event::default().event("next").data(response))
-        .chain(futures_util::stream::iter([Event::default().event("complete").data("")]))
-}
-
-fn sse_response(events: BoxStream<'static, Event>) -> Response {
-    let events = events.map(Ok::<Event, Infallible>);
-    let mut response = Sse::new(events).keep_alive(KeepAlive::default()).into_response();
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    // Disables response buffering in proxies, which would delay events.
-    response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
-    response
 }
 
 impl pages::StaticPage {

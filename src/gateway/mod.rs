@@ -17,6 +17,7 @@ pub mod operation;
 pub mod operation_limits;
 pub mod pages;
 pub mod params;
+pub mod payloads;
 pub mod persisted;
 pub mod pipeline;
 pub mod rate_limiter;

@@ -2,6 +2,17 @@
 
 use axum::http::HeaderMap;
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use mediatype::{MediaTypeList, Name, ReadParams as _, names};
+
+const JSON: mediatype::MediaType<'static> = mediatype::MediaType::new(names::APPLICATION, names::JSON);
+const GRAPHQL_JSON: mediatype::MediaType<'static> =
+    mediatype::MediaType::from_parts(names::APPLICATION, Name::new_unchecked("graphql"), Some(names::JSON), &[]);
+const GRAPHQL_RESPONSE: mediatype::MediaType<'static> =
+    mediatype::MediaType::from_parts(names::APPLICATION, Name::new_unchecked("graphql-response"), Some(names::JSON), &[]);
+const EVENT_STREAM: mediatype::MediaType<'static> = mediatype::MediaType::new(names::TEXT, names::EVENT_STREAM);
+const MULTIPART_MIXED: mediatype::MediaType<'static> = mediatype::MediaType::new(names::MULTIPART, names::MIXED);
+const DEFER_SPEC: Name<'static> = Name::new_unchecked("deferSpec");
+const INCREMENTAL_SPEC: Name<'static> = Name::new_unchecked("incrementalSpec");
 
 /// Media types of responses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,65 +38,109 @@ impl MediaType {
         }
     }
 
-    const SUPPORTED: [(&'static str, Self); 4] = [
-        ("application/json", Self::Json),
-        ("application/graphql-response+json", Self::GraphqlResponse),
-        ("text/event-stream", Self::EventStream),
-        ("text/html", Self::Html),
+    const SUPPORTED: [(mediatype::MediaType<'static>, Self); 4] = [
+        (JSON, Self::Json),
+        (GRAPHQL_RESPONSE, Self::GraphqlResponse),
+        (EVENT_STREAM, Self::EventStream),
+        (mediatype::MediaType::new(names::TEXT, names::HTML), Self::Html),
     ];
 }
 
-/// Returns the media type that the client prefers, by weight and then by order; JSON if it sends no preference. Returns
+/// Formats of the payloads of a query with deferred fragments. They are drafts of incremental delivery; clients ask for
+/// the one that they read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IncrementalFormat {
+    /// `deferSpec=20220824`, the default: Apollo Router, Apollo Client (`Defer20220824Handler`), Relay.
+    Defer20220824,
+    /// `incrementalSpec=v0.2`: graphql-js 17, Apollo Client (`GraphQL17Alpha9Handler`).
+    IncrementalV02,
+}
+
+/// Forms of a response with several payloads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PayloadStream {
+    /// `text/event-stream`: one event per payload.
+    Events(IncrementalFormat),
+    /// `multipart/mixed`: one part per payload.
+    Multipart(IncrementalFormat),
+}
+
+/// The media types that a client accepts and the server has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Accepted {
+    /// Media type of a single response.
+    pub media: MediaType,
+    /// Form of a response with several payloads.
+    pub stream: Option<PayloadStream>,
+}
+
+/// Returns the media types that the client prefers, by weight and then by order; JSON if it sends no preference. Returns
 /// `None` if no accepted type is supported.
-pub fn accepted_media_type(headers: &HeaderMap) -> Option<MediaType> {
+pub fn accepted(headers: &HeaderMap) -> Option<Accepted> {
     let mut ranges = Vec::new();
     for value in headers.get_all(ACCEPT) {
-        ranges.extend(value.to_str().ok()?.split(',').filter_map(parse_media_range));
+        let listed = MediaTypeList::new(value.to_str().ok()?).filter_map(Result::ok).filter(is_utf8);
+        ranges.extend(listed.map(|range| (weight(&range), range)).filter(|(weight, _)| *weight > 0.0));
     }
     if ranges.is_empty() {
-        return Some(MediaType::Json);
+        return (!headers.contains_key(ACCEPT)).then_some(Accepted { media: MediaType::Json, stream: None });
     }
     // The sort is stable: equal weights keep the order of the client.
-    ranges.sort_by_key(|(_, weight)| std::cmp::Reverse(*weight));
-    ranges.into_iter().filter(|(_, weight)| *weight > 0).find_map(|(name, _)| match name.as_str() {
-        "*/*" | "application/*" => Some(MediaType::Json),
-        "text/*" => None,
-        name => MediaType::SUPPORTED.iter().find(|(supported, _)| *supported == name).map(|(_, media)| *media),
-    })
+    ranges.sort_by(|(one, _), (other, _)| other.total_cmp(one));
+    let media = ranges.iter().find_map(|(_, range)| single_media_type(range));
+    let stream = ranges.iter().find_map(|(_, range)| payload_stream(range));
+    match (media, stream) {
+        // A client that accepts parts only gets a single response as JSON, as from Apollo Router.
+        (None, Some(_)) => Some(Accepted { media: MediaType::Json, stream }),
+        (media, stream) => media.map(|media| Accepted { media, stream }),
+    }
 }
 
-/// Parses a media range and its weight in thousandths.
-fn parse_media_range(text: &str) -> Option<(String, u16)> {
-    let mut parts = text.split(';').map(str::trim);
-    let name = parts.next().filter(|name| name.contains('/'))?.to_ascii_lowercase();
-    let mut weight = 1000;
-    for part in parts {
-        let (key, value) = part.split_once('=').unwrap_or((part, ""));
-        match key.trim().to_ascii_lowercase().as_str() {
-            "q" => weight = parse_weight(value.trim()),
-            "charset" if !value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8") => return None,
-            _ => {}
-        }
+fn single_media_type(range: &mediatype::MediaType<'_>) -> Option<MediaType> {
+    match (range.ty.as_str(), range.subty.as_str()) {
+        ("*" | "application", "*") => return Some(MediaType::Json),
+        _ => {}
     }
-    Some((name, weight))
+    MediaType::SUPPORTED.iter().find(|(supported, _)| range.essence() == *supported).map(|(_, media)| *media)
 }
 
-/// Parses `0.85` as 850; an invalid weight is 0.
-fn parse_weight(text: &str) -> u16 {
-    let (whole, rest) = text.split_once('.').unwrap_or((text, ""));
-    let digits: String = rest.chars().chain("000".chars()).take(3).collect();
-    match (whole, digits.parse::<u16>()) {
-        ("1", _) => 1000,
-        ("0" | "", Ok(digits)) => digits,
-        _ => 0,
+fn payload_stream(range: &mediatype::MediaType<'_>) -> Option<PayloadStream> {
+    let parameter = |name| range.get_param(name).map(|value| value.unquoted_str().into_owned());
+    let format = match parameter(INCREMENTAL_SPEC).as_deref() {
+        Some("v0.2") => IncrementalFormat::IncrementalV02,
+        // A draft that this server does not know.
+        Some(_) => return None,
+        None => IncrementalFormat::Defer20220824,
+    };
+    if parameter(DEFER_SPEC).is_some_and(|version| version != "20220824") {
+        return None;
     }
+    if range.essence() == MULTIPART_MIXED {
+        Some(PayloadStream::Multipart(format))
+    } else if range.essence() == EVENT_STREAM {
+        Some(PayloadStream::Events(format))
+    } else {
+        None
+    }
+}
+
+/// Returns false if a range asks for another charset than UTF-8.
+fn is_utf8(range: &mediatype::MediaType<'_>) -> bool {
+    range.get_param(names::CHARSET).is_none_or(|charset| charset.unquoted_str().eq_ignore_ascii_case("utf-8"))
+}
+
+/// Returns the weight of a range (RFC 9110 §12.4.2); one that is no number from 0 to 1 is 0.
+fn weight(range: &mediatype::MediaType<'_>) -> f32 {
+    let Some(weight) = range.get_param(names::Q) else { return 1.0 };
+    weight.unquoted_str().parse().ok().filter(|weight| (0.0..=1.0).contains(weight)).unwrap_or(0.0)
 }
 
 /// Returns true if the body is JSON in UTF-8. Forms, plain text and multipart are rejected, because simple cross-site
 /// requests can send them.
 pub fn has_json_body(headers: &HeaderMap) -> bool {
     let Some(Ok(text)) = headers.get(CONTENT_TYPE).map(|value| value.to_str()) else { return false };
-    matches!(parse_media_range(text), Some((name, _)) if name == "application/json" || name == "application/graphql+json")
+    let Ok(media) = mediatype::MediaType::parse(text) else { return false };
+    is_utf8(&media) && (media.essence() == JSON || media.essence() == GRAPHQL_JSON)
 }
 
 #[cfg(test)]
@@ -112,9 +167,39 @@ mod tests {
             ("image/png", None),
             ("application/json;q=0", None),
         ] {
-            assert_eq!(accepted_media_type(&with(ACCEPT, accept)), media, "{accept}");
+            assert_eq!(accepted(&with(ACCEPT, accept)).map(|accepted| accepted.media), media, "{accept}");
         }
-        assert_eq!(accepted_media_type(&HeaderMap::new()), Some(MediaType::Json));
+        assert_eq!(accepted(&HeaderMap::new()), Some(Accepted { media: MediaType::Json, stream: None }));
+    }
+
+    #[test]
+    fn a_client_names_the_form_of_several_payloads() {
+        use IncrementalFormat::*;
+        for (accept, media, stream) in [
+            (
+                "multipart/mixed;deferSpec=20220824,application/graphql-response+json,application/json;q=0.9",
+                MediaType::GraphqlResponse,
+                Some(PayloadStream::Multipart(Defer20220824)),
+            ),
+            (
+                "multipart/mixed;incrementalSpec=v0.2, application/json",
+                MediaType::Json,
+                Some(PayloadStream::Multipart(IncrementalV02)),
+            ),
+            (
+                "multipart/mixed;boundary=\"graphql\";subscriptionSpec=1.0,application/json",
+                MediaType::Json,
+                Some(PayloadStream::Multipart(Defer20220824)),
+            ),
+            ("multipart/mixed", MediaType::Json, Some(PayloadStream::Multipart(Defer20220824))),
+            ("text/event-stream", MediaType::EventStream, Some(PayloadStream::Events(Defer20220824))),
+            ("application/json, multipart/mixed;q=0", MediaType::Json, None),
+            ("multipart/mixed;incrementalSpec=v9, application/json", MediaType::Json, None),
+            ("multipart/mixed;deferSpec=20990101, application/json", MediaType::Json, None),
+            ("application/json", MediaType::Json, None),
+        ] {
+            assert_eq!(accepted(&with(ACCEPT, accept)), Some(Accepted { media, stream }), "{accept}");
+        }
     }
 
     #[test]

@@ -160,7 +160,7 @@ impl OperationObserver {
     /// Records the outcome, also in the span of the operation.
     pub fn finish(mut self, outcome: &OperationOutcome, span: &Span) {
         let has_failed = match outcome {
-            OperationOutcome::Response(response) => !response.errors.is_empty(),
+            OperationOutcome::Response(response) | OperationOutcome::Deferred(response, _) => !response.errors.is_empty(),
             OperationOutcome::Rejected(_) => true,
             OperationOutcome::Cached(_) | OperationOutcome::Stream(_) => false,
         };
@@ -168,7 +168,9 @@ impl OperationObserver {
             span.record("otel.status_code", "ERROR");
         }
         self.outcome = match outcome {
-            OperationOutcome::Response(response) => count_errors(response),
+            OperationOutcome::Response(response) | OperationOutcome::Deferred(response, _) => {
+                count_errors(&response.errors)
+            }
             OperationOutcome::Cached(_) | OperationOutcome::Stream(_) => "ok",
             OperationOutcome::Rejected(rejection) => {
                 counter!("ticketgraph_operations_rejected_total", "code" => rejection.code.as_str()).increment(1);
@@ -201,15 +203,15 @@ pub fn observe_stream(
 }
 
 fn count_event(event: &GraphqlResponse) {
-    count_errors(event);
+    count_errors(&event.errors);
 }
 
 /// Counts the errors of a response and returns its outcome label.
-fn count_errors(response: &GraphqlResponse) -> &'static str {
-    for error in &response.errors {
+pub fn count_errors(errors: &[ServerError]) -> &'static str {
+    for error in errors {
         counter!("ticketgraph_operation_errors_total", "code" => error_code(error)).increment(1);
     }
-    if response.errors.is_empty() { "ok" } else { "errors" }
+    if errors.is_empty() { "ok" } else { "errors" }
 }
 
 /// Returns the code of an error, one of a closed list.

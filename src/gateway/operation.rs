@@ -9,6 +9,7 @@ use futures_util::stream::BoxStream;
 use crate::gateway::params::RequestParams;
 use crate::gateway::rejection::RequestRejection;
 use crate::gateway::response_cache::CachedResponse;
+use crate::graphql::base::deferred::DeferredResults;
 use crate::graphql::base::viewer::Viewer;
 use crate::graphql::operation::OperationType;
 
@@ -32,6 +33,8 @@ pub struct OperationRequest {
     pub request_id: String,
     /// Allowed operation types; by GET only safe ones.
     pub allowed_types: &'static [OperationType],
+    /// Deferred fragments may be delivered after the initial response.
+    pub accepts_deferred: bool,
 }
 
 /// Result of one operation.
@@ -40,6 +43,8 @@ pub enum OperationOutcome {
     Response(Box<Response>),
     /// A query was served as bytes, without errors.
     Cached(CachedResponse),
+    /// A query whose deferred fragments follow the initial response.
+    Deferred(Box<Response>, DeferredResults),
     /// A subscription started, with one response per event.
     Stream(BoxStream<'static, Response>),
     /// The operation was rejected and not executed.

@@ -39,7 +39,7 @@ use crate::gateway::response_cache::{
 use crate::graphql::api::Api;
 use crate::graphql::base::cache_validity::is_cacheable;
 use crate::graphql::base::viewer::{Scope, Viewer};
-use crate::graphql::operation::{DocumentError, LoweredOperation, OperationType, ParsedOperation};
+use crate::graphql::operation::{DeferredOperation, DocumentError, LoweredOperation, OperationType, ParsedOperation};
 use telemetry::explain::explain;
 
 /// Default number of cached documents.
@@ -232,6 +232,15 @@ impl Pipeline {
         };
         let lowered = lower()?;
         self.check_cost(&api, &operation_request, &lowered, &mut limit_report).await?;
+        if operation_request.accepts_deferred
+            && document.parsed.defers
+            && operation.operation_type == OperationType::Query
+        {
+            let deferred = api.served_schema().lower_deferred(&document.parsed, operation, &variables);
+            let deferred =
+                deferred.map_err(|error| OperationOutcome::invalid(vec![error], &operation_request.request_id))?;
+            return Ok(execute_deferred(&api, deferred, operation_request, limit_report).await);
+        }
         let shared = shared.filter(|_| is_cacheable(api.served_schema(), lowered.operation())).zip(api.epoch());
         let Some(((response_cache, key), epoch)) = shared else {
             return Ok(execute(&api, operation, lowered, operation_request, limit_report).await);
@@ -346,6 +355,22 @@ async fn execute(
     let mut response = api.execute(lowered, operation_request.viewer, &operation_request.request_id).await;
     limit_report.add_extensions(&operation_request.params, &mut response);
     OperationOutcome::Response(Box::new(response))
+}
+
+/// Executes the initial part of a query, and starts its deferred fragments.
+async fn execute_deferred(
+    api: &Api,
+    operation: DeferredOperation,
+    operation_request: OperationRequest,
+    limit_report: LimitReport,
+) -> OperationOutcome {
+    let OperationRequest { params, viewer, request_id, .. } = operation_request;
+    let (mut response, deferred) = api.execute_deferred(operation, viewer, &request_id).await;
+    limit_report.add_extensions(&params, &mut response);
+    match deferred {
+        Some(deferred) => OperationOutcome::Deferred(Box::new(response), deferred),
+        None => OperationOutcome::Response(Box::new(response)),
+    }
 }
 
 fn lookup_rejection(error: OperationLookupError) -> RequestRejection {

@@ -1,19 +1,22 @@
 //! Entry point of the schema: takes a lowered operation and a viewer, returns a response or a stream of responses.
 
+use std::pin::pin;
 use std::sync::Arc;
 
-use async_graphql::{Request, Response};
+use async_graphql::{Request, Response, Value};
 use async_graphql_parser::types::OperationType;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use crate::graphql::base::cache_validity::{CacheValidity, Invalidations};
 use crate::graphql::base::cost::CostEstimator;
 use crate::graphql::base::ctx::{Ctx, Services};
+use crate::graphql::base::deferred::{DeferredPass, DeferredResult, DeferredResults, RunningPass};
 use crate::graphql::base::viewer::Viewer;
 use crate::graphql::json_writer::{RawJson, has_merged_objects};
-use crate::graphql::operation::{LoweredOperation, ServedSchema};
-use crate::graphql::schema::{ApiSchema, build, finalize, sdl};
+use crate::graphql::operation::{DeferredOperation, DeferredPart, LoweredOperation, ServedSchema};
+use crate::graphql::schema::{ApiSchema, build, complete_errors, finalize, sdl, too_many_fields};
 
 /// The schema and the services that its resolvers use. Cheap to clone.
 #[derive(Clone)]
@@ -117,6 +120,26 @@ impl Api {
         responses.map(move |response| finalize(response, &ctx)).boxed()
     }
 
+    /// Executes a query with deferred fragments: returns the initial response, and the results that follow it.
+    pub async fn execute_deferred(
+        &self,
+        operation: DeferredOperation,
+        viewer: Arc<Viewer>,
+        request_id: &str,
+    ) -> (Response, Option<DeferredResults>) {
+        let ctx = self.new_ctx(viewer, request_id);
+        let initial = self.run(operation.initial, &ctx).await;
+        if initial.data == Value::Null {
+            return (initial, None);
+        }
+        let (results, receiver) = unbounded_channel();
+        let passes = operation.fragments.into_iter().map(|fragment| {
+            deliver_fragment(self.schema.clone(), fragment, Arc::clone(&ctx), results.clone())
+        });
+        let deferred = DeferredResults::start(passes.collect::<Vec<_>>(), receiver);
+        (initial, Some(deferred))
+    }
+
     async fn run(&self, operation: LoweredOperation, ctx: &Arc<Ctx>) -> Response {
         let allows_raw_json =
             operation.operation().ty == OperationType::Query && !has_merged_objects(operation.operation());
@@ -127,5 +150,44 @@ impl Api {
 
     fn new_ctx(&self, viewer: Arc<Viewer>, request_id: &str) -> Arc<Ctx> {
         Arc::new(Ctx::new(&self.services, viewer, request_id.into(), self.response_fields))
+    }
+}
+
+/// Executes a deferred fragment and delivers its results.
+async fn deliver_fragment(
+    schema: ApiSchema,
+    fragment: DeferredPart,
+    ctx: Arc<Ctx>,
+    results: UnboundedSender<DeferredResult>,
+) {
+    let (unfinished, mut finished) = unbounded_channel();
+    let at_root = fragment.roots.iter().any(Vec::is_empty);
+    let label: Option<Arc<str>> = fragment.label.map(Arc::from);
+    let pass = Arc::new(DeferredPass::new(label.clone(), fragment.roots, unfinished));
+    let send = |mut result: DeferredResult| {
+        complete_errors(&mut result.errors, &ctx);
+        // The receiver is gone if the client is.
+        let _ = results.send(result);
+    };
+    let executed = {
+        let running = RunningPass(pass);
+        let request = fragment.operation.into_request().data(Arc::clone(&ctx)).data(Arc::clone(&running.0));
+        let mut executing = pin!(schema.execute(request));
+        loop {
+            tokio::select! {
+                biased;
+                Some(result) = finished.recv() => send(result),
+                response = &mut executing => break response,
+            }
+        }
+    };
+    while let Some(result) = finished.recv().await {
+        send(result);
+    }
+    if ctx.budget.is_exceeded() {
+        let errors = vec![too_many_fields(ctx.budget.limit())];
+        send(DeferredResult { label, path: Vec::new(), data: Value::Null, errors });
+    } else if at_root {
+        send(DeferredResult { label, path: Vec::new(), data: executed.data, errors: executed.errors });
     }
 }

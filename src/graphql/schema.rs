@@ -13,6 +13,7 @@ use domain::error::VendorError;
 
 use crate::graphql::base::budget::CountFields;
 use crate::graphql::base::ctx::Ctx;
+use crate::graphql::base::deferred::{DeferDirective, DeliverDeferred};
 use crate::graphql::base::error::ErrorCode;
 use crate::graphql::operation::LoweredOperation;
 use crate::graphql::root::RootQuery;
@@ -120,6 +121,8 @@ pub fn build() -> ApiSchema {
     // Documents were validated against the served schema, so nothing is validated here.
     Schema::build(ServedQuery::default(), Mutation::default(), Subscription::default())
         .validation_mode(ValidationMode::Fast)
+        .directive(DeferDirective)
+        .extension(DeliverDeferred)
         .extension(CountFields)
         .finish()
 }
@@ -127,6 +130,7 @@ pub fn build() -> ApiSchema {
 /// Returns the SDL of the schema as served, with the fields that a federation gateway requires.
 pub(super) fn served_sdl() -> String {
     Schema::build(ServedQuery::default(), Mutation::default(), Subscription::default())
+        .directive(DeferDirective)
         .finish()
         .sdl_with_options(sdl_options())
 }
@@ -134,6 +138,7 @@ pub(super) fn served_sdl() -> String {
 /// Returns the schema as SDL, sorted and deterministic.
 pub fn sdl() -> String {
     Schema::build(Query::default(), Mutation::default(), Subscription::default())
+        .directive(DeferDirective)
         .finish()
         .sdl_with_options(sdl_options())
 }
@@ -160,7 +165,13 @@ pub(super) fn finalize(mut response: Response, ctx: &Ctx) -> Response {
     if let Some(limit) = ctx.budget.reset() {
         response = Response::from_errors(vec![too_many_fields(limit)]);
     }
-    for error in &mut response.errors {
+    complete_errors(&mut response.errors, ctx);
+    response
+}
+
+/// Adds the code and the request id to each error, and sorts them.
+pub(super) fn complete_errors(errors: &mut [ServerError], ctx: &Ctx) {
+    for error in errors.iter_mut() {
         if let Some(failure) = error.source::<VendorError>() {
             ctx.log_failure(failure);
         }
@@ -171,11 +182,10 @@ pub(super) fn finalize(mut response: Response, ctx: &Ctx) -> Response {
         }
         set_extension(error, "requestId", &ctx.request_id);
     }
-    response.errors.sort_by(by_document_position);
-    response
+    errors.sort_by(by_document_position);
 }
 
-fn too_many_fields(limit: u64) -> ServerError {
+pub(super) fn too_many_fields(limit: u64) -> ServerError {
     let message = format!(
         "the response has more than {limit} fields: select fewer rows or levels; a mutation has taken effect all the same"
     );

@@ -39,6 +39,7 @@ impl EventQuery {
 }
 
 /// A page of the merged list.
+#[derive(Clone)]
 pub struct EventPage {
     /// The events, by start time (events without one first), then source, then key.
     pub events: Vec<SourcedEvent>,

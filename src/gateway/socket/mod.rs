@@ -250,7 +250,14 @@ impl SocketSession {
             return self.send(rejection_message(self.subprotocol, &id, &rejection, &self.id)).await;
         }
         let (viewer, request_id) = (Arc::clone(&principal.viewer), self.id.clone());
-        let request = OperationRequest { params, body: None, viewer, request_id, allowed_types: ALL_OPERATION_TYPES };
+        let request = OperationRequest {
+            params,
+            body: None,
+            viewer,
+            request_id,
+            allowed_types: ALL_OPERATION_TYPES,
+            accepts_deferred: false,
+        };
         let admission = Admission { principal, peer: self.peer, limit: self.limit.clone() };
         let (state, subprotocol, out, name) = (Arc::clone(&self.state), self.subprotocol, self.out.clone(), id.clone());
         let span = tracing::error_span!("request", request_id = self.id, otel.kind = "server", otel.name = "WEBSOCKET");
@@ -328,7 +335,7 @@ async fn run_operation(
             send(rejection_message(subprotocol, id, &rejection, &request_id)).await;
             return;
         }
-        OperationOutcome::Response(response) => {
+        OperationOutcome::Response(response) | OperationOutcome::Deferred(response, _) => {
             if !send_response(subprotocol, id, *response, &send).await {
                 return;
             }

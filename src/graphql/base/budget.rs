@@ -30,6 +30,16 @@ impl FieldBudget {
         (used <= self.limit).then_some(())
     }
 
+    /// Returns the number of fields that a response may have.
+    pub fn limit(&self) -> u64 {
+        self.limit
+    }
+
+    /// Returns true if a response has more fields than allowed.
+    pub fn is_exceeded(&self) -> bool {
+        self.used.load(Relaxed) > self.limit
+    }
+
     /// Starts again, for the next event of a subscription. Returns the limit if it was exceeded.
     pub(in crate::graphql) fn reset(&self) -> Option<u64> {
         (self.used.swap(0, Relaxed) > self.limit).then_some(self.limit)

@@ -12,16 +12,16 @@ use std::time::Duration;
 use async_graphql::dataloader::{DataLoader, Loader};
 use async_graphql::runtime::{Timer, TokioSpawner};
 use catalog::{
-    AdmissionTokenPage, AdmissionTokenQuery, AvailabilityOutcome, DayRange, PerformancePage, PerformanceQuery, Sourced,
-    SourcedEvent, SourcedPerformance, UnifiedCatalog,
+    AdmissionTokenPage, AdmissionTokenQuery, AvailabilityOutcome, DayRange, EventPage, EventQuery, InvalidArgument,
+    PerformancePage, PerformanceQuery, Sourced, SourcedEvent, SourcedPerformance, UnifiedCatalog,
 };
 use domain::admissions::AdmissionToken;
 use domain::catalog::{CalendarDay, TicketType};
 use domain::error::VendorError;
-use domain::ids::{EventKey, PerformanceKey, TokenKey};
+use domain::ids::{EventKey, PerformanceKey, SourceId, TokenKey};
 use domain::time::Observed;
 use futures_util::FutureExt as _;
-use futures_util::future::{BoxFuture, join_all};
+use futures_util::future::{BoxFuture, Shared, join_all};
 use parking_lot::Mutex;
 
 use crate::graphql::base::cache_validity::DependencyTracker;
@@ -33,6 +33,9 @@ pub trait LoaderKey: Clone + Eq + Hash + Send + Sync + 'static {
 
     /// The request cache of this kind.
     fn cache(memos: &RequestCaches) -> &RequestCache<Self>;
+
+    /// The source that has the value.
+    fn source(&self) -> &SourceId;
 
     /// Records the cache lifetime of the value.
     fn track(&self, value: &Self::Value, dependencies: &DependencyTracker);
@@ -73,10 +76,11 @@ pub struct RequestCaches {
     tokens: RequestCache<TokenByKey>,
 }
 
-/// The backend of the `DataLoader`.
-struct CatalogLoader {
+/// The backend of the `DataLoader`s.
+#[derive(Clone)]
+pub struct CatalogLoader {
     catalog: Arc<UnifiedCatalog>,
-    caches: RequestCaches,
+    caches: Arc<RequestCaches>,
     dependencies: DependencyTracker,
 }
 
@@ -86,6 +90,19 @@ impl CatalogLoader {
         keys.iter().zip(&values).for_each(|(key, values)| key.track(values, &self.dependencies));
         K::cache(&self.caches).insert(keys.iter().cloned().zip(values.iter().cloned()));
         values
+    }
+
+    /// Fetches what is missing of a whole level at once, so that the resolvers below find it loaded. Returns the values
+    /// in the order of the keys.
+    pub async fn prefetch<K: LoaderKey>(&self, keys: &[K]) -> Vec<K::Value> {
+        let cache = K::cache(&self.caches);
+        let mut values: Vec<_> = keys.iter().map(|key| cache.get(key)).collect();
+        let missing: Vec<_> = keys.iter().zip(&values).filter(|(_, value)| value.is_none()).map(|(key, _)| key.clone()).collect();
+        let mut fetched = if missing.is_empty() { Vec::new() } else { self.fetch(&missing).await }.into_iter();
+        for value in values.iter_mut().filter(|value| value.is_none()) {
+            *value = fetched.next();
+        }
+        values.into_iter().flatten().collect()
     }
 }
 
@@ -113,37 +130,83 @@ impl Timer for YieldTimer {
     }
 }
 
+/// A prefetch that started: each field that needs one of its values waits for it.
+type StartedPrefetch = Shared<BoxFuture<'static, ()>>;
+
 /// The loaders of one request. Never shared between requests, because viewers differ.
-pub struct Loaders(DataLoader<CatalogLoader>);
+///
+/// Each source has a loader of its own, so that the rows of a source wait for no other source.
+pub struct Loaders {
+    backend: CatalogLoader,
+    by_source: Mutex<HashMap<SourceId, Arc<DataLoader<CatalogLoader>>>>,
+    started: Mutex<HashMap<SourceId, Vec<StartedPrefetch>>>,
+    event_pages: Mutex<Vec<(EventQuery, EventPage)>>,
+}
 
 impl Loaders {
-    /// Creates empty loaders that record the loaded facts in `dependencies`. Requires a tokio runtime.
+    /// Creates empty loaders that record the loaded facts in `dependencies`.
     pub fn new(catalog: Arc<UnifiedCatalog>, dependencies: DependencyTracker) -> Self {
-        let loader = CatalogLoader { catalog, caches: RequestCaches::default(), dependencies };
-        Self(DataLoader::new(loader, TokioSpawner::current(), YieldTimer).max_batch_size(usize::MAX))
+        let backend = CatalogLoader { catalog, caches: Arc::default(), dependencies };
+        Self { backend, by_source: Mutex::default(), started: Mutex::default(), event_pages: Mutex::default() }
     }
 
-    /// Returns the value of a key from the request cache, or fetches it together with other pending keys.
+    /// Returns the value of a key from the request cache, or fetches it together with other pending keys of its source.
+    /// Requires a tokio runtime.
     pub async fn load<K: LoaderKey>(&self, key: K) -> K::Value {
         if let Some(value) = self.get_loaded(&key) {
             return value;
         }
-        match self.0.load_one(key.clone()).await {
+        let started = self.started.lock().get(key.source()).cloned();
+        if let Some(started) = started {
+            join_all(started).await;
+            if let Some(value) = self.get_loaded(&key) {
+                return value;
+            }
+        }
+        match self.loader_of(key.source()).load_one(key.clone()).await {
             Ok(Some(value)) => value,
             Ok(None) => unreachable!("fetch returns a value for every key"),
             Err(never) => match never {},
         }
     }
 
-    /// Returns the value of a key if it is already loaded.
-    pub fn get_loaded<K: LoaderKey>(&self, key: &K) -> Option<K::Value> {
-        K::cache(&self.0.loader().caches).get(key)
+    fn loader_of(&self, source: &SourceId) -> Arc<DataLoader<CatalogLoader>> {
+        let mut loaders = self.by_source.lock();
+        let loader = loaders.entry(source.clone()).or_insert_with(|| {
+            let loader = DataLoader::new(self.backend.clone(), TokioSpawner::current(), YieldTimer);
+            Arc::new(loader.max_batch_size(usize::MAX))
+        });
+        Arc::clone(loader)
     }
 
-    /// Fetches a whole level at once, so that the resolvers below find it loaded. Returns the values in the order of
-    /// the keys.
-    pub async fn prefetch<K: LoaderKey>(&self, keys: &[K]) -> Vec<K::Value> {
-        if keys.is_empty() { Vec::new() } else { self.0.loader().fetch(keys).await }
+    /// Returns the value of a key if it is already loaded.
+    pub fn get_loaded<K: LoaderKey>(&self, key: &K) -> Option<K::Value> {
+        K::cache(&self.backend.caches).get(key)
+    }
+
+    /// Returns the loader that fetches whole levels.
+    pub fn backend(&self) -> &CatalogLoader {
+        &self.backend
+    }
+
+    /// Starts a prefetch of values of a source. It runs while fields wait for the values.
+    pub fn start(&self, source: &SourceId, prefetch: impl Future<Output = ()> + Send + 'static) {
+        self.started.lock().entry(source.clone()).or_default().push(prefetch.boxed().shared());
+    }
+
+    /// Returns a page of events; the same page again without another call.
+    ///
+    /// # Errors
+    ///
+    /// The filter names unknown sources.
+    pub async fn load_event_page(&self, query: EventQuery) -> Result<EventPage, InvalidArgument> {
+        let loaded = self.event_pages.lock().iter().find(|(known, _)| *known == query).map(|(_, page)| page.clone());
+        if let Some(page) = loaded {
+            return Ok(page);
+        }
+        let page = self.backend.catalog.list_events(&query).await?;
+        self.event_pages.lock().push((query, page.clone()));
+        Ok(page)
     }
 }
 
@@ -188,6 +251,10 @@ impl LoaderKey for EventByKey {
         &memos.events
     }
 
+    fn source(&self) -> &SourceId {
+        &self.0.source.id
+    }
+
     fn track(&self, value: &Self::Value, dependencies: &DependencyTracker) {
         dependencies.record_result(&self.0.source.id, value, |event| event.value.freshness);
     }
@@ -207,6 +274,10 @@ impl LoaderKey for TicketTypesOf {
 
     fn cache(memos: &RequestCaches) -> &RequestCache<Self> {
         &memos.ticket_types
+    }
+
+    fn source(&self) -> &SourceId {
+        &self.0.source.id
     }
 
     fn track(&self, value: &Self::Value, dependencies: &DependencyTracker) {
@@ -233,6 +304,10 @@ impl LoaderKey for PerformancesOf {
 
     fn cache(memos: &RequestCaches) -> &RequestCache<Self> {
         &memos.performance_pages
+    }
+
+    fn source(&self) -> &SourceId {
+        &self.event.source.id
     }
 
     fn track(&self, value: &Self::Value, dependencies: &DependencyTracker) {
@@ -263,6 +338,10 @@ impl LoaderKey for PerformanceByKey {
         &memos.performances
     }
 
+    fn source(&self) -> &SourceId {
+        &self.0.source.id
+    }
+
     fn track(&self, value: &Self::Value, dependencies: &DependencyTracker) {
         dependencies.record_result(&self.0.source.id, value, |performance| performance.value.freshness);
     }
@@ -287,6 +366,10 @@ impl LoaderKey for AvailabilityOf {
 
     fn cache(memos: &RequestCaches) -> &RequestCache<Self> {
         &memos.availability
+    }
+
+    fn source(&self) -> &SourceId {
+        &self.performance.source.id
     }
 
     fn track(&self, value: &Self::Value, dependencies: &DependencyTracker) {
@@ -323,6 +406,10 @@ impl LoaderKey for CalendarOf {
         &memos.calendars
     }
 
+    fn source(&self) -> &SourceId {
+        &self.event.source.id
+    }
+
     fn track(&self, value: &Self::Value, dependencies: &DependencyTracker) {
         match value {
             Ok(days) => days.iter().for_each(|day| dependencies.record_fact(&self.event.source.id, day.freshness)),
@@ -356,6 +443,10 @@ impl LoaderKey for TokensOf {
         &memos.token_pages
     }
 
+    fn source(&self) -> &SourceId {
+        &self.event.source.id
+    }
+
     fn track(&self, _: &Self::Value, dependencies: &DependencyTracker) {
         // Credentials are never cached.
         dependencies.mark_uncacheable();
@@ -380,6 +471,10 @@ impl LoaderKey for TokenByKey {
 
     fn cache(memos: &RequestCaches) -> &RequestCache<Self> {
         &memos.tokens
+    }
+
+    fn source(&self) -> &SourceId {
+        &self.0.source.id
     }
 
     fn track(&self, _: &Self::Value, dependencies: &DependencyTracker) {

@@ -5,6 +5,7 @@ pub mod budget;
 pub mod cache_validity;
 pub mod cost;
 pub mod ctx;
+pub mod deferred;
 pub mod error;
 pub mod id;
 pub mod loaders;

@@ -6,6 +6,15 @@ use serde::Serialize;
 /// Serializes a response as JSON with keys in document order. Raw JSON from [`JsonRows`](super::JsonRows) is copied as
 /// it is.
 pub fn to_json(response: &Response) -> Vec<u8> {
+    write_response(response, None)
+}
+
+/// Serializes the first response of several, with `hasNext`.
+pub fn to_initial_json(response: &Response, has_next: bool) -> Vec<u8> {
+    write_response(response, Some(has_next))
+}
+
+fn write_response(response: &Response, has_next: Option<bool>) -> Vec<u8> {
     let mut out = Vec::with_capacity(1024 + raw_len(&response.data));
     out.push(b'{');
     if !response.errors.is_empty() {
@@ -18,6 +27,10 @@ pub fn to_json(response: &Response) -> Vec<u8> {
     if !response.extensions.is_empty() {
         out.extend_from_slice(b",\"extensions\":");
         write_serde(&response.extensions, &mut out);
+    }
+    if let Some(has_next) = has_next {
+        out.extend_from_slice(b",\"hasNext\":");
+        write_serde(&has_next, &mut out);
     }
     out.push(b'}');
     out

@@ -21,7 +21,7 @@ use crate::graphql::base::ctx::Ctx;
 use crate::graphql::json_writer::selection::{RowField, SelectionWriter};
 
 pub use field_merging::has_merged_objects;
-pub use json::to_json;
+pub use json::{to_initial_json, to_json};
 pub use selection::{FieldWriter, JsonFields};
 
 /// Request data that enables raw JSON rows: the response is serialized by [`to_json`] and no objects of the operation

@@ -15,8 +15,9 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::graphql::base::error::ErrorCode;
+use crate::graphql::operation::deferral::{self, DeferredOperation, DeferredPart};
 use crate::graphql::operation::literals;
-use crate::graphql::operation::lowering::{self, LoweredOperation};
+use crate::graphql::operation::lowering::{self, Lowered, LoweredOperation, Part};
 use crate::graphql::operation::positions::Positions;
 use crate::graphql::operation::size::OperationSize;
 use crate::graphql::operation::suggestion::Suggestions;
@@ -120,8 +121,10 @@ impl ServedSchema {
         if !errors.is_empty() {
             return Err(DocumentError::Invalid(errors));
         }
+        let defers = deferral::check(&document).map_err(DocumentError::Invalid)?;
         let operations = document.operations.iter().map(|operation| self.operation(&document, operation)).collect();
         Ok(ParsedDocument {
+            defers,
             text: Arc::clone(text),
             positions: Positions::of(text, &document),
             estimated_size: text.len() * 2 + tokens * BYTES_PER_TOKEN,
@@ -169,7 +172,38 @@ impl ServedSchema {
         operation: &ParsedOperation,
         variables: &Map<String, Value>,
     ) -> Result<LoweredOperation, ServerError> {
-        lowering::lower(self.schema, &document.document, &document.positions, &operation.definition, variables)
+        Ok(self.lower_part(document, operation, variables, Part::Everything)?.operation)
+    }
+
+    /// Lowers an operation with its coerced variables to its initial part and its deferred fragments. Without deferred
+    /// fragments, the initial part is the whole operation.
+    ///
+    /// # Errors
+    ///
+    /// As for [`lower`](Self::lower).
+    pub fn lower_deferred(
+        self,
+        document: &ParsedDocument,
+        operation: &ParsedOperation,
+        variables: &Map<String, Value>,
+    ) -> Result<DeferredOperation, ServerError> {
+        let initial = self.lower_part(document, operation, variables, Part::Initial)?;
+        let fragments = initial.deferred.into_iter().map(|fragment| {
+            let part = self.lower_part(document, operation, variables, Part::Deferred(fragment.id))?;
+            Ok(DeferredPart { label: fragment.label, roots: part.roots, operation: part.operation })
+        });
+        Ok(DeferredOperation { initial: initial.operation, fragments: fragments.collect::<Result<_, ServerError>>()? })
+    }
+
+    fn lower_part(
+        self,
+        document: &ParsedDocument,
+        operation: &ParsedOperation,
+        variables: &Map<String, Value>,
+        part: Part,
+    ) -> Result<Lowered, ServerError> {
+        let (executable, positions) = (&document.document, &document.positions);
+        lowering::lower(self.schema, executable, positions, &operation.definition, variables, part)
     }
 }
 
@@ -179,6 +213,8 @@ pub struct ParsedDocument {
     pub text: Arc<str>,
     /// Estimated memory use in bytes.
     pub estimated_size: usize,
+    /// A fragment has `@defer`.
+    pub defers: bool,
     document: Valid<ExecutableDocument>,
     positions: Positions,
     operations: Vec<ParsedOperation>,

@@ -15,6 +15,7 @@ use async_graphql_parser::types as lowered;
 use serde_json::Map;
 
 use crate::graphql::base::error::ErrorCode;
+use crate::graphql::operation::deferral::{DEFER, DeferredFragment, FragmentId};
 use crate::graphql::operation::positions::Positions;
 use crate::graphql::operation::variables::number_to_json;
 
@@ -47,7 +48,28 @@ impl LoweredOperation {
     }
 }
 
-/// Lowers an operation with its coerced variables.
+/// Part of an operation that is lowered.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// All fields. `@defer` is ignored, which the specification allows.
+    Everything,
+    /// The fields outside of deferred fragments.
+    Initial,
+    /// The fields of one deferred fragment, and the fields that lead to them.
+    Deferred(FragmentId),
+}
+
+/// A lowered part.
+pub(super) struct Lowered {
+    /// The fields of the part.
+    pub(super) operation: LoweredOperation,
+    /// The deferred fragments outside of an initial part.
+    pub(super) deferred: Vec<DeferredFragment>,
+    /// Response keys that lead to the objects with a deferred part's fragment.
+    pub(super) roots: Vec<Vec<String>>,
+}
+
+/// Lowers a part of an operation with its coerced variables.
 ///
 /// # Errors
 ///
@@ -59,8 +81,19 @@ pub(super) fn lower(
     positions: &Positions,
     operation: &Operation,
     variables: &Map<String, serde_json::Value>,
-) -> Result<LoweredOperation, ServerError> {
-    let lowering = Lowering { schema, document, positions, variables, error: RefCell::default() };
+    part: Part,
+) -> Result<Lowered, ServerError> {
+    let lowering = Lowering {
+        schema,
+        document,
+        positions,
+        variables,
+        part,
+        error: RefCell::default(),
+        deferred: RefCell::default(),
+        path: RefCell::default(),
+        roots: RefCell::default(),
+    };
     let operation = lowered::OperationDefinition {
         ty: match operation.operation_type {
             OperationType::Query => lowered::OperationType::Query,
@@ -69,7 +102,7 @@ pub(super) fn lower(
         },
         variable_definitions: Vec::new(),
         directives: Vec::new(),
-        selection_set: at(Pos::default(), lowering.selection_set(&[&operation.selection_set])),
+        selection_set: at(Pos::default(), lowering.selection_set(&[(&operation.selection_set, part.includes_root())])),
     };
     let document = lowered::ExecutableDocument {
         operations: lowered::DocumentOperations::Single(at(Pos::default(), operation)),
@@ -77,7 +110,11 @@ pub(super) fn lower(
     };
     match lowering.error.into_inner() {
         Some(error) => Err(error),
-        None => Ok(LoweredOperation { document }),
+        None => Ok(Lowered {
+            operation: LoweredOperation { document },
+            deferred: lowering.deferred.into_inner(),
+            roots: lowering.roots.into_inner(),
+        }),
     }
 }
 
@@ -85,25 +122,43 @@ fn at<T>(position: Pos, node: T) -> Positioned<T> {
     Positioned::new(node, position)
 }
 
+impl Part {
+    /// Returns true if the fields outside of deferred fragments are part of it.
+    fn includes_root(self) -> bool {
+        !matches!(self, Self::Deferred(_))
+    }
+}
+
 struct Lowering<'a> {
     schema: &'a Schema,
     document: &'a ExecutableDocument,
     positions: &'a Positions,
     variables: &'a Map<String, serde_json::Value>,
+    part: Part,
     /// The first error.
     error: RefCell<Option<ServerError>>,
+    /// The deferred fragments outside of the part.
+    deferred: RefCell<Vec<DeferredFragment>>,
+    /// Response keys that lead to the current selection set.
+    path: RefCell<Vec<String>>,
+    /// Paths at which the deferred fragment begins.
+    roots: RefCell<Vec<Vec<String>>>,
 }
+
+/// A selection set, and whether its fields are part of what is lowered. If not, they are kept where they lead to fields
+/// that are.
+type CollectedSet<'a> = (&'a SelectionSet, bool);
 
 /// Collected selections of one selection set, in the order of their first occurrence.
 #[derive(Default)]
 struct Collected<'a> {
     entries: IndexMap<EntryKey<'a>, Entry<'a>>,
     /// Spreads so far: a fragment adds nothing when it is spread again.
-    spreads: Vec<&'a str>,
+    spreads: Vec<(&'a str, bool)>,
 }
 
 impl<'a> Collected<'a> {
-    fn insert_fragment(&mut self, condition: &'a str, set: &'a SelectionSet) {
+    fn insert_fragment(&mut self, condition: &'a str, set: CollectedSet<'a>) {
         self.entries.insert(EntryKey::Fragment(self.entries.len()), Entry::Fragment(condition, set));
     }
 }
@@ -117,17 +172,17 @@ enum EntryKey<'a> {
 
 enum Entry<'a> {
     /// The first field of a response key, and the selection sets of all its fields.
-    Field(&'a Field, Pos, Vec<&'a SelectionSet>),
+    Field(&'a Field, Pos, Vec<CollectedSet<'a>>),
     /// Selections for objects of one type.
-    Fragment(&'a str, &'a SelectionSet),
+    Fragment(&'a str, CollectedSet<'a>),
 }
 
 impl<'a> Lowering<'a> {
     /// Merges the selection sets of a field (GraphQL §6.3.2, CollectFields).
-    fn selection_set(&self, sets: &[&'a SelectionSet]) -> lowered::SelectionSet {
+    fn selection_set(&self, sets: &[CollectedSet<'a>]) -> lowered::SelectionSet {
         let mut collected = Collected::default();
         for set in sets {
-            self.collect(set, set.ty.as_str(), &mut collected);
+            self.collect(*set, set.0.ty.as_str(), &mut collected);
         }
         self.lower(collected)
     }
@@ -135,7 +190,9 @@ impl<'a> Lowering<'a> {
     fn lower(&self, collected: Collected<'a>) -> lowered::SelectionSet {
         let items = collected.entries.into_values().filter_map(|entry| match entry {
             Entry::Field(field, position, sets) => {
-                Some(at(position, lowered::Selection::Field(at(position, self.field(field, position, &sets)))))
+                let selected = self.field(field, position, &sets);
+                let leads_nowhere = sets.iter().all(|(_, is_part)| !is_part) && selected.selection_set.node.items.is_empty();
+                (!leads_nowhere).then(|| at(position, lowered::Selection::Field(at(position, selected))))
             }
             Entry::Fragment(name, set) => {
                 let mut selections = Collected::default();
@@ -156,7 +213,7 @@ impl<'a> Lowering<'a> {
         lowered::SelectionSet { items: items.collect() }
     }
 
-    fn collect(&self, set: &'a SelectionSet, parent: &str, collected: &mut Collected<'a>) {
+    fn collect(&self, (set, is_part): CollectedSet<'a>, parent: &str, collected: &mut Collected<'a>) {
         for selection in &set.selections {
             if !self.is_included(selection.directives()) {
                 continue;
@@ -169,26 +226,68 @@ impl<'a> Lowering<'a> {
                     if let Entry::Field(first, _, sets) =
                         entry.or_insert_with(|| Entry::Field(field, position, Vec::new()))
                     {
-                        sets.push(&field.selection_set);
+                        sets.push((&field.selection_set, is_part));
                         self.check_arguments(first, field, position);
                     }
                 }
-                Selection::InlineFragment(inline) => self.collect_fragment(&inline.selection_set, parent, collected),
+                Selection::InlineFragment(inline) => {
+                    if let Some(is_part) = self.part_of(selection, is_part) {
+                        self.collect_fragment((&inline.selection_set, is_part), parent, collected);
+                    }
+                }
                 Selection::FragmentSpread(spread) => {
-                    let name = spread.fragment_name.as_str();
-                    let fragment = self.document.fragments.get(name).filter(|_| !collected.spreads.contains(&name));
+                    let Some(is_part) = self.part_of(selection, is_part) else { continue };
+                    let key = (spread.fragment_name.as_str(), is_part);
+                    let fragment = self.document.fragments.get(key.0).filter(|_| !collected.spreads.contains(&key));
                     if let Some(fragment) = fragment {
-                        collected.spreads.push(name);
-                        self.collect_fragment(&fragment.selection_set, parent, collected);
+                        collected.spreads.push(key);
+                        self.collect_fragment((&fragment.selection_set, is_part), parent, collected);
                     }
                 }
             }
         }
     }
 
+    /// Returns whether the fields of a fragment are part of what is lowered, or `None` if the fragment is left out.
+    fn part_of(&self, fragment: &'a Selection, is_part: bool) -> Option<bool> {
+        match self.part {
+            Part::Everything => Some(is_part),
+            // A deferred fragment inside of a deferred one is delivered with it.
+            Part::Deferred(_) if is_part => Some(true),
+            Part::Deferred(wanted) => match self.deferral(fragment) {
+                Some(deferred) if deferred.id == wanted => {
+                    let path = self.path.borrow().clone();
+                    let mut roots = self.roots.borrow_mut();
+                    if !roots.contains(&path) {
+                        roots.push(path);
+                    }
+                    Some(true)
+                }
+                Some(_) => None,
+                None => Some(false),
+            },
+            Part::Initial => {
+                let Some(deferred) = self.deferral(fragment) else { return Some(is_part) };
+                let mut fragments = self.deferred.borrow_mut();
+                if !fragments.iter().any(|known| known.id == deferred.id) {
+                    fragments.push(deferred);
+                }
+                None
+            }
+        }
+    }
+
+    /// Returns the deferred fragment, unless `@defer` is absent or switched off.
+    fn deferral(&self, fragment: &'a Selection) -> Option<DeferredFragment> {
+        let directive = fragment.directives().get("defer")?;
+        let is_deferred = directive.specified_argument_by_name("if").is_none_or(|_| self.condition(directive));
+        let label = directive.specified_argument_by_name("label").and_then(|label| label.as_str());
+        is_deferred.then(|| DeferredFragment { id: FragmentId::of(fragment), label: label.map(str::to_owned) })
+    }
+
     /// Collects a fragment on the type of its selection set, inside a selection set on `parent`.
-    fn collect_fragment(&self, set: &'a SelectionSet, parent: &str, collected: &mut Collected<'a>) {
-        let condition = set.ty.as_str();
+    fn collect_fragment(&self, set: CollectedSet<'a>, parent: &str, collected: &mut Collected<'a>) {
+        let condition = set.0.ty.as_str();
         if condition == parent || self.schema.is_subtype(condition, parent) {
             self.collect(set, parent, collected);
         } else if self.is_union(condition) && !self.is_object(parent) {
@@ -238,7 +337,13 @@ impl<'a> Lowering<'a> {
 
     /// Decides `@skip` and `@include` (GraphQL §3.13).
     fn is_included(&self, directives: &DirectiveList) -> bool {
-        let condition = |directive: &Directive| match directive.specified_argument_by_name("if").map(AsRef::as_ref) {
+        !directives.get("skip").is_some_and(|skip| self.condition(skip))
+            && directives.get("include").is_none_or(|include| self.condition(include))
+    }
+
+    /// Returns the value of the argument `if`.
+    fn condition(&self, directive: &Directive) -> bool {
+        match directive.specified_argument_by_name("if").map(AsRef::as_ref) {
             Some(Literal::Boolean(value)) => *value,
             Some(Literal::Variable(name)) => match self.variables.get(name.as_str()) {
                 Some(serde_json::Value::Bool(value)) => *value,
@@ -252,22 +357,25 @@ impl<'a> Lowering<'a> {
             },
             // Validation requires a boolean.
             _ => false,
-        };
-        !directives.get("skip").is_some_and(|skip| condition(skip))
-            && directives.get("include").is_none_or(|include| condition(include))
+        }
     }
 
-    fn field(&self, field: &'a Field, position: Pos, sets: &[&'a SelectionSet]) -> lowered::Field {
+    fn field(&self, field: &'a Field, position: Pos, sets: &[CollectedSet<'a>]) -> lowered::Field {
         let arguments = field.arguments.iter().filter_map(|argument| {
             let value = self.value(&argument.value)?;
             Some((at(position, Name::new(&argument.name)), at(position, value)))
         });
+        self.path.borrow_mut().push(field.response_key().to_string());
+        let selection_set = self.selection_set(sets);
+        let is_root = self.roots.borrow().contains(&self.path.borrow());
+        self.path.borrow_mut().pop();
+        let directive = is_root.then(|| lowered::Directive { name: at(position, Name::new(DEFER)), arguments: Vec::new() });
         lowered::Field {
             alias: field.alias.as_ref().map(|alias| at(position, Name::new(alias))),
             name: at(position, Name::new(&field.name)),
             arguments: arguments.collect(),
-            directives: Vec::new(),
-            selection_set: at(position, self.selection_set(sets)),
+            directives: directive.map(|directive| at(position, directive)).into_iter().collect(),
+            selection_set: at(position, selection_set),
         }
     }
 

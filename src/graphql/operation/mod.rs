@@ -5,6 +5,7 @@
 //! (§6.3.2), and variables are replaced by their values. async-graphql executes the result and decides nothing about the
 //! document: it sees neither variables nor directives nor named fragments.
 
+mod deferral;
 mod document;
 mod literals;
 mod lowering;
@@ -14,6 +15,7 @@ mod suggestion;
 mod variables;
 
 pub use apollo_compiler::executable::OperationType;
+pub use deferral::{DEFER, DeferredOperation, DeferredPart};
 pub use document::{DocumentError, ParsedDocument, ParsedOperation, ParserLimits, SelectOperationError, ServedSchema};
 pub use lowering::LoweredOperation;
 pub use size::OperationSize;

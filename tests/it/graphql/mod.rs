@@ -4,6 +4,7 @@ mod arguments;
 mod batching;
 mod catalog;
 mod contract;
+mod defer;
 mod fake;
 mod gate;
 mod json_writer;

@@ -112,13 +112,14 @@ impl World {
             body: None,
             viewer,
             request_id: "r-1".to_owned(),
+            accepts_deferred: false,
             allowed_types: ALL_OPERATION_TYPES,
         };
         match self.pipeline.run(request).await {
             OperationOutcome::Cached(cached) => (String::from_utf8(cached.body.to_vec()).expect("text"), true),
             OperationOutcome::Response(response) => (String::from_utf8(to_json(&response)).expect("text"), false),
             OperationOutcome::Rejected(rejection) => (rejection.to_body("r-1"), false),
-            OperationOutcome::Stream(_) => panic!("a query is no stream"),
+            OperationOutcome::Stream(_) | OperationOutcome::Deferred(..) => panic!("a query is no stream"),
         }
     }
 

@@ -64,7 +64,7 @@ impl CatalogQuery {
         let app = Ctx::of(ctx);
         app.require(Scope::CatalogRead)?;
         let filter = filter.unwrap_or_default().into_query_filter(app)?;
-        let page = app.catalog().list_events(&EventQuery::new(filter, first, after.as_deref())?).await?;
+        let page = app.loaders.load_event_page(EventQuery::new(filter, first, after.as_deref())?).await?;
         page.freshness.iter().for_each(|(source, age)| app.dependencies.record_fact(source, *age));
         if !page.problems.is_empty() {
             app.dependencies.mark_uncacheable();

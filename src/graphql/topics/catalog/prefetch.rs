@@ -2,6 +2,7 @@
 //!
 //! Deeper levels and arguments that do not parse are left to the loaders and resolvers.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::{Context, InputType, Name, SelectionField, Value};
@@ -10,7 +11,8 @@ use futures_util::future::join_all;
 use futures_util::join;
 
 use crate::graphql::base::ctx::Ctx;
-use crate::graphql::base::loaders::{AvailabilityOf, CalendarOf, Loaders, PerformancesOf, TicketTypesOf, TokensOf};
+use crate::graphql::base::deferred::DeferredPass;
+use crate::graphql::base::loaders::{AvailabilityOf, CalendarOf, CatalogLoader, PerformancesOf, TicketTypesOf, TokensOf};
 use crate::graphql::base::scalars::{DateTime, LocalDate};
 use crate::graphql::base::viewer::Scope;
 use crate::graphql::topics::catalog::availability::parse_max_age;
@@ -32,7 +34,16 @@ pub(super) async fn prefetch_children(ctx: &Context<'_>, events: &[SourcedEvent]
     let plan = PrefetchPlan::from_selection(row_fields(ctx.field()), app);
     // Sources run concurrently: the second level of one source does not wait for the first level of another.
     let by_source = split_by_source(events).into_iter();
-    join_all(by_source.map(|events| plan.run(&app.loaders, events))).await;
+    if ctx.data_opt::<Arc<DeferredPass>>().is_none() {
+        join_all(by_source.map(|events| plan.run(app.loaders.backend(), events))).await;
+        return;
+    }
+    // The rows of a source are delivered as soon as this source has answered.
+    let plan = Arc::new(plan);
+    for events in by_source {
+        let (plan, loader, source) = (Arc::clone(&plan), app.loaders.backend().clone(), events[0].source.id.clone());
+        app.loaders.start(&source, async move { plan.run(&loader, events).await });
+    }
 }
 
 fn split_by_source(events: &[SourcedEvent]) -> Vec<Vec<SourcedEvent>> {
@@ -89,16 +100,16 @@ impl PrefetchPlan {
         }
     }
 
-    async fn run(&self, loaders: &Loaders, events: Vec<SourcedEvent>) {
+    async fn run(&self, loader: &CatalogLoader, events: Vec<SourcedEvent>) {
         let ticket_types = async {
             if self.ticket_types {
                 let keys: Vec<_> = events.iter().cloned().map(TicketTypesOf).collect();
-                loaders.prefetch(&keys).await;
+                loader.prefetch(&keys).await;
             }
         };
         let performances = join_all(self.performances.iter().map(async |(query, ages)| {
             let of = |event: &SourcedEvent| PerformancesOf { event: event.clone(), query: query.clone() };
-            let pages = loaders.prefetch(&events.iter().map(of).collect::<Vec<_>>()).await;
+            let pages = loader.prefetch(&events.iter().map(of).collect::<Vec<_>>()).await;
             let found: Vec<_> = events
                 .iter()
                 .zip(&pages)
@@ -109,15 +120,15 @@ impl PrefetchPlan {
             for age in ages {
                 keys.extend(found.iter().map(|row| AvailabilityOf { performance: row.clone(), max_age: *age }));
             }
-            loaders.prefetch(&keys).await;
+            loader.prefetch(&keys).await;
         }));
         let calendars = join_all(self.calendars.iter().map(async |days| {
             let of = |event: &SourcedEvent| CalendarOf { event: event.clone(), days: *days };
-            loaders.prefetch(&events.iter().map(of).collect::<Vec<_>>()).await;
+            loader.prefetch(&events.iter().map(of).collect::<Vec<_>>()).await;
         }));
         let tokens = join_all(self.tokens.iter().map(async |query| {
             let of = |event: &SourcedEvent| TokensOf { event: event.clone(), query: *query };
-            loaders.prefetch(&events.iter().map(of).collect::<Vec<_>>()).await;
+            loader.prefetch(&events.iter().map(of).collect::<Vec<_>>()).await;
         }));
         join!(ticket_types, performances, calendars, tokens);
     }
