@@ -20,8 +20,8 @@ use crate::gateway::operation::{
     ALL_OPERATION_TYPES, OperationOutcome, OperationRequest, QUERIES_AND_SUBSCRIPTIONS, QUERIES_ONLY,
 };
 use crate::gateway::pages;
-use crate::gateway::payloads;
 use crate::gateway::params::{GraphqlBody, RequestParams, parse_body, parse_query_string};
+use crate::gateway::payloads;
 use crate::gateway::rate_limiter::RateLimitStatus;
 use crate::gateway::rejection::RequestRejection;
 use crate::gateway::request_id::RequestId;

@@ -7,8 +7,12 @@ use mediatype::{MediaTypeList, Name, ReadParams as _, names};
 const JSON: mediatype::MediaType<'static> = mediatype::MediaType::new(names::APPLICATION, names::JSON);
 const GRAPHQL_JSON: mediatype::MediaType<'static> =
     mediatype::MediaType::from_parts(names::APPLICATION, Name::new_unchecked("graphql"), Some(names::JSON), &[]);
-const GRAPHQL_RESPONSE: mediatype::MediaType<'static> =
-    mediatype::MediaType::from_parts(names::APPLICATION, Name::new_unchecked("graphql-response"), Some(names::JSON), &[]);
+const GRAPHQL_RESPONSE: mediatype::MediaType<'static> = mediatype::MediaType::from_parts(
+    names::APPLICATION,
+    Name::new_unchecked("graphql-response"),
+    Some(names::JSON),
+    &[],
+);
 const EVENT_STREAM: mediatype::MediaType<'static> = mediatype::MediaType::new(names::TEXT, names::EVENT_STREAM);
 const MULTIPART_MIXED: mediatype::MediaType<'static> = mediatype::MediaType::new(names::MULTIPART, names::MIXED);
 const DEFER_SPEC: Name<'static> = Name::new_unchecked("deferSpec");
@@ -97,9 +101,8 @@ pub fn accepted(headers: &HeaderMap) -> Option<Accepted> {
 }
 
 fn single_media_type(range: &mediatype::MediaType<'_>) -> Option<MediaType> {
-    match (range.ty.as_str(), range.subty.as_str()) {
-        ("*" | "application", "*") => return Some(MediaType::Json),
-        _ => {}
+    if let ("*" | "application", "*") = (range.ty.as_str(), range.subty.as_str()) {
+        return Some(MediaType::Json);
     }
     MediaType::SUPPORTED.iter().find(|(supported, _)| range.essence() == *supported).map(|(_, media)| *media)
 }

@@ -160,7 +160,9 @@ impl OperationObserver {
     /// Records the outcome, also in the span of the operation.
     pub fn finish(mut self, outcome: &OperationOutcome, span: &Span) {
         let has_failed = match outcome {
-            OperationOutcome::Response(response) | OperationOutcome::Deferred(response, _) => !response.errors.is_empty(),
+            OperationOutcome::Response(response) | OperationOutcome::Deferred(response, _) => {
+                !response.errors.is_empty()
+            }
             OperationOutcome::Rejected(_) => true,
             OperationOutcome::Cached(_) | OperationOutcome::Stream(_) => false,
         };

@@ -53,7 +53,7 @@ pub fn deferred(stream: PayloadStream, initial: &GraphqlResponse, results: Defer
             None => Some((r#"{"hasNext":false}"#.to_owned(), None)),
         }
     });
-    send(stream, first.chain(following).boxed(), Ending::Complete, None)
+    send(stream, first.chain(following).fuse().boxed(), Ending::Complete, None)
 }
 
 /// Sends the results of a subscription until it ends or `stop` resolves. Stopped streams end without a last message, so
@@ -101,7 +101,7 @@ fn send(
             let parts = parts(payloads, heartbeat);
             let parts = match ending {
                 Ending::Complete => parts,
-                Ending::Until(stop) => parts.take_until(stop).boxed(),
+                Ending::Until(stop) => parts.take_until(stop).fuse().boxed(),
             };
             let mut response = Response::new(Body::from_stream(parts.map(Ok::<Bytes, Infallible>)));
             response.headers_mut().insert(CONTENT_TYPE, multipart_type(format, heartbeat.is_some()));
@@ -144,7 +144,8 @@ fn parts(payloads: BoxStream<'static, String>, heartbeat: Option<Duration>) -> B
             () = idle => Some((Bytes::from(format!("{PART_HEAD}{{}}\r\n--{BOUNDARY}")), Some(payloads))),
         }
     });
-    opening.chain(parts).boxed()
+    // Compression polls a body again after its end.
+    opening.chain(parts).fuse().boxed()
 }
 
 /// A payload after the initial one (graphql-spec #742 as of 2022-08-24; #1110 as `incrementalSpec=v0.2`).
@@ -203,8 +204,16 @@ fn subsequent(format: IncrementalFormat, results: Vec<DeferredResult>, announced
                 let id = (announced + index).to_string();
                 payload.pending.push(Pending { id: id.clone(), path, label });
                 // A fragment without data has failed.
-                let failure = if data == Value::Null { errors } else {
-                    payload.incremental.push(Incremental { id: Some(id.clone()), data, path: None, label: None, errors });
+                let failure = if data == Value::Null {
+                    errors
+                } else {
+                    payload.incremental.push(Incremental {
+                        id: Some(id.clone()),
+                        data,
+                        path: None,
+                        label: None,
+                        errors,
+                    });
                     Vec::new()
                 };
                 payload.completed.push(Completed { id, errors: failure });

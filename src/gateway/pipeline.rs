@@ -226,10 +226,9 @@ impl Pipeline {
             return Ok(OperationOutcome::Cached(cached));
         }
         let mut limit_report = self.check_size(operation)?;
-        let lower = || {
-            let lowered = api.served_schema().lower(&document.parsed, operation, &variables);
-            lowered.map_err(|error| OperationOutcome::invalid(vec![error], &operation_request.request_id))
-        };
+        let request_id = operation_request.request_id.clone();
+        let invalid = |error| OperationOutcome::invalid(vec![error], &request_id);
+        let lower = || api.served_schema().lower(&document.parsed, operation, &variables).map_err(invalid);
         let lowered = lower()?;
         self.check_cost(&api, &operation_request, &lowered, &mut limit_report).await?;
         if operation_request.accepts_deferred
@@ -237,16 +236,15 @@ impl Pipeline {
             && operation.operation_type == OperationType::Query
         {
             let deferred = api.served_schema().lower_deferred(&document.parsed, operation, &variables);
-            let deferred =
-                deferred.map_err(|error| OperationOutcome::invalid(vec![error], &operation_request.request_id))?;
+            let deferred = deferred.map_err(invalid)?;
             return Ok(execute_deferred(&api, deferred, operation_request, limit_report).await);
         }
         let shared = shared.filter(|_| is_cacheable(api.served_schema(), lowered.operation())).zip(api.epoch());
         let Some(((response_cache, key), epoch)) = shared else {
             return Ok(execute(&api, operation, lowered, operation_request, limit_report).await);
         };
-        let (viewer, id) = (Arc::clone(&operation_request.viewer), operation_request.request_id.clone());
-        let executing = Arc::clone(&api);
+        let (viewer, executing) = (Arc::clone(&operation_request.viewer), Arc::clone(&api));
+        let id = request_id.clone();
         let run = || async move { executing.execute_cacheable(lowered, viewer, &id).await };
         match response_cache.get_or_execute(&key, epoch, &resolved.text, run).await {
             Some(SharedResponse::Cached(cached)) => Ok(OperationOutcome::Cached(cached)),

@@ -133,9 +133,10 @@ impl Api {
             return (initial, None);
         }
         let (results, receiver) = unbounded_channel();
-        let passes = operation.fragments.into_iter().map(|fragment| {
-            deliver_fragment(self.schema.clone(), fragment, Arc::clone(&ctx), results.clone())
-        });
+        let passes = operation
+            .fragments
+            .into_iter()
+            .map(|fragment| deliver_fragment(self.schema.clone(), fragment, Arc::clone(&ctx), results.clone()));
         let deferred = DeferredResults::start(passes.collect::<Vec<_>>(), receiver);
         (initial, Some(deferred))
     }

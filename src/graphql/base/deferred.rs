@@ -1,7 +1,7 @@
 //! Deferred fragments: each object's part is delivered as soon as it is resolved.
 //!
 //! A deferred fragment is executed as an operation of its own, in the context of its request, so that it finds loaded
-//! what the initial part has loaded. [`DeliverDeferred`] sees each object in it end, and [`DeferDirective`] gives it
+//! what the initial part has loaded. `DeliverDeferred` sees each object in it end, and `DeferDirective` gives it
 //! the errors below that object.
 
 use std::any::Any;
@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::sync::{Arc, OnceLock, Weak};
 
 use async_graphql::extensions::{Extension, ExtensionContext, ExtensionFactory, NextResolve, ResolveFut, ResolveInfo};
-use async_graphql::registry::{Deprecation, __DirectiveLocation, MetaDirective, MetaInputValue, Registry};
+use async_graphql::registry::{__DirectiveLocation, Deprecation, MetaDirective, MetaInputValue, Registry};
 use async_graphql::{
     Context, ContextDirective, CustomDirective, CustomDirectiveFactory, InputType, PathSegment, QueryEnv,
     QueryPathNode, QueryPathSegment, ServerError, ServerResult, Value,
@@ -49,7 +49,10 @@ type Held = Box<dyn Any + Send + Sync>;
 
 impl DeferredResults {
     /// Starts the execution of fragments. Each sends its results to the given sender.
-    pub(in crate::graphql) fn start<F>(passes: impl IntoIterator<Item = F>, receiver: UnboundedReceiver<DeferredResult>) -> Self
+    pub(in crate::graphql) fn start<F>(
+        passes: impl IntoIterator<Item = F>,
+        receiver: UnboundedReceiver<DeferredResult>,
+    ) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -219,10 +222,13 @@ impl CustomDirectiveFactory for DeferDirective {
             directive_invocations: Vec::new(),
         };
         let condition = argument("if", bool::create_type_info(registry), Some("true"), "Deferred when true.");
-        let label = argument("label", Option::<String>::create_type_info(registry), None, "Unique name of the fragment.");
+        let label =
+            argument("label", Option::<String>::create_type_info(registry), None, "Unique name of the fragment.");
         registry.add_directive(MetaDirective {
             name: DEFER.to_owned(),
-            description: Some("Delivers the fragment after the rest of the response, if the client accepts that.".to_owned()),
+            description: Some(
+                "Delivers the fragment after the rest of the response, if the client accepts that.".to_owned(),
+            ),
             locations: vec![__DirectiveLocation::FRAGMENT_SPREAD, __DirectiveLocation::INLINE_FRAGMENT],
             args: [condition, label].into_iter().map(|argument| (argument.name.clone(), argument)).collect(),
             is_repeatable: false,
@@ -246,5 +252,51 @@ impl CustomDirective for ShareExecutor {
             pass.executor.lock().get_or_insert_with(|| ctx.query_env.clone());
         }
         resolve.await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc::unbounded_channel;
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_permit_is_held_until_all_fragments_are_executed_whether_or_not_anybody_reads() {
+        let (_results, receiver) = unbounded_channel();
+        let (finish, finished) = oneshot::channel::<()>();
+        let pass = async move {
+            let _ = finished.await;
+        };
+        let deferred = DeferredResults::start([pass], receiver);
+        let permit = Arc::new(());
+        deferred.hold(Arc::clone(&permit));
+        tokio::task::yield_now().await;
+        assert_eq!(Arc::strong_count(&permit), 2);
+        finish.send(()).expect("a pass that waits");
+        while Arc::strong_count(&permit) > 1 {
+            tokio::task::yield_now().await;
+        }
+        // After the last fragment there is nothing to hold a value for.
+        deferred.hold(Arc::clone(&permit));
+        assert_eq!(Arc::strong_count(&permit), 1);
+    }
+
+    #[tokio::test]
+    async fn dropping_the_results_ends_the_execution() {
+        let (_results, receiver) = unbounded_channel();
+        let running = Arc::new(());
+        let held = Arc::clone(&running);
+        let pass = async move {
+            let _held = held;
+            std::future::pending::<()>().await;
+        };
+        let deferred = DeferredResults::start([pass], receiver);
+        tokio::task::yield_now().await;
+        drop(deferred);
+        while Arc::strong_count(&running) > 1 {
+            tokio::task::yield_now().await;
+        }
     }
 }

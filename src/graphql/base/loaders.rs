@@ -1,6 +1,6 @@
 //! Request-scoped loaders: batch the single loads of resolvers and cache the results for one request.
 //!
-//! Lists look ahead and [prefetch](Loaders::prefetch) whole levels; the rest is batched by async-graphql's
+//! Lists look ahead and [prefetch](CatalogLoader::prefetch) whole levels; the rest is batched by async-graphql's
 //! `DataLoader`. The key contains all arguments, so aliases with different arguments never share a result.
 
 use std::collections::HashMap;
@@ -97,7 +97,8 @@ impl CatalogLoader {
     pub async fn prefetch<K: LoaderKey>(&self, keys: &[K]) -> Vec<K::Value> {
         let cache = K::cache(&self.caches);
         let mut values: Vec<_> = keys.iter().map(|key| cache.get(key)).collect();
-        let missing: Vec<_> = keys.iter().zip(&values).filter(|(_, value)| value.is_none()).map(|(key, _)| key.clone()).collect();
+        let missing: Vec<_> =
+            keys.iter().zip(&values).filter(|(_, value)| value.is_none()).map(|(key, _)| key.clone()).collect();
         let mut fetched = if missing.is_empty() { Vec::new() } else { self.fetch(&missing).await }.into_iter();
         for value in values.iter_mut().filter(|value| value.is_none()) {
             *value = fetched.next();

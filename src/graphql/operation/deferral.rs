@@ -116,7 +116,11 @@ impl<'a> Rules<'a> {
                 if at_root {
                     self.refuse(
                         directive,
-                        format!("Defer directive cannot be used on root {} type \"{}\".", if is_subscription { "subscription" } else { "mutation" }, set.ty),
+                        format!(
+                            "Defer directive cannot be used on root {} type \"{}\".",
+                            if is_subscription { "subscription" } else { "mutation" },
+                            set.ty
+                        ),
                     );
                 } else if is_subscription && !can_be_off(directive) {
                     self.refuse(directive, "Defer directive not supported on subscription operations. Disable `@defer` by setting the `if` argument to `false`.".to_owned());

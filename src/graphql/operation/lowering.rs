@@ -191,7 +191,8 @@ impl<'a> Lowering<'a> {
         let items = collected.entries.into_values().filter_map(|entry| match entry {
             Entry::Field(field, position, sets) => {
                 let selected = self.field(field, position, &sets);
-                let leads_nowhere = sets.iter().all(|(_, is_part)| !is_part) && selected.selection_set.node.items.is_empty();
+                let leads_nowhere =
+                    sets.iter().all(|(_, is_part)| !is_part) && selected.selection_set.node.items.is_empty();
                 (!leads_nowhere).then(|| at(position, lowered::Selection::Field(at(position, selected))))
             }
             Entry::Fragment(name, set) => {
@@ -369,7 +370,8 @@ impl<'a> Lowering<'a> {
         let selection_set = self.selection_set(sets);
         let is_root = self.roots.borrow().contains(&self.path.borrow());
         self.path.borrow_mut().pop();
-        let directive = is_root.then(|| lowered::Directive { name: at(position, Name::new(DEFER)), arguments: Vec::new() });
+        let directive =
+            is_root.then(|| lowered::Directive { name: at(position, Name::new(DEFER)), arguments: Vec::new() });
         lowered::Field {
             alias: field.alias.as_ref().map(|alias| at(position, Name::new(alias))),
             name: at(position, Name::new(&field.name)),

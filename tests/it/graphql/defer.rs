@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use domain::error::VendorOperation;
 use serde_json::{Value, json};
-use ticketgraph::graphql::operation::ServedSchema;
 use ticketgraph::graphql::api::Api;
+use ticketgraph::graphql::operation::ServedSchema;
 use ticketgraph::graphql::{Scope, Viewer};
 use tokio::time::Instant;
 
@@ -27,7 +27,8 @@ struct Payload {
 async fn run_deferred(graph: &TestGraph, document: &str, variables: Value) -> (Value, Vec<Payload>) {
     let api = Api::new(default_api_settings(), Arc::clone(&graph.services));
     let schema = ServedSchema::new(true);
-    let parsed = schema.parse(&Arc::from(document), default_limits().of_parser()).unwrap_or_else(|error| panic!("{error:?}"));
+    let parsed =
+        schema.parse(&Arc::from(document), default_limits().of_parser()).unwrap_or_else(|error| panic!("{error:?}"));
     assert!(parsed.defers);
     let operation = parsed.select_operation(None).expect("one operation");
     let variables = schema.coerce_variables(operation, variables.as_object().expect("an object")).expect("variables");
@@ -78,7 +79,9 @@ fn merge(into: &mut Value, from: &Value) {
                 merge(into.entry(key.clone()).or_insert(Value::Null), value);
             }
         }
-        (Value::Array(into), Value::Array(from)) => into.iter_mut().zip(from).for_each(|(into, from)| merge(into, from)),
+        (Value::Array(into), Value::Array(from)) => {
+            into.iter_mut().zip(from).for_each(|(into, from)| merge(into, from))
+        }
         (into, from) => *into = from.clone(),
     }
 }
@@ -94,7 +97,8 @@ async fn rows_of_a_slow_source_come_after_all_others() {
     assert!(times.len() >= 2 && times[..times.len() - 1].iter().all(|seconds| *seconds == 0), "{times:?}");
     assert_eq!(times.last(), Some(&2));
     // No row is missing or doubled, and each has its label.
-    let mut rows: Vec<_> = payloads.iter().flat_map(|payload| &payload.results).map(|row| row["path"].to_string()).collect();
+    let mut rows: Vec<_> =
+        payloads.iter().flat_map(|payload| &payload.results).map(|row| row["path"].to_string()).collect();
     rows.sort();
     let mut expected: Vec<_> = (0..titles.len()).map(|row| format!("[\"events\",\"nodes\",{row}]")).collect();
     expected.sort();
@@ -134,13 +138,17 @@ async fn a_source_that_fails_costs_its_own_rows_and_the_errors_come_with_them() 
     let (initial, payloads) = run_deferred(&graph, DEFERRED, json!({})).await;
     assert_eq!(initial.get("errors"), None, "{initial}");
     let results: Vec<_> = payloads.iter().flat_map(|payload| &payload.results).collect();
-    let (failed, fine): (Vec<&Value>, Vec<&Value>) = results.into_iter().partition(|result| result["errors"] != json!([]));
+    let (failed, fine): (Vec<&Value>, Vec<&Value>) =
+        results.into_iter().partition(|result| result["errors"] != json!([]));
     assert!(!failed.is_empty() && !fine.is_empty());
     for result in failed {
         let error = &result["errors"][0];
         let path = error["path"].as_array().expect("a path");
         assert!(path.starts_with(result["path"].as_array().expect("a path")), "{result}");
-        assert_eq!((&error["extensions"]["code"], &error["extensions"]["requestId"]), (&json!("SOURCE_UNAVAILABLE"), &json!("r-1")));
+        assert_eq!(
+            (&error["extensions"]["code"], &error["extensions"]["requestId"]),
+            (&json!("SOURCE_UNAVAILABLE"), &json!("r-1"))
+        );
     }
 }
 
@@ -154,10 +162,14 @@ async fn conditions_and_types_decide_what_is_deferred() {
     let (initial, payloads) = run_deferred(&graph, document, json!({ "id": id, "later": false })).await;
     assert!(initial["data"]["node"]["title"].is_string());
     let results: Vec<_> = payloads.iter().flat_map(|payload| &payload.results).collect();
-    assert_eq!(results, [&json!({ "label": "root", "path": [], "data": { "viewer": { "name": "A tester" } }, "errors": [] })]);
+    assert_eq!(
+        results,
+        [&json!({ "label": "root", "path": [], "data": { "viewer": { "name": "A tester" } }, "errors": [] })]
+    );
     let (initial, payloads) = run_deferred(&graph, document, json!({ "id": id, "later": true })).await;
     assert_eq!(initial["data"], json!({ "node": { "id": id } }));
-    let paths: Vec<_> = payloads.iter().flat_map(|payload| &payload.results).map(|result| result["path"].clone()).collect();
+    let paths: Vec<_> =
+        payloads.iter().flat_map(|payload| &payload.results).map(|result| result["path"].clone()).collect();
     assert!(paths.contains(&json!(["node"])) && paths.contains(&json!([])) && paths.len() == 2, "{paths:?}");
 }
 
@@ -176,9 +188,15 @@ fn defer_is_refused_where_it_has_no_meaning() {
     for (document, message) in [
         ("{ ... @defer(label: \"a\") { __typename } ... @defer(label: \"a\") { viewer { id } } }", "must be unique"),
         ("query($l: String) { ... @defer(label: $l) { __typename } }", "must be a static string"),
-        ("mutation { ... @defer { releaseOrder(input: {order: \"x\"}) { problems { code } } } }", "cannot be used on root mutation type"),
+        (
+            "mutation { ... @defer { releaseOrder(input: {order: \"x\"}) { problems { code } } } }",
+            "cannot be used on root mutation type",
+        ),
         ("subscription { ... @defer { orderChanged(id: \"x\") { id } } }", "cannot be used on root subscription type"),
-        ("subscription { orderChanged(id: \"x\") { ...O } } fragment O on Order { ... @defer { id } }", "not supported on subscription operations"),
+        (
+            "subscription { orderChanged(id: \"x\") { ...O } } fragment O on Order { ... @defer { id } }",
+            "not supported on subscription operations",
+        ),
         ("{ viewer @defer { id } }", ""),
     ] {
         let error = lower(ServedSchema::new(true), document, &json!({})).err().unwrap_or_else(|| panic!("{document}"));

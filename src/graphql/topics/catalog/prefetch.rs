@@ -12,7 +12,9 @@ use futures_util::join;
 
 use crate::graphql::base::ctx::Ctx;
 use crate::graphql::base::deferred::DeferredPass;
-use crate::graphql::base::loaders::{AvailabilityOf, CalendarOf, CatalogLoader, PerformancesOf, TicketTypesOf, TokensOf};
+use crate::graphql::base::loaders::{
+    AvailabilityOf, CalendarOf, CatalogLoader, PerformancesOf, TicketTypesOf, TokensOf,
+};
 use crate::graphql::base::scalars::{DateTime, LocalDate};
 use crate::graphql::base::viewer::Scope;
 use crate::graphql::topics::catalog::availability::parse_max_age;
