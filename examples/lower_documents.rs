@@ -60,7 +60,9 @@ fn verdict(schema: ServedSchema, limits: ParserLimits, request: &Value) -> Value
             };
             let mut text = kind.to_owned();
             print(&lowered.operation().selection_set.node, &mut text);
-            json!({ "verdict": "ok", "variables": variables, "lowered": text })
+            // Requests of one caller share a response if they have the same document, operation and variables.
+            let digest: String = document.digest().iter().map(|byte| format!("{byte:02x}")).collect();
+            json!({ "verdict": "ok", "digest": digest, "variables": variables, "lowered": text })
         }
         Err(invalid) => json!({ "verdict": "variables", "errors": [invalid.to_string()] }),
     }

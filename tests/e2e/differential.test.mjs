@@ -60,6 +60,7 @@ class Generator {
 
   request() {
     const kind = this.chance(0.85) ? 'query' : this.pick(['mutation', 'subscription']);
+    this.kind = kind;
     const type = { query: schema.getQueryType(), mutation: schema.getMutationType(), subscription: schema.getSubscriptionType() }[kind];
     const selections = this.selections(type, 0, kind === 'subscription' ? 1 : 3, kind === 'subscription');
     const definitions = [...this.variables].map(([name, { type: of, initial }]) => `$${name}: ${of}${initial === undefined ? '' : ` = ${initial}`}`);
@@ -89,8 +90,8 @@ class Generator {
 
   selection(type, depth) {
     const draw = this.next();
-    if (draw < 0.1 && depth < 6) return `...${this.condition(type)}${this.directives()} ${this.fragmentBody(type, depth)}`;
-    if (draw < 0.18 && depth < 6) return `...${this.fragment(type, depth)}${this.directives()}`;
+    if (draw < 0.1 && depth < 6) return `...${this.condition(type)}${this.deferral()}${this.directives()} ${this.fragmentBody(type, depth)}`;
+    if (draw < 0.18 && depth < 6) return `...${this.fragment(type, depth)}${this.deferral()}${this.directives()}`;
     // graphql-js does not compare the type of `__typename` with that of another field under the same key, as §5.3.2 asks.
     if (draw < 0.24 || !type.getFields) return `${this.chance(0.2) ? 'kind: ' : ''}__typename${this.directives()}`;
     return this.field(type, depth);
@@ -127,6 +128,12 @@ class Generator {
 
   alias(share) {
     return this.chance(share) ? `${this.pick(['a', 'b', 'c', 'id', 'title'])}: ` : '';
+  }
+
+  /** graphql-js 16 knows nothing of `@defer` but its definition, and executes what is deferred. */
+  deferral() {
+    if (this.kind !== 'query' || !this.chance(0.08)) return '';
+    return ` @defer${this.chance(0.5) ? '' : `(if: ${this.chance(0.5) ? 'false' : this.variable(schema.getType('Boolean'), true)})`}`;
   }
 
   directives() {
@@ -335,20 +342,64 @@ function compare(request, found) {
   return 'ok';
 }
 
-test('verdicts, variables and data are those of graphql-js', async (context) => {
+/** Starts the program that shows what the gateway makes of requests; `ask` sends some and returns its verdicts. */
+function startLowering(context) {
   const child = spawn(binary, [], { stdio: ['pipe', 'pipe', 'inherit'] });
   context.after(() => child.kill());
   const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  return async (requests) => {
+    child.stdin.write(requests.map((request) => `${JSON.stringify(request)}\n`).join(''));
+    const verdicts = [];
+    for (const _ of requests) verdicts.push(JSON.parse((await answers.next()).value));
+    return verdicts;
+  };
+}
+
+/** A request and others that look like it: some with another layout, some with another meaning. */
+function lookalikes(seed) {
+  const generator = new Generator(seed);
+  const request = generator.request();
+  const { query } = request;
+  const variants = [query, query.replaceAll(' ', ' # x\r'), query.replaceAll(' ', ',\uFEFF '), `#\r${query}`, `#${query}\n${query}`];
+  for (let count = 0; count < 6; count += 1) variants.push(generator.garble(query));
+  // One name for another, and a comment that hides a piece from those who end it elsewhere.
+  variants.push(query.replace(/\bid\b/, 'id: title'), query.replace(/ (?=[a-z])/, ' #\r x: '), query.replace(/true/, 'false'));
+  const names = Object.keys(request.variables);
+  const others = names.length ? [{ query, variables: { ...request.variables, [generator.pick(names)]: generator.pick([null, 1, 'x', true]) } }] : [];
+  return [...variants.map((text) => ({ query: text, variables: request.variables })), ...others];
+}
+
+test('requests share a response only if graphql-js says that they are one operation', async (context) => {
+  const ask = startLowering(context);
+  let shared = 0;
+  for (let seed = firstSeed; seed < firstSeed + cases / 20; seed += 1) {
+    const requests = lookalikes(seed);
+    const verdicts = await ask(requests);
+    const known = new Map();
+    for (const [index, { verdict, digest, variables }] of verdicts.entries()) {
+      if (verdict !== 'ok') continue;
+      const { document, variables: coerced } = expected(requests[index]);
+      const meaning = print(document) + JSON.stringify(coerced);
+      const key = digest + JSON.stringify(variables);
+      shared += known.has(key) ? 1 : 0;
+      assert.equal(known.get(key) ?? meaning, meaning, `SEED=${seed} CASES=20`);
+      known.set(key, meaning);
+    }
+  }
+  if (cases >= 1_000) assert.ok(shared > cases / 20, `${shared} shared`);
+});
+
+test('verdicts, variables and data are those of graphql-js', async (context) => {
+  const ask = startLowering(context);
   const verdicts = {};
   const batch = 500;
   for (let start = firstSeed; start < firstSeed + cases; start += batch) {
     const seeds = Array.from({ length: Math.min(batch, firstSeed + cases - start) }, (_, index) => start + index);
     const requests = seeds.map((seed) => new Generator(seed).request());
-    child.stdin.write(requests.map((request) => `${JSON.stringify(request)}\n`).join(''));
+    const found = await ask(requests);
     for (const [index, request] of requests.entries()) {
-      const { value } = await answers.next();
       try {
-        const verdict = compare(request, JSON.parse(value));
+        const verdict = compare(request, found[index]);
         verdicts[verdict] = (verdicts[verdict] ?? 0) + 1;
       } catch (error) {
         error.message = `SEED=${seeds[index]} CASES=1\n${request.query}\n${JSON.stringify(request.variables)}\n${error.message}`;
@@ -356,7 +407,6 @@ test('verdicts, variables and data are those of graphql-js', async (context) => 
       }
     }
   }
-  child.stdin.end();
   console.log(JSON.stringify(verdicts));
   // The generator is worth little if most requests are wrong, or none is.
   if (cases >= 1_000) assert.ok(verdicts.ok > cases / 2 && verdicts.invalid > cases / 100, JSON.stringify(verdicts));
