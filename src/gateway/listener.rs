@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::Request;
+use axum::http::{Request, Version};
 use http_body_util::BodyExt;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -21,6 +21,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
+use tokio_util::io::InspectReader;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
@@ -135,7 +136,8 @@ impl ClientConnection {
     {
         let Self { router, fast_path, peer, header_timeout, idle_timeout } = self;
         let mut builder = auto::Builder::new(TokioExecutor::new());
-        builder.http1().timer(TokioTimer::new()).header_read_timeout(header_timeout);
+        // hyper starts this timeout at the end of the last request, so it is the one of idle connections.
+        builder.http1().timer(TokioTimer::new()).header_read_timeout(idle_timeout);
         builder
             .http2()
             .timer(TokioTimer::new())
@@ -143,9 +145,16 @@ impl ClientConnection {
             .keep_alive_interval(Some(Duration::from_secs(30)))
             .max_header_list_size(32 << 10);
         let activity = Arc::new(Activity::new());
-        let active = Arc::clone(&activity);
+        let (active, reading) = (Arc::clone(&activity), Arc::clone(&activity));
+        let socket = InspectReader::new(socket, move |bytes: &[u8]| {
+            if !bytes.is_empty() {
+                reading.bytes_arrived();
+            }
+        });
         let service = service_fn(move |request: Request<hyper::body::Incoming>| {
-            let (active, fast_path, router) = (ActiveRequest::new(&active), Arc::clone(&fast_path), router.clone());
+            let is_http1 = request.version() < Version::HTTP_2;
+            let active = ActiveRequest::new(&active, is_http1);
+            let (fast_path, router) = (Arc::clone(&fast_path), router.clone());
             async move {
                 let response = match fast_path.try_respond(request, peer).await {
                     Ok(response) => response,
@@ -171,6 +180,7 @@ impl ClientConnection {
                 }
             }
             () = activity.wait_until_idle_for(idle_timeout) => tracing::debug!("a connection without requests is closed"),
+            () = activity.wait_until_headers_are_late(header_timeout) => tracing::debug!("headers did not arrive in time"),
         }
     }
 }
@@ -181,11 +191,51 @@ struct Activity {
     in_flight: AtomicUsize,
     /// End of the last request, in milliseconds since `started`.
     last_ended: AtomicU64,
+    /// Arrival of the first byte of the headers that are read now, in milliseconds since `started` plus one; 0 if none
+    /// are. After the first request of HTTP/2, whose frames need no request, always [`NEVER_LATE`].
+    headers_began: AtomicU64,
 }
+
+/// Headers for which no timeout applies.
+const NEVER_LATE: u64 = u64::MAX;
 
 impl Activity {
     fn new() -> Self {
-        Self { started: Instant::now(), in_flight: AtomicUsize::new(0), last_ended: AtomicU64::new(0) }
+        Self {
+            started: Instant::now(),
+            in_flight: AtomicUsize::new(0),
+            last_ended: AtomicU64::new(0),
+            headers_began: AtomicU64::new(0),
+        }
+    }
+
+    fn elapsed_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Records that bytes were read. Outside of a request they are the beginning or a part of headers.
+    fn bytes_arrived(&self) {
+        if self.in_flight.load(SeqCst) == 0 {
+            // Only the first bytes count: the timeout applies to the whole of the headers.
+            let _ = self.headers_began.compare_exchange(0, self.elapsed_ms() + 1, SeqCst, SeqCst);
+        }
+    }
+
+    /// Completes when headers are incomplete this long after their first byte.
+    async fn wait_until_headers_are_late(&self, limit: Duration) {
+        loop {
+            let began = match self.headers_began.load(SeqCst) {
+                0 | NEVER_LATE => None,
+                began => Some(Duration::from_millis(began - 1)),
+            };
+            let reading = began.map(|began| self.started.elapsed().saturating_sub(began));
+            match reading {
+                Some(reading) if reading >= limit => return,
+                Some(reading) => sleep(limit - reading).await,
+                // Headers that begin now are noticed within half of the limit.
+                None => sleep(limit / 2).await,
+            }
+        }
     }
 
     /// Returns the time without requests, or `None` while one is in flight.
@@ -212,7 +262,8 @@ impl Activity {
 struct ActiveRequest(Arc<Activity>);
 
 impl ActiveRequest {
-    fn new(activity: &Arc<Activity>) -> Self {
+    fn new(activity: &Arc<Activity>, is_http1: bool) -> Self {
+        activity.headers_began.store(if is_http1 { 0 } else { NEVER_LATE }, SeqCst);
         activity.in_flight.fetch_add(1, SeqCst);
         Self(Arc::clone(activity))
     }
@@ -222,7 +273,7 @@ impl Drop for ActiveRequest {
     fn drop(&mut self) {
         let Self(activity) = self;
         // Stored before the decrement, so that no reader sees an older end with a count of zero.
-        activity.last_ended.store(u64::try_from(activity.started.elapsed().as_millis()).unwrap_or(u64::MAX), SeqCst);
+        activity.last_ended.store(activity.elapsed_ms(), SeqCst);
         activity.in_flight.fetch_sub(1, SeqCst);
     }
 }

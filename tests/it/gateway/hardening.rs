@@ -59,6 +59,26 @@ async fn a_client_that_sends_headers_byte_by_byte_is_disconnected() {
 }
 
 #[tokio::test]
+async fn an_idle_connection_outlives_the_time_for_headers_and_late_headers_do_not() {
+    let header_timeout = Duration::from_millis(400);
+    let door = start_with(GatewayOptions { header_timeout, ..GatewayOptions::default() }).await;
+    let ask = "GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n";
+    let mut socket = said(&door, ask).await;
+    let mut buffer = [0; 1024];
+    for _ in 0..2 {
+        let read = tokio::time::timeout(TIMEOUT, socket.read(&mut buffer)).await.expect("a response").expect("read");
+        assert!(buffer[..read].starts_with(b"HTTP/1.1 200 "), "{:?}", String::from_utf8_lossy(&buffer[..read]));
+        tokio::time::sleep(header_timeout * 3).await;
+        socket.write_all(ask.as_bytes()).await.expect("the connection is open");
+    }
+    assert!(socket.read(&mut buffer).await.expect("a response") > 0);
+    // The headers of a later request have the same time as those of the first one.
+    socket.write_all(b"GET /health/live HTTP/1.1\r\n").await.expect("sent");
+    let ended = tokio::time::timeout(TIMEOUT, socket.read(&mut buffer)).await.expect("still open");
+    assert!(matches!(ended, Ok(0) | Err(_)), "{ended:?}");
+}
+
+#[tokio::test]
 async fn connections_beyond_the_limit_wait_until_one_is_closed() {
     let door = start_with(GatewayOptions { connections: 2, ..GatewayOptions::default() }).await;
     let ask = "GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n";

@@ -40,11 +40,17 @@ async fn start_hanging(in_flight: usize) -> (TestGateway, CancellationToken) {
     (start_with(options).await, release)
 }
 
-/// Sends an operation by a hash that nobody knows, which holds a permit until the store is released.
+/// Sends an operation by a hash that nobody knows, which holds a permit until the store is released. It is sent again
+/// while another request of the test has the last permit.
 async fn hold_permit(door: &TestGateway) -> u16 {
     let named = json!({ "extensions": { "persistedQuery": { "version": 1, "sha256Hash": "0".repeat(64) } } });
-    let request = door.client.post(door.url()).header("content-type", "application/json");
-    request.body(named.to_string()).send().await.expect("a response").status().as_u16()
+    loop {
+        let request = door.client.post(door.url()).header("content-type", "application/json");
+        let status = request.body(named.to_string()).send().await.expect("a response").status().as_u16();
+        if status != 503 {
+            break status;
+        }
+    }
 }
 
 /// Sends a head and a part of its body, and never the rest.
