@@ -30,6 +30,7 @@ const DOMAIN_DEPENDENCIES: &[&str] = &[
     "strum",
     "thiserror",
     "tokio",
+    "url",
     "uuid",
 ];
 /// Paths outside the vendor crates where code may name a vendor.

@@ -13,6 +13,7 @@ use crate::ids::{EventKey, ExternalRef, PerformanceKey, SectionKey, TicketTypeKe
 use crate::money::{Money, Price};
 use crate::text::LocalizedText;
 use crate::time::{Freshness, Observed};
+use crate::web_url::WebUrl;
 
 /// The way a visit is booked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,8 +63,8 @@ pub struct Event {
     pub summary: Option<LocalizedText>,
     /// Full description. HTML is reduced to safe tags.
     pub description: Option<LocalizedText>,
-    /// Absolute URL of an image.
-    pub image: Option<String>,
+    /// URL of an image.
+    pub image: Option<WebUrl>,
     /// Venue, as the source names it.
     pub venue: Option<String>,
     /// Categories, as the source names them.

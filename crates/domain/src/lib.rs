@@ -16,6 +16,7 @@ pub mod source;
 mod store;
 pub mod text;
 pub mod time;
+mod web_url;
 
 pub use accounts::ResellerAccounts;
 pub use admissions::{AdmissionToken, Admissions};
@@ -34,3 +35,4 @@ pub use source::{
 pub use store::StoreError;
 pub use text::{Locale, LocalizedText};
 pub use time::{Clock, Freshness, FreshnessMode, Observed, SystemClock};
+pub use web_url::{FirstWebUrl, InvalidWebUrl, WebUrl};

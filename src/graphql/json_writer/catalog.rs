@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use catalog::PerformanceQuery;
-use domain::text as spoken;
+use domain::{WebUrl, text as spoken};
 
 use crate::graphql::base::id;
 use crate::graphql::base::loaders::{AvailabilityOf, PerformancesOf, TicketTypesOf};
@@ -39,7 +39,7 @@ impl JsonFields for Event {
                 let locale = LocaleArgument::parse(field)?;
                 text_or_null(move |event: &Self| Some(event.inner().description.as_ref()?.resolve(locale.locale())))
             }
-            "image" => text_or_null(|event: &Self| event.inner().image.as_deref()),
+            "image" => text_or_null(|event: &Self| event.inner().image.as_ref().map(WebUrl::as_str)),
             "venue" => text_or_null(|event: &Self| event.inner().venue.as_deref()),
             "categories" => leaf(|event: &Self| event.inner().categories.clone()),
             "timeZone" => text(|event: &Self| &event.inner().time_zone),

@@ -80,7 +80,10 @@ async fn families_states_languages_and_html_are_mapped() {
         ["Orchestre", "Premier balcon", "Galerie", "CAT4"]
     );
     assert_eq!(figaro.venue.as_deref(), Some("Opéra du Lac, grande salle"));
-    assert!(events["81002"].image.as_ref().expect("image URL").starts_with("http://127.0.0.1"), "an absolute URL");
+    assert!(
+        events["81002"].image.as_ref().expect("image URL").as_str().starts_with("http://127.0.0.1"),
+        "an absolute URL"
+    );
 }
 
 #[tokio::test]

@@ -49,7 +49,11 @@ fn connect(config: SourceConfig, context: ConnectContext) -> Result<Source, Vec<
     let settings = Settings::from_config(&config)?;
     let ConnectContext { http, clock, health, tracker: _ } = context;
     let facts = facts(&settings);
-    let defaults = SourceDefaults { time_zone: config.time_zone.clone(), currency: settings.currency };
+    let defaults = SourceDefaults {
+        time_zone: config.time_zone.clone(),
+        currency: settings.currency,
+        base_url: settings.base_url.clone(),
+    };
     // Without an editing key, edits use the selling key; the vendor decides whether that is permitted.
     let editor = settings.editing_key.unwrap_or_else(|| settings.api_key.clone());
     let desk = Arc::new(AcmeAuthoring {

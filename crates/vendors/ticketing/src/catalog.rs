@@ -29,8 +29,15 @@ impl TicketingSource {
     fn own_events(&self, listed: Vec<wire::Event>) -> BTreeMap<EventKey, ObservedEvent> {
         let host = &self.defaults.host;
         let foreign = |uri: &String| keys::id_from_uri(uri) != Some(host);
-        let ours = listed.into_iter().filter(|event| !event.host.as_ref().is_some_and(foreign));
-        ours.filter_map(|event| self.map_event(&event)).map(|observed| (observed.value.key.clone(), observed)).collect()
+        let ours: Vec<_> = listed.into_iter().filter(|event| !event.host.as_ref().is_some_and(foreign)).collect();
+        let refused: usize = ours.iter().map(|wire| event::image(wire, &self.defaults).refused).sum();
+        if refused > 0 {
+            tracing::warn!(source = %self.client.source(), refused, "left out images whose address is not a web address");
+        }
+        ours.into_iter()
+            .filter_map(|event| self.map_event(&event))
+            .map(|observed| (observed.value.key.clone(), observed))
+            .collect()
     }
 
     fn map_event(&self, wire: &wire::Event) -> Option<ObservedEvent> {

@@ -79,11 +79,12 @@ impl Settings {
         let card = raw.as_ref().and_then(|raw| raw.validate(&mut errors));
         match (base, config.currency, raw) {
             (Some(base), Some(currency), Some(raw)) if errors.is_empty() => Ok(Self {
-                base_url: base,
+                base_url: base.clone(),
                 api_key: raw.api_key,
                 client_version: raw.client_version,
                 defaults: SourceDefaults {
                     time_zone: config.time_zone.clone(),
+                    base_url: base,
                     currency,
                     host: raw.host,
                     new_event_fields: raw.new_events,

@@ -103,7 +103,7 @@ impl Event {
 
     /// URL of a picture.
     async fn image(&self) -> Option<Url> {
-        self.inner().image.clone().map(Url)
+        self.inner().image.clone().map(|url| Url(url.into()))
     }
 
     /// The venue, as the source names it.

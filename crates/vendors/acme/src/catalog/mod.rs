@@ -138,6 +138,10 @@ impl Catalog for AcmeCatalog {
         let is_draft =
             |t: &Template| t.review_state.as_deref().is_some_and(|state| state.eq_ignore_ascii_case("draft"));
         let cached = self.templates.insert(templates, now);
+        let refused: usize = cached.iter().map(|cached| event::image(&cached.template, &self.defaults).refused).sum();
+        if refused > 0 {
+            tracing::warn!(source = %self.source, refused, "left out images whose address is not a web address");
+        }
         let mut events: Vec<Arc<Event>> = cached
             .iter()
             .filter(|cached| keys::is_plain(&cached.template.id.to_string()))

@@ -104,6 +104,7 @@ mod tests {
         SourceDefaults {
             time_zone: jiff::tz::TimeZone::get("America/New_York").expect("a zone"),
             currency: "USD".parse().expect("a currency"),
+            base_url: "https://api.acme.example".parse().expect("a URL"),
         }
     }
 

@@ -9,7 +9,10 @@ use serde_json::Value;
 use crate::assumptions;
 use crate::map::{SourceDefaults, keys};
 use crate::wire::catalog::{PriceLine, PriceList, Template};
-use domain::{BookingMode, Event, EventKey, EventStatus, ExternalRef, LocalizedText, Money, Price, TicketType};
+use domain::{
+    BookingMode, Event, EventKey, EventStatus, ExternalRef, FirstWebUrl, LocalizedText, Money, Price, TicketType,
+    WebUrl,
+};
 
 /// True if a template is hidden from ordinary lists (`acme.md §7.1`).
 pub(crate) fn is_private(template: &Template) -> bool {
@@ -31,7 +34,7 @@ pub(crate) fn event(template: &Template, defaults: &SourceDefaults, now: Timesta
         title: LocalizedText::monolingual(template.name.as_deref().unwrap_or("Untitled")),
         summary: template.short_description.as_deref().map(|text| LocalizedText::monolingual(strip_tags(text))),
         description: template.description.as_deref().map(|html| LocalizedText::monolingual(ammonia::clean(html))),
-        image: image_url(template),
+        image: image(template, defaults).url,
         venue: None,
         categories: Vec::new(),
         time_zone: defaults.time_zone.iana_name().unwrap_or("Etc/Unknown").to_owned(),
@@ -81,16 +84,17 @@ fn strip_tags(html: &str) -> String {
 }
 
 /// URL of the primary image, otherwise of the first; the largest available size.
-fn image_url(template: &Template) -> Option<String> {
+pub(crate) fn image(template: &Template, defaults: &SourceDefaults) -> FirstWebUrl {
     let primary = template.images.iter().find(|image| image["primary"] == Value::Bool(true));
-    let candidates = std::iter::once(&template.primary_image).chain(primary).chain(&template.images);
-    candidates.filter_map(largest_size_url).next()
+    let images = std::iter::once(&template.primary_image).chain(primary).chain(&template.images);
+    WebUrl::first(images.flat_map(sizes), Some(&defaults.base_url))
 }
 
-fn largest_size_url(image: &Value) -> Option<String> {
+/// Addresses of an image, largest size first. A bare word is an id (`acme.md §7.1`), not a relative address.
+fn sizes(image: &Value) -> impl Iterator<Item = &str> {
     let sizes = ["highRes", "screen", "preview", "thumbnail", "url"];
-    let texts = image.as_str().into_iter().chain(sizes.iter().filter_map(|size| image[*size].as_str()));
-    texts.filter(|text| text.starts_with("https://") || text.starts_with("http://")).map(str::to_owned).next()
+    let texts = image.as_str().into_iter().chain(sizes.into_iter().filter_map(|size| image[size].as_str()));
+    texts.filter(|text| text.contains(['/', ':']))
 }
 
 /// Ticket types that a template lists: from its own price lists, otherwise from its schedules that allow resellers.

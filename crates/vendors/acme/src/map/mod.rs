@@ -15,6 +15,7 @@ pub(crate) mod tickets;
 use jiff::tz::TimeZone;
 
 use domain::Currency;
+use url::Url;
 
 /// Values that the wire leaves out and the settings supply.
 #[derive(Clone, Debug)]
@@ -23,4 +24,6 @@ pub(crate) struct SourceDefaults {
     pub(crate) time_zone: TimeZone,
     /// Currency, which the wire never contains.
     pub(crate) currency: Currency,
+    /// Address of the service, against which relative addresses are resolved.
+    pub(crate) base_url: Url,
 }

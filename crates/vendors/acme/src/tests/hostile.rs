@@ -78,3 +78,24 @@ async fn a_field_of_a_wrong_type_is_ignored_and_never_panics() {
         }
     }
 }
+
+#[tokio::test]
+async fn an_image_is_a_web_address_or_absent() {
+    for (fields, image) in [
+        (r#""primaryImage": {"highRes": "https://Media.Example/a b"}"#, Some("https://media.example/a%20b")),
+        (r#""primaryImage": {"highRes": "/media/1.png"}"#, Some("https://api.acme.example/media/1.png")),
+        (r#""primaryImage": "img-1""#, None),
+        (
+            r#""primaryImage": {"highRes": "javascript:alert(1)", "screen": "https://m.example/2"}"#,
+            Some("https://m.example/2"),
+        ),
+        (r#""primaryImage": "https://user:word@m.example/1""#, None),
+        (r#""images": [{"url": "https://m.example/1\nx"}]"#, None),
+    ] {
+        let body = format!("[{{\"id\": \"a\", \"startTime\": \"2031-06-01T10:00:00Z\", {fields}}}]");
+        let (client, _server) = client(vec![FixtureCase::new("image", 200, body)]).await;
+        let listed = client.list_templates(VendorOperation::ListEvents, true).await.expect("a list");
+        let event = event::event(&listed[0], &defaults(), now());
+        assert_eq!(event.image.as_ref().map(domain::WebUrl::as_str), image, "{fields}");
+    }
+}

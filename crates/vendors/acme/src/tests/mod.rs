@@ -29,6 +29,7 @@ fn defaults() -> SourceDefaults {
     SourceDefaults {
         time_zone: TimeZone::get("America/New_York").expect("a zone"),
         currency: "USD".parse().expect("a currency"),
+        base_url: "https://api.acme.example".parse().expect("a URL"),
     }
 }
 

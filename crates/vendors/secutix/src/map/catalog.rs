@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use domain::{
-    Audience, BookingMode, Event, EventStatus, ExternalRef, LocalizedText, Money, Performance, Price, Section,
-    TicketType,
+    Audience, BookingMode, Event, EventStatus, ExternalRef, FirstWebUrl, LocalizedText, Money, Performance, Price,
+    Section, TicketType, WebUrl,
 };
 use jiff::Timestamp;
 
@@ -58,6 +58,7 @@ pub(crate) fn snapshot(
     base_url: &str,
 ) -> (CatalogSnapshot, SkippedParts) {
     let mut skipped = SkippedParts::default();
+    let base_url = url::Url::parse(base_url).ok();
     let venue = venue(catalog, &point_of_sale);
     let (mut events, mut entries) = (HashMap::new(), HashMap::new());
     for season in &catalog.seasons.0 {
@@ -84,7 +85,9 @@ pub(crate) fn snapshot(
             let product_entries = reader.performances();
             skipped.unreadable += reader.skipped.unreadable;
             skipped.invalid_amounts += reader.skipped.invalid_amounts;
-            let event = Arc::new(event(&reader, season, status, &product_entries, venue.as_deref(), base_url));
+            let image = image(product, base_url.as_ref());
+            skipped.unreadable += image.refused;
+            let event = Arc::new(event(&reader, season, status, &product_entries, venue.as_deref(), image.url));
             events.insert(event.key.clone(), event);
             entries.extend(product_entries.into_iter().map(|entry| (entry.performance.key.clone(), Arc::new(entry))));
         }
@@ -298,7 +301,7 @@ fn event(
     status: EventStatus,
     entries: &[PerformanceEntry],
     venue: Option<&str>,
-    base_url: &str,
+    image: Option<WebUrl>,
 ) -> Event {
     let ProductReader { point_of_sale, product, product_id: id, ticket_types, .. } = reader;
     let language = point_of_sale.main_language.as_str();
@@ -314,7 +317,7 @@ fn event(
             .unwrap_or_else(|| LocalizedText::monolingual(id.to_string())),
         summary: None,
         description: text::sanitized_html(product.description.as_ref(), language),
-        image: image_url(product, base_url),
+        image,
         venue: venue.map(str::to_owned),
         categories: Vec::new(),
         time_zone: point_of_sale.time_zone.iana_name().unwrap_or("UTC").to_owned(),
@@ -363,12 +366,10 @@ fn sections(product: &Product, language: &str) -> Vec<Section> {
     sections.into_values().collect()
 }
 
-/// Returns an absolute URL; a relative one is resolved against the vendor's host.
-fn image_url(product: &Product, base_url: &str) -> Option<String> {
-    let address = product.large_image_url.as_ref().or(product.medium_image_url.as_ref())?.0.trim();
-    let base = url::Url::parse(base_url).ok()?;
-    let joined = base.join(address).ok().filter(|_| !address.is_empty())?;
-    matches!(joined.scheme(), "http" | "https").then(|| joined.to_string())
+/// Returns the URL of the large image, otherwise of the medium one.
+fn image(product: &Product, base_url: Option<&url::Url>) -> FirstWebUrl {
+    let addresses = [&product.large_image_url, &product.medium_image_url].into_iter().flatten();
+    WebUrl::first(addresses.map(|address| address.0.as_str()), base_url)
 }
 
 /// Returns the site of the catalog if there is only one, otherwise the organization. The site of a single date is not

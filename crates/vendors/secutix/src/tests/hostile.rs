@@ -101,3 +101,29 @@ async fn an_unreadable_product_is_skipped_and_the_others_remain() {
         assert!(snapshot.listed.iter().any(|event| event.title.main == "GOOD"), "{product}");
     }
 }
+
+#[tokio::test]
+async fn an_image_is_a_web_address_or_absent_and_a_refused_one_is_counted() {
+    for (fields, image, refused) in [
+        (r#""largeImageUrl": "/images/a b.jpg""#, Some("https://quai.example.org/images/a%20b.jpg"), 0),
+        (r#""largeImageUrl": "", "mediumImageUrl": "https://m.example/2""#, Some("https://m.example/2"), 0),
+        (
+            r#""largeImageUrl": "javascript:alert(1)", "mediumImageUrl": "https://m.example/2""#,
+            Some("https://m.example/2"),
+            1,
+        ),
+        (r#""largeImageUrl": "https://user:word@m.example/1""#, None, 1),
+        (r#""largeImageUrl": "https://m.example/1\nx""#, None, 1),
+    ] {
+        let product =
+            format!("{{\"id\": 2, \"productFamilyType\": \"SINGLE_ENTRY\", \"state\": \"RUNNING\", {fields}}}");
+        let body = format!(
+            "{{\"statusCode\": \"success\", \"catalogData\": {{\"seasons\": [{{\"id\": 1, \"products\": [{product}]}}]}}}}"
+        );
+        let (client, _server) = client(vec![FixtureCase::new("image", 200, body)]).await;
+        let data = client.catalog(VendorOperation::ListEvents).await.expect("a catalog");
+        let (snapshot, skipped) = catalog::snapshot(&data, point_of_sale().await, "https://quai.example.org");
+        assert_eq!(snapshot.listed[0].image.as_ref().map(domain::WebUrl::as_str), image, "{fields}");
+        assert_eq!(skipped.unreadable, refused, "{fields}");
+    }
+}

@@ -59,6 +59,11 @@ impl Client {
     }
 
     /// Error that does not come from a response.
+    /// Returns the source that the client calls.
+    pub(super) fn source(&self) -> &domain::SourceId {
+        self.http.source()
+    }
+
     pub(super) fn error(&self, op: VendorOperation, kind: ErrorKind) -> VendorError {
         VendorError::new(self.http.source(), op, kind)
     }

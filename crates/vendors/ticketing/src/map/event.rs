@@ -10,7 +10,7 @@ use crate::map::{SourceDefaults, keys, price, time};
 use crate::wire;
 use domain::{
     Audience, Availability, AvailabilityStatus, BookingMode, CalendarDay, Event, EventKey, EventStatus, ExternalRef,
-    Freshness, LocalizedText, Money, Offer, Performance, Section, TicketType,
+    FirstWebUrl, Freshness, LocalizedText, Money, Offer, Performance, Section, TicketType, WebUrl,
 };
 
 /// Reference kind of an event.
@@ -44,7 +44,7 @@ pub(crate) fn event(wire: &wire::Event, defaults: &SourceDefaults, now: Timestam
         title: LocalizedText::monolingual(wire.title.as_deref().unwrap_or_default().trim()),
         summary: None,
         description: wire.description.as_deref().and_then(safe_text),
-        image: [&wire.banner, &wire.thumbnail].into_iter().flatten().find(|url| is_http_url(url)).cloned(),
+        image: image(wire, defaults).url,
         venue: wire.venue.as_ref().and_then(|venue| venue.name.clone()),
         categories: wire.category.iter().filter_map(|it| it.name.clone()).chain(wire.subcategory.clone()).collect(),
         time_zone: defaults.time_zone.iana_name().unwrap_or("UTC").to_owned(),
@@ -235,6 +235,8 @@ fn safe_text(text: &str) -> Option<LocalizedText> {
     (!safe.is_empty()).then(|| LocalizedText::monolingual(safe))
 }
 
-fn is_http_url(url: &str) -> bool {
-    url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
+/// URL of the banner, otherwise of the thumbnail.
+pub(crate) fn image(wire: &wire::Event, defaults: &SourceDefaults) -> FirstWebUrl {
+    let addresses = [&wire.banner, &wire.thumbnail].into_iter().flatten().map(String::as_str);
+    WebUrl::first(addresses, Some(&defaults.base_url))
 }

@@ -14,12 +14,15 @@ use std::collections::BTreeMap;
 use jiff::tz::TimeZone;
 
 use domain::Currency;
+use url::Url;
 
 /// Values that the wire leaves out and the settings supply.
 #[derive(Debug, Clone)]
 pub(super) struct SourceDefaults {
     /// Time zone of local event times.
     pub time_zone: TimeZone,
+    /// Address of the service, against which relative addresses are resolved.
+    pub base_url: Url,
     /// Currency of all amounts.
     pub currency: Currency,
     /// The host whose events the source sells.

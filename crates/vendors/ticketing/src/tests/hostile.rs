@@ -54,3 +54,21 @@ async fn an_entry_with_a_field_of_a_wrong_type_never_fails_other_entries() {
         }
     }
 }
+
+#[tokio::test]
+async fn an_image_is_a_web_address_or_absent() {
+    for (fields, image) in [
+        (r#""banner": "HTTPS://Media.Example:443/a b""#, Some("https://media.example/a%20b")),
+        (r#""banner": "/media/1.png""#, Some("https://api.ticketing.example/media/1.png")),
+        (r#""banner": "javascript:alert(1)""#, None),
+        (r#""banner": "data:image/png;base64,AA==", "thumbnail": "https://m.example/2""#, Some("https://m.example/2")),
+        (r#""banner": "https://user:word@m.example/1""#, None),
+        (r#""banner": "https://m.example/1\nx""#, None),
+    ] {
+        let body = format!("{{\"total\": 1, \"entries\": [{{\"self\": \"/events/1\", {fields}}}]}}");
+        let (client, _server) = client(vec![FixtureCase::new("image", 200, body)]).await;
+        let listed = client.published_events(VendorOperation::ListEvents, "x").await.expect("a list");
+        let event = event::event(&listed[0], &defaults(), now()).expect("an event");
+        assert_eq!(event.image.as_ref().map(domain::WebUrl::as_str), image, "{fields}");
+    }
+}

@@ -28,6 +28,7 @@ pub(crate) fn defaults() -> SourceDefaults {
     SourceDefaults {
         time_zone: TimeZone::get("America/Port_of_Spain").expect("a zone"),
         currency: "TTD".parse().expect("a currency"),
+        base_url: "https://api.ticketing.example/v3".parse().expect("a URL"),
         host: "17301149984410".to_owned(),
         new_event_fields: std::collections::BTreeMap::new(),
     }
