@@ -33,10 +33,58 @@ pub struct OrderChange {
     pub reseller: Option<String>,
 }
 
+/// Feed whose rows have cursors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Feed {
+    /// Changes of all orders, at positions that are counted over all resellers.
+    Changes,
+    /// Transitions of one order.
+    Transitions,
+}
+
+/// Page of a feed for a client: the cursors reveal no position.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedPage<T> {
+    /// Entries in ascending order, each with its encrypted cursor.
+    pub lines: Vec<(String, T)>,
+    /// True if more entries follow.
+    pub has_more: bool,
+    /// True if entries may precede.
+    pub has_previous: bool,
+}
+
+/// Error of reading a page of a feed.
+#[derive(Debug, thiserror::Error)]
+pub enum FeedError {
+    /// The cursor was not issued for this feed with a configured key.
+    #[error("the cursor is not one of this feed")]
+    InvalidCursor,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Returns the position of a cursor; without a cursor, that before the first entry.
+pub(crate) fn decode_cursor(store: &dyn OrderStore, feed: Feed, cursor: Option<&str>) -> Result<u64, FeedError> {
+    cursor.map_or(Ok(0), |cursor| store.decode_cursor(feed, cursor).ok_or(FeedError::InvalidCursor))
+}
+
+/// Converts a slice after a position to a page with encrypted cursors.
+pub(crate) fn encode_page<T>(
+    store: &dyn OrderStore,
+    feed: Feed,
+    after: u64,
+    slice: FeedSlice<T>,
+) -> Result<FeedPage<T>, FeedError> {
+    let encode = |(position, line)| Ok((store.encode_cursor(feed, position)?, line));
+    let lines: Result<_, StoreError> = slice.lines.into_iter().map(encode).collect();
+    Ok(FeedPage { lines: lines?, has_more: slice.has_more, has_previous: after > 0 })
+}
+
 /// Page of a feed or log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FeedSlice<T> {
-    /// Entries in ascending order, each with its cursor.
+    /// Entries in ascending order, each with its position.
     pub lines: Vec<(u64, T)>,
     /// True if more entries follow.
     pub has_more: bool,

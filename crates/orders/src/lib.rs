@@ -55,7 +55,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use crate::bus::{ChangeBus, ChangeEvent, LocalChangeBus};
-pub use crate::change_feed::{FeedSlice, OrderChange, OrderChangeStream};
+pub use crate::change_feed::{Feed, FeedError, FeedPage, FeedSlice, OrderChange, OrderChangeStream};
+use crate::change_feed::{decode_cursor, encode_page};
 use crate::context::OrdersContext;
 use crate::leg::LegCancellation;
 pub use crate::leg::{Attempt, AttemptOutcome, Leg, LegOperation, Ticket};
@@ -309,7 +310,31 @@ impl Orders {
         self.0.store.list(&filter, after, first).await
     }
 
-    /// Lists the entries of the change feed after a cursor; cursor 0 is the start of the feed.
+    /// Returns a page of the change feed for a client, after a cursor or from the start.
+    pub async fn page_changes(
+        &self,
+        actor: &Actor,
+        after: Option<&str>,
+        first: usize,
+    ) -> Result<FeedPage<OrderChange>, FeedError> {
+        let store = self.0.store.as_ref();
+        let after = decode_cursor(store, Feed::Changes, after)?;
+        encode_page(store, Feed::Changes, after, self.list_changes(actor, after, first).await?)
+    }
+
+    /// Returns a page of the status transitions of an order for a client, after a cursor or from the start.
+    pub async fn page_transitions(
+        &self,
+        order: OrderKey,
+        after: Option<&str>,
+        first: usize,
+    ) -> Result<FeedPage<Transition>, FeedError> {
+        let store = self.0.store.as_ref();
+        let after = decode_cursor(store, Feed::Transitions, after)?;
+        encode_page(store, Feed::Transitions, after, self.list_transitions(order, after, first).await?)
+    }
+
+    /// Lists the entries of the change feed after a position; position 0 is the start of the feed.
     pub async fn list_changes(
         &self,
         actor: &Actor,
@@ -319,7 +344,7 @@ impl Orders {
         self.0.store.list_changes(after, first, actor.reseller.as_deref()).await
     }
 
-    /// Lists the status transitions of an order after a cursor; cursor 0 is the start.
+    /// Lists the status transitions of an order after a position; position 0 is the start.
     pub async fn list_transitions(
         &self,
         order: OrderKey,

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::change_feed::{FeedSlice, OrderChange};
+use crate::change_feed::{Feed, FeedSlice, OrderChange};
 use crate::idempotency::IdempotencyRecord;
 use crate::lease::{Lease, LeaseAfterWrite, Precondition};
 use crate::order::Order;
@@ -216,6 +216,12 @@ pub trait OrderStore: Send + Sync {
         after: u64,
         first: usize,
     ) -> Result<FeedSlice<Transition>, StoreError>;
+
+    /// Encrypts a position of a feed as a cursor for clients: the same for every replica with the same keys.
+    fn encode_cursor(&self, feed: Feed, position: u64) -> Result<String, StoreError>;
+
+    /// Decrypts a cursor. Returns `None` if it was not issued for this feed with one of the keys.
+    fn decode_cursor(&self, feed: Feed, cursor: &str) -> Option<u64>;
 
     /// Loads the decrypted barcodes of the tickets of an order.
     async fn load_credentials(&self, order: OrderKey) -> Result<Vec<TicketCredential>, StoreError>;

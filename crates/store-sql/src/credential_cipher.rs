@@ -1,4 +1,4 @@
-//! Encryption of ticket barcodes at rest with AES-256-GCM. Each ciphertext is bound to its location in the store.
+//! Encryption of barcodes and vendors' references at rest with AES-256-GCM. Each ciphertext is bound to its location in the store.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
 use secrecy::{ExposeSecret, SecretBox, SecretString};
@@ -8,13 +8,18 @@ use domain::StoreError;
 
 const NONCE_BYTES: usize = 12;
 
-/// An encryption key for barcodes: 32 bytes.
+/// The encryption key of a ledger: 32 bytes.
 pub struct CredentialKey(SecretBox<[u8; 32]>);
 
 impl CredentialKey {
     /// Creates a key from 32 bytes.
     pub fn new(bytes: [u8; 32]) -> Self {
         Self(SecretBox::new(Box::new(bytes)))
+    }
+
+    /// Returns the bytes of the key, to derive others from it.
+    pub(crate) fn expose(&self) -> &[u8; 32] {
+        self.0.expose_secret()
     }
 
     /// Returns a fingerprint of the key, which identifies the key of a ciphertext without revealing it.
@@ -24,7 +29,7 @@ impl CredentialKey {
     }
 }
 
-/// An encrypted barcode.
+/// An encrypted barcode, or encrypted references.
 pub(crate) struct Ciphertext {
     /// Id of the encryption key.
     pub key_id: String,
@@ -47,21 +52,21 @@ impl CredentialCipher {
         keys.filter(|keys| !keys.is_empty()).map(Self)
     }
 
-    /// Encrypts a barcode for a location. The ciphertext cannot be decrypted at any other location.
-    pub(crate) fn encrypt(&self, location: &str, code: &SecretString) -> Result<Ciphertext, StoreError> {
+    /// Encrypts a secret for a location. The ciphertext cannot be decrypted at any other location.
+    pub(crate) fn encrypt(&self, location: &str, secret: &str) -> Result<Ciphertext, StoreError> {
         let (key_id, key) = &self.0[0];
-        let mut text = code.expose_secret().as_bytes().to_vec();
+        let mut text = secret.as_bytes().to_vec();
         let nonce = key
             .seal_in_place_append_tag(Aad::from(location.as_bytes()), &mut text)
-            .map_err(|_| StoreError::Unreadable("a barcode cannot be encrypted".to_owned()))?;
+            .map_err(|_| StoreError::Unreadable("a secret cannot be encrypted".to_owned()))?;
         let mut bytes = nonce.as_ref().to_vec();
         bytes.append(&mut text);
         Ok(Ciphertext { key_id: key_id.clone(), bytes })
     }
 
-    /// Decrypts a barcode at its location.
+    /// Decrypts a secret at its location.
     pub(crate) fn decrypt(&self, location: &str, ciphertext: &Ciphertext) -> Result<SecretString, StoreError> {
-        let error = |why: &str| StoreError::Unreadable(format!("a barcode was encrypted {why}"));
+        let error = |why: &str| StoreError::Unreadable(format!("a secret was encrypted {why}"));
         let (_, key) = self
             .0
             .iter()
@@ -88,8 +93,7 @@ mod tests {
 
     #[test]
     fn a_ciphertext_decrypts_only_at_its_location_and_only_with_its_key() {
-        let code = SecretString::from("1234567890".to_owned());
-        let ciphertext = cipher(&[1]).encrypt("order a, ticket 0", &code).expect("the barcode is encrypted");
+        let ciphertext = cipher(&[1]).encrypt("order a, ticket 0", "1234567890").expect("the barcode is encrypted");
         assert!(!ciphertext.bytes.windows(10).any(|part| part == b"1234567890"), "the barcode is in plaintext");
         let decrypt = |cipher: &CredentialCipher, location: &str| {
             cipher.decrypt(location, &ciphertext).ok().map(|code| code.expose_secret().to_owned())

@@ -4,6 +4,7 @@
 
 mod codec;
 mod credential_cipher;
+mod cursor_cipher;
 mod deliveries;
 mod edits;
 mod health;
@@ -11,6 +12,7 @@ mod key_file;
 mod postgres;
 mod rows;
 mod save;
+mod sealed_refs;
 mod sql;
 mod sqlite;
 mod store;
@@ -19,6 +21,7 @@ use std::sync::Arc;
 
 use crate::credential_cipher::CredentialCipher;
 pub use crate::credential_cipher::CredentialKey;
+use crate::cursor_cipher::CursorCipher;
 pub use crate::health::{OrderStats, PoolStats, StoreHealth};
 use crate::postgres::PostgresDatabase;
 use crate::sql::SqlDatabase;
@@ -78,10 +81,11 @@ pub async fn open_order_store(url: &str, keys: &[CredentialKey]) -> Result<Arc<d
     open_stores(url, keys, DEFAULT_CONNECTIONS).await.map(|stores| stores.orders)
 }
 
-/// Opens the stores at a `sqlite:` or `postgres:` URL and migrates the schema. New barcodes are encrypted with the first
-/// key; the other keys only decrypt older ones. `connections` limits the PostgreSQL pool; SQLite has a small fixed pool.
+/// Opens the stores at a `sqlite:` or `postgres:` URL and migrates the schema. New barcodes and references are
+/// encrypted with the first key; the other keys only decrypt older ones. `connections` limits the PostgreSQL pool; SQLite has a small fixed pool.
 pub async fn open_stores(url: &str, keys: &[CredentialKey], connections: u32) -> Result<Stores, StoreOpenError> {
     let cipher = CredentialCipher::new(keys).ok_or(StoreOpenError::MissingKey)?;
+    let cursors = CursorCipher::new(keys).ok_or(StoreOpenError::MissingKey)?;
     let database: Box<dyn SqlDatabase> = if url.starts_with("sqlite:") {
         Box::new(SqliteDatabase::open(url).await?)
     } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
@@ -89,7 +93,8 @@ pub async fn open_stores(url: &str, keys: &[CredentialKey], connections: u32) ->
     } else {
         return Err(StoreOpenError::UnsupportedScheme);
     };
-    let store = SqlStore { database, cipher };
+    let store = SqlStore { database, cipher, cursors };
+    store.encrypt_plaintext_refs().await?;
     store.release_stale_leases().await?;
     let store = Arc::new(store);
     Ok(Stores {

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 
 use crate::codec::{self, decode_json, decode_name, require, unreadable};
+use crate::credential_cipher::CredentialCipher;
+use crate::sealed_refs::RefsTable;
 use crate::sql::{SqlRow, SqlTransaction, SqlValue};
 use domain::StoreError;
 use domain::ids::StepKey;
@@ -17,14 +19,19 @@ const ORDERS: &str = "SELECT key, number, version, caller, reseller, reseller_re
 const LINES: &str = "SELECT order_key, leg, event, performance, ticket_type, quantity, unit_price, starts_at, cutoff_at, \
     is_cancelled FROM order_lines";
 const LEGS: &str = "SELECT order_key, number, source, reference, status, traits, account, refs, held_until, leaves_hold, \
-    secures, held_total, confirmed_at, charged, refunded, unknown, try_again, cancel, wants_extension, tickets, problems \
-    FROM legs";
+    secures, held_total, confirmed_at, charged, refunded, unknown, try_again, cancel, wants_extension, tickets, problems, \
+    refs_key_id, refs_sealed FROM legs";
 const ATTEMPTS: &str = "SELECT order_key, leg, operation, step_key, request_hash, started_at, deadline, ended_at, outcome, \
     answer, vendor_code FROM attempts";
-const TICKETS: &str = "SELECT order_key, line, refs, seat, state, used_at, symbology FROM tickets";
+const TICKETS: &str = "SELECT order_key, number, line, refs, seat, state, used_at, symbology, refs_key_id, refs_sealed \
+    FROM tickets";
 
 /// Loads orders by key, in the order of the keys. Unknown keys are skipped.
-pub(crate) async fn load_orders(transaction: &mut SqlTransaction, keys: &[String]) -> Result<Vec<Order>, StoreError> {
+pub(crate) async fn load_orders(
+    transaction: &mut SqlTransaction,
+    cipher: &CredentialCipher,
+    keys: &[String],
+) -> Result<Vec<Order>, StoreError> {
     if keys.is_empty() {
         return Ok(Vec::new());
     }
@@ -40,7 +47,7 @@ pub(crate) async fn load_orders(transaction: &mut SqlTransaction, keys: &[String
         order_mut(&mut orders, &key)?.lines.push(line);
     }
     for row in select(transaction, LEGS, keys, "number").await? {
-        let (key, leg) = decode_leg(&row)?;
+        let (key, leg) = decode_leg(cipher, &row)?;
         order_mut(&mut orders, &key)?.legs.push(leg);
     }
     for row in select(transaction, ATTEMPTS, keys, "number").await? {
@@ -49,7 +56,7 @@ pub(crate) async fn load_orders(transaction: &mut SqlTransaction, keys: &[String
         legs.get_mut(leg).ok_or_else(|| unreadable("an attempt without its leg"))?.attempts.push(attempt);
     }
     for row in select(transaction, TICKETS, keys, "number").await? {
-        let (key, ticket) = decode_ticket(&row)?;
+        let (key, ticket) = decode_ticket(cipher, &row)?;
         order_mut(&mut orders, &key)?.tickets.push(ticket);
     }
     Ok(keys.iter().filter_map(|key| orders.remove(key)).collect())
@@ -138,7 +145,7 @@ fn decode_line(row: &SqlRow) -> Result<(String, Line), StoreError> {
     Ok((key, line))
 }
 
-fn decode_leg(row: &SqlRow) -> Result<(String, Leg), StoreError> {
+fn decode_leg(cipher: &CredentialCipher, row: &SqlRow) -> Result<(String, Leg), StoreError> {
     let key = row.text("order_key")?;
     let money = |text: Option<String>| text.map(|text| decode_json::<codec::StoredMoney>(&text)?.decode()).transpose();
     let retry =
@@ -150,7 +157,7 @@ fn decode_leg(row: &SqlRow) -> Result<(String, Leg), StoreError> {
         status: require(LegStatus::parse(&row.text("status")?), "the status of a leg")?,
         capabilities: row.json::<codec::StoredTraits>("traits")?.decode()?,
         account: row.json::<codec::StoredAccount>("account")?,
-        refs: codec::decode_refs(row.json("refs")?),
+        refs: RefsTable::Legs.decrypt(cipher, row)?,
         hold_expires_at: row.opt_time("held_until")?,
         has_stray_hold: row.bool("leaves_hold")?,
         secures: codec::decode_secures(&row.json::<Vec<String>>("secures")?)?,
@@ -196,9 +203,9 @@ fn decode_attempt(row: &SqlRow) -> Result<(String, usize, Attempt), StoreError> 
     Ok((key, leg, attempt))
 }
 
-fn decode_ticket(row: &SqlRow) -> Result<(String, Ticket), StoreError> {
+fn decode_ticket(cipher: &CredentialCipher, row: &SqlRow) -> Result<(String, Ticket), StoreError> {
     let key = row.text("order_key")?;
-    let (line, refs, seat) = (row.index("line")?, codec::decode_refs(row.json("refs")?), row.opt_text("seat")?);
+    let (line, refs, seat) = (row.index("line")?, RefsTable::Tickets.decrypt(cipher, row)?, row.opt_text("seat")?);
     let (state, used_at) = (row.text("state")?, row.opt_time("used_at")?);
     let state = match state.as_str() {
         "PENDING" => TicketState::Pending,

@@ -1,14 +1,16 @@
 //! Writes one change of an order to its rows.
 
-use crate::codec::{self, encode_json, encode_name, encode_refs, encode_secures, to_nanos, unreadable};
+use crate::codec::{self, encode_json, encode_name, encode_secures, to_nanos, unreadable};
 use crate::credential_cipher::CredentialCipher;
 use crate::rows::ticket_state;
+use crate::sealed_refs::{NO_PLAINTEXT, RefsTable};
 use crate::sql::{SqlTransaction, SqlValue};
 use domain::StoreError;
 use orders::lease::{Lease, LeaseAfterWrite, Precondition};
 use orders::leg::{Attempt, Leg, Ticket};
 use orders::order::{Line, Order};
 use orders::store::{OrderWrite, TicketCredential, WriteReceipt};
+use secrecy::ExposeSecret as _;
 
 /// Writes a change of an order. The feed entry is written last, because all other writers wait for its lock.
 pub(crate) async fn save_order(
@@ -42,11 +44,11 @@ pub(crate) async fn save_order(
         save_line(transaction, &key, number, before.and_then(|before| before.lines.get(number)), line).await?;
     }
     for leg in &change.order.legs {
-        save_leg(transaction, &key, before.and_then(|before| before.legs.get(leg.number)), leg).await?;
+        save_leg(transaction, cipher, &key, before.and_then(|before| before.legs.get(leg.number)), leg).await?;
     }
     for (number, ticket) in change.order.tickets.iter().enumerate() {
         if before.and_then(|before| before.tickets.get(number)) != Some(ticket) {
-            save_ticket(transaction, &key, number, ticket).await?;
+            save_ticket(transaction, cipher, &key, number, ticket).await?;
         }
     }
     for credential in change.credentials {
@@ -177,6 +179,7 @@ async fn save_line(
 
 async fn save_leg(
     transaction: &mut SqlTransaction,
+    cipher: &CredentialCipher,
     key: &str,
     before: Option<&Leg>,
     leg: &Leg,
@@ -186,14 +189,16 @@ async fn save_leg(
     }
     let sql = "INSERT INTO legs (order_key, number, source, reference, status, traits, account, refs, held_until, \
         leaves_hold, secures, held_total, confirmed_at, charged, refunded, unknown, try_again, cancel, wants_extension, \
-        tickets, problems) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, \
-        $20, $21) ON CONFLICT (order_key, number) DO UPDATE SET status = excluded.status, refs = excluded.refs, \
+        tickets, problems, refs_key_id, refs_sealed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, \
+        $15, $16, $17, $18, $19, $20, $21, $22, $23) ON CONFLICT (order_key, number) DO UPDATE SET \
+        status = excluded.status, refs = excluded.refs, refs_key_id = excluded.refs_key_id, \
+        refs_sealed = excluded.refs_sealed, \
         held_until = excluded.held_until, leaves_hold = excluded.leaves_hold, secures = excluded.secures, \
         held_total = excluded.held_total, confirmed_at = excluded.confirmed_at, charged = excluded.charged, \
         refunded = excluded.refunded, unknown = excluded.unknown, try_again = excluded.try_again, \
         cancel = excluded.cancel, wants_extension = excluded.wants_extension, tickets = excluded.tickets, \
         problems = excluded.problems";
-    transaction.execute(sql, leg_values(key, leg)?).await?;
+    transaction.execute(sql, leg_values(cipher, key, leg)?).await?;
     for (number, attempt) in leg.attempts.iter().enumerate() {
         if before.and_then(|before| before.attempts.get(number)) != Some(attempt) {
             save_attempt(transaction, key, leg.number, number, attempt).await?;
@@ -202,10 +207,11 @@ async fn save_leg(
     Ok(())
 }
 
-fn leg_values(key: &str, leg: &Leg) -> Result<Vec<SqlValue>, StoreError> {
+fn leg_values(cipher: &CredentialCipher, key: &str, leg: &Leg) -> Result<Vec<SqlValue>, StoreError> {
     let money = |money: Option<domain::Money>| -> Result<SqlValue, StoreError> {
         Ok(money.map(|money| encode_json(&codec::StoredMoney::from(money))).transpose()?.into())
     };
+    let sealed = RefsTable::Legs.encrypt(cipher, (key, leg.number), &leg.refs)?;
     let problems: Vec<codec::StoredProblem> = leg.problems.iter().map(Into::into).collect();
     Ok(vec![
         key.into(),
@@ -215,7 +221,7 @@ fn leg_values(key: &str, leg: &Leg) -> Result<Vec<SqlValue>, StoreError> {
         leg.status.name().into(),
         encode_json(&codec::StoredTraits::from(&leg.capabilities))?.into(),
         encode_json(&leg.account)?.into(),
-        encode_json(&encode_refs(&leg.refs))?.into(),
+        NO_PLAINTEXT.into(),
         leg.hold_expires_at.map(to_nanos).into(),
         leg.has_stray_hold.into(),
         encode_json(&encode_secures(&leg.secures))?.into(),
@@ -233,6 +239,8 @@ fn leg_values(key: &str, leg: &Leg) -> Result<Vec<SqlValue>, StoreError> {
             .transpose()?
             .into(),
         encode_json(&problems)?.into(),
+        sealed.key_id.into(),
+        sealed.bytes.into(),
     ])
 }
 
@@ -266,23 +274,28 @@ async fn save_attempt(
 
 async fn save_ticket(
     transaction: &mut SqlTransaction,
+    cipher: &CredentialCipher,
     key: &str,
     number: usize,
     ticket: &Ticket,
 ) -> Result<(), StoreError> {
-    let sql = "INSERT INTO tickets (order_key, number, line, refs, seat, state, used_at, symbology) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (order_key, number) DO UPDATE SET refs = excluded.refs, \
+    let sql = "INSERT INTO tickets (order_key, number, line, refs, seat, state, used_at, symbology, refs_key_id, \
+        refs_sealed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (order_key, number) DO UPDATE SET \
+        refs = excluded.refs, refs_key_id = excluded.refs_key_id, refs_sealed = excluded.refs_sealed, \
         seat = excluded.seat, state = excluded.state, used_at = excluded.used_at, symbology = excluded.symbology";
     let (state, used_at) = ticket_state(ticket.state);
+    let sealed = RefsTable::Tickets.encrypt(cipher, (key, number), &ticket.refs)?;
     let values: Vec<SqlValue> = vec![
         key.into(),
         number.into(),
         ticket.line.into(),
-        encode_json(&encode_refs(&ticket.refs))?.into(),
+        NO_PLAINTEXT.into(),
         ticket.seat.as_deref().into(),
         state.into(),
         used_at.into(),
         ticket.symbology.map(encode_name).into(),
+        sealed.key_id.into(),
+        sealed.bytes.into(),
     ];
     transaction.execute(sql, values).await.map(|_| ())
 }
@@ -298,7 +311,8 @@ async fn save_credential(
     key: &str,
     credential: &TicketCredential,
 ) -> Result<(), StoreError> {
-    let sealed = cipher.encrypt(&credential_location(key, credential.ticket), &credential.barcode.value)?;
+    let sealed =
+        cipher.encrypt(&credential_location(key, credential.ticket), credential.barcode.value.expose_secret())?;
     let sql = "INSERT INTO credentials (order_key, ticket, symbology, key_id, sealed) VALUES ($1, $2, $3, $4, $5) \
         ON CONFLICT (order_key, ticket) DO UPDATE SET symbology = excluded.symbology, key_id = excluded.key_id, \
         sealed = excluded.sealed";

@@ -120,6 +120,10 @@ impl SqlRow {
         self.get(column)
     }
 
+    pub(crate) fn opt_bytes(&self, column: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.get(column)
+    }
+
     pub(crate) fn bool(&self, column: &str) -> Result<bool, StoreError> {
         Ok(self.int(column)? != 0)
     }
@@ -229,6 +233,9 @@ pub(crate) trait SqlDatabase: Send + Sync {
 
     /// Returns true if this process is the only one that uses the database.
     fn is_exclusive(&self) -> bool;
+
+    /// Removes what overwritten rows left behind in the files, once for the life of the database.
+    async fn erase_remnants(&self) -> Result<(), StoreError>;
 
     /// Returns the usage of the connection pool.
     fn pool_stats(&self) -> PoolStats;

@@ -13,8 +13,11 @@ use sqlx::{Connection, SqlitePool};
 
 use crate::StoreOpenError;
 use crate::health::PoolStats;
-use crate::sql::{SqlDatabase, SqlTransaction, acquire_timed, pool_stats};
+use crate::sql::{SqlDatabase, SqlTransaction, acquire_timed, pool_stats, store_failure};
 use domain::StoreError;
+
+/// The `user_version` of a file in which remnants of plaintext references were erased.
+const ERASED: i64 = 1;
 
 /// A SQLite file, or an in-memory database that ends with the process.
 pub(crate) struct SqliteDatabase {
@@ -100,6 +103,27 @@ impl SqlDatabase for SqliteDatabase {
 
     fn is_exclusive(&self) -> bool {
         true
+    }
+
+    /// Rewrites the file without its free space and empties the write-ahead log. The header of the file tells that it was done.
+    async fn erase_remnants(&self) -> Result<(), StoreError> {
+        let mut connection = acquire_timed(self.writer.acquire()).await?;
+        let done: i64 =
+            sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *connection).await.map_err(store_failure)?;
+        if done >= ERASED {
+            return Ok(());
+        }
+        sqlx::query("VACUUM").execute(&mut *connection).await.map_err(store_failure)?;
+        let is_busy: i64 = sqlx::query_scalar("PRAGMA wal_checkpoint(TRUNCATE)")
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(store_failure)?;
+        // A log that another program reads is emptied at the next start.
+        if is_busy == 0 {
+            let sql = format!("PRAGMA user_version = {ERASED}");
+            sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut *connection).await.map_err(store_failure)?;
+        }
+        Ok(())
     }
 
     fn pool_stats(&self) -> PoolStats {

@@ -5,13 +5,14 @@ use jiff::Timestamp;
 
 use crate::codec::{self, decode_name, encode_json, require, to_nanos, unreadable};
 use crate::credential_cipher::{Ciphertext, CredentialCipher};
+use crate::cursor_cipher::CursorCipher;
 use crate::rows::{load_orders, order_key, placeholders};
 use crate::save::{credential_location, save_order};
 use crate::sql::{SqlDatabase, SqlRow, SqlValue};
 use domain::StoreError;
 use domain::ordering::Barcode;
 use domain::{OrderKey, SourceId};
-use orders::change_feed::{FeedSlice, OrderChange};
+use orders::change_feed::{Feed, FeedSlice, OrderChange};
 use orders::idempotency::IdempotencyRecord;
 use orders::lease::Lease;
 use orders::order::Order;
@@ -29,6 +30,7 @@ const MAX_PAGE_SIZE: usize = 1_000;
 pub(crate) struct SqlStore {
     pub database: Box<dyn SqlDatabase>,
     pub cipher: CredentialCipher,
+    pub cursors: CursorCipher,
 }
 
 impl SqlStore {
@@ -89,7 +91,7 @@ impl OrderStore for SqlStore {
         let mut transaction = self.database.begin_read().await?;
         let (sql, values): (&str, Vec<SqlValue>) = match lookup {
             OrderLookup::Key(key) => {
-                return Ok(load_orders(&mut transaction, &[key.to_string()]).await?.into_iter().next());
+                return Ok(load_orders(&mut transaction, &self.cipher, &[key.to_string()]).await?.into_iter().next());
             }
             OrderLookup::Number(number) => ("SELECT key FROM orders WHERE number = $1", vec![number.as_str().into()]),
             OrderLookup::ResellerReference(reference, None) => (
@@ -103,7 +105,7 @@ impl OrderStore for SqlStore {
             ),
         };
         let Some(row) = transaction.fetch_first(sql, values).await? else { return Ok(None) };
-        Ok(load_orders(&mut transaction, &[row.text("key")?]).await?.into_iter().next())
+        Ok(load_orders(&mut transaction, &self.cipher, &[row.text("key")?]).await?.into_iter().next())
     }
 
     async fn list(
@@ -132,7 +134,7 @@ impl OrderStore for SqlStore {
         let mut keys = keys?;
         let has_more = keys.len() > first;
         keys.truncate(first);
-        Ok(OrderPage { orders: load_orders(&mut transaction, &keys).await?, has_more, total })
+        Ok(OrderPage { orders: load_orders(&mut transaction, &self.cipher, &keys).await?, has_more, total })
     }
 
     async fn find_idempotency_record(
@@ -218,6 +220,14 @@ impl OrderStore for SqlStore {
         into_slice(rows.iter().map(transition).collect::<Result<_, _>>()?, first)
     }
 
+    fn encode_cursor(&self, feed: Feed, position: u64) -> Result<String, StoreError> {
+        self.cursors.encrypt(feed, position)
+    }
+
+    fn decode_cursor(&self, feed: Feed, cursor: &str) -> Option<u64> {
+        self.cursors.decrypt(feed, cursor)
+    }
+
     async fn load_credentials(&self, order: OrderKey) -> Result<Vec<TicketCredential>, StoreError> {
         let key = order.to_string();
         let sql = "SELECT ticket, symbology, key_id, sealed FROM credentials WHERE order_key = $1 ORDER BY ticket";
@@ -286,7 +296,7 @@ impl OrderStore for SqlStore {
             transaction.fetch_all(sql, values).await?.iter().map(|row| row.text("key")).collect();
         let mut orders = Vec::new();
         for keys in keys?.chunks(500) {
-            orders.extend(load_orders(&mut transaction, keys).await?);
+            orders.extend(load_orders(&mut transaction, &self.cipher, keys).await?);
         }
         Ok(orders)
     }

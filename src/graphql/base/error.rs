@@ -9,6 +9,7 @@ use std::sync::Arc;
 use async_graphql::{Context, ErrorExtensionValues, Value};
 use catalog::InvalidArgument;
 use domain::error::{ErrorKind, VendorError};
+use orders::FeedError;
 use strum::{EnumIter, IntoStaticStr};
 
 use crate::graphql::base::viewer::Scope;
@@ -165,6 +166,15 @@ impl From<InvalidArgument> for ApiError {
     fn from(error: InvalidArgument) -> Self {
         let message = format!("The argument {error}.");
         Self { message: Cow::Owned(message), argument: Some(error.argument), ..Self::new(ErrorCode::BadUserInput) }
+    }
+}
+
+impl From<FeedError> for ApiError {
+    fn from(error: FeedError) -> Self {
+        match error {
+            FeedError::InvalidCursor => InvalidArgument::new("after", "the cursor of a row of this list").into(),
+            FeedError::Store(error) => error.into(),
+        }
     }
 }
 

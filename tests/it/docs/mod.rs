@@ -5,7 +5,7 @@ mod deployment;
 mod links;
 mod metrics;
 mod operations;
-mod settings;
+pub(crate) mod settings;
 mod states;
 
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn read(path: &str) -> String {
+pub(crate) fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|why| panic!("{path}: {why}"))
 }
 
@@ -51,19 +51,19 @@ fn pages() -> BTreeMap<String, String> {
 }
 
 /// A code block: the info string of its fence, and its text.
-struct Block<'a> {
+pub(crate) struct Block<'a> {
     words: &'a str,
-    text: String,
+    pub(crate) text: String,
 }
 
 impl Block<'_> {
-    fn is(&self, language: &str) -> bool {
+    pub(crate) fn is(&self, language: &str) -> bool {
         self.words.split(' ').next() == Some(language)
     }
 }
 
 /// Returns the code blocks of a page in order, without the indentation of their fence.
-fn blocks(page: &str) -> Vec<Block<'_>> {
+pub(crate) fn blocks(page: &str) -> Vec<Block<'_>> {
     let mut found: Vec<Block<'_>> = Vec::new();
     let mut open = None;
     for line in page.lines() {

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use orders::OrderStore;
-use store_sql::{CredentialKey, open_order_store};
+use store_sql::{CredentialKey, StoreOpenError, open_order_store};
 use tempfile::TempDir;
 
 /// Database reused by consecutive tests.
@@ -44,6 +44,17 @@ impl Stage {
 
 pub(crate) async fn open(url: &str) -> Arc<dyn OrderStore> {
     open_order_store(url, &[CredentialKey::new([7; 32])]).await.expect("the store opens")
+}
+
+/// Reopens a file while its previous owner is still closing it.
+pub(crate) async fn reopen(url: &str, key: u8) -> Arc<dyn OrderStore> {
+    loop {
+        match open_order_store(url, &[CredentialKey::new([key; 32])]).await {
+            Ok(ledger) => return ledger,
+            Err(StoreOpenError::InUse(_)) => tokio::task::yield_now().await,
+            Err(error) => panic!("{error:?}"),
+        }
+    }
 }
 
 /// Private server on a free port; stopped and deleted at the end of the test.
@@ -124,6 +135,13 @@ impl Postgres {
     /// Returns the URL of the server.
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Returns a dump of the database, as `pg_dump` writes it.
+    pub(crate) fn dump(&self) -> Vec<u8> {
+        let file = self.folder.path().join("dump.sql");
+        self.program("pg_dump", &["-f", &file.display().to_string(), &self.url]);
+        std::fs::read(file).expect("the dump")
     }
 
     /// Opens the connection of another replica.

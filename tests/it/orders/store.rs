@@ -1,6 +1,5 @@
 //! Tests of the order store on both databases: round trips, rejected late writers, and encrypted barcodes.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use domain::Clock as _;
@@ -12,7 +11,7 @@ use orders::{FulfillmentPolicy, Order, OrderCursor, OrderFilter, OrderStatus, Or
 use store_sql::{CredentialKey, StoreOpenError, open_order_store};
 
 use crate::orders::audit::audit;
-use crate::orders::database::{Postgres, Stage, open};
+use crate::orders::database::{Postgres, Stage, open, reopen};
 use crate::orders::vendor::{COMMITTING, Fault, KEYED, PLAIN, VendorCall};
 use crate::orders::world::{World, storefront};
 
@@ -249,17 +248,6 @@ async fn a_barcode_is_never_stored_in_plaintext_and_needs_its_key() {
     let other = reopen(&url, 8).await;
     let codes = other.load_credentials(order.key).await;
     assert!(matches!(codes, Err(StoreError::Unreadable(_))), "another key decrypted it");
-}
-
-/// Reopens a file while its previous owner is still closing it.
-async fn reopen(url: &str, key: u8) -> Arc<dyn OrderStore> {
-    loop {
-        match open_order_store(url, &[CredentialKey::new([key; 32])]).await {
-            Ok(ledger) => return ledger,
-            Err(StoreOpenError::InUse(_)) => tokio::task::yield_now().await,
-            Err(error) => panic!("{error:?}"),
-        }
-    }
 }
 
 #[tokio::test]

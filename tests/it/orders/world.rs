@@ -14,7 +14,7 @@ use orders::idempotency::IdempotencyRecord;
 use orders::lease::Lease;
 use orders::store::{OrderWrite, TicketCredential, WriteReceipt};
 use orders::{
-    Actor, CreateOrder, FeedSlice, FulfillmentPolicy, LocalChangeBus, Order, OrderActionRequest, OrderChange,
+    Actor, CreateOrder, Feed, FeedSlice, FulfillmentPolicy, LocalChangeBus, Order, OrderActionRequest, OrderChange,
     OrderCursor, OrderFilter, OrderLineRequest, OrderLookup, OrderPage, OrderSettings, OrderStore, Orders,
     OrdersDependencies, Quote, QuoteId, SellingAccounts, Transition,
 };
@@ -138,6 +138,14 @@ impl OrderStore for ProcessStore {
         first: usize,
     ) -> Result<FeedSlice<Transition>, StoreError> {
         self.inner.list_transitions(order, after, first).await
+    }
+
+    fn encode_cursor(&self, feed: Feed, position: u64) -> Result<String, StoreError> {
+        self.inner.encode_cursor(feed, position)
+    }
+
+    fn decode_cursor(&self, feed: Feed, cursor: &str) -> Option<u64> {
+        self.inner.decode_cursor(feed, cursor)
     }
 
     async fn load_credentials(&self, order: OrderKey) -> Result<Vec<TicketCredential>, StoreError> {

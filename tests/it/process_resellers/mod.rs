@@ -6,6 +6,8 @@ mod world;
 
 use std::collections::BTreeSet;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use schema::Ways;
@@ -51,6 +53,49 @@ async fn no_root_field_distinguishes_foreign_nodes_from_absent_ones() {
     }
     assert_eq!(ways.inner(), INNER, "a non-root field takes an ID: can it expose data of another reseller?");
     assert_eq!(world.theirs_as_they_see_it().await, before, "nothing was changed");
+}
+
+/// The position of a change counts the changes of all resellers: it must neither be read from a cursor nor be chosen.
+#[tokio::test]
+async fn a_cursor_of_the_change_feed_tells_no_position_and_a_forged_one_is_rejected() {
+    let world = World::start().await;
+    let document = "query($after: String) { changes(first: 100, after: $after) { nodes { cursor nodeId version } } }";
+    let all =
+        world.as_them(document, json!({})).await["data"]["changes"]["nodes"].as_array().cloned().expect("changes");
+    let cursors: Vec<&str> = all.iter().map(|one| one["cursor"].as_str().expect("a cursor")).collect();
+    assert!(cursors.len() > 3, "{all:?}");
+    let blocks: Vec<Vec<u8>> =
+        cursors.iter().map(|cursor| URL_SAFE_NO_PAD.decode(cursor).expect("base64url")).collect();
+    for (block, next) in blocks.iter().zip(&blocks[1..]) {
+        let bits: u32 = block.iter().zip(next).map(|(a, b)| (a ^ b).count_ones()).sum();
+        assert!(block.len() == 16 && bits > 30, "neighbors show their distance: {block:?} {next:?}");
+    }
+    let rest = world.as_them(document, json!({ "after": cursors[0] })).await;
+    assert_eq!(rest["data"]["changes"]["nodes"].as_array().expect("changes")[..], all[1..], "a page continues");
+
+    let timeline = "{ orders(first: 1) { nodes { timeline { edges { cursor } } } } }";
+    let timeline = world.as_them(timeline, json!({})).await;
+    let of_timeline = &timeline["data"]["orders"]["nodes"][0]["timeline"]["edges"][0]["cursor"];
+    let mut altered = blocks[0].clone();
+    altered[7] ^= 1;
+    let altered = URL_SAFE_NO_PAD.encode(altered);
+    let tampered =
+        ["x", "MWUAaGFyYm9y", "../../etc/passwd", "' OR 1=1 --", "MQ==", "\u{1F4A5}", "null"].map(|text| json!(text));
+    for forged in tampered.into_iter().chain([
+        json!(URL_SAFE_NO_PAD.encode("1f 1")),
+        json!(altered),
+        of_timeline.clone(),
+        json!(""),
+    ]) {
+        assert!(forged.is_string(), "{timeline}");
+        let refused = world.as_them(document, json!({ "after": forged })).await;
+        let extensions = &refused["errors"][0]["extensions"];
+        assert_eq!(
+            (&extensions["code"], &extensions["argument"]),
+            (&json!("BAD_USER_INPUT"), &json!("after")),
+            "{refused}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use catalog::{InvalidArgument, PageSize};
 use domain::OrderKey;
 use domain::ordering;
 use jiff::Timestamp;
-use orders::{self, FeedSlice, FulfillmentPolicy, OrderCursor, OrderPage, Transition};
+use orders::{self, FeedPage, FulfillmentPolicy, OrderCursor, OrderPage, Transition};
 
 use crate::graphql::base::ctx::Ctx;
 use crate::graphql::base::error::ApiError;
@@ -222,9 +222,9 @@ impl Order {
         #[graphql(desc = "Number of rows: 1 to 100, default 20.")] first: Option<i32>,
         #[graphql(desc = "The `endCursor` of the previous page.")] after: Option<String>,
     ) -> Result<OrderEventConnection, ApiError> {
-        let (rows, after) = (PageSize::new(first)?.rows(), decode_feed_cursor(after.as_deref())?);
-        let slice = Ctx::of(ctx).orders()?.list_transitions(self.0.key, after, rows).await?;
-        Ok(OrderEventConnection { order: self.0.key, slice, has_previous: after > 0 })
+        let rows = PageSize::new(first)?.rows();
+        let page = Ctx::of(ctx).orders()?.page_transitions(self.0.key, after.as_deref(), rows).await?;
+        Ok(OrderEventConnection { order: self.0.key, page })
     }
 
     /// Creation time.
@@ -361,25 +361,10 @@ pub(super) fn decode_order_cursor(text: Option<&str>) -> Result<Option<OrderCurs
     read().map(Some).ok_or_else(|| InvalidArgument::new("after", "the cursor of an order"))
 }
 
-/// Encodes the cursor of a row of a feed or a log.
-pub(super) fn encode_feed_cursor(position: u64) -> String {
-    URL_SAFE_NO_PAD.encode(format!("1f {position}"))
-}
-
-/// Decodes the cursor of a row of a feed or a log. Without a cursor, returns the start.
-pub(super) fn decode_feed_cursor(text: Option<&str>) -> Result<u64, InvalidArgument> {
-    let Some(text) = text else { return Ok(0) };
-    let bytes = URL_SAFE_NO_PAD.decode(text).ok();
-    let position =
-        bytes.as_deref().and_then(|bytes| std::str::from_utf8(bytes).ok()?.strip_prefix("1f ")?.parse().ok());
-    position.ok_or_else(|| InvalidArgument::new("after", "the cursor of a row of this list"))
-}
-
 /// A page of the history of an order.
 pub(super) struct OrderEventConnection {
     order: OrderKey,
-    slice: FeedSlice<Transition>,
-    has_previous: bool,
+    page: FeedPage<Transition>,
 }
 
 /// A page of the history of an order, oldest first.
@@ -387,33 +372,30 @@ pub(super) struct OrderEventConnection {
 impl OrderEventConnection {
     /// The transitions with their cursors.
     async fn edges(&self) -> Vec<OrderEventEdge> {
-        let lines = self.slice.lines.iter();
+        let lines = self.page.lines.iter();
         lines
-            .map(|(position, line)| OrderEventEdge {
-                cursor: encode_feed_cursor(*position),
-                node: OrderEvent::of(self.order, line),
-            })
+            .map(|(cursor, line)| OrderEventEdge { cursor: cursor.clone(), node: OrderEvent::of(self.order, line) })
             .collect()
     }
 
     /// The transitions.
     async fn nodes(&self) -> Vec<OrderEvent> {
-        self.slice.lines.iter().map(|(_, line)| OrderEvent::of(self.order, line)).collect()
+        self.page.lines.iter().map(|(_, line)| OrderEvent::of(self.order, line)).collect()
     }
 
     /// Paging information.
     async fn page_info(&self) -> PageInfo {
-        to_page_info(&self.slice, self.has_previous)
+        to_page_info(&self.page)
     }
 }
 
-/// Creates the paging information of a slice of a feed or a log.
-pub(super) fn to_page_info<T>(slice: &FeedSlice<T>, had_before: bool) -> PageInfo {
+/// Creates the paging information of a page of a feed or a log.
+pub(super) fn to_page_info<T>(page: &FeedPage<T>) -> PageInfo {
     PageInfo {
-        has_next_page: slice.has_more,
-        has_previous_page: had_before,
-        start_cursor: slice.lines.first().map(|(position, _)| encode_feed_cursor(*position)),
-        end_cursor: slice.lines.last().map(|(position, _)| encode_feed_cursor(*position)),
+        has_next_page: page.has_more,
+        has_previous_page: page.has_previous,
+        start_cursor: page.lines.first().map(|(cursor, _)| cursor.clone()),
+        end_cursor: page.lines.last().map(|(cursor, _)| cursor.clone()),
     }
 }
 

@@ -3,7 +3,7 @@
 use async_graphql::{Context, ID, Object, SimpleObject};
 use catalog::{InvalidArgument, PageSize};
 use domain::SourceId;
-use orders::{self, FeedSlice, OrderLookup, ReconcileError};
+use orders::{self, FeedPage, OrderLookup, ReconcileError};
 
 use crate::graphql::base::ctx::Ctx;
 use crate::graphql::base::error::{ApiError, ErrorCode};
@@ -12,9 +12,7 @@ use crate::graphql::base::page::PageInfo;
 use crate::graphql::base::scalars::DateTime;
 use crate::graphql::base::viewer::Scope;
 use crate::graphql::topics::orders::input::OrderFilterInput;
-use crate::graphql::topics::orders::order::{
-    Order, OrderConnection, decode_feed_cursor, decode_order_cursor, encode_feed_cursor, to_page_info,
-};
+use crate::graphql::topics::orders::order::{Order, OrderConnection, decode_order_cursor, to_page_info};
 use crate::graphql::topics::orders::reconciliation::ReconciliationReport;
 
 /// Queries of orders.
@@ -61,9 +59,8 @@ impl OrdersQuery {
     ) -> Result<ChangeConnection, ApiError> {
         let ctx = Ctx::of(ctx);
         ctx.require(Scope::OrderRead)?;
-        let (rows, position) = (PageSize::new(first)?.rows(), decode_feed_cursor(after.as_deref())?);
-        let slice = ctx.orders()?.list_changes(&ctx.actor(), position, rows).await?;
-        Ok(ChangeConnection { slice, has_previous: position > 0 })
+        let rows = PageSize::new(first)?.rows();
+        Ok(ChangeConnection { page: ctx.orders()?.page_changes(&ctx.actor(), after.as_deref(), rows).await? })
     }
 
     /// Compares the vendor's records of our account with the ledger, for one source and a window of at most 366 days.
@@ -169,8 +166,7 @@ pub async fn list_orders(
 
 /// A page of the change feed, oldest first.
 pub(super) struct ChangeConnection {
-    slice: FeedSlice<orders::OrderChange>,
-    has_previous: bool,
+    page: FeedPage<orders::OrderChange>,
 }
 
 /// A page of the change feed, oldest first.
@@ -178,20 +174,18 @@ pub(super) struct ChangeConnection {
 impl ChangeConnection {
     /// The changes with their cursors.
     async fn edges(&self) -> Vec<ChangeEdge> {
-        let lines = self.slice.lines.iter();
-        lines
-            .map(|(position, line)| ChangeEdge { cursor: encode_feed_cursor(*position), node: Change::of(line) })
-            .collect()
+        let lines = self.page.lines.iter();
+        lines.map(|(cursor, line)| ChangeEdge { cursor: cursor.clone(), node: Change::of(cursor, line) }).collect()
     }
 
     /// The changes.
     async fn nodes(&self) -> Vec<Change> {
-        self.slice.lines.iter().map(|(_, line)| Change::of(line)).collect()
+        self.page.lines.iter().map(|(cursor, line)| Change::of(cursor, line)).collect()
     }
 
     /// Paging information.
     async fn page_info(&self) -> PageInfo {
-        to_page_info(&self.slice, self.has_previous)
+        to_page_info(&self.page)
     }
 }
 
@@ -220,9 +214,9 @@ pub(super) struct Change {
 }
 
 impl Change {
-    fn of(line: &orders::OrderChange) -> Self {
+    fn of(cursor: &str, line: &orders::OrderChange) -> Self {
         Self {
-            cursor: encode_feed_cursor(line.cursor),
+            cursor: cursor.to_owned(),
             at: DateTime::utc(line.at),
             node_id: id::order_id(line.order),
             kind: "Order".to_owned(),
