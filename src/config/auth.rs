@@ -12,6 +12,7 @@ use url::Url;
 
 use crate::config::diagnostic::unknown_name;
 use crate::config::ledger::decode_hex_32;
+use crate::config::published::{is_placeholder, is_published_hash};
 use crate::config::section::Section;
 use crate::config::setting::Choice;
 use crate::config::sources::is_plain_http_to_remote;
@@ -215,6 +216,9 @@ impl ClientConfig {
     }
 }
 
+/// How to make an API key and its hash.
+const HOW_TO_MAKE_A_KEY: &str = "make a key with `openssl rand -hex 32`, and write its hash: printf KEY | sha256sum";
+
 impl ClientKey {
     fn read(from: &Section<'_>) -> Self {
         let sha256 = from.find::<String>("key_sha256");
@@ -227,7 +231,14 @@ impl ClientKey {
                 from.report("key", "must not be combined with `key_sha256`");
                 None
             }
+            (Some(hex), None) if is_placeholder(hex) => {
+                from.report("key_sha256", format!("is the placeholder of an example: {HOW_TO_MAKE_A_KEY}"));
+                None
+            }
             (Some(hex), None) => {
+                if is_published_hash(hex) && !from.context.literals_allowed {
+                    from.report("key_sha256", format!("is the hash of a published key: {HOW_TO_MAKE_A_KEY}"));
+                }
                 let hash = decode_hex_32(hex);
                 if hash.is_none() {
                     from.report("key_sha256", "must be 64 hex digits: printf KEY | sha256sum");

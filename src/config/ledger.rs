@@ -9,6 +9,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use secrecy::{ExposeSecret, SecretBox, SecretString};
 
+use crate::config::published::is_published_ledger_key;
 use crate::config::section::Section;
 
 /// Store of orders, idempotency keys and edits.
@@ -71,6 +72,13 @@ impl LedgerConfig {
         let encryption_key = key.as_ref().and_then(|key| EncryptionKey::parse(key.expose_secret()));
         if key.is_some() && encryption_key.is_none() {
             from.report("encryption_key", "must be 32 bytes in base64 (44 characters) or hex (64 characters)");
+        }
+        let is_published = encryption_key.as_ref().is_some_and(|key| is_published_ledger_key(key.expose()));
+        if is_published && !from.context.literals_allowed {
+            from.report(
+                "encryption_key",
+                "is the published key of the sandbox: make one with `openssl rand -base64 32`",
+            );
         }
         let connections: NonZeroU32 = from.get("connections");
         from.require_at_most("connections", connections.get(), 1000);

@@ -10,6 +10,7 @@ mod consistency;
 mod diagnostic;
 mod graphql;
 mod ledger;
+mod published;
 mod renamed_keys;
 mod resellers;
 mod resilience;

@@ -5,9 +5,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::docs::settings::with_key_hashes;
 use domain::{Scope, SourceId};
 use rust_decimal::Decimal;
 use secrecy::ExposeSecret;
+use sha2::{Digest as _, Sha256};
 use ticketgraph::app;
 use ticketgraph::config::{Config, ConfigDiagnostics, VendorConfigSpec, VendorConfigSpecs};
 use vendor_api::{ChannelConfig, InvalidSetting, SourceConfig};
@@ -133,7 +135,7 @@ fn the_built_in_sandbox_is_a_complete_configuration_with_a_key_for_each_role() {
 
 #[test]
 fn the_example_configuration_has_no_diagnostics_given_its_variables() {
-    let text = include_str!("../../config/example.toml");
+    let text = &with_key_hashes(include_str!("../../config/example.toml"));
     let variables = [
         ("HARBOR_ACME_KEY", "a"),
         ("OPERA_SECUTIX_PASSWORD", "b"),
@@ -152,12 +154,54 @@ fn the_example_configuration_has_no_diagnostics_given_its_variables() {
 }
 
 #[test]
+fn placeholders_and_published_keys_are_refused_in_a_live_configuration() {
+    let how = "make a key with `openssl rand -hex 32`, and write its hash: printf KEY | sha256sum";
+    for (text, clients) in [
+        (include_str!("../../config/example.toml"), &["storefront", "tiqets-dashboard"][..]),
+        (include_str!("../../deploy/kubernetes/ticketgraph.toml"), &["storefront"]),
+    ] {
+        let found =
+            lines(load_with_real_vendors(text, &[("LEDGER_KEY", "c2FuZGJveCBvbmx5LCBuZXZlciBmb3IgcmVhbCB1c2U=")]));
+        for client in clients {
+            let expected = format!("clients.{client}.key_sha256: is the placeholder of an example: {how}");
+            assert!(found.contains(&expected), "{expected} in {found}");
+        }
+        let expected =
+            "ledger.encryption_key: is the published key of the sandbox: make one with `openssl rand -base64 32`";
+        assert!(found.contains(expected), "{found}");
+    }
+    // The keys of the sandbox, and the examples of earlier versions.
+    let sandbox: toml::Table = include_str!("../../config/sandbox.toml").parse().expect("TOML");
+    let keys = sandbox["clients"].as_table().expect("clients").values();
+    let mut hashes: Vec<String> = keys
+        .map(|client| hex::encode(Sha256::digest(client["key"]["value"].as_str().expect("a key").as_bytes())))
+        .collect();
+    assert!(hashes.len() >= 6, "{hashes:?}");
+    hashes.extend(
+        [
+            "f584ad838f8fc62724b3a9a1ad9bf1e2f9edd8eb3fb222ecf7a49e7fc6e0e2c3",
+            "1192AF5B7A99E1AB7EAED2AE90D567E0D7097165E71A46AEB937A2509DFBE0FD",
+        ]
+        .map(str::to_owned),
+    );
+    for hash in hashes {
+        let client = format!("[clients.shop]\nkey_sha256 = \"{hash}\"\nscopes = [\"catalog:read\"]\n");
+        let live = HARBOR.replace("\"sandbox\"", "\"live\"");
+        assert_ne!(live, HARBOR);
+        let found = lines(load(&format!("{live}{client}"), &[KEY]));
+        assert!(found.contains(&format!("clients.shop.key_sha256: is the hash of a published key: {how}")), "{found}");
+        load(&format!("{HARBOR}{client}"), &[KEY]).expect("a sandbox may use it");
+    }
+}
+
+#[test]
 fn the_commented_examples_in_the_defaults_are_valid() {
     let manual = include_str!("../../config/default.toml");
     let is_example = |line: &&str| line.starts_with('#') && !line.starts_with("# ") && line.len() > 1;
     let examples: Vec<_> = manual.lines().filter(is_example).map(|line| &line[1..]).collect();
     assert!(examples.len() > 20);
-    let config = load_with_real_vendors(&examples.join("\n"), &[KEY, ("TIXNGO_KEY", "x")]).expect("no diagnostics");
+    let config = load_with_real_vendors(&with_key_hashes(&examples.join("\n")), &[KEY, ("TIXNGO_KEY", "x")])
+        .expect("no diagnostics");
     assert_eq!((config.sources.len(), config.clients.len(), config.auth.issuers.len()), (1, 1, 1));
 }
 
@@ -265,7 +309,7 @@ time_zone = "UTC"
 
 #[test]
 fn the_debug_output_of_a_configuration_contains_no_secret() {
-    let text = include_str!("../../config/example.toml");
+    let text = &with_key_hashes(include_str!("../../config/example.toml"));
     let planted = [
         ("HARBOR_ACME_KEY", "planted-one"),
         ("OPERA_SECUTIX_PASSWORD", "planted-two"),

@@ -102,7 +102,15 @@ fn the_compose_file_mounts_existing_files_and_publishes_ports_on_loopback_only()
         (text(&scrape["job_name"]), text(&scrape["dns_sd_configs"][0]["names"][0])),
         ("ticketgraph", "ticketgraph")
     );
-    assert!(read("deploy/haproxy.cfg").contains(" ticketgraph:4000\n"));
+    assert_eq!(scrape["dns_sd_configs"][0]["port"], 4001);
+    let listens = &compose["services"]["ticketgraph"];
+    assert!(list(&listens["command"]).contains(&Value::from("0.0.0.0:4000")));
+    assert_eq!(text(&listens["environment"]["TICKETGRAPH__SERVER__ADMIN_LISTEN"]), "0.0.0.0:4001");
+    // The API's port serves no health, so the proxy asks the other one.
+    let proxy = read("deploy/haproxy.cfg");
+    for part in [" ticketgraph:4000\n", " ticketgraph:4001\n", " check port 4001 ", "bind :4000\n", "bind :4001\n"] {
+        assert!(proxy.contains(part), "{part}");
+    }
     assert!(root().join("deploy/prometheus").join(text(&prometheus["rule_files"][0])).exists());
 }
 
@@ -144,13 +152,21 @@ fn the_pods_have_probes_on_existing_paths_and_time_to_drain() {
     for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {
         let path = text(&container[probe]["httpGet"]["path"]);
         assert!(router.contains(&format!("\"{path}\"")), "{probe}: {path}");
-        assert_eq!(container[probe]["httpGet"]["port"], container["ports"][0]["name"]);
+        assert_eq!(container[probe]["httpGet"]["port"], "admin", "the API's port serves no health");
     }
     let configuration: toml::Table = read("deploy/kubernetes/ticketgraph.toml").parse().expect("TOML");
     let notice = configuration["server"]["drain_notice"].as_str().expect("a duration");
     assert!(seconds(&pod["terminationGracePeriodSeconds"]) > seconds(&notice.into()) + drain());
-    let port = container["ports"][0]["containerPort"].as_u64().expect("a port");
-    assert!(read("deploy/kubernetes/ticketgraph.toml").contains(&format!("listen = \"0.0.0.0:{port}\"")));
+    let ports: BTreeMap<&str, u64> = list(&container["ports"])
+        .iter()
+        .map(|port| (text(&port["name"]), port["containerPort"].as_u64().expect("a port")))
+        .collect();
+    let address = |key: &str| configuration["server"][key].as_str().expect("an address").to_owned();
+    assert_eq!(ports.keys().copied().collect::<Vec<_>>(), ["admin", "http"]);
+    assert_eq!(address("listen"), format!("0.0.0.0:{}", ports["http"]));
+    assert_eq!(address("admin_listen"), format!("0.0.0.0:{}", ports["admin"]));
+    let scraped = &deployment["spec"]["template"]["metadata"]["annotations"]["prometheus.io/port"];
+    assert_eq!(text(scraped), ports["admin"].to_string());
     let security = &container["securityContext"];
     assert_eq!(
         (&security["readOnlyRootFilesystem"], &pod["securityContext"]["runAsNonRoot"]),
@@ -163,7 +179,12 @@ fn service_disruption_budget_and_autoscaler_select_the_pods_and_an_existing_metr
     let deployment = yaml("deploy/kubernetes/deployment.yaml");
     let labels = &deployment["spec"]["template"]["metadata"]["labels"];
     assert_eq!(&deployment["spec"]["selector"]["matchLabels"], labels);
-    assert_eq!(&yaml("deploy/kubernetes/service.yaml")["spec"]["selector"], labels);
+    for (file, port) in [("service", "http"), ("admin-service", "admin")] {
+        let service = yaml(&format!("deploy/kubernetes/{file}.yaml"));
+        assert_eq!(&service["spec"]["selector"], labels, "{file}");
+        let targets: Vec<&str> = list(&service["spec"]["ports"]).iter().map(|port| text(&port["targetPort"])).collect();
+        assert_eq!(targets, [port], "{file}: the API and the pages have services of their own");
+    }
     assert_eq!(&yaml("deploy/kubernetes/disruption-budget.yaml")["spec"]["selector"]["matchLabels"], labels);
     let scaler = yaml("deploy/kubernetes/autoscaler.yaml");
     assert_eq!(scaler["spec"]["scaleTargetRef"]["name"], deployment["metadata"]["name"]);
@@ -173,4 +194,59 @@ fn service_disruption_budget_and_autoscaler_select_the_pods_and_an_existing_metr
     for resource in list(&yaml("deploy/kubernetes/kustomization.yaml")["resources"]) {
         assert!(root().join("deploy/kubernetes").join(text(resource)).exists(), "{resource}");
     }
+}
+
+/// Returns the kind of sender or receiver of a rule, and its ports.
+fn rule(rule: &Value, peers: &str) -> (Vec<String>, Vec<Value>) {
+    let named = list(&rule[peers]).iter().map(|peer| {
+        let namespace = &peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"];
+        namespace.as_str().or(peer["ipBlock"]["cidr"].as_str()).expect("a peer").to_owned()
+    });
+    (named.collect(), list(&rule["ports"]).iter().map(|port| port["port"].clone()).collect())
+}
+
+#[test]
+fn the_network_policy_admits_one_sender_to_each_port_and_lets_the_pods_reach_what_they_use() {
+    let policy = yaml("deploy/kubernetes/network-policy.yaml");
+    let spec = &policy["spec"];
+    let labels = &yaml("deploy/kubernetes/deployment.yaml")["spec"]["template"]["metadata"]["labels"];
+    assert_eq!((text(&policy["kind"]), &spec["podSelector"]["matchLabels"]), ("NetworkPolicy", labels));
+    assert_eq!(spec["policyTypes"], serde_json::json!(["Ingress", "Egress"]));
+    let senders: Vec<_> = list(&spec["ingress"]).iter().map(|one| rule(one, "from")).collect();
+    let sender = |name: &str, port: &str| (vec![name.to_owned()], vec![Value::from(port)]);
+    assert_eq!(senders, [sender("ingress-nginx", "http"), sender("monitoring", "admin")]);
+    // Names, HTTPS, and the databases that the configuration names.
+    let receivers: Vec<_> = list(&spec["egress"]).iter().map(|one| rule(one, "to")).collect();
+    let ports: BTreeSet<u64> = receivers.iter().flat_map(|(_, ports)| ports).filter_map(Value::as_u64).collect();
+    assert_eq!(ports, BTreeSet::from([53, 443, 5432, 6379]));
+    let configuration: toml::Table = read("deploy/kubernetes/ticketgraph.toml").parse().expect("TOML");
+    for (name, source) in configuration["sources"].as_table().expect("sources") {
+        let url: url::Url = source["base_url"].as_str().expect("a URL").parse().expect("a URL");
+        assert!(url.port_or_known_default().is_some_and(|port| ports.contains(&port.into())), "{name}");
+    }
+    // The instance metadata of a cloud gives credentials.
+    let open = list(&spec["egress"]).iter().flat_map(|one| list(&one["to"]));
+    let mut count = 0;
+    for block in open.map(|peer| &peer["ipBlock"]).filter(|block| block["cidr"] == "0.0.0.0/0") {
+        assert_eq!(block["except"], serde_json::json!(["169.254.0.0/16"]));
+        count += 1;
+    }
+    assert_eq!(count, 2);
+}
+
+#[test]
+fn every_base_image_is_pinned_by_digest() {
+    let compose = yaml("compose.yaml");
+    let services = compose["services"].as_object().expect("services").values();
+    let foreign =
+        services.filter(|service| service["build"].is_null()).map(|service| text(&service["image"]).to_owned());
+    let dockerfile = read("Dockerfile");
+    let from = dockerfile.lines().filter_map(|line| line.strip_prefix("FROM ")?.split(' ').next());
+    let images: Vec<String> = from.map(str::to_owned).chain(foreign).collect();
+    assert_eq!(images.len(), 8, "{images:?}");
+    for image in images {
+        let (tag, digest) = image.split_once("@sha256:").unwrap_or_else(|| panic!("{image} goes by tag alone"));
+        assert!(tag.contains(':') && digest.len() == 64 && hex::decode(digest).is_ok(), "{image}");
+    }
+    assert!(dockerfile.contains("FROM node:22-"), "an older Node is past its end");
 }
