@@ -85,15 +85,26 @@ async fn the_sqlite_file_contains_no_code_after_a_sale_and_none_of_an_earlier_ve
     for statement in downgrade(&order) {
         sqlx::query(AssertSqlSafe(statement)).execute(&pool).await.expect("the statement runs");
     }
-    sqlx::query("PRAGMA user_version = 0").execute(&pool).await.expect("the statement runs");
+    // What the previous version overwrote is left in the free pages of the file.
+    let remnant = "a serial that was overwritten ".repeat(300);
+    let overwrite = format!(
+        "PRAGMA user_version = 0; PRAGMA secure_delete = OFF; UPDATE orders SET reseller_reference = '{remnant}'; \
+        UPDATE orders SET reseller_reference = NULL; PRAGMA wal_checkpoint(TRUNCATE)"
+    );
+    let mut connection = pool.acquire().await.expect("a connection");
+    sqlx::raw_sql(AssertSqlSafe(overwrite)).execute(&mut *connection).await.expect("the statements run");
+    drop(connection);
     assert_eq!(read(ledger.as_ref(), order.key).await, order, "a row of the previous version is read");
     drop(ledger);
     assert!(found(&files(folder.path()), &hidden).len() >= SECRET_KINDS.len(), "nothing is in plaintext");
+    let remnants = BTreeSet::from(["a serial that was overwritten".to_owned()]);
+    assert_eq!(found(&files(folder.path()), &remnants).len(), 1, "nothing was left behind");
     pool.close().await;
 
     let ledger = reopen(&url, 7).await;
     assert_eq!(read(ledger.as_ref(), order.key).await, order);
     assert_eq!(found(&files(folder.path()), &hidden), Vec::<&str>::new(), "after an upgrade");
+    assert_eq!(found(&files(folder.path()), &remnants), Vec::<&str>::new(), "what was overwritten is left in the file");
 }
 
 #[tokio::test]
