@@ -216,7 +216,7 @@ impl ClientConfig {
     }
 }
 
-/// How to make an API key and its hash.
+/// Instruction to make an API key and its hash.
 const HOW_TO_MAKE_A_KEY: &str = "make a key with `openssl rand -hex 32`, and write its hash: printf KEY | sha256sum";
 
 impl ClientKey {

@@ -109,6 +109,14 @@ async fn each_path_to_an_object_needs_the_scope_of_the_object() {
     assert!(shown.to_string().contains("value"), "{shown}");
     let hidden = service.post("CLERK", refs, variables.clone()).await;
     assert_eq!(hidden["data"]["node"]["legs"][0]["externalRefs"], json!([]), "{hidden}");
+    let confirm = "mutation($o: ID!) { confirmOrder(input: {idempotencyKey: \"c\", order: $o}) { problems { code } } }";
+    let confirmed = service.post("WRITER", confirm, variables.clone()).await;
+    assert_eq!(confirmed["errors"], Value::Null, "{confirmed}");
+    let refs = "query($o: ID!) { node(id: $o) { ... on Order { tickets { externalRefs { value } } } } }";
+    let shown = service.post("BUYER", refs, variables.clone()).await;
+    assert!(shown["data"]["node"]["tickets"][0]["externalRefs"][0]["value"].is_string(), "{shown}");
+    let hidden = service.post("CLERK", refs, variables.clone()).await;
+    assert_eq!(hidden["data"]["node"]["tickets"][0]["externalRefs"], json!([]), "{hidden}");
 
     let channel = json!({ "c": GlobalId::Channel("opera-app".to_owned()).encode().0 });
     let node = "query($c: ID!) { node(id: $c) { id __typename } }";

@@ -1,6 +1,6 @@
 //! Encryption of feed positions as cursors: one AES-256 block for each, under a key derived for its feed.
 //!
-//! Positions count the changes of all resellers, so a readable cursor would tell one how much the others sell. The cipher is
+//! Positions count the changes of all resellers, so a readable cursor would reveal to one how much the others sell. The cipher is
 //! deterministic: every replica with the same key gives a row the same cursor. A block holds the position and eight zero bytes,
 //! which reject a cursor that was forged, altered, or made for the other feed.
 
@@ -110,7 +110,7 @@ mod tests {
         }
     }
 
-    /// Neighbors differ in as many bits as positions far apart, so no difference of two cursors tells a distance.
+    /// Neighbors differ in as many bits as positions far apart, so no difference of two cursors reveals a distance.
     #[test]
     fn the_distance_of_two_positions_does_not_show_in_their_cursors() {
         let cipher = cipher(&[1]);

@@ -105,7 +105,7 @@ impl SqlDatabase for SqliteDatabase {
         true
     }
 
-    /// Rewrites the file without its free space and empties the write-ahead log. The header of the file tells that it was done.
+    /// Rewrites the file without its free space and empties the write-ahead log. The header of the file records that it was done.
     async fn erase_remnants(&self) -> Result<(), StoreError> {
         let mut connection = acquire_timed(self.writer.acquire()).await?;
         let done: i64 =
