@@ -84,8 +84,7 @@ impl SqlStore {
         let mut encrypted = 0;
         for row in &rows {
             let (key, number, plaintext) = (row.text("order_key")?, row.index("number")?, row.text("refs")?);
-            let refs = decode_refs(decode_json(&plaintext)?);
-            let sealed = table.encrypt(&self.cipher, (&key, number), &refs)?;
+            let sealed = self.cipher.encrypt(&table.location(&key, number), &plaintext)?;
             // The plaintext is compared, because a replica of an earlier version may have changed it since.
             let sql = format!(
                 "UPDATE {name} SET refs = $3, refs_key_id = $4, refs_sealed = $5 \
