@@ -50,8 +50,13 @@ impl SharedRedis {
 
     /// Returns an outbound rate limit that replicas share under a name. While Redis is down, each replica uses its own
     /// part of it.
-    pub(super) fn rate_limiter(&self, name: &str, policy: &RateLimitPolicy) -> Arc<dyn RateLimiter> {
-        Arc::new(RedisRateLimiter::new(Arc::clone(&self.redis), name, policy, self.tracker.clone()))
+    pub(super) fn rate_limiter(
+        &self,
+        name: &str,
+        policy: &RateLimitPolicy,
+        order_places: usize,
+    ) -> Arc<dyn RateLimiter> {
+        Arc::new(RedisRateLimiter::new(Arc::clone(&self.redis), name, policy, order_places, self.tracker.clone()))
     }
 
     /// Returns the bus of order changes, and subscribes to the changes of other replicas.

@@ -83,9 +83,14 @@ fn connect_source(
     let realm = cache_realm(settings, vendor);
     let resilience = resilience_policy(&settings.resilience, vendor.quota);
     let rate_limiter: Arc<dyn RateLimiter> = match (&resilience.rate_limit, &infrastructure.redis) {
-        (Some(limit), Some(redis)) => redis.rate_limiter(&format!("{id}:{realm}"), limit),
-        (Some(limit), None) => Arc::new(LocalRateLimiter::new(limit)),
-        (None, _) => Arc::new(LocalRateLimiter::unlimited()),
+        (Some(limit), Some(redis)) => {
+            redis.rate_limiter(&format!("{id}:{realm}"), limit, resilience.bulkhead.checkout)
+        }
+        (limit, _) => Arc::new(LocalRateLimiter::new(
+            limit.as_ref(),
+            resilience.bulkhead.checkout,
+            settings.resilience.rate_limit.max_wait,
+        )),
     };
     let health = Arc::new(HealthTracker::new(id.clone(), Arc::clone(&infrastructure.clock), Arc::clone(&rate_limiter)));
     let context = ConnectContext {

@@ -15,6 +15,7 @@ use crate::catalog::Catalog;
 use crate::ids::SourceId;
 use crate::money::Currency;
 use crate::ordering::{HoldExtension, Ordering, Refunds};
+use crate::turn::RequestTurn;
 
 /// Defines an enum with a variant per vendor: the only list of vendors outside their crates and the registry. The GraphQL schema defines
 /// its enum with the same macro, so a new vendor is added once, here.
@@ -148,12 +149,27 @@ pub trait Health: Send + Sync {
     async fn wait_for_change(&self, last: &HealthReport) -> HealthReport;
 }
 
-/// Limits the rate of requests to a source, across all callers.
+/// Place of a request that may be sent now. Free again when dropped.
+pub struct RequestPlace(#[expect(dead_code, reason = "kept until it is dropped")] Option<Box<dyn Send>>);
+
+impl RequestPlace {
+    /// Keeps `held` until the request has ended.
+    pub fn new(held: impl Send + 'static) -> Self {
+        Self(Some(Box::new(held)))
+    }
+
+    /// A place of a source that limits nothing.
+    pub fn unlimited() -> Self {
+        Self(None)
+    }
+}
+
+/// Queue of the requests to a source, across all callers, that keeps them within its limits.
 #[async_trait]
 pub trait RateLimiter: Send + Sync {
-    /// Acquires a permit for one request, after a short wait if that suffices. Order calls may use the reserved part of the
-    /// quota. Fails with the time after which a permit will be available.
-    async fn acquire(&self, serves_an_order: bool) -> Result<(), Duration>;
+    /// Waits for the turn of one request and returns its place, which is free again when dropped. The error is the time after
+    /// which its turn is expected, if that is later than the request may wait. Nothing was taken then.
+    async fn acquire(&self, turn: RequestTurn) -> Result<RequestPlace, Duration>;
 
     /// Blocks all requests for this long, after the vendor responded with "too many requests".
     fn pause(&self, wait: Duration);

@@ -15,7 +15,9 @@ pub use request::{RequestBody, VendorRequest};
 use request_metrics::RequestTimer;
 pub use response::VendorResponse;
 
-use domain::{Effect, ErrorKind, RateLimiter, SourceId, VendorError, VendorOperation};
+use domain::{
+    Effect, ErrorKind, RateLimiter, RequestPlace, RequestTurn, SourceId, TurnScope, VendorError, VendorOperation,
+};
 
 /// Largest accepted response body in bytes: several times the largest catalog of a vendor, which is around 10 MB.
 const MAX_RESPONSE_BYTES: usize = 64 << 20;
@@ -67,15 +69,13 @@ impl VendorHttpClient {
     ///
     /// # Errors
     ///
-    /// `RateLimited` if this service's own rate limit is exhausted (nothing was sent), `Unavailable` if the connection was
+    /// `RateLimited` if the turn of the request comes later than it may wait (nothing was sent), `Unavailable` if the connection was
     /// refused or broke, `Timeout`, and `Malformed` for a response body larger than 64 MiB. The effect of a write is `None`
     /// only if the request was certainly never sent.
     pub async fn send(&self, request: VendorRequest) -> Result<VendorResponse, VendorError> {
         let operation = request.operation;
-        if let Err(wait) = self.rate_limiter.acquire(operation.is_order_call()).await {
-            request_metrics::count_rate_limited(&self.source);
-            return Err(self.error(operation, ErrorKind::RateLimited).with_retry_after(Some(wait)));
-        }
+        // Kept until the response is complete.
+        let _place = self.wait_for_turn(operation).await?;
         let span = tracing::info_span!(
             "vendor call",
             otel.kind = "client",
@@ -98,6 +98,19 @@ impl VendorHttpClient {
             self.rate_limiter.pause(wait);
         }
         Ok(response)
+    }
+
+    /// Waits for the turn of a request in the queue of the source. The wait does not count for the timeouts of an order call.
+    async fn wait_for_turn(&self, operation: VendorOperation) -> Result<RequestPlace, VendorError> {
+        let turn = self.rate_limiter.acquire(RequestTurn::current(operation));
+        let turn = match TurnScope::current() {
+            Some(scope) => scope.wait(turn).await,
+            None => turn.await,
+        };
+        turn.map_err(|wait| {
+            request_metrics::count_rate_limited(&self.source);
+            VendorError::awaiting_turn(&self.source, operation, wait)
+        })
     }
 
     async fn execute(&self, request: VendorRequest) -> Result<VendorResponse, VendorError> {

@@ -63,6 +63,7 @@ impl UnitOfWork<'_> {
         leg.refs = held.refs;
         leg.secures = held.secures;
         leg.held_total = held.total;
+        leg.retry = None;
         self.set_status(number, LegStatus::Held, "held");
         let Some((was, now)) = self.price_change(number, held.total) else { return };
         self.add_problem(
@@ -85,6 +86,16 @@ impl UnitOfWork<'_> {
     }
 
     fn hold_failed(&mut self, number: usize, error: &VendorError) {
+        if error.only_waits() {
+            let schedule = self.put_off_step(number, error);
+            // The client was promised an end.
+            if schedule.next_at < later(schedule.since, self.settings.promise) {
+                return self.set_status(number, LegStatus::Draft, "put off");
+            }
+            self.leg_mut(number).retry = None;
+            self.set_status(number, LegStatus::HoldFailed, "no turn in time");
+            return self.add_problem(number, Problem::from_vendor(error));
+        }
         if error.effect == Effect::Unknown {
             self.end_attempt(number, AttemptOutcome::Unknown, Some(error));
             return self.mark_unknown(number, LegOperation::Hold, self.now, "response lost");
@@ -96,6 +107,11 @@ impl UnitOfWork<'_> {
 
     /// A lost hold blocks seats for a few minutes at most. It is created once more unless the lookup finds it.
     fn apply_hold_lookup(&mut self, number: usize, lookup: Result<LookupOutcome<PlacedHold>, VendorError>) {
+        if let Err(error) = &lookup
+            && error.only_waits()
+        {
+            return self.put_off_lookup(number, error);
+        }
         self.resolve(number);
         match lookup {
             Ok(LookupOutcome::Done(held)) => {
@@ -119,12 +135,16 @@ impl UnitOfWork<'_> {
                 self.end_attempt(number, AttemptOutcome::Succeeded, None);
                 let leg = self.leg_mut(number);
                 leg.extension_requested = false;
+                leg.retry = None;
                 if !held.refs.is_empty() {
                     leg.refs = held.refs;
                 }
                 if held.expires_at.is_some() {
                     leg.hold_expires_at = held.expires_at;
                 }
+            }
+            Err(error) if error.only_waits() => {
+                self.put_off_step(number, &error);
             }
             // The hold may have been extended although the response was lost; the earlier expiry is the safe
             // assumption.
@@ -158,6 +178,14 @@ impl UnitOfWork<'_> {
     }
 
     fn confirmation_failed(&mut self, number: usize, error: &VendorError) {
+        if error.only_waits() {
+            let schedule = self.put_off_step(number, error);
+            // A held leg waits until its hold ends; one that is not held, as long as was promised.
+            if self.order.legs[number].requires_hold() || schedule.next_at < later(schedule.since, self.settings.promise) {
+                return self.set_status(number, self.unconfirmed_status(number), "put off");
+            }
+            return self.fail_confirmation(number, Problem::from_vendor(error));
+        }
         if error.effect == Effect::Unknown {
             self.end_attempt(number, AttemptOutcome::Unknown, Some(error));
             return self.mark_unknown(number, LegOperation::Confirm, self.now, "response lost");
@@ -207,6 +235,7 @@ impl UnitOfWork<'_> {
                 }
                 self.set_status(number, self.unconfirmed_status(number), "found not confirmed");
             }
+            Err(error) if error.only_waits() => self.put_off_lookup(number, &error),
             Ok(LookupOutcome::NotDone | LookupOutcome::Undetermined) | Err(_) => self.schedule_lookup(number),
         }
     }
@@ -229,11 +258,15 @@ impl UnitOfWork<'_> {
                 self.end_attempt(number, AttemptOutcome::Succeeded, Some(&error));
             }
             Err(error) => {
-                let is_lost = error.effect == Effect::Unknown;
-                let outcome = if is_lost { AttemptOutcome::Unknown } else { AttemptOutcome::Rejected };
-                self.end_attempt(number, outcome, Some(&error));
                 // The release is retried until the hold expires by itself.
-                self.schedule_retry(number);
+                if error.only_waits() {
+                    self.put_off_step(number, &error);
+                } else {
+                    let is_lost = error.effect == Effect::Unknown;
+                    let outcome = if is_lost { AttemptOutcome::Unknown } else { AttemptOutcome::Rejected };
+                    self.end_attempt(number, outcome, Some(&error));
+                    self.schedule_retry(number);
+                }
                 if !is_left {
                     self.set_status(number, LegStatus::Held, "not released");
                 }
@@ -279,13 +312,21 @@ impl UnitOfWork<'_> {
     }
 
     fn cancellation_failed(&mut self, number: usize, error: &VendorError) {
+        if error.only_waits() {
+            let schedule = self.put_off_step(number, error);
+            if schedule.next_at < self.settings.settle_deadline_for(schedule.since, None) {
+                return self.set_status(number, LegStatus::Confirmed, "put off");
+            }
+            return self.fail_cancellation(number, Problem::from_vendor(error));
+        }
         if error.effect == Effect::Unknown {
             self.end_attempt(number, AttemptOutcome::Unknown, Some(error));
             return self.mark_unknown(number, LegOperation::Cancel, self.now, "response lost");
         }
         self.end_attempt(number, AttemptOutcome::Rejected, Some(error));
+        // A compensation has no alternative. A client can cancel again, except that a busy source says nothing about the sale.
         let is_ours = self.order.intent == Intent::Compensate;
-        if is_ours && error.kind.is_transient() {
+        if is_ours && error.kind.is_transient() || error.kind == ErrorKind::RateLimited {
             let schedule = self.schedule_retry(number);
             if schedule.next_at < self.settings.settle_deadline_for(schedule.since, None) {
                 return self.set_status(number, LegStatus::Confirmed, "retry");
@@ -328,6 +369,7 @@ impl UnitOfWork<'_> {
                 }
                 self.set_status(number, LegStatus::Confirmed, "found not canceled");
             }
+            Err(error) if error.only_waits() => self.put_off_lookup(number, &error),
             Ok(LookupOutcome::NotDone | LookupOutcome::Undetermined) | Err(_) => self.schedule_lookup(number),
         }
     }

@@ -19,7 +19,7 @@ use crate::idempotency::IdempotencyRecord;
 use crate::lease::{Lease, LeaseAfterWrite, Precondition};
 use crate::observe::{self, RunningOrderGauge};
 use crate::order::Order;
-use crate::source_calls::SourceCaller;
+use crate::source_calls::{SourceCaller, Urgency};
 use crate::status::LegStatus;
 use crate::store::{OrderLookup, OrderStore, OrderWrite, Transition};
 use crate::unit_of_work::{UnitOfWork, timers};
@@ -107,13 +107,15 @@ impl<'a> SagaRunner<'a> {
             // Lookups change nothing, but they take time.
             self.context.store.renew(&self.lease, self.lease_end()).await?;
         }
-        let caller = SourceCaller { sources: &self.context.sources, settings: &self.context.settings };
+        let urgency = Urgency::Steps(self.context.clock.now());
+        let caller = SourceCaller { sources: &self.context.sources, settings: &self.context.settings, urgency };
         let order = self.work.order.clone();
         let mut calls: FuturesUnordered<_> =
             steps.iter().map(|step| async { (step.leg, caller.call(&order, *step).await) }).collect();
-        while let Some((leg, outcome)) = calls.next().await {
+        while let Some((leg, result)) = calls.next().await {
             self.work.now = self.context.clock.now();
-            self.work.record_outcome(leg, outcome);
+            self.work.record_queue_time(leg, result.queued);
+            self.work.record_outcome(leg, result.outcome);
             if !calls.is_empty() {
                 self.write_state(AfterWrite::Continue).await?;
             }

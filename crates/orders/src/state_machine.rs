@@ -7,7 +7,7 @@ pub const LEG_TRANSITIONS: [(LegStatus, &[LegStatus]); 14] = {
     use LegStatus::*;
     [
         (Draft, &[Holding, Confirming, Released]),
-        (Holding, &[Held, HoldFailed, OutcomeUnknown]),
+        (Holding, &[Draft, Held, HoldFailed, OutcomeUnknown]),
         (Held, &[HoldFailed, Confirming, Releasing, Expired]),
         (HoldFailed, &[]),
         (Confirming, &[Draft, Held, Confirmed, ConfirmFailed, OutcomeUnknown]),

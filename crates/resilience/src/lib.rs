@@ -9,6 +9,7 @@ pub mod rate_limit;
 pub mod retry;
 pub mod retry_budget;
 pub mod single_flight;
+pub mod turn_queue;
 
 pub use bulkhead::Bulkhead;
 pub use circuit_breaker::{CallOutcome, CircuitBreaker, Permit};
@@ -18,3 +19,4 @@ pub use rate_limit::{Gcra, GcraRateLimiter};
 pub use retry::backoff;
 pub use retry_budget::RetryBudget;
 pub use single_flight::{Join, Lead, SharedResult, SingleFlight};
+pub use turn_queue::{Place, Turn, TurnQueue};

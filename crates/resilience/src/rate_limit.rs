@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use crate::policy::RateLimitPolicy;
 
@@ -57,7 +57,6 @@ impl Gcra {
 pub struct GcraRateLimiter {
     /// `None`: no limit of our own.
     gcra: Option<Gcra>,
-    max_wait: Duration,
     state: Mutex<GcraState>,
 }
 
@@ -69,26 +68,14 @@ struct GcraState {
 }
 
 impl GcraRateLimiter {
-    /// Creates a limiter. A request waits for its turn for at most `max_wait`.
-    pub fn new(gcra: Gcra, max_wait: Duration) -> Self {
-        Self { gcra: Some(gcra), max_wait, state: GcraState::new() }
+    /// Creates a limiter.
+    pub fn new(gcra: Gcra) -> Self {
+        Self { gcra: Some(gcra), state: GcraState::new() }
     }
 
     /// Creates a limiter without a limit of its own: only `pause` holds requests back.
     pub fn unlimited() -> Self {
-        Self { gcra: None, max_wait: Duration::ZERO, state: GcraState::new() }
-    }
-
-    /// Takes one request, waiting for at most `max_wait`. The error is the time until a request is available.
-    pub async fn acquire(&self, is_priority: bool) -> Result<(), Duration> {
-        let last = Instant::now() + self.max_wait;
-        loop {
-            match self.try_acquire(is_priority) {
-                Ok(()) => return Ok(()),
-                Err(wait) if Instant::now() + wait > last => return Err(wait),
-                Err(wait) => sleep(wait).await,
-            }
-        }
+        Self { gcra: None, state: GcraState::new() }
     }
 
     /// Takes one request without waiting. The error is the time until a request is available.
@@ -154,15 +141,15 @@ mod tests {
 
     use super::*;
 
-    fn limiter(requests: u32, priority_percent: u32, max_wait: Duration) -> GcraRateLimiter {
-        let policy =
-            RateLimitPolicy { requests, per: Duration::from_secs(60), priority_percent, max_wait, replicas: 2 };
-        GcraRateLimiter::new(Gcra::for_quota(&policy), max_wait)
+    fn limiter(requests: u32, priority_percent: u32) -> GcraRateLimiter {
+        let (per, max_wait) = (Duration::from_secs(60), Duration::ZERO);
+        let policy = RateLimitPolicy { requests, per, priority_percent, max_wait, replicas: 2 };
+        GcraRateLimiter::new(Gcra::for_quota(&policy))
     }
 
-    async fn drain(limiter: &GcraRateLimiter, is_priority: bool) -> usize {
+    fn drain(limiter: &GcraRateLimiter, is_priority: bool) -> usize {
         let mut count = 0;
-        while limiter.acquire(is_priority).await.is_ok() {
+        while limiter.try_acquire(is_priority).is_ok() {
             count += 1;
         }
         count
@@ -170,21 +157,21 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_reserved_part_of_a_burst_is_for_priority_requests_only() {
-        let limiter = limiter(60, 25, Duration::ZERO);
+        let limiter = limiter(60, 25);
         assert_eq!(limiter.remaining(), Some(15));
-        assert_eq!(drain(&limiter, false).await, 11);
+        assert_eq!(drain(&limiter, false), 11);
         assert_eq!(limiter.remaining(), Some(4));
-        assert_eq!(drain(&limiter, true).await, 4);
-        assert_eq!((limiter.remaining(), limiter.acquire(true).await.is_err()), (Some(0), true));
+        assert_eq!(drain(&limiter, true), 4);
+        assert_eq!((limiter.remaining(), limiter.try_acquire(true).is_err()), (Some(0), true));
     }
 
     #[tokio::test(start_paused = true)]
     async fn no_window_contains_more_requests_than_the_limit() {
         for requests in [1, 2, 7, 60, 1000] {
-            let limiter = limiter(requests, 0, Duration::ZERO);
+            let limiter = limiter(requests, 0);
             let mut sent = Vec::new();
             for _ in 0..6000 {
-                while limiter.acquire(true).await.is_ok() {
+                while limiter.try_acquire(true).is_ok() {
                     sent.push(Instant::now());
                 }
                 advance(Duration::from_millis(30)).await;
@@ -198,16 +185,12 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_short_wait_is_waited_and_a_long_one_is_returned() {
-        let limiter = limiter(60, 0, Duration::from_secs(2));
-        for _ in 0..15 {
-            assert_eq!(limiter.try_acquire(true), Ok(()));
-        }
-        let started_at = Instant::now();
-        assert_eq!(limiter.acquire(true).await, Ok(()));
-        assert_eq!(started_at.elapsed().as_millis(), 1334, "1/45 minute, rounded up to the timer's milliseconds");
+    async fn a_refusal_names_the_time_until_a_request_is_available() {
+        let limiter = limiter(60, 0);
+        assert_eq!(drain(&limiter, true), 15);
+        assert_eq!(limiter.try_acquire(true), Err(Duration::from_secs(60) / 45));
         limiter.pause(Duration::from_secs(30));
-        let wait = limiter.acquire(true).await.expect_err("paused");
+        let wait = limiter.try_acquire(true).expect_err("paused");
         assert_eq!((wait, limiter.remaining()), (Duration::from_secs(30), Some(0)));
     }
 
@@ -218,17 +201,17 @@ mod tests {
             assert_eq!(limiter.try_acquire(false), Ok(()));
         }
         limiter.pause(Duration::from_secs(1));
-        assert_eq!((limiter.acquire(false).await, limiter.remaining()), (Err(Duration::from_secs(1)), None));
+        assert_eq!((limiter.try_acquire(false), limiter.remaining()), (Err(Duration::from_secs(1)), None));
         advance(Duration::from_secs(1)).await;
-        assert_eq!(limiter.acquire(false).await, Ok(()));
+        assert_eq!(limiter.try_acquire(false), Ok(()));
     }
 
     #[tokio::test(start_paused = true)]
     async fn externally_allowed_requests_use_up_the_local_burst() {
-        let limiter = limiter(60, 0, Duration::ZERO);
+        let limiter = limiter(60, 0);
         (0..100).for_each(|_| limiter.record_external());
-        assert_eq!(drain(&limiter, true).await, 0);
+        assert_eq!(drain(&limiter, true), 0);
         advance(Duration::from_secs(60)).await;
-        assert_eq!(drain(&limiter, true).await, 15);
+        assert_eq!(drain(&limiter, true), 15);
     }
 }

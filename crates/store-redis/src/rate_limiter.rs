@@ -6,12 +6,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use redis::Script;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use crate::connection::Redis;
-use domain::RateLimiter;
+use domain::{RateLimiter, RequestPlace, RequestTurn};
 use resilience::{Gcra, GcraRateLimiter, RateLimitPolicy};
+use source_stack::RequestQueue;
 
 /// Acquires one request by the clock of Redis. The same GCRA as the local rate limiter, in microseconds: the theoretical
 /// arrival time advances by one interval, unless that would exceed the burst that the caller may use. Returns the time to
@@ -52,7 +53,8 @@ pub struct RedisRateLimiter {
     redis: Arc<Redis>,
     name: String,
     gcra: Gcra,
-    max_wait: Duration,
+    /// Turns of this replica's requests; only the first of each replica asks Redis.
+    queue: RequestQueue,
     /// Local rate limiter with this replica's share of the quota, used while Redis is unavailable.
     fallback: GcraRateLimiter,
     /// Theoretical arrival time last returned by Redis. `None` while Redis is unavailable.
@@ -61,16 +63,36 @@ pub struct RedisRateLimiter {
 }
 
 impl RedisRateLimiter {
-    /// Creates a rate limiter for a quota. All replicas use the same `name` for the same vendor account.
-    pub fn new(redis: Arc<Redis>, name: &str, policy: &RateLimitPolicy, tasks: TaskTracker) -> Self {
+    /// Creates a rate limiter for a quota. All replicas use the same `name` for the same vendor account. At most `order_places`
+    /// requests of orders are sent at once by each replica.
+    pub fn new(
+        redis: Arc<Redis>,
+        name: &str,
+        policy: &RateLimitPolicy,
+        order_places: usize,
+        tasks: TaskTracker,
+    ) -> Self {
         Self {
             redis,
             name: format!("ticketgraph:rate_limit:{name}"),
             gcra: Gcra::for_quota(policy),
-            max_wait: policy.max_wait,
-            fallback: GcraRateLimiter::new(Gcra::for_replica_share(policy), policy.max_wait),
+            queue: RequestQueue::new(Some(Gcra::for_quota(policy)), order_places, policy.max_wait),
+            fallback: GcraRateLimiter::new(Gcra::for_replica_share(policy)),
             theoretical_arrival_time: Mutex::new(None),
             tasks,
+        }
+    }
+
+    /// Acquires one request or returns the time to wait.
+    async fn try_acquire(&self, is_order_call: bool) -> Result<(), Duration> {
+        // A pause requested by the vendor applies to this replica before it reaches the others.
+        let paused = self.fallback.paused_for();
+        if !paused.is_zero() {
+            return Err(paused);
+        }
+        match self.acquire_shared(is_order_call).await {
+            Some(result) => result,
+            None => self.fallback.try_acquire(is_order_call),
         }
     }
 
@@ -96,25 +118,8 @@ impl RedisRateLimiter {
 
 #[async_trait]
 impl RateLimiter for RedisRateLimiter {
-    async fn acquire(&self, is_order_call: bool) -> Result<(), Duration> {
-        let deadline = Instant::now() + self.max_wait;
-        loop {
-            // A pause requested by the vendor applies to this replica before it reaches the others.
-            let paused = self.fallback.paused_for();
-            let wait = if paused.is_zero() {
-                match self.acquire_shared(is_order_call).await {
-                    Some(Ok(())) => return Ok(()),
-                    Some(Err(wait)) => wait,
-                    None => return self.fallback.acquire(is_order_call).await,
-                }
-            } else {
-                paused
-            };
-            if Instant::now() + wait > deadline {
-                return Err(wait);
-            }
-            sleep(wait).await;
-        }
+    async fn acquire(&self, turn: RequestTurn) -> Result<RequestPlace, Duration> {
+        self.queue.acquire(turn, |serves_an_order| self.try_acquire(serves_an_order)).await.map(RequestPlace::new)
     }
 
     fn pause(&self, wait: Duration) {

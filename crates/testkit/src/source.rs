@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{
-    Catalog, Environment, Health, HealthReport, HealthState, RateLimiter, Source, SourceId, SourceTraits, VendorKind,
+    Catalog, Environment, Health, HealthReport, HealthState, RateLimiter, RequestPlace, RequestTurn, Source, SourceId, SourceTraits, VendorKind,
 };
 use jiff::Timestamp;
 
@@ -58,8 +58,8 @@ pub struct UnlimitedRateLimiter;
 
 #[async_trait]
 impl RateLimiter for UnlimitedRateLimiter {
-    async fn acquire(&self, _serves_an_order: bool) -> Result<(), Duration> {
-        Ok(())
+    async fn acquire(&self, _turn: RequestTurn) -> Result<RequestPlace, Duration> {
+        Ok(RequestPlace::unlimited())
     }
 
     fn pause(&self, _wait: Duration) {}

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::RateLimiter;
+use domain::{RateLimiter, RequestClass, RequestTurn};
 use resilience::RateLimitPolicy;
 use store_redis::{Redis, RedisRateLimiter};
 use tokio_util::task::TaskTracker;
@@ -24,13 +24,18 @@ fn policy() -> RateLimitPolicy {
 
 fn replica(server: &RedisServer) -> (Arc<Redis>, RedisRateLimiter) {
     let redis = Arc::new(Redis::new(&server.address(), REDIS_TIMEOUT).expect("an address"));
-    let limiter = RedisRateLimiter::new(Arc::clone(&redis), "opera", &policy(), TaskTracker::new());
+    let limiter = RedisRateLimiter::new(Arc::clone(&redis), "opera", &policy(), 16, TaskTracker::new());
     (redis, limiter)
+}
+
+async fn take(limiter: &RedisRateLimiter, serves_an_order: bool) -> Result<(), Duration> {
+    let class = if serves_an_order { RequestClass::Settle } else { RequestClass::Read };
+    limiter.acquire(RequestTurn { class, due: None, latest: None, reservation: None }).await.map(drop)
 }
 
 async fn drain(limiter: &RedisRateLimiter, serves_an_order: bool) -> usize {
     let mut count = 0;
-    while limiter.acquire(serves_an_order).await.is_ok() {
+    while take(limiter, serves_an_order).await.is_ok() {
         count += 1;
     }
     count
@@ -42,12 +47,12 @@ async fn two_replicas_together_never_exceed_the_limit_and_leave_the_reserve_to_o
     let ((redis, one), (_, other)) = (replica(&server), replica(&server));
     until("redis is reachable", async || redis.is_reachable().await).await;
     for _ in 0..5 {
-        assert_eq!(one.acquire(false).await, Ok(()));
-        assert_eq!(other.acquire(false).await, Ok(()));
+        assert_eq!(take(&one, false).await, Ok(()));
+        assert_eq!(take(&other, false).await, Ok(()));
     }
     assert_eq!((drain(&one, false).await, drain(&other, false).await), (1, 0));
     assert_eq!((one.remaining(), other.remaining()), (Some(4), Some(4)));
-    let wait = other.acquire(false).await.expect_err("used up");
+    let wait = take(&other, false).await.expect_err("used up");
     assert!(wait > Duration::from_secs(60) && wait < Duration::from_secs(3600), "{wait:?}");
     assert_eq!((drain(&one, true).await, drain(&other, true).await), (4, 0));
 }
@@ -58,8 +63,8 @@ async fn a_pause_requested_of_one_replica_applies_to_all() {
     let ((redis, one), (_, other)) = (replica(&server), replica(&server));
     until("redis is reachable", async || redis.is_reachable().await).await;
     one.pause(Duration::from_secs(60));
-    assert!(one.acquire(true).await.is_err_and(|wait| wait > Duration::from_secs(50)));
-    until("the other is paused", async || other.acquire(true).await.is_err()).await;
+    assert!(take(&one, true).await.is_err_and(|wait| wait > Duration::from_secs(50)));
+    until("the other is paused", async || take(&other, true).await.is_err()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
