@@ -12,7 +12,6 @@ use crate::config;
 use crate::gateway::health::Dependency;
 use crate::gateway::persisted::SharedOperationStore;
 use crate::gateway::rate_limiter::{SharedCounters, WindowCount};
-use domain::RateLimiter;
 use orders::ChangeBus;
 use resilience::RateLimitPolicy;
 use source_stack::{CacheStore, CatalogCache};
@@ -55,7 +54,7 @@ impl SharedRedis {
         name: &str,
         policy: &RateLimitPolicy,
         order_places: usize,
-    ) -> Arc<dyn RateLimiter> {
+    ) -> Arc<RedisRateLimiter> {
         Arc::new(RedisRateLimiter::new(Arc::clone(&self.redis), name, policy, order_places, self.tracker.clone()))
     }
 

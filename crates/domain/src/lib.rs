@@ -31,7 +31,8 @@ pub use ids::{EventKey, ExternalRef, Key, OrderKey, PerformanceKey, SectionKey, 
 pub use money::{Currency, Money, MoneyError, Price, Tax};
 pub use ordering::LegShape;
 pub use source::{
-    Environment, Health, HealthReport, HealthState, Quota, RateLimiter, RequestPlace, Source, SourceTraits, VendorKind,
+    CapacityReport, CapacityWish, Environment, Health, HealthReport, HealthState, OrderCalls, OrderCapacity, Quota,
+    RateLimiter, RequestPlace, Source, SourceTraits, VendorKind,
 };
 pub use store::StoreError;
 pub use text::{Locale, LocalizedText};

@@ -181,7 +181,9 @@ impl UnitOfWork<'_> {
         if error.only_waits() {
             let schedule = self.put_off_step(number, error);
             // A held leg waits until its hold ends; one that is not held, as long as was promised.
-            if self.order.legs[number].requires_hold() || schedule.next_at < later(schedule.since, self.settings.promise) {
+            if self.order.legs[number].requires_hold()
+                || schedule.next_at < later(schedule.since, self.settings.promise)
+            {
                 return self.set_status(number, self.unconfirmed_status(number), "put off");
             }
             return self.fail_confirmation(number, Problem::from_vendor(error));

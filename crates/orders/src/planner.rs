@@ -18,7 +18,8 @@ use crate::status::Intent;
 use domain::ordering::{DeliveryPreference, SettlementRefusal};
 use domain::time::earlier;
 use domain::{
-    Environment, LegShape, OrderKey, PerformanceKey, RequestClass, RequestTurn, Source, SourceId, TurnScope, VendorError,
+    Environment, LegShape, OrderKey, PerformanceKey, RequestClass, RequestTurn, Source, SourceId, TurnScope,
+    VendorError,
 };
 
 /// Accounts under which resellers sell at the sources.
@@ -46,7 +47,8 @@ impl OrderPlanner<'_> {
         let sellers = self.resolve_sources(input)?;
         let is_test = check_environment(&sellers, input)?;
         let latest = Instant::now() + self.settings.response_timeout / 2;
-        let turn = RequestTurn { class: RequestClass::Plan, due: Some(latest), latest: Some(latest), reservation: None };
+        let turn =
+            RequestTurn { class: RequestClass::Plan, due: Some(latest), latest: Some(latest), reservation: None };
         let facts = TurnScope::new(turn).run(self.load_facts(&sellers, input)).await;
         let lines = self.price_lines(input, &facts)?;
         let mut order = self.draft_order(actor, input, lines, reseller);

@@ -12,6 +12,7 @@ use futures_util::stream::FuturesUnordered;
 use tracing::Instrument;
 
 use crate::bus::ChangeBus;
+use crate::capacity;
 use crate::change_feed::OrderChange;
 use crate::context::OrdersContext;
 use crate::decision::SagaStep;
@@ -88,7 +89,11 @@ impl<'a> SagaRunner<'a> {
             self.work.now = self.context.clock.now();
             let steps = self.work.next_steps();
             if steps.is_empty() {
-                return self.write_state(AfterWrite::Idle).await;
+                self.write_state(AfterWrite::Idle).await?;
+                if self.work.order.status().is_terminal() {
+                    capacity::release(self.context, &self.work.order).await;
+                }
+                return Ok(());
             }
             if self.context.stop.is_cancelled() {
                 return self.write_state(AfterWrite::HandOver).await;

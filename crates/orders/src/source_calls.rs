@@ -16,7 +16,8 @@ use crate::status::LegStatus;
 use crate::unit_of_work::{call_key, lines_to_cancel};
 use domain::ordering::{CancelLine, Ordering, Refunds};
 use domain::{
-    Effect, ErrorKind, RequestClass, RequestTurn, ReservationKey, Source, SourceId, TurnScope, VendorError, VendorOperation,
+    Effect, ErrorKind, RequestClass, RequestTurn, ReservationKey, Source, SourceId, TurnScope, VendorError,
+    VendorOperation,
 };
 
 /// Calls the sources of an order with the configured timeout.

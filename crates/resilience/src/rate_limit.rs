@@ -47,6 +47,16 @@ impl Gcra {
         self.burst.saturating_sub(u32::try_from(taken).unwrap_or(u32::MAX))
     }
 
+    /// Time until a number of requests can have been sent, if the theoretical arrival time is `ahead` of now.
+    pub fn time_for(&self, ahead: Duration, requests: u32) -> Duration {
+        (ahead + self.interval * requests).saturating_sub(self.interval * self.burst)
+    }
+
+    /// Requests in a minute at the steady rate.
+    pub fn per_minute(&self) -> f64 {
+        60.0 / self.interval.as_secs_f64()
+    }
+
     /// The burst that a request may use.
     pub fn burst_for(&self, is_priority: bool) -> u32 {
         if is_priority { self.burst } else { self.burst - self.reserved }
@@ -93,6 +103,15 @@ impl GcraRateLimiter {
             return Ok(());
         }
         Err(wait)
+    }
+
+    /// Returns the time until a number of requests from now, orders' own share included, can have been sent.
+    pub fn time_for(&self, requests: u32) -> Duration {
+        let now = Instant::now();
+        let state = self.state.lock();
+        let pause = state.paused_until.saturating_duration_since(now);
+        let Some(gcra) = self.gcra else { return pause };
+        pause.max(gcra.time_for(state.theoretical_arrival_time.saturating_duration_since(now), requests))
     }
 
     /// Counts a request that a shared limiter allowed, so that the burst is not available twice when this limiter takes over.

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::{RateLimiter, RequestClass, RequestPlace, RequestTurn};
-use resilience::{Gcra, GcraRateLimiter, Place, RateLimitPolicy, Turn, TurnQueue};
+use domain::{
+    CapacityReport, CapacityWish, OrderCapacity, RateLimiter, RequestClass, RequestPlace, RequestTurn, ReservationKey,
+};
+use resilience::{Gcra, GcraRateLimiter, Place, RateLimitPolicy, Reservations, Turn, TurnQueue, Wish};
 use tokio::time::Instant;
 
 /// Turns of the requests to a source, for a rate limit that is kept elsewhere.
@@ -49,7 +51,10 @@ impl RequestQueue {
 /// Limits the requests that this process sends to a source. Replicas that share a limit use the limiter of `store-redis`.
 pub struct LocalRateLimiter {
     limit: GcraRateLimiter,
+    /// Requests in a minute at the steady rate.
+    per_minute: Option<f64>,
     queue: RequestQueue,
+    reservations: Reservations<ReservationKey>,
 }
 
 /// Places of a source whose order requests are not limited: as many as a semaphore can have.
@@ -62,7 +67,9 @@ impl LocalRateLimiter {
         let gcra = policy.map(Gcra::for_quota);
         Self {
             limit: gcra.map_or_else(GcraRateLimiter::unlimited, GcraRateLimiter::new),
+            per_minute: gcra.map(|gcra| gcra.per_minute()),
             queue: RequestQueue::new(gcra, order_places, max_wait),
+            reservations: Reservations::default(),
         }
     }
 
@@ -76,7 +83,11 @@ impl LocalRateLimiter {
 impl RateLimiter for LocalRateLimiter {
     async fn acquire(&self, turn: RequestTurn) -> Result<RequestPlace, Duration> {
         let ask = |serves_an_order| std::future::ready(self.limit.try_acquire(serves_an_order));
-        self.queue.acquire(turn, ask).await.map(RequestPlace::new)
+        let place = self.queue.acquire(turn, ask).await?;
+        if let Some(key) = &turn.reservation {
+            self.reservations.use_one(key);
+        }
+        Ok(RequestPlace::new(place))
     }
 
     fn pause(&self, wait: Duration) {
@@ -85,5 +96,36 @@ impl RateLimiter for LocalRateLimiter {
 
     fn remaining(&self) -> Option<u32> {
         self.limit.remaining()
+    }
+}
+
+#[async_trait]
+impl OrderCapacity for LocalRateLimiter {
+    async fn time_for(&self, calls: u32) -> Duration {
+        self.limit.time_for(self.reservations.reserved().saturating_add(calls))
+    }
+
+    async fn reserve(&self, wish: &CapacityWish) -> Result<Duration, Duration> {
+        self.reservations.reserve(&reservation(wish), |requests| self.limit.time_for(requests))
+    }
+
+    async fn release(&self, key: ReservationKey) {
+        self.reservations.release(&key);
+    }
+
+    async fn report(&self) -> CapacityReport {
+        let expected_wait = self.time_for(1).await;
+        CapacityReport { requests_per_minute: self.per_minute, waiting: self.queue.waiting(), expected_wait }
+    }
+}
+
+/// Returns the wish as the reservations of one process understand it.
+pub fn reservation(wish: &CapacityWish) -> Wish<ReservationKey> {
+    Wish {
+        key: wish.key,
+        ticket: wish.ticket.clone(),
+        requests: wish.calls,
+        within: wish.within,
+        lifetime: wish.lifetime,
     }
 }

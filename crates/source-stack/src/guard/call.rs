@@ -83,7 +83,8 @@ impl<'g> GuardedCall<'g> {
 
     /// Returns the deadline, moved by the time in the queue so far.
     fn moved_deadline(&self) -> Instant {
-        self.deadline + self.scope.as_ref().map_or(Duration::ZERO, |scope| scope.queued().saturating_sub(self.queued_before))
+        self.deadline
+            + self.scope.as_ref().map_or(Duration::ZERO, |scope| scope.queued().saturating_sub(self.queued_before))
     }
 
     /// Acquires permission for one attempt from the circuit breaker.

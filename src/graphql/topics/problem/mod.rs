@@ -27,6 +27,8 @@ pub enum Retry {
     Never,
     /// Send the same request with the same idempotency key again, after a delay.
     SameKeyAfterDelay,
+    /// Send the request again with a new idempotency key, after a delay: the same key returns the stored failure.
+    WithNewKey,
     /// Query the current state first, then decide.
     AfterRequery,
     /// Change the input.

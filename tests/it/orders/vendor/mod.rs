@@ -15,8 +15,8 @@ use domain::ordering::{
 use domain::{
     Availability, AvailabilityStatus, Batch, BookingMode, CalendarDay, Catalog, CatalogScope, Clock, Effect,
     Environment, ErrorKind, Event, EventKey, EventStatus, ExternalRef, Health, HealthReport, HealthState, LegShape,
-    LocalizedText, Money, Observed, Offer, Performance, PerformanceKey, PerformanceWindow, Price, RefusalReason,
-    Source, SourceId, SourceTraits, TicketType, TicketTypeKey, VendorError, VendorKind, VendorOperation,
+    LocalizedText, Money, Observed, Offer, OrderCalls, Performance, PerformanceKey, PerformanceWindow, Price,
+    RefusalReason, Source, SourceId, SourceTraits, TicketType, TicketTypeKey, VendorError, VendorKind, VendorOperation,
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -218,9 +218,11 @@ impl Vendor {
                 holds_seats: false,
                 delivers_to_app: false,
                 confirm_rank: traits.rank,
+                order_calls: OrderCalls { hold: 1, confirm: 1, tickets: 1, undo: 1 },
                 horizon_days: 30,
             },
             health: Arc::clone(self) as Arc<dyn Health>,
+            capacity: None,
             catalog: Arc::clone(self) as Arc<dyn Catalog>,
             ordering: Some(Arc::clone(self) as Arc<dyn Ordering>),
             hold_extension: traits.extends.then(|| Arc::clone(self) as Arc<dyn HoldExtension>),
