@@ -85,6 +85,8 @@ pub(crate) enum Fault {
     Refused,
     /// Not sent; a retry may work.
     NotSent,
+    /// Not sent: its turn in our own queue comes in a minute.
+    Waits,
     /// Sent, not executed, and no response.
     LostRequest,
     /// Executed, and no response.
@@ -281,6 +283,9 @@ impl Vendor {
                 None => Some(act(&mut state)),
                 Some(Fault::Refused) => Some(Err(self.refusal(call))),
                 Some(Fault::NotSent) => Some(Err(self.lost(call, Effect::None))),
+                Some(Fault::Waits) => {
+                    Some(Err(VendorError::awaiting_turn(&self.id, operation(call), Duration::from_secs(60))))
+                }
                 Some(Fault::LostRequest) => Some(Err(self.lost(call, Effect::Unknown))),
                 Some(Fault::LostAnswer) => {
                     let _ = act(&mut state);
