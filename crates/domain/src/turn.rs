@@ -1,5 +1,6 @@
 //! Turn of a vendor request in the queue of its source, and the scope that gives it to all requests of one order call.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -68,10 +69,17 @@ pub struct RequestTurn {
 }
 
 impl RequestTurn {
-    /// Returns the turn of the current order call, or the usual turn of the operation outside of one.
+    /// Returns the turn of the next request of the current call, or the usual turn of the operation outside of one.
+    ///
+    /// An order call that has begun is finished before others begin: otherwise long queues would put off its last request again
+    /// and again, and each time it would use up the limit with its first ones.
     pub fn current(operation: VendorOperation) -> Self {
         let usual = Self { class: RequestClass::of(operation), due: None, latest: None, reservation: None };
-        TurnScope::current().map_or(usual, |scope| scope.turn)
+        let Some(scope) = TurnScope::current() else { return usual };
+        if scope.turn.class.serves_an_order() && scope.has_begun.load(Relaxed) {
+            return Self { class: RequestClass::Settle, due: Some(Instant::now()), ..scope.turn };
+        }
+        scope.turn
     }
 }
 
@@ -83,6 +91,8 @@ tokio::task_local! {
 #[derive(Debug)]
 pub struct TurnScope {
     turn: RequestTurn,
+    /// True once a request of the call got its turn.
+    has_begun: AtomicBool,
     stopwatch: Mutex<Stopwatch>,
 }
 
@@ -97,7 +107,7 @@ struct Stopwatch {
 impl TurnScope {
     /// Creates the scope of a call.
     pub fn new(turn: RequestTurn) -> Arc<Self> {
-        Arc::new(Self { turn, stopwatch: Mutex::default() })
+        Arc::new(Self { turn, has_begun: AtomicBool::new(false), stopwatch: Mutex::default() })
     }
 
     /// Returns the scope of the current call, if there is one.
@@ -117,9 +127,9 @@ impl TurnScope {
     }
 
     /// Waits in the queue; the wait counts as [`queued`](Self::queued).
-    pub async fn wait<F: Future>(&self, queue: F) -> F::Output {
+    pub async fn wait<T, E>(&self, queue: impl Future<Output = Result<T, E>>) -> Result<T, E> {
         let _waiting = Waiting::start(self);
-        queue.await
+        queue.await.inspect(|_| self.has_begun.store(true, Relaxed))
     }
 
     /// Runs `call` until `deadline`, which moves by the time that requests of the call wait in the queue. `None` if it passed.
@@ -177,6 +187,11 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
+    async fn turn_after(wait: Duration) -> Result<(), Duration> {
+        sleep(wait).await;
+        Ok(())
+    }
+
     fn scope() -> Arc<TurnScope> {
         TurnScope::new(RequestTurn { class: RequestClass::Settle, due: None, latest: None, reservation: None })
     }
@@ -187,7 +202,7 @@ mod tests {
             let scope = scope();
             let inner = async {
                 let own = TurnScope::current().expect("the scope");
-                own.wait(sleep(queued)).await;
+                own.wait(turn_after(queued)).await.expect("a turn");
                 sleep(sent).await;
             };
             let ended = scope.run_until(Instant::now() + SECOND * 10, scope.run(inner)).await;
@@ -200,8 +215,27 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn requests_that_wait_together_wait_once() {
         let scope = scope();
-        tokio::join!(scope.wait(sleep(SECOND * 2)), scope.wait(sleep(SECOND * 5)));
+        let (one, other) = tokio::join!(scope.wait(turn_after(SECOND * 2)), scope.wait(turn_after(SECOND * 5)));
+        assert!(one.is_ok() && other.is_ok());
         assert_eq!(scope.queued(), SECOND * 5);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_order_call_that_has_begun_is_finished_before_others() {
+        let turn = RequestTurn { class: RequestClass::Hold, due: None, latest: None, reservation: None };
+        let scope = TurnScope::new(turn);
+        let next = || RequestTurn::current(VendorOperation::Hold);
+        let (before, refused, after) = scope
+            .run(async {
+                let before = next();
+                scope.wait(async { Err::<(), _>(SECOND) }).await.expect_err("no turn");
+                let refused = next();
+                scope.wait(turn_after(SECOND)).await.expect("a turn");
+                (before, refused, next())
+            })
+            .await;
+        assert_eq!((before, refused), (turn, turn));
+        assert_eq!((after.class, after.due), (RequestClass::Settle, Some(Instant::now())));
     }
 
     #[tokio::test]

@@ -105,20 +105,24 @@ impl TurnQueue {
     }
 
     fn try_take_place(&self, entry: &Entry<'_>, turn: Turn) -> Attempt {
+        // Without a limit there is nothing to wait for except a place.
+        let has_limit = !self.pace.is_zero();
+        let free = self.places.available_permits();
         if !turn.takes_place {
-            let is_blocked = entry.ahead_where(|waiter| !waiter.takes_place || self.places.available_permits() > 0);
-            return if is_blocked == 0 { Attempt::Granted(None) } else { Attempt::NotFirst(is_blocked) };
+            let ahead = entry.ahead_where(|waiter| !waiter.takes_place || free > 0);
+            return if ahead == 0 || !has_limit { Attempt::Granted(None) } else { Attempt::NotFirst(ahead) };
         }
-        match entry.ahead() {
-            0 => match Arc::clone(&self.places).try_acquire_owned() {
-                Ok(permit) => Attempt::Granted(Some(permit)),
-                Err(_) => {
-                    // Those behind that need no place go on.
-                    self.waiting.wake_first(|waiter| !waiter.takes_place);
-                    Attempt::NoPlace
-                }
-            },
-            ahead => Attempt::NotFirst(ahead),
+        let ahead = entry.ahead();
+        if ahead > 0 && (has_limit || usize::try_from(ahead).is_ok_and(|ahead| ahead >= free)) {
+            return Attempt::NotFirst(ahead);
+        }
+        match Arc::clone(&self.places).try_acquire_owned() {
+            Ok(permit) => Attempt::Granted(Some(permit)),
+            Err(_) => {
+                // Those behind that need no place go on.
+                self.waiting.wake_first(|waiter| !waiter.takes_place);
+                Attempt::NoPlace
+            }
         }
     }
 }
@@ -298,6 +302,23 @@ mod tests {
         assert_eq!(queue.waiting(), 1);
         drop(running);
         assert!(second.await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_limit_nobody_waits_for_others_that_ask() {
+        let queue = TurnQueue::new(2, Duration::ZERO);
+        let now = Instant::now();
+        let slow = async || {
+            sleep(SECOND).await;
+            Ok(())
+        };
+        let impatient = |takes_place| Turn { priority: 4, due: now, latest: now, takes_place };
+        let (first, second, read) = tokio::join!(
+            queue.acquire(impatient(true), slow),
+            queue.acquire(impatient(true), slow),
+            queue.acquire(impatient(false), slow),
+        );
+        assert!(first.is_ok() && second.is_ok() && read.is_ok());
     }
 
     #[tokio::test(start_paused = true)]

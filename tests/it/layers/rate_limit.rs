@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{RateLimiter, RequestClass, RequestTurn};
+use domain::{CapacityWish, OrderCapacity, OrderKey, RateLimiter, RequestClass, RequestTurn, ReservationKey};
 use resilience::RateLimitPolicy;
 use store_redis::{Redis, RedisRateLimiter};
 use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
 use super::redis_server::RedisServer;
 use super::support::{REDIS_TIMEOUT, until};
@@ -86,4 +87,51 @@ async fn requests_taken_from_the_shared_limit_are_not_available_locally_again() 
     assert_eq!(drain(&one, true).await, 15);
     server.kill();
     assert_eq!(drain(&one, true).await, 0);
+}
+
+/// Wish of an order's first leg within three intervals of the slow limit.
+fn wish(order: u128, caller: &str, calls: u32) -> CapacityWish {
+    CapacityWish {
+        key: ReservationKey { order: OrderKey(Uuid::from_u128(order)), leg: 0 },
+        ticket: caller.to_owned(),
+        calls,
+        within: Duration::from_secs(800) * 3,
+        lifetime: Duration::from_secs(3600),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replicas_share_their_reservations_and_the_waiting_list() {
+    let Some(server) = RedisServer::start() else { return };
+    let ((redis, one), (_, other)) = (replica(&server), replica(&server));
+    until("redis is reachable", async || redis.is_reachable().await).await;
+    // A burst of 15 and three more in time: three orders of six calls.
+    for (order, replica) in [(1, &one), (2, &other), (3, &one)] {
+        assert!(replica.reserve(&wish(order, "early", 6)).await.is_ok(), "{order}");
+    }
+    let hint = other.reserve(&wish(4, "first", 2)).await.expect_err("full");
+    let later = one.reserve(&wish(5, "second", 2)).await;
+    assert!(hint > Duration::from_secs(1500) && hint <= Duration::from_secs(1600), "{hint:?}");
+    assert!(later.is_err_and(|later| later > hint), "those who came first are served first");
+    assert_eq!(one.time_for(0).await.as_secs().div_ceil(800), 3);
+    // A reserved call uses its reservation: the total stays, and the limit moves on.
+    let turn =
+        RequestTurn { class: RequestClass::Hold, due: None, latest: None, reservation: Some(wish(1, "", 6).key) };
+    assert!(other.acquire(turn).await.is_ok());
+    assert_eq!(one.time_for(0).await.as_secs().div_ceil(800), 3);
+    other.release(wish(1, "", 6).key).await;
+    one.release(wish(2, "", 6).key).await;
+    assert!(other.reserve(&wish(6, "first", 2)).await.is_ok(), "the first of the waiting list");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_redis_each_replica_keeps_its_own_reservations() {
+    let Some(mut server) = RedisServer::start() else { return };
+    let (redis, one) = replica(&server);
+    until("redis is reachable", async || redis.is_reachable().await).await;
+    server.kill();
+    assert!(one.reserve(&wish(1, "early", 6)).await.is_ok());
+    assert!(one.reserve(&wish(2, "late", 6)).await.is_err(), "half the limit");
+    one.release(wish(1, "early", 6).key).await;
+    assert!(one.reserve(&wish(2, "late", 6)).await.is_ok());
 }
