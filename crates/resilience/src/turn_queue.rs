@@ -107,14 +107,17 @@ impl TurnQueue {
     fn try_take_place(&self, entry: &Entry<'_>, turn: Turn) -> Attempt {
         // Without a limit there is nothing to wait for except a place.
         let has_limit = !self.pace.is_zero();
-        let free = self.places.available_permits();
-        if !turn.takes_place {
-            let ahead = entry.ahead_where(|waiter| !waiter.takes_place || free > 0);
-            return if ahead == 0 || !has_limit { Attempt::Granted(None) } else { Attempt::NotFirst(ahead) };
-        }
-        let ahead = entry.ahead();
-        if ahead > 0 && (has_limit || usize::try_from(ahead).is_ok_and(|ahead| ahead >= free)) {
+        let ahead = if turn.takes_place {
+            entry.ahead_where(|_| has_limit)
+        } else {
+            let has_place = self.places.available_permits() > 0;
+            entry.ahead_where(|waiter| has_limit && (!waiter.takes_place || has_place))
+        };
+        if ahead > 0 {
             return Attempt::NotFirst(ahead);
+        }
+        if !turn.takes_place {
+            return Attempt::Granted(None);
         }
         match Arc::clone(&self.places).try_acquire_owned() {
             Ok(permit) => Attempt::Granted(Some(permit)),

@@ -120,7 +120,11 @@ fn order(rng: &mut Rng, now: Timestamp) -> Option<Order> {
 }
 
 fn random_error(leg: &Leg, rng: &mut Rng) -> VendorError {
-    let kind = match rng.below(4) {
+    let kind = match rng.below(5) {
+        4 => {
+            let wait = rng.pick(&[Duration::from_secs(1), Duration::from_secs(100)]);
+            return VendorError::awaiting_turn(&leg.source, VendorOperation::Confirm, wait);
+        }
         0 => return VendorError::rejected(&leg.source, VendorOperation::Confirm, RefusalReason::HoldExpired, None),
         1 => return VendorError::rejected(&leg.source, VendorOperation::Confirm, RefusalReason::Other, None),
         2 => ErrorKind::Unavailable,
