@@ -62,7 +62,7 @@ pub struct RequestTurn {
     pub class: RequestClass,
     /// Time by which the request has to be sent: the end of its hold, for example. `None`: as soon as possible.
     pub due: Option<Instant>,
-    /// Time after which the request is not sent any more. `None`: the queue's usual patience for reads.
+    /// Time after which the request is not sent any more. `None`: the usual longest wait of reads.
     pub latest: Option<Instant>,
     /// Reservation that the request uses, if any.
     pub reservation: Option<ReservationKey>,

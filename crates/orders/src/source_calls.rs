@@ -73,12 +73,12 @@ impl SourceCaller<'_> {
         let is_bound = matches!(step.call, SourceCall::Confirm | SourceCall::Extend);
         let hold_end = hold_end.filter(|_| is_bound);
         let sent_at = Instant::now();
-        let patience = self.settings.queue_patience().min(hold_end.unwrap_or(Duration::MAX));
+        let max_wait = self.settings.max_queue_wait().min(hold_end.unwrap_or(Duration::MAX));
         let reservation = ReservationKey { order: order.key, leg: step.leg };
         RequestTurn {
             class,
             due: Some(sent_at + hold_end.unwrap_or(self.settings.call_timeout)),
-            latest: Some(sent_at + patience),
+            latest: Some(sent_at + max_wait),
             reservation: Some(reservation),
         }
     }

@@ -239,7 +239,7 @@ impl<'a> UnitOfWork<'a> {
 
     /// Returns the time at which a step that was put off enters the queue again: as long before its turn as it can wait there.
     fn turn_expected_at(&self, error: &VendorError) -> Timestamp {
-        let wait = error.retry_after.unwrap_or_default().saturating_sub(self.settings.queue_patience());
+        let wait = error.retry_after.unwrap_or_default().saturating_sub(self.settings.max_queue_wait());
         later(self.now, wait.max(MIN_PUT_OFF))
     }
 

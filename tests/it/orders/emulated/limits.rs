@@ -62,8 +62,8 @@ async fn what_is_admitted_is_confirmed_and_the_rest_is_refused_before_anything_i
     assert_eq!((admitted.len(), refused.len()), (4, 3), "ten calls each, reserved: {refused:?}");
     for (_, problems) in &refused {
         let [problem] = &problems[..] else { panic!("{problems:?}") };
-        let told = (problem.code, problem.source.as_ref().map(|source| source.as_str()), problem.retry());
-        assert_eq!(told, (ProblemCode::SourceBusy, Some("opera"), RetryAdvice::SameKeyAfterDelay));
+        let reported = (problem.code, problem.source.as_ref().map(|source| source.as_str()), problem.retry());
+        assert_eq!(reported, (ProblemCode::SourceBusy, Some("opera"), RetryAdvice::SameKeyAfterDelay));
     }
     let refused_at = Instant::now();
     refused.sort_by_key(|(_, problems)| problems[0].retry_after);
