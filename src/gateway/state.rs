@@ -14,7 +14,7 @@ use crate::gateway::pages::{self, StaticPage};
 use crate::gateway::pipeline::Pipeline;
 use crate::gateway::rate_limiter::RateLimitStatus;
 use crate::gateway::rejection::RequestRejection;
-use crate::gateway::socket::SocketTimeouts;
+use crate::gateway::socket::SocketLimits;
 
 /// State shared by all handlers.
 pub struct AppState {
@@ -26,8 +26,8 @@ pub struct AppState {
     auth_changes: watch::Sender<()>,
     /// Ends open streams at shutdown.
     pub stop: CancellationToken,
-    /// Timeouts of WebSocket clients.
-    pub socket_timeouts: SocketTimeouts,
+    /// Limits of WebSocket clients.
+    pub socket_limits: SocketLimits,
     /// Allowed origins of browsers on other sites; exact matches.
     pub allowed_origins: Vec<String>,
     /// True if the listener serves TLS; browsers then get `Strict-Transport-Security`.
@@ -46,6 +46,7 @@ impl AppState {
         pipeline: Pipeline,
         authenticator: Authenticator,
         allowed_origins: Vec<String>,
+        socket_limits: SocketLimits,
         stop: CancellationToken,
     ) -> Self {
         let schema_page = pages::text_page(Bytes::copy_from_slice(pipeline.sdl().as_bytes()));
@@ -54,7 +55,7 @@ impl AppState {
             authenticator: ArcSwap::from_pointee(authenticator),
             auth_changes: watch::Sender::new(()),
             stop,
-            socket_timeouts: SocketTimeouts::default(),
+            socket_limits,
             allowed_origins,
             serves_tls: false,
             schema_page,
