@@ -152,11 +152,12 @@ pub trait Health: Send + Sync {
 #[async_trait]
 pub trait RateLimiter: Send + Sync {
     /// Acquires a permit for one request, after a short wait if that suffices. Order calls may use the reserved part of the
-    /// quota. Fails with the time after which a permit will be available.
-    async fn acquire(&self, serves_an_order: bool) -> Result<(), Duration>;
+    /// quota. `endpoint` is the endpoint with a limit of its own that the request calls, if any. Fails with the time after
+    /// which a permit will be available.
+    async fn acquire(&self, serves_an_order: bool, endpoint: Option<&'static str>) -> Result<(), Duration>;
 
-    /// Blocks all requests for this long, after the vendor responded with "too many requests".
-    fn pause(&self, wait: Duration);
+    /// Blocks requests for this long, after the vendor responded with "too many requests": those to one endpoint, or all.
+    fn pause(&self, endpoint: Option<&'static str>, wait: Duration);
 
     /// Returns the remaining requests in the current window, or `None` if no rate limit is set.
     fn remaining(&self) -> Option<u32>;

@@ -180,6 +180,7 @@ impl OrderPlanner<'_> {
             undo_is_proven: facts.undo_is_proven,
             cancels_in_part: facts.cancels_in_part,
             extends_holds: self.sources[source].hold_extension.is_some(),
+            holds_seats: facts.holds_seats,
             honors_keys: facts.honors_idempotency_keys,
             slow_confirm: facts.slow_confirm_duration,
             hold_ttl: facts.hold_ttl,

@@ -1,6 +1,7 @@
 //! Rate limit by GCRA, the generic cell rate algorithm: a steady rate with room for a burst, of which a part is reserved for
 //! priority requests.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -64,8 +65,8 @@ pub struct GcraRateLimiter {
 struct GcraState {
     /// Time at which the burst is complete again. Each request moves it by one interval.
     theoretical_arrival_time: Instant,
-    /// No request is sent before.
-    paused_until: Instant,
+    /// No request to the endpoint, or to any if there is none, is sent before. Bounded by the number of endpoints.
+    paused_until: HashMap<Option<&'static str>, Instant>,
 }
 
 impl GcraRateLimiter {
@@ -79,11 +80,12 @@ impl GcraRateLimiter {
         Self { gcra: None, max_wait: Duration::ZERO, state: GcraState::new() }
     }
 
-    /// Takes one request, waiting for at most `max_wait`. The error is the time until a request is available.
-    pub async fn acquire(&self, is_priority: bool) -> Result<(), Duration> {
+    /// Takes one request, waiting for at most `max_wait`. `endpoint` is the endpoint with pauses of its own, if any. The error
+    /// is the time until a request is available.
+    pub async fn acquire(&self, is_priority: bool, endpoint: Option<&'static str>) -> Result<(), Duration> {
         let last = Instant::now() + self.max_wait;
         loop {
-            match self.try_acquire(is_priority) {
+            match self.try_acquire(is_priority, endpoint) {
                 Ok(()) => return Ok(()),
                 Err(wait) if Instant::now() + wait > last => return Err(wait),
                 Err(wait) => sleep(wait).await,
@@ -92,11 +94,12 @@ impl GcraRateLimiter {
     }
 
     /// Takes one request without waiting. The error is the time until a request is available.
-    pub fn try_acquire(&self, is_priority: bool) -> Result<(), Duration> {
+    pub fn try_acquire(&self, is_priority: bool, endpoint: Option<&'static str>) -> Result<(), Duration> {
         let now = Instant::now();
         let mut state = self.state.lock();
-        if now < state.paused_until {
-            return Err(state.paused_until - now);
+        let paused = state.paused_for(endpoint, now);
+        if !paused.is_zero() {
+            return Err(paused);
         }
         let Some(gcra) = self.gcra else { return Ok(()) };
         let next = state.theoretical_arrival_time.max(now) + gcra.interval;
@@ -118,15 +121,18 @@ impl GcraRateLimiter {
         }
     }
 
-    /// Sends nothing for `wait`: the remote system reported too many requests.
-    pub fn pause(&self, wait: Duration) {
+    /// Sends nothing for `wait` to one endpoint, or nothing at all: the remote system reported too many requests. A pause
+    /// never ends earlier because of a shorter one.
+    pub fn pause(&self, endpoint: Option<&'static str>, wait: Duration) {
+        let end = Instant::now() + wait;
         let mut state = self.state.lock();
-        state.paused_until = state.paused_until.max(Instant::now() + wait);
+        let until = state.paused_until.entry(endpoint).or_insert(end);
+        *until = end.max(*until);
     }
 
-    /// Returns the rest of the pause; zero if there is none.
-    pub fn paused_for(&self) -> Duration {
-        self.state.lock().paused_until.saturating_duration_since(Instant::now())
+    /// Returns the rest of the pause of an endpoint, or of all requests; zero if there is none.
+    pub fn paused_for(&self, endpoint: Option<&'static str>) -> Duration {
+        self.state.lock().paused_for(endpoint, Instant::now())
     }
 
     /// Returns the requests left in the burst, or `None` without a limit.
@@ -134,7 +140,7 @@ impl GcraRateLimiter {
         let gcra = self.gcra?;
         let now = Instant::now();
         let state = self.state.lock();
-        if now < state.paused_until {
+        if !state.paused_for(None, now).is_zero() {
             return Some(0);
         }
         Some(gcra.remaining(state.theoretical_arrival_time.saturating_duration_since(now)))
@@ -144,7 +150,13 @@ impl GcraRateLimiter {
 impl GcraState {
     fn new() -> Mutex<Self> {
         let now = Instant::now();
-        Mutex::new(Self { theoretical_arrival_time: now, paused_until: now })
+        Mutex::new(Self { theoretical_arrival_time: now, paused_until: HashMap::new() })
+    }
+
+    /// Rest of the pauses that concern an endpoint: its own and that of all requests.
+    fn paused_for(&self, endpoint: Option<&'static str>, now: Instant) -> Duration {
+        let rest = |of: Option<&'static str>| self.paused_until.get(&of).map(|until| until.saturating_duration_since(now));
+        rest(None).max(rest(endpoint)).unwrap_or_default()
     }
 }
 
@@ -162,7 +174,7 @@ mod tests {
 
     async fn drain(limiter: &GcraRateLimiter, is_priority: bool) -> usize {
         let mut count = 0;
-        while limiter.acquire(is_priority).await.is_ok() {
+        while limiter.acquire(is_priority, None).await.is_ok() {
             count += 1;
         }
         count
@@ -175,7 +187,7 @@ mod tests {
         assert_eq!(drain(&limiter, false).await, 11);
         assert_eq!(limiter.remaining(), Some(4));
         assert_eq!(drain(&limiter, true).await, 4);
-        assert_eq!((limiter.remaining(), limiter.acquire(true).await.is_err()), (Some(0), true));
+        assert_eq!((limiter.remaining(), limiter.acquire(true, None).await.is_err()), (Some(0), true));
     }
 
     #[tokio::test(start_paused = true)]
@@ -184,7 +196,7 @@ mod tests {
             let limiter = limiter(requests, 0, Duration::ZERO);
             let mut sent = Vec::new();
             for _ in 0..6000 {
-                while limiter.acquire(true).await.is_ok() {
+                while limiter.acquire(true, None).await.is_ok() {
                     sent.push(Instant::now());
                 }
                 advance(Duration::from_millis(30)).await;
@@ -201,13 +213,13 @@ mod tests {
     async fn a_short_wait_is_waited_and_a_long_one_is_returned() {
         let limiter = limiter(60, 0, Duration::from_secs(2));
         for _ in 0..15 {
-            assert_eq!(limiter.try_acquire(true), Ok(()));
+            assert_eq!(limiter.try_acquire(true, None), Ok(()));
         }
         let started_at = Instant::now();
-        assert_eq!(limiter.acquire(true).await, Ok(()));
+        assert_eq!(limiter.acquire(true, None).await, Ok(()));
         assert_eq!(started_at.elapsed().as_millis(), 1334, "1/45 minute, rounded up to the timer's milliseconds");
-        limiter.pause(Duration::from_secs(30));
-        let wait = limiter.acquire(true).await.expect_err("paused");
+        limiter.pause(None, Duration::from_secs(30));
+        let wait = limiter.acquire(true, None).await.expect_err("paused");
         assert_eq!((wait, limiter.remaining()), (Duration::from_secs(30), Some(0)));
     }
 
@@ -215,12 +227,27 @@ mod tests {
     async fn without_a_limit_only_a_pause_holds_requests_back() {
         let limiter = GcraRateLimiter::unlimited();
         for _ in 0..10_000 {
-            assert_eq!(limiter.try_acquire(false), Ok(()));
+            assert_eq!(limiter.try_acquire(false, None), Ok(()));
         }
-        limiter.pause(Duration::from_secs(1));
-        assert_eq!((limiter.acquire(false).await, limiter.remaining()), (Err(Duration::from_secs(1)), None));
+        limiter.pause(None, Duration::from_secs(1));
+        assert_eq!((limiter.acquire(false, None).await, limiter.remaining()), (Err(Duration::from_secs(1)), None));
         advance(Duration::from_secs(1)).await;
-        assert_eq!(limiter.acquire(false).await, Ok(()));
+        assert_eq!(limiter.acquire(false, None).await, Ok(()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_holds_back_what_it_names_and_a_shorter_one_does_not_end_it() {
+        let limiter = GcraRateLimiter::unlimited();
+        limiter.pause(Some("catalog"), Duration::from_secs(60));
+        limiter.pause(Some("catalog"), Duration::from_secs(1));
+        assert_eq!(limiter.try_acquire(true, None), Ok(()));
+        assert_eq!(limiter.try_acquire(true, Some("orders")), Ok(()));
+        assert_eq!(limiter.try_acquire(true, Some("catalog")), Err(Duration::from_secs(60)));
+        limiter.pause(None, Duration::from_secs(5));
+        assert_eq!(limiter.try_acquire(true, Some("orders")), Err(Duration::from_secs(5)));
+        advance(Duration::from_secs(59)).await;
+        assert_eq!(limiter.try_acquire(true, Some("orders")), Ok(()));
+        assert_eq!(limiter.try_acquire(true, Some("catalog")), Err(Duration::from_secs(1)));
     }
 
     #[tokio::test(start_paused = true)]

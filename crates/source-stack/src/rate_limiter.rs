@@ -23,12 +23,12 @@ impl LocalRateLimiter {
 
 #[async_trait]
 impl RateLimiter for LocalRateLimiter {
-    async fn acquire(&self, serves_an_order: bool) -> Result<(), Duration> {
-        self.0.acquire(serves_an_order).await
+    async fn acquire(&self, serves_an_order: bool, endpoint: Option<&'static str>) -> Result<(), Duration> {
+        self.0.acquire(serves_an_order, endpoint).await
     }
 
-    fn pause(&self, wait: Duration) {
-        self.0.pause(wait);
+    fn pause(&self, endpoint: Option<&'static str>, wait: Duration) {
+        self.0.pause(endpoint, wait);
     }
 
     fn remaining(&self) -> Option<u32> {

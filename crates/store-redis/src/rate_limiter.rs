@@ -20,26 +20,29 @@ const ACQUIRE_LUA: &str = r"
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local interval, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
-local stored = redis.call('HMGET', KEYS[1], 'theoretical_arrival_time', 'paused_until')
-local tat, paused_until = tonumber(stored[1] or 0), tonumber(stored[2] or 0)
+local stored = redis.call('HMGET', KEYS[1], 'theoretical_arrival_time', 'paused_until', ARGV[3])
+local tat = tonumber(stored[1] or 0)
+local paused_until = math.max(tonumber(stored[2] or 0), tonumber(stored[3] or 0))
 if tat < now then tat = now end
 if paused_until > now then return { paused_until - now, tat - now } end
 local next = tat + interval
 local wait = next - now - interval * burst
 if wait > 0 then return { wait, tat - now } end
 redis.call('HSET', KEYS[1], 'theoretical_arrival_time', string.format('%.0f', next))
-redis.call('PEXPIRE', KEYS[1], math.ceil((math.max(next, paused_until) - now) / 1000) + 60000)
+local lifetime = math.ceil((next - now) / 1000) + 60000
+if redis.call('PTTL', KEYS[1]) < lifetime then redis.call('PEXPIRE', KEYS[1], lifetime) end
 return { 0, next - now }
 ";
 
-/// Blocks all requests for a while.
+/// Blocks all requests, or those to one endpoint, for a while. The pause of an endpoint is a field of its own.
 const PAUSE_LUA: &str = r"
 local time = redis.call('TIME')
 local until_then = time[1] * 1000000 + time[2] + tonumber(ARGV[1])
-local current = tonumber(redis.call('HGET', KEYS[1], 'paused_until') or 0)
+local current = tonumber(redis.call('HGET', KEYS[1], ARGV[2]) or 0)
 if until_then > current then
-  redis.call('HSET', KEYS[1], 'paused_until', string.format('%.0f', until_then))
-  redis.call('PEXPIRE', KEYS[1], math.ceil(tonumber(ARGV[1]) / 1000) + 60000)
+  redis.call('HSET', KEYS[1], ARGV[2], string.format('%.0f', until_then))
+  local lifetime = math.ceil(tonumber(ARGV[1]) / 1000) + 60000
+  if redis.call('PTTL', KEYS[1]) < lifetime then redis.call('PEXPIRE', KEYS[1], lifetime) end
 end
 return 0
 ";
@@ -75,10 +78,21 @@ impl RedisRateLimiter {
     }
 
     /// Acquires one request or returns the time to wait. `None` if Redis is unavailable.
-    async fn acquire_shared(&self, is_order_call: bool) -> Option<Result<(), Duration>> {
+    async fn acquire_shared(
+        &self,
+        is_order_call: bool,
+        endpoint: Option<&'static str>,
+    ) -> Option<Result<(), Duration>> {
+        let pause = pause_field(endpoint);
         let (interval, burst) = (micros(self.gcra.interval).max(1), self.gcra.burst_for(is_order_call));
         let call = self.redis.run(|mut connection| async move {
-            ACQUIRE_SCRIPT.key(&self.name).arg(interval).arg(burst).invoke_async::<(u64, u64)>(&mut connection).await
+            ACQUIRE_SCRIPT
+                .key(&self.name)
+                .arg(interval)
+                .arg(burst)
+                .arg(pause)
+                .invoke_async::<(u64, u64)>(&mut connection)
+                .await
         });
         let reply = call.await;
         *self.theoretical_arrival_time.lock() =
@@ -96,16 +110,16 @@ impl RedisRateLimiter {
 
 #[async_trait]
 impl RateLimiter for RedisRateLimiter {
-    async fn acquire(&self, is_order_call: bool) -> Result<(), Duration> {
+    async fn acquire(&self, is_order_call: bool, endpoint: Option<&'static str>) -> Result<(), Duration> {
         let deadline = Instant::now() + self.max_wait;
         loop {
             // A pause requested by the vendor applies to this replica before it reaches the others.
-            let paused = self.fallback.paused_for();
+            let paused = self.fallback.paused_for(endpoint);
             let wait = if paused.is_zero() {
-                match self.acquire_shared(is_order_call).await {
+                match self.acquire_shared(is_order_call, endpoint).await {
                     Some(Ok(())) => return Ok(()),
                     Some(Err(wait)) => wait,
-                    None => return self.fallback.acquire(is_order_call).await,
+                    None => return self.fallback.acquire(is_order_call, endpoint).await,
                 }
             } else {
                 paused
@@ -117,13 +131,14 @@ impl RateLimiter for RedisRateLimiter {
         }
     }
 
-    fn pause(&self, wait: Duration) {
-        self.fallback.pause(wait);
+    fn pause(&self, endpoint: Option<&'static str>, wait: Duration) {
+        self.fallback.pause(endpoint, wait);
         let (redis, name) = (Arc::clone(&self.redis), self.name.clone());
         self.tasks.spawn(async move {
             redis
                 .run(|mut connection| async move {
-                    PAUSE_SCRIPT.key(&name).arg(micros(wait)).invoke_async::<()>(&mut connection).await
+                    let field = pause_field(endpoint);
+                    PAUSE_SCRIPT.key(&name).arg(micros(wait)).arg(field).invoke_async::<()>(&mut connection).await
                 })
                 .await;
         });
@@ -132,11 +147,16 @@ impl RateLimiter for RedisRateLimiter {
     fn remaining(&self) -> Option<u32> {
         let arrival_time = *self.theoretical_arrival_time.lock();
         match arrival_time {
-            Some(_) if !self.fallback.paused_for().is_zero() => Some(0),
+            Some(_) if !self.fallback.paused_for(None).is_zero() => Some(0),
             Some(at) => Some(self.gcra.remaining(at.saturating_duration_since(Instant::now()))),
             None => self.fallback.remaining(),
         }
     }
+}
+
+/// Field of a pause in Redis.
+fn pause_field(endpoint: Option<&'static str>) -> String {
+    endpoint.map_or_else(|| "paused_until".to_owned(), |endpoint| format!("paused_until:{endpoint}"))
 }
 
 fn micros(time: Duration) -> u64 {

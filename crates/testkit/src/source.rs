@@ -58,11 +58,11 @@ pub struct UnlimitedRateLimiter;
 
 #[async_trait]
 impl RateLimiter for UnlimitedRateLimiter {
-    async fn acquire(&self, _serves_an_order: bool) -> Result<(), Duration> {
+    async fn acquire(&self, _serves_an_order: bool, _endpoint: Option<&'static str>) -> Result<(), Duration> {
         Ok(())
     }
 
-    fn pause(&self, _wait: Duration) {}
+    fn pause(&self, _endpoint: Option<&'static str>, _wait: Duration) {}
 
     fn remaining(&self) -> Option<u32> {
         None

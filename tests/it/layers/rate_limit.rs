@@ -30,7 +30,7 @@ fn replica(server: &RedisServer) -> (Arc<Redis>, RedisRateLimiter) {
 
 async fn drain(limiter: &RedisRateLimiter, serves_an_order: bool) -> usize {
     let mut count = 0;
-    while limiter.acquire(serves_an_order).await.is_ok() {
+    while limiter.acquire(serves_an_order, None).await.is_ok() {
         count += 1;
     }
     count
@@ -42,12 +42,12 @@ async fn two_replicas_together_never_exceed_the_limit_and_leave_the_reserve_to_o
     let ((redis, one), (_, other)) = (replica(&server), replica(&server));
     until("redis is reachable", async || redis.is_reachable().await).await;
     for _ in 0..5 {
-        assert_eq!(one.acquire(false).await, Ok(()));
-        assert_eq!(other.acquire(false).await, Ok(()));
+        assert_eq!(one.acquire(false, None).await, Ok(()));
+        assert_eq!(other.acquire(false, None).await, Ok(()));
     }
     assert_eq!((drain(&one, false).await, drain(&other, false).await), (1, 0));
     assert_eq!((one.remaining(), other.remaining()), (Some(4), Some(4)));
-    let wait = other.acquire(false).await.expect_err("used up");
+    let wait = other.acquire(false, None).await.expect_err("used up");
     assert!(wait > Duration::from_secs(60) && wait < Duration::from_secs(3600), "{wait:?}");
     assert_eq!((drain(&one, true).await, drain(&other, true).await), (4, 0));
 }
@@ -57,9 +57,12 @@ async fn a_pause_requested_of_one_replica_applies_to_all() {
     let Some(server) = RedisServer::start() else { return };
     let ((redis, one), (_, other)) = (replica(&server), replica(&server));
     until("redis is reachable", async || redis.is_reachable().await).await;
-    one.pause(Duration::from_secs(60));
-    assert!(one.acquire(true).await.is_err_and(|wait| wait > Duration::from_secs(50)));
-    until("the other is paused", async || other.acquire(true).await.is_err()).await;
+    one.pause(Some("catalog"), Duration::from_secs(120));
+    until("the other is paused at the endpoint", async || other.acquire(true, Some("catalog")).await.is_err()).await;
+    assert_eq!((one.acquire(true, None).await, other.acquire(true, Some("orders")).await), (Ok(()), Ok(())));
+    one.pause(None, Duration::from_secs(60));
+    assert!(one.acquire(true, None).await.is_err_and(|wait| wait > Duration::from_secs(50)));
+    until("the other is paused", async || other.acquire(true, None).await.is_err()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -63,7 +63,7 @@ impl Venues {
     pub(super) async fn open(
         style: BookingStyle,
         ledger: Arc<dyn OrderStore>,
-        client: &reqwest::Client,
+        client: &http_client::ConnectionPools,
         lines: &[SellableLine],
     ) -> Self {
         let mut world = World::new(ledger, &[]);
@@ -106,6 +106,7 @@ impl Venues {
                 source: fixture.source.id.clone(),
                 performance: performance.key.clone(),
                 ticket_type_source: fixture.source.id.clone(),
+                ticket_type_event: offer.ticket_type.event.clone(),
                 ticket_type: offer.ticket_type.key.clone(),
                 quantity: 2,
                 expected_unit_price: None,

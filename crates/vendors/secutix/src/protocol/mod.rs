@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use reqwest::StatusCode;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -17,12 +17,10 @@ pub(crate) use soap::SoapProtocol;
 pub(crate) use token::{Identity, TokenOrigin, TokenProvider};
 
 use crate::assumptions;
+use crate::wire::catalog::GET_CATALOG_DETAILED;
 use crate::wire::{Method, ResultHeader};
 use domain::{ErrorKind, SourceId, VendorError, VendorOperation};
 use http_client::{RequestBody, VendorResponse};
-
-/// Pause after a rate-limit response without `Retry-After` (`secutix.md §2.8`).
-const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(60);
 
 /// Error of encoding a request. Our own requests do not cause it.
 pub(crate) type EncodeError = Box<dyn std::error::Error + Send + Sync>;
@@ -55,6 +53,29 @@ pub(crate) struct ProtocolRequest<'a> {
     pub parameters: &'a dyn Parameters,
     /// Timeout that replaces the usual one, for slow methods.
     pub timeout: Option<Duration>,
+}
+
+/// Requests that a rate-limit response concerns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RateLimitScope {
+    /// All requests to the institution, as the newer copy of the vendor's page says (`secutix.md §2.8`).
+    #[default]
+    Institution,
+    /// The service with all its methods, as the older copy says.
+    Service,
+}
+
+impl RateLimitScope {
+    /// Returns the endpoint that a rate-limit response to a method concerns; `None` for all. The catalog has a limit of its
+    /// own in both copies, so its refusals do not stop sales.
+    fn endpoint(self, method: Method) -> Option<&'static str> {
+        match self {
+            _ if method == GET_CATALOG_DETAILED => Some(method.name),
+            Self::Institution => None,
+            Self::Service => Some(method.service.class),
+        }
+    }
 }
 
 /// A response without its envelope, not yet parsed.
@@ -115,10 +136,6 @@ fn http_error(response: &VendorResponse) -> VendorError {
     match response.status {
         // The path names a method, not a record: "not found" means a wrong address or version.
         StatusCode::NOT_FOUND => VendorError { kind: ErrorKind::Unavailable, ..error },
-        _ if error.kind == ErrorKind::RateLimited => {
-            let wait = error.retry_after.unwrap_or(DEFAULT_RETRY_AFTER);
-            error.with_retry_after(Some(wait))
-        }
         _ => error,
     }
 }
