@@ -12,7 +12,7 @@ use emulators::acme::AcmeEmulator;
 use emulators::secutix::SecutixEmulator;
 use emulators::ticketing::{HOST, TicketingEmulator};
 use emulators::{Emulator, Rule, RunningEmulator, SandboxClock, Scenario, Stage};
-use http_client::VendorHttpClient;
+use http_client::{PausePolicy, VendorHttpClient};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::Value;
@@ -104,7 +104,7 @@ impl VendorFixture {
         emulator: Arc<dyn Emulator>,
         config: SourceConfig,
     ) -> Self {
-        let client = http_client::build_client().expect("a client");
+        let client = http_client::ConnectionPools::new(Duration::from_secs(4)).expect("a client");
         Self::start_with(vendor, clock, emulator, config, (client, ATTEMPT_TIMEOUT)).await
     }
 
@@ -114,7 +114,7 @@ impl VendorFixture {
         clock: Arc<SandboxClock>,
         emulator: Arc<dyn Emulator>,
         config: SourceConfig,
-        http: (reqwest::Client, Duration),
+        http: (http_client::ConnectionPools, Duration),
     ) -> Self {
         let row = vendor_registry::VENDORS.iter().find(|row| row.name == vendor).expect("a registered vendor");
         Self::connect(row, clock, emulator, config, http).await
@@ -125,14 +125,15 @@ impl VendorFixture {
         clock: Arc<SandboxClock>,
         emulator: Arc<dyn Emulator>,
         mut config: SourceConfig,
-        (client, attempt_timeout): (reqwest::Client, Duration),
+        (client, attempt_timeout): (http_client::ConnectionPools, Duration),
     ) -> Self {
         let stage = Stage::new(emulator, Arc::clone(&clock));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let running = stage.run(listener, &TaskTracker::new()).expect("an emulator");
         config.base_url = format!("{}{}", running.base_url(), config.base_url);
         let context = ConnectContext {
-            http: VendorHttpClient::new(client, config.id.clone(), Arc::new(UnlimitedRateLimiter), attempt_timeout),
+            http: VendorHttpClient::new(client, config.id.clone(), Arc::new(UnlimitedRateLimiter), attempt_timeout)
+                .with_pauses(PausePolicy { default: vendor.rate_limit_pause, max: Duration::from_secs(3600) }),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             health: Arc::new(AlwaysUp),
             tracker: TaskTracker::new(),
@@ -230,7 +231,7 @@ async fn demo() -> VendorFixture {
     let clock = fixed_clock();
     let emulator = DemoEmulator::new(Arc::clone(&clock));
     let config = source_config("demo", "", "Europe/Zurich", "CHF", "api_key = \"demo-key\"");
-    let client = http_client::build_client().expect("a client");
+    let client = http_client::ConnectionPools::new(Duration::from_secs(4)).expect("a client");
     VendorFixture::connect(&vendor_demo::VENDOR, clock, emulator, config, (client, ATTEMPT_TIMEOUT)).await
 }
 

@@ -200,14 +200,15 @@ impl OrderLineInput {
             _ => Err(problem_at(ProblemCode::UnknownPerformance, path("performance"))),
         };
         let ticket_type = match GlobalId::decode(&self.ticket_type) {
-            Some(GlobalId::TicketType(source, _, key)) => Ok((source, key)),
+            Some(GlobalId::TicketType(source, event, key)) => Ok((source, event, key)),
             _ => Err(problem_at(ProblemCode::UnknownTicketType, path("ticketType"))),
         };
         match (performance, ticket_type) {
-            (Ok((source, performance)), Ok((ticket_type_source, ticket_type))) => Ok(OrderLineRequest {
+            (Ok((source, performance)), Ok((ticket_type_source, ticket_type_event, ticket_type))) => Ok(OrderLineRequest {
                 source,
                 performance,
                 ticket_type_source,
+                ticket_type_event,
                 ticket_type,
                 quantity: self.quantity.into(),
                 expected_unit_price: self
