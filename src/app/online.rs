@@ -78,8 +78,8 @@ async fn check_channel(
     let app = APPS.iter().find(|app| app.name == settings.app).ok_or_else(unknown)?;
     let resilience = ResilienceConfig { attempt_timeout: CALL_TIMEOUT, ..resilience.clone() };
     let limiter = Arc::new(LocalRateLimiter::unlimited());
-    let client = vendor_client(&resilience, SourceId::new(id), limiter, app.rate_limit_pause)
-        .map_err(StartError::Settings)?;
+    let client =
+        vendor_client(&resilience, SourceId::new(id), limiter, app.rate_limit_pause).map_err(StartError::Settings)?;
     let channel = (app.connect)(settings.channel.clone(), client).map_err(StartError::Settings)?;
     Ok(check_app(channel.port.as_ref()).await)
 }

@@ -1,7 +1,7 @@
 //! Connections to vendors, and the question whether a request was sent over one.
 //!
-//! Vendors close idle connections. A request that is written to a connection at that moment is lost, and nobody can tell
-//! whether the vendor read it. So a write never uses a connection that was idle, and a read may be sent again.
+//! Vendors close idle connections. A request that is written to a connection at that moment is lost, and it stays
+//! unknown whether the vendor read it. So a write never uses a connection that was idle, and a read may be sent again.
 
 use std::error::Error;
 use std::sync::Arc;

@@ -24,8 +24,7 @@ use domain::{Effect, ErrorKind, RateLimiter, SourceId, VendorError, VendorOperat
 const MAX_RESPONSE_BYTES: usize = 64 << 20;
 
 /// Pauses of a client that was created without a policy: those of a vendor that documents none.
-const USUAL_PAUSES: PausePolicy =
-    PausePolicy { default: Duration::from_secs(30), max: Duration::from_secs(3600) };
+const USUAL_PAUSES: PausePolicy = PausePolicy { default: Duration::from_secs(30), max: Duration::from_secs(3600) };
 
 /// Error of creating the shared client.
 #[derive(Debug, thiserror::Error)]
@@ -127,7 +126,12 @@ impl VendorHttpClient {
         let (operation, endpoint) = (request.operation, request.limited_endpoint);
         let request = request.into_request();
         if !operation.is_read_only() {
-            return self.connections.unpooled().execute(request).await.map_err(|error| self.no_response(operation, error));
+            return self
+                .connections
+                .unpooled()
+                .execute(request)
+                .await
+                .map_err(|error| self.no_response(operation, error));
         }
         let copy = request.try_clone().filter(|_| self.connections.may_have_kept_one());
         match (self.connections.pooled().execute(request).await, copy) {
@@ -143,8 +147,7 @@ impl VendorHttpClient {
 
     /// Returns the error of a request without a response.
     fn no_response(&self, operation: VendorOperation, error: reqwest::Error) -> VendorError {
-        let effect =
-            if connections::is_unsent(&error) { Effect::None } else { effect_of_lost_response(operation) };
+        let effect = if connections::is_unsent(&error) { Effect::None } else { effect_of_lost_response(operation) };
         self.error(operation, ErrorKind::Unavailable).with_effect(effect).with_cause(error.without_url())
     }
 

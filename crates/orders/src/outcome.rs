@@ -118,9 +118,7 @@ impl UnitOfWork<'_> {
         }
         let is_wanted = self.order.intent == Intent::Hold;
         let is_safe = is_known || !self.order.legs[number].capabilities.holds_seats;
-        if is_wanted
-            && is_safe
-            && self.order.legs[number].attempt_count(LegOperation::Hold) < MAX_HOLD_ATTEMPTS {
+        if is_wanted && is_safe && self.order.legs[number].attempt_count(LegOperation::Hold) < MAX_HOLD_ATTEMPTS {
             return self.set_status(number, LegStatus::Draft, "retry hold");
         }
         self.set_status(number, LegStatus::HoldFailed, "response lost");

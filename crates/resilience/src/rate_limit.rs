@@ -155,7 +155,8 @@ impl GcraState {
 
     /// Rest of the pauses that concern an endpoint: its own and that of all requests.
     fn paused_for(&self, endpoint: Option<&'static str>, now: Instant) -> Duration {
-        let rest = |of: Option<&'static str>| self.paused_until.get(&of).map(|until| until.saturating_duration_since(now));
+        let rest =
+            |of: Option<&'static str>| self.paused_until.get(&of).map(|until| until.saturating_duration_since(now));
         rest(None).max(rest(endpoint)).unwrap_or_default()
     }
 }

@@ -47,7 +47,9 @@ async fn each_fault_maps_to_its_error_kind_and_a_failed_read_has_no_effect() {
 #[tokio::test]
 async fn a_list_without_a_readable_row_is_malformed_and_one_with_some_keeps_them() {
     each_vendor(async |fixture| {
-        let Some((path, nothing, some)) = list_bodies(fixture.source.vendor, fixture.source.id.as_str()) else { return };
+        let Some((path, nothing, some)) = list_bodies(fixture.source.vendor, fixture.source.id.as_str()) else {
+            return;
+        };
         let body = |body: &str| Fault::Status { status: 200, retry_after: None, body: Some(body.to_owned()) };
         for (content, count) in [(nothing, None), (some, Some(1))] {
             for mark in ["", "\u{feff}"] {
@@ -81,7 +83,7 @@ fn list_bodies(vendor: VendorKind, id: &str) -> Option<(&'static str, &'static s
                {"id": 2, "code": "GOOD", "productFamilyType": "SINGLE_ENTRY", "state": "RUNNING"}]}]}}"#,
         )),
         VendorKind::Ticketing => Some((
-            "/events",
+            "/published-events",
             r#"{"total": 2, "records": 100, "entries": [7, "x"]}"#,
             r#"{"total": 2, "records": 100, "entries": [7, {"self": "/events/2", "title": "Good"}]}"#,
         )),

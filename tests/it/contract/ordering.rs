@@ -118,7 +118,7 @@ async fn a_released_hold_is_gone_and_releasing_it_again_succeeds() {
 }
 
 /// Resolves a confirmation like the order process: look it up, and confirm again only if the lookup returns "not done".
-/// `None` if no look-up can tell.
+/// `None` if no look-up finds out.
 async fn settle(
     fixture: &VendorFixture,
     leg: &LegRequest,

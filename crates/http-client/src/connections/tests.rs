@@ -119,7 +119,8 @@ async fn a_write_whose_connection_breaks_after_it_was_sent_is_not_sent_again() {
     let connections = ConnectionPools::new(Duration::from_secs(60)).expect("a client");
     let client =
         VendorHttpClient::new(connections, SourceId::new("opera"), Arc::new(Unlimited), Duration::from_secs(5));
-    let error = client.send(VendorRequest::new(VendorOperation::Confirm, Method::POST, url)).await.expect_err("no answer");
+    let error =
+        client.send(VendorRequest::new(VendorOperation::Confirm, Method::POST, url)).await.expect_err("no answer");
     assert_eq!((error.kind, error.effect), (ErrorKind::Unavailable, Effect::Unknown));
     assert_eq!(seen.load(Ordering::SeqCst), 1);
 }
@@ -166,7 +167,8 @@ async fn a_pause_concerns_the_endpoint_that_the_request_names_or_all() {
         for status in statuses {
             let Ok((mut stream, _)) = listener.accept().await else { return };
             read_head(&mut stream).await;
-            let head = format!("HTTP/1.1 {status}\r\nretry-after: 17\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+            let head =
+                format!("HTTP/1.1 {status}\r\nretry-after: 17\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
             let _ = stream.write_all(head.as_bytes()).await;
         }
     });

@@ -124,7 +124,9 @@ fn connect_protocol(
     match settings.transport {
         ProtocolKind::Json => {
             let tokens = TokenProvider::new(settings.token, settings.identity(), base_url, Arc::clone(clock));
-            Box::new(JsonProtocol::new(http, base_url, version, tokens).with_rate_limit_scope(settings.rate_limit_scope))
+            Box::new(
+                JsonProtocol::new(http, base_url, version, tokens).with_rate_limit_scope(settings.rate_limit_scope),
+            )
         }
         ProtocolKind::Soap => {
             let password = settings.password.clone();

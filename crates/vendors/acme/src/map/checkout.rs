@@ -110,10 +110,7 @@ pub(crate) fn check_out(leg: &LegRequest, wanted: &[RequestedLine<'_>], terms: &
         reservation_id: terms.reservation.map(Id::numeric),
         payment_method: "Voucher",
         payment_id: leg.reference.clone(),
-        charge_amount: WrittenAmount::new(
-            if terms.charges_voucher { total } else { Decimal::ZERO },
-            terms.currency,
-        ),
+        charge_amount: WrittenAmount::new(if terms.charges_voucher { total } else { Decimal::ZERO }, terms.currency),
         email: tagged_email(&contact.email, &leg.reference),
         phone_number: contact.phone.clone(),
         zip_code: contact.postal_code.clone(),

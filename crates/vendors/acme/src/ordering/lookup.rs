@@ -165,7 +165,7 @@ impl AcmeOrdering {
     }
 }
 
-/// True if tickets of an order may have been refunded. The amounts do not tell whether all were: the documents leave open
+/// True if tickets of an order may have been refunded. The amounts do not show whether all were: the documents leave open
 /// whether a refund lowers the total, and a free order has none.
 fn may_be_refunded(order: &Order) -> bool {
     let total = order.discounted_total_amount.or(order.total_amount).map(|amount| amount.0);
@@ -174,6 +174,7 @@ fn may_be_refunded(order: &Order) -> bool {
 
 /// True if no ticket of an order is good.
 fn is_void(detail: &OrderDetail, zone: &TimeZone) -> bool {
-    let mut tickets = detail.event_items.iter().flat_map(|event| &event.items).flat_map(|item| &item.tickets).peekable();
+    let mut tickets =
+        detail.event_items.iter().flat_map(|event| &event.items).flat_map(|item| &item.tickets).peekable();
     tickets.peek().is_some() && tickets.all(|ticket| tickets::state(ticket, zone) == TicketState::Void)
 }

@@ -190,9 +190,13 @@ mod tests {
 
     #[test]
     fn an_amount_is_written_with_the_decimals_of_its_currency() {
-        for (minor_units, currency, text) in
-            [(2500, "USD", "25.00"), (0, "USD", "0.00"), (2500, "JPY", "2500"), (25_125, "KWD", "25.125"), (5, "KWD", "0.005")]
-        {
+        for (minor_units, currency, text) in [
+            (2500, "USD", "25.00"),
+            (0, "USD", "0.00"),
+            (2500, "JPY", "2500"),
+            (25_125, "KWD", "25.125"),
+            (5, "KWD", "0.005"),
+        ] {
             let currency: Currency = currency.parse().expect("a currency");
             let amount = domain::Money::new(minor_units, currency).to_major();
             let written = serde_json::to_value(WrittenAmount::new(amount, currency)).expect("JSON");

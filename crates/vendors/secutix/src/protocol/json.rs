@@ -31,7 +31,14 @@ impl JsonProtocol {
     /// Creates the protocol for a base URL and an API version.
     pub(crate) fn new(transport: VendorHttpClient, base: &str, version: &str, tokens: TokenProvider) -> Self {
         let hint_logged = AtomicBool::new(false);
-        Self { transport, base: base.to_owned(), version: version.to_owned(), tokens, scope: RateLimitScope::default(), hint_logged }
+        Self {
+            transport,
+            base: base.to_owned(),
+            version: version.to_owned(),
+            tokens,
+            scope: RateLimitScope::default(),
+            hint_logged,
+        }
     }
 
     /// Sets the requests that a rate-limit response concerns.

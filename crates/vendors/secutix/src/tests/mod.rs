@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use domain::ordering::{Contact, DeliveryPreference, LegLine, LegRequest};
 use domain::{Clock, Money, PerformanceKey, SourceId, TicketTypeKey, VendorError, VendorOperation};
+use http_client::PausePolicy;
 use jiff::tz::TimeZone;
 use secrecy::ExposeSecret;
 use testkit::{FixtureCase, ManualClock, StubServer, error_summary, fixture_operations, load_case, load_cases};
@@ -44,7 +45,8 @@ const NO_DELAY: PollSchedule = PollSchedule { delays: [Duration::ZERO; 4], max_w
 async fn client(responses: Vec<FixtureCase>) -> (Client, StubServer) {
     let is_soap = responses[0].extension == "xml";
     let server = StubServer::responding(responses).await;
-    let (transport, base) = (server.client.clone(), server.base.as_str());
+    let pauses = PausePolicy { default: crate::VENDOR.rate_limit_pause, max: Duration::from_secs(3600) };
+    let (transport, base) = (server.client.clone().with_pauses(pauses), server.base.as_str());
     let protocol: Box<dyn Protocol> = if is_soap {
         Box::new(SoapProtocol::new(transport, base, "v1_33", "QUAI_DGTK", "a-password".into()))
     } else {
