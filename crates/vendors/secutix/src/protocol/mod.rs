@@ -144,3 +144,26 @@ fn http_error(response: &VendorResponse) -> VendorError {
 fn encode_error(source: &SourceId, operation: VendorOperation, error: EncodeError) -> VendorError {
     VendorError::new(source, operation, ErrorKind::Internal).with_cause(error)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::availability::{GET_EVENT_AVAILABILITY, GET_UPDATED_AVAILABILITIES};
+    use crate::wire::catalog::GET_POS_CONFIG;
+    use crate::wire::orders::CREATE_OR_UPDATE_ORDER;
+
+    #[test]
+    fn a_refused_catalog_pauses_the_catalog_alone_and_other_refusals_pause_what_the_setting_names() {
+        let institution = RateLimitScope::Institution;
+        for method in [CREATE_OR_UPDATE_ORDER, GET_EVENT_AVAILABILITY, GET_POS_CONFIG] {
+            assert_eq!(institution.endpoint(method), None, "{method:?}");
+        }
+        let service = RateLimitScope::Service;
+        let availability = service.endpoint(GET_EVENT_AVAILABILITY);
+        assert_eq!(service.endpoint(GET_UPDATED_AVAILABILITIES), availability);
+        assert!(availability.is_some() && service.endpoint(CREATE_OR_UPDATE_ORDER) != availability);
+        let catalog = institution.endpoint(GET_CATALOG_DETAILED);
+        assert_eq!(service.endpoint(GET_CATALOG_DETAILED), catalog);
+        assert!(catalog.is_some() && service.endpoint(GET_POS_CONFIG) != catalog);
+    }
+}
