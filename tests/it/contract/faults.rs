@@ -1,5 +1,6 @@
 //! Every fault against every source: the right kind of error, and never a wrong result.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use domain::{CatalogScope, Effect, ErrorKind, FreshnessMode, VendorKind};
@@ -46,6 +47,7 @@ async fn each_fault_maps_to_its_error_kind_and_a_failed_read_has_no_effect() {
 
 #[tokio::test]
 async fn a_list_without_a_readable_row_is_malformed_and_one_with_some_keeps_them() {
+    let read_lists = AtomicUsize::new(0);
     each_vendor(async |fixture| {
         let Some((path, nothing, some)) = list_bodies(fixture.source.vendor, fixture.source.id.as_str()) else {
             return;
@@ -55,6 +57,11 @@ async fn a_list_without_a_readable_row_is_malformed_and_one_with_some_keeps_them
             for mark in ["", "\u{feff}"] {
                 fixture.fail(vec![Rule::for_path(path, body(&format!("{mark}{content}")))]);
                 let listed = fixture.source.catalog.list_events(CatalogScope::Public).await;
+                // Over SOAP the path names no method.
+                if !fixture.running.stage.log.all().iter().any(|call| call.target.contains(path)) {
+                    return;
+                }
+                read_lists.fetch_add(1, Ordering::Relaxed);
                 let read = listed.map(|events| Some(events.value.len())).or_else(|error| match error.kind {
                     ErrorKind::Malformed => Ok(None),
                     _ => Err(error),
@@ -64,13 +71,13 @@ async fn a_list_without_a_readable_row_is_malformed_and_one_with_some_keeps_them
         }
     })
     .await;
+    assert!(read_lists.load(Ordering::Relaxed) >= 12, "three vendors with four bodies");
 }
 
 /// The path of a vendor's list of events, a body without a readable row, and one with one.
 fn list_bodies(vendor: VendorKind, id: &str) -> Option<(&'static str, &'static str, &'static str)> {
     match vendor {
-        // Over SOAP the path names no method.
-        _ if id == "demo" || id == "club" => None,
+        _ if id == "demo" => None,
         VendorKind::Acme => Some((
             "/event/template",
             r#"[7, "x", {}]"#,
