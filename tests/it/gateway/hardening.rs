@@ -169,6 +169,9 @@ async fn no_page_of_another_origin_can_open_a_websocket() {
         ("https://evil.test", "403"),
         ("https://shop.example.evil.test", "403"),
         ("https://localhost.evil.test", "403"),
+        ("http://localhost:4000.evil.test", "403"),
+        ("http://127.0.0.1:80@evil.test", "403"),
+        ("http://localhost@evil.test", "403"),
         ("null", "403"),
     ] {
         let mut socket = said(&door, &shake(origin)).await;
