@@ -120,7 +120,7 @@ proptest! {
 /// cases.
 #[test]
 fn the_gateway_answers_whatever_is_sent() {
-    let seconds = std::env::var("FUZZ_SECONDS").ok().and_then(|seconds| seconds.parse().ok()).unwrap_or(0);
+    let seconds = std::env::var_os("FUZZ_SECONDS").and_then(|seconds| seconds.to_str()?.parse().ok()).unwrap_or(0);
     let began = Instant::now();
     loop {
         let mut runner = TestRunner::default();
