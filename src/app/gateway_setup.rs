@@ -15,6 +15,7 @@ use crate::gateway::persisted::{PersistedOperations, Safelist, SafelistEnforceme
 use crate::gateway::pipeline::{Pipeline, PipelineCaches};
 use crate::gateway::rate_limiter::RequestRateLimiter;
 use crate::gateway::response_cache::ResponseCache;
+use crate::gateway::socket::SocketLimits;
 use crate::gateway::state::AppState;
 use crate::graphql::Services;
 use crate::graphql::api::{Api, ApiSettings};
@@ -46,9 +47,22 @@ pub(super) fn build(
     // The service's own pages open WebSockets from its public origin.
     let own = config.server.public_url.iter().map(|url| url.origin().ascii_serialization());
     let origins = allowed.chain(own).collect();
-    let mut state = AppState::new(pipeline, authenticator(config, &infrastructure.client), origins, stop);
+    let authenticator = authenticator(config, &infrastructure.client);
+    let mut state = AppState::new(pipeline, authenticator, origins, socket_limits(config), stop);
     state.serves_tls = config.server.tls.is_some();
     Ok(Arc::new(state))
+}
+
+/// Returns the limits of WebSocket clients.
+pub fn socket_limits(config: &Config) -> SocketLimits {
+    let websocket = &config.server.websocket;
+    SocketLimits {
+        init_timeout: websocket.init_timeout,
+        ping_interval: websocket.ping_interval,
+        write_timeout: websocket.write_timeout,
+        operations: websocket.operations.get(),
+        queue: websocket.queue.get(),
+    }
 }
 
 /// Builds the executable schema and the operation limits.

@@ -21,7 +21,7 @@ mod startup_log;
 mod vendor_specs;
 
 pub use error::StartError;
-pub use gateway_setup::{api_settings, operation_limits};
+pub use gateway_setup::{api_settings, operation_limits, socket_limits};
 pub use online::{CheckReport, check_online, format_check};
 pub use options::{SandboxOptions, ServeOptions};
 pub use order_setup::order_settings;

@@ -46,8 +46,25 @@ pub struct ServerConfig {
     pub drain_notice: Option<Duration>,
     /// Time that a shutdown waits for requests in flight.
     pub drain: Duration,
+    /// Limits of WebSocket clients.
+    pub websocket: WebSocketConfig,
     /// TLS certificate and key; `None`: plain HTTP.
     pub tls: Option<TlsConfig>,
+}
+
+/// Limits of WebSocket clients.
+#[derive(Debug, Clone)]
+pub struct WebSocketConfig {
+    /// Time to send `connection_init`.
+    pub init_timeout: Duration,
+    /// Time without a message before a ping is sent, and after that before the connection is closed.
+    pub ping_interval: Duration,
+    /// Time to accept an outgoing message.
+    pub write_timeout: Duration,
+    /// Concurrent operations of one connection.
+    pub operations: NonZeroUsize,
+    /// Outgoing messages queued for a slow client.
+    pub queue: NonZeroUsize,
 }
 
 /// TLS files.
@@ -78,7 +95,20 @@ impl ServerConfig {
             in_flight: from.get("in_flight"),
             drain_notice: from.find("drain_notice"),
             drain: from.get("drain"),
+            websocket: from.read_table("websocket", WebSocketConfig::read),
             tls: from.read_table("tls", TlsConfig::read),
+        }
+    }
+}
+
+impl WebSocketConfig {
+    fn read(from: &Section<'_>) -> Self {
+        Self {
+            init_timeout: from.get("init_timeout"),
+            ping_interval: from.get("ping_interval"),
+            write_timeout: from.get("write_timeout"),
+            operations: from.get("operations"),
+            queue: from.get("queue"),
         }
     }
 }

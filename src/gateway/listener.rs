@@ -3,14 +3,19 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
-use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::{Request, Version};
+use axum::body::Bytes;
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderValue, Request, Version};
 use http_body_util::BodyExt;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -151,18 +156,24 @@ impl ClientConnection {
                 reading.bytes_arrived();
             }
         });
-        let service = service_fn(move |request: Request<hyper::body::Incoming>| {
+        let service = service_fn(move |request: Request<Incoming>| {
             let is_http1 = request.version() < Version::HTTP_2;
             let active = ActiveRequest::new(&active, is_http1);
             let (fast_path, router) = (Arc::clone(&fast_path), router.clone());
+            let is_read = Arc::new(AtomicBool::new(request.body().is_end_stream()));
+            let request = request.map(|body| TrackedBody { body, is_read: Arc::clone(&is_read) });
             async move {
-                let response = match fast_path.try_respond(request, peer).await {
+                let mut response = match fast_path.try_respond(request, peer).await {
                     Ok(response) => response,
                     Err(mut request) => {
                         request.extensions_mut().insert(peer);
                         router.oneshot(request).await?
                     }
                 };
+                if is_http1 && !is_read.load(SeqCst) {
+                    // hyper closes a connection with an unread body, so the client must not send another request on it.
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
                 // Held until the last byte of the body, so that a stream keeps its connection open.
                 Ok::<_, Infallible>(response.map(|body| {
                     body.map_frame(move |frame| {
@@ -182,6 +193,36 @@ impl ClientConnection {
             () = activity.wait_until_idle_for(idle_timeout) => tracing::debug!("a connection without requests is closed"),
             () = activity.wait_until_headers_are_late(header_timeout) => tracing::debug!("headers did not arrive in time"),
         }
+    }
+}
+
+/// A request body that records whether it was read to its end.
+struct TrackedBody {
+    body: Incoming,
+    is_read: Arc<AtomicBool>,
+}
+
+impl Body for TrackedBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        if matches!(frame, Poll::Ready(None)) || self.body.is_end_stream() {
+            self.is_read.store(true, SeqCst);
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

@@ -8,13 +8,14 @@ use axum::body::Bytes;
 use axum::http::HeaderValue;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use url::{Host, Url};
 
 use crate::gateway::auth::{Authenticator, Principal, wait_for_expiry};
 use crate::gateway::pages::{self, StaticPage};
 use crate::gateway::pipeline::Pipeline;
 use crate::gateway::rate_limiter::RateLimitStatus;
 use crate::gateway::rejection::RequestRejection;
-use crate::gateway::socket::SocketTimeouts;
+use crate::gateway::socket::SocketLimits;
 
 /// State shared by all handlers.
 pub struct AppState {
@@ -26,8 +27,8 @@ pub struct AppState {
     auth_changes: watch::Sender<()>,
     /// Ends open streams at shutdown.
     pub stop: CancellationToken,
-    /// Timeouts of WebSocket clients.
-    pub socket_timeouts: SocketTimeouts,
+    /// Limits of WebSocket clients.
+    pub socket_limits: SocketLimits,
     /// Allowed origins of browsers on other sites; exact matches.
     pub allowed_origins: Vec<String>,
     /// True if the listener serves TLS; browsers then get `Strict-Transport-Security`.
@@ -46,6 +47,7 @@ impl AppState {
         pipeline: Pipeline,
         authenticator: Authenticator,
         allowed_origins: Vec<String>,
+        socket_limits: SocketLimits,
         stop: CancellationToken,
     ) -> Self {
         let schema_page = pages::text_page(Bytes::copy_from_slice(pipeline.sdl().as_bytes()));
@@ -54,7 +56,7 @@ impl AppState {
             authenticator: ArcSwap::from_pointee(authenticator),
             auth_changes: watch::Sender::new(()),
             stop,
-            socket_timeouts: SocketTimeouts::default(),
+            socket_limits,
             allowed_origins,
             serves_tls: false,
             schema_page,
@@ -92,9 +94,12 @@ impl AppState {
     pub fn allows_origin(&self, origin: Option<&HeaderValue>) -> bool {
         let Some(origin) = origin else { return true };
         let Ok(origin) = origin.to_str() else { return false };
-        let host = origin.split_once("://").map_or(origin, |(_, host)| host);
-        let is_loopback =
-            ["localhost", "127.0.0.1", "[::1]"].iter().any(|own| host == *own || host.starts_with(&format!("{own}:")));
+        let is_loopback = Url::parse(origin).is_ok_and(|origin| match origin.host() {
+            Some(Host::Domain(name)) => name == "localhost",
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        });
         is_loopback || self.allowed_origins.iter().any(|allowed| allowed == origin)
     }
 

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use ticketgraph::app;
 use ticketgraph::config::Config;
 use ticketgraph::gateway::operation_limits::OperationLimits;
+use ticketgraph::gateway::socket::SocketLimits;
 use ticketgraph::graphql::api::ApiSettings;
 
 /// Returns the default configuration.
@@ -24,4 +25,9 @@ pub(crate) fn default_api_settings() -> ApiSettings {
 /// Returns the default operation limits.
 pub(crate) fn default_limits() -> OperationLimits {
     app::operation_limits(default_config())
+}
+
+/// Returns the default limits of WebSocket clients.
+pub(crate) fn default_socket_limits() -> SocketLimits {
+    app::socket_limits(default_config())
 }

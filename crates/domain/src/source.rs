@@ -241,8 +241,8 @@ pub trait RateLimiter: Send + Sync {
     /// which its turn is expected, if that is later than the request may wait. Nothing was taken then.
     async fn acquire(&self, turn: RequestTurn) -> Result<RequestPlace, Duration>;
 
-    /// Blocks all requests for this long, after the vendor responded with "too many requests".
-    fn pause(&self, wait: Duration);
+    /// Blocks requests for this long, after the vendor responded with "too many requests": those to one endpoint, or all.
+    fn pause(&self, endpoint: Option<&'static str>, wait: Duration);
 
     /// Returns the remaining requests in the current window, or `None` if no rate limit is set.
     fn remaining(&self) -> Option<u32>;

@@ -66,16 +66,22 @@ pub struct RequestTurn {
     pub latest: Option<Instant>,
     /// Reservation that the request uses, if any.
     pub reservation: Option<ReservationKey>,
+    /// Endpoint with pauses of its own that the request calls, if any.
+    pub endpoint: Option<&'static str>,
 }
 
 impl RequestTurn {
+    /// Returns the turn of a request that is due as soon as possible, waits no longer than reads do, and was not reserved.
+    pub fn of(class: RequestClass) -> Self {
+        Self { class, due: None, latest: None, reservation: None, endpoint: None }
+    }
+
     /// Returns the turn of the next request of the current call, or the usual turn of the operation outside of one.
     ///
     /// An order call that has begun is finished before others begin: otherwise long queues would put off its last request again
     /// and again, and each time it would use up the limit with its first ones.
     pub fn current(operation: VendorOperation) -> Self {
-        let usual = Self { class: RequestClass::of(operation), due: None, latest: None, reservation: None };
-        let Some(scope) = TurnScope::current() else { return usual };
+        let Some(scope) = TurnScope::current() else { return Self::of(RequestClass::of(operation)) };
         if scope.turn.class.serves_an_order() && scope.has_begun.load(Relaxed) {
             return Self { class: RequestClass::Settle, due: Some(Instant::now()), ..scope.turn };
         }
@@ -193,7 +199,7 @@ mod tests {
     }
 
     fn scope() -> Arc<TurnScope> {
-        TurnScope::new(RequestTurn { class: RequestClass::Settle, due: None, latest: None, reservation: None })
+        TurnScope::new(RequestTurn::of(RequestClass::Settle))
     }
 
     #[tokio::test(start_paused = true)]
@@ -222,7 +228,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_order_call_that_has_begun_is_finished_before_others() {
-        let turn = RequestTurn { class: RequestClass::Hold, due: None, latest: None, reservation: None };
+        let turn = RequestTurn::of(RequestClass::Hold);
         let scope = TurnScope::new(turn);
         let next = || RequestTurn::current(VendorOperation::Hold);
         let (before, refused, after) = scope

@@ -25,6 +25,8 @@ pub struct LegCapabilities {
     pub cancels_in_part: bool,
     /// True if holds can be extended.
     pub extends_holds: bool,
+    /// True if a hold blocks seats, which a second hold would block twice.
+    pub holds_seats: bool,
     /// True if a repeated write with the same key acts once.
     pub honors_keys: bool,
     /// Duration of a slow but successful confirmation.

@@ -47,8 +47,7 @@ impl OrderPlanner<'_> {
         let sellers = self.resolve_sources(input)?;
         let is_test = check_environment(&sellers, input)?;
         let latest = Instant::now() + self.settings.response_timeout / 2;
-        let turn =
-            RequestTurn { class: RequestClass::Plan, due: Some(latest), latest: Some(latest), reservation: None };
+        let turn = RequestTurn { due: Some(latest), latest: Some(latest), ..RequestTurn::of(RequestClass::Plan) };
         let facts = TurnScope::new(turn).run(self.load_facts(&sellers, input)).await;
         let lines = self.price_lines(input, &facts)?;
         let mut order = self.draft_order(actor, input, lines, reseller);
@@ -187,6 +186,7 @@ impl OrderPlanner<'_> {
             undo_is_proven: facts.undo_is_proven,
             cancels_in_part: facts.cancels_in_part,
             extends_holds: self.sources[source].hold_extension.is_some(),
+            holds_seats: facts.holds_seats,
             honors_keys: facts.honors_idempotency_keys,
             slow_confirm: facts.slow_confirm_duration,
             hold_ttl: facts.hold_ttl,

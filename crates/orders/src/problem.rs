@@ -101,11 +101,11 @@ pub enum ProblemCode {
     PaymentDeclined,
     /// The source rejected the request for an unmapped reason.
     RefusedBySource,
-    /// The source is unavailable.
+    /// The source is unavailable, or its response cannot be read.
     SourceUnavailable,
     /// The source is rate limited.
     SourceBusy,
-    /// The source sent a malformed response or rejected our credentials.
+    /// The source rejected our credentials, or this service failed.
     SourceFault,
     /// The response of the source was lost; its outcome is being looked up.
     OutcomeUnknown,
@@ -264,8 +264,9 @@ fn code_for(kind: &ErrorKind) -> ProblemCode {
         ErrorKind::NotFound => ProblemCode::RefusedBySource,
         ErrorKind::Unsupported => ProblemCode::UnsupportedBySource,
         ErrorKind::RateLimited => ProblemCode::SourceBusy,
-        ErrorKind::Unavailable | ErrorKind::Timeout => ProblemCode::SourceUnavailable,
-        ErrorKind::Unauthorized | ErrorKind::Malformed | ErrorKind::Internal => ProblemCode::SourceFault,
+        // A garbled response is often one of many, so the request may be repeated.
+        ErrorKind::Unavailable | ErrorKind::Timeout | ErrorKind::Malformed => ProblemCode::SourceUnavailable,
+        ErrorKind::Unauthorized | ErrorKind::Internal => ProblemCode::SourceFault,
         ErrorKind::Rejected(refusal) => match refusal.reason {
             RefusalReason::SoldOut { .. } => ProblemCode::NotAvailable,
             RefusalReason::PriceChanged { .. } => ProblemCode::PriceChanged,
@@ -285,6 +286,16 @@ fn code_for(kind: &ErrorKind) -> ProblemCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_garbled_response_may_be_asked_for_again_and_a_wrong_credential_not() {
+        let advice = |kind: ErrorKind| {
+            let error = VendorError::new(&SourceId::new("opera"), domain::VendorOperation::LoadEvents, kind);
+            Problem::from_vendor(&error).code.retry()
+        };
+        assert_eq!(advice(ErrorKind::Malformed), RetryAdvice::SameKeyAfterDelay);
+        assert_eq!(advice(ErrorKind::Unauthorized), RetryAdvice::Never);
+    }
 
     #[test]
     fn every_code_has_a_unique_name_that_parses_back() {

@@ -54,7 +54,7 @@ impl SourceCaller<'_> {
     /// Returns the turn of a call in the queue of its source.
     fn turn(&self, order: &Order, step: SagaStep) -> RequestTurn {
         let Urgency::Steps(now) = self.urgency else {
-            return RequestTurn { class: RequestClass::Read, due: None, latest: None, reservation: None };
+            return RequestTurn::of(RequestClass::Read);
         };
         let class = match step.call {
             SourceCall::Hold => RequestClass::Hold,
@@ -80,6 +80,7 @@ impl SourceCaller<'_> {
             due: Some(sent_at + hold_end.unwrap_or(self.settings.call_timeout)),
             latest: Some(sent_at + max_wait),
             reservation: Some(reservation),
+            endpoint: None,
         }
     }
 

@@ -250,12 +250,13 @@ impl<'a> UnitOfWork<'a> {
         leg.problems.retain(|problem| problem.code != ProblemCode::OutcomeUnknown);
     }
 
-    /// Schedules a retry of a step that had no effect.
-    pub(super) fn schedule_retry(&mut self, number: usize) -> RetrySchedule {
+    /// Schedules a retry of a step that had no effect, not before the wait that the source asked for is over.
+    pub(super) fn schedule_retry(&mut self, number: usize, retry_after: Option<Duration>) -> RetrySchedule {
         let (now, settings) = (self.now, self.settings);
         let leg = self.leg_mut(number);
         let since = leg.retry.map_or(now, |schedule| schedule.since);
-        let schedule = RetrySchedule { since, next_at: settings.next_attempt_at(since, now) };
+        let earliest = later(now, retry_after.unwrap_or_default());
+        let schedule = RetrySchedule { since, next_at: settings.next_attempt_at(since, now).max(earliest) };
         leg.retry = Some(schedule);
         schedule
     }

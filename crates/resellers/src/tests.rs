@@ -36,6 +36,7 @@ fn leg(number: usize, source: &str, confirmed_at: Option<&str>) -> Leg {
         undo_is_proven: true,
         cancels_in_part: true,
         extends_holds: false,
+        holds_seats: false,
         honors_keys: false,
         slow_confirm: Duration::from_secs(1),
         hold_ttl: Duration::from_secs(600),

@@ -16,7 +16,7 @@ pub use bulkhead::Bulkhead;
 pub use circuit_breaker::{CallOutcome, CircuitBreaker, Permit};
 pub use health::{HealthStatus, HealthWindow};
 pub use policy::{CircuitBreakerPolicy, RateLimitPolicy, RetryPolicy};
-pub use rate_limit::{Gcra, GcraRateLimiter};
+pub use rate_limit::{Gcra, GcraRateLimiter, Refusal};
 pub use reservations::{Reservations, WAITING_LIST_GRACE, Wish};
 pub use retry::backoff;
 pub use retry_budget::RetryBudget;

@@ -1,6 +1,7 @@
 //! Rate limit by GCRA, the generic cell rate algorithm: a steady rate with room for a burst, of which a part is reserved for
 //! priority requests.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -63,6 +64,15 @@ impl Gcra {
     }
 }
 
+/// Refusal of a limit: the time after which a request is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    /// Time until a request is available.
+    pub wait: Duration,
+    /// True if requests to other endpoints do not wait.
+    pub is_of_endpoint: bool,
+}
+
 /// Rate limiter of one process.
 pub struct GcraRateLimiter {
     /// `None`: no limit of our own.
@@ -73,8 +83,8 @@ pub struct GcraRateLimiter {
 struct GcraState {
     /// Time at which the burst is complete again. Each request moves it by one interval.
     theoretical_arrival_time: Instant,
-    /// No request is sent before.
-    paused_until: Instant,
+    /// No request to the endpoint, or to any if there is none, is sent before. Bounded by the number of endpoints.
+    paused_until: HashMap<Option<&'static str>, Instant>,
 }
 
 impl GcraRateLimiter {
@@ -88,12 +98,12 @@ impl GcraRateLimiter {
         Self { gcra: None, state: GcraState::new() }
     }
 
-    /// Takes one request without waiting. The error is the time until a request is available.
-    pub fn try_acquire(&self, is_priority: bool) -> Result<(), Duration> {
+    /// Takes one request without waiting. `endpoint` is the endpoint with pauses of its own, if any.
+    pub fn try_acquire(&self, is_priority: bool, endpoint: Option<&'static str>) -> Result<(), Refusal> {
         let now = Instant::now();
         let mut state = self.state.lock();
-        if now < state.paused_until {
-            return Err(state.paused_until - now);
+        if let Some(pause) = state.pause_of(endpoint, now) {
+            return Err(pause);
         }
         let Some(gcra) = self.gcra else { return Ok(()) };
         let next = state.theoretical_arrival_time.max(now) + gcra.interval;
@@ -102,14 +112,14 @@ impl GcraRateLimiter {
             state.theoretical_arrival_time = next;
             return Ok(());
         }
-        Err(wait)
+        Err(Refusal { wait, is_of_endpoint: false })
     }
 
     /// Returns the time until a number of requests from now, orders' own share included, can have been sent.
     pub fn time_for(&self, requests: u32) -> Duration {
         let now = Instant::now();
         let state = self.state.lock();
-        let pause = state.paused_until.saturating_duration_since(now);
+        let pause = state.paused_for(None, now);
         let Some(gcra) = self.gcra else { return pause };
         pause.max(gcra.time_for(state.theoretical_arrival_time.saturating_duration_since(now), requests))
     }
@@ -124,15 +134,18 @@ impl GcraRateLimiter {
         }
     }
 
-    /// Sends nothing for `wait`: the remote system reported too many requests.
-    pub fn pause(&self, wait: Duration) {
+    /// Sends nothing for `wait` to one endpoint, or nothing at all: the remote system reported too many requests. A pause
+    /// never ends earlier because of a shorter one.
+    pub fn pause(&self, endpoint: Option<&'static str>, wait: Duration) {
+        let end = Instant::now() + wait;
         let mut state = self.state.lock();
-        state.paused_until = state.paused_until.max(Instant::now() + wait);
+        let until = state.paused_until.entry(endpoint).or_insert(end);
+        *until = end.max(*until);
     }
 
-    /// Returns the rest of the pause; zero if there is none.
-    pub fn paused_for(&self) -> Duration {
-        self.state.lock().paused_until.saturating_duration_since(Instant::now())
+    /// Returns the rest of the pause of an endpoint, or of all requests, if there is one.
+    pub fn pause_of(&self, endpoint: Option<&'static str>) -> Option<Refusal> {
+        self.state.lock().pause_of(endpoint, Instant::now())
     }
 
     /// Returns the requests left in the burst, or `None` without a limit.
@@ -140,7 +153,7 @@ impl GcraRateLimiter {
         let gcra = self.gcra?;
         let now = Instant::now();
         let state = self.state.lock();
-        if now < state.paused_until {
+        if state.pause_of(None, now).is_some() {
             return Some(0);
         }
         Some(gcra.remaining(state.theoretical_arrival_time.saturating_duration_since(now)))
@@ -150,7 +163,19 @@ impl GcraRateLimiter {
 impl GcraState {
     fn new() -> Mutex<Self> {
         let now = Instant::now();
-        Mutex::new(Self { theoretical_arrival_time: now, paused_until: now })
+        Mutex::new(Self { theoretical_arrival_time: now, paused_until: HashMap::new() })
+    }
+
+    /// Rest of the pauses that concern an endpoint: its own and that of all requests.
+    fn pause_of(&self, endpoint: Option<&'static str>, now: Instant) -> Option<Refusal> {
+        let (of_all, of_endpoint) = (self.paused_for(None, now), self.paused_for(endpoint, now));
+        let wait = of_all.max(of_endpoint);
+        (!wait.is_zero()).then_some(Refusal { wait, is_of_endpoint: of_endpoint > of_all })
+    }
+
+    /// Rest of one pause.
+    fn paused_for(&self, endpoint: Option<&'static str>, now: Instant) -> Duration {
+        self.paused_until.get(&endpoint).map_or(Duration::ZERO, |until| until.saturating_duration_since(now))
     }
 }
 
@@ -168,10 +193,14 @@ mod tests {
 
     fn drain(limiter: &GcraRateLimiter, is_priority: bool) -> usize {
         let mut count = 0;
-        while limiter.try_acquire(is_priority).is_ok() {
+        while limiter.try_acquire(is_priority, None).is_ok() {
             count += 1;
         }
         count
+    }
+
+    fn pause(seconds: u64, is_of_endpoint: bool) -> Refusal {
+        Refusal { wait: Duration::from_secs(seconds), is_of_endpoint }
     }
 
     #[tokio::test(start_paused = true)]
@@ -181,7 +210,7 @@ mod tests {
         assert_eq!(drain(&limiter, false), 11);
         assert_eq!(limiter.remaining(), Some(4));
         assert_eq!(drain(&limiter, true), 4);
-        assert_eq!((limiter.remaining(), limiter.try_acquire(true).is_err()), (Some(0), true));
+        assert_eq!((limiter.remaining(), limiter.try_acquire(true, None).is_err()), (Some(0), true));
     }
 
     #[tokio::test(start_paused = true)]
@@ -190,7 +219,7 @@ mod tests {
             let limiter = limiter(requests, 0);
             let mut sent = Vec::new();
             for _ in 0..6000 {
-                while limiter.try_acquire(true).is_ok() {
+                while limiter.try_acquire(true, None).is_ok() {
                     sent.push(Instant::now());
                 }
                 advance(Duration::from_millis(30)).await;
@@ -207,22 +236,38 @@ mod tests {
     async fn a_refusal_names_the_time_until_a_request_is_available() {
         let limiter = limiter(60, 0);
         assert_eq!(drain(&limiter, true), 15);
-        assert_eq!(limiter.try_acquire(true), Err(Duration::from_secs(60) / 45));
-        limiter.pause(Duration::from_secs(30));
-        let wait = limiter.try_acquire(true).expect_err("paused");
-        assert_eq!((wait, limiter.remaining()), (Duration::from_secs(30), Some(0)));
+        let refusal = limiter.try_acquire(true, None).expect_err("used up");
+        assert_eq!(refusal, Refusal { wait: Duration::from_secs(60) / 45, is_of_endpoint: false });
+        limiter.pause(None, Duration::from_secs(30));
+        let paused = limiter.try_acquire(true, None).expect_err("paused");
+        assert_eq!((paused.wait, limiter.remaining()), (Duration::from_secs(30), Some(0)));
     }
 
     #[tokio::test(start_paused = true)]
     async fn without_a_limit_only_a_pause_holds_requests_back() {
         let limiter = GcraRateLimiter::unlimited();
         for _ in 0..10_000 {
-            assert_eq!(limiter.try_acquire(false), Ok(()));
+            assert_eq!(limiter.try_acquire(false, None), Ok(()));
         }
-        limiter.pause(Duration::from_secs(1));
-        assert_eq!((limiter.try_acquire(false), limiter.remaining()), (Err(Duration::from_secs(1)), None));
+        limiter.pause(None, Duration::from_secs(1));
+        assert_eq!((limiter.try_acquire(false, None), limiter.remaining()), (Err(pause(1, false)), None));
         advance(Duration::from_secs(1)).await;
-        assert_eq!(limiter.try_acquire(false), Ok(()));
+        assert_eq!(limiter.try_acquire(false, None), Ok(()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_holds_back_what_it_names_and_a_shorter_one_does_not_end_it() {
+        let limiter = GcraRateLimiter::unlimited();
+        limiter.pause(Some("catalog"), Duration::from_secs(60));
+        limiter.pause(Some("catalog"), Duration::from_secs(1));
+        assert_eq!(limiter.try_acquire(true, None), Ok(()));
+        assert_eq!(limiter.try_acquire(true, Some("orders")), Ok(()));
+        assert_eq!(limiter.try_acquire(true, Some("catalog")), Err(pause(60, true)));
+        limiter.pause(None, Duration::from_secs(5));
+        assert_eq!(limiter.try_acquire(true, Some("orders")), Err(pause(5, false)));
+        advance(Duration::from_secs(59)).await;
+        assert_eq!(limiter.try_acquire(true, Some("orders")), Ok(()));
+        assert_eq!(limiter.try_acquire(true, Some("catalog")), Err(pause(1, true)));
     }
 
     #[tokio::test(start_paused = true)]

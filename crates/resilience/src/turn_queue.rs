@@ -11,6 +11,8 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
+use crate::rate_limit::Refusal;
+
 /// A request that asks for its turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Turn {
@@ -47,6 +49,8 @@ struct State {
 struct Waiter {
     woken: Arc<Notify>,
     takes_place: bool,
+    /// True while it waits for a pause of its endpoint only, so that nobody waits for it.
+    is_paused: bool,
 }
 
 /// A granted place. Free again when dropped.
@@ -61,14 +65,14 @@ impl TurnQueue {
         Self { waiting: Arc::default(), places: Arc::new(Semaphore::new(places)), pace }
     }
 
-    /// Waits until the request is the first that can be sent and `ask`, the limit, takes it. The error of `ask` is the time until
-    /// a request is available.
+    /// Waits until the request is the first that can be sent and `ask`, the limit, takes it. Requests that wait for a pause of
+    /// their endpoint do not hold up others.
     ///
     /// Fails with the time after which the turn is expected, as soon as that is after `turn.latest`. A request that was held up
     /// until after `latest` is not granted: its caller may have given it up.
     pub async fn acquire<F>(&self, turn: Turn, ask: impl Fn() -> F) -> Result<Place, Duration>
     where
-        F: Future<Output = Result<(), Duration>>,
+        F: Future<Output = Result<(), Refusal>>,
     {
         let entry = Entry::enter(&self.waiting, turn);
         let mut has_waited = false;
@@ -80,7 +84,10 @@ impl TurnQueue {
             let (wait, asked) = match self.try_take_place(&entry, turn) {
                 Attempt::Granted(permit) => match ask().await {
                     Ok(()) => return Ok(Place { permit, waiting: Arc::clone(&self.waiting) }),
-                    Err(wait) => (wait, true),
+                    Err(refusal) => {
+                        entry.set_paused(refusal.is_of_endpoint);
+                        (refusal.wait, true)
+                    }
                 },
                 Attempt::NotFirst(ahead) => (self.pace * ahead, false),
                 Attempt::NoPlace => (Duration::ZERO, false),
@@ -95,6 +102,7 @@ impl TurnQueue {
             if !is_woken && !asked {
                 return Err(self.pace * (entry.ahead() + 1));
             }
+            entry.set_paused(false);
             has_waited = true;
         }
     }
@@ -141,7 +149,7 @@ enum Attempt {
 
 impl Waiting {
     fn wake_first(&self, fits: impl Fn(&Waiter) -> bool) {
-        if let Some(waiter) = self.0.lock().queue.values().find(|waiter| fits(waiter)) {
+        if let Some(waiter) = self.0.lock().queue.values().find(|waiter| !waiter.is_paused && fits(waiter)) {
             waiter.woken.notify_one();
         }
     }
@@ -168,14 +176,26 @@ impl<'q> Entry<'q> {
         state.arrivals += 1;
         let rank = (turn.priority, turn.due, state.arrivals);
         let woken = Arc::new(Notify::new());
-        state.queue.insert(rank, Waiter { woken: Arc::clone(&woken), takes_place: turn.takes_place });
+        state.queue.insert(rank, Waiter { woken: Arc::clone(&woken), takes_place: turn.takes_place, is_paused: false });
         Self { waiting, rank, woken }
     }
 
     fn ahead_where(&self, fits: impl Fn(&Waiter) -> bool) -> u32 {
         let state = self.waiting.0.lock();
-        let ahead = state.queue.range(..self.rank).filter(|(_, waiter)| fits(waiter)).count();
+        let ahead = state.queue.range(..self.rank).filter(|(_, waiter)| !waiter.is_paused && fits(waiter)).count();
         u32::try_from(ahead).unwrap_or(u32::MAX)
+    }
+
+    /// Steps aside while the endpoint of the request is paused, or back to its place.
+    fn set_paused(&self, is_paused: bool) {
+        let was_paused = {
+            let mut state = self.waiting.0.lock();
+            state.queue.get_mut(&self.rank).is_some_and(|waiter| std::mem::replace(&mut waiter.is_paused, is_paused))
+        };
+        if is_paused && !was_paused {
+            self.waiting.wake_first(|_| true);
+            self.waiting.wake_first(|waiter| !waiter.takes_place);
+        }
     }
 
     fn ahead(&self) -> u32 {
@@ -212,7 +232,7 @@ mod tests {
     /// A limit of one request a second, without a burst, whose first second is used up.
     fn one_per_second() -> GcraRateLimiter {
         let limiter = GcraRateLimiter::new(Gcra { interval: SECOND, burst: 1, reserved: 0 });
-        limiter.try_acquire(true).expect("the first request");
+        limiter.try_acquire(true, None).expect("the first request");
         limiter
     }
 
@@ -221,7 +241,7 @@ mod tests {
         let (queue, limiter) = (TurnQueue::new(16, SECOND), one_per_second());
         let sent = Mutex::new(Vec::new());
         let requests = turns.iter().map(async |(name, turn)| {
-            let place = queue.acquire(*turn, async || limiter.try_acquire(true)).await;
+            let place = queue.acquire(*turn, async || limiter.try_acquire(true, None)).await;
             sent.lock().push(*name);
             drop(place.expect("a turn"));
         });
@@ -249,11 +269,11 @@ mod tests {
         let (queue, limiter) = (TurnQueue::new(16, SECOND), one_per_second());
         let start = Instant::now();
         let flood = async |priority: u8, due: u32| loop {
-            let _place = queue.acquire(turn(priority, due, true), async || limiter.try_acquire(true)).await;
+            let _place = queue.acquire(turn(priority, due, true), async || limiter.try_acquire(true, None)).await;
         };
         let undo = async {
             sleep(SECOND * 30).await;
-            queue.acquire(turn(0, 75, true), async || limiter.try_acquire(true)).await.expect("a turn");
+            queue.acquire(turn(0, 75, true), async || limiter.try_acquire(true, None)).await.expect("a turn");
             start.elapsed()
         };
         let floods = async { tokio::join!(flood(1, 10), flood(1, 10), flood(0, 900), flood(0, 900)) };
@@ -267,13 +287,13 @@ mod tests {
     async fn a_turn_that_comes_too_late_is_refused_at_once_with_the_time_to_come_back() {
         let (queue, limiter) = (TurnQueue::new(16, SECOND), one_per_second());
         let patient = async |name: &'static str| {
-            queue.acquire(turn(1, 10, true), async || limiter.try_acquire(true)).await.map(|_| name)
+            queue.acquire(turn(1, 10, true), async || limiter.try_acquire(true, None)).await.map(|_| name)
         };
         let impatient = async {
             tokio::task::yield_now().await;
             let now = Instant::now();
             let turn = Turn { priority: 1, due: now + SECOND * 20, latest: now + SECOND * 2, takes_place: true };
-            let refused = queue.acquire(turn, async || limiter.try_acquire(true)).await.err();
+            let refused = queue.acquire(turn, async || limiter.try_acquire(true, None)).await.err();
             (refused, now.elapsed())
         };
         let (one, two, three, refused) = tokio::join!(patient("1"), patient("2"), patient("3"), impatient);
@@ -287,7 +307,7 @@ mod tests {
         let now = Instant::now();
         let late = Turn { priority: 0, due: now, latest: now + SECOND * 2, takes_place: true };
         // The limit is free after a second, but this process wakes up after a minute.
-        let asked = queue.acquire(late, async || limiter.try_acquire(true));
+        let asked = queue.acquire(late, async || limiter.try_acquire(true, None));
         let mut asked = std::pin::pin!(asked);
         assert!(futures_util::poll!(&mut asked).is_pending());
         tokio::time::advance(SECOND * 60).await;
@@ -325,6 +345,19 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_request_to_a_paused_endpoint_does_not_hold_up_others() {
+        let (queue, limiter) = (TurnQueue::new(16, SECOND), one_per_second());
+        limiter.pause(Some("catalog"), SECOND * 60);
+        let start = Instant::now();
+        let send = async |endpoint, due| {
+            let place = queue.acquire(turn(0, due, true), async || limiter.try_acquire(true, endpoint)).await;
+            place.map(|_| start.elapsed())
+        };
+        let (paused, other, next) = tokio::join!(send(Some("catalog"), 0), send(None, 1), send(Some("orders"), 2));
+        assert_eq!((paused, other, next), (Ok(SECOND * 60), Ok(SECOND), Ok(SECOND * 2)));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_flood_of_reads_costs_orders_nothing() {
         let policy = RateLimitPolicy {
             requests: 60,
@@ -338,7 +371,7 @@ mod tests {
         let read = async || loop {
             let now = Instant::now();
             let turn = Turn { priority: 4, due: now, latest: now + policy.max_wait, takes_place: false };
-            if let Err(wait) = queue.acquire(turn, async || limiter.try_acquire(false)).await {
+            if let Err(wait) = queue.acquire(turn, async || limiter.try_acquire(false, None)).await {
                 sleep(wait.min(SECOND / 10)).await;
             }
         };
@@ -346,7 +379,7 @@ mod tests {
             sleep(SECOND * 60).await;
             let start = Instant::now();
             for _ in 0..45 {
-                queue.acquire(turn(1, 60, true), async || limiter.try_acquire(true)).await.expect("a turn");
+                queue.acquire(turn(1, 60, true), async || limiter.try_acquire(true, None)).await.expect("a turn");
             }
             start.elapsed()
         };

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use domain::{
     CapacityReport, CapacityWish, OrderCapacity, RateLimiter, RequestClass, RequestPlace, RequestTurn, ReservationKey,
 };
-use resilience::{Gcra, GcraRateLimiter, Place, RateLimitPolicy, Reservations, Turn, TurnQueue, Wish};
+use resilience::{Gcra, GcraRateLimiter, Place, RateLimitPolicy, Refusal, Reservations, Turn, TurnQueue, Wish};
 use tokio::time::Instant;
 
 /// Turns of the requests to a source, for a rate limit that is kept elsewhere.
@@ -27,7 +27,7 @@ impl RequestQueue {
     /// orders.
     pub async fn acquire<F>(&self, turn: RequestTurn, ask: impl Fn(bool) -> F) -> Result<Place, Duration>
     where
-        F: Future<Output = Result<(), Duration>>,
+        F: Future<Output = Result<(), Refusal>>,
     {
         let serves_an_order = turn.class.serves_an_order();
         let latest = turn.latest.unwrap_or_else(|| Instant::now() + self.max_wait);
@@ -82,7 +82,7 @@ impl LocalRateLimiter {
 #[async_trait]
 impl RateLimiter for LocalRateLimiter {
     async fn acquire(&self, turn: RequestTurn) -> Result<RequestPlace, Duration> {
-        let ask = |serves_an_order| std::future::ready(self.limit.try_acquire(serves_an_order));
+        let ask = |serves_an_order| std::future::ready(self.limit.try_acquire(serves_an_order, turn.endpoint));
         let place = self.queue.acquire(turn, ask).await?;
         if let Some(key) = &turn.reservation {
             self.reservations.use_one(key);
@@ -90,8 +90,8 @@ impl RateLimiter for LocalRateLimiter {
         Ok(RequestPlace::new(place))
     }
 
-    fn pause(&self, wait: Duration) {
-        self.limit.pause(wait);
+    fn pause(&self, endpoint: Option<&'static str>, wait: Duration) {
+        self.limit.pause(endpoint, wait);
     }
 
     fn remaining(&self) -> Option<u32> {

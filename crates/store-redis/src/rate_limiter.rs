@@ -11,38 +11,41 @@ use tokio_util::task::TaskTracker;
 
 use crate::connection::Redis;
 use domain::{CapacityReport, CapacityWish, OrderCapacity, RateLimiter, RequestPlace, RequestTurn, ReservationKey};
-use resilience::{Gcra, GcraRateLimiter, RateLimitPolicy, Reservations, WAITING_LIST_GRACE};
+use resilience::{Gcra, GcraRateLimiter, RateLimitPolicy, Refusal, Reservations, WAITING_LIST_GRACE};
 use source_stack::{RequestQueue, reservation};
 
 /// Acquires one request by the clock of Redis. The same GCRA as the local rate limiter, in microseconds: the theoretical
 /// arrival time advances by one interval, unless that would exceed the burst that the caller may use. A request that was
-/// reserved uses its reservation. Returns the time to
-/// wait (0 if acquired) and the time until the full burst is available again.
+/// reserved uses its reservation. Returns the time to wait (0 if acquired), the time until the full burst is available again, and
+/// whether only the endpoint waits.
 const ACQUIRE_LUA: &str = r"
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local interval, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
-local stored = redis.call('HMGET', KEYS[1], 'theoretical_arrival_time', 'paused_until')
-local tat, paused_until = tonumber(stored[1] or 0), tonumber(stored[2] or 0)
+local stored = redis.call('HMGET', KEYS[1], 'theoretical_arrival_time', 'paused_until', ARGV[3])
+local tat = tonumber(stored[1] or 0)
+local paused_until = math.max(tonumber(stored[2] or 0), tonumber(stored[3] or 0))
 if tat < now then tat = now end
-if paused_until > now then return { paused_until - now, tat - now } end
+if paused_until > now then return { paused_until - now, tat - now, paused_until > tonumber(stored[2] or 0) and 1 or 0 } end
 local next = tat + interval
 local wait = next - now - interval * burst
-if wait > 0 then return { wait, tat - now } end
+if wait > 0 then return { wait, tat - now, 0 } end
 redis.call('HSET', KEYS[1], 'theoretical_arrival_time', string.format('%.0f', next))
-if tonumber(redis.call('HGET', KEYS[2], ARGV[3]) or 0) > 0 then redis.call('HINCRBY', KEYS[2], ARGV[3], -1) end
-redis.call('PEXPIRE', KEYS[1], math.ceil((math.max(next, paused_until) - now) / 1000) + 60000)
-return { 0, next - now }
+if tonumber(redis.call('HGET', KEYS[2], ARGV[4]) or 0) > 0 then redis.call('HINCRBY', KEYS[2], ARGV[4], -1) end
+local lifetime = math.ceil((next - now) / 1000) + 60000
+if redis.call('PTTL', KEYS[1]) < lifetime then redis.call('PEXPIRE', KEYS[1], lifetime) end
+return { 0, next - now, 0 }
 ";
 
-/// Blocks all requests for a while.
+/// Blocks all requests, or those to one endpoint, for a while. The pause of an endpoint is a field of its own.
 const PAUSE_LUA: &str = r"
 local time = redis.call('TIME')
 local until_then = time[1] * 1000000 + time[2] + tonumber(ARGV[1])
-local current = tonumber(redis.call('HGET', KEYS[1], 'paused_until') or 0)
+local current = tonumber(redis.call('HGET', KEYS[1], ARGV[2]) or 0)
 if until_then > current then
-  redis.call('HSET', KEYS[1], 'paused_until', string.format('%.0f', until_then))
-  redis.call('PEXPIRE', KEYS[1], math.ceil(tonumber(ARGV[1]) / 1000) + 60000)
+  redis.call('HSET', KEYS[1], ARGV[2], string.format('%.0f', until_then))
+  local lifetime = math.ceil(tonumber(ARGV[1]) / 1000) + 60000
+  if redis.call('PTTL', KEYS[1]) < lifetime then redis.call('PEXPIRE', KEYS[1], lifetime) end
 end
 return 0
 ";
@@ -178,16 +181,15 @@ impl RedisRateLimiter {
     }
 
     /// Acquires one request or returns the time to wait.
-    async fn try_acquire(&self, is_order_call: bool, reservation: Option<ReservationKey>) -> Result<(), Duration> {
+    async fn try_acquire(&self, is_order_call: bool, turn: RequestTurn) -> Result<(), Refusal> {
         // A pause requested by the vendor applies to this replica before it reaches the others.
-        let paused = self.fallback.paused_for();
-        if !paused.is_zero() {
-            return Err(paused);
+        if let Some(pause) = self.fallback.pause_of(turn.endpoint) {
+            return Err(pause);
         }
-        match self.acquire_shared(is_order_call, reservation).await {
+        match self.acquire_shared(is_order_call, turn).await {
             Some(result) => result,
-            None => self.fallback.try_acquire(is_order_call).inspect(|()| {
-                if let Some(key) = &reservation {
+            None => self.fallback.try_acquire(is_order_call, turn.endpoint).inspect(|()| {
+                if let Some(key) = &turn.reservation {
                     self.own_reservations.use_one(key);
                 }
             }),
@@ -195,28 +197,25 @@ impl RedisRateLimiter {
     }
 
     /// Acquires one request or returns the time to wait. `None` if Redis is unavailable.
-    async fn acquire_shared(
-        &self,
-        is_order_call: bool,
-        reservation: Option<ReservationKey>,
-    ) -> Option<Result<(), Duration>> {
-        let reservation = reservation.map_or_else(String::new, reservation_name);
+    async fn acquire_shared(&self, is_order_call: bool, turn: RequestTurn) -> Option<Result<(), Refusal>> {
+        let (pause, reservation) =
+            (pause_field(turn.endpoint), turn.reservation.map_or_else(String::new, reservation_name));
         let (interval, burst) = (micros(self.gcra.interval).max(1), self.gcra.burst_for(is_order_call));
         let call = self.redis.run(|mut connection| async move {
             let mut call = ACQUIRE_SCRIPT.key(&self.name);
-            let call = call.key(self.part("reserved")).arg(interval).arg(burst).arg(reservation);
-            call.invoke_async::<(u64, u64)>(&mut connection).await
+            let call = call.key(self.part("reserved")).arg(interval).arg(burst).arg(pause).arg(reservation);
+            call.invoke_async::<(u64, u64, bool)>(&mut connection).await
         });
         let reply = call.await;
         *self.theoretical_arrival_time.lock() =
-            reply.map(|(_, until_full)| Instant::now() + Duration::from_micros(until_full));
+            reply.map(|(_, until_full, _)| Instant::now() + Duration::from_micros(until_full));
         match reply? {
-            (0, _) => {
+            (0, ..) => {
                 // Charge the fallback as well, so that the burst is not available twice if Redis fails right afterwards.
                 self.fallback.record_external();
                 Some(Ok(()))
             }
-            (wait, _) => Some(Err(Duration::from_micros(wait))),
+            (wait, _, is_of_endpoint) => Some(Err(Refusal { wait: Duration::from_micros(wait), is_of_endpoint })),
         }
     }
 }
@@ -224,17 +223,18 @@ impl RedisRateLimiter {
 #[async_trait]
 impl RateLimiter for RedisRateLimiter {
     async fn acquire(&self, turn: RequestTurn) -> Result<RequestPlace, Duration> {
-        let ask = |serves_an_order| self.try_acquire(serves_an_order, turn.reservation);
+        let ask = |serves_an_order| self.try_acquire(serves_an_order, turn);
         self.queue.acquire(turn, ask).await.map(RequestPlace::new)
     }
 
-    fn pause(&self, wait: Duration) {
-        self.fallback.pause(wait);
+    fn pause(&self, endpoint: Option<&'static str>, wait: Duration) {
+        self.fallback.pause(endpoint, wait);
         let (redis, name) = (Arc::clone(&self.redis), self.name.clone());
         self.tasks.spawn(async move {
             redis
                 .run(|mut connection| async move {
-                    PAUSE_SCRIPT.key(&name).arg(micros(wait)).invoke_async::<()>(&mut connection).await
+                    let field = pause_field(endpoint);
+                    PAUSE_SCRIPT.key(&name).arg(micros(wait)).arg(field).invoke_async::<()>(&mut connection).await
                 })
                 .await;
         });
@@ -243,7 +243,7 @@ impl RateLimiter for RedisRateLimiter {
     fn remaining(&self) -> Option<u32> {
         let arrival_time = *self.theoretical_arrival_time.lock();
         match arrival_time {
-            Some(_) if !self.fallback.paused_for().is_zero() => Some(0),
+            Some(_) if self.fallback.pause_of(None).is_some() => Some(0),
             Some(at) => Some(self.gcra.remaining(at.saturating_duration_since(Instant::now()))),
             None => self.fallback.remaining(),
         }
@@ -290,6 +290,11 @@ impl OrderCapacity for RedisRateLimiter {
 
 fn reservation_name(key: ReservationKey) -> String {
     format!("{}:{}", key.order, key.leg)
+}
+
+/// Field of a pause in Redis.
+fn pause_field(endpoint: Option<&'static str>) -> String {
+    endpoint.map_or_else(|| "paused_until".to_owned(), |endpoint| format!("paused_until:{endpoint}"))
 }
 
 fn micros(time: Duration) -> u64 {

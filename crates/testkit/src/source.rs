@@ -65,7 +65,7 @@ impl RateLimiter for UnlimitedRateLimiter {
         Ok(RequestPlace::unlimited())
     }
 
-    fn pause(&self, _wait: Duration) {}
+    fn pause(&self, _endpoint: Option<&'static str>, _wait: Duration) {}
 
     fn remaining(&self) -> Option<u32> {
         None

@@ -1,7 +1,7 @@
 //! GraphQL over WebSocket: one session per connection, one task per operation.
 
+mod limits;
 mod protocol;
-mod timeouts;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -31,16 +31,12 @@ use crate::gateway::request_id::RequestId;
 use crate::gateway::response_body::{is_request_error, to_json_text};
 use crate::gateway::state::{AppState, PeerAddress};
 use crate::graphql::ErrorCode;
-pub use timeouts::SocketTimeouts;
+pub use limits::SocketLimits;
 
 use protocol::{ClientMessage, CloseReason, SubProtocol};
 
-/// Outgoing messages queued for a slow client before it is disconnected.
-const MAX_QUEUED_MESSAGES: usize = 64;
 /// Read buffer in bytes. The default of 128 KiB would be held by every idle subscriber.
 const READ_BUFFER: usize = 4 << 10;
-/// Concurrent operations of one connection.
-const MAX_OPERATIONS: usize = 100;
 /// Messages up to this multiple of the largest body are read in full and rejected with a close code; longer ones end
 /// the connection.
 const MAX_MESSAGE_FACTOR: usize = 2;
@@ -74,11 +70,11 @@ pub async fn upgrade(
     upgrade.on_upgrade(move |socket| async move {
         let _open = ActiveGauge::socket();
         let (sink, source) = socket.split();
-        let write_timeout = state.socket_timeouts.write;
+        let write_timeout = state.socket_limits.write_timeout;
         let Some(subprotocol) = subprotocol else {
             return send_close(sink, CloseReason::SUBPROTOCOL, write_timeout).await;
         };
-        let (out, queue) = mpsc::channel(MAX_QUEUED_MESSAGES);
+        let (out, queue) = mpsc::channel(state.socket_limits.queue);
         let writer = write_messages(sink, queue, write_timeout);
         let mut session = SocketSession {
             state,
@@ -150,12 +146,12 @@ struct SocketSession {
 impl SocketSession {
     /// Runs the session until one side ends it. Returns the reason to close.
     async fn run(&mut self, mut source: SplitStream<WebSocket>) -> CloseReason {
-        let timeouts = self.state.socket_timeouts;
-        let init_by = Instant::now() + timeouts.init;
+        let limits = self.state.socket_limits;
+        let init_by = Instant::now() + limits.init_timeout;
         let mut is_pinged = false;
         let stop = self.state.stop.clone();
         loop {
-            let deadline = if self.principal.is_none() { init_by } else { Instant::now() + timeouts.idle };
+            let deadline = if self.principal.is_none() { init_by } else { Instant::now() + limits.ping_interval };
             tokio::select! {
                 message = timeout_at(deadline, source.next()) => match message.inspect(|_| is_pinged = false) {
                     Ok(Some(Ok(Message::Text(text)))) => {
@@ -244,7 +240,7 @@ impl SocketSession {
         if let Some(running) = self.running.remove(&id) {
             running.abort();
         }
-        if self.running.len() >= MAX_OPERATIONS {
+        if self.running.len() >= self.state.socket_limits.operations {
             let text = "too many operations on one connection";
             let rejection = RequestRejection::new(StatusCode::TOO_MANY_REQUESTS, ErrorCode::RateLimited, text);
             return self.send(rejection_message(self.subprotocol, &id, &rejection, &self.id)).await;
@@ -281,7 +277,7 @@ impl SocketSession {
     }
 
     async fn enqueue(&self, message: Outgoing) -> Result<(), CloseReason> {
-        timeout(self.state.socket_timeouts.write, self.out.send(message))
+        timeout(self.state.socket_limits.write_timeout, self.out.send(message))
             .await
             .map_err(|_| CloseReason::TOO_SLOW)?
             .map_err(|_| CloseReason::NORMAL)

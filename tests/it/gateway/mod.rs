@@ -32,7 +32,7 @@ use ticketgraph::gateway::operation_limits::OperationLimits;
 use ticketgraph::gateway::persisted::{PersistedOperations, Safelist, SharedOperationStore};
 use ticketgraph::gateway::pipeline::Pipeline;
 use ticketgraph::gateway::router;
-use ticketgraph::gateway::socket::SocketTimeouts;
+use ticketgraph::gateway::socket::SocketLimits;
 use ticketgraph::gateway::state::AppState;
 use ticketgraph::graphql::api::Api;
 use ticketgraph::graphql::{Scope, Services, Viewer};
@@ -40,7 +40,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::default_config::{default_api_settings, default_limits};
+use crate::default_config::{default_api_settings, default_limits, default_socket_limits};
 
 /// A gateway without sources.
 pub(crate) struct TestGateway {
@@ -129,7 +129,7 @@ pub(crate) struct GatewayOptions {
     pub header_timeout: Duration,
     pub body_timeout: Duration,
     pub idle_timeout: Duration,
-    pub socket_timeouts: SocketTimeouts,
+    pub socket_limits: SocketLimits,
     pub metrics: Arc<dyn MetricsRenderer>,
     pub tls: Option<Arc<rustls::ServerConfig>>,
     pub surface: router::Surface,
@@ -147,7 +147,7 @@ impl Default for GatewayOptions {
             header_timeout: Duration::from_secs(2),
             body_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(60),
-            socket_timeouts: SocketTimeouts::default(),
+            socket_limits: default_socket_limits(),
             metrics: Arc::new(String::new) as _,
             tls: None,
             surface: router::Surface::ALL,
@@ -178,8 +178,7 @@ pub(crate) async fn start_with(setting: GatewayOptions) -> TestGateway {
     };
     let origins = vec!["https://shop.example".to_owned()];
     let pipeline = pipeline(setting.limits, setting.safelist, setting.operation_store);
-    let mut front = AppState::new(pipeline, callers, origins, stop.clone());
-    front.socket_timeouts = setting.socket_timeouts;
+    let front = AppState::new(pipeline, callers, origins, setting.socket_limits, stop.clone());
     let front = Arc::new(front);
     let settings = router::Settings {
         limit: ConcurrencyLimit::new(setting.in_flight),

@@ -6,14 +6,14 @@ use serde_json::json;
 
 use super::socket::{Received, Socket, subscribe};
 use super::{GatewayOptions, start, start_with};
-use crate::default_config::default_limits;
+use crate::default_config::{default_limits, default_socket_limits};
 use ticketgraph::gateway::operation_limits::OperationLimits;
-use ticketgraph::gateway::socket::SocketTimeouts;
+use ticketgraph::gateway::socket::SocketLimits;
 
 fn short_timeouts() -> GatewayOptions {
     let short = Duration::from_millis(300);
     GatewayOptions {
-        socket_timeouts: SocketTimeouts { init: short, write: short, ..SocketTimeouts::default() },
+        socket_limits: SocketLimits { init_timeout: short, write_timeout: short, ..default_socket_limits() },
         ..GatewayOptions::default()
     }
 }

@@ -9,9 +9,10 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use ticketgraph::gateway::socket::SocketTimeouts;
+use ticketgraph::gateway::socket::SocketLimits;
 
 use super::{GatewayOptions, TestGateway, start, start_with};
+use crate::default_config::default_socket_limits;
 
 pub(super) struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
@@ -207,8 +208,8 @@ async fn in_the_older_protocol_an_operation_replaces_the_one_with_the_same_id() 
 
 #[tokio::test]
 async fn a_client_that_answers_no_ping_is_disconnected() {
-    let timeouts = SocketTimeouts { idle: Duration::from_millis(200), ..SocketTimeouts::default() };
-    let door = start_with(GatewayOptions { socket_timeouts: timeouts, ..GatewayOptions::default() }).await;
+    let limits = SocketLimits { ping_interval: Duration::from_millis(200), ..default_socket_limits() };
+    let door = start_with(GatewayOptions { socket_limits: limits, ..GatewayOptions::default() }).await;
     // This client answers pings whenever it reads.
     let mut socket = Socket::connected(&door).await;
     for _ in 0..5 {

@@ -24,6 +24,7 @@ use ticketgraph::graphql::base::viewer::Viewer;
 use tokio_util::sync::CancellationToken;
 
 use super::world::World;
+use crate::default_config::default_socket_limits;
 
 const QUERY: &str =
     r#"{"query":"{ events { nodes { id title ticketTypes { name price { retail { formatted } } } } } }"}"#;
@@ -60,7 +61,13 @@ fn gateway(is_traced: bool) -> Gateway {
         ("slow", principal("slow", &reads, None, Some(3))),
     ];
     let origins = vec!["https://shop.example".to_owned()];
-    let state = Arc::new(AppState::new(world.pipeline, authenticator(&keys), origins, CancellationToken::new()));
+    let state = Arc::new(AppState::new(
+        world.pipeline,
+        authenticator(&keys),
+        origins,
+        default_socket_limits(),
+        CancellationToken::new(),
+    ));
     let settings = router::Settings {
         limit: ConcurrencyLimit::new(64),
         surface: router::Surface::ALL,

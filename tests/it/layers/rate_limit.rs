@@ -30,8 +30,16 @@ fn replica(server: &RedisServer) -> (Arc<Redis>, RedisRateLimiter) {
 }
 
 async fn take(limiter: &RedisRateLimiter, serves_an_order: bool) -> Result<(), Duration> {
+    take_at(limiter, serves_an_order, None).await
+}
+
+async fn take_at(
+    limiter: &RedisRateLimiter,
+    serves_an_order: bool,
+    endpoint: Option<&'static str>,
+) -> Result<(), Duration> {
     let class = if serves_an_order { RequestClass::Settle } else { RequestClass::Read };
-    limiter.acquire(RequestTurn { class, due: None, latest: None, reservation: None }).await.map(drop)
+    limiter.acquire(RequestTurn { endpoint, ..RequestTurn::of(class) }).await.map(drop)
 }
 
 async fn drain(limiter: &RedisRateLimiter, serves_an_order: bool) -> usize {
@@ -63,7 +71,10 @@ async fn a_pause_requested_of_one_replica_applies_to_all() {
     let Some(server) = RedisServer::start() else { return };
     let ((redis, one), (_, other)) = (replica(&server), replica(&server));
     until("redis is reachable", async || redis.is_reachable().await).await;
-    one.pause(Duration::from_secs(60));
+    one.pause(Some("catalog"), Duration::from_secs(120));
+    until("the other is paused at the endpoint", async || take_at(&other, true, Some("catalog")).await.is_err()).await;
+    assert_eq!((take(&one, true).await, take_at(&other, true, Some("orders")).await), (Ok(()), Ok(())));
+    one.pause(None, Duration::from_secs(60));
     assert!(take(&one, true).await.is_err_and(|wait| wait > Duration::from_secs(50)));
     until("the other is paused", async || take(&other, true).await.is_err()).await;
 }
@@ -115,8 +126,7 @@ async fn replicas_share_their_reservations_and_the_waiting_list() {
     assert!(later.is_err_and(|later| later > hint), "those who came first are served first");
     assert_eq!(one.time_for(0).await.as_secs().div_ceil(800), 3);
     // A reserved call uses its reservation: the total stays, and the limit moves on.
-    let turn =
-        RequestTurn { class: RequestClass::Hold, due: None, latest: None, reservation: Some(wish(1, "", 6).key) };
+    let turn = RequestTurn { reservation: Some(wish(1, "", 6).key), ..RequestTurn::of(RequestClass::Hold) };
     assert!(other.acquire(turn).await.is_ok());
     assert_eq!(one.time_for(0).await.as_secs().div_ceil(800), 3);
     other.release(wish(1, "", 6).key).await;

@@ -63,6 +63,7 @@ fn leg(number: usize, rng: &mut Rng) -> Leg {
         undo_is_proven: !rng.one_in(3),
         cancels_in_part: rng.one_in(2),
         extends_holds: rng.one_in(3),
+        holds_seats: number % 2 == 1,
         honors_keys: rng.one_in(2),
         slow_confirm: Duration::from_secs(30),
         hold_ttl: Duration::from_secs(600),

@@ -339,7 +339,7 @@ async fn a_key_without_a_result_from_the_port_is_an_internal_error_of_that_key_o
 
 /// An order call in the scope that gives its requests their turn.
 fn order_scope() -> Arc<TurnScope> {
-    TurnScope::new(RequestTurn { class: RequestClass::Settle, due: None, latest: None, reservation: None })
+    TurnScope::new(RequestTurn::of(RequestClass::Settle))
 }
 
 #[tokio::test(start_paused = true)]

@@ -37,6 +37,8 @@ pub const VENDOR: Vendor = Vendor {
     secrets: settings::SECRETS,
     connection_keys: settings::CONNECTION_KEYS,
     quota: None,
+    // A client of the vendor waits so long (`acme.md §2.4`, §2.7).
+    rate_limit_pause: Duration::from_secs(30),
     check,
     connect,
 };
@@ -70,6 +72,7 @@ fn connect(config: SourceConfig, context: ConnectContext) -> Result<Source, Vec<
         clock: Arc::clone(&clock),
         organization_id: settings.organization_id,
         voucher: settings.voucher,
+        check_out_retry: settings.check_out_retry,
     });
     let accounts = AcmeAccounts {
         client: Arc::clone(&client),

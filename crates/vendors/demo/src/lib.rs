@@ -25,6 +25,7 @@ pub const VENDOR: Vendor = Vendor {
     secrets: settings::SECRETS,
     connection_keys: &[],
     quota: None,
+    rate_limit_pause: Duration::from_secs(30),
     check,
     connect,
 };

@@ -43,6 +43,8 @@ pub const VENDOR: Vendor = Vendor {
     connection_keys: settings::CONNECTION_KEYS,
     // 60 per minute and endpoint are documented, and the institution's own staff shares them (`secutix.md §2.8`).
     quota: Some(Quota { requests: 50, per: Duration::from_secs(60) }),
+    // The window of the limit (`secutix.md §2.8`).
+    rate_limit_pause: Duration::from_secs(60),
     check,
     connect,
 };
@@ -123,10 +125,14 @@ fn connect_protocol(
     match settings.transport {
         ProtocolKind::Json => {
             let tokens = TokenProvider::new(settings.token, settings.identity(), base_url, Arc::clone(clock));
-            Box::new(JsonProtocol::new(http, base_url, version, tokens))
+            Box::new(
+                JsonProtocol::new(http, base_url, version, tokens).with_rate_limit_scope(settings.rate_limit_scope),
+            )
         }
         ProtocolKind::Soap => {
-            Box::new(SoapProtocol::new(http, base_url, version, &settings.login, settings.password.clone()))
+            let password = settings.password.clone();
+            let protocol = SoapProtocol::new(http, base_url, version, &settings.login, password);
+            Box::new(protocol.with_rate_limit_scope(settings.rate_limit_scope))
         }
     }
 }

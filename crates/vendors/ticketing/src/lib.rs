@@ -39,6 +39,8 @@ pub const VENDOR: Vendor = Vendor {
     secrets: settings::SECRETS,
     connection_keys: &[],
     quota: None,
+    // INFERRED: no limit is documented (`ticketing.md §2.8`); as long as the other vendors ask for at least.
+    rate_limit_pause: Duration::from_secs(30),
     check,
     connect,
 };

@@ -19,7 +19,7 @@ const WINDOW: Duration = Duration::from_secs(4);
 const TICK: Duration = Duration::from_millis(20);
 
 async fn limited_venues() -> Venues {
-    let client = http_client::build_client().expect("a client");
+    let client = http_client::ConnectionPools::new(Duration::from_secs(4)).expect("a client");
     let style = BookingStyle::Held;
     let unlimited = Venues::open(style, Stage::Sqlite.ledger().await, &client, &[]).await;
     let mut lines = unlimited.find_lines(style).await;

@@ -64,7 +64,7 @@ impl Venues {
     pub(super) async fn open(
         style: BookingStyle,
         ledger: Arc<dyn OrderStore>,
-        client: &reqwest::Client,
+        client: &http_client::ConnectionPools,
         lines: &[SellableLine],
     ) -> Self {
         Self::open_limited(style, ledger, client, lines, None).await
@@ -74,7 +74,7 @@ impl Venues {
     pub(super) async fn open_limited(
         style: BookingStyle,
         ledger: Arc<dyn OrderStore>,
-        client: &reqwest::Client,
+        client: &http_client::ConnectionPools,
         lines: &[SellableLine],
         limited: Option<(Arc<LocalRateLimiter>, u32, Duration)>,
     ) -> Self {
@@ -132,6 +132,7 @@ impl Venues {
                 source: fixture.source.id.clone(),
                 performance: performance.key.clone(),
                 ticket_type_source: fixture.source.id.clone(),
+                ticket_type_event: offer.ticket_type.event.clone(),
                 ticket_type: offer.ticket_type.key.clone(),
                 quantity: 2,
                 expected_unit_price: None,
