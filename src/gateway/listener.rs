@@ -264,19 +264,12 @@ impl Activity {
 
     /// Completes when headers are incomplete this long after their first byte.
     async fn wait_until_headers_are_late(&self, limit: Duration) {
-        loop {
-            let began = match self.headers_began.load(SeqCst) {
-                0 | NEVER_LATE => None,
-                began => Some(Duration::from_millis(began - 1)),
-            };
-            let reading = began.map(|began| self.started.elapsed().saturating_sub(began));
-            match reading {
-                Some(reading) if reading >= limit => return,
-                Some(reading) => sleep(limit - reading).await,
-                // Headers that begin now are noticed within half of the limit.
-                None => sleep(limit / 2).await,
-            }
-        }
+        // Headers that begin now are noticed within half of the limit.
+        reach(limit, limit / 2, || match self.headers_began.load(SeqCst) {
+            0 | NEVER_LATE => None,
+            began => Some(self.started.elapsed().saturating_sub(Duration::from_millis(began - 1))),
+        })
+        .await;
     }
 
     /// Returns the time without requests, or `None` while one is in flight.
@@ -285,16 +278,20 @@ impl Activity {
         (self.in_flight.load(SeqCst) == 0).then(|| self.started.elapsed().saturating_sub(last_ended))
     }
 
-    /// Completes after `limit` without requests. It polls, so that requests do not have to reset a timer.
+    /// Completes after `limit` without requests.
     async fn wait_until_idle_for(&self, limit: Duration) {
-        let mut wait = limit;
-        loop {
-            sleep(wait).await;
-            wait = match self.idle_time() {
-                Some(idle) if idle >= limit => return,
-                Some(idle) => limit - idle,
-                None => limit,
-            };
+        reach(limit, limit, || self.idle_time()).await;
+    }
+}
+
+/// Completes when a time has reached its limit. It polls, again after `pause` while there is no time, so that requests do
+/// not have to reset a timer.
+async fn reach(limit: Duration, pause: Duration, time: impl Fn() -> Option<Duration>) {
+    loop {
+        match time() {
+            Some(time) if time >= limit => return,
+            Some(time) => sleep(limit - time).await,
+            None => sleep(pause).await,
         }
     }
 }

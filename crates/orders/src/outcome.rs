@@ -107,7 +107,7 @@ impl UnitOfWork<'_> {
 
     /// A lost hold of capacity blocks it for a few minutes at most, so it is placed once more unless the lookup finds it
     /// (`domain.md §3.5`). A request that may still arrive is looked up until it cannot. A hold of seats that cannot be
-    /// looked up is not placed again: the seats of the first one may be blocked (`secutix.md §2.9`).
+    /// looked up is not placed again: the seats of the first one may be blocked.
     fn apply_hold_lookup(&mut self, number: usize, lookup: Result<LookupOutcome<PlacedHold>, VendorError>) {
         if let Err(error) = &lookup
             && error.only_waits()
