@@ -224,7 +224,8 @@ impl UnitOfWork<'_> {
 
     /// Counts the attempts to confirm a leg that reached its source, or may have.
     fn refused_attempts(&self, number: usize) -> usize {
-        let has_reached = |result: Option<&str>| ![Some(ErrorKind::RateLimited.name()), Some(NOT_SENT)].contains(&result);
+        let has_reached =
+            |result: Option<&str>| ![Some(ErrorKind::RateLimited.name()), Some(NOT_SENT)].contains(&result);
         let attempts = self.order.legs[number].attempts.iter();
         attempts
             .filter(|attempt| attempt.operation == LegOperation::Confirm && has_reached(attempt.result.as_deref()))
