@@ -11,7 +11,7 @@ use crate::config::{
     Config, ConfiguredSource, LifetimeConfig as LifetimeSettings, LifetimesConfig as LifetimesSettings,
     ResilienceConfig,
 };
-use domain::{Clock, Quota, RateLimiter, Source, SourceId};
+use domain::{Clock, OrderCapacity, Quota, RateLimiter, Source, SourceId};
 use http_client::{ConnectionPools, PausePolicy, VendorHttpClient};
 use resilience::{CircuitBreakerPolicy, RateLimitPolicy, RetryPolicy};
 use source_stack::{
@@ -82,11 +82,18 @@ fn connect_source(
     let id = settings.source.id.clone();
     let realm = cache_realm(settings, vendor);
     let resilience = resilience_policy(&settings.resilience, vendor.quota);
-    let rate_limiter: Arc<dyn RateLimiter> = match (&resilience.rate_limit, &infrastructure.redis) {
-        (Some(limit), Some(redis)) => redis.rate_limiter(&format!("{id}:{realm}"), limit),
-        (Some(limit), None) => Arc::new(LocalRateLimiter::new(limit)),
-        (None, _) => Arc::new(LocalRateLimiter::unlimited()),
-    };
+    let (rate_limiter, capacity): (Arc<dyn RateLimiter>, Arc<dyn OrderCapacity>) =
+        match (&resilience.rate_limit, &infrastructure.redis) {
+            (Some(limit), Some(redis)) => {
+                let limiter = redis.rate_limiter(&format!("{id}:{realm}"), limit, resilience.bulkhead.checkout);
+                (Arc::clone(&limiter) as _, limiter)
+            }
+            (limit, _) => {
+                let max_wait = settings.resilience.rate_limit.max_wait;
+                let limiter = Arc::new(LocalRateLimiter::new(limit.as_ref(), resilience.bulkhead.checkout, max_wait));
+                (Arc::clone(&limiter) as _, limiter)
+            }
+        };
     let health = Arc::new(HealthTracker::new(id.clone(), Arc::clone(&infrastructure.clock), Arc::clone(&rate_limiter)));
     let context = ConnectContext {
         http: vendor_client(&settings.resilience, id, rate_limiter, vendor.rate_limit_pause)?,
@@ -98,7 +105,7 @@ fn connect_source(
     // Delivery to an app needs a configured channel.
     source.traits.delivers_to_app &= is_delivered;
     let (cache_policy, cache) = (cache_policy(lifetimes), Arc::clone(&infrastructure.cache));
-    Ok(stack(source, StackParts { resilience, cache_policy, health, cache, realm }))
+    Ok(stack(source, StackParts { resilience, cache_policy, health, capacity: Some(capacity), cache, realm }))
 }
 
 /// Creates the HTTP client of a source or a delivery app. `usual_pause` is the vendor's pause after a rate-limit response, if

@@ -18,7 +18,9 @@ use request_metrics::RequestTimer;
 pub use request_metrics::count_unreadable_rows;
 pub use response::{PausePolicy, VendorResponse};
 
-use domain::{Effect, ErrorKind, RateLimiter, SourceId, VendorError, VendorOperation};
+use domain::{
+    Effect, ErrorKind, RateLimiter, RequestPlace, RequestTurn, SourceId, TurnScope, VendorError, VendorOperation,
+};
 
 /// Largest accepted response body in bytes: several times the largest catalog of a vendor, which is around 10 MB.
 const MAX_RESPONSE_BYTES: usize = 64 << 20;
@@ -82,13 +84,14 @@ impl VendorHttpClient {
     ///
     /// # Errors
     ///
-    /// `RateLimited` if this service's own rate limit is exhausted or the vendor asked for a pause (nothing was sent),
-    /// `Unavailable` if the connection was refused or broke, `Timeout`, and `Malformed` for a response body larger than 64 MiB. The effect of a write is `None`
+    /// `RateLimited` if the turn of the request comes later than it may wait (nothing was sent), `Unavailable` if the connection was
+    /// refused or broke, `Timeout`, and `Malformed` for a response body larger than 64 MiB. The effect of a write is `None`
     /// only if the request was certainly never sent.
     pub async fn send(&self, request: VendorRequest) -> Result<VendorResponse, VendorError> {
         let operation = request.operation;
         let endpoint = request.limited_endpoint;
-        self.acquire(operation, endpoint).await?;
+        // Kept until the response is complete.
+        let _place = self.wait_for_turn(operation, endpoint).await?;
         let span = tracing::info_span!(
             "vendor call",
             otel.kind = "client",
@@ -113,10 +116,20 @@ impl VendorHttpClient {
         Ok(response)
     }
 
-    async fn acquire(&self, operation: VendorOperation, endpoint: Option<&'static str>) -> Result<(), VendorError> {
-        self.rate_limiter.acquire(operation.is_order_call(), endpoint).await.map_err(|wait| {
+    /// Waits for the turn of a request in the queue of the source. The wait does not count for the timeouts of an order call.
+    async fn wait_for_turn(
+        &self,
+        operation: VendorOperation,
+        endpoint: Option<&'static str>,
+    ) -> Result<RequestPlace, VendorError> {
+        let turn = self.rate_limiter.acquire(RequestTurn { endpoint, ..RequestTurn::current(operation) });
+        let turn = match TurnScope::current() {
+            Some(scope) => scope.wait(turn).await,
+            None => turn.await,
+        };
+        turn.map_err(|wait| {
             request_metrics::count_rate_limited(&self.source);
-            self.error(operation, ErrorKind::RateLimited).with_retry_after(Some(wait))
+            VendorError::awaiting_turn(&self.source, operation, wait)
         })
     }
 
@@ -136,7 +149,7 @@ impl VendorHttpClient {
         let copy = request.try_clone().filter(|_| self.connections.may_have_kept_one());
         match (self.connections.pooled().execute(request).await, copy) {
             (Err(error), Some(copy)) if connections::is_broken(&error) => {
-                self.acquire(operation, endpoint).await?;
+                let _place = self.wait_for_turn(operation, endpoint).await?;
                 request_metrics::count_reconnect(&self.source, operation);
                 self.connections.unpooled().execute(copy).await
             }

@@ -1,6 +1,6 @@
 //! Applies the outcome of a source call to its leg.
 
-use crate::leg::{AttemptOutcome, LegOperation, Ticket};
+use crate::leg::{AttemptOutcome, LegOperation, NOT_SENT, Ticket};
 use crate::problem::{Problem, ProblemCode, ProblemDetail};
 use crate::status::{Intent, LegStatus};
 use crate::store::TicketCredential;
@@ -63,6 +63,7 @@ impl UnitOfWork<'_> {
         leg.refs = held.refs;
         leg.secures = held.secures;
         leg.held_total = held.total;
+        leg.retry = None;
         self.set_status(number, LegStatus::Held, "held");
         let Some((was, now)) = self.price_change(number, held.total) else { return };
         self.add_problem(
@@ -85,6 +86,16 @@ impl UnitOfWork<'_> {
     }
 
     fn hold_failed(&mut self, number: usize, error: &VendorError) {
+        if error.only_waits() {
+            let schedule = self.put_off_step(number, error);
+            // The client was promised an end.
+            if schedule.next_at < later(schedule.since, self.settings.promise) {
+                return self.set_status(number, LegStatus::Draft, "put off");
+            }
+            self.leg_mut(number).retry = None;
+            self.set_status(number, LegStatus::HoldFailed, "no turn in time");
+            return self.add_problem(number, Problem::from_vendor(error));
+        }
         if error.effect == Effect::Unknown {
             self.end_attempt(number, AttemptOutcome::Unknown, Some(error));
             return self.mark_unknown(number, LegOperation::Hold, self.now, "response lost");
@@ -98,6 +109,14 @@ impl UnitOfWork<'_> {
     /// (`domain.md §3.5`). A request that may still arrive is looked up until it cannot. A hold of seats that cannot be
     /// looked up is not placed again: the seats of the first one may be blocked.
     fn apply_hold_lookup(&mut self, number: usize, lookup: Result<LookupOutcome<PlacedHold>, VendorError>) {
+        // A hold that was never looked up has ended by itself by then, and needs nobody's attention.
+        let is_over = self.order.legs[number].unknown.is_some_and(|unknown| unknown.settle_deadline <= self.now);
+        if let Err(error) = &lookup
+            && error.only_waits()
+            && !is_over
+        {
+            return self.put_off_lookup(number, error);
+        }
         let may_be_found_later = match &lookup {
             Ok(LookupOutcome::NotDone) => true,
             Ok(LookupOutcome::Done(_) | LookupOutcome::Undetermined) => false,
@@ -131,12 +150,16 @@ impl UnitOfWork<'_> {
                 self.end_attempt(number, AttemptOutcome::Succeeded, None);
                 let leg = self.leg_mut(number);
                 leg.extension_requested = false;
+                leg.retry = None;
                 if !held.refs.is_empty() {
                     leg.refs = held.refs;
                 }
                 if held.expires_at.is_some() {
                     leg.hold_expires_at = held.expires_at;
                 }
+            }
+            Err(error) if error.only_waits() => {
+                self.put_off_step(number, &error);
             }
             // The hold may have been extended although the response was lost; the earlier expiry is the safe
             // assumption.
@@ -170,6 +193,16 @@ impl UnitOfWork<'_> {
     }
 
     fn confirmation_failed(&mut self, number: usize, error: &VendorError) {
+        if error.only_waits() {
+            let schedule = self.put_off_step(number, error);
+            // A held leg waits until its hold ends; one that is not held, as long as was promised.
+            if self.order.legs[number].requires_hold()
+                || schedule.next_at < later(schedule.since, self.settings.promise)
+            {
+                return self.set_status(number, self.unconfirmed_status(number), "put off");
+            }
+            return self.fail_confirmation(number, Problem::from_vendor(error));
+        }
         if error.effect == Effect::Unknown {
             self.end_attempt(number, AttemptOutcome::Unknown, Some(error));
             return self.mark_unknown(number, LegOperation::Confirm, self.now, "response lost");
@@ -191,10 +224,11 @@ impl UnitOfWork<'_> {
 
     /// Counts the attempts to confirm a leg that reached its source, or may have.
     fn refused_attempts(&self, number: usize) -> usize {
-        let busy = ErrorKind::RateLimited.name();
+        let has_reached =
+            |result: Option<&str>| ![Some(ErrorKind::RateLimited.name()), Some(NOT_SENT)].contains(&result);
         let attempts = self.order.legs[number].attempts.iter();
         attempts
-            .filter(|attempt| attempt.operation == LegOperation::Confirm && attempt.result.as_deref() != Some(busy))
+            .filter(|attempt| attempt.operation == LegOperation::Confirm && has_reached(attempt.result.as_deref()))
             .count()
     }
 
@@ -231,6 +265,7 @@ impl UnitOfWork<'_> {
                 }
                 self.set_status(number, self.unconfirmed_status(number), "found not confirmed");
             }
+            Err(error) if error.only_waits() => self.put_off_lookup(number, &error),
             Ok(LookupOutcome::NotDone | LookupOutcome::Undetermined) | Err(_) => self.schedule_lookup(number),
         }
     }
@@ -253,11 +288,15 @@ impl UnitOfWork<'_> {
                 self.end_attempt(number, AttemptOutcome::Succeeded, Some(&error));
             }
             Err(error) => {
-                let is_lost = error.effect == Effect::Unknown;
-                let outcome = if is_lost { AttemptOutcome::Unknown } else { AttemptOutcome::Rejected };
-                self.end_attempt(number, outcome, Some(&error));
                 // The release is retried until the hold expires by itself.
-                self.schedule_retry(number, error.retry_after);
+                if error.only_waits() {
+                    self.put_off_step(number, &error);
+                } else {
+                    let is_lost = error.effect == Effect::Unknown;
+                    let outcome = if is_lost { AttemptOutcome::Unknown } else { AttemptOutcome::Rejected };
+                    self.end_attempt(number, outcome, Some(&error));
+                    self.schedule_retry(number, error.retry_after);
+                }
                 if !is_left {
                     self.set_status(number, LegStatus::Held, "not released");
                 }
@@ -303,13 +342,21 @@ impl UnitOfWork<'_> {
     }
 
     fn cancellation_failed(&mut self, number: usize, error: &VendorError) {
+        if error.only_waits() {
+            let schedule = self.put_off_step(number, error);
+            if schedule.next_at < self.settings.settle_deadline_for(schedule.since, None) {
+                return self.set_status(number, LegStatus::Confirmed, "put off");
+            }
+            return self.fail_cancellation(number, Problem::from_vendor(error));
+        }
         if error.effect == Effect::Unknown {
             self.end_attempt(number, AttemptOutcome::Unknown, Some(error));
             return self.mark_unknown(number, LegOperation::Cancel, self.now, "response lost");
         }
         self.end_attempt(number, AttemptOutcome::Rejected, Some(error));
+        // A compensation has no alternative. A client can cancel again, except that a busy source says nothing about the sale.
         let is_ours = self.order.intent == Intent::Compensate;
-        if is_ours && error.kind.is_transient() {
+        if is_ours && error.kind.is_transient() || error.kind == ErrorKind::RateLimited {
             let schedule = self.schedule_retry(number, error.retry_after);
             if schedule.next_at < self.settings.settle_deadline_for(schedule.since, None) {
                 return self.set_status(number, LegStatus::Confirmed, "retry");
@@ -352,6 +399,7 @@ impl UnitOfWork<'_> {
                 }
                 self.set_status(number, LegStatus::Confirmed, "found not canceled");
             }
+            Err(error) if error.only_waits() => self.put_off_lookup(number, &error),
             Ok(LookupOutcome::NotDone | LookupOutcome::Undetermined) | Err(_) => self.schedule_lookup(number),
         }
     }

@@ -11,6 +11,8 @@ pub enum RetryAdvice {
     Never,
     /// Repeat the same request later with the same key.
     SameKeyAfterDelay,
+    /// Repeat the request later with a new key. The same key would return the stored failure.
+    WithNewKey,
     /// Read the order or the catalog again first.
     AfterRequery,
     /// Change the input.
@@ -200,6 +202,15 @@ impl Problem {
     /// Creates a problem without details.
     pub fn new(code: ProblemCode) -> Self {
         Self { code, source: None, leg: None, path: Vec::new(), vendor_code: None, retry_after: None, detail: None }
+    }
+
+    /// Returns the advised client reaction. The outcome of a leg is stored with its order, and the same key replays it: only a
+    /// new key tries again.
+    pub fn retry(&self) -> RetryAdvice {
+        match self.code.retry() {
+            RetryAdvice::SameKeyAfterDelay if self.leg.is_some() => RetryAdvice::WithNewKey,
+            advice => advice,
+        }
     }
 
     /// Sets the path of the invalid input.

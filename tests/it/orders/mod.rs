@@ -8,6 +8,7 @@ pub(crate) mod database;
 mod emulated;
 mod faults;
 mod flow;
+mod limits;
 mod reconciliation;
 mod refresh;
 mod rejections;

@@ -20,7 +20,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Clock, Quota, Source, SourceTraits, VendorKind};
+use domain::{Clock, OrderCalls, Quota, Source, SourceTraits, VendorKind};
 use http_client::VendorHttpClient;
 use vendor_api::SourceConfig;
 use vendor_api::{ConnectContext, InvalidSetting, Vendor};
@@ -100,6 +100,7 @@ fn connect(config: SourceConfig, context: ConnectContext) -> Result<Source, Vec<
         currency: config.currency,
         traits: facts(),
         health,
+        capacity: None,
         catalog: Arc::new(catalog),
         ordering: Some(Arc::clone(&ordering) as _),
         // Only adding tickets is documented to restart the expiry of a cart.
@@ -152,6 +153,7 @@ fn facts() -> SourceTraits {
         holds_seats: true,
         delivers_to_app: true,
         confirm_rank: 30,
+        order_calls: OrderCalls { hold: 2, confirm: 4, tickets: 1, undo: 3 },
         horizon_days: 730,
     }
 }

@@ -3,6 +3,7 @@
 //! compensation fails. Every case ends with a comparison of the bookings at the vendors and the stored order.
 
 mod audit;
+mod limits;
 mod plaintext;
 mod recorded;
 mod venues;
