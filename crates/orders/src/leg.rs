@@ -157,8 +157,14 @@ impl Leg {
 
     /// Counts the attempts of an operation that reached the source or may have.
     pub fn attempt_count(&self, operation: LegOperation) -> usize {
-        let sent = |attempt: &&Attempt| attempt.operation == operation && attempt.result.as_deref() != Some(NOT_SENT);
-        self.attempts.iter().filter(sent).count()
+        self.sent_attempts(operation).count()
+    }
+
+    /// Returns the attempts of an operation that reached the source or may have.
+    pub(crate) fn sent_attempts(&self, operation: LegOperation) -> impl Iterator<Item = &Attempt> {
+        let sent =
+            move |attempt: &&Attempt| attempt.operation == operation && attempt.result.as_deref() != Some(NOT_SENT);
+        self.attempts.iter().filter(sent)
     }
 
     /// Returns true if the leg can be canceled now.

@@ -1,6 +1,6 @@
 //! Applies the outcome of a source call to its leg.
 
-use crate::leg::{AttemptOutcome, LegOperation, NOT_SENT, Ticket};
+use crate::leg::{AttemptOutcome, LegOperation, Ticket};
 use crate::problem::{Problem, ProblemCode, ProblemDetail};
 use crate::status::{Intent, LegStatus};
 use crate::store::TicketCredential;
@@ -222,14 +222,11 @@ impl UnitOfWork<'_> {
         self.fail_confirmation(number, Problem::from_vendor(error));
     }
 
-    /// Counts the attempts to confirm a leg that reached its source, or may have.
+    /// Counts the attempts to confirm a leg that its source did not put off as busy.
     fn refused_attempts(&self, number: usize) -> usize {
-        let has_reached =
-            |result: Option<&str>| ![Some(ErrorKind::RateLimited.name()), Some(NOT_SENT)].contains(&result);
-        let attempts = self.order.legs[number].attempts.iter();
-        attempts
-            .filter(|attempt| attempt.operation == LegOperation::Confirm && has_reached(attempt.result.as_deref()))
-            .count()
+        let busy = ErrorKind::RateLimited.name();
+        let attempts = self.order.legs[number].sent_attempts(LegOperation::Confirm);
+        attempts.filter(|attempt| attempt.result.as_deref() != Some(busy)).count()
     }
 
     /// Fails a leg that is certainly not confirmed and is not retried.

@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::{
-    CapacityReport, CapacityWish, OrderCapacity, RateLimiter, RequestClass, RequestPlace, RequestTurn, ReservationKey,
-};
+use domain::{CapacityReport, CapacityWish, OrderCapacity, RateLimiter, RequestPlace, RequestTurn, ReservationKey};
 use resilience::{Gcra, GcraRateLimiter, Place, RateLimitPolicy, Refusal, Reservations, Turn, TurnQueue, Wish};
 use tokio::time::Instant;
 
@@ -31,14 +29,8 @@ impl RequestQueue {
     {
         let serves_an_order = turn.class.serves_an_order();
         let latest = turn.latest.unwrap_or_else(|| Instant::now() + self.max_wait);
-        let priority = match turn.class {
-            RequestClass::Settle => 0,
-            RequestClass::Hold => 1,
-            RequestClass::Tickets => 2,
-            RequestClass::Plan => 3,
-            RequestClass::Read => 4,
-        };
-        let place = Turn { priority, due: turn.due.unwrap_or(latest), latest, takes_place: serves_an_order };
+        let place =
+            Turn { priority: turn.class as u8, due: turn.due.unwrap_or(latest), latest, takes_place: serves_an_order };
         self.turns.acquire(place, || ask(serves_an_order)).await
     }
 

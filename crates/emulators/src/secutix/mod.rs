@@ -54,23 +54,17 @@ impl SecutixEmulator {
     /// Creates the emulator, with state in `folder` if given. `limits_requests` returns 509 above 60 calls per minute, institution and
     /// endpoint.
     pub fn new(clock: Arc<SandboxClock>, folder: Option<&Path>, limits_requests: bool) -> Arc<Self> {
-        let state = JsonStore::open(folder, "secutix");
-        Arc::new(Self {
-            clock,
-            store: state,
-            institutions: Latest::default(),
-            limits: limits_requests.then(EndpointLimits::documented),
-        })
+        Self::open(clock, folder, limits_requests.then(EndpointLimits::documented))
     }
 
     /// Creates the emulator without a folder, with another limit: `calls` for each endpoint in each window.
     pub fn limited(clock: Arc<SandboxClock>, calls: u32, window: Duration) -> Arc<Self> {
-        Arc::new(Self {
-            clock,
-            store: JsonStore::open(None, "secutix"),
-            institutions: Latest::default(),
-            limits: Some(EndpointLimits::new(calls, window)),
-        })
+        Self::open(clock, None, Some(EndpointLimits::new(calls, window)))
+    }
+
+    fn open(clock: Arc<SandboxClock>, folder: Option<&Path>, limits: Option<EndpointLimits>) -> Arc<Self> {
+        let store = JsonStore::open(folder, "secutix");
+        Arc::new(Self { clock, store, institutions: Latest::default(), limits })
     }
 
     fn now(&self) -> Timestamp {
