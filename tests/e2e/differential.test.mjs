@@ -217,7 +217,9 @@ class Generator {
     // A nullable variable fits a non-null position that has a default, or if it has one itself.
     const nullable = getNullableType(type);
     const isLoose = isNonNullType(type) || isCondition ? this.chance(hasDefault ? 0.5 : 0.3) : true;
-    const declared = isLoose ? `${nullable}` : `${nullable}!`;
+    let declared = isLoose ? `${nullable}` : `${nullable}!`;
+    // Items of a list that may be null, where they may not; and the other way round, which is allowed.
+    if (isListType(nullable) && this.chance(0.03)) declared = declared.replace(/\[(\w+)(!?)\]/, (_, item, bang) => `[${item}${bang ? '' : '!'}]`);
     const needsInitial = isLoose && (isNonNullType(type) || isCondition) && !hasDefault;
     const initial = needsInitial ? this.constant(nullable, 0, true) : isLoose && this.chance(0.3) ? this.constant(nullable, 0, true) : undefined;
     this.variables.set(name, { of: type, type: declared, initial });

@@ -16,12 +16,12 @@ use sha2::{Digest, Sha256};
 
 use crate::graphql::base::error::ErrorCode;
 use crate::graphql::operation::deferral::{self, DeferredOperation, DeferredPart};
-use crate::graphql::operation::literals;
 use crate::graphql::operation::lowering::{self, Lowered, LoweredOperation, Part};
 use crate::graphql::operation::positions::Positions;
 use crate::graphql::operation::size::OperationSize;
 use crate::graphql::operation::suggestion::Suggestions;
 use crate::graphql::operation::variables::{self, InvalidVariable};
+use crate::graphql::operation::{literals, variable_usages};
 use crate::graphql::schema::served_sdl;
 
 /// Errors reported for one document, as many as graphql-js reports.
@@ -116,9 +116,12 @@ impl ServedSchema {
         }
         let document =
             ast.to_executable_validate(self.schema).map_err(|invalid| self.invalid(&ast, &invalid.errors))?;
-        let errors = literals::check(self.schema, &document);
-        if !errors.is_empty() {
-            return Err(DocumentError::Invalid(errors));
+        for check in [literals::check, variable_usages::check] {
+            let mut errors = check(self.schema, &document);
+            if !errors.is_empty() {
+                errors.truncate(MAX_ERRORS);
+                return Err(DocumentError::Invalid(errors));
+            }
         }
         let defers = deferral::check(&document).map_err(DocumentError::Invalid)?;
         let operations = document.operations.iter().map(|operation| self.operation(&document, operation)).collect();

@@ -1,7 +1,7 @@
 //! Lowering: the operation of a request as async-graphql executes it.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use apollo_compiler::ast::Value as Literal;
 use apollo_compiler::executable::{
@@ -19,8 +19,8 @@ use crate::graphql::operation::deferral::{DEFER, DeferredFragment, FragmentId};
 use crate::graphql::operation::positions::Positions;
 use crate::graphql::operation::variables::number_to_json;
 
-/// An operation without variables, directives and named fragments. Fields of one response key are merged. Inline
-/// fragments are left only where an object may be of several types.
+/// An operation without variables, directives and named fragments. Fields of one response key are merged, unless an inline
+/// fragment between them has the key too. Inline fragments are left only where an object may be of several types.
 pub struct LoweredOperation {
     /// The operation as a document of its own.
     pub document: lowered::ExecutableDocument,
@@ -165,7 +165,9 @@ impl<'a> Collected<'a> {
 
 #[derive(PartialEq, Eq, Hash)]
 enum EntryKey<'a> {
-    ResponseKey(&'a str),
+    /// A response key, and the number of inline fragments before it that may have this key too. Fields on both sides of such a
+    /// fragment are executed apart, because only that keeps the order of the keys below them.
+    ResponseKey(&'a str, usize),
     /// An inline fragment, by its place: fragments are not merged, because that would change the order of keys.
     Fragment(usize),
 }
@@ -221,14 +223,19 @@ impl<'a> Lowering<'a> {
             }
             match selection {
                 Selection::Field(field) => {
-                    let key = EntryKey::ResponseKey(field.response_key().as_str());
+                    let key = field.response_key().as_str();
                     let position = field.location().map_or(Pos::default(), |at| self.positions.get(at.offset()));
-                    let entry = collected.entries.entry(key);
-                    if let Entry::Field(first, _, sets) =
-                        entry.or_insert_with(|| Entry::Field(field, position, Vec::new()))
+                    let fragments =
+                        if field.selection_set.is_empty() { 0 } else { self.fragments_with(key, collected) };
+                    let entries = &collected.entries;
+                    let first = (0..=fragments).find_map(|before| entries.get(&EntryKey::ResponseKey(key, before)));
+                    if let Some(Entry::Field(first, ..)) = first {
+                        self.check_arguments(first, field, position);
+                    }
+                    let entry = collected.entries.entry(EntryKey::ResponseKey(key, fragments));
+                    if let Entry::Field(_, _, sets) = entry.or_insert_with(|| Entry::Field(field, position, Vec::new()))
                     {
                         sets.push((&field.selection_set, is_part));
-                        self.check_arguments(first, field, position);
                     }
                 }
                 Selection::InlineFragment(inline) => {
@@ -247,6 +254,29 @@ impl<'a> Lowering<'a> {
                 }
             }
         }
+    }
+
+    /// Counts the inline fragments collected so far that have a field of this response key.
+    fn fragments_with(&self, key: &str, collected: &Collected<'a>) -> usize {
+        let has_key = |entry: &&Entry<'a>| match entry {
+            Entry::Fragment(_, (set, _)) => self.has_response_key(set, key, &mut HashSet::new()),
+            Entry::Field(..) => false,
+        };
+        collected.entries.values().filter(has_key).count()
+    }
+
+    fn has_response_key(&self, set: &'a SelectionSet, key: &str, visited: &mut HashSet<&'a str>) -> bool {
+        set.selections.iter().filter(|selection| self.is_included(selection.directives())).any(|selection| {
+            match selection {
+                Selection::Field(field) => field.response_key() == key,
+                Selection::InlineFragment(inline) => self.has_response_key(&inline.selection_set, key, visited),
+                Selection::FragmentSpread(spread) => {
+                    let name = spread.fragment_name.as_str();
+                    let fragment = self.document.fragments.get(name).filter(|_| visited.insert(name));
+                    fragment.is_some_and(|fragment| self.has_response_key(&fragment.selection_set, key, visited))
+                }
+            }
+        })
     }
 
     /// Returns whether the fields of a fragment are part of what is lowered, or `None` if the fragment is left out.
@@ -442,5 +472,45 @@ fn number_literal(text: &str) -> async_graphql_value::Value {
     match number_to_json(text) {
         serde_json::Value::Number(number) => async_graphql_value::Value::Number(number),
         _ => async_graphql_value::Value::Null,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graphql::operation::testing::lower;
+
+    /// Returns the selections of the problems: `f` for a field, `i` for an inline fragment.
+    fn shape_of_problems(selections: &str) -> String {
+        let text = format!(
+            "mutation {{ extendHold(input: {{idempotencyKey: \"k\", order: \"o\"}}) {{ problems {{ {selections} }} }} }}"
+        );
+        let operation = lower(&text);
+        let mut set = &operation.operation().selection_set.node;
+        for _ in 0..2 {
+            let lowered::Selection::Field(field) = &set.items[0].node else { panic!("{selections}") };
+            set = &field.node.selection_set.node;
+        }
+        let shape = |item: &Positioned<lowered::Selection>| match &item.node {
+            lowered::Selection::Field(_) => 'f',
+            lowered::Selection::InlineFragment(_) => 'i',
+            lowered::Selection::FragmentSpread(_) => '?',
+        };
+        set.items.iter().map(shape).collect()
+    }
+
+    #[test]
+    fn fields_around_a_fragment_with_their_key_are_not_merged_so_that_the_keys_below_keep_their_order() {
+        let busy = "... on NotAvailableProblem";
+        for (selections, shape) in [
+            ("source { id } source { name }".to_owned(), "f"),
+            (format!("source {{ id }} {busy} {{ detail: retryAfterSeconds }} source {{ name }}"), "fi"),
+            (format!("source {{ id }} {busy} {{ source {{ vendor }} }} source {{ name }}"), "fif"),
+            (format!("source {{ id }} {busy} {{ ... {{ source {{ vendor }} }} }} source {{ name }}"), "fif"),
+            (format!("code {busy} {{ code source {{ vendor }} }} code source {{ name }}"), "fif"),
+            (format!("{busy} {{ source {{ vendor }} }} source {{ id }} source {{ name }}"), "if"),
+        ] {
+            assert_eq!(shape_of_problems(&selections), shape, "{selections}");
+        }
     }
 }

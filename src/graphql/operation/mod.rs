@@ -12,6 +12,7 @@ mod lowering;
 mod positions;
 mod size;
 mod suggestion;
+mod variable_usages;
 mod variables;
 
 pub use apollo_compiler::executable::OperationType;

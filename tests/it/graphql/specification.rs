@@ -107,6 +107,26 @@ async fn a_wrong_value_is_an_error_that_says_what_was_expected() {
             json!({}),
             "Failed to parse \"DateTime\": expected an RFC 3339 timestamp with an offset",
         ),
+        (
+            "query($s: [ID]) { events(filter: {sources: $s}) { nodes { id } } }",
+            json!({"s": [null]}),
+            "variable `$s` of type `[ID]` cannot be used where `[ID!]` is expected",
+        ),
+        (
+            "query($s: [ID!]) { events(filter: {sources: [$s]}) { nodes { id } } }",
+            json!({"s": []}),
+            "variable `$s` of type `[ID!]` cannot be used where `ID!` is expected",
+        ),
+        (
+            "query($id: ID = null) { ...F } fragment F on Query { event(id: $id) { id } }",
+            json!({"id": "x"}),
+            "variable `$id` of type `ID` cannot be used where `ID!` is expected",
+        ),
+        (
+            "query($s: Boolean = null) { viewer { id @skip(if: $s) } }",
+            json!({"s": true}),
+            "variable `$s` of type `Boolean` cannot be used where `Boolean!` is expected",
+        ),
         ("{ events( }", json!({}), "syntax error: expected an Argument"),
         (
             "{ nodes(ids: [\"a\"]) { id } nodes(ids: [\"a\", \"b\"]) { id } }",
