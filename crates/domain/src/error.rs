@@ -186,6 +186,15 @@ impl ErrorKind {
     }
 }
 
+/// Why a call was not made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotSent {
+    /// A request of the call waits for its turn in our own queue.
+    AwaitsTurn,
+    /// The source failed too often lately, so that it is left alone for a while.
+    CircuitOpen,
+}
+
 /// Failure of a port call. Cheap to clone, so that concurrent callers can share one failure.
 #[derive(Debug, Clone)]
 pub struct VendorError {
@@ -199,8 +208,8 @@ pub struct VendorError {
     pub effect: Effect,
     /// Time to wait before a retry, as requested by the vendor, the circuit breaker or the rate limiter.
     pub retry_after: Option<Duration>,
-    /// True if a request of the call waits for its turn in our own queue. See [`only_waits`](Self::only_waits).
-    pub awaits_turn: bool,
+    /// Why no request was sent, if none was.
+    pub not_sent: Option<NotSent>,
     /// Technical cause for the log. Never shown to a client.
     pub cause: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
@@ -214,7 +223,7 @@ impl VendorError {
             kind,
             effect: Effect::None,
             retry_after: None,
-            awaits_turn: false,
+            not_sent: None,
             cause: None,
         }
     }
@@ -222,13 +231,24 @@ impl VendorError {
     /// Creates the error of a request that was not sent, because its turn in our own queue is expected only after `wait`.
     pub fn awaiting_turn(source: &SourceId, operation: VendorOperation, wait: Duration) -> Self {
         let error = Self::new(source, operation, ErrorKind::RateLimited).with_retry_after(Some(wait));
-        Self { awaits_turn: true, ..error }
+        Self { not_sent: Some(NotSent::AwaitsTurn), ..error }
     }
 
     /// Returns true if nothing happened except that the turn of the call has not come: it is neither an answer of the vendor nor
     /// an attempt, and is made later.
     pub fn only_waits(&self) -> bool {
-        self.awaits_turn && self.effect == Effect::None
+        self.not_sent == Some(NotSent::AwaitsTurn) && self.effect == Effect::None
+    }
+
+    /// Creates the error of a call that was not made, because the circuit of the source is open for the next `wait`.
+    pub fn circuit_open(source: &SourceId, operation: VendorOperation, wait: Duration) -> Self {
+        let error = Self::new(source, operation, ErrorKind::Unavailable).with_retry_after(Some(wait));
+        Self { not_sent: Some(NotSent::CircuitOpen), ..error }
+    }
+
+    /// Returns true if nothing was sent: the call says nothing about what it would have done, and is not an attempt.
+    pub fn was_not_sent(&self) -> bool {
+        self.not_sent.is_some() && self.effect == Effect::None
     }
 
     /// Creates a business rejection, which certainly had no effect.

@@ -25,7 +25,7 @@ pub use catalog::{
     Audience, Availability, AvailabilityStatus, BookingMode, CalendarDay, Catalog, CatalogScope, Event, EventStatus,
     Offer, Performance, PerformanceWindow, Section, TicketType,
 };
-pub use error::{Batch, Effect, ErrorKind, RefusalReason, VendorError, VendorOperation, VendorRefusal};
+pub use error::{Batch, Effect, ErrorKind, NotSent, RefusalReason, VendorError, VendorOperation, VendorRefusal};
 pub use identity::Scope;
 pub use ids::{EventKey, ExternalRef, Key, OrderKey, PerformanceKey, SectionKey, SourceId, TicketTypeKey, TokenKey};
 pub use money::{Currency, Money, MoneyError, Price, Tax};

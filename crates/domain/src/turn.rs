@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::error::VendorOperation;
 use crate::ids::OrderKey;
@@ -152,6 +152,25 @@ impl TurnScope {
                         return None;
                     }
                 }
+            }
+        }
+    }
+
+    /// As [`run_until`](Self::run_until) in the scope of the current call. Outside of one, the deadline does not move.
+    pub async fn run_current_until<F: Future>(deadline: Instant, call: F) -> Option<F::Output> {
+        match Self::current() {
+            Some(scope) => scope.run_until(deadline, call).await,
+            None => timeout_at(deadline, call).await.ok(),
+        }
+    }
+
+    /// Returns work that runs in the scope of the current call, if there is one, also when it is spawned as a task.
+    pub fn propagate<F: Future>(work: F) -> impl Future<Output = F::Output> {
+        let scope = Self::current();
+        async move {
+            match scope {
+                Some(scope) => scope.run(work).await,
+                None => work.await,
             }
         }
     }

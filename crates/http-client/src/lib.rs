@@ -10,6 +10,7 @@ mod response;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tracing::Instrument;
 
 pub use connections::ConnectionPools;
@@ -101,10 +102,10 @@ impl VendorHttpClient {
             url.path = request.path_for_display(),
             http.response.status_code = tracing::field::Empty,
         );
-        let timeout = request.timeout.unwrap_or(self.attempt_timeout);
+        let deadline = Instant::now() + request.timeout.unwrap_or(self.attempt_timeout);
         let timer = RequestTimer::start(&self.source, &request);
-        let result = tokio::time::timeout(timeout, self.execute(request, &mut place)).instrument(span.clone()).await;
-        let result = result.unwrap_or_else(|_| {
+        let executed = TurnScope::run_current_until(deadline, self.execute(request, &mut place));
+        let result = executed.instrument(span.clone()).await.unwrap_or_else(|| {
             Err(self.error(operation, ErrorKind::Timeout).with_effect(effect_of_lost_response(operation)))
         });
         timer.record(&result);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::StreamExt;
 
 use crate::bus::ChangeEvent;
-use crate::capacity;
+use crate::capacity::{self, Reserved};
 use crate::idempotency::{self, IdempotencyRecord};
 use crate::lease::Lease;
 use crate::order::{Order, OrderAction};
@@ -57,15 +57,19 @@ impl Orders {
             work.set_intent(Intent::Hold);
         }
         let key = IdempotencyRecord::new(actor, &input.key, operation, hash, work.order.key);
-        if is_placed && let Err(problems) = capacity::reserve(context, &work.order, &key.ticket()).await {
-            return Ok(OrderOutcome::rejected(None, problems));
-        }
-        let started = saga::start_action(context, None, &mut work, Some(&key), is_placed).await;
-        if is_placed && started.is_err() {
-            capacity::release(context, &work.order).await;
-        }
-        match started {
-            Ok(lease) if is_placed => self.run_and_wait(work.order, lease).await,
+        let reserved = if is_placed {
+            match capacity::reserve(context, &work.order, &key.ticket()).await {
+                Ok(reserved) => Some(reserved),
+                Err(problems) => return Ok(OrderOutcome::rejected(None, problems)),
+            }
+        } else {
+            None
+        };
+        match saga::start_action(context, None, &mut work, Some(&key), is_placed).await {
+            Ok(lease) if is_placed => {
+                reserved.map(Reserved::keep);
+                self.run_and_wait(work.order, lease).await
+            }
             Ok(_) => Ok(OrderOutcome::current(work.order, false)),
             Err(StoreError::KeyTaken) => {
                 let seen = self.find_replay(actor, &input.key, operation, &key.request_hash).await?;
@@ -117,21 +121,24 @@ impl Orders {
             }
             let key = IdempotencyRecord::new(actor, &request.key, operation, hash.to_owned(), request.order);
             let before = work.before.clone();
-            let is_first = capacity::is_needed(&before, action);
-            if is_first && let Err(problems) = capacity::reserve(&self.0, &before, &key.ticket()).await {
-                return Ok(OrderOutcome::rejected(Some(before), problems));
-            }
-            let started = saga::start_action(&self.0, Some(&before), &mut work, Some(&key), true).await;
-            match started {
-                Ok(lease) => return self.run_and_wait(work.order, lease).await,
-                // Another write came first: evaluate the action again on the current state. The reservation may be used by it.
-                Err(StoreError::Outdated | StoreError::KeyTaken) => {}
-                Err(error) => {
-                    if is_first {
-                        capacity::release(&self.0, &before).await;
-                    }
-                    return Err(error);
+            let reserved = if capacity::is_needed(&before, action) {
+                match capacity::reserve(&self.0, &before, &key.ticket()).await {
+                    Ok(reserved) => Some(reserved),
+                    Err(problems) => return Ok(OrderOutcome::rejected(Some(before), problems)),
                 }
+            } else {
+                None
+            };
+            match saga::start_action(&self.0, Some(&before), &mut work, Some(&key), true).await {
+                Ok(lease) => {
+                    reserved.map(Reserved::keep);
+                    return self.run_and_wait(work.order, lease).await;
+                }
+                // Another write came first: evaluate the action again on the current state. The reservation may be used by it.
+                Err(StoreError::Outdated | StoreError::KeyTaken) => {
+                    reserved.map(Reserved::keep);
+                }
+                Err(error) => return Err(error),
             }
         }
         let order = self.find(actor, &OrderLookup::Key(request.order)).await?;

@@ -1,6 +1,7 @@
 //! Capacity before promise: reserves all calls of an order at its sources before anything is held, so that no leg is sold while
 //! the limit of another source leaves no room for its confirmation.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::context::OrdersContext;
@@ -16,10 +17,38 @@ pub(crate) fn is_needed(order: &Order, action: OrderAction) -> bool {
         && order.legs.iter().all(|leg| leg.status == LegStatus::Draft)
 }
 
+/// Reserved calls of an order that is not written yet. They are given back when this is dropped, also if the client leaves.
+pub(crate) struct Reserved {
+    context: Arc<OrdersContext>,
+    /// `None` if the reservations are kept.
+    order: Option<Order>,
+}
+
+impl Reserved {
+    /// Keeps the reservations: the order is written and its runner gives them back.
+    pub(crate) fn keep(mut self) {
+        self.order = None;
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        if let Some(order) = self.order.take() {
+            let context = Arc::clone(&self.context);
+            self.context.tasks.spawn(async move { release(&context, &order).await });
+        }
+    }
+}
+
 /// Reserves the calls of all legs, or none. `ticket` identifies the request of the client when it is repeated.
 ///
 /// Each source without room is a [`ProblemCode::SourceBusy`] with the time after which a repetition is expected to fit.
-pub(crate) async fn reserve(context: &OrdersContext, order: &Order, ticket: &str) -> Result<(), Vec<Problem>> {
+pub(crate) async fn reserve(
+    context: &Arc<OrdersContext>,
+    order: &Order,
+    ticket: &str,
+) -> Result<Reserved, Vec<Problem>> {
+    let reserved = Reserved { context: Arc::clone(context), order: Some(order.clone()) };
     let within = promised_time(context, order);
     let mut problems = Vec::new();
     for leg in &order.legs {
@@ -37,9 +66,10 @@ pub(crate) async fn reserve(context: &OrdersContext, order: &Order, ticket: &str
         }
     }
     if problems.is_empty() {
-        return Ok(());
+        return Ok(reserved);
     }
     release(context, order).await;
+    reserved.keep();
     Err(problems)
 }
 

@@ -193,7 +193,7 @@ impl UnitOfWork<'_> {
     }
 
     fn confirmation_failed(&mut self, number: usize, error: &VendorError) {
-        if error.only_waits() {
+        if error.was_not_sent() {
             let schedule = self.put_off_step(number, error);
             // A held leg waits until its hold ends; one that is not held, as long as was promised.
             if self.order.legs[number].requires_hold()

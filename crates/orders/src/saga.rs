@@ -4,6 +4,7 @@
 //! Each order runs in its own task. The lease outlasts the longest call and carries a fencing token, so a superseded
 //! runner cannot write; its successor looks up whatever was in flight.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -105,7 +106,7 @@ impl<'a> SagaRunner<'a> {
     }
 
     /// Makes calls concurrently and applies each outcome as it arrives. The last one is written together with its
-    /// consequences.
+    /// consequences. Calls go on while outcomes are written: a slow store must not keep their turns at the sources.
     async fn execute_steps(&mut self, steps: &[SagaStep]) -> Result<(), StoreError> {
         self.work.record_attempts(steps);
         if steps.iter().any(|step| step.call.operation().is_some()) {
@@ -119,12 +120,25 @@ impl<'a> SagaRunner<'a> {
         let order = self.work.order.clone();
         let mut calls: FuturesUnordered<_> =
             steps.iter().map(|step| async { (step.leg, caller.call(&order, *step).await) }).collect();
-        while let Some((leg, result)) = calls.next().await {
+        let mut arrived = Vec::from_iter(calls.next().await);
+        while !arrived.is_empty() {
             self.work.now = self.context.clock.now();
-            self.work.record_queue_time(leg, result.queued);
-            self.work.record_outcome(leg, result.outcome);
-            if !calls.is_empty() {
-                self.write_state(AfterWrite::Continue).await?;
+            for (leg, result) in arrived.drain(..) {
+                self.work.record_queue_time(leg, result.queued);
+                self.work.record_outcome(leg, result.outcome);
+            }
+            if calls.is_empty() {
+                break;
+            }
+            let mut write = pin!(self.write_state(AfterWrite::Continue));
+            loop {
+                tokio::select! {
+                    written = &mut write => break written?,
+                    Some(next) = calls.next() => arrived.push(next),
+                }
+            }
+            if arrived.is_empty() {
+                arrived.extend(calls.next().await);
             }
         }
         Ok(())

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use crate::decision::{SagaStep, SourceCall};
 use crate::order::Order;
@@ -67,17 +67,20 @@ impl SourceCaller<'_> {
             | SourceCall::FindConfirmation
             | SourceCall::FindCancellation => RequestClass::Settle,
         };
-        // A confirmation is due when the first hold of the order ends, everything else when its call would end.
+        // A confirmation is due when the first hold of the order ends, everything else when its call would end. A step that was put
+        // off comes before those that are newer.
         let ends = order.legs.iter().filter(|leg| leg.status == LegStatus::Held || leg.number == step.leg);
         let hold_end = ends.filter_map(|leg| leg.hold_expires_at).min().map(|end| duration_until(now, end));
         let is_bound = matches!(step.call, SourceCall::Confirm | SourceCall::Extend);
         let hold_end = hold_end.filter(|_| is_bound);
         let sent_at = Instant::now();
+        let waited = order.legs[step.leg].retry.map_or(Duration::ZERO, |schedule| duration_until(schedule.since, now));
+        let usual = self.settings.call_timeout.saturating_sub(waited);
         let max_wait = self.settings.max_queue_wait().min(hold_end.unwrap_or(Duration::MAX));
         let reservation = ReservationKey { order: order.key, leg: step.leg };
         RequestTurn {
             class,
-            due: Some(sent_at + hold_end.unwrap_or(self.settings.call_timeout)),
+            due: Some(sent_at + hold_end.unwrap_or(usual)),
             latest: Some(sent_at + max_wait),
             reservation: Some(reservation),
             endpoint: None,
@@ -162,11 +165,7 @@ impl SourceCaller<'_> {
         call: impl Future<Output = Option<Result<T, VendorError>>>,
     ) -> Result<T, VendorError> {
         let deadline = Instant::now() + self.settings.call_timeout;
-        let ended = match TurnScope::current() {
-            Some(scope) => scope.run_until(deadline, call).await,
-            None => timeout_at(deadline, call).await.ok(),
-        };
-        match ended {
+        match TurnScope::run_current_until(deadline, call).await {
             Some(Some(result)) => result,
             // The source was removed from the configuration, so nothing was sent.
             Some(None) => Err(VendorError::new(source, operation, ErrorKind::Unsupported)),

@@ -116,7 +116,10 @@ impl<'a> UnitOfWork<'a> {
                 result: None,
                 vendor_code: None,
             };
-            self.leg_mut(step.leg).attempts.push(attempt);
+            let attempts = &mut self.leg_mut(step.leg).attempts;
+            // However often a step is put off, the order remembers it once.
+            attempts.pop_if(|last| last.operation == operation && last.result.as_deref() == Some(NOT_SENT));
+            attempts.push(attempt);
             match operation {
                 LegOperation::Hold => self.set_status(step.leg, LegStatus::Holding, "hold"),
                 LegOperation::Confirm => self.set_status(step.leg, LegStatus::Confirming, "confirm"),
@@ -227,7 +230,8 @@ impl<'a> UnitOfWork<'a> {
         }
     }
 
-    /// Puts off a step whose turn in the queue of the source has not come: neither an answer nor an attempt. Returns the schedule.
+    /// Puts off a step that was not sent, because its turn in the queue of the source has not come or its circuit is open: neither
+    /// an answer nor an attempt. Returns the schedule.
     pub(super) fn put_off_step(&mut self, number: usize, error: &VendorError) -> RetrySchedule {
         let (now, next_at) = (self.now, self.turn_expected_at(error));
         self.end_attempt(number, AttemptOutcome::Rejected, Some(error));
@@ -240,9 +244,10 @@ impl<'a> UnitOfWork<'a> {
         schedule
     }
 
-    /// Returns the time at which a step that was put off enters the queue again: as long before its turn as it can wait there.
+    /// Returns the time at which a step that was put off is tried again: as long before its turn as it can wait in the queue.
     fn turn_expected_at(&self, error: &VendorError) -> Timestamp {
-        let wait = error.retry_after.unwrap_or_default().saturating_sub(self.settings.max_queue_wait());
+        let in_queue = if error.only_waits() { self.settings.max_queue_wait() } else { Duration::ZERO };
+        let wait = error.retry_after.unwrap_or_default().saturating_sub(in_queue);
         later(self.now, wait.max(MIN_PUT_OFF))
     }
 

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use domain::{Batch, Catalog, ErrorKind, SourceId, VendorError};
+use domain::{Batch, Catalog, ErrorKind, SourceId, TurnScope, VendorError};
 use futures_util::future::join_all;
 use metrics::counter;
 use resilience::{Lead, SingleFlight};
@@ -62,7 +62,8 @@ impl SingleFlightLayer {
             let mut results = query.fetch_from(&*inner, items).await;
             lead.finish(keys.iter().map(|key| results.remove(key)));
         };
-        self.cache.tasks().spawn(propagate(call.instrument(span)));
+        // The call waits for its turn like the first who asked for it.
+        self.cache.tasks().spawn(TurnScope::propagate(propagate(call.instrument(span))));
     }
 }
 

@@ -1,17 +1,23 @@
 //! Our own limits never decide an order: a step whose turn has not come is put off, and is neither an attempt nor an answer of the
 //! vendor.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
-use domain::OrderKey;
+use domain::{Environment, OrderCapacity, OrderKey, Source};
 use orders::leg::{AttemptOutcome, LegOperation};
 use orders::{
-    CancelOrder, FulfillmentPolicy, LegStatus, Order, OrderStatus, Orders, ProblemCode, QuoteCancellation, RetryAdvice,
+    CancelOrder, FulfillmentPolicy, LegStatus, Order, OrderStatus, OrderStore, Orders, ProblemCode, QuoteCancellation,
+    RetryAdvice,
 };
+use resilience::RateLimitPolicy;
+use source_stack::LocalRateLimiter;
+use tokio::time::timeout;
 
 use crate::orders::database::Stage;
 use crate::orders::vendor::{Fault, KEYED, PLAIN, VendorCall};
-use crate::orders::world::{World, storefront};
+use crate::orders::world::{ProcessStore, World, storefront};
 
 /// Number of times that a step is put off: more often than it may be attempted.
 const OFTEN: usize = 8;
@@ -43,8 +49,15 @@ async fn run(world: &World, orders: &Orders, order: OrderKey) -> Order {
     world.read(order).await
 }
 
-fn not_sent(order: &Order, operation: LegOperation) -> usize {
-    let attempts = order.legs[1].attempts.iter().filter(|attempt| attempt.operation == operation);
+/// Counts the calls of a kind that the second vendor got or that were put off before it.
+fn calls(world: &World, call: VendorCall) -> usize {
+    let state = world.vendors[1].state.lock().expect("books");
+    state.calls.iter().filter(|other| **other == call).count()
+}
+
+/// Counts the attempts that an order remembers as not sent.
+fn not_sent(order: &Order) -> usize {
+    let attempts = order.legs.iter().flat_map(|leg| &leg.attempts);
     attempts.filter(|attempt| attempt.result.as_deref() == Some("not_sent")).count()
 }
 
@@ -53,7 +66,7 @@ async fn a_held_leg_waits_for_its_turn_however_long_the_queue_is() {
     let world = world().await;
     let order = place(&world, VendorCall::Confirm, OFTEN).await;
     assert_eq!((order.status(), order.problems()), (OrderStatus::Confirmed, Vec::new()));
-    assert_eq!(not_sent(&order, LegOperation::Confirm), OFTEN);
+    assert_eq!((calls(&world, VendorCall::Confirm), not_sent(&order)), (OFTEN + 1, 0));
     let last = order.legs[1].attempts.last().expect("an attempt");
     assert_eq!((last.outcome, order.legs[1].attempt_count(LegOperation::Confirm)), (AttemptOutcome::Succeeded, 1));
 }
@@ -91,7 +104,7 @@ async fn a_cancellation_is_put_off_until_it_is_done() {
     orders.cancel(&storefront(), &cancel).await.expect("the store");
     let order = run(&world, &orders, sold.key).await;
     assert_eq!((order.status(), order.problems()), (OrderStatus::Cancelled, Vec::new()));
-    assert_eq!(not_sent(&order, LegOperation::Cancel), OFTEN);
+    assert_eq!((calls(&world, VendorCall::Cancel), not_sent(&order)), (OFTEN + 1, 0));
 }
 
 #[tokio::test]
@@ -105,4 +118,53 @@ async fn a_compensation_and_a_lookup_are_put_off_until_they_are_done() {
     let legs: Vec<LegStatus> = order.legs.iter().map(|leg| leg.status).collect();
     assert_eq!((order.status(), legs), (OrderStatus::Failed, vec![LegStatus::Cancelled, LegStatus::ConfirmFailed]));
     assert!(world.vendors[1].open_holds().is_empty(), "released");
+}
+
+#[tokio::test]
+async fn a_call_goes_on_while_the_outcome_of_another_is_written_slowly() {
+    let world = world().await;
+    let store = ProcessStore::new(Arc::clone(&world.store), None);
+    // The order, the intent to hold, then the outcome of the first hold.
+    store.slow_write.store(3, SeqCst);
+    let orders = world.process_on(Arc::clone(&store) as Arc<dyn OrderStore>);
+    let input = world.input(FulfillmentPolicy::AllOrNothing);
+    let placed = orders.place(&storefront(), &input).await.expect("the store").order.expect("the order");
+    store.slowed.notified().await;
+    let held = async {
+        while world.vendors.iter().any(|vendor| vendor.open_holds().is_empty()) {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(10), held).await.expect("both hold although the store is slow");
+    store.resumed.notify_one();
+    let order = run(&world, &orders, placed.key).await;
+    assert_eq!((order.status(), order.problems()), (OrderStatus::Confirmed, Vec::new()));
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_before_its_order_is_written_leaves_no_reservation() {
+    let mut world = world().await;
+    let quota = RateLimitPolicy {
+        requests: 60,
+        per: Duration::from_secs(60),
+        priority_percent: 0,
+        max_wait: Duration::ZERO,
+        replicas: 1,
+    };
+    let limiter = Arc::new(LocalRateLimiter::new(Some(&quota), 16, Duration::ZERO));
+    let own = world.vendors[0].source(Environment::Sandbox);
+    world.sources.push(Source { capacity: Some(Arc::clone(&limiter) as Arc<dyn OrderCapacity>), ..own });
+    let store = ProcessStore::new(Arc::clone(&world.store), None);
+    store.slow_write.store(1, SeqCst);
+    let orders = world.process_on(Arc::clone(&store) as Arc<dyn OrderStore>);
+    let input = world.input(FulfillmentPolicy::AllOrNothing);
+    // More than the burst, so that what is reserved shows as a wait.
+    let free = limiter.time_for(60).await;
+    let client = async { orders.place(&storefront(), &input).await };
+    tokio::select! {
+        _ = client => unreachable!("the store is slow"),
+        () = store.slowed.notified() => assert!(limiter.time_for(60).await > free, "reserved"),
+    }
+    orders.wait_until_idle().await;
+    assert!(limiter.time_for(60).await <= free, "given back");
 }

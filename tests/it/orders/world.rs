@@ -20,6 +20,7 @@ use orders::{
 };
 use testkit::ManualClock;
 use ticketgraph::app;
+use tokio::sync::Notify;
 
 use crate::default_config::default_config;
 use crate::orders::vendor::{Vendor, VendorTraits, key};
@@ -52,11 +53,25 @@ pub(crate) struct ProcessStore {
     crash: Option<CrashPoint>,
     pub writes: AtomicUsize,
     dead: AtomicBool,
+    /// Number of the write that is slow: it waits for `resumed`. 0 for none.
+    pub slow_write: AtomicUsize,
+    /// Notified when the slow write begins.
+    pub slowed: Notify,
+    /// Lets the slow write go on.
+    pub resumed: Notify,
 }
 
 impl ProcessStore {
     pub(crate) fn new(inner: Arc<dyn OrderStore>, death: Option<CrashPoint>) -> Arc<Self> {
-        Arc::new(Self { inner, crash: death, writes: AtomicUsize::new(0), dead: AtomicBool::new(false) })
+        Arc::new(Self {
+            inner,
+            crash: death,
+            writes: AtomicUsize::new(0),
+            dead: AtomicBool::new(false),
+            slow_write: AtomicUsize::new(0),
+            slowed: Notify::new(),
+            resumed: Notify::new(),
+        })
     }
 
     fn check(&self) -> Result<(), StoreError> {
@@ -72,6 +87,10 @@ impl OrderStore for ProcessStore {
         if self.crash == Some(CrashPoint::Before(count)) {
             self.dead.store(true, SeqCst);
             return Err(StoreError::Outdated);
+        }
+        if self.slow_write.load(SeqCst) == count {
+            self.slowed.notify_one();
+            self.resumed.notified().await;
         }
         let written = self.inner.write(write).await?;
         if self.crash == Some(CrashPoint::After(count)) {

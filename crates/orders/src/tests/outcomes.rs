@@ -74,16 +74,18 @@ fn a_confirmation_that_fails_otherwise_is_given_up_after_four_attempts_whatever_
     work.order.legs[0].status = L::Held;
     work.order.legs[0].hold_expires_at = Some(at(6_000));
     let mut failures = 0;
-    for attempt in 0..12 {
+    for attempt in 0..16 {
         work.now = at(attempt * 60);
         assert_eq!(work.next_steps(), [CONFIRM], "{attempt}");
         work.record_attempts(&[CONFIRM]);
-        let result = match attempt % 3 {
+        let (source, second) = (SourceId::new("s0"), Duration::from_secs(1));
+        let result = match attempt % 4 {
             0 => busy(1),
-            1 => VendorError::awaiting_turn(&SourceId::new("s0"), VendorOperation::Confirm, Duration::from_secs(1)),
+            1 => VendorError::awaiting_turn(&source, VendorOperation::Confirm, second),
+            2 => VendorError::circuit_open(&source, VendorOperation::Confirm, second),
             _ => error(ErrorKind::Unavailable, Effect::None),
         };
-        failures += usize::from(attempt % 3 == 2);
+        failures += usize::from(attempt % 4 == 3);
         work.record_outcome(0, StepOutcome::Confirmed(Err(result)));
         let expected = if failures < 4 { L::Held } else { L::ConfirmFailed };
         assert_eq!(work.order.legs[0].status, expected, "{attempt}");

@@ -90,7 +90,7 @@ impl<'g> GuardedCall<'g> {
     /// Acquires permission for one attempt from the circuit breaker.
     pub(super) fn try_acquire_circuit(&self) -> Result<Permit<'g>, VendorError> {
         let permit = self.traffic_class.circuit_breaker.try_acquire();
-        permit.map_err(|wait| self.error(ErrorKind::Unavailable).with_retry_after(Some(wait)))
+        permit.map_err(|wait| VendorError::circuit_open(&self.guard.source, self.operation, wait))
     }
 
     /// Records the result of an attempt in the circuit breaker, health and metrics.

@@ -1,11 +1,11 @@
 //! Decides whether a failed call may be retried.
 
-use domain::{Effect, VendorError, VendorOperation};
+use domain::{Effect, NotSent, VendorError, VendorOperation};
 
 /// True if the failure is transient and a second call can do no harm.
 pub(super) fn is_retryable(operation: VendorOperation, error: &VendorError, honors_idempotency_keys: bool) -> bool {
     // The turn has not come within the time that the caller can wait: only the caller knows when to ask again.
-    if error.awaits_turn && operation.is_order_call() {
+    if error.not_sent == Some(NotSent::AwaitsTurn) && operation.is_order_call() {
         return false;
     }
     let is_idempotent = honors_idempotency_keys && carries_step_key(operation);
