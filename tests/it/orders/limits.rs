@@ -124,6 +124,7 @@ async fn a_compensation_and_a_lookup_are_put_off_until_they_are_done() {
 async fn a_call_goes_on_while_the_outcome_of_another_is_written_slowly() {
     let world = world().await;
     let store = ProcessStore::new(Arc::clone(&world.store), None);
+    world.vendors[1].fail(VendorCall::Hold, 1, Fault::Slow);
     // The order, the intent to hold, then the outcome of the first hold.
     store.slow_write.store(3, SeqCst);
     let orders = world.process_on(Arc::clone(&store) as Arc<dyn OrderStore>);
