@@ -81,34 +81,49 @@ fn check_order(changes: &[OrderChange], before: u64) {
     }
 }
 
+/// Polls a write this many times, each after the server has answered. Returns true if it has ended.
+async fn run_steps<F: Future<Output = Result<u64, StoreError>>>(mut write: Pin<&mut F>, steps: usize) -> bool {
+    for _ in 0..steps {
+        if let Some(done) = poll_immediate(write.as_mut()).await {
+            done.expect("the order is written");
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    false
+}
+
+/// Freezes a writer after each of its statements in turn.
 #[tokio::test]
 async fn on_postgres_a_writer_that_is_frozen_delays_no_other_order_and_its_late_change_is_not_missed() {
     let Some(server) = Postgres::start() else { return };
     let world = World::new(server.ledger().await, &[COMMITTING, PLAIN]);
-    let (warm, late, other) = (draft_order(&world).await, draft_order(&world).await, draft_order(&world).await);
-    let frozen = replica_to_freeze(&server, default_store_settings(), &warm).await;
-    let mut write = Box::pin(write_next_version(
-        &*frozen,
-        Precondition::Unleased(&late),
-        &late,
-        LeaseAfterWrite::Released,
-    ));
-    freeze(&server, write.as_mut()).await;
-
+    let frozen = replica_to_freeze(&server, default_store_settings(), &draft_order(&world).await).await;
     let store = world.store.as_ref();
-    let written = write_next_version(store, Precondition::Unleased(&other), &other, LeaseAfterWrite::Released);
-    let written = tokio::time::timeout(PROMPT, written).await.expect("another order waits for the frozen one");
-    written.expect("the order is written");
-    let seen = read_after(store, 0).await;
-    check_order(&seen, 0);
-    let last = seen.last().expect("a change");
-    assert_eq!((last.order, last.version), (other.key, 2), "the committed change is visible");
-    assert!(!seen.iter().any(|change| change.order == late.key && change.version == 2), "it is not committed");
-
-    write.await.expect("the frozen writer goes on");
-    let missed = read_after(store, last.cursor).await;
-    check_order(&missed, last.cursor);
-    assert_eq!(missed.iter().map(|change| (change.order, change.version)).collect::<Vec<_>>(), [(late.key, 2)]);
+    for steps in 1.. {
+        let (late, other) = (draft_order(&world).await, draft_order(&world).await);
+        let before = store.feed_end().await.expect("the feed");
+        let write = write_next_version(&*frozen, Precondition::Unleased(&late), &late, LeaseAfterWrite::Released);
+        let mut write = Box::pin(write);
+        let is_done = run_steps(write.as_mut(), steps).await;
+        let written = write_next_version(store, Precondition::Unleased(&other), &other, LeaseAfterWrite::Released);
+        let written = tokio::time::timeout(PROMPT, written).await;
+        written.unwrap_or_else(|_| panic!("another order waits for one frozen at step {steps}")).expect("it is written");
+        let seen = read_after(store, before).await;
+        check_order(&seen, before);
+        assert!(seen.iter().any(|change| change.order == other.key), "step {steps}: the committed change is visible");
+        if is_done {
+            assert!(steps > 5, "the write was never frozen");
+            return;
+        }
+        write.await.expect("the frozen writer goes on");
+        let last = seen.last().map_or(before, |change| change.cursor);
+        let missed = read_after(store, last).await;
+        check_order(&missed, last);
+        let all: Vec<_> = seen.iter().chain(&missed).map(|change| (change.order, change.version)).collect();
+        assert_eq!(all.len(), 2, "step {steps}: {all:?}");
+        assert!(all.contains(&(late.key, 2)), "step {steps}: the late change is missed: {all:?}");
+    }
 }
 
 #[tokio::test]
