@@ -30,7 +30,7 @@ struct LedgerState {
     checked_at: Instant,
     /// Reason for which the ledger cannot be written.
     write: Result<(), String>,
-    /// Time by which the clock of this process is ahead. `None` if the ledger did not tell its time.
+    /// Time by which the clock of this process is ahead. `None` if the time of the ledger is unknown.
     clock_offset: Option<SignedDuration>,
 }
 

@@ -12,11 +12,9 @@ use tokio_util::task::TaskTracker;
 use crate::app::delivery_setup;
 use crate::app::error::StartError;
 use crate::app::gateway_setup;
-use crate::app::listeners::Listeners;
 use crate::app::ledger_check::LedgerCheck;
-use crate::app::metrics_collector::{
-    MetricsCollector, ProcessDependency, ServiceState, SourceDependency,
-};
+use crate::app::listeners::Listeners;
+use crate::app::metrics_collector::{MetricsCollector, ProcessDependency, ServiceState, SourceDependency};
 use crate::app::options::ServeOptions;
 use crate::app::order_setup;
 use crate::app::order_setup::ConfiguredAccounts;

@@ -174,8 +174,7 @@ pub(crate) async fn start_action(
 ) -> Result<Lease, StoreError> {
     let transitions = work.finish("requested");
     let timers = timers(&work.order, owns, work.now);
-    let ownership =
-        if owns { LeaseAfterWrite::Held(context.settings.lease) } else { LeaseAfterWrite::Released };
+    let ownership = if owns { LeaseAfterWrite::Held(context.settings.lease) } else { LeaseAfterWrite::Released };
     let write = OrderWrite {
         precondition: basis.map_or(Precondition::New, Precondition::Unleased),
         order: &work.order,

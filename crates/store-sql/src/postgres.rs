@@ -9,8 +9,8 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::{Connection, PgPool};
 
 use crate::StoreOpenError;
-use crate::health::PoolStats;
 use crate::codec::from_nanos;
+use crate::health::PoolStats;
 use crate::settings::{LeaseClock, StoreSettings};
 use crate::sql::{JsonDialect, SqlDatabase, SqlTransaction, acquire_timed, pool_stats, store_failure};
 use domain::StoreError;

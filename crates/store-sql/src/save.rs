@@ -78,13 +78,19 @@ fn lease_nanos(change: &OrderWrite<'_>) -> i64 {
     }
 }
 
-async fn insert_order(transaction: &mut SqlTransaction, clock: LeaseClock, change: &OrderWrite<'_>) -> Result<u64, StoreError> {
+async fn insert_order(
+    transaction: &mut SqlTransaction,
+    clock: LeaseClock,
+    change: &OrderWrite<'_>,
+) -> Result<u64, StoreError> {
     let order = change.order;
     let lease_end = lease_end(change, clock.now("$21"), "$23");
-    let sql = format!("INSERT INTO orders (key, number, version, status, caller, reseller, reseller_reference, policy, is_test, \
+    let sql = format!(
+        "INSERT INTO orders (key, number, version, status, caller, reseller, reseller_reference, policy, is_test, \
         first_name, last_name, email, phone, postal_code, locale, delivery, intent, is_placed, plan, created_at, \
         updated_at, fence, lease_until) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, \
-        $17, $18, $19, $20, $21, $22, {lease_end})");
+        $17, $18, $19, $20, $21, $22, {lease_end})"
+    );
     let contact = &order.contact;
     let values: Vec<SqlValue> = vec![
         order.key.to_string().into(),

@@ -22,9 +22,9 @@ pub struct StoreSettings {
 /// A clock that leases and timers are compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LeaseClock {
-    /// That of the database, which is the same for all replicas. SQLite has a single process and uses that process's clock.
+    /// Clock of the database, which is the same for all replicas. SQLite has a single process and uses that process's clock.
     Database,
-    /// That of the caller. Right only if all callers share it, as in tests with a manual clock.
+    /// Clock of the caller. Right only if all callers share it, as in tests with a manual clock.
     Caller,
 }
 

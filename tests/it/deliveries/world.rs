@@ -33,9 +33,9 @@ use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
 use vendor_api::ChannelConfig;
 
-use crate::default_config::default_store_settings;
 use crate::contract::fixture::{ATTEMPT_TIMEOUT, VendorFixture, secutix};
 use crate::default_config::default_api_settings;
+use crate::default_config::default_store_settings;
 use crate::documents::run;
 use crate::orders::world::default_settings;
 
@@ -78,7 +78,8 @@ impl World {
         let stage = Stage::new(TixngoEmulator::new(Arc::clone(&clock), None, false), Arc::clone(&clock));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let app = stage.run(listener, &TaskTracker::new()).expect("an emulator");
-        let ledgers = open_stores(url, &[CredentialKey::new([7; 32])], &default_store_settings()).await.expect("the store opens");
+        let ledgers =
+            open_stores(url, &[CredentialKey::new([7; 32])], &default_store_settings()).await.expect("the store opens");
         let orders = Orders::new(OrdersDependencies {
             sources: vec![opera.source.clone()],
             store: Arc::clone(&ledgers.orders),

@@ -108,7 +108,9 @@ async fn on_postgres_a_writer_that_is_frozen_delays_no_other_order_and_its_late_
         let is_done = run_steps(write.as_mut(), steps).await;
         let written = write_next_version(store, Precondition::Unleased(&other), &other, LeaseAfterWrite::Released);
         let written = tokio::time::timeout(PROMPT, written).await;
-        written.unwrap_or_else(|_| panic!("another order waits for one frozen at step {steps}")).expect("it is written");
+        written
+            .unwrap_or_else(|_| panic!("another order waits for one frozen at step {steps}"))
+            .expect("it is written");
         let seen = read_after(store, before).await;
         check_order(&seen, before);
         assert!(seen.iter().any(|change| change.order == other.key), "step {steps}: the committed change is visible");
@@ -131,8 +133,7 @@ async fn on_postgres_the_locks_of_a_frozen_writer_end_and_its_write_counts_as_lo
     let Some(server) = Postgres::start() else { return };
     let world = World::new(server.ledger().await, &[COMMITTING, PLAIN]);
     let (warm, order) = (draft_order(&world).await, draft_order(&world).await);
-    let settings =
-        StoreSettings { idle_transaction_timeout: Duration::from_millis(500), ..default_store_settings() };
+    let settings = StoreSettings { idle_transaction_timeout: Duration::from_millis(500), ..default_store_settings() };
     let frozen = replica_to_freeze(&server, settings, &warm).await;
     let mut write =
         Box::pin(write_next_version(&*frozen, Precondition::Unleased(&order), &order, LeaseAfterWrite::Released));

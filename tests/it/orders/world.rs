@@ -16,8 +16,7 @@ use orders::store::{OrderWrite, TicketCredential, WriteReceipt};
 use orders::{
     Actor, CreateOrder, Feed, FeedSlice, FulfillmentPolicy, LocalChangeBus, Order, OrderActionRequest, OrderChange,
     OrderCursor, OrderFilter, OrderLineRequest, OrderLookup, OrderPage, OrderSettings, OrderStore, Orders,
-    OrdersDependencies, Quote, QuoteId, SalesPeriod, SalesScope, SalesSum, SellingAccounts, Transition,
-    UnresolvedSum,
+    OrdersDependencies, Quote, QuoteId, SalesPeriod, SalesScope, SalesSum, SellingAccounts, Transition, UnresolvedSum,
 };
 use testkit::ManualClock;
 use ticketgraph::app;

@@ -132,7 +132,8 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
 /// The reseller of the orders, with a rate at the harbor and none at the opera.
 fn reseller(key: &str) -> Reseller {
     let connection = |source: &str, commission_percent| {
-        let settings = ConnectionSettings { account: AccountConfig::default(), commission_percent, mappings: Vec::new() };
+        let settings =
+            ConnectionSettings { account: AccountConfig::default(), commission_percent, mappings: Vec::new() };
         (SourceId::new(source), settings)
     };
     let connections = [connection("harbor", Some(Decimal::new(125, 1))), connection("opera", None)];
@@ -327,8 +328,7 @@ fn sales_are_grouped_by_day_week_and_month() {
     let orders: Vec<Order> = days.into_iter().map(sold_at).collect();
     let points = |interval| {
         let result = sales(&orders, (day("2031-03-01"), day("2031-04-30")), interval);
-        let shown =
-            |point: &SalesPoint| (point.from.to_string(), point.orders, point.tickets, point.gross.amount);
+        let shown = |point: &SalesPoint| (point.from.to_string(), point.orders, point.tickets, point.gross.amount);
         result.iter().map(shown).collect::<Vec<_>>()
     };
     let row = |from: &str, count: u32| (from.to_owned(), count, 2 * count, 1_000 * i64::from(count));
@@ -352,9 +352,7 @@ fn any_ticket_state() -> impl Strategy<Value = TicketState> {
 /// A leg with its lines and the states of the tickets of each line.
 fn any_leg(number: usize, source: &'static str) -> impl Strategy<Value = (Leg, Vec<(Line, Vec<TicketState>)>)> {
     let line = (1_u32..5, any_money(), any::<bool>(), prop::collection::vec(any_ticket_state(), 0..4)).prop_map(
-        move |(quantity, price, is_canceled, states)| {
-            (Line { is_canceled, ..line(number, quantity, price) }, states)
-        },
+        move |(quantity, price, is_canceled, states)| (Line { is_canceled, ..line(number, quantity, price) }, states),
     );
     // Hours from the last day of February, so that days, weeks, months and the change to daylight saving time are crossed.
     let confirmed = prop::option::weighted(0.8, 0_i64..1_500);
@@ -369,7 +367,8 @@ fn any_leg(number: usize, source: &'static str) -> impl Strategy<Value = (Leg, V
     (confirmed, status, amounts, fee, prop::collection::vec(line, 0..4)).prop_map(
         move |(confirmed, status, (charged, refunded), fee, lines)| {
             let mut leg = leg(number, source, None);
-            leg.confirmed_at = confirmed.map(|hours| at("2031-02-28T00:30:00Z") + jiff::SignedDuration::from_hours(hours));
+            leg.confirmed_at =
+                confirmed.map(|hours| at("2031-02-28T00:30:00Z") + jiff::SignedDuration::from_hours(hours));
             (leg.status, leg.charged, leg.refunded, leg.capabilities.cancel_fee) = (status, charged, refunded, fee);
             (leg, lines)
         },

@@ -114,7 +114,11 @@ fn sales_of<'a>(orders: &'a [Order], zones: &'a HashMap<SourceId, TimeZone>) -> 
 }
 
 /// Returns the legs with an unknown outcome, by source and currency.
-fn unresolved(orders: &[Order], (from, to): (Date, Date), zones: &HashMap<SourceId, TimeZone>) -> Vec<(SourceId, Currency)> {
+fn unresolved(
+    orders: &[Order],
+    (from, to): (Date, Date),
+    zones: &HashMap<SourceId, TimeZone>,
+) -> Vec<(SourceId, Currency)> {
     let mut unresolved_legs = Vec::new();
     for order in orders {
         for leg in &order.legs {
