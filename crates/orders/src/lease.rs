@@ -1,8 +1,8 @@
 //! Leases with fencing tokens: one runner owns an order at a time, and a superseded runner cannot write.
 //!
 //! The store grants a lease with [`OrderStore::claim`](crate::OrderStore::claim) or with a write, and increments the fencing token of
-//! the order each time. A write under an older token fails. A lease has a length, and ends by the clock of the store, which is the same for all
-//! replicas: a process whose clock is off takes no order from another one.
+//! the order each time. A write under an older token fails. A lease has a length, and ends by the clock of the store, which is
+//! the same for all replicas: a process whose clock is off takes no order from another one.
 
 use std::time::Duration;
 
