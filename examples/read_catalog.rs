@@ -31,7 +31,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         currency: Some("USD".parse()?),
         vendor_settings: "api_key = 'harbor-sandbox-key'\ntenant_id = 412".parse()?,
     };
-    let client = http_client::build_client()?;
+    let client = http_client::ConnectionPools::new(Duration::from_secs(4))?;
     let limiter = Arc::new(UnlimitedRateLimiter);
     let context = ConnectContext {
         http: VendorHttpClient::new(client, config.id.clone(), limiter, Duration::from_secs(5)),

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::app::sources::vendor_client;
 use crate::config::{Config, DeliveryConfig};
 use deliveries::{Channel, Deliveries, DeliveriesDependencies, VenueLocation};
 use domain::{Clock, Source};
-use http_client::VendorHttpClient;
 use orders::Orders;
 use source_stack::LocalRateLimiter;
 use store_sql::Stores;
@@ -16,7 +16,6 @@ use vendor_registry::APPS;
 pub(super) fn open(
     config: &Config,
     sources: &[Arc<Source>],
-    client: &reqwest::Client,
     clock: &Arc<dyn Clock>,
     orders: &Orders,
     stores: &Stores,
@@ -24,7 +23,7 @@ pub(super) fn open(
     let mut channels = Vec::new();
     let mut diagnostics = Vec::new();
     for (id, settings) in &config.deliveries {
-        match connect_channel(config, settings, sources, client) {
+        match connect_channel(config, settings, sources) {
             Ok(channel) => channels.push(channel),
             Err(problems) => diagnostics.extend(
                 problems
@@ -48,7 +47,6 @@ fn connect_channel(
     config: &Config,
     settings: &DeliveryConfig,
     sources: &[Arc<Source>],
-    client: &reqwest::Client,
 ) -> Result<Channel, Vec<InvalidSetting>> {
     let unknown = |key: &str, what: &str| vec![InvalidSetting::new(key, what)];
     let row =
@@ -57,8 +55,9 @@ fn connect_channel(
     let source =
         sources.iter().find(|source| source.id == *id).ok_or_else(|| unknown("source", "is not configured"))?;
     // Calls are rare, and the next cycle repeats failed ones: no rate limit is needed.
-    let timeout = config.sources.get(id).map_or(config.resilience.attempt_timeout, |of| of.resilience.attempt_timeout);
-    let transport = VendorHttpClient::new(client.clone(), id.clone(), Arc::new(LocalRateLimiter::unlimited()), timeout);
+    let resilience = config.sources.get(id).map_or(&config.resilience, |of| &of.resilience);
+    let limiter = Arc::new(LocalRateLimiter::unlimited());
+    let transport = vendor_client(resilience, id.clone(), limiter, row.rate_limit_pause)?;
     let app = (row.connect)(settings.channel.clone(), transport)?;
     let place = VenueLocation {
         city: settings.city.clone(),

@@ -10,13 +10,12 @@ use tokio_util::task::TaskTracker;
 use crate::app::error::StartError;
 use crate::app::reseller_setup;
 use crate::app::sandbox::start_sandbox;
-use crate::app::sources::connect_sources;
+use crate::app::sources::{connect_sources, vendor_client};
 use crate::app::start::build_infrastructure;
-use crate::config::{Config, DeliveryConfig};
+use crate::config::{Config, DeliveryConfig, ResilienceConfig};
 use deliveries::check_app;
 use domain::accounts::{AccountCheck, AccountConfig, CheckOutcome};
 use domain::{Clock, SourceId, SystemClock};
-use http_client::VendorHttpClient;
 use resellers::{check_account, check_connection};
 use source_stack::LocalRateLimiter;
 use vendor_api::InvalidSetting;
@@ -62,23 +61,25 @@ pub async fn check_online(mut config: Config) -> Result<Vec<CheckReport>, StartE
         }
     }
     for (id, settings) in &config.deliveries {
-        let client = VendorHttpClient::new(
-            infrastructure.client.clone(),
-            SourceId::new(id.as_str()),
-            Arc::new(LocalRateLimiter::unlimited()),
-            CALL_TIMEOUT,
-        );
         all.push(CheckReport {
             section: format!("deliveries.{id}"),
-            checks: vec![check_channel(settings, client).await?],
+            checks: vec![check_channel(&config.resilience, id, settings).await?],
         });
     }
     Ok(all)
 }
 
-async fn check_channel(settings: &DeliveryConfig, client: VendorHttpClient) -> Result<AccountCheck, StartError> {
+async fn check_channel(
+    resilience: &ResilienceConfig,
+    id: &str,
+    settings: &DeliveryConfig,
+) -> Result<AccountCheck, StartError> {
     let unknown = || StartError::Settings(vec![InvalidSetting::new("app", "is not one of the apps")]);
     let app = APPS.iter().find(|app| app.name == settings.app).ok_or_else(unknown)?;
+    let resilience = ResilienceConfig { attempt_timeout: CALL_TIMEOUT, ..resilience.clone() };
+    let limiter = Arc::new(LocalRateLimiter::unlimited());
+    let client =
+        vendor_client(&resilience, SourceId::new(id), limiter, app.rate_limit_pause).map_err(StartError::Settings)?;
     let channel = (app.connect)(settings.channel.clone(), client).map_err(StartError::Settings)?;
     Ok(check_app(channel.port.as_ref()).await)
 }

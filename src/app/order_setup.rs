@@ -90,6 +90,7 @@ pub fn order_settings(config: &Config) -> OrderSettings {
     OrderSettings {
         response_timeout: orders.response_timeout,
         call_timeout: orders.call_timeout,
+        promise: orders.promise,
         lease: config.ledger.lease,
         poll_interval: orders.poll_interval,
         late_arrival_window: orders.late_arrival_window,

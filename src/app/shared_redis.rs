@@ -12,7 +12,6 @@ use crate::config;
 use crate::gateway::health::Dependency;
 use crate::gateway::persisted::SharedOperationStore;
 use crate::gateway::rate_limiter::{SharedCounters, WindowCount};
-use domain::RateLimiter;
 use orders::ChangeBus;
 use resilience::RateLimitPolicy;
 use source_stack::{CacheStore, CatalogCache};
@@ -50,8 +49,13 @@ impl SharedRedis {
 
     /// Returns an outbound rate limit that replicas share under a name. While Redis is down, each replica uses its own
     /// part of it.
-    pub(super) fn rate_limiter(&self, name: &str, policy: &RateLimitPolicy) -> Arc<dyn RateLimiter> {
-        Arc::new(RedisRateLimiter::new(Arc::clone(&self.redis), name, policy, self.tracker.clone()))
+    pub(super) fn rate_limiter(
+        &self,
+        name: &str,
+        policy: &RateLimitPolicy,
+        order_places: usize,
+    ) -> Arc<RedisRateLimiter> {
+        Arc::new(RedisRateLimiter::new(Arc::clone(&self.redis), name, policy, order_places, self.tracker.clone()))
     }
 
     /// Returns the bus of order changes, and subscribes to the changes of other replicas.

@@ -11,8 +11,8 @@ use crate::config::{
     Config, ConfiguredSource, LifetimeConfig as LifetimeSettings, LifetimesConfig as LifetimesSettings,
     ResilienceConfig,
 };
-use domain::{Clock, Quota, RateLimiter, Source};
-use http_client::VendorHttpClient;
+use domain::{Clock, OrderCapacity, Quota, RateLimiter, Source, SourceId};
+use http_client::{ConnectionPools, PausePolicy, VendorHttpClient};
 use resilience::{CircuitBreakerPolicy, RateLimitPolicy, RetryPolicy};
 use source_stack::{
     BulkheadPolicy, CacheLifetime, CachePolicy, CatalogCache, HealthTracker, LayeredSource, LocalRateLimiter,
@@ -82,19 +82,21 @@ fn connect_source(
     let id = settings.source.id.clone();
     let realm = cache_realm(settings, vendor);
     let resilience = resilience_policy(&settings.resilience, vendor.quota);
-    let rate_limiter: Arc<dyn RateLimiter> = match (&resilience.rate_limit, &infrastructure.redis) {
-        (Some(limit), Some(redis)) => redis.rate_limiter(&format!("{id}:{realm}"), limit),
-        (Some(limit), None) => Arc::new(LocalRateLimiter::new(limit)),
-        (None, _) => Arc::new(LocalRateLimiter::unlimited()),
-    };
+    let (rate_limiter, capacity): (Arc<dyn RateLimiter>, Arc<dyn OrderCapacity>) =
+        match (&resilience.rate_limit, &infrastructure.redis) {
+            (Some(limit), Some(redis)) => {
+                let limiter = redis.rate_limiter(&format!("{id}:{realm}"), limit, resilience.bulkhead.checkout);
+                (Arc::clone(&limiter) as _, limiter)
+            }
+            (limit, _) => {
+                let max_wait = settings.resilience.rate_limit.max_wait;
+                let limiter = Arc::new(LocalRateLimiter::new(limit.as_ref(), resilience.bulkhead.checkout, max_wait));
+                (Arc::clone(&limiter) as _, limiter)
+            }
+        };
     let health = Arc::new(HealthTracker::new(id.clone(), Arc::clone(&infrastructure.clock), Arc::clone(&rate_limiter)));
     let context = ConnectContext {
-        http: VendorHttpClient::new(
-            infrastructure.client.clone(),
-            id,
-            rate_limiter,
-            settings.resilience.attempt_timeout,
-        ),
+        http: vendor_client(&settings.resilience, id, rate_limiter, vendor.rate_limit_pause)?,
         clock: Arc::clone(&infrastructure.clock),
         health: Arc::clone(&health) as _,
         tracker: infrastructure.tracker.clone(),
@@ -103,7 +105,22 @@ fn connect_source(
     // Delivery to an app needs a configured channel.
     source.traits.delivers_to_app &= is_delivered;
     let (cache_policy, cache) = (cache_policy(lifetimes), Arc::clone(&infrastructure.cache));
-    Ok(stack(source, StackParts { resilience, cache_policy, health, cache, realm }))
+    Ok(stack(source, StackParts { resilience, cache_policy, health, capacity: Some(capacity), cache, realm }))
+}
+
+/// Creates the HTTP client of a source or a delivery app. `usual_pause` is the vendor's pause after a rate-limit response, if
+/// none is configured.
+pub(super) fn vendor_client(
+    resilience: &ResilienceConfig,
+    id: SourceId,
+    rate_limiter: Arc<dyn RateLimiter>,
+    usual_pause: Duration,
+) -> Result<VendorHttpClient, Vec<InvalidSetting>> {
+    let connections = ConnectionPools::new(resilience.pool_idle_timeout)
+        .map_err(|error| vec![InvalidSetting::new("resilience.pool_idle_timeout", error.to_string())])?;
+    let default = resilience.rate_limit.pause.unwrap_or(usual_pause);
+    let pauses = PausePolicy { default, max: resilience.rate_limit.max_pause };
+    Ok(VendorHttpClient::new(connections, id, rate_limiter, resilience.attempt_timeout).with_pauses(pauses))
 }
 
 /// Digest of everything that identifies the account at the vendor, except secrets. Two configurations that share a

@@ -56,8 +56,7 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     let (orders, stores) = order_setup::open(&config, for_orders, &clock, &data, bus, Arc::clone(&accounts)).await?;
     let edits = Edits::new(Arc::clone(&stores.edits), Arc::clone(&clock), tracker.clone());
     let resellers = reseller_setup::open(&config, &sources, &clock);
-    let deliveries = delivery_setup::open(&config, &sources, &infrastructure.client, &clock, &orders, &stores)
-        .map_err(StartError::Settings)?;
+    let deliveries = delivery_setup::open(&config, &sources, &clock, &orders, &stores).map_err(StartError::Settings)?;
     let services = Services {
         catalog: catalog(&config, sources.clone(), &clock),
         orders: Some(orders.clone()),

@@ -15,7 +15,7 @@ use crate::config::ledger::decode_hex_32;
 use crate::config::published::{is_placeholder, is_published_hash};
 use crate::config::section::Section;
 use crate::config::setting::Choice;
-use crate::config::sources::is_plain_http_to_remote;
+use crate::config::sources::require_https;
 
 impl Choice for Scope {
     const KIND: &'static str = "scope";
@@ -154,11 +154,8 @@ impl IssuerConfig {
             from.report("algorithms", r#"must name at least one, such as ["RS256"]"#);
         }
         let scopes: Vec<Scope> = from.get("scopes");
-        if let KeySetLocation::Url(url) = &keys
-            && is_plain_http_to_remote(url)
-            && !from.context.literals_allowed
-        {
-            from.report("jwks_url", "must begin with https:// unless every source is a sandbox");
+        if let KeySetLocation::Url(url) = &keys {
+            require_https(from, "jwks_url", url);
         }
         Self {
             issuer: from.get("issuer"),

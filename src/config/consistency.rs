@@ -66,6 +66,11 @@ fn check_order_timeouts(root: &Section<'_>, config: &Config) {
         }
     }
     root.require_shorter(call_limit, lease, "a worker that still waits for a vendor would lose its order");
+    root.require_shorter(
+        call_limit,
+        ("orders.promise", config.orders.promise),
+        "an order with one slow call would break its promise",
+    );
     root.require_shorter(lease, settle, "manual attention would be requested before another worker has tried");
     root.require_shorter(
         settle,

@@ -127,6 +127,8 @@ pub struct OrdersConfig {
     pub response_timeout: Duration,
     /// Longest call of an order, whatever the deadlines of its source are.
     pub call_timeout: Duration,
+    /// Longest time from placing an order to its end that is promised.
+    pub promise: Duration,
     /// Interval at which due orders are polled.
     pub poll_interval: Duration,
     /// Time after a lost response in which "order not found" is not trusted, because the order may still arrive.
@@ -148,6 +150,7 @@ impl OrdersConfig {
         Self {
             response_timeout: from.get("response_timeout"),
             call_timeout: from.get("call_timeout"),
+            promise: from.get("promise"),
             poll_interval: from.get("poll_interval"),
             late_arrival_window: from.get("late_arrival_window"),
             refresh_interval: from.get("refresh_interval"),

@@ -12,6 +12,8 @@ use domain::source::Quota;
 pub struct ResilienceConfig {
     /// Timeout of one request; at most each deadline.
     pub attempt_timeout: Duration,
+    /// Time after its last response after which a kept connection is not used again.
+    pub pool_idle_timeout: Duration,
     /// Deadlines of operations, including retries and waits.
     pub deadlines: DeadlinesConfig,
     /// Retries of transient failures.
@@ -95,12 +97,17 @@ pub struct RateLimitConfig {
     pub max_wait: Duration,
     /// Replicas that share the quota.
     pub replicas: NonZeroU32,
+    /// Pause after a rate-limit response without a readable `Retry-After`; `None`: the vendor's usual one.
+    pub pause: Option<Duration>,
+    /// Longest pause that a vendor can ask for.
+    pub max_pause: Duration,
 }
 
 impl ResilienceConfig {
     pub(super) fn read(from: &Section<'_>) -> Self {
         let read = Self {
             attempt_timeout: from.get("attempt_timeout"),
+            pool_idle_timeout: from.get("pool_idle_timeout"),
             deadlines: from.read_table("deadlines", DeadlinesConfig::read),
             retries: from.read_table("retries", RetryConfig::read),
             circuit_breaker: from.read_table("circuit_breaker", CircuitBreakerConfig::read),
@@ -197,7 +204,12 @@ impl RateLimitConfig {
             order_percent: from.get("order_percent"),
             max_wait: from.get("max_wait"),
             replicas: from.get("replicas"),
+            pause: from.find("pause"),
+            max_pause: from.get("max_pause"),
         };
+        if let Some(pause) = read.pause {
+            from.require_not_longer(("pause", pause), ("max_pause", read.max_pause), "it would be cut off");
+        }
         from.require_at_most("order_percent", read.order_percent, Percent::NEARLY_ALL);
         from.require_at_most("replicas", read.replicas.get(), 1000);
         read

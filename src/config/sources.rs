@@ -76,8 +76,15 @@ impl ConfiguredSource {
     }
 }
 
+/// Reports plain HTTP to another machine unless every source is a sandbox.
+pub(super) fn require_https(from: &Section<'_>, key: &str, url: &Url) {
+    if is_plain_http_to_remote(url) && !from.context.literals_allowed {
+        from.report(key, "must begin with https:// unless every source is a sandbox");
+    }
+}
+
 /// Returns true for plain HTTP to another machine.
-pub(super) fn is_plain_http_to_remote(url: &Url) -> bool {
+fn is_plain_http_to_remote(url: &Url) -> bool {
     let is_local = match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -113,9 +120,7 @@ impl DeliveryConfig {
             from.report("source", unknown_name("source", &source, sources.iter().copied()));
         }
         let url: Url = from.get("url");
-        if is_plain_http_to_remote(&url) && !from.context.literals_allowed {
-            from.report("url", "must begin with https:// unless every source is a sandbox");
-        }
+        require_https(from, "url", &url);
         let interval = from.find("interval").unwrap_or(DEFAULT_INTERVAL);
         let country: Option<String> = from.find("country");
         if country.as_ref().is_some_and(|code| code.len() != 2 || !code.bytes().all(|byte| byte.is_ascii_uppercase())) {

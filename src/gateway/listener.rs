@@ -3,14 +3,19 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
-use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::{Request, Version};
+use axum::body::Bytes;
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderValue, Request, Version};
 use http_body_util::BodyExt;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -151,18 +156,24 @@ impl ClientConnection {
                 reading.bytes_arrived();
             }
         });
-        let service = service_fn(move |request: Request<hyper::body::Incoming>| {
+        let service = service_fn(move |request: Request<Incoming>| {
             let is_http1 = request.version() < Version::HTTP_2;
             let active = ActiveRequest::new(&active, is_http1);
             let (fast_path, router) = (Arc::clone(&fast_path), router.clone());
+            let is_read = Arc::new(AtomicBool::new(request.body().is_end_stream()));
+            let request = request.map(|body| TrackedBody { body, is_read: Arc::clone(&is_read) });
             async move {
-                let response = match fast_path.try_respond(request, peer).await {
+                let mut response = match fast_path.try_respond(request, peer).await {
                     Ok(response) => response,
                     Err(mut request) => {
                         request.extensions_mut().insert(peer);
                         router.oneshot(request).await?
                     }
                 };
+                if is_http1 && !is_read.load(SeqCst) {
+                    // hyper closes a connection with an unread body, so the client must not send another request on it.
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
                 // Held until the last byte of the body, so that a stream keeps its connection open.
                 Ok::<_, Infallible>(response.map(|body| {
                     body.map_frame(move |frame| {
@@ -182,6 +193,36 @@ impl ClientConnection {
             () = activity.wait_until_idle_for(idle_timeout) => tracing::debug!("a connection without requests is closed"),
             () = activity.wait_until_headers_are_late(header_timeout) => tracing::debug!("headers did not arrive in time"),
         }
+    }
+}
+
+/// A request body that records whether it was read to its end.
+struct TrackedBody {
+    body: Incoming,
+    is_read: Arc<AtomicBool>,
+}
+
+impl Body for TrackedBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        if matches!(frame, Poll::Ready(None)) || self.body.is_end_stream() {
+            self.is_read.store(true, SeqCst);
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 
@@ -223,19 +264,12 @@ impl Activity {
 
     /// Completes when headers are incomplete this long after their first byte.
     async fn wait_until_headers_are_late(&self, limit: Duration) {
-        loop {
-            let began = match self.headers_began.load(SeqCst) {
-                0 | NEVER_LATE => None,
-                began => Some(Duration::from_millis(began - 1)),
-            };
-            let reading = began.map(|began| self.started.elapsed().saturating_sub(began));
-            match reading {
-                Some(reading) if reading >= limit => return,
-                Some(reading) => sleep(limit - reading).await,
-                // Headers that begin now are noticed within half of the limit.
-                None => sleep(limit / 2).await,
-            }
-        }
+        // Headers that begin now are noticed within half of the limit.
+        reach(limit, limit / 2, || match self.headers_began.load(SeqCst) {
+            0 | NEVER_LATE => None,
+            began => Some(self.started.elapsed().saturating_sub(Duration::from_millis(began - 1))),
+        })
+        .await;
     }
 
     /// Returns the time without requests, or `None` while one is in flight.
@@ -244,16 +278,20 @@ impl Activity {
         (self.in_flight.load(SeqCst) == 0).then(|| self.started.elapsed().saturating_sub(last_ended))
     }
 
-    /// Completes after `limit` without requests. It polls, so that requests do not have to reset a timer.
+    /// Completes after `limit` without requests.
     async fn wait_until_idle_for(&self, limit: Duration) {
-        let mut wait = limit;
-        loop {
-            sleep(wait).await;
-            wait = match self.idle_time() {
-                Some(idle) if idle >= limit => return,
-                Some(idle) => limit - idle,
-                None => limit,
-            };
+        reach(limit, limit, || self.idle_time()).await;
+    }
+}
+
+/// Completes when a time has reached its limit. It polls, again after `pause` while there is no time, so that requests do
+/// not have to reset a timer.
+async fn reach(limit: Duration, pause: Duration, time: impl Fn() -> Option<Duration>) {
+    loop {
+        match time() {
+            Some(time) if time >= limit => return,
+            Some(time) => sleep(limit - time).await,
+            None => sleep(pause).await,
         }
     }
 }

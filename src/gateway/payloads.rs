@@ -4,6 +4,7 @@
 //! 2046 §5.1, as Apollo Router sends them).
 
 use std::convert::Infallible;
+use std::future::pending;
 use std::time::Duration;
 
 use async_graphql::{PathSegment, Response as GraphqlResponse, ServerError, Value};
@@ -12,10 +13,11 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY};
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
 use futures_util::stream::{BoxStream, unfold};
+use futures_util::{FutureExt as _, Stream, StreamExt};
 use serde::Serialize;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::timeout;
 
 use crate::gateway::negotiate::{IncrementalFormat, PayloadStream};
 use crate::gateway::observe::count_errors;
@@ -31,7 +33,7 @@ const BOUNDARY: &str = "graphql";
 
 /// Sends a response of one payload.
 pub fn single(stream: PayloadStream, payload: String) -> Response {
-    send(stream, futures_util::stream::iter([payload]).boxed(), Ending::Complete, None)
+    send(stream, futures_util::stream::iter([payload]).boxed(), None)
 }
 
 /// Sends the initial response of a query, and its deferred fragments as they become ready.
@@ -53,7 +55,7 @@ pub fn deferred(stream: PayloadStream, initial: &GraphqlResponse, results: Defer
             None => Some((r#"{"hasNext":false}"#.to_owned(), None)),
         }
     });
-    send(stream, first.chain(following).fuse().boxed(), Ending::Complete, None)
+    send(stream, first.chain(following).boxed(), None)
 }
 
 /// Sends the results of a subscription until it ends or `stop` resolves. Stopped streams end without a last message, so
@@ -68,43 +70,26 @@ pub fn subscription(
         // Errors outside of `payload` are errors of the transport, which ends with them.
         PayloadStream::Multipart(_) => format!(r#"{{"payload":{}}}"#, to_json_text(&response)),
     });
-    send(stream, payloads.boxed(), Ending::Until(Box::pin(stop)), Some(HEARTBEAT))
+    send(stream, payloads.boxed(), Some(stop.boxed()))
 }
 
-/// Way in which a stream of payloads ends.
-enum Ending {
-    /// After the last payload, with a last message.
-    Complete,
-    /// Without a last message if this resolves first.
-    Until(std::pin::Pin<Box<dyn Future<Output = ()> + Send>>),
-}
-
-fn send(
-    stream: PayloadStream,
-    payloads: BoxStream<'static, String>,
-    ending: Ending,
-    heartbeat: Option<Duration>,
-) -> Response {
+/// Sends payloads. A subscription ends without a last message when its `stop` resolves.
+fn send(stream: PayloadStream, payloads: BoxStream<'static, String>, stop: Option<BoxFuture<'static, ()>>) -> Response {
+    let is_subscription = stop.is_some();
+    let stop = stop.unwrap_or_else(|| pending().boxed());
     let mut response = match stream {
         PayloadStream::Events(_) => {
             let events = payloads
                 .map(|payload| Event::default().event("next").data(payload))
                 .chain(futures_util::stream::iter([Event::default().event("complete").data("")]))
-                .boxed();
-            let events = match ending {
-                Ending::Complete => events,
-                Ending::Until(stop) => events.take_until(stop).boxed(),
-            };
+                .take_until(stop);
             Sse::new(events.map(Ok::<Event, Infallible>)).keep_alive(KeepAlive::default()).into_response()
         }
         PayloadStream::Multipart(format) => {
-            let parts = parts(payloads, heartbeat);
-            let parts = match ending {
-                Ending::Complete => parts,
-                Ending::Until(stop) => parts.take_until(stop).fuse().boxed(),
-            };
+            // Compression polls a body again after its end.
+            let parts = parts(payloads, is_subscription).take_until(stop).fuse();
             let mut response = Response::new(Body::from_stream(parts.map(Ok::<Bytes, Infallible>)));
-            response.headers_mut().insert(CONTENT_TYPE, multipart_type(format, heartbeat.is_some()));
+            response.headers_mut().insert(CONTENT_TYPE, multipart_type(format, is_subscription));
             response
         }
     };
@@ -124,28 +109,24 @@ fn multipart_type(format: IncrementalFormat, is_subscription: bool) -> HeaderVal
     })
 }
 
-/// Frames payloads as parts. The delimiter after a part is sent with it: clients read a part when they see its end.
-fn parts(payloads: BoxStream<'static, String>, heartbeat: Option<Duration>) -> BoxStream<'static, Bytes> {
+/// Frames payloads as parts; a subscription has heartbeats between them. The delimiter after a part is sent with it: clients
+/// read a part when they see its end.
+fn parts(payloads: BoxStream<'static, String>, is_subscription: bool) -> impl Stream<Item = Bytes> {
     let opening = futures_util::stream::iter([Bytes::from(format!("--{BOUNDARY}"))]);
+    let wait = if is_subscription { HEARTBEAT } else { Duration::MAX };
     let parts = unfold(Some(payloads), move |payloads| async move {
         let mut payloads = payloads?;
-        let due = heartbeat.map(|after| Instant::now() + after);
-        let idle = async move {
-            match due {
-                Some(due) => sleep_until(due).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            payload = payloads.next() => Some(match payload {
-                Some(payload) => (Bytes::from(format!("{PART_HEAD}{payload}\r\n--{BOUNDARY}")), Some(payloads)),
-                None => (Bytes::from_static(b"--\r\n"), None),
-            }),
-            () = idle => Some((Bytes::from(format!("{PART_HEAD}{{}}\r\n--{BOUNDARY}")), Some(payloads))),
-        }
+        Some(match timeout(wait, payloads.next()).await {
+            Ok(Some(payload)) => (part(&payload), Some(payloads)),
+            Ok(None) => (Bytes::from_static(b"--\r\n"), None),
+            Err(_) => (part("{}"), Some(payloads)),
+        })
     });
-    // Compression polls a body again after its end.
-    opening.chain(parts).fuse().boxed()
+    opening.chain(parts)
+}
+
+fn part(payload: &str) -> Bytes {
+    Bytes::from(format!("{PART_HEAD}{payload}\r\n--{BOUNDARY}"))
 }
 
 /// A payload after the initial one (graphql-spec #742 as of 2022-08-24; #1110 as `incrementalSpec=v0.2`).

@@ -8,6 +8,7 @@ use axum::body::Bytes;
 use axum::http::HeaderValue;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use url::{Host, Url};
 
 use crate::gateway::auth::{Authenticator, Principal, wait_for_expiry};
 use crate::gateway::pages::{self, StaticPage};
@@ -93,9 +94,12 @@ impl AppState {
     pub fn allows_origin(&self, origin: Option<&HeaderValue>) -> bool {
         let Some(origin) = origin else { return true };
         let Ok(origin) = origin.to_str() else { return false };
-        let host = origin.split_once("://").map_or(origin, |(_, host)| host);
-        let is_loopback =
-            ["localhost", "127.0.0.1", "[::1]"].iter().any(|own| host == *own || host.starts_with(&format!("{own}:")));
+        let is_loopback = Url::parse(origin).is_ok_and(|origin| match origin.host() {
+            Some(Host::Domain(name)) => name == "localhost",
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        });
         is_loopback || self.allowed_origins.iter().any(|allowed| allowed == origin)
     }
 

@@ -1,6 +1,5 @@
 //! Entry point of the schema: takes a lowered operation and a viewer, returns a response or a stream of responses.
 
-use std::pin::pin;
 use std::sync::Arc;
 
 use async_graphql::{Request, Response, Value};
@@ -16,7 +15,7 @@ use crate::graphql::base::deferred::{DeferredPass, DeferredResult, DeferredResul
 use crate::graphql::base::viewer::Viewer;
 use crate::graphql::json_writer::{RawJson, has_merged_objects};
 use crate::graphql::operation::{DeferredOperation, DeferredPart, LoweredOperation, ServedSchema};
-use crate::graphql::schema::{ApiSchema, build, complete_errors, finalize, sdl, too_many_fields};
+use crate::graphql::schema::{ApiSchema, build, finalize, sdl, too_many_fields};
 
 /// The schema and the services that its resolvers use. Cheap to clone.
 #[derive(Clone)]
@@ -161,34 +160,13 @@ async fn deliver_fragment(
     ctx: Arc<Ctx>,
     results: UnboundedSender<DeferredResult>,
 ) {
-    let (unfinished, mut finished) = unbounded_channel();
-    let at_root = fragment.roots.iter().any(Vec::is_empty);
-    let label: Option<Arc<str>> = fragment.label.map(Arc::from);
-    let pass = Arc::new(DeferredPass::new(label.clone(), fragment.roots, unfinished));
-    let send = |mut result: DeferredResult| {
-        complete_errors(&mut result.errors, &ctx);
-        // The receiver is gone if the client is.
-        let _ = results.send(result);
-    };
-    let executed = {
-        let running = RunningPass(pass);
-        let request = fragment.operation.into_request().data(Arc::clone(&ctx)).data(Arc::clone(&running.0));
-        let mut executing = pin!(schema.execute(request));
-        loop {
-            tokio::select! {
-                biased;
-                Some(result) = finished.recv() => send(result),
-                response = &mut executing => break response,
-            }
-        }
-    };
-    while let Some(result) = finished.recv().await {
-        send(result);
-    }
+    let label = fragment.label.map(Arc::from);
+    let RunningPass(pass) = &RunningPass(Arc::new(DeferredPass::new(label, fragment.roots, results)));
+    let request = fragment.operation.into_request().data(Arc::clone(&ctx)).data(Arc::clone(pass));
+    let executed = schema.execute(request).await;
     if ctx.budget.is_exceeded() {
-        let errors = vec![too_many_fields(ctx.budget.limit())];
-        send(DeferredResult { label, path: Vec::new(), data: Value::Null, errors });
-    } else if at_root {
-        send(DeferredResult { label, path: Vec::new(), data: executed.data, errors: executed.errors });
+        pass.deliver(&ctx, Vec::new(), Value::Null, vec![too_many_fields(ctx.budget.limit())]);
+    } else if pass.is_at_root() {
+        pass.deliver(&ctx, Vec::new(), executed.data, executed.errors);
     }
 }

@@ -1,20 +1,18 @@
 //! The schema: roots, limits, SDL and execution.
 
-use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_graphql::registry::{MetaType, Registry};
 use async_graphql::{
-    EmptyMutation, MergedObject, MergedSubscription, ObjectType, OutputType, PathSegment, Response, SDLExportOptions,
-    Schema, ServerError, SubscriptionType, ValidationMode,
+    EmptyMutation, MergedObject, MergedSubscription, ObjectType, OutputType, Response, SDLExportOptions, Schema,
+    ServerError, SubscriptionType, ValidationMode,
 };
-use domain::error::VendorError;
 
-use crate::graphql::base::budget::CountFields;
 use crate::graphql::base::ctx::Ctx;
-use crate::graphql::base::deferred::{DeferDirective, DeliverDeferred};
+use crate::graphql::base::deferred::DeferDirective;
 use crate::graphql::base::error::ErrorCode;
+use crate::graphql::base::resolve_fields::ResolveFields;
 use crate::graphql::operation::LoweredOperation;
 use crate::graphql::root::RootQuery;
 use crate::graphql::subgraph::SubgraphQuery;
@@ -122,8 +120,7 @@ pub fn build() -> ApiSchema {
     Schema::build(ServedQuery::default(), Mutation::default(), Subscription::default())
         .validation_mode(ValidationMode::Fast)
         .directive(DeferDirective)
-        .extension(DeliverDeferred)
-        .extension(CountFields)
+        .extension(ResolveFields)
         .finish()
 }
 
@@ -165,50 +162,13 @@ pub(super) fn finalize(mut response: Response, ctx: &Ctx) -> Response {
     if let Some(limit) = ctx.budget.reset() {
         response = Response::from_errors(vec![too_many_fields(limit)]);
     }
-    complete_errors(&mut response.errors, ctx);
+    ctx.complete_errors(&mut response.errors);
     response
-}
-
-/// Adds the code and the request id to each error, and sorts them.
-pub(super) fn complete_errors(errors: &mut [ServerError], ctx: &Ctx) {
-    for error in errors.iter_mut() {
-        if let Some(failure) = error.source::<VendorError>() {
-            ctx.log_failure(failure);
-        }
-        if error.extensions.as_ref().is_none_or(|extensions| extensions.get("code").is_none()) {
-            // An error inside a field without one of our codes is an argument of the wrong type.
-            let code = if error.path.is_empty() { ErrorCode::GraphqlValidationFailed } else { ErrorCode::BadUserInput };
-            set_extension(error, "code", code.as_str());
-        }
-        set_extension(error, "requestId", &ctx.request_id);
-    }
-    errors.sort_by(by_document_position);
 }
 
 pub(super) fn too_many_fields(limit: u64) -> ServerError {
     let message = format!(
         "the response has more than {limit} fields: select fewer rows or levels; a mutation has taken effect all the same"
     );
-    let mut error = ServerError::new(message, None);
-    set_extension(&mut error, "code", ErrorCode::OperationTooLarge.as_str());
-    error
-}
-
-fn set_extension(error: &mut ServerError, name: &str, value: &str) {
-    error.extensions.get_or_insert_default().set(name, value);
-}
-
-/// Orders errors by their position in the document. Fields run concurrently, so errors arrive in any order.
-fn by_document_position(one: &ServerError, other: &ServerError) -> Ordering {
-    let position = |error: &ServerError| error.locations.first().map(|at| (at.line, at.column));
-    position(one)
-        .cmp(&position(other))
-        .then_with(|| one.path.iter().map(segment_order).cmp(other.path.iter().map(segment_order)))
-}
-
-fn segment_order(segment: &PathSegment) -> (usize, &str) {
-    match segment {
-        PathSegment::Index(index) => (*index, ""),
-        PathSegment::Field(name) => (0, name),
-    }
+    ErrorCode::OperationTooLarge.server_error(message, None)
 }

@@ -11,7 +11,7 @@ use serde_json::Value;
 const FRAMEWORKS: &[(&str, &[&str])] = &[
     ("async-graphql", &["ticketgraph"]),
     ("axum", &["ticketgraph", "emulators", "testkit"]),
-    ("hyper", &["ticketgraph", "emulators"]),
+    ("hyper", &["ticketgraph", "emulators", "http-client"]),
     ("redis", &["store-redis"]),
     ("sqlx", &["store-sql"]),
 ];

@@ -80,6 +80,7 @@ browsing = 1000000
 [resilience.rate_limit]
 quota = "many"
 order_percent = 100
+pause = "2h"
 [ledger]
 url = "mysql://db/t"
 encryption_key = { value = "short" }

@@ -199,6 +199,8 @@ pub struct VendorError {
     pub effect: Effect,
     /// Time to wait before a retry, as requested by the vendor, the circuit breaker or the rate limiter.
     pub retry_after: Option<Duration>,
+    /// True if a request of the call waits for its turn in our own queue. See [`only_waits`](Self::only_waits).
+    pub awaits_turn: bool,
     /// Technical cause for the log. Never shown to a client.
     pub cause: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
@@ -206,7 +208,27 @@ pub struct VendorError {
 impl VendorError {
     /// Creates an error without an effect at the vendor, as every failed read is.
     pub fn new(source: &SourceId, operation: VendorOperation, kind: ErrorKind) -> Self {
-        Self { source: source.clone(), operation, kind, effect: Effect::None, retry_after: None, cause: None }
+        Self {
+            source: source.clone(),
+            operation,
+            kind,
+            effect: Effect::None,
+            retry_after: None,
+            awaits_turn: false,
+            cause: None,
+        }
+    }
+
+    /// Creates the error of a request that was not sent, because its turn in our own queue is expected only after `wait`.
+    pub fn awaiting_turn(source: &SourceId, operation: VendorOperation, wait: Duration) -> Self {
+        let error = Self::new(source, operation, ErrorKind::RateLimited).with_retry_after(Some(wait));
+        Self { awaits_turn: true, ..error }
+    }
+
+    /// Returns true if nothing happened except that the turn of the call has not come: it is neither an answer of the vendor nor
+    /// an attempt, and is made later.
+    pub fn only_waits(&self) -> bool {
+        self.awaits_turn && self.effect == Effect::None
     }
 
     /// Creates a business rejection, which certainly had no effect.

@@ -16,6 +16,7 @@ pub mod source;
 mod store;
 pub mod text;
 pub mod time;
+pub mod turn;
 mod web_url;
 
 pub use accounts::ResellerAccounts;
@@ -30,9 +31,11 @@ pub use ids::{EventKey, ExternalRef, Key, OrderKey, PerformanceKey, SectionKey, 
 pub use money::{Currency, Money, MoneyError, Price, Tax};
 pub use ordering::LegShape;
 pub use source::{
-    Environment, Health, HealthReport, HealthState, Quota, RateLimiter, Source, SourceTraits, VendorKind,
+    CapacityReport, CapacityWish, Environment, Health, HealthReport, HealthState, OrderCalls, OrderCapacity, Quota,
+    RateLimiter, RequestPlace, Source, SourceTraits, VendorKind,
 };
 pub use store::StoreError;
 pub use text::{Locale, LocalizedText};
 pub use time::{Clock, Freshness, FreshnessMode, Observed, SystemClock};
+pub use turn::{RequestClass, RequestTurn, ReservationKey, TurnScope};
 pub use web_url::{FirstWebUrl, InvalidWebUrl, WebUrl};

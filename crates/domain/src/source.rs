@@ -15,6 +15,7 @@ use crate::catalog::Catalog;
 use crate::ids::SourceId;
 use crate::money::Currency;
 use crate::ordering::{HoldExtension, Ordering, Refunds};
+use crate::turn::{RequestTurn, ReservationKey};
 
 /// Defines an enum with a variant per vendor: the only list of vendors outside their crates and the registry. The GraphQL schema defines
 /// its enum with the same macro, so a new vendor is added once, here.
@@ -90,6 +91,8 @@ pub struct SourceTraits {
     pub delivers_to_app: bool,
     /// Confirmation order, lowest first: legs that may fail come first, legs that cannot be canceled come last.
     pub confirm_rank: u8,
+    /// Requests of an order, by step.
+    pub order_calls: OrderCalls,
     /// Number of days ahead that a list of performances covers by default.
     pub horizon_days: u16,
 }
@@ -148,15 +151,98 @@ pub trait Health: Send + Sync {
     async fn wait_for_change(&self, last: &HealthReport) -> HealthReport;
 }
 
-/// Limits the rate of requests to a source, across all callers.
+/// Calls that a leg makes at a source at most, if nothing goes wrong: what is reserved before anything is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OrderCalls {
+    /// Requests of a hold.
+    pub hold: u32,
+    /// Requests of a confirmation.
+    pub confirm: u32,
+    /// Requests that read the tickets.
+    pub tickets: u32,
+    /// Requests of a release or a cancellation, kept in reserve.
+    pub undo: u32,
+}
+
+impl OrderCalls {
+    /// Returns the requests of a leg that is sold.
+    pub fn to_sell(self) -> u32 {
+        self.hold + self.confirm + self.tickets
+    }
+
+    /// Returns the requests of a leg including an undo.
+    pub fn total(self) -> u32 {
+        self.to_sell() + self.undo
+    }
+}
+
+/// Wish to reserve the calls of a leg.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CapacityWish {
+    /// Leg.
+    pub key: ReservationKey,
+    /// Identifies the request of the client when it is repeated after a refusal.
+    pub ticket: String,
+    /// Requests of the leg.
+    pub calls: u32,
+    /// Time within which all of them must fit.
+    pub within: Duration,
+    /// Time after which an unused reservation is forgotten.
+    pub lifetime: Duration,
+}
+
+/// Order work that waits for the limits of a source.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CapacityReport {
+    /// Requests that the limit allows in a minute. `None` without a limit.
+    pub requests_per_minute: Option<f64>,
+    /// Order requests that wait for their turn.
+    pub waiting: usize,
+    /// Time until a request beyond those reserved would be sent.
+    pub expected_wait: Duration,
+}
+
+/// Capacity of a source for orders. Shared by replicas if the limit is.
+#[async_trait]
+pub trait OrderCapacity: Send + Sync {
+    /// Returns the time until `calls` requests beyond those reserved could be sent.
+    async fn time_for(&self, calls: u32) -> Duration;
+
+    /// Reserves the calls of a leg if all fit in time, and returns the time until the last one can be sent. The error is the time
+    /// after which the same wish is expected to fit; nothing is reserved then.
+    async fn reserve(&self, wish: &CapacityWish) -> Result<Duration, Duration>;
+
+    /// Gives back what is left of a reservation.
+    async fn release(&self, key: ReservationKey);
+
+    /// Returns the current report.
+    async fn report(&self) -> CapacityReport;
+}
+
+/// Place of a request that may be sent now. Free again when dropped.
+pub struct RequestPlace(#[expect(dead_code, reason = "kept until it is dropped")] Option<Box<dyn Send>>);
+
+impl RequestPlace {
+    /// Keeps `held` until the request has ended.
+    pub fn new(held: impl Send + 'static) -> Self {
+        Self(Some(Box::new(held)))
+    }
+
+    /// A place of a source that limits nothing.
+    pub fn unlimited() -> Self {
+        Self(None)
+    }
+}
+
+/// Queue of the requests to a source, across all callers, that keeps them within its limits.
 #[async_trait]
 pub trait RateLimiter: Send + Sync {
-    /// Acquires a permit for one request, after a short wait if that suffices. Order calls may use the reserved part of the
-    /// quota. Fails with the time after which a permit will be available.
-    async fn acquire(&self, serves_an_order: bool) -> Result<(), Duration>;
+    /// Waits for the turn of one request and returns its place, which is free again when dropped. The error is the time after
+    /// which its turn is expected, if that is later than the request may wait. Nothing was taken then.
+    async fn acquire(&self, turn: RequestTurn) -> Result<RequestPlace, Duration>;
 
-    /// Blocks all requests for this long, after the vendor responded with "too many requests".
-    fn pause(&self, wait: Duration);
+    /// Blocks requests for this long, after the vendor responded with "too many requests": those to one endpoint, or all.
+    fn pause(&self, endpoint: Option<&'static str>, wait: Duration);
 
     /// Returns the remaining requests in the current window, or `None` if no rate limit is set.
     fn remaining(&self) -> Option<u32>;
@@ -182,6 +268,8 @@ pub struct Source {
     pub traits: SourceTraits,
     /// Health.
     pub health: Arc<dyn Health>,
+    /// Capacity for orders. `None` if nothing limits them.
+    pub capacity: Option<Arc<dyn OrderCapacity>>,
     /// Reads the catalog.
     pub catalog: Arc<dyn Catalog>,
     /// Sells tickets.

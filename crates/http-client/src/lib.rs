@@ -2,6 +2,7 @@
 //!
 //! Contains nothing specific to a vendor. Never retries: that is decided at the port, where the effect of the call is known.
 
+mod connections;
 mod request;
 mod request_metrics;
 mod response;
@@ -11,51 +12,67 @@ use std::time::Duration;
 
 use tracing::Instrument;
 
+pub use connections::ConnectionPools;
 pub use request::{RequestBody, VendorRequest};
 use request_metrics::RequestTimer;
-pub use response::VendorResponse;
+pub use request_metrics::count_unreadable_rows;
+pub use response::{PausePolicy, VendorResponse};
 
-use domain::{Effect, ErrorKind, RateLimiter, SourceId, VendorError, VendorOperation};
+use domain::{
+    Effect, ErrorKind, RateLimiter, RequestPlace, RequestTurn, SourceId, TurnScope, VendorError, VendorOperation,
+};
 
 /// Largest accepted response body in bytes: several times the largest catalog of a vendor, which is around 10 MB.
 const MAX_RESPONSE_BYTES: usize = 64 << 20;
+
+/// Pauses of a client that was created without a policy: those of a vendor that documents none.
+const USUAL_PAUSES: PausePolicy = PausePolicy { default: Duration::from_secs(30), max: Duration::from_secs(3600) };
 
 /// Error of creating the shared client.
 #[derive(Debug, thiserror::Error)]
 #[error("the HTTP client could not be created: {0}")]
 pub struct HttpClientError(#[from] reqwest::Error);
 
-/// Creates the connection pool shared by all sources: HTTP/1.1 and HTTP/2, keep-alive, compressed responses, no redirects.
+/// Creates a client for everything that is not a vendor: HTTP/1.1 and HTTP/2, keep-alive, compressed responses, no redirects.
 pub fn build_client() -> Result<reqwest::Client, HttpClientError> {
-    let client = reqwest::Client::builder()
+    Ok(client_builder().pool_idle_timeout(Duration::from_secs(50)).build()?)
+}
+
+fn client_builder() -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(Duration::from_secs(5))
-        .pool_idle_timeout(Duration::from_secs(50))
         .tcp_nodelay(true)
         .no_proxy()
         .user_agent(concat!("ticketgraph/", env!("CARGO_PKG_VERSION")))
-        .build()?;
-    Ok(client)
 }
 
 /// HTTP client for one source.
 #[derive(Clone)]
 pub struct VendorHttpClient {
-    client: reqwest::Client,
+    connections: ConnectionPools,
     source: SourceId,
     rate_limiter: Arc<dyn RateLimiter>,
     attempt_timeout: Duration,
+    pauses: PausePolicy,
 }
 
 impl VendorHttpClient {
     /// Creates a client for one source. `attempt_timeout` applies to each request that does not override it.
     pub fn new(
-        client: reqwest::Client,
+        connections: ConnectionPools,
         source: SourceId,
         rate_limiter: Arc<dyn RateLimiter>,
         attempt_timeout: Duration,
     ) -> Self {
-        Self { client, source, rate_limiter, attempt_timeout }
+        Self { connections, source, rate_limiter, attempt_timeout, pauses: USUAL_PAUSES }
+    }
+
+    /// Sets the pauses that the vendor may ask for.
+    #[must_use]
+    pub fn with_pauses(mut self, pauses: PausePolicy) -> Self {
+        self.pauses = pauses;
+        self
     }
 
     /// Returns the source that is called.
@@ -67,15 +84,14 @@ impl VendorHttpClient {
     ///
     /// # Errors
     ///
-    /// `RateLimited` if this service's own rate limit is exhausted (nothing was sent), `Unavailable` if the connection was
+    /// `RateLimited` if the turn of the request comes later than it may wait (nothing was sent), `Unavailable` if the connection was
     /// refused or broke, `Timeout`, and `Malformed` for a response body larger than 64 MiB. The effect of a write is `None`
     /// only if the request was certainly never sent.
     pub async fn send(&self, request: VendorRequest) -> Result<VendorResponse, VendorError> {
         let operation = request.operation;
-        if let Err(wait) = self.rate_limiter.acquire(operation.is_order_call()).await {
-            request_metrics::count_rate_limited(&self.source);
-            return Err(self.error(operation, ErrorKind::RateLimited).with_retry_after(Some(wait)));
-        }
+        let endpoint = request.limited_endpoint;
+        // Kept until the response is complete.
+        let _place = self.wait_for_turn(operation, endpoint).await?;
         let span = tracing::info_span!(
             "vendor call",
             otel.kind = "client",
@@ -94,22 +110,63 @@ impl VendorHttpClient {
         timer.record(&result);
         let response = result?;
         span.record("http.response.status_code", response.status.as_u16());
-        if let Some(wait) = response.rate_limit_pause() {
-            self.rate_limiter.pause(wait);
+        if let Some(wait) = response.pause() {
+            self.rate_limiter.pause(endpoint, wait);
         }
         Ok(response)
     }
 
+    /// Waits for the turn of a request in the queue of the source. The wait does not count for the timeouts of an order call.
+    async fn wait_for_turn(
+        &self,
+        operation: VendorOperation,
+        endpoint: Option<&'static str>,
+    ) -> Result<RequestPlace, VendorError> {
+        let turn = self.rate_limiter.acquire(RequestTurn { endpoint, ..RequestTurn::current(operation) });
+        let turn = match TurnScope::current() {
+            Some(scope) => scope.wait(turn).await,
+            None => turn.await,
+        };
+        turn.map_err(|wait| {
+            request_metrics::count_rate_limited(&self.source);
+            VendorError::awaiting_turn(&self.source, operation, wait)
+        })
+    }
+
+    /// Sends a request. A write uses a new connection. A read uses a kept one and, if the vendor closed it in the meantime,
+    /// is sent once more over a new one: otherwise each attempt could meet another closed connection.
+    async fn exchange(&self, request: VendorRequest) -> Result<reqwest::Response, VendorError> {
+        let (operation, endpoint) = (request.operation, request.limited_endpoint);
+        let request = request.into_request();
+        if !operation.is_read_only() {
+            return self
+                .connections
+                .unpooled()
+                .execute(request)
+                .await
+                .map_err(|error| self.no_response(operation, error));
+        }
+        let copy = request.try_clone().filter(|_| self.connections.may_have_kept_one());
+        match (self.connections.pooled().execute(request).await, copy) {
+            (Err(error), Some(copy)) if connections::is_broken(&error) => {
+                let _place = self.wait_for_turn(operation, endpoint).await?;
+                request_metrics::count_reconnect(&self.source, operation);
+                self.connections.unpooled().execute(copy).await
+            }
+            (result, _) => result.inspect(|_| self.connections.record_response()),
+        }
+        .map_err(|error| self.no_response(operation, error))
+    }
+
+    /// Returns the error of a request without a response.
+    fn no_response(&self, operation: VendorOperation, error: reqwest::Error) -> VendorError {
+        let effect = if connections::is_unsent(&error) { Effect::None } else { effect_of_lost_response(operation) };
+        self.error(operation, ErrorKind::Unavailable).with_effect(effect).with_cause(error.without_url())
+    }
+
     async fn execute(&self, request: VendorRequest) -> Result<VendorResponse, VendorError> {
         let operation = request.operation;
-        let mut response = self.client.execute(request.into_request()).await.map_err(|error| {
-            let effect = if error.is_connect() || error.is_builder() {
-                Effect::None
-            } else {
-                effect_of_lost_response(operation)
-            };
-            self.error(operation, ErrorKind::Unavailable).with_effect(effect).with_cause(error.without_url())
-        })?;
+        let mut response = self.exchange(request).await?;
         let mut body = Vec::new();
         let interrupted = |error: reqwest::Error| {
             self.error(operation, ErrorKind::Unavailable)
@@ -127,6 +184,7 @@ impl VendorHttpClient {
         Ok(VendorResponse {
             source: self.source.clone(),
             operation,
+            pauses: self.pauses,
             status: response.status(),
             headers: std::mem::take(response.headers_mut()),
             body: body.into(),

@@ -40,6 +40,7 @@ pub struct VendorRequest {
     pub(super) method: Method,
     pub(super) url: Url,
     pub(super) timeout: Option<Duration>,
+    pub(super) limited_endpoint: Option<&'static str>,
     display_path: Option<&'static str>,
     headers: HeaderMap,
     payload: Option<RequestBody>,
@@ -48,7 +49,16 @@ pub struct VendorRequest {
 impl VendorRequest {
     /// Creates a request without a body.
     pub fn new(operation: VendorOperation, method: Method, url: Url) -> Self {
-        Self { operation, method, url, timeout: None, display_path: None, headers: HeaderMap::new(), payload: None }
+        Self {
+            operation,
+            method,
+            url,
+            timeout: None,
+            limited_endpoint: None,
+            display_path: None,
+            headers: HeaderMap::new(),
+            payload: None,
+        }
     }
 
     /// Adds a header. A value that is not valid in a header is omitted, so the vendor responds as if it were missing.
@@ -81,6 +91,14 @@ impl VendorRequest {
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
+        self
+    }
+
+    /// Names the endpoint that is called, if the vendor limits it by itself: a response that asks for a pause then holds back
+    /// the requests to this endpoint only. Without it, all requests to the source pause.
+    #[must_use]
+    pub fn limited_endpoint(mut self, endpoint: Option<&'static str>) -> Self {
+        self.limited_endpoint = endpoint;
         self
     }
 

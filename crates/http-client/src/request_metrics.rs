@@ -4,7 +4,7 @@ use metrics::{counter, histogram};
 use tokio::time::Instant;
 
 use crate::{VendorRequest, VendorResponse};
-use domain::{SourceId, VendorError};
+use domain::{SourceId, VendorError, VendorOperation};
 use telemetry::explain::record;
 
 /// Measures one request in flight. A request that its caller dropped is not recorded.
@@ -45,6 +45,21 @@ impl RequestTimer {
             ("error_type", error),
         ];
         histogram!("http_client_request_duration_seconds", &labels).record(self.started_at.elapsed().as_secs_f64());
+    }
+}
+
+/// Counts a read that was sent again, because the vendor had closed the kept connection.
+pub(super) fn count_reconnect(source: &SourceId, operation: VendorOperation) {
+    record(source.as_str(), operation.name(), |stats| stats.requests += 1);
+    counter!("ticketgraph_source_reconnects_total", "source" => source.to_string()).increment(1);
+}
+
+/// Counts and logs rows of a vendor's list that could not be read and were left out.
+pub fn count_unreadable_rows(source: &SourceId, operation: VendorOperation, rows: usize) {
+    if rows > 0 {
+        let labels = [("source", source.to_string()), ("operation", operation.name().to_owned())];
+        counter!("ticketgraph_source_unreadable_rows_total", &labels).increment(rows as u64);
+        tracing::warn!(%source, operation = operation.name(), rows, "rows of a list cannot be read and are left out");
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures_util::StreamExt;
 
 use crate::bus::ChangeEvent;
+use crate::capacity;
 use crate::idempotency::{self, IdempotencyRecord};
 use crate::lease::Lease;
 use crate::order::{Order, OrderAction};
@@ -56,7 +57,14 @@ impl Orders {
             work.set_intent(Intent::Hold);
         }
         let key = IdempotencyRecord::new(actor, &input.key, operation, hash, work.order.key);
-        match saga::start_action(context, None, &mut work, Some(&key), is_placed).await {
+        if is_placed && let Err(problems) = capacity::reserve(context, &work.order, &key.ticket()).await {
+            return Ok(OrderOutcome::rejected(None, problems));
+        }
+        let started = saga::start_action(context, None, &mut work, Some(&key), is_placed).await;
+        if is_placed && started.is_err() {
+            capacity::release(context, &work.order).await;
+        }
+        match started {
             Ok(lease) if is_placed => self.run_and_wait(work.order, lease).await,
             Ok(_) => Ok(OrderOutcome::current(work.order, false)),
             Err(StoreError::KeyTaken) => {
@@ -109,7 +117,15 @@ impl Orders {
             }
             let key = IdempotencyRecord::new(actor, &request.key, operation, hash.to_owned(), request.order);
             let before = work.before.clone();
-            match saga::start_action(&self.0, Some(&before), &mut work, Some(&key), true).await {
+            let is_first = capacity::is_needed(&before, action);
+            if is_first && let Err(problems) = capacity::reserve(&self.0, &before, &key.ticket()).await {
+                return Ok(OrderOutcome::rejected(Some(before), problems));
+            }
+            let started = saga::start_action(&self.0, Some(&before), &mut work, Some(&key), true).await;
+            if is_first && started.is_err() {
+                capacity::release(&self.0, &before).await;
+            }
+            match started {
                 Ok(lease) => return self.run_and_wait(work.order, lease).await,
                 // Another write came first: evaluate the action again on the current state.
                 Err(StoreError::Outdated | StoreError::KeyTaken) => {}

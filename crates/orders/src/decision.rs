@@ -97,8 +97,9 @@ pub fn decide(order: &Order, now: Timestamp) -> Decision {
     if next != Decision::Idle {
         return next;
     }
-    let extensions =
-        steps_for_legs(order, SourceCall::Extend, |leg| leg.status == LegStatus::Held && leg.extension_requested);
+    let extensions = steps_for_legs(order, SourceCall::Extend, |leg| {
+        leg.status == LegStatus::Held && leg.extension_requested && is_due(leg, now)
+    });
     let tickets = steps_for_legs(order, SourceCall::ReadTickets, |leg| {
         leg.status == LegStatus::Confirmed && leg.ticket_refresh.is_some_and(|schedule| schedule.next_at <= now)
     });
@@ -107,7 +108,8 @@ pub fn decide(order: &Order, now: Timestamp) -> Decision {
 
 /// Places all holds concurrently. Once each has an outcome, it confirms, waits, or releases.
 fn hold(order: &Order, now: Timestamp) -> Decision {
-    let holds = steps_for_legs(order, SourceCall::Hold, |leg| leg.status == LegStatus::Draft && leg.requires_hold());
+    let is_to_hold = |leg: &Leg| leg.status == LegStatus::Draft && leg.requires_hold();
+    let holds = steps_for_legs(order, SourceCall::Hold, |leg| is_to_hold(leg) && is_due(leg, now));
     let steps = [due_lookups(order, now), holds, hold_cleanups(order, now)].concat();
     call_or_else(steps, || {
         if order.legs.iter().any(|leg| leg.status == LegStatus::OutcomeUnknown) {
@@ -119,7 +121,8 @@ fn hold(order: &Order, now: Timestamp) -> Decision {
         if order.policy == FulfillmentPolicy::AllOrNothing && any_dead {
             return if any_open { Decision::Move(vec![LegMove::SetIntent(Intent::Release)]) } else { Decision::Idle };
         }
-        if !order.is_placed || !any_open {
+        // A leg that waits for its turn is held first.
+        if !order.is_placed || !any_open || order.legs.iter().any(is_to_hold) {
             return Decision::Idle;
         }
         let short = legs_with_short_holds(order, now);

@@ -145,7 +145,11 @@ pub(crate) fn build_line(
         AvailabilityStatus::SoldOut => return Err(left(Some(0))),
         _ => {}
     }
-    let offer = fact.availability.offers.iter().find(|offer| offer.ticket_type.key == requested.ticket_type);
+    // Keys are unique within an event only, at some vendors.
+    let is_requested = |offer: &&Offer| {
+        offer.ticket_type.key == requested.ticket_type && offer.ticket_type.event == requested.ticket_type_event
+    };
+    let offer = fact.availability.offers.iter().find(is_requested);
     let Some(offer) = offer else {
         return Err(Problem::new(ProblemCode::UnknownTicketType).at_path(line_path(number, "ticketType")));
     };

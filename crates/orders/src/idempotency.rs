@@ -38,6 +38,11 @@ impl IdempotencyRecord {
             order,
         }
     }
+
+    /// Name by which a source's queue knows the request when it is repeated.
+    pub(crate) fn ticket(&self) -> String {
+        request_hash(&(&self.scope, &self.operation, &self.key))
+    }
 }
 
 impl Orders {

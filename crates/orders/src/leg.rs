@@ -25,6 +25,8 @@ pub struct LegCapabilities {
     pub cancels_in_part: bool,
     /// True if holds can be extended.
     pub extends_holds: bool,
+    /// True if a hold blocks seats, which a second hold would block twice.
+    pub holds_seats: bool,
     /// True if a repeated write with the same key acts once.
     pub honors_keys: bool,
     /// Duration of a slow but successful confirmation.
@@ -153,9 +155,10 @@ impl Leg {
         self.capabilities.has_undo && self.capabilities.undo_is_proven
     }
 
-    /// Counts the attempts of an operation.
+    /// Counts the attempts of an operation that reached the source or may have.
     pub fn attempt_count(&self, operation: LegOperation) -> usize {
-        self.attempts.iter().filter(|attempt| attempt.operation == operation).count()
+        let sent = |attempt: &&Attempt| attempt.operation == operation && attempt.result.as_deref() != Some(NOT_SENT);
+        self.attempts.iter().filter(sent).count()
     }
 
     /// Returns true if the leg can be canceled now.
@@ -209,6 +212,9 @@ impl LegOperation {
     }
 }
 
+/// Result of an attempt that was put off, because its turn in the queue of the source had not come.
+pub(crate) const NOT_SENT: &str = "not_sent";
+
 /// One call that may have an effect at the vendor. Stored before the call is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
@@ -218,7 +224,8 @@ pub struct Attempt {
     pub key: StepKey,
     /// Hash of the request.
     pub request_hash: String,
-    /// Start of the call.
+    /// Start of the call. Once its outcome is stored, without the time in the queue of the source: the time of its last request, or
+    /// earlier by the duration of its requests.
     pub started_at: Timestamp,
     /// Time at which the call is abandoned.
     pub deadline: Timestamp,

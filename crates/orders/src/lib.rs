@@ -17,6 +17,7 @@
 mod actions;
 mod amounts;
 pub mod bus;
+mod capacity;
 pub mod change_feed;
 mod context;
 pub mod decision;
@@ -50,6 +51,7 @@ mod unit_of_work;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
@@ -419,6 +421,11 @@ impl Orders {
         to: Timestamp,
     ) -> Result<Reconciliation, ReconcileError> {
         reconcile::reconcile(&self.0, source, from, to).await
+    }
+
+    /// Returns the time until the limits of its sources let an order be sold. `None` if no wait is foreseen.
+    pub async fn expected_wait(&self, order: &Order) -> Option<Duration> {
+        capacity::expected_wait(&self.0, order).await
     }
 
     /// Subscribes to the changes of one order, or of all orders that the actor may see.

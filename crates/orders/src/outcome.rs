@@ -63,6 +63,7 @@ impl UnitOfWork<'_> {
         leg.refs = held.refs;
         leg.secures = held.secures;
         leg.held_total = held.total;
+        leg.retry = None;
         self.set_status(number, LegStatus::Held, "held");
         let Some((was, now)) = self.price_change(number, held.total) else { return };
         self.add_problem(
@@ -85,6 +86,16 @@ impl UnitOfWork<'_> {
     }
 
     fn hold_failed(&mut self, number: usize, error: &VendorError) {
+        if error.only_waits() {
+            let schedule = self.put_off_step(number, error);
+            // The client was promised an end.
+            if schedule.next_at < later(schedule.since, self.settings.promise) {
+                return self.set_status(number, LegStatus::Draft, "put off");
+            }
+            self.leg_mut(number).retry = None;
+            self.set_status(number, LegStatus::HoldFailed, "no turn in time");
+            return self.add_problem(number, Problem::from_vendor(error));
+        }
         if error.effect == Effect::Unknown {
             self.end_attempt(number, AttemptOutcome::Unknown, Some(error));
             return self.mark_unknown(number, LegOperation::Hold, self.now, "response lost");
@@ -94,9 +105,25 @@ impl UnitOfWork<'_> {
         self.add_problem(number, Problem::from_vendor(error));
     }
 
-    /// A lost hold blocks seats for a few minutes at most. It is created once more unless the lookup finds it.
+    /// A lost hold of capacity blocks it for a few minutes at most, so it is placed once more unless the lookup finds it
+    /// (`domain.md §3.5`). A request that may still arrive is looked up until it cannot. A hold of seats that cannot be
+    /// looked up is not placed again: the seats of the first one may be blocked.
     fn apply_hold_lookup(&mut self, number: usize, lookup: Result<LookupOutcome<PlacedHold>, VendorError>) {
+        if let Err(error) = &lookup
+            && error.only_waits()
+        {
+            return self.put_off_lookup(number, error);
+        }
+        let may_be_found_later = match &lookup {
+            Ok(LookupOutcome::NotDone) => true,
+            Ok(LookupOutcome::Done(_) | LookupOutcome::Undetermined) => false,
+            Err(error) => error.kind.is_transient(),
+        };
+        if may_be_found_later && !self.is_past_late_arrival_window(number) {
+            return self.schedule_lookup(number);
+        }
         self.resolve(number);
+        let is_known = matches!(lookup, Ok(LookupOutcome::NotDone));
         match lookup {
             Ok(LookupOutcome::Done(held)) => {
                 self.end_attempt(number, AttemptOutcome::ResolvedDone, None);
@@ -106,7 +133,8 @@ impl UnitOfWork<'_> {
             Ok(LookupOutcome::Undetermined) | Err(_) => {}
         }
         let is_wanted = self.order.intent == Intent::Hold;
-        if is_wanted && self.order.legs[number].attempt_count(LegOperation::Hold) < MAX_HOLD_ATTEMPTS {
+        let is_safe = is_known || !self.order.legs[number].capabilities.holds_seats;
+        if is_wanted && is_safe && self.order.legs[number].attempt_count(LegOperation::Hold) < MAX_HOLD_ATTEMPTS {
             return self.set_status(number, LegStatus::Draft, "retry hold");
         }
         self.set_status(number, LegStatus::HoldFailed, "response lost");
@@ -119,12 +147,16 @@ impl UnitOfWork<'_> {
                 self.end_attempt(number, AttemptOutcome::Succeeded, None);
                 let leg = self.leg_mut(number);
                 leg.extension_requested = false;
+                leg.retry = None;
                 if !held.refs.is_empty() {
                     leg.refs = held.refs;
                 }
                 if held.expires_at.is_some() {
                     leg.hold_expires_at = held.expires_at;
                 }
+            }
+            Err(error) if error.only_waits() => {
+                self.put_off_step(number, &error);
             }
             // The hold may have been extended although the response was lost; the earlier expiry is the safe
             // assumption.
@@ -158,20 +190,42 @@ impl UnitOfWork<'_> {
     }
 
     fn confirmation_failed(&mut self, number: usize, error: &VendorError) {
+        if error.only_waits() {
+            let schedule = self.put_off_step(number, error);
+            // A held leg waits until its hold ends; one that is not held, as long as was promised.
+            if self.order.legs[number].requires_hold()
+                || schedule.next_at < later(schedule.since, self.settings.promise)
+            {
+                return self.set_status(number, self.unconfirmed_status(number), "put off");
+            }
+            return self.fail_confirmation(number, Problem::from_vendor(error));
+        }
         if error.effect == Effect::Unknown {
             self.end_attempt(number, AttemptOutcome::Unknown, Some(error));
             return self.mark_unknown(number, LegOperation::Confirm, self.now, "response lost");
         }
         self.end_attempt(number, AttemptOutcome::Rejected, Some(error));
-        if error.kind.is_transient() && self.order.legs[number].attempt_count(LegOperation::Confirm) < MAX_STEP_ATTEMPTS
-        {
-            let schedule = self.schedule_retry(number);
+        // A source that is busy did not refuse the sale: it is tried until the hold ends, or like a lost response.
+        let is_busy = error.kind == ErrorKind::RateLimited;
+        if error.kind.is_transient() && (is_busy || self.refused_attempts(number) < MAX_STEP_ATTEMPTS) {
+            let schedule = self.schedule_retry(number, error.retry_after);
+            let gives_up_at = self.settings.settle_deadline_for(schedule.since, None);
             let leg = &self.order.legs[number];
-            if !leg.requires_hold() || leg.hold_expires_at.is_none_or(|until| schedule.next_at < until) {
+            let ends_at = leg.hold_expires_at.filter(|_| leg.requires_hold()).unwrap_or(gives_up_at);
+            if schedule.next_at < ends_at {
                 return self.set_status(number, self.unconfirmed_status(number), "retry");
             }
         }
         self.fail_confirmation(number, Problem::from_vendor(error));
+    }
+
+    /// Counts the attempts to confirm a leg that reached its source, or may have.
+    fn refused_attempts(&self, number: usize) -> usize {
+        let busy = ErrorKind::RateLimited.name();
+        let attempts = self.order.legs[number].attempts.iter();
+        attempts
+            .filter(|attempt| attempt.operation == LegOperation::Confirm && attempt.result.as_deref() != Some(busy))
+            .count()
     }
 
     /// Fails a leg that is certainly not confirmed and is not retried.
@@ -207,6 +261,7 @@ impl UnitOfWork<'_> {
                 }
                 self.set_status(number, self.unconfirmed_status(number), "found not confirmed");
             }
+            Err(error) if error.only_waits() => self.put_off_lookup(number, &error),
             Ok(LookupOutcome::NotDone | LookupOutcome::Undetermined) | Err(_) => self.schedule_lookup(number),
         }
     }
@@ -229,11 +284,15 @@ impl UnitOfWork<'_> {
                 self.end_attempt(number, AttemptOutcome::Succeeded, Some(&error));
             }
             Err(error) => {
-                let is_lost = error.effect == Effect::Unknown;
-                let outcome = if is_lost { AttemptOutcome::Unknown } else { AttemptOutcome::Rejected };
-                self.end_attempt(number, outcome, Some(&error));
                 // The release is retried until the hold expires by itself.
-                self.schedule_retry(number);
+                if error.only_waits() {
+                    self.put_off_step(number, &error);
+                } else {
+                    let is_lost = error.effect == Effect::Unknown;
+                    let outcome = if is_lost { AttemptOutcome::Unknown } else { AttemptOutcome::Rejected };
+                    self.end_attempt(number, outcome, Some(&error));
+                    self.schedule_retry(number, error.retry_after);
+                }
                 if !is_left {
                     self.set_status(number, LegStatus::Held, "not released");
                 }
@@ -279,14 +338,22 @@ impl UnitOfWork<'_> {
     }
 
     fn cancellation_failed(&mut self, number: usize, error: &VendorError) {
+        if error.only_waits() {
+            let schedule = self.put_off_step(number, error);
+            if schedule.next_at < self.settings.settle_deadline_for(schedule.since, None) {
+                return self.set_status(number, LegStatus::Confirmed, "put off");
+            }
+            return self.fail_cancellation(number, Problem::from_vendor(error));
+        }
         if error.effect == Effect::Unknown {
             self.end_attempt(number, AttemptOutcome::Unknown, Some(error));
             return self.mark_unknown(number, LegOperation::Cancel, self.now, "response lost");
         }
         self.end_attempt(number, AttemptOutcome::Rejected, Some(error));
+        // A compensation has no alternative. A client can cancel again, except that a busy source says nothing about the sale.
         let is_ours = self.order.intent == Intent::Compensate;
-        if is_ours && error.kind.is_transient() {
-            let schedule = self.schedule_retry(number);
+        if is_ours && error.kind.is_transient() || error.kind == ErrorKind::RateLimited {
+            let schedule = self.schedule_retry(number, error.retry_after);
             if schedule.next_at < self.settings.settle_deadline_for(schedule.since, None) {
                 return self.set_status(number, LegStatus::Confirmed, "retry");
             }
@@ -328,6 +395,7 @@ impl UnitOfWork<'_> {
                 }
                 self.set_status(number, LegStatus::Confirmed, "found not canceled");
             }
+            Err(error) if error.only_waits() => self.put_off_lookup(number, &error),
             Ok(LookupOutcome::NotDone | LookupOutcome::Undetermined) | Err(_) => self.schedule_lookup(number),
         }
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use crate::facts::{self, LineFacts};
 use crate::leg::{Leg, LegCapabilities};
@@ -16,7 +17,10 @@ use crate::settings::OrderSettings;
 use crate::status::Intent;
 use domain::ordering::{DeliveryPreference, SettlementRefusal};
 use domain::time::earlier;
-use domain::{Environment, LegShape, OrderKey, PerformanceKey, Source, SourceId, VendorError};
+use domain::{
+    Environment, LegShape, OrderKey, PerformanceKey, RequestClass, RequestTurn, Source, SourceId, TurnScope,
+    VendorError,
+};
 
 /// Accounts under which resellers sell at the sources.
 pub trait SellingAccounts: Send + Sync {
@@ -42,7 +46,9 @@ impl OrderPlanner<'_> {
         let reseller = self.resolve_reseller(actor, input)?;
         let sellers = self.resolve_sources(input)?;
         let is_test = check_environment(&sellers, input)?;
-        let facts = self.load_facts(&sellers, input).await;
+        let latest = Instant::now() + self.settings.response_timeout / 2;
+        let turn = RequestTurn { due: Some(latest), latest: Some(latest), ..RequestTurn::of(RequestClass::Plan) };
+        let facts = TurnScope::new(turn).run(self.load_facts(&sellers, input)).await;
         let lines = self.price_lines(input, &facts)?;
         let mut order = self.draft_order(actor, input, lines, reseller);
         order.is_test = is_test;
@@ -180,6 +186,7 @@ impl OrderPlanner<'_> {
             undo_is_proven: facts.undo_is_proven,
             cancels_in_part: facts.cancels_in_part,
             extends_holds: self.sources[source].hold_extension.is_some(),
+            holds_seats: facts.holds_seats,
             honors_keys: facts.honors_idempotency_keys,
             slow_confirm: facts.slow_confirm_duration,
             hold_ttl: facts.hold_ttl,

@@ -11,6 +11,8 @@ pub enum RetryAdvice {
     Never,
     /// Repeat the same request later with the same key.
     SameKeyAfterDelay,
+    /// Repeat the request later with a new key. The same key would return the stored failure.
+    WithNewKey,
     /// Read the order or the catalog again first.
     AfterRequery,
     /// Change the input.
@@ -99,11 +101,11 @@ pub enum ProblemCode {
     PaymentDeclined,
     /// The source rejected the request for an unmapped reason.
     RefusedBySource,
-    /// The source is unavailable.
+    /// The source is unavailable, or its response cannot be read.
     SourceUnavailable,
     /// The source is rate limited.
     SourceBusy,
-    /// The source sent a malformed response or rejected our credentials.
+    /// The source rejected our credentials, or this service failed.
     SourceFault,
     /// The response of the source was lost; its outcome is being looked up.
     OutcomeUnknown,
@@ -202,6 +204,15 @@ impl Problem {
         Self { code, source: None, leg: None, path: Vec::new(), vendor_code: None, retry_after: None, detail: None }
     }
 
+    /// Returns the advised client reaction. The outcome of a leg is stored with its order, and the same key replays it: only a
+    /// new key tries again.
+    pub fn retry(&self) -> RetryAdvice {
+        match self.code.retry() {
+            RetryAdvice::SameKeyAfterDelay if self.leg.is_some() => RetryAdvice::WithNewKey,
+            advice => advice,
+        }
+    }
+
     /// Sets the path of the invalid input.
     #[must_use]
     pub fn at_path<S: Into<String>>(mut self, path: impl IntoIterator<Item = S>) -> Self {
@@ -253,8 +264,9 @@ fn code_for(kind: &ErrorKind) -> ProblemCode {
         ErrorKind::NotFound => ProblemCode::RefusedBySource,
         ErrorKind::Unsupported => ProblemCode::UnsupportedBySource,
         ErrorKind::RateLimited => ProblemCode::SourceBusy,
-        ErrorKind::Unavailable | ErrorKind::Timeout => ProblemCode::SourceUnavailable,
-        ErrorKind::Unauthorized | ErrorKind::Malformed | ErrorKind::Internal => ProblemCode::SourceFault,
+        // A garbled response is often one of many, so the request may be repeated.
+        ErrorKind::Unavailable | ErrorKind::Timeout | ErrorKind::Malformed => ProblemCode::SourceUnavailable,
+        ErrorKind::Unauthorized | ErrorKind::Internal => ProblemCode::SourceFault,
         ErrorKind::Rejected(refusal) => match refusal.reason {
             RefusalReason::SoldOut { .. } => ProblemCode::NotAvailable,
             RefusalReason::PriceChanged { .. } => ProblemCode::PriceChanged,
@@ -274,6 +286,16 @@ fn code_for(kind: &ErrorKind) -> ProblemCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_garbled_response_may_be_asked_for_again_and_a_wrong_credential_not() {
+        let advice = |kind: ErrorKind| {
+            let error = VendorError::new(&SourceId::new("opera"), domain::VendorOperation::LoadEvents, kind);
+            Problem::from_vendor(&error).code.retry()
+        };
+        assert_eq!(advice(ErrorKind::Malformed), RetryAdvice::SameKeyAfterDelay);
+        assert_eq!(advice(ErrorKind::Unauthorized), RetryAdvice::Never);
+    }
 
     #[test]
     fn every_code_has_a_unique_name_that_parses_back() {

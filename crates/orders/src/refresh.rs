@@ -16,7 +16,7 @@ use crate::outcome::StepOutcome;
 use crate::periodic::every;
 use crate::problem::{Problem, ProblemCode};
 use crate::saga;
-use crate::source_calls::SourceCaller;
+use crate::source_calls::{SourceCaller, Urgency};
 use crate::status::{LegStatus, OrderStatus};
 use crate::store::{OrderCursor, OrderFilter};
 use crate::unit_of_work::UnitOfWork;
@@ -68,11 +68,11 @@ pub(crate) async fn refresh_order(context: &OrdersContext, order: Order, only_ne
     let confirmed = || order.legs.iter().filter(|leg| leg.status == LegStatus::Confirmed);
     let called_off: Vec<usize> =
         join_all(confirmed().map(|leg| find_called_off(context, &order, leg))).await.into_iter().flatten().collect();
-    let caller = SourceCaller { sources: &context.sources, settings: &context.settings };
+    let caller = SourceCaller { sources: &context.sources, settings: &context.settings, urgency: Urgency::Background };
     let to_reload = confirmed().filter(|leg| !only_near || is_performance_near(context, &order, leg));
     let calls = to_reload.map(|leg| SagaStep { leg: leg.number, call: SourceCall::ReadTickets }).map(|step| {
         let (caller, order) = (&caller, &order);
-        async move { (step.leg, caller.call(order, step).await) }
+        async move { (step.leg, caller.call(order, step).await.outcome) }
     });
     let outcomes: Vec<(usize, StepOutcome)> = join_all(calls).await;
     let mut work = UnitOfWork::new(order, &context.settings, context.clock.now());

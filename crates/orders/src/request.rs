@@ -9,7 +9,7 @@ use crate::problem::{Problem, ProblemCode};
 use crate::quote::QuoteId;
 use crate::settings::OrderSettings;
 use domain::ordering::{Contact, DeliveryPreference};
-use domain::{Locale, Money, OrderKey, PerformanceKey, SourceId, TicketTypeKey};
+use domain::{EventKey, Locale, Money, OrderKey, PerformanceKey, SourceId, TicketTypeKey};
 
 /// Originator of a request. A caller that belongs to a reseller sees only the orders of that reseller; other callers
 /// see all.
@@ -69,6 +69,8 @@ pub struct OrderLineRequest {
     pub performance: PerformanceKey,
     /// Source of the ticket type; must equal `source`.
     pub ticket_type_source: SourceId,
+    /// Event of the ticket type; must be that of the performance.
+    pub ticket_type_event: EventKey,
     /// Ticket type.
     pub ticket_type: TicketTypeKey,
     /// Number of tickets as sent by the client.

@@ -12,6 +12,7 @@ use futures_util::stream::FuturesUnordered;
 use tracing::Instrument;
 
 use crate::bus::ChangeBus;
+use crate::capacity;
 use crate::change_feed::OrderChange;
 use crate::context::OrdersContext;
 use crate::decision::SagaStep;
@@ -19,7 +20,7 @@ use crate::idempotency::IdempotencyRecord;
 use crate::lease::{Lease, LeaseAfterWrite, Precondition};
 use crate::observe::{self, RunningOrderGauge};
 use crate::order::Order;
-use crate::source_calls::SourceCaller;
+use crate::source_calls::{SourceCaller, Urgency};
 use crate::status::LegStatus;
 use crate::store::{OrderLookup, OrderStore, OrderWrite, Transition};
 use crate::unit_of_work::{UnitOfWork, timers};
@@ -87,7 +88,11 @@ impl<'a> SagaRunner<'a> {
             self.work.now = self.context.clock.now();
             let steps = self.work.next_steps();
             if steps.is_empty() {
-                return self.write_state(AfterWrite::Idle).await;
+                self.write_state(AfterWrite::Idle).await?;
+                if self.work.order.status().is_terminal() {
+                    capacity::release(self.context, &self.work.order).await;
+                }
+                return Ok(());
             }
             if self.context.stop.is_cancelled() {
                 return self.write_state(AfterWrite::HandOver).await;
@@ -106,13 +111,15 @@ impl<'a> SagaRunner<'a> {
             // Lookups change nothing, but they take time.
             self.context.store.renew(&self.lease, self.context.clock.now(), self.context.settings.lease).await?;
         }
-        let caller = SourceCaller { sources: &self.context.sources, settings: &self.context.settings };
+        let urgency = Urgency::Steps(self.context.clock.now());
+        let caller = SourceCaller { sources: &self.context.sources, settings: &self.context.settings, urgency };
         let order = self.work.order.clone();
         let mut calls: FuturesUnordered<_> =
             steps.iter().map(|step| async { (step.leg, caller.call(&order, *step).await) }).collect();
-        while let Some((leg, outcome)) = calls.next().await {
+        while let Some((leg, result)) = calls.next().await {
             self.work.now = self.context.clock.now();
-            self.work.record_outcome(leg, outcome);
+            self.work.record_queue_time(leg, result.queued);
+            self.work.record_outcome(leg, result.outcome);
             if !calls.is_empty() {
                 self.write_state(AfterWrite::Continue).await?;
             }

@@ -24,6 +24,9 @@ pub struct OrderSettings {
     pub response_timeout: Duration,
     /// Timeout of a source call. Longer than every deadline of the source layers, which should fire first.
     pub call_timeout: Duration,
+    /// Longest time from placing an order to its end that is promised: an order that the limits of its sources do not allow
+    /// within it is refused before anything is held.
+    pub promise: Duration,
     /// Lease of a runner without writes. Longer than `call_timeout` plus the clock skew between replicas.
     pub lease: Duration,
     /// Interval between scans for due orders.
@@ -57,12 +60,20 @@ const FIRST_LOOKUP_DELAYS: [Duration; 5] = [
     Duration::from_secs(30),
     Duration::from_secs(60),
 ];
+/// Part of a lease that remains after the longest wait and the longest call, for clock skew.
+const LEASE_MARGIN: Duration = Duration::from_secs(5);
 /// Minimum time for lookups, even if the sale ends earlier.
 const MIN_SETTLE_TIME: Duration = Duration::from_secs(120);
 const MINUTE: Duration = Duration::from_secs(60);
 const QUARTER_HOUR: Duration = Duration::from_secs(15 * 60);
 
 impl OrderSettings {
+    /// Returns the time that a call may wait for its turn before it is put off. Wait and call together are shorter than the lease,
+    /// so that a runner that was held up and superseded in the queue sends nothing.
+    pub fn max_queue_wait(&self) -> Duration {
+        self.lease.saturating_sub(self.call_timeout).saturating_sub(LEASE_MARGIN)
+    }
+
     /// Returns the next lookup or retry of something that began at `since`: the configured first delays, then every
     /// minute for a quarter of an hour, then every quarter of an hour.
     pub fn next_attempt_at(&self, since: Timestamp, now: Timestamp) -> Timestamp {
@@ -102,6 +113,7 @@ pub(crate) fn default_settings() -> OrderSettings {
     OrderSettings {
         response_timeout: time("orders", "response_timeout"),
         call_timeout: time("orders", "call_timeout"),
+        promise: time("orders", "promise"),
         lease: time("ledger", "lease"),
         poll_interval: time("orders", "poll_interval"),
         late_arrival_window: time("orders", "late_arrival_window"),

@@ -3,24 +3,88 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::{Instant, timeout_at};
 
 use crate::decision::{SagaStep, SourceCall};
 use crate::order::Order;
 use crate::outcome::StepOutcome;
 use crate::settings::OrderSettings;
+use crate::status::LegStatus;
 use crate::unit_of_work::{call_key, lines_to_cancel};
 use domain::ordering::{CancelLine, Ordering, Refunds};
-use domain::{Effect, ErrorKind, Source, SourceId, VendorError, VendorOperation};
+use domain::{
+    Effect, ErrorKind, RequestClass, RequestTurn, ReservationKey, Source, SourceId, TurnScope, VendorError,
+    VendorOperation,
+};
 
 /// Calls the sources of an order with the configured timeout.
 pub(crate) struct SourceCaller<'a> {
     pub sources: &'a HashMap<SourceId, Source>,
     pub settings: &'a OrderSettings,
+    /// Urgency of the calls.
+    pub urgency: Urgency,
+}
+
+/// Urgency of the calls of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Urgency {
+    /// Steps of an order at this time. They wait for their turn as long as the settings allow.
+    Steps(Timestamp),
+    /// Checks of what was sold long ago. They come last and wait as shortly as any other read.
+    Background,
+}
+
+/// Outcome of a call, and the time that it waited for its turn.
+pub(crate) struct CallResult {
+    pub outcome: StepOutcome,
+    pub queued: Duration,
 }
 
 impl SourceCaller<'_> {
     /// Makes one call and returns its outcome, including failures and timeouts.
-    pub(crate) async fn call(&self, order: &Order, step: SagaStep) -> StepOutcome {
+    pub(crate) async fn call(&self, order: &Order, step: SagaStep) -> CallResult {
+        let scope = TurnScope::new(self.turn(order, step));
+        let outcome = scope.run(self.call_source(order, step)).await;
+        CallResult { outcome, queued: scope.queued() }
+    }
+
+    /// Returns the turn of a call in the queue of its source.
+    fn turn(&self, order: &Order, step: SagaStep) -> RequestTurn {
+        let Urgency::Steps(now) = self.urgency else {
+            return RequestTurn::of(RequestClass::Read);
+        };
+        let class = match step.call {
+            SourceCall::Hold => RequestClass::Hold,
+            SourceCall::ReadTickets => RequestClass::Tickets,
+            SourceCall::Extend
+            | SourceCall::Confirm
+            | SourceCall::Release
+            | SourceCall::Cancel
+            | SourceCall::FindHold
+            | SourceCall::FindConfirmation
+            | SourceCall::FindCancellation => RequestClass::Settle,
+        };
+        // A confirmation is due when the first hold of the order ends, everything else when its call would end.
+        let ends = order.legs.iter().filter(|leg| leg.status == LegStatus::Held || leg.number == step.leg);
+        let hold_end = ends.filter_map(|leg| leg.hold_expires_at).min().map(|end| duration_until(now, end));
+        let is_bound = matches!(step.call, SourceCall::Confirm | SourceCall::Extend);
+        let hold_end = hold_end.filter(|_| is_bound);
+        let sent_at = Instant::now();
+        let max_wait = self.settings.max_queue_wait().min(hold_end.unwrap_or(Duration::MAX));
+        let reservation = ReservationKey { order: order.key, leg: step.leg };
+        RequestTurn {
+            class,
+            due: Some(sent_at + hold_end.unwrap_or(self.settings.call_timeout)),
+            latest: Some(sent_at + max_wait),
+            reservation: Some(reservation),
+            endpoint: None,
+        }
+    }
+
+    async fn call_source(&self, order: &Order, step: SagaStep) -> StepOutcome {
         let leg = &order.legs[step.leg];
         let source = &leg.source;
         let key = call_key(order, &step);
@@ -97,13 +161,22 @@ impl SourceCaller<'_> {
         operation: VendorOperation,
         call: impl Future<Output = Option<Result<T, VendorError>>>,
     ) -> Result<T, VendorError> {
-        match tokio::time::timeout(self.settings.call_timeout, call).await {
-            Ok(Some(result)) => result,
+        let deadline = Instant::now() + self.settings.call_timeout;
+        let ended = match TurnScope::current() {
+            Some(scope) => scope.run_until(deadline, call).await,
+            None => timeout_at(deadline, call).await.ok(),
+        };
+        match ended {
+            Some(Some(result)) => result,
             // The source was removed from the configuration, so nothing was sent.
-            Ok(None) => Err(VendorError::new(source, operation, ErrorKind::Unsupported)),
-            Err(_) => Err(VendorError::new(source, operation, ErrorKind::Timeout).with_effect(Effect::Unknown)),
+            Some(None) => Err(VendorError::new(source, operation, ErrorKind::Unsupported)),
+            None => Err(VendorError::new(source, operation, ErrorKind::Timeout).with_effect(Effect::Unknown)),
         }
     }
+}
+
+fn duration_until(now: Timestamp, end: Timestamp) -> Duration {
+    end.duration_since(now).try_into().unwrap_or(Duration::ZERO)
 }
 
 async fn call_port<P: ?Sized, T, F: Future<Output = Result<T, VendorError>>>(

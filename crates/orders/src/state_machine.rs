@@ -7,7 +7,7 @@ pub const LEG_TRANSITIONS: [(LegStatus, &[LegStatus]); 14] = {
     use LegStatus::*;
     [
         (Draft, &[Holding, Confirming, Released]),
-        (Holding, &[Held, HoldFailed, OutcomeUnknown]),
+        (Holding, &[Draft, Held, HoldFailed, OutcomeUnknown]),
         (Held, &[HoldFailed, Confirming, Releasing, Expired]),
         (HoldFailed, &[]),
         (Confirming, &[Draft, Held, Confirmed, ConfirmFailed, OutcomeUnknown]),
@@ -29,7 +29,8 @@ pub const ORDER_TRANSITIONS: [(OrderStatus, &[OrderStatus]); 16] = {
     use OrderStatus::*;
     [
         (Draft, &[Holding, Confirming, Releasing]),
-        (Holding, &[Draft, Held, PartiallyHeld, Confirming, Failed, Releasing]),
+        // Released: the only hold expired while the other legs waited for their turn.
+        (Holding, &[Draft, Held, PartiallyHeld, Confirming, Failed, Releasing, Released]),
         (Held, &[PartiallyHeld, Confirming, Releasing, Expired]),
         (PartiallyHeld, &[Draft, Confirming, Failed, Releasing, Released, Expired]),
         (Confirming, &[Confirmed, PartiallyConfirmed, Compensating, Failed, Expired, NeedsAttention]),

@@ -1,12 +1,13 @@
 //! Unit of work on one order in memory. Changes take effect only when they are written to the store.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use crate::decision::{Decision, LegMove, SagaStep, SourceCall, decide};
-use crate::leg::{Attempt, AttemptOutcome, Leg, LegOperation, RetrySchedule, UnknownOutcome};
+use crate::leg::{Attempt, AttemptOutcome, Leg, LegOperation, NOT_SENT, RetrySchedule, UnknownOutcome};
 use crate::order::Order;
 use crate::problem::{Problem, ProblemCode, ProblemDetail};
 use crate::settings::OrderSettings;
@@ -15,6 +16,9 @@ use crate::store::{OrderTimer, TicketCredential, TimerKind, Transition};
 use domain::ids::StepKey;
 use domain::time::later;
 use domain::{OrderKey, VendorError};
+
+/// Shortest time for which a step is put off, so that a full queue is not asked all the time.
+const MIN_PUT_OFF: Duration = Duration::from_secs(1);
 
 /// Order being processed, with its unwritten changes.
 pub(crate) struct UnitOfWork<'a> {
@@ -123,6 +127,15 @@ impl<'a> UnitOfWork<'a> {
         }
     }
 
+    /// Moves the start of the attempt in flight to the time at which it was sent, after its time in the queue.
+    pub(crate) fn record_queue_time(&mut self, number: usize, queued: Duration) {
+        let open = self.leg_mut(number).attempts.last_mut();
+        if let Some(open) = open.filter(|attempt| attempt.outcome == AttemptOutcome::InFlight) {
+            open.started_at = later(open.started_at, queued);
+            open.deadline = later(open.deadline, queued);
+        }
+    }
+
     fn apply_move(&mut self, turn: LegMove) {
         match turn {
             LegMove::SetIntent(intent) => {
@@ -200,6 +213,36 @@ impl<'a> UnitOfWork<'a> {
         self.leg_mut(number).unknown = Some(UnknownOutcome { next_lookup_at: next_check_at, ..unknown });
     }
 
+    /// Puts off a lookup whose turn in the queue of the source has not come.
+    pub(super) fn put_off_lookup(&mut self, number: usize, error: &VendorError) {
+        let (now, next_at) = (self.now, self.turn_expected_at(error));
+        match &mut self.leg_mut(number).unknown {
+            Some(unknown) if now < unknown.settle_deadline => {
+                unknown.next_lookup_at = next_at.min(unknown.settle_deadline);
+            }
+            _ => self.schedule_lookup(number),
+        }
+    }
+
+    /// Puts off a step whose turn in the queue of the source has not come: neither an answer nor an attempt. Returns the schedule.
+    pub(super) fn put_off_step(&mut self, number: usize, error: &VendorError) -> RetrySchedule {
+        let (now, next_at) = (self.now, self.turn_expected_at(error));
+        self.end_attempt(number, AttemptOutcome::Rejected, Some(error));
+        let leg = self.leg_mut(number);
+        if let Some(attempt) = leg.attempts.last_mut() {
+            attempt.result = Some(NOT_SENT.to_owned());
+        }
+        let schedule = RetrySchedule { since: leg.retry.map_or(now, |schedule| schedule.since), next_at };
+        leg.retry = Some(schedule);
+        schedule
+    }
+
+    /// Returns the time at which a step that was put off enters the queue again: as long before its turn as it can wait there.
+    fn turn_expected_at(&self, error: &VendorError) -> Timestamp {
+        let wait = error.retry_after.unwrap_or_default().saturating_sub(self.settings.max_queue_wait());
+        later(self.now, wait.max(MIN_PUT_OFF))
+    }
+
     /// Clears the unknown outcome of a leg.
     pub(super) fn resolve(&mut self, number: usize) {
         let leg = self.leg_mut(number);
@@ -207,12 +250,13 @@ impl<'a> UnitOfWork<'a> {
         leg.problems.retain(|problem| problem.code != ProblemCode::OutcomeUnknown);
     }
 
-    /// Schedules a retry of a step that had no effect.
-    pub(super) fn schedule_retry(&mut self, number: usize) -> RetrySchedule {
+    /// Schedules a retry of a step that had no effect, not before the wait that the source asked for is over.
+    pub(super) fn schedule_retry(&mut self, number: usize, retry_after: Option<Duration>) -> RetrySchedule {
         let (now, settings) = (self.now, self.settings);
         let leg = self.leg_mut(number);
         let since = leg.retry.map_or(now, |schedule| schedule.since);
-        let schedule = RetrySchedule { since, next_at: settings.next_attempt_at(since, now) };
+        let earliest = later(now, retry_after.unwrap_or_default());
+        let schedule = RetrySchedule { since, next_at: settings.next_attempt_at(since, now).max(earliest) };
         leg.retry = Some(schedule);
         schedule
     }

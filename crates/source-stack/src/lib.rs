@@ -44,7 +44,7 @@ mod tag_invalidation;
 pub use catalog_cache::{CacheStore, CatalogCache, InvalidationEvent};
 pub use guard::{Guard, HealthTracker};
 pub use policy::{BulkheadPolicy, CacheLifetime, CachePolicy, OperationDeadlines, ResiliencePolicy};
-pub use rate_limiter::LocalRateLimiter;
+pub use rate_limiter::{LocalRateLimiter, RequestQueue, reservation};
 pub use stack::{LayeredSource, StackParts, stack};
 pub use tag_invalidation::Invalidation;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use domain::authoring::{Authoring, BackOffice, SectionAuthoring};
 use domain::ordering::{Ordering, Refunds};
-use domain::{Catalog, Source};
+use domain::{Catalog, OrderCapacity, Source};
 
 use crate::batch::BatchSplitter;
 use crate::catalog_cache::{CatalogCache, SourceCache};
@@ -24,6 +24,8 @@ pub struct StackParts {
     pub cache_policy: CachePolicy,
     /// Health tracker that the source was connected with. The guard records the outcome of each call in it.
     pub health: Arc<HealthTracker>,
+    /// Capacity for orders, if something limits them.
+    pub capacity: Option<Arc<dyn OrderCapacity>>,
     /// Cache shared by all sources of the process.
     pub cache: Arc<CatalogCache>,
     /// Digest of the account as the vendor sees it, without secrets. It separates accounts of the same name in different
@@ -59,6 +61,7 @@ pub fn stack(source: Source, parts: StackParts) -> LayeredSource {
         currency,
         traits,
         health: _,
+        capacity: _,
         catalog,
         ordering,
         hold_extension,
@@ -69,7 +72,7 @@ pub fn stack(source: Source, parts: StackParts) -> LayeredSource {
         section_authoring,
         back_office,
     } = source;
-    let StackParts { resilience, cache_policy, health, cache, realm } = parts;
+    let StackParts { resilience, cache_policy, health, capacity, cache, realm } = parts;
     let source_cache = SourceCache::new(Arc::clone(&cache), id.clone(), &realm, cache_policy);
     let guard = Arc::new(Guard::new(id.clone(), &traits, resilience, Arc::clone(&health)));
     let uncached_catalog = uncached(catalog, &guard, &source_cache, traits.max_batch);
@@ -100,6 +103,7 @@ pub fn stack(source: Source, parts: StackParts) -> LayeredSource {
         currency,
         traits,
         health,
+        capacity,
         catalog,
     };
     LayeredSource { source, uncached_catalog }

@@ -174,6 +174,8 @@ pub(crate) struct StoredTraits {
     undo_is_proven: bool,
     cancels_in_part: bool,
     extends_holds: bool,
+    #[serde(default)]
+    holds_seats: bool,
     #[serde(rename = "honours_keys")]
     honors_keys: bool,
     slow_confirm_ms: u64,
@@ -191,6 +193,7 @@ impl From<&LegCapabilities> for StoredTraits {
             undo_is_proven: traits.undo_is_proven,
             cancels_in_part: traits.cancels_in_part,
             extends_holds: traits.extends_holds,
+            holds_seats: traits.holds_seats,
             honors_keys: traits.honors_keys,
             slow_confirm_ms: ms(traits.slow_confirm),
             hold_ttl_ms: ms(traits.hold_ttl),
@@ -208,6 +211,7 @@ impl StoredTraits {
             undo_is_proven: self.undo_is_proven,
             cancels_in_part: self.cancels_in_part,
             extends_holds: self.extends_holds,
+            holds_seats: self.holds_seats,
             honors_keys: self.honors_keys,
             slow_confirm: Duration::from_millis(self.slow_confirm_ms),
             hold_ttl: Duration::from_millis(self.hold_ttl_ms),

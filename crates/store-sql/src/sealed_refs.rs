@@ -1,6 +1,5 @@
-//! Encryption of the vendors' references of legs and tickets. Some vendors' references admit (the serial of a TickeTing ticket
-//! is its barcode, `ticketing.md §5.6`) or open an order (SecuTix's `orderSecretId`, `secutix.md §3.4`), and no statement
-//! searches for one, so all of them are encrypted.
+//! Encryption of the vendors' references of legs and tickets. Some admit a visitor, as a serial that is the barcode, or open an
+//! order, as a secret id, and no statement searches for one, so all of them are encrypted.
 
 use crate::codec::{StoredRef, decode_json, decode_refs, encode_json, encode_refs};
 use crate::credential_cipher::{Ciphertext, CredentialCipher};

@@ -138,6 +138,16 @@ const SOURCES: &[Metric] = &[
         "Remaining requests of the quota; absent without a quota.",
     ),
     counter("ticketgraph_source_rate_limited_total", &["source"], "Requests not sent because the quota is exhausted."),
+    counter(
+        "ticketgraph_source_reconnects_total",
+        &["source"],
+        "Reads sent again over a new connection, because the vendor had closed the kept one.",
+    ),
+    counter(
+        "ticketgraph_source_unreadable_rows_total",
+        &["source", "operation"],
+        "Rows of the vendor's lists that could not be read and were left out.",
+    ),
     gauge_seconds(
         "ticketgraph_source_last_success_timestamp_seconds",
         &["source"],

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{
-    Catalog, Environment, Health, HealthReport, HealthState, RateLimiter, Source, SourceId, SourceTraits, VendorKind,
+    Catalog, Environment, Health, HealthReport, HealthState, OrderCalls, RateLimiter, RequestPlace, RequestTurn,
+    Source, SourceId, SourceTraits, VendorKind,
 };
 use jiff::Timestamp;
 
@@ -21,6 +22,7 @@ pub fn fake_source(id: SourceId, catalog: Arc<dyn Catalog>) -> Source {
         currency: None,
         traits: traits(),
         health: Arc::new(AlwaysUp),
+        capacity: None,
         catalog,
         ordering: None,
         hold_extension: None,
@@ -49,6 +51,7 @@ pub fn traits() -> SourceTraits {
         holds_seats: false,
         delivers_to_app: false,
         confirm_rank: 0,
+        order_calls: OrderCalls { hold: 1, confirm: 1, tickets: 1, undo: 1 },
         horizon_days: 30,
     }
 }
@@ -58,11 +61,11 @@ pub struct UnlimitedRateLimiter;
 
 #[async_trait]
 impl RateLimiter for UnlimitedRateLimiter {
-    async fn acquire(&self, _serves_an_order: bool) -> Result<(), Duration> {
-        Ok(())
+    async fn acquire(&self, _turn: RequestTurn) -> Result<RequestPlace, Duration> {
+        Ok(RequestPlace::unlimited())
     }
 
-    fn pause(&self, _wait: Duration) {}
+    fn pause(&self, _endpoint: Option<&'static str>, _wait: Duration) {}
 
     fn remaining(&self) -> Option<u32> {
         None

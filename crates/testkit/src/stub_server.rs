@@ -43,7 +43,7 @@ impl StubServer {
         let base = format!("http://{}", listener.local_addr().expect("an address"));
         let app = Router::new().fallback(respond);
         TaskTracker::new().spawn(async move { axum::serve(listener, app).await });
-        let client = http_client::build_client().expect("a client");
+        let client = http_client::ConnectionPools::new(Duration::from_secs(4)).expect("a client");
         let (id, timeout) = (SourceId::new("rehearsal"), Duration::from_secs(10));
         let client = VendorHttpClient::new(client, id, Arc::new(UnlimitedRateLimiter), timeout);
         Self { client, base, requests }

@@ -3,6 +3,7 @@
 mod source_config;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_util::task::TaskTracker;
 
@@ -55,6 +56,8 @@ pub struct Vendor {
     pub connection_keys: &'static [&'static str],
     /// Documented request quota of an account; a configured quota takes precedence.
     pub quota: Option<Quota>,
+    /// Pause after a rate-limit response that names none; a configured pause takes precedence.
+    pub rate_limit_pause: Duration,
     /// Validates the configuration of a source without any network call.
     pub check: fn(&SourceConfig) -> Vec<InvalidSetting>,
     /// Builds the source without any network call.
@@ -69,6 +72,8 @@ pub struct DeliveryApp {
     pub keys: &'static [&'static str],
     /// Keys that hold secrets.
     pub secrets: &'static [&'static str],
+    /// Pause after a rate-limit response that names none; a configured pause takes precedence.
+    pub rate_limit_pause: Duration,
     /// Validates the configuration of a source without any network call.
     pub check: fn(&ChannelConfig) -> Vec<InvalidSetting>,
     /// Builds the channel without any network call.

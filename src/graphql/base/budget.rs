@@ -3,14 +3,8 @@
 //! Pages have a size before execution; lists of an order, an event or the schema do not, and each may be selected again
 //! inside the other. After the limit every further field is left out at once, and the response becomes an error.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
-
-use async_graphql::extensions::{Extension, ExtensionContext, ExtensionFactory, NextResolve, ResolveInfo};
-use async_graphql::{ServerResult, Value};
-
-use crate::graphql::base::ctx::Ctx;
 
 /// Fields that a response may still have.
 pub struct FieldBudget {
@@ -43,30 +37,5 @@ impl FieldBudget {
     /// Starts again, for the next event of a subscription. Returns the limit if it was exceeded.
     pub(in crate::graphql) fn reset(&self) -> Option<u64> {
         (self.used.swap(0, Relaxed) > self.limit).then_some(self.limit)
-    }
-}
-
-/// Counts each field and each item of a list that the executor resolves.
-pub(in crate::graphql) struct CountFields;
-
-impl ExtensionFactory for CountFields {
-    fn create(&self) -> Arc<dyn Extension> {
-        Arc::new(Self)
-    }
-}
-
-#[async_trait::async_trait]
-impl Extension for CountFields {
-    async fn resolve(
-        &self,
-        ctx: &ExtensionContext<'_>,
-        info: ResolveInfo<'_>,
-        next: NextResolve<'_>,
-    ) -> ServerResult<Option<Value>> {
-        match ctx.data_opt::<Arc<Ctx>>().map(|app| app.budget.spend(1)) {
-            // Nothing below is resolved; the response becomes an error.
-            Some(None) => Ok(Some(Value::Null)),
-            Some(Some(())) | None => next.run(ctx, info).await,
-        }
     }
 }

@@ -1,9 +1,10 @@
 //! Context of a request: the values that resolvers can reach.
 
+use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use async_graphql::Context;
+use async_graphql::{Context, PathSegment, ServerError};
 use catalog::UnifiedCatalog;
 use deliveries::Deliveries;
 use domain::error::{VendorError, VendorOperation};
@@ -16,7 +17,7 @@ use resellers::Resellers;
 
 use crate::graphql::base::budget::FieldBudget;
 use crate::graphql::base::cache_validity::DependencyTracker;
-use crate::graphql::base::error::ApiError;
+use crate::graphql::base::error::{ApiError, ErrorCode};
 use crate::graphql::base::loaders::Loaders;
 use crate::graphql::base::viewer::{Scope, Viewer};
 
@@ -105,6 +106,42 @@ impl Ctx {
     fn is_first_occurrence(&self, error: &VendorError) -> bool {
         let what = (error.source.clone(), error.operation, error.kind.name());
         self.logged_failures.lock().insert(what)
+    }
+
+    /// Adds the code and the request id to each error, and sorts them.
+    pub(in crate::graphql) fn complete_errors(&self, errors: &mut [ServerError]) {
+        for error in errors.iter_mut() {
+            if let Some(failure) = error.source::<VendorError>() {
+                self.log_failure(failure);
+            }
+            if error.extensions.as_ref().is_none_or(|extensions| extensions.get("code").is_none()) {
+                // An error inside a field without one of our codes is an argument of the wrong type.
+                let code =
+                    if error.path.is_empty() { ErrorCode::GraphqlValidationFailed } else { ErrorCode::BadUserInput };
+                set_extension(error, "code", code.as_str());
+            }
+            set_extension(error, "requestId", &self.request_id);
+        }
+        errors.sort_by(by_document_position);
+    }
+}
+
+fn set_extension(error: &mut ServerError, name: &str, value: &str) {
+    error.extensions.get_or_insert_default().set(name, value);
+}
+
+/// Orders errors by their position in the document. Fields run concurrently, so errors arrive in any order.
+fn by_document_position(one: &ServerError, other: &ServerError) -> Ordering {
+    let position = |error: &ServerError| error.locations.first().map(|at| (at.line, at.column));
+    position(one)
+        .cmp(&position(other))
+        .then_with(|| one.path.iter().map(segment_order).cmp(other.path.iter().map(segment_order)))
+}
+
+fn segment_order(segment: &PathSegment) -> (usize, &str) {
+    match segment {
+        PathSegment::Index(index) => (*index, ""),
+        PathSegment::Field(name) => (0, name),
     }
 }
 

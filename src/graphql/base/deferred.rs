@@ -1,14 +1,14 @@
 //! Deferred fragments: each object's part is delivered as soon as it is resolved.
 //!
 //! A deferred fragment is executed as an operation of its own, in the context of its request, so that it finds loaded
-//! what the initial part has loaded. `DeliverDeferred` sees each object in it end, and `DeferDirective` gives it
-//! the errors below that object.
+//! what the initial part has loaded. Its [`DeferredPass`] sees each object in it end, and `DeferDirective` gives it the
+//! errors below that object.
 
 use std::any::Any;
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock, Weak};
 
-use async_graphql::extensions::{Extension, ExtensionContext, ExtensionFactory, NextResolve, ResolveFut, ResolveInfo};
+use async_graphql::extensions::{ExtensionContext, NextResolve, ResolveFut, ResolveInfo};
 use async_graphql::registry::{__DirectiveLocation, Deprecation, MetaDirective, MetaInputValue, Registry};
 use async_graphql::{
     Context, ContextDirective, CustomDirective, CustomDirectiveFactory, InputType, PathSegment, QueryEnv,
@@ -125,8 +125,32 @@ impl DeferredPass {
         self.roots.iter().any(|root| root.iter().rev().map(String::as_str).eq(names()))
     }
 
+    /// Resolves a field or an item of a list, and delivers it if it is an object with the fragment.
+    pub(super) async fn resolve(
+        &self,
+        app: &Ctx,
+        ctx: &ExtensionContext<'_>,
+        info: ResolveInfo<'_>,
+        next: NextResolve<'_>,
+    ) -> ServerResult<Option<Value>> {
+        if !self.is_root(info.path_node) {
+            return next.run(ctx, info).await;
+        }
+        let path = segments(info.path_node);
+        let outcome = next.run(ctx, info).await;
+        if let Ok(Some(Value::List(_))) = &outcome {
+            // The objects of a list were delivered one by one.
+            return outcome;
+        }
+        if !app.budget.is_exceeded() {
+            self.deliver_object(app, path, outcome);
+        }
+        // An error of one object ends no other.
+        Ok(Some(Value::Null))
+    }
+
     /// Delivers an object, unless the fragment does not apply to its type or the object does not exist.
-    fn deliver(&self, path: Vec<PathSegment>, outcome: ServerResult<Option<Value>>) {
+    fn deliver_object(&self, app: &Ctx, path: Vec<PathSegment>, outcome: ServerResult<Option<Value>>) {
         let mut errors = self.executor.lock().as_ref().map(|executor| take_errors(executor, &path)).unwrap_or_default();
         let data = match outcome {
             Ok(value) => value.unwrap_or_default(),
@@ -140,49 +164,32 @@ impl DeferredPass {
             _ => false,
         };
         if is_applicable || !errors.is_empty() {
-            // The receiver is gone if the client is.
-            let _ = self.results.send(DeferredResult { label: self.label.clone(), path, data, errors });
+            self.deliver(app, path, data, errors);
         }
+    }
+
+    /// Delivers the part of the object at a path.
+    pub(in crate::graphql) fn deliver(
+        &self,
+        app: &Ctx,
+        path: Vec<PathSegment>,
+        data: Value,
+        mut errors: Vec<ServerError>,
+    ) {
+        app.complete_errors(&mut errors);
+        // The receiver is gone if the client is.
+        let _ = self.results.send(DeferredResult { label: self.label.clone(), path, data, errors });
+    }
+
+    /// Returns true if the root of the operation has the fragment.
+    pub(in crate::graphql) fn is_at_root(&self) -> bool {
+        self.roots.iter().any(Vec::is_empty)
     }
 }
 
 fn take_errors(executor: &QueryEnv, path: &[PathSegment]) -> Vec<ServerError> {
     let Ok(mut errors) = executor.errors.lock() else { return Vec::new() };
     errors.extract_if(.., |error| error.path.starts_with(path)).collect()
-}
-
-/// Delivers the objects of deferred fragments.
-pub(in crate::graphql) struct DeliverDeferred;
-
-impl ExtensionFactory for DeliverDeferred {
-    fn create(&self) -> Arc<dyn Extension> {
-        Arc::new(Self)
-    }
-}
-
-#[async_trait::async_trait]
-impl Extension for DeliverDeferred {
-    async fn resolve(
-        &self,
-        ctx: &ExtensionContext<'_>,
-        info: ResolveInfo<'_>,
-        next: NextResolve<'_>,
-    ) -> ServerResult<Option<Value>> {
-        let Some(pass) = ctx.data_opt::<Arc<DeferredPass>>().filter(|pass| pass.is_root(info.path_node)) else {
-            return next.run(ctx, info).await;
-        };
-        let path = segments(info.path_node);
-        let outcome = next.run(ctx, info).await;
-        if let Ok(Some(Value::List(_))) = &outcome {
-            // The objects of a list were delivered one by one.
-            return outcome;
-        }
-        if ctx.data_opt::<Arc<Ctx>>().is_none_or(|app| !app.budget.is_exceeded()) {
-            pass.deliver(path, outcome);
-        }
-        // An error of one object ends no other.
-        Ok(Some(Value::Null))
-    }
 }
 
 fn segments(path: &QueryPathNode<'_>) -> Vec<PathSegment> {

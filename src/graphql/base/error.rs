@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use async_graphql::{Context, ErrorExtensionValues, Value};
+use async_graphql::{Context, ErrorExtensionValues, Pos, ServerError, Value};
 use catalog::InvalidArgument;
 use domain::error::{ErrorKind, VendorError};
 use orders::FeedError;
@@ -75,6 +75,13 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
+    /// Returns an error with this code that no field has caused.
+    pub fn server_error(self, message: impl Into<String>, position: Option<Pos>) -> ServerError {
+        let mut error = ServerError::new(message, position);
+        error.extensions.get_or_insert_default().set("code", self.as_str());
+        error
+    }
+
     /// The code as clients see it.
     pub fn as_str(self) -> &'static str {
         self.into()

@@ -10,5 +10,6 @@ pub mod error;
 pub mod id;
 pub mod loaders;
 pub mod page;
+pub(in crate::graphql) mod resolve_fields;
 pub mod scalars;
 pub mod viewer;

@@ -1,6 +1,7 @@
 //! The scalars of the schema.
 
 use std::fmt;
+use std::time::Duration;
 
 use async_graphql::{InputType, InputValueError, InputValueResult, Number, Pos, Scalar, ScalarType, Value};
 use domain::money::Currency;
@@ -16,6 +17,11 @@ const MAX_SAFE_INTEGER: i64 = (1 << 53) - 1;
 /// Converts a count to a GraphQL `Int`, capped at 2^31 - 1.
 pub fn int(count: u32) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX)
+}
+
+/// Converts a wait to whole seconds, rounded up, so that nobody returns too early.
+pub fn seconds(wait: Duration) -> i32 {
+    int(u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX))
 }
 
 fn expect_string<T: InputType>(value: Value) -> Result<String, InputValueError<T>> {

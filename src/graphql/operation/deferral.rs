@@ -144,9 +144,8 @@ impl<'a> Rules<'a> {
 
     fn refuse(&mut self, directive: &Node<Directive>, message: String) {
         let position = directive.line_column_range(&self.document.sources).map(|range| range.start);
-        let mut error = ServerError::new(message, position.map(|at| Pos { line: at.line, column: at.column }));
-        error.extensions.get_or_insert_default().set("code", ErrorCode::GraphqlValidationFailed.as_str());
-        self.errors.push(error);
+        let position = position.map(|at| Pos { line: at.line, column: at.column });
+        self.errors.push(ErrorCode::GraphqlValidationFailed.server_error(message, position));
     }
 }
 

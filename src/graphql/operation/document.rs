@@ -301,9 +301,7 @@ fn validation_errors(list: &DiagnosticList, suggestions: Option<&Suggestions>) -
         let position = found.locations.first().map(|at| Pos { line: at.line, column: at.column });
         let suggestion = position.filter(|_| UNKNOWN_NAMES.contains(&name(&diagnostic)));
         let suggestion = suggestion.and_then(|at| suggestions?.get(at)).unwrap_or_default();
-        let mut error = ServerError::new(format!("{}{suggestion}", found.message), position);
-        error.extensions.get_or_insert_default().set("code", ErrorCode::GraphqlValidationFailed.as_str());
-        error
+        ErrorCode::GraphqlValidationFailed.server_error(format!("{}{suggestion}", found.message), position)
     });
     errors.collect()
 }

@@ -73,8 +73,6 @@ impl Visitor<'_> {
         let Err(expected) = checked else { return };
         let range = literal.line_column_range(&self.document.sources);
         let position = range.map(|range| Pos { line: range.start.line, column: range.start.column });
-        let mut error = ServerError::new(expected, position);
-        error.extensions.get_or_insert_default().set("code", ErrorCode::GraphqlValidationFailed.as_str());
-        self.errors.push(error);
+        self.errors.push(ErrorCode::GraphqlValidationFailed.server_error(expected, position));
     }
 }

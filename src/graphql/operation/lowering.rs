@@ -331,9 +331,7 @@ impl<'a> Lowering<'a> {
     }
 
     fn fail(&self, message: String, position: Option<Pos>, code: ErrorCode) {
-        let mut error = ServerError::new(message, position);
-        error.extensions.get_or_insert_default().set("code", code.as_str());
-        self.error.borrow_mut().get_or_insert(error);
+        self.error.borrow_mut().get_or_insert_with(|| code.server_error(message, position));
     }
 
     /// Decides `@skip` and `@include` (GraphQL §3.13).

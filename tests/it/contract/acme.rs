@@ -308,7 +308,71 @@ async fn a_hold_that_expired_while_others_bought_the_rest_is_reported_as_expired
     let error = ordering_port(&fixture).confirm(&step("confirm"), &leg, &held.refs).await.expect_err("a refusal");
     assert_eq!(reason(error), RefusalReason::HoldExpired);
     let found = ordering_port(&fixture).find_confirmation(&step("confirm"), &leg, &held.refs).await.expect("a look-up");
-    assert!(matches!(found, LookupOutcome::NotDone), "a clear no to the same request is the proof");
+    assert!(matches!(found, LookupOutcome::Undetermined), "an order that is not found may exist");
+}
+
+/// Number of check-outs that the venue received.
+fn check_outs(fixture: &VendorFixture) -> usize {
+    count_calls(fixture, &["/orders/organizations/"])
+}
+
+#[tokio::test]
+async fn a_lost_check_out_is_looked_up_by_our_reference_and_never_sent_again() {
+    let fixture = museum().await;
+    let leg = leg(&fixture).await;
+    let held = ordering_port(&fixture).hold(&step("hold"), &leg).await.expect("a hold");
+    fixture.fail(vec![Rule::for_path("/orders/organizations/", Fault::DropBefore).times(1)]);
+    ordering_port(&fixture).confirm(&step("confirm"), &leg, &held.refs).await.expect_err("a lost request");
+    for _ in 0..3 {
+        let found = ordering_port(&fixture).find_confirmation(&step("confirm"), &leg, &held.refs).await;
+        assert!(matches!(found.expect("a look-up"), LookupOutcome::Undetermined));
+    }
+    assert_eq!((check_outs(&fixture), holdings(&fixture)), (1, (1, 0)));
+    // The order is found by the address that this leg alone uses, also if its instance cannot be listed.
+    fixture.fail(vec![
+        Rule::for_path("/orders/organizations/", Fault::CommitThenDrop).times(1),
+        Rule::for_path("/orders/event/", Fault::Status { status: 403, retry_after: None, body: None }),
+    ]);
+    ordering_port(&fixture).confirm(&step("confirm"), &leg, &held.refs).await.expect_err("a lost answer");
+    let found = ordering_port(&fixture).find_confirmation(&step("confirm"), &leg, &held.refs).await.expect("a look-up");
+    assert!(matches!(found, LookupOutcome::Done(sale) if sale.tickets.len() == 2));
+    assert_eq!((check_outs(&fixture), holdings(&fixture)), (2, (0, 1)));
+}
+
+#[tokio::test]
+async fn where_the_venue_honors_the_uuid_a_lost_check_out_is_sent_again_while_its_hold_exists() {
+    let own = format!("{ACME_RESELLER_KEYS}\nassumptions = {{ checkout_retry = \"same_uuid\" }}");
+    for (minutes, sales) in [(0, 1), (11, 0)] {
+        let fixture = acme_with(KEY, &own).await;
+        let leg = leg(&fixture).await;
+        let held = ordering_port(&fixture).hold(&step("hold"), &leg).await.expect("a hold");
+        fixture.fail(vec![Rule::for_path("/orders/organizations/", Fault::DropBefore).times(1)]);
+        ordering_port(&fixture).confirm(&step("confirm"), &leg, &held.refs).await.expect_err("a lost request");
+        fixture.clock.advance(minutes * 60 * 1000);
+        let found = ordering_port(&fixture).find_confirmation(&step("confirm"), &leg, &held.refs).await;
+        assert_eq!(matches!(found.expect("a look-up"), LookupOutcome::Done(_)), sales == 1, "{minutes}");
+        assert_eq!((check_outs(&fixture), holdings(&fixture).1), (1 + sales, sales), "{minutes}");
+    }
+}
+
+#[tokio::test]
+async fn a_used_ticket_is_not_refunded() {
+    let fixture = museum().await;
+    let leg = leg(&fixture).await;
+    let held = ordering_port(&fixture).hold(&step("hold"), &leg).await.expect("a hold");
+    let sale = ordering_port(&fixture).confirm(&step("confirm"), &leg, &held.refs).await.expect("a sale");
+    let code = sale.tickets[0].barcode.as_ref().expect("a code");
+    fixture.change_state("use_ticket", Some(secrecy::ExposeSecret::expose_secret(&code.value)), json!(null));
+    let refunds = fixture.source.refunds.as_deref().expect("refunds");
+    let line = |tickets: &[usize]| {
+        let tickets = tickets.iter().map(|ticket| sale.tickets[*ticket].refs[0].clone()).collect();
+        [CancelLine { line: 0, tickets }]
+    };
+    let error = refunds.cancel(&step("cancel"), &leg, &sale.refs, &line(&[0, 1])).await.expect_err("a refusal");
+    assert_eq!(reason(error), RefusalReason::TooLate);
+    assert_eq!((count_calls(&fixture, &["/refunds"]), holdings(&fixture)), (0, (0, 1)));
+    let unused = refunds.cancel(&step("cancel"), &leg, &sale.refs, &line(&[1])).await.expect("a cancellation");
+    assert_eq!(unused.voided, [sale.tickets[1].refs[0].clone()]);
 }
 
 #[tokio::test]

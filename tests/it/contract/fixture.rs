@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{
-    CatalogScope, Clock, Environment, EventKey, Observed, Offer, Performance, PerformanceWindow, Source, SourceId,
+    CatalogScope, Clock, Environment, EventKey, Observed, Offer, Performance, PerformanceWindow, RateLimiter, Source,
+    SourceId,
 };
 use emulators::StateChange;
 use emulators::acme::AcmeEmulator;
 use emulators::secutix::SecutixEmulator;
 use emulators::ticketing::{HOST, TicketingEmulator};
 use emulators::{Emulator, Rule, RunningEmulator, SandboxClock, Scenario, Stage};
-use http_client::VendorHttpClient;
+use http_client::{PausePolicy, VendorHttpClient};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::Value;
@@ -104,7 +105,7 @@ impl VendorFixture {
         emulator: Arc<dyn Emulator>,
         config: SourceConfig,
     ) -> Self {
-        let client = http_client::build_client().expect("a client");
+        let client = http_client::ConnectionPools::new(Duration::from_secs(4)).expect("a client");
         Self::start_with(vendor, clock, emulator, config, (client, ATTEMPT_TIMEOUT)).await
     }
 
@@ -114,10 +115,22 @@ impl VendorFixture {
         clock: Arc<SandboxClock>,
         emulator: Arc<dyn Emulator>,
         config: SourceConfig,
-        http: (reqwest::Client, Duration),
+        http: (http_client::ConnectionPools, Duration),
+    ) -> Self {
+        Self::start_limited(vendor, clock, emulator, config, http, Arc::new(UnlimitedRateLimiter)).await
+    }
+
+    /// Like [`VendorFixture::start_with`], with a limit on its requests.
+    pub(crate) async fn start_limited(
+        vendor: &str,
+        clock: Arc<SandboxClock>,
+        emulator: Arc<dyn Emulator>,
+        config: SourceConfig,
+        http: (http_client::ConnectionPools, Duration),
+        rate_limiter: Arc<dyn RateLimiter>,
     ) -> Self {
         let row = vendor_registry::VENDORS.iter().find(|row| row.name == vendor).expect("a registered vendor");
-        Self::connect(row, clock, emulator, config, http).await
+        Self::connect(row, clock, emulator, config, http, rate_limiter).await
     }
 
     async fn connect(
@@ -125,14 +138,16 @@ impl VendorFixture {
         clock: Arc<SandboxClock>,
         emulator: Arc<dyn Emulator>,
         mut config: SourceConfig,
-        (client, attempt_timeout): (reqwest::Client, Duration),
+        (client, attempt_timeout): (http_client::ConnectionPools, Duration),
+        rate_limiter: Arc<dyn RateLimiter>,
     ) -> Self {
         let stage = Stage::new(emulator, Arc::clone(&clock));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let running = stage.run(listener, &TaskTracker::new()).expect("an emulator");
         config.base_url = format!("{}{}", running.base_url(), config.base_url);
         let context = ConnectContext {
-            http: VendorHttpClient::new(client, config.id.clone(), Arc::new(UnlimitedRateLimiter), attempt_timeout),
+            http: VendorHttpClient::new(client, config.id.clone(), rate_limiter, attempt_timeout)
+                .with_pauses(PausePolicy { default: vendor.rate_limit_pause, max: Duration::from_secs(3600) }),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             health: Arc::new(AlwaysUp),
             tracker: TaskTracker::new(),
@@ -230,8 +245,16 @@ async fn demo() -> VendorFixture {
     let clock = fixed_clock();
     let emulator = DemoEmulator::new(Arc::clone(&clock));
     let config = source_config("demo", "", "Europe/Zurich", "CHF", "api_key = \"demo-key\"");
-    let client = http_client::build_client().expect("a client");
-    VendorFixture::connect(&vendor_demo::VENDOR, clock, emulator, config, (client, ATTEMPT_TIMEOUT)).await
+    let client = http_client::ConnectionPools::new(Duration::from_secs(4)).expect("a client");
+    VendorFixture::connect(
+        &vendor_demo::VENDOR,
+        clock,
+        emulator,
+        config,
+        (client, ATTEMPT_TIMEOUT),
+        Arc::new(UnlimitedRateLimiter),
+    )
+    .await
 }
 
 /// A valid card of the emulated host.

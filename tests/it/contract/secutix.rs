@@ -144,6 +144,29 @@ async fn availability_is_fetched_at_most_once_a_minute_and_carries_its_age() {
 }
 
 #[tokio::test]
+async fn the_vendor_is_asked_for_changes_at_most_once_a_minute_whatever_performances_are_requested() {
+    let fixture = secutix("OPERA", "json").await;
+    let events = list_events(&fixture).await;
+    let performances = next_performances(&fixture, &events["81001"], 5).await;
+    let ask = async |one: &Observed<Arc<Performance>>| {
+        let batch = fixture.source.catalog.load_availability(std::slice::from_ref(one), Duration::ZERO).await;
+        batch[&one.value.key].clone().expect("availability")
+    };
+    let log = &fixture.running.stage.log;
+    for one in &performances[..2] {
+        ask(one).await;
+    }
+    fixture.clock.advance(61_000);
+    for one in &performances[..2] {
+        assert_eq!(ask(one).await.freshness.observed_at, fixture.clock.now());
+    }
+    assert_eq!(log.count("getUpdatedAvailabilities"), 1);
+    fixture.clock.advance(61_000);
+    ask(&performances[0]).await;
+    assert_eq!(log.count("getUpdatedAvailabilities"), 2);
+}
+
+#[tokio::test]
 async fn unchanged_availability_is_renewed_without_fetching_it() {
     let fixture = secutix("CLUB", "soap").await;
     let events = list_events(&fixture).await;

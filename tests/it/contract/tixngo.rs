@@ -70,7 +70,7 @@ fn connect(running: &RunningEmulator, own: &str) -> AppChannel {
         url: format!("{}/v3/organizer/tickets", running.base_url()),
         app_settings: own.parse().expect("valid TOML"),
     };
-    let client = http_client::build_client().expect("HTTP client");
+    let client = http_client::ConnectionPools::new(ATTEMPT_TIMEOUT).expect("HTTP client");
     let transport =
         VendorHttpClient::new(client, config.source.clone(), Arc::new(testkit::UnlimitedRateLimiter), ATTEMPT_TIMEOUT);
     (vendor_registry::APPS[0].connect)(config, transport).unwrap_or_else(|invalid| panic!("{invalid:?}"))

@@ -127,6 +127,7 @@ impl World {
             source: source.clone(),
             performance: performances.last().expect("a date").key.clone(),
             ticket_type_source: source,
+            ticket_type_event: event.key.clone(),
             ticket_type: TicketTypeKey::new("81001.s83001.84011"),
             quantity: 2,
             expected_unit_price: None,
@@ -229,7 +230,7 @@ fn connect(app: &RunningEmulator, source: &Source) -> AppChannel {
         url: format!("{}/v3/organizer/tickets", app.base_url()),
         app_settings: format!("api_key = \"{OPERA_KEY}\"").parse().expect("TOML"),
     };
-    let client = http_client::build_client().expect("a client");
+    let client = http_client::ConnectionPools::new(Duration::from_secs(4)).expect("a client");
     let transport =
         VendorHttpClient::new(client, source.id.clone(), Arc::new(testkit::UnlimitedRateLimiter), ATTEMPT_TIMEOUT);
     (vendor_registry::APPS[0].connect)(config, transport).unwrap_or_else(|findings| panic!("{findings:?}"))

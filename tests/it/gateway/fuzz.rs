@@ -3,10 +3,14 @@
 
 use std::path::Path;
 use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use axum::body::Bytes;
 
 use catalog::{EventCursor, OffsetCursor, PerformanceCursor};
 use domain::{EventKey, PerformanceKey, SourceId};
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 use ticketgraph::app;
 use ticketgraph::config::Config;
@@ -110,23 +114,44 @@ proptest! {
     fn documents_are_measured_or_rejected(text in garbled("query($x: Int = 7) { a: events(first: $x, filter: {text: \"\"\"x\"\"\"}) { ...F @skip(if: true) } } fragment F on EventConnection { nodes { id } }".to_owned())) {
         let _ = lower(ServedSchema::new(true), &text, &Value::Null);
     }
+}
 
-    #[test]
-    fn the_gateway_answers_whatever_is_sent(request in front_request()) {
-        let (runtime, door) = &*GATEWAY;
-        let (status, body) = runtime.block_on(async {
-            let FrontRequest { is_get, content_type, accept, body } = request;
-            let url = door.url();
-            let sent = if is_get {
-                door.client.get(format!("{url}?{}", String::from_utf8_lossy(&body))).header("accept", accept)
-            } else {
-                door.client.post(url).header("content-type", content_type).header("accept", accept).body(body)
-            };
-            let response = sent.send().await.expect("a response");
-            (response.status().as_u16(), response.bytes().await.expect("a body"))
+/// Sends requests that are nearly right, and bytes, for the seconds in `FUZZ_SECONDS`, or as many as other properties have
+/// cases.
+#[test]
+fn the_gateway_answers_whatever_is_sent() {
+    let seconds = std::env::var_os("FUZZ_SECONDS").and_then(|seconds| seconds.to_str()?.parse().ok()).unwrap_or(0);
+    let began = Instant::now();
+    loop {
+        let mut runner = TestRunner::default();
+        let outcome = runner.run(&front_request(), |request| {
+            let (runtime, door) = &*GATEWAY;
+            let (status, body) = runtime.block_on(send(door, request));
+            prop_assert!(status < 500, "{status}: {}", String::from_utf8_lossy(&body));
+            Ok(())
         });
-        prop_assert!(status < 500, "{status}: {}", String::from_utf8_lossy(&body));
+        outcome.unwrap_or_else(|failure| panic!("{failure}"));
+        if began.elapsed() >= Duration::from_secs(seconds) {
+            break;
+        }
     }
+}
+
+async fn send(door: &TestGateway, request: FrontRequest) -> (u16, Bytes) {
+    let FrontRequest { is_get, content_type, accept, body } = request;
+    let url = door.url();
+    let sent = if is_get {
+        door.client.get(format!("{url}?{}", String::from_utf8_lossy(&body))).header("accept", accept)
+    } else {
+        door.client.post(url).header("content-type", content_type).header("accept", accept).body(body)
+    };
+    let response = sent.send().await.expect("a response");
+    let (status, kind) = (response.status().as_u16(), response.headers().get("content-type").cloned());
+    // A subscription ends when its client does.
+    let is_stream = kind.is_some_and(|kind| {
+        kind.as_bytes().starts_with(b"text/event-stream") || kind.as_bytes().starts_with(b"multipart/")
+    });
+    (status, if is_stream { Bytes::new() } else { response.bytes().await.expect("a body") })
 }
 
 /// A gateway for all cases, and the runtime that it lives in.
@@ -148,6 +173,7 @@ struct FrontRequest {
 fn front_request() -> impl Strategy<Value = FrontRequest> {
     let documents = prop::sample::select(vec![
         "query($n: Int = 7, $s: Boolean!) { a: events(first: $n) { ...F @skip(if: $s) } } fragment F on EventConnection { nodes { id } }",
+        "{ viewer { id ... @defer(label: \"x\") { name scopes } } ...D @defer } fragment D on Query { sources { name } }",
         "{ __schema { types { name fields { name args { name } } } } viewer { id scopes } }",
         "mutation { placeOrder(input: {idempotencyKey: \"k\", lines: [], contact: {email: \"a@example.org\"}}) { problems { code } } }",
         "subscription { sourceHealthChanged { name } }",
@@ -178,6 +204,9 @@ fn front_request() -> impl Strategy<Value = FrontRequest> {
         "application/graphql-response+json",
         "application/json;q=0.5, */*",
         "text/html",
+        "text/event-stream",
+        "multipart/mixed;deferSpec=20220824, application/json",
+        "multipart/mixed;incrementalSpec=v0.2",
     ]);
     (prop::bool::weighted(0.1), content_type, accept, body).prop_map(|(is_get, content_type, accept, body)| {
         FrontRequest {

@@ -79,6 +79,24 @@ async fn an_idle_connection_outlives_the_time_for_headers_and_late_headers_do_no
 }
 
 #[tokio::test]
+async fn a_connection_whose_body_was_not_read_is_closed_with_a_word() {
+    let door = start().await;
+    let unread = "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: text/plain\r\ncontent-length: 5000\r\n\r\n{";
+    let answer = rest(said(&door, unread).await).await;
+    assert!(answer.starts_with("HTTP/1.1 415 ") && answer.contains("connection: close\r\n"), "{answer}");
+    let body = r#"{"query":"{ __typename }"}"#;
+    let read = format!(
+        "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut socket = said(&door, &read).await;
+    let mut buffer = [0; 4096];
+    let count = socket.read(&mut buffer).await.expect("a response");
+    let answer = String::from_utf8_lossy(&buffer[..count]);
+    assert!(answer.starts_with("HTTP/1.1 200 ") && !answer.contains("connection: close"), "{answer}");
+}
+
+#[tokio::test]
 async fn connections_beyond_the_limit_wait_until_one_is_closed() {
     let door = start_with(GatewayOptions { connections: 2, ..GatewayOptions::default() }).await;
     let ask = "GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n";
@@ -151,6 +169,9 @@ async fn no_page_of_another_origin_can_open_a_websocket() {
         ("https://evil.test", "403"),
         ("https://shop.example.evil.test", "403"),
         ("https://localhost.evil.test", "403"),
+        ("http://localhost:4000.evil.test", "403"),
+        ("http://127.0.0.1:80@evil.test", "403"),
+        ("http://localhost@evil.test", "403"),
         ("null", "403"),
     ] {
         let mut socket = said(&door, &shake(origin)).await;

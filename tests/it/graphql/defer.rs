@@ -120,10 +120,10 @@ async fn the_payloads_add_up_to_the_response_without_defer_and_cause_no_more_cal
 async fn what_the_initial_part_has_loaded_is_not_loaded_again() {
     let document = "{ events { nodes { ticketTypes { id } ...A @defer(label: \"a\") ...B @defer(label: \"b\") } } }
         fragment A on Event { ticketTypes { name } performances(first: 2) { nodes { startsAt } } }
-        fragment B on Event { ticketTypes { price { retail { minor } } } }";
+        fragment B on Event { ticketTypes { price { retail { amount } } } }";
     let (with, without) = (TestGraph::of_three(), TestGraph::of_three());
     let (initial, payloads) = run_deferred(&with, document, json!({})).await;
-    let plain = "{ events { nodes { ticketTypes { id name price { retail { minor } } } performances(first: 2) { nodes { startsAt } } } } }";
+    let plain = "{ events { nodes { ticketTypes { id name price { retail { amount } } } performances(first: 2) { nodes { startsAt } } } } }";
     let (merged, plain) = (merged(initial, &payloads), without.run_json(plain).await);
     assert_eq!(merged, plain);
     for (name, catalog) in &with.catalogs {

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use domain::accounts::{AccountCheck, AccountConfig, HandoverMessage, ResellerAccounts};
 use domain::catalog::{CalendarDay, Catalog, CatalogScope, PerformanceWindow};
 use domain::ids::ExternalRef;
-use domain::source::{Environment, Health, HealthReport, HealthState, SourceTraits};
+use domain::source::{Environment, Health, HealthReport, HealthState, OrderCalls, SourceTraits};
 use domain::{
     Audience, Availability, AvailabilityStatus, BookingMode, Currency, ErrorKind, Event, EventKey, EventStatus,
     Freshness, Locale, LocalizedText, Money, Offer, Performance, PerformanceKey, Price, Section, SectionKey, Source,
@@ -301,6 +301,7 @@ impl SourceSpec {
             currency: Some(currency),
             traits: facts(self.max_batch),
             health: Arc::new(HealthySource),
+            capacity: None,
             catalog: Arc::clone(&catalog.inner) as Arc<dyn Catalog>,
             ordering: None,
             hold_extension: None,
@@ -330,6 +331,7 @@ fn facts(max_batch: usize) -> SourceTraits {
         holds_seats: false,
         delivers_to_app: false,
         confirm_rank: 1,
+        order_calls: OrderCalls { hold: 1, confirm: 1, tickets: 1, undo: 1 },
         horizon_days: 90,
     }
 }

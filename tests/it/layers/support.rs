@@ -65,6 +65,7 @@ impl Replica {
         let health = Arc::new(HealthTracker::new(id.clone(), clock, Arc::new(UnlimitedRateLimiter)));
         let source = fake_source(id, Arc::clone(venue) as Arc<dyn Catalog>);
         let parts = StackParts {
+            capacity: None,
             resilience: default_section("resilience"),
             cache_policy: default_section("cache.lifetimes"),
             health,

@@ -148,6 +148,13 @@ fn layered(id: &str, vendor: &Arc<FakeCatalog>, clock: &Arc<ManualClock>, cache:
     resilience.retries.max_attempts = 1;
     // A failing source is called each time: the circuit breaker would follow the clock of the machine.
     resilience.circuit_breaker.min_calls = 1_000_000;
-    let parts = StackParts { resilience, cache_policy, health, cache: Arc::clone(cache), realm: "r".to_owned() };
+    let parts = StackParts {
+        resilience,
+        cache_policy,
+        health,
+        capacity: None,
+        cache: Arc::clone(cache),
+        realm: "r".to_owned(),
+    };
     stack(fake_source(id, Arc::clone(vendor) as _), parts).source
 }

@@ -23,7 +23,8 @@ struct Case {
     faults: Vec<(usize, VendorCall, usize, Fault)>,
 }
 
-const FAULTS: [Fault; 5] = [Fault::Refused, Fault::NotSent, Fault::LostRequest, Fault::LostAnswer, Fault::Repeated];
+const FAULTS: [Fault; 6] =
+    [Fault::Refused, Fault::NotSent, Fault::Waits, Fault::LostRequest, Fault::LostAnswer, Fault::Repeated];
 
 fn vendor_sets() -> Vec<(&'static str, Vec<VendorTraits>)> {
     vec![

@@ -9,6 +9,7 @@ mod emulated;
 mod faults;
 mod feed;
 mod flow;
+mod limits;
 mod reconciliation;
 mod refresh;
 mod rejections;

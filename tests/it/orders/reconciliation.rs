@@ -6,7 +6,7 @@ use domain::SourceId;
 use orders::{FulfillmentPolicy, ReconcileError};
 
 use crate::orders::database::Stage;
-use crate::orders::vendor::{Fault, KEYED, PLAIN, Sale, VendorCall};
+use crate::orders::vendor::{BLIND, Fault, KEYED, PLAIN, Sale, VendorCall};
 use crate::orders::world::{World, storefront};
 
 #[tokio::test]
@@ -41,10 +41,9 @@ async fn bookings_of_only_one_side_are_reported() {
 
 #[tokio::test]
 async fn a_stray_hold_is_an_orphan_until_it_expires() {
-    let world = World::new(Stage::Sqlite.ledger().await, &[PLAIN, KEYED]);
-    // The hold succeeded, its response and its lookup were lost, and it was repeated.
+    let world = World::new(Stage::Sqlite.ledger().await, &[BLIND, KEYED]);
+    // The hold succeeded, its response was lost, it cannot be looked up, and it was repeated.
     world.vendors[0].fail(VendorCall::Hold, 1, Fault::LostAnswer);
-    world.vendors[0].fail(VendorCall::FindHold, 1, Fault::LostRequest);
     let orders = world.process();
     let placed = orders.place(&storefront(), &world.input(FulfillmentPolicy::AllOrNothing)).await.expect("the store");
     orders.wait_until_idle().await;
@@ -55,6 +54,20 @@ async fn a_stray_hold_is_an_orphan_until_it_expires() {
     world.clock.advance(world.vendors[0].hold_ttl);
     let report = orders.reconcile(&world.vendors[0].id, from, to).await.expect("a report");
     assert_eq!((report.matched, report.orphans.len()), (1, 0));
+}
+
+#[tokio::test]
+async fn a_lost_hold_whose_lookup_fails_is_looked_up_again_and_leaves_no_stray() {
+    let world = World::new(Stage::Sqlite.ledger().await, &[PLAIN]);
+    world.vendors[0].fail(VendorCall::Hold, 1, Fault::LostAnswer);
+    world.vendors[0].fail(VendorCall::FindHold, 1, Fault::LostRequest);
+    let orders = world.process();
+    let placed = orders.place(&storefront(), &world.input(FulfillmentPolicy::AllOrNothing)).await.expect("the store");
+    let order = world.run_until_final(&orders, placed.order.expect("an order").key).await;
+    let (from, to) = (order.created_at, order.created_at + Duration::from_secs(3600));
+    let report = orders.reconcile(&world.vendors[0].id, from, to).await.expect("a report");
+    assert_eq!((report.matched, report.orphans.len()), (1, 0));
+    assert_eq!(world.vendors[0].state.lock().expect("books").holds.len(), 1, "held once");
 }
 
 #[tokio::test]

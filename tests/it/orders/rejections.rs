@@ -1,7 +1,7 @@
 //! Rejections before booking: each problem has the path of its input, and no vendor is called.
 
 use domain::ordering::SettlementRefusal;
-use domain::{AvailabilityStatus, Environment, EventStatus, LegShape, Money, SourceId, TicketTypeKey};
+use domain::{AvailabilityStatus, Environment, EventKey, EventStatus, LegShape, Money, SourceId, TicketTypeKey};
 use orders::{
     Actor, CreateOrder, FulfillmentPolicy, LocalChangeBus, Orders, OrdersDependencies, Problem, ProblemCode as P,
     ProblemDetail,
@@ -62,9 +62,14 @@ async fn invalid_input_is_rejected_with_its_path() {
 #[tokio::test]
 async fn lines_that_are_not_on_sale_are_rejected() {
     type Modify = fn(&World, &mut CreateOrder);
-    let table: [(Modify, P, &str); 8] = [
+    let table: [(Modify, P, &str); 9] = [
         (
             |_, input| input.lines[0].ticket_type = TicketTypeKey::new("senior"),
+            P::UnknownTicketType,
+            "input.lines.0.ticketType",
+        ),
+        (
+            |_, input| input.lines[0].ticket_type_event = EventKey::new("another visit"),
             P::UnknownTicketType,
             "input.lines.0.ticketType",
         ),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::StoreError;
 use domain::ordering::{Contact, DeliveryPreference};
-use domain::{Clock, Environment, OrderKey, Source, SourceId, TicketTypeKey};
+use domain::{Clock, Environment, EventKey, OrderKey, Source, SourceId, TicketTypeKey};
 use jiff::Timestamp;
 use orders::idempotency::IdempotencyRecord;
 use orders::lease::Lease;
@@ -307,6 +307,7 @@ pub(crate) fn line(vendor: &Vendor, quantity: i64) -> OrderLineRequest {
         source: vendor.id.clone(),
         performance: key("show 1"),
         ticket_type_source: vendor.id.clone(),
+        ticket_type_event: EventKey::new("visit"),
         ticket_type: TicketTypeKey::new("adult"),
         quantity,
         expected_unit_price: None,

@@ -24,6 +24,7 @@ mod xml;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use jiff::Timestamp;
@@ -58,7 +59,17 @@ impl SecutixEmulator {
             clock,
             store: state,
             institutions: Latest::default(),
-            limits: limits_requests.then(EndpointLimits::default),
+            limits: limits_requests.then(EndpointLimits::documented),
+        })
+    }
+
+    /// Creates the emulator without a folder, with another limit: `calls` for each endpoint in each window.
+    pub fn limited(clock: Arc<SandboxClock>, calls: u32, window: Duration) -> Arc<Self> {
+        Arc::new(Self {
+            clock,
+            store: JsonStore::open(None, "secutix"),
+            institutions: Latest::default(),
+            limits: Some(EndpointLimits::new(calls, window)),
         })
     }
 

@@ -15,7 +15,7 @@ use crate::status::{Intent, LegStatus as L};
 use domain::ordering::{Contact, DeliveryPreference};
 use domain::{EventKey, LegShape, Money, OrderKey, PerformanceKey, Price, SourceId, TicketTypeKey};
 
-fn at(seconds: i64) -> Timestamp {
+pub(super) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + seconds).expect("an instant")
 }
 
@@ -24,13 +24,14 @@ fn eur(amount: i64) -> Money {
 }
 
 /// Held first, proven cancellation, honors keys.
-fn refundable() -> LegCapabilities {
+pub(super) fn refundable() -> LegCapabilities {
     LegCapabilities {
         shape: LegShape::HoldThenConfirm,
         has_undo: true,
         undo_is_proven: true,
         cancels_in_part: true,
         extends_holds: true,
+        holds_seats: false,
         honors_keys: true,
         slow_confirm: Duration::from_secs(60),
         hold_ttl: Duration::from_secs(600),
@@ -76,7 +77,7 @@ fn line(leg: usize) -> Line {
 }
 
 /// Creates an order of legs, confirmed in the sequence of their indexes.
-fn order(policy: FulfillmentPolicy, legs: Vec<LegCapabilities>) -> Order {
+pub(super) fn order(policy: FulfillmentPolicy, legs: Vec<LegCapabilities>) -> Order {
     let legs: Vec<Leg> = legs.into_iter().enumerate().map(|(number, capabilities)| leg(number, capabilities)).collect();
     Order {
         key: OrderKey(Uuid::nil()),

@@ -1,4 +1,5 @@
 //! Tests of the pure core: planning, decisions, and the state machine.
 
 mod decisions;
+mod outcomes;
 mod state_machine;

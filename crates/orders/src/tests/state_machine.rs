@@ -63,6 +63,7 @@ fn leg(number: usize, rng: &mut Rng) -> Leg {
         undo_is_proven: !rng.one_in(3),
         cancels_in_part: rng.one_in(2),
         extends_holds: rng.one_in(3),
+        holds_seats: number % 2 == 1,
         honors_keys: rng.one_in(2),
         slow_confirm: Duration::from_secs(30),
         hold_ttl: Duration::from_secs(600),
@@ -120,7 +121,11 @@ fn order(rng: &mut Rng, now: Timestamp) -> Option<Order> {
 }
 
 fn random_error(leg: &Leg, rng: &mut Rng) -> VendorError {
-    let kind = match rng.below(4) {
+    let kind = match rng.below(5) {
+        4 => {
+            let wait = rng.pick(&[Duration::from_secs(1), Duration::from_secs(100)]);
+            return VendorError::awaiting_turn(&leg.source, VendorOperation::Confirm, wait);
+        }
         0 => return VendorError::rejected(&leg.source, VendorOperation::Confirm, RefusalReason::HoldExpired, None),
         1 => return VendorError::rejected(&leg.source, VendorOperation::Confirm, RefusalReason::Other, None),
         2 => ErrorKind::Unavailable,

@@ -1,12 +1,13 @@
 //! State of one guarded call: pending keys, results, and the time left.
 
 use std::hash::Hash;
+use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Batch, Effect, ErrorKind, VendorError, VendorOperation};
+use domain::{Batch, Effect, ErrorKind, TurnScope, VendorError, VendorOperation};
 use resilience::{CallOutcome, Permit, backoff};
 use tokio::sync::SemaphorePermit;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::Guard;
 use super::observation::CallObservation;
@@ -15,7 +16,12 @@ use super::traffic_class::TrafficClass;
 
 /// One guarded call while it runs.
 pub(super) struct GuardedCall<'g> {
-    pub(super) deadline: Instant,
+    /// Order call that this call belongs to, if any.
+    scope: Option<Arc<TurnScope>>,
+    /// Deadline without the time in the queue.
+    deadline: Instant,
+    /// Time in the queue before this call began.
+    queued_before: Duration,
     pub(super) observation: CallObservation,
     guard: &'g Guard,
     traffic_class: &'g TrafficClass,
@@ -41,7 +47,10 @@ pub(super) struct AttemptResult {
 
 impl<'g> GuardedCall<'g> {
     pub(super) fn new(guard: &'g Guard, operation: VendorOperation, items: usize) -> Self {
+        let scope = TurnScope::current();
         Self {
+            queued_before: scope.as_ref().map_or(Duration::ZERO, |scope| scope.queued()),
+            scope,
             deadline: Instant::now() + guard.policy.deadline(operation, guard.slow_confirm),
             observation: CallObservation::start(&guard.source, operation, items),
             traffic_class: guard.traffic_classes.for_operation(operation),
@@ -53,12 +62,29 @@ impl<'g> GuardedCall<'g> {
         }
     }
 
-    /// Acquires a permit of the bulkhead.
-    pub(super) async fn acquire_permit(&self) -> Result<SemaphorePermit<'g>, VendorError> {
-        let permit = self.traffic_class.bulkhead.acquire(self.deadline).await;
+    /// Acquires a permit of the bulkhead. Order calls need none.
+    pub(super) async fn acquire_permit(&self) -> Result<Option<SemaphorePermit<'g>>, VendorError> {
         self.traffic_class.retry_budget.record_call();
+        if self.operation.is_order_call() {
+            return Ok(None);
+        }
+        let permit = self.traffic_class.bulkhead.acquire(self.deadline).await;
         let retry_after = self.guard.policy.retries.max_backoff;
-        permit.ok_or_else(|| self.error(ErrorKind::RateLimited).with_retry_after(Some(retry_after)))
+        permit.map(Some).ok_or_else(|| self.error(ErrorKind::RateLimited).with_retry_after(Some(retry_after)))
+    }
+
+    /// Runs an attempt until the deadline. `None` if it passed.
+    pub(super) async fn run_until_deadline<F: Future>(&self, attempt: F) -> Option<F::Output> {
+        match &self.scope {
+            Some(scope) => scope.run_until(self.moved_deadline(), attempt).await,
+            None => timeout_at(self.deadline, attempt).await.ok(),
+        }
+    }
+
+    /// Returns the deadline, moved by the time in the queue so far.
+    fn moved_deadline(&self) -> Instant {
+        self.deadline
+            + self.scope.as_ref().map_or(Duration::ZERO, |scope| scope.queued().saturating_sub(self.queued_before))
     }
 
     /// Acquires permission for one attempt from the circuit breaker.
@@ -92,7 +118,7 @@ impl<'g> GuardedCall<'g> {
     pub(super) async fn wait_before_retry(&mut self, retry_after: Option<Duration>) -> bool {
         let policy = &self.guard.policy.retries;
         let wait = backoff(policy, self.retries, retry_after);
-        if self.retries + 1 >= policy.max_attempts || Instant::now() + wait >= self.deadline {
+        if self.retries + 1 >= policy.max_attempts || Instant::now() + wait >= self.moved_deadline() {
             return false;
         }
         // A retry at the time that the vendor chose adds no unexpected load and does not count against the budget.

@@ -3,8 +3,11 @@
 //! From the outside in:
 //!
 //! 1. **Metrics** are outermost, since waiting for a permit is part of the caller's wait.
-//! 2. The **deadline** covers everything below, so that retries and waits share one budget of time.
-//! 3. The **bulkhead** comes before the circuit breaker, so that no probe is used up by a call that then finds no permit.
+//! 2. The **deadline** covers everything below, so that retries and waits share one budget of time. The time that the requests of
+//!    an order call wait for their turn does not count.
+//! 3. The **bulkhead** comes before the circuit breaker, so that no probe is used up by a call that then finds no permit. Order
+//!    calls pass it: each of their requests takes a place in the queue of the source instead, so that no place is taken by a call
+//!    that waits for its turn or for the vendor to finish.
 //! 4. The **circuit breaker** is consulted before each attempt, so that retries stop as soon as it opens.
 //! 5. The **attempts** are innermost: only here it is known what failed, and whether a retry could do harm.
 
@@ -24,7 +27,6 @@ use std::time::Duration;
 use domain::{Batch, ErrorKind, SourceId, SourceTraits, VendorError, VendorOperation};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use tokio::time::timeout_at;
 use tracing::Instrument;
 
 use crate::policy::ResiliencePolicy;
@@ -113,9 +115,9 @@ impl Guard {
         let _permit = call.acquire_permit().await?;
         loop {
             let permit = call.try_acquire_circuit()?;
-            let result = match timeout_at(call.deadline, attempt(batch.pending_items())).await {
-                Ok(results) => batch.record_results(call, results),
-                Err(_) => batch.record_timeout(call),
+            let result = match call.run_until_deadline(attempt(batch.pending_items())).await {
+                Some(results) => batch.record_results(call, results),
+                None => batch.record_timeout(call),
             };
             call.record_attempt(permit, &result);
             if batch.is_complete() || !call.wait_before_retry(result.retry_after).await {

@@ -4,6 +4,10 @@ use domain::{Effect, VendorError, VendorOperation};
 
 /// True if the failure is transient and a second call can do no harm.
 pub(super) fn is_retryable(operation: VendorOperation, error: &VendorError, honors_idempotency_keys: bool) -> bool {
+    // The turn has not come within the time that the caller can wait: only the caller knows when to ask again.
+    if error.awaits_turn && operation.is_order_call() {
+        return false;
+    }
     let is_idempotent = honors_idempotency_keys && carries_step_key(operation);
     error.kind.is_transient() && (operation.is_read_only() || error.effect == Effect::None || is_idempotent)
 }

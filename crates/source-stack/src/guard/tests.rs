@@ -3,7 +3,10 @@
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-use domain::{Catalog, Effect, Event, EventKey, Health, HealthState, Observed, RefusalReason};
+use domain::{
+    Catalog, Effect, Event, EventKey, Health, HealthState, Observed, RefusalReason, RequestClass, RequestTurn,
+    TurnScope,
+};
 use testkit::{FakeCatalog, FakeOutcome, ScriptedKey, TokioClock, UnlimitedRateLimiter, traits};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, advance};
@@ -332,4 +335,54 @@ async fn a_key_without_a_result_from_the_port_is_an_internal_error_of_that_key_o
         .await;
     assert!(results[&1].is_ok());
     assert_eq!(results[&2].as_ref().expect_err("missing").kind, ErrorKind::Internal);
+}
+
+/// An order call in the scope that gives its requests their turn.
+fn order_scope() -> Arc<TurnScope> {
+    TurnScope::new(RequestTurn::of(RequestClass::Settle))
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_call_that_waits_for_the_vendor_to_finish_takes_no_place() {
+    let guarded = guarded();
+    let places = default_resilience().bulkhead.checkout;
+    let started_at = Instant::now();
+    let calls = (0..places * 3).map(|_| {
+        guarded.guard.call(VendorOperation::Confirm, || {
+            async {
+                tokio::time::sleep(Duration::from_secs(3)).await;
+                Ok(())
+            }
+            .boxed()
+        })
+    });
+    let done = futures_util::future::join_all(calls).await;
+    assert!(done.iter().all(Result::is_ok));
+    assert_eq!(started_at.elapsed(), Duration::from_secs(3), "all at once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_deadline_of_an_order_call_does_not_count_the_time_in_the_queue() {
+    let guarded = guarded();
+    let scope = order_scope();
+    let call = guarded.guard.call(VendorOperation::Confirm, || {
+        async {
+            let scope = TurnScope::current().expect("the scope");
+            let queue = async {
+                tokio::time::sleep(Duration::from_secs(3600)).await;
+                Ok(())
+            };
+            scope.wait(queue).await
+        }
+        .boxed()
+    });
+    assert!(scope.run(call).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_call_whose_turn_has_not_come_is_left_to_its_caller() {
+    let guarded = guarded();
+    let waits = |_| Err(VendorError::awaiting_turn(&source_id(), VendorOperation::Confirm, Duration::from_secs(1)));
+    let (result, attempts) = guarded.write(VendorOperation::Confirm, waits).await;
+    assert_eq!((result.expect_err("not sent").only_waits(), attempts), (true, 1));
 }

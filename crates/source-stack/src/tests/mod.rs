@@ -69,6 +69,7 @@ impl ReplicaBuilder {
         let mut source = fake_source(source_id(), self.vendor);
         source.ordering = self.ordering.map(|ordering| Arc::new(ordering) as _);
         let parts = StackParts {
+            capacity: None,
             resilience: default_resilience(),
             cache_policy: self.cache_policy,
             health,

@@ -25,7 +25,7 @@ use crate::ordering::AcmeOrdering;
 use crate::settings::Settings;
 use domain::authoring::Authoring;
 use domain::ordering::Ordering;
-use domain::{Source, SourceTraits, VendorKind};
+use domain::{OrderCalls, Source, SourceTraits, VendorKind};
 use vendor_api::SourceConfig;
 use vendor_api::{ConnectContext, InvalidSetting, Vendor};
 
@@ -37,6 +37,8 @@ pub const VENDOR: Vendor = Vendor {
     secrets: settings::SECRETS,
     connection_keys: settings::CONNECTION_KEYS,
     quota: None,
+    // A client of the vendor waits so long (`acme.md §2.4`, §2.7).
+    rate_limit_pause: Duration::from_secs(30),
     check,
     connect,
 };
@@ -70,6 +72,7 @@ fn connect(config: SourceConfig, context: ConnectContext) -> Result<Source, Vec<
         clock: Arc::clone(&clock),
         organization_id: settings.organization_id,
         voucher: settings.voucher,
+        check_out_retry: settings.check_out_retry,
     });
     let accounts = AcmeAccounts {
         client: Arc::clone(&client),
@@ -88,6 +91,7 @@ fn connect(config: SourceConfig, context: ConnectContext) -> Result<Source, Vec<
         currency: Some(settings.currency),
         traits: facts,
         health,
+        capacity: None,
         catalog: Arc::new(catalog),
         ordering: Some(Arc::clone(&office) as Arc<dyn Ordering>),
         hold_extension: None,
@@ -115,6 +119,7 @@ fn facts(settings: &Settings) -> SourceTraits {
         holds_seats: false,
         delivers_to_app: false,
         confirm_rank: 20,
+        order_calls: OrderCalls { hold: 2, confirm: 2, tickets: 1, undo: 1 },
         horizon_days: HORIZON_DAYS,
     }
 }

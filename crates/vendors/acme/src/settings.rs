@@ -9,7 +9,9 @@ use vendor_api::InvalidSetting;
 use vendor_api::SourceConfig;
 
 /// Keys of a source beyond the shared ones.
-pub(crate) const KEYS: &[&str] = &["api_key", "editor_key", "tenant_id", "organization_id", "voucher"];
+pub(crate) const KEYS: &[&str] = &["api_key", "editor_key", "tenant_id", "organization_id", "voucher", "assumptions"];
+/// Keys of `assumptions`.
+const ASSUMPTIONS: &[&str] = &["checkout_retry"];
 /// Keys that hold secrets.
 pub(crate) const SECRETS: &[&str] = &["api_key", "editor_key"];
 
@@ -25,6 +27,16 @@ pub(crate) enum Voucher {
     Deferred,
 }
 
+/// Reaction to a check-out whose response was lost and that no look-up finds (`acme.md §5`, rule 2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(crate) enum CheckOutRetry {
+    /// It is never sent again: that the organization check-out honors a request UUID is not documented.
+    #[default]
+    Never,
+    /// It is sent again with the same UUID while its hold exists: only after a sandbox answered the repetition with a 409.
+    SameUuid,
+}
+
 /// Settings of one tenant.
 pub(crate) struct Settings {
     pub(crate) base_url: Url,
@@ -36,6 +48,7 @@ pub(crate) struct Settings {
     /// Buying organization when the order names none.
     pub(crate) organization_id: Option<String>,
     pub(crate) voucher: Voucher,
+    pub(crate) check_out_retry: CheckOutRetry,
     pub(crate) currency: Currency,
 }
 
@@ -49,6 +62,7 @@ impl Settings {
         let tenant_id = collect_error(&mut errors, numeric_id(config, "tenant_id"));
         let organization_id = collect_error(&mut errors, numeric_id(config, "organization_id"));
         let voucher = collect_error(&mut errors, voucher(config));
+        let check_out_retry = check_out_retry(config).map_err(|error| errors.push(error)).unwrap_or_default();
         let missing = || {
             InvalidSetting::new(
                 "currency",
@@ -78,6 +92,7 @@ impl Settings {
                 tenant_id,
                 organization_id,
                 voucher,
+                check_out_retry,
                 currency,
             }),
             _ => Err(errors),
@@ -128,5 +143,59 @@ fn voucher(config: &SourceConfig) -> Result<Voucher, InvalidSetting> {
         None | Some("charged") => Ok(Voucher::Charged),
         Some("deferred") => Ok(Voucher::Deferred),
         Some(_) => Err(InvalidSetting::new("voucher", "neither \"charged\" (the default) nor \"deferred\"")),
+    }
+}
+
+fn check_out_retry(config: &SourceConfig) -> Result<CheckOutRetry, InvalidSetting> {
+    let Some(assumptions) = config.vendor_settings.get("assumptions") else { return Ok(CheckOutRetry::default()) };
+    let wrong_table = || InvalidSetting::new("assumptions", format!("must be a table of {}", ASSUMPTIONS.join(", ")));
+    let assumptions = assumptions.as_table().ok_or_else(wrong_table)?;
+    if let Some(key) = assumptions.keys().find(|key| !ASSUMPTIONS.contains(&key.as_str())) {
+        let known = ASSUMPTIONS.join(", ");
+        return Err(InvalidSetting::new(format!("assumptions.{key}"), format!("unknown key; the keys are {known}")));
+    }
+    match assumptions.get("checkout_retry").map(|value| value.as_str().unwrap_or_default()) {
+        None | Some("never") => Ok(CheckOutRetry::Never),
+        Some("same_uuid") => Ok(CheckOutRetry::SameUuid),
+        Some(_) => {
+            let message = "neither \"never\" (the default) nor \"same_uuid\"";
+            Err(InvalidSetting::new("assumptions.checkout_retry", message))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{Environment, SourceId};
+
+    use super::*;
+
+    fn settings(own: &str) -> Result<Settings, Vec<InvalidSetting>> {
+        Settings::from_config(&SourceConfig {
+            id: SourceId::new("harbor"),
+            environment: Environment::Sandbox,
+            base_url: "https://sand3-api.acmeticketing.com".to_owned(),
+            institution: "Harbor Museum".to_owned(),
+            time_zone: jiff::tz::TimeZone::UTC,
+            currency: "USD".parse().ok(),
+            vendor_settings: toml::from_str(&format!("api_key = \"key\"\n{own}")).expect("valid TOML"),
+        })
+    }
+
+    #[test]
+    fn a_lost_check_out_is_sent_again_only_if_the_configuration_says_so() {
+        for (own, expected) in [
+            ("", Ok(CheckOutRetry::Never)),
+            ("assumptions = {}", Ok(CheckOutRetry::Never)),
+            ("assumptions = { checkout_retry = \"never\" }", Ok(CheckOutRetry::Never)),
+            ("assumptions = { checkout_retry = \"same_uuid\" }", Ok(CheckOutRetry::SameUuid)),
+            ("assumptions = { checkout_retry = true }", Err("assumptions.checkout_retry")),
+            ("assumptions = { checkout_retries = \"never\" }", Err("assumptions.checkout_retries")),
+            ("assumptions = \"never\"", Err("assumptions")),
+        ] {
+            let read = settings(own).map(|settings| settings.check_out_retry);
+            let read = read.map_err(|errors| errors[0].key.clone());
+            assert_eq!(read, expected.map_err(str::to_owned), "{own}");
+        }
     }
 }

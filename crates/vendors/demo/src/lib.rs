@@ -10,7 +10,7 @@ mod wire;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Clock, Source, SourceTraits, VendorKind};
+use domain::{Clock, OrderCalls, Source, SourceTraits, VendorKind};
 use vendor_api::{ConnectContext, InvalidSetting, SourceConfig, Vendor};
 
 use crate::client::Client;
@@ -25,6 +25,7 @@ pub const VENDOR: Vendor = Vendor {
     secrets: settings::SECRETS,
     connection_keys: &[],
     quota: None,
+    rate_limit_pause: Duration::from_secs(30),
     check,
     connect,
 };
@@ -57,6 +58,7 @@ fn connect(config: SourceConfig, context: ConnectContext) -> Result<Source, Vec<
         currency: Some(settings.currency),
         traits: traits(),
         health,
+        capacity: None,
         catalog: Arc::clone(&source) as _,
         ordering: Some(source),
         hold_extension: None,
@@ -84,6 +86,7 @@ fn traits() -> SourceTraits {
         holds_seats: false,
         delivers_to_app: false,
         confirm_rank: 0,
+        order_calls: OrderCalls { hold: 1, confirm: 1, tickets: 1, undo: 1 },
         horizon_days: 366,
     }
 }

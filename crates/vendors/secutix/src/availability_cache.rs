@@ -33,6 +33,8 @@ pub(crate) struct AvailabilityCache {
     entries: Mutex<HashMap<PerformanceKey, CachedCounts>>,
     /// The result only marks the end of a fetch: followers read the counts from `entries`.
     in_flight: SingleFlight<PerformanceKey, ()>,
+    /// Time of the last question for changes.
+    change_query_at: Mutex<Option<Timestamp>>,
 }
 
 /// The requested performances, divided by who fetches them. Dropping a claim releases the owned ones.
@@ -48,6 +50,17 @@ pub(crate) struct Claim<'a> {
 }
 
 impl AvailabilityCache {
+    /// Returns true if the vendor may be asked for changes now, which is allowed once a minute (`secutix.md §2.8`), and counts
+    /// the question.
+    pub(crate) fn may_ask_for_changes(&self, now: Timestamp) -> bool {
+        let mut last = self.change_query_at.lock();
+        let is_due = last.is_none_or(|last| now.duration_since(last).unsigned_abs() >= MIN_FETCH_INTERVAL);
+        if is_due {
+            *last = Some(now);
+        }
+        is_due
+    }
+
     /// Divides performances into cached ones, ones that this caller fetches, and ones that another caller is fetching.
     pub(crate) fn claim(&self, keys: &[PerformanceKey], max_age: Duration, now: Timestamp) -> Claim<'_> {
         // Held while joining: a fetch that ends in between has cached its counts before it left the table.

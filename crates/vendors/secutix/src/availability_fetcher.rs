@@ -98,8 +98,8 @@ impl AvailabilityFetcher {
         results
     }
 
-    /// Returns the products that changed since the oldest cached counts. `None` if nothing is cached or the vendor's query
-    /// fails.
+    /// Returns the products that changed since the oldest cached counts. `None` if nothing is cached, the vendor was asked
+    /// less than a minute ago, or its query fails.
     async fn changed_products(
         &self,
         client: &Client,
@@ -112,6 +112,9 @@ impl AvailabilityFetcher {
             |entry: &&&Arc<PerformanceEntry>| claim.owned.get(&entry.performance.key).is_some_and(Option::is_some);
         let product_ids: BTreeSet<i64> = owned.iter().filter(expired).map(|entry| entry.product_id).collect();
         let oldest = claim.owned.values().flatten().map(|counts| counts.observed_at).min()?;
+        if !self.cache.may_ask_for_changes(now) {
+            return None;
+        }
         let since = oldest.min(now).checked_sub(MAX_CLOCK_SKEW).ok()?;
         let query = UpdatedAvailabilitiesQuery {
             point_of_sales_id: snapshot.point_of_sale.id,

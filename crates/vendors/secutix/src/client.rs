@@ -85,6 +85,11 @@ impl Client {
         Self { source, protocol, poll_schedule }
     }
 
+    /// Returns the source that is called.
+    pub(crate) fn source(&self) -> &SourceId {
+        &self.source
+    }
+
     /// Returns an error of this source without a response behind it.
     pub(crate) fn error(&self, operation: VendorOperation, kind: ErrorKind) -> VendorError {
         VendorError::new(&self.source, operation, kind)
@@ -237,15 +242,21 @@ impl Client {
         let operation = VendorOperation::Hold;
         let mut delays = self.poll_schedule.remaining_delays();
         loop {
-            let reply: CallReply<OrderUpdateResult> =
-                self.call(operation, CREATE_OR_UPDATE_ORDER, &order, None).await?;
+            let reply: Result<CallReply<OrderUpdateResult>, VendorError> =
+                self.call(operation, CREATE_OR_UPDATE_ORDER, &order, None).await;
             let id = match reply {
-                CallReply::Completed(result) => {
+                Ok(CallReply::Completed(result)) => {
                     return result.order_update_data.ok_or_else(|| self.missing_field(operation, "orderUpdateData"));
                 }
-                CallReply::InProgress(id) => id,
+                Ok(CallReply::InProgress(id)) => id,
+                // Only the poll failed; the order is being created.
+                Err(error) if order.request_id.is_some() && error.kind.is_transient() => order.request_id,
+                Err(error) if order.request_id.is_some() && !matches!(error.kind, ErrorKind::Rejected(_)) => {
+                    return Err(error.with_effect(Effect::Unknown));
+                }
+                Err(error) => return Err(error),
             };
-            let Some((id, delay)) = id.zip(delays.next()) else {
+            let Some((id, delay)) = id.or(order.request_id).zip(delays.next()) else {
                 let error = self.error(operation, ErrorKind::Timeout).with_effect(Effect::Unknown);
                 return Err(error.with_cause("the order was in progress for too long, or without a requestId"));
             };

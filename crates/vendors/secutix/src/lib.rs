@@ -20,7 +20,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Clock, Quota, Source, SourceTraits, VendorKind};
+use domain::{Clock, OrderCalls, Quota, Source, SourceTraits, VendorKind};
 use http_client::VendorHttpClient;
 use vendor_api::SourceConfig;
 use vendor_api::{ConnectContext, InvalidSetting, Vendor};
@@ -43,6 +43,8 @@ pub const VENDOR: Vendor = Vendor {
     connection_keys: settings::CONNECTION_KEYS,
     // 60 per minute and endpoint are documented, and the institution's own staff shares them (`secutix.md §2.8`).
     quota: Some(Quota { requests: 50, per: Duration::from_secs(60) }),
+    // The window of the limit (`secutix.md §2.8`).
+    rate_limit_pause: Duration::from_secs(60),
     check,
     connect,
 };
@@ -98,6 +100,7 @@ fn connect(config: SourceConfig, context: ConnectContext) -> Result<Source, Vec<
         currency: config.currency,
         traits: facts(),
         health,
+        capacity: None,
         catalog: Arc::new(catalog),
         ordering: Some(Arc::clone(&ordering) as _),
         // Only adding tickets is documented to restart the expiry of a cart.
@@ -122,10 +125,14 @@ fn connect_protocol(
     match settings.transport {
         ProtocolKind::Json => {
             let tokens = TokenProvider::new(settings.token, settings.identity(), base_url, Arc::clone(clock));
-            Box::new(JsonProtocol::new(http, base_url, version, tokens))
+            Box::new(
+                JsonProtocol::new(http, base_url, version, tokens).with_rate_limit_scope(settings.rate_limit_scope),
+            )
         }
         ProtocolKind::Soap => {
-            Box::new(SoapProtocol::new(http, base_url, version, &settings.login, settings.password.clone()))
+            let password = settings.password.clone();
+            let protocol = SoapProtocol::new(http, base_url, version, &settings.login, password);
+            Box::new(protocol.with_rate_limit_scope(settings.rate_limit_scope))
         }
     }
 }
@@ -146,6 +153,7 @@ fn facts() -> SourceTraits {
         holds_seats: true,
         delivers_to_app: true,
         confirm_rank: 30,
+        order_calls: OrderCalls { hold: 2, confirm: 4, tickets: 1, undo: 3 },
         horizon_days: 730,
     }
 }

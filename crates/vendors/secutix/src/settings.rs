@@ -6,7 +6,7 @@ use vendor_api::InvalidSetting;
 use vendor_api::SourceConfig;
 
 use crate::map::point_of_sale::SourceDefaults;
-use crate::protocol::{Identity, TokenOrigin};
+use crate::protocol::{Identity, RateLimitScope, TokenOrigin};
 
 /// Vendor-specific keys of a source's configuration.
 pub(crate) const KEYS: &[&str] = &[
@@ -20,6 +20,7 @@ pub(crate) const KEYS: &[&str] = &[
     "contingents",
     "token",
     "api_version",
+    "rate_limit_scope",
 ];
 
 /// Keys that contain secrets.
@@ -95,6 +96,9 @@ pub(crate) struct Settings {
     /// Version of the services.
     #[serde(default = "default_api_version")]
     pub api_version: String,
+    /// INFERRED: requests that a rate-limit response concerns; the two copies of the vendor's page differ.
+    #[serde(default)]
+    pub rate_limit_scope: RateLimitScope,
 }
 
 fn default_partner_name() -> String {
@@ -194,6 +198,9 @@ fn parse_diagnostic(config: &SourceConfig, error: &toml::de::Error) -> InvalidSe
     if !is_one_of("token", &["self", "endpoint"]) {
         return InvalidSetting::new("token", "must be \"self\" or \"endpoint\"");
     }
+    if !is_one_of("rate_limit_scope", &["institution", "service"]) {
+        return InvalidSetting::new("rate_limit_scope", "must be \"institution\" or \"service\"");
+    }
     let wrong = config.vendor_settings.iter().find(|(key, value)| !match key.as_str() {
         "contingents" => value.as_array().is_some_and(|ids| ids.iter().all(toml::Value::is_integer)),
         "contact_reference" | "point_of_sales_id" | "payment_method" => value.is_str() || value.is_integer(),
@@ -235,6 +242,7 @@ mod tests {
             (format!("{base}login = \"OPERA\"\napi_version = \"latest\""), vec!["login", "api_version"]),
             (format!("{base}login = \"A_B\"\ntransport = \"rest\""), vec!["transport"]),
             (format!("{base}login = \"A_B\"\ntoken = \"x\""), vec!["token"]),
+            (format!("{base}login = \"A_B\"\nrate_limit_scope = \"x\""), vec!["rate_limit_scope"]),
             (format!("{base}login = \"A_B\"\ncontingents = [\"a\"]"), vec!["contingents"]),
             (format!("{base}login = \"A_B\"\nlogn = \"x\""), vec!["logn"]),
             (base.to_owned(), vec!["login"]),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use domain::{Clock, ErrorKind, Freshness, FreshnessMode, Observed, VendorError, VendorOperation};
+use http_client::count_unreadable_rows;
 use jiff::{SignedDuration, Timestamp};
 use resilience::single_flight::{Lead, SharedResult, SingleFlight};
 use telemetry::explain::propagate;
@@ -242,12 +243,12 @@ impl SnapshotRefresher {
         let point_of_sale = self.load_point_of_sale(operation).await?;
         let catalog = self.client.catalog(operation).await?;
         let (snapshot, skipped) = catalog::snapshot(&catalog, PointOfSale::clone(&point_of_sale), &self.base_url);
-        if skipped != catalog::SkippedParts::default() {
-            tracing::warn!(
-                unreadable = skipped.unreadable,
-                invalid_amounts = skipped.invalid_amounts,
-                "parts of the catalog could not be mapped"
-            );
+        count_unreadable_rows(self.client.source(), operation, skipped.unreadable);
+        if skipped.invalid_amounts > 0 {
+            tracing::warn!(invalid_amounts = skipped.invalid_amounts, "prices of the catalog could not be mapped");
+        }
+        if !catalog.has_readable_product() && skipped.unreadable > 0 {
+            return Err(self.client.error(operation, ErrorKind::Malformed).with_cause("no product is readable"));
         }
         Ok(snapshot)
     }

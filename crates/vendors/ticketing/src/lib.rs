@@ -27,7 +27,7 @@ use crate::map::SourceDefaults;
 use crate::settings::{PaymentCard, Settings};
 use domain::authoring::{Authoring, SectionAuthoring};
 use domain::ordering::{Ordering, Refunds};
-use domain::{Admissions, Catalog, Clock, Source, SourceTraits, VendorKind};
+use domain::{Admissions, Catalog, Clock, OrderCalls, Source, SourceTraits, VendorKind};
 use vendor_api::SourceConfig;
 use vendor_api::{ConnectContext, InvalidSetting, Vendor};
 
@@ -39,6 +39,8 @@ pub const VENDOR: Vendor = Vendor {
     secrets: settings::SECRETS,
     connection_keys: &[],
     quota: None,
+    // INFERRED: no limit is documented (`ticketing.md §2.8`); as long as the other vendors ask for at least.
+    rate_limit_pause: Duration::from_secs(30),
     check,
     connect,
 };
@@ -81,6 +83,7 @@ fn connect(config: SourceConfig, context: ConnectContext) -> Result<Source, Vec<
         currency: Some(currency),
         traits: facts,
         health,
+        capacity: None,
         catalog: Arc::clone(&account) as Arc<dyn Catalog>,
         ordering: Some(Arc::clone(&account) as Arc<dyn Ordering>),
         hold_extension: None,
@@ -108,6 +111,7 @@ fn facts(settles: bool) -> SourceTraits {
         holds_seats: false,
         delivers_to_app: false,
         confirm_rank: 10,
+        order_calls: OrderCalls { hold: 1, confirm: 2, tickets: 1, undo: 1 },
         horizon_days: 366,
     }
 }

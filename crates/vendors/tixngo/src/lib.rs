@@ -10,6 +10,7 @@ mod wire;
 mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::mobile::{
@@ -25,8 +26,15 @@ use crate::client::Client;
 use crate::settings::{DisplayOptions, Settings};
 
 /// Row of the table of delivery apps.
-pub const APP: DeliveryApp =
-    DeliveryApp { name: "tixngo", keys: settings::KEYS, secrets: settings::SECRETS, check, connect };
+pub const APP: DeliveryApp = DeliveryApp {
+    name: "tixngo",
+    keys: settings::KEYS,
+    secrets: settings::SECRETS,
+    // INFERRED: `tixngo.md §2` asks for a back-off without a number.
+    rate_limit_pause: Duration::from_secs(30),
+    check,
+    connect,
+};
 
 /// One configured TIXnGO interface.
 struct TixngoApp {

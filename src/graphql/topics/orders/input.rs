@@ -200,20 +200,23 @@ impl OrderLineInput {
             _ => Err(problem_at(ProblemCode::UnknownPerformance, path("performance"))),
         };
         let ticket_type = match GlobalId::decode(&self.ticket_type) {
-            Some(GlobalId::TicketType(source, _, key)) => Ok((source, key)),
+            Some(GlobalId::TicketType(source, event, key)) => Ok((source, event, key)),
             _ => Err(problem_at(ProblemCode::UnknownTicketType, path("ticketType"))),
         };
         match (performance, ticket_type) {
-            (Ok((source, performance)), Ok((ticket_type_source, ticket_type))) => Ok(OrderLineRequest {
-                source,
-                performance,
-                ticket_type_source,
-                ticket_type,
-                quantity: self.quantity.into(),
-                expected_unit_price: self
-                    .expected_unit_price
-                    .map(|money| domain::Money::new(money.amount.0, money.currency.0)),
-            }),
+            (Ok((source, performance)), Ok((ticket_type_source, ticket_type_event, ticket_type))) => {
+                Ok(OrderLineRequest {
+                    source,
+                    performance,
+                    ticket_type_source,
+                    ticket_type_event,
+                    ticket_type,
+                    quantity: self.quantity.into(),
+                    expected_unit_price: self
+                        .expected_unit_price
+                        .map(|money| domain::Money::new(money.amount.0, money.currency.0)),
+                })
+            }
             (one, other) => Err(one.err().into_iter().chain(other.err()).collect()),
         }
     }

@@ -1,9 +1,12 @@
 //! The guarantees that an order gives before the booking.
 
-use async_graphql::{Enum, ID, Object};
+use async_graphql::{Context, Enum, ID, Object};
 use orders::plan;
 
+use crate::graphql::base::ctx::Ctx;
+use crate::graphql::base::error::ApiError;
 use crate::graphql::base::id;
+use crate::graphql::base::scalars::seconds;
 use crate::graphql::topics::catalog::Money;
 use crate::graphql::topics::orders::SharedOrder;
 
@@ -39,6 +42,12 @@ impl OrderPlan {
     async fn risks(&self) -> Vec<String> {
         let risks = self.0.plan.risks.iter();
         risks.map(|risk| format!("{} at {}", risk.kind.name(), self.0.legs[risk.leg].source)).collect()
+    }
+
+    /// Seconds that the limits of the sources let the order take from now. Null if no wait is foreseen.
+    async fn expected_seconds(&self, ctx: &Context<'_>) -> Result<Option<i32>, ApiError> {
+        let wait = Ctx::of(ctx).orders()?.expected_wait(&self.0).await;
+        Ok(wait.map(seconds))
     }
 
     /// The amount that may be charged without a refund although the order is incomplete, one amount per currency.

@@ -44,7 +44,7 @@ fn to_general_problem(ctx: &Ctx, order: Option<OrderKey>, problem: &orders::Prob
         leg,
         path: (!problem.path.is_empty()).then(|| problem.path.clone()),
         vendor_code: problem.vendor_code.clone(),
-        ..GeneralProblem::new(SchemaProblemCode::Order(problem.code), to_retry(problem.code.retry()))
+        ..GeneralProblem::new(SchemaProblemCode::Order(problem.code), to_retry(problem.retry()))
     }
 }
 
@@ -52,6 +52,7 @@ fn to_retry(retry: orders::RetryAdvice) -> Retry {
     match retry {
         orders::RetryAdvice::Never => Retry::Never,
         orders::RetryAdvice::SameKeyAfterDelay => Retry::SameKeyAfterDelay,
+        orders::RetryAdvice::WithNewKey => Retry::WithNewKey,
         orders::RetryAdvice::AfterRequery => Retry::AfterRequery,
         orders::RetryAdvice::WithNewInput => Retry::WithNewInput,
     }

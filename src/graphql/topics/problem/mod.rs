@@ -14,7 +14,7 @@ use domain::money;
 use domain::source;
 
 use crate::graphql::base::ctx::Ctx;
-use crate::graphql::base::scalars::{Locale, int};
+use crate::graphql::base::scalars::{Locale, int, seconds};
 use crate::graphql::topics::catalog::{Money, Performance};
 use crate::graphql::topics::sources::Source;
 
@@ -27,6 +27,8 @@ pub enum Retry {
     Never,
     /// Send the same request with the same idempotency key again, after a delay.
     SameKeyAfterDelay,
+    /// Send the request again with a new idempotency key, after a delay: the same key returns the stored failure.
+    WithNewKey,
     /// Query the current state first, then decide.
     AfterRequery,
     /// Change the input.
@@ -153,7 +155,7 @@ impl GeneralProblem {
     /// Recommended delay before a retry, if known.
     async fn retry_after_seconds(&self) -> Option<i32> {
         // Rounded up, so that a retry after the delay is not too early.
-        self.retry_after.map(|wait| int(u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX)))
+        self.retry_after.map(seconds)
     }
 
     /// The source concerned.

@@ -1,5 +1,6 @@
 //! Sources: the configured vendor accounts, their capabilities and their health.
 
+mod capacity;
 mod health;
 pub(in crate::graphql) mod source;
 mod subscription;
@@ -13,6 +14,7 @@ use crate::graphql::base::ctx::Ctx;
 use crate::graphql::base::error::ApiError;
 use crate::graphql::base::viewer::Scope;
 
+pub use capacity::SourceCapacity;
 pub use health::{HealthStateEnum, SourceHealth};
 pub use source::{Capability, EnvironmentEnum, ExternalRef, Source};
 pub use subscription::SourcesSubscription;

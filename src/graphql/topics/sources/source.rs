@@ -10,6 +10,7 @@ use crate::graphql::base::ctx::Ctx;
 use crate::graphql::base::id;
 use crate::graphql::base::scalars::{CurrencyCode, TimeZone};
 use crate::graphql::topics::deliveries::DeliveryChannel;
+use crate::graphql::topics::sources::capacity::SourceCapacity;
 use crate::graphql::topics::sources::health::SourceHealth;
 use crate::graphql::topics::sources::vendor_kind::VendorKindEnum;
 
@@ -140,6 +141,11 @@ impl Source {
     /// The health state.
     async fn health(&self) -> SourceHealth {
         SourceHealth { source: Arc::clone(&self.0), report: self.0.health.report() }
+    }
+
+    /// The order work that waits for the limits of the source.
+    async fn capacity(&self) -> SourceCapacity {
+        SourceCapacity::of(&self.0).await
     }
 }
 

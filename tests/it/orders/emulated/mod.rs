@@ -3,6 +3,7 @@
 //! compensation fails. Every case ends with a comparison of the bookings at the vendors and the stored order.
 
 mod audit;
+mod limits;
 mod plaintext;
 mod recorded;
 mod venues;
@@ -60,7 +61,7 @@ struct CaseResult {
 /// Workers and the state that they share.
 struct Suite {
     workers: Vec<Stage>,
-    client: reqwest::Client,
+    client: http_client::ConnectionPools,
     lines: BTreeMap<u8, Vec<SellableLine>>,
 }
 
@@ -79,7 +80,7 @@ impl Suite {
     }
 
     async fn on(workers: Vec<Stage>) -> Self {
-        let client = http_client::build_client().expect("a client");
+        let client = http_client::ConnectionPools::new(Duration::from_secs(4)).expect("a client");
         let mut suite = Self { workers, client, lines: BTreeMap::new() };
         for style in BookingStyle::ALL {
             let venues = Venues::open(style, suite.workers[0].ledger().await, &suite.client, &[]).await;

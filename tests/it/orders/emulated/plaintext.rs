@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 
 use domain::OrderKey;
 use orders::{FulfillmentPolicy, Order, OrderLookup, OrderStatus, OrderStore};
@@ -18,7 +19,7 @@ const SECRET_KINDS: [&str; 3] = ["ticketing.ticket", "ticketing.ticket_uri", "se
 
 /// Sells two tickets of each vendor, and returns the order with everything in it that must not be readable.
 async fn sell(ledger: std::sync::Arc<dyn OrderStore>) -> (Order, BTreeSet<String>) {
-    let client = http_client::build_client().expect("a client");
+    let client = http_client::ConnectionPools::new(Duration::from_secs(4)).expect("a client");
     let empty = Venues::open(BookingStyle::Held, open("sqlite::memory:").await, &client, &[]).await;
     let lines = empty.find_lines(BookingStyle::Held).await;
     let venues = Venues::open(BookingStyle::Held, ledger, &client, &lines).await;

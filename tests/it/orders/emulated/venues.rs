@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{AvailabilityStatus, Catalog, Clock, Offer, Performance};
+use domain::{AvailabilityStatus, Catalog, Clock, Offer, Performance, RateLimiter};
 use emulators::LoggedCall;
 use emulators::acme::AcmeEmulator;
 use emulators::secutix::SecutixEmulator;
@@ -11,6 +11,7 @@ use emulators::ticketing::{ADMINISTRATOR_KEY, TicketingEmulator};
 use emulators::{Emulator, Rule, SandboxClock, Scenario};
 use jiff::{SignedDuration, Timestamp};
 use orders::{OrderLineRequest, OrderStore};
+use source_stack::LocalRateLimiter;
 
 use crate::contract::fixture::{
     ACME_RESELLER_KEYS, VendorFixture, acme_config, secutix_config, settlement, ticketing_config,
@@ -63,14 +64,28 @@ impl Venues {
     pub(super) async fn open(
         style: BookingStyle,
         ledger: Arc<dyn OrderStore>,
-        client: &reqwest::Client,
+        client: &http_client::ConnectionPools,
         lines: &[SellableLine],
+    ) -> Self {
+        Self::open_limited(style, ledger, client, lines, None).await
+    }
+
+    /// Like [`Venues::open`]. `limited` is our limit of SecuTix, and the calls that SecuTix allows an endpoint in a window.
+    pub(super) async fn open_limited(
+        style: BookingStyle,
+        ledger: Arc<dyn OrderStore>,
+        client: &http_client::ConnectionPools,
+        lines: &[SellableLine],
+        limited: Option<(Arc<LocalRateLimiter>, u32, Duration)>,
     ) -> Self {
         let mut world = World::new(ledger, &[]);
         let clock = Arc::new(SandboxClock::new(Arc::clone(&world.clock) as Arc<dyn Clock>));
         let (institution, transport) = if style == BookingStyle::Held { ("OPERA", "json") } else { ("CLUB", "soap") };
         let acme: Arc<dyn Emulator> = AcmeEmulator::new(Arc::clone(&clock), None, false);
-        let secutix = SecutixEmulator::new(Arc::clone(&clock), None, false);
+        let secutix: Arc<dyn Emulator> = match &limited {
+            Some((_, calls, window)) => SecutixEmulator::limited(Arc::clone(&clock), *calls, *window),
+            None => SecutixEmulator::new(Arc::clone(&clock), None, false),
+        };
         let ticketing = TicketingEmulator::new(Arc::clone(&clock), None, false);
         let vendors = [
             ("acme", acme, acme_config("harbor-sandbox-key", ACME_RESELLER_KEYS)),
@@ -79,8 +94,19 @@ impl Venues {
         ];
         let mut fixtures = Vec::new();
         for (vendor, emulator, config) in vendors {
-            let limits = (client.clone(), ATTEMPT);
-            fixtures.push(VendorFixture::start_with(vendor, Arc::clone(&clock), emulator, config, limits).await);
+            let (http, clock) = ((client.clone(), ATTEMPT), Arc::clone(&clock));
+            let limiter = limited.as_ref().map(|(limiter, ..)| Arc::clone(limiter)).filter(|_| vendor == "secutix");
+            let fixture = match limiter {
+                Some(limiter) => {
+                    let of_requests = Arc::clone(&limiter) as Arc<dyn RateLimiter>;
+                    let mut fixture =
+                        VendorFixture::start_limited(vendor, clock, emulator, config, http, of_requests).await;
+                    fixture.source.capacity = Some(limiter);
+                    fixture
+                }
+                None => VendorFixture::start_with(vendor, clock, emulator, config, http).await,
+            };
+            fixtures.push(fixture);
         }
         for (fixture, line) in fixtures.iter_mut().zip(lines) {
             fixture.source.catalog = Arc::clone(&line.catalog);
@@ -106,6 +132,7 @@ impl Venues {
                 source: fixture.source.id.clone(),
                 performance: performance.key.clone(),
                 ticket_type_source: fixture.source.id.clone(),
+                ticket_type_event: offer.ticket_type.event.clone(),
                 ticket_type: offer.ticket_type.key.clone(),
                 quantity: 2,
                 expected_unit_price: None,

@@ -15,8 +15,8 @@ use domain::ordering::{
 use domain::{
     Availability, AvailabilityStatus, Batch, BookingMode, CalendarDay, Catalog, CatalogScope, Clock, Effect,
     Environment, ErrorKind, Event, EventKey, EventStatus, ExternalRef, Health, HealthReport, HealthState, LegShape,
-    LocalizedText, Money, Observed, Offer, Performance, PerformanceKey, PerformanceWindow, Price, RefusalReason,
-    Source, SourceId, SourceTraits, TicketType, TicketTypeKey, VendorError, VendorKind, VendorOperation,
+    LocalizedText, Money, Observed, Offer, OrderCalls, Performance, PerformanceKey, PerformanceWindow, Price,
+    RefusalReason, Source, SourceId, SourceTraits, TicketType, TicketTypeKey, VendorError, VendorKind, VendorOperation,
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -85,6 +85,8 @@ pub(crate) enum Fault {
     Refused,
     /// Not sent; a retry may work.
     NotSent,
+    /// Not sent: its turn in our own queue comes in a minute.
+    Waits,
     /// Sent, not executed, and no response.
     LostRequest,
     /// Executed, and no response.
@@ -218,9 +220,11 @@ impl Vendor {
                 holds_seats: false,
                 delivers_to_app: false,
                 confirm_rank: traits.rank,
+                order_calls: OrderCalls { hold: 1, confirm: 1, tickets: 1, undo: 1 },
                 horizon_days: 30,
             },
             health: Arc::clone(self) as Arc<dyn Health>,
+            capacity: None,
             catalog: Arc::clone(self) as Arc<dyn Catalog>,
             ordering: Some(Arc::clone(self) as Arc<dyn Ordering>),
             hold_extension: traits.extends.then(|| Arc::clone(self) as Arc<dyn HoldExtension>),
@@ -279,6 +283,9 @@ impl Vendor {
                 None => Some(act(&mut state)),
                 Some(Fault::Refused) => Some(Err(self.refusal(call))),
                 Some(Fault::NotSent) => Some(Err(self.lost(call, Effect::None))),
+                Some(Fault::Waits) => {
+                    Some(Err(VendorError::awaiting_turn(&self.id, operation(call), Duration::from_secs(60))))
+                }
                 Some(Fault::LostRequest) => Some(Err(self.lost(call, Effect::Unknown))),
                 Some(Fault::LostAnswer) => {
                     let _ = act(&mut state);

@@ -160,7 +160,7 @@ impl Client {
         url: Url,
         is_paged: bool,
     ) -> Result<Vec<T>, VendorError> {
-        let mut entries = Vec::new();
+        let (mut entries, mut unreadable) = (Vec::new(), 0);
         let mut last_body = None;
         for page in 1..=MAX_PAGES {
             let mut url = url.clone();
@@ -175,14 +175,15 @@ impl Client {
             }
             // A server without paging returns the same page again.
             if last_body.as_ref() == Some(&response.body) {
-                break;
+                return response.readable_rows(entries, unreadable);
             }
             let read = Page::from_json(response.json::<Value>()?, PAGE_SIZE)
                 .ok_or_else(|| response.malformed(&"neither a list nor a page"))?;
             let is_full = read.is_full();
+            unreadable += read.unreadable();
             entries.extend(read.entries);
-            if !is_full {
-                break;
+            if !is_full || page == MAX_PAGES {
+                return response.readable_rows(entries, unreadable);
             }
             last_body = Some(response.body);
         }

@@ -135,7 +135,8 @@ impl Client {
 fn read_order_feed(response: &VendorResponse) -> Result<Vec<Order>, VendorError> {
     let Some(list) = optional_json::<Value>(response)? else { return Ok(Vec::new()) };
     let page = Page::from_json(list, usize::MAX).ok_or_else(|| response.malformed(&"neither a list nor a page"))?;
-    Ok(page.entries)
+    let unreadable = page.unreadable();
+    response.readable_rows(page.entries, unreadable)
 }
 
 /// Maps a status. Other 4xx statuses mean that nothing happened; those about credentials, rate or timeout say nothing

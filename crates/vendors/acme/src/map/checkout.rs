@@ -9,9 +9,9 @@ use crate::map::keys::InstanceRef;
 use crate::map::{SourceDefaults, availability, event, keys};
 use crate::wire::catalog::Instance;
 use crate::wire::orders::{CheckOut, CheckOutEvent, CheckOutItem, Order, ReservationItem};
-use crate::wire::{Amount, Id};
+use crate::wire::{Id, WrittenAmount};
 use domain::ordering::{LegLine, LegRequest};
-use domain::{AvailabilityStatus, Money, RefusalReason};
+use domain::{AvailabilityStatus, Currency, Money, RefusalReason};
 
 /// A line of a leg with its parsed keys.
 pub(crate) struct RequestedLine<'a> {
@@ -75,6 +75,8 @@ pub(crate) struct CheckOutOptions<'a> {
     pub(crate) reservation: Option<&'a str>,
     /// True if the voucher is charged now.
     pub(crate) charges_voucher: bool,
+    /// Currency of the tenant.
+    pub(crate) currency: Currency,
 }
 
 /// Builds the check-out of a leg (`acme.md §4.3`). Both contacts are set, because the vendor fills missing ones from
@@ -94,7 +96,7 @@ pub(crate) fn check_out(leg: &LegRequest, wanted: &[RequestedLine<'_>], terms: &
         person_type_id: person_type.to_owned(),
         item_type: "Event",
         quantity,
-        amount: Amount(amount),
+        amount: WrittenAmount::new(amount, terms.currency),
     };
     let event = |(id, items): (&str, BTreeMap<&str, (u32, Decimal)>)| CheckOutEvent {
         event_id: id.to_owned(),
@@ -108,7 +110,7 @@ pub(crate) fn check_out(leg: &LegRequest, wanted: &[RequestedLine<'_>], terms: &
         reservation_id: terms.reservation.map(Id::numeric),
         payment_method: "Voucher",
         payment_id: leg.reference.clone(),
-        charge_amount: Amount(if terms.charges_voucher { total } else { Decimal::ZERO }),
+        charge_amount: WrittenAmount::new(if terms.charges_voucher { total } else { Decimal::ZERO }, terms.currency),
         email: tagged_email(&contact.email, &leg.reference),
         phone_number: contact.phone.clone(),
         zip_code: contact.postal_code.clone(),

@@ -36,7 +36,8 @@ impl AssignedTicket<'_> {
     }
 }
 
-fn state(ticket: &Ticket, zone: &TimeZone) -> TicketState {
+/// Returns the state of a ticket.
+pub(crate) fn state(ticket: &Ticket, zone: &TimeZone) -> TicketState {
     let checked_in = ticket.check_in_date.as_ref().map(|date| date.instant(zone));
     assumptions::ticket_state(ticket.ticket_status.as_deref(), checked_in)
 }
@@ -118,6 +119,17 @@ pub(crate) fn void_tickets(
         meant.iter().filter(|hung| hung.state(zone) == TicketState::Void).map(AssignedTicket::reference).collect();
     let is_all = !meant.is_empty() && void.len() == meant.len();
     (void, is_all)
+}
+
+/// True if a ticket of a cancellation admitted its visitor. The vendor refunds such a ticket too (`acme.md §5`, INFERRED).
+pub(crate) fn has_used_ticket(
+    order: &OrderDetail,
+    wanted: &[RequestedLine<'_>],
+    lines: &[CancelLine],
+    zone: &TimeZone,
+) -> bool {
+    let meant = selected_tickets(order, wanted, lines);
+    meant.iter().any(|hung| matches!(hung.state(zone), TicketState::Used(_)))
 }
 
 /// Builds the refund of tickets that are not void yet: every line with its count and the full uuids as just read

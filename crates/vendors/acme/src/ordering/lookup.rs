@@ -4,15 +4,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use crate::client::WriteOutcome;
 use crate::map::checkout::{self, RequestedLine};
 use crate::map::keys::InstanceRef;
-use crate::ordering::{AcmeOrdering, ORDER_NUMBER_REF, ORDER_REF, find_ref};
-use crate::wire::Amount;
-use crate::wire::orders::Order;
+use crate::map::tickets;
+use crate::ordering::{AcmeOrdering, ORDER_NUMBER_REF, ORDER_REF, RESERVATION_REF, find_ref};
+use crate::settings::CheckOutRetry;
+use crate::wire::orders::{Order, OrderDetail};
 use domain::ids::StepKey;
-use domain::ordering::{ConfirmedSale, LegRequest, LookupOutcome, VendorSale};
+use domain::ordering::{ConfirmedSale, LegRequest, LookupOutcome, TicketState, VendorSale};
 use domain::{ErrorKind, ExternalRef, PerformanceKey, VendorError, VendorOperation};
 
 /// Largest number of order details read per lookup, if orders do not show their email address.
@@ -30,30 +32,43 @@ impl AcmeOrdering {
             return Ok(None);
         }
         let address = checkout::tagged_email(&leg.contact.email, &leg.reference);
+        // The address names this leg alone. A key that may not search may still list, so a failed search is no end.
+        let found = self.client.search_orders(LOOK_UP, &address).await;
+        if let Ok(found) = &found
+            && let Some(sale) = self.find_by_reference(found, leg, wanted).await?
+        {
+            return Ok(Some(sale));
+        }
         let instances: BTreeSet<&str> = wanted.iter().map(|wanted| wanted.instance.id.as_str()).collect();
         // One instance is enough: the order contains all lines of the leg.
-        let listed = match instances.first() {
-            Some(instance) => self.client.list_orders_of(LOOK_UP, instance).await?,
-            None => Vec::new(),
-        };
+        let Some(instance) = instances.first() else { return found.map(|_| None) };
         let is_ours = |order: &Order| order.email.as_ref().is_none_or(|email| email.eq_ignore_ascii_case(&address));
-        let mut candidates: Vec<Order> = listed.into_iter().filter(is_ours).collect();
-        if candidates.is_empty() {
-            candidates = self.client.search_orders(LOOK_UP, &address).await?;
-        }
-        for order in candidates.into_iter().take(MAX_DETAIL_READS) {
+        let mut listed = self.client.list_orders_of(LOOK_UP, instance).await?;
+        listed.retain(is_ours);
+        self.find_by_reference(&listed, leg, wanted).await
+    }
+
+    /// Finds the order whose detail contains our reference.
+    async fn find_by_reference(
+        &self,
+        candidates: &[Order],
+        leg: &LegRequest,
+        wanted: &[RequestedLine<'_>],
+    ) -> Result<Option<ConfirmedSale>, VendorError> {
+        for order in candidates.iter().take(MAX_DETAIL_READS) {
             let id = order.id.to_string();
             let detail = self.client.find_order_detail(LOOK_UP, &id).await?;
             if detail.is_some_and(|detail| detail.payment_id.as_deref() == Some(&leg.reference)) {
-                return Ok(Some(self.load_sale(&id, checkout::order_total(&order, &self.defaults), wanted).await));
+                return Ok(Some(self.load_sale(&id, checkout::order_total(order, &self.defaults), wanted).await));
             }
         }
         Ok(None)
     }
 
-    /// Resolves a check-out with an unknown outcome. If no order is found, the same request is sent again with the same
-    /// UUID. Only its rejection proves that no order exists or will exist; a 409 proves only that the first request
-    /// arrived.
+    /// Resolves a check-out with an unknown outcome. An order that is not found may exist: a reseller's key may see no orders
+    /// (`acme.md §4.5`), so the outcome stays unknown. With [`CheckOutRetry::SameUuid`], the same request is sent again with
+    /// the same UUID while its hold exists, which ends at the check-out and after ten minutes. Only its rejection proves
+    /// that no order exists or will exist; a 409 proves only that the first request arrived.
     pub(super) async fn resolve_check_out(
         &self,
         key: &StepKey,
@@ -66,6 +81,9 @@ impl AcmeOrdering {
         }
         if let Some(confirmed) = self.find_sale(leg, &wanted).await? {
             return Ok(LookupOutcome::Done(confirmed));
+        }
+        if !self.may_send_again(refs).await? {
+            return Ok(LookupOutcome::Undetermined);
         }
         match self.check_out(key, leg, &wanted, refs).await {
             Ok(WriteOutcome::Done(order)) => {
@@ -81,7 +99,15 @@ impl AcmeOrdering {
         }
     }
 
-    /// Lists sales of performances within a time window. ACME lists orders by instance only.
+    /// True if a check-out that was not found may be sent again.
+    async fn may_send_again(&self, refs: &[ExternalRef]) -> Result<bool, VendorError> {
+        match (self.check_out_retry, find_ref(refs, RESERVATION_REF)) {
+            (CheckOutRetry::SameUuid, Some(hold)) => Ok(self.client.find_reservation(LOOK_UP, hold).await?.is_some()),
+            _ => Ok(false),
+        }
+    }
+
+    /// Lists sales of performances within a time window, without those that were refunded completely. ACME lists orders by instance only.
     pub(super) async fn list_sales_by_instance(
         &self,
         from: Timestamp,
@@ -110,15 +136,20 @@ impl AcmeOrdering {
                 continue;
             }
             // Our reference is in the order's email address; if that is missing, in the detail.
-            let reference = match matched {
-                Some(reference) => Some(reference.to_owned()),
-                None => self.client.find_order_detail(op, &id).await?.and_then(|detail| detail.payment_id),
+            let is_changed = may_be_refunded(&order);
+            let detail = match matched {
+                Some(_) if !is_changed => None,
+                _ => self.client.find_order_detail(op, &id).await?,
             };
+            if is_changed && detail.as_ref().is_some_and(|detail| is_void(detail, &self.defaults.time_zone)) {
+                continue;
+            }
+            let reference = matched.map(str::to_owned).or_else(|| detail.and_then(|detail| detail.payment_id));
             let mut refs = vec![ExternalRef::new(ORDER_REF, id)];
             refs.extend(
                 order.order_number.as_ref().map(|number| ExternalRef::new(ORDER_NUMBER_REF, number.to_string())),
             );
-            sales.push(VendorSale { reference, refs, is_sold: is_sold(&order) });
+            sales.push(VendorSale { reference, refs, is_sold: true });
         }
         Ok(sales)
     }
@@ -134,9 +165,16 @@ impl AcmeOrdering {
     }
 }
 
-/// True if an order is still worth something; a fully refunded order is kept with a total of zero.
-fn is_sold(order: &Order) -> bool {
-    let refunded = order.refund_amount.map_or_else(Default::default, |amount: Amount| amount.0);
+/// True if tickets of an order may have been refunded. The amounts do not show whether all were: the documents leave open
+/// whether a refund lowers the total, and a free order has none.
+fn may_be_refunded(order: &Order) -> bool {
     let total = order.discounted_total_amount.or(order.total_amount).map(|amount| amount.0);
-    refunded.is_zero() || total.is_some_and(|total| !total.is_zero())
+    order.refund_amount.is_some_and(|amount| !amount.0.is_zero()) || total.is_none_or(|total| total.is_zero())
+}
+
+/// True if no ticket of an order is good.
+fn is_void(detail: &OrderDetail, zone: &TimeZone) -> bool {
+    let mut tickets =
+        detail.event_items.iter().flat_map(|event| &event.items).flat_map(|item| &item.tickets).peekable();
+    tickets.peek().is_some() && tickets.all(|ticket| tickets::state(ticket, zone) == TicketState::Void)
 }

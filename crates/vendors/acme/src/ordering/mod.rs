@@ -14,7 +14,7 @@ use crate::client::{Client, DayQuery, WriteOutcome};
 use crate::map::checkout::{self, CheckOutOptions, RequestedLine};
 use crate::map::keys::InstanceRef;
 use crate::map::{SourceDefaults, tickets};
-use crate::settings::Voucher;
+use crate::settings::{CheckOutRetry, Voucher};
 use crate::wire::WireTime;
 use crate::wire::catalog::Instance;
 use crate::wire::lenient;
@@ -45,6 +45,7 @@ pub(crate) struct AcmeOrdering {
     /// Buying organization when the leg names none.
     pub(crate) organization_id: Option<String>,
     pub(crate) voucher: Voucher,
+    pub(crate) check_out_retry: CheckOutRetry,
 }
 
 impl AcmeOrdering {
@@ -143,7 +144,9 @@ impl AcmeOrdering {
         let op = VendorOperation::Confirm;
         let organization = self.organization(leg).ok_or_else(|| self.error(op, ErrorKind::Unsupported))?;
         let charges_voucher = self.voucher == Voucher::Charged;
-        let terms = CheckOutOptions { organization, reservation: find_ref(refs, RESERVATION_REF), charges_voucher };
+        let reservation = find_ref(refs, RESERVATION_REF);
+        let currency = self.defaults.currency;
+        let terms = CheckOutOptions { organization, reservation, charges_voucher, currency };
         let body = checkout::check_out(leg, wanted, &terms);
         self.client.check_out(op, key, organization, &body).await
     }

@@ -36,6 +36,9 @@ impl Refunds for AcmeOrdering {
             // Already canceled: sending the request again would refund again.
             return Ok(CompletedCancellation { refunded: None, voided: void });
         }
+        if tickets::has_used_ticket(&before, &wanted, lines, zone) {
+            return Err(self.rejected(op, RefusalReason::TooLate));
+        }
         let refund = tickets::refund(&before, &wanted, lines, zone, &leg.reference);
         let refund = refund.filter(|refund| !refund.refund_items.is_empty());
         let refund = refund.ok_or_else(|| self.rejected(op, RefusalReason::Conflict))?;

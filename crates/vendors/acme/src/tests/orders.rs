@@ -43,7 +43,9 @@ fn leg() -> LegRequest {
 fn check_out(reservation: Option<&str>, charges_voucher: bool) -> CheckOut {
     let leg = leg();
     let wanted = checkout::requested_lines(&leg).expect("keys of ours");
-    checkout::check_out(&leg, &wanted, &CheckOutOptions { organization: "5120", reservation, charges_voucher })
+    let currency = "USD".parse().expect("a currency");
+    let options = CheckOutOptions { organization: "5120", reservation, charges_voucher, currency };
+    checkout::check_out(&leg, &wanted, &options)
 }
 
 fn refund_of(order: &OrderDetail, lines: &[CancelLine]) -> Option<Refund> {

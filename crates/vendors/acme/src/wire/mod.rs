@@ -14,6 +14,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
+use domain::Currency;
+
 /// An identifier, string or number; serialized as the type that was read (`acme.md §8.4`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Id {
@@ -106,13 +108,28 @@ impl<'de> Deserialize<'de> for WireTime {
     }
 }
 
-/// An amount in major units, read from a string or a number, written as a string with two decimals (`acme.md §8.3`).
+/// An amount in major units, read from a string or a number (`acme.md §8.3`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Amount(pub(crate) Decimal);
 
-impl Serialize for Amount {
+/// An amount in major units, written as a string with the decimals of its currency (`acme.md §8.3`): `"25.00"` dollars, `"25"`
+/// yen, `"25.125"` dinars.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct WrittenAmount {
+    amount: Decimal,
+    decimals: usize,
+}
+
+impl WrittenAmount {
+    /// Creates an amount of a currency.
+    pub(crate) fn new(amount: Decimal, currency: Currency) -> Self {
+        Self { amount, decimals: currency.exponent() as usize }
+    }
+}
+
+impl Serialize for WrittenAmount {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{:.2}", self.0))
+        serializer.collect_str(&format_args!("{:.*}", self.decimals, self.amount))
     }
 }
 
@@ -135,7 +152,7 @@ pub(crate) struct Page<T> {
 }
 
 impl<T: DeserializeOwned> Page<T> {
-    /// Parses a response; `None` if it has neither form. Unreadable entries are skipped and logged as a count.
+    /// Parses a response; `None` if it has neither form. Unreadable entries are skipped.
     pub(crate) fn from_json(response: Value, requested_size: usize) -> Option<Self> {
         let (list, page_size) = match response {
             Value::Array(list) => (list, None),
@@ -153,14 +170,37 @@ impl<T: DeserializeOwned> Page<T> {
         };
         let length = list.len();
         let entries: Vec<T> = list.into_iter().filter_map(|entry| serde_json::from_value(entry).ok()).collect();
-        if entries.len() < length {
-            tracing::warn!(unread = length - entries.len(), of = length, "skipped unreadable entries of a list");
-        }
         Some(Self { entries, length, page_size })
+    }
+
+    /// Number of entries that could not be read.
+    pub(crate) fn unreadable(&self) -> usize {
+        self.length - self.entries.len()
     }
 
     /// True if another page may follow.
     pub(crate) fn is_full(&self) -> bool {
         self.page_size.is_some_and(|size| self.length >= size)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_amount_is_written_with_the_decimals_of_its_currency() {
+        for (minor_units, currency, text) in [
+            (2500, "USD", "25.00"),
+            (0, "USD", "0.00"),
+            (2500, "JPY", "2500"),
+            (25_125, "KWD", "25.125"),
+            (5, "KWD", "0.005"),
+        ] {
+            let currency: Currency = currency.parse().expect("a currency");
+            let amount = domain::Money::new(minor_units, currency).to_major();
+            let written = serde_json::to_value(WrittenAmount::new(amount, currency)).expect("JSON");
+            assert_eq!(written, text, "{currency:?}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::wire::{Amount, Id, WireTime, lenient};
+use crate::wire::{Amount, Id, WireTime, WrittenAmount, lenient};
 
 /// Capacity of an instance to be held: a hold has no ticket types (`acme.md §4.2`).
 #[derive(Clone, Debug, Serialize)]
@@ -41,7 +41,7 @@ pub(crate) struct CheckOut {
     pub(crate) payment_method: &'static str,
     /// Our reference.
     pub(crate) payment_id: String,
-    pub(crate) charge_amount: Amount,
+    pub(crate) charge_amount: WrittenAmount,
     pub(crate) email: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) phone_number: Option<String>,
@@ -80,7 +80,7 @@ pub(crate) struct CheckOutItem {
     pub(crate) person_type_id: String,
     pub(crate) item_type: &'static str,
     pub(crate) quantity: u32,
-    pub(crate) amount: Amount,
+    pub(crate) amount: WrittenAmount,
 }
 
 /// An order without its tickets (`acme.md §7.4`).

@@ -9,7 +9,9 @@ use reqwest::header::{ACCEPT, AUTHORIZATION};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use crate::protocol::{Protocol, ProtocolRequest, ProtocolResponse, TokenProvider, encode_error, http_error};
+use crate::protocol::{
+    Protocol, ProtocolRequest, ProtocolResponse, RateLimitScope, TokenProvider, encode_error, http_error,
+};
 
 /// Hint for the operator if the token is rejected: that the password signs tokens is inferred (`secutix.md §2.11`).
 const HINT: &str =
@@ -21,6 +23,7 @@ pub(crate) struct JsonProtocol {
     base: String,
     version: String,
     tokens: TokenProvider,
+    scope: RateLimitScope,
     hint_logged: AtomicBool,
 }
 
@@ -28,7 +31,21 @@ impl JsonProtocol {
     /// Creates the protocol for a base URL and an API version.
     pub(crate) fn new(transport: VendorHttpClient, base: &str, version: &str, tokens: TokenProvider) -> Self {
         let hint_logged = AtomicBool::new(false);
-        Self { transport, base: base.to_owned(), version: version.to_owned(), tokens, hint_logged }
+        Self {
+            transport,
+            base: base.to_owned(),
+            version: version.to_owned(),
+            tokens,
+            scope: RateLimitScope::default(),
+            hint_logged,
+        }
+    }
+
+    /// Sets the requests that a rate-limit response concerns.
+    #[must_use]
+    pub(crate) fn with_rate_limit_scope(mut self, scope: RateLimitScope) -> Self {
+        self.scope = scope;
+        self
     }
 
     async fn send_with_token(
@@ -44,6 +61,7 @@ impl JsonProtocol {
         let mut call = VendorRequest::new(request.operation, reqwest::Method::POST, url)
             .header(ACCEPT, "application/json")
             .secret_header(AUTHORIZATION, &bearer)
+            .limited_endpoint(self.scope.endpoint(request.method))
             .payload(payload);
         if let Some(timeout) = request.timeout {
             call = call.timeout(timeout);

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use reqwest::StatusCode;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub(crate) use json::JsonProtocol;
@@ -17,12 +17,10 @@ pub(crate) use soap::SoapProtocol;
 pub(crate) use token::{Identity, TokenOrigin, TokenProvider};
 
 use crate::assumptions;
+use crate::wire::catalog::GET_CATALOG_DETAILED;
 use crate::wire::{Method, ResultHeader};
 use domain::{ErrorKind, SourceId, VendorError, VendorOperation};
 use http_client::{RequestBody, VendorResponse};
-
-/// Pause after a rate-limit response without `Retry-After` (`secutix.md §2.8`).
-const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(60);
 
 /// Error of encoding a request. Our own requests do not cause it.
 pub(crate) type EncodeError = Box<dyn std::error::Error + Send + Sync>;
@@ -55,6 +53,29 @@ pub(crate) struct ProtocolRequest<'a> {
     pub parameters: &'a dyn Parameters,
     /// Timeout that replaces the usual one, for slow methods.
     pub timeout: Option<Duration>,
+}
+
+/// Requests that a rate-limit response concerns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RateLimitScope {
+    /// All requests to the institution, as the newer copy of the vendor's page says (`secutix.md §2.8`).
+    #[default]
+    Institution,
+    /// The service with all its methods, as the older copy says.
+    Service,
+}
+
+impl RateLimitScope {
+    /// Returns the endpoint that a rate-limit response to a method concerns; `None` for all. The catalog has a limit of its
+    /// own in both copies, so its refusals do not stop sales.
+    fn endpoint(self, method: Method) -> Option<&'static str> {
+        match self {
+            _ if method == GET_CATALOG_DETAILED => Some(method.name),
+            Self::Institution => None,
+            Self::Service => Some(method.service.class),
+        }
+    }
 }
 
 /// A response without its envelope, not yet parsed.
@@ -115,10 +136,6 @@ fn http_error(response: &VendorResponse) -> VendorError {
     match response.status {
         // The path names a method, not a record: "not found" means a wrong address or version.
         StatusCode::NOT_FOUND => VendorError { kind: ErrorKind::Unavailable, ..error },
-        _ if error.kind == ErrorKind::RateLimited => {
-            let wait = error.retry_after.unwrap_or(DEFAULT_RETRY_AFTER);
-            error.with_retry_after(Some(wait))
-        }
         _ => error,
     }
 }
@@ -126,4 +143,27 @@ fn http_error(response: &VendorResponse) -> VendorError {
 /// Returns the error of a request that could not be encoded.
 fn encode_error(source: &SourceId, operation: VendorOperation, error: EncodeError) -> VendorError {
     VendorError::new(source, operation, ErrorKind::Internal).with_cause(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::availability::{GET_EVENT_AVAILABILITY, GET_UPDATED_AVAILABILITIES};
+    use crate::wire::catalog::GET_POS_CONFIG;
+    use crate::wire::orders::CREATE_OR_UPDATE_ORDER;
+
+    #[test]
+    fn a_refused_catalog_pauses_the_catalog_alone_and_other_refusals_pause_what_the_setting_names() {
+        let institution = RateLimitScope::Institution;
+        for method in [CREATE_OR_UPDATE_ORDER, GET_EVENT_AVAILABILITY, GET_POS_CONFIG] {
+            assert_eq!(institution.endpoint(method), None, "{method:?}");
+        }
+        let service = RateLimitScope::Service;
+        let availability = service.endpoint(GET_EVENT_AVAILABILITY);
+        assert_eq!(service.endpoint(GET_UPDATED_AVAILABILITIES), availability);
+        assert!(availability.is_some() && service.endpoint(CREATE_OR_UPDATE_ORDER) != availability);
+        let catalog = institution.endpoint(GET_CATALOG_DETAILED);
+        assert_eq!(service.endpoint(GET_CATALOG_DETAILED), catalog);
+        assert!(catalog.is_some() && service.endpoint(GET_POS_CONFIG) != catalog);
+    }
 }

@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use url::Url;
 
-use crate::protocol::{Protocol, ProtocolRequest, ProtocolResponse, encode_error, http_error};
+use crate::protocol::{Protocol, ProtocolRequest, ProtocolResponse, RateLimitScope, encode_error, http_error};
 use crate::wire::{Method, xml};
 
 const ENVELOPE: &str = "http://schemas.xmlsoap.org/soap/envelope/";
@@ -25,6 +25,7 @@ pub(crate) struct SoapProtocol {
     version: String,
     login: String,
     password: SecretString,
+    scope: RateLimitScope,
 }
 
 impl SoapProtocol {
@@ -36,7 +37,21 @@ impl SoapProtocol {
         login: &str,
         password: SecretString,
     ) -> Self {
-        Self { transport, base: base.to_owned(), version: version.to_owned(), login: login.to_owned(), password }
+        Self {
+            transport,
+            base: base.to_owned(),
+            version: version.to_owned(),
+            login: login.to_owned(),
+            password,
+            scope: RateLimitScope::default(),
+        }
+    }
+
+    /// Sets the requests that a rate-limit response concerns.
+    #[must_use]
+    pub(crate) fn with_rate_limit_scope(mut self, scope: RateLimitScope) -> Self {
+        self.scope = scope;
+        self
     }
 
     fn fault_error(&self, response: &VendorResponse, operation: VendorOperation, body: &Value) -> VendorError {
@@ -69,12 +84,16 @@ impl Protocol for SoapProtocol {
         let mut call = VendorRequest::new(request.operation, reqwest::Method::POST, url)
             .header(ACCEPT, "text/xml")
             .header(SOAP_ACTION, "\"\"")
+            .limited_endpoint(self.scope.endpoint(request.method))
             .payload(RequestBody::new("text/xml; charset=utf-8", envelope));
         if let Some(timeout) = request.timeout {
             call = call.timeout(timeout);
         }
         let response = self.transport.send(call).await?;
-        // A fault comes with 500; any other response without an envelope is classified by its status.
+        // A fault comes with 500. A rate limit is not one, whatever its body is. Any other response without an envelope is classified by its status.
+        if matches!(response.status.as_u16(), 429 | 509) {
+            return Err(http_error(&response));
+        }
         match parse_envelope(&response.body) {
             Ok(SoapBody::Fault(body)) => Err(self.fault_error(&response, request.operation, &body)),
             Ok(SoapBody::Result(tree)) if response.status.is_success() => {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use domain::ordering::{Contact, DeliveryPreference, LegLine, LegRequest};
 use domain::{Clock, Money, PerformanceKey, SourceId, TicketTypeKey, VendorError, VendorOperation};
+use http_client::PausePolicy;
 use jiff::tz::TimeZone;
 use secrecy::ExposeSecret;
 use testkit::{FixtureCase, ManualClock, StubServer, error_summary, fixture_operations, load_case, load_cases};
@@ -44,7 +45,8 @@ const NO_DELAY: PollSchedule = PollSchedule { delays: [Duration::ZERO; 4], max_w
 async fn client(responses: Vec<FixtureCase>) -> (Client, StubServer) {
     let is_soap = responses[0].extension == "xml";
     let server = StubServer::responding(responses).await;
-    let (transport, base) = (server.client.clone(), server.base.as_str());
+    let pauses = PausePolicy { default: crate::VENDOR.rate_limit_pause, max: Duration::from_secs(3600) };
+    let (transport, base) = (server.client.clone().with_pauses(pauses), server.base.as_str());
     let protocol: Box<dyn Protocol> = if is_soap {
         Box::new(SoapProtocol::new(transport, base, "v1_33", "QUAI_DGTK", "a-password".into()))
     } else {
@@ -284,4 +286,24 @@ async fn a_catalog_in_progress_is_polled_by_its_request_id_over_both_protocols()
             "{extension}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_new_order_whose_poll_fails_is_being_created_and_is_not_created_again() {
+    let in_progress = || FixtureCase::new("working", 200, "{\"statusCode\": \"in_progress\", \"requestId\": 17}");
+    let failed = |status| FixtureCase::new("failed", status, "");
+    let done = load_case("secutix/create_or_update_order", "two_contingents.json");
+    let written = || orders::new_order(&leg(), 510_100, "1000042".to_owned()).expect("lines with valid keys");
+    // A poll that failed is repeated, with the id of the request.
+    for status in [503, 509] {
+        let (client, server) = client(vec![in_progress(), failed(status), done.clone()]).await;
+        assert!(client.create_order(written()).await.is_ok(), "{status}");
+        let has_request_id: Vec<_> = server.requests().iter().map(|call| call.contains("requestId")).collect();
+        assert_eq!(has_request_id, [false, true, true], "{status}");
+    }
+    // A poll that no repetition helps leaves the order unknown: it must not count as "nothing was done".
+    let (client, server) = client(vec![in_progress(), failed(401)]).await;
+    let error = client.create_order(written()).await.expect_err("no answer");
+    assert_eq!(error.effect, domain::Effect::Unknown);
+    assert_eq!(server.requests().iter().filter(|call| !call.contains("requestId")).count(), 1);
 }

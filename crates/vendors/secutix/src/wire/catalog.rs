@@ -107,6 +107,13 @@ pub(crate) struct CatalogData {
     pub physical_configurations: LenientList<PhysicalConfiguration>,
 }
 
+impl CatalogData {
+    /// Returns true if a product of any season is readable.
+    pub(crate) fn has_readable_product(&self) -> bool {
+        self.seasons.0.iter().any(|season| season.products.parsed().next().is_some())
+    }
+}
+
 /// A season.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]

@@ -133,13 +133,14 @@ impl Client {
         self.list_pages(list, |_| false).await
     }
 
-    /// Reads the pages of a list until its end or until `is_enough`. Unreadable entries are skipped and logged.
+    /// Reads the pages of a list until its end or until `is_enough`. Unreadable entries are skipped and counted; a list without
+    /// a readable one is malformed.
     async fn list_pages<T: DeserializeOwned>(
         &self,
         list: &ListRequest<'_>,
         is_enough: impl Fn(&[T]) -> bool,
     ) -> Result<Vec<T>, VendorError> {
-        let mut entries = Vec::new();
+        let (mut entries, mut unreadable) = (Vec::new(), 0);
         for page in 1..=MAX_PAGES {
             let counters = [("page", page.to_string()), ("records", PAGE_SIZE.to_string())];
             let mut url = self.url(list.path);
@@ -149,16 +150,17 @@ impl Client {
             let response = self.send(call).await?;
             // Past the last page the vendor responds with 404, also when the list has shrunk in the meantime.
             if page > 1 && is_resource_missing(&response) {
-                break;
+                return response.readable_rows(entries, unreadable);
             }
             self.check_status(&response, list.rejections)?;
-            let (read, length) = read_page(&response)?;
+            let (read, length): (wire::Page<T>, usize) = read_page(&response)?;
+            unreadable += length - read.entries.len();
             let records = read.records.map_or(PAGE_SIZE, |records| at_least_one(records.0));
             let is_last = read.total.map_or(length < records, |total| page * records >= at_least_one(total.0));
             let is_over = length == 0 || is_last || is_enough(&read.entries);
             entries.extend(read.entries);
-            if is_over {
-                break;
+            if is_over || page == MAX_PAGES {
+                return response.readable_rows(entries, unreadable);
             }
         }
         Ok(entries)
@@ -246,7 +248,7 @@ impl Client {
 /// Parses a page and its entry count. If it is malformed as a whole, it is parsed entry by entry, so that one bad entry
 /// does not cost the others.
 fn read_page<T: DeserializeOwned>(response: &VendorResponse) -> Result<(wire::Page<T>, usize), VendorError> {
-    if let Ok(whole) = serde_json::from_slice::<wire::Page<T>>(&response.body) {
+    if let Ok(whole) = serde_json::from_slice::<wire::Page<T>>(response.json_body()) {
         let length = whole.entries.len();
         return Ok((whole, length));
     }
@@ -264,7 +266,7 @@ fn is_resource_missing(response: &VendorResponse) -> bool {
         error: Option<IgnoredAny>,
         message: Option<IgnoredAny>,
     }
-    let complaint: Complaint = serde_json::from_slice(&response.body).unwrap_or_default();
+    let complaint: Complaint = serde_json::from_slice(response.json_body()).unwrap_or_default();
     response.status.as_u16() == 404 && (complaint.error.is_some() || complaint.message.is_none())
 }
 

@@ -1,0 +1,254 @@
+//! Turn of a vendor request in the queue of its source, and the scope that gives it to all requests of one order call.
+
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+use crate::error::VendorOperation;
+use crate::ids::OrderKey;
+
+/// Urgency of a request, most urgent first. Within a class, the earliest due time comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum RequestClass {
+    /// Ends something that is held or sold: a confirmation, a release, a cancellation, or the lookup of an outcome. They compete
+    /// by due time only, so that neither kind starves the other.
+    Settle,
+    /// Holds tickets of a new order.
+    Hold,
+    /// Reads the tickets of a completed sale.
+    Tickets,
+    /// Reads the facts that a new order is planned with.
+    Plan,
+    /// Everything else.
+    Read,
+}
+
+impl RequestClass {
+    /// Returns the class of a request that no order call sends.
+    pub fn of(operation: VendorOperation) -> Self {
+        match operation {
+            VendorOperation::Hold => Self::Hold,
+            VendorOperation::Extend
+            | VendorOperation::Confirm
+            | VendorOperation::Release
+            | VendorOperation::Cancel
+            | VendorOperation::LookUp => Self::Settle,
+            _ => Self::Read,
+        }
+    }
+
+    /// Returns true if the request may use the part of the quota that is reserved for orders, and takes one of the places for
+    /// order requests.
+    pub fn serves_an_order(self) -> bool {
+        matches!(self, Self::Settle | Self::Hold | Self::Tickets)
+    }
+}
+
+/// Leg whose calls were reserved before anything was held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ReservationKey {
+    /// Order.
+    pub order: OrderKey,
+    /// Index of the leg.
+    pub leg: usize,
+}
+
+/// Turn of a request: its place in the queue, and how long it may wait there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestTurn {
+    /// Urgency.
+    pub class: RequestClass,
+    /// Time by which the request has to be sent: the end of its hold, for example. `None`: as soon as possible.
+    pub due: Option<Instant>,
+    /// Time after which the request is not sent any more. `None`: the usual longest wait of reads.
+    pub latest: Option<Instant>,
+    /// Reservation that the request uses, if any.
+    pub reservation: Option<ReservationKey>,
+    /// Endpoint with pauses of its own that the request calls, if any.
+    pub endpoint: Option<&'static str>,
+}
+
+impl RequestTurn {
+    /// Returns the turn of a request that is due as soon as possible, waits no longer than reads do, and was not reserved.
+    pub fn of(class: RequestClass) -> Self {
+        Self { class, due: None, latest: None, reservation: None, endpoint: None }
+    }
+
+    /// Returns the turn of the next request of the current call, or the usual turn of the operation outside of one.
+    ///
+    /// An order call that has begun is finished before others begin: otherwise long queues would put off its last request again
+    /// and again, and each time it would use up the limit with its first ones.
+    pub fn current(operation: VendorOperation) -> Self {
+        let Some(scope) = TurnScope::current() else { return Self::of(RequestClass::of(operation)) };
+        if scope.turn.class.serves_an_order() && scope.has_begun.load(Relaxed) {
+            return Self { class: RequestClass::Settle, due: Some(Instant::now()), ..scope.turn };
+        }
+        scope.turn
+    }
+}
+
+tokio::task_local! {
+    static SCOPE: Arc<TurnScope>;
+}
+
+/// One order call. All its requests share a turn, and the time they wait in the queue counts for no timeout.
+#[derive(Debug)]
+pub struct TurnScope {
+    turn: RequestTurn,
+    /// True once a request of the call got its turn.
+    has_begun: AtomicBool,
+    stopwatch: Mutex<Stopwatch>,
+}
+
+/// Sum of the time in which at least one request waited.
+#[derive(Debug, Default)]
+struct Stopwatch {
+    total: Duration,
+    waiting: usize,
+    since: Option<Instant>,
+}
+
+impl TurnScope {
+    /// Creates the scope of a call.
+    pub fn new(turn: RequestTurn) -> Arc<Self> {
+        Arc::new(Self { turn, has_begun: AtomicBool::new(false), stopwatch: Mutex::default() })
+    }
+
+    /// Returns the scope of the current call, if there is one.
+    pub fn current() -> Option<Arc<Self>> {
+        SCOPE.try_with(Arc::clone).ok()
+    }
+
+    /// Runs a call in this scope.
+    pub async fn run<F: Future>(self: &Arc<Self>, call: F) -> F::Output {
+        SCOPE.scope(Arc::clone(self), call).await
+    }
+
+    /// Returns the time that requests of the call have waited in the queue so far.
+    pub fn queued(&self) -> Duration {
+        let stopwatch = self.stopwatch();
+        stopwatch.total + stopwatch.since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
+    /// Waits in the queue; the wait counts as [`queued`](Self::queued).
+    pub async fn wait<T, E>(&self, queue: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+        let _waiting = Waiting::start(self);
+        queue.await.inspect(|_| self.has_begun.store(true, Relaxed))
+    }
+
+    /// Runs `call` until `deadline`, which moves by the time that requests of the call wait in the queue. `None` if it passed.
+    pub async fn run_until<F: Future>(&self, deadline: Instant, call: F) -> Option<F::Output> {
+        let before = self.queued();
+        let moved_deadline = || deadline + self.queued().saturating_sub(before);
+        let mut call = std::pin::pin!(call);
+        loop {
+            tokio::select! {
+                biased;
+                output = &mut call => return Some(output),
+                () = sleep_until(moved_deadline()) => {
+                    if Instant::now() >= moved_deadline() {
+                        return None;
+                    }
+                }
+            }
+        }
+    }
+
+    fn stopwatch(&self) -> MutexGuard<'_, Stopwatch> {
+        self.stopwatch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A request that waits. A canceled wait counts as well.
+struct Waiting<'s>(&'s TurnScope);
+
+impl<'s> Waiting<'s> {
+    fn start(scope: &'s TurnScope) -> Self {
+        let mut stopwatch = scope.stopwatch();
+        stopwatch.waiting += 1;
+        stopwatch.since.get_or_insert_with(Instant::now);
+        Self(scope)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut stopwatch = self.0.stopwatch();
+        stopwatch.waiting -= 1;
+        if stopwatch.waiting == 0
+            && let Some(since) = stopwatch.since.take()
+        {
+            stopwatch.total += since.elapsed();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::sleep;
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    async fn turn_after(wait: Duration) -> Result<(), Duration> {
+        sleep(wait).await;
+        Ok(())
+    }
+
+    fn scope() -> Arc<TurnScope> {
+        TurnScope::new(RequestTurn::of(RequestClass::Settle))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_in_the_queue_does_not_count_for_the_timeout_of_a_call() {
+        let call = async |queued: Duration, sent: Duration| {
+            let scope = scope();
+            let inner = async {
+                let own = TurnScope::current().expect("the scope");
+                own.wait(turn_after(queued)).await.expect("a turn");
+                sleep(sent).await;
+            };
+            let ended = scope.run_until(Instant::now() + SECOND * 10, scope.run(inner)).await;
+            (ended.is_some(), scope.queued())
+        };
+        assert_eq!(call(SECOND * 30, SECOND * 9).await, (true, SECOND * 30));
+        assert_eq!(call(SECOND * 30, SECOND * 11).await, (false, SECOND * 30));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn requests_that_wait_together_wait_once() {
+        let scope = scope();
+        let (one, other) = tokio::join!(scope.wait(turn_after(SECOND * 2)), scope.wait(turn_after(SECOND * 5)));
+        assert!(one.is_ok() && other.is_ok());
+        assert_eq!(scope.queued(), SECOND * 5);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_order_call_that_has_begun_is_finished_before_others() {
+        let turn = RequestTurn::of(RequestClass::Hold);
+        let scope = TurnScope::new(turn);
+        let next = || RequestTurn::current(VendorOperation::Hold);
+        let (before, refused, after) = scope
+            .run(async {
+                let before = next();
+                scope.wait(async { Err::<(), _>(SECOND) }).await.expect_err("no turn");
+                let refused = next();
+                scope.wait(turn_after(SECOND)).await.expect("a turn");
+                (before, refused, next())
+            })
+            .await;
+        assert_eq!((before, refused), (turn, turn));
+        assert_eq!((after.class, after.due), (RequestClass::Settle, Some(Instant::now())));
+    }
+
+    #[tokio::test]
+    async fn outside_of_an_order_call_the_operation_decides() {
+        let class = |operation| RequestTurn::current(operation).class;
+        assert_eq!(class(VendorOperation::LoadEvents), RequestClass::Read);
+        assert_eq!(class(VendorOperation::Hold), RequestClass::Hold);
+        assert_eq!(class(VendorOperation::LookUp), RequestClass::Settle);
+    }
+}

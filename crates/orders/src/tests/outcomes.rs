@@ -1,0 +1,131 @@
+//! Outcomes of calls: pauses of a source, lost holds, and the waits between attempts.
+
+use std::time::Duration;
+
+use domain::ordering::{LookupOutcome, PlacedHold};
+use domain::{Effect, ErrorKind, RefusalReason, SourceId, VendorError, VendorOperation};
+
+use crate::decision::{SagaStep, SourceCall};
+use crate::leg::{LegCapabilities, LegOperation};
+use crate::order::FulfillmentPolicy;
+use crate::outcome::StepOutcome;
+use crate::settings::{OrderSettings, default_settings};
+use crate::status::{Intent, LegStatus as L};
+use crate::tests::decisions::{at, order, refundable};
+use crate::unit_of_work::UnitOfWork;
+
+const HOLD: SagaStep = SagaStep { leg: 0, call: SourceCall::Hold };
+const CONFIRM: SagaStep = SagaStep { leg: 0, call: SourceCall::Confirm };
+
+/// A source that neither honors keys nor extends holds.
+fn plain() -> LegCapabilities {
+    LegCapabilities { honors_keys: false, extends_holds: false, ..refundable() }
+}
+
+fn work(settings: &OrderSettings, capabilities: LegCapabilities, intent: Intent) -> UnitOfWork<'_> {
+    let mut order = order(FulfillmentPolicy::AllOrNothing, vec![capabilities]);
+    order.intent = intent;
+    UnitOfWork::new(order, settings, at(0))
+}
+
+fn error(kind: ErrorKind, effect: Effect) -> VendorError {
+    VendorError::new(&SourceId::new("s0"), VendorOperation::Hold, kind).with_effect(effect)
+}
+
+fn busy(seconds: u64) -> VendorError {
+    error(ErrorKind::RateLimited, Effect::None).with_retry_after(Some(Duration::from_secs(seconds)))
+}
+
+/// An order whose hold was sent, and whose response was lost.
+fn lost_hold(settings: &OrderSettings, capabilities: LegCapabilities) -> UnitOfWork<'_> {
+    let mut work = work(settings, capabilities, Intent::Hold);
+    assert_eq!(work.next_steps(), [HOLD]);
+    work.record_attempts(&[HOLD]);
+    work.now = at(8);
+    work.record_outcome(0, StepOutcome::Held(Err(error(ErrorKind::Timeout, Effect::Unknown))));
+    assert_eq!(work.order.legs[0].status, L::OutcomeUnknown);
+    work
+}
+
+#[test]
+fn a_confirmation_waits_for_the_end_of_a_pause_for_as_long_as_its_hold_lives() {
+    let settings = default_settings();
+    let mut work = work(&settings, plain(), Intent::Confirm);
+    work.order.legs[0].status = L::Held;
+    work.order.legs[0].hold_expires_at = Some(at(600));
+    for start in [0, 60, 120, 180, 240, 300] {
+        work.now = at(start);
+        assert_eq!(work.next_steps(), [CONFIRM], "{start}");
+        work.record_attempts(&[CONFIRM]);
+        work.record_outcome(0, StepOutcome::Confirmed(Err(busy(60))));
+        assert_eq!(work.order.legs[0].status, L::Held, "{start}");
+        work.now = at(start + 59);
+        assert!(work.next_steps().is_empty(), "the call would be sent before the pause ends");
+    }
+    work.now = at(600);
+    work.next_steps();
+    assert_eq!(work.order.legs[0].status, L::Expired);
+}
+
+#[test]
+fn a_confirmation_that_fails_otherwise_is_given_up_after_four_attempts_whatever_the_pauses_between_them_were() {
+    let settings = default_settings();
+    let mut work = work(&settings, plain(), Intent::Confirm);
+    work.order.legs[0].status = L::Held;
+    work.order.legs[0].hold_expires_at = Some(at(6_000));
+    let mut failures = 0;
+    for attempt in 0..8 {
+        work.now = at(attempt * 60);
+        assert_eq!(work.next_steps(), [CONFIRM], "{attempt}");
+        work.record_attempts(&[CONFIRM]);
+        let result = if attempt % 2 == 0 { busy(1) } else { error(ErrorKind::Unavailable, Effect::None) };
+        failures += usize::from(attempt % 2 != 0);
+        work.record_outcome(0, StepOutcome::Confirmed(Err(result)));
+        let expected = if failures < 4 { L::Held } else { L::ConfirmFailed };
+        assert_eq!(work.order.legs[0].status, expected, "{attempt}");
+    }
+}
+
+#[test]
+fn a_refused_confirmation_fails_at_once() {
+    let settings = default_settings();
+    let mut work = work(&settings, plain(), Intent::Confirm);
+    work.order.legs[0].status = L::Held;
+    work.record_attempts(&[CONFIRM]);
+    let refusal = VendorError::rejected(&SourceId::new("s0"), VendorOperation::Confirm, RefusalReason::Other, None);
+    work.record_outcome(0, StepOutcome::Confirmed(Err(refusal)));
+    assert_eq!(work.order.legs[0].status, L::ConfirmFailed);
+}
+
+#[test]
+fn a_lost_hold_that_may_still_arrive_is_looked_up_and_not_placed_again() {
+    let settings = default_settings();
+    let mut work = lost_hold(&settings, plain());
+    work.record_outcome(0, StepOutcome::FoundHold(Ok(LookupOutcome::NotDone)));
+    assert_eq!(work.order.legs[0].status, L::OutcomeUnknown, "the request may be on its way");
+    work.now = at(10);
+    assert_eq!(work.next_steps(), [SagaStep { leg: 0, call: SourceCall::FindHold }]);
+    let late = PlacedHold { refs: Vec::new(), expires_at: Some(at(900)), secures: Vec::new(), total: None };
+    work.record_outcome(0, StepOutcome::FoundHold(Ok(LookupOutcome::Done(late))));
+    let leg = &work.order.legs[0];
+    assert_eq!((leg.status, leg.attempt_count(LegOperation::Hold)), (L::Held, 1));
+}
+
+#[test]
+fn a_lost_hold_that_cannot_arrive_any_more_is_placed_once_more() {
+    let settings = default_settings();
+    let mut work = lost_hold(&settings, plain());
+    work.now = at(45);
+    work.record_outcome(0, StepOutcome::FoundHold(Ok(LookupOutcome::NotDone)));
+    assert_eq!(work.next_steps(), [HOLD]);
+}
+
+#[test]
+fn a_lost_hold_that_cannot_be_looked_up_is_placed_once_more_unless_it_blocks_seats() {
+    let settings = default_settings();
+    for (holds_seats, expected) in [(false, L::Draft), (true, L::HoldFailed)] {
+        let mut work = lost_hold(&settings, LegCapabilities { holds_seats, ..plain() });
+        work.record_outcome(0, StepOutcome::FoundHold(Ok(LookupOutcome::Undetermined)));
+        assert_eq!(work.order.legs[0].status, expected, "{holds_seats}");
+    }
+}
