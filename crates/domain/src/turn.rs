@@ -78,12 +78,12 @@ impl RequestTurn {
 
     /// Returns the turn of the next request of the current call, or the usual turn of the operation outside of one.
     ///
-    /// An order call that has begun is finished before others begin: otherwise long queues would put off its last request again
-    /// and again, and each time it would use up the limit with its first ones.
+    /// An order call that has begun competes with what is held and sold, by due time: otherwise long queues would put off its last
+    /// request again and again, and each time it would use up the limit with its first ones.
     pub fn current(operation: VendorOperation) -> Self {
         let Some(scope) = TurnScope::current() else { return Self::of(RequestClass::of(operation)) };
         if scope.turn.class.serves_an_order() && scope.has_begun.load(Relaxed) {
-            return Self { class: RequestClass::Settle, due: Some(Instant::now()), ..scope.turn };
+            return Self { class: RequestClass::Settle, ..scope.turn };
         }
         scope.turn
     }
@@ -227,8 +227,8 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_order_call_that_has_begun_is_finished_before_others() {
-        let turn = RequestTurn::of(RequestClass::Hold);
+    async fn an_order_call_that_has_begun_comes_before_others_that_are_not_due_earlier() {
+        let turn = RequestTurn { due: Some(Instant::now() + SECOND * 75), ..RequestTurn::of(RequestClass::Hold) };
         let scope = TurnScope::new(turn);
         let next = || RequestTurn::current(VendorOperation::Hold);
         let (before, refused, after) = scope
@@ -241,7 +241,7 @@ mod tests {
             })
             .await;
         assert_eq!((before, refused), (turn, turn));
-        assert_eq!((after.class, after.due), (RequestClass::Settle, Some(Instant::now())));
+        assert_eq!(after, RequestTurn { class: RequestClass::Settle, ..turn });
     }
 
     #[tokio::test]

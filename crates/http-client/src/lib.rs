@@ -91,7 +91,7 @@ impl VendorHttpClient {
         let operation = request.operation;
         let endpoint = request.limited_endpoint;
         // Kept until the response is complete.
-        let _place = self.wait_for_turn(operation, endpoint).await?;
+        let mut place = Some(self.wait_for_turn(operation, endpoint).await?);
         let span = tracing::info_span!(
             "vendor call",
             otel.kind = "client",
@@ -103,7 +103,7 @@ impl VendorHttpClient {
         );
         let timeout = request.timeout.unwrap_or(self.attempt_timeout);
         let timer = RequestTimer::start(&self.source, &request);
-        let result = tokio::time::timeout(timeout, self.execute(request)).instrument(span.clone()).await;
+        let result = tokio::time::timeout(timeout, self.execute(request, &mut place)).instrument(span.clone()).await;
         let result = result.unwrap_or_else(|_| {
             Err(self.error(operation, ErrorKind::Timeout).with_effect(effect_of_lost_response(operation)))
         });
@@ -135,7 +135,11 @@ impl VendorHttpClient {
 
     /// Sends a request. A write uses a new connection. A read uses a kept one and, if the vendor closed it in the meantime,
     /// is sent once more over a new one: otherwise each attempt could meet another closed connection.
-    async fn exchange(&self, request: VendorRequest) -> Result<reqwest::Response, VendorError> {
+    async fn exchange(
+        &self,
+        request: VendorRequest,
+        place: &mut Option<RequestPlace>,
+    ) -> Result<reqwest::Response, VendorError> {
         let (operation, endpoint) = (request.operation, request.limited_endpoint);
         let request = request.into_request();
         if !operation.is_read_only() {
@@ -149,7 +153,9 @@ impl VendorHttpClient {
         let copy = request.try_clone().filter(|_| self.connections.may_have_kept_one());
         match (self.connections.pooled().execute(request).await, copy) {
             (Err(error), Some(copy)) if connections::is_broken(&error) => {
-                let _place = self.wait_for_turn(operation, endpoint).await?;
+                // Given back first: otherwise requests that reconnect would wait for each other's places.
+                drop(place.take());
+                *place = Some(self.wait_for_turn(operation, endpoint).await?);
                 request_metrics::count_reconnect(&self.source, operation);
                 self.connections.unpooled().execute(copy).await
             }
@@ -164,9 +170,13 @@ impl VendorHttpClient {
         self.error(operation, ErrorKind::Unavailable).with_effect(effect).with_cause(error.without_url())
     }
 
-    async fn execute(&self, request: VendorRequest) -> Result<VendorResponse, VendorError> {
+    async fn execute(
+        &self,
+        request: VendorRequest,
+        place: &mut Option<RequestPlace>,
+    ) -> Result<VendorResponse, VendorError> {
         let operation = request.operation;
-        let mut response = self.exchange(request).await?;
+        let mut response = self.exchange(request, place).await?;
         let mut body = Vec::new();
         let interrupted = |error: reqwest::Error| {
             self.error(operation, ErrorKind::Unavailable)

@@ -122,14 +122,16 @@ impl Orders {
                 return Ok(OrderOutcome::rejected(Some(before), problems));
             }
             let started = saga::start_action(&self.0, Some(&before), &mut work, Some(&key), true).await;
-            if is_first && started.is_err() {
-                capacity::release(&self.0, &before).await;
-            }
             match started {
                 Ok(lease) => return self.run_and_wait(work.order, lease).await,
-                // Another write came first: evaluate the action again on the current state.
+                // Another write came first: evaluate the action again on the current state. The reservation may be used by it.
                 Err(StoreError::Outdated | StoreError::KeyTaken) => {}
-                Err(error) => return Err(error),
+                Err(error) => {
+                    if is_first {
+                        capacity::release(&self.0, &before).await;
+                    }
+                    return Err(error);
+                }
             }
         }
         let order = self.find(actor, &OrderLookup::Key(request.order)).await?;

@@ -1,6 +1,6 @@
 //! Applies the outcome of a source call to its leg.
 
-use crate::leg::{AttemptOutcome, LegOperation, Ticket};
+use crate::leg::{AttemptOutcome, LegOperation, NOT_SENT, Ticket};
 use crate::problem::{Problem, ProblemCode, ProblemDetail};
 use crate::status::{Intent, LegStatus};
 use crate::store::TicketCredential;
@@ -109,8 +109,11 @@ impl UnitOfWork<'_> {
     /// (`domain.md §3.5`). A request that may still arrive is looked up until it cannot. A hold of seats that cannot be
     /// looked up is not placed again: the seats of the first one may be blocked.
     fn apply_hold_lookup(&mut self, number: usize, lookup: Result<LookupOutcome<PlacedHold>, VendorError>) {
+        // A hold that was never looked up has ended by itself by then, and needs nobody's attention.
+        let is_over = self.order.legs[number].unknown.is_some_and(|unknown| unknown.settle_deadline <= self.now);
         if let Err(error) = &lookup
             && error.only_waits()
+            && !is_over
         {
             return self.put_off_lookup(number, error);
         }
@@ -221,10 +224,11 @@ impl UnitOfWork<'_> {
 
     /// Counts the attempts to confirm a leg that reached its source, or may have.
     fn refused_attempts(&self, number: usize) -> usize {
-        let busy = ErrorKind::RateLimited.name();
+        let has_reached =
+            |result: Option<&str>| ![Some(ErrorKind::RateLimited.name()), Some(NOT_SENT)].contains(&result);
         let attempts = self.order.legs[number].attempts.iter();
         attempts
-            .filter(|attempt| attempt.operation == LegOperation::Confirm && attempt.result.as_deref() != Some(busy))
+            .filter(|attempt| attempt.operation == LegOperation::Confirm && has_reached(attempt.result.as_deref()))
             .count()
     }
 

@@ -89,7 +89,9 @@ impl<'a> SagaRunner<'a> {
             let steps = self.work.next_steps();
             if steps.is_empty() {
                 self.write_state(AfterWrite::Idle).await?;
-                if self.work.order.status().is_terminal() {
+                let order = &self.work.order;
+                if order.status().is_terminal() || !order.is_placed && !order.status().is_in_progress() {
+                    // A hold that waits for its client keeps no room from others: its confirmation comes before new holds.
                     capacity::release(self.context, &self.work.order).await;
                 }
                 return Ok(());

@@ -82,6 +82,8 @@ impl<'a> UnitOfWork<'a> {
                 continue;
             };
             open.outcome = AttemptOutcome::Unknown;
+            // It may have been sent after the longest wait for its turn.
+            open.started_at = later(open.started_at, self.settings.max_queue_wait()).min(self.now);
             let (operation, started_at) = (open.operation, open.started_at);
             match operation {
                 LegOperation::Hold | LegOperation::Confirm | LegOperation::Cancel => {
@@ -147,6 +149,7 @@ impl<'a> UnitOfWork<'a> {
                 let leg = self.leg_mut(number);
                 leg.has_stray_hold = false;
                 leg.retry = None;
+                leg.extension_requested = false;
                 if leg.status == LegStatus::Held {
                     self.set_status(number, LegStatus::Expired, "hold expired");
                     self.add_problem(number, Problem::new(ProblemCode::HoldExpired));

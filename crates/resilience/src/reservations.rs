@@ -139,8 +139,8 @@ mod tests {
     /// Sends one reserved request each second.
     async fn send(limiter: &GcraRateLimiter, reservations: &Reservations<u32>, key: u32, requests: u32) {
         for _ in 0..requests {
-            while let Err(wait) = limiter.try_acquire(true) {
-                advance(wait).await;
+            while let Err(refusal) = limiter.try_acquire(true, None) {
+                advance(refusal.wait).await;
             }
             reservations.use_one(&key);
         }

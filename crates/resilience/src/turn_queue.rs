@@ -43,6 +43,8 @@ struct Waiting(Mutex<State>);
 #[derive(Default)]
 struct State {
     arrivals: u64,
+    /// Time until which the limit is used up: those behind the first wait for one interval each.
+    used_up_until: Option<Instant>,
     queue: BTreeMap<Rank, Waiter>,
 }
 
@@ -82,14 +84,23 @@ impl TurnQueue {
                 return Err(self.pace * (entry.ahead() + 1));
             }
             let (wait, asked) = match self.try_take_place(&entry, turn) {
-                Attempt::Granted(permit) => match ask().await {
+                Attempt::Granted(mut permit) => match ask().await {
                     Ok(()) => return Ok(Place { permit, waiting: Arc::clone(&self.waiting) }),
                     Err(refusal) => {
+                        if permit.take().is_some() {
+                            // Who found no free place meanwhile finds this one.
+                            self.waiting.wake_first(|other| other.takes_place && !entry.is(other));
+                        }
                         entry.set_paused(refusal.is_of_endpoint);
+                        if !refusal.is_of_endpoint {
+                            self.waiting.0.lock().used_up_until = Some(Instant::now() + refusal.wait);
+                        }
                         (refusal.wait, true)
                     }
                 },
-                Attempt::NotFirst(ahead) => (self.pace * ahead, false),
+                Attempt::NotFirst(ahead) if self.waiting.is_used_up() => (self.pace * ahead, false),
+                // Those ahead may get their turn at once.
+                Attempt::NotFirst(_) => (Duration::ZERO, false),
                 Attempt::NoPlace => (Duration::ZERO, false),
             };
             let now = Instant::now();
@@ -148,6 +159,10 @@ enum Attempt {
 }
 
 impl Waiting {
+    fn is_used_up(&self) -> bool {
+        self.0.lock().used_up_until.is_some_and(|until| Instant::now() < until)
+    }
+
     fn wake_first(&self, fits: impl Fn(&Waiter) -> bool) {
         if let Some(waiter) = self.0.lock().queue.values().find(|waiter| !waiter.is_paused && fits(waiter)) {
             waiter.woken.notify_one();
@@ -178,6 +193,10 @@ impl<'q> Entry<'q> {
         let woken = Arc::new(Notify::new());
         state.queue.insert(rank, Waiter { woken: Arc::clone(&woken), takes_place: turn.takes_place, is_paused: false });
         Self { waiting, rank, woken }
+    }
+
+    fn is(&self, waiter: &Waiter) -> bool {
+        Arc::ptr_eq(&self.woken, &waiter.woken)
     }
 
     fn ahead_where(&self, fits: impl Fn(&Waiter) -> bool) -> u32 {
@@ -342,6 +361,39 @@ mod tests {
             queue.acquire(impatient(false), slow),
         );
         assert!(first.is_ok() && second.is_ok() && read.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn requests_that_come_together_share_a_free_burst_however_slow_the_limit_answers() {
+        let (queue, limiter) =
+            (TurnQueue::new(16, SECOND), GcraRateLimiter::new(Gcra { interval: SECOND, burst: 3, reserved: 0 }));
+        let read = async || {
+            let now = Instant::now();
+            let turn = Turn { priority: 4, due: now, latest: now + SECOND / 2, takes_place: false };
+            let ask = async || {
+                sleep(SECOND / 100).await;
+                limiter.try_acquire(false, None)
+            };
+            queue.acquire(turn, ask).await.is_ok()
+        };
+        assert_eq!(tokio::join!(read(), read(), read(), read()), (true, true, true, false));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_place_given_back_by_a_refused_request_is_found_by_the_one_that_waits_for_it() {
+        let (queue, limiter) = (TurnQueue::new(1, SECOND), one_per_second());
+        let ask = async || {
+            sleep(SECOND / 100).await;
+            limiter.try_acquire(true, None)
+        };
+        let start = Instant::now();
+        let send =
+            async |priority| queue.acquire(turn(priority, 0, true), ask).await.map(|_| start.elapsed().as_secs());
+        let urgent = async {
+            sleep(SECOND / 200).await;
+            send(0).await
+        };
+        assert_eq!(tokio::join!(send(1), urgent), (Ok(2), Ok(1)));
     }
 
     #[tokio::test(start_paused = true)]

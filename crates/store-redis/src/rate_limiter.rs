@@ -143,7 +143,8 @@ impl RedisRateLimiter {
     ) -> Self {
         Self {
             redis,
-            name: format!("ticketgraph:rate_limit:{name}"),
+            // The braces keep the keys of one limit in one slot of a cluster.
+            name: format!("ticketgraph:rate_limit:{{{name}}}"),
             gcra: Gcra::for_quota(policy),
             queue: RequestQueue::new(Some(Gcra::for_quota(policy)), order_places, policy.max_wait),
             own_reservations: Reservations::default(),

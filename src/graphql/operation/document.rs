@@ -110,10 +110,9 @@ impl ServedSchema {
             return Err(DocumentError::LimitExceeded { what: "levels of nesting", limit: limits.recursion });
         }
         let ast = parsed.map_err(|invalid| syntax_error(&invalid.errors))?;
-        if let Some(offset) = find_name_without_value(text, limits) {
-            let message = "syntax error: expected : and a Value after this Name".to_owned();
+        if let Some((offset, error)) = find_unreported_error(text, limits) {
             let position = Some(Positions::locate(text, vec![offset]).get(offset));
-            return Err(DocumentError::Syntax { message, position });
+            return Err(DocumentError::Syntax { message: format!("syntax error: {error}"), position });
         }
         let document =
             ast.to_executable_validate(self.schema).map_err(|invalid| self.invalid(&ast, &invalid.errors))?;
@@ -268,18 +267,28 @@ impl ParsedDocument {
     }
 }
 
-/// Finds an argument or an input field without a value. apollo-parser reports no error for it and drops it (0.8.7,
-/// `grammar/argument.rs` and `grammar/value.rs`), so that `{ event(id) { title } }` would run without the argument.
-fn find_name_without_value(text: &str, limits: ParserLimits) -> Option<usize> {
+/// Finds what apollo-parser 0.8.7 accepts although the grammar forbids it:
+///
+/// - an argument or an input field without a value, which it drops (`grammar/argument.rs`, `grammar/value.rs`), so that
+///   `{ event(id) { title } }` would run without the argument;
+/// - a string that begins with a line terminator (`lexer/mod.rs`, `StringLiteralStart`; GraphQL §2.9.4).
+fn find_unreported_error(text: &str, limits: ParserLimits) -> Option<(usize, &'static str)> {
     let parser = apollo_parser::Parser::new(text).token_limit(limits.tokens).recursion_limit(limits.recursion);
     let tree = parser.parse().document();
-    let found = tree.syntax().descendants().find(|node| match node.kind() {
-        SyntaxKind::ARGUMENT | SyntaxKind::OBJECT_FIELD => {
-            !node.children().any(|child| cst::Value::can_cast(child.kind()))
-        }
-        _ => false,
-    });
-    found.map(|node| node.text_range().start().into())
+    tree.syntax().descendants().find_map(|node| {
+        let error = match node.kind() {
+            SyntaxKind::ARGUMENT | SyntaxKind::OBJECT_FIELD
+                if !node.children().any(|child| cst::Value::can_cast(child.kind())) =>
+            {
+                "expected : and a Value after this Name"
+            }
+            SyntaxKind::STRING_VALUE if matches!(node.text().to_string().get(..2), Some("\"\n" | "\"\r")) => {
+                "unexpected line terminator"
+            }
+            _ => return None,
+        };
+        Some((node.text_range().start().into(), error))
+    })
 }
 
 /// Returns the first syntax error: those after it are its consequences.

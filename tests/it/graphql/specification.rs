@@ -120,6 +120,9 @@ async fn a_wrong_value_is_an_error_that_says_what_was_expected() {
             "syntax error: expected : and a Value after this Name",
         ),
         ("{ viewer { id @skip(if) } }", json!({}), "syntax error: expected : and a Value after this Name"),
+        ("{ event(id: \"\n\") { id } }", json!({}), "syntax error: unexpected line terminator"),
+        ("{ event(id: \"\r\") { id } }", json!({}), "syntax error: unexpected line terminator"),
+        ("{ event(id: \"a\r\") { id } }", json!({}), "syntax error: unexpected line terminator"),
     ] {
         assert_eq!(graph.outcome(document, variables).await, Err(vec![message.to_owned()]), "{document}");
     }

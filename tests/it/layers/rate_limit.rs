@@ -113,7 +113,8 @@ fn wish(order: u128, caller: &str, calls: u32) -> CapacityWish {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn replicas_share_their_reservations_and_the_waiting_list() {
-    let Some(server) = RedisServer::start() else { return };
+    let Some(server) = RedisServer::start_cluster() else { return };
+    until("the cluster is ready", async || server.cli(&["CLUSTER", "INFO"]).contains("cluster_state:ok")).await;
     let ((redis, one), (_, other)) = (replica(&server), replica(&server));
     until("redis is reachable", async || redis.is_reachable().await).await;
     // A burst of 15 and three more in time: three orders of six calls.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::{Effect, ErrorKind, RateLimiter, SourceId, VendorOperation};
+use domain::{Effect, ErrorKind, RateLimiter, RequestPlace, RequestTurn, SourceId, VendorOperation};
 use reqwest::Method;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -21,8 +21,8 @@ struct Unlimited;
 
 #[async_trait]
 impl RateLimiter for Unlimited {
-    async fn acquire(&self, _: bool, _: Option<&'static str>) -> Result<(), Duration> {
-        Ok(())
+    async fn acquire(&self, _: RequestTurn) -> Result<RequestPlace, Duration> {
+        Ok(RequestPlace::unlimited())
     }
 
     fn pause(&self, _: Option<&'static str>, _: Duration) {}
@@ -145,8 +145,8 @@ struct Recorder(parking_lot::Mutex<Vec<(Option<&'static str>, Duration)>>);
 
 #[async_trait]
 impl RateLimiter for Recorder {
-    async fn acquire(&self, _: bool, _: Option<&'static str>) -> Result<(), Duration> {
-        Ok(())
+    async fn acquire(&self, _: RequestTurn) -> Result<RequestPlace, Duration> {
+        Ok(RequestPlace::unlimited())
     }
 
     fn pause(&self, endpoint: Option<&'static str>, wait: Duration) {

@@ -68,18 +68,22 @@ fn a_confirmation_waits_for_the_end_of_a_pause_for_as_long_as_its_hold_lives() {
 }
 
 #[test]
-fn a_confirmation_that_fails_otherwise_is_given_up_after_four_attempts_whatever_the_pauses_between_them_were() {
+fn a_confirmation_that_fails_otherwise_is_given_up_after_four_attempts_whatever_the_waits_between_them_were() {
     let settings = default_settings();
     let mut work = work(&settings, plain(), Intent::Confirm);
     work.order.legs[0].status = L::Held;
     work.order.legs[0].hold_expires_at = Some(at(6_000));
     let mut failures = 0;
-    for attempt in 0..8 {
+    for attempt in 0..12 {
         work.now = at(attempt * 60);
         assert_eq!(work.next_steps(), [CONFIRM], "{attempt}");
         work.record_attempts(&[CONFIRM]);
-        let result = if attempt % 2 == 0 { busy(1) } else { error(ErrorKind::Unavailable, Effect::None) };
-        failures += usize::from(attempt % 2 != 0);
+        let result = match attempt % 3 {
+            0 => busy(1),
+            1 => VendorError::awaiting_turn(&SourceId::new("s0"), VendorOperation::Confirm, Duration::from_secs(1)),
+            _ => error(ErrorKind::Unavailable, Effect::None),
+        };
+        failures += usize::from(attempt % 3 == 2);
         work.record_outcome(0, StepOutcome::Confirmed(Err(result)));
         let expected = if failures < 4 { L::Held } else { L::ConfirmFailed };
         assert_eq!(work.order.legs[0].status, expected, "{attempt}");

@@ -27,7 +27,7 @@ use domain::{
 };
 
 /// Number of random orders, and the longest walk of each.
-const ORDERS: u64 = 6_000;
+const ORDERS: u64 = 12_000;
 const STEPS: usize = 40;
 
 /// Seeded random number generator.
@@ -121,11 +121,11 @@ fn order(rng: &mut Rng, now: Timestamp) -> Option<Order> {
 }
 
 fn random_error(leg: &Leg, rng: &mut Rng) -> VendorError {
-    let kind = match rng.below(5) {
-        4 => {
-            let wait = rng.pick(&[Duration::from_secs(1), Duration::from_secs(100)]);
-            return VendorError::awaiting_turn(&leg.source, VendorOperation::Confirm, wait);
-        }
+    if rng.one_in(8) {
+        let wait = rng.pick(&[Duration::from_secs(1), Duration::from_secs(100)]);
+        return VendorError::awaiting_turn(&leg.source, VendorOperation::Confirm, wait);
+    }
+    let kind = match rng.below(4) {
         0 => return VendorError::rejected(&leg.source, VendorOperation::Confirm, RefusalReason::HoldExpired, None),
         1 => return VendorError::rejected(&leg.source, VendorOperation::Confirm, RefusalReason::Other, None),
         2 => ErrorKind::Unavailable,

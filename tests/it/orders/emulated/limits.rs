@@ -94,3 +94,23 @@ async fn what_is_admitted_is_confirmed_and_the_rest_is_refused_before_anything_i
     let refused_calls = calls.iter().flatten().filter(|call| [429, 509].contains(&call.status)).count();
     assert_eq!(refused_calls, 0, "our limit keeps theirs");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn carts_that_are_held_and_forgotten_keep_no_room_from_others() {
+    let venues = limited_venues().await;
+    let orders = venues.world.process();
+    let hold = async || {
+        let input = venues.world.input(FulfillmentPolicy::AllOrNothing);
+        let order = orders.create(&storefront(), &input).await.expect("the store").order.expect("an order");
+        let asked = orders.hold(&storefront(), &venues.world.act(order.key)).await.expect("the store");
+        assert_eq!(asked.problems, Vec::new());
+        let is_held = async || venues.world.read(order.key).await.status() == OrderStatus::Held;
+        pass_time(&venues, &orders, is_held).await;
+    };
+    for _ in 0..4 {
+        let begun = Instant::now();
+        hold().await;
+        pass_time(&venues, &orders, async || begun.elapsed() >= WINDOW / 4).await;
+    }
+    hold().await;
+}

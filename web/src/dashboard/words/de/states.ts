@@ -8,6 +8,7 @@ export const states: typeof words = {
     AFTER_REQUERY: 'Erst den jetzigen Stand ansehen, dann entscheiden.',
     SAME_KEY_AFTER_DELAY: 'Dasselbe kann nach einer Weile noch einmal versucht werden.',
     WITH_NEW_INPUT: 'Es muss etwas anderes verlangt werden.',
+    WITH_NEW_KEY: 'Dasselbe kann als neue Bestellung noch einmal versucht werden.',
   },
   orderStatus: {
     DRAFT: 'Entwurf',

@@ -16,6 +16,7 @@ export const states = {
     AFTER_REQUERY: 'Check the current status before you retry.',
     SAME_KEY_AFTER_DELAY: 'Retry the same request later.',
     WITH_NEW_INPUT: 'Change the request.',
+    WITH_NEW_KEY: 'Send the same request as a new order.',
   } satisfies Record<Retry, string>,
   orderStatus: {
     DRAFT: 'Draft',

@@ -8,6 +8,7 @@ export const states: typeof words = {
     AFTER_REQUERY: "Regardez d'abord l'état actuel, puis décidez.",
     SAME_KEY_AFTER_DELAY: 'La même chose peut être retentée après un moment.',
     WITH_NEW_INPUT: 'Il faut demander autre chose.',
+    WITH_NEW_KEY: 'La même chose peut être retentée comme nouvelle commande.',
   },
   orderStatus: {
     DRAFT: 'Brouillon',
