@@ -101,6 +101,9 @@ impl ServiceState {
             let found = by_status.iter().find(|(name, _)| name == status.name());
             gauge!("ticketgraph_orders", "status" => status.name()).set(found.map_or(0, |(_, count)| *count) as f64);
         }
+        if let Ok(Ok(offset)) = timeout(STORE_TIMEOUT, self.ledger.clock_offset(&*self.clock)).await {
+            gauge!("ticketgraph_ledger_clock_offset_seconds").set(offset.as_secs_f64());
+        }
         let overdue = due_since.map_or(0.0, |since| now.duration_since(since).as_secs_f64());
         gauge!("ticketgraph_orders_overdue_seconds").set(overdue);
     }
@@ -146,30 +149,6 @@ impl Dependency for ProcessDependency {
 
     async fn check(&self) -> Result<(), String> {
         if self.0.is_cancelled() { Err("is stopping: send requests elsewhere".to_owned()) } else { Ok(()) }
-    }
-}
-
-/// The order store, which is required for sales.
-pub(super) struct LedgerDependency(pub Arc<dyn StoreHealth>);
-
-#[async_trait]
-impl Dependency for LedgerDependency {
-    fn name(&self) -> String {
-        "ledger".to_owned()
-    }
-
-    fn is_required(&self) -> bool {
-        true
-    }
-
-    async fn check(&self) -> Result<(), String> {
-        match timeout(STORE_TIMEOUT, self.0.ping()).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err("fails: no order can be read or written".to_owned()),
-            Err(_) => {
-                Err(format!("did not respond within {} s: no order can be read or written", STORE_TIMEOUT.as_secs()))
-            }
-        }
     }
 }
 

@@ -15,7 +15,7 @@ use crate::app::error::StartError;
 use crate::config::{self, Config, ConnectionConfig};
 use domain::{Clock, Source, SourceId};
 use orders::{CancellationPolicy, ChangeBus, OrderSettings, Orders, OrdersDependencies, SellingAccounts};
-use store_sql::{CredentialKey, Stores};
+use store_sql::{CredentialKey, LeaseClock, StoreSettings, Stores};
 
 /// Opens the store and builds the orders. Nothing runs until they are started.
 pub(super) async fn open(
@@ -40,7 +40,7 @@ pub(super) async fn open(
         Some(key) => CredentialKey::new(*key.expose()),
         None => load_or_create_key(&key_file(&url, data))?,
     };
-    let stores = store_sql::open_stores(&url, &[key], config.ledger.connections.into()).await?;
+    let stores = store_sql::open_stores(&url, &[key], &store_settings(config)).await?;
     let orders = Orders::new(OrdersDependencies {
         sources,
         store: Arc::clone(&stores.orders),
@@ -69,6 +69,19 @@ fn load_or_create_key(file: &Path) -> Result<CredentialKey, StartError> {
         tracing::warn!(file = %file.display(), "no ledger.encryption_key is configured: a key is generated and stored here");
     }
     CredentialKey::load_or_create(file).map_err(|error| StartError::Io(file.display().to_string(), error))
+}
+
+/// Returns the settings of the stores.
+pub fn store_settings(config: &Config) -> StoreSettings {
+    let ledger = &config.ledger;
+    StoreSettings {
+        connections: ledger.connections.into(),
+        statement_timeout: ledger.statement_timeout,
+        lock_timeout: ledger.lock_timeout,
+        idle_transaction_timeout: ledger.idle_transaction_timeout,
+        feed_timeout: ledger.feed_timeout,
+        lease_clock: LeaseClock::Database,
+    }
 }
 
 /// Returns the settings of orders.

@@ -12,10 +12,9 @@ use tokio_util::task::TaskTracker;
 use crate::app::delivery_setup;
 use crate::app::error::StartError;
 use crate::app::gateway_setup;
+use crate::app::ledger_check::LedgerCheck;
 use crate::app::listeners::Listeners;
-use crate::app::metrics_collector::{
-    LedgerDependency, MetricsCollector, ProcessDependency, ServiceState, SourceDependency,
-};
+use crate::app::metrics_collector::{MetricsCollector, ProcessDependency, ServiceState, SourceDependency};
 use crate::app::options::ServeOptions;
 use crate::app::order_setup;
 use crate::app::order_setup::ConfiguredAccounts;
@@ -68,7 +67,9 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     let (cache, draining) = (Arc::clone(&infrastructure.cache), CancellationToken::new());
     let state =
         ServiceState { sources: sources.clone(), deliveries: deliveries.clone(), ledger: stores.health, cache, clock };
-    let dependencies = dependencies(&infrastructure, &state, &draining);
+    let ledger = LedgerCheck::new(Arc::clone(&state.ledger), Arc::clone(&state.clock), &config.ledger);
+    ledger.log_clock_offset().await;
+    let dependencies = dependencies(&infrastructure, &state, &ledger, &draining);
     let render = options.metrics.clone().unwrap_or_else(|| Arc::new(String::new));
     metrics::gauge!("ticketgraph_requests_in_flight_limit").set(u32::from(config.server.in_flight));
     let gateway = gateway_setup::build(&config, services.clone(), &infrastructure, stop.clone())?;
@@ -132,13 +133,17 @@ async fn drain_deadline(stop: CancellationToken, limit: Duration) -> Instant {
 }
 
 /// Returns the dependencies for `/health/ready`.
-fn dependencies(infrastructure: &Infrastructure, state: &ServiceState, draining: &CancellationToken) -> Dependencies {
+fn dependencies(
+    infrastructure: &Infrastructure,
+    state: &ServiceState,
+    ledger: &Arc<LedgerCheck>,
+    draining: &CancellationToken,
+) -> Dependencies {
     let serving: Arc<dyn Dependency> = Arc::new(ProcessDependency(draining.clone()));
-    let ledger: Arc<dyn Dependency> = Arc::new(LedgerDependency(Arc::clone(&state.ledger)));
     let sources = state.sources.iter().map(|source| Arc::new(SourceDependency(Arc::clone(source))) as _);
     Dependencies(Arc::new(
-        [serving, ledger]
-            .into_iter()
+        std::iter::once(serving)
+            .chain(ledger.dependencies())
             .chain(infrastructure.redis.iter().map(SharedRedis::dependency))
             .chain(sources)
             .collect(),

@@ -77,6 +77,15 @@ fn check_order_timeouts(root: &Section<'_>, config: &Config) {
         ("ledger.idempotency_ttl", config.ledger.idempotency_ttl),
         "a repeated request would buy twice",
     );
+    let lock = ("ledger.lock_timeout", config.ledger.lock_timeout);
+    let statement = ("ledger.statement_timeout", config.ledger.statement_timeout);
+    root.require_not_longer(lock, statement, "a statement would end before its wait for a lock does");
+    root.require_shorter(statement, call_limit, "a worker would wait longer for the ledger than for a vendor");
+    root.require_shorter(
+        ("ledger.idle_transaction_timeout", config.ledger.idle_transaction_timeout),
+        call_limit,
+        "the locks of a frozen worker could outlast its lease",
+    );
     let quote = ("orders.quote_ttl", config.orders.quote_ttl);
     root.require_shorter(
         quote,

@@ -27,6 +27,20 @@ pub struct LedgerConfig {
     pub settle_deadline: Duration,
     /// Time that idempotency keys are stored.
     pub idempotency_ttl: Duration,
+    /// Time after which PostgreSQL ends a statement.
+    pub statement_timeout: Duration,
+    /// Time after which PostgreSQL ends a statement that waits for a lock.
+    pub lock_timeout: Duration,
+    /// Time after which PostgreSQL ends the session of a replica that is silent within a transaction.
+    pub idle_transaction_timeout: Duration,
+    /// Longest wait of a reader of the change feed for changes that have no position yet.
+    pub feed_timeout: Duration,
+    /// Time between two writes by which readiness checks the ledger.
+    pub write_check_interval: Duration,
+    /// Time after which such a write counts as failed.
+    pub write_check_timeout: Duration,
+    /// Largest difference to the clock of the ledger that is not reported.
+    pub max_clock_offset: Duration,
 }
 
 /// A key of 256 bits.
@@ -95,6 +109,13 @@ impl LedgerConfig {
             lease: from.get("lease"),
             settle_deadline: from.get("settle_deadline"),
             idempotency_ttl: from.get("idempotency_ttl"),
+            statement_timeout: from.get("statement_timeout"),
+            lock_timeout: from.get("lock_timeout"),
+            idle_transaction_timeout: from.get("idle_transaction_timeout"),
+            feed_timeout: from.get("feed_timeout"),
+            write_check_interval: from.get("write_check_interval"),
+            write_check_timeout: from.get("write_check_timeout"),
+            max_clock_offset: from.get("max_clock_offset"),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use store_sql::{LeaseClock, StoreSettings};
 use ticketgraph::app;
 use ticketgraph::config::Config;
 use ticketgraph::gateway::operation_limits::OperationLimits;
@@ -25,6 +26,11 @@ pub(crate) fn default_api_settings() -> ApiSettings {
 /// Returns the default operation limits.
 pub(crate) fn default_limits() -> OperationLimits {
     app::operation_limits(default_config())
+}
+
+/// Returns the default settings of the stores, with leases that go by the manual clock of the test.
+pub(crate) fn default_store_settings() -> StoreSettings {
+    StoreSettings { lease_clock: LeaseClock::Caller, ..app::store_settings(default_config()) }
 }
 
 /// Returns the default limits of WebSocket clients.

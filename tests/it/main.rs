@@ -24,6 +24,7 @@ mod process_sandbox;
 mod process_scopes;
 mod process_tls;
 mod resellers;
+mod statements;
 mod vendor_operations;
 
 /// The allocator of the binary.

@@ -12,7 +12,6 @@ use crate::store::DeliveryStore;
 use crate::worker::ChannelWorker;
 use domain::Clock;
 use domain::StoreError;
-use domain::time::later;
 use orders::Orders;
 
 /// Timeout of an app call.
@@ -48,8 +47,7 @@ impl DeliveryContext {
         work: impl AsyncFnOnce(&ChannelWorker<'_>) -> Result<T, StoreError>,
     ) -> Result<Option<T>, StoreError> {
         let Ok(_gate) = tokio::time::timeout(LOCK_TIMEOUT, slot.lock.lock()).await else { return Ok(None) };
-        let now = self.clock.now();
-        let lease = self.store.claim(&slot.channel.app.id, now, later(now, CHANNEL_LEASE)).await?;
+        let lease = self.store.claim(&slot.channel.app.id, self.clock.now(), CHANNEL_LEASE).await?;
         let Some(lease) = lease else { return Ok(None) };
         let worker = ChannelWorker { context: self, channel: &slot.channel, lease };
         let result = work(&worker).await;

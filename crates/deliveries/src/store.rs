@@ -1,5 +1,7 @@
 //! Port of the delivery store: everything about deliveries that must survive a crash.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -66,14 +68,22 @@ pub struct ChannelWrite<'a> {
 /// Durable store of deliveries.
 #[async_trait]
 pub trait DeliveryStore: Send + Sync {
-    /// Acquires the lease of a channel until this time. `None` if another runner holds it.
-    async fn claim(&self, channel: &str, now: Timestamp, until: Timestamp) -> Result<Option<ChannelLease>, StoreError>;
+    /// Acquires the lease of a channel for a time from now. `None` if another runner holds it. A store that several processes
+    /// share ignores `now` and goes by its own clock.
+    async fn claim(&self, channel: &str, now: Timestamp, lease: Duration) -> Result<Option<ChannelLease>, StoreError>;
 
     /// Releases a lease.
     async fn release(&self, lease: &ChannelLease) -> Result<(), StoreError>;
 
-    /// Writes a change and extends the lease. Fails with [`StoreError::Outdated`] if the lease was lost.
-    async fn write(&self, lease: &ChannelLease, until: Timestamp, change: &ChannelWrite<'_>) -> Result<(), StoreError>;
+    /// Writes a change and extends the lease to a time from now, see [`claim`](Self::claim). Fails with
+    /// [`StoreError::Outdated`] if the lease was lost.
+    async fn write(
+        &self,
+        lease: &ChannelLease,
+        now: Timestamp,
+        extension: Duration,
+        change: &ChannelWrite<'_>,
+    ) -> Result<(), StoreError>;
 
     /// Loads the feed positions of a channel.
     async fn load_positions(&self, channel: &str) -> Result<FeedPositions, StoreError>;

@@ -46,8 +46,7 @@ impl ChannelWorker<'_> {
 
     /// Writes a change and extends the lease.
     pub(crate) async fn write(&self, change: &ChannelWrite<'_>) -> Result<(), StoreError> {
-        let until = later(self.now(), CHANNEL_LEASE);
-        self.context.store.write(&self.lease, until, change).await
+        self.context.store.write(&self.lease, self.now(), CHANNEL_LEASE, change).await
     }
 
     /// Runs a stream and records the run.

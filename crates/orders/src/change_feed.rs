@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::{Stream, StreamExt, stream};
 use jiff::Timestamp;
@@ -19,7 +20,8 @@ use domain::StoreError;
 /// Entry of the change feed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderChange {
-    /// Position in the feed: ascending, with no gap that fills later.
+    /// Position in the feed: ascending, with no gap that fills later. On the bus, the last position of the feed that the
+    /// publisher knew: that of the change, or one before it.
     pub cursor: u64,
     /// Time of the change.
     pub at: Timestamp,
@@ -88,6 +90,8 @@ pub struct FeedSlice<T> {
     pub lines: Vec<(u64, T)>,
     /// True if more entries follow.
     pub has_more: bool,
+    /// False if changes were committed that have no position yet. They will follow.
+    pub is_current: bool,
 }
 
 /// Changes of orders, at least once each. Subscribers read the current order for every change.
@@ -97,6 +101,8 @@ pub type OrderChangeStream = Pin<Box<dyn Stream<Item = OrderChange> + Send>>;
 /// order.
 const OVERLAP: u64 = 1_000;
 const BATCH_SIZE: usize = 1_000;
+/// Delay before the feed is read again, after the store failed or had changes without a position.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 struct ChangeWatcher {
     events: ChangeEventStream,
@@ -105,6 +111,8 @@ struct ChangeWatcher {
     order: Option<OrderKey>,
     last: u64,
     pending: VecDeque<OrderChange>,
+    /// True if changes that the bus lost could not be read yet.
+    is_behind: bool,
 }
 
 /// Subscribes to the changes of one order, or of all orders that the actor may see.
@@ -116,7 +124,7 @@ pub(crate) async fn watch(
     let events = context.bus.subscribe();
     let last = context.store.feed_end().await?;
     let store = Arc::clone(&context.store);
-    let watcher = ChangeWatcher { events, store, actor, order, last, pending: VecDeque::new() };
+    let watcher = ChangeWatcher { events, store, actor, order, last, pending: VecDeque::new(), is_behind: false };
     Ok(Box::pin(stream::unfold(watcher, |mut watcher| async move {
         let change = watcher.next().await?;
         Some((change, watcher))
@@ -129,7 +137,13 @@ impl ChangeWatcher {
             if let Some(change) = self.pending.pop_front() {
                 return Some(change);
             }
-            match self.events.next().await? {
+            let event = if self.is_behind {
+                let event = tokio::time::timeout(RETRY_DELAY, self.events.next());
+                event.await.unwrap_or(Some(ChangeEvent::Lagged))?
+            } else {
+                self.events.next().await?
+            };
+            match event {
                 ChangeEvent::Changed(change) => {
                     self.last = self.last.max(change.cursor);
                     if self.matches(&change) {
@@ -145,20 +159,27 @@ impl ChangeWatcher {
         self.order.is_none_or(|order| order == change.order) && self.actor.can_see(change.reseller.as_deref())
     }
 
+    /// Reads the changes that the bus lost.
     async fn catch_up(&mut self) {
+        self.is_behind = true;
         let mut after = self.last.saturating_sub(OVERLAP);
         loop {
             let slice = match self.store.list_changes(after, BATCH_SIZE, self.actor.reseller.as_deref()).await {
                 Ok(slice) => slice,
                 Err(error) => return tracing::error!(%error, "subscription could not catch up with the change feed"),
             };
-            let Some((end, _)) = slice.lines.last() else { return };
+            let is_current = slice.is_current;
+            let Some((end, _)) = slice.lines.last() else {
+                self.is_behind = !is_current;
+                return;
+            };
             after = *end;
             self.last = self.last.max(after);
             let wanted: Vec<OrderChange> =
                 slice.lines.into_iter().map(|(_, change)| change).filter(|change| self.matches(change)).collect();
             self.pending.extend(wanted);
             if !slice.has_more {
+                self.is_behind = !is_current;
                 return;
             }
         }

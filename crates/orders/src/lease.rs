@@ -1,9 +1,10 @@
 //! Leases with fencing tokens: one runner owns an order at a time, and a superseded runner cannot write.
 //!
 //! The store grants a lease with [`OrderStore::claim`](crate::OrderStore::claim) or with a write, and increments the fencing token of
-//! the order each time. A write under an older token fails.
+//! the order each time. A write under an older token fails. A lease has a length, and ends by the clock of the store, which is
+//! the same for all replicas: a process whose clock is off takes no order from another one.
 
-use jiff::Timestamp;
+use std::time::Duration;
 
 use crate::order::Order;
 use domain::OrderKey;
@@ -41,8 +42,8 @@ impl<'a> Precondition<'a> {
 /// State of the lease after a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LeaseAfterWrite {
-    /// Held by the writer until this time. A writer without a lease becomes a new owner.
-    Held(Timestamp),
+    /// Held by the writer for this time from the write. A writer without a lease becomes a new owner.
+    Held(Duration),
     /// Released.
     Released,
 }

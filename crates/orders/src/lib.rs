@@ -39,6 +39,7 @@ mod recover;
 mod refresh;
 pub mod request;
 mod saga;
+pub mod sales;
 pub mod settings;
 mod source_calls;
 pub mod state_machine;
@@ -69,6 +70,7 @@ pub use crate::problem::{Problem, ProblemCode, ProblemDetail, RetryAdvice};
 pub use crate::quote::{Quote, QuoteId};
 pub use crate::reconcile::{ReconcileError, Reconciliation};
 pub use crate::request::{Actor, CancelOrder, CreateOrder, OrderActionRequest, OrderLineRequest, QuoteCancellation};
+pub use crate::sales::{SalesPeriod, SalesScope, SalesSum, UnresolvedSum};
 pub use crate::settings::{CancellationPolicy, OrderSettings};
 pub use crate::status::{Intent, LegStatus, OrderStatus};
 pub use crate::store::{OrderCursor, OrderFilter, OrderLookup, OrderPage, OrderStore, Transition};
@@ -310,6 +312,34 @@ impl Orders {
             filter.reseller.clone_from(&actor.reseller);
         }
         self.0.store.list(&filter, after, first).await
+    }
+
+    /// Sums the sales of a reseller at a source by the period of their confirmation and by currency. Empty if the actor may not
+    /// see them.
+    pub async fn sum_sales(
+        &self,
+        actor: &Actor,
+        scope: SalesScope<'_>,
+        periods: &[SalesPeriod],
+    ) -> Result<Vec<SalesSum>, StoreError> {
+        if !actor.can_see(Some(scope.reseller)) {
+            return Ok(Vec::new());
+        }
+        self.0.store.sum_sales(scope, periods).await
+    }
+
+    /// Counts the orders of a reseller that were created in a period and whose outcome at a source is unknown, by currency. Empty
+    /// if the actor may not see them.
+    pub async fn sum_unresolved(
+        &self,
+        actor: &Actor,
+        scope: SalesScope<'_>,
+        created: SalesPeriod,
+    ) -> Result<Vec<UnresolvedSum>, StoreError> {
+        if !actor.can_see(Some(scope.reseller)) {
+            return Ok(Vec::new());
+        }
+        self.0.store.sum_unresolved(scope, created).await
     }
 
     /// Returns a page of the change feed for a client, after a cursor or from the start.

@@ -9,7 +9,7 @@ use crate::context::OrdersContext;
 use crate::periodic::every;
 use crate::saga;
 use domain::StoreError;
-use domain::time::{earlier, later};
+use domain::time::earlier;
 
 /// Largest number of orders leased per query.
 const CLAIM_BATCH_SIZE: usize = 50;
@@ -21,9 +21,7 @@ pub(crate) async fn claim_due_orders(context: &Arc<OrdersContext>) -> Result<usi
         if context.stop.is_cancelled() {
             return Ok(taken);
         }
-        let now = context.clock.now();
-        let until = later(now, context.settings.lease);
-        let leases = context.store.claim(now, until, CLAIM_BATCH_SIZE).await?;
+        let leases = context.store.claim(context.clock.now(), context.settings.lease, CLAIM_BATCH_SIZE).await?;
         let is_last = leases.len() < CLAIM_BATCH_SIZE;
         taken += leases.len();
         for lease in leases {

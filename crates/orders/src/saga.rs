@@ -26,7 +26,6 @@ use crate::status::LegStatus;
 use crate::store::{OrderLookup, OrderStore, OrderWrite, Transition};
 use crate::unit_of_work::{UnitOfWork, timers};
 use domain::StoreError;
-use domain::time::later;
 use telemetry::explain::propagate;
 
 /// Delays between retries of a failing store.
@@ -113,7 +112,7 @@ impl<'a> SagaRunner<'a> {
             self.write_state(AfterWrite::Continue).await?;
         } else {
             // Lookups change nothing, but they take time.
-            self.context.store.renew(&self.lease, self.lease_end()).await?;
+            self.context.store.renew(&self.lease, self.context.clock.now(), self.context.settings.lease).await?;
         }
         let urgency = Urgency::Steps(self.context.clock.now());
         let caller = SourceCaller { sources: &self.context.sources, settings: &self.context.settings, urgency };
@@ -144,17 +143,13 @@ impl<'a> SagaRunner<'a> {
         Ok(())
     }
 
-    fn lease_end(&self) -> jiff::Timestamp {
-        later(self.context.clock.now(), self.context.settings.lease)
-    }
-
     /// Writes the current state of the order.
     async fn write_state(&mut self, then: AfterWrite) -> Result<(), StoreError> {
         let now = self.context.clock.now();
         let transitions = self.work.finish("legs");
         let timers = timers(&self.work.order, then != AfterWrite::Idle, now);
         let ownership = match then {
-            AfterWrite::Continue => LeaseAfterWrite::Held(self.lease_end()),
+            AfterWrite::Continue => LeaseAfterWrite::Held(self.context.settings.lease),
             AfterWrite::Idle | AfterWrite::HandOver => LeaseAfterWrite::Released,
         };
         let write = OrderWrite {
@@ -202,8 +197,7 @@ pub(crate) async fn start_action(
 ) -> Result<Lease, StoreError> {
     let transitions = work.finish("requested");
     let timers = timers(&work.order, owns, work.now);
-    let ownership =
-        if owns { LeaseAfterWrite::Held(later(work.now, context.settings.lease)) } else { LeaseAfterWrite::Released };
+    let ownership = if owns { LeaseAfterWrite::Held(context.settings.lease) } else { LeaseAfterWrite::Released };
     let write = OrderWrite {
         precondition: basis.map_or(Precondition::New, Precondition::Unleased),
         order: &work.order,

@@ -1,5 +1,7 @@
 //! Port of the order store: everything that must be durable before a source is called.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 
@@ -8,6 +10,7 @@ use crate::idempotency::IdempotencyRecord;
 use crate::lease::{Lease, LeaseAfterWrite, Precondition};
 use crate::order::Order;
 use crate::quote::{Quote, QuoteId};
+use crate::sales::{SalesPeriod, SalesScope, SalesSum, UnresolvedSum};
 use crate::status::OrderStatus;
 use domain::ordering::Barcode;
 use domain::{OrderKey, SourceId, StoreError};
@@ -99,7 +102,7 @@ pub struct OrderWrite<'a> {
 /// Result of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WriteReceipt {
-    /// Cursor of the change in the feed.
+    /// Position of the change in the feed, or the last known position before it if it has none yet.
     pub cursor: u64,
     /// Lease for further writes.
     pub lease: Lease,
@@ -170,11 +173,13 @@ pub trait OrderStore: Send + Sync {
     /// Writes one change of an order with all its parts, atomically.
     async fn write(&self, write: &OrderWrite<'_>) -> Result<WriteReceipt, StoreError>;
 
-    /// Leases up to `limit` unowned orders that have a due timer, until `until`.
-    async fn claim(&self, now: Timestamp, until: Timestamp, limit: usize) -> Result<Vec<Lease>, StoreError>;
+    /// Leases up to `limit` unowned orders that have a due timer, for a time from now. A store that several processes share
+    /// ignores `now` and goes by its own clock.
+    async fn claim(&self, now: Timestamp, lease: Duration, limit: usize) -> Result<Vec<Lease>, StoreError>;
 
-    /// Extends a lease. Fails with [`StoreError::Outdated`] if the lease was lost.
-    async fn renew(&self, lease: &Lease, until: Timestamp) -> Result<(), StoreError>;
+    /// Extends a lease to a time from now, see [`claim`](Self::claim). Fails with [`StoreError::Outdated`] if the lease was
+    /// lost.
+    async fn renew(&self, lease: &Lease, now: Timestamp, extension: Duration) -> Result<(), StoreError>;
 
     /// Releases a lease without a change, so that the timers of the order are due again at once.
     async fn release(&self, lease: &Lease) -> Result<(), StoreError>;
@@ -198,7 +203,8 @@ pub trait OrderStore: Send + Sync {
         key: &str,
     ) -> Result<Option<IdempotencyRecord>, StoreError>;
 
-    /// Lists feed entries after a cursor, optionally only those of one reseller.
+    /// Lists feed entries after a cursor, optionally only those of one reseller. Waits a short time for positions of changes that were
+    /// just committed.
     async fn list_changes(
         &self,
         after: u64,
@@ -234,6 +240,16 @@ pub trait OrderStore: Send + Sync {
 
     /// Finds a quote.
     async fn find_quote(&self, id: &QuoteId) -> Result<Option<Quote>, StoreError>;
+
+    /// Sums the sales of a scope by the period of their confirmation and by currency. Periods do not overlap.
+    async fn sum_sales(&self, scope: SalesScope<'_>, periods: &[SalesPeriod]) -> Result<Vec<SalesSum>, StoreError>;
+
+    /// Counts the orders of a scope that were created in a period and whose outcome is unknown, by currency.
+    async fn sum_unresolved(
+        &self,
+        scope: SalesScope<'_>,
+        created: SalesPeriod,
+    ) -> Result<Vec<UnresolvedSum>, StoreError>;
 
     /// Lists orders with a leg at a source, created before `to` and updated at or after `from`.
     async fn list_orders_at(&self, source: &SourceId, from: Timestamp, to: Timestamp)

@@ -14,7 +14,7 @@ use domain::accounts::{AccountConfig, HandoverMessage};
 use domain::{Clock, EventKey, Money, Source, SourceId};
 
 pub use readiness::{ConnectionState, Readiness, check_account, check_connection};
-pub use statement::{SalesInterval, SalesPoint, StatementRow, sales, statement};
+pub use statement::{SalesInterval, SalesPoint, StatementRow, TimeZones, sales, statement};
 
 /// Reseller.
 #[derive(Debug, Clone)]

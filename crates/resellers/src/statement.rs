@@ -1,4 +1,4 @@
-//! Statements and sales of a reseller, computed from its orders. Pure.
+//! Statements and sales of a reseller, from the sums of the order store.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -7,9 +7,9 @@ use jiff::tz::TimeZone;
 use rust_decimal::prelude::ToPrimitive;
 use rust_decimal::{Decimal, RoundingStrategy};
 
-use domain::ordering::TicketState;
-use domain::{Currency, Money, SourceId};
-use orders::{Leg, LegStatus, Order};
+use crate::Reseller;
+use domain::{Currency, Money, SourceId, StoreError};
+use orders::{Actor, Orders, SalesPeriod, SalesScope};
 
 /// Sales of a reseller in one source and currency over a range of days.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,128 +67,97 @@ pub enum SalesInterval {
 }
 
 /// Time zone of each source. A sale belongs to the local day at its source.
-pub(crate) type TimeZones = HashMap<SourceId, TimeZone>;
+pub type TimeZones = HashMap<SourceId, TimeZone>;
 
-/// Confirmed leg with its local day.
-struct Sale<'a> {
-    order: &'a Order,
-    leg: &'a Leg,
-    day: Date,
-    gross: Money,
-}
-
-impl Sale<'_> {
-    /// Returns the refund: the reported amount, or else the refund by the cancellation policy. Limited to the amount
-    /// charged.
-    fn refunded(&self) -> Money {
-        let back = match self.leg.refunded {
-            Some(reported) if reported.currency == self.gross.currency => reported.amount,
-            Some(_) => 0,
-            None => {
-                let canceled = self.order.lines_of(self.leg.number).filter(|(_, line)| line.is_canceled);
-                let canceled = canceled.map(|(_, line)| line.total().amount).fold(0, i64::saturating_add);
-                // Rounded down, in favor of the visitor.
-                let fee = i128::from(canceled) * i128::from(self.leg.capabilities.cancel_fee.min(10_000)) / 10_000;
-                canceled - i64::try_from(fee).unwrap_or(canceled)
-            }
-        };
-        Money { amount: back.min(self.gross.amount), ..self.gross }
-    }
-}
-
-/// Computes a statement over an inclusive range of days, by ascending source and currency. `rates` holds the
-/// commissions in percent.
-pub fn statement(
-    orders: &[Order],
-    (from, to): (Date, Date),
+/// Computes the statement of a reseller over an inclusive range of days, by ascending source and currency. The store sums the
+/// sales; no order is loaded.
+pub async fn statement(
+    orders: &Orders,
+    actor: &Actor,
+    reseller: &Reseller,
+    days: (Date, Date),
     zones: &TimeZones,
-    rates: &BTreeMap<SourceId, Decimal>,
-) -> Vec<StatementRow> {
+) -> Result<Vec<StatementRow>, StoreError> {
     let mut rows: BTreeMap<(SourceId, Currency), StatementRow> = BTreeMap::new();
-    for sale in sales_of(orders, zones).filter(|sale| (from..=to).contains(&sale.day)) {
-        let row = row_mut(&mut rows, &sale.leg.source, sale.gross.currency);
-        row.orders += 1;
-        row.gross = add(row.gross, sale.gross);
-        row.refunded = add(row.refunded, sale.refunded());
-        for (number, line) in sale.order.lines_of(sale.leg.number) {
-            row.tickets_sold += line.quantity;
-            if line.is_canceled {
-                row.tickets_voided += line.quantity;
-            }
-            let used = |state: &TicketState| matches!(state, TicketState::Used(_));
-            let of_line = sale.order.tickets.iter().filter(|ticket| ticket.line == number && used(&ticket.state));
-            row.tickets_used += u32::try_from(of_line.count()).unwrap_or(u32::MAX);
+    for (source, zone) in zones {
+        let scope = SalesScope { reseller: &reseller.key, source };
+        let Some(period) = period_of(days, zone) else { continue };
+        for sum in orders.sum_sales(actor, scope, &[period]).await? {
+            let row = row_mut(&mut rows, source, sum.currency);
+            row.orders = sum.orders;
+            row.tickets_sold = sum.tickets_sold;
+            row.tickets_voided = sum.tickets_voided;
+            row.tickets_used = sum.tickets_used;
+            row.gross.amount = sum.gross;
+            row.refunded.amount = sum.refunded;
         }
-    }
-    for (source, currency) in unresolved(orders, (from, to), zones) {
-        row_mut(&mut rows, &source, currency).unresolved += 1;
+        for sum in orders.sum_unresolved(actor, scope, period).await? {
+            row_mut(&mut rows, source, sum.currency).unresolved = sum.orders;
+        }
     }
     let mut rows: Vec<StatementRow> = rows.into_values().collect();
     for row in &mut rows {
-        let Some(rate) = rates.get(&row.source) else { continue };
+        let connection = reseller.connections.get(&row.source);
+        let Some(rate) = connection.and_then(|connection| connection.commission_percent) else { continue };
         let net_sales = Money { amount: row.gross.amount - row.refunded.amount, ..row.gross };
-        let commission = percentage_of(net_sales, *rate);
+        let commission = percentage_of(net_sales, rate);
         row.net = Some(Money { amount: net_sales.amount - commission.amount, ..net_sales });
         row.commission = Some(commission);
     }
-    rows
+    Ok(rows)
 }
 
-/// Computes sales over time, oldest first. Intervals without sales are omitted.
-pub fn sales(
-    orders: &[Order],
-    (from, to): (Date, Date),
+/// Computes the sales of a reseller over time, oldest first. Intervals without sales are omitted.
+pub async fn sales(
+    orders: &Orders,
+    actor: &Actor,
+    reseller: &Reseller,
+    days: (Date, Date),
     zones: &TimeZones,
     interval: SalesInterval,
-) -> Vec<SalesPoint> {
+) -> Result<Vec<SalesPoint>, StoreError> {
     let mut points: BTreeMap<(Date, SourceId, Currency), SalesPoint> = BTreeMap::new();
-    for sale in sales_of(orders, zones).filter(|sale| (from..=to).contains(&sale.day)) {
-        let (first, source, currency) =
-            (interval_start(sale.day, interval), sale.leg.source.clone(), sale.gross.currency);
-        let empty = SalesPoint {
-            from: first,
-            source: source.clone(),
-            currency,
-            orders: 0,
-            tickets: 0,
-            gross: Money::zero(currency),
-        };
-        let point = points.entry((first, source, currency)).or_insert(empty);
-        point.orders += 1;
-        point.tickets += sale.order.lines_of(sale.leg.number).map(|(_, line)| line.quantity).sum::<u32>();
-        point.gross = add(point.gross, sale.gross);
-    }
-    points.into_values().collect()
-}
-
-fn sales_of<'a>(orders: &'a [Order], zones: &'a TimeZones) -> impl Iterator<Item = Sale<'a>> {
-    orders.iter().flat_map(move |order| {
-        order.legs.iter().filter_map(move |leg| {
-            let day = day_of(leg.confirmed_at?, &leg.source, zones);
-            let gross = leg.charged.or_else(|| order.planned_totals(leg.number).into_iter().next())?;
-            Some(Sale { order, leg, day, gross })
-        })
-    })
-}
-
-/// Returns the legs with an unknown outcome, by source and currency.
-fn unresolved(orders: &[Order], (from, to): (Date, Date), zones: &TimeZones) -> Vec<(SourceId, Currency)> {
-    let mut unresolved_legs = Vec::new();
-    for order in orders {
-        for leg in &order.legs {
-            let is_open = matches!(leg.status, LegStatus::OutcomeUnknown | LegStatus::NeedsAttention);
-            let day = day_of(order.created_at, &leg.source, zones);
-            let currency = order.planned_totals(leg.number).into_iter().next().map(|money| money.currency);
-            if let Some(currency) = currency.filter(|_| is_open && (from..=to).contains(&day)) {
-                unresolved_legs.push((leg.source.clone(), currency));
-            }
+    for (source, zone) in zones {
+        let scope = SalesScope { reseller: &reseller.key, source };
+        let intervals: Vec<(Date, SalesPeriod)> = intervals_of(days, interval)
+            .into_iter()
+            .filter_map(|(first, days)| Some((first, period_of(days, zone)?)))
+            .collect();
+        let periods: Vec<SalesPeriod> = intervals.iter().map(|(_, period)| *period).collect();
+        for sum in orders.sum_sales(actor, scope, &periods).await? {
+            let Some((from, _)) = intervals.get(sum.period) else { continue };
+            let point = SalesPoint {
+                from: *from,
+                source: source.clone(),
+                currency: sum.currency,
+                orders: sum.orders,
+                tickets: sum.tickets_sold,
+                gross: Money { amount: sum.gross, currency: sum.currency },
+            };
+            points.insert((*from, source.clone(), sum.currency), point);
         }
     }
-    unresolved_legs
+    Ok(points.into_values().collect())
 }
 
-fn day_of(at: jiff::Timestamp, source: &SourceId, zones: &TimeZones) -> Date {
-    at.to_zoned(zones.get(source).cloned().unwrap_or(TimeZone::UTC)).date()
+/// Returns an inclusive range of local days as a period. `None` if a day is outside the supported years.
+fn period_of((from, to): (Date, Date), zone: &TimeZone) -> Option<SalesPeriod> {
+    let begin_of = |day: Date| Some(day.to_zoned(zone.clone()).ok()?.timestamp());
+    Some(SalesPeriod { begin: begin_of(from)?, end: begin_of(to.tomorrow().ok()?)? })
+}
+
+/// Splits an inclusive range of days into intervals. Each has its first day, which may be before the range, and its days within
+/// the range.
+fn intervals_of((from, to): (Date, Date), interval: SalesInterval) -> Vec<(Date, (Date, Date))> {
+    let mut intervals: Vec<(Date, (Date, Date))> = Vec::new();
+    for day in from.series(jiff::Span::new().days(1)).take_while(|day| *day <= to) {
+        let first = interval_start(day, interval);
+        match intervals.last_mut() {
+            Some((last, (_, end))) if *last == first => *end = day,
+            _ => intervals.push((first, (day, day))),
+        }
+    }
+    intervals
 }
 
 fn row_mut<'a>(
@@ -221,10 +190,6 @@ fn interval_start(day: Date, interval: SalesInterval) -> Date {
         }
         SalesInterval::Month => day.first_of_month(),
     }
-}
-
-fn add(sum: Money, more: Money) -> Money {
-    Money { amount: sum.amount.saturating_add(more.amount), ..sum }
 }
 
 /// Returns a percentage of an amount, rounded to the minor unit, half away from zero.

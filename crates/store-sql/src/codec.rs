@@ -50,6 +50,11 @@ pub(crate) fn to_nanos(at: Timestamp) -> i64 {
     i64::try_from(at.as_nanosecond()).unwrap_or(i64::MAX)
 }
 
+/// Returns the nanoseconds of a duration, the unit of leases.
+pub(crate) fn duration_nanos(duration: Duration) -> i64 {
+    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX / 4)
+}
+
 pub(crate) fn from_nanos(nanos: i64) -> Result<Timestamp, StoreError> {
     Timestamp::from_nanosecond(nanos.into()).map_err(|_| unreadable("an instant"))
 }

@@ -1,9 +1,11 @@
 //! The delivery store on SQL. The statements are the same for both databases.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::codec::{encode_json, to_nanos};
+use crate::codec::{duration_nanos, encode_json, to_nanos};
 use crate::rows::{order_key, placeholders};
 use crate::sql::{SqlRow, SqlTransaction, SqlValue};
 use crate::store::SqlStore;
@@ -20,15 +22,18 @@ const MAX_KEYS_PER_STATEMENT: usize = 200;
 
 #[async_trait]
 impl DeliveryStore for SqlStore {
-    async fn claim(&self, channel: &str, now: Timestamp, until: Timestamp) -> Result<Option<ChannelLease>, StoreError> {
+    async fn claim(&self, channel: &str, now: Timestamp, lease: Duration) -> Result<Option<ChannelLease>, StoreError> {
         let mut transaction = self.database.begin_write().await?;
         let new = "INSERT INTO delivery_channels (channel, fence, lease_until, orders_read) VALUES ($1, 0, 0, 0) \
             ON CONFLICT DO NOTHING";
         transaction.execute(new, vec![channel.into()]).await?;
-        let sql = "UPDATE delivery_channels SET fence = fence + 1, lease_until = $3 \
-            WHERE channel = $1 AND lease_until <= $2 RETURNING fence";
-        let row =
-            transaction.fetch_first(sql, vec![channel.into(), to_nanos(now).into(), to_nanos(until).into()]).await?;
+        let now_sql = self.database.lease_clock().now("$2");
+        let sql = format!(
+            "UPDATE delivery_channels SET fence = fence + 1, lease_until = {now_sql} + $3 \
+            WHERE channel = $1 AND lease_until <= {now_sql} RETURNING fence"
+        );
+        let values: Vec<SqlValue> = vec![channel.into(), to_nanos(now).into(), duration_nanos(lease).into()];
+        let row = transaction.fetch_first(&sql, values).await?;
         transaction.commit().await?;
         let lease = |row: SqlRow| Ok(ChannelLease { channel: channel.to_owned(), fence: row.unsigned("fence")? });
         row.map(lease).transpose()
@@ -43,11 +48,21 @@ impl DeliveryStore for SqlStore {
         transaction.commit().await
     }
 
-    async fn write(&self, lease: &ChannelLease, until: Timestamp, change: &ChannelWrite<'_>) -> Result<(), StoreError> {
+    async fn write(
+        &self,
+        lease: &ChannelLease,
+        now: Timestamp,
+        extension: Duration,
+        change: &ChannelWrite<'_>,
+    ) -> Result<(), StoreError> {
         let mut transaction = self.database.begin_write().await?;
         let channel = lease.channel.as_str();
-        let sql = "UPDATE delivery_channels SET lease_until = $3 WHERE channel = $1 AND fence = $2";
-        if transaction.execute(sql, vec![channel.into(), lease.fence.into(), to_nanos(until).into()]).await? == 0 {
+        let now_sql = self.database.lease_clock().now("$3");
+        let sql =
+            format!("UPDATE delivery_channels SET lease_until = {now_sql} + $4 WHERE channel = $1 AND fence = $2");
+        let values: Vec<SqlValue> =
+            vec![channel.into(), lease.fence.into(), to_nanos(now).into(), duration_nanos(extension).into()];
+        if transaction.execute(&sql, values).await? == 0 {
             return Err(StoreError::Outdated);
         }
         if let Some(cursor) = change.order_cursor {

@@ -1,12 +1,12 @@
 //! Health and order statistics of the store, for metrics and health checks.
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use crate::codec::to_nanos;
+use crate::codec::{to_nanos, unreadable};
 use crate::sql::SqlRow;
 use crate::store::SqlStore;
-use domain::StoreError;
+use domain::{Clock, StoreError};
 
 /// Usage of a connection pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,8 +31,13 @@ pub struct OrderStats {
 /// Health and statistics of the store.
 #[async_trait]
 pub trait StoreHealth: Send + Sync {
-    /// Checks that the database responds.
-    async fn ping(&self) -> Result<(), StoreError>;
+    /// Writes a row and deletes it, in one transaction that takes the locks of a write of an order on its tables. Fails if the
+    /// database is read-only or full; waits if it is blocked.
+    async fn check_write(&self) -> Result<(), StoreError>;
+
+    /// Returns the time by which a clock is ahead of the clock of the database: negative if it is behind, zero if the database
+    /// runs in this process. The duration of the query limits the precision.
+    async fn clock_offset(&self, clock: &dyn Clock) -> Result<SignedDuration, StoreError>;
 
     /// Returns the order statistics at a point in time.
     async fn order_stats(&self, now: Timestamp) -> Result<OrderStats, StoreError>;
@@ -43,8 +48,24 @@ pub trait StoreHealth: Send + Sync {
 
 #[async_trait]
 impl StoreHealth for SqlStore {
-    async fn ping(&self) -> Result<(), StoreError> {
-        self.first_row("SELECT last FROM feed WHERE id = 1", Vec::new()).await.map(drop)
+    async fn check_write(&self) -> Result<(), StoreError> {
+        let mut transaction = self.database.begin_write().await?;
+        let sql = "INSERT INTO write_checks (at) VALUES (0) RETURNING id";
+        let row = transaction.fetch_first(sql, Vec::new()).await?.ok_or_else(|| unreadable("a written row"))?;
+        transaction.execute("DELETE FROM write_checks WHERE id = $1", vec![row.int("id")?.into()]).await?;
+        // No order has an empty key: only the tables are locked.
+        for sql in ["UPDATE orders SET fence = 0 WHERE key = ''", "UPDATE changes SET version = 0 WHERE id < 0"] {
+            transaction.execute(sql, Vec::new()).await?;
+        }
+        transaction.commit().await
+    }
+
+    async fn clock_offset(&self, clock: &dyn Clock) -> Result<SignedDuration, StoreError> {
+        let before = clock.now();
+        let Some(time) = self.database.clock_time().await? else { return Ok(SignedDuration::ZERO) };
+        let after = clock.now();
+        let middle = before.saturating_add(after.duration_since(before) / 2).unwrap_or(after);
+        Ok(middle.duration_since(time))
     }
 
     async fn order_stats(&self, now: Timestamp) -> Result<OrderStats, StoreError> {
@@ -53,9 +74,12 @@ impl StoreHealth for SqlStore {
             transaction.fetch_all("SELECT status, COUNT(*) AS orders FROM orders GROUP BY status", Vec::new()).await?;
         let count = |row: &SqlRow| Ok((row.text("status")?, row.unsigned("orders")?));
         let by_status = rows.iter().map(count).collect::<Result<_, StoreError>>()?;
-        let sql = "SELECT t.due_at FROM timers t JOIN orders o ON o.key = t.order_key \
-            WHERE t.due_at <= $1 AND o.lease_until <= $1 ORDER BY t.due_at LIMIT 1";
-        let first = transaction.fetch_first(sql, vec![to_nanos(now).into()]).await?;
+        let now_sql = self.database.lease_clock().now("$1");
+        let sql = format!(
+            "SELECT t.due_at FROM timers t JOIN orders o ON o.key = t.order_key \
+            WHERE t.due_at <= {now_sql} AND o.lease_until <= {now_sql} ORDER BY t.due_at LIMIT 1"
+        );
+        let first = transaction.fetch_first(&sql, vec![to_nanos(now).into()]).await?;
         let due_since = first.map(|row| row.time("due_at")).transpose()?;
         Ok(OrderStats { by_status, due_since })
     }

@@ -7,12 +7,15 @@ mod credential_cipher;
 mod cursor_cipher;
 mod deliveries;
 mod edits;
+mod feed;
 mod health;
 mod key_file;
 mod postgres;
 mod rows;
+mod sales;
 mod save;
 mod sealed_refs;
+mod settings;
 mod sql;
 mod sqlite;
 mod store;
@@ -22,8 +25,10 @@ use std::sync::Arc;
 use crate::credential_cipher::CredentialCipher;
 pub use crate::credential_cipher::CredentialKey;
 use crate::cursor_cipher::CursorCipher;
+use crate::feed::Sequencer;
 pub use crate::health::{OrderStats, PoolStats, StoreHealth};
 use crate::postgres::PostgresDatabase;
+pub use crate::settings::{LeaseClock, StoreSettings};
 use crate::sql::SqlDatabase;
 use crate::sqlite::SqliteDatabase;
 use crate::store::SqlStore;
@@ -60,9 +65,6 @@ pub enum StoreOpenError {
     Store(#[from] domain::StoreError),
 }
 
-/// Default maximum number of connections to PostgreSQL.
-const DEFAULT_CONNECTIONS: u32 = 8;
-
 /// The stores in one database.
 #[derive(Clone)]
 pub struct Stores {
@@ -77,25 +79,35 @@ pub struct Stores {
 }
 
 /// Opens the order store only. See [`open_stores`].
-pub async fn open_order_store(url: &str, keys: &[CredentialKey]) -> Result<Arc<dyn OrderStore>, StoreOpenError> {
-    open_stores(url, keys, DEFAULT_CONNECTIONS).await.map(|stores| stores.orders)
+pub async fn open_order_store(
+    url: &str,
+    keys: &[CredentialKey],
+    settings: &StoreSettings,
+) -> Result<Arc<dyn OrderStore>, StoreOpenError> {
+    open_stores(url, keys, settings).await.map(|stores| stores.orders)
 }
 
 /// Opens the stores at a `sqlite:` or `postgres:` URL and migrates the schema. New barcodes and references are
-/// encrypted with the first key; the other keys only decrypt older ones. `connections` limits the PostgreSQL pool; SQLite has a small fixed pool.
-pub async fn open_stores(url: &str, keys: &[CredentialKey], connections: u32) -> Result<Stores, StoreOpenError> {
+/// encrypted with the first key; the other keys only decrypt older ones.
+pub async fn open_stores(
+    url: &str,
+    keys: &[CredentialKey],
+    settings: &StoreSettings,
+) -> Result<Stores, StoreOpenError> {
     let cipher = CredentialCipher::new(keys).ok_or(StoreOpenError::MissingKey)?;
     let cursors = CursorCipher::new(keys).ok_or(StoreOpenError::MissingKey)?;
-    let database: Box<dyn SqlDatabase> = if url.starts_with("sqlite:") {
-        Box::new(SqliteDatabase::open(url).await?)
+    let database: Arc<dyn SqlDatabase> = if url.starts_with("sqlite:") {
+        Arc::new(SqliteDatabase::open(url).await?)
     } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-        Box::new(PostgresDatabase::open(url, connections).await?)
+        Arc::new(PostgresDatabase::open(url, settings).await?)
     } else {
         return Err(StoreOpenError::UnsupportedScheme);
     };
-    let store = SqlStore { database, cipher, cursors };
+    let sequencer = Arc::new(Sequencer::new(Arc::clone(&database)));
+    let store = SqlStore { database, cipher, cursors, sequencer, feed_timeout: settings.feed_timeout };
     store.encrypt_plaintext_refs().await?;
     store.release_stale_leases().await?;
+    store.sequencer.run().await?;
     let store = Arc::new(store);
     Ok(Stores {
         orders: Arc::clone(&store) as _,

@@ -1,28 +1,30 @@
 //! Writes one change of an order to its rows.
 
-use crate::codec::{self, encode_json, encode_name, encode_secures, to_nanos, unreadable};
+use crate::codec::{self, duration_nanos, encode_json, encode_name, encode_secures, to_nanos};
 use crate::credential_cipher::CredentialCipher;
 use crate::rows::ticket_state;
 use crate::sealed_refs::{NO_PLAINTEXT, RefsTable};
+use crate::settings::LeaseClock;
 use crate::sql::{SqlTransaction, SqlValue};
 use domain::StoreError;
 use orders::lease::{Lease, LeaseAfterWrite, Precondition};
 use orders::leg::{Attempt, Leg, Ticket};
-use orders::order::{Line, Order};
-use orders::store::{OrderWrite, TicketCredential, WriteReceipt};
+use orders::order::Line;
+use orders::store::{OrderWrite, TicketCredential, TimerKind};
 use secrecy::ExposeSecret as _;
 
-/// Writes a change of an order. The feed entry is written last, because all other writers wait for its lock.
+/// Writes a change of an order and its entry of the feed, without a position.
 pub(crate) async fn save_order(
     transaction: &mut SqlTransaction,
     cipher: &CredentialCipher,
+    clock: LeaseClock,
     change: &OrderWrite<'_>,
-) -> Result<WriteReceipt, StoreError> {
+) -> Result<Lease, StoreError> {
     let key = change.order.key.to_string();
     let before = change.precondition.previous();
     let fence = match change.precondition {
-        Precondition::New => insert_order(transaction, change).await?,
-        Precondition::Unleased(_) | Precondition::Leased(..) => update_order(transaction, change).await?,
+        Precondition::New => insert_order(transaction, clock, change).await?,
+        Precondition::Unleased(_) | Precondition::Leased(..) => update_order(transaction, clock, change).await?,
     };
     if let Some(used) = change.idempotency {
         let sql = "INSERT INTO idempotency_keys (scope, operation, key, request_hash, order_key, used_at) \
@@ -54,24 +56,41 @@ pub(crate) async fn save_order(
     for credential in change.credentials {
         save_credential(transaction, cipher, &key, credential).await?;
     }
-    save_transitions_and_timers(transaction, &key, change).await?;
-    let cursor = save_change(transaction, &key, change).await?;
-    Ok(WriteReceipt { cursor, lease: Lease { order: change.order.key, fence } })
+    save_transitions(transaction, &key, change).await?;
+    save_timers(transaction, &key, clock, change).await?;
+    save_change(transaction, &key, change).await?;
+    Ok(Lease { order: change.order.key, fence })
 }
 
-fn lease_until(change: &OrderWrite<'_>) -> i64 {
+/// Returns the end of the lease as an expression of the current time and the placeholder of the lease in nanoseconds.
+fn lease_end(change: &OrderWrite<'_>, now: &str, placeholder: &str) -> String {
     match change.lease_after {
-        LeaseAfterWrite::Held(until) => to_nanos(until),
+        LeaseAfterWrite::Held(_) => format!("{now} + {placeholder}"),
+        LeaseAfterWrite::Released => placeholder.to_owned(),
+    }
+}
+
+/// Returns the lease after the write in nanoseconds, or 0 if it is released.
+fn lease_nanos(change: &OrderWrite<'_>) -> i64 {
+    match change.lease_after {
+        LeaseAfterWrite::Held(lease) => duration_nanos(lease),
         LeaseAfterWrite::Released => 0,
     }
 }
 
-async fn insert_order(transaction: &mut SqlTransaction, change: &OrderWrite<'_>) -> Result<u64, StoreError> {
+async fn insert_order(
+    transaction: &mut SqlTransaction,
+    clock: LeaseClock,
+    change: &OrderWrite<'_>,
+) -> Result<u64, StoreError> {
     let order = change.order;
-    let sql = "INSERT INTO orders (key, number, version, status, caller, reseller, reseller_reference, policy, is_test, \
+    let lease_end = lease_end(change, clock.now("$21"), "$23");
+    let sql = format!(
+        "INSERT INTO orders (key, number, version, status, caller, reseller, reseller_reference, policy, is_test, \
         first_name, last_name, email, phone, postal_code, locale, delivery, intent, is_placed, plan, created_at, \
         updated_at, fence, lease_until) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, \
-        $17, $18, $19, $20, $21, $22, $23)";
+        $17, $18, $19, $20, $21, $22, {lease_end})"
+    );
     let contact = &order.contact;
     let values: Vec<SqlValue> = vec![
         order.key.to_string().into(),
@@ -96,37 +115,28 @@ async fn insert_order(transaction: &mut SqlTransaction, change: &OrderWrite<'_>)
         to_nanos(order.created_at).into(),
         to_nanos(order.updated_at).into(),
         1_i64.into(),
-        lease_until(change).into(),
+        lease_nanos(change).into(),
     ];
-    transaction.execute(sql, values).await?;
+    transaction.execute(&sql, values).await?;
     Ok(1)
 }
 
 /// Updates the order row. Fails with `Outdated` if the version has changed or the order has another owner.
-async fn update_order(transaction: &mut SqlTransaction, change: &OrderWrite<'_>) -> Result<u64, StoreError> {
-    let order = change.order;
-    let (before, guard, more) = match change.precondition {
-        Precondition::New => return Err(StoreError::Outdated),
-        Precondition::Unleased(before) => (before, "lease_until <= $8", 1_i64),
-        Precondition::Leased(before, lease) => {
-            let fence = i64::try_from(lease.fence).unwrap_or(i64::MAX);
-            return update(transaction, change, before, ("fence = $8", fence), 0).await;
-        }
-    };
-    let now = to_nanos(order.updated_at);
-    update(transaction, change, before, (guard, now), more).await
-}
-
-async fn update(
+async fn update_order(
     transaction: &mut SqlTransaction,
+    clock: LeaseClock,
     change: &OrderWrite<'_>,
-    before: &Order,
-    (guard, guard_value): (&str, i64),
-    more: i64,
 ) -> Result<u64, StoreError> {
     let order = change.order;
+    let now = clock.now("$5");
+    let (before, guard, fence, more) = match change.precondition {
+        Precondition::New => return Err(StoreError::Outdated),
+        Precondition::Unleased(before) => (before, format!("$8 = 0 AND lease_until <= {now}"), 0, 1_i64),
+        Precondition::Leased(before, lease) => (before, "fence = $8".to_owned(), lease.fence, 0),
+    };
+    let lease_end = lease_end(change, now, "$6");
     let sql = format!(
-        "UPDATE orders SET version = $2, status = $3, intent = $4, updated_at = $5, lease_until = $6, \
+        "UPDATE orders SET version = $2, status = $3, intent = $4, updated_at = $5, lease_until = {lease_end}, \
         fence = fence + $9 WHERE key = $1 AND version = $7 AND {guard} RETURNING fence"
     );
     let values: Vec<SqlValue> = vec![
@@ -135,9 +145,9 @@ async fn update(
         change.status.name().into(),
         order.intent.name().into(),
         to_nanos(order.updated_at).into(),
-        lease_until(change).into(),
+        lease_nanos(change).into(),
         before.version.into(),
-        guard_value.into(),
+        fence.into(),
         more.into(),
     ];
     transaction.fetch_first(&sql, values).await?.ok_or(StoreError::Outdated)?.unsigned("fence")
@@ -327,7 +337,7 @@ async fn save_credential(
     transaction.execute(sql, values).await.map(|_| ())
 }
 
-async fn save_transitions_and_timers(
+async fn save_transitions(
     transaction: &mut SqlTransaction,
     key: &str,
     change: &OrderWrite<'_>,
@@ -349,29 +359,35 @@ async fn save_transitions_and_timers(
         ];
         transaction.execute(sql, values).await?;
     }
+    Ok(())
+}
+
+/// Replaces the timers. An order is resumed once its lease has ended, so that timer is due now by the clock of leases.
+async fn save_timers(
+    transaction: &mut SqlTransaction,
+    key: &str,
+    clock: LeaseClock,
+    change: &OrderWrite<'_>,
+) -> Result<(), StoreError> {
     transaction.execute("DELETE FROM timers WHERE order_key = $1", vec![key.into()]).await?;
     for timer in change.timers {
-        let sql = "INSERT INTO timers (order_key, due_at, kind, leg) VALUES ($1, $2, $3, $4)";
+        let due_at = if timer.kind == TimerKind::Resume { clock.now("$2") } else { "$2" };
+        let sql = format!("INSERT INTO timers (order_key, due_at, kind, leg) VALUES ($1, {due_at}, $3, $4)");
         let leg = timer.leg.map(|leg| i64::try_from(leg).unwrap_or(i64::MAX));
         let values: Vec<SqlValue> = vec![key.into(), to_nanos(timer.at).into(), timer.kind.name().into(), leg.into()];
-        transaction.execute(sql, values).await?;
+        transaction.execute(&sql, values).await?;
     }
     Ok(())
 }
 
-async fn save_change(transaction: &mut SqlTransaction, key: &str, change: &OrderWrite<'_>) -> Result<u64, StoreError> {
-    let next =
-        transaction.fetch_first("UPDATE feed SET last = last + 1 WHERE id = 1 RETURNING last", Vec::new()).await?;
-    let cursor = next.ok_or_else(|| unreadable("the feed has no last cursor"))?.unsigned("last")?;
-    let sql = "INSERT INTO changes (cursor, at, order_key, version, status, reseller) VALUES ($1, $2, $3, $4, $5, $6)";
+async fn save_change(transaction: &mut SqlTransaction, key: &str, change: &OrderWrite<'_>) -> Result<(), StoreError> {
+    let sql = "INSERT INTO changes (at, order_key, version, status, reseller) VALUES ($1, $2, $3, $4, $5)";
     let values: Vec<SqlValue> = vec![
-        cursor.into(),
         to_nanos(change.order.updated_at).into(),
         key.into(),
         change.order.version.into(),
         change.status.name().into(),
         change.order.reseller.as_deref().into(),
     ];
-    transaction.execute(sql, values).await?;
-    Ok(cursor)
+    transaction.execute(sql, values).await.map(|_| ())
 }

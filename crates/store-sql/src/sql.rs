@@ -11,6 +11,7 @@ use sqlx::{AssertSqlSafe, Decode, Encode, IntoArguments, Postgres, Row as _, Sql
 
 use crate::codec::{decode_json, from_nanos, unreadable};
 use crate::health::PoolStats;
+use crate::settings::LeaseClock;
 use domain::StoreError;
 
 /// A value bound to a statement.
@@ -231,6 +232,18 @@ pub(crate) trait SqlDatabase: Send + Sync {
     /// Returns the clause by which concurrent replicas claim different rows, or an empty string if there are no replicas.
     fn skip_locked(&self) -> &'static str;
 
+    /// Returns the clause by which concurrent replicas wait for each other's rows, or an empty string if there are no replicas.
+    fn row_lock(&self) -> &'static str;
+
+    /// Returns the clock that leases and timers are compared with.
+    fn lease_clock(&self) -> LeaseClock;
+
+    /// Returns the time of the database, or `None` if that is the time of this process.
+    async fn clock_time(&self) -> Result<Option<Timestamp>, StoreError>;
+
+    /// Returns the expressions for an integer and a text at a position of a JSON column.
+    fn json(&self) -> JsonDialect;
+
     /// Returns true if this process is the only one that uses the database.
     fn is_exclusive(&self) -> bool;
 
@@ -239,6 +252,34 @@ pub(crate) trait SqlDatabase: Send + Sync {
 
     /// Returns the usage of the connection pool.
     fn pool_stats(&self) -> PoolStats;
+}
+
+/// The expressions of a database for values within a JSON column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum JsonDialect {
+    Sqlite,
+    Postgres,
+}
+
+impl JsonDialect {
+    /// Returns the expression for a text at this path of names and indexes.
+    pub(crate) fn text(self, column: &str, path: &[&str]) -> String {
+        match self {
+            Self::Sqlite => {
+                let step = |name: &&str| match name.parse::<usize>() {
+                    Ok(index) => format!("[{index}]"),
+                    Err(_) => format!(".{name}"),
+                };
+                format!("json_extract({column}, '${}')", path.iter().map(step).collect::<String>())
+            }
+            Self::Postgres => format!("(CAST({column} AS JSONB) #>> '{{{}}}')", path.join(",")),
+        }
+    }
+
+    /// Returns the expression for an integer at this path of names and indexes.
+    pub(crate) fn int(self, column: &str, path: &[&str]) -> String {
+        format!("CAST({} AS BIGINT)", self.text(column, path))
+    }
 }
 
 /// Acquires a connection and records the waiting time.

@@ -8,12 +8,14 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection, SqlitePool};
 
 use crate::StoreOpenError;
 use crate::health::PoolStats;
-use crate::sql::{SqlDatabase, SqlTransaction, acquire_timed, pool_stats, store_failure};
+use crate::settings::LeaseClock;
+use crate::sql::{JsonDialect, SqlDatabase, SqlTransaction, acquire_timed, pool_stats, store_failure};
 use domain::StoreError;
 
 /// The `user_version` of a file in which remnants of plaintext references were erased.
@@ -99,6 +101,22 @@ impl SqlDatabase for SqliteDatabase {
 
     fn skip_locked(&self) -> &'static str {
         ""
+    }
+
+    fn row_lock(&self) -> &'static str {
+        ""
+    }
+
+    fn lease_clock(&self) -> LeaseClock {
+        LeaseClock::Caller
+    }
+
+    async fn clock_time(&self) -> Result<Option<Timestamp>, StoreError> {
+        Ok(None)
+    }
+
+    fn json(&self) -> JsonDialect {
+        JsonDialect::Sqlite
     }
 
     fn is_exclusive(&self) -> bool {

@@ -1,14 +1,18 @@
 //! The order store on SQL. The statements are the same for both databases.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::codec::{self, decode_name, encode_json, require, to_nanos, unreadable};
+use crate::codec::{self, decode_name, duration_nanos, encode_json, require, to_nanos, unreadable};
 use crate::credential_cipher::{Ciphertext, CredentialCipher};
 use crate::cursor_cipher::CursorCipher;
+use crate::feed::{Sequencer, assign_positions};
 use crate::rows::{load_orders, order_key, placeholders};
 use crate::save::{credential_location, save_order};
-use crate::sql::{SqlDatabase, SqlRow, SqlValue};
+use crate::sql::{SqlDatabase, SqlRow, SqlTransaction, SqlValue};
 use domain::StoreError;
 use domain::ordering::Barcode;
 use domain::{OrderKey, SourceId};
@@ -17,6 +21,7 @@ use orders::idempotency::IdempotencyRecord;
 use orders::lease::Lease;
 use orders::order::Order;
 use orders::quote::{Quote, QuoteId};
+use orders::sales::{SalesPeriod, SalesScope, SalesSum, UnresolvedSum};
 use orders::status::OrderStatus;
 use orders::store::{
     OrderCursor, OrderFilter, OrderLookup, OrderPage, OrderStore, OrderWrite, TicketCredential, Transition,
@@ -28,9 +33,13 @@ const MAX_PAGE_SIZE: usize = 1_000;
 
 /// The stores in a SQL database.
 pub(crate) struct SqlStore {
-    pub database: Box<dyn SqlDatabase>,
+    pub database: Arc<dyn SqlDatabase>,
     pub cipher: CredentialCipher,
     pub cursors: CursorCipher,
+    /// Gives the changes their positions in the feed.
+    pub sequencer: Arc<Sequencer>,
+    /// Longest wait of a reader of the feed for changes without a position.
+    pub feed_timeout: Duration,
 }
 
 impl SqlStore {
@@ -57,34 +66,44 @@ impl SqlStore {
 impl OrderStore for SqlStore {
     async fn write(&self, change: &OrderWrite<'_>) -> Result<WriteReceipt, StoreError> {
         let mut transaction = self.database.begin_write().await?;
-        let receipt = save_order(&mut transaction, &self.cipher, change).await?;
-        transaction.commit().await?;
-        Ok(receipt)
+        let lease = save_order(&mut transaction, &self.cipher, self.database.lease_clock(), change).await?;
+        if self.database.is_exclusive() {
+            // No other transaction can be committed before this one, so its position is final.
+            let (cursor, _) = assign_positions(&mut transaction, self.database.row_lock()).await?;
+            transaction.commit().await?;
+            self.sequencer.saw(cursor);
+        } else {
+            transaction.commit().await?;
+            self.sequencer.request();
+        }
+        Ok(WriteReceipt { cursor: self.sequencer.last_seen(), lease })
     }
 
-    async fn claim(&self, now: Timestamp, until: Timestamp, limit: usize) -> Result<Vec<Lease>, StoreError> {
+    async fn claim(&self, now: Timestamp, lease: Duration, limit: usize) -> Result<Vec<Lease>, StoreError> {
+        let now_sql = self.database.lease_clock().now("$1");
         let sql = format!(
-            "UPDATE orders SET fence = fence + 1, lease_until = $2 WHERE key IN (\
-                SELECT key FROM orders WHERE lease_until <= $1 \
-                AND key IN (SELECT order_key FROM timers WHERE due_at <= $1) \
+            "UPDATE orders SET fence = fence + 1, lease_until = {now_sql} + $2 WHERE key IN (\
+                SELECT key FROM orders WHERE lease_until <= {now_sql} \
+                AND key IN (SELECT order_key FROM timers WHERE due_at <= {now_sql}) \
                 ORDER BY updated_at LIMIT $3 {}) \
             RETURNING key, fence",
             self.database.skip_locked()
         );
         let mut transaction = self.database.begin_write().await?;
-        let rows =
-            transaction.fetch_all(&sql, vec![to_nanos(now).into(), to_nanos(until).into(), limit.into()]).await?;
+        let values: Vec<SqlValue> = vec![to_nanos(now).into(), duration_nanos(lease).into(), limit.into()];
+        let rows = transaction.fetch_all(&sql, values).await?;
         transaction.commit().await?;
         let lease = |row: &SqlRow| Ok(Lease { order: order_key(&row.text("key")?)?, fence: row.unsigned("fence")? });
         rows.iter().map(lease).collect()
     }
 
-    async fn renew(&self, lease: &Lease, until: Timestamp) -> Result<(), StoreError> {
-        self.set_lease_end(lease, to_nanos(until)).await
+    async fn renew(&self, lease: &Lease, now: Timestamp, extension: Duration) -> Result<(), StoreError> {
+        let end = format!("{} + $4", self.database.lease_clock().now("$3"));
+        self.set_lease_end(lease, &end, vec![to_nanos(now).into(), duration_nanos(extension).into()]).await
     }
 
     async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
-        self.set_lease_end(lease, 0).await
+        self.set_lease_end(lease, "0", Vec::new()).await
     }
 
     async fn find(&self, lookup: &OrderLookup) -> Result<Option<Order>, StoreError> {
@@ -174,8 +193,11 @@ impl OrderStore for SqlStore {
             "SELECT cursor, at, order_key, version, status, reseller FROM changes WHERE {condition} \
             ORDER BY cursor LIMIT $2"
         );
-        let mut transaction = self.database.begin_read().await?;
-        let rows = transaction.fetch_all(&sql, values).await?;
+        let (mut rows, mut is_current) = self.read_changes(&sql, &values, first).await?;
+        if !is_current {
+            self.sequencer.request_and_wait(self.feed_timeout).await;
+            (rows, is_current) = self.read_changes(&sql, &values, first).await?;
+        }
         let change = |row: &SqlRow| -> Result<(u64, OrderChange), StoreError> {
             let change = OrderChange {
                 cursor: row.unsigned("cursor")?,
@@ -187,10 +209,13 @@ impl OrderStore for SqlStore {
             };
             Ok((change.cursor, change))
         };
-        into_slice(rows.iter().map(change).collect::<Result<_, _>>()?, first)
+        into_slice(rows.iter().map(change).collect::<Result<_, _>>()?, first, is_current)
     }
 
     async fn feed_end(&self) -> Result<u64, StoreError> {
+        if self.has_unsequenced(&mut self.database.begin_read().await?).await? {
+            self.sequencer.request_and_wait(self.feed_timeout).await;
+        }
         let row = self.first_row("SELECT last FROM feed WHERE id = 1", Vec::new()).await?;
         row.ok_or_else(|| unreadable("the feed has no last cursor"))?.unsigned("last")
     }
@@ -217,7 +242,7 @@ impl OrderStore for SqlStore {
             };
             Ok((row.unsigned("place")?, transition))
         };
-        into_slice(rows.iter().map(transition).collect::<Result<_, _>>()?, first)
+        into_slice(rows.iter().map(transition).collect::<Result<_, _>>()?, first, true)
     }
 
     fn encode_cursor(&self, feed: Feed, position: u64) -> Result<String, StoreError> {
@@ -282,6 +307,18 @@ impl OrderStore for SqlStore {
         }))
     }
 
+    async fn sum_sales(&self, scope: SalesScope<'_>, periods: &[SalesPeriod]) -> Result<Vec<SalesSum>, StoreError> {
+        self.sum_confirmed(scope, periods).await
+    }
+
+    async fn sum_unresolved(
+        &self,
+        scope: SalesScope<'_>,
+        created: SalesPeriod,
+    ) -> Result<Vec<UnresolvedSum>, StoreError> {
+        self.count_unresolved(scope, created).await
+    }
+
     async fn list_orders_at(
         &self,
         source: &SourceId,
@@ -303,21 +340,42 @@ impl OrderStore for SqlStore {
 }
 
 impl SqlStore {
-    async fn set_lease_end(&self, lease: &Lease, until: i64) -> Result<(), StoreError> {
+    /// Sets the end of a lease to an expression of values from `$3`.
+    async fn set_lease_end(&self, lease: &Lease, end: &str, more: Vec<SqlValue>) -> Result<(), StoreError> {
         let mut transaction = self.database.begin_write().await?;
-        let sql = "UPDATE orders SET lease_until = $3 WHERE key = $1 AND fence = $2";
-        let values: Vec<SqlValue> = vec![lease.order.to_string().into(), lease.fence.into(), until.into()];
-        if transaction.execute(sql, values).await? == 0 {
+        let sql = format!("UPDATE orders SET lease_until = {end} WHERE key = $1 AND fence = $2");
+        let mut values: Vec<SqlValue> = vec![lease.order.to_string().into(), lease.fence.into()];
+        values.extend(more);
+        if transaction.execute(&sql, values).await? == 0 {
             return Err(StoreError::Outdated);
         }
         transaction.commit().await
     }
+
+    /// Reads rows of the feed. Returns false beside them if they reach its end while committed changes have no position yet.
+    async fn read_changes(
+        &self,
+        sql: &str,
+        values: &[SqlValue],
+        first: usize,
+    ) -> Result<(Vec<SqlRow>, bool), StoreError> {
+        let mut transaction = self.database.begin_read().await?;
+        let rows = transaction.fetch_all(sql, values.to_vec()).await?;
+        let is_current = rows.len() > first || !self.has_unsequenced(&mut transaction).await?;
+        Ok((rows, is_current))
+    }
+
+    /// Returns true if a committed change has no position yet.
+    async fn has_unsequenced(&self, transaction: &mut SqlTransaction) -> Result<bool, StoreError> {
+        let sql = "SELECT id FROM changes WHERE cursor IS NULL ORDER BY id LIMIT 1";
+        Ok(transaction.fetch_first(sql, Vec::new()).await?.is_some())
+    }
 }
 
-fn into_slice<T>(mut lines: Vec<(u64, T)>, first: usize) -> Result<FeedSlice<T>, StoreError> {
+fn into_slice<T>(mut lines: Vec<(u64, T)>, first: usize, is_current: bool) -> Result<FeedSlice<T>, StoreError> {
     let has_more = lines.len() > first;
     lines.truncate(first);
-    Ok(FeedSlice { lines, has_more })
+    Ok(FeedSlice { lines, has_more, is_current })
 }
 
 /// Returns the filter as a SQL condition on `orders o` with its values.

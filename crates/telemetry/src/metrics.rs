@@ -203,6 +203,11 @@ const SHARED_STORES: &[Metric] = &[
     gauge("ticketgraph_redis_up", &[], "1 if the last call to Redis succeeded, otherwise 0; absent without Redis."),
     counter("ticketgraph_redis_calls_total", &["outcome"], "Calls to Redis."),
     gauge("ticketgraph_ledger_up", &[], "1 if the ledger responds, otherwise 0."),
+    gauge(
+        "ticketgraph_ledger_clock_offset_seconds",
+        &[],
+        "Time by which the clock of the process is ahead of that of the ledger; negative if it is behind.",
+    ),
     gauge("ticketgraph_ledger_connections", &["state"], "Connections to the ledger: idle or used."),
     gauge("ticketgraph_ledger_connections_max", &[], "Maximum number of connections to the ledger."),
     histogram_seconds(

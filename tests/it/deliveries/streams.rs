@@ -75,7 +75,7 @@ async fn a_failed_stream_reports_its_error_and_last_success() {
 async fn a_channel_has_one_runner_and_rejects_a_late_one() {
     let world = World::open().await;
     let (now, ledger) = (world.clock().now(), &world.ledgers.deliveries);
-    let lease = ledger.claim(CHANNEL, now, now + Duration::from_secs(60)).await.expect("the store").expect("a lease");
+    let lease = ledger.claim(CHANNEL, now, Duration::from_secs(60)).await.expect("the store").expect("a lease");
     world.cycle().await;
     assert_eq!(world.app.stage.log.all().len(), 0, "another runner reads the feed");
     let busy = world
@@ -88,7 +88,10 @@ async fn a_channel_has_one_runner_and_rejects_a_late_one() {
     world.advance(Duration::from_secs(61));
     world.cycle().await;
     assert_eq!(world.app.stage.log.count("/diff"), 1);
-    let late = ledger.write(&lease, now, &ChannelWrite { app_cursor: Some("7"), ..ChannelWrite::default() }).await;
+    let late = {
+        let change = ChannelWrite { app_cursor: Some("7"), ..ChannelWrite::default() };
+        ledger.write(&lease, now, Duration::ZERO, &change).await
+    };
     assert!(matches!(late, Err(StoreError::Outdated)));
     assert_eq!(ledger.load_positions(CHANNEL).await.expect("the store").app, None);
 }

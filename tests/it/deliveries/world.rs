@@ -35,6 +35,7 @@ use vendor_api::ChannelConfig;
 
 use crate::contract::fixture::{ATTEMPT_TIMEOUT, VendorFixture, secutix};
 use crate::default_config::default_api_settings;
+use crate::default_config::default_store_settings;
 use crate::documents::run;
 use crate::orders::world::default_settings;
 
@@ -77,7 +78,8 @@ impl World {
         let stage = Stage::new(TixngoEmulator::new(Arc::clone(&clock), None, false), Arc::clone(&clock));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let app = stage.run(listener, &TaskTracker::new()).expect("an emulator");
-        let ledgers = open_stores(url, &[CredentialKey::new([7; 32])], 8).await.expect("the store opens");
+        let ledgers =
+            open_stores(url, &[CredentialKey::new([7; 32])], &default_store_settings()).await.expect("the store opens");
         let orders = Orders::new(OrdersDependencies {
             sources: vec![opera.source.clone()],
             store: Arc::clone(&ledgers.orders),
@@ -283,9 +285,9 @@ impl ProcessStore {
 
 #[async_trait]
 impl DeliveryStore for ProcessStore {
-    async fn claim(&self, channel: &str, now: Timestamp, until: Timestamp) -> Result<Option<ChannelLease>, StoreError> {
+    async fn claim(&self, channel: &str, now: Timestamp, lease: Duration) -> Result<Option<ChannelLease>, StoreError> {
         self.check()?;
-        self.inner.claim(channel, now, until).await
+        self.inner.claim(channel, now, lease).await
     }
 
     async fn release(&self, lease: &ChannelLease) -> Result<(), StoreError> {
@@ -293,13 +295,19 @@ impl DeliveryStore for ProcessStore {
         self.inner.release(lease).await
     }
 
-    async fn write(&self, lease: &ChannelLease, until: Timestamp, change: &ChannelWrite<'_>) -> Result<(), StoreError> {
+    async fn write(
+        &self,
+        lease: &ChannelLease,
+        now: Timestamp,
+        extension: Duration,
+        change: &ChannelWrite<'_>,
+    ) -> Result<(), StoreError> {
         self.check()?;
         let count = self.writes.fetch_add(1, SeqCst) + 1;
         if self.crash == CrashPoint::Before(count) {
             return Err(self.crash());
         }
-        self.inner.write(lease, until, change).await?;
+        self.inner.write(lease, now, extension, change).await?;
         if self.crash == CrashPoint::After(count) {
             return Err(self.crash());
         }

@@ -8,6 +8,7 @@ use emulators::Fault;
 use serde_json::{Value, json};
 use store_sql::{CredentialKey, open_stores};
 
+use crate::default_config::default_store_settings;
 use crate::edits::world::{CREATE, CrashPoint, ProcessStore, World, both, fail_write, open_store, source_id, writes};
 use crate::orders::database::Postgres;
 
@@ -94,7 +95,10 @@ async fn a_process_may_crash_at_each_write_and_nothing_is_created_twice() {
 #[tokio::test]
 async fn a_process_may_crash_at_each_write_to_postgres_too() {
     let Some(server) = Postgres::start() else { return };
-    let store = open_stores(server.url(), &[CredentialKey::new([7; 32])], 4).await.expect("the store opens").edits;
+    let store = open_stores(server.url(), &[CredentialKey::new([7; 32])], &default_store_settings())
+        .await
+        .expect("the store opens")
+        .edits;
     crash_everywhere(&store, "made", false).await;
     crash_everywhere(&store, "refused", true).await;
 }

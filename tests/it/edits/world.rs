@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::contract::fixture::{ACME_RESELLER_KEYS, VendorFixture, acme_with, ticketing_with};
 use crate::default_config::default_api_settings;
+use crate::default_config::default_store_settings;
 use crate::documents::run;
 
 /// Configured location of new events.
@@ -80,7 +81,10 @@ pub(super) fn fail_write(bench: &VendorFixture, method: &str, path: &str, fault:
 
 /// Opens an empty store in memory.
 pub(super) async fn open_store() -> Arc<dyn IdempotencyStore> {
-    open_stores("sqlite::memory:", &[CredentialKey::new([7; 32])], 4).await.expect("the store opens").edits
+    open_stores("sqlite::memory:", &[CredentialKey::new([7; 32])], &default_store_settings())
+        .await
+        .expect("the store opens")
+        .edits
 }
 
 /// Returns the global ID of a source.

@@ -87,6 +87,7 @@ const EXPECTED: &[&str] = &[
     "ticketgraph_cache_age_seconds",
     "ticketgraph_cache_entries",
     "ticketgraph_ledger_up",
+    "ticketgraph_ledger_clock_offset_seconds",
     "ticketgraph_ledger_connections",
     "ticketgraph_ledger_connections_max",
     "db_client_connection_wait_time_seconds",

@@ -2,6 +2,7 @@
 
 mod drain;
 mod explain;
+mod ledger;
 mod logs;
 mod metrics;
 mod reload;

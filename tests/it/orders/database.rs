@@ -8,6 +8,8 @@ use orders::OrderStore;
 use store_sql::{CredentialKey, StoreOpenError, open_order_store};
 use tempfile::TempDir;
 
+use crate::default_config::default_store_settings;
+
 /// Database reused by consecutive tests.
 pub(crate) enum Stage {
     Sqlite,
@@ -43,13 +45,13 @@ impl Stage {
 }
 
 pub(crate) async fn open(url: &str) -> Arc<dyn OrderStore> {
-    open_order_store(url, &[CredentialKey::new([7; 32])]).await.expect("the store opens")
+    open_order_store(url, &[CredentialKey::new([7; 32])], &default_store_settings()).await.expect("the store opens")
 }
 
 /// Reopens a file while its previous owner is still closing it.
 pub(crate) async fn reopen(url: &str, key: u8) -> Arc<dyn OrderStore> {
     loop {
-        match open_order_store(url, &[CredentialKey::new([key; 32])]).await {
+        match open_order_store(url, &[CredentialKey::new([key; 32])], &default_store_settings()).await {
             Ok(ledger) => return ledger,
             Err(StoreOpenError::InUse(_)) => tokio::task::yield_now().await,
             Err(error) => panic!("{error:?}"),
@@ -147,6 +149,11 @@ impl Postgres {
     /// Opens the connection of another replica.
     pub(crate) async fn another(&self) -> Arc<dyn OrderStore> {
         open(&self.url).await
+    }
+
+    /// Returns a pool of raw connections.
+    pub(crate) fn pool(&self) -> &sqlx::PgPool {
+        &self.pool
     }
 
     pub(crate) async fn run(&self, sql: &'static str) {

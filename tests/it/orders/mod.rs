@@ -7,6 +7,7 @@ mod change_feed;
 pub(crate) mod database;
 mod emulated;
 mod faults;
+mod feed;
 mod flow;
 mod limits;
 mod reconciliation;

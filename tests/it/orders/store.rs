@@ -10,12 +10,13 @@ use orders::store::OrderWrite;
 use orders::{FulfillmentPolicy, Order, OrderCursor, OrderFilter, OrderStatus, OrderStore};
 use store_sql::{CredentialKey, StoreOpenError, open_order_store};
 
+use crate::default_config::default_store_settings;
 use crate::orders::audit::audit;
 use crate::orders::database::{Postgres, Stage, open, reopen};
 use crate::orders::vendor::{COMMITTING, Fault, KEYED, PLAIN, VendorCall};
 use crate::orders::world::{World, storefront};
 
-async fn draft_order(world: &World) -> Order {
+pub(crate) async fn draft_order(world: &World) -> Order {
     let input = world.input(FulfillmentPolicy::AllOrNothing);
     world
         .process()
@@ -27,7 +28,7 @@ async fn draft_order(world: &World) -> Order {
 }
 
 /// Writes an order with only its version incremented.
-async fn write_next_version(
+pub(crate) async fn write_next_version(
     ledger: &dyn OrderStore,
     precondition: Precondition<'_>,
     order: &Order,
@@ -50,8 +51,8 @@ async fn write_next_version(
 
 async fn late_writers_are_rejected(world: &World) {
     let (ledger, order) = (world.store.as_ref(), draft_order(world).await);
-    let lease_end = order.updated_at + Duration::from_secs(60);
-    let fence = write_next_version(ledger, Precondition::Unleased(&order), &order, LeaseAfterWrite::Held(lease_end))
+    let lease_time = Duration::from_secs(60);
+    let fence = write_next_version(ledger, Precondition::Unleased(&order), &order, LeaseAfterWrite::Held(lease_time))
         .await
         .expect("the lease is taken");
     let owned = world.read(order.key).await;
@@ -64,7 +65,7 @@ async fn late_writers_are_rejected(world: &World) {
     let late = orders::lease::Lease { fence: fence - 1, ..lease };
     let stale = write_next_version(ledger, Precondition::Leased(&owned, late), &owned, LeaseAfterWrite::Released).await;
     assert!(matches!(stale, Err(StoreError::Outdated)), "outdated fencing token: {stale:?}");
-    assert!(matches!(ledger.renew(&late, lease_end).await, Err(StoreError::Outdated)));
+    assert!(matches!(ledger.renew(&late, order.updated_at, lease_time).await, Err(StoreError::Outdated)));
     write_next_version(ledger, Precondition::Leased(&owned, lease), &owned, LeaseAfterWrite::Released)
         .await
         .expect("the lease owner may write");
@@ -256,11 +257,11 @@ async fn a_file_belongs_to_one_process_and_stale_leases_are_released_on_open() {
     let url = format!("sqlite://{}", folder.path().join("ledger.db").display());
     let mut world = World::new(open(&url).await, &[KEYED]);
     let order = draft_order(&world).await;
-    let lease_end = order.updated_at + Duration::from_secs(3600);
-    write_next_version(world.store.as_ref(), Precondition::Unleased(&order), &order, LeaseAfterWrite::Held(lease_end))
+    let lease_time = Duration::from_secs(3600);
+    write_next_version(world.store.as_ref(), Precondition::Unleased(&order), &order, LeaseAfterWrite::Held(lease_time))
         .await
         .expect("the lease is taken");
-    let second = open_order_store(&url, &[CredentialKey::new([7; 32])]).await;
+    let second = open_order_store(&url, &[CredentialKey::new([7; 32])], &default_store_settings()).await;
     assert!(matches!(second, Err(StoreOpenError::InUse(_))), "two processes share a file");
     world.store = open("sqlite::memory:").await;
     world.store = reopen(&url, 7).await;
@@ -272,9 +273,10 @@ async fn a_file_belongs_to_one_process_and_stale_leases_are_released_on_open() {
 
 #[tokio::test]
 async fn an_unsupported_url_is_rejected_and_not_quoted() {
-    let error =
-        open_order_store("mysql://root:hunter2@db", &[CredentialKey::new([7; 32])]).await.err().expect("an error");
+    let settings = default_store_settings();
+    let error = open_order_store("mysql://root:hunter2@db", &[CredentialKey::new([7; 32])], &settings).await;
+    let error = error.err().expect("an error");
     assert!(matches!(error, StoreOpenError::UnsupportedScheme) && !format!("{error} {error:?}").contains("hunter2"));
-    let error = open_order_store("sqlite::memory:", &[]).await.err().expect("an error");
+    let error = open_order_store("sqlite::memory:", &[], &settings).await.err().expect("an error");
     assert!(matches!(error, StoreOpenError::MissingKey));
 }

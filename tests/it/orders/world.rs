@@ -16,7 +16,7 @@ use orders::store::{OrderWrite, TicketCredential, WriteReceipt};
 use orders::{
     Actor, CreateOrder, Feed, FeedSlice, FulfillmentPolicy, LocalChangeBus, Order, OrderActionRequest, OrderChange,
     OrderCursor, OrderFilter, OrderLineRequest, OrderLookup, OrderPage, OrderSettings, OrderStore, Orders,
-    OrdersDependencies, Quote, QuoteId, SellingAccounts, Transition,
+    OrdersDependencies, Quote, QuoteId, SalesPeriod, SalesScope, SalesSum, SellingAccounts, Transition, UnresolvedSum,
 };
 use testkit::ManualClock;
 use ticketgraph::app;
@@ -100,14 +100,14 @@ impl OrderStore for ProcessStore {
         Ok(written)
     }
 
-    async fn claim(&self, now: Timestamp, until: Timestamp, limit: usize) -> Result<Vec<Lease>, StoreError> {
+    async fn claim(&self, now: Timestamp, lease: Duration, limit: usize) -> Result<Vec<Lease>, StoreError> {
         self.check()?;
-        self.inner.claim(now, until, limit).await
+        self.inner.claim(now, lease, limit).await
     }
 
-    async fn renew(&self, lease: &Lease, until: Timestamp) -> Result<(), StoreError> {
+    async fn renew(&self, lease: &Lease, now: Timestamp, extension: Duration) -> Result<(), StoreError> {
         self.check()?;
-        self.inner.renew(lease, until).await
+        self.inner.renew(lease, now, extension).await
     }
 
     async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
@@ -183,6 +183,18 @@ impl OrderStore for ProcessStore {
 
     async fn find_quote(&self, id: &QuoteId) -> Result<Option<Quote>, StoreError> {
         self.inner.find_quote(id).await
+    }
+
+    async fn sum_sales(&self, scope: SalesScope<'_>, periods: &[SalesPeriod]) -> Result<Vec<SalesSum>, StoreError> {
+        self.inner.sum_sales(scope, periods).await
+    }
+
+    async fn sum_unresolved(
+        &self,
+        scope: SalesScope<'_>,
+        created: SalesPeriod,
+    ) -> Result<Vec<UnresolvedSum>, StoreError> {
+        self.inner.sum_unresolved(scope, created).await
     }
 
     async fn list_orders_at(

@@ -1,0 +1,137 @@
+//! Sums of sales, computed by the database: a statement over 100,000 orders loads none of them.
+
+use crate::codec::{to_nanos, unreadable};
+use crate::sql::{JsonDialect, SqlRow, SqlValue};
+use crate::store::SqlStore;
+use domain::{Currency, StoreError};
+use orders::sales::{SalesPeriod, SalesScope, SalesSum, UnresolvedSum};
+use orders::status::LegStatus;
+
+/// Maximum number of periods in one statement, which has three values for each.
+const MAX_PERIODS_PER_STATEMENT: usize = 400;
+
+/// Returns the statement that sums the sales of periods. `$1` is the source, `$2` the reseller; each period has its number, begin
+/// and end. SQLite joins in the order of `CROSS JOIN`: each period reads its own part of an index.
+fn sums_statement(json: JsonDialect, periods: usize) -> String {
+    let rows: Vec<String> =
+        (0..periods).map(|index| 3 + 3 * index).map(|at| format!("(${}, ${}, ${})", at, at + 1, at + 2)).collect();
+    let (line_amount, line_currency) =
+        (json.int("n.unit_price", &["retail", "0"]), json.text("n.unit_price", &["retail", "1"]));
+    format!(
+        "WITH periods (number, begins_at, ends_at) AS (VALUES {rows}), \
+        sold AS (\
+            SELECT p.number AS period, l.order_key, l.number AS leg, {charged} AS charged, \
+            COALESCE({charged_currency}, (SELECT MIN({line_currency}) FROM order_lines n \
+                WHERE n.order_key = l.order_key AND n.leg = l.number)) AS currency, \
+            {refunded} AS refunded, {refunded_currency} AS refunded_currency, {fee} AS fee \
+            FROM periods p CROSS JOIN legs l CROSS JOIN orders o \
+            WHERE l.source = $1 AND l.confirmed_at >= p.begins_at AND l.confirmed_at < p.ends_at \
+            AND o.key = l.order_key AND o.reseller = $2\
+        ), used AS (\
+            SELECT t.order_key, t.line, COUNT(*) AS tickets FROM sold s \
+            JOIN tickets t ON t.order_key = s.order_key AND t.state = 'USED' \
+            JOIN order_lines n ON n.order_key = t.order_key AND n.number = t.line AND n.leg = s.leg \
+            GROUP BY t.order_key, t.line\
+        ), legs_sold AS (\
+            SELECT s.period, s.order_key, s.leg, s.currency, s.charged, s.refunded, s.refunded_currency, s.fee, \
+            CAST(COALESCE(SUM(n.quantity), 0) AS BIGINT) AS sold, \
+            CAST(COALESCE(SUM(n.quantity * n.is_cancelled), 0) AS BIGINT) AS voided, \
+            CAST(COALESCE(SUM(u.tickets), 0) AS BIGINT) AS used, \
+            CAST(COALESCE(SUM(CASE WHEN {line_currency} = s.currency THEN {line_amount} * n.quantity END), 0) AS BIGINT) \
+                AS planned, \
+            CAST(COALESCE(SUM({line_amount} * n.quantity * n.is_cancelled), 0) AS BIGINT) AS canceled \
+            FROM sold s \
+            LEFT JOIN order_lines n ON n.order_key = s.order_key AND n.leg = s.leg \
+            LEFT JOIN used u ON u.order_key = n.order_key AND u.line = n.number \
+            WHERE s.currency IS NOT NULL \
+            GROUP BY s.period, s.order_key, s.leg, s.currency, s.charged, s.refunded, s.refunded_currency, s.fee\
+        ), amounts AS (\
+            SELECT period, currency, sold, voided, used, COALESCE(charged, planned) AS gross, \
+            CASE WHEN refunded IS NULL THEN canceled - canceled * CASE WHEN fee > 10000 THEN 10000 ELSE fee END / 10000 \
+                WHEN refunded_currency = currency THEN refunded ELSE 0 END AS refund \
+            FROM legs_sold\
+        ) \
+        SELECT period, currency, COUNT(*) AS orders, CAST(SUM(sold) AS BIGINT) AS sold, \
+        CAST(SUM(voided) AS BIGINT) AS voided, CAST(SUM(used) AS BIGINT) AS used, CAST(SUM(gross) AS BIGINT) AS gross, \
+        CAST(SUM(CASE WHEN refund < gross THEN refund ELSE gross END) AS BIGINT) AS refunded \
+        FROM amounts GROUP BY period, currency ORDER BY period, currency",
+        rows = rows.join(", "),
+        charged = json.int("l.charged", &["0"]),
+        charged_currency = json.text("l.charged", &["1"]),
+        refunded = json.int("l.refunded", &["0"]),
+        refunded_currency = json.text("l.refunded", &["1"]),
+        fee = json.int("l.traits", &["cancel_fee"]),
+    )
+}
+
+fn currency(row: &SqlRow) -> Result<Currency, StoreError> {
+    row.text("currency")?.parse().map_err(|_| unreadable("a currency"))
+}
+
+fn count(row: &SqlRow, column: &str) -> Result<u32, StoreError> {
+    u32::try_from(row.int(column)?).map_err(|_| unreadable(&format!("the column {column}")))
+}
+
+impl SqlStore {
+    pub(crate) async fn sum_confirmed(
+        &self,
+        scope: SalesScope<'_>,
+        periods: &[SalesPeriod],
+    ) -> Result<Vec<SalesSum>, StoreError> {
+        let mut transaction = self.database.begin_read().await?;
+        let mut sums = Vec::new();
+        let numbered: Vec<(usize, &SalesPeriod)> = periods.iter().enumerate().collect();
+        for periods in numbered.chunks(MAX_PERIODS_PER_STATEMENT) {
+            let mut values: Vec<SqlValue> = vec![scope.source.as_str().into(), scope.reseller.into()];
+            for (number, period) in periods {
+                values.extend([(*number).into(), to_nanos(period.begin).into(), to_nanos(period.end).into()]);
+            }
+            let sql = sums_statement(self.database.json(), periods.len());
+            let sum = |row: &SqlRow| -> Result<SalesSum, StoreError> {
+                Ok(SalesSum {
+                    period: row.index("period")?,
+                    currency: currency(row)?,
+                    orders: count(row, "orders")?,
+                    tickets_sold: count(row, "sold")?,
+                    tickets_voided: count(row, "voided")?,
+                    tickets_used: count(row, "used")?,
+                    gross: row.int("gross")?,
+                    refunded: row.int("refunded")?,
+                })
+            };
+            for row in transaction.fetch_all(&sql, values).await? {
+                sums.push(sum(&row)?);
+            }
+        }
+        Ok(sums)
+    }
+
+    pub(crate) async fn count_unresolved(
+        &self,
+        scope: SalesScope<'_>,
+        created: SalesPeriod,
+    ) -> Result<Vec<UnresolvedSum>, StoreError> {
+        let line_currency = self.database.json().text("n.unit_price", &["retail", "1"]);
+        let sql = format!(
+            "SELECT currency, COUNT(*) AS orders FROM (\
+                SELECT (SELECT MIN({line_currency}) FROM order_lines n \
+                    WHERE n.order_key = l.order_key AND n.leg = l.number) AS currency \
+                FROM orders o JOIN legs l ON l.order_key = o.key \
+                WHERE o.reseller = $1 AND o.created_at >= $2 AND o.created_at < $3 \
+                AND l.source = $4 AND l.status IN ($5, $6)\
+            ) AS open_legs WHERE currency IS NOT NULL GROUP BY currency ORDER BY currency"
+        );
+        let values: Vec<SqlValue> = vec![
+            scope.reseller.into(),
+            to_nanos(created.begin).into(),
+            to_nanos(created.end).into(),
+            scope.source.as_str().into(),
+            LegStatus::OutcomeUnknown.name().into(),
+            LegStatus::NeedsAttention.name().into(),
+        ];
+        let mut transaction = self.database.begin_read().await?;
+        let rows = transaction.fetch_all(&sql, values).await?;
+        let sum = |row: &SqlRow| Ok(UnresolvedSum { currency: currency(row)?, orders: count(row, "orders")? });
+        rows.iter().map(sum).collect()
+    }
+}

@@ -1,0 +1,40 @@
+//! Settings of the stores.
+
+use std::time::Duration;
+
+/// Settings of the stores. The timeouts bound what a frozen or stuck replica can hold up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoreSettings {
+    /// Maximum number of PostgreSQL connections. SQLite has a small fixed pool.
+    pub connections: u32,
+    /// Time after which PostgreSQL ends a statement.
+    pub statement_timeout: Duration,
+    /// Time after which PostgreSQL ends a statement that waits for a lock.
+    pub lock_timeout: Duration,
+    /// Time after which PostgreSQL ends the session of a client that is silent within a transaction, and releases its locks.
+    pub idle_transaction_timeout: Duration,
+    /// Longest wait of a reader of the change feed for changes that were committed but have no position yet.
+    pub feed_timeout: Duration,
+    /// The clock that leases and timers on PostgreSQL are compared with.
+    pub lease_clock: LeaseClock,
+}
+
+/// A clock that leases and timers are compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeaseClock {
+    /// Clock of the database, which is the same for all replicas. SQLite has a single process and uses that process's clock.
+    Database,
+    /// Clock of the caller. Right only if all callers share it, as in tests with a manual clock.
+    Caller,
+}
+
+impl LeaseClock {
+    /// Returns the SQL expression for the current time in nanoseconds since 1970, given the placeholder of the caller's time.
+    /// The time of the database is that of the start of the statement, so that indexes apply.
+    pub(crate) fn now(self, placeholder: &'static str) -> &'static str {
+        match self {
+            Self::Database => "CAST(EXTRACT(EPOCH FROM statement_timestamp()) * 1000000000 AS BIGINT)",
+            Self::Caller => placeholder,
+        }
+    }
+}
