@@ -80,10 +80,10 @@ fn check_order_timeouts(root: &Section<'_>, config: &Config) {
     let lock = ("ledger.lock_timeout", config.ledger.lock_timeout);
     let statement = ("ledger.statement_timeout", config.ledger.statement_timeout);
     root.require_not_longer(lock, statement, "a statement would end before its wait for a lock does");
-    root.require_shorter(statement, call_limit, "a worker would wait longer for the ledger than for a vendor");
+    root.require_shorter(statement, lease, "a worker that waits for the ledger would lose its order");
     root.require_shorter(
         ("ledger.idle_transaction_timeout", config.ledger.idle_transaction_timeout),
-        call_limit,
+        lease,
         "the locks of a frozen worker could outlast its lease",
     );
     let quote = ("orders.quote_ttl", config.orders.quote_ttl);

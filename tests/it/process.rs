@@ -37,8 +37,14 @@ impl Process {
 
     /// Returns the first address, without a path, in the next line that contains this text.
     pub(crate) fn address(&self, of: &str) -> String {
-        let line = std::iter::from_fn(|| self.next_line()).find(|line| line.contains(of));
-        let line = line.unwrap_or_else(|| panic!("no line says {of}"));
+        let mut before = Vec::new();
+        let line = loop {
+            match self.next_line() {
+                Some(line) if line.contains(of) => break line,
+                Some(line) => before.push(line),
+                None => panic!("no line says {of}:\n{}", before.join("\n")),
+            }
+        };
         let (_, rest) = line.split_once("://").expect("an address");
         let host = rest.split(['/', ' ', '"']).next().expect("a host");
         format!("http://{host}")

@@ -36,23 +36,26 @@ async fn replica_to_freeze(server: &Postgres, settings: StoreSettings, order: &O
     store
 }
 
-/// Number of sessions that are silent within a transaction after they wrote a change of an order.
-async fn frozen_sessions(server: &Postgres) -> i64 {
-    let sql = "SELECT COUNT(*) FROM pg_stat_activity WHERE state = 'idle in transaction' \
-        AND query LIKE 'INSERT INTO changes%'";
-    sqlx::query_scalar(sql).fetch_one(server.pool()).await.expect("the activity")
+/// Returns true if a session that wrote a change of an order is in a state.
+async fn is_writer(server: &Postgres, state: &str) -> bool {
+    let sql = format!("SELECT COUNT(*) FROM pg_stat_activity WHERE {state} AND query LIKE 'INSERT INTO changes%'");
+    let count: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(server.pool()).await.expect("the activity");
+    count > 0
 }
 
 /// Runs a write until its transaction has written everything and is not committed yet, and leaves it there, as a stopped process
-/// does.
+/// does: its last statement waits for a lock, and nobody reads the response when the lock ends.
 async fn freeze<F: Future<Output = Result<u64, StoreError>>>(server: &Postgres, mut write: Pin<&mut F>) {
-    loop {
+    let mut lock = server.pool().begin().await.expect("a transaction");
+    sqlx::query("LOCK TABLE changes IN SHARE MODE").execute(&mut *lock).await.expect("the lock");
+    while !is_writer(server, "wait_event_type = 'Lock'").await {
         let done = poll_immediate(write.as_mut()).await;
         assert!(done.is_none(), "the write ended before it could be frozen: {done:?}");
         tokio::time::sleep(Duration::from_millis(5)).await;
-        if frozen_sessions(server).await > 0 {
-            return;
-        }
+    }
+    lock.rollback().await.expect("the lock ends");
+    while !is_writer(server, "state = 'idle in transaction'").await {
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
@@ -115,7 +118,7 @@ async fn on_postgres_a_writer_that_is_frozen_delays_no_other_order_and_its_late_
         check_order(&seen, before);
         assert!(seen.iter().any(|change| change.order == other.key), "step {steps}: the committed change is visible");
         if is_done {
-            assert!(steps > 5, "the write was never frozen");
+            assert!(steps > 1, "the write was never frozen");
             return;
         }
         write.await.expect("the frozen writer goes on");

@@ -44,6 +44,7 @@ fn money(amount: i64, currency: &str) -> Money {
 /// Creates a leg at a source with its time of confirmation.
 fn leg(number: usize, source: &str, confirmed_at: Option<&str>) -> Leg {
     let traits = LegCapabilities {
+        holds_seats: false,
         shape: LegShape::HoldThenConfirm,
         has_undo: true,
         undo_is_proven: true,
