@@ -6,6 +6,10 @@ use std::time::Duration;
 use crate::config::Config;
 use crate::config::resilience::DeadlinesConfig;
 use crate::config::section::Section;
+use crate::config::setting::DisplayDuration;
+
+/// Least time of a lease beyond the longest call: a margin for clocks, and some for the wait for a turn at the source.
+const MIN_LEASE_BEYOND_CALL: Duration = Duration::from_secs(10);
 
 /// Adds a diagnostic for each inconsistent pair of settings.
 pub(super) fn check_consistency(root: &Section<'_>, config: &Config) {
@@ -66,6 +70,7 @@ fn check_order_timeouts(root: &Section<'_>, config: &Config) {
         }
     }
     root.require_shorter(call_limit, lease, "a worker that still waits for a vendor would lose its order");
+    check_time_for_turns(root, config);
     root.require_shorter(
         call_limit,
         ("orders.promise", config.orders.promise),
@@ -98,6 +103,23 @@ fn check_order_timeouts(root: &Section<'_>, config: &Config) {
         request,
         "the response would never arrive",
     );
+}
+
+/// A worker waits for the turn of a call within its lease. Without time for it, calls would be put off again and again.
+fn check_time_for_turns(root: &Section<'_>, config: &Config) {
+    let (lease, call_timeout) = (config.ledger.lease, config.orders.call_timeout);
+    let is_reported = lease <= call_timeout || !root.is_clean(&["ledger.lease", "orders.call_timeout"]);
+    if is_reported || lease >= call_timeout + MIN_LEASE_BEYOND_CALL {
+        return;
+    }
+    let wrong = if root.is_written("ledger.lease") { "ledger.lease" } else { "orders.call_timeout" };
+    let message = format!(
+        "leaves {} between `orders.call_timeout` and the end of `ledger.lease`, must leave at least {}, or no call could wait for \
+         its turn",
+        DisplayDuration(lease.saturating_sub(call_timeout)),
+        DisplayDuration(MIN_LEASE_BEYOND_CALL),
+    );
+    root.report(wrong, message);
 }
 
 fn check_one_channel_per_source(root: &Section<'_>, config: &Config) {

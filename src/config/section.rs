@@ -115,7 +115,7 @@ impl<'a> Section<'a> {
     }
 
     /// Returns true if the key is written in the configuration, with dots for inner tables.
-    fn is_written(&self, key: &str) -> bool {
+    pub(super) fn is_written(&self, key: &str) -> bool {
         let parts = key.split('.').count();
         self.walk(key).nth(parts - 1).is_some_and(|node| !node.location.is_default())
     }

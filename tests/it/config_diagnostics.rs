@@ -257,6 +257,22 @@ fn consequences_of_a_wrong_value_are_not_reported() {
 }
 
 #[test]
+fn a_lease_leaves_time_to_wait_for_a_turn() {
+    for (text, key) in [
+        ("[orders]\ncall_timeout = \"111s\"\n", "venues.toml:2 orders.call_timeout"),
+        ("[ledger]\nlease = \"84s\"\n", "venues.toml:2 ledger.lease"),
+    ] {
+        let report = lines(load(text, &[]));
+        let expected = format!(
+            "{key}: leaves 9s between `orders.call_timeout` and the end of `ledger.lease`, must leave at least 10s, or no call \
+             could wait for its turn"
+        );
+        assert_eq!(report.trim(), expected);
+    }
+    assert!(load("[ledger]\nlease = \"85s\"\n", &[]).is_ok());
+}
+
+#[test]
 fn literal_secrets_are_allowed_only_if_every_source_is_a_sandbox() {
     let written = HARBOR.replace("{ env = \"HARBOR_ACME_KEY\" }", "{ value = \"test\" }");
     assert!(load(&written, &[]).is_ok());

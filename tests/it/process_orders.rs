@@ -25,7 +25,7 @@ pub(crate) const SOURCES: [(&str, &str); 4] =
 /// Delays every call, so that many are in flight when the server is killed.
 const SLOW: &str = "[[rules]]\nfault = { kind = \"delay\", ms = 25 }\n";
 
-/// Additions to the sandbox configuration: a short lease, and limits for two hundred concurrent orders.
+/// Additions to the sandbox configuration: short calls, so that a lease can be short, and limits for two hundred concurrent orders.
 const SETTINGS: &str = r#"
 [orders]
 call_timeout = "10s"
@@ -82,7 +82,7 @@ impl Vendors {
 pub(crate) fn configuration(folder: &TempDir, vendors: &Vendors) -> String {
     let ledger = folder.path().join("orders.db");
     let mut text = include_str!("../../config/sandbox.toml")
-        .replace("[ledger]\n", &format!("[ledger]\nurl = \"sqlite://{}\"\nlease = \"12s\"\n", ledger.display()));
+        .replace("[ledger]\n", &format!("[ledger]\nurl = \"sqlite://{}\"\nlease = \"20s\"\n", ledger.display()));
     for (place, vendor) in ["acme", "secutix", "ticketing"].into_iter().enumerate() {
         text = text.replace(&format!("http://127.0.0.1:{}", 4101 + place), &vendors.bases[vendor]);
     }
