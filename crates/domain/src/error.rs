@@ -186,7 +186,7 @@ impl ErrorKind {
     }
 }
 
-/// Why a call was not made.
+/// Reason why a call was not made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotSent {
     /// A request of the call waits for its turn in our own queue.
@@ -208,7 +208,7 @@ pub struct VendorError {
     pub effect: Effect,
     /// Time to wait before a retry, as requested by the vendor, the circuit breaker or the rate limiter.
     pub retry_after: Option<Duration>,
-    /// Why no request was sent, if none was.
+    /// Reason why no request was sent, if none was.
     pub not_sent: Option<NotSent>,
     /// Technical cause for the log. Never shown to a client.
     pub cause: Option<Arc<dyn std::error::Error + Send + Sync>>,

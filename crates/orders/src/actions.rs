@@ -58,16 +58,17 @@ impl Orders {
         }
         let key = IdempotencyRecord::new(actor, &input.key, operation, hash, work.order.key);
         let reserved = if is_placed {
-            match capacity::reserve(context, &work.order, &key.ticket()).await {
-                Ok(reserved) => Some(reserved),
-                Err(problems) => return Ok(OrderOutcome::rejected(None, problems)),
-            }
+            capacity::reserve(context, &work.order, &key.ticket()).await
         } else {
-            None
+            Ok(Reserved::nothing(context))
+        };
+        let reserved = match reserved {
+            Ok(reserved) => reserved,
+            Err(problems) => return Ok(OrderOutcome::rejected(None, problems)),
         };
         match saga::start_action(context, None, &mut work, Some(&key), is_placed).await {
             Ok(lease) if is_placed => {
-                reserved.map(Reserved::keep);
+                reserved.keep();
                 self.run_and_wait(work.order, lease).await
             }
             Ok(_) => Ok(OrderOutcome::current(work.order, false)),
@@ -122,21 +123,22 @@ impl Orders {
             let key = IdempotencyRecord::new(actor, &request.key, operation, hash.to_owned(), request.order);
             let before = work.before.clone();
             let reserved = if capacity::is_needed(&before, action) {
-                match capacity::reserve(&self.0, &before, &key.ticket()).await {
-                    Ok(reserved) => Some(reserved),
-                    Err(problems) => return Ok(OrderOutcome::rejected(Some(before), problems)),
-                }
+                capacity::reserve(&self.0, &before, &key.ticket()).await
             } else {
-                None
+                Ok(Reserved::nothing(&self.0))
+            };
+            let reserved = match reserved {
+                Ok(reserved) => reserved,
+                Err(problems) => return Ok(OrderOutcome::rejected(Some(before), problems)),
             };
             match saga::start_action(&self.0, Some(&before), &mut work, Some(&key), true).await {
                 Ok(lease) => {
-                    reserved.map(Reserved::keep);
+                    reserved.keep();
                     return self.run_and_wait(work.order, lease).await;
                 }
                 // Another write came first: evaluate the action again on the current state. The reservation may be used by it.
                 Err(StoreError::Outdated | StoreError::KeyTaken) => {
-                    reserved.map(Reserved::keep);
+                    reserved.keep();
                 }
                 Err(error) => return Err(error),
             }

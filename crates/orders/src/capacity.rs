@@ -25,6 +25,11 @@ pub(crate) struct Reserved {
 }
 
 impl Reserved {
+    /// Nothing is reserved.
+    pub(crate) fn nothing(context: &Arc<OrdersContext>) -> Self {
+        Self { context: Arc::clone(context), order: None }
+    }
+
     /// Keeps the reservations: the order is written and its runner gives them back.
     pub(crate) fn keep(mut self) {
         self.order = None;
