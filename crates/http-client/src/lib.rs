@@ -104,7 +104,7 @@ impl VendorHttpClient {
         );
         let deadline = Instant::now() + request.timeout.unwrap_or(self.attempt_timeout);
         let timer = RequestTimer::start(&self.source, &request);
-        let executed = TurnScope::run_current_until(deadline, self.execute(request, &mut place));
+        let executed = TurnScope::run_current_until(deadline, Box::pin(self.execute(request, &mut place)));
         let result = executed.instrument(span.clone()).await.unwrap_or_else(|| {
             Err(self.error(operation, ErrorKind::Timeout).with_effect(effect_of_lost_response(operation)))
         });
