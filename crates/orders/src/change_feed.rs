@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures_util::{Stream, StreamExt, stream};
 use jiff::Timestamp;
+use tokio::time::{Instant, timeout_at};
 
 use crate::bus::{ChangeEvent, ChangeEventStream};
 use crate::context::OrdersContext;
@@ -111,8 +112,8 @@ struct ChangeWatcher {
     order: Option<OrderKey>,
     last: u64,
     pending: VecDeque<OrderChange>,
-    /// True if changes that the bus lost could not be read yet.
-    is_behind: bool,
+    /// Time of the next attempt to read the changes that the bus lost, while that has not succeeded.
+    retry_at: Option<Instant>,
 }
 
 /// Subscribes to the changes of one order, or of all orders that the actor may see.
@@ -124,7 +125,7 @@ pub(crate) async fn watch(
     let events = context.bus.subscribe();
     let last = context.store.feed_end().await?;
     let store = Arc::clone(&context.store);
-    let watcher = ChangeWatcher { events, store, actor, order, last, pending: VecDeque::new(), is_behind: false };
+    let watcher = ChangeWatcher { events, store, actor, order, last, pending: VecDeque::new(), retry_at: None };
     Ok(Box::pin(stream::unfold(watcher, |mut watcher| async move {
         let change = watcher.next().await?;
         Some((change, watcher))
@@ -137,15 +138,16 @@ impl ChangeWatcher {
             if let Some(change) = self.pending.pop_front() {
                 return Some(change);
             }
-            let event = if self.is_behind {
-                let event = tokio::time::timeout(RETRY_DELAY, self.events.next());
-                event.await.unwrap_or(Some(ChangeEvent::Lagged))?
-            } else {
-                self.events.next().await?
+            let event = match self.retry_at {
+                Some(at) => timeout_at(at, self.events.next()).await.unwrap_or(Some(ChangeEvent::Lagged))?,
+                None => self.events.next().await?,
             };
             match event {
                 ChangeEvent::Changed(change) => {
-                    self.last = self.last.max(change.cursor);
+                    // What was lost is read from the last position before it.
+                    if self.retry_at.is_none() {
+                        self.last = self.last.max(change.cursor);
+                    }
                     if self.matches(&change) {
                         return Some(change);
                     }
@@ -161,7 +163,7 @@ impl ChangeWatcher {
 
     /// Reads the changes that the bus lost.
     async fn catch_up(&mut self) {
-        self.is_behind = true;
+        self.retry_at = Some(Instant::now() + RETRY_DELAY);
         let mut after = self.last.saturating_sub(OVERLAP);
         loop {
             let slice = match self.store.list_changes(after, BATCH_SIZE, self.actor.reseller.as_deref()).await {
@@ -170,7 +172,7 @@ impl ChangeWatcher {
             };
             let is_current = slice.is_current;
             let Some((end, _)) = slice.lines.last() else {
-                self.is_behind = !is_current;
+                self.retry_at = self.retry_at.filter(|_| !is_current);
                 return;
             };
             after = *end;
@@ -179,7 +181,7 @@ impl ChangeWatcher {
                 slice.lines.into_iter().map(|(_, change)| change).filter(|change| self.matches(change)).collect();
             self.pending.extend(wanted);
             if !slice.has_more {
-                self.is_behind = !is_current;
+                self.retry_at = self.retry_at.filter(|_| !is_current);
                 return;
             }
         }

@@ -82,6 +82,8 @@ impl Sequencer {
     /// Gives positions to all committed changes that have none.
     pub(crate) async fn run(&self) -> Result<(), StoreError> {
         let _turn = self.turn.lock().await;
+        // Requests from here on need another pass; those before are covered by this one.
+        self.is_scheduled.store(false, SeqCst);
         let covers = self.requested.load(SeqCst);
         loop {
             let mut transaction = self.database.begin_write().await?;
@@ -101,7 +103,6 @@ impl Sequencer {
 async fn run_scheduled(sequencer: Weak<Sequencer>) {
     loop {
         let Some(running) = sequencer.upgrade() else { return };
-        running.is_scheduled.store(false, SeqCst);
         let Err(error) = running.run().await else { return };
         tracing::warn!(%error, "changes of orders could not be added to the feed, trying again");
         // A task that was scheduled meanwhile repeats the pass.

@@ -107,7 +107,7 @@ pub async fn open_stores(
     let store = SqlStore { database, cipher, cursors, sequencer, feed_timeout: settings.feed_timeout };
     store.encrypt_plaintext_refs().await?;
     store.release_stale_leases().await?;
-    store.sequencer.run().await?;
+    store.sequencer.request();
     let store = Arc::new(store);
     Ok(Stores {
         orders: Arc::clone(&store) as _,

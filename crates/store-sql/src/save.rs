@@ -263,7 +263,8 @@ async fn save_attempt(
 ) -> Result<(), StoreError> {
     let sql = "INSERT INTO attempts (order_key, leg, number, operation, step_key, request_hash, started_at, deadline, \
         ended_at, outcome, answer, vendor_code) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
-        ON CONFLICT (order_key, leg, number) DO UPDATE SET started_at = excluded.started_at, \
+        ON CONFLICT (order_key, leg, number) DO UPDATE SET step_key = excluded.step_key, \
+        request_hash = excluded.request_hash, started_at = excluded.started_at, \
         deadline = excluded.deadline, ended_at = excluded.ended_at, outcome = excluded.outcome, \
         answer = excluded.answer, vendor_code = excluded.vendor_code";
     let values: Vec<SqlValue> = vec![

@@ -24,7 +24,7 @@ use orders::quote::{Quote, QuoteId};
 use orders::sales::{SalesPeriod, SalesScope, SalesSum, UnresolvedSum};
 use orders::status::OrderStatus;
 use orders::store::{
-    OrderCursor, OrderFilter, OrderLookup, OrderPage, OrderStore, OrderWrite, TicketCredential, Transition,
+    OrderCursor, OrderFilter, OrderLookup, OrderPage, OrderStore, OrderWrite, TicketCredential, TimerKind, Transition,
     WriteReceipt,
 };
 
@@ -84,13 +84,17 @@ impl OrderStore for SqlStore {
         let sql = format!(
             "UPDATE orders SET fence = fence + 1, lease_until = {now_sql} + $2 WHERE key IN (\
                 SELECT key FROM orders WHERE lease_until <= {now_sql} \
-                AND key IN (SELECT order_key FROM timers WHERE due_at <= {now_sql}) \
+                AND key IN (SELECT order_key FROM timers WHERE due_at <= {now_sql} AND (kind = $4 OR due_at <= $1)) \
                 ORDER BY updated_at LIMIT $3 {}) \
             RETURNING key, fence",
             self.database.skip_locked()
         );
         let mut transaction = self.database.begin_write().await?;
-        let values: Vec<SqlValue> = vec![to_nanos(now).into(), duration_nanos(lease).into(), limit.into()];
+        // Only the end of a lease goes by the clock of the store. A step whose time has not come by the caller's clock would be
+        // claimed again and again.
+        let resume = TimerKind::Resume.name();
+        let values: Vec<SqlValue> =
+            vec![to_nanos(now).into(), duration_nanos(lease).into(), limit.into(), resume.into()];
         let rows = transaction.fetch_all(&sql, values).await?;
         transaction.commit().await?;
         let lease = |row: &SqlRow| Ok(Lease { order: order_key(&row.text("key")?)?, fence: row.unsigned("fence")? });

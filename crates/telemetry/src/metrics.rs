@@ -203,7 +203,7 @@ const SHARED_STORES: &[Metric] = &[
     gauge("ticketgraph_redis_up", &[], "1 if the last call to Redis succeeded, otherwise 0; absent without Redis."),
     counter("ticketgraph_redis_calls_total", &["outcome"], "Calls to Redis."),
     gauge("ticketgraph_ledger_up", &[], "1 if the ledger responds, otherwise 0."),
-    gauge(
+    gauge_seconds(
         "ticketgraph_ledger_clock_offset_seconds",
         &[],
         "Time by which the clock of the process is ahead of that of the ledger; negative if it is behind.",

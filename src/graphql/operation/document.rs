@@ -25,7 +25,7 @@ use crate::graphql::operation::{literals, variable_usages};
 use crate::graphql::schema::served_sdl;
 
 /// Errors reported for one document, as many as graphql-js reports.
-const MAX_ERRORS: usize = 100;
+pub(super) const MAX_ERRORS: usize = 100;
 /// Memory of a syntax tree, in bytes per token.
 const BYTES_PER_TOKEN: usize = 300;
 
@@ -117,9 +117,8 @@ impl ServedSchema {
         let document =
             ast.to_executable_validate(self.schema).map_err(|invalid| self.invalid(&ast, &invalid.errors))?;
         for check in [literals::check, variable_usages::check] {
-            let mut errors = check(self.schema, &document);
+            let errors = check(self.schema, &document);
             if !errors.is_empty() {
-                errors.truncate(MAX_ERRORS);
                 return Err(DocumentError::Invalid(errors));
             }
         }

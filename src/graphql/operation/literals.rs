@@ -9,6 +9,7 @@ use async_graphql::{Pos, ServerError, Value};
 
 use crate::graphql::base::error::ErrorCode;
 use crate::graphql::base::scalars::check_scalar;
+use crate::graphql::operation::document::MAX_ERRORS;
 use crate::graphql::operation::variables::{CONTROL_CHARACTERS, has_control_characters, literal_to_json};
 
 /// Returns an error for each literal that is not a value of its custom scalar.
@@ -71,6 +72,9 @@ impl Visitor<'_> {
             literal => check_scalar(name, Value::from_json(literal_to_json(literal)).unwrap_or_default()),
         };
         let Err(expected) = checked else { return };
+        if self.errors.len() >= MAX_ERRORS {
+            return;
+        }
         let range = literal.line_column_range(&self.document.sources);
         let position = range.map(|range| Pos { line: range.start.line, column: range.start.column });
         self.errors.push(ErrorCode::GraphqlValidationFailed.server_error(expected, position));

@@ -16,6 +16,7 @@ use serde_json::Map;
 
 use crate::graphql::base::error::ErrorCode;
 use crate::graphql::operation::deferral::{DEFER, DeferredFragment, FragmentId};
+use crate::graphql::operation::longest_list::longest_list;
 use crate::graphql::operation::positions::Positions;
 use crate::graphql::operation::variables::number_to_json;
 
@@ -37,7 +38,7 @@ impl LoweredOperation {
     /// Returns the length of the longest list in an argument. The `representations` of a federation gateway have a limit
     /// of their own.
     pub fn longest_list(&self) -> usize {
-        longest_list_in_set(&self.operation().selection_set.node)
+        longest_list(&self.operation().selection_set.node)
     }
 
     /// Returns the request that executes the operation.
@@ -155,12 +156,8 @@ struct Collected<'a> {
     entries: IndexMap<EntryKey<'a>, Entry<'a>>,
     /// Spreads so far: a fragment adds nothing when it is spread again.
     spreads: Vec<(&'a str, bool)>,
-}
-
-impl<'a> Collected<'a> {
-    fn insert_fragment(&mut self, condition: &'a str, set: CollectedSet<'a>) {
-        self.entries.insert(EntryKey::Fragment(self.entries.len()), Entry::Fragment(condition, set));
-    }
+    /// Number of inline fragments so far that have a response key.
+    fragments_with: HashMap<&'a str, usize>,
 }
 
 #[derive(PartialEq, Eq, Hash)]
@@ -225,8 +222,8 @@ impl<'a> Lowering<'a> {
                 Selection::Field(field) => {
                     let key = field.response_key().as_str();
                     let position = field.location().map_or(Pos::default(), |at| self.positions.get(at.offset()));
-                    let fragments =
-                        if field.selection_set.is_empty() { 0 } else { self.fragments_with(key, collected) };
+                    let fragments = collected.fragments_with.get(key).copied().unwrap_or_default();
+                    let fragments = if field.selection_set.is_empty() { 0 } else { fragments };
                     let entries = &collected.entries;
                     let first = (0..=fragments).find_map(|before| entries.get(&EntryKey::ResponseKey(key, before)));
                     if let Some(Entry::Field(first, ..)) = first {
@@ -256,27 +253,30 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// Counts the inline fragments collected so far that have a field of this response key.
-    fn fragments_with(&self, key: &str, collected: &Collected<'a>) -> usize {
-        let has_key = |entry: &&Entry<'a>| match entry {
-            Entry::Fragment(_, (set, _)) => self.has_response_key(set, key, &mut HashSet::new()),
-            Entry::Field(..) => false,
-        };
-        collected.entries.values().filter(has_key).count()
+    fn insert_fragment(&self, collected: &mut Collected<'a>, condition: &'a str, set: CollectedSet<'a>) {
+        let mut keys = HashSet::new();
+        self.response_keys(set.0, &mut keys, &mut HashSet::new());
+        keys.into_iter().for_each(|key| *collected.fragments_with.entry(key).or_default() += 1);
+        collected.entries.insert(EntryKey::Fragment(collected.entries.len()), Entry::Fragment(condition, set));
     }
 
-    fn has_response_key(&self, set: &'a SelectionSet, key: &str, visited: &mut HashSet<&'a str>) -> bool {
-        set.selections.iter().filter(|selection| self.is_included(selection.directives())).any(|selection| {
+    /// Adds the response keys of a selection set and of the fragments in it.
+    fn response_keys(&self, set: &'a SelectionSet, keys: &mut HashSet<&'a str>, visited: &mut HashSet<&'a str>) {
+        for selection in set.selections.iter().filter(|selection| self.is_included(selection.directives())) {
             match selection {
-                Selection::Field(field) => field.response_key() == key,
-                Selection::InlineFragment(inline) => self.has_response_key(&inline.selection_set, key, visited),
+                Selection::Field(field) => {
+                    keys.insert(field.response_key().as_str());
+                }
+                Selection::InlineFragment(inline) => self.response_keys(&inline.selection_set, keys, visited),
                 Selection::FragmentSpread(spread) => {
                     let name = spread.fragment_name.as_str();
                     let fragment = self.document.fragments.get(name).filter(|_| visited.insert(name));
-                    fragment.is_some_and(|fragment| self.has_response_key(&fragment.selection_set, key, visited))
+                    if let Some(fragment) = fragment {
+                        self.response_keys(&fragment.selection_set, keys, visited);
+                    }
                 }
             }
-        })
+        }
     }
 
     /// Returns whether the fields of a fragment are part of what is lowered, or `None` if the fragment is left out.
@@ -324,10 +324,10 @@ impl<'a> Lowering<'a> {
         } else if self.is_union(condition) && !self.is_object(parent) {
             // The executor knows unions only as types of fields, so the fragment is given to each of the members.
             for member in self.members(condition).filter(|member| self.schema.is_subtype(parent, member)) {
-                collected.insert_fragment(member, set);
+                self.insert_fragment(collected, member, set);
             }
         } else if !self.is_object(parent) {
-            collected.insert_fragment(condition, set);
+            self.insert_fragment(collected, condition, set);
         }
     }
 
@@ -444,27 +444,6 @@ fn has_other_length(one: &Literal, other: &Literal) -> bool {
             .iter()
             .any(|(name, value)| other.iter().any(|(same, other)| same == name && has_other_length(value, other))),
         _ => false,
-    }
-}
-
-fn longest_list_in_set(set: &lowered::SelectionSet) -> usize {
-    let longest = set.items.iter().map(|item| match &item.node {
-        lowered::Selection::Field(field) => {
-            let arguments = field.node.arguments.iter().filter(|(name, _)| name.node != "representations");
-            let longest = arguments.map(|(_, value)| longest_list(&value.node)).max().unwrap_or_default();
-            longest.max(longest_list_in_set(&field.node.selection_set.node))
-        }
-        lowered::Selection::InlineFragment(inline) => longest_list_in_set(&inline.node.selection_set.node),
-        lowered::Selection::FragmentSpread(_) => 0,
-    });
-    longest.max().unwrap_or_default()
-}
-
-fn longest_list(value: &async_graphql_value::Value) -> usize {
-    match value {
-        async_graphql_value::Value::List(items) => items.iter().map(longest_list).fold(items.len(), usize::max),
-        async_graphql_value::Value::Object(fields) => fields.values().map(longest_list).max().unwrap_or_default(),
-        _ => 0,
     }
 }
 

@@ -8,6 +8,7 @@
 mod deferral;
 mod document;
 mod literals;
+mod longest_list;
 mod lowering;
 mod positions;
 mod size;

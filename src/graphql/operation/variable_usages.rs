@@ -10,6 +10,7 @@ use apollo_compiler::{Name, Node, Schema};
 use async_graphql::{Pos, ServerError};
 
 use crate::graphql::base::error::ErrorCode;
+use crate::graphql::operation::document::MAX_ERRORS;
 
 /// Returns an error for each variable that does not fit where it is used.
 pub(super) fn check(schema: &Schema, document: &ExecutableDocument) -> Vec<ServerError> {
@@ -19,6 +20,9 @@ pub(super) fn check(schema: &Schema, document: &ExecutableDocument) -> Vec<Serve
         let mut visitor = Visitor { schema, document, variables, visited: HashSet::new(), errors: &mut errors };
         visitor.directives(&operation.directives);
         visitor.selection_set(&operation.selection_set);
+        if errors.len() >= MAX_ERRORS {
+            break;
+        }
     }
     errors
 }
@@ -94,7 +98,7 @@ impl<'a> Visitor<'a> {
 
     fn usage(&mut self, literal: &Node<Literal>, name: &Name, expected: &Type, has_default: bool) {
         let Some(variable) = self.variables.get(name) else { return };
-        if is_allowed(variable, expected, has_default) {
+        if self.errors.len() >= MAX_ERRORS || is_allowed(variable, expected, has_default) {
             return;
         }
         let range = literal.line_column_range(&self.document.sources);
