@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::StreamExt;
 
 use crate::bus::ChangeEvent;
-use crate::capacity::{self, Reserved};
+use crate::capacity;
 use crate::idempotency::{self, IdempotencyRecord};
 use crate::lease::Lease;
 use crate::order::{Order, OrderAction};
@@ -57,12 +57,7 @@ impl Orders {
             work.set_intent(Intent::Hold);
         }
         let key = IdempotencyRecord::new(actor, &input.key, operation, hash, work.order.key);
-        let reserved = if is_placed {
-            capacity::reserve(context, &work.order, &key.ticket()).await
-        } else {
-            Ok(Reserved::nothing(context))
-        };
-        let reserved = match reserved {
+        let reserved = match capacity::reserve(context, &work.order, &key.ticket(), is_placed).await {
             Ok(reserved) => reserved,
             Err(problems) => return Ok(OrderOutcome::rejected(None, problems)),
         };
@@ -122,12 +117,8 @@ impl Orders {
             }
             let key = IdempotencyRecord::new(actor, &request.key, operation, hash.to_owned(), request.order);
             let before = work.before.clone();
-            let reserved = if capacity::is_needed(&before, action) {
-                capacity::reserve(&self.0, &before, &key.ticket()).await
-            } else {
-                Ok(Reserved::nothing(&self.0))
-            };
-            let reserved = match reserved {
+            let is_first = capacity::is_needed(&before, action);
+            let reserved = match capacity::reserve(&self.0, &before, &key.ticket(), is_first).await {
                 Ok(reserved) => reserved,
                 Err(problems) => return Ok(OrderOutcome::rejected(Some(before), problems)),
             };

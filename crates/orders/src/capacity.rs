@@ -20,16 +20,11 @@ pub(crate) fn is_needed(order: &Order, action: OrderAction) -> bool {
 /// Reserved calls of an order that is not written yet. They are given back when this is dropped, also if the client leaves.
 pub(crate) struct Reserved {
     context: Arc<OrdersContext>,
-    /// `None` if the reservations are kept.
+    /// `None` if nothing is reserved, or the reservations are kept.
     order: Option<Order>,
 }
 
 impl Reserved {
-    /// Nothing is reserved.
-    pub(crate) fn nothing(context: &Arc<OrdersContext>) -> Self {
-        Self { context: Arc::clone(context), order: None }
-    }
-
     /// Keeps the reservations: the order is written and its runner gives them back.
     pub(crate) fn keep(mut self) {
         self.order = None;
@@ -45,15 +40,20 @@ impl Drop for Reserved {
     }
 }
 
-/// Reserves the calls of all legs, or none. `ticket` identifies the request of the client when it is repeated.
+/// Reserves the calls of all legs, or none. Nothing is reserved if the action does not need it. `ticket` identifies the request of
+/// the client when it is repeated.
 ///
 /// Each source without room is a [`ProblemCode::SourceBusy`] with the time after which a repetition is expected to fit.
 pub(crate) async fn reserve(
     context: &Arc<OrdersContext>,
     order: &Order,
     ticket: &str,
+    is_needed: bool,
 ) -> Result<Reserved, Vec<Problem>> {
-    let reserved = Reserved { context: Arc::clone(context), order: Some(order.clone()) };
+    let reserved = Reserved { context: Arc::clone(context), order: is_needed.then(|| order.clone()) };
+    if !is_needed {
+        return Ok(reserved);
+    }
     let within = promised_time(context, order);
     let mut problems = Vec::new();
     for leg in &order.legs {

@@ -173,8 +173,8 @@ pub trait OrderStore: Send + Sync {
     /// Writes one change of an order with all its parts, atomically.
     async fn write(&self, write: &OrderWrite<'_>) -> Result<WriteReceipt, StoreError>;
 
-    /// Leases up to `limit` unowned orders that have a due timer, for a time from now. A store that several processes share
-    /// ignores `now` and goes by its own clock.
+    /// Leases up to `limit` unowned orders that have a due timer, for a time from now. In a store that several processes share,
+    /// leases go by its own clock; the timers of steps go by `now`.
     async fn claim(&self, now: Timestamp, lease: Duration, limit: usize) -> Result<Vec<Lease>, StoreError>;
 
     /// Extends a lease to a time from now, see [`claim`](Self::claim). Fails with [`StoreError::Outdated`] if the lease was

@@ -7,7 +7,7 @@ use std::time::Duration;
 use domain::{Batch, Effect, ErrorKind, TurnScope, VendorError, VendorOperation};
 use resilience::{CallOutcome, Permit, backoff};
 use tokio::sync::SemaphorePermit;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep};
 
 use super::Guard;
 use super::observation::CallObservation;
@@ -75,10 +75,7 @@ impl<'g> GuardedCall<'g> {
 
     /// Runs an attempt until the deadline. `None` if it passed.
     pub(super) async fn run_until_deadline<F: Future>(&self, attempt: F) -> Option<F::Output> {
-        match &self.scope {
-            Some(scope) => scope.run_until(self.moved_deadline(), attempt).await,
-            None => timeout_at(self.deadline, attempt).await.ok(),
-        }
+        TurnScope::run_current_until(self.moved_deadline(), attempt).await
     }
 
     /// Returns the deadline, moved by the time in the queue so far.
