@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderName, RETRY_AFTER};
-use axum::http::{HeaderValue, Method};
+use axum::http::header::{
+    ACCESS_CONTROL_EXPOSE_HEADERS, AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderName, RETRY_AFTER, VARY,
+};
+use axum::http::{HeaderMap, HeaderValue, Method};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::gateway::request_id;
@@ -22,6 +24,12 @@ const EXPOSED_HEADERS: [HeaderName; 6] = [
 pub fn exposed_headers() -> HeaderValue {
     let names = EXPOSED_HEADERS.iter().map(HeaderName::as_str).collect::<Vec<_>>().join(",");
     HeaderValue::from_str(&names).expect("valid header values")
+}
+
+/// Adds what the layer adds to the response of a request without `Origin`.
+pub fn add_headers_without_origin(headers: &mut HeaderMap, exposed_headers: &HeaderValue) {
+    headers.append(VARY, HeaderValue::from_static("origin"));
+    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposed_headers.clone());
 }
 
 /// Builds the layer that responds to preflight requests and adds the headers for allowed origins.

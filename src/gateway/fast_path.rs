@@ -9,23 +9,20 @@ use std::sync::Arc;
 
 use axum::BoxError;
 use axum::body::{Body, Bytes, HttpBody};
-use axum::http::header::{
-    ACCESS_CONTROL_EXPOSE_HEADERS, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, ORIGIN, TRANSFER_ENCODING,
-    VARY,
-};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
+use axum::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, ORIGIN, TRANSFER_ENCODING};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use futures_util::{FutureExt, StreamExt, stream};
 use http_body_util::BodyExt;
-use metrics::{Histogram, histogram};
+use metrics::{Histogram, SharedString};
 use tokio::task::yield_now;
 use tokio::time::Instant;
 
-use crate::gateway::cors::exposed_headers;
+use crate::gateway::cors::{add_headers_without_origin, exposed_headers};
 use crate::gateway::graphql_http::cached_response;
 use crate::gateway::negotiate::{MediaType, accepted, has_json_body};
-use crate::gateway::observe::has_one_host;
+use crate::gateway::observe::{has_one_host, operation_duration, request_duration};
 use crate::gateway::request_id;
-use crate::gateway::security_headers::add_security_headers;
+use crate::gateway::response_headers::finish_headers;
 use crate::gateway::state::{AppState, PeerAddress};
 
 /// Longest body that is looked up, in bytes.
@@ -48,15 +45,12 @@ pub struct FastPath {
 impl FastPath {
     /// Creates a fast path. It is disabled if requests are traced, because every request then needs its spans.
     pub fn new(state: Arc<AppState>, is_traced: bool) -> Self {
-        let request =
-            [("http_request_method", "POST"), ("http_route", "/graphql"), ("http_response_status_code", "200")];
-        let operation = [("operation_type", "query"), ("outcome", "ok")];
         Self {
             state,
             is_enabled: !is_traced,
             exposed_headers: exposed_headers(),
-            requests: histogram!("http_server_request_duration_seconds", &request),
-            operations: histogram!("ticketgraph_operation_duration_seconds", &operation),
+            requests: request_duration("POST", SharedString::const_str("/graphql"), StatusCode::OK),
+            operations: operation_duration("query", "ok"),
         }
     }
 
@@ -128,10 +122,8 @@ impl FastPath {
         if let Some(status) = status {
             status.add_headers(response_headers);
         }
-        response_headers.append(VARY, HeaderValue::from_static("origin"));
-        response_headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, self.exposed_headers.clone());
-        add_security_headers(response_headers, state.serves_tls);
-        request_id::add_header(&request_id::from_headers(headers), response_headers);
+        add_headers_without_origin(response_headers, &self.exposed_headers);
+        finish_headers(response_headers, &request_id::from_headers(headers), state.serves_tls);
         Some(response)
     }
 }

@@ -25,7 +25,7 @@ pub mod rejection;
 pub mod request_id;
 pub mod response_body;
 pub mod response_cache;
+pub mod response_headers;
 pub mod router;
-pub mod security_headers;
 pub mod socket;
 pub mod state;

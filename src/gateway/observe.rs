@@ -11,13 +11,13 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 use futures_util::stream::{BoxStream, poll_fn};
-use metrics::{SharedString, counter, gauge, histogram};
+use metrics::{Histogram, SharedString, counter, gauge, histogram};
 use tokio::time::Instant;
 use tracing::{Instrument, Span};
 
 use crate::gateway::operation::OperationOutcome;
 use crate::gateway::request_id::{self, RequestId};
-use crate::gateway::security_headers::add_security_headers;
+use crate::gateway::response_headers::finish_headers;
 use crate::gateway::state::AppState;
 use crate::graphql::operation::OperationType;
 use telemetry::{continue_trace, rename_span, set_attribute};
@@ -58,15 +58,25 @@ pub async fn observe_request(State(state): State<Arc<AppState>>, mut request: Re
     if response.status().is_server_error() {
         span.record("otel.status_code", "ERROR");
     }
+    request_duration(method, route, response.status()).record(started.elapsed().as_secs_f64());
+    finish_headers(response.headers_mut(), &id, state.serves_tls);
+    response
+}
+
+/// Returns the histogram of the durations of requests, in seconds.
+pub fn request_duration(method: &'static str, route: SharedString, status: StatusCode) -> Histogram {
     let labels = [
         ("http_request_method", SharedString::const_str(method)),
         ("http_route", route),
-        ("http_response_status_code", response.status().as_str().to_owned().into()),
+        ("http_response_status_code", status.as_str().to_owned().into()),
     ];
-    histogram!("http_server_request_duration_seconds", &labels).record(started.elapsed().as_secs_f64());
-    add_security_headers(response.headers_mut(), state.serves_tls);
-    request_id::add_header(&id, response.headers_mut());
-    response
+    histogram!("http_server_request_duration_seconds", &labels)
+}
+
+/// Returns the histogram of the durations of operations, in seconds.
+pub fn operation_duration(operation_type: &'static str, outcome: &'static str) -> Histogram {
+    let labels = [("operation_type", operation_type), ("outcome", outcome)];
+    histogram!("ticketgraph_operation_duration_seconds", &labels)
 }
 
 /// Returns true unless a request of HTTP/1.1 has no or several `Host` headers (RFC 9112 §3.2).
@@ -184,8 +194,7 @@ impl OperationObserver {
 
 impl Drop for OperationObserver {
     fn drop(&mut self) {
-        let labels = [("operation_type", self.operation_type), ("outcome", self.outcome)];
-        histogram!("ticketgraph_operation_duration_seconds", &labels).record(self.started.elapsed().as_secs_f64());
+        operation_duration(self.operation_type, self.outcome).record(self.started.elapsed().as_secs_f64());
     }
 }
 
