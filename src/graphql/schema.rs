@@ -20,7 +20,7 @@ use crate::graphql::topics::admissions::{AdmissionsMutation, AdmissionsQuery};
 use crate::graphql::topics::authoring::{AuthoringMutation, SectionMutation};
 use crate::graphql::topics::catalog::{CatalogQuery, CatalogSubscription};
 use crate::graphql::topics::deliveries::DeliveryMutation;
-use crate::graphql::topics::orders::{OrdersMutation, OrdersQuery, OrdersSubscription};
+use crate::graphql::topics::orders::{OperatorMutation, OrdersMutation, OrdersQuery, OrdersSubscription};
 use crate::graphql::topics::resellers::{ResellersMutation, ResellersQuery};
 use crate::graphql::topics::sources::{SourcesQuery, SourcesSubscription};
 
@@ -44,10 +44,11 @@ pub type Query = QueryRoot<EmptyMutation>;
 /// The query root as served, with the fields that a federation gateway requires.
 pub type ServedQuery = QueryRoot<SubgraphQuery>;
 
-/// The mutation root: one object per topic, at most six.
+/// The mutation root.
 #[derive(MergedObject, Default)]
 pub struct Mutation(
     OrdersMutation,
+    OperatorMutation,
     AuthoringMutation,
     SectionMutation,
     AdmissionsMutation,
@@ -71,6 +72,7 @@ pub(super) fn topics() -> HashMap<(String, String), &'static str> {
     ];
     let mutation = [
         ("orders", object_fields::<OrdersMutation>()),
+        ("orders", object_fields::<OperatorMutation>()),
         ("authoring", object_fields::<AuthoringMutation>()),
         ("authoring", object_fields::<SectionMutation>()),
         ("admissions", object_fields::<AdmissionsMutation>()),

@@ -37,5 +37,5 @@ pub use source::{
 pub use store::StoreError;
 pub use text::{Locale, LocalizedText};
 pub use time::{Clock, Freshness, FreshnessMode, Observed, SystemClock};
-pub use turn::{RequestClass, RequestTurn, ReservationKey, TurnScope};
+pub use turn::{ReadyCall, RequestClass, RequestTurn, ReservationKey, TurnScope};
 pub use web_url::{FirstWebUrl, InvalidWebUrl, WebUrl};

@@ -215,6 +215,9 @@ pub trait OrderCapacity: Send + Sync {
     /// Gives back what is left of a reservation.
     async fn release(&self, key: ReservationKey);
 
+    /// Sends no request at all for a while, as if the vendor had asked for it.
+    fn hold_back(&self, time: Duration);
+
     /// Returns the current report.
     async fn report(&self) -> CapacityReport;
 }
@@ -268,7 +271,8 @@ pub struct Source {
     pub traits: SourceTraits,
     /// Health.
     pub health: Arc<dyn Health>,
-    /// Capacity for orders. `None` if nothing limits them.
+    /// Capacity for orders, if the requests of the source wait for their turn ([`TurnScope::wait`](crate::TurnScope::wait)). `None`
+    /// if nothing limits them.
     pub capacity: Option<Arc<dyn OrderCapacity>>,
     /// Reads the catalog.
     pub catalog: Arc<dyn Catalog>,

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::{OnceCell, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::error::VendorOperation;
@@ -82,7 +83,7 @@ impl RequestTurn {
     /// request again and again, and each time it would use up the limit with its first ones.
     pub fn current(operation: VendorOperation) -> Self {
         let Some(scope) = TurnScope::current() else { return Self::of(RequestClass::of(operation)) };
-        if scope.turn.class.serves_an_order() && scope.has_begun.load(Relaxed) {
+        if scope.turn.class.serves_an_order() && scope.has_begun() {
             return Self { class: RequestClass::Settle, ..scope.turn };
         }
         scope.turn
@@ -97,9 +98,35 @@ tokio::task_local! {
 #[derive(Debug)]
 pub struct TurnScope {
     turn: RequestTurn,
-    /// True once a request of the call got its turn.
+    /// True once a request of the call may be sent.
     has_begun: AtomicBool,
+    write_ahead: Option<WriteAhead>,
     stopwatch: Mutex<Stopwatch>,
+}
+
+/// Holds a call back after its first request got its turn, until the ledger tells that it is sent. A crash while it waits for its
+/// turn leaves nothing unknown then.
+#[derive(Debug)]
+struct WriteAhead {
+    leg: usize,
+    ready: mpsc::UnboundedSender<ReadyCall>,
+    is_written: OnceCell<()>,
+}
+
+/// Call that got its turn. It is sent once its step is written; if this is dropped, it is not sent.
+#[derive(Debug)]
+pub struct ReadyCall {
+    /// Index of the leg.
+    pub leg: usize,
+    written: oneshot::Sender<()>,
+}
+
+impl ReadyCall {
+    /// Lets the call be sent: its step is written.
+    pub fn send(self) {
+        // A call that ended meanwhile needs nothing.
+        let _ = self.written.send(());
+    }
 }
 
 /// Sum of the time in which at least one request waited.
@@ -111,9 +138,15 @@ struct Stopwatch {
 }
 
 impl TurnScope {
-    /// Creates the scope of a call.
+    /// Creates the scope of a call that changes nothing, or whose step is written already.
     pub fn new(turn: RequestTurn) -> Arc<Self> {
-        Arc::new(Self { turn, has_begun: AtomicBool::new(false), stopwatch: Mutex::default() })
+        Arc::new(Self { turn, has_begun: AtomicBool::new(false), write_ahead: None, stopwatch: Mutex::default() })
+    }
+
+    /// Creates the scope of a call that is `ready` once it got its turn, and is sent after its step is written.
+    pub fn with_write_ahead(turn: RequestTurn, leg: usize, ready: mpsc::UnboundedSender<ReadyCall>) -> Arc<Self> {
+        let write_ahead = Some(WriteAhead { leg, ready, is_written: OnceCell::new() });
+        Arc::new(Self { turn, has_begun: AtomicBool::new(false), write_ahead, stopwatch: Mutex::default() })
     }
 
     /// Returns the scope of the current call, if there is one.
@@ -132,10 +165,31 @@ impl TurnScope {
         stopwatch.total + stopwatch.since.map_or(Duration::ZERO, |since| since.elapsed())
     }
 
-    /// Waits in the queue; the wait counts as [`queued`](Self::queued).
-    pub async fn wait<T, E>(&self, queue: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    /// Returns true once a request of the call may have been sent.
+    pub fn has_begun(&self) -> bool {
+        self.has_begun.load(Relaxed)
+    }
+
+    /// Waits in the queue, and before the first request until the step of the call is written. The wait counts as
+    /// [`queued`](Self::queued).
+    ///
+    /// # Errors
+    ///
+    /// The time after which the turn is expected. Zero if nobody runs the order any more.
+    pub async fn wait<T>(&self, queue: impl Future<Output = Result<T, Duration>>) -> Result<T, Duration> {
         let _waiting = Waiting::start(self);
-        queue.await.inspect(|_| self.has_begun.store(true, Relaxed))
+        let turn = queue.await?;
+        if self.begin().await { Ok(turn) } else { Err(Duration::ZERO) }
+    }
+
+    /// Waits until the step of the call is written. False if nobody runs the order any more, so that nothing may be sent.
+    pub async fn begin(&self) -> bool {
+        let is_written = match &self.write_ahead {
+            Some(write_ahead) => write_ahead.is_written.get_or_try_init(|| write_ahead.write()).await.is_ok(),
+            None => true,
+        };
+        self.has_begun.fetch_or(is_written, Relaxed);
+        is_written
     }
 
     /// Runs `call` until `deadline`, which moves by the time that requests of the call wait in the queue. `None` if it passed.
@@ -177,6 +231,15 @@ impl TurnScope {
 
     fn stopwatch(&self) -> MutexGuard<'_, Stopwatch> {
         self.stopwatch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl WriteAhead {
+    async fn write(&self) -> Result<(), oneshot::error::RecvError> {
+        let (written, is_written) = oneshot::channel();
+        // Without a receiver, the sender is dropped at once.
+        let _ = self.ready.send(ReadyCall { leg: self.leg, written });
+        is_written.await
     }
 }
 
@@ -261,6 +324,30 @@ mod tests {
             .await;
         assert_eq!((before, refused), (turn, turn));
         assert_eq!(after, RequestTurn { class: RequestClass::Settle, ..turn });
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_sent_before_the_step_is_written() {
+        let (ready, mut calls) = mpsc::unbounded_channel();
+        let scope = TurnScope::with_write_ahead(RequestTurn::of(RequestClass::Hold), 1, ready.clone());
+        let (one, other) = (scope.wait(turn_after(SECOND)), scope.wait(turn_after(SECOND * 2)));
+        let ledger = async {
+            let call = calls.recv().await.expect("a call");
+            assert_eq!((call.leg, scope.has_begun()), (1, false));
+            sleep(SECOND * 5).await;
+            assert!(calls.try_recv().is_err(), "requests of one call are written once");
+            call.send();
+        };
+        let (one, other, ()) = tokio::join!(one, other, ledger);
+        assert_eq!((one, other, scope.has_begun(), scope.queued()), (Ok(()), Ok(()), true, SECOND * 6));
+        assert_eq!(scope.wait(turn_after(SECOND)).await, Ok(()));
+
+        let scope = TurnScope::with_write_ahead(RequestTurn::of(RequestClass::Hold), 1, ready);
+        let superseded = async { drop(calls.recv().await) };
+        let (result, ()) = tokio::join!(scope.wait(turn_after(SECOND)), superseded);
+        assert_eq!((result, scope.has_begun()), (Err(Duration::ZERO), false));
+        drop(calls);
+        assert_eq!(scope.wait(turn_after(SECOND)).await, Err(Duration::ZERO));
     }
 
     #[tokio::test]

@@ -127,11 +127,20 @@ impl Stage {
                 let Ok((socket, _)) = accepted else { continue };
                 let _ = socket.set_nodelay(true);
                 let (stage, router, control) = (Arc::clone(&stage), router.clone(), control.clone());
+                let (calls, stopped) = (connections.clone(), stopped.clone());
+                let until = stopped.clone();
                 let service = tower::service_fn(move |request: Request<hyper::body::Incoming>| {
                     let (stage, router, control) = (Arc::clone(&stage), router.clone(), control.clone());
-                    async move { stage.handle(request.map(Body::new), router, control).await }
+                    let until = until.clone();
+                    // As at a real vendor, a request whose client has left is still carried out.
+                    let call = calls.spawn(async move {
+                        tokio::select! {
+                            response = stage.handle(request.map(Body::new), router, control) => response,
+                            () = until.cancelled() => Err(ConnectionDropped),
+                        }
+                    });
+                    async move { call.await.unwrap_or(Err(ConnectionDropped)) }
                 });
-                let stopped = stopped.clone();
                 connections.spawn(async move {
                     let server = auto::Builder::new(TokioExecutor::new());
                     let served = server.serve_connection(TokioIo::new(socket), TowerToHyperService::new(service));

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use futures_util::StreamExt;
+use tokio::sync::oneshot;
+use tracing::{Instrument, Span};
 
 use crate::bus::ChangeEvent;
-use crate::capacity;
+use crate::capacity::{self, Reserved};
 use crate::idempotency::{self, IdempotencyRecord};
-use crate::lease::Lease;
 use crate::order::{Order, OrderAction};
+use crate::pauses;
 use crate::planner::OrderPlanner;
 use crate::problem::{Problem, ProblemCode};
 use crate::request::{self, Actor, CreateOrder, OrderActionRequest};
@@ -18,9 +20,10 @@ use crate::store::OrderLookup;
 use crate::unit_of_work::UnitOfWork;
 use crate::{OrderOutcome, Orders};
 use domain::StoreError;
+use telemetry::explain::propagate;
 
 /// Attempts to apply an action to an order that changes concurrently.
-const MAX_CONFLICT_RETRIES: usize = 4;
+pub(crate) const MAX_CONFLICT_RETRIES: usize = 4;
 
 impl Orders {
     /// Creates an order, either planned only or placed.
@@ -51,6 +54,10 @@ impl Orders {
             Ok(order) => order,
             Err(problems) => return Ok(OrderOutcome::rejected(None, problems)),
         };
+        let refused = pauses::refuse_new_order(context, &order);
+        if !refused.is_empty() {
+            return Ok(OrderOutcome::rejected(None, refused));
+        }
         order.is_placed = is_placed;
         let mut work = UnitOfWork::new(order, &context.settings, now);
         if is_placed {
@@ -61,17 +68,19 @@ impl Orders {
             Ok(reserved) => reserved,
             Err(problems) => return Ok(OrderOutcome::rejected(None, problems)),
         };
-        match saga::start_action(context, None, &mut work, Some(&key), is_placed).await {
-            Ok(lease) if is_placed => {
-                reserved.keep();
-                self.run_and_wait(work.order, lease).await
-            }
-            Ok(_) => Ok(OrderOutcome::current(work.order, false)),
+        let hash = key.request_hash.clone();
+        let result = if is_placed {
+            self.write_and_run(None, work, key, reserved).await
+        } else {
+            let planned = saga::start_action(context, None, &mut work, Some(&key), false).await;
+            planned.map(|_| OrderOutcome::current(work.order, false))
+        };
+        match result {
             Err(StoreError::KeyTaken) => {
-                let seen = self.find_replay(actor, &input.key, operation, &key.request_hash).await?;
+                let seen = self.find_replay(actor, &input.key, operation, &hash).await?;
                 seen.ok_or(StoreError::Outdated)
             }
-            Err(error) => Err(error),
+            result => result,
         }
     }
 
@@ -80,20 +89,21 @@ impl Orders {
         &self,
         actor: &Actor,
         request: &OrderActionRequest,
-        name: (&'static str, OrderAction),
-        change: impl Fn(&mut UnitOfWork<'_>) -> Result<(), Vec<Problem>> + Send + Sync,
+        (operation, action): (&'static str, OrderAction),
+        change: impl Fn(&mut UnitOfWork) -> Result<(), Vec<Problem>> + Send + Sync,
     ) -> Result<OrderOutcome, StoreError> {
+        let name = (operation, Some(action));
         self.apply_action_with_hash(actor, request, name, &idempotency::request_hash(request), change).await
     }
 
-    /// Applies an action to an order, for a request with the given hash.
+    /// Applies an action to an order, for a request with the given hash. Without an action, the change is always possible.
     pub(super) async fn apply_action_with_hash(
         &self,
         actor: &Actor,
         request: &OrderActionRequest,
-        (operation, action): (&'static str, OrderAction),
+        (operation, action): (&'static str, Option<OrderAction>),
         hash: &str,
-        change: impl Fn(&mut UnitOfWork<'_>) -> Result<(), Vec<Problem>> + Send + Sync,
+        change: impl Fn(&mut UnitOfWork) -> Result<(), Vec<Problem>> + Send + Sync,
     ) -> Result<OrderOutcome, StoreError> {
         let problem =
             |order, code, part| OrderOutcome::rejected(order, vec![Problem::new(code).at_path(["input", part])]);
@@ -108,7 +118,7 @@ impl Orders {
                 return Ok(problem(Some(order), ProblemCode::VersionOutdated, "ifVersion"));
             }
             let now = self.0.clock.now();
-            if !order.available_actions(now).contains(&action) {
+            if action.is_some_and(|action| !order.permits(action, now)) {
                 return Ok(problem(Some(order), ProblemCode::ActionNotAvailable, "order"));
             }
             let mut work = UnitOfWork::new(order, &self.0.settings, now);
@@ -117,39 +127,66 @@ impl Orders {
             }
             let key = IdempotencyRecord::new(actor, &request.key, operation, hash.to_owned(), request.order);
             let before = work.before.clone();
-            let is_first = capacity::is_needed(&before, action);
+            let is_first = action.is_some_and(|action| capacity::is_needed(&before, action));
+            let refused = if is_first { pauses::refuse_new_order(&self.0, &before) } else { Vec::new() };
+            if !refused.is_empty() {
+                return Ok(OrderOutcome::rejected(Some(before), refused));
+            }
             let reserved = match capacity::reserve(&self.0, &before, &key.ticket(), is_first).await {
                 Ok(reserved) => reserved,
                 Err(problems) => return Ok(OrderOutcome::rejected(Some(before), problems)),
             };
-            match saga::start_action(&self.0, Some(&before), &mut work, Some(&key), true).await {
-                Ok(lease) => {
-                    reserved.keep();
-                    return self.run_and_wait(work.order, lease).await;
-                }
-                // Another write came first: evaluate the action again on the current state. The reservation may be used by it.
-                Err(StoreError::Outdated | StoreError::KeyTaken) => {
-                    reserved.keep();
-                }
-                Err(error) => return Err(error),
+            match self.write_and_run(Some(before), work, key, reserved).await {
+                // Another write came first: evaluate the action again on the current state.
+                Err(StoreError::Outdated | StoreError::KeyTaken) => {}
+                result => return result,
             }
         }
         let order = self.find(actor, &OrderLookup::Key(request.order)).await?;
         Ok(problem(order, ProblemCode::OrderBusy, "order"))
     }
 
-    /// Runs the saga in its own task and waits at most
-    /// [`OrderSettings::response_timeout`](crate::OrderSettings::response_timeout) for it.
-    async fn run_and_wait(&self, order: Order, lease: Lease) -> Result<OrderOutcome, StoreError> {
-        let key = order.key;
+    /// Writes the first change of an action and runs its order, in a task of its own: a client that leaves in the middle leaves no
+    /// order without a runner. Waits at most [`OrderSettings::response_timeout`](crate::OrderSettings::response_timeout) for it.
+    async fn write_and_run(
+        &self,
+        basis: Option<Order>,
+        mut work: UnitOfWork,
+        idempotency: IdempotencyRecord,
+        reserved: Reserved,
+    ) -> Result<OrderOutcome, StoreError> {
+        let order = work.order.key;
         let mut events = self.0.bus.subscribe();
-        let runner = self.0.tasks.spawn(saga::run(Arc::clone(&self.0), order, lease));
+        let (started, is_started) = oneshot::channel();
+        let (context, span) = (Arc::clone(&self.0), Span::current());
+        let runner = self.0.tasks.spawn(propagate(async move {
+            let first_write = saga::start_action(&context, basis.as_ref(), &mut work, Some(&idempotency), true);
+            match first_write.instrument(span.clone()).await {
+                Ok(lease) => {
+                    reserved.keep();
+                    let run = span.in_scope(|| saga::run(context, work.order, lease));
+                    drop(span);
+                    // The client may have left.
+                    let _ = started.send(Ok(()));
+                    run.await;
+                }
+                Err(error) => {
+                    // The write that came first may use the reservation of the order.
+                    if basis.is_some() && matches!(error, StoreError::Outdated | StoreError::KeyTaken) {
+                        reserved.keep();
+                    }
+                    let _ = started.send(Err(error));
+                }
+            }
+        }));
+        // Without an answer the task panicked; the order tells whether it was written.
+        is_started.await.unwrap_or(Err(StoreError::Outdated))?;
         let settled = async {
             // A runner that panicked left the order to recovery, whose changes arrive on the same bus.
             let _ = runner.await;
             while let Some(event) = events.next().await {
                 match event {
-                    ChangeEvent::Changed(change) if change.order == key && !change.status.is_in_progress() => return,
+                    ChangeEvent::Changed(change) if change.order == order && !change.status.is_in_progress() => return,
                     ChangeEvent::Changed(_) => {}
                     ChangeEvent::Lagged => return,
                 }
@@ -157,7 +194,7 @@ impl Orders {
         };
         // After the timeout the order continues, and the client reads its current status.
         let _ = tokio::time::timeout(self.0.settings.response_timeout, settled).await;
-        let order = self.0.store.find(&OrderLookup::Key(key)).await?.ok_or(StoreError::Outdated)?;
+        let order = self.0.store.find(&OrderLookup::Key(order)).await?.ok_or(StoreError::Outdated)?;
         Ok(OrderOutcome::current(order, false))
     }
 }

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::bus::ChangeBus;
+use crate::pauses::SourcePauses;
 use crate::planner::SellingAccounts;
 use crate::settings::OrderSettings;
 use crate::store::OrderStore;
@@ -15,10 +16,12 @@ use domain::{Clock, Source, SourceId};
 pub(crate) struct OrdersContext {
     pub sources: HashMap<SourceId, Source>,
     pub store: Arc<dyn OrderStore>,
+    /// Paused sources.
+    pub pauses: SourcePauses,
     pub bus: Arc<dyn ChangeBus>,
     pub clock: Arc<dyn Clock>,
     pub accounts: Arc<dyn SellingAccounts>,
-    pub settings: OrderSettings,
+    pub settings: Arc<OrderSettings>,
     /// Tracks every spawned task.
     pub tasks: TaskTracker,
     /// Canceled when no new step may start.

@@ -193,8 +193,13 @@ fn compensate(order: &Order, now: Timestamp) -> Decision {
     })
 }
 
-/// Cancels the legs that the client chose, one after another, in reverse order of confirmation.
+/// Cancels the legs that the client chose, one after another, in reverse order of confirmation. Legs that were never booked are
+/// not wanted any more.
 fn cancel(order: &Order, now: Timestamp) -> Decision {
+    let drops = drop_drafts(order);
+    if !drops.is_empty() {
+        return Decision::Move(drops);
+    }
     call_or_else([due_lookups(order, now), hold_cleanups(order, now)].concat(), || {
         let wanted = |leg: &&Leg| leg.status == LegStatus::Confirmed && leg.cancellation.is_some() && is_due(leg, now);
         let next = order.plan.confirm_sequence.iter().rev().map(|leg| &order.legs[*leg]).find(wanted);

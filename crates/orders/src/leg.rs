@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::problem::Problem;
+use crate::settlement::LegSettlement;
 use crate::status::LegStatus;
 use domain::ids::StepKey;
 use domain::ordering::{HoldSecures, Symbology, TicketState};
@@ -109,6 +110,8 @@ pub struct Leg {
     pub cancellation: Option<LegCancellation>,
     /// True if the client requested to extend the hold.
     pub extension_requested: bool,
+    /// What a person found in the vendor's books, if the leg needed it.
+    pub settled: Option<LegSettlement>,
     /// Schedule for reloading tickets whose barcodes are pending.
     pub ticket_refresh: Option<RetrySchedule>,
     /// Problems of the last action.
@@ -139,6 +142,7 @@ impl Leg {
             retry: None,
             cancellation: None,
             extension_requested: false,
+            settled: None,
             ticket_refresh: None,
             problems: Vec::new(),
             attempts: Vec::new(),

@@ -26,8 +26,10 @@ pub mod idempotency;
 pub mod lease;
 pub mod leg;
 mod observe;
+pub mod operator;
 pub mod order;
 mod outcome;
+mod pauses;
 pub mod periodic;
 pub mod plan;
 mod planner;
@@ -41,9 +43,11 @@ pub mod request;
 mod saga;
 pub mod sales;
 pub mod settings;
+pub mod settlement;
 mod source_calls;
 pub mod state_machine;
 pub mod status;
+mod step_calls;
 pub mod store;
 #[cfg(test)]
 mod tests;
@@ -63,7 +67,12 @@ use crate::change_feed::{decode_cursor, encode_page};
 use crate::context::OrdersContext;
 use crate::leg::LegCancellation;
 pub use crate::leg::{Attempt, AttemptOutcome, Leg, LegOperation, Ticket};
-pub use crate::order::{CurrencyTotals, FulfillmentPolicy, Line, Order, OrderAction};
+pub use crate::operator::{
+    AddNote, OperatorAction, OperatorOutcome, OperatorStore, PauseMode, PauseSource, ResolveOrphan, ResolvedOrphan,
+    RetryLegs, SettleLeg, SourcePause,
+};
+pub use crate::order::{CurrencyTotals, FulfillmentPolicy, Line, Order, OrderAction, OrderNote};
+use crate::pauses::SourcePauses;
 pub use crate::planner::SellingAccounts;
 use crate::planning::legs_with_short_holds;
 pub use crate::problem::{Problem, ProblemCode, ProblemDetail, RetryAdvice};
@@ -72,6 +81,7 @@ pub use crate::reconcile::{ReconcileError, Reconciliation};
 pub use crate::request::{Actor, CancelOrder, CreateOrder, OrderActionRequest, OrderLineRequest, QuoteCancellation};
 pub use crate::sales::{SalesPeriod, SalesScope, SalesSum, UnresolvedSum};
 pub use crate::settings::{CancellationPolicy, OrderSettings};
+pub use crate::settlement::LegSettlement;
 pub use crate::status::{Intent, LegStatus, OrderStatus};
 pub use crate::store::{OrderCursor, OrderFilter, OrderLookup, OrderPage, OrderStore, Transition};
 use domain::ordering::Barcode;
@@ -137,11 +147,22 @@ impl Orders {
         let sources: HashMap<SourceId, Source> =
             sources.into_iter().map(|source| (source.id.clone(), source)).collect();
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        Self(Arc::new(OrdersContext { sources, store, bus, clock, accounts, settings, tasks, stop }))
+        Self(Arc::new(OrdersContext {
+            sources,
+            store,
+            pauses: SourcePauses::default(),
+            bus,
+            clock,
+            accounts,
+            settings: Arc::new(settings),
+            tasks,
+            stop,
+        }))
     }
 
     /// Starts the background tasks: resume due orders, refresh sold orders, and prune idempotency records.
     pub fn start(&self) {
+        self.0.tasks.spawn(pauses::load_periodically(Arc::clone(&self.0)));
         self.0.tasks.spawn(recover::claim_due_orders_periodically(Arc::clone(&self.0)));
         self.0.tasks.spawn(refresh::refresh_periodically(Arc::clone(&self.0)));
         self.0.tasks.spawn(recover::prune_idempotency_records_periodically(Arc::clone(&self.0)));
@@ -266,9 +287,9 @@ impl Orders {
         }
         let action = OrderActionRequest { key: request.key.clone(), order: quote.order, if_version: None };
         let hash = idempotency::request_hash(&(quote.id.0, &request.reason));
-        let name = ("cancelOrder", OrderAction::Cancel);
+        let name = ("cancelOrder", Some(OrderAction::Cancel));
         self.apply_action_with_hash(actor, &action, name, &hash, |work| {
-            let requoted = quote::quote(&work.order, Some(&quote.lines), work.now, work.settings);
+            let requoted = quote::quote(&work.order, Some(&quote.lines), work.now, &work.settings);
             if work.now >= quote.expires_at || !requoted.is_ok_and(|requoted| requoted.agrees_with(&quote)) {
                 return Err(vec![Problem::new(ProblemCode::QuoteExpired).at_path(["input", "quote"])]);
             }

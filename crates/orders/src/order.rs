@@ -58,12 +58,25 @@ pub struct Order {
     pub lines: Vec<Line>,
     /// One leg per source.
     pub legs: Vec<Leg>,
+    /// Notes of people who looked after the order, oldest first.
+    pub notes: Vec<OrderNote>,
     /// Issued tickets. Their barcodes are stored separately, see [`OrderStore`](crate::OrderStore).
     pub tickets: Vec<Ticket>,
     /// Time of planning.
     pub created_at: Timestamp,
     /// Time of the last change.
     pub updated_at: Timestamp,
+}
+
+/// Note of a person who looked after an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderNote {
+    /// Time of the note.
+    pub at: Timestamp,
+    /// API caller that wrote it.
+    pub by: String,
+    /// Text.
+    pub text: String,
 }
 
 /// One line of an order.
@@ -111,6 +124,10 @@ pub enum OrderAction {
     QuoteCancellation,
     /// Cancel the lines of a quote.
     Cancel,
+    /// Say what the vendor's books show of a leg.
+    Settle,
+    /// Look up or try again the legs that wait or need attention.
+    Retry,
 }
 
 /// Totals in one currency.
@@ -122,6 +139,10 @@ pub struct CurrencyTotals {
     pub held: Money,
     /// Total of confirmed lines that were not canceled: the amount to capture once the order is terminal.
     pub confirmed: Money,
+    /// Refund of canceled lines.
+    pub refunded: Money,
+    /// Fee kept for canceled lines.
+    pub fee: Money,
     /// Refund if everything were canceled now. `None` if nothing can be canceled.
     pub refundable: Option<Money>,
 }
@@ -150,7 +171,7 @@ impl Order {
             Intent::Hold => is_draft && leg.requires_hold() || is_held && self.is_placed,
             Intent::Confirm => !self.is_blocked() && (is_held || is_draft && !leg.requires_hold()),
             Intent::Release => is_held || is_draft,
-            Intent::Compensate => is_held || is_draft || is_sold,
+            Intent::Compensate => is_held || is_draft || is_sold && !leg.is_kept(),
             Intent::Cancel => is_sold && leg.cancellation.is_some(),
         };
         is_asked || leg.has_stray_hold
@@ -208,7 +229,21 @@ impl Order {
         Some(domain::time::earlier(first, margin))
     }
 
-    /// Returns the actions available to the client now.
+    /// Returns true if the action is available now.
+    pub(crate) fn permits(&self, action: OrderAction, now: Timestamp) -> bool {
+        match action {
+            OrderAction::Settle | OrderAction::Retry => self.operator_actions().contains(&action),
+            _ => self.available_actions(now).contains(&action),
+        }
+    }
+
+    /// Returns the actions available to an operator now.
+    pub fn operator_actions(&self) -> Vec<OrderAction> {
+        let actions = [(OrderAction::Settle, self.can_be_settled()), (OrderAction::Retry, self.can_be_retried())];
+        actions.into_iter().filter_map(|(action, is_there)| is_there.then_some(action)).collect()
+    }
+
+    /// Returns the actions available to the client now; those of an operator are not among them.
     pub fn available_actions(&self, now: Timestamp) -> Vec<OrderAction> {
         if !self.is_idle() {
             return Vec::new();
@@ -246,13 +281,23 @@ impl Order {
 
     fn totals_in(&self, currency: Currency, now: Timestamp) -> CurrencyTotals {
         let zero = Money::zero(currency);
-        let mut totals = CurrencyTotals { requested: zero, held: zero, confirmed: zero, refundable: None };
+        let mut totals = CurrencyTotals {
+            requested: zero,
+            held: zero,
+            confirmed: zero,
+            refunded: zero,
+            fee: zero,
+            refundable: None,
+        };
         for leg in &self.legs {
             let promised = self.planned_totals(leg.number).into_iter().find(|money| money.currency == currency);
             let Some(promised) = promised else { continue };
             totals.requested = add(totals.requested, promised);
             let reported_or_planned =
                 |money: Option<Money>| money.filter(|money| money.currency == currency).unwrap_or(promised);
+            let (refunded, fee) = self.canceled_total(leg, currency);
+            totals.refunded = add(totals.refunded, refunded);
+            totals.fee = add(totals.fee, fee);
             match leg.status {
                 LegStatus::Held => totals.held = add(totals.held, reported_or_planned(leg.held_total)),
                 LegStatus::Confirmed | LegStatus::Cancelling => {
@@ -267,6 +312,17 @@ impl Order {
             }
         }
         totals
+    }
+
+    /// Returns refund and fee of the canceled lines of a leg: as its source reported them, or by the terms of the plan.
+    fn canceled_total(&self, leg: &Leg, currency: Currency) -> (Money, Money) {
+        let canceled = self.lines_of(leg.number).filter(|(_, line)| line.is_canceled).map(|(_, line)| line.total());
+        let canceled = sum_by_currency(canceled).into_iter().find(|money| money.currency == currency);
+        let Some(canceled) = canceled else { return (Money::zero(currency), Money::zero(currency)) };
+        match leg.refunded.filter(|refunded| refunded.currency == currency) {
+            Some(refunded) => (refunded, Money { amount: (canceled.amount - refunded.amount).max(0), ..canceled }),
+            None => split_cancellation_fee(canceled, leg.capabilities.cancel_fee),
+        }
     }
 
     /// Returns the total of a confirmed leg minus its canceled lines.

@@ -1,7 +1,10 @@
 //! Applies the outcome of a source call to its leg.
 
+use std::sync::Arc;
+
 use crate::leg::{AttemptOutcome, LegOperation, Ticket};
 use crate::problem::{Problem, ProblemCode, ProblemDetail};
+use crate::settlement::LegSettlement;
 use crate::status::{Intent, LegStatus};
 use crate::store::TicketCredential;
 use crate::unit_of_work::{UnitOfWork, lines_to_cancel};
@@ -23,12 +26,28 @@ pub(crate) enum StepOutcome {
     Tickets(Result<Vec<IssuedTicket>, VendorError>),
 }
 
+impl StepOutcome {
+    /// Returns the error of a call that failed.
+    pub(crate) fn error_mut(&mut self) -> Option<&mut VendorError> {
+        match self {
+            Self::Held(result) | Self::Extended(result) => result.as_mut().err(),
+            Self::Confirmed(result) => result.as_mut().err(),
+            Self::Released(result) => result.as_mut().err(),
+            Self::Canceled(result) => result.as_mut().err(),
+            Self::FoundHold(result) => result.as_mut().err(),
+            Self::FoundConfirmation(result) => result.as_mut().err(),
+            Self::FoundCancellation(result) => result.as_mut().err(),
+            Self::Tickets(result) => result.as_mut().err(),
+        }
+    }
+}
+
 /// Attempts to create a hold whose response was lost. A stray hold expires by itself.
 const MAX_HOLD_ATTEMPTS: usize = 2;
 /// Attempts of a confirmation or cancellation that certainly had no effect.
 const MAX_STEP_ATTEMPTS: usize = 4;
 
-impl UnitOfWork<'_> {
+impl UnitOfWork {
     /// Applies the outcome of a call to its leg.
     pub(crate) fn record_outcome(&mut self, leg: usize, outcome: StepOutcome) {
         match outcome {
@@ -172,7 +191,7 @@ impl UnitOfWork<'_> {
         }
     }
 
-    fn apply_confirmation(&mut self, number: usize, confirmed: ConfirmedSale, cause: &'static str) {
+    pub(super) fn apply_confirmation(&mut self, number: usize, confirmed: ConfirmedSale, cause: &str) {
         self.resolve(number);
         let now = self.now;
         let leg = self.leg_mut(number);
@@ -308,7 +327,7 @@ impl UnitOfWork<'_> {
         }
     }
 
-    fn apply_cancellation(&mut self, number: usize, cancellation: &CompletedCancellation, cause: &'static str) {
+    fn apply_cancellation(&mut self, number: usize, cancellation: &CompletedCancellation, cause: &str) {
         self.resolve(number);
         let lines = lines_to_cancel(&self.order, &self.order.legs[number]);
         let mut still_valid = false;
@@ -432,7 +451,7 @@ impl UnitOfWork<'_> {
 
     /// Schedules the next refresh while tickets or barcodes are missing.
     fn schedule_ticket_refresh(&mut self, number: usize) {
-        let (now, settings) = (self.now, self.settings);
+        let (now, settings) = (self.now, Arc::clone(&self.settings));
         let lines: Vec<usize> = self.order.lines_of(number).map(|(line, _)| line).collect();
         let of_leg = |ticket: &&Ticket| lines.contains(&ticket.line);
         let wanted: u32 = lines.iter().map(|line| self.order.lines[*line].quantity).sum();
@@ -449,7 +468,13 @@ impl UnitOfWork<'_> {
     fn apply_ticket_refresh(&mut self, number: usize, result: Result<Vec<IssuedTicket>, VendorError>) {
         match result {
             Ok(issued) => self.merge_tickets(number, issued),
-            Err(_) => self.schedule_ticket_refresh(number),
+            Err(error) => {
+                // What a person said stands until a person changes it.
+                if error.kind == ErrorKind::NotFound && self.order.legs[number].settled == Some(LegSettlement::Sold) {
+                    self.add_problem(number, Problem::new(ProblemCode::SettlementContradicted));
+                }
+                self.schedule_ticket_refresh(number);
+            }
         }
     }
 }

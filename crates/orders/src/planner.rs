@@ -170,6 +170,7 @@ impl OrderPlanner<'_> {
             plan: Plan::empty(),
             lines,
             legs,
+            notes: Vec::new(),
             tickets: Vec::new(),
             created_at: self.now,
             updated_at: self.now,

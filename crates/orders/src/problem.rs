@@ -115,6 +115,30 @@ pub enum ProblemCode {
     UndoRefused,
     /// The source refunded the sale, but tickets may still open the gate: an operator must void them at the venue.
     TicketsStillValid,
+    /// The leg does not exist or the caller may not see it.
+    LegNotFound,
+    /// The leg does not wait for this settlement: it needs no attention, or asks something else.
+    SettlementNotPossible,
+    /// A person settled the leg as sold, but the source has no such sale: ask the venue again.
+    SettlementContradicted,
+    /// The reference of the vendor is empty, too long, or of another vendor; or there are too many.
+    ReferenceInvalid,
+    /// The reference belongs to another order.
+    ReferenceOfAnotherOrder,
+    /// A note is missing.
+    NoteMissing,
+    /// The order has too many notes.
+    TooManyNotes,
+    /// The rate is below one or above 6,000 a minute.
+    RateInvalid,
+    /// The source does not exist.
+    UnknownSource,
+    /// The source is paused.
+    SourcePaused,
+    /// The source is not paused.
+    SourceNotPaused,
+    /// The time is over already.
+    TimeInvalid,
     /// The venue canceled the performance. It neither notifies nor refunds by itself; the order can be canceled.
     CalledOff,
 }
@@ -136,10 +160,14 @@ impl ProblemCode {
     /// Returns the advised client reaction.
     pub fn retry(self) -> RetryAdvice {
         match self {
-            Self::SourceUnavailable | Self::SourceBusy | Self::OrderBusy => RetryAdvice::SameKeyAfterDelay,
+            Self::SourceUnavailable | Self::SourceBusy | Self::SourcePaused | Self::OrderBusy => {
+                RetryAdvice::SameKeyAfterDelay
+            }
             Self::PriceChanged
             | Self::VersionOutdated
             | Self::ActionNotAvailable
+            | Self::SettlementNotPossible
+            | Self::SourceNotPaused
             | Self::OutcomeUnknown
             | Self::NotAvailable
             | Self::CalledOff
@@ -152,6 +180,9 @@ impl ProblemCode {
             | Self::RefusedBySource
             | Self::OutcomeNeverKnown
             | Self::UndoRefused
+            | Self::SettlementContradicted
+            | Self::LegNotFound
+            | Self::TooManyNotes
             | Self::TicketsStillValid => RetryAdvice::Never,
             _ => RetryAdvice::WithNewInput,
         }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::context::OrdersContext;
 use crate::leg::Leg;
+use crate::operator::OUR_REFERENCE;
 use crate::order::Order;
 use crate::status::LegStatus;
 use domain::StoreError;
@@ -65,7 +66,9 @@ pub(crate) async fn reconcile(
     let performances: Vec<_> = performances.into_iter().collect();
     let references: Vec<String> = legs.iter().map(|(_, leg)| leg.reference.clone()).collect();
     let sales = ordering.list_sales(from, to, &performances, &references).await?;
-    let (matched, orphans, missing) = compare(&legs, &sales, from, to);
+    let (matched, mut orphans, missing) = compare(&legs, &sales, from, to);
+    let resolved = context.store.list_orphans(source).await?;
+    orphans.retain(|orphan| resolved.iter().all(|other| other.reference != *orphan));
     Ok(Reconciliation { source: source.clone(), from, to, checked_at: context.clock.now(), matched, orphans, missing })
 }
 
@@ -92,7 +95,7 @@ fn compare(
                 matched_legs.insert((order.key, leg.number));
             }
             _ => orphans.extend(sale.refs.first().cloned().or_else(|| {
-                sale.reference.as_ref().map(|reference| ExternalRef::new("ticketgraph.reference", reference.clone()))
+                sale.reference.as_ref().map(|reference| ExternalRef::new(OUR_REFERENCE, reference.clone()))
             })),
         }
     }

@@ -56,5 +56,9 @@ pub(crate) async fn claim_due_orders_periodically(context: Arc<OrdersContext>) {
             tracing::error!(%error, "could not claim due orders");
         }
     };
+    // Before the first call: a source that is stopped gets none.
+    if let Err(error) = context.pauses.load(&context).await {
+        tracing::error!(%error, "paused sources could not be read");
+    }
     every(context.settings.poll_interval, context.stop.clone(), claim).await;
 }

@@ -22,7 +22,7 @@ use crate::store::{OrderCursor, OrderFilter};
 use crate::unit_of_work::UnitOfWork;
 use domain::StoreError;
 use domain::time::{earlier, later};
-use domain::{EventKey, EventStatus};
+use domain::{EventKey, EventStatus, TurnScope};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// Orders loaded per page.
@@ -72,7 +72,10 @@ pub(crate) async fn refresh_order(context: &OrdersContext, order: Order, only_ne
     let to_reload = confirmed().filter(|leg| !only_near || is_performance_near(context, &order, leg));
     let calls = to_reload.map(|leg| SagaStep { leg: leg.number, call: SourceCall::ReadTickets }).map(|step| {
         let (caller, order) = (&caller, &order);
-        async move { (step.leg, caller.call(order, step).await.outcome) }
+        async move {
+            let scope = TurnScope::new(caller.turn(order, step));
+            (step.leg, caller.call(order, step, &scope).await)
+        }
     });
     let outcomes: Vec<(usize, StepOutcome)> = join_all(calls).await;
     let mut work = UnitOfWork::new(order, &context.settings, context.clock.now());

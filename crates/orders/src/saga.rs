@@ -8,8 +8,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
 use tracing::Instrument;
 
 use crate::bus::ChangeBus;
@@ -21,12 +19,13 @@ use crate::idempotency::IdempotencyRecord;
 use crate::lease::{Lease, LeaseAfterWrite, Precondition};
 use crate::observe::{self, RunningOrderGauge};
 use crate::order::Order;
+use crate::outcome::StepOutcome;
 use crate::source_calls::{SourceCaller, Urgency};
 use crate::status::LegStatus;
+use crate::step_calls::{self, CallEvent, EndedCall, StepCalls};
 use crate::store::{OrderLookup, OrderStore, OrderWrite, Transition};
 use crate::unit_of_work::{UnitOfWork, timers};
-use domain::StoreError;
-use telemetry::explain::propagate;
+use domain::{ReadyCall, StoreError};
 
 /// Delays between retries of a failing store.
 const STORE_RETRY_DELAYS: [Duration; 3] = [Duration::from_millis(100), Duration::from_secs(1), Duration::from_secs(5)];
@@ -44,10 +43,10 @@ pub(crate) async fn resume(context: Arc<OrdersContext>, lease: Lease) {
     runner.run().instrument(span).await;
 }
 
-/// Runs an order that was just written under this lease, and records its calls in the trace of the current request.
+/// Runs an order that was just written under this lease, in a span that follows the current one.
 pub(crate) fn run(context: Arc<OrdersContext>, order: Order, lease: Lease) -> impl Future<Output = ()> {
     let span = observe::span(&order, false);
-    propagate(async move { SagaRunner::new(&context, order, lease).run().await }.instrument(span))
+    async move { SagaRunner::new(&context, order, lease).run().await }.instrument(span)
 }
 
 /// Continuation of a runner after a write.
@@ -63,7 +62,7 @@ enum AfterWrite {
 
 struct SagaRunner<'a> {
     context: &'a OrdersContext,
-    work: UnitOfWork<'a>,
+    work: UnitOfWork,
     lease: Lease,
 }
 
@@ -104,43 +103,71 @@ impl<'a> SagaRunner<'a> {
         }
     }
 
-    /// Makes calls concurrently and applies each outcome as it arrives. The last one is written together with its
-    /// consequences. Calls go on while outcomes are written: a slow store must not keep their turns at the sources.
+    /// Makes calls concurrently. The step of each is written once it got its turn, and before it is sent; each outcome is applied
+    /// as it arrives. The last one is written together with its consequences. Calls go on while something is written: a slow store
+    /// must not keep their turns at the sources.
     async fn execute_steps(&mut self, steps: &[SagaStep]) -> Result<(), StoreError> {
-        self.work.record_attempts(steps);
-        if steps.iter().any(|step| step.call.operation().is_some()) {
-            self.write_state(AfterWrite::Continue).await?;
-        } else {
-            // Lookups change nothing, but they take time.
-            self.context.store.renew(&self.lease, self.context.clock.now(), self.context.settings.lease).await?;
-        }
-        let urgency = Urgency::Steps(self.context.clock.now());
-        let caller = SourceCaller { sources: &self.context.sources, settings: &self.context.settings, urgency };
+        let context = self.context;
+        let urgency = Urgency::Steps(context.clock.now());
+        let caller = SourceCaller { sources: &context.sources, settings: &context.settings, urgency };
         let order = self.work.order.clone();
-        let mut calls: FuturesUnordered<_> =
-            steps.iter().map(|step| async { (step.leg, caller.call(&order, *step).await) }).collect();
-        let mut arrived = Vec::from_iter(calls.next().await);
-        while !arrived.is_empty() {
-            self.work.now = self.context.clock.now();
-            for (leg, result) in arrived.drain(..) {
-                self.work.record_queue_time(leg, result.queued);
-                self.work.record_outcome(leg, result.outcome);
-            }
+        let mut calls = step_calls::start(&caller, &order, steps);
+        let mut events = calls.first().await;
+        if events.is_empty() && !self.work.is_changed() {
+            // Waiting and lookups change nothing, but they take time.
+            context.store.renew(&self.lease, context.clock.now(), context.settings.lease).await?;
+        }
+        loop {
+            self.work.now = context.clock.now();
+            let sends = self.record_events(&mut calls, std::mem::take(&mut events));
             if calls.is_empty() {
-                break;
+                return Ok(());
             }
-            let mut write = pin!(self.write_state(AfterWrite::Continue));
-            loop {
-                tokio::select! {
-                    written = &mut write => break written?,
-                    Some(next) = calls.next() => arrived.push(next),
+            if self.work.is_changed() {
+                let mut write = pin!(self.write_state(AfterWrite::Continue));
+                loop {
+                    tokio::select! {
+                        written = &mut write => break written?,
+                        Some(event) = calls.next() => events.push(event),
+                    }
                 }
             }
-            if arrived.is_empty() {
-                arrived.extend(calls.next().await);
+            sends.into_iter().for_each(ReadyCall::send);
+            if events.is_empty() {
+                tokio::select! {
+                    event = calls.next() => events.extend(event),
+                    () = context.stop.cancelled(), if !calls.has_begun() => return Ok(()),
+                }
             }
         }
-        Ok(())
+    }
+
+    /// Records what happened to the calls. Returns those to send once that is written. At shutdown nothing more is sent.
+    fn record_events<F>(&mut self, calls: &mut StepCalls<F>, events: Vec<CallEvent>) -> Vec<ReadyCall>
+    where
+        F: Future<Output = (SagaStep, StepOutcome)>,
+    {
+        let mut sends = Vec::new();
+        for event in events {
+            match event {
+                CallEvent::Ready(step, call) => {
+                    if !self.context.stop.is_cancelled() {
+                        self.work.record_attempt(step);
+                        calls.mark_written(step.leg);
+                        sends.push(call);
+                    }
+                }
+                CallEvent::Ended(EndedCall { step, outcome, is_written, queued }) => {
+                    if is_written {
+                        self.work.record_queue_time(step.leg, queued);
+                    } else {
+                        self.work.record_attempt(step);
+                    }
+                    self.work.record_outcome(step.leg, outcome);
+                }
+            }
+        }
+        sends
     }
 
     /// Writes the current state of the order.
@@ -191,7 +218,7 @@ async fn write_with_retry(store: &dyn OrderStore, write: &OrderWrite<'_>) -> Res
 pub(crate) async fn start_action(
     context: &OrdersContext,
     basis: Option<&Order>,
-    work: &mut UnitOfWork<'_>,
+    work: &mut UnitOfWork,
     key: Option<&IdempotencyRecord>,
     owns: bool,
 ) -> Result<Lease, StoreError> {

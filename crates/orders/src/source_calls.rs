@@ -37,22 +37,18 @@ pub(crate) enum Urgency {
     Background,
 }
 
-/// Outcome of a call, and the time that it waited for its turn.
-pub(crate) struct CallResult {
-    pub outcome: StepOutcome,
-    pub queued: Duration,
-}
-
 impl SourceCaller<'_> {
-    /// Makes one call and returns its outcome, including failures and timeouts.
-    pub(crate) async fn call(&self, order: &Order, step: SagaStep) -> CallResult {
-        let scope = TurnScope::new(self.turn(order, step));
-        let outcome = scope.run(self.call_source(order, step)).await;
-        CallResult { outcome, queued: scope.queued() }
+    /// Makes one call and returns its outcome, including failures and timeouts. A call that never began had no effect.
+    pub(crate) async fn call(&self, order: &Order, step: SagaStep, scope: &Arc<TurnScope>) -> StepOutcome {
+        let mut outcome = scope.run(self.call_source(order, step)).await;
+        if let Some(error) = outcome.error_mut().filter(|_| !scope.has_begun()) {
+            error.effect = Effect::None;
+        }
+        outcome
     }
 
     /// Returns the turn of a call in the queue of its source.
-    fn turn(&self, order: &Order, step: SagaStep) -> RequestTurn {
+    pub(crate) fn turn(&self, order: &Order, step: SagaStep) -> RequestTurn {
         let Urgency::Steps(now) = self.urgency else {
             return RequestTurn::of(RequestClass::Read);
         };
@@ -164,6 +160,13 @@ impl SourceCaller<'_> {
         operation: VendorOperation,
         call: impl Future<Output = Option<Result<T, VendorError>>>,
     ) -> Result<T, VendorError> {
+        let waits_for_turns = self.sources.get(source).is_some_and(|source| source.capacity.is_some());
+        if !waits_for_turns
+            && let Some(scope) = TurnScope::current()
+            && !scope.begin().await
+        {
+            return Err(VendorError::awaiting_turn(source, operation, Duration::ZERO));
+        }
         let deadline = Instant::now() + self.settings.call_timeout;
         match TurnScope::run_current_until(deadline, call).await {
             Some(Some(result)) => result,

@@ -2,7 +2,7 @@
 
 use crate::status::{LegStatus, OrderStatus};
 
-/// Allowed transitions of a leg, by status. Inactive statuses and `NeedsAttention` have none.
+/// Allowed transitions of a leg, by status. Inactive statuses have none; `NeedsAttention` is left by a person only.
 pub const LEG_TRANSITIONS: [(LegStatus, &[LegStatus]); 14] = {
     use LegStatus::*;
     [
@@ -19,7 +19,8 @@ pub const LEG_TRANSITIONS: [(LegStatus, &[LegStatus]); 14] = {
         (Expired, &[]),
         (Cancelling, &[Confirmed, OutcomeUnknown, Cancelled, NeedsAttention]),
         (Cancelled, &[]),
-        (NeedsAttention, &[]),
+        // By a person.
+        (NeedsAttention, &[OutcomeUnknown, Confirmed, ConfirmFailed, Cancelled]),
     ]
 };
 
@@ -36,7 +37,8 @@ pub const ORDER_TRANSITIONS: [(OrderStatus, &[OrderStatus]); 16] = {
         (Confirming, &[Confirmed, PartiallyConfirmed, Compensating, Failed, Expired, NeedsAttention]),
         (Confirmed, &[Cancelling]),
         (PartiallyConfirmed, &[Cancelling]),
-        (Compensating, &[Failed, NeedsAttention]),
+        // PartiallyConfirmed: a person said that a sale stands.
+        (Compensating, &[PartiallyConfirmed, Failed, NeedsAttention]),
         (Failed, &[]),
         (Releasing, &[Failed, Released, Expired, NeedsAttention]),
         (Released, &[]),
@@ -44,7 +46,21 @@ pub const ORDER_TRANSITIONS: [(OrderStatus, &[OrderStatus]); 16] = {
         (Cancelling, &[Confirmed, PartiallyConfirmed, Cancelled, PartiallyCancelled, NeedsAttention]),
         (Cancelled, &[]),
         (PartiallyCancelled, &[Cancelling]),
-        (NeedsAttention, &[Releasing, Cancelling]),
+        // All but Releasing and Cancelling by a person.
+        (
+            NeedsAttention,
+            &[
+                Confirming,
+                Confirmed,
+                PartiallyConfirmed,
+                Compensating,
+                Failed,
+                Releasing,
+                Cancelling,
+                Cancelled,
+                PartiallyCancelled,
+            ],
+        ),
     ]
 };
 

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use crate::change_feed::{Feed, FeedSlice, OrderChange};
 use crate::idempotency::IdempotencyRecord;
 use crate::lease::{Lease, LeaseAfterWrite, Precondition};
+use crate::operator::OperatorStore;
 use crate::order::Order;
 use crate::quote::{Quote, QuoteId};
 use crate::sales::{SalesPeriod, SalesScope, SalesSum, UnresolvedSum};
@@ -169,7 +170,7 @@ pub struct OrderPage {
 
 /// Durable store of orders. Every confirmed write survives a crash.
 #[async_trait]
-pub trait OrderStore: Send + Sync {
+pub trait OrderStore: OperatorStore {
     /// Writes one change of an order with all its parts, atomically.
     async fn write(&self, write: &OrderWrite<'_>) -> Result<WriteReceipt, StoreError>;
 

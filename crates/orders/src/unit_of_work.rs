@@ -1,6 +1,7 @@
 //! Unit of work on one order in memory. Changes take effect only when they are written to the store.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -21,27 +22,27 @@ use domain::{OrderKey, VendorError};
 const MIN_PUT_OFF: Duration = Duration::from_secs(1);
 
 /// Order being processed, with its unwritten changes.
-pub(crate) struct UnitOfWork<'a> {
+pub(crate) struct UnitOfWork {
     /// Order as it was last written.
     pub before: Order,
     /// Current state of the order.
     pub order: Order,
     /// Barcodes received since the last write.
     pub credentials: Vec<TicketCredential>,
-    pub settings: &'a OrderSettings,
+    pub settings: Arc<OrderSettings>,
     pub now: Timestamp,
     transitions: Vec<Transition>,
     reason: Option<String>,
 }
 
-impl<'a> UnitOfWork<'a> {
+impl UnitOfWork {
     /// Starts a unit of work on a stored order.
-    pub(crate) fn new(order: Order, settings: &'a OrderSettings, now: Timestamp) -> Self {
+    pub(crate) fn new(order: Order, settings: &Arc<OrderSettings>, now: Timestamp) -> Self {
         Self {
             before: order.clone(),
             order,
             credentials: Vec::new(),
-            settings,
+            settings: Arc::clone(settings),
             now,
             transitions: Vec::new(),
             reason: None,
@@ -99,36 +100,34 @@ impl<'a> UnitOfWork<'a> {
         }
     }
 
-    /// Records the attempts of the next calls.
-    pub(crate) fn record_attempts(&mut self, steps: &[SagaStep]) {
-        for step in steps {
-            let Some(operation) = step.call.operation() else { continue };
-            let key = self.order.key;
-            let leg = &self.order.legs[step.leg];
-            let attempt = Attempt {
-                operation,
-                key: step_key(key, leg, operation),
-                request_hash: self.request_hash(leg),
-                started_at: self.now,
-                deadline: later(self.now, self.settings.call_timeout),
-                ended_at: None,
-                outcome: AttemptOutcome::InFlight,
-                result: None,
-                vendor_code: None,
-            };
-            let attempts = &mut self.leg_mut(step.leg).attempts;
-            // However often a step is put off, the order remembers it once.
-            attempts.pop_if(|last| last.operation == operation && last.result.as_deref() == Some(NOT_SENT));
-            attempts.push(attempt);
-            match operation {
-                LegOperation::Hold => self.set_status(step.leg, LegStatus::Holding, "hold"),
-                LegOperation::Confirm => self.set_status(step.leg, LegStatus::Confirming, "confirm"),
-                LegOperation::Cancel => self.set_status(step.leg, LegStatus::Cancelling, "cancel"),
-                LegOperation::Release if self.order.legs[step.leg].status == LegStatus::Held => {
-                    self.set_status(step.leg, LegStatus::Releasing, "release");
-                }
-                LegOperation::Release | LegOperation::Extend => {}
+    /// Records the attempt of a call that changes something, before it is sent.
+    pub(crate) fn record_attempt(&mut self, step: SagaStep) {
+        let Some(operation) = step.call.operation() else { return };
+        let key = self.order.key;
+        let leg = &self.order.legs[step.leg];
+        let attempt = Attempt {
+            operation,
+            key: step_key(key, leg, operation),
+            request_hash: self.request_hash(leg),
+            started_at: self.now,
+            deadline: later(self.now, self.settings.call_timeout),
+            ended_at: None,
+            outcome: AttemptOutcome::InFlight,
+            result: None,
+            vendor_code: None,
+        };
+        let attempts = &mut self.leg_mut(step.leg).attempts;
+        // However often a step is put off, the order remembers it once.
+        attempts.pop_if(|last| last.operation == operation && last.result.as_deref() == Some(NOT_SENT));
+        attempts.push(attempt);
+        match operation {
+            LegOperation::Hold => self.set_status(step.leg, LegStatus::Holding, "hold"),
+            LegOperation::Confirm => self.set_status(step.leg, LegStatus::Confirming, "confirm"),
+            LegOperation::Cancel => self.set_status(step.leg, LegStatus::Cancelling, "cancel"),
+            LegOperation::Release if self.order.legs[step.leg].status == LegStatus::Held => {
+                self.set_status(step.leg, LegStatus::Releasing, "release");
             }
+            LegOperation::Release | LegOperation::Extend => {}
         }
     }
 
@@ -183,13 +182,7 @@ impl<'a> UnitOfWork<'a> {
     }
 
     /// Marks the outcome as unknown and schedules lookups, the first one at once.
-    pub(super) fn mark_unknown(
-        &mut self,
-        number: usize,
-        operation: LegOperation,
-        since: Timestamp,
-        cause: &'static str,
-    ) {
+    pub(super) fn mark_unknown(&mut self, number: usize, operation: LegOperation, since: Timestamp, cause: &str) {
         let cutoff = match operation {
             LegOperation::Confirm => {
                 let lines = self.order.lines_of(number);
@@ -207,7 +200,7 @@ impl<'a> UnitOfWork<'a> {
 
     /// Schedules the next lookup, or hands the leg over to an operator at the settle deadline.
     pub(super) fn schedule_lookup(&mut self, number: usize) {
-        let (now, settings) = (self.now, self.settings);
+        let (now, settings) = (self.now, Arc::clone(&self.settings));
         let Some(unknown) = self.leg_mut(number).unknown else { return };
         if now >= unknown.settle_deadline {
             self.set_status(number, LegStatus::NeedsAttention, "settle deadline");
@@ -260,7 +253,7 @@ impl<'a> UnitOfWork<'a> {
 
     /// Schedules a retry of a step that had no effect, not before the wait that the source asked for is over.
     pub(super) fn schedule_retry(&mut self, number: usize, retry_after: Option<Duration>) -> RetrySchedule {
-        let (now, settings) = (self.now, self.settings);
+        let (now, settings) = (self.now, Arc::clone(&self.settings));
         let leg = self.leg_mut(number);
         let since = leg.retry.map_or(now, |schedule| schedule.since);
         let earliest = later(now, retry_after.unwrap_or_default());
@@ -304,7 +297,7 @@ impl<'a> UnitOfWork<'a> {
         &mut self.order.legs[number]
     }
 
-    pub(super) fn set_status(&mut self, number: usize, status: LegStatus, cause: &'static str) {
+    pub(super) fn set_status(&mut self, number: usize, status: LegStatus, cause: &str) {
         let from = std::mem::replace(&mut self.order.legs[number].status, status);
         if from != status {
             debug_assert!(from.can_become(status), "{from:?} never becomes {status:?} ({cause})");
@@ -333,6 +326,11 @@ impl<'a> UnitOfWork<'a> {
             self.record_transition(None, from.name(), to.name(), &cause);
         }
         std::mem::take(&mut self.transitions)
+    }
+
+    /// Returns true if there is something to write.
+    pub(crate) fn is_changed(&self) -> bool {
+        self.order != self.before || !self.credentials.is_empty() || !self.transitions.is_empty()
     }
 
     /// Marks the current state as written.
@@ -398,15 +396,17 @@ pub(crate) fn timers(order: &Order, is_under_work: bool, now: Timestamp) -> Vec<
     timers
 }
 
-/// Returns the key for a call. Lookups use the key of the attempt that they look up.
+/// Returns the key for a call: that of its attempt, which is recorded once the call gets its turn. Lookups use the key of the
+/// attempt that they look up.
 pub(crate) fn call_key(order: &Order, step: &SagaStep) -> StepKey {
     let leg = &order.legs[step.leg];
+    if let Some(operation) = step.call.operation() {
+        return step_key(order.key, leg, operation);
+    }
     let operation = match step.call {
-        SourceCall::Hold | SourceCall::FindHold => LegOperation::Hold,
-        SourceCall::Extend => LegOperation::Extend,
-        SourceCall::Confirm | SourceCall::FindConfirmation | SourceCall::ReadTickets => LegOperation::Confirm,
-        SourceCall::Release => LegOperation::Release,
-        SourceCall::Cancel | SourceCall::FindCancellation => LegOperation::Cancel,
+        SourceCall::FindHold => LegOperation::Hold,
+        SourceCall::FindCancellation => LegOperation::Cancel,
+        _ => LegOperation::Confirm,
     };
     let last = leg.attempts.iter().rev().find(|attempt| attempt.operation == operation);
     last.map_or_else(|| step_key(order.key, leg, operation), |attempt| attempt.key)

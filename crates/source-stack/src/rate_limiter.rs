@@ -105,6 +105,10 @@ impl OrderCapacity for LocalRateLimiter {
         self.reservations.release(&key);
     }
 
+    fn hold_back(&self, time: Duration) {
+        self.limit.pause(None, time);
+    }
+
     async fn report(&self) -> CapacityReport {
         let expected_wait = self.time_for(1).await;
         CapacityReport { requests_per_minute: self.per_minute, waiting: self.queue.waiting(), expected_wait }

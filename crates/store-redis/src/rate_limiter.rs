@@ -279,6 +279,10 @@ impl OrderCapacity for RedisRateLimiter {
         let _ = call.await;
     }
 
+    fn hold_back(&self, time: Duration) {
+        self.pause(None, time);
+    }
+
     async fn report(&self) -> CapacityReport {
         let expected_wait = self.time_for(1).await;
         CapacityReport {

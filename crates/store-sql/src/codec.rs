@@ -13,6 +13,7 @@ use domain::StoreError;
 use domain::ordering::HoldSecures;
 use domain::{Currency, ExternalRef, Money, PerformanceKey, Price, SourceId, Tax};
 use orders::leg::{LegCancellation, LegCapabilities, LegOperation, RetrySchedule, UnknownOutcome};
+use orders::order::OrderNote;
 use orders::plan::{Guarantee, Plan, Risk, RiskKind};
 use orders::problem::{Problem, ProblemCode, ProblemDetail};
 
@@ -131,6 +132,26 @@ impl StoredPrice {
             taxes: taxes?,
             guaranteed_until: self.guaranteed_until.map(from_nanos).transpose()?,
         })
+    }
+}
+
+/// Time, author and text of a note.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct StoredNote {
+    at: i64,
+    by: String,
+    text: String,
+}
+
+impl From<&OrderNote> for StoredNote {
+    fn from(note: &OrderNote) -> Self {
+        Self { at: to_nanos(note.at), by: note.by.clone(), text: note.text.clone() }
+    }
+}
+
+impl StoredNote {
+    pub(crate) fn decode(self) -> Result<OrderNote, StoreError> {
+        Ok(OrderNote { at: from_nanos(self.at)?, by: self.by, text: self.text })
     }
 }
 

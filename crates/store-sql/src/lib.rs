@@ -10,6 +10,7 @@ mod edits;
 mod feed;
 mod health;
 mod key_file;
+mod operators;
 mod postgres;
 mod rows;
 mod sales;

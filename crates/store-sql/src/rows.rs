@@ -12,15 +12,16 @@ use domain::ordering::{Contact, TicketState};
 use domain::{EventKey, Locale, OrderKey, PerformanceKey, SourceId, TicketTypeKey};
 use orders::leg::{Attempt, AttemptOutcome, Leg, LegOperation, Ticket};
 use orders::order::{Line, Order};
+use orders::settlement::LegSettlement;
 use orders::status::{Intent, LegStatus};
 
 const ORDERS: &str = "SELECT key, number, version, caller, reseller, reseller_reference, policy, is_test, first_name, \
-    last_name, email, phone, postal_code, locale, delivery, intent, is_placed, plan, created_at, updated_at FROM orders";
+    last_name, email, phone, postal_code, locale, delivery, intent, is_placed, plan, notes, created_at, updated_at FROM orders";
 const LINES: &str = "SELECT order_key, leg, event, performance, ticket_type, quantity, unit_price, starts_at, cutoff_at, \
     is_cancelled FROM order_lines";
 const LEGS: &str = "SELECT order_key, number, source, reference, status, traits, account, refs, held_until, leaves_hold, \
     secures, held_total, confirmed_at, charged, refunded, unknown, try_again, cancel, wants_extension, tickets, problems, \
-    refs_key_id, refs_sealed FROM legs";
+    settled, refs_key_id, refs_sealed FROM legs";
 const ATTEMPTS: &str = "SELECT order_key, leg, operation, step_key, request_hash, started_at, deadline, ended_at, outcome, \
     answer, vendor_code FROM attempts";
 const TICKETS: &str = "SELECT order_key, number, line, refs, seat, state, used_at, symbology, refs_key_id, refs_sealed \
@@ -121,6 +122,11 @@ fn decode_order(row: &SqlRow) -> Result<Order, StoreError> {
         intent: require(Intent::parse(&row.text("intent")?), "an intent")?,
         is_placed: row.bool("is_placed")?,
         plan: row.json::<codec::StoredPlan>("plan")?.decode()?,
+        notes: row
+            .json::<Vec<codec::StoredNote>>("notes")?
+            .into_iter()
+            .map(codec::StoredNote::decode)
+            .collect::<Result<_, _>>()?,
         created_at: row.time("created_at")?,
         updated_at: row.time("updated_at")?,
         lines: Vec::new(),
@@ -176,6 +182,10 @@ fn decode_leg(cipher: &CredentialCipher, row: &SqlRow) -> Result<(String, Leg), 
             .transpose()?
             .map(Into::into),
         extension_requested: row.bool("wants_extension")?,
+        settled: row
+            .opt_text("settled")?
+            .map(|name| require(LegSettlement::parse(&name), "a settlement"))
+            .transpose()?,
         ticket_refresh: retry(row.opt_text("tickets")?)?,
         problems: row
             .json::<Vec<codec::StoredProblem>>("problems")?

@@ -136,7 +136,7 @@ async fn update_order(
     };
     let lease_end = lease_end(change, now, "$6");
     let sql = format!(
-        "UPDATE orders SET version = $2, status = $3, intent = $4, updated_at = $5, lease_until = {lease_end}, \
+        "UPDATE orders SET version = $2, status = $3, intent = $4, updated_at = $5, notes = $10, lease_until = {lease_end}, \
         fence = fence + $9 WHERE key = $1 AND version = $7 AND {guard} RETURNING fence"
     );
     let values: Vec<SqlValue> = vec![
@@ -149,6 +149,7 @@ async fn update_order(
         before.version.into(),
         fence.into(),
         more.into(),
+        encode_json(&order.notes.iter().map(codec::StoredNote::from).collect::<Vec<_>>())?.into(),
     ];
     transaction.fetch_first(&sql, values).await?.ok_or(StoreError::Outdated)?.unsigned("fence")
 }
@@ -199,15 +200,15 @@ async fn save_leg(
     }
     let sql = "INSERT INTO legs (order_key, number, source, reference, status, traits, account, refs, held_until, \
         leaves_hold, secures, held_total, confirmed_at, charged, refunded, unknown, try_again, cancel, wants_extension, \
-        tickets, problems, refs_key_id, refs_sealed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, \
-        $15, $16, $17, $18, $19, $20, $21, $22, $23) ON CONFLICT (order_key, number) DO UPDATE SET \
+        tickets, problems, refs_key_id, refs_sealed, settled) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, \
+        $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24) ON CONFLICT (order_key, number) DO UPDATE SET \
         status = excluded.status, refs = excluded.refs, refs_key_id = excluded.refs_key_id, \
         refs_sealed = excluded.refs_sealed, \
         held_until = excluded.held_until, leaves_hold = excluded.leaves_hold, secures = excluded.secures, \
         held_total = excluded.held_total, confirmed_at = excluded.confirmed_at, charged = excluded.charged, \
         refunded = excluded.refunded, unknown = excluded.unknown, try_again = excluded.try_again, \
         cancel = excluded.cancel, wants_extension = excluded.wants_extension, tickets = excluded.tickets, \
-        problems = excluded.problems";
+        problems = excluded.problems, settled = excluded.settled";
     transaction.execute(sql, leg_values(cipher, key, leg)?).await?;
     for (number, attempt) in leg.attempts.iter().enumerate() {
         if before.and_then(|before| before.attempts.get(number)) != Some(attempt) {
@@ -251,6 +252,7 @@ fn leg_values(cipher: &CredentialCipher, key: &str, leg: &Leg) -> Result<Vec<Sql
         encode_json(&problems)?.into(),
         sealed.key_id.into(),
         sealed.bytes.into(),
+        leg.settled.map(orders::settlement::LegSettlement::name).into(),
     ])
 }
 

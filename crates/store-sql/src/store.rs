@@ -276,6 +276,8 @@ impl OrderStore for SqlStore {
         let mut transaction = self.database.begin_write().await?;
         let sql = "DELETE FROM idempotency_keys WHERE used_at < $1";
         let forgotten = transaction.execute(sql, vec![to_nanos(before).into()]).await?;
+        let sql = "DELETE FROM operator_actions WHERE used_at < $1";
+        let forgotten = forgotten + transaction.execute(sql, vec![to_nanos(before).into()]).await?;
         transaction.commit().await?;
         Ok(forgotten)
     }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
-use domain::{Environment, OrderCapacity, OrderKey, Source};
+use async_trait::async_trait;
+use domain::{CapacityReport, CapacityWish, Environment, OrderCapacity, OrderKey, ReservationKey, Source};
 use orders::leg::{AttemptOutcome, LegOperation};
 use orders::{
     CancelOrder, FulfillmentPolicy, LegStatus, Order, OrderStatus, OrderStore, Orders, ProblemCode, QuoteCancellation,
@@ -142,8 +143,79 @@ async fn a_call_goes_on_while_the_outcome_of_another_is_written_slowly() {
     assert_eq!((order.status(), order.problems()), (OrderStatus::Confirmed, Vec::new()));
 }
 
+/// Places an order on a ledger and returns its key once a call at the second vendor waits for its turn.
+async fn place_until_queued(world: &World, orders: &Orders, call: VendorCall) -> OrderKey {
+    world.vendors[1].fail(call, 1, Fault::Queued);
+    let input = world.input(FulfillmentPolicy::AllOrNothing);
+    let placed = orders.place(&storefront(), &input).await.expect("the store").order.expect("the order");
+    world.vendors[1].queued.notified().await;
+    // What the other leg led to is written although this one waits.
+    let written = async {
+        while world.read(placed.key).await.legs[0].status.is_in_flight() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(10), written).await.expect("the other leg is written");
+    placed.key
+}
+
 #[tokio::test]
-async fn a_client_that_leaves_before_its_order_is_written_leaves_no_reservation() {
+async fn a_process_that_dies_while_a_call_waits_for_its_turn_leaves_nothing_unknown() {
+    for call in [VendorCall::Hold, VendorCall::Confirm] {
+        let world = world().await;
+        let dead = world.process();
+        let key = place_until_queued(&world, &dead, call).await;
+        let order = world.read(key).await;
+        assert_eq!((order.legs[1].status.is_in_flight(), not_in_flight(&order)), (false, true), "{order:?}");
+        // It never runs again until its lease is over and another process has sold the order.
+        world.clock.advance(world.settings.lease * 2);
+        let orders = world.process();
+        let sold = run(&world, &orders, key).await;
+        assert_eq!((sold.status(), sold.problems()), (OrderStatus::Confirmed, Vec::new()), "{call:?}");
+        world.vendors[1].resume.notify_one();
+        dead.wait_until_idle().await;
+        assert_eq!(calls(&world, call), 1, "a runner that was superseded in the queue sends nothing");
+        assert_eq!(world.read(key).await, sold);
+    }
+}
+
+/// Returns true if no attempt of an order is in flight.
+fn not_in_flight(order: &Order) -> bool {
+    let mut attempts = order.legs.iter().flat_map(|leg| &leg.attempts);
+    attempts.all(|attempt| attempt.outcome != AttemptOutcome::InFlight)
+}
+
+#[tokio::test]
+async fn a_process_that_stops_waits_for_no_turn_and_its_successor_goes_on_at_once() {
+    let world = world().await;
+    let stopping = world.process();
+    let key = place_until_queued(&world, &stopping, VendorCall::Confirm).await;
+    timeout(Duration::from_secs(10), stopping.close()).await.expect("nothing was sent that it has to wait for");
+    let orders = world.process();
+    assert_eq!(orders.resume_due().await.expect("the store"), 1, "handed over");
+    orders.wait_until_idle().await;
+    let order = world.read(key).await;
+    assert_eq!((order.status(), order.problems()), (OrderStatus::Confirmed, Vec::new()));
+}
+
+#[tokio::test]
+async fn a_step_is_written_when_its_turn_comes_and_before_it_is_sent() {
+    let world = world().await;
+    let store = ProcessStore::new(Arc::clone(&world.store), None);
+    let orders = world.process_on(Arc::clone(&store) as Arc<dyn OrderStore>);
+    let key = place_until_queued(&world, &orders, VendorCall::Hold).await;
+    let next = store.writes.load(SeqCst) + 1;
+    store.slow_write.store(next, SeqCst);
+    world.vendors[1].resume.notify_one();
+    store.slowed.notified().await;
+    assert_eq!(calls(&world, VendorCall::Hold), 0, "nothing is sent while its step is written");
+    store.resumed.notify_one();
+    let order = run(&world, &orders, key).await;
+    assert_eq!((order.status(), order.problems()), (OrderStatus::Confirmed, Vec::new()));
+}
+
+/// Limiter of the first vendor, and a world in which its calls are counted.
+async fn limited_world() -> (World, Arc<LocalRateLimiter>) {
     let mut world = world().await;
     let quota = RateLimitPolicy {
         requests: 60,
@@ -155,17 +227,74 @@ async fn a_client_that_leaves_before_its_order_is_written_leaves_no_reservation(
     let limiter = Arc::new(LocalRateLimiter::new(Some(&quota), 16, Duration::ZERO));
     let own = world.vendors[0].source(Environment::Sandbox);
     world.sources.push(Source { capacity: Some(Arc::clone(&limiter) as Arc<dyn OrderCapacity>), ..own });
+    (world, limiter)
+}
+
+/// More calls than the burst, so that what is reserved shows as a wait.
+const MANY: u32 = 60;
+
+/// Capacity of a source that does not answer.
+struct Unanswered;
+
+#[async_trait]
+impl OrderCapacity for Unanswered {
+    async fn time_for(&self, _: u32) -> Duration {
+        Duration::ZERO
+    }
+
+    async fn reserve(&self, _: &CapacityWish) -> Result<Duration, Duration> {
+        std::future::pending().await
+    }
+
+    async fn release(&self, _: ReservationKey) {}
+
+    fn hold_back(&self, _: Duration) {}
+
+    async fn report(&self) -> CapacityReport {
+        CapacityReport { requests_per_minute: None, waiting: 0, expected_wait: Duration::ZERO }
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_before_its_order_is_written_leaves_no_reservation() {
+    let (mut world, limiter) = limited_world().await;
+    let own = world.vendors[1].source(Environment::Sandbox);
+    world.sources.push(Source { capacity: Some(Arc::new(Unanswered)), ..own });
+    let orders = world.process();
+    let input = world.input(FulfillmentPolicy::AllOrNothing);
+    let free = limiter.time_for(MANY).await;
+    let reserved = async {
+        while limiter.time_for(MANY).await <= free {
+            tokio::task::yield_now().await;
+        }
+    };
+    let client = async { orders.place(&storefront(), &input).await };
+    tokio::select! {
+        _ = client => unreachable!("the second source does not answer"),
+        () = reserved => {}
+    }
+    orders.wait_until_idle().await;
+    assert!(limiter.time_for(MANY).await <= free, "given back");
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_while_its_order_is_written_leaves_an_order_that_runs_to_its_end() {
+    let (world, limiter) = limited_world().await;
     let store = ProcessStore::new(Arc::clone(&world.store), None);
     store.slow_write.store(1, SeqCst);
     let orders = world.process_on(Arc::clone(&store) as Arc<dyn OrderStore>);
     let input = world.input(FulfillmentPolicy::AllOrNothing);
-    // More than the burst, so that what is reserved shows as a wait.
-    let free = limiter.time_for(60).await;
+    let free = limiter.time_for(MANY).await;
     let client = async { orders.place(&storefront(), &input).await };
     tokio::select! {
         _ = client => unreachable!("the store is slow"),
-        () = store.slowed.notified() => assert!(limiter.time_for(60).await > free, "reserved"),
+        () = store.slowed.notified() => assert!(limiter.time_for(MANY).await > free, "reserved"),
     }
+    store.resumed.notify_one();
     orders.wait_until_idle().await;
-    assert!(limiter.time_for(60).await <= free, "given back");
+    let again = orders.place(&storefront(), &input).await.expect("the store");
+    assert!(again.replayed);
+    let order = again.order.expect("the order");
+    assert_eq!((order.status(), order.problems()), (OrderStatus::Confirmed, Vec::new()));
+    assert!(limiter.time_for(MANY).await <= free, "given back");
 }

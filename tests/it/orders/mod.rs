@@ -10,6 +10,7 @@ mod faults;
 mod feed;
 mod flow;
 mod limits;
+mod operator;
 mod reconciliation;
 mod refresh;
 mod rejections;

@@ -14,9 +14,10 @@ use orders::idempotency::IdempotencyRecord;
 use orders::lease::Lease;
 use orders::store::{OrderWrite, TicketCredential, WriteReceipt};
 use orders::{
-    Actor, CreateOrder, Feed, FeedSlice, FulfillmentPolicy, LocalChangeBus, Order, OrderActionRequest, OrderChange,
-    OrderCursor, OrderFilter, OrderLineRequest, OrderLookup, OrderPage, OrderSettings, OrderStore, Orders,
-    OrdersDependencies, Quote, QuoteId, SalesPeriod, SalesScope, SalesSum, SellingAccounts, Transition, UnresolvedSum,
+    Actor, CreateOrder, Feed, FeedSlice, FulfillmentPolicy, LocalChangeBus, OperatorAction, OperatorStore, Order,
+    OrderActionRequest, OrderChange, OrderCursor, OrderFilter, OrderLineRequest, OrderLookup, OrderPage, OrderSettings,
+    OrderStore, Orders, OrdersDependencies, Quote, QuoteId, ResolvedOrphan, SalesPeriod, SalesScope, SalesSum,
+    SellingAccounts, SourcePause, Transition, UnresolvedSum,
 };
 use testkit::ManualClock;
 use ticketgraph::app;
@@ -76,6 +77,41 @@ impl ProcessStore {
 
     fn check(&self) -> Result<(), StoreError> {
         if self.dead.load(SeqCst) { Err(StoreError::Outdated) } else { Ok(()) }
+    }
+}
+
+#[async_trait]
+impl OperatorStore for ProcessStore {
+    async fn find_action(&self, scope: &str, operation: &str, key: &str) -> Result<Option<OperatorAction>, StoreError> {
+        self.inner.find_action(scope, operation, key).await
+    }
+
+    async fn insert_action(&self, action: &OperatorAction) -> Result<(), StoreError> {
+        self.check()?;
+        self.inner.insert_action(action).await
+    }
+
+    async fn write_pause(
+        &self,
+        action: &OperatorAction,
+        source: &SourceId,
+        pause: Option<&SourcePause>,
+    ) -> Result<(), StoreError> {
+        self.check()?;
+        self.inner.write_pause(action, source, pause).await
+    }
+
+    async fn list_pauses(&self) -> Result<Vec<SourcePause>, StoreError> {
+        self.inner.list_pauses().await
+    }
+
+    async fn write_orphan(&self, action: &OperatorAction, orphan: &ResolvedOrphan) -> Result<(), StoreError> {
+        self.check()?;
+        self.inner.write_orphan(action, orphan).await
+    }
+
+    async fn list_orphans(&self, source: &SourceId) -> Result<Vec<ResolvedOrphan>, StoreError> {
+        self.inner.list_orphans(source).await
     }
 }
 

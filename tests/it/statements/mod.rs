@@ -104,6 +104,7 @@ fn order(legs: Vec<Leg>, lines: Vec<Line>) -> Order {
         plan,
         lines,
         legs,
+        notes: Vec::new(),
         tickets: Vec::new(),
         created_at,
         updated_at: created_at,

@@ -102,6 +102,7 @@ pub(super) fn order(policy: FulfillmentPolicy, legs: Vec<LegCapabilities>) -> Or
         plan: Plan { confirm_sequence: (0..legs.len()).collect(), ..Plan::empty() },
         lines: legs.iter().map(|leg| line(leg.number)).collect(),
         legs,
+        notes: Vec::new(),
         tickets: Vec::new(),
         created_at: at(0),
         updated_at: at(0),

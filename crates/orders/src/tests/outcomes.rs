@@ -1,5 +1,6 @@
 //! Outcomes of calls: pauses of a source, lost holds, and the waits between attempts.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::ordering::{LookupOutcome, PlacedHold};
@@ -22,7 +23,7 @@ fn plain() -> LegCapabilities {
     LegCapabilities { honors_keys: false, extends_holds: false, ..refundable() }
 }
 
-fn work(settings: &OrderSettings, capabilities: LegCapabilities, intent: Intent) -> UnitOfWork<'_> {
+fn work(settings: &Arc<OrderSettings>, capabilities: LegCapabilities, intent: Intent) -> UnitOfWork {
     let mut order = order(FulfillmentPolicy::AllOrNothing, vec![capabilities]);
     order.intent = intent;
     UnitOfWork::new(order, settings, at(0))
@@ -37,10 +38,10 @@ fn busy(seconds: u64) -> VendorError {
 }
 
 /// An order whose hold was sent, and whose response was lost.
-fn lost_hold(settings: &OrderSettings, capabilities: LegCapabilities) -> UnitOfWork<'_> {
+fn lost_hold(settings: &Arc<OrderSettings>, capabilities: LegCapabilities) -> UnitOfWork {
     let mut work = work(settings, capabilities, Intent::Hold);
     assert_eq!(work.next_steps(), [HOLD]);
-    work.record_attempts(&[HOLD]);
+    work.record_attempt(HOLD);
     work.now = at(8);
     work.record_outcome(0, StepOutcome::Held(Err(error(ErrorKind::Timeout, Effect::Unknown))));
     assert_eq!(work.order.legs[0].status, L::OutcomeUnknown);
@@ -49,14 +50,14 @@ fn lost_hold(settings: &OrderSettings, capabilities: LegCapabilities) -> UnitOfW
 
 #[test]
 fn a_confirmation_waits_for_the_end_of_a_pause_for_as_long_as_its_hold_lives() {
-    let settings = default_settings();
+    let settings = Arc::new(default_settings());
     let mut work = work(&settings, plain(), Intent::Confirm);
     work.order.legs[0].status = L::Held;
     work.order.legs[0].hold_expires_at = Some(at(600));
     for start in [0, 60, 120, 180, 240, 300] {
         work.now = at(start);
         assert_eq!(work.next_steps(), [CONFIRM], "{start}");
-        work.record_attempts(&[CONFIRM]);
+        work.record_attempt(CONFIRM);
         work.record_outcome(0, StepOutcome::Confirmed(Err(busy(60))));
         assert_eq!(work.order.legs[0].status, L::Held, "{start}");
         work.now = at(start + 59);
@@ -69,7 +70,7 @@ fn a_confirmation_waits_for_the_end_of_a_pause_for_as_long_as_its_hold_lives() {
 
 #[test]
 fn a_confirmation_that_fails_otherwise_is_given_up_after_four_attempts_whatever_the_waits_between_them_were() {
-    let settings = default_settings();
+    let settings = Arc::new(default_settings());
     let mut work = work(&settings, plain(), Intent::Confirm);
     work.order.legs[0].status = L::Held;
     work.order.legs[0].hold_expires_at = Some(at(6_000));
@@ -77,7 +78,7 @@ fn a_confirmation_that_fails_otherwise_is_given_up_after_four_attempts_whatever_
     for attempt in 0..16 {
         work.now = at(attempt * 60);
         assert_eq!(work.next_steps(), [CONFIRM], "{attempt}");
-        work.record_attempts(&[CONFIRM]);
+        work.record_attempt(CONFIRM);
         let (source, second) = (SourceId::new("s0"), Duration::from_secs(1));
         let result = match attempt % 4 {
             0 => busy(1),
@@ -94,10 +95,10 @@ fn a_confirmation_that_fails_otherwise_is_given_up_after_four_attempts_whatever_
 
 #[test]
 fn a_refused_confirmation_fails_at_once() {
-    let settings = default_settings();
+    let settings = Arc::new(default_settings());
     let mut work = work(&settings, plain(), Intent::Confirm);
     work.order.legs[0].status = L::Held;
-    work.record_attempts(&[CONFIRM]);
+    work.record_attempt(CONFIRM);
     let refusal = VendorError::rejected(&SourceId::new("s0"), VendorOperation::Confirm, RefusalReason::Other, None);
     work.record_outcome(0, StepOutcome::Confirmed(Err(refusal)));
     assert_eq!(work.order.legs[0].status, L::ConfirmFailed);
@@ -105,7 +106,7 @@ fn a_refused_confirmation_fails_at_once() {
 
 #[test]
 fn a_lost_hold_that_may_still_arrive_is_looked_up_and_not_placed_again() {
-    let settings = default_settings();
+    let settings = Arc::new(default_settings());
     let mut work = lost_hold(&settings, plain());
     work.record_outcome(0, StepOutcome::FoundHold(Ok(LookupOutcome::NotDone)));
     assert_eq!(work.order.legs[0].status, L::OutcomeUnknown, "the request may be on its way");
@@ -119,7 +120,7 @@ fn a_lost_hold_that_may_still_arrive_is_looked_up_and_not_placed_again() {
 
 #[test]
 fn a_lost_hold_that_cannot_arrive_any_more_is_placed_once_more() {
-    let settings = default_settings();
+    let settings = Arc::new(default_settings());
     let mut work = lost_hold(&settings, plain());
     work.now = at(45);
     work.record_outcome(0, StepOutcome::FoundHold(Ok(LookupOutcome::NotDone)));
@@ -128,7 +129,7 @@ fn a_lost_hold_that_cannot_arrive_any_more_is_placed_once_more() {
 
 #[test]
 fn a_lost_hold_that_cannot_be_looked_up_is_placed_once_more_unless_it_blocks_seats() {
-    let settings = default_settings();
+    let settings = Arc::new(default_settings());
     for (holds_seats, expected) in [(false, L::Draft), (true, L::HoldFailed)] {
         let mut work = lost_hold(&settings, LegCapabilities { holds_seats, ..plain() });
         work.record_outcome(0, StepOutcome::FoundHold(Ok(LookupOutcome::Undetermined)));

@@ -2,6 +2,7 @@
 //! crashes. The observed status transitions equal the tables of `state_machine`.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -112,6 +113,7 @@ fn order(rng: &mut Rng, now: Timestamp) -> Option<Order> {
         plan: Plan::empty(),
         lines: legs.iter().flat_map(|leg| [line(leg), line(leg)]).collect(),
         legs,
+        notes: Vec::new(),
         tickets: Vec::new(),
         created_at: now,
         updated_at: now,
@@ -203,7 +205,7 @@ fn random_outcome(order: &Order, step: SagaStep, now: Timestamp, rng: &mut Rng) 
 }
 
 /// Performs a random available client action.
-fn act_as_client(work: &mut UnitOfWork<'_>, rng: &mut Rng) {
+fn act_as_client(work: &mut UnitOfWork, rng: &mut Rng) {
     let actions = work.order.available_actions(work.now);
     if actions.is_empty() || rng.one_in(3) {
         return;
@@ -220,11 +222,30 @@ fn act_as_client(work: &mut UnitOfWork<'_>, rng: &mut Rng) {
         }
         OrderAction::Release => work.set_intent(Intent::Release),
         OrderAction::Cancel => cancel(work, rng),
-        OrderAction::Confirm | OrderAction::QuoteCancellation => {}
+        OrderAction::Confirm | OrderAction::QuoteCancellation | OrderAction::Settle | OrderAction::Retry => {}
     }
 }
 
-fn cancel(work: &mut UnitOfWork<'_>, rng: &mut Rng) {
+/// Settles a leg that needs attention, or tries again what waits.
+fn act_as_operator(work: &mut UnitOfWork, rng: &mut Rng) {
+    for number in 0..work.order.legs.len() {
+        if !rng.one_in(4) {
+            continue;
+        }
+        match work.order.legs[number].open_question() {
+            Some(question) if rng.one_in(2) => {
+                let outcome = rng.pick(&question.answers());
+                work.settle(number, outcome, &[], "ops").expect("an answer to the question");
+            }
+            _ => {
+                let at = later(work.now, Duration::from_secs(1));
+                work.retry(number, at, "ops");
+            }
+        }
+    }
+}
+
+fn cancel(work: &mut UnitOfWork, rng: &mut Rng) {
     work.set_intent(Intent::Cancel);
     let now = work.now;
     for number in 0..work.order.legs.len() {
@@ -252,7 +273,7 @@ struct ObservedTransitions {
 
 impl ObservedTransitions {
     /// Records the transitions that a write would store.
-    fn record(&mut self, work: &mut UnitOfWork<'_>) {
+    fn record(&mut self, work: &mut UnitOfWork) {
         for moved in work.finish("walk") {
             let (from, to) = (moved.from.as_str(), moved.to.as_str());
             if moved.leg.is_some() {
@@ -266,7 +287,7 @@ impl ObservedTransitions {
 }
 
 /// Drives an order like the saga executor: intents are written before the calls, outcomes afterwards.
-fn random_walk(order: Order, settings: &OrderSettings, observed: &mut ObservedTransitions, rng: &mut Rng) {
+fn random_walk(order: Order, settings: &Arc<OrderSettings>, observed: &mut ObservedTransitions, rng: &mut Rng) {
     let mut work = UnitOfWork::new(order, settings, Timestamp::UNIX_EPOCH);
     work.now = work.order.created_at;
     if rng.one_in(2) {
@@ -280,15 +301,23 @@ fn random_walk(order: Order, settings: &OrderSettings, observed: &mut ObservedTr
             observed.record(&mut work);
             act_as_client(&mut work, rng);
             observed.record(&mut work);
+            act_as_operator(&mut work, rng);
+            observed.record(&mut work);
             let pass = [0, 1, 3, 60, 900, 90_000].map(Duration::from_secs);
             work.now = later(work.now, rng.pick(&pass));
             continue;
         }
-        work.record_attempts(&steps);
-        if steps.iter().any(|step| step.call.operation().is_some()) {
+        // Calls that get their turn at once are written together, the others one by one.
+        let (at_once, later_on): (Vec<SagaStep>, Vec<SagaStep>) = steps.iter().partition(|_| !rng.one_in(4));
+        at_once.iter().for_each(|step| work.record_attempt(*step));
+        if at_once.iter().any(|step| step.call.operation().is_some()) {
             observed.record(&mut work);
         }
-        for (made, step) in steps.iter().enumerate() {
+        for (made, step) in at_once.iter().chain(&later_on).copied().enumerate() {
+            if made >= at_once.len() {
+                work.record_attempt(step);
+                observed.record(&mut work);
+            }
             if rng.one_in(12) {
                 // The process dies: unwritten changes are lost and another process resumes.
                 work = UnitOfWork::new(work.before, settings, work.now);
@@ -296,7 +325,7 @@ fn random_walk(order: Order, settings: &OrderSettings, observed: &mut ObservedTr
                 break;
             }
             work.now = later(work.now, Duration::from_secs(rng.below(3)));
-            let outcome = random_outcome(&work.order, *step, work.now, rng);
+            let outcome = random_outcome(&work.order, step, work.now, rng);
             work.record_outcome(step.leg, outcome);
             if made + 1 < steps.len() {
                 observed.record(&mut work);
@@ -311,7 +340,7 @@ fn as_pairs<S: Copy + Ord>(table: &[(S, &[S])]) -> BTreeSet<(S, S)> {
 
 #[test]
 fn random_walks_observe_exactly_the_transitions_of_the_tables() {
-    let (settings, mut observed) = (default_settings(), ObservedTransitions::default());
+    let (settings, mut observed) = (Arc::new(default_settings()), ObservedTransitions::default());
     let now: Timestamp = "2027-03-01T12:00:00Z".parse().expect("an instant");
     for seed in 0..ORDERS {
         let mut rng = Rng {

@@ -372,7 +372,8 @@ async fn the_deadline_of_an_order_call_does_not_count_the_time_in_the_queue() {
                 tokio::time::sleep(Duration::from_secs(3600)).await;
                 Ok(())
             };
-            scope.wait(queue).await
+            let turn = scope.wait(queue).await;
+            turn.map_err(|wait| VendorError::awaiting_turn(&source_id(), VendorOperation::Confirm, wait))
         }
         .boxed()
     });

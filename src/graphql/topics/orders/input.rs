@@ -143,11 +143,11 @@ pub struct OrderFilterInput {
     pub test_mode: Option<bool>,
 }
 
-fn problem_at(code: ProblemCode, path: impl IntoIterator<Item = String>) -> Problem {
+pub(super) fn problem_at(code: ProblemCode, path: impl IntoIterator<Item = String>) -> Problem {
     Problem::new(code).at_path(path)
 }
 
-fn input_path(part: &str) -> [String; 2] {
+pub(super) fn input_path(part: &str) -> [String; 2] {
     ["input".to_owned(), part.to_owned()]
 }
 
@@ -222,7 +222,7 @@ impl OrderLineInput {
     }
 }
 
-fn parse_order_key(id: &ID) -> Result<OrderKey, Vec<Problem>> {
+pub(super) fn parse_order_key(id: &ID) -> Result<OrderKey, Vec<Problem>> {
     match GlobalId::decode(id) {
         Some(GlobalId::Order(key)) => Ok(key),
         _ => Err(vec![problem_at(ProblemCode::OrderNotFound, input_path("order"))]),

@@ -18,6 +18,18 @@ pub fn messages(code: ProblemCode) -> [&'static str; 3] {
         | ProblemCode::EmailInvalid
         | ProblemCode::TextTooLong
         | ProblemCode::UnknownReseller => input_messages(code),
+        ProblemCode::LegNotFound
+        | ProblemCode::SettlementNotPossible
+        | ProblemCode::SettlementContradicted
+        | ProblemCode::ReferenceInvalid
+        | ProblemCode::ReferenceOfAnotherOrder
+        | ProblemCode::NoteMissing
+        | ProblemCode::TooManyNotes
+        | ProblemCode::RateInvalid
+        | ProblemCode::UnknownSource
+        | ProblemCode::SourcePaused
+        | ProblemCode::SourceNotPaused
+        | ProblemCode::TimeInvalid => operator_messages(code),
         ProblemCode::TestAndLiveMixed
         | ProblemCode::UnsupportedBySource
         | ProblemCode::SettlementUnsupported
@@ -144,6 +156,57 @@ fn sale_messages(code: ProblemCode) -> [&'static str; 3] {
             ["The payment was declined.", "Le paiement a été refusé.", "Die Zahlung wurde abgelehnt."]
         }
         _ => ["The venue rejected the request.", "Le lieu a refusé.", "Der Veranstalter hat abgelehnt."],
+    }
+}
+
+fn operator_messages(code: ProblemCode) -> [&'static str; 3] {
+    match code {
+        ProblemCode::LegNotFound => {
+            ["This leg does not exist.", "Cette partie de commande n'existe pas.", "Diesen Bestellteil gibt es nicht."]
+        }
+        ProblemCode::SettlementNotPossible => [
+            "The leg does not wait for this answer.",
+            "Cette partie de commande n'attend pas cette réponse.",
+            "Der Bestellteil wartet nicht auf diese Antwort.",
+        ],
+        ProblemCode::SettlementContradicted => [
+            "The venue does not have the sale that was settled. We will take care of it.",
+            "Le lieu n'a pas la vente qui a été constatée. Nous nous en occupons.",
+            "Der Veranstalter hat den festgestellten Verkauf nicht. Wir kümmern uns darum.",
+        ],
+        ProblemCode::ReferenceInvalid => [
+            "A reference needs a kind of this vendor, like `secutix.file`, and a value of at most 255 characters.",
+            "Une référence demande un type de ce fournisseur et une valeur d'au plus 255 caractères.",
+            "Eine Referenz braucht eine Art dieses Anbieters und einen Wert von höchstens 255 Zeichen.",
+        ],
+        ProblemCode::ReferenceOfAnotherOrder => [
+            "This reference belongs to another order.",
+            "Cette référence appartient à une autre commande.",
+            "Diese Referenz gehört zu einer anderen Bestellung.",
+        ],
+        ProblemCode::NoteMissing => ["A note is needed.", "Une note est nécessaire.", "Es braucht eine Notiz."],
+        ProblemCode::TooManyNotes => [
+            "The order has 200 notes already.",
+            "La commande compte déjà 200 notes.",
+            "Die Bestellung hat schon 200 Notizen.",
+        ],
+        ProblemCode::RateInvalid => [
+            "The rate must be 1 to 6,000 a minute.",
+            "Le débit doit être de 1 à 6000 par minute.",
+            "Die Rate muss 1 bis 6000 je Minute sein.",
+        ],
+        ProblemCode::UnknownSource => {
+            ["This source does not exist.", "Cette source n'existe pas.", "Diese Quelle gibt es nicht."]
+        }
+        ProblemCode::SourcePaused => [
+            "The venue takes no orders at the moment.",
+            "Le lieu ne prend pas de commandes pour le moment.",
+            "Der Veranstalter nimmt zurzeit keine Bestellungen an.",
+        ],
+        ProblemCode::SourceNotPaused => {
+            ["The source is not paused.", "La source n'est pas en pause.", "Die Quelle ist nicht angehalten."]
+        }
+        _ => ["This time is in the past.", "Ce moment est déjà passé.", "Dieser Zeitpunkt ist schon vorbei."],
     }
 }
 

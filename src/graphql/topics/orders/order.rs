@@ -16,6 +16,7 @@ use crate::graphql::base::error::ApiError;
 use crate::graphql::base::id;
 use crate::graphql::base::page::PageInfo;
 use crate::graphql::base::scalars::{DateTime, int};
+use crate::graphql::base::viewer::Scope;
 use crate::graphql::topics::catalog::Money;
 use crate::graphql::topics::orders::SharedOrder;
 use crate::graphql::topics::orders::leg::VendorOrder;
@@ -89,6 +90,10 @@ pub enum OrderActionEnum {
     QuoteCancellation,
     /// The mutation `cancelOrder`.
     Cancel,
+    /// The mutation `settleLeg`.
+    Settle,
+    /// The mutation `retryLegs`.
+    Retry,
 }
 
 impl From<FulfillmentPolicy> for FulfilmentPolicy {
@@ -200,9 +205,20 @@ impl Order {
         self.0.totals(Ctx::of(ctx).now).iter().map(OrderTotals::of).collect()
     }
 
-    /// The actions that are available now.
+    /// The actions that are available now. Those of operators only for callers with the scope `admin`.
     async fn available_actions(&self, ctx: &Context<'_>) -> Vec<OrderActionEnum> {
-        self.0.available_actions(Ctx::of(ctx).now).into_iter().map(Into::into).collect()
+        let ctx = Ctx::of(ctx);
+        let mut actions = self.0.available_actions(ctx.now);
+        if ctx.viewer.has_scope(Scope::Admin) {
+            actions.extend(self.0.operator_actions());
+        }
+        actions.into_iter().map(Into::into).collect()
+    }
+
+    /// The notes of operators, oldest first. Empty for callers without the scope `admin`.
+    async fn notes(&self, ctx: &Context<'_>) -> Vec<OrderNote> {
+        let is_operator = Ctx::of(ctx).viewer.has_scope(Scope::Admin);
+        self.0.notes.iter().filter(|_| is_operator).map(OrderNote::of).collect()
     }
 
     /// The problems of the legs.
@@ -262,6 +278,23 @@ impl Contact {
     }
 }
 
+/// A note of an operator.
+#[derive(SimpleObject)]
+pub(super) struct OrderNote {
+    /// Time of the note.
+    at: DateTime,
+    /// The caller that wrote it.
+    by: String,
+    /// The text.
+    text: String,
+}
+
+impl OrderNote {
+    fn of(note: &orders::OrderNote) -> Self {
+        Self { at: DateTime::utc(note.at), by: note.by.clone(), text: note.text.clone() }
+    }
+}
+
 /// Totals in one currency.
 #[derive(SimpleObject)]
 pub(super) struct OrderTotals {
@@ -273,6 +306,10 @@ pub(super) struct OrderTotals {
     held: Money,
     /// The amount sold and not canceled. Capture it once the order is terminal.
     confirmed: Money,
+    /// The amount refunded for canceled lines.
+    refunded: Money,
+    /// The fee that was kept for canceled lines.
+    fee: Money,
     /// The refund if everything were canceled now. Null if nothing can be canceled.
     refundable: Option<Money>,
 }
@@ -284,6 +321,8 @@ impl OrderTotals {
             requested: Money(totals.requested),
             held: Money(totals.held),
             confirmed: Money(totals.confirmed),
+            refunded: Money(totals.refunded),
+            fee: Money(totals.fee),
             refundable: totals.refundable.map(Money),
         }
     }

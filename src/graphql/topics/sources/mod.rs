@@ -2,6 +2,7 @@
 
 mod capacity;
 mod health;
+mod pause;
 pub(in crate::graphql) mod source;
 mod subscription;
 mod vendor_kind;
@@ -16,6 +17,7 @@ use crate::graphql::base::viewer::Scope;
 
 pub use capacity::SourceCapacity;
 pub use health::{HealthStateEnum, SourceHealth};
+pub use pause::{PauseModeEnum, SourcePause};
 pub use source::{Capability, EnvironmentEnum, ExternalRef, Source};
 pub use subscription::SourcesSubscription;
 pub use vendor_kind::VendorKindEnum;

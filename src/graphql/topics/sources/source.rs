@@ -9,9 +9,11 @@ use domain::source;
 use crate::graphql::base::ctx::Ctx;
 use crate::graphql::base::id;
 use crate::graphql::base::scalars::{CurrencyCode, TimeZone};
+use crate::graphql::base::viewer::Scope;
 use crate::graphql::topics::deliveries::DeliveryChannel;
 use crate::graphql::topics::sources::capacity::SourceCapacity;
 use crate::graphql::topics::sources::health::SourceHealth;
+use crate::graphql::topics::sources::pause::SourcePause;
 use crate::graphql::topics::sources::vendor_kind::VendorKindEnum;
 
 /// Live or sandbox. An order never mixes them.
@@ -141,6 +143,13 @@ impl Source {
     /// The health state.
     async fn health(&self) -> SourceHealth {
         SourceHealth { source: Arc::clone(&self.0), report: self.0.health.report() }
+    }
+
+    /// The pause of the source. Null unless an operator paused it.
+    async fn paused(&self, ctx: &Context<'_>) -> Option<SourcePause> {
+        let ctx = Ctx::of(ctx);
+        let pause = ctx.services.orders.as_ref()?.pause_of(&self.0.id)?;
+        Some(SourcePause::of(pause, ctx.viewer.has_scope(Scope::Admin)))
     }
 
     /// The order work that waits for the limits of the source.

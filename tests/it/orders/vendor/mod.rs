@@ -16,11 +16,13 @@ use domain::{
     Availability, AvailabilityStatus, Batch, BookingMode, CalendarDay, Catalog, CatalogScope, Clock, Effect,
     Environment, ErrorKind, Event, EventKey, EventStatus, ExternalRef, Health, HealthReport, HealthState, LegShape,
     LocalizedText, Money, Observed, Offer, OrderCalls, Performance, PerformanceKey, PerformanceWindow, Price,
-    RefusalReason, Source, SourceId, SourceTraits, TicketType, TicketTypeKey, VendorError, VendorKind, VendorOperation,
+    RefusalReason, Source, SourceId, SourceTraits, TicketType, TicketTypeKey, TurnScope, VendorError, VendorKind,
+    VendorOperation,
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
 use secrecy::SecretString;
+use source_stack::LocalRateLimiter;
 use tokio::sync::Notify;
 
 /// Traits of a fake vendor.
@@ -89,6 +91,8 @@ pub(crate) enum Fault {
     Slow,
     /// Not sent: its turn in our own queue comes in a minute.
     Waits,
+    /// Waits for its turn in our own queue until the test resumes it, then executed.
+    Queued,
     /// Sent, not executed, and no response.
     LostRequest,
     /// Executed, and no response.
@@ -132,6 +136,8 @@ pub(crate) struct VendorState {
     pub sales: BTreeMap<String, Sale>,
     /// Every call received, in order.
     pub calls: Vec<VendorCall>,
+    /// Every call that asked for its turn, in order.
+    turns: Vec<VendorCall>,
     script: HashMap<(VendorCall, usize), Fault>,
     next: u32,
 }
@@ -160,6 +166,8 @@ pub(crate) struct Vendor {
     pub state: Mutex<VendorState>,
     pub catalog: Mutex<CatalogState>,
     pub resume: Notify,
+    /// Notified when a call waits for its turn.
+    pub queued: Notify,
     pub hold_ttl: Duration,
     clock: Arc<dyn Clock>,
 }
@@ -189,6 +197,7 @@ impl Vendor {
             state: Mutex::default(),
             catalog: Mutex::new(catalog),
             resume: Notify::new(),
+            queued: Notify::new(),
             hold_ttl: Duration::from_secs(600),
             clock,
         })
@@ -226,7 +235,7 @@ impl Vendor {
                 horizon_days: 30,
             },
             health: Arc::clone(self) as Arc<dyn Health>,
-            capacity: None,
+            capacity: Some(Arc::new(LocalRateLimiter::new(None, 16, Duration::ZERO))),
             catalog: Arc::clone(self) as Arc<dyn Catalog>,
             ordering: Some(Arc::clone(self) as Arc<dyn Ordering>),
             hold_extension: traits.extends.then(|| Arc::clone(self) as Arc<dyn HoldExtension>),
@@ -266,6 +275,25 @@ impl Vendor {
         VendorError::new(&self.id, operation(call), ErrorKind::Unavailable).with_effect(effect)
     }
 
+    /// Waits for the turn of a call, as requests to a vendor do.
+    async fn wait_for_turn(&self, call: VendorCall) -> Result<(), VendorError> {
+        let is_queued = {
+            let mut state = self.state.lock().expect("books");
+            state.turns.push(call);
+            let nth = state.turns.iter().filter(|other| **other == call).count();
+            state.script.get(&(call, nth)) == Some(&Fault::Queued)
+        };
+        let turn = async {
+            if is_queued {
+                self.queued.notify_one();
+                self.resume.notified().await;
+            }
+            Ok(())
+        };
+        let Some(scope) = TurnScope::current() else { return Ok(()) };
+        scope.wait(turn).await.map_err(|wait| VendorError::awaiting_turn(&self.id, operation(call), wait))
+    }
+
     /// Executes a call as scripted.
     async fn perform<T>(
         &self,
@@ -273,6 +301,7 @@ impl Vendor {
         act: impl Fn(&mut VendorState) -> Result<T, VendorError> + Send + Sync,
     ) -> Result<T, VendorError> {
         tokio::task::yield_now().await;
+        self.wait_for_turn(call).await?;
         let fault = {
             let mut state = self.state.lock().expect("books");
             state.calls.push(call);
@@ -287,7 +316,7 @@ impl Vendor {
         let done = {
             let mut state = self.state.lock().expect("books");
             match fault {
-                None | Some(Fault::Slow) => Some(act(&mut state)),
+                None | Some(Fault::Slow | Fault::Queued) => Some(act(&mut state)),
                 Some(Fault::Refused) => Some(Err(self.refusal(call))),
                 Some(Fault::NotSent) => Some(Err(self.lost(call, Effect::None))),
                 Some(Fault::Waits) => {
@@ -329,7 +358,7 @@ impl Vendor {
 
     fn held(&self, id: &str, hold: &Hold, leg: &LegRequest) -> PlacedHold {
         PlacedHold {
-            refs: vec![ExternalRef::new("fake.hold", id)],
+            refs: vec![ExternalRef::new("acme.hold", id)],
             expires_at: Some(hold.expires_at),
             secures: vec![HoldSecures::Capacity, HoldSecures::Price],
             total: Some(self.total(leg)),
@@ -339,7 +368,7 @@ impl Vendor {
     fn confirmed(&self, id: &str, sale: &Sale, leg: &LegRequest) -> ConfirmedSale {
         let later = self.catalog.lock().expect("catalog").codes_come_later;
         ConfirmedSale {
-            refs: vec![ExternalRef::new("fake.sale", id)],
+            refs: vec![ExternalRef::new("acme.sale", id)],
             tickets: issued(sale, later),
             total: Some(self.total(leg)),
         }
@@ -349,7 +378,7 @@ impl Vendor {
 fn issued(sale: &Sale, without_codes: bool) -> Vec<IssuedTicket> {
     let ticket = |(id, (line, code)): (&String, &(usize, String))| IssuedTicket {
         line: *line,
-        refs: vec![ExternalRef::new("fake.ticket", id.clone())],
+        refs: vec![ExternalRef::new("acme.ticket", id.clone())],
         barcode: (!without_codes)
             .then(|| Barcode { symbology: Symbology::Qr, value: SecretString::from(code.clone()) }),
         seat: None,

@@ -43,7 +43,7 @@ impl Ordering for Vendor {
             }
             if self.traits.shape == LegShape::HoldThenConfirm {
                 let now = self.clock.now();
-                let hold = id_of(refs, "fake.hold").and_then(|id| state.holds.get_mut(id));
+                let hold = id_of(refs, "acme.hold").and_then(|id| state.holds.get_mut(id));
                 let Some(hold) = hold.filter(|hold| hold.is_open && now < hold.expires_at) else {
                     return Err(VendorError::rejected(
                         &self.id,
@@ -72,7 +72,7 @@ impl Ordering for Vendor {
 
     async fn release(&self, _: &StepKey, _: &LegRequest, refs: &[ExternalRef]) -> Result<(), VendorError> {
         self.perform(VendorCall::Release, |state| {
-            if let Some(hold) = id_of(refs, "fake.hold").and_then(|id| state.holds.get_mut(id)) {
+            if let Some(hold) = id_of(refs, "acme.hold").and_then(|id| state.holds.get_mut(id)) {
                 hold.is_open = false;
             }
             Ok(())
@@ -113,7 +113,7 @@ impl Ordering for Vendor {
         tokio::task::yield_now().await;
         let later = self.catalog.lock().expect("catalog").codes_come_later;
         let state = self.state.lock().expect("books");
-        let sale = id_of(refs, "fake.sale").and_then(|id| state.sales.get(id));
+        let sale = id_of(refs, "acme.sale").and_then(|id| state.sales.get(id));
         sale.map(|sale| issued(sale, later))
             .ok_or_else(|| VendorError::new(&self.id, VendorOperation::LookUp, ErrorKind::NotFound))
     }
@@ -130,12 +130,12 @@ impl Ordering for Vendor {
         let state = self.state.lock().expect("books");
         let sales = state.sales.iter().filter(|(_, sale)| sale.is_live()).map(|(id, sale)| VendorSale {
             reference: Some(sale.reference.clone()),
-            refs: vec![ExternalRef::new("fake.sale", id.clone())],
+            refs: vec![ExternalRef::new("acme.sale", id.clone())],
             is_sold: true,
         });
         let holds = holds.into_iter().map(|(id, hold)| VendorSale {
             reference: Some(hold.reference),
-            refs: vec![ExternalRef::new("fake.hold", id)],
+            refs: vec![ExternalRef::new("acme.hold", id)],
             is_sold: false,
         });
         Ok(sales.chain(holds).collect())
@@ -146,7 +146,7 @@ impl Ordering for Vendor {
 impl HoldExtension for Vendor {
     async fn extend(&self, _: &StepKey, leg: &LegRequest, refs: &[ExternalRef]) -> Result<PlacedHold, VendorError> {
         self.perform(VendorCall::Extend, |state| {
-            let id = id_of(refs, "fake.hold").unwrap_or_default();
+            let id = id_of(refs, "acme.hold").unwrap_or_default();
             let hold = state.holds.get_mut(id).ok_or_else(|| self.refusal(VendorCall::Extend))?;
             hold.expires_at = self.clock.now() + self.hold_ttl;
             Ok(self.held(id, hold, leg))
@@ -163,7 +163,7 @@ impl Vendor {
         refs: &[ExternalRef],
         lines: &[CancelLine],
     ) -> Result<CompletedCancellation, VendorError> {
-        let sale = id_of(refs, "fake.sale").and_then(|id| state.sales.get_mut(id));
+        let sale = id_of(refs, "acme.sale").and_then(|id| state.sales.get_mut(id));
         let sale = sale.ok_or_else(|| self.refusal(VendorCall::Cancel))?;
         let asked = lines.iter().flat_map(|line| line.tickets.iter().map(|ticket| ticket.value.clone()));
         let all = sale.tickets.keys().cloned();
@@ -174,7 +174,7 @@ impl Vendor {
 }
 
 fn voided(sale: &Sale) -> CompletedCancellation {
-    let void = sale.void.iter().map(|id| ExternalRef::new("fake.ticket", id.clone())).collect();
+    let void = sale.void.iter().map(|id| ExternalRef::new("acme.ticket", id.clone())).collect();
     CompletedCancellation { refunded: None, voided: void }
 }
 
@@ -198,7 +198,7 @@ impl Refunds for Vendor {
         lines: &[CancelLine],
     ) -> Result<LookupOutcome<CompletedCancellation>, VendorError> {
         self.perform(VendorCall::FindUndo, |state| {
-            let sale = id_of(refs, "fake.sale").and_then(|id| state.sales.get(id));
+            let sale = id_of(refs, "acme.sale").and_then(|id| state.sales.get(id));
             let sale = sale.ok_or_else(|| self.refusal(VendorCall::FindUndo))?;
             let gone = |ticket: &ExternalRef| sale.void.contains(&ticket.value);
             if !self.traits.finds {

@@ -1,0 +1,165 @@
+//! The store of operators' decisions on SQL.
+
+use async_trait::async_trait;
+use secrecy::ExposeSecret as _;
+use uuid::Uuid;
+
+use crate::codec::{StoredRef, decode_json, decode_refs, encode_json, encode_refs, require, to_nanos, unreadable};
+use crate::credential_cipher::Ciphertext;
+use crate::rows::order_key;
+use crate::sql::{SqlRow, SqlTransaction, SqlValue};
+use crate::store::SqlStore;
+use domain::{SourceId, StoreError};
+use orders::operator::{OperatorAction, OperatorStore, PauseMode, ResolvedOrphan, SourcePause};
+
+/// Stores the record of a request.
+async fn insert_action(transaction: &mut SqlTransaction, action: &OperatorAction) -> Result<(), StoreError> {
+    let sql = "INSERT INTO operator_actions (scope, operation, key, request_hash, scheduled, used_at) \
+        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
+    let values: Vec<SqlValue> = vec![
+        action.scope.as_str().into(),
+        action.operation.as_str().into(),
+        action.key.as_str().into(),
+        action.request_hash.as_str().into(),
+        action.scheduled.into(),
+        to_nanos(action.at).into(),
+    ];
+    if transaction.execute(sql, values).await? == 0 { Err(StoreError::KeyTaken) } else { Ok(()) }
+}
+
+/// Returns the location of an orphan's identifier, which is the associated data of its encryption.
+fn orphan_location(id: &str) -> String {
+    format!("orphan {id}")
+}
+
+impl SqlStore {
+    async fn select_orphans(
+        &self,
+        transaction: &mut SqlTransaction,
+        source: &SourceId,
+    ) -> Result<Vec<(String, ResolvedOrphan)>, StoreError> {
+        let sql = "SELECT id, source, key_id, sealed, order_key, leg, note, resolved_by, resolved_at FROM resolved_orphans \
+            WHERE source = $1 ORDER BY resolved_at, id";
+        let rows = transaction.fetch_all(sql, vec![source.as_str().into()]).await?;
+        rows.iter().map(|row| self.decode_orphan(row)).collect()
+    }
+
+    fn decode_orphan(&self, row: &SqlRow) -> Result<(String, ResolvedOrphan), StoreError> {
+        let id = row.text("id")?;
+        let sealed = Ciphertext { key_id: row.text("key_id")?, bytes: row.bytes("sealed")? };
+        let plain = self.cipher.decrypt(&orphan_location(&id), &sealed)?;
+        let refs = decode_refs(decode_json::<Vec<StoredRef>>(plain.expose_secret())?);
+        let order = row.opt_text("order_key")?.map(|key| order_key(&key)).transpose()?;
+        let leg = order.map(|order| Ok::<_, StoreError>((order, row.index("leg")?))).transpose()?;
+        let orphan = ResolvedOrphan {
+            source: SourceId::new(row.text("source")?),
+            reference: refs.into_iter().next().ok_or_else(|| unreadable("the identifier of an orphan"))?,
+            leg,
+            note: row.text("note")?,
+            by: row.text("resolved_by")?,
+            at: row.time("resolved_at")?,
+        };
+        Ok((id, orphan))
+    }
+}
+
+#[async_trait]
+impl OperatorStore for SqlStore {
+    async fn find_action(&self, scope: &str, operation: &str, key: &str) -> Result<Option<OperatorAction>, StoreError> {
+        let sql = "SELECT scope, operation, key, request_hash, scheduled, used_at FROM operator_actions \
+            WHERE scope = $1 AND operation = $2 AND key = $3";
+        let Some(row) = self.first_row(sql, vec![scope.into(), operation.into(), key.into()]).await? else {
+            return Ok(None);
+        };
+        Ok(Some(OperatorAction {
+            scope: row.text("scope")?,
+            operation: row.text("operation")?,
+            key: row.text("key")?,
+            request_hash: row.text("request_hash")?,
+            scheduled: row.unsigned("scheduled")?,
+            at: row.time("used_at")?,
+        }))
+    }
+
+    async fn insert_action(&self, action: &OperatorAction) -> Result<(), StoreError> {
+        let mut transaction = self.database.begin_write().await?;
+        insert_action(&mut transaction, action).await?;
+        transaction.commit().await
+    }
+
+    async fn write_pause(
+        &self,
+        action: &OperatorAction,
+        source: &SourceId,
+        pause: Option<&SourcePause>,
+    ) -> Result<(), StoreError> {
+        let mut transaction = self.database.begin_write().await?;
+        insert_action(&mut transaction, action).await?;
+        transaction.execute("DELETE FROM source_pauses WHERE source = $1", vec![source.as_str().into()]).await?;
+        if let Some(pause) = pause {
+            let sql = "INSERT INTO source_pauses (source, mode, since, ends_at, note, paused_by) \
+                VALUES ($1, $2, $3, $4, $5, $6)";
+            let values: Vec<SqlValue> = vec![
+                source.as_str().into(),
+                pause.mode.name().into(),
+                to_nanos(pause.since).into(),
+                pause.until.map(to_nanos).into(),
+                pause.note.as_str().into(),
+                pause.by.as_str().into(),
+            ];
+            transaction.execute(sql, values).await?;
+        }
+        transaction.commit().await
+    }
+
+    async fn list_pauses(&self) -> Result<Vec<SourcePause>, StoreError> {
+        let mut transaction = self.database.begin_read().await?;
+        let sql = "SELECT source, mode, since, ends_at, note, paused_by FROM source_pauses ORDER BY source";
+        let rows = transaction.fetch_all(sql, Vec::new()).await?;
+        let pause = |row: &SqlRow| {
+            Ok(SourcePause {
+                source: SourceId::new(row.text("source")?),
+                mode: require(PauseMode::parse(&row.text("mode")?), "the mode of a pause")?,
+                since: row.time("since")?,
+                until: row.opt_time("ends_at")?,
+                note: row.text("note")?,
+                by: row.text("paused_by")?,
+            })
+        };
+        rows.iter().map(pause).collect()
+    }
+
+    async fn write_orphan(&self, action: &OperatorAction, orphan: &ResolvedOrphan) -> Result<(), StoreError> {
+        let mut transaction = self.database.begin_write().await?;
+        insert_action(&mut transaction, action).await?;
+        for (id, earlier) in self.select_orphans(&mut transaction, &orphan.source).await? {
+            if earlier.reference == orphan.reference {
+                transaction.execute("DELETE FROM resolved_orphans WHERE id = $1", vec![id.into()]).await?;
+            }
+        }
+        let id = Uuid::new_v4().to_string();
+        let reference = encode_json(&encode_refs(std::slice::from_ref(&orphan.reference)))?;
+        let sealed = self.cipher.encrypt(&orphan_location(&id), &reference)?;
+        let sql = "INSERT INTO resolved_orphans (id, source, key_id, sealed, order_key, leg, note, resolved_by, resolved_at) \
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+        let values: Vec<SqlValue> = vec![
+            id.into(),
+            orphan.source.as_str().into(),
+            sealed.key_id.into(),
+            sealed.bytes.into(),
+            orphan.leg.map(|(order, _)| order.to_string()).into(),
+            orphan.leg.map(|(_, leg)| i64::try_from(leg).unwrap_or(i64::MAX)).into(),
+            orphan.note.as_str().into(),
+            orphan.by.as_str().into(),
+            to_nanos(orphan.at).into(),
+        ];
+        transaction.execute(sql, values).await?;
+        transaction.commit().await
+    }
+
+    async fn list_orphans(&self, source: &SourceId) -> Result<Vec<ResolvedOrphan>, StoreError> {
+        let mut transaction = self.database.begin_read().await?;
+        let orphans = self.select_orphans(&mut transaction, source).await?;
+        Ok(orphans.into_iter().map(|(_, orphan)| orphan).collect())
+    }
+}
