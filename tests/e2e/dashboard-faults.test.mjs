@@ -8,6 +8,9 @@ import { assertAccessible, goTo, OPERATOR, settle, signIn } from './dashboard.mj
 import { startServer } from './server.mjs';
 import { anOrder, ask, control, reseller, storefront } from './shop.mjs';
 
+const PLACE =
+  'mutation Place($input: CreateOrderInput!) { placeOrder(input: $input) { order { id number status } problems { code } } }';
+
 const CREATE =
   'mutation Create($input: CreateOrderInput!) { createOrder(input: $input) { order { id number } problems { code } } }';
 const HOLD = 'mutation Hold($input: OrderActionInput!) { holdOrder(input: $input) { order { status } problems { code } } }';
@@ -108,5 +111,60 @@ test('an operator sees an order whose answer was lost, what to do about it, and 
   await page.getByText('No orders in progress').waitFor();
   const { data } = await ask(server.origin, STATUS, { id }, reseller);
   assert.equal(data.order.status, 'CONFIRMED');
+  assert.deepEqual(errors, []);
+});
+
+test('an operator settles by clicking what no machine can, and the alert clears', async () => {
+  const { page, errors } = await signIn(browser, server.origin, OPERATOR);
+  await goTo(page, 'attention');
+  await page.getByText('No order needs a decision').waitFor();
+
+  // The night club sells, the museum refuses, and the night club does not take its sale back.
+  const refuse = (path) => ({ method: 'POST', path, fault: { kind: 'status', status: 400 } });
+  await control(server, 'acme', 'faults', { body: { rules: [refuse('/orders/organizations/')] } });
+  await control(server, 'ticketing', 'faults', { body: { rules: [refuse('/refunds')] } });
+  const [club, museum] = [await anOrder(server.origin, 'TICKETING'), await anOrder(server.origin, 'ACME')];
+  const input = { ...club, lines: [...club.lines, ...museum.lines] };
+  const placed = await ask(server.origin, PLACE, { input }, storefront);
+  const { id, number } = placed.data.placeOrder.order;
+
+  const stuck = page.getByRole('listitem').filter({ has: page.getByRole('link', { name: number }) });
+  await stuck.getByText('Quay Nights: Needs attention').waitFor();
+  await stuck.getByRole('button', { name: 'Settle' }).click();
+  const dialog = page.getByRole('dialog');
+  await assertAccessible(page, 'the dialog that settles a leg');
+  await keepPicture(page, 'dashboard-settle');
+  const go = dialog.getByRole('button', { name: 'Settle' });
+  assert.ok(await go.isDisabled(), 'nothing is chosen and there is no note');
+  await dialog.getByLabel('The sale was undone').check();
+  await dialog.getByLabel('Note', { exact: false }).fill('The venue refunded it by hand');
+  await go.click();
+  await page.getByText('No order needs a decision').waitFor();
+  const history = 'query($id: ID!) { order(id: $id) { status notes { by text } timeline { nodes { cause } } } }';
+  const { data } = await ask(server.origin, history, { id }, { authorization: `Bearer ${OPERATOR}` });
+  assert.equal(data.order.status, 'FAILED');
+  assert.equal(data.order.notes[0].text, 'The venue refunded it by hand');
+  assert.ok(data.order.timeline.nodes.some(({ cause }) => cause === `settled as UNDONE by ${data.order.notes[0].by}`));
+  assert.deepEqual(errors, []);
+});
+
+test('an operator pauses a source, new orders are refused, and resumes it', async () => {
+  const { page, errors } = await signIn(browser, server.origin, OPERATOR);
+  await goTo(page, 'sources');
+  const harbor = page.locator('[data-source=harbor]');
+  await harbor.getByRole('button', { name: 'Pause' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Reason').fill('Works on site');
+  await assertAccessible(page, 'the dialog that pauses a source');
+  await dialog.getByRole('button', { name: 'Pause' }).click();
+  await harbor.getByText('No new orders since', { exact: false }).waitFor();
+
+  const input = await anOrder(server.origin, 'ACME');
+  const refused = await ask(server.origin, PLACE, { input }, storefront);
+  assert.deepEqual(refused.data.placeOrder, { order: null, problems: [{ code: 'SOURCE_PAUSED' }] });
+  await harbor.getByRole('button', { name: 'Resume' }).click();
+  await harbor.getByRole('button', { name: 'Pause' }).waitFor();
+  const placed = await ask(server.origin, PLACE, { input }, storefront);
+  assert.equal(placed.data.placeOrder.order.status, 'CONFIRMED');
   assert.deepEqual(errors, []);
 });

@@ -128,3 +128,68 @@ async fn each_path_to_an_object_needs_the_scope_of_the_object() {
     let ran = service.post("COURIER", run, channel).await;
     assert_eq!(ran["errors"], Value::Null, "{ran}");
 }
+
+/// Operators' mutations need the scope `admin`, and name the field that is wrong.
+#[tokio::test]
+async fn only_an_operator_settles_tries_again_notes_and_pauses() {
+    let service = Service::start();
+    let order = service.draft().await;
+    let source = service.post("BUYER", "{ sources { id } }", json!({})).await["data"]["sources"][0]["id"].clone();
+    let leg =
+        "query($order: ID!) { order(id: $order) { legs { id availableSettlements } availableActions notes { text } } }";
+    let found = service.post("BUYER", leg, json!({ "order": order })).await;
+    let leg = found["data"]["order"]["legs"][0]["id"].clone();
+    let mutations = [
+        (
+            "mutation($leg: ID!) { it: settleLeg(input: { idempotencyKey: \"1\", leg: $leg, outcome: SOLD, note: \"n\" }) {
+                problems { code path } } }",
+            "ACTION_NOT_AVAILABLE",
+        ),
+        (
+            "mutation($leg: ID!) { it: retryLegs(input: { idempotencyKey: \"2\", legs: [$leg], ratePerMinute: 0 }) {
+                scheduled problems { code path } } }",
+            "RATE_INVALID",
+        ),
+        (
+            "mutation($order: ID!) { it: addOrderNote(input: { idempotencyKey: \"3\", order: $order, text: \"\" }) {
+                problems { code path } } }",
+            "NOTE_MISSING",
+        ),
+        (
+            "mutation($source: ID!) { it: resolveOrphan(input: { idempotencyKey: \"4\", source: $source, note: \"n\",
+                ref: { kind: \"nobody.order\", value: \"1\" } }) { problems { code path } } }",
+            "REFERENCE_INVALID",
+        ),
+        (
+            "mutation($order: ID!) { it: pauseSource(input: { idempotencyKey: \"5\", source: $order, note: \"n\",
+                mode: STOP_ALL_CALLS }) { problems { code path } } }",
+            "UNKNOWN_SOURCE",
+        ),
+        (
+            "mutation($source: ID!) { it: resumeSource(input: { idempotencyKey: \"6\", source: $source }) {
+                source { paused { mode } } problems { code path } } }",
+            "SOURCE_NOT_PAUSED",
+        ),
+    ];
+    let variables = json!({ "leg": leg, "order": order, "source": source });
+    for (mutation, expected) in mutations {
+        for key in ["READER", "WRITER", "CLERK"] {
+            let answer = service.post(key, mutation, variables.clone()).await;
+            assert_eq!(code(&answer), "FORBIDDEN", "{key}: {mutation}");
+        }
+        let answer = service.post("BUYER", mutation, variables.clone()).await;
+        assert_eq!(answer["data"]["it"]["problems"][0]["code"], expected, "{answer}");
+        assert_eq!(answer["data"]["it"]["problems"][0]["path"][0], "input", "{answer}");
+    }
+    let note =
+        "mutation($order: ID!) { addOrderNote(input: { idempotencyKey: \"7\", order: $order, text: \"by phone\" }) {
+        order { notes { by text } } problems { code } } }";
+    let noted = service.post("BUYER", note, variables.clone()).await;
+    assert_eq!(
+        noted["data"]["addOrderNote"]["order"]["notes"],
+        json!([{ "by": "buyer", "text": "by phone" }]),
+        "{noted}"
+    );
+    let seen = "query($order: ID!) { order(id: $order) { notes { text } } }";
+    assert_eq!(service.post("CLERK", seen, variables).await["data"]["order"]["notes"], json!([]), "for operators only");
+}

@@ -13,6 +13,7 @@ use crate::graphql::base::id;
 use crate::graphql::base::scalars::DateTime;
 use crate::graphql::base::viewer::Scope;
 use crate::graphql::topics::orders::SharedOrder;
+use crate::graphql::topics::orders::operator::LegSettlementEnum;
 use crate::graphql::topics::orders::order::Order;
 use crate::graphql::topics::orders::problem::to_problems;
 use crate::graphql::topics::problem::Problem;
@@ -193,6 +194,12 @@ impl VendorOrder {
         let leg = self.inner();
         let at = leg.unknown.map(|unknown| unknown.next_lookup_at).or(leg.retry.map(|again| again.next_at));
         at.map(DateTime::utc)
+    }
+
+    /// The answers of `settleLeg` that the leg waits for. Empty unless it needs attention and the caller has the scope `admin`.
+    async fn available_settlements(&self, ctx: &Context<'_>) -> Vec<LegSettlementEnum> {
+        let question = self.inner().open_question().filter(|_| Ctx::of(ctx).viewer.has_scope(Scope::Admin));
+        question.into_iter().flat_map(|question| question.answers()).map(Into::into).collect()
     }
 
     /// The cancellation terms.

@@ -20,7 +20,7 @@ use crate::graphql::topics::sources::{PauseModeEnum, Source};
 /// What the vendor's own books show of a leg.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(name = "LegSettlement", remote = "orders::LegSettlement")]
-enum LegSettlementEnum {
+pub(super) enum LegSettlementEnum {
     /// The tickets are sold.
     Sold,
     /// Nothing is sold.

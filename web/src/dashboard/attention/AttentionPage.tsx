@@ -12,6 +12,7 @@ import { Badge, Card, Empty, Page } from '../ui/parts';
 import { Problems } from '../ui/Problems';
 import { toneOfOrder } from '../ui/tone';
 import { useTranslation, type Words } from '../words';
+import { LegActions } from './LegActions';
 
 type Order = AttentionQuery['orders']['nodes'][number];
 
@@ -61,7 +62,7 @@ function Some({ title, status, none, hint }: { title: string; status: OrderStatu
           ) : (
             <ul className="plain stack">
               {nodes.map((order) => (
-                <Case key={order.id} order={order} />
+                <Case key={order.id} order={order} again={asked.again} />
               ))}
             </ul>
           )
@@ -81,7 +82,7 @@ export function stepsOf(t: Words, { problems, legs }: Order): string[] {
   return [...new Set(known)];
 }
 
-function Case({ order }: { order: Order }) {
+function Case({ order, again }: { order: Order; again: () => void }) {
   const { t, f } = useTranslation();
   const steps = stepsOf(t, order);
   const stuck = order.legs.filter(({ status }) => status === 'NEEDS_ATTENTION' || status === 'OUTCOME_UNKNOWN');
@@ -118,6 +119,7 @@ function Case({ order }: { order: Order }) {
                 {t.order.nextLook}: <Ago at={leg.nextCheckAt} />
               </span>
             ) : null}
+            <LegActions order={order} leg={leg} again={again} />
           </li>
         ))}
       </ul>

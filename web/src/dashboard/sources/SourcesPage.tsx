@@ -17,6 +17,7 @@ import { Badge, Empty, Facts, Page } from '../ui/parts';
 import { toneOfHealth } from '../ui/tone';
 import { useTranslation } from '../words';
 import { CatalogAge } from './CatalogAge';
+import { Pause } from './Pause';
 import { Streams } from './Streams';
 
 type Source = SourcesQuery['sources'][number];
@@ -51,7 +52,7 @@ export function SourcesPage({ viewer }: ViewProps) {
           sources && sources.length > 0 ? (
             <div className="grid">
               {[...sources].sort(byWidth).map((source) => (
-                <SourceCard key={source.id} source={source} viewer={viewer} />
+                <SourceCard key={source.id} source={source} viewer={viewer} again={asked.again} />
               ))}
             </div>
           ) : (
@@ -63,7 +64,7 @@ export function SourcesPage({ viewer }: ViewProps) {
   );
 }
 
-function SourceCard({ source, viewer }: { source: Source; viewer: Viewer }) {
+function SourceCard({ source, viewer, again }: { source: Source; viewer: Viewer; again: () => void }) {
   const { t, f } = useTranslation();
   const { health } = source;
   return (
@@ -87,6 +88,7 @@ function SourceCard({ source, viewer }: { source: Source; viewer: Viewer }) {
         {source.environment === 'SANDBOX' ? `${t.app.sandbox} · ` : ''}
         {t.sources.health[health.state]} {t.sources.since(f.time(health.since))}
       </p>
+      <Pause source={source} mayPause={may(viewer, 'admin')} again={again} />
       {health.throttled ? <p className="notice tone-warn">{t.sources.throttled}</p> : null}
       <Facts
         rows={[

@@ -1,6 +1,6 @@
 // English: the views of an operator.
 
-import type { DeliveryStreamKind, FreshnessMode, HealthState } from '../../api/documents';
+import type { DeliveryStreamKind, FreshnessMode, HealthState, LegSettlement, PauseMode } from '../../api/documents';
 import { plural } from '../plural';
 
 const many = plural('en');
@@ -32,6 +32,18 @@ export const operation = {
     fine: 'OK',
     trouble: 'Error',
     behind: 'Delayed',
+    pause: {
+      open: 'Pause',
+      resume: 'Resume',
+      title: (venue: string) => `Pause ${venue}`,
+      which: 'What stops',
+      note: 'Reason',
+      go: 'Pause',
+      modes: {
+        REFUSE_NEW_ORDERS: 'No new orders',
+        STOP_ALL_CALLS: 'No calls at all',
+      } satisfies Record<PauseMode, string>,
+    },
     streams: {
       INJECTION: 'Injection',
       CANCELLED: 'Cancellations',
@@ -40,6 +52,25 @@ export const operation = {
     } satisfies Record<DeliveryStreamKind, string>,
   },
   attention: {
+    retry: 'Try again now',
+    retryRefused: 'Not tried again',
+    settle: {
+      open: 'Settle',
+      title: (venue: string) => `Settle the leg at ${venue}`,
+      explain: (reference: string) => `Look up the sale in the vendor’s own books. Our reference is ${reference}.`,
+      books: 'The books show',
+      outcomes: {
+        SOLD: 'Sold',
+        NOT_SOLD: 'Not sold',
+        UNDONE: 'The sale was undone',
+        NOT_UNDONE: 'The sale stands and is kept',
+      } satisfies Record<LegSettlement, string>,
+      kind: 'Kind of reference (such as acme.order)',
+      value: 'Reference',
+      note: 'Note: who said so',
+      refused: 'Not settled',
+      go: 'Settle',
+    },
     title: 'Needs attention',
     needPerson: 'Needs a decision',
     needPersonNone: 'No order needs a decision',
