@@ -104,7 +104,7 @@ pub struct TurnScope {
     stopwatch: Mutex<Stopwatch>,
 }
 
-/// Holds a call back after its first request got its turn, until the ledger tells that it is sent. A crash while it waits for its
+/// Holds a call back after its first request got its turn, until its step is in the ledger. A crash while it waits for its
 /// turn leaves nothing unknown then.
 #[derive(Debug)]
 struct WriteAhead {

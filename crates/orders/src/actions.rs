@@ -179,7 +179,7 @@ impl Orders {
                 }
             }
         }));
-        // Without an answer the task panicked; the order tells whether it was written.
+        // Without a result the task panicked; the order shows whether it was written.
         is_started.await.unwrap_or(Err(StoreError::Outdated))?;
         let settled = async {
             // A runner that panicked left the order to recovery, whose changes arrive on the same bus.

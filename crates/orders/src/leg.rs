@@ -110,7 +110,7 @@ pub struct Leg {
     pub cancellation: Option<LegCancellation>,
     /// True if the client requested to extend the hold.
     pub extension_requested: bool,
-    /// What a person found in the vendor's books, if the leg needed it.
+    /// Finding of a person in the vendor's books, if the leg needed one.
     pub settled: Option<LegSettlement>,
     /// Schedule for reloading tickets whose barcodes are pending.
     pub ticket_refresh: Option<RetrySchedule>,

@@ -60,7 +60,7 @@ pub struct SettleLeg {
     pub leg: usize,
     /// Version read by the caller; any other version is rejected.
     pub if_version: Option<u64>,
-    /// What the vendor's books show.
+    /// Finding in the vendor's books.
     pub outcome: LegSettlement,
     /// Note for the order.
     pub note: String,
@@ -118,7 +118,7 @@ pub struct PauseSource {
     pub key: String,
     /// The source.
     pub source: SourceId,
-    /// What stops.
+    /// Extent of the pause.
     pub mode: PauseMode,
     /// Reason.
     pub note: String,
@@ -126,7 +126,7 @@ pub struct PauseSource {
     pub until: Option<Timestamp>,
 }
 
-/// What stops while a source is paused.
+/// Extent of a pause.
 #[derive(
     Debug,
     Clone,
@@ -164,7 +164,7 @@ impl PauseMode {
 pub struct SourcePause {
     /// The source.
     pub source: SourceId,
-    /// What stops.
+    /// Extent of the pause.
     pub mode: PauseMode,
     /// Start of the pause.
     pub since: Timestamp,

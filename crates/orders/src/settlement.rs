@@ -17,7 +17,7 @@ pub const MAX_NOTE_LENGTH: usize = 2_000;
 /// Largest number of references that a person adds to a leg at once.
 pub const MAX_SETTLED_REFS: usize = 16;
 
-/// What the vendor's own books show of a leg.
+/// State of a leg in the vendor's own books.
 #[derive(
     Debug,
     Clone,
@@ -57,12 +57,12 @@ impl LegSettlement {
     }
 }
 
-/// What is not known of a leg that needs attention.
+/// Open question about a leg that needs attention.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OpenQuestion {
-    /// Whether it is sold.
+    /// Its sale.
     Sale,
-    /// Whether its sale was undone.
+    /// The undo of its sale.
     Undo,
 }
 

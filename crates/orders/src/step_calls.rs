@@ -18,7 +18,7 @@ use domain::{ReadyCall, TurnScope};
 /// Time for which the first write waits for calls that get their turn at once, so that they need no write of their own.
 const WRITE_TOGETHER: Duration = Duration::from_millis(20);
 
-/// What happened to a call.
+/// Event of a call.
 pub(crate) enum CallEvent {
     /// It got its turn, and is sent once its step is written.
     Ready(SagaStep, ReadyCall),

@@ -2,7 +2,6 @@
 
 use async_trait::async_trait;
 use secrecy::ExposeSecret as _;
-use uuid::Uuid;
 
 use crate::codec::{StoredRef, decode_json, decode_refs, encode_json, encode_refs, require, to_nanos, unreadable};
 use crate::credential_cipher::Ciphertext;
@@ -137,13 +136,13 @@ impl OperatorStore for SqlStore {
                 transaction.execute("DELETE FROM resolved_orphans WHERE id = $1", vec![id.into()]).await?;
             }
         }
-        let id = Uuid::new_v4().to_string();
+        let id = format!("{} {} {}", action.scope, action.key, to_nanos(action.at));
         let reference = encode_json(&encode_refs(std::slice::from_ref(&orphan.reference)))?;
         let sealed = self.cipher.encrypt(&orphan_location(&id), &reference)?;
         let sql = "INSERT INTO resolved_orphans (id, source, key_id, sealed, order_key, leg, note, resolved_by, resolved_at) \
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
         let values: Vec<SqlValue> = vec![
-            id.into(),
+            id.as_str().into(),
             orphan.source.as_str().into(),
             sealed.key_id.into(),
             sealed.bytes.into(),

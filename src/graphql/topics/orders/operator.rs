@@ -17,7 +17,7 @@ use crate::graphql::topics::orders::problem::to_problems;
 use crate::graphql::topics::problem::Problem;
 use crate::graphql::topics::sources::{PauseModeEnum, Source};
 
-/// What the vendor's own books show of a leg.
+/// State of a leg in the vendor's own books.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(name = "LegSettlement", remote = "orders::LegSettlement")]
 pub(super) enum LegSettlementEnum {
@@ -49,9 +49,9 @@ struct SettleLegInput {
     leg: ID,
     /// The version of the order that the caller has read. If the order has another version, nothing is settled.
     if_version: Option<i32>,
-    /// What the vendor's books show.
+    /// Finding in the vendor's books.
     outcome: LegSettlementEnum,
-    /// Who said so, and how: at most 2,000 characters. Kept with the order.
+    /// Note for the order, at most 2,000 characters: who said so, and how.
     note: String,
     /// The vendor's identifiers of the sale, at most 16. Its tickets are read by them.
     external_refs: Option<Vec<ExternalRefInput>>,
@@ -119,7 +119,7 @@ struct PauseSourceInput {
     idempotency_key: ID,
     /// The source.
     source: ID,
-    /// What stops.
+    /// Extent of the pause.
     mode: PauseModeEnum,
     /// The reason, at most 2,000 characters.
     note: String,

@@ -4,7 +4,7 @@ use async_graphql::{Enum, SimpleObject};
 
 use crate::graphql::base::scalars::DateTime;
 
-/// What stops while a source is paused.
+/// Extent of a pause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(name = "PauseMode", remote = "orders::PauseMode")]
 pub enum PauseModeEnum {
@@ -17,7 +17,7 @@ pub enum PauseModeEnum {
 /// The pause of a source.
 #[derive(SimpleObject)]
 pub struct SourcePause {
-    /// What stops.
+    /// Extent of the pause.
     mode: PauseModeEnum,
     /// Start of the pause.
     since: DateTime,
