@@ -216,7 +216,7 @@ pub trait OrderCapacity: Send + Sync {
     async fn release(&self, key: ReservationKey);
 
     /// Sends no request at all for a while, as if the vendor had asked for it.
-    fn hold_back(&self, time: Duration);
+    fn stop_for(&self, time: Duration);
 
     /// Returns the current report.
     async fn report(&self) -> CapacityReport;

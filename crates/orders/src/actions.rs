@@ -44,6 +44,10 @@ impl Orders {
         }
         let now = self.0.clock.now();
         let context = &self.0;
+        let refused = pauses::refuse_new_order(context, input.lines.iter().map(|line| &line.source));
+        if !refused.is_empty() {
+            return Ok(OrderOutcome::rejected(None, refused));
+        }
         let planner = OrderPlanner {
             sources: &context.sources,
             accounts: context.accounts.as_ref(),
@@ -54,10 +58,6 @@ impl Orders {
             Ok(order) => order,
             Err(problems) => return Ok(OrderOutcome::rejected(None, problems)),
         };
-        let refused = pauses::refuse_new_order(context, &order);
-        if !refused.is_empty() {
-            return Ok(OrderOutcome::rejected(None, refused));
-        }
         order.is_placed = is_placed;
         let mut work = UnitOfWork::new(order, &context.settings, now);
         if is_placed {
@@ -92,16 +92,17 @@ impl Orders {
         (operation, action): (&'static str, OrderAction),
         change: impl Fn(&mut UnitOfWork) -> Result<(), Vec<Problem>> + Send + Sync,
     ) -> Result<OrderOutcome, StoreError> {
-        let name = (operation, Some(action));
+        let name = (operation, Some(action), "order");
         self.apply_action_with_hash(actor, request, name, &idempotency::request_hash(request), change).await
     }
 
-    /// Applies an action to an order, for a request with the given hash. Without an action, the change is always possible.
+    /// Applies an action to an order, for a request with the given hash. Without an action, the change is always
+    /// possible. `field` is the input that names the order.
     pub(super) async fn apply_action_with_hash(
         &self,
         actor: &Actor,
         request: &OrderActionRequest,
-        (operation, action): (&'static str, Option<OrderAction>),
+        (operation, action, field): (&'static str, Option<OrderAction>, &'static str),
         hash: &str,
         change: impl Fn(&mut UnitOfWork) -> Result<(), Vec<Problem>> + Send + Sync,
     ) -> Result<OrderOutcome, StoreError> {
@@ -112,14 +113,14 @@ impl Orders {
                 return Ok(outcome);
             }
             let Some(order) = self.find(actor, &OrderLookup::Key(request.order)).await? else {
-                return Ok(problem(None, ProblemCode::OrderNotFound, "order"));
+                return Ok(problem(None, ProblemCode::OrderNotFound, field));
             };
             if request.if_version.is_some_and(|version| version != order.version) {
                 return Ok(problem(Some(order), ProblemCode::VersionOutdated, "ifVersion"));
             }
             let now = self.0.clock.now();
             if action.is_some_and(|action| !order.permits(action, now)) {
-                return Ok(problem(Some(order), ProblemCode::ActionNotAvailable, "order"));
+                return Ok(problem(Some(order), ProblemCode::ActionNotAvailable, field));
             }
             let mut work = UnitOfWork::new(order, &self.0.settings, now);
             if let Err(problems) = change(&mut work) {
@@ -128,7 +129,8 @@ impl Orders {
             let key = IdempotencyRecord::new(actor, &request.key, operation, hash.to_owned(), request.order);
             let before = work.before.clone();
             let is_first = action.is_some_and(|action| capacity::is_needed(&before, action));
-            let refused = if is_first { pauses::refuse_new_order(&self.0, &before) } else { Vec::new() };
+            let booked = before.legs.iter().filter(|_| is_first).map(|leg| &leg.source);
+            let refused = pauses::refuse_new_order(&self.0, booked);
             if !refused.is_empty() {
                 return Ok(OrderOutcome::rejected(Some(before), refused));
             }
@@ -143,7 +145,7 @@ impl Orders {
             }
         }
         let order = self.find(actor, &OrderLookup::Key(request.order)).await?;
-        Ok(problem(order, ProblemCode::OrderBusy, "order"))
+        Ok(problem(order, ProblemCode::OrderBusy, field))
     }
 
     /// Writes the first change of an action and runs its order, in a task of its own: a client that leaves in the middle leaves no

@@ -171,7 +171,19 @@ fn release(order: &Order, now: Timestamp) -> Decision {
     let mut releases =
         steps_for_legs(order, SourceCall::Release, |leg| leg.status == LegStatus::Held && is_due(leg, now));
     releases.reverse();
-    call_or_else([due_lookups(order, now), releases, hold_cleanups(order, now)].concat(), || Decision::Idle)
+    call_or_else([due_lookups(order, now), releases, hold_cleanups(order, now)].concat(), || {
+        // Sold while a leg needed attention, and not wanted without it.
+        let any = |fits: fn(&Leg) -> bool| order.legs.iter().any(fits);
+        let is_sold_in_part = any(|leg| leg.status == LegStatus::Confirmed && !leg.is_kept())
+            && any(|leg| leg.status.is_inactive())
+            && !any(|leg| {
+                matches!(leg.status, LegStatus::OutcomeUnknown | LegStatus::Held | LegStatus::NeedsAttention)
+            });
+        if order.policy == FulfillmentPolicy::AllOrNothing && is_sold_in_part {
+            return Decision::Move(vec![LegMove::SetIntent(Intent::Compensate)]);
+        }
+        Decision::Idle
+    })
 }
 
 /// Cancels confirmed legs one after another, in reverse order of confirmation.

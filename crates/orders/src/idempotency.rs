@@ -70,7 +70,7 @@ impl Orders {
 }
 
 /// Hashes a request. Equal requests have equal hashes.
-pub(crate) fn request_hash<T: Serialize>(request: &T) -> String {
+pub(crate) fn request_hash<T: Serialize + ?Sized>(request: &T) -> String {
     // Requests are plain text and numbers, which always serialize.
     let json = serde_json::to_vec(request).unwrap_or_default();
     hex::encode(Sha256::digest(json))

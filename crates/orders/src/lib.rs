@@ -287,7 +287,7 @@ impl Orders {
         }
         let action = OrderActionRequest { key: request.key.clone(), order: quote.order, if_version: None };
         let hash = idempotency::request_hash(&(quote.id.0, &request.reason));
-        let name = ("cancelOrder", Some(OrderAction::Cancel));
+        let name = ("cancelOrder", Some(OrderAction::Cancel), "quote");
         self.apply_action_with_hash(actor, &action, name, &hash, |work| {
             let requoted = quote::quote(&work.order, Some(&quote.lines), work.now, &work.settings);
             if work.now >= quote.expires_at || !requoted.is_ok_and(|requoted| requoted.agrees_with(&quote)) {

@@ -124,7 +124,7 @@ pub enum OrderAction {
     QuoteCancellation,
     /// Cancel the lines of a quote.
     Cancel,
-    /// Say what the vendor's books show of a leg.
+    /// Settle a leg by the vendor's books.
     Settle,
     /// Look up or try again the legs that wait or need attention.
     Retry,

@@ -1,6 +1,6 @@
 //! Paused sources, as this process knows them. Every process reads them again and again, so a pause reaches all within seconds.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,15 +9,17 @@ use parking_lot::RwLock;
 
 use crate::context::OrdersContext;
 use crate::operator::{PauseMode, SourcePause};
-use crate::order::Order;
 use crate::periodic::every;
 use crate::problem::{Problem, ProblemCode};
 use domain::{SourceId, StoreError};
 
 /// Time between two looks at the store.
 const INTERVAL: Duration = Duration::from_secs(2);
-/// Time for which the calls of a stopped source are held back by each look: longer than the time to the next one.
-const HELD_BACK: Duration = Duration::from_secs(8);
+/// Time for which each look stops the calls of a source: longer than the time to the next one.
+const STOPPED_FOR: Duration = Duration::from_secs(8);
+
+/// Longest time for which a step of a stopped source is put off. The end of the pause schedules what waits.
+const LOOK_AGAIN: Duration = Duration::from_secs(15 * 60);
 
 /// Paused sources.
 #[derive(Default)]
@@ -29,7 +31,14 @@ impl SourcePauses {
         self.0.read().get(source).filter(|pause| pause.is_active(now)).cloned()
     }
 
-    /// Reads all pauses, and holds back the calls of the sources that are stopped.
+    /// Returns the time after which a step of a source that is stopped is tried again. `None` if it is not stopped.
+    pub(crate) fn stopped_for(&self, source: &SourceId, now: Timestamp) -> Option<Duration> {
+        let pause = self.find(source, now).filter(|pause| pause.mode == PauseMode::StopAllCalls)?;
+        let left = pause.until.and_then(|until| until.duration_since(now).try_into().ok());
+        Some(left.map_or(LOOK_AGAIN, |left: Duration| left.min(LOOK_AGAIN)))
+    }
+
+    /// Reads all pauses, and stops the calls of the sources that are stopped.
     /// While the store fails, the pauses that were read last go on.
     pub(crate) async fn load(&self, context: &OrdersContext) -> Result<(), StoreError> {
         let pauses = context.store.list_pauses().await;
@@ -42,17 +51,21 @@ impl SourcePauses {
         {
             let capacity = context.sources.get(&pause.source).and_then(|source| source.capacity.as_ref());
             if let Some(capacity) = capacity {
-                capacity.hold_back(HELD_BACK);
+                capacity.stop_for(STOPPED_FOR);
             }
         }
         result
     }
 }
 
-/// Returns a problem for each leg of a new order whose source is paused.
-pub(crate) fn refuse_new_order(context: &OrdersContext, order: &Order) -> Vec<Problem> {
+/// Returns a problem for each source of a new order that is paused.
+pub(crate) fn refuse_new_order<'o>(
+    context: &OrdersContext,
+    sources: impl Iterator<Item = &'o SourceId>,
+) -> Vec<Problem> {
     let now = context.clock.now();
-    let paused = order.legs.iter().filter_map(|leg| context.pauses.find(&leg.source, now));
+    let sources: BTreeSet<&SourceId> = sources.collect();
+    let paused = sources.into_iter().filter_map(|source| context.pauses.find(source, now));
     let problem = |pause: SourcePause| Problem {
         retry_after: pause.until.and_then(|until| until.duration_since(now).try_into().ok()),
         ..Problem::new(ProblemCode::SourcePaused).for_source(&pause.source)

@@ -68,7 +68,12 @@ pub(crate) async fn refresh_order(context: &OrdersContext, order: Order, only_ne
     let confirmed = || order.legs.iter().filter(|leg| leg.status == LegStatus::Confirmed);
     let called_off: Vec<usize> =
         join_all(confirmed().map(|leg| find_called_off(context, &order, leg))).await.into_iter().flatten().collect();
-    let caller = SourceCaller { sources: &context.sources, settings: &context.settings, urgency: Urgency::Background };
+    let caller = SourceCaller {
+        sources: &context.sources,
+        settings: &context.settings,
+        urgency: Urgency::Background,
+        pauses: &context.pauses,
+    };
     let to_reload = confirmed().filter(|leg| !only_near || is_performance_near(context, &order, leg));
     let calls = to_reload.map(|leg| SagaStep { leg: leg.number, call: SourceCall::ReadTickets }).map(|step| {
         let (caller, order) = (&caller, &order);

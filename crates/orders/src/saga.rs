@@ -109,22 +109,21 @@ impl<'a> SagaRunner<'a> {
     async fn execute_steps(&mut self, steps: &[SagaStep]) -> Result<(), StoreError> {
         let context = self.context;
         let urgency = Urgency::Steps(context.clock.now());
-        let caller = SourceCaller { sources: &context.sources, settings: &context.settings, urgency };
+        let caller =
+            SourceCaller { sources: &context.sources, settings: &context.settings, urgency, pauses: &context.pauses };
         let order = self.work.order.clone();
         let mut calls = step_calls::start(&caller, &order, steps);
         let mut events = calls.first().await;
-        if events.is_empty() && !self.work.is_changed() {
-            // Waiting and lookups change nothing, but they take time.
-            context.store.renew(&self.lease, context.clock.now(), context.settings.lease).await?;
-        }
+        let mut is_first = true;
         loop {
             self.work.now = context.clock.now();
             let sends = self.record_events(&mut calls, std::mem::take(&mut events));
             if calls.is_empty() {
                 return Ok(());
             }
-            if self.work.is_changed() {
-                let mut write = pin!(self.write_state(AfterWrite::Continue));
+            if self.work.is_changed() || is_first {
+                is_first = false;
+                let mut write = pin!(self.write_or_renew());
                 loop {
                     tokio::select! {
                         written = &mut write => break written?,
@@ -168,6 +167,15 @@ impl<'a> SagaRunner<'a> {
             }
         }
         sends
+    }
+
+    /// Writes the current state of the order. Waiting and lookups change nothing, but they take time: then the lease is renewed.
+    async fn write_or_renew(&mut self) -> Result<(), StoreError> {
+        if self.work.is_changed() {
+            return self.write_state(AfterWrite::Continue).await;
+        }
+        let context = self.context;
+        context.store.renew(&self.lease, context.clock.now(), context.settings.lease).await
     }
 
     /// Writes the current state of the order.
@@ -223,7 +231,8 @@ pub(crate) async fn start_action(
     owns: bool,
 ) -> Result<Lease, StoreError> {
     let transitions = work.finish("requested");
-    let timers = timers(&work.order, owns, work.now);
+    // An order that is not idle was left by its runner: nothing else would resume it.
+    let timers = timers(&work.order, owns || !work.order.is_idle(), work.now);
     let ownership = if owns { LeaseAfterWrite::Held(context.settings.lease) } else { LeaseAfterWrite::Released };
     let write = OrderWrite {
         precondition: basis.map_or(Precondition::New, Precondition::Unleased),

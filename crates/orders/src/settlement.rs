@@ -1,5 +1,7 @@
 //! A person's hand on a leg: what the vendor's own books show of it, and another try of what waits.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use crate::leg::{AttemptOutcome, Leg, LegOperation, RetrySchedule};
@@ -93,24 +95,27 @@ impl Leg {
 
     /// Returns true if the leg waits for a lookup or a retry, or needs attention and can be tried once more.
     pub fn can_be_retried(&self) -> bool {
-        let waits = self.unknown.is_some() || self.retry.is_some() || self.ticket_refresh.is_some();
+        let waits = self.unknown.is_some()
+            || self.retry.is_some() && (!self.status.is_inactive() || self.has_stray_hold)
+            || self.ticket_refresh.is_some() && self.status == LegStatus::Confirmed;
         waits || self.status == LegStatus::NeedsAttention && self.retried_operation().is_some()
     }
 
     /// Returns the operation that is looked up or tried again for a leg that needs attention. `None` if only a person can help: the
     /// source cannot undo the sale, or refunded it without voiding its tickets.
     fn retried_operation(&self) -> Option<LegOperation> {
-        if self.problems.iter().any(|problem| problem.code == ProblemCode::TicketsStillValid) {
+        let last = self.attempts.last()?;
+        // Done: only the tickets are left to void, or the source cannot undo.
+        if matches!(last.outcome, AttemptOutcome::Succeeded | AttemptOutcome::ResolvedDone) {
             return None;
         }
-        let last = self.attempts.last()?.operation;
-        let can = match last {
+        let can = match last.operation {
             LegOperation::Confirm => self.confirmed_at.is_none(),
             LegOperation::Cancel => self.capabilities.has_undo,
             LegOperation::Hold => true,
             LegOperation::Extend | LegOperation::Release => false,
         };
-        can.then_some(last)
+        can.then_some(last.operation)
     }
 }
 
@@ -169,8 +174,12 @@ impl UnitOfWork {
 
     /// Voids what was to be canceled.
     fn settle_undone(&mut self, number: usize, cause: &str) {
-        let mut lines = lines_to_cancel(&self.order, &self.order.legs[number]);
-        lines.extend(self.order.lines_of(number).filter(|(_, line)| line.is_canceled).map(|(line, _)| line));
+        let canceled: BTreeSet<usize> =
+            self.order.lines_of(number).filter(|(_, line)| line.is_canceled).map(|(line, _)| line).collect();
+        let leg = &self.order.legs[number];
+        // Refunded already, in part: only the tickets of these lines were left.
+        let is_refunded = leg.cancellation.is_none() && !canceled.is_empty();
+        let lines = if is_refunded { canceled } else { lines_to_cancel(&self.order, leg) };
         for ticket in self.order.tickets.iter_mut().filter(|ticket| lines.contains(&ticket.line)) {
             ticket.state = TicketState::Void;
         }
@@ -243,16 +252,22 @@ impl UnitOfWork {
         let leg = self.leg_mut(number);
         if leg.status != LegStatus::NeedsAttention {
             let can = leg.can_be_retried();
+            // A rate puts nothing off: what is held must not expire by it.
             if let Some(unknown) = &mut leg.unknown {
-                unknown.next_lookup_at = at.min(unknown.settle_deadline);
+                unknown.next_lookup_at = at.min(unknown.next_lookup_at);
             }
             for schedule in [&mut leg.retry, &mut leg.ticket_refresh].into_iter().flatten() {
-                schedule.next_at = at;
+                schedule.next_at = at.min(schedule.next_at);
+            }
+            let status = leg.status;
+            if can {
+                self.record_transition(Some(number), status.name(), status.name(), &format!("tried again by {by}"));
             }
             return can;
         }
         let Some(operation) = leg.retried_operation() else { return false };
-        let was_refused = leg.attempts.last().is_some_and(|last| last.outcome == AttemptOutcome::Rejected);
+        let last = leg.attempts.last().map(|last| last.outcome);
+        let was_refused = matches!(last, Some(AttemptOutcome::Rejected | AttemptOutcome::ResolvedNotDone));
         leg.problems.clear();
         let cause = format!("tried again by {by}");
         if operation == LegOperation::Cancel && was_refused {
@@ -261,10 +276,17 @@ impl UnitOfWork {
             return true;
         }
         self.mark_unknown(number, operation, now, &cause);
+        let settle_deadline = self.settings.settle_deadline_for(at, None);
         if let Some(unknown) = &mut self.leg_mut(number).unknown {
-            unknown.next_lookup_at = at.min(unknown.settle_deadline);
+            unknown.next_lookup_at = at;
+            unknown.settle_deadline = settle_deadline;
         }
         true
+    }
+
+    /// Adds the note of a settlement, however many notes there are: a leg is settled a few times at most.
+    pub(crate) fn add_settlement_note(&mut self, by: &str, text: &str) {
+        self.order.notes.push(OrderNote { at: self.now, by: by.to_owned(), text: text.to_owned() });
     }
 
     /// Adds a note. Fails if it is empty or too long, or there are too many.
@@ -273,7 +295,7 @@ impl UnitOfWork {
         if self.order.notes.len() >= MAX_NOTES {
             return Err(ProblemCode::TooManyNotes);
         }
-        self.order.notes.push(OrderNote { at: self.now, by: by.to_owned(), text: text.to_owned() });
+        self.add_settlement_note(by, text);
         Ok(())
     }
 }

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use crate::decision::{SagaStep, SourceCall};
 use crate::order::Order;
 use crate::outcome::StepOutcome;
+use crate::pauses::SourcePauses;
 use crate::settings::OrderSettings;
 use crate::status::LegStatus;
 use crate::unit_of_work::{call_key, lines_to_cancel};
@@ -26,6 +27,8 @@ pub(crate) struct SourceCaller<'a> {
     pub settings: &'a OrderSettings,
     /// Urgency of the calls.
     pub urgency: Urgency,
+    /// Paused sources.
+    pub pauses: &'a SourcePauses,
 }
 
 /// Urgency of the calls of an order.
@@ -160,6 +163,13 @@ impl SourceCaller<'_> {
         operation: VendorOperation,
         call: impl Future<Output = Option<Result<T, VendorError>>>,
     ) -> Result<T, VendorError> {
+        if let Urgency::Steps(now) = self.urgency
+            && let Some(wait) = self.pauses.stopped_for(source, now)
+        {
+            // As long as it could wait in the queue besides.
+            let wait = wait + self.settings.max_queue_wait();
+            return Err(VendorError::awaiting_turn(source, operation, wait));
+        }
         let waits_for_turns = self.sources.get(source).is_some_and(|source| source.capacity.is_some());
         if !waits_for_turns
             && let Some(scope) = TurnScope::current()

@@ -305,7 +305,7 @@ impl UnitOfWork {
         }
     }
 
-    fn record_transition(&mut self, leg: Option<usize>, from: &str, to: &str, cause: &str) {
+    pub(super) fn record_transition(&mut self, leg: Option<usize>, from: &str, to: &str, cause: &str) {
         self.transitions.push(Transition {
             at: self.now,
             version: self.before.version + 1,

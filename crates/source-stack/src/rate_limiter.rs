@@ -105,7 +105,7 @@ impl OrderCapacity for LocalRateLimiter {
         self.reservations.release(&key);
     }
 
-    fn hold_back(&self, time: Duration) {
+    fn stop_for(&self, time: Duration) {
         self.limit.pause(None, time);
     }
 

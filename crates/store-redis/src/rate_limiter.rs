@@ -279,7 +279,7 @@ impl OrderCapacity for RedisRateLimiter {
         let _ = call.await;
     }
 
-    fn hold_back(&self, time: Duration) {
+    fn stop_for(&self, time: Duration) {
         self.pause(None, time);
     }
 

@@ -373,7 +373,8 @@ impl StoredProblem {
             _ => None,
         };
         Ok(Problem {
-            code: require(ProblemCode::parse(&self.code), "a problem")?,
+            // A later version may know more.
+            code: ProblemCode::parse(&self.code).unwrap_or(ProblemCode::SourceFault),
             source: self.source.map(SourceId::new),
             leg: self.leg,
             path: self.path,

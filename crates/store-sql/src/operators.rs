@@ -86,27 +86,35 @@ impl OperatorStore for SqlStore {
         transaction.commit().await
     }
 
-    async fn write_pause(
-        &self,
-        action: &OperatorAction,
-        source: &SourceId,
-        pause: Option<&SourcePause>,
-    ) -> Result<(), StoreError> {
+    async fn insert_pause(&self, action: &OperatorAction, pause: &SourcePause) -> Result<(), StoreError> {
         let mut transaction = self.database.begin_write().await?;
         insert_action(&mut transaction, action).await?;
-        transaction.execute("DELETE FROM source_pauses WHERE source = $1", vec![source.as_str().into()]).await?;
-        if let Some(pause) = pause {
-            let sql = "INSERT INTO source_pauses (source, mode, since, ends_at, note, paused_by) \
-                VALUES ($1, $2, $3, $4, $5, $6)";
-            let values: Vec<SqlValue> = vec![
-                source.as_str().into(),
-                pause.mode.name().into(),
-                to_nanos(pause.since).into(),
-                pause.until.map(to_nanos).into(),
-                pause.note.as_str().into(),
-                pause.by.as_str().into(),
-            ];
-            transaction.execute(sql, values).await?;
+        // A pause that is over is replaced.
+        let sql = "INSERT INTO source_pauses (source, mode, since, ends_at, note, paused_by) \
+            VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (source) DO UPDATE SET mode = excluded.mode, since = excluded.since, \
+            ends_at = excluded.ends_at, note = excluded.note, paused_by = excluded.paused_by \
+            WHERE source_pauses.ends_at <= excluded.since";
+        let values: Vec<SqlValue> = vec![
+            pause.source.as_str().into(),
+            pause.mode.name().into(),
+            to_nanos(pause.since).into(),
+            pause.until.map(to_nanos).into(),
+            pause.note.as_str().into(),
+            pause.by.as_str().into(),
+        ];
+        if transaction.execute(sql, values).await? == 0 {
+            return Err(StoreError::Outdated);
+        }
+        transaction.commit().await
+    }
+
+    async fn delete_pause(&self, action: &OperatorAction, source: &SourceId) -> Result<(), StoreError> {
+        let mut transaction = self.database.begin_write().await?;
+        insert_action(&mut transaction, action).await?;
+        let sql = "DELETE FROM source_pauses WHERE source = $1 AND (ends_at IS NULL OR ends_at > $2)";
+        let values: Vec<SqlValue> = vec![source.as_str().into(), to_nanos(action.at).into()];
+        if transaction.execute(sql, values).await? == 0 {
+            return Err(StoreError::Outdated);
         }
         transaction.commit().await
     }
@@ -133,6 +141,9 @@ impl OperatorStore for SqlStore {
         insert_action(&mut transaction, action).await?;
         for (id, earlier) in self.select_orphans(&mut transaction, &orphan.source).await? {
             if earlier.reference == orphan.reference {
+                if earlier.leg.is_some() && earlier.leg != orphan.leg {
+                    return Err(StoreError::Outdated);
+                }
                 transaction.execute("DELETE FROM resolved_orphans WHERE id = $1", vec![id.into()]).await?;
             }
         }

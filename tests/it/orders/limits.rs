@@ -248,7 +248,7 @@ impl OrderCapacity for Unanswered {
 
     async fn release(&self, _: ReservationKey) {}
 
-    fn hold_back(&self, _: Duration) {}
+    fn stop_for(&self, _: Duration) {}
 
     async fn report(&self) -> CapacityReport {
         CapacityReport { requests_per_minute: None, waiting: 0, expected_wait: Duration::ZERO }

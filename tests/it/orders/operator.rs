@@ -130,7 +130,7 @@ async fn a_settlement_that_is_wrong_names_its_field_and_changes_nothing() {
         (SettleLeg { outcome: LegSettlement::Undone, ..valid() }, ProblemCode::SettlementNotPossible, "outcome"),
         (SettleLeg { leg: 0, ..valid() }, ProblemCode::SettlementNotPossible, "outcome"),
         (SettleLeg { leg: 7, ..valid() }, ProblemCode::LegNotFound, "leg"),
-        (SettleLeg { order: OrderKey::random(), ..valid() }, ProblemCode::OrderNotFound, "order"),
+        (SettleLeg { order: OrderKey::random(), ..valid() }, ProblemCode::OrderNotFound, "leg"),
         (SettleLeg { if_version: Some(1), ..valid() }, ProblemCode::VersionOutdated, "ifVersion"),
         (SettleLeg { note: " ".to_owned(), ..valid() }, ProblemCode::NoteMissing, "note"),
         (SettleLeg { note: "n".repeat(2_001), ..valid() }, ProblemCode::TextTooLong, "note"),
@@ -149,6 +149,13 @@ async fn a_settlement_that_is_wrong_names_its_field_and_changes_nothing() {
         assert_eq!((codes(&outcome.problems), &now), (vec![code], &order), "{field}");
         assert_eq!(outcome.problems[0].path, ["input", field]);
     }
+    let legs = Some(vec![(order.key, 1), (order.key, 0), (OrderKey::random(), 0)]);
+    let retry = RetryLegs { key: world.next_key(), legs, source: None, rate: None };
+    let outcome = orders.retry(&storefront(), &retry).await.expect("the store");
+    assert_eq!(outcome.scheduled, 1);
+    let mut found: Vec<_> = outcome.problems.iter().map(|problem| (problem.code, problem.path[2].as_str())).collect();
+    found.sort_unstable();
+    assert_eq!(found, [(ProblemCode::ActionNotAvailable, "1"), (ProblemCode::LegNotFound, "2")]);
 }
 
 #[tokio::test]
@@ -268,7 +275,77 @@ async fn a_paused_source_gets_no_new_orders_and_a_stopped_one_no_calls() {
         }
     };
     tokio::time::timeout(Duration::from_secs(10), paused).await.expect("every process follows");
+    let before = world.vendors[0].state.lock().expect("books").calls.len();
+    let refused = other_process.place(&storefront(), &world.input(FulfillmentPolicy::AllOrNothing)).await;
+    assert_eq!(codes(&refused.expect("the store").problems), [ProblemCode::SourcePaused]);
     other_process.close().await;
+    assert_eq!(world.vendors[0].state.lock().expect("books").calls.len(), before);
+}
+
+#[tokio::test]
+async fn a_stopped_source_gets_no_call_of_an_order_that_has_begun_and_goes_on_when_it_is_resumed() {
+    let (world, orders) = world(&[PLAIN, BLIND]).await;
+    let created = orders.create(&storefront(), &world.input(FulfillmentPolicy::AllOrNothing)).await.expect("the store");
+    let key = created.order.expect("an order").key;
+    orders.hold(&storefront(), &world.act(key)).await.expect("the store");
+    orders.wait_until_idle().await;
+    let source = world.vendors[1].id.clone();
+    let stop = PauseSource {
+        key: world.next_key(),
+        source: source.clone(),
+        mode: PauseMode::StopAllCalls,
+        note: "asked to".to_owned(),
+        until: None,
+    };
+    assert_eq!(orders.pause_source(&storefront(), &stop).await.expect("the store").problems, []);
+    orders.confirm(&storefront(), &world.act(key)).await.expect("the store");
+    orders.wait_until_idle().await;
+    let versions = world.read(key).await.version;
+    for _ in 0..10 {
+        world.clock.advance(Duration::from_secs(30));
+        orders.resume_due().await.expect("the store");
+        orders.wait_until_idle().await;
+    }
+    let waiting = world.read(key).await;
+    assert_eq!(calls(&world, 1, VendorCall::Confirm), 0);
+    assert_eq!((statuses(&waiting)[1], waiting.version), (LegStatus::Held, versions), "it waits in silence");
+    orders.resume_source(&storefront(), &world.next_key(), &source).await.expect("the store");
+    orders.wait_until_idle().await;
+    world.clock.advance(Duration::from_secs(1));
+    orders.resume_due().await.expect("the store");
+    orders.wait_until_idle().await;
+    assert_eq!(world.read(key).await.status(), OrderStatus::Confirmed);
+}
+
+#[tokio::test]
+async fn a_rate_puts_nothing_off() {
+    let (world, orders) = world(&[PLAIN]).await;
+    world.vendors[0].fail(VendorCall::Confirm, 1, Fault::NotSent);
+    let input = world.input(FulfillmentPolicy::AllOrNothing);
+    let order = orders.place(&storefront(), &input).await.expect("the store").order.expect("an order");
+    orders.wait_until_idle().await;
+    let retry = world.read(order.key).await.legs[0].retry.expect("it waits");
+    let legs = Some(vec![(order.key, 0), (order.key, 0)]);
+    let request = RetryLegs { key: world.next_key(), legs, source: None, rate: Some(1) };
+    assert_eq!(orders.retry(&storefront(), &request).await.expect("the store").scheduled, 1);
+    assert!(world.read(order.key).await.legs[0].retry.expect("it waits").next_at <= retry.next_at);
+    assert_eq!(world.run_until_final(&orders, order.key).await.status(), OrderStatus::Confirmed);
+}
+
+#[tokio::test]
+async fn a_sale_of_an_order_that_its_client_gave_up_is_undone_once_the_rest_is_settled() {
+    let (world, orders) = world(&[PLAIN, BLIND, VendorTraits { rank: 60, ..PLAIN }]).await;
+    world.vendors[1].fail(VendorCall::Confirm, 1, Fault::LostRequest);
+    let mut order = place(&world, &orders).await;
+    // The holds of the fake vendors end within the day that the lookups take.
+    assert_eq!(statuses(&order)[..2], [LegStatus::Confirmed, LegStatus::NeedsAttention]);
+    if order.available_actions(order.updated_at).contains(&OrderAction::Release) {
+        orders.release(&storefront(), &world.act(order.key)).await.expect("the store");
+        orders.wait_until_idle().await;
+        order = world.read(order.key).await;
+    }
+    let (_, settled) = settle(&world, &orders, &settlement(&world, order.key, 1, LegSettlement::NotSold)).await;
+    assert_eq!((settled.status(), statuses(&settled)[0]), (OrderStatus::Failed, LegStatus::Cancelled));
 }
 
 #[tokio::test]
@@ -308,6 +385,11 @@ async fn an_orphan_is_tied_to_its_order_or_declared_none_of_ours() {
     let tied = world.read(one.key).await;
     assert!(tied.legs[0].refs.contains(&ExternalRef::new(kind, "ours")));
     assert_eq!(tied.notes.len(), 1);
+    // The problems of its legs are no reason to refuse an orphan of an order that failed.
+    world.vendors[0].fail(VendorCall::Confirm, 3, Fault::Refused);
+    let failed = place(&world, &orders).await;
+    assert_eq!(failed.status(), OrderStatus::Failed);
+    assert_eq!(resolve(&request("left over", Some((failed.key, 0)))).await, []);
     let taken = request("ours", Some((other.key, 0)));
     assert_eq!(resolve(&taken).await, [ProblemCode::ReferenceOfAnotherOrder]);
     let sale = one.legs[0].refs[0].clone();

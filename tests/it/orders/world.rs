@@ -91,14 +91,14 @@ impl OperatorStore for ProcessStore {
         self.inner.insert_action(action).await
     }
 
-    async fn write_pause(
-        &self,
-        action: &OperatorAction,
-        source: &SourceId,
-        pause: Option<&SourcePause>,
-    ) -> Result<(), StoreError> {
+    async fn insert_pause(&self, action: &OperatorAction, pause: &SourcePause) -> Result<(), StoreError> {
         self.check()?;
-        self.inner.write_pause(action, source, pause).await
+        self.inner.insert_pause(action, pause).await
+    }
+
+    async fn delete_pause(&self, action: &OperatorAction, source: &SourceId) -> Result<(), StoreError> {
+        self.check()?;
+        self.inner.delete_pause(action, source).await
     }
 
     async fn list_pauses(&self) -> Result<Vec<SourcePause>, StoreError> {

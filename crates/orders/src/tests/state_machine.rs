@@ -276,6 +276,10 @@ impl ObservedTransitions {
     fn record(&mut self, work: &mut UnitOfWork) {
         for moved in work.finish("walk") {
             let (from, to) = (moved.from.as_str(), moved.to.as_str());
+            // A leg that is tried again by a person keeps its status.
+            if from == to {
+                continue;
+            }
             if moved.leg.is_some() {
                 self.legs.extend(LegStatus::parse(from).zip(LegStatus::parse(to)));
             } else {

@@ -175,7 +175,7 @@ fn operator_messages(code: ProblemCode) -> [&'static str; 3] {
             "Der Veranstalter hat den festgestellten Verkauf nicht. Wir kümmern uns darum.",
         ],
         ProblemCode::ReferenceInvalid => [
-            "A reference needs a kind of this vendor, like `secutix.file`, and a value of at most 255 characters.",
+            "A reference needs a kind of this vendor, like `vendor.order`, and a value of at most 255 characters.",
             "Une référence demande un type de ce fournisseur et une valeur d'au plus 255 caractères.",
             "Eine Referenz braucht eine Art dieses Anbieters und einen Wert von höchstens 255 Zeichen.",
         ],
