@@ -1,4 +1,4 @@
-//! What was found only at a vendor.
+//! Orphans: bookings that were found only at a vendor.
 
 use std::time::Duration;
 
