@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::StreamExt;
+use jiff::Timestamp;
 use tokio::sync::oneshot;
 use tracing::{Instrument, Span};
 
@@ -44,17 +45,7 @@ impl Orders {
         }
         let now = self.0.clock.now();
         let context = &self.0;
-        let refused = pauses::refuse_new_order(context, input.lines.iter().map(|line| &line.source));
-        if !refused.is_empty() {
-            return Ok(OrderOutcome::rejected(None, refused));
-        }
-        let planner = OrderPlanner {
-            sources: &context.sources,
-            accounts: context.accounts.as_ref(),
-            settings: &context.settings,
-            now,
-        };
-        let mut order = match planner.plan(actor, input).await {
+        let mut order = match self.plan_unless_paused(actor, input, now).await {
             Ok(order) => order,
             Err(problems) => return Ok(OrderOutcome::rejected(None, problems)),
         };
@@ -82,6 +73,29 @@ impl Orders {
             }
             result => result,
         }
+    }
+
+    /// Plans an order whose sources are not paused, neither before nor after their facts were read.
+    async fn plan_unless_paused(
+        &self,
+        actor: &Actor,
+        input: &CreateOrder,
+        now: Timestamp,
+    ) -> Result<Order, Vec<Problem>> {
+        let context = &self.0;
+        let refused = pauses::refuse_new_order(context, input.lines.iter().map(|line| &line.source));
+        if !refused.is_empty() {
+            return Err(refused);
+        }
+        let planner = OrderPlanner {
+            sources: &context.sources,
+            accounts: context.accounts.as_ref(),
+            settings: &context.settings,
+            now,
+        };
+        let order = planner.plan(actor, input).await?;
+        let refused = pauses::refuse_new_order(context, order.legs.iter().map(|leg| &leg.source));
+        if refused.is_empty() { Ok(order) } else { Err(refused) }
     }
 
     /// Applies an action to an order.
@@ -123,6 +137,8 @@ impl Orders {
                 return Ok(problem(Some(order), ProblemCode::ActionNotAvailable, field));
             }
             let mut work = UnitOfWork::new(order, &self.0.settings, now);
+            // The write fails while somebody runs the order: what is still in flight was left by a runner that is lost.
+            work.resume();
             if let Err(problems) = change(&mut work) {
                 return Ok(OrderOutcome::rejected(Some(work.before), problems));
             }

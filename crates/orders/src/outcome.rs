@@ -468,6 +468,12 @@ impl UnitOfWork {
     fn apply_ticket_refresh(&mut self, number: usize, result: Result<Vec<IssuedTicket>, VendorError>) {
         match result {
             Ok(issued) => self.merge_tickets(number, issued),
+            Err(error) if error.only_waits() => {
+                let (now, next_at) = (self.now, self.turn_expected_at(&error));
+                let leg = self.leg_mut(number);
+                let since = leg.ticket_refresh.map_or(now, |schedule| schedule.since);
+                leg.ticket_refresh = Some(crate::leg::RetrySchedule { since, next_at });
+            }
             Err(error) => {
                 // What a person said stands until a person changes it.
                 if error.kind == ErrorKind::NotFound && self.order.legs[number].settled == Some(LegSettlement::Sold) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use parking_lot::RwLock;
+use tokio::sync::Mutex;
 
 use crate::context::OrdersContext;
 use crate::operator::{PauseMode, SourcePause};
@@ -18,17 +19,21 @@ const INTERVAL: Duration = Duration::from_secs(2);
 /// Time for which each look stops the calls of a source: longer than the time to the next one.
 const STOPPED_FOR: Duration = Duration::from_secs(8);
 
-/// Longest time for which a step of a stopped source is put off. The end of the pause schedules what waits.
-const LOOK_AGAIN: Duration = Duration::from_secs(15 * 60);
+/// Longest time for which a step of a stopped source is put off: what is held must go on soon after the source is resumed.
+pub(crate) const LOOK_AGAIN: Duration = Duration::from_secs(120);
 
 /// Paused sources.
 #[derive(Default)]
-pub(crate) struct SourcePauses(RwLock<HashMap<SourceId, SourcePause>>);
+pub(crate) struct SourcePauses {
+    known: RwLock<HashMap<SourceId, SourcePause>>,
+    /// One reading at a time, so that an older one does not replace a newer one.
+    reading: Mutex<()>,
+}
 
 impl SourcePauses {
     /// Returns the pause of a source, if it is paused at that time.
     pub(crate) fn find(&self, source: &SourceId, now: Timestamp) -> Option<SourcePause> {
-        self.0.read().get(source).filter(|pause| pause.is_active(now)).cloned()
+        self.known.read().get(source).filter(|pause| pause.is_active(now)).cloned()
     }
 
     /// Returns the time after which a step of a source that is stopped is tried again. `None` if it is not stopped.
@@ -41,13 +46,14 @@ impl SourcePauses {
     /// Reads all pauses, and stops the calls of the sources that are stopped.
     /// While the store fails, the pauses that were read last go on.
     pub(crate) async fn load(&self, context: &OrdersContext) -> Result<(), StoreError> {
+        let _reading = self.reading.lock().await;
         let pauses = context.store.list_pauses().await;
         let result = pauses.map(|pauses| {
-            *self.0.write() = pauses.into_iter().map(|pause| (pause.source.clone(), pause)).collect();
+            *self.known.write() = pauses.into_iter().map(|pause| (pause.source.clone(), pause)).collect();
         });
         let now = context.clock.now();
         for pause in
-            self.0.read().values().filter(|pause| pause.mode == PauseMode::StopAllCalls && pause.is_active(now))
+            self.known.read().values().filter(|pause| pause.mode == PauseMode::StopAllCalls && pause.is_active(now))
         {
             let capacity = context.sources.get(&pause.source).and_then(|source| source.capacity.as_ref());
             if let Some(capacity) = capacity {

@@ -57,8 +57,12 @@ pub(crate) async fn claim_due_orders_periodically(context: Arc<OrdersContext>) {
         }
     };
     // Before the first call: a source that is stopped gets none.
-    if let Err(error) = context.pauses.load(&context).await {
+    while let Err(error) = context.pauses.load(&context).await {
         tracing::error!(%error, "paused sources could not be read");
+        tokio::select! {
+            () = context.stop.cancelled() => return,
+            () = tokio::time::sleep(context.settings.poll_interval) => {}
+        }
     }
     every(context.settings.poll_interval, context.stop.clone(), claim).await;
 }

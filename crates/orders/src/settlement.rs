@@ -177,8 +177,10 @@ impl UnitOfWork {
         let canceled: BTreeSet<usize> =
             self.order.lines_of(number).filter(|(_, line)| line.is_canceled).map(|(line, _)| line).collect();
         let leg = &self.order.legs[number];
-        // Refunded already, in part: only the tickets of these lines were left.
-        let is_refunded = leg.cancellation.is_none() && !canceled.is_empty();
+        // Refunded already: only the tickets of these lines were left.
+        let last = leg.attempts.last().filter(|last| last.operation == LegOperation::Cancel);
+        let is_refunded =
+            last.is_some_and(|last| matches!(last.outcome, AttemptOutcome::Succeeded | AttemptOutcome::ResolvedDone));
         let lines = if is_refunded { canceled } else { lines_to_cancel(&self.order, leg) };
         for ticket in self.order.tickets.iter_mut().filter(|ticket| lines.contains(&ticket.line)) {
             ticket.state = TicketState::Void;

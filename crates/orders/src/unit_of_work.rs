@@ -238,7 +238,7 @@ impl UnitOfWork {
     }
 
     /// Returns the time at which a step that was put off is tried again: as long before its turn as it can wait in the queue.
-    fn turn_expected_at(&self, error: &VendorError) -> Timestamp {
+    pub(super) fn turn_expected_at(&self, error: &VendorError) -> Timestamp {
         let in_queue = if error.only_waits() { self.settings.max_queue_wait() } else { Duration::ZERO };
         let wait = error.retry_after.unwrap_or_default().saturating_sub(in_queue);
         later(self.now, wait.max(MIN_PUT_OFF))

@@ -103,17 +103,6 @@ impl Orders {
         scheduling.await.unwrap_or(Err(StoreError::Outdated))
     }
 
-    /// Tries again what waits for a source, in a task of its own.
-    pub(super) fn spawn_retry(&self, actor: &Actor, request: RetryLegs) {
-        let (orders, actor) = (self.clone(), actor.clone());
-        self.0.tasks.spawn(async move {
-            if let Err(error) = orders.schedule_retries(&actor, &request).await {
-                // Each leg is tried again at its own time.
-                tracing::error!(%error, "the legs of a source could not be scheduled");
-            }
-        });
-    }
-
     async fn schedule_retries(&self, actor: &Actor, request: &RetryLegs) -> Result<OperatorOutcome, StoreError> {
         let interval = interval(request.rate).unwrap_or_default();
         let mut retries = Retries { actor, interval, scheduled: 0, problems: Vec::new() };

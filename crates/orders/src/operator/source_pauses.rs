@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::Orders;
-use crate::operator::{OperatorAction, OperatorOutcome, PauseMode, PauseSource, RetryLegs, SourcePause};
+use crate::operator::{OperatorAction, OperatorOutcome, PauseSource, SourcePause};
 use crate::problem::ProblemCode;
 use crate::request::Actor;
 use crate::settlement::check_note;
@@ -42,7 +42,7 @@ impl Orders {
         }
     }
 
-    /// Ends the pause of a source. What waited for it is tried again at once.
+    /// Ends the pause of a source. What waited for it goes on within [`LOOK_AGAIN`](crate::pauses::LOOK_AGAIN).
     pub async fn resume_source(
         &self,
         actor: &Actor,
@@ -56,19 +56,10 @@ impl Orders {
         if !self.0.sources.contains_key(source) {
             return Ok(OperatorOutcome::rejected(ProblemCode::UnknownSource, "source"));
         }
-        self.0.pauses.load(&self.0).await?;
-        let pause = self.pause_of(source);
-        let outcome = match self.0.store.delete_pause(&action, source).await {
-            Err(StoreError::Outdated) => {
-                return Ok(OperatorOutcome::rejected(ProblemCode::SourceNotPaused, "source"));
-            }
-            written => self.end_pause_change(actor, &action, source, written).await?,
-        };
-        if pause.is_some_and(|pause| pause.mode == PauseMode::StopAllCalls) {
-            let waiting = RetryLegs { key: key.to_owned(), legs: None, source: Some(source.clone()), rate: None };
-            self.spawn_retry(actor, waiting);
+        match self.0.store.delete_pause(&action, source).await {
+            Err(StoreError::Outdated) => Ok(OperatorOutcome::rejected(ProblemCode::SourceNotPaused, "source")),
+            written => self.end_pause_change(actor, &action, source, written).await,
         }
-        Ok(outcome)
     }
 
     /// Returns the outcome of a change that was written, or that a concurrent request with the same key has written.
