@@ -186,6 +186,7 @@ impl World {
         Some(match name {
             "order" | "id" => own["id"].clone(),
             "quote" => own["quote"].clone(),
+            "leg" => own["id"].clone(),
             "event" => own["event"].clone(),
             "performance" => own["lines"][0]["performance"]["id"].clone(),
             "ticketType" => own["lines"][0]["ticketType"]["id"].clone(),

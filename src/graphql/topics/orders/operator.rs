@@ -178,10 +178,13 @@ fn parse_source(id: &ID) -> Result<SourceId, OperatorOutcome> {
     }
 }
 
-/// Checks the scopes of an operator.
+/// Checks the scope of an operator. A caller of a reseller is none: what an operator decides concerns all.
 fn require_operator<'a>(ctx: &Context<'a>) -> Result<&'a Ctx, ApiError> {
     let ctx = Ctx::of(ctx);
     ctx.require(Scope::Admin)?;
+    if ctx.viewer.reseller.is_some() {
+        return Err(ApiError::forbidden(Scope::Admin));
+    }
     Ok(ctx)
 }
 
