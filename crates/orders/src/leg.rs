@@ -268,6 +268,11 @@ pub enum AttemptOutcome {
 }
 
 impl AttemptOutcome {
+    /// Returns true if the call certainly took effect.
+    pub(crate) fn took_effect(self) -> bool {
+        matches!(self, Self::Succeeded | Self::ResolvedDone)
+    }
+
     /// All variants.
     pub const ALL: &[Self] = <Self as strum::VariantArray>::VARIANTS;
 

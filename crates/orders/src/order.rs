@@ -295,7 +295,7 @@ impl Order {
             totals.requested = add(totals.requested, promised);
             let reported_or_planned =
                 |money: Option<Money>| money.filter(|money| money.currency == currency).unwrap_or(promised);
-            let (refunded, fee) = self.canceled_total(leg, currency);
+            let (refunded, fee) = self.refund_and_fee(leg, currency);
             totals.refunded = add(totals.refunded, refunded);
             totals.fee = add(totals.fee, fee);
             match leg.status {
@@ -315,10 +315,10 @@ impl Order {
     }
 
     /// Returns refund and fee of the canceled lines of a leg: as its source reported them, or by the terms of the plan.
-    fn canceled_total(&self, leg: &Leg, currency: Currency) -> (Money, Money) {
-        let canceled = self.lines_of(leg.number).filter(|(_, line)| line.is_canceled).map(|(_, line)| line.total());
-        let canceled = sum_by_currency(canceled).into_iter().find(|money| money.currency == currency);
-        let Some(canceled) = canceled else { return (Money::zero(currency), Money::zero(currency)) };
+    fn refund_and_fee(&self, leg: &Leg, currency: Currency) -> (Money, Money) {
+        let Some(canceled) = self.total_of_canceled_lines(leg, currency) else {
+            return (Money::zero(currency), Money::zero(currency));
+        };
         match leg.refunded.filter(|refunded| refunded.currency == currency) {
             Some(refunded) => (refunded, Money { amount: (canceled.amount - refunded.amount).max(0), ..canceled }),
             None => split_cancellation_fee(canceled, leg.capabilities.cancel_fee),
@@ -327,9 +327,14 @@ impl Order {
 
     /// Returns the total of a confirmed leg minus its canceled lines.
     fn remaining_total(&self, leg: &Leg, total: Money) -> Money {
-        let canceled = self.lines_of(leg.number).filter(|(_, line)| line.is_canceled).map(|(_, line)| line.total());
-        let canceled = sum_by_currency(canceled).into_iter().find(|money| money.currency == total.currency);
+        let canceled = self.total_of_canceled_lines(leg, total.currency);
         canceled.map_or(total, |canceled| Money { amount: (total.amount - canceled.amount).max(0), ..total })
+    }
+
+    /// Returns the planned total of the canceled lines of a leg. `None` if there is none in the currency.
+    fn total_of_canceled_lines(&self, leg: &Leg, currency: Currency) -> Option<Money> {
+        let canceled = self.lines_of(leg.number).filter(|(_, line)| line.is_canceled).map(|(_, line)| line.total());
+        sum_by_currency(canceled).into_iter().find(|money| money.currency == currency)
     }
 
     /// Returns the problems of all legs, in leg order.

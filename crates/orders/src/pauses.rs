@@ -20,7 +20,7 @@ const INTERVAL: Duration = Duration::from_secs(2);
 const STOPPED_FOR: Duration = Duration::from_secs(8);
 
 /// Longest time for which a step of a stopped source is put off: what is held must go on soon after the source is resumed.
-pub(crate) const LOOK_AGAIN: Duration = Duration::from_secs(120);
+const LOOK_AGAIN: Duration = Duration::from_secs(120);
 
 /// Paused sources.
 #[derive(Default)]

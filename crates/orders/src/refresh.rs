@@ -93,7 +93,7 @@ pub(crate) async fn refresh_order(context: &OrdersContext, order: Order, only_ne
             work.add_problem(leg, Problem::new(ProblemCode::CalledOff));
         }
     }
-    if work.order == work.before && work.credentials.is_empty() {
+    if !work.is_changed() {
         return Ok(());
     }
     let before = work.before.clone();

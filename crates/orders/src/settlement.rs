@@ -20,18 +20,7 @@ pub const MAX_NOTE_LENGTH: usize = 2_000;
 pub const MAX_SETTLED_REFS: usize = 16;
 
 /// State of a leg in the vendor's own books.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Hash,
-    serde::Serialize,
-    strum::IntoStaticStr,
-    strum::EnumString,
-    strum::VariantArray,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, strum::IntoStaticStr, strum::EnumString)]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum LegSettlement {
     /// The tickets are sold.
@@ -42,21 +31,6 @@ pub enum LegSettlement {
     Undone,
     /// The sale stands. It is kept: nothing tries to undo it any more.
     NotUndone,
-}
-
-impl LegSettlement {
-    /// All variants.
-    pub const ALL: &[Self] = <Self as strum::VariantArray>::VARIANTS;
-
-    /// Name in the store.
-    pub fn name(self) -> &'static str {
-        self.into()
-    }
-
-    /// Parses a stored name.
-    pub fn parse(name: &str) -> Option<Self> {
-        name.parse().ok()
-    }
 }
 
 /// Open question about a leg that needs attention.
@@ -106,7 +80,7 @@ impl Leg {
     fn retried_operation(&self) -> Option<LegOperation> {
         let last = self.attempts.last()?;
         // Done: only the tickets are left to void, or the source cannot undo.
-        if matches!(last.outcome, AttemptOutcome::Succeeded | AttemptOutcome::ResolvedDone) {
+        if last.outcome.took_effect() {
             return None;
         }
         let can = match last.operation {
@@ -145,7 +119,7 @@ impl UnitOfWork {
         if !question.is_some_and(|question| question.answers().contains(&outcome)) {
             return Err(Problem::new(ProblemCode::SettlementNotPossible).for_source(&leg.source).on_leg(number));
         }
-        let cause = format!("settled as {} by {by}", outcome.name());
+        let cause = format!("settled as {} by {by}", <&str>::from(outcome));
         self.replace_refs(number, refs);
         let leg = self.leg_mut(number);
         leg.settled = Some(outcome);
@@ -179,8 +153,7 @@ impl UnitOfWork {
         let leg = &self.order.legs[number];
         // Refunded already: only the tickets of these lines were left.
         let last = leg.attempts.last().filter(|last| last.operation == LegOperation::Cancel);
-        let is_refunded =
-            last.is_some_and(|last| matches!(last.outcome, AttemptOutcome::Succeeded | AttemptOutcome::ResolvedDone));
+        let is_refunded = last.is_some_and(|last| last.outcome.took_effect());
         let lines = if is_refunded { canceled } else { lines_to_cancel(&self.order, leg) };
         for ticket in self.order.tickets.iter_mut().filter(|ticket| lines.contains(&ticket.line)) {
             ticket.state = TicketState::Void;
@@ -250,7 +223,7 @@ impl UnitOfWork {
 
     /// Schedules the next lookup or try of a leg. False if it does not wait for one.
     pub(crate) fn retry(&mut self, number: usize, at: Timestamp, by: &str) -> bool {
-        let now = self.now;
+        let (now, cause) = (self.now, format!("tried again by {by}"));
         let leg = self.leg_mut(number);
         if leg.status != LegStatus::NeedsAttention {
             let can = leg.can_be_retried();
@@ -263,7 +236,7 @@ impl UnitOfWork {
             }
             let status = leg.status;
             if can {
-                self.record_transition(Some(number), status.name(), status.name(), &format!("tried again by {by}"));
+                self.record_transition(Some(number), status.name(), status.name(), &cause);
             }
             return can;
         }
@@ -271,7 +244,6 @@ impl UnitOfWork {
         let last = leg.attempts.last().map(|last| last.outcome);
         let was_refused = matches!(last, Some(AttemptOutcome::Rejected | AttemptOutcome::ResolvedNotDone));
         leg.problems.clear();
-        let cause = format!("tried again by {by}");
         if operation == LegOperation::Cancel && was_refused {
             leg.retry = Some(RetrySchedule { since: now, next_at: at });
             self.set_status(number, LegStatus::Confirmed, &cause);

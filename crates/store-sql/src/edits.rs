@@ -15,7 +15,7 @@ fn edit_key_values(id: &EditId) -> Vec<SqlValue> {
 }
 
 impl SqlStore {
-    pub(crate) async fn execute_one(&self, sql: &str, values: Vec<SqlValue>) -> Result<u64, StoreError> {
+    async fn execute_one(&self, sql: &str, values: Vec<SqlValue>) -> Result<u64, StoreError> {
         let mut transaction = self.database.begin_write().await?;
         let changed = transaction.execute(sql, values).await?;
         transaction.commit().await?;

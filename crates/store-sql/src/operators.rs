@@ -3,13 +3,15 @@
 use async_trait::async_trait;
 use secrecy::ExposeSecret as _;
 
-use crate::codec::{StoredRef, decode_json, decode_refs, encode_json, encode_refs, require, to_nanos, unreadable};
+use crate::codec::{
+    StoredRef, decode_json, decode_name, decode_refs, encode_json, encode_name, encode_refs, to_nanos, unreadable,
+};
 use crate::credential_cipher::Ciphertext;
 use crate::rows::order_key;
 use crate::sql::{SqlRow, SqlTransaction, SqlValue};
 use crate::store::SqlStore;
 use domain::{SourceId, StoreError};
-use orders::operator::{OperatorAction, OperatorStore, PauseMode, ResolvedOrphan, SourcePause};
+use orders::operator::{OperatorAction, OperatorStore, ResolvedOrphan, SourcePause};
 
 /// Stores the record of a request.
 async fn insert_action(transaction: &mut SqlTransaction, action: &OperatorAction) -> Result<(), StoreError> {
@@ -96,7 +98,7 @@ impl OperatorStore for SqlStore {
             WHERE source_pauses.ends_at <= excluded.since";
         let values: Vec<SqlValue> = vec![
             pause.source.as_str().into(),
-            pause.mode.name().into(),
+            encode_name(pause.mode).into(),
             to_nanos(pause.since).into(),
             pause.until.map(to_nanos).into(),
             pause.note.as_str().into(),
@@ -126,7 +128,7 @@ impl OperatorStore for SqlStore {
         let pause = |row: &SqlRow| {
             Ok(SourcePause {
                 source: SourceId::new(row.text("source")?),
-                mode: require(PauseMode::parse(&row.text("mode")?), "the mode of a pause")?,
+                mode: decode_name(&row.text("mode")?, "the mode of a pause")?,
                 since: row.time("since")?,
                 until: row.opt_time("ends_at")?,
                 note: row.text("note")?,

@@ -12,7 +12,6 @@ use domain::ordering::{Contact, TicketState};
 use domain::{EventKey, Locale, OrderKey, PerformanceKey, SourceId, TicketTypeKey};
 use orders::leg::{Attempt, AttemptOutcome, Leg, LegOperation, Ticket};
 use orders::order::{Line, Order};
-use orders::settlement::LegSettlement;
 use orders::status::{Intent, LegStatus};
 
 const ORDERS: &str = "SELECT key, number, version, caller, reseller, reseller_reference, policy, is_test, first_name, \
@@ -182,10 +181,7 @@ fn decode_leg(cipher: &CredentialCipher, row: &SqlRow) -> Result<(String, Leg), 
             .transpose()?
             .map(Into::into),
         extension_requested: row.bool("wants_extension")?,
-        settled: row
-            .opt_text("settled")?
-            .map(|name| require(LegSettlement::parse(&name), "a settlement"))
-            .transpose()?,
+        settled: row.opt_text("settled")?.map(|name| decode_name(&name, "a settlement")).transpose()?,
         ticket_refresh: retry(row.opt_text("tickets")?)?,
         problems: row
             .json::<Vec<codec::StoredProblem>>("problems")?

@@ -252,7 +252,7 @@ fn leg_values(cipher: &CredentialCipher, key: &str, leg: &Leg) -> Result<Vec<Sql
         encode_json(&problems)?.into(),
         sealed.key_id.into(),
         sealed.bytes.into(),
-        leg.settled.map(orders::settlement::LegSettlement::name).into(),
+        leg.settled.map(encode_name).into(),
     ])
 }
 

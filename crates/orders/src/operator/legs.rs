@@ -106,9 +106,10 @@ impl Orders {
     async fn schedule_retries(&self, actor: &Actor, request: &RetryLegs) -> Result<OperatorOutcome, StoreError> {
         let interval = interval(request.rate).unwrap_or_default();
         let mut retries = Retries { actor, interval, scheduled: 0, problems: Vec::new() };
-        match &request.legs {
-            Some(legs) => self.retry_named(&mut retries, legs, request.source.as_ref()).await?,
-            None => self.retry_source(&mut retries, request.source.as_ref()).await?,
+        match (&request.legs, &request.source) {
+            (Some(legs), source) => self.retry_named(&mut retries, legs, source.as_ref()).await?,
+            (None, Some(source)) => self.retry_source(&mut retries, source).await?,
+            (None, None) => {}
         }
         Ok(OperatorOutcome { scheduled: retries.scheduled, problems: retries.problems })
     }
@@ -138,17 +139,14 @@ impl Orders {
     }
 
     /// Retries all legs of a source.
-    async fn retry_source(&self, retries: &mut Retries<'_>, source: Option<&SourceId>) -> Result<(), StoreError> {
-        let filter = OrderFilter {
-            status: UNFINISHED.to_vec(),
-            sources: source.into_iter().cloned().collect(),
-            ..OrderFilter::default()
-        };
+    async fn retry_source(&self, retries: &mut Retries<'_>, source: &SourceId) -> Result<(), StoreError> {
+        let filter =
+            OrderFilter { status: UNFINISHED.to_vec(), sources: vec![source.clone()], ..OrderFilter::default() };
         let mut after: Option<OrderCursor> = None;
         loop {
             let page = self.list(retries.actor, &filter, after.as_ref(), PAGE).await?;
             for order in &page.orders {
-                let is_wanted = |leg: &Leg| Some(&leg.source) == source && leg.can_be_retried();
+                let is_wanted = |leg: &Leg| leg.source == *source && leg.can_be_retried();
                 if order.legs.iter().any(is_wanted) {
                     self.retry_order(retries, order.key, &is_wanted).await?;
                 }

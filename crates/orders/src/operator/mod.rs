@@ -104,36 +104,13 @@ pub struct PauseSource {
 }
 
 /// Extent of a pause.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Hash,
-    serde::Serialize,
-    strum::IntoStaticStr,
-    strum::EnumString,
-    strum::VariantArray,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, strum::IntoStaticStr, strum::EnumString)]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum PauseMode {
     /// New orders are refused; orders that have begun go on.
     RefuseNewOrders,
     /// No call is made at all.
     StopAllCalls,
-}
-
-impl PauseMode {
-    /// Name in the store.
-    pub fn name(self) -> &'static str {
-        self.into()
-    }
-
-    /// Parses a stored name.
-    pub fn parse(name: &str) -> Option<Self> {
-        name.parse().ok()
-    }
 }
 
 /// A paused source.

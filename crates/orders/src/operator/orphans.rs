@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::Orders;
 use crate::idempotency;
-use crate::operator::{OperatorOutcome, ResolveOrphan, ResolvedOrphan, check_refs};
+use crate::operator::{OperatorOutcome, ResolveOrphan, ResolvedOrphan, at_input, check_refs};
 use crate::order::Order;
 use crate::problem::{Problem, ProblemCode};
 use crate::request::{Actor, OrderActionRequest};
@@ -76,8 +76,7 @@ impl Orders {
         let outcome = self
             .apply_action_with_hash(actor, &action, (OPERATION, None, "leg"), &hash, |work| {
                 work.add_ref(leg, reference);
-                work.add_note(&actor.caller, &request.note)
-                    .map_err(|code| vec![Problem::new(code).at_path(["input", "note"])])
+                work.add_note(&actor.caller, &request.note).map_err(|code| vec![at_input(code, "note")])
             })
             .await?;
         Ok(outcome.problems.into_iter().filter(|problem| !problem.path.is_empty()).collect())

@@ -42,7 +42,7 @@ impl Orders {
         }
     }
 
-    /// Ends the pause of a source. What waited for it goes on within [`LOOK_AGAIN`](crate::pauses::LOOK_AGAIN).
+    /// Ends the pause of a source. What waited for it goes on within two minutes (`pauses::LOOK_AGAIN`).
     pub async fn resume_source(
         &self,
         actor: &Actor,

@@ -148,10 +148,7 @@ struct SourcePayload {
 impl SourcePayload {
     fn of(ctx: &Ctx, source: Option<&SourceId>, outcome: &OperatorOutcome) -> Self {
         let source = source.and_then(|source| ctx.catalog().find_source(source));
-        Self {
-            source: source.map(|source| Source(Arc::clone(source))),
-            problems: to_problems(ctx, None, &outcome.problems),
-        }
+        Self { source: source.map(|source| Source(Arc::clone(source))), problems: problems(ctx, outcome) }
     }
 }
 
@@ -178,7 +175,8 @@ fn parse_source(id: &ID) -> Result<SourceId, OperatorOutcome> {
     }
 }
 
-/// Checks the scope of an operator. A caller of a reseller is none: what an operator decides concerns all.
+/// Checks the scope of an operator, which includes all others. A caller of a reseller is none: what an operator decides concerns
+/// all.
 fn require_operator<'a>(ctx: &Context<'a>) -> Result<&'a Ctx, ApiError> {
     let ctx = Ctx::of(ctx);
     ctx.require(Scope::Admin)?;
@@ -228,7 +226,7 @@ impl OperatorMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The leg and what was found.")] input: SettleLegInput,
     ) -> Result<OrderPayload, ApiError> {
-        require_operator(ctx)?;
+        let ctx = require_operator(ctx)?;
         let request = match parse_leg(&input.leg) {
             None => Err(vec![problem_at(orders::ProblemCode::LegNotFound, input_path("leg"))]),
             Some((order, leg)) => Ok(orders::SettleLeg {
@@ -242,7 +240,7 @@ impl OperatorMutation {
             }),
         };
         let settle = |orders: orders::Orders, actor, request| async move { orders.settle(&actor, &request).await };
-        OrderPayload::from_operator_action(ctx, request, settle).await
+        OrderPayload::from_allowed_action(ctx, request, settle).await
     }
 
     /// Looks up, or tries again, now: legs that wait or need attention.
@@ -266,14 +264,14 @@ impl OperatorMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The order and the note.")] input: AddOrderNoteInput,
     ) -> Result<OrderPayload, ApiError> {
-        require_operator(ctx)?;
+        let ctx = require_operator(ctx)?;
         let request = parse_order_key(&input.order).map(|order| orders::AddNote {
             key: input.idempotency_key.0,
             order,
             text: input.text,
         });
         let add = |orders: orders::Orders, actor, request| async move { orders.add_note(&actor, &request).await };
-        OrderPayload::from_operator_action(ctx, request, add).await
+        OrderPayload::from_allowed_action(ctx, request, add).await
     }
 
     /// Ties something found only at the vendor to an order of ours, or declares it none of ours.

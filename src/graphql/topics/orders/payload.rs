@@ -52,25 +52,8 @@ impl OrderPayload {
         Self::from_allowed_action(require_order_write(ctx)?, input, act).await
     }
 
-    /// As [`from_action`](Self::from_action), for an action that only operators may take.
-    pub(super) async fn from_operator_action<I, F>(
-        ctx: &Context<'_>,
-        input: Result<I, Vec<orders::Problem>>,
-        act: impl FnOnce(Orders, Actor, I) -> F,
-    ) -> Result<Self, ApiError>
-    where
-        F: Future<Output = Result<OrderOutcome, StoreError>>,
-    {
-        let shows_order = ctx.look_ahead().field("order").exists();
-        let ctx = Ctx::of(ctx);
-        ctx.require(Scope::Admin)?;
-        if shows_order {
-            ctx.require(Scope::OrderRead)?;
-        }
-        Self::from_allowed_action(ctx, input, act).await
-    }
-
-    async fn from_allowed_action<I, F>(
+    /// As [`from_action`](Self::from_action), for a caller whose scopes were checked.
+    pub(super) async fn from_allowed_action<I, F>(
         ctx: &Ctx,
         input: Result<I, Vec<orders::Problem>>,
         act: impl FnOnce(Orders, Actor, I) -> F,
