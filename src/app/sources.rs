@@ -1,5 +1,6 @@
 //! Connects the sources of the configuration and adds their layers.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use crate::config::{
 };
 use domain::{Clock, OrderCapacity, Quota, RateLimiter, Source, SourceId};
 use http_client::{ConnectionPools, PausePolicy, VendorHttpClient};
-use resilience::{CircuitBreakerPolicy, RateLimitPolicy, RetryPolicy};
+use resilience::{CircuitBreakerPolicy, RateLimitPolicy, RetryPolicy, WindowLimit};
 use source_stack::{
     BulkheadPolicy, CacheLifetime, CachePolicy, CatalogCache, HealthTracker, LayeredSource, LocalRateLimiter,
     OperationDeadlines, ResiliencePolicy, StackParts, stack,
@@ -54,9 +55,10 @@ pub(super) fn connect_sources(
 ) -> Result<ConnectedSources, Vec<InvalidSetting>> {
     let mut diagnostics = Vec::new();
     let mut connected = ConnectedSources::default();
+    let mut limiters = Limiters::default();
     for settings in config.sources.values() {
         let is_delivered = config.deliveries.values().any(|delivery| delivery.channel.source == settings.source.id);
-        match connect_source(settings, &config.cache.lifetimes, infrastructure, is_delivered) {
+        match connect_source(settings, &config.cache.lifetimes, infrastructure, &mut limiters, is_delivered) {
             Ok(layered) => {
                 connected.for_orders.push(layered.for_orders());
                 connected.sources.push(Arc::new(layered.source));
@@ -73,6 +75,7 @@ fn connect_source(
     settings: &ConfiguredSource,
     lifetimes: &LifetimesSettings,
     infrastructure: &Infrastructure,
+    limiters: &mut Limiters,
     is_delivered: bool,
 ) -> Result<LayeredSource, Vec<InvalidSetting>> {
     let vendor = VENDORS
@@ -81,19 +84,8 @@ fn connect_source(
         .ok_or_else(|| vec![InvalidSetting::new("vendor", "is not one of the vendors")])?;
     let id = settings.source.id.clone();
     let realm = cache_realm(settings, vendor);
-    let resilience = resilience_policy(&settings.resilience, vendor.quota);
-    let (rate_limiter, capacity): (Arc<dyn RateLimiter>, Arc<dyn OrderCapacity>) =
-        match (&resilience.rate_limit, &infrastructure.redis) {
-            (Some(limit), Some(redis)) => {
-                let limiter = redis.rate_limiter(&format!("{id}:{realm}"), limit, resilience.bulkhead.checkout);
-                (Arc::clone(&limiter) as _, limiter)
-            }
-            (limit, _) => {
-                let max_wait = settings.resilience.rate_limit.max_wait;
-                let limiter = Arc::new(LocalRateLimiter::new(limit.as_ref(), resilience.bulkhead.checkout, max_wait));
-                (Arc::clone(&limiter) as _, limiter)
-            }
-        };
+    let resilience = resilience_policy(&settings.resilience, vendor);
+    let (rate_limiter, capacity) = limiters.of_institution(settings, &resilience, infrastructure);
     let health = Arc::new(HealthTracker::new(id.clone(), Arc::clone(&infrastructure.clock), Arc::clone(&rate_limiter)));
     let context = ConnectContext {
         http: vendor_client(&settings.resilience, id, rate_limiter, vendor.rate_limit_pause)?,
@@ -106,6 +98,47 @@ fn connect_source(
     source.traits.delivers_to_app &= is_delivered;
     let (cache_policy, cache) = (cache_policy(lifetimes), Arc::clone(&infrastructure.cache));
     Ok(stack(source, StackParts { resilience, cache_policy, health, capacity: Some(capacity), cache, realm }))
+}
+
+/// Limiters of the institutions. The vendor counts the requests of all sources of an institution together.
+#[derive(Default)]
+struct Limiters(HashMap<String, Limiter>);
+
+/// A limiter as requests and as orders use it.
+type Limiter = (Arc<dyn RateLimiter>, Arc<dyn OrderCapacity>);
+
+impl Limiters {
+    /// Returns the limiter of the institution of a source. Sources of one institution share that of the first one.
+    fn of_institution(
+        &mut self,
+        settings: &ConfiguredSource,
+        resilience: &ResiliencePolicy,
+        infrastructure: &Infrastructure,
+    ) -> Limiter {
+        let source = &settings.source;
+        let name = digest([&*settings.vendor, &source.base_url, &source.institution].into_iter());
+        let create = || create_limiter(&name, settings.resilience.rate_limit.max_wait, resilience, infrastructure);
+        self.0.entry(name.clone()).or_insert_with(create).clone()
+    }
+}
+
+fn create_limiter(
+    name: &str,
+    max_wait: Duration,
+    resilience: &ResiliencePolicy,
+    infrastructure: &Infrastructure,
+) -> Limiter {
+    let places = resilience.bulkhead.checkout;
+    match (&resilience.rate_limit, &infrastructure.redis) {
+        (Some(limit), Some(redis)) => {
+            let limiter = redis.rate_limiter(name, limit, places);
+            (Arc::clone(&limiter) as _, limiter)
+        }
+        (limit, _) => {
+            let limiter = Arc::new(LocalRateLimiter::new(limit.as_ref(), places, max_wait));
+            (Arc::clone(&limiter) as _, limiter)
+        }
+    }
 }
 
 /// Creates the HTTP client of a source or a delivery app. `usual_pause` is the vendor's pause after a rate-limit response, if
@@ -127,22 +160,26 @@ pub(super) fn vendor_client(
 /// store and a source name, but not the account, never read each other's cache.
 fn cache_realm(settings: &ConfiguredSource, vendor: &Vendor) -> String {
     let source_config = &settings.source;
-    let mut digest = Sha256::new();
     let zone = source_config.time_zone.iana_name().unwrap_or_default();
     let currency = source_config.currency.map_or("", |currency| currency.code());
-    for part in [&settings.vendor, &source_config.base_url, &source_config.institution, zone, currency] {
+    let parts = [&*settings.vendor, &source_config.base_url, &source_config.institution, zone, currency];
+    let own = source_config.vendor_settings.iter().filter(|(key, _)| !vendor.secrets.contains(&key.as_str()));
+    let own: Vec<String> = own.map(|(key, value)| format!("{key}={value}")).collect();
+    digest(parts.into_iter().chain(own.iter().map(String::as_str)))
+}
+
+/// Returns a short digest of texts.
+fn digest<'t>(parts: impl Iterator<Item = &'t str>) -> String {
+    let mut digest = Sha256::new();
+    for part in parts {
         digest.update(part.as_bytes());
         digest.update([0]);
-    }
-    for (key, value) in source_config.vendor_settings.iter().filter(|(key, _)| !vendor.secrets.contains(&key.as_str()))
-    {
-        digest.update(format!("{key}={value}\0").as_bytes());
     }
     hex::encode(&digest.finalize()[..8])
 }
 
 /// Resilience policy of a source. Without a configured quota, the vendor's documented one applies.
-fn resilience_policy(from: &ResilienceConfig, usual: Option<Quota>) -> ResiliencePolicy {
+fn resilience_policy(from: &ResilienceConfig, vendor: &Vendor) -> ResiliencePolicy {
     let (deadlines, retries, circuit_breaker) = (&from.deadlines, &from.retries, &from.circuit_breaker);
     ResiliencePolicy {
         attempt_timeout: from.attempt_timeout,
@@ -174,14 +211,18 @@ fn resilience_policy(from: &ResilienceConfig, usual: Option<Quota>) -> Resilienc
             checkout: u32::from(from.bulkhead.checkout) as usize,
             max_wait: from.bulkhead.max_wait,
         },
-        rate_limit: from.rate_limit.quota.or(usual).map(|quota| RateLimitPolicy {
-            requests: quota.requests,
-            per: quota.per,
+        rate_limit: from.rate_limit.quota.or(vendor.quota).map(|quota| RateLimitPolicy {
+            all: window_limit(quota),
+            each_endpoint: from.rate_limit.endpoint_quota.or(vendor.endpoint_quota).map(window_limit),
             priority_percent: from.rate_limit.order_percent.get().into(),
             max_wait: from.rate_limit.max_wait,
             replicas: from.rate_limit.replicas.into(),
         }),
     }
+}
+
+fn window_limit(quota: Quota) -> WindowLimit {
+    WindowLimit { requests: quota.requests, per: quota.per }
 }
 
 /// Lifetimes of cached values.

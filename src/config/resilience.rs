@@ -91,6 +91,8 @@ pub struct BulkheadConfig {
 pub struct RateLimitConfig {
     /// Requests per time; `None`: the vendor's documented limit.
     pub quota: Option<Quota>,
+    /// Requests per time to each endpoint that the vendor limits by itself; `None`: the vendor's documented limit.
+    pub endpoint_quota: Option<Quota>,
     /// Part of a burst that is reserved for orders, in percent; at most 90.
     pub order_percent: Percent,
     /// Longest wait for a slot.
@@ -201,6 +203,7 @@ impl RateLimitConfig {
     fn read(from: &Section<'_>) -> Self {
         let read = Self {
             quota: from.find("quota"),
+            endpoint_quota: from.find("endpoint_quota"),
             order_percent: from.get("order_percent"),
             max_wait: from.get("max_wait"),
             replicas: from.get("replicas"),

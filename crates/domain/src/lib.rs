@@ -31,11 +31,11 @@ pub use ids::{EventKey, ExternalRef, Key, OrderKey, PerformanceKey, SectionKey, 
 pub use money::{Currency, Money, MoneyError, Price, Tax};
 pub use ordering::LegShape;
 pub use source::{
-    CapacityReport, CapacityWish, Environment, Health, HealthReport, HealthState, OrderCalls, OrderCapacity, Quota,
+    CallCount, CapacityReport, CapacityWish, Environment, Health, HealthReport, HealthState, OrderCalls, OrderCapacity, Quota,
     RateLimiter, RequestPlace, Source, SourceTraits, VendorKind,
 };
 pub use store::StoreError;
 pub use text::{Locale, LocalizedText};
 pub use time::{Clock, Freshness, FreshnessMode, Observed, SystemClock};
-pub use turn::{ReadyCall, RequestClass, RequestTurn, ReservationKey, TurnScope};
+pub use turn::{Endpoint, ReadyCall, RequestClass, RequestTurn, ReservationKey, TurnScope};
 pub use web_url::{FirstWebUrl, InvalidWebUrl, WebUrl};

@@ -56,6 +56,15 @@ pub struct ReservationKey {
     pub leg: usize,
 }
 
+/// Endpoint of a request, as far as the vendor limits it by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Endpoint {
+    /// Endpoint whose limit counts the request, besides the limit of the whole source.
+    pub limit: Option<&'static str>,
+    /// Endpoint that a rate-limit response pauses. `None`: the whole source.
+    pub pause: Option<&'static str>,
+}
+
 /// Turn of a request: its place in the queue, and how long it may wait there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestTurn {
@@ -67,14 +76,14 @@ pub struct RequestTurn {
     pub latest: Option<Instant>,
     /// Reservation that the request uses, if any.
     pub reservation: Option<ReservationKey>,
-    /// Endpoint with pauses of its own that the request calls, if any.
-    pub endpoint: Option<&'static str>,
+    /// Endpoint that the request calls.
+    pub endpoint: Endpoint,
 }
 
 impl RequestTurn {
     /// Returns the turn of a request that is due as soon as possible, waits no longer than reads do, and was not reserved.
     pub fn of(class: RequestClass) -> Self {
-        Self { class, due: None, latest: None, reservation: None, endpoint: None }
+        Self { class, due: None, latest: None, reservation: None, endpoint: Endpoint::default() }
     }
 
     /// Returns the turn of the next request of the current call, or the usual turn of the operation outside of one.

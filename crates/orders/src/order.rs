@@ -214,6 +214,7 @@ impl Order {
             account: leg.account.clone(),
             locale: self.locale.clone(),
             delivery: self.delivery,
+            hold_waits_for_client: !self.is_placed,
         }
     }
 

@@ -44,7 +44,10 @@ mod tag_invalidation;
 pub use catalog_cache::{CacheStore, CatalogCache, InvalidationEvent};
 pub use guard::{Guard, HealthTracker};
 pub use policy::{BulkheadPolicy, CacheLifetime, CachePolicy, OperationDeadlines, ResiliencePolicy};
-pub use rate_limiter::{LocalRateLimiter, RequestQueue, reservation};
+pub use rate_limiter::{
+    LocalRateLimiter, ONE_CALL, RequestQueue, capacity_report, limited_endpoint, requests, reservation,
+    time_beyond_reserved,
+};
 pub use stack::{LayeredSource, StackParts, stack};
 pub use tag_invalidation::Invalidation;
 

@@ -56,6 +56,8 @@ pub struct Vendor {
     pub connection_keys: &'static [&'static str],
     /// Documented request quota of an account; a configured quota takes precedence.
     pub quota: Option<Quota>,
+    /// Documented request quota of each endpoint that the vendor limits by itself; a configured quota takes precedence.
+    pub endpoint_quota: Option<Quota>,
     /// Pause after a rate-limit response that names none; a configured pause takes precedence.
     pub rate_limit_pause: Duration,
     /// Validates the configuration of a source without any network call.

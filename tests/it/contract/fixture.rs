@@ -266,7 +266,7 @@ pub(crate) fn settlement() -> String {
 /// TickeTing with another key or more settings.
 pub(crate) async fn ticketing_with(key: &str, more: &str) -> VendorFixture {
     let clock = fixed_clock();
-    let emulator = TicketingEmulator::new(Arc::clone(&clock), None, false);
+    let emulator = TicketingEmulator::new(Arc::clone(&clock), None);
     VendorFixture::start("ticketing", clock, emulator, ticketing_config(key, more)).await
 }
 

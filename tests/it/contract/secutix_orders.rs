@@ -94,6 +94,7 @@ fn leg_of(lines: Vec<LegLine>) -> LegRequest {
         account: BTreeMap::new(),
         locale: None,
         delivery: DeliveryPreference::Barcode,
+        hold_waits_for_client: true,
     }
 }
 

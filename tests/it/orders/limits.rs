@@ -6,13 +6,13 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::{CapacityReport, CapacityWish, Environment, OrderCapacity, OrderKey, ReservationKey, Source};
+use domain::{CallCount, CapacityReport, CapacityWish, Environment, OrderCapacity, OrderKey, ReservationKey, Source};
 use orders::leg::{AttemptOutcome, LegOperation};
 use orders::{
     CancelOrder, FulfillmentPolicy, LegStatus, Order, OrderStatus, OrderStore, Orders, ProblemCode, QuoteCancellation,
     RetryAdvice,
 };
-use resilience::RateLimitPolicy;
+use resilience::{RateLimitPolicy, WindowLimit};
 use source_stack::LocalRateLimiter;
 use tokio::time::timeout;
 
@@ -218,8 +218,8 @@ async fn a_step_is_written_when_its_turn_comes_and_before_it_is_sent() {
 async fn limited_world() -> (World, Arc<LocalRateLimiter>) {
     let mut world = world().await;
     let quota = RateLimitPolicy {
-        requests: 60,
-        per: Duration::from_secs(60),
+        all: WindowLimit { requests: 60, per: Duration::from_secs(60) },
+        each_endpoint: None,
         priority_percent: 0,
         max_wait: Duration::ZERO,
         replicas: 1,
@@ -231,14 +231,14 @@ async fn limited_world() -> (World, Arc<LocalRateLimiter>) {
 }
 
 /// More calls than the burst, so that what is reserved shows as a wait.
-const MANY: u32 = 60;
+const MANY: CallCount = CallCount { all: 60, endpoint: None };
 
 /// Capacity of a source that does not answer.
 struct Unanswered;
 
 #[async_trait]
 impl OrderCapacity for Unanswered {
-    async fn time_for(&self, _: u32) -> Duration {
+    async fn time_for(&self, _: CallCount) -> Duration {
         Duration::ZERO
     }
 
@@ -251,7 +251,7 @@ impl OrderCapacity for Unanswered {
     fn stop_for(&self, _: Duration) {}
 
     async fn report(&self) -> CapacityReport {
-        CapacityReport { requests_per_minute: None, waiting: 0, expected_wait: Duration::ZERO }
+        CapacityReport { requests_per_minute: None, endpoint_requests_per_minute: None, waiting: 0, expected_wait: Duration::ZERO }
     }
 }
 

@@ -83,8 +83,7 @@ fn call_method(
     parameters: Value,
 ) -> Option<Value> {
     let now = secutix.now();
-    let endpoint = format!("{}/{}", method.service, method.name);
-    if secutix.limits.as_ref().is_some_and(|limits| !limits.try_acquire(institution.code, &endpoint, now)) {
+    if secutix.limits.as_ref().is_some_and(|limits| !limits.try_acquire(institution.code, method.service)) {
         return None;
     }
     let encoder = Encoder { encoding, zone: institution.zone.clone() };

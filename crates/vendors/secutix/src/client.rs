@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::{Effect, ErrorKind, RefusalReason, SourceId, VendorError, VendorOperation};
 use serde::de::DeserializeOwned;
 
-use crate::assumptions;
+use crate::assumptions::{self, DEFAULT_ORDER_GRANULARITY};
 use crate::protocol::{Parameters, Protocol, ProtocolRequest, ProtocolResponse, ResultStatus};
 use crate::wire::access::{ControlledTicket, ControlledTicketQuery, ControlledTicketResult, GET_CONTROLLED_TICKET};
 use crate::wire::availability::{
@@ -69,6 +69,8 @@ pub(crate) struct Client {
     source: SourceId,
     protocol: Box<dyn Protocol>,
     poll_schedule: PollSchedule,
+    /// Detail of orders that is asked for. `None`: the parameter is not sent.
+    order_granularity: Option<String>,
 }
 
 /// Outcome of one call.
@@ -82,7 +84,13 @@ pub(crate) enum CallReply<T> {
 impl Client {
     /// Creates a client over one of the two protocols. Asynchronous results are polled on the given schedule.
     pub(crate) fn new(source: SourceId, protocol: Box<dyn Protocol>, poll_schedule: PollSchedule) -> Self {
-        Self { source, protocol, poll_schedule }
+        Self { source, protocol, poll_schedule, order_granularity: Some(DEFAULT_ORDER_GRANULARITY.to_owned()) }
+    }
+
+    /// Asks for another detail of orders. `none` does not send the parameter.
+    pub(crate) fn with_order_granularity(mut self, granularity: &str) -> Self {
+        self.order_granularity = Some(granularity.to_owned()).filter(|word| word != "none");
+        self
     }
 
     /// Returns the source that is called.
@@ -265,18 +273,19 @@ impl Client {
         }
     }
 
-    /// `closeOrder` (`secutix.md §3.4`). Its response is not trusted: the order is read afterwards.
-    pub(crate) async fn close_order(&self, close: &CloseOrder) -> Result<(), VendorError> {
+    /// `closeOrder` (`secutix.md §3.4`). Returns the state of the order, if the response contains it.
+    pub(crate) async fn close_order(&self, close: &CloseOrder) -> Result<Option<LenientString>, VendorError> {
         let reply: CallReply<CloseOrderResult> = self.call(VendorOperation::Confirm, CLOSE_ORDER, close, None).await?;
         match reply {
-            CallReply::Completed(_) | CallReply::InProgress(_) => Ok(()),
+            CallReply::Completed(result) => Ok(result.order_data.and_then(|data| data.order_state)),
+            CallReply::InProgress(_) => Ok(None),
         }
     }
 
     /// `getOrderDetails` (`secutix.md §3.4`). `NotFound` if the order does not exist.
     pub(crate) async fn order_details(&self, order_id: i64) -> Result<OrderDetails, VendorError> {
         let operation = VendorOperation::LookUp;
-        let result: OrderDetailResult = self.call_sync(operation, GET_ORDER_DETAILS, &OrderQuery { order_id }).await?;
+        let result: OrderDetailResult = self.call_sync(operation, GET_ORDER_DETAILS, &OrderQuery { order_id, granularity: self.order_granularity.clone() }).await?;
         result.order_details_data.ok_or_else(|| self.missing_field(operation, "orderDetailsData"))
     }
 

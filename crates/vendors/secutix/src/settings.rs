@@ -5,6 +5,7 @@ use serde::Deserialize;
 use vendor_api::InvalidSetting;
 use vendor_api::SourceConfig;
 
+use crate::assumptions::{DEFAULT_ORDER_GRANULARITY, ORDER_GRANULARITIES};
 use crate::map::point_of_sale::SourceDefaults;
 use crate::protocol::{Identity, RateLimitScope, TokenOrigin};
 
@@ -21,6 +22,7 @@ pub(crate) const KEYS: &[&str] = &[
     "token",
     "api_version",
     "rate_limit_scope",
+    "order_granularity",
 ];
 
 /// Keys that contain secrets.
@@ -99,6 +101,13 @@ pub(crate) struct Settings {
     /// INFERRED: requests that a rate-limit response concerns; the two copies of the vendor's page differ.
     #[serde(default)]
     pub rate_limit_scope: RateLimitScope,
+    /// Detail of orders that is asked for, so that a sale contains its tickets. `none`: the parameter is not sent.
+    #[serde(default = "default_order_granularity")]
+    pub order_granularity: String,
+}
+
+fn default_order_granularity() -> String {
+    DEFAULT_ORDER_GRANULARITY.to_owned()
 }
 
 fn default_partner_name() -> String {
@@ -145,6 +154,11 @@ impl Settings {
             [major, minor].iter().all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
         });
         expect(is_version, "api_version", "must look like v1_33");
+        expect(
+            ORDER_GRANULARITIES.contains(&self.order_granularity.as_str()),
+            "order_granularity",
+            "must be \"TICKETS\", \"MOVEMENTS\", \"OPERATIONS\" or \"none\"",
+        );
         invalid
     }
 

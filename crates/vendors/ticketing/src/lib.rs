@@ -39,6 +39,7 @@ pub const VENDOR: Vendor = Vendor {
     secrets: settings::SECRETS,
     connection_keys: &[],
     quota: None,
+    endpoint_quota: None,
     // INFERRED: no limit is documented (`ticketing.md §2.8`); as long as the other vendors ask for at least.
     rate_limit_pause: Duration::from_secs(30),
     check,
@@ -111,7 +112,7 @@ fn facts(settles: bool) -> SourceTraits {
         holds_seats: false,
         delivers_to_app: false,
         confirm_rank: 10,
-        order_calls: OrderCalls { hold: 1, confirm: 2, tickets: 1, undo: 1 },
+        order_calls: OrderCalls { hold: 1, confirm: 2, tickets: 1, undo: 1, endpoint: None },
         horizon_days: 366,
     }
 }

@@ -23,9 +23,8 @@ impl SourceCapacity {
             return Self { orders_per_minute: None, waiting: 0, expected_wait_seconds: 0 };
         };
         let report = capacity.report().await;
-        let calls = f64::from(source.traits.order_calls.to_sell().max(1));
         Self {
-            orders_per_minute: report.requests_per_minute.map(|requests| requests / calls),
+            orders_per_minute: report.orders_per_minute(source.traits.order_calls),
             waiting: int(u32::try_from(report.waiting).unwrap_or(u32::MAX)),
             expected_wait_seconds: seconds(report.expected_wait),
         }

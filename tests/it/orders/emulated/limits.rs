@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use orders::{CreateOrder, FulfillmentPolicy, OrderOutcome, OrderStatus, Orders, ProblemCode, RetryAdvice};
-use resilience::RateLimitPolicy;
+use resilience::{RateLimitPolicy, WindowLimit};
 use source_stack::LocalRateLimiter;
 use tokio::time::{Instant, sleep};
 
@@ -24,8 +24,9 @@ async fn limited_venues() -> Venues {
     let unlimited = Venues::open(style, Stage::Sqlite.ledger().await, &client, &[]).await;
     let mut lines = unlimited.find_lines(style).await;
     lines.iter_mut().for_each(|line| line.line.quantity = 1);
+    let all = WindowLimit { requests: CALLS, per: WINDOW };
     let policy =
-        RateLimitPolicy { requests: CALLS, per: WINDOW, priority_percent: 25, max_wait: Duration::ZERO, replicas: 1 };
+        RateLimitPolicy { all, each_endpoint: None, priority_percent: 25, max_wait: Duration::ZERO, replicas: 1 };
     let limiter = Arc::new(LocalRateLimiter::new(Some(&policy), 16, Duration::ZERO));
     let ledger = Stage::Sqlite.ledger().await;
     let mut venues = Venues::open_limited(style, ledger, &client, &lines, Some((limiter, CALLS, WINDOW))).await;
