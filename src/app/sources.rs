@@ -1,22 +1,21 @@
 //! Connects the sources of the configuration and adds their layers.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
 use tokio_util::task::TaskTracker;
 
+use crate::app::limiters::{Limiter, Limiters, digest};
 use crate::app::shared_redis::SharedRedis;
 use crate::config::{
     Config, ConfiguredSource, LifetimeConfig as LifetimeSettings, LifetimesConfig as LifetimesSettings,
     ResilienceConfig,
 };
-use domain::{Clock, OrderCapacity, Quota, RateLimiter, Source, SourceId};
+use domain::{Clock, Quota, RateLimiter, Source, SourceId};
 use http_client::{ConnectionPools, PausePolicy, VendorHttpClient};
 use resilience::{CircuitBreakerPolicy, RateLimitPolicy, RetryPolicy, WindowLimit};
 use source_stack::{
-    BulkheadPolicy, CacheLifetime, CachePolicy, CatalogCache, HealthTracker, LayeredSource, LocalRateLimiter,
+    BulkheadPolicy, CacheLifetime, CachePolicy, CatalogCache, HealthTracker, LayeredSource, MonthlyQuota,
     OperationDeadlines, ResiliencePolicy, StackParts, stack,
 };
 use vendor_api::{ConnectContext, InvalidSetting, Vendor};
@@ -46,6 +45,8 @@ pub(super) struct ConnectedSources {
     pub sources: Vec<Arc<Source>>,
     /// The same sources as orders use them: every catalog read calls the vendor.
     pub for_orders: Vec<Source>,
+    /// Calls of each institution by month.
+    pub monthly_quotas: Vec<Arc<MonthlyQuota>>,
 }
 
 /// Connects every source of a configuration; makes no calls.
@@ -68,6 +69,7 @@ pub(super) fn connect_sources(
             })),
         }
     }
+    connected.monthly_quotas = limiters.monthly_quotas();
     if diagnostics.is_empty() { Ok(connected) } else { Err(diagnostics) }
 }
 
@@ -85,7 +87,7 @@ fn connect_source(
     let id = settings.source.id.clone();
     let realm = cache_realm(settings, vendor);
     let resilience = resilience_policy(&settings.resilience, vendor);
-    let (rate_limiter, capacity) = limiters.of_institution(settings, &resilience, infrastructure);
+    let Limiter { rate_limiter, capacity } = limiters.of_institution(settings, &resilience, infrastructure);
     let health = Arc::new(HealthTracker::new(id.clone(), Arc::clone(&infrastructure.clock), Arc::clone(&rate_limiter)));
     let context = ConnectContext {
         http: vendor_client(&settings.resilience, id, rate_limiter, vendor.rate_limit_pause)?,
@@ -98,47 +100,6 @@ fn connect_source(
     source.traits.delivers_to_app &= is_delivered;
     let (cache_policy, cache) = (cache_policy(lifetimes), Arc::clone(&infrastructure.cache));
     Ok(stack(source, StackParts { resilience, cache_policy, health, capacity: Some(capacity), cache, realm }))
-}
-
-/// Limiters of the institutions. The vendor counts the requests of all sources of an institution together.
-#[derive(Default)]
-struct Limiters(HashMap<String, Limiter>);
-
-/// A limiter as requests and as orders use it.
-type Limiter = (Arc<dyn RateLimiter>, Arc<dyn OrderCapacity>);
-
-impl Limiters {
-    /// Returns the limiter of the institution of a source. Sources of one institution share that of the first one.
-    fn of_institution(
-        &mut self,
-        settings: &ConfiguredSource,
-        resilience: &ResiliencePolicy,
-        infrastructure: &Infrastructure,
-    ) -> Limiter {
-        let source = &settings.source;
-        let name = digest([&*settings.vendor, &source.base_url, &source.institution].into_iter());
-        let create = || create_limiter(&name, settings.resilience.rate_limit.max_wait, resilience, infrastructure);
-        self.0.entry(name.clone()).or_insert_with(create).clone()
-    }
-}
-
-fn create_limiter(
-    name: &str,
-    max_wait: Duration,
-    resilience: &ResiliencePolicy,
-    infrastructure: &Infrastructure,
-) -> Limiter {
-    let places = resilience.bulkhead.checkout;
-    match (&resilience.rate_limit, &infrastructure.redis) {
-        (Some(limit), Some(redis)) => {
-            let limiter = redis.rate_limiter(name, limit, places);
-            (Arc::clone(&limiter) as _, limiter)
-        }
-        (limit, _) => {
-            let limiter = Arc::new(LocalRateLimiter::new(limit.as_ref(), places, max_wait));
-            (Arc::clone(&limiter) as _, limiter)
-        }
-    }
 }
 
 /// Creates the HTTP client of a source or a delivery app. `usual_pause` is the vendor's pause after a rate-limit response, if
@@ -166,16 +127,6 @@ fn cache_realm(settings: &ConfiguredSource, vendor: &Vendor) -> String {
     let own = source_config.vendor_settings.iter().filter(|(key, _)| !vendor.secrets.contains(&key.as_str()));
     let own: Vec<String> = own.map(|(key, value)| format!("{key}={value}")).collect();
     digest(parts.into_iter().chain(own.iter().map(String::as_str)))
-}
-
-/// Returns a short digest of texts.
-fn digest<'t>(parts: impl Iterator<Item = &'t str>) -> String {
-    let mut digest = Sha256::new();
-    for part in parts {
-        digest.update(part.as_bytes());
-        digest.update([0]);
-    }
-    hex::encode(&digest.finalize()[..8])
 }
 
 /// Resilience policy of a source. Without a configured quota, the vendor's documented one applies.

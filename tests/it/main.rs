@@ -18,6 +18,7 @@ mod orders;
 mod process;
 mod process_commands;
 mod process_documents;
+mod process_limits;
 mod process_orders;
 mod process_resellers;
 mod process_sandbox;

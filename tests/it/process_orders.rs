@@ -95,9 +95,9 @@ pub(crate) fn configuration(folder: &TempDir, vendors: &Vendors) -> String {
 /// Line on sale, with its remaining vacancies.
 #[derive(Clone)]
 pub(crate) struct SellableLine {
-    performance: String,
-    ticket_type: String,
-    left: i64,
+    pub(crate) performance: String,
+    pub(crate) ticket_type: String,
+    pub(crate) left: i64,
 }
 
 const CATALOG_QUERY: &str = "query($source: ID!) { events(first: 50, filter: { sources: [$source] }) { nodes {

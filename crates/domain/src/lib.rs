@@ -11,6 +11,7 @@ pub mod identity;
 pub mod ids;
 pub mod mobile;
 pub mod money;
+pub mod monthly_calls;
 pub mod ordering;
 pub mod source;
 mod store;
@@ -29,10 +30,11 @@ pub use error::{Batch, Effect, ErrorKind, NotSent, RefusalReason, VendorError, V
 pub use identity::Scope;
 pub use ids::{EventKey, ExternalRef, Key, OrderKey, PerformanceKey, SectionKey, SourceId, TicketTypeKey, TokenKey};
 pub use money::{Currency, Money, MoneyError, Price, Tax};
+pub use monthly_calls::{CallCounts, CallsByClass, Month, MonthlyUse};
 pub use ordering::LegShape;
 pub use source::{
-    CallCount, CapacityReport, CapacityWish, Environment, Health, HealthReport, HealthState, OrderCalls, OrderCapacity, Quota,
-    RateLimiter, RequestPlace, Source, SourceTraits, VendorKind,
+    CallCount, CapacityReport, CapacityWish, Environment, Health, HealthReport, HealthState, OrderCalls, OrderCapacity,
+    Quota, RateLimiter, RequestPlace, Source, SourceTraits, VendorKind,
 };
 pub use store::StoreError;
 pub use text::{Locale, LocalizedText};

@@ -14,6 +14,7 @@ use crate::authoring::{Authoring, BackOffice, SectionAuthoring};
 use crate::catalog::Catalog;
 use crate::ids::SourceId;
 use crate::money::Currency;
+use crate::monthly_calls::MonthlyUse;
 use crate::ordering::{HoldExtension, Ordering, Refunds};
 use crate::turn::{RequestTurn, ReservationKey};
 
@@ -208,7 +209,7 @@ pub struct CapacityWish {
 }
 
 /// Order work that waits for the limits of a source.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct CapacityReport {
     /// Requests in a minute that the limit of the source allows. `None` without a limit.
     pub requests_per_minute: Option<f64>,
@@ -218,6 +219,8 @@ pub struct CapacityReport {
     pub waiting: usize,
     /// Time until a request beyond those reserved would be sent.
     pub expected_wait: Duration,
+    /// Calls of this month. `None` if they are not counted.
+    pub month: Option<MonthlyUse>,
 }
 
 impl CapacityReport {

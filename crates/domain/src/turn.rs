@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use strum::{EnumString, IntoStaticStr};
 use tokio::sync::{OnceCell, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
@@ -11,7 +12,8 @@ use crate::error::VendorOperation;
 use crate::ids::OrderKey;
 
 /// Urgency of a request, most urgent first. Within a class, the earliest due time comes first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum RequestClass {
     /// Ends something that is held or sold: a confirmation, a release, a cancellation, or the lookup of an outcome. They compete
     /// by due time only, so that neither kind starves the other.
@@ -27,6 +29,11 @@ pub enum RequestClass {
 }
 
 impl RequestClass {
+    /// Returns the name in metrics and stores.
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+
     /// Returns the class of a request that no order call sends.
     pub fn of(operation: VendorOperation) -> Self {
         match operation {

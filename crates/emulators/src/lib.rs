@@ -133,13 +133,17 @@ impl Row {
 
 /// All emulators, in the order of their fixed ports.
 const EMULATORS: [Row; 4] = [
-    Row { name: "acme", base_path: "", create: |clock, folder, limits| AcmeEmulator::new(clock, folder, limits == RequestLimits::Assumed) },
-    Row { name: "secutix", base_path: "", create: |clock, folder, limits| SecutixEmulator::new(clock, folder, limits != RequestLimits::Unlimited) },
     Row {
-        name: "ticketing",
-        base_path: "/v3",
-        create: |clock, folder, _| TicketingEmulator::new(clock, folder),
+        name: "acme",
+        base_path: "",
+        create: |clock, folder, limits| AcmeEmulator::new(clock, folder, limits == RequestLimits::Assumed),
     },
+    Row {
+        name: "secutix",
+        base_path: "",
+        create: |clock, folder, limits| SecutixEmulator::new(clock, folder, limits != RequestLimits::Unlimited),
+    },
+    Row { name: "ticketing", base_path: "/v3", create: |clock, folder, _| TicketingEmulator::new(clock, folder) },
     Row {
         name: "tixngo",
         base_path: "/v3/organizer/tickets",

@@ -20,7 +20,8 @@ pub use request_metrics::count_unreadable_rows;
 pub use response::{PausePolicy, VendorResponse};
 
 use domain::{
-    Effect, Endpoint, ErrorKind, RateLimiter, RequestPlace, RequestTurn, SourceId, TurnScope, VendorError, VendorOperation,
+    Effect, Endpoint, ErrorKind, RateLimiter, RequestPlace, RequestTurn, SourceId, TurnScope, VendorError,
+    VendorOperation,
 };
 
 /// Largest accepted response body in bytes: several times the largest catalog of a vendor, which is around 10 MB.
@@ -118,11 +119,7 @@ impl VendorHttpClient {
     }
 
     /// Waits for the turn of a request in the queue of the source. The wait does not count for the timeouts of an order call.
-    async fn wait_for_turn(
-        &self,
-        operation: VendorOperation,
-        endpoint: Endpoint,
-    ) -> Result<RequestPlace, VendorError> {
+    async fn wait_for_turn(&self, operation: VendorOperation, endpoint: Endpoint) -> Result<RequestPlace, VendorError> {
         let turn = self.rate_limiter.acquire(RequestTurn { endpoint, ..RequestTurn::current(operation) });
         let turn = match TurnScope::current() {
             Some(scope) => scope.wait(turn).await,

@@ -159,6 +159,18 @@ impl Leg {
         self.capabilities.has_undo && self.capabilities.undo_is_proven
     }
 
+    /// Returns true if the leg is sold and tickets or barcodes are missing that are still looked for.
+    pub fn awaits_tickets(&self) -> bool {
+        self.status == LegStatus::Confirmed && self.ticket_refresh.is_some()
+    }
+
+    /// Returns the time of the next look-up, retry, or read of missing tickets.
+    pub fn next_check_at(&self) -> Option<Timestamp> {
+        let lookup = self.unknown.map(|unknown| unknown.next_lookup_at);
+        let tickets = self.ticket_refresh.filter(|_| self.awaits_tickets());
+        lookup.or(self.retry.or(tickets).map(|schedule| schedule.next_at))
+    }
+
     /// Counts the attempts of an operation that reached the source or may have.
     pub fn attempt_count(&self, operation: LegOperation) -> usize {
         self.sent_attempts(operation).count()

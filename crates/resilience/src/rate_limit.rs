@@ -347,7 +347,10 @@ mod tests {
         assert_eq!(limiter.remaining(), Some(30));
         let wait = Duration::from_secs(60) / 45;
         assert_eq!(limiter.try_acquire(true, of("orders")), Err(Refusal { wait, endpoint: Some("orders") }));
-        assert_eq!((limiter.time_for(Some("orders"), 2), limiter.time_for(Some("catalog"), 2)), (wait * 2, Duration::ZERO));
+        assert_eq!(
+            (limiter.time_for(Some("orders"), 2), limiter.time_for(Some("catalog"), 2)),
+            (wait * 2, Duration::ZERO)
+        );
         assert_eq!(drain_endpoint(&limiter, true, of("catalog")), 15);
         assert_eq!(drain(&limiter, true), 15, "what the limit of all leaves");
         let refused = limiter.try_acquire(true, of("seats")).expect_err("used up");

@@ -35,6 +35,7 @@ mod guard;
 mod invalidate_on_write;
 mod l1_cache;
 mod l2_cache;
+mod monthly_quota;
 mod policy;
 mod rate_limiter;
 mod single_flight;
@@ -43,6 +44,7 @@ mod tag_invalidation;
 
 pub use catalog_cache::{CacheStore, CatalogCache, InvalidationEvent};
 pub use guard::{Guard, HealthTracker};
+pub use monthly_quota::{MonthlyQuota, MonthlyQuotaPolicy, MonthlyRateLimiter};
 pub use policy::{BulkheadPolicy, CacheLifetime, CachePolicy, OperationDeadlines, ResiliencePolicy};
 pub use rate_limiter::{
     LocalRateLimiter, ONE_CALL, RequestQueue, capacity_report, limited_endpoint, requests, reservation,

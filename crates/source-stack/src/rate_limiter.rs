@@ -136,9 +136,12 @@ pub const ONE_CALL: CallCount = CallCount { all: 1, endpoint: None };
 pub fn capacity_report(limits: Option<GcraLimits>, waiting: usize, expected_wait: Duration) -> CapacityReport {
     CapacityReport {
         requests_per_minute: limits.map(|limits| limits.all.per_minute()),
-        endpoint_requests_per_minute: limits.and_then(|limits| limits.each_endpoint).map(|gcra: Gcra| gcra.per_minute()),
+        endpoint_requests_per_minute: limits
+            .and_then(|limits| limits.each_endpoint)
+            .map(|gcra: Gcra| gcra.per_minute()),
         waiting,
         expected_wait,
+        month: None,
     }
 }
 
@@ -157,7 +160,8 @@ pub fn time_beyond_reserved(
 
 /// Returns the requests within each limit: calls that are needed, and calls in reserve.
 pub fn requests(needed: CallCount, spare: CallCount) -> Vec<Requests> {
-    let calls = |count: CallCount, name| count.endpoint.filter(|(endpoint, _)| *endpoint == name).map_or(0, |(_, calls)| calls);
+    let calls =
+        |count: CallCount, name| count.endpoint.filter(|(endpoint, _)| *endpoint == name).map_or(0, |(_, calls)| calls);
     let of_all = Requests { endpoint: None, needed: needed.all, spare: spare.all };
     let endpoint = needed.endpoint.or(spare.endpoint).map(|(name, _)| Requests {
         endpoint: Some(name),

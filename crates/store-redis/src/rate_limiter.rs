@@ -335,9 +335,9 @@ impl OrderCapacity for RedisRateLimiter {
         let wish = reservation(wish);
         match self.reserve_shared(&reservation_name(wish.key), &wish.requests, Some(&wish)).await {
             Some(result) => result,
-            None => self
-                .own_reservations
-                .reserve(&wish, |endpoint, requests| self.fallback.time_for(endpoint, requests)),
+            None => {
+                self.own_reservations.reserve(&wish, |endpoint, requests| self.fallback.time_for(endpoint, requests))
+            }
         }
     }
 

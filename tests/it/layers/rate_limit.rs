@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{CallCount, CapacityWish, Endpoint, OrderCapacity, OrderKey, RateLimiter, RequestClass, RequestTurn, ReservationKey};
+use domain::{
+    CallCount, CapacityWish, Endpoint, OrderCapacity, OrderKey, RateLimiter, RequestClass, RequestTurn, ReservationKey,
+};
 use resilience::{RateLimitPolicy, WindowLimit};
 use store_redis::{Redis, RedisRateLimiter};
 use tokio_util::task::TaskTracker;

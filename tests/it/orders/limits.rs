@@ -251,7 +251,13 @@ impl OrderCapacity for Unanswered {
     fn stop_for(&self, _: Duration) {}
 
     async fn report(&self) -> CapacityReport {
-        CapacityReport { requests_per_minute: None, endpoint_requests_per_minute: None, waiting: 0, expected_wait: Duration::ZERO }
+        CapacityReport {
+            requests_per_minute: None,
+            endpoint_requests_per_minute: None,
+            waiting: 0,
+            expected_wait: Duration::ZERO,
+            month: None,
+        }
     }
 }
 

@@ -285,7 +285,13 @@ impl Client {
     /// `getOrderDetails` (`secutix.md §3.4`). `NotFound` if the order does not exist.
     pub(crate) async fn order_details(&self, order_id: i64) -> Result<OrderDetails, VendorError> {
         let operation = VendorOperation::LookUp;
-        let result: OrderDetailResult = self.call_sync(operation, GET_ORDER_DETAILS, &OrderQuery { order_id, granularity: self.order_granularity.clone() }).await?;
+        let result: OrderDetailResult = self
+            .call_sync(
+                operation,
+                GET_ORDER_DETAILS,
+                &OrderQuery { order_id, granularity: self.order_granularity.clone() },
+            )
+            .await?;
         result.order_details_data.ok_or_else(|| self.missing_field(operation, "orderDetailsData"))
     }
 

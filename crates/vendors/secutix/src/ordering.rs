@@ -196,9 +196,10 @@ impl SecutixOrdering {
             }
             read => read?,
         };
-        details.sale_amount.map(|total| total.0).ok_or_else(|| {
-            self.client.error(operation, ErrorKind::Malformed).with_cause("the order has no saleAmount")
-        })
+        details
+            .sale_amount
+            .map(|total| total.0)
+            .ok_or_else(|| self.client.error(operation, ErrorKind::Malformed).with_cause("the order has no saleAmount"))
     }
 
     /// Reads a sale after its order was closed, and polls only while it is not known to be closed. Barcodes that take longer are

@@ -50,7 +50,7 @@ async fn what_is_admitted_is_confirmed_and_the_rest_is_refused_before_anything_i
     let venues = limited_venues().await;
     let orders = venues.world.process();
     let place = async |input: &CreateOrder| orders.place(&storefront(), input).await.expect("the store");
-    let inputs: Vec<CreateOrder> = (0..7).map(|_| venues.world.input(FulfillmentPolicy::AllOrNothing)).collect();
+    let inputs: Vec<CreateOrder> = (0..13).map(|_| venues.world.input(FulfillmentPolicy::AllOrNothing)).collect();
     let mut admitted = Vec::new();
     let mut refused = Vec::new();
     for input in inputs {
@@ -60,7 +60,7 @@ async fn what_is_admitted_is_confirmed_and_the_rest_is_refused_before_anything_i
             None => refused.push((input, problems)),
         }
     }
-    assert_eq!((admitted.len(), refused.len()), (4, 3), "ten calls each, reserved: {refused:?}");
+    assert_eq!((admitted.len(), refused.len()), (10, 3), "four calls each, reserved: {refused:?}");
     for (_, problems) in &refused {
         let [problem] = &problems[..] else { panic!("{problems:?}") };
         let reported = (problem.code, problem.source.as_ref().map(|source| source.as_str()), problem.retry());

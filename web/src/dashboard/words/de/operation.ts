@@ -13,6 +13,13 @@ export const operation: typeof words = {
     budget: 'Verbleibende Anfragen',
     noBudget: 'Kein Limit',
     throttled: 'Gedrosselt',
+    queue: 'Wartende Bestellanfragen',
+    waiting: (requests, seconds) =>
+      seconds === 0 ? `${requests}` : `${requests}, ${many(seconds, 'Sekunde', 'Sekunden')} Wartezeit`,
+    month: 'Anfragen in diesem Monat',
+    ofQuota: (requests, quota) => `${requests} von ${quota}`,
+    forecast: 'Prognose für den Monat',
+    over: (requests) => `${requests}: über dem Kontingent`,
     lastGood: 'Letzter Erfolg',
     lastBad: 'Letzter Fehler',
     never: 'Nie',

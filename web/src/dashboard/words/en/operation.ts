@@ -13,6 +13,13 @@ export const operation = {
     budget: 'Requests remaining',
     noBudget: 'No rate limit',
     throttled: 'Rate-limited',
+    queue: 'Order requests waiting',
+    waiting: (requests: number, seconds: number) =>
+      seconds === 0 ? `${requests}` : `${requests}, ${many(seconds, 'second', 'seconds')} to wait`,
+    month: 'Requests this month',
+    ofQuota: (requests: string, quota: string) => `${requests} of ${quota}`,
+    forecast: 'Forecast for the month',
+    over: (requests: string) => `${requests}: above the quota`,
     lastGood: 'Last success',
     lastBad: 'Last failure',
     never: 'Never',

@@ -13,6 +13,13 @@ export const operation: typeof words = {
     budget: 'Requêtes restantes',
     noBudget: 'Aucune limite',
     throttled: 'Limité',
+    queue: 'Requêtes de commandes en attente',
+    waiting: (requests, seconds) =>
+      seconds === 0 ? `${requests}` : `${requests}, attente de ${many(seconds, 'seconde', 'secondes')}`,
+    month: 'Requêtes ce mois-ci',
+    ofQuota: (requests, quota) => `${requests} sur ${quota}`,
+    forecast: 'Prévision pour le mois',
+    over: (requests) => `${requests} : au-dessus du quota`,
     lastGood: 'Dernier succès',
     lastBad: 'Dernier échec',
     never: 'Jamais',
