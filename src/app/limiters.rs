@@ -34,8 +34,7 @@ impl Limiters {
         resilience: &ResiliencePolicy,
         infrastructure: &Infrastructure,
     ) -> Limiter {
-        let source = &settings.source;
-        let name = digest([settings.vendor.as_str(), &source.base_url, &source.institution].into_iter());
+        let name = institution_name(settings);
         let create = || create(&name, settings, resilience, infrastructure);
         self.0.entry(name.clone()).or_insert_with(create).0.clone()
     }
@@ -44,6 +43,12 @@ impl Limiters {
     pub(super) fn monthly_quotas(self) -> Vec<Arc<MonthlyQuota>> {
         self.0.into_values().map(|(_, quota)| quota).collect()
     }
+}
+
+/// Returns the name of an institution, the same in all replicas.
+pub(super) fn institution_name(settings: &ConfiguredSource) -> String {
+    let source = &settings.source;
+    digest([settings.vendor.as_str(), &source.base_url, &source.institution].into_iter())
 }
 
 fn create(

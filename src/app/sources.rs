@@ -5,20 +5,20 @@ use std::time::Duration;
 
 use tokio_util::task::TaskTracker;
 
-use crate::app::limiters::{Limiter, Limiters, digest};
+use crate::app::limiters::{Limiter, Limiters, digest, institution_name};
 use crate::app::shared_redis::SharedRedis;
 use crate::config::{
     Config, ConfiguredSource, LifetimeConfig as LifetimeSettings, LifetimesConfig as LifetimesSettings,
     ResilienceConfig,
 };
-use domain::{Clock, Quota, RateLimiter, Source, SourceId};
+use domain::{Clock, Quota, RateLimiter, SnapshotStore, Source, SourceId};
 use http_client::{ConnectionPools, PausePolicy, VendorHttpClient};
 use resilience::{CircuitBreakerPolicy, RateLimitPolicy, RetryPolicy, WindowLimit};
 use source_stack::{
     BulkheadPolicy, CacheLifetime, CachePolicy, CatalogCache, HealthTracker, LayeredSource, MonthlyQuota,
     OperationDeadlines, ResiliencePolicy, StackParts, stack,
 };
-use vendor_api::{ConnectContext, InvalidSetting, Vendor};
+use vendor_api::{ConnectContext, InvalidSetting, KeptSnapshots, Vendor};
 use vendor_registry::VENDORS;
 
 /// The catalog waits this much longer than the deadline of a source, so that the source's own error arrives first.
@@ -53,13 +53,15 @@ pub(super) struct ConnectedSources {
 pub(super) fn connect_sources(
     config: &Config,
     infrastructure: &Infrastructure,
+    snapshots: Option<&Arc<dyn SnapshotStore>>,
 ) -> Result<ConnectedSources, Vec<InvalidSetting>> {
     let mut diagnostics = Vec::new();
     let mut connected = ConnectedSources::default();
     let mut limiters = Limiters::default();
     for settings in config.sources.values() {
         let is_delivered = config.deliveries.values().any(|delivery| delivery.channel.source == settings.source.id);
-        match connect_source(settings, &config.cache.lifetimes, infrastructure, &mut limiters, is_delivered) {
+        match connect_source(settings, &config.cache.lifetimes, infrastructure, &mut limiters, snapshots, is_delivered)
+        {
             Ok(layered) => {
                 connected.for_orders.push(layered.for_orders());
                 connected.sources.push(Arc::new(layered.source));
@@ -78,6 +80,7 @@ fn connect_source(
     lifetimes: &LifetimesSettings,
     infrastructure: &Infrastructure,
     limiters: &mut Limiters,
+    snapshots: Option<&Arc<dyn SnapshotStore>>,
     is_delivered: bool,
 ) -> Result<LayeredSource, Vec<InvalidSetting>> {
     let vendor = VENDORS
@@ -94,6 +97,11 @@ fn connect_source(
         clock: Arc::clone(&infrastructure.clock),
         health: Arc::clone(&health) as _,
         tracker: infrastructure.tracker.clone(),
+        kept: snapshots.map(|store| KeptSnapshots {
+            store: Arc::clone(store),
+            account: realm.clone(),
+            institution: institution_name(settings),
+        }),
     };
     let mut source = (vendor.connect)(settings.source.clone(), context)?;
     // Delivery to an app needs a configured channel.

@@ -50,11 +50,12 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     let sandbox =
         if config.built_in { Some(start_sandbox(&mut config, Some(&data), &clock, &tracker).await?) } else { None };
     let infrastructure = Arc::new(build_infrastructure(&config, &clock, &tracker, &stop)?);
+    let stores = order_setup::open_stores(&config, &data).await?;
     let ConnectedSources { sources, for_orders, monthly_quotas } =
-        connect_sources(&config, &infrastructure).map_err(StartError::Settings)?;
+        connect_sources(&config, &infrastructure, Some(&stores.snapshots)).map_err(StartError::Settings)?;
     let accounts = Arc::new(ConfiguredAccounts::from_config(&config));
     let bus = change_bus(&infrastructure, &stop);
-    let (orders, stores) = order_setup::open(&config, for_orders, &clock, &data, bus, Arc::clone(&accounts)).await?;
+    let orders = order_setup::build(&config, for_orders, &stores, &clock, bus, Arc::clone(&accounts));
     let edits = Edits::new(Arc::clone(&stores.edits), Arc::clone(&clock), tracker.clone());
     let resellers = reseller_setup::open(&config, &sources, &clock);
     let deliveries = delivery_setup::open(&config, &sources, &clock, &orders, &stores).map_err(StartError::Settings)?;

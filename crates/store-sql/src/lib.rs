@@ -17,6 +17,7 @@ mod sales;
 mod save;
 mod sealed_refs;
 mod settings;
+mod snapshots;
 mod source_calls;
 mod sql;
 mod sqlite;
@@ -36,7 +37,7 @@ use crate::sqlite::SqliteDatabase;
 use crate::store::SqlStore;
 use ::deliveries::store::DeliveryStore;
 use ::edits::IdempotencyStore;
-use domain::CallCounts;
+use domain::{CallCounts, SnapshotStore};
 use orders::OrderStore;
 
 /// Error of opening the stores. Never contains the URL, because it may contain a password.
@@ -79,6 +80,8 @@ pub struct Stores {
     pub deliveries: Arc<dyn DeliveryStore>,
     /// Counts of calls to vendors.
     pub call_counts: Arc<dyn CallCounts>,
+    /// Data of vendors that may be requested rarely.
+    pub snapshots: Arc<dyn SnapshotStore>,
     /// Health and statistics of the database.
     pub health: Arc<dyn StoreHealth>,
 }
@@ -119,6 +122,7 @@ pub async fn open_stores(
         edits: Arc::clone(&store) as _,
         deliveries: Arc::clone(&store) as _,
         call_counts: Arc::clone(&store) as _,
+        snapshots: Arc::clone(&store) as _,
         health: store,
     })
 }

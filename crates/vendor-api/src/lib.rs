@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio_util::task::TaskTracker;
 
 use domain::mobile::AppChannel;
-use domain::{Clock, Health, Quota, Source, VendorKind};
+use domain::{Clock, Health, Quota, SnapshotStore, Source, VendorKind};
 use http_client::VendorHttpClient;
 
 pub use source_config::{ChannelConfig, SourceConfig};
@@ -23,6 +23,19 @@ pub struct ConnectContext {
     pub health: Arc<dyn Health>,
     /// Tracks the tasks that the source spawns.
     pub tracker: TaskTracker,
+    /// What the source keeps over restarts. `None`: nothing.
+    pub kept: Option<KeptSnapshots>,
+}
+
+/// Store of snapshots, with the names of a source in it.
+#[derive(Clone)]
+pub struct KeptSnapshots {
+    /// Store.
+    pub store: Arc<dyn SnapshotStore>,
+    /// Name of the account, whose snapshots no other account sees.
+    pub account: String,
+    /// Name of the institution, whose accounts share the vendor's limits.
+    pub institution: String,
 }
 
 /// An invalid setting of a source.

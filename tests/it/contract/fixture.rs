@@ -146,6 +146,7 @@ impl VendorFixture {
         let running = stage.run(listener, &TaskTracker::new()).expect("an emulator");
         config.base_url = format!("{}{}", running.base_url(), config.base_url);
         let context = ConnectContext {
+            kept: None,
             http: VendorHttpClient::new(client, config.id.clone(), rate_limiter, attempt_timeout)
                 .with_pauses(PausePolicy { default: vendor.rate_limit_pause, max: Duration::from_secs(3600) }),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,

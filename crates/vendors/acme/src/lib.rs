@@ -50,7 +50,7 @@ fn check(config: &SourceConfig) -> Vec<InvalidSetting> {
 
 fn connect(config: SourceConfig, context: ConnectContext) -> Result<Source, Vec<InvalidSetting>> {
     let settings = Settings::from_config(&config)?;
-    let ConnectContext { http, clock, health, tracker: _ } = context;
+    let ConnectContext { http, clock, health, .. } = context;
     let facts = facts(&settings);
     let defaults = SourceDefaults {
         time_zone: config.time_zone.clone(),

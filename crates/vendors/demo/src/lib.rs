@@ -44,7 +44,7 @@ fn check(config: &SourceConfig) -> Vec<InvalidSetting> {
 
 fn connect(config: SourceConfig, context: ConnectContext) -> Result<Source, Vec<InvalidSetting>> {
     let settings = Settings::from_config(&config)?;
-    let ConnectContext { http, clock, health, tracker: _ } = context;
+    let ConnectContext { http, clock, health, .. } = context;
     let source = Arc::new(DemoSource {
         client: Client::new(http, settings.base_url, settings.api_key),
         defaults: SourceDefaults { time_zone: config.time_zone.clone(), currency: settings.currency },

@@ -6,6 +6,7 @@ use domain::{Effect, ErrorKind, RefusalReason, SourceId, VendorError, VendorOper
 use serde::de::DeserializeOwned;
 
 use crate::assumptions::{self, DEFAULT_ORDER_GRANULARITY};
+use crate::catalog_store::CatalogStore;
 use crate::protocol::{Parameters, Protocol, ProtocolRequest, ProtocolResponse, ResultStatus};
 use crate::wire::access::{ControlledTicket, ControlledTicketQuery, ControlledTicketResult, GET_CONTROLLED_TICKET};
 use crate::wire::availability::{
@@ -121,9 +122,23 @@ impl Client {
         parameters: &dyn Parameters,
         timeout: Option<Duration>,
     ) -> Result<CallReply<T>, VendorError> {
+        match self.send(operation, method, parameters, timeout).await? {
+            CallReply::Completed(response) => response.parse().map(CallReply::Completed),
+            CallReply::InProgress(id) => Ok(CallReply::InProgress(id)),
+        }
+    }
+
+    /// Sends one request and classifies its result, which is not parsed yet.
+    async fn send(
+        &self,
+        operation: VendorOperation,
+        method: Method,
+        parameters: &dyn Parameters,
+        timeout: Option<Duration>,
+    ) -> Result<CallReply<ProtocolResponse>, VendorError> {
         let response = self.protocol.call(&ProtocolRequest { operation, method, parameters, timeout }).await?;
         match response.status()? {
-            ResultStatus::Success => response.parse().map(CallReply::Completed),
+            ResultStatus::Success => Ok(CallReply::Completed(response)),
             ResultStatus::InProgress(id) => Ok(CallReply::InProgress(id)),
             ResultStatus::Rejected { code, is_technical } => {
                 Err(self.rejection(&response, operation, &code, is_technical))
@@ -188,18 +203,29 @@ impl Client {
         Ok(result.last_update)
     }
 
-    /// `getCatalogDetailed`, polled until it is complete; a retryable error after three minutes (`secutix.md §2.7`).
-    pub(crate) async fn catalog(&self, operation: VendorOperation) -> Result<CatalogData, VendorError> {
-        let mut query = CatalogQuery::default();
+    /// `getCatalogDetailed`, polled until it is complete; a retryable error after three minutes (`secutix.md §2.7`). Goes on with
+    /// the request `pending`, if there is one, and keeps the id of one that is in progress. Returns the catalog and its text.
+    pub(crate) async fn catalog(
+        &self,
+        operation: VendorOperation,
+        pending: Option<i64>,
+        store: &CatalogStore,
+    ) -> Result<(CatalogData, Vec<u8>), VendorError> {
+        let mut query = CatalogQuery { request_id: pending };
         let mut delays = self.poll_schedule.remaining_delays();
         loop {
-            let reply = self.call(operation, GET_CATALOG_DETAILED, &query, Some(CATALOG_TIMEOUT)).await?;
-            match reply {
-                CallReply::Completed(result) => {
-                    let result: CatalogResult = result;
-                    return result.catalog_data.ok_or_else(|| self.missing_field(operation, "catalogData"));
+            match self.send(operation, GET_CATALOG_DETAILED, &query, Some(CATALOG_TIMEOUT)).await? {
+                CallReply::Completed(response) => {
+                    let result: CatalogResult = response.parse()?;
+                    let catalog = result.catalog_data.ok_or_else(|| self.missing_field(operation, "catalogData"))?;
+                    return Ok((catalog, response.into_text()));
                 }
-                CallReply::InProgress(id) => query.request_id = id.or(query.request_id),
+                CallReply::InProgress(id) => {
+                    query.request_id = id.or(query.request_id);
+                    if let Some(id) = id.filter(|id| pending != Some(*id)) {
+                        store.set_pending(Some(id)).await;
+                    }
+                }
             }
             let Some(delay) = delays.next() else {
                 let error =

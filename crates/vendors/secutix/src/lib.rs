@@ -5,6 +5,7 @@ mod assumptions;
 mod availability_cache;
 mod availability_fetcher;
 mod catalog;
+mod catalog_store;
 mod client;
 mod map;
 mod ordering;
@@ -28,6 +29,7 @@ use vendor_api::{ConnectContext, InvalidSetting, Vendor};
 use crate::accounts::SecutixAccounts;
 use crate::availability_fetcher::AvailabilityFetcher;
 use crate::catalog::SecutixCatalog;
+use crate::catalog_store::CatalogStore;
 use crate::client::{Client, PollSchedule};
 use crate::ordering::SecutixOrdering;
 use crate::protocol::{JsonProtocol, Protocol, SoapProtocol, TokenProvider};
@@ -60,7 +62,7 @@ fn check(config: &SourceConfig) -> Vec<InvalidSetting> {
 /// Builds a source. Calls nobody.
 fn connect(config: SourceConfig, context: ConnectContext) -> Result<Source, Vec<InvalidSetting>> {
     let settings = Settings::from_config(&config)?;
-    let ConnectContext { http, clock, health, tracker } = context;
+    let ConnectContext { http, clock, health, tracker, kept } = context;
     let protocol = connect_protocol(&settings, &config.base_url, http, &clock);
     let client = Client::new(config.id.clone(), protocol, PollSchedule::IN_PROGRESS);
     let client = Arc::new(client.with_order_granularity(&settings.order_granularity));
@@ -71,6 +73,7 @@ fn connect(config: SourceConfig, context: ConnectContext) -> Result<Source, Vec<
         tracker,
         defaults,
         config.base_url.clone(),
+        CatalogStore::new(kept, settings.catalog_min_interval(), Arc::clone(&clock)),
     ));
     let ordering = Arc::new(SecutixOrdering {
         client: Arc::clone(&client),

@@ -1,5 +1,8 @@
 //! Settings of a SecuTix source beyond the shared ones (`secutix.md §5.1`).
 
+use std::time::Duration;
+
+use jiff::SignedDuration;
 use secrecy::SecretString;
 use serde::Deserialize;
 use vendor_api::InvalidSetting;
@@ -23,6 +26,7 @@ pub(crate) const KEYS: &[&str] = &[
     "api_version",
     "rate_limit_scope",
     "order_granularity",
+    "catalog_min_interval",
 ];
 
 /// Keys that contain secrets.
@@ -104,6 +108,14 @@ pub(crate) struct Settings {
     /// Detail of orders that is asked for, so that a sale contains its tickets. `none`: the parameter is not sent.
     #[serde(default = "default_order_granularity")]
     pub order_granularity: String,
+    /// Time between two calls of the catalog.
+    #[serde(default = "default_catalog_min_interval")]
+    pub catalog_min_interval: SignedDuration,
+}
+
+/// One call in ten minutes is documented (`secutix.md §2.8`).
+fn default_catalog_min_interval() -> SignedDuration {
+    SignedDuration::from_mins(10)
 }
 
 fn default_order_granularity() -> String {
@@ -155,11 +167,21 @@ impl Settings {
         });
         expect(is_version, "api_version", "must look like v1_33");
         expect(
+            (0..=24 * 3600).contains(&self.catalog_min_interval.as_secs()),
+            "catalog_min_interval",
+            "must be a time of at most a day, for example \"10m\"",
+        );
+        expect(
             ORDER_GRANULARITIES.contains(&self.order_granularity.as_str()),
             "order_granularity",
             "must be \"TICKETS\", \"MOVEMENTS\", \"OPERATIONS\" or \"none\"",
         );
         invalid
+    }
+
+    /// Returns the time between two calls of the catalog.
+    pub(crate) fn catalog_min_interval(&self) -> Duration {
+        self.catalog_min_interval.try_into().unwrap_or_default()
     }
 
     /// Returns the institution code: the login without its channel, upper case.

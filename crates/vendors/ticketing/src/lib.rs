@@ -66,7 +66,7 @@ fn connect(config: SourceConfig, context: ConnectContext) -> Result<Source, Vec<
     let settings = Settings::from_config(&config)?;
     let facts = facts(settings.card.is_some());
     let currency = settings.defaults.currency;
-    let ConnectContext { http, clock, health, tracker: _ } = context;
+    let ConnectContext { http, clock, health, .. } = context;
     let account = Arc::new(TicketingSource {
         client: Client::new(http, settings.base_url, settings.api_key.clone(), settings.client_version),
         defaults: settings.defaults,

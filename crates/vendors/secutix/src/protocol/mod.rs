@@ -97,6 +97,14 @@ impl ProtocolResponse {
         }
     }
 
+    /// Returns the result as JSON, whatever the protocol.
+    pub(crate) fn into_text(self) -> Vec<u8> {
+        match self.soap_result {
+            Some(tree) => tree.to_string().into_bytes(),
+            None => self.response.body.to_vec(),
+        }
+    }
+
     /// Classifies the result by its status code.
     pub(crate) fn status(&self) -> Result<ResultStatus, VendorError> {
         let header: ResultHeader = self.parse()?;
