@@ -233,7 +233,7 @@ async fn eight_canceled_together() {
         venue.end_of(*client, id).await
     });
     for order in join_all(canceled).await {
-        assert_eq!(order["status"], "CANCELLED", "{order:#}");
+        assert_eq!((&order["status"], &order["problems"]), (&json!("CANCELLED"), &json!([])), "{order:#}");
     }
     venue.refused_nothing().await;
 }

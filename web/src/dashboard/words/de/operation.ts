@@ -112,6 +112,7 @@ export const operation: typeof words = {
     value: 'Referenz des Anbieters',
     wrong: 'Das Fenster endet, bevor es beginnt, oder ist länger als 366 Tage.',
     missingHint: 'Fragen Sie das Haus, was aus diesen Verkäufen wurde, bevor etwas bezahlt wird.',
+    strayHolds: 'Vormerkungen, deren Antwort verloren ging; sie enden von selbst',
     orphansHint: 'Lassen Sie diese beim Haus stornieren, oder finden Sie heraus, wer sie gemacht hat.',
   },
 };

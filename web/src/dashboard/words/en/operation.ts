@@ -115,6 +115,7 @@ export const operation = {
     value: 'Vendor reference',
     wrong: 'The period must end after it begins and cover at most 366 days.',
     missingHint: 'Ask the venue about these sales before you settle.',
+    strayHolds: 'Holds whose response was lost; they end by themselves',
     orphansHint: 'Have these canceled by the venue, or find out who created them.',
   },
 };

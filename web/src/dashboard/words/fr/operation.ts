@@ -117,6 +117,7 @@ export const operation: typeof words = {
     value: 'Référence du fournisseur',
     wrong: 'La fenêtre finit avant de commencer, ou dépasse 366 jours.',
     missingHint: 'Demandez au lieu ce que sont devenues ces ventes avant de payer quoi que ce soit.',
+    strayHolds: 'Options dont la réponse est perdue ; elles expirent seules',
     orphansHint: 'Faites-les annuler par le lieu, ou trouvez qui les a faites.',
   },
 };
