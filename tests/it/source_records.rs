@@ -59,6 +59,8 @@ async fn a_request_is_claimed_once_in_its_interval_by_whoever_comes_first(stores
     assert!(one.is_none() != other.is_none(), "{one:?} {other:?}");
     assert_eq!(claim(200).await, Some(Duration::from_secs(400)));
     assert_eq!((claim(600).await, claim(601).await), (None, Some(Duration::from_secs(599))));
+    stores.snapshots.release_request("catalog").await.expect("the store");
+    assert_eq!((claim(602).await, claim(603).await), (None, Some(Duration::from_secs(599))));
     assert_eq!(stores.snapshots.pending_request("catalog").await.expect("the store"), Some(17));
     stores.snapshots.save_pending_request("catalog", None).await.expect("the store");
     assert_eq!(stores.snapshots.pending_request("catalog").await.expect("the store"), None);

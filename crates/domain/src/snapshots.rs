@@ -36,6 +36,9 @@ pub trait SnapshotStore: Send + Sync {
         now: Timestamp,
     ) -> Result<Option<Duration>, StoreError>;
 
+    /// Forgets a request: it failed, and another may be sent at once.
+    async fn release_request(&self, name: &str) -> Result<(), StoreError>;
+
     /// Returns the vendor's id of a request whose result is not there yet.
     async fn pending_request(&self, name: &str) -> Result<Option<i64>, StoreError>;
 

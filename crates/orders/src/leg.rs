@@ -175,9 +175,8 @@ impl Leg {
     /// Returns the time at which a hold ends by itself that may be left at the vendor: its response was lost and no look-up found it, or
     /// it could not be given back yet. `None` if none is left.
     pub fn stray_hold_ends_at(&self, now: Timestamp) -> Option<Timestamp> {
-        let is_lost = |attempt: &&Attempt| {
-            attempt.operation == LegOperation::Hold && attempt.outcome == AttemptOutcome::Unknown
-        };
+        let is_lost =
+            |attempt: &&Attempt| attempt.operation == LegOperation::Hold && attempt.outcome == AttemptOutcome::Unknown;
         let lost = self.attempts.iter().filter(is_lost);
         let ends = lost.map(|attempt| later(attempt.ended_at.unwrap_or(attempt.deadline), self.capabilities.hold_ttl));
         let known = self.hold_expires_at.filter(|_| self.has_stray_hold);

@@ -22,7 +22,8 @@ use crate::store::{OrderCursor, OrderFilter};
 use crate::unit_of_work::UnitOfWork;
 use domain::StoreError;
 use domain::time::{earlier, later};
-use domain::{EventKey, EventStatus, TurnScope};
+use domain::{EventKey, EventStatus, OrderKey, TurnScope};
+use jiff::Timestamp;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// Orders loaded per page.
@@ -104,11 +105,37 @@ pub(crate) async fn refresh_order(context: &OrdersContext, order: Order, only_ne
     }
 }
 
-/// Admissions only happen around the performance, so tickets of other days are not worth a call.
+/// Admissions only happen around the performance, so tickets of other days are not worth a call. A pass may be used on any day for
+/// years, so it is worth one call a day.
 fn is_performance_near(context: &OrdersContext, order: &Order, leg: &Leg) -> bool {
     let now = context.clock.now();
     let about_now = |starts_at| earlier(now, DAY) <= starts_at && starts_at <= later(now, DAY);
-    order.lines_of(leg.number).any(|(_, line)| line.starts_at.is_none_or(about_now))
+    let is_turn = || is_daily_turn(order.key, now, context.settings.refresh_interval);
+    order.lines_of(leg.number).any(|(_, line)| line.starts_at.map_or_else(is_turn, about_now))
+}
+
+/// Returns true once a day for each order, in the pass at its own time of the day, so that the calls are spread.
+fn is_daily_turn(order: OrderKey, now: Timestamp, interval: Duration) -> bool {
+    let day = i128::try_from(DAY.as_secs()).unwrap_or(i128::MAX);
+    let own_time = i128::try_from(order.0.as_u128() % DAY.as_secs() as u128).unwrap_or_default();
+    let since = (i128::from(now.as_second()) - own_time).rem_euclid(day);
+    since < i128::from(interval.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pass_has_its_turn_once_a_day_whenever_its_order_was_made() {
+        let interval = Duration::from_secs(15 * 60);
+        let start: Timestamp = "2027-03-14T09:00:00Z".parse().expect("a time");
+        for key in [0, 1, 86_399, u128::MAX, 7_777_777_777] {
+            let order = OrderKey(uuid::Uuid::from_u128(key));
+            let turns = (0..96).filter(|pass| is_daily_turn(order, later(start, interval * *pass), interval)).count();
+            assert_eq!(turns, 1, "{key}");
+        }
+    }
 }
 
 /// Returns the leg if its source reports one of its events as canceled.

@@ -59,6 +59,11 @@ impl SnapshotStore for SqlStore {
         Ok(Some(interval.saturating_sub(passed)))
     }
 
+    async fn release_request(&self, name: &str) -> Result<(), StoreError> {
+        let sql = "UPDATE source_requests SET requested_at = NULL WHERE name = $1";
+        self.write_one(sql, vec![name.into()]).await.map(drop)
+    }
+
     async fn pending_request(&self, name: &str) -> Result<Option<i64>, StoreError> {
         let sql = "SELECT pending_id FROM source_requests WHERE name = $1";
         let row = self.first_row(sql, vec![name.into()]).await?;

@@ -33,6 +33,8 @@ async fn each_fault_maps_to_its_error_kind_and_a_failed_read_has_no_effect() {
     each_vendor(async |fixture| {
         for (fault, kind, retry_after) in &faults {
             fixture.fail(vec![Rule::for_path("/", fault.clone())]);
+            // A refused catalog is requested again after its interval (`secutix.md §2.8`).
+            fixture.clock.advance(600_000);
             let error = fixture.source.catalog.list_events(CatalogScope::Public).await.expect_err("a fault");
             assert_eq!((&error.kind, error.effect), (kind, Effect::None), "{} {fault:?}", fixture.source.id);
             // Without a number, the wait is that of the vendor's contract (`acme.md §2.7`, `secutix.md §2.8`).

@@ -224,7 +224,7 @@ async fn wait_until(mut holds: impl AsyncFnMut() -> bool) {
 async fn a_changed_set_up_is_detected_within_minutes_and_readers_do_not_wait_for_it() {
     let fixture = secutix("OPERA", "json").await;
     assert_eq!(list_events(&fixture).await["81001"].status, EventStatus::OnSale);
-    fixture.clock.advance(400_000);
+    fixture.clock.advance(601_000);
     fixture.change_state("suspend", Some("81001"), json!(null));
     fixture
         .running
@@ -241,10 +241,31 @@ async fn a_changed_set_up_is_detected_within_minutes_and_readers_do_not_wait_for
 }
 
 #[tokio::test]
+async fn a_changed_catalog_is_read_again_ten_minutes_after_the_last_one_and_a_failed_read_is_repeated_before() {
+    let fixture = secutix("OPERA", "json").await;
+    let catalogs = || fixture.running.stage.log.count("getCatalogDetailed");
+    assert_eq!(list_events(&fixture).await["81001"].status, EventStatus::OnSale);
+    fixture.change_state("suspend", Some("81001"), json!(null));
+    for minutes in [4, 8] {
+        fixture.clock.advance(240_000);
+        assert_eq!(list_events(&fixture).await["81001"].status, EventStatus::OnSale);
+        wait_until(async || fixture.running.stage.log.count("getLastSetupUpdate") == minutes / 4).await;
+    }
+    assert_eq!(catalogs(), 1, "the vendor would refuse another");
+    fixture.clock.advance(181_000);
+    fixture.fail(vec![Rule { times: Some(1), ..Rule::for_path("getCatalogDetailed", Fault::DropBefore) }]);
+    list_events(&fixture).await;
+    wait_until(async || catalogs() == 2).await;
+    fixture.clock.advance(31_000);
+    wait_until(async || list_events(&fixture).await["81001"].status == EventStatus::OffSale).await;
+    assert_eq!(catalogs(), 3);
+}
+
+#[tokio::test]
 async fn a_removed_product_leaves_the_list_and_stays_readable_as_off_sale() {
     let fixture = secutix("OPERA", "json").await;
     let gone = list_events(&fixture).await["81002"].key.clone();
-    fixture.clock.advance(400_000);
+    fixture.clock.advance(601_000);
     fixture.change_state("cancel", Some("81002"), json!(null));
     wait_until(async || !list_events(&fixture).await.contains_key("81002")).await;
     let loaded = fixture.source.catalog.load_events(std::slice::from_ref(&gone)).await;

@@ -73,6 +73,15 @@ impl CatalogStore {
         None
     }
 
+    /// Forgets the last request of the catalog: it failed. That a failed request does not count is INFERRED; if it does, the vendor
+    /// refuses the next one, which is not forgotten.
+    pub(crate) async fn release(&self) {
+        *self.requested_at.lock() = None;
+        if let Some(kept) = &self.kept {
+            or_report(kept.store.release_request(&name(&kept.institution)).await);
+        }
+    }
+
     /// Returns the vendor's id of a request whose result is not there yet.
     pub(crate) async fn pending(&self) -> Option<i64> {
         let kept = self.kept.as_ref()?;

@@ -291,14 +291,22 @@ impl SnapshotRefresher {
 
     async fn load_snapshot(&self, pending: Option<i64>) -> Result<(CatalogSnapshot, Vec<u8>), VendorError> {
         let operation = VendorOperation::ListEvents;
-        let point_of_sale = self.load_point_of_sale(operation).await?;
-        let read = self.client.catalog(operation, pending, &self.store).await;
+        let read = async {
+            let point_of_sale = self.load_point_of_sale(operation).await?;
+            let (catalog, text) = self.client.catalog(operation, pending, &self.store).await?;
+            Ok((point_of_sale, catalog, text))
+        };
+        let read: Result<_, VendorError> = read.await;
         // The vendor goes on with a request that waits for its limits or was lost on the way; any other is over.
         let goes_on = read.as_ref().is_err_and(|error| error.kind.is_transient());
         if !goes_on {
             self.store.set_pending(None).await;
         }
-        let (catalog, text) = read?;
+        let is_refused = |error: &VendorError| error.kind == ErrorKind::RateLimited && !error.was_not_sent();
+        if read.as_ref().is_err_and(|error| !is_refused(error)) {
+            self.store.release().await;
+        }
+        let (point_of_sale, catalog, text) = read?;
         let (snapshot, skipped) = catalog::snapshot(&catalog, PointOfSale::clone(&point_of_sale), &self.base_url);
         count_unreadable_rows(self.client.source(), operation, skipped.unreadable);
         if skipped.invalid_amounts > 0 {
