@@ -78,6 +78,9 @@ struct Serve {
     /// Folder of the sandbox's files, instead of the user's data folder.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Disables the request limits of the sandbox's vendors, for load tests.
+    #[arg(long)]
+    unlimited: bool,
 }
 
 #[derive(Args)]
@@ -173,7 +176,8 @@ fn serve(serve: Serve) -> ExitCode {
     let render = metrics.clone().map(|metrics| Arc::new(move || metrics.render()) as _);
     let file = serve.file;
     let loader = Some(Arc::new(move || file.load()) as _);
-    let options = ServeOptions { listen: serve.listen, data: serve.data, metrics: render, loader };
+    let (listen, data, unlimited) = (serve.listen, serve.data, serve.unlimited);
+    let options = ServeOptions { listen, data, metrics: render, loader, unlimited };
     let served = runtime.block_on(async {
         tokio::select! {
             served = Box::pin(app::serve(config, options)) => served,

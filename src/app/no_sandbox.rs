@@ -17,6 +17,7 @@ pub(super) enum RunningSandbox {}
 pub(super) async fn start_sandbox(
     _: &mut Config,
     _: Option<&Path>,
+    _: bool,
     _: &Arc<dyn Clock>,
     _: &TaskTracker,
 ) -> Result<RunningSandbox, StartError> {

@@ -45,7 +45,8 @@ pub async fn check_online(mut config: Config) -> Result<Vec<CheckReport>, StartE
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
     let _stop = stop.clone().drop_guard();
-    let _sandbox = if config.built_in { Some(start_sandbox(&mut config, None, &clock, &tracker).await?) } else { None };
+    let _sandbox =
+        if config.built_in { Some(start_sandbox(&mut config, None, false, &clock, &tracker).await?) } else { None };
     let infrastructure = build_infrastructure(&config, &clock, &tracker, &stop)?;
     let sources = connect_sources(&config, &infrastructure, None).map_err(StartError::Settings)?.sources;
     let own = sources.iter().map(async |source| CheckReport {

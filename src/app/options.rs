@@ -17,6 +17,8 @@ pub struct ServeOptions {
     pub metrics: Option<Arc<dyn Fn() -> String + Send + Sync>>,
     /// Loads the configuration again on SIGHUP.
     pub loader: Option<ConfigLoader>,
+    /// Disables the request limits of the built-in sandbox's vendors.
+    pub unlimited: bool,
 }
 
 /// Options of `sandbox`.

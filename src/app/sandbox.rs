@@ -3,8 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use domain::{Clock, SystemClock};
+use domain::{Clock, Quota, SystemClock};
 use emulators::{Options, RequestLimits, Sandbox, Scenario};
 use secrecy::ExposeSecret;
 use tokio_util::task::TaskTracker;
@@ -20,10 +21,15 @@ pub(super) type RunningSandbox = Sandbox;
 /// First of the fixed ports of `ticketgraph sandbox`, which the built-in sandbox prefers, too.
 const FIRST_PORT: u16 = 4101;
 
-/// Starts the emulated vendors and points the configuration at them. With a folder, their state is persistent.
+/// More requests than any service sends.
+const NO_LIMIT: Quota = Quota { requests: 1_000_000, per: Duration::from_secs(1) };
+
+/// Starts the emulated vendors and points the configuration at them. With a folder, their state is persistent. `unlimited` lifts
+/// their request limits, and those that sources keep to.
 pub(super) async fn start_sandbox(
     config: &mut Config,
     data: Option<&Path>,
+    unlimited: bool,
     clock: &Arc<dyn Clock>,
     tracker: &TaskTracker,
 ) -> Result<RunningSandbox, StartError> {
@@ -33,13 +39,17 @@ pub(super) async fn start_sandbox(
         clock: Arc::clone(clock),
         folder: data.map(|data| data.join("vendors")),
         scenario: Scenario::default(),
-        request_limits: RequestLimits::Documented,
+        request_limits: if unlimited { RequestLimits::Unlimited } else { RequestLimits::Documented },
         tracker: tracker.clone(),
     };
     let sandbox = start(options).await?;
     for settings in config.sources.values_mut() {
         if let Some(base) = sandbox.base_url(&settings.vendor) {
             settings.source.base_url = base;
+        }
+        if unlimited {
+            settings.resilience.rate_limit.quota = Some(NO_LIMIT);
+            settings.resilience.rate_limit.endpoint_quota = Some(NO_LIMIT);
         }
     }
     for settings in config.deliveries.values_mut() {

@@ -47,8 +47,11 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     let hangup = signal(SignalKind::hangup()).map_err(|error| StartError::Io("signals".to_owned(), error))?;
     let data = data_folder(&options);
     let written = config.clone();
-    let sandbox =
-        if config.built_in { Some(start_sandbox(&mut config, Some(&data), &clock, &tracker).await?) } else { None };
+    let sandbox = if config.built_in {
+        Some(start_sandbox(&mut config, Some(&data), options.unlimited, &clock, &tracker).await?)
+    } else {
+        None
+    };
     let infrastructure = Arc::new(build_infrastructure(&config, &clock, &tracker, &stop)?);
     let stores = order_setup::open_stores(&config, &data).await?;
     let ConnectedSources { sources, for_orders, monthly_quotas } =

@@ -28,7 +28,7 @@ const LOOKUP_TIME: Duration = Duration::from_secs(32);
 /// Delays every call, so that many are in flight when the server is killed.
 const SLOW: &str = "[[rules]]\nfault = { kind = \"delay\", ms = 25 }\n";
 
-/// Additions to the sandbox configuration: short calls, so that a lease can be short, and limits for two hundred concurrent orders.
+/// Additions to the sandbox configuration: short calls, so that a lease can be short, and limits for two hundred concurrent orders at vendors that limit nothing.
 const SETTINGS: &str = r#"
 [orders]
 call_timeout = "10s"
@@ -37,6 +37,10 @@ poll_interval = "250ms"
 
 [resilience]
 attempt_timeout = "8s"
+
+[resilience.rate_limit]
+endpoint_quota = "6000/1m"
+quota = "6000/1m"
 
 [resilience.bulkhead]
 browsing = 400

@@ -31,7 +31,10 @@ async fn for_sale(service: &ServiceProcess) -> (String, String) {
     let data = service.query(document, json!({})).await;
     let events = data["events"]["nodes"].as_array().expect("events").clone();
     let performances = events.iter().flat_map(|event| event["performances"]["nodes"].as_array().expect("rows").clone());
-    let has_vacancies = |row: &Value| row["availability"]["vacancies"].as_u64().is_some_and(|left| left > 10);
+    let has_vacancies = |row: &Value| {
+        let free = &row["availability"];
+        free["status"] == "AVAILABLE" && free["vacancies"].as_u64().is_some_and(|left| left > 10)
+    };
     let row = performances
         .filter(has_vacancies)
         .find(|row| row["availability"]["offers"].as_array().is_some_and(|offers| !offers.is_empty()));

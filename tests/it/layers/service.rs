@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use domain::SystemClock;
-use emulators::{Options, Sandbox, Stage};
+use emulators::{Options, RequestLimits, Sandbox, Stage};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -16,7 +16,9 @@ pub(crate) struct EmulatedVendors(Sandbox);
 
 impl EmulatedVendors {
     pub(crate) async fn start() -> Self {
+        // Services with ledgers of their own share these vendors: together they read more catalogs than a vendor allows.
         let options = Options::for_tests(Arc::new(SystemClock), TaskTracker::new());
+        let options = Options { request_limits: RequestLimits::Unlimited, ..options };
         Self(Sandbox::start(options).await.expect("the emulators"))
     }
 
@@ -62,6 +64,7 @@ time_zone = "Europe/Zurich"
 currency = "CHF"
 [sources.opera.resilience.rate_limit]
 quota = "6000/1m"
+endpoint_quota = "6000/1m"
 "#,
             base("acme"),
             base("secutix")

@@ -93,7 +93,9 @@ impl RunningService {
         let rows = events.flat_map(|event| each(&event["performances"]["nodes"]));
         let sells = |row: &Value| {
             let free = &row["availability"];
-            free["vacancies"].as_u64().is_some_and(|left| left > 10) && !each(&free["offers"]).is_empty()
+            // What began a while ago may have vacancies left and is not sold any more.
+            let is_open = free["status"] == "AVAILABLE" && !each(&free["offers"]).is_empty();
+            is_open && free["vacancies"].as_u64().is_some_and(|left| left > 10)
         };
         let row = rows.into_iter().find(sells).expect("something for sale");
         let ticket_type = &row["availability"]["offers"][0]["ticketType"]["id"];
