@@ -24,6 +24,7 @@ mod process_sandbox;
 mod process_scopes;
 mod process_tls;
 mod resellers;
+mod soak;
 mod statements;
 mod vendor_operations;
 
