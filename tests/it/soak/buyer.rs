@@ -74,10 +74,12 @@ impl Buyer {
         }
     }
 
-    /// Repeats the first request, to know the order of a client that received no response.
+    /// Repeats the first request: it gives the order of a client that received no response, and the same order to all others.
+    /// A client that was refused may have left behind a request that was not, and may be admitted now.
     pub(super) async fn identify(&self, world: &World) {
-        if !self.seen().is_refused {
-            self.create(world).await;
+        let (query, variables) = self.first_request();
+        if let Some(answer) = world.ask_any(self.plan.number, &query, &variables).await {
+            self.accept(world, &answer["it"]);
         }
     }
 
