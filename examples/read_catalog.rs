@@ -34,6 +34,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let client = http_client::ConnectionPools::new(Duration::from_secs(4))?;
     let limiter = Arc::new(UnlimitedRateLimiter);
     let context = ConnectContext {
+        kept: None,
         http: VendorHttpClient::new(client, config.id.clone(), limiter, Duration::from_secs(5)),
         clock: Arc::clone(&clock),
         health: Arc::new(AlwaysUp),

@@ -56,6 +56,7 @@ impl MetricsCollector {
 impl MetricsRenderer for MetricsCollector {
     async fn render(&self) -> String {
         self.state.record_sources();
+        self.state.record_months().await;
         self.state.record_memory();
         let mut counted = self.last_count.lock().await;
         if counted.is_none_or(|at| at.elapsed() >= COUNT_TTL) {
@@ -79,6 +80,22 @@ impl ServiceState {
             if let Some(at) = report.last_success_at {
                 gauge!("ticketgraph_source_last_success_timestamp_seconds", "source" => name).set(seconds(at));
             }
+        }
+    }
+
+    async fn record_months(&self) {
+        for source in &self.sources {
+            let Some(capacity) = &source.capacity else { continue };
+            let Ok(report) = timeout(STORE_TIMEOUT, capacity.report()).await else { continue };
+            let (Some(month), name) = (report.month, source.id.to_string()) else { continue };
+            for (class, calls) in &month.calls {
+                let labels = [("source", name.clone()), ("purpose", class.name().to_owned())];
+                gauge!("ticketgraph_source_month_requests", &labels).set(*calls as f64);
+            }
+            if let Some(quota) = month.quota {
+                gauge!("ticketgraph_source_month_quota", "source" => name.clone()).set(quota);
+            }
+            gauge!("ticketgraph_source_month_forecast", "source" => name).set(month.forecast as f64);
         }
     }
 

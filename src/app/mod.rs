@@ -5,6 +5,7 @@ mod delivery_setup;
 mod error;
 mod gateway_setup;
 mod ledger_check;
+mod limiters;
 mod listeners;
 mod metrics_collector;
 mod online;

@@ -47,7 +47,7 @@ pub async fn check_online(mut config: Config) -> Result<Vec<CheckReport>, StartE
     let _stop = stop.clone().drop_guard();
     let _sandbox = if config.built_in { Some(start_sandbox(&mut config, None, &clock, &tracker).await?) } else { None };
     let infrastructure = build_infrastructure(&config, &clock, &tracker, &stop)?;
-    let sources = connect_sources(&config, &infrastructure).map_err(StartError::Settings)?.sources;
+    let sources = connect_sources(&config, &infrastructure, None).map_err(StartError::Settings)?.sources;
     let own = sources.iter().map(async |source| CheckReport {
         section: format!("sources.{}", source.id),
         checks: check_account(source, &AccountConfig::default()).await,

@@ -26,6 +26,6 @@ pub struct SandboxOptions {
     pub listen: IpAddr,
     /// File with the faults from the start.
     pub scenario: Option<PathBuf>,
-    /// Enforces the vendors' published request limits.
+    /// Enforces the request limits that the vendors document.
     pub limits_requests: bool,
 }

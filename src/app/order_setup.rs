@@ -17,15 +17,8 @@ use domain::{Clock, Source, SourceId};
 use orders::{CancellationPolicy, ChangeBus, OrderSettings, Orders, OrdersDependencies, SellingAccounts};
 use store_sql::{CredentialKey, LeaseClock, StoreSettings, Stores};
 
-/// Opens the store and builds the orders. Nothing runs until they are started.
-pub(super) async fn open(
-    config: &Config,
-    sources: Vec<Source>,
-    clock: &Arc<dyn Clock>,
-    data: &Path,
-    bus: Arc<dyn ChangeBus>,
-    accounts: Arc<ConfiguredAccounts>,
-) -> Result<(Orders, Stores), StartError> {
+/// Opens the stores.
+pub(super) async fn open_stores(config: &Config, data: &Path) -> Result<Stores, StartError> {
     let url = if config.built_in {
         DirBuilder::new()
             .recursive(true)
@@ -40,16 +33,26 @@ pub(super) async fn open(
         Some(key) => CredentialKey::new(*key.expose()),
         None => load_or_create_key(&key_file(&url, data))?,
     };
-    let stores = store_sql::open_stores(&url, &[key], &store_settings(config)).await?;
-    let orders = Orders::new(OrdersDependencies {
+    Ok(store_sql::open_stores(&url, &[key], &store_settings(config)).await?)
+}
+
+/// Builds the orders. Nothing runs until they are started.
+pub(super) fn build(
+    config: &Config,
+    sources: Vec<Source>,
+    stores: &Stores,
+    clock: &Arc<dyn Clock>,
+    bus: Arc<dyn ChangeBus>,
+    accounts: Arc<ConfiguredAccounts>,
+) -> Orders {
+    Orders::new(OrdersDependencies {
         sources,
         store: Arc::clone(&stores.orders),
         bus,
         clock: Arc::clone(clock),
         accounts,
         settings: order_settings(config),
-    });
-    Ok((orders, stores))
+    })
 }
 
 /// Returns the path of a generated key: beside a SQLite file, otherwise in the data folder.

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use domain::{Clock, SystemClock};
-use emulators::{Options, Sandbox, Scenario};
+use emulators::{Options, RequestLimits, Sandbox, Scenario};
 use secrecy::ExposeSecret;
 use tokio_util::task::TaskTracker;
 
@@ -33,7 +33,7 @@ pub(super) async fn start_sandbox(
         clock: Arc::clone(clock),
         folder: data.map(|data| data.join("vendors")),
         scenario: Scenario::default(),
-        limits_requests: false,
+        request_limits: RequestLimits::Documented,
         tracker: tracker.clone(),
     };
     let sandbox = start(options).await?;
@@ -52,6 +52,7 @@ pub(super) async fn start_sandbox(
 
 /// Runs the emulated vendors alone, on fixed ports or on free ones if those are taken, until a shutdown signal arrives.
 pub async fn run_sandbox(options: SandboxOptions) -> Result<(), StartError> {
+    let request_limits = if options.limits_requests { RequestLimits::Documented } else { RequestLimits::Unlimited };
     let scenario = options.scenario.as_deref().map(load_scenario).transpose()?.unwrap_or_default();
     let sandbox = start(Options {
         listen: options.listen,
@@ -59,7 +60,7 @@ pub async fn run_sandbox(options: SandboxOptions) -> Result<(), StartError> {
         clock: Arc::new(SystemClock),
         folder: None,
         scenario,
-        limits_requests: options.limits_requests,
+        request_limits,
         tracker: TaskTracker::new(),
     })
     .await?;

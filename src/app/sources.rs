@@ -3,22 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
 use tokio_util::task::TaskTracker;
 
+use crate::app::limiters::{Limiter, Limiters, digest, institution_name};
 use crate::app::shared_redis::SharedRedis;
 use crate::config::{
     Config, ConfiguredSource, LifetimeConfig as LifetimeSettings, LifetimesConfig as LifetimesSettings,
     ResilienceConfig,
 };
-use domain::{Clock, OrderCapacity, Quota, RateLimiter, Source, SourceId};
+use domain::{Clock, Quota, RateLimiter, SnapshotStore, Source, SourceId};
 use http_client::{ConnectionPools, PausePolicy, VendorHttpClient};
-use resilience::{CircuitBreakerPolicy, RateLimitPolicy, RetryPolicy};
+use resilience::{CircuitBreakerPolicy, RateLimitPolicy, RetryPolicy, WindowLimit};
 use source_stack::{
-    BulkheadPolicy, CacheLifetime, CachePolicy, CatalogCache, HealthTracker, LayeredSource, LocalRateLimiter,
+    BulkheadPolicy, CacheLifetime, CachePolicy, CatalogCache, HealthTracker, LayeredSource, MonthlyQuota,
     OperationDeadlines, ResiliencePolicy, StackParts, stack,
 };
-use vendor_api::{ConnectContext, InvalidSetting, Vendor};
+use vendor_api::{ConnectContext, InvalidSetting, KeptSnapshots, Vendor};
 use vendor_registry::VENDORS;
 
 /// The catalog waits this much longer than the deadline of a source, so that the source's own error arrives first.
@@ -45,18 +45,23 @@ pub(super) struct ConnectedSources {
     pub sources: Vec<Arc<Source>>,
     /// The same sources as orders use them: every catalog read calls the vendor.
     pub for_orders: Vec<Source>,
+    /// Calls of each institution by month.
+    pub monthly_quotas: Vec<Arc<MonthlyQuota>>,
 }
 
 /// Connects every source of a configuration; makes no calls.
 pub(super) fn connect_sources(
     config: &Config,
     infrastructure: &Infrastructure,
+    snapshots: Option<&Arc<dyn SnapshotStore>>,
 ) -> Result<ConnectedSources, Vec<InvalidSetting>> {
     let mut diagnostics = Vec::new();
     let mut connected = ConnectedSources::default();
+    let mut limiters = Limiters::default();
     for settings in config.sources.values() {
         let is_delivered = config.deliveries.values().any(|delivery| delivery.channel.source == settings.source.id);
-        match connect_source(settings, &config.cache.lifetimes, infrastructure, is_delivered) {
+        match connect_source(settings, &config.cache.lifetimes, infrastructure, &mut limiters, snapshots, is_delivered)
+        {
             Ok(layered) => {
                 connected.for_orders.push(layered.for_orders());
                 connected.sources.push(Arc::new(layered.source));
@@ -66,6 +71,7 @@ pub(super) fn connect_sources(
             })),
         }
     }
+    connected.monthly_quotas = limiters.monthly_quotas();
     if diagnostics.is_empty() { Ok(connected) } else { Err(diagnostics) }
 }
 
@@ -73,6 +79,8 @@ fn connect_source(
     settings: &ConfiguredSource,
     lifetimes: &LifetimesSettings,
     infrastructure: &Infrastructure,
+    limiters: &mut Limiters,
+    snapshots: Option<&Arc<dyn SnapshotStore>>,
     is_delivered: bool,
 ) -> Result<LayeredSource, Vec<InvalidSetting>> {
     let vendor = VENDORS
@@ -81,25 +89,19 @@ fn connect_source(
         .ok_or_else(|| vec![InvalidSetting::new("vendor", "is not one of the vendors")])?;
     let id = settings.source.id.clone();
     let realm = cache_realm(settings, vendor);
-    let resilience = resilience_policy(&settings.resilience, vendor.quota);
-    let (rate_limiter, capacity): (Arc<dyn RateLimiter>, Arc<dyn OrderCapacity>) =
-        match (&resilience.rate_limit, &infrastructure.redis) {
-            (Some(limit), Some(redis)) => {
-                let limiter = redis.rate_limiter(&format!("{id}:{realm}"), limit, resilience.bulkhead.checkout);
-                (Arc::clone(&limiter) as _, limiter)
-            }
-            (limit, _) => {
-                let max_wait = settings.resilience.rate_limit.max_wait;
-                let limiter = Arc::new(LocalRateLimiter::new(limit.as_ref(), resilience.bulkhead.checkout, max_wait));
-                (Arc::clone(&limiter) as _, limiter)
-            }
-        };
+    let resilience = resilience_policy(&settings.resilience, vendor);
+    let Limiter { rate_limiter, capacity } = limiters.of_institution(settings, &resilience, infrastructure);
     let health = Arc::new(HealthTracker::new(id.clone(), Arc::clone(&infrastructure.clock), Arc::clone(&rate_limiter)));
     let context = ConnectContext {
         http: vendor_client(&settings.resilience, id, rate_limiter, vendor.rate_limit_pause)?,
         clock: Arc::clone(&infrastructure.clock),
         health: Arc::clone(&health) as _,
         tracker: infrastructure.tracker.clone(),
+        kept: snapshots.map(|store| KeptSnapshots {
+            store: Arc::clone(store),
+            account: realm.clone(),
+            institution: institution_name(settings),
+        }),
     };
     let mut source = (vendor.connect)(settings.source.clone(), context)?;
     // Delivery to an app needs a configured channel.
@@ -127,22 +129,16 @@ pub(super) fn vendor_client(
 /// store and a source name, but not the account, never read each other's cache.
 fn cache_realm(settings: &ConfiguredSource, vendor: &Vendor) -> String {
     let source_config = &settings.source;
-    let mut digest = Sha256::new();
     let zone = source_config.time_zone.iana_name().unwrap_or_default();
     let currency = source_config.currency.map_or("", |currency| currency.code());
-    for part in [&settings.vendor, &source_config.base_url, &source_config.institution, zone, currency] {
-        digest.update(part.as_bytes());
-        digest.update([0]);
-    }
-    for (key, value) in source_config.vendor_settings.iter().filter(|(key, _)| !vendor.secrets.contains(&key.as_str()))
-    {
-        digest.update(format!("{key}={value}\0").as_bytes());
-    }
-    hex::encode(&digest.finalize()[..8])
+    let parts = [&*settings.vendor, &source_config.base_url, &source_config.institution, zone, currency];
+    let own = source_config.vendor_settings.iter().filter(|(key, _)| !vendor.secrets.contains(&key.as_str()));
+    let own: Vec<String> = own.map(|(key, value)| format!("{key}={value}")).collect();
+    digest(parts.into_iter().chain(own.iter().map(String::as_str)))
 }
 
 /// Resilience policy of a source. Without a configured quota, the vendor's documented one applies.
-fn resilience_policy(from: &ResilienceConfig, usual: Option<Quota>) -> ResiliencePolicy {
+fn resilience_policy(from: &ResilienceConfig, vendor: &Vendor) -> ResiliencePolicy {
     let (deadlines, retries, circuit_breaker) = (&from.deadlines, &from.retries, &from.circuit_breaker);
     ResiliencePolicy {
         attempt_timeout: from.attempt_timeout,
@@ -174,14 +170,18 @@ fn resilience_policy(from: &ResilienceConfig, usual: Option<Quota>) -> Resilienc
             checkout: u32::from(from.bulkhead.checkout) as usize,
             max_wait: from.bulkhead.max_wait,
         },
-        rate_limit: from.rate_limit.quota.or(usual).map(|quota| RateLimitPolicy {
-            requests: quota.requests,
-            per: quota.per,
+        rate_limit: from.rate_limit.quota.or(vendor.quota).map(|quota| RateLimitPolicy {
+            all: window_limit(quota),
+            each_endpoint: from.rate_limit.endpoint_quota.or(vendor.endpoint_quota).map(window_limit),
             priority_percent: from.rate_limit.order_percent.get().into(),
             max_wait: from.rate_limit.max_wait,
             replicas: from.rate_limit.replicas.into(),
         }),
     }
+}
+
+fn window_limit(quota: Quota) -> WindowLimit {
+    WindowLimit { requests: quota.requests, per: quota.per }
 }
 
 /// Lifetimes of cached values.

@@ -13,6 +13,7 @@ use crate::app::delivery_setup;
 use crate::app::error::StartError;
 use crate::app::gateway_setup;
 use crate::app::ledger_check::LedgerCheck;
+use crate::app::limiters::report_calls;
 use crate::app::listeners::Listeners;
 use crate::app::metrics_collector::{MetricsCollector, ProcessDependency, ServiceState, SourceDependency};
 use crate::app::options::ServeOptions;
@@ -49,11 +50,12 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     let sandbox =
         if config.built_in { Some(start_sandbox(&mut config, Some(&data), &clock, &tracker).await?) } else { None };
     let infrastructure = Arc::new(build_infrastructure(&config, &clock, &tracker, &stop)?);
-    let ConnectedSources { sources, for_orders } =
-        connect_sources(&config, &infrastructure).map_err(StartError::Settings)?;
+    let stores = order_setup::open_stores(&config, &data).await?;
+    let ConnectedSources { sources, for_orders, monthly_quotas } =
+        connect_sources(&config, &infrastructure, Some(&stores.snapshots)).map_err(StartError::Settings)?;
     let accounts = Arc::new(ConfiguredAccounts::from_config(&config));
     let bus = change_bus(&infrastructure, &stop);
-    let (orders, stores) = order_setup::open(&config, for_orders, &clock, &data, bus, Arc::clone(&accounts)).await?;
+    let orders = order_setup::build(&config, for_orders, &stores, &clock, bus, Arc::clone(&accounts));
     let edits = Edits::new(Arc::clone(&stores.edits), Arc::clone(&clock), tracker.clone());
     let resellers = reseller_setup::open(&config, &sources, &clock);
     let deliveries = delivery_setup::open(&config, &sources, &clock, &orders, &stores).map_err(StartError::Settings)?;
@@ -77,6 +79,7 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     // Orders that a crash interrupted are resumed before the first request arrives.
     orders.start();
     deliveries.start();
+    tracker.spawn(report_calls(monthly_quotas, stores.call_counts, stop.clone()));
     log_startup(&config, &listeners, sandbox.as_ref());
     let (loader, gateway_of_reload) = (options.loader, Arc::clone(&gateway));
     let reload = ConfigReload { loader, gateway: gateway_of_reload, services, accounts, sources, infrastructure };

@@ -91,6 +91,12 @@ pub struct BulkheadConfig {
 pub struct RateLimitConfig {
     /// Requests per time; `None`: the vendor's documented limit.
     pub quota: Option<Quota>,
+    /// Requests per time to each endpoint that the vendor limits by itself; `None`: the vendor's documented limit.
+    pub endpoint_quota: Option<Quota>,
+    /// Requests in a calendar month; `None`: they are only counted.
+    pub monthly_quota: Option<NonZeroU32>,
+    /// Part of the monthly quota that reads leave to orders, in percent; at most 90.
+    pub monthly_order_percent: Percent,
     /// Part of a burst that is reserved for orders, in percent; at most 90.
     pub order_percent: Percent,
     /// Longest wait for a slot.
@@ -201,6 +207,9 @@ impl RateLimitConfig {
     fn read(from: &Section<'_>) -> Self {
         let read = Self {
             quota: from.find("quota"),
+            endpoint_quota: from.find("endpoint_quota"),
+            monthly_quota: from.find("monthly_quota"),
+            monthly_order_percent: from.get("monthly_order_percent"),
             order_percent: from.get("order_percent"),
             max_wait: from.get("max_wait"),
             replicas: from.get("replicas"),
@@ -211,6 +220,7 @@ impl RateLimitConfig {
             from.require_not_longer(("pause", pause), ("max_pause", read.max_pause), "it would be cut off");
         }
         from.require_at_most("order_percent", read.order_percent, Percent::NEARLY_ALL);
+        from.require_at_most("monthly_order_percent", read.monthly_order_percent, Percent::NEARLY_ALL);
         from.require_at_most("replicas", read.replicas.get(), 1000);
         read
     }

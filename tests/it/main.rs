@@ -18,6 +18,7 @@ mod orders;
 mod process;
 mod process_commands;
 mod process_documents;
+mod process_limits;
 mod process_orders;
 mod process_resellers;
 mod process_sandbox;
@@ -25,6 +26,7 @@ mod process_scopes;
 mod process_tls;
 mod resellers;
 mod soak;
+mod source_records;
 mod statements;
 mod vendor_operations;
 

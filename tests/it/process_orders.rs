@@ -106,9 +106,9 @@ pub(crate) fn configuration(folder: &TempDir, vendors: &Vendors) -> String {
 /// Line on sale, with its remaining vacancies.
 #[derive(Clone)]
 pub(crate) struct SellableLine {
-    performance: String,
-    ticket_type: String,
-    left: i64,
+    pub(crate) performance: String,
+    pub(crate) ticket_type: String,
+    pub(crate) left: i64,
 }
 
 /// Everything that a source has on sale.

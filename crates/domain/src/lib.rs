@@ -11,7 +11,9 @@ pub mod identity;
 pub mod ids;
 pub mod mobile;
 pub mod money;
+pub mod monthly_calls;
 pub mod ordering;
+pub mod snapshots;
 pub mod source;
 mod store;
 pub mod text;
@@ -29,13 +31,15 @@ pub use error::{Batch, Effect, ErrorKind, NotSent, RefusalReason, VendorError, V
 pub use identity::Scope;
 pub use ids::{EventKey, ExternalRef, Key, OrderKey, PerformanceKey, SectionKey, SourceId, TicketTypeKey, TokenKey};
 pub use money::{Currency, Money, MoneyError, Price, Tax};
+pub use monthly_calls::{CallCounts, CallsByClass, Month, MonthlyUse};
 pub use ordering::LegShape;
+pub use snapshots::{Snapshot, SnapshotStore};
 pub use source::{
-    CapacityReport, CapacityWish, Environment, Health, HealthReport, HealthState, OrderCalls, OrderCapacity, Quota,
-    RateLimiter, RequestPlace, Source, SourceTraits, VendorKind,
+    CallCount, CapacityReport, CapacityWish, Environment, Health, HealthReport, HealthState, OrderCalls, OrderCapacity,
+    Quota, RateLimiter, RequestPlace, Source, SourceTraits, VendorKind,
 };
 pub use store::StoreError;
 pub use text::{Locale, LocalizedText};
 pub use time::{Clock, Freshness, FreshnessMode, Observed, SystemClock};
-pub use turn::{ReadyCall, RequestClass, RequestTurn, ReservationKey, TurnScope};
+pub use turn::{Endpoint, ReadyCall, RequestClass, RequestTurn, ReservationKey, TurnScope};
 pub use web_url::{FirstWebUrl, InvalidWebUrl, WebUrl};

@@ -14,6 +14,7 @@ use crate::authoring::{Authoring, BackOffice, SectionAuthoring};
 use crate::catalog::Catalog;
 use crate::ids::SourceId;
 use crate::money::Currency;
+use crate::monthly_calls::MonthlyUse;
 use crate::ordering::{HoldExtension, Ordering, Refunds};
 use crate::turn::{RequestTurn, ReservationKey};
 
@@ -151,6 +152,15 @@ pub trait Health: Send + Sync {
     async fn wait_for_change(&self, last: &HealthReport) -> HealthReport;
 }
 
+/// Number of requests: all of them, and those that the limit of an endpoint counts as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CallCount {
+    /// All requests.
+    pub all: u32,
+    /// Requests to the endpoint of the source that orders use most, if it has a limit of its own.
+    pub endpoint: Option<(&'static str, u32)>,
+}
+
 /// Calls that a leg makes at a source at most, if nothing goes wrong: what is reserved before anything is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OrderCalls {
@@ -162,17 +172,20 @@ pub struct OrderCalls {
     pub tickets: u32,
     /// Requests of a release or a cancellation, kept in reserve.
     pub undo: u32,
+    /// Endpoint with a limit of its own that all requests but those of the hold go to, if there is one.
+    pub endpoint: Option<&'static str>,
 }
 
 impl OrderCalls {
     /// Returns the requests of a leg that is sold.
-    pub fn to_sell(self) -> u32 {
-        self.hold + self.confirm + self.tickets
+    pub fn to_sell(self) -> CallCount {
+        let after_hold = self.confirm + self.tickets;
+        CallCount { all: self.hold + after_hold, endpoint: self.endpoint.map(|endpoint| (endpoint, after_hold)) }
     }
 
-    /// Returns the requests of a leg including an undo.
-    pub fn total(self) -> u32 {
-        self.to_sell() + self.undo
+    /// Returns the requests of an undo.
+    pub fn to_undo(self) -> CallCount {
+        CallCount { all: self.undo, endpoint: self.endpoint.map(|endpoint| (endpoint, self.undo)) }
     }
 }
 
@@ -183,33 +196,52 @@ pub struct CapacityWish {
     pub key: ReservationKey,
     /// Identifies the request of the client when it is repeated after a refusal.
     pub ticket: String,
-    /// Requests of the leg.
-    pub calls: u32,
-    /// Time within which all of them must fit.
+    /// Requests that sell the leg.
+    pub to_sell: CallCount,
+    /// Requests of an undo, kept in reserve.
+    pub to_undo: CallCount,
+    /// Time within which the leg must be sold.
     pub within: Duration,
+    /// Time within which its undo must fit, too.
+    pub undo_within: Duration,
     /// Time after which an unused reservation is forgotten.
     pub lifetime: Duration,
 }
 
 /// Order work that waits for the limits of a source.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct CapacityReport {
-    /// Requests that the limit allows in a minute. `None` without a limit.
+    /// Requests in a minute that the limit of the source allows. `None` without a limit.
     pub requests_per_minute: Option<f64>,
+    /// Requests in a minute that the limit of each endpoint allows. `None` without such a limit.
+    pub endpoint_requests_per_minute: Option<f64>,
     /// Order requests that wait for their turn.
     pub waiting: usize,
     /// Time until a request beyond those reserved would be sent.
     pub expected_wait: Duration,
+    /// Calls of this month. `None` if they are not counted.
+    pub month: Option<MonthlyUse>,
+}
+
+impl CapacityReport {
+    /// Returns the number of orders that can be sold in a minute. `None` without a limit.
+    pub fn orders_per_minute(&self, calls: OrderCalls) -> Option<f64> {
+        let CallCount { all, endpoint } = calls.to_sell();
+        let within = |requests: Option<f64>, calls: u32| requests.map(|requests| requests / f64::from(calls.max(1)));
+        let of_all = within(self.requests_per_minute, all);
+        let of_endpoint = endpoint.and_then(|(_, calls)| within(self.endpoint_requests_per_minute, calls));
+        of_all.into_iter().chain(of_endpoint).reduce(f64::min)
+    }
 }
 
 /// Capacity of a source for orders. Shared by replicas if the limit is.
 #[async_trait]
 pub trait OrderCapacity: Send + Sync {
-    /// Returns the time until `calls` requests beyond those reserved could be sent.
-    async fn time_for(&self, calls: u32) -> Duration;
+    /// Returns the time until `calls` beyond those reserved could be sent.
+    async fn time_for(&self, calls: CallCount) -> Duration;
 
-    /// Reserves the calls of a leg if all fit in time, and returns the time until the last one can be sent. The error is the time
-    /// after which the same wish is expected to fit; nothing is reserved then.
+    /// Reserves the calls of a leg if all fit in time, and returns the time until the last one of the sale can be sent. The error
+    /// is the time after which the same wish is expected to fit; nothing is reserved then.
     async fn reserve(&self, wish: &CapacityWish) -> Result<Duration, Duration>;
 
     /// Gives back what is left of a reservation.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
+use strum::{EnumString, IntoStaticStr};
 use tokio::sync::{OnceCell, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
@@ -13,7 +14,8 @@ use crate::error::VendorOperation;
 use crate::ids::OrderKey;
 
 /// Urgency of a request, most urgent first. Within a class, the earliest due time comes first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum RequestClass {
     /// Ends something that is held or sold: a confirmation, a release, a cancellation, or the lookup of an outcome. They compete
     /// by due time only, so that neither kind starves the other.
@@ -29,6 +31,11 @@ pub enum RequestClass {
 }
 
 impl RequestClass {
+    /// Returns the name in metrics and stores.
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+
     /// Returns the class of a request that no order call sends.
     pub fn of(operation: VendorOperation) -> Self {
         match operation {
@@ -58,6 +65,15 @@ pub struct ReservationKey {
     pub leg: usize,
 }
 
+/// Endpoint of a request, as far as the vendor limits it by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Endpoint {
+    /// Endpoint whose limit counts the request, besides the limit of the whole source.
+    pub limit: Option<&'static str>,
+    /// Endpoint that a rate-limit response pauses. `None`: the whole source.
+    pub pause: Option<&'static str>,
+}
+
 /// Turn of a request: its place in the queue, and how long it may wait there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestTurn {
@@ -69,14 +85,14 @@ pub struct RequestTurn {
     pub latest: Option<Instant>,
     /// Reservation that the request uses, if any.
     pub reservation: Option<ReservationKey>,
-    /// Endpoint with pauses of its own that the request calls, if any.
-    pub endpoint: Option<&'static str>,
+    /// Endpoint that the request calls.
+    pub endpoint: Endpoint,
 }
 
 impl RequestTurn {
     /// Returns the turn of a request that is due as soon as possible, waits no longer than reads do, and was not reserved.
     pub fn of(class: RequestClass) -> Self {
-        Self { class, due: None, latest: None, reservation: None, endpoint: None }
+        Self { class, due: None, latest: None, reservation: None, endpoint: Endpoint::default() }
     }
 
     /// Returns the turn of the next request of the current call, or the usual turn of the operation outside of one.

@@ -46,8 +46,8 @@ pub struct Options {
     pub folder: Option<PathBuf>,
     /// Initial faults.
     pub scenario: Scenario,
-    /// Enforces the vendors' request limits.
-    pub limits_requests: bool,
+    /// Request limits that the emulators enforce.
+    pub request_limits: RequestLimits,
     /// Tracks the emulators' tasks.
     pub tracker: TaskTracker,
 }
@@ -63,7 +63,7 @@ impl Sandbox {
         let clock = Arc::new(SandboxClock::new(Arc::clone(&options.clock)));
         let mut running = Vec::with_capacity(EMULATORS.len());
         for (row, port_offset) in EMULATORS.iter().zip(0_u16..) {
-            let emulator = (row.create)(Arc::clone(&clock), options.folder.as_deref(), options.limits_requests);
+            let emulator = (row.create)(Arc::clone(&clock), options.folder.as_deref(), options.request_limits);
             let stage = Stage::new(emulator, Arc::clone(&clock));
             stage.faults.add(options.scenario.clone());
             let fixed = options.first_port.and_then(|first| first.checked_add(port_offset));
@@ -100,8 +100,20 @@ impl Sandbox {
     }
 }
 
-/// Creates an emulator from its clock, its folder, and whether it limits requests.
-type CreateEmulator = fn(Arc<SandboxClock>, Option<&Path>, bool) -> Arc<dyn Emulator>;
+/// Request limits that emulators enforce.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RequestLimits {
+    /// Those that a vendor documents.
+    #[default]
+    Documented,
+    /// Also assumed ones of vendors that document none.
+    Assumed,
+    /// None.
+    Unlimited,
+}
+
+/// Creates an emulator from its clock, its folder, and the request limits that it enforces.
+type CreateEmulator = fn(Arc<SandboxClock>, Option<&Path>, RequestLimits) -> Arc<dyn Emulator>;
 
 /// A row of the table of emulators.
 struct Row {
@@ -121,23 +133,27 @@ impl Row {
 
 /// All emulators, in the order of their fixed ports.
 const EMULATORS: [Row; 4] = [
-    Row { name: "acme", base_path: "", create: |clock, folder, limits| AcmeEmulator::new(clock, folder, limits) },
-    Row { name: "secutix", base_path: "", create: |clock, folder, limits| SecutixEmulator::new(clock, folder, limits) },
     Row {
-        name: "ticketing",
-        base_path: "/v3",
-        create: |clock, folder, limits| TicketingEmulator::new(clock, folder, limits),
+        name: "acme",
+        base_path: "",
+        create: |clock, folder, limits| AcmeEmulator::new(clock, folder, limits == RequestLimits::Assumed),
     },
+    Row {
+        name: "secutix",
+        base_path: "",
+        create: |clock, folder, limits| SecutixEmulator::new(clock, folder, limits != RequestLimits::Unlimited),
+    },
+    Row { name: "ticketing", base_path: "/v3", create: |clock, folder, _| TicketingEmulator::new(clock, folder) },
     Row {
         name: "tixngo",
         base_path: "/v3/organizer/tickets",
-        create: |clock, folder, limits| TixngoEmulator::new(clock, folder, limits),
+        create: |clock, folder, limits| TixngoEmulator::new(clock, folder, limits == RequestLimits::Assumed),
     },
 ];
 
 /// Creates an emulator with its state in memory and without request limits; `None` for an unknown name.
 pub fn create_emulator(name: &str, clock: Arc<SandboxClock>) -> Option<Arc<dyn Emulator>> {
-    EMULATORS.iter().find(|row| row.name == name).map(|row| (row.create)(clock, None, false))
+    EMULATORS.iter().find(|row| row.name == name).map(|row| (row.create)(clock, None, RequestLimits::Unlimited))
 }
 
 /// Binds the fixed port if it is free, otherwise any free one.
@@ -151,7 +167,7 @@ async fn bind_or_any(listen: IpAddr, fixed: Option<u16>) -> std::io::Result<TcpL
 }
 
 impl Options {
-    /// Options for tests: free ports, state in memory, no faults, no request limits.
+    /// Options for tests: free ports, state in memory, no faults, the documented request limits.
     pub fn for_tests(clock: Arc<dyn Clock>, tracker: TaskTracker) -> Self {
         Self {
             listen: IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -159,7 +175,7 @@ impl Options {
             clock,
             folder: None,
             scenario: Scenario::default(),
-            limits_requests: false,
+            request_limits: RequestLimits::Documented,
             tracker,
         }
     }

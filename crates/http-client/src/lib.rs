@@ -20,7 +20,8 @@ pub use request_metrics::count_unreadable_rows;
 pub use response::{PausePolicy, VendorResponse};
 
 use domain::{
-    Effect, ErrorKind, RateLimiter, RequestPlace, RequestTurn, SourceId, TurnScope, VendorError, VendorOperation,
+    Effect, Endpoint, ErrorKind, RateLimiter, RequestPlace, RequestTurn, SourceId, TurnScope, VendorError,
+    VendorOperation,
 };
 
 /// Largest accepted response body in bytes: several times the largest catalog of a vendor, which is around 10 MB.
@@ -90,7 +91,7 @@ impl VendorHttpClient {
     /// only if the request was certainly never sent.
     pub async fn send(&self, request: VendorRequest) -> Result<VendorResponse, VendorError> {
         let operation = request.operation;
-        let endpoint = request.limited_endpoint;
+        let endpoint = request.endpoint;
         // Kept until the response is complete.
         let mut place = Some(self.wait_for_turn(operation, endpoint).await?);
         let span = tracing::info_span!(
@@ -112,17 +113,13 @@ impl VendorHttpClient {
         let response = result?;
         span.record("http.response.status_code", response.status.as_u16());
         if let Some(wait) = response.pause() {
-            self.rate_limiter.pause(endpoint, wait);
+            self.rate_limiter.pause(endpoint.pause, wait);
         }
         Ok(response)
     }
 
     /// Waits for the turn of a request in the queue of the source. The wait does not count for the timeouts of an order call.
-    async fn wait_for_turn(
-        &self,
-        operation: VendorOperation,
-        endpoint: Option<&'static str>,
-    ) -> Result<RequestPlace, VendorError> {
+    async fn wait_for_turn(&self, operation: VendorOperation, endpoint: Endpoint) -> Result<RequestPlace, VendorError> {
         let turn = self.rate_limiter.acquire(RequestTurn { endpoint, ..RequestTurn::current(operation) });
         let turn = match TurnScope::current() {
             Some(scope) => scope.wait(turn).await,
@@ -141,7 +138,7 @@ impl VendorHttpClient {
         request: VendorRequest,
         place: &mut Option<RequestPlace>,
     ) -> Result<reqwest::Response, VendorError> {
-        let (operation, endpoint) = (request.operation, request.limited_endpoint);
+        let (operation, endpoint) = (request.operation, request.endpoint);
         let request = request.into_request();
         if !operation.is_read_only() {
             return self

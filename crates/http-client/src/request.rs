@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use url::Url;
 
-use domain::VendorOperation;
+use domain::{Endpoint, VendorOperation};
 
 /// Body of a request.
 #[derive(Clone)]
@@ -40,7 +40,7 @@ pub struct VendorRequest {
     pub(super) method: Method,
     pub(super) url: Url,
     pub(super) timeout: Option<Duration>,
-    pub(super) limited_endpoint: Option<&'static str>,
+    pub(super) endpoint: Endpoint,
     display_path: Option<&'static str>,
     headers: HeaderMap,
     payload: Option<RequestBody>,
@@ -54,7 +54,7 @@ impl VendorRequest {
             method,
             url,
             timeout: None,
-            limited_endpoint: None,
+            endpoint: Endpoint::default(),
             display_path: None,
             headers: HeaderMap::new(),
             payload: None,
@@ -94,11 +94,10 @@ impl VendorRequest {
         self
     }
 
-    /// Names the endpoint that is called, if the vendor limits it by itself: a response that asks for a pause then holds back
-    /// the requests to this endpoint only. Without it, all requests to the source pause.
+    /// Names the endpoint that is called, as far as the vendor limits it by itself.
     #[must_use]
-    pub fn limited_endpoint(mut self, endpoint: Option<&'static str>) -> Self {
-        self.limited_endpoint = endpoint;
+    pub fn endpoint(mut self, endpoint: Endpoint) -> Self {
+        self.endpoint = endpoint;
         self
     }
 

@@ -9,7 +9,7 @@ use crate::leg::Leg;
 use crate::order::{Order, OrderAction};
 use crate::problem::{Problem, ProblemCode};
 use crate::status::{LegStatus, OrderStatus};
-use domain::{CapacityWish, OrderCalls, OrderCapacity, ReservationKey};
+use domain::{CallCount, CapacityWish, OrderCalls, OrderCapacity, ReservationKey};
 
 /// Returns true if the action is the first that reaches a source.
 pub(crate) fn is_needed(order: &Order, action: OrderAction) -> bool {
@@ -61,8 +61,10 @@ pub(crate) async fn reserve(
         let wish = CapacityWish {
             key: key(order, leg),
             ticket: ticket.to_owned(),
-            calls: calls.total(),
+            to_sell: calls.to_sell(),
+            to_undo: calls.to_undo(),
             within,
+            undo_within: within.max(shortest_hold(order)),
             lifetime: context.settings.promise.saturating_add(leg.capabilities.hold_ttl),
         };
         if let Err(later) = capacity.reserve(&wish).await {
@@ -97,7 +99,7 @@ pub(crate) async fn expected_wait(context: &OrdersContext, order: &Order) -> Opt
     for leg in &order.legs {
         if let Some((capacity, calls)) = capacity_of(context, leg) {
             // The calls of an order that has begun are among those reserved.
-            let calls = if is_planned { calls.to_sell() } else { 0 };
+            let calls = if is_planned { calls.to_sell() } else { CallCount::default() };
             longest = longest.max(capacity.time_for(calls).await);
         }
     }
@@ -106,8 +108,13 @@ pub(crate) async fn expected_wait(context: &OrdersContext, order: &Order) -> Opt
 
 /// Time in which all calls must fit: the promise to the client, or the shortest hold.
 fn promised_time(context: &OrdersContext, order: &Order) -> Duration {
+    context.settings.promise.min(shortest_hold(order))
+}
+
+/// Time after which the first hold ends by itself, so that there is nothing to undo any more.
+fn shortest_hold(order: &Order) -> Duration {
     let held = order.legs.iter().filter(|leg| leg.requires_hold());
-    held.map(|leg| leg.capabilities.hold_ttl).fold(context.settings.promise, Duration::min)
+    held.map(|leg| leg.capabilities.hold_ttl).fold(Duration::MAX, Duration::min)
 }
 
 fn capacity_of<'c>(context: &'c OrdersContext, leg: &Leg) -> Option<(&'c dyn OrderCapacity, OrderCalls)> {

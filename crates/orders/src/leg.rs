@@ -10,6 +10,7 @@ use crate::settlement::LegSettlement;
 use crate::status::LegStatus;
 use domain::ids::StepKey;
 use domain::ordering::{HoldSecures, Symbology, TicketState};
+use domain::time::later;
 use domain::{ExternalRef, LegShape, Money, SourceId};
 
 /// Capabilities of the source at planning time. The guarantee depends on them, so later configuration changes do not
@@ -157,6 +158,30 @@ impl Leg {
     /// Returns true if cancellation is supported and proven to refund the sale.
     pub fn has_proven_undo(&self) -> bool {
         self.capabilities.has_undo && self.capabilities.undo_is_proven
+    }
+
+    /// Returns true if the leg is sold and tickets or barcodes are missing that are still looked for.
+    pub fn awaits_tickets(&self) -> bool {
+        self.status == LegStatus::Confirmed && self.ticket_refresh.is_some()
+    }
+
+    /// Returns the time of the next look-up, retry, or read of missing tickets.
+    pub fn next_check_at(&self) -> Option<Timestamp> {
+        let lookup = self.unknown.map(|unknown| unknown.next_lookup_at);
+        let tickets = self.ticket_refresh.filter(|_| self.awaits_tickets());
+        lookup.or(self.retry.or(tickets).map(|schedule| schedule.next_at))
+    }
+
+    /// Returns the time at which a hold ends by itself that may be left at the vendor: its response was lost and no look-up found it, or
+    /// it could not be given back yet. `None` if none is left.
+    pub fn stray_hold_ends_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let is_lost = |attempt: &&Attempt| {
+            attempt.operation == LegOperation::Hold && attempt.outcome == AttemptOutcome::Unknown
+        };
+        let lost = self.attempts.iter().filter(is_lost);
+        let ends = lost.map(|attempt| later(attempt.ended_at.unwrap_or(attempt.deadline), self.capabilities.hold_ttl));
+        let known = self.hold_expires_at.filter(|_| self.has_stray_hold);
+        ends.chain(known).max().filter(|end| *end > now)
     }
 
     /// Counts the attempts of an operation that reached the source or may have.

@@ -77,7 +77,7 @@ pub use crate::planner::SellingAccounts;
 use crate::planning::legs_with_short_holds;
 pub use crate::problem::{Problem, ProblemCode, ProblemDetail, RetryAdvice};
 pub use crate::quote::{Quote, QuoteId};
-pub use crate::reconcile::{ReconcileError, Reconciliation};
+pub use crate::reconcile::{ReconcileError, Reconciliation, StrayHold};
 pub use crate::request::{Actor, CancelOrder, CreateOrder, OrderActionRequest, OrderLineRequest, QuoteCancellation};
 pub use crate::sales::{SalesPeriod, SalesScope, SalesSum, UnresolvedSum};
 pub use crate::settings::{CancellationPolicy, OrderSettings};

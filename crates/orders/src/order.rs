@@ -162,6 +162,11 @@ impl Order {
         order_status(self.intent, &views)
     }
 
+    /// Returns true if nothing more happens by itself: every outcome is known, and no ticket is missing that is still expected.
+    pub fn is_terminal(&self) -> bool {
+        self.status().is_terminal() && !self.legs.iter().any(Leg::awaits_tickets)
+    }
+
     /// Returns true if the intent still requires a step of this leg.
     pub fn has_pending_work(&self, leg: &Leg) -> bool {
         let (is_draft, is_held) = (leg.status == LegStatus::Draft, leg.status == LegStatus::Held);
@@ -214,6 +219,7 @@ impl Order {
             account: leg.account.clone(),
             locale: self.locale.clone(),
             delivery: self.delivery,
+            hold_waits_for_client: !self.is_placed,
         }
     }
 

@@ -30,6 +30,17 @@ pub struct Reconciliation {
     pub orphans: Vec<ExternalRef>,
     /// Legs confirmed here but absent at the vendor: order and leg index.
     pub missing: Vec<(OrderKey, usize)>,
+    /// Legs whose hold may be left at the vendor, and the time at which it ends by itself.
+    pub stray_holds: Vec<StrayHold>,
+}
+
+/// Hold that may be left at the vendor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StrayHold {
+    /// Order and leg index.
+    pub leg: (OrderKey, usize),
+    /// Time at which it ends by itself.
+    pub ends_at: Timestamp,
 }
 
 /// Failure of a reconciliation.
@@ -69,7 +80,12 @@ pub(crate) async fn reconcile(
     let (matched, mut orphans, missing) = compare(&legs, &sales, from, to);
     let resolved = context.store.list_orphans(source).await?;
     orphans.retain(|orphan| resolved.iter().all(|other| other.reference != *orphan));
-    Ok(Reconciliation { source: source.clone(), from, to, checked_at: context.clock.now(), matched, orphans, missing })
+    let now = context.clock.now();
+    let stray = |(order, leg): &(&Order, &Leg)| {
+        Some(StrayHold { leg: (order.key, leg.number), ends_at: leg.stray_hold_ends_at(now)? })
+    };
+    let stray_holds = legs.iter().filter_map(stray).collect();
+    Ok(Reconciliation { source: source.clone(), from, to, checked_at: now, matched, orphans, missing, stray_holds })
 }
 
 fn legs_at_source<'a>(orders: &'a [Order], source: &SourceId) -> Vec<(&'a Order, &'a Leg)> {

@@ -17,7 +17,7 @@ use crate::status::LegStatus;
 use crate::unit_of_work::{call_key, lines_to_cancel};
 use domain::ordering::{CancelLine, Ordering, Refunds};
 use domain::{
-    Effect, ErrorKind, RequestClass, RequestTurn, ReservationKey, Source, SourceId, TurnScope, VendorError,
+    Effect, Endpoint, ErrorKind, RequestClass, RequestTurn, ReservationKey, Source, SourceId, TurnScope, VendorError,
     VendorOperation,
 };
 
@@ -82,7 +82,7 @@ impl SourceCaller<'_> {
             due: Some(sent_at + hold_end.unwrap_or(usual)),
             latest: Some(sent_at + max_wait),
             reservation: Some(reservation),
-            endpoint: None,
+            endpoint: Endpoint::default(),
         }
     }
 

@@ -38,13 +38,22 @@ pub struct RetryPolicy {
     pub budget_reserve: u32,
 }
 
-/// Settings of a rate limit on outgoing requests.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RateLimitPolicy {
-    /// Number of requests allowed in `per`, counted over all replicas.
+/// A number of requests in a window, counted over all replicas.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WindowLimit {
+    /// Number of requests.
     pub requests: u32,
     /// Length of the window.
     pub per: Duration,
+}
+
+/// Settings of the rate limits on outgoing requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RateLimitPolicy {
+    /// Limit of all requests.
+    pub all: WindowLimit,
+    /// Limit of each endpoint that the remote system limits by itself, in addition. `None`: no such limit.
+    pub each_endpoint: Option<WindowLimit>,
     /// Share of a burst, in percent, that only priority requests may use.
     pub priority_percent: u32,
     /// Longest time a request waits for its turn before it is rejected.

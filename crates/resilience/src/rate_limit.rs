@@ -7,7 +7,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use crate::policy::RateLimitPolicy;
+use crate::policy::{RateLimitPolicy, WindowLimit};
 
 /// Parameters of GCRA. In any window of the policy's length, no more than its requests are sent: first a burst, then one request
 /// per interval.
@@ -22,24 +22,14 @@ pub struct Gcra {
 }
 
 impl Gcra {
-    /// Parameters for the whole limit, shared by all replicas.
-    pub fn for_quota(policy: &RateLimitPolicy) -> Self {
-        Self::for_requests(policy, policy.requests)
-    }
-
-    /// Parameters for the share of one replica that cannot reach the others.
-    pub fn for_replica_share(policy: &RateLimitPolicy) -> Self {
-        Self::for_requests(policy, policy.requests / policy.replicas.max(1))
-    }
-
-    /// A burst of a quarter of the requests and a steady rate for the rest. Together they are the limit, wherever the remote
-    /// system's window begins.
-    fn for_requests(policy: &RateLimitPolicy, requests: u32) -> Self {
-        let requests = requests.max(1);
+    /// Parameters of a limit of which priority requests have a share of the burst, in percent: a burst of a quarter of the
+    /// requests and a steady rate for the rest. Together they are the limit, wherever the remote system's window begins.
+    pub fn new(limit: WindowLimit, priority_percent: u32) -> Self {
+        let requests = limit.requests.max(1);
         let burst = (requests / 4).max(1);
         let steady = (requests - burst).max(1);
-        let reserved = (burst * policy.priority_percent.min(100)).div_ceil(100).min(burst - 1);
-        Self { interval: policy.per / steady, burst, reserved }
+        let reserved = (burst * priority_percent.min(100)).div_ceil(100).min(burst - 1);
+        Self { interval: limit.per / steady, burst, reserved }
     }
 
     /// Requests left in a burst whose theoretical arrival time is `ahead` of now.
@@ -64,73 +54,125 @@ impl Gcra {
     }
 }
 
+/// Parameters of all limits of a remote system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GcraLimits {
+    /// Limit of all requests.
+    pub all: Gcra,
+    /// Limit of each endpoint that has one.
+    pub each_endpoint: Option<Gcra>,
+}
+
+impl GcraLimits {
+    /// Parameters of the whole limits, shared by all replicas.
+    pub fn for_quota(policy: &RateLimitPolicy) -> Self {
+        Self::with_share(policy, 1)
+    }
+
+    /// Parameters for the share of one replica that cannot reach the others.
+    pub fn for_replica_share(policy: &RateLimitPolicy) -> Self {
+        Self::with_share(policy, policy.replicas.max(1))
+    }
+
+    fn with_share(policy: &RateLimitPolicy, replicas: u32) -> Self {
+        let share = |limit: WindowLimit| {
+            Gcra::new(WindowLimit { requests: limit.requests / replicas, ..limit }, policy.priority_percent)
+        };
+        Self { all: share(policy.all), each_endpoint: policy.each_endpoint.map(share) }
+    }
+}
+
+/// Endpoint of a request, as far as it has limits or pauses of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Endpoint {
+    /// Endpoint whose limit counts the request, besides the limit of all requests.
+    pub limit: Option<&'static str>,
+    /// Endpoint whose pauses hold the request back, besides those of all requests.
+    pub pause: Option<&'static str>,
+}
+
+impl Endpoint {
+    /// Returns true if a limit or a pause of this name concerns the request.
+    pub fn is_concerned_by(&self, name: &str) -> bool {
+        [self.limit, self.pause].contains(&Some(name))
+    }
+}
+
 /// Refusal of a limit: the time after which a request is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refusal {
     /// Time until a request is available.
     pub wait: Duration,
-    /// True if requests to other endpoints do not wait.
-    pub is_of_endpoint: bool,
+    /// Endpoint whose limit or pause refused. Requests that it does not concern do not wait. `None`: all wait.
+    pub endpoint: Option<&'static str>,
 }
 
 /// Rate limiter of one process.
 pub struct GcraRateLimiter {
     /// `None`: no limit of our own.
-    gcra: Option<Gcra>,
+    limits: Option<GcraLimits>,
     state: Mutex<GcraState>,
 }
 
+/// Times by endpoint; `None` is the limit, or the pause, of all requests. Bounded by the number of endpoints.
+#[derive(Default)]
 struct GcraState {
     /// Time at which the burst is complete again. Each request moves it by one interval.
-    theoretical_arrival_time: Instant,
-    /// No request to the endpoint, or to any if there is none, is sent before. Bounded by the number of endpoints.
+    theoretical_arrival_time: HashMap<Option<&'static str>, Instant>,
+    /// No request is sent before.
     paused_until: HashMap<Option<&'static str>, Instant>,
 }
 
 impl GcraRateLimiter {
     /// Creates a limiter.
-    pub fn new(gcra: Gcra) -> Self {
-        Self { gcra: Some(gcra), state: GcraState::new() }
+    pub fn new(limits: GcraLimits) -> Self {
+        Self { limits: Some(limits), state: Mutex::default() }
     }
 
     /// Creates a limiter without a limit of its own: only `pause` holds requests back.
     pub fn unlimited() -> Self {
-        Self { gcra: None, state: GcraState::new() }
+        Self { limits: None, state: Mutex::default() }
     }
 
-    /// Takes one request without waiting. `endpoint` is the endpoint with pauses of its own, if any.
-    pub fn try_acquire(&self, is_priority: bool, endpoint: Option<&'static str>) -> Result<(), Refusal> {
+    /// Takes one request from all limits that concern it, or from none, without waiting.
+    pub fn try_acquire(&self, is_priority: bool, endpoint: Endpoint) -> Result<(), Refusal> {
         let now = Instant::now();
         let mut state = self.state.lock();
-        if let Some(pause) = state.pause_of(endpoint, now) {
+        if let Some(pause) = state.pause_of(endpoint.pause, now) {
             return Err(pause);
         }
-        let Some(gcra) = self.gcra else { return Ok(()) };
-        let next = state.theoretical_arrival_time.max(now) + gcra.interval;
-        let wait = next.saturating_duration_since(now + gcra.interval * gcra.burst_for(is_priority));
-        if wait.is_zero() {
-            state.theoretical_arrival_time = next;
-            return Ok(());
+        let limits = self.limits_of(endpoint);
+        for (name, gcra) in limits.clone() {
+            let next = state.arrival_of(name, now) + gcra.interval;
+            let wait = next.saturating_duration_since(now + gcra.interval * gcra.burst_for(is_priority));
+            if !wait.is_zero() {
+                return Err(Refusal { wait, endpoint: name });
+            }
         }
-        Err(Refusal { wait, is_of_endpoint: false })
+        for (name, gcra) in limits {
+            let next = state.arrival_of(name, now) + gcra.interval;
+            state.theoretical_arrival_time.insert(name, next);
+        }
+        Ok(())
     }
 
-    /// Returns the time until a number of requests from now, orders' own share included, can have been sent.
-    pub fn time_for(&self, requests: u32) -> Duration {
+    /// Returns the time until a number of requests from now, orders' own share included, can have been sent within one limit: that
+    /// of all requests, or of an endpoint.
+    pub fn time_for(&self, endpoint: Option<&'static str>, requests: u32) -> Duration {
         let now = Instant::now();
         let state = self.state.lock();
-        let pause = state.paused_for(None, now);
-        let Some(gcra) = self.gcra else { return pause };
-        pause.max(gcra.time_for(state.theoretical_arrival_time.saturating_duration_since(now), requests))
+        let pause = state.paused_for(None, now).max(state.paused_for(endpoint, now));
+        let Some(gcra) = self.limit(endpoint) else { return pause };
+        pause.max(gcra.time_for(state.arrival_of(endpoint, now).duration_since(now), requests))
     }
 
     /// Counts a request that a shared limiter allowed, so that the burst is not available twice when this limiter takes over.
-    pub fn record_external(&self) {
+    pub fn record_external(&self, endpoint: Endpoint) {
         let now = Instant::now();
-        if let Some(gcra) = self.gcra {
-            let mut state = self.state.lock();
-            let next = state.theoretical_arrival_time.max(now) + gcra.interval;
-            state.theoretical_arrival_time = next.min(now + gcra.interval * gcra.burst);
+        let mut state = self.state.lock();
+        for (name, gcra) in self.limits_of(endpoint) {
+            let next = state.arrival_of(name, now) + gcra.interval;
+            state.theoretical_arrival_time.insert(name, next.min(now + gcra.interval * gcra.burst));
         }
     }
 
@@ -148,29 +190,41 @@ impl GcraRateLimiter {
         self.state.lock().pause_of(endpoint, Instant::now())
     }
 
-    /// Returns the requests left in the burst, or `None` without a limit.
+    /// Returns the requests left in the burst of all requests, or `None` without a limit.
     pub fn remaining(&self) -> Option<u32> {
-        let gcra = self.gcra?;
+        let gcra = self.limit(None)?;
         let now = Instant::now();
         let state = self.state.lock();
         if state.pause_of(None, now).is_some() {
             return Some(0);
         }
-        Some(gcra.remaining(state.theoretical_arrival_time.saturating_duration_since(now)))
+        Some(gcra.remaining(state.arrival_of(None, now).duration_since(now)))
+    }
+
+    /// Returns the limits that concern a request.
+    fn limits_of(&self, endpoint: Endpoint) -> impl Iterator<Item = (Option<&'static str>, Gcra)> + Clone + use<> {
+        let all = self.limit(None).map(|gcra| (None, gcra));
+        let own = endpoint.limit.and_then(|name| Some((Some(name), self.limit(Some(name))?)));
+        all.into_iter().chain(own)
+    }
+
+    fn limit(&self, endpoint: Option<&'static str>) -> Option<Gcra> {
+        let limits = self.limits?;
+        if endpoint.is_some() { limits.each_endpoint } else { Some(limits.all) }
     }
 }
 
 impl GcraState {
-    fn new() -> Mutex<Self> {
-        let now = Instant::now();
-        Mutex::new(Self { theoretical_arrival_time: now, paused_until: HashMap::new() })
+    fn arrival_of(&self, endpoint: Option<&'static str>, now: Instant) -> Instant {
+        self.theoretical_arrival_time.get(&endpoint).map_or(now, |time| now.max(*time))
     }
 
     /// Rest of the pauses that concern an endpoint: its own and that of all requests.
     fn pause_of(&self, endpoint: Option<&'static str>, now: Instant) -> Option<Refusal> {
         let (of_all, of_endpoint) = (self.paused_for(None, now), self.paused_for(endpoint, now));
         let wait = of_all.max(of_endpoint);
-        (!wait.is_zero()).then_some(Refusal { wait, is_of_endpoint: of_endpoint > of_all })
+        let endpoint = endpoint.filter(|_| of_endpoint > of_all);
+        (!wait.is_zero()).then_some(Refusal { wait, endpoint })
     }
 
     /// Rest of one pause.
@@ -185,22 +239,38 @@ mod tests {
 
     use super::*;
 
+    const ANY: Endpoint = Endpoint { limit: None, pause: None };
+
+    fn policy(all: u32, each_endpoint: Option<u32>) -> RateLimitPolicy {
+        let limit = |requests| WindowLimit { requests, per: Duration::from_secs(60) };
+        RateLimitPolicy {
+            all: limit(all),
+            each_endpoint: each_endpoint.map(limit),
+            priority_percent: 0,
+            max_wait: Duration::ZERO,
+            replicas: 2,
+        }
+    }
+
     fn limiter(requests: u32, priority_percent: u32) -> GcraRateLimiter {
-        let (per, max_wait) = (Duration::from_secs(60), Duration::ZERO);
-        let policy = RateLimitPolicy { requests, per, priority_percent, max_wait, replicas: 2 };
-        GcraRateLimiter::new(Gcra::for_quota(&policy))
+        let policy = RateLimitPolicy { priority_percent, ..policy(requests, None) };
+        GcraRateLimiter::new(GcraLimits::for_quota(&policy))
     }
 
     fn drain(limiter: &GcraRateLimiter, is_priority: bool) -> usize {
-        let mut count = 0;
-        while limiter.try_acquire(is_priority, None).is_ok() {
-            count += 1;
-        }
-        count
+        drain_endpoint(limiter, is_priority, ANY)
     }
 
-    fn pause(seconds: u64, is_of_endpoint: bool) -> Refusal {
-        Refusal { wait: Duration::from_secs(seconds), is_of_endpoint }
+    fn drain_endpoint(limiter: &GcraRateLimiter, is_priority: bool, endpoint: Endpoint) -> usize {
+        (0..).take_while(|_| limiter.try_acquire(is_priority, endpoint).is_ok()).count()
+    }
+
+    fn of(name: &'static str) -> Endpoint {
+        Endpoint { limit: Some(name), pause: Some(name) }
+    }
+
+    fn pause(seconds: u64, endpoint: Option<&'static str>) -> Refusal {
+        Refusal { wait: Duration::from_secs(seconds), endpoint }
     }
 
     #[tokio::test(start_paused = true)]
@@ -210,7 +280,7 @@ mod tests {
         assert_eq!(drain(&limiter, false), 11);
         assert_eq!(limiter.remaining(), Some(4));
         assert_eq!(drain(&limiter, true), 4);
-        assert_eq!((limiter.remaining(), limiter.try_acquire(true, None).is_err()), (Some(0), true));
+        assert_eq!((limiter.remaining(), limiter.try_acquire(true, ANY).is_err()), (Some(0), true));
     }
 
     #[tokio::test(start_paused = true)]
@@ -219,7 +289,7 @@ mod tests {
             let limiter = limiter(requests, 0);
             let mut sent = Vec::new();
             for _ in 0..6000 {
-                while limiter.try_acquire(true, None).is_ok() {
+                while limiter.try_acquire(true, ANY).is_ok() {
                     sent.push(Instant::now());
                 }
                 advance(Duration::from_millis(30)).await;
@@ -236,10 +306,10 @@ mod tests {
     async fn a_refusal_names_the_time_until_a_request_is_available() {
         let limiter = limiter(60, 0);
         assert_eq!(drain(&limiter, true), 15);
-        let refusal = limiter.try_acquire(true, None).expect_err("used up");
-        assert_eq!(refusal, Refusal { wait: Duration::from_secs(60) / 45, is_of_endpoint: false });
+        let refusal = limiter.try_acquire(true, ANY).expect_err("used up");
+        assert_eq!(refusal, Refusal { wait: Duration::from_secs(60) / 45, endpoint: None });
         limiter.pause(None, Duration::from_secs(30));
-        let paused = limiter.try_acquire(true, None).expect_err("paused");
+        let paused = limiter.try_acquire(true, ANY).expect_err("paused");
         assert_eq!((paused.wait, limiter.remaining()), (Duration::from_secs(30), Some(0)));
     }
 
@@ -247,12 +317,12 @@ mod tests {
     async fn without_a_limit_only_a_pause_holds_requests_back() {
         let limiter = GcraRateLimiter::unlimited();
         for _ in 0..10_000 {
-            assert_eq!(limiter.try_acquire(false, None), Ok(()));
+            assert_eq!(limiter.try_acquire(false, ANY), Ok(()));
         }
         limiter.pause(None, Duration::from_secs(1));
-        assert_eq!((limiter.try_acquire(false, None), limiter.remaining()), (Err(pause(1, false)), None));
+        assert_eq!((limiter.try_acquire(false, ANY), limiter.remaining()), (Err(pause(1, None)), None));
         advance(Duration::from_secs(1)).await;
-        assert_eq!(limiter.try_acquire(false, None), Ok(()));
+        assert_eq!(limiter.try_acquire(false, ANY), Ok(()));
     }
 
     #[tokio::test(start_paused = true)]
@@ -260,20 +330,49 @@ mod tests {
         let limiter = GcraRateLimiter::unlimited();
         limiter.pause(Some("catalog"), Duration::from_secs(60));
         limiter.pause(Some("catalog"), Duration::from_secs(1));
-        assert_eq!(limiter.try_acquire(true, None), Ok(()));
-        assert_eq!(limiter.try_acquire(true, Some("orders")), Ok(()));
-        assert_eq!(limiter.try_acquire(true, Some("catalog")), Err(pause(60, true)));
+        assert_eq!(limiter.try_acquire(true, ANY), Ok(()));
+        assert_eq!(limiter.try_acquire(true, of("orders")), Ok(()));
+        assert_eq!(limiter.try_acquire(true, of("catalog")), Err(pause(60, Some("catalog"))));
         limiter.pause(None, Duration::from_secs(5));
-        assert_eq!(limiter.try_acquire(true, Some("orders")), Err(pause(5, false)));
+        assert_eq!(limiter.try_acquire(true, of("orders")), Err(pause(5, None)));
         advance(Duration::from_secs(59)).await;
-        assert_eq!(limiter.try_acquire(true, Some("orders")), Ok(()));
-        assert_eq!(limiter.try_acquire(true, Some("catalog")), Err(pause(1, true)));
+        assert_eq!(limiter.try_acquire(true, of("orders")), Ok(()));
+        assert_eq!(limiter.try_acquire(true, of("catalog")), Err(pause(1, Some("catalog"))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_endpoint_that_is_used_up_takes_nothing_from_the_others() {
+        let limiter = GcraRateLimiter::new(GcraLimits::for_quota(&policy(180, Some(60))));
+        assert_eq!(drain_endpoint(&limiter, true, of("orders")), 15);
+        assert_eq!(limiter.remaining(), Some(30));
+        let wait = Duration::from_secs(60) / 45;
+        assert_eq!(limiter.try_acquire(true, of("orders")), Err(Refusal { wait, endpoint: Some("orders") }));
+        assert_eq!(
+            (limiter.time_for(Some("orders"), 2), limiter.time_for(Some("catalog"), 2)),
+            (wait * 2, Duration::ZERO)
+        );
+        assert_eq!(drain_endpoint(&limiter, true, of("catalog")), 15);
+        assert_eq!(drain(&limiter, true), 15, "what the limit of all leaves");
+        let refused = limiter.try_acquire(true, of("seats")).expect_err("used up");
+        assert_eq!(refused.endpoint, None);
+        assert_eq!(limiter.time_for(Some("seats"), 1), Duration::ZERO, "a refused request takes nothing");
+        advance(Duration::from_secs(60)).await;
+        assert_eq!(drain_endpoint(&limiter, true, of("seats")), 15);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_replica_alone_keeps_to_its_share_of_each_limit() {
+        let limiter = GcraRateLimiter::new(GcraLimits::for_replica_share(&policy(240, Some(80))));
+        assert_eq!(drain_endpoint(&limiter, true, of("orders")), 10);
+        limiter.record_external(of("catalog"));
+        assert_eq!(drain_endpoint(&limiter, true, of("catalog")), 9);
+        assert_eq!(limiter.remaining(), Some(10));
     }
 
     #[tokio::test(start_paused = true)]
     async fn externally_allowed_requests_use_up_the_local_burst() {
         let limiter = limiter(60, 0);
-        (0..100).for_each(|_| limiter.record_external());
+        (0..100).for_each(|_| limiter.record_external(ANY));
         assert_eq!(drain(&limiter, true), 0);
         advance(Duration::from_secs(60)).await;
         assert_eq!(drain(&limiter, true), 15);

@@ -35,6 +35,7 @@ mod guard;
 mod invalidate_on_write;
 mod l1_cache;
 mod l2_cache;
+mod monthly_quota;
 mod policy;
 mod rate_limiter;
 mod single_flight;
@@ -43,8 +44,12 @@ mod tag_invalidation;
 
 pub use catalog_cache::{CacheStore, CatalogCache, InvalidationEvent};
 pub use guard::{Guard, HealthTracker};
+pub use monthly_quota::{MonthlyQuota, MonthlyQuotaPolicy, MonthlyRateLimiter};
 pub use policy::{BulkheadPolicy, CacheLifetime, CachePolicy, OperationDeadlines, ResiliencePolicy};
-pub use rate_limiter::{LocalRateLimiter, RequestQueue, reservation};
+pub use rate_limiter::{
+    LocalRateLimiter, ONE_CALL, RequestQueue, capacity_report, limited_endpoint, requests, reservation,
+    time_beyond_reserved,
+};
 pub use stack::{LayeredSource, StackParts, stack};
 pub use tag_invalidation::Invalidation;
 

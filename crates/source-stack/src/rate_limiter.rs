@@ -3,8 +3,13 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::{CapacityReport, CapacityWish, OrderCapacity, RateLimiter, RequestPlace, RequestTurn, ReservationKey};
-use resilience::{Gcra, GcraRateLimiter, Place, RateLimitPolicy, Refusal, Reservations, Turn, TurnQueue, Wish};
+use domain::{
+    CallCount, CapacityReport, CapacityWish, OrderCapacity, RateLimiter, RequestPlace, RequestTurn, ReservationKey,
+};
+use resilience::{
+    Endpoint, Gcra, GcraLimits, GcraRateLimiter, Place, RateLimitPolicy, Refusal, Requests, Reservations, Turn,
+    TurnQueue, Wish,
+};
 use tokio::time::Instant;
 
 /// Turns of the requests to a source, for a rate limit that is kept elsewhere.
@@ -14,10 +19,10 @@ pub struct RequestQueue {
 }
 
 impl RequestQueue {
-    /// Creates the queue in front of a limit, if there is one. At most `order_places` requests of orders are sent at once, and a
+    /// Creates the queue in front of limits, if there are any. At most `order_places` requests of orders are sent at once, and a
     /// request that may not wait longer waits for at most `max_wait`.
-    pub fn new(gcra: Option<Gcra>, order_places: usize, max_wait: Duration) -> Self {
-        let pace = gcra.map_or(Duration::ZERO, |gcra| gcra.interval);
+    pub fn new(limits: Option<GcraLimits>, order_places: usize, max_wait: Duration) -> Self {
+        let pace = limits.map_or(Duration::ZERO, |limits| limits.all.interval);
         Self { turns: TurnQueue::new(order_places, pace), max_wait }
     }
 
@@ -29,9 +34,14 @@ impl RequestQueue {
     {
         let serves_an_order = turn.class.serves_an_order();
         let latest = turn.latest.unwrap_or_else(|| Instant::now() + self.max_wait);
-        let place =
-            Turn { priority: turn.class as u8, due: turn.due.unwrap_or(latest), latest, takes_place: serves_an_order };
-        self.turns.acquire(place, || ask(serves_an_order)).await
+        let turn = Turn {
+            priority: turn.class as u8,
+            due: turn.due.unwrap_or(latest),
+            latest,
+            takes_place: serves_an_order,
+            endpoint: limited_endpoint(turn.endpoint),
+        };
+        self.turns.acquire(turn, || ask(serves_an_order)).await
     }
 
     /// Returns the number of order requests that wait.
@@ -40,11 +50,15 @@ impl RequestQueue {
     }
 }
 
+/// Returns the endpoint of a request as limits understand it.
+pub fn limited_endpoint(endpoint: domain::Endpoint) -> Endpoint {
+    Endpoint { limit: endpoint.limit, pause: endpoint.pause }
+}
+
 /// Limits the requests that this process sends to a source. Replicas that share a limit use the limiter of `store-redis`.
 pub struct LocalRateLimiter {
-    limit: GcraRateLimiter,
-    /// Requests in a minute at the steady rate.
-    per_minute: Option<f64>,
+    limiter: GcraRateLimiter,
+    limits: Option<GcraLimits>,
     queue: RequestQueue,
     reservations: Reservations<ReservationKey>,
 }
@@ -53,14 +67,14 @@ pub struct LocalRateLimiter {
 const UNLIMITED_PLACES: usize = tokio::sync::Semaphore::MAX_PERMITS;
 
 impl LocalRateLimiter {
-    /// Creates a limiter for the whole limit of a source, if it has one. Without a limit, only the vendor's own rate limiting and
+    /// Creates a limiter for the whole limits of a source, if it has any. Without a limit, only the vendor's own rate limiting and
     /// the places for order requests hold requests back; reads then wait for at most `max_wait`.
     pub fn new(policy: Option<&RateLimitPolicy>, order_places: usize, max_wait: Duration) -> Self {
-        let gcra = policy.map(Gcra::for_quota);
+        let limits = policy.map(GcraLimits::for_quota);
         Self {
-            limit: gcra.map_or_else(GcraRateLimiter::unlimited, GcraRateLimiter::new),
-            per_minute: gcra.map(|gcra| gcra.per_minute()),
-            queue: RequestQueue::new(gcra, order_places, max_wait),
+            limiter: limits.map_or_else(GcraRateLimiter::unlimited, GcraRateLimiter::new),
+            limits,
+            queue: RequestQueue::new(limits, order_places, max_wait),
             reservations: Reservations::default(),
         }
     }
@@ -74,31 +88,32 @@ impl LocalRateLimiter {
 #[async_trait]
 impl RateLimiter for LocalRateLimiter {
     async fn acquire(&self, turn: RequestTurn) -> Result<RequestPlace, Duration> {
-        let ask = |serves_an_order| std::future::ready(self.limit.try_acquire(serves_an_order, turn.endpoint));
+        let endpoint = limited_endpoint(turn.endpoint);
+        let ask = |serves_an_order| std::future::ready(self.limiter.try_acquire(serves_an_order, endpoint));
         let place = self.queue.acquire(turn, ask).await?;
         if let Some(key) = &turn.reservation {
-            self.reservations.use_one(key);
+            self.reservations.use_one(key, endpoint.limit);
         }
         Ok(RequestPlace::new(place))
     }
 
     fn pause(&self, endpoint: Option<&'static str>, wait: Duration) {
-        self.limit.pause(endpoint, wait);
+        self.limiter.pause(endpoint, wait);
     }
 
     fn remaining(&self) -> Option<u32> {
-        self.limit.remaining()
+        self.limiter.remaining()
     }
 }
 
 #[async_trait]
 impl OrderCapacity for LocalRateLimiter {
-    async fn time_for(&self, calls: u32) -> Duration {
-        self.limit.time_for(self.reservations.reserved().saturating_add(calls))
+    async fn time_for(&self, calls: CallCount) -> Duration {
+        time_beyond_reserved(&self.reservations, &self.limiter, calls)
     }
 
     async fn reserve(&self, wish: &CapacityWish) -> Result<Duration, Duration> {
-        self.reservations.reserve(&reservation(wish), |requests| self.limit.time_for(requests))
+        self.reservations.reserve(&reservation(wish), |endpoint, requests| self.limiter.time_for(endpoint, requests))
     }
 
     async fn release(&self, key: ReservationKey) {
@@ -106,13 +121,54 @@ impl OrderCapacity for LocalRateLimiter {
     }
 
     fn stop_for(&self, time: Duration) {
-        self.limit.pause(None, time);
+        self.limiter.pause(None, time);
     }
 
     async fn report(&self) -> CapacityReport {
-        let expected_wait = self.time_for(1).await;
-        CapacityReport { requests_per_minute: self.per_minute, waiting: self.queue.waiting(), expected_wait }
+        capacity_report(self.limits, self.queue.waiting(), self.time_for(ONE_CALL).await)
     }
+}
+
+/// One request to any endpoint.
+pub const ONE_CALL: CallCount = CallCount { all: 1, endpoint: None };
+
+/// Returns the report of a source with these limits.
+pub fn capacity_report(limits: Option<GcraLimits>, waiting: usize, expected_wait: Duration) -> CapacityReport {
+    CapacityReport {
+        requests_per_minute: limits.map(|limits| limits.all.per_minute()),
+        endpoint_requests_per_minute: limits
+            .and_then(|limits| limits.each_endpoint)
+            .map(|gcra: Gcra| gcra.per_minute()),
+        waiting,
+        expected_wait,
+        month: None,
+    }
+}
+
+/// Returns the time until `calls` beyond the needed ones of all reservations could be sent.
+pub fn time_beyond_reserved(
+    reservations: &Reservations<ReservationKey>,
+    limiter: &GcraRateLimiter,
+    calls: CallCount,
+) -> Duration {
+    let time = |wished: Requests| {
+        let needed = reservations.reserved(wished.endpoint).needed.saturating_add(wished.needed);
+        limiter.time_for(wished.endpoint, needed)
+    };
+    requests(calls, CallCount::default()).into_iter().map(time).max().unwrap_or_default()
+}
+
+/// Returns the requests within each limit: calls that are needed, and calls in reserve.
+pub fn requests(needed: CallCount, spare: CallCount) -> Vec<Requests> {
+    let calls =
+        |count: CallCount, name| count.endpoint.filter(|(endpoint, _)| *endpoint == name).map_or(0, |(_, calls)| calls);
+    let of_all = Requests { endpoint: None, needed: needed.all, spare: spare.all };
+    let endpoint = needed.endpoint.or(spare.endpoint).map(|(name, _)| Requests {
+        endpoint: Some(name),
+        needed: calls(needed, name),
+        spare: calls(spare, name),
+    });
+    std::iter::once(of_all).chain(endpoint).collect()
 }
 
 /// Returns the wish as the reservations of one process understand it.
@@ -120,8 +176,9 @@ pub fn reservation(wish: &CapacityWish) -> Wish<ReservationKey> {
     Wish {
         key: wish.key,
         ticket: wish.ticket.clone(),
-        requests: wish.calls,
+        requests: requests(wish.to_sell, wish.to_undo),
         within: wish.within,
+        spare_within: wish.undo_within,
         lifetime: wish.lifetime,
     }
 }

@@ -10,31 +10,59 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use crate::connection::Redis;
-use domain::{CapacityReport, CapacityWish, OrderCapacity, RateLimiter, RequestPlace, RequestTurn, ReservationKey};
-use resilience::{Gcra, GcraRateLimiter, RateLimitPolicy, Refusal, Reservations, WAITING_LIST_GRACE};
-use source_stack::{RequestQueue, reservation};
+use domain::{
+    CallCount, CapacityReport, CapacityWish, OrderCapacity, RateLimiter, RequestPlace, RequestTurn, ReservationKey,
+};
+use resilience::{
+    Endpoint, Gcra, GcraLimits, GcraRateLimiter, RateLimitPolicy, Refusal, Requests, Reservations, WAITING_LIST_GRACE,
+    Wish,
+};
+use source_stack::{
+    ONE_CALL, RequestQueue, capacity_report, limited_endpoint, requests, reservation, time_beyond_reserved,
+};
 
-/// Acquires one request by the clock of Redis. The same GCRA as the local rate limiter, in microseconds: the theoretical
-/// arrival time advances by one interval, unless that would exceed the burst that the caller may use. A request that was
-/// reserved uses its reservation. Returns the time to wait (0 if acquired), the time until the full burst is available again, and
-/// whether only the endpoint waits.
+/// Acquires one request by the clock of Redis, from all limits that count it or from none. The same GCRA as the local rate
+/// limiter, in microseconds: the theoretical arrival time of a limit advances by one interval, unless that would exceed the burst
+/// that the caller may use. A request that was reserved uses its reservation. Keys: limits and pauses; reservations. Arguments:
+/// reservation, endpoint of pauses, then endpoint, interval and burst of each limit; an empty endpoint means all requests. Returns
+/// the time to wait (0 if acquired), the time until the full burst of all requests is available again, and the endpoint that
+/// refused.
 const ACQUIRE_LUA: &str = r"
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local interval, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
-local stored = redis.call('HMGET', KEYS[1], 'theoretical_arrival_time', 'paused_until', ARGV[3])
-local tat = tonumber(stored[1] or 0)
-local paused_until = math.max(tonumber(stored[2] or 0), tonumber(stored[3] or 0))
-if tat < now then tat = now end
-if paused_until > now then return { paused_until - now, tat - now, paused_until > tonumber(stored[2] or 0) and 1 or 0 } end
-local next = tat + interval
-local wait = next - now - interval * burst
-if wait > 0 then return { wait, tat - now, 0 } end
-redis.call('HSET', KEYS[1], 'theoretical_arrival_time', string.format('%.0f', next))
-if tonumber(redis.call('HGET', KEYS[2], ARGV[4]) or 0) > 0 then redis.call('HINCRBY', KEYS[2], ARGV[4], -1) end
-local lifetime = math.ceil((next - now) / 1000) + 60000
+local function field(kind, endpoint) return endpoint == '' and kind or kind .. ':' .. endpoint end
+local function stored(kind, endpoint) return tonumber(redis.call('HGET', KEYS[1], field(kind, endpoint)) or 0) end
+local function arrival(endpoint) return math.max(stored('theoretical_arrival_time', endpoint), now) end
+local until_full = arrival('') - now
+local of_all, of_endpoint = stored('paused_until', ''), stored('paused_until', ARGV[2])
+if math.max(of_all, of_endpoint) > now then
+  return { math.max(of_all, of_endpoint) - now, until_full, of_endpoint > of_all and ARGV[2] or '' }
+end
+for index = 3, #ARGV, 3 do
+  local interval, burst = tonumber(ARGV[index + 1]), tonumber(ARGV[index + 2])
+  local wait = arrival(ARGV[index]) + interval - now - interval * burst
+  if wait > 0 then return { wait, until_full, ARGV[index] } end
+end
+local lifetime = 60000
+for index = 3, #ARGV, 3 do
+  local next = arrival(ARGV[index]) + tonumber(ARGV[index + 1])
+  redis.call('HSET', KEYS[1], field('theoretical_arrival_time', ARGV[index]), string.format('%.0f', next))
+  lifetime = math.max(lifetime, math.ceil((next - now) / 1000) + 60000)
+end
 if redis.call('PTTL', KEYS[1]) < lifetime then redis.call('PEXPIRE', KEYS[1], lifetime) end
-return { 0, next - now, 0 }
+local held = ARGV[1] ~= '' and redis.call('HGET', KEYS[2], ARGV[1])
+if held then
+  held = cjson.decode(held)
+  for index = 3, #ARGV, 3 do
+    local left = held[ARGV[index]]
+    if left then
+      local count = left[1] > 0 and 1 or 2
+      left[count] = math.max(left[count] - 1, 0)
+    end
+  end
+  redis.call('HSET', KEYS[2], ARGV[1], cjson.encode(held))
+end
+return { 0, arrival('') - now, '' }
 ";
 
 /// Blocks all requests, or those to one endpoint, for a while. The pause of an endpoint is a field of its own.
@@ -50,15 +78,19 @@ end
 return 0
 ";
 
-/// Reserves requests as `resilience::Reservations` does, by the clock of Redis. Keys: the limit; requests left and end of each
-/// reservation; arrival, requests and end of each entry of the waiting list. A reservation without a name reserves nothing.
-/// Returns 1 and the time until the last request, or 0 and the time after which the wish is expected to fit.
+/// Reserves requests as `resilience::Reservations` does, by the clock of Redis. Keys: limits and pauses; requests left and end of
+/// each reservation; arrival, requests and end of each entry of the waiting list. Arguments: reservation, ticket, the four times,
+/// then endpoint, interval, burst, needed and spare requests of each limit. A reservation without a name reserves nothing.
+/// Returns 1 and the time until the last needed request, or 0 and the time after which the wish is expected to fit.
 const RESERVE_LUA: &str = r"
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local interval, burst, name, ticket = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], ARGV[4]
-local requests, within, lifetime, grace = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+local name, ticket = ARGV[1], ARGV[2]
+local within, spare_within, lifetime, grace = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local function at(micros) return string.format('%.0f', micros) end
+local function stored(kind, endpoint)
+  return tonumber(redis.call('HGET', KEYS[1], endpoint == '' and kind or kind .. ':' .. endpoint) or 0)
+end
 for _, ended in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', at(now))) do
   redis.call('HDEL', KEYS[2], ended)
   redis.call('ZREM', KEYS[3], ended)
@@ -68,35 +100,51 @@ for _, ended in ipairs(redis.call('ZRANGEBYSCORE', KEYS[6], '-inf', at(now))) do
   redis.call('HDEL', KEYS[5], ended)
   redis.call('ZREM', KEYS[6], ended)
 end
-local total = requests
+local own, total = {}, {}
+for index = 7, #ARGV, 5 do
+  own[ARGV[index]] = { tonumber(ARGV[index + 3]), tonumber(ARGV[index + 4]) }
+  total[ARGV[index]] = { own[ARGV[index]][1], own[ARGV[index]][2] }
+end
+local function add(requests)
+  for endpoint, count in pairs(cjson.decode(requests or '{}')) do
+    local sum = total[endpoint]
+    if sum then sum[1], sum[2] = sum[1] + count[1], sum[2] + count[2] end
+  end
+end
 local held = redis.call('HGETALL', KEYS[2])
 for index = 1, #held, 2 do
-  if held[index] ~= name then total = total + tonumber(held[index + 1]) end
+  if held[index] ~= name then add(held[index + 1]) end
 end
 local is_waiting = name ~= '' and redis.call('ZSCORE', KEYS[4], ticket)
 if name ~= '' then
   for _, other in ipairs(redis.call('ZRANGE', KEYS[4], 0, -1)) do
     if other == ticket then break end
-    total = total + tonumber(redis.call('HGET', KEYS[5], other) or 0)
+    add(redis.call('HGET', KEYS[5], other))
   end
 end
-local stored = redis.call('HMGET', KEYS[1], 'theoretical_arrival_time', 'paused_until')
-local tat, paused_until = tonumber(stored[1] or 0), tonumber(stored[2] or 0)
-local wait = math.max(0, paused_until - now, math.max(tat - now, 0) + total * interval - burst * interval)
+local wait, later = 0, 0
+for index = 7, #ARGV, 5 do
+  local endpoint, interval, burst = ARGV[index], tonumber(ARGV[index + 1]), tonumber(ARGV[index + 2])
+  local pause = math.max(stored('paused_until', ''), stored('paused_until', endpoint)) - now
+  local ahead = math.max(stored('theoretical_arrival_time', endpoint) - now, 0)
+  local function time_for(requests) return math.max(0, pause, ahead + requests * interval - burst * interval) end
+  local needed, spare = total[endpoint][1], total[endpoint][2]
+  wait = math.max(wait, time_for(needed))
+  later = math.max(later, time_for(needed) - within, time_for(needed + spare) - spare_within)
+end
 if name == '' then return { 1, wait } end
-if wait <= within then
+if later <= 0 then
   redis.call('ZREM', KEYS[4], ticket)
   redis.call('HDEL', KEYS[5], ticket)
   redis.call('ZREM', KEYS[6], ticket)
-  redis.call('HSET', KEYS[2], name, requests)
+  redis.call('HSET', KEYS[2], name, cjson.encode(own))
   redis.call('ZADD', KEYS[3], at(now + lifetime), name)
   for index = 2, 3 do redis.call('PEXPIRE', KEYS[index], math.ceil(lifetime / 1000) + 60000) end
   return { 1, wait }
 end
-local later = wait - within
 if is_waiting or later <= within then
   redis.call('ZADD', KEYS[4], 'NX', at(now), ticket)
-  redis.call('HSET', KEYS[5], ticket, requests)
+  redis.call('HSET', KEYS[5], ticket, cjson.encode(own))
   redis.call('ZADD', KEYS[6], at(now + later + grace), ticket)
   for index = 4, 6 do redis.call('PEXPIRE', KEYS[index], math.ceil((later + grace) / 1000) + 3600000) end
 end
@@ -119,7 +167,7 @@ static PAUSE_SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(PAUSE_LUA))
 pub struct RedisRateLimiter {
     redis: Arc<Redis>,
     name: String,
-    gcra: Gcra,
+    limits: GcraLimits,
     /// Turns of this replica's requests; only the first of each replica asks Redis.
     queue: RequestQueue,
     /// Reservations of this replica that were made while Redis was unavailable.
@@ -145,10 +193,10 @@ impl RedisRateLimiter {
             redis,
             // The braces keep the keys of one limit in one slot of a cluster.
             name: format!("ticketgraph:rate_limit:{{{name}}}"),
-            gcra: Gcra::for_quota(policy),
-            queue: RequestQueue::new(Some(Gcra::for_quota(policy)), order_places, policy.max_wait),
+            limits: GcraLimits::for_quota(policy),
+            queue: RequestQueue::new(Some(GcraLimits::for_quota(policy)), order_places, policy.max_wait),
             own_reservations: Reservations::default(),
-            fallback: GcraRateLimiter::new(Gcra::for_replica_share(policy)),
+            fallback: GcraRateLimiter::new(GcraLimits::for_replica_share(policy)),
             theoretical_arrival_time: Mutex::new(None),
             tasks,
         }
@@ -159,21 +207,32 @@ impl RedisRateLimiter {
         format!("{}:{part}", self.name)
     }
 
+    /// Returns the limit of an endpoint, or of all requests.
+    fn limit(&self, endpoint: Option<&'static str>) -> Option<Gcra> {
+        if endpoint.is_some() { self.limits.each_endpoint } else { Some(self.limits.all) }
+    }
+
     /// Reserves requests for a leg, or for nobody if `name` is empty. `None` if Redis is unavailable.
     async fn reserve_shared(
         &self,
-        name: String,
-        ticket: &str,
-        requests: u32,
-        (within, lifetime): (Duration, Duration),
+        name: &str,
+        wished: &[Requests],
+        wish: Option<&Wish<ReservationKey>>,
     ) -> Option<Result<Duration, Duration>> {
+        let time = |time: fn(&Wish<ReservationKey>) -> Duration| wish.map_or(0, |wish| micros(time(wish)));
         let call = self.redis.run(|mut connection| async move {
             let mut call = RESERVE_SCRIPT.key(&self.name);
             for part in ["reserved", "reserved_until", "waiting", "waiting_requests", "waiting_until"] {
                 call.key(self.part(part));
             }
-            call.arg(micros(self.gcra.interval).max(1)).arg(self.gcra.burst).arg(name).arg(ticket).arg(requests);
-            call.arg(micros(within)).arg(micros(lifetime)).arg(micros(WAITING_LIST_GRACE));
+            call.arg(name).arg(wish.map_or("", |wish| &wish.ticket));
+            call.arg(time(|wish| wish.within)).arg(time(|wish| wish.spare_within)).arg(time(|wish| wish.lifetime));
+            call.arg(micros(WAITING_LIST_GRACE));
+            for requests in wished {
+                let Some(gcra) = self.limit(requests.endpoint) else { continue };
+                call.arg(requests.endpoint.unwrap_or_default()).arg(micros(gcra.interval).max(1)).arg(gcra.burst);
+                call.arg(requests.needed).arg(requests.spare);
+            }
             call.invoke_async::<(u8, u64)>(&mut connection).await
         });
         let (fits, time) = call.await?;
@@ -183,40 +242,52 @@ impl RedisRateLimiter {
 
     /// Acquires one request or returns the time to wait.
     async fn try_acquire(&self, is_order_call: bool, turn: RequestTurn) -> Result<(), Refusal> {
+        let endpoint = limited_endpoint(turn.endpoint);
         // A pause requested by the vendor applies to this replica before it reaches the others.
-        if let Some(pause) = self.fallback.pause_of(turn.endpoint) {
+        if let Some(pause) = self.fallback.pause_of(endpoint.pause) {
             return Err(pause);
         }
-        match self.acquire_shared(is_order_call, turn).await {
+        match self.acquire_shared(is_order_call, endpoint, turn.reservation).await {
             Some(result) => result,
-            None => self.fallback.try_acquire(is_order_call, turn.endpoint).inspect(|()| {
+            None => self.fallback.try_acquire(is_order_call, endpoint).inspect(|()| {
                 if let Some(key) = &turn.reservation {
-                    self.own_reservations.use_one(key);
+                    self.own_reservations.use_one(key, endpoint.limit);
                 }
             }),
         }
     }
 
     /// Acquires one request or returns the time to wait. `None` if Redis is unavailable.
-    async fn acquire_shared(&self, is_order_call: bool, turn: RequestTurn) -> Option<Result<(), Refusal>> {
-        let (pause, reservation) =
-            (pause_field(turn.endpoint), turn.reservation.map_or_else(String::new, reservation_name));
-        let (interval, burst) = (micros(self.gcra.interval).max(1), self.gcra.burst_for(is_order_call));
+    async fn acquire_shared(
+        &self,
+        is_order_call: bool,
+        endpoint: Endpoint,
+        reservation: Option<ReservationKey>,
+    ) -> Option<Result<(), Refusal>> {
+        let reservation = reservation.map_or_else(String::new, reservation_name);
         let call = self.redis.run(|mut connection| async move {
             let mut call = ACQUIRE_SCRIPT.key(&self.name);
-            let call = call.key(self.part("reserved")).arg(interval).arg(burst).arg(pause).arg(reservation);
-            call.invoke_async::<(u64, u64, bool)>(&mut connection).await
+            call.key(self.part("reserved")).arg(reservation).arg(endpoint.pause.unwrap_or_default());
+            for name in std::iter::once(None).chain(endpoint.limit.map(Some)) {
+                let Some(gcra) = self.limit(name) else { continue };
+                call.arg(name.unwrap_or_default()).arg(micros(gcra.interval).max(1)).arg(gcra.burst_for(is_order_call));
+            }
+            call.invoke_async::<(u64, u64, String)>(&mut connection).await
         });
         let reply = call.await;
         *self.theoretical_arrival_time.lock() =
-            reply.map(|(_, until_full, _)| Instant::now() + Duration::from_micros(until_full));
+            reply.as_ref().map(|(_, until_full, _)| Instant::now() + Duration::from_micros(*until_full));
         match reply? {
             (0, ..) => {
                 // Charge the fallback as well, so that the burst is not available twice if Redis fails right afterwards.
-                self.fallback.record_external();
+                self.fallback.record_external(endpoint);
                 Some(Ok(()))
             }
-            (wait, _, is_of_endpoint) => Some(Err(Refusal { wait: Duration::from_micros(wait), is_of_endpoint })),
+            (wait, _, refused_by) => {
+                let own = [endpoint.limit, endpoint.pause].into_iter().flatten();
+                let endpoint = own.into_iter().find(|name| *name == refused_by);
+                Some(Err(Refusal { wait: Duration::from_micros(wait), endpoint }))
+            }
         }
     }
 }
@@ -245,7 +316,7 @@ impl RateLimiter for RedisRateLimiter {
         let arrival_time = *self.theoretical_arrival_time.lock();
         match arrival_time {
             Some(_) if self.fallback.pause_of(None).is_some() => Some(0),
-            Some(at) => Some(self.gcra.remaining(at.saturating_duration_since(Instant::now()))),
+            Some(at) => Some(self.limits.all.remaining(at.saturating_duration_since(Instant::now()))),
             None => self.fallback.remaining(),
         }
     }
@@ -253,18 +324,20 @@ impl RateLimiter for RedisRateLimiter {
 
 #[async_trait]
 impl OrderCapacity for RedisRateLimiter {
-    async fn time_for(&self, calls: u32) -> Duration {
-        match self.reserve_shared(String::new(), "", calls, (Duration::ZERO, Duration::ZERO)).await {
+    async fn time_for(&self, calls: CallCount) -> Duration {
+        match self.reserve_shared("", &requests(calls, CallCount::default()), None).await {
             Some(Ok(time) | Err(time)) => time,
-            None => self.fallback.time_for(self.own_reservations.reserved().saturating_add(calls)),
+            None => time_beyond_reserved(&self.own_reservations, &self.fallback, calls),
         }
     }
 
     async fn reserve(&self, wish: &CapacityWish) -> Result<Duration, Duration> {
-        let name = reservation_name(wish.key);
-        match self.reserve_shared(name, &wish.ticket, wish.calls, (wish.within, wish.lifetime)).await {
+        let wish = reservation(wish);
+        match self.reserve_shared(&reservation_name(wish.key), &wish.requests, Some(&wish)).await {
             Some(result) => result,
-            None => self.own_reservations.reserve(&reservation(wish), |requests| self.fallback.time_for(requests)),
+            None => {
+                self.own_reservations.reserve(&wish, |endpoint, requests| self.fallback.time_for(endpoint, requests))
+            }
         }
     }
 
@@ -284,12 +357,7 @@ impl OrderCapacity for RedisRateLimiter {
     }
 
     async fn report(&self) -> CapacityReport {
-        let expected_wait = self.time_for(1).await;
-        CapacityReport {
-            requests_per_minute: Some(self.gcra.per_minute()),
-            waiting: self.queue.waiting(),
-            expected_wait,
-        }
+        capacity_report(Some(self.limits), self.queue.waiting(), self.time_for(ONE_CALL).await)
     }
 }
 

@@ -17,6 +17,8 @@ mod sales;
 mod save;
 mod sealed_refs;
 mod settings;
+mod snapshots;
+mod source_calls;
 mod sql;
 mod sqlite;
 mod store;
@@ -35,6 +37,7 @@ use crate::sqlite::SqliteDatabase;
 use crate::store::SqlStore;
 use ::deliveries::store::DeliveryStore;
 use ::edits::IdempotencyStore;
+use domain::{CallCounts, SnapshotStore};
 use orders::OrderStore;
 
 /// Error of opening the stores. Never contains the URL, because it may contain a password.
@@ -75,6 +78,10 @@ pub struct Stores {
     pub edits: Arc<dyn IdempotencyStore>,
     /// Deliveries. They reference the orders.
     pub deliveries: Arc<dyn DeliveryStore>,
+    /// Counts of calls to vendors.
+    pub call_counts: Arc<dyn CallCounts>,
+    /// Data of vendors that may be requested rarely.
+    pub snapshots: Arc<dyn SnapshotStore>,
     /// Health and statistics of the database.
     pub health: Arc<dyn StoreHealth>,
 }
@@ -114,6 +121,8 @@ pub async fn open_stores(
         orders: Arc::clone(&store) as _,
         edits: Arc::clone(&store) as _,
         deliveries: Arc::clone(&store) as _,
+        call_counts: Arc::clone(&store) as _,
+        snapshots: Arc::clone(&store) as _,
         health: store,
     })
 }

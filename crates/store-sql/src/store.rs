@@ -56,6 +56,11 @@ impl SqlStore {
         transaction.commit().await
     }
 
+    pub(crate) async fn all_rows(&self, sql: &str, values: Vec<SqlValue>) -> Result<Vec<SqlRow>, StoreError> {
+        let mut transaction = self.database.begin_read().await?;
+        transaction.fetch_all(sql, values).await
+    }
+
     pub(crate) async fn first_row(&self, sql: &str, values: Vec<SqlValue>) -> Result<Option<SqlRow>, StoreError> {
         let mut transaction = self.database.begin_read().await?;
         transaction.fetch_first(sql, values).await

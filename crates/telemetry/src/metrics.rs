@@ -137,6 +137,21 @@ const SOURCES: &[Metric] = &[
         &["source"],
         "Remaining requests of the quota; absent without a quota.",
     ),
+    gauge(
+        "ticketgraph_source_month_requests",
+        &["source", "purpose"],
+        "Requests to the institution of the source in the current calendar month, by all replicas.",
+    ),
+    gauge(
+        "ticketgraph_source_month_quota",
+        &["source"],
+        "Requests that the contract with the vendor allows in a month; absent if none are configured.",
+    ),
+    gauge(
+        "ticketgraph_source_month_forecast",
+        &["source"],
+        "Requests at the end of the month if they go on as they did so far.",
+    ),
     counter("ticketgraph_source_rate_limited_total", &["source"], "Requests not sent because the quota is exhausted."),
     counter(
         "ticketgraph_source_reconnects_total",

@@ -94,5 +94,6 @@ pub fn leg(performances: &[&str]) -> LegRequest {
         account: BTreeMap::new(),
         locale: None,
         delivery: DeliveryPreference::Barcode,
+        hold_waits_for_client: true,
     }
 }

@@ -51,7 +51,7 @@ pub fn traits() -> SourceTraits {
         holds_seats: false,
         delivers_to_app: false,
         confirm_rank: 0,
-        order_calls: OrderCalls { hold: 1, confirm: 1, tickets: 1, undo: 1 },
+        order_calls: OrderCalls { hold: 1, confirm: 1, tickets: 1, undo: 1, endpoint: None },
         horizon_days: 30,
     }
 }

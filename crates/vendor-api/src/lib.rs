@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio_util::task::TaskTracker;
 
 use domain::mobile::AppChannel;
-use domain::{Clock, Health, Quota, Source, VendorKind};
+use domain::{Clock, Health, Quota, SnapshotStore, Source, VendorKind};
 use http_client::VendorHttpClient;
 
 pub use source_config::{ChannelConfig, SourceConfig};
@@ -23,6 +23,19 @@ pub struct ConnectContext {
     pub health: Arc<dyn Health>,
     /// Tracks the tasks that the source spawns.
     pub tracker: TaskTracker,
+    /// What the source keeps over restarts. `None`: nothing.
+    pub kept: Option<KeptSnapshots>,
+}
+
+/// Store of snapshots, with the names of a source in it.
+#[derive(Clone)]
+pub struct KeptSnapshots {
+    /// Store.
+    pub store: Arc<dyn SnapshotStore>,
+    /// Name of the account, whose snapshots no other account sees.
+    pub account: String,
+    /// Name of the institution, whose accounts share the vendor's limits.
+    pub institution: String,
 }
 
 /// An invalid setting of a source.
@@ -56,6 +69,8 @@ pub struct Vendor {
     pub connection_keys: &'static [&'static str],
     /// Documented request quota of an account; a configured quota takes precedence.
     pub quota: Option<Quota>,
+    /// Documented request quota of each endpoint that the vendor limits by itself; a configured quota takes precedence.
+    pub endpoint_quota: Option<Quota>,
     /// Pause after a rate-limit response that names none; a configured pause takes precedence.
     pub rate_limit_pause: Duration,
     /// Validates the configuration of a source without any network call.

@@ -146,6 +146,7 @@ impl VendorFixture {
         let running = stage.run(listener, &TaskTracker::new()).expect("an emulator");
         config.base_url = format!("{}{}", running.base_url(), config.base_url);
         let context = ConnectContext {
+            kept: None,
             http: VendorHttpClient::new(client, config.id.clone(), rate_limiter, attempt_timeout)
                 .with_pauses(PausePolicy { default: vendor.rate_limit_pause, max: Duration::from_secs(3600) }),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
@@ -266,7 +267,7 @@ pub(crate) fn settlement() -> String {
 /// TickeTing with another key or more settings.
 pub(crate) async fn ticketing_with(key: &str, more: &str) -> VendorFixture {
     let clock = fixed_clock();
-    let emulator = TicketingEmulator::new(Arc::clone(&clock), None, false);
+    let emulator = TicketingEmulator::new(Arc::clone(&clock), None);
     VendorFixture::start("ticketing", clock, emulator, ticketing_config(key, more)).await
 }
 

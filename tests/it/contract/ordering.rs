@@ -47,6 +47,7 @@ pub(super) async fn leg(fixture: &VendorFixture) -> LegRequest {
         account: BTreeMap::new(),
         locale: None,
         delivery: DeliveryPreference::Barcode,
+        hold_waits_for_client: true,
     }
 }
 

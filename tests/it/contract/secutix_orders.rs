@@ -94,6 +94,7 @@ fn leg_of(lines: Vec<LegLine>) -> LegRequest {
         account: BTreeMap::new(),
         locale: None,
         delivery: DeliveryPreference::Barcode,
+        hold_waits_for_client: true,
     }
 }
 
@@ -189,7 +190,37 @@ async fn a_price_that_changed_since_the_hold_is_never_paid_silently() {
         matches!(&error.kind, ErrorKind::Rejected(refusal) if matches!(refusal.reason, RefusalReason::PriceChanged { .. })),
         "{error}"
     );
-    assert_eq!(fixture.calls("closeOrder"), 0);
+    assert_eq!(fixture.holdings()["orders"], json!([]), "the vendor took no other payment than that of the hold");
+}
+
+#[tokio::test]
+async fn an_order_that_is_placed_makes_three_calls_and_one_that_waits_for_its_client_a_fourth() {
+    for (waits, transport) in [(false, "json"), (false, "soap"), (true, "json"), (true, "soap")] {
+        let fixture = OrderFixture::open("OPERA", transport).await;
+        let leg = LegRequest { hold_waits_for_client: waits, ..fixture.leg(LINES).await };
+        let held = fixture.hold(&leg).await.expect("hold");
+        assert_eq!(held.expires_at.is_some(), waits, "only the details contain it");
+        assert!(held.total.is_some_and(|total| total.amount > 0));
+        let confirm = fixture.key.step_key(0, "confirm");
+        let sold = fixture.ordering().confirm(&confirm, &leg, &held.refs).await.expect("sale");
+        assert!(sold.tickets.iter().all(|ticket| ticket.barcode.is_some()));
+        let calls = ["createOrUpdateOrder", "closeOrder", "getOrderDetails"].map(|method| fixture.calls(method));
+        assert_eq!(calls, [1, 1, 1 + usize::from(waits)], "{transport}");
+    }
+}
+
+#[tokio::test]
+async fn a_sale_whose_details_cannot_be_read_is_a_sale_and_its_tickets_come_later() {
+    let fixture = OrderFixture::open("OPERA", "json").await;
+    let leg = fixture.leg(LINES).await;
+    let held = fixture.hold(&leg).await.expect("hold");
+    let fault = Fault::Status { status: 500, retry_after: None, body: None };
+    fixture.vendor.fail(vec![Rule::for_path("getOrderDetails", fault)]);
+    let confirm = fixture.key.step_key(0, "confirm");
+    let sold = fixture.ordering().confirm(&confirm, &leg, &held.refs).await.expect("sale");
+    assert_eq!((sold.total, fixture.calls("closeOrder")), (held.total, 1));
+    let is_pending = |state: TicketState| state == TicketState::Pending;
+    assert!(sold.tickets.len() == 4 && sold.tickets.iter().all(|ticket| is_pending(ticket.state)));
 }
 
 #[tokio::test]

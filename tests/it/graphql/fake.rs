@@ -331,7 +331,7 @@ fn facts(max_batch: usize) -> SourceTraits {
         holds_seats: false,
         delivers_to_app: false,
         confirm_rank: 1,
-        order_calls: OrderCalls { hold: 1, confirm: 1, tickets: 1, undo: 1 },
+        order_calls: OrderCalls { hold: 1, confirm: 1, tickets: 1, undo: 1, endpoint: None },
         horizon_days: 90,
     }
 }

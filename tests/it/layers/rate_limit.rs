@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{CapacityWish, OrderCapacity, OrderKey, RateLimiter, RequestClass, RequestTurn, ReservationKey};
-use resilience::RateLimitPolicy;
+use domain::{
+    CallCount, CapacityWish, Endpoint, OrderCapacity, OrderKey, RateLimiter, RequestClass, RequestTurn, ReservationKey,
+};
+use resilience::{RateLimitPolicy, WindowLimit};
 use store_redis::{Redis, RedisRateLimiter};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -15,8 +17,8 @@ use super::support::{REDIS_TIMEOUT, until};
 /// So slow that no request becomes available during a test: a burst of 15, of which 4 are reserved for orders.
 fn policy() -> RateLimitPolicy {
     RateLimitPolicy {
-        requests: 60,
-        per: Duration::from_secs(36_000),
+        all: WindowLimit { requests: 60, per: Duration::from_secs(36_000) },
+        each_endpoint: Some(WindowLimit { requests: 40, per: Duration::from_secs(36_000) }),
         priority_percent: 25,
         max_wait: Duration::ZERO,
         replicas: 2,
@@ -36,8 +38,9 @@ async fn take(limiter: &RedisRateLimiter, serves_an_order: bool) -> Result<(), D
 async fn take_at(
     limiter: &RedisRateLimiter,
     serves_an_order: bool,
-    endpoint: Option<&'static str>,
+    name: Option<&'static str>,
 ) -> Result<(), Duration> {
+    let endpoint = Endpoint { limit: name, pause: name };
     let class = if serves_an_order { RequestClass::Settle } else { RequestClass::Read };
     limiter.acquire(RequestTurn { endpoint, ..RequestTurn::of(class) }).await.map(drop)
 }
@@ -105,8 +108,10 @@ fn wish(order: u128, caller: &str, calls: u32) -> CapacityWish {
     CapacityWish {
         key: ReservationKey { order: OrderKey(Uuid::from_u128(order)), leg: 0 },
         ticket: caller.to_owned(),
-        calls,
+        to_sell: CallCount { all: calls, endpoint: None },
+        to_undo: CallCount::default(),
         within: Duration::from_secs(800) * 3,
+        undo_within: Duration::from_secs(800) * 3,
         lifetime: Duration::from_secs(3600),
     }
 }
@@ -125,11 +130,11 @@ async fn replicas_share_their_reservations_and_the_waiting_list() {
     let later = one.reserve(&wish(5, "second", 2)).await;
     assert!(hint > Duration::from_secs(1500) && hint <= Duration::from_secs(1600), "{hint:?}");
     assert!(later.is_err_and(|later| later > hint), "those who came first are served first");
-    assert_eq!(one.time_for(0).await.as_secs().div_ceil(800), 3);
+    assert_eq!(one.time_for(CallCount::default()).await.as_secs().div_ceil(800), 3);
     // A reserved call uses its reservation: the total stays, and the limit moves on.
     let turn = RequestTurn { reservation: Some(wish(1, "", 6).key), ..RequestTurn::of(RequestClass::Hold) };
     assert!(other.acquire(turn).await.is_ok());
-    assert_eq!(one.time_for(0).await.as_secs().div_ceil(800), 3);
+    assert_eq!(one.time_for(CallCount::default()).await.as_secs().div_ceil(800), 3);
     other.release(wish(1, "", 6).key).await;
     one.release(wish(2, "", 6).key).await;
     assert!(other.reserve(&wish(6, "first", 2)).await.is_ok(), "the first of the waiting list");

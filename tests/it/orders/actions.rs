@@ -258,10 +258,12 @@ async fn pending_barcodes_are_reloaded() {
     let key = placed.order.expect("an order").key;
     let order = world.read(key).await;
     assert_eq!(order.status(), OrderStatus::Confirmed, "pending barcodes do not delay an order");
+    assert!(!order.is_terminal() && order.legs[0].next_check_at().is_some(), "its clients wait for them");
     assert!(orders.load_tickets(&order).await.expect("the store").iter().all(|ticket| ticket.barcode.is_none()));
     world.vendors[0].catalog.lock().expect("catalog").codes_come_later = false;
     let order = world.run_until_final(&orders, key).await;
     assert!(orders.load_tickets(&order).await.expect("the store").iter().all(|ticket| ticket.barcode.is_some()));
+    assert!(order.is_terminal() && order.legs.iter().all(|leg| leg.next_check_at().is_none()));
     audit(&world, &order, "late barcodes").await;
 }
 

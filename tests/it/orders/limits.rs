@@ -6,13 +6,13 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::{CapacityReport, CapacityWish, Environment, OrderCapacity, OrderKey, ReservationKey, Source};
+use domain::{CallCount, CapacityReport, CapacityWish, Environment, OrderCapacity, OrderKey, ReservationKey, Source};
 use orders::leg::{AttemptOutcome, LegOperation};
 use orders::{
     CancelOrder, FulfillmentPolicy, LegStatus, Order, OrderStatus, OrderStore, Orders, ProblemCode, QuoteCancellation,
     RetryAdvice,
 };
-use resilience::RateLimitPolicy;
+use resilience::{RateLimitPolicy, WindowLimit};
 use source_stack::LocalRateLimiter;
 use tokio::time::timeout;
 
@@ -238,8 +238,8 @@ async fn a_process_that_was_frozen_while_it_wrote_a_step_sends_nothing_on_waking
 async fn limited_world() -> (World, Arc<LocalRateLimiter>) {
     let mut world = world().await;
     let quota = RateLimitPolicy {
-        requests: 60,
-        per: Duration::from_secs(60),
+        all: WindowLimit { requests: 60, per: Duration::from_secs(60) },
+        each_endpoint: None,
         priority_percent: 0,
         max_wait: Duration::ZERO,
         replicas: 1,
@@ -251,14 +251,14 @@ async fn limited_world() -> (World, Arc<LocalRateLimiter>) {
 }
 
 /// More calls than the burst, so that what is reserved shows as a wait.
-const MANY: u32 = 60;
+const MANY: CallCount = CallCount { all: 60, endpoint: None };
 
 /// Capacity of a source that does not answer.
 struct Unanswered;
 
 #[async_trait]
 impl OrderCapacity for Unanswered {
-    async fn time_for(&self, _: u32) -> Duration {
+    async fn time_for(&self, _: CallCount) -> Duration {
         Duration::ZERO
     }
 
@@ -271,7 +271,13 @@ impl OrderCapacity for Unanswered {
     fn stop_for(&self, _: Duration) {}
 
     async fn report(&self) -> CapacityReport {
-        CapacityReport { requests_per_minute: None, waiting: 0, expected_wait: Duration::ZERO }
+        CapacityReport {
+            requests_per_minute: None,
+            endpoint_requests_per_minute: None,
+            waiting: 0,
+            expected_wait: Duration::ZERO,
+            month: None,
+        }
     }
 }
 

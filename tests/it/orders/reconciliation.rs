@@ -51,9 +51,12 @@ async fn a_stray_hold_is_an_orphan_until_it_expires() {
     let (from, to) = (order.created_at, order.created_at + Duration::from_secs(3600));
     let report = orders.reconcile(&world.vendors[0].id, from, to).await.expect("a report");
     assert_eq!((report.matched, report.orphans.len()), (1, 1));
+    let ends_at = order.created_at + world.vendors[0].hold_ttl;
+    let stray: Vec<_> = report.stray_holds.iter().map(|stray| (stray.leg, stray.ends_at)).collect();
+    assert_eq!(stray, [((order.key, 0), ends_at)], "told with its end, as far as it is known");
     world.clock.advance(world.vendors[0].hold_ttl);
     let report = orders.reconcile(&world.vendors[0].id, from, to).await.expect("a report");
-    assert_eq!((report.matched, report.orphans.len()), (1, 0));
+    assert_eq!((report.matched, report.orphans.len(), report.stray_holds.len()), (1, 0, 0));
 }
 
 #[tokio::test]
@@ -66,7 +69,7 @@ async fn a_lost_hold_whose_lookup_fails_is_looked_up_again_and_leaves_no_stray()
     let order = world.run_until_final(&orders, placed.order.expect("an order").key).await;
     let (from, to) = (order.created_at, order.created_at + Duration::from_secs(3600));
     let report = orders.reconcile(&world.vendors[0].id, from, to).await.expect("a report");
-    assert_eq!((report.matched, report.orphans.len()), (1, 0));
+    assert_eq!((report.matched, report.orphans.len(), report.stray_holds.len()), (1, 0, 0));
     assert_eq!(world.vendors[0].state.lock().expect("books").holds.len(), 1, "held once");
 }
 

@@ -35,7 +35,7 @@ use crate::clock::SandboxClock;
 use crate::faults::StateChange;
 use crate::json_store::JsonStore;
 use crate::latest::Latest;
-use crate::secutix::limits::EndpointLimits;
+use crate::secutix::limits::RequestLimits;
 use crate::secutix::state::{OrderState, SecutixOrder, SecutixState, SecutixTicket, TicketState};
 use crate::secutix::world::Institution;
 use crate::stage::Emulator;
@@ -47,22 +47,22 @@ pub struct SecutixEmulator {
     store: JsonStore<SecutixState>,
     /// Institutions with the catalog of the current day.
     institutions: Latest<[Date; 2], [Institution; 2]>,
-    limits: Option<EndpointLimits>,
+    limits: Option<RequestLimits>,
 }
 
 impl SecutixEmulator {
-    /// Creates the emulator, with state in `folder` if given. `limits_requests` returns 509 above 60 calls per minute, institution and
-    /// endpoint.
+    /// Creates the emulator, with state in `folder` if given. `limits_requests` returns 509 above 60 calls of a service or 180 of an
+    /// institution in a minute.
     pub fn new(clock: Arc<SandboxClock>, folder: Option<&Path>, limits_requests: bool) -> Arc<Self> {
-        Self::open(clock, folder, limits_requests.then(EndpointLimits::documented))
+        Self::open(clock, folder, limits_requests.then(RequestLimits::documented))
     }
 
-    /// Creates the emulator without a folder, with another limit: `calls` for each endpoint in each window.
-    pub fn limited(clock: Arc<SandboxClock>, calls: u32, window: Duration) -> Arc<Self> {
-        Self::open(clock, None, Some(EndpointLimits::new(calls, window)))
+    /// Creates the emulator without a folder, with other limits: calls of each service and of an institution in any window.
+    pub fn limited(clock: Arc<SandboxClock>, of_service: usize, of_institution: usize, window: Duration) -> Arc<Self> {
+        Self::open(clock, None, Some(RequestLimits::new(of_service, of_institution, window)))
     }
 
-    fn open(clock: Arc<SandboxClock>, folder: Option<&Path>, limits: Option<EndpointLimits>) -> Arc<Self> {
+    fn open(clock: Arc<SandboxClock>, folder: Option<&Path>, limits: Option<RequestLimits>) -> Arc<Self> {
         let store = JsonStore::open(folder, "secutix");
         Arc::new(Self { clock, store, institutions: Latest::default(), limits })
     }

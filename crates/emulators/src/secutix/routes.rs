@@ -13,6 +13,7 @@ use tower_http::compression::predicate::SizeAbove;
 use crate::secutix::SecutixEmulator;
 use crate::secutix::auth::{authenticate, authenticate_operator, bearer_token, create_token};
 use crate::secutix::encoding::{Encoder, Encoding, Parameters, write_xml};
+use crate::secutix::limits::RequestLimits;
 use crate::secutix::method::{CallContext, Method};
 use crate::secutix::world::Institution;
 use crate::secutix::xml;
@@ -83,8 +84,9 @@ fn call_method(
     parameters: Value,
 ) -> Option<Value> {
     let now = secutix.now();
-    let endpoint = format!("{}/{}", method.service, method.name);
-    if secutix.limits.as_ref().is_some_and(|limits| !limits.try_acquire(institution.code, &endpoint, now)) {
+    let is_catalog = method.name == "getCatalogDetailed" && parameters.get("requestId").is_none_or(Value::is_null);
+    let exceeds = |limits: &RequestLimits| !limits.try_acquire(institution.code, method.service, is_catalog);
+    if secutix.limits.as_ref().is_some_and(exceeds) {
         return None;
     }
     let encoder = Encoder { encoding, zone: institution.zone.clone() };

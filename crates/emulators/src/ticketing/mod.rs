@@ -54,7 +54,7 @@ pub struct TicketingEmulator {
 
 impl TicketingEmulator {
     /// Creates the emulator, with state in `folder` if given. The vendor publishes no request limits, so none are enforced.
-    pub fn new(clock: Arc<SandboxClock>, folder: Option<&Path>, _limits_requests: bool) -> Arc<Self> {
+    pub fn new(clock: Arc<SandboxClock>, folder: Option<&Path>) -> Arc<Self> {
         let zone = TimeZone::get(ZONE).unwrap_or(TimeZone::UTC);
         Arc::new(Self { clock, zone, store: JsonStore::open(folder, "ticketing") })
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::{Effect, ErrorKind, RateLimiter, RequestPlace, RequestTurn, SourceId, VendorOperation};
+use domain::{Effect, Endpoint, ErrorKind, RateLimiter, RequestPlace, RequestTurn, SourceId, VendorOperation};
 use reqwest::Method;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -176,7 +176,8 @@ async fn a_pause_concerns_the_endpoint_that_the_request_names_or_all() {
     let connections = ConnectionPools::new(timeout).expect("a client");
     let client = VendorHttpClient::new(connections, SourceId::new("opera"), Arc::clone(&recorder) as _, timeout);
     for endpoint in [Some("catalog"), None, None, None] {
-        let request = VendorRequest::new(VendorOperation::Hold, Method::POST, url.clone()).limited_endpoint(endpoint);
+        let request = VendorRequest::new(VendorOperation::Hold, Method::POST, url.clone())
+            .endpoint(Endpoint { limit: None, pause: endpoint });
         client.send(request).await.expect("a response");
     }
     let wait = Duration::from_secs(17);

@@ -37,6 +37,7 @@ pub const VENDOR: Vendor = Vendor {
     secrets: settings::SECRETS,
     connection_keys: settings::CONNECTION_KEYS,
     quota: None,
+    endpoint_quota: None,
     // A client of the vendor waits so long (`acme.md §2.4`, §2.7).
     rate_limit_pause: Duration::from_secs(30),
     check,
@@ -49,7 +50,7 @@ fn check(config: &SourceConfig) -> Vec<InvalidSetting> {
 
 fn connect(config: SourceConfig, context: ConnectContext) -> Result<Source, Vec<InvalidSetting>> {
     let settings = Settings::from_config(&config)?;
-    let ConnectContext { http, clock, health, tracker: _ } = context;
+    let ConnectContext { http, clock, health, .. } = context;
     let facts = facts(&settings);
     let defaults = SourceDefaults {
         time_zone: config.time_zone.clone(),
@@ -119,7 +120,7 @@ fn facts(settings: &Settings) -> SourceTraits {
         holds_seats: false,
         delivers_to_app: false,
         confirm_rank: 20,
-        order_calls: OrderCalls { hold: 2, confirm: 2, tickets: 1, undo: 1 },
+        order_calls: OrderCalls { hold: 2, confirm: 2, tickets: 1, undo: 1, endpoint: None },
         horizon_days: HORIZON_DAYS,
     }
 }

@@ -25,6 +25,7 @@ pub const VENDOR: Vendor = Vendor {
     secrets: settings::SECRETS,
     connection_keys: &[],
     quota: None,
+    endpoint_quota: None,
     rate_limit_pause: Duration::from_secs(30),
     check,
     connect,
@@ -43,7 +44,7 @@ fn check(config: &SourceConfig) -> Vec<InvalidSetting> {
 
 fn connect(config: SourceConfig, context: ConnectContext) -> Result<Source, Vec<InvalidSetting>> {
     let settings = Settings::from_config(&config)?;
-    let ConnectContext { http, clock, health, tracker: _ } = context;
+    let ConnectContext { http, clock, health, .. } = context;
     let source = Arc::new(DemoSource {
         client: Client::new(http, settings.base_url, settings.api_key),
         defaults: SourceDefaults { time_zone: config.time_zone.clone(), currency: settings.currency },
@@ -86,7 +87,7 @@ fn traits() -> SourceTraits {
         holds_seats: false,
         delivers_to_app: false,
         confirm_rank: 0,
-        order_calls: OrderCalls { hold: 1, confirm: 1, tickets: 1, undo: 1 },
+        order_calls: OrderCalls { hold: 1, confirm: 1, tickets: 1, undo: 1, endpoint: None },
         horizon_days: 366,
     }
 }

@@ -9,6 +9,13 @@ use domain::{ErrorKind, EventStatus, RefusalReason, VendorError};
 use crate::protocol::ResultStatus;
 use crate::wire::{LenientString, ResultHeader};
 
+/// Detail of orders that contains the tickets. The words are documented, what each contains is inferred from the names
+/// (`secutix.md §3.4`).
+pub(crate) const DEFAULT_ORDER_GRANULARITY: &str = "TICKETS";
+
+/// Details of orders that can be asked for; `none` does not send the parameter.
+pub(crate) const ORDER_GRANULARITIES: &[&str] = &["TICKETS", "MOVEMENTS", "OPERATIONS", "none"];
+
 /// Payment type of a pending account.
 pub(crate) const PENDING_ACCOUNT: &str = "PENDING_ACCOUNT";
 
@@ -74,6 +81,11 @@ pub(crate) fn is_hold_expired(error: &VendorError) -> bool {
 /// Returns true if a rejection means that the order is no longer a cart.
 pub(crate) fn is_order_closed(error: &VendorError) -> bool {
     matches!(&error.kind, ErrorKind::Rejected(refusal) if refusal.reason == RefusalReason::Conflict)
+}
+
+/// Returns true if a rejection means that the payments do not cover the order.
+pub(crate) fn is_payment_declined(error: &VendorError) -> bool {
+    matches!(&error.kind, ErrorKind::Rejected(refusal) if refusal.reason == RefusalReason::PaymentDeclined)
 }
 
 /// Returns true unless a ticket was canceled or replaced. An unknown state counts as valid.

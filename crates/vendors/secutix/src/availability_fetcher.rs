@@ -45,7 +45,7 @@ impl AvailabilityFetcher {
     }
 
     /// Loads the counts of performances, no older than `max_age` or one minute, whichever is longer. Each comes with its
-    /// freshness mode.
+    /// freshness mode. Known counts are stale while the limits of the source leave no call to renew them.
     pub(crate) async fn load_counts(
         &self,
         client: &Client,
@@ -81,10 +81,16 @@ impl AvailabilityFetcher {
             }
         }
         for (key, fetched) in self.fetch(client, clock, snapshot, outdated).await {
-            if let Ok(counts) = &fetched {
+            let known = claim.owned.get(&key).cloned().flatten().filter(|_| !max_age.is_zero());
+            let result = match (fetched, known) {
+                // The limits leave no call for it now: older counts, told as such, are better than none.
+                (Err(error), Some(known)) if error.only_waits() => Ok((known, FreshnessMode::Stale)),
+                (fetched, _) => fetched.map(|counts| (counts, FreshnessMode::Live)),
+            };
+            if let Ok((counts, FreshnessMode::Live)) = &result {
                 claim.insert(&key, counts.clone());
             }
-            results.insert(key, fetched.map(|counts| (counts, FreshnessMode::Live)));
+            results.insert(key, result);
         }
         if !claim.pending.is_empty() {
             let pending: Vec<_> = claim.pending.keys().cloned().collect();

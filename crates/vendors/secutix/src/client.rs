@@ -5,7 +5,8 @@ use std::time::Duration;
 use domain::{Effect, ErrorKind, RefusalReason, SourceId, VendorError, VendorOperation};
 use serde::de::DeserializeOwned;
 
-use crate::assumptions;
+use crate::assumptions::{self, DEFAULT_ORDER_GRANULARITY};
+use crate::catalog_store::CatalogStore;
 use crate::protocol::{Parameters, Protocol, ProtocolRequest, ProtocolResponse, ResultStatus};
 use crate::wire::access::{ControlledTicket, ControlledTicketQuery, ControlledTicketResult, GET_CONTROLLED_TICKET};
 use crate::wire::availability::{
@@ -69,6 +70,8 @@ pub(crate) struct Client {
     source: SourceId,
     protocol: Box<dyn Protocol>,
     poll_schedule: PollSchedule,
+    /// Detail of orders that is asked for. `None`: the parameter is not sent.
+    order_granularity: Option<String>,
 }
 
 /// Outcome of one call.
@@ -82,7 +85,13 @@ pub(crate) enum CallReply<T> {
 impl Client {
     /// Creates a client over one of the two protocols. Asynchronous results are polled on the given schedule.
     pub(crate) fn new(source: SourceId, protocol: Box<dyn Protocol>, poll_schedule: PollSchedule) -> Self {
-        Self { source, protocol, poll_schedule }
+        Self { source, protocol, poll_schedule, order_granularity: Some(DEFAULT_ORDER_GRANULARITY.to_owned()) }
+    }
+
+    /// Asks for another detail of orders. `none` does not send the parameter.
+    pub(crate) fn with_order_granularity(mut self, granularity: &str) -> Self {
+        self.order_granularity = Some(granularity.to_owned()).filter(|word| word != "none");
+        self
     }
 
     /// Returns the source that is called.
@@ -113,9 +122,23 @@ impl Client {
         parameters: &dyn Parameters,
         timeout: Option<Duration>,
     ) -> Result<CallReply<T>, VendorError> {
+        match self.send(operation, method, parameters, timeout).await? {
+            CallReply::Completed(response) => response.parse().map(CallReply::Completed),
+            CallReply::InProgress(id) => Ok(CallReply::InProgress(id)),
+        }
+    }
+
+    /// Sends one request and classifies its result, which is not parsed yet.
+    async fn send(
+        &self,
+        operation: VendorOperation,
+        method: Method,
+        parameters: &dyn Parameters,
+        timeout: Option<Duration>,
+    ) -> Result<CallReply<ProtocolResponse>, VendorError> {
         let response = self.protocol.call(&ProtocolRequest { operation, method, parameters, timeout }).await?;
         match response.status()? {
-            ResultStatus::Success => response.parse().map(CallReply::Completed),
+            ResultStatus::Success => Ok(CallReply::Completed(response)),
             ResultStatus::InProgress(id) => Ok(CallReply::InProgress(id)),
             ResultStatus::Rejected { code, is_technical } => {
                 Err(self.rejection(&response, operation, &code, is_technical))
@@ -180,18 +203,29 @@ impl Client {
         Ok(result.last_update)
     }
 
-    /// `getCatalogDetailed`, polled until it is complete; a retryable error after three minutes (`secutix.md §2.7`).
-    pub(crate) async fn catalog(&self, operation: VendorOperation) -> Result<CatalogData, VendorError> {
-        let mut query = CatalogQuery::default();
+    /// `getCatalogDetailed`, polled until it is complete; a retryable error after three minutes (`secutix.md §2.7`). Goes on with
+    /// the request `pending`, if there is one, and keeps the id of one that is in progress. Returns the catalog and its text.
+    pub(crate) async fn catalog(
+        &self,
+        operation: VendorOperation,
+        pending: Option<i64>,
+        store: &CatalogStore,
+    ) -> Result<(CatalogData, Vec<u8>), VendorError> {
+        let mut query = CatalogQuery { request_id: pending };
         let mut delays = self.poll_schedule.remaining_delays();
         loop {
-            let reply = self.call(operation, GET_CATALOG_DETAILED, &query, Some(CATALOG_TIMEOUT)).await?;
-            match reply {
-                CallReply::Completed(result) => {
-                    let result: CatalogResult = result;
-                    return result.catalog_data.ok_or_else(|| self.missing_field(operation, "catalogData"));
+            match self.send(operation, GET_CATALOG_DETAILED, &query, Some(CATALOG_TIMEOUT)).await? {
+                CallReply::Completed(response) => {
+                    let result: CatalogResult = response.parse()?;
+                    let catalog = result.catalog_data.ok_or_else(|| self.missing_field(operation, "catalogData"))?;
+                    return Ok((catalog, response.into_text()));
                 }
-                CallReply::InProgress(id) => query.request_id = id.or(query.request_id),
+                CallReply::InProgress(id) => {
+                    query.request_id = id.or(query.request_id);
+                    if let Some(id) = id.filter(|id| pending != Some(*id)) {
+                        store.set_pending(Some(id)).await;
+                    }
+                }
             }
             let Some(delay) = delays.next() else {
                 let error =
@@ -265,18 +299,25 @@ impl Client {
         }
     }
 
-    /// `closeOrder` (`secutix.md §3.4`). Its response is not trusted: the order is read afterwards.
-    pub(crate) async fn close_order(&self, close: &CloseOrder) -> Result<(), VendorError> {
+    /// `closeOrder` (`secutix.md §3.4`). Returns the state of the order, if the response contains it.
+    pub(crate) async fn close_order(&self, close: &CloseOrder) -> Result<Option<LenientString>, VendorError> {
         let reply: CallReply<CloseOrderResult> = self.call(VendorOperation::Confirm, CLOSE_ORDER, close, None).await?;
         match reply {
-            CallReply::Completed(_) | CallReply::InProgress(_) => Ok(()),
+            CallReply::Completed(result) => Ok(result.order_data.and_then(|data| data.order_state)),
+            CallReply::InProgress(_) => Ok(None),
         }
     }
 
     /// `getOrderDetails` (`secutix.md §3.4`). `NotFound` if the order does not exist.
     pub(crate) async fn order_details(&self, order_id: i64) -> Result<OrderDetails, VendorError> {
         let operation = VendorOperation::LookUp;
-        let result: OrderDetailResult = self.call_sync(operation, GET_ORDER_DETAILS, &OrderQuery { order_id }).await?;
+        let result: OrderDetailResult = self
+            .call_sync(
+                operation,
+                GET_ORDER_DETAILS,
+                &OrderQuery { order_id, granularity: self.order_granularity.clone() },
+            )
+            .await?;
         result.order_details_data.ok_or_else(|| self.missing_field(operation, "orderDetailsData"))
     }
 

@@ -5,6 +5,7 @@ mod assumptions;
 mod availability_cache;
 mod availability_fetcher;
 mod catalog;
+mod catalog_store;
 mod client;
 mod map;
 mod ordering;
@@ -28,11 +29,13 @@ use vendor_api::{ConnectContext, InvalidSetting, Vendor};
 use crate::accounts::SecutixAccounts;
 use crate::availability_fetcher::AvailabilityFetcher;
 use crate::catalog::SecutixCatalog;
+use crate::catalog_store::CatalogStore;
 use crate::client::{Client, PollSchedule};
 use crate::ordering::SecutixOrdering;
 use crate::protocol::{JsonProtocol, Protocol, SoapProtocol, TokenProvider};
 use crate::settings::{ProtocolKind, Settings};
 use crate::snapshot_cache::SnapshotCache;
+use crate::wire::ORDER;
 
 /// Row of the vendor table.
 pub const VENDOR: Vendor = Vendor {
@@ -41,8 +44,10 @@ pub const VENDOR: Vendor = Vendor {
     keys: settings::KEYS,
     secrets: settings::SECRETS,
     connection_keys: settings::CONNECTION_KEYS,
-    // 60 per minute and endpoint are documented, and the institution's own staff shares them (`secutix.md §2.8`).
-    quota: Some(Quota { requests: 50, per: Duration::from_secs(60) }),
+    // All requests to an institution, and those to one service, in every version and protocol. Both are documented, and the
+    // institution's own staff shares them (`secutix.md §2.8`).
+    quota: Some(Quota { requests: 180, per: Duration::from_secs(60) }),
+    endpoint_quota: Some(Quota { requests: 60, per: Duration::from_secs(60) }),
     // The window of the limit (`secutix.md §2.8`).
     rate_limit_pause: Duration::from_secs(60),
     check,
@@ -57,9 +62,10 @@ fn check(config: &SourceConfig) -> Vec<InvalidSetting> {
 /// Builds a source. Calls nobody.
 fn connect(config: SourceConfig, context: ConnectContext) -> Result<Source, Vec<InvalidSetting>> {
     let settings = Settings::from_config(&config)?;
-    let ConnectContext { http, clock, health, tracker } = context;
+    let ConnectContext { http, clock, health, tracker, kept } = context;
     let protocol = connect_protocol(&settings, &config.base_url, http, &clock);
-    let client = Arc::new(Client::new(config.id.clone(), protocol, PollSchedule::IN_PROGRESS));
+    let client = Client::new(config.id.clone(), protocol, PollSchedule::IN_PROGRESS);
+    let client = Arc::new(client.with_order_granularity(&settings.order_granularity));
     let defaults = settings.source_defaults(&config);
     let snapshots = Arc::new(SnapshotCache::new(
         Arc::clone(&client),
@@ -67,6 +73,7 @@ fn connect(config: SourceConfig, context: ConnectContext) -> Result<Source, Vec<
         tracker,
         defaults,
         config.base_url.clone(),
+        CatalogStore::new(kept, settings.catalog_min_interval(), Arc::clone(&clock)),
     ));
     let ordering = Arc::new(SecutixOrdering {
         client: Arc::clone(&client),
@@ -153,7 +160,8 @@ fn facts() -> SourceTraits {
         holds_seats: true,
         delivers_to_app: true,
         confirm_rank: 30,
-        order_calls: OrderCalls { hold: 2, confirm: 4, tickets: 1, undo: 3 },
+        // Only the hold goes to another service.
+        order_calls: OrderCalls { hold: 1, confirm: 2, tickets: 1, undo: 3, endpoint: Some(ORDER.class) },
         horizon_days: 730,
     }
 }

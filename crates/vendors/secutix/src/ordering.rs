@@ -81,7 +81,8 @@ impl SecutixOrdering {
         leg.account.get("point_of_sale").and_then(|id| id.trim().parse().ok()).unwrap_or(point_of_sale.id)
     }
 
-    /// Builds the hold. Its expiry and total are read from the whole order: the update does not contain them.
+    /// Builds the hold. The update contains no expiry: the whole order is read if a client waits for it, or if the total is not
+    /// known either. Otherwise the usual lifetime of a cart applies.
     async fn build_hold(
         &self,
         point_of_sale: &PointOfSale,
@@ -100,12 +101,17 @@ impl SecutixOrdering {
                     .with_cause("the response contains seats that match no line")
             }
         })?;
-        // A failed read must not lose the hold: without an expiry, the usual lifetime of a cart applies.
-        let details = self.order_details(VendorOperation::Hold, order_id).await.unwrap_or_default();
         let line_total = |line: &crate::wire::orders::OrderOperation| {
             line.total_amount.map(|total| total.0).or_else(|| Some(line.unit_price?.0 * line.quantity?.0))
         };
-        let amount = details.sale_amount.map(|total| total.0).or_else(|| operations.iter().map(line_total).sum());
+        let updated: Option<i64> = operations.iter().map(line_total).sum();
+        let is_read = updated.is_none() || leg.hold_waits_for_client && update.expiration_date.is_none();
+        // A failed read must not lose the hold.
+        let details = match is_read {
+            true => self.order_details(VendorOperation::Hold, order_id).await.unwrap_or_default(),
+            false => OrderDetails::default(),
+        };
+        let amount = details.sale_amount.map(|total| total.0).or(updated);
         let currency = details.catalog_currency.as_ref().or(update.catalog_currency.as_ref());
         let currency = point_of_sale.currency_of(currency);
         let total = amount.map(|amount| currency.money(amount)).transpose();
@@ -130,24 +136,10 @@ impl SecutixOrdering {
         }
     }
 
-    /// Closes a cart as a sale, at the price of the hold.
-    async fn close_order(
-        &self,
-        leg: &LegRequest,
-        refs: &[ExternalRef],
-        details: &OrderDetails,
-    ) -> Result<(), VendorError> {
+    /// Closes a cart as a sale, at the price of the hold. Returns true if the response says that it is closed.
+    async fn close_order(&self, leg: &LegRequest, order_id: i64, amount: i64) -> Result<bool, VendorError> {
         let operation = VendorOperation::Confirm;
-        let order_id = self.order_id(operation, refs)?;
         let point_of_sale = self.snapshots.point_of_sale(operation).await?;
-        let amount = details.sale_amount.map(|total| total.0).ok_or_else(|| {
-            self.client.error(operation, ErrorKind::Malformed).with_cause("the order has no saleAmount")
-        })?;
-        // The buyer agreed to the price of the hold (`secutix.md §5.4`).
-        if orders::find_id(refs, kind::AMOUNT).is_some_and(|held| held != amount) {
-            let now = self.money(operation, &point_of_sale, details, amount)?;
-            return Err(self.client.rejected(operation, RefusalReason::PriceChanged { now }, None));
-        }
         let payments = match point_of_sale.payment_method {
             Some(payment_method_id) if amount > 0 => vec![Payment { payment_method_id, amount }],
             None if amount > 0 => return Err(self.client.rejected(operation, RefusalReason::PaymentDeclined, None)),
@@ -162,29 +154,78 @@ impl SecutixOrdering {
             generate_bar_codes: true,
             max_waiting_time: 0,
         };
-        self.client.close_order(&close).await
+        match self.client.close_order(&close).await {
+            Ok(state) => Ok(assumptions::order_state(state.as_ref()) == OrderState::Closed),
+            // An order closes once: our request reached the vendor twice, or an earlier one after its look-up.
+            Err(error) if assumptions::is_order_closed(&error) => Ok(false),
+            Err(error) if error.kind == ErrorKind::NotFound => {
+                Err(self.client.rejected(operation, RefusalReason::HoldExpired, None))
+            }
+            Err(error) if assumptions::is_payment_declined(&error) => {
+                Err(self.explain_declined_payment(error, &point_of_sale, order_id, amount).await)
+            }
+            Err(error) => Err(error),
+        }
     }
 
-    /// Polls a closed order until every seat has its barcode. A sale whose barcodes take longer is returned without them.
-    async fn wait_until_complete(&self, refs: &[ExternalRef]) -> Result<OrderDetails, VendorError> {
+    /// Returns the changed price if the payment no longer covers the order: the buyer agreed to the price of the hold
+    /// (`secutix.md §5.4`).
+    async fn explain_declined_payment(
+        &self,
+        error: VendorError,
+        point_of_sale: &PointOfSale,
+        order_id: i64,
+        amount: i64,
+    ) -> VendorError {
         let operation = VendorOperation::Confirm;
-        let order_id = self.order_id(operation, refs)?;
+        let Ok(details) = self.order_details(operation, order_id).await else { return error };
+        let now = details.sale_amount.map(|total| total.0).filter(|now| *now != amount);
+        let now = now.and_then(|now| self.money(operation, point_of_sale, &details, now).ok());
+        now.map_or(error, |now| self.client.rejected(operation, RefusalReason::PriceChanged { now }, None))
+    }
+
+    /// Returns the amount that a cart is closed with: that of the hold, or of the cart if the hold did not contain it.
+    async fn amount_to_pay(&self, order_id: i64, refs: &[ExternalRef]) -> Result<i64, VendorError> {
+        if let Some(amount) = orders::find_id(refs, kind::AMOUNT) {
+            return Ok(amount);
+        }
+        let operation = VendorOperation::Confirm;
+        let details = match self.order_details(operation, order_id).await {
+            Err(error) if error.kind == ErrorKind::NotFound => {
+                return Err(self.client.rejected(operation, RefusalReason::HoldExpired, None));
+            }
+            read => read?,
+        };
+        details
+            .sale_amount
+            .map(|total| total.0)
+            .ok_or_else(|| self.client.error(operation, ErrorKind::Malformed).with_cause("the order has no saleAmount"))
+    }
+
+    /// Reads a sale after its order was closed, and polls only while it is not known to be closed. Barcodes that take longer are
+    /// read with the tickets later.
+    async fn read_sale(&self, order_id: i64, is_closed: bool) -> Result<OrderDetails, VendorError> {
+        let operation = VendorOperation::Confirm;
         let mut delays = self.completion_schedule.remaining_delays();
         loop {
-            let read = self.order_details(operation, order_id).await;
-            let is_closed =
-                |details: &OrderDetails| assumptions::order_state(details.order_state.as_ref()) == OrderState::Closed;
-            match read {
-                Ok(details) if is_closed(&details) && orders::has_all_barcodes(&details) => return Ok(details),
-                read => match (delays.next(), read) {
-                    (Some(delay), _) => tokio::time::sleep(delay).await,
-                    (None, Ok(details)) if is_closed(&details) => return Ok(details),
-                    (None, Ok(_)) => {
-                        let error = self.client.error(operation, ErrorKind::Timeout).with_effect(Effect::Unknown);
-                        return Err(error.with_cause("the order was closed, but its state is not CLOSED"));
+            let error = match self.order_details(operation, order_id).await {
+                Ok(details) => match assumptions::order_state(details.order_state.as_ref()) {
+                    OrderState::Closed => return Ok(details),
+                    OrderState::Abandoned | OrderState::Canceled if !is_closed => {
+                        return Err(self.client.rejected(operation, RefusalReason::HoldExpired, None));
                     }
-                    (None, Err(error)) => return Err(error.with_effect(Effect::Unknown)),
+                    _ => {
+                        let error = self.client.error(operation, ErrorKind::Timeout);
+                        error.with_cause("the order was closed, but its state is not CLOSED")
+                    }
                 },
+                // The sale is certain; its tickets are read later.
+                Err(_) if is_closed => return Ok(OrderDetails::default()),
+                Err(error) => error,
+            };
+            match delays.next() {
+                Some(delay) => tokio::time::sleep(delay).await,
+                None => return Err(error.with_effect(Effect::Unknown)),
             }
         }
     }
@@ -303,23 +344,12 @@ impl Ordering for SecutixOrdering {
         let operation = VendorOperation::Confirm;
         let point_of_sale = self.snapshots.point_of_sale(operation).await?;
         let order_id = self.order_id(operation, refs)?;
-        let expired = || self.client.rejected(operation, RefusalReason::HoldExpired, None);
-        // Read first: an order closes once, so a sale hidden by an earlier lost response is found instead of paid again.
-        let before = match self.order_details(operation, order_id).await {
-            Err(error) if error.kind == ErrorKind::NotFound => return Err(expired()),
-            read => read?,
-        };
-        match assumptions::order_state(before.order_state.as_ref()) {
-            OrderState::Abandoned | OrderState::Canceled => return Err(expired()),
-            OrderState::Closed => {}
-            OrderState::Open | OrderState::Unknown => match self.close_order(leg, refs, &before).await {
-                // It was open a moment ago: our request reached the vendor twice, and the first one closed it.
-                Err(error) if assumptions::is_order_closed(&error) => {}
-                closed => closed?,
-            },
-        }
-        let details = self.wait_until_complete(refs).await?;
-        Ok(self.confirmation(leg, refs, &point_of_sale, &details))
+        let amount = self.amount_to_pay(order_id, refs).await?;
+        let is_closed = self.close_order(leg, order_id, amount).await?;
+        let details = self.read_sale(order_id, is_closed).await?;
+        let sale = self.confirmation(leg, refs, &point_of_sale, &details);
+        let paid = || self.money(operation, &point_of_sale, &details, amount).ok();
+        Ok(ConfirmedSale { total: sale.total.or_else(paid), ..sale })
     }
 
     async fn release(&self, _: &StepKey, _: &LegRequest, refs: &[ExternalRef]) -> Result<(), VendorError> {

@@ -1,10 +1,14 @@
 //! Settings of a SecuTix source beyond the shared ones (`secutix.md §5.1`).
 
+use std::time::Duration;
+
+use jiff::SignedDuration;
 use secrecy::SecretString;
 use serde::Deserialize;
 use vendor_api::InvalidSetting;
 use vendor_api::SourceConfig;
 
+use crate::assumptions::{DEFAULT_ORDER_GRANULARITY, ORDER_GRANULARITIES};
 use crate::map::point_of_sale::SourceDefaults;
 use crate::protocol::{Identity, RateLimitScope, TokenOrigin};
 
@@ -21,6 +25,8 @@ pub(crate) const KEYS: &[&str] = &[
     "token",
     "api_version",
     "rate_limit_scope",
+    "order_granularity",
+    "catalog_min_interval",
 ];
 
 /// Keys that contain secrets.
@@ -99,6 +105,21 @@ pub(crate) struct Settings {
     /// INFERRED: requests that a rate-limit response concerns; the two copies of the vendor's page differ.
     #[serde(default)]
     pub rate_limit_scope: RateLimitScope,
+    /// Detail of orders that is asked for, so that a sale contains its tickets. `none`: the parameter is not sent.
+    #[serde(default = "default_order_granularity")]
+    pub order_granularity: String,
+    /// Time between two calls of the catalog.
+    #[serde(default = "default_catalog_min_interval")]
+    pub catalog_min_interval: SignedDuration,
+}
+
+/// One call in ten minutes is documented (`secutix.md §2.8`).
+fn default_catalog_min_interval() -> SignedDuration {
+    SignedDuration::from_mins(10)
+}
+
+fn default_order_granularity() -> String {
+    DEFAULT_ORDER_GRANULARITY.to_owned()
 }
 
 fn default_partner_name() -> String {
@@ -145,7 +166,22 @@ impl Settings {
             [major, minor].iter().all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
         });
         expect(is_version, "api_version", "must look like v1_33");
+        expect(
+            (0..=24 * 3600).contains(&self.catalog_min_interval.as_secs()),
+            "catalog_min_interval",
+            "must be a time of at most a day, for example \"10m\"",
+        );
+        expect(
+            ORDER_GRANULARITIES.contains(&self.order_granularity.as_str()),
+            "order_granularity",
+            "must be \"TICKETS\", \"MOVEMENTS\", \"OPERATIONS\" or \"none\"",
+        );
         invalid
+    }
+
+    /// Returns the time between two calls of the catalog.
+    pub(crate) fn catalog_min_interval(&self) -> Duration {
+        self.catalog_min_interval.try_into().unwrap_or_default()
     }
 
     /// Returns the institution code: the login without its channel, upper case.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use domain::{Clock, ErrorKind, Freshness, FreshnessMode, Observed, VendorError, VendorOperation};
+use domain::{Clock, ErrorKind, Freshness, FreshnessMode, Observed, Snapshot, VendorError, VendorOperation};
 use http_client::count_unreadable_rows;
 use jiff::{SignedDuration, Timestamp};
 use resilience::single_flight::{Lead, SharedResult, SingleFlight};
@@ -14,11 +14,13 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
+use crate::catalog_store::CatalogStore;
 use crate::client::Client;
 use crate::map::catalog;
 use crate::map::point_of_sale::{PointOfSale, SourceDefaults};
 use crate::map::snapshot::CatalogSnapshot;
 use crate::map::time;
+use crate::wire::catalog::CatalogResult;
 
 /// Interval at which the vendor's set-up is checked for changes.
 const CHECK_INTERVAL: SignedDuration = SignedDuration::from_mins(3);
@@ -50,7 +52,9 @@ struct SnapshotRefresher {
     /// Cached separately because orders need it without a catalog, as after a restart.
     point_of_sale: ArcSwapOption<PointOfSale>,
     refreshes: SingleFlight<(), RefreshOutcome>,
-    last_failure: ArcSwapOption<Timestamp>,
+    store: CatalogStore,
+    /// No refresh before this time, after a failure or while the interval between two catalogs lasts.
+    not_before: ArcSwapOption<Timestamp>,
 }
 
 type RefreshOutcome = Result<(), VendorError>;
@@ -73,8 +77,9 @@ struct RefreshGuard<'a> {
 
 impl Drop for RefreshGuard<'_> {
     fn drop(&mut self) {
-        let failed_at = self.outcome.is_err().then(|| Arc::new(self.refresher.clock.now()));
-        self.refresher.last_failure.store(failed_at);
+        if self.outcome.is_err() {
+            self.refresher.postpone(FAILURE_BACKOFF);
+        }
         if let Some(lead) = self.lead.take() {
             lead.finish([Some(self.outcome.clone())]);
         }
@@ -89,6 +94,7 @@ impl SnapshotCache {
         tracker: TaskTracker,
         defaults: SourceDefaults,
         base_url: String,
+        store: CatalogStore,
     ) -> Self {
         let stop = CancellationToken::new();
         let refresher = SnapshotRefresher {
@@ -99,7 +105,8 @@ impl SnapshotCache {
             cached: ArcSwapOption::empty(),
             point_of_sale: ArcSwapOption::empty(),
             refreshes: SingleFlight::default(),
-            last_failure: ArcSwapOption::empty(),
+            store,
+            not_before: ArcSwapOption::empty(),
         };
         Self { refresher: Arc::new(refresher), tracker, _stop: stop.clone().drop_guard(), stop }
     }
@@ -183,17 +190,22 @@ impl CachedSnapshot {
 
 impl SnapshotRefresher {
     fn is_refresh_due(&self, cached: &CachedSnapshot, now: Timestamp) -> bool {
-        let has_failed_recently = self
-            .last_failure
-            .load()
-            .as_ref()
-            .is_some_and(|failed_at| now.duration_since(**failed_at) < FAILURE_BACKOFF);
-        now.duration_since(cached.confirmed_at) >= CHECK_INTERVAL && !has_failed_recently
+        let is_postponed = self.not_before.load().as_ref().is_some_and(|not_before| now < **not_before);
+        now.duration_since(cached.confirmed_at) >= CHECK_INTERVAL && !is_postponed
+    }
+
+    fn postpone(&self, time: SignedDuration) {
+        self.not_before.store(self.clock.now().checked_add(time).ok().map(Arc::new));
     }
 
     /// Checks the set-up and reads the catalog again if it changed.
     async fn refresh(&self) -> Result<(), VendorError> {
-        let cached = self.cached.load_full();
+        let mut cached = self.cached.load_full();
+        if cached.is_none()
+            && let Some(kept) = self.store.load().await
+        {
+            cached = self.restore(&kept).await;
+        }
         let mut setup = None;
         if let Some(cached) = &cached {
             setup = self.last_setup_update().await?;
@@ -209,8 +221,15 @@ impl SnapshotRefresher {
                 return Ok(());
             }
         }
-        let snapshot = self.load_snapshot().await?;
+        let pending = self.store.pending().await;
+        if pending.is_none()
+            && let Some(wait) = self.store.claim().await
+        {
+            return self.do_without_new_catalog(cached.is_some(), wait).await;
+        }
+        let (snapshot, text) = self.load_snapshot(pending).await?;
         let now = self.clock.now();
+        self.store.save(&Snapshot { read_at: now, changed_at: setup, body: text }).await;
         let snapshot = match &cached {
             Some(cached) => snapshot.with_removed_from(&cached.snapshot),
             None => snapshot,
@@ -238,10 +257,48 @@ impl SnapshotRefresher {
         Ok(time::parse_instant(text.as_ref(), &self.defaults.time_zone))
     }
 
-    async fn load_snapshot(&self) -> Result<CatalogSnapshot, VendorError> {
+    /// Serves what is there until the catalog may be requested again. Without any, another process may be reading one now.
+    async fn do_without_new_catalog(&self, has_catalog: bool, wait: Duration) -> Result<(), VendorError> {
+        if !has_catalog {
+            let kept = self.store.wait_for_other().await;
+            let restored = match &kept {
+                Some(kept) => self.restore(kept).await,
+                None => None,
+            };
+            if restored.is_none() {
+                return Err(VendorError::awaiting_turn(self.client.source(), VendorOperation::ListEvents, wait));
+            }
+        }
+        self.postpone(SignedDuration::try_from(wait).unwrap_or(CHECK_INTERVAL).min(CHECK_INTERVAL));
+        Ok(())
+    }
+
+    /// Caches a kept catalog as old as it is. `None` if it cannot be read: another version of the service kept it.
+    async fn restore(&self, kept: &Snapshot) -> Option<Arc<CachedSnapshot>> {
+        let point_of_sale = self.load_point_of_sale(VendorOperation::ListEvents).await.ok()?;
+        let result: CatalogResult = serde_json::from_slice(&kept.body).ok()?;
+        let (snapshot, _) =
+            catalog::snapshot(&result.catalog_data?, PointOfSale::clone(&point_of_sale), &self.base_url);
+        let restored = Arc::new(CachedSnapshot {
+            snapshot: Arc::new(snapshot),
+            read_at: kept.read_at,
+            confirmed_at: kept.read_at,
+            setup_updated_at: kept.changed_at,
+        });
+        self.cached.store(Some(Arc::clone(&restored)));
+        Some(restored)
+    }
+
+    async fn load_snapshot(&self, pending: Option<i64>) -> Result<(CatalogSnapshot, Vec<u8>), VendorError> {
         let operation = VendorOperation::ListEvents;
         let point_of_sale = self.load_point_of_sale(operation).await?;
-        let catalog = self.client.catalog(operation).await?;
+        let read = self.client.catalog(operation, pending, &self.store).await;
+        // The vendor goes on with a request that waits for its limits or was lost on the way; any other is over.
+        let goes_on = read.as_ref().is_err_and(|error| error.kind.is_transient());
+        if !goes_on {
+            self.store.set_pending(None).await;
+        }
+        let (catalog, text) = read?;
         let (snapshot, skipped) = catalog::snapshot(&catalog, PointOfSale::clone(&point_of_sale), &self.base_url);
         count_unreadable_rows(self.client.source(), operation, skipped.unreadable);
         if skipped.invalid_amounts > 0 {
@@ -250,7 +307,7 @@ impl SnapshotRefresher {
         if !catalog.has_readable_product() && skipped.unreadable > 0 {
             return Err(self.client.error(operation, ErrorKind::Malformed).with_cause("no product is readable"));
         }
-        Ok(snapshot)
+        Ok((snapshot, text))
     }
 }
 

@@ -39,6 +39,7 @@ pub const VENDOR: Vendor = Vendor {
     secrets: settings::SECRETS,
     connection_keys: &[],
     quota: None,
+    endpoint_quota: None,
     // INFERRED: no limit is documented (`ticketing.md §2.8`); as long as the other vendors ask for at least.
     rate_limit_pause: Duration::from_secs(30),
     check,
@@ -65,7 +66,7 @@ fn connect(config: SourceConfig, context: ConnectContext) -> Result<Source, Vec<
     let settings = Settings::from_config(&config)?;
     let facts = facts(settings.card.is_some());
     let currency = settings.defaults.currency;
-    let ConnectContext { http, clock, health, tracker: _ } = context;
+    let ConnectContext { http, clock, health, .. } = context;
     let account = Arc::new(TicketingSource {
         client: Client::new(http, settings.base_url, settings.api_key.clone(), settings.client_version),
         defaults: settings.defaults,
@@ -111,7 +112,7 @@ fn facts(settles: bool) -> SourceTraits {
         holds_seats: false,
         delivers_to_app: false,
         confirm_rank: 10,
-        order_calls: OrderCalls { hold: 1, confirm: 2, tickets: 1, undo: 1 },
+        order_calls: OrderCalls { hold: 1, confirm: 2, tickets: 1, undo: 1, endpoint: None },
         horizon_days: 366,
     }
 }

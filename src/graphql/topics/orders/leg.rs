@@ -189,11 +189,9 @@ impl VendorOrder {
         self.inner().unknown.map(|unknown| DateTime::utc(unknown.since))
     }
 
-    /// Time of the next look-up or retry.
+    /// Time of the next look-up, retry, or read of tickets that are missing.
     async fn next_check_at(&self) -> Option<DateTime> {
-        let leg = self.inner();
-        let at = leg.unknown.map(|unknown| unknown.next_lookup_at).or(leg.retry.map(|again| again.next_at));
-        at.map(DateTime::utc)
+        self.inner().next_check_at().map(DateTime::utc)
     }
 
     /// The answers of `settleLeg` that the leg waits for. Empty unless it needs attention and the caller has the scope `admin`.

@@ -149,9 +149,10 @@ impl Order {
         self.0.status().into()
     }
 
-    /// True if the order will not change on its own. Capture the confirmed amount only then.
+    /// True if the order will not change on its own: its outcome is known, and no ticket is missing that is still expected. Capture
+    /// the confirmed amount only then.
     async fn is_terminal(&self) -> bool {
-        self.0.status().is_terminal()
+        self.0.is_terminal()
     }
 
     /// The effect of a rejected leg on the others.

@@ -29,6 +29,17 @@ pub(super) struct ReconciliationReport {
     orphans: Vec<ExternalRef>,
     /// Legs confirmed in the ledger that are absent at the vendor.
     missing: Vec<VendorOrder>,
+    /// Legs whose hold may be left at the vendor, because its response was lost. It ends by itself.
+    stray_holds: Vec<StrayHold>,
+}
+
+/// A hold that may be left at the vendor.
+#[derive(SimpleObject)]
+pub(super) struct StrayHold {
+    /// The leg.
+    leg: VendorOrder,
+    /// Time at which the hold ends by itself.
+    ends_at: DateTime,
 }
 
 impl ReconciliationReport {
@@ -37,13 +48,19 @@ impl ReconciliationReport {
         let source =
             ctx.catalog().find_source(&report.source).cloned().ok_or_else(|| ApiError::new(ErrorCode::SourceGone))?;
         let mut orders = HashMap::new();
-        for (key, _) in &report.missing {
+        let of_strays = report.stray_holds.iter().map(|stray| stray.leg);
+        for (key, _) in &report.missing.iter().copied().chain(of_strays).collect::<Vec<_>>() {
             if !orders.contains_key(key)
                 && let Some(order) = ctx.orders()?.find(&ctx.actor(), &OrderLookup::Key(*key)).await?
             {
                 orders.insert(*key, Arc::new(order));
             }
         }
+        let stray_holds = report.stray_holds.iter().filter_map(|stray| {
+            let (key, leg) = stray.leg;
+            Some(StrayHold { leg: VendorOrder::find(orders.get(&key)?, leg)?, ends_at: DateTime::utc(stray.ends_at) })
+        });
+        let stray_holds = stray_holds.collect();
         let missing = report.missing.iter().filter_map(|(key, leg)| VendorOrder::find(orders.get(key)?, *leg));
         Ok(Self {
             from: DateTime::utc(report.from),
@@ -52,6 +69,7 @@ impl ReconciliationReport {
             matched: int(u32::try_from(report.matched).unwrap_or(u32::MAX)),
             orphans: ExternalRef::list(&source, &report.orphans),
             missing: missing.collect(),
+            stray_holds,
             source: Source(source),
         })
     }

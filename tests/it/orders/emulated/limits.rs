@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use orders::{CreateOrder, FulfillmentPolicy, OrderOutcome, OrderStatus, Orders, ProblemCode, RetryAdvice};
-use resilience::RateLimitPolicy;
+use resilience::{RateLimitPolicy, WindowLimit};
 use source_stack::LocalRateLimiter;
 use tokio::time::{Instant, sleep};
 
@@ -24,8 +24,9 @@ async fn limited_venues() -> Venues {
     let unlimited = Venues::open(style, Stage::Sqlite.ledger().await, &client, &[]).await;
     let mut lines = unlimited.find_lines(style).await;
     lines.iter_mut().for_each(|line| line.line.quantity = 1);
+    let all = WindowLimit { requests: CALLS, per: WINDOW };
     let policy =
-        RateLimitPolicy { requests: CALLS, per: WINDOW, priority_percent: 25, max_wait: Duration::ZERO, replicas: 1 };
+        RateLimitPolicy { all, each_endpoint: None, priority_percent: 25, max_wait: Duration::ZERO, replicas: 1 };
     let limiter = Arc::new(LocalRateLimiter::new(Some(&policy), 16, Duration::ZERO));
     let ledger = Stage::Sqlite.ledger().await;
     let mut venues = Venues::open_limited(style, ledger, &client, &lines, Some((limiter, CALLS, WINDOW))).await;
@@ -49,7 +50,7 @@ async fn what_is_admitted_is_confirmed_and_the_rest_is_refused_before_anything_i
     let venues = limited_venues().await;
     let orders = venues.world.process();
     let place = async |input: &CreateOrder| orders.place(&storefront(), input).await.expect("the store");
-    let inputs: Vec<CreateOrder> = (0..7).map(|_| venues.world.input(FulfillmentPolicy::AllOrNothing)).collect();
+    let inputs: Vec<CreateOrder> = (0..13).map(|_| venues.world.input(FulfillmentPolicy::AllOrNothing)).collect();
     let mut admitted = Vec::new();
     let mut refused = Vec::new();
     for input in inputs {
@@ -59,7 +60,7 @@ async fn what_is_admitted_is_confirmed_and_the_rest_is_refused_before_anything_i
             None => refused.push((input, problems)),
         }
     }
-    assert_eq!((admitted.len(), refused.len()), (4, 3), "ten calls each, reserved: {refused:?}");
+    assert_eq!((admitted.len(), refused.len()), (10, 3), "four calls each, reserved: {refused:?}");
     for (_, problems) in &refused {
         let [problem] = &problems[..] else { panic!("{problems:?}") };
         let reported = (problem.code, problem.source.as_ref().map(|source| source.as_str()), problem.retry());

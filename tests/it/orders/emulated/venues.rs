@@ -83,10 +83,12 @@ impl Venues {
         let (institution, transport) = if style == BookingStyle::Held { ("OPERA", "json") } else { ("CLUB", "soap") };
         let acme: Arc<dyn Emulator> = AcmeEmulator::new(Arc::clone(&clock), None, false);
         let secutix: Arc<dyn Emulator> = match &limited {
-            Some((_, calls, window)) => SecutixEmulator::limited(Arc::clone(&clock), *calls, *window),
+            Some((_, calls, window)) => {
+                SecutixEmulator::limited(Arc::clone(&clock), *calls as usize, *calls as usize, *window)
+            }
             None => SecutixEmulator::new(Arc::clone(&clock), None, false),
         };
-        let ticketing = TicketingEmulator::new(Arc::clone(&clock), None, false);
+        let ticketing = TicketingEmulator::new(Arc::clone(&clock), None);
         let vendors = [
             ("acme", acme, acme_config("harbor-sandbox-key", ACME_RESELLER_KEYS)),
             ("secutix", secutix, secutix_config(institution, &format!("transport = \"{transport}\""))),

@@ -231,7 +231,7 @@ impl Vendor {
                 holds_seats: false,
                 delivers_to_app: false,
                 confirm_rank: traits.rank,
-                order_calls: OrderCalls { hold: 1, confirm: 1, tickets: 1, undo: 1 },
+                order_calls: OrderCalls { hold: 1, confirm: 1, tickets: 1, undo: 1, endpoint: None },
                 horizon_days: 30,
             },
             health: Arc::clone(self) as Arc<dyn Health>,

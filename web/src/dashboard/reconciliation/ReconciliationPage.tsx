@@ -102,6 +102,7 @@ function Outcome({ report }: { report: Report }) {
           [t.reconciliation.matched, f.number(report.matched)],
           [t.reconciliation.missing, f.number(report.missing.length)],
           [t.reconciliation.orphans, f.number(report.orphans.length)],
+          [t.reconciliation.strayHolds, f.number(report.strayHolds.length)],
           [t.reconciliation.checked, <Ago at={report.checkedAt} />],
         ]}
       />

@@ -66,7 +66,9 @@ export function SourcesPage({ viewer }: ViewProps) {
 
 function SourceCard({ source, viewer, again }: { source: Source; viewer: Viewer; again: () => void }) {
   const { t, f } = useTranslation();
-  const { health } = source;
+  const { health, capacity } = source;
+  const { requests, quota, forecast } = capacity.month;
+  const isOver = quota !== null && forecast > quota;
   return (
     <section
       className={`card source tone-edge-${toneOfHealth[health.state]}`}
@@ -93,6 +95,12 @@ function SourceCard({ source, viewer, again }: { source: Source; viewer: Viewer;
       <Facts
         rows={[
           [t.sources.budget, health.remainingBudget === null ? t.sources.noBudget : f.number(health.remainingBudget)],
+          [t.sources.queue, t.sources.waiting(capacity.waiting, capacity.expectedWaitSeconds)],
+          [t.sources.month, quota === null ? f.number(requests) : t.sources.ofQuota(f.number(requests), f.number(quota))],
+          [
+            t.sources.forecast,
+            isOver ? <Badge tone="warn">{t.sources.over(f.number(forecast))}</Badge> : f.number(forecast),
+          ],
           [t.sources.lastGood, health.lastSuccessAt ? <Ago at={health.lastSuccessAt} /> : t.sources.never],
           [t.sources.lastBad, health.lastFailureAt ? <Ago at={health.lastFailureAt} /> : t.sources.never],
           [t.sources.catalog, <CatalogAge source={source.id} />],

@@ -237,12 +237,3 @@ pub(crate) fn is_ticket_void(details: &OrderDetails, movement: i64) -> bool {
         }
     }
 }
-
-/// Returns true if every movement has its barcode or is void.
-pub(crate) fn has_all_barcodes(details: &OrderDetails) -> bool {
-    let is_done = |movement: &Movement| {
-        let fields = ticket_fields(movement);
-        fields.barcode.is_some() || fields.state == TicketState::Void
-    };
-    !details.movement_datas.0.is_empty() && details.movement_datas.0.iter().all(is_done)
-}

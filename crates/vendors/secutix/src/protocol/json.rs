@@ -61,7 +61,7 @@ impl JsonProtocol {
         let mut call = VendorRequest::new(request.operation, reqwest::Method::POST, url)
             .header(ACCEPT, "application/json")
             .secret_header(AUTHORIZATION, &bearer)
-            .limited_endpoint(self.scope.endpoint(request.method))
+            .endpoint(self.scope.endpoint(request.method))
             .payload(payload);
         if let Some(timeout) = request.timeout {
             call = call.timeout(timeout);

@@ -19,7 +19,7 @@ pub(crate) use token::{Identity, TokenOrigin, TokenProvider};
 use crate::assumptions;
 use crate::wire::catalog::GET_CATALOG_DETAILED;
 use crate::wire::{Method, ResultHeader};
-use domain::{ErrorKind, SourceId, VendorError, VendorOperation};
+use domain::{Endpoint, ErrorKind, SourceId, VendorError, VendorOperation};
 use http_client::{RequestBody, VendorResponse};
 
 /// Error of encoding a request. Our own requests do not cause it.
@@ -67,14 +67,17 @@ pub(crate) enum RateLimitScope {
 }
 
 impl RateLimitScope {
-    /// Returns the endpoint that a rate-limit response to a method concerns; `None` for all. The catalog has a limit of its
-    /// own in both copies, so its refusals do not stop sales.
-    fn endpoint(self, method: Method) -> Option<&'static str> {
-        match self {
+    /// Returns the endpoint of a method. What the vendor limits by itself is the service with all its methods, in every version and
+    /// both protocols (`secutix.md §2.8`). A rate-limit response concerns what the setting names, except that the catalog has a
+    /// limit of its own in both copies of the page: its refusals do not stop sales.
+    fn endpoint(self, method: Method) -> Endpoint {
+        let service = method.service.class;
+        let pause = match self {
             _ if method == GET_CATALOG_DETAILED => Some(method.name),
             Self::Institution => None,
-            Self::Service => Some(method.service.class),
-        }
+            Self::Service => Some(service),
+        };
+        Endpoint { limit: Some(service), pause }
     }
 }
 
@@ -91,6 +94,14 @@ impl ProtocolResponse {
         match &self.soap_result {
             Some(tree) => T::deserialize(tree).map_err(|error| self.response.malformed(&error)),
             None => self.response.json(),
+        }
+    }
+
+    /// Returns the result as JSON, whatever the protocol.
+    pub(crate) fn into_text(self) -> Vec<u8> {
+        match self.soap_result {
+            Some(tree) => tree.to_string().into_bytes(),
+            None => self.response.body.to_vec(),
         }
     }
 
@@ -156,14 +167,15 @@ mod tests {
     fn a_refused_catalog_pauses_the_catalog_alone_and_other_refusals_pause_what_the_setting_names() {
         let institution = RateLimitScope::Institution;
         for method in [CREATE_OR_UPDATE_ORDER, GET_EVENT_AVAILABILITY, GET_POS_CONFIG] {
-            assert_eq!(institution.endpoint(method), None, "{method:?}");
+            assert_eq!(institution.endpoint(method).pause, None, "{method:?}");
+            assert_eq!(institution.endpoint(method).limit, Some(method.service.class));
         }
         let service = RateLimitScope::Service;
         let availability = service.endpoint(GET_EVENT_AVAILABILITY);
         assert_eq!(service.endpoint(GET_UPDATED_AVAILABILITIES), availability);
-        assert!(availability.is_some() && service.endpoint(CREATE_OR_UPDATE_ORDER) != availability);
+        assert!(availability.pause.is_some() && service.endpoint(CREATE_OR_UPDATE_ORDER) != availability);
         let catalog = institution.endpoint(GET_CATALOG_DETAILED);
         assert_eq!(service.endpoint(GET_CATALOG_DETAILED), catalog);
-        assert!(catalog.is_some() && service.endpoint(GET_POS_CONFIG) != catalog);
+        assert!(catalog.pause.is_some() && service.endpoint(GET_POS_CONFIG) != catalog);
     }
 }

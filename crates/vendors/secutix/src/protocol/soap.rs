@@ -84,7 +84,7 @@ impl Protocol for SoapProtocol {
         let mut call = VendorRequest::new(request.operation, reqwest::Method::POST, url)
             .header(ACCEPT, "text/xml")
             .header(SOAP_ACTION, "\"\"")
-            .limited_endpoint(self.scope.endpoint(request.method))
+            .endpoint(self.scope.endpoint(request.method))
             .payload(RequestBody::new("text/xml; charset=utf-8", envelope));
         if let Some(timeout) = request.timeout {
             call = call.timeout(timeout);

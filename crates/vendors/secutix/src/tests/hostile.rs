@@ -4,7 +4,7 @@ use domain::{ErrorKind, VendorOperation};
 use testkit::{FixtureCase, error_summary, hostile_json};
 
 use crate::map::catalog;
-use crate::tests::{client, point_of_sale};
+use crate::tests::{client, point_of_sale, read_catalog};
 
 /// Wraps a result in an envelope.
 fn envelope(result: &str) -> String {
@@ -44,7 +44,7 @@ async fn error_kinds(case: FixtureCase) -> Vec<ErrorKind> {
     let (name, (client, _server)) = (case.name.clone(), client(vec![case]).await);
     let outcomes = [
         client.pos_config(VendorOperation::ListEvents).await.map(drop),
-        client.catalog(VendorOperation::ListEvents).await.map(drop),
+        read_catalog(&client).await.map(drop),
         client.order_details(1).await.map(drop),
         client.last_setup_update(VendorOperation::ListEvents).await.map(drop),
     ];
@@ -95,8 +95,7 @@ async fn an_unreadable_product_is_skipped_and_the_others_remain() {
             "{{\"statusCode\": \"success\", \"catalogData\": {{\"seasons\": [{{\"id\": 1, \"products\": [{product}, {good}]}}]}}}}"
         );
         let (client, _server) = client(vec![FixtureCase::new("wrong", 200, body)]).await;
-        let catalog_data =
-            client.catalog(VendorOperation::ListEvents).await.unwrap_or_else(|error| panic!("{product}: {error}"));
+        let catalog_data = read_catalog(&client).await.unwrap_or_else(|error| panic!("{product}: {error}"));
         let (snapshot, _) = catalog::snapshot(&catalog_data, point_of_sale().await, "https://quai.example.org");
         assert!(snapshot.listed.iter().any(|event| event.title.main == "GOOD"), "{product}");
     }
@@ -121,7 +120,7 @@ async fn an_image_is_a_web_address_or_absent_and_a_refused_one_is_counted() {
             "{{\"statusCode\": \"success\", \"catalogData\": {{\"seasons\": [{{\"id\": 1, \"products\": [{product}]}}]}}}}"
         );
         let (client, _server) = client(vec![FixtureCase::new("image", 200, body)]).await;
-        let data = client.catalog(VendorOperation::ListEvents).await.expect("a catalog");
+        let data = read_catalog(&client).await.expect("a catalog");
         let (snapshot, skipped) = catalog::snapshot(&data, point_of_sale().await, "https://quai.example.org");
         assert_eq!(snapshot.listed[0].image.as_ref().map(domain::WebUrl::as_str), image, "{fields}");
         assert_eq!(skipped.unreadable, refused, "{fields}");

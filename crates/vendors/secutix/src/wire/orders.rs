@@ -201,9 +201,21 @@ pub(crate) struct Payment {
     pub amount: i64,
 }
 
-/// Result of `closeOrder`. Its data field is not documented, so none is read.
+/// Result of `closeOrder`. Its data field is inferred (`secutix.md §3.4`), so it may be absent.
 #[derive(Debug, Default, Deserialize)]
-pub(crate) struct CloseOrderResult {}
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct CloseOrderResult {
+    /// The data field.
+    pub order_data: Option<ClosedOrder>,
+}
+
+/// A closed order.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct ClosedOrder {
+    /// Its state.
+    pub order_state: Option<LenientString>,
+}
 
 /// Parameters of `getOrderDetails`.
 #[derive(Debug, Serialize)]
@@ -211,6 +223,9 @@ pub(crate) struct CloseOrderResult {}
 pub(crate) struct OrderQuery {
     /// The order.
     pub order_id: i64,
+    /// Detail of the response; the default of the vendor is not documented (`secutix.md §3.4`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub granularity: Option<String>,
 }
 
 /// Parameters of `abandonMovements`.

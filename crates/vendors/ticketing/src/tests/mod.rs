@@ -70,6 +70,7 @@ fn leg() -> LegRequest {
         account: std::collections::BTreeMap::new(),
         locale: None,
         delivery: DeliveryPreference::Barcode,
+        hold_waits_for_client: true,
     }
 }
 

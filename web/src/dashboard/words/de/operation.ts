@@ -13,6 +13,13 @@ export const operation: typeof words = {
     budget: 'Verbleibende Anfragen',
     noBudget: 'Kein Limit',
     throttled: 'Gedrosselt',
+    queue: 'Wartende Bestellanfragen',
+    waiting: (requests, seconds) =>
+      seconds === 0 ? `${requests}` : `${requests}, ${many(seconds, 'Sekunde', 'Sekunden')} Wartezeit`,
+    month: 'Anfragen in diesem Monat',
+    ofQuota: (requests, quota) => `${requests} von ${quota}`,
+    forecast: 'Prognose für den Monat',
+    over: (requests) => `${requests}: über dem Kontingent`,
     lastGood: 'Letzter Erfolg',
     lastBad: 'Letzter Fehler',
     never: 'Nie',
@@ -105,6 +112,7 @@ export const operation: typeof words = {
     value: 'Referenz des Anbieters',
     wrong: 'Das Fenster endet, bevor es beginnt, oder ist länger als 366 Tage.',
     missingHint: 'Fragen Sie das Haus, was aus diesen Verkäufen wurde, bevor etwas bezahlt wird.',
+    strayHolds: 'Vormerkungen, deren Antwort verloren ging; sie enden von selbst',
     orphansHint: 'Lassen Sie diese beim Haus stornieren, oder finden Sie heraus, wer sie gemacht hat.',
   },
 };

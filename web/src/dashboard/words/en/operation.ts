@@ -13,6 +13,13 @@ export const operation = {
     budget: 'Requests remaining',
     noBudget: 'No rate limit',
     throttled: 'Rate-limited',
+    queue: 'Order requests waiting',
+    waiting: (requests: number, seconds: number) =>
+      seconds === 0 ? `${requests}` : `${requests}, ${many(seconds, 'second', 'seconds')} to wait`,
+    month: 'Requests this month',
+    ofQuota: (requests: string, quota: string) => `${requests} of ${quota}`,
+    forecast: 'Forecast for the month',
+    over: (requests: string) => `${requests}: above the quota`,
     lastGood: 'Last success',
     lastBad: 'Last failure',
     never: 'Never',
@@ -108,6 +115,7 @@ export const operation = {
     value: 'Vendor reference',
     wrong: 'The period must end after it begins and cover at most 366 days.',
     missingHint: 'Ask the venue about these sales before you settle.',
+    strayHolds: 'Holds whose response was lost; they end by themselves',
     orphansHint: 'Have these canceled by the venue, or find out who created them.',
   },
 };

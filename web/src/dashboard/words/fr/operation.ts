@@ -13,6 +13,13 @@ export const operation: typeof words = {
     budget: 'Requêtes restantes',
     noBudget: 'Aucune limite',
     throttled: 'Limité',
+    queue: 'Requêtes de commandes en attente',
+    waiting: (requests, seconds) =>
+      seconds === 0 ? `${requests}` : `${requests}, attente de ${many(seconds, 'seconde', 'secondes')}`,
+    month: 'Requêtes ce mois-ci',
+    ofQuota: (requests, quota) => `${requests} sur ${quota}`,
+    forecast: 'Prévision pour le mois',
+    over: (requests) => `${requests} : au-dessus du quota`,
     lastGood: 'Dernier succès',
     lastBad: 'Dernier échec',
     never: 'Jamais',
@@ -110,6 +117,7 @@ export const operation: typeof words = {
     value: 'Référence du fournisseur',
     wrong: 'La fenêtre finit avant de commencer, ou dépasse 366 jours.',
     missingHint: 'Demandez au lieu ce que sont devenues ces ventes avant de payer quoi que ce soit.',
+    strayHolds: 'Options dont la réponse est perdue ; elles expirent seules',
     orphansHint: 'Faites-les annuler par le lieu, ou trouvez qui les a faites.',
   },
 };

@@ -1,0 +1,97 @@
+//! The catalog as it is kept over restarts and shared by replicas, and the interval between two requests for it: one call of
+//! `getCatalogDetailed` in ten minutes is documented (`secutix.md §2.8`), whoever at the institution makes it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::{Clock, Snapshot, StoreError};
+use jiff::Timestamp;
+use parking_lot::Mutex;
+use vendor_api::KeptSnapshots;
+
+/// Time between two looks for a catalog that another process is reading.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// Number of such looks.
+const MAX_LOOKS: u32 = 20;
+
+/// Keeps the catalog. Without a store, or while it fails, it keeps the interval for this process only.
+pub(crate) struct CatalogStore {
+    kept: Option<KeptSnapshots>,
+    min_interval: Duration,
+    clock: Arc<dyn Clock>,
+    requested_at: Mutex<Option<Timestamp>>,
+}
+
+impl CatalogStore {
+    /// Creates the store for catalogs that may be requested once in `min_interval`.
+    pub(crate) fn new(kept: Option<KeptSnapshots>, min_interval: Duration, clock: Arc<dyn Clock>) -> Self {
+        Self { kept, min_interval, clock, requested_at: Mutex::default() }
+    }
+
+    /// Returns the kept catalog.
+    pub(crate) async fn load(&self) -> Option<Snapshot> {
+        let kept = self.kept.as_ref()?;
+        or_report(kept.store.load_snapshot(&name(&kept.account)).await).flatten()
+    }
+
+    /// Waits for a catalog that another process may be reading now.
+    pub(crate) async fn wait_for_other(&self) -> Option<Snapshot> {
+        self.kept.as_ref()?;
+        for _ in 0..MAX_LOOKS {
+            tokio::time::sleep(LOOK_INTERVAL).await;
+            if let Some(snapshot) = self.load().await {
+                return Some(snapshot);
+            }
+        }
+        None
+    }
+
+    /// Keeps a catalog.
+    pub(crate) async fn save(&self, snapshot: &Snapshot) {
+        if let Some(kept) = &self.kept {
+            or_report(kept.store.save_snapshot(&name(&kept.account), snapshot).await);
+        }
+    }
+
+    /// Records a request of the catalog. Returns the time until one may be sent, if that is not now.
+    pub(crate) async fn claim(&self) -> Option<Duration> {
+        let now = self.clock.now();
+        let own = self.requested_at.lock().map_or(Duration::ZERO, |requested_at| {
+            let passed: Duration = now.duration_since(requested_at).try_into().unwrap_or(Duration::ZERO);
+            self.min_interval.saturating_sub(passed)
+        });
+        if !own.is_zero() {
+            return Some(own);
+        }
+        if let Some(kept) = &self.kept
+            && let Some(Some(wait)) =
+                or_report(kept.store.claim_request(&name(&kept.institution), self.min_interval, now).await)
+        {
+            return Some(wait);
+        }
+        *self.requested_at.lock() = Some(now);
+        None
+    }
+
+    /// Returns the vendor's id of a request whose result is not there yet.
+    pub(crate) async fn pending(&self) -> Option<i64> {
+        let kept = self.kept.as_ref()?;
+        or_report(kept.store.pending_request(&name(&kept.account)).await).flatten()
+    }
+
+    /// Keeps the vendor's id of a request whose result is not there yet, or forgets it.
+    pub(crate) async fn set_pending(&self, id: Option<i64>) {
+        if let Some(kept) = &self.kept {
+            or_report(kept.store.save_pending_request(&name(&kept.account), id).await);
+        }
+    }
+}
+
+fn name(of: &str) -> String {
+    format!("secutix catalog {of}")
+}
+
+/// A store that fails costs no catalog.
+fn or_report<T>(result: Result<T, StoreError>) -> Option<T> {
+    result.inspect_err(|error| tracing::warn!(%error, "the kept catalog cannot be read or written")).ok()
+}
