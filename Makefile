@@ -1,7 +1,7 @@
 # Short names for commands; longer ones are in scripts/.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz check accept schema bench web release binary
+.PHONY: help run test fuzz soak check accept schema bench web release binary
 
 help:     ## this list
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /make \1\t/' | expand -t 16
@@ -14,6 +14,9 @@ test:     ## everything: installs the servers for tests, then check, web, Rust t
 
 fuzz:     ## property tests of all parsers with more cases (CASES=100000)
 	scripts/fuzz $(CASES)
+
+soak:     ## random orders under random faults against real processes (SEED=1 ORDERS=200 STORE=postgres or sqlite); repeats a failed seed
+	scripts/soak "$(SEED)" "$(ORDERS)" "$(STORE)"
 
 check:    ## format, lints, rustdoc, spelling, vocabulary and licenses; warnings are errors
 	scripts/check

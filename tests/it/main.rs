@@ -25,6 +25,7 @@ mod process_sandbox;
 mod process_scopes;
 mod process_tls;
 mod resellers;
+mod soak;
 mod source_records;
 mod statements;
 mod vendor_operations;

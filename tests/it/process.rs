@@ -37,17 +37,27 @@ impl Process {
 
     /// Returns the first address, without a path, in the next line that contains this text.
     pub(crate) fn address(&self, of: &str) -> String {
+        self.try_address(of).unwrap_or_else(|before| panic!("no line says {of}:\n{}", before.join("\n")))
+    }
+
+    /// As [`address`](Self::address). The lines of the log if the process ended without such a line.
+    pub(crate) fn try_address(&self, of: &str) -> Result<String, Vec<String>> {
         let mut before = Vec::new();
         let line = loop {
             match self.next_line() {
                 Some(line) if line.contains(of) => break line,
                 Some(line) => before.push(line),
-                None => panic!("no line says {of}:\n{}", before.join("\n")),
+                None => return Err(before),
             }
         };
         let (_, rest) = line.split_once("://").expect("an address");
         let host = rest.split(['/', ' ', '"']).next().expect("a host");
-        format!("http://{host}")
+        Ok(format!("http://{host}"))
+    }
+
+    /// Takes the lines that were logged so far.
+    pub(crate) fn take_lines(&self) -> Vec<String> {
+        self.log.lock().expect("a lock").try_iter().collect()
     }
 
     fn next_line(&self) -> Option<String> {

@@ -62,8 +62,13 @@ pub(crate) struct Vendors {
 
 impl Vendors {
     pub(crate) fn start(folder: &TempDir) -> Self {
+        Self::start_with(folder, &["--unlimited"])
+    }
+
+    /// Starts the vendors with more arguments.
+    pub(crate) fn start_with(folder: &TempDir, more: &[&str]) -> Self {
         std::fs::write(folder.path().join("slow.toml"), SLOW).expect("a file");
-        let process = Process::start(folder, &["sandbox", "--scenario", "slow.toml", "--unlimited"]);
+        let process = Process::start(folder, &[&["sandbox", "--scenario", "slow.toml"], more].concat());
         let bases = ["acme", "secutix", "ticketing"];
         let bases = bases.into_iter().map(|name| (name, process.address(&format!("vendor=\"{name}\"")))).collect();
         Self { _process: process, bases, client: http_client::build_client().expect("a client") }
@@ -78,10 +83,16 @@ impl Vendors {
 
     /// Advances the clock of all vendors by an hour, so that every hold expires.
     pub(crate) async fn wait_an_hour(&self) {
-        for base in self.bases.values() {
-            let response = self.client.post(format!("{base}/_emu/clock")).json(&json!({ "advance_ms": 3_600_000 }));
-            assert!(response.send().await.expect("a response").status().is_success());
+        for vendor in self.bases.keys() {
+            self.control(reqwest::Method::POST, vendor, "clock", &json!({ "advance_ms": 3_600_000 })).await;
         }
+    }
+
+    /// Calls a control endpoint of a vendor.
+    pub(crate) async fn control(&self, method: reqwest::Method, vendor: &str, endpoint: &str, body: &Value) {
+        let request = self.client.request(method, format!("{}/_emu/{endpoint}", self.bases[vendor])).json(body);
+        let response = request.send().await.expect("a response");
+        assert!(response.status().is_success(), "{endpoint} of {vendor}: {response:?}");
     }
 }
 
@@ -104,7 +115,9 @@ pub(crate) struct SellableLine {
     pub(crate) left: i64,
 }
 
-const CATALOG_QUERY: &str = "query($source: ID!) { events(first: 50, filter: { sources: [$source] }) { nodes {
+/// Everything that a source has on sale.
+pub(crate) const CATALOG_QUERY: &str =
+    "query($source: ID!) { events(first: 50, filter: { sources: [$source] }) { nodes {
     performances(first: 20) { nodes { id availability { status vacancies
       offers { status vacancies ticketType { id } } } } } } } }";
 

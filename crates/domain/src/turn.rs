@@ -1,7 +1,9 @@
 //! Turn of a vendor request in the queue of its source, and the scope that gives it to all requests of one order call.
 
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use strum::{EnumString, IntoStaticStr};
@@ -209,14 +211,21 @@ impl TurnScope {
     }
 
     /// Runs `call` until `deadline`, which moves by the time that requests of the call wait in the queue. `None` if it passed.
+    /// A call goes on only before its deadline: after a freeze of the process it sends nothing more, whatever it was waiting for.
     pub async fn run_until<F: Future>(&self, deadline: Instant, call: F) -> Option<F::Output> {
         let before = self.queued();
         let moved_deadline = || deadline + self.queued().saturating_sub(before);
         let mut call = std::pin::pin!(call);
         loop {
+            let in_time = poll_fn(|context| {
+                if Instant::now() > moved_deadline() {
+                    return Poll::Ready(None);
+                }
+                call.as_mut().poll(context).map(Some)
+            });
             tokio::select! {
                 biased;
-                output = &mut call => return Some(output),
+                output = in_time => return output,
                 () = sleep_until(moved_deadline()) => {
                     if Instant::now() >= moved_deadline() {
                         return None;
@@ -314,6 +323,24 @@ mod tests {
         };
         assert_eq!(call(SECOND * 30, SECOND * 9).await, (true, SECOND * 30));
         assert_eq!(call(SECOND * 30, SECOND * 11).await, (false, SECOND * 30));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_of_a_process_that_was_frozen_past_its_deadline_does_not_go_on() {
+        let scope = scope();
+        let sent = AtomicBool::new(false);
+        let call = async {
+            sleep(SECOND).await;
+            sent.store(true, Relaxed);
+        };
+        let mut running = std::pin::pin!(scope.run_until(Instant::now() + SECOND * 10, call));
+        tokio::select! {
+            biased;
+            _ = &mut running => panic!("it has to wait"),
+            () = std::future::ready(()) => {}
+        }
+        tokio::time::advance(SECOND * 20).await;
+        assert_eq!((running.await, sent.load(Relaxed)), (None, false));
     }
 
     #[tokio::test(start_paused = true)]

@@ -25,6 +25,7 @@ use crate::status::LegStatus;
 use crate::step_calls::{self, CallEvent, EndedCall, StepCalls};
 use crate::store::{OrderLookup, OrderStore, OrderWrite, Transition};
 use crate::unit_of_work::{UnitOfWork, timers};
+use domain::time::later;
 use domain::{ReadyCall, StoreError};
 
 /// Delays between retries of a failing store.
@@ -117,7 +118,7 @@ impl<'a> SagaRunner<'a> {
         let mut is_first = true;
         loop {
             self.work.now = context.clock.now();
-            let sends = self.record_events(&mut calls, std::mem::take(&mut events));
+            let mut sends = self.record_events(&mut calls, std::mem::take(&mut events));
             if calls.is_empty() {
                 return Ok(());
             }
@@ -130,6 +131,11 @@ impl<'a> SagaRunner<'a> {
                         Some(event) = calls.next() => events.push(event),
                     }
                 }
+            }
+            // A process that was frozen while it wrote may own the order no more. Its successor has looked up what was recorded as
+            // sent, so nothing may be sent now: the calls are put off, and the next write shows whose order it is.
+            if later(self.work.now, context.settings.max_queue_wait()) < context.clock.now() {
+                sends.clear();
             }
             sends.into_iter().for_each(ReadyCall::send);
             if events.is_empty() {

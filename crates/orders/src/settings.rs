@@ -68,8 +68,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 const QUARTER_HOUR: Duration = Duration::from_secs(15 * 60);
 
 impl OrderSettings {
-    /// Returns the time that a call may wait for its turn before it is put off. Wait and call together are shorter than the lease,
-    /// so that a runner that was held up and superseded in the queue sends nothing.
+    /// Returns the time that a call may wait for its turn, and then for its step to be written, before it is put off. Each wait and
+    /// the call together are shorter than the lease, so that a runner that was held up and superseded sends nothing.
     pub fn max_queue_wait(&self) -> Duration {
         self.lease.saturating_sub(self.call_timeout).saturating_sub(LEASE_MARGIN)
     }

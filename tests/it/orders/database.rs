@@ -1,6 +1,6 @@
 //! Databases under test: SQLite always, PostgreSQL if it is installed.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
@@ -64,6 +64,7 @@ pub(crate) struct Postgres {
     folder: TempDir,
     programs: PathBuf,
     as_user: Option<(u32, u32)>,
+    port: u16,
     url: String,
     ledger: tokio::sync::OnceCell<Arc<dyn OrderStore>>,
     pool: sqlx::PgPool,
@@ -87,22 +88,51 @@ impl Postgres {
         let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
         let url = format!("postgres://ticketgraph@127.0.0.1:{port}/postgres");
         let pool = sqlx::PgPool::connect_lazy(&url).expect("a pool");
-        let server = Self { folder, programs, as_user, url, ledger: tokio::sync::OnceCell::new(), pool };
-        server.initialize_and_start(port);
+        let server = Self { folder, programs, as_user, port, url, ledger: tokio::sync::OnceCell::new(), pool };
+        server.initialize();
+        assert!(server.runs_up(), "the server does not start");
         Some(server)
     }
 
-    fn initialize_and_start(&self, port: u16) {
-        let data = self.folder.path().join("data");
-        let text = |path: &Path| path.display().to_string();
-        let log = self.folder.path().join("log");
-        self.program("initdb", &["-D", &text(&data), "-U", "ticketgraph", "-A", "trust", "-E", "UTF8", "--no-sync"]);
+    fn initialize(&self) {
+        let data = self.data();
+        self.program("initdb", &["-D", &data, "-U", "ticketgraph", "-A", "trust", "-E", "UTF8", "--no-sync"]);
+    }
+
+    fn data(&self) -> String {
+        self.folder.path().join("data").display().to_string()
+    }
+
+    /// Starts the server. False if it does not start.
+    fn runs_up(&self) -> bool {
+        let log = self.folder.path().join("log").display().to_string();
         // No data survives the test, so waiting for the disk would only cost time.
-        let options = format!("-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off");
-        self.program("pg_ctl", &["-D", &text(&data), "-l", &text(&log), "-o", &options, "-w", "-t", "60", "start"]);
+        let options =
+            format!("-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off", self.port);
+        self.try_program("pg_ctl", &["-D", &self.data(), "-l", &log, "-o", &options, "-w", "-t", "60", "start"])
+    }
+
+    /// Kills the server: nothing is written, and all its connections break.
+    pub(crate) fn kill(&self) {
+        let file = std::fs::read_to_string(self.folder.path().join("data/postmaster.pid")).expect("a running server");
+        let process = file.lines().next().expect("a process");
+        assert!(Command::new("kill").args(["-KILL", process]).status().expect("kill").success());
+    }
+
+    /// Starts a killed server, which recovers from its log. It starts only after its last session has noticed the end.
+    pub(crate) fn restart(&self) {
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        while !self.runs_up() {
+            assert!(std::time::Instant::now() < end, "the server does not start again");
+        }
     }
 
     fn program(&self, name: &str, arguments: &[&str]) {
+        assert!(self.try_program(name, arguments), "{name} failed");
+    }
+
+    /// Runs a program of the server. False if it fails.
+    fn try_program(&self, name: &str, arguments: &[&str]) -> bool {
         let program = self.programs.join(name);
         let mut command = match self.as_user {
             None => Command::new(&program),
@@ -119,7 +149,7 @@ impl Postgres {
         };
         command.args(arguments).current_dir(self.folder.path()).env("LC_ALL", "C").stdin(Stdio::null());
         let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
-        assert!(status.as_ref().is_ok_and(std::process::ExitStatus::success), "{name} failed: {status:?}");
+        status.is_ok_and(|status| status.success())
     }
 
     pub(crate) async fn ledger(&self) -> Arc<dyn OrderStore> {
@@ -164,8 +194,7 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        let data = self.folder.path().join("data").display().to_string();
-        self.program("pg_ctl", &["-D", &data, "-m", "immediate", "-w", "stop"]);
+        self.program("pg_ctl", &["-D", &self.data(), "-m", "immediate", "-w", "stop"]);
     }
 }
 

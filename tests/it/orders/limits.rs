@@ -214,6 +214,26 @@ async fn a_step_is_written_when_its_turn_comes_and_before_it_is_sent() {
     assert_eq!((order.status(), order.problems()), (OrderStatus::Confirmed, Vec::new()));
 }
 
+#[tokio::test]
+async fn a_process_that_was_frozen_while_it_wrote_a_step_sends_nothing_on_waking() {
+    for call in [VendorCall::Hold, VendorCall::Confirm] {
+        let world = world().await;
+        let store = ProcessStore::new(Arc::clone(&world.store), None);
+        let orders = world.process_on(Arc::clone(&store) as Arc<dyn OrderStore>);
+        let key = place_until_queued(&world, &orders, call).await;
+        store.slow_write.store(store.writes.load(SeqCst) + 1, SeqCst);
+        world.vendors[1].resume.notify_one();
+        store.slowed.notified().await;
+        world.clock.advance(world.settings.lease);
+        store.resumed.notify_one();
+        orders.wait_until_idle().await;
+        let order = world.read(key).await;
+        assert_eq!((calls(&world, call), not_sent(&order) > 0), (0, true), "{:#?}", order.legs);
+        let order = run(&world, &orders, key).await;
+        assert_eq!((order.status(), calls(&world, call)), (OrderStatus::Confirmed, 1));
+    }
+}
+
 /// Limiter of the first vendor, and a world in which its calls are counted.
 async fn limited_world() -> (World, Arc<LocalRateLimiter>) {
     let mut world = world().await;
