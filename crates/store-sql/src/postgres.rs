@@ -11,8 +11,10 @@ use sqlx::{Connection, PgPool};
 use crate::StoreOpenError;
 use crate::codec::from_nanos;
 use crate::health::PoolStats;
+use crate::order_rows::OrderRows;
 use crate::settings::{LeaseClock, StoreSettings};
-use crate::sql::{JsonDialect, SqlDatabase, SqlTransaction, acquire_timed, pool_stats, store_failure};
+use crate::single_statement::write_order;
+use crate::sql::{JsonDialect, SqlDatabase, SqlTransaction, WrittenOrder, acquire_timed, pool_stats, store_failure};
 use domain::StoreError;
 
 /// A PostgreSQL database, shared by all replicas.
@@ -71,6 +73,11 @@ impl SqlDatabase for PostgresDatabase {
     async fn begin_read(&self) -> Result<SqlTransaction, StoreError> {
         let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
         Ok(SqlTransaction::Postgres(acquire_timed(self.pool.begin_with(begin)).await?))
+    }
+
+    async fn write_order(&self, rows: OrderRows) -> Result<WrittenOrder, StoreError> {
+        let fence = write_order(&self.pool, self.lease_clock, rows).await?;
+        Ok(WrittenOrder { fence, position: None })
     }
 
     fn skip_locked(&self) -> &'static str {

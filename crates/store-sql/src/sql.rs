@@ -11,6 +11,7 @@ use sqlx::{AssertSqlSafe, Decode, Encode, IntoArguments, Postgres, Row as _, Sql
 
 use crate::codec::{decode_json, from_nanos, unreadable};
 use crate::health::PoolStats;
+use crate::order_rows::OrderRows;
 use crate::settings::LeaseClock;
 use domain::StoreError;
 
@@ -220,6 +221,14 @@ where
     })
 }
 
+/// Result of a write of an order.
+pub(crate) struct WrittenOrder {
+    /// Fencing token of the order.
+    pub fence: u64,
+    /// Position of the change in the feed, if it has one already.
+    pub position: Option<u64>,
+}
+
 /// A database. The statements are the same for both; `$1`, `$2`, … are placeholders for values.
 #[async_trait]
 pub(crate) trait SqlDatabase: Send + Sync {
@@ -228,6 +237,9 @@ pub(crate) trait SqlDatabase: Send + Sync {
 
     /// Begins a read-only transaction on one consistent snapshot.
     async fn begin_read(&self) -> Result<SqlTransaction, StoreError>;
+
+    /// Writes a change of an order atomically. It is durable once this returns.
+    async fn write_order(&self, rows: OrderRows) -> Result<WrittenOrder, StoreError>;
 
     /// Returns the clause by which concurrent replicas claim different rows, or an empty string if there are no replicas.
     fn skip_locked(&self) -> &'static str;

@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,9 +14,11 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Connection, SqlitePool};
 
 use crate::StoreOpenError;
+use crate::group_commit::GroupCommit;
 use crate::health::PoolStats;
+use crate::order_rows::OrderRows;
 use crate::settings::LeaseClock;
-use crate::sql::{JsonDialect, SqlDatabase, SqlTransaction, acquire_timed, pool_stats, store_failure};
+use crate::sql::{JsonDialect, SqlDatabase, SqlTransaction, WrittenOrder, acquire_timed, pool_stats, store_failure};
 use domain::StoreError;
 
 /// The `user_version` of a file in which remnants of plaintext references were erased.
@@ -26,6 +29,8 @@ pub(crate) struct SqliteDatabase {
     /// A single connection: SQLite has one writer, and queuing in the pool avoids its busy errors.
     writer: SqlitePool,
     readers: SqlitePool,
+    /// Writes the changes of orders.
+    group_commit: Arc<GroupCommit>,
     /// Lock file, held while the database is open, so that no second process opens it.
     _lock: Option<File>,
 }
@@ -62,8 +67,16 @@ impl SqliteDatabase {
         } else {
             keeps_open().max_connections(4).connect_with(options.read_only(true)).await.map_err(StoreOpenError::Open)?
         };
-        Ok(Self { writer, readers, _lock: lock })
+        let group_commit = Arc::new(GroupCommit::new(writer.clone()));
+        Ok(Self { writer, readers, group_commit, _lock: lock })
     }
+}
+
+/// Begins a transaction that takes the write lock immediately: otherwise one that reads before it writes may fail with an
+/// outdated snapshot.
+pub(crate) async fn begin_immediate(writer: &SqlitePool) -> Result<SqlTransaction, StoreError> {
+    let transaction = acquire_timed(writer.begin_with("BEGIN IMMEDIATE")).await?;
+    Ok(SqlTransaction::Sqlite(transaction))
 }
 
 /// Acquires the lock file next to a database file.
@@ -88,15 +101,16 @@ fn open_private(path: &Path) -> io::Result<File> {
 #[async_trait]
 impl SqlDatabase for SqliteDatabase {
     async fn begin_write(&self) -> Result<SqlTransaction, StoreError> {
-        // Take the write lock immediately: otherwise a transaction that reads before it writes may fail with an outdated
-        // snapshot.
-        let transaction = acquire_timed(self.writer.begin_with("BEGIN IMMEDIATE")).await?;
-        Ok(SqlTransaction::Sqlite(transaction))
+        begin_immediate(&self.writer).await
     }
 
     async fn begin_read(&self) -> Result<SqlTransaction, StoreError> {
         let transaction = acquire_timed(self.readers.begin()).await?;
         Ok(SqlTransaction::Sqlite(transaction))
+    }
+
+    async fn write_order(&self, rows: OrderRows) -> Result<WrittenOrder, StoreError> {
+        self.group_commit.write(rows).await
     }
 
     fn skip_locked(&self) -> &'static str {

@@ -9,9 +9,9 @@ use jiff::Timestamp;
 use crate::codec::{self, decode_name, duration_nanos, encode_json, require, to_nanos, unreadable};
 use crate::credential_cipher::{Ciphertext, CredentialCipher};
 use crate::cursor_cipher::CursorCipher;
-use crate::feed::{Sequencer, assign_positions};
+use crate::feed::Sequencer;
+use crate::order_rows::{OrderRows, credential_location};
 use crate::rows::{load_orders, order_key, placeholders};
-use crate::save::{credential_location, save_order};
 use crate::sql::{SqlDatabase, SqlRow, SqlTransaction, SqlValue};
 use domain::StoreError;
 use domain::ordering::Barcode;
@@ -65,18 +65,18 @@ impl SqlStore {
 #[async_trait]
 impl OrderStore for SqlStore {
     async fn write(&self, change: &OrderWrite<'_>) -> Result<WriteReceipt, StoreError> {
-        let mut transaction = self.database.begin_write().await?;
-        let lease = save_order(&mut transaction, &self.cipher, self.database.lease_clock(), change).await?;
-        if self.database.is_exclusive() {
-            // No other transaction can be committed before this one, so its position is final.
-            let (cursor, _) = assign_positions(&mut transaction, self.database.row_lock()).await?;
-            transaction.commit().await?;
-            self.sequencer.saw(cursor);
-        } else {
-            transaction.commit().await?;
-            self.sequencer.request();
-        }
-        Ok(WriteReceipt { cursor: self.sequencer.last_seen(), lease })
+        let written = self.database.write_order(OrderRows::new(&self.cipher, change)?).await?;
+        let cursor = match written.position {
+            Some(position) => {
+                self.sequencer.saw(position);
+                position
+            }
+            None => {
+                self.sequencer.request();
+                self.sequencer.last_seen()
+            }
+        };
+        Ok(WriteReceipt { cursor, lease: Lease { order: change.order.key, fence: written.fence } })
     }
 
     async fn claim(&self, now: Timestamp, lease: Duration, limit: usize) -> Result<Vec<Lease>, StoreError> {
