@@ -6,9 +6,10 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use tokio::time::timeout;
 
 use crate::Effort;
 use crate::client::Connection;
@@ -21,6 +22,8 @@ const BEFORE: &str = "TICKETGRAPH_BENCH_BEFORE";
 const CONNECTIONS: &str = "TICKETGRAPH_BENCH_CONNECTIONS";
 /// Concurrent clients.
 const CLIENTS: usize = 32;
+/// Longest time of an order.
+const LIMIT: Duration = Duration::from_secs(60);
 /// Names, of which the engine's and that of the first row are baselines.
 const ENGINE: &str = "the saga in Restate";
 const SQLITE: &str = "SQLite, 1 process";
@@ -107,7 +110,8 @@ async fn sell(contender: &Contender, round: usize, sale: &[[Product; 3]]) -> (f6
     let client = async |client: usize| {
         let mut connection = Connection::open(contender.entry(client)).await;
         while let Some(request) = requests.get(next.fetch_add(1, SeqCst)) {
-            let answer = connection.send(request).await;
+            let answer = timeout(LIMIT, connection.send(request)).await;
+            let answer = answer.unwrap_or_else(|_| panic!("{}: an order takes too long", contender.name));
             let text = String::from_utf8_lossy(&answer.body);
             assert!(text.contains("\"CONFIRMED\""), "{}: {} {text}", contender.name, answer.status);
         }
