@@ -10,12 +10,11 @@ use sqlx::SqlitePool;
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
-use crate::feed::assign_positions;
 use crate::order_rows::OrderRows;
 use crate::order_tables::{IDEMPOTENCY_KEYS, OrderTable, TIMERS};
 use crate::settings::LeaseClock;
 use crate::sql::{SqlTransaction, SqlValue, WrittenOrder};
-use crate::sqlite::begin_immediate;
+use crate::sqlite::{assign_positions, begin_immediate};
 use domain::StoreError;
 
 /// Maximum number of changes in one transaction, which bounds the time that other writers wait.
@@ -131,7 +130,7 @@ async fn write_group(mut transaction: SqlTransaction, writes: Vec<OrderRows>) ->
         return Ok(fences.into_iter().map(|fence| Err(fence.err().unwrap_or(StoreError::Outdated))).collect());
     }
     // No other transaction can be committed before this one, so the positions are final.
-    let (last, _) = assign_positions(&mut transaction, "").await?;
+    let last = assign_positions(&mut transaction).await?.last;
     transaction.commit().await?;
     let mut position = last.saturating_sub(u64::try_from(written).unwrap_or(u64::MAX));
     let result = |fence: Result<u64, StoreError>| {

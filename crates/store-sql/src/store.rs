@@ -57,8 +57,7 @@ impl SqlStore {
     }
 
     pub(crate) async fn first_row(&self, sql: &str, values: Vec<SqlValue>) -> Result<Option<SqlRow>, StoreError> {
-        let mut transaction = self.database.begin_read().await?;
-        transaction.fetch_first(sql, values).await
+        Ok(self.database.fetch_once(sql, values).await?.into_iter().next())
     }
 }
 
@@ -233,8 +232,8 @@ impl OrderStore for SqlStore {
         let first = first.clamp(1, MAX_PAGE_SIZE);
         let sql = "SELECT place, at, version, leg, from_status, to_status, cause FROM transitions \
             WHERE order_key = $1 AND place > $2 ORDER BY place LIMIT $3";
-        let mut transaction = self.database.begin_read().await?;
-        let rows = transaction.fetch_all(sql, vec![order.to_string().into(), after.into(), (first + 1).into()]).await?;
+        let rows =
+            self.database.fetch_once(sql, vec![order.to_string().into(), after.into(), (first + 1).into()]).await?;
         let transition = |row: &SqlRow| -> Result<(u64, Transition), StoreError> {
             let transition = Transition {
                 at: row.time("at")?,
@@ -260,8 +259,7 @@ impl OrderStore for SqlStore {
     async fn load_credentials(&self, order: OrderKey) -> Result<Vec<TicketCredential>, StoreError> {
         let key = order.to_string();
         let sql = "SELECT ticket, symbology, key_id, sealed FROM credentials WHERE order_key = $1 ORDER BY ticket";
-        let mut transaction = self.database.begin_read().await?;
-        let rows = transaction.fetch_all(sql, vec![key.as_str().into()]).await?;
+        let rows = self.database.fetch_once(sql, vec![key.as_str().into()]).await?;
         let credential = |row: &SqlRow| -> Result<TicketCredential, StoreError> {
             let ticket = row.index("ticket")?;
             let symbology = decode_name(&row.text("symbology")?, "a symbology")?;
