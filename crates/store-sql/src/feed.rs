@@ -2,8 +2,8 @@
 //!
 //! A write inserts its change without a position. The sequencer, of which one runs at a time among all replicas, gives the
 //! committed changes the next positions, in transactions of its own. Readers see only changes with a position, and positions are
-//! committed in ascending order: no reader misses a change, however late it is committed. A sequencer that is frozen delays the
-//! feed until the database ends its session (`ledger.idle_transaction_timeout`); it never delays an order.
+//! committed in ascending order: no reader misses a change, however late it is committed. On PostgreSQL a pass is one message,
+//! so that a sequencer that is frozen leaves no lock behind. No sequencer delays an order.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Weak};

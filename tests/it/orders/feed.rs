@@ -45,8 +45,8 @@ async fn is_any_session(server: &Postgres, state: &str) -> bool {
     count > 0
 }
 
-/// Runs a write until its statement waits for a table, ends the wait, and leaves the write there, as a stopped process does:
-/// nobody reads the response.
+/// Runs a write until its statement waits for a table, lets the server execute it, and leaves the write there, as a stopped
+/// process does: nobody reads the response.
 async fn freeze<T: std::fmt::Debug, F: Future<Output = T>>(server: &Postgres, mut write: Pin<&mut F>, table: &str) {
     let mut lock = server.pool().begin().await.expect("a transaction");
     let sql = format!("LOCK TABLE {table} IN SHARE MODE");
@@ -57,6 +57,9 @@ async fn freeze<T: std::fmt::Debug, F: Future<Output = T>>(server: &Postgres, mu
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     lock.rollback().await.expect("the lock ends");
+    while is_any_session(server, "state = 'active' AND pid <> pg_backend_pid()").await {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 /// Reads the feed after a position, in small pages.
