@@ -20,9 +20,6 @@ use crate::sql::{
 };
 use domain::StoreError;
 
-/// Time after which a connection is checked before it is used. Checking a busy one costs a round trip and shows nothing.
-const CHECK_AFTER: Duration = Duration::from_secs(1);
-
 /// Gives the next positions to a batch of changes, and returns the last position before, and after if there were any. PostgreSQL
 /// executes the statements of one message in one transaction. The lock of the feed makes other sequencers wait; the
 /// statements after it see what they have committed.
@@ -53,10 +50,6 @@ impl PostgresDatabase {
         let pool = PgPoolOptions::new()
             .max_connections(settings.connections)
             .acquire_timeout(Duration::from_secs(5))
-            .test_before_acquire(false)
-            .before_acquire(|connection, state| {
-                Box::pin(async move { Ok(state.idle_for < CHECK_AFTER || connection.ping().await.is_ok()) })
-            })
             .after_connect(move |connection, _| {
                 let limits = limits.clone();
                 Box::pin(async move {

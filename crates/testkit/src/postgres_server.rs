@@ -46,6 +46,11 @@ impl PostgresServer {
     ///
     /// If the program fails.
     pub fn run(&self, name: &str, arguments: &[&str]) {
+        let status = self.command(name, arguments).status();
+        assert!(status.as_ref().is_ok_and(ExitStatus::success), "{name} failed: {status:?}");
+    }
+
+    fn command(&self, name: &str, arguments: &[&str]) -> Command {
         let program = self.programs.join(name);
         let mut command = match self.as_user {
             None => Command::new(&program),
@@ -61,8 +66,8 @@ impl PostgresServer {
             }
         };
         command.args(arguments).current_dir(self.folder.path()).env("LC_ALL", "C").stdin(Stdio::null());
-        let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
-        assert!(status.as_ref().is_ok_and(ExitStatus::success), "{name} failed: {status:?}");
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command
     }
 
     /// Returns the URL of the database `postgres`, whose owner is the superuser.
@@ -89,7 +94,8 @@ impl PostgresServer {
 impl Drop for PostgresServer {
     fn drop(&mut self) {
         let data = self.data().display().to_string();
-        self.run("pg_ctl", &["-D", &data, "-m", "immediate", "-w", "stop"]);
+        // A test that failed before the server started must not abort here.
+        let _ = self.command("pg_ctl", &["-D", &data, "-m", "immediate", "-w", "stop"]).status();
     }
 }
 
