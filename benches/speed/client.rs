@@ -34,6 +34,17 @@ pub(crate) fn request(document: &str, variables: &str, coding: &str) -> Vec<u8> 
     .into_bytes()
 }
 
+/// Builds a request with a JSON body.
+pub(crate) fn post(path: &str, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
+    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let length = body.len();
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\naccept: application/json\r\n\
+         {headers}content-length: {length}\r\n\r\n{body}"
+    )
+    .into_bytes()
+}
+
 impl Connection {
     /// Connects.
     pub(crate) async fn open(address: SocketAddr) -> Self {

@@ -6,7 +6,9 @@
 //! overload sockets`.
 
 mod client;
+mod contenders;
 mod crowd;
+mod engine;
 mod orders;
 mod overload;
 mod plain;
@@ -15,6 +17,7 @@ mod scenarios;
 mod sockets;
 mod stock;
 mod table;
+mod throughput;
 
 use std::time::Duration;
 
@@ -35,6 +38,8 @@ pub struct Effort {
     pub subscribers: usize,
     /// Orders per vendor, and across all.
     pub orders: usize,
+    /// Three-leg orders of each contender and round.
+    pub sales: usize,
 }
 
 const FULL: Effort = Effort {
@@ -45,6 +50,7 @@ const FULL: Effort = Effort {
     flood: 40_000,
     subscribers: 10_000,
     orders: 41,
+    sales: 400,
 };
 const SMOKE: Effort = Effort {
     span: Duration::from_millis(150),
@@ -54,6 +60,7 @@ const SMOKE: Effort = Effort {
     flood: 300,
     subscribers: 100,
     orders: 2,
+    sales: 6,
 };
 
 fn main() {

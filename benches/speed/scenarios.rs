@@ -13,6 +13,7 @@ use crate::overload::overload;
 use crate::process::{Process, kept, source};
 use crate::sockets::idle_subscribers;
 use crate::table::Table;
+use crate::throughput::throughput;
 
 /// A list of 50 events with ticket types and prices.
 const FIELDS: &str = "nodes { id title description startsAt endsAt status ticketTypes { id name description price { retail { amount formatted } } } }";
@@ -67,8 +68,21 @@ pub(crate) fn pages(alias: &str) -> Vec<u8> {
 
 /// Runs the named scenarios; all of them if none is named.
 pub(crate) async fn run(effort: Effort, words: &[&str]) {
-    const NAMES: [&str; 12] =
-        ["memory", "cold", "mix", "calls", "ids", "orders", "shared", "sick", "large", "flood", "overload", "sockets"];
+    const NAMES: [&str; 13] = [
+        "memory",
+        "cold",
+        "mix",
+        "calls",
+        "ids",
+        "orders",
+        "throughput",
+        "shared",
+        "sick",
+        "large",
+        "flood",
+        "overload",
+        "sockets",
+    ];
     let mut table = Table::begin();
     let all = !NAMES.iter().any(|name| words.contains(name));
     for name in NAMES.into_iter().filter(|name| all || words.contains(name)) {
@@ -79,6 +93,7 @@ pub(crate) async fn run(effort: Effort, words: &[&str]) {
             "calls" => calls(effort, &mut table).await,
             "ids" => many_ids(effort, &mut table).await,
             "orders" => orders(effort, &mut table).await,
+            "throughput" => throughput(effort, &mut table).await,
             "shared" => shared(effort, &mut table).await,
             "sick" => sick(effort, &mut table).await,
             "large" => large(effort, &mut table).await,

@@ -2,8 +2,8 @@
 //!
 //! A write inserts its change without a position. The sequencer, of which one runs at a time among all replicas, gives the
 //! committed changes the next positions, in transactions of its own. Readers see only changes with a position, and positions are
-//! committed in ascending order: no reader misses a change, however late it is committed. A sequencer that is frozen delays the
-//! feed until the database ends its session (`ledger.idle_transaction_timeout`); it never delays an order.
+//! committed in ascending order: no reader misses a change, however late it is committed. On PostgreSQL a pass is one message,
+//! so that a sequencer that is frozen leaves no lock behind. No sequencer delays an order.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Weak};
@@ -12,12 +12,11 @@ use std::time::Duration;
 use tokio::sync::{Mutex, watch};
 use tokio_util::task::TaskTracker;
 
-use crate::codec::unreadable;
-use crate::sql::{SqlDatabase, SqlTransaction};
+use crate::sql::{POSITION_BATCH, SqlDatabase};
 use domain::StoreError;
 
-/// Maximum number of changes that get their positions in one transaction.
-const BATCH_SIZE: u64 = 1_000;
+/// Time for which a scheduled pass waits for more changes: the positions of all of them cost as much as those of one.
+const GATHER_TIME: Duration = Duration::from_millis(10);
 /// Delay before another pass after one that failed.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
@@ -87,11 +86,9 @@ impl Sequencer {
         self.is_scheduled.store(false, SeqCst);
         let covers = self.requested.load(SeqCst);
         loop {
-            let mut transaction = self.database.begin_write().await?;
-            let (last, count) = assign_positions(&mut transaction, self.database.row_lock()).await?;
-            transaction.commit().await?;
-            self.saw(last);
-            if count < BATCH_SIZE {
+            let assigned = self.database.assign_positions().await?;
+            self.saw(assigned.last);
+            if assigned.count < POSITION_BATCH {
                 break;
             }
         }
@@ -102,6 +99,7 @@ impl Sequencer {
 
 /// Runs the scheduled pass, and repeats it until it succeeds or the store is closed.
 async fn run_scheduled(sequencer: Weak<Sequencer>) {
+    tokio::time::sleep(GATHER_TIME).await;
     loop {
         let Some(running) = sequencer.upgrade() else { return };
         let Err(error) = running.run().await else { return };
@@ -113,25 +111,4 @@ async fn run_scheduled(sequencer: Weak<Sequencer>) {
         drop(running);
         tokio::time::sleep(RETRY_DELAY).await;
     }
-}
-
-/// Gives the next positions to a batch of changes. Returns the last position and the size of the batch. The lock of the feed
-/// makes other sequencers wait, so that positions are committed in ascending order; no order takes it.
-pub(crate) async fn assign_positions(
-    transaction: &mut SqlTransaction,
-    row_lock: &str,
-) -> Result<(u64, u64), StoreError> {
-    let row = transaction.fetch_first(&format!("SELECT last FROM feed WHERE id = 1 {row_lock}"), Vec::new()).await?;
-    let last = row.ok_or_else(|| unreadable("the feed has no last cursor"))?.unsigned("last")?;
-    let sql = "UPDATE changes SET cursor = sequenced.cursor FROM (\
-            SELECT id, $1 + ROW_NUMBER() OVER (ORDER BY id) AS cursor FROM (\
-                SELECT id FROM changes WHERE cursor IS NULL ORDER BY id LIMIT $2\
-            ) AS pending\
-        ) AS sequenced WHERE changes.id = sequenced.id";
-    let count = transaction.execute(sql, vec![last.into(), BATCH_SIZE.into()]).await?;
-    if count > 0 {
-        let sql = "UPDATE feed SET last = last + $1 WHERE id = 1";
-        transaction.execute(sql, vec![count.into()]).await?;
-    }
-    Ok((last + count, count))
 }

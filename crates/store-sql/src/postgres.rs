@@ -5,15 +5,32 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
-use sqlx::{Connection, PgPool};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions, PgRow};
+use sqlx::{Connection, PgPool, Row as _};
 
 use crate::StoreOpenError;
-use crate::codec::from_nanos;
+use crate::codec::{from_nanos, unreadable};
 use crate::health::PoolStats;
+use crate::order_rows::OrderRows;
 use crate::settings::{LeaseClock, StoreSettings};
-use crate::sql::{JsonDialect, SqlDatabase, SqlTransaction, acquire_timed, pool_stats, store_failure};
+use crate::single_statement::write_order;
+use crate::sql::{
+    AssignedPositions, JsonDialect, SqlDatabase, SqlRow, SqlTransaction, SqlValue, WrittenOrder, acquire_timed, bind,
+    pool_stats, store_failure,
+};
 use domain::StoreError;
+
+/// Gives the next positions to a batch of changes, and returns the last position before, and after if there were any. PostgreSQL
+/// executes the statements of one message in one transaction. The lock of the feed makes other sequencers wait; the
+/// statements after it see what they have committed.
+const ASSIGN_POSITIONS: &str = "SELECT last FROM feed WHERE id = 1 FOR UPDATE; \
+    UPDATE changes SET cursor = sequenced.cursor FROM (\
+        SELECT id, (SELECT last FROM feed WHERE id = 1) + ROW_NUMBER() OVER (ORDER BY id) AS cursor FROM (\
+            SELECT id FROM changes WHERE cursor IS NULL ORDER BY id LIMIT 1000\
+        ) AS pending\
+    ) AS sequenced WHERE changes.id = sequenced.id; \
+    UPDATE feed SET last = sequenced.last FROM (SELECT MAX(cursor) AS last FROM changes) AS sequenced \
+    WHERE feed.id = 1 AND feed.last < sequenced.last RETURNING feed.last";
 
 /// A PostgreSQL database, shared by all replicas.
 pub(crate) struct PostgresDatabase {
@@ -73,12 +90,31 @@ impl SqlDatabase for PostgresDatabase {
         Ok(SqlTransaction::Postgres(acquire_timed(self.pool.begin_with(begin)).await?))
     }
 
+    async fn fetch_once(&self, sql: &str, values: Vec<SqlValue>) -> Result<Vec<SqlRow>, StoreError> {
+        let mut connection = acquire_timed(self.pool.acquire()).await?;
+        let rows = bind(sql, values).fetch_all(&mut *connection).await.map_err(store_failure)?;
+        Ok(rows.into_iter().map(SqlRow::Postgres).collect())
+    }
+
+    async fn write_order(&self, rows: OrderRows) -> Result<WrittenOrder, StoreError> {
+        let fence = write_order(&self.pool, self.lease_clock, rows).await?;
+        Ok(WrittenOrder { fence, position: None })
+    }
+
     fn skip_locked(&self) -> &'static str {
         "FOR UPDATE SKIP LOCKED"
     }
 
-    fn row_lock(&self) -> &'static str {
-        "FOR UPDATE"
+    /// One round trip: a process that is frozen meanwhile leaves no lock behind.
+    async fn assign_positions(&self) -> Result<AssignedPositions, StoreError> {
+        let mut connection = acquire_timed(self.pool.acquire()).await?;
+        let rows = sqlx::raw_sql(ASSIGN_POSITIONS).fetch_all(&mut *connection).await.map_err(store_failure)?;
+        let position = |row: Option<&PgRow>| match row.map(|row| row.try_get::<i64, _>("last")) {
+            Some(Ok(last)) => u64::try_from(last).map_err(|_| unreadable("the last cursor of the feed")),
+            _ => Err(unreadable("the feed has no last cursor")),
+        };
+        let (before, last) = (position(rows.first())?, position(rows.last())?);
+        Ok(AssignedPositions { last, count: last.saturating_sub(before) })
     }
 
     fn lease_clock(&self) -> LeaseClock {

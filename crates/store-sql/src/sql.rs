@@ -11,6 +11,7 @@ use sqlx::{AssertSqlSafe, Decode, Encode, IntoArguments, Postgres, Row as _, Sql
 
 use crate::codec::{decode_json, from_nanos, unreadable};
 use crate::health::PoolStats;
+use crate::order_rows::OrderRows;
 use crate::settings::LeaseClock;
 use domain::StoreError;
 
@@ -203,7 +204,7 @@ impl SqlTransaction {
     }
 }
 
-fn bind<D>(sql: &str, values: Vec<SqlValue>) -> sqlx::query::Query<'static, D, D::Arguments>
+pub(crate) fn bind<D>(sql: &str, values: Vec<SqlValue>) -> sqlx::query::Query<'static, D, D::Arguments>
 where
     D: sqlx::Database,
     D::Arguments: IntoArguments<D>,
@@ -220,6 +221,26 @@ where
     })
 }
 
+/// Maximum number of changes that get their positions in one transaction.
+pub(crate) const POSITION_BATCH: u64 = 1_000;
+
+/// Positions that were given to changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct AssignedPositions {
+    /// Last position of the feed.
+    pub last: u64,
+    /// Number of positions that were given, at most [`POSITION_BATCH`].
+    pub count: u64,
+}
+
+/// Result of a write of an order.
+pub(crate) struct WrittenOrder {
+    /// Fencing token of the order.
+    pub fence: u64,
+    /// Position of the change in the feed, if it has one already.
+    pub position: Option<u64>,
+}
+
 /// A database. The statements are the same for both; `$1`, `$2`, … are placeholders for values.
 #[async_trait]
 pub(crate) trait SqlDatabase: Send + Sync {
@@ -229,11 +250,18 @@ pub(crate) trait SqlDatabase: Send + Sync {
     /// Begins a read-only transaction on one consistent snapshot.
     async fn begin_read(&self) -> Result<SqlTransaction, StoreError>;
 
+    /// Executes a single statement that reads, without a transaction around it, and returns its rows.
+    async fn fetch_once(&self, sql: &str, values: Vec<SqlValue>) -> Result<Vec<SqlRow>, StoreError>;
+
+    /// Writes a change of an order atomically. It is durable once this returns.
+    async fn write_order(&self, rows: OrderRows) -> Result<WrittenOrder, StoreError>;
+
     /// Returns the clause by which concurrent replicas claim different rows, or an empty string if there are no replicas.
     fn skip_locked(&self) -> &'static str;
 
-    /// Returns the clause by which concurrent replicas wait for each other's rows, or an empty string if there are no replicas.
-    fn row_lock(&self) -> &'static str;
+    /// Gives the next positions to a batch of changes that have none, in a transaction of its own. Concurrent sequencers wait for
+    /// each other, so that positions are committed in ascending order; no order waits for them.
+    async fn assign_positions(&self) -> Result<AssignedPositions, StoreError>;
 
     /// Returns the clock that leases and timers are compared with.
     fn lease_clock(&self) -> LeaseClock;

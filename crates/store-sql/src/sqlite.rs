@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,9 +14,15 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Connection, SqlitePool};
 
 use crate::StoreOpenError;
+use crate::codec::unreadable;
+use crate::group_commit::GroupCommit;
 use crate::health::PoolStats;
+use crate::order_rows::OrderRows;
 use crate::settings::LeaseClock;
-use crate::sql::{JsonDialect, SqlDatabase, SqlTransaction, acquire_timed, pool_stats, store_failure};
+use crate::sql::{
+    AssignedPositions, JsonDialect, POSITION_BATCH, SqlDatabase, SqlRow, SqlTransaction, SqlValue, WrittenOrder,
+    acquire_timed, bind, pool_stats, store_failure,
+};
 use domain::StoreError;
 
 /// The `user_version` of a file in which remnants of plaintext references were erased.
@@ -26,6 +33,8 @@ pub(crate) struct SqliteDatabase {
     /// A single connection: SQLite has one writer, and queuing in the pool avoids its busy errors.
     writer: SqlitePool,
     readers: SqlitePool,
+    /// Writes the changes of orders.
+    group_commit: Arc<GroupCommit>,
     /// Lock file, held while the database is open, so that no second process opens it.
     _lock: Option<File>,
 }
@@ -46,7 +55,9 @@ impl SqliteDatabase {
             // Orders are people's data: readable for the owner only. SQLite gives its other files the same mode.
             open_private(options.get_filename()).map_err(StoreOpenError::Lock)?;
         }
-        let keeps_open = || SqlitePoolOptions::new().min_connections(1).idle_timeout(None).max_lifetime(None);
+        // A connection to a file does not break, so it is not checked before each use.
+        let options_of_pools = SqlitePoolOptions::new().min_connections(1).test_before_acquire(false);
+        let keeps_open = || options_of_pools.clone().idle_timeout(None).max_lifetime(None);
         let writer = keeps_open().max_connections(1);
         // A transaction that could not end, because the disk was full, would fail every later one on its connection. An
         // in-memory database exists only in its connection.
@@ -62,8 +73,32 @@ impl SqliteDatabase {
         } else {
             keeps_open().max_connections(4).connect_with(options.read_only(true)).await.map_err(StoreOpenError::Open)?
         };
-        Ok(Self { writer, readers, _lock: lock })
+        let group_commit = Arc::new(GroupCommit::new(writer.clone()));
+        Ok(Self { writer, readers, group_commit, _lock: lock })
     }
+}
+
+/// Begins a transaction that takes the write lock immediately: otherwise one that reads before it writes may fail with an
+/// outdated snapshot.
+pub(crate) async fn begin_immediate(writer: &SqlitePool) -> Result<SqlTransaction, StoreError> {
+    let transaction = acquire_timed(writer.begin_with("BEGIN IMMEDIATE")).await?;
+    Ok(SqlTransaction::Sqlite(transaction))
+}
+
+/// Gives the next positions to a batch of changes that have none.
+pub(crate) async fn assign_positions(transaction: &mut SqlTransaction) -> Result<AssignedPositions, StoreError> {
+    let row = transaction.fetch_first("SELECT last FROM feed WHERE id = 1", Vec::new()).await?;
+    let last = row.ok_or_else(|| unreadable("the feed has no last cursor"))?.unsigned("last")?;
+    let sql = "UPDATE changes SET cursor = sequenced.cursor FROM (\
+            SELECT id, $1 + ROW_NUMBER() OVER (ORDER BY id) AS cursor FROM (\
+                SELECT id FROM changes WHERE cursor IS NULL ORDER BY id LIMIT $2\
+            ) AS pending\
+        ) AS sequenced WHERE changes.id = sequenced.id";
+    let count = transaction.execute(sql, vec![last.into(), POSITION_BATCH.into()]).await?;
+    if count > 0 {
+        transaction.execute("UPDATE feed SET last = last + $1 WHERE id = 1", vec![count.into()]).await?;
+    }
+    Ok(AssignedPositions { last: last + count, count })
 }
 
 /// Acquires the lock file next to a database file.
@@ -88,10 +123,7 @@ fn open_private(path: &Path) -> io::Result<File> {
 #[async_trait]
 impl SqlDatabase for SqliteDatabase {
     async fn begin_write(&self) -> Result<SqlTransaction, StoreError> {
-        // Take the write lock immediately: otherwise a transaction that reads before it writes may fail with an outdated
-        // snapshot.
-        let transaction = acquire_timed(self.writer.begin_with("BEGIN IMMEDIATE")).await?;
-        Ok(SqlTransaction::Sqlite(transaction))
+        begin_immediate(&self.writer).await
     }
 
     async fn begin_read(&self) -> Result<SqlTransaction, StoreError> {
@@ -99,12 +131,25 @@ impl SqlDatabase for SqliteDatabase {
         Ok(SqlTransaction::Sqlite(transaction))
     }
 
+    async fn fetch_once(&self, sql: &str, values: Vec<SqlValue>) -> Result<Vec<SqlRow>, StoreError> {
+        let mut connection = acquire_timed(self.readers.acquire()).await?;
+        let rows = bind(sql, values).fetch_all(&mut *connection).await.map_err(store_failure)?;
+        Ok(rows.into_iter().map(SqlRow::Sqlite).collect())
+    }
+
+    async fn write_order(&self, rows: OrderRows) -> Result<WrittenOrder, StoreError> {
+        self.group_commit.write(rows).await
+    }
+
     fn skip_locked(&self) -> &'static str {
         ""
     }
 
-    fn row_lock(&self) -> &'static str {
-        ""
+    async fn assign_positions(&self) -> Result<AssignedPositions, StoreError> {
+        let mut transaction = self.begin_write().await?;
+        let assigned = assign_positions(&mut transaction).await?;
+        transaction.commit().await?;
+        Ok(assigned)
     }
 
     fn lease_clock(&self) -> LeaseClock {

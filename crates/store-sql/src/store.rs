@@ -9,9 +9,9 @@ use jiff::Timestamp;
 use crate::codec::{self, decode_name, duration_nanos, encode_json, require, to_nanos, unreadable};
 use crate::credential_cipher::{Ciphertext, CredentialCipher};
 use crate::cursor_cipher::CursorCipher;
-use crate::feed::{Sequencer, assign_positions};
+use crate::feed::Sequencer;
+use crate::order_rows::{OrderRows, credential_location};
 use crate::rows::{load_orders, order_key, placeholders};
-use crate::save::{credential_location, save_order};
 use crate::sql::{SqlDatabase, SqlRow, SqlTransaction, SqlValue};
 use domain::StoreError;
 use domain::ordering::Barcode;
@@ -57,31 +57,29 @@ impl SqlStore {
     }
 
     pub(crate) async fn all_rows(&self, sql: &str, values: Vec<SqlValue>) -> Result<Vec<SqlRow>, StoreError> {
-        let mut transaction = self.database.begin_read().await?;
-        transaction.fetch_all(sql, values).await
+        self.database.fetch_once(sql, values).await
     }
 
     pub(crate) async fn first_row(&self, sql: &str, values: Vec<SqlValue>) -> Result<Option<SqlRow>, StoreError> {
-        let mut transaction = self.database.begin_read().await?;
-        transaction.fetch_first(sql, values).await
+        Ok(self.database.fetch_once(sql, values).await?.into_iter().next())
     }
 }
 
 #[async_trait]
 impl OrderStore for SqlStore {
     async fn write(&self, change: &OrderWrite<'_>) -> Result<WriteReceipt, StoreError> {
-        let mut transaction = self.database.begin_write().await?;
-        let lease = save_order(&mut transaction, &self.cipher, self.database.lease_clock(), change).await?;
-        if self.database.is_exclusive() {
-            // No other transaction can be committed before this one, so its position is final.
-            let (cursor, _) = assign_positions(&mut transaction, self.database.row_lock()).await?;
-            transaction.commit().await?;
-            self.sequencer.saw(cursor);
-        } else {
-            transaction.commit().await?;
-            self.sequencer.request();
-        }
-        Ok(WriteReceipt { cursor: self.sequencer.last_seen(), lease })
+        let written = self.database.write_order(OrderRows::new(&self.cipher, change)?).await?;
+        let cursor = match written.position {
+            Some(position) => {
+                self.sequencer.saw(position);
+                position
+            }
+            None => {
+                self.sequencer.request();
+                self.sequencer.last_seen()
+            }
+        };
+        Ok(WriteReceipt { cursor, lease: Lease { order: change.order.key, fence: written.fence } })
     }
 
     async fn claim(&self, now: Timestamp, lease: Duration, limit: usize) -> Result<Vec<Lease>, StoreError> {
@@ -238,8 +236,8 @@ impl OrderStore for SqlStore {
         let first = first.clamp(1, MAX_PAGE_SIZE);
         let sql = "SELECT place, at, version, leg, from_status, to_status, cause FROM transitions \
             WHERE order_key = $1 AND place > $2 ORDER BY place LIMIT $3";
-        let mut transaction = self.database.begin_read().await?;
-        let rows = transaction.fetch_all(sql, vec![order.to_string().into(), after.into(), (first + 1).into()]).await?;
+        let rows =
+            self.database.fetch_once(sql, vec![order.to_string().into(), after.into(), (first + 1).into()]).await?;
         let transition = |row: &SqlRow| -> Result<(u64, Transition), StoreError> {
             let transition = Transition {
                 at: row.time("at")?,
@@ -265,8 +263,7 @@ impl OrderStore for SqlStore {
     async fn load_credentials(&self, order: OrderKey) -> Result<Vec<TicketCredential>, StoreError> {
         let key = order.to_string();
         let sql = "SELECT ticket, symbology, key_id, sealed FROM credentials WHERE order_key = $1 ORDER BY ticket";
-        let mut transaction = self.database.begin_read().await?;
-        let rows = transaction.fetch_all(sql, vec![key.as_str().into()]).await?;
+        let rows = self.database.fetch_once(sql, vec![key.as_str().into()]).await?;
         let credential = |row: &SqlRow| -> Result<TicketCredential, StoreError> {
             let ticket = row.index("ticket")?;
             let symbology = decode_name(&row.text("symbology")?, "a symbology")?;

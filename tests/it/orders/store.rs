@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use domain::Clock as _;
 use domain::StoreError;
+use domain::ordering::{Barcode, Symbology};
 use futures_util::future::join_all;
+use orders::idempotency::IdempotencyRecord;
 use orders::lease::{LeaseAfterWrite, Precondition};
-use orders::store::OrderWrite;
+use orders::store::{OrderWrite, TicketCredential};
 use orders::{FulfillmentPolicy, Order, OrderCursor, OrderFilter, OrderStatus, OrderStore};
 use store_sql::{CredentialKey, StoreOpenError, open_order_store};
 
@@ -151,15 +153,75 @@ async fn expired_idempotency_keys_are_pruned(world: &World) {
     assert!(!new.replayed && new.order.map(|order| order.key) != first.order.map(|order| order.key));
 }
 
+/// Changes that are written at the same time succeed and fail each on its own, and only the successful ones are in the feed.
+async fn a_rejected_write_affects_none_of_those_beside_it(world: &World) {
+    let store = world.store.as_ref();
+    let drafts = join_all((0..12).map(|_| draft_order(world))).await;
+    let record = |order: &Order, key: &str| IdempotencyRecord {
+        scope: "a caller".to_owned(),
+        operation: "holdOrder".to_owned(),
+        key: key.to_owned(),
+        request_hash: "a hash".to_owned(),
+        order: order.key,
+    };
+    let barcode = Barcode { symbology: Symbology::Qr, value: "NO TICKET".to_owned().into() };
+    let orphan = [TicketCredential { ticket: 99, barcode }];
+    let write = async |before: &Order, key: Option<&str>, credentials: &[TicketCredential]| {
+        let next = Order { version: before.version + 1, ..before.clone() };
+        let idempotency = key.map(|key| record(before, key));
+        let write = OrderWrite {
+            precondition: Precondition::Unleased(before),
+            order: &next,
+            status: next.status(),
+            lease_after: LeaseAfterWrite::Released,
+            idempotency: idempotency.as_ref(),
+            transitions: &[],
+            timers: &[],
+            credentials,
+        };
+        store.write(&write).await
+    };
+    let taken = format!("taken {}", drafts[0].key);
+    let first = write(&drafts[0], Some(&taken), &[]).await.expect("the key is free");
+    let results = join_all(drafts[1..].iter().enumerate().map(async |(number, order)| match number % 4 {
+        0 => write(&Order { version: order.version + 7, ..order.clone() }, None, &[]).await,
+        1 => write(order, Some(&taken), &[]).await,
+        2 => write(order, None, &orphan).await,
+        _ => write(order, None, &[]).await,
+    }))
+    .await;
+    let mut good = Vec::new();
+    for ((number, order), result) in drafts[1..].iter().enumerate().zip(results) {
+        let is_right = match number % 4 {
+            0 => matches!(result, Err(StoreError::Outdated)),
+            1 => matches!(result, Err(StoreError::KeyTaken)),
+            2 => matches!(result, Err(StoreError::Failed(_))),
+            _ => result.is_ok(),
+        };
+        assert!(is_right, "{number}: {result:?}");
+        let version = order.version + u64::from(number % 4 == 3);
+        assert_eq!(world.read(order.key).await.version, version, "{number}");
+        good.extend(result.ok().map(|written| (order.key, written.cursor)));
+    }
+    let end = store.feed_end().await.expect("the store responds");
+    let feed = store.list_changes(end - 2, 10, None).await.expect("the store responds");
+    let seen: Vec<_> = feed.lines.iter().map(|(_, change)| (change.order, change.cursor)).collect();
+    assert_eq!((seen.len(), good.len()), (2, 2), "{seen:?}");
+    assert!(good.iter().all(|(order, cursor)| {
+        *cursor >= first.cursor && seen.iter().any(|(key, position)| key == order && position >= cursor)
+    }));
+}
+
 #[tokio::test]
 async fn the_store_contract_holds_on_sqlite() {
     let stage = Stage::Sqlite;
-    for check in [0, 1, 2, 3] {
+    for check in 0..5 {
         let world = World::new(stage.ledger().await, &[COMMITTING, PLAIN]);
         match check {
             0 => late_writers_are_rejected(&world).await,
             1 => orders_are_listed_youngest_first(&world).await,
             2 => expired_idempotency_keys_are_pruned(&world).await,
+            3 => a_rejected_write_affects_none_of_those_beside_it(&world).await,
             _ => every_field_survives_a_round_trip(&world).await,
         }
     }
@@ -171,6 +233,7 @@ async fn the_store_contract_holds_on_postgres() {
     let world = World::new(server.ledger().await, &[COMMITTING, PLAIN]);
     orders_are_listed_youngest_first(&world).await;
     late_writers_are_rejected(&world).await;
+    a_rejected_write_affects_none_of_those_beside_it(&world).await;
     every_field_survives_a_round_trip(&world).await;
     expired_idempotency_keys_are_pruned(&world).await;
 }
