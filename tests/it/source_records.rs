@@ -1,4 +1,4 @@
-//! What is recorded of sources on both databases: calls by month, kept snapshots, and requests that may be sent once in an interval.
+//! Records of sources on both databases: calls by month, kept snapshots, and requests that may be sent once in an interval.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -81,7 +81,7 @@ pub struct LegRequest {
     pub locale: Option<Locale>,
     /// Delivery of the tickets.
     pub delivery: DeliveryPreference,
-    /// True if a hold waits for the client, who is told when it ends; false if it is confirmed at once.
+    /// True if a hold waits for the client, to whom its end is reported; false if it is confirmed at once.
     pub hold_waits_for_client: bool,
 }
 

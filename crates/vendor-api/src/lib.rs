@@ -23,7 +23,7 @@ pub struct ConnectContext {
     pub health: Arc<dyn Health>,
     /// Tracks the tasks that the source spawns.
     pub tracker: TaskTracker,
-    /// What the source keeps over restarts. `None`: nothing.
+    /// Store of what the source keeps over restarts. `None`: it keeps nothing.
     pub kept: Option<KeptSnapshots>,
 }
 

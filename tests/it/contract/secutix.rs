@@ -222,9 +222,9 @@ async fn wait_until(mut holds: impl AsyncFnMut() -> bool) {
 
 #[tokio::test]
 async fn a_changed_set_up_is_detected_within_minutes_and_readers_do_not_wait_for_it() {
-    let fixture = secutix("OPERA", "json").await;
+    let fixture = secutix_with("OPERA", "catalog_min_interval = \"1m\"").await;
     assert_eq!(list_events(&fixture).await["81001"].status, EventStatus::OnSale);
-    fixture.clock.advance(601_000);
+    fixture.clock.advance(400_000);
     fixture.change_state("suspend", Some("81001"), json!(null));
     fixture
         .running
@@ -253,7 +253,8 @@ async fn a_changed_catalog_is_read_again_ten_minutes_after_the_last_one_and_a_fa
     }
     assert_eq!(catalogs(), 1, "the vendor would refuse another");
     fixture.clock.advance(181_000);
-    fixture.fail(vec![Rule { times: Some(1), ..Rule::for_path("getCatalogDetailed", Fault::DropBefore) }]);
+    let unavailable = Fault::Status { status: 500, retry_after: None, body: None };
+    fixture.fail(vec![Rule { times: Some(1), ..Rule::for_path("getCatalogDetailed", unavailable) }]);
     list_events(&fixture).await;
     wait_until(async || catalogs() == 2).await;
     fixture.clock.advance(31_000);

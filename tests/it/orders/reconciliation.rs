@@ -53,7 +53,7 @@ async fn a_stray_hold_is_an_orphan_until_it_expires() {
     assert_eq!((report.matched, report.orphans.len()), (1, 1));
     let ends_at = order.created_at + world.vendors[0].hold_ttl;
     let stray: Vec<_> = report.stray_holds.iter().map(|stray| (stray.leg, stray.ends_at)).collect();
-    assert_eq!(stray, [((order.key, 0), ends_at)], "told with its end, as far as it is known");
+    assert_eq!(stray, [((order.key, 0), ends_at)], "with its end, as far as it is known");
     world.clock.advance(world.vendors[0].hold_ttl);
     let report = orders.reconcile(&world.vendors[0].id, from, to).await.expect("a report");
     assert_eq!((report.matched, report.orphans.len(), report.stray_holds.len()), (1, 0, 0));

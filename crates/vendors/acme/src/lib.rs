@@ -120,7 +120,7 @@ fn facts(settings: &Settings) -> SourceTraits {
         holds_seats: false,
         delivers_to_app: false,
         confirm_rank: 20,
-        order_calls: OrderCalls { hold: 2, confirm: 2, tickets: 1, undo: 1, endpoint: None },
+        order_calls: OrderCalls { hold: 2, confirm: 3, tickets: 1, undo: 3, endpoint: None },
         horizon_days: HORIZON_DAYS,
     }
 }

@@ -83,7 +83,7 @@ impl AvailabilityFetcher {
         for (key, fetched) in self.fetch(client, clock, snapshot, outdated).await {
             let known = claim.owned.get(&key).cloned().flatten().filter(|_| !max_age.is_zero());
             let result = match (fetched, known) {
-                // The limits leave no call for it now: older counts, told as such, are better than none.
+                // The limits leave no call for it now: older counts, marked as stale, are better than none.
                 (Err(error), Some(known)) if error.only_waits() => Ok((known, FreshnessMode::Stale)),
                 (fetched, _) => fetched.map(|counts| (counts, FreshnessMode::Live)),
             };

@@ -227,7 +227,12 @@ impl SnapshotRefresher {
         {
             return self.do_without_new_catalog(cached.is_some(), wait).await;
         }
-        let (snapshot, text) = self.load_snapshot(pending).await?;
+        let loaded = self.load_snapshot(pending).await;
+        let is_refused = |error: &VendorError| error.kind == ErrorKind::RateLimited && !error.was_not_sent();
+        if loaded.as_ref().is_err_and(|error| !is_refused(error)) {
+            self.store.release().await;
+        }
+        let (snapshot, text) = loaded?;
         let now = self.clock.now();
         self.store.save(&Snapshot { read_at: now, changed_at: setup, body: text }).await;
         let snapshot = match &cached {
@@ -301,10 +306,6 @@ impl SnapshotRefresher {
         let goes_on = read.as_ref().is_err_and(|error| error.kind.is_transient());
         if !goes_on {
             self.store.set_pending(None).await;
-        }
-        let is_refused = |error: &VendorError| error.kind == ErrorKind::RateLimited && !error.was_not_sent();
-        if read.as_ref().is_err_and(|error| !is_refused(error)) {
-            self.store.release().await;
         }
         let (point_of_sale, catalog, text) = read?;
         let (snapshot, skipped) = catalog::snapshot(&catalog, PointOfSale::clone(&point_of_sale), &self.base_url);

@@ -112,7 +112,7 @@ fn facts(settles: bool) -> SourceTraits {
         holds_seats: false,
         delivers_to_app: false,
         confirm_rank: 10,
-        order_calls: OrderCalls { hold: 1, confirm: 2, tickets: 1, undo: 1, endpoint: None },
+        order_calls: OrderCalls { hold: 2, confirm: 2, tickets: 1, undo: 3, endpoint: None },
         horizon_days: 366,
     }
 }

@@ -40,7 +40,7 @@ pub(super) struct RequestCount {
     requests: i32,
 }
 
-/// What a request to a source is for. Those of orders are sent first.
+/// Purpose of a request to a source. Requests of orders are sent first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "RequestClass")]
 pub enum RequestPurpose {

@@ -4,13 +4,18 @@ mod authoring;
 mod orders;
 mod probe;
 
+use std::collections::HashMap;
+use std::time::Duration;
+
 use jiff::civil::Date;
+use parking_lot::Mutex;
 use reqwest::Method;
 use reqwest::header::{ACCEPT, HeaderName};
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use url::Url;
 
 use crate::map::days;
@@ -42,7 +47,12 @@ pub(crate) struct Client {
     /// Required by every `/v2/b2c` call (`acme.md §2.3`).
     tenant_id: Option<String>,
     reads: Semaphore,
+    /// Instances as last read, so that a hold needs not read what its order was planned with.
+    recent_instances: Mutex<HashMap<String, (Instant, Instance)>>,
 }
+
+/// Time for which an instance may be used for a hold, which promises no price. A sale reads it again.
+const RECENT: Duration = Duration::from_secs(60);
 
 /// Filter of a list of instances.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +67,14 @@ pub(crate) struct DayQuery<'a> {
 
 impl Client {
     pub(crate) fn new(http: VendorHttpClient, base: Url, api_key: SecretString, tenant_id: Option<String>) -> Self {
-        Self { http, base, api_key, tenant_id, reads: Semaphore::new(MAX_CONCURRENT_READS) }
+        Self {
+            http,
+            base,
+            api_key,
+            tenant_id,
+            reads: Semaphore::new(MAX_CONCURRENT_READS),
+            recent_instances: Mutex::default(),
+        }
     }
 
     /// True if the `/v2/b2c` endpoints can be read.
@@ -107,7 +124,22 @@ impl Client {
     /// `GET instances/{id}` (`acme.md §4.1`).
     pub(crate) async fn find_instance(&self, op: VendorOperation, id: &str) -> Result<Option<Instance>, VendorError> {
         let response = self.send(op, self.get(op, self.url(INSTANCES, &[id]))).await?;
-        optional_json(&response)
+        let instance: Option<Instance> = optional_json(&response)?;
+        if let Some(instance) = &instance {
+            let mut recent = self.recent_instances.lock();
+            recent.retain(|_, (read_at, _)| read_at.elapsed() < RECENT);
+            recent.insert(id.to_owned(), (Instant::now(), instance.clone()));
+        }
+        Ok(instance)
+    }
+
+    /// Returns an instance that was read a moment ago, or reads it.
+    pub(crate) async fn recent_instance(&self, op: VendorOperation, id: &str) -> Result<Option<Instance>, VendorError> {
+        let recent = self.recent_instances.lock().get(id).cloned();
+        match recent.filter(|(read_at, _)| read_at.elapsed() < RECENT) {
+            Some((_, instance)) => Ok(Some(instance)),
+            None => self.find_instance(op, id).await,
+        }
     }
 
     /// `GET templates/calendar`, or the calendar of one template (`acme.md §4.9`). Requires a tenant id.

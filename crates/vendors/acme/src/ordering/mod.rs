@@ -75,16 +75,20 @@ impl AcmeOrdering {
         checkout::requested_lines(leg).map_err(|reason| self.rejected(op, reason))
     }
 
-    /// Reads the current instances of a leg, because prices may have changed since they were displayed (`acme.md
-    /// §8.18`), and returns the capacity it needs. The outer error is a failed read, the inner one a line that can no
-    /// longer be sold.
+    /// Returns the capacity that a leg needs. A sale reads the current instances, because prices may have changed since they were
+    /// displayed (`acme.md §8.18`); a hold may use those of its plan. The outer error is a failed read, the inner one a line that
+    /// can no longer be sold.
     async fn required_capacity(
         &self,
         wanted: &[RequestedLine<'_>],
+        is_sale: bool,
     ) -> Result<Result<Vec<ReservationItem>, RefusalReason>, VendorError> {
         let ids: BTreeSet<&str> = wanted.iter().map(|wanted| wanted.instance.id.as_str()).collect();
         let read = ids.into_iter().map(|id| async move {
-            let found = self.client.find_instance(VendorOperation::LookUp, id).await;
+            let found = match is_sale {
+                true => self.client.find_instance(VendorOperation::LookUp, id).await,
+                false => self.client.recent_instance(VendorOperation::LookUp, id).await,
+            };
             found.map(|instance| instance.map(|instance| (id.to_owned(), instance)))
         });
         let mut instances: HashMap<String, Instance> = HashMap::new();
@@ -119,7 +123,7 @@ impl AcmeOrdering {
     /// Determines why a write was rejected. The vendor's codes are not documented, so the facts are read again. If they
     /// cannot be read, the rejection stands without a specific reason.
     async fn rejection_reason(&self, wanted: &[RequestedLine<'_>], reservation: Option<&str>) -> RefusalReason {
-        let places = match self.required_capacity(wanted).await {
+        let places = match self.required_capacity(wanted, true).await {
             Ok(Ok(places)) => places,
             Ok(Err(reason)) => return reason,
             Err(_) => return RefusalReason::Other,
@@ -194,7 +198,7 @@ impl Ordering for AcmeOrdering {
     async fn hold(&self, _: &StepKey, leg: &LegRequest) -> Result<PlacedHold, VendorError> {
         let op = VendorOperation::Hold;
         let wanted = self.requested_lines(op, leg)?;
-        let places = self.required_capacity(&wanted).await?.map_err(|reason| self.rejected(op, reason))?;
+        let places = self.required_capacity(&wanted, false).await?.map_err(|reason| self.rejected(op, reason))?;
         match self.client.reserve(op, &places).await? {
             WriteOutcome::Done(held) => Ok(PlacedHold {
                 refs: vec![ExternalRef::new(RESERVATION_REF, held.id.to_string())],
@@ -218,7 +222,7 @@ impl Ordering for AcmeOrdering {
     ) -> Result<ConfirmedSale, VendorError> {
         let op = VendorOperation::Confirm;
         let wanted = self.requested_lines(op, leg)?;
-        self.required_capacity(&wanted).await?.map_err(|reason| self.rejected(op, reason))?;
+        self.required_capacity(&wanted, true).await?.map_err(|reason| self.rejected(op, reason))?;
         match self.check_out(key, leg, &wanted, refs).await? {
             WriteOutcome::Done(order) => {
                 Ok(self.load_sale(&order.id.to_string(), checkout::order_total(&order, &self.defaults), &wanted).await)
