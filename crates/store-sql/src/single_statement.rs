@@ -49,7 +49,8 @@ fn statement(clock: LeaseClock, rows: OrderRows) -> Result<(String, PgArguments)
         sql += ", old_timers AS (DELETE FROM timers USING written WHERE timers.order_key = $1)";
     }
     let idempotency = rows.idempotency.map(|record| (&IDEMPOTENCY_KEYS, vec![record]));
-    for (table, rows) in idempotency.into_iter().chain(rows.tables) {
+    // A part without rows would cost the server as much as one with a few.
+    for (table, rows) in idempotency.into_iter().chain(rows.tables).filter(|(_, rows)| !rows.is_empty()) {
         let first = arguments.len() + 1;
         for (place, (_, kind)) in table.columns.iter().enumerate() {
             add_column(&mut arguments, *kind, &rows, place)?;
