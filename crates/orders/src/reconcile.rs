@@ -104,7 +104,7 @@ fn compare(
     let mut orphans = Vec::new();
     let mut matched_legs = BTreeSet::new();
     for sale in sales {
-        let leg = legs.iter().find(|(_, leg)| is_same_sale(leg, sale));
+        let leg = legs.iter().find(|(order, leg)| is_same_sale(order, leg, sale));
         match leg {
             Some((order, leg)) if accounts_for(leg.status, sale.is_sold) => {
                 matched += 1;
@@ -127,11 +127,15 @@ fn compare(
     (matched, orphans, missing)
 }
 
-/// Returns true if leg and sale are the same booking. Our reference alone identifies a leg only before its
-/// confirmation; a second sale under the reference of a confirmed leg is an orphan.
-fn is_same_sale(leg: &Leg, sale: &VendorSale) -> bool {
+/// Returns true if leg and sale are the same booking: by an identifier of the leg or of one of its tickets, which may have come
+/// after the sale. Our reference alone identifies a leg only before its confirmation; a second sale under the reference of a
+/// confirmed leg is an orphan.
+fn is_same_sale(order: &Order, leg: &Leg, sale: &VendorSale) -> bool {
     let by_reference = sale.reference.as_ref() == Some(&leg.reference);
-    sale.refs.iter().any(|other| leg.refs.contains(other)) || by_reference && leg.confirmed_at.is_none()
+    let lines: Vec<usize> = order.lines_of(leg.number).map(|(line, _)| line).collect();
+    let tickets = order.tickets.iter().filter(|ticket| lines.contains(&ticket.line));
+    let mut known = leg.refs.iter().chain(tickets.flat_map(|ticket| &ticket.refs));
+    known.any(|own| sale.refs.contains(own)) || by_reference && leg.confirmed_at.is_none()
 }
 
 /// Returns true if a leg with this status may have such a booking at its vendor.
