@@ -246,10 +246,12 @@ async fn a_changed_catalog_is_read_again_ten_minutes_after_the_last_one_and_a_fa
     let catalogs = || fixture.running.stage.log.count("getCatalogDetailed");
     assert_eq!(list_events(&fixture).await["81001"].status, EventStatus::OnSale);
     fixture.change_state("suspend", Some("81001"), json!(null));
-    for minutes in [4, 8] {
+    for checks in [1, 2] {
         fixture.clock.advance(240_000);
         assert_eq!(list_events(&fixture).await["81001"].status, EventStatus::OnSale);
-        wait_until(async || fixture.running.stage.log.count("getLastSetupUpdate") == minutes / 4).await;
+        wait_until(async || fixture.running.stage.log.count("getLastSetupUpdate") == checks).await;
+        // The check ends before the clock moves on.
+        tokio::time::sleep(Duration::from_millis(300)).await;
     }
     assert_eq!(catalogs(), 1, "the vendor would refuse another");
     fixture.clock.advance(181_000);
@@ -257,6 +259,7 @@ async fn a_changed_catalog_is_read_again_ten_minutes_after_the_last_one_and_a_fa
     fixture.fail(vec![Rule { times: Some(1), ..Rule::for_path("getCatalogDetailed", unavailable) }]);
     list_events(&fixture).await;
     wait_until(async || catalogs() == 2).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
     fixture.clock.advance(31_000);
     wait_until(async || list_events(&fixture).await["81001"].status == EventStatus::OffSale).await;
     assert_eq!(catalogs(), 3);
