@@ -7,7 +7,6 @@ import './page.css';
 
 import { explorerPlugin } from '@graphiql/plugin-explorer';
 import { HISTORY_PLUGIN } from '@graphiql/plugin-history';
-import { createGraphiQLFetcher } from '@graphiql/toolkit';
 import { GraphiQL } from 'graphiql';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
@@ -15,12 +14,7 @@ import { createRoot } from 'react-dom/client';
 import { examples } from '../examples';
 import { CallerSwitch } from './CallerSwitch';
 import { examplesPlugin } from './ExamplesPanel';
-
-// Subscriptions go over the WebSocket; it carries the headers of the editor as connection parameters.
-const fetcher = createGraphiQLFetcher({
-  url: new URL('/graphql', location.href).href,
-  subscriptionUrl: new URL('/graphql/ws', location.href.replace(/^http/, 'ws')).href,
-});
+import { fetcher } from './fetcher';
 
 const plugins = [HISTORY_PLUGIN, explorerPlugin({ showAttribution: false }), examplesPlugin];
 
