@@ -116,10 +116,20 @@ fn is_performance_near(context: &OrdersContext, order: &Order, leg: &Leg) -> boo
 
 /// Returns true once a day for each order, in the pass at its own time of the day, so that the calls are spread.
 fn is_daily_turn(order: OrderKey, now: Timestamp, interval: Duration) -> bool {
-    let day = i128::try_from(DAY.as_secs()).unwrap_or(i128::MAX);
-    let own_time = i128::try_from(order.0.as_u128() % DAY.as_secs() as u128).unwrap_or_default();
-    let since = (i128::from(now.as_second()) - own_time).rem_euclid(day);
-    since < i128::from(interval.as_secs())
+    let day = u128::from(DAY.as_secs());
+    let now = u128::try_from(now.as_second()).unwrap_or_default();
+    let since = (now % day + day - order.0.as_u128() % day) % day;
+    since < u128::from(interval.as_secs())
+}
+
+/// Returns the leg if its source reports one of its events as canceled.
+async fn find_called_off(context: &OrdersContext, order: &Order, leg: &Leg) -> Option<usize> {
+    let source = context.sources.get(&leg.source)?;
+    let events: BTreeSet<EventKey> = order.lines_of(leg.number).map(|(_, line)| line.event.clone()).collect();
+    let events: Vec<EventKey> = events.into_iter().collect();
+    let loaded = source.catalog.load_events(&events).await;
+    let is_called_off = loaded.values().flatten().any(|event| event.value.status == EventStatus::Cancelled);
+    is_called_off.then_some(leg.number)
 }
 
 #[cfg(test)]
@@ -136,14 +146,4 @@ mod tests {
             assert_eq!(turns, 1, "{key}");
         }
     }
-}
-
-/// Returns the leg if its source reports one of its events as canceled.
-async fn find_called_off(context: &OrdersContext, order: &Order, leg: &Leg) -> Option<usize> {
-    let source = context.sources.get(&leg.source)?;
-    let events: BTreeSet<EventKey> = order.lines_of(leg.number).map(|(_, line)| line.event.clone()).collect();
-    let events: Vec<EventKey> = events.into_iter().collect();
-    let loaded = source.catalog.load_events(&events).await;
-    let is_called_off = loaded.values().flatten().any(|event| event.value.status == EventStatus::Cancelled);
-    is_called_off.then_some(leg.number)
 }
