@@ -18,7 +18,8 @@ CREATE TABLE source_snapshots (
 
 -- Requests that may be sent once in an interval, and those whose result is not there yet.
 CREATE TABLE source_requests (
-    name         TEXT   PRIMARY KEY,
-    requested_at BIGINT,
-    pending_id   BIGINT
+    name          TEXT   PRIMARY KEY,
+    requested_at  BIGINT,
+    pending_id    BIGINT,
+    pending_since BIGINT
 );

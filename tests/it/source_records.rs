@@ -54,16 +54,18 @@ async fn a_request_is_claimed_once_in_its_interval_by_whoever_comes_first(stores
         store.claim_request("catalog", interval, at(now)).await.expect("the store")
     };
     // A pending request of the same name is no claim.
-    stores.snapshots.save_pending_request("catalog", Some(17)).await.expect("the store");
+    stores.snapshots.save_pending_request("catalog", Some(17), at(0)).await.expect("the store");
     let (one, other) = tokio::join!(claim(0), claim(0));
     assert!(one.is_none() != other.is_none(), "{one:?} {other:?}");
     assert_eq!(claim(200).await, Some(Duration::from_secs(400)));
     assert_eq!((claim(600).await, claim(601).await), (None, Some(Duration::from_secs(599))));
     stores.snapshots.release_request("catalog").await.expect("the store");
     assert_eq!((claim(602).await, claim(603).await), (None, Some(Duration::from_secs(599))));
-    assert_eq!(stores.snapshots.pending_request("catalog").await.expect("the store"), Some(17));
-    stores.snapshots.save_pending_request("catalog", None).await.expect("the store");
-    assert_eq!(stores.snapshots.pending_request("catalog").await.expect("the store"), None);
+    assert_eq!(stores.snapshots.pending_request("catalog", at(-1)).await.expect("the store"), Some(17));
+    assert_eq!(stores.snapshots.pending_request("catalog", at(0)).await.expect("the store"), None, "too old");
+    assert_eq!(claim(100).await, None, "that of a clock that was ahead");
+    stores.snapshots.save_pending_request("catalog", None, at(604)).await.expect("the store");
+    assert_eq!(stores.snapshots.pending_request("catalog", at(-1)).await.expect("the store"), None);
 }
 
 async fn all(stores: &Stores) {

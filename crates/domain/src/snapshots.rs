@@ -39,9 +39,9 @@ pub trait SnapshotStore: Send + Sync {
     /// Forgets a request: it failed, and another may be sent at once.
     async fn release_request(&self, name: &str) -> Result<(), StoreError>;
 
-    /// Returns the vendor's id of a request whose result is not there yet.
-    async fn pending_request(&self, name: &str) -> Result<Option<i64>, StoreError>;
+    /// Returns the vendor's id of a request whose result is not there yet, if it was kept after a time.
+    async fn pending_request(&self, name: &str, after: Timestamp) -> Result<Option<i64>, StoreError>;
 
     /// Keeps the vendor's id of a request whose result is not there yet, or forgets it.
-    async fn save_pending_request(&self, name: &str, id: Option<i64>) -> Result<(), StoreError>;
+    async fn save_pending_request(&self, name: &str, id: Option<i64>, now: Timestamp) -> Result<(), StoreError>;
 }

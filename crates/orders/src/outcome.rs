@@ -443,6 +443,8 @@ impl UnitOfWork {
                 None => self.order.tickets.push(merged),
             }
             if let Some(barcode) = ticket.barcode {
+                // A vendor may list a ticket twice; the last code counts.
+                self.credentials.retain(|other| other.ticket != index);
                 self.credentials.push(TicketCredential { ticket: index, barcode });
             }
         }
@@ -470,9 +472,11 @@ impl UnitOfWork {
             Ok(issued) => self.merge_tickets(number, issued),
             Err(error) if error.only_waits() => {
                 let (now, next_at) = (self.now, self.turn_expected_at(&error));
+                let settle_deadline = self.settings.settle_deadline;
                 let leg = self.leg_mut(number);
                 let since = leg.ticket_refresh.map_or(now, |schedule| schedule.since);
-                leg.ticket_refresh = Some(crate::leg::RetrySchedule { since, next_at });
+                let schedule = crate::leg::RetrySchedule { since, next_at };
+                leg.ticket_refresh = (now < later(since, settle_deadline)).then_some(schedule);
             }
             Err(error) => {
                 // What a person said stands until a person changes it.

@@ -87,21 +87,14 @@ impl MonthlyQuota {
     /// Any error of the store.
     pub async fn report(&self, counts: &dyn CallCounts) -> Result<(), StoreError> {
         let now = Month::of(self.clock.now());
-        let mut unreported = std::mem::take(&mut self.state.lock().unreported);
+        let mut unreported = self.state.lock().unreported.clone();
         unreported.entry(now).or_default();
-        while let Some((month, calls)) = unreported.pop_first() {
-            match counts.add_calls(&self.account, month, &calls).await {
-                Ok(all) => {
-                    let mut state = self.state.lock();
-                    state.known.insert(month, all);
-                    state.known.retain(|month, _| *month >= now);
-                }
-                Err(error) => {
-                    unreported.insert(month, calls);
-                    self.state.lock().add_unreported(unreported);
-                    return Err(error);
-                }
-            }
+        for (month, calls) in unreported {
+            let all = counts.add_calls(&self.account, month, &calls).await?;
+            let mut state = self.state.lock();
+            state.remove_unreported(month, &calls);
+            state.known.insert(month, all);
+            state.known.retain(|month, _| *month >= now);
         }
         Ok(())
     }
@@ -116,11 +109,17 @@ impl State {
         calls
     }
 
-    fn add_unreported(&mut self, unreported: BTreeMap<Month, CallsByClass>) {
-        for (month, calls) in unreported {
-            for (class, count) in calls {
-                *self.unreported.entry(month).or_default().entry(class).or_default() += count;
+    /// Removes calls that were reported; others were made meanwhile.
+    fn remove_unreported(&mut self, month: Month, reported: &CallsByClass) {
+        let Some(unreported) = self.unreported.get_mut(&month) else { return };
+        for (class, count) in reported {
+            if let Some(left) = unreported.get_mut(class) {
+                *left = left.saturating_sub(*count);
             }
+        }
+        unreported.retain(|_, count| *count > 0);
+        if unreported.is_empty() {
+            self.unreported.remove(&month);
         }
     }
 }

@@ -78,8 +78,10 @@ impl GroupCommit {
     }
 
     async fn write_groups(self: Arc<Self>) {
+        let mut guard = TaskGuard { queue: &self.queue, is_armed: true };
         loop {
             if !self.queue.lock().has_work() {
+                guard.is_armed = false;
                 return;
             }
             // What arrives while another writer is busy joins the group.
@@ -91,6 +93,20 @@ impl GroupCommit {
                 Err(error) => Err(error),
             };
             reply_all(replies, results);
+        }
+    }
+}
+
+/// Lets the next writer start another task if this one ends abnormally. Those that wait get an error.
+struct TaskGuard<'q> {
+    queue: &'q Mutex<Queue>,
+    is_armed: bool,
+}
+
+impl Drop for TaskGuard<'_> {
+    fn drop(&mut self) {
+        if self.is_armed {
+            *self.queue.lock() = Queue::default();
         }
     }
 }

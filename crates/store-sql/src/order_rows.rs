@@ -1,5 +1,7 @@
 //! The rows of one change of an order.
 
+use std::collections::BTreeMap;
+
 use crate::codec::{self, duration_nanos, encode_json, encode_name, encode_secures, to_nanos};
 use crate::credential_cipher::CredentialCipher;
 use crate::order_tables::{ATTEMPTS, CHANGES, CREDENTIALS, LEGS, LINES, OrderTable, TICKETS, TIMERS, TRANSITIONS};
@@ -69,7 +71,10 @@ impl OrderRows {
                 tickets.push(ticket_row(cipher, &key, number, ticket)?);
             }
         }
-        let credentials = change.credentials.iter().map(|credential| credential_row(cipher, &key, credential));
+        // One row for each ticket: a statement cannot replace a row that it has written itself.
+        let credentials: BTreeMap<usize, _> =
+            change.credentials.iter().map(|credential| (credential.ticket, credential)).collect();
+        let credentials = credentials.into_values().map(|credential| credential_row(cipher, &key, credential));
         let credentials = credentials.collect::<Result<_, _>>()?;
         let tables = vec![
             (&LINES, lines),

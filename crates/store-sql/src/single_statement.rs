@@ -1,7 +1,7 @@
 //! A change of an order as a single statement of PostgreSQL: one round trip, which begins and commits by itself.
 //!
-//! The rows of each table are arrays of columns, so that the text does not depend on their number and stays prepared. All parts
-//! insert `FROM written`: nothing is written if the order has another version or owner. PostgreSQL flushes the
+//! The rows of each table are arrays of columns, so that the text does not depend on their number, only on the tables that have any,
+//! and stays prepared. All parts insert `FROM written`: nothing is written if the order has another version or owner. PostgreSQL flushes the
 //! commits of concurrent connections together.
 
 use sqlx::postgres::PgArguments;

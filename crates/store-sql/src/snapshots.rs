@@ -47,7 +47,7 @@ impl SnapshotStore for SqlStore {
     ) -> Result<Option<Duration>, StoreError> {
         let sql = "INSERT INTO source_requests (name, requested_at) VALUES ($1, $2) \
             ON CONFLICT (name) DO UPDATE SET requested_at = excluded.requested_at \
-            WHERE source_requests.requested_at IS NULL OR source_requests.requested_at <= $3";
+            WHERE source_requests.requested_at IS NULL OR source_requests.requested_at <= $3 OR source_requests.requested_at > $2";
         let values: Vec<SqlValue> = vec![name.into(), to_nanos(now).into(), to_nanos(earlier(now, interval)).into()];
         if self.write_one(sql, values).await? > 0 {
             return Ok(None);
@@ -64,16 +64,16 @@ impl SnapshotStore for SqlStore {
         self.write_one(sql, vec![name.into()]).await.map(drop)
     }
 
-    async fn pending_request(&self, name: &str) -> Result<Option<i64>, StoreError> {
-        let sql = "SELECT pending_id FROM source_requests WHERE name = $1";
-        let row = self.first_row(sql, vec![name.into()]).await?;
+    async fn pending_request(&self, name: &str, after: Timestamp) -> Result<Option<i64>, StoreError> {
+        let sql = "SELECT pending_id FROM source_requests WHERE name = $1 AND pending_since > $2";
+        let row = self.first_row(sql, vec![name.into(), to_nanos(after).into()]).await?;
         row.map_or(Ok(None), |row| row.opt_int("pending_id"))
     }
 
-    async fn save_pending_request(&self, name: &str, id: Option<i64>) -> Result<(), StoreError> {
-        let sql = "INSERT INTO source_requests (name, pending_id) VALUES ($1, $2) \
-            ON CONFLICT (name) DO UPDATE SET pending_id = excluded.pending_id";
-        self.write_one(sql, vec![name.into(), id.into()]).await.map(drop)
+    async fn save_pending_request(&self, name: &str, id: Option<i64>, now: Timestamp) -> Result<(), StoreError> {
+        let sql = "INSERT INTO source_requests (name, pending_id, pending_since) VALUES ($1, $2, $3) \
+            ON CONFLICT (name) DO UPDATE SET pending_id = excluded.pending_id, pending_since = excluded.pending_since";
+        self.write_one(sql, vec![name.into(), id.into(), to_nanos(now).into()]).await.map(drop)
     }
 }
 

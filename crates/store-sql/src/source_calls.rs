@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use crate::codec::{decode_name, encode_name};
-use crate::sql::SqlValue;
+use crate::sql::{SqlRow, SqlValue};
 use crate::store::SqlStore;
 use domain::{CallCounts, CallsByClass, Month, StoreError};
 
@@ -21,17 +21,22 @@ impl CallCounts for SqlStore {
                 vec![account.into(), month.to_string().into(), encode_name(*class).into(), (*count).into()];
             transaction.execute(sql, values).await?;
         }
+        let rows = transaction.fetch_all(CALLS_OF_MONTH, vec![account.into(), month.to_string().into()]).await?;
+        let all = decode(&rows)?;
         transaction.commit().await?;
-        self.calls_of(account, month).await
+        Ok(all)
     }
+}
+
+const CALLS_OF_MONTH: &str = "SELECT class, calls FROM source_calls WHERE account = $1 AND month = $2";
+
+fn decode(rows: &[SqlRow]) -> Result<CallsByClass, StoreError> {
+    let row = |row: &SqlRow| Ok((decode_name(&row.text("class")?, "the class of a call")?, row.unsigned("calls")?));
+    rows.iter().map(row).collect()
 }
 
 impl SqlStore {
     async fn calls_of(&self, account: &str, month: Month) -> Result<CallsByClass, StoreError> {
-        let sql = "SELECT class, calls FROM source_calls WHERE account = $1 AND month = $2";
-        let rows = self.all_rows(sql, vec![account.into(), month.to_string().into()]).await?;
-        rows.iter()
-            .map(|row| Ok((decode_name(&row.text("class")?, "the class of a call")?, row.unsigned("calls")?)))
-            .collect()
+        decode(&self.all_rows(CALLS_OF_MONTH, vec![account.into(), month.to_string().into()]).await?)
     }
 }

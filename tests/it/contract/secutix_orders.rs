@@ -223,6 +223,37 @@ async fn a_sale_whose_details_cannot_be_read_is_a_sale_and_its_tickets_come_late
     assert!(sold.tickets.len() == 4 && sold.tickets.iter().all(|ticket| is_pending(ticket.state)));
 }
 
+/// Hardly any code of a refusal is documented: what a closed order is refused with says nothing about the sale.
+#[tokio::test]
+async fn a_close_that_is_refused_under_any_code_is_a_sale_if_the_order_is_closed() {
+    for code in ["error.order.expired", "error.order.payment", "error.order.notFound", "error.something.else"] {
+        let fixture = OrderFixture::open("OPERA", "json").await;
+        let leg = fixture.leg(LINES).await;
+        let held = fixture.hold(&leg).await.expect("hold");
+        let confirm = fixture.key.step_key(0, "confirm");
+        let sold = fixture.ordering().confirm(&confirm, &leg, &held.refs).await.expect("sale");
+        let body = json!({ "statusCode": code, "expectedException": true, "orderData": null }).to_string();
+        let refused = Fault::Status { status: 200, retry_after: None, body: Some(body) };
+        fixture.vendor.fail(vec![Rule::for_path("closeOrder", refused)]);
+        let again = fixture.ordering().confirm(&confirm, &leg, &held.refs).await.expect("the same sale");
+        assert_eq!((again.total, again.tickets.len()), (sold.total, sold.tickets.len()), "{code}");
+    }
+}
+
+#[tokio::test]
+async fn a_close_that_is_refused_while_the_order_cannot_be_read_is_unknown() {
+    let fixture = OrderFixture::open("OPERA", "json").await;
+    let leg = fixture.leg(LINES).await;
+    let held = fixture.hold(&leg).await.expect("hold");
+    let body = json!({ "statusCode": "error.something.else", "expectedException": true }).to_string();
+    let refused = Fault::Status { status: 200, retry_after: None, body: Some(body) };
+    let unreadable = Fault::Status { status: 500, retry_after: None, body: None };
+    fixture.vendor.fail(vec![Rule::for_path("closeOrder", refused), Rule::for_path("getOrderDetails", unreadable)]);
+    let confirm = fixture.key.step_key(0, "confirm");
+    let error = fixture.ordering().confirm(&confirm, &leg, &held.refs).await.expect_err("refused");
+    assert_eq!(error.effect, Effect::Unknown, "{error}");
+}
+
 #[tokio::test]
 async fn a_lost_close_is_found_confirmed_and_a_repeated_confirm_sells_nothing_twice() {
     for transport in ["json", "soap"] {

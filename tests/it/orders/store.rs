@@ -10,6 +10,7 @@ use orders::idempotency::IdempotencyRecord;
 use orders::lease::{LeaseAfterWrite, Precondition};
 use orders::store::{OrderWrite, TicketCredential};
 use orders::{FulfillmentPolicy, Order, OrderCursor, OrderFilter, OrderStatus, OrderStore};
+use secrecy::ExposeSecret;
 use store_sql::{CredentialKey, StoreOpenError, open_order_store};
 
 use crate::default_config::default_store_settings;
@@ -153,6 +154,34 @@ async fn expired_idempotency_keys_are_pruned(world: &World) {
     assert!(!new.replayed && new.order.map(|order| order.key) != first.order.map(|order| order.key));
 }
 
+/// A vendor may list a ticket twice in one response.
+async fn the_last_code_of_a_ticket_counts(world: &World) {
+    let orders = world.process();
+    let placed = orders.place(&storefront(), &world.input(FulfillmentPolicy::AllOrNothing)).await.expect("the store");
+    orders.wait_until_idle().await;
+    let order = world.read(placed.order.expect("an order").key).await;
+    assert!(!order.tickets.is_empty());
+    let code = |value: &str| {
+        let barcode = Barcode { symbology: Symbology::Qr, value: value.to_owned().into() };
+        TicketCredential { ticket: 0, barcode }
+    };
+    let next = Order { version: order.version + 1, ..order.clone() };
+    let write = OrderWrite {
+        precondition: Precondition::Unleased(&order),
+        order: &next,
+        status: next.status(),
+        lease_after: LeaseAfterWrite::Released,
+        idempotency: None,
+        transitions: &[],
+        timers: &[],
+        credentials: &[code("FIRST"), code("LAST")],
+    };
+    world.store.write(&write).await.expect("written");
+    let codes = world.store.load_credentials(order.key).await.expect("the store responds");
+    let of_ticket: Vec<_> = codes.iter().filter(|code| code.ticket == 0).collect();
+    assert_eq!((of_ticket.len(), of_ticket[0].barcode.value.expose_secret()), (1, "LAST"));
+}
+
 /// Changes that are written at the same time succeed and fail each on its own, and only the successful ones are in the feed.
 async fn a_rejected_write_affects_none_of_those_beside_it(world: &World) {
     let store = world.store.as_ref();
@@ -215,13 +244,14 @@ async fn a_rejected_write_affects_none_of_those_beside_it(world: &World) {
 #[tokio::test]
 async fn the_store_contract_holds_on_sqlite() {
     let stage = Stage::Sqlite;
-    for check in 0..5 {
+    for check in 0..6 {
         let world = World::new(stage.ledger().await, &[COMMITTING, PLAIN]);
         match check {
             0 => late_writers_are_rejected(&world).await,
             1 => orders_are_listed_youngest_first(&world).await,
             2 => expired_idempotency_keys_are_pruned(&world).await,
             3 => a_rejected_write_affects_none_of_those_beside_it(&world).await,
+            4 => the_last_code_of_a_ticket_counts(&world).await,
             _ => every_field_survives_a_round_trip(&world).await,
         }
     }
@@ -232,6 +262,7 @@ async fn the_store_contract_holds_on_postgres() {
     let Some(server) = Postgres::start() else { return };
     let world = World::new(server.ledger().await, &[COMMITTING, PLAIN]);
     orders_are_listed_youngest_first(&world).await;
+    the_last_code_of_a_ticket_counts(&world).await;
     late_writers_are_rejected(&world).await;
     a_rejected_write_affects_none_of_those_beside_it(&world).await;
     every_field_survives_a_round_trip(&world).await;

@@ -188,6 +188,7 @@ impl Waiting {
         self.wake_first(|waiter| !waiter.takes_place);
         for name in [endpoint.limit, endpoint.pause].into_iter().flatten() {
             self.wake(|waiter| waiter.endpoint.is_concerned_by(name));
+            self.wake(|waiter| waiter.set_aside == Some(name) && !waiter.takes_place);
         }
     }
 }

@@ -78,16 +78,6 @@ pub(crate) fn is_hold_expired(error: &VendorError) -> bool {
     matches!(&error.kind, ErrorKind::Rejected(refusal) if refusal.reason == RefusalReason::HoldExpired)
 }
 
-/// Returns true if a rejection means that the order is no longer a cart.
-pub(crate) fn is_order_closed(error: &VendorError) -> bool {
-    matches!(&error.kind, ErrorKind::Rejected(refusal) if refusal.reason == RefusalReason::Conflict)
-}
-
-/// Returns true if a rejection means that the payments do not cover the order.
-pub(crate) fn is_payment_declined(error: &VendorError) -> bool {
-    matches!(&error.kind, ErrorKind::Rejected(refusal) if refusal.reason == RefusalReason::PaymentDeclined)
-}
-
 /// Returns true unless a ticket was canceled or replaced. An unknown state counts as valid.
 pub(crate) fn is_valid_ticket(state: Option<&LenientString>) -> bool {
     ticket_state(state, false) != TicketState::Void

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::time::earlier;
 use domain::{Clock, Snapshot, StoreError};
 use jiff::Timestamp;
 use parking_lot::Mutex;
@@ -11,6 +12,8 @@ use vendor_api::KeptSnapshots;
 
 /// Time between two looks for a catalog that another process is reading.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// Time after which the vendor has forgotten a request whose result was not fetched (INFERRED).
+const MAX_PENDING: Duration = Duration::from_secs(30 * 60);
 /// Number of such looks.
 const MAX_LOOKS: u32 = 20;
 
@@ -56,7 +59,9 @@ impl CatalogStore {
     /// Records a request of the catalog. Returns the time until one may be sent, if that is not now.
     pub(crate) async fn claim(&self) -> Option<Duration> {
         let now = self.clock.now();
-        let own = self.requested_at.lock().map_or(Duration::ZERO, |requested_at| {
+        // A time in the future is that of a clock that was off.
+        let requested_at = self.requested_at.lock().filter(|requested_at| *requested_at <= now);
+        let own = requested_at.map_or(Duration::ZERO, |requested_at| {
             let passed: Duration = now.duration_since(requested_at).try_into().unwrap_or(Duration::ZERO);
             self.min_interval.saturating_sub(passed)
         });
@@ -73,8 +78,8 @@ impl CatalogStore {
         None
     }
 
-    /// Forgets the last request of the catalog: it failed. That a failed request does not count is INFERRED; if it does, the vendor
-    /// refuses the next one, which is not forgotten.
+    /// Forgets the last request of the catalog, which was not sent or found the vendor unavailable. That the latter does not count is
+    /// INFERRED; if it does, the vendor refuses the next one, which is not forgotten.
     pub(crate) async fn release(&self) {
         *self.requested_at.lock() = None;
         if let Some(kept) = &self.kept {
@@ -85,13 +90,14 @@ impl CatalogStore {
     /// Returns the vendor's id of a request whose result is not there yet.
     pub(crate) async fn pending(&self) -> Option<i64> {
         let kept = self.kept.as_ref()?;
-        or_report(kept.store.pending_request(&name(&kept.account)).await).flatten()
+        or_report(kept.store.pending_request(&name(&kept.account), earlier(self.clock.now(), MAX_PENDING)).await)
+            .flatten()
     }
 
     /// Keeps the vendor's id of a request whose result is not there yet, or forgets it.
     pub(crate) async fn set_pending(&self, id: Option<i64>) {
         if let Some(kept) = &self.kept {
-            or_report(kept.store.save_pending_request(&name(&kept.account), id).await);
+            or_report(kept.store.save_pending_request(&name(&kept.account), id, self.clock.now()).await);
         }
     }
 }

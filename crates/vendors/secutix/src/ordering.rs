@@ -156,32 +156,41 @@ impl SecutixOrdering {
         };
         match self.client.close_order(&close).await {
             Ok(state) => Ok(assumptions::order_state(state.as_ref()) == OrderState::Closed),
-            // An order closes once: our request reached the vendor twice, or an earlier one after its look-up.
-            Err(error) if assumptions::is_order_closed(&error) => Ok(false),
-            Err(error) if error.kind == ErrorKind::NotFound => {
-                Err(self.client.rejected(operation, RefusalReason::HoldExpired, None))
-            }
-            Err(error) if assumptions::is_payment_declined(&error) => {
-                Err(self.explain_declined_payment(error, &point_of_sale, order_id, amount).await)
+            Err(error) if matches!(error.kind, ErrorKind::Rejected(_) | ErrorKind::NotFound) => {
+                self.explain_refused_close(error, &point_of_sale, order_id, amount).await
             }
             Err(error) => Err(error),
         }
     }
 
-    /// Returns the changed price if the payment no longer covers the order: the buyer agreed to the price of the hold
-    /// (`secutix.md §5.4`).
-    async fn explain_declined_payment(
+    /// Reads what became of an order whose close was refused, because hardly any code of a refusal is documented. True if it is
+    /// closed: our request reached the vendor twice, or an earlier one after its look-up. Otherwise the reason, or the changed price
+    /// if the payment no longer covers the order: the buyer agreed to the price of the hold (`secutix.md §5.4`).
+    async fn explain_refused_close(
         &self,
         error: VendorError,
         point_of_sale: &PointOfSale,
         order_id: i64,
         amount: i64,
-    ) -> VendorError {
+    ) -> Result<bool, VendorError> {
         let operation = VendorOperation::Confirm;
-        let Ok(details) = self.order_details(operation, order_id).await else { return error };
-        let now = details.sale_amount.map(|total| total.0).filter(|now| *now != amount);
-        let now = now.and_then(|now| self.money(operation, point_of_sale, &details, now).ok());
-        now.map_or(error, |now| self.client.rejected(operation, RefusalReason::PriceChanged { now }, None))
+        let expired = || self.client.rejected(operation, RefusalReason::HoldExpired, None);
+        let details = match self.order_details(operation, order_id).await {
+            Ok(details) => details,
+            Err(read) if read.kind == ErrorKind::NotFound => return Err(expired()),
+            Err(_) => return Err(error.with_effect(Effect::Unknown)),
+        };
+        match assumptions::order_state(details.order_state.as_ref()) {
+            OrderState::Closed => Ok(true),
+            OrderState::Abandoned | OrderState::Canceled => Err(expired()),
+            OrderState::Unknown => Err(error.with_effect(Effect::Unknown)),
+            OrderState::Open => {
+                let now = details.sale_amount.map(|total| total.0).filter(|now| *now != amount);
+                let now = now.and_then(|now| self.money(operation, point_of_sale, &details, now).ok());
+                let error = if error.kind == ErrorKind::NotFound { expired() } else { error };
+                Err(now.map_or(error, |now| self.client.rejected(operation, RefusalReason::PriceChanged { now }, None)))
+            }
+        }
     }
 
     /// Returns the amount that a cart is closed with: that of the hold, or of the cart if the hold did not contain it.

@@ -147,13 +147,16 @@ impl SnapshotCache {
 
     /// Waits for the first snapshot. All waiting readers share its failure.
     async fn load_first(&self, operation: VendorOperation) -> Result<Observed<Arc<CatalogSnapshot>>, VendorError> {
+        let started_at = self.refresher.clock.now();
         let outcome = self.start_refresh().await;
         let now = self.refresher.clock.now();
         match (self.refresher.cached.load_full(), outcome) {
-            (Some(cached), _) => Ok(Observed {
+            (Some(cached), Some(Ok(()))) if cached.read_at >= started_at => Ok(Observed {
                 value: Arc::clone(&cached.snapshot),
                 freshness: Freshness::live(cached.read_at.min(now)),
             }),
+            // It was kept before.
+            (Some(cached), _) => Ok(cached.observed(now)),
             (None, Some(Err(error))) => Err(VendorError { operation, ..error }),
             (None, _) => Err(self.refresher.client.error(operation, ErrorKind::Unavailable)),
         }
@@ -221,18 +224,12 @@ impl SnapshotRefresher {
                 return Ok(());
             }
         }
-        let pending = self.store.pending().await;
-        if pending.is_none()
-            && let Some(wait) = self.store.claim().await
-        {
-            return self.do_without_new_catalog(cached.is_some(), wait).await;
+        let point_of_sale = self.load_point_of_sale(VendorOperation::ListEvents).await?;
+        // A request that is in progress is asked for in its turn, too (`secutix.md §2.7`).
+        if let Some(wait) = self.store.claim().await {
+            return self.do_without_new_catalog(cached.as_deref(), wait).await;
         }
-        let loaded = self.load_snapshot(pending).await;
-        let is_refused = |error: &VendorError| error.kind == ErrorKind::RateLimited && !error.was_not_sent();
-        if loaded.as_ref().is_err_and(|error| !is_refused(error)) {
-            self.store.release().await;
-        }
-        let (snapshot, text) = loaded?;
+        let (snapshot, text) = self.load_snapshot(&point_of_sale).await?;
         let now = self.clock.now();
         self.store.save(&Snapshot { read_at: now, changed_at: setup, body: text }).await;
         let snapshot = match &cached {
@@ -263,16 +260,17 @@ impl SnapshotRefresher {
     }
 
     /// Serves what is there until the catalog may be requested again. Without any, another process may be reading one now.
-    async fn do_without_new_catalog(&self, has_catalog: bool, wait: Duration) -> Result<(), VendorError> {
-        if !has_catalog {
-            let kept = self.store.wait_for_other().await;
-            let restored = match &kept {
-                Some(kept) => self.restore(kept).await,
-                None => None,
-            };
-            if restored.is_none() {
-                return Err(VendorError::awaiting_turn(self.client.source(), VendorOperation::ListEvents, wait));
-            }
+    async fn do_without_new_catalog(&self, cached: Option<&CachedSnapshot>, wait: Duration) -> Result<(), VendorError> {
+        let kept = match cached {
+            Some(cached) => self.store.load().await.filter(|kept| kept.read_at > cached.read_at),
+            None => self.store.wait_for_other().await,
+        };
+        let restored = match &kept {
+            Some(kept) => self.restore(kept).await,
+            None => None,
+        };
+        if cached.is_none() && restored.is_none() {
+            return Err(VendorError::awaiting_turn(self.client.source(), VendorOperation::ListEvents, wait));
         }
         self.postpone(SignedDuration::try_from(wait).unwrap_or(CHECK_INTERVAL).min(CHECK_INTERVAL));
         Ok(())
@@ -294,21 +292,21 @@ impl SnapshotRefresher {
         Some(restored)
     }
 
-    async fn load_snapshot(&self, pending: Option<i64>) -> Result<(CatalogSnapshot, Vec<u8>), VendorError> {
+    async fn load_snapshot(&self, point_of_sale: &PointOfSale) -> Result<(CatalogSnapshot, Vec<u8>), VendorError> {
         let operation = VendorOperation::ListEvents;
-        let read = async {
-            let point_of_sale = self.load_point_of_sale(operation).await?;
-            let (catalog, text) = self.client.catalog(operation, pending, &self.store).await?;
-            Ok((point_of_sale, catalog, text))
-        };
-        let read: Result<_, VendorError> = read.await;
-        // The vendor goes on with a request that waits for its limits or was lost on the way; any other is over.
-        let goes_on = read.as_ref().is_err_and(|error| error.kind.is_transient());
-        if !goes_on {
+        let pending = self.store.pending().await;
+        let read = self.client.catalog(operation, pending, &self.store).await;
+        let kind = read.as_ref().err().map(|error| error.kind.clone());
+        // The vendor goes on with a request that waits for its limits or for its result; any other is over.
+        if !matches!(kind, Some(ErrorKind::RateLimited | ErrorKind::Timeout)) {
             self.store.set_pending(None).await;
         }
-        let (point_of_sale, catalog, text) = read?;
-        let (snapshot, skipped) = catalog::snapshot(&catalog, PointOfSale::clone(&point_of_sale), &self.base_url);
+        let was_not_sent = read.as_ref().is_err_and(VendorError::was_not_sent) && self.store.pending().await.is_none();
+        if was_not_sent || kind == Some(ErrorKind::Unavailable) {
+            self.store.release().await;
+        }
+        let (catalog, text) = read?;
+        let (snapshot, skipped) = catalog::snapshot(&catalog, point_of_sale.clone(), &self.base_url);
         count_unreadable_rows(self.client.source(), operation, skipped.unreadable);
         if skipped.invalid_amounts > 0 {
             tracing::warn!(invalid_amounts = skipped.invalid_amounts, "prices of the catalog could not be mapped");
