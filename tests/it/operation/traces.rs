@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::routing::post;
 use emulators::{Fault, Rule, Scenario};
-use futures_util::future::join_all;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Text;
 use opentelemetry_proto::tonic::trace::v1::Span;
@@ -97,10 +97,15 @@ async fn a_collector_receives_linked_spans_of_requests_calls_and_orders_without_
     house.vendors.stage("acme").faults.add(Scenario { rules: vec![slow] });
     let same = "query Same { events(first: 50) { nodes { title } } }";
     let other = "query Other { events(first: 50) { nodes { id title } } }";
-    let asked = [same, same, other].into_iter().zip(TRACES).map(|(document, trace)| {
+    let ask = |document, trace| {
         response_data(served.request("shop", document, &Value::Null).header("traceparent", traceparent(trace)))
-    });
-    join_all(asked).await;
+    };
+    // The last one comes while the facts of the others are on their way.
+    let later = async {
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        ask(other, TRACES[2]).await
+    };
+    tokio::join!(ask(same, TRACES[0]), ask(same, TRACES[1]), later);
     house.vendors.stage("acme").faults.clear();
     let wish = served.order_input("harbor", "traces").await;
     let bought = response_data(served.request("shop", BUY, &wish).header("traceparent", traceparent(TRACES[3]))).await;
