@@ -80,6 +80,17 @@ impl GcraLimits {
         };
         Self { all: share(policy.all), each_endpoint: policy.each_endpoint.map(share) }
     }
+
+    /// Returns the limit of an endpoint, or of all requests.
+    pub fn limit(&self, endpoint: Option<&'static str>) -> Option<Gcra> {
+        if endpoint.is_some() { self.each_endpoint } else { Some(self.all) }
+    }
+
+    /// Returns the limits that count a request: that of all requests, and that of its endpoint.
+    pub fn counting(&self, endpoint: Endpoint) -> impl Iterator<Item = (Option<&'static str>, Gcra)> + Clone + use<> {
+        let own = endpoint.limit.and_then(|name| Some((Some(name), self.limit(Some(name))?)));
+        std::iter::once((None, self.all)).chain(own)
+    }
 }
 
 /// Endpoint of a request, as far as it has limits or pauses of its own.
@@ -141,7 +152,7 @@ impl GcraRateLimiter {
         if let Some(pause) = state.pause_of(endpoint.pause, now) {
             return Err(pause);
         }
-        let limits = self.limits_of(endpoint);
+        let limits = self.limits.into_iter().flat_map(|limits| limits.counting(endpoint));
         for (name, gcra) in limits.clone() {
             let next = state.arrival_of(name, now) + gcra.interval;
             let wait = next.saturating_duration_since(now + gcra.interval * gcra.burst_for(is_priority));
@@ -162,7 +173,7 @@ impl GcraRateLimiter {
         let now = Instant::now();
         let state = self.state.lock();
         let pause = state.paused_for(None, now).max(state.paused_for(endpoint, now));
-        let Some(gcra) = self.limit(endpoint) else { return pause };
+        let Some(gcra) = self.limits.and_then(|limits| limits.limit(endpoint)) else { return pause };
         pause.max(gcra.time_for(state.arrival_of(endpoint, now).duration_since(now), requests))
     }
 
@@ -170,7 +181,7 @@ impl GcraRateLimiter {
     pub fn record_external(&self, endpoint: Endpoint) {
         let now = Instant::now();
         let mut state = self.state.lock();
-        for (name, gcra) in self.limits_of(endpoint) {
+        for (name, gcra) in self.limits.into_iter().flat_map(|limits| limits.counting(endpoint)) {
             let next = state.arrival_of(name, now) + gcra.interval;
             state.theoretical_arrival_time.insert(name, next.min(now + gcra.interval * gcra.burst));
         }
@@ -192,25 +203,13 @@ impl GcraRateLimiter {
 
     /// Returns the requests left in the burst of all requests, or `None` without a limit.
     pub fn remaining(&self) -> Option<u32> {
-        let gcra = self.limit(None)?;
+        let gcra = self.limits?.all;
         let now = Instant::now();
         let state = self.state.lock();
         if state.pause_of(None, now).is_some() {
             return Some(0);
         }
         Some(gcra.remaining(state.arrival_of(None, now).duration_since(now)))
-    }
-
-    /// Returns the limits that concern a request.
-    fn limits_of(&self, endpoint: Endpoint) -> impl Iterator<Item = (Option<&'static str>, Gcra)> + Clone + use<> {
-        let all = self.limit(None).map(|gcra| (None, gcra));
-        let own = endpoint.limit.and_then(|name| Some((Some(name), self.limit(Some(name))?)));
-        all.into_iter().chain(own)
-    }
-
-    fn limit(&self, endpoint: Option<&'static str>) -> Option<Gcra> {
-        let limits = self.limits?;
-        if endpoint.is_some() { limits.each_endpoint } else { Some(limits.all) }
     }
 }
 

@@ -14,8 +14,7 @@ use domain::{
     CallCount, CapacityReport, CapacityWish, OrderCapacity, RateLimiter, RequestPlace, RequestTurn, ReservationKey,
 };
 use resilience::{
-    Endpoint, Gcra, GcraLimits, GcraRateLimiter, RateLimitPolicy, Refusal, Requests, Reservations, WAITING_LIST_GRACE,
-    Wish,
+    Endpoint, GcraLimits, GcraRateLimiter, RateLimitPolicy, Refusal, Requests, Reservations, WAITING_LIST_GRACE, Wish,
 };
 use source_stack::{
     ONE_CALL, RequestQueue, capacity_report, limited_endpoint, requests, reservation, time_beyond_reserved,
@@ -207,11 +206,6 @@ impl RedisRateLimiter {
         format!("{}:{part}", self.name)
     }
 
-    /// Returns the limit of an endpoint, or of all requests.
-    fn limit(&self, endpoint: Option<&'static str>) -> Option<Gcra> {
-        if endpoint.is_some() { self.limits.each_endpoint } else { Some(self.limits.all) }
-    }
-
     /// Reserves requests for a leg, or for nobody if `name` is empty. `None` if Redis is unavailable.
     async fn reserve_shared(
         &self,
@@ -229,7 +223,7 @@ impl RedisRateLimiter {
             call.arg(time(|wish| wish.within)).arg(time(|wish| wish.spare_within)).arg(time(|wish| wish.lifetime));
             call.arg(micros(WAITING_LIST_GRACE));
             for requests in wished {
-                let Some(gcra) = self.limit(requests.endpoint) else { continue };
+                let Some(gcra) = self.limits.limit(requests.endpoint) else { continue };
                 call.arg(requests.endpoint.unwrap_or_default()).arg(micros(gcra.interval).max(1)).arg(gcra.burst);
                 call.arg(requests.needed).arg(requests.spare);
             }
@@ -268,8 +262,7 @@ impl RedisRateLimiter {
         let call = self.redis.run(|mut connection| async move {
             let mut call = ACQUIRE_SCRIPT.key(&self.name);
             call.key(self.part("reserved")).arg(reservation).arg(endpoint.pause.unwrap_or_default());
-            for name in std::iter::once(None).chain(endpoint.limit.map(Some)) {
-                let Some(gcra) = self.limit(name) else { continue };
+            for (name, gcra) in self.limits.counting(endpoint) {
                 call.arg(name.unwrap_or_default()).arg(micros(gcra.interval).max(1)).arg(gcra.burst_for(is_order_call));
             }
             call.invoke_async::<(u64, u64, String)>(&mut connection).await

@@ -14,15 +14,6 @@ fn edit_key_values(id: &EditId) -> Vec<SqlValue> {
     [id.scope.as_str(), &id.operation, &id.key, id.source.as_str()].map(SqlValue::from).to_vec()
 }
 
-impl SqlStore {
-    async fn execute_one(&self, sql: &str, values: Vec<SqlValue>) -> Result<u64, StoreError> {
-        let mut transaction = self.database.begin_write().await?;
-        let changed = transaction.execute(sql, values).await?;
-        transaction.commit().await?;
-        Ok(changed)
-    }
-}
-
 #[async_trait]
 impl IdempotencyStore for SqlStore {
     async fn begin(&self, intent: &EditIntent) -> Result<Option<PriorEdit>, StoreError> {

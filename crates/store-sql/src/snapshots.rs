@@ -36,7 +36,7 @@ impl SnapshotStore for SqlStore {
             snapshot.changed_at.map(to_nanos).into(),
             compress(snapshot.body.clone()).await?.into(),
         ];
-        self.write_one(sql, values).await.map(drop)
+        self.execute_one(sql, values).await.map(drop)
     }
 
     async fn claim_request(
@@ -49,7 +49,7 @@ impl SnapshotStore for SqlStore {
             ON CONFLICT (name) DO UPDATE SET requested_at = excluded.requested_at \
             WHERE source_requests.requested_at IS NULL OR source_requests.requested_at <= $3 OR source_requests.requested_at > $2";
         let values: Vec<SqlValue> = vec![name.into(), to_nanos(now).into(), to_nanos(earlier(now, interval)).into()];
-        if self.write_one(sql, values).await? > 0 {
+        if self.execute_one(sql, values).await? > 0 {
             return Ok(None);
         }
         let sql = "SELECT requested_at FROM source_requests WHERE name = $1";
@@ -61,7 +61,7 @@ impl SnapshotStore for SqlStore {
 
     async fn release_request(&self, name: &str) -> Result<(), StoreError> {
         let sql = "UPDATE source_requests SET requested_at = NULL WHERE name = $1";
-        self.write_one(sql, vec![name.into()]).await.map(drop)
+        self.execute_one(sql, vec![name.into()]).await.map(drop)
     }
 
     async fn pending_request(&self, name: &str, after: Timestamp) -> Result<Option<i64>, StoreError> {
@@ -73,16 +73,7 @@ impl SnapshotStore for SqlStore {
     async fn save_pending_request(&self, name: &str, id: Option<i64>, now: Timestamp) -> Result<(), StoreError> {
         let sql = "INSERT INTO source_requests (name, pending_id, pending_since) VALUES ($1, $2, $3) \
             ON CONFLICT (name) DO UPDATE SET pending_id = excluded.pending_id, pending_since = excluded.pending_since";
-        self.write_one(sql, vec![name.into(), id.into(), to_nanos(now).into()]).await.map(drop)
-    }
-}
-
-impl SqlStore {
-    async fn write_one(&self, sql: &str, values: Vec<SqlValue>) -> Result<u64, StoreError> {
-        let mut transaction = self.database.begin_write().await?;
-        let rows = transaction.execute(sql, values).await?;
-        transaction.commit().await?;
-        Ok(rows)
+        self.execute_one(sql, vec![name.into(), id.into(), to_nanos(now).into()]).await.map(drop)
     }
 }
 

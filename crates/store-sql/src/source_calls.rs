@@ -37,6 +37,6 @@ fn decode(rows: &[SqlRow]) -> Result<CallsByClass, StoreError> {
 
 impl SqlStore {
     async fn calls_of(&self, account: &str, month: Month) -> Result<CallsByClass, StoreError> {
-        decode(&self.all_rows(CALLS_OF_MONTH, vec![account.into(), month.to_string().into()]).await?)
+        decode(&self.database.fetch_once(CALLS_OF_MONTH, vec![account.into(), month.to_string().into()]).await?)
     }
 }

@@ -56,8 +56,12 @@ impl SqlStore {
         transaction.commit().await
     }
 
-    pub(crate) async fn all_rows(&self, sql: &str, values: Vec<SqlValue>) -> Result<Vec<SqlRow>, StoreError> {
-        self.database.fetch_once(sql, values).await
+    /// Executes one statement that writes, and returns the number of changed rows.
+    pub(crate) async fn execute_one(&self, sql: &str, values: Vec<SqlValue>) -> Result<u64, StoreError> {
+        let mut transaction = self.database.begin_write().await?;
+        let changed = transaction.execute(sql, values).await?;
+        transaction.commit().await?;
+        Ok(changed)
     }
 
     pub(crate) async fn first_row(&self, sql: &str, values: Vec<SqlValue>) -> Result<Option<SqlRow>, StoreError> {

@@ -278,7 +278,10 @@ impl SnapshotRefresher {
 
     /// Caches a kept catalog as old as it is. `None` if it cannot be read: another version of the service kept it.
     async fn restore(&self, kept: &Snapshot) -> Option<Arc<CachedSnapshot>> {
-        let point_of_sale = self.load_point_of_sale(VendorOperation::ListEvents).await.ok()?;
+        let point_of_sale = match self.point_of_sale.load_full() {
+            Some(point_of_sale) => point_of_sale,
+            None => self.load_point_of_sale(VendorOperation::ListEvents).await.ok()?,
+        };
         let result: CatalogResult = serde_json::from_slice(&kept.body).ok()?;
         let (snapshot, _) =
             catalog::snapshot(&result.catalog_data?, PointOfSale::clone(&point_of_sale), &self.base_url);
