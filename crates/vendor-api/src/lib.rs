@@ -1,5 +1,6 @@
 //! The interface between the service and its vendor crates: the row of a vendor, its configuration and what it is connected with.
 
+mod assumptions;
 mod source_config;
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use domain::mobile::AppChannel;
 use domain::{Clock, Health, Quota, SnapshotStore, Source, VendorKind};
 use http_client::VendorHttpClient;
 
+pub use assumptions::{ASSUMPTIONS, Accepts, Assumption, AssumptionInForce, Assumptions};
 pub use source_config::{ChannelConfig, SourceConfig};
 
 /// Infrastructure passed to a source when it is connected.
@@ -67,6 +69,8 @@ pub struct Vendor {
     pub secrets: &'static [&'static str],
     /// Keys of a reseller's connection, in addition to `commission_percent` and `mappings`.
     pub connection_keys: &'static [&'static str],
+    /// Inferred facts that the configuration can correct.
+    pub assumptions: &'static [Assumption],
     /// Documented request quota of an account; a configured quota takes precedence.
     pub quota: Option<Quota>,
     /// Documented request quota of each endpoint that the vendor limits by itself; a configured quota takes precedence.
@@ -87,6 +91,8 @@ pub struct DeliveryApp {
     pub keys: &'static [&'static str],
     /// Keys that hold secrets.
     pub secrets: &'static [&'static str],
+    /// Inferred facts that the configuration can correct.
+    pub assumptions: &'static [Assumption],
     /// Pause after a rate-limit response that names none; a configured pause takes precedence.
     pub rate_limit_pause: Duration,
     /// Validates the configuration of a source without any network call.

@@ -7,6 +7,7 @@ use std::path::Path;
 use emulators::Scenario;
 use ticketgraph::app;
 use ticketgraph::config::Config;
+use vendor_registry::{APPS, VENDORS};
 
 use crate::docs::{blocks, chapter, first_cells, pages, read, report, words};
 
@@ -131,4 +132,25 @@ fn the_page_of_each_vendor_lists_its_assumptions_and_their_file() {
             "{name} does not name the check command"
         );
     }
+}
+
+#[test]
+fn the_page_of_each_vendor_has_the_table_of_its_assumptions() {
+    let vendors = VENDORS.iter().map(|vendor| (vendor.name, vendor.assumptions));
+    let apps = APPS.iter().map(|app| (app.name, app.assumptions));
+    let mut missing = Vec::new();
+    for (name, assumptions) in vendors.chain(apps) {
+        let page = read(&format!("docs/vendors/{name}.md"));
+        let rows: BTreeSet<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
+        for one in assumptions {
+            let value = one.default_value().unwrap_or_else(|| panic!("{name}: {}: a default that is no TOML", one.key));
+            assert!(one.accepts.normalize(&value).is_some(), "{name}: {}: a default that it does not accept", one.key);
+            let row =
+                format!("| `{}` | {} | {} | `{}` | {} |", one.key, one.fact, one.section, one.default, one.if_wrong);
+            if !rows.contains(row.as_str()) {
+                missing.push(format!("docs/vendors/{name}.md, \"## Assumptions\": {row}"));
+            }
+        }
+    }
+    report(&missing);
 }

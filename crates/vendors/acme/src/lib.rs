@@ -36,6 +36,7 @@ pub const VENDOR: Vendor = Vendor {
     keys: settings::KEYS,
     secrets: settings::SECRETS,
     connection_keys: settings::CONNECTION_KEYS,
+    assumptions: &[],
     quota: None,
     endpoint_quota: None,
     // A client of the vendor waits so long (`acme.md §2.4`, §2.7).

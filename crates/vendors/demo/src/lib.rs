@@ -24,6 +24,7 @@ pub const VENDOR: Vendor = Vendor {
     keys: settings::KEYS,
     secrets: settings::SECRETS,
     connection_keys: &[],
+    assumptions: &[],
     quota: None,
     endpoint_quota: None,
     rate_limit_pause: Duration::from_secs(30),

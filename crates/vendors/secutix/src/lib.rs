@@ -44,6 +44,7 @@ pub const VENDOR: Vendor = Vendor {
     keys: settings::KEYS,
     secrets: settings::SECRETS,
     connection_keys: settings::CONNECTION_KEYS,
+    assumptions: &[],
     // All requests to an institution, and those to one service, in every version and protocol. Both are documented, and the
     // institution's own staff shares them (`secutix.md §2.8`).
     quota: Some(Quota { requests: 180, per: Duration::from_secs(60) }),

@@ -38,6 +38,7 @@ pub const VENDOR: Vendor = Vendor {
     keys: settings::KEYS,
     secrets: settings::SECRETS,
     connection_keys: &[],
+    assumptions: &[],
     quota: None,
     endpoint_quota: None,
     // INFERRED: no limit is documented (`ticketing.md §2.8`); as long as the other vendors ask for at least.

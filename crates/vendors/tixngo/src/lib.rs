@@ -30,6 +30,7 @@ pub const APP: DeliveryApp = DeliveryApp {
     name: "tixngo",
     keys: settings::KEYS,
     secrets: settings::SECRETS,
+    assumptions: &[],
     // INFERRED: `tixngo.md §2` asks for a back-off without a number.
     rate_limit_pause: Duration::from_secs(30),
     check,
