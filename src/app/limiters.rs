@@ -10,7 +10,9 @@ use tokio_util::sync::CancellationToken;
 use crate::app::sources::Infrastructure;
 use crate::config::ConfiguredSource;
 use domain::{CallCounts, OrderCapacity, RateLimiter};
-use source_stack::{LocalRateLimiter, MonthlyQuota, MonthlyQuotaPolicy, MonthlyRateLimiter, ResiliencePolicy};
+use source_stack::{
+    LocalRateLimiter, MonthlyQuota, MonthlyQuotaPolicy, MonthlyRateLimiter, ResiliencePolicy, StoppableLimiter,
+};
 
 /// Time between two reports of the calls of this replica.
 const REPORT_INTERVAL: Duration = Duration::from_secs(10);
@@ -27,8 +29,9 @@ pub(super) struct Limiter {
 }
 
 impl Limiters {
-    /// Returns the limiter of the institution of a source. Sources of one institution share that of the first one.
-    pub(super) fn of_institution(
+    /// Returns the limiter of a source: that of its institution, which it shares with the institution's other sources, and a stop
+    /// of its own.
+    pub(super) fn of_source(
         &mut self,
         settings: &ConfiguredSource,
         resilience: &ResiliencePolicy,
@@ -36,7 +39,9 @@ impl Limiters {
     ) -> Limiter {
         let name = institution_name(settings);
         let create = || create(&name, settings, resilience, infrastructure);
-        self.0.entry(name.clone()).or_insert_with(create).0.clone()
+        let shared = self.0.entry(name.clone()).or_insert_with(create).0.clone();
+        let limiter = Arc::new(StoppableLimiter::new(shared.rate_limiter, shared.capacity));
+        Limiter { rate_limiter: Arc::clone(&limiter) as _, capacity: limiter }
     }
 
     /// Returns the calls of each institution by month.
@@ -47,8 +52,8 @@ impl Limiters {
 
 /// Returns the name of an institution, the same in all replicas.
 pub(super) fn institution_name(settings: &ConfiguredSource) -> String {
-    let source = &settings.source;
-    digest([settings.vendor.as_str(), &source.base_url, &source.institution].into_iter())
+    let (vendor, base_url, institution) = settings.institution();
+    digest([vendor, base_url, &institution].into_iter())
 }
 
 fn create(

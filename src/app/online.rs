@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app::error::StartError;
+use crate::app::order_setup::attach_stores;
 use crate::app::reseller_setup;
 use crate::app::sandbox::start_sandbox;
 use crate::app::sources::{connect_sources, vendor_client};
@@ -48,7 +49,10 @@ pub async fn check_online(mut config: Config) -> Result<Vec<CheckReport>, StartE
     let _sandbox =
         if config.built_in { Some(start_sandbox(&mut config, None, false, &clock, &tracker).await?) } else { None };
     let infrastructure = build_infrastructure(&config, &clock, &tracker, &stop)?;
-    let sources = connect_sources(&config, &infrastructure, None).map_err(StartError::Settings)?.sources;
+    // What a service has read or requested lately is not requested again: some requests are allowed once in ten minutes.
+    let stores = if config.built_in { None } else { attach_stores(&config).await? };
+    let kept = stores.as_ref().map(|stores| &stores.snapshots);
+    let sources = connect_sources(&config, &infrastructure, kept).map_err(StartError::Settings)?.sources;
     let own = sources.iter().map(async |source| CheckReport {
         section: format!("sources.{}", source.id),
         checks: check_account(source, &AccountConfig::default()).await,

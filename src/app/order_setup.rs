@@ -36,6 +36,33 @@ pub(super) async fn open_stores(config: &Config, data: &Path) -> Result<Stores, 
     Ok(store_sql::open_stores(&url, &[key], &store_settings(config)).await?)
 }
 
+/// Opens the stores of a service that may be running, for a command beside it. `None` if the service has not created them yet.
+pub(super) async fn attach_stores(config: &Config) -> Result<Option<Stores>, StartError> {
+    let url = config.ledger.url.expose_secret();
+    let key = match &config.ledger.encryption_key {
+        Some(key) => CredentialKey::new(*key.expose()),
+        None => {
+            let file = key_file(url, &data_folder(None));
+            if !file.exists() {
+                return Ok(None);
+            }
+            load_or_create_key(&file)?
+        }
+    };
+    Ok(store_sql::attach_stores(url, &[key], &store_settings(config)).await?)
+}
+
+/// Returns the data folder: the named one, or the user's data folder by the XDG rules.
+pub(super) fn data_folder(named: Option<&Path>) -> PathBuf {
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    named.map(Path::to_path_buf).unwrap_or_else(|| {
+        variable("XDG_DATA_HOME")
+            .or_else(|| variable("HOME").map(|home| home.join(".local/share")))
+            .unwrap_or_else(std::env::temp_dir)
+            .join("ticketgraph")
+    })
+}
+
 /// Builds the orders. Nothing runs until they are started.
 pub(super) fn build(
     config: &Config,

@@ -90,7 +90,7 @@ fn connect_source(
     let id = settings.source.id.clone();
     let realm = cache_realm(settings, vendor);
     let resilience = resilience_policy(&settings.resilience, vendor);
-    let Limiter { rate_limiter, capacity } = limiters.of_institution(settings, &resilience, infrastructure);
+    let Limiter { rate_limiter, capacity } = limiters.of_source(settings, &resilience, infrastructure);
     let health = Arc::new(HealthTracker::new(id.clone(), Arc::clone(&infrastructure.clock), Arc::clone(&rate_limiter)));
     let context = ConnectContext {
         http: vendor_client(&settings.resilience, id, rate_limiter, vendor.rate_limit_pause)?,

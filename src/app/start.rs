@@ -1,6 +1,5 @@
 //! Start, serving and graceful shutdown.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,7 +44,7 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
     let hangup = signal(SignalKind::hangup()).map_err(|error| StartError::Io("signals".to_owned(), error))?;
-    let data = data_folder(&options);
+    let data = order_setup::data_folder(options.data.as_deref());
     let written = config.clone();
     let sandbox = if config.built_in {
         Some(start_sandbox(&mut config, Some(&data), options.unlimited, &clock, &tracker).await?)
@@ -167,15 +166,4 @@ fn change_bus(infrastructure: &Infrastructure, stop: &CancellationToken) -> Arc<
 fn catalog(config: &Config, sources: Vec<Arc<Source>>, clock: &Arc<dyn Clock>) -> Arc<UnifiedCatalog> {
     let deadline = config.resilience.deadlines.list + sources::DEADLINE_SLACK;
     Arc::new(UnifiedCatalog::new(sources, deadline, Arc::clone(clock)))
-}
-
-/// Returns the data folder: `--data`, or the user's data folder by the XDG rules.
-fn data_folder(options: &ServeOptions) -> PathBuf {
-    let named = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    options.data.clone().unwrap_or_else(|| {
-        named("XDG_DATA_HOME")
-            .or_else(|| named("HOME").map(|home| home.join(".local/share")))
-            .unwrap_or_else(std::env::temp_dir)
-            .join("ticketgraph")
-    })
 }

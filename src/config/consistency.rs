@@ -1,12 +1,12 @@
 //! Checks settings against each other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use crate::config::Config;
-use crate::config::resilience::DeadlinesConfig;
+use crate::config::resilience::{DeadlinesConfig, RateLimitConfig};
 use crate::config::section::Section;
 use crate::config::setting::DisplayDuration;
+use crate::config::{Config, ConfiguredSource};
 
 /// Least time of a lease beyond the longest call: a margin for clocks, and some for the wait for a turn at the source.
 const MIN_LEASE_BEYOND_CALL: Duration = Duration::from_secs(10);
@@ -15,6 +15,7 @@ const MIN_LEASE_BEYOND_CALL: Duration = Duration::from_secs(10);
 pub(super) fn check_consistency(root: &Section<'_>, config: &Config) {
     check_request_timeout(root, config);
     check_order_timeouts(root, config);
+    check_limits_of_institutions(root, config);
     check_one_channel_per_source(root, config);
     check_unique_client_keys(root, config);
     check_unique_issuers(root, config);
@@ -33,6 +34,27 @@ fn check_request_timeout(root: &Section<'_>, config: &Config) {
             if deadline != usual {
                 root.require_shorter((&format!("sources.{id}.resilience.deadlines.{name}"), deadline), limit, why);
             }
+        }
+    }
+}
+
+/// Sources of one institution share a limiter, because the vendor counts their requests together: their limits must not differ.
+fn check_limits_of_institutions(root: &Section<'_>, config: &Config) {
+    let limits = |source: &ConfiguredSource| {
+        let shared = source.resilience.rate_limit.clone();
+        let shared = RateLimitConfig { pause: None, max_pause: Duration::ZERO, ..shared };
+        (shared, source.resilience.bulkhead.checkout)
+    };
+    let mut first: HashMap<_, &ConfiguredSource> = HashMap::new();
+    for (id, source) in &config.sources {
+        let first = *first.entry(source.institution()).or_insert(source);
+        if limits(first) != limits(source) {
+            let message = format!(
+                "must have the same `rate_limit` and `bulkhead.checkout` as `sources.{}`: both are the institution {:?}, whose \
+                 requests the vendor counts together",
+                first.source.id, first.source.institution
+            );
+            root.report(&format!("sources.{id}.resilience"), message);
         }
     }
 }

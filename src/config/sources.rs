@@ -47,6 +47,11 @@ impl CancellationTermsConfig {
 }
 
 impl ConfiguredSource {
+    /// Identifies the institution: the vendor limits all its accounts together. Its name counts in any case.
+    pub fn institution(&self) -> (&str, &str, String) {
+        (&self.vendor, &self.source.base_url, self.source.institution.trim().to_lowercase())
+    }
+
     pub(super) fn read(id: &str, from: &Section<'_>, specs: &VendorConfigSpecs<'_>, resilience: &[&Table]) -> Self {
         let mut source = SourceConfig {
             id: SourceId::new(id),

@@ -273,6 +273,21 @@ fn a_lease_leaves_time_to_wait_for_a_turn() {
 }
 
 #[test]
+fn sources_of_one_institution_have_the_same_limits() {
+    let second = HARBOR.replace("sources.harbor", "sources.pier").replace("Harbor Museum", " harbor museum");
+    let limit = "[sources.pier.resilience.rate_limit]\nquota = \"60/1m\"\n";
+    assert!(load(&format!("{HARBOR}{second}"), &[KEY]).is_ok());
+    let own_pause = format!("{HARBOR}{second}{limit}").replace("quota = \"60/1m\"", "pause = \"40s\"");
+    assert!(load(&own_pause, &[KEY]).is_ok(), "a pause is of the source alone");
+    let report = lines(load(&format!("{HARBOR}{second}{limit}"), &[KEY]));
+    let expected =
+        "sources.pier.resilience: must have the same `rate_limit` and `bulkhead.checkout` as `sources.harbor`";
+    assert!(report.contains(expected) && report.lines().count() == 1, "{report}");
+    let another = second.replace("harbor museum", "Pier Museum");
+    assert!(load(&format!("{HARBOR}{another}{limit}"), &[KEY]).is_ok(), "another institution has limits of its own");
+}
+
+#[test]
 fn literal_secrets_are_allowed_only_if_every_source_is_a_sandbox() {
     let written = HARBOR.replace("{ env = \"HARBOR_ACME_KEY\" }", "{ value = \"test\" }");
     assert!(load(&written, &[]).is_ok());

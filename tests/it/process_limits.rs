@@ -180,7 +180,7 @@ async fn twelve_at_once() {
     }
 }
 
-/// A service that starts again within ten minutes reads no catalog: the vendor would refuse it.
+/// A service that starts again within ten minutes reads no catalog, and a check does not either: the vendor would refuse it.
 async fn restarted() {
     let mut venue = Venue::of_one_replica().await;
     let catalogs = venue.calls("secutix").await["getCatalogDetailed"];
@@ -192,6 +192,11 @@ async fn restarted() {
     let titles = venue.api(0).query("{ events(first: 50) { totalCount problems { code } } }", Value::Null).await;
     assert!(titles["events"]["totalCount"].as_u64() > Some(10), "{titles}");
     assert_eq!(titles["events"]["problems"], json!([]));
+    // Neither does a check beside the running service.
+    let mut check = tokio::process::Command::new(env!("CARGO_BIN_EXE_ticketgraph"));
+    check.args(["check", "--online", "--config", "venues.toml"]).current_dir(venue.folder.path());
+    let checked = check.env_clear().env("HOME", venue.folder.path()).output().await.expect("a check");
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
     assert_eq!(venue.calls("secutix").await["getCatalogDetailed"], catalogs);
 }
 

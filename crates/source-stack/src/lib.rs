@@ -39,6 +39,7 @@ mod monthly_quota;
 mod policy;
 mod rate_limiter;
 mod single_flight;
+mod source_stop;
 mod stack;
 mod tag_invalidation;
 
@@ -50,6 +51,7 @@ pub use rate_limiter::{
     LocalRateLimiter, ONE_CALL, RequestQueue, capacity_report, limited_endpoint, requests, reservation,
     time_beyond_reserved,
 };
+pub use source_stop::StoppableLimiter;
 pub use stack::{LayeredSource, StackParts, stack};
 pub use tag_invalidation::Invalidation;
 

@@ -105,27 +105,66 @@ pub async fn open_stores(
     keys: &[CredentialKey],
     settings: &StoreSettings,
 ) -> Result<Stores, StoreOpenError> {
-    let cipher = CredentialCipher::new(keys).ok_or(StoreOpenError::MissingKey)?;
-    let cursors = CursorCipher::new(keys).ok_or(StoreOpenError::MissingKey)?;
-    let database: Arc<dyn SqlDatabase> = if url.starts_with("sqlite:") {
+    let ciphers = ciphers(keys)?;
+    let database: Arc<dyn SqlDatabase> = if is_sqlite(url)? {
         Arc::new(SqliteDatabase::open(url).await?)
-    } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-        Arc::new(PostgresDatabase::open(url, settings).await?)
     } else {
-        return Err(StoreOpenError::UnsupportedScheme);
+        Arc::new(PostgresDatabase::open(url, settings).await?)
     };
-    let sequencer = Arc::new(Sequencer::new(Arc::clone(&database)));
-    let store = SqlStore { database, cipher, cursors, sequencer, feed_timeout: settings.feed_timeout };
+    let store = store(database, ciphers, settings);
     store.encrypt_plaintext_refs().await?;
     store.release_stale_leases().await?;
     store.sequencer.request();
+    Ok(stores(store))
+}
+
+/// Opens the stores of a service that may be running: takes no lock, and migrates and resumes nothing. `None` if the service has not
+/// created its SQLite file.
+pub async fn attach_stores(
+    url: &str,
+    keys: &[CredentialKey],
+    settings: &StoreSettings,
+) -> Result<Option<Stores>, StoreOpenError> {
+    let ciphers = ciphers(keys)?;
+    let database: Arc<dyn SqlDatabase> = if is_sqlite(url)? {
+        let Some(database) = SqliteDatabase::attach(url).await? else { return Ok(None) };
+        Arc::new(database)
+    } else {
+        Arc::new(PostgresDatabase::attach(url, settings).await?)
+    };
+    Ok(Some(stores(store(database, ciphers, settings))))
+}
+
+/// Returns true for a `sqlite:` URL, false for a `postgres:` URL.
+fn is_sqlite(url: &str) -> Result<bool, StoreOpenError> {
+    match url.split_once(':').map(|(scheme, _)| scheme) {
+        Some("sqlite") => Ok(true),
+        Some("postgres" | "postgresql") => Ok(false),
+        _ => Err(StoreOpenError::UnsupportedScheme),
+    }
+}
+
+fn ciphers(keys: &[CredentialKey]) -> Result<(CredentialCipher, CursorCipher), StoreOpenError> {
+    CredentialCipher::new(keys).zip(CursorCipher::new(keys)).ok_or(StoreOpenError::MissingKey)
+}
+
+fn store(
+    database: Arc<dyn SqlDatabase>,
+    (cipher, cursors): (CredentialCipher, CursorCipher),
+    settings: &StoreSettings,
+) -> SqlStore {
+    let sequencer = Arc::new(Sequencer::new(Arc::clone(&database)));
+    SqlStore { database, cipher, cursors, sequencer, feed_timeout: settings.feed_timeout }
+}
+
+fn stores(store: SqlStore) -> Stores {
     let store = Arc::new(store);
-    Ok(Stores {
+    Stores {
         orders: Arc::clone(&store) as _,
         edits: Arc::clone(&store) as _,
         deliveries: Arc::clone(&store) as _,
         call_counts: Arc::clone(&store) as _,
         snapshots: Arc::clone(&store) as _,
         health: store,
-    })
+    }
 }

@@ -28,6 +28,22 @@ async fn insert_action(transaction: &mut SqlTransaction, action: &OperatorAction
     if transaction.execute(sql, values).await? == 0 { Err(StoreError::KeyTaken) } else { Ok(()) }
 }
 
+/// Keeps other changes of a source's orphans out until the transaction ends.
+async fn lock_orphans(
+    transaction: &mut SqlTransaction,
+    source: &SourceId,
+    now: jiff::Timestamp,
+) -> Result<(), StoreError> {
+    let sql = "INSERT INTO orphan_sources (source, changed_at) VALUES ($1, $2) \
+        ON CONFLICT (source) DO UPDATE SET changed_at = excluded.changed_at";
+    transaction.execute(sql, vec![source.as_str().into(), to_nanos(now).into()]).await.map(drop)
+}
+
+/// Returns the id of the orphan that a request resolves.
+fn orphan_id(action: &OperatorAction) -> String {
+    format!("{} {} {}", action.scope, action.key, to_nanos(action.at))
+}
+
 /// Returns the location of an orphan's identifier, which is the associated data of its encryption.
 fn orphan_location(id: &str) -> String {
     format!("orphan {id}")
@@ -141,6 +157,7 @@ impl OperatorStore for SqlStore {
     async fn write_orphan(&self, action: &OperatorAction, orphan: &ResolvedOrphan) -> Result<(), StoreError> {
         let mut transaction = self.database.begin_write().await?;
         insert_action(&mut transaction, action).await?;
+        lock_orphans(&mut transaction, &orphan.source, orphan.at).await?;
         for (id, earlier) in self.select_orphans(&mut transaction, &orphan.source).await? {
             if earlier.reference == orphan.reference {
                 if earlier.leg.is_some() && earlier.leg != orphan.leg {
@@ -149,7 +166,7 @@ impl OperatorStore for SqlStore {
                 transaction.execute("DELETE FROM resolved_orphans WHERE id = $1", vec![id.into()]).await?;
             }
         }
-        let id = format!("{} {} {}", action.scope, action.key, to_nanos(action.at));
+        let id = orphan_id(action);
         let reference = encode_json(&encode_refs(std::slice::from_ref(&orphan.reference)))?;
         let sealed = self.cipher.encrypt(&orphan_location(&id), &reference)?;
         let sql = "INSERT INTO resolved_orphans (id, source, key_id, sealed, order_key, leg, note, resolved_by, resolved_at) \
@@ -165,6 +182,15 @@ impl OperatorStore for SqlStore {
             orphan.by.as_str().into(),
             to_nanos(orphan.at).into(),
         ];
+        transaction.execute(sql, values).await?;
+        transaction.commit().await
+    }
+
+    async fn delete_orphan(&self, action: &OperatorAction) -> Result<(), StoreError> {
+        let mut transaction = self.database.begin_write().await?;
+        transaction.execute("DELETE FROM resolved_orphans WHERE id = $1", vec![orphan_id(action).into()]).await?;
+        let sql = "DELETE FROM operator_actions WHERE scope = $1 AND operation = $2 AND key = $3";
+        let values = vec![action.scope.as_str().into(), action.operation.as_str().into(), action.key.as_str().into()];
         transaction.execute(sql, values).await?;
         transaction.commit().await
     }

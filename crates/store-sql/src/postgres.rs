@@ -46,6 +46,15 @@ impl PostgresDatabase {
         let mut migrating = PgConnection::connect_with(&options).await.map_err(StoreOpenError::Open)?;
         sqlx::migrate!("../../migrations/postgres").run(&mut migrating).await.map_err(StoreOpenError::Migrate)?;
         migrating.close().await.map_err(StoreOpenError::Open)?;
+        Self::connect(options, settings).await
+    }
+
+    /// Connects to a database that a service may be using, without a migration.
+    pub(crate) async fn attach(url: &str, settings: &StoreSettings) -> Result<Self, StoreOpenError> {
+        Self::connect(PgConnectOptions::from_str(url).map_err(StoreOpenError::InvalidUrl)?, settings).await
+    }
+
+    async fn connect(options: PgConnectOptions, settings: &StoreSettings) -> Result<Self, StoreOpenError> {
         let limits = session_limits(settings);
         let pool = PgPoolOptions::new()
             .max_connections(settings.connections)

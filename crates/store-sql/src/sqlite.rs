@@ -43,39 +43,64 @@ impl SqliteDatabase {
     /// Opens the file, creating it if it does not exist, and migrates the schema.
     pub(crate) async fn open(url: &str) -> Result<Self, StoreOpenError> {
         let is_memory = url.contains(":memory:") || url.contains("mode=memory");
-        let options = SqliteConnectOptions::from_str(url)
-            .map_err(StoreOpenError::InvalidUrl)?
-            .create_if_missing(true)
-            .foreign_keys(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(Duration::from_secs(5));
+        let options = options(url)?.create_if_missing(true);
         let lock = if is_memory { None } else { Some(acquire_lock_file(options.get_filename())?) };
         if !is_memory {
             // Orders are people's data: readable for the owner only. SQLite gives its other files the same mode.
             open_private(options.get_filename()).map_err(StoreOpenError::Lock)?;
         }
-        // A connection to a file does not break, so it is not checked before each use.
-        let options_of_pools = SqlitePoolOptions::new().min_connections(1).test_before_acquire(false);
-        let keeps_open = || options_of_pools.clone().idle_timeout(None).max_lifetime(None);
-        let writer = keeps_open().max_connections(1);
-        // A transaction that could not end, because the disk was full, would fail every later one on its connection. An
-        // in-memory database exists only in its connection.
-        let writer = if is_memory {
-            writer
-        } else {
-            writer.before_acquire(|one, _| Box::pin(async { Ok(!one.is_in_transaction()) }))
-        };
-        let writer = writer.connect_with(options.clone()).await.map_err(StoreOpenError::Open)?;
+        let writer = connect_writer(options.clone(), is_memory).await?;
         sqlx::migrate!("../../migrations/sqlite").run(&writer).await.map_err(StoreOpenError::Migrate)?;
-        let readers = if is_memory {
-            writer.clone()
-        } else {
-            keeps_open().max_connections(4).connect_with(options.read_only(true)).await.map_err(StoreOpenError::Open)?
-        };
+        let readers = if is_memory { writer.clone() } else { connect_readers(options).await? };
         let group_commit = Arc::new(GroupCommit::new(writer.clone()));
         Ok(Self { writer, readers, group_commit, _lock: lock })
     }
+
+    /// Opens an existing file that a service may be using, without its lock and without a migration. `None` if there is no such file.
+    pub(crate) async fn attach(url: &str) -> Result<Option<Self>, StoreOpenError> {
+        let options = options(url)?;
+        if !options.get_filename().exists() {
+            return Ok(None);
+        }
+        let writer = connect_writer(options.clone(), false).await?;
+        let readers = connect_readers(options).await?;
+        let group_commit = Arc::new(GroupCommit::new(writer.clone()));
+        Ok(Some(Self { writer, readers, group_commit, _lock: None }))
+    }
+}
+
+fn options(url: &str) -> Result<SqliteConnectOptions, StoreOpenError> {
+    Ok(SqliteConnectOptions::from_str(url)
+        .map_err(StoreOpenError::InvalidUrl)?
+        .foreign_keys(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(Duration::from_secs(5)))
+}
+
+/// Returns a pool whose connections stay open. A connection to a file does not break, so it is not checked before each use.
+fn pool(connections: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .min_connections(1)
+        .max_connections(connections)
+        .test_before_acquire(false)
+        .idle_timeout(None)
+        .max_lifetime(None)
+}
+
+/// Connects the writer. A transaction that could not end, because the disk was full, would fail every later one on its connection; an
+/// in-memory database exists only in its connection.
+async fn connect_writer(options: SqliteConnectOptions, is_memory: bool) -> Result<SqlitePool, StoreOpenError> {
+    let writer = if is_memory {
+        pool(1)
+    } else {
+        pool(1).before_acquire(|one, _| Box::pin(async { Ok(!one.is_in_transaction()) }))
+    };
+    writer.connect_with(options).await.map_err(StoreOpenError::Open)
+}
+
+async fn connect_readers(options: SqliteConnectOptions) -> Result<SqlitePool, StoreOpenError> {
+    pool(4).connect_with(options.read_only(true)).await.map_err(StoreOpenError::Open)
 }
 
 /// Begins a transaction that takes the write lock immediately: otherwise one that reads before it writes may fail with an

@@ -7,14 +7,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{CallCount, CapacityReport, CapacityWish, Environment, OrderCapacity, OrderKey, ReservationKey, Source};
+use futures_util::future::join_all;
 use orders::leg::{AttemptOutcome, LegOperation};
+use orders::operator::RetryLegs;
 use orders::{
     CancelOrder, FulfillmentPolicy, LegStatus, Order, OrderStatus, OrderStore, Orders, ProblemCode, QuoteCancellation,
     RetryAdvice,
 };
 use resilience::{RateLimitPolicy, WindowLimit};
 use source_stack::LocalRateLimiter;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::orders::database::Stage;
 use crate::orders::vendor::{Fault, KEYED, PLAIN, VendorCall};
@@ -52,7 +54,12 @@ async fn run(world: &World, orders: &Orders, order: OrderKey) -> Order {
 
 /// Counts the calls of a kind that the second vendor got or that were put off before it.
 fn calls(world: &World, call: VendorCall) -> usize {
-    let state = world.vendors[1].state.lock().expect("books");
+    calls_of(world, 1, call)
+}
+
+/// Counts the calls of a kind that a vendor got or that were put off before it.
+fn calls_of(world: &World, vendor: usize, call: VendorCall) -> usize {
+    let state = world.vendors[vendor].state.lock().expect("books");
     state.calls.iter().filter(|other| **other == call).count()
 }
 
@@ -323,4 +330,65 @@ async fn a_client_that_leaves_while_its_order_is_written_leaves_an_order_that_ru
     let order = again.order.expect("the order");
     assert_eq!((order.status(), order.problems()), (OrderStatus::Confirmed, Vec::new()));
     assert!(limiter.time_for(MANY).await <= free, "given back");
+}
+
+/// Orders that an outage left behind.
+const STRANDED: usize = 1_000;
+/// Calls a second that the vendor allows.
+const PACE: u32 = 50;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_orders_stranded_by_an_outage_resume_at_the_pace_of_the_vendor() {
+    let world = World::new(Stage::Sqlite.ledger().await, &[PLAIN]);
+    let orders = world.process();
+    (1..=STRANDED).for_each(|nth| world.vendors[0].fail(VendorCall::Confirm, nth, Fault::LostAnswer));
+    (1..=STRANDED * 5).for_each(|nth| world.vendors[0].fail(VendorCall::FindSale, nth, Fault::NotSent));
+    let mut keys = Vec::new();
+    for _ in 0..STRANDED / 50 {
+        let placed = (0..50).map(async |_| {
+            let input = world.input(FulfillmentPolicy::AllOrNothing);
+            orders.place(&storefront(), &input).await.expect("the store").order.expect("the order").key
+        });
+        keys.extend(join_all(placed).await);
+    }
+    orders.wait_until_idle().await;
+    let unknown = |order: &Order| order.legs[0].status == LegStatus::OutcomeUnknown;
+    assert!(join_all(keys.iter().map(|key| world.read(*key))).await.iter().all(unknown), "all are stranded");
+
+    let quota = RateLimitPolicy {
+        all: WindowLimit { requests: PACE * 60, per: Duration::from_secs(60) },
+        each_endpoint: None,
+        priority_percent: 0,
+        max_wait: Duration::ZERO,
+        replicas: 1,
+    };
+    let limiter = Arc::new(LocalRateLimiter::new(Some(&quota), 16, Duration::ZERO));
+    *world.vendors[0].limiter.lock().expect("a limiter") = Some(limiter);
+    world.vendors[0].recover();
+    let before = calls_of(&world, 0, VendorCall::FindSale);
+    let source = Some(world.vendors[0].id.clone());
+    let retry = RetryLegs { key: world.next_key(), legs: None, source, rate: None };
+    let begun = Instant::now();
+    let outcome = orders.retry(&storefront(), &retry).await.expect("the store");
+    assert_eq!((outcome.scheduled, outcome.problems), (STRANDED as u64, Vec::new()));
+    let mut open = keys.clone();
+    while !open.is_empty() {
+        orders.resume_due().await.expect("the store");
+        orders.wait_until_idle().await;
+        world.clock.advance(Duration::from_secs(1));
+        let now = join_all(open.iter().map(|key| world.read(*key))).await;
+        open = now.iter().filter(|order| !order.status().is_terminal()).map(|order| order.key).collect();
+        assert!(begun.elapsed() < Duration::from_secs(300), "{} are open", open.len());
+    }
+    let lookups = calls_of(&world, 0, VendorCall::FindSale) - before;
+    assert!(lookups >= STRANDED, "{lookups}");
+    // A quarter of a minute's calls may come at once, and the others at three quarters of the pace.
+    let burst = PACE as usize * 60 / 4;
+    let least = Duration::from_secs((lookups - burst) as u64) * 4 / 3 / PACE;
+    assert!(begun.elapsed() >= least, "{:?} for {lookups} look-ups", begun.elapsed());
+    for order in join_all(keys.iter().map(|key| world.read(*key))).await {
+        assert_eq!((order.status(), order.problems()), (OrderStatus::Confirmed, Vec::new()));
+        assert_eq!(world.vendors[0].live_sales(&order.legs[0].reference).len(), 1, "sold once");
+    }
+    assert_eq!(calls_of(&world, 0, VendorCall::Confirm), STRANDED, "nothing was sold again");
 }

@@ -1,18 +1,20 @@
 //! A person's hand: settling legs, trying them again, notes, orphans, and pauses of sources.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{ExternalRef, OrderKey};
+use futures_util::future::join_all;
 use orders::operator::MAX_RETRIED_LEGS;
 use orders::{
-    AddNote, FulfillmentPolicy, LegSettlement, LegStatus, Order, OrderAction, OrderOutcome, OrderStatus, Orders,
-    PauseMode, PauseSource, ProblemCode, ResolveOrphan, RetryLegs, SettleLeg,
+    AddNote, FulfillmentPolicy, LegSettlement, LegStatus, Order, OrderAction, OrderOutcome, OrderStatus, OrderStore,
+    Orders, PauseMode, PauseSource, ProblemCode, ResolveOrphan, RetryLegs, SettleLeg,
 };
 
 use crate::orders::audit::statuses;
-use crate::orders::database::Stage;
+use crate::orders::database::{Postgres, Stage};
 use crate::orders::vendor::{BLIND, Fault, KEYED, PLAIN, Sale, VendorCall, VendorTraits};
-use crate::orders::world::{World, storefront};
+use crate::orders::world::{CrashPoint, ProcessStore, World, storefront};
 
 async fn world(traits: &[VendorTraits]) -> (World, Orders) {
     let world = World::new(Stage::Sqlite.ledger().await, traits);
@@ -421,6 +423,80 @@ async fn an_orphan_is_tied_to_its_order_or_declared_none_of_ours() {
     assert_eq!(resolve(&taken).await, [ProblemCode::ReferenceOfAnotherOrder]);
     assert_eq!(resolve(&request("x", Some((other.key, 9)))).await, [ProblemCode::LegNotFound]);
     assert_eq!(resolve(&ResolveOrphan { note: String::new(), ..request("x", None) }).await, [ProblemCode::NoteMissing]);
+}
+
+#[tokio::test]
+async fn two_requests_at_once_cannot_tie_one_identifier_to_two_orders() {
+    let mut stages = vec![Stage::Sqlite];
+    stages.extend(Postgres::start().map(Stage::Postgres));
+    for stage in stages {
+        let world = World::new(stage.ledger().await, &[PLAIN]);
+        let processes = [world.process(), world.process()];
+        let keys = [place(&world, &processes[0]).await.key, place(&world, &processes[0]).await.key];
+        for nth in 0..5 {
+            let requests = keys.map(|key| ResolveOrphan {
+                key: world.next_key(),
+                source: world.vendors[0].id.clone(),
+                reference: ("acme.sale".to_owned(), format!("found {nth}")),
+                leg: Some((key, 0)),
+                note: "asked the venue".to_owned(),
+            });
+            let both = join_all(processes.iter().zip(&requests).map(async |(orders, request)| {
+                codes(&orders.resolve_orphan(&storefront(), request).await.expect("the store").problems)
+            }));
+            let mut both = both.await;
+            both.sort_unstable();
+            assert_eq!(both, [vec![], vec![ProblemCode::ReferenceOfAnotherOrder]]);
+            for orders in &processes {
+                orders.wait_until_idle().await;
+            }
+            let reference = ExternalRef::new("acme.sale", format!("found {nth}"));
+            let orders = join_all(keys.iter().map(|key| world.read(*key))).await;
+            let tied = orders.iter().filter(|order| order.legs[0].refs.contains(&reference));
+            assert_eq!(tied.count(), 1, "{reference:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_tie_that_was_cut_off_after_its_decision_is_completed_by_the_same_request() {
+    let (world, orders) = world(&[PLAIN]).await;
+    let order = place(&world, &orders).await;
+    // The decision is written first, then the order.
+    let store = ProcessStore::new(Arc::clone(&world.store), Some(CrashPoint::Before(1)));
+    let cut_off = world.process_on(Arc::clone(&store) as Arc<dyn OrderStore>);
+    let request = ResolveOrphan {
+        key: world.next_key(),
+        source: world.vendors[0].id.clone(),
+        reference: ("acme.sale".to_owned(), "ours".to_owned()),
+        leg: Some((order.key, 0)),
+        note: "asked the venue".to_owned(),
+    };
+    cut_off.resolve_orphan(&storefront(), &request).await.expect_err("cut off");
+    let reference = ExternalRef::new("acme.sale", "ours");
+    assert!(!world.read(order.key).await.legs[0].refs.contains(&reference));
+    for _ in 0..2 {
+        let again = orders.resolve_orphan(&storefront(), &request).await.expect("the store");
+        assert_eq!(codes(&again.problems), []);
+        orders.wait_until_idle().await;
+        let tied = world.read(order.key).await;
+        assert_eq!((tied.legs[0].refs.contains(&reference), tied.notes.len()), (true, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_settlement_with_the_identifier_of_another_order_is_refused() {
+    let (world, orders) = world(&[BLIND]).await;
+    let sold = place(&world, &orders).await;
+    world.vendors[0].fail(VendorCall::Confirm, 2, Fault::LostRequest);
+    let order = place(&world, &orders).await;
+    assert_eq!(order.status(), OrderStatus::NeedsAttention);
+    let taken = sold.legs[0].refs[0].clone();
+    let request =
+        SettleLeg { refs: vec![(taken.kind, taken.value)], ..settlement(&world, order.key, 0, LegSettlement::Sold) };
+    let outcome = orders.settle(&storefront(), &request).await.expect("the store");
+    assert_eq!(codes(&outcome.problems), [ProblemCode::ReferenceOfAnotherOrder]);
+    assert_eq!(world.read(order.key).await.version, order.version);
 }
 
 fn calls(world: &World, vendor: usize, call: VendorCall) -> usize {

@@ -110,6 +110,11 @@ impl OperatorStore for ProcessStore {
         self.inner.write_orphan(action, orphan).await
     }
 
+    async fn delete_orphan(&self, action: &OperatorAction) -> Result<(), StoreError> {
+        self.check()?;
+        self.inner.delete_orphan(action).await
+    }
+
     async fn list_orphans(&self, source: &SourceId) -> Result<Vec<ResolvedOrphan>, StoreError> {
         self.inner.list_orphans(source).await
     }

@@ -161,7 +161,13 @@ fn check_leg(order: &Value, leg: &Value, books: &Books, add: &mut impl FnMut(Str
             [] => add(format!("reported as confirmed, not sold at {source}")),
             [sale, ..] => check_tickets(order, leg, sale, add),
         },
-        "NEEDS_ATTENTION" => {}
+        // A person is asked only about what no look-up and no repetition has settled.
+        "NEEDS_ATTENTION" => {
+            let is_open = |attempt: &Value| ["UNKNOWN", "REJECTED"].contains(&text(&attempt["outcome"]));
+            if !array(&leg["attempts"]).iter().any(is_open) || array(&leg["problems"]).is_empty() {
+                add(format!("a person is asked about {source}, and no attempt is open"));
+            }
+        }
         "OUTCOME_UNKNOWN" => {
             if !is_unknown_at_acme(leg) || !sales.is_empty() {
                 add(format!("unknown at {source}, where {} sales are listed", sales.len()));

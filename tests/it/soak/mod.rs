@@ -144,6 +144,9 @@ async fn agree(world: &World, buyers: &[Buyer]) -> Vec<Difference> {
         let books = Books::of(&inventories(world).await);
         let mut found = differences(&orders, &books);
         found.extend(broken_promises(&orders, buyers));
+        if books.counts().0 == 0 && !buyers.is_empty() {
+            found.push(Difference { order: None, text: "nothing was sold".to_owned() });
+        }
         if found.is_empty() || begun.elapsed() > LONGEST_END {
             print_figures(&orders, &books, buyers, begun.elapsed());
             return found;

@@ -44,6 +44,12 @@ impl Orders {
         if let Err(code) = check_note(&request.note) {
             return Ok(OrderOutcome::rejected(None, vec![at_input(code, "note")]));
         }
+        if self.has_refs_of_another_order(actor, request).await? {
+            return Ok(OrderOutcome::rejected(
+                None,
+                vec![at_input(ProblemCode::ReferenceOfAnotherOrder, "externalRefs")],
+            ));
+        }
         let action =
             OrderActionRequest { key: request.key.clone(), order: request.order, if_version: request.if_version };
         let hash = idempotency::request_hash(request);
@@ -61,6 +67,14 @@ impl Orders {
             Ok(())
         })
         .await
+    }
+
+    /// Returns true if a reference of a settlement is known to be that of another leg.
+    async fn has_refs_of_another_order(&self, actor: &Actor, request: &SettleLeg) -> Result<bool, StoreError> {
+        let Some(order) = self.find(actor, &OrderLookup::Key(request.order)).await? else { return Ok(false) };
+        let Some(leg) = order.legs.get(request.leg) else { return Ok(false) };
+        let refs = check_refs(self.vendor_of(leg), &request.refs).unwrap_or_default();
+        self.is_of_another_order(&order, leg, &refs).await
     }
 
     /// Adds a note to an order.
@@ -138,24 +152,29 @@ impl Orders {
         Ok(())
     }
 
-    /// Retries all legs of a source.
+    /// Retries all legs of a source. A problem tells that some orders were busy; a request with another key retries those.
     async fn retry_source(&self, retries: &mut Retries<'_>, source: &SourceId) -> Result<(), StoreError> {
         let filter =
             OrderFilter { status: UNFINISHED.to_vec(), sources: vec![source.clone()], ..OrderFilter::default() };
-        let mut after: Option<OrderCursor> = None;
+        let (mut after, mut is_busy): (Option<OrderCursor>, bool) = (None, false);
         loop {
             let page = self.list(retries.actor, &filter, after.as_ref(), PAGE).await?;
             for order in &page.orders {
                 let is_wanted = |leg: &Leg| leg.source == *source && leg.can_be_retried();
                 if order.legs.iter().any(is_wanted) {
-                    self.retry_order(retries, order.key, &is_wanted).await?;
+                    let (code, _) = self.retry_order(retries, order.key, &is_wanted).await?;
+                    is_busy |= code == ProblemCode::OrderBusy;
                 }
             }
             after = page.orders.last().map(OrderCursor::of);
             if !page.has_more {
-                return Ok(());
+                break;
             }
         }
+        if is_busy {
+            retries.problems.push(at_input(ProblemCode::OrderBusy, "source"));
+        }
+        Ok(())
     }
 
     /// Schedules the retries of some legs of an order. Returns those that were, and why the others were not.

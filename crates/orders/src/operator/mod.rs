@@ -194,6 +194,9 @@ pub trait OperatorStore: Send + Sync {
     /// declared it none of ours; [`StoreError::Outdated`] if it was tied to another leg.
     async fn write_orphan(&self, action: &OperatorAction, orphan: &ResolvedOrphan) -> Result<(), StoreError>;
 
+    /// Takes a decision back, together with the record of its request.
+    async fn delete_orphan(&self, action: &OperatorAction) -> Result<(), StoreError>;
+
     /// Lists the decisions about orphans of a source.
     async fn list_orphans(&self, source: &SourceId) -> Result<Vec<ResolvedOrphan>, StoreError>;
 }

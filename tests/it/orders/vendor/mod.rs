@@ -16,8 +16,8 @@ use domain::{
     Availability, AvailabilityStatus, Batch, BookingMode, CalendarDay, Catalog, CatalogScope, Clock, Effect,
     Environment, ErrorKind, Event, EventKey, EventStatus, ExternalRef, Health, HealthReport, HealthState, LegShape,
     LocalizedText, Money, Observed, Offer, OrderCalls, Performance, PerformanceKey, PerformanceWindow, Price,
-    RefusalReason, Source, SourceId, SourceTraits, TicketType, TicketTypeKey, TurnScope, VendorError, VendorKind,
-    VendorOperation,
+    RateLimiter, RefusalReason, RequestTurn, Source, SourceId, SourceTraits, TicketType, TicketTypeKey, TurnScope,
+    VendorError, VendorKind, VendorOperation,
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -168,6 +168,8 @@ pub(crate) struct Vendor {
     pub resume: Notify,
     /// Notified when a call waits for its turn.
     pub queued: Notify,
+    /// Limiter of all calls. `None`: nothing limits them.
+    pub limiter: Mutex<Option<Arc<LocalRateLimiter>>>,
     pub hold_ttl: Duration,
     clock: Arc<dyn Clock>,
 }
@@ -198,6 +200,7 @@ impl Vendor {
             catalog: Mutex::new(catalog),
             resume: Notify::new(),
             queued: Notify::new(),
+            limiter: Mutex::default(),
             hold_ttl: Duration::from_secs(600),
             clock,
         })
@@ -206,6 +209,11 @@ impl Vendor {
     /// Injects a fault into the `nth` call of a kind.
     pub(crate) fn fail(&self, call: VendorCall, nth: usize, fault: Fault) {
         self.state.lock().expect("books").script.insert((call, nth), fault);
+    }
+
+    /// Injects no fault any more.
+    pub(crate) fn recover(&self) {
+        self.state.lock().expect("books").script.clear();
     }
 
     pub(crate) fn source(self: &Arc<Self>, environment: Environment) -> Source {
@@ -288,7 +296,11 @@ impl Vendor {
                 self.queued.notify_one();
                 self.resume.notified().await;
             }
-            Ok(())
+            let limiter = self.limiter.lock().expect("a limiter").clone();
+            match limiter {
+                Some(limiter) => limiter.acquire(RequestTurn::current(operation(call))).await.map(drop),
+                None => Ok(()),
+            }
         };
         let Some(scope) = TurnScope::current() else { return Ok(()) };
         scope.wait(turn).await.map_err(|wait| VendorError::awaiting_turn(&self.id, operation(call), wait))
