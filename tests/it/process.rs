@@ -143,11 +143,16 @@ impl Api {
 
     /// Returns the data of a response, or `None` if the server died before.
     pub(crate) async fn try_query(&self, query: &str, variables: Value) -> Option<Value> {
-        let body = json!({ "query": query, "variables": variables });
-        let request = self.client.post(&self.url).bearer_auth(OPERATOR).json(&body);
-        let answer: Value = request.send().await.ok()?.json().await.ok()?;
+        let answer = self.ask(query, variables).await?;
         assert_eq!(answer.get("errors"), None, "{answer}");
         Some(answer["data"].clone())
+    }
+
+    /// Returns a response with its errors, or `None` if the server died before.
+    pub(crate) async fn ask(&self, query: &str, variables: Value) -> Option<Value> {
+        let body = json!({ "query": query, "variables": variables });
+        let request = self.client.post(&self.url).bearer_auth(OPERATOR).json(&body);
+        request.send().await.ok()?.json().await.ok()
     }
 
     /// Returns the data of a response; an error fails the test.
