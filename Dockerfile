@@ -18,6 +18,10 @@ RUN --mount=type=cache,target=/root/.npm \
 
 FROM rust:1.95-bookworm@sha256:6258907abe69656e41cd992e0b705cdcfabcbbe3db374f92ed2d47121282d4a1 AS binary
 ARG BUILD_FLAGS=--no-default-features
+# The image is built without the repository: --build-arg COMMIT=$(git rev-parse --short=12 HEAD) and its date, for `--version`.
+ARG COMMIT=unknown
+ARG COMMIT_DATE=unknown
+ENV TICKETGRAPH_COMMIT=$COMMIT TICKETGRAPH_COMMIT_DATE=$COMMIT_DATE
 WORKDIR /ticketgraph
 COPY . .
 COPY --from=web /ticketgraph/web/dist web/dist

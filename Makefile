@@ -1,7 +1,7 @@
 # Short names for commands; longer ones are in scripts/.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz soak check accept schema bench web release binary
+.PHONY: help run test fuzz soak check accept schema bench web release binary package reproducible
 
 help:     ## this list
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /make \1\t/' | expand -t 16
@@ -37,3 +37,9 @@ release: web binary ## the binary as it is shipped, with the web pages inside (B
 
 binary:   ## the release binary with the web pages that are built already (BUILD_FLAGS as above)
 	cargo build --release --locked $(BUILD_FLAGS)
+
+package: web ## target/package: release archive with a static binary, Debian package, SBOM and checksums
+	scripts/package
+
+reproducible: web ## builds the static binary twice, in two folders, and compares the bytes
+	scripts/reproducible

@@ -1,17 +1,19 @@
-//! Command line: serve, check, schema and sandbox.
+//! Command line.
 //!
 //! Exit codes: 0 for success, 1 for diagnostics or a failed run, 2 for wrong usage or a wrong configuration.
 
 use std::convert::Infallible;
 use std::fmt::Display;
 use std::future::pending;
+use std::io::{ErrorKind, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap_complete::Shell;
 use telemetry::{LogFormat, Metrics, TraceExporter, TraceSettings};
 use ticketgraph::app::{self, SandboxOptions, ServeOptions, StartError};
 use ticketgraph::config::{Config, ConfigDiagnostics};
@@ -28,7 +30,7 @@ const USAGE: u8 = 2;
 ///
 /// Without a command it serves; without a configuration it serves the built-in sandbox of emulated vendors.
 #[derive(Parser)]
-#[command(version, args_conflicts_with_subcommands = true)]
+#[command(version = build_info::VERSION, args_conflicts_with_subcommands = true)]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
@@ -59,12 +61,25 @@ enum Command {
         /// The address to listen on.
         #[arg(long, value_name = "ADDR", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
         listen: IpAddr,
+        /// First of the vendors' ports. Fails if one of them is taken; without it, free ports replace those that are taken.
+        #[arg(long, value_name = "PORT")]
+        ports: Option<u16>,
         /// Faults of the vendors from the start.
         #[arg(long, value_name = "FILE")]
         scenario: Option<PathBuf>,
         /// Disables the vendors' published request limits.
         #[arg(long)]
         unlimited: bool,
+    },
+    /// Prints the completions of a shell.
+    Completions {
+        /// Shell.
+        shell: Shell,
+    },
+    /// Writes the manual pages into a folder.
+    Manual {
+        /// The folder.
+        folder: PathBuf,
     },
 }
 
@@ -99,12 +114,21 @@ fn main() -> ExitCode {
         Command::Serve(serve) => self::serve(serve),
         Command::Check { file, online } => check(&file, online),
         Command::Schema { subgraph } => {
-            print((if subgraph { graphql::subgraph::sdl() } else { graphql::schema::sdl() }).trim_end());
-            ExitCode::SUCCESS
+            let sdl = if subgraph { graphql::subgraph::sdl() } else { graphql::schema::sdl() };
+            write_out(format!("{}\n", sdl.trim_end()).as_bytes())
         }
-        Command::Sandbox { listen, scenario, unlimited } => {
-            sandbox(SandboxOptions { listen, scenario, limits_requests: !unlimited })
+        Command::Sandbox { listen, ports, scenario, unlimited } => {
+            sandbox(SandboxOptions { listen, first_port: ports, scenario, limits_requests: !unlimited })
         }
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "ticketgraph", &mut script);
+            write_out(&script)
+        }
+        Command::Manual { folder } => match clap_mangen::generate_to(Arguments::command(), &folder) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failed(format!("the manual pages cannot be written to {}: {error}", folder.display())),
+        },
     }
 }
 
@@ -242,9 +266,17 @@ fn failed(error: impl Display) -> ExitCode {
     ExitCode::from(FAILED)
 }
 
-#[expect(clippy::print_stdout, reason = "output of a command")]
+/// Prints a line. The rest of an output that nobody reads any more is lost, as usual for commands.
 fn print(line: impl Display) {
-    println!("{line}");
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// Writes the output of a command. A reader that has gone is no failure.
+fn write_out(text: &[u8]) -> ExitCode {
+    match std::io::stdout().write_all(text) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => failed(format!("the output cannot be written: {error}")),
+        _ => ExitCode::SUCCESS,
+    }
 }
 
 #[expect(clippy::print_stderr, reason = "errors before logging starts")]

@@ -1,5 +1,6 @@
 //! Errors of the start.
 
+use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
@@ -24,15 +25,35 @@ pub enum StartError {
     /// The emulated vendors are not part of this binary.
     #[error("this binary was built without the feature `sandbox`, which contains the emulated vendors")]
     NoSandbox,
-    /// The address is not available, or a folder cannot be created.
+    /// An address is not available, or a file or folder cannot be used. Begins with what failed.
     #[error("{0}: {1}")]
-    Io(String, #[source] io::Error),
+    Io(String, io::Error),
     /// The order store cannot be opened.
-    #[error(transparent)]
-    Ledger(#[from] StoreOpenError),
+    #[error("the ledger {address}: {}", with_causes(.error))]
+    Ledger {
+        /// Its address, without user and password.
+        address: String,
+        /// Error.
+        error: StoreOpenError,
+    },
     /// The HTTP client cannot be created.
     #[error(transparent)]
     Client(#[from] HttpClientError),
+}
+
+/// Returns an error with its causes.
+pub(super) fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        // Some errors repeat their cause in their own text.
+        if !text.ends_with(&more) {
+            text += &format!(": {more}");
+        }
+        cause = error.source();
+    }
+    text
 }
 
 impl StartError {

@@ -1,6 +1,5 @@
 //! Checks of the ledger for `/health/ready`: a write at an interval, and the difference of the clocks.
 
-use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,9 +8,10 @@ use jiff::SignedDuration;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
+use crate::app::error::with_causes;
 use crate::config::LedgerConfig;
 use crate::gateway::health::Dependency;
-use domain::{Clock, StoreError};
+use domain::Clock;
 use store_sql::StoreHealth;
 
 /// Checks the ledger at most once per interval, whatever the number of probes.
@@ -69,7 +69,7 @@ impl LedgerCheck {
         let checked = timeout(self.timeout, self.ledger.check_write()).await;
         let (write, cause) = match checked {
             Ok(Ok(())) => (Ok(()), None),
-            Ok(Err(error)) => (Err("fails: no order can be written".to_owned()), Some(describe_causes(&error))),
+            Ok(Err(error)) => (Err("fails: no order can be written".to_owned()), Some(with_causes(&error))),
             Err(_) => {
                 let reason = format!("did not write within {:?}: no order can be written", self.timeout);
                 (Err(reason), Some("the write waits for a lock, a connection or the server".to_owned()))
@@ -96,17 +96,6 @@ impl LedgerCheck {
         let direction = if offset.is_negative() { "behind" } else { "ahead of" };
         Some(format!("is {} s {direction} the clock of the ledger", offset.unsigned_abs().as_secs()))
     }
-}
-
-/// Returns an error with its causes. Errors of a write check contain no data of orders.
-fn describe_causes(error: &StoreError) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text += &format!(": {error}");
-        cause = error.source();
-    }
-    text
 }
 
 /// The order store, which is required for sales.

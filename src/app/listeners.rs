@@ -79,7 +79,7 @@ impl Listeners {
 
 /// Binds an address and returns the bound one, which names the port if `address` leaves it open.
 async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
-    let failed = |error| StartError::Io(address.to_string(), error);
+    let failed = |error| StartError::Io(format!("cannot listen on {address}"), error);
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     Ok((listener, bound))

@@ -26,6 +26,8 @@ pub struct ServeOptions {
 pub struct SandboxOptions {
     /// Address to listen on.
     pub listen: IpAddr,
+    /// First of the vendors' ports, which must all be available. `None`: the usual ports, or free ones.
+    pub first_port: Option<u16>,
     /// File with the faults from the start.
     pub scenario: Option<PathBuf>,
     /// Enforces the request limits that the vendors document.

@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive as _;
 use secrecy::ExposeSecret;
+use url::Url;
 
 use crate::app::error::StartError;
 use crate::config::{self, Config, ConnectionConfig};
@@ -19,21 +20,21 @@ use store_sql::{CredentialKey, LeaseClock, StoreSettings, Stores};
 
 /// Opens the stores.
 pub(super) async fn open_stores(config: &Config, data: &Path) -> Result<Stores, StartError> {
-    let url = if config.built_in {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(data)
-            .map_err(|error| StartError::Io(data.display().to_string(), error))?;
-        format!("sqlite://{}", data.join("ticketgraph.db").display())
-    } else {
-        config.ledger.url.expose_secret().to_owned()
-    };
+    let url =
+        if config.built_in {
+            DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(|error| {
+                StartError::Io(format!("the data folder {} cannot be created", data.display()), error)
+            })?;
+            format!("sqlite://{}", data.join("ticketgraph.db").display())
+        } else {
+            config.ledger.url.expose_secret().to_owned()
+        };
     let key = match &config.ledger.encryption_key {
         Some(key) => CredentialKey::new(*key.expose()),
         None => load_or_create_key(&key_file(&url, data))?,
     };
-    Ok(store_sql::open_stores(&url, &[key], &store_settings(config)).await?)
+    let opened = store_sql::open_stores(&url, &[key], &store_settings(config)).await;
+    opened.map_err(|error| StartError::Ledger { address: ledger_address(&url), error })
 }
 
 /// Opens the stores of a service that may be running, for a command beside it. `None` if the service has not created them yet.
@@ -49,7 +50,17 @@ pub(super) async fn attach_stores(config: &Config) -> Result<Option<Stores>, Sta
             load_or_create_key(&file)?
         }
     };
-    Ok(store_sql::attach_stores(url, &[key], &store_settings(config)).await?)
+    let attached = store_sql::attach_stores(url, &[key], &store_settings(config)).await;
+    attached.map_err(|error| StartError::Ledger { address: ledger_address(url), error })
+}
+
+/// Returns the URL of a ledger without user, password and parameters.
+pub(super) fn ledger_address(url: &str) -> String {
+    let Ok(mut url) = Url::parse(url) else { return "with the configured url".to_owned() };
+    url.set_query(None);
+    // Fails for URLs that have neither.
+    let _ = url.set_username("").and_then(|()| url.set_password(None));
+    url.to_string()
 }
 
 /// Returns the data folder: the named one, or the user's data folder by the XDG rules.
@@ -98,7 +109,8 @@ fn load_or_create_key(file: &Path) -> Result<CredentialKey, StartError> {
     if !file.exists() {
         tracing::warn!(file = %file.display(), "no ledger.encryption_key is configured: a key is generated and stored here");
     }
-    CredentialKey::load_or_create(file).map_err(|error| StartError::Io(file.display().to_string(), error))
+    CredentialKey::load_or_create(file)
+        .map_err(|error| StartError::Io(format!("the key file {}", file.display()), error))
 }
 
 /// Returns the settings of the stores.

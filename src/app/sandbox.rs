@@ -36,6 +36,7 @@ pub(super) async fn start_sandbox(
     let options = Options {
         listen: IpAddr::V4(Ipv4Addr::LOCALHOST),
         first_port: Some(FIRST_PORT),
+        requires_ports: false,
         clock: Arc::clone(clock),
         folder: data.map(|data| data.join("vendors")),
         scenario: Scenario::default(),
@@ -60,13 +61,15 @@ pub(super) async fn start_sandbox(
     Ok(sandbox)
 }
 
-/// Runs the emulated vendors alone, on fixed ports or on free ones if those are taken, until a shutdown signal arrives.
+/// Runs the emulated vendors alone until a shutdown signal arrives: on the requested ports, or on the usual ones, of which those
+/// that are taken are replaced by free ones.
 pub async fn run_sandbox(options: SandboxOptions) -> Result<(), StartError> {
     let request_limits = if options.limits_requests { RequestLimits::Documented } else { RequestLimits::Unlimited };
     let scenario = options.scenario.as_deref().map(load_scenario).transpose()?.unwrap_or_default();
     let sandbox = start(Options {
         listen: options.listen,
-        first_port: Some(FIRST_PORT),
+        first_port: Some(options.first_port.unwrap_or(FIRST_PORT)),
+        requires_ports: options.first_port.is_some(),
         clock: Arc::new(SystemClock),
         folder: None,
         scenario,

@@ -98,3 +98,11 @@ pub(super) fn unknown_name<'a>(what: &str, wrong: &str, known: impl IntoIterator
         }
     }
 }
+
+/// Returns why a file cannot be read, in words of the command line.
+pub(super) fn reason(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        kind => kind.to_string(),
+    }
+}

@@ -45,6 +45,7 @@ pub use sources::{CancellationTermsConfig, ConfiguredSource, DeliveryConfig};
 pub use telemetry::TelemetryConfig;
 pub use vendor_spec::{VendorConfigSpec, VendorConfigSpecs};
 
+use crate::config::diagnostic::reason;
 use crate::config::section::{ReadContext, Section};
 use crate::config::tree::{Location, SyntaxError, Table, Value};
 use domain::SourceId;
@@ -171,7 +172,7 @@ fn parse_sandbox() -> Result<(Table, Location), ConfigDiagnostics> {
 
 fn parse_file(path: &Path, read_file: ReadFile<'_>) -> Result<Table, ConfigDiagnostics> {
     let text = read_file(path).map_err(|error| {
-        let message = format!("cannot be read: {}", error.kind());
+        let message = format!("cannot be read: {}", reason(&error));
         ConfigDiagnostics::unreadable(vec![SyntaxError { location: Location::File(path.into()), message }])
     })?;
     tree::parse(&text, &Location::Line(path.into(), 1)).map_err(ConfigDiagnostics::unreadable)

@@ -3,6 +3,7 @@
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+use crate::config::diagnostic::reason;
 use crate::config::section::{ReadContext, Section};
 use crate::config::tree::{Node, Value};
 
@@ -45,7 +46,7 @@ fn plaintext_message(key: &str) -> String {
 pub(super) fn read_secret_file(context: &ReadContext<'_>, node: &Node, written: &str) -> Result<SecretString, String> {
     let path = node.location.resolve(written);
     let text =
-        (context.read_file)(&path).map_err(|error| format!("{} cannot be read: {}", path.display(), error.kind()))?;
+        (context.read_file)(&path).map_err(|error| format!("{} cannot be read: {}", path.display(), reason(&error)))?;
     non_empty(text.trim_end_matches(['\r', '\n']), &format!("{} is empty", path.display()))
 }
 

@@ -12,7 +12,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::config::diagnostic::{ConfigDiagnostic, nearest_name};
+use crate::config::diagnostic::{ConfigDiagnostic, nearest_name, reason};
 use crate::config::renamed_keys::renamed_key;
 use crate::config::setting::{DisplayDuration, Setting};
 use crate::config::tree::{Location, Node, Table, Value};
@@ -165,7 +165,7 @@ impl<'a> Section<'a> {
     pub(super) fn find_file(&self, key: &str) -> Option<PathBuf> {
         let path: PathBuf = self.find(key)?;
         if let Err(error) = (self.context.read_file)(&path) {
-            self.report(key, format!("{} cannot be read: {}", path.display(), error.kind()));
+            self.report(key, format!("{} cannot be read: {}", path.display(), reason(&error)));
         }
         Some(path)
     }

@@ -107,6 +107,10 @@ time_zone = "America/New_York"
 currency = "USD"
 "#;
 
+/// A billing card with every field.
+const CARD: &str = r#"{ "number": "4111111111111111", "cvv": "123", "expiryDate": "12/39", "name": "A", "address1": "1 Road",
+    "city": "Port of Spain", "district": "Port of Spain", "country": "TT" }"#;
+
 pub(crate) const KEY: (&str, &str) = ("HARBOR_ACME_KEY", "planted-acme-key");
 
 #[test]
@@ -140,6 +144,7 @@ fn the_example_configuration_has_no_diagnostics_given_its_variables() {
         ("HARBOR_ACME_KEY", "a"),
         ("OPERA_SECUTIX_PASSWORD", "b"),
         ("QUAY_TICKETING_KEY", "c"),
+        ("QUAY_CARD", CARD),
         ("TIXNGO_KEY", "d"),
         ("LEDGER_URL", "postgres://u:p@db.example.com/ticketgraph"),
         ("LEDGER_KEY", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="),
@@ -314,6 +319,7 @@ fn the_debug_output_of_a_configuration_contains_no_secret() {
         ("HARBOR_ACME_KEY", "planted-one"),
         ("OPERA_SECUTIX_PASSWORD", "planted-two"),
         ("QUAY_TICKETING_KEY", "planted-three"),
+        ("QUAY_CARD", r#"{ "number": "planted-eight" }"#),
         ("TIXNGO_KEY", "planted-four"),
         ("LEDGER_URL", "postgres://planted-five:p@db/t"),
         ("LEDGER_KEY", "706c616e7465642d7369782d706c616e7465642d7369782d706c616e74656421"),

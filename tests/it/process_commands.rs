@@ -107,8 +107,99 @@ fn wrong_usage_ends_with_2_and_the_version_with_0() {
     {
         assert_eq!(place.run(wrong).status.code(), Some(2), "{wrong:?}");
     }
-    let version = place.run(&["--version"]);
-    assert_eq!((version.status.code(), text(&version.stdout).starts_with("ticketgraph ")), (Some(0), true));
+    let version = text(&place.run(&["--version"]).stdout);
+    let (name, build) = version.trim().split_once(" (").expect("a version and a build");
+    assert_eq!(name, concat!("ticketgraph ", env!("CARGO_PKG_VERSION")));
+    let (commit, date) = build.trim_end_matches(')').split_once(' ').expect("a commit and a date");
+    let is_built_from_a_repository = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(".git").exists();
+    let is_commit = commit.len() == 12 && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
+    assert!(!is_built_from_a_repository || is_commit && date.parse::<jiff::civil::Date>().is_ok(), "{version}");
+}
+
+#[test]
+fn an_output_that_nobody_reads_to_its_end_is_no_failure() {
+    let place = RunFolder::with("");
+    let mut command = place.binary(&["schema"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a process");
+    let mut first = [0; 1];
+    child.stdout.take().expect("a pipe").read_exact(&mut first).expect("output");
+    let ended = child.wait_with_output().expect("an end");
+    assert_eq!((ended.status.code(), text(&ended.stderr)), (Some(0), String::new()));
+}
+
+#[test]
+fn completions_and_manual_pages_name_every_command() {
+    let place = RunFolder::with("");
+    for shell in ["bash", "zsh", "fish"] {
+        let script = text(&place.run(&["completions", shell]).stdout);
+        assert!(["serve", "check", "schema", "sandbox"].iter().all(|command| script.contains(command)), "{shell}");
+    }
+    assert_eq!(place.run(&["manual", "."]).status.code(), Some(0));
+    for page in ["ticketgraph.1", "ticketgraph-serve.1", "ticketgraph-check.1"] {
+        let page = std::fs::read_to_string(place.folder.path().join(page)).expect("a page");
+        assert!(page.contains("--config"), "{page}");
+    }
+    let lost = place.run(&["manual", "nowhere"]);
+    assert_eq!(lost.status.code(), Some(1));
+    assert!(text(&lost.stderr).contains("cannot be written to nowhere: "), "{}", text(&lost.stderr));
+}
+
+#[test]
+fn a_start_that_fails_names_the_address_or_file_and_the_cause() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let taken = taken.local_addr().expect("an address").to_string();
+    let ledger =
+        |url: &str| format!("{HARBOR}[ledger]\nurl = \"{url}\"\nencryption_key = {{ env = \"LEDGER_KEY\" }}\n");
+    let postgres = ledger("postgres://clerk:planted@127.0.0.1:1/tickets?sslmode=disable");
+    let with_config = &["serve", "--config", "venues.toml"][..];
+    let taken_port = &["--config", "venues.toml", "--listen", &taken][..];
+    for (config, arguments, code, expected) in [
+        (HARBOR, taken_port, 1, format!("cannot listen on {taken}: Address already in use")),
+        (
+            &postgres,
+            with_config,
+            1,
+            "the ledger postgres://127.0.0.1:1/tickets: the ledger cannot be opened: ".to_owned(),
+        ),
+        (&ledger("sqlite:nowhere/x.db"), with_config, 1, "the ledger sqlite:nowhere/x.db: ".to_owned()),
+        ("", &["serve", "--data", "/proc/none"], 1, "the data folder /proc/none cannot be created: ".to_owned()),
+        ("", &["serve", "--config", "none.toml"], 2, "none.toml: cannot be read: there is no such file".to_owned()),
+        ("", &["serve", "--config", "/"], 2, "/: cannot be read: is a directory".to_owned()),
+    ] {
+        let place = RunFolder::with(config);
+        let mut command = place.binary(arguments);
+        command.env("HARBOR_ACME_KEY", "k").env("LEDGER_KEY", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=");
+        let run = command.output().expect("a run");
+        let said = text(&run.stderr);
+        let last = said.lines().last().unwrap_or_default();
+        assert!(last.starts_with(&expected), "{arguments:?}: {said}");
+        assert_eq!((run.status.code(), said.contains("planted")), (Some(code), false), "{said}");
+        assert!(last.len() > expected.len() || code == 2, "the cause is missing: {last}");
+    }
+}
+
+#[test]
+fn the_sandbox_says_which_port_is_taken_and_fails_only_if_it_was_asked_for() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("an address").port().to_string();
+    let refused = RunFolder::with("").run(&["sandbox", "--ports", &port]);
+    let said = text(&refused.stderr);
+    assert!(said.contains(&format!("port {port} for acme is not available: ")), "{said}");
+    assert_eq!(refused.status.code(), Some(1));
+    // The usual ports: free, or taken by another test's sandbox.
+    let place = RunFolder::with("");
+    let running = || {
+        let mut command = place.binary(&["sandbox"]);
+        ServerGuard(command.stderr(Stdio::piped()).spawn().expect("a process"))
+    };
+    let (mut first, mut second) = (running(), running());
+    for sandbox in [&mut first, &mut second] {
+        let log = BufReader::new(sandbox.0.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
+        let lines: Vec<String> = log.take_while(|line| !line.contains("vendor=\"tixngo\" address")).collect();
+        let usual = lines.iter().any(|line| line.contains("address=\"http://127.0.0.1:4101\""));
+        let told = lines.iter().any(|line| line.contains("the usual port is not available") && line.contains("4101"));
+        assert!(usual != told, "{lines:#?}");
+    }
 }
 
 #[test]

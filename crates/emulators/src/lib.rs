@@ -40,6 +40,8 @@ pub struct Options {
     pub listen: IpAddr,
     /// First of the fixed ports, one per vendor. `None` selects free ports. A fixed port in use is replaced by a free one.
     pub first_port: Option<u16>,
+    /// Fails if one of these ports is not available, instead of using a free one.
+    pub requires_ports: bool,
     /// Clock that the emulators' clocks are based on.
     pub clock: Arc<dyn Clock>,
     /// Folder for the emulators' state. `None` keeps it in memory.
@@ -67,7 +69,7 @@ impl Sandbox {
             let stage = Stage::new(emulator, Arc::clone(&clock));
             stage.faults.add(options.scenario.clone());
             let fixed = options.first_port.and_then(|first| first.checked_add(port_offset));
-            let listener = bind_or_any(options.listen, fixed).await?;
+            let listener = bind(row.name, options.listen, fixed, options.requires_ports).await?;
             running.push((row, stage.run(listener, &options.tracker)?));
         }
         Ok(Self { running })
@@ -156,14 +158,19 @@ pub fn create_emulator(name: &str, clock: Arc<SandboxClock>) -> Option<Arc<dyn E
     EMULATORS.iter().find(|row| row.name == name).map(|row| (row.create)(clock, None, RequestLimits::Unlimited))
 }
 
-/// Binds the fixed port if it is free, otherwise any free one.
-async fn bind_or_any(listen: IpAddr, fixed: Option<u16>) -> std::io::Result<TcpListener> {
-    if let Some(port) = fixed
-        && let Ok(listener) = TcpListener::bind((listen, port)).await
-    {
-        return Ok(listener);
+/// Listens on a port, or on a free one if it is taken and not required.
+async fn bind(vendor: &str, listen: IpAddr, fixed: Option<u16>, is_required: bool) -> std::io::Result<TcpListener> {
+    let Some(port) = fixed else { return TcpListener::bind((listen, 0)).await };
+    match TcpListener::bind((listen, port)).await {
+        Ok(listener) => Ok(listener),
+        Err(error) if is_required => {
+            Err(std::io::Error::new(error.kind(), format!("port {port} for {vendor} is not available: {error}")))
+        }
+        Err(error) => {
+            tracing::warn!(vendor, port, %error, "the usual port is not available: the vendor listens on a free one");
+            TcpListener::bind((listen, 0)).await
+        }
     }
-    TcpListener::bind((listen, 0)).await
 }
 
 impl Options {
@@ -172,6 +179,7 @@ impl Options {
         Self {
             listen: IpAddr::V4(Ipv4Addr::LOCALHOST),
             first_port: None,
+            requires_ports: false,
             clock,
             folder: None,
             scenario: Scenario::default(),
