@@ -137,7 +137,7 @@ fn completions_and_manual_pages_name_every_command() {
     assert_eq!(place.run(&["manual", "."]).status.code(), Some(0));
     for page in ["ticketgraph.1", "ticketgraph-serve.1", "ticketgraph-check.1"] {
         let page = std::fs::read_to_string(place.folder.path().join(page)).expect("a page");
-        assert!(page.contains("--config"), "{page}");
+        assert!(page.contains("\\-\\-config"), "{page}");
     }
     let lost = place.run(&["manual", "nowhere"]);
     assert_eq!(lost.status.code(), Some(1));

@@ -11,6 +11,7 @@ mod feed;
 mod flow;
 mod limits;
 mod operator;
+mod orphans;
 mod reconciliation;
 mod refresh;
 mod rejections;
