@@ -5,8 +5,8 @@ use std::time::Duration;
 use domain::{ExternalRef, OrderKey};
 use orders::operator::MAX_RETRIED_LEGS;
 use orders::{
-    AddNote, FulfillmentPolicy, LegSettlement, LegStatus, Order, OrderAction, OrderOutcome, OrderStatus, OrderStore,
-    Orders, PauseMode, PauseSource, ProblemCode, RetryLegs, SettleLeg,
+    AddNote, FulfillmentPolicy, LegSettlement, LegStatus, Order, OrderAction, OrderOutcome, OrderStatus, Orders,
+    PauseMode, PauseSource, ProblemCode, RetryLegs, SettleLeg,
 };
 
 use crate::orders::audit::statuses;
