@@ -13,6 +13,7 @@ pub mod mobile;
 pub mod money;
 pub mod monthly_calls;
 pub mod ordering;
+pub mod seen;
 pub mod snapshots;
 pub mod source;
 mod store;
@@ -33,6 +34,7 @@ pub use ids::{EventKey, ExternalRef, Key, OrderKey, PerformanceKey, SectionKey, 
 pub use money::{Currency, Money, MoneyError, Price, Tax};
 pub use monthly_calls::{CallCounts, CallsByClass, Month, MonthlyUse};
 pub use ordering::LegShape;
+pub use seen::{SeenResponse, observe_responses};
 pub use snapshots::{Snapshot, SnapshotStore};
 pub use source::{
     CallCount, CapacityReport, CapacityWish, Environment, Health, HealthReport, HealthState, OrderCalls, OrderCapacity,

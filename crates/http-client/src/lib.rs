@@ -3,6 +3,7 @@
 //! Contains nothing specific to a vendor. Never retries: that is decided at the port, where the effect of the call is known.
 
 mod connections;
+mod misfit;
 mod request;
 mod request_metrics;
 mod response;
@@ -10,6 +11,7 @@ mod response;
 use std::sync::Arc;
 use std::time::Duration;
 
+use reqwest::header::CONTENT_TYPE;
 use tokio::time::Instant;
 use tracing::Instrument;
 
@@ -19,6 +21,7 @@ use request_metrics::RequestTimer;
 pub use request_metrics::count_unreadable_rows;
 pub use response::{PausePolicy, VendorResponse};
 
+use domain::seen::{SeenResponse, record_response};
 use domain::{
     Effect, Endpoint, ErrorKind, RateLimiter, RequestPlace, RequestTurn, SourceId, TurnScope, VendorError,
     VendorOperation,
@@ -105,11 +108,13 @@ impl VendorHttpClient {
         );
         let deadline = Instant::now() + request.timeout.unwrap_or(self.attempt_timeout);
         let timer = RequestTimer::start(&self.source, &request);
+        let seen = SeenResponse::new(operation, request.method.as_str(), request.path_for_display());
         let executed = TurnScope::run_current_until(deadline, Box::pin(self.execute(request, &mut place)));
         let result = executed.instrument(span.clone()).await.unwrap_or_else(|| {
             Err(self.error(operation, ErrorKind::Timeout).with_effect(effect_of_lost_response(operation)))
         });
         timer.record(&result);
+        record_response(seen_response(seen, &result));
         let response = result?;
         span.record("http.response.status_code", response.status.as_u16());
         if let Some(wait) = response.pause() {
@@ -202,6 +207,14 @@ impl VendorHttpClient {
     fn error(&self, operation: VendorOperation, kind: ErrorKind) -> VendorError {
         VendorError::new(&self.source, operation, kind)
     }
+}
+
+/// Adds the response to what an operator sees of a request.
+fn seen_response(seen: SeenResponse, result: &Result<VendorResponse, VendorError>) -> SeenResponse {
+    let Ok(response) = result else { return seen };
+    let content_type = response.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media_type = content_type.and_then(|text| text.split(';').next()).map(|text| text.trim().to_ascii_lowercase());
+    SeenResponse { status: Some(response.status.as_u16()), content_type: media_type, ..seen }
 }
 
 /// Returns the possible effect of a call whose response was lost.

@@ -8,7 +8,9 @@ use reqwest::StatusCode;
 use reqwest::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
 use serde::de::DeserializeOwned;
 
+use crate::misfit::{misfit, sample, without_values};
 use crate::request_metrics::count_unreadable_rows;
+use domain::seen::record_misfit;
 use domain::{Clock, Effect, ErrorKind, SourceId, SystemClock, VendorError, VendorOperation};
 
 /// Pauses that a vendor asks for.
@@ -22,9 +24,6 @@ pub struct PausePolicy {
 
 /// UTF-8 byte order mark. RFC 8259 §8.1 forbids it in JSON and lets readers ignore it.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-/// Number of bytes of an unparsable response that are logged, masked.
-const MAX_SAMPLE_BYTES: usize = 240;
-
 /// The response to a request, with any status.
 pub struct VendorResponse {
     pub(super) source: SourceId,
@@ -47,19 +46,21 @@ impl VendorResponse {
     /// Parses the body as JSON, with or without a byte order mark. Fails with `Malformed` and logs a masked sample if the body
     /// does not match.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, VendorError> {
-        serde_json::from_slice(self.json_body()).map_err(|error| self.malformed(&error))
+        serde_json::from_slice(self.json_body()).map_err(|_| self.malformed(&misfit::<T>(self.json_body())))
     }
 
-    /// Returns a `Malformed` error and logs a masked sample of the body. The error contains nothing of it.
+    /// Returns a `Malformed` error, and tells the log and the observers of the call why and what the body looks like: its keys, and no
+    /// value. The error contains nothing of it.
     pub fn malformed(&self, why: &dyn fmt::Display) -> VendorError {
-        tracing::warn!(
+        let why = without_values(&why.to_string());
+        record_misfit(&why);
+        tracing::debug!(
             source = %self.source,
             operation = self.operation.name(),
             status = self.status.as_u16(),
             bytes = self.body.len(),
-            sample = %mask(&self.body),
-            "the response cannot be parsed: {}",
-            mask(why.to_string().as_bytes()),
+            sample = sample(self.json_body()),
+            "the response cannot be read: {why}",
         );
         self.error(ErrorKind::Malformed).with_effect(self.write_effect())
     }
@@ -140,19 +141,6 @@ impl fmt::Debug for VendorResponse {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{} with {} bytes from {}", self.status, self.body.len(), self.source)
     }
-}
-
-/// Hides the content of a text but keeps its structure: letters become `x`, digits become `0`.
-fn mask(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(MAX_SAMPLE_BYTES)]);
-    text.chars()
-        .map(|c| match c {
-            '0'..='9' => '0',
-            c if c.is_alphanumeric() => 'x',
-            c if c.is_control() => ' ',
-            c => c,
-        })
-        .collect()
 }
 
 #[cfg(test)]
@@ -243,10 +231,5 @@ mod tests {
         assert_eq!(response.readable_rows(vec![1], 2).ok(), Some(vec![1]));
         let error = response.readable_rows::<u32>(Vec::new(), 2).expect_err("nothing is readable");
         assert_eq!(error.kind, ErrorKind::Malformed);
-    }
-
-    #[test]
-    fn a_sample_shows_the_structure_of_a_response_and_none_of_its_content() {
-        assert_eq!(mask(br#"{"code":"K7P2M9QX","n":41}"#), r#"{"xxxx":"x0x0x0xx","x":00}"#);
     }
 }

@@ -4,7 +4,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Batch, Effect, ErrorKind, TurnScope, VendorError, VendorOperation};
+use domain::{Batch, Effect, ErrorKind, SeenResponse, TurnScope, VendorError, VendorOperation};
 use resilience::{CallOutcome, Permit, backoff};
 use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, sleep};
@@ -31,6 +31,8 @@ pub(super) struct GuardedCall<'g> {
     sticky_effect: Effect,
     /// True if an earlier attempt got a response for at least one key.
     has_response: bool,
+    /// Responses of the last attempt.
+    pub(super) seen: Vec<SeenResponse>,
 }
 
 /// Result of one attempt.
@@ -59,6 +61,7 @@ impl<'g> GuardedCall<'g> {
             retries: 0,
             sticky_effect: Effect::None,
             has_response: false,
+            seen: Vec::new(),
         }
     }
 
@@ -223,6 +226,9 @@ where
         }
         let has_success = self.results.values().any(Result::is_ok);
         let failure = self.results.values().find_map(|result| result.as_ref().err());
+        if let Some(failure) = failure.filter(|failure| !failure.only_waits()) {
+            call.guard.failures.record(failure, &call.seen);
+        }
         call.observation.finish(if has_success { None } else { failure });
         self.results
     }

@@ -13,6 +13,7 @@
 
 mod authoring;
 mod call;
+mod failure_log;
 mod health_tracker;
 mod observation;
 mod ports;
@@ -24,13 +25,14 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Batch, ErrorKind, SourceId, SourceTraits, VendorError, VendorOperation};
+use domain::{Batch, ErrorKind, SourceId, SourceTraits, VendorError, VendorOperation, observe_responses};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tracing::Instrument;
 
 use crate::policy::ResiliencePolicy;
 use call::{BatchState, GuardedCall};
+use failure_log::FailureLog;
 pub use health_tracker::HealthTracker;
 pub(crate) use ports::Guarded;
 use traffic_class::TrafficClasses;
@@ -43,6 +45,7 @@ pub struct Guard {
     slow_confirm: Duration,
     health: Arc<HealthTracker>,
     traffic_classes: TrafficClasses,
+    failures: FailureLog,
 }
 
 impl Guard {
@@ -56,6 +59,7 @@ impl Guard {
             traffic_classes,
             policy,
             health,
+            failures: FailureLog::default(),
         }
     }
 
@@ -115,7 +119,10 @@ impl Guard {
         let _permit = call.acquire_permit().await?;
         loop {
             let permit = call.try_acquire_circuit()?;
-            let result = match call.run_until_deadline(attempt(batch.pending_items())).await {
+            let attempt = call.run_until_deadline(attempt(batch.pending_items()));
+            let (results, seen) = observe_responses(attempt).await;
+            call.seen = seen;
+            let result = match results {
                 Some(results) => batch.record_results(call, results),
                 None => batch.record_timeout(call),
             };

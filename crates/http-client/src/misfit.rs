@@ -1,0 +1,103 @@
+//! Why a response does not fit, for operators: keys and types are shown, values never.
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// Number of characters of a response that are logged.
+const MAX_SAMPLE: usize = 400;
+/// Longest body that is sampled by its keys, in bytes.
+const MAX_SAMPLED_BYTES: usize = 1 << 20;
+
+/// Returns the path of the first field that does not fit a type, and why. Reads the body again, because finding the path costs time.
+pub(crate) fn misfit<T: DeserializeOwned>(body: &[u8]) -> String {
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    match serde_path_to_error::deserialize::<_, T>(&mut reader) {
+        Err(error) if error.inner().is_data() => format!("field `{}`: {}", error.path(), error.inner()),
+        Err(error) if body.iter().any(|byte| !byte.is_ascii_whitespace()) => format!("is not JSON: {}", error.inner()),
+        Err(_) => "the body is empty".to_owned(),
+        Ok(_) => "there is more than one value".to_owned(),
+    }
+}
+
+/// Removes the value that a parser's message quotes. Names of fields and what was expected stay.
+pub(crate) fn without_values(message: &str) -> String {
+    const NAMES_FIELDS: [&str; 3] = ["missing field", "unknown field", "duplicate field"];
+    let (path, reason) =
+        message.split_once(": ").filter(|(path, _)| path.starts_with("field `")).unwrap_or(("", message));
+    if !reason.contains(['`', '"']) || NAMES_FIELDS.iter().any(|names| reason.starts_with(names)) {
+        return message.to_owned();
+    }
+    let kind = reason.split(['`', '"']).next().unwrap_or_default().trim_end();
+    // The last one: a value may contain the same words.
+    let expected = reason.rsplit_once(", expected").map(|(_, expected)| format!(", expected{expected}"));
+    let separator = if path.is_empty() { "" } else { ": " };
+    format!("{path}{separator}{kind}{}", expected.unwrap_or_default())
+}
+
+/// Shows the structure of a body: of JSON the keys and the types, of anything else its length only.
+pub(crate) fn sample(body: &[u8]) -> String {
+    if body.len() > MAX_SAMPLED_BYTES {
+        return "(long)".to_owned();
+    }
+    let Ok(value) = serde_json::from_slice::<Value>(body) else { return "(not JSON)".to_owned() };
+    let text = shape(&value).to_string();
+    text.chars().take(MAX_SAMPLE).collect()
+}
+
+/// Replaces each value by its type, and a list by its first row.
+fn shape(value: &Value) -> Value {
+    match value {
+        Value::Null => Value::Null,
+        Value::Bool(_) => "bool".into(),
+        Value::Number(number) if number.is_f64() => "decimal".into(),
+        Value::Number(_) => "number".into(),
+        Value::String(_) => "text".into(),
+        Value::Array(rows) => rows.iter().take(1).map(shape).collect(),
+        Value::Object(fields) => fields.iter().map(|(key, value)| (key.clone(), shape(value))).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Deserialize)]
+    struct Row {
+        #[serde(rename = "price")]
+        _price: u32,
+    }
+
+    #[test]
+    fn a_misfit_names_the_field_and_the_types_and_no_value() {
+        for (body, expected) in [
+            (
+                r#"[{"price": 5}, {"price": "K7P2, expected \" `x"}]"#,
+                "field `[1].price`: invalid type: string, expected u32",
+            ),
+            (r#"[{"price": 4711.5}]"#, "field `[0].price`: invalid type: floating point, expected u32"),
+            (r#"[{"cost": 5}]"#, "field `[0]`: missing field `price`"),
+            (r#"{"rows": []}"#, "field `.`: invalid type: map, expected a sequence"),
+            ("<html>Ada Guest</html>", "is not JSON: expected value"),
+            (" ", "the body is empty"),
+        ] {
+            let said = without_values(&misfit::<Vec<Row>>(body.as_bytes()));
+            assert!(said.starts_with(expected), "{said}");
+            assert!(["K7P2", "4711", "Ada"].iter().all(|value| !said.contains(value)), "{said}");
+        }
+        assert_eq!(
+            without_values("unknown variant `secret`, expected `a` or `b`"),
+            "unknown variant, expected `a` or `b`"
+        );
+        assert_eq!(without_values("no row is readable"), "no row is readable");
+    }
+
+    #[test]
+    fn a_sample_shows_keys_and_types_and_no_value() {
+        let body = br#"{"code":"K7P2M9QX","rows":[{"n":41,"price":1.5},{"n":42}],"name":null,"paid":true}"#;
+        let expected = r#"{"code":"text","name":null,"paid":"bool","rows":[{"n":"number","price":"decimal"}]}"#;
+        assert_eq!(sample(body), expected);
+        assert_eq!(sample(b"<p>Ada</p>"), "(not JSON)");
+    }
+}
