@@ -19,13 +19,14 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use url::Url;
 
-use crate::client::words::{HasState, UnknownWords};
+use crate::client::words::HasState;
 use crate::map::days;
 use crate::settings::{Facts, OrderLookup};
 use crate::wire::Page;
 use crate::wire::catalog::{Calendar, Instance, Summary, Template};
 use domain::{ErrorKind, VendorError, VendorOperation};
 use http_client::{VendorHttpClient, VendorRequest, VendorResponse};
+use vendor_api::UnknownWords;
 
 pub(crate) use orders::WriteOutcome;
 use orders::error_code;
@@ -155,7 +156,7 @@ impl Client {
         url: Url,
     ) -> Result<Vec<T>, VendorError> {
         let rows: Vec<T> = self.list_pages(op, ListRequest { url, is_b2c: false, max_pages: MAX_PAGES }).await?;
-        self.unknown_words.report_states(self.http.source(), &self.facts, rows.iter().map(HasState::state));
+        self.report_states(rows.iter().map(HasState::state));
         Ok(rows)
     }
 
@@ -164,7 +165,7 @@ impl Client {
         let response = self.send(op, self.get(op, self.url(INSTANCES, &[id]))).await?;
         let instance: Option<Instance> = optional_json(&response)?;
         if let Some(instance) = &instance {
-            self.unknown_words.report_states(self.http.source(), &self.facts, [instance.state.as_deref()]);
+            self.report_states([instance.state.as_deref()]);
             let mut recent = self.recent_instances.lock();
             recent.retain(|_, (read_at, _)| read_at.elapsed() < RECENT);
             recent.insert(id.to_owned(), (Instant::now(), instance.clone()));

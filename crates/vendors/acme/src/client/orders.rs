@@ -77,7 +77,7 @@ impl Client {
         let response = self.send(op, self.get(op, self.url(&["v2", "b2b", "willcall", "orders"], &[id]))).await;
         match response.and_then(|response| optional_json(&response)) {
             Ok(Some(order)) => {
-                self.unknown_words.report_tickets(self.http.source(), &self.facts, &order);
+                self.report_tickets(&order);
                 Ok(Some(order))
             }
             Ok(None) | Err(_) => self.find_order_detail(op, id).await,
@@ -93,7 +93,7 @@ impl Client {
         let response = self.send(op, self.get(op, self.url(&["v2", "b2b", "orders", "detail"], &[id]))).await?;
         let order: Option<OrderDetail> = optional_json(&response)?;
         if let Some(order) = &order {
-            self.unknown_words.report_tickets(self.http.source(), &self.facts, order);
+            self.report_tickets(order);
         }
         Ok(order)
     }
