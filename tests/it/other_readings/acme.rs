@@ -48,31 +48,45 @@ async fn look_up(fixture: &VendorFixture, leg: &LegRequest, held: &PlacedHold) -
 
 #[tokio::test]
 async fn a_venue_that_ignores_or_forgets_the_uuid_sells_once_whatever_its_lists_show() {
-    for (quirk, value, minutes) in [("uuid_ignored", json!(true), 0), ("uuid_memory", json!(10), 11)] {
+    for (quirk, value, minutes, retry) in [
+        ("uuid_ignored", json!(true), 0, "never"),
+        ("uuid_memory", json!(10), 11, "never"),
+        ("uuid_memory", json!(10), 11, "same_uuid"),
+    ] {
         for (keys, hides, is_found) in
             [(ACME_RESELLER_KEYS, false, true), (ACME_RESELLER_KEYS, true, true), (NO_TENANT, false, false)]
         {
-            for retry in ["never", "same_uuid"] {
-                let fixture = museum_with(keys, &format!("checkout_retry = \"{retry}\"")).await;
-                fixture.change_state(quirk, None, value.clone());
-                fixture.change_state("hidden_contacts", None, json!(hides));
-                let leg = leg(&fixture).await;
-                let held = held(&fixture, &leg).await;
-                lose(&fixture, &leg, &held, Fault::CommitThenDrop).await;
-                fixture.clock.advance(minutes * 60_000);
-                for _ in 0..4 {
-                    let found = look_up(&fixture, &leg, &held).await;
-                    assert_eq!(matches!(found, LookupOutcome::Done(_)), is_found, "{quirk} {keys} {hides} {retry}");
-                    assert!(!matches!(found, LookupOutcome::NotDone), "nothing found proves nothing");
-                }
-                assert_eq!(
-                    (count_calls(&fixture, &[CHECK_OUT]), holdings(&fixture).1),
-                    (1, 1),
-                    "{quirk} {keys} {hides} {retry}"
-                );
+            let name = format!("{quirk} {keys} {hides} {retry}");
+            let fixture = museum_with(keys, &format!("checkout_retry = \"{retry}\"")).await;
+            fixture.change_state(quirk, None, value.clone());
+            fixture.change_state("holds_stay", None, json!(true));
+            fixture.change_state("hidden_contacts", None, json!(hides));
+            let leg = leg(&fixture).await;
+            let held = held(&fixture, &leg).await;
+            lose(&fixture, &leg, &held, Fault::CommitThenDrop).await;
+            fixture.clock.advance(minutes * 60_000);
+            for _ in 0..4 {
+                let found = look_up(&fixture, &leg, &held).await;
+                assert_eq!(matches!(found, LookupOutcome::Done(_)), is_found, "{name}");
+                assert!(!matches!(found, LookupOutcome::NotDone), "nothing found proves nothing: {name}");
             }
+            assert_eq!((count_calls(&fixture, &[CHECK_OUT]), holdings(&fixture).1), (1, 1), "{name}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_venue_that_honors_the_uuid_sells_once_although_the_check_out_is_sent_again() {
+    let fixture = museum_with(NO_TENANT, "checkout_retry = \"same_uuid\"").await;
+    fixture.change_state("holds_stay", None, json!(true));
+    let leg = leg(&fixture).await;
+    let held = held(&fixture, &leg).await;
+    lose(&fixture, &leg, &held, Fault::CommitThenDrop).await;
+    for _ in 0..3 {
+        let found = look_up(&fixture, &leg, &held).await;
+        assert!(matches!(found, LookupOutcome::Undetermined), "a 409 proves an arrival, not an order");
+    }
+    assert_eq!((count_calls(&fixture, &[CHECK_OUT]), holdings(&fixture).1), (2, 1));
 }
 
 #[tokio::test]
@@ -143,6 +157,22 @@ async fn a_sale_among_many_hidden_orders_is_found_by_bounded_look_ups_that_conti
     // The newest orders are read first, each once; ours is the oldest.
     assert_eq!(reads, [25, 6, 0]);
     assert_eq!(count_calls(&fixture, &[CHECK_OUT]), 0);
+}
+
+#[tokio::test]
+async fn without_payment_ids_a_sale_is_found_by_the_address_that_only_it_has() {
+    for (hides_contacts, is_found) in [(false, true), (true, false)] {
+        let fixture = museum("").await;
+        fixture.change_state("hidden_payments", None, json!(true));
+        fixture.change_state("hidden_contacts", None, json!(hides_contacts));
+        let leg = open_leg(&fixture).await;
+        sell_to_others(&fixture, &leg, 3).await;
+        let held = PlacedHold { refs: Vec::new(), expires_at: None, secures: Vec::new(), total: None };
+        lose(&fixture, &leg, &held, Fault::CommitThenDrop).await;
+        let found = look_up(&fixture, &leg, &held).await;
+        assert_eq!(matches!(found, LookupOutcome::Done(_)), is_found, "{hides_contacts}");
+        assert_eq!((count_calls(&fixture, &[CHECK_OUT]), holdings(&fixture).1), (4, 4));
+    }
 }
 
 #[tokio::test]

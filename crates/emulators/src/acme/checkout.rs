@@ -93,7 +93,7 @@ async fn check_out(
         if let Some(uuid) = request_uuid {
             state.request_uuids.insert(uuid, order.id);
         }
-        if let Some(reservation) = request.reservation_id {
+        if let Some(reservation) = request.reservation_id.filter(|_| !state.quirks.holds_stay) {
             state.reservations.remove(&reservation);
         }
         let shown = sales::order_view(&acme, &state.quirks, &order, true);

@@ -10,7 +10,8 @@ use crate::acme::paging::Query;
 
 /// Names of the state changes.
 pub(super) const NAMES: &str = "`uuid_ignored`, `uuid_memory`, `hidden_contacts`, `bare_pages`, `discounted_price_zero`, \
-                     `ticket_word`, `refund_word`, `check_in_word`, `instance_word`, `unit_amounts`, `no_channels`";
+                     `ticket_word`, `refund_word`, `check_in_word`, `instance_word`, `unit_amounts`, `no_channels`, `holds_stay`, \
+                     `hidden_payments`";
 
 /// Quirks of the vendor.
 #[derive(Default, Clone, Serialize, Deserialize)]
@@ -38,6 +39,10 @@ pub(super) struct AcmeQuirks {
     pub(super) unit_amounts: bool,
     /// Lists of sales channels name those of the venue only, although resellers may sell (`§6`).
     pub(super) no_channels: bool,
+    /// A hold stays after its check-out until it expires (`§4.2`).
+    pub(super) holds_stay: bool,
+    /// The order detail omits the payment (`§7.4`).
+    pub(super) hidden_payments: bool,
 }
 
 impl AcmeQuirks {
@@ -58,6 +63,8 @@ impl AcmeQuirks {
             "instance_word" => word().map(|word| self.instance_word = word),
             "unit_amounts" => flag().map(|on| self.unit_amounts = on),
             "no_channels" => flag().map(|on| self.no_channels = on),
+            "holds_stay" => flag().map(|on| self.holds_stay = on),
+            "hidden_payments" => flag().map(|on| self.hidden_payments = on),
             _ => return None,
         })
     }

@@ -84,8 +84,10 @@ fn order_detail_view(acme: &AcmeEmulator, quirks: &AcmeQuirks, order: &AcmeOrder
     names.extend(["billingFirstName", "billingLastName", "phoneNumber"]);
     if is_detail {
         names.extend(["organizationId", "accountId"]);
-        detail.insert("paymentMethod".to_owned(), json!(order.payment_method));
-        detail.insert("paymentId".to_owned(), json!(order.payment_id));
+        if !quirks.hidden_payments {
+            detail.insert("paymentMethod".to_owned(), json!(order.payment_method));
+            detail.insert("paymentId".to_owned(), json!(order.payment_id));
+        }
         let name = venue::organization(order.organization_id).map_or("", |organization| organization.name);
         detail.insert("organizationName".to_owned(), json!(name));
     }

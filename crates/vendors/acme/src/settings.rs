@@ -70,12 +70,12 @@ pub(crate) struct Facts {
     pub(crate) order_lookup: OrderLookup,
     /// Rows of a page; `None` requests everything in one call.
     pub(crate) page_size: Option<usize>,
-    /// Whether a discounted price of 0 is a price.
+    /// True if a discounted price of 0 is a price.
     pub(crate) zero_is_a_price: bool,
     pub(crate) ticket_status_words: BTreeMap<String, TicketWord>,
     pub(crate) check_in_status_words: BTreeMap<String, CheckInWord>,
     pub(crate) instance_state_words: BTreeMap<String, InstanceState>,
-    /// Whether a list of channels without ours allows the sale.
+    /// True if a list of channels without ours allows the sale.
     pub(crate) unlisted_channel_sells: bool,
     pub(crate) item_amount: ItemAmount,
     pub(crate) symbology: Symbology,

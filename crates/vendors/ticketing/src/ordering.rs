@@ -107,7 +107,7 @@ impl TicketingSource {
     pub(super) fn payment_word(&self, settled: &wire::PaymentResult) -> Option<PaymentWord> {
         let meaning = account::payment_word(settled, &self.defaults.facts);
         if let Some(word) = settled.status.as_deref().filter(|_| meaning.is_none()) {
-            let effect = "the order tells whether it was paid or refunded";
+            let effect = "the order shows if it was paid or refunded";
             self.unknown_words.warn(self.client.source(), "payment_status_words", word, effect);
         }
         meaning
@@ -167,7 +167,7 @@ impl TicketingSource {
         let Some(card) = &self.card else { return Err(self.client.error(op, ErrorKind::Unsupported)) };
         let number = self.order_number(op, refs)?;
         let link = self.action_url(op, refs, order::PAYMENTS_REF, &format!("/orders/{number}/payments"))?;
-        // A word that is not known may be a payment: the order tells.
+        // A word without a meaning may be a payment: the order shows it.
         let mut is_declined = false;
         match self.client.pay(link, &account::card_payment(card, leg)).await {
             Ok(settled) => match self.payment_word(&settled) {

@@ -1,4 +1,4 @@
-//! Which events are the host's. The public list is everybody's, has no documented filter by host, and its events name no host
+//! Events of the host. The public list is everybody's, has no documented filter by host, and its events name no host
 //! (`ticketing.md §4.6` \[C\]), so only the list of the host's own events proves it.
 
 use std::collections::HashSet;
@@ -36,7 +36,7 @@ impl OwnEvents {
         seen.listed_at = Some(now);
     }
 
-    /// Returns whether an event is the host's; `None` if the list must be read to tell.
+    /// Returns true if an event is the host's; `None` if the list must be read first.
     fn contains(&self, id: &str, now: Timestamp) -> Option<bool> {
         let seen = self.0.lock();
         let is_recent = seen.listed_at.is_some_and(|at| now.duration_since(at) <= LIST_AGE);
@@ -82,7 +82,7 @@ impl TicketingSource {
         Ok(self.without_foreign(published))
     }
 
-    /// Returns whether an event is the host's, by the host that it names or by the list of the host's events.
+    /// Returns true if an event is the host's, by the host that it names or by the list of the host's events.
     pub(super) async fn is_own(&self, op: VendorOperation, id: &str) -> Result<bool, VendorError> {
         let now = self.clock.now();
         if let Some(is_own) = self.own_events.contains(id, now) {
@@ -92,7 +92,7 @@ impl TicketingSource {
         Ok(self.own_events.contains(id, now).unwrap_or(false))
     }
 
-    /// Returns whether a single event is the host's.
+    /// Returns true if a single event is the host's.
     pub(super) async fn is_own_event(&self, op: VendorOperation, event: &wire::Event) -> Result<bool, VendorError> {
         match (&event.host, keys::id_from_uri(&event.uri)) {
             (Some(host), _) => Ok(keys::id_from_uri(host) == Some(&self.defaults.host)),

@@ -59,9 +59,9 @@ fn text_or_number<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error
 /// Inferred facts, as the configuration corrects them.
 #[derive(Debug, Clone)]
 pub(super) struct Facts {
-    /// Whether the public list of events is filtered by host.
+    /// True if the public list of events is filtered by host.
     pub trusts_host_filter: bool,
-    /// Whether a section with sold or reserved tickets may be deleted.
+    /// True if a section with sold or reserved tickets may be deleted.
     pub deletes_sold_sections: bool,
     pub page_size: usize,
     pub event_status_words: BTreeMap<String, EventWord>,

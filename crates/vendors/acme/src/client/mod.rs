@@ -60,7 +60,7 @@ pub(crate) struct Client {
 /// A list that is read page by page.
 struct ListRequest {
     url: Url,
-    /// Whether it is one of `/v2/b2c`, where a 404 or an empty body is an empty list.
+    /// True for one of `/v2/b2c`, where a 404 or an empty body is an empty list.
     is_b2c: bool,
     /// Maximum number of pages.
     max_pages: usize,

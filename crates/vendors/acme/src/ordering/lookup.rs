@@ -77,8 +77,8 @@ impl AcmeOrdering {
         self.find_by_reference(listed, leg, wanted, &mut reads_left).await
     }
 
-    /// Finds the order whose detail contains our reference. Reads at most `reads_left` details. Orders of the buying organization
-    /// are read first, and the newest of them before others.
+    /// Finds the order whose detail contains our reference. Reads at most `reads_left` details: first of orders with our address,
+    /// then of the buying organization, the newest first.
     async fn find_by_reference(
         &self,
         mut orders: Vec<Order>,
@@ -89,7 +89,8 @@ impl AcmeOrdering {
         let organization = self.organization(leg);
         let is_foreign = |order: &Order| organization.is_some() && buyer(order).as_deref() != organization;
         let sold_at = |order: &Order| self.to_instant(order.created_on.as_ref().or(order.creation_date.as_ref()));
-        orders.sort_by_cached_key(|order| (order.email.is_none(), is_foreign(order), Reverse(sold_at(order))));
+        let address = checkout::tagged_email(&leg.contact.email, &leg.reference);
+        orders.sort_by_cached_key(|order| (!has_address(order, &address), is_foreign(order), Reverse(sold_at(order))));
         let mut failure = None;
         for order in orders {
             let id = order.id.to_string();
@@ -103,7 +104,7 @@ impl AcmeOrdering {
                             self.payments.insert(&id, detail.payment_id.clone());
                             detail.payment_id
                         }
-                        Ok(None) => None,
+                        Ok(None) => continue,
                         // One order that cannot be read must not hide ours.
                         Err(error) => {
                             failure.get_or_insert(error);
@@ -112,7 +113,9 @@ impl AcmeOrdering {
                     }
                 }
             };
-            if payment.as_deref() == Some(&leg.reference) {
+            // Without a payment id, the address is proof enough: our reference is in it.
+            let is_ours = payment.map_or_else(|| has_address(&order, &address), |payment| payment == leg.reference);
+            if is_ours {
                 return Ok(Some(self.load_sale(&id, checkout::order_total(&order, &self.defaults), wanted).await));
             }
         }
@@ -228,9 +231,12 @@ fn buyer(order: &Order) -> Option<String> {
 
 /// Keeps the orders that may have been bought with an address: those that show it, and those that show none.
 fn candidates(mut orders: Vec<Order>, address: &str) -> Vec<Order> {
-    let has_address = |order: &Order| order.email.as_ref().is_some_and(|email| email.eq_ignore_ascii_case(address));
-    orders.retain(|order| has_address(order) || !shows_address(order));
+    orders.retain(|order| has_address(order, address) || !shows_address(order));
     orders
+}
+
+fn has_address(order: &Order, address: &str) -> bool {
+    order.email.as_ref().is_some_and(|email| email.eq_ignore_ascii_case(address))
 }
 
 /// True if an order shows the whole address of its buyer. A reseller may see none, or a masked one (`acme.md §4.5`: [L]

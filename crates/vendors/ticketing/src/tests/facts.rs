@@ -76,7 +76,7 @@ fn an_order_a_ticket_and_a_payment_are_read_by_the_meaning_of_their_words() {
         account::payment_word(&settled, &Facts::with(settings))
     };
     assert_eq!(
-        (paid("authorised", ""), paid("Declined", "")),
+        (paid("Authorised", ""), paid("Declined", "")),
         (Some(PaymentWord::Authorized), Some(PaymentWord::Declined))
     );
     assert_eq!(paid("Approved", ""), None);
