@@ -78,11 +78,16 @@ impl TicketingSource {
     async fn host_events_check(&self, published: usize) -> AccountCheck {
         let code = "EVENTS_ON_SALE";
         let title = "The host has published events";
-        match self.published_events_of_host(OPERATION).await {
-            Ok(own) => {
-                let title = format!("{title}: {} of the {published} in the public list", own.len());
+        let lists = async {
+            let listed = self.events_of_host(OPERATION).await?.len();
+            Ok((listed, self.published_events_of_host(OPERATION).await?.len()))
+        };
+        match lists.await {
+            Ok((listed, own)) => {
+                let title =
+                    format!("{title}: {own} of {published} in the public list, of {listed} in the host's own list");
                 let hint = "The host has no published event: publish one, or check the host id.";
-                AccountCheck::new(code, title, own.is_empty().then_some(hint))
+                AccountCheck::new(code, title, (own == 0).then_some(hint))
             }
             Err(error) if is_access_denied(&error) => {
                 let hint = "The key may read no list of the host's events, so nothing is sold: request a key with administrator level, or set assumptions.published_host_filter to \"trusted\" if the vendor confirms that the public list is filtered by host.";
