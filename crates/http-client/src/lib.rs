@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use tracing::Instrument;
 
 pub use connections::ConnectionPools;
-pub use request::{RequestBody, VendorRequest};
+pub use request::{RequestBody, RequestReport, VendorRequest};
 use request_metrics::RequestTimer;
 pub use request_metrics::count_unreadable_rows;
 pub use response::{PausePolicy, VendorResponse};

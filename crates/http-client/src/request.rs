@@ -8,6 +8,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Request};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
+use serde_json::Value;
 use url::Url;
 
 use domain::{Endpoint, VendorOperation};
@@ -113,6 +114,16 @@ impl VendorRequest {
         self.display_path.unwrap_or_else(|| self.url.path())
     }
 
+    /// Describes the request, for a report to the vendor.
+    pub fn report(&self) -> RequestReport {
+        RequestReport {
+            method: self.method.clone(),
+            path: self.path_for_display().to_owned(),
+            headers: self.headers.keys().cloned().collect(),
+            payload: self.payload.as_ref().map(|payload| payload.bytes.clone()),
+        }
+    }
+
     pub(super) fn into_request(self) -> Request {
         let mut request = Request::new(self.method, self.url);
         *request.headers_mut() = self.headers;
@@ -121,6 +132,40 @@ impl VendorRequest {
             *request.body_mut() = Some(payload.bytes.into());
         }
         request
+    }
+}
+
+/// Description of a request without the values of its headers and with a masked body.
+pub struct RequestReport {
+    /// HTTP method.
+    pub method: Method,
+    /// Path, without the query.
+    pub path: String,
+    headers: Vec<HeaderName>,
+    payload: Option<Bytes>,
+}
+
+impl RequestReport {
+    /// Returns the names of the headers.
+    pub fn header_names(&self) -> String {
+        self.headers.iter().map(HeaderName::as_str).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Returns the JSON body with its keys and without its values; empty for any other body.
+    pub fn masked_payload(&self) -> String {
+        let body = self.payload.as_deref().and_then(|payload| serde_json::from_slice(payload).ok());
+        body.map_or_else(String::new, |body: Value| masked(&body).to_string())
+    }
+}
+
+/// Replaces each value by a placeholder of its type.
+fn masked(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), masked(value))).collect(),
+        Value::Array(list) => list.iter().map(masked).collect(),
+        Value::String(_) => "…".into(),
+        Value::Number(_) => 0.into(),
+        Value::Bool(_) | Value::Null => value.clone(),
     }
 }
 
@@ -139,5 +184,18 @@ mod tests {
         let url = Url::parse("https://vendor.example/v3/tokens/K7P2M9QX").expect("a URL");
         let call = VendorRequest::new(VendorOperation::ReadTokens, Method::GET, url).with_display_path("/tokens/…");
         assert_eq!(format!("{call:?}"), "GET /tokens/…");
+    }
+
+    #[test]
+    fn a_report_has_the_structure_of_a_request_and_none_of_its_values() {
+        let url = Url::parse("https://vendor.example/v3/orders?email=ada%40example.org").expect("a URL");
+        let body = serde_json::json!({ "card": { "number": "4111", "cvv": 123 }, "items": ["a"], "free": true });
+        let request = VendorRequest::new(VendorOperation::Confirm, Method::POST, url)
+            .secret_header(HeaderName::from_static("x-api-key"), &"secret".into())
+            .payload(RequestBody::json(&body).expect("JSON"));
+        let report = request.report();
+        assert_eq!((report.method.as_str(), report.path.as_str()), ("POST", "/v3/orders"));
+        assert_eq!(report.header_names(), "x-api-key");
+        assert_eq!(report.masked_payload(), r#"{"card":{"cvv":0,"number":"…"},"free":true,"items":["…"]}"#);
     }
 }

@@ -2,6 +2,7 @@
 
 mod assumptions;
 mod source_config;
+mod unknown_words;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use http_client::VendorHttpClient;
 
 pub use assumptions::{ASSUMPTIONS, Accepts, Assumption, AssumptionInForce, Assumptions};
 pub use source_config::{ChannelConfig, SourceConfig};
+pub use unknown_words::UnknownWords;
 
 /// Infrastructure passed to a source when it is connected.
 pub struct ConnectContext {

@@ -94,7 +94,8 @@ fn list_bodies(vendor: VendorKind, id: &str) -> Option<(&'static str, &'static s
                {"id": 2, "code": "GOOD", "productFamilyType": "SINGLE_ENTRY", "state": "RUNNING"}]}]}}"#,
         )),
         VendorKind::Ticketing => Some((
-            "/published-events",
+            // Both the public list and the host's own one.
+            "events?",
             r#"{"total": 2, "records": 100, "entries": [7, "x"]}"#,
             r#"{"total": 2, "records": 100, "entries": [7, {"self": "/events/2", "title": "Good"}]}"#,
         )),

@@ -6,7 +6,7 @@ mod catalog;
 mod demo_emulator;
 mod faults;
 pub(crate) mod fixture;
-mod ordering;
+pub(crate) mod ordering;
 mod secutix;
 mod secutix_orders;
 mod ticketing;

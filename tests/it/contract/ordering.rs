@@ -14,12 +14,12 @@ use crate::contract::fixture::live_tickets;
 use crate::contract::{VendorFixture, each_vendor};
 
 /// Step key of an order; each test has its own emulator.
-pub(super) fn step(name: &str) -> StepKey {
+pub(crate) fn step(name: &str) -> StepKey {
     OrderKey(uuid::Uuid::from_u128(0x0F0F)).step_key(0, name)
 }
 
 /// A leg of two tickets of the source's first paid offer with enough vacancies.
-pub(super) async fn leg(fixture: &VendorFixture) -> LegRequest {
+pub(crate) async fn leg(fixture: &VendorFixture) -> LegRequest {
     let mut offers = fixture.offers(fixture.clock.now()).await.into_iter();
     let is_enough = |left: Option<u32>| left.is_none_or(|left| left >= 6);
     let (performance, offer) = offers
@@ -51,7 +51,7 @@ pub(super) async fn leg(fixture: &VendorFixture) -> LegRequest {
     }
 }
 
-pub(super) fn ordering_port(fixture: &VendorFixture) -> &dyn Ordering {
+pub(crate) fn ordering_port(fixture: &VendorFixture) -> &dyn Ordering {
     fixture.source.ordering.as_deref().expect("a source that sells")
 }
 
@@ -81,7 +81,7 @@ async fn sold(fixture: &VendorFixture, leg: &LegRequest) -> ConfirmedSale {
 }
 
 /// Number of the vendor's holds, and of its orders with valid tickets.
-pub(super) fn holdings(fixture: &VendorFixture) -> (usize, usize) {
+pub(crate) fn holdings(fixture: &VendorFixture) -> (usize, usize) {
     let all = fixture.running.stage.inventory();
     let orders = all["orders"].as_array().expect("orders").iter();
     (all["holds"].as_array().expect("holds").len(), orders.filter(|order| !live_tickets(order).is_empty()).count())

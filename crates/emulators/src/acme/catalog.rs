@@ -74,6 +74,7 @@ impl AcmeEmulator {
                 }
             }
         }
+        state.quirks.rewrite_prices(&mut template);
         template
     }
 
@@ -111,20 +112,24 @@ impl AcmeEmulator {
         let counts = state.instance_counts(instance, self.now());
         let is_canceled = state.is_canceled(instance);
         let template = &instance.template;
-        json!({
+        let active = state.quirks.instance_word.as_deref().unwrap_or("active");
+        let mut shown = json!({
             "id": instance.id, "templateId": template["id"], "name": template["name"], "description": template["description"],
             "shortDescription": template["shortDescription"], "type": template["type"], "admissionType": template["admissionType"],
             "startTime": format_instant(instance.start, &self.zone), "endTime": format_instant(instance.end, &self.zone), "capacity": instance.capacity(),
             "soldQuantity": counts.sold, "checkInCount": counts.checked_in, "available": counts.available > 0 && !is_canceled,
-            "state": if is_canceled { "canceled" } else { "active" }, "scheduleId": instance.schedule["id"], "offSchedule": false,
+            "state": if is_canceled { "canceled" } else { active }, "scheduleId": instance.schedule["id"], "offSchedule": false,
             "manuallyDeleted": false, "priceList": state.price_list(instance), "salesChannels": instance.schedule["salesChannels"],
-        })
+        });
+        state.quirks.rewrite_prices(&mut shown);
+        shown
     }
 
     /// Serializes a row of the summaries, where `available` is a number.
     fn instance_summary(&self, state: &AcmeState, instance: &EventInstance) -> Value {
         let counts = state.instance_counts(instance, self.now());
-        let status = if state.is_canceled(instance) { "canceled" } else { "active" };
+        let active = state.quirks.instance_word.as_deref().unwrap_or("active");
+        let status = if state.is_canceled(instance) { "canceled" } else { active };
         json!({
             "id": instance.id, "templateId": instance.template["id"], "startTime": format_instant(instance.start, &self.zone),
             "endTime": format_instant(instance.end, &self.zone), "name": instance.template["name"], "sold": counts.sold,
@@ -165,7 +170,8 @@ impl AcmeEmulator {
 }
 
 async fn list_templates(State(acme): SharedAcme, Parameters(query): Parameters<Query>) -> JsonResult {
-    Ok(Json(acme.filter_templates(&query)?.into()))
+    let list = acme.filter_templates(&query)?;
+    acme.store.read(|state| state.quirks.bare_page(list, &query)).map(Json)
 }
 
 async fn summarize_templates(State(acme): SharedAcme, Parameters(query): Parameters<Query>) -> JsonResult {

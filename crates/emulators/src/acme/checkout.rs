@@ -79,22 +79,24 @@ async fn check_out(
     acme.store.update(|state| {
         state.expire(acme.now());
         // Only successful orders count as duplicates: a rejected request may be sent again.
-        if request_uuid.as_ref().is_some_and(|uuid| state.request_uuids.contains_key(uuid)) {
+        let earlier = request_uuid.as_ref().and_then(|uuid| state.request_uuids.get(uuid));
+        let earlier = earlier.and_then(|order| state.orders.get(order));
+        if earlier.is_some_and(|order| state.quirks.remembers_uuid(order.created_at, acme.now())) {
             return Err(AcmeErrorResponse::duplicate_request());
         }
         let request: CheckOutRequest = parse_body(&headers, &bytes)?;
         check_header_fields(id, &request)?;
         let priced = acme.price_lines(state, &request)?;
-        check_amounts(&request, &priced, organization.pays_later)?;
+        check_amounts(&request, &priced, organization.pays_later, state.quirks.unit_amounts)?;
         acme.check_capacity(state, &request, &priced)?;
         let order = acme.create_order(state, id, &request, priced);
         if let Some(uuid) = request_uuid {
             state.request_uuids.insert(uuid, order.id);
         }
-        if let Some(reservation) = request.reservation_id {
+        if let Some(reservation) = request.reservation_id.filter(|_| !state.quirks.holds_stay) {
             state.reservations.remove(&reservation);
         }
-        let shown = sales::order_view(&acme, &order, true);
+        let shown = sales::order_view(&acme, &state.quirks, &order, true);
         state.orders.insert(order.id, order);
         Ok(Json(shown))
     })
@@ -130,15 +132,18 @@ fn parse_decimal(text: &str, name: &str) -> Result<Decimal, AcmeErrorResponse> {
 }
 
 /// Checks that item totals are quantity times price and that the charge is their sum. Organizations that pay later may charge less.
+/// `is_unit` compares the amount of an item with the price of one ticket.
 fn check_amounts(
     request: &CheckOutRequest,
     priced: &[PricedLine<'_>],
     pays_later: bool,
+    is_unit: bool,
 ) -> Result<(), AcmeErrorResponse> {
     let mut total = Decimal::ZERO;
     for line in priced {
         let due = line.unit_price * Decimal::from(line.item.quantity);
-        if parse_decimal(&line.item.amount, "amount")? != due {
+        let expected = if is_unit { line.unit_price } else { due };
+        if parse_decimal(&line.item.amount, "amount")? != expected {
             return Err(AcmeErrorResponse::invalid("amount must be quantity times price"));
         }
         total += due;

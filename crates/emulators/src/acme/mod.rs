@@ -3,7 +3,7 @@
 //! Keys: `harbor-sandbox-key` belongs to a reseller (the permissions of `acme.md §5`), `harbor-venue-key` to the venue, which may edit.
 //! State changes: `price` (id: a ticket type, or `instance/ticket type`; value: the price in major units), `sold_out`, `restock` and
 //! `cancel` (id: an instance, or a template for all its instances), `deny` (id: a permission of `acme.md §5`), `use_ticket` (id: a
-//! ticket's uuid).
+//! ticket's uuid). The other reading of what is not documented, without an id: the quirks of `quirks.rs`.
 //!
 //! Not emulated, because resellers may not use it or it is undocumented: sessions, carts, other check-outs, rebooking.
 
@@ -15,6 +15,7 @@ mod checkout;
 mod error_response;
 mod instances;
 mod paging;
+mod quirks;
 mod relations;
 mod reservations;
 mod sales;
@@ -112,6 +113,9 @@ impl Emulator for AcmeEmulator {
     }
 
     fn apply_change(&self, change: &StateChange) -> Result<(), String> {
+        if let Some(set) = self.store.update(|state| state.quirks.set(&change.name, &change.value)) {
+            return set;
+        }
         let id = change.id.clone().ok_or("a state change needs an id")?;
         self.store.update(|state| match change.name.as_str() {
             "price" => {
@@ -147,8 +151,10 @@ impl Emulator for AcmeEmulator {
                 ticket.checked_in = Some(now);
                 Ok(())
             }
-            _ => Err("unknown state change; supported: `price`, `sold_out`, `restock`, `cancel`, `deny`, `use_ticket`"
-                .to_owned()),
+            _ => Err(format!(
+                "unknown state change; supported: `price`, `sold_out`, `restock`, `cancel`, `deny`, `use_ticket`, {}",
+                quirks::NAMES
+            )),
         })
     }
 

@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 
 use crate::acme::error_response::{AcmeErrorResponse, parse_body};
 use crate::acme::paging::{Query, envelope, format_instant};
+use crate::acme::quirks::AcmeQuirks;
 use crate::acme::state::{AcmeOrder, AcmeOrderItem, AcmeState, AcmeTicket};
 use crate::acme::{AcmeEmulator, JsonResult, SharedAcme, venue};
 
@@ -36,7 +37,7 @@ fn format_amount(decimal: Decimal) -> Value {
 }
 
 /// Serializes an order (`acme.md §7.4`). Lists omit its items.
-pub(super) fn order_view(acme: &AcmeEmulator, order: &AcmeOrder, with_items: bool) -> Value {
+pub(super) fn order_view(acme: &AcmeEmulator, quirks: &AcmeQuirks, order: &AcmeOrder, with_items: bool) -> Value {
     let (total, original) = (order.total(), order.original_total());
     let primary = venue::organization(order.organization_id).map(|organization| organization.contact);
     let (first, last, mail) = primary.unwrap_or_default();
@@ -59,6 +60,7 @@ pub(super) fn order_view(acme: &AcmeEmulator, order: &AcmeOrder, with_items: boo
     if with_items {
         shown["orderItems"] = order.items.iter().map(order_line_view).collect();
     }
+    quirks.hide_contacts(&mut shown);
     shown
 }
 
@@ -74,16 +76,18 @@ fn order_line_view(item: &AcmeOrderItem) -> Value {
 }
 
 /// Serializes an order with events and tickets. Only the order detail includes the payment; will call omits it.
-fn order_detail_view(acme: &AcmeEmulator, order: &AcmeOrder, is_detail: bool) -> Value {
-    let head = order_view(acme, order, false);
+fn order_detail_view(acme: &AcmeEmulator, quirks: &AcmeQuirks, order: &AcmeOrder, is_detail: bool) -> Value {
+    let head = order_view(acme, quirks, order, false);
     let mut detail: Map<String, Value> = Map::new();
     detail.insert("orderId".to_owned(), head["id"].clone());
     let mut names = vec!["orderNumber", "email", "billingEmail", "contactFirstName", "contactLastName"];
     names.extend(["billingFirstName", "billingLastName", "phoneNumber"]);
     if is_detail {
         names.extend(["organizationId", "accountId"]);
-        detail.insert("paymentMethod".to_owned(), json!(order.payment_method));
-        detail.insert("paymentId".to_owned(), json!(order.payment_id));
+        if !quirks.hidden_payments {
+            detail.insert("paymentMethod".to_owned(), json!(order.payment_method));
+            detail.insert("paymentId".to_owned(), json!(order.payment_id));
+        }
         let name = venue::organization(order.organization_id).map_or("", |organization| organization.name);
         detail.insert("organizationName".to_owned(), json!(name));
     }
@@ -98,18 +102,27 @@ fn order_detail_view(acme: &AcmeEmulator, order: &AcmeOrder, is_detail: bool) ->
         }
         let event = events.iter_mut().find(|event| event["eventId"] == item.event_id.as_str());
         if let Some(items) = event.and_then(|event| event["items"].as_array_mut()) {
-            items.push(detail_line_view(acme, item));
+            items.push(detail_line_view(acme, quirks, item));
         }
     }
     detail.insert("eventItems".to_owned(), events.into());
     detail.into()
 }
 
-fn detail_line_view(acme: &AcmeEmulator, item: &AcmeOrderItem) -> Value {
+fn detail_line_view(acme: &AcmeEmulator, quirks: &AcmeQuirks, item: &AcmeOrderItem) -> Value {
     let ticket = |ticket: &AcmeTicket| {
-        json!({ "id": ticket.id.to_string(), "tenantId": venue::TENANT, "uuid": ticket.uuid, "ticketTypeId": item.person_type,
-            "eventId": item.event_id, "ticketStatus": ticket.status,
-            "checkInDate": ticket.checked_in.map(|at| format_instant(at, &acme.zone)) })
+        let word = match ticket.status.as_str() {
+            "Active" => &quirks.ticket_word,
+            _ => &quirks.refund_word,
+        };
+        let mut shown = json!({ "id": ticket.id.to_string(), "tenantId": venue::TENANT, "uuid": ticket.uuid, "ticketTypeId": item.person_type,
+            "eventId": item.event_id, "ticketStatus": word.as_ref().unwrap_or(&ticket.status),
+            "checkInDate": ticket.checked_in.map(|at| format_instant(at, &acme.zone)) });
+        if let Some(word) = &quirks.check_in_word {
+            shown["checkInDate"] = Value::Null;
+            shown["checkInStatus"] = json!(if ticket.checked_in.is_some() { word } else { "NotCheckedIn" });
+        }
+        shown
     };
     let count = Decimal::from(item.quantity);
     json!({
@@ -128,22 +141,27 @@ fn find_order<'a>(state: &'a AcmeState, id: &str) -> Result<&'a AcmeOrder, AcmeE
 }
 
 async fn read_will_call(State(acme): SharedAcme, Path(id): Path<String>) -> JsonResult {
-    acme.store.read(|state| Ok(Json(order_detail_view(&acme, find_order(state, &id)?, false))))
+    acme.store.read(|state| Ok(Json(order_detail_view(&acme, &state.quirks, find_order(state, &id)?, false))))
 }
 
 async fn read_detail(State(acme): SharedAcme, Path(id): Path<String>) -> JsonResult {
-    acme.store.read(|state| Ok(Json(order_detail_view(&acme, find_order(state, &id)?, true))))
+    acme.store.read(|state| Ok(Json(order_detail_view(&acme, &state.quirks, find_order(state, &id)?, true))))
 }
 
 async fn read(State(acme): SharedAcme, Path(id): Path<String>) -> JsonResult {
-    acme.store.read(|state| Ok(Json(order_view(&acme, find_order(state, &id)?, true))))
+    acme.store.read(|state| Ok(Json(order_view(&acme, &state.quirks, find_order(state, &id)?, true))))
 }
 
 /// Lists the orders of an instance: a bare array, orders without items.
-async fn list_orders_of_instance(State(acme): SharedAcme, Path(id): Path<String>) -> JsonResult {
+async fn list_orders_of_instance(
+    State(acme): SharedAcme,
+    Path(id): Path<String>,
+    Parameters(query): Parameters<Query>,
+) -> JsonResult {
     acme.store.read(|state| {
         let is_of = |order: &&AcmeOrder| order.items.iter().any(|item| item.event_id == id);
-        Ok(Json(state.orders.values().filter(is_of).map(|order| order_view(&acme, order, false)).collect()))
+        let listed = state.orders.values().filter(is_of).map(|order| order_view(&acme, &state.quirks, order, false));
+        state.quirks.bare_page(listed.collect(), &query).map(Json)
     })
 }
 
@@ -154,8 +172,10 @@ async fn search(State(acme): SharedAcme, Parameters(query): Parameters<Query>) -
         let is = |field: &str, wanted: Option<&String>| wanted.is_none_or(|text| order[field] == text.as_str());
         (email.is_some() || phone.is_some()) && is("email", email) && is("phoneNumber", phone)
     };
-    let list =
-        acme.store.read(|state| state.orders.values().map(|order| order_view(&acme, order, false)).collect::<Vec<_>>());
+    let list = acme.store.read(|state| {
+        let all = state.orders.values().map(|order| order_view(&acme, &state.quirks, order, false));
+        all.collect::<Vec<_>>()
+    });
     envelope(list.into_iter().filter(is_match).collect(), &query, "createdOn").map(Json)
 }
 
@@ -184,7 +204,7 @@ async fn refund(State(acme): SharedAcme, headers: HeaderMap, bytes: Bytes) -> Js
         return Err(AcmeErrorResponse::invalid("incidentReasonCode must be Cancelled Event or Miscellaneous"));
     }
     acme.store.update(|state| {
-        let id = find_order(state, &request.order_id)?.id;
+        let (id, quirks) = (find_order(state, &request.order_id)?.id, state.quirks.clone());
         let order = state.orders.get_mut(&id).ok_or_else(|| AcmeErrorResponse::not_found("order"))?;
         let items = request.refund_items.unwrap_or_else(|| all_items(order));
         check_refund(order, &items)?;
@@ -203,7 +223,7 @@ async fn refund(State(acme): SharedAcme, headers: HeaderMap, bytes: Bytes) -> Js
         order.incidents += 1;
         let back = before - order.total();
         let incident = format!("R-{}{:02}", order.id, order.incidents);
-        Ok(Json(json!({ "incidentNumber": incident, "refundAmount": format_amount(back), "order": order_view(&acme, order, true),
+        Ok(Json(json!({ "incidentNumber": incident, "refundAmount": format_amount(back), "order": order_view(&acme, &quirks, order, true),
             "refundedEvents": events })))
     })
 }
@@ -256,7 +276,7 @@ struct UpdateItem {
 async fn update(State(acme): SharedAcme, headers: HeaderMap, bytes: Bytes) -> JsonResult {
     let request: UpdateRequest = parse_body(&headers, &bytes)?;
     acme.store.update(|state| {
-        let id = find_order(state, &request.order_id)?.id;
+        let (id, quirks) = (find_order(state, &request.order_id)?.id, state.quirks.clone());
         let order = state.orders.get_mut(&id).ok_or_else(|| AcmeErrorResponse::not_found("order"))?;
         for wanted in &request.order_items {
             let item = order.items.iter().find(|item| item.id.to_string() == wanted.order_item_id);
@@ -274,6 +294,6 @@ async fn update(State(acme): SharedAcme, headers: HeaderMap, bytes: Bytes) -> Js
                 ticket.status = "Refunded".to_owned();
             }
         }
-        Ok(Json(order_view(&acme, order, true)))
+        Ok(Json(order_view(&acme, &quirks, order, true)))
     })
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::acme::instances::EventInstance;
+use crate::acme::quirks::AcmeQuirks;
 
 /// Lifetime of a hold (`acme.md §4.2`: roughly ten minutes).
 pub(super) const HOLD_DURATION: SignedDuration = SignedDuration::from_mins(10);
@@ -29,6 +30,7 @@ pub(super) struct AcmeState {
     pub(super) canceled: BTreeSet<String>,
     /// Permissions revoked for all keys.
     pub(super) denied: BTreeSet<String>,
+    pub(super) quirks: AcmeQuirks,
     last_id: u64,
 }
 

@@ -16,14 +16,15 @@ fn is_public(event: &TicketingEvent) -> bool {
 }
 
 pub(super) fn list_published(state: &TicketingState, request: &RequestContext<'_>) -> EndpointResult {
-    let shown = state.events.values().filter(|event| is_public(event) && request.query.matches_id("host", &event.host));
+    let is_wanted = |event: &TicketingEvent| state.quirks.ignores_host || request.query.matches_id("host", &event.host);
+    let shown = state.events.values().filter(|event| is_public(event) && is_wanted(event));
     event_page(state, request, shown.collect())
 }
 
 /// Lists events for administrators; a host's administrator may list that host's events.
 pub(super) fn list_all(state: &TicketingState, request: &RequestContext<'_>) -> EndpointResult {
     let host = request.query.get("host").unwrap_or_default();
-    if !request.administers(state, host) {
+    if !request.administers(state, host) || state.quirks.hides_host_events {
         return Err(TicketingErrorResponse::forbidden());
     }
     let has_section = |event: &TicketingEvent| {
@@ -37,6 +38,9 @@ pub(super) fn list_all(state: &TicketingState, request: &RequestContext<'_>) -> 
 pub(super) fn list_of_host(state: &TicketingState, request: &RequestContext<'_>, host: &str) -> EndpointResult {
     if !state.hosts.contains_key(host) {
         return Err(TicketingErrorResponse::new(404, "The specified host could not be found."));
+    }
+    if state.quirks.hides_host_events {
+        return Err(TicketingErrorResponse::forbidden());
     }
     let sees_all = request.administers(state, host);
     let listed = state.events.values().filter(|event| event.host == host && (sees_all || is_public(event)));

@@ -67,8 +67,15 @@ impl TicketingEmulator {
             self.store.update(|state| state.bring_up_to_date(now, today));
         }
         let switches = self.store.read(|state| state.quirks.clone());
+        if switches.server_errors > 0 {
+            self.store.update(|state| state.quirks.server_errors -= 1);
+            return TicketingErrorResponse::server_error().into_response(&switches);
+        }
         match self.dispatch(method.as_str(), uri, headers, body) {
-            Ok(shown) => responses::json_response(if method == Method::POST { 201 } else { 200 }, &shown),
+            Ok(mut shown) => {
+                switches.rewrite_words(&mut shown);
+                responses::json_response(if method == Method::POST { 201 } else { 200 }, &shown)
+            }
             Err(error) => error.into_response(&switches),
         }
     }

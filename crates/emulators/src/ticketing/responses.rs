@@ -53,6 +53,12 @@ impl TicketingErrorResponse {
         Self::gateway(401, "Your request could not be authenticated.")
     }
 
+    /// 500: a fault of the server (`§2.4`). The misspelling is on the wire.
+    pub(super) fn server_error() -> Self {
+        let text = "There was a server error while excuting this request. Please see system logs for details.";
+        Self::gateway(500, text)
+    }
+
     /// 403 of the gateway.
     pub(super) fn forbidden() -> Self {
         Self::gateway(403, "You are restricted from accessing this resource.")

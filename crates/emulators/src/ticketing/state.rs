@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::ticketing::seed;
@@ -56,6 +57,38 @@ pub(super) struct ServerQuirks {
     pub declines: u32,
     /// Surcharge on the fee of each ticket, in hundredths; the vendor's fee table is only a forecast.
     pub fee_surcharge: i64,
+    /// Ignores `host` on the public list of events (`§4.6`).
+    #[serde(default)]
+    pub ignores_host: bool,
+    /// Refuses the lists of a host's events to every key.
+    #[serde(default)]
+    pub hides_host_events: bool,
+    /// Deletes sections with sold or reserved tickets (`§4.7`).
+    #[serde(default)]
+    pub deletes_sold_sections: bool,
+    /// Number of requests that fail with the vendor's own fault.
+    #[serde(default)]
+    pub server_errors: u32,
+    /// Words that replace those of a status, such as `Fulfilled`.
+    #[serde(default)]
+    pub words: BTreeMap<String, String>,
+}
+
+impl ServerQuirks {
+    /// Replaces the status words in a response.
+    pub(super) fn rewrite_words(&self, shown: &mut Value) {
+        match shown {
+            Value::Array(list) => list.iter_mut().for_each(|one| self.rewrite_words(one)),
+            Value::Object(fields) => {
+                let status = fields.get("status").and_then(Value::as_str);
+                if let Some(word) = status.and_then(|status| self.words.get(status)).cloned() {
+                    fields.insert("status".to_owned(), word.into());
+                }
+                fields.values_mut().for_each(|one| self.rewrite_words(one));
+            }
+            _ => {}
+        }
+    }
 }
 
 #[derive(Clone, Serialize, Deserialize)]

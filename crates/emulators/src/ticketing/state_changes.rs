@@ -8,7 +8,8 @@ use crate::ticketing::sections::parse_hundredths;
 use crate::ticketing::state::{TicketingSection, TicketingState};
 
 const CHANGE_NAMES: &str = "price, sold_out, restock, cancel, publish, use_ticket, decline, fees, gateway_errors, \
-                     text_numbers, empty_lists, page_cap, role";
+                     text_numbers, empty_lists, page_cap, role, ignore_host, hide_host_events, delete_sold, \
+                     server_error, word";
 
 /// Applies a state change; an error names the unknown change or the invalid value.
 pub(super) fn apply(state: &mut TicketingState, change: &StateChange, now: Timestamp) -> Result<(), String> {
@@ -48,6 +49,18 @@ pub(super) fn apply(state: &mut TicketingState, change: &StateChange, now: Times
         }
         "gateway_errors" => as_flag(&change.value).map(|on| state.quirks.gateway_errors = on),
         "text_numbers" => as_flag(&change.value).map(|on| state.quirks.text_numbers = on),
+        "ignore_host" => as_flag(&change.value).map(|on| state.quirks.ignores_host = on),
+        "hide_host_events" => as_flag(&change.value).map(|on| state.quirks.hides_host_events = on),
+        "delete_sold" => as_flag(&change.value).map(|on| state.quirks.deletes_sold_sections = on),
+        "server_error" => {
+            as_count(&change.value).map(|times| state.quirks.server_errors = u32::try_from(times).unwrap_or(u32::MAX))
+        }
+        "word" => {
+            let status = id.ok_or("word: the id must be a status")?.to_owned();
+            let word = as_text(&change.value).ok_or("word: the value must be text")?;
+            state.quirks.words.insert(status, word);
+            Ok(())
+        }
         "empty_lists" => as_flag(&change.value).map(|on| state.quirks.empty_lists = on),
         "page_cap" => {
             as_count(&change.value).map(|most| state.quirks.page_cap = usize::try_from(most).ok().filter(|m| *m > 0))

@@ -11,6 +11,7 @@ use jiff::{Span, civil::Date};
 use crate::assumptions;
 use crate::client::{Client, DayQuery, Probe, ProbeResult};
 use crate::map::{SourceDefaults, days};
+use crate::settings::{Facts, OrderLookup};
 use crate::wire::catalog::{Instance, PriceLine, PriceList, Template};
 use domain::accounts::{AccountCheck, AccountConfig, HandoverMessage, ResellerAccounts};
 use domain::{Clock, EventKey, VendorError, VendorOperation};
@@ -56,6 +57,7 @@ impl ResellerAccounts for AcmeAccounts {
                 .zip(probes)
                 .map(|((_, code, permissions), outcome)| permission_check(code, permissions, outcome)),
         );
+        checks.push(self.lookup_check());
         let kinds: BTreeSet<&str> = account.values("ticket_types").iter().map(String::as_str).collect();
         let template_checks = account.values("event_templates").iter().map(|id| self.check_template(id, &kinds));
         let mut priced_types = BTreeSet::new();
@@ -126,10 +128,25 @@ impl ResellerAccounts for AcmeAccounts {
 }
 
 impl AcmeAccounts {
+    /// Checks that a sale whose response was lost can be looked up. A check-out is never sent again by itself (`acme.md §5`, rule
+    /// 2), so without a look-up each lost response waits for a person.
+    fn lookup_check(&self) -> AccountCheck {
+        let hint = match (self.client.reads_b2c(), self.defaults.facts.order_lookup) {
+            (false, _) => Some(
+                "Configure tenant_id: without it no order can be looked up, so each sale whose response is lost waits for a person, who has to compare it with the back office.",
+            ),
+            (true, OrderLookup::None) => Some(
+                "assumptions.order_lookup is \"none\": each sale whose response is lost waits for a person, who has to compare it with the back office.",
+            ),
+            (true, _) => None,
+        };
+        AccountCheck::new("LOST_SALES_FOUND", "A sale whose response is lost can be looked up", hint)
+    }
+
     /// Checks that an event template of the account exists and that resellers may sell it at all three levels. Also
     /// returns the ticket types that have a reseller price there.
     async fn check_template(&self, id: &str, kinds: &BTreeSet<&str>) -> (Vec<AccountCheck>, BTreeSet<String>) {
-        let title = format!("Event template {id} exists");
+        let (title, facts) = (format!("Event template {id} exists"), &self.defaults.facts);
         let template = match self.client.find_template(OPERATION, id).await {
             Ok(Some(template)) => template,
             Ok(None) => {
@@ -141,13 +158,13 @@ impl AcmeAccounts {
             }
         };
         let mut checks =
-            vec![AccountCheck::new("EVENT_TEMPLATE_KNOWN", title, None), template_channel_check(&template, id)];
+            vec![AccountCheck::new("EVENT_TEMPLATE_KNOWN", title, None), template_channel_check(&template, id, facts)];
         let next = self.next_instances(id).await;
         let instances = next.as_deref().unwrap_or_default();
         let lines = price_lines(&template, instances);
         let priced_types = lines.iter().map(|line| line.person_type.id.to_string()).collect();
-        checks.push(price_channel_check(&lines, id, kinds));
-        checks.push(instance_channel_check(next.as_deref(), id, sells_to_resellers(&template)));
+        checks.push(price_channel_check(&lines, id, kinds, facts));
+        checks.push(instance_channel_check(next.as_deref(), id, sells_to_resellers(&template, facts), facts));
         (checks, priced_types)
     }
 
@@ -207,15 +224,16 @@ fn permission_check(code: &'static str, permissions: &str, outcome: Result<Probe
 }
 
 /// True if a template lets resellers sell. A template without schedules leaves that to its instances.
-fn sells_to_resellers(template: &Template) -> bool {
+fn sells_to_resellers(template: &Template, facts: &Facts) -> bool {
     let mut schedules = template.schedules.iter();
-    template.schedules.is_empty() || schedules.any(|one| assumptions::sells_to_resellers(one.sales_channels.as_deref()))
+    template.schedules.is_empty()
+        || schedules.any(|one| assumptions::sells_to_resellers(one.sales_channels.as_deref(), facts))
 }
 
-fn template_channel_check(template: &Template, id: &str) -> AccountCheck {
+fn template_channel_check(template: &Template, id: &str, facts: &Facts) -> AccountCheck {
     let hint = "No schedule of the event template has the Reseller channel enabled.";
     let title = format!("Resellers may sell event template {id}");
-    AccountCheck::switch("CHANNEL_AT_TEMPLATE", title, (!sells_to_resellers(template)).then_some(hint))
+    AccountCheck::switch("CHANNEL_AT_TEMPLATE", title, (!sells_to_resellers(template, facts)).then_some(hint))
 }
 
 /// Returns all price lines under which a template is sold: its own, those of its schedules, and those of its instances.
@@ -226,10 +244,10 @@ fn price_lines<'a>(template: &'a Template, instances: &'a [Instance]) -> Vec<&'a
     own.chain(scheduled).chain(dated).flat_map(|list: &PriceList| &list.prices).collect()
 }
 
-fn price_channel_check(lines: &[&PriceLine], id: &str, kinds: &BTreeSet<&str>) -> AccountCheck {
+fn price_channel_check(lines: &[&PriceLine], id: &str, kinds: &BTreeSet<&str>, facts: &Facts) -> AccountCheck {
     let wanted = |line: &&&PriceLine| kinds.is_empty() || kinds.contains(line.person_type.id.to_string().as_str());
     let is_open =
-        lines.iter().filter(wanted).any(|line| assumptions::sells_to_resellers(line.sales_channels.as_deref()));
+        lines.iter().filter(wanted).any(|line| assumptions::sells_to_resellers(line.sales_channels.as_deref(), facts));
     let hint = "No price of the configured ticket types has the Reseller channel enabled: check the price list.";
     AccountCheck::switch(
         "CHANNEL_AT_PRICE",
@@ -238,9 +256,14 @@ fn price_channel_check(lines: &[&PriceLine], id: &str, kinds: &BTreeSet<&str>) -
     )
 }
 
-fn instance_channel_check(next: Result<&[Instance], &VendorError>, id: &str, is_template_open: bool) -> AccountCheck {
+fn instance_channel_check(
+    next: Result<&[Instance], &VendorError>,
+    id: &str,
+    is_template_open: bool,
+    facts: &Facts,
+) -> AccountCheck {
     let (code, title) = ("CHANNEL_AT_INSTANCE", format!("Resellers may sell the next dates of event template {id}"));
-    let is_sold = |one: &Instance| assumptions::sells_to_resellers(one.sales_channels.as_deref());
+    let is_sold = |one: &Instance| assumptions::sells_to_resellers(one.sales_channels.as_deref(), facts);
     match next {
         Err(error) => AccountCheck::unreachable(code, title, error.clone()),
         // A template with the channel off shows resellers no instances.

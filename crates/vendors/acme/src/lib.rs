@@ -21,8 +21,8 @@ use crate::authoring::AcmeAuthoring;
 use crate::catalog::{AcmeCatalog, HORIZON_DAYS};
 use crate::client::Client;
 use crate::map::SourceDefaults;
-use crate::ordering::AcmeOrdering;
-use crate::settings::Settings;
+use crate::ordering::{AcmeOrdering, KnownPayments, SentCheckOuts};
+use crate::settings::{OrderLookup, Settings};
 use domain::authoring::Authoring;
 use domain::ordering::Ordering;
 use domain::{OrderCalls, Source, SourceTraits, VendorKind};
@@ -36,7 +36,7 @@ pub const VENDOR: Vendor = Vendor {
     keys: settings::KEYS,
     secrets: settings::SECRETS,
     connection_keys: settings::CONNECTION_KEYS,
-    assumptions: &[],
+    assumptions: assumptions::ASSUMPTIONS,
     quota: None,
     endpoint_quota: None,
     // A client of the vendor waits so long (`acme.md §2.4`, §2.7).
@@ -57,16 +57,17 @@ fn connect(config: SourceConfig, context: ConnectContext) -> Result<Source, Vec<
         time_zone: config.time_zone.clone(),
         currency: settings.currency,
         base_url: settings.base_url.clone(),
+        facts: settings.facts.clone(),
     };
     // Without an editing key, edits use the selling key; the vendor decides whether that is permitted.
     let editor = settings.editing_key.unwrap_or_else(|| settings.api_key.clone());
     let desk = Arc::new(AcmeAuthoring {
         source: config.id.clone(),
-        client: Client::new(http.clone(), settings.base_url.clone(), editor, None),
+        client: Client::new(http.clone(), settings.base_url.clone(), editor, None, settings.facts.clone()),
         defaults: defaults.clone(),
         clock: Arc::clone(&clock),
     });
-    let client = Arc::new(Client::new(http, settings.base_url, settings.api_key, settings.tenant_id));
+    let client = Arc::new(Client::new(http, settings.base_url, settings.api_key, settings.tenant_id, settings.facts));
     let office = Arc::new(AcmeOrdering {
         source: config.id.clone(),
         client: Arc::clone(&client),
@@ -74,7 +75,8 @@ fn connect(config: SourceConfig, context: ConnectContext) -> Result<Source, Vec<
         clock: Arc::clone(&clock),
         organization_id: settings.organization_id,
         voucher: settings.voucher,
-        check_out_retry: settings.check_out_retry,
+        sent: SentCheckOuts::default(),
+        payments: KnownPayments::default(),
     });
     let accounts = AcmeAccounts {
         client: Arc::clone(&client),
@@ -112,7 +114,7 @@ fn facts(settings: &Settings) -> SourceTraits {
         hold_ttl: Duration::from_secs(600),
         slow_confirm_duration: Duration::from_secs(60),
         honors_idempotency_keys: false,
-        finds_by_our_reference: settings.tenant_id.is_some(),
+        finds_by_our_reference: settings.tenant_id.is_some() && settings.facts.order_lookup != OrderLookup::None,
         cancels_in_part: true,
         undo_is_proven: true,
         settles_on_account: true,

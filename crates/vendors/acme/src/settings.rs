@@ -1,17 +1,20 @@
 //! Settings of this vendor and their validation.
 
+use std::collections::BTreeMap;
+
 use secrecy::SecretString;
-use toml::Value;
+use serde::Deserialize;
+use toml::{Table, Value};
 use url::Url;
 
+use crate::assumptions::{ASSUMPTIONS, CheckInWord, InstanceState, TicketWord};
 use domain::Currency;
-use vendor_api::InvalidSetting;
+use domain::ordering::Symbology;
 use vendor_api::SourceConfig;
+use vendor_api::{Assumptions, InvalidSetting};
 
 /// Keys of a source beyond the shared ones.
 pub(crate) const KEYS: &[&str] = &["api_key", "editor_key", "tenant_id", "organization_id", "voucher", "assumptions"];
-/// Keys of `assumptions`.
-const ASSUMPTIONS: &[&str] = &["checkout_retry"];
 /// Keys that hold secrets.
 pub(crate) const SECRETS: &[&str] = &["api_key", "editor_key"];
 
@@ -28,13 +31,97 @@ pub(crate) enum Voucher {
 }
 
 /// Reaction to a check-out whose response was lost and that no look-up finds (`acme.md §5`, rule 2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum CheckOutRetry {
     /// It is never sent again: that the organization check-out honors a request UUID is not documented.
-    #[default]
     Never,
-    /// It is sent again with the same UUID while its hold exists: only after a sandbox answered the repetition with a 409.
+    /// It is sent again once with the same UUID while its hold exists, within ten minutes: only after a sandbox answered the
+    /// repetition with a 409.
     SameUuid,
+}
+
+/// Ways to find an order whose response was lost (`acme.md §4.5`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum OrderLookup {
+    /// Search by the address that only this leg uses, then list the orders of its instance.
+    SearchThenList,
+    /// List the orders of its instance.
+    List,
+    /// None: the key may read no list of orders.
+    None,
+}
+
+/// Meaning of `items[].amount` of a check-out (`acme.md §4.3`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ItemAmount {
+    /// Total of the line.
+    Line,
+    /// Price of one ticket.
+    Unit,
+}
+
+/// Inferred facts, as the configuration corrects them.
+#[derive(Clone, Debug)]
+pub(crate) struct Facts {
+    pub(crate) check_out_retry: CheckOutRetry,
+    pub(crate) order_lookup: OrderLookup,
+    /// Rows of a page; `None` requests everything in one call.
+    pub(crate) page_size: Option<usize>,
+    /// True if a discounted price of 0 is a price.
+    pub(crate) zero_is_a_price: bool,
+    pub(crate) ticket_status_words: BTreeMap<String, TicketWord>,
+    pub(crate) check_in_status_words: BTreeMap<String, CheckInWord>,
+    pub(crate) instance_state_words: BTreeMap<String, InstanceState>,
+    /// True if a list of channels without ours allows the sale.
+    pub(crate) unlisted_channel_sells: bool,
+    pub(crate) item_amount: ItemAmount,
+    pub(crate) symbology: Symbology,
+    pub(crate) refunds_used_tickets: bool,
+}
+
+impl Facts {
+    /// Reads the table `assumptions` of a configuration; the error lists everything that is wrong.
+    pub(crate) fn from_settings(settings: &Table) -> Result<Self, Vec<InvalidSetting>> {
+        let read = Assumptions::from_settings(ASSUMPTIONS, settings)?;
+        Self::from_assumptions(&read).map_err(|invalid| vec![invalid])
+    }
+
+    fn from_assumptions(read: &Assumptions) -> Result<Self, InvalidSetting> {
+        let is = |key: &str, word: &str| read.get::<String>(key).map(|value| value == word);
+        let page_size: i64 = read.get("list_page_size")?;
+        if page_size == 0 {
+            return Err(InvalidSetting::new("assumptions.list_page_size", "must not be 0; -1 requests everything"));
+        }
+        let symbology = match read.get::<String>("barcode_symbology")?.as_str() {
+            "code128" => Symbology::Code128,
+            "aztec" => Symbology::Aztec,
+            "pdf417" => Symbology::Pdf417,
+            _ => Symbology::Qr,
+        };
+        Ok(Self {
+            check_out_retry: read.get("checkout_retry")?,
+            order_lookup: read.get("order_lookup")?,
+            page_size: usize::try_from(page_size).ok(),
+            zero_is_a_price: is("discounted_price_zero", "price")?,
+            ticket_status_words: read.words("ticket_status_words")?,
+            check_in_status_words: read.words("check_in_status_words")?,
+            instance_state_words: read.words("instance_state_words")?,
+            unlisted_channel_sells: is("unlisted_channel", "open")?,
+            item_amount: read.get("item_amount")?,
+            symbology,
+            refunds_used_tickets: is("refund_used_ticket", "allow")?,
+        })
+    }
+
+    /// Facts with the given lines of the table `assumptions`.
+    #[cfg(test)]
+    pub(crate) fn with(lines: &str) -> Self {
+        let settings = format!("[assumptions]\n{lines}").parse().expect("TOML");
+        Self::from_settings(&settings).expect("valid assumptions")
+    }
 }
 
 /// Settings of one tenant.
@@ -48,7 +135,7 @@ pub(crate) struct Settings {
     /// Buying organization when the order names none.
     pub(crate) organization_id: Option<String>,
     pub(crate) voucher: Voucher,
-    pub(crate) check_out_retry: CheckOutRetry,
+    pub(crate) facts: Facts,
     pub(crate) currency: Currency,
 }
 
@@ -62,7 +149,7 @@ impl Settings {
         let tenant_id = collect_error(&mut errors, numeric_id(config, "tenant_id"));
         let organization_id = collect_error(&mut errors, numeric_id(config, "organization_id"));
         let voucher = collect_error(&mut errors, voucher(config));
-        let check_out_retry = check_out_retry(config).map_err(|error| errors.push(error)).unwrap_or_default();
+        let facts = Facts::from_settings(&config.vendor_settings).map_err(|invalid| errors.extend(invalid)).ok();
         let missing = || {
             InvalidSetting::new(
                 "currency",
@@ -77,10 +164,11 @@ impl Settings {
             ));
         }
         let keys = api_key.zip(editor_key);
-        match (base, keys, tenant_id, organization_id, voucher, currency) {
+        match (base, keys, facts, tenant_id, organization_id, voucher, currency) {
             (
                 Some(base),
                 Some((api_key, editor_key)),
+                Some(facts),
                 Some(tenant_id),
                 Some(organization_id),
                 Some(voucher),
@@ -92,7 +180,7 @@ impl Settings {
                 tenant_id,
                 organization_id,
                 voucher,
-                check_out_retry,
+                facts,
                 currency,
             }),
             _ => Err(errors),
@@ -146,24 +234,6 @@ fn voucher(config: &SourceConfig) -> Result<Voucher, InvalidSetting> {
     }
 }
 
-fn check_out_retry(config: &SourceConfig) -> Result<CheckOutRetry, InvalidSetting> {
-    let Some(assumptions) = config.vendor_settings.get("assumptions") else { return Ok(CheckOutRetry::default()) };
-    let wrong_table = || InvalidSetting::new("assumptions", format!("must be a table of {}", ASSUMPTIONS.join(", ")));
-    let assumptions = assumptions.as_table().ok_or_else(wrong_table)?;
-    if let Some(key) = assumptions.keys().find(|key| !ASSUMPTIONS.contains(&key.as_str())) {
-        let known = ASSUMPTIONS.join(", ");
-        return Err(InvalidSetting::new(format!("assumptions.{key}"), format!("unknown key; the keys are {known}")));
-    }
-    match assumptions.get("checkout_retry").map(|value| value.as_str().unwrap_or_default()) {
-        None | Some("never") => Ok(CheckOutRetry::Never),
-        Some("same_uuid") => Ok(CheckOutRetry::SameUuid),
-        Some(_) => {
-            let message = "neither \"never\" (the default) nor \"same_uuid\"";
-            Err(InvalidSetting::new("assumptions.checkout_retry", message))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use domain::{Environment, SourceId};
@@ -193,9 +263,31 @@ mod tests {
             ("assumptions = { checkout_retries = \"never\" }", Err("assumptions.checkout_retries")),
             ("assumptions = \"never\"", Err("assumptions")),
         ] {
-            let read = settings(own).map(|settings| settings.check_out_retry);
+            let read = settings(own).map(|settings| settings.facts.check_out_retry);
             let read = read.map_err(|errors| errors[0].key.clone());
             assert_eq!(read, expected.map_err(str::to_owned), "{own}");
         }
+    }
+
+    #[test]
+    fn a_page_has_some_rows_or_all() {
+        let size =
+            |own: &str| settings(&format!("assumptions.list_page_size = {own}")).map(|read| read.facts.page_size);
+        assert_eq!(size("25").map_err(|_| ()), Ok(Some(25)));
+        assert_eq!(size("-1").map_err(|_| ()), Ok(None));
+        assert_eq!(size("0").map_err(|errors| errors[0].key.clone()), Err("assumptions.list_page_size".to_owned()));
+    }
+
+    #[test]
+    fn each_symbology_of_the_setting_is_the_one_of_the_tickets() {
+        for (word, symbology) in [
+            ("qr", Symbology::Qr),
+            ("code128", Symbology::Code128),
+            ("aztec", Symbology::Aztec),
+            ("pdf417", Symbology::Pdf417),
+        ] {
+            assert_eq!(Facts::with(&format!("barcode_symbology = \"{word}\"")).symbology, symbology, "{word}");
+        }
+        assert_eq!(Facts::with("").symbology, Symbology::Qr);
     }
 }

@@ -16,7 +16,7 @@ impl ResellerAccounts for TicketingSource {
         let host = self.defaults.host.as_str();
         let version = "The client version is accepted";
         let key = "The integration key is accepted";
-        let listed = match self.client.published_events(OPERATION, host).await {
+        let listed = match self.client.published_events(OPERATION, None).await {
             Err(error) if self.client.is_version_rejected(&error) => {
                 let hint = "Set client_version to the version that the vendor requires.";
                 return vec![AccountCheck::new("CLIENT_VERSION", version, Some(hint))];
@@ -35,12 +35,7 @@ impl ResellerAccounts for TicketingSource {
             vec![AccountCheck::new("CLIENT_VERSION", version, None), AccountCheck::new("CREDENTIALS", key, None)];
         checks.push(self.key_level_check(host).await);
         checks.push(self.host_check(host).await);
-        let hint = "The host has no published event: publish one, or check the host id.";
-        checks.push(AccountCheck::new(
-            "EVENTS_ON_SALE",
-            "The host has published events",
-            listed.is_empty().then_some(hint),
-        ));
+        checks.push(self.host_events_check(listed.len()).await);
         checks
     }
 
@@ -76,6 +71,29 @@ impl TicketingSource {
                 AccountCheck::new("KEY_LEVEL", title, Some(hint))
             }
             Err(error) => AccountCheck::unreachable("KEY_LEVEL", title, error),
+        }
+    }
+
+    /// Compares the public list of events with the host's own one (`ticketing.md §4.6` \[C\]).
+    async fn host_events_check(&self, published: usize) -> AccountCheck {
+        let code = "EVENTS_ON_SALE";
+        let title = "The host has published events";
+        let lists = async {
+            let listed = self.events_of_host(OPERATION).await?.len();
+            Ok((listed, self.published_events_of_host(OPERATION).await?.len()))
+        };
+        match lists.await {
+            Ok((listed, own)) => {
+                let title =
+                    format!("{title}: {own} of {published} in the public list, of {listed} in the host's own list");
+                let hint = "The host has no published event: publish one, or check the host id.";
+                AccountCheck::new(code, title, (own == 0).then_some(hint))
+            }
+            Err(error) if is_access_denied(&error) => {
+                let hint = "The key may read no list of the host's events, so nothing is sold: request a key with administrator level, or set assumptions.published_host_filter to \"trusted\" if the vendor confirms that the public list is filtered by host.";
+                AccountCheck::new(code, title, Some(hint))
+            }
+            Err(error) => AccountCheck::unreachable(code, title, error),
         }
     }
 

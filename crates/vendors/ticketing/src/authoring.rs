@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use crate::assumptions::EventWord;
 use crate::map::{authoring, event as events, keys};
-use crate::{TicketingSource, assumptions};
+use crate::{TicketingSource, settings, wire};
 use domain::authoring::{
     Authoring, CreatedEvent, EventChange, NewEvent, PartialFailure, SectionAuthoring, SectionEdit,
 };
@@ -37,6 +38,11 @@ impl TicketingSource {
         own.map(|(_, id)| id).ok_or_else(|| self.client.error(WRITE, ErrorKind::NotFound))
     }
 
+    /// True if a section must not be deleted: it has sold or reserved tickets, or may have some because the key sees no counts.
+    fn keeps_section(&self, fields: &wire::RawFields) -> bool {
+        !self.defaults.facts.deletes_sold_sections && authoring::known_allocation(fields) != Some(0)
+    }
+
     /// Error of a resource that was created but has no readable id: it may exist.
     fn created_without_id(&self) -> VendorError {
         self.client.error(WRITE, ErrorKind::Malformed).with_effect(Effect::Unknown)
@@ -56,6 +62,7 @@ impl Authoring for TicketingSource {
         let sections: Vec<_> = event.sections.iter().enumerate().map(section).collect::<Result<_, _>>()?;
         let uri = self.client.register_event(&body).await?;
         let id = keys::id_from_uri(&uri).ok_or_else(|| self.created_without_id())?;
+        self.own_events.insert(id);
         let cannot = |path| PartialFailure { path, error: self.client.error(WRITE, ErrorKind::Unsupported) };
         let mut setbacks: Vec<PartialFailure> = authoring::unsupported_parts(event).into_iter().map(cannot).collect();
         for (at, section) in sections.iter().enumerate() {
@@ -78,10 +85,11 @@ impl Authoring for TicketingSource {
         let id = self.event_id(WRITE, event)?;
         let status = authoring::status(&self.client.event_fields(id).await?);
         // INFERRED (`§7` I5, I6): a draft is submitted for review, and its approval publishes it.
-        if status.eq_ignore_ascii_case(assumptions::DRAFT) {
-            return self.client.submit_event(id).await;
+        match settings::meaning(&self.defaults.facts.event_status_words, &status) {
+            Some(EventWord::Draft) => self.client.submit_event(id).await,
+            Some(EventWord::Canceled) => Err(self.conflict()),
+            Some(EventWord::Submitted | EventWord::Published) | None => Ok(()),
         }
-        if status.eq_ignore_ascii_case(assumptions::CANCELED) { Err(self.conflict()) } else { Ok(()) }
     }
 
     async fn delete_event(&self, event: &EventKey) -> Result<(), VendorError> {
@@ -124,9 +132,10 @@ impl SectionAuthoring for TicketingSource {
             }
             SectionEdit::Remove(key) => {
                 let section = self.section_id(id, key)?;
+                // Read immediately before the deletion: the vendor may delete sold tickets (`§4.7` \[C\]). A sale in between stays
+                // possible.
                 match self.client.section_fields(id, section).await {
-                    // INFERRED (`§7` I7): the vendor rejects it as well.
-                    Ok(fields) if authoring::allocated_in_section(&fields) > 0 => return Err(self.conflict()),
+                    Ok(fields) if self.keeps_section(&fields) => return Err(self.conflict()),
                     Err(error) if error.kind == ErrorKind::NotFound => return Ok(None),
                     outcome => outcome?,
                 };

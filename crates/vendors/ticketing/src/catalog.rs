@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -25,11 +24,8 @@ const MAX_CALENDAR_DAYS: usize = 366;
 type ObservedEvent = Observed<Arc<Event>>;
 
 impl TicketingSource {
-    /// Maps the events of a list by key, without those of other hosts.
-    fn own_events(&self, listed: Vec<wire::Event>) -> BTreeMap<EventKey, ObservedEvent> {
-        let host = &self.defaults.host;
-        let foreign = |uri: &String| keys::id_from_uri(uri) != Some(host);
-        let ours: Vec<_> = listed.into_iter().filter(|event| !event.host.as_ref().is_some_and(foreign)).collect();
+    /// Maps the events of a list by key.
+    fn map_events(&self, ours: Vec<wire::Event>) -> BTreeMap<EventKey, ObservedEvent> {
         let refused: usize = ours.iter().map(|wire| event::image(wire, &self.defaults).refused).sum();
         if refused > 0 {
             tracing::warn!(source = %self.client.source(), refused, "left out images whose address is not a web address");
@@ -42,34 +38,31 @@ impl TicketingSource {
 
     fn map_event(&self, wire: &wire::Event) -> Option<ObservedEvent> {
         let now = self.clock.now();
+        if let Some(word) = wire.status.as_deref().filter(|word| event::is_unknown_word(word, &self.defaults.facts)) {
+            let source = self.client.source();
+            self.unknown_words.warn(source, "event_status_words", word, "its events are listed and not sold");
+        }
         Some(Observed::live(Arc::new(event::event(wire, &self.defaults, now)?), now))
     }
 
-    /// Lists all events that the key may see. A key below administrator cannot list drafts and gets the published
-    /// events.
+    /// Lists all events of the host that the key can see, with drafts and private ones if it is an administrator's.
     async fn list_all(&self, op: VendorOperation) -> Result<BTreeMap<EventKey, ObservedEvent>, VendorError> {
-        if self.lists_published_only.load(Ordering::Relaxed) {
-            return self.list_published(op).await;
-        }
-        match self.client.events(op, &self.defaults.host).await {
-            Err(error) if error.kind == ErrorKind::Unauthorized => {
-                let published = self.list_published(op).await?;
-                self.lists_published_only.store(true, Ordering::Relaxed);
-                Ok(published)
-            }
-            listed => Ok(self.own_events(listed?)),
-        }
+        Ok(self.map_events(self.events_of_host(op).await?))
     }
 
     async fn list_published(&self, op: VendorOperation) -> Result<BTreeMap<EventKey, ObservedEvent>, VendorError> {
-        Ok(self.own_events(self.client.published_events(op, &self.defaults.host).await?))
+        Ok(self.map_events(self.published_events_of_host(op).await?))
     }
 
+    /// Loads an event; one of another host is not found.
     async fn load_event(&self, op: VendorOperation, key: &EventKey) -> Result<ObservedEvent, VendorError> {
         if !keys::is_id(key.as_str()) {
             return Err(self.client.error(op, ErrorKind::NotFound));
         }
         let wire = self.client.event(op, key.as_str()).await?;
+        if !self.is_own_event(op, &wire).await? {
+            return Err(self.client.error(op, ErrorKind::NotFound));
+        }
         self.map_event(&wire).ok_or_else(|| self.client.error(op, ErrorKind::Malformed))
     }
 

@@ -9,6 +9,7 @@ mod catalog;
 mod client;
 mod map;
 mod ordering;
+mod own_events;
 mod refunds;
 mod settings;
 mod wire;
@@ -24,12 +25,13 @@ use secrecy::SecretString;
 
 use crate::client::Client;
 use crate::map::SourceDefaults;
-use crate::settings::{PaymentCard, Settings};
+use crate::own_events::OwnEvents;
+use crate::settings::{Facts, PaymentCard, Settings};
 use domain::authoring::{Authoring, SectionAuthoring};
 use domain::ordering::{Ordering, Refunds};
 use domain::{Admissions, Catalog, Clock, OrderCalls, Source, SourceTraits, VendorKind};
 use vendor_api::SourceConfig;
-use vendor_api::{ConnectContext, InvalidSetting, Vendor};
+use vendor_api::{ConnectContext, InvalidSetting, UnknownWords, Vendor};
 
 /// Registry row of this vendor.
 pub const VENDOR: Vendor = Vendor {
@@ -38,7 +40,7 @@ pub const VENDOR: Vendor = Vendor {
     keys: settings::KEYS,
     secrets: settings::SECRETS,
     connection_keys: &[],
-    assumptions: &[],
+    assumptions: assumptions::ASSUMPTIONS,
     quota: None,
     endpoint_quota: None,
     // INFERRED: no limit is documented (`ticketing.md §2.8`); as long as the other vendors ask for at least.
@@ -56,7 +58,9 @@ struct TicketingSource {
     card: Option<PaymentCard>,
     clock: Arc<dyn Clock>,
     /// Set once the key turned out to be below administrator: it can list published events only.
-    lists_published_only: AtomicBool,
+    is_below_administrator: AtomicBool,
+    own_events: OwnEvents,
+    unknown_words: UnknownWords,
 }
 
 fn check(config: &SourceConfig) -> Vec<InvalidSetting> {
@@ -65,16 +69,19 @@ fn check(config: &SourceConfig) -> Vec<InvalidSetting> {
 
 fn connect(config: SourceConfig, context: ConnectContext) -> Result<Source, Vec<InvalidSetting>> {
     let settings = Settings::from_config(&config)?;
-    let facts = facts(settings.card.is_some());
+    let traits = traits(settings.card.is_some(), &settings.defaults.facts);
+    let page_size = settings.defaults.facts.page_size;
     let currency = settings.defaults.currency;
     let ConnectContext { http, clock, health, .. } = context;
     let account = Arc::new(TicketingSource {
-        client: Client::new(http, settings.base_url, settings.api_key.clone(), settings.client_version),
+        client: Client::new(http, settings.base_url, settings.api_key.clone(), settings.client_version, page_size),
         defaults: settings.defaults,
         api_key: settings.api_key,
         card: settings.card,
         clock,
-        lists_published_only: AtomicBool::new(false),
+        is_below_administrator: AtomicBool::new(false),
+        own_events: OwnEvents::default(),
+        unknown_words: UnknownWords::default(),
     });
     Ok(Source {
         id: config.id,
@@ -83,7 +90,7 @@ fn connect(config: SourceConfig, context: ConnectContext) -> Result<Source, Vec<
         environment: config.environment,
         time_zone: config.time_zone,
         currency: Some(currency),
-        traits: facts,
+        traits,
         health,
         capacity: None,
         catalog: Arc::clone(&account) as Arc<dyn Catalog>,
@@ -98,10 +105,10 @@ fn connect(config: SourceConfig, context: ConnectContext) -> Result<Source, Vec<
     })
 }
 
-fn facts(settles: bool) -> SourceTraits {
+fn traits(settles: bool, facts: &Facts) -> SourceTraits {
     SourceTraits {
-        max_batch: client::MAX_LISTED,
-        hold_ttl: assumptions::PAYMENT_WINDOW,
+        max_batch: client::max_listed(facts.page_size),
+        hold_ttl: facts.payment_window.unsigned_abs(),
         slow_confirm_duration: Duration::from_secs(20),
         honors_idempotency_keys: false,
         finds_by_our_reference: true,

@@ -1,7 +1,7 @@
 //! Selling. Each leg has its own customer account, named by our reference, whose orders and wallet belong to the leg
 //! alone. This makes a lost response recoverable and tickets distinguishable (`ticketing.md §6.1`, `§7` I18).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use reqwest::Url;
 use secrecy::ExposeSecret;
 
+use crate::assumptions::PaymentWord;
 use crate::client::CancelOutcome;
 use crate::map::order::{self, OrderState};
 use crate::map::{account, keys, time};
@@ -62,14 +63,14 @@ impl TicketingSource {
 
     async fn find_current_order(&self, leg: &LegRequest, account: &str) -> Result<Option<wire::Order>, VendorError> {
         let items = self.requested_items(VendorOperation::LookUp, leg)?;
-        let rank = |order: &wire::Order| match order::order_state(order) {
+        let rank = |order: &wire::Order| match self.order_state(order) {
             OrderState::Fulfilled => 0,
             OrderState::Placed => 1,
             OrderState::Reversed | OrderState::Unknown => 2,
             OrderState::Abandoned => 3,
         };
         let mut orders = self.client.orders_of(account).await?;
-        orders.retain(|it| order::contains_exactly(it, &items) && order::order_state(it) != OrderState::Abandoned);
+        orders.retain(|it| order::contains_exactly(it, &items) && self.order_state(it) != OrderState::Abandoned);
         orders.sort_by_key(rank);
         Ok(orders.into_iter().next())
     }
@@ -79,15 +80,57 @@ impl TicketingSource {
         order::items(&leg.lines).filter(|items| !items.is_empty()).ok_or_else(wrong)
     }
 
+    /// Refuses a leg with an event that cannot be shown to be the host's: it would take money for a promoter who does not know us
+    /// (`ticketing.md §9`, trap 19).
+    async fn require_own_events(&self, op: VendorOperation, leg: &LegRequest) -> Result<(), VendorError> {
+        let events: BTreeSet<&str> = leg.lines.iter().map(|line| line.performance.as_str()).collect();
+        for event in events {
+            let is_own = self.is_own(VendorOperation::LookUp, event).await;
+            if !is_own.map_err(|error| as_step_error(op, error))? {
+                return Err(self.client.rejected(op, RefusalReason::NotOnSale));
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the state of an order, and logs a status word that has no meaning.
+    pub(super) fn order_state(&self, order: &wire::Order) -> OrderState {
+        let state = order::order_state(order, &self.defaults.facts);
+        if let Some(word) = order.status.as_deref().filter(|_| state == OrderState::Unknown) {
+            let effect = "the outcome of its orders stays unknown";
+            self.unknown_words.warn(self.client.source(), "order_status_words", word, effect);
+        }
+        state
+    }
+
+    /// Returns what a payment or refund says about itself, and logs a word that has no meaning.
+    pub(super) fn payment_word(&self, settled: &wire::PaymentResult) -> Option<PaymentWord> {
+        let meaning = account::payment_word(settled, &self.defaults.facts);
+        if let Some(word) = settled.status.as_deref().filter(|_| meaning.is_none()) {
+            let effect = "the order shows if it was paid or refunded";
+            self.unknown_words.warn(self.client.source(), "payment_status_words", word, effect);
+        }
+        meaning
+    }
+
+    /// Maps the wallet of a leg's account to tickets, and logs status words that have no meaning.
+    pub(super) fn issued_tickets(&self, leg: &LegRequest, wallet: Vec<wire::Ticket>) -> Vec<IssuedTicket> {
+        let facts = &self.defaults.facts;
+        for word in wallet.iter().filter_map(|ticket| order::unknown_ticket_word(ticket, facts)) {
+            self.unknown_words.warn(self.client.source(), "ticket_status_words", word, "its tickets are pending");
+        }
+        order::issued_tickets(leg, wallet, facts)
+    }
+
     /// Places the order of a leg. If its account already existed, an existing order is returned instead of a second
     /// one.
     async fn place_order(&self, op: VendorOperation, leg: &LegRequest) -> Result<PlacedOrder, VendorError> {
         let items = self.requested_items(op, leg)?;
+        self.require_own_events(op, leg).await?;
         let (account, is_new) = self.open_or_find_account(op, leg).await?;
         if !is_new {
             let there = self.find_current_order(leg, &account).await.map_err(|error| as_step_error(op, error))?;
-            let usable =
-                |it: &wire::Order| matches!(order::order_state(it), OrderState::Placed | OrderState::Fulfilled);
+            let usable = |it: &wire::Order| matches!(self.order_state(it), OrderState::Placed | OrderState::Fulfilled);
             if let Some(order) = there.filter(usable) {
                 return Ok(PlacedOrder { order, account });
             }
@@ -99,13 +142,13 @@ impl TicketingSource {
     /// Loads the sale of an order, with the tickets that its wallet contains so far.
     async fn load_sale(&self, leg: &LegRequest, placed: &PlacedOrder) -> ConfirmedSale {
         let wallet = self.client.wallet(&placed.account).await.unwrap_or_default();
-        order::confirmed(&placed.order, &placed.account, &self.defaults, order::issued_tickets(leg, wallet))
+        order::confirmed(&placed.order, &placed.account, &self.defaults, self.issued_tickets(leg, wallet))
     }
 
     async fn sell_free_order(&self, leg: &LegRequest) -> Result<ConfirmedSale, VendorError> {
         let op = VendorOperation::Confirm;
         let placed = self.place_order(op, leg).await?;
-        if order::order_state(&placed.order) == OrderState::Fulfilled {
+        if self.order_state(&placed.order) == OrderState::Fulfilled {
             return Ok(self.load_sale(leg, &placed).await);
         }
         // It is not free anymore, so it is canceled immediately; if the cancellation is lost too, the payment window
@@ -124,16 +167,21 @@ impl TicketingSource {
         let Some(card) = &self.card else { return Err(self.client.error(op, ErrorKind::Unsupported)) };
         let number = self.order_number(op, refs)?;
         let link = self.action_url(op, refs, order::PAYMENTS_REF, &format!("/orders/{number}/payments"))?;
+        // A word without a meaning may be a payment: the order shows it.
+        let mut is_declined = false;
         match self.client.pay(link, &account::card_payment(card, leg)).await {
-            Ok(settled) if account::is_authorized(&settled) => {}
-            Ok(_) => return Err(self.client.rejected(op, RefusalReason::PaymentDeclined)),
+            Ok(settled) => match self.payment_word(&settled) {
+                Some(PaymentWord::Authorized) => {}
+                Some(PaymentWord::Declined) => return Err(self.client.rejected(op, RefusalReason::PaymentDeclined)),
+                None => is_declined = true,
+            },
             Err(error) if is_rejected_with(&error, &RefusalReason::Conflict) => {}
             Err(error) => return Err(error),
         }
         // From here on it may be sold: a lost response is resolved by a lookup.
         let lost = |error: VendorError| as_step_error(op, error).with_effect(Effect::Unknown);
         let order = self.client.order(number).await.map_err(lost)?;
-        match order::order_state(&order) {
+        match self.order_state(&order) {
             OrderState::Fulfilled => {
                 let account =
                     self.account_number_of(&order, refs).ok_or_else(|| self.client.error(op, ErrorKind::Malformed));
@@ -141,6 +189,7 @@ impl TicketingSource {
             }
             OrderState::Abandoned => Err(self.client.rejected(op, RefusalReason::HoldExpired)),
             OrderState::Reversed => Err(self.client.rejected(op, RefusalReason::Conflict)),
+            OrderState::Placed if is_declined => Err(self.client.rejected(op, RefusalReason::PaymentDeclined)),
             OrderState::Placed | OrderState::Unknown => Err(lost(self.client.error(op, ErrorKind::Unavailable))),
         }
     }
@@ -175,7 +224,7 @@ impl TicketingSource {
 
     /// Maps an order for reconciliation; `None` if it was abandoned or reversed, or belongs to another seller.
     async fn vendor_sale(&self, order: wire::Order, references: &[String]) -> Result<Option<VendorSale>, VendorError> {
-        let is_sold = match order::order_state(&order) {
+        let is_sold = match self.order_state(&order) {
             OrderState::Fulfilled => true,
             OrderState::Placed | OrderState::Unknown => false,
             OrderState::Abandoned | OrderState::Reversed => return Ok(None),
@@ -251,7 +300,7 @@ impl Ordering for TicketingSource {
             return Ok(());
         }
         let order = self.client.order(&number).await.map_err(|error| as_step_error(VendorOperation::Release, error))?;
-        match order::order_state(&order) {
+        match self.order_state(&order) {
             OrderState::Abandoned | OrderState::Reversed => Ok(()),
             _ => Err(self.client.rejected(VendorOperation::Release, RefusalReason::Conflict)),
         }
@@ -259,7 +308,7 @@ impl Ordering for TicketingSource {
 
     async fn find_hold(&self, _key: &StepKey, leg: &LegRequest) -> Result<LookupOutcome<PlacedHold>, VendorError> {
         let Some(placed) = self.find_placed_order(leg).await? else { return Ok(LookupOutcome::NotDone) };
-        Ok(match order::order_state(&placed.order) {
+        Ok(match self.order_state(&placed.order) {
             OrderState::Placed | OrderState::Fulfilled => {
                 LookupOutcome::Done(order::held(&placed.order, &placed.account, &self.defaults))
             }
@@ -282,7 +331,7 @@ impl Ordering for TicketingSource {
             }
         };
         let Some(placed) = placed else { return Ok(LookupOutcome::NotDone) };
-        Ok(match order::order_state(&placed.order) {
+        Ok(match self.order_state(&placed.order) {
             // Reversed since, but it was sold: its tickets show the reversal.
             OrderState::Fulfilled | OrderState::Reversed => LookupOutcome::Done(self.load_sale(leg, &placed).await),
             OrderState::Placed | OrderState::Abandoned => LookupOutcome::NotDone,
@@ -299,7 +348,7 @@ impl Ordering for TicketingSource {
             },
         };
         let Some(account) = account else { return Ok(Vec::new()) };
-        Ok(order::issued_tickets(leg, self.client.wallet(&account).await?))
+        Ok(self.issued_tickets(leg, self.client.wallet(&account).await?))
     }
 
     async fn list_sales(

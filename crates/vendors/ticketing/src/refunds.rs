@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::map::account;
+use crate::assumptions::PaymentWord;
 use crate::map::order::{self, OrderState};
 use crate::ordering::is_rejected_with;
 use crate::{TicketingSource, wire};
@@ -22,7 +22,7 @@ impl TicketingSource {
     ) -> Result<CompletedCancellation, VendorError> {
         let missing = || self.client.error(VendorOperation::LookUp, ErrorKind::Malformed);
         let account = self.account_number_of(order, refs).ok_or_else(missing)?;
-        let tickets = order::issued_tickets(leg, self.client.wallet(&account).await?);
+        let tickets = self.issued_tickets(leg, self.client.wallet(&account).await?);
         let still_good = |reference: &ExternalRef| {
             let ticket = tickets.iter().find(|ticket| ticket.refs.first() == Some(reference));
             ticket.is_some_and(|ticket| matches!(ticket.state, TicketState::Issued | TicketState::Used(_)))
@@ -49,7 +49,7 @@ impl Refunds for TicketingSource {
         let link = self.action_url(op, refs, order::REFUNDS_REF, &format!("/orders/{number}/refunds"))?;
         let reason = format!("Order {} was canceled.", leg.reference);
         let is_refused = match self.client.refund(link, &reason).await {
-            Ok(settled) => !account::is_authorized(&settled),
+            Ok(settled) => self.payment_word(&settled) != Some(PaymentWord::Authorized),
             Err(error) if is_rejected_with(&error, &RefusalReason::Conflict) => true,
             Err(error) => return Err(error),
         };
@@ -58,7 +58,7 @@ impl Refunds for TicketingSource {
             error.with_effect(Effect::Unknown)
         };
         let order = self.client.order(number).await.map_err(lost)?;
-        match order::order_state(&order) {
+        match self.order_state(&order) {
             OrderState::Reversed => self.canceled_from(leg, &order, refs, lines).await.map_err(lost),
             _ if is_refused => Err(self.client.rejected(op, RefusalReason::TooLate)),
             _ => Err(lost(self.client.error(op, ErrorKind::Unavailable))),
@@ -73,7 +73,7 @@ impl Refunds for TicketingSource {
         lines: &[CancelLine],
     ) -> Result<LookupOutcome<CompletedCancellation>, VendorError> {
         let order = self.client.order(self.order_number(VendorOperation::LookUp, refs)?).await?;
-        Ok(match order::order_state(&order) {
+        Ok(match self.order_state(&order) {
             OrderState::Reversed => LookupOutcome::Done(self.canceled_from(leg, &order, refs, lines).await?),
             OrderState::Fulfilled => LookupOutcome::NotDone,
             OrderState::Placed | OrderState::Abandoned | OrderState::Unknown => LookupOutcome::Undetermined,

@@ -3,16 +3,20 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use jiff::SignedDuration;
 use secrecy::{ExposeSecret, SecretString};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use url::Url;
 
+use crate::assumptions::{ASSUMPTIONS, EventWord, OrderWord, PaymentWord, TicketWord};
 use crate::map::{SourceDefaults, keys};
-use vendor_api::InvalidSetting;
+use domain::ordering::Symbology;
 use vendor_api::SourceConfig;
+use vendor_api::{Assumptions, InvalidSetting};
 
 /// Keys of a source beyond the shared ones.
-pub(super) const KEYS: &[&str] = &["host", "api_key", "client_version", "settlement", "new_events"];
+pub(super) const KEYS: &[&str] = &["host", "api_key", "client_version", "settlement", "new_events", "assumptions"];
 /// Keys of `new_events`.
 const NEW_EVENT_KEYS: &[&str] = &["venue", "category", "subcategory"];
 /// Keys that hold secrets; `settlement.instrument_file` is read into `settlement.instrument`.
@@ -29,6 +33,9 @@ struct RawSettings {
     settlement: Option<SettlementSettings>,
     #[serde(default)]
     new_events: BTreeMap<String, String>,
+    /// Read by [`Facts::from_settings`].
+    #[serde(default, rename = "assumptions")]
+    _assumptions: IgnoredAny,
 }
 
 #[derive(Deserialize)]
@@ -47,6 +54,66 @@ fn text_or_number<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error
         toml::Value::Integer(number) => Ok(number.to_string()),
         _ => Err(serde::de::Error::custom("must be the 14 digits of the host")),
     }
+}
+
+/// Inferred facts, as the configuration corrects them.
+#[derive(Debug, Clone)]
+pub(super) struct Facts {
+    /// True if the public list of events is filtered by host.
+    pub trusts_host_filter: bool,
+    /// True if a section with sold or reserved tickets may be deleted.
+    pub deletes_sold_sections: bool,
+    pub page_size: usize,
+    pub event_status_words: BTreeMap<String, EventWord>,
+    pub order_status_words: BTreeMap<String, OrderWord>,
+    pub ticket_status_words: BTreeMap<String, TicketWord>,
+    pub payment_status_words: BTreeMap<String, PaymentWord>,
+    pub payment_window: SignedDuration,
+    /// Duration of an event without an end.
+    pub open_ended_event: SignedDuration,
+    pub symbology: Symbology,
+}
+
+impl Facts {
+    /// Reads the table `assumptions` of a configuration; the error lists everything that is wrong.
+    pub(super) fn from_settings(settings: &toml::Table) -> Result<Self, Vec<InvalidSetting>> {
+        let read = Assumptions::from_settings(ASSUMPTIONS, settings)?;
+        Self::from_assumptions(&read).map_err(|invalid| vec![invalid])
+    }
+
+    fn from_assumptions(read: &Assumptions) -> Result<Self, InvalidSetting> {
+        let is = |key: &str, word: &str| read.get::<String>(key).map(|value| value == word);
+        let symbology = match read.get::<String>("barcode_symbology")?.as_str() {
+            "code128" => Symbology::Code128,
+            "aztec" => Symbology::Aztec,
+            "pdf417" => Symbology::Pdf417,
+            _ => Symbology::Qr,
+        };
+        Ok(Self {
+            trusts_host_filter: is("published_host_filter", "trusted")?,
+            deletes_sold_sections: is("delete_sold_section", "allow")?,
+            page_size: read.get("page_size")?,
+            event_status_words: read.words("event_status_words")?,
+            order_status_words: read.words("order_status_words")?,
+            ticket_status_words: read.words("ticket_status_words")?,
+            payment_status_words: read.words("payment_status_words")?,
+            payment_window: read.get("payment_window")?,
+            open_ended_event: read.get("open_ended_event")?,
+            symbology,
+        })
+    }
+
+    /// Facts with the given lines of the table `assumptions`.
+    #[cfg(test)]
+    pub(super) fn with(lines: &str) -> Self {
+        let settings = format!("[assumptions]\n{lines}").parse().expect("TOML");
+        Self::from_settings(&settings).expect("valid assumptions")
+    }
+}
+
+/// Returns the meaning of a word, in any case.
+pub(super) fn meaning<T: Copy>(words: &BTreeMap<String, T>, word: &str) -> Option<T> {
+    words.get(&word.trim().to_lowercase()).copied()
 }
 
 /// Validated settings of a TickeTing account.
@@ -77,8 +144,9 @@ impl Settings {
             errors.push(invalid_key(&config.vendor_settings));
         }
         let card = raw.as_ref().and_then(|raw| raw.validate(&mut errors));
-        match (base, config.currency, raw) {
-            (Some(base), Some(currency), Some(raw)) if errors.is_empty() => Ok(Self {
+        let facts = Facts::from_settings(&config.vendor_settings).map_err(|invalid| errors.extend(invalid)).ok();
+        match (base, config.currency, raw, facts) {
+            (Some(base), Some(currency), Some(raw), Some(facts)) if errors.is_empty() => Ok(Self {
                 base_url: base.clone(),
                 api_key: raw.api_key,
                 client_version: raw.client_version,
@@ -88,6 +156,7 @@ impl Settings {
                     currency,
                     host: raw.host,
                     new_event_fields: raw.new_events,
+                    facts,
                 },
                 card,
             }),

@@ -75,7 +75,7 @@ impl AcmeCatalog {
             let bound = performance.listed_availability.as_ref();
             let bound = bound.ok_or_else(|| self.error(VendorOperation::LoadAvailability, ErrorKind::NotFound))?;
             let value = match counts.as_ref().and_then(|counts| counts.get(&named.id)) {
-                Some(row) => Arc::new(availability::with_summary(bound, row)),
+                Some(row) => Arc::new(availability::with_summary(bound, row, &self.defaults.facts)),
                 None => Arc::clone(bound),
             };
             Ok(Observed::live(value, now))

@@ -3,6 +3,7 @@
 mod authoring;
 mod orders;
 mod probe;
+mod words;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -18,20 +19,23 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use url::Url;
 
+use crate::client::words::HasState;
 use crate::map::days;
+use crate::settings::{Facts, OrderLookup};
 use crate::wire::Page;
 use crate::wire::catalog::{Calendar, Instance, Summary, Template};
 use domain::{ErrorKind, VendorError, VendorOperation};
 use http_client::{VendorHttpClient, VendorRequest, VendorResponse};
+use vendor_api::UnknownWords;
 
 pub(crate) use orders::WriteOutcome;
 use orders::error_code;
 pub(crate) use probe::{Probe, ProbeResult};
 
-/// Page size: the vendor's own default (`acme.md §2.6`).
-const PAGE_SIZE: usize = 100;
 /// Largest number of pages read of one list, so that an endless list ends.
 const MAX_PAGES: usize = 200;
+/// Largest number of pages of a search by an address that one leg uses.
+const MAX_SEARCH_PAGES: usize = 5;
 /// Concurrent reads (`acme.md §2.7`, INFERRED). Calls made for orders do not queue behind them.
 const MAX_CONCURRENT_READS: usize = 4;
 
@@ -49,6 +53,17 @@ pub(crate) struct Client {
     reads: Semaphore,
     /// Instances as last read, so that a hold needs not read what its order was planned with.
     recent_instances: Mutex<HashMap<String, (Instant, Instance)>>,
+    facts: Facts,
+    unknown_words: UnknownWords,
+}
+
+/// A list that is read page by page.
+struct ListRequest {
+    url: Url,
+    /// True for one of `/v2/b2c`, where a 404 or an empty body is an empty list.
+    is_b2c: bool,
+    /// Maximum number of pages.
+    max_pages: usize,
 }
 
 /// Time for which an instance may be used for a hold, which promises no price. A sale reads it again.
@@ -66,7 +81,13 @@ pub(crate) struct DayQuery<'a> {
 }
 
 impl Client {
-    pub(crate) fn new(http: VendorHttpClient, base: Url, api_key: SecretString, tenant_id: Option<String>) -> Self {
+    pub(crate) fn new(
+        http: VendorHttpClient,
+        base: Url,
+        api_key: SecretString,
+        tenant_id: Option<String>,
+        facts: Facts,
+    ) -> Self {
         Self {
             http,
             base,
@@ -74,12 +95,19 @@ impl Client {
             tenant_id,
             reads: Semaphore::new(MAX_CONCURRENT_READS),
             recent_instances: Mutex::default(),
+            facts,
+            unknown_words: UnknownWords::default(),
         }
     }
 
     /// True if the `/v2/b2c` endpoints can be read.
     pub(crate) fn reads_b2c(&self) -> bool {
         self.tenant_id.is_some()
+    }
+
+    /// True if orders can be looked up without their id.
+    pub(crate) fn finds_orders(&self) -> bool {
+        self.reads_b2c() && self.facts.order_lookup != OrderLookup::None
     }
 
     /// `GET template` (`acme.md §3.1`). Private templates and drafts are included only on request.
@@ -92,7 +120,7 @@ impl Client {
         if with_all {
             url.query_pairs_mut().append_pair("type", "all");
         }
-        self.list_pages(op, url, false).await
+        self.list_pages(op, ListRequest { url, is_b2c: false, max_pages: MAX_PAGES }).await
     }
 
     /// `GET template/{id}` (`acme.md §3.2 a`). An empty response means not found, like a 404 (`acme.md §2.4`).
@@ -108,7 +136,7 @@ impl Client {
         query: DayQuery<'_>,
         zone: &jiff::tz::TimeZone,
     ) -> Result<Vec<Instance>, VendorError> {
-        self.list_pages(op, self.day_url(op, &[], query, zone)?, true).await
+        self.list_stated(op, self.day_url(op, &[], query, zone)?).await
     }
 
     /// `GET instances/summaries` of one day (`acme.md §4.1`).
@@ -118,7 +146,18 @@ impl Client {
         query: DayQuery<'_>,
         zone: &jiff::tz::TimeZone,
     ) -> Result<Vec<Summary>, VendorError> {
-        self.list_pages(op, self.day_url(op, &["summaries"], query, zone)?, true).await
+        self.list_stated(op, self.day_url(op, &["summaries"], query, zone)?).await
+    }
+
+    /// Reads rows with states, and logs the states that are unknown.
+    async fn list_stated<T: DeserializeOwned + HasState>(
+        &self,
+        op: VendorOperation,
+        url: Url,
+    ) -> Result<Vec<T>, VendorError> {
+        let rows: Vec<T> = self.list_pages(op, ListRequest { url, is_b2c: false, max_pages: MAX_PAGES }).await?;
+        self.report_states(rows.iter().map(HasState::state));
+        Ok(rows)
     }
 
     /// `GET instances/{id}` (`acme.md §4.1`).
@@ -126,6 +165,7 @@ impl Client {
         let response = self.send(op, self.get(op, self.url(INSTANCES, &[id]))).await?;
         let instance: Option<Instance> = optional_json(&response)?;
         if let Some(instance) = &instance {
+            self.report_states([instance.state.as_deref()]);
             let mut recent = self.recent_instances.lock();
             recent.retain(|_, (read_at, _)| read_at.elapsed() < RECENT);
             recent.insert(id.to_owned(), (Instant::now(), instance.clone()));
@@ -184,40 +224,46 @@ impl Client {
         Ok(url)
     }
 
-    /// Reads all pages of a list. Pages are requested while a page in an envelope is full; a bare array is complete
-    /// (`acme.md §2.6`).
+    /// Reads all pages of a list. `page` and `pageSize` are always sent, and the next page is requested while one has as many rows
+    /// as requested: a bare array need not be the whole list (`acme.md §2.6` \[C\]).
     async fn list_pages<T: DeserializeOwned>(
         &self,
         op: VendorOperation,
-        url: Url,
-        is_paged: bool,
+        list: ListRequest,
     ) -> Result<Vec<T>, VendorError> {
         let (mut entries, mut unreadable) = (Vec::new(), 0);
-        let mut last_body = None;
-        for page in 1..=MAX_PAGES {
-            let mut url = url.clone();
-            if is_paged || page > 1 {
-                url.query_pairs_mut()
-                    .append_pair("page", &page.to_string())
-                    .append_pair("pageSize", &PAGE_SIZE.to_string());
+        let mut last_ids = Vec::new();
+        let size = self.facts.page_size.map_or("-1".to_owned(), |size| size.to_string());
+        for page in 1..=list.max_pages {
+            let mut url = list.url.clone();
+            url.query_pairs_mut().append_pair("page", &page.to_string()).append_pair("pageSize", &size);
+            let call = if list.is_b2c { self.get_b2c(op, url) } else { self.get(op, url) };
+            let response = self.send(op, call).await?;
+            let is_end = response.status.as_u16() == 404 && (list.is_b2c || page > 1);
+            let is_empty = list.is_b2c && response.status.is_success() && is_blank(&response);
+            if is_end || is_empty {
+                return response.readable_rows(entries, unreadable);
             }
-            let response = self.send(op, self.get(op, url)).await?;
             if !response.status.is_success() {
                 return Err(response.status_error());
             }
-            // A server without paging returns the same page again.
-            if last_body.as_ref() == Some(&response.body) {
+            let body = response.json::<Value>()?;
+            if list.is_b2c && body.is_null() {
                 return response.readable_rows(entries, unreadable);
             }
-            let read = Page::from_json(response.json::<Value>()?, PAGE_SIZE)
+            let read = Page::from_json(body, self.facts.page_size)
                 .ok_or_else(|| response.malformed(&"neither a list nor a page"))?;
+            // A server without paging returns the same page again.
+            if page > 1 && last_ids == read.ids {
+                return response.readable_rows(entries, unreadable);
+            }
             let is_full = read.is_full();
             unreadable += read.unreadable();
             entries.extend(read.entries);
-            if !is_full || page == MAX_PAGES {
+            if !is_full || page == list.max_pages {
                 return response.readable_rows(entries, unreadable);
             }
-            last_body = Some(response.body);
+            last_ids = read.ids;
         }
         Ok(entries)
     }
@@ -267,8 +313,12 @@ fn extend_path(url: &mut Url, path: &[&str]) {
 fn optional_json<T: DeserializeOwned>(response: &VendorResponse) -> Result<Option<T>, VendorError> {
     match response.status.as_u16() {
         404 => Ok(None),
-        200..=299 if response.body.iter().all(u8::is_ascii_whitespace) => Ok(None),
+        200..=299 if is_blank(response) => Ok(None),
         200..=299 => response.json::<Option<T>>(),
         _ => Err(response.status_error()),
     }
+}
+
+fn is_blank(response: &VendorResponse) -> bool {
+    response.body.iter().all(u8::is_ascii_whitespace)
 }

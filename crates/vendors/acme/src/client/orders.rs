@@ -5,8 +5,7 @@ use reqwest::header::HeaderName;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::client::{Client, extend_path, optional_json};
-use crate::wire::Page;
+use crate::client::{Client, ListRequest, MAX_PAGES, MAX_SEARCH_PAGES, extend_path, optional_json};
 use crate::wire::orders::{
     CheckOut, NewReservation, Order, OrderDetail, Refund, RefundResult, Reservation, ReservationItem,
 };
@@ -77,7 +76,10 @@ impl Client {
     pub(crate) async fn find_order(&self, op: VendorOperation, id: &str) -> Result<Option<OrderDetail>, VendorError> {
         let response = self.send(op, self.get(op, self.url(&["v2", "b2b", "willcall", "orders"], &[id]))).await;
         match response.and_then(|response| optional_json(&response)) {
-            Ok(Some(order)) => Ok(Some(order)),
+            Ok(Some(order)) => {
+                self.report_tickets(&order);
+                Ok(Some(order))
+            }
             Ok(None) | Err(_) => self.find_order_detail(op, id).await,
         }
     }
@@ -88,24 +90,26 @@ impl Client {
         op: VendorOperation,
         id: &str,
     ) -> Result<Option<OrderDetail>, VendorError> {
-        optional_json(&self.send(op, self.get(op, self.url(&["v2", "b2b", "orders", "detail"], &[id]))).await?)
+        let response = self.send(op, self.get(op, self.url(&["v2", "b2b", "orders", "detail"], &[id]))).await?;
+        let order: Option<OrderDetail> = optional_json(&response)?;
+        if let Some(order) = &order {
+            self.report_tickets(order);
+        }
+        Ok(order)
     }
 
-    /// `GET b2c/orders/event/{id}` (`acme.md §4.5`): the orders of an instance, without their lines. Requires a tenant
-    /// id.
+    /// `GET b2c/orders/event/{id}` (`acme.md §4.5`): all orders of an instance, without their lines. Requires a tenant id.
     pub(crate) async fn list_orders_of(&self, op: VendorOperation, instance: &str) -> Result<Vec<Order>, VendorError> {
         let mut url = self.url(B2C_ORDERS, &["event"]);
         extend_path(&mut url, &[instance]);
-        let response = self.send(op, self.get_b2c(op, url)).await?;
-        read_order_feed(&response)
+        self.list_pages(op, ListRequest { url, is_b2c: true, max_pages: MAX_PAGES }).await
     }
 
     /// `GET b2c/orders/search` by email address (`acme.md §4.5`). Requires a tenant id.
     pub(crate) async fn search_orders(&self, op: VendorOperation, email: &str) -> Result<Vec<Order>, VendorError> {
         let mut url = self.url(B2C_ORDERS, &["search"]);
         url.query_pairs_mut().append_pair("email", email);
-        let response = self.send(op, self.get_b2c(op, url)).await?;
-        read_order_feed(&response)
+        self.list_pages(op, ListRequest { url, is_b2c: true, max_pages: MAX_SEARCH_PAGES }).await
     }
 
     /// `POST b2b/b2b/refunds` (`acme.md §4.7`; the doubled path segment is real).
@@ -129,14 +133,6 @@ impl Client {
             .map_err(|error| VendorError::new(self.http.source(), op, ErrorKind::Internal).with_cause(error))?;
         Ok(self.call(op, Method::POST, self.url(path, below)).payload(payload))
     }
-}
-
-/// Parses a list of orders. An instance without orders is an empty list or a 404.
-fn read_order_feed(response: &VendorResponse) -> Result<Vec<Order>, VendorError> {
-    let Some(list) = optional_json::<Value>(response)? else { return Ok(Vec::new()) };
-    let page = Page::from_json(list, usize::MAX).ok_or_else(|| response.malformed(&"neither a list nor a page"))?;
-    let unreadable = page.unreadable();
-    response.readable_rows(page.entries, unreadable)
 }
 
 /// Maps a status. Other 4xx statuses mean that nothing happened; those about credentials, rate or timeout say nothing

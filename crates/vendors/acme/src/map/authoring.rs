@@ -105,6 +105,7 @@ mod tests {
             time_zone: jiff::tz::TimeZone::get("America/New_York").expect("a zone"),
             currency: "USD".parse().expect("a currency"),
             base_url: "https://api.acme.example".parse().expect("a URL"),
+            facts: crate::settings::Facts::with(""),
         }
     }
 

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::assumptions::{self, InstanceState};
 use crate::map::{SourceDefaults, event};
+use crate::settings::Facts;
 use crate::wire::catalog::{Instance, PriceList, Schedule, Summary, Template};
 use crate::wire::lenient;
 use domain::{Availability, AvailabilityStatus, Offer};
@@ -36,8 +37,7 @@ pub(crate) fn listed_availability(
         .filter_map(|kind| Some((kind.price.clone()?, kind)))
         .map(|(price, kind)| Offer { ticket_type: Arc::new(kind), price, vacancies: None, status })
         .collect();
-    let status =
-        if offers.is_empty() && status != AvailabilityStatus::Unknown { AvailabilityStatus::Closed } else { status };
+    let status = if offers.is_empty() { AvailabilityStatus::Closed } else { status };
     distribute_vacancies(Availability {
         status,
         vacancies: left,
@@ -48,35 +48,33 @@ pub(crate) fn listed_availability(
 }
 
 /// Applies the counts of a summary row, which include other buyers' holds.
-pub(crate) fn with_summary(listed: &Availability, row: &Summary) -> Availability {
+pub(crate) fn with_summary(listed: &Availability, row: &Summary, facts: &Facts) -> Availability {
     let left = lenient::unsigned(&row.available).or(listed.vacancies);
-    let status = match assumptions::instance_state(row.state.as_deref()) {
-        InstanceState::Canceled => AvailabilityStatus::Closed,
-        InstanceState::Unknown => AvailabilityStatus::Unknown,
-        InstanceState::Active if is_final(listed.status) => listed.status,
-        InstanceState::Active => status_by_count(left, listed.capacity),
+    let status = match assumptions::instance_state(row.state.as_deref(), facts) {
+        Some(InstanceState::Active) if is_final(listed.status) => listed.status,
+        Some(InstanceState::Active) => status_by_count(left, listed.capacity),
+        Some(InstanceState::Canceled) | None => AvailabilityStatus::Closed,
     };
     distribute_vacancies(Availability { status, vacancies: left, ..listed.clone() })
 }
 
 /// True if no count can change the status.
 fn is_final(status: AvailabilityStatus) -> bool {
-    matches!(status, AvailabilityStatus::Closed | AvailabilityStatus::Unknown)
+    status == AvailabilityStatus::Closed
 }
 
 /// Returns whether an instance can be sold through this channel, regardless of its counts: it takes place, has not
-/// ended, and its schedule and instance allow resellers. `Available` means yes. Without a template, the schedule is not
-/// checked.
+/// ended, and its schedule and instance allow resellers. `Available` means yes, anything else `Closed`: an unknown state is an
+/// answer of the vendor, which the client logs with its word, and not a vendor that cannot be reached. Without a template, the
+/// schedule is not checked.
 pub(crate) fn sale_status(
     instance: &Instance,
     template: Option<&Template>,
     defaults: &SourceDefaults,
     now: Timestamp,
 ) -> AvailabilityStatus {
-    match assumptions::instance_state(instance.state.as_deref()) {
-        InstanceState::Canceled => return AvailabilityStatus::Closed,
-        InstanceState::Unknown => return AvailabilityStatus::Unknown,
-        InstanceState::Active => {}
+    if assumptions::instance_state(instance.state.as_deref(), &defaults.facts) != Some(InstanceState::Active) {
+        return AvailabilityStatus::Closed;
     }
     let begin = instance.start_time.as_ref().and_then(|time| time.instant(&defaults.time_zone));
     let end = instance.end_time.as_ref().and_then(|time| time.instant(&defaults.time_zone));
@@ -86,8 +84,8 @@ pub(crate) fn sale_status(
         begin.and_then(|begin| assumptions::cutoff(instance, is_timed, begin, end)).is_some_and(|cutoff| cutoff <= now);
     let schedule =
         template.and_then(|t| schedule_of(instance, t)).and_then(|schedule| schedule.sales_channels.as_deref());
-    let is_ours = assumptions::sells_to_resellers(instance.sales_channels.as_deref())
-        && assumptions::sells_to_resellers(schedule);
+    let is_ours = assumptions::sells_to_resellers(instance.sales_channels.as_deref(), &defaults.facts)
+        && assumptions::sells_to_resellers(schedule, &defaults.facts);
     if is_over || !is_ours { AvailabilityStatus::Closed } else { AvailabilityStatus::Available }
 }
 

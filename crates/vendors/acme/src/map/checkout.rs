@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 
 use crate::map::keys::InstanceRef;
 use crate::map::{SourceDefaults, availability, event, keys};
+use crate::settings::ItemAmount;
 use crate::wire::catalog::Instance;
 use crate::wire::orders::{CheckOut, CheckOutEvent, CheckOutItem, Order, ReservationItem};
 use crate::wire::{Id, WrittenAmount};
@@ -77,6 +78,8 @@ pub(crate) struct CheckOutOptions<'a> {
     pub(crate) charges_voucher: bool,
     /// Currency of the tenant.
     pub(crate) currency: Currency,
+    /// Meaning of the amount of an item.
+    pub(crate) item_amount: ItemAmount,
 }
 
 /// Builds the check-out of a leg (`acme.md §4.3`). Both contacts are set, because the vendor fills missing ones from
@@ -96,7 +99,7 @@ pub(crate) fn check_out(leg: &LegRequest, wanted: &[RequestedLine<'_>], terms: &
         person_type_id: person_type.to_owned(),
         item_type: "Event",
         quantity,
-        amount: WrittenAmount::new(amount, terms.currency),
+        amount: WrittenAmount::new(item_amount(amount, quantity, terms.item_amount), terms.currency),
     };
     let event = |(id, items): (&str, BTreeMap<&str, (u32, Decimal)>)| CheckOutEvent {
         event_id: id.to_owned(),
@@ -125,6 +128,14 @@ pub(crate) fn check_out(leg: &LegRequest, wanted: &[RequestedLine<'_>], terms: &
         retry_count: 0,
         no_email: "true",
         ticket_delivery: "willCall",
+    }
+}
+
+/// Returns the amount of an item from the total of its line. All tickets of a type have one price.
+fn item_amount(total: Decimal, quantity: u32, meaning: ItemAmount) -> Decimal {
+    match meaning {
+        ItemAmount::Unit if quantity > 0 => total / Decimal::from(quantity),
+        ItemAmount::Unit | ItemAmount::Line => total,
     }
 }
 

@@ -65,8 +65,8 @@ fn status(template: &Template, defaults: &SourceDefaults, now: Timestamp) -> Eve
     let has_ended =
         template.end_time.as_ref().and_then(|time| time.instant(&defaults.time_zone)).is_some_and(|end| end < now);
     let schedules = &template.schedules;
-    let is_ours =
-        schedules.is_empty() || schedules.iter().any(|s| assumptions::sells_to_resellers(s.sales_channels.as_deref()));
+    let is_ours = schedules.is_empty()
+        || schedules.iter().any(|s| assumptions::sells_to_resellers(s.sales_channels.as_deref(), &defaults.facts));
     match template.review_state.as_deref().map(str::to_ascii_lowercase).as_deref() {
         Some("draft") => EventStatus::Draft,
         Some("published") if has_ended => EventStatus::Ended,
@@ -103,7 +103,10 @@ pub(crate) fn listed_ticket_types(template: &Template, defaults: &SourceDefaults
     let lists = if own.iter().any(|list| !list.prices.is_empty()) {
         own
     } else {
-        let ours = template.schedules.iter().filter(|s| assumptions::sells_to_resellers(s.sales_channels.as_deref()));
+        let ours = template
+            .schedules
+            .iter()
+            .filter(|s| assumptions::sells_to_resellers(s.sales_channels.as_deref(), &defaults.facts));
         ours.flat_map(|schedule| &schedule.price_lists).collect()
     };
     ticket_types(&template.id.to_string(), lists, defaults)
@@ -127,7 +130,8 @@ pub(crate) fn ticket_types<'a>(
 pub(crate) fn ticket_type(template: &str, line: &PriceLine, defaults: &SourceDefaults) -> Option<TicketType> {
     let person = &line.person_type;
     let id = person.id.to_string();
-    let is_ours = person.active != Some(false) && assumptions::sells_to_resellers(line.sales_channels.as_deref());
+    let is_ours = person.active != Some(false)
+        && assumptions::sells_to_resellers(line.sales_channels.as_deref(), &defaults.facts);
     if !is_ours || !keys::is_plain(&id) {
         return None;
     }
@@ -154,7 +158,10 @@ pub(crate) fn ticket_type(template: &str, line: &PriceLine, defaults: &SourceDef
 pub(crate) fn price(line: &PriceLine, defaults: &SourceDefaults) -> Option<Price> {
     let money = |amount: rust_decimal::Decimal| Money::from_major(amount, defaults.currency).ok();
     let list = money(line.price.0)?;
-    match line.discounted_price.and_then(|amount| money(amount.0)) {
+    let discounted = line.discounted_price.filter(|amount| {
+        !amount.0.is_zero() || defaults.facts.zero_is_a_price || assumptions::is_discounted_to_zero(line)
+    });
+    match discounted.and_then(|amount| money(amount.0)) {
         Some(discounted) if discounted < list => Some(Price { original: Some(list), ..Price::from_retail(discounted) }),
         _ => Some(Price::from_retail(list)),
     }

@@ -14,6 +14,7 @@ pub(crate) mod tickets;
 
 use jiff::tz::TimeZone;
 
+use crate::settings::Facts;
 use domain::Currency;
 use url::Url;
 
@@ -26,4 +27,6 @@ pub(crate) struct SourceDefaults {
     pub(crate) currency: Currency,
     /// Address of the service, against which relative addresses are resolved.
     pub(crate) base_url: Url,
+    /// Inferred facts.
+    pub(crate) facts: Facts,
 }

@@ -2,9 +2,8 @@
 
 use std::collections::HashMap;
 
-use jiff::tz::TimeZone;
-
 use crate::assumptions;
+use crate::map::SourceDefaults;
 use crate::map::checkout::RequestedLine;
 use crate::wire::Id;
 use crate::wire::orders::{OrderDetail, OrderItem, Refund, RefundItem, Ticket};
@@ -27,8 +26,8 @@ struct AssignedTicket<'a> {
 }
 
 impl AssignedTicket<'_> {
-    fn state(&self, zone: &TimeZone) -> TicketState {
-        state(self.ticket, zone)
+    fn state(&self, defaults: &SourceDefaults) -> TicketState {
+        state(self.ticket, defaults)
     }
 
     fn reference(&self) -> ExternalRef {
@@ -37,9 +36,10 @@ impl AssignedTicket<'_> {
 }
 
 /// Returns the state of a ticket.
-pub(crate) fn state(ticket: &Ticket, zone: &TimeZone) -> TicketState {
-    let checked_in = ticket.check_in_date.as_ref().map(|date| date.instant(zone));
-    assumptions::ticket_state(ticket.ticket_status.as_deref(), checked_in)
+pub(crate) fn state(ticket: &Ticket, defaults: &SourceDefaults) -> TicketState {
+    let checked_in = ticket.check_in_date.as_ref().map(|date| date.instant(&defaults.time_zone));
+    let (status, check_in) = (ticket.ticket_status.as_deref(), ticket.check_in_status.as_deref());
+    assumptions::ticket_state(status, check_in, checked_in, &defaults.facts)
 }
 
 /// Assigns every ticket of an order to a line. Lines that share an order item share its tickets by quantity, in order.
@@ -73,10 +73,14 @@ fn assign_to_lines<'a>(order: &'a OrderDetail, wanted: &[RequestedLine<'_>]) -> 
 }
 
 /// Maps the tickets of an order.
-pub(crate) fn issued_tickets(order: &OrderDetail, wanted: &[RequestedLine<'_>], zone: &TimeZone) -> Vec<IssuedTicket> {
+pub(crate) fn issued_tickets(
+    order: &OrderDetail,
+    wanted: &[RequestedLine<'_>],
+    defaults: &SourceDefaults,
+) -> Vec<IssuedTicket> {
     let issued = |hung: AssignedTicket<'_>| {
-        let barcode = |uuid: &String| Barcode { symbology: assumptions::SYMBOLOGY, value: uuid.clone().into() };
-        let state = match hung.state(zone) {
+        let barcode = |uuid: &String| Barcode { symbology: defaults.facts.symbology, value: uuid.clone().into() };
+        let state = match hung.state(defaults) {
             TicketState::Issued if hung.ticket.uuid.is_none() => TicketState::Pending,
             state => state,
         };
@@ -112,11 +116,11 @@ pub(crate) fn void_tickets(
     order: &OrderDetail,
     wanted: &[RequestedLine<'_>],
     lines: &[CancelLine],
-    zone: &TimeZone,
+    defaults: &SourceDefaults,
 ) -> (Vec<ExternalRef>, bool) {
     let meant = selected_tickets(order, wanted, lines);
     let void: Vec<ExternalRef> =
-        meant.iter().filter(|hung| hung.state(zone) == TicketState::Void).map(AssignedTicket::reference).collect();
+        meant.iter().filter(|hung| hung.state(defaults) == TicketState::Void).map(AssignedTicket::reference).collect();
     let is_all = !meant.is_empty() && void.len() == meant.len();
     (void, is_all)
 }
@@ -126,10 +130,10 @@ pub(crate) fn has_used_ticket(
     order: &OrderDetail,
     wanted: &[RequestedLine<'_>],
     lines: &[CancelLine],
-    zone: &TimeZone,
+    defaults: &SourceDefaults,
 ) -> bool {
     let meant = selected_tickets(order, wanted, lines);
-    meant.iter().any(|hung| matches!(hung.state(zone), TicketState::Used(_)))
+    meant.iter().any(|hung| matches!(hung.state(defaults), TicketState::Used(_)))
 }
 
 /// Builds the refund of tickets that are not void yet: every line with its count and the full uuids as just read
@@ -138,12 +142,12 @@ pub(crate) fn refund(
     order: &OrderDetail,
     wanted: &[RequestedLine<'_>],
     lines: &[CancelLine],
-    zone: &TimeZone,
+    defaults: &SourceDefaults,
     reference: &str,
 ) -> Option<Refund> {
     let mut going: Vec<(&OrderItem, Vec<String>)> = Vec::new();
     for hung in selected_tickets(order, wanted, lines) {
-        if hung.state(zone) == TicketState::Void {
+        if hung.state(defaults) == TicketState::Void {
             continue;
         }
         let uuid = hung.ticket.uuid.clone()?;
@@ -154,7 +158,7 @@ pub(crate) fn refund(
     }
     let items = going.into_iter().map(|(item, uuids)| RefundItem {
         order_item_id: item.order_item_id.clone(),
-        quantity: refund_units(item, uuids.len(), zone),
+        quantity: refund_units(item, uuids.len(), defaults),
         ticket_uuids: uuids,
         incident_reason_code: REFUND_REASON,
     });
@@ -168,8 +172,8 @@ pub(crate) fn refund(
 }
 
 /// Number of units of a line that these tickets make up: a unit of a bundle may have several tickets.
-fn refund_units(item: &OrderItem, tickets: usize, zone: &TimeZone) -> u32 {
-    let live = item.tickets.iter().filter(|ticket| state(ticket, zone) != TicketState::Void).count();
+fn refund_units(item: &OrderItem, tickets: usize, defaults: &SourceDefaults) -> u32 {
+    let live = item.tickets.iter().filter(|ticket| state(ticket, defaults) != TicketState::Void).count();
     let each = (live / item.quantity.map_or(live, |quantity| quantity as usize).max(1)).max(1);
     u32::try_from(tickets.div_ceil(each)).unwrap_or(u32::MAX)
 }

@@ -2,6 +2,7 @@
 
 mod lookup;
 mod refunds;
+mod sent;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use crate::client::{Client, DayQuery, WriteOutcome};
 use crate::map::checkout::{self, CheckOutOptions, RequestedLine};
 use crate::map::keys::InstanceRef;
 use crate::map::{SourceDefaults, tickets};
-use crate::settings::{CheckOutRetry, Voucher};
+use crate::settings::Voucher;
 use crate::wire::WireTime;
 use crate::wire::catalog::Instance;
 use crate::wire::lenient;
@@ -28,6 +29,9 @@ use domain::{
     Clock, Effect, ErrorKind, ExternalRef, LegShape, Money, PerformanceKey, RefusalReason, SourceId, VendorError,
     VendorOperation,
 };
+
+pub(crate) use lookup::KnownPayments;
+pub(crate) use sent::SentCheckOuts;
 
 /// Reference kind of a hold.
 const RESERVATION_REF: &str = "acme.reservation";
@@ -45,7 +49,8 @@ pub(crate) struct AcmeOrdering {
     /// Buying organization when the leg names none.
     pub(crate) organization_id: Option<String>,
     pub(crate) voucher: Voucher,
-    pub(crate) check_out_retry: CheckOutRetry,
+    pub(crate) sent: SentCheckOuts,
+    pub(crate) payments: KnownPayments,
 }
 
 impl AcmeOrdering {
@@ -150,8 +155,10 @@ impl AcmeOrdering {
         let charges_voucher = self.voucher == Voucher::Charged;
         let reservation = find_ref(refs, RESERVATION_REF);
         let currency = self.defaults.currency;
-        let terms = CheckOutOptions { organization, reservation, charges_voucher, currency };
+        let item_amount = self.defaults.facts.item_amount;
+        let terms = CheckOutOptions { organization, reservation, charges_voucher, currency, item_amount };
         let body = checkout::check_out(leg, wanted, &terms);
+        self.sent.record(key, self.clock.now());
         self.client.check_out(op, key, organization, &body).await
     }
 
@@ -162,8 +169,7 @@ impl AcmeOrdering {
         let number = detail.as_ref().and_then(|order| order.order_number.as_ref());
         let mut refs = vec![ExternalRef::new(ORDER_REF, order_id)];
         refs.extend(number.map(|number| ExternalRef::new(ORDER_NUMBER_REF, number.to_string())));
-        let tickets =
-            detail.map(|order| tickets::issued_tickets(&order, wanted, &self.defaults.time_zone)).unwrap_or_default();
+        let tickets = detail.map(|order| tickets::issued_tickets(&order, wanted, &self.defaults)).unwrap_or_default();
         ConfirmedSale { refs, tickets, total }
     }
 
@@ -265,7 +271,7 @@ impl Ordering for AcmeOrdering {
         let wanted = self.requested_lines(op, leg)?;
         let id = find_ref(refs, ORDER_REF).ok_or_else(|| self.error(op, ErrorKind::NotFound))?;
         let order = self.client.find_order(op, id).await?.ok_or_else(|| self.error(op, ErrorKind::NotFound))?;
-        Ok(tickets::issued_tickets(&order, &wanted, &self.defaults.time_zone))
+        Ok(tickets::issued_tickets(&order, &wanted, &self.defaults))
     }
 
     async fn list_sales(

@@ -29,17 +29,17 @@ impl Refunds for AcmeOrdering {
     ) -> Result<CompletedCancellation, VendorError> {
         let op = VendorOperation::Cancel;
         let wanted = self.requested_lines(op, leg)?;
-        let zone = &self.defaults.time_zone;
+        let defaults = &self.defaults;
         let before = self.load_order_detail(refs).await?;
-        let (void, is_all) = tickets::void_tickets(&before, &wanted, lines, zone);
+        let (void, is_all) = tickets::void_tickets(&before, &wanted, lines, defaults);
         if is_all {
             // Already canceled: sending the request again would refund again.
             return Ok(CompletedCancellation { refunded: None, voided: void });
         }
-        if tickets::has_used_ticket(&before, &wanted, lines, zone) {
+        if !defaults.facts.refunds_used_tickets && tickets::has_used_ticket(&before, &wanted, lines, defaults) {
             return Err(self.rejected(op, RefusalReason::TooLate));
         }
-        let refund = tickets::refund(&before, &wanted, lines, zone, &leg.reference);
+        let refund = tickets::refund(&before, &wanted, lines, defaults, &leg.reference);
         let refund = refund.filter(|refund| !refund.refund_items.is_empty());
         let refund = refund.ok_or_else(|| self.rejected(op, RefusalReason::Conflict))?;
         let (refunded, refusal) = match self.client.refund(op, &refund).await? {
@@ -53,7 +53,7 @@ impl Refunds for AcmeOrdering {
         // arrives twice is rejected the second time, after the first one refunded everything.
         let outcome_unknown = |error: VendorError| VendorError { operation: op, ..error }.with_effect(Effect::Unknown);
         let after = self.load_order_detail(refs).await.map_err(outcome_unknown)?;
-        let (void, is_all) = tickets::void_tickets(&after, &wanted, lines, zone);
+        let (void, is_all) = tickets::void_tickets(&after, &wanted, lines, defaults);
         let refunded = refunded.and_then(|amount| Money::from_major(amount.0, self.defaults.currency).ok());
         match refusal {
             Some(refusal) if !is_all => Err(refusal),
@@ -70,7 +70,7 @@ impl Refunds for AcmeOrdering {
     ) -> Result<LookupOutcome<CompletedCancellation>, VendorError> {
         let wanted = self.requested_lines(VendorOperation::LookUp, leg)?;
         let order = self.load_order_detail(refs).await?;
-        let (void, is_all) = tickets::void_tickets(&order, &wanted, lines, &self.defaults.time_zone);
+        let (void, is_all) = tickets::void_tickets(&order, &wanted, lines, &self.defaults);
         Ok(if is_all {
             LookupOutcome::Done(CompletedCancellation { refunded: None, voided: void })
         } else {

@@ -1,6 +1,7 @@
 //! Mapping tests: every response of `tests/fixtures/acme` through client and mapping.
 
 mod clock_changes;
+mod facts;
 mod hostile;
 mod orders;
 
@@ -12,6 +13,7 @@ use jiff::tz::TimeZone;
 use crate::client::{Client, DayQuery, WriteOutcome};
 use crate::map::calendar::{self, VenueCalendar};
 use crate::map::{SourceDefaults, availability, days, event, performance};
+use crate::settings::Facts;
 use crate::wire::catalog::{Calendar, Instance, Summary, Template};
 use domain::ids::StepKey;
 use domain::{Freshness, VendorError, VendorOperation};
@@ -30,13 +32,14 @@ fn defaults() -> SourceDefaults {
         time_zone: TimeZone::get("America/New_York").expect("a zone"),
         currency: "USD".parse().expect("a currency"),
         base_url: "https://api.acme.example".parse().expect("a URL"),
+        facts: Facts::with(""),
     }
 }
 
 async fn client(responses: Vec<FixtureCase>) -> (Client, StubServer) {
     let server = StubServer::responding(responses).await;
     let base = server.base.parse().expect("an address");
-    (Client::new(server.client.clone(), base, "a-key".into(), Some("412".to_owned())), server)
+    (Client::new(server.client.clone(), base, "a-key".into(), Some("412".to_owned()), Facts::with("")), server)
 }
 
 fn format_outcome<T: Debug>(outcome: Result<T, VendorError>) -> String {
@@ -96,7 +99,7 @@ async fn mapped(operation: &str, case: FixtureCase) -> String {
             let rows = client.list_summaries(VendorOperation::LoadAvailability, day(), &defaults.time_zone).await;
             let first = instances("a_day").await.swap_remove(0);
             let listed = availability::listed_availability(&first, &owner(&first), &defaults, now);
-            let counted = |row: &Summary| availability::with_summary(&listed, row);
+            let counted = |row: &Summary| availability::with_summary(&listed, row, &defaults.facts);
             let brief = |availability: domain::Availability| {
                 let offers: Vec<_> =
                     availability.offers.into_iter().map(|offer| (offer.vacancies, offer.status)).collect();
@@ -154,13 +157,49 @@ async fn pages_of_an_envelope_are_read_until_one_is_not_full() {
         .await
         .expect("instances");
     assert_eq!((listed.len(), server.requests().len()), (5, 3));
-    let array = load_case("acme/list_instances", "bare_array_of_open_admission.json");
-    let (client, server) = self::client(vec![array.clone(), array]).await;
-    let listed = client
-        .list_instances(VendorOperation::ListPerformances, day(), &defaults().time_zone)
-        .await
-        .expect("instances");
-    assert_eq!((listed.len(), server.requests().len()), (5, 1), "a bare array is whole");
+}
+
+/// A bare array of rows.
+fn bare_array(ids: std::ops::Range<u32>) -> FixtureCase {
+    let rows: Vec<String> = ids.map(|id| format!("{{\"id\": {id}}}")).collect();
+    FixtureCase::new("bare array", 200, format!("[{}]", rows.join(",")))
+}
+
+#[tokio::test]
+async fn a_bare_array_with_as_many_rows_as_requested_is_not_the_whole_list() {
+    for (responses, rows, calls) in [
+        (vec![bare_array(0..100), bare_array(100..150)], 150, 2),
+        (vec![bare_array(0..99), bare_array(0..99)], 99, 1),
+        // A server that ignores the parameters returns the same page again.
+        (vec![bare_array(0..150), bare_array(0..150), bare_array(0..150)], 150, 2),
+        (vec![bare_array(0..100), FixtureCase::new("past the end", 404, "")], 100, 2),
+    ] {
+        let (client, server) = client(responses).await;
+        let listed = client.list_templates(VendorOperation::ListEvents, true).await.expect("templates");
+        assert_eq!((listed.len(), server.requests().len()), (rows, calls));
+        let (client, server) = self::client(vec![bare_array(0..100), bare_array(100..101)]).await;
+        let listed = client.list_orders_of(VendorOperation::ListOrders, "1").await.expect("orders");
+        assert_eq!((listed.len(), server.requests().len()), (101, 2), "all orders of an instance");
+    }
+}
+
+#[tokio::test]
+async fn a_page_size_of_minus_one_requests_every_list_in_one_call() {
+    for (settings, calls) in
+        [("", 6), ("list_page_size = 200", 6), ("list_page_size = 201", 3), ("list_page_size = -1", 3)]
+    {
+        let server = StubServer::responding(vec![bare_array(0..200); 6]).await;
+        let base = server.base.parse().expect("an address");
+        let (key, tenant) = ("a-key".into(), Some("412".to_owned()));
+        let client = Client::new(server.client.clone(), base, key, tenant, Facts::with(settings));
+        let op = VendorOperation::ListOrders;
+        let whole = [
+            client.list_templates(op, true).await.expect("templates").len(),
+            client.list_orders_of(op, "1").await.expect("orders").len(),
+            client.search_orders(op, "ada@example.org").await.expect("orders").len(),
+        ];
+        assert_eq!((whole, server.requests().len()), ([200; 3], calls), "{settings}");
+    }
 }
 
 /// An arbitrary step key.

@@ -5,6 +5,7 @@ use secrecy::ExposeSecret;
 use crate::client::WriteOutcome;
 use crate::map::checkout::{self, CheckOutOptions};
 use crate::map::tickets;
+use crate::settings::ItemAmount;
 use crate::tests::{client, defaults, format_outcome, format_write, key};
 use crate::wire::orders::{CheckOut, Order, OrderDetail, Refund, ReservationItem};
 use domain::Money;
@@ -16,7 +17,7 @@ use testkit::{FixtureCase, load_case, load_cases};
 pub(super) const ORDER_OPERATIONS: &[&str] = &["check_out", "find_order", "list_orders_of", "refund", "reserve"];
 
 /// Three adults and two children at one instance.
-fn leg() -> LegRequest {
+pub(super) fn leg() -> LegRequest {
     let line = |line, person: &str, quantity, cents| LegLine {
         line,
         performance: PerformanceKey::new("71c1aa10d4e5f60718291001:2031-06-01:t"),
@@ -45,14 +46,15 @@ fn check_out(reservation: Option<&str>, charges_voucher: bool) -> CheckOut {
     let leg = leg();
     let wanted = checkout::requested_lines(&leg).expect("keys of ours");
     let currency = "USD".parse().expect("a currency");
-    let options = CheckOutOptions { organization: "5120", reservation, charges_voucher, currency };
+    let options =
+        CheckOutOptions { organization: "5120", reservation, charges_voucher, currency, item_amount: ItemAmount::Line };
     checkout::check_out(&leg, &wanted, &options)
 }
 
 fn refund_of(order: &OrderDetail, lines: &[CancelLine]) -> Option<Refund> {
     let leg = leg();
     let wanted = checkout::requested_lines(&leg).expect("keys of ours");
-    tickets::refund(order, &wanted, lines, &defaults().time_zone, "TG-1")
+    tickets::refund(order, &wanted, lines, &defaults(), "TG-1")
 }
 
 async fn mapped(operation: &str, case: FixtureCase) -> String {
@@ -76,14 +78,14 @@ async fn mapped(operation: &str, case: FixtureCase) -> String {
         "find_order" => {
             let order = client.find_order(VendorOperation::LookUp, "910321").await;
             let issued = |order: OrderDetail| {
-                let tickets = tickets::issued_tickets(&order, &wanted, &defaults.time_zone);
+                let tickets = tickets::issued_tickets(&order, &wanted, &defaults);
                 let codes: Vec<_> = tickets
                     .iter()
                     .map(|one| one.barcode.as_ref().map(|code| code.value.expose_secret().to_owned()))
                     .collect();
                 let refund =
                     refund_of(&order, &[]).map(|refund| serde_json::to_value(refund).expect("JSON").to_string());
-                let void = tickets::void_tickets(&order, &wanted, &[], &defaults.time_zone);
+                let void = tickets::void_tickets(&order, &wanted, &[], &defaults);
                 (order.payment_id, tickets, codes, refund, void)
             };
             format_outcome(order.map(|found| found.map(issued)))

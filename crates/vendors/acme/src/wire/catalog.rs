@@ -137,6 +137,8 @@ pub(crate) struct PriceLine {
     pub(crate) price: Amount,
     #[serde(default, deserialize_with = "lenient::optional")]
     pub(crate) discounted_price: Option<Amount>,
+    #[serde(default, deserialize_with = "lenient::optional")]
+    pub(crate) discount: Option<Amount>,
     #[serde(default, deserialize_with = "lenient::count")]
     pub(crate) display_order: Option<u32>,
     #[serde(default, deserialize_with = "channels")]

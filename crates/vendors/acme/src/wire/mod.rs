@@ -145,42 +145,42 @@ impl<'de> Deserialize<'de> for Amount {
 pub(crate) struct Page<T> {
     /// The readable entries.
     pub(crate) entries: Vec<T>,
-    /// Number of entries in the page, including unreadable ones.
-    pub(crate) length: usize,
-    /// Size of a full page, if the list is in an envelope; `None` for a bare array, which is complete.
+    /// Ids of all entries, including unreadable ones; an entry without an id stands for itself.
+    pub(crate) ids: Vec<Value>,
+    /// Size of a full page; `None` if everything was requested.
     pub(crate) page_size: Option<usize>,
 }
 
 impl<T: DeserializeOwned> Page<T> {
     /// Parses a response; `None` if it has neither form. Unreadable entries are skipped.
-    pub(crate) fn from_json(response: Value, requested_size: usize) -> Option<Self> {
+    pub(crate) fn from_json(response: Value, requested_size: Option<usize>) -> Option<Self> {
         let (list, page_size) = match response {
-            Value::Array(list) => (list, None),
+            Value::Array(list) => (list, requested_size),
             Value::Object(mut envelope) => {
                 let page_size =
                     envelope.get("pagination").and_then(|pagination| lenient::unsigned(pagination.get("pageSize")?));
-                let size = page_size.filter(|size| *size > 0).map_or(requested_size, |size| size as usize);
+                let size = page_size.filter(|size| *size > 0).map(|size| size as usize).or(requested_size);
                 match envelope.remove("list") {
-                    Some(Value::Array(list)) => (list, Some(size)),
-                    Some(Value::Null) => (Vec::new(), Some(size)),
+                    Some(Value::Array(list)) => (list, size),
+                    Some(Value::Null) => (Vec::new(), size),
                     _ => return None,
                 }
             }
             _ => return None,
         };
-        let length = list.len();
+        let ids = list.iter().map(|entry| entry.get("id").unwrap_or(entry).clone()).collect();
         let entries: Vec<T> = list.into_iter().filter_map(|entry| serde_json::from_value(entry).ok()).collect();
-        Some(Self { entries, length, page_size })
+        Some(Self { entries, ids, page_size })
     }
 
     /// Number of entries that could not be read.
     pub(crate) fn unreadable(&self) -> usize {
-        self.length - self.entries.len()
+        self.ids.len() - self.entries.len()
     }
 
     /// True if another page may follow.
     pub(crate) fn is_full(&self) -> bool {
-        self.page_size.is_some_and(|size| self.length >= size)
+        self.page_size.is_some_and(|size| self.ids.len() >= size)
     }
 }
 

@@ -72,7 +72,7 @@ pub(crate) struct CheckOutEvent {
     pub(crate) items: Vec<CheckOutItem>,
 }
 
-/// The bought items of one ticket type. `amount` is the line's total (INFERRED, `acme.md §4.3`).
+/// The bought items of one ticket type. `amount` is the line's total (INFERRED, `acme.md §4.3`, setting `item_amount`).
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct CheckOutItem {
@@ -97,6 +97,9 @@ pub(crate) struct Order {
     pub(crate) account_id: Option<Id>,
     #[serde(default, deserialize_with = "lenient::text")]
     pub(crate) email: Option<String>,
+    /// True if the vendor hides who bought ([L], `acme.md §4.5`).
+    #[serde(default, deserialize_with = "lenient::boolean")]
+    pub(crate) obfuscated: Option<bool>,
     #[serde(default, deserialize_with = "lenient::optional")]
     pub(crate) total_amount: Option<Amount>,
     #[serde(default, deserialize_with = "lenient::optional")]
@@ -162,6 +165,8 @@ pub(crate) struct Ticket {
     pub(crate) ticket_status: Option<String>,
     #[serde(default, deserialize_with = "lenient::optional")]
     pub(crate) check_in_date: Option<WireTime>,
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub(crate) check_in_status: Option<String>,
 }
 
 /// Omits the barcode.

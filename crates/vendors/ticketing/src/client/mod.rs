@@ -18,12 +18,15 @@ use http_client::{RequestBody, VendorHttpClient, VendorRequest, VendorResponse};
 
 pub(super) use orders::CancelOutcome;
 
-/// Page size; the server's default is 25 (`ticketing.md §3.2`).
-const PAGE_SIZE: usize = 100;
 /// Largest number of pages read of one list.
 const MAX_PAGES: usize = 500;
 /// Largest number of entries of one list. As many keys may be loaded at once, because lists are not filtered by key.
-pub(super) const MAX_LISTED: usize = PAGE_SIZE * MAX_PAGES;
+pub(super) fn max_listed(page_size: usize) -> usize {
+    page_size * MAX_PAGES
+}
+
+/// Address that the reference names for faults of the server (`ticketing.md §2.4`).
+const SUPPORT: &str = "dev@ticketingevents.com";
 
 /// Cause of a 412.
 const VERSION_REJECTED: &str = "the vendor requires a newer client version";
@@ -37,6 +40,8 @@ pub(super) struct Client {
     base: Url,
     api_key: SecretString,
     version: String,
+    /// Requested rows of a page; the server's default is 25 (`ticketing.md §3.2`).
+    page_size: usize,
 }
 
 /// Maps a rejecting status of an endpoint to a reason; texts are never interpreted.
@@ -54,16 +59,22 @@ struct ListRequest<'a> {
 
 impl Client {
     /// Creates a client for the API at `base`.
-    pub(super) fn new(http: VendorHttpClient, base: Url, api_key: SecretString, version: String) -> Self {
-        Self { http, base, api_key, version }
+    pub(super) fn new(
+        http: VendorHttpClient,
+        base: Url,
+        api_key: SecretString,
+        version: String,
+        page_size: usize,
+    ) -> Self {
+        Self { http, base, api_key, version, page_size }
     }
 
-    /// Error that does not come from a response.
     /// Returns the source that the client calls.
     pub(super) fn source(&self) -> &domain::SourceId {
         self.http.source()
     }
 
+    /// Error that does not come from a response.
     pub(super) fn error(&self, op: VendorOperation, kind: ErrorKind) -> VendorError {
         VendorError::new(self.http.source(), op, kind)
     }
@@ -73,27 +84,33 @@ impl Client {
         VendorError::rejected(self.http.source(), op, reason, None)
     }
 
-    /// `GET /published-events`: public and published events. `host` filters if the server supports it (`§4.6`).
+    /// `GET /published-events`: public and published events of all hosts. `host` filters if the server supports it, which is not
+    /// documented (`§4.6` \[C\]).
     pub(super) async fn published_events(
         &self,
         op: VendorOperation,
-        host: &str,
+        host: Option<&str>,
     ) -> Result<Vec<wire::Event>, VendorError> {
         self.list_events_at(op, "/published-events", host).await
     }
 
-    /// `GET /events`, for administrators: includes drafts and unlisted events (`§4.6`).
+    /// `GET /events` of a host, for its administrators: includes drafts and unlisted events (`§4.6`).
     pub(super) async fn events(&self, op: VendorOperation, host: &str) -> Result<Vec<wire::Event>, VendorError> {
-        self.list_events_at(op, "/events", host).await
+        self.list_events_at(op, "/events", Some(host)).await
+    }
+
+    /// `GET /hosts/{host}/events` (`§4.5`): for keys below administrator the public ones.
+    pub(super) async fn host_events(&self, op: VendorOperation, host: &str) -> Result<Vec<wire::Event>, VendorError> {
+        self.list_events_at(op, &format!("/hosts/{host}/events"), None).await
     }
 
     async fn list_events_at(
         &self,
         op: VendorOperation,
         path: &str,
-        host: &str,
+        host: Option<&str>,
     ) -> Result<Vec<wire::Event>, VendorError> {
-        let filters = [("host", host), ("sort", "start")];
+        let filters: Vec<_> = host.map(|host| ("host", host)).into_iter().chain([("sort", "start")]).collect();
         let list = ListRequest { op, path, filters: &filters, api_key: None, rejections: no_rejections };
         self.list_all_pages(&list).await.or_else(empty_if_missing)
     }
@@ -142,7 +159,7 @@ impl Client {
     ) -> Result<Vec<T>, VendorError> {
         let (mut entries, mut unreadable) = (Vec::new(), 0);
         for page in 1..=MAX_PAGES {
-            let counters = [("page", page.to_string()), ("records", PAGE_SIZE.to_string())];
+            let counters = [("page", page.to_string()), ("records", self.page_size.to_string())];
             let mut url = self.url(list.path);
             url.query_pairs_mut().extend_pairs(list.filters).extend_pairs(&counters);
             let call = self.call(list.op, Method::GET, url);
@@ -155,7 +172,7 @@ impl Client {
             self.check_status(&response, list.rejections)?;
             let (read, length): (wire::Page<T>, usize) = read_page(&response)?;
             unreadable += length - read.entries.len();
-            let records = read.records.map_or(PAGE_SIZE, |records| at_least_one(records.0));
+            let records = read.records.map_or(self.page_size, |records| at_least_one(records.0));
             let is_last = read.total.map_or(length < records, |total| page * records >= at_least_one(total.0));
             let is_over = length == 0 || is_last || is_enough(&read.entries);
             entries.extend(read.entries);
@@ -201,7 +218,20 @@ impl Client {
     }
 
     async fn send(&self, call: VendorRequest) -> Result<VendorResponse, VendorError> {
-        self.http.send(call).await
+        let report = call.report();
+        let response = self.http.send(call).await?;
+        // The reference asks to send these four to an administrator (`ticketing.md §2.4` \[C\]).
+        if response.status.as_u16() == 500 {
+            tracing::error!(
+                source = %self.http.source(),
+                method = %report.method,
+                endpoint = report.path,
+                headers = report.header_names(),
+                payload = report.masked_payload(),
+                "TickeTing has a fault: send method, endpoint, headers and payload of this line to {SUPPORT}",
+            );
+        }
+        Ok(response)
     }
 
     /// Parses the body of a success.

@@ -3,8 +3,9 @@
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
-use crate::settings::PaymentCard;
-use crate::wire;
+use crate::assumptions::PaymentWord;
+use crate::settings::{Facts, PaymentCard};
+use crate::{settings, wire};
 use domain::ordering::LegRequest;
 
 /// Email address of a leg's account: the visitor's own, tagged with our reference, because the vendor allows one
@@ -63,9 +64,10 @@ fn cvv(digits: &str) -> wire::Cvv<'_> {
     }
 }
 
-/// True if a payment or refund succeeded. A declined card is a successful response with another status (`§4.11`).
-pub(crate) fn is_authorized(settled: &wire::PaymentResult) -> bool {
-    settled.status.as_deref().is_some_and(|status| status.eq_ignore_ascii_case("Authorised"))
+/// Returns what a payment or refund says about itself; `None` for an unknown word. A declined card is a successful response with
+/// another status (`§4.11`).
+pub(crate) fn payment_word(settled: &wire::PaymentResult, facts: &Facts) -> Option<PaymentWord> {
+    settings::meaning(&facts.payment_status_words, settled.status.as_deref()?)
 }
 
 #[cfg(test)]

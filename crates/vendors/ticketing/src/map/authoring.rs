@@ -125,6 +125,15 @@ pub(crate) fn allocated_in_section(fields: &RawFields) -> i64 {
     count_or_zero(read_field(fields, "sold")).saturating_add(count_or_zero(read_field(fields, "reserved")))
 }
 
+/// Sold and reserved tickets of a section, also as the difference of its capacity and its remaining tickets; `None` if it shows
+/// neither.
+pub(crate) fn known_allocation(fields: &RawFields) -> Option<i64> {
+    let count = |name| read_field::<wire::Count>(fields, name).map(|count| count.0);
+    let counted = count("sold").map(|sold| sold.saturating_add(count("reserved").unwrap_or(0)));
+    let derived = count("capacity").zip(count("remaining")).map(|(capacity, left)| capacity.saturating_sub(left));
+    counted.max(derived)
+}
+
 fn count_or_zero(count: Option<wire::Count>) -> i64 {
     count.map_or(0, |count| count.0)
 }

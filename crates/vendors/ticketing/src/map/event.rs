@@ -3,11 +3,12 @@
 
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-use crate::assumptions;
+use crate::assumptions::EventWord;
 use crate::map::{SourceDefaults, keys, price, time};
-use crate::wire;
+use crate::settings::Facts;
+use crate::{settings, wire};
 use domain::{
     Audience, Availability, AvailabilityStatus, BookingMode, CalendarDay, Event, EventKey, EventStatus, ExternalRef,
     FirstWebUrl, Freshness, LocalizedText, Money, Offer, Performance, Section, TicketType, WebUrl,
@@ -24,7 +25,7 @@ pub(crate) fn event(wire: &wire::Event, defaults: &SourceDefaults, now: Timestam
     let refs = vec![ExternalRef::new(EVENT_REF, wire.uri.as_str())];
     let starts_at = time::parse_instant(wire.start.as_deref(), &defaults.time_zone);
     let ends_at = time::parse_instant(wire.end.as_deref(), &defaults.time_zone);
-    let publication_state = publication_state(wire, starts_at, ends_at, now);
+    let publication_state = publication_state(wire, (starts_at, ends_at), &defaults.facts, now);
     let offers: Vec<SectionOffer> = wire
         .sections
         .iter()
@@ -93,27 +94,25 @@ enum PublicationState {
 
 fn publication_state(
     wire: &wire::Event,
-    starts_at: Option<Timestamp>,
-    ends_at: Option<Timestamp>,
+    (starts_at, ends_at): (Option<Timestamp>, Option<Timestamp>),
+    facts: &Facts,
     now: Timestamp,
 ) -> PublicationState {
     let status = wire.status.as_deref().unwrap_or_default();
-    let is = |name: &str| status.eq_ignore_ascii_case(name);
-    let published = is(assumptions::SCHEDULED)
-        || (status.is_empty() && wire.published.as_deref().is_some_and(|published| !published.is_empty()));
-    if is(assumptions::DRAFT) || is(assumptions::SUBMITTED) {
-        return PublicationState::Draft;
+    let is_stamped = wire.published.as_deref().is_some_and(|published| !published.is_empty());
+    match settings::meaning(&facts.event_status_words, status) {
+        Some(EventWord::Draft | EventWord::Submitted) => return PublicationState::Draft,
+        Some(EventWord::Canceled) => return PublicationState::Canceled,
+        None if !(status.is_empty() && is_stamped) => return PublicationState::Unknown,
+        Some(EventWord::Published) | None => {}
     }
-    if is(assumptions::CANCELED) {
-        return PublicationState::Canceled;
-    }
-    if !published {
-        return PublicationState::Unknown;
-    }
-    let default_duration =
-        SignedDuration::try_from(assumptions::DEFAULT_EVENT_DURATION).unwrap_or(SignedDuration::ZERO);
-    let ended_at = ends_at.or_else(|| starts_at.and_then(|at| at.checked_add(default_duration).ok()));
+    let ended_at = ends_at.or_else(|| starts_at.and_then(|at| at.checked_add(facts.open_ended_event).ok()));
     if ended_at.is_some_and(|ended_at| ended_at < now) { PublicationState::Ended } else { PublicationState::Published }
+}
+
+/// True if an event's status word has no meaning.
+pub(crate) fn is_unknown_word(word: &str, facts: &Facts) -> bool {
+    !word.is_empty() && settings::meaning(&facts.event_status_words, word).is_none()
 }
 
 fn status(publication_state: PublicationState, offers: &[SectionOffer]) -> EventStatus {

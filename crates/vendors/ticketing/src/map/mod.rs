@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
 
+use crate::settings::Facts;
 use domain::Currency;
 use url::Url;
 
@@ -29,4 +30,6 @@ pub(super) struct SourceDefaults {
     pub host: String,
     /// Fields of new events that clients may omit: `venue`, `category`, `subcategory`.
     pub new_event_fields: BTreeMap<String, String>,
+    /// Inferred facts.
+    pub facts: Facts,
 }

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use jiff::SignedDuration;
-
-use crate::assumptions;
+use crate::assumptions::{OrderWord, TicketWord};
 use crate::map::{SourceDefaults, keys, price, time};
-use crate::wire;
+use crate::settings::Facts;
+use crate::{settings, wire};
 use domain::ordering::{
-    Barcode, ConfirmedSale, HoldSecures, IssuedTicket, LegLine, LegRequest, PlacedHold, Symbology, TicketState,
+    Barcode, ConfirmedSale, HoldSecures, IssuedTicket, LegLine, LegRequest, PlacedHold, TicketState,
 };
 use domain::{ExternalRef, Money, SectionKey};
 
@@ -39,14 +38,14 @@ pub(crate) enum OrderState {
 }
 
 /// Maps the state of an order. A free order needs no payment: its tickets are issued immediately, whatever its status.
-pub(crate) fn order_state(order: &wire::Order) -> OrderState {
+pub(crate) fn order_state(order: &wire::Order, facts: &Facts) -> OrderState {
     let status = order.status.as_deref().unwrap_or_default();
-    let state = match status.to_ascii_lowercase().as_str() {
-        "placed" => OrderState::Placed,
-        "fulfilled" => OrderState::Fulfilled,
-        "cancelled" | "timed out" => OrderState::Abandoned,
-        "refunded" | "returned" | "voided" => OrderState::Reversed,
-        _ => OrderState::Unknown,
+    let state = match settings::meaning(&facts.order_status_words, status) {
+        Some(OrderWord::Placed) => OrderState::Placed,
+        Some(OrderWord::Fulfilled) => OrderState::Fulfilled,
+        Some(OrderWord::Abandoned) => OrderState::Abandoned,
+        Some(OrderWord::Reversed) => OrderState::Reversed,
+        None => OrderState::Unknown,
     };
     let is_free = order.total.is_some_and(|total| total.0.is_zero());
     if is_free && state == OrderState::Placed { OrderState::Fulfilled } else { state }
@@ -96,11 +95,10 @@ pub(crate) fn order_total(order: &wire::Order, defaults: &SourceDefaults) -> Opt
 
 /// Maps a placed order to a hold, which expires at the end of the payment window.
 pub(crate) fn held(order: &wire::Order, account: &str, defaults: &SourceDefaults) -> PlacedHold {
-    let window = SignedDuration::try_from(assumptions::PAYMENT_WINDOW).unwrap_or(SignedDuration::ZERO);
     let placed = time::parse_server_instant(order.placed.as_deref());
     PlacedHold {
         refs: refs(order, account),
-        expires_at: placed.and_then(|at| at.checked_add(window).ok()),
+        expires_at: placed.and_then(|at| at.checked_add(defaults.facts.payment_window).ok()),
         secures: vec![HoldSecures::Capacity, HoldSecures::Price],
         total: order_total(order, defaults),
     }
@@ -118,7 +116,7 @@ pub(crate) fn confirmed(
 
 /// Maps the wallet of a leg's account, which contains nothing else, to tickets. Tickets of one section are assigned to
 /// the lines of that section in order of their serials, so that every read yields the same.
-pub(crate) fn issued_tickets(leg: &LegRequest, mut wallet: Vec<wire::Ticket>) -> Vec<IssuedTicket> {
+pub(crate) fn issued_tickets(leg: &LegRequest, mut wallet: Vec<wire::Ticket>, facts: &Facts) -> Vec<IssuedTicket> {
     wallet.sort_by(|a, b| a.serial.cmp(&b.serial));
     let mut issued = Vec::new();
     for line in &leg.lines {
@@ -128,30 +126,35 @@ pub(crate) fn issued_tickets(leg: &LegRequest, mut wallet: Vec<wire::Ticket>) ->
                 section.is_some_and(|section| section.as_str() == line.ticket_type.as_str())
             };
             let Some(place) = wallet.iter().position(fits) else { break };
-            issued.push(ticket(line.line, wallet.remove(place)));
+            issued.push(ticket(line.line, wallet.remove(place), facts));
         }
     }
     issued
 }
 
-fn ticket(line: usize, wire: wire::Ticket) -> IssuedTicket {
+fn ticket(line: usize, wire: wire::Ticket, facts: &Facts) -> IssuedTicket {
     let own = wire.uri.as_deref().map(|uri| ExternalRef::new("ticketing.ticket_uri", uri));
     IssuedTicket {
         line,
         refs: [Some(ExternalRef::new(TICKET_REF, wire.serial.as_str())), own].into_iter().flatten().collect(),
-        state: ticket_state(&wire),
-        barcode: Some(Barcode { symbology: Symbology::Qr, value: wire.serial.into() }),
+        state: ticket_state(&wire, facts),
+        barcode: Some(Barcode { symbology: facts.symbology, value: wire.serial.into() }),
         seat: None,
     }
 }
 
-fn ticket_state(wire: &wire::Ticket) -> TicketState {
+fn ticket_state(wire: &wire::Ticket, facts: &Facts) -> TicketState {
     let redeemed = time::parse_server_instant(wire.redeemed.as_deref());
-    match wire.status.as_deref().unwrap_or_default().to_ascii_lowercase().as_str() {
-        "redeemed" => TicketState::Used(redeemed),
-        "voided" | "void" | "cancelled" | "refunded" | "returned" => TicketState::Void,
+    match settings::meaning(&facts.ticket_status_words, wire.status.as_deref().unwrap_or_default()) {
+        Some(TicketWord::Used) => TicketState::Used(redeemed),
+        Some(TicketWord::Void) => TicketState::Void,
         _ if redeemed.is_some() => TicketState::Used(redeemed),
-        "issued" | "held" | "unclaimed" => TicketState::Issued,
-        _ => TicketState::Pending,
+        Some(TicketWord::Issued) => TicketState::Issued,
+        Some(TicketWord::Pending) | None => TicketState::Pending,
     }
+}
+
+/// Returns a ticket's status word if it has no meaning.
+pub(crate) fn unknown_ticket_word<'a>(wire: &'a wire::Ticket, facts: &Facts) -> Option<&'a str> {
+    wire.status.as_deref().filter(|word| settings::meaning(&facts.ticket_status_words, word).is_none())
 }

@@ -10,7 +10,7 @@ async fn hostile_responses_are_errors_or_empty_and_never_a_panic() {
     for (name, body) in hostile_json() {
         let (client, _server) = client(vec![FixtureCase::new(name, 200, body)]).await;
         let outcomes = [
-            client.published_events(VendorOperation::ListEvents, "x").await.map(|all| all.len()),
+            client.published_events(VendorOperation::ListEvents, None).await.map(|all| all.len()),
             client.event(VendorOperation::LoadEvents, "1").await.map(|_| 1),
             client.tokens("1", None).await.map(|all| all.len()),
             client.exchange_code(&"K7P2M9QX".into()).await.map(|_| 1),
@@ -48,7 +48,7 @@ async fn an_entry_with_a_field_of_a_wrong_type_never_fails_other_entries() {
             let odd = format!("{{\"self\": \"/events/1\", \"{field}\": {wrong}}}");
             let body = format!("{{\"total\": 2, \"entries\": [{odd}, {good}]}}");
             let (client, _server) = client(vec![FixtureCase::new(field, 200, body)]).await;
-            let listed = client.published_events(VendorOperation::ListEvents, "x").await.expect("a list");
+            let listed = client.published_events(VendorOperation::ListEvents, None).await.expect("a list");
             let read: Vec<_> = listed.iter().filter_map(|one| event::event(one, &defaults(), now())).collect();
             assert!(read.iter().any(|event| event.title.main == "Good"), "{field}: {wrong}");
         }
@@ -67,7 +67,7 @@ async fn an_image_is_a_web_address_or_absent() {
     ] {
         let body = format!("{{\"total\": 1, \"entries\": [{{\"self\": \"/events/1\", {fields}}}]}}");
         let (client, _server) = client(vec![FixtureCase::new("image", 200, body)]).await;
-        let listed = client.published_events(VendorOperation::ListEvents, "x").await.expect("a list");
+        let listed = client.published_events(VendorOperation::ListEvents, None).await.expect("a list");
         let event = event::event(&listed[0], &defaults(), now()).expect("an event");
         assert_eq!(event.image.as_ref().map(domain::WebUrl::as_str), image, "{fields}");
     }

@@ -1,6 +1,7 @@
 //! Mapping tests: every response of `tests/fixtures/ticketing` through client and mapping.
 
 mod clock_changes;
+mod facts;
 mod hostile;
 
 use std::fmt::Debug;
@@ -11,6 +12,7 @@ use secrecy::ExposeSecret;
 
 use crate::client::Client;
 use crate::map::{SourceDefaults, account, admissions, event, order};
+use crate::settings::Facts;
 use crate::wire;
 use domain::ordering::{Contact, DeliveryPreference, LegLine, LegRequest};
 use domain::{EventKey, Money, PerformanceKey, TicketTypeKey, VendorError, VendorOperation};
@@ -31,13 +33,14 @@ pub(crate) fn defaults() -> SourceDefaults {
         base_url: "https://api.ticketing.example/v3".parse().expect("a URL"),
         host: "17301149984410".to_owned(),
         new_event_fields: std::collections::BTreeMap::new(),
+        facts: Facts::with(""),
     }
 }
 
 async fn client(responses: Vec<FixtureCase>) -> (Client, StubServer) {
     let server = StubServer::responding(responses).await;
     let base = format!("{}/v3", server.base).parse().expect("an address");
-    (Client::new(server.client.clone(), base, "a-key".into(), "3.0.0".to_owned()), server)
+    (Client::new(server.client.clone(), base, "a-key".into(), "3.0.0".to_owned(), 100), server)
 }
 
 fn format_outcome<T: Debug>(outcome: Result<T, VendorError>) -> String {
@@ -95,7 +98,7 @@ async fn mapped(operation: &str, case: FixtureCase) -> String {
     let gala = EventKey::new("17301154400021");
     match operation {
         "published_events" => {
-            let listed = client.published_events(VendorOperation::ListEvents, "17301149984410").await;
+            let listed = client.published_events(VendorOperation::ListEvents, None).await;
             format_outcome(
                 listed.map(|all| all.iter().map(|one| event::event(one, &defaults(), now())).collect::<Vec<_>>()),
             )
@@ -137,17 +140,19 @@ async fn mapped_order(operation: &str, client: Client) -> String {
             let placed = client.place_order(VendorOperation::Hold, &new).await;
             format_outcome(placed.map(|placed| {
                 let fits = order::contains_exactly(&placed, &[(items.keys().next().expect("one").clone(), 2)].into());
-                (order::order_state(&placed), fits, order::held(&placed, "BE-19D3A0C8", &defaults()))
+                (order::order_state(&placed, &defaults().facts), fits, order::held(&placed, "BE-19D3A0C8", &defaults()))
             }))
         }
         "pay" => {
             let link = client.resolve_link("/orders/4C0E91A7F2D4/payments").expect("a link");
-            format_outcome(client.pay(link, &a_card()).await.map(|settled| account::is_authorized(&settled)))
+            format_outcome(
+                client.pay(link, &a_card()).await.map(|settled| account::payment_word(&settled, &defaults().facts)),
+            )
         }
         "wallet" => {
             let wallet = client.wallet("BE-19D3A0C8").await;
             format_outcome(wallet.map(|tickets| {
-                let issued = order::issued_tickets(&leg(), tickets);
+                let issued = order::issued_tickets(&leg(), tickets, &defaults().facts);
                 let code = |one: &domain::ordering::IssuedTicket| {
                     one.barcode.as_ref().map(|code| code.value.expose_secret().to_owned())
                 };
@@ -185,6 +190,6 @@ async fn a_list_that_shrinks_under_us_ends_with_the_404_past_its_end() {
     let past = r#"{"error": "The specified page does not exist for the given records per page"}"#;
     let responses = vec![FixtureCase::new("first", 200, page), FixtureCase::new("past the end", 404, past)];
     let (client, server) = client(responses).await;
-    let listed = client.published_events(VendorOperation::ListEvents, "x").await.expect("events");
+    let listed = client.published_events(VendorOperation::ListEvents, None).await.expect("events");
     assert_eq!((listed.len(), server.requests().len()), (1, 2));
 }
