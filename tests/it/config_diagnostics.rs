@@ -297,6 +297,10 @@ venues.toml:11 graphql.measure_only: was renamed to `graphql.warn_only`";
     let of_a_source = format!("{HARBOR}[sources.harbor.resilience.budget]\nquota = \"60/1m\"\n");
     let report = lines(load(&of_a_source, &[KEY]));
     assert!(report.ends_with("was renamed to `sources.harbor.resilience.rate_limit`"), "{report}");
+    for key in ["order_granularity", "catalog_min_interval", "rate_limit_scope"] {
+        let report = lines(load(&format!("{HARBOR}{key} = \"x\"\n"), &[KEY]));
+        assert!(report.ends_with(&format!("was renamed to `sources.harbor.assumptions.{key}`")), "{report}");
+    }
 }
 
 #[test]

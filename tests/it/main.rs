@@ -15,6 +15,7 @@ mod graphql;
 mod layers;
 mod operation;
 mod orders;
+mod other_readings;
 mod process;
 mod process_commands;
 mod process_documents;
