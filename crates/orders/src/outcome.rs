@@ -11,6 +11,10 @@ use crate::unit_of_work::{UnitOfWork, lines_to_cancel};
 use domain::ordering::{CompletedCancellation, ConfirmedSale, IssuedTicket, LookupOutcome, PlacedHold, TicketState};
 use domain::time::later;
 use domain::{Effect, ErrorKind, LegShape, Money, VendorError};
+use jiff::Timestamp;
+
+/// Problem of a sale whose tickets cannot be read from the source.
+const OVERDUE_TICKETS: ProblemCode = ProblemCode::SourceUnavailable;
 
 /// Outcome of one call to a source.
 #[derive(Debug)]
@@ -460,11 +464,39 @@ impl UnitOfWork {
         let there = self.order.tickets.iter().filter(of_leg);
         let pending = there.clone().any(|ticket| ticket.state == TicketState::Pending);
         let is_short = there.count() < usize::try_from(wanted).unwrap_or(usize::MAX);
+        if !pending && !is_short {
+            let leg = self.leg_mut(number);
+            if leg.ticket_refresh.take().is_some() {
+                leg.problems.retain(|problem| problem.code != OVERDUE_TICKETS);
+            }
+            return;
+        }
+        let since = self.order.legs[number].ticket_refresh.map_or(now, |schedule| schedule.since);
+        self.await_tickets(number, since, settings.next_attempt_at(since, now));
+    }
+
+    /// Schedules the next refresh of missing tickets. Tells that they are overdue after a while: a sale whose tickets nobody misses is
+    /// found at the gate. At the settle deadline a person takes over, once.
+    fn await_tickets(&mut self, number: usize, since: Timestamp, next_at: Timestamp) {
+        let (now, settings) = (self.now, Arc::clone(&self.settings));
+        let is_overdue = now >= later(since, settings.tickets_overdue_after);
+        // While the order is on its way, other legs may still be undone: the person's turn comes after that.
+        let is_over = self.order.status().is_terminal();
+        let is_hopeless = is_over && now >= later(since, settings.settle_deadline);
         let leg = self.leg_mut(number);
-        let since = leg.ticket_refresh.map_or(now, |schedule| schedule.since);
-        let is_hopeless = now >= later(since, settings.settle_deadline);
-        leg.ticket_refresh = ((pending || is_short) && !is_hopeless)
-            .then(|| crate::leg::RetrySchedule { since, next_at: settings.next_attempt_at(since, now) });
+        leg.ticket_refresh = (!is_hopeless).then_some(crate::leg::RetrySchedule { since, next_at });
+        let is_new = leg.problems.iter().all(|problem| problem.code != OVERDUE_TICKETS);
+        let (is_sold, is_settled) = (leg.status == LegStatus::Confirmed, leg.settled.is_some());
+        if is_overdue && is_new && is_sold {
+            let source = leg.source.as_str().to_owned();
+            tracing::warn!(order = %self.order.number, leg = number, source, "sold tickets have no code and are overdue");
+            metrics::counter!("ticketgraph_tickets_overdue_total", "source" => source).increment(1);
+            self.add_problem(number, Problem::new(OVERDUE_TICKETS));
+        }
+        if is_hopeless && is_sold && !is_settled {
+            self.set_status(number, LegStatus::NeedsAttention, "tickets missing");
+            self.add_problem(number, Problem::new(OVERDUE_TICKETS));
+        }
     }
 
     fn apply_ticket_refresh(&mut self, number: usize, result: Result<Vec<IssuedTicket>, VendorError>) {
@@ -472,11 +504,8 @@ impl UnitOfWork {
             Ok(issued) => self.merge_tickets(number, issued),
             Err(error) if error.only_waits() => {
                 let (now, next_at) = (self.now, self.turn_expected_at(&error));
-                let settle_deadline = self.settings.settle_deadline;
-                let leg = self.leg_mut(number);
-                let since = leg.ticket_refresh.map_or(now, |schedule| schedule.since);
-                let schedule = crate::leg::RetrySchedule { since, next_at };
-                leg.ticket_refresh = (now < later(since, settle_deadline)).then_some(schedule);
+                let since = self.order.legs[number].ticket_refresh.map_or(now, |schedule| schedule.since);
+                self.await_tickets(number, since, next_at);
             }
             Err(error) => {
                 // What a person said stands until a person changes it.

@@ -11,8 +11,7 @@ use domain::{
 };
 use serde_json::{Value, json};
 
-use crate::contract::VendorFixture;
-use crate::contract::fixture::{secutix, secutix_with};
+use crate::contract::fixture::{VendorFixture, secutix, secutix_with};
 
 const EVENT: &str = "81001";
 const TICKET_TYPE: &str = "81001.s83001.84011";
@@ -208,7 +207,7 @@ async fn other_words_for_states_sell_nothing_twice_and_are_read_once_the_setting
 
 #[tokio::test]
 async fn the_readiness_check_prints_a_price_and_the_seasons_and_names_a_wrong_unit() {
-    let check = async |fixture: &VendorFixture| {
+    let check = async |fixture: &VendorFixture| -> Vec<domain::accounts::AccountCheck> {
         let accounts = fixture.source.accounts.as_ref().expect("accounts");
         accounts.check_account(&domain::accounts::AccountConfig::default()).await
     };
