@@ -237,8 +237,11 @@ fn connect(app: &RunningEmulator, source: &Source) -> AppChannel {
 }
 
 fn deliveries(orders: &Orders, app: AppChannel, opera: &VendorFixture, ledger: Arc<dyn DeliveryStore>) -> Deliveries {
-    let location =
-        VenueLocation { city: Some("Lausanne".to_owned()), country: Some("CH".to_owned()), postal_code: None };
+    let location = VenueLocation {
+        city: Some("Lausanne".to_owned()),
+        country: Some("CH".to_owned()),
+        postal_code: Some("1005".to_owned()),
+    };
     Deliveries::new(DeliveryParts {
         channels: vec![Channel { app, source: opera.source.clone(), interval: INTERVAL, location }],
         orders: orders.clone(),

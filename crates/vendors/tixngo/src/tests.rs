@@ -5,6 +5,7 @@ use domain::{Locale, LocalizedText, Money, RefusalReason};
 use jiff::Timestamp;
 
 use crate::assumptions::{FeedEntry, TicketError};
+use crate::facts::Facts;
 use crate::map;
 use crate::settings::DisplayOptions;
 
@@ -95,19 +96,20 @@ fn each_status_is_mapped_and_others_are_unknown() {
         ("DELETION_PENDING", DeletionPending),
         ("DELETED", Deleted),
     ] {
-        assert_eq!(map::parse_status(status), AppStateUpdate::Is(state), "{status}");
+        assert_eq!(Facts::of("").parse_status(status), AppStateUpdate::Is(state), "{status}");
     }
     for status in ["FAILURE_TRANSFER", "FAILURE"] {
-        assert_eq!(map::parse_status(status), AppStateUpdate::TransferReverted, "{status}");
+        assert_eq!(Facts::of("").parse_status(status), AppStateUpdate::TransferReverted, "{status}");
     }
     for status in ["DEFAULT", "INVALID", "RECEIVED", ""] {
-        assert_eq!(map::parse_status(status), AppStateUpdate::Unknown, "{status}");
+        assert_eq!(Facts::of("").parse_status(status), AppStateUpdate::Unknown, "{status}");
     }
 }
 
 #[test]
 fn a_pending_transfer_has_only_an_email_address() {
-    let read = |json: &str| map::ticket_status(serde_json::from_str::<FeedEntry>(json).expect("feed entry"));
+    let read =
+        |json: &str| map::ticket_status(serde_json::from_str::<FeedEntry>(json).expect("feed entry"), &Facts::of(""));
     let pending = read(
         r#"{"ticketId": "A", "status": "PENDING_TRANSFER", "updatedAt": "2034-05-20T08:15:00Z",
             "spectatorDetails": {"email": "cy@example.net"}, "initialOwner": null, "assignee": null}"#,
@@ -123,13 +125,14 @@ fn a_pending_transfer_has_only_an_email_address() {
 #[test]
 fn each_rejection_code_is_mapped_to_a_reason() {
     let reason = |code: &str| {
-        map::rejection_reason(Some(&TicketError { code: Some(code.to_owned()), field: Some("event.id".to_owned()) }))
+        let error = TicketError { code: Some(code.to_owned()), field: Some("event.id".to_owned()) };
+        Facts::of("").rejection_reason(Some(&error))
     };
     assert_eq!(reason("TOO_LONG"), Some(RefusalReason::InvalidInput { field: "event.id".to_owned() }));
     assert_eq!(reason("TICKET_DELETED"), Some(RefusalReason::Conflict));
     assert_eq!(reason("EVENT_EXPIRED"), Some(RefusalReason::TooLate));
     assert_eq!(reason("NEW_CODE"), Some(RefusalReason::Other));
-    assert_eq!((reason("UNKNOWN_TICKET"), map::rejection_reason(None)), (None, Some(RefusalReason::Other)));
+    assert_eq!((reason("UNKNOWN_TICKET"), Facts::of("").rejection_reason(None)), (None, Some(RefusalReason::Other)));
 }
 
 #[test]
