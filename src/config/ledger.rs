@@ -133,7 +133,7 @@ pub struct OrdersConfig {
     pub poll_interval: Duration,
     /// Time after a lost response in which "order not found" is not trusted, because the order may still arrive.
     pub late_arrival_window: Duration,
-    /// Time after which sold tickets without a code are told as overdue.
+    /// Time after which sold tickets without a code are reported as overdue.
     pub tickets_overdue_after: Duration,
     /// Interval at which sold orders are refreshed for cancellations and used tickets.
     pub refresh_interval: Duration,

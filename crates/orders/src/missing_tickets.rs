@@ -68,7 +68,7 @@ impl UnitOfWork {
         self.await_tickets(number, since, settings.next_attempt_at(since, now));
     }
 
-    /// Schedules the next refresh of missing tickets. Tells that they are overdue after a while: a sale whose tickets nobody misses is
+    /// Schedules the next refresh of missing tickets. Reports that they are overdue after a while: a sale whose tickets nobody misses is
     /// found at the gate. At the settle deadline a person takes over, once.
     fn await_tickets(&mut self, number: usize, since: Timestamp, next_at: Timestamp) {
         let (now, settings) = (self.now, Arc::clone(&self.settings));

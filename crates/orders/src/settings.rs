@@ -36,7 +36,7 @@ pub struct OrderSettings {
     pub late_arrival_window: Duration,
     /// Time after which an operator takes over an unknown outcome, unless the sale ends earlier.
     pub settle_deadline: Duration,
-    /// Time after which sold tickets without a code are told as overdue.
+    /// Time after which sold tickets without a code are reported as overdue.
     pub tickets_overdue_after: Duration,
     /// Interval between refreshes of sold orders, which detect admissions and canceled performances.
     pub refresh_interval: Duration,

@@ -60,7 +60,7 @@ pub struct AssumptionInForce {
     pub assumption: &'static Assumption,
     /// Value, as it is written in TOML.
     pub value: String,
-    /// Whether the configuration sets it.
+    /// True if the configuration sets it.
     pub is_configured: bool,
 }
 

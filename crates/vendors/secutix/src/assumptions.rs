@@ -19,7 +19,7 @@ pub(crate) const ASSUMPTIONS: &[Assumption] = &[
         section: "secutix.md §3.3",
         default: "\"TICKETS\"",
         accepts: Accepts::OneOf(&["TICKETS", "MOVEMENTS", "OPERATIONS", "none"]),
-        if_wrong: "sold tickets come without code; the order tells it as overdue",
+        if_wrong: "sold tickets come without code; the order reports them as overdue",
     },
     Assumption {
         key: "tickets_at",
@@ -27,7 +27,7 @@ pub(crate) const ASSUMPTIONS: &[Assumption] = &[
         section: "secutix.md §8",
         default: "\"auto\"",
         accepts: Accepts::OneOf(&["auto", "movement", "order"]),
-        if_wrong: "sold tickets come without code; the order tells it as overdue",
+        if_wrong: "sold tickets come without code; the order reports them as overdue",
     },
     Assumption {
         key: "catalog_min_interval",
@@ -163,7 +163,7 @@ pub(crate) const ASSUMPTIONS: &[Assumption] = &[
         section: "secutix.md §4.5",
         default: "{ VALID = \"issued\", CANCELLED = \"void\", CANCELED = \"void\", INVALIDATED = \"void\", NOT_PRINTED = \"pending\" }",
         accepts: Accepts::Words(TICKET_STATES),
-        if_wrong: "sold tickets stay pending; the order tells it as overdue",
+        if_wrong: "sold tickets stay pending; the order reports them as overdue",
     },
     Assumption {
         key: "admissions",
@@ -179,7 +179,7 @@ pub(crate) const ASSUMPTIONS: &[Assumption] = &[
         section: "secutix.md §8",
         default: "{ \"error.order.availability\" = \"sold_out\", \"error.order.expired\" = \"hold_expired\", \"error.order.closed\" = \"conflict\", \"error.order.payment\" = \"payment_declined\", \"error.order.tooLate\" = \"too_late\", \"error.order.notFound\" = \"not_found\", \"error.product.notOnSale\" = \"not_on_sale\", \"error.contact.notFound\" = \"unknown_contact\", \"error.pointOfSales\" = \"unknown_point_of_sale\" }",
         accepts: Accepts::Words(REJECTIONS),
-        if_wrong: "a refusal is told without its reason",
+        if_wrong: "a refusal is reported without its reason",
     },
     Assumption {
         key: "symbology",

@@ -112,7 +112,7 @@ pub(crate) const ASSUMPTIONS: &[Assumption] = &[
         section: "tixngo.md §4.9",
         default: "{ UNKNOWN_TICKET = \"not_found\", MISSING_FIELD = \"invalid\", INVALID_FIELD = \"invalid\", TOO_LONG = \"invalid\", TICKET_DELETED = \"conflict\", TICKET_CONTROLLED = \"conflict\", DUPLICATE_BARCODE = \"conflict\", EVENT_EXPIRED = \"too_late\" }",
         accepts: Accepts::Words(REJECTIONS),
-        if_wrong: "a refusal is told without its reason",
+        if_wrong: "a refusal is reported without its reason",
     },
     Assumption {
         key: "statuses",
