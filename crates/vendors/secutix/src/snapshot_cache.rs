@@ -249,7 +249,9 @@ impl SnapshotRefresher {
     /// Returns the last failure while its pause lasts.
     fn recent_failure(&self) -> Option<VendorError> {
         let rest = self.rest_of_pause()?;
-        self.failure.lock().error.clone().map(|error| error.with_retry_after(Some(rest)))
+        let error = self.failure.lock().error.clone()?;
+        let retry_after = error.retry_after.max(Some(rest));
+        Some(error.with_retry_after(retry_after))
     }
 
     fn postpone(&self, time: SignedDuration) {
