@@ -59,10 +59,15 @@ fn connect_channel(
     let limiter = Arc::new(LocalRateLimiter::unlimited());
     let transport = vendor_client(resilience, id.clone(), limiter, row.rate_limit_pause)?;
     let app = (row.connect)(settings.channel.clone(), transport)?;
-    let place = VenueLocation {
+    let location = venue_location(settings);
+    Ok(Channel { app, source: Source::clone(source), interval: settings.interval, location })
+}
+
+/// Returns the configured location of the venue.
+pub(super) fn venue_location(settings: &DeliveryConfig) -> VenueLocation {
+    VenueLocation {
         city: settings.city.clone(),
         country: settings.country.clone(),
         postal_code: settings.postal_code.clone(),
-    };
-    Ok(Channel { app, source: Source::clone(source), interval: settings.interval, location: place })
+    }
 }

@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::app::delivery_setup::venue_location;
 use crate::app::error::StartError;
 use crate::app::order_setup::attach_stores;
 use crate::app::reseller_setup;
@@ -14,7 +15,7 @@ use crate::app::sandbox::start_sandbox;
 use crate::app::sources::{connect_sources, vendor_client};
 use crate::app::start::build_infrastructure;
 use crate::config::{Config, DeliveryConfig, ResilienceConfig};
-use deliveries::check_app;
+use deliveries::{check_app, check_location};
 use domain::accounts::{AccountCheck, AccountConfig, CheckOutcome};
 use domain::{Clock, SourceId, SystemClock};
 use resellers::{check_account, check_connection};
@@ -68,7 +69,10 @@ pub async fn check_online(mut config: Config) -> Result<Vec<CheckReport>, StartE
     for (id, settings) in &config.deliveries {
         all.push(CheckReport {
             section: format!("deliveries.{id}"),
-            checks: vec![check_channel(&config.resilience, id, settings).await?],
+            checks: vec![
+                check_channel(&config.resilience, id, settings).await?,
+                check_location(&venue_location(settings)),
+            ],
         });
     }
     Ok(all)

@@ -136,6 +136,7 @@ pub fn order_settings(config: &Config) -> OrderSettings {
         lease: config.ledger.lease,
         poll_interval: orders.poll_interval,
         late_arrival_window: orders.late_arrival_window,
+        tickets_overdue_after: orders.tickets_overdue_after,
         settle_deadline: config.ledger.settle_deadline,
         hold_margin: orders.hold_margin,
         quote_ttl: orders.quote_ttl,

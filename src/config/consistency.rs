@@ -146,7 +146,27 @@ fn check_time_for_turns(root: &Section<'_>, config: &Config) {
 
 fn check_one_channel_per_source(root: &Section<'_>, config: &Config) {
     let mut taken = BTreeMap::new();
+    let mut accounts = BTreeMap::new();
+    let mut institutions = BTreeMap::new();
     for (id, delivery) in &config.deliveries {
+        let channel = &delivery.channel;
+        // Two channels of one organization stop its canceled and controlled tickets, whatever their sources are called.
+        let account = (&channel.url, channel.app_settings.get("api_key").and_then(toml::Value::as_str));
+        let source = config.sources.get(&channel.source);
+        let institution = source.map(|source| (&source.vendor, &source.source.institution, &source.source.base_url));
+        let same_account = accounts.insert(account, id);
+        let same_institution = institution.and_then(|institution| institutions.insert(institution, id));
+        let is_new_source = !taken.contains_key(&channel.source);
+        if let Some(first) = same_account.or(same_institution).filter(|_| is_new_source) {
+            let key = format!("deliveries.{id}.url");
+            if root.is_clean(&[&key]) {
+                let message = format!(
+                    "delivers for the organization of `deliveries.{first}`: with two channels per organization, canceled and \
+                     controlled tickets would no longer be reported"
+                );
+                root.report(&key, message);
+            }
+        }
         if let Some(first) = taken.insert(&delivery.channel.source, id) {
             let key = format!("deliveries.{id}.source");
             let message = format!(

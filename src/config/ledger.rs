@@ -133,6 +133,8 @@ pub struct OrdersConfig {
     pub poll_interval: Duration,
     /// Time after a lost response in which "order not found" is not trusted, because the order may still arrive.
     pub late_arrival_window: Duration,
+    /// Time after which sold tickets without a code are reported as overdue.
+    pub tickets_overdue_after: Duration,
     /// Interval at which sold orders are refreshed for cancellations and used tickets.
     pub refresh_interval: Duration,
     /// Time before its expiry at which a hold is treated as expired.
@@ -153,6 +155,7 @@ impl OrdersConfig {
             promise: from.get("promise"),
             poll_interval: from.get("poll_interval"),
             late_arrival_window: from.get("late_arrival_window"),
+            tickets_overdue_after: from.get("tickets_overdue_after"),
             refresh_interval: from.get("refresh_interval"),
             hold_margin: from.get("hold_margin"),
             quote_ttl: from.get("quote_ttl"),

@@ -1,6 +1,7 @@
 //! Keys of earlier versions: rejected with their new name. The table goes with version 1.0.
 
-/// Old path, new path, and a change of meaning, if there is one. Paths under `resilience` also apply to single sources.
+/// Old path, new path, and a change of meaning, if there is one. Paths under `resilience` also apply to single sources, paths without a
+/// dot only to them.
 const RENAMED_KEYS: &[(&str, &str, &str)] = &[
     ("cache.facts_memory", "cache.source_memory", ""),
     ("cache.answers_memory", "cache.response_memory", ""),
@@ -32,6 +33,9 @@ const RENAMED_KEYS: &[(&str, &str, &str)] = &[
     ("orders.look_after", "orders.refresh_interval", ""),
     ("orders.quote", "orders.quote_ttl", ""),
     ("graphql.measure_only", "graphql.warn_only", ""),
+    ("order_granularity", "assumptions.order_granularity", ""),
+    ("catalog_min_interval", "assumptions.catalog_min_interval", ""),
+    ("rate_limit_scope", "assumptions.rate_limit_scope", ""),
 ];
 
 const AFTER_MAX_AGE: &str = ", which begins at the end of `max_age`";
@@ -40,7 +44,8 @@ const AFTER_MAX_AGE: &str = ", which begins at the end of `max_age`";
 pub(super) fn renamed_key(path: &str) -> Option<String> {
     RENAMED_KEYS.iter().find_map(|(old, new, change)| {
         let prefix = path.strip_suffix(old)?;
-        let is_whole = prefix.is_empty() || (prefix.starts_with("sources.") && prefix.ends_with('.'));
+        let is_whole =
+            (prefix.is_empty() && old.contains('.')) || (prefix.starts_with("sources.") && prefix.ends_with('.'));
         is_whole.then(|| format!("was renamed to `{prefix}{new}`{change}"))
     })
 }

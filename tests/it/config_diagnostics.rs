@@ -312,6 +312,10 @@ venues.toml:11 graphql.measure_only: was renamed to `graphql.warn_only`";
     let of_a_source = format!("{HARBOR}[sources.harbor.resilience.budget]\nquota = \"60/1m\"\n");
     let report = lines(load(&of_a_source, &[KEY]));
     assert!(report.ends_with("was renamed to `sources.harbor.resilience.rate_limit`"), "{report}");
+    for key in ["order_granularity", "catalog_min_interval", "rate_limit_scope"] {
+        let report = lines(load(&format!("{HARBOR}{key} = \"x\"\n"), &[KEY]));
+        assert!(report.ends_with(&format!("was renamed to `sources.harbor.assumptions.{key}`")), "{report}");
+    }
 }
 
 #[test]
@@ -346,4 +350,25 @@ jwks_url = "http://login.example.com/jwks"
     ] {
         assert!(found.contains(expected), "{expected} is missing in:\n{found}");
     }
+}
+
+#[test]
+fn two_channels_of_one_organization_are_rejected_whatever_their_sources_are_called() {
+    let second = HARBOR.replace("[sources.harbor]", "[sources.pier]");
+    let channel = |id: &str, source: &str, key: &str| {
+        format!(
+            "[deliveries.{id}]\napp = \"tixngo\"\nsource = \"{source}\"\napi_key = {{ value = \"{key}\" }}\n\
+             url = \"https://a.example/organizer/tickets\"\n"
+        )
+    };
+    let report = |institution: &str, keys: [&str; 2]| {
+        let second = second.replace("institution = \"", &format!("institution = \"{institution}"));
+        let text = format!("{HARBOR}{second}{}{}", channel("one", "harbor", keys[0]), channel("two", "pier", keys[1]));
+        load(&text, &[KEY])
+    };
+    for (institution, keys) in [("Other ", ["x", "x"]), ("", ["x", "y"])] {
+        let report = lines(report(institution, keys));
+        assert!(report.contains("deliveries.two.url: delivers for the organization of `deliveries.one`"), "{report}");
+    }
+    assert!(report("Other ", ["x", "y"]).is_ok());
 }

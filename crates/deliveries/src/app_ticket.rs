@@ -2,13 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::channel::{Channel, VenueLocation};
 use crate::delivery::{Delivery, LastError};
 use domain::StoreError;
-use domain::mobile::{AppEvent, AppHolder, AppTicket, AppTicketKey};
+use domain::mobile::{AppEvent, AppEventIdentity, AppHolder, AppTicket, AppTicketKey};
+use domain::time::later;
 use domain::{Batch, Event, EventKey, LocalizedText, Observed, OrderKey, Performance, PerformanceKey, VendorError};
 use orders::{Actor, Order, OrderLookup, Orders, ProblemCode, TicketWithBarcode};
 
@@ -101,18 +105,32 @@ fn build_app_ticket(
     // A performance may leave the catalog after its sale; the order keeps its start.
     let performance =
         performances.get(&line.performance).and_then(|loaded| loaded.as_ref().ok()).map(|observed| &observed.value);
-    let starts_at = line.starts_at.or(event.starts_at).unwrap_or(order.created_at);
-    let ends_at =
-        performance.and_then(|observed| observed.ends_at).or(event.ends_at.filter(|_| line.starts_at.is_none()));
+    let app_location = complete_location(&channel.location).ok_or_else(|| {
+        tracing::warn!(
+            channel = channel.app.id,
+            "tickets are held back: set `country` and `postal_code` of the delivery channel"
+        );
+        TicketNotReady::permanent(ProblemCode::UnsupportedBySource)
+    })?;
+    let rules = &channel.app.rules;
+    let date = performance.and_then(|performance| performance.date);
+    let ends_at = performance.and_then(|observed| observed.ends_at);
+    let period = match line.starts_at.or_else(|| start_of_day(event, date?)) {
+        Some(starts_at) => (starts_at, expires_at(starts_at, ends_at)),
+        None => pass_period((event.starts_at, event.ends_at), order.created_at, ends_at, rules.pass_validity).ok_or_else(|| {
+            tracing::warn!(channel = channel.app.id, event = %event.key, "tickets are held back: the pass has no end of validity, set `assumptions.pass_validity`");
+            TicketNotReady::permanent(ProblemCode::UnsupportedBySource)
+        })?,
+    };
+    let is_dated = line.starts_at.is_some() || date.is_some();
+    let identity = match rules.event_identity {
+        AppEventIdentity::Performance if is_dated => format!("{}/{}", event.key, line.performance),
+        AppEventIdentity::Performance | AppEventIdentity::Product => event.key.to_string(),
+    };
     let number = coded.ticket.refs.last().map_or(delivery.key.as_str(), |one| one.value.as_str());
     Ok(AppTicket {
         key: delivery.key.clone(),
-        event: app_event(
-            &channel.location,
-            &channel.source.institution,
-            event,
-            (starts_at, expires_at(starts_at, ends_at)),
-        ),
+        event: app_event(identity, app_location, &channel.source.institution, event, period),
         holder: AppHolder {
             email: order.contact.email.clone(),
             first_name: order.contact.first_name.clone(),
@@ -139,33 +157,90 @@ fn expires_at(starts_at: Timestamp, ends_at: Option<Timestamp>) -> Timestamp {
     end.unwrap_or(starts_at).checked_add(after).unwrap_or(starts_at)
 }
 
+/// Returns the midnight at which a day begins at the venue.
+fn start_of_day(event: &Event, day: Date) -> Option<Timestamp> {
+    let zone = TimeZone::get(&event.time_zone).ok()?;
+    zone.to_timestamp(day.at(0, 0, 0, 0)).ok()
+}
+
+/// Returns the validity of a pass: from its sale to the end of its product's validity, otherwise for the configured time. `None` if
+/// neither is known.
+fn pass_period(
+    (run_start, run_end): (Option<Timestamp>, Option<Timestamp>),
+    sold_at: Timestamp,
+    ends_at: Option<Timestamp>,
+    validity: Option<Duration>,
+) -> Option<(Timestamp, Timestamp)> {
+    let starts_at = run_start.map_or(sold_at, |start| start.max(sold_at));
+    let end = ends_at.or(run_end).filter(|end| *end > starts_at);
+    end.or_else(|| Some(later(starts_at, validity?))).map(|end| (starts_at, end))
+}
+
+/// Location with everything that the app requires.
+#[derive(Clone, Copy)]
+struct CompleteLocation<'a> {
+    city: Option<&'a str>,
+    country: &'a str,
+    postal_code: &'a str,
+}
+
+/// Returns the location of the venue; `None` if a part is missing that people would see a stand-in of.
+fn complete_location(location: &VenueLocation) -> Option<CompleteLocation<'_>> {
+    Some(CompleteLocation {
+        city: location.city.as_deref(),
+        country: location.country.as_deref()?,
+        postal_code: location.postal_code.as_deref()?,
+    })
+}
+
 fn app_event(
-    location: &VenueLocation,
+    id: String,
+    location: CompleteLocation<'_>,
     institution: &str,
     event: &Event,
     (starts_at, expires_at): (Timestamp, Timestamp),
 ) -> AppEvent {
     let site = event.venue.clone().unwrap_or_else(|| institution.to_owned());
     AppEvent {
-        id: event.key.to_string(),
+        id,
         name: event.title.clone(),
-        city: LocalizedText::monolingual(location.city.clone().unwrap_or_else(|| site.clone())),
+        city: LocalizedText::monolingual(location.city.map_or_else(|| site.clone(), str::to_owned)),
         site: LocalizedText::monolingual(site),
-        country_code: location.country.clone().unwrap_or_else(|| UNKNOWN_COUNTRY.to_owned()),
-        zip: location.postal_code.clone().unwrap_or_else(|| UNKNOWN_POSTAL_CODE.to_owned()),
+        country_code: location.country.to_owned(),
+        zip: location.postal_code.to_owned(),
         starts_at,
         expires_at,
         website: None,
     }
 }
 
-/// Placeholders for required fields of the app if the location is not configured.
-const UNKNOWN_COUNTRY: &str = "ZZ";
-const UNKNOWN_POSTAL_CODE: &str = "-";
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pass_is_valid_until_the_end_of_its_product_or_for_the_configured_time_or_not_at_all() {
+        let at = |text: &str| text.parse::<Timestamp>().expect("an instant");
+        let (sold, end) = (at("2027-03-01T19:00:00.5Z"), at("2027-12-31T23:00:00Z"));
+        let pass = (None, None);
+        let day = Some(Duration::from_secs(86_400));
+        assert_eq!(pass_period(pass, sold, Some(end), day), Some((sold, end)));
+        assert_eq!(pass_period(pass, sold, None, day), Some((sold, at("2027-03-02T19:00:00.5Z"))));
+        assert_eq!(pass_period(pass, sold, None, None), None);
+        assert_eq!(pass_period((None, Some(end)), sold, None, None), Some((sold, end)));
+    }
+
+    #[test]
+    fn a_location_without_country_or_postal_code_is_not_completed_by_a_stand_in() {
+        let location = |country: Option<&str>, postal_code: Option<&str>| VenueLocation {
+            city: None,
+            country: country.map(str::to_owned),
+            postal_code: postal_code.map(str::to_owned),
+        };
+        assert!(complete_location(&location(Some("CH"), Some("1005"))).is_some());
+        assert!(complete_location(&location(None, Some("1005"))).is_none());
+        assert!(complete_location(&location(Some("CH"), None)).is_none());
+    }
 
     #[test]
     fn a_ticket_expires_one_event_duration_after_the_end_or_one_day_after_the_start() {

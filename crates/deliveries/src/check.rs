@@ -4,8 +4,22 @@ use domain::ErrorKind;
 use domain::accounts::AccountCheck;
 use domain::mobile::{AppTicketKey, MobileApp};
 
+use crate::channel::VenueLocation;
+
 /// Key of a ticket that no app has.
 const UNKNOWN_TICKET: &str = "ticketgraph-check";
+
+/// Checks that the location of the venue is complete: the app shows it to people, and tickets are held back without it.
+pub fn check_location(location: &VenueLocation) -> AccountCheck {
+    let missing: Vec<&str> = [("country", &location.country), ("postal_code", &location.postal_code)]
+        .into_iter()
+        .filter(|(_, value)| value.is_none())
+        .map(|(key, _)| key)
+        .collect();
+    let hint = format!("Tickets are held back: set {} of the delivery channel.", missing.join(" and "));
+    let title = "The location of the venue is complete";
+    AccountCheck::new("APP_LOCATION", title, (!missing.is_empty()).then_some(&*hint))
+}
 
 /// Reads a ticket that does not exist: "not found" proves that the address and the key are accepted.
 pub async fn check_app(app: &dyn MobileApp) -> AccountCheck {
@@ -20,5 +34,25 @@ pub async fn check_app(app: &dyn MobileApp) -> AccountCheck {
             }
             _ => AccountCheck::unreachable(code, title, error),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::accounts::CheckOutcome;
+
+    use super::*;
+
+    #[test]
+    fn each_missing_part_of_the_location_is_named() {
+        let country = Some("CH".to_owned());
+        let outcome = |location: &VenueLocation| check_location(location).outcome;
+        let CheckOutcome::Failed(hint) = outcome(&VenueLocation::default()) else { panic!("nothing is set") };
+        assert!(hint.contains("country and postal_code"), "{hint}");
+        let partial = VenueLocation { country, ..VenueLocation::default() };
+        let CheckOutcome::Failed(hint) = outcome(&partial) else { panic!("a part is missing") };
+        assert!(hint.contains("postal_code") && !hint.contains("country"), "{hint}");
+        let whole = VenueLocation { postal_code: Some("1005".to_owned()), ..partial };
+        assert!(matches!(outcome(&whole), CheckOutcome::Passed));
     }
 }

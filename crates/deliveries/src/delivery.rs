@@ -75,6 +75,9 @@ pub struct AppPush {
     /// Number of attempts.
     #[serde(rename = "tries")]
     pub attempts: u32,
+    /// Number of attempts whose outcome is unknown.
+    #[serde(default)]
+    pub unknown: u32,
     /// Error of the last attempt.
     #[serde(rename = "trouble")]
     pub last_error: Option<LastError>,
@@ -82,7 +85,7 @@ pub struct AppPush {
 
 impl AppPush {
     fn new(state: PushState) -> Self {
-        Self { state, at: None, attempts: 0, last_error: None }
+        Self { state, at: None, attempts: 0, unknown: 0, last_error: None }
     }
 
     /// Records a failed attempt: refused, due again, or unknown.
@@ -90,9 +93,20 @@ impl AppPush {
         self.last_error = Some(LastError::from_vendor(error));
         self.state = match (&error.kind, error.effect) {
             (ErrorKind::Rejected(_) | ErrorKind::NotFound, _) => PushState::Refused,
+            // An earlier attempt may have arrived.
+            (_, Effect::None) if self.unknown > 1 => PushState::Sent,
             (_, Effect::None) => PushState::Due,
             (_, Effect::Unknown) => PushState::Sent,
         };
+        if self.state != PushState::Sent || error.effect == Effect::None {
+            self.unknown = self.unknown.saturating_sub(1);
+        }
+    }
+
+    /// Returns true if the app may have what was pushed.
+    fn may_have_arrived(&self) -> bool {
+        matches!(self.state, PushState::Sent | PushState::Done)
+            || matches!(self.state, PushState::Refused | PushState::Due) && self.unknown > 0
     }
 
     fn mark_done(&mut self) {
@@ -199,8 +213,38 @@ impl Delivery {
     /// Makes a refused injection due again.
     pub fn retry_refused(&mut self, now: Timestamp) {
         if self.injection.state == PushState::Refused {
-            self.injection.state = PushState::Due;
+            // One that may have arrived is asked for first, and then has all but one of its attempts again.
+            let may_have_arrived = self.injection.may_have_arrived();
+            self.injection.state = if may_have_arrived { PushState::Sent } else { PushState::Due };
+            self.injection.unknown = u32::from(may_have_arrived);
         }
+        self.update_pushes(now);
+    }
+
+    /// Returns true if the injection was sent and its outcome is unknown.
+    pub fn is_injection_unknown(&self) -> bool {
+        self.injection.state == PushState::Sent
+    }
+
+    /// Records that the app certainly does not have the ticket: what was sent did not arrive.
+    pub fn mark_not_arrived(&mut self) {
+        (self.injection.state, self.injection.last_error) = (PushState::Due, None);
+    }
+
+    /// Records that the response of the app about a ticket cannot be read, and that it may be sent again.
+    pub fn mark_repeatable(&mut self) {
+        self.injection.state = PushState::Due;
+    }
+
+    /// Counts an attempt to find out whether the app has the ticket.
+    pub fn count_unknown(&mut self) {
+        self.injection.unknown = self.injection.unknown.saturating_add(1);
+    }
+
+    /// Leaves an injection with an unknown outcome to a person: it is not sent again by itself.
+    pub fn give_up_injection(&mut self, now: Timestamp) {
+        self.injection.state = PushState::Refused;
+        self.injection.last_error = Some(LastError::new(ProblemCode::OutcomeNeverKnown));
         self.update_pushes(now);
     }
 
@@ -227,6 +271,7 @@ impl Delivery {
     pub fn mark_sent(&mut self, stream: ChannelStream, now: Timestamp) {
         if let Some(push) = self.push_mut(stream) {
             (push.state, push.at, push.attempts) = (PushState::Sent, Some(now), push.attempts.saturating_add(1));
+            push.unknown = push.unknown.saturating_add(1);
         }
     }
 
@@ -253,7 +298,8 @@ impl Delivery {
                 self.set_app_state(state, systems.app, now);
             }
             (ChannelStream::Cancelled, Err(error))
-                if error.kind == ErrorKind::NotFound && self.injection.state == PushState::Sent =>
+                if error.kind == ErrorKind::NotFound
+                    && matches!(self.injection.state, PushState::Sent | PushState::Refused) =>
             {
                 // The ticket never arrived, so there is nothing to cancel.
                 self.injection.state = PushState::None;
@@ -277,7 +323,8 @@ impl Delivery {
     /// Applies a status from the feed of the app.
     pub fn apply_app_status(&mut self, status: &AppTicketStatus, systems: SystemNames<'_>, now: Timestamp) {
         let state = status.update.apply_to(self.state);
-        if self.injection.state == PushState::Sent && state.is_some() {
+        // The app has the ticket, whatever its status is called.
+        if self.injection.may_have_arrived() && self.injection.state != PushState::Done {
             self.mark_injected(systems, now);
         }
         self.set_app_state(state, systems.app, status.updated_at.unwrap_or(now));
@@ -319,8 +366,12 @@ impl Delivery {
 
     /// Updates the due pushes and the disagreement of the two systems.
     fn update_pushes(&mut self, now: Timestamp) {
-        let was_told = matches!(self.injection.state, PushState::Sent | PushState::Done);
+        let was_told = self.injection.may_have_arrived();
         if self.is_voided {
+            if self.injection.state == PushState::Due && was_told {
+                // It is not sent again, but may be there.
+                self.injection.state = PushState::Sent;
+            }
             if !was_told {
                 self.injection.state = PushState::None;
             } else if self.cancellation.state == PushState::None {

@@ -22,7 +22,7 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 pub use crate::channel::{Channel, VenueLocation};
-pub use crate::check::check_app;
+pub use crate::check::{check_app, check_location};
 use crate::context::{ChannelSlot, DeliveryContext};
 pub use crate::delivery::{Delivery, StatusEvent};
 pub use crate::request::{DeliverTickets, DeliveryOutcome};

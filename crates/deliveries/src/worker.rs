@@ -13,10 +13,10 @@ use crate::context::{CALL_TIMEOUT, CHANNEL_LEASE, DeliveryContext};
 use crate::delivery::{Delivery, LastError, PushState};
 use crate::store::{ChannelLease, ChannelWrite, StreamRun};
 use domain::StoreError;
-use domain::mobile::{AppCancellation, AppControl, AppStateUpdate, AppTicket, AppTicketKey};
+use domain::mobile::{AppCancellation, AppControl, AppStateUpdate, AppTicket, AppTicketKey, Reinjection};
 use domain::ordering::{DeliveryPreference, TicketState};
 use domain::time::later;
-use domain::{Batch, Effect, ErrorKind, OrderKey, VendorError, VendorOperation};
+use domain::{Batch, Effect, ErrorKind, OrderKey, RefusalReason, VendorError, VendorOperation};
 use orders::{Order, OrderLookup, ProblemCode};
 
 /// Entries of the change feed read per page.
@@ -25,6 +25,8 @@ const CHANGE_BATCH_SIZE: usize = 200;
 const REFRESH_BATCH_SIZE: usize = 50;
 /// Factor by which refreshes are less frequent long before an event than around its start.
 const DISTANT_INTERVAL_FACTOR: u32 = 12;
+/// Largest number of tickets that the app is asked about in one run, because their injection has an unknown outcome.
+const MAX_QUESTIONS: usize = 50;
 /// Time before the barcode is displayed at which frequent refreshes begin.
 const CLOSE_WATCH_WINDOW: Duration = Duration::from_secs(3600);
 
@@ -186,8 +188,10 @@ impl ChannelWorker<'_> {
     ) -> Result<Vec<Delivery>, StoreError> {
         let mut tickets = Vec::new();
         if stream == ChannelStream::Injection {
-            let mut built = build_app_tickets(&self.context.orders, self.channel, &deliveries).await?;
-            for delivery in &mut deliveries {
+            self.ask_about_unknown(&mut deliveries).await;
+            let due: Vec<Delivery> = deliveries.iter().filter(|one| may_be_sent(one)).cloned().collect();
+            let mut built = build_app_tickets(&self.context.orders, self.channel, &due).await?;
+            for delivery in deliveries.iter_mut().filter(|one| may_be_sent(one)) {
                 match built.remove(&delivery.key) {
                     Some(Ok(ticket)) => tickets.push(ticket),
                     Some(Err(not_ready)) => delivery.mark_not_ready(not_ready.error, not_ready.is_final),
@@ -205,11 +209,68 @@ impl ChannelWorker<'_> {
         let now = self.now();
         for delivery in &mut deliveries {
             if let Some(result) = results.remove(&delivery.key) {
+                let result = self.known_by_refusal(stream, delivery, result);
                 delivery.record_result(stream, &result, self.channel.system_names(), now);
             }
         }
         self.write(&ChannelWrite { deliveries: &deliveries, ..ChannelWrite::default() }).await?;
         Ok(deliveries)
+    }
+
+    /// Returns success for a ticket that the app refuses because it has it from an earlier attempt, if it is known to do so.
+    fn known_by_refusal(
+        &self,
+        stream: ChannelStream,
+        delivery: &Delivery,
+        result: Result<AppStateUpdate, VendorError>,
+    ) -> Result<AppStateUpdate, VendorError> {
+        let is_repeated = stream == ChannelStream::Injection && delivery.injection.unknown > 1;
+        let is_conflict = |error: &VendorError| matches!(&error.kind, ErrorKind::Rejected(refusal) if refusal.reason == RefusalReason::Conflict);
+        match result {
+            Err(error)
+                if is_repeated && self.channel.app.rules.reinjection == Reinjection::Refused && is_conflict(&error) =>
+            {
+                Ok(AppStateUpdate::Unknown)
+            }
+            result => result,
+        }
+    }
+
+    /// Asks the app about tickets that were sent with an unknown outcome, before any is sent again: each may be paid for. Those that were
+    /// sent too often are left to a person.
+    async fn ask_about_unknown(&self, deliveries: &mut [Delivery]) {
+        let rules = self.channel.app.rules;
+        let now = self.now();
+        // Refused ones are here because a person asked for them.
+        deliveries.iter_mut().for_each(|delivery| delivery.retry_refused(now));
+        for delivery in deliveries.iter_mut().filter(|one| one.is_injection_unknown()).take(MAX_QUESTIONS) {
+            let asked = tokio::time::timeout(CALL_TIMEOUT, self.channel.app.port.load_status(&delivery.key)).await;
+            let now = self.now();
+            let error = match asked {
+                Ok(Ok(status)) => {
+                    delivery.apply_app_status(&status, self.channel.system_names(), now);
+                    continue;
+                }
+                Ok(Err(error)) => error,
+                Err(_) => return,
+            };
+            match error.kind {
+                ErrorKind::NotFound => delivery.mark_not_arrived(),
+                // Nothing was learned, and it counts as an attempt, so that this ends.
+                ErrorKind::Malformed if rules.reinjection == Reinjection::NewTicket => delivery.count_unknown(),
+                ErrorKind::Malformed => delivery.mark_repeatable(),
+                // The app does not answer: the next run asks again, and sends nothing before.
+                _ => return,
+            }
+            if delivery.is_injection_pending() && delivery.injection.unknown >= rules.max_injections {
+                tracing::error!(
+                    channel = self.channel_id(),
+                    ticket = %delivery.key,
+                    "a ticket was sent to the app too often with an unknown outcome: a person has to look for it there"
+                );
+                delivery.give_up_injection(now);
+            }
+        }
     }
 
     async fn call_app(
@@ -268,6 +329,11 @@ impl ChannelWorker<'_> {
             }
         }
     }
+}
+
+/// Returns true if the ticket of a delivery may be sent now.
+fn may_be_sent(delivery: &Delivery) -> bool {
+    delivery.injection.state == PushState::Due && !delivery.is_voided
 }
 
 /// Returns true if the push is still due or has an unknown outcome.

@@ -1,6 +1,7 @@
 //! The port of a mobile ticketing app: delivers tickets to phones and reads their status.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -215,6 +216,39 @@ pub trait MobileApp: Send + Sync {
     async fn load_status(&self, ticket: &AppTicketKey) -> Result<AppTicketStatus, VendorError>;
 }
 
+/// Identity of an event in the app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AppEventIdentity {
+    /// Each performance is an event, with its own start.
+    Performance,
+    /// The product is one event: a later performance moves its start.
+    Product,
+}
+
+/// Effect of sending a ticket again whose first response was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reinjection {
+    /// The ticket is updated.
+    Update,
+    /// It is refused, because the app has the ticket.
+    Refused,
+    /// A second ticket may be made: it is sent again only if the app certainly has none.
+    NewTicket,
+}
+
+/// Rules of an app that decide what is sent to it, and how often.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AppRules {
+    /// Identity of an event.
+    pub event_identity: AppEventIdentity,
+    /// Validity of a pass whose product has none. `None`: such a ticket is not sent.
+    pub pass_validity: Option<Duration>,
+    /// Effect of sending a ticket again.
+    pub reinjection: Reinjection,
+    /// Maximum number of times that a ticket is sent with an unknown outcome.
+    pub max_injections: u32,
+}
+
 /// One configured delivery channel, which delivers the tickets of a source to an app.
 #[derive(Clone)]
 pub struct AppChannel {
@@ -226,6 +260,8 @@ pub struct AppChannel {
     pub source: SourceId,
     /// Maximum number of tickets per vendor call. Larger batches are split.
     pub max_batch: usize,
+    /// Rules of the app.
+    pub rules: AppRules,
     /// Port of the app.
     pub port: Arc<dyn MobileApp>,
 }

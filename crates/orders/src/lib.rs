@@ -25,6 +25,7 @@ mod facts;
 pub mod idempotency;
 pub mod lease;
 pub mod leg;
+mod missing_tickets;
 mod observe;
 pub mod operator;
 pub mod order;

@@ -1,12 +1,8 @@
 //! Applies the outcome of a source call to its leg.
 
-use std::sync::Arc;
-
-use crate::leg::{AttemptOutcome, LegOperation, Ticket};
+use crate::leg::{AttemptOutcome, LegOperation};
 use crate::problem::{Problem, ProblemCode, ProblemDetail};
-use crate::settlement::LegSettlement;
 use crate::status::{Intent, LegStatus};
-use crate::store::TicketCredential;
 use crate::unit_of_work::{UnitOfWork, lines_to_cancel};
 use domain::ordering::{CompletedCancellation, ConfirmedSale, IssuedTicket, LookupOutcome, PlacedHold, TicketState};
 use domain::time::later;
@@ -417,74 +413,6 @@ impl UnitOfWork {
             }
             Err(error) if error.only_waits() => self.put_off_lookup(number, &error),
             Ok(LookupOutcome::NotDone | LookupOutcome::Undetermined) | Err(_) => self.schedule_lookup(number),
-        }
-    }
-
-    /// Merges issued tickets and their barcodes into the order. The first reference identifies a ticket.
-    fn merge_tickets(&mut self, number: usize, issued: Vec<IssuedTicket>) {
-        for ticket in issued {
-            let Some(line) = self.order.lines.get(ticket.line).filter(|line| line.leg == number) else { continue };
-            let is_cancelled = line.is_canceled;
-            let existing = ticket.refs.first().and_then(|first| {
-                let same = |other: &Ticket| other.line == ticket.line && other.refs.first() == Some(first);
-                self.order.tickets.iter().position(same)
-            });
-            let index = existing.unwrap_or(self.order.tickets.len());
-            let known_symbology = existing.and_then(|index| self.order.tickets[index].symbology);
-            let merged = Ticket {
-                line: ticket.line,
-                refs: ticket.refs,
-                seat: ticket.seat,
-                state: if is_cancelled { TicketState::Void } else { ticket.state },
-                symbology: ticket.barcode.as_ref().map(|code| code.symbology).or(known_symbology),
-            };
-            match existing {
-                Some(index) => self.order.tickets[index] = merged,
-                None => self.order.tickets.push(merged),
-            }
-            if let Some(barcode) = ticket.barcode {
-                // A vendor may list a ticket twice; the last code counts.
-                self.credentials.retain(|other| other.ticket != index);
-                self.credentials.push(TicketCredential { ticket: index, barcode });
-            }
-        }
-        self.schedule_ticket_refresh(number);
-    }
-
-    /// Schedules the next refresh while tickets or barcodes are missing.
-    fn schedule_ticket_refresh(&mut self, number: usize) {
-        let (now, settings) = (self.now, Arc::clone(&self.settings));
-        let lines: Vec<usize> = self.order.lines_of(number).map(|(line, _)| line).collect();
-        let of_leg = |ticket: &&Ticket| lines.contains(&ticket.line);
-        let wanted: u32 = lines.iter().map(|line| self.order.lines[*line].quantity).sum();
-        let there = self.order.tickets.iter().filter(of_leg);
-        let pending = there.clone().any(|ticket| ticket.state == TicketState::Pending);
-        let is_short = there.count() < usize::try_from(wanted).unwrap_or(usize::MAX);
-        let leg = self.leg_mut(number);
-        let since = leg.ticket_refresh.map_or(now, |schedule| schedule.since);
-        let is_hopeless = now >= later(since, settings.settle_deadline);
-        leg.ticket_refresh = ((pending || is_short) && !is_hopeless)
-            .then(|| crate::leg::RetrySchedule { since, next_at: settings.next_attempt_at(since, now) });
-    }
-
-    fn apply_ticket_refresh(&mut self, number: usize, result: Result<Vec<IssuedTicket>, VendorError>) {
-        match result {
-            Ok(issued) => self.merge_tickets(number, issued),
-            Err(error) if error.only_waits() => {
-                let (now, next_at) = (self.now, self.turn_expected_at(&error));
-                let settle_deadline = self.settings.settle_deadline;
-                let leg = self.leg_mut(number);
-                let since = leg.ticket_refresh.map_or(now, |schedule| schedule.since);
-                let schedule = crate::leg::RetrySchedule { since, next_at };
-                leg.ticket_refresh = (now < later(since, settle_deadline)).then_some(schedule);
-            }
-            Err(error) => {
-                // What a person said stands until a person changes it.
-                if error.kind == ErrorKind::NotFound && self.order.legs[number].settled == Some(LegSettlement::Sold) {
-                    self.add_problem(number, Problem::new(ProblemCode::SettlementContradicted));
-                }
-                self.schedule_ticket_refresh(number);
-            }
         }
     }
 }

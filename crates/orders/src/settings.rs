@@ -36,6 +36,8 @@ pub struct OrderSettings {
     pub late_arrival_window: Duration,
     /// Time after which an operator takes over an unknown outcome, unless the sale ends earlier.
     pub settle_deadline: Duration,
+    /// Time after which sold tickets without a code are reported as overdue.
+    pub tickets_overdue_after: Duration,
     /// Interval between refreshes of sold orders, which detect admissions and canceled performances.
     pub refresh_interval: Duration,
     /// Margin by which clients see a hold expire earlier.
@@ -117,6 +119,7 @@ pub(crate) fn default_settings() -> OrderSettings {
         lease: time("ledger", "lease"),
         poll_interval: time("orders", "poll_interval"),
         late_arrival_window: time("orders", "late_arrival_window"),
+        tickets_overdue_after: time("orders", "tickets_overdue_after"),
         settle_deadline: time("ledger", "settle_deadline"),
         refresh_interval: time("orders", "refresh_interval"),
         hold_margin: time("orders", "hold_margin"),

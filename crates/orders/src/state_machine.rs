@@ -35,8 +35,9 @@ pub const ORDER_TRANSITIONS: [(OrderStatus, &[OrderStatus]); 16] = {
         (Held, &[PartiallyHeld, Confirming, Releasing, Expired]),
         (PartiallyHeld, &[Draft, Confirming, Failed, Releasing, Released, Expired]),
         (Confirming, &[Confirmed, PartiallyConfirmed, Compensating, Failed, Expired, NeedsAttention]),
-        (Confirmed, &[Cancelling]),
-        (PartiallyConfirmed, &[Cancelling]),
+        // NeedsAttention: its tickets have no code.
+        (Confirmed, &[Cancelling, NeedsAttention]),
+        (PartiallyConfirmed, &[Cancelling, NeedsAttention]),
         // PartiallyConfirmed: a person said that a sale stands.
         (Compensating, &[PartiallyConfirmed, Failed, NeedsAttention]),
         (Failed, &[]),
@@ -45,7 +46,7 @@ pub const ORDER_TRANSITIONS: [(OrderStatus, &[OrderStatus]); 16] = {
         (Expired, &[]),
         (Cancelling, &[Confirmed, PartiallyConfirmed, Cancelled, PartiallyCancelled, NeedsAttention]),
         (Cancelled, &[]),
-        (PartiallyCancelled, &[Cancelling]),
+        (PartiallyCancelled, &[Cancelling, NeedsAttention]),
         // All but Releasing and Cancelling by a person.
         (
             NeedsAttention,

@@ -249,6 +249,7 @@ const ORDERS: &[Metric] = &[
         "Duration from the start of an order until it was sold, in whole or in part, or failed.",
     ),
     counter("ticketgraph_orders_needing_attention_total", &["source"], "Legs that require manual resolution."),
+    counter("ticketgraph_tickets_overdue_total", &["source"], "Sold legs whose tickets have no code in time."),
     counter(
         "ticketgraph_order_changes_unpublished_total",
         &[],

@@ -41,6 +41,10 @@ pub enum Accepts {
     Count(i64, i64),
     /// A duration such as `10m`.
     Duration,
+    /// A duration, or the text `none`.
+    OptionalDuration,
+    /// `true` or `false`.
+    Flag,
     /// Text such as a path. Empty: none.
     Text,
     /// A list of texts.
@@ -56,7 +60,7 @@ pub struct AssumptionInForce {
     pub assumption: &'static Assumption,
     /// Value, as it is written in TOML.
     pub value: String,
-    /// Whether the configuration sets it.
+    /// True if the configuration sets it.
     pub is_configured: bool,
 }
 
@@ -149,6 +153,8 @@ impl Accepts {
             Self::OneOf(words) => format!("must be one of {}", words.join(", ")),
             Self::Count(min, max) => format!("must be a number from {min} to {max}"),
             Self::Duration => "must be a duration such as \"10m\", longer than zero".to_owned(),
+            Self::OptionalDuration => "must be a duration such as \"24h\", longer than zero, or \"none\"".to_owned(),
+            Self::Flag => "must be true or false".to_owned(),
             Self::Text => format!("must be a text of at most {MAX_TEXT} bytes"),
             Self::Texts => format!("must be a list of at most {MAX_ENTRIES} texts, each at most {MAX_TEXT} bytes"),
             Self::Words(meanings) => {
@@ -162,9 +168,11 @@ impl Accepts {
         let fits = match (self, value) {
             (Self::OneOf(words), Value::String(word)) => words.contains(&word.as_str()),
             (Self::Count(min, max), Value::Integer(number)) => (min..=max).contains(number),
-            (Self::Duration, Value::String(text)) => {
+            (Self::OptionalDuration, Value::String(text)) if text == "none" => true,
+            (Self::Duration | Self::OptionalDuration, Value::String(text)) => {
                 text.parse().is_ok_and(|time: jiff::SignedDuration| time.is_positive())
             }
+            (Self::Flag, Value::Boolean(_)) => true,
             (Self::Text, Value::String(text)) => is_short(text),
             (Self::Texts, Value::Array(texts)) => {
                 texts.len() <= MAX_ENTRIES && texts.iter().all(|text| text.as_str().is_some_and(is_short))
@@ -260,6 +268,16 @@ mod tests {
         let states = read.in_force().pop().expect("the last one");
         assert_eq!(states.value, "{ \"active\" = \"void\", \"refunded\" = \"void\", \"wrapped\" = \"issued\" }");
         assert!(states.is_configured);
+    }
+
+    #[test]
+    fn a_flag_is_true_or_false_and_an_optional_duration_may_be_none() {
+        assert!(Accepts::Flag.normalize(&Value::Boolean(false)).is_some());
+        assert!(Accepts::Flag.normalize(&Value::from("false")).is_none());
+        for (text, is_accepted) in [("none", true), ("24h", true), ("0s", false), ("never", false)] {
+            assert_eq!(Accepts::OptionalDuration.normalize(&Value::from(text)).is_some(), is_accepted, "{text}");
+        }
+        assert!(Accepts::Duration.normalize(&Value::from("none")).is_none());
     }
 
     #[test]

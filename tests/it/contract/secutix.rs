@@ -222,7 +222,7 @@ async fn wait_until(mut holds: impl AsyncFnMut() -> bool) {
 
 #[tokio::test]
 async fn a_changed_set_up_is_detected_within_minutes_and_readers_do_not_wait_for_it() {
-    let fixture = secutix_with("OPERA", "catalog_min_interval = \"1m\"").await;
+    let fixture = secutix_with("OPERA", "assumptions.catalog_min_interval = \"1m\"").await;
     assert_eq!(list_events(&fixture).await["81001"].status, EventStatus::OnSale);
     fixture.clock.advance(400_000);
     fixture.change_state("suspend", Some("81001"), json!(null));

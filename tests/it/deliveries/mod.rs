@@ -2,6 +2,7 @@
 
 mod crash;
 mod flow;
+mod other_readings;
 mod requests;
 mod streams;
 mod world;

@@ -64,6 +64,7 @@ pub(super) struct World {
     pub orders: Orders,
     pub deliveries: Deliveries,
     channel: AppChannel,
+    location: VenueLocation,
     keys: AtomicUsize,
 }
 
@@ -73,6 +74,16 @@ impl World {
     }
 
     pub(super) async fn over(url: &str) -> Self {
+        Self::with(url, "", location()).await
+    }
+
+    /// Opens it in memory with more settings of the app.
+    pub(super) async fn with_app(settings: &str) -> Self {
+        Self::with("sqlite::memory:", settings, location()).await
+    }
+
+    /// Opens it with more settings of the app and another location.
+    pub(super) async fn with(url: &str, settings: &str, location: VenueLocation) -> Self {
         let opera = secutix("OPERA", "json").await;
         let clock = Arc::clone(&opera.clock);
         let stage = Stage::new(TixngoEmulator::new(Arc::clone(&clock), None, false), Arc::clone(&clock));
@@ -88,9 +99,10 @@ impl World {
             accounts: Arc::new(NoResellers),
             settings: default_settings(),
         });
-        let channel = connect(&app, &opera.source);
-        let deliveries = deliveries(&orders, channel.clone(), &opera, Arc::clone(&ledgers.deliveries));
-        Self { opera, app, ledgers, orders, deliveries, channel, keys: AtomicUsize::new(0) }
+        let channel = connect(&app, &opera.source, settings);
+        let store = Arc::clone(&ledgers.deliveries);
+        let deliveries = deliveries(&orders, channel.clone(), &opera, store, location.clone());
+        Self { opera, app, ledgers, orders, deliveries, channel, location, keys: AtomicUsize::new(0) }
     }
 
     pub(super) fn clock(&self) -> &SandboxClock {
@@ -103,7 +115,7 @@ impl World {
 
     /// Returns another process over the same database.
     pub(super) fn process(&self, ledger: Arc<dyn DeliveryStore>) -> Deliveries {
-        deliveries(&self.orders, self.channel.clone(), &self.opera, ledger)
+        deliveries(&self.orders, self.channel.clone(), &self.opera, ledger, self.location.clone())
     }
 
     pub(super) fn actor(&self) -> Actor {
@@ -116,19 +128,30 @@ impl World {
 
     /// Buys two seats for the last performance of the first opera.
     pub(super) async fn buy(&self, delivery: DeliveryPreference) -> Order {
+        self.buy_of(delivery, "81001", "81001.s83001.84011", 0).await
+    }
+
+    /// Buys two tickets of an event, for a performance counted from the last one.
+    pub(super) async fn buy_of(
+        &self,
+        delivery: DeliveryPreference,
+        event: &str,
+        ticket_type: &str,
+        from_last: usize,
+    ) -> Order {
         let catalog = &self.opera.source.catalog;
         let events = catalog.list_events(Shown::Public).await.expect("events").value;
-        let event = events.iter().find(|event| event.key.as_str() == "81001").expect("the opera");
+        let event = events.iter().find(|one| one.key.as_str() == event).expect("the event");
         let window = PerformanceWindow { from: self.clock().now(), to: None, limit: 10 };
         let mut lists = catalog.list_performances(std::slice::from_ref(&event.key), &window).await;
         let performances = lists.remove(&event.key).expect("a response").expect("a list").value;
         let source = SourceId::new("opera");
         let line = OrderLineRequest {
             source: source.clone(),
-            performance: performances.last().expect("a date").key.clone(),
+            performance: performances.iter().rev().nth(from_last).expect("a date").key.clone(),
             ticket_type_source: source,
             ticket_type_event: event.key.clone(),
-            ticket_type: TicketTypeKey::new("81001.s83001.84011"),
+            ticket_type: TicketTypeKey::new(ticket_type),
             quantity: 2,
             expected_unit_price: None,
         };
@@ -195,7 +218,10 @@ impl World {
 
     pub(super) fn fail(&self, path: &str, fault: Fault) {
         self.app.stage.faults.clear();
-        self.app.stage.faults.add(Scenario { rules: vec![Rule::for_path(path, fault).times(1)] });
+        // The app is asked about tickets below the path that they are pushed to.
+        let method = (path == "/tickets").then(|| "POST".to_owned());
+        let rule = Rule { method, ..Rule::for_path(path, fault).times(1) };
+        self.app.stage.faults.add(Scenario { rules: vec![rule] });
     }
 
     pub(super) fn inject_state(&self, what: &str, id: Option<&str>, value: Value) {
@@ -223,12 +249,21 @@ impl World {
     }
 }
 
-fn connect(app: &RunningEmulator, source: &Source) -> AppChannel {
+/// Location of the opera house.
+fn location() -> VenueLocation {
+    VenueLocation {
+        city: Some("Lausanne".to_owned()),
+        country: Some("CH".to_owned()),
+        postal_code: Some("1005".to_owned()),
+    }
+}
+
+fn connect(app: &RunningEmulator, source: &Source, settings: &str) -> AppChannel {
     let config = ChannelConfig {
         id: CHANNEL.to_owned(),
         source: source.id.clone(),
         url: format!("{}/v3/organizer/tickets", app.base_url()),
-        app_settings: format!("api_key = \"{OPERA_KEY}\"").parse().expect("TOML"),
+        app_settings: format!("api_key = \"{OPERA_KEY}\"\n{settings}").parse().expect("TOML"),
     };
     let client = http_client::ConnectionPools::new(Duration::from_secs(4)).expect("a client");
     let transport =
@@ -236,9 +271,13 @@ fn connect(app: &RunningEmulator, source: &Source) -> AppChannel {
     (vendor_registry::APPS[0].connect)(config, transport).unwrap_or_else(|findings| panic!("{findings:?}"))
 }
 
-fn deliveries(orders: &Orders, app: AppChannel, opera: &VendorFixture, ledger: Arc<dyn DeliveryStore>) -> Deliveries {
-    let location =
-        VenueLocation { city: Some("Lausanne".to_owned()), country: Some("CH".to_owned()), postal_code: None };
+fn deliveries(
+    orders: &Orders,
+    app: AppChannel,
+    opera: &VendorFixture,
+    ledger: Arc<dyn DeliveryStore>,
+    location: VenueLocation,
+) -> Deliveries {
     Deliveries::new(DeliveryParts {
         channels: vec![Channel { app, source: opera.source.clone(), interval: INTERVAL, location }],
         orders: orders.clone(),

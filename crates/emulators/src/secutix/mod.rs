@@ -6,6 +6,10 @@
 //! until a catalog request completes), `late_barcodes` (value: reads of a sale without barcodes), `no_barcodes` (value: whether closing
 //! generates none), `close_contingent` (id: it has no seats left), `close_channel` (id: an institution), `remove_contact` (id),
 //! `touch_setup` (marks the setup as changed now).
+//!
+//! Other readings of what the documents leave open: `tickets_beside`, `hundredths`, `other_season`, `unnamed_contingents` (value: whether it
+//! is on), `payments_at` (value: `list`, `none` or `facade`), `word` (id: a word of a state; value: the one that is sent instead). An order has
+//! the detail that `granularity` names, and operations only if it names none.
 
 mod access;
 mod auth;
@@ -15,6 +19,7 @@ mod encoding;
 mod limits;
 mod method;
 mod orders;
+mod readings;
 mod reference_data;
 mod routes;
 mod state;
@@ -90,7 +95,10 @@ impl Emulator for SecutixEmulator {
     fn apply_change(&self, change: &StateChange) -> Result<(), String> {
         let now = self.now();
         let institutions = self.institutions();
-        self.store.update(|state| apply_change(state, change, institutions.as_slice(), now))
+        self.store.update(|state| match state.overrides.readings.apply(change)? {
+            true => Ok(()),
+            false => apply_change(state, change, institutions.as_slice(), now),
+        })
     }
 
     fn inventory(&self) -> Value {

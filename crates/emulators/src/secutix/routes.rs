@@ -81,7 +81,7 @@ fn call_method(
     institution: &Institution,
     encoding: Encoding,
     method: &Method,
-    parameters: Value,
+    mut parameters: Value,
 ) -> Option<Value> {
     let now = secutix.now();
     let is_catalog = method.name == "getCatalogDetailed" && parameters.get("requestId").is_none_or(Value::is_null);
@@ -91,8 +91,12 @@ fn call_method(
     }
     let encoder = Encoder { encoding, zone: institution.zone.clone() };
     let context = CallContext { institution, now, encoder };
-    let outcome = secutix.store.update(|state| (method.run)(state, &context, &Parameters(parameters)));
-    Some(method.result(outcome))
+    Some(secutix.store.update(|state| {
+        state.overrides.readings.read(&mut parameters);
+        let mut result = method.result((method.run)(state, &context, &Parameters(parameters)));
+        state.overrides.readings.write(&mut result, institution);
+        result
+    }))
 }
 
 /// The token endpoint (`secutix.md §2.3`).

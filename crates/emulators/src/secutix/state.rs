@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::secutix::readings::Readings;
+
 /// Lifetime of a cart after its last change, in minutes (`orderAbandonDelay`).
 pub(super) const ABANDON_MINUTES: i64 = 15;
 /// Maximum lifetime of a cart, in minutes.
@@ -53,6 +55,9 @@ pub(super) struct Overrides {
     pub late_barcodes: u32,
     /// True if `closeOrder` never prints tickets.
     pub no_barcodes: bool,
+    /// Other readings of the documents.
+    #[serde(default)]
+    pub readings: Readings,
 }
 
 /// State of an order. An expired cart is abandoned.

@@ -105,6 +105,8 @@ pub(super) fn inventory(state: &TixngoState) -> Value {
             let mut shown = ticket_view(id, ticket);
             shown["organizer"] = json!(organizer);
             shown["reason"] = json!(ticket.reason);
+            shown["injections"] = json!(ticket.injections);
+            shown["event"] = ticket.injected["event"].clone();
             shown["showDeletedTicket"] = json!(ticket.shows_deleted);
             shown
         })

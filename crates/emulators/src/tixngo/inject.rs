@@ -27,7 +27,12 @@ pub(super) fn rejected(id: &str, TicketError(code, field): &TicketError) -> Valu
 }
 
 /// `POST {T}`.
-pub(super) fn inject(organizer: &mut EmulatedOrganizer, tickets: &[Value], now: Timestamp) -> EndpointResult {
+pub(super) fn inject(
+    organizer: &mut EmulatedOrganizer,
+    tickets: &[Value],
+    refuses_again: bool,
+    now: Timestamp,
+) -> EndpointResult {
     let mut taken = 0;
     let live = organizer.tickets.iter().filter(|(_, ticket)| ticket.status != "DELETED");
     let mut codes: HashMap<String, String> =
@@ -42,6 +47,10 @@ pub(super) fn inject(organizer: &mut EmulatedOrganizer, tickets: &[Value], now: 
                 if holder == id { Ok(()) } else { Err(TicketError("DUPLICATE_BARCODE", "security.barcode")) }
             };
             let fine = check_ticket(ticket, now).and_then(|()| is_free(&mut codes));
+            let fine = fine.and_then(|()| match refuses_again && organizer.tickets.contains_key(id) {
+                true => Err(TicketError("DUPLICATE_BARCODE", "ticketId")),
+                false => Ok(()),
+            });
             match fine.and_then(|()| store_ticket(organizer, id, ticket, now)) {
                 Ok(()) => {
                     taken += 1;
@@ -65,12 +74,16 @@ fn store_ticket(
         Some(known) => match known.status.as_str() {
             "DELETION_PENDING" | "DELETED" => return Err(TicketError("TICKET_DELETED", "ticketId")),
             "CONTROLLED" => return Err(TicketError("TICKET_CONTROLLED", "ticketId")),
-            _ => known.injected = injected.clone(),
+            _ => {
+                known.injected = injected.clone();
+                known.injections += 1;
+            }
         },
         None => {
             let owner = injected["spectatorDetails"].clone();
             let ticket = InjectedTicket {
                 injected: injected.clone(),
+                injections: 1,
                 status: String::new(),
                 updated_at: now,
                 position: 0,

@@ -7,6 +7,7 @@ mod auth;
 mod feed;
 mod inject;
 mod lifecycle;
+mod readings;
 mod responses;
 mod state;
 mod state_changes;
@@ -72,25 +73,39 @@ impl TixngoEmulator {
         let path = uri.path().strip_prefix("/v3/organizer/").ok_or_else(TixngoErrorResponse::unknown_endpoint)?;
         let query: Vec<(String, String)> =
             url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
-        match (method.as_str(), path) {
+        let path = self.store.read(|state| state.readings.usual_path(path).map(str::to_owned));
+        let path = path.ok_or_else(TixngoErrorResponse::unknown_endpoint)?;
+        match (method.as_str(), path.as_str()) {
             ("POST", "tickets") => {
                 let tickets = responses::parse_tickets(body)?;
-                self.store.update(|state| inject::inject(state.organizer(organizer), &tickets, now))
+                self.store.update(|state| {
+                    let refuses_again = state.readings.refuses_again;
+                    let answer = inject::inject(state.organizer(organizer), &tickets, refuses_again, now)?;
+                    Ok(state.readings.answer(answer))
+                })
             }
             ("POST", "tickets/cancelled") => {
                 let tickets = responses::parse_tickets(body)?;
-                self.store.update(|state| status_push::cancel(state, organizer, &tickets, now))
+                self.store.update(|state| {
+                    let answer = status_push::cancel(state, organizer, &tickets, now)?;
+                    Ok(state.readings.answer(answer))
+                })
             }
             ("POST", "tickets/controlled") => {
                 let tickets = responses::parse_tickets(body)?;
-                self.store.update(|state| status_push::control(state, organizer, &tickets, now))
+                self.store.update(|state| {
+                    let answer = status_push::control(state, organizer, &tickets, now)?;
+                    Ok(state.readings.answer(answer))
+                })
             }
-            ("GET", "tickets/diff") => self.store.read(|state| feed::changes(state, organizer, &query)),
+            ("GET", "tickets/diff") => {
+                self.store.read(|state| Ok(state.readings.page(feed::changes(state, organizer, &query)?)))
+            }
             ("GET", "report/ticket-status-logs") => self.store.read(|state| feed::status_log(state, organizer, &query)),
             ("GET", path) if path.starts_with("tickets/") => {
                 let id = path.trim_start_matches("tickets/");
                 let id = percent_encoding::percent_decode_str(id).decode_utf8_lossy();
-                self.store.read(|state| feed::read_ticket(state, organizer, &id))
+                self.store.read(|state| Ok(state.readings.ticket(feed::read_ticket(state, organizer, &id)?)))
             }
             _ => Err(TixngoErrorResponse::unknown_endpoint()),
         }

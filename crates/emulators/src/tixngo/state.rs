@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::tixngo::readings::Readings;
+
 /// State that outlives the process.
 #[derive(Default, Serialize, Deserialize)]
 pub(super) struct TixngoState {
@@ -14,6 +16,9 @@ pub(super) struct TixngoState {
     pub is_manual: bool,
     /// Confirms deletions only on the state change `tick`.
     pub holds_deletions: bool,
+    /// Other readings of the documents.
+    #[serde(default)]
+    pub readings: Readings,
 }
 
 impl TixngoState {
@@ -49,6 +54,9 @@ pub(super) struct EmulatedOrganizer {
 pub(super) struct InjectedTicket {
     /// The ticket as last injected.
     pub injected: Value,
+    /// Number of accepted injections. Each may be billed.
+    #[serde(default)]
+    pub injections: u32,
     pub status: String,
     pub updated_at: Timestamp,
     /// Position in the feed.

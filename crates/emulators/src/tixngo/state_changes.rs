@@ -7,13 +7,16 @@ use crate::faults::StateChange;
 use crate::tixngo::state::{EmulatedOrganizer, TixngoState};
 
 const CHANGE_NAMES: &str = "download, assign, transfer/start, transfer/accept, transfer/reject, activate, deactivate, control, delete, \
-                     restore, tick, by_hand, hold_deletions, reset";
+                     restore, tick, by_hand, hold_deletions, reset, answer_shape, feed_shape, wraps_ticket, refuses_again, path";
 
 /// Statuses of a ticket in its owner's wallet.
 const HELD_STATUSES: &[&str] = &["DOWNLOADED", "ASSIGNED", "TRANSFERRED", "FAILURE_TRANSFER", "FAILURE"];
 
 /// Applies a state change; an error names the unknown change or the invalid value.
 pub(super) fn apply(state: &mut TixngoState, change: &StateChange, now: Timestamp) -> Result<(), String> {
+    if state.readings.apply(change)? {
+        return Ok(());
+    }
     let is_on = || change.value.as_bool().unwrap_or(true);
     match change.name.as_str() {
         "by_hand" => state.is_manual = is_on(),

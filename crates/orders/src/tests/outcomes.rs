@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::ordering::{LookupOutcome, PlacedHold};
-use domain::{Effect, ErrorKind, RefusalReason, SourceId, VendorError, VendorOperation};
+use domain::ordering::{IssuedTicket, LookupOutcome, PlacedHold, TicketState};
+use domain::{Effect, ErrorKind, ExternalRef, RefusalReason, SourceId, VendorError, VendorOperation};
 
 use crate::decision::{SagaStep, SourceCall};
 use crate::leg::{LegCapabilities, LegOperation};
 use crate::order::FulfillmentPolicy;
 use crate::outcome::StepOutcome;
+use crate::problem::ProblemCode;
 use crate::settings::{OrderSettings, default_settings};
 use crate::status::{Intent, LegStatus as L};
 use crate::tests::decisions::{at, order, refundable};
@@ -135,4 +136,49 @@ fn a_lost_hold_that_cannot_be_looked_up_is_placed_once_more_unless_it_blocks_sea
         work.record_outcome(0, StepOutcome::FoundHold(Ok(LookupOutcome::Undetermined)));
         assert_eq!(work.order.legs[0].status, expected, "{holds_seats}");
     }
+}
+
+/// A sale whose source returns its two tickets without a code, read again at each time that is scheduled, until `end` seconds.
+fn sale_without_codes(settings: &Arc<OrderSettings>, end: i64) -> UnitOfWork {
+    let mut work = work(settings, plain(), Intent::Confirm);
+    work.order.legs[0].status = L::Confirmed;
+    work.order.legs[0].confirmed_at = Some(at(0));
+    work.now = at(0);
+    let pending =
+        || vec![IssuedTicket { line: 0, refs: Vec::new(), barcode: None, seat: None, state: TicketState::Pending }];
+    work.record_outcome(0, StepOutcome::Tickets(Ok(pending())));
+    while let Some(schedule) = work.order.legs[0].ticket_refresh.filter(|schedule| schedule.next_at <= at(end)) {
+        work.now = schedule.next_at;
+        work.record_outcome(0, StepOutcome::Tickets(Ok(pending())));
+    }
+    work
+}
+
+#[test]
+fn sold_tickets_without_a_code_are_a_problem_when_overdue_and_a_person_s_at_the_settle_deadline() {
+    let settings = Arc::new(default_settings());
+    let seconds = |time: Duration| i64::try_from(time.as_secs()).expect("a short time");
+    let (overdue, deadline) = (seconds(settings.tickets_overdue_after), seconds(settings.settle_deadline));
+    let state = |end: i64| {
+        let work = sale_without_codes(&settings, end);
+        let leg = &work.order.legs[0];
+        (leg.status, leg.problems.iter().map(|problem| problem.code).collect::<Vec<_>>(), leg.ticket_refresh.is_some())
+    };
+    assert_eq!(state(overdue - 1), (L::Confirmed, vec![], true));
+    assert_eq!(state(overdue + 60), (L::Confirmed, vec![ProblemCode::SourceUnavailable], true));
+    assert_eq!(state(deadline + 900), (L::NeedsAttention, vec![ProblemCode::SourceUnavailable], false));
+    // What arrives late ends the problem.
+    let mut work = sale_without_codes(&settings, overdue + 60);
+    let quantity = work.order.lines[0].quantity;
+    let issued = |number: u32| IssuedTicket {
+        line: 0,
+        refs: vec![ExternalRef::new("ticket", number.to_string())],
+        barcode: None,
+        seat: None,
+        state: TicketState::Issued,
+    };
+    work.order.tickets.clear();
+    work.record_outcome(0, StepOutcome::Tickets(Ok((0..quantity).map(issued).collect())));
+    let leg = &work.order.legs[0];
+    assert!(leg.ticket_refresh.is_none() && leg.problems.is_empty(), "{:?}", leg.problems);
 }

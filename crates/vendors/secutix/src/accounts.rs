@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use domain::accounts::{AccountCheck, AccountConfig, HandoverMessage, ResellerAccounts};
 use domain::{Clock, ErrorKind, EventKey, VendorError, VendorOperation};
 
-use crate::assumptions;
 use crate::client::Client;
+use crate::facts::Facts;
 use crate::map::keys::PerformanceRef;
 use crate::map::snapshot::CatalogSnapshot;
 use crate::snapshot_cache::SnapshotCache;
@@ -45,8 +45,8 @@ impl ResellerAccounts for SecutixAccounts {
         };
         let mut checks = vec![AccountCheck::new("CREDENTIALS", title, None)];
         checks.push(self.check_sales_channel(account, &pos));
-        checks.push(check_point_of_sale(account, &pos));
-        checks.push(check_pending_account(&pos));
+        checks.push(check_point_of_sale(account, &pos, self.client.facts()));
+        checks.push(check_pending_account(&pos, self.client.facts()));
         checks.push(self.contact(account).await);
         checks.extend(self.check_offer(account).await);
         checks
@@ -96,7 +96,7 @@ impl SecutixAccounts {
             let hint = "The login belongs to another sales channel. Use the login of this one.";
             return AccountCheck::new("SALES_CHANNEL", title, Some(hint));
         }
-        let is_on = assumptions::is_active(pos.sales_channel_activity_state.as_ref());
+        let is_on = self.client.facts().is_active(pos.sales_channel_activity_state.as_ref());
         let hint = "Activate the sales channel; it must be an internal one of the type real-time interface.";
         AccountCheck::switch("SALES_CHANNEL", title, (!is_on).then_some(hint))
     }
@@ -124,6 +124,8 @@ impl SecutixAccounts {
         let dates = self.dates_on_sale(&snapshot);
         let hint = "Link an activity profile (events) or a product profile (passes) to the sales channel and put products on sale.";
         let mut checks = vec![AccountCheck::new("PRODUCTS_ON_SALE", title, dates.is_empty().then_some(hint))];
+        checks.push(check_seasons(&snapshot, self.client.facts()));
+        checks.push(check_prices(&snapshot));
         let named = account.values("contingents").iter().filter_map(|id| id.parse().ok());
         let mut contingents: Vec<i64> = named.collect();
         if contingents.is_empty() {
@@ -152,7 +154,7 @@ impl SecutixAccounts {
             })
             .collect();
         dates.sort_unstable();
-        dates.truncate(assumptions::MAX_PERFORMANCES_PER_REQUEST);
+        dates.truncate(self.client.facts().max_performances);
         dates
     }
 
@@ -187,7 +189,26 @@ impl SecutixAccounts {
     }
 }
 
-fn check_point_of_sale(account: &AccountConfig, pos: &PosConfig) -> AccountCheck {
+/// Names the seasons that the catalog has: an account that is shared may show those of other organizations (`secutix.md §7`).
+fn check_seasons(snapshot: &CatalogSnapshot, facts: &Facts) -> AccountCheck {
+    let title = format!("The catalog has the seasons: {}", snapshot.seasons.join(", "));
+    let is_missed = !facts.seasons.is_empty() && snapshot.listed.is_empty();
+    let hint = "No product is in the seasons of `assumptions.seasons`: compare them with those of the catalog.";
+    AccountCheck::new("SEASONS", title, is_missed.then_some(hint))
+}
+
+/// Returns a price to compare with the venue's own, because the unit of amounts is inferred (`secutix.md §4.2`).
+fn check_prices(snapshot: &CatalogSnapshot) -> AccountCheck {
+    let example = snapshot.listed.iter().find_map(|event| Some((event, event.price_from?)));
+    let title = match example {
+        Some((event, price)) => format!("The lowest price of product {} is {price}, as at the venue", event.key),
+        None => "Prices can be read".to_owned(),
+    };
+    let hint = "Prices do not fit the smallest amount of their currency and are not sold: if the venue's amounts have another unit, set `assumptions.amount_unit`.";
+    AccountCheck::new("PRICES", title, (snapshot.unsold_prices > 0).then_some(hint))
+}
+
+fn check_point_of_sale(account: &AccountConfig, pos: &PosConfig, facts: &Facts) -> AccountCheck {
     let actual = pos.pos_id.map(|id| id.0.to_string());
     let title = match account.first_value("point_of_sale").or(actual.as_deref()) {
         Some(id) => format!("Point of sale {id} exists and is active"),
@@ -203,13 +224,13 @@ fn check_point_of_sale(account: &AccountConfig, pos: &PosConfig) -> AccountCheck
     if hint.is_some() {
         return AccountCheck::new("POINT_OF_SALE", title, hint);
     }
-    let is_on = assumptions::is_active(pos.pos_activity_state.as_ref());
+    let is_on = facts.is_active(pos.pos_activity_state.as_ref());
     AccountCheck::switch("POINT_OF_SALE", title, (!is_on).then_some("Activate the point of sale."))
 }
 
-fn check_pending_account(pos: &PosConfig) -> AccountCheck {
+fn check_pending_account(pos: &PosConfig, facts: &Facts) -> AccountCheck {
     let is_available = pos.payment_methods.0.iter().any(|method| {
-        method.payment_type.as_ref().is_some_and(|name| name.0 == assumptions::PENDING_ACCOUNT)
+        method.payment_type.as_ref().is_some_and(|name| name.0 == facts.pending_account)
             && method.for_payment.is_none_or(|flag| flag.0)
     });
     let hint = "Add the payment method pending account to the point of sale and make it available for payment.";

@@ -1,35 +1,195 @@
-//! Assumptions about S-360 that its public documents do not confirm (`secutix.md §8`).
+//! Assumptions about S-360 that its public documents do not confirm (`secutix.md §8`): the table of settings that correct them, and
+//! the few that no setting needs.
 //!
-//! Correct this file when the real contract is available. Inferred field names are marked in `wire`.
+//! [`Facts`](crate::facts::Facts) holds the values that apply to a source. Inferred field names are marked in `wire`.
 
+use domain::ErrorKind;
 use domain::catalog::Audience;
-use domain::ordering::{Symbology, TicketState};
-use domain::{ErrorKind, EventStatus, RefusalReason, VendorError};
+use domain::{RefusalReason, VendorError};
+use vendor_api::{Accepts, Assumption};
 
-use crate::protocol::ResultStatus;
-use crate::wire::{LenientString, ResultHeader};
+use crate::facts::{EVENT_STATUSES, ORDER_STATES, REJECTIONS, TICKET_STATES};
+use crate::wire::LenientString;
 
-/// Detail of orders that contains the tickets. The words are documented, what each contains is inferred from the names
-/// (`secutix.md §3.4`).
-pub(crate) const DEFAULT_ORDER_GRANULARITY: &str = "TICKETS";
-
-/// Details of orders that can be asked for; `none` does not send the parameter.
-pub(crate) const ORDER_GRANULARITIES: &[&str] = &["TICKETS", "MOVEMENTS", "OPERATIONS", "none"];
-
-/// Payment type of a pending account.
-pub(crate) const PENDING_ACCOUNT: &str = "PENDING_ACCOUNT";
-
-/// Returns true if a record is active: `RUNNING` for a channel or a point of sale, `ACTIVE` for a contact. A record without a
-/// state is assumed active.
-pub(crate) fn is_active(state: Option<&LenientString>) -> bool {
-    state.is_none_or(|word| ["RUNNING", "ACTIVE"].iter().any(|active| word.0.trim().eq_ignore_ascii_case(active)))
-}
-
-/// Lifetime of a cart in minutes if the vendor sends no expiry. The unit of `orderAbandonDelay` is not documented.
-pub(crate) const HOLD_MINUTES: u64 = 15;
-
-/// Maximum number of dates in one `getEventAvailability`; no limit is documented.
-pub(crate) const MAX_PERFORMANCES_PER_REQUEST: usize = 100;
+/// Inferred facts, each with its setting.
+pub(crate) const ASSUMPTIONS: &[Assumption] = &[
+    Assumption {
+        key: "order_granularity",
+        fact: "an order that is read with this detail contains its tickets; `none` asks for none",
+        section: "secutix.md §3.3",
+        default: "\"TICKETS\"",
+        accepts: Accepts::OneOf(&["TICKETS", "MOVEMENTS", "OPERATIONS", "none"]),
+        if_wrong: "sold tickets come without code; the order reports them as overdue",
+    },
+    Assumption {
+        key: "tickets_at",
+        fact: "an order has its tickets in its movements (`movement`), in a list of its own (`order`), or in either (`auto`)",
+        section: "secutix.md §8",
+        default: "\"auto\"",
+        accepts: Accepts::OneOf(&["auto", "movement", "order"]),
+        if_wrong: "sold tickets come without code; the order reports them as overdue",
+    },
+    Assumption {
+        key: "catalog_min_interval",
+        fact: "the catalog may be requested once in this time",
+        section: "secutix.md §2.8",
+        default: "\"10m\"",
+        accepts: Accepts::Duration,
+        if_wrong: "the vendor refuses the catalog; the kept one is served",
+    },
+    Assumption {
+        key: "catalog_poll_counts",
+        fact: "a poll of a catalog in progress counts as a request of the catalog, so a refused one waits for its turn",
+        section: "secutix.md §2.7",
+        default: "true",
+        accepts: Accepts::Flag,
+        if_wrong: "a catalog whose poll was refused comes up to ten minutes later than it could",
+    },
+    Assumption {
+        key: "rate_limit_scope",
+        fact: "a 509 or 429 concerns all requests to the institution, or those to the same `service`",
+        section: "secutix.md §2.8",
+        default: "\"institution\"",
+        accepts: Accepts::OneOf(&["institution", "service"]),
+        if_wrong: "requests wait that need not, or are refused once more",
+    },
+    Assumption {
+        key: "max_performances",
+        fact: "one request of availability may name so many dates",
+        section: "secutix.md §3.2",
+        default: "100",
+        accepts: Accepts::Count(1, 1000),
+        if_wrong: "availability is refused, and its status is unknown",
+    },
+    Assumption {
+        key: "amount_unit",
+        fact: "amounts are in thousandths of the currency unit",
+        section: "secutix.md §4.2",
+        default: "\"thousandths\"",
+        accepts: Accepts::OneOf(&["thousandths", "hundredths"]),
+        if_wrong: "prices that do not fit the catalog's currency are not sold; round ones of a currency without `minAmount` are off by ten",
+    },
+    Assumption {
+        key: "seasons",
+        fact: "all seasons of the catalog are of this organization; otherwise their ids or codes, or those of the organization",
+        section: "secutix.md §7",
+        default: "[]",
+        accepts: Accepts::Texts,
+        if_wrong: "events of other organizations are offered",
+    },
+    Assumption {
+        key: "sold_families",
+        fact: "products of these families are sold by date or by item",
+        section: "secutix.md §4.1",
+        default: "[\"SINGLE_ENTRY\", \"PASS\"]",
+        accepts: Accepts::Texts,
+        if_wrong: "a sale is refused, or a product is missing",
+    },
+    Assumption {
+        key: "off_sale_categories",
+        fact: "prices of these main categories are not on public sale",
+        section: "secutix.md §4.1",
+        default: "[\"INSIDE_SEASONTICKET\", \"INVITED\"]",
+        accepts: Accepts::Texts,
+        if_wrong: "a price is offered that the vendor refuses, or is missing",
+    },
+    Assumption {
+        key: "event_states",
+        fact: "words of the state of a product, a date or a season; any other is off sale",
+        section: "secutix.md §4.1",
+        default: "{ RUNNING = \"on_sale\", PREPARING = \"draft\", VALIDATED = \"draft\", CANCELED = \"canceled\", CANCELED_CLOSED = \"canceled\", CANCELLED = \"canceled\", CLOSED = \"ended\" }",
+        accepts: Accepts::Words(EVENT_STATUSES),
+        if_wrong: "an event is shown as off sale",
+    },
+    Assumption {
+        key: "active_states",
+        fact: "words of an active sales channel, point of sale or contact",
+        section: "secutix.md §5.1",
+        default: "[\"RUNNING\", \"ACTIVE\"]",
+        accepts: Accepts::Texts,
+        if_wrong: "`check` calls an active record switched off",
+    },
+    Assumption {
+        key: "contingents",
+        fact: "a cart names the contingent of each seat: another one than configured is given back (`compare`), also an unnamed one (`require`)",
+        section: "secutix.md §8",
+        default: "\"compare\"",
+        accepts: Accepts::OneOf(&["compare", "require", "ignore"]),
+        if_wrong: "seats of other contingents are sold",
+    },
+    Assumption {
+        key: "soap_attribution_order",
+        fact: "SOAP wants the tariff and the quantity of a line before its date (`audience_first`), or the date first",
+        section: "secutix.md §3.3",
+        default: "\"audience_first\"",
+        accepts: Accepts::OneOf(&["audience_first", "performance_first"]),
+        if_wrong: "each cart is refused",
+    },
+    Assumption {
+        key: "hold_minutes",
+        fact: "a cart without an expiry lives so many minutes",
+        section: "secutix.md §5.4",
+        default: "15",
+        accepts: Accepts::Count(1, 1440),
+        if_wrong: "a cart expires before it is confirmed, and the order fails",
+    },
+    Assumption {
+        key: "close_payments",
+        fact: "`closeOrder` takes a list of payments (`list`) or none (`none`), or `createPaymentsAndCloseOrder` takes them (`facade`)",
+        section: "secutix.md §8",
+        default: "\"list\"",
+        accepts: Accepts::OneOf(&["list", "none", "facade"]),
+        if_wrong: "each sale is refused, and the order fails",
+    },
+    Assumption {
+        key: "pending_account",
+        fact: "the type of a payment method that is a pending account",
+        section: "secutix.md §4.6",
+        default: "\"PENDING_ACCOUNT\"",
+        accepts: Accepts::Text,
+        if_wrong: "no payment method is found; name it by `payment_method`",
+    },
+    Assumption {
+        key: "order_states",
+        fact: "words of the state of an order; any other leaves its outcome unknown",
+        section: "secutix.md §4.3",
+        default: "{ IN_PROGRESS = \"open\", CLOSED = \"closed\", ABANDONED = \"abandoned\", ABANDONNED = \"abandoned\", CANCELLED = \"canceled\", CANCELED = \"canceled\" }",
+        accepts: Accepts::Words(ORDER_STATES),
+        if_wrong: "the outcome of a sale stays unknown until a person settles it",
+    },
+    Assumption {
+        key: "ticket_states",
+        fact: "words of the state of a ticket; any other is not issued yet",
+        section: "secutix.md §4.5",
+        default: "{ VALID = \"issued\", CANCELLED = \"void\", CANCELED = \"void\", INVALIDATED = \"void\", NOT_PRINTED = \"pending\" }",
+        accepts: Accepts::Words(TICKET_STATES),
+        if_wrong: "sold tickets stay pending; the order reports them as overdue",
+    },
+    Assumption {
+        key: "admissions",
+        fact: "words of a control that let the visitor in",
+        section: "secutix.md §3.8",
+        default: "[\"OK\", \"OFFLINE_OK\"]",
+        accepts: Accepts::Texts,
+        if_wrong: "a used ticket is shown as unused",
+    },
+    Assumption {
+        key: "rejections",
+        fact: "codes of refusals; any other is a refusal without a reason",
+        section: "secutix.md §8",
+        default: "{ \"error.order.availability\" = \"sold_out\", \"error.order.expired\" = \"hold_expired\", \"error.order.closed\" = \"conflict\", \"error.order.payment\" = \"payment_declined\", \"error.order.tooLate\" = \"too_late\", \"error.order.notFound\" = \"not_found\", \"error.product.notOnSale\" = \"not_on_sale\", \"error.contact.notFound\" = \"unknown_contact\", \"error.pointOfSales\" = \"unknown_point_of_sale\" }",
+        accepts: Accepts::Words(REJECTIONS),
+        if_wrong: "a refusal is reported without its reason",
+    },
+    Assumption {
+        key: "symbology",
+        fact: "the symbology of the barcodes",
+        section: "secutix.md §4.5",
+        default: "\"qr\"",
+        accepts: Accepts::OneOf(&["qr", "code128", "aztec", "pdf417", "other"]),
+        if_wrong: "the gate cannot read the printed code",
+    },
+];
 
 /// Seat category id that requests one row per seat category.
 pub(crate) const ALL_SEAT_CATEGORIES: i64 = -1;
@@ -37,112 +197,14 @@ pub(crate) const ALL_SEAT_CATEGORIES: i64 = -1;
 /// Vacancies below which a date is limited; S-360 has no such status.
 pub(crate) const LIMITED_THRESHOLD: i64 = 10;
 
-/// Symbology of barcodes; the order contains only their text.
-pub(crate) const SYMBOLOGY: Symbology = Symbology::Qr;
-
-/// Classifies a result. Inferred: rejection codes begin with `error.` and may be in any of three fields. `None` if the result
-/// contains neither success nor a code; it must not be treated as either.
-pub(crate) fn result_status(header: &ResultHeader) -> Option<ResultStatus> {
-    let status = header.status_code.as_ref().map(|words| words.0.trim())?;
-    if status.eq_ignore_ascii_case("success") {
-        return Some(ResultStatus::Success);
-    }
-    if status.eq_ignore_ascii_case("in_progress") {
-        return Some(ResultStatus::InProgress(header.request_id.map(|id| id.0)));
-    }
-    let texts = [&header.status_code, &header.status_detail, &header.status_message];
-    let code = texts.into_iter().flatten().map(|words| words.0.trim()).find(|text| text.starts_with("error."))?;
-    // `expectedException` false is inferred to mean a system failure; only known codes override it.
-    let is_technical =
-        header.expected_exception.is_some_and(|flag| !flag.0) && rejection_reason(code) == RefusalReason::Other;
-    Some(ResultStatus::Rejected { code: code.to_owned(), is_technical })
-}
-
-/// Maps a rejection code to a reason. Only `error.order.availability` is documented.
-pub(crate) fn rejection_reason(code: &str) -> RefusalReason {
-    match code {
-        "error.order.availability" => RefusalReason::SoldOut { remaining: None },
-        "error.order.expired" => RefusalReason::HoldExpired,
-        "error.order.closed" => RefusalReason::Conflict,
-        "error.order.payment" => RefusalReason::PaymentDeclined,
-        "error.order.tooLate" => RefusalReason::TooLate,
-        "error.product.notOnSale" => RefusalReason::NotOnSale,
-        "error.contact.notFound" => RefusalReason::InvalidInput { field: "contact_reference".to_owned() },
-        "error.pointOfSales" => RefusalReason::InvalidInput { field: "point_of_sales_id".to_owned() },
-        _ => RefusalReason::Other,
-    }
-}
-
 /// Returns true if a rejection means that the cart expired.
 pub(crate) fn is_hold_expired(error: &VendorError) -> bool {
     matches!(&error.kind, ErrorKind::Rejected(refusal) if refusal.reason == RefusalReason::HoldExpired)
 }
 
-/// Returns true unless a ticket was canceled or replaced. An unknown state counts as valid.
-pub(crate) fn is_valid_ticket(state: Option<&LenientString>) -> bool {
-    ticket_state(state, false) != TicketState::Void
-}
-
-/// Code of an order that does not exist.
-pub(crate) const ORDER_NOT_FOUND: &str = "error.order.notFound";
-
-/// State of an order. Only `CLOSED` appears in the documents.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum OrderState {
-    /// A cart.
-    Open,
-    /// A sale.
-    Closed,
-    /// A cart that was abandoned or expired.
-    Abandoned,
-    /// A sale that was canceled completely.
-    Canceled,
-    /// An unknown state.
-    Unknown,
-}
-
-/// Maps the state of an order.
-pub(crate) fn order_state(text: Option<&LenientString>) -> OrderState {
-    match text.map(|words| words.0.trim()) {
-        Some("IN_PROGRESS") => OrderState::Open,
-        Some("CLOSED") => OrderState::Closed,
-        Some("ABANDONED" | "ABANDONNED") => OrderState::Abandoned,
-        Some("CANCELLED" | "CANCELED") => OrderState::Canceled,
-        _ => OrderState::Unknown,
-    }
-}
-
-/// Maps the state of a ticket. A barcode without a state is assumed valid, as in the SOAP sample.
-pub(crate) fn ticket_state(state: Option<&LenientString>, has_barcode: bool) -> TicketState {
-    match state.map(|words| words.0.trim()) {
-        Some("VALID") => TicketState::Issued,
-        Some("CANCELLED" | "CANCELED" | "INVALIDATED") => TicketState::Void,
-        None if has_barcode => TicketState::Issued,
-        _ => TicketState::Pending,
-    }
-}
-
-/// Returns true if a control admitted the visitor (`secutix.md §3.8`). The codes are documented; that these two open the gate
-/// is inferred.
-pub(crate) fn is_admission(kind: Option<&LenientString>) -> bool {
-    matches!(kind.map(|words| words.0.trim()), Some("OK" | "OFFLINE_OK"))
-}
-
-/// Maps the state of a product or date. The codes are documented; which of them mean "for sale" is inferred.
-pub(crate) fn event_status(state: Option<&LenientString>) -> EventStatus {
-    match state.map(|words| words.0.trim()) {
-        // Absent: the catalog contains only running and suspended products, and a date may omit its state.
-        None | Some("RUNNING") => EventStatus::OnSale,
-        Some("PREPARING" | "VALIDATED") => EventStatus::Draft,
-        Some("CANCELED" | "CANCELED_CLOSED" | "CANCELLED") => EventStatus::Cancelled,
-        Some("CLOSED") => EventStatus::Ended,
-        _ => EventStatus::OffSale,
-    }
-}
-
-/// Returns true if a tariff or price level is on public sale. Prices inside a season ticket and for invited guests are not.
-pub(crate) fn is_for_sale(main_category: Option<&LenientString>) -> bool {
-    !matches!(main_category.map(|words| words.0.trim()), Some("INSIDE_SEASONTICKET" | "INVITED"))
+/// Returns the trimmed word of a field.
+pub(crate) fn word(text: Option<&LenientString>) -> Option<&str> {
+    text.map(|words| words.0.trim())
 }
 
 /// Substrings of tariff codes and names, and their audience. Venues choose both freely.

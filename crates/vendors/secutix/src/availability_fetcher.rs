@@ -140,10 +140,9 @@ impl AvailabilityFetcher {
     ) -> Vec<(PerformanceKey, FetchResult)> {
         let (dates, passes): (Vec<_>, Vec<_>) =
             entries.into_iter().partition(|entry| matches!(entry.reference, PerformanceRef::Date(_)));
-        let dates =
-            dates.chunks(assumptions::MAX_PERFORMANCES_PER_REQUEST).map(|chunk| FetchBatch::Dates(chunk.to_vec()));
-        let passes =
-            passes.chunks(assumptions::MAX_PERFORMANCES_PER_REQUEST).map(|chunk| FetchBatch::Passes(chunk.to_vec()));
+        let max_performances = client.facts().max_performances;
+        let dates = dates.chunks(max_performances).map(|chunk| FetchBatch::Dates(chunk.to_vec()));
+        let passes = passes.chunks(max_performances).map(|chunk| FetchBatch::Passes(chunk.to_vec()));
         let requests: Vec<_> =
             dates.chain(passes).map(|batch| self.fetch_batch(client, clock, snapshot, batch)).collect();
         futures_util::stream::iter(requests).buffer_unordered(MAX_CONCURRENT_BATCHES).concat().await

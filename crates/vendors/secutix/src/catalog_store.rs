@@ -10,6 +10,8 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 use vendor_api::KeptSnapshots;
 
+use crate::facts::Facts;
+
 /// Time between two looks for a catalog that another process is reading.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// Time after which the vendor has forgotten a request whose result was not fetched (INFERRED).
@@ -21,14 +23,24 @@ const MAX_LOOKS: u32 = 20;
 pub(crate) struct CatalogStore {
     kept: Option<KeptSnapshots>,
     min_interval: Duration,
+    polls_count: bool,
     clock: Arc<dyn Clock>,
     requested_at: Mutex<Option<Timestamp>>,
+    /// Vendor's id of a request whose result is not there yet, and the time at which it was learned.
+    pending: Mutex<Option<(i64, Timestamp)>>,
 }
 
 impl CatalogStore {
-    /// Creates the store for catalogs that may be requested once in `min_interval`.
-    pub(crate) fn new(kept: Option<KeptSnapshots>, min_interval: Duration, clock: Arc<dyn Clock>) -> Self {
-        Self { kept, min_interval, clock, requested_at: Mutex::default() }
+    /// Creates the store for catalogs that may be requested as rarely as the facts say.
+    pub(crate) fn new(kept: Option<KeptSnapshots>, facts: &Facts, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            kept,
+            min_interval: facts.catalog_min_interval,
+            polls_count: facts.catalog_poll_counts,
+            clock,
+            requested_at: Mutex::default(),
+            pending: Mutex::default(),
+        }
     }
 
     /// Returns the kept catalog.
@@ -56,8 +68,12 @@ impl CatalogStore {
         }
     }
 
-    /// Records a request of the catalog. Returns the time until one may be sent, if that is not now.
-    pub(crate) async fn claim(&self) -> Option<Duration> {
+    /// Records a request of the catalog, unless it is a poll that does not count as one. Returns the time until one may be sent, if that
+    /// is not now.
+    pub(crate) async fn claim(&self, pending: Option<i64>) -> Option<Duration> {
+        if pending.is_some() && !self.polls_count {
+            return None;
+        }
         let now = self.clock.now();
         // A time in the future is that of a clock that was off.
         let requested_at = self.requested_at.lock().filter(|requested_at| *requested_at <= now);
@@ -89,13 +105,15 @@ impl CatalogStore {
 
     /// Returns the vendor's id of a request whose result is not there yet.
     pub(crate) async fn pending(&self) -> Option<i64> {
-        let kept = self.kept.as_ref()?;
-        or_report(kept.store.pending_request(&name(&kept.account), earlier(self.clock.now(), MAX_PENDING)).await)
-            .flatten()
+        let oldest = earlier(self.clock.now(), MAX_PENDING);
+        let own = self.pending.lock().filter(|(_, since)| *since >= oldest).map(|(id, _)| id);
+        let Some(kept) = self.kept.as_ref() else { return own };
+        or_report(kept.store.pending_request(&name(&kept.account), oldest).await).unwrap_or(own)
     }
 
     /// Keeps the vendor's id of a request whose result is not there yet, or forgets it.
     pub(crate) async fn set_pending(&self, id: Option<i64>) {
+        *self.pending.lock() = id.map(|id| (id, self.clock.now()));
         if let Some(kept) = &self.kept {
             or_report(kept.store.save_pending_request(&name(&kept.account), id, self.clock.now()).await);
         }

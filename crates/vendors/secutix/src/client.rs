@@ -1,12 +1,14 @@
 //! The endpoints, one function each. `wire` holds the requests and results, `protocol` their encoding.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{Effect, ErrorKind, RefusalReason, SourceId, VendorError, VendorOperation};
 use serde::de::DeserializeOwned;
 
-use crate::assumptions::{self, DEFAULT_ORDER_GRANULARITY};
 use crate::catalog_store::CatalogStore;
+use crate::facts::{Facts, Rejection};
+use crate::map::orders;
 use crate::protocol::{Parameters, Protocol, ProtocolRequest, ProtocolResponse, ResultStatus};
 use crate::wire::access::{ControlledTicket, ControlledTicketQuery, ControlledTicketResult, GET_CONTROLLED_TICKET};
 use crate::wire::availability::{
@@ -21,9 +23,9 @@ use crate::wire::catalog::{
 use crate::wire::contact::{ContactDataResult, ContactQuery, GET_CONTACT_DATA};
 use crate::wire::history::{LIST_TICKETS_BY_CRITERIA, TicketListResult, TicketQuery};
 use crate::wire::orders::{
-    ABANDON_MOVEMENTS, AbandonMovements, CANCEL_OPERATIONS, CLOSE_ORDER, CREATE_OR_UPDATE_ORDER, CancelOperations,
-    CloseOrder, CloseOrderResult, CreateOrder, GET_ORDER_DETAILS, OrderDetailResult, OrderDetails, OrderQuery,
-    OrderUpdate, OrderUpdateResult,
+    ABANDON_MOVEMENTS, AbandonMovements, CANCEL_OPERATIONS, CLOSE_ORDER, CREATE_OR_UPDATE_ORDER,
+    CREATE_PAYMENTS_AND_CLOSE_ORDER, CancelOperations, CloseOrder, CloseOrderResult, CreateOrder, GET_ORDER_DETAILS,
+    OrderDetailResult, OrderDetails, OrderQuery, OrderUpdate, OrderUpdateResult, PayAndClose,
 };
 use crate::wire::{LenientString, Method, NoParameters};
 
@@ -70,8 +72,7 @@ pub(crate) struct Client {
     source: SourceId,
     protocol: Box<dyn Protocol>,
     poll_schedule: PollSchedule,
-    /// Detail of orders that is asked for. `None`: the parameter is not sent.
-    order_granularity: Option<String>,
+    facts: Arc<Facts>,
 }
 
 /// Outcome of one call.
@@ -84,14 +85,18 @@ pub(crate) enum CallReply<T> {
 
 impl Client {
     /// Creates a client over one of the two protocols. Asynchronous results are polled on the given schedule.
-    pub(crate) fn new(source: SourceId, protocol: Box<dyn Protocol>, poll_schedule: PollSchedule) -> Self {
-        Self { source, protocol, poll_schedule, order_granularity: Some(DEFAULT_ORDER_GRANULARITY.to_owned()) }
+    pub(crate) fn new(
+        source: SourceId,
+        protocol: Box<dyn Protocol>,
+        poll_schedule: PollSchedule,
+        facts: Arc<Facts>,
+    ) -> Self {
+        Self { source, protocol, poll_schedule, facts }
     }
 
-    /// Asks for another detail of orders. `none` does not send the parameter.
-    pub(crate) fn with_order_granularity(mut self, granularity: &str) -> Self {
-        self.order_granularity = Some(granularity.to_owned()).filter(|word| word != "none");
-        self
+    /// Returns the inferred facts that apply to the source.
+    pub(crate) fn facts(&self) -> &Facts {
+        &self.facts
     }
 
     /// Returns the source that is called.
@@ -140,8 +145,8 @@ impl Client {
         match response.status()? {
             ResultStatus::Success => Ok(CallReply::Completed(response)),
             ResultStatus::InProgress(id) => Ok(CallReply::InProgress(id)),
-            ResultStatus::Rejected { code, is_technical } => {
-                Err(self.rejection(&response, operation, &code, is_technical))
+            ResultStatus::Rejected { code, is_unexpected } => {
+                Err(self.rejection(&response, operation, &code, is_unexpected))
             }
         }
     }
@@ -155,13 +160,15 @@ impl Client {
     ) -> Result<T, VendorError> {
         match self.call(operation, method, parameters, None).await? {
             CallReply::Completed(data) => Ok(data),
-            CallReply::InProgress(_) => {
-                let error = self.error(operation, ErrorKind::Timeout).with_effect(effect_of_lost_response(operation));
-                Err(error
-                    .with_retry_after(Some(self.poll_schedule.delays[0]))
-                    .with_cause("the vendor is still processing the request"))
-            }
+            CallReply::InProgress(_) => Err(self.still_in_progress(operation)),
         }
+    }
+
+    fn still_in_progress(&self, operation: VendorOperation) -> VendorError {
+        let error = self.error(operation, ErrorKind::Timeout).with_effect(effect_of_lost_response(operation));
+        error
+            .with_retry_after(Some(self.poll_schedule.delays[0]))
+            .with_cause("the vendor is still processing the request")
     }
 
     fn rejection(
@@ -169,28 +176,42 @@ impl Client {
         response: &ProtocolResponse,
         operation: VendorOperation,
         code: &str,
-        is_technical: bool,
+        is_unexpected: bool,
     ) -> VendorError {
-        if code == assumptions::ORDER_NOT_FOUND {
-            return response.error(ErrorKind::NotFound).with_cause(code.to_owned());
-        }
-        if is_technical {
+        if self.facts.is_technical(code, is_unexpected) {
             return response.error(ErrorKind::Unavailable).with_effect(effect_of_lost_response(operation));
         }
-        self.rejected(operation, assumptions::rejection_reason(code), Some(code))
+        match self.facts.rejection(code) {
+            Rejection::NotFound => response.error(ErrorKind::NotFound).with_cause(code.to_owned()),
+            Rejection::Refused(reason) => self.rejected(operation, reason, Some(code)),
+        }
     }
 
     /// `getPOSConfig` (`secutix.md §3.1`).
     pub(crate) async fn pos_config(&self, operation: VendorOperation) -> Result<PosConfig, VendorError> {
-        let result: PosConfigResult = self.call_sync(operation, GET_POS_CONFIG, &NoParameters {}).await?;
-        result.pos_config_data.ok_or_else(|| self.missing_field(operation, "posConfigData"))
+        self.pos_config_and_text(operation).await.map(|(pos, _)| pos)
+    }
+
+    /// Like [`Client::pos_config`], with the text of the result.
+    pub(crate) async fn pos_config_and_text(
+        &self,
+        operation: VendorOperation,
+    ) -> Result<(PosConfig, Vec<u8>), VendorError> {
+        match self.send(operation, GET_POS_CONFIG, &NoParameters {}, None).await? {
+            CallReply::Completed(response) => {
+                let result: PosConfigResult = response.parse()?;
+                let pos = result.pos_config_data.ok_or_else(|| self.missing_field(operation, "posConfigData"))?;
+                Ok((pos, response.into_text()))
+            }
+            CallReply::InProgress(_) => Err(self.still_in_progress(operation)),
+        }
     }
 
     /// `getContactData` (`secutix.md §3.9`). `NotFound` unless the contact exists and is active.
     pub(crate) async fn check_contact(&self, operation: VendorOperation, number: &str) -> Result<(), VendorError> {
         let query = ContactQuery { contact_number: number.to_owned(), details: vec!["GENERAL", "AUTHORIZATIONS"] };
         let result: ContactDataResult = self.call_sync(operation, GET_CONTACT_DATA, &query).await?;
-        let is_usable = result.contact_number.is_some() && assumptions::is_active(result.state.as_ref());
+        let is_usable = result.contact_number.is_some() && self.facts.is_active(result.state.as_ref());
         if is_usable { Ok(()) } else { Err(self.error(operation, ErrorKind::NotFound)) }
     }
 
@@ -301,7 +322,16 @@ impl Client {
 
     /// `closeOrder` (`secutix.md §3.4`). Returns the state of the order, if the response contains it.
     pub(crate) async fn close_order(&self, close: &CloseOrder) -> Result<Option<LenientString>, VendorError> {
-        let reply: CallReply<CloseOrderResult> = self.call(VendorOperation::Confirm, CLOSE_ORDER, close, None).await?;
+        self.close(CLOSE_ORDER, close).await
+    }
+
+    /// `createPaymentsAndCloseOrder` (`secutix.md §3.3`), whose result is inferred to be that of `closeOrder`.
+    pub(crate) async fn pay_and_close(&self, close: &PayAndClose) -> Result<Option<LenientString>, VendorError> {
+        self.close(CREATE_PAYMENTS_AND_CLOSE_ORDER, close).await
+    }
+
+    async fn close(&self, method: Method, close: &dyn Parameters) -> Result<Option<LenientString>, VendorError> {
+        let reply: CallReply<CloseOrderResult> = self.call(VendorOperation::Confirm, method, close, None).await?;
         match reply {
             CallReply::Completed(result) => Ok(result.order_data.and_then(|data| data.order_state)),
             CallReply::InProgress(_) => Ok(None),
@@ -311,14 +341,11 @@ impl Client {
     /// `getOrderDetails` (`secutix.md §3.4`). `NotFound` if the order does not exist.
     pub(crate) async fn order_details(&self, order_id: i64) -> Result<OrderDetails, VendorError> {
         let operation = VendorOperation::LookUp;
-        let result: OrderDetailResult = self
-            .call_sync(
-                operation,
-                GET_ORDER_DETAILS,
-                &OrderQuery { order_id, granularity: self.order_granularity.clone() },
-            )
-            .await?;
-        result.order_details_data.ok_or_else(|| self.missing_field(operation, "orderDetailsData"))
+        let query = OrderQuery { order_id, granularity: self.facts.order_granularity.clone() };
+        let result: OrderDetailResult = self.call_sync(operation, GET_ORDER_DETAILS, &query).await?;
+        let mut details = result.order_details_data.ok_or_else(|| self.missing_field(operation, "orderDetailsData"))?;
+        orders::place_tickets(&mut details, self.facts.tickets_at);
+        Ok(details)
     }
 
     /// `abandonMovements` (`secutix.md §3.4`).

@@ -7,6 +7,8 @@ mod availability_fetcher;
 mod catalog;
 mod catalog_store;
 mod client;
+mod closing;
+mod facts;
 mod map;
 mod ordering;
 mod protocol;
@@ -31,6 +33,7 @@ use crate::availability_fetcher::AvailabilityFetcher;
 use crate::catalog::SecutixCatalog;
 use crate::catalog_store::CatalogStore;
 use crate::client::{Client, PollSchedule};
+use crate::facts::Facts;
 use crate::ordering::SecutixOrdering;
 use crate::protocol::{JsonProtocol, Protocol, SoapProtocol, TokenProvider};
 use crate::settings::{ProtocolKind, Settings};
@@ -44,7 +47,7 @@ pub const VENDOR: Vendor = Vendor {
     keys: settings::KEYS,
     secrets: settings::SECRETS,
     connection_keys: settings::CONNECTION_KEYS,
-    assumptions: &[],
+    assumptions: assumptions::ASSUMPTIONS,
     // All requests to an institution, and those to one service, in every version and protocol. Both are documented, and the
     // institution's own staff shares them (`secutix.md §2.8`).
     quota: Some(Quota { requests: 180, per: Duration::from_secs(60) }),
@@ -65,8 +68,8 @@ fn connect(config: SourceConfig, context: ConnectContext) -> Result<Source, Vec<
     let settings = Settings::from_config(&config)?;
     let ConnectContext { http, clock, health, tracker, kept } = context;
     let protocol = connect_protocol(&settings, &config.base_url, http, &clock);
-    let client = Client::new(config.id.clone(), protocol, PollSchedule::IN_PROGRESS);
-    let client = Arc::new(client.with_order_granularity(&settings.order_granularity));
+    let facts = Arc::clone(&settings.facts);
+    let client = Arc::new(Client::new(config.id.clone(), protocol, PollSchedule::IN_PROGRESS, Arc::clone(&facts)));
     let defaults = settings.source_defaults(&config);
     let snapshots = Arc::new(SnapshotCache::new(
         Arc::clone(&client),
@@ -74,13 +77,14 @@ fn connect(config: SourceConfig, context: ConnectContext) -> Result<Source, Vec<
         tracker,
         defaults,
         config.base_url.clone(),
-        CatalogStore::new(kept, settings.catalog_min_interval(), Arc::clone(&clock)),
+        CatalogStore::new(kept, &facts, Arc::clone(&clock)),
     ));
     let ordering = Arc::new(SecutixOrdering {
         client: Arc::clone(&client),
         snapshots: Arc::clone(&snapshots),
         contact: settings.contact_reference.text(),
         channel: settings.channel(),
+        contingents: settings.contingents.clone(),
         completion_schedule: PollSchedule::ORDER_COMPLETION,
     });
     let accounts = Arc::new(SecutixAccounts {
@@ -106,7 +110,7 @@ fn connect(config: SourceConfig, context: ConnectContext) -> Result<Source, Vec<
         environment: config.environment,
         time_zone: config.time_zone,
         currency: config.currency,
-        traits: facts(),
+        traits: source_traits(&facts),
         health,
         capacity: None,
         catalog: Arc::new(catalog),
@@ -134,22 +138,23 @@ fn connect_protocol(
         ProtocolKind::Json => {
             let tokens = TokenProvider::new(settings.token, settings.identity(), base_url, Arc::clone(clock));
             Box::new(
-                JsonProtocol::new(http, base_url, version, tokens).with_rate_limit_scope(settings.rate_limit_scope),
+                JsonProtocol::new(http, base_url, version, tokens)
+                    .with_rate_limit_scope(settings.facts.rate_limit_scope),
             )
         }
         ProtocolKind::Soap => {
             let password = settings.password.clone();
             let protocol = SoapProtocol::new(http, base_url, version, &settings.login, password);
-            Box::new(protocol.with_rate_limit_scope(settings.rate_limit_scope))
+            Box::new(protocol.with_rate_limit_scope(settings.facts.rate_limit_scope))
         }
     }
 }
 
-/// Facts of the vendor (`secutix.md §2.8`, §2.9, §5.4–§5.7); inferred ones are defined in `assumptions`.
-fn facts() -> SourceTraits {
+/// Traits of the vendor (`secutix.md §2.8`, §2.9, §5.4–§5.7).
+fn source_traits(facts: &Facts) -> SourceTraits {
     SourceTraits {
-        max_batch: assumptions::MAX_PERFORMANCES_PER_REQUEST,
-        hold_ttl: Duration::from_secs(assumptions::HOLD_MINUTES * 60),
+        max_batch: facts.max_performances,
+        hold_ttl: facts.hold_lifetime,
         slow_confirm_duration: Duration::from_secs(30),
         honors_idempotency_keys: false,
         finds_by_our_reference: false,

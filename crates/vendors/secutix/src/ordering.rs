@@ -16,15 +16,16 @@ use domain::{
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 
-use crate::assumptions::{self, OrderState};
+use crate::assumptions;
 use crate::client::{Client, PollSchedule};
+use crate::facts::{ContingentRule, Facts, OrderState};
 use crate::map::keys::{self, PerformanceRef};
 use crate::map::orders::{self, kind};
 use crate::map::point_of_sale::PointOfSale;
 use crate::map::time;
 use crate::snapshot_cache::SnapshotCache;
 use crate::wire::history::{Pagination, TicketFilter, TicketQuery, TicketSummary};
-use crate::wire::orders::{CloseOrder, ContactData, OrderDetails, OrderUpdate, Payment, SALE};
+use crate::wire::orders::{ContactData, Movement, OrderDetails, OrderUpdate};
 
 /// Page size of the ticket history (`secutix.md §3.5`).
 const PAGE_SIZE: usize = 1_000;
@@ -39,6 +40,8 @@ pub(crate) struct SecutixOrdering {
     pub contact: String,
     /// Sales channel of the login.
     pub channel: String,
+    /// Contingents to sell from. Empty: all of the channel.
+    pub contingents: Vec<i64>,
     /// Schedule on which a closed order is polled until it is complete.
     pub completion_schedule: PollSchedule,
 }
@@ -72,7 +75,7 @@ impl SecutixOrdering {
         currency.money(amount).map_err(|error| self.client.error(operation, ErrorKind::Malformed).with_cause(error))
     }
 
-    fn contact(&self, leg: &LegRequest) -> ContactData {
+    pub(crate) fn contact(&self, leg: &LegRequest) -> ContactData {
         let own = leg.account.get("contact_reference").filter(|reference| !reference.is_empty());
         ContactData { contact_reference: own.unwrap_or(&self.contact).clone() }
     }
@@ -91,7 +94,8 @@ impl SecutixOrdering {
         order_id: i64,
     ) -> Result<PlacedHold, VendorError> {
         let (operations, movements) = (&update.operation_data_updates.0, &update.movement_data_updates.0);
-        let lines = orders::assign_movements(leg, operations, movements).ok_or_else(|| {
+        let lines = orders::assign_movements(leg, operations, movements, self.client.facts().amount_unit);
+        let lines = lines.ok_or_else(|| {
             let requested: u32 = leg.lines.iter().map(|line| line.quantity).sum();
             if movements.len() < usize::try_from(requested).unwrap_or(usize::MAX) {
                 self.client.rejected(VendorOperation::Hold, RefusalReason::SoldOut { remaining: None }, None)
@@ -127,6 +131,34 @@ impl SecutixOrdering {
         })
     }
 
+    /// Checks that the cart took its seats from the configured contingents: a call can name none, so the vendor chooses
+    /// (`secutix.md §8`).
+    fn check_contingents(&self, update: &OrderUpdate) -> Result<(), VendorError> {
+        let rule = self.client.facts().contingents;
+        if self.contingents.is_empty() || rule == ContingentRule::Ignore {
+            return Ok(());
+        }
+        let operations = &update.operation_data_updates.0;
+        let contingent_of = |movement: &Movement| {
+            let own =
+                operations.iter().find(|one| one.operation_id.is_some() && one.operation_id == movement.operation_id);
+            movement.contingent_id.or(own.and_then(|operation| operation.contingent_id)).map(|id| id.0)
+        };
+        let is_refused = |movement: &Movement| match contingent_of(movement) {
+            Some(contingent) => !self.contingents.contains(&contingent),
+            None => rule == ContingentRule::Require,
+        };
+        if !update.movement_data_updates.0.iter().any(is_refused) {
+            return Ok(());
+        }
+        tracing::warn!(
+            source = %self.client.source(),
+            "a cart has seats of another contingent than configured in `contingents`, and is given back; to accept any, set \
+             `assumptions.contingents`"
+        );
+        Err(self.client.rejected(VendorOperation::Hold, RefusalReason::SoldOut { remaining: None }, None))
+    }
+
     /// Abandons the seats of an unusable response. If that fails too, the cart expires by itself.
     async fn abandon_hold(&self, error: VendorError, update: &OrderUpdate, order_id: i64) -> VendorError {
         let movements = update.movement_data_updates.0.iter().filter_map(|movement| Some(movement.movement_id?.0));
@@ -136,81 +168,6 @@ impl SecutixOrdering {
         }
     }
 
-    /// Closes a cart as a sale, at the price of the hold. Returns true if the response says that it is closed.
-    async fn close_order(&self, leg: &LegRequest, order_id: i64, amount: i64) -> Result<bool, VendorError> {
-        let operation = VendorOperation::Confirm;
-        let point_of_sale = self.snapshots.point_of_sale(operation).await?;
-        let payments = match point_of_sale.payment_method {
-            Some(payment_method_id) if amount > 0 => vec![Payment { payment_method_id, amount }],
-            None if amount > 0 => return Err(self.client.rejected(operation, RefusalReason::PaymentDeclined, None)),
-            _ => Vec::new(),
-        };
-        let close = CloseOrder {
-            order_id,
-            order_type: SALE,
-            purchaser_info: self.contact(leg),
-            payments,
-            // Tickets in the mobile app carry the barcodes too.
-            generate_bar_codes: true,
-            max_waiting_time: 0,
-        };
-        match self.client.close_order(&close).await {
-            Ok(state) => Ok(assumptions::order_state(state.as_ref()) == OrderState::Closed),
-            Err(error) if matches!(error.kind, ErrorKind::Rejected(_) | ErrorKind::NotFound) => {
-                self.explain_refused_close(error, &point_of_sale, order_id, amount).await
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Reads what became of an order whose close was refused, because hardly any code of a refusal is documented. True if it is
-    /// closed: our request reached the vendor twice, or an earlier one after its look-up. Otherwise the reason, or the changed price
-    /// if the payment no longer covers the order: the buyer agreed to the price of the hold (`secutix.md §5.4`).
-    async fn explain_refused_close(
-        &self,
-        error: VendorError,
-        point_of_sale: &PointOfSale,
-        order_id: i64,
-        amount: i64,
-    ) -> Result<bool, VendorError> {
-        let operation = VendorOperation::Confirm;
-        let expired = || self.client.rejected(operation, RefusalReason::HoldExpired, None);
-        let details = match self.order_details(operation, order_id).await {
-            Ok(details) => details,
-            Err(read) if read.kind == ErrorKind::NotFound => return Err(expired()),
-            Err(_) => return Err(error.with_effect(Effect::Unknown)),
-        };
-        match assumptions::order_state(details.order_state.as_ref()) {
-            OrderState::Closed => Ok(true),
-            OrderState::Abandoned | OrderState::Canceled => Err(expired()),
-            OrderState::Unknown => Err(error.with_effect(Effect::Unknown)),
-            OrderState::Open => {
-                let now = details.sale_amount.map(|total| total.0).filter(|now| *now != amount);
-                let now = now.and_then(|now| self.money(operation, point_of_sale, &details, now).ok());
-                let error = if error.kind == ErrorKind::NotFound { expired() } else { error };
-                Err(now.map_or(error, |now| self.client.rejected(operation, RefusalReason::PriceChanged { now }, None)))
-            }
-        }
-    }
-
-    /// Returns the amount that a cart is closed with: that of the hold, or of the cart if the hold did not contain it.
-    async fn amount_to_pay(&self, order_id: i64, refs: &[ExternalRef]) -> Result<i64, VendorError> {
-        if let Some(amount) = orders::find_id(refs, kind::AMOUNT) {
-            return Ok(amount);
-        }
-        let operation = VendorOperation::Confirm;
-        let details = match self.order_details(operation, order_id).await {
-            Err(error) if error.kind == ErrorKind::NotFound => {
-                return Err(self.client.rejected(operation, RefusalReason::HoldExpired, None));
-            }
-            read => read?,
-        };
-        details
-            .sale_amount
-            .map(|total| total.0)
-            .ok_or_else(|| self.client.error(operation, ErrorKind::Malformed).with_cause("the order has no saleAmount"))
-    }
-
     /// Reads a sale after its order was closed, and polls only while it is not known to be closed. Barcodes that take longer are
     /// read with the tickets later.
     async fn read_sale(&self, order_id: i64, is_closed: bool) -> Result<OrderDetails, VendorError> {
@@ -218,7 +175,7 @@ impl SecutixOrdering {
         let mut delays = self.completion_schedule.remaining_delays();
         loop {
             let error = match self.order_details(operation, order_id).await {
-                Ok(details) => match assumptions::order_state(details.order_state.as_ref()) {
+                Ok(details) => match self.client.facts().order_state(details.order_state.as_ref()) {
                     OrderState::Closed => return Ok(details),
                     OrderState::Abandoned | OrderState::Canceled if !is_closed => {
                         return Err(self.client.rejected(operation, RefusalReason::HoldExpired, None));
@@ -246,7 +203,7 @@ impl SecutixOrdering {
         point_of_sale: &PointOfSale,
         details: &OrderDetails,
     ) -> ConfirmedSale {
-        let tickets = tickets(leg, refs, details);
+        let tickets = tickets(leg, refs, details, self.client.facts());
         let mut refs = refs.to_vec();
         for ticket in tickets.iter().flat_map(|ticket| &ticket.refs).filter(|one| one.kind == kind::TICKET) {
             if !refs.contains(ticket) {
@@ -270,7 +227,7 @@ impl SecutixOrdering {
                 .control_operations
                 .0
                 .iter()
-                .find(|control| assumptions::is_admission(control.control_operation_type.as_ref()));
+                .find(|control| self.client.facts().is_admission(control.control_operation_type.as_ref()));
             if let Some(control) = admission {
                 ticket.state = TicketState::Used(time::parse_instant(
                     control.operation_date_time.as_ref(),
@@ -306,13 +263,18 @@ impl SecutixOrdering {
 }
 
 /// Maps the tickets of a leg, assigned to the lines that the hold recorded.
-pub(crate) fn tickets(leg: &LegRequest, refs: &[ExternalRef], details: &OrderDetails) -> Vec<IssuedTicket> {
+pub(crate) fn tickets(
+    leg: &LegRequest,
+    refs: &[ExternalRef],
+    details: &OrderDetails,
+    facts: &Facts,
+) -> Vec<IssuedTicket> {
     let mut lines: BTreeMap<i64, usize> = orders::movement_lines(refs);
     if lines.is_empty() {
         let (operations, movements) = (&details.operation_datas.0, &details.movement_datas.0);
-        lines = orders::assign_movements(leg, operations, movements).unwrap_or_default();
+        lines = orders::assign_movements(leg, operations, movements, facts.amount_unit).unwrap_or_default();
     }
-    orders::tickets(details, &lines)
+    orders::tickets(details, &lines, facts)
 }
 
 #[async_trait]
@@ -339,11 +301,15 @@ impl Ordering for SecutixOrdering {
         let contact = self.contact(leg).contact_reference;
         let invalid_line =
             || self.client.rejected(operation, RefusalReason::InvalidInput { field: "ticketType".to_owned() }, None);
-        let order =
-            orders::new_order(leg, self.point_of_sale(leg, &point_of_sale), contact).map_err(|_| invalid_line())?;
+        let order = orders::new_order(leg, self.point_of_sale(leg, &point_of_sale), contact, self.client.facts());
+        let order = order.map_err(|_| invalid_line())?;
         let update = self.client.create_order(order).await?;
         let order_id = update.order_id.ok_or_else(|| self.client.missing_field(operation, "orderId"))?.0;
-        match self.build_hold(&point_of_sale, leg, &update, order_id).await {
+        let held = match self.check_contingents(&update) {
+            Ok(()) => self.build_hold(&point_of_sale, leg, &update, order_id).await,
+            Err(error) => Err(error),
+        };
+        match held {
             Ok(held) => Ok(held),
             Err(error) => Err(self.abandon_hold(error, &update, order_id).await),
         }
@@ -388,7 +354,7 @@ impl Ordering for SecutixOrdering {
             Err(error) if error.kind == ErrorKind::NotFound => return Ok(LookupOutcome::NotDone),
             read => read?,
         };
-        match assumptions::order_state(details.order_state.as_ref()) {
+        match self.client.facts().order_state(details.order_state.as_ref()) {
             // A fully canceled sale was confirmed once; its tickets are void.
             OrderState::Closed | OrderState::Canceled => {
                 let point_of_sale = self.snapshots.point_of_sale(VendorOperation::LookUp).await?;
@@ -401,7 +367,7 @@ impl Ordering for SecutixOrdering {
 
     async fn load_tickets(&self, leg: &LegRequest, refs: &[ExternalRef]) -> Result<Vec<IssuedTicket>, VendorError> {
         let details = self.client.order_details(self.order_id(VendorOperation::LookUp, refs)?).await?;
-        let mut tickets = tickets(leg, refs, &details);
+        let mut tickets = tickets(leg, refs, &details, self.client.facts());
         if leg.delivery == DeliveryPreference::MobileApp {
             self.load_admissions(&mut tickets).await;
         }
@@ -428,7 +394,7 @@ impl Ordering for SecutixOrdering {
         let mut sales = Vec::new();
         for product in products {
             let live = self.list_tickets(product, from, to).await?;
-            let live = live.iter().filter(|ticket| assumptions::is_valid_ticket(ticket.ticket_state.as_ref()));
+            let live = live.iter().filter(|ticket| self.client.facts().is_valid_ticket(ticket.ticket_state.as_ref()));
             sales.extend(live.filter_map(|ticket| {
                 let refs = vec![ExternalRef::new(kind::TICKET, ticket.ticket_id?.0.to_string())];
                 Some(VendorSale { reference: None, refs, is_sold: true })

@@ -8,6 +8,7 @@ use domain::ids::StepKey;
 use domain::ordering::{CancelLine, CompletedCancellation, LegRequest, LookupOutcome, Refunds};
 use domain::{Effect, ErrorKind, ExternalRef, RefusalReason, VendorError, VendorOperation};
 
+use crate::facts::Facts;
 use crate::map::orders::{self, kind};
 use crate::ordering::SecutixOrdering;
 use crate::wire::orders::{CancelOperations, Movement, OrderDetails};
@@ -25,8 +26,8 @@ fn requested_movements(refs: &[ExternalRef], lines: &[CancelLine]) -> BTreeSet<i
 }
 
 /// Filters the movements that are not confirmed void.
-fn still_valid(details: &OrderDetails, meant: &BTreeSet<i64>) -> BTreeSet<i64> {
-    meant.iter().copied().filter(|id| !orders::is_ticket_void(details, *id)).collect()
+fn still_valid(details: &OrderDetails, meant: &BTreeSet<i64>, facts: &Facts) -> BTreeSet<i64> {
+    meant.iter().copied().filter(|id| !orders::is_ticket_void(details, *id, facts)).collect()
 }
 
 /// Returns the operations that the movements belong to.
@@ -46,7 +47,8 @@ impl SecutixOrdering {
         after: &OrderDetails,
         meant: &BTreeSet<i64>,
     ) -> Result<CompletedCancellation, VendorError> {
-        let void: Vec<i64> = meant.iter().copied().filter(|id| orders::is_ticket_void(after, *id)).collect();
+        let void: Vec<i64> =
+            meant.iter().copied().filter(|id| orders::is_ticket_void(after, *id, self.client.facts())).collect();
         let price = |id: &i64| {
             let movement =
                 before.movement_datas.0.iter().find(|movement| movement.movement_id.is_some_and(|its| its.0 == *id))?;
@@ -84,7 +86,7 @@ impl Refunds for SecutixOrdering {
             ));
         }
         let before = self.order_details(operation, order_id).await?;
-        let live_before = still_valid(&before, &meant);
+        let live_before = still_valid(&before, &meant, self.client.facts());
         let mut refusal = None;
         if !live_before.is_empty() {
             let operation_ids = operations_of(&before, &live_before);
@@ -98,7 +100,7 @@ impl Refunds for SecutixOrdering {
         }
         let unread = |error: VendorError| error.with_effect(Effect::Unknown);
         let after = self.order_details(operation, order_id).await.map_err(unread)?;
-        if let Some(refusal) = refusal.filter(|_| !still_valid(&after, &meant).is_empty()) {
+        if let Some(refusal) = refusal.filter(|_| !still_valid(&after, &meant, self.client.facts()).is_empty()) {
             return Err(refusal);
         }
         let undone = self.cancellation(operation, &before, &after, &meant).await.map_err(unread)?;
@@ -120,7 +122,7 @@ impl Refunds for SecutixOrdering {
         let details = self.client.order_details(self.order_id(operation, refs)?).await?;
         let meant = requested_movements(refs, lines);
         // One call cancels all of its movements or none: a movement that is still valid proves that it was not applied.
-        if !still_valid(&details, &meant).is_empty() {
+        if !still_valid(&details, &meant, self.client.facts()).is_empty() {
             return Ok(LookupOutcome::NotDone);
         }
         self.cancellation(operation, &details, &details, &meant).await.map(LookupOutcome::Done)

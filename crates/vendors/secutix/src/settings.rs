@@ -1,16 +1,15 @@
 //! Settings of a SecuTix source beyond the shared ones (`secutix.md §5.1`).
 
-use std::time::Duration;
+use std::sync::Arc;
 
-use jiff::SignedDuration;
 use secrecy::SecretString;
 use serde::Deserialize;
-use vendor_api::InvalidSetting;
-use vendor_api::SourceConfig;
+use vendor_api::{Assumptions, InvalidSetting, SourceConfig};
 
-use crate::assumptions::{DEFAULT_ORDER_GRANULARITY, ORDER_GRANULARITIES};
+use crate::assumptions::ASSUMPTIONS;
+use crate::facts::Facts;
 use crate::map::point_of_sale::SourceDefaults;
-use crate::protocol::{Identity, RateLimitScope, TokenOrigin};
+use crate::protocol::{Identity, TokenOrigin};
 
 /// Vendor-specific keys of a source's configuration.
 pub(crate) const KEYS: &[&str] = &[
@@ -24,9 +23,7 @@ pub(crate) const KEYS: &[&str] = &[
     "contingents",
     "token",
     "api_version",
-    "rate_limit_scope",
-    "order_granularity",
-    "catalog_min_interval",
+    vendor_api::ASSUMPTIONS,
 ];
 
 /// Keys that contain secrets.
@@ -71,10 +68,26 @@ impl ConfiguredId {
     }
 }
 
-/// Parsed settings.
+/// Parsed settings, with the inferred facts.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    own: OwnSettings,
+    /// Inferred facts that apply to the source.
+    pub facts: Arc<Facts>,
+}
+
+impl std::ops::Deref for Settings {
+    type Target = OwnSettings;
+
+    fn deref(&self) -> &OwnSettings {
+        &self.own
+    }
+}
+
+/// Settings without the table of assumptions.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Settings {
+pub(crate) struct OwnSettings {
     /// Operator: `<institution>_<sales channel>`.
     pub login: String,
     /// Password of the operator.
@@ -102,24 +115,6 @@ pub(crate) struct Settings {
     /// Version of the services.
     #[serde(default = "default_api_version")]
     pub api_version: String,
-    /// INFERRED: requests that a rate-limit response concerns; the two copies of the vendor's page differ.
-    #[serde(default)]
-    pub rate_limit_scope: RateLimitScope,
-    /// Detail of orders that is asked for, so that a sale contains its tickets. `none`: the parameter is not sent.
-    #[serde(default = "default_order_granularity")]
-    pub order_granularity: String,
-    /// Time between two calls of the catalog.
-    #[serde(default = "default_catalog_min_interval")]
-    pub catalog_min_interval: SignedDuration,
-}
-
-/// One call in ten minutes is documented (`secutix.md §2.8`).
-fn default_catalog_min_interval() -> SignedDuration {
-    SignedDuration::from_mins(10)
-}
-
-fn default_order_granularity() -> String {
-    DEFAULT_ORDER_GRANULARITY.to_owned()
 }
 
 fn default_partner_name() -> String {
@@ -134,10 +129,35 @@ fn default_api_version() -> String {
 impl Settings {
     /// Parses the configuration; returns every invalid setting.
     pub(crate) fn from_config(config: &SourceConfig) -> Result<Self, Vec<InvalidSetting>> {
-        let read: Result<Self, _> = config.vendor_settings.clone().try_into();
-        let settings = read.map_err(|error| vec![parse_diagnostic(config, &error)])?;
-        let invalid = settings.validate();
-        if invalid.is_empty() { Ok(settings) } else { Err(invalid) }
+        let mut table = config.vendor_settings.clone();
+        table.remove(vendor_api::ASSUMPTIONS);
+        let read: Result<OwnSettings, _> = table.try_into();
+        let own = read.map_err(|error| vec![parse_diagnostic(config, &error)]);
+        let own = own.and_then(|own| own.validated());
+        let facts = Assumptions::from_settings(ASSUMPTIONS, &config.vendor_settings)
+            .and_then(|values| Facts::from_assumptions(&values).map_err(|invalid| vec![invalid]));
+        match (own, facts) {
+            (Ok(own), Ok(facts)) => Ok(Self { own, facts: Arc::new(facts) }),
+            (own, facts) => Err([own.err(), facts.err()].into_iter().flatten().flatten().collect()),
+        }
+    }
+
+    /// Returns the configured values that complete or override the vendor's.
+    pub(crate) fn source_defaults(&self, config: &SourceConfig) -> SourceDefaults {
+        SourceDefaults {
+            time_zone: config.time_zone.clone(),
+            currency: config.currency,
+            point_of_sale_id: self.point_of_sales_id.as_ref().and_then(ConfiguredId::number),
+            payment_method: self.payment_method.as_ref().map(ConfiguredId::text),
+            facts: Arc::clone(&self.facts),
+        }
+    }
+}
+
+impl OwnSettings {
+    fn validated(self) -> Result<Self, Vec<InvalidSetting>> {
+        let invalid = self.validate();
+        if invalid.is_empty() { Ok(self) } else { Err(invalid) }
     }
 
     fn validate(&self) -> Vec<InvalidSetting> {
@@ -166,22 +186,7 @@ impl Settings {
             [major, minor].iter().all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
         });
         expect(is_version, "api_version", "must look like v1_33");
-        expect(
-            (0..=24 * 3600).contains(&self.catalog_min_interval.as_secs()),
-            "catalog_min_interval",
-            "must be a time of at most a day, for example \"10m\"",
-        );
-        expect(
-            ORDER_GRANULARITIES.contains(&self.order_granularity.as_str()),
-            "order_granularity",
-            "must be \"TICKETS\", \"MOVEMENTS\", \"OPERATIONS\" or \"none\"",
-        );
         invalid
-    }
-
-    /// Returns the time between two calls of the catalog.
-    pub(crate) fn catalog_min_interval(&self) -> Duration {
-        self.catalog_min_interval.try_into().unwrap_or_default()
     }
 
     /// Returns the institution code: the login without its channel, upper case.
@@ -201,16 +206,6 @@ impl Settings {
             login: self.login.clone(),
             password: self.password.clone(),
             partner: self.partner_name.clone(),
-        }
-    }
-
-    /// Returns the configured values that complete or override the vendor's.
-    pub(crate) fn source_defaults(&self, config: &SourceConfig) -> SourceDefaults {
-        SourceDefaults {
-            time_zone: config.time_zone.clone(),
-            currency: config.currency,
-            point_of_sale_id: self.point_of_sales_id.as_ref().and_then(ConfiguredId::number),
-            payment_method: self.payment_method.as_ref().map(ConfiguredId::text),
         }
     }
 }
@@ -234,10 +229,8 @@ fn parse_diagnostic(config: &SourceConfig, error: &toml::de::Error) -> InvalidSe
     if !is_one_of("token", &["self", "endpoint"]) {
         return InvalidSetting::new("token", "must be \"self\" or \"endpoint\"");
     }
-    if !is_one_of("rate_limit_scope", &["institution", "service"]) {
-        return InvalidSetting::new("rate_limit_scope", "must be \"institution\" or \"service\"");
-    }
     let wrong = config.vendor_settings.iter().find(|(key, value)| !match key.as_str() {
+        vendor_api::ASSUMPTIONS => true,
         "contingents" => value.as_array().is_some_and(|ids| ids.iter().all(toml::Value::is_integer)),
         "contact_reference" | "point_of_sales_id" | "payment_method" => value.is_str() || value.is_integer(),
         _ => value.is_str(),
@@ -278,7 +271,15 @@ mod tests {
             (format!("{base}login = \"OPERA\"\napi_version = \"latest\""), vec!["login", "api_version"]),
             (format!("{base}login = \"A_B\"\ntransport = \"rest\""), vec!["transport"]),
             (format!("{base}login = \"A_B\"\ntoken = \"x\""), vec!["token"]),
-            (format!("{base}login = \"A_B\"\nrate_limit_scope = \"x\""), vec!["rate_limit_scope"]),
+            (
+                format!("{base}login = \"A_B\"\nassumptions.rate_limit_scope = \"x\""),
+                vec!["assumptions.rate_limit_scope"],
+            ),
+            (
+                format!("{base}login = \"A_B\"\nassumptions.catalog_min_interval = \"25h\""),
+                vec!["assumptions.catalog_min_interval"],
+            ),
+            (format!("{base}login = \"A_B\"\nrate_limit_scope = \"institution\""), vec!["rate_limit_scope"]),
             (format!("{base}login = \"A_B\"\ncontingents = [\"a\"]"), vec!["contingents"]),
             (format!("{base}login = \"A_B\"\nlogn = \"x\""), vec!["logn"]),
             (base.to_owned(), vec!["login"]),

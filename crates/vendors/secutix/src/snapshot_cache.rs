@@ -8,7 +8,10 @@ use arc_swap::ArcSwapOption;
 use domain::{Clock, ErrorKind, Freshness, FreshnessMode, Observed, Snapshot, VendorError, VendorOperation};
 use http_client::count_unreadable_rows;
 use jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
 use resilience::single_flight::{Lead, SharedResult, SingleFlight};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use telemetry::explain::propagate;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
@@ -20,12 +23,14 @@ use crate::map::catalog;
 use crate::map::point_of_sale::{PointOfSale, SourceDefaults};
 use crate::map::snapshot::CatalogSnapshot;
 use crate::map::time;
-use crate::wire::catalog::CatalogResult;
+use crate::wire::catalog::{CatalogResult, PosConfigResult};
 
 /// Interval at which the vendor's set-up is checked for changes.
 const CHECK_INTERVAL: SignedDuration = SignedDuration::from_mins(3);
-/// Pause after a failed refresh.
+/// Pause after a failed refresh, while an older snapshot is served.
 const FAILURE_BACKOFF: SignedDuration = SignedDuration::from_secs(30);
+/// Pause after the first of several failures without any snapshot. It doubles up to [`FAILURE_BACKOFF`].
+const FIRST_BACKOFF: SignedDuration = SignedDuration::from_secs(1);
 /// Time for which a confirmed snapshot is served as cached. An older one is stale and worth a short wait.
 const MAX_AGE: SignedDuration = SignedDuration::from_mins(10);
 /// Maximum wait of a reader of a stale snapshot: enough for an "unchanged" response.
@@ -55,7 +60,29 @@ struct SnapshotRefresher {
     store: CatalogStore,
     /// No refresh before this time, after a failure or while the interval between two catalogs lasts.
     not_before: ArcSwapOption<Timestamp>,
+    /// Failures since the last success.
+    failure: Mutex<Failure>,
 }
+
+/// Failures of refreshes in a row.
+#[derive(Default)]
+struct Failure {
+    count: u32,
+    /// The last one.
+    error: Option<VendorError>,
+}
+
+/// Content of a kept snapshot: both results as the vendor sent them.
+#[derive(Serialize, Deserialize)]
+struct KeptBody<'a> {
+    #[serde(borrow)]
+    point_of_sale: &'a RawValue,
+    #[serde(borrow)]
+    catalog: &'a RawValue,
+}
+
+/// Point of sale with the text of the result that it was read from.
+type PointOfSaleAndText = (Arc<PointOfSale>, Vec<u8>);
 
 type RefreshOutcome = Result<(), VendorError>;
 
@@ -77,9 +104,7 @@ struct RefreshGuard<'a> {
 
 impl Drop for RefreshGuard<'_> {
     fn drop(&mut self) {
-        if self.outcome.is_err() {
-            self.refresher.postpone(FAILURE_BACKOFF);
-        }
+        self.refresher.record_outcome(&self.outcome);
         if let Some(lead) = self.lead.take() {
             lead.finish([Some(self.outcome.clone())]);
         }
@@ -107,6 +132,7 @@ impl SnapshotCache {
             refreshes: SingleFlight::default(),
             store,
             not_before: ArcSwapOption::empty(),
+            failure: Mutex::default(),
         };
         Self { refresher: Arc::new(refresher), tracker, _stop: stop.clone().drop_guard(), stop }
     }
@@ -137,7 +163,8 @@ impl SnapshotCache {
             return Ok(point_of_sale);
         }
         let load_as = if operation.is_order_call() { VendorOperation::LookUp } else { VendorOperation::ListEvents };
-        self.refresher.load_point_of_sale(load_as).await.map_err(|error| VendorError { operation, ..error })
+        let loaded = self.refresher.load_point_of_sale(load_as).await;
+        loaded.map(|(point_of_sale, _)| point_of_sale).map_err(|error| VendorError { operation, ..error })
     }
 
     /// Returns the point of sale if it is cached.
@@ -197,6 +224,36 @@ impl SnapshotRefresher {
         now.duration_since(cached.confirmed_at) >= CHECK_INTERVAL && !is_postponed
     }
 
+    /// Postpones the next refresh after a failure. One that was not tried, because an earlier one was not long ago, is none.
+    fn record_outcome(&self, outcome: &RefreshOutcome) {
+        let mut failure = self.failure.lock();
+        match outcome {
+            Ok(()) => *failure = Failure::default(),
+            Err(_) if self.rest_of_pause().is_some() => {}
+            Err(error) => {
+                let doubled = FIRST_BACKOFF.checked_mul(1 << failure.count.min(5)).unwrap_or(FAILURE_BACKOFF);
+                let pause = if self.cached.load().is_some() { FAILURE_BACKOFF } else { doubled.min(FAILURE_BACKOFF) };
+                self.postpone(pause);
+                *failure = Failure { count: failure.count + 1, error: Some(error.clone()) };
+            }
+        }
+    }
+
+    /// Returns the time until the next refresh may start, if that is not now.
+    fn rest_of_pause(&self) -> Option<Duration> {
+        let not_before = self.not_before.load_full()?;
+        let rest = not_before.duration_since(self.clock.now());
+        Duration::try_from(rest).ok().filter(|rest| !rest.is_zero())
+    }
+
+    /// Returns the last failure while its pause lasts.
+    fn recent_failure(&self) -> Option<VendorError> {
+        let rest = self.rest_of_pause()?;
+        let error = self.failure.lock().error.clone()?;
+        let retry_after = error.retry_after.max(Some(rest));
+        Some(error.with_retry_after(retry_after))
+    }
+
     fn postpone(&self, time: SignedDuration) {
         self.not_before.store(self.clock.now().checked_add(time).ok().map(Arc::new));
     }
@@ -207,7 +264,13 @@ impl SnapshotRefresher {
         if cached.is_none()
             && let Some(kept) = self.store.load().await
         {
-            cached = self.restore(&kept).await;
+            cached = self.restore(&kept);
+        }
+        // Without any catalog each reader would start another refresh.
+        if cached.is_none()
+            && let Some(error) = self.recent_failure()
+        {
+            return Err(error);
         }
         let mut setup = None;
         if let Some(cached) = &cached {
@@ -224,14 +287,16 @@ impl SnapshotRefresher {
                 return Ok(());
             }
         }
-        let point_of_sale = self.load_point_of_sale(VendorOperation::ListEvents).await?;
         // A request that is in progress is asked for in its turn, too (`secutix.md §2.7`).
-        if let Some(wait) = self.store.claim().await {
+        let pending = self.store.pending().await;
+        if let Some(wait) = self.store.claim(pending).await {
             return self.do_without_new_catalog(cached.as_deref(), wait).await;
         }
-        let (snapshot, text) = self.load_snapshot(&point_of_sale).await?;
+        let (snapshot, body) = self.read_anew(pending).await?;
         let now = self.clock.now();
-        self.store.save(&Snapshot { read_at: now, changed_at: setup, body: text }).await;
+        if let Some(body) = body {
+            self.store.save(&Snapshot { read_at: now, changed_at: setup, body }).await;
+        }
         let snapshot = match &cached {
             Some(cached) => snapshot.with_removed_from(&cached.snapshot),
             None => snapshot,
@@ -245,13 +310,27 @@ impl SnapshotRefresher {
         Ok(())
     }
 
-    async fn load_point_of_sale(&self, operation: VendorOperation) -> Result<Arc<PointOfSale>, VendorError> {
-        let pos = self.client.pos_config(operation).await?;
+    /// Reads the point of sale and the catalog, once the latter was claimed. Returns the snapshot and what is kept of it.
+    async fn read_anew(&self, pending: Option<i64>) -> Result<(CatalogSnapshot, Option<Vec<u8>>), VendorError> {
+        let (point_of_sale, pos_text) = match self.load_point_of_sale(VendorOperation::ListEvents).await {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                // The catalog was not requested.
+                self.store.release().await;
+                return Err(error);
+            }
+        };
+        let (snapshot, text) = self.load_snapshot(&point_of_sale, pending).await?;
+        Ok((snapshot, kept_body(&pos_text, &text)))
+    }
+
+    async fn load_point_of_sale(&self, operation: VendorOperation) -> Result<PointOfSaleAndText, VendorError> {
+        let (pos, text) = self.client.pos_config_and_text(operation).await?;
         let point_of_sale = PointOfSale::from_config(&pos, &self.defaults)
             .map_err(|error| self.client.error(operation, ErrorKind::Malformed).with_cause(error))?;
         let point_of_sale = Arc::new(point_of_sale);
         self.point_of_sale.store(Some(Arc::clone(&point_of_sale)));
-        Ok(point_of_sale)
+        Ok((point_of_sale, text))
     }
 
     async fn last_setup_update(&self) -> Result<Option<Timestamp>, VendorError> {
@@ -265,10 +344,7 @@ impl SnapshotRefresher {
             Some(cached) => self.store.load().await.filter(|kept| kept.read_at > cached.read_at),
             None => self.store.wait_for_other().await,
         };
-        let restored = match &kept {
-            Some(kept) => self.restore(kept).await,
-            None => None,
-        };
+        let restored = kept.as_ref().and_then(|kept| self.restore(kept));
         if cached.is_none() && restored.is_none() {
             return Err(VendorError::awaiting_turn(self.client.source(), VendorOperation::ListEvents, wait));
         }
@@ -276,15 +352,23 @@ impl SnapshotRefresher {
         Ok(())
     }
 
-    /// Caches a kept catalog as old as it is. `None` if it cannot be read: another version of the service kept it.
-    async fn restore(&self, kept: &Snapshot) -> Option<Arc<CachedSnapshot>> {
-        let point_of_sale = match self.point_of_sale.load_full() {
-            Some(point_of_sale) => point_of_sale,
-            None => self.load_point_of_sale(VendorOperation::ListEvents).await.ok()?,
-        };
-        let result: CatalogResult = serde_json::from_slice(&kept.body).ok()?;
-        let (snapshot, _) =
-            catalog::snapshot(&result.catalog_data?, PointOfSale::clone(&point_of_sale), &self.base_url);
+    /// Caches a kept catalog and its point of sale, both as old as they are, so that neither needs the vendor. `None` if they cannot be
+    /// read: another version of the service kept them.
+    fn restore(&self, kept: &Snapshot) -> Option<Arc<CachedSnapshot>> {
+        let body: KeptBody<'_> = serde_json::from_slice(&kept.body).ok()?;
+        let result: CatalogResult = serde_json::from_str(body.catalog.get()).ok()?;
+        let pos: PosConfigResult = serde_json::from_str(body.point_of_sale.get()).ok()?;
+        let kept_point_of_sale = PointOfSale::from_config(&pos.pos_config_data?, &self.defaults).ok()?;
+        // One that this process read is not older.
+        let point_of_sale = self.point_of_sale.load_full().unwrap_or_else(|| Arc::new(kept_point_of_sale));
+        self.point_of_sale.store(Some(Arc::clone(&point_of_sale)));
+        let (snapshot, skipped) = catalog::snapshot(
+            &result.catalog_data?,
+            PointOfSale::clone(&point_of_sale),
+            &self.base_url,
+            &self.defaults.facts,
+        );
+        skipped.report();
         let restored = Arc::new(CachedSnapshot {
             snapshot: Arc::new(snapshot),
             read_at: kept.read_at,
@@ -295,9 +379,12 @@ impl SnapshotRefresher {
         Some(restored)
     }
 
-    async fn load_snapshot(&self, point_of_sale: &PointOfSale) -> Result<(CatalogSnapshot, Vec<u8>), VendorError> {
+    async fn load_snapshot(
+        &self,
+        point_of_sale: &PointOfSale,
+        pending: Option<i64>,
+    ) -> Result<(CatalogSnapshot, Vec<u8>), VendorError> {
         let operation = VendorOperation::ListEvents;
-        let pending = self.store.pending().await;
         let read = self.client.catalog(operation, pending, &self.store).await;
         let kind = read.as_ref().err().map(|error| error.kind.clone());
         // The vendor goes on with a request that waits for its limits or for its result; any other is over.
@@ -309,16 +396,24 @@ impl SnapshotRefresher {
             self.store.release().await;
         }
         let (catalog, text) = read?;
-        let (snapshot, skipped) = catalog::snapshot(&catalog, point_of_sale.clone(), &self.base_url);
+        let facts = self.client.facts();
+        let (snapshot, skipped) = catalog::snapshot(&catalog, point_of_sale.clone(), &self.base_url, facts);
         count_unreadable_rows(self.client.source(), operation, skipped.unreadable);
-        if skipped.invalid_amounts > 0 {
-            tracing::warn!(invalid_amounts = skipped.invalid_amounts, "prices of the catalog could not be mapped");
-        }
+        skipped.report();
         if !catalog.has_readable_product() && skipped.unreadable > 0 {
             return Err(self.client.error(operation, ErrorKind::Malformed).with_cause("no product is readable"));
         }
         Ok((snapshot, text))
     }
+}
+
+/// Returns what is kept of a catalog. `None` if a text is no JSON, which a result that was parsed is.
+fn kept_body(pos_text: &[u8], catalog_text: &[u8]) -> Option<Vec<u8>> {
+    let body = KeptBody {
+        point_of_sale: serde_json::from_slice(pos_text).ok()?,
+        catalog: serde_json::from_slice(catalog_text).ok()?,
+    };
+    serde_json::to_vec(&body).ok()
 }
 
 /// Returns true if the set-up is later than the snapshot's. A vendor that returns no date has its catalog read once a day.

@@ -1,27 +1,135 @@
-//! Assumptions that no document of TIXnGO confirms (`tixngo.md §8`): paths, names and bodies. Correct this file when the real
-//! document is available.
+//! Assumptions that no document of TIXnGO confirms (`tixngo.md §8`): the table of settings that correct them, and names and bodies.
+//!
+//! [`Facts`](crate::facts::Facts) holds the values that apply to a channel.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use vendor_api::{Accepts, Assumption};
 
-/// I1: header of the API key, unless the configuration names another.
+use crate::facts::{OUTCOMES, REJECTIONS, STATUSES};
+
+/// Inferred facts, each with its setting.
+pub(crate) const ASSUMPTIONS: &[Assumption] = &[
+    Assumption {
+        key: "event_id",
+        fact: "an event of the app has one start, so its id is the performance's; the product's is for apps that S-360 fills by product",
+        section: "tixngo.md §4.2",
+        default: "\"performance\"",
+        accepts: Accepts::OneOf(&["performance", "product"]),
+        if_wrong: "the same event stands in the app twice",
+    },
+    Assumption {
+        key: "pass_validity",
+        fact: "a pass whose product has no end is valid for this time; `none` holds its tickets back",
+        section: "tixngo.md §4.2",
+        default: "\"none\"",
+        accepts: Accepts::OptionalDuration,
+        if_wrong: "tickets of such passes are not delivered, and their delivery says so",
+    },
+    Assumption {
+        key: "tickets_per_call",
+        fact: "a call may hold so many tickets",
+        section: "tixngo.md §2.6",
+        default: "1000",
+        accepts: Accepts::Count(1, 10_000),
+        if_wrong: "a refused call is halved until it is accepted",
+    },
+    Assumption {
+        key: "controlled_tickets_per_call",
+        fact: "a call with controlled tickets may hold so many",
+        section: "tixngo.md §2.6",
+        default: "1000",
+        accepts: Accepts::Count(1, 10_000),
+        if_wrong: "a refused call is halved until it is accepted",
+    },
+    Assumption {
+        key: "reinjection",
+        fact: "a ticket that is injected again is updated (`update`), refused (`refused`), or a second one (`new_ticket`)",
+        section: "tixngo.md §4.9",
+        default: "\"update\"",
+        accepts: Accepts::OneOf(&["update", "refused", "new_ticket"]),
+        if_wrong: "a ticket whose response was lost may be billed again, at most `injection_attempts` times",
+    },
+    Assumption {
+        key: "injection_attempts",
+        fact: "a ticket is injected so many times with an unknown outcome, then a person looks for it",
+        section: "tixngo.md §4.9",
+        default: "3",
+        accepts: Accepts::Count(1, 20),
+        if_wrong: "a delivery fails that one more attempt would have made",
+    },
+    Assumption {
+        key: "answer_shape",
+        fact: "a push is answered by `result` or `tickets` with a row for each ticket, by a `list` of such rows, or by `accepted` and `rejected` ids",
+        section: "tixngo.md §8.1 I6",
+        default: "\"result\"",
+        accepts: Accepts::OneOf(&["result", "tickets", "list", "accepted"]),
+        if_wrong: "the outcome is unknown until the app is asked; then a person looks for the ticket",
+    },
+    Assumption {
+        key: "feed_shape",
+        fact: "the status feed has `result` and `pagination.nextPageKey`, `items` and `nextPageKey`, or is a `list`",
+        section: "tixngo.md §8.1 I7",
+        default: "\"result\"",
+        accepts: Accepts::OneOf(&["result", "items", "list"]),
+        if_wrong: "the stream `STATUS` fails and says so",
+    },
+    Assumption {
+        key: "path_cancelled",
+        fact: "canceled tickets are pushed to this path below the URL",
+        section: "tixngo.md §8.1 I2",
+        default: "\"cancelled\"",
+        accepts: Accepts::Text,
+        if_wrong: "the stream `CANCELLED` fails and says so",
+    },
+    Assumption {
+        key: "path_controlled",
+        fact: "controlled tickets are pushed to this path below the URL",
+        section: "tixngo.md §8.1 I3",
+        default: "\"controlled\"",
+        accepts: Accepts::Text,
+        if_wrong: "the stream `CONTROLLED` fails and says so",
+    },
+    Assumption {
+        key: "path_diff",
+        fact: "the status feed is at this path below the URL",
+        section: "tixngo.md §8.1 I4",
+        default: "\"diff\"",
+        accepts: Accepts::Text,
+        if_wrong: "the stream `STATUS` fails and says so",
+    },
+    Assumption {
+        key: "outcomes",
+        fact: "words of the outcome of a ticket; any other leaves it unknown",
+        section: "tixngo.md §8.1 I6",
+        default: "{ ACCEPTED = \"accepted\", REJECTED = \"rejected\" }",
+        accepts: Accepts::Words(OUTCOMES),
+        if_wrong: "the outcome is unknown until the app is asked; then a person looks for the ticket",
+    },
+    Assumption {
+        key: "rejections",
+        fact: "codes of rejected tickets; any other is a refusal without a reason",
+        section: "tixngo.md §4.9",
+        default: "{ UNKNOWN_TICKET = \"not_found\", MISSING_FIELD = \"invalid\", INVALID_FIELD = \"invalid\", TOO_LONG = \"invalid\", TICKET_DELETED = \"conflict\", TICKET_CONTROLLED = \"conflict\", DUPLICATE_BARCODE = \"conflict\", EVENT_EXPIRED = \"too_late\" }",
+        accepts: Accepts::Words(REJECTIONS),
+        if_wrong: "a refusal is reported without its reason",
+    },
+    Assumption {
+        key: "statuses",
+        fact: "words of the status of a ticket; any other leaves the known one",
+        section: "tixngo.md §5",
+        default: "{ INJECTED = \"injected\", DOWNLOADED = \"downloaded\", DEACTIVATED = \"downloaded\", ASSIGNED = \"assigned\", PENDING_TRANSFER = \"transfer_pending\", PENDING_TRANFER = \"transfer_pending\", PENDING = \"transfer_pending\", TRANSFERRED = \"transferred\", BT_ACTIVATED = \"activated\", MANUAL_ACTIVATED = \"activated\", OFFLINE_ACTIVATED = \"activated\", ONLINE_ACTIVATED = \"activated\", ACTIVATED = \"activated\", CONTROLLED = \"controlled\", DELETION_PENDING = \"deletion_pending\", DELETED = \"deleted\", FAILURE_TRANSFER = \"transfer_reverted\", FAILURE = \"transfer_reverted\" }",
+        accepts: Accepts::Words(STATUSES),
+        if_wrong: "the state of a ticket stays as it was",
+    },
+];
+
+/// I1: header of the API key, unless `auth_header` names another.
 pub(crate) const AUTH_HEADER: &str = "X-API-Key";
-/// I2: path of canceled tickets, below the configured URL.
-pub(crate) const CANCELED: &str = "cancelled";
-/// I3: path of controlled tickets.
-pub(crate) const CONTROLLED: &str = "controlled";
-/// I4: path of the status feed.
-pub(crate) const DIFF: &str = "diff";
 /// I4: page size parameter of the feed.
 pub(crate) const LIMIT: &str = "limit";
 /// I4: page key parameter of the feed.
 pub(crate) const PAGINATION_KEY: &str = "paginationKey";
-/// I9: maximum number of tickets in a call.
-pub(crate) const MAX_TICKETS_PER_CALL: usize = 1000;
-/// I6: outcome of an accepted ticket.
-pub(crate) const ACCEPTED: &str = "ACCEPTED";
-/// I6: outcome of a rejected ticket.
-pub(crate) const REJECTED: &str = "REJECTED";
 
 /// I10: `purchaseDetails`.
 #[derive(Serialize)]
@@ -82,10 +190,8 @@ pub(super) struct ControlItem<'a> {
     pub controlled_at: String,
 }
 
-/// I6: response to a push.
-#[derive(Deserialize)]
+/// I6: response to a push, in any of its shapes.
 pub(super) struct PushResponse {
-    #[serde(default)]
     pub result: Vec<TicketResult>,
 }
 
@@ -100,6 +206,18 @@ pub(super) struct TicketResult {
     pub errors: Option<Vec<TicketError>>,
 }
 
+impl TicketResult {
+    /// Returns the result of a ticket that is in a list of accepted ones.
+    pub(super) fn accepted(ticket_id: String) -> Self {
+        Self { ticket_id, outcome: Some("ACCEPTED".to_owned()), status: None, errors: None }
+    }
+
+    /// Returns the result of a ticket that is in a list of rejected ones.
+    pub(super) fn rejected(self) -> Self {
+        Self { outcome: Some("REJECTED".to_owned()), ..self }
+    }
+}
+
 /// I8: reason for rejecting a ticket. The vendor's message is not read.
 #[derive(Deserialize)]
 pub(super) struct TicketError {
@@ -107,18 +225,9 @@ pub(super) struct TicketError {
     pub field: Option<String>,
 }
 
-/// I7: a page of the feed.
-#[derive(Deserialize)]
+/// I7: a page of the feed, in any of its shapes.
 pub(super) struct FeedPage {
-    #[serde(default)]
-    pub result: Vec<Box<RawValue>>,
-    pub pagination: Option<Pagination>,
-}
-
-/// I7: key of the next page.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Pagination {
+    pub result: Vec<FeedEntry>,
     pub next_page_key: Option<String>,
 }
 

@@ -14,7 +14,7 @@ use serde::Serialize;
 use url::Url;
 
 use crate::assumptions::{self, FeedEntry, FeedPage, PushResponse, TicketResult};
-use crate::map;
+use crate::facts::{Facts, Outcome};
 use crate::wire::Tickets;
 
 /// Client of one TIXnGO interface.
@@ -23,6 +23,7 @@ pub(super) struct Client {
     tickets_url: Url,
     header: HeaderName,
     api_key: SecretString,
+    facts: Facts,
 }
 
 /// A ticket of a push, with its key.
@@ -35,8 +36,14 @@ impl Client {
         tickets_url: Url,
         header: HeaderName,
         api_key: SecretString,
+        facts: Facts,
     ) -> Self {
-        Self { transport, tickets_url, header, api_key }
+        Self { transport, tickets_url, header, api_key, facts }
+    }
+
+    /// Returns the inferred facts that apply to the channel.
+    pub(super) fn facts(&self) -> &Facts {
+        &self.facts
     }
 
     /// Returns an error without a response behind it.
@@ -54,7 +61,7 @@ impl Client {
         &self,
         items: &[KeyedItem<T>],
     ) -> Batch<AppTicketKey, AppStateUpdate> {
-        self.push("", items).await
+        self.push(None, items).await
     }
 
     /// `POST {T}/cancelled`.
@@ -62,7 +69,7 @@ impl Client {
         &self,
         items: &[KeyedItem<T>],
     ) -> Batch<AppTicketKey, AppStateUpdate> {
-        self.push(assumptions::CANCELED, items).await
+        self.push(Some("path_cancelled"), items).await
     }
 
     /// `POST {T}/controlled`.
@@ -70,22 +77,22 @@ impl Client {
         &self,
         items: &[KeyedItem<T>],
     ) -> Batch<AppTicketKey, AppStateUpdate> {
-        self.push(assumptions::CONTROLLED, items).await
+        self.push(Some("path_controlled"), items).await
     }
 
     /// `GET {T}/diff`: returns one page of the changes since `after`.
-    pub(super) async fn read_changes(&self, after: Option<&str>) -> Result<(Vec<FeedEntry>, FeedPage), VendorError> {
-        let mut url = self.url(&[assumptions::DIFF]);
-        let limit = assumptions::MAX_TICKETS_PER_CALL.to_string();
+    pub(super) async fn read_changes(&self, after: Option<&str>) -> Result<FeedPage, VendorError> {
+        let mut url = self.path_url("path_diff");
+        let limit = self.facts.tickets_per_call.to_string();
         url.query_pairs_mut()
             .append_pair(assumptions::LIMIT, &limit)
             .append_pair(assumptions::PAGINATION_KEY, after.unwrap_or_default());
         let response = self.transport.send(self.call(VendorOperation::ReadDelivery, Method::GET, url)).await?;
-        let page: FeedPage = self.parse_response(&response)?;
-        let entries = page.result.iter().map(|entry| serde_json::from_str(entry.get()));
-        // Skipping an unreadable entry would lose its change for good once the page key is stored.
-        let entries = entries.collect::<Result<_, _>>().map_err(|error| response.malformed(&error))?;
-        Ok((entries, page))
+        self.check_path(&response, "path_diff")?;
+        let body = self.parse_response(&response)?;
+        self.facts
+            .read_page(body)
+            .ok_or_else(|| response.malformed(&"a page of another shape: see assumptions.feed_shape"))
     }
 
     /// `GET {T}/{ticketId}`; the id may contain slashes and spaces.
@@ -97,11 +104,15 @@ impl Client {
 
     async fn push<T: Serialize + Sync>(
         &self,
-        path: &str,
+        path: Option<&'static str>,
         items: &[KeyedItem<T>],
     ) -> Batch<AppTicketKey, AppStateUpdate> {
         let mut batch = Batch::with_capacity(items.len());
-        for part in items.chunks(assumptions::MAX_TICKETS_PER_CALL) {
+        let most = match path {
+            Some("path_controlled") => self.facts.controlled_tickets_per_call,
+            _ => self.facts.tickets_per_call,
+        };
+        for part in items.chunks(most) {
             batch.extend(self.push_chunk(path, part).await);
         }
         batch
@@ -109,7 +120,7 @@ impl Client {
 
     fn push_chunk<'a, T: Serialize + Sync>(
         &'a self,
-        path: &'a str,
+        path: Option<&'static str>,
         items: &'a [KeyedItem<T>],
     ) -> BoxFuture<'a, Batch<AppTicketKey, AppStateUpdate>> {
         Box::pin(async move {
@@ -123,7 +134,15 @@ impl Client {
                 batch.extend(self.push_chunk(path, second).await);
                 return batch;
             }
-            match self.parse_response::<PushResponse>(&response) {
+            let read = || {
+                if let Some(key) = path {
+                    self.check_path(&response, key)?;
+                }
+                let body = self.parse_response(&response)?;
+                let unreadable = || response.malformed(&"a response of another shape: see assumptions.answer_shape");
+                self.facts.read_answer(body).ok_or_else(unreadable)
+            };
+            match read() {
                 Ok(results) => self.match_results(items, results, &response),
                 Err(error) => self.fail_all(items, &error),
             }
@@ -132,13 +151,13 @@ impl Client {
 
     async fn post<T: Serialize + Sync>(
         &self,
-        path: &str,
+        path: Option<&'static str>,
         items: &[KeyedItem<T>],
     ) -> Result<VendorResponse, VendorError> {
         let body = Tickets { tickets: items.iter().map(|(_, item)| item).collect() };
         let payload = RequestBody::json(&body)
             .map_err(|error| self.error(VendorOperation::Deliver, ErrorKind::Internal).with_cause(error))?;
-        let url = if path.is_empty() { self.tickets_url.clone() } else { self.url(&[path]) };
+        let url = path.map_or_else(|| self.tickets_url.clone(), |key| self.path_url(key));
         self.transport.send(self.call(VendorOperation::Deliver, Method::POST, url).payload(payload)).await
     }
 
@@ -160,18 +179,18 @@ impl Client {
 
     /// Maps the result of one ticket; `None` if its outcome is an unknown value.
     fn ticket_outcome(&self, result: &TicketResult) -> Option<Result<AppStateUpdate, VendorError>> {
-        let state = || result.status.as_deref().map_or(AppStateUpdate::Unknown, map::parse_status);
-        match result.outcome.as_deref()? {
-            assumptions::ACCEPTED => Some(Ok(state())),
-            assumptions::REJECTED => {
+        let state =
+            || result.status.as_deref().map_or(AppStateUpdate::Unknown, |status| self.facts.parse_status(status));
+        match self.facts.outcome(result.outcome.as_deref()?)? {
+            Outcome::Accepted => Some(Ok(state())),
+            Outcome::Rejected => {
                 let error = result.errors.as_ref().and_then(|errors| errors.first());
                 let code = error.and_then(|error| error.code.clone());
-                Some(Err(match map::rejection_reason(error) {
+                Some(Err(match self.facts.rejection_reason(error) {
                     Some(reason) => self.rejected(reason, code),
                     None => self.error(VendorOperation::Deliver, ErrorKind::NotFound),
                 }))
             }
-            _ => None,
         }
     }
 
@@ -181,6 +200,29 @@ impl Client {
 
     fn call(&self, op: VendorOperation, method: Method, url: Url) -> VendorRequest {
         VendorRequest::new(op, method, url).secret_header(self.header.clone(), &self.api_key)
+    }
+
+    /// Returns the address of one of the paths that are inferred, by its setting.
+    fn path_url(&self, key: &str) -> Url {
+        let path = match key {
+            "path_cancelled" => &self.facts.path_cancelled,
+            "path_controlled" => &self.facts.path_controlled,
+            _ => &self.facts.path_diff,
+        };
+        self.url(&path.split('/').collect::<Vec<_>>())
+    }
+
+    /// Returns an error if the server does not know a path that is inferred: nothing was refused, and nothing done.
+    fn check_path(&self, response: &VendorResponse, key: &str) -> Result<(), VendorError> {
+        if response.status.as_u16() != 404 {
+            return Ok(());
+        }
+        tracing::error!(
+            source = %self.transport.source(), setting = key,
+            "TIXnGO does not know the path: correct it in the assumptions of the delivery channel"
+        );
+        let error = response.error(ErrorKind::Unavailable).with_effect(Effect::None);
+        Err(error.with_cause(format!("the path is not known to the server: see assumptions.{key}")))
     }
 
     fn url(&self, parts: &[&str]) -> Url {

@@ -2,6 +2,7 @@
 
 mod assumptions;
 mod client;
+mod facts;
 mod map;
 mod settings;
 mod wire;
@@ -30,7 +31,7 @@ pub const APP: DeliveryApp = DeliveryApp {
     name: "tixngo",
     keys: settings::KEYS,
     secrets: settings::SECRETS,
-    assumptions: &[],
+    assumptions: assumptions::ASSUMPTIONS,
     // INFERRED: `tixngo.md §2` asks for a back-off without a number.
     rate_limit_pause: Duration::from_secs(30),
     check,
@@ -49,12 +50,15 @@ fn check(config: &ChannelConfig) -> Vec<InvalidSetting> {
 
 fn connect(config: ChannelConfig, transport: VendorHttpClient) -> Result<AppChannel, Vec<InvalidSetting>> {
     let settings = Settings::from_config(&config)?;
-    let client = Client::new(transport, settings.tickets_url, settings.header, settings.api_key);
+    let facts = settings.facts;
+    let (rules, max_batch) = (facts.rules, facts.tickets_per_call.max(facts.controlled_tickets_per_call));
+    let client = Client::new(transport, settings.tickets_url, settings.header, settings.api_key, facts);
     Ok(AppChannel {
         id: config.id,
         app: APP.name,
         source: config.source,
-        max_batch: assumptions::MAX_TICKETS_PER_CALL,
+        max_batch,
+        rules,
         port: Arc::new(TixngoApp { client, display: settings.display }),
     })
 }
@@ -90,11 +94,12 @@ impl MobileApp for TixngoApp {
     }
 
     async fn read_changes(&self, after: Option<&str>) -> Result<AppStatusPage, VendorError> {
-        let (entries, page) = self.client.read_changes(after).await?;
-        let next = page.pagination.and_then(|pagination| pagination.next_page_key).filter(|key| !key.is_empty());
+        let page = self.client.read_changes(after).await?;
+        let (facts, entries) = (self.client.facts(), page.result);
+        let next = page.next_page_key.filter(|key| !key.is_empty());
         Ok(AppStatusPage {
-            is_caught_up: entries.len() < assumptions::MAX_TICKETS_PER_CALL,
-            statuses: entries.into_iter().map(map::ticket_status).collect(),
+            is_caught_up: entries.len() < facts.tickets_per_call || next.is_none(),
+            statuses: entries.into_iter().map(|entry| map::ticket_status(entry, facts)).collect(),
             next_cursor: next.or_else(|| after.map(str::to_owned)),
         })
     }
@@ -103,6 +108,7 @@ impl MobileApp for TixngoApp {
         if !map::is_ticket_id(ticket) {
             return Err(self.client.error(VendorOperation::ReadDelivery, ErrorKind::NotFound));
         }
-        self.client.load_ticket(ticket).await.map(map::ticket_status)
+        let entry = self.client.load_ticket(ticket).await?;
+        Ok(map::ticket_status(entry, self.client.facts()))
     }
 }

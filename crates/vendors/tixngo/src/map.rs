@@ -1,18 +1,16 @@
 //! Maps wire types to domain types and back. Pure: no calls, no clock.
 
-use domain::mobile::{
-    AppCancellation, AppControl, AppStateUpdate, AppTicket, AppTicketKey, AppTicketState, AppTicketStatus,
-};
-use domain::{LocalizedText, Money, RefusalReason};
+use domain::mobile::{AppCancellation, AppControl, AppTicket, AppTicketKey, AppTicketStatus};
+use domain::{LocalizedText, Money};
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::assumptions::{
-    CancelItem, ControlItem, Detail, FeedEntry, FeedPerson, PurchaseDetails, Security, TicketDetails, TicketError,
-    TransferRules,
+    CancelItem, ControlItem, Detail, FeedEntry, FeedPerson, PurchaseDetails, Security, TicketDetails, TransferRules,
 };
+use crate::facts::Facts;
 use crate::settings::DisplayOptions;
 use crate::wire::{Activation, Address, Event, Spectator, Ticket};
 
@@ -60,8 +58,8 @@ pub(super) fn ticket<'a>(ticket: &'a AppTicket, options: &DisplayOptions) -> Tic
                 country_code: &event.country_code,
                 zip: &event.zip,
             },
-            start_time: event.starts_at.to_string(),
-            expiration_date: event.expires_at.to_string(),
+            start_time: whole_seconds(event.starts_at),
+            expiration_date: whole_seconds(event.expires_at),
             website: event.website.as_deref(),
             metadata: [],
         },
@@ -82,7 +80,7 @@ pub(super) fn ticket<'a>(ticket: &'a AppTicket, options: &DisplayOptions) -> Tic
         activation_parameters: Activation {
             group_id: ticket.group.as_deref(),
             method: "offline",
-            time: ticket.visible_from.map(|at| at.to_string()),
+            time: ticket.visible_from.map(whole_seconds),
         },
         ticket_details: TicketDetails {
             main: ticket.seating.iter().map(detail).collect(),
@@ -92,6 +90,11 @@ pub(super) fn ticket<'a>(ticket: &'a AppTicket, options: &DisplayOptions) -> Tic
         file_id: ticket.file.as_deref(),
         transfer_rules: ticket.max_transfers.map(|max| TransferRules { allowed: max > 0, max_transfers: max }),
     }
+}
+
+/// Formats an instant in whole seconds (`§4.2`).
+fn whole_seconds(at: Timestamp) -> String {
+    Timestamp::from_second(at.as_second()).unwrap_or(at).to_string()
 }
 
 /// Converts a price to a JSON number in major units, without floating point.
@@ -124,36 +127,15 @@ pub(super) fn cancellation<'a>(cancellation: &'a AppCancellation, options: &Disp
 
 /// Maps a control.
 pub(super) fn control(control: &AppControl) -> ControlItem<'_> {
-    ControlItem { ticket_id: control.key.as_str(), controlled_at: control.controlled_at.to_string() }
-}
-
-/// Maps a status (`§5`); one that is not in the table is unknown.
-pub(super) fn parse_status(status: &str) -> AppStateUpdate {
-    let state = match status {
-        "INJECTED" => AppTicketState::Injected,
-        // A deactivated ticket is still in the wallet, with its barcode hidden.
-        "DOWNLOADED" | "DEACTIVATED" => AppTicketState::Downloaded,
-        "ASSIGNED" => AppTicketState::Assigned,
-        "PENDING_TRANSFER" | "PENDING_TRANFER" | "PENDING" => AppTicketState::TransferPending,
-        "TRANSFERRED" => AppTicketState::Transferred,
-        "BT_ACTIVATED" | "MANUAL_ACTIVATED" | "OFFLINE_ACTIVATED" | "ONLINE_ACTIVATED" | "ACTIVATED" => {
-            AppTicketState::Activated
-        }
-        "CONTROLLED" => AppTicketState::Controlled,
-        "DELETION_PENDING" => AppTicketState::DeletionPending,
-        "DELETED" => AppTicketState::Deleted,
-        "FAILURE_TRANSFER" | "FAILURE" => return AppStateUpdate::TransferReverted,
-        _ => return AppStateUpdate::Unknown,
-    };
-    AppStateUpdate::Is(state)
+    ControlItem { ticket_id: control.key.as_str(), controlled_at: whole_seconds(control.controlled_at) }
 }
 
 /// Maps an entry of the feed.
-pub(super) fn ticket_status(entry: FeedEntry) -> AppTicketStatus {
+pub(super) fn ticket_status(entry: FeedEntry, facts: &Facts) -> AppTicketStatus {
     let holder = entry.assignee.as_ref().or(entry.spectator_details.as_ref());
     let vendor_state = entry.status.unwrap_or_default();
     AppTicketStatus {
-        update: parse_status(&vendor_state),
+        update: facts.parse_status(&vendor_state),
         updated_at: entry.updated_at.as_deref().and_then(|at| at.parse::<Timestamp>().ok()),
         holder_name: holder.and_then(full_name),
         owner_email: entry.spectator_details.and_then(|person| person.email),
@@ -167,16 +149,4 @@ fn full_name(person: &FeedPerson) -> Option<String> {
     let parts = [person.first_name.as_deref(), person.last_name.as_deref()];
     let whole = parts.into_iter().flatten().collect::<Vec<_>>().join(" ");
     (!whole.trim().is_empty()).then_some(whole)
-}
-
-/// Maps the reason of a rejection; `None` if the vendor has no such ticket.
-pub(super) fn rejection_reason(error: Option<&TicketError>) -> Option<RefusalReason> {
-    let field = || error.and_then(|error| error.field.clone()).unwrap_or_else(|| "ticket".to_owned());
-    Some(match error.and_then(|error| error.code.as_deref()).unwrap_or_default() {
-        "UNKNOWN_TICKET" => return None,
-        "MISSING_FIELD" | "INVALID_FIELD" | "TOO_LONG" => RefusalReason::InvalidInput { field: field() },
-        "TICKET_DELETED" | "TICKET_CONTROLLED" | "DUPLICATE_BARCODE" => RefusalReason::Conflict,
-        "EVENT_EXPIRED" => RefusalReason::TooLate,
-        _ => RefusalReason::Other,
-    })
 }

@@ -6,13 +6,25 @@ use reqwest::header::HeaderName;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use url::Url;
-use vendor_api::ChannelConfig;
-use vendor_api::InvalidSetting;
+use vendor_api::{Assumptions, ChannelConfig, InvalidSetting};
 
-use crate::assumptions;
+use crate::assumptions::{self, ASSUMPTIONS};
+use crate::facts::Facts;
 
 /// App-specific keys of a channel's configuration.
-pub(super) const KEYS: &[&str] = &["api_key", "auth_header", "multilingual", "show_deleted", "show_deleted_reasons"];
+pub(super) const KEYS: &[&str] = &[
+    "api_key",
+    "auth_header",
+    "interface_type",
+    "username",
+    "multilingual",
+    "show_deleted",
+    "show_deleted_reasons",
+    vendor_api::ASSUMPTIONS,
+];
+
+/// Types of the interface in S-360, in the vendor's own spellings. The second lets a template of the venue rename fields.
+const INTERFACE_TYPES: &[&str] = &["TIXnGO", "TIXnGO with ticket template", "TixnGO with ticket template"];
 /// Keys that contain secrets.
 pub(super) const SECRETS: &[&str] = &["api_key"];
 
@@ -22,6 +34,11 @@ struct RawSettings {
     api_key: SecretString,
     #[serde(default = "default_auth_header")]
     auth_header: String,
+    #[serde(default)]
+    interface_type: Option<String>,
+    /// The vendor hands one out, and does not use it (`tixngo.md §3.1`).
+    #[serde(default, rename = "username")]
+    _username: Option<String>,
     #[serde(default)]
     multilingual: bool,
     #[serde(default)]
@@ -52,6 +69,8 @@ pub(super) struct Settings {
     pub header: HeaderName,
     pub api_key: SecretString,
     pub display: DisplayOptions,
+    /// Inferred facts that apply to the channel.
+    pub facts: Facts,
 }
 
 impl Settings {
@@ -62,7 +81,12 @@ impl Settings {
         if tickets.is_none() {
             invalid.push(InvalidSetting::new("url", "must end with organizer/tickets, as provided by TIXnGO"));
         }
-        let Ok(raw) = RawSettings::deserialize(config.app_settings.clone()) else {
+        let mut own = config.app_settings.clone();
+        own.remove(vendor_api::ASSUMPTIONS);
+        let facts = Assumptions::from_settings(ASSUMPTIONS, &config.app_settings)
+            .and_then(|values| Facts::from_assumptions(&values).map_err(|invalid| vec![invalid]));
+        let facts = facts.map_err(|errors| invalid.extend(errors)).ok();
+        let Ok(raw) = RawSettings::deserialize(own) else {
             invalid.push(parse_diagnostic(&config.app_settings));
             return Err(invalid);
         };
@@ -70,12 +94,16 @@ impl Settings {
         if header.is_none() {
             invalid.push(InvalidSetting::new("auth_header", "must be a header name, for example X-API-Key"));
         }
+        if raw.interface_type.as_deref().is_some_and(|kind| !INTERFACE_TYPES.contains(&kind)) {
+            invalid
+                .push(InvalidSetting::new("interface_type", "must be \"TIXnGO\" or \"TIXnGO with ticket template\""));
+        }
         let key = raw.api_key.expose_secret();
         if key.is_empty() || !key.bytes().all(|b| b.is_ascii_graphic()) {
             invalid.push(InvalidSetting::new("api_key", "must be the API key that TIXnGO provided as the password"));
         }
-        match (tickets, header) {
-            (Some(tickets), Some(header)) if invalid.is_empty() => Ok(Self {
+        match (tickets, header, facts) {
+            (Some(tickets), Some(header), Some(facts)) if invalid.is_empty() => Ok(Self {
                 tickets_url: tickets,
                 header,
                 api_key: raw.api_key,
@@ -84,6 +112,7 @@ impl Settings {
                     show_deleted: raw.show_deleted,
                     show_deleted_reasons: raw.show_deleted_reasons,
                 },
+                facts,
             }),
             _ => Err(invalid),
         }
@@ -107,6 +136,8 @@ fn parse_diagnostic(own: &toml::Table) -> InvalidSetting {
         () if !own.contains_key("api_key") => InvalidSetting::new("api_key", "is missing"),
         () if !is("api_key", toml::Value::is_str) => InvalidSetting::new("api_key", "must be a string"),
         () if !is("auth_header", toml::Value::is_str) => InvalidSetting::new("auth_header", "must be a string"),
+        () if !is("interface_type", toml::Value::is_str) => InvalidSetting::new("interface_type", "must be a string"),
+        () if !is("username", toml::Value::is_str) => InvalidSetting::new("username", "must be a string"),
         () if !is("multilingual", toml::Value::is_bool) => InvalidSetting::new("multilingual", "must be true or false"),
         () if !is("show_deleted", toml::Value::is_bool) => InvalidSetting::new("show_deleted", "must be true or false"),
         () => InvalidSetting::new("show_deleted_reasons", "must be a list of strings"),
@@ -156,6 +187,10 @@ mod tests {
             ("api_key = \"k\"\nmultilingual = 1", "multilingual"),
             ("api_key = \"k\"\nshow_deleted_reasons = [1]", "show_deleted_reasons"),
             ("api_key = \"k\"\nlogin = \"a@b\"", "login"),
+            ("api_key = \"k\"\ninterface_type = \"V4\"", "interface_type"),
+            ("api_key = \"k\"\nusername = 1", "username"),
+            ("api_key = \"k\"\nassumptions.reinjection = \"never\"", "assumptions.reinjection"),
+            ("api_key = \"k\"\nassumptions.path_diff = \"/\"", "assumptions.path_diff"),
         ] {
             assert_eq!(invalid(url, own), [key], "{own}");
         }

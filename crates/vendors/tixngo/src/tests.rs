@@ -5,6 +5,7 @@ use domain::{Locale, LocalizedText, Money, RefusalReason};
 use jiff::Timestamp;
 
 use crate::assumptions::{FeedEntry, TicketError};
+use crate::facts::{Facts, Outcome};
 use crate::map;
 use crate::settings::DisplayOptions;
 
@@ -95,19 +96,20 @@ fn each_status_is_mapped_and_others_are_unknown() {
         ("DELETION_PENDING", DeletionPending),
         ("DELETED", Deleted),
     ] {
-        assert_eq!(map::parse_status(status), AppStateUpdate::Is(state), "{status}");
+        assert_eq!(Facts::of("").parse_status(status), AppStateUpdate::Is(state), "{status}");
     }
     for status in ["FAILURE_TRANSFER", "FAILURE"] {
-        assert_eq!(map::parse_status(status), AppStateUpdate::TransferReverted, "{status}");
+        assert_eq!(Facts::of("").parse_status(status), AppStateUpdate::TransferReverted, "{status}");
     }
     for status in ["DEFAULT", "INVALID", "RECEIVED", ""] {
-        assert_eq!(map::parse_status(status), AppStateUpdate::Unknown, "{status}");
+        assert_eq!(Facts::of("").parse_status(status), AppStateUpdate::Unknown, "{status}");
     }
 }
 
 #[test]
 fn a_pending_transfer_has_only_an_email_address() {
-    let read = |json: &str| map::ticket_status(serde_json::from_str::<FeedEntry>(json).expect("feed entry"));
+    let read =
+        |json: &str| map::ticket_status(serde_json::from_str::<FeedEntry>(json).expect("feed entry"), &Facts::of(""));
     let pending = read(
         r#"{"ticketId": "A", "status": "PENDING_TRANSFER", "updatedAt": "2034-05-20T08:15:00Z",
             "spectatorDetails": {"email": "cy@example.net"}, "initialOwner": null, "assignee": null}"#,
@@ -123,13 +125,14 @@ fn a_pending_transfer_has_only_an_email_address() {
 #[test]
 fn each_rejection_code_is_mapped_to_a_reason() {
     let reason = |code: &str| {
-        map::rejection_reason(Some(&TicketError { code: Some(code.to_owned()), field: Some("event.id".to_owned()) }))
+        let error = TicketError { code: Some(code.to_owned()), field: Some("event.id".to_owned()) };
+        Facts::of("").rejection_reason(Some(&error))
     };
     assert_eq!(reason("TOO_LONG"), Some(RefusalReason::InvalidInput { field: "event.id".to_owned() }));
     assert_eq!(reason("TICKET_DELETED"), Some(RefusalReason::Conflict));
     assert_eq!(reason("EVENT_EXPIRED"), Some(RefusalReason::TooLate));
     assert_eq!(reason("NEW_CODE"), Some(RefusalReason::Other));
-    assert_eq!((reason("UNKNOWN_TICKET"), map::rejection_reason(None)), (None, Some(RefusalReason::Other)));
+    assert_eq!((reason("UNKNOWN_TICKET"), Facts::of("").rejection_reason(None)), (None, Some(RefusalReason::Other)));
 }
 
 #[test]
@@ -146,4 +149,68 @@ fn a_deleted_ticket_stays_visible_by_reason_then_notification_then_setting() {
     };
     assert!(shown("RESALE", false, false) && shown("REFUND", true, false) && shown("REFUND", false, true));
     assert!(!shown("REFUND", false, false));
+}
+
+#[test]
+fn words_and_paths_are_those_of_the_settings() {
+    let other = Facts::of(
+        "[assumptions]\noutcomes = { OK = \"accepted\", KO = \"rejected\" }\nstatuses = { SENT = \"injected\" }\n\
+         rejections = { GONE = \"not_found\", LATE = \"too_late\" }\npath_controlled = \"/used/\"\n\
+         tickets_per_call = 7\ncontrolled_tickets_per_call = 9\npass_validity = \"48h\"",
+    );
+    let default = Facts::of("");
+    assert_eq!((default.outcome("OK"), other.outcome("ok")), (None, Some(Outcome::Accepted)));
+    assert_eq!((other.outcome("KO"), other.outcome("REJECTED")), (Some(Outcome::Rejected), Some(Outcome::Rejected)));
+    assert_eq!(default.parse_status("SENT"), AppStateUpdate::Unknown);
+    assert_eq!(other.parse_status("SENT"), AppStateUpdate::Is(AppTicketState::Injected));
+    let error = |code: &str| TicketError { code: Some(code.to_owned()), field: None };
+    assert_eq!(default.rejection_reason(Some(&error("GONE"))), Some(RefusalReason::Other));
+    assert_eq!(other.rejection_reason(Some(&error("GONE"))), None);
+    assert_eq!(other.rejection_reason(Some(&error("LATE"))), Some(RefusalReason::TooLate));
+    assert_eq!((default.path_controlled.as_str(), other.path_controlled.as_str()), ("controlled", "used"));
+    assert_eq!((other.tickets_per_call, other.controlled_tickets_per_call), (7, 9));
+    assert_eq!(
+        (default.rules.pass_validity, other.rules.pass_validity.map(|time| time.as_secs())),
+        (None, Some(172_800))
+    );
+}
+
+#[test]
+fn an_answer_or_a_page_of_another_shape_is_unknown() {
+    let rows = serde_json::json!([{"ticketId": "A", "outcome": "ACCEPTED"}]);
+    for (shape, body) in [
+        ("result", serde_json::json!({ "result": rows })),
+        ("tickets", serde_json::json!({ "tickets": rows })),
+        ("list", rows.clone()),
+        ("accepted", serde_json::json!({ "accepted": ["A"] })),
+    ] {
+        for other in ["result", "tickets", "list", "accepted"] {
+            let facts = Facts::of(&format!("assumptions.answer_shape = \"{other}\""));
+            let read = facts.read_answer(body.clone()).map(|answer| answer.result.len());
+            assert_eq!(read, (shape == other).then_some(1), "{shape} read as {other}");
+        }
+    }
+    let entries = serde_json::json!([{"ticketId": "A", "status": "INJECTED"}]);
+    for (shape, body) in [
+        ("result", serde_json::json!({ "result": entries, "pagination": { "nextPageKey": "7" } })),
+        ("items", serde_json::json!({ "items": entries, "nextPageKey": "7" })),
+        ("list", entries.clone()),
+    ] {
+        for other in ["result", "items", "list"] {
+            let facts = Facts::of(&format!("assumptions.feed_shape = \"{other}\""));
+            let page = facts.read_page(body.clone()).map(|page| (page.result.len(), page.next_page_key));
+            let key = (shape != "list").then(|| "7".to_owned());
+            assert_eq!(page, (shape == other).then_some((1, key)), "{shape} read as {other}");
+        }
+    }
+}
+
+#[test]
+fn times_have_whole_seconds() {
+    let mut ticket = sample();
+    ticket.event.starts_at = at("2034-06-07T18:00:00.25Z");
+    ticket.visible_from = Some(at("2034-06-07T15:00:00.999Z"));
+    let json = serde_json::to_value(map::ticket(&ticket, &DisplayOptions::default())).expect("valid JSON");
+    assert_eq!(json["event"]["startTime"], "2034-06-07T18:00:00Z");
+    assert_eq!(json["activationParameters"]["time"], "2034-06-07T15:00:00Z");
 }

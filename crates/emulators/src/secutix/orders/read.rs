@@ -16,7 +16,23 @@ pub(crate) fn details(state: &mut SecutixState, context: &CallContext<'_>, call:
     if order.state == OrderState::Closed {
         order.reads += 1;
     }
-    Ok(json!({"orderDetailsData": order_view(order, context, order.reads <= late)}))
+    let mut view = order_view(order, context, order.reads <= late);
+    reduce_detail(&mut view, call.text("granularity").as_deref());
+    Ok(json!({ "orderDetailsData": view }))
+}
+
+/// Removes what was not asked for: the detail that is answered without a word is INFERRED to be the smallest (`secutix.md §3.3`).
+fn reduce_detail(order: &mut Value, granularity: Option<&str>) {
+    match granularity {
+        Some("TICKETS") => {}
+        Some("MOVEMENTS") => {
+            for movement in order["movementDatas"].as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut)
+            {
+                ["ticketId", "ticketState", "barcode"].iter().for_each(|field| drop(movement.remove(*field)));
+            }
+        }
+        _ => order["movementDatas"] = json!([]),
+    }
 }
 
 /// Serializes the whole order. `hides_codes` omits barcodes that are not generated yet.

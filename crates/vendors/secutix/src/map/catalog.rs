@@ -10,6 +10,7 @@ use domain::{
 use jiff::Timestamp;
 
 use crate::assumptions;
+use crate::facts::Facts;
 use crate::map::keys::{self, PerformanceRef, ProductItem, TariffRef};
 use crate::map::point_of_sale::PointOfSale;
 use crate::map::snapshot::{CatalogSnapshot, PerformanceEntry, TariffPrice, end_at};
@@ -22,13 +23,27 @@ use crate::wire::{Label, LenientString};
 pub(crate) struct SkippedParts {
     /// Products, dates, items or prices of unknown structure or without an id.
     pub unreadable: usize,
-    /// Prices finer than the smallest amount of the currency.
+    /// Prices that do not fit the currency.
     pub invalid_amounts: usize,
+}
+
+impl SkippedParts {
+    /// Logs prices that are not sold, because the unit of amounts is inferred and may be another one.
+    pub(crate) fn report(&self) {
+        if self.invalid_amounts > 0 {
+            tracing::warn!(
+                prices = self.invalid_amounts,
+                "prices that do not fit the smallest amount of their currency are not sold: if the venue's amounts have another unit, \
+                 set `assumptions.amount_unit`"
+            );
+        }
+    }
 }
 
 /// Tariffs and price levels of a season.
 pub(crate) struct SeasonTariffs<'a> {
     pub(crate) main_language: &'a str,
+    facts: &'a Facts,
     by_id: HashMap<i64, (&'a wire::AudienceCategory, &'a wire::AudienceSubCategory)>,
     levels: HashMap<i64, &'a wire::PriceLevel>,
 }
@@ -56,23 +71,25 @@ pub(crate) fn snapshot(
     catalog: &CatalogData,
     point_of_sale: PointOfSale,
     base_url: &str,
+    facts: &Facts,
 ) -> (CatalogSnapshot, SkippedParts) {
     let mut skipped = SkippedParts::default();
     let base_url = url::Url::parse(base_url).ok();
     let venue = venue(catalog, &point_of_sale);
     let (mut events, mut entries) = (HashMap::new(), HashMap::new());
-    for season in &catalog.seasons.0 {
+    let offered = catalog.seasons.0.iter().filter(|season| facts.is_offered_season(season.names()));
+    for season in offered {
         skipped.unreadable += season.products.unreadable_count();
-        let tariffs = SeasonTariffs::of_season(season, &point_of_sale);
+        let tariffs = SeasonTariffs::of_season(season, &point_of_sale, facts);
         for product in season.products.parsed() {
             let Some(id) = product.id.map(|id| id.0) else {
                 skipped.unreadable += 1;
                 continue;
             };
-            if is_not_admission(product) {
+            if is_not_admission(product, facts) {
                 continue;
             }
-            let status = combined_status(assumptions::event_status(season.state.as_ref()), product_status(product));
+            let status = combined_status(facts.event_status(season.state.as_ref()), product_status(product, facts));
             let mut reader = ProductReader {
                 point_of_sale: &point_of_sale,
                 tariffs: &tariffs,
@@ -94,11 +111,13 @@ pub(crate) fn snapshot(
     }
     let mut listed: Vec<_> = events.values().cloned().collect();
     listed.sort_by(|left, right| left.key.cmp(&right.key));
-    (CatalogSnapshot { point_of_sale, listed, events, performances: entries }, skipped)
+    let seasons = catalog.seasons.0.iter().filter_map(|season| season.names().next().map(str::to_owned)).collect();
+    let unsold_prices = skipped.invalid_amounts;
+    (CatalogSnapshot { point_of_sale, listed, events, performances: entries, seasons, unsold_prices }, skipped)
 }
 
 impl<'a> SeasonTariffs<'a> {
-    fn of_season(season: &'a Season, point_of_sale: &'a PointOfSale) -> Self {
+    fn of_season(season: &'a Season, point_of_sale: &'a PointOfSale, facts: &'a Facts) -> Self {
         let by_id = season
             .audience_categories
             .0
@@ -107,7 +126,7 @@ impl<'a> SeasonTariffs<'a> {
             .filter_map(|(category, tariff)| Some((tariff.id?.0, (category, tariff))))
             .collect();
         let levels = season.price_levels.0.iter().filter_map(|level| Some((level.id?.0, level))).collect();
-        Self { main_language: &point_of_sale.main_language, by_id, levels }
+        Self { main_language: &point_of_sale.main_language, facts, by_id, levels }
     }
 
     /// Returns true if a price is on public sale. A level or tariff that the season does not list does not exclude it
@@ -115,7 +134,7 @@ impl<'a> SeasonTariffs<'a> {
     fn is_for_sale(&self, audience: i64, level: Option<i64>) -> bool {
         let category = self.by_id.get(&audience).and_then(|(category, _)| category.main_category.as_ref());
         let level = level.and_then(|id| self.levels.get(&id)).and_then(|level| level.main_category.as_ref());
-        assumptions::is_for_sale(category) && assumptions::is_for_sale(level)
+        self.facts.is_for_sale(category) && self.facts.is_for_sale(level)
     }
 }
 
@@ -175,7 +194,8 @@ impl ProductReader<'_> {
             performance: Arc::new(performance),
             reference,
             product_id: self.product_id,
-            is_for_sale: self.is_for_sale && assumptions::event_status(date.state.as_ref()) == EventStatus::OnSale,
+            is_for_sale: self.is_for_sale
+                && self.tariffs.facts.event_status(date.state.as_ref()) == EventStatus::OnSale,
             prices: rows.into_values().collect(),
             max_per_order: self.point_of_sale.max_per_order,
         })
@@ -271,9 +291,10 @@ pub(crate) fn section(category: &wire::SeatCategory, main_language: &str) -> Opt
     })
 }
 
-/// Returns true for goods, services and transport, which are not events.
-fn is_not_admission(product: &Product) -> bool {
-    matches!(product_family(product), "GOODS" | "SERVICE" | "TRANSPORT")
+/// Returns true for goods, services and transport, which are not events unless the settings say that they are sold.
+fn is_not_admission(product: &Product, facts: &Facts) -> bool {
+    let family = product_family(product);
+    matches!(family, "GOODS" | "SERVICE" | "TRANSPORT") && !facts.is_sold_family(family)
 }
 
 fn product_family(product: &Product) -> &str {
@@ -282,11 +303,10 @@ fn product_family(product: &Product) -> &str {
 
 /// Returns the status of a product. Single entries and passes are sold; season tickets, packages and others are only shown,
 /// because their orders are not documented.
-fn product_status(product: &Product) -> EventStatus {
-    match (product_family(product), assumptions::event_status(product.state.as_ref())) {
-        ("SINGLE_ENTRY" | "PASS" | "", status) => status,
-        (_, EventStatus::OnSale) => EventStatus::OffSale,
-        (_, status) => status,
+fn product_status(product: &Product, facts: &Facts) -> EventStatus {
+    match facts.event_status(product.state.as_ref()) {
+        EventStatus::OnSale if !facts.is_sold_family(product_family(product)) => EventStatus::OffSale,
+        status => status,
     }
 }
 
@@ -307,7 +327,7 @@ fn event(
     let language = point_of_sale.main_language.as_str();
     let mut refs = vec![ExternalRef::new("secutix.product", id.to_string())];
     refs.extend(product.code.as_ref().map(|code| ExternalRef::new("secutix.product_code", code.0.clone())));
-    refs.extend(season.id.map(|season| ExternalRef::new("secutix.season", season.0.to_string())));
+    refs.extend(season.id.as_ref().map(|season| ExternalRef::new("secutix.season", season.0.clone())));
     let first = entries.iter().find_map(|entry| Some((entry.performance.starts_at?, entry.performance.ends_at?)));
     let duration = first.map(|(start, end)| end.duration_since(start).as_mins());
     Event {

@@ -6,12 +6,13 @@ use domain::ExternalRef;
 use domain::ordering::{Barcode, IssuedTicket, LegLine, LegRequest, TicketState};
 use secrecy::SecretString;
 
-use crate::assumptions;
+use crate::facts::{AttributionOrder, Facts, OrderState, TicketPlace};
 use crate::map::keys::{self, PerformanceRef, ProductItem, TariffRef};
-use crate::map::money;
+use crate::map::money::AmountUnit;
 use crate::wire::LenientInt;
 use crate::wire::orders::{
-    Attribution, ContactData, CreateOrder, Movement, OrderDetails, OrderOperation, SALE, SimpleProduct, SingleEntry,
+    Attribution, ContactData, CreateOrder, Movement, OrderDetails, OrderOperation, OrderTicket, SALE, SimpleProduct,
+    SingleEntry,
 };
 
 /// Kinds of references to records of S-360.
@@ -20,7 +21,7 @@ pub(crate) mod kind {
     pub(crate) const ORDER: &str = "secutix.order";
     /// Secret id of the order.
     pub(crate) const SECRET: &str = "secutix.order_secret";
-    /// Total of the hold in thousandths.
+    /// Total of the hold, as on the wire.
     pub(crate) const AMOUNT: &str = "secutix.amount";
     /// A movement (seat). The number of its order line follows after a dot.
     pub(crate) const MOVEMENT: &str = "secutix.movement";
@@ -39,7 +40,7 @@ struct RequestedLine {
     performance: PerformanceRef,
     tariff: TariffRef,
     quantity: u32,
-    /// Price in thousandths. Distinguishes lines that differ in nothing else that the response contains.
+    /// Price on the wire. Distinguishes lines that differ in nothing else that the response contains.
     unit_price: i64,
 }
 
@@ -48,6 +49,7 @@ pub(crate) fn new_order(
     leg: &LegRequest,
     point_of_sale: i64,
     contact: String,
+    facts: &Facts,
 ) -> Result<CreateOrder, ForeignLineError> {
     let mut order = CreateOrder {
         request_id: None,
@@ -61,11 +63,18 @@ pub(crate) fn new_order(
         is_resume_all_reservation_operations: false,
     };
     for line in &leg.lines {
-        let requested = requested_line(line)?;
+        let requested = requested_line(line, facts.amount_unit)?;
         let (audience_sub_category_id, quantity) = (requested.tariff.audience_id, requested.quantity);
         match (requested.performance, requested.tariff.item) {
             (PerformanceRef::Date(performance_id), ProductItem::SeatCategory(seat_category_id)) => {
-                let attribution = Attribution { performance_id, seat_category_id, audience_sub_category_id, quantity };
+                let order_of_fields: AttributionOrder = facts.attribution_order;
+                let attribution = Attribution {
+                    performance_id,
+                    seat_category_id,
+                    audience_sub_category_id,
+                    quantity,
+                    order_of_fields,
+                };
                 let entry = SingleEntry { operation_attributions: vec![attribution] };
                 order.single_entry_attribution_operations.push(entry);
             }
@@ -78,7 +87,7 @@ pub(crate) fn new_order(
     Ok(order)
 }
 
-fn requested_line(line: &LegLine) -> Result<RequestedLine, ForeignLineError> {
+fn requested_line(line: &LegLine, unit: AmountUnit) -> Result<RequestedLine, ForeignLineError> {
     let performance = keys::parse_performance(&line.performance).ok_or(ForeignLineError)?;
     let tariff = keys::parse_ticket_type(&line.ticket_type).ok_or(ForeignLineError)?;
     let fits = match (performance, tariff.item) {
@@ -89,7 +98,7 @@ fn requested_line(line: &LegLine) -> Result<RequestedLine, ForeignLineError> {
         }
         _ => false,
     };
-    let unit_price = money::thousandths(line.unit_price);
+    let unit_price = unit.amount(line.unit_price);
     let requested = RequestedLine { line: line.line, performance, tariff, quantity: line.quantity, unit_price };
     if fits { Ok(requested) } else { Err(ForeignLineError) }
 }
@@ -101,8 +110,10 @@ pub(crate) fn assign_movements(
     leg: &LegRequest,
     operations: &[OrderOperation],
     movements: &[Movement],
+    unit: AmountUnit,
 ) -> Option<BTreeMap<i64, usize>> {
-    let requested_lines = leg.lines.iter().map(requested_line).collect::<Result<Vec<_>, _>>().ok()?;
+    let requested_lines = leg.lines.iter().map(|line| requested_line(line, unit));
+    let requested_lines = requested_lines.collect::<Result<Vec<_>, _>>().ok()?;
     let mut open: Vec<u32> = requested_lines.iter().map(|requested| requested.quantity).collect();
     let mut lines = BTreeMap::new();
     let mut operations: Vec<&OrderOperation> = operations.iter().collect();
@@ -184,6 +195,32 @@ pub(crate) fn movement_lines(refs: &[ExternalRef]) -> BTreeMap<i64, usize> {
     refs.iter().filter_map(|one| Some((one.value.parse().ok()?, line(&one.kind)?))).collect()
 }
 
+/// Puts the tickets of an order into their movements, from the list beside them (`secutix.md §4.3`). A movement that the order does not
+/// list stays unlisted: whether its ticket exists is unknown.
+pub(crate) fn place_tickets(details: &mut OrderDetails, place: TicketPlace) {
+    let listed: BTreeMap<i64, &OrderTicket> = details
+        .ticket_datas
+        .0
+        .iter()
+        .chain(&details.tickets.0)
+        .filter_map(|ticket| Some((ticket.movement_id?.0, ticket)))
+        .collect();
+    if place == TicketPlace::Movement {
+        return;
+    }
+    for movement in &mut details.movement_datas.0 {
+        if place == TicketPlace::Order {
+            (movement.ticket_id, movement.barcode, movement.ticket_state, movement.ticket) = (None, None, None, None);
+        }
+        let Some(ticket) = movement.movement_id.and_then(|id| listed.get(&id.0)) else { continue };
+        // A field that the movement has itself wins; one without it is taken from the list.
+        let nested = movement.ticket.get_or_insert_default();
+        nested.ticket_id = nested.ticket_id.or(ticket.ticket_id);
+        nested.barcode = nested.barcode.take().or_else(|| ticket.barcode.clone());
+        nested.ticket_state = nested.ticket_state.take().or_else(|| ticket.ticket_state.clone());
+    }
+}
+
 /// Ticket fields of a movement, from either location (`secutix.md §8`).
 pub(crate) struct TicketFields<'a> {
     pub ticket_id: Option<i64>,
@@ -192,7 +229,7 @@ pub(crate) struct TicketFields<'a> {
 }
 
 /// Reads the ticket fields of a movement.
-pub(crate) fn ticket_fields(movement: &Movement) -> TicketFields<'_> {
+pub(crate) fn ticket_fields<'a>(movement: &'a Movement, facts: &Facts) -> TicketFields<'a> {
     let nested = movement.ticket.as_ref();
     let barcode = movement.barcode.as_ref().or(nested.and_then(|ticket| ticket.barcode.as_ref()));
     let barcode = barcode.map(|words| words.0.trim()).filter(|code| !code.is_empty());
@@ -200,26 +237,27 @@ pub(crate) fn ticket_fields(movement: &Movement) -> TicketFields<'_> {
     TicketFields {
         ticket_id: movement.ticket_id.or(nested.and_then(|ticket| ticket.ticket_id)).map(|id| id.0),
         barcode,
-        state: assumptions::ticket_state(state, barcode.is_some()),
+        state: facts.ticket_state(state, barcode.is_some()),
     }
 }
 
 /// Maps the tickets of a sale.
-pub(crate) fn tickets(details: &OrderDetails, lines: &BTreeMap<i64, usize>) -> Vec<IssuedTicket> {
+pub(crate) fn tickets(details: &OrderDetails, lines: &BTreeMap<i64, usize>, facts: &Facts) -> Vec<IssuedTicket> {
     let movements: BTreeMap<i64, &Movement> =
         details.movement_datas.0.iter().filter_map(|movement| Some((movement.movement_id?.0, movement))).collect();
     let ticket = |(movement, line): (&i64, &usize)| {
         let mut refs = vec![ExternalRef::new(kind::MOVEMENT, movement.to_string())];
         let Some(listed) = movements.get(movement) else {
-            let state = if is_ticket_void(details, *movement) { TicketState::Void } else { TicketState::Pending };
+            let state =
+                if is_ticket_void(details, *movement, facts) { TicketState::Void } else { TicketState::Pending };
             return IssuedTicket { line: *line, refs, barcode: None, seat: None, state };
         };
-        let fields = ticket_fields(listed);
+        let fields = ticket_fields(listed, facts);
         refs.extend(fields.ticket_id.map(|ticket| ExternalRef::new(kind::TICKET, ticket.to_string())));
         let barcode = fields
             .barcode
             .filter(|_| fields.state != TicketState::Void)
-            .map(|code| Barcode { symbology: assumptions::SYMBOLOGY, value: SecretString::from(code.to_owned()) });
+            .map(|code| Barcode { symbology: facts.symbology, value: SecretString::from(code.to_owned()) });
         IssuedTicket { line: *line, refs, barcode, seat: None, state: fields.state }
     };
     lines.iter().map(ticket).collect()
@@ -227,13 +265,10 @@ pub(crate) fn tickets(details: &OrderDetails, lines: &BTreeMap<i64, usize>) -> V
 
 /// Returns true if the ticket of a movement is certainly void. A movement that the order does not list was removed, unless the
 /// order lists none at all: then nothing can be concluded.
-pub(crate) fn is_ticket_void(details: &OrderDetails, movement: i64) -> bool {
+pub(crate) fn is_ticket_void(details: &OrderDetails, movement: i64, facts: &Facts) -> bool {
     let movements = &details.movement_datas.0;
     match movements.iter().find(|one| one.movement_id.is_some_and(|id| id.0 == movement)) {
-        Some(listed) => ticket_fields(listed).state == TicketState::Void,
-        None => {
-            !movements.is_empty()
-                || assumptions::order_state(details.order_state.as_ref()) == assumptions::OrderState::Canceled
-        }
+        Some(listed) => ticket_fields(listed, facts).state == TicketState::Void,
+        None => !movements.is_empty() || facts.order_state(details.order_state.as_ref()) == OrderState::Canceled,
     }
 }

@@ -1,11 +1,12 @@
 //! The point of sale, which every other call and mapping depends on (`secutix.md §3.1`).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use domain::Currency;
 use jiff::tz::TimeZone;
 
-use crate::assumptions;
+use crate::facts::Facts;
 use crate::map::money::CurrencyInfo;
 use crate::map::text;
 use crate::wire::catalog::{PaymentMethod, PosConfig};
@@ -22,6 +23,8 @@ pub(crate) struct SourceDefaults {
     pub point_of_sale_id: Option<i64>,
     /// Id or code of the payment method to use.
     pub payment_method: Option<String>,
+    /// Inferred facts that apply to the source.
+    pub facts: Arc<Facts>,
 }
 
 /// The point of sale.
@@ -60,10 +63,13 @@ impl PointOfSale {
     /// Maps the configuration of the point of sale.
     pub(crate) fn from_config(pos: &PosConfig, defaults: &SourceDefaults) -> Result<Self, PointOfSaleError> {
         let id = defaults.point_of_sale_id.or(pos.pos_id.map(|id| id.0)).ok_or(PointOfSaleError::NoPointOfSale)?;
+        let unit = defaults.facts.amount_unit;
         let currencies = [&pos.organization_currency, &pos.institution_currency];
         let currencies = currencies.into_iter().flatten().chain(&pos.catalog_currencies.0);
-        let currencies: BTreeMap<Currency, CurrencyInfo> =
-            currencies.filter_map(currency_info).map(|info| (info.currency, info)).collect();
+        let currencies: BTreeMap<Currency, CurrencyInfo> = currencies
+            .filter_map(|cash| CurrencyInfo::from_cash(cash, unit))
+            .map(|info| (info.currency, info))
+            .collect();
         let currency = pos
             .currency_code
             .as_ref()
@@ -75,11 +81,11 @@ impl PointOfSale {
         Ok(Self {
             id,
             time_zone: time_zone(pos.organization_time_zone.as_ref()).unwrap_or_else(|| defaults.time_zone.clone()),
-            currency: currencies.get(&currency).copied().unwrap_or_else(|| CurrencyInfo::new(currency, None)),
+            currency: currencies.get(&currency).copied().unwrap_or_else(|| CurrencyInfo::new(currency, None, unit)),
             organization: text::localized_text(pos.organization_name.as_ref(), None, &main_language)
                 .map(|text| text.main),
             main_language,
-            payment_method: payment_method(&pos.payment_methods.0, defaults.payment_method.as_deref()),
+            payment_method: payment_method(&pos.payment_methods.0, defaults),
             max_per_order: pos
                 .max_seats_per_performance
                 .and_then(|seats| u32::try_from(seats.0).ok())
@@ -90,7 +96,8 @@ impl PointOfSale {
 
     /// Returns the currency of an order if its response contains one, otherwise that of the catalog.
     pub(crate) fn currency_of(&self, cash: Option<&CurrencyCash>) -> CurrencyInfo {
-        let Some(info) = cash.and_then(currency_info) else { return self.currency };
+        let unit = self.currency.unit;
+        let Some(info) = cash.and_then(|cash| CurrencyInfo::from_cash(cash, unit)) else { return self.currency };
         match cash.and_then(|cash| cash.min_amount) {
             Some(_) => info,
             None => self.currencies.get(&info.currency).copied().unwrap_or(info),
@@ -98,19 +105,14 @@ impl PointOfSale {
     }
 }
 
-fn currency_info(cash: &CurrencyCash) -> Option<CurrencyInfo> {
-    let currency = cash.currency_code.as_ref()?.0.trim().parse().ok()?;
-    Some(CurrencyInfo::new(currency, cash.min_amount.map(|amount| amount.0)))
-}
-
 fn time_zone(name: Option<&LenientString>) -> Option<TimeZone> {
     TimeZone::get(name?.0.trim()).ok()
 }
 
 /// Returns the configured method by id or code, otherwise the first pending account available for payment (`secutix.md §3.1`).
-fn payment_method(methods: &[PaymentMethod], configured: Option<&str>) -> Option<i64> {
+fn payment_method(methods: &[PaymentMethod], defaults: &SourceDefaults) -> Option<i64> {
     let id_of = |method: &PaymentMethod| method.id.map(|id| id.0);
-    if let Some(configured) = configured {
+    if let Some(configured) = defaults.payment_method.as_deref() {
         let method = methods.iter().find(|method| {
             id_of(method).is_some_and(|id| id.to_string() == configured)
                 || method.code.as_ref().is_some_and(|code| code.0 == configured)
@@ -119,7 +121,7 @@ fn payment_method(methods: &[PaymentMethod], configured: Option<&str>) -> Option
         return method.map_or_else(|| configured.parse().ok(), id_of);
     }
     let is_pending = |method: &&PaymentMethod| {
-        method.payment_type.as_ref().is_some_and(|name| name.0 == assumptions::PENDING_ACCOUNT)
+        method.payment_type.as_ref().is_some_and(|name| name.0 == defaults.facts.pending_account)
     };
     let mut pending: Vec<_> =
         methods.iter().filter(|method| method.for_payment.is_none_or(|flag| flag.0)).filter(is_pending).collect();

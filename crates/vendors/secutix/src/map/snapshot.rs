@@ -20,6 +20,10 @@ pub(crate) struct CatalogSnapshot {
     pub events: HashMap<EventKey, Arc<Event>>,
     /// Dates and passes by key, including removed ones.
     pub performances: HashMap<PerformanceKey, Arc<PerformanceEntry>>,
+    /// Codes of all seasons of the catalog, also of those that are not offered.
+    pub seasons: Vec<String>,
+    /// Number of prices that are not sold, because they do not fit their currency.
+    pub unsold_prices: usize,
 }
 
 /// A date or a pass, with the fields needed to compute its availability.

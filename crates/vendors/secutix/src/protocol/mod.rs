@@ -16,7 +16,7 @@ pub(crate) use json::JsonProtocol;
 pub(crate) use soap::SoapProtocol;
 pub(crate) use token::{Identity, TokenOrigin, TokenProvider};
 
-use crate::assumptions;
+use crate::facts;
 use crate::wire::catalog::GET_CATALOG_DETAILED;
 use crate::wire::{Method, ResultHeader};
 use domain::{Endpoint, ErrorKind, SourceId, VendorError, VendorOperation};
@@ -108,7 +108,7 @@ impl ProtocolResponse {
     /// Classifies the result by its status code.
     pub(crate) fn status(&self) -> Result<ResultStatus, VendorError> {
         let header: ResultHeader = self.parse()?;
-        assumptions::result_status(&header).ok_or_else(|| self.response.malformed(&"unknown status code"))
+        facts::result_status(&header).ok_or_else(|| self.response.malformed(&"unknown status code"))
     }
 
     /// Returns an error about this response, without effect.
@@ -128,8 +128,8 @@ pub(crate) enum ResultStatus {
     Rejected {
         /// The vendor's code.
         code: String,
-        /// True if the vendor reports a failure of its own system.
-        is_technical: bool,
+        /// True if the vendor marks it as unexpected.
+        is_unexpected: bool,
     },
 }
 

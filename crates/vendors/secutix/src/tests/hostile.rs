@@ -3,6 +3,7 @@
 use domain::{ErrorKind, VendorOperation};
 use testkit::{FixtureCase, error_summary, hostile_json};
 
+use crate::facts::Facts;
 use crate::map::catalog;
 use crate::tests::{client, point_of_sale, read_catalog};
 
@@ -96,7 +97,8 @@ async fn an_unreadable_product_is_skipped_and_the_others_remain() {
         );
         let (client, _server) = client(vec![FixtureCase::new("wrong", 200, body)]).await;
         let catalog_data = read_catalog(&client).await.unwrap_or_else(|error| panic!("{product}: {error}"));
-        let (snapshot, _) = catalog::snapshot(&catalog_data, point_of_sale().await, "https://quai.example.org");
+        let (snapshot, _) =
+            catalog::snapshot(&catalog_data, point_of_sale().await, "https://quai.example.org", &Facts::of(""));
         assert!(snapshot.listed.iter().any(|event| event.title.main == "GOOD"), "{product}");
     }
 }
@@ -121,7 +123,8 @@ async fn an_image_is_a_web_address_or_absent_and_a_refused_one_is_counted() {
         );
         let (client, _server) = client(vec![FixtureCase::new("image", 200, body)]).await;
         let data = read_catalog(&client).await.expect("a catalog");
-        let (snapshot, skipped) = catalog::snapshot(&data, point_of_sale().await, "https://quai.example.org");
+        let (snapshot, skipped) =
+            catalog::snapshot(&data, point_of_sale().await, "https://quai.example.org", &Facts::of(""));
         assert_eq!(snapshot.listed[0].image.as_ref().map(domain::WebUrl::as_str), image, "{fields}");
         assert_eq!(skipped.unreadable, refused, "{fields}");
     }

@@ -3,6 +3,8 @@
 
 mod clock_changes;
 mod hostile;
+mod kept_catalog;
+mod other_facts;
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -17,8 +19,10 @@ use testkit::{FixtureCase, ManualClock, StubServer, error_summary, fixture_opera
 use crate::assumptions;
 use crate::catalog_store::CatalogStore;
 use crate::client::{Client, PollSchedule};
+use crate::facts::Facts;
 use crate::map::availability::{availability, availability_counts};
 use crate::map::catalog;
+use crate::map::money::AmountUnit;
 use crate::map::orders;
 use crate::map::point_of_sale::{PointOfSale, SourceDefaults};
 use crate::map::snapshot::CatalogSnapshot;
@@ -45,6 +49,11 @@ const NO_DELAY: PollSchedule = PollSchedule { delays: [Duration::ZERO; 4], max_w
 
 /// Creates a client for the encoding of the responses; the extension of the first one decides.
 async fn client(responses: Vec<FixtureCase>) -> (Client, StubServer) {
+    client_with(responses, Facts::of("")).await
+}
+
+/// Creates a client with other facts.
+async fn client_with(responses: Vec<FixtureCase>, facts: std::sync::Arc<Facts>) -> (Client, StubServer) {
     let is_soap = responses[0].extension == "xml";
     let server = StubServer::responding(responses).await;
     let pauses = PausePolicy { default: crate::VENDOR.rate_limit_pause, max: Duration::from_secs(3600) };
@@ -65,7 +74,7 @@ async fn client(responses: Vec<FixtureCase>) -> (Client, StubServer) {
             TokenProvider::new(TokenOrigin::SelfSigned, identity, base, ManualClock::at(NOW)),
         ))
     };
-    (Client::new(SourceId::new("quai"), protocol, NO_DELAY), server)
+    (Client::new(SourceId::new("quai"), protocol, NO_DELAY, facts), server)
 }
 
 fn format_result<T: Debug>(outcome: Result<T, VendorError>) -> String {
@@ -81,6 +90,7 @@ fn source_defaults() -> SourceDefaults {
         currency: "EUR".parse().ok(),
         point_of_sale_id: None,
         payment_method: None,
+        facts: Facts::of(""),
     }
 }
 
@@ -92,14 +102,14 @@ async fn point_of_sale() -> PointOfSale {
 
 /// Reads a catalog that is kept nowhere.
 async fn read_catalog(client: &Client) -> Result<CatalogData, VendorError> {
-    let store = CatalogStore::new(None, Duration::ZERO, ManualClock::at(NOW));
+    let store = CatalogStore::new(None, &Facts::of(""), ManualClock::at(NOW));
     client.catalog(VendorOperation::ListEvents, None, &store).await.map(|(catalog, _)| catalog)
 }
 
 async fn season_snapshot() -> CatalogSnapshot {
     let (client, _server) = client(vec![load_case("secutix/get_catalog_detailed", "season.json")]).await;
     let data = read_catalog(&client).await.expect("catalog response");
-    catalog::snapshot(&data, point_of_sale().await, "https://quai.example.org").0
+    catalog::snapshot(&data, point_of_sale().await, "https://quai.example.org", &Facts::of("")).0
 }
 
 /// A leg with two full-price tickets and a reduced one in the stalls.
@@ -146,7 +156,7 @@ async fn map_case(operation: &str, case: FixtureCase) -> String {
         "get_catalog_detailed" => {
             let data = read_catalog(&client).await;
             let point_of_sale = point_of_sale().await;
-            let map = |data: &_| catalog::snapshot(data, point_of_sale, "https://quai.example.org");
+            let map = |data: &_| catalog::snapshot(data, point_of_sale, "https://quai.example.org", &Facts::of(""));
             format_result(data.map(|data| {
                 let (snapshot, skipped) = map(&data);
                 (format!("{:#?}", catalog_summary(&snapshot)), skipped)
@@ -191,10 +201,15 @@ async fn map_order_case(operation: &str, client: Client) -> String {
     match operation {
         "create_or_update_order" => {
             let leg = leg();
-            let written = orders::new_order(&leg, 510_100, "1000042".to_owned()).expect("lines with valid keys");
+            let written =
+                orders::new_order(&leg, 510_100, "1000042".to_owned(), &Facts::of("")).expect("lines with valid keys");
             format_result(client.create_order(written).await.map(|update| {
-                let lines =
-                    orders::assign_movements(&leg, &update.operation_data_updates.0, &update.movement_data_updates.0);
+                let lines = orders::assign_movements(
+                    &leg,
+                    &update.operation_data_updates.0,
+                    &update.movement_data_updates.0,
+                    AmountUnit::Thousandths,
+                );
                 (update.order_id, update.order_secret_id, lines)
             }))
         }
@@ -214,12 +229,12 @@ async fn map_order_case(operation: &str, client: Client) -> String {
         "get_order_details" => {
             let lines = [(93001, 0), (93002, 0), (93003, 1)].into();
             format_result(client.order_details(90001).await.map(|details| {
-                let tickets = orders::tickets(&details, &lines);
+                let tickets = orders::tickets(&details, &lines, &Facts::of(""));
                 let barcodes: Vec<_> = tickets
                     .iter()
                     .map(|one| one.barcode.as_ref().map(|code| code.value.expose_secret().to_owned()))
                     .collect();
-                let state = assumptions::order_state(details.order_state.as_ref());
+                let state = Facts::of("").order_state(details.order_state.as_ref());
                 (state, details.sale_amount, barcodes, tickets)
             }))
         }
@@ -302,7 +317,8 @@ async fn a_new_order_whose_poll_fails_is_being_created_and_is_not_created_again(
     let in_progress = || FixtureCase::new("working", 200, "{\"statusCode\": \"in_progress\", \"requestId\": 17}");
     let failed = |status| FixtureCase::new("failed", status, "");
     let done = load_case("secutix/create_or_update_order", "two_contingents.json");
-    let written = || orders::new_order(&leg(), 510_100, "1000042".to_owned()).expect("lines with valid keys");
+    let written =
+        || orders::new_order(&leg(), 510_100, "1000042".to_owned(), &Facts::of("")).expect("lines with valid keys");
     // A poll that failed is repeated, with the id of the request.
     for status in [503, 509] {
         let (client, server) = client(vec![in_progress(), failed(status), done.clone()]).await;

@@ -119,11 +119,15 @@ impl CatalogData {
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Season {
     /// Its id.
-    pub id: Option<LenientInt>,
+    pub id: Option<LenientString>,
     /// Its code.
     pub code: Option<LenientString>,
     /// Its state.
     pub state: Option<LenientString>,
+    /// Id of its organization; inferred from `getPOSConfig`, as is the next field.
+    pub organization_id: Option<LenientString>,
+    /// Code of its organization.
+    pub organization_code: Option<LenientString>,
     /// Audience categories: groups of tariffs.
     #[serde(alias = "audienceCategory")]
     pub audience_categories: LenientList<AudienceCategory>,
@@ -133,6 +137,14 @@ pub(crate) struct Season {
     /// Products of the season.
     #[serde(alias = "product")]
     pub products: LenientList<Tolerant<Product>>,
+}
+
+impl Season {
+    /// Yields its code and id, and those of its organization.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        let names = [&self.code, &self.id, &self.organization_code, &self.organization_id];
+        names.into_iter().flatten().map(|name| name.0.trim())
+    }
 }
 
 /// A group of tariffs.
@@ -198,7 +210,8 @@ pub(crate) struct Product {
     pub min_quantity: Option<LenientInt>,
     /// Only with single entries.
     pub event: Option<EventPart>,
-    /// Only with passes.
+    /// Only with passes. That a service has the same part is inferred.
+    #[serde(alias = "service")]
     pub pass: Option<PassPart>,
 }
 
@@ -255,7 +268,7 @@ pub(crate) struct PriceRow {
     pub aud_sub_cat_id: Option<LenientInt>,
     /// The level.
     pub price_level_id: Option<LenientInt>,
-    /// Amount in thousandths.
+    /// Amount.
     pub amount: Option<LenientInt>,
 }
 
@@ -295,7 +308,7 @@ pub(crate) struct ItemPrice {
     /// The tariff.
     #[serde(alias = "audienceSubCategoryId")]
     pub aud_sub_cat_id: Option<LenientInt>,
-    /// Amount in thousandths.
+    /// Amount.
     pub amount: Option<LenientInt>,
     /// Minimum quantity.
     pub min_qty: Option<LenientInt>,

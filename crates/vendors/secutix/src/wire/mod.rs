@@ -192,6 +192,8 @@ impl From<LenientLabel> for Label {
 pub(crate) struct CurrencyCash {
     /// ISO 4217.
     pub currency_code: Option<LenientString>,
-    /// Smallest amount in thousandths.
+    /// Number of decimal places.
+    pub fraction_digit: Option<LenientInt>,
+    /// Smallest amount, in the unit of all amounts.
     pub min_amount: Option<LenientInt>,
 }

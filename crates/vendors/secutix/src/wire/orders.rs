@@ -1,9 +1,16 @@
 //! `ExternalOrderFacade` and `ExternalOrderService` (`secutix.md §3.3`, §3.4, §4.3).
 
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
+use serde::ser::SerializeStruct;
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::facts::AttributionOrder;
 use crate::wire::{CurrencyCash, FACADE, LenientInt, LenientList, LenientString, Method, ORDER};
 
+/// Pays a cart and closes it as a sale.
+pub(crate) const CREATE_PAYMENTS_AND_CLOSE_ORDER: Method =
+    Method { service: FACADE, name: "createPaymentsAndCloseOrder" };
 /// Creates a cart or adds to one.
 pub(crate) const CREATE_OR_UPDATE_ORDER: Method = Method { service: FACADE, name: "createOrUpdateOrder" };
 /// Closes a cart as a sale.
@@ -62,18 +69,39 @@ pub(crate) struct SingleEntry {
 }
 
 /// A number of seats of a date, a seat category and a tariff.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug)]
 pub(crate) struct Attribution {
     /// The date.
     pub performance_id: i64,
     /// The seat category.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub seat_category_id: Option<i64>,
     /// The tariff.
     pub audience_sub_category_id: i64,
     /// Number of seats.
     pub quantity: u32,
+    /// Order of the fields on the wire. It matters to SOAP only.
+    pub order_of_fields: AttributionOrder,
+}
+
+impl Serialize for Attribution {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let length = if self.seat_category_id.is_some() { 4 } else { 3 };
+        let mut fields = serializer.serialize_struct("Attribution", length)?;
+        if self.order_of_fields == AttributionOrder::AudienceFirst {
+            fields.serialize_field("audienceSubCategoryId", &self.audience_sub_category_id)?;
+            fields.serialize_field("quantity", &self.quantity)?;
+        }
+        fields.serialize_field("performanceId", &self.performance_id)?;
+        match &self.seat_category_id {
+            Some(category) => fields.serialize_field("seatCategoryId", category)?,
+            None => fields.skip_field("seatCategoryId")?,
+        }
+        if self.order_of_fields == AttributionOrder::PerformanceFirst {
+            fields.serialize_field("audienceSubCategoryId", &self.audience_sub_category_id)?;
+            fields.serialize_field("quantity", &self.quantity)?;
+        }
+        fields.end()
+    }
 }
 
 /// A number of one item of a pass.
@@ -122,9 +150,9 @@ pub(crate) struct OrderOperation {
     pub operation_id: Option<LenientInt>,
     /// Number of seats.
     pub quantity: Option<LenientInt>,
-    /// Price of one seat in thousandths.
+    /// Price of one seat.
     pub unit_price: Option<LenientInt>,
-    /// Price of all seats in thousandths.
+    /// Price of all seats.
     pub total_amount: Option<LenientInt>,
     /// The product.
     pub product_id: Option<LenientInt>,
@@ -136,6 +164,8 @@ pub(crate) struct OrderOperation {
     pub seat_category_id: Option<LenientInt>,
     /// The tariff.
     pub audience_sub_category_id: Option<LenientInt>,
+    /// The contingent that its seats are taken from.
+    pub contingent_id: Option<LenientInt>,
 }
 
 /// A movement: one seat.
@@ -146,6 +176,8 @@ pub(crate) struct Movement {
     pub movement_id: Option<LenientInt>,
     /// Its operation.
     pub operation_id: Option<LenientInt>,
+    /// The contingent that its seat is taken from.
+    pub contingent_id: Option<LenientInt>,
     /// Its ticket; the location of barcode and state is inferred (`secutix.md §8`).
     pub ticket_id: Option<LenientInt>,
     /// Barcode.
@@ -161,6 +193,23 @@ pub(crate) struct Movement {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct MovementTicket {
+    /// Its id.
+    #[serde(alias = "id")]
+    pub ticket_id: Option<LenientInt>,
+    /// Barcode.
+    #[serde(alias = "barCode")]
+    pub barcode: Option<LenientString>,
+    /// Its state.
+    #[serde(alias = "state")]
+    pub ticket_state: Option<LenientString>,
+}
+
+/// A ticket beside the movements, in a list whose name is inferred (`secutix.md §8`).
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct OrderTicket {
+    /// Its movement.
+    pub movement_id: Option<LenientInt>,
     /// Its id.
     #[serde(alias = "id")]
     pub ticket_id: Option<LenientInt>,
@@ -197,8 +246,42 @@ pub(crate) struct CloseOrder {
 pub(crate) struct Payment {
     /// The method.
     pub payment_method_id: i64,
-    /// Amount in thousandths.
+    /// Amount.
     pub amount: i64,
+}
+
+/// Parameters of `createPaymentsAndCloseOrder` (`secutix.md §3.3`).
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PayAndClose {
+    /// The order.
+    pub order_id: i64,
+    /// [`SALE`].
+    pub order_type: &'static str,
+    /// False: the order is no reservation.
+    pub is_converted_reservation: bool,
+    /// False: nothing is paid again.
+    pub create_token: bool,
+    /// Payments.
+    pub payments: Vec<Payment>,
+    /// The payer.
+    pub payment_params: PaymentParams,
+    /// The technical contact as purchaser.
+    pub purchasers_info: Vec<ContactData>,
+    /// Zero, as in the samples.
+    pub max_waiting_time: u32,
+}
+
+/// Payer of a sale.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PaymentParams {
+    /// Number of the contact.
+    pub contact_number: String,
+    /// Amount of all payments.
+    pub total_amount: i64,
+    /// Empty, as in the sample.
+    pub payment_parameters_map: BTreeMap<String, String>,
 }
 
 /// Result of `closeOrder`. Its data field is inferred (`secutix.md §3.4`), so it may be absent.
@@ -268,7 +351,7 @@ pub(crate) struct OrderDetails {
     pub order_state: Option<LenientString>,
     /// Expiry of a cart.
     pub expiration_date: Option<LenientString>,
-    /// Total of all sale lines in thousandths.
+    /// Total of all sale lines.
     pub sale_amount: Option<LenientInt>,
     /// The currency.
     pub catalog_currency: Option<CurrencyCash>,
@@ -276,4 +359,8 @@ pub(crate) struct OrderDetails {
     pub operation_datas: LenientList<OrderOperation>,
     /// The movements.
     pub movement_datas: LenientList<Movement>,
+    /// Tickets beside the movements.
+    pub ticket_datas: LenientList<OrderTicket>,
+    /// The same under another name.
+    pub tickets: LenientList<OrderTicket>,
 }

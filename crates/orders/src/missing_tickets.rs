@@ -1,0 +1,112 @@
+//! Tickets of a sale: merged into the order as they are read, and looked for while they or their codes are missing.
+
+use std::sync::Arc;
+
+use crate::leg::{RetrySchedule, Ticket};
+use crate::problem::{Problem, ProblemCode};
+use crate::settlement::LegSettlement;
+use crate::status::LegStatus;
+use crate::store::TicketCredential;
+use crate::unit_of_work::UnitOfWork;
+use domain::ordering::{IssuedTicket, TicketState};
+use domain::time::later;
+use domain::{ErrorKind, VendorError};
+use jiff::Timestamp;
+
+/// Problem of a sale whose tickets cannot be read from the source.
+const OVERDUE_TICKETS: ProblemCode = ProblemCode::SourceUnavailable;
+
+impl UnitOfWork {
+    /// Merges issued tickets and their barcodes into the order. The first reference identifies a ticket.
+    pub(crate) fn merge_tickets(&mut self, number: usize, issued: Vec<IssuedTicket>) {
+        for ticket in issued {
+            let Some(line) = self.order.lines.get(ticket.line).filter(|line| line.leg == number) else { continue };
+            let is_cancelled = line.is_canceled;
+            let existing = ticket.refs.first().and_then(|first| {
+                let same = |other: &Ticket| other.line == ticket.line && other.refs.first() == Some(first);
+                self.order.tickets.iter().position(same)
+            });
+            let index = existing.unwrap_or(self.order.tickets.len());
+            let known_symbology = existing.and_then(|index| self.order.tickets[index].symbology);
+            let merged = Ticket {
+                line: ticket.line,
+                refs: ticket.refs,
+                seat: ticket.seat,
+                state: if is_cancelled { TicketState::Void } else { ticket.state },
+                symbology: ticket.barcode.as_ref().map(|code| code.symbology).or(known_symbology),
+            };
+            match existing {
+                Some(index) => self.order.tickets[index] = merged,
+                None => self.order.tickets.push(merged),
+            }
+            if let Some(barcode) = ticket.barcode {
+                // A vendor may list a ticket twice; the last code counts.
+                self.credentials.retain(|other| other.ticket != index);
+                self.credentials.push(TicketCredential { ticket: index, barcode });
+            }
+        }
+        self.schedule_ticket_refresh(number);
+    }
+
+    /// Schedules the next refresh while tickets or barcodes are missing.
+    fn schedule_ticket_refresh(&mut self, number: usize) {
+        let (now, settings) = (self.now, Arc::clone(&self.settings));
+        let lines: Vec<usize> = self.order.lines_of(number).map(|(line, _)| line).collect();
+        let of_leg = |ticket: &&Ticket| lines.contains(&ticket.line);
+        let wanted: u32 = lines.iter().map(|line| self.order.lines[*line].quantity).sum();
+        let there = self.order.tickets.iter().filter(of_leg);
+        let pending = there.clone().any(|ticket| ticket.state == TicketState::Pending);
+        let is_short = there.count() < usize::try_from(wanted).unwrap_or(usize::MAX);
+        if !pending && !is_short {
+            let leg = self.leg_mut(number);
+            if leg.ticket_refresh.take().is_some() {
+                leg.problems.retain(|problem| problem.code != OVERDUE_TICKETS);
+            }
+            return;
+        }
+        let since = self.order.legs[number].ticket_refresh.map_or(now, |schedule| schedule.since);
+        self.await_tickets(number, since, settings.next_attempt_at(since, now));
+    }
+
+    /// Schedules the next refresh of missing tickets. Reports that they are overdue after a while: a sale whose tickets nobody misses is
+    /// found at the gate. At the settle deadline a person takes over, once.
+    fn await_tickets(&mut self, number: usize, since: Timestamp, next_at: Timestamp) {
+        let (now, settings) = (self.now, Arc::clone(&self.settings));
+        let is_overdue = now >= later(since, settings.tickets_overdue_after);
+        // While the order is on its way, other legs may still be undone: the person's turn comes after that.
+        let is_over = self.order.status().is_terminal();
+        let is_hopeless = is_over && now >= later(since, settings.settle_deadline);
+        let leg = self.leg_mut(number);
+        leg.ticket_refresh = (!is_hopeless).then_some(RetrySchedule { since, next_at });
+        let is_new = leg.problems.iter().all(|problem| problem.code != OVERDUE_TICKETS);
+        let (is_sold, is_settled) = (leg.status == LegStatus::Confirmed, leg.settled.is_some());
+        if is_overdue && is_new && is_sold {
+            let source = leg.source.as_str().to_owned();
+            tracing::warn!(order = %self.order.number, leg = number, source, "sold tickets have no code and are overdue");
+            metrics::counter!("ticketgraph_tickets_overdue_total", "source" => source).increment(1);
+            self.add_problem(number, Problem::new(OVERDUE_TICKETS));
+        }
+        if is_hopeless && is_sold && !is_settled {
+            self.set_status(number, LegStatus::NeedsAttention, "tickets missing");
+            self.add_problem(number, Problem::new(OVERDUE_TICKETS));
+        }
+    }
+
+    pub(crate) fn apply_ticket_refresh(&mut self, number: usize, result: Result<Vec<IssuedTicket>, VendorError>) {
+        match result {
+            Ok(issued) => self.merge_tickets(number, issued),
+            Err(error) if error.only_waits() => {
+                let (now, next_at) = (self.now, self.turn_expected_at(&error));
+                let since = self.order.legs[number].ticket_refresh.map_or(now, |schedule| schedule.since);
+                self.await_tickets(number, since, next_at);
+            }
+            Err(error) => {
+                // What a person said stands until a person changes it.
+                if error.kind == ErrorKind::NotFound && self.order.legs[number].settled == Some(LegSettlement::Sold) {
+                    self.add_problem(number, Problem::new(ProblemCode::SettlementContradicted));
+                }
+                self.schedule_ticket_refresh(number);
+            }
+        }
+    }
+}
