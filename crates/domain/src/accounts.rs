@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use crate::error::VendorError;
 use crate::ids::EventKey;
+use crate::seen::{SeenResponse, observe_responses};
 
 /// The configuration of one account at a source.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,6 +40,28 @@ pub enum CheckOutcome {
     Disabled(String),
     /// The vendor could not be reached, so the result is unknown.
     Unreachable(VendorError),
+    /// The response proves nothing: it is not one that this vendor gives. The text says what was seen.
+    Unproven(String),
+    /// Works, with a risk that the text names.
+    Risk(String),
+    /// Not checked, because it takes a request that may write. The text says how to check it.
+    NotTried(String),
+}
+
+impl CheckOutcome {
+    /// Returns true if nothing has to be corrected.
+    pub fn is_fine(&self) -> bool {
+        matches!(self, Self::Passed | Self::Risk(_) | Self::NotTried(_))
+    }
+}
+
+/// Permission to send requests that may write. They carry nothing, and a vendor that works as documented refuses them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WriteProbes {
+    /// They are not sent.
+    Never,
+    /// They are sent.
+    Allowed,
 }
 
 /// One item of a vendor's checklist, verified automatically.
@@ -50,24 +73,37 @@ pub struct AccountCheck {
     pub title: String,
     /// Result of the check.
     pub outcome: CheckOutcome,
+    /// Responses that the result is based on.
+    pub seen: Vec<SeenResponse>,
 }
 
 impl AccountCheck {
     /// Creates a check that passes if there is no hint and fails with the hint otherwise.
     pub fn new(code: &'static str, title: impl Into<String>, hint: Option<&str>) -> Self {
         let outcome = hint.map_or(CheckOutcome::Passed, |hint| CheckOutcome::Failed(hint.to_owned()));
-        Self { code, title: title.into(), outcome }
+        Self::with_outcome(code, title, outcome)
+    }
+
+    /// Creates a check with a result.
+    pub fn with_outcome(code: &'static str, title: impl Into<String>, outcome: CheckOutcome) -> Self {
+        Self { code, title: title.into(), outcome, seen: Vec::new() }
+    }
+
+    /// Runs a check and notes the responses that it was based on.
+    pub async fn observed(check: impl Future<Output = Self>) -> Self {
+        let (check, seen) = observe_responses(check).await;
+        Self { seen, ..check }
     }
 
     /// Creates a check of an on/off setting: passed if there is no hint, disabled with the hint otherwise.
     pub fn switch(code: &'static str, title: impl Into<String>, hint: Option<&str>) -> Self {
         let outcome = hint.map_or(CheckOutcome::Passed, |hint| CheckOutcome::Disabled(hint.to_owned()));
-        Self { code, title: title.into(), outcome }
+        Self::with_outcome(code, title, outcome)
     }
 
     /// Creates a check whose request to the vendor failed.
     pub fn unreachable(code: &'static str, title: impl Into<String>, error: VendorError) -> Self {
-        Self { code, title: title.into(), outcome: CheckOutcome::Unreachable(error) }
+        Self::with_outcome(code, title, CheckOutcome::Unreachable(error))
     }
 }
 
@@ -85,9 +121,12 @@ pub struct HandoverMessage {
 /// Capability: checks reseller accounts at the vendor.
 #[async_trait]
 pub trait ResellerAccounts: Send + Sync {
-    /// Runs the vendor's checklist in its documented order. Read-only. Never fails as a whole: a request that fails is
-    /// reported in its own check.
-    async fn check_account(&self, account: &AccountConfig) -> Vec<AccountCheck>;
+    /// Runs the vendor's checklist in its documented order. Never fails as a whole: a request that fails is reported in its own
+    /// check.
+    async fn check_account(&self, account: &AccountConfig, writes: WriteProbes) -> Vec<AccountCheck>;
+
+    /// Checks with one read request whether the vendor knows the credentials. Passes only for a response in the vendor's own form.
+    async fn check_credentials(&self) -> AccountCheck;
 
     /// Returns the events that the account may sell, or `None` if it may sell every event the vendor lists. Makes no vendor
     /// call.

@@ -42,6 +42,13 @@ impl SeenResponse {
     }
 }
 
+impl SeenResponse {
+    /// Returns true if the body is declared as JSON.
+    pub fn is_json(&self) -> bool {
+        self.content_type.as_deref().is_some_and(|name| name == "application/json" || name.ends_with("+json"))
+    }
+}
+
 impl fmt::Display for SeenResponse {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{} {}", self.method, self.path)?;

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use rust_decimal::Decimal;
 
-use domain::accounts::{AccountConfig, HandoverMessage};
-use domain::{Clock, EventKey, Money, Source, SourceId};
+use domain::accounts::{AccountConfig, CheckOutcome, HandoverMessage, WriteProbes};
+use domain::{Clock, Environment, EventKey, Money, Source, SourceId};
 
 pub use readiness::{ConnectionState, Readiness, check_account, check_connection};
 pub use statement::{SalesInterval, SalesPoint, StatementRow, TimeZones, sales, statement};
@@ -118,7 +118,14 @@ impl Resellers {
     /// Checks a connection at the vendor now. `None` if there is no such connection.
     pub async fn check_now(&self, reseller: &str, source: &SourceId) -> Option<Readiness> {
         let connection = self.find(reseller)?.connections.get(source)?;
-        let checks = check_connection(self.sources.get(source)?, connection).await;
+        let source_checked = self.sources.get(source)?;
+        // At a live venue nothing is sent that may write, only because somebody looks at a page.
+        let writes = match source_checked.environment {
+            Environment::Sandbox => WriteProbes::Allowed,
+            Environment::Live => WriteProbes::Never,
+        };
+        let mut checks = check_connection(source_checked, connection, writes).await;
+        checks.retain(|check| !matches!(check.outcome, CheckOutcome::NotTried(_)));
         let readiness = Readiness { checks, checked_at: self.clock.now() };
         let key = (reseller.to_owned(), source.clone());
         self.readiness_cache.lock().insert(key, readiness.clone());

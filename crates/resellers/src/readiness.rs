@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{ConnectionSettings, mapping};
 use domain::Source;
-use domain::accounts::{AccountCheck, AccountConfig, CheckOutcome};
+use domain::accounts::{AccountCheck, AccountConfig, CheckOutcome, WriteProbes};
 
 /// Lifetime of a cached readiness, so that a page that lists connections does not call the vendor for each view.
 const READINESS_TTL: SignedDuration = SignedDuration::from_mins(5);
@@ -34,7 +34,9 @@ impl Readiness {
     pub fn state(&self) -> ConnectionState {
         let any = |is: fn(&CheckOutcome) -> bool| self.checks.iter().any(|check| is(&check.outcome));
         if self.checks.is_empty()
-            || any(|verdict| matches!(verdict, CheckOutcome::Failed(_) | CheckOutcome::Unreachable(_)))
+            || any(|verdict| {
+                matches!(verdict, CheckOutcome::Failed(_) | CheckOutcome::Unreachable(_) | CheckOutcome::Unproven(_))
+            })
         {
             ConnectionState::Incomplete
         } else if any(|verdict| matches!(verdict, CheckOutcome::Disabled(_))) {
@@ -51,17 +53,23 @@ impl Readiness {
 }
 
 /// Checks an account at its vendor. Returns no checks if the vendor has no checklist.
-pub async fn check_account(source: &Source, account: &AccountConfig) -> Vec<AccountCheck> {
+pub async fn check_account(source: &Source, account: &AccountConfig, writes: WriteProbes) -> Vec<AccountCheck> {
     match &source.accounts {
-        Some(port) => port.check_account(account).await,
+        Some(port) => port.check_account(account, writes).await,
         None => Vec::new(),
     }
 }
 
 /// Checks a connection at its vendor: the account and the product mappings.
-pub async fn check_connection(source: &Source, connection: &ConnectionSettings) -> Vec<AccountCheck> {
-    let (mut checks, mapped) =
-        tokio::join!(check_account(source, &connection.account), mapping::check_mappings(source, &connection.mappings));
+pub async fn check_connection(
+    source: &Source,
+    connection: &ConnectionSettings,
+    writes: WriteProbes,
+) -> Vec<AccountCheck> {
+    let (mut checks, mapped) = tokio::join!(
+        check_account(source, &connection.account, writes),
+        mapping::check_mappings(source, &connection.mappings)
+    );
     checks.extend(mapped);
     checks
 }
@@ -73,7 +81,7 @@ mod tests {
 
     #[test]
     fn a_connection_is_as_good_as_its_worst_line() {
-        let line = |verdict| AccountCheck { code: "CREDENTIALS", title: String::new(), outcome: verdict };
+        let line = |verdict| AccountCheck::with_outcome("CREDENTIALS", "", verdict);
         let of = |checks| Readiness { checks, checked_at: Timestamp::UNIX_EPOCH }.state();
         let failed = || line(CheckOutcome::Failed("a hint".to_owned()));
         let off = || line(CheckOutcome::Disabled("a hint".to_owned()));

@@ -13,7 +13,7 @@ use crate::client::{Client, DayQuery, Probe, ProbeResult};
 use crate::map::{SourceDefaults, days};
 use crate::settings::{Facts, OrderLookup};
 use crate::wire::catalog::{Instance, PriceLine, PriceList, Template};
-use domain::accounts::{AccountCheck, AccountConfig, HandoverMessage, ResellerAccounts};
+use domain::accounts::{AccountCheck, AccountConfig, CheckOutcome, HandoverMessage, ResellerAccounts, WriteProbes};
 use domain::{Clock, EventKey, VendorError, VendorOperation};
 
 const OPERATION: VendorOperation = VendorOperation::CheckConnection;
@@ -46,17 +46,14 @@ const PERMISSIONS: &[(Probe, &str, &str)] = &[
 
 #[async_trait]
 impl ResellerAccounts for AcmeAccounts {
-    async fn check_account(&self, account: &AccountConfig) -> Vec<AccountCheck> {
+    async fn check_account(&self, account: &AccountConfig, writes: WriteProbes) -> Vec<AccountCheck> {
         let organization = account.first_value("organization_id").or(self.organization_id.as_deref());
-        let probes = join_all(PERMISSIONS.iter().map(|(probe, ..)| self.client.probe(*probe, organization))).await;
-        let mut checks = vec![credentials_check(&probes)];
-        checks.push(organization_check(organization, &probes));
-        checks.extend(
-            PERMISSIONS
-                .iter()
-                .zip(probes)
-                .map(|((_, code, permissions), outcome)| permission_check(code, permissions, outcome)),
-        );
+        let permissions = PERMISSIONS.iter().map(|(probe, code, permissions)| {
+            AccountCheck::observed(self.check_permission((*probe, code, permissions), organization, writes))
+        });
+        let mut checks = vec![self.check_credentials().await];
+        checks.push(AccountCheck::observed(self.check_organization(organization, writes)).await);
+        checks.extend(join_all(permissions).await);
         checks.push(self.lookup_check());
         let kinds: BTreeSet<&str> = account.values("ticket_types").iter().map(String::as_str).collect();
         let template_checks = account.values("event_templates").iter().map(|id| self.check_template(id, &kinds));
@@ -70,6 +67,22 @@ impl ResellerAccounts for AcmeAccounts {
             AccountCheck::new("TICKET_TYPE_KNOWN", format!("Ticket type {id} has a price"), (!priced_types.contains(*id)).then_some(hint))
         }));
         checks
+    }
+
+    /// Reads the first row of the list of templates. A key that may not read them is known all the same.
+    async fn check_credentials(&self) -> AccountCheck {
+        AccountCheck::observed(async {
+            match self.client.probe_list().await {
+                Err(error) => AccountCheck::unreachable("CREDENTIALS", CREDENTIALS, error),
+                Ok(ProbeResult::UnknownKey) => {
+                    let hint = "The key is unknown here. A key belongs to one venue and one environment: request one for this environment from api-help@acmeticketing.com.";
+                    AccountCheck::new("CREDENTIALS", CREDENTIALS, Some(hint))
+                }
+                Ok(ProbeResult::Allowed | ProbeResult::Denied) => AccountCheck::new("CREDENTIALS", CREDENTIALS, None),
+                Ok(_) => unproven("CREDENTIALS", CREDENTIALS),
+            }
+        })
+        .await
     }
 
     fn sellable_events(&self, account: &AccountConfig) -> Option<BTreeSet<EventKey>> {
@@ -128,6 +141,51 @@ impl ResellerAccounts for AcmeAccounts {
 }
 
 impl AcmeAccounts {
+    /// There is no endpoint that reads an organization; a check-out for one that does not exist fails with 404.
+    async fn check_organization(&self, organization: Option<&str>, writes: WriteProbes) -> AccountCheck {
+        const CODE: &str = "ORGANIZATION_KNOWN";
+        let Some(id) = organization else {
+            let hint = "Configure organization_id: see the URL of the organization record in the back office.";
+            return AccountCheck::new(CODE, "An organization is configured", Some(hint));
+        };
+        let title = format!("Organization {id} exists");
+        if writes == WriteProbes::Never {
+            return not_tried(CODE, title);
+        }
+        match self.client.probe(Probe::CheckOut, organization).await {
+            Err(error) => AccountCheck::unreachable(CODE, title, error),
+            Ok(ProbeResult::NotFound) => {
+                let hint = "The venue has no organization with this id in this environment: create a reseller record for the partner, or copy its id again.";
+                AccountCheck::new(CODE, title, Some(hint))
+            }
+            Ok(ProbeResult::Unrecognized) => unproven(CODE, title),
+            Ok(ProbeResult::CarriedOut) => carried_out(CODE, title),
+            Ok(_) => AccountCheck::new(CODE, title, None),
+        }
+    }
+
+    async fn check_permission(
+        &self,
+        (probe, code, permissions): (Probe, &'static str, &str),
+        organization: Option<&str>,
+        writes: WriteProbes,
+    ) -> AccountCheck {
+        let title = format!("The user of the key has {permissions}");
+        if probe.may_write() && writes == WriteProbes::Never {
+            return not_tried(code, title);
+        }
+        match self.client.probe(probe, organization).await {
+            Err(error) => AccountCheck::unreachable(code, title, error),
+            Ok(ProbeResult::Denied | ProbeResult::UnknownKey) => {
+                let hint = format!("Grant {permissions} to a role of the user's group in the back office.");
+                AccountCheck::new(code, title, Some(&hint))
+            }
+            Ok(ProbeResult::Unrecognized) => unproven(code, title),
+            Ok(ProbeResult::CarriedOut) => carried_out(code, title),
+            Ok(ProbeResult::Allowed | ProbeResult::NotFound) => AccountCheck::new(code, title, None),
+        }
+    }
+
     /// Checks that a sale whose response was lost can be looked up. A check-out is never sent again by itself (`acme.md §5`, rule
     /// 2), so without a look-up each lost response waits for a person.
     fn lookup_check(&self) -> AccountCheck {
@@ -140,7 +198,8 @@ impl AcmeAccounts {
             ),
             (true, _) => None,
         };
-        AccountCheck::new("LOST_SALES_FOUND", "A sale whose response is lost can be looked up", hint)
+        let outcome = hint.map_or(CheckOutcome::Passed, |hint| CheckOutcome::Risk(hint.to_owned()));
+        AccountCheck::with_outcome("LOST_SALES_FOUND", "A sale whose response is lost can be looked up", outcome)
     }
 
     /// Checks that an event template of the account exists and that resellers may sell it at all three levels. Also
@@ -183,44 +242,25 @@ impl AcmeAccounts {
     }
 }
 
-fn credentials_check(probes: &[Result<ProbeResult, VendorError>]) -> AccountCheck {
-    let title = "The API key is accepted";
-    match probes.first() {
-        Some(Err(error)) => AccountCheck::unreachable("CREDENTIALS", title, error.clone()),
-        Some(Ok(ProbeResult::UnknownKey)) => {
-            let hint = "The key is unknown here. A key belongs to one venue and one environment: request one for this environment from api-help@acmeticketing.com.";
-            AccountCheck::new("CREDENTIALS", title, Some(hint))
-        }
-        _ => AccountCheck::new("CREDENTIALS", title, None),
-    }
+/// Title of the check of the key.
+const CREDENTIALS: &str = "The vendor knows the API key";
+
+/// A check whose response is none that ACME gives.
+fn unproven(code: &'static str, title: impl Into<String>) -> AccountCheck {
+    let seen = "The response is none of ACME's: check base_url, and whether something between here and the vendor answers in its place.";
+    AccountCheck::with_outcome(code, title, CheckOutcome::Unproven(seen.to_owned()))
 }
 
-/// There is no endpoint that reads an organization; a check-out for one that does not exist fails with 404.
-fn organization_check(organization: Option<&str>, probes: &[Result<ProbeResult, VendorError>]) -> AccountCheck {
-    let title =
-        organization.map_or("An organization is configured".to_owned(), |id| format!("Organization {id} exists"));
-    let outcome =
-        PERMISSIONS.iter().zip(probes).find(|((probe, ..), _)| *probe == Probe::CheckOut).map(|(_, outcome)| outcome);
-    let hint = match (organization, outcome) {
-        (None, _) => Some("Configure organization_id: see the URL of the organization record in the back office."),
-        (_, Some(Ok(ProbeResult::NotFound))) => Some(
-            "The venue has no organization with this id in this environment: create a reseller record for the partner, or copy its id again.",
-        ),
-        _ => None,
-    };
-    AccountCheck::new("ORGANIZATION_KNOWN", title, hint)
+/// A check that takes a request that may write.
+fn not_tried(code: &'static str, title: impl Into<String>) -> AccountCheck {
+    let how = "Only a request that may write shows it: --try-writes sends one that carries nothing.";
+    AccountCheck::with_outcome(code, title, CheckOutcome::NotTried(how.to_owned()))
 }
 
-fn permission_check(code: &'static str, permissions: &str, outcome: Result<ProbeResult, VendorError>) -> AccountCheck {
-    let title = format!("The user of the key has {permissions}");
-    match outcome {
-        Err(error) => AccountCheck::unreachable(code, title, error),
-        Ok(ProbeResult::Denied | ProbeResult::UnknownKey) => {
-            let hint = format!("Grant {permissions} to a role of the user's group in the back office.");
-            AccountCheck::new(code, title, Some(&hint))
-        }
-        Ok(ProbeResult::AllowedEvents | ProbeResult::NotFound) => AccountCheck::new(code, title, None),
-    }
+/// A check for which an empty write was carried out.
+fn carried_out(code: &'static str, title: impl Into<String>) -> AccountCheck {
+    let hint = "The vendor carried out a request that carries nothing: look in its back office for what it made, and send no such request again.";
+    AccountCheck::new(code, title, Some(hint))
 }
 
 /// True if a template lets resellers sell. A template without schedules leaves that to its instances.

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::accounts::{AccountCheck, AccountConfig, HandoverMessage, ResellerAccounts};
-use domain::{Clock, ErrorKind, EventKey, VendorError, VendorOperation};
+use domain::accounts::{AccountCheck, AccountConfig, CheckOutcome, HandoverMessage, ResellerAccounts, WriteProbes};
+use domain::{Clock, ErrorKind, EventKey, VendorError, VendorOperation, observe_responses};
 
 use crate::client::Client;
 use crate::facts::Facts;
@@ -33,23 +33,21 @@ pub(super) struct SecutixAccounts {
 
 #[async_trait]
 impl ResellerAccounts for SecutixAccounts {
-    async fn check_account(&self, account: &AccountConfig) -> Vec<AccountCheck> {
-        let title = "The login and its password are accepted";
-        let pos = match self.client.pos_config(OPERATION).await {
-            Ok(pos) => pos,
-            Err(error) if matches!(error.kind, ErrorKind::Unauthorized | ErrorKind::Rejected(_)) => {
-                let hint = "Ask SecuTix for the password of the operator that is linked to the sales channel, and check the login: <institution code>_<sales channel>.";
-                return vec![AccountCheck::new("CREDENTIALS", title, Some(hint))];
-            }
-            Err(error) => return vec![AccountCheck::unreachable("CREDENTIALS", title, error)],
-        };
-        let mut checks = vec![AccountCheck::new("CREDENTIALS", title, None)];
+    async fn check_account(&self, account: &AccountConfig, _: WriteProbes) -> Vec<AccountCheck> {
+        let (read, seen) = observe_responses(self.client.pos_config(OPERATION)).await;
+        let mut checks = vec![AccountCheck { seen, ..credentials_check(read.as_ref().err()) }];
+        let Ok(pos) = read else { return checks };
         checks.push(self.check_sales_channel(account, &pos));
         checks.push(check_point_of_sale(account, &pos, self.client.facts()));
         checks.push(check_pending_account(&pos, self.client.facts()));
-        checks.push(self.contact(account).await);
+        checks.push(AccountCheck::observed(self.contact(account)).await);
         checks.extend(self.check_offer(account).await);
         checks
+    }
+
+    async fn check_credentials(&self) -> AccountCheck {
+        let read = async { credentials_check(self.client.pos_config(OPERATION).await.as_ref().err()) };
+        AccountCheck::observed(read).await
     }
 
     /// The catalog is already limited to the sales channel (`secutix.md §3.1`).
@@ -206,6 +204,23 @@ fn check_prices(snapshot: &CatalogSnapshot) -> AccountCheck {
     };
     let hint = "Prices do not fit the smallest amount of their currency and are not sold: if the venue's amounts have another unit, set `assumptions.amount_unit`.";
     AccountCheck::new("PRICES", title, (snapshot.unsold_prices > 0).then_some(hint))
+}
+
+/// Judges the credentials by the reading of the point of sale, which fails unless the response has the form of the service.
+fn credentials_check(error: Option<&VendorError>) -> AccountCheck {
+    const TITLE: &str = "The vendor knows the login and its password";
+    let Some(error) = error else { return AccountCheck::new("CREDENTIALS", TITLE, None) };
+    match error.kind {
+        ErrorKind::Unauthorized | ErrorKind::Rejected(_) => {
+            let hint = "Ask SecuTix for the password of the operator that is linked to the sales channel, and check the login: <institution code>_<sales channel>.";
+            AccountCheck::new("CREDENTIALS", TITLE, Some(hint))
+        }
+        ErrorKind::NotFound | ErrorKind::Malformed | ErrorKind::Internal => {
+            let seen = "The response is none of S-360's Catalog service: check base_url, transport and api_version, and whether something between here and the institution answers in its place.";
+            AccountCheck::with_outcome("CREDENTIALS", TITLE, CheckOutcome::Unproven(seen.to_owned()))
+        }
+        _ => AccountCheck::unreachable("CREDENTIALS", TITLE, error.clone()),
+    }
 }
 
 fn check_point_of_sale(account: &AccountConfig, pos: &PosConfig, facts: &Facts) -> AccountCheck {

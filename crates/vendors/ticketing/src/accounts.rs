@@ -5,38 +5,41 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 
 use crate::TicketingSource;
-use domain::accounts::{self, AccountCheck, HandoverMessage, ResellerAccounts};
-use domain::{ErrorKind, EventKey, RefusalReason, VendorError, VendorOperation};
+use domain::accounts::{self, AccountCheck, CheckOutcome, HandoverMessage, ResellerAccounts, WriteProbes};
+use domain::{ErrorKind, EventKey, RefusalReason, SeenResponse, VendorError, VendorOperation, observe_responses};
 
 const OPERATION: VendorOperation = VendorOperation::CheckConnection;
 
 #[async_trait]
 impl ResellerAccounts for TicketingSource {
-    async fn check_account(&self, _: &accounts::AccountConfig) -> Vec<AccountCheck> {
+    async fn check_account(&self, _: &accounts::AccountConfig, _: WriteProbes) -> Vec<AccountCheck> {
         let host = self.defaults.host.as_str();
-        let version = "The client version is accepted";
-        let key = "The integration key is accepted";
-        let listed = match self.client.published_events(OPERATION, None).await {
-            Err(error) if self.client.is_version_rejected(&error) => {
-                let hint = "Set client_version to the version that the vendor requires.";
-                return vec![AccountCheck::new("CLIENT_VERSION", version, Some(hint))];
-            }
-            Err(error) if is_access_denied(&error) => {
-                let hint = "Request an integration key for this environment from a TickeTing administrator.";
-                return vec![
-                    AccountCheck::new("CLIENT_VERSION", version, None),
-                    AccountCheck::new("CREDENTIALS", key, Some(hint)),
-                ];
-            }
-            Err(error) => return vec![AccountCheck::unreachable("CREDENTIALS", key, error)],
-            Ok(listed) => listed,
-        };
-        let mut checks =
-            vec![AccountCheck::new("CLIENT_VERSION", version, None), AccountCheck::new("CREDENTIALS", key, None)];
-        checks.push(self.key_level_check(host).await);
-        checks.push(self.host_check(host).await);
-        checks.push(self.host_events_check(listed.len()).await);
+        let (listed, seen) = observe_responses(self.client.published_events(OPERATION, None)).await;
+        let key = key_check(listed.as_ref().err(), &seen);
+        let version = "The vendor takes the client version";
+        if let Err(error) = &listed
+            && self.client.is_version_rejected(error)
+        {
+            let hint = "Set client_version to the version that the vendor requires.";
+            return vec![AccountCheck { seen, ..AccountCheck::new("CLIENT_VERSION", version, Some(hint)) }];
+        }
+        let is_known = matches!(key.outcome, CheckOutcome::Passed);
+        let mut checks = vec![AccountCheck { seen, ..key }];
+        if !is_known {
+            return checks;
+        }
+        checks.insert(0, AccountCheck::new("CLIENT_VERSION", version, None));
+        let listed = listed.unwrap_or_default();
+        checks.push(AccountCheck::observed(self.key_level_check(host)).await);
+        checks.push(AccountCheck::observed(self.host_check(host)).await);
+        checks.push(AccountCheck::observed(self.host_events_check(listed.len())).await);
         checks
+    }
+
+    async fn check_credentials(&self) -> AccountCheck {
+        let (listed, seen) = observe_responses(self.client.published_events(OPERATION, None)).await;
+        let key = key_check(listed.as_ref().err(), &seen);
+        AccountCheck { seen, ..key }
     }
 
     fn sellable_events(&self, _: &accounts::AccountConfig) -> Option<BTreeSet<EventKey>> {
@@ -106,6 +109,24 @@ impl TicketingSource {
                 AccountCheck::new("HOST_KNOWN", title, Some(hint))
             }
             Err(error) => AccountCheck::unreachable("HOST_KNOWN", title, error),
+        }
+    }
+}
+
+/// Judges the key by the reading of the public list. A 404 means an empty list only if it is the vendor's own (`ticketing.md §2.4`).
+fn key_check(error: Option<&VendorError>, seen: &[SeenResponse]) -> AccountCheck {
+    const TITLE: &str = "The vendor knows the integration key";
+    let is_json = seen.last().is_some_and(SeenResponse::is_json);
+    match error {
+        Some(error) if is_access_denied(error) => {
+            let hint = "Request an integration key for this environment from a TickeTing administrator.";
+            AccountCheck::new("CREDENTIALS", TITLE, Some(hint))
+        }
+        Some(error) if error.kind.is_transient() => AccountCheck::unreachable("CREDENTIALS", TITLE, error.clone()),
+        None if is_json => AccountCheck::new("CREDENTIALS", TITLE, None),
+        _ => {
+            let hint = "The response is none of TickeTing's: check base_url, and whether something between here and the vendor answers in its place.";
+            AccountCheck::with_outcome("CREDENTIALS", TITLE, CheckOutcome::Unproven(hint.to_owned()))
         }
     }
 }

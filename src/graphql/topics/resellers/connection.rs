@@ -183,8 +183,11 @@ impl ResellerConnection {
 fn to_readiness_checks(source: &source::Source, readiness: &Readiness) -> Vec<ReadinessCheck> {
     let line = |check: &domain::accounts::AccountCheck| {
         let hint = match &check.outcome {
-            CheckOutcome::Passed => None,
-            CheckOutcome::Failed(hint) | CheckOutcome::Disabled(hint) => Some(hint.clone()),
+            CheckOutcome::Passed | CheckOutcome::Risk(_) => None,
+            CheckOutcome::Failed(hint)
+            | CheckOutcome::Disabled(hint)
+            | CheckOutcome::Unproven(hint)
+            | CheckOutcome::NotTried(hint) => Some(hint.clone()),
             CheckOutcome::Unreachable(_) => Some("The vendor could not be reached: try again later.".to_owned()),
         };
         ReadinessCheck {
