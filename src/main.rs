@@ -15,7 +15,7 @@ use std::time::Duration;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 use telemetry::{LogFormat, Metrics, TraceExporter, TraceSettings};
-use ticketgraph::app::{self, SandboxOptions, ServeOptions, StartError};
+use ticketgraph::app::{self, CheckOptions, SandboxOptions, ServeOptions, StartError};
 use ticketgraph::config::{Config, ConfigDiagnostics};
 use ticketgraph::graphql;
 use tokio::runtime::{Handle, Runtime};
@@ -46,9 +46,15 @@ enum Command {
     Check {
         #[command(flatten)]
         file: File,
-        /// Also checks credentials, ids, channels and resellers with each vendor.
+        /// Also checks credentials, ids, channels and resellers with each vendor, and ledger, Redis, certificates and issuers.
         #[arg(long)]
         online: bool,
+        /// Also shows the requests of each check, facts to compare with the venue's back office, and all assumptions.
+        #[arg(long)]
+        verbose: bool,
+        /// With --online: also sends requests that may write. They carry nothing, and a vendor refuses them.
+        #[arg(long, requires = "online")]
+        try_writes: bool,
     },
     /// Prints the schema (SDL).
     Schema {
@@ -112,7 +118,9 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match arguments.command.unwrap_or(Command::Serve(arguments.serve)) {
         Command::Serve(serve) => self::serve(serve),
-        Command::Check { file, online } => check(&file, online),
+        Command::Check { file, online, verbose, try_writes } => {
+            check(&file, online, CheckOptions { verbose, try_writes })
+        }
         Command::Schema { subgraph } => {
             let sdl = if subgraph { graphql::subgraph::sdl() } else { graphql::schema::sdl() };
             write_out(format!("{}\n", sdl.trim_end()).as_bytes())
@@ -144,16 +152,16 @@ impl File {
     }
 }
 
-fn check(file: &File, online: bool) -> ExitCode {
+fn check(file: &File, online: bool, options: CheckOptions) -> ExitCode {
     match file.load() {
-        Ok(config) if online => check_online(config),
         Ok(config) => {
-            let counts = [config.sources.len(), config.deliveries.len(), config.resellers.len(), config.clients.len()];
-            let [sources, deliveries, resellers, clients] = counts;
-            print(format!(
-                "no findings: {sources} sources, {deliveries} deliveries, {resellers} resellers, {clients} clients"
-            ));
-            ExitCode::SUCCESS
+            app::list_assumptions(&config, options.verbose).iter().for_each(print);
+            match run(app::unsellable_sources(&config)) {
+                Ok(Ok(warnings)) => warnings.iter().for_each(print),
+                Ok(Err(error)) => return not_started(&error),
+                Err(error) => return failed(error),
+            }
+            if online { check_online(config, options) } else { report_clean(&config) }
         }
         Err(diagnostics) => {
             diagnostics.lines().for_each(print);
@@ -162,16 +170,31 @@ fn check(file: &File, online: bool) -> ExitCode {
     }
 }
 
-fn check_online(config: Config) -> ExitCode {
-    let reports = match run(app::check_online(config)) {
+fn report_clean(config: &Config) -> ExitCode {
+    let counts = [config.sources.len(), config.deliveries.len(), config.resellers.len(), config.clients.len()];
+    let [sources, deliveries, resellers, clients] = counts;
+    print(format!("no findings: {sources} sources, {deliveries} deliveries, {resellers} resellers, {clients} clients"));
+    ExitCode::SUCCESS
+}
+
+fn check_online(config: Config, options: CheckOptions) -> ExitCode {
+    if options.try_writes {
+        print(
+            "requests that may write are sent: they carry nothing, and a vendor that works as documented refuses them",
+        );
+    }
+    let reports = match run(app::check_online(config, options)) {
         Ok(Ok(reports)) => reports,
         Ok(Err(error)) => return not_started(&error),
         Err(error) => return failed(error),
     };
     for report in &reports {
         report.checks.iter().for_each(|check| print(app::format_check(&report.section, check)));
+        if options.verbose {
+            app::format_details(report).iter().for_each(print);
+        }
     }
-    if reports.iter().all(app::CheckReport::all_passed) { ExitCode::SUCCESS } else { ExitCode::from(FAILED) }
+    if reports.iter().all(app::CheckReport::is_fine) { ExitCode::SUCCESS } else { ExitCode::from(FAILED) }
 }
 
 fn serve(serve: Serve) -> ExitCode {

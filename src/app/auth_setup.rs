@@ -56,6 +56,15 @@ fn viewer<'a>(name: &str, reseller: Option<String>, scopes: impl IntoIterator<It
     Arc::new(Viewer { id: name.to_owned(), name: name.to_owned(), reseller, scopes })
 }
 
+/// Fetches the keys of an issuer, and returns how many fit its algorithms.
+pub(super) async fn read_keys(
+    name: &str,
+    settings: &IssuerConfig,
+    client: &reqwest::Client,
+) -> Result<usize, KeySetError> {
+    token_issuer(name, settings, client).count_keys().await
+}
+
 fn token_issuer(name: &str, settings: &IssuerConfig, client: &reqwest::Client) -> TokenIssuer {
     let settings_of_issuer = IssuerSettings {
         name: name.to_owned(),

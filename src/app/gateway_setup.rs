@@ -147,7 +147,8 @@ pub(super) fn listener_settings(config: &Config) -> Result<listener::Settings, S
     })
 }
 
-fn load_tls(files: &crate::config::TlsConfig) -> Result<rustls::ServerConfig, String> {
+/// Loads certificate and key, which must fit.
+pub(super) fn load_tls(files: &crate::config::TlsConfig) -> Result<rustls::ServerConfig, String> {
     use rustls::pki_types::pem::PemObject;
     use rustls::pki_types::{CertificateDer, PrivateKeyDer};
     let chain: Result<Vec<_>, _> =

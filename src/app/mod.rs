@@ -1,6 +1,7 @@
 //! The composition root: the only module that depends on all others. It wires them and has no rules of its own.
 
 mod auth_setup;
+mod check;
 mod delivery_setup;
 mod error;
 mod gateway_setup;
@@ -8,7 +9,6 @@ mod ledger_check;
 mod limiters;
 mod listeners;
 mod metrics_collector;
-mod online;
 mod options;
 mod order_setup;
 mod reload;
@@ -22,10 +22,12 @@ mod start;
 mod startup_log;
 mod vendor_specs;
 
+pub use check::{
+    CheckOptions, CheckReport, check_online, format_check, format_details, list_assumptions, unsellable_sources,
+};
 pub use error::StartError;
 pub use gateway_setup::{api_settings, operation_limits, socket_limits};
 pub use ledger_check::LedgerCheck;
-pub use online::{CheckReport, check_online, format_check};
 pub use options::{SandboxOptions, ServeOptions};
 pub use order_setup::{order_settings, store_settings};
 pub use reload::ConfigLoader;

@@ -1,8 +1,8 @@
 //! Check of a mobile app's address and key.
 
-use domain::ErrorKind;
-use domain::accounts::AccountCheck;
+use domain::accounts::{AccountCheck, CheckOutcome};
 use domain::mobile::{AppTicketKey, MobileApp};
+use domain::{ErrorKind, SeenResponse, observe_responses};
 
 use crate::channel::VenueLocation;
 
@@ -21,26 +21,32 @@ pub fn check_location(location: &VenueLocation) -> AccountCheck {
     AccountCheck::new("APP_LOCATION", title, (!missing.is_empty()).then_some(&*hint))
 }
 
-/// Reads a ticket that does not exist: "not found" proves that the address and the key are accepted.
+/// Reads a ticket that does not exist. "Not found" is the app's answer only in its own form, and proves something only if a wrong key
+/// is refused.
 pub async fn check_app(app: &dyn MobileApp) -> AccountCheck {
-    let (code, title) = ("APP_REACHED", "The address and the key of the mobile app are accepted");
-    match app.load_status(&AppTicketKey::new(UNKNOWN_TICKET)).await {
+    let (code, title) = ("APP_REACHED", "The mobile app knows the key");
+    let (read, seen) = observe_responses(app.load_status(&AppTicketKey::new(UNKNOWN_TICKET))).await;
+    let is_json = seen.last().is_some_and(SeenResponse::is_json);
+    let check = match read {
         Ok(_) => AccountCheck::new(code, title, None),
         Err(error) => match error.kind {
-            ErrorKind::NotFound => AccountCheck::new(code, title, None),
+            ErrorKind::NotFound if is_json => AccountCheck::new(code, title, None),
             ErrorKind::Unauthorized | ErrorKind::Rejected(_) => {
                 let hint = "The app rejects the key: compare it with the one in the app's administration.";
                 AccountCheck::new(code, title, Some(hint))
             }
+            ErrorKind::NotFound | ErrorKind::Malformed | ErrorKind::Internal => {
+                let hint = "The response is none of the app's: check the url, and whether something between here and the app answers in its place.";
+                AccountCheck::with_outcome(code, title, CheckOutcome::Unproven(hint.to_owned()))
+            }
             _ => AccountCheck::unreachable(code, title, error),
         },
-    }
+    };
+    AccountCheck { seen, ..check }
 }
 
 #[cfg(test)]
 mod tests {
-    use domain::accounts::CheckOutcome;
-
     use super::*;
 
     #[test]

@@ -145,17 +145,25 @@ impl TokenIssuer {
             .cloned()
     }
 
+    /// Fetches the keys, and returns how many fit the algorithms of the issuer.
+    pub async fn count_keys(&self) -> Result<usize, KeySetError> {
+        let set = self.fetch_keys().await?;
+        let fits = |key: &&Jwk| self.settings.algorithms.iter().any(|algorithm| is_usable_with(key, *algorithm));
+        Ok(set.keys.iter().filter(fits).count())
+    }
+
+    async fn fetch_keys(&self) -> Result<JwkSet, KeySetError> {
+        let bytes = self.source.fetch().await?;
+        serde_json::from_slice(&bytes).map_err(|error| KeySetError(error.to_string()))
+    }
+
     async fn refresh_keys(&self) {
         let mut last = self.last_fetch.lock().await;
         if last.is_some_and(|last| last.elapsed() < MIN_FETCH_INTERVAL) {
             return;
         }
         *last = Some(Instant::now());
-        let parsed = match self.source.fetch().await {
-            Ok(bytes) => serde_json::from_slice::<JwkSet>(&bytes).map_err(|error| KeySetError(error.to_string())),
-            Err(error) => Err(error),
-        };
-        match parsed {
+        match self.fetch_keys().await {
             Ok(set) => self.key_set.store(Some(std::sync::Arc::new((Instant::now(), set)))),
             Err(error) => tracing::error!(issuer = self.settings.issuer, %error, "tokens of this issuer are rejected"),
         }
