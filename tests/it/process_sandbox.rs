@@ -104,7 +104,7 @@ async fn a_list_over_three_vendors_calls_each_once_per_level_and_batch() {
     }
     // One vendor accepts a list of events and one of products per call, in both protocols.
     insta::assert_json_snapshot!(served.calls_per_endpoint("secutix").await);
-    // Another one returns everything about its events in the list.
+    // Another one returns everything about its events in the list; the host's own list proves whose they are.
     insta::assert_json_snapshot!(served.calls_per_endpoint("ticketing").await);
     // The third one accepts one day per call (`acme.md §4.2`). Instances provide two levels: performances, and the
     // ticket types of an event whose template has none.

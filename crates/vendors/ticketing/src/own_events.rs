@@ -16,7 +16,11 @@ const LIST_AGE: SignedDuration = SignedDuration::from_secs(60);
 
 /// Ids of the events that were seen in the list of the host's events. An event never changes its host.
 #[derive(Default)]
-pub(crate) struct OwnEvents(Mutex<Seen>);
+pub(crate) struct OwnEvents {
+    seen: Mutex<Seen>,
+    /// Held by the reader of the list, so that orders that begin together read it once.
+    reading: tokio::sync::Mutex<()>,
+}
 
 #[derive(Default)]
 struct Seen {
@@ -27,18 +31,18 @@ struct Seen {
 impl OwnEvents {
     /// Adds an event that the host created.
     pub(crate) fn insert(&self, id: &str) {
-        self.0.lock().ids.insert(id.to_owned());
+        self.seen.lock().ids.insert(id.to_owned());
     }
 
     fn insert_list<'a>(&self, ids: impl Iterator<Item = &'a str>, now: Timestamp) {
-        let mut seen = self.0.lock();
+        let mut seen = self.seen.lock();
         seen.ids.extend(ids.map(str::to_owned));
         seen.listed_at = Some(now);
     }
 
     /// Returns true if an event is the host's; `None` if the list must be read first.
     fn contains(&self, id: &str, now: Timestamp) -> Option<bool> {
-        let seen = self.0.lock();
+        let seen = self.seen.lock();
         let is_recent = seen.listed_at.is_some_and(|at| now.duration_since(at) <= LIST_AGE);
         match seen.ids.contains(id) {
             true => Some(true),
@@ -85,6 +89,10 @@ impl TicketingSource {
     /// Returns true if an event is the host's, by the host that it names or by the list of the host's events.
     pub(super) async fn is_own(&self, op: VendorOperation, id: &str) -> Result<bool, VendorError> {
         let now = self.clock.now();
+        if let Some(is_own) = self.own_events.contains(id, now) {
+            return Ok(is_own);
+        }
+        let _reading = self.own_events.reading.lock().await;
         if let Some(is_own) = self.own_events.contains(id, now) {
             return Ok(is_own);
         }
