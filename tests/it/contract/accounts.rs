@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::accounts::{AccountCheck, AccountConfig, CheckOutcome};
+use domain::accounts::{AccountCheck, AccountConfig, CheckOutcome, WriteProbes};
 use emulators::{Fault, Rule};
 use serde_json::json;
 
@@ -26,14 +26,17 @@ async fn each_checked_vendor(test: impl AsyncFn(&VendorFixture)) {
 }
 
 async fn run_checks(fixture: &VendorFixture, account: &AccountConfig) -> Vec<AccountCheck> {
-    fixture.source.accounts.as_ref().expect("readiness checks").check_account(account).await
+    fixture.source.accounts.as_ref().expect("readiness checks").check_account(account, WriteProbes::Allowed).await
 }
 
 /// Codes of the checks that did not pass, each of which must have a hint.
 fn failed_codes(checks: &[AccountCheck]) -> Vec<&'static str> {
     let lines = checks.iter().filter(|check| match &check.outcome {
-        CheckOutcome::Passed => false,
-        CheckOutcome::Failed(hint) | CheckOutcome::Disabled(hint) => {
+        CheckOutcome::Passed | CheckOutcome::Risk(_) => false,
+        CheckOutcome::Failed(hint)
+        | CheckOutcome::Disabled(hint)
+        | CheckOutcome::Unproven(hint)
+        | CheckOutcome::NotTried(hint) => {
             assert!(!hint.is_empty(), "{}", check.code);
             true
         }
@@ -155,4 +158,34 @@ async fn a_handover_letter_is_filled_in_and_lists_missing_values_and_contains_no
     insta::with_settings!({ filters => vec![(r"http://127.0.0.1:\d+", "[address]")] }, {
         insta::assert_snapshot!(format!("{}\n\n{}\n\nmissing: {:#?}", letter.subject, letter.body, letter.missing_fields));
     });
+}
+
+#[tokio::test]
+async fn without_permission_no_check_sends_a_request_that_may_write() {
+    each_checked_vendor(async |fixture| {
+        let accounts = fixture.source.accounts.as_ref().expect("readiness checks");
+        let checks = accounts.check_account(&AccountConfig::default(), WriteProbes::Never).await;
+        let is_clean = |check: &AccountCheck| {
+            matches!(check.outcome, CheckOutcome::NotTried(_)) || failed_codes(std::slice::from_ref(check)).is_empty()
+        };
+        assert!(checks.iter().all(is_clean), "{checks:?}");
+        let skipped = checks.iter().filter(|check| matches!(check.outcome, CheckOutcome::NotTried(_))).count();
+        let is_acme = fixture.source.vendor == domain::VendorKind::Acme;
+        assert_eq!(skipped, if is_acme { 7 } else { 0 }, "{checks:?}");
+        let calls = fixture.running.stage.log.all();
+        let may_write = |method: &str| ["PUT", "DELETE", "PATCH"].contains(&method) || is_acme && method == "POST";
+        assert!(!calls.iter().any(|call| may_write(&call.method)), "{}", fixture.source.id);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_credentials_alone_are_checked_with_read_requests() {
+    each_checked_vendor(async |fixture| {
+        let check = fixture.source.accounts.as_ref().expect("readiness checks").check_credentials().await;
+        assert_eq!((check.code, failed_codes(std::slice::from_ref(&check))), ("CREDENTIALS", Vec::new()));
+        let last = check.seen.last().expect("a response");
+        assert_eq!(last.status, Some(200), "{last}");
+    })
+    .await;
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::accounts::{AccountCheck, AccountConfig, HandoverMessage, ResellerAccounts};
+use domain::accounts::{AccountCheck, AccountConfig, HandoverMessage, ResellerAccounts, WriteProbes};
 use domain::catalog::{CalendarDay, Catalog, CatalogScope, PerformanceWindow};
 use domain::ids::ExternalRef;
 use domain::source::{Environment, Health, HealthReport, HealthState, OrderCalls, SourceTraits};
@@ -353,8 +353,12 @@ struct FakeAccounts;
 
 #[async_trait]
 impl ResellerAccounts for FakeAccounts {
-    async fn check_account(&self, _: &AccountConfig) -> Vec<AccountCheck> {
-        vec![AccountCheck::new("CREDENTIALS", "The key is accepted", None)]
+    async fn check_account(&self, _: &AccountConfig, _: WriteProbes) -> Vec<AccountCheck> {
+        vec![self.check_credentials().await]
+    }
+
+    async fn check_credentials(&self) -> AccountCheck {
+        AccountCheck::new("CREDENTIALS", "The key is accepted", None)
     }
 
     fn sellable_events(&self, account: &AccountConfig) -> Option<BTreeSet<EventKey>> {
