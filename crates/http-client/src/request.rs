@@ -113,6 +113,21 @@ impl VendorRequest {
         self.display_path.unwrap_or_else(|| self.url.path())
     }
 
+    /// Returns the names of the headers in ascending order. Values may be secrets.
+    pub(super) fn header_names(&self) -> Vec<String> {
+        let content_type = self.payload.as_ref().map(|_| CONTENT_TYPE);
+        let mut names: Vec<String> =
+            self.headers.keys().cloned().chain(content_type).map(|it| it.to_string()).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// Returns the body; empty without one.
+    pub(super) fn body(&self) -> Bytes {
+        self.payload.as_ref().map_or_else(Bytes::new, |payload| payload.bytes.clone())
+    }
+
     pub(super) fn into_request(self) -> Request {
         let mut request = Request::new(self.method, self.url);
         *request.headers_mut() = self.headers;
