@@ -11,12 +11,13 @@ use crate::app::error::StartError;
 use crate::app::order_setup::attach_stores;
 use crate::app::reseller_setup;
 use crate::app::sandbox::start_sandbox;
-use crate::app::sources::{connect_sources, vendor_client};
+use crate::app::sources::{connect_sources, observed, vendor_client};
 use crate::app::start::build_infrastructure;
 use crate::config::{Config, DeliveryConfig, ResilienceConfig};
 use deliveries::check_app;
 use domain::accounts::{AccountCheck, AccountConfig, CheckOutcome};
 use domain::{Clock, SourceId, SystemClock};
+use http_client::ExchangeObserver;
 use resellers::{check_account, check_connection};
 use source_stack::LocalRateLimiter;
 use vendor_api::InvalidSetting;
@@ -68,16 +69,18 @@ pub async fn check_online(mut config: Config) -> Result<Vec<CheckReport>, StartE
     for (id, settings) in &config.deliveries {
         all.push(CheckReport {
             section: format!("deliveries.{id}"),
-            checks: vec![check_channel(&config.resilience, id, settings).await?],
+            checks: vec![check_channel(&config.resilience, id, settings, None).await?],
         });
     }
     Ok(all)
 }
 
-async fn check_channel(
+/// Checks a delivery channel. Its exchanges are passed to the observer, if there is one.
+pub(super) async fn check_channel(
     resilience: &ResilienceConfig,
     id: &str,
     settings: &DeliveryConfig,
+    observer: Option<&Arc<dyn ExchangeObserver>>,
 ) -> Result<AccountCheck, StartError> {
     let unknown = || StartError::Settings(vec![InvalidSetting::new("app", "is not one of the apps")]);
     let app = APPS.iter().find(|app| app.name == settings.app).ok_or_else(unknown)?;
@@ -85,7 +88,7 @@ async fn check_channel(
     let limiter = Arc::new(LocalRateLimiter::unlimited());
     let client =
         vendor_client(&resilience, SourceId::new(id), limiter, app.rate_limit_pause).map_err(StartError::Settings)?;
-    let channel = (app.connect)(settings.channel.clone(), client).map_err(StartError::Settings)?;
+    let channel = (app.connect)(settings.channel.clone(), observed(client, observer)).map_err(StartError::Settings)?;
     Ok(check_app(channel.port.as_ref()).await)
 }
 

@@ -18,6 +18,7 @@ use crate::app::metrics_collector::{MetricsCollector, ProcessDependency, Service
 use crate::app::options::ServeOptions;
 use crate::app::order_setup;
 use crate::app::order_setup::ConfiguredAccounts;
+use crate::app::recording::{log_summary, start_recording};
 use crate::app::reload::ConfigReload;
 use crate::app::reseller_setup;
 use crate::app::sandbox::start_sandbox;
@@ -34,6 +35,8 @@ use ::orders::{ChangeBus, LocalChangeBus};
 use catalog::UnifiedCatalog;
 use domain::{Clock, Source, SystemClock};
 use edits::Edits;
+use http_client::ExchangeObserver;
+use recording::RecordingLimits;
 use source_stack::CatalogCache;
 
 /// Minimum time for orders and deliveries to close when requests have used up the drain time.
@@ -51,7 +54,14 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     } else {
         None
     };
-    let infrastructure = Arc::new(build_infrastructure(&config, &clock, &tracker, &stop)?);
+    let recorder = options
+        .record
+        .as_deref()
+        .map(|folder| start_recording(folder, RecordingLimits::BESIDE_SERVICE, &config, &clock));
+    let recorder = recorder.transpose()?;
+    let observer = recorder.as_ref().map(|recorder| Arc::clone(recorder) as Arc<dyn ExchangeObserver>);
+    let infrastructure = build_infrastructure(&config, &clock, &tracker, &stop)?;
+    let infrastructure = Arc::new(Infrastructure { observer, ..infrastructure });
     let stores = order_setup::open_stores(&config, &data).await?;
     let ConnectedSources { sources, for_orders, monthly_quotas } =
         connect_sources(&config, &infrastructure, Some(&stores.snapshots)).map_err(StartError::Settings)?;
@@ -60,7 +70,8 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     let orders = order_setup::build(&config, for_orders, &stores, &clock, bus, Arc::clone(&accounts));
     let edits = Edits::new(Arc::clone(&stores.edits), Arc::clone(&clock), tracker.clone());
     let resellers = reseller_setup::open(&config, &sources, &clock);
-    let deliveries = delivery_setup::open(&config, &sources, &clock, &orders, &stores).map_err(StartError::Settings)?;
+    let deliveries =
+        delivery_setup::open(&config, &sources, &infrastructure, &orders, &stores).map_err(StartError::Settings)?;
     let services = Services {
         catalog: catalog(&config, sources.clone(), &clock),
         orders: Some(orders.clone()),
@@ -96,6 +107,9 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     // another replica continues the rest.
     let closing = async { tokio::join!(orders.close(), deliveries.close()) };
     let written = tokio::time::timeout_at(drain_by.max(Instant::now() + MIN_CLOSE_TIME), closing).await.is_ok();
+    if let Some(recorder) = recorder {
+        log_summary(recorder.finish());
+    }
     tracing::info!(drained, written, "stopped");
     Ok(drained && written)
 }
@@ -114,7 +128,14 @@ pub(super) fn build_infrastructure(
         shared.subscribe_to_invalidations(&cache, stop);
     }
     let client = http_client::build_client()?;
-    Ok(Infrastructure { client, clock: Arc::clone(clock), cache, redis: shared, tracker: tracker.clone() })
+    Ok(Infrastructure {
+        client,
+        clock: Arc::clone(clock),
+        cache,
+        redis: shared,
+        tracker: tracker.clone(),
+        observer: None,
+    })
 }
 
 /// Waits for a shutdown signal. First `/health/ready` reports 503 for the notice period, then no new requests are

@@ -245,6 +245,8 @@ fn a_replay_prefers_the_same_request_then_the_most_similar_one_and_serves_severa
         exchange(&at(21), "", &[], "21"),
         exchange(&at(21), "", &[], "22"),
         exchange("https://vendor.example/events/66f0aa10c3d2e4b5a6978001", "", &[], "1"),
+        exchange("https://vendor.example/prices?size=7&size=7", "", &[], "31"),
+        exchange("https://vendor.example/prices?size=7", "", &[], "30"),
     ]);
     let query = |day: &str| format!("startTime=2026-11-{day}T00%3A00%3A00Z");
     for expected in ["21", "22", "22"] {
@@ -253,6 +255,7 @@ fn a_replay_prefers_the_same_request_then_the_most_similar_one_and_serves_severa
     assert_eq!(answer(&player, "/events", &query("20"), ""), Ok("20".to_owned()));
     assert_eq!(answer(&player, "/events", "startTime=2026-11-20T09%3A00%3A00Z", ""), Ok("20".to_owned()));
     assert_eq!(answer(&player, "/events/0123456789ab0123456789ab", "", ""), Ok("1".to_owned()));
+    assert_eq!(answer(&player, "/prices", "size=7&size=7", ""), Ok("31".to_owned()));
     assert_eq!(answer(&player, "/orders/K7P2M9QX", "", ""), Err("/orders/{}".to_owned()));
 }
 
@@ -268,12 +271,15 @@ fn a_replay_distinguishes_the_methods_of_one_soap_address_and_ignores_credential
         exchange(url, &envelope("getCatalog", 1, "planted-1"), &[], "1"),
         exchange(url, &envelope("getCatalog", 2, "planted-1"), &[], "2"),
         exchange(url, &envelope("getConfig", 1, "planted-1"), &[], "3"),
+        exchange(url, &envelope("getStock", 1, "planted-1"), &[], "4"),
+        exchange(url, &envelope("getStock", 1, "planted-2"), &[], "5"),
     ]);
     let ask = |method: &str, id: u32| answer(&player, "/external/catalogService", "", &envelope(method, id, "other"));
     assert_eq!(
         (ask("getCatalog", 2), ask("getCatalog", 1), ask("getConfig", 7)),
         (Ok("2".to_owned()), Ok("1".to_owned()), Ok("3".to_owned()))
     );
+    assert_eq!((ask("getStock", 1), ask("getStock", 1)), (Ok("4".to_owned()), Ok("5".to_owned())));
     assert_eq!(ask("getPrices", 1), Err("/external/catalogService#getPrices".to_owned()));
 }
 

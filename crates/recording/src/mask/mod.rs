@@ -15,8 +15,8 @@ use crate::sample::SampleBody;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Placeholder of a masked segment in a template.
 pub(crate) const WILDCARD: &str = "{}";
-/// Characters between the parts of a text without blanks, such as a list of ids.
-const SEPARATORS: &[char] = &[',', ';', '/', '?', '&', '=', ':', '|'];
+/// Characters between the parts of a text without blanks, such as a list of ids or a login of two names.
+const SEPARATORS: &[char] = &[',', ';', '/', '?', '&', '=', ':', '|', '_'];
 
 /// Replaces the values of one recording by pseudonyms. The same value has the same pseudonym everywhere.
 pub struct Masker {
@@ -87,6 +87,11 @@ impl Masker {
     /// Masks a value that stands under a key.
     pub fn value(&self, key: &str, value: Value) -> Value {
         self.json(KeyRules::of(key, false), value)
+    }
+
+    /// Masks a setting of a source. Words of settings such as `soap` and `same_uuid` are kept, except names and logins.
+    pub fn setting(&self, key: &str, text: &str) -> String {
+        if policy::keeps_setting(key, text) { text.to_owned() } else { self.text(KeyRules::of(key, false), text) }
     }
 
     fn json(&self, rules: KeyRules, value: Value) -> Value {

@@ -336,6 +336,16 @@ pub(crate) fn keeps_key(key: &str) -> bool {
     (name.len() <= MAX_KEY && has_form && reads_as_name) || is_small_number(key) || is_iso_time(key)
 }
 
+/// Returns true if a setting of a source may be written as it is: a word in lower-case letters, or a version.
+pub(crate) fn keeps_setting(key: &str, text: &str) -> bool {
+    const NAMES: &[&str] = &["account", "contact", "institution", "login", "name", "user", "username"];
+    let is_name =
+        words(key).iter().any(|word| NAMES.contains(&word.as_str()) || PRIVATE_WORDS.contains(&word.as_str()));
+    !is_name
+        && text.len() <= MAX_WORD
+        && (is_version(text) || text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
+}
+
 /// Returns true if a segment of a path may be written as it is.
 pub(crate) fn keeps_segment(segment: &str) -> bool {
     let parts: Vec<&str> = segment.split('.').collect();

@@ -139,3 +139,15 @@ fn a_segment_is_kept_if_it_names_a_resource_a_version_or_a_method() {
         assert!(!keeps_segment(segment), "{segment}");
     }
 }
+
+#[test]
+fn a_word_of_a_setting_is_kept_and_a_name_or_a_login_is_not() {
+    for (key, text) in [("transport", "soap"), ("checkout_retry", "same_uuid"), ("api_version", "v1_33")] {
+        assert!(keeps_setting(key, text), "{key}");
+    }
+    for (key, text) in
+        [("login", "anna"), ("partner_name", "anna"), ("host", "17201149984410"), ("transport", "K7P2M9QX")]
+    {
+        assert!(!keeps_setting(key, text), "{key}");
+    }
+}

@@ -1,0 +1,51 @@
+//! The report of a target that deviates from the contract: something to send to the vendor, or to correct a setting by.
+
+use std::fmt::Write;
+
+use domain::{VendorKind, VendorOperation};
+use recording::{Recording, shape};
+
+use crate::contract::recorded::checks::Deviation;
+
+/// Returns the section of the vendor's contract, and the settings that correct an inferred fact of it.
+fn section(vendor: VendorKind, operation: VendorOperation) -> (&'static str, &'static str) {
+    use VendorOperation::{CheckConnection, Hold, ListPerformances, LoadAvailability, LoadTicketTypes, Release};
+    match (vendor, operation) {
+        (VendorKind::Acme, CheckConnection) => ("acme.md §2.3", "api_key, tenant_id"),
+        (VendorKind::Acme, ListPerformances | LoadAvailability) => ("acme.md §4.1", "time_zone, assumptions"),
+        (VendorKind::Acme, Hold | Release) => ("acme.md §5", "organization_id, assumptions"),
+        (VendorKind::Acme, _) => ("acme.md §3.1", "base_url, assumptions"),
+        (VendorKind::Secutix, CheckConnection) => ("secutix.md §3.1", "login, password, contact_reference, transport"),
+        (VendorKind::Secutix, LoadAvailability) => ("secutix.md §3.2", "contingents, api_version"),
+        (VendorKind::Secutix, Hold | Release) => ("secutix.md §3.3", "contact_reference, payment_method, assumptions"),
+        (VendorKind::Secutix, LoadTicketTypes) => ("secutix.md §2.10", "currency, assumptions"),
+        (VendorKind::Secutix, _) => ("secutix.md §3.1", "transport, api_version"),
+        (VendorKind::Ticketing, CheckConnection) => ("ticketing.md §4.5", "api_key, host, client_version"),
+        (VendorKind::Ticketing, _) => ("ticketing.md §4.6", "host, client_version, assumptions"),
+        _ => ("the vendor's contract", "assumptions"),
+    }
+}
+
+/// Writes one paragraph for each deviation. Contains keys and types of bodies, and no values.
+pub(crate) fn paragraphs(
+    source: &str,
+    vendor: VendorKind,
+    deviations: &[Deviation],
+    recording: Option<&Recording>,
+) -> String {
+    let mut text = String::new();
+    for deviation in deviations {
+        let (section, setting) = section(vendor, deviation.operation);
+        let operation = deviation.operation.name();
+        let samples = recording.into_iter().flat_map(|recording| recording.samples_of(source));
+        let sample = samples.filter(|(_, sample)| sample.operation == operation).last();
+        let file = sample.map_or("none", |(file, _)| file);
+        let body = sample.map_or_else(String::new, |(_, sample)| format!("; the answer is {}", shape(&sample.body)));
+        let _ = writeln!(
+            text,
+            "{source}: {section} ({operation})\n  expected: {}\n  seen:     {}{body}\n  sample:   {file}\n  settings: {setting}\n",
+            deviation.expected, deviation.seen
+        );
+    }
+    text
+}
