@@ -15,7 +15,7 @@ use std::time::Duration;
 use deliveries::check_app;
 use domain::accounts::CheckOutcome;
 use domain::ids::StepKey;
-use domain::{Clock, OrderKey, Source, SourceId, SystemClock, VendorKind, VendorOperation};
+use domain::{Clock, OrderKey, Source, SourceId, SystemClock, VendorOperation};
 use http_client::{ConnectionPools, PausePolicy, VendorHttpClient};
 use recording::{Recording, SampleBody};
 use tempfile::TempDir;
@@ -64,7 +64,7 @@ impl Target {
         let replay = app::start_replay(&options, &TaskTracker::new()).await.expect("a replay");
         let mut config = load(Some(&folder.join("replay.toml")), Vec::new());
         for (source, address) in &replay.addresses {
-            if let Some(settings) = config.sources.get_mut(source.name.as_str()) {
+            if let Some(settings) = config.sources.get_mut(&SourceId::new(source.name.as_str())) {
                 settings.source.base_url = address.clone();
             }
             if let Some(settings) = config.deliveries.get_mut(&source.name) {
@@ -120,11 +120,11 @@ impl Target {
             if self.writes {
                 deviations.extend(check_hold(&source, self.clock.as_ref(), &key()).await);
             }
-            report += &report::paragraphs(id.as_str(), source.vendor, &deviations, self.recording.as_ref());
+            report += &report::paragraphs(id.as_str(), Some(source.vendor), &deviations, self.recording.as_ref());
         }
         for (id, settings) in &self.config.deliveries {
             let row = APPS.iter().find(|row| row.name == settings.app).expect("a registered app");
-            let http = client(SourceId::new(id), row.rate_limit_pause);
+            let http = client(SourceId::new(id.as_str()), row.rate_limit_pause);
             let channel = (row.connect)(settings.channel.clone(), http).unwrap_or_else(|errors| panic!("{errors:?}"));
             let check = check_app(channel.port.as_ref()).await;
             if !matches!(check.outcome, CheckOutcome::Passed) {
@@ -133,7 +133,7 @@ impl Target {
                     expected: "a ticket that does not exist is not found",
                     seen: format!("check {}", check.code),
                 };
-                report += &report::paragraphs(id, VendorKind::Tixngo, &[deviation], self.recording.as_ref());
+                report += &report::paragraphs(id, None, &[deviation], self.recording.as_ref());
             }
         }
         report
@@ -244,12 +244,12 @@ async fn a_deviating_answer_is_reported_with_its_section_sample_and_shape_and_wi
 async fn a_request_that_was_not_recorded_gets_501_and_its_template() {
     let folder = recorded_sandbox().await;
     let target = Target::replay(folder.path()).await;
-    let address = &target.config.sources["harbor"].source.base_url;
+    let address = &target.config.sources[&SourceId::new("harbor")].source.base_url;
     let http = http_client::build_client().expect("a client");
-    let response = http.delete(format!("{address}/v2/b2b/reservations/K7P2M9QX")).send().await.expect("a response");
+    let response = http.delete(format!("{address}/v2/b2b/nothing/K7P2M9QX")).send().await.expect("a response");
     assert_eq!(response.status().as_u16(), 501);
     let body: serde_json::Value = response.json().await.expect("JSON");
-    assert_eq!((&body["method"], &body["pathTemplate"]), (&"DELETE".into(), &"/v2/b2b/reservations/{}".into()));
+    assert_eq!((&body["method"], &body["pathTemplate"]), (&"DELETE".into(), &"/v2/b2b/nothing/{}".into()));
 }
 
 #[tokio::test]

@@ -7,29 +7,34 @@ use recording::{Recording, shape};
 
 use crate::contract::recorded::checks::Deviation;
 
-/// Returns the section of the vendor's contract, and the settings that correct an inferred fact of it.
-fn section(vendor: VendorKind, operation: VendorOperation) -> (&'static str, &'static str) {
+/// Returns the section of the vendor's contract, and the settings that correct an inferred fact of it. Without a vendor it
+/// is the mobile app.
+fn section(vendor: Option<VendorKind>, operation: VendorOperation) -> (&'static str, &'static str) {
     use VendorOperation::{CheckConnection, Hold, ListPerformances, LoadAvailability, LoadTicketTypes, Release};
     match (vendor, operation) {
-        (VendorKind::Acme, CheckConnection) => ("acme.md §2.3", "api_key, tenant_id"),
-        (VendorKind::Acme, ListPerformances | LoadAvailability) => ("acme.md §4.1", "time_zone, assumptions"),
-        (VendorKind::Acme, Hold | Release) => ("acme.md §5", "organization_id, assumptions"),
-        (VendorKind::Acme, _) => ("acme.md §3.1", "base_url, assumptions"),
-        (VendorKind::Secutix, CheckConnection) => ("secutix.md §3.1", "login, password, contact_reference, transport"),
-        (VendorKind::Secutix, LoadAvailability) => ("secutix.md §3.2", "contingents, api_version"),
-        (VendorKind::Secutix, Hold | Release) => ("secutix.md §3.3", "contact_reference, payment_method, assumptions"),
-        (VendorKind::Secutix, LoadTicketTypes) => ("secutix.md §2.10", "currency, assumptions"),
-        (VendorKind::Secutix, _) => ("secutix.md §3.1", "transport, api_version"),
-        (VendorKind::Ticketing, CheckConnection) => ("ticketing.md §4.5", "api_key, host, client_version"),
-        (VendorKind::Ticketing, _) => ("ticketing.md §4.6", "host, client_version, assumptions"),
-        _ => ("the vendor's contract", "assumptions"),
+        (Some(VendorKind::Acme), CheckConnection) => ("acme.md §2.3", "api_key, tenant_id"),
+        (Some(VendorKind::Acme), ListPerformances | LoadAvailability) => ("acme.md §4.1", "time_zone, assumptions"),
+        (Some(VendorKind::Acme), Hold | Release) => ("acme.md §5", "organization_id, assumptions"),
+        (Some(VendorKind::Acme), _) => ("acme.md §3.1", "base_url, assumptions"),
+        (Some(VendorKind::Secutix), CheckConnection) => {
+            ("secutix.md §3.1", "login, password, contact_reference, transport")
+        }
+        (Some(VendorKind::Secutix), LoadAvailability) => ("secutix.md §3.2", "contingents, api_version"),
+        (Some(VendorKind::Secutix), Hold | Release) => {
+            ("secutix.md §3.3", "contact_reference, payment_method, assumptions")
+        }
+        (Some(VendorKind::Secutix), LoadTicketTypes) => ("secutix.md §2.10", "currency, assumptions"),
+        (Some(VendorKind::Secutix), _) => ("secutix.md §3.1", "transport, api_version"),
+        (Some(VendorKind::Ticketing), CheckConnection) => ("ticketing.md §4.5", "api_key, host, client_version"),
+        (Some(VendorKind::Ticketing), _) => ("ticketing.md §4.6", "host, client_version, assumptions"),
+        (None, _) => ("tixngo.md §3", "url, api_key, auth_header, assumptions"),
     }
 }
 
 /// Writes one paragraph for each deviation. Contains keys and types of bodies, and no values.
 pub(crate) fn paragraphs(
     source: &str,
-    vendor: VendorKind,
+    vendor: Option<VendorKind>,
     deviations: &[Deviation],
     recording: Option<&Recording>,
 ) -> String {
