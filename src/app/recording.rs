@@ -58,7 +58,7 @@ impl ExchangeObserver for RenamedSource {
 }
 
 /// Starts a recording: writes the list of its sources, and the configuration for its replay.
-pub(super) fn start_recording(
+fn start_recording(
     folder: &Path,
     limits: RecordingLimits,
     config: &Config,
@@ -71,10 +71,29 @@ pub(super) fn start_recording(
     Ok(recorder)
 }
 
-/// Logs the result of a recording.
-pub(super) fn log_summary(summary: RecordingSummary) {
-    let RecordingSummary { samples, repeated, lost } = summary;
-    tracing::info!(samples, repeated, lost, "the recording is complete");
+/// The recording beside a service, if one was asked for.
+pub(super) struct ServiceRecording(Option<Arc<Recorder>>);
+
+impl ServiceRecording {
+    /// Starts a recording into a folder.
+    pub(super) fn start(folder: Option<&Path>, config: &Config, clock: &Arc<dyn Clock>) -> Result<Self, StartError> {
+        let start = |folder| start_recording(folder, RecordingLimits::BESIDE_SERVICE, config, clock);
+        folder.map(start).transpose().map(Self)
+    }
+
+    /// Passes the exchanges of all sources and channels to the recording.
+    pub(super) fn observe(&self, infrastructure: Infrastructure) -> Infrastructure {
+        let observer = self.0.as_ref().map(|recorder| Arc::clone(recorder) as Arc<dyn ExchangeObserver>);
+        Infrastructure { observer, ..infrastructure }
+    }
+
+    /// Ends the recording and logs its result.
+    pub(super) fn finish(&self) {
+        if let Some(recorder) = &self.0 {
+            let RecordingSummary { samples, repeated, lost } = recorder.finish();
+            tracing::info!(samples, repeated, lost, "the recording is complete");
+        }
+    }
 }
 
 /// Makes the calls of `check --online` and one round through the catalog of each source, and records them. Sells and writes

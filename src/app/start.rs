@@ -18,7 +18,7 @@ use crate::app::metrics_collector::{MetricsCollector, ProcessDependency, Service
 use crate::app::options::ServeOptions;
 use crate::app::order_setup;
 use crate::app::order_setup::ConfiguredAccounts;
-use crate::app::recording::{log_summary, start_recording};
+use crate::app::recording::ServiceRecording;
 use crate::app::reload::ConfigReload;
 use crate::app::reseller_setup;
 use crate::app::sandbox::start_sandbox;
@@ -31,12 +31,11 @@ use crate::config::Config;
 use crate::gateway::health::{Dependencies, Dependency};
 use crate::gateway::metrics_endpoint::MetricsRenderer;
 use crate::graphql::Services;
-use ::orders::{ChangeBus, LocalChangeBus};
+use ::orders::{ChangeBus, LocalChangeBus, Orders};
 use catalog::UnifiedCatalog;
+use deliveries::Deliveries;
 use domain::{Clock, Source, SystemClock};
 use edits::Edits;
-use http_client::ExchangeObserver;
-use recording::RecordingLimits;
 use source_stack::CatalogCache;
 
 /// Minimum time for orders and deliveries to close when requests have used up the drain time.
@@ -54,14 +53,8 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     } else {
         None
     };
-    let recorder = options
-        .record
-        .as_deref()
-        .map(|folder| start_recording(folder, RecordingLimits::BESIDE_SERVICE, &config, &clock));
-    let recorder = recorder.transpose()?;
-    let observer = recorder.as_ref().map(|recorder| Arc::clone(recorder) as Arc<dyn ExchangeObserver>);
-    let infrastructure = build_infrastructure(&config, &clock, &tracker, &stop)?;
-    let infrastructure = Arc::new(Infrastructure { observer, ..infrastructure });
+    let recording = ServiceRecording::start(options.record.as_deref(), &config, &clock)?;
+    let infrastructure = Arc::new(recording.observe(build_infrastructure(&config, &clock, &tracker, &stop)?));
     let stores = order_setup::open_stores(&config, &data).await?;
     let ConnectedSources { sources, for_orders, monthly_quotas } =
         connect_sources(&config, &infrastructure, Some(&stores.snapshots)).map_err(StartError::Settings)?;
@@ -103,15 +96,17 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     let serving = listeners.serve(&config, &gateway, operation, &tracker, &stop);
     let (drained, drain_by) = tokio::join!(serving, drain_by);
     let drained = drained?;
-    // Clients that waited for an order have their response or have given up. Calls in flight record their results;
-    // another replica continues the rest.
-    let closing = async { tokio::join!(orders.close(), deliveries.close()) };
-    let written = tokio::time::timeout_at(drain_by.max(Instant::now() + MIN_CLOSE_TIME), closing).await.is_ok();
-    if let Some(recorder) = recorder {
-        log_summary(recorder.finish());
-    }
+    let written = close(&orders, &deliveries, drain_by).await;
+    recording.finish();
     tracing::info!(drained, written, "stopped");
     Ok(drained && written)
+}
+
+/// Closes orders and deliveries. Clients that waited for an order have their response or have given up. Calls in flight record
+/// their results; another replica continues the rest. Returns true if everything was written.
+async fn close(orders: &Orders, deliveries: &Deliveries, drain_by: Instant) -> bool {
+    let closing = async { tokio::join!(orders.close(), deliveries.close()) };
+    tokio::time::timeout_at(drain_by.max(Instant::now() + MIN_CLOSE_TIME), closing).await.is_ok()
 }
 
 /// Builds the infrastructure of the sources. Without Redis, all caches are local.

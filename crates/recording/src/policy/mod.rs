@@ -138,7 +138,7 @@ const METHOD_VERBS: &[&str] = &[
 ];
 const SERVICE_ENDINGS: &[&str] = &["Service", "Facade"];
 
-/// What a key says about its values.
+/// The rules that a key sets for its values.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct KeyRules {
     date: bool,
