@@ -64,7 +64,7 @@ pub(super) fn write(folder: &Path, config: &Config, masker: &Masker, now: Timest
 
 /// Returns the masked path of a base URL, and the URL in the replay.
 fn address(masker: &Masker, base_url: &str, number: usize) -> (String, String) {
-    let path = Url::parse(base_url).map_or_else(|_| String::new(), |url| masker.path(&url).path);
+    let path = Url::parse(base_url).map_or_else(|_| String::new(), |url| masker.path(&url, None).path);
     let path = path.trim_end_matches('/').to_owned();
     let port = u16::try_from(number).ok().and_then(|number| FIRST_PORT.checked_add(number)).unwrap_or_default();
     let url = format!("http://127.0.0.1:{port}{path}");

@@ -41,7 +41,7 @@ pub struct VendorRequest {
     pub(super) url: Url,
     pub(super) timeout: Option<Duration>,
     pub(super) endpoint: Endpoint,
-    display_path: Option<&'static str>,
+    pub(super) display_path: Option<&'static str>,
     headers: HeaderMap,
     payload: Option<RequestBody>,
 }

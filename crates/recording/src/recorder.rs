@@ -150,7 +150,7 @@ impl SampleFiles {
 
     fn add(&mut self, exchange: &Exchange) {
         let action = exchange_facts::action(&exchange.request_body);
-        let template = self.masker.path(&exchange.url).template;
+        let template = self.masker.path(&exchange.url, exchange.display_path).template;
         let status = exchange.outcome.as_ref().ok().map(|response| response.status);
         let class = (
             exchange.source.to_string(),
@@ -179,7 +179,7 @@ impl SampleFiles {
     }
 
     fn sample(&self, exchange: &Exchange, action: String) -> Sample {
-        let path = self.masker.path(&exchange.url);
+        let path = self.masker.path(&exchange.url, exchange.display_path);
         let response = exchange.outcome.as_ref().ok();
         let headers: BTreeMap<String, String> = KEPT_HEADERS
             .iter()

@@ -84,6 +84,7 @@ fn exchange(url: &str, request: &str, headers: &[(&'static str, String)], respon
         operation: VendorOperation::ListEvents,
         method: "POST".to_owned(),
         url: Url::parse(url).expect("a URL"),
+        display_path: None,
         request_headers: vec!["authorization".to_owned()],
         request_body: request.as_bytes().to_vec().into(),
         outcome: Ok(ExchangeResponse::new(200, map, response.as_bytes().to_vec().into())),

@@ -28,6 +28,8 @@ pub struct Exchange {
     pub method: String,
     /// URL of the request.
     pub url: Url,
+    /// Path to display instead of the real one, if the real one contains a secret.
+    pub display_path: Option<&'static str>,
     /// Names of the request's headers, in ascending order.
     pub request_headers: Vec<String>,
     /// Body of the request; empty if it had none.
@@ -77,6 +79,7 @@ impl PendingExchange {
                 operation: request.operation,
                 method: request.method.to_string(),
                 url: request.url.clone(),
+                display_path: request.display_path,
                 request_headers: request.header_names(),
                 request_body: request.body(),
                 outcome: Err(ErrorKind::Unavailable),

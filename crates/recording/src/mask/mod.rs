@@ -38,15 +38,19 @@ impl Masker {
         Ok(Self { pseudonyms: Pseudonyms::random()? })
     }
 
-    /// Masks the path of a URL. Segments in lower-case letters, versions and names of methods are kept.
-    pub fn path(&self, url: &Url) -> MaskedPath {
+    /// Masks the path of a URL. Segments in lower-case letters, versions and names of methods are kept, unless they are missing from the
+    /// path to display: then they are a secret.
+    pub fn path(&self, url: &Url, display_path: Option<&str>) -> MaskedPath {
+        let is_displayed = |segment: &str| {
+            display_path.is_none_or(|path| policy::is_version(segment) || path.split('/').any(|part| part == segment))
+        };
         let (mut masked, mut template) = (url.clone(), Vec::new());
         masked.set_query(None);
         if let Ok(mut segments) = masked.path_segments_mut() {
             segments.clear();
             for segment in url.path_segments().into_iter().flatten() {
                 let decoded = percent_decode_str(segment).decode_utf8_lossy();
-                if policy::keeps_segment(&decoded) {
+                if policy::keeps_segment(&decoded) && is_displayed(&decoded) {
                     segments.push(&decoded);
                     template.push(decoded.into_owned());
                 } else {

@@ -53,8 +53,8 @@ fn an_id_has_one_pseudonym_in_bodies_paths_queries_lists_keys_and_addresses() {
     assert!(masked["link"].as_str().expect("a string").contains(&format!("/{pseudonym}?")), "{masked}");
     assert_eq!(masked[pseudonym], 1);
     let asked = url(&format!("https://vendor.example/v2/b2b/event/{id}?ids={id},{id}&page=2"));
-    assert_eq!(masker.path(&asked).path, format!("/v2/b2b/event/{pseudonym}"));
-    assert_eq!(masker.path(&asked).template, "/v2/b2b/event/{}");
+    assert_eq!(masker.path(&asked, None).path, format!("/v2/b2b/event/{pseudonym}"));
+    assert_eq!(masker.path(&asked, None).template, "/v2/b2b/event/{}");
     let ids = format!("{pseudonym},{pseudonym}");
     assert_eq!(masker.query(&asked), [("ids".to_owned(), ids), ("page".to_owned(), "2".to_owned())]);
     let number = json_of(masker.body(b"[17201149984410, \"17201149984410\"]"));
@@ -64,7 +64,7 @@ fn an_id_has_one_pseudonym_in_bodies_paths_queries_lists_keys_and_addresses() {
 #[test]
 fn an_encoded_segment_is_masked_as_what_it_encodes() {
     let masker = masker();
-    let masked = masker.path(&url("https://vendor.example/users/anna%40example.com/"));
+    let masked = masker.path(&url("https://vendor.example/users/anna%40example.com/"), None);
     assert_eq!(masked.template, "/users/{}/");
     assert_eq!(masked.path, format!("/users/{}/", masker.pseudonyms.of("anna@example.com")));
 }
@@ -146,4 +146,12 @@ fn a_key_that_is_a_value_is_masked() {
         !masked.contains("example") && !masked.contains("K7P2M9QX") && masked.contains("\"startTime\""),
         "{masked}"
     );
+}
+
+#[test]
+fn a_segment_that_is_not_displayed_is_masked_whatever_it_looks_like() {
+    let secret = url("https://vendor.example/v3/tokens/lowercase/admissions");
+    let masked = masker().path(&secret, Some("/tokens/…/admissions"));
+    assert_eq!(masked.template, "/v3/tokens/{}/admissions");
+    assert!(!masked.path.contains("lowercase"), "{}", masked.path);
 }

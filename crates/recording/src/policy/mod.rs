@@ -359,7 +359,8 @@ fn is_path_word(part: &str) -> bool {
         || (part.len() <= MAX_WORD && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'))
 }
 
-fn is_version(part: &str) -> bool {
+/// Returns true for a version of an interface, such as `v2` and `v1_33`.
+pub(crate) fn is_version(part: &str) -> bool {
     part.strip_prefix('v').is_some_and(|rest| rest.len() <= 6 && are_digits(&rest.replace('_', "")))
 }
 
