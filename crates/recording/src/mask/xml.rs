@@ -102,7 +102,8 @@ impl Document<'_> {
             return Some(());
         }
         let (_, rules) = self.open.last()?;
-        let masked = self.masker.text(*rules, text.trim());
+        let text = text.trim();
+        let masked = if rules.keeps_untyped(text) { text.to_owned() } else { self.masker.text(*rules, text) };
         self.write(Event::Text(BytesText::new(&masked)))
     }
 

@@ -2,6 +2,8 @@
 
 /// Whole numbers below this are kept: they count, and identify nobody.
 const SMALL_NUMBER_DIGITS: usize = 6;
+/// Digits of a number in XML that is kept under any key.
+const UNTYPED_NUMBER_DIGITS: usize = 3;
 /// Longest amount in digits before the decimal point: shorter than any card or account number.
 const MAX_AMOUNT_DIGITS: usize = 9;
 /// Longest fraction of a decimal: the precision of a coordinate.
@@ -147,6 +149,7 @@ pub(crate) struct KeyRules {
     currency: bool,
     enumeration: bool,
     code: bool,
+    error_code: bool,
     count: bool,
     locale: bool,
     zone: bool,
@@ -171,6 +174,7 @@ impl KeyRules {
             amount: any(AMOUNT_WORDS),
             currency: any(&["currency", "currencies"]),
             enumeration: ends(ENUMERATION_WORDS) && !address,
+            error_code: joined == "code",
             code: CODE_KEYS.contains(&joined.as_str()),
             count: ends(COUNT_WORDS),
             locale: ends(LOCALE_WORDS),
@@ -192,9 +196,16 @@ impl KeyRules {
                 || (self.currency && text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase()))
                 || (self.enumeration && is_word(text))
                 || (self.code && (is_word(text) || is_code(text)))
+                || (self.error_code && is_symbol(text))
                 || (self.count && is_small_number(text))
                 || (self.locale && is_locale(text))
                 || (self.zone && is_zone(text)))
+    }
+
+    /// Returns true if a text of XML, which has no types, is a count that may be written as it is. Longer numbers are more likely
+    /// codes, so they need a key of counts.
+    pub(crate) fn keeps_untyped(self, text: &str) -> bool {
+        !self.private && !self.address && text.len() <= UNTYPED_NUMBER_DIGITS && is_small_number(text)
     }
 
     /// Returns true if a JSON number may be written as it is.
@@ -263,6 +274,12 @@ fn is_code(text: &str) -> bool {
     text.len() - words.len() <= 4
         && words.len() <= MAX_WORD
         && words.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+}
+
+/// Returns true for the name of an error: words in capital letters with underscores between them.
+fn is_symbol(text: &str) -> bool {
+    let is_part = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_uppercase());
+    text.len() <= MAX_WORD && text.contains('_') && text.split('_').all(is_part)
 }
 
 fn is_locale(text: &str) -> bool {

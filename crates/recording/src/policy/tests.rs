@@ -26,6 +26,7 @@ fn a_text_is_kept_only_under_a_key_whose_rule_it_fits() {
         ("ticket_type_id", "4711"),
         ("ns2:salesChannel", "reseller"),
         ("anything", "true"),
+        ("code", "TICKET_NOT_FOUND"),
     ] {
         assert!(keeps(key, text), "{key}: {text}");
     }
@@ -48,6 +49,8 @@ fn a_text_is_kept_only_under_a_key_whose_rule_it_fits() {
         ("timeZone", "Anna"),
         ("quantity", "4111111111111111"),
         ("quantity", "007"),
+        ("code", "ADULT"),
+        ("code", "TQ_ADULT_9"),
         ("cardNumber", "4"),
         ("pinId", "4711"),
         ("zip", "1005"),
@@ -150,4 +153,11 @@ fn a_word_of_a_setting_is_kept_and_a_name_or_a_login_is_not() {
     {
         assert!(!keeps_setting(key, text), "{key}");
     }
+}
+
+#[test]
+fn a_number_in_xml_is_kept_if_it_is_a_count() {
+    let keeps = |key: &str, text: &str| KeyRules::of(key, false).keeps_untyped(text);
+    assert!(keeps("fractionDigit", "2") && keeps("x", "999") && keeps("x", "0"));
+    assert!(!keeps("x", "1000") && !keeps("x", "007") && !keeps("cvv", "123") && !keeps("billingNumber", "12"));
 }
