@@ -12,9 +12,9 @@ use crate::contract::recorded::checks::Deviation;
 fn section(vendor: Option<VendorKind>, operation: VendorOperation) -> (&'static str, &'static str) {
     use VendorOperation::{CheckConnection, Hold, ListPerformances, LoadAvailability, LoadTicketTypes, Release};
     match (vendor, operation) {
-        (Some(VendorKind::Acme), CheckConnection) => ("acme.md §2.3", "api_key, tenant_id"),
+        (Some(VendorKind::Acme), CheckConnection) => ("acme.md §5", "api_key, tenant_id"),
         (Some(VendorKind::Acme), ListPerformances | LoadAvailability) => ("acme.md §4.1", "time_zone, assumptions"),
-        (Some(VendorKind::Acme), Hold | Release) => ("acme.md §5", "organization_id, assumptions"),
+        (Some(VendorKind::Acme), Hold | Release) => ("acme.md §4.2", "organization_id, assumptions"),
         (Some(VendorKind::Acme), _) => ("acme.md §3.1", "base_url, assumptions"),
         (Some(VendorKind::Secutix), CheckConnection) => {
             ("secutix.md §3.1", "login, password, contact_reference, transport")
@@ -27,7 +27,7 @@ fn section(vendor: Option<VendorKind>, operation: VendorOperation) -> (&'static 
         (Some(VendorKind::Secutix), _) => ("secutix.md §3.1", "transport, api_version"),
         (Some(VendorKind::Ticketing), CheckConnection) => ("ticketing.md §4.5", "api_key, host, client_version"),
         (Some(VendorKind::Ticketing), _) => ("ticketing.md §4.6", "host, client_version, assumptions"),
-        (None, _) => ("tixngo.md §3", "url, api_key, auth_header, assumptions"),
+        (None, _) => ("tixngo.md §4", "url, api_key, auth_header, assumptions"),
     }
 }
 
