@@ -7,7 +7,7 @@ use std::fmt::Display;
 use std::future::pending;
 use std::io::{ErrorKind, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use std::time::Duration;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 use telemetry::{LogFormat, Metrics, TraceExporter, TraceSettings};
-use ticketgraph::app::{self, CheckOptions, SandboxOptions, ServeOptions, StartError};
+use ticketgraph::app::{self, CheckOptions, ReplayOptions, SandboxOptions, ServeOptions, StartError};
 use ticketgraph::config::{Config, ConfigDiagnostics};
 use ticketgraph::graphql;
 use tokio::runtime::{Handle, Runtime};
@@ -55,6 +55,23 @@ enum Command {
         /// With --online: also sends requests that may write. They carry nothing, and a vendor refuses them.
         #[arg(long, requires = "online")]
         try_writes: bool,
+    },
+    /// Records what the vendors answer to read-only calls, masked. Sells and writes nothing at a vendor.
+    Record {
+        #[command(flatten)]
+        file: File,
+        /// New or empty folder of the recording.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// Serves a recording as the vendors did.
+    Replay {
+        /// Folder of the recording.
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+        /// Address of the first source; the others follow on the next ports, or on free ones if the port is 0.
+        #[arg(long, value_name = "ADDR:PORT", default_value_t = app::replay_address())]
+        listen: SocketAddr,
     },
     /// Prints the schema (SDL).
     Schema {
@@ -102,9 +119,12 @@ struct Serve {
     /// Disables the request limits of the sandbox's vendors, for load tests.
     #[arg(long)]
     unlimited: bool,
+    /// Records masked samples of all exchanges with vendors into a new or empty folder.
+    #[arg(long, value_name = "DIR")]
+    record: Option<PathBuf>,
 }
 
-#[derive(Args)]
+#[derive(Args, Clone)]
 struct File {
     /// Configuration file; by default the one in TICKETGRAPH_CONFIG, or else the built-in sandbox.
     #[arg(long, value_name = "FILE")]
@@ -121,6 +141,8 @@ fn main() -> ExitCode {
         Command::Check { file, online, verbose, try_writes } => {
             check(&file, online, CheckOptions { verbose, try_writes })
         }
+        Command::Record { file, out } => record(&file, &out),
+        Command::Replay { folder, listen } => replay(ReplayOptions { folder, listen }),
         Command::Schema { subgraph } => {
             let sdl = if subgraph { graphql::subgraph::sdl() } else { graphql::schema::sdl() };
             write_out(format!("{}\n", sdl.trim_end()).as_bytes())
@@ -221,10 +243,10 @@ fn serve(serve: Serve) -> ExitCode {
         Err(error) => return failed(error),
     };
     let render = metrics.clone().map(|metrics| Arc::new(move || metrics.render()) as _);
-    let file = serve.file;
+    let file = serve.file.clone();
     let loader = Some(Arc::new(move || file.load()) as _);
-    let (listen, data, unlimited) = (serve.listen, serve.data, serve.unlimited);
-    let options = ServeOptions { listen, data, metrics: render, loader, unlimited };
+    let Serve { listen, data, unlimited, record, .. } = serve;
+    let options = ServeOptions { listen, data, metrics: render, loader, unlimited, record };
     let served = runtime.block_on(async {
         tokio::select! {
             served = Box::pin(app::serve(config, options)) => served,
@@ -247,6 +269,37 @@ fn traces(config: &Config, runtime: &Handle) -> Result<Option<TraceExporter>, St
     let settings = TraceSettings { endpoint, sample_percent: config.telemetry.otlp_percent.get() };
     let client = http_client::build_client().map_err(|error| error.to_string())?;
     TraceExporter::start(&settings, client, runtime.clone()).map(Some).map_err(|error| error.to_string())
+}
+
+fn record(file: &File, folder: &Path) -> ExitCode {
+    let config = match file.load() {
+        Ok(config) => config,
+        Err(diagnostics) => {
+            diagnostics.lines().for_each(print_error);
+            return ExitCode::from(USAGE);
+        }
+    };
+    match run(Box::pin(app::record(config, folder))) {
+        Ok(Ok(report)) => {
+            report.lines.iter().for_each(print);
+            let summary = report.summary;
+            print(format!("{} samples in {}, {} lost", summary.samples, folder.display(), summary.lost));
+            if report.is_complete { ExitCode::SUCCESS } else { ExitCode::from(FAILED) }
+        }
+        Ok(Err(error)) => not_started(&error),
+        Err(error) => failed(error),
+    }
+}
+
+fn replay(options: ReplayOptions) -> ExitCode {
+    if let Err(error) = telemetry::init_tracing(LogFormat::Text, "info", None) {
+        return failed(error);
+    }
+    match run(app::run_replay(options)) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(error)) => not_started(&error),
+        Err(error) => failed(error),
+    }
 }
 
 fn sandbox(options: SandboxOptions) -> ExitCode {

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::app::sources::vendor_client;
+use crate::app::recording::RenamedSource;
+use crate::app::sources::{Infrastructure, observed, vendor_client};
 use crate::config::{Config, DeliveryConfig};
 use deliveries::{Channel, Deliveries, DeliveriesDependencies, VenueLocation};
-use domain::{Clock, Source};
+use domain::Source;
 use orders::Orders;
 use source_stack::LocalRateLimiter;
 use store_sql::Stores;
@@ -16,14 +17,14 @@ use vendor_registry::APPS;
 pub(super) fn open(
     config: &Config,
     sources: &[Arc<Source>],
-    clock: &Arc<dyn Clock>,
+    infrastructure: &Infrastructure,
     orders: &Orders,
     stores: &Stores,
 ) -> Result<Deliveries, Vec<InvalidSetting>> {
     let mut channels = Vec::new();
     let mut diagnostics = Vec::new();
     for (id, settings) in &config.deliveries {
-        match connect_channel(config, settings, sources) {
+        match connect_channel(config, (id, settings), sources, infrastructure) {
             Ok(channel) => channels.push(channel),
             Err(problems) => diagnostics.extend(
                 problems
@@ -39,14 +40,15 @@ pub(super) fn open(
         channels,
         orders: orders.clone(),
         store: Arc::clone(&stores.deliveries),
-        clock: Arc::clone(clock),
+        clock: Arc::clone(&infrastructure.clock),
     }))
 }
 
 fn connect_channel(
     config: &Config,
-    settings: &DeliveryConfig,
+    (name, settings): (&str, &DeliveryConfig),
     sources: &[Arc<Source>],
+    infrastructure: &Infrastructure,
 ) -> Result<Channel, Vec<InvalidSetting>> {
     let unknown = |key: &str, what: &str| vec![InvalidSetting::new(key, what)];
     let row =
@@ -58,6 +60,9 @@ fn connect_channel(
     let resilience = config.sources.get(id).map_or(&config.resilience, |of| &of.resilience);
     let limiter = Arc::new(LocalRateLimiter::unlimited());
     let transport = vendor_client(resilience, id.clone(), limiter, row.rate_limit_pause)?;
+    // The app's exchanges are recorded under the name of the channel: they are not the vendor's.
+    let observer = infrastructure.observer.as_ref().map(|observer| RenamedSource::observer(name, observer));
+    let transport = observed(transport, observer.as_ref());
     let app = (row.connect)(settings.channel.clone(), transport)?;
     let location = venue_location(settings);
     Ok(Channel { app, source: Source::clone(source), interval: settings.interval, location })

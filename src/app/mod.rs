@@ -11,7 +11,10 @@ mod listeners;
 mod metrics_collector;
 mod options;
 mod order_setup;
+mod recording;
 mod reload;
+mod replay;
+mod replay_config;
 mod reseller_setup;
 #[cfg_attr(not(feature = "sandbox"), path = "no_sandbox.rs")]
 mod sandbox;
@@ -28,9 +31,11 @@ pub use check::{
 pub use error::StartError;
 pub use gateway_setup::{api_settings, operation_limits, socket_limits};
 pub use ledger_check::LedgerCheck;
-pub use options::{SandboxOptions, ServeOptions};
+pub use options::{ReplayOptions, SandboxOptions, ServeOptions};
 pub use order_setup::{order_settings, store_settings};
+pub use recording::{RecordReport, record};
 pub use reload::ConfigLoader;
+pub use replay::{RunningReplay, replay_address, run_replay, start_replay};
 pub use sandbox::run_sandbox;
 pub use start::serve;
 pub use vendor_specs::vendor_config_specs;

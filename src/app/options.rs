@@ -19,6 +19,17 @@ pub struct ServeOptions {
     pub loader: Option<ConfigLoader>,
     /// Disables the request limits of the built-in sandbox's vendors.
     pub unlimited: bool,
+    /// Folder to record masked samples of all exchanges with vendors into.
+    pub record: Option<PathBuf>,
+}
+
+/// Options of `replay`.
+#[derive(Debug, Clone)]
+pub struct ReplayOptions {
+    /// Folder of the recording.
+    pub folder: PathBuf,
+    /// Address of the first source; the others follow on the next ports. Port 0: each on a free port.
+    pub listen: SocketAddr,
 }
 
 /// Options of `sandbox`.

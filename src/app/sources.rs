@@ -12,7 +12,7 @@ use crate::config::{
     ResilienceConfig,
 };
 use domain::{Clock, Quota, RateLimiter, SnapshotStore, Source, SourceId};
-use http_client::{ConnectionPools, PausePolicy, VendorHttpClient};
+use http_client::{ConnectionPools, ExchangeObserver, PausePolicy, VendorHttpClient};
 use resilience::{CircuitBreakerPolicy, RateLimitPolicy, RetryPolicy, WindowLimit};
 use source_stack::{
     BulkheadPolicy, CacheLifetime, CachePolicy, CatalogCache, HealthTracker, LayeredSource, MonthlyQuota,
@@ -36,6 +36,8 @@ pub(super) struct Infrastructure {
     pub redis: Option<SharedRedis>,
     /// Owns the tasks of the sources.
     pub tracker: TaskTracker,
+    /// Receives the exchanges with vendors while they are recorded.
+    pub observer: Option<Arc<dyn ExchangeObserver>>,
 }
 
 /// Connected sources with their layers.
@@ -93,7 +95,10 @@ fn connect_source(
     let Limiter { rate_limiter, capacity } = limiters.of_source(settings, &resilience, infrastructure);
     let health = Arc::new(HealthTracker::new(id.clone(), Arc::clone(&infrastructure.clock), Arc::clone(&rate_limiter)));
     let context = ConnectContext {
-        http: vendor_client(&settings.resilience, id, rate_limiter, vendor.rate_limit_pause)?,
+        http: observed(
+            vendor_client(&settings.resilience, id, rate_limiter, vendor.rate_limit_pause)?,
+            infrastructure.observer.as_ref(),
+        ),
         clock: Arc::clone(&infrastructure.clock),
         health: Arc::clone(&health) as _,
         tracker: infrastructure.tracker.clone(),
@@ -123,6 +128,14 @@ pub(super) fn vendor_client(
     let default = resilience.rate_limit.pause.unwrap_or(usual_pause);
     let pauses = PausePolicy { default, max: resilience.rate_limit.max_pause };
     Ok(VendorHttpClient::new(connections, id, rate_limiter, resilience.attempt_timeout).with_pauses(pauses))
+}
+
+/// Passes the exchanges of a client to an observer, if there is one.
+pub(super) fn observed(client: VendorHttpClient, observer: Option<&Arc<dyn ExchangeObserver>>) -> VendorHttpClient {
+    match observer {
+        Some(observer) => client.with_observer(Arc::clone(observer)),
+        None => client,
+    }
 }
 
 /// Digest of everything that identifies the account at the vendor, except secrets. Two configurations that share a

@@ -18,6 +18,7 @@ use crate::app::metrics_collector::{MetricsCollector, ProcessDependency, Service
 use crate::app::options::ServeOptions;
 use crate::app::order_setup;
 use crate::app::order_setup::ConfiguredAccounts;
+use crate::app::recording::ServiceRecording;
 use crate::app::reload::ConfigReload;
 use crate::app::reseller_setup;
 use crate::app::sandbox::start_sandbox;
@@ -30,8 +31,9 @@ use crate::config::Config;
 use crate::gateway::health::{Dependencies, Dependency};
 use crate::gateway::metrics_endpoint::MetricsRenderer;
 use crate::graphql::Services;
-use ::orders::{ChangeBus, LocalChangeBus};
+use ::orders::{ChangeBus, LocalChangeBus, Orders};
 use catalog::UnifiedCatalog;
+use deliveries::Deliveries;
 use domain::{Clock, Source, SystemClock};
 use edits::Edits;
 use source_stack::CatalogCache;
@@ -51,7 +53,8 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     } else {
         None
     };
-    let infrastructure = Arc::new(build_infrastructure(&config, &clock, &tracker, &stop)?);
+    let recording = ServiceRecording::start(options.record.as_deref(), &config, &clock)?;
+    let infrastructure = Arc::new(recording.observe(build_infrastructure(&config, &clock, &tracker, &stop)?));
     let stores = order_setup::open_stores(&config, &data).await?;
     let ConnectedSources { sources, for_orders, monthly_quotas } =
         connect_sources(&config, &infrastructure, Some(&stores.snapshots)).map_err(StartError::Settings)?;
@@ -60,7 +63,8 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     let orders = order_setup::build(&config, for_orders, &stores, &clock, bus, Arc::clone(&accounts));
     let edits = Edits::new(Arc::clone(&stores.edits), Arc::clone(&clock), tracker.clone());
     let resellers = reseller_setup::open(&config, &sources, &clock);
-    let deliveries = delivery_setup::open(&config, &sources, &clock, &orders, &stores).map_err(StartError::Settings)?;
+    let deliveries =
+        delivery_setup::open(&config, &sources, &infrastructure, &orders, &stores).map_err(StartError::Settings)?;
     let services = Services {
         catalog: catalog(&config, sources.clone(), &clock),
         orders: Some(orders.clone()),
@@ -92,12 +96,17 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     let serving = listeners.serve(&config, &gateway, operation, &tracker, &stop);
     let (drained, drain_by) = tokio::join!(serving, drain_by);
     let drained = drained?;
-    // Clients that waited for an order have their response or have given up. Calls in flight record their results;
-    // another replica continues the rest.
-    let closing = async { tokio::join!(orders.close(), deliveries.close()) };
-    let written = tokio::time::timeout_at(drain_by.max(Instant::now() + MIN_CLOSE_TIME), closing).await.is_ok();
+    let written = close(&orders, &deliveries, drain_by).await;
+    recording.finish();
     tracing::info!(drained, written, "stopped");
     Ok(drained && written)
+}
+
+/// Closes orders and deliveries. Clients that waited for an order have their response or have given up. Calls in flight record
+/// their results; another replica continues the rest. Returns true if everything was written.
+async fn close(orders: &Orders, deliveries: &Deliveries, drain_by: Instant) -> bool {
+    let closing = async { tokio::join!(orders.close(), deliveries.close()) };
+    tokio::time::timeout_at(drain_by.max(Instant::now() + MIN_CLOSE_TIME), closing).await.is_ok()
 }
 
 /// Builds the infrastructure of the sources. Without Redis, all caches are local.
@@ -114,7 +123,14 @@ pub(super) fn build_infrastructure(
         shared.subscribe_to_invalidations(&cache, stop);
     }
     let client = http_client::build_client()?;
-    Ok(Infrastructure { client, clock: Arc::clone(clock), cache, redis: shared, tracker: tracker.clone() })
+    Ok(Infrastructure {
+        client,
+        clock: Arc::clone(clock),
+        cache,
+        redis: shared,
+        tracker: tracker.clone(),
+        observer: None,
+    })
 }
 
 /// Waits for a shutdown signal. First `/health/ready` reports 503 for the notice period, then no new requests are

@@ -3,6 +3,7 @@
 //! Contains nothing specific to a vendor. Never retries: that is decided at the port, where the effect of the call is known.
 
 mod connections;
+mod exchange;
 mod misfit;
 mod request;
 mod request_metrics;
@@ -16,6 +17,8 @@ use tokio::time::Instant;
 use tracing::Instrument;
 
 pub use connections::ConnectionPools;
+use exchange::PendingExchange;
+pub use exchange::{Exchange, ExchangeObserver, ExchangeResponse};
 pub use request::{RequestBody, RequestReport, VendorRequest};
 use request_metrics::RequestTimer;
 pub use request_metrics::count_unreadable_rows;
@@ -60,6 +63,7 @@ pub struct VendorHttpClient {
     rate_limiter: Arc<dyn RateLimiter>,
     attempt_timeout: Duration,
     pauses: PausePolicy,
+    observer: Option<Arc<dyn ExchangeObserver>>,
 }
 
 impl VendorHttpClient {
@@ -70,13 +74,20 @@ impl VendorHttpClient {
         rate_limiter: Arc<dyn RateLimiter>,
         attempt_timeout: Duration,
     ) -> Self {
-        Self { connections, source, rate_limiter, attempt_timeout, pauses: USUAL_PAUSES }
+        Self { connections, source, rate_limiter, attempt_timeout, pauses: USUAL_PAUSES, observer: None }
     }
 
     /// Sets the pauses that the vendor may ask for.
     #[must_use]
     pub fn with_pauses(mut self, pauses: PausePolicy) -> Self {
         self.pauses = pauses;
+        self
+    }
+
+    /// Passes every finished exchange to an observer.
+    #[must_use]
+    pub fn with_observer(mut self, observer: Arc<dyn ExchangeObserver>) -> Self {
+        self.observer = Some(observer);
         self
     }
 
@@ -109,12 +120,16 @@ impl VendorHttpClient {
         let deadline = Instant::now() + request.timeout.unwrap_or(self.attempt_timeout);
         let timer = RequestTimer::start(&self.source, &request);
         let seen = SeenResponse::new(operation, request.method.as_str(), request.path_for_display());
+        let observed = self.observer.as_ref().map(|observer| PendingExchange::start(observer, &self.source, &request));
         let executed = TurnScope::run_current_until(deadline, Box::pin(self.execute(request, &mut place)));
         let result = executed.instrument(span.clone()).await.unwrap_or_else(|| {
             Err(self.error(operation, ErrorKind::Timeout).with_effect(effect_of_lost_response(operation)))
         });
         timer.record(&result);
         record_response(seen_response(seen, &result));
+        if let Some(observed) = observed {
+            observed.finish(&result);
+        }
         let response = result?;
         span.record("http.response.status_code", response.status.as_u16());
         if let Some(wait) = response.pause() {

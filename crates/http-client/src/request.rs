@@ -42,7 +42,7 @@ pub struct VendorRequest {
     pub(super) url: Url,
     pub(super) timeout: Option<Duration>,
     pub(super) endpoint: Endpoint,
-    display_path: Option<&'static str>,
+    pub(super) display_path: Option<&'static str>,
     headers: HeaderMap,
     payload: Option<RequestBody>,
 }
@@ -122,6 +122,21 @@ impl VendorRequest {
             headers: self.headers.keys().cloned().collect(),
             payload: self.payload.as_ref().map(|payload| payload.bytes.clone()),
         }
+    }
+
+    /// Returns the names of the headers in ascending order. Values may be secrets.
+    pub(super) fn header_names(&self) -> Vec<String> {
+        let content_type = self.payload.as_ref().map(|_| CONTENT_TYPE);
+        let mut names: Vec<String> =
+            self.headers.keys().cloned().chain(content_type).map(|it| it.to_string()).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// Returns the body; empty without one.
+    pub(super) fn body(&self) -> Bytes {
+        self.payload.as_ref().map_or_else(Bytes::new, |payload| payload.bytes.clone())
     }
 
     pub(super) fn into_request(self) -> Request {

@@ -18,13 +18,14 @@ use crate::app::error::StartError;
 use crate::app::order_setup::attach_stores;
 use crate::app::reseller_setup;
 use crate::app::sandbox::start_sandbox;
-use crate::app::sources::{connect_sources, vendor_client};
+use crate::app::sources::{connect_sources, observed, vendor_client};
 use crate::app::start::build_infrastructure;
 use crate::config::{Config, DeliveryConfig, ResilienceConfig};
 use deliveries::{check_app, check_location};
 use domain::accounts::{AccountCheck, AccountConfig, CheckOutcome, WriteProbes};
 use domain::mobile::AppChannel;
 use domain::{Clock, Source, SourceId, SystemClock};
+use http_client::ExchangeObserver;
 use resellers::{check_account, check_connection};
 use source_stack::LocalRateLimiter;
 use vendor_api::{ChannelConfig, InvalidSetting};
@@ -96,7 +97,7 @@ pub async fn check_online(mut config: Config, options: CheckOptions) -> Result<V
     all.extend(join_all(own).await);
     all.extend(check_connections(&config, &connected.sources, writes, &all).await);
     for (id, settings) in &config.deliveries {
-        let mut checks = vec![check_channel(&config.resilience, id, settings).await?];
+        let mut checks = vec![check_channel(&config.resilience, id, settings, None).await?];
         checks.push(check_location(&venue_location(settings)));
         all.push(CheckReport::new(format!("deliveries.{id}"), checks));
     }
@@ -125,15 +126,17 @@ async fn check_connections(
     reports
 }
 
-/// Checks an app with its key, and with a wrong one that it must refuse.
-async fn check_channel(
+/// Checks an app with its key, and with a wrong one that it must refuse. The exchanges with its key are passed to the observer, if
+/// there is one.
+pub(super) async fn check_channel(
     resilience: &ResilienceConfig,
     id: &str,
     settings: &DeliveryConfig,
+    observer: Option<&Arc<dyn ExchangeObserver>>,
 ) -> Result<AccountCheck, StartError> {
-    let known = connect_channel(resilience, id, settings, settings.channel.clone())?;
+    let known = connect_channel(resilience, id, settings, settings.channel.clone(), observer)?;
     let check = AccountCheck::observed(check_app(known.port.as_ref())).await;
-    let wrong = connect_channel(resilience, id, settings, control::with_wrong_key(settings))?;
+    let wrong = connect_channel(resilience, id, settings, control::with_wrong_key(settings), None)?;
     let refused = AccountCheck::observed(check_app(wrong.port.as_ref())).await;
     let mut checks = vec![check];
     control::apply(control::judge(&refused), &mut checks);
@@ -145,6 +148,7 @@ fn connect_channel(
     id: &str,
     settings: &DeliveryConfig,
     channel: ChannelConfig,
+    observer: Option<&Arc<dyn ExchangeObserver>>,
 ) -> Result<AppChannel, StartError> {
     let unknown = || StartError::Settings(vec![InvalidSetting::new("app", "is not one of the apps")]);
     let app = APPS.iter().find(|app| app.name == settings.app).ok_or_else(unknown)?;
@@ -152,5 +156,5 @@ fn connect_channel(
     let limiter = Arc::new(LocalRateLimiter::unlimited());
     let client =
         vendor_client(&resilience, SourceId::new(id), limiter, app.rate_limit_pause).map_err(StartError::Settings)?;
-    (app.connect)(channel, client).map_err(StartError::Settings)
+    (app.connect)(channel, observed(client, observer)).map_err(StartError::Settings)
 }

@@ -7,6 +7,7 @@ mod demo_emulator;
 mod faults;
 pub(crate) mod fixture;
 pub(crate) mod ordering;
+mod recorded;
 mod secutix;
 mod secutix_orders;
 mod ticketing;
