@@ -197,8 +197,9 @@ fn the_sandbox_says_which_port_is_taken_and_fails_only_if_it_was_asked_for() {
         let log = BufReader::new(sandbox.0.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
         let lines: Vec<String> = log.take_while(|line| !line.contains("vendor=\"tixngo\" address")).collect();
         let usual = lines.iter().any(|line| line.contains("address=\"http://127.0.0.1:4101\""));
-        let told = lines.iter().any(|line| line.contains("the usual port is not available") && line.contains("4101"));
-        assert!(usual != told, "{lines:#?}");
+        let is_reported =
+            lines.iter().any(|line| line.contains("the usual port is not available") && line.contains("4101"));
+        assert!(usual != is_reported, "{lines:#?}");
     }
 }
 

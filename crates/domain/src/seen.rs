@@ -78,7 +78,7 @@ tokio::task_local! {
     static SEEN: Arc<Mutex<Vec<SeenResponse>>>;
 }
 
-/// Runs a call and returns what its requests met, oldest first. Also told to an outer call, if there is one.
+/// Runs a call and returns what its requests met, oldest first. An outer call sees them, too.
 pub async fn observe_responses<F: Future>(call: F) -> (F::Output, Vec<SeenResponse>) {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let output = SEEN.scope(Arc::clone(&seen), call).await;

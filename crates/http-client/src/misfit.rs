@@ -1,4 +1,4 @@
-//! Why a response does not fit, for operators: keys and types are shown, values never.
+//! Reasons why a response does not fit, for operators: keys and types are shown, values never.
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;

@@ -49,7 +49,7 @@ impl VendorResponse {
         serde_json::from_slice(self.json_body()).map_err(|_| self.malformed(&misfit::<T>(self.json_body())))
     }
 
-    /// Returns a `Malformed` error, and tells the log and the observers of the call why and what the body looks like: its keys, and no
+    /// Returns a `Malformed` error, and logs and records why, and what the body looks like: its keys, and no
     /// value. The error contains nothing of it.
     pub fn malformed(&self, why: &dyn fmt::Display) -> VendorError {
         let why = without_values(&why.to_string());

@@ -51,7 +51,7 @@ async fn read_event(source: &Source, event: &Event, clock: &dyn Clock) -> Result
     let mut availability =
         source.catalog.load_availability(observed.as_slice(), std::time::Duration::from_secs(60)).await;
     let places = availability.remove(&next.key).transpose()?.and_then(|availability| availability.value.vacancies);
-    facts.push(format!("next: {time}, places left: {}", places.map_or("not told".to_owned(), |left| left.to_string())));
+    facts.push(format!("next: {time}, places left: {}", places.map_or("unknown".to_owned(), |left| left.to_string())));
     Ok(Some(facts))
 }
 

@@ -152,7 +152,7 @@ impl Orders {
         Ok(())
     }
 
-    /// Retries all legs of a source. A problem tells that some orders were busy; a request with another key retries those.
+    /// Retries all legs of a source. Reports a problem if some orders were busy; a request with another key retries those.
     async fn retry_source(&self, retries: &mut Retries<'_>, source: &SourceId) -> Result<(), StoreError> {
         let filter =
             OrderFilter { status: UNFINISHED.to_vec(), sources: vec![source.clone()], ..OrderFilter::default() };
