@@ -149,3 +149,56 @@ async fn a_vendor_that_carries_out_an_empty_write_is_a_finding_and_is_announced_
     let requests = server.requests.lock().expect("a lock").clone();
     assert!(requests.iter().any(|request| request == "POST /v2/b2b/reservations"), "{requests:#?}");
 }
+
+#[tokio::test]
+async fn check_lists_the_assumptions_that_are_set_and_callers_who_could_never_buy() {
+    let configuration = r#"
+[sources.harbor]
+vendor = "acme"
+environment = "sandbox"
+base_url = "https://sandx-api.acmeticketing.com"
+institution = "Harbor Museum"
+api_key = { value = "any" }
+tenant_id = 412
+checkout_retry = "same_uuid"
+time_zone = "America/New_York"
+currency = "USD"
+[resellers.tiqets]
+name = "Tiqets"
+[resellers.tiqets.connections.harbor]
+organization_id = 5120
+[clients.shop]
+key = { value = "sandbox-shop-key-of-this-test" }
+scopes = ["order:write"]
+[clients.tiqets]
+key = { value = "sandbox-tiqets-key-of-this-test" }
+reseller = "tiqets"
+scopes = ["order:write"]
+[clients.reader]
+key = { value = "sandbox-reader-key-of-this-test" }
+scopes = ["catalog:read"]
+"#;
+    let folder = TempDir::new().expect("a folder");
+    std::fs::write(folder.path().join("venues.toml"), configuration).expect("a file");
+    let run = async |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ticketgraph"));
+        command.arg("check").args(["--config", "venues.toml"]).args(arguments).env_clear();
+        let run = command.env("HOME", folder.path()).current_dir(folder.path()).output().await.expect("a run");
+        (run.status.code(), String::from_utf8_lossy(&run.stdout).into_owned())
+    };
+    let (code, output) = run(&[]).await;
+    let lines: Vec<&str> = output.lines().collect();
+    assert_eq!(
+        (code, &lines[..]),
+        (
+            Some(0),
+            &[
+                "assumed sources.harbor: checkout_retry = \"same_uuid\" (configured; acme.md §2.3)",
+                "warning clients.shop: can never buy at sources.harbor: no buying account is configured, neither at the source nor for the caller's reseller",
+                "no findings: 1 sources, 0 deliveries, 1 resellers, 3 clients"
+            ][..]
+        )
+    );
+    let (_, output) = run(&["--verbose"]).await;
+    assert!(output.contains("list_page_size = 100 (default; "), "{output}");
+}

@@ -14,7 +14,8 @@ use vendor_api::SourceConfig;
 use vendor_api::{Assumptions, InvalidSetting};
 
 /// Keys of a source beyond the shared ones.
-pub(crate) const KEYS: &[&str] = &["api_key", "editor_key", "tenant_id", "organization_id", "voucher", "assumptions"];
+pub(crate) const KEYS: &[&str] =
+    &["api_key", "editor_key", "tenant_id", "organization_id", "voucher", "checkout_retry", "assumptions"];
 /// Keys that hold secrets.
 pub(crate) const SECRETS: &[&str] = &["api_key", "editor_key"];
 
@@ -82,10 +83,28 @@ pub(crate) struct Facts {
     pub(crate) refunds_used_tickets: bool,
 }
 
+/// Key of an assumption that may also be written at the source itself (`acme.md` C1).
+const SOURCE_KEY: &str = "checkout_retry";
+
+/// Returns the settings with the key of the source in the table of assumptions.
+fn with_source_keys(settings: &Table) -> Result<Table, InvalidSetting> {
+    let mut settings = settings.clone();
+    let Some(value) = settings.remove(SOURCE_KEY) else { return Ok(settings) };
+    let table = settings.entry(vendor_api::ASSUMPTIONS).or_insert_with(|| Value::Table(Table::new()));
+    if let Value::Table(table) = table
+        && let Some(other) = table.insert(SOURCE_KEY.to_owned(), value.clone())
+        && other != value
+    {
+        return Err(InvalidSetting::new(SOURCE_KEY, "differs from assumptions.checkout_retry: keep one of them"));
+    }
+    Ok(settings)
+}
+
 impl Facts {
     /// Reads the table `assumptions` of a configuration; the error lists everything that is wrong.
     pub(crate) fn from_settings(settings: &Table) -> Result<Self, Vec<InvalidSetting>> {
-        let read = Assumptions::from_settings(ASSUMPTIONS, settings)?;
+        let read =
+            Assumptions::from_settings(ASSUMPTIONS, &with_source_keys(settings).map_err(|invalid| vec![invalid])?)?;
         Self::from_assumptions(&read).map_err(|invalid| vec![invalid])
     }
 
@@ -262,6 +281,10 @@ mod tests {
             ("assumptions = { checkout_retry = true }", Err("assumptions.checkout_retry")),
             ("assumptions = { checkout_retries = \"never\" }", Err("assumptions.checkout_retries")),
             ("assumptions = \"never\"", Err("assumptions")),
+            ("checkout_retry = \"same_uuid\"", Ok(CheckOutRetry::SameUuid)),
+            ("checkout_retry = \"sometimes\"", Err("assumptions.checkout_retry")),
+            ("checkout_retry = \"never\"\nassumptions = { checkout_retry = \"never\" }", Ok(CheckOutRetry::Never)),
+            ("checkout_retry = \"never\"\nassumptions = { checkout_retry = \"same_uuid\" }", Err("checkout_retry")),
         ] {
             let read = settings(own).map(|settings| settings.facts.check_out_retry);
             let read = read.map_err(|errors| errors[0].key.clone());
