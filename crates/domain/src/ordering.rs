@@ -267,6 +267,17 @@ pub enum SettlementRefusal {
     UnsupportedDelivery,
 }
 
+impl SettlementRefusal {
+    /// Describes what the configuration lacks, for operators.
+    pub fn missing(self) -> &'static str {
+        match self {
+            Self::NoInstrument => "no means of payment is configured at the source",
+            Self::NoAccount => "no buying account is configured, neither at the source nor for the caller's reseller",
+            Self::UnsupportedDelivery => "it does not deliver tickets in the requested way",
+        }
+    }
+}
+
 /// Capability: extends holds.
 #[async_trait]
 pub trait HoldExtension: Send + Sync {

@@ -214,7 +214,13 @@ impl OrderPlanner<'_> {
             let request = order.leg_request(&order.legs[number]);
             let has_app = source.traits.delivers_to_app || request.delivery == DeliveryPreference::Barcode;
             let refusal = refusal.or((!has_app).then_some(SettlementRefusal::UnsupportedDelivery));
-            let code = match refusal.or_else(|| ordering.settlement_refusal(&request)) {
+            let refusal = refusal.or_else(|| ordering.settlement_refusal(&request));
+            if let Some(refusal) = refusal {
+                // The buyer is told neutrally; who can change it reads it here.
+                let reseller = order.reseller.as_deref().unwrap_or("none");
+                tracing::warn!(source = %source.id, reseller, missing = refusal.missing(), "an order cannot be settled");
+            }
+            let code = match refusal {
                 Some(SettlementRefusal::NoInstrument | SettlementRefusal::NoAccount) => {
                     ProblemCode::SettlementUnsupported
                 }

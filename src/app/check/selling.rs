@@ -12,7 +12,7 @@ use crate::app::sources::connect_sources;
 use crate::app::start::build_infrastructure;
 use crate::config::Config;
 use crate::graphql::Scope;
-use domain::ordering::{Contact, DeliveryPreference, LegLine, LegRequest, SettlementRefusal};
+use domain::ordering::{Contact, DeliveryPreference, LegLine, LegRequest};
 use domain::{Clock, Money, PerformanceKey, Source, SystemClock, TicketTypeKey};
 use vendor_api::{ASSUMPTIONS, Assumption, Assumptions};
 use vendor_registry::{APPS, VENDORS};
@@ -113,11 +113,5 @@ fn refusal(source: &Source, account: BTreeMap<String, String>) -> Option<&'stati
         delivery: DeliveryPreference::Barcode,
         hold_waits_for_client: false,
     };
-    match source.ordering.as_ref()?.settlement_refusal(&request)? {
-        SettlementRefusal::NoAccount => {
-            Some("no buying account is configured, neither at the source nor for the caller's reseller")
-        }
-        SettlementRefusal::NoInstrument => Some("no means of payment is configured at the source"),
-        SettlementRefusal::UnsupportedDelivery => Some("it delivers no bar codes"),
-    }
+    Some(source.ordering.as_ref()?.settlement_refusal(&request)?.missing())
 }

@@ -67,11 +67,16 @@ impl ResellerAccounts for SecutixAccounts {
             missing
                 .push("contact_reference: number of the technical contact that sales are associated with".to_owned());
         }
+        // The letter of the vendor, line by line (`secutix.md §5.1.1`); its wording is kept. Below it stands what we add.
         let body = format!(
-            "Hello <contact at {reseller}>,\n\nWe have opened an account with which {reseller} can use the SecuTix web service, \
-             and sell tickets on behalf of {institution}.\n\nWeb service: {url}\nLogin: {login}\nPassword: <password>\n\
-             Technical contact: {contact}\n\nThe pointOfSalesId is returned by the method getPOSConfig of the Catalog service. \
-             The interface uses no mappings.\n\nKind regards,\n{institution}",
+            "Hello <contact at {reseller}>.\n\n\
+             We have opened an account for {reseller} to access the SecuTix web service so that you can sell tickets on behalf of \
+             {institution}.\n\n\
+             The web service are accessible on the following URL:\n{url}\n\n\
+             The login account is the following:\n{login}\n<password provided by SecuTix>\n\n\
+             The pointOfSalesId can be obtained by calling the getPosConfig method of the Catalog service.\n\n\
+             Kind regards,\n{institution}\n\n\
+             Beside the letter of SecuTix: the technical contact of all sales is {contact}; the interface uses no mappings.",
             institution = self.institution,
             url = self.base_url,
             login = self.login,
