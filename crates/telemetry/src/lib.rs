@@ -73,6 +73,7 @@ pub fn init_tracing(format: LogFormat, filter: &str, traces: Option<&TraceExport
 
 /// Crates of the service, as they appear in the targets of events and spans. Vendor crates start with [`VENDOR_PREFIX`].
 const OWN_CRATES: &[&str] = &[
+    "build_info",
     "catalog",
     "deliveries",
     "domain",
@@ -80,6 +81,7 @@ const OWN_CRATES: &[&str] = &[
     "emulators",
     "http_client",
     "orders",
+    "recording",
     "resellers",
     "resilience",
     "source_stack",
