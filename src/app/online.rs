@@ -16,7 +16,7 @@ use crate::app::sources::{connect_sources, vendor_client};
 use crate::app::start::build_infrastructure;
 use crate::config::{Config, DeliveryConfig, ResilienceConfig};
 use deliveries::{check_app, check_location};
-use domain::accounts::{AccountCheck, AccountConfig, CheckOutcome};
+use domain::accounts::{AccountCheck, AccountConfig, CheckOutcome, WriteProbes};
 use domain::{Clock, SourceId, SystemClock};
 use resellers::{check_account, check_connection};
 use source_stack::LocalRateLimiter;
@@ -37,7 +37,7 @@ pub struct CheckReport {
 impl CheckReport {
     /// Returns true if all checks passed.
     pub fn all_passed(&self) -> bool {
-        self.checks.iter().all(|check| matches!(check.outcome, CheckOutcome::Passed))
+        self.checks.iter().all(|check| check.outcome.is_fine())
     }
 }
 
@@ -56,14 +56,14 @@ pub async fn check_online(mut config: Config) -> Result<Vec<CheckReport>, StartE
     let sources = connect_sources(&config, &infrastructure, kept).map_err(StartError::Settings)?.sources;
     let own = sources.iter().map(async |source| CheckReport {
         section: format!("sources.{}", source.id),
-        checks: check_account(source, &AccountConfig::default()).await,
+        checks: check_account(source, &AccountConfig::default(), WriteProbes::Never).await,
     });
     let mut all = join_all(own).await;
     for (key, settings) in &config.resellers {
         for (id, connection) in reseller_setup::reseller(key, settings).connections {
             let section = format!("resellers.{key}.connections.{id}");
             let Some(source) = sources.iter().find(|source| source.id == id) else { continue };
-            all.push(CheckReport { section, checks: check_connection(source, &connection).await });
+            all.push(CheckReport { section, checks: check_connection(source, &connection, WriteProbes::Never).await });
         }
     }
     for (id, settings) in &config.deliveries {
@@ -99,6 +99,9 @@ pub fn format_check(section: &str, check: &AccountCheck) -> String {
         CheckOutcome::Passed => format!("ok      {section}: {}", check.title),
         CheckOutcome::Failed(hint) => format!("FAILED  {section}: {} ({}). {hint}", check.title, check.code),
         CheckOutcome::Disabled(hint) => format!("OFF     {section}: {} ({}). {hint}", check.title, check.code),
+        CheckOutcome::Unproven(hint) => format!("UNKNOWN {section}: {} ({}). {hint}", check.title, check.code),
+        CheckOutcome::Risk(hint) => format!("ok      {section}: {} ({}). {hint}", check.title, check.code),
+        CheckOutcome::NotTried(hint) => format!("-       {section}: {} ({}). {hint}", check.title, check.code),
         CheckOutcome::Unreachable(error) => format!(
             "UNKNOWN {section}: {} ({}). The vendor could not be reached: {}.",
             check.title,
