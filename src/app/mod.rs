@@ -1,5 +1,6 @@
 //! The composition root: the only module that depends on all others. It wires them and has no rules of its own.
 
+mod accept;
 mod auth_setup;
 mod delivery_setup;
 mod error;
@@ -22,6 +23,7 @@ mod start;
 mod startup_log;
 mod vendor_specs;
 
+pub use accept::{AcceptOptions, Output, accept};
 pub use error::StartError;
 pub use gateway_setup::{api_settings, operation_limits, socket_limits};
 pub use ledger_check::LedgerCheck;
