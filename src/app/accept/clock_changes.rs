@@ -64,6 +64,7 @@ impl Run {
             }
         }
         shown.sort();
+        shown.dedup();
         if shown.is_empty() {
             self.not_seen("no performance with a start time on this day");
         }

@@ -114,9 +114,9 @@ impl Observations {
         let when = |is_seen: bool, seen| if is_seen { Verdict::AsAssumed { seen } } else { Verdict::NotSeen };
         let is_paid_sale = self.is_sold && self.is_paid;
         match evidence {
-            Evidence::OnSale => when(self.is_on_sale, "a performance on sale, no unknown word"),
+            Evidence::OnSale => when(self.is_on_sale, "a performance was on sale; the words met are known"),
             Evidence::TicketStates => {
-                when(self.is_issued && self.is_void, "a ticket was issued, then void; no unknown word")
+                when(self.is_issued && self.is_void, "a ticket was issued, then void; the words met are known")
             }
             Evidence::Tickets if self.has_no_tickets => different(assumed, "the sale had no ticket"),
             Evidence::Tickets => when(self.is_issued, "the sale had its ticket with a code"),
@@ -126,9 +126,10 @@ impl Observations {
             }
             Evidence::PaidSale => when(is_paid_sale, "a sale was paid"),
             Evidence::PaidSaleWithout(name) => when(is_paid_sale && !settings.contains_key(*name), "a sale was paid"),
-            Evidence::SaleStates => {
-                when(self.is_found == Some(true) && self.is_void, "a sale was found, then refunded; no unknown word")
-            }
+            Evidence::SaleStates => when(
+                self.is_found == Some(true) && self.is_void,
+                "a sale was found, then refunded; the words met are known",
+            ),
             Evidence::LookUp if self.is_found == Some(false) => different(assumed, "the sale was not found"),
             Evidence::LookUp => {
                 when(self.is_found == Some(true), "the sale was found by its look-up, in one way or the other")
