@@ -353,8 +353,12 @@ struct FakeAccounts;
 
 #[async_trait]
 impl ResellerAccounts for FakeAccounts {
-    async fn check_account(&self, _: &AccountConfig) -> Vec<AccountCheck> {
-        vec![AccountCheck::new("CREDENTIALS", "The key is accepted", None)]
+    async fn check_account(&self, _: &AccountConfig, _: domain::accounts::WriteProbes) -> Vec<AccountCheck> {
+        vec![self.check_credentials().await]
+    }
+
+    async fn check_credentials(&self) -> AccountCheck {
+        AccountCheck::new("CREDENTIALS", "The key is accepted", None)
     }
 
     fn sellable_events(&self, account: &AccountConfig) -> Option<BTreeSet<EventKey>> {

@@ -206,7 +206,7 @@ async fn a_key_that_may_read_no_list_makes_no_look_up_and_the_checks_say_so() {
         assert_eq!(count_calls(&fixture, &["/v2/b2c/orders"]), 0);
         assert!(!fixture.source.traits.finds_by_our_reference);
         let accounts = fixture.source.accounts.as_ref().expect("checks");
-        let checks = accounts.check_account(&AccountConfig::default()).await;
+        let checks = accounts.check_account(&AccountConfig::default(), domain::accounts::WriteProbes::Never).await;
         let check = checks.iter().find(|check| check.code == "LOST_SALES_FOUND").expect("a check");
         assert!(matches!(check.outcome, CheckOutcome::Failed(_)), "{check:?}");
     }

@@ -209,7 +209,7 @@ async fn other_words_for_states_sell_nothing_twice_and_are_read_once_the_setting
 async fn the_readiness_check_prints_a_price_and_the_seasons_and_names_a_wrong_unit() {
     let check = async |fixture: &VendorFixture| -> Vec<domain::accounts::AccountCheck> {
         let accounts = fixture.source.accounts.as_ref().expect("accounts");
-        accounts.check_account(&domain::accounts::AccountConfig::default()).await
+        accounts.check_account(&domain::accounts::AccountConfig::default(), domain::accounts::WriteProbes::Never).await
     };
     let outcome = |checks: &[domain::accounts::AccountCheck], code: &str| {
         let found = checks.iter().find(|check| check.code == code).expect("a check");

@@ -101,7 +101,7 @@ async fn without_a_list_of_the_host_nothing_is_sold_until_the_filter_is_trusted(
     let own = leg(&host(ADMINISTRATOR_KEY, "").await).await;
     let check = async |fixture: &VendorFixture| {
         let accounts = fixture.source.accounts.as_ref().expect("checks");
-        let checks = accounts.check_account(&AccountConfig::default()).await;
+        let checks = accounts.check_account(&AccountConfig::default(), domain::accounts::WriteProbes::Never).await;
         checks.into_iter().find(|check| check.code == "EVENTS_ON_SALE").expect("a check")
     };
     let fixture = host(ADMINISTRATOR_KEY, "").await;
@@ -127,7 +127,13 @@ async fn the_check_tells_how_many_public_events_are_the_hosts() {
     let fixture = host(ADMINISTRATOR_KEY, "").await;
     let own = titles(&fixture, CatalogScope::Public).await.len();
     let listed = titles(&fixture, CatalogScope::All).await.len();
-    let checks = fixture.source.accounts.as_ref().expect("checks").check_account(&AccountConfig::default()).await;
+    let checks = fixture
+        .source
+        .accounts
+        .as_ref()
+        .expect("checks")
+        .check_account(&AccountConfig::default(), domain::accounts::WriteProbes::Never)
+        .await;
     let check = checks.iter().find(|check| check.code == "EVENTS_ON_SALE").expect("a check");
     assert!(check.title.contains(&format!(": {own} of ")), "{}", check.title);
     assert!(check.title.contains(&format!("of {listed} in the host's own list")), "{}", check.title);
