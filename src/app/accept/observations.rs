@@ -26,6 +26,8 @@ pub(super) struct Observations {
     pub is_void: bool,
     /// A sale was found as if its response had been lost.
     pub is_found: Option<bool>,
+    /// The vendor's list of sales had the sale with our reference.
+    pub is_listed: bool,
     /// Effect of a check-out that was sent twice.
     pub second_check_out: Option<SecondCheckOut>,
 }
@@ -78,7 +80,7 @@ enum Evidence {
     PaidSaleWithout(&'static str),
     /// A sale that was found, and refunded.
     SaleStates,
-    /// A look-up of a sale.
+    /// A sale that was looked up and listed.
     LookUp,
     /// A check-out that was sent twice.
     SecondCheckOut,
@@ -132,7 +134,8 @@ impl Observations {
             ),
             Evidence::LookUp if self.is_found == Some(false) => different(assumed, "the sale was not found"),
             Evidence::LookUp => {
-                when(self.is_found == Some(true), "the sale was found by its look-up, in one way or the other")
+                let is_seen = self.is_found == Some(true) && self.is_listed;
+                when(is_seen, "the sale was found and listed; whether by a search or by the list does not show")
             }
             Evidence::SecondCheckOut => self.second_check_out(assumed),
         }
@@ -239,6 +242,8 @@ mod tests {
         let twice = verdict(&of(SecondCheckOut::SoldTwice), "", "checkout_retry");
         assert!(matches!(twice, Verdict::AsAssumed { .. }), "{twice:?}");
         assert_eq!(verdict(&of(SecondCheckOut::Unclear("failed")), "", "checkout_retry"), Verdict::NotSeen);
+        let found = Observations { is_found: Some(true), ..Observations::default() };
+        assert_eq!(verdict(&found, "", "order_lookup"), Verdict::NotSeen, "a look-up alone shows one way only");
         let lost = Observations { is_found: Some(false), ..Observations::default() };
         assert!(set(verdict(&lost, "", "order_lookup")).is_some_and(|set| !set.contains("search_then_list")));
         let word = UnknownWord { setting: "ticket_status_words".to_owned(), word: "Wrapped".to_owned() };

@@ -66,11 +66,8 @@ impl Run {
         let end = hold.expires_at.map_or_else(|| "without an end".to_owned(), |end| format!("until {end}"));
         let text = format!("held as {reference} {end}");
         self.passed(text);
-        match hold.total.filter(|total| *total != product.offer.price.retail) {
-            Some(total) => {
-                self.finding(format!("the hold costs {total}, the catalog says {}", product.offer.price.retail))
-            }
-            None => {}
+        if let Some(total) = hold.total.filter(|total| *total != product.offer.price.retail) {
+            self.finding(format!("the hold costs {total}, the catalog says {}", product.offer.price.retail));
         }
         Ok(number)
     }
@@ -209,7 +206,10 @@ impl Run {
             Err(error) => self.finding(describe(&error)),
         }
         match self.sales_of(number).await {
-            Ok(Some(sales)) if sales.len() == 1 => self.passed("listed once with our reference"),
+            Ok(Some(sales)) if sales.len() == 1 => {
+                self.seen.is_listed = true;
+                self.passed("listed once with our reference");
+            }
             Ok(Some(sales)) => self.finding(format!("listed {} times with our reference", sales.len())),
             Ok(None) => self.not_seen("the vendor's list of sales shows none with our reference"),
             Err(error) => self.not_seen(format!("the vendor's sales cannot be listed: {}", describe(&error))),
