@@ -128,6 +128,7 @@ async fn a_vendor_that_goes_down_in_the_middle_leaves_a_file_that_names_the_sale
     assert_eq!(listed.as_array().map(Vec::len), Some(1), "{listed:#}");
     assert_eq!((&listed[0]["reference"], &listed[0]["state"]), (&json!(reference), &json!("sold")), "{listed:#}");
     assert!(listed[0]["vendor_references"][0]["value"].is_string(), "{listed:#}");
+    assert!(listed[0]["performance"].as_str().is_some_and(|key| !key.is_empty()), "{listed:#}");
     assert!(ended.output.contains("LEFT AT THE VENDOR") && ended.output.contains(reference), "{}", ended.output);
     // The list of an earlier run is not overwritten.
     let again = venue.accept("harbor", &[]).await;

@@ -65,6 +65,8 @@ pub(super) struct Leftover {
     pub state: Stage,
     /// The vendor's references.
     pub vendor_references: Vec<ExternalRef>,
+    /// Performance, under its key with the vendor's ids: a hold may have no reference that anybody could look for.
+    pub performance: String,
     /// Instruction for the person.
     pub what_to_do: &'static str,
 }
@@ -121,6 +123,7 @@ impl Journal {
             reference: entry.leg.reference.clone(),
             state: entry.stage,
             vendor_references: entry.refs.clone(),
+            performance: entry.leg.lines.first().map(|line| line.performance.to_string()).unwrap_or_default(),
             what_to_do: what_to_do(entry.stage),
         };
         open.map(leftover).collect()

@@ -65,7 +65,8 @@ impl Report {
         for left in &self.leftovers {
             let refs: Vec<String> =
                 left.vendor_references.iter().map(|one| format!("{} {}", one.kind, one.value)).collect();
-            output(&format!("   {} ({}): {}", left.reference, refs.join(", "), left.what_to_do));
+            let at = &left.performance;
+            output(&format!("   {} ({}) at {at}: {}", left.reference, refs.join(", "), left.what_to_do));
         }
         let count = |outcome| self.steps.iter().filter(|step| step.outcome == outcome).count();
         let (passed, not_seen, findings) =
