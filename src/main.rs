@@ -73,6 +73,8 @@ enum Command {
         #[arg(long, value_name = "ADDR:PORT", default_value_t = app::replay_address())]
         listen: SocketAddr,
     },
+    /// Buys and refunds a cheap ticket in a vendor's sandbox, and compares what it sees with the assumptions.
+    Accept(Accept),
     /// Prints the schema (SDL).
     Schema {
         /// Prints the schema of an Apollo Federation v2 subgraph.
@@ -124,6 +126,24 @@ struct Serve {
     record: Option<PathBuf>,
 }
 
+#[derive(Args)]
+struct Accept {
+    #[command(flatten)]
+    file: File,
+    /// Source, as in the configuration.
+    #[arg(long, value_name = "NAME")]
+    source: String,
+    /// Also sends a check-out twice with the same key, to see whether the vendor sells twice. Everything sold is refunded.
+    #[arg(long)]
+    probe_duplicates: bool,
+    /// Permits a live source, where a real ticket is bought and refunded.
+    #[arg(long)]
+    live: bool,
+    /// File of the results. What cannot be undone is listed in a file beside it.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+}
+
 #[derive(Args, Clone)]
 struct File {
     /// Configuration file; by default the one in TICKETGRAPH_CONFIG, or else the built-in sandbox.
@@ -143,6 +163,7 @@ fn main() -> ExitCode {
         }
         Command::Record { file, out } => record(&file, &out),
         Command::Replay { folder, listen } => replay(ReplayOptions { folder, listen }),
+        Command::Accept(accept) => self::accept(accept),
         Command::Schema { subgraph } => {
             let sdl = if subgraph { graphql::subgraph::sdl() } else { graphql::schema::sdl() };
             write_out(format!("{}\n", sdl.trim_end()).as_bytes())
@@ -217,6 +238,24 @@ fn check_online(config: Config, options: CheckOptions) -> ExitCode {
         }
     }
     if reports.iter().all(app::CheckReport::is_fine) { ExitCode::SUCCESS } else { ExitCode::from(FAILED) }
+}
+
+fn accept(accept: Accept) -> ExitCode {
+    let config = match accept.file.load() {
+        Ok(config) => config,
+        Err(diagnostics) => {
+            diagnostics.lines().for_each(print_error);
+            return ExitCode::from(USAGE);
+        }
+    };
+    let Accept { source, probe_duplicates, live: is_live_permitted, report, .. } = accept;
+    let options = app::AcceptOptions { source, probe_duplicates, is_live_permitted, report };
+    match run(app::accept(config, options, Arc::new(|line: &str| print(line)))) {
+        Ok(Ok(true)) => ExitCode::SUCCESS,
+        Ok(Ok(false)) => ExitCode::from(FAILED),
+        Ok(Err(error)) => not_started(&error),
+        Err(error) => failed(error),
+    }
 }
 
 fn serve(serve: Serve) -> ExitCode {

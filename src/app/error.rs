@@ -22,6 +22,9 @@ pub enum StartError {
         /// Reason.
         why: String,
     },
+    /// The command line does not fit the configuration.
+    #[error("{0}")]
+    Usage(String),
     /// The emulated vendors are not part of this binary.
     #[error("this binary was built without the feature `sandbox`, which contains the emulated vendors")]
     NoSandbox,
@@ -59,6 +62,6 @@ pub(super) fn with_causes(error: &dyn Error) -> String {
 impl StartError {
     /// Returns true if the configuration or the command line has to change.
     pub fn is_usage_error(&self) -> bool {
-        matches!(self, Self::Settings(_) | Self::File { .. } | Self::NoSandbox)
+        matches!(self, Self::Settings(_) | Self::File { .. } | Self::Usage(_) | Self::NoSandbox)
     }
 }

@@ -1,5 +1,6 @@
 //! The composition root: the only module that depends on all others. It wires them and has no rules of its own.
 
+mod accept;
 mod auth_setup;
 mod check;
 mod delivery_setup;
@@ -25,6 +26,7 @@ mod start;
 mod startup_log;
 mod vendor_specs;
 
+pub use accept::{AcceptOptions, Output, accept};
 pub use check::{
     CheckOptions, CheckReport, check_online, format_check, format_details, list_assumptions, unsellable_sources,
 };

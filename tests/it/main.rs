@@ -17,6 +17,7 @@ mod operation;
 mod orders;
 mod other_readings;
 mod process;
+mod process_accept;
 mod process_check;
 mod process_commands;
 mod process_documents;

@@ -35,7 +35,8 @@ impl Process {
         Self { child, log: Mutex::new(log) }
     }
 
-    /// Returns the first address, without a path, in the next line that contains this text.
+    /// Returns the address, without a path, in the next line that contains one and this text. A line about a port that is taken
+    /// contains none.
     pub(crate) fn address(&self, of: &str) -> String {
         self.try_address(of).unwrap_or_else(|before| panic!("no line says {of}:\n{}", before.join("\n")))
     }
@@ -45,7 +46,7 @@ impl Process {
         let mut before = Vec::new();
         let line = loop {
             match self.next_line() {
-                Some(line) if line.contains(of) => break line,
+                Some(line) if line.contains(of) && line.contains("://") => break line,
                 Some(line) => before.push(line),
                 None => return Err(before),
             }

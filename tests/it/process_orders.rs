@@ -288,7 +288,7 @@ fn is_unknown_at_acme(order: &Value) -> bool {
 }
 
 /// Returns our references of the active sales at a vendor, each with its number of valid tickets.
-fn sold(holdings: &Value) -> Vec<(String, usize)> {
+pub(crate) fn sold(holdings: &Value) -> Vec<(String, usize)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_ascii_uppercase();
     let is_valid =
         |ticket: &&Value| !["REFUNDED", "VOID", "VOIDED", "CANCELLED"].contains(&text(&ticket["state"]).as_str());

@@ -74,7 +74,7 @@ pub use crate::operator::{
 };
 pub use crate::order::{CurrencyTotals, FulfillmentPolicy, Line, Order, OrderAction, OrderNote};
 use crate::pauses::SourcePauses;
-pub use crate::planner::SellingAccounts;
+pub use crate::planner::{SellingAccounts, leg_reference};
 use crate::planning::legs_with_short_holds;
 pub use crate::problem::{Problem, ProblemCode, ProblemDetail, RetryAdvice};
 pub use crate::quote::{Quote, QuoteId};

@@ -194,7 +194,7 @@ impl OrderPlanner<'_> {
             cancel_until: first.map(|first| earlier(first, policy.until_before_start)),
             cancel_fee: policy.fee,
         };
-        let reference = format!("{}-{}", number.replace('-', ""), index + 1);
+        let reference = reference_of(number, index);
         Leg::new(index, source.clone(), reference, capabilities)
     }
 
@@ -251,6 +251,16 @@ fn check_environment(sellers: &BTreeMap<SourceId, &Source>, input: &CreateOrder)
     Err(live
         .map(|source| Problem::new(ProblemCode::TestAndLiveMixed).for_source(&source.id).at_path(["input", "testMode"]))
         .collect())
+}
+
+/// Returns the reference of a leg, as vendors store it, of an order that no ledger holds. It has the form of all others, so that
+/// reconciliation shows what was left over under it.
+pub fn leg_reference(order: OrderKey, leg: usize) -> String {
+    reference_of(&order_number(order), leg)
+}
+
+fn reference_of(number: &str, leg: usize) -> String {
+    format!("{}-{}", number.replace('-', ""), leg + 1)
 }
 
 /// Returns a number that can be read aloud: 60 bits of the key, without the letters I, L, O and U.
