@@ -1,5 +1,7 @@
 //! Finds the commit and its date: from the environment, or from the repository.
 
+#![expect(clippy::disallowed_methods, reason = "a build script has no configuration")]
+
 use std::process::Command;
 
 fn main() {

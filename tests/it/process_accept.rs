@@ -248,6 +248,10 @@ async fn the_commands_of_the_first_day_end_as_the_page_says() {
             String::from_utf8_lossy(&run.stderr)
         );
     }
-    assert_eq!((codes.len(), variables.len()), (4, 2), "check, check --online, accept, and the probe");
+    assert_eq!(
+        (codes.len(), variables.len()),
+        (6, 2),
+        "check, check --online, its details, record, accept, and the probe"
+    );
     assert!(venue.file("accept-harbor.json").exists());
 }

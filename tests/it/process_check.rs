@@ -9,11 +9,13 @@ use axum::http::{Request, Response};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::process::Command;
+use tokio::task::JoinSet;
 
 /// A server that gives the same response to everything, and remembers the methods and paths of the requests.
 struct Server {
     address: String,
     requests: Arc<Mutex<Vec<String>>>,
+    _tasks: JoinSet<std::io::Result<()>>,
 }
 
 impl Server {
@@ -28,8 +30,9 @@ impl Server {
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = format!("http://{}", listener.local_addr().expect("an address"));
-        tokio::spawn(async move { axum::serve(listener, Router::new().fallback(respond)).await });
-        Self { address, requests }
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move { axum::serve(listener, Router::new().fallback(respond)).await });
+        Self { address, requests, _tasks: tasks }
     }
 
     /// Returns a configuration whose vendors and app are all this server.

@@ -216,7 +216,7 @@ impl OrderPlanner<'_> {
             let refusal = refusal.or((!has_app).then_some(SettlementRefusal::UnsupportedDelivery));
             let refusal = refusal.or_else(|| ordering.settlement_refusal(&request));
             if let Some(refusal) = refusal {
-                // The buyer is told neutrally; who can change it reads it here.
+                // The buyer gets a neutral text; who can change it reads it here.
                 let reseller = order.reseller.as_deref().unwrap_or("none");
                 tracing::warn!(source = %source.id, reseller, missing = refusal.missing(), "an order cannot be settled");
             }

@@ -32,7 +32,7 @@ impl ResellerAccounts for TicketingSource {
         let listed = listed.unwrap_or_default();
         checks.push(AccountCheck::observed(self.key_level_check(host)).await);
         checks.push(AccountCheck::observed(self.host_check(host)).await);
-        checks.push(AccountCheck::observed(self.host_events_check(listed.len())).await);
+        checks.push(AccountCheck::observed(Box::pin(self.host_events_check(listed.len()))).await);
         checks
     }
 
