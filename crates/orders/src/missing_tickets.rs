@@ -51,55 +51,58 @@ impl UnitOfWork {
     /// Schedules the next refresh while tickets or barcodes are missing.
     fn schedule_ticket_refresh(&mut self, number: usize) {
         let (now, settings) = (self.now, Arc::clone(&self.settings));
-        let lines: Vec<usize> = self.order.lines_of(number).map(|(line, _)| line).collect();
-        let of_leg = |ticket: &&Ticket| lines.contains(&ticket.line);
-        let wanted: u32 = lines.iter().map(|line| self.order.lines[*line].quantity).sum();
-        let there = self.order.tickets.iter().filter(of_leg);
-        let pending = there.clone().any(|ticket| ticket.state == TicketState::Pending);
-        let is_short = there.count() < usize::try_from(wanted).unwrap_or(usize::MAX);
-        if !pending && !is_short {
-            let leg = self.leg_mut(number);
+        let since = self.order.legs[number].ticket_refresh.map_or(now, |schedule| schedule.since);
+        self.await_tickets(number, settings.next_attempt_at(since, now));
+    }
+
+    /// Schedules the next refresh, until the settle deadline; after that sold orders are refreshed periodically. Reports sold tickets that
+    /// have no code after a while: a sale whose tickets nobody misses is found at the gate. The leg stays confirmed, because its sale is
+    /// certain.
+    fn await_tickets(&mut self, number: usize, next_at: Timestamp) {
+        let (now, settings) = (self.now, Arc::clone(&self.settings));
+        let missing = self.missing_tickets(number);
+        let leg = self.leg_mut(number);
+        if missing == Missing::Nothing {
             if leg.ticket_refresh.take().is_some() {
                 leg.problems.retain(|problem| problem.code != OVERDUE_TICKETS);
             }
             return;
         }
-        let since = self.order.legs[number].ticket_refresh.map_or(now, |schedule| schedule.since);
-        self.await_tickets(number, since, settings.next_attempt_at(since, now));
-    }
-
-    /// Schedules the next refresh of missing tickets. Reports that they are overdue after a while: a sale whose tickets nobody misses is
-    /// found at the gate. At the settle deadline a person takes over, once.
-    fn await_tickets(&mut self, number: usize, since: Timestamp, next_at: Timestamp) {
-        let (now, settings) = (self.now, Arc::clone(&self.settings));
-        let is_overdue = now >= later(since, settings.tickets_overdue_after);
-        // While the order is on its way, other legs may still be undone: the person's turn comes after that.
-        let is_over = self.order.status().is_terminal();
-        let is_hopeless = is_over && now >= later(since, settings.settle_deadline);
-        let leg = self.leg_mut(number);
+        let since = leg.ticket_refresh.map_or(now, |schedule| schedule.since);
+        let is_hopeless = now >= later(since, settings.settle_deadline);
         leg.ticket_refresh = (!is_hopeless).then_some(RetrySchedule { since, next_at });
         let is_new = leg.problems.iter().all(|problem| problem.code != OVERDUE_TICKETS);
-        let (is_sold, is_settled) = (leg.status == LegStatus::Confirmed, leg.settled.is_some());
-        if is_overdue && is_new && is_sold {
+        let is_overdue = missing == Missing::Codes && now >= later(since, settings.tickets_overdue_after);
+        if is_overdue && is_new && leg.status == LegStatus::Confirmed {
             let source = leg.source.as_str().to_owned();
             tracing::warn!(order = %self.order.number, leg = number, source, "sold tickets have no code and are overdue");
             metrics::counter!("ticketgraph_tickets_overdue_total", "source" => source).increment(1);
             self.add_problem(number, Problem::new(OVERDUE_TICKETS));
         }
-        if is_hopeless && is_sold && !is_settled {
-            self.set_status(number, LegStatus::NeedsAttention, "tickets missing");
-            self.add_problem(number, Problem::new(OVERDUE_TICKETS));
+    }
+
+    /// Returns what is missing of the tickets of a leg, without those of canceled lines.
+    fn missing_tickets(&self, number: usize) -> Missing {
+        let lines: Vec<_> = self.order.lines_of(number).filter(|(_, line)| !line.is_canceled).collect();
+        let wanted: u32 = lines.iter().map(|(_, line)| line.quantity).sum();
+        let there: Vec<&Ticket> =
+            self.order.tickets.iter().filter(|ticket| lines.iter().any(|(line, _)| *line == ticket.line)).collect();
+        let is_pending = |ticket: &&&Ticket| ticket.state == TicketState::Pending;
+        let is_short = there.len() < usize::try_from(wanted).unwrap_or(usize::MAX);
+        // A ticket that nobody prints may stay pending for ever. Its code lets the visitor in.
+        if is_short || there.iter().filter(is_pending).any(|ticket| ticket.symbology.is_none()) {
+            Missing::Codes
+        } else if there.iter().any(|ticket| is_pending(&ticket)) {
+            Missing::States
+        } else {
+            Missing::Nothing
         }
     }
 
     pub(crate) fn apply_ticket_refresh(&mut self, number: usize, result: Result<Vec<IssuedTicket>, VendorError>) {
         match result {
             Ok(issued) => self.merge_tickets(number, issued),
-            Err(error) if error.only_waits() => {
-                let (now, next_at) = (self.now, self.turn_expected_at(&error));
-                let since = self.order.legs[number].ticket_refresh.map_or(now, |schedule| schedule.since);
-                self.await_tickets(number, since, next_at);
-            }
+            Err(error) if error.only_waits() => self.await_tickets(number, self.turn_expected_at(&error)),
             Err(error) => {
                 // What a person said stands until a person changes it.
                 if error.kind == ErrorKind::NotFound && self.order.legs[number].settled == Some(LegSettlement::Sold) {
@@ -109,4 +112,15 @@ impl UnitOfWork {
             }
         }
     }
+}
+
+/// Missing part of the tickets of a leg.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    /// Nothing.
+    Nothing,
+    /// Only the final state of tickets that have a code.
+    States,
+    /// Tickets or codes.
+    Codes,
 }

@@ -35,9 +35,8 @@ pub const ORDER_TRANSITIONS: [(OrderStatus, &[OrderStatus]); 16] = {
         (Held, &[PartiallyHeld, Confirming, Releasing, Expired]),
         (PartiallyHeld, &[Draft, Confirming, Failed, Releasing, Released, Expired]),
         (Confirming, &[Confirmed, PartiallyConfirmed, Compensating, Failed, Expired, NeedsAttention]),
-        // NeedsAttention: its tickets have no code.
-        (Confirmed, &[Cancelling, NeedsAttention]),
-        (PartiallyConfirmed, &[Cancelling, NeedsAttention]),
+        (Confirmed, &[Cancelling]),
+        (PartiallyConfirmed, &[Cancelling]),
         // PartiallyConfirmed: a person said that a sale stands.
         (Compensating, &[PartiallyConfirmed, Failed, NeedsAttention]),
         (Failed, &[]),
@@ -46,7 +45,7 @@ pub const ORDER_TRANSITIONS: [(OrderStatus, &[OrderStatus]); 16] = {
         (Expired, &[]),
         (Cancelling, &[Confirmed, PartiallyConfirmed, Cancelled, PartiallyCancelled, NeedsAttention]),
         (Cancelled, &[]),
-        (PartiallyCancelled, &[Cancelling, NeedsAttention]),
+        (PartiallyCancelled, &[Cancelling]),
         // All but Releasing and Cancelling by a person.
         (
             NeedsAttention,

@@ -158,12 +158,10 @@ impl OperatorStore for SqlStore {
         let mut transaction = self.database.begin_write().await?;
         insert_action(&mut transaction, action).await?;
         lock_orphans(&mut transaction, &orphan.source, orphan.at).await?;
-        for (id, earlier) in self.select_orphans(&mut transaction, &orphan.source).await? {
-            if earlier.reference == orphan.reference {
-                if earlier.leg.is_some() && earlier.leg != orphan.leg {
-                    return Err(StoreError::Outdated);
-                }
-                transaction.execute("DELETE FROM resolved_orphans WHERE id = $1", vec![id.into()]).await?;
+        for (_, earlier) in self.select_orphans(&mut transaction, &orphan.source).await? {
+            // Earlier decisions stay: this one may be taken back.
+            if earlier.reference == orphan.reference && earlier.leg.is_some() && earlier.leg != orphan.leg {
+                return Err(StoreError::Outdated);
             }
         }
         let id = orphan_id(action);

@@ -12,27 +12,39 @@ use vendor_registry::{APPS, VENDORS};
 /// A key that nobody was given.
 const WRONG_KEY: &str = "ticketgraph-check-with-a-wrong-key";
 
-/// Sends one read request with wrong credentials. Returns why the right ones prove nothing; `None` if the wrong ones were refused.
+/// Sends one read request with wrong credentials, after the checks with the right ones. Returns why those prove nothing; `None` if the
+/// wrong ones were refused.
 pub(super) async fn check_wrong_credentials(
     config: &Config,
     infrastructure: &Infrastructure,
     id: &SourceId,
+    right: &[AccountCheck],
 ) -> Option<String> {
+    let right = right.iter().find(|check| check.code == "CREDENTIALS")?;
     let mut wrong = config.clone();
     wrong.sources.retain(|other, _| other == id);
     let source = wrong.sources.get_mut(id)?;
     let vendor = VENDORS.iter().find(|vendor| vendor.name == source.vendor)?;
     replace_secrets(&mut source.source.vendor_settings, vendor.secrets);
-    let connected = connect_sources(&wrong, infrastructure, None).ok()?;
-    let accounts = connected.sources.first().and_then(|source| source.accounts.as_ref().map(Arc::clone))?;
-    judge(&accounts.check_credentials().await)
+    let connected = connect_sources(&wrong, infrastructure, None);
+    let accounts = connected.ok().and_then(|connected| connected.sources.first()?.accounts.as_ref().map(Arc::clone));
+    let Some(accounts) = accounts else {
+        return Some("A request with a wrong key could not be made, so the right one proves nothing.".to_owned());
+    };
+    judge(&accounts.check_credentials().await, right)
 }
 
-/// Judges the check with wrong credentials.
-pub(super) fn judge(wrong: &AccountCheck) -> Option<String> {
+/// Judges the check with wrong credentials beside that with the right ones.
+pub(super) fn judge(wrong: &AccountCheck, right: &AccountCheck) -> Option<String> {
     let seen = wrong.seen.last().map_or_else(String::new, |seen| format!(" ({seen})"));
+    let status = |check: &AccountCheck| check.seen.last().and_then(|seen| seen.status);
+    let is_refused = matches!(wrong.outcome, CheckOutcome::Failed(_)) || status(wrong) == Some(403);
     match &wrong.outcome {
-        CheckOutcome::Failed(_) => None,
+        // Both are refused in the same way: the right one is no better known than the wrong one.
+        _ if is_refused && status(wrong) == status(right) && status(wrong).is_some_and(|status| status >= 400) => {
+            Some(format!("A wrong key gets the same response{seen}."))
+        }
+        _ if is_refused => None,
         CheckOutcome::Unreachable(error) => {
             Some(format!("Whether a wrong key is refused is unknown: {}{seen}.", error.kind.name()))
         }
@@ -69,8 +81,12 @@ pub(super) fn with_wrong_key(settings: &DeliveryConfig) -> ChannelConfig {
     channel
 }
 
-/// Replaces the credentials. Secrets in inner tables are no credentials: a payment card, for example.
+/// Replaces the credentials. Secrets in inner tables are no credentials: a payment card, for example. The login is another one, too, so
+/// that failed logins never lock the account that sells.
 fn replace_secrets(settings: &mut toml::Table, secrets: &[&str]) {
+    if let Some(toml::Value::String(login)) = settings.get_mut("login") {
+        login.push_str("_CHECK");
+    }
     for name in secrets {
         if let Some(value) = settings.get_mut(*name) {
             *value = toml::Value::String(WRONG_KEY.to_owned());
@@ -80,17 +96,33 @@ fn replace_secrets(settings: &mut toml::Table, secrets: &[&str]) {
 
 #[cfg(test)]
 mod tests {
+    use domain::{SeenResponse, VendorOperation};
+
     use super::*;
 
     fn check(outcome: CheckOutcome) -> AccountCheck {
         AccountCheck::with_outcome("CREDENTIALS", "The vendor knows the key", outcome)
     }
 
+    fn with_status(check: AccountCheck, status: u16) -> AccountCheck {
+        let seen = SeenResponse::new(VendorOperation::CheckConnection, "GET", "/list");
+        AccountCheck { seen: vec![SeenResponse { status: Some(status), ..seen }], ..check }
+    }
+
     #[test]
     fn only_a_refused_wrong_key_proves_the_right_one() {
-        assert_eq!(judge(&check(CheckOutcome::Failed("unknown".to_owned()))), None);
-        assert!(judge(&check(CheckOutcome::Passed)).is_some_and(|reason| reason.contains("was not refused")));
-        assert!(judge(&check(CheckOutcome::Unproven("HTML".to_owned()))).is_some());
+        let right = with_status(check(CheckOutcome::Passed), 200);
+        let refused = || check(CheckOutcome::Failed("unknown".to_owned()));
+        assert_eq!(judge(&with_status(refused(), 401), &right), None);
+        // A vendor that refuses unknown keys as it refuses missing permissions.
+        assert_eq!(judge(&with_status(check(CheckOutcome::Passed), 403), &right), None);
+        assert!(
+            judge(&with_status(check(CheckOutcome::Passed), 200), &right)
+                .is_some_and(|why| why.contains("not refused"))
+        );
+        assert!(judge(&check(CheckOutcome::Unproven("HTML".to_owned())), &right).is_some());
+        let denied = || with_status(check(CheckOutcome::Passed), 403);
+        assert!(judge(&denied(), &denied()).is_some_and(|why| why.contains("the same response")));
     }
 
     #[test]

@@ -84,10 +84,8 @@ pub async fn check_online(mut config: Config, options: CheckOptions) -> Result<V
     let writes = if options.try_writes { WriteProbes::Allowed } else { WriteProbes::Never };
     let own_account = AccountConfig::default();
     let own = connected.sources.iter().map(async |source| {
-        let (mut checks, control) = tokio::join!(
-            check_account(source, &own_account, writes),
-            control::check_wrong_credentials(&config, &infrastructure, &source.id)
-        );
+        let mut checks = check_account(source, &own_account, writes).await;
+        let control = control::check_wrong_credentials(&config, &infrastructure, &source.id, &checks).await;
         control::apply(control, &mut checks);
         // Facts of something that is no vendor would mislead.
         let is_proven = !checks.iter().any(|check| matches!(check.outcome, CheckOutcome::Unproven(_)));
@@ -138,8 +136,9 @@ pub(super) async fn check_channel(
     let check = AccountCheck::observed(check_app(known.port.as_ref())).await;
     let wrong = connect_channel(resilience, id, settings, control::with_wrong_key(settings), None)?;
     let refused = AccountCheck::observed(check_app(wrong.port.as_ref())).await;
+    let control = control::judge(&refused, &check);
     let mut checks = vec![check];
-    control::apply(control::judge(&refused), &mut checks);
+    control::apply(control, &mut checks);
     Ok(checks.remove(0))
 }
 

@@ -190,8 +190,8 @@ pub trait OperatorStore: Send + Sync {
     /// Lists all pauses.
     async fn list_pauses(&self) -> Result<Vec<SourcePause>, StoreError>;
 
-    /// Stores the decision about an orphan, together with the record of the request. A later decision replaces one that
-    /// declared it none of ours; [`StoreError::Outdated`] if it was tied to another leg.
+    /// Stores the decision about an orphan, together with the record of the request, beside earlier ones. Fails with
+    /// [`StoreError::Outdated`] if it was tied to another leg.
     async fn write_orphan(&self, action: &OperatorAction, orphan: &ResolvedOrphan) -> Result<(), StoreError>;
 
     /// Takes a decision back, together with the record of its request.
