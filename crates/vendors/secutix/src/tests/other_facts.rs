@@ -1,13 +1,16 @@
 //! Each assumption with another value than its default: the setting really switches.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use domain::accounts::{AccountConfig, ResellerAccounts, WriteProbes};
 use domain::ordering::{Ordering, SettlementRefusal, Symbology, TicketState};
 use domain::{EventStatus, ExternalRef, OrderKey, RefusalReason};
 use secrecy::ExposeSecret;
 use testkit::{FixtureCase, ManualClock, StubServer, load_case};
 use tokio_util::task::TaskTracker;
 
+use crate::accounts::SecutixAccounts;
 use crate::catalog_store::CatalogStore;
 use crate::facts::{Facts, OrderState, Rejection};
 use crate::map::catalog;
@@ -214,7 +217,26 @@ async fn a_sale_without_payments_needs_no_payment_method() {
         assert_eq!(refusal, (!is_sold).then_some(SettlementRefusal::NoInstrument), "{rule}");
         let close = server.requests().into_iter().find(|call| call.contains("closeOrder"));
         assert_eq!(close.is_some_and(|call| !call.contains("paymentMethodId")), is_sold, "{rule}");
+        assert_eq!(checks(&facts).await.contains(&"PENDING_ACCOUNT"), !is_sold, "{rule}");
     }
+}
+
+/// Codes of the checks of an account.
+async fn checks(facts: &Arc<Facts>) -> Vec<&'static str> {
+    let responses = vec![load_case("secutix/get_pos_config", "full.json"), FixtureCase::new("refused", 404, "{}")];
+    let (ordering, server) = ordering(responses, facts).await;
+    let accounts = SecutixAccounts {
+        client: ordering.client,
+        snapshots: ordering.snapshots,
+        clock: ManualClock::at(NOW),
+        institution: "QUAI".to_owned(),
+        base_url: server.base.clone(),
+        login: "QUAI_DGTK".to_owned(),
+        contact: ordering.contact,
+        contingents: Vec::new(),
+    };
+    let account = AccountConfig { reseller: None, keys: BTreeMap::new() };
+    accounts.check_account(&account, WriteProbes::Never).await.into_iter().map(|check| check.code).collect()
 }
 
 /// Sells at a point of sale whose payment methods are those of the first response.
