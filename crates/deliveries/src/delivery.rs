@@ -226,12 +226,17 @@ impl Delivery {
         self.injection.state == PushState::Sent
     }
 
-    /// Records that the app certainly does not have the ticket: what was sent did not arrive.
+    /// Records that the app certainly does not have the ticket: what was sent did not arrive, so no outcome is unknown any more.
     pub fn mark_not_arrived(&mut self) {
-        (self.injection.state, self.injection.last_error) = (PushState::Due, None);
+        let state = if self.is_voided { PushState::None } else { PushState::Due };
+        (self.injection.state, self.injection.unknown, self.injection.last_error) = (state, 0, None);
+        if self.is_voided {
+            // There is nothing to cancel.
+            self.cancellation.mark_done();
+        }
     }
 
-    /// Records that the response of the app about a ticket cannot be read, and that it may be sent again.
+    /// Records that nothing was learned from the app about a ticket, and that it may be sent again.
     pub fn mark_repeatable(&mut self) {
         self.injection.state = PushState::Due;
     }

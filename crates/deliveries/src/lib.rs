@@ -12,6 +12,7 @@ mod context;
 pub mod delivery;
 mod request;
 pub mod store;
+mod unknown_tickets;
 mod worker;
 
 use std::sync::Arc;

@@ -12,6 +12,7 @@ use crate::channel::Channel;
 use crate::context::{CALL_TIMEOUT, CHANNEL_LEASE, DeliveryContext};
 use crate::delivery::{Delivery, LastError, PushState};
 use crate::store::{ChannelLease, ChannelWrite, StreamRun};
+use crate::unknown_tickets::ask_about_unknown;
 use domain::StoreError;
 use domain::mobile::{AppCancellation, AppControl, AppStateUpdate, AppTicket, AppTicketKey, Reinjection};
 use domain::ordering::{DeliveryPreference, TicketState};
@@ -25,8 +26,6 @@ const CHANGE_BATCH_SIZE: usize = 200;
 const REFRESH_BATCH_SIZE: usize = 50;
 /// Factor by which refreshes are less frequent long before an event than around its start.
 const DISTANT_INTERVAL_FACTOR: u32 = 12;
-/// Largest number of tickets that the app is asked about in one run, because their injection has an unknown outcome.
-const MAX_QUESTIONS: usize = 50;
 /// Time before the barcode is displayed at which frequent refreshes begin.
 const CLOSE_WATCH_WINDOW: Duration = Duration::from_secs(3600);
 
@@ -188,7 +187,13 @@ impl ChannelWorker<'_> {
     ) -> Result<Vec<Delivery>, StoreError> {
         let mut tickets = Vec::new();
         if stream == ChannelStream::Injection {
-            self.ask_about_unknown(&mut deliveries).await;
+            ask_about_unknown(
+                &self.channel.app,
+                self.context.clock.as_ref(),
+                self.channel.system_names(),
+                &mut deliveries,
+            )
+            .await;
             let due: Vec<Delivery> = deliveries.iter().filter(|one| may_be_sent(one)).cloned().collect();
             let mut built = build_app_tickets(&self.context.orders, self.channel, &due).await?;
             for delivery in deliveries.iter_mut().filter(|one| may_be_sent(one)) {
@@ -233,43 +238,6 @@ impl ChannelWorker<'_> {
                 Ok(AppStateUpdate::Unknown)
             }
             result => result,
-        }
-    }
-
-    /// Asks the app about tickets that were sent with an unknown outcome, before any is sent again: each may be paid for. Those that were
-    /// sent too often are left to a person.
-    async fn ask_about_unknown(&self, deliveries: &mut [Delivery]) {
-        let rules = self.channel.app.rules;
-        let now = self.now();
-        // Refused ones are here because a person asked for them.
-        deliveries.iter_mut().for_each(|delivery| delivery.retry_refused(now));
-        for delivery in deliveries.iter_mut().filter(|one| one.is_injection_unknown()).take(MAX_QUESTIONS) {
-            let asked = tokio::time::timeout(CALL_TIMEOUT, self.channel.app.port.load_status(&delivery.key)).await;
-            let now = self.now();
-            let error = match asked {
-                Ok(Ok(status)) => {
-                    delivery.apply_app_status(&status, self.channel.system_names(), now);
-                    continue;
-                }
-                Ok(Err(error)) => error,
-                Err(_) => return,
-            };
-            match error.kind {
-                ErrorKind::NotFound => delivery.mark_not_arrived(),
-                // Nothing was learned, and it counts as an attempt, so that this ends.
-                ErrorKind::Malformed if rules.reinjection == Reinjection::NewTicket => delivery.count_unknown(),
-                ErrorKind::Malformed => delivery.mark_repeatable(),
-                // The app does not answer: the next run asks again, and sends nothing before.
-                _ => return,
-            }
-            if delivery.is_injection_pending() && delivery.injection.unknown >= rules.max_injections {
-                tracing::error!(
-                    channel = self.channel_id(),
-                    ticket = %delivery.key,
-                    "a ticket was sent to the app too often with an unknown outcome: a person has to look for it there"
-                );
-                delivery.give_up_injection(now);
-            }
         }
     }
 

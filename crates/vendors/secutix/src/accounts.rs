@@ -39,7 +39,9 @@ impl ResellerAccounts for SecutixAccounts {
         let Ok(pos) = read else { return checks };
         checks.push(self.check_sales_channel(account, &pos));
         checks.push(check_point_of_sale(account, &pos, self.client.facts()));
-        checks.push(check_pending_account(&pos, self.client.facts()));
+        if self.client.facts().needs_payment_method() {
+            checks.push(check_pending_account(&pos, self.client.facts()));
+        }
         checks.push(AccountCheck::observed(self.contact(account)).await);
         checks.extend(self.check_offer(account).await);
         checks

@@ -19,6 +19,17 @@ const MAX_PENDING: Duration = Duration::from_secs(30 * 60);
 /// Number of such looks.
 const MAX_LOOKS: u32 = 20;
 
+/// Turn of a request of the catalog.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// It may be sent, and was recorded.
+    Claimed,
+    /// It may be sent, and was not recorded: it is a poll that does not count.
+    NotCounted,
+    /// It may be sent only after this time.
+    After(Duration),
+}
+
 /// Keeps the catalog. Without a store, or while it fails, it keeps the interval for this process only.
 pub(crate) struct CatalogStore {
     kept: Option<KeptSnapshots>,
@@ -68,11 +79,10 @@ impl CatalogStore {
         }
     }
 
-    /// Records a request of the catalog, unless it is a poll that does not count as one. Returns the time until one may be sent, if that
-    /// is not now.
-    pub(crate) async fn claim(&self, pending: Option<i64>) -> Option<Duration> {
+    /// Records a request of the catalog, unless it is a poll that does not count as one.
+    pub(crate) async fn claim(&self, pending: Option<i64>) -> Turn {
         if pending.is_some() && !self.polls_count {
-            return None;
+            return Turn::NotCounted;
         }
         let now = self.clock.now();
         // A time in the future is that of a clock that was off.
@@ -82,21 +92,25 @@ impl CatalogStore {
             self.min_interval.saturating_sub(passed)
         });
         if !own.is_zero() {
-            return Some(own);
+            return Turn::After(own);
         }
         if let Some(kept) = &self.kept
             && let Some(Some(wait)) =
                 or_report(kept.store.claim_request(&name(&kept.institution), self.min_interval, now).await)
         {
-            return Some(wait);
+            return Turn::After(wait);
         }
         *self.requested_at.lock() = Some(now);
-        None
+        Turn::Claimed
     }
 
-    /// Forgets the last request of the catalog, which was not sent or found the vendor unavailable. That the latter does not count is
-    /// INFERRED; if it does, the vendor refuses the next one, which is not forgotten.
-    pub(crate) async fn release(&self) {
+    /// Forgets the request of the catalog that had this turn, because it was not sent or found the vendor unavailable. That the latter
+    /// does not count is INFERRED; if it does, the vendor refuses the next one, which is not forgotten. One that had no turn of its own
+    /// leaves the claim of the request that it polls, which may be that of another process.
+    pub(crate) async fn release(&self, turn: Turn) {
+        if turn != Turn::Claimed {
+            return;
+        }
         *self.requested_at.lock() = None;
         if let Some(kept) = &self.kept {
             or_report(kept.store.release_request(&name(&kept.institution)).await);

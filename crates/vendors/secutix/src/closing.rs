@@ -18,6 +18,7 @@ impl SecutixOrdering {
         let operation = VendorOperation::Confirm;
         let point_of_sale = self.snapshots.point_of_sale(operation).await?;
         let payments = match point_of_sale.payment_method {
+            _ if !self.client.facts().needs_payment_method() => Vec::new(),
             Some(payment_method_id) if amount > 0 => vec![Payment { payment_method_id, amount }],
             None if amount > 0 => return Err(self.client.rejected(operation, RefusalReason::PaymentDeclined, None)),
             _ => Vec::new(),
@@ -38,8 +39,7 @@ impl SecutixOrdering {
         amount: i64,
         payments: Vec<Payment>,
     ) -> Result<Option<LenientString>, VendorError> {
-        let rule = self.client.facts().close_payments;
-        if rule == ClosePayments::Facade {
+        if self.client.facts().close_payments == ClosePayments::Facade {
             let close = PayAndClose {
                 order_id,
                 order_type: SALE,
@@ -60,7 +60,7 @@ impl SecutixOrdering {
             order_id,
             order_type: SALE,
             purchaser_info: contact,
-            payments: if rule == ClosePayments::None { Vec::new() } else { payments },
+            payments,
             // Tickets in the mobile app carry the barcodes too.
             generate_bar_codes: true,
             max_waiting_time: 0,

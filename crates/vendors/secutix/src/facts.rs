@@ -150,6 +150,11 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
+    /// Returns true if a sale is closed with payments, for which the point of sale needs a payment method.
+    pub(crate) fn needs_payment_method(&self) -> bool {
+        self.close_payments != ClosePayments::None
+    }
+
     /// Reads the values.
     pub(crate) fn from_assumptions(values: &Assumptions) -> Result<Self, InvalidSetting> {
         let interval: SignedDuration = values.get("catalog_min_interval")?;

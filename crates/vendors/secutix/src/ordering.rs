@@ -290,9 +290,10 @@ impl Ordering for SecutixOrdering {
             return Some(SettlementRefusal::NoAccount);
         }
         let is_free = leg.lines.iter().all(|line| line.unit_price.amount == 0);
+        let needs_method = !is_free && self.client.facts().needs_payment_method();
         let point_of_sale = self.snapshots.cached_point_of_sale();
         let cannot_pay = point_of_sale.is_some_and(|point_of_sale| point_of_sale.payment_method.is_none());
-        (cannot_pay && !is_free).then_some(SettlementRefusal::NoInstrument)
+        (needs_method && cannot_pay).then_some(SettlementRefusal::NoInstrument)
     }
 
     async fn hold(&self, _: &StepKey, leg: &LegRequest) -> Result<PlacedHold, VendorError> {

@@ -17,7 +17,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
-use crate::catalog_store::CatalogStore;
+use crate::catalog_store::{CatalogStore, Turn};
 use crate::client::Client;
 use crate::map::catalog;
 use crate::map::point_of_sale::{PointOfSale, SourceDefaults};
@@ -289,10 +289,11 @@ impl SnapshotRefresher {
         }
         // A request that is in progress is asked for in its turn, too (`secutix.md §2.7`).
         let pending = self.store.pending().await;
-        if let Some(wait) = self.store.claim(pending).await {
+        let turn = self.store.claim(pending).await;
+        if let Turn::After(wait) = turn {
             return self.do_without_new_catalog(cached.as_deref(), wait).await;
         }
-        let (snapshot, body) = self.read_anew(pending).await?;
+        let (snapshot, body) = self.read_anew(pending, turn).await?;
         let now = self.clock.now();
         if let Some(body) = body {
             self.store.save(&Snapshot { read_at: now, changed_at: setup, body }).await;
@@ -310,17 +311,21 @@ impl SnapshotRefresher {
         Ok(())
     }
 
-    /// Reads the point of sale and the catalog, once the latter was claimed. Returns the snapshot and what is kept of it.
-    async fn read_anew(&self, pending: Option<i64>) -> Result<(CatalogSnapshot, Option<Vec<u8>>), VendorError> {
+    /// Reads the point of sale and the catalog, once it is the turn of the latter. Returns the snapshot and what is kept of it.
+    async fn read_anew(
+        &self,
+        pending: Option<i64>,
+        turn: Turn,
+    ) -> Result<(CatalogSnapshot, Option<Vec<u8>>), VendorError> {
         let (point_of_sale, pos_text) = match self.load_point_of_sale(VendorOperation::ListEvents).await {
             Ok(loaded) => loaded,
             Err(error) => {
                 // The catalog was not requested.
-                self.store.release().await;
+                self.store.release(turn).await;
                 return Err(error);
             }
         };
-        let (snapshot, text) = self.load_snapshot(&point_of_sale, pending).await?;
+        let (snapshot, text) = self.load_snapshot(&point_of_sale, pending, turn).await?;
         Ok((snapshot, kept_body(&pos_text, &text)))
     }
 
@@ -383,17 +388,21 @@ impl SnapshotRefresher {
         &self,
         point_of_sale: &PointOfSale,
         pending: Option<i64>,
+        turn: Turn,
     ) -> Result<(CatalogSnapshot, Vec<u8>), VendorError> {
         let operation = VendorOperation::ListEvents;
         let read = self.client.catalog(operation, pending, &self.store).await;
         let kind = read.as_ref().err().map(|error| error.kind.clone());
-        // The vendor goes on with a request that waits for its limits or for its result; any other is over.
-        if !matches!(kind, Some(ErrorKind::RateLimited | ErrorKind::Timeout)) {
+        // The vendor goes on with a request that waits for its limits or for its result, and a poll that fails does not end it; any other
+        // is over.
+        if !kind.as_ref().is_some_and(ErrorKind::is_transient) {
             self.store.set_pending(None).await;
         }
-        let was_not_sent = read.as_ref().is_err_and(VendorError::was_not_sent) && self.store.pending().await.is_none();
-        if was_not_sent || kind == Some(ErrorKind::Unavailable) {
-            self.store.release().await;
+        let was_not_sent = read.as_ref().is_err_and(VendorError::was_not_sent);
+        // A request that the vendor accepted counts, even if a poll of it fails.
+        let was_accepted = pending.is_none() && self.store.pending().await.is_some();
+        if (was_not_sent || kind == Some(ErrorKind::Unavailable)) && !was_accepted {
+            self.store.release(turn).await;
         }
         let (catalog, text) = read?;
         let facts = self.client.facts();

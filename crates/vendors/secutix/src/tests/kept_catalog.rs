@@ -17,6 +17,8 @@ use crate::facts::Facts;
 use crate::snapshot_cache::SnapshotCache;
 use crate::tests::{NOW, client_with, source_defaults};
 
+const POLLS_DO_NOT_COUNT: &str = "assumptions.catalog_poll_counts = false";
+
 /// A ledger in memory.
 #[derive(Default)]
 struct MemoryStore {
@@ -178,8 +180,7 @@ async fn without_any_catalog_a_failing_vendor_is_asked_again_after_a_pause_that_
 
 #[tokio::test]
 async fn a_refused_poll_waits_for_its_turn_and_is_repeated_with_the_same_request_id() {
-    let working = || FixtureCase::new("working", 200, "{\"statusCode\": \"in_progress\", \"requestId\": 17}");
-    for (facts, wait) in [("", 600), ("assumptions.catalog_poll_counts = false", 1)] {
+    for (facts, wait) in [("", 600), (POLLS_DO_NOT_COUNT, 1)] {
         let responses = vec![point_of_sale(), working(), failed(509), point_of_sale(), catalog()];
         let process = Process::start(None, facts, responses).await;
         assert_eq!(process.read().await.expect_err("a refused poll").kind, ErrorKind::RateLimited, "{facts}");
@@ -191,5 +192,58 @@ async fn a_refused_poll_waits_for_its_turn_and_is_repeated_with_the_same_request
             process.server.requests().into_iter().filter(|call| call.contains("getCatalogDetailed")).collect();
         let has_id: Vec<bool> = catalogs.iter().map(|call| call.contains("17")).collect();
         assert_eq!(has_id, [false, true, true], "{facts}");
+    }
+}
+
+fn working() -> FixtureCase {
+    FixtureCase::new("working", 200, "{\"statusCode\": \"in_progress\", \"requestId\": 17}")
+}
+
+/// Claims the turn of the institution for a request that another replica sent, and that is in progress.
+async fn claimed_by_another_replica() -> Arc<MemoryStore> {
+    let store = Arc::new(MemoryStore::default());
+    let now = ManualClock::at(NOW).now();
+    store.claim_request("secutix catalog institution", Duration::from_secs(600), now).await.expect("the ledger");
+    store.save_pending_request("secutix catalog account", Some(17), now).await.expect("the ledger");
+    store
+}
+
+#[tokio::test]
+async fn a_poll_that_does_not_count_leaves_the_claim_of_the_request_whatever_fails() {
+    for responses in [vec![failed(503)], vec![point_of_sale(), failed(503)]] {
+        let store = claimed_by_another_replica().await;
+        let claims = store.requested.lock().clone();
+        let process = Process::start(Some(&store), POLLS_DO_NOT_COUNT, responses).await;
+        assert_eq!(process.read().await.expect_err("the vendor fails").kind, ErrorKind::Unavailable);
+        assert_eq!(*store.requested.lock(), claims, "{:?}", process.calls());
+        assert_eq!(*store.pending.lock(), Some(17), "{:?}", process.calls());
+    }
+}
+
+#[tokio::test]
+async fn a_request_whose_poll_fails_is_gone_on_with_and_keeps_its_claim() {
+    let store = Arc::new(MemoryStore::default());
+    let responses = vec![point_of_sale(), working(), failed(503), point_of_sale(), catalog()];
+    let process = Process::start(Some(&store), POLLS_DO_NOT_COUNT, responses).await;
+    assert_eq!(process.read().await.expect_err("a failed poll").kind, ErrorKind::Unavailable);
+    assert_eq!((store.requested.lock().len(), *store.pending.lock()), (1, Some(17)));
+    process.clock.advance(Duration::from_secs(1));
+    assert!(process.read().await.expect("the catalog") > 0);
+    let requests = process.server.requests();
+    let has_id: Vec<bool> =
+        requests.iter().filter(|call| call.contains("getCatalogDetailed")).map(|call| call.contains("17")).collect();
+    assert_eq!(has_id, [false, true, true]);
+    assert_eq!(*store.pending.lock(), None);
+}
+
+#[tokio::test]
+async fn a_turn_that_was_claimed_and_not_used_is_given_back() {
+    let store = Arc::new(MemoryStore::default());
+    *store.pending.lock() = Some(17);
+    // With a poll that counts, the claim is its own.
+    for responses in [vec![failed(503)], vec![point_of_sale(), failed(503)]] {
+        let process = Process::start(Some(&store), "", responses).await;
+        assert!(process.read().await.is_err());
+        assert_eq!((store.requested.lock().len(), *store.pending.lock()), (0, Some(17)));
     }
 }

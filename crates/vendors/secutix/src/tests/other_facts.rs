@@ -1,17 +1,26 @@
 //! Each assumption with another value than its default: the setting really switches.
 
-use domain::ordering::{Symbology, TicketState};
-use domain::{EventStatus, RefusalReason};
-use secrecy::ExposeSecret;
-use testkit::{FixtureCase, load_case};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use domain::accounts::{AccountConfig, ResellerAccounts, WriteProbes};
+use domain::ordering::{Ordering, SettlementRefusal, Symbology, TicketState};
+use domain::{EventStatus, ExternalRef, OrderKey, RefusalReason};
+use secrecy::ExposeSecret;
+use testkit::{FixtureCase, ManualClock, StubServer, load_case};
+use tokio_util::task::TaskTracker;
+
+use crate::accounts::SecutixAccounts;
+use crate::catalog_store::CatalogStore;
 use crate::facts::{Facts, OrderState, Rejection};
 use crate::map::catalog;
-use crate::map::orders;
+use crate::map::orders::{self, kind};
 use crate::map::point_of_sale::{PointOfSale, SourceDefaults};
 use crate::map::snapshot::CatalogSnapshot;
+use crate::ordering::SecutixOrdering;
 use crate::protocol::Parameters;
-use crate::tests::{client, client_with, leg, point_of_sale, read_catalog, source_defaults};
+use crate::snapshot_cache::SnapshotCache;
+use crate::tests::{NO_DELAY, NOW, client, client_with, leg, point_of_sale, read_catalog, source_defaults};
 use crate::wire::LenientString;
 use crate::wire::catalog::PosConfigResult;
 
@@ -188,4 +197,67 @@ async fn limits_lifetimes_symbology_and_the_pending_account_are_those_of_the_set
     let method = |facts| PointOfSale::from_config(&pos, &SourceDefaults { facts, ..source_defaults() });
     assert_eq!(method(Facts::of("")).expect("complete").payment_method, Some(86001));
     assert_eq!(method(facts).expect("complete").payment_method, Some(86002));
+}
+
+#[tokio::test]
+async fn a_sale_without_payments_needs_no_payment_method() {
+    const NO_METHOD: &str = "assumptions.pending_account = \"NOTHING\"";
+    for (rule, is_sold) in [("list", false), ("facade", false), ("none", true)] {
+        let facts = Facts::of(&format!("{NO_METHOD}\nassumptions.close_payments = \"{rule}\""));
+        let responses = vec![
+            load_case("secutix/get_pos_config", "full.json"),
+            load_case("secutix/close_order", "closed.json"),
+            load_case("secutix/get_order_details", "closed.json"),
+        ];
+        let (ordering, server) = ordering(responses, &facts).await;
+        let refs = [ExternalRef::new(kind::ORDER, "90001"), ExternalRef::new(kind::AMOUNT, "450500")];
+        let sale = ordering.confirm(&OrderKey::random().step_key(0, "confirm"), &leg(), &refs).await;
+        assert_eq!(sale.is_ok(), is_sold, "{rule}: {sale:?}");
+        let refusal = ordering.settlement_refusal(&leg());
+        assert_eq!(refusal, (!is_sold).then_some(SettlementRefusal::NoInstrument), "{rule}");
+        let close = server.requests().into_iter().find(|call| call.contains("closeOrder"));
+        assert_eq!(close.is_some_and(|call| !call.contains("paymentMethodId")), is_sold, "{rule}");
+        assert_eq!(checks(&facts).await.contains(&"PENDING_ACCOUNT"), !is_sold, "{rule}");
+    }
+}
+
+/// Codes of the checks of an account.
+async fn checks(facts: &Arc<Facts>) -> Vec<&'static str> {
+    let responses = vec![load_case("secutix/get_pos_config", "full.json"), FixtureCase::new("refused", 404, "{}")];
+    let (ordering, server) = ordering(responses, facts).await;
+    let accounts = SecutixAccounts {
+        client: ordering.client,
+        snapshots: ordering.snapshots,
+        clock: ManualClock::at(NOW),
+        institution: "QUAI".to_owned(),
+        base_url: server.base.clone(),
+        login: "QUAI_DGTK".to_owned(),
+        contact: ordering.contact,
+        contingents: Vec::new(),
+    };
+    let account = AccountConfig { reseller: None, keys: BTreeMap::new() };
+    accounts.check_account(&account, WriteProbes::Never).await.into_iter().map(|check| check.code).collect()
+}
+
+/// Sells at a point of sale whose payment methods are those of the first response.
+async fn ordering(responses: Vec<FixtureCase>, facts: &Arc<Facts>) -> (SecutixOrdering, StubServer) {
+    let (client, server) = client_with(responses, Arc::clone(facts)).await;
+    let (client, clock) = (Arc::new(client), ManualClock::at(NOW));
+    let snapshots = SnapshotCache::new(
+        Arc::clone(&client),
+        Arc::clone(&clock) as _,
+        TaskTracker::new(),
+        SourceDefaults { facts: Arc::clone(facts), ..source_defaults() },
+        server.base.clone(),
+        CatalogStore::new(None, facts, clock),
+    );
+    let ordering = SecutixOrdering {
+        client,
+        snapshots: Arc::new(snapshots),
+        contact: "1000042".to_owned(),
+        channel: "DGTK".to_owned(),
+        contingents: Vec::new(),
+        completion_schedule: NO_DELAY,
+    };
+    (ordering, server)
 }
