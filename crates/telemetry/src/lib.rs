@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn a_directive_for_the_service_applies_to_all_its_crates() {
         let filter = expand_filter("info,ticketgraph=debug,hyper=warn,ticketgraph::graphql=trace");
-        assert!(filter.starts_with("info,catalog=debug,"), "{filter}");
+        assert!(filter.starts_with("info,build_info=debug,catalog=debug,"), "{filter}");
         assert!(filter.contains(",ticketgraph=debug,"), "{filter}");
         assert!(filter.ends_with(",vendor_=debug,hyper=warn,ticketgraph::graphql=trace"), "{filter}");
     }
