@@ -97,10 +97,7 @@ fn masked_value(masker: &Masker, key: &str, value: &Value) -> Value {
         }
         Value::Array(items) => Value::Array(items.iter().map(|item| masked_value(masker, key, item)).collect()),
         Value::String(text) => Value::String(masker.setting(key, text)),
-        Value::Integer(number) => {
-            let masked = masker.value(key, (*number).into());
-            masked.as_i64().map_or(Value::Integer(0), Value::Integer)
-        }
+        Value::Integer(number) => Value::Integer(masker.setting_number(key, *number)),
         other => other.clone(),
     }
 }
