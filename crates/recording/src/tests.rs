@@ -296,3 +296,19 @@ fn a_shape_names_keys_and_types_and_no_value() {
     assert!(described.contains("id: number") && described.contains("tags: [string]"), "{described}");
     assert!(!described.contains("4711") && !described.contains("Anna"), "{described}");
 }
+
+#[test]
+fn the_folder_and_the_files_of_a_recording_are_for_their_owner_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let parent = TempDir::new().expect("a folder");
+    let folder = parent.path().join("recording");
+    let recorder = Recorder::start(&folder, RecordingLimits::ONE_ROUND).expect("a recording");
+    recorder.observe(exchange("https://vendor.example/x", "", &[], "{}"));
+    recorder.finish();
+    RecordingIndex::new(String::new(), Vec::new()).write(&folder).expect("an index");
+    let mode = |path: &Path| fs::metadata(path).expect("metadata").permissions().mode() & 0o777;
+    assert_eq!(mode(&folder), 0o700);
+    let modes: Vec<u32> =
+        fs::read_dir(&folder).expect("a folder").map(|file| mode(&file.expect("a file").path())).collect();
+    assert_eq!(modes, [0o600, 0o600]);
+}

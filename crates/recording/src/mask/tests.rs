@@ -195,3 +195,11 @@ fn a_limit_in_a_setting_is_kept_and_a_private_or_long_number_is_not() {
         assert_ne!(masker.setting_number(key, number), number, "{key}");
     }
 }
+
+#[test]
+fn an_attribute_has_the_rules_of_its_own_element() {
+    let text = "<order><address state=\"Vaud\"/><card status=\"Anna\">x</card><b state=\"Uri\" zip=\"x\"/><c state=\"PAID\"/></order>";
+    let masked = xml_of(masker().body(text.as_bytes()));
+    assert!(["Vaud", "Anna", "Uri"].iter().all(|value| !masked.contains(value)), "{masked}");
+    assert!(masked.contains("<c state=\"PAID\"/>"), "{masked}");
+}
