@@ -69,8 +69,8 @@ impl Masker {
 
     fn pairs(&self, encoded: &[u8]) -> Vec<(String, String)> {
         let pairs = url::form_urlencoded::parse(encoded);
-        let place =
-            KeyRules::default().inside(pairs.clone().map(|(key, _)| key).collect::<Vec<_>>().iter().map(AsRef::as_ref));
+        let keys: Vec<_> = pairs.map(|(key, _)| key).collect();
+        let place = KeyRules::default().inside(keys.iter().map(AsRef::as_ref));
         pairs.map(|(key, value)| (self.key(&key), self.text(KeyRules::of(&key, place), &value))).collect()
     }
 
