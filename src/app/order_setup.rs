@@ -37,21 +37,25 @@ pub(super) async fn open_stores(config: &Config, data: &Path) -> Result<Stores, 
     opened.map_err(|error| StartError::Ledger { address: ledger_address(&url), error })
 }
 
-/// Opens the stores of a service that may be running, for a command beside it. `None` if the service has not created them yet.
+/// Opens the stores of a service that may be running, for a command beside it. `None` if the service has not created its SQLite file
+/// yet. A PostgreSQL server is contacted in any case, so that a wrong password is reported.
 pub(super) async fn attach_stores(config: &Config) -> Result<Option<Stores>, StartError> {
     let url = config.ledger.url.expose_secret();
     let key = match &config.ledger.encryption_key {
         Some(key) => CredentialKey::new(*key.expose()),
         None => {
             let file = key_file(url, &data_folder(None));
-            if !file.exists() {
-                return Ok(None);
-            }
-            load_or_create_key(&file)?
+            if file.exists() { load_or_create_key(&file)? } else { unstored_key()? }
         }
     };
     let attached = store_sql::attach_stores(url, &[key], &store_settings(config)).await;
     attached.map_err(|error| StartError::Ledger { address: ledger_address(url), error })
+}
+
+/// Generates a key for stores of which only snapshots and health are used: neither is encrypted, so any key will do. It is not
+/// stored, because the service generates its own at its first start.
+fn unstored_key() -> Result<CredentialKey, StartError> {
+    CredentialKey::generate().map_err(|error| StartError::Io("a key for the ledger".to_owned(), error))
 }
 
 /// Returns the URL of a ledger without user, password and parameters.
@@ -202,4 +206,24 @@ fn account(connection: &ConnectionConfig) -> BTreeMap<String, String> {
         _ => None,
     });
     plain.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn attach(url: &str) -> Result<Option<Stores>, StartError> {
+        let mut config = Config::load(None, [], &|_| Ok(String::new()), &crate::app::vendor_config_specs())
+            .unwrap_or_else(|_| unreachable!("the built-in configuration is valid"));
+        config.ledger.url = url.into();
+        config.ledger.encryption_key = None;
+        attach_stores(&config).await
+    }
+
+    #[tokio::test]
+    async fn without_a_key_only_a_missing_sqlite_file_counts_as_absent() {
+        // Nothing listens at port 1.
+        assert!(attach("postgres://nobody@127.0.0.1:1/none").await.is_err(), "a dead server is reported");
+        assert!(matches!(attach("sqlite:///nonexistent/ledger.db").await, Ok(None)));
+    }
 }

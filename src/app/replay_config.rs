@@ -3,12 +3,11 @@
 //! Settings such as the id of a host occur in requests and responses. Their pseudonyms belong to the recording, so that a
 //! service that reads the replay recognizes its own account.
 
-use std::fs;
 use std::io;
 use std::path::Path;
 
 use jiff::Timestamp;
-use recording::{Masker, RecordedSource, RecordingIndex};
+use recording::{Masker, RecordedSource, RecordingIndex, write_private};
 use toml::{Table, Value};
 use url::Url;
 use vendor_registry::{APPS, VENDORS};
@@ -59,7 +58,8 @@ pub(super) fn write(folder: &Path, config: &Config, masker: &Masker, now: Timest
         root.insert("deliveries".to_owned(), deliveries.into());
     }
     let text = toml::to_string_pretty(&root).map_err(io::Error::other)?;
-    fs::write(folder.join(FILE), format!("# For `ticketgraph replay`: masked settings, no secrets.\n\n{text}"))
+    let text = format!("# For `ticketgraph replay`: masked settings, no secrets.\n\n{text}");
+    write_private(&folder.join(FILE), text.as_bytes())
 }
 
 /// Returns the masked path of a base URL, and the URL in the replay.
@@ -97,10 +97,7 @@ fn masked_value(masker: &Masker, key: &str, value: &Value) -> Value {
         }
         Value::Array(items) => Value::Array(items.iter().map(|item| masked_value(masker, key, item)).collect()),
         Value::String(text) => Value::String(masker.setting(key, text)),
-        Value::Integer(number) => {
-            let masked = masker.value(key, (*number).into());
-            masked.as_i64().map_or(Value::Integer(0), Value::Integer)
-        }
+        Value::Integer(number) => Value::Integer(masker.setting_number(key, *number)),
         other => other.clone(),
     }
 }

@@ -2,21 +2,63 @@
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use serde_path_to_error::{Path, Segment};
 
 /// Number of characters of a response that are logged.
 const MAX_SAMPLE: usize = 400;
 /// Longest body that is sampled by its keys, in bytes.
 const MAX_SAMPLED_BYTES: usize = 1 << 20;
+/// Longest key that is shown.
+const MAX_KEY: usize = 40;
+/// Most digits at the end of a key that is shown.
+const MAX_KEY_DIGITS: usize = 2;
+/// Stands for a key that is a value.
+const HIDDEN_KEY: &str = "…";
 
 /// Returns the path of the first field that does not fit a type, and why. Reads the body again, because finding the path costs time.
 pub(crate) fn misfit<T: DeserializeOwned>(body: &[u8]) -> String {
     let mut reader = serde_json::Deserializer::from_slice(body);
     match serde_path_to_error::deserialize::<_, T>(&mut reader) {
-        Err(error) if error.inner().is_data() => format!("field `{}`: {}", error.path(), error.inner()),
+        Err(error) if error.inner().is_data() => format!("field `{}`: {}", shown_path(error.path()), error.inner()),
         Err(error) if body.iter().any(|byte| !byte.is_ascii_whitespace()) => format!("is not JSON: {}", error.inner()),
         Err(_) => "the body is empty".to_owned(),
         Ok(_) => "there is more than one value".to_owned(),
     }
+}
+
+/// Returns a key if it reads as a name. The keys of a map may be addresses of people or codes of tickets.
+fn shown_key(key: &str) -> &str {
+    let name = key.trim_end_matches(|c: char| c.is_ascii_digit());
+    let is_name = !name.is_empty()
+        && key.len() <= MAX_KEY
+        && key.len() - name.len() <= MAX_KEY_DIGITS
+        && name.bytes().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-' | b'.'));
+    if is_name { key } else { HIDDEN_KEY }
+}
+
+/// Formats a path as the library does, without keys that are values.
+fn shown_path(path: &Path) -> String {
+    let mut shown = String::new();
+    for segment in path {
+        if !shown.is_empty() && !matches!(segment, Segment::Seq { .. }) {
+            shown.push('.');
+        }
+        match segment {
+            Segment::Seq { index } => shown.push_str(&format!("[{index}]")),
+            Segment::Map { key } | Segment::Enum { variant: key } => shown.push_str(shown_key(key)),
+            Segment::Unknown => shown.push('?'),
+        }
+    }
+    if shown.is_empty() { ".".to_owned() } else { shown }
+}
+
+/// Hides the key in a message about an unknown field, unless it reads as a name.
+fn with_shown_field(message: &str) -> String {
+    const UNKNOWN: &str = "unknown field `";
+    let Some((before, rest)) = message.split_once(UNKNOWN) else { return message.to_owned() };
+    // The last one: a key may contain the same words.
+    let end = rest.rfind("`, expected").or_else(|| rest.rfind("`, there are no")).unwrap_or(rest.len());
+    format!("{before}{UNKNOWN}{}{}", shown_key(&rest[..end]), &rest[end..])
 }
 
 /// Removes the value that a parser's message quotes. Names of fields and what was expected stay.
@@ -25,7 +67,7 @@ pub(crate) fn without_values(message: &str) -> String {
     let (path, reason) =
         message.split_once(": ").filter(|(path, _)| path.starts_with("field `")).unwrap_or(("", message));
     if !reason.contains(['`', '"']) || NAMES_FIELDS.iter().any(|names| reason.starts_with(names)) {
-        return message.to_owned();
+        return with_shown_field(message);
     }
     let kind = reason.split(['`', '"']).next().unwrap_or_default().trim_end();
     // The last one: a value may contain the same words.
@@ -53,12 +95,14 @@ fn shape(value: &Value) -> Value {
         Value::Number(_) => "number".into(),
         Value::String(_) => "text".into(),
         Value::Array(rows) => rows.iter().take(1).map(shape).collect(),
-        Value::Object(fields) => fields.iter().map(|(key, value)| (key.clone(), shape(value))).collect(),
+        Value::Object(fields) => fields.iter().map(|(key, value)| (shown_key(key).to_owned(), shape(value))).collect(),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use serde::Deserialize;
 
     use super::*;
@@ -91,6 +135,29 @@ mod tests {
             "unknown variant, expected `a` or `b`"
         );
         assert_eq!(without_values("no row is readable"), "no row is readable");
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Strict {
+        #[serde(rename = "price")]
+        _price: u32,
+    }
+
+    #[test]
+    fn a_key_that_is_a_value_is_hidden() {
+        let body = br#"{"ada@example.com":{"K7P2M9QX":[1],"address2":1},"4711":null,"a-b_c.d":2,"Ada Guest":1}"#;
+        assert_eq!(sample(body), r#"{"a-b_c.d":"number","…":{"address2":"number","…":["number"]}}"#);
+        for key in ["ada@example.com", "K7P2M9QX", "ada: `x`, expected y", "", "abc123", &"x".repeat(41)] {
+            let rows = serde_json::json!({ "rows": { key: [{ "price": 1 }, { "price": true }] } }).to_string();
+            let said = without_values(&misfit::<HashMap<String, HashMap<String, Vec<Row>>>>(rows.as_bytes()));
+            assert!(said.starts_with("field `rows.…[1].price`: invalid type: boolean, expected u32"), "{said}");
+            let row = serde_json::json!({ key: 1 }).to_string();
+            let said = without_values(&misfit::<Strict>(row.as_bytes()));
+            assert!(said.contains("unknown field `…`, expected `price`"), "{said}");
+        }
+        let said = without_values(&misfit::<Strict>(br#"{"cost": 1}"#));
+        assert!(said.contains("unknown field `cost`, expected `price`"), "{said}");
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub use mask::{MaskedPath, Masker};
 pub use player::{NotRecorded, Player, ReplayRequest};
 pub use pseudonym::NoRandomness;
 pub use recorder::{RecordError, Recorder, RecordingLimits, RecordingSummary};
-pub use sample::{RecordedSource, Recording, RecordingError, RecordingIndex, Sample, SampleBody};
+pub use sample::{RecordedSource, Recording, RecordingError, RecordingIndex, Sample, SampleBody, write_private};
 pub use shape::shape;
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! Receives exchanges and writes them, masked and bounded, in a thread of its own.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs;
+use std::fs::{self, DirBuilder};
 use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +16,7 @@ use parking_lot::Mutex;
 use crate::exchange_facts;
 use crate::mask::Masker;
 use crate::pseudonym::NoRandomness;
-use crate::sample::{Sample, SampleBody, pretty};
+use crate::sample::{Sample, SampleBody, pretty, write_private};
 
 /// Response headers that are written.
 const KEPT_HEADERS: [&str; 3] = ["content-type", "date", "retry-after"];
@@ -82,7 +83,7 @@ impl Recorder {
     /// Starts a recording in a new or empty folder.
     pub fn start(folder: &Path, limits: RecordingLimits) -> Result<Arc<Self>, RecordError> {
         let unusable = |error| RecordError::Io { path: folder.to_owned(), error };
-        fs::create_dir_all(folder).map_err(unusable)?;
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(unusable)?;
         if fs::read_dir(folder).map_err(unusable)?.next().is_some() {
             return Err(RecordError::NotEmpty(folder.to_owned()));
         }
@@ -223,7 +224,7 @@ impl SampleFiles {
         let outcome = sample.status.map_or_else(|| "none".to_owned(), |status| status.to_string());
         let number = self.summary.samples + 1;
         let name = format!("{number:06}-{}-{}-{outcome}.json", file_name(&sample.source), file_name(&sample.operation));
-        fs::write(self.folder.join(name), text)?;
+        write_private(&self.folder.join(name), &text)?;
         Ok(Some(bytes))
     }
 }

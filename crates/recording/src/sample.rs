@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -105,7 +106,7 @@ impl RecordingIndex {
 
     /// Writes the list into the folder of a recording.
     pub fn write(&self, folder: &Path) -> io::Result<()> {
-        fs::write(folder.join(INDEX), pretty(self)?)
+        write_private(&folder.join(INDEX), &pretty(self)?)
     }
 }
 
@@ -171,6 +172,11 @@ impl Recording {
 fn read_json<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T, RecordingError> {
     let text = fs::read_to_string(path).map_err(|error| RecordingError::Io { path: path.to_owned(), error })?;
     serde_json::from_str(&text).map_err(|error| RecordingError::Format { path: path.to_owned(), error })
+}
+
+/// Writes a file of a recording, for its owner only: masked data is still data of customers.
+pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    fs::File::options().write(true).create(true).truncate(true).mode(0o600).open(path)?.write_all(bytes)
 }
 
 /// Writes a value as indented JSON with a line break at the end.

@@ -222,6 +222,11 @@ fn a_large_body_is_recorded_as_its_size() {
     assert!(all.contains("\"tooLarge\": 19"), "{all}");
 }
 
+/// Returns a body with a number that is kept.
+fn numbered(number: u32) -> String {
+    format!("{{\"id\":{number}}}")
+}
+
 /// Records exchanges and returns the player of their source.
 fn player(exchanges: Vec<Exchange>) -> Player {
     let folder = TempDir::new().expect("a folder");
@@ -242,21 +247,21 @@ fn answer(player: &Player, path: &str, query: &str, body: &str) -> Result<String
 fn a_replay_prefers_the_same_request_then_the_most_similar_one_and_serves_several_answers_in_order() {
     let at = |day: u32| format!("https://vendor.example/events?startTime=2026-11-{day}T00:00:00Z");
     let player = player(vec![
-        exchange(&at(20), "", &[], "20"),
-        exchange(&at(21), "", &[], "21"),
-        exchange(&at(21), "", &[], "22"),
-        exchange("https://vendor.example/events/66f0aa10c3d2e4b5a6978001", "", &[], "1"),
-        exchange("https://vendor.example/prices?size=7&size=7", "", &[], "31"),
-        exchange("https://vendor.example/prices?size=7", "", &[], "30"),
+        exchange(&at(20), "", &[], &numbered(20)),
+        exchange(&at(21), "", &[], &numbered(21)),
+        exchange(&at(21), "", &[], &numbered(22)),
+        exchange("https://vendor.example/events/66f0aa10c3d2e4b5a6978001", "", &[], &numbered(1)),
+        exchange("https://vendor.example/prices?size=7&size=7", "", &[], &numbered(31)),
+        exchange("https://vendor.example/prices?size=7", "", &[], &numbered(30)),
     ]);
     let query = |day: &str| format!("startTime=2026-11-{day}T00%3A00%3A00Z");
-    for expected in ["21", "22", "22"] {
-        assert_eq!(answer(&player, "/events", &query("21"), ""), Ok(expected.to_owned()));
+    for expected in [21, 22, 22] {
+        assert_eq!(answer(&player, "/events", &query("21"), ""), Ok(numbered(expected)));
     }
-    assert_eq!(answer(&player, "/events", &query("20"), ""), Ok("20".to_owned()));
-    assert_eq!(answer(&player, "/events", "startTime=2026-11-20T09%3A00%3A00Z", ""), Ok("20".to_owned()));
-    assert_eq!(answer(&player, "/events/0123456789ab0123456789ab", "", ""), Ok("1".to_owned()));
-    assert_eq!(answer(&player, "/prices", "size=7&size=7", ""), Ok("31".to_owned()));
+    assert_eq!(answer(&player, "/events", &query("20"), ""), Ok(numbered(20)));
+    assert_eq!(answer(&player, "/events", "startTime=2026-11-20T09%3A00%3A00Z", ""), Ok(numbered(20)));
+    assert_eq!(answer(&player, "/events/0123456789ab0123456789ab", "", ""), Ok(numbered(1)));
+    assert_eq!(answer(&player, "/prices", "size=7&size=7", ""), Ok(numbered(31)));
     assert_eq!(answer(&player, "/orders/K7P2M9QX", "", ""), Err("/orders/{}".to_owned()));
 }
 
@@ -269,18 +274,18 @@ fn a_replay_distinguishes_the_methods_of_one_soap_address_and_ignores_credential
     };
     let url = "https://vendor.example/external/catalogService";
     let player = player(vec![
-        exchange(url, &envelope("getCatalog", 1, "planted-1"), &[], "1"),
-        exchange(url, &envelope("getCatalog", 2, "planted-1"), &[], "2"),
-        exchange(url, &envelope("getConfig", 1, "planted-1"), &[], "3"),
-        exchange(url, &envelope("getStock", 1, "planted-1"), &[], "4"),
-        exchange(url, &envelope("getStock", 1, "planted-2"), &[], "5"),
+        exchange(url, &envelope("getCatalog", 1, "planted-1"), &[], &numbered(1)),
+        exchange(url, &envelope("getCatalog", 2, "planted-1"), &[], &numbered(2)),
+        exchange(url, &envelope("getConfig", 1, "planted-1"), &[], &numbered(3)),
+        exchange(url, &envelope("getStock", 1, "planted-1"), &[], &numbered(4)),
+        exchange(url, &envelope("getStock", 1, "planted-2"), &[], &numbered(5)),
     ]);
     let ask = |method: &str, id: u32| answer(&player, "/external/catalogService", "", &envelope(method, id, "other"));
     assert_eq!(
         (ask("getCatalog", 2), ask("getCatalog", 1), ask("getConfig", 7)),
-        (Ok("2".to_owned()), Ok("1".to_owned()), Ok("3".to_owned()))
+        (Ok(numbered(2)), Ok(numbered(1)), Ok(numbered(3)))
     );
-    assert_eq!((ask("getStock", 1), ask("getStock", 1)), (Ok("4".to_owned()), Ok("5".to_owned())));
+    assert_eq!((ask("getStock", 1), ask("getStock", 1)), (Ok(numbered(4)), Ok(numbered(5))));
     assert_eq!(ask("getPrices", 1), Err("/external/catalogService#getPrices".to_owned()));
 }
 
@@ -290,4 +295,20 @@ fn a_shape_names_keys_and_types_and_no_value() {
     let described = shape(&body);
     assert!(described.contains("id: number") && described.contains("tags: [string]"), "{described}");
     assert!(!described.contains("4711") && !described.contains("Anna"), "{described}");
+}
+
+#[test]
+fn the_folder_and_the_files_of_a_recording_are_for_their_owner_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let parent = TempDir::new().expect("a folder");
+    let folder = parent.path().join("recording");
+    let recorder = Recorder::start(&folder, RecordingLimits::ONE_ROUND).expect("a recording");
+    recorder.observe(exchange("https://vendor.example/x", "", &[], "{}"));
+    recorder.finish();
+    RecordingIndex::new(String::new(), Vec::new()).write(&folder).expect("an index");
+    let mode = |path: &Path| fs::metadata(path).expect("metadata").permissions().mode() & 0o777;
+    assert_eq!(mode(&folder), 0o700);
+    let modes: Vec<u32> =
+        fs::read_dir(&folder).expect("a folder").map(|file| mode(&file.expect("a file").path())).collect();
+    assert_eq!(modes, [0o600, 0o600]);
 }

@@ -20,13 +20,23 @@ impl CredentialKey {
         }
     }
 
+    /// Generates a random key that is stored nowhere.
+    pub fn generate() -> io::Result<Self> {
+        Ok(Self::new(random_bytes()?))
+    }
+
     fn create(file: &Path) -> io::Result<Self> {
-        let mut bytes = [0; 32];
-        aws_lc_rs::rand::fill(&mut bytes).map_err(|_| io::Error::other("a key could not be generated"))?;
+        let bytes = random_bytes()?;
         if let Some(folder) = file.parent() {
             fs::create_dir_all(folder)?;
         }
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?.write_all(&bytes)?;
         Ok(Self::new(bytes))
     }
+}
+
+fn random_bytes() -> io::Result<[u8; 32]> {
+    let mut bytes = [0; 32];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| io::Error::other("a key could not be generated"))?;
+    Ok(bytes)
 }

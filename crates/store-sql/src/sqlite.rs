@@ -11,7 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection, SqlitePool};
+use sqlx::{Connection, SqliteConnection, SqlitePool};
 
 use crate::StoreOpenError;
 use crate::codec::unreadable;
@@ -43,7 +43,7 @@ impl SqliteDatabase {
     /// Opens the file, creating it if it does not exist, and migrates the schema.
     pub(crate) async fn open(url: &str) -> Result<Self, StoreOpenError> {
         let is_memory = url.contains(":memory:") || url.contains("mode=memory");
-        let options = options(url)?.create_if_missing(true);
+        let options = options(url)?.create_if_missing(true).journal_mode(SqliteJournalMode::Wal);
         let lock = if is_memory { None } else { Some(acquire_lock_file(options.get_filename())?) };
         if !is_memory {
             // Orders are people's data: readable for the owner only. SQLite gives its other files the same mode.
@@ -56,10 +56,14 @@ impl SqliteDatabase {
         Ok(Self { writer, readers, group_commit, _lock: lock })
     }
 
-    /// Opens an existing file that a service may be using, without its lock and without a migration. `None` if there is no such file.
+    /// Opens an existing file that a service may be using, without its lock and without a migration. `None` if there is no such file, or
+    /// if it is not a ledger: a wrong path must not change the file of another program.
     pub(crate) async fn attach(url: &str) -> Result<Option<Self>, StoreOpenError> {
         let options = options(url)?;
         if !options.get_filename().exists() {
+            return Ok(None);
+        }
+        if !is_migrated(&options).await.map_err(StoreOpenError::Open)? {
             return Ok(None);
         }
         let writer = connect_writer(options.clone(), false).await?;
@@ -69,11 +73,20 @@ impl SqliteDatabase {
     }
 }
 
+/// Returns true if a migration of the service has created tables in a file. Reads only.
+async fn is_migrated(options: &SqliteConnectOptions) -> Result<bool, sqlx::Error> {
+    let mut connection = SqliteConnection::connect_with(&options.clone().read_only(true)).await?;
+    let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations')";
+    let exists = sqlx::query_scalar(sql).fetch_one(&mut connection).await;
+    connection.close().await?;
+    exists
+}
+
+/// Returns the options of every connection. The mode of the journal is not one of them, because it is written into the file.
 fn options(url: &str) -> Result<SqliteConnectOptions, StoreOpenError> {
     Ok(SqliteConnectOptions::from_str(url)
         .map_err(StoreOpenError::InvalidUrl)?
         .foreign_keys(true)
-        .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(Duration::from_secs(5)))
 }
@@ -253,5 +266,28 @@ mod tests {
             let mode = entry.metadata().expect("metadata").permissions().mode() & 0o777;
             assert_eq!(mode, 0o600, "{}", entry.path().display());
         }
+    }
+
+    #[tokio::test]
+    async fn attaching_neither_changes_a_foreign_file_nor_creates_one_and_opens_a_ledger() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let url = |name: &str| format!("sqlite://{}", folder.path().join(name).display());
+        assert!(SqliteDatabase::attach(&url("missing.db")).await.expect("no error").is_none());
+        let foreign = SqliteConnectOptions::from_str(&url("foreign.db")).expect("a url").create_if_missing(true);
+        let mut connection = SqliteConnection::connect_with(&foreign).await.expect("a file");
+        sqlx::query("CREATE TABLE other (value TEXT)").execute(&mut connection).await.expect("a table");
+        connection.close().await.expect("closed");
+        File::create(folder.path().join("empty.db")).expect("a file");
+        let before = std::fs::read(folder.path().join("foreign.db")).expect("a file");
+        for name in ["foreign.db", "empty.db"] {
+            assert!(SqliteDatabase::attach(&url(name)).await.expect("no error").is_none(), "{name}");
+        }
+        assert!(std::fs::read(folder.path().join("foreign.db")).expect("a file") == before, "unchanged");
+        assert!(std::fs::read(folder.path().join("empty.db")).expect("a file").is_empty());
+        assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 2, "no other files");
+        let service = SqliteDatabase::open(&url("ledger.db")).await.expect("a database");
+        assert!(SqliteDatabase::attach(&url("ledger.db")).await.expect("beside a service").is_some());
+        drop(service);
+        assert!(SqliteDatabase::attach(&url("ledger.db")).await.expect("without a service").is_some());
     }
 }

@@ -1,6 +1,6 @@
 //! Inferred facts about a vendor. Each has a setting, with which an operator corrects it without a new build.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
@@ -158,7 +158,10 @@ impl Accepts {
             Self::Text => format!("must be a text of at most {MAX_TEXT} bytes"),
             Self::Texts => format!("must be a list of at most {MAX_ENTRIES} texts, each at most {MAX_TEXT} bytes"),
             Self::Words(meanings) => {
-                format!("must be a table of at most {MAX_ENTRIES} words, each with a meaning: {}", meanings.join(", "))
+                format!(
+                    "must be a table of at most {MAX_ENTRIES} words, each once in any case and with a meaning: {}",
+                    meanings.join(", ")
+                )
             }
         }
     }
@@ -182,13 +185,20 @@ impl Accepts {
                     is_short(word) && meaning.as_str().is_some_and(|meaning| meanings.contains(&meaning))
                 };
                 let known = words.len() <= MAX_ENTRIES && words.iter().all(is_known);
-                let lower = words.iter().map(|(word, meaning)| (word.to_lowercase(), meaning.clone()));
-                return known.then(|| Value::Table(lower.collect()));
+                let usual = || words.iter().map(|(word, meaning)| (usual_word(word), meaning.clone()));
+                // Two spellings of one word may have different meanings, of which one would win silently.
+                let are_distinct = usual().map(|(word, _)| word).collect::<BTreeSet<_>>().len() == words.len();
+                return (known && are_distinct).then(|| Value::Table(usual().collect()));
             }
             _ => false,
         };
         fits.then(|| value.clone())
     }
+}
+
+/// Returns a word as it is compared.
+fn usual_word(word: &str) -> String {
+    word.trim().to_lowercase()
 }
 
 fn is_short(text: impl AsRef<str>) -> bool {
@@ -261,7 +271,7 @@ mod tests {
 
     #[test]
     fn words_add_to_the_default_and_win_in_any_case() {
-        let read = read("assumptions.states = { ACTIVE = \"void\", Wrapped = \"issued\" }").expect("valid");
+        let read = read("assumptions.states = { ACTIVE = \"void\", \" Wrapped \" = \"issued\" }").expect("valid");
         let words = read.words::<String>("states").expect("words");
         let words: Vec<(&str, &str)> = words.iter().map(|(word, meaning)| (word.as_str(), meaning.as_str())).collect();
         assert_eq!(words, [("active", "void"), ("refunded", "void"), ("wrapped", "issued")]);
@@ -291,6 +301,8 @@ mod tests {
             ("assumptions.interval = \"soon\"", "assumptions.interval"),
             ("assumptions.interval = \"0s\"", "assumptions.interval"),
             ("assumptions.states = { Active = \"fine\" }", "assumptions.states"),
+            ("assumptions.states = { Active = \"issued\", ACTIVE = \"void\" }", "assumptions.states"),
+            ("assumptions.states = { Active = \"issued\", \"Active \" = \"issued\" }", "assumptions.states"),
         ] {
             assert_eq!(read(settings).map(|_| ()), Err(vec![key.to_owned()]), "{settings}");
         }

@@ -58,7 +58,7 @@ async fn check_ledger(stores: &Result<Option<Stores>, StartError>, clock: &dyn C
     let stores = match stores {
         Ok(Some(stores)) => stores,
         Ok(None) => {
-            let hint = "It does not exist yet: the service creates it at its first start.";
+            let hint = "It does not exist yet, or the file has no tables of the service, which creates them at its first start.";
             return AccountCheck::with_outcome("LEDGER", TITLE, CheckOutcome::NotTried(hint.to_owned()));
         }
         Err(error) => return AccountCheck::new("LEDGER", TITLE, Some(&format!("{error}."))),

@@ -7,7 +7,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Number, Value};
 use url::Url;
 
-use crate::policy::{self, KeyRules};
+use crate::policy::{self, KeyRules, Surroundings};
 use crate::pseudonym::{NoRandomness, Pseudonyms};
 use crate::sample::SampleBody;
 
@@ -69,7 +69,9 @@ impl Masker {
 
     fn pairs(&self, encoded: &[u8]) -> Vec<(String, String)> {
         let pairs = url::form_urlencoded::parse(encoded);
-        pairs.map(|(key, value)| (self.key(&key), self.text(KeyRules::of(&key, false), &value))).collect()
+        let keys: Vec<_> = pairs.map(|(key, _)| key).collect();
+        let place = KeyRules::default().inside(keys.iter().map(AsRef::as_ref));
+        pairs.map(|(key, value)| (self.key(&key), self.text(KeyRules::of(&key, place), &value))).collect()
     }
 
     /// Masks a body: JSON and XML by their structure, everything else as a whole.
@@ -88,14 +90,21 @@ impl Masker {
         SampleBody::Text(if html::has_tags(text) { html::mask(self, text) } else { self.pseudonyms.of(text) })
     }
 
-    /// Masks a value that stands under a key.
-    pub fn value(&self, key: &str, value: Value) -> Value {
-        self.json(KeyRules::of(key, false), value)
+    /// Masks a whole number that is a setting of a source.
+    pub fn setting_number(&self, key: &str, number: i64) -> i64 {
+        if policy::keeps_setting_number(key, &number.to_string()) {
+            return number;
+        }
+        self.number(KeyRules::of(key, Surroundings::default()), number.into()).as_i64().unwrap_or_default()
     }
 
     /// Masks a setting of a source. Words of settings such as `soap` and `same_uuid` are kept, except names and logins.
     pub fn setting(&self, key: &str, text: &str) -> String {
-        if policy::keeps_setting(key, text) { text.to_owned() } else { self.text(KeyRules::of(key, false), text) }
+        if policy::keeps_setting(key, text) {
+            text.to_owned()
+        } else {
+            self.text(KeyRules::of(key, Surroundings::default()), text)
+        }
     }
 
     fn json(&self, rules: KeyRules, value: Value) -> Value {
@@ -105,9 +114,10 @@ impl Masker {
             Value::String(text) => Value::String(self.text(rules, &text)),
             Value::Array(items) => items.into_iter().map(|item| self.json(rules, item)).collect(),
             Value::Object(members) => {
+                let place = rules.inside(members.keys().map(String::as_str));
                 let mut masked: Vec<(String, Value)> = members
                     .into_iter()
-                    .map(|(key, value)| (self.key(&key), self.json(KeyRules::of(&key, rules.address), value)))
+                    .map(|(key, value)| (self.key(&key), self.json(KeyRules::of(&key, place), value)))
                     .collect();
                 masked.sort_by(|(a, _), (b, _)| a.cmp(b));
                 Value::Object(masked.into_iter().collect::<Map<_, _>>())

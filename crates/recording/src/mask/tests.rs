@@ -47,11 +47,11 @@ fn a_json_body_keeps_keys_types_states_times_and_amounts_and_masks_the_rest() {
 fn an_id_has_one_pseudonym_in_bodies_paths_queries_lists_keys_and_addresses() {
     let masker = masker();
     let id = "66f0aa10c3d2e4b5a6978001";
-    let body = json!({ "id": id, "link": format!("https://vendor.example/events/{id}?x=1"), id: 1 });
+    let body = json!({ "id": id, "link": format!("https://vendor.example/events/{id}?x=1"), id: true });
     let masked = json_of(masker.body(body.to_string().as_bytes()));
     let pseudonym = masked["id"].as_str().expect("a string");
     assert!(masked["link"].as_str().expect("a string").contains(&format!("/{pseudonym}?")), "{masked}");
-    assert_eq!(masked[pseudonym], 1);
+    assert_eq!(masked[pseudonym], true);
     let asked = url(&format!("https://vendor.example/v2/b2b/event/{id}?ids={id},{id}&page=2"));
     assert_eq!(masker.path(&asked, None).path, format!("/v2/b2b/event/{pseudonym}"));
     assert_eq!(masker.path(&asked, None).template, "/v2/b2b/event/{}");
@@ -118,7 +118,7 @@ fn what_is_neither_json_nor_xml_is_masked_as_a_whole_and_keeps_known_tags() {
     }
     assert_eq!(masker().body(&[0xff, 0xfe, 0x00]), SampleBody::Binary(3));
     assert_eq!(masker().body(b""), SampleBody::Empty);
-    assert_eq!(masker().body(b"\xef\xbb\xbf[1]"), SampleBody::Json(json!([1])));
+    assert_eq!(masker().body(b"\xef\xbb\xbf[true]"), SampleBody::Json(json!([true])));
 }
 
 #[test]
@@ -154,4 +154,52 @@ fn a_segment_that_is_not_displayed_is_masked_whatever_it_looks_like() {
     let masked = masker().path(&secret, Some("/tokens/…/admissions"));
     assert_eq!(masked.template, "/v3/tokens/{}/admissions");
     assert!(!masked.path.contains("lowercase"), "{}", masked.path);
+}
+
+#[test]
+fn what_is_inside_of_something_private_is_masked_in_json_and_xml() {
+    let body = json!({
+        "birth": { "date": "1990-05-04" }, "card": { "code": 123 }, "barcode": { "value": 482_913, "id": 482_913 },
+        "phone": { "number": 412_345, "status": "Vaud" }, "code": { "id": 4829 },
+        "contact": { "firstName": "Anna", "state": "Vaud" },
+    });
+    let masked = json_of(masker().body(body.to_string().as_bytes()));
+    for replaced in [
+        "/birth/date",
+        "/card/code",
+        "/barcode/value",
+        "/barcode/id",
+        "/phone/number",
+        "/phone/status",
+        "/code/id",
+        "/contact/state",
+    ] {
+        assert_ne!(masked.pointer(replaced), body.pointer(replaced), "{replaced}");
+    }
+    let text = "<order><birth><date>1990-05-04</date></birth><card><x>123</x></card><state>PAID</state>\
+        <contact><state>Vaud</state><city/></contact><securityCode>4829</securityCode><count>17</count></order>";
+    let masked = xml_of(masker().body(text.as_bytes()));
+    assert!(masked.contains("<state>PAID</state>") && masked.contains("<count>17</count>"), "{masked}");
+    for value in ["1990-05-04", "123", "Vaud", "4829"] {
+        assert!(!masked.contains(value), "{value} in {masked}");
+    }
+    let query = masker().query(&url("https://vendor.example/orders?state=Vaud&city=x"));
+    assert_ne!(query[0].1, "Vaud");
+}
+
+#[test]
+fn a_limit_in_a_setting_is_kept_and_a_private_or_long_number_is_not() {
+    let masker = masker();
+    assert_eq!(masker.setting_number("calls_per_second", 5), 5);
+    for (key, number) in [("host", 17_201_149_984_410), ("pin", 482_913)] {
+        assert_ne!(masker.setting_number(key, number), number, "{key}");
+    }
+}
+
+#[test]
+fn an_attribute_has_the_rules_of_its_own_element() {
+    let text = "<order><address state=\"Vaud\"/><card status=\"Anna\">x</card><b state=\"Uri\" zip=\"x\"/><c state=\"PAID\"/></order>";
+    let masked = xml_of(masker().body(text.as_bytes()));
+    assert!(["Vaud", "Anna", "Uri"].iter().all(|value| !masked.contains(value)), "{masked}");
+    assert!(masked.contains("<c state=\"PAID\"/>"), "{masked}");
 }

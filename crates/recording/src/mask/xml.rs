@@ -5,7 +5,7 @@ use quick_xml::events::{BytesDecl, BytesEnd, BytesRef, BytesStart, BytesText, Ev
 use quick_xml::{Reader, Writer, XmlVersion};
 
 use crate::mask::Masker;
-use crate::policy::{self, KeyRules};
+use crate::policy::{self, KeyRules, Surroundings};
 
 /// Namespaces of standards, which are kept. All others are masked in their parts.
 const STANDARD_NAMESPACES: &[&str] = &[
@@ -22,8 +22,14 @@ const MAX_DEPTH: usize = 128;
 /// Masks a document; `None` if it is not well-formed XML. Comments and processing instructions are dropped.
 pub(super) fn mask(masker: &Masker, text: &str) -> Option<String> {
     let mut reader = Reader::from_str(text);
-    let mut document =
-        Document { masker, writer: Writer::new(Vec::new()), open: Vec::new(), text: String::new(), has_root: false };
+    let mut document = Document {
+        masker,
+        writer: Writer::new(Vec::new()),
+        open: Vec::new(),
+        text: String::new(),
+        has_root: false,
+        places: places(text)?.into_iter(),
+    };
     loop {
         match reader.read_event().ok()? {
             Event::Start(tag) => document.start(&tag, false)?,
@@ -42,6 +48,33 @@ pub(super) fn mask(masker: &Masker, text: &str) -> Option<String> {
     document.finish()
 }
 
+/// Returns of each element, in their order, whether elements or attributes in it are those of a person or an address. A "state" may
+/// come before the street, so they are read first.
+fn places(text: &str) -> Option<Vec<bool>> {
+    let mut reader = Reader::from_str(text);
+    let (mut places, mut open): (Vec<bool>, Vec<usize>) = (Vec::new(), Vec::new());
+    loop {
+        let (tag, is_empty) = match reader.read_event().ok()? {
+            Event::Start(tag) => (tag, false),
+            Event::Empty(tag) => (tag, true),
+            Event::End(_) => {
+                open.pop();
+                continue;
+            }
+            Event::Eof => return Some(places),
+            _ => continue,
+        };
+        if let Some(&parent) = open.last() {
+            places[parent] |= policy::is_place_key(tag.name().as_ref());
+        }
+        let attributes = tag.attributes().flatten();
+        places.push(attributes.into_iter().any(|attribute| policy::is_place_key(attribute.key.as_ref())));
+        if !is_empty {
+            open.push(places.len() - 1);
+        }
+    }
+}
+
 /// Returns the text of an entity or a character reference.
 fn resolve_entity(entity: &BytesRef<'_>) -> String {
     match entity.resolve_char_ref() {
@@ -53,10 +86,12 @@ fn resolve_entity(entity: &BytesRef<'_>) -> String {
 struct Document<'a> {
     masker: &'a Masker,
     writer: Writer<Vec<u8>>,
-    /// Masked names of the open elements with the rules of their texts.
-    open: Vec<(String, KeyRules)>,
+    /// Masked names of the open elements with the rules of their texts, and the surroundings of what is in them.
+    open: Vec<(String, KeyRules, Surroundings)>,
     text: String,
     has_root: bool,
+    /// For each element that has not begun, whether its contents are those of a person or an address.
+    places: std::vec::IntoIter<bool>,
 }
 
 impl Document<'_> {
@@ -68,8 +103,8 @@ impl Document<'_> {
         }
         self.has_root = true;
         let name: String = tag.name().as_ref().into();
-        let in_address = self.open.last().is_some_and(|(_, rules)| rules.address);
-        let rules = KeyRules::of(&name, in_address);
+        let rules = KeyRules::of(&name, self.open.last().map(|(.., inside)| *inside).unwrap_or_default());
+        let inside = Surroundings { beside_place: self.places.next()?, ..rules.inside(std::iter::empty()) };
         let masked_name = self.name(&name);
         let mut masked = BytesStart::new(masked_name.clone());
         for attribute in tag.attributes() {
@@ -78,20 +113,20 @@ impl Document<'_> {
             let value = if key == "xmlns" || key.starts_with("xmlns:") {
                 self.namespace(&value)
             } else {
-                self.masker.text(KeyRules::of(key, in_address), &value)
+                self.masker.text(KeyRules::of(key, inside), &value)
             };
             masked.push_attribute((self.name(key).as_str(), value.as_str()));
         }
         if is_empty {
             return self.write(Event::Empty(masked));
         }
-        self.open.push((masked_name, rules));
+        self.open.push((masked_name, rules, inside));
         self.write(Event::Start(masked))
     }
 
     fn end(&mut self) -> Option<()> {
         self.flush()?;
-        let (name, _) = self.open.pop()?;
+        let (name, ..) = self.open.pop()?;
         self.write(Event::End(BytesEnd::new(name)))
     }
 
@@ -101,7 +136,7 @@ impl Document<'_> {
         if text.trim().is_empty() {
             return Some(());
         }
-        let (_, rules) = self.open.last()?;
+        let (_, rules, _) = self.open.last()?;
         let text = text.trim();
         let masked = if rules.keeps_untyped(text) { text.to_owned() } else { self.masker.text(*rules, text) };
         self.write(Event::Text(BytesText::new(&masked)))

@@ -1,7 +1,9 @@
 //! The rules by which a value is written as it is. Everything that no rule names is masked.
 
-/// Whole numbers below this are kept: they count, and identify nobody.
+/// Digits of a whole number that is kept under a key of counts, ids, amounts or times.
 const SMALL_NUMBER_DIGITS: usize = 6;
+/// Digits of a number that names a state or the kind of an error.
+const STATUS_NUMBER_DIGITS: usize = 4;
 /// Digits of a number in XML that is kept under any key.
 const UNTYPED_NUMBER_DIGITS: usize = 3;
 /// Longest amount in digits before the decimal point: shorter than any card or account number.
@@ -49,7 +51,7 @@ const DATE_WORDS: &[&str] = &[
 const VAGUE_DATE_WORDS: &[&str] = &["at", "from", "on", "to"];
 const AMOUNT_WORDS: &[&str] = &[
     "amount", "amounts", "balance", "charge", "charges", "cost", "discount", "fee", "fees", "price", "prices", "rate",
-    "subtotal", "tax", "taxes", "total", "totals", "vat",
+    "subtotal", "tax", "taxes", "total", "totals",
 ];
 const ENUMERATION_WORDS: &[&str] = &[
     "access",
@@ -104,9 +106,14 @@ const COUNT_WORDS: &[&str] = &[
     "version",
     "width",
 ];
+/// Words that make a key one of counts wherever they stand. An "id" does so only at the end: an "idNumber" is one of a passport.
+const COUNT_WORDS_ANYWHERE: &[&str] =
+    &["capacity", "count", "days", "digit", "digits", "hours", "limit", "max", "min", "minutes", "page", "quantity"];
+/// Last words of keys of numbers that name something, such as a phone, an account or a tax payer.
+const NUMBER_WORDS: &[&str] = &["nb", "no", "nr", "number", "numbers"];
 const LOCALE_WORDS: &[&str] = &["lang", "language", "languages", "locale", "locales"];
 const ZONE_WORDS: &[&str] = &["timezone", "zone"];
-/// Words of keys whose values are never kept, although another rule would.
+/// Words of keys whose values are never kept, neither directly nor inside, although another rule would.
 const PRIVATE_WORDS: &[&str] = &[
     "barcode",
     "birth",
@@ -118,20 +125,30 @@ const PRIVATE_WORDS: &[&str] = &[
     "cvv",
     "dob",
     "email",
+    "fax",
     "iban",
     "mobile",
+    "npa",
     "otp",
     "password",
     "phone",
     "pin",
+    "plz",
     "postal",
     "postcode",
     "secret",
+    "security",
+    "tel",
+    "telephone",
     "token",
     "zip",
 ];
 /// Words of objects that are about a place where a person lives: a "state" there is not one of a process.
 const ADDRESS_WORDS: &[&str] = &["address", "addresses", "billing", "shipping"];
+/// Words of keys that stand in the objects of people and places: a "state" beside them is one of a country.
+const PLACE_WORDS: &[&str] = &["city", "npa", "plz", "postal", "postcode", "street", "surname", "town", "zip"];
+/// Names of people in keys, in lower case and without separators.
+const NAME_KEYS: &[&str] = &["familyname", "firstname", "givenname", "lastname"];
 const WEEKDAYS: &[&str] = &["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 /// First words of methods that stand in paths.
 const METHOD_VERBS: &[&str] = &[
@@ -139,6 +156,17 @@ const METHOD_VERBS: &[&str] = &[
     "refund", "release", "remove", "search", "set", "update", "validate",
 ];
 const SERVICE_ENDINGS: &[&str] = &["Service", "Facade"];
+
+/// Facts about the place of a key that change its rules.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Surroundings {
+    /// The key is inside of an address.
+    pub(crate) in_address: bool,
+    /// The key is inside of a value that is never kept, such as a card.
+    pub(crate) in_private: bool,
+    /// Other keys beside it are those of a person or an address.
+    pub(crate) beside_place: bool,
+}
 
 /// The rules that a key sets for its values.
 #[derive(Debug, Clone, Copy, Default)]
@@ -154,33 +182,54 @@ pub(crate) struct KeyRules {
     locale: bool,
     zone: bool,
     private: bool,
+    /// The key names a state, which may be a number.
+    status: bool,
+    /// The key ends like one of a number that names something.
+    names_number: bool,
     /// The key names an address, so the keys inside are about one.
-    pub(crate) address: bool,
+    address: bool,
 }
 
 impl KeyRules {
-    /// Returns the rules of a key. `in_address` is true inside of an address.
-    pub(crate) fn of(key: &str, in_address: bool) -> Self {
+    /// Returns the rules of a key.
+    pub(crate) fn of(key: &str, place: Surroundings) -> Self {
         let words = words(key);
         let any = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
         let last = words.last().map(String::as_str).unwrap_or_default();
         let ends = |list: &[&str]| list.contains(&last) || list.contains(&singular(last));
         let joined = words.concat();
         let epoch = any(DATE_WORDS) || last.ends_with("time") || last.ends_with("date");
-        let address = in_address || any(ADDRESS_WORDS);
+        let address = place.in_address || any(ADDRESS_WORDS);
+        let currency = any(&["currency", "currencies"]);
+        let code = CODE_KEYS.contains(&joined.as_str());
+        let is_foreign_state = place.beside_place && last == "state";
         Self {
             date: epoch || any(VAGUE_DATE_WORDS),
             epoch,
-            amount: any(AMOUNT_WORDS),
-            currency: any(&["currency", "currencies"]),
-            enumeration: ends(ENUMERATION_WORDS) && !address,
+            amount: ends(AMOUNT_WORDS),
+            currency,
+            enumeration: ends(ENUMERATION_WORDS) && !address && !is_foreign_state,
             error_code: joined == "code",
-            code: CODE_KEYS.contains(&joined.as_str()),
-            count: ends(COUNT_WORDS),
+            code,
+            count: ends(COUNT_WORDS) || any(COUNT_WORDS_ANYWHERE),
             locale: ends(LOCALE_WORDS),
             zone: ends(ZONE_WORDS),
-            private: any(PRIVATE_WORDS),
+            private: place.in_private
+                || is_private(&words)
+                || (joined != "code" && !code && !currency && words.iter().any(|word| is_code_word(word))),
+            status: ends(&["status", "state"]),
+            names_number: ends(NUMBER_WORDS) && !any(&["page"]),
             address,
+        }
+    }
+
+    /// Returns the surroundings of the values inside, of which `beside` are the keys.
+    pub(crate) fn inside<'a>(self, mut beside: impl Iterator<Item = &'a str>) -> Surroundings {
+        Surroundings {
+            in_address: self.address,
+            // A plain "code" may be the name of an error, but an object under it is a code with its parts.
+            in_private: self.private || self.error_code,
+            beside_place: beside.any(is_place_key),
         }
     }
 
@@ -205,21 +254,60 @@ impl KeyRules {
     /// Returns true if a text of XML, which has no types, is a count that may be written as it is. Longer numbers are more likely
     /// codes, so they need a key of counts.
     pub(crate) fn keeps_untyped(self, text: &str) -> bool {
-        !self.private && !self.address && text.len() <= UNTYPED_NUMBER_DIGITS && is_small_number(text)
+        !self.private
+            && !self.address
+            && !self.error_code
+            && text.len() <= UNTYPED_NUMBER_DIGITS
+            && is_small_number(text)
     }
 
-    /// Returns true if a JSON number may be written as it is.
+    /// Returns true if a JSON number may be written as it is. A whole one needs a key that says what it counts, because a code or the
+    /// number of a phone may be as short.
     pub(crate) fn keeps_number(self, number: &str) -> bool {
         let unsigned = number.strip_prefix('-').unwrap_or(number);
         let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
+        let counts = (self.count || self.amount || self.epoch) && !self.names_number;
+        let max_digits = match fraction {
+            "" if counts => SMALL_NUMBER_DIGITS,
+            "" if self.code || self.status => STATUS_NUMBER_DIGITS,
+            "" if self.date => UNTYPED_NUMBER_DIGITS,
+            "" => 0,
+            _ => SMALL_NUMBER_DIGITS,
+        };
         !self.private
             && are_digits(whole)
             && (fraction.is_empty() || are_digits(fraction))
             && fraction.len() <= MAX_FRACTION_DIGITS
-            && (whole.len() <= SMALL_NUMBER_DIGITS
-                || (self.epoch && is_epoch(unsigned))
-                || (self.amount && is_amount(number)))
+            && (whole.len() <= max_digits || (self.epoch && is_epoch(unsigned)) || (self.amount && is_amount(number)))
     }
+}
+
+/// Returns true if the words of a key name something of a person or a secret.
+fn is_private(words: &[String]) -> bool {
+    let any = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
+    let last = words.last().map(String::as_str).unwrap_or_default();
+    let is_named = |word: &String| PRIVATE_WORDS.contains(&word.as_str()) || PRIVATE_WORDS.contains(&singular(word));
+    words.iter().any(is_named)
+        || (any(&["tax"]) && (NUMBER_WORDS.contains(&last) || last == "id"))
+        // The number of a tax payer, unless the key names an amount.
+        || (any(&["vat"]) && !AMOUNT_WORDS.contains(&last))
+}
+
+/// Returns true for "code", "codes" and words that end so, such as "barcode".
+fn is_code_word(word: &str) -> bool {
+    word.ends_with("code") || word.ends_with("codes")
+}
+
+/// Returns true for a key of a person or an address, such as a street.
+pub(crate) fn is_place_key(key: &str) -> bool {
+    let words = words(key);
+    words.iter().any(|word| PLACE_WORDS.contains(&word.as_str())) || NAME_KEYS.contains(&words.concat().as_str())
+}
+
+/// Returns true if a whole number in a setting of a source may be written as it is. An operator wrote it, and a replay needs limits
+/// and times as they are.
+pub(crate) fn keeps_setting_number(key: &str, number: &str) -> bool {
+    !KeyRules::of(key, Surroundings::default()).private && is_small_number(number.strip_prefix('-').unwrap_or(number))
 }
 
 /// Splits a key in camel case or snake case into words in lower case, without a prefix.

@@ -3,7 +3,7 @@
 use super::*;
 
 fn keeps(key: &str, text: &str) -> bool {
-    KeyRules::of(key, false).keeps_text(text)
+    KeyRules::of(key, Surroundings::default()).keeps_text(text)
 }
 
 #[test]
@@ -19,7 +19,9 @@ fn a_text_is_kept_only_under_a_key_whose_rule_it_fits() {
         ("openingTime", "09:30"),
         ("weekdays", "MONDAY"),
         ("unitPrice", "12.50"),
+        ("vatAmount", "12.50"),
         ("currency", "CHF"),
+        ("currencyCode", "CHF"),
         ("locale", "fr-CH"),
         ("timeZone", "Europe/Zurich"),
         ("quantity", "4"),
@@ -59,16 +61,39 @@ fn a_text_is_kept_only_under_a_key_whose_rule_it_fits() {
     ] {
         assert!(!keeps(key, text), "{key}: {text}");
     }
-    assert!(!KeyRules::of("state", true).keeps_text("Vaud"), "a state within an address");
+    assert!(
+        !KeyRules::of("state", Surroundings { in_address: true, ..Surroundings::default() }).keeps_text("Vaud"),
+        "a state within an address"
+    );
 }
 
 #[test]
-fn a_number_is_kept_if_it_is_small_a_decimal_an_amount_or_a_time() {
-    let keeps = |key: &str, number: &str| KeyRules::of(key, false).keeps_number(number);
+fn a_code_a_number_of_a_tax_payer_and_a_list_of_phones_are_masked() {
+    for (key, text) in [
+        ("securityCode", "123"),
+        ("taxNumber", "123456789"),
+        ("vatId", "123456789"),
+        ("chargeId", "123456789"),
+        ("promoCode", "ADULT"),
+        ("phones", "2026-11-21"),
+    ] {
+        assert!(!keeps(key, text), "{key}: {text}");
+    }
+}
+
+#[test]
+fn a_number_is_kept_if_it_is_a_decimal_or_small_under_a_key_of_counts_amounts_or_times() {
+    let keeps = |key: &str, number: &str| KeyRules::of(key, Surroundings::default()).keeps_number(number);
     for (key, number) in [
-        ("x", "0"),
-        ("x", "999999"),
-        ("x", "-12"),
+        ("count", "0"),
+        ("ticketTypeId", "999999"),
+        ("maxTickets", "12"),
+        ("pageNumber", "3"),
+        ("balance", "-12"),
+        ("hour", "9"),
+        ("from", "9"),
+        ("statusCode", "404"),
+        ("status", "200"),
         ("x", "46.5197"),
         ("amount", "125000000"),
         ("startDate", "1795262400000"),
@@ -77,7 +102,17 @@ fn a_number_is_kept_if_it_is_small_a_decimal_an_amount_or_a_time() {
         assert!(keeps(key, number), "{key}: {number}");
     }
     for (key, number) in [
-        ("x", "1000000"),
+        ("x", "12"),
+        ("securityCode", "123"),
+        ("accessCode", "482913"),
+        ("code", "123"),
+        ("npa", "1005"),
+        ("telephone", "412345"),
+        ("dayNumber", "412345"),
+        ("idNumber", "412345"),
+        ("taxId", "4123"),
+        ("chargeId", "123456789"),
+        ("quantity", "1000000"),
         ("x", "4111111111111111"),
         ("x", "4111111111111111.5"),
         ("x", "0.4111111111111111"),
@@ -157,7 +192,7 @@ fn a_word_of_a_setting_is_kept_and_a_name_or_a_login_is_not() {
 
 #[test]
 fn a_number_in_xml_is_kept_if_it_is_a_count() {
-    let keeps = |key: &str, text: &str| KeyRules::of(key, false).keeps_untyped(text);
+    let keeps = |key: &str, text: &str| KeyRules::of(key, Surroundings::default()).keeps_untyped(text);
     assert!(keeps("fractionDigit", "2") && keeps("x", "999") && keeps("x", "0"));
     assert!(!keeps("x", "1000") && !keeps("x", "007") && !keeps("cvv", "123") && !keeps("billingNumber", "12"));
 }

@@ -25,21 +25,23 @@ const MAX_DETAIL_READS: usize = 25;
 const MAX_KNOWN_PAYMENTS: usize = 20_000;
 const LOOK_UP: VendorOperation = VendorOperation::LookUp;
 
-/// Payment ids of orders, which never change, so that look-ups read each order once.
+/// Payment ids of orders, which never change, so that look-ups read each order once. An order without one may get it later, so its
+/// absence is not remembered.
 #[derive(Default)]
-pub(crate) struct KnownPayments(Mutex<HashMap<String, Option<String>>>);
+pub(crate) struct KnownPayments(Mutex<HashMap<String, String>>);
 
 impl KnownPayments {
-    fn get(&self, order: &str) -> Option<Option<String>> {
+    fn get(&self, order: &str) -> Option<String> {
         self.0.lock().get(order).cloned()
     }
 
-    fn insert(&self, order: &str, payment: Option<String>) {
+    fn insert(&self, order: &str, payment: Option<&String>) {
+        let Some(payment) = payment else { return };
         let mut known = self.0.lock();
         if known.len() >= MAX_KNOWN_PAYMENTS {
             known.clear();
         }
-        known.insert(order.to_owned(), payment);
+        known.insert(order.to_owned(), payment.clone());
     }
 }
 
@@ -95,13 +97,13 @@ impl AcmeOrdering {
         for order in orders {
             let id = order.id.to_string();
             let payment = match self.payments.get(&id) {
-                Some(payment) => payment,
+                Some(payment) => Some(payment),
                 None if *reads_left == 0 => continue,
                 None => {
                     *reads_left -= 1;
                     match self.client.find_order_detail(LOOK_UP, &id).await {
                         Ok(Some(detail)) => {
-                            self.payments.insert(&id, detail.payment_id.clone());
+                            self.payments.insert(&id, detail.payment_id.as_ref());
                             detail.payment_id
                         }
                         Ok(None) => continue,
@@ -258,4 +260,19 @@ fn is_void(detail: &OrderDetail, defaults: &SourceDefaults) -> bool {
     let mut tickets =
         detail.event_items.iter().flat_map(|event| &event.items).flat_map(|item| &item.tickets).peekable();
     tickets.peek().is_some() && tickets.all(|ticket| tickets::state(ticket, defaults) == TicketState::Void)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_payment_id_is_remembered_and_its_absence_is_not() {
+        let known = KnownPayments::default();
+        known.insert("1", None);
+        assert_eq!(known.get("1"), None, "the order is read again");
+        known.insert("1", Some(&"K7P2".to_owned()));
+        known.insert("1", None);
+        assert_eq!(known.get("1").as_deref(), Some("K7P2"));
+    }
 }
