@@ -132,13 +132,12 @@ mod tests {
         let [source, _] = two_sources();
         source.stop_for(STOP);
         let begin = Instant::now();
-        let waiting = tokio::spawn({
-            let source = Arc::clone(&source);
-            async move { source.acquire(patient(STOP * 3)).await.is_ok() }
-        });
-        tokio::time::sleep(STOP / 2).await;
-        source.stop_for(STOP);
-        assert!(waiting.await.expect("a task"));
+        let stopped_again = async {
+            tokio::time::sleep(STOP / 2).await;
+            source.stop_for(STOP);
+        };
+        let (place, ()) = tokio::join!(source.acquire(patient(STOP * 3)), stopped_again);
+        assert!(place.is_ok());
         assert_eq!(begin.elapsed().as_secs(), 12);
     }
 
@@ -147,15 +146,14 @@ mod tests {
         let shared = Arc::new(LocalRateLimiter::new(None, 1, Duration::ZERO));
         let source = Arc::new(StoppableLimiter::new(Arc::clone(&shared) as _, Arc::clone(&shared) as _));
         let first = source.acquire(patient(STOP * 3)).await.expect("the only place");
-        let waiting = tokio::spawn({
-            let source = Arc::clone(&source);
-            async move { source.acquire(patient(STOP * 3)).await.is_ok() }
-        });
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        source.stop_for(STOP);
-        let begin = Instant::now();
-        drop(first);
-        assert!(waiting.await.expect("a task"));
+        let begin = Instant::now() + Duration::from_secs(1);
+        let stopped = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            source.stop_for(STOP);
+            drop(first);
+        };
+        let (place, ()) = tokio::join!(source.acquire(patient(STOP * 3)), stopped);
+        assert!(place.is_ok());
         assert_eq!(begin.elapsed(), STOP);
     }
 }

@@ -197,7 +197,7 @@ fn a_ticket_with_a_code_is_never_overdue_and_a_wait_for_a_turn_makes_nothing_mis
             refs: vec![ExternalRef::new("ticket", number.to_string())],
             barcode: Some(Barcode { symbology: Symbology::Qr, value: "K7P2M9QX".to_owned().into() }),
             seat: None,
-            state: state.clone(),
+            state,
         });
         work.record_outcome(0, StepOutcome::Tickets(Ok(issued.collect())));
         work

@@ -7,7 +7,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Number, Value};
 use url::Url;
 
-use crate::policy::{self, KeyRules, Surroundings};
+use crate::policy::{self, KeyContext, KeyRules};
 use crate::pseudonym::{NoRandomness, Pseudonyms};
 use crate::sample::SampleBody;
 
@@ -95,7 +95,7 @@ impl Masker {
         if policy::keeps_setting_number(key, &number.to_string()) {
             return number;
         }
-        self.number(KeyRules::of(key, Surroundings::default()), number.into()).as_i64().unwrap_or_default()
+        self.number(KeyRules::of(key, KeyContext::default()), number.into()).as_i64().unwrap_or_default()
     }
 
     /// Masks a setting of a source. Words of settings such as `soap` and `same_uuid` are kept, except names and logins.
@@ -103,7 +103,7 @@ impl Masker {
         if policy::keeps_setting(key, text) {
             text.to_owned()
         } else {
-            self.text(KeyRules::of(key, Surroundings::default()), text)
+            self.text(KeyRules::of(key, KeyContext::default()), text)
         }
     }
 

@@ -5,7 +5,7 @@ use quick_xml::events::{BytesDecl, BytesEnd, BytesRef, BytesStart, BytesText, Ev
 use quick_xml::{Reader, Writer, XmlVersion};
 
 use crate::mask::Masker;
-use crate::policy::{self, KeyRules, Surroundings};
+use crate::policy::{self, KeyContext, KeyRules};
 
 /// Namespaces of standards, which are kept. All others are masked in their parts.
 const STANDARD_NAMESPACES: &[&str] = &[
@@ -87,7 +87,7 @@ struct Document<'a> {
     masker: &'a Masker,
     writer: Writer<Vec<u8>>,
     /// Masked names of the open elements with the rules of their texts, and the surroundings of what is in them.
-    open: Vec<(String, KeyRules, Surroundings)>,
+    open: Vec<(String, KeyRules, KeyContext)>,
     text: String,
     has_root: bool,
     /// For each element that has not begun, whether its contents are those of a person or an address.
@@ -104,7 +104,7 @@ impl Document<'_> {
         self.has_root = true;
         let name: String = tag.name().as_ref().into();
         let rules = KeyRules::of(&name, self.open.last().map(|(.., inside)| *inside).unwrap_or_default());
-        let inside = Surroundings { beside_place: self.places.next()?, ..rules.inside(std::iter::empty()) };
+        let inside = KeyContext { beside_place: self.places.next()?, ..rules.inside(std::iter::empty()) };
         let masked_name = self.name(&name);
         let mut masked = BytesStart::new(masked_name.clone());
         for attribute in tag.attributes() {

@@ -159,7 +159,7 @@ const SERVICE_ENDINGS: &[&str] = &["Service", "Facade"];
 
 /// Facts about the place of a key that change its rules.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Surroundings {
+pub(crate) struct KeyContext {
     /// The key is inside of an address.
     pub(crate) in_address: bool,
     /// The key is inside of a value that is never kept, such as a card.
@@ -192,7 +192,7 @@ pub(crate) struct KeyRules {
 
 impl KeyRules {
     /// Returns the rules of a key.
-    pub(crate) fn of(key: &str, place: Surroundings) -> Self {
+    pub(crate) fn of(key: &str, place: KeyContext) -> Self {
         let words = words(key);
         let any = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
         let last = words.last().map(String::as_str).unwrap_or_default();
@@ -224,8 +224,8 @@ impl KeyRules {
     }
 
     /// Returns the surroundings of the values inside, of which `beside` are the keys.
-    pub(crate) fn inside<'a>(self, mut beside: impl Iterator<Item = &'a str>) -> Surroundings {
-        Surroundings {
+    pub(crate) fn inside<'a>(self, mut beside: impl Iterator<Item = &'a str>) -> KeyContext {
+        KeyContext {
             in_address: self.address,
             // A plain "code" may be the name of an error, but an object under it is a code with its parts.
             in_private: self.private || self.error_code,
@@ -307,7 +307,7 @@ pub(crate) fn is_place_key(key: &str) -> bool {
 /// Returns true if a whole number in a setting of a source may be written as it is. An operator wrote it, and a replay needs limits
 /// and times as they are.
 pub(crate) fn keeps_setting_number(key: &str, number: &str) -> bool {
-    !KeyRules::of(key, Surroundings::default()).private && is_small_number(number.strip_prefix('-').unwrap_or(number))
+    !KeyRules::of(key, KeyContext::default()).private && is_small_number(number.strip_prefix('-').unwrap_or(number))
 }
 
 /// Splits a key in camel case or snake case into words in lower case, without a prefix.

@@ -3,7 +3,7 @@
 use super::*;
 
 fn keeps(key: &str, text: &str) -> bool {
-    KeyRules::of(key, Surroundings::default()).keeps_text(text)
+    KeyRules::of(key, KeyContext::default()).keeps_text(text)
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn a_text_is_kept_only_under_a_key_whose_rule_it_fits() {
         assert!(!keeps(key, text), "{key}: {text}");
     }
     assert!(
-        !KeyRules::of("state", Surroundings { in_address: true, ..Surroundings::default() }).keeps_text("Vaud"),
+        !KeyRules::of("state", KeyContext { in_address: true, ..KeyContext::default() }).keeps_text("Vaud"),
         "a state within an address"
     );
 }
@@ -83,7 +83,7 @@ fn a_code_a_number_of_a_tax_payer_and_a_list_of_phones_are_masked() {
 
 #[test]
 fn a_number_is_kept_if_it_is_a_decimal_or_small_under_a_key_of_counts_amounts_or_times() {
-    let keeps = |key: &str, number: &str| KeyRules::of(key, Surroundings::default()).keeps_number(number);
+    let keeps = |key: &str, number: &str| KeyRules::of(key, KeyContext::default()).keeps_number(number);
     for (key, number) in [
         ("count", "0"),
         ("ticketTypeId", "999999"),
@@ -192,7 +192,7 @@ fn a_word_of_a_setting_is_kept_and_a_name_or_a_login_is_not() {
 
 #[test]
 fn a_number_in_xml_is_kept_if_it_is_a_count() {
-    let keeps = |key: &str, text: &str| KeyRules::of(key, Surroundings::default()).keeps_untyped(text);
+    let keeps = |key: &str, text: &str| KeyRules::of(key, KeyContext::default()).keeps_untyped(text);
     assert!(keeps("fractionDigit", "2") && keeps("x", "999") && keeps("x", "0"));
     assert!(!keeps("x", "1000") && !keeps("x", "007") && !keeps("cvv", "123") && !keeps("billingNumber", "12"));
 }
