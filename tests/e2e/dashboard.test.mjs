@@ -159,7 +159,7 @@ test('a reseller reads whether its connection works, and copies the message that
   const { page, errors } = await signIn(browser, server.origin, RESELLER, { permissions });
   await goTo(page, 'connections');
   await page.getByText('Ready', { exact: true }).waitFor();
-  await page.getByText('The API key is accepted').waitFor();
+  await page.getByText('The vendor knows the API key').waitFor();
   await page.getByRole('button', { name: 'Check again' }).click();
   await page.getByRole('button', { name: 'Check again' }).waitFor();
   await page.getByText('Onboarding message').click();

@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+/// Number of ports that are tried.
+const MAX_PORTS: usize = 5;
+
 /// Private server on a free port of the loopback address; stopped and deleted when dropped.
 pub struct PostgresServer {
     folder: TempDir,
@@ -26,12 +29,17 @@ impl PostgresServer {
         if let Some((user, group)) = as_user {
             std::os::unix::fs::chown(folder.path(), Some(user), Some(group)).expect("the folder changes its owner");
         }
-        let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
-        let options = format!("-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' {options}");
-        let server = Self { folder, programs, as_user, port, options };
+        let mut server = Self { folder, programs, as_user, port: 0, options: String::new() };
         let data = server.data().display().to_string();
         server.run("initdb", &["-D", &data, "-U", "ticketgraph", "-A", "trust", "-E", "UTF8", "--no-sync"]);
-        assert!(server.runs_up(), "the server does not start");
+        // A free port may be taken by another test before the server listens on it.
+        let is_up = (0..MAX_PORTS).any(|_| {
+            server.port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
+            let address = format!("-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories=''", server.port);
+            server.options = format!("{address} {options}");
+            server.runs_up()
+        });
+        assert!(is_up, "the server does not start");
         Some(server)
     }
 
