@@ -3,6 +3,7 @@
 mod accept;
 mod auth_setup;
 mod check;
+mod command;
 mod delivery_setup;
 mod error;
 mod gateway_setup;

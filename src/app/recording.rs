@@ -5,22 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::accounts::{AccountCheck, AccountConfig, WriteProbes};
-use domain::{
-    CatalogScope, Clock, EventKey, Observed, Performance, PerformanceWindow, Source, SourceId, SystemClock, VendorError,
-};
+use domain::{CatalogScope, Clock, EventKey, Observed, Performance, PerformanceWindow, Source, SourceId, VendorError};
 use http_client::{Exchange, ExchangeObserver};
 use recording::{Recorder, RecordingLimits, RecordingSummary};
 use resellers::{check_account, check_connection};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::app::check::check_channel;
+use crate::app::command::CommandRun;
 use crate::app::error::StartError;
 use crate::app::replay_config;
 use crate::app::reseller_setup;
-use crate::app::sandbox::start_sandbox;
 use crate::app::sources::{Infrastructure, connect_sources};
-use crate::app::start::build_infrastructure;
 use crate::config::Config;
 
 /// Events of each source whose ticket types, performances and availability are read.
@@ -99,33 +94,24 @@ impl ServiceRecording {
 /// Makes the calls of `check --online` and one round through the catalog of each source, and records them. Sells and writes
 /// nothing. With the built-in configuration the emulated vendors are started first, in memory only.
 pub async fn record(mut config: Config, folder: &Path) -> Result<RecordReport, StartError> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
-    let _stop = stop.clone().drop_guard();
-    let _sandbox =
-        if config.built_in { Some(start_sandbox(&mut config, None, false, &clock, &tracker).await?) } else { None };
-    let recorder = start_recording(folder, RecordingLimits::ONE_ROUND, &config, &clock)?;
+    let mut run = CommandRun::start(&mut config).await?;
+    let recorder = start_recording(folder, RecordingLimits::ONE_ROUND, &config, &run.clock)?;
     let observer = Arc::clone(&recorder) as Arc<dyn ExchangeObserver>;
-    let infrastructure = build_infrastructure(&config, &clock, &tracker, &stop)?;
-    let infrastructure = Infrastructure { observer: Some(Arc::clone(&observer)), ..infrastructure };
+    run.infrastructure.observer = Some(Arc::clone(&observer));
     // Without a store everything is read from the vendor, also what a service keeps for a day.
-    let sources = connect_sources(&config, &infrastructure, None).map_err(StartError::Settings)?.sources;
+    let sources = connect_sources(&config, &run.infrastructure, None).map_err(StartError::Settings)?.sources;
     let mut lines = Vec::new();
     for source in &sources {
         lines.push(checks_line(
             source.id.as_str(),
             &check_account(source, &AccountConfig::default(), WriteProbes::Never).await,
         ));
-        lines.extend(read_catalog(source, clock.as_ref()).await);
+        lines.extend(read_catalog(source, run.clock.as_ref()).await);
     }
-    for (key, settings) in &config.resellers {
-        for (id, connection) in reseller_setup::reseller(key, settings).connections {
-            let Some(source) = sources.iter().find(|source| source.id == id) else { continue };
-            lines.push(checks_line(
-                &format!("{key} at {id}"),
-                &check_connection(source, &connection, WriteProbes::Never).await,
-            ));
-        }
+    for (reseller, id, connection) in reseller_setup::connections(&config) {
+        let Some(source) = sources.iter().find(|source| source.id == id) else { continue };
+        let checks = check_connection(source, &connection, WriteProbes::Never).await;
+        lines.push(checks_line(&format!("{reseller} at {id}"), &checks));
     }
     for (id, settings) in &config.deliveries {
         let observer = RenamedSource::observer(id, &observer);

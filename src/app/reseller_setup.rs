@@ -5,13 +5,21 @@ use std::sync::Arc;
 
 use crate::config;
 use domain::accounts::AccountConfig;
-use domain::{Clock, Source};
+use domain::{Clock, Source, SourceId};
 use resellers::{ConnectionSettings, ProductMapping, Reseller, Resellers};
 
 /// Builds all resellers over connected sources.
 pub(super) fn open(config: &config::Config, sources: &[Arc<Source>], clock: &Arc<dyn Clock>) -> Resellers {
     let resellers = config.resellers.iter().map(|(key, settings)| reseller(key, settings)).collect();
     Resellers::new(resellers, sources, Arc::clone(clock))
+}
+
+/// Returns the connections of all resellers, with the key of the reseller and the source.
+pub(super) fn connections(config: &config::Config) -> impl Iterator<Item = (&str, SourceId, ConnectionSettings)> {
+    config.resellers.iter().flat_map(|(key, settings)| {
+        let of_reseller = reseller(key, settings).connections.into_iter();
+        of_reseller.map(move |(source, connection)| (key.as_str(), source, connection))
+    })
 }
 
 /// Converts one configured reseller.

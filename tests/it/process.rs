@@ -1,6 +1,7 @@
 //! The real binary as a child process, and its API.
 
 use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, mpsc};
 use std::time::Duration;
@@ -12,6 +13,13 @@ use tempfile::TempDir;
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
 /// An API key of the sandbox with all permissions.
 const OPERATOR: &str = "sandbox-operator";
+
+/// Returns the binary with its arguments, in a folder and with an environment of nothing else.
+pub(crate) fn binary(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ticketgraph"));
+    command.args(arguments).env_clear().env("HOME", folder).current_dir(folder);
+    command
+}
 
 /// A child process that ends with its test; its log lines are buffered.
 pub(crate) struct Process {
@@ -27,8 +35,7 @@ impl Process {
 
     /// Starts the binary with settings in environment variables.
     pub(crate) fn start_with(folder: &TempDir, arguments: &[&str], settings: &[(&str, &str)]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ticketgraph"));
-        command.args(arguments).env_clear().env("HOME", folder.path()).current_dir(folder.path());
+        let mut command = binary(folder.path(), arguments);
         command.envs(settings.iter().copied());
         let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("a process");
         let log = lines(child.stderr.take().expect("a pipe"));

@@ -12,6 +12,7 @@ use tokio::process::Command;
 
 use crate::config::HARBOR;
 use crate::docs::{blocks, read};
+use crate::process::binary;
 use crate::process_orders::{SOURCES, Vendors, configuration, sold};
 
 /// A folder with a configuration, and the emulated vendors that it names.
@@ -50,10 +51,9 @@ impl Venue {
 
     /// Runs, and acts once when a step is announced. `act` gets the id of the process.
     async fn accept_until(&self, source: &str, more: &[&str], step: &str, act: impl AsyncFn(u32)) -> Ended {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ticketgraph"));
-        command.args(["accept", "--config", "venues.toml", "--source", source]).args(more);
-        command.env_clear().env("HOME", self.folder.path()).env("HARBOR_ACME_KEY", "k");
-        command.current_dir(self.folder.path()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let arguments = [&["accept", "--config", "venues.toml", "--source", source], more].concat();
+        let mut command = Command::from(binary(self.folder.path(), &arguments));
+        command.env("HARBOR_ACME_KEY", "k").stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().expect("a process");
         let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
         let mut output = String::new();
@@ -234,9 +234,9 @@ async fn the_commands_of_the_first_day_end_as_the_page_says() {
         if line.starts_with("serve") {
             continue;
         }
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ticketgraph"));
-        command.args(line.split_whitespace()).current_dir(venue.folder.path()).env_clear();
-        command.env("HOME", venue.folder.path()).envs(variables.iter().copied());
+        let arguments: Vec<&str> = line.split_whitespace().collect();
+        let mut command = Command::from(binary(venue.folder.path(), &arguments));
+        command.envs(variables.iter().copied());
         let run = command.output().await.expect("a run");
         codes.push(run.status.code());
         let probes = line.contains("--probe-duplicates");

@@ -11,6 +11,8 @@ use tokio::net::TcpListener;
 use tokio::process::Command;
 use tokio::task::JoinSet;
 
+use crate::process::binary;
+
 /// A server that gives the same response to everything, and remembers the methods and paths of the requests.
 struct Server {
     address: String,
@@ -97,9 +99,8 @@ postal_code = "1005"
 async fn check(configuration: &str, more: &[&str]) -> (Output, String) {
     let folder = TempDir::new().expect("a folder");
     std::fs::write(folder.path().join("venues.toml"), configuration).expect("a file");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ticketgraph"));
-    command.args(["check", "--online", "--config", "venues.toml"]).args(more);
-    let run = command.env_clear().env("HOME", folder.path()).current_dir(folder.path()).output().await.expect("a run");
+    let arguments = [&["check", "--online", "--config", "venues.toml"], more].concat();
+    let run = Command::from(binary(folder.path(), &arguments)).output().await.expect("a run");
     let text = String::from_utf8_lossy(&run.stdout).into_owned();
     (run, text)
 }
@@ -184,9 +185,8 @@ scopes = ["catalog:read"]
     let folder = TempDir::new().expect("a folder");
     std::fs::write(folder.path().join("venues.toml"), configuration).expect("a file");
     let run = async |arguments: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ticketgraph"));
-        command.arg("check").args(["--config", "venues.toml"]).args(arguments).env_clear();
-        let run = command.env("HOME", folder.path()).current_dir(folder.path()).output().await.expect("a run");
+        let arguments = [&["check", "--config", "venues.toml"], arguments].concat();
+        let run = Command::from(binary(folder.path(), &arguments)).output().await.expect("a run");
         (run.status.code(), String::from_utf8_lossy(&run.stdout).into_owned())
     };
     let (code, output) = run(&[]).await;

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Output, Stdio};
 use tempfile::TempDir;
 
 use crate::config::HARBOR;
+use crate::process::binary;
 
 /// A folder with a configuration for one run.
 struct RunFolder {
@@ -27,9 +28,7 @@ impl RunFolder {
 
     /// Returns the binary with an empty environment.
     fn binary(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ticketgraph"));
-        command.args(arguments).env_clear().env("HOME", self.folder.path()).current_dir(self.folder.path());
-        command
+        binary(self.folder.path(), arguments)
     }
 
     fn run(&self, arguments: &[&str]) -> Output {

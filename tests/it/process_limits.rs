@@ -8,11 +8,12 @@ use futures_util::future::join_all;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::process::Command;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::layers::redis_server::RedisServer;
 use crate::orders::database::Postgres;
-use crate::process::{Api, Process};
+use crate::process::{Api, Process, binary};
 use crate::process_orders::{SellableLine, load_lines};
 
 /// A museum, an opera house and a night club.
@@ -202,9 +203,8 @@ async fn restarted() {
     assert!(titles["events"]["totalCount"].as_u64() > Some(10), "{titles}");
     assert_eq!(titles["events"]["problems"], json!([]));
     // Neither does a check beside the running service.
-    let mut check = tokio::process::Command::new(env!("CARGO_BIN_EXE_ticketgraph"));
-    check.args(["check", "--online", "--config", "venues.toml"]).current_dir(venue.folder.path());
-    let checked = check.env_clear().env("HOME", venue.folder.path()).output().await.expect("a check");
+    let check = binary(venue.folder.path(), &["check", "--online", "--config", "venues.toml"]);
+    let checked = Command::from(check).output().await.expect("a check");
     assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
     assert_eq!(venue.calls("secutix").await["getCatalogDetailed"], catalogs);
 }

@@ -2,17 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use recording::Recording;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::process::Process;
+use crate::process::{Process, binary};
 
 fn run(folder: &TempDir, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ticketgraph"));
-    command.args(arguments).env_clear().env("HOME", folder.path()).current_dir(folder.path()).output().expect("a run")
+    binary(folder.path(), arguments).output().expect("a run")
 }
 
 async fn query(address: &str, key: Option<&str>) -> Value {

@@ -1,6 +1,6 @@
 //! Check of a mobile app's address and key.
 
-use domain::accounts::{AccountCheck, CheckOutcome};
+use domain::accounts::AccountCheck;
 use domain::mobile::{AppTicketKey, MobileApp};
 use domain::{ErrorKind, SeenResponse, observe_responses};
 
@@ -36,8 +36,7 @@ pub async fn check_app(app: &dyn MobileApp) -> AccountCheck {
                 AccountCheck::new(code, title, Some(hint))
             }
             ErrorKind::NotFound | ErrorKind::Malformed | ErrorKind::Internal => {
-                let hint = "The response is none of the app's: check the url, and whether something between here and the app answers in its place.";
-                AccountCheck::with_outcome(code, title, CheckOutcome::Unproven(hint.to_owned()))
+                AccountCheck::unproven(code, title, "the app's", "the url", "app")
             }
             _ => AccountCheck::unreachable(code, title, error),
         },
@@ -47,6 +46,8 @@ pub async fn check_app(app: &dyn MobileApp) -> AccountCheck {
 
 #[cfg(test)]
 mod tests {
+    use domain::accounts::CheckOutcome;
+
     use super::*;
 
     #[test]

@@ -80,7 +80,7 @@ mod tests {
     use crate::delivery::{AppPush, PushState};
 
     const NOW: &str = "2031-09-01T08:00:00Z";
-    const SYSTEMS: SystemNames<'_> = SystemNames { source: "opera", app: "tixngo" };
+    const SYSTEMS: SystemNames<'_> = SystemNames { source: "opera", app: "wallet" };
 
     /// An app that has every ticket except those whose status cannot be read.
     #[derive(Default)]
@@ -130,8 +130,8 @@ mod tests {
 
     fn channel(reinjection: Reinjection, max_injections: u32, failing: &[(&'static str, ErrorKind)]) -> AppChannel {
         AppChannel {
-            id: "tixngo".to_owned(),
-            app: "tixngo",
+            id: "wallet".to_owned(),
+            app: "wallet",
             source: SourceId::new("opera"),
             max_batch: 100,
             rules: AppRules {
@@ -151,7 +151,7 @@ mod tests {
     /// A ticket that is due.
     fn delivery(key: &str) -> Delivery {
         Delivery {
-            channel: "tixngo".to_owned(),
+            channel: "wallet".to_owned(),
             key: AppTicketKey::new(key),
             order: OrderKey::random(),
             ticket: 0,

@@ -89,6 +89,14 @@ impl AccountCheck {
         Self { code, title: title.into(), outcome, seen: Vec::new() }
     }
 
+    /// Creates a check whose response is none of `whose`, a vendor or an app, of which `settings` may be wrong. `peer` is what it calls.
+    pub fn unproven(code: &'static str, title: impl Into<String>, whose: &str, settings: &str, peer: &str) -> Self {
+        let hint = format!(
+            "The response is none of {whose}: check {settings}, and whether something between here and the {peer} answers in its place."
+        );
+        Self::with_outcome(code, title, CheckOutcome::Unproven(hint))
+    }
+
     /// Runs a check and notes the responses that it was based on.
     pub async fn observed(check: impl Future<Output = Self>) -> Self {
         let (check, seen) = observe_responses(check).await;

@@ -54,29 +54,28 @@ impl SqlStore {
         &self,
         transaction: &mut SqlTransaction,
         source: &SourceId,
-    ) -> Result<Vec<(String, ResolvedOrphan)>, StoreError> {
+    ) -> Result<Vec<ResolvedOrphan>, StoreError> {
         let sql = "SELECT id, source, key_id, sealed, order_key, leg, note, resolved_by, resolved_at FROM resolved_orphans \
             WHERE source = $1 ORDER BY resolved_at, id";
         let rows = transaction.fetch_all(sql, vec![source.as_str().into()]).await?;
         rows.iter().map(|row| self.decode_orphan(row)).collect()
     }
 
-    fn decode_orphan(&self, row: &SqlRow) -> Result<(String, ResolvedOrphan), StoreError> {
+    fn decode_orphan(&self, row: &SqlRow) -> Result<ResolvedOrphan, StoreError> {
         let id = row.text("id")?;
         let sealed = Ciphertext { key_id: row.text("key_id")?, bytes: row.bytes("sealed")? };
         let plain = self.cipher.decrypt(&orphan_location(&id), &sealed)?;
         let refs = decode_refs(decode_json::<Vec<StoredRef>>(plain.expose_secret())?);
         let order = row.opt_text("order_key")?.map(|key| order_key(&key)).transpose()?;
         let leg = order.map(|order| Ok::<_, StoreError>((order, row.index("leg")?))).transpose()?;
-        let orphan = ResolvedOrphan {
+        Ok(ResolvedOrphan {
             source: SourceId::new(row.text("source")?),
             reference: refs.into_iter().next().ok_or_else(|| unreadable("the identifier of an orphan"))?,
             leg,
             note: row.text("note")?,
             by: row.text("resolved_by")?,
             at: row.time("resolved_at")?,
-        };
-        Ok((id, orphan))
+        })
     }
 }
 
@@ -158,7 +157,7 @@ impl OperatorStore for SqlStore {
         let mut transaction = self.database.begin_write().await?;
         insert_action(&mut transaction, action).await?;
         lock_orphans(&mut transaction, &orphan.source, orphan.at).await?;
-        for (_, earlier) in self.select_orphans(&mut transaction, &orphan.source).await? {
+        for earlier in self.select_orphans(&mut transaction, &orphan.source).await? {
             // Earlier decisions stay: this one may be taken back.
             if earlier.reference == orphan.reference && earlier.leg.is_some() && earlier.leg != orphan.leg {
                 return Err(StoreError::Outdated);
@@ -195,7 +194,6 @@ impl OperatorStore for SqlStore {
 
     async fn list_orphans(&self, source: &SourceId) -> Result<Vec<ResolvedOrphan>, StoreError> {
         let mut transaction = self.database.begin_read().await?;
-        let orphans = self.select_orphans(&mut transaction, source).await?;
-        Ok(orphans.into_iter().map(|(_, orphan)| orphan).collect())
+        self.select_orphans(&mut transaction, source).await
     }
 }

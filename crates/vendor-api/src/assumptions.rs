@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
 use crate::InvalidSetting;
+use domain::ordering::Symbology;
 
 /// Key of the table of corrected facts in the configuration of a source or channel.
 pub const ASSUMPTIONS: &str = "assumptions";
@@ -20,6 +21,8 @@ const MAX_TEXT: usize = 200;
 pub struct Assumption {
     /// Key of its setting in the table `assumptions`.
     pub key: &'static str,
+    /// True if the same key may also be written at the source or channel itself.
+    pub at_source: bool,
     /// The fact, as it is if the setting has its default.
     pub fact: &'static str,
     /// Section of the vendor's contract.
@@ -86,14 +89,21 @@ impl Assumptions {
         };
         let mut values = Table::new();
         let mut invalid = Vec::new();
+        let mut configured = configured.clone();
+        for assumption in table.iter().filter(|assumption| assumption.at_source) {
+            let Some(own) = settings.get(assumption.key) else { continue };
+            if configured.insert(assumption.key.to_owned(), own.clone()).is_some_and(|other| other != *own) {
+                let message = format!("differs from {}: keep one of them", path(assumption.key));
+                invalid.push(InvalidSetting::new(assumption.key, message));
+            }
+        }
         for assumption in table {
             match assumption.value(configured.get(assumption.key)) {
                 Ok(value) => drop(values.insert(assumption.key.to_owned(), value)),
                 Err(message) => invalid.push(InvalidSetting::new(path(assumption.key), message)),
             }
         }
-        let unknown =
-            configured.keys().filter(|key| !values.contains_key(*key) && !table.iter().any(|one| one.key == **key));
+        let unknown = configured.keys().filter(|key| !table.iter().any(|one| one.key == **key));
         invalid.extend(
             unknown.map(|key| InvalidSetting::new(path(key), format!("unknown key; the keys are {}", known()))),
         );
@@ -107,6 +117,17 @@ impl Assumptions {
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<T, InvalidSetting> {
         let value = self.values.get(key).cloned().ok_or_else(|| InvalidSetting::new(path(key), "has no default"))?;
         value.try_into().map_err(|_| InvalidSetting::new(path(key), "does not have the type of the fact"))
+    }
+
+    /// Returns the symbology that a word such as `code128` names.
+    pub fn symbology(&self, key: &str) -> Result<Symbology, InvalidSetting> {
+        Ok(match self.get::<String>(key)?.as_str() {
+            "qr" => Symbology::Qr,
+            "code128" => Symbology::Code128,
+            "aztec" => Symbology::Aztec,
+            "pdf417" => Symbology::Pdf417,
+            _ => Symbology::Other,
+        })
     }
 
     /// Returns a table of words, with the words in lower case.
@@ -223,32 +244,36 @@ mod tests {
     const TABLE: &[Assumption] = &[
         Assumption {
             key: "retry",
+            at_source: true,
             fact: "it is never sent again",
-            section: "acme.md §2.3",
+            section: "vendor.md §2.3",
             default: "\"never\"",
             accepts: Accepts::OneOf(&["never", "always"]),
             if_wrong: "a person decides",
         },
         Assumption {
             key: "page_size",
+            at_source: false,
             fact: "a page has so many rows",
-            section: "acme.md §2.6",
+            section: "vendor.md §2.6",
             default: "100",
             accepts: Accepts::Count(1, 1000),
             if_wrong: "rows are missing",
         },
         Assumption {
             key: "interval",
+            at_source: false,
             fact: "so much time lies between two calls",
-            section: "secutix.md §2.8",
+            section: "vendor.md §2.8",
             default: "\"10m\"",
             accepts: Accepts::Duration,
             if_wrong: "calls are refused",
         },
         Assumption {
             key: "states",
+            at_source: false,
             fact: "the words of the states",
-            section: "acme.md §7.6",
+            section: "vendor.md §7.6",
             default: "{ Active = \"issued\", Refunded = \"void\" }",
             accepts: Accepts::Words(&["issued", "void"]),
             if_wrong: "a ticket stays pending",
@@ -288,6 +313,17 @@ mod tests {
             assert_eq!(Accepts::OptionalDuration.normalize(&Value::from(text)).is_some(), is_accepted, "{text}");
         }
         assert!(Accepts::Duration.normalize(&Value::from("none")).is_none());
+    }
+
+    #[test]
+    fn a_fact_may_be_written_at_the_source_itself_if_its_table_says_so() {
+        let own = read("retry = \"always\"").expect("valid");
+        assert_eq!(own.get::<String>("retry"), Ok("always".to_owned()));
+        assert!(own.in_force()[0].is_configured);
+        let both = |other: &str| read(&format!("retry = \"always\"\nassumptions.retry = \"{other}\"")).map(|_| ());
+        assert_eq!(both("always"), Ok(()));
+        assert_eq!(both("never"), Err(vec!["retry".to_owned()]));
+        assert_eq!(read("page_size = 5").expect("valid").get::<u32>("page_size"), Ok(100), "a key of another meaning");
     }
 
     #[test]

@@ -24,14 +24,13 @@ use crate::app::accept::observations::Observations;
 use crate::app::accept::report::{AssumptionResult, Report};
 use crate::app::accept::run::{Run, Stopped};
 use crate::app::accept::unknown_words::WordCollector;
+use crate::app::command::CommandRun;
 use crate::app::error::StartError;
 use crate::app::order_setup::attach_stores;
-use crate::app::sandbox::start_sandbox;
 use crate::app::signals::shutdown_signal;
 use crate::app::sources::connect_sources;
-use crate::app::start::build_infrastructure;
 use crate::config::{Config, ConfiguredSource};
-use domain::{Clock, Environment, SystemClock};
+use domain::Environment;
 use vendor_api::Assumptions;
 use vendor_registry::VENDORS;
 
@@ -60,23 +59,18 @@ pub async fn accept(mut config: Config, options: AcceptOptions, output: Output) 
         return Err(StartError::File { path: file, why });
     }
     let words = WordCollector::install();
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
-    let _stop = stop.clone().drop_guard();
-    let _sandbox =
-        if config.built_in { Some(start_sandbox(&mut config, None, false, &clock, &tracker).await?) } else { None };
-    let infrastructure = build_infrastructure(&config, &clock, &tracker, &stop)?;
+    let command = CommandRun::start(&mut config).await?;
     let stores = if config.built_in { None } else { attach_stores(&config).await? };
     let kept = stores.as_ref().map(|stores| &stores.snapshots);
-    let connected = connect_sources(&config, &infrastructure, kept).map_err(StartError::Settings)?;
+    let connected = connect_sources(&config, &command.infrastructure, kept).map_err(StartError::Settings)?;
     // As orders use it: every read calls the vendor.
     let source = connected.for_orders.into_iter().find(|source| source.id == settings.source.id);
     let source = source.ok_or_else(|| unknown_source(&config, &options.source))?;
-    let interrupted = interrupt(&tracker, &output);
-    let begun_at = clock.now();
+    let interrupted = interrupt(&command.tracker, &output);
+    let begun_at = command.clock.now();
     let mut run = Run {
         source,
-        clock,
+        clock: Arc::clone(&command.clock),
         stop: interrupted,
         journal: Journal::new(file),
         seen: Observations::default(),

@@ -10,21 +10,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
+use crate::app::command::CommandRun;
 use crate::app::delivery_setup::venue_location;
 use crate::app::error::StartError;
 use crate::app::order_setup::attach_stores;
 use crate::app::reseller_setup;
-use crate::app::sandbox::start_sandbox;
 use crate::app::sources::{connect_sources, observed, vendor_client};
-use crate::app::start::build_infrastructure;
 use crate::config::{Config, DeliveryConfig, ResilienceConfig};
 use deliveries::{check_app, check_location};
 use domain::accounts::{AccountCheck, AccountConfig, CheckOutcome, WriteProbes};
 use domain::mobile::AppChannel;
-use domain::{Clock, Source, SourceId, SystemClock};
+use domain::{Source, SourceId};
 use http_client::ExchangeObserver;
 use resellers::{check_account, check_connection};
 use source_stack::LocalRateLimiter;
@@ -70,26 +67,22 @@ impl CheckReport {
 /// Checks every account, every reseller connection, every app, and everything else that the configuration names. Writes nothing at a
 /// vendor, unless the options say so. With the built-in configuration the emulated vendors are started first, in memory only.
 pub async fn check_online(mut config: Config, options: CheckOptions) -> Result<Vec<CheckReport>, StartError> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
-    let _stop = stop.clone().drop_guard();
-    let _sandbox =
-        if config.built_in { Some(start_sandbox(&mut config, None, false, &clock, &tracker).await?) } else { None };
-    let infrastructure = build_infrastructure(&config, &clock, &tracker, &stop)?;
+    let run = CommandRun::start(&mut config).await?;
+    let (clock, infrastructure) = (&*run.clock, &run.infrastructure);
     // What a service has read or requested lately is not requested again: some requests are allowed once in ten minutes.
     let stores = if config.built_in { Ok(None) } else { attach_stores(&config).await };
-    let mut all = dependencies::check(&config, &infrastructure, &stores, &*clock).await;
+    let mut all = dependencies::check(&config, infrastructure, &stores, clock).await;
     let kept = stores.as_ref().ok().and_then(Option::as_ref).map(|stores| &stores.snapshots);
-    let connected = connect_sources(&config, &infrastructure, kept).map_err(StartError::Settings)?;
+    let connected = connect_sources(&config, infrastructure, kept).map_err(StartError::Settings)?;
     let writes = if options.try_writes { WriteProbes::Allowed } else { WriteProbes::Never };
     let own_account = AccountConfig::default();
     let own = connected.sources.iter().map(async |source| {
         let mut checks = check_account(source, &own_account, writes).await;
-        let control = control::check_wrong_credentials(&config, &infrastructure, &source.id, &checks).await;
+        let control = control::check_wrong_credentials(&config, infrastructure, &source.id, &checks).await;
         control::apply(control, &mut checks);
         // Facts of something that is no vendor would mislead.
         let is_proven = !checks.iter().any(|check| matches!(check.outcome, CheckOutcome::Unproven(_)));
-        let facts = if options.verbose && is_proven { facts::read(source, &*clock).await } else { Vec::new() };
+        let facts = if options.verbose && is_proven { facts::read(source, clock).await } else { Vec::new() };
         CheckReport { section: format!("sources.{}", source.id), checks, facts }
     });
     all.extend(join_all(own).await);
@@ -110,16 +103,13 @@ async fn check_connections(
     known: &[CheckReport],
 ) -> Vec<CheckReport> {
     let mut reports = Vec::new();
-    for (key, settings) in &config.resellers {
-        for (id, connection) in reseller_setup::reseller(key, settings).connections {
-            let section = format!("resellers.{key}.connections.{id}");
-            let Some(source) = sources.iter().find(|source| source.id == id) else { continue };
-            let mut checks = check_connection(source, &connection, writes).await;
-            let of_source = known.iter().find(|report| report.section == format!("sources.{id}"));
-            let unproven = of_source.and_then(|report| control::unproven_reason(&report.checks));
-            control::apply(unproven, &mut checks);
-            reports.push(CheckReport::new(section, checks));
-        }
+    for (reseller, id, connection) in reseller_setup::connections(config) {
+        let Some(source) = sources.iter().find(|source| source.id == id) else { continue };
+        let mut checks = check_connection(source, &connection, writes).await;
+        let of_source = known.iter().find(|report| report.section == format!("sources.{id}"));
+        let unproven = of_source.and_then(|report| control::unproven_reason(&report.checks));
+        control::apply(unproven, &mut checks);
+        reports.push(CheckReport::new(format!("resellers.{reseller}.connections.{id}"), checks));
     }
     reports
 }

@@ -14,15 +14,14 @@ use crate::config::Config;
 use crate::graphql::Scope;
 use domain::ordering::{Contact, DeliveryPreference, LegLine, LegRequest};
 use domain::{Clock, Money, PerformanceKey, Source, SystemClock, TicketTypeKey};
-use vendor_api::{ASSUMPTIONS, Assumption, Assumptions};
+use vendor_api::{Assumption, Assumptions};
 use vendor_registry::{APPS, VENDORS};
 
 /// Lists the inferred facts in force: those that the configuration sets, or all.
 pub fn list_assumptions(config: &Config, all: bool) -> Vec<String> {
     let mut lines = Vec::new();
     let mut list = |section: String, table: &'static [Assumption], settings: &toml::Table| {
-        let settings = with_own_keys(table, settings);
-        let in_force = Assumptions::from_settings(table, &settings).map(|read| read.in_force()).unwrap_or_default();
+        let in_force = Assumptions::from_settings(table, settings).map(|read| read.in_force()).unwrap_or_default();
         for one in in_force.iter().filter(|one| all || one.is_configured) {
             let (fact, origin) = (one.assumption, if one.is_configured { "configured" } else { "default" });
             lines.push(format!("assumed {section}: {} = {} ({origin}; {})", fact.key, one.value, fact.section));
@@ -39,20 +38,6 @@ pub fn list_assumptions(config: &Config, all: bool) -> Vec<String> {
         }
     }
     lines
-}
-
-/// Returns the settings with those assumptions in their table that are written at the source itself.
-fn with_own_keys(table: &[Assumption], settings: &toml::Table) -> toml::Table {
-    let mut settings = settings.clone();
-    for assumption in table {
-        let own = settings.get(assumption.key).and_then(|value| assumption.accepts.normalize(value));
-        let Some(own) = own else { continue };
-        let corrected = settings.entry(ASSUMPTIONS).or_insert_with(|| toml::Value::Table(toml::Table::new()));
-        if let Some(corrected) = corrected.as_table_mut() {
-            corrected.insert(assumption.key.to_owned(), own);
-        }
-    }
-    settings
 }
 
 /// Lists the sources at which a caller who may place orders could never buy, with what is missing. Calls no vendor.

@@ -1,7 +1,7 @@
 //! Processes of the service, connected to emulated vendors.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::Arc;
 
 use domain::SystemClock;
@@ -10,6 +10,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio_util::task::TaskTracker;
+
+use crate::process::binary;
 
 /// Two emulated vendors that several processes can use.
 pub(crate) struct EmulatedVendors(Sandbox);
@@ -87,11 +89,7 @@ impl ServiceProcess {
         let redis = redis.map(|url| format!("redis_url = \"{}\"\nredis_timeout = \"200ms\"", url.expose_secret()));
         let text = format!("[cache]\n{}\n{more}\n{}", redis.unwrap_or_default(), vendors.config());
         std::fs::write(folder.path().join("venues.toml"), text).expect("a file");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_ticketgraph"))
-            .args(["serve", "--config", "venues.toml", "--listen", "127.0.0.1:0"])
-            .current_dir(folder.path())
-            .env_clear()
-            .env("HOME", folder.path())
+        let mut child = binary(folder.path(), &["serve", "--config", "venues.toml", "--listen", "127.0.0.1:0"])
             .stderr(Stdio::piped())
             .spawn()
             .expect("a process");

@@ -247,8 +247,7 @@ const CREDENTIALS: &str = "The vendor knows the API key";
 
 /// A check whose response is none that ACME gives.
 fn unproven(code: &'static str, title: impl Into<String>) -> AccountCheck {
-    let seen = "The response is none of ACME's: check base_url, and whether something between here and the vendor answers in its place.";
-    AccountCheck::with_outcome(code, title, CheckOutcome::Unproven(seen.to_owned()))
+    AccountCheck::unproven(code, title, "ACME's", "base_url", "vendor")
 }
 
 /// A check that takes a request that may write.

@@ -17,6 +17,7 @@ use vendor_api::{Accepts, Assumption};
 pub(crate) const ASSUMPTIONS: &[Assumption] = &[
     Assumption {
         key: "checkout_retry",
+        at_source: true,
         fact: "a check-out that is sent twice sells twice: the guard by request UUID is not documented for the organization check-out",
         section: "acme.md §2.3",
         default: "\"never\"",
@@ -25,6 +26,7 @@ pub(crate) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "order_lookup",
+        at_source: false,
         fact: "a reseller's key may search orders by email address and list those of an instance",
         section: "acme.md §4.5",
         default: "\"search_then_list\"",
@@ -33,6 +35,7 @@ pub(crate) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "list_page_size",
+        at_source: false,
         fact: "a list has at most so many rows unless the next page is requested; -1 requests everything in one call",
         section: "acme.md §2.6",
         default: "100",
@@ -41,6 +44,7 @@ pub(crate) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "discounted_price_zero",
+        at_source: false,
         fact: "a `discountedPrice` of 0 means that there is no discount, unless the price is 0 or `discount` covers it",
         section: "acme.md §7.5",
         default: "\"none\"",
@@ -49,6 +53,7 @@ pub(crate) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "ticket_status_words",
+        at_source: false,
         fact: "the words of `ticketStatus`; a ticket with any other word is issued, and the word is logged once",
         section: "acme.md §7.6",
         default: "{ \"Active\" = \"issued\", \"Refunded\" = \"void\", \"Canceled\" = \"void\", \"Cancelled\" = \"void\", \"Void\" = \"void\", \"Voided\" = \"void\" }",
@@ -57,6 +62,7 @@ pub(crate) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "check_in_status_words",
+        at_source: false,
         fact: "the words of `checkInStatus` of a ticket, if it has one; any other word means nothing, and is logged once",
         section: "acme.md §7.4",
         default: "{ \"CheckedIn\" = \"used\", \"NotCheckedIn\" = \"unused\" }",
@@ -65,6 +71,7 @@ pub(crate) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "instance_state_words",
+        at_source: false,
         fact: "the words of an instance's `state`; an instance with any other word is not sold, and the word is logged once",
         section: "acme.md §7.5",
         default: "{ \"Active\" = \"active\", \"Canceled\" = \"canceled\", \"Cancelled\" = \"canceled\" }",
@@ -73,6 +80,7 @@ pub(crate) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "unlisted_channel",
+        at_source: false,
         fact: "a list of sales channels without `reseller` forbids the sale",
         section: "acme.md §6",
         default: "\"closed\"",
@@ -81,6 +89,7 @@ pub(crate) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "item_amount",
+        at_source: false,
         fact: "`items[].amount` of a check-out is the total of the line, not the price of one ticket",
         section: "acme.md §4.3",
         default: "\"line\"",
@@ -89,6 +98,7 @@ pub(crate) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "barcode_symbology",
+        at_source: false,
         fact: "the gate scans a QR code of the plain `uuid` of the ticket",
         section: "acme.md §4.4",
         default: "\"qr\"",
@@ -97,6 +107,7 @@ pub(crate) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "refund_used_ticket",
+        at_source: false,
         fact: "a ticket that admitted its visitor is not to be refunded, although the vendor would",
         section: "acme.md §5",
         default: "\"refuse\"",

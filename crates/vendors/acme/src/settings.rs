@@ -83,28 +83,10 @@ pub(crate) struct Facts {
     pub(crate) refunds_used_tickets: bool,
 }
 
-/// Key of an assumption that may also be written at the source itself (`acme.md` C1).
-const SOURCE_KEY: &str = "checkout_retry";
-
-/// Returns the settings with the key of the source in the table of assumptions.
-fn with_source_keys(settings: &Table) -> Result<Table, InvalidSetting> {
-    let mut settings = settings.clone();
-    let Some(value) = settings.remove(SOURCE_KEY) else { return Ok(settings) };
-    let table = settings.entry(vendor_api::ASSUMPTIONS).or_insert_with(|| Value::Table(Table::new()));
-    if let Value::Table(table) = table
-        && let Some(other) = table.insert(SOURCE_KEY.to_owned(), value.clone())
-        && other != value
-    {
-        return Err(InvalidSetting::new(SOURCE_KEY, "differs from assumptions.checkout_retry: keep one of them"));
-    }
-    Ok(settings)
-}
-
 impl Facts {
     /// Reads the table `assumptions` of a configuration; the error lists everything that is wrong.
     pub(crate) fn from_settings(settings: &Table) -> Result<Self, Vec<InvalidSetting>> {
-        let read =
-            Assumptions::from_settings(ASSUMPTIONS, &with_source_keys(settings).map_err(|invalid| vec![invalid])?)?;
+        let read = Assumptions::from_settings(ASSUMPTIONS, settings)?;
         Self::from_assumptions(&read).map_err(|invalid| vec![invalid])
     }
 
@@ -114,12 +96,6 @@ impl Facts {
         if page_size == 0 {
             return Err(InvalidSetting::new("assumptions.list_page_size", "must not be 0; -1 requests everything"));
         }
-        let symbology = match read.get::<String>("barcode_symbology")?.as_str() {
-            "code128" => Symbology::Code128,
-            "aztec" => Symbology::Aztec,
-            "pdf417" => Symbology::Pdf417,
-            _ => Symbology::Qr,
-        };
         Ok(Self {
             check_out_retry: read.get("checkout_retry")?,
             order_lookup: read.get("order_lookup")?,
@@ -130,7 +106,7 @@ impl Facts {
             instance_state_words: read.words("instance_state_words")?,
             unlisted_channel_sells: is("unlisted_channel", "open")?,
             item_amount: read.get("item_amount")?,
-            symbology,
+            symbology: read.symbology("barcode_symbology")?,
             refunds_used_tickets: is("refund_used_ticket", "allow")?,
         })
     }

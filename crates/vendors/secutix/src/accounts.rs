@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::accounts::{AccountCheck, AccountConfig, CheckOutcome, HandoverMessage, ResellerAccounts, WriteProbes};
+use domain::accounts::{AccountCheck, AccountConfig, HandoverMessage, ResellerAccounts, WriteProbes};
 use domain::{Clock, ErrorKind, EventKey, VendorError, VendorOperation, observe_responses};
 
 use crate::client::Client;
@@ -223,8 +223,8 @@ fn credentials_check(error: Option<&VendorError>) -> AccountCheck {
             AccountCheck::new("CREDENTIALS", TITLE, Some(hint))
         }
         ErrorKind::NotFound | ErrorKind::Malformed | ErrorKind::Internal => {
-            let seen = "The response is none of S-360's Catalog service: check base_url, transport and api_version, and whether something between here and the institution answers in its place.";
-            AccountCheck::with_outcome("CREDENTIALS", TITLE, CheckOutcome::Unproven(seen.to_owned()))
+            let (whose, settings) = ("S-360's Catalog service", "base_url, transport and api_version");
+            AccountCheck::unproven("CREDENTIALS", TITLE, whose, settings, "institution")
         }
         _ => AccountCheck::unreachable("CREDENTIALS", TITLE, error.clone()),
     }

@@ -15,6 +15,7 @@ use crate::wire::LenientString;
 pub(crate) const ASSUMPTIONS: &[Assumption] = &[
     Assumption {
         key: "order_granularity",
+        at_source: false,
         fact: "an order that is read with this detail contains its tickets; `none` asks for none",
         section: "secutix.md §3.3",
         default: "\"TICKETS\"",
@@ -23,6 +24,7 @@ pub(crate) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "tickets_at",
+        at_source: false,
         fact: "an order has its tickets in its movements (`movement`), in a list of its own (`order`), or in either (`auto`)",
         section: "secutix.md §8",
         default: "\"auto\"",
@@ -31,6 +33,7 @@ pub(crate) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "catalog_min_interval",
+        at_source: false,
         fact: "the catalog may be requested once in this time",
         section: "secutix.md §2.8",
         default: "\"10m\"",
@@ -39,6 +42,7 @@ pub(crate) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "catalog_poll_counts",
+        at_source: false,
         fact: "a poll of a catalog in progress counts as a request of the catalog, so a refused one waits for its turn",
         section: "secutix.md §2.7",
         default: "true",
@@ -47,6 +51,7 @@ pub(crate) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "rate_limit_scope",
+        at_source: false,
         fact: "a 509 or 429 concerns all requests to the institution, or those to the same `service`",
         section: "secutix.md §2.8",
         default: "\"institution\"",
@@ -55,6 +60,7 @@ pub(crate) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "max_performances",
+        at_source: false,
         fact: "one request of availability may name so many dates",
         section: "secutix.md §3.2",
         default: "100",
@@ -63,6 +69,7 @@ pub(crate) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "amount_unit",
+        at_source: false,
         fact: "amounts are in thousandths of the currency unit",
         section: "secutix.md §4.2",
         default: "\"thousandths\"",
@@ -71,6 +78,7 @@ pub(crate) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "seasons",
+        at_source: false,
         fact: "all seasons of the catalog are of this organization; otherwise their ids or codes, or those of the organization",
         section: "secutix.md §7",
         default: "[]",
@@ -79,6 +87,7 @@ pub(crate) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "sold_families",
+        at_source: false,
         fact: "products of these families are sold by date or by item",
         section: "secutix.md §4.1",
         default: "[\"SINGLE_ENTRY\", \"PASS\"]",
@@ -87,6 +96,7 @@ pub(crate) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "off_sale_categories",
+        at_source: false,
         fact: "prices of these main categories are not on public sale",
         section: "secutix.md §4.1",
         default: "[\"INSIDE_SEASONTICKET\", \"INVITED\"]",
@@ -95,6 +105,7 @@ pub(crate) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "event_states",
+        at_source: false,
         fact: "words of the state of a product, a date or a season; any other is off sale",
         section: "secutix.md §4.1",
         default: "{ RUNNING = \"on_sale\", PREPARING = \"draft\", VALIDATED = \"draft\", CANCELED = \"canceled\", CANCELED_CLOSED = \"canceled\", CANCELLED = \"canceled\", CLOSED = \"ended\" }",
@@ -103,6 +114,7 @@ pub(crate) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "active_states",
+        at_source: false,
         fact: "words of an active sales channel, point of sale or contact",
         section: "secutix.md §5.1",
         default: "[\"RUNNING\", \"ACTIVE\"]",
@@ -111,6 +123,7 @@ pub(crate) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "contingents",
+        at_source: false,
         fact: "a cart names the contingent of each seat: another one than configured is given back (`compare`), also an unnamed one (`require`)",
         section: "secutix.md §8",
         default: "\"compare\"",
@@ -119,6 +132,7 @@ pub(crate) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "soap_attribution_order",
+        at_source: false,
         fact: "SOAP wants the tariff and the quantity of a line before its date (`audience_first`), or the date first",
         section: "secutix.md §3.3",
         default: "\"audience_first\"",
@@ -127,6 +141,7 @@ pub(crate) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "hold_minutes",
+        at_source: false,
         fact: "a cart without an expiry lives so many minutes",
         section: "secutix.md §5.4",
         default: "15",
@@ -135,6 +150,7 @@ pub(crate) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "close_payments",
+        at_source: false,
         fact: "`closeOrder` takes a list of payments (`list`) or none (`none`), or `createPaymentsAndCloseOrder` takes them (`facade`)",
         section: "secutix.md §8",
         default: "\"list\"",
@@ -143,6 +159,7 @@ pub(crate) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "pending_account",
+        at_source: false,
         fact: "the type of a payment method that is a pending account",
         section: "secutix.md §4.6",
         default: "\"PENDING_ACCOUNT\"",
@@ -151,6 +168,7 @@ pub(crate) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "order_states",
+        at_source: false,
         fact: "words of the state of an order; any other leaves its outcome unknown",
         section: "secutix.md §4.3",
         default: "{ IN_PROGRESS = \"open\", CLOSED = \"closed\", ABANDONED = \"abandoned\", ABANDONNED = \"abandoned\", CANCELLED = \"canceled\", CANCELED = \"canceled\" }",
@@ -159,6 +177,7 @@ pub(crate) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "ticket_states",
+        at_source: false,
         fact: "words of the state of a ticket; any other is not issued yet",
         section: "secutix.md §4.5",
         default: "{ VALID = \"issued\", CANCELLED = \"void\", CANCELED = \"void\", INVALIDATED = \"void\", NOT_PRINTED = \"pending\" }",
@@ -167,6 +186,7 @@ pub(crate) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "admissions",
+        at_source: false,
         fact: "words of a control that let the visitor in",
         section: "secutix.md §3.8",
         default: "[\"OK\", \"OFFLINE_OK\"]",
@@ -175,6 +195,7 @@ pub(crate) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "rejections",
+        at_source: false,
         fact: "codes of refusals; any other is a refusal without a reason",
         section: "secutix.md §8",
         default: "{ \"error.order.availability\" = \"sold_out\", \"error.order.expired\" = \"hold_expired\", \"error.order.closed\" = \"conflict\", \"error.order.payment\" = \"payment_declined\", \"error.order.tooLate\" = \"too_late\", \"error.order.notFound\" = \"not_found\", \"error.product.notOnSale\" = \"not_on_sale\", \"error.contact.notFound\" = \"unknown_contact\", \"error.pointOfSales\" = \"unknown_point_of_sale\" }",
@@ -183,6 +204,7 @@ pub(crate) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "symbology",
+        at_source: false,
         fact: "the symbology of the barcodes",
         section: "secutix.md §4.5",
         default: "\"qr\"",

@@ -163,7 +163,6 @@ impl Facts {
         }
         let granularity: String = values.get("order_granularity")?;
         let minutes: u64 = values.get("hold_minutes")?;
-        let symbology: String = values.get("symbology")?;
         Ok(Self {
             order_granularity: Some(granularity).filter(|detail| detail != "none"),
             tickets_at: values.get("tickets_at")?,
@@ -178,13 +177,7 @@ impl Facts {
             hold_lifetime: Duration::from_secs(minutes * 60),
             close_payments: values.get("close_payments")?,
             pending_account: values.get("pending_account")?,
-            symbology: match symbology.as_str() {
-                "qr" => Symbology::Qr,
-                "code128" => Symbology::Code128,
-                "aztec" => Symbology::Aztec,
-                "pdf417" => Symbology::Pdf417,
-                _ => Symbology::Other,
-            },
+            symbology: values.symbology("symbology")?,
             sold_families: values.get("sold_families")?,
             off_sale_categories: values.get("off_sale_categories")?,
             active_states: values.get("active_states")?,

@@ -124,10 +124,7 @@ fn key_check(error: Option<&VendorError>, seen: &[SeenResponse]) -> AccountCheck
         }
         Some(error) if error.kind.is_transient() => AccountCheck::unreachable("CREDENTIALS", TITLE, error.clone()),
         None if is_json => AccountCheck::new("CREDENTIALS", TITLE, None),
-        _ => {
-            let hint = "The response is none of TickeTing's: check base_url, and whether something between here and the vendor answers in its place.";
-            AccountCheck::with_outcome("CREDENTIALS", TITLE, CheckOutcome::Unproven(hint.to_owned()))
-        }
+        _ => AccountCheck::unproven("CREDENTIALS", TITLE, "TickeTing's", "base_url", "vendor"),
     }
 }
 

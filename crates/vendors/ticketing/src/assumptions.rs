@@ -11,6 +11,7 @@ use vendor_api::{Accepts, Assumption};
 pub(super) const ASSUMPTIONS: &[Assumption] = &[
     Assumption {
         key: "published_host_filter",
+        at_source: false,
         fact: "the public list of events ignores `host`, so only events that are in the host's own list too are the host's",
         section: "ticketing.md §4.6",
         default: "\"never\"",
@@ -19,6 +20,7 @@ pub(super) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "delete_sold_section",
+        at_source: false,
         fact: "the vendor deletes a section with sold or reserved tickets, so the client refuses it",
         section: "ticketing.md §4.7",
         default: "\"refuse\"",
@@ -27,6 +29,7 @@ pub(super) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "page_size",
+        at_source: false,
         fact: "a list returns as many rows as requested, or says in `records` how many",
         section: "ticketing.md §3.2",
         default: "100",
@@ -35,6 +38,7 @@ pub(super) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "event_status_words",
+        at_source: false,
         fact: "the words of an event's `status`; an event with any other word is listed and not sold, and the word is logged once",
         section: "ticketing.md §7 I5",
         default: "{ \"Draft\" = \"draft\", \"Submitted\" = \"submitted\", \"Scheduled\" = \"published\", \"Cancelled\" = \"canceled\" }",
@@ -43,6 +47,7 @@ pub(super) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "order_status_words",
+        at_source: false,
         fact: "the words of an order's `status`; with any other word its outcome stays unknown, and the word is logged once",
         section: "ticketing.md §4.11",
         default: "{ \"Placed\" = \"placed\", \"Fulfilled\" = \"fulfilled\", \"Cancelled\" = \"abandoned\", \"Timed Out\" = \"abandoned\", \"Refunded\" = \"reversed\", \"Returned\" = \"reversed\", \"Voided\" = \"reversed\" }",
@@ -51,6 +56,7 @@ pub(super) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "ticket_status_words",
+        at_source: false,
         fact: "the words of a ticket's `status`; a ticket with any other word is pending, and the word is logged once",
         section: "ticketing.md §5.6",
         default: "{ \"Issued\" = \"issued\", \"Held\" = \"issued\", \"Unclaimed\" = \"issued\", \"Redeemed\" = \"used\", \"Voided\" = \"void\", \"Void\" = \"void\", \"Cancelled\" = \"void\", \"Refunded\" = \"void\", \"Returned\" = \"void\" }",
@@ -59,6 +65,7 @@ pub(super) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "payment_status_words",
+        at_source: false,
         fact: "the words of a payment's or refund's `status`; any other word is a decline if the order does not say that it is paid",
         section: "ticketing.md §7 I8",
         default: "{ \"Authorised\" = \"authorized\", \"Declined\" = \"declined\" }",
@@ -67,6 +74,7 @@ pub(super) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "payment_window",
+        at_source: false,
         fact: "a placed order waits so long for its payment; then its capacity is released",
         section: "ticketing.md §7 I10",
         default: "\"15m\"",
@@ -75,6 +83,7 @@ pub(super) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "open_ended_event",
+        at_source: false,
         fact: "an event without an end lasts so long",
         section: "ticketing.md §5.3",
         default: "\"24h\"",
@@ -83,6 +92,7 @@ pub(super) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "barcode_symbology",
+        at_source: false,
         fact: "the gate scans a QR code of the plain `serial` of the ticket",
         section: "ticketing.md §4.9",
         default: "\"qr\"",

@@ -83,12 +83,6 @@ impl Facts {
 
     fn from_assumptions(read: &Assumptions) -> Result<Self, InvalidSetting> {
         let is = |key: &str, word: &str| read.get::<String>(key).map(|value| value == word);
-        let symbology = match read.get::<String>("barcode_symbology")?.as_str() {
-            "code128" => Symbology::Code128,
-            "aztec" => Symbology::Aztec,
-            "pdf417" => Symbology::Pdf417,
-            _ => Symbology::Qr,
-        };
         Ok(Self {
             trusts_host_filter: is("published_host_filter", "trusted")?,
             deletes_sold_sections: is("delete_sold_section", "allow")?,
@@ -99,7 +93,7 @@ impl Facts {
             payment_status_words: read.words("payment_status_words")?,
             payment_window: read.get("payment_window")?,
             open_ended_event: read.get("open_ended_event")?,
-            symbology,
+            symbology: read.symbology("barcode_symbology")?,
         })
     }
 

@@ -12,6 +12,7 @@ use crate::facts::{OUTCOMES, REJECTIONS, STATUSES};
 pub(crate) const ASSUMPTIONS: &[Assumption] = &[
     Assumption {
         key: "event_id",
+        at_source: false,
         fact: "an event of the app has one start, so its id is the performance's; the product's is for apps that S-360 fills by product",
         section: "tixngo.md §4.2",
         default: "\"performance\"",
@@ -20,6 +21,7 @@ pub(crate) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "pass_validity",
+        at_source: false,
         fact: "a pass whose product has no end is valid for this time; `none` holds its tickets back",
         section: "tixngo.md §4.2",
         default: "\"none\"",
@@ -28,6 +30,7 @@ pub(crate) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "tickets_per_call",
+        at_source: false,
         fact: "a call may hold so many tickets",
         section: "tixngo.md §2.6",
         default: "1000",
@@ -36,6 +39,7 @@ pub(crate) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "controlled_tickets_per_call",
+        at_source: false,
         fact: "a call with controlled tickets may hold so many",
         section: "tixngo.md §2.6",
         default: "1000",
@@ -44,6 +48,7 @@ pub(crate) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "reinjection",
+        at_source: false,
         fact: "a ticket that is injected again is updated (`update`), refused (`refused`), or a second one (`new_ticket`)",
         section: "tixngo.md §4.9",
         default: "\"update\"",
@@ -52,6 +57,7 @@ pub(crate) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "injection_attempts",
+        at_source: false,
         fact: "a ticket is injected so many times with an unknown outcome, then a person looks for it",
         section: "tixngo.md §4.9",
         default: "3",
@@ -60,6 +66,7 @@ pub(crate) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "answer_shape",
+        at_source: false,
         fact: "a push is answered by `result` or `tickets` with a row for each ticket, by a `list` of such rows, or by `accepted` and `rejected` ids",
         section: "tixngo.md §8.1 I6",
         default: "\"result\"",
@@ -68,6 +75,7 @@ pub(crate) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "feed_shape",
+        at_source: false,
         fact: "the status feed has `result` and `pagination.nextPageKey`, `items` and `nextPageKey`, or is a `list`",
         section: "tixngo.md §8.1 I7",
         default: "\"result\"",
@@ -76,6 +84,7 @@ pub(crate) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "path_cancelled",
+        at_source: false,
         fact: "canceled tickets are pushed to this path below the URL",
         section: "tixngo.md §8.1 I2",
         default: "\"cancelled\"",
@@ -84,6 +93,7 @@ pub(crate) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "path_controlled",
+        at_source: false,
         fact: "controlled tickets are pushed to this path below the URL",
         section: "tixngo.md §8.1 I3",
         default: "\"controlled\"",
@@ -92,6 +102,7 @@ pub(crate) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "path_diff",
+        at_source: false,
         fact: "the status feed is at this path below the URL",
         section: "tixngo.md §8.1 I4",
         default: "\"diff\"",
@@ -100,6 +111,7 @@ pub(crate) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "outcomes",
+        at_source: false,
         fact: "words of the outcome of a ticket; any other leaves it unknown",
         section: "tixngo.md §8.1 I6",
         default: "{ ACCEPTED = \"accepted\", REJECTED = \"rejected\" }",
@@ -108,6 +120,7 @@ pub(crate) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "rejections",
+        at_source: false,
         fact: "codes of rejected tickets; any other is a refusal without a reason",
         section: "tixngo.md §4.9",
         default: "{ UNKNOWN_TICKET = \"not_found\", MISSING_FIELD = \"invalid\", INVALID_FIELD = \"invalid\", TOO_LONG = \"invalid\", TICKET_DELETED = \"conflict\", TICKET_CONTROLLED = \"conflict\", DUPLICATE_BARCODE = \"conflict\", EVENT_EXPIRED = \"too_late\" }",
@@ -116,6 +129,7 @@ pub(crate) const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         key: "statuses",
+        at_source: false,
         fact: "words of the status of a ticket; any other leaves the known one",
         section: "tixngo.md §5",
         default: "{ INJECTED = \"injected\", DOWNLOADED = \"downloaded\", DEACTIVATED = \"downloaded\", ASSIGNED = \"assigned\", PENDING_TRANSFER = \"transfer_pending\", PENDING_TRANFER = \"transfer_pending\", PENDING = \"transfer_pending\", TRANSFERRED = \"transferred\", BT_ACTIVATED = \"activated\", MANUAL_ACTIVATED = \"activated\", OFFLINE_ACTIVATED = \"activated\", ONLINE_ACTIVATED = \"activated\", ACTIVATED = \"activated\", CONTROLLED = \"controlled\", DELETION_PENDING = \"deletion_pending\", DELETED = \"deleted\", FAILURE_TRANSFER = \"transfer_reverted\", FAILURE = \"transfer_reverted\" }",
