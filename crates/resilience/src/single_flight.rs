@@ -57,27 +57,32 @@ pub struct Lead<K: Eq + Hash, V> {
     senders: Vec<oneshot::Sender<V>>,
     positions: Vec<usize>,
     guard: InFlightGuard<K, V>,
+    span: Span,
 }
 
 impl<K: Clone + Eq + Hash, V: Clone> SingleFlight<K, V> {
-    /// Joins the calls in flight for these keys and registers a call for every other key.
+    /// Joins the calls in flight for these keys and registers a call for every other key. Followers are linked to the current
+    /// span of its leader.
     pub fn join(&self, keys: impl IntoIterator<Item = K>) -> Join<K, V> {
-        self.join_at(0, keys, |_, _| true)
+        self.join_at(0, keys, |_, _| true, Span::current)
     }
 
     /// Joins only calls whose key and epoch `is_current` accepts, and registers a call at `epoch` for every other key. A call
-    /// started before an invalidation may return the old value, so it is replaced instead of joined.
+    /// started before an invalidation may return the old value, so it is replaced instead of joined. Followers are linked to
+    /// `span`, which is entered in the table with the call: whoever joins a moment later finds it.
     pub fn join_at(
         &self,
         epoch: u64,
         keys: impl IntoIterator<Item = K>,
         is_current: impl Fn(&K, u64) -> bool,
+        span: impl FnOnce() -> Span,
     ) -> Join<K, V> {
         let mut in_flight = self.in_flight.lock();
         in_flight.last_batch += 1;
         let batch = in_flight.last_batch;
         let guard = InFlightGuard { in_flight: Arc::clone(&self.in_flight), batch, keys: Vec::new() };
-        let lead = Lead { senders: Vec::new(), positions: Vec::new(), guard };
+        let lead = Lead { senders: Vec::new(), positions: Vec::new(), guard, span: Span::none() };
+        let mut span = Some(span);
         let mut join = Join { results: Vec::new(), joined: 0, lead };
         for (position, key) in keys.into_iter().enumerate() {
             let current = in_flight.calls.get(&key).filter(|call| is_current(&key, call.epoch));
@@ -89,9 +94,12 @@ impl<K: Clone + Eq + Hash, V: Clone> SingleFlight<K, V> {
                 join.results.push(call.result.clone());
                 continue;
             }
+            if let Some(span) = span.take() {
+                join.lead.span = span();
+            }
             let (sender, receiver) = oneshot::channel();
             let result = SharedResult(receiver.shared());
-            let call = InFlightCall { batch, epoch, result: result.clone(), span: Span::none() };
+            let call = InFlightCall { batch, epoch, result: result.clone(), span: join.lead.span.clone() };
             in_flight.calls.insert(key.clone(), call);
             join.lead.guard.keys.push(key);
             join.lead.senders.push(sender);
@@ -118,14 +126,9 @@ impl<K: Eq + Hash, V> Lead<K, V> {
         &self.positions
     }
 
-    /// Links callers that join later to this span.
-    pub fn trace(&self, span: &Span) {
-        let mut in_flight = self.guard.in_flight.lock();
-        for key in &self.guard.keys {
-            if let Some(call) = in_flight.calls.get_mut(key).filter(|call| call.batch == self.guard.batch) {
-                call.span = span.clone();
-            }
-        }
+    /// The span that followers are linked to. Disabled if there is nothing to fetch.
+    pub fn span(&self) -> &Span {
+        &self.span
     }
 
     /// Ends the calls with their results, in the order of `keys`. A missing result leaves its followers without one.
@@ -183,8 +186,34 @@ impl<K: Eq + Hash, V> Drop for InFlightGuard<K, V> {
 #[cfg(test)]
 mod tests {
     use futures_util::future::join_all;
+    use tracing::{Id, Subscriber};
+    use tracing_subscriber::layer::{Context as SpanContext, Layer, SubscriberExt};
+    use tracing_subscriber::registry::LookupSpan;
 
     use super::*;
+
+    /// Notes which span was linked to which, by their names.
+    #[derive(Clone, Default)]
+    struct Links(Arc<Mutex<Vec<(&'static str, &'static str)>>>);
+
+    impl<S: Subscriber + for<'s> LookupSpan<'s>> Layer<S> for Links {
+        fn on_follows_from(&self, span: &Id, follows: &Id, spans: SpanContext<'_, S>) {
+            let name = |id| spans.metadata(id).map_or("", |metadata| metadata.name());
+            self.0.lock().push((name(span), name(follows)));
+        }
+    }
+
+    #[test]
+    fn whoever_joins_is_linked_to_the_leader_from_the_first_moment() {
+        let links = Links::default();
+        let _subscriber = tracing::subscriber::set_default(tracing_subscriber::registry().with(links.clone()));
+        let flights = SingleFlight::<&str, u8>::default();
+        let leader = tracing::info_span!("leader").in_scope(|| flights.join(["a", "a"]));
+        let other = flights.join_at(0, ["b"], |_, _| true, || tracing::info_span!("flight"));
+        let follower = tracing::info_span!("follower").in_scope(|| flights.join(["a", "b"]));
+        assert_eq!((leader.joined, other.joined, follower.joined), (1, 0, 2));
+        assert_eq!(*links.0.lock(), [("follower", "leader"), ("follower", "flight")]);
+    }
 
     #[tokio::test]
     async fn identical_concurrent_calls_share_one_result() {
@@ -220,11 +249,11 @@ mod tests {
     #[tokio::test]
     async fn an_outdated_call_is_replaced_and_does_not_remove_its_successor() {
         let flights = SingleFlight::default();
-        let outdated = flights.join_at(1, ["a"], |_, _| true);
-        let successor = flights.join_at(2, ["a"], |_, epoch| epoch >= 2);
+        let outdated = flights.join_at(1, ["a"], |_, _| true, Span::current);
+        let successor = flights.join_at(2, ["a"], |_, epoch| epoch >= 2, Span::current);
         assert!(!successor.lead.is_empty());
         outdated.lead.finish([Some("old")]);
-        let follower = flights.join_at(2, ["a"], |_, epoch| epoch >= 2);
+        let follower = flights.join_at(2, ["a"], |_, epoch| epoch >= 2, Span::current);
         assert_eq!(follower.joined, 1, "the successor is still in flight");
         successor.lead.finish([Some("new")]);
         assert_eq!(join_all(outdated.results).await, [Some("old")]);

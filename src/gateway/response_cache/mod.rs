@@ -17,7 +17,7 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use resilience::single_flight::{Join, SingleFlight};
 use tokio_util::task::TaskTracker;
-use tracing::{Instrument, Span};
+use tracing::Instrument;
 
 use crate::graphql::base::cache_validity::CacheValidity;
 use crate::graphql::base::viewer::Viewer;
@@ -162,7 +162,6 @@ impl ResponseCache {
             self.counters.coalesced.increment(1);
         } else {
             self.counters.miss.increment(1);
-            lead.trace(&Span::current());
             let (run, deadline, entries, text) = (run(), self.deadline, Arc::clone(&self.entries), Arc::clone(text));
             let key = Arc::clone(response_key);
             let execution = async move {
