@@ -1,7 +1,10 @@
 //! Builds the gateway from the configuration.
 
+use std::path::Path;
 use std::sync::Arc;
 
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::auth_setup::authenticator;
@@ -147,17 +150,18 @@ pub(super) fn listener_settings(config: &Config) -> Result<listener::Settings, S
     })
 }
 
+/// Reads the certificates of a file: that of the server, then those of its authorities.
+pub(super) fn read_certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let certificates = CertificateDer::pem_file_iter(file).and_then(Iterator::collect);
+    certificates.map_err(|error: rustls::pki_types::pem::Error| error.to_string())
+}
+
 /// Loads certificate and key, which must fit.
 pub(super) fn load_tls(files: &crate::config::TlsConfig) -> Result<rustls::ServerConfig, String> {
-    use rustls::pki_types::pem::PemObject;
-    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-    let chain: Result<Vec<_>, _> =
-        CertificateDer::pem_file_iter(&files.cert).map_err(|error| error.to_string())?.collect();
-    let chain = chain.map_err(|error| error.to_string())?;
     let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| error.to_string())?;
     let mut config = rustls::ServerConfig::builder()
         .with_no_client_auth()
-        .with_single_cert(chain, key)
+        .with_single_cert(read_certificates(&files.cert)?, key)
         .map_err(|error| error.to_string())?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)

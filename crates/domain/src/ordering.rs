@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr};
 
@@ -132,6 +132,13 @@ pub struct Barcode {
     pub symbology: Symbology,
     /// Encoded value.
     pub value: SecretString,
+}
+
+impl Barcode {
+    /// Returns true if both read the same at the gate.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        self.symbology == other.symbology && self.value.expose_secret() == other.value.expose_secret()
+    }
 }
 
 /// Symbology of a barcode.

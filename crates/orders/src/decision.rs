@@ -101,7 +101,7 @@ pub fn decide(order: &Order, now: Timestamp) -> Decision {
         leg.status == LegStatus::Held && leg.extension_requested && is_due(leg, now)
     });
     let tickets = steps_for_legs(order, SourceCall::ReadTickets, |leg| {
-        leg.status == LegStatus::Confirmed && leg.ticket_refresh.is_some_and(|schedule| schedule.next_at <= now)
+        leg.next_ticket_read().is_some_and(|schedule| schedule.next_at <= now)
     });
     call_or_else([extensions, tickets].concat(), || Decision::Idle)
 }

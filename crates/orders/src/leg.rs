@@ -63,6 +63,30 @@ pub struct RetrySchedule {
     pub next_at: Timestamp,
 }
 
+/// Search for tickets or codes of a sale that are missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TicketSearch {
+    /// They are read again.
+    Scheduled(RetrySchedule),
+    /// They did not come until the settle deadline.
+    Ended {
+        /// Time since when they are missing.
+        since: Timestamp,
+        /// True if a person said that the sale stands without them.
+        is_accepted: bool,
+    },
+}
+
+impl TicketSearch {
+    /// Returns the time since when tickets or codes are missing.
+    pub fn since(self) -> Timestamp {
+        match self {
+            Self::Scheduled(schedule) => schedule.since,
+            Self::Ended { since, .. } => since,
+        }
+    }
+}
+
 /// Cancellation of a confirmed leg that the client requested.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LegCancellation {
@@ -113,8 +137,8 @@ pub struct Leg {
     pub extension_requested: bool,
     /// Finding of a person in the vendor's books, if the leg needed one.
     pub settled: Option<LegSettlement>,
-    /// Schedule for reloading tickets whose barcodes are pending.
-    pub ticket_refresh: Option<RetrySchedule>,
+    /// Search for tickets or codes of the sale that are missing.
+    pub ticket_search: Option<TicketSearch>,
     /// Problems of the last action.
     pub problems: Vec<Problem>,
     /// Every call that may have had an effect at the vendor, oldest first.
@@ -144,7 +168,7 @@ impl Leg {
             cancellation: None,
             extension_requested: false,
             settled: None,
-            ticket_refresh: None,
+            ticket_search: None,
             problems: Vec::new(),
             attempts: Vec::new(),
         }
@@ -162,14 +186,27 @@ impl Leg {
 
     /// Returns true if the leg is sold and tickets or barcodes are missing that are still looked for.
     pub fn awaits_tickets(&self) -> bool {
-        self.status == LegStatus::Confirmed && self.ticket_refresh.is_some()
+        self.next_ticket_read().is_some()
+    }
+
+    /// Returns true if the leg is sold, its tickets or codes did not come until the settle deadline, and nobody said how that ended.
+    pub fn lacks_tickets(&self) -> bool {
+        let has_ended = matches!(self.ticket_search, Some(TicketSearch::Ended { is_accepted: false, .. }));
+        self.status == LegStatus::Confirmed && has_ended
+    }
+
+    /// Returns the next read of tickets that are missing.
+    pub fn next_ticket_read(&self) -> Option<RetrySchedule> {
+        match self.ticket_search {
+            Some(TicketSearch::Scheduled(schedule)) if self.status == LegStatus::Confirmed => Some(schedule),
+            _ => None,
+        }
     }
 
     /// Returns the time of the next look-up, retry, or read of missing tickets.
     pub fn next_check_at(&self) -> Option<Timestamp> {
         let lookup = self.unknown.map(|unknown| unknown.next_lookup_at);
-        let tickets = self.ticket_refresh.filter(|_| self.awaits_tickets());
-        lookup.or(self.retry.or(tickets).map(|schedule| schedule.next_at))
+        lookup.or(self.retry.or(self.next_ticket_read()).map(|schedule| schedule.next_at))
     }
 
     /// Returns the time at which a hold ends by itself that may be left at the vendor: its response was lost and no look-up found it, or

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::leg::{RetrySchedule, Ticket};
+use crate::leg::{RetrySchedule, Ticket, TicketSearch};
 use crate::problem::{Problem, ProblemCode};
 use crate::settlement::LegSettlement;
 use crate::status::LegStatus;
@@ -12,9 +12,6 @@ use domain::ordering::{IssuedTicket, TicketState};
 use domain::time::later;
 use domain::{ErrorKind, VendorError};
 use jiff::Timestamp;
-
-/// Problem of a sale whose tickets cannot be read from the source.
-const OVERDUE_TICKETS: ProblemCode = ProblemCode::SourceUnavailable;
 
 impl UnitOfWork {
     /// Merges issued tickets and their barcodes into the order. The first reference identifies a ticket.
@@ -48,37 +45,71 @@ impl UnitOfWork {
         self.schedule_ticket_refresh(number);
     }
 
-    /// Schedules the next refresh while tickets or barcodes are missing.
+    /// Schedules the next read while tickets or codes are missing.
     fn schedule_ticket_refresh(&mut self, number: usize) {
         let (now, settings) = (self.now, Arc::clone(&self.settings));
-        let since = self.order.legs[number].ticket_refresh.map_or(now, |schedule| schedule.since);
+        let since = self.order.legs[number].ticket_search.map_or(now, TicketSearch::since);
         self.await_tickets(number, settings.next_attempt_at(since, now));
     }
 
-    /// Schedules the next refresh, until the settle deadline; after that sold orders are refreshed periodically. Reports sold tickets that
-    /// have no code after a while: a sale whose tickets nobody misses is found at the gate. The leg stays confirmed, because its sale is
-    /// certain.
+    /// Schedules the next read, until the settle deadline; after that sold orders are refreshed periodically. Reports sold tickets that
+    /// have no code after a while, and hands the order over to a person at the deadline: a sale whose tickets nobody misses is found
+    /// at the gate. The leg stays confirmed, because its sale is certain and can be canceled.
     fn await_tickets(&mut self, number: usize, next_at: Timestamp) {
         let (now, settings) = (self.now, Arc::clone(&self.settings));
+        self.end_ticket_search(number);
         let missing = self.missing_tickets(number);
         let leg = self.leg_mut(number);
-        if missing == Missing::Nothing {
-            if leg.ticket_refresh.take().is_some() {
-                leg.problems.retain(|problem| problem.code != OVERDUE_TICKETS);
-            }
+        if missing == Missing::Nothing || matches!(leg.ticket_search, Some(TicketSearch::Ended { .. })) {
             return;
         }
-        let since = leg.ticket_refresh.map_or(now, |schedule| schedule.since);
-        let is_hopeless = now >= later(since, settings.settle_deadline);
-        leg.ticket_refresh = (!is_hopeless).then_some(RetrySchedule { since, next_at });
-        let is_new = leg.problems.iter().all(|problem| problem.code != OVERDUE_TICKETS);
-        let is_overdue = missing == Missing::Codes && now >= later(since, settings.tickets_overdue_after);
-        if is_overdue && is_new && leg.status == LegStatus::Confirmed {
-            let source = leg.source.as_str().to_owned();
-            tracing::warn!(order = %self.order.number, leg = number, source, "sold tickets have no code and are overdue");
-            metrics::counter!("ticketgraph_tickets_overdue_total", "source" => source).increment(1);
-            self.add_problem(number, Problem::new(OVERDUE_TICKETS));
+        let since = leg.ticket_search.map_or(now, TicketSearch::since);
+        let is_confirmed = leg.status == LegStatus::Confirmed;
+        let lacks_codes = missing == Missing::Codes;
+        let is_over = now >= later(since, settings.settle_deadline);
+        leg.ticket_search = match (is_over, lacks_codes) {
+            (false, _) => Some(TicketSearch::Scheduled(RetrySchedule { since, next_at })),
+            (true, true) => Some(TicketSearch::Ended { since, is_accepted: false }),
+            (true, false) => None,
+        };
+        if is_confirmed && lacks_codes && now >= later(since, settings.tickets_overdue_after) {
+            self.report_overdue_tickets(number);
         }
+        if is_confirmed && lacks_codes && is_over {
+            self.hand_over_missing_tickets(number);
+        }
+    }
+
+    /// Ends the search once nothing is missing any more.
+    pub(super) fn end_ticket_search(&mut self, number: usize) {
+        if self.missing_tickets(number) != Missing::Nothing {
+            return;
+        }
+        let leg = self.leg_mut(number);
+        if leg.ticket_search.take().is_some() {
+            leg.problems.retain(|problem| problem.code != ProblemCode::TicketsMissing);
+        }
+    }
+
+    /// Reports sold tickets without a code, once for each leg.
+    fn report_overdue_tickets(&mut self, number: usize) {
+        let leg = &self.order.legs[number];
+        if leg.problems.iter().any(|problem| problem.code == ProblemCode::TicketsMissing) {
+            return;
+        }
+        let source = leg.source.as_str().to_owned();
+        tracing::warn!(order = %self.order.number, leg = number, source, "sold tickets have no code and are overdue");
+        metrics::counter!("ticketgraph_tickets_overdue_total", "source" => source).increment(1);
+        self.add_problem(number, Problem::new(ProblemCode::TicketsMissing));
+    }
+
+    /// Notes that only a person can find out what became of the tickets.
+    fn hand_over_missing_tickets(&mut self, number: usize) {
+        let leg = &self.order.legs[number];
+        let (status, source) = (leg.status.name(), leg.source.as_str().to_owned());
+        tracing::error!(order = %self.order.number, leg = number, source, "order needs attention: its tickets did not come");
+        metrics::counter!("ticketgraph_orders_needing_attention_total", "source" => source).increment(1);
+        self.record_transition(Some(number), status, status, "tickets missing at the settle deadline");
     }
 
     /// Returns what is missing of the tickets of a leg, without those of canceled lines.

@@ -157,6 +157,7 @@ impl Order {
                 status: leg.status,
                 has_pending_work: self.has_pending_work(leg),
                 is_partially_canceled: self.lines_of(leg.number).any(|(_, line)| line.is_canceled),
+                lacks_tickets: leg.lacks_tickets(),
             })
             .collect();
         order_status(self.intent, &views)

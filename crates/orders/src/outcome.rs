@@ -351,6 +351,7 @@ impl UnitOfWork {
         } else {
             self.set_status(number, if is_whole { LegStatus::Cancelled } else { LegStatus::Confirmed }, cause);
         }
+        self.end_ticket_search(number);
     }
 
     fn cancellation_failed(&mut self, number: usize, error: &VendorError) {

@@ -115,6 +115,8 @@ pub enum ProblemCode {
     UndoRefused,
     /// The source refunded the sale, but tickets may still open the gate: an operator must void them at the venue.
     TicketsStillValid,
+    /// The source sold the tickets but does not return them or their codes: after the settle deadline an operator must ask the venue.
+    TicketsMissing,
     /// The leg does not exist or the caller may not see it.
     LegNotFound,
     /// The leg does not wait for this settlement: it needs no attention, or asks something else.
@@ -170,6 +172,7 @@ impl ProblemCode {
             | Self::SourceNotPaused
             | Self::OutcomeUnknown
             | Self::NotAvailable
+            | Self::TicketsMissing
             | Self::CalledOff
             | Self::QuoteExpired => RetryAdvice::AfterRequery,
             Self::OrderNotFound

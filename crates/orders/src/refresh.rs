@@ -42,7 +42,13 @@ pub(crate) async fn refresh_periodically(context: Arc<OrdersContext>) {
 /// Refreshes every sold order whose performances are not over, once.
 pub(crate) async fn refresh_sold_orders(context: &OrdersContext) -> Result<(), StoreError> {
     let filter = OrderFilter {
-        status: vec![OrderStatus::Confirmed, OrderStatus::PartiallyConfirmed, OrderStatus::PartiallyCancelled],
+        // NeedsAttention: tickets that did not come in time may still come.
+        status: vec![
+            OrderStatus::Confirmed,
+            OrderStatus::PartiallyConfirmed,
+            OrderStatus::PartiallyCancelled,
+            OrderStatus::NeedsAttention,
+        ],
         starts_from: Some(earlier(context.clock.now(), DAY)),
         ..OrderFilter::default()
     };
@@ -94,6 +100,8 @@ pub(crate) async fn refresh_order(context: &OrdersContext, order: Order, only_ne
             work.add_problem(leg, Problem::new(ProblemCode::CalledOff));
         }
     }
+    // Codes come with each read; only new ones are a change.
+    work.forget_credentials(&context.store.load_credentials(work.order.key).await?);
     if !work.is_changed() {
         return Ok(());
     }

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use crate::leg::{AttemptOutcome, Leg, LegOperation, RetrySchedule};
+use crate::leg::{AttemptOutcome, Leg, LegOperation, RetrySchedule, TicketSearch};
 use crate::order::{Order, OrderNote};
 use crate::problem::{Problem, ProblemCode};
-use crate::status::LegStatus;
+use crate::status::{Intent, LegStatus};
 use crate::unit_of_work::{UnitOfWork, lines_to_cancel};
 use domain::ExternalRef;
 use domain::ordering::{ConfirmedSale, TicketState};
@@ -40,6 +40,8 @@ pub enum OpenQuestion {
     Sale,
     /// The undo of its sale.
     Undo,
+    /// Its tickets, which the source does not return.
+    Tickets,
 }
 
 impl OpenQuestion {
@@ -48,13 +50,17 @@ impl OpenQuestion {
         match self {
             Self::Sale => [LegSettlement::Sold, LegSettlement::NotSold],
             Self::Undo => [LegSettlement::Undone, LegSettlement::NotUndone],
+            Self::Tickets => [LegSettlement::Sold, LegSettlement::Undone],
         }
     }
 }
 
 impl Leg {
-    /// Returns what a person has to find out. `None` unless the leg needs attention.
+    /// Returns what a person has to find out. `None` unless the leg needs attention or lacks its tickets.
     pub fn open_question(&self) -> Option<OpenQuestion> {
+        if self.lacks_tickets() {
+            return Some(OpenQuestion::Tickets);
+        }
         if self.status != LegStatus::NeedsAttention {
             return None;
         }
@@ -71,7 +77,8 @@ impl Leg {
     pub fn can_be_retried(&self) -> bool {
         let waits = self.unknown.is_some()
             || self.retry.is_some() && (!self.status.is_inactive() || self.has_stray_hold)
-            || self.ticket_refresh.is_some() && self.status == LegStatus::Confirmed;
+            || self.awaits_tickets()
+            || self.lacks_tickets();
         waits || self.status == LegStatus::NeedsAttention && self.retried_operation().is_some()
     }
 
@@ -96,7 +103,7 @@ impl Leg {
 impl Order {
     /// Returns true if a person can settle a leg.
     pub fn can_be_settled(&self) -> bool {
-        self.legs.iter().any(|leg| leg.status == LegStatus::NeedsAttention)
+        self.legs.iter().any(|leg| leg.open_question().is_some())
     }
 
     /// Returns true if a leg can be looked up or tried again now.
@@ -125,6 +132,9 @@ impl UnitOfWork {
         leg.settled = Some(outcome);
         leg.problems.clear();
         match outcome {
+            LegSettlement::Sold if question == Some(OpenQuestion::Tickets) => {
+                self.settle_tickets(number, !refs.is_empty(), &cause);
+            }
             LegSettlement::Sold => {
                 self.settle_attempt(number, AttemptOutcome::ResolvedDone);
                 let sale = ConfirmedSale { refs: Vec::new(), total: None, tickets: Vec::new() };
@@ -138,12 +148,32 @@ impl UnitOfWork {
                 self.set_status(number, LegStatus::ConfirmFailed, &cause);
                 self.add_problem(number, Problem::new(ProblemCode::SourceUnavailable));
             }
-            LegSettlement::Undone => self.settle_undone(number, &cause),
+            LegSettlement::Undone => {
+                if question == Some(OpenQuestion::Tickets) {
+                    // The other legs keep their sales, as after a cancellation by the client.
+                    self.set_intent(Intent::Cancel);
+                }
+                self.settle_undone(number, &cause);
+            }
             LegSettlement::NotUndone => self.settle_not_undone(number, &cause),
         }
         // What follows without a call is part of the same change: no client sees a final state in between.
         self.next_steps();
         Ok(())
+    }
+
+    /// Accepts that the tickets of a sale are missing. With new references they are looked for once more.
+    fn settle_tickets(&mut self, number: usize, has_new_refs: bool, cause: &str) {
+        let now = self.now;
+        let leg = self.leg_mut(number);
+        leg.ticket_search = Some(if has_new_refs {
+            TicketSearch::Scheduled(RetrySchedule { since: now, next_at: now })
+        } else {
+            let since = leg.ticket_search.map_or(now, TicketSearch::since);
+            TicketSearch::Ended { since, is_accepted: true }
+        });
+        let status = leg.status.name();
+        self.record_transition(Some(number), status, status, cause);
     }
 
     /// Voids what was to be canceled.
@@ -164,6 +194,7 @@ impl UnitOfWork {
         let is_whole = self.order.lines_of(number).all(|(_, line)| line.is_canceled);
         self.end_cancellation(number, AttemptOutcome::ResolvedDone);
         self.set_status(number, if is_whole { LegStatus::Cancelled } else { LegStatus::Confirmed }, cause);
+        self.end_ticket_search(number);
     }
 
     /// Keeps the sale, also of lines that the source refunded without voiding their tickets.
@@ -231,8 +262,15 @@ impl UnitOfWork {
             if let Some(unknown) = &mut leg.unknown {
                 unknown.next_lookup_at = at.min(unknown.next_lookup_at);
             }
-            for schedule in [&mut leg.retry, &mut leg.ticket_refresh].into_iter().flatten() {
-                schedule.next_at = at.min(schedule.next_at);
+            if let Some(retry) = &mut leg.retry {
+                retry.next_at = at.min(retry.next_at);
+            }
+            match &mut leg.ticket_search {
+                Some(TicketSearch::Scheduled(read)) => read.next_at = at.min(read.next_at),
+                Some(TicketSearch::Ended { since, is_accepted: false }) => {
+                    leg.ticket_search = Some(TicketSearch::Scheduled(RetrySchedule { since: *since, next_at: at }));
+                }
+                Some(TicketSearch::Ended { .. }) | None => {}
             }
             let status = leg.status;
             if can {

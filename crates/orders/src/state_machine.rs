@@ -11,7 +11,8 @@ pub const LEG_TRANSITIONS: [(LegStatus, &[LegStatus]); 14] = {
         (Held, &[HoldFailed, Confirming, Releasing, Expired]),
         (HoldFailed, &[]),
         (Confirming, &[Draft, Held, Confirmed, ConfirmFailed, OutcomeUnknown]),
-        (Confirmed, &[Cancelling, NeedsAttention]),
+        // Cancelled: by a person, of a sale whose tickets never came.
+        (Confirmed, &[Cancelling, Cancelled, NeedsAttention]),
         (ConfirmFailed, &[]),
         (OutcomeUnknown, &[Draft, Held, HoldFailed, Confirmed, ConfirmFailed, Cancelled, NeedsAttention]),
         (Releasing, &[Held, Released]),
@@ -35,8 +36,9 @@ pub const ORDER_TRANSITIONS: [(OrderStatus, &[OrderStatus]); 16] = {
         (Held, &[PartiallyHeld, Confirming, Releasing, Expired]),
         (PartiallyHeld, &[Draft, Confirming, Failed, Releasing, Released, Expired]),
         (Confirming, &[Confirmed, PartiallyConfirmed, Compensating, Failed, Expired, NeedsAttention]),
-        (Confirmed, &[Cancelling]),
-        (PartiallyConfirmed, &[Cancelling]),
+        // NeedsAttention: tickets of a sale did not come.
+        (Confirmed, &[Cancelling, NeedsAttention]),
+        (PartiallyConfirmed, &[Cancelling, NeedsAttention]),
         // PartiallyConfirmed: a person said that a sale stands.
         (Compensating, &[PartiallyConfirmed, Failed, NeedsAttention]),
         (Failed, &[]),
@@ -45,8 +47,8 @@ pub const ORDER_TRANSITIONS: [(OrderStatus, &[OrderStatus]); 16] = {
         (Expired, &[]),
         (Cancelling, &[Confirmed, PartiallyConfirmed, Cancelled, PartiallyCancelled, NeedsAttention]),
         (Cancelled, &[]),
-        (PartiallyCancelled, &[Cancelling]),
-        // All but Releasing and Cancelling by a person.
+        (PartiallyCancelled, &[Cancelling, NeedsAttention]),
+        // All but Releasing and Cancelling by a person, or by tickets that came late.
         (
             NeedsAttention,
             &[

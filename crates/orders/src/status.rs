@@ -221,6 +221,8 @@ pub struct LegSnapshot {
     pub has_pending_work: bool,
     /// True if the leg is confirmed and some of its lines were canceled.
     pub is_partially_canceled: bool,
+    /// True if the leg is confirmed, but its tickets did not come until the settle deadline.
+    pub lacks_tickets: bool,
 }
 
 /// Computes the status of an order; the first matching rule wins.
@@ -234,7 +236,8 @@ pub fn order_status(intent: Intent, legs: &[LegSnapshot]) -> OrderStatus {
         None if in_flight => return OrderStatus::NeedsAttention,
         _ => {}
     }
-    if any(LegStatus::NeedsAttention) {
+    // A sale without tickets is certain and can be canceled, so its leg stays confirmed; the order needs a person.
+    if any(LegStatus::NeedsAttention) || legs.iter().any(|leg| leg.lacks_tickets) {
         return OrderStatus::NeedsAttention;
     }
     if any(LegStatus::Confirmed) {
@@ -315,6 +318,8 @@ mod tests {
         let any = |fits: fn(LegStatus) -> bool| legs.iter().any(|leg| fits(leg.status));
         let open = any(LegStatus::is_in_flight) || any(|leg| leg == LegStatus::NeedsAttention);
         assert!(!(open && status.is_terminal()), "a terminal status hides an open leg: {}", case());
+        let lacks_tickets = legs.iter().any(|leg| leg.lacks_tickets);
+        assert!(!(lacks_tickets && status.is_terminal()), "a terminal status hides missing tickets: {}", case());
         if status == OrderStatus::Confirmed {
             assert!(legs.iter().all(|leg| leg.status == LegStatus::Confirmed), "{}", case());
         }
@@ -345,6 +350,7 @@ mod tests {
                     status,
                     has_pending_work: has_work_for(intent, status),
                     is_partially_canceled: false,
+                    lacks_tickets: false,
                 })
                 .collect();
             for row in leg_combinations(&views) {
@@ -357,15 +363,20 @@ mod tests {
     }
 
     #[test]
-    fn pending_work_and_partial_cancellation_hide_no_leg() {
+    fn pending_work_partial_cancellation_and_missing_tickets_hide_no_leg() {
         let mut cases = 0;
         let views: Vec<_> = LegStatus::ALL
             .iter()
             .flat_map(|&status| {
-                let is_partly_cancelled = status == LegStatus::Confirmed;
-                [(false, false), (true, false), (false, is_partly_cancelled)].map(|(has_work, is_partly_cancelled)| {
-                    LegSnapshot { status, has_pending_work: has_work, is_partially_canceled: is_partly_cancelled }
-                })
+                let is_sold = status == LegStatus::Confirmed;
+                let plain =
+                    LegSnapshot { status, has_pending_work: false, is_partially_canceled: false, lacks_tickets: false };
+                [
+                    plain,
+                    LegSnapshot { has_pending_work: true, ..plain },
+                    LegSnapshot { is_partially_canceled: is_sold, ..plain },
+                    LegSnapshot { lacks_tickets: is_sold, ..plain },
+                ]
             })
             .collect();
         for intent in Intent::ALL.iter().copied() {
@@ -374,7 +385,7 @@ mod tests {
                 cases += 1;
             }
         }
-        assert_eq!(cases, (42 + 42 * 42 + 42 * 42 * 42) * 6);
+        assert_eq!(cases, (56 + 56 * 56 + 56 * 56 * 56) * 6);
     }
 
     #[test]
@@ -406,6 +417,7 @@ mod tests {
                     status: *status,
                     has_pending_work: has_work_for(intent, *status),
                     is_partially_canceled: false,
+                    lacks_tickets: false,
                 })
                 .collect();
             assert_eq!(order_status(intent, &legs), wanted, "{intent:?} {statuses:?}");

@@ -80,6 +80,13 @@ pub struct TicketCredential {
     pub barcode: Barcode,
 }
 
+impl TicketCredential {
+    /// Returns true if ticket and code are the same.
+    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
+        self.ticket == other.ticket && self.barcode.is_same_as(&other.barcode)
+    }
+}
+
 /// One atomic change of an order.
 pub struct OrderWrite<'a> {
     /// Precondition of the write.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use domain::StoreError;
 use domain::ordering::HoldSecures;
 use domain::{Currency, ExternalRef, Money, PerformanceKey, Price, SourceId, Tax};
-use orders::leg::{LegCancellation, LegCapabilities, LegOperation, RetrySchedule, UnknownOutcome};
+use orders::leg::{LegCancellation, LegCapabilities, LegOperation, RetrySchedule, TicketSearch, UnknownOutcome};
 use orders::order::OrderNote;
 use orders::plan::{Guarantee, Plan, Risk, RiskKind};
 use orders::problem::{Problem, ProblemCode, ProblemDetail};
@@ -293,6 +293,34 @@ impl From<&RetrySchedule> for StoredRetrySchedule {
 impl StoredRetrySchedule {
     pub(crate) fn decode(&self) -> Result<RetrySchedule, StoreError> {
         Ok(RetrySchedule { since: from_nanos(self.0)?, next_at: from_nanos(self.1)? })
+    }
+}
+
+/// A schedule, or how the search ended.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum StoredTicketSearch {
+    Scheduled(StoredRetrySchedule),
+    Ended { since: i64, is_accepted: bool },
+}
+
+impl From<TicketSearch> for StoredTicketSearch {
+    fn from(search: TicketSearch) -> Self {
+        match search {
+            TicketSearch::Scheduled(schedule) => Self::Scheduled(StoredRetrySchedule::from(&schedule)),
+            TicketSearch::Ended { since, is_accepted } => Self::Ended { since: to_nanos(since), is_accepted },
+        }
+    }
+}
+
+impl StoredTicketSearch {
+    pub(crate) fn decode(&self) -> Result<TicketSearch, StoreError> {
+        Ok(match self {
+            Self::Scheduled(schedule) => TicketSearch::Scheduled(schedule.decode()?),
+            Self::Ended { since, is_accepted } => {
+                TicketSearch::Ended { since: from_nanos(*since)?, is_accepted: *is_accepted }
+            }
+        })
     }
 }
 

@@ -242,11 +242,7 @@ fn leg_row(cipher: &CredentialCipher, key: &str, leg: &Leg) -> Result<Row, Store
         leg.retry.as_ref().map(|again| encode_json(&codec::StoredRetrySchedule::from(again))).transpose()?.into(),
         leg.cancellation.as_ref().map(|wish| encode_json(&codec::StoredCancelRequest::from(wish))).transpose()?.into(),
         leg.extension_requested.into(),
-        leg.ticket_refresh
-            .as_ref()
-            .map(|again| encode_json(&codec::StoredRetrySchedule::from(again)))
-            .transpose()?
-            .into(),
+        leg.ticket_search.map(|search| encode_json(&codec::StoredTicketSearch::from(search))).transpose()?.into(),
         encode_json(&problems)?.into(),
         sealed.key_id.into(),
         sealed.bytes.into(),

@@ -182,7 +182,10 @@ fn decode_leg(cipher: &CredentialCipher, row: &SqlRow) -> Result<(String, Leg), 
             .map(Into::into),
         extension_requested: row.bool("wants_extension")?,
         settled: row.opt_text("settled")?.map(|name| decode_name(&name, "a settlement")).transpose()?,
-        ticket_refresh: retry(row.opt_text("tickets")?)?,
+        ticket_search: row
+            .opt_text("tickets")?
+            .map(|text| decode_json::<codec::StoredTicketSearch>(&text)?.decode())
+            .transpose()?,
         problems: row
             .json::<Vec<codec::StoredProblem>>("problems")?
             .into_iter()

@@ -1,5 +1,6 @@
 //! `check`: what a configuration lists, and with `--online` whether vendors, apps and everything else that it names are there and work.
 
+mod certificate;
 mod control;
 mod dependencies;
 mod facts;

@@ -10,6 +10,7 @@ mod faults;
 mod feed;
 mod flow;
 mod limits;
+mod missing_tickets;
 mod operator;
 mod orphans;
 mod reconciliation;

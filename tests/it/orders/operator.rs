@@ -387,6 +387,6 @@ async fn a_settlement_with_the_identifier_of_another_order_is_refused() {
     assert_eq!(world.read(order.key).await.version, order.version);
 }
 
-fn calls(world: &World, vendor: usize, call: VendorCall) -> usize {
+pub(super) fn calls(world: &World, vendor: usize, call: VendorCall) -> usize {
     world.vendors[vendor].state.lock().expect("books").calls.iter().filter(|other| **other == call).count()
 }

@@ -8,6 +8,7 @@ use domain::ordering::{Barcode, Symbology};
 use futures_util::future::join_all;
 use orders::idempotency::IdempotencyRecord;
 use orders::lease::{LeaseAfterWrite, Precondition};
+use orders::leg::{RetrySchedule, TicketSearch};
 use orders::store::{OrderWrite, TicketCredential};
 use orders::{FulfillmentPolicy, Order, OrderCursor, OrderFilter, OrderStatus, OrderStore};
 use secrecy::ExposeSecret;
@@ -135,7 +136,22 @@ async fn every_field_survives_a_round_trip(world: &World) {
         write_next_version(world.store.as_ref(), Precondition::Unleased(&unknown), &unknown, LeaseAfterWrite::Released)
             .await;
     fence.expect("the order is written");
-    assert_eq!(world.read(key).await, Order { version: unknown.version + 1, ..unknown });
+    let mut order = world.read(key).await;
+    assert_eq!(order, Order { version: unknown.version + 1, ..unknown });
+    let since = order.created_at;
+    for search in [
+        TicketSearch::Scheduled(RetrySchedule { since, next_at: order.updated_at }),
+        TicketSearch::Ended { since, is_accepted: false },
+        TicketSearch::Ended { since, is_accepted: true },
+    ] {
+        let before = order.clone();
+        order.legs[0].ticket_search = Some(search);
+        write_next_version(world.store.as_ref(), Precondition::Unleased(&before), &order, LeaseAfterWrite::Released)
+            .await
+            .expect("the order is written");
+        order = world.read(key).await;
+        assert_eq!(order.legs[0].ticket_search, Some(search));
+    }
 }
 
 /// An idempotency key is valid for its configured lifetime; afterwards the same request creates a new order.

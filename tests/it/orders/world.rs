@@ -343,7 +343,7 @@ impl World {
             orders.resume_due().await.expect("the store");
             orders.wait_until_idle().await;
             let now = self.read(order).await;
-            if now.status().is_terminal() && now.legs.iter().all(|leg| leg.ticket_refresh.is_none()) {
+            if now.status().is_terminal() && now.legs.iter().all(|leg| !leg.awaits_tickets()) {
                 return now;
             }
             self.clock.advance(step);

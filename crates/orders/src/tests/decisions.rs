@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::decision::{Decision, LegMove, SagaStep, SourceCall, decide};
-use crate::leg::{Leg, LegCancellation, LegCapabilities, LegOperation, RetrySchedule, UnknownOutcome};
+use crate::leg::{Leg, LegCancellation, LegCapabilities, LegOperation, RetrySchedule, TicketSearch, UnknownOutcome};
 use crate::order::{FulfillmentPolicy, Line, Order};
 use crate::plan::{Guarantee, Plan, RiskKind};
 use crate::planning::{build_plan, legs_with_short_holds};
@@ -380,13 +380,19 @@ fn abandoned_holds_are_released_and_an_idle_order_serves_pending_requests() {
         (
             Intent::Confirm,
             [L::Confirmed; 3],
-            |order| order.legs[2].ticket_refresh = Some(RetrySchedule { since: at(-9), next_at: at(0) }),
+            |order| {
+                order.legs[2].ticket_search =
+                    Some(TicketSearch::Scheduled(RetrySchedule { since: at(-9), next_at: at(0) }))
+            },
             call_steps(&[(2, SourceCall::ReadTickets)]),
         ),
         (
             Intent::Confirm,
             [L::Confirmed; 3],
-            |order| order.legs[2].ticket_refresh = Some(RetrySchedule { since: at(-9), next_at: at(1) }),
+            |order| {
+                order.legs[2].ticket_search =
+                    Some(TicketSearch::Scheduled(RetrySchedule { since: at(-9), next_at: at(1) }))
+            },
             Decision::Idle,
         ),
     ];

@@ -8,11 +8,12 @@ use domain::{Effect, ErrorKind, ExternalRef, RefusalReason, SourceId, VendorErro
 
 use crate::decision::{SagaStep, SourceCall};
 use crate::leg::{LegCapabilities, LegOperation};
-use crate::order::FulfillmentPolicy;
+use crate::order::{FulfillmentPolicy, OrderAction};
 use crate::outcome::StepOutcome;
 use crate::problem::ProblemCode;
 use crate::settings::{OrderSettings, default_settings};
-use crate::status::{Intent, LegStatus as L};
+use crate::settlement::{LegSettlement, OpenQuestion};
+use crate::status::{Intent, LegStatus as L, OrderStatus as O};
 use crate::tests::decisions::{at, order, refundable};
 use crate::unit_of_work::UnitOfWork;
 
@@ -147,7 +148,7 @@ fn sale_without_codes(settings: &Arc<OrderSettings>, end: i64) -> UnitOfWork {
     let pending =
         || vec![IssuedTicket { line: 0, refs: Vec::new(), barcode: None, seat: None, state: TicketState::Pending }];
     work.record_outcome(0, StepOutcome::Tickets(Ok(pending())));
-    while let Some(schedule) = work.order.legs[0].ticket_refresh.filter(|schedule| schedule.next_at <= at(end)) {
+    while let Some(schedule) = work.order.legs[0].next_ticket_read().filter(|schedule| schedule.next_at <= at(end)) {
         work.now = schedule.next_at;
         work.record_outcome(0, StepOutcome::Tickets(Ok(pending())));
     }
@@ -155,21 +156,34 @@ fn sale_without_codes(settings: &Arc<OrderSettings>, end: i64) -> UnitOfWork {
 }
 
 #[test]
-fn sold_tickets_without_a_code_are_a_problem_when_overdue_and_the_sale_stays_confirmed() {
+fn sold_tickets_without_a_code_are_a_problem_when_overdue_and_need_a_person_at_the_deadline() {
     let settings = Arc::new(default_settings());
     let seconds = |time: Duration| i64::try_from(time.as_secs()).expect("a short time");
     let (overdue, deadline) = (seconds(settings.tickets_overdue_after), seconds(settings.settle_deadline));
     let state = |end: i64| {
         let work = sale_without_codes(&settings, end);
         let leg = &work.order.legs[0];
-        (leg.status, leg.problems.iter().map(|problem| problem.code).collect::<Vec<_>>(), leg.ticket_refresh.is_some())
+        let codes: Vec<ProblemCode> = leg.problems.iter().map(|problem| problem.code).collect();
+        (work.order.status(), leg.status, codes, leg.awaits_tickets())
     };
-    assert_eq!(state(overdue - 1), (L::Confirmed, vec![], true));
-    assert_eq!(state(overdue + 60), (L::Confirmed, vec![ProblemCode::SourceUnavailable], true));
-    assert_eq!(state(deadline + 900), (L::Confirmed, vec![ProblemCode::SourceUnavailable], false));
+    let missing = || vec![ProblemCode::TicketsMissing];
+    assert_eq!(state(overdue - 1), (O::Confirmed, L::Confirmed, vec![], true));
+    assert_eq!(state(overdue + 60), (O::Confirmed, L::Confirmed, missing(), true));
+    assert_eq!(state(deadline + 900), (O::NeedsAttention, L::Confirmed, missing(), false));
     // What arrives late ends the problem.
-    let mut work = sale_without_codes(&settings, overdue + 60);
-    let quantity = work.order.lines[0].quantity;
+    for end in [overdue + 60, deadline + 900] {
+        let mut work = sale_without_codes(&settings, end);
+        work.order.tickets.clear();
+        let tickets = issued_tickets(&work);
+        work.record_outcome(0, StepOutcome::Tickets(Ok(tickets)));
+        let leg = &work.order.legs[0];
+        assert!(leg.ticket_search.is_none() && leg.problems.is_empty(), "{:?}", leg.problems);
+        assert_eq!(work.order.status(), O::Confirmed);
+    }
+}
+
+/// The tickets of the first line, issued.
+fn issued_tickets(work: &UnitOfWork) -> Vec<IssuedTicket> {
     let issued = |number: u32| IssuedTicket {
         line: 0,
         refs: vec![ExternalRef::new("ticket", number.to_string())],
@@ -177,10 +191,44 @@ fn sold_tickets_without_a_code_are_a_problem_when_overdue_and_the_sale_stays_con
         seat: None,
         state: TicketState::Issued,
     };
-    work.order.tickets.clear();
-    work.record_outcome(0, StepOutcome::Tickets(Ok((0..quantity).map(issued).collect())));
-    let leg = &work.order.legs[0];
-    assert!(leg.ticket_refresh.is_none() && leg.problems.is_empty(), "{:?}", leg.problems);
+    (0..work.order.lines[0].quantity).map(issued).collect()
+}
+
+#[test]
+fn an_order_whose_tickets_never_came_can_be_settled_tried_again_and_canceled() {
+    let settings = Arc::new(default_settings());
+    let deadline = i64::try_from(settings.settle_deadline.as_secs()).expect("a short time");
+    let lost = || sale_without_codes(&settings, deadline + 900);
+    let order = lost().order;
+    let now = at(deadline + 900);
+    assert_eq!(order.legs[0].open_question(), Some(OpenQuestion::Tickets));
+    assert!(order.permits(OrderAction::Settle, now) && order.permits(OrderAction::Retry, now));
+    assert!(order.permits(OrderAction::Cancel, now) && !order.is_terminal());
+    assert_eq!(order.totals(now)[0].confirmed, order.totals(now)[0].requested, "it is sold");
+    // It stays so, however often its tickets are read in vain.
+    let mut again = lost();
+    again.record_outcome(0, StepOutcome::Tickets(Ok(Vec::new())));
+    assert_eq!(again.order.status(), O::NeedsAttention);
+    // A person says that the sale stands: it does, also after the next read.
+    let mut accepted = lost();
+    accepted.settle(0, LegSettlement::Sold, &[], "desk").expect("a settlement");
+    accepted.record_outcome(0, StepOutcome::Tickets(Ok(Vec::new())));
+    assert_eq!((accepted.order.status(), accepted.order.is_terminal()), (O::Confirmed, true));
+    assert!(accepted.order.legs[0].problems.is_empty());
+    // With a new reference the tickets are looked for at once.
+    let mut found = lost();
+    found.settle(0, LegSettlement::Sold, &[ExternalRef::new("order", "4711")], "desk").expect("a settlement");
+    assert_eq!(found.order.legs[0].next_ticket_read().map(|read| read.next_at), Some(found.now));
+    let mut undone = lost();
+    undone.settle(0, LegSettlement::Undone, &[], "desk").expect("a settlement");
+    assert_eq!((undone.order.status(), undone.order.legs[0].status), (O::Cancelled, L::Cancelled));
+    assert!(lost().settle(0, LegSettlement::NotSold, &[], "desk").is_err(), "the sale is certain");
+    // Tried again in vain, it needs a person again.
+    let mut retried = lost();
+    assert!(retried.retry(0, retried.now, "desk"));
+    assert_eq!((retried.order.status(), retried.order.is_terminal()), (O::Confirmed, false));
+    retried.record_outcome(0, StepOutcome::Tickets(Ok(Vec::new())));
+    assert_eq!(retried.order.status(), O::NeedsAttention);
 }
 
 #[test]
@@ -204,12 +252,12 @@ fn a_ticket_with_a_code_is_never_overdue_and_a_wait_for_a_turn_makes_nothing_mis
     };
     // Not printed yet, for example: its state is read again, and nobody is alarmed.
     let mut pending = with_code(TicketState::Pending);
-    assert!(pending.order.legs[0].ticket_refresh.is_some());
+    assert!(pending.order.legs[0].awaits_tickets());
     pending.now = at(3 * 24 * 3600);
     let turn = || VendorError::awaiting_turn(&SourceId::new("a"), VendorOperation::LookUp, Duration::from_secs(60));
     pending.record_outcome(0, StepOutcome::Tickets(Err(turn())));
     assert!(pending.order.legs[0].problems.is_empty());
     let mut whole = with_code(TicketState::Issued);
     whole.record_outcome(0, StepOutcome::Tickets(Err(turn())));
-    assert!(whole.order.legs[0].ticket_refresh.is_none() && whole.order.legs[0].problems.is_empty());
+    assert!(whole.order.legs[0].ticket_search.is_none() && whole.order.legs[0].problems.is_empty());
 }

@@ -268,6 +268,11 @@ fn progress_messages(code: ProblemCode) -> [&'static str; 3] {
             "Le lieu n'a pu dire ce qu'il est advenu de l'achat. Nous nous en occupons.",
             "Der Veranstalter konnte nicht sagen, was aus dem Kauf wurde. Wir kümmern uns darum.",
         ],
+        ProblemCode::TicketsMissing => [
+            "The purchase is complete, but its tickets are late. We will take care of it.",
+            "L'achat est fait, mais les billets se font attendre. Nous nous en occupons.",
+            "Der Kauf ist abgeschlossen, doch die Tickets lassen auf sich warten. Wir kümmern uns darum.",
+        ],
         ProblemCode::UndoRefused => [
             "Part of the purchase could not be canceled. We will take care of it.",
             "Une partie de l'achat n'a pu être annulée. Nous nous en occupons.",

@@ -79,7 +79,7 @@ async fn what_is_admitted_is_confirmed_and_the_rest_is_refused_before_anything_i
     let all_ended = async || {
         for key in &admitted {
             let order = end(*key).await;
-            if !order.status().is_terminal() || order.legs.iter().any(|leg| leg.ticket_refresh.is_some()) {
+            if !order.status().is_terminal() || order.legs.iter().any(|leg| leg.awaits_tickets()) {
                 return false;
             }
         }

@@ -85,7 +85,9 @@ export function stepsOf(t: Words, { problems, legs }: Order): string[] {
 function Case({ order, again }: { order: Order; again: () => void }) {
   const { t, f } = useTranslation();
   const steps = stepsOf(t, order);
-  const stuck = order.legs.filter(({ status }) => status === 'NEEDS_ATTENTION' || status === 'OUTCOME_UNKNOWN');
+  const stuck = order.legs.filter(
+    ({ status, availableSettlements }) => status === 'OUTCOME_UNKNOWN' || availableSettlements.length > 0,
+  );
   return (
     <li className="leg">
       <h3>

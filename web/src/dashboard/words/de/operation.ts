@@ -91,6 +91,8 @@ export const operation: typeof words = {
       UNDO_REFUSED: 'Die Quelle hat es abgelehnt, einen Verkauf zu stornieren. Lassen Sie ihn beim Haus stornieren.',
       TICKETS_STILL_VALID:
         'Das Geld ging zurück, aber Tickets öffnen vielleicht noch das Tor. Lassen Sie sie beim Haus ungültig machen.',
+      TICKETS_MISSING:
+        'Der Verkauf ist sicher, aber die Quelle gibt seine Tickets nicht heraus. Fragen Sie das Haus danach; stornieren Sie die Bestellung, wenn es keine gibt.',
       CALLED_OFF: 'Das Haus hat abgesagt. Stornieren Sie die Bestellung, damit der Besucher sein Geld zurückbekommt.',
       SOURCE_UNAVAILABLE: 'Die Quelle antwortet nicht. Der Dienst macht weiter, wenn sie wieder da ist.',
       other: 'Öffnen Sie die Bestellung und lesen Sie die Aufrufe der Quelle; dann fragen Sie das Haus.',

@@ -94,6 +94,8 @@ export const operation = {
       OUTCOME_UNKNOWN: 'The response of the source was lost. The service looks it up automatically; no action needed yet.',
       UNDO_REFUSED: 'The source refused to cancel a sale. Have it canceled by the venue.',
       TICKETS_STILL_VALID: 'The refund was made, but tickets may still be valid at the gate. Have them voided by the venue.',
+      TICKETS_MISSING:
+        'The sale is certain, but the source does not return its tickets. Ask the venue for them; cancel the order if there are none.',
       CALLED_OFF: 'The venue canceled the performance. Cancel the order to refund the visitor.',
       SOURCE_UNAVAILABLE: 'The source is down. The service continues when it is back up.',
       other: 'Open the order, review the calls to the source, then contact the venue.',

@@ -96,6 +96,8 @@ export const operation: typeof words = {
       UNDO_REFUSED: "La source a refusé d'annuler une vente. Faites-la annuler par le lieu.",
       TICKETS_STILL_VALID:
         "L'argent a été rendu mais des billets ouvrent peut-être encore l'entrée. Faites-les invalider par le lieu.",
+      TICKETS_MISSING:
+        "La vente est certaine, mais la source ne rend pas ses billets. Demandez-les au lieu ; annulez la commande s'il n'y en a pas.",
       CALLED_OFF: 'Le lieu a annulé la représentation. Annulez la commande, pour que le visiteur soit remboursé.',
       SOURCE_UNAVAILABLE: 'La source ne répond pas. Le service reprendra quand elle sera de retour.',
       other: 'Ouvrez la commande et lisez les appels à la source ; puis demandez au lieu.',
