@@ -8,7 +8,7 @@ use domain::ids::StepKey;
 use domain::ordering::{Contact, DeliveryPreference, LegLine, LegRequest};
 use domain::{
     AvailabilityStatus, CatalogScope, Clock, EventKey, EventStatus, LegShape, Observed, Offer, Performance,
-    PerformanceWindow, Source, VendorError, VendorOperation,
+    PerformanceWindow, Source, VendorError, VendorOperation, observe_responses,
 };
 use resellers::check_account;
 
@@ -51,6 +51,17 @@ impl Findings {
 
 /// Checks a source, and makes no call that writes.
 pub(crate) async fn check_reads(source: &Source, clock: &dyn Clock) -> Vec<Deviation> {
+    let (mut deviations, seen) = observe_responses(read_all(source, clock)).await;
+    for deviation in &mut deviations {
+        let misfits = seen.iter().filter(|response| response.operation == deviation.operation);
+        if let Some(misfit) = misfits.filter_map(|response| response.misfit.as_ref()).next_back() {
+            deviation.seen += &format!(", {misfit}");
+        }
+    }
+    deviations
+}
+
+async fn read_all(source: &Source, clock: &dyn Clock) -> Vec<Deviation> {
     let mut findings = Findings::default();
     for check in check_account(source, &AccountConfig::default(), WriteProbes::Never).await {
         if !check.outcome.is_fine() {

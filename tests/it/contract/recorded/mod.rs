@@ -231,6 +231,7 @@ async fn a_deviating_answer_is_reported_with_its_section_sample_and_shape_and_wi
         "harbor: acme.md §3.1",
         "expected: events can be listed",
         "error MALFORMED",
+        "missing field",
         "[{identifier: string}]",
         ".json",
         "settings: base_url",
