@@ -53,6 +53,7 @@ pub(super) fn build(
     let authenticator = authenticator(config, &infrastructure.client);
     let mut state = AppState::new(pipeline, authenticator, origins, socket_limits(config), stop);
     state.serves_tls = config.server.tls.is_some();
+    state.cors_loopback = config.server.cors_loopback;
     Ok(Arc::new(state))
 }
 

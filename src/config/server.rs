@@ -26,6 +26,8 @@ pub struct ServerConfig {
     pub public_url: Option<Url>,
     /// Allowed browser origins; exact matches.
     pub cors_origins: Vec<CorsOrigin>,
+    /// Allows every browser origin on this machine.
+    pub cors_loopback: bool,
     /// Largest request body.
     pub body_limit: ByteSize,
     /// Operations in one batch.
@@ -85,6 +87,7 @@ impl ServerConfig {
             dashboard: from.get("dashboard"),
             public_url: from.find("public_url"),
             cors_origins: from.get("cors_origins"),
+            cors_loopback: from.get("cors_loopback"),
             body_limit: from.get("body_limit"),
             batch_limit: from.get("batch_limit"),
             header_timeout: from.get("header_timeout"),

@@ -66,7 +66,7 @@ pub fn build(state: Arc<AppState>, settings: Settings) -> Router {
     if surface.graphiql {
         api = api.layer(from_fn(graphql_http::serve_graphiql));
     }
-    let api = api.layer(cors_layer(&state.allowed_origins));
+    let api = api.layer(cors_layer(&state.allowed_origins, state.cors_loopback));
     let mut pages = Router::new();
     if surface.dashboard {
         pages = pages.route(

@@ -8,9 +8,9 @@ use axum::body::Bytes;
 use axum::http::HeaderValue;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use url::{Host, Url};
 
 use crate::gateway::auth::{Authenticator, Principal, wait_for_expiry};
+use crate::gateway::cors::is_loopback_origin;
 use crate::gateway::pages::{self, StaticPage};
 use crate::gateway::pipeline::Pipeline;
 use crate::gateway::rate_limiter::RateLimitStatus;
@@ -31,6 +31,8 @@ pub struct AppState {
     pub socket_limits: SocketLimits,
     /// Allowed origins of browsers on other sites; exact matches.
     pub allowed_origins: Vec<String>,
+    /// True if scripts of every origin on this machine may read responses.
+    pub cors_loopback: bool,
     /// True if the listener serves TLS; browsers then get `Strict-Transport-Security`.
     pub serves_tls: bool,
     /// The schema as a page.
@@ -58,6 +60,7 @@ impl AppState {
             stop,
             socket_limits,
             allowed_origins,
+            cors_loopback: false,
             serves_tls: false,
             schema_page,
         }
@@ -94,13 +97,7 @@ impl AppState {
     pub fn allows_origin(&self, origin: Option<&HeaderValue>) -> bool {
         let Some(origin) = origin else { return true };
         let Ok(origin) = origin.to_str() else { return false };
-        let is_loopback = Url::parse(origin).is_ok_and(|origin| match origin.host() {
-            Some(Host::Domain(name)) => name == "localhost",
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            None => false,
-        });
-        is_loopback || self.allowed_origins.iter().any(|allowed| allowed == origin)
+        is_loopback_origin(origin) || self.allowed_origins.iter().any(|allowed| allowed == origin)
     }
 
     /// Counts requests of a caller and returns its rate limit status, if it has a limit. Anonymous callers are counted

@@ -90,6 +90,23 @@ const LIST: &str = "{ events(first: 50) {
     problems { code source { name } } } }";
 
 #[tokio::test]
+async fn a_page_of_a_development_server_reads_responses_and_one_of_another_machine_does_not() {
+    let sandbox = SandboxProcess::start();
+    let ask = |origin: &'static str| {
+        let request = sandbox.client.post(format!("{}/graphql", sandbox.address)).header("origin", origin);
+        request.json(&json!({ "query": "{ viewer { id } }" })).send()
+    };
+    for origin in ["http://localhost:5173", "http://127.0.0.1:3000", "http://[::1]:8080"] {
+        let response = ask(origin).await.expect("a response");
+        assert_eq!(response.headers()["access-control-allow-origin"], origin);
+    }
+    for origin in ["http://localhost.example.com", "https://127.0.0.1.example.com", "null"] {
+        let response = ask(origin).await.expect("a response");
+        assert!(!response.headers().contains_key("access-control-allow-origin"), "{origin}");
+    }
+}
+
+#[tokio::test]
 async fn a_list_over_three_vendors_calls_each_once_per_level_and_batch() {
     let served = SandboxProcess::start();
     let response = served.query(LIST).await;

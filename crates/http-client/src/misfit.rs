@@ -26,6 +26,20 @@ pub(crate) fn misfit<T: DeserializeOwned>(body: &[u8]) -> String {
     }
 }
 
+/// Returns why the first row of a list does not fit a type. The list is the body or one of its fields.
+pub(crate) fn row_misfit<T: DeserializeOwned>(body: &[u8]) -> String {
+    let rows = match serde_json::from_slice::<Value>(body) {
+        Ok(Value::Array(rows)) => Some(rows),
+        Ok(Value::Object(fields)) => fields.into_iter().find_map(|(_, value)| match value {
+            Value::Array(rows) => Some(rows),
+            _ => None,
+        }),
+        _ => None,
+    };
+    let first = rows.and_then(|rows| rows.into_iter().next()).map(|row| misfit::<T>(row.to_string().as_bytes()));
+    first.unwrap_or_else(|| "no row is readable".to_owned())
+}
+
 /// Returns a key if it reads as a name. The keys of a map may be addresses of people or codes of tickets.
 fn shown_key(key: &str) -> &str {
     let name = key.trim_end_matches(|c: char| c.is_ascii_digit());
@@ -135,6 +149,15 @@ mod tests {
             "unknown variant, expected `a` or `b`"
         );
         assert_eq!(without_values("no row is readable"), "no row is readable");
+    }
+
+    #[test]
+    fn a_list_without_a_readable_row_is_explained_by_its_first_row() {
+        for body in [r#"[{"cost": "K7P2"}, {}]"#, r#"{"total": 2, "list": [{"cost": "K7P2"}]}"#] {
+            let said = row_misfit::<Row>(body.as_bytes());
+            assert!(said.starts_with("field `.`: missing field `price`"), "{said}");
+        }
+        assert_eq!(row_misfit::<Row>(b"5"), "no row is readable");
     }
 
     #[derive(Debug, Deserialize)]

@@ -8,7 +8,7 @@ use reqwest::StatusCode;
 use reqwest::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
 use serde::de::DeserializeOwned;
 
-use crate::misfit::{misfit, sample, without_values};
+use crate::misfit::{misfit, row_misfit, sample, without_values};
 use crate::request_metrics::count_unreadable_rows;
 use domain::seen::record_misfit;
 use domain::{Clock, Effect, ErrorKind, SourceId, SystemClock, VendorError, VendorOperation};
@@ -66,10 +66,13 @@ impl VendorResponse {
     }
 
     /// Returns the readable rows of a list, and counts those that could not be read. Fails with `Malformed` if there are rows
-    /// and none is readable: that is a changed format, not an empty list.
-    pub fn readable_rows<T>(&self, rows: Vec<T>, unreadable: usize) -> Result<Vec<T>, VendorError> {
+    /// and none is readable: that is a changed format, not an empty list. The reason is that of the first row.
+    pub fn readable_rows<T: DeserializeOwned>(&self, rows: Vec<T>, unreadable: usize) -> Result<Vec<T>, VendorError> {
         count_unreadable_rows(&self.source, self.operation, unreadable);
-        if rows.is_empty() && unreadable > 0 { Err(self.malformed(&"no row is readable")) } else { Ok(rows) }
+        if rows.is_empty() && unreadable > 0 {
+            return Err(self.malformed(&row_misfit::<T>(self.json_body())));
+        }
+        Ok(rows)
     }
 
     /// Returns the error for an unsuccessful status that the vendor crate does not map itself. 401 and 403 are

@@ -122,7 +122,7 @@ async fn cors_allows_exact_origins_only() {
     };
     let allowed = preflight("https://shop.example").await.expect("a response");
     assert_eq!(allowed.headers()["access-control-allow-origin"], "https://shop.example");
-    for origin in ["https://shop.example.evil.test", "https://evil.test", "null"] {
+    for origin in ["https://shop.example.evil.test", "https://evil.test", "null", "http://localhost:5173"] {
         let refused = preflight(origin).await.expect("a response");
         assert!(!refused.headers().contains_key("access-control-allow-origin"), "{origin}");
     }
