@@ -60,6 +60,7 @@ test('the ready order is confirmed with tickets of three vendors, and undone by 
   const vendors = (of) => [...new Set(of)].sort();
   assert.deepEqual(vendors(order.tickets.map((ticket) => ticket.line.leg.source.vendor)), ['ACME', 'SECUTIX', 'TICKETING']);
   assert.equal(order.tickets.length, 6);
+  assert.ok(order.plan.legRisks.some(({ code, source }) => code === 'PRICE_MAY_MOVE' && source.name === 'harbor'));
   for (const ticket of order.tickets) {
     assert.equal(ticket.status, 'ISSUED');
     assert.ok(ticket.deliveries[0]?.value, 'its code is there');

@@ -126,7 +126,8 @@ impl VendorOrder {
         &self.order.legs[self.leg]
     }
 
-    fn find_source(&self, ctx: &Ctx) -> Result<Arc<source::Source>, ApiError> {
+    /// Finds the source that books the leg. Fails if it is not configured any more.
+    pub(super) fn find_source(&self, ctx: &Ctx) -> Result<Arc<source::Source>, ApiError> {
         ctx.catalog().find_source(&self.inner().source).cloned().ok_or_else(|| ApiError::new(ErrorCode::SourceGone))
     }
 }
