@@ -5,16 +5,18 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use strum::IntoStaticStr;
 
-use crate::error::{ErrorKind, RefusalReason, VendorError, VendorOperation};
+use crate::error::{ErrorKind, NotSent, RefusalReason, VendorError, VendorOperation};
 use crate::ids::SourceId;
 use crate::seen::SeenResponse;
 
 /// Number of failures of one kind that are kept of a source. Those of a kind differ by the setting that is missing.
 const MAX_PER_KIND: usize = 5;
+/// Time within which a failure without a response is taken for one that is shared with an earlier call.
+const SHARED: SignedDuration = SignedDuration::from_secs(60);
 /// Longest description of a field that did not fit, in characters.
 const MAX_MISFIT: usize = 300;
 
@@ -79,6 +81,9 @@ pub struct FailureReason {
     /// Operation that failed. `None` if no call was made.
     #[serde(skip)]
     pub operation: Option<VendorOperation>,
+    /// Reason why no request was sent, if none was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_sent: Option<NotSent>,
     /// Request and response that explain it. `None` if no response was seen.
     #[serde(flatten)]
     pub response: Option<SeenResponse>,
@@ -104,7 +109,8 @@ impl FailureReason {
             ErrorKind::Rejected(refusal) => refusal.vendor_code.clone(),
             _ => None,
         };
-        Self { kind, operation: Some(error.operation), response, vendor_code, missing_setting: None }
+        let not_sent = error.not_sent.filter(|_| response.is_none());
+        Self { kind, operation: Some(error.operation), not_sent, response, vendor_code, missing_setting: None }
     }
 
     /// Returns a reason for each setting that lacks a word of the responses of a call.
@@ -117,6 +123,7 @@ impl FailureReason {
                     reasons.push(Self {
                         kind: FailureKind::UnknownWord,
                         operation: Some(operation),
+                        not_sent: None,
                         response: Some(response.clone()),
                         vendor_code: None,
                         missing_setting,
@@ -133,7 +140,7 @@ impl FailureReason {
             Some(_) => FailureKind::SettlementUnsupported,
             None => FailureKind::Unsupported,
         };
-        Self { kind, operation: None, response: None, vendor_code: None, missing_setting }
+        Self { kind, operation: None, not_sent: None, response: None, vendor_code: None, missing_setting }
     }
 }
 
@@ -142,6 +149,7 @@ impl fmt::Display for FailureReason {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.response {
             Some(response) => response.fmt(out),
+            None if self.not_sent.is_some() => out.write_str("nothing was sent"),
             None => out.write_str("no response was seen"),
         }
     }
@@ -198,10 +206,19 @@ impl RecentFailures {
         }
     }
 
-    /// Records a failure in the place of the last one of its kind and setting.
+    /// Records a failure in the place of the last one of its kind and setting. A call that shared the failure of another has seen no
+    /// response, and does not replace what that one met.
     pub fn record(&self, at: Timestamp, reason: &FailureReason) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let identity = |reason: &FailureReason| (reason.kind, reason.missing_setting.clone());
+        let shows_more = |failure: &RecentFailure| {
+            identity(&failure.reason) == identity(reason)
+                && failure.reason.response.is_some()
+                && at.duration_since(failure.at) < SHARED
+        };
+        if reason.response.is_none() && kept.iter().any(shows_more) {
+            return;
+        }
         kept.retain(|failure| identity(&failure.reason) != identity(reason));
         kept.push_front(RecentFailure { at, reason: reason.clone() });
         let mut of_kind = 0;
@@ -249,6 +266,21 @@ mod tests {
         assert_eq!((kept[0].at, newest), (at(3), Some(502)));
         let setting = kept[1].reason.missing_setting.as_deref();
         assert_eq!(setting, Some(format!("resellers.r{}", settings - 1).as_str()));
+    }
+
+    #[test]
+    fn a_shared_failure_does_not_replace_what_its_call_met() {
+        let failures = RecentFailures::default();
+        let statuses = || -> Vec<Option<u16>> {
+            failures.list().iter().map(|failure| failure.reason.response.as_ref()?.status).collect()
+        };
+        let error = error(ErrorKind::Unavailable);
+        failures.record(at(0), &FailureReason::of_call(&error, &[response(Some(500))]));
+        let shared = FailureReason::of_call(&error, &[]);
+        failures.record(at(59), &shared);
+        assert_eq!(statuses(), [Some(500)]);
+        failures.record(at(60), &shared);
+        assert_eq!(statuses(), [None]);
     }
 
     #[test]

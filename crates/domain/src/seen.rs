@@ -98,6 +98,17 @@ pub async fn observe_responses<F: Future>(call: F) -> (F::Output, Vec<SeenRespon
     (output, seen)
 }
 
+/// Wraps `work` so that it records responses for the current call, whichever task polls it.
+pub fn propagate_responses<F: Future>(work: F) -> impl Future<Output = F::Output> {
+    let seen = SEEN.try_with(Arc::clone).ok();
+    async move {
+        match seen {
+            Some(seen) => SEEN.scope(seen, work).await,
+            None => work.await,
+        }
+    }
+}
+
 /// Records a response of the current call.
 pub fn record_response(response: SeenResponse) {
     with_seen(|seen| {
@@ -167,5 +178,21 @@ mod tests {
         assert_eq!(inner[0].to_string(), "GET /b -> no response, `x`: expected a number");
         assert_eq!((inner.len(), outer.len(), outer[1] == inner[0]), (1, 2, true));
         record_response(response("/outside"));
+    }
+
+    #[tokio::test]
+    async fn a_task_records_for_the_call_that_started_it() {
+        let ((), seen) = observe_responses(async {
+            let response = SeenResponse::new(VendorOperation::Probe, "GET", "/a");
+            let mut tasks = tokio::task::JoinSet::new();
+            tasks.spawn(propagate_responses(async {
+                record_response(response);
+                record_unknown_word("status_words");
+                record_unknown_word("status_words");
+            }));
+            tasks.join_all().await;
+        })
+        .await;
+        assert_eq!((seen.len(), &seen[0].unknown_words), (1, &vec!["status_words"]));
     }
 }
