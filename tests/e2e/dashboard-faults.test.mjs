@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 
 import { keepPicture, openChromium } from './chromium.mjs';
-import { assertAccessible, goTo, OPERATOR, settle, signIn } from './dashboard.mjs';
+import { assertAccessible, goTo, OPERATOR, RESELLER, settle, signIn } from './dashboard.mjs';
 import { startServer } from './server.mjs';
 import { anOrder, ask, control, reseller, storefront } from './shop.mjs';
 
@@ -167,4 +167,40 @@ test('an operator pauses a source, new orders are refused, and resumes it', asyn
   const placed = await ask(server.origin, PLACE, { input }, storefront);
   assert.equal(placed.data.placeOrder.order.status, 'CONFIRMED');
   assert.deepEqual(errors, []);
+});
+
+test('an operator reads why a source failed, in three languages, and a reseller does not', async () => {
+  const body = '{"planted": "ada.guest@example.org"}';
+  const rules = [{ fault: { kind: 'status', status: 403, body } }];
+  await control(server, 'acme', 'faults', { body: { rules } });
+  await ask(server.origin, '{ events(first: 5) { nodes { title } } }', {}, storefront);
+
+  const { page, errors } = await signIn(browser, server.origin, OPERATOR);
+  await goTo(page, 'sources');
+  const harbor = page.locator('[data-source=harbor]');
+  await harbor.getByRole('heading', { name: 'Last failures' }).waitFor();
+  const reason = harbor.locator('[data-failure=UNAUTHORIZED]');
+  await reason.getByText('Credentials not accepted', { exact: false }).waitFor();
+  await reason.locator('time').waitFor();
+  const exchange = (await reason.locator('code').allInnerTexts()).join();
+  assert.match(exchange, /^list_events · GET \/\S+ → 403$/);
+  await assertAccessible(page, 'the sources, one of them with a failure');
+  for (const [language, words] of [
+    ['fr', 'Identifiants refusés'],
+    ['de', 'Zugangsdaten nicht akzeptiert'],
+  ]) {
+    await page.locator('select').first().selectOption(language);
+    await reason.getByText(words, { exact: false }).waitFor();
+  }
+  assert.ok(!(await page.content()).includes('ada.guest'), 'nothing of the body is shown');
+  assert.deepEqual(errors, []);
+
+  const other = await signIn(browser, server.origin, RESELLER);
+  await goTo(other.page, 'sources');
+  await settle(other.page);
+  const shown = await other.page.content();
+  assert.ok(!/list_events|403|data-failure/.test(shown), 'a reseller sees no reason');
+  const seen = await ask(server.origin, '{ sources { name lastFailures { kind } } }', {}, reseller);
+  assert.deepEqual(new Set(seen.data.sources.map(({ lastFailures }) => lastFailures)), new Set([null]));
+  assert.deepEqual(other.errors, []);
 });

@@ -187,7 +187,8 @@ impl ErrorKind {
 }
 
 /// Reason why a call was not made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum NotSent {
     /// A request of the call waits for its turn in our own queue.
     AwaitsTurn,

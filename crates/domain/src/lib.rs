@@ -7,6 +7,7 @@ pub mod admissions;
 pub mod authoring;
 pub mod catalog;
 pub mod error;
+pub mod failure;
 pub mod identity;
 pub mod ids;
 pub mod mobile;
@@ -29,6 +30,7 @@ pub use catalog::{
     Offer, Performance, PerformanceWindow, Section, TicketType,
 };
 pub use error::{Batch, Effect, ErrorKind, NotSent, RefusalReason, VendorError, VendorOperation, VendorRefusal};
+pub use failure::{FailureKind, FailureReason, RecentFailure, RecentFailures};
 pub use identity::Scope;
 pub use ids::{EventKey, ExternalRef, Key, OrderKey, PerformanceKey, SectionKey, SourceId, TicketTypeKey, TokenKey};
 pub use money::{Currency, Money, MoneyError, Price, Tax};

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr};
 
 use crate::error::VendorError;
-use crate::ids::{ExternalRef, PerformanceKey, StepKey, TicketTypeKey};
+use crate::ids::{ExternalRef, PerformanceKey, SourceId, StepKey, TicketTypeKey};
 use crate::money::Money;
 use crate::text::Locale;
 
@@ -267,9 +267,15 @@ pub trait Ordering: Send + Sync {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SettlementRefusal {
     /// The source requires a payment instrument, and none is configured.
-    NoInstrument,
+    NoInstrument {
+        /// Key of the source that configures it.
+        setting: &'static str,
+    },
     /// The selling reseller has no account at this source.
-    NoAccount,
+    NoAccount {
+        /// Key of the account. `None` if there is no account at all.
+        setting: Option<&'static str>,
+    },
     /// The source does not support the requested delivery.
     UnsupportedDelivery,
 }
@@ -278,10 +284,25 @@ impl SettlementRefusal {
     /// Describes what the configuration lacks, for operators.
     pub fn missing(self) -> &'static str {
         match self {
-            Self::NoInstrument => "no means of payment is configured at the source",
-            Self::NoAccount => "no buying account is configured, neither at the source nor for the caller's reseller",
+            Self::NoInstrument { .. } => "no means of payment is configured at the source",
+            Self::NoAccount { .. } => {
+                "no buying account is configured, neither at the source nor for the caller's reseller"
+            }
             Self::UnsupportedDelivery => "it does not deliver tickets in the requested way",
         }
+    }
+
+    /// Returns the path of the setting that is missing, for operators. `None` if no setting would allow the order.
+    pub fn missing_setting(self, source: &SourceId, reseller: Option<&str>) -> Option<String> {
+        let (table, key) = match (self, reseller) {
+            (Self::UnsupportedDelivery, _) => return None,
+            (Self::NoAccount { setting }, Some(reseller)) => {
+                (format!("resellers.{reseller}.connections.{source}"), setting)
+            }
+            (Self::NoAccount { setting }, None) => (format!("sources.{source}"), setting),
+            (Self::NoInstrument { setting }, _) => (format!("sources.{source}"), Some(setting)),
+        };
+        Some(key.map_or_else(|| table.clone(), |key| format!("{table}.{key}")))
     }
 }
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde::Serialize;
+
 use crate::error::VendorOperation;
 
 /// Number of responses that are kept of one call.
@@ -11,20 +13,28 @@ const MAX_RESPONSES: usize = 50;
 const MAX_SEGMENT: usize = 40;
 
 /// A request and its response.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct SeenResponse {
     /// Operation that the request served.
+    #[serde(skip)]
     pub operation: VendorOperation,
     /// HTTP method.
     pub method: String,
     /// Path, with `{id}` for each part that may be an identifier.
     pub path: String,
     /// HTTP status. `None`: there was no response.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
     /// Media type of the body, without parameters.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub content_type: Option<String>,
     /// Path of the field that did not fit, and the type that was expected and seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub misfit: Option<String>,
+    /// Settings of the table `assumptions` that lack a word of the response.
+    #[serde(skip)]
+    pub unknown_words: Vec<&'static str>,
 }
 
 impl SeenResponse {
@@ -38,6 +48,7 @@ impl SeenResponse {
             status: None,
             content_type: None,
             misfit: None,
+            unknown_words: Vec::new(),
         }
     }
 }
@@ -87,6 +98,17 @@ pub async fn observe_responses<F: Future>(call: F) -> (F::Output, Vec<SeenRespon
     (output, seen)
 }
 
+/// Wraps `work` so that it records responses for the current call, whichever task polls it.
+pub fn propagate_responses<F: Future>(work: F) -> impl Future<Output = F::Output> {
+    let seen = SEEN.try_with(Arc::clone).ok();
+    async move {
+        match seen {
+            Some(seen) => SEEN.scope(seen, work).await,
+            None => work.await,
+        }
+    }
+}
+
 /// Records a response of the current call.
 pub fn record_response(response: SeenResponse) {
     with_seen(|seen| {
@@ -101,6 +123,15 @@ pub fn record_misfit(misfit: &str) {
     with_seen(|seen| {
         if let Some(last) = seen.last_mut() {
             last.misfit = Some(misfit.to_owned());
+        }
+    });
+}
+
+/// Records that a setting of the table `assumptions` lacks a word of the last response of the current call.
+pub fn record_unknown_word(setting: &'static str) {
+    with_seen(|seen| {
+        if let Some(last) = seen.last_mut().filter(|last| !last.unknown_words.contains(&setting)) {
+            last.unknown_words.push(setting);
         }
     });
 }
@@ -147,5 +178,21 @@ mod tests {
         assert_eq!(inner[0].to_string(), "GET /b -> no response, `x`: expected a number");
         assert_eq!((inner.len(), outer.len(), outer[1] == inner[0]), (1, 2, true));
         record_response(response("/outside"));
+    }
+
+    #[tokio::test]
+    async fn a_task_records_for_the_call_that_started_it() {
+        let ((), seen) = observe_responses(async {
+            let response = SeenResponse::new(VendorOperation::Probe, "GET", "/a");
+            let mut tasks = tokio::task::JoinSet::new();
+            tasks.spawn(propagate_responses(async {
+                record_response(response);
+                record_unknown_word("status_words");
+                record_unknown_word("status_words");
+            }));
+            tasks.join_all().await;
+        })
+        .await;
+        assert_eq!((seen.len(), &seen[0].unknown_words), (1, &vec!["status_words"]));
     }
 }

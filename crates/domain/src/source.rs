@@ -12,6 +12,7 @@ use crate::accounts::ResellerAccounts;
 use crate::admissions::Admissions;
 use crate::authoring::{Authoring, BackOffice, SectionAuthoring};
 use crate::catalog::Catalog;
+use crate::failure::RecentFailures;
 use crate::ids::SourceId;
 use crate::money::Currency;
 use crate::monthly_calls::MonthlyUse;
@@ -303,6 +304,8 @@ pub struct Source {
     pub traits: SourceTraits,
     /// Health.
     pub health: Arc<dyn Health>,
+    /// The last failures, for operators.
+    pub failures: Arc<RecentFailures>,
     /// Capacity for orders, if the requests of the source wait for their turn ([`TurnScope::wait`](crate::TurnScope::wait)). `None`
     /// if nothing limits them.
     pub capacity: Option<Arc<dyn OrderCapacity>>,

@@ -33,6 +33,11 @@ use domain::{
 /// Largest accepted response body in bytes: several times the largest catalog of a vendor, which is around 10 MB.
 const MAX_RESPONSE_BYTES: usize = 64 << 20;
 
+/// Longest subtype of a media type that is shown to operators, in characters.
+const MAX_SUBTYPE: usize = 40;
+/// Most digits in it: enough for a version, and too few for an identifier.
+const MAX_SUBTYPE_DIGITS: usize = 2;
+
 /// Pauses of a client that was created without a policy: those of a vendor that documents none.
 const USUAL_PAUSES: PausePolicy = PausePolicy { default: Duration::from_secs(30), max: Duration::from_secs(3600) };
 
@@ -227,12 +232,44 @@ impl VendorHttpClient {
 /// Adds the response to what an operator sees of a request.
 fn seen_response(seen: SeenResponse, result: &Result<VendorResponse, VendorError>) -> SeenResponse {
     let Ok(response) = result else { return seen };
-    let content_type = response.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let media_type = content_type.and_then(|text| text.split(';').next()).map(|text| text.trim().to_ascii_lowercase());
-    SeenResponse { status: Some(response.status.as_u16()), content_type: media_type, ..seen }
+    let content_type = response.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).and_then(media_type);
+    SeenResponse { status: Some(response.status.as_u16()), content_type, ..seen }
+}
+
+/// Returns the media type of a `Content-Type` in lower case. `None` if it does not read as one: a vendor may write anything there.
+fn media_type(content_type: &str) -> Option<String> {
+    const TOP_LEVEL: [&str; 5] = ["application", "image", "multipart", "text", "video"];
+    let name = content_type.split(';').next()?.trim().to_ascii_lowercase();
+    let (top_level, subtype) = name.split_once('/')?;
+    let is_plain = subtype.len() <= MAX_SUBTYPE
+        && subtype.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+        && subtype.bytes().filter(u8::is_ascii_digit).count() <= MAX_SUBTYPE_DIGITS;
+    (TOP_LEVEL.contains(&top_level) && is_plain && !subtype.is_empty()).then_some(name)
 }
 
 /// Returns the possible effect of a call whose response was lost.
 fn effect_of_lost_response(operation: VendorOperation) -> Effect {
     if operation.is_read_only() { Effect::None } else { Effect::Unknown }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_content_type_that_could_be_a_value_is_not_shown() {
+        for (text, expected) in [
+            ("application/json; charset=utf-8", Some("application/json")),
+            ("Application/Problem+JSON", Some("application/problem+json")),
+            ("application/vnd.api.v2+json", Some("application/vnd.api.v2+json")),
+            ("text/html;x=ada@example.org", Some("text/html")),
+            ("ada@example.org", None),
+            ("text/K7P2M9QX", None),
+            ("ada/guest", None),
+            ("text/", None),
+        ] {
+            assert_eq!(media_type(text).as_deref(), expected, "{text}");
+        }
+        assert_eq!(media_type(&format!("text/{}", "x".repeat(MAX_SUBTYPE + 1))), None);
+    }
 }

@@ -18,9 +18,10 @@ use crate::status::Intent;
 use domain::ordering::{DeliveryPreference, SettlementRefusal};
 use domain::time::earlier;
 use domain::{
-    Environment, LegShape, OrderKey, PerformanceKey, RequestClass, RequestTurn, Source, SourceId, TurnScope,
-    VendorError,
+    Environment, FailureReason, LegShape, OrderKey, PerformanceKey, RequestClass, RequestTurn, Source, SourceId,
+    TurnScope, VendorError,
 };
+use telemetry::explain;
 
 /// Accounts under which resellers sell at the sources.
 pub trait SellingAccounts: Send + Sync {
@@ -208,7 +209,7 @@ impl OrderPlanner<'_> {
             if let Some(reseller) = &order.reseller {
                 match self.accounts.account(reseller, &source.id) {
                     Some(account) => order.legs[number].account = account,
-                    None => refusal = Some(SettlementRefusal::NoAccount),
+                    None => refusal = Some(SettlementRefusal::NoAccount { setting: None }),
                 }
             }
             let request = order.leg_request(&order.legs[number]);
@@ -216,12 +217,10 @@ impl OrderPlanner<'_> {
             let refusal = refusal.or((!has_app).then_some(SettlementRefusal::UnsupportedDelivery));
             let refusal = refusal.or_else(|| ordering.settlement_refusal(&request));
             if let Some(refusal) = refusal {
-                // The buyer gets a neutral text; who can change it reads it here.
-                let reseller = order.reseller.as_deref().unwrap_or("none");
-                tracing::warn!(source = %source.id, reseller, missing = refusal.missing(), "an order cannot be settled");
+                self.report_refusal(source, refusal, order.reseller.as_deref());
             }
             let code = match refusal {
-                Some(SettlementRefusal::NoInstrument | SettlementRefusal::NoAccount) => {
+                Some(SettlementRefusal::NoInstrument { .. } | SettlementRefusal::NoAccount { .. }) => {
                     ProblemCode::SettlementUnsupported
                 }
                 Some(SettlementRefusal::UnsupportedDelivery) => ProblemCode::UnsupportedBySource,
@@ -233,6 +232,18 @@ impl OrderPlanner<'_> {
             problems.push(Problem::new(code).for_source(&source.id).on_leg(number));
         }
         if problems.is_empty() { Ok(()) } else { Err(problems) }
+    }
+
+    /// Logs, explains and keeps the reason of a refusal for operators. The buyer gets a neutral text.
+    fn report_refusal(&self, source: &Source, refusal: SettlementRefusal, reseller: Option<&str>) {
+        let reason = FailureReason::of_refused_order(refusal.missing_setting(&source.id, reseller));
+        let (missing, setting) = (refusal.missing(), reason.missing_setting.as_deref().unwrap_or("none"));
+        let reseller = reseller.unwrap_or("none");
+        tracing::warn!(source = %source.id, reseller, missing, setting, "an order cannot be settled");
+        explain::record(source.id.as_str(), "plan", |stats| stats.record_reason(&reason));
+        if reason.missing_setting.is_some() {
+            source.failures.record(self.now, &reason);
+        }
     }
 }
 

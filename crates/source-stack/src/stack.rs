@@ -61,6 +61,7 @@ pub fn stack(source: Source, parts: StackParts) -> LayeredSource {
         currency,
         traits,
         health: _,
+        failures,
         capacity: _,
         catalog,
         ordering,
@@ -74,7 +75,7 @@ pub fn stack(source: Source, parts: StackParts) -> LayeredSource {
     } = source;
     let StackParts { resilience, cache_policy, health, capacity, cache, realm } = parts;
     let source_cache = SourceCache::new(Arc::clone(&cache), id.clone(), &realm, cache_policy);
-    let guard = Arc::new(Guard::new(id.clone(), &traits, resilience, Arc::clone(&health)));
+    let guard = Arc::new(Guard::new(id.clone(), &traits, resilience, Arc::clone(&health), Arc::clone(&failures)));
     let uncached_catalog = uncached(catalog, &guard, &source_cache, traits.max_batch);
     let catalog = cached(Arc::clone(&uncached_catalog), &source_cache);
     let ordering = ordering.map(|port| Arc::new(Guarded::new(port, &guard)) as Arc<dyn Ordering>);
@@ -103,6 +104,7 @@ pub fn stack(source: Source, parts: StackParts) -> LayeredSource {
         currency,
         traits,
         health,
+        failures,
         capacity,
         catalog,
     };

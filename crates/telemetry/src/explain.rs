@@ -8,8 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
+
+/// Number of different reasons that an operation at a source shows.
+const MAX_REASONS: usize = 5;
 
 tokio::task_local! {
     static EXPLANATION: Arc<Mutex<Explanation>>;
@@ -46,6 +50,8 @@ pub struct OperationStats {
     pub coalesced: u64,
     /// Age of the oldest item served from a cache.
     pub oldest_age: Option<Duration>,
+    /// Reasons of failures, each once.
+    reasons: Vec<Value>,
 }
 
 /// Updates the statistics of an operation at a source, if statistics were requested.
@@ -94,6 +100,14 @@ impl Explanation {
 }
 
 impl OperationStats {
+    /// Adds the reason of a failure, unless it is listed or five others are.
+    pub fn record_reason(&mut self, reason: &impl Serialize) {
+        let reason = json!(reason);
+        if self.reasons.len() < MAX_REASONS && !self.reasons.contains(&reason) {
+            self.reasons.push(reason);
+        }
+    }
+
     fn to_json(&self, source: &str, operation: &str) -> Value {
         json!({
             "source": source,
@@ -109,6 +123,7 @@ impl OperationStats {
                 "oldestMs": self.oldest_age.map(millis),
             },
             "coalesced": self.coalesced,
+            "reasons": self.reasons,
         })
     }
 }
@@ -143,5 +158,17 @@ mod tests {
         );
         assert_eq!(explanation["sources"][0]["items"], 20);
         assert_eq!(explanation["sources"][1]["cache"]["oldestMs"], 2000);
+    }
+
+    #[tokio::test]
+    async fn each_reason_is_listed_once_and_no_more_than_five() {
+        let ((), explanation) = explain(async {
+            for status in [500, 500, 501, 502, 503, 504, 505, 506] {
+                record("harbor", "load_events", |stats| stats.record_reason(&json!({ "status": status })));
+            }
+        })
+        .await;
+        let reasons = explanation["sources"][0]["reasons"].as_array().expect("reasons");
+        assert_eq!((reasons.len(), &reasons[1]), (MAX_REASONS, &json!({ "status": 501 })));
     }
 }

@@ -22,6 +22,7 @@ pub fn fake_source(id: SourceId, catalog: Arc<dyn Catalog>) -> Source {
         currency: None,
         traits: traits(),
         health: Arc::new(AlwaysUp),
+        failures: Arc::default(),
         capacity: None,
         catalog,
         ordering: None,

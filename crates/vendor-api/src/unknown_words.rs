@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use parking_lot::Mutex;
 
 use domain::SourceId;
+use domain::seen::record_unknown_word;
 
 /// Maximum number of words that are remembered, so that a vendor cannot fill the memory.
 const MAX_WORDS: usize = 200;
@@ -16,9 +17,10 @@ const MAX_LENGTH: usize = 40;
 pub struct UnknownWords(Mutex<BTreeSet<(&'static str, String)>>);
 
 impl UnknownWords {
-    /// Logs a word that is not in a setting of the table `assumptions`, unless it was logged before. `effect` says what the
-    /// source does with it.
+    /// Logs a word that is not in a setting of the table `assumptions`, unless it was logged before, and records the setting for
+    /// the current call. `effect` says what the source does with it.
     pub fn warn(&self, source: &SourceId, setting: &'static str, word: &str, effect: &str) {
+        record_unknown_word(setting);
         if let Some(word) = self.insert(setting, word) {
             tracing::warn!(%source, setting, word, "the vendor uses a word that is not in assumptions.{setting}: {effect}");
         }

@@ -301,6 +301,7 @@ impl SourceSpec {
             currency: Some(currency),
             traits: facts(self.max_batch),
             health: Arc::new(HealthySource),
+            failures: Arc::default(),
             capacity: None,
             catalog: Arc::clone(&catalog.inner) as Arc<dyn Catalog>,
             ordering: None,

@@ -28,9 +28,13 @@ impl EmulatedVendors {
         self.0.stage(vendor).expect("an emulator")
     }
 
+    /// Address of an emulated vendor.
+    pub(crate) fn base_url(&self, vendor: &str) -> String {
+        self.0.base_url(vendor).expect("an address")
+    }
+
     /// Configuration of the sources and of one API client.
     pub(crate) fn config(&self) -> String {
-        let base = |vendor| self.0.base_url(vendor).expect("an address");
         format!(
             r#"
 [ledger]
@@ -68,8 +72,8 @@ currency = "CHF"
 quota = "6000/1m"
 endpoint_quota = "6000/1m"
 "#,
-            base("acme"),
-            base("secutix")
+            self.base_url("acme"),
+            self.base_url("secutix")
         )
     }
 }

@@ -1,7 +1,8 @@
-//! Operations of the real binary: metrics, traces, logs, explain, reload, drain, replicas.
+//! Operations of the real binary: metrics, traces, logs, explain, failures, reload, drain, replicas.
 
 mod drain;
 mod explain;
+mod failures;
 mod ledger;
 mod logs;
 mod metrics;

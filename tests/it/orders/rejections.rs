@@ -120,8 +120,8 @@ async fn an_unexpected_price_is_reported_with_both_amounts() {
 #[tokio::test]
 async fn an_unsupported_settlement_is_rejected_before_any_hold() {
     let table = [
-        (SettlementRefusal::NoInstrument, P::SettlementUnsupported),
-        (SettlementRefusal::NoAccount, P::SettlementUnsupported),
+        (SettlementRefusal::NoInstrument { setting: "settlement" }, P::SettlementUnsupported),
+        (SettlementRefusal::NoAccount { setting: None }, P::SettlementUnsupported),
         (SettlementRefusal::UnsupportedDelivery, P::UnsupportedBySource),
     ];
     for (refusal, code) in table {

@@ -131,6 +131,14 @@ impl<'g> GuardedCall<'g> {
         true
     }
 
+    /// Logs and keeps the reason of a failure, and the settings that lack a word of the responses.
+    fn record_reasons(&self, failure: Option<&VendorError>) {
+        let (guard, now) = (self.guard, self.guard.health.now());
+        let failed = failure.map(|error| guard.failures.record(now, error, &self.seen));
+        let unknown = guard.failures.record_unknown_words(now, &guard.source, self.operation, &self.seen);
+        failed.iter().chain(&unknown).for_each(|reason| self.observation.record_reason(reason));
+    }
+
     fn error(&self, kind: ErrorKind) -> VendorError {
         VendorError::new(&self.guard.source, self.operation, kind)
     }
@@ -226,9 +234,7 @@ where
         }
         let has_success = self.results.values().any(Result::is_ok);
         let failure = self.results.values().find_map(|result| result.as_ref().err());
-        if let Some(failure) = failure.filter(|failure| !failure.only_waits()) {
-            call.guard.failures.record(failure, &call.seen);
-        }
+        call.record_reasons(failure.filter(|failure| !failure.only_waits()));
         call.observation.finish(if has_success { None } else { failure });
         self.results
     }

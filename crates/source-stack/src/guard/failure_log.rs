@@ -1,10 +1,12 @@
 //! Log of failed calls, for operators: where each went and what came back. Each at debug level, and once a minute for each kind of
-//! failure as a warning.
+//! failure as a warning. The last ones are kept.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{ErrorKind, SeenResponse, VendorError};
+use domain::{ErrorKind, FailureReason, RecentFailures, SeenResponse, SourceId, VendorError, VendorOperation};
+use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
@@ -15,22 +17,41 @@ const INTERVAL: Duration = Duration::from_secs(60);
 #[derive(Default)]
 pub(super) struct FailureLog {
     warned_at: Mutex<HashMap<&'static str, Instant>>,
+    recent: Arc<RecentFailures>,
 }
 
 impl FailureLog {
-    /// Logs a failure with the last response of its call.
-    pub(super) fn record(&self, error: &VendorError, seen: &[SeenResponse]) {
-        let (source, operation, kind) = (error.source.as_str(), error.operation.name(), error.kind.name());
-        let last = seen.last().map_or_else(|| "nothing was sent".to_owned(), ToString::to_string);
-        let code = match &error.kind {
-            ErrorKind::Rejected(refusal) => refusal.vendor_code.as_deref().unwrap_or_default(),
-            _ => "",
-        };
+    /// Creates a log that keeps the last failures in `recent`.
+    pub(super) fn new(recent: Arc<RecentFailures>) -> Self {
+        Self { recent, ..Self::default() }
+    }
+
+    /// Logs a failure with what its call met, and returns its reason.
+    pub(super) fn record(&self, now: Timestamp, error: &VendorError, seen: &[SeenResponse]) -> FailureReason {
+        let reason = FailureReason::of_call(error, seen);
+        let (source, operation, kind) = (error.source.as_str(), error.operation.name(), reason.kind.name());
+        let code = reason.vendor_code.as_deref().unwrap_or_default();
         if self.is_due(&error.kind) {
-            tracing::warn!(source, operation, kind, code, "the call failed: {last}");
+            tracing::warn!(source, operation, kind, code, "the call failed: {reason}");
         } else {
-            tracing::debug!(source, operation, kind, code, "the call failed: {last}");
+            tracing::debug!(source, operation, kind, code, "the call failed: {reason}");
         }
+        self.recent.record_call(now, error, &reason);
+        reason
+    }
+
+    /// Keeps and returns the settings that lack a word of the responses, which need not make the call fail. The words are logged
+    /// where they are read.
+    pub(super) fn record_unknown_words(
+        &self,
+        now: Timestamp,
+        source: &SourceId,
+        operation: VendorOperation,
+        seen: &[SeenResponse],
+    ) -> Vec<FailureReason> {
+        let reasons = FailureReason::of_unknown_words(source, operation, seen);
+        reasons.iter().for_each(|reason| self.recent.record(now, reason));
+        reasons
     }
 
     /// Returns true if a failure of this kind is a warning now. That something does not exist is none, and neither is a call that

@@ -54,6 +54,11 @@ impl HealthTracker {
         Self { source, clock, rate_limiter, record: Mutex::new(record), conclusions }
     }
 
+    /// Returns the current time.
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// Records that the source responded, including with a business rejection.
     pub(super) fn record_success(&self) {
         self.update(|record, _, now| {

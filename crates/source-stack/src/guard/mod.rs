@@ -25,7 +25,9 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Batch, ErrorKind, SourceId, SourceTraits, VendorError, VendorOperation, observe_responses};
+use domain::{
+    Batch, ErrorKind, RecentFailures, SourceId, SourceTraits, VendorError, VendorOperation, observe_responses,
+};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tracing::Instrument;
@@ -49,8 +51,15 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Creates the guard of a source. The outcome of each call is recorded in `health`.
-    pub fn new(source: SourceId, traits: &SourceTraits, policy: ResiliencePolicy, health: Arc<HealthTracker>) -> Self {
+    /// Creates the guard of a source. The outcome of each call is recorded in `health`, the reasons of failures in
+    /// `failures`.
+    pub fn new(
+        source: SourceId,
+        traits: &SourceTraits,
+        policy: ResiliencePolicy,
+        health: Arc<HealthTracker>,
+        failures: Arc<RecentFailures>,
+    ) -> Self {
         let traffic_classes = TrafficClasses::new(&source, &policy);
         Self {
             source,
@@ -59,7 +68,7 @@ impl Guard {
             traffic_classes,
             policy,
             health,
-            failures: FailureLog::default(),
+            failures: FailureLog::new(failures),
         }
     }
 

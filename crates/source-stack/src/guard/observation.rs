@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::{SourceId, VendorError, VendorOperation};
+use domain::{FailureReason, SourceId, VendorError, VendorOperation};
 use metrics::{SharedString, counter, histogram};
 use telemetry::explain::record;
 use tokio::time::Instant;
@@ -54,6 +54,11 @@ impl CallObservation {
     pub(super) fn record_retry(&self) {
         let labels = [("source", self.source.clone()), ("operation", SharedString::const_str(self.operation))];
         counter!("ticketgraph_source_retries_total", &labels).increment(1);
+    }
+
+    /// Records the reason of a failure, if an explanation was requested.
+    pub(super) fn record_reason(&self, reason: &FailureReason) {
+        record(&self.source, self.operation, |stats| stats.record_reason(reason));
     }
 
     /// Sets the outcome of the whole call.

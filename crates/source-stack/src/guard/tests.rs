@@ -29,7 +29,7 @@ fn guarded() -> GuardedVendor {
 fn guarded_with(traits: SourceTraits) -> GuardedVendor {
     let clock = TokioClock::new();
     let health = Arc::new(HealthTracker::new(source_id(), clock.clone(), Arc::new(UnlimitedRateLimiter)));
-    let guard = Arc::new(Guard::new(source_id(), &traits, default_resilience(), Arc::clone(&health)));
+    let guard = Arc::new(Guard::new(source_id(), &traits, default_resilience(), Arc::clone(&health), Arc::default()));
     let vendor = fake_catalog(&clock);
     let catalog = LayeredCatalog(Guarded::new(Arc::clone(&vendor) as Arc<dyn Catalog>, &guard));
     GuardedVendor { guard, health, vendor, catalog }

@@ -95,6 +95,7 @@ fn connect(config: SourceConfig, context: ConnectContext) -> Result<Source, Vec<
         currency: Some(settings.currency),
         traits: facts,
         health,
+        failures: Arc::default(),
         capacity: None,
         catalog: Arc::new(catalog),
         ordering: Some(Arc::clone(&office) as Arc<dyn Ordering>),

@@ -60,6 +60,7 @@ fn connect(config: SourceConfig, context: ConnectContext) -> Result<Source, Vec<
         currency: Some(settings.currency),
         traits: traits(),
         health,
+        failures: Arc::default(),
         capacity: None,
         catalog: Arc::clone(&source) as _,
         ordering: Some(source),

@@ -112,6 +112,7 @@ fn connect(config: SourceConfig, context: ConnectContext) -> Result<Source, Vec<
         currency: config.currency,
         traits: source_traits(&facts),
         health,
+        failures: Arc::default(),
         capacity: None,
         catalog: Arc::new(catalog),
         ordering: Some(Arc::clone(&ordering) as _),

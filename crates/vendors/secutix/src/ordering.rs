@@ -287,13 +287,13 @@ impl Ordering for SecutixOrdering {
         // A login sells only through its own channel (`secutix.md §5.1`).
         let channel = leg.account.get("sales_channel");
         if channel.is_some_and(|channel| !channel.eq_ignore_ascii_case(&self.channel)) {
-            return Some(SettlementRefusal::NoAccount);
+            return Some(SettlementRefusal::NoAccount { setting: Some("sales_channel") });
         }
         let is_free = leg.lines.iter().all(|line| line.unit_price.amount == 0);
         let needs_method = !is_free && self.client.facts().needs_payment_method();
         let point_of_sale = self.snapshots.cached_point_of_sale();
         let cannot_pay = point_of_sale.is_some_and(|point_of_sale| point_of_sale.payment_method.is_none());
-        (needs_method && cannot_pay).then_some(SettlementRefusal::NoInstrument)
+        (needs_method && cannot_pay).then_some(SettlementRefusal::NoInstrument { setting: "payment_method" })
     }
 
     async fn hold(&self, _: &StepKey, leg: &LegRequest) -> Result<PlacedHold, VendorError> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
+use domain::seen::propagate_responses;
 use domain::{Clock, ErrorKind, Freshness, FreshnessMode, Observed, Snapshot, VendorError, VendorOperation};
 use http_client::count_unreadable_rows;
 use jiff::{SignedDuration, Timestamp};
@@ -203,7 +204,7 @@ impl SnapshotCache {
                 }
             };
             // Explained to the request that started the refresh; the others only wait.
-            self.tracker.spawn(propagate(refresh.in_current_span()));
+            self.tracker.spawn(propagate_responses(propagate(refresh.in_current_span())));
         }
         join.results.swap_remove(0)
     }

@@ -92,6 +92,7 @@ fn connect(config: SourceConfig, context: ConnectContext) -> Result<Source, Vec<
         currency: Some(currency),
         traits,
         health,
+        failures: Arc::default(),
         capacity: None,
         catalog: Arc::clone(&account) as Arc<dyn Catalog>,
         ordering: Some(Arc::clone(&account) as Arc<dyn Ordering>),

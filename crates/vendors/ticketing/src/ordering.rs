@@ -264,7 +264,7 @@ impl Ordering for TicketingSource {
             return Some(SettlementRefusal::UnsupportedDelivery);
         }
         let must_pay = self.shape(leg) == LegShape::HoldThenConfirm;
-        (must_pay && self.card.is_none()).then_some(SettlementRefusal::NoInstrument)
+        (must_pay && self.card.is_none()).then_some(SettlementRefusal::NoInstrument { setting: "settlement" })
     }
 
     async fn hold(&self, _key: &StepKey, leg: &LegRequest) -> Result<PlacedHold, VendorError> {

@@ -26,7 +26,7 @@ const CACHEABLE_TYPES: &[(&str, &[&str])] = &[
     ("CalendarDay", &[]),
     ("Freshness", &[]),
     ("ExternalRef", &[]),
-    ("Source", &["health"]),
+    ("Source", &["capacity", "health", "lastFailures", "paused"]),
     ("Problem", &[]),
 ];
 
@@ -107,6 +107,8 @@ mod tests {
             "{ node(id: \"x\") { id } }",
             "{ events { nodes { admissionTokens { nodes { id } } } } }",
             "{ events { nodes { source { health { state } } } } }",
+            "{ events { nodes { source { paused { note } } } } }",
+            "{ events { nodes { source { lastFailures { kind } } } } }",
             "{ events { nodes { performances { nodes { availability(maxAgeSeconds: 0) { status } } } } } }",
             "query($age: Int = 0) { events { nodes { performances { nodes { availability(maxAgeSeconds: $age) { status } } } } } }",
             "{ __schema { types { name } } }",

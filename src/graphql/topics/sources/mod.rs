@@ -1,6 +1,7 @@
 //! Sources: the configured vendor accounts, their capabilities and their health.
 
 mod capacity;
+mod failure;
 mod health;
 mod pause;
 pub(in crate::graphql) mod source;
@@ -16,6 +17,7 @@ use crate::graphql::base::error::ApiError;
 use crate::graphql::base::viewer::Scope;
 
 pub use capacity::SourceCapacity;
+pub use failure::{FailureKindEnum, SourceFailure};
 pub use health::{HealthStateEnum, SourceHealth};
 pub use pause::{PauseModeEnum, SourcePause};
 pub use source::{Capability, EnvironmentEnum, ExternalRef, Source};

@@ -12,6 +12,7 @@ use crate::graphql::base::scalars::{CurrencyCode, TimeZone};
 use crate::graphql::base::viewer::Scope;
 use crate::graphql::topics::deliveries::DeliveryChannel;
 use crate::graphql::topics::sources::capacity::SourceCapacity;
+use crate::graphql::topics::sources::failure::SourceFailure;
 use crate::graphql::topics::sources::health::SourceHealth;
 use crate::graphql::topics::sources::pause::SourcePause;
 use crate::graphql::topics::sources::vendor_kind::VendorKindEnum;
@@ -150,6 +151,13 @@ impl Source {
         let ctx = Ctx::of(ctx);
         let pause = ctx.services.orders.as_ref()?.pause_of(&self.0.id)?;
         Some(SourcePause::of(pause, ctx.viewer.has_scope(Scope::Admin)))
+    }
+
+    /// The last failures by kind and missing setting, newest first, as this replica has seen them. Null for callers without the scope
+    /// `admin`.
+    async fn last_failures(&self, ctx: &Context<'_>) -> Option<Vec<SourceFailure>> {
+        let is_operator = Ctx::of(ctx).viewer.has_scope(Scope::Admin);
+        is_operator.then(|| self.0.failures.list().into_iter().map(SourceFailure::new).collect())
     }
 
     /// The order work that waits for the limits of the source.

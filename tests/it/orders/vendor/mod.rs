@@ -243,6 +243,7 @@ impl Vendor {
                 horizon_days: 30,
             },
             health: Arc::clone(self) as Arc<dyn Health>,
+            failures: Arc::default(),
             capacity: Some(Arc::new(LocalRateLimiter::new(None, 16, Duration::ZERO))),
             catalog: Arc::clone(self) as Arc<dyn Catalog>,
             ordering: Some(Arc::clone(self) as Arc<dyn Ordering>),

@@ -17,6 +17,7 @@ import { Badge, Empty, Facts, Page } from '../ui/parts';
 import { toneOfHealth } from '../ui/tone';
 import { useTranslation } from '../words';
 import { CatalogAge } from './CatalogAge';
+import { Failures } from './Failures';
 import { Pause } from './Pause';
 import { Streams } from './Streams';
 
@@ -106,6 +107,7 @@ function SourceCard({ source, viewer, again }: { source: Source; viewer: Viewer;
           [t.sources.catalog, <CatalogAge source={source.id} />],
         ]}
       />
+      {source.lastFailures ? <Failures of={source.lastFailures} /> : null}
       {source.delivery ? <Streams channel={source.delivery} mayRun={may(viewer, 'delivery:write')} /> : null}
     </section>
   );

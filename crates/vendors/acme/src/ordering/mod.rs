@@ -195,7 +195,7 @@ impl Ordering for AcmeOrdering {
 
     fn settlement_refusal(&self, leg: &LegRequest) -> Option<SettlementRefusal> {
         match (self.organization(leg), leg.delivery) {
-            (None, _) => Some(SettlementRefusal::NoAccount),
+            (None, _) => Some(SettlementRefusal::NoAccount { setting: Some("organization_id") }),
             (_, DeliveryPreference::MobileApp) => Some(SettlementRefusal::UnsupportedDelivery),
             _ => None,
         }

@@ -214,7 +214,8 @@ async fn a_sale_without_payments_needs_no_payment_method() {
         let sale = ordering.confirm(&OrderKey::random().step_key(0, "confirm"), &leg(), &refs).await;
         assert_eq!(sale.is_ok(), is_sold, "{rule}: {sale:?}");
         let refusal = ordering.settlement_refusal(&leg());
-        assert_eq!(refusal, (!is_sold).then_some(SettlementRefusal::NoInstrument), "{rule}");
+        let no_instrument = SettlementRefusal::NoInstrument { setting: "payment_method" };
+        assert_eq!(refusal, (!is_sold).then_some(no_instrument), "{rule}");
         let close = server.requests().into_iter().find(|call| call.contains("closeOrder"));
         assert_eq!(close.is_some_and(|call| !call.contains("paymentMethodId")), is_sold, "{rule}");
         assert_eq!(checks(&facts).await.contains(&"PENDING_ACCOUNT"), !is_sold, "{rule}");

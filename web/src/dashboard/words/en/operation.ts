@@ -1,6 +1,13 @@
 // English: the views of an operator.
 
-import type { DeliveryStreamKind, FreshnessMode, HealthState, LegSettlement, PauseMode } from '../../api/documents';
+import type {
+  DeliveryStreamKind,
+  FailureKind,
+  FreshnessMode,
+  HealthState,
+  LegSettlement,
+  PauseMode,
+} from '../../api/documents';
 import { plural } from '../plural';
 
 const many = plural('en');
@@ -39,6 +46,26 @@ export const operation = {
     fine: 'OK',
     trouble: 'Error',
     behind: 'Delayed',
+    failures: {
+      title: 'Last failures',
+      missingSetting: 'Missing setting:',
+      vendorCode: 'Code of the vendor:',
+      noResponse: 'no response',
+      misfit: 'Does not fit:',
+      kinds: {
+        NOT_FOUND: 'Not found',
+        REJECTED: 'Rejected by the vendor',
+        UNSUPPORTED: 'Not supported',
+        UNAUTHORIZED: 'Credentials not accepted',
+        RATE_LIMITED: 'Too many requests',
+        UNAVAILABLE: 'No usable response',
+        TIMEOUT: 'No response in time',
+        MALFORMED: 'Response cannot be read',
+        INTERNAL: 'Request not understood, or a fault of this service',
+        UNKNOWN_WORD: 'Unknown word of the vendor, named in the log',
+        SETTLEMENT_UNSUPPORTED: 'Order refused: a setting is missing',
+      } satisfies Record<FailureKind, string>,
+    },
     pause: {
       open: 'Pause',
       resume: 'Resume',
