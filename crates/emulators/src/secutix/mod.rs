@@ -4,7 +4,7 @@
 //! `sold_out` and adds `value` seats), `cancel` (product or performance: removed from the catalog, tickets canceled), `suspend` (product
 //! or performance), `use_ticket` (barcode or ticket id), `print_ticket` (ticket id; what the mobile app does), `slow_catalog` (value: polls
 //! until a catalog request completes), `late_barcodes` (value: reads of a sale without barcodes), `no_barcodes` (value: whether closing
-//! generates none), `close_contingent` (id: it has no seats left), `close_channel` (id: an institution), `remove_contact` (id),
+//! generates none), `close_contingent` (id: it has no seats left), `close_channel` (id: an institution), `remove_contact` (id), `unauthorize_contact` (id),
 //! `touch_setup` (marks the setup as changed now).
 //!
 //! Other readings of what the documents leave open: `tickets_beside`, `hundredths`, `other_season`, `unnamed_contingents` (value: whether it
@@ -206,6 +206,9 @@ fn apply_change(
         "close_channel" => {
             state.overrides.closed_channels.insert(text);
             return Ok(());
+        }
+        "unauthorize_contact" => {
+            state.overrides.unauthorized_contacts.insert(id()?);
         }
         "remove_contact" => {
             state.overrides.removed_contacts.insert(id()?);
