@@ -63,9 +63,8 @@ pub(super) fn notifications(
     let from = &config.notifications;
     let settings =
         NotificationSettings { webhook: from.webhook.clone(), email: from.email.clone(), timeout: from.timeout };
-    let invalid = |error: InvalidDestination| {
-        StartError::Settings(vec![InvalidSetting::new("notifications", error.to_string())])
-    };
+    let invalid =
+        |error: InvalidDestination| StartError::Settings(vec![InvalidSetting::new("notifications", error.to_string())]);
     Notifications::new(&settings, &infrastructure.client, &infrastructure.clock).map_err(invalid)
 }
 

@@ -65,9 +65,8 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     let edits = Edits::new(Arc::clone(&stores.edits), Arc::clone(&clock), tracker.clone());
     let resellers = reseller_setup::open(&config, &sources, &clock);
     let notifications = delivery_setup::notifications(&config, &infrastructure)?;
-    let deliveries =
-        delivery_setup::open(&config, &sources, &infrastructure, &orders, &stores, notifications.as_ref())
-            .map_err(StartError::Settings)?;
+    let deliveries = delivery_setup::open(&config, &sources, &infrastructure, &orders, &stores, notifications.as_ref())
+        .map_err(StartError::Settings)?;
     let services = Services {
         catalog: catalog(&config, sources.clone(), &clock),
         orders: Some(orders.clone()),

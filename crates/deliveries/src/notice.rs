@@ -122,8 +122,7 @@ mod tests {
     #[test]
     fn a_failure_is_reported_after_the_pending_period_and_repeated_after_the_interval() {
         let every_five_minutes: Vec<(i64, bool)> = (0..=54).map(|run| (run * 5, run < 54)).collect();
-        let expected =
-            [(10, NoticeEvent::Failed), (250, NoticeEvent::StillFailing), (270, NoticeEvent::Recovered)];
+        let expected = [(10, NoticeEvent::Failed), (250, NoticeEvent::StillFailing), (270, NoticeEvent::Recovered)];
         assert_eq!(events(&every_five_minutes, Some(&POLICY)), expected);
         assert_eq!(events(&every_five_minutes, None), []);
     }

@@ -56,7 +56,9 @@ impl EmailDestination {
         let hint = match tokio::time::timeout(timeout, connected).await.unwrap_or(Err(SendError::Timeout)) {
             Ok(true) => None,
             Ok(false) => Some("It closed the connection: check smtp_url.".to_owned()),
-            Err(error) => Some(format!("{}: check host, port, TLS, user and password of smtp_url.", capitalized(error))),
+            Err(error) => {
+                Some(format!("{}: check host, port, TLS, user and password of smtp_url.", capitalized(error)))
+            }
         };
         AccountCheck::new("SMTP", TITLE, hint.as_deref())
     }

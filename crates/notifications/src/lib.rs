@@ -196,7 +196,8 @@ impl StreamNotifier for Notifications {
                 continue;
             };
             let (destination, message, timeout) = (Arc::clone(destination), Arc::clone(&message), self.timeout);
-            let span = tracing::error_span!(parent: None, "notice", channel = notice.channel, stream = notice.stream.name());
+            let span =
+                tracing::error_span!(parent: None, "notice", channel = notice.channel, stream = notice.stream.name());
             let send = async move {
                 send(&destination, &message, timeout).await;
                 drop(slot);
@@ -229,7 +230,8 @@ async fn send(destination: &Destination, message: &Message, timeout: Duration) {
 }
 
 fn count(destination: &'static str, outcome: &'static str) {
-    metrics::counter!("ticketgraph_notifications_total", "destination" => destination, "outcome" => outcome).increment(1);
+    metrics::counter!("ticketgraph_notifications_total", "destination" => destination, "outcome" => outcome)
+        .increment(1);
 }
 
 /// Parses the URL of a webhook.

@@ -38,7 +38,9 @@ impl Message {
         });
         let since = notice.failing_since.strftime("%Y-%m-%d %H:%M UTC");
         let began = match notice.event {
-            NoticeEvent::Recovered => format!("The stream {stream} of the delivery {channel} works again. It had failed since {since}."),
+            NoticeEvent::Recovered => {
+                format!("The stream {stream} of the delivery {channel} works again. It had failed since {since}.")
+            }
             NoticeEvent::Failed | NoticeEvent::StillFailing => {
                 format!("The stream {stream} of the delivery {channel} has failed since {since}.")
             }
@@ -91,7 +93,11 @@ mod tests {
         });
         assert_eq!(body, expected);
         assert_eq!(message.subject, "ticketgraph: opera-app INJECTION still fails");
-        assert!(message.text.contains("since 2027-01-15 08:00 UTC") && message.text.contains("wait: 7"), "{}", message.text);
+        assert!(
+            message.text.contains("since 2027-01-15 08:00 UTC") && message.text.contains("wait: 7"),
+            "{}",
+            message.text
+        );
         let other = StreamNotice { at: notice.failing_since, ..notice };
         assert_ne!(Message::of(&other).id, message.id);
         // A full stop separates the parts that are signed.

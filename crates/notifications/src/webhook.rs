@@ -33,8 +33,7 @@ impl WebhookDestination {
         clock: &Arc<dyn Clock>,
     ) -> Result<Self, InvalidDestination> {
         let url = parse_url(settings.url.expose_secret()).ok_or(InvalidDestination("webhook_url"))?;
-        let signer =
-            Webhook::new(settings.secret.expose_secret()).map_err(|_| InvalidDestination("webhook_secret"))?;
+        let signer = Webhook::new(settings.secret.expose_secret()).map_err(|_| InvalidDestination("webhook_secret"))?;
         Ok(Self { client: client.clone(), url, signer, clock: Arc::clone(clock) })
     }
 

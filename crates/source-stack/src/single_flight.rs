@@ -76,8 +76,7 @@ impl CatalogLayer for SingleFlightLayer {
         let flight_key = |item| FlightKey { cache_key: query.cache_key(self.source(), item), max_age: query.max_age() };
         // A call started before an invalidation may return the old value, so it is not joined.
         let is_current = |key: &FlightKey, epoch| !tags.is_stale(&key.cache_key, epoch);
-        let span =
-            || tracing::info_span!("flight", source = self.source().as_str(), operation = Q::OPERATION.name());
+        let span = || tracing::info_span!("flight", source = self.source().as_str(), operation = Q::OPERATION.name());
         let join = Q::flights(&self.flights).join_at(tags.epoch(), items.iter().map(flight_key), is_current, span);
         let keys: Vec<Q::Key> = items.iter().map(Q::key).collect();
         if join.joined > 0 {

@@ -134,7 +134,8 @@ async fn a_failing_stream_is_reported_once_by_webhook_and_mail_and_once_when_it_
     let subjects: Vec<&str> = mails.iter().map(|mail| mail.header("Subject")).collect();
     assert!(subjects.contains(&"ticketgraph: opera-app INJECTION fails"), "{subjects:?}");
     assert!(subjects.contains(&"ticketgraph: opera-app STATUS works again"), "{subjects:?}");
-    let envelope = ["MAIL FROM:<ticketgraph@example.org>", "RCPT TO:<operator@example.org>", "RCPT TO:<second@example.org>"];
+    let envelope =
+        ["MAIL FROM:<ticketgraph@example.org>", "RCPT TO:<operator@example.org>", "RCPT TO:<second@example.org>"];
     assert_eq!(mails[0].envelope, envelope);
     // Nothing about the buyer, no number or code of a ticket, no secret.
     let ticket = world.app_holds()[0].0.clone();
@@ -186,7 +187,9 @@ async fn a_dead_destination_costs_a_stream_nothing() {
 
 #[tokio::test]
 async fn a_send_is_repeated_with_the_same_id_at_most_three_times_and_not_if_it_is_refused_for_good() {
-    for (statuses, sends) in [(&[503_u16, 200] as &[u16], 2), (&[500], 3), (&[429, 429, 200], 3), (&[400], 1), (&[302], 1), (&[410], 1)] {
+    for (statuses, sends) in
+        [(&[503_u16, 200] as &[u16], 2), (&[500], 3), (&[429, 429, 200], 3), (&[400], 1), (&[302], 1), (&[410], 1)]
+    {
         let (world, webhook) = (World::open().await, Receiver::start(statuses).await);
         let sender = notifications(Some(&webhook.url), None);
         let process = process(&world, &sender);

@@ -4,11 +4,11 @@
 //! `sold_out` and adds `value` seats), `cancel` (product or performance: removed from the catalog, tickets canceled), `suspend` (product
 //! or performance), `use_ticket` (barcode or ticket id), `print_ticket` (ticket id; what the mobile app does), `slow_catalog` (value: polls
 //! until a catalog request completes), `late_barcodes` (value: reads of a sale without barcodes), `no_barcodes` (value: whether closing
-//! generates none), `close_contingent` (id: it has no seats left), `close_channel` (id: an institution), `remove_contact` (id), `unauthorize_contact` (id),
-//! `touch_setup` (marks the setup as changed now).
+//! generates none), `close_contingent` (id: it has no seats left), `close_channel` (id: an institution), `remove_contact` (id),
+//! `unauthorize_contact` (id), `touch_setup` (marks the setup as changed now).
 //!
-//! Other readings of what the documents leave open: `tickets_beside`, `hundredths`, `other_season`, `unnamed_contingents` (value: whether it
-//! is on), `payments_at` (value: `list`, `none` or `facade`), `word` (id: a word of a state; value: the one that is sent instead). An order has
+//! Other readings of what the documents leave open: `tickets_beside`, `hundredths`, `other_season`, `unnamed_contingents`, `hidden_setup`,
+//! `authorization_texts` (value: whether it is on), `payments_at` (value: `list`, `none` or `facade`), `word` (id: a word of a state; value: the one that is sent instead). An order has
 //! the detail that `granularity` names, and operations only if it names none.
 
 mod access;

@@ -25,7 +25,7 @@ pub(crate) struct ContactDataResult {
     pub contact_number: Option<LenientInt>,
     /// Its state; the values are inferred.
     pub state: Option<LenientString>,
-    /// What the contact may do. The detail can be requested (`secutix.md §3.9`); its form is inferred, so any other is accepted.
+    /// Permissions of the contact. The detail can be requested (`secutix.md §3.9`); its form is inferred, so any other is accepted.
     pub authorizations: Option<Tolerant<LenientList<Tolerant<Authorization>>>>,
 }
 
