@@ -79,10 +79,21 @@ timeout = "2s"
 }
 
 async fn check(configuration: &str, more: &[&str]) -> Vec<String> {
+    check_trusting(configuration, more, None).await
+}
+
+/// Runs the check, with only this certificate trusted if there is one.
+async fn check_trusting(configuration: &str, more: &[&str], certificate: Option<&str>) -> Vec<String> {
     let folder = TempDir::new().expect("a folder");
     std::fs::write(folder.path().join("venues.toml"), configuration).expect("a file");
     let arguments = [&["check", "--online", "--config", "venues.toml"], more].concat();
-    let run = Command::from(binary(folder.path(), &arguments)).output().await.expect("a run");
+    let mut command = Command::from(binary(folder.path(), &arguments));
+    if let Some(certificate) = certificate {
+        let path = folder.path().join("trusted.pem");
+        std::fs::write(&path, certificate).expect("a file");
+        command.env("SSL_CERT_FILE", path);
+    }
+    let run = command.output().await.expect("a run");
     let text = String::from_utf8_lossy(&run.stdout).into_owned() + &String::from_utf8_lossy(&run.stderr);
     assert!(!text.contains("planted") && !text.contains(PASSWORD), "{text}");
     text.lines().filter(|line| line.contains(" notifications: ")).map(str::to_owned).collect()
@@ -113,6 +124,18 @@ async fn check_reaches_webhook_and_mail_server_and_sends_nothing_without_permiss
     assert!(lines[0].starts_with("FAILED ") && lines[0].contains("No connection"), "{lines:#?}");
     assert!(lines[2].starts_with("FAILED ") && lines[2].contains("status 535"), "{lines:#?}");
     assert_eq!(mail.logins(), 8);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_server_is_trusted_only_with_a_certificate_of_its_name() {
+    let (mail, certificate) = MailServer::start_tls().await;
+    let webhook = Receiver::start(200, 200).await;
+    let text = configuration(&webhook.url, &mail.tls_url());
+    let lines = check_trusting(&text, &[], Some(&certificate)).await;
+    assert!(lines[2].starts_with("ok ") && mail.logins() == 1, "{lines:#?}");
+    let stranger = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate").cert.pem();
+    let lines = check_trusting(&text, &[], Some(&stranger)).await;
+    assert!(lines[2].starts_with("FAILED ") && mail.logins() == 1, "{lines:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,9 +5,12 @@ use std::sync::{Arc, Mutex};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use rustls::ServerConfig;
+use rustls::pki_types::PrivateKeyDer;
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
 /// A mail as received.
 #[derive(Debug, Clone, Default)]
@@ -40,6 +43,21 @@ pub(crate) const PASSWORD: &str = "mail-password";
 
 impl MailServer {
     pub(crate) async fn start() -> Self {
+        Self::serving(None).await
+    }
+
+    /// Starts a server that speaks TLS from the first byte, for `localhost`. Returns its certificate in PEM.
+    pub(crate) async fn start_tls() -> (Self, String) {
+        let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+        let key = PrivateKeyDer::try_from(own.signing_key.serialize_der()).expect("a key");
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let config = config.expect("versions").with_no_client_auth();
+        let config = config.with_single_cert(vec![own.cert.der().clone()], key).expect("a key that fits");
+        (Self::serving(Some(TlsAcceptor::from(Arc::new(config)))).await, own.cert.pem())
+    }
+
+    async fn serving(tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address").to_string();
         let (mails, sessions) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(0)));
@@ -48,10 +66,22 @@ impl MailServer {
         tasks.spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
                 // One session at a time. One that ends early has sent nothing.
-                let _ = serve(socket, &received, &logged_in).await;
+                let _ = match &tls {
+                    None => serve(socket, &received, &logged_in).await,
+                    Some(tls) => match tls.accept(socket).await {
+                        Ok(socket) => serve(socket, &received, &logged_in).await,
+                        Err(error) => Err(error),
+                    },
+                };
             }
         });
         Self { address, mails, sessions, _tasks: tasks }
+    }
+
+    /// URL with the login, over TLS.
+    pub(crate) fn tls_url(&self) -> String {
+        let (_, port) = self.address.rsplit_once(':').expect("a port");
+        format!("smtps://{USER}:{PASSWORD}@localhost:{port}")
     }
 
     /// URL with the login.
@@ -69,7 +99,11 @@ impl MailServer {
     }
 }
 
-async fn serve(socket: TcpStream, mails: &Mutex<Vec<Mail>>, logins: &Mutex<usize>) -> io::Result<()> {
+async fn serve(
+    socket: impl AsyncRead + AsyncWrite + Unpin,
+    mails: &Mutex<Vec<Mail>>,
+    logins: &Mutex<usize>,
+) -> io::Result<()> {
     let mut stream = BufReader::new(socket);
     let login = STANDARD.encode(format!("\0{USER}\0{PASSWORD}"));
     let (mut mail, mut is_known) = (Mail::default(), false);
@@ -107,7 +141,7 @@ async fn serve(socket: TcpStream, mails: &Mutex<Vec<Mail>>, logins: &Mutex<usize
 }
 
 /// Reads a message up to the line with a full stop.
-async fn read_content(stream: &mut BufReader<TcpStream>) -> io::Result<String> {
+async fn read_content(stream: &mut (impl AsyncBufRead + Unpin)) -> io::Result<String> {
     let mut content = String::new();
     loop {
         let mut line = String::new();

@@ -216,14 +216,19 @@ fn apply_change(
         "touch_setup" => {}
         other => return Err(format!("unknown state change {other}")),
     }
-    if matches!(change.name.as_str(), "price" | "cancel" | "suspend" | "touch_setup") {
+    mark_changed(state, (&change.name, &text), institutions, now);
+    Ok(())
+}
+
+/// Marks the setup and the product of an id as changed now.
+fn mark_changed(state: &mut SecutixState, (change, id): (&str, &str), institutions: &[Institution], now: Timestamp) {
+    if matches!(change, "price" | "cancel" | "suspend" | "touch_setup") {
         for institution in institutions {
             state.overrides.setup_changed_at.insert(institution.code.to_owned(), now);
         }
     }
-    let touched = institutions.iter().flat_map(|institution| product_id_of(institution, &text)).collect::<Vec<_>>();
+    let touched = institutions.iter().flat_map(|institution| product_id_of(institution, id)).collect::<Vec<_>>();
     state.mark_changed(touched, now);
-    Ok(())
 }
 
 fn parse_count(value: Option<i64>) -> Result<u32, String> {
