@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use crate::app::error::StartError;
 use crate::app::recording::RenamedSource;
 use crate::app::sources::{Infrastructure, observed, vendor_client};
 use crate::config::{Config, DeliveryConfig};
+use deliveries::notice::{NoticePolicy, StreamNotices};
 use deliveries::{Channel, Deliveries, DeliveriesDependencies, VenueLocation};
 use domain::Source;
+use notifications::{InvalidDestination, NotificationSettings, Notifications};
 use orders::Orders;
 use source_stack::LocalRateLimiter;
 use store_sql::Stores;
@@ -20,6 +23,7 @@ pub(super) fn open(
     infrastructure: &Infrastructure,
     orders: &Orders,
     stores: &Stores,
+    notifications: Option<&Notifications>,
 ) -> Result<Deliveries, Vec<InvalidSetting>> {
     let mut channels = Vec::new();
     let mut diagnostics = Vec::new();
@@ -41,7 +45,27 @@ pub(super) fn open(
         orders: orders.clone(),
         store: Arc::clone(&stores.deliveries),
         clock: Arc::clone(&infrastructure.clock),
+        notices: notifications.map(|notifications| StreamNotices {
+            notifier: Arc::new(notifications.clone()),
+            policy: NoticePolicy {
+                pending_period: config.notifications.pending_period,
+                repeat_interval: config.notifications.repeat_interval,
+            },
+        }),
     }))
+}
+
+/// Prepares the destinations of notices without a connection. `None` if there is none.
+pub(super) fn notifications(
+    config: &Config,
+    infrastructure: &Infrastructure,
+) -> Result<Option<Notifications>, StartError> {
+    let from = &config.notifications;
+    let settings =
+        NotificationSettings { webhook: from.webhook.clone(), email: from.email.clone(), timeout: from.timeout };
+    let invalid =
+        |error: InvalidDestination| StartError::Settings(vec![InvalidSetting::new("notifications", error.to_string())]);
+    Notifications::new(&settings, &infrastructure.client, &infrastructure.clock).map_err(invalid)
 }
 
 fn connect_channel(

@@ -113,6 +113,7 @@ fn sections_needing_restart(before: &Config, now: &Config) -> Vec<&'static str> 
             ("telemetry", format!("{:?}", config.telemetry)),
             ("sources", format!("{:?}", config.sources)),
             ("deliveries", format!("{:?}", config.deliveries)),
+            ("notifications", format!("{:?}", config.notifications)),
         ]
     };
     let pairs = parts(before).into_iter().zip(parts(now));

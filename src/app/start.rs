@@ -36,6 +36,7 @@ use catalog::UnifiedCatalog;
 use deliveries::Deliveries;
 use domain::{Clock, Source, SystemClock};
 use edits::Edits;
+use notifications::Notifications;
 use source_stack::CatalogCache;
 
 /// Minimum time for orders and deliveries to close when requests have used up the drain time.
@@ -63,8 +64,9 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     let orders = order_setup::build(&config, for_orders, &stores, &clock, bus, Arc::clone(&accounts));
     let edits = Edits::new(Arc::clone(&stores.edits), Arc::clone(&clock), tracker.clone());
     let resellers = reseller_setup::open(&config, &sources, &clock);
-    let deliveries =
-        delivery_setup::open(&config, &sources, &infrastructure, &orders, &stores).map_err(StartError::Settings)?;
+    let notifications = delivery_setup::notifications(&config, &infrastructure)?;
+    let deliveries = delivery_setup::open(&config, &sources, &infrastructure, &orders, &stores, notifications.as_ref())
+        .map_err(StartError::Settings)?;
     let services = Services {
         catalog: catalog(&config, sources.clone(), &clock),
         orders: Some(orders.clone()),
@@ -96,16 +98,27 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     let serving = listeners.serve(&config, &gateway, operation, &tracker, &stop);
     let (drained, drain_by) = tokio::join!(serving, drain_by);
     let drained = drained?;
-    let written = close(&orders, &deliveries, drain_by).await;
+    let written = close(&orders, &deliveries, notifications.as_ref(), drain_by).await;
     recording.finish();
     tracing::info!(drained, written, "stopped");
     Ok(drained && written)
 }
 
-/// Closes orders and deliveries. Clients that waited for an order have their response or have given up. Calls in flight record
+/// Closes orders, deliveries and notices to the operator. Clients that waited for an order have their response or have given up. Calls in flight record
 /// their results; another replica continues the rest. Returns true if everything was written.
-async fn close(orders: &Orders, deliveries: &Deliveries, drain_by: Instant) -> bool {
-    let closing = async { tokio::join!(orders.close(), deliveries.close()) };
+async fn close(
+    orders: &Orders,
+    deliveries: &Deliveries,
+    notifications: Option<&Notifications>,
+    drain_by: Instant,
+) -> bool {
+    let closing = async {
+        tokio::join!(orders.close(), deliveries.close());
+        // The last runs may have sent some.
+        if let Some(notifications) = notifications {
+            notifications.close().await;
+        }
+    };
     tokio::time::timeout_at(drain_by.max(Instant::now() + MIN_CLOSE_TIME), closing).await.is_ok()
 }
 

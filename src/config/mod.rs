@@ -10,6 +10,7 @@ mod consistency;
 mod diagnostic;
 mod graphql;
 mod ledger;
+mod notifications;
 mod published;
 mod renamed_keys;
 mod resellers;
@@ -34,6 +35,7 @@ pub use cache::{CacheConfig, LifetimeConfig, LifetimesConfig};
 pub use diagnostic::{ConfigDiagnostic, ConfigDiagnostics};
 pub use graphql::{GraphqlConfig, PersistedConfig, SafelistMode};
 pub use ledger::{EncryptionKey, LedgerConfig, OrdersConfig};
+pub use notifications::NotificationsConfig;
 pub use resellers::{ConnectionConfig, MappingConfig, ResellerConfig};
 pub use resilience::{
     BulkheadConfig, CircuitBreakerConfig, DeadlinesConfig, RateLimitConfig, ResilienceConfig, RetryConfig,
@@ -76,6 +78,8 @@ pub struct Config {
     pub ledger: LedgerConfig,
     /// `[orders]`.
     pub orders: OrdersConfig,
+    /// `[notifications]`.
+    pub notifications: NotificationsConfig,
     /// `[telemetry]`.
     pub telemetry: TelemetryConfig,
     /// `[sources]`.
@@ -145,6 +149,7 @@ impl Config {
             resilience: root.read_table("resilience", ResilienceConfig::read),
             ledger: root.read_table("ledger", LedgerConfig::read),
             orders: root.read_table("orders", OrdersConfig::read),
+            notifications: root.read_table("notifications", NotificationsConfig::read),
             telemetry: root.read_table("telemetry", TelemetryConfig::read),
             deliveries: root.read_each("deliveries", |id, from| DeliveryConfig::read(id, from, specs, &names)),
             clients: root.read_each("clients", |_, from| ClientConfig::read(from, &reseller_names)),

@@ -1,5 +1,6 @@
 //! `[sources]` and `[deliveries]`: vendor accounts and mobile delivery channels.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use rust_decimal::Decimal;
@@ -90,13 +91,21 @@ pub(super) fn require_https(from: &Section<'_>, key: &str, url: &Url) {
 
 /// Returns true for plain HTTP to another machine.
 fn is_plain_http_to_remote(url: &Url) -> bool {
+    is_plain_to_remote(url, &["http"])
+}
+
+/// Returns true for one of the schemes without encryption to another machine.
+pub(super) fn is_plain_to_remote(url: &Url, plain: &[&str]) -> bool {
     let is_local = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
+        // Schemes that are not of the web have no parsed addresses.
+        Some(Host::Domain(name)) => {
+            name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+        }
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => false,
     };
-    url.scheme() == "http" && !is_local
+    plain.contains(&url.scheme()) && !is_local
 }
 
 /// A mobile delivery channel.

@@ -15,9 +15,16 @@ const FRAMEWORKS: &[(&str, &[&str])] = &[
     ("redis", &["store-redis"]),
     ("sqlx", &["store-sql"]),
 ];
-/// Files that may hold an HTTP client; a vendor crate is handed `VendorHttpClient` and uses only the vocabulary of `reqwest`.
-const HTTP_CLIENT_PLACES: &[&str] =
-    &["crates/http-client/", "crates/telemetry/", "crates/testkit/", "src/gateway/auth/", "src/app/"];
+/// Files that may hold an HTTP client; a vendor crate is handed `VendorHttpClient` and uses only the vocabulary of `reqwest`. The
+/// webhook of notices is no vendor.
+const HTTP_CLIENT_PLACES: &[&str] = &[
+    "crates/http-client/",
+    "crates/notifications/",
+    "crates/telemetry/",
+    "crates/testkit/",
+    "src/gateway/auth/",
+    "src/app/",
+];
 /// External crates that the domain may use.
 const DOMAIN_DEPENDENCIES: &[&str] = &[
     "async-trait",

@@ -149,6 +149,7 @@ fn the_example_configuration_has_no_diagnostics_given_its_variables() {
         ("LEDGER_URL", "postgres://u:p@db.example.com/ticketgraph"),
         ("LEDGER_KEY", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="),
         ("REDIS_URL", "rediss://u:p@redis.example.com"),
+        ("SMTP_URL", "smtps://u:p@mail.example.com"),
     ];
     let config = load_with_real_vendors(text, &variables).expect("no diagnostics");
     assert!(config.sources.len() == 3 && config.ledger.encryption_key.is_some());
@@ -324,6 +325,7 @@ fn the_debug_output_of_a_configuration_contains_no_secret() {
         ("LEDGER_URL", "postgres://planted-five:p@db/t"),
         ("LEDGER_KEY", "706c616e7465642d7369782d706c616e7465642d7369782d706c616e74656421"),
         ("REDIS_URL", "rediss://planted-seven:p@redis"),
+        ("SMTP_URL", "smtps://planted-nine:p@mail"),
     ];
     let shown = format!("{:?}", load(text, &planted).expect("no diagnostics"));
     assert!(shown.contains("Harbor Museum"), "the Debug shows what is no secret");

@@ -160,6 +160,44 @@ scopes = []
 url = "postgres://u:p@db/t"
 "#,
     ),
+    (
+        "destinations of notices",
+        r#"
+[sources.e]
+vendor = "acme"
+environment = "live"
+base_url = "https://e.example"
+institution = "E"
+api_key = { env = "MISSING_ACME_KEY" }
+tenant_id = 1
+time_zone = "UTC"
+[notifications]
+webhook_url = "http://hooks.example.com/x"
+webhook_secret = { env = "MISSING_SECRET" }
+smtp_url = "smtp://mail.example.com?tls=opportunistic"
+email_from = "no address"
+email_to = ["operator@example.com", "@"]
+pending_period = "soon"
+"#,
+    ),
+    (
+        "incomplete destinations of notices",
+        r#"
+[notifications]
+webhook_url = "https://hooks.example.com/x"
+smtp_url = "smtps://user:password@mail.example.com"
+timeout = "0s"
+[sources.e]
+vendor = "acme"
+environment = "sandbox"
+base_url = "https://e.example"
+institution = "E"
+api_key = { value = "x" }
+tenant_id = 1
+time_zone = "UTC"
+currency = "USD"
+"#,
+    ),
 ];
 
 #[test]

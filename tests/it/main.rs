@@ -22,6 +22,7 @@ mod process_check;
 mod process_commands;
 mod process_documents;
 mod process_limits;
+mod process_notifications;
 mod process_orders;
 mod process_recordings;
 mod process_resellers;

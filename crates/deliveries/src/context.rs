@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::channel::Channel;
+use crate::notice::StreamNotices;
 use crate::store::DeliveryStore;
 use crate::worker::ChannelWorker;
 use domain::Clock;
@@ -32,6 +33,8 @@ pub(crate) struct DeliveryContext {
     pub orders: Orders,
     pub store: Arc<dyn DeliveryStore>,
     pub clock: Arc<dyn Clock>,
+    /// Notices to the operator, if there is a destination.
+    pub notices: Option<StreamNotices>,
     /// Tracks every spawned task.
     pub tasks: TaskTracker,
     /// Canceled when no new step may start.

@@ -60,8 +60,12 @@ impl LastError {
 
     /// Converts the error to a client-visible problem.
     pub fn to_problem(&self, source: &SourceId) -> Problem {
-        let code = ProblemCode::parse(&self.code).unwrap_or(ProblemCode::SourceFault);
-        Problem { vendor_code: self.vendor_code.clone(), ..Problem::new(code).for_source(source) }
+        Problem { vendor_code: self.vendor_code.clone(), ..Problem::new(self.problem_code()).for_source(source) }
+    }
+
+    /// Returns the kind of the error.
+    pub(crate) fn problem_code(&self) -> ProblemCode {
+        ProblemCode::parse(&self.code).unwrap_or(ProblemCode::SourceFault)
     }
 }
 

@@ -10,6 +10,7 @@ mod channel;
 mod check;
 mod context;
 pub mod delivery;
+pub mod notice;
 mod request;
 pub mod store;
 mod unknown_tickets;
@@ -26,6 +27,7 @@ pub use crate::channel::{Channel, VenueLocation};
 pub use crate::check::{check_app, check_location};
 use crate::context::{ChannelSlot, DeliveryContext};
 pub use crate::delivery::{Delivery, StatusEvent};
+use crate::notice::StreamNotices;
 pub use crate::request::{DeliverTickets, DeliveryOutcome};
 use crate::store::{DeliveryStore, StreamCounts, StreamRun};
 use domain::StoreError;
@@ -69,6 +71,8 @@ pub struct DeliveriesDependencies {
     pub store: Arc<dyn DeliveryStore>,
     /// Clock that supplies the current time.
     pub clock: Arc<dyn Clock>,
+    /// Notices to the operator when a stream fails. `None`: there is no destination.
+    pub notices: Option<StreamNotices>,
 }
 
 /// Status of a stream.
@@ -91,11 +95,11 @@ pub struct Deliveries(Arc<DeliveryContext>);
 impl Deliveries {
     /// Creates the service. No task runs before [`start`](Self::start) or a request.
     pub fn new(parts: DeliveriesDependencies) -> Self {
-        let DeliveriesDependencies { channels, orders, store, clock } = parts;
+        let DeliveriesDependencies { channels, orders, store, clock, notices } = parts;
         let slots =
             channels.into_iter().map(|channel| Arc::new(ChannelSlot { channel, lock: Mutex::default() })).collect();
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        Self(Arc::new(DeliveryContext { channels: slots, orders, store, clock, tasks, stop }))
+        Self(Arc::new(DeliveryContext { channels: slots, orders, store, clock, notices, tasks, stop }))
     }
 
     /// Starts one background task per channel that runs all its streams periodically.

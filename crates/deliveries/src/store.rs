@@ -32,6 +32,12 @@ pub struct StreamRun {
     /// Error of the last run.
     #[serde(rename = "trouble")]
     pub last_error: Option<LastError>,
+    /// First of the failed runs since the last successful one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failing_since: Option<Timestamp>,
+    /// Last notice of the failure to the operator. Stored before it is sent, so that no notice is sent twice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notified_at: Option<Timestamp>,
 }
 
 /// Positions of a channel in the feeds that it reads.

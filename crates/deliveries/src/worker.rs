@@ -11,6 +11,7 @@ use crate::app_ticket::{build_app_tickets, system_actor};
 use crate::channel::Channel;
 use crate::context::{CALL_TIMEOUT, CHANNEL_LEASE, DeliveryContext};
 use crate::delivery::{Delivery, LastError, PushState};
+use crate::notice::{self, NoticeEvent, StreamNotice};
 use crate::store::{ChannelLease, ChannelWrite, StreamRun};
 use crate::unknown_tickets::ask_about_unknown;
 use domain::StoreError;
@@ -62,11 +63,37 @@ impl ChannelWorker<'_> {
             ChannelStream::Status => self.read_app_feed().await?,
         };
         let before = self.context.store.load_last_run(self.channel_id(), stream).await?;
-        let now = Some(self.now());
-        let last_success_at = if error.is_none() { now } else { before.last_success_at };
-        let run = StreamRun { last_run_at: now, last_success_at, last_error: error };
+        let policy = self.context.notices.as_ref().map(|notices| &notices.policy);
+        let (run, due) = notice::next_run(&before, error, self.now(), policy);
+        let notice = match due {
+            Some(event) => Some(self.notice(stream, event, &before, &run).await?),
+            None => None,
+        };
         self.write(&ChannelWrite { run: Some((stream, &run)), ..ChannelWrite::default() }).await?;
+        if let (Some(notice), Some(notices)) = (notice, &self.context.notices) {
+            notices.notifier.notify(notice);
+        }
         Ok(run)
+    }
+
+    /// Builds the notice of a run.
+    async fn notice(
+        &self,
+        stream: ChannelStream,
+        event: NoticeEvent,
+        before: &StreamRun,
+        run: &StreamRun,
+    ) -> Result<StreamNotice, StoreError> {
+        let now = self.now();
+        Ok(StreamNotice {
+            channel: self.channel_id().to_owned(),
+            stream,
+            event,
+            at: now,
+            failing_since: run.failing_since.or(before.failing_since).unwrap_or(now),
+            problem: run.last_error.as_ref().or(before.last_error.as_ref()).map(LastError::problem_code),
+            counts: self.context.store.load_counts(self.channel_id(), stream).await?,
+        })
     }
 
     /// Applies order changes since the last run. The feed cursor is written together with their effects.

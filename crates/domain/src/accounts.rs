@@ -44,7 +44,7 @@ pub enum CheckOutcome {
     Unproven(String),
     /// Works, with a risk that the text names.
     Risk(String),
-    /// Not checked, because it takes a request that may write. The text says how to check it.
+    /// Not checked, because it takes a request that may write, or the vendor does not show it. The text says how to check it.
     NotTried(String),
 }
 

@@ -80,6 +80,7 @@ const OWN_CRATES: &[&str] = &[
     "edits",
     "emulators",
     "http_client",
+    "notifications",
     "orders",
     "recording",
     "resellers",

@@ -274,6 +274,11 @@ const DELIVERIES: &[Metric] = &[
         &["channel", "stream"],
         "Time of the stream's last successful run; absent before the first one.",
     ),
+    counter(
+        "ticketgraph_notifications_total",
+        &["destination", "outcome"],
+        "Notices to the operator that were sent, failed after all attempts, or were dropped because too many were waiting.",
+    ),
 ];
 
 /// Handle to the metrics recorder of the process.

@@ -13,7 +13,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use crate::app::command::CommandRun;
-use crate::app::delivery_setup::venue_location;
+use crate::app::delivery_setup::{notifications, venue_location};
 use crate::app::error::StartError;
 use crate::app::order_setup::attach_stores;
 use crate::app::reseller_setup;
@@ -92,6 +92,9 @@ pub async fn check_online(mut config: Config, options: CheckOptions) -> Result<V
         let mut checks = vec![check_channel(&config.resilience, id, settings, None).await?];
         checks.push(check_location(&venue_location(settings)));
         all.push(CheckReport::new(format!("deliveries.{id}"), checks));
+    }
+    if let Some(notifications) = notifications(&config, infrastructure)? {
+        all.push(CheckReport::new("notifications".to_owned(), notifications.check(writes).await));
     }
     Ok(all)
 }

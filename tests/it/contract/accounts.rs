@@ -130,6 +130,9 @@ async fn a_removed_secutix_setting_fails_its_own_check_over_both_transports() {
         assert_eq!(failed_codes(&checks), ["CONTINGENT_NOT_EMPTY"], "{transport}");
         let line = checks.iter().find(|check| matches!(check.outcome, CheckOutcome::Failed(_))).expect("a line");
         assert!(line.title.contains("88002"), "{}", line.title);
+        fixture.change_state("unauthorize_contact", Some("1000042"), json!(null));
+        let failed = failed_codes(&run_checks(&fixture, &named).await);
+        assert_eq!(failed, ["CONTACT_AUTHORIZATION", "CONTINGENT_NOT_EMPTY"], "{transport}");
         fixture.change_state("remove_contact", Some("1000042"), json!(null));
         assert_eq!(
             failed_codes(&run_checks(&fixture, &named).await),
@@ -140,6 +143,61 @@ async fn a_removed_secutix_setting_fails_its_own_check_over_both_transports() {
         let failed = failed_codes(&run_checks(&fixture, &other).await);
         assert_eq!(failed[..2], ["SALES_CHANNEL", "POINT_OF_SALE"], "{transport}");
     }
+}
+
+/// Result of a check with its hint.
+fn outcome_of<'a>(checks: &'a [AccountCheck], code: &str) -> (&'static str, &'a str) {
+    match &checks.iter().find(|check| check.code == code).expect("a line").outcome {
+        CheckOutcome::Passed => ("passed", ""),
+        CheckOutcome::Failed(hint) => ("failed", hint),
+        CheckOutcome::NotTried(hint) => ("not shown", hint),
+        CheckOutcome::Risk(hint) => ("risk", hint),
+        other => panic!("{code}: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn what_secutix_does_not_show_of_the_setup_is_never_ok() {
+    for transport in ["json", "soap"] {
+        let fixture = secutix("OPERA", transport).await;
+        let run = async || run_checks(&fixture, &AccountConfig::default()).await;
+        let [channel, contact] = ["CHANNEL_TYPE", "CONTACT_AUTHORIZATION"];
+        let checks = run().await;
+        assert_eq!([outcome_of(&checks, channel).0, outcome_of(&checks, contact).0], ["passed"; 2], "{transport}");
+        fixture.change_state("word", Some("REALTIME_INTERFACE"), json!("INTERNET"));
+        let checks = run().await;
+        let (outcome, hint) = outcome_of(&checks, channel);
+        assert!(outcome == "failed" && hint.contains("assumptions.channel_types"), "{transport}: {outcome} {hint}");
+        // Any other form of the permissions shows nothing, and the contact exists nevertheless.
+        fixture.change_state("authorization_texts", None, json!(true));
+        let checks = run().await;
+        assert_eq!(outcome_of(&checks, contact).0, "not shown", "{transport}");
+        assert_eq!(outcome_of(&checks, "TECHNICAL_CONTACT").0, "passed", "{transport}");
+        fixture.change_state("hidden_setup", None, json!(true));
+        let checks = run().await;
+        for code in [channel, contact] {
+            let (outcome, hint) = outcome_of(&checks, code);
+            assert!(outcome == "not shown" && hint.contains("back office"), "{transport}: {code} {outcome} {hint}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn families_that_are_not_sold_are_named_with_the_reason() {
+    let fixture = secutix("OPERA", "json").await;
+    let checks = run_checks(&fixture, &AccountConfig::default()).await;
+    let lines: Vec<(&str, &CheckOutcome)> = checks
+        .iter()
+        .filter(|check| check.code == "PRODUCT_FAMILIES")
+        .map(|check| (check.title.as_str(), &check.outcome))
+        .collect();
+    let [(privileges, CheckOutcome::Risk(why)), (goods, CheckOutcome::Risk(setting))] = lines[..] else {
+        panic!("{lines:?}")
+    };
+    assert_eq!(privileges, "Products of the family SEASONTICKET, not sold: 1");
+    assert!(why.contains("not supported"), "{why}");
+    assert_eq!(goods, "Products of the family GOODS, not sold: 1");
+    assert!(setting.contains("assumptions.sold_families"), "{setting}");
 }
 
 #[tokio::test]

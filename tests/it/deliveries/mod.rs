@@ -2,6 +2,8 @@
 
 mod crash;
 mod flow;
+pub(crate) mod mail_server;
+mod notices;
 mod other_readings;
 mod requests;
 mod streams;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use catalog::UnifiedCatalog;
+use deliveries::notice::StreamNotices;
 use deliveries::store::{ChannelLease, ChannelWrite, DeliveryStore, FeedPositions, StreamCounts, StreamRun};
 use deliveries::{
     Channel, ChannelStream, Deliveries, DeliveriesDependencies as DeliveryParts, Delivery, VenueLocation,
@@ -101,7 +102,7 @@ impl World {
         });
         let channel = connect(&app, &opera.source, settings);
         let store = Arc::clone(&ledgers.deliveries);
-        let deliveries = deliveries(&orders, channel.clone(), &opera, store, location.clone());
+        let deliveries = deliveries(&orders, channel.clone(), &opera, store, location.clone(), None);
         Self { opera, app, ledgers, orders, deliveries, channel, location, keys: AtomicUsize::new(0) }
     }
 
@@ -115,7 +116,13 @@ impl World {
 
     /// Returns another process over the same database.
     pub(super) fn process(&self, ledger: Arc<dyn DeliveryStore>) -> Deliveries {
-        deliveries(&self.orders, self.channel.clone(), &self.opera, ledger, self.location.clone())
+        deliveries(&self.orders, self.channel.clone(), &self.opera, ledger, self.location.clone(), None)
+    }
+
+    /// Returns another process over the same database that sends notices.
+    pub(super) fn notifying_process(&self, notices: StreamNotices) -> Deliveries {
+        let store = Arc::clone(&self.ledgers.deliveries);
+        deliveries(&self.orders, self.channel.clone(), &self.opera, store, self.location.clone(), Some(notices))
     }
 
     pub(super) fn actor(&self) -> Actor {
@@ -277,12 +284,14 @@ fn deliveries(
     opera: &VendorFixture,
     ledger: Arc<dyn DeliveryStore>,
     location: VenueLocation,
+    notices: Option<StreamNotices>,
 ) -> Deliveries {
     Deliveries::new(DeliveryParts {
         channels: vec![Channel { app, source: opera.source.clone(), interval: INTERVAL, location }],
         orders: orders.clone(),
         store: ledger,
         clock: Arc::clone(&opera.clock) as Arc<dyn Clock>,
+        notices,
     })
 }
 

@@ -15,7 +15,8 @@ use crate::docs::{blocks, chapter, first_cells, pages, read, report, words};
 const CARD: &str = r#"{ "number": "4111111111111111", "cvv": "123", "expiryDate": "12/39", "name": "A", "address1": "1 Road",
     "city": "Port of Spain", "district": "Port of Spain", "country": "TT" }"#;
 /// Configuration sections that do not depend on a vendor.
-const SECTIONS: &[&str] = &["server", "graphql", "auth", "cache", "resilience", "ledger", "orders", "telemetry"];
+const SECTIONS: &[&str] =
+    &["server", "graphql", "auth", "cache", "resilience", "ledger", "orders", "telemetry", "notifications"];
 
 /// Returns the findings of a configuration whose secrets all exist.
 pub(super) fn findings(text: &str, variables: &[(String, String)]) -> Vec<String> {
@@ -44,6 +45,7 @@ fn secret(name: &str) -> &'static str {
     match name {
         "LEDGER_URL" => "postgres://user:password@db.example.com/ticketgraph",
         "LEDGER_KEY" => "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
+        "SMTP_URL" => "smtps://user:password@mail.example.com",
         "REDIS_URL" => "rediss://user:password@redis.example.com:6379",
         _ => "0123456789abcdef0123456789abcdef",
     }

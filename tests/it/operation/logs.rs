@@ -32,6 +32,12 @@ async fn every_log_line_has_its_request_id_and_order_number() {
     assert!(moves.iter().all(|line| line["order"] == order["number"]), "{moves:#?}");
     assert!(moves.iter().any(|line| line["request_id"] == "req-that-buys"), "the request and its order: {moves:#?}");
     assert!(moves.iter().any(|line| line["to"] == "CONFIRMED"), "{moves:#?}");
+    // Once for each source and family, however often the catalog is used.
+    let unsold = lines.iter().filter(|line| line["message"] == "products of a family are not sold");
+    let mut unsold: Vec<(&str, &str)> =
+        unsold.map(|line| (line["source"].as_str().expect("text"), line["family"].as_str().expect("text"))).collect();
+    unsold.sort_unstable();
+    assert_eq!(unsold, [("opera", "GOODS"), ("opera", "SEASONTICKET")]);
     let fails =
         |line: &&Value| line["message"].as_str().is_some_and(|text| text.contains("the health of the source changed"));
     let fault = lines.iter().find(fails).unwrap_or_else(|| panic!("no line about the source: {lines:#?}"));

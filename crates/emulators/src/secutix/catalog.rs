@@ -22,7 +22,9 @@ pub(super) fn pos_config(state: &mut SecutixState, context: &CallContext<'_>, _:
     let channel_state = if is_closed { "SUSPENDED" } else { "RUNNING" };
     Ok(json!({"posConfigData": {
         "posId": point_of_sale, "posCode": "DGTKPOS", "posActivityState": "RUNNING", "salesChannelActivityState": channel_state,
-        "salesChannelId": point_of_sale + 10, "salesChannelCode": "DGTK", "institCode": code,
+        "salesChannelId": point_of_sale + 10, "salesChannelCode": "DGTK",
+        // INFERRED: no document shows the type.
+        "salesChannelType": "REALTIME_INTERFACE", "institCode": code,
         "organizationId": 400_001, "organizationCode": "MAIN", "organizationName": localized(&context.institution.name),
         "organizationTimeZone": zone.iana_name(), "currencyCode": currency,
         "institutionCurrency": currency_view(context.institution), "organizationCurrency": currency_view(context.institution),

@@ -5,10 +5,10 @@
 //! or performance), `use_ticket` (barcode or ticket id), `print_ticket` (ticket id; what the mobile app does), `slow_catalog` (value: polls
 //! until a catalog request completes), `late_barcodes` (value: reads of a sale without barcodes), `no_barcodes` (value: whether closing
 //! generates none), `close_contingent` (id: it has no seats left), `close_channel` (id: an institution), `remove_contact` (id),
-//! `touch_setup` (marks the setup as changed now).
+//! `unauthorize_contact` (id), `touch_setup` (marks the setup as changed now).
 //!
-//! Other readings of what the documents leave open: `tickets_beside`, `hundredths`, `other_season`, `unnamed_contingents` (value: whether it
-//! is on), `payments_at` (value: `list`, `none` or `facade`), `word` (id: a word of a state; value: the one that is sent instead). An order has
+//! Other readings of what the documents leave open: `tickets_beside`, `hundredths`, `other_season`, `unnamed_contingents`, `hidden_setup`,
+//! `authorization_texts` (value: whether it is on), `payments_at` (value: `list`, `none` or `facade`), `word` (id: a word of a state; value: the one that is sent instead). An order has
 //! the detail that `granularity` names, and operations only if it names none.
 
 mod access;
@@ -207,20 +207,28 @@ fn apply_change(
             state.overrides.closed_channels.insert(text);
             return Ok(());
         }
+        "unauthorize_contact" => {
+            state.overrides.unauthorized_contacts.insert(id()?);
+        }
         "remove_contact" => {
             state.overrides.removed_contacts.insert(id()?);
         }
         "touch_setup" => {}
         other => return Err(format!("unknown state change {other}")),
     }
-    if matches!(change.name.as_str(), "price" | "cancel" | "suspend" | "touch_setup") {
+    mark_changed(state, (&change.name, &text), institutions, now);
+    Ok(())
+}
+
+/// Marks the setup and the product of an id as changed now.
+fn mark_changed(state: &mut SecutixState, (change, id): (&str, &str), institutions: &[Institution], now: Timestamp) {
+    if matches!(change, "price" | "cancel" | "suspend" | "touch_setup") {
         for institution in institutions {
             state.overrides.setup_changed_at.insert(institution.code.to_owned(), now);
         }
     }
-    let touched = institutions.iter().flat_map(|institution| product_id_of(institution, &text)).collect::<Vec<_>>();
+    let touched = institutions.iter().flat_map(|institution| product_id_of(institution, id)).collect::<Vec<_>>();
     state.mark_changed(touched, now);
-    Ok(())
 }
 
 fn parse_count(value: Option<i64>) -> Result<u32, String> {

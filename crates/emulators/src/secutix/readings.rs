@@ -11,7 +11,7 @@ use crate::secutix::world::Institution;
 /// Fields with amounts.
 const AMOUNTS: &[&str] = &["amount", "basePrice", "minAmount", "price", "saleAmount", "totalAmount", "unitPrice"];
 /// Fields with words of states.
-const STATES: &[&str] = &["orderState", "ticketState", "state"];
+const STATES: &[&str] = &["orderState", "salesChannelType", "ticketState", "state"];
 
 /// Call that takes payments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -38,6 +38,10 @@ pub(super) struct Readings {
     other_season: bool,
     /// Movements and operations name no contingent.
     unnamed_contingents: bool,
+    /// Neither the type of the channel nor the permissions of a contact are shown.
+    hidden_setup: bool,
+    /// Permissions of a contact are shown as texts.
+    authorization_texts: bool,
     /// Call that takes payments.
     pub payments_at: PaymentsAt,
     /// Other words for states.
@@ -53,6 +57,8 @@ impl Readings {
             "hundredths" => self.hundredths = is_on,
             "other_season" => self.other_season = is_on,
             "unnamed_contingents" => self.unnamed_contingents = is_on,
+            "hidden_setup" => self.hidden_setup = is_on,
+            "authorization_texts" => self.authorization_texts = is_on,
             "payments_at" => {
                 let place = serde_json::from_value(change.value.clone());
                 self.payments_at = place.map_err(|_| "payments_at must be list, none or facade".to_owned())?;
@@ -88,6 +94,15 @@ impl Readings {
         }
         if self.unnamed_contingents {
             for_each_object(result, &|object| drop(object.remove("contingentId")));
+        }
+        if self.authorization_texts && result.get("authorizations").is_some() {
+            result["authorizations"] = json!(["PENDING_ACCOUNT"]);
+        }
+        if self.hidden_setup {
+            for_each_object(result, &|object| {
+                object.remove("salesChannelType");
+                object.remove("authorizations");
+            });
         }
         if self.hundredths {
             scale_amounts(result, |amount| amount / 10);

@@ -10,10 +10,12 @@ use crate::secutix::state::SecutixState;
 pub(super) fn contact(state: &mut SecutixState, context: &CallContext<'_>, call: &Parameters) -> MethodResult {
     let number = call.id("contactNumber").filter(|number| context.institution.contacts.contains(number));
     let number = number.filter(|number| !state.overrides.removed_contacts.contains(number));
+    let is_authorized = number.is_some_and(|number| !state.overrides.unauthorized_contacts.contains(&number));
     let number = number.ok_or(MethodError("error.contact.notFound", "unknown contact"))?;
+    // The form of the permissions is INFERRED.
     Ok(json!({
         "contactId": number + 5_000, "contactNumber": number, "state": "ACTIVE", "type": "STRUCTURE", "role": "TECHNICAL",
-        "guest": false, "authorizations": [{"type": "PENDING_ACCOUNT", "authorized": true}],
+        "guest": false, "authorizations": [{"type": "PENDING_ACCOUNT", "authorized": is_authorized}],
     }))
 }
 

@@ -49,6 +49,9 @@ pub(super) struct Overrides {
     /// Removed contacts.
     #[serde(default)]
     pub removed_contacts: BTreeSet<i64>,
+    /// Technical contacts without a pending account.
+    #[serde(default)]
+    pub unauthorized_contacts: BTreeSet<i64>,
     /// Number of polls that return `in_progress` before a catalog request completes.
     pub slow_catalog: u32,
     /// Number of reads of a closed order that omit barcodes.

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::accounts::{AccountCheck, AccountConfig, HandoverMessage, ResellerAccounts, WriteProbes};
+use domain::accounts::{AccountCheck, AccountConfig, CheckOutcome, HandoverMessage, ResellerAccounts, WriteProbes};
 use domain::{Clock, ErrorKind, EventKey, VendorError, VendorOperation, observe_responses};
 
 use crate::client::Client;
 use crate::facts::Facts;
+use crate::map::family::ProductFamily;
 use crate::map::keys::PerformanceRef;
 use crate::map::snapshot::CatalogSnapshot;
 use crate::snapshot_cache::SnapshotCache;
@@ -38,11 +39,13 @@ impl ResellerAccounts for SecutixAccounts {
         let mut checks = vec![AccountCheck { seen, ..credentials_check(read.as_ref().err()) }];
         let Ok(pos) = read else { return checks };
         checks.push(self.check_sales_channel(account, &pos));
+        checks.push(check_channel_type(&pos, self.client.facts()));
         checks.push(check_point_of_sale(account, &pos, self.client.facts()));
         if self.client.facts().needs_payment_method() {
             checks.push(check_pending_account(&pos, self.client.facts()));
         }
-        checks.push(AccountCheck::observed(self.contact(account)).await);
+        let (contact, seen) = observe_responses(self.check_contact(account)).await;
+        checks.extend(contact.into_iter().map(|check| AccountCheck { seen: seen.clone(), ..check }));
         checks.extend(self.check_offer(account).await);
         checks
     }
@@ -106,17 +109,23 @@ impl SecutixAccounts {
         AccountCheck::switch("SALES_CHANNEL", title, (!is_on).then_some(hint))
     }
 
-    async fn contact(&self, account: &AccountConfig) -> AccountCheck {
+    /// Checks that the contact exists, and if it does, its pending account.
+    async fn check_contact(&self, account: &AccountConfig) -> Vec<AccountCheck> {
         let number = account.first_value("contact_reference").unwrap_or(&self.contact);
         let title = format!("Technical contact {number} exists");
-        match self.client.check_contact(OPERATION, number).await {
-            Ok(()) => AccountCheck::new("TECHNICAL_CONTACT", title, None),
+        let line = match self.client.active_contact(OPERATION, number).await {
+            Ok(contact) => {
+                let is_authorized = contact.is_authorized(&self.client.facts().pending_account);
+                let exists = AccountCheck::new("TECHNICAL_CONTACT", title, None);
+                return vec![exists, check_authorization(number, is_authorized)];
+            }
             Err(error) if matches!(error.kind, ErrorKind::NotFound | ErrorKind::Rejected(_)) => {
                 let hint = "Create or choose a contact for which the pending account is authorized, and associate it with the sales channel.";
                 AccountCheck::new("TECHNICAL_CONTACT", title, Some(hint))
             }
             Err(error) => AccountCheck::unreachable("TECHNICAL_CONTACT", title, error),
-        }
+        };
+        vec![line]
     }
 
     /// Checks that products are on sale and that each contingent has seats.
@@ -131,6 +140,7 @@ impl SecutixAccounts {
         let mut checks = vec![AccountCheck::new("PRODUCTS_ON_SALE", title, dates.is_empty().then_some(hint))];
         checks.push(check_seasons(&snapshot, self.client.facts()));
         checks.push(check_prices(&snapshot));
+        checks.extend(check_families(&snapshot));
         let named = account.values("contingents").iter().filter_map(|id| id.parse().ok());
         let mut contingents: Vec<i64> = named.collect();
         if contingents.is_empty() {
@@ -228,6 +238,51 @@ fn credentials_check(error: Option<&VendorError>) -> AccountCheck {
         }
         _ => AccountCheck::unreachable("CREDENTIALS", TITLE, error.clone()),
     }
+}
+
+/// Checks the type of the sales channel, if the response shows it: the field is inferred.
+fn check_channel_type(pos: &PosConfig, facts: &Facts) -> AccountCheck {
+    const TITLE: &str = "The sales channel is of the type real-time interface";
+    let hint = match facts.is_realtime_interface(pos.sales_channel_type.as_ref()) {
+        Some(true) => None,
+        Some(false) => Some(
+            "Create an internal sales channel of the type real-time interface: the type of a saved one cannot be changed. If the              venue's word for it is another one, add it to `assumptions.channel_types`.",
+        ),
+        None => {
+            let hint = "The API does not show it: verify in the venue's back office that the channel is an internal one of this type.";
+            return AccountCheck::with_outcome("CHANNEL_TYPE", TITLE, CheckOutcome::NotTried(hint.to_owned()));
+        }
+    };
+    AccountCheck::new("CHANNEL_TYPE", TITLE, hint)
+}
+
+/// Checks the pending account of a contact, if the response shows it: the field is inferred.
+fn check_authorization(number: &str, is_authorized: Option<bool>) -> AccountCheck {
+    let title = format!("The pending account is authorized for the technical contact {number}");
+    let hint = match is_authorized {
+        Some(true) => None,
+        Some(false) => Some("Authorize the pending account for this contact, or name one for which it is."),
+        None => {
+            let hint = "The API does not show it: verify in the venue's back office that the contact may pay with a pending account.";
+            return AccountCheck::with_outcome("CONTACT_AUTHORIZATION", title, CheckOutcome::NotTried(hint.to_owned()));
+        }
+    };
+    AccountCheck::new("CONTACT_AUTHORIZATION", title, hint)
+}
+
+/// Names the families of the catalog that are not sold, one per line.
+fn check_families(snapshot: &CatalogSnapshot) -> Vec<AccountCheck> {
+    if snapshot.unsold_families.is_empty() {
+        return vec![AccountCheck::new("PRODUCT_FAMILIES", "All families of products in the catalog are sold", None)];
+    }
+    let lines = snapshot.unsold_families.iter().map(|(family, products)| {
+        let title = match family {
+            ProductFamily::Unknown => format!("Products of families that are not documented, not sold: {products}"),
+            family => format!("Products of the family {}, not sold: {products}", family.name()),
+        };
+        AccountCheck::with_outcome("PRODUCT_FAMILIES", title, CheckOutcome::Risk(family.reason().to_owned()))
+    });
+    lines.collect()
 }
 
 fn check_point_of_sale(account: &AccountConfig, pos: &PosConfig, facts: &Facts) -> AccountCheck {

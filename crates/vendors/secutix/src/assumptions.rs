@@ -122,6 +122,15 @@ pub(crate) const ASSUMPTIONS: &[Assumption] = &[
         if_wrong: "`check` calls an active record switched off",
     },
     Assumption {
+        key: "channel_types",
+        at_source: false,
+        fact: "`getPOSConfig` may show the type of the sales channel, and these words are a real-time interface",
+        section: "secutix.md §5.1",
+        default: "[\"REALTIME_INTERFACE\"]",
+        accepts: Accepts::Texts,
+        if_wrong: "`check` calls a channel one of another type",
+    },
+    Assumption {
         key: "contingents",
         at_source: false,
         fact: "a cart names the contingent of each seat: another one than configured is given back (`compare`), also an unnamed one (`require`)",

@@ -208,11 +208,15 @@ impl Client {
     }
 
     /// `getContactData` (`secutix.md §3.9`). `NotFound` unless the contact exists and is active.
-    pub(crate) async fn check_contact(&self, operation: VendorOperation, number: &str) -> Result<(), VendorError> {
+    pub(crate) async fn active_contact(
+        &self,
+        operation: VendorOperation,
+        number: &str,
+    ) -> Result<ContactDataResult, VendorError> {
         let query = ContactQuery { contact_number: number.to_owned(), details: vec!["GENERAL", "AUTHORIZATIONS"] };
         let result: ContactDataResult = self.call_sync(operation, GET_CONTACT_DATA, &query).await?;
         let is_usable = result.contact_number.is_some() && self.facts.is_active(result.state.as_ref());
-        if is_usable { Ok(()) } else { Err(self.error(operation, ErrorKind::NotFound)) }
+        if is_usable { Ok(result) } else { Err(self.error(operation, ErrorKind::NotFound)) }
     }
 
     /// `getLastSetupUpdate` (`secutix.md §3.1`).

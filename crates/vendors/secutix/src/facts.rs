@@ -10,6 +10,7 @@ use serde::Deserialize;
 use vendor_api::{Assumptions, InvalidSetting};
 
 use crate::assumptions::word;
+use crate::map::family::ProductFamily;
 use crate::map::money::AmountUnit;
 use crate::protocol::{RateLimitScope, ResultStatus};
 use crate::wire::{LenientString, ResultHeader};
@@ -140,6 +141,7 @@ pub(crate) struct Facts {
     /// Symbology of barcodes.
     pub symbology: Symbology,
     sold_families: Vec<String>,
+    channel_types: Vec<String>,
     off_sale_categories: Vec<String>,
     active_states: Vec<String>,
     admissions: Vec<String>,
@@ -161,6 +163,11 @@ impl Facts {
         if interval > MAX_CATALOG_INTERVAL {
             return Err(InvalidSetting::new("assumptions.catalog_min_interval", "must be at most a day"));
         }
+        let sold_families: Vec<String> = values.get("sold_families")?;
+        if sold_families.iter().any(|family| ProductFamily::parse(family).is_privilege()) {
+            let message = "must not contain MEMBERSHIP or SEASONTICKET: digital privileges are not supported";
+            return Err(InvalidSetting::new("assumptions.sold_families", message));
+        }
         let granularity: String = values.get("order_granularity")?;
         let minutes: u64 = values.get("hold_minutes")?;
         Ok(Self {
@@ -178,7 +185,8 @@ impl Facts {
             close_payments: values.get("close_payments")?,
             pending_account: values.get("pending_account")?,
             symbology: values.symbology("symbology")?,
-            sold_families: values.get("sold_families")?,
+            sold_families,
+            channel_types: values.get("channel_types")?,
             off_sale_categories: values.get("off_sale_categories")?,
             active_states: values.get("active_states")?,
             admissions: values.get("admissions")?,
@@ -192,6 +200,11 @@ impl Facts {
     /// Returns true if a record is active. A record without a state is assumed active.
     pub(crate) fn is_active(&self, state: Option<&LenientString>) -> bool {
         word(state).is_none_or(|state| is_among(&self.active_states, state))
+    }
+
+    /// Returns true if a sales channel is a real-time interface. `None` if its type is not shown.
+    pub(crate) fn is_realtime_interface(&self, channel_type: Option<&LenientString>) -> Option<bool> {
+        word(channel_type).filter(|word| !word.is_empty()).map(|word| is_among(&self.channel_types, word))
     }
 
     /// Returns true if products of a family can be sold. A product without a family can.

@@ -1,6 +1,7 @@
 //! The catalog snapshot in memory. A background task refreshes it when the set-up changed or once a day, never for a request
 //! (`secutix.md §2.8`, §5.3). Readers with an older snapshot do not wait for a new one.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use tracing::Instrument;
 use crate::catalog_store::{CatalogStore, Turn};
 use crate::client::Client;
 use crate::map::catalog;
+use crate::map::family::ProductFamily;
 use crate::map::point_of_sale::{PointOfSale, SourceDefaults};
 use crate::map::snapshot::CatalogSnapshot;
 use crate::map::time;
@@ -63,6 +65,8 @@ struct SnapshotRefresher {
     not_before: ArcSwapOption<Timestamp>,
     /// Failures since the last success.
     failure: Mutex<Failure>,
+    /// Families that the log has as not sold.
+    logged_families: Mutex<BTreeMap<ProductFamily, usize>>,
 }
 
 /// Failures of refreshes in a row.
@@ -134,6 +138,7 @@ impl SnapshotCache {
             store,
             not_before: ArcSwapOption::empty(),
             failure: Mutex::default(),
+            logged_families: Mutex::default(),
         };
         Self { refresher: Arc::new(refresher), tracker, _stop: stop.clone().drop_guard(), stop }
     }
@@ -375,6 +380,7 @@ impl SnapshotRefresher {
             &self.defaults.facts,
         );
         skipped.report();
+        self.log_unsold_families(&snapshot);
         let restored = Arc::new(CachedSnapshot {
             snapshot: Arc::new(snapshot),
             read_at: kept.read_at,
@@ -383,6 +389,19 @@ impl SnapshotRefresher {
         });
         self.cached.store(Some(Arc::clone(&restored)));
         Some(restored)
+    }
+
+    /// Logs the families that are not sold, once and when they change.
+    fn log_unsold_families(&self, snapshot: &CatalogSnapshot) {
+        let mut logged = self.logged_families.lock();
+        if *logged == snapshot.unsold_families {
+            return;
+        }
+        for (family, products) in &snapshot.unsold_families {
+            let (family, reason) = (family.name(), family.reason());
+            tracing::info!(source = %self.client.source(), family, products, reason, "products of a family are not sold");
+        }
+        logged.clone_from(&snapshot.unsold_families);
     }
 
     async fn load_snapshot(
@@ -410,6 +429,7 @@ impl SnapshotRefresher {
         let (snapshot, skipped) = catalog::snapshot(&catalog, point_of_sale.clone(), &self.base_url, facts);
         count_unreadable_rows(self.client.source(), operation, skipped.unreadable);
         skipped.report();
+        self.log_unsold_families(&snapshot);
         if !catalog.has_readable_product() && skipped.unreadable > 0 {
             return Err(self.client.error(operation, ErrorKind::Malformed).with_cause("no product is readable"));
         }

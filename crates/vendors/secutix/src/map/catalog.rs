@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use crate::assumptions;
 use crate::facts::Facts;
+use crate::map::family::ProductFamily;
 use crate::map::keys::{self, PerformanceRef, ProductItem, TariffRef};
 use crate::map::point_of_sale::PointOfSale;
 use crate::map::snapshot::{CatalogSnapshot, PerformanceEntry, TariffPrice, end_at};
@@ -77,6 +78,7 @@ pub(crate) fn snapshot(
     let base_url = url::Url::parse(base_url).ok();
     let venue = venue(catalog, &point_of_sale);
     let (mut events, mut entries) = (HashMap::new(), HashMap::new());
+    let mut unsold_families = BTreeMap::new();
     let offered = catalog.seasons.0.iter().filter(|season| facts.is_offered_season(season.names()));
     for season in offered {
         skipped.unreadable += season.products.unreadable_count();
@@ -86,6 +88,9 @@ pub(crate) fn snapshot(
                 skipped.unreadable += 1;
                 continue;
             };
+            if !facts.is_sold_family(product_family(product)) {
+                *unsold_families.entry(ProductFamily::parse(product_family(product))).or_insert(0) += 1;
+            }
             if is_not_admission(product, facts) {
                 continue;
             }
@@ -113,7 +118,8 @@ pub(crate) fn snapshot(
     listed.sort_by(|left, right| left.key.cmp(&right.key));
     let seasons = catalog.seasons.0.iter().filter_map(|season| season.names().next().map(str::to_owned)).collect();
     let unsold_prices = skipped.invalid_amounts;
-    (CatalogSnapshot { point_of_sale, listed, events, performances: entries, seasons, unsold_prices }, skipped)
+    let performances = entries;
+    (CatalogSnapshot { point_of_sale, listed, events, performances, seasons, unsold_prices, unsold_families }, skipped)
 }
 
 impl<'a> SeasonTariffs<'a> {

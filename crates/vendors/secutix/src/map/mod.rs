@@ -2,6 +2,7 @@
 
 pub(crate) mod availability;
 pub(crate) mod catalog;
+pub(crate) mod family;
 pub(crate) mod keys;
 pub(crate) mod money;
 pub(crate) mod orders;

@@ -1,11 +1,12 @@
 //! The catalog as kept in memory.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use domain::{Event, EventKey, EventStatus, Performance, PerformanceKey, PerformanceWindow, Price, TicketType};
 use jiff::{SignedDuration, Timestamp};
 
+use crate::map::family::ProductFamily;
 use crate::map::keys::{PerformanceRef, ProductItem};
 use crate::map::point_of_sale::PointOfSale;
 
@@ -24,6 +25,8 @@ pub(crate) struct CatalogSnapshot {
     pub seasons: Vec<String>,
     /// Number of prices that are not sold, because they do not fit their currency.
     pub unsold_prices: usize,
+    /// Number of products that are not sold, by family.
+    pub unsold_families: BTreeMap<ProductFamily, usize>,
 }
 
 /// A date or a pass, with the fields needed to compute its availability.

@@ -9,11 +9,14 @@ use domain::{EventStatus, ExternalRef, OrderKey, RefusalReason};
 use secrecy::ExposeSecret;
 use testkit::{FixtureCase, ManualClock, StubServer, load_case};
 use tokio_util::task::TaskTracker;
+use vendor_api::Assumptions;
 
 use crate::accounts::SecutixAccounts;
+use crate::assumptions::ASSUMPTIONS;
 use crate::catalog_store::CatalogStore;
 use crate::facts::{Facts, OrderState, Rejection};
 use crate::map::catalog;
+use crate::map::family::ProductFamily;
 use crate::map::orders::{self, kind};
 use crate::map::point_of_sale::{PointOfSale, SourceDefaults};
 use crate::map::snapshot::CatalogSnapshot;
@@ -118,10 +121,38 @@ async fn a_service_is_sold_by_item_if_the_settings_say_so() {
     let body = r#"{"statusCode": "success", "catalogData": {"seasons": [{"id": 1, "products": [
         {"id": 81009, "productFamilyType": "SERVICE", "state": "RUNNING", "service": {"dateMandatory": false,
          "items": [{"itemId": 7001, "itemPrices": [{"audSubCatId": 84011, "amount": 5000}]}]}}]}]}}"#;
-    assert!(snapshot(body, "").await.listed.is_empty());
+    let unsold = snapshot(body, "").await;
+    assert!(unsold.listed.is_empty());
+    assert_eq!(unsold.unsold_families, [(ProductFamily::Service, 1)].into());
+    assert!(ProductFamily::Service.reason().contains("sold_families"), "the setting that sells them");
     let sold = snapshot(body, "assumptions.sold_families = [\"PASS\", \"SERVICE\"]").await;
     assert_eq!((sold.listed[0].status, sold.performances.len()), (EventStatus::OnSale, 1));
+    assert!(sold.unsold_families.is_empty());
     assert_eq!(sold.listed[0].price_from.map(|price| price.amount), Some(500));
+}
+
+#[tokio::test]
+async fn families_that_are_not_sold_are_counted_and_undocumented_words_are_not_repeated() {
+    let product =
+        |id: u32, family: &str| format!(r#"{{"id": {id}, "productFamilyType": "{family}", "state": "RUNNING"}}"#);
+    let families = ["SINGLE_ENTRY", "MEMBERSHIP", "SEASONTICKET", "SEASONTICKET", "HAUSMARKE", "goods"];
+    let products: Vec<String> = (1..).zip(families).map(|(id, family)| product(id, family)).collect();
+    let body = format!(
+        r#"{{"statusCode": "success", "catalogData": {{"seasons": [{{"id": 1, "products": [{}]}}]}}}}"#,
+        products.join(",")
+    );
+    let counts: Vec<(&str, usize)> =
+        snapshot(&body, "").await.unsold_families.iter().map(|(family, count)| (family.name(), *count)).collect();
+    assert_eq!(counts, [("SEASONTICKET", 2), ("MEMBERSHIP", 1), ("GOODS", 1), ("OTHER", 1)]);
+}
+
+#[test]
+fn digital_privileges_cannot_be_set_as_sold() {
+    for (family, is_refused) in [("SEASONTICKET", true), ("Membership", true), ("SERVICE", false)] {
+        let settings = format!("assumptions.sold_families = [\"PASS\", \"{family}\"]").parse().expect("TOML");
+        let values = Assumptions::from_settings(ASSUMPTIONS, &settings).expect("texts");
+        assert_eq!(Facts::from_assumptions(&values).is_err(), is_refused, "{family}");
+    }
 }
 
 /// A venue whose amounts are in cents: its smallest amount is five of them.

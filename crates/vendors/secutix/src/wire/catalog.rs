@@ -42,6 +42,8 @@ pub(crate) struct PosConfig {
     pub sales_channel_code: Option<LenientString>,
     /// State of the sales channel; the values are inferred.
     pub sales_channel_activity_state: Option<LenientString>,
+    /// Type of the sales channel; name and values are inferred (`secutix.md §5.1`).
+    pub sales_channel_type: Option<LenientString>,
     /// IANA time zone of the organization.
     pub organization_time_zone: Option<LenientString>,
     /// Name of the organization.
