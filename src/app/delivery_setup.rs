@@ -61,8 +61,12 @@ pub(super) fn notifications(
     infrastructure: &Infrastructure,
 ) -> Result<Option<Notifications>, StartError> {
     let from = &config.notifications;
-    let settings =
-        NotificationSettings { webhook: from.webhook.clone(), email: from.email.clone(), timeout: from.timeout };
+    let settings = NotificationSettings {
+        webhook: from.webhook.clone(),
+        email: from.email.clone(),
+        timeout: from.timeout,
+        max_attempts_for: from.max_attempts_for,
+    };
     let invalid =
         |error: InvalidDestination| StartError::Settings(vec![InvalidSetting::new("notifications", error.to_string())]);
     Notifications::new(&settings, &infrastructure.client, &infrastructure.clock).map_err(invalid)

@@ -112,14 +112,14 @@ async fn close(
     notifications: Option<&Notifications>,
     drain_by: Instant,
 ) -> bool {
-    let closing = async {
-        tokio::join!(orders.close(), deliveries.close());
-        // The last runs may have sent some.
-        if let Some(notifications) = notifications {
-            notifications.close().await;
-        }
-    };
-    tokio::time::timeout_at(drain_by.max(Instant::now() + MIN_CLOSE_TIME), closing).await.is_ok()
+    let close_by = drain_by.max(Instant::now() + MIN_CLOSE_TIME);
+    let closing = async { tokio::join!(orders.close(), deliveries.close()) };
+    let is_written = tokio::time::timeout_at(close_by, closing).await.is_ok();
+    if let Some(notifications) = notifications {
+        // The last runs may have sent some. A destination that is down loses nothing that was to be written.
+        let _ = tokio::time::timeout_at(close_by, notifications.close()).await;
+    }
+    is_written
 }
 
 /// Builds the infrastructure of the sources. Without Redis, all caches are local.

@@ -22,6 +22,8 @@ pub struct NotificationsConfig {
     pub repeat_interval: Duration,
     /// Time limit of one attempt.
     pub timeout: Duration,
+    /// Time from the first attempt after which no other follows.
+    pub max_attempts_for: Duration,
 }
 
 impl NotificationsConfig {
@@ -32,6 +34,7 @@ impl NotificationsConfig {
             pending_period: from.get("pending_period"),
             repeat_interval: from.get("repeat_interval"),
             timeout: from.get("timeout"),
+            max_attempts_for: from.get("max_attempts_for"),
         }
     }
 }

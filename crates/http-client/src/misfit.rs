@@ -26,18 +26,24 @@ pub(crate) fn misfit<T: DeserializeOwned>(body: &[u8]) -> String {
     }
 }
 
-/// Returns why the first row of a list does not fit a type. The list is the body or one of its fields.
+/// Returns why the first row of a list does not fit a type. The list is the body, or the only list among its fields.
 pub(crate) fn row_misfit<T: DeserializeOwned>(body: &[u8]) -> String {
-    let rows = match serde_json::from_slice::<Value>(body) {
-        Ok(Value::Array(rows)) => Some(rows),
-        Ok(Value::Object(fields)) => fields.into_iter().find_map(|(_, value)| match value {
-            Value::Array(rows) => Some(rows),
-            _ => None,
-        }),
-        _ => None,
+    let lists: Vec<Vec<Value>> = match serde_json::from_slice::<Value>(body) {
+        Ok(Value::Array(rows)) => vec![rows],
+        Ok(Value::Object(fields)) => fields.into_iter().filter_map(|(_, value)| as_rows(value)).collect(),
+        _ => Vec::new(),
     };
-    let first = rows.and_then(|rows| rows.into_iter().next()).map(|row| misfit::<T>(row.to_string().as_bytes()));
-    first.unwrap_or_else(|| "no row is readable".to_owned())
+    match lists.as_slice() {
+        [rows] if !rows.is_empty() => misfit::<T>(rows[0].to_string().as_bytes()),
+        _ => "no row is readable".to_owned(),
+    }
+}
+
+fn as_rows(value: Value) -> Option<Vec<Value>> {
+    match value {
+        Value::Array(rows) => Some(rows),
+        _ => None,
+    }
 }
 
 /// Returns a key if it reads as a name. The keys of a map may be addresses of people or codes of tickets.
@@ -157,7 +163,9 @@ mod tests {
             let said = row_misfit::<Row>(body.as_bytes());
             assert!(said.starts_with("field `.`: missing field `price`"), "{said}");
         }
-        assert_eq!(row_misfit::<Row>(b"5"), "no row is readable");
+        for body in ["5", "[]", r#"{"errors": [{}], "list": [{"cost": 1}]}"#] {
+            assert_eq!(row_misfit::<Row>(body.as_bytes()), "no row is readable");
+        }
     }
 
     #[derive(Debug, Deserialize)]

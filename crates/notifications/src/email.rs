@@ -67,7 +67,7 @@ impl EmailDestination {
 /// Classifies an error of the transport, whose text may quote the server.
 fn failure(error: &smtp::Error) -> SendError {
     match error.status() {
-        Some(code) => SendError::Refused(code.into()),
+        Some(code) => SendError::RefusedMail(code.into()),
         None if error.is_timeout() => SendError::Timeout,
         None if error.is_tls() => SendError::Tls,
         None if error.is_client() || error.is_response() => SendError::Malformed,

@@ -14,6 +14,8 @@ use domain::accounts::{AccountCheck, WriteProbes};
 use resilience::{RetryPolicy, retry};
 use secrecy::SecretString;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 use url::Url;
@@ -24,11 +26,11 @@ use crate::message::Message;
 use crate::webhook::WebhookDestination;
 pub use crate::webhook::is_webhook_secret;
 
-/// Attempts of one notice. The waits between them are random, at most these.
+/// Waits between the attempts of one notice. They are random, at most these. The settings bound their time.
 const RETRIES: RetryPolicy = RetryPolicy {
-    max_attempts: 3,
+    max_attempts: u32::MAX,
     initial_backoff: Duration::from_secs(1),
-    max_backoff: Duration::from_secs(10),
+    max_backoff: Duration::from_secs(120),
     budget_percent: 0,
     budget_reserve: 0,
 };
@@ -44,6 +46,8 @@ pub struct NotificationSettings {
     pub email: Option<EmailSettings>,
     /// Time limit of one attempt.
     pub timeout: Duration,
+    /// Time from the first attempt after which no other follows.
+    pub max_attempts_for: Duration,
 }
 
 /// Address and secret of a webhook.
@@ -83,9 +87,12 @@ enum SendError {
     /// The certificate, or TLS itself, was refused.
     #[error("TLS failed")]
     Tls,
-    /// Status of a refusal.
+    /// HTTP status of a refusal.
     #[error("refused with status {0}")]
     Refused(u16),
+    /// SMTP reply of a refusal (RFC 5321 §4.2.1).
+    #[error("refused with reply {0}")]
+    RefusedMail(u16),
     /// The message cannot be built or the response cannot be read.
     #[error("the message or the response is malformed")]
     Malformed,
@@ -96,8 +103,8 @@ impl SendError {
     fn is_transient(self) -> bool {
         match self {
             Self::Unreachable | Self::Timeout => true,
-            // SMTP: 4yz is transient. HTTP: 408, 429 and 5xx are.
-            Self::Refused(status) => matches!(status, 408 | 421..=499 | 500..=599),
+            Self::Refused(status) => matches!(status, 408 | 429 | 500..=599),
+            Self::RefusedMail(reply) => matches!(reply, 400..=499),
             Self::Tls | Self::Malformed => false,
         }
     }
@@ -129,9 +136,18 @@ impl Destination {
 #[derive(Clone)]
 pub struct Notifications {
     destinations: Vec<Arc<Destination>>,
-    timeout: Duration,
+    attempts: Attempts,
     slots: Arc<Semaphore>,
     tasks: TaskTracker,
+}
+
+/// Bounds of the attempts of one notice.
+#[derive(Clone)]
+struct Attempts {
+    timeout: Duration,
+    repeated_for: Duration,
+    /// Ends the waits between attempts.
+    stop: CancellationToken,
 }
 
 impl Notifications {
@@ -157,14 +173,24 @@ impl Notifications {
         }
         Ok(Some(Self {
             destinations: destinations.into_iter().map(Arc::new).collect(),
-            timeout: settings.timeout,
+            attempts: Attempts {
+                timeout: settings.timeout,
+                repeated_for: settings.max_attempts_for,
+                stop: CancellationToken::new(),
+            },
             slots: Arc::new(Semaphore::new(MAX_SENDS)),
             tasks: TaskTracker::new(),
         }))
     }
 
-    /// Waits for the sends in progress.
+    /// Waits for the attempts in progress. No other follows.
     pub async fn close(&self) {
+        self.attempts.stop.cancel();
+        self.wait_until_idle().await;
+    }
+
+    /// Waits until each notice is sent or given up.
+    pub async fn wait_until_idle(&self) {
         self.tasks.close();
         self.tasks.wait().await;
     }
@@ -174,8 +200,8 @@ impl Notifications {
         let mut checks = Vec::new();
         for destination in &self.destinations {
             match &**destination {
-                Destination::Webhook(webhook) => checks.extend(webhook.check(writes, self.timeout).await),
-                Destination::Email(email) => checks.push(email.check(self.timeout).await),
+                Destination::Webhook(webhook) => checks.extend(webhook.check(writes, self.attempts.timeout).await),
+                Destination::Email(email) => checks.push(email.check(self.attempts.timeout).await),
             }
         }
         checks
@@ -195,11 +221,12 @@ impl StreamNotifier for Notifications {
                 );
                 continue;
             };
-            let (destination, message, timeout) = (Arc::clone(destination), Arc::clone(&message), self.timeout);
+            let (destination, message, attempts) =
+                (Arc::clone(destination), Arc::clone(&message), self.attempts.clone());
             let span =
                 tracing::error_span!(parent: None, "notice", channel = notice.channel, stream = notice.stream.name());
             let send = async move {
-                send(&destination, &message, timeout).await;
+                send(&destination, &message, &attempts).await;
                 drop(slot);
             };
             self.tasks.spawn(send.instrument(span));
@@ -207,25 +234,29 @@ impl StreamNotifier for Notifications {
     }
 }
 
-/// Sends a message with a bounded number of attempts, and records the outcome.
-async fn send(destination: &Destination, message: &Message, timeout: Duration) {
-    let mut tried = 0;
+/// Sends a message, with attempts for a bounded time, and records the outcome.
+async fn send(destination: &Destination, message: &Message, attempts: &Attempts) {
+    let (mut tried, started_at) = (0, Instant::now());
     loop {
-        let result = tokio::time::timeout(timeout, destination.send(message)).await;
+        let result = tokio::time::timeout(attempts.timeout, destination.send(message)).await;
         let Err(error) = result.unwrap_or(Err(SendError::Timeout)) else {
             count(destination.name(), "sent");
             tracing::info!(destination = destination.name(), notice = message.id, "notice sent");
             return;
         };
         tried += 1;
-        if !error.is_transient() || tried >= RETRIES.max_attempts {
+        let is_last = started_at.elapsed() >= attempts.repeated_for || attempts.stop.is_cancelled();
+        if is_last || !error.is_transient() {
             count(destination.name(), "failed");
             tracing::error!(
                 destination = destination.name(), notice = message.id, attempts = tried, %error, "a notice could not be sent"
             );
             return;
         }
-        tokio::time::sleep(retry::backoff(&RETRIES, tried - 1, None)).await;
+        tokio::select! {
+            () = tokio::time::sleep(retry::backoff(&RETRIES, tried - 1, None)) => {}
+            () = attempts.stop.cancelled() => {}
+        }
     }
 }
 

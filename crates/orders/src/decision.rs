@@ -100,9 +100,8 @@ pub fn decide(order: &Order, now: Timestamp) -> Decision {
     let extensions = steps_for_legs(order, SourceCall::Extend, |leg| {
         leg.status == LegStatus::Held && leg.extension_requested && is_due(leg, now)
     });
-    let tickets = steps_for_legs(order, SourceCall::ReadTickets, |leg| {
-        leg.next_ticket_read().is_some_and(|schedule| schedule.next_at <= now)
-    });
+    let tickets =
+        steps_for_legs(order, SourceCall::ReadTickets, |leg| leg.next_ticket_read().is_some_and(|at| at <= now));
     call_or_else([extensions, tickets].concat(), || Decision::Idle)
 }
 

@@ -65,26 +65,22 @@ pub struct RetrySchedule {
 
 /// Search for tickets or codes of a sale that are missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TicketSearch {
-    /// They are read again.
-    Scheduled(RetrySchedule),
-    /// They did not come until the settle deadline.
-    Ended {
-        /// Time since when they are missing.
-        since: Timestamp,
-        /// True if a person said that the sale stands without them.
-        is_accepted: bool,
-    },
+pub struct TicketSearch {
+    /// Time since when they are missing.
+    pub since: Timestamp,
+    /// Time of the next read. `None`: only the refresh of sold orders reads them.
+    pub next_at: Option<Timestamp>,
+    /// End of the search. `None` until the settle deadline.
+    pub end: Option<TicketSearchEnd>,
 }
 
-impl TicketSearch {
-    /// Returns the time since when tickets or codes are missing.
-    pub fn since(self) -> Timestamp {
-        match self {
-            Self::Scheduled(schedule) => schedule.since,
-            Self::Ended { since, .. } => since,
-        }
-    }
+/// End of a search for tickets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TicketSearchEnd {
+    /// They did not come until the settle deadline.
+    NotFound,
+    /// A person said that the sale stands without them.
+    Accepted,
 }
 
 /// Cancellation of a confirmed leg that the client requested.
@@ -186,27 +182,24 @@ impl Leg {
 
     /// Returns true if the leg is sold and tickets or barcodes are missing that are still looked for.
     pub fn awaits_tickets(&self) -> bool {
-        self.next_ticket_read().is_some()
+        self.next_ticket_read().is_some() && !self.lacks_tickets()
     }
 
     /// Returns true if the leg is sold, its tickets or codes did not come until the settle deadline, and nobody said how that ended.
     pub fn lacks_tickets(&self) -> bool {
-        let has_ended = matches!(self.ticket_search, Some(TicketSearch::Ended { is_accepted: false, .. }));
-        self.status == LegStatus::Confirmed && has_ended
+        let end = self.ticket_search.and_then(|search| search.end);
+        self.status == LegStatus::Confirmed && end == Some(TicketSearchEnd::NotFound)
     }
 
-    /// Returns the next read of tickets that are missing.
-    pub fn next_ticket_read(&self) -> Option<RetrySchedule> {
-        match self.ticket_search {
-            Some(TicketSearch::Scheduled(schedule)) if self.status == LegStatus::Confirmed => Some(schedule),
-            _ => None,
-        }
+    /// Returns the time of the next read of tickets that are missing.
+    pub fn next_ticket_read(&self) -> Option<Timestamp> {
+        self.ticket_search.filter(|_| self.status == LegStatus::Confirmed)?.next_at
     }
 
     /// Returns the time of the next look-up, retry, or read of missing tickets.
     pub fn next_check_at(&self) -> Option<Timestamp> {
         let lookup = self.unknown.map(|unknown| unknown.next_lookup_at);
-        lookup.or(self.retry.or(self.next_ticket_read()).map(|schedule| schedule.next_at))
+        lookup.or(self.retry.map(|schedule| schedule.next_at)).or(self.next_ticket_read())
     }
 
     /// Returns the time at which a hold ends by itself that may be left at the vendor: its response was lost and no look-up found it, or

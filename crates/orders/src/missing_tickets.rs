@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::leg::{RetrySchedule, Ticket, TicketSearch};
+use crate::leg::{Ticket, TicketSearch, TicketSearchEnd};
 use crate::problem::{Problem, ProblemCode};
 use crate::settlement::LegSettlement;
 use crate::status::LegStatus;
@@ -11,7 +11,6 @@ use crate::unit_of_work::UnitOfWork;
 use domain::ordering::{IssuedTicket, TicketState};
 use domain::time::later;
 use domain::{ErrorKind, VendorError};
-use jiff::Timestamp;
 
 impl UnitOfWork {
     /// Merges issued tickets and their barcodes into the order. The first reference identifies a ticket.
@@ -42,53 +41,50 @@ impl UnitOfWork {
                 self.credentials.push(TicketCredential { ticket: index, barcode });
             }
         }
-        self.schedule_ticket_refresh(number);
+        self.schedule_ticket_read(number);
     }
 
-    /// Schedules the next read while tickets or codes are missing.
-    fn schedule_ticket_refresh(&mut self, number: usize) {
+    /// Goes on after a read: schedules the next one while tickets or codes are missing, until the settle deadline; after that sold orders
+    /// are refreshed periodically. Reports sold tickets that have no code after a while, and hands the order over to a person at the
+    /// deadline: a sale whose tickets nobody misses is found at the gate. The leg stays confirmed, because its sale is certain and can
+    /// be canceled.
+    fn schedule_ticket_read(&mut self, number: usize) {
         let (now, settings) = (self.now, Arc::clone(&self.settings));
-        let since = self.order.legs[number].ticket_search.map_or(now, TicketSearch::since);
-        self.await_tickets(number, settings.next_attempt_at(since, now));
-    }
-
-    /// Schedules the next read, until the settle deadline; after that sold orders are refreshed periodically. Reports sold tickets that
-    /// have no code after a while, and hands the order over to a person at the deadline: a sale whose tickets nobody misses is found
-    /// at the gate. The leg stays confirmed, because its sale is certain and can be canceled.
-    fn await_tickets(&mut self, number: usize, next_at: Timestamp) {
-        let (now, settings) = (self.now, Arc::clone(&self.settings));
-        self.end_ticket_search(number);
+        self.forget_found_tickets(number);
         let missing = self.missing_tickets(number);
         let leg = self.leg_mut(number);
-        if missing == Missing::Nothing || matches!(leg.ticket_search, Some(TicketSearch::Ended { .. })) {
+        let since = leg.ticket_search.map_or(now, |search| search.since);
+        let end = leg.ticket_search.and_then(|search| search.end);
+        let is_over = now >= later(since, settings.settle_deadline);
+        let next_at = Some(settings.next_attempt_at(since, now));
+        leg.ticket_search = match (missing, end) {
+            (Missing::Nothing, _) => None,
+            (Missing::States, _) => (!is_over).then_some(TicketSearch { since, next_at, end: None }),
+            (Missing::Codes, None) if !is_over => Some(TicketSearch { since, next_at, end: None }),
+            (Missing::Codes, end) => {
+                Some(TicketSearch { since, next_at: None, end: end.or(Some(TicketSearchEnd::NotFound)) })
+            }
+        };
+        if missing != Missing::Codes || leg.status != LegStatus::Confirmed || end == Some(TicketSearchEnd::Accepted) {
             return;
         }
-        let since = leg.ticket_search.map_or(now, TicketSearch::since);
-        let is_confirmed = leg.status == LegStatus::Confirmed;
-        let lacks_codes = missing == Missing::Codes;
-        let is_over = now >= later(since, settings.settle_deadline);
-        leg.ticket_search = match (is_over, lacks_codes) {
-            (false, _) => Some(TicketSearch::Scheduled(RetrySchedule { since, next_at })),
-            (true, true) => Some(TicketSearch::Ended { since, is_accepted: false }),
-            (true, false) => None,
-        };
-        if is_confirmed && lacks_codes && now >= later(since, settings.tickets_overdue_after) {
+        if now >= later(since, settings.tickets_overdue_after) {
             self.report_overdue_tickets(number);
         }
-        if is_confirmed && lacks_codes && is_over {
+        if is_over && end.is_none() {
             self.hand_over_missing_tickets(number);
         }
     }
 
-    /// Ends the search once nothing is missing any more.
-    pub(super) fn end_ticket_search(&mut self, number: usize) {
-        if self.missing_tickets(number) != Missing::Nothing {
+    /// Ends the search for codes once they are there, or once the lines that miss them are canceled.
+    pub(super) fn forget_found_tickets(&mut self, number: usize) {
+        let missing = self.missing_tickets(number);
+        if missing == Missing::Codes {
             return;
         }
         let leg = self.leg_mut(number);
-        if leg.ticket_search.take().is_some() {
-            leg.problems.retain(|problem| problem.code != ProblemCode::TicketsMissing);
-        }
+        leg.problems.retain(|problem| problem.code != ProblemCode::TicketsMissing);
+        leg.ticket_search = leg.ticket_search.filter(|search| missing == Missing::States && search.end.is_none());
     }
 
     /// Reports sold tickets without a code, once for each leg.
@@ -133,13 +129,20 @@ impl UnitOfWork {
     pub(crate) fn apply_ticket_refresh(&mut self, number: usize, result: Result<Vec<IssuedTicket>, VendorError>) {
         match result {
             Ok(issued) => self.merge_tickets(number, issued),
-            Err(error) if error.only_waits() => self.await_tickets(number, self.turn_expected_at(&error)),
+            // Nothing was read, so nothing is known to be missing.
+            Err(error) if error.only_waits() => {
+                let turn = self.turn_expected_at(&error);
+                let search = &mut self.leg_mut(number).ticket_search;
+                if let Some(next_at) = search.as_mut().and_then(|search| search.next_at.as_mut()) {
+                    *next_at = turn;
+                }
+            }
             Err(error) => {
                 // What a person said stands until a person changes it.
                 if error.kind == ErrorKind::NotFound && self.order.legs[number].settled == Some(LegSettlement::Sold) {
                     self.add_problem(number, Problem::new(ProblemCode::SettlementContradicted));
                 }
-                self.schedule_ticket_refresh(number);
+                self.schedule_ticket_read(number);
             }
         }
     }

@@ -351,7 +351,7 @@ impl UnitOfWork {
         } else {
             self.set_status(number, if is_whole { LegStatus::Cancelled } else { LegStatus::Confirmed }, cause);
         }
-        self.end_ticket_search(number);
+        self.forget_found_tickets(number);
     }
 
     fn cancellation_failed(&mut self, number: usize, error: &VendorError) {

@@ -100,8 +100,13 @@ pub(crate) async fn refresh_order(context: &OrdersContext, order: Order, only_ne
             work.add_problem(leg, Problem::new(ProblemCode::CalledOff));
         }
     }
-    // Codes come with each read; only new ones are a change.
-    work.forget_credentials(&context.store.load_credentials(work.order.key).await?);
+    // Codes come with each read; only new ones are a change. If the stored ones cannot be read, they are written again.
+    if work.has_credentials() {
+        match context.store.load_credentials(work.order.key).await {
+            Ok(stored) => work.forget_credentials(&stored),
+            Err(error) => tracing::warn!(order = %work.order.number, %error, "could not compare the codes of an order"),
+        }
+    }
     if !work.is_changed() {
         return Ok(());
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use crate::leg::{AttemptOutcome, Leg, LegOperation, RetrySchedule, TicketSearch};
+use crate::leg::{AttemptOutcome, Leg, LegOperation, RetrySchedule, TicketSearch, TicketSearchEnd};
 use crate::order::{Order, OrderNote};
 use crate::problem::{Problem, ProblemCode};
 use crate::status::{Intent, LegStatus};
@@ -129,12 +129,19 @@ impl UnitOfWork {
         let cause = format!("settled as {} by {by}", <&str>::from(outcome));
         self.replace_refs(number, refs);
         let leg = self.leg_mut(number);
-        leg.settled = Some(outcome);
         leg.problems.clear();
-        match outcome {
-            LegSettlement::Sold if question == Some(OpenQuestion::Tickets) => {
+        if question == Some(OpenQuestion::Tickets) {
+            // What was said of the sale before stands: a sale that is kept stays kept.
+            if outcome == LegSettlement::Undone {
+                self.settle_tickets_undone(number, &cause);
+            } else {
                 self.settle_tickets(number, !refs.is_empty(), &cause);
             }
+            self.next_steps();
+            return Ok(());
+        }
+        leg.settled = Some(outcome);
+        match outcome {
             LegSettlement::Sold => {
                 self.settle_attempt(number, AttemptOutcome::ResolvedDone);
                 let sale = ConfirmedSale { refs: Vec::new(), total: None, tickets: Vec::new() };
@@ -148,13 +155,7 @@ impl UnitOfWork {
                 self.set_status(number, LegStatus::ConfirmFailed, &cause);
                 self.add_problem(number, Problem::new(ProblemCode::SourceUnavailable));
             }
-            LegSettlement::Undone => {
-                if question == Some(OpenQuestion::Tickets) {
-                    // The other legs keep their sales, as after a cancellation by the client.
-                    self.set_intent(Intent::Cancel);
-                }
-                self.settle_undone(number, &cause);
-            }
+            LegSettlement::Undone => self.settle_undone(number, &cause),
             LegSettlement::NotUndone => self.settle_not_undone(number, &cause),
         }
         // What follows without a call is part of the same change: no client sees a final state in between.
@@ -166,14 +167,35 @@ impl UnitOfWork {
     fn settle_tickets(&mut self, number: usize, has_new_refs: bool, cause: &str) {
         let now = self.now;
         let leg = self.leg_mut(number);
+        let since = leg.ticket_search.map_or(now, |search| search.since);
         leg.ticket_search = Some(if has_new_refs {
-            TicketSearch::Scheduled(RetrySchedule { since: now, next_at: now })
+            TicketSearch { since: now, next_at: Some(now), end: None }
         } else {
-            let since = leg.ticket_search.map_or(now, TicketSearch::since);
-            TicketSearch::Ended { since, is_accepted: true }
+            TicketSearch { since, next_at: None, end: Some(TicketSearchEnd::Accepted) }
         });
         let status = leg.status.name();
         self.record_transition(Some(number), status, status, cause);
+    }
+
+    /// Voids a leg whose sale was undone at the vendor. The other legs keep their sales, as after a cancellation by the client; an intent
+    /// that is still open stays.
+    fn settle_tickets_undone(&mut self, number: usize, cause: &str) {
+        if self.order.intent == Intent::Confirm && self.order.is_idle() {
+            self.order.intent = Intent::Cancel;
+        }
+        let lines: BTreeSet<usize> = self.order.lines_of(number).map(|(line, _)| line).collect();
+        for ticket in self.order.tickets.iter_mut().filter(|ticket| lines.contains(&ticket.line)) {
+            ticket.state = TicketState::Void;
+        }
+        for line in lines {
+            self.order.lines[line].is_canceled = true;
+        }
+        let leg = self.leg_mut(number);
+        leg.settled = Some(LegSettlement::Undone);
+        leg.cancellation = None;
+        leg.retry = None;
+        self.set_status(number, LegStatus::Cancelled, cause);
+        self.forget_found_tickets(number);
     }
 
     /// Voids what was to be canceled.
@@ -194,7 +216,7 @@ impl UnitOfWork {
         let is_whole = self.order.lines_of(number).all(|(_, line)| line.is_canceled);
         self.end_cancellation(number, AttemptOutcome::ResolvedDone);
         self.set_status(number, if is_whole { LegStatus::Cancelled } else { LegStatus::Confirmed }, cause);
-        self.end_ticket_search(number);
+        self.forget_found_tickets(number);
     }
 
     /// Keeps the sale, also of lines that the source refunded without voiding their tickets.
@@ -265,12 +287,10 @@ impl UnitOfWork {
             if let Some(retry) = &mut leg.retry {
                 retry.next_at = at.min(retry.next_at);
             }
-            match &mut leg.ticket_search {
-                Some(TicketSearch::Scheduled(read)) => read.next_at = at.min(read.next_at),
-                Some(TicketSearch::Ended { since, is_accepted: false }) => {
-                    leg.ticket_search = Some(TicketSearch::Scheduled(RetrySchedule { since: *since, next_at: at }));
-                }
-                Some(TicketSearch::Ended { .. }) | None => {}
+            if let Some(search) =
+                leg.ticket_search.as_mut().filter(|search| search.end != Some(TicketSearchEnd::Accepted))
+            {
+                search.next_at = Some(search.next_at.map_or(at, |next_at| at.min(next_at)));
             }
             let status = leg.status;
             if can {

@@ -17,8 +17,8 @@ use crate::status::LegStatus;
 use crate::unit_of_work::{call_key, lines_to_cancel};
 use domain::ordering::{CancelLine, Ordering, Refunds};
 use domain::{
-    Effect, Endpoint, ErrorKind, RequestClass, RequestTurn, ReservationKey, Source, SourceId, TurnScope, VendorError,
-    VendorOperation,
+    Effect, Endpoint, ErrorKind, ExternalRef, RequestClass, RequestTurn, ReservationKey, Source, SourceId, TurnScope,
+    VendorError, VendorOperation,
 };
 
 /// Calls the sources of an order with the configured timeout.
@@ -201,12 +201,15 @@ async fn call_port<P: ?Sized, T, F: Future<Output = Result<T, VendorError>>>(
     }
 }
 
-/// Returns the lines of a leg to cancel, each with the first references of its tickets.
+/// Returns the lines of a leg to cancel, each with the first references of its tickets. A line whose tickets are not all known names
+/// none, which is the whole line: the others are sold, too.
 fn lines_with_tickets_to_cancel(order: &Order, leg: usize) -> Vec<CancelLine> {
     let lines = lines_to_cancel(order, &order.legs[leg]);
     let tickets = |line: usize| {
         let of_line = order.tickets.iter().filter(move |ticket| ticket.line == line);
-        of_line.filter_map(|ticket| ticket.refs.first().cloned()).collect()
+        let known: Vec<ExternalRef> = of_line.filter_map(|ticket| ticket.refs.first().cloned()).collect();
+        let is_complete = u32::try_from(known.len()).is_ok_and(|known| known >= order.lines[line].quantity);
+        if is_complete { known } else { Vec::new() }
     };
     lines.into_iter().map(|line| CancelLine { line, tickets: tickets(line) }).collect()
 }

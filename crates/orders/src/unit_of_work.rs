@@ -333,6 +333,11 @@ impl UnitOfWork {
         self.order != self.before || !self.credentials.is_empty() || !self.transitions.is_empty()
     }
 
+    /// Returns true if there are codes to write.
+    pub(crate) fn has_credentials(&self) -> bool {
+        !self.credentials.is_empty()
+    }
+
     /// Drops codes that the store has already.
     pub(crate) fn forget_credentials(&mut self, stored: &[TicketCredential]) {
         self.credentials.retain(|credential| !stored.iter().any(|other| other.is_same_as(credential)));
@@ -394,7 +399,7 @@ pub(crate) fn timers(order: &Order, is_under_work: bool, now: Timestamp) -> Vec<
         add(leg.unknown.map(|unknown| unknown.next_lookup_at), TimerKind::NextLookup);
         add(leg.unknown.map(|unknown| unknown.settle_deadline), TimerKind::SettleDeadline);
         add(leg.retry.map(|schedule| schedule.next_at), TimerKind::Retry);
-        add(leg.next_ticket_read().map(|schedule| schedule.next_at), TimerKind::Tickets);
+        add(leg.next_ticket_read(), TimerKind::Tickets);
     }
     timers
 }

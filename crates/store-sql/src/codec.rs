@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize};
 use domain::StoreError;
 use domain::ordering::HoldSecures;
 use domain::{Currency, ExternalRef, Money, PerformanceKey, Price, SourceId, Tax};
-use orders::leg::{LegCancellation, LegCapabilities, LegOperation, RetrySchedule, TicketSearch, UnknownOutcome};
+use orders::leg::{
+    LegCancellation, LegCapabilities, LegOperation, RetrySchedule, TicketSearch, TicketSearchEnd, UnknownOutcome,
+};
 use orders::order::OrderNote;
 use orders::plan::{Guarantee, Plan, Risk, RiskKind};
 use orders::problem::{Problem, ProblemCode, ProblemDetail};
@@ -296,32 +298,38 @@ impl StoredRetrySchedule {
     }
 }
 
-/// A schedule, or how the search ended.
+/// End of a search for tickets, in a column of its own: versions before it read the schedule alone.
 #[derive(Serialize, Deserialize)]
-#[serde(untagged)]
-pub(crate) enum StoredTicketSearch {
-    Scheduled(StoredRetrySchedule),
-    Ended { since: i64, is_accepted: bool },
+pub(crate) struct StoredTicketsEnd {
+    since: i64,
+    is_accepted: bool,
 }
 
-impl From<TicketSearch> for StoredTicketSearch {
-    fn from(search: TicketSearch) -> Self {
-        match search {
-            TicketSearch::Scheduled(schedule) => Self::Scheduled(StoredRetrySchedule::from(&schedule)),
-            TicketSearch::Ended { since, is_accepted } => Self::Ended { since: to_nanos(since), is_accepted },
-        }
+impl StoredTicketsEnd {
+    pub(crate) fn of(search: Option<TicketSearch>) -> Option<Self> {
+        let search = search?;
+        Some(Self { since: to_nanos(search.since), is_accepted: search.end? == TicketSearchEnd::Accepted })
     }
 }
 
-impl StoredTicketSearch {
-    pub(crate) fn decode(&self) -> Result<TicketSearch, StoreError> {
-        Ok(match self {
-            Self::Scheduled(schedule) => TicketSearch::Scheduled(schedule.decode()?),
-            Self::Ended { since, is_accepted } => {
-                TicketSearch::Ended { since: from_nanos(*since)?, is_accepted: *is_accepted }
-            }
-        })
-    }
+/// Returns the scheduled read of a search.
+pub(crate) fn ticket_schedule(search: Option<TicketSearch>) -> Option<StoredRetrySchedule> {
+    let search = search?;
+    Some(StoredRetrySchedule(to_nanos(search.since), to_nanos(search.next_at?)))
+}
+
+/// Returns the search of a schedule and an end.
+pub(crate) fn ticket_search(
+    schedule: Option<RetrySchedule>,
+    end: Option<StoredTicketsEnd>,
+) -> Result<Option<TicketSearch>, StoreError> {
+    let next_at = schedule.map(|schedule| schedule.next_at);
+    let Some(end) = end else {
+        return Ok(schedule.map(|schedule| TicketSearch { since: schedule.since, next_at, end: None }));
+    };
+    let since = from_nanos(end.since)?;
+    let end = if end.is_accepted { TicketSearchEnd::Accepted } else { TicketSearchEnd::NotFound };
+    Ok(Some(TicketSearch { since, next_at, end: Some(end) }))
 }
 
 #[derive(Serialize, Deserialize)]

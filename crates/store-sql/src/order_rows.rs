@@ -242,11 +242,12 @@ fn leg_row(cipher: &CredentialCipher, key: &str, leg: &Leg) -> Result<Row, Store
         leg.retry.as_ref().map(|again| encode_json(&codec::StoredRetrySchedule::from(again))).transpose()?.into(),
         leg.cancellation.as_ref().map(|wish| encode_json(&codec::StoredCancelRequest::from(wish))).transpose()?.into(),
         leg.extension_requested.into(),
-        leg.ticket_search.map(|search| encode_json(&codec::StoredTicketSearch::from(search))).transpose()?.into(),
+        codec::ticket_schedule(leg.ticket_search).map(|schedule| encode_json(&schedule)).transpose()?.into(),
         encode_json(&problems)?.into(),
         sealed.key_id.into(),
         sealed.bytes.into(),
         leg.settled.map(encode_name).into(),
+        codec::StoredTicketsEnd::of(leg.ticket_search).map(|end| encode_json(&end)).transpose()?.into(),
     ])
 }
 

@@ -84,6 +84,7 @@ pub(crate) const LEGS: OrderTable = OrderTable {
         ("refs_key_id", Text),
         ("refs_sealed", Bytes),
         ("settled", Text),
+        ("tickets_end", Text),
     ],
     on_conflict: "ON CONFLICT (order_key, number) DO UPDATE SET \
         status = excluded.status, refs = excluded.refs, refs_key_id = excluded.refs_key_id, \
@@ -92,7 +93,8 @@ pub(crate) const LEGS: OrderTable = OrderTable {
         held_total = excluded.held_total, confirmed_at = excluded.confirmed_at, charged = excluded.charged, \
         refunded = excluded.refunded, unknown = excluded.unknown, try_again = excluded.try_again, \
         cancel = excluded.cancel, wants_extension = excluded.wants_extension, tickets = excluded.tickets, \
-        problems = excluded.problems, settled = excluded.settled",
+        problems = excluded.problems, settled = excluded.settled, \
+        tickets_end = excluded.tickets_end",
 };
 
 pub(crate) const ATTEMPTS: OrderTable = OrderTable {

@@ -20,7 +20,7 @@ const LINES: &str = "SELECT order_key, leg, event, performance, ticket_type, qua
     is_cancelled FROM order_lines";
 const LEGS: &str = "SELECT order_key, number, source, reference, status, traits, account, refs, held_until, leaves_hold, \
     secures, held_total, confirmed_at, charged, refunded, unknown, try_again, cancel, wants_extension, tickets, problems, \
-    settled, refs_key_id, refs_sealed FROM legs";
+    settled, tickets_end, refs_key_id, refs_sealed FROM legs";
 const ATTEMPTS: &str = "SELECT order_key, leg, operation, step_key, request_hash, started_at, deadline, ended_at, outcome, \
     answer, vendor_code FROM attempts";
 const TICKETS: &str = "SELECT order_key, number, line, refs, seat, state, used_at, symbology, refs_key_id, refs_sealed \
@@ -182,10 +182,10 @@ fn decode_leg(cipher: &CredentialCipher, row: &SqlRow) -> Result<(String, Leg), 
             .map(Into::into),
         extension_requested: row.bool("wants_extension")?,
         settled: row.opt_text("settled")?.map(|name| decode_name(&name, "a settlement")).transpose()?,
-        ticket_search: row
-            .opt_text("tickets")?
-            .map(|text| decode_json::<codec::StoredTicketSearch>(&text)?.decode())
-            .transpose()?,
+        ticket_search: codec::ticket_search(
+            retry(row.opt_text("tickets")?)?,
+            row.opt_text("tickets_end")?.map(|text| decode_json(&text)).transpose()?,
+        )?,
         problems: row
             .json::<Vec<codec::StoredProblem>>("problems")?
             .into_iter()

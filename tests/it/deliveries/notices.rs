@@ -83,6 +83,7 @@ fn notifications(webhook: Option<&str>, mail_server: Option<&MailServer>) -> Not
             to: vec!["Operator <operator@example.org>".to_owned(), "second@example.org".to_owned()],
         }),
         timeout: Duration::from_millis(500),
+        max_attempts_for: Duration::from_secs(2),
     };
     let client = http_client::build_client().expect("a client");
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -99,7 +100,7 @@ async fn run_for(world: &World, process: &Deliveries, notifications: &Notificati
         world.advance(INTERVAL);
         process.run_cycle().await.expect("the store");
     }
-    notifications.close().await;
+    notifications.wait_until_idle().await;
 }
 
 fn of_both_streams(kind: &str, is_reminder: bool) -> Vec<(String, String, bool)> {
@@ -180,16 +181,22 @@ async fn a_dead_destination_costs_a_stream_nothing() {
     let held = world.app_holds();
     assert!(held.len() == 2 && held.iter().all(|(_, status)| status == "INJECTED"), "{held:?}");
     // The sends go on meanwhile, and end.
-    let ended = tokio::time::timeout(Duration::from_millis(300), sender.close()).await;
+    let ended = tokio::time::timeout(Duration::from_millis(300), sender.wait_until_idle()).await;
     assert!(ended.is_err(), "a send that nobody answers was over at once");
-    tokio::time::timeout(Duration::from_secs(20), sender.close()).await.expect("the attempts are bounded");
+    tokio::time::timeout(Duration::from_secs(20), sender.wait_until_idle()).await.expect("the attempts are bounded");
 }
 
 #[tokio::test]
-async fn a_send_is_repeated_with_the_same_id_at_most_three_times_and_not_if_it_is_refused_for_good() {
-    for (statuses, sends) in
-        [(&[503_u16, 200] as &[u16], 2), (&[500], 3), (&[429, 429, 200], 3), (&[400], 1), (&[302], 1), (&[410], 1)]
-    {
+async fn a_send_is_repeated_with_the_same_id_for_a_time_and_not_if_it_is_refused_for_good() {
+    let more = usize::MAX;
+    for (statuses, sends) in [
+        (&[503_u16, 200] as &[u16], 2..=2),
+        (&[500], 3..=more),
+        (&[429, 429, 200], 3..=3),
+        (&[400], 1..=1),
+        (&[302], 1..=1),
+        (&[410], 1..=1),
+    ] {
         let (world, webhook) = (World::open().await, Receiver::start(statuses).await);
         let sender = notifications(Some(&webhook.url), None);
         let process = process(&world, &sender);
@@ -197,7 +204,7 @@ async fn a_send_is_repeated_with_the_same_id_at_most_three_times_and_not_if_it_i
         // Without a ticket only the stream that reads fails.
         run_for(&world, &process, &sender, INTERVAL * 3).await;
         let ids = webhook.ids.lock().expect("a lock").clone();
-        assert_eq!(ids.len(), sends, "{statuses:?}");
+        assert!(sends.contains(&ids.len()), "{statuses:?}: {}", ids.len());
         assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
     }
 }

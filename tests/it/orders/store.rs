@@ -8,7 +8,7 @@ use domain::ordering::{Barcode, Symbology};
 use futures_util::future::join_all;
 use orders::idempotency::IdempotencyRecord;
 use orders::lease::{LeaseAfterWrite, Precondition};
-use orders::leg::{RetrySchedule, TicketSearch};
+use orders::leg::{TicketSearch, TicketSearchEnd};
 use orders::store::{OrderWrite, TicketCredential};
 use orders::{FulfillmentPolicy, Order, OrderCursor, OrderFilter, OrderStatus, OrderStore};
 use secrecy::ExposeSecret;
@@ -139,10 +139,12 @@ async fn every_field_survives_a_round_trip(world: &World) {
     let mut order = world.read(key).await;
     assert_eq!(order, Order { version: unknown.version + 1, ..unknown });
     let since = order.created_at;
+    let next_at = Some(order.updated_at);
     for search in [
-        TicketSearch::Scheduled(RetrySchedule { since, next_at: order.updated_at }),
-        TicketSearch::Ended { since, is_accepted: false },
-        TicketSearch::Ended { since, is_accepted: true },
+        TicketSearch { since, next_at, end: None },
+        TicketSearch { since, next_at, end: Some(TicketSearchEnd::NotFound) },
+        TicketSearch { since, next_at: None, end: Some(TicketSearchEnd::NotFound) },
+        TicketSearch { since, next_at: None, end: Some(TicketSearchEnd::Accepted) },
     ] {
         let before = order.clone();
         order.legs[0].ticket_search = Some(search);

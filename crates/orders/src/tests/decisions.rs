@@ -380,19 +380,13 @@ fn abandoned_holds_are_released_and_an_idle_order_serves_pending_requests() {
         (
             Intent::Confirm,
             [L::Confirmed; 3],
-            |order| {
-                order.legs[2].ticket_search =
-                    Some(TicketSearch::Scheduled(RetrySchedule { since: at(-9), next_at: at(0) }))
-            },
+            |order| order.legs[2].ticket_search = Some(TicketSearch { since: at(-9), next_at: Some(at(0)), end: None }),
             call_steps(&[(2, SourceCall::ReadTickets)]),
         ),
         (
             Intent::Confirm,
             [L::Confirmed; 3],
-            |order| {
-                order.legs[2].ticket_search =
-                    Some(TicketSearch::Scheduled(RetrySchedule { since: at(-9), next_at: at(1) }))
-            },
+            |order| order.legs[2].ticket_search = Some(TicketSearch { since: at(-9), next_at: Some(at(1)), end: None }),
             Decision::Idle,
         ),
     ];

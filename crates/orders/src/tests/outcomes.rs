@@ -7,7 +7,7 @@ use domain::ordering::{Barcode, IssuedTicket, LookupOutcome, PlacedHold, Symbolo
 use domain::{Effect, ErrorKind, ExternalRef, RefusalReason, SourceId, VendorError, VendorOperation};
 
 use crate::decision::{SagaStep, SourceCall};
-use crate::leg::{LegCapabilities, LegOperation};
+use crate::leg::{AttemptOutcome, LegCapabilities, LegOperation};
 use crate::order::{FulfillmentPolicy, OrderAction};
 use crate::outcome::StepOutcome;
 use crate::problem::ProblemCode;
@@ -148,8 +148,8 @@ fn sale_without_codes(settings: &Arc<OrderSettings>, end: i64) -> UnitOfWork {
     let pending =
         || vec![IssuedTicket { line: 0, refs: Vec::new(), barcode: None, seat: None, state: TicketState::Pending }];
     work.record_outcome(0, StepOutcome::Tickets(Ok(pending())));
-    while let Some(schedule) = work.order.legs[0].next_ticket_read().filter(|schedule| schedule.next_at <= at(end)) {
-        work.now = schedule.next_at;
+    while let Some(next_at) = work.order.legs[0].next_ticket_read().filter(|next_at| *next_at <= at(end)) {
+        work.now = next_at;
         work.record_outcome(0, StepOutcome::Tickets(Ok(pending())));
     }
     work
@@ -218,7 +218,7 @@ fn an_order_whose_tickets_never_came_can_be_settled_tried_again_and_canceled() {
     // With a new reference the tickets are looked for at once.
     let mut found = lost();
     found.settle(0, LegSettlement::Sold, &[ExternalRef::new("order", "4711")], "desk").expect("a settlement");
-    assert_eq!(found.order.legs[0].next_ticket_read().map(|read| read.next_at), Some(found.now));
+    assert_eq!(found.order.legs[0].next_ticket_read(), Some(found.now));
     let mut undone = lost();
     undone.settle(0, LegSettlement::Undone, &[], "desk").expect("a settlement");
     assert_eq!((undone.order.status(), undone.order.legs[0].status), (O::Cancelled, L::Cancelled));
@@ -226,9 +226,62 @@ fn an_order_whose_tickets_never_came_can_be_settled_tried_again_and_canceled() {
     // Tried again in vain, it needs a person again.
     let mut retried = lost();
     assert!(retried.retry(0, retried.now, "desk"));
-    assert_eq!((retried.order.status(), retried.order.is_terminal()), (O::Confirmed, false));
-    retried.record_outcome(0, StepOutcome::Tickets(Ok(Vec::new())));
+    // Until then the order is among those that need a person, however long the source lets the read wait.
+    let turn = VendorError::awaiting_turn(&SourceId::new("a"), VendorOperation::LookUp, Duration::from_secs(600));
+    retried.record_outcome(0, StepOutcome::Tickets(Err(turn)));
+    assert!(retried.order.legs[0].next_ticket_read().is_some_and(|next_at| next_at > retried.now));
     assert_eq!(retried.order.status(), O::NeedsAttention);
+    retried.record_outcome(0, StepOutcome::Tickets(Ok(Vec::new())));
+    assert_eq!((retried.order.status(), retried.order.legs[0].next_ticket_read()), (O::NeedsAttention, None));
+}
+
+#[test]
+fn a_code_ends_the_need_of_a_person_although_the_ticket_stays_pending() {
+    let settings = Arc::new(default_settings());
+    let deadline = i64::try_from(settings.settle_deadline.as_secs()).expect("a short time");
+    let mut work = sale_without_codes(&settings, deadline + 900);
+    work.order.tickets.clear();
+    let mut tickets = issued_tickets(&work);
+    for ticket in &mut tickets {
+        ticket.state = TicketState::Pending;
+        ticket.barcode = Some(Barcode { symbology: Symbology::Qr, value: "K7P2M9QX".to_owned().into() });
+    }
+    work.record_outcome(0, StepOutcome::Tickets(Ok(tickets)));
+    assert_eq!((work.order.status(), work.order.legs[0].problems.len()), (O::Confirmed, 0));
+}
+
+#[test]
+fn a_sale_that_a_person_kept_stays_kept_when_its_missing_tickets_are_accepted() {
+    let settings = Arc::new(default_settings());
+    let deadline = i64::try_from(settings.settle_deadline.as_secs()).expect("a short time");
+    let mut work = sale_without_codes(&settings, deadline + 900);
+    work.order.intent = Intent::Compensate;
+    work.leg_mut(0).settled = Some(LegSettlement::NotUndone);
+    assert_eq!(work.order.legs[0].open_question(), Some(OpenQuestion::Tickets));
+    work.settle(0, LegSettlement::Sold, &[], "desk").expect("a settlement");
+    assert!(work.order.legs[0].is_kept() && work.next_steps().is_empty(), "nothing undoes it");
+}
+
+#[test]
+fn a_sale_that_was_undone_at_the_vendor_is_void_as_a_whole_and_ends_no_compensation() {
+    let settings = Arc::new(default_settings());
+    let deadline = i64::try_from(settings.settle_deadline.as_secs()).expect("a short time");
+    for intent in [Intent::Confirm, Intent::Compensate, Intent::Release] {
+        let mut work = sale_without_codes(&settings, deadline + 900);
+        // A line was canceled before, with success.
+        let mut canceled = work.order.lines[0].clone();
+        canceled.is_canceled = true;
+        work.order.lines.push(canceled);
+        work.record_attempt(SagaStep { leg: 0, call: SourceCall::Cancel });
+        work.leg_mut(0).attempts.last_mut().expect("an attempt").outcome = AttemptOutcome::Succeeded;
+        work.leg_mut(0).status = L::Confirmed;
+        work.order.intent = intent;
+        work.settle(0, LegSettlement::Undone, &[], "desk").expect("a settlement");
+        assert!(work.order.lines.iter().all(|line| line.is_canceled));
+        assert_eq!((work.order.legs[0].status, work.order.legs[0].open_question()), (L::Cancelled, None));
+        let expected = if intent == Intent::Confirm { Intent::Cancel } else { Intent::Compensate };
+        assert!(work.order.intent == expected || work.order.intent == intent && intent != Intent::Confirm);
+    }
 }
 
 #[test]

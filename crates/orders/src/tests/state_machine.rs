@@ -14,6 +14,7 @@ use crate::outcome::StepOutcome;
 use crate::plan::Plan;
 use crate::planning::{build_plan, legs_with_short_holds};
 use crate::settings::{OrderSettings, default_settings};
+use crate::settlement::OpenQuestion;
 use crate::state_machine::{LEG_TRANSITIONS, ORDER_TRANSITIONS};
 use crate::status::{Intent, LegStatus, OrderStatus};
 use crate::unit_of_work::{UnitOfWork, lines_to_cancel};
@@ -235,7 +236,14 @@ fn act_as_operator(work: &mut UnitOfWork, rng: &mut Rng) {
         match work.order.legs[number].open_question() {
             Some(question) if rng.one_in(2) => {
                 let outcome = rng.pick(&question.answers());
+                let (intent, was_kept) = (work.order.intent, work.order.legs[number].is_kept());
                 work.settle(number, outcome, &[], "ops").expect("an answer to the question");
+                let leg = &work.order.legs[number];
+                assert_ne!(leg.open_question(), Some(question), "it is answered");
+                let is_undone = leg.status == LegStatus::Cancelled;
+                let was_kept = was_kept && question == OpenQuestion::Tickets;
+                assert!(!was_kept || leg.is_kept() || is_undone, "a sale that a person kept stays kept");
+                assert!(intent != Intent::Compensate || work.order.intent == intent, "a compensation goes on");
             }
             _ => {
                 let at = later(work.now, Duration::from_secs(1));

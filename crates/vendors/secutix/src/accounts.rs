@@ -246,7 +246,7 @@ fn check_channel_type(pos: &PosConfig, facts: &Facts) -> AccountCheck {
     let hint = match facts.is_realtime_interface(pos.sales_channel_type.as_ref()) {
         Some(true) => None,
         Some(false) => Some(
-            "Create an internal sales channel of the type real-time interface: the type of a saved one cannot be changed. If the              venue's word for it is another one, add it to `assumptions.channel_types`.",
+            "Create an internal sales channel of the type real-time interface: the type of a saved one cannot be changed. If the venue's word for it is another one, add it to `assumptions.channel_types`.",
         ),
         None => {
             let hint = "The API does not show it: verify in the venue's back office that the channel is an internal one of this type.";

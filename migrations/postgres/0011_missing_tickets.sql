@@ -1,0 +1,2 @@
+-- End of the search for tickets of a sale that did not come.
+ALTER TABLE legs ADD COLUMN tickets_end TEXT;
