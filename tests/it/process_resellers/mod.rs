@@ -124,7 +124,7 @@ async fn lists_contain_only_own_nodes_whatever_the_cursor() {
     }
 }
 
-/// What identifies a visitor or an order finds it for its own reseller only. A text or a range that is too long is an error with its
+/// Texts that identify a visitor or an order find it for its own reseller only. A text or a range that is too long is an error with its
 /// limit.
 #[tokio::test]
 async fn a_search_finds_own_orders_only_and_names_its_limits() {

@@ -84,17 +84,18 @@ function moneyRows({ totals }: Order, t: Words): [string, ReactNode][] {
     ...confirmed,
     amount: confirmed.amount + refunded.amount + fee.amount,
   }));
-  const isPaid = paid.some(({ amount }) => amount > 0);
-  const sums: [string, readonly (Money | null)[], boolean][] = [
-    [t.order.requested, totals.map((row) => row.requested), !isPaid],
-    [t.order.held, totals.map((row) => row.held), false],
-    [t.order.paid, paid, false],
-    [t.order.refunded, totals.map((row) => row.refunded), false],
-    [t.order.kept, totals.map((row) => row.fee), totals.some((row) => row.refunded.amount > 0)],
-    [t.order.refundable, totals.map((row) => row.refundable), false],
+  const isSome = (of: readonly (Money | null)[]) => of.some((sum) => sum !== null && sum.amount > 0);
+  const refunded = totals.map((row) => row.refunded);
+  const rows: [boolean, string, readonly (Money | null)[]][] = [
+    [!isSome(paid), t.order.requested, totals.map((row) => row.requested)],
+    [false, t.order.held, totals.map((row) => row.held)],
+    [false, t.order.paid, paid],
+    [false, t.order.refunded, refunded],
+    [isSome(refunded), t.order.kept, totals.map((row) => row.fee)],
+    [false, t.order.refundable, totals.map((row) => row.refundable)],
   ];
-  const isShown = (of: readonly (Money | null)[], always: boolean) => always || of.some((sum) => sum && sum.amount > 0);
-  return sums.filter(([, of, always]) => isShown(of, always)).map(([name, of]) => [name, <Sums of={of} />]);
+  const shown = rows.filter(([always, name, of]) => always || (name !== t.order.requested && isSome(of)));
+  return shown.map(([, name, of]) => [name, <Sums of={of} />]);
 }
 
 function Summary({ order, viewer, again }: { order: Order; viewer: Viewer; again: () => void }) {

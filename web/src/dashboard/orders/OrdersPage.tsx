@@ -38,6 +38,7 @@ function AllOrders() {
   const shown = shownOf(useSettings());
   const address = addressOf(shown, { page: shown.page, after: shown.after });
   useEffect(() => listAddress.set(address), [address]);
+  const filter = filterOf(shown);
   const show = (change: Partial<Shown>) => {
     location.hash = addressOf(shown, change);
   };
@@ -45,8 +46,8 @@ function AllOrders() {
     <Page title={t.orders.title}>
       <Search key={shown.search} shown={shown} show={show} />
       <Filters shown={shown} show={show} />
-      <Card title={t.orders.latest} aside={<PageSize shown={shown} show={show} />}>
-        {areDays(shown) ? <OrdersList key={address} pageSize={shown.size} filter={filterOf(shown)} shown={shown} /> : null}
+      <Card title={filter ? t.orders.results : t.orders.latest} aside={<PageSize shown={shown} show={show} />}>
+        {areDays(shown) ? <OrdersList key={address} pageSize={shown.size} filter={filter} shown={shown} /> : null}
       </Card>
     </Page>
   );

@@ -23,13 +23,14 @@ export function OrdersTable({ of: rows }: { of: OrderRowFragment[] }) {
     t.orders.status,
     t.orders.total,
   ];
+  const numbers = [t.orders.tickets, t.orders.total];
   // A layout that is no table takes the roles away, so they are given.
   return (
     <table className="orders" role="table" aria-label={t.orders.title}>
       <thead role="rowgroup">
         <tr role="row">
           {names.map((name) => (
-            <th key={name} scope="col" role="columnheader" className={name === t.orders.total ? 'number' : undefined}>
+            <th key={name} scope="col" role="columnheader" className={numbers.includes(name) ? 'number' : undefined}>
               {name}
             </th>
           ))}

@@ -42,6 +42,7 @@ export const partners: typeof words = {
     searchHint: 'Bestellnummer, Referenz, Name, E-Mail, Veranstaltung',
     go: 'Suchen',
     tooManyWords: (count) => `Höchstens ${count} Wörter.`,
+    results: 'Treffer',
     event: 'Veranstaltung',
     visit: 'Besuch',
     tickets: 'Tickets',

@@ -42,6 +42,7 @@ export const partners = {
     searchHint: 'Order number, reference, name, email, event',
     go: 'Search',
     tooManyWords: (count: number) => `At most ${count} words.`,
+    results: 'Results',
     event: 'Event',
     visit: 'Visit',
     tickets: 'Tickets',

@@ -42,6 +42,7 @@ export const partners: typeof words = {
     searchHint: 'Numéro, référence, nom, e-mail, événement',
     go: 'Rechercher',
     tooManyWords: (count) => `${count} mots au maximum.`,
+    results: 'Résultats',
     event: 'Événement',
     visit: 'Visite',
     tickets: 'Billets',
