@@ -10,7 +10,7 @@ use crate::codec::{self, decode_name, duration_nanos, encode_json, require, to_n
 use crate::credential_cipher::{Ciphertext, CredentialCipher};
 use crate::cursor_cipher::CursorCipher;
 use crate::feed::Sequencer;
-use crate::order_filter::filter_conditions;
+use crate::order_filter::{filter_conditions, resolve_search};
 use crate::order_rows::{OrderRows, credential_location};
 use crate::rows::{load_orders, order_key};
 use crate::sql::{SqlDatabase, SqlRow, SqlTransaction, SqlValue};
@@ -145,8 +145,12 @@ impl OrderStore for SqlStore {
         after: Option<&OrderCursor>,
         first: usize,
     ) -> Result<OrderPage, StoreError> {
-        let (condition, mut values) = filter_conditions(filter);
         let mut transaction = self.database.begin_read().await?;
+        let search = match &filter.search {
+            Some(search) => Some(resolve_search(&mut transaction, search).await?),
+            None => None,
+        };
+        let (condition, mut values) = filter_conditions(filter, search.as_ref());
         let count = format!("SELECT COUNT(*) AS total FROM orders o WHERE {condition}");
         let row = transaction.fetch_first(&count, values.clone()).await?.ok_or_else(|| unreadable("a count"))?;
         let total = row.unsigned("total")?;

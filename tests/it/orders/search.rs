@@ -226,7 +226,14 @@ async fn orders_of_earlier_versions_are_found_after_the_ledger_was_opened() {
     file.close().await.expect("closed");
     world.store = reopen(&url, 7).await;
     earlier_orders_are_found(&world).await;
-    assert_eq!(search(&world, &storefront(), "aaaabbbb").await.len(), 600, "more than one batch");
+    for (text, count) in [("aaaabbbb", 600), ("AAAA-BBBB-0", 600), ("AAAA-BBBB-00", 100), ("AAAA-BBBB-000", 10)] {
+        assert_eq!(search(&world, &storefront(), text).await.len(), count, "{text}: more than one batch, or a few");
+    }
+    // Words with many matches, with few, and with none.
+    assert_eq!(search(&world, &storefront(), "aaaabbbb 0123").await, ["AAAA-BBBB-0123"]);
+    assert_eq!(search(&world, &storefront(), "aaaabbbb ada").await.len(), 600);
+    assert!(search(&world, &storefront(), "aaaabbbb quist").await.is_empty());
+    assert!(search(&world, &storefront(), "nobody quist").await.is_empty());
     let Some(server) = Postgres::start() else { return };
     let mut world = World::new(server.ledger().await, &[KEYED, PLAIN]);
     searchable_orders(&world).await;
