@@ -14,6 +14,7 @@ mod overload;
 mod plain;
 mod process;
 mod scenarios;
+mod search;
 mod sockets;
 mod stock;
 mod table;
@@ -38,6 +39,8 @@ pub struct Effort {
     pub subscribers: usize,
     /// Orders per vendor, and across all.
     pub orders: usize,
+    /// Orders that are searched.
+    pub searched: usize,
     /// Three-leg orders of each contender and round.
     pub sales: usize,
 }
@@ -50,6 +53,7 @@ const FULL: Effort = Effort {
     flood: 40_000,
     subscribers: 10_000,
     orders: 41,
+    searched: 100_000,
     sales: 400,
 };
 const SMOKE: Effort = Effort {
@@ -60,6 +64,7 @@ const SMOKE: Effort = Effort {
     flood: 300,
     subscribers: 100,
     orders: 2,
+    searched: 1_000,
     sales: 6,
 };
 

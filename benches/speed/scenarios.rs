@@ -11,6 +11,7 @@ use crate::client::{Connection, LoadResult, load, request};
 use crate::orders::orders;
 use crate::overload::overload;
 use crate::process::{Process, kept, source};
+use crate::search::search;
 use crate::sockets::idle_subscribers;
 use crate::table::Table;
 use crate::throughput::throughput;
@@ -68,13 +69,14 @@ pub(crate) fn pages(alias: &str) -> Vec<u8> {
 
 /// Runs the named scenarios; all of them if none is named.
 pub(crate) async fn run(effort: Effort, words: &[&str]) {
-    const NAMES: [&str; 13] = [
+    const NAMES: [&str; 14] = [
         "memory",
         "cold",
         "mix",
         "calls",
         "ids",
         "orders",
+        "search",
         "throughput",
         "shared",
         "sick",
@@ -93,6 +95,7 @@ pub(crate) async fn run(effort: Effort, words: &[&str]) {
             "calls" => calls(effort, &mut table).await,
             "ids" => many_ids(effort, &mut table).await,
             "orders" => orders(effort, &mut table).await,
+            "search" => search(effort, &mut table).await,
             "throughput" => throughput(effort, &mut table).await,
             "shared" => shared(effort, &mut table).await,
             "sick" => sick(effort, &mut table).await,

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use crate::order::Line;
 use crate::problem::{Problem, ProblemCode, ProblemDetail};
 use crate::request::{CreateOrder, OrderLineRequest, line_path};
 use domain::{
-    Availability, AvailabilityStatus, Batch, ErrorKind, EventStatus, Offer, Performance, PerformanceKey, Source,
+    Availability, AvailabilityStatus, Batch, ErrorKind, Event, EventStatus, Offer, Performance, PerformanceKey, Source,
     VendorError,
 };
 
@@ -18,7 +19,8 @@ use domain::{
 pub(crate) struct LineFacts {
     performance: Arc<Performance>,
     availability: Arc<Availability>,
-    event_status: Option<EventStatus>,
+    event: Option<Arc<Event>>,
+    visit_date: Option<Date>,
 }
 
 /// Loads performances, events and availability of a source, uncached.
@@ -46,8 +48,10 @@ pub(crate) async fn load_line_facts(
         let availability = free.remove(key).unwrap_or_else(|| Err(missing()))?.value;
         // Availability alone still decides what is on sale if the event cannot be loaded.
         let event = events.get(&performance.event).and_then(|event| event.as_ref().ok());
-        let event_status = event.map(|event| event.value.status);
-        Ok(LineFacts { performance, availability, event_status })
+        let event = event.map(|event| Arc::clone(&event.value));
+        let start = performance.starts_at.map(|at| at.to_zoned(source.time_zone.clone()).date());
+        let visit_date = performance.date.or(start);
+        Ok(LineFacts { performance, availability, event, visit_date })
     };
     keys.iter().map(|key| (key.clone(), fact(key))).collect()
 }
@@ -64,7 +68,7 @@ pub(crate) fn load_problem(error: &VendorError, number: usize) -> Problem {
 fn is_on_sale(fact: &LineFacts, now: Timestamp) -> bool {
     let performance = &fact.performance;
     let is_over = [performance.cutoff_at, performance.ends_at].into_iter().flatten().any(|end| end <= now);
-    let event_sells = fact.event_status.is_none_or(|status| status == EventStatus::OnSale);
+    let event_sells = fact.event.as_ref().is_none_or(|event| event.status == EventStatus::OnSale);
     event_sells && !is_over && fact.availability.status != AvailabilityStatus::Closed
 }
 
@@ -160,11 +164,13 @@ pub(crate) fn build_line(
     Ok(Line {
         leg: 0,
         event: fact.performance.event.clone(),
+        event_title: fact.event.as_ref().map(|event| event.title.clone()),
         performance: requested.performance.clone(),
         ticket_type: requested.ticket_type.clone(),
         quantity,
         unit_price: offer.price.clone(),
         starts_at: fact.performance.starts_at,
+        visit_date: fact.visit_date,
         cutoff_at: fact.performance.cutoff_at,
         is_canceled: false,
     })

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use crate::amounts::{add, multiply, split_cancellation_fee, sum_by_currency};
 use crate::leg::{Leg, Ticket};
@@ -11,6 +12,7 @@ use crate::plan::Plan;
 use crate::problem::Problem;
 use crate::status::{Intent, LegSnapshot, LegStatus, OrderStatus, order_status};
 use domain::ordering::{Contact, DeliveryPreference, LegLine, LegRequest};
+use domain::text::LocalizedText;
 use domain::{Currency, EventKey, Locale, Money, OrderKey, PerformanceKey, Price, TicketTypeKey};
 
 /// Effect of a failed leg on the other legs.
@@ -86,6 +88,8 @@ pub struct Line {
     pub leg: usize,
     /// Event of the performance.
     pub event: EventKey,
+    /// Title of the event when the order was planned. `None` if the event could not be loaded, and for orders of earlier versions.
+    pub event_title: Option<LocalizedText>,
     /// Performance to attend.
     pub performance: PerformanceKey,
     /// Ticket type.
@@ -96,6 +100,8 @@ pub struct Line {
     pub unit_price: Price,
     /// Start of the performance, if it has one.
     pub starts_at: Option<Timestamp>,
+    /// Day of the visit in the time zone of the venue, or in UTC for orders of earlier versions. `None` for open visits.
+    pub visit_date: Option<Date>,
     /// End of sale, if the source specifies one.
     pub cutoff_at: Option<Timestamp>,
     /// True if the line was canceled.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use crate::change_feed::{Feed, FeedSlice, OrderChange};
 use crate::idempotency::IdempotencyRecord;
@@ -12,9 +13,10 @@ use crate::operator::OperatorStore;
 use crate::order::Order;
 use crate::quote::{Quote, QuoteId};
 use crate::sales::{SalesPeriod, SalesScope, SalesSum, UnresolvedSum};
+use crate::search::SearchWords;
 use crate::status::OrderStatus;
 use domain::ordering::Barcode;
-use domain::{OrderKey, SourceId, StoreError};
+use domain::{EventKey, OrderKey, SourceId, StoreError};
 
 /// Status transition of an order or a leg. Append-only.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,6 +148,14 @@ pub struct OrderFilter {
     pub reseller: Option<String>,
     /// Contains a line that starts at or after this time; undated lines match too.
     pub starts_from: Option<Timestamp>,
+    /// Matches every word.
+    pub search: Option<SearchWords>,
+    /// Contains a line for this event of a source. The limits of the day of the visit are those of the same line.
+    pub event: Option<(SourceId, EventKey)>,
+    /// Contains a line with a visit on or after this day.
+    pub visit_from: Option<Date>,
+    /// Contains a line with a visit on or before this day.
+    pub visit_to: Option<Date>,
 }
 
 impl OrderCursor {

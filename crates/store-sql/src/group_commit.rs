@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
 use crate::order_rows::OrderRows;
-use crate::order_tables::{IDEMPOTENCY_KEYS, OrderTable, TIMERS};
+use crate::order_tables::{IDEMPOTENCY_KEYS, MAX_ROWS, TIMERS};
 use crate::settings::LeaseClock;
 use crate::sql::{SqlTransaction, SqlValue, WrittenOrder};
 use crate::sqlite::{assign_positions, begin_immediate};
@@ -19,8 +19,6 @@ use domain::StoreError;
 
 /// Maximum number of changes in one transaction, which bounds the time that other writers wait.
 const MAX_GROUP: usize = 100;
-/// Maximum number of rows in one statement.
-const MAX_ROWS: usize = 100;
 
 type WriteResult = Result<WrittenOrder, StoreError>;
 
@@ -164,7 +162,7 @@ async fn write_rows(transaction: &mut SqlTransaction, rows: OrderRows) -> Result
     let row = transaction.fetch_first(&sql, rows.order.values).await?.ok_or(StoreError::Outdated)?;
     let fence = row.unsigned("fence")?;
     if let Some(record) = rows.idempotency {
-        let sql = insert(&IDEMPOTENCY_KEYS, 1, "ON CONFLICT DO NOTHING");
+        let sql = IDEMPOTENCY_KEYS.insert(1, "ON CONFLICT DO NOTHING");
         if transaction.execute(&sql, record).await? == 0 {
             return Err(StoreError::KeyTaken);
         }
@@ -178,17 +176,9 @@ async fn write_rows(transaction: &mut SqlTransaction, rows: OrderRows) -> Result
             let rest = rows.split_off(rows.len().min(MAX_ROWS));
             let count = rows.len();
             let values: Vec<SqlValue> = rows.into_iter().flatten().collect();
-            transaction.execute(&insert(table, count, table.on_conflict), values).await?;
+            transaction.execute(&table.insert(count, table.on_conflict), values).await?;
             rows = rest;
         }
     }
     Ok(fence)
-}
-
-/// Returns the statement that inserts a number of rows.
-fn insert(table: &OrderTable, rows: usize, on_conflict: &str) -> String {
-    let width = table.columns.len();
-    let row = |index: usize| format!("({})", crate::rows::placeholders(1 + index * width, width));
-    let values = (0..rows).map(row).collect::<Vec<_>>().join(", ");
-    format!("INSERT INTO {} ({}) VALUES {values} {on_conflict}", table.name, table.column_names())
 }

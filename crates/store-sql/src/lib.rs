@@ -12,7 +12,9 @@ mod group_commit;
 mod health;
 mod key_file;
 mod operators;
+mod order_filter;
 mod order_rows;
+mod order_search;
 mod order_tables;
 mod postgres;
 mod rows;
@@ -113,6 +115,7 @@ pub async fn open_stores(
     };
     let store = store(database, ciphers, settings);
     store.encrypt_plaintext_refs().await?;
+    store.index_unsearchable_orders().await?;
     store.release_stale_leases().await?;
     store.sequencer.request();
     Ok(stores(store))

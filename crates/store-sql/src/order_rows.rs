@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::codec::{self, duration_nanos, encode_json, encode_name, encode_secures, to_nanos};
 use crate::credential_cipher::CredentialCipher;
-use crate::order_tables::{ATTEMPTS, CHANGES, CREDENTIALS, LEGS, LINES, OrderTable, TICKETS, TIMERS, TRANSITIONS};
+use crate::order_tables::{
+    ATTEMPTS, CHANGES, CREDENTIALS, LEGS, LINES, ORDER_SEARCH, OrderTable, TICKETS, TIMERS, TRANSITIONS,
+};
 use crate::rows::ticket_state;
 use crate::sealed_refs::{NO_PLAINTEXT, RefsTable};
 use crate::settings::LeaseClock;
@@ -14,6 +16,7 @@ use orders::idempotency::IdempotencyRecord;
 use orders::lease::{LeaseAfterWrite, Precondition};
 use orders::leg::{Attempt, Leg, Ticket};
 use orders::order::Line;
+use orders::search::SearchFields;
 use orders::store::{OrderTimer, OrderWrite, TicketCredential, Transition};
 use secrecy::ExposeSecret as _;
 
@@ -85,6 +88,7 @@ impl OrderRows {
             (&TRANSITIONS, transition_rows(&key, change)),
             (&TIMERS, timer_rows(&key, change)),
             (&CHANGES, vec![change_row(&key, change)]),
+            (&ORDER_SEARCH, token_rows(&key, change)),
         ];
         let idempotency = change.idempotency.map(|record| idempotency_row(&key, change, record));
         Ok(Self { order: OrderRow::new(&key, change)?, key, idempotency, tables })
@@ -114,8 +118,8 @@ impl OrderRow {
             return format!(
                 "INSERT INTO orders (key, number, version, status, caller, reseller, reseller_reference, policy, is_test, \
                 first_name, last_name, email, phone, postal_code, locale, delivery, intent, is_placed, plan, created_at, \
-                updated_at, fence, lease_until) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, \
-                $15, $16, $17, $18, $19, $22, $20, 1, {lease_end}) RETURNING fence"
+                updated_at, fence, lease_until, is_searchable) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, \
+                $15, $16, $17, $18, $19, $22, $20, 1, {lease_end}, 1) RETURNING fence"
             );
         }
         let now = clock.now("$5");
@@ -213,6 +217,8 @@ fn line_row(key: &str, number: usize, line: &Line) -> Result<Row, StoreError> {
         line.starts_at.map(to_nanos).into(),
         line.cutoff_at.map(to_nanos).into(),
         line.is_canceled.into(),
+        line.event_title.as_ref().map(encode_json).transpose()?.into(),
+        line.visit_date.map(|day| day.to_string()).into(),
     ])
 }
 
@@ -335,6 +341,15 @@ fn change_row(key: &str, change: &OrderWrite<'_>) -> Row {
         change.status.name().into(),
         change.order.reseller.as_deref().into(),
     ]
+}
+
+/// Returns the tokens of a new order. They do not change afterwards.
+fn token_rows(key: &str, change: &OrderWrite<'_>) -> Vec<Row> {
+    if !matches!(change.precondition, Precondition::New) {
+        return Vec::new();
+    }
+    let tokens = SearchFields::of(change.order).tokens();
+    tokens.into_iter().map(|token| vec![token.into(), key.into()]).collect()
 }
 
 fn optional_index(index: Option<usize>) -> SqlValue {

@@ -2,6 +2,11 @@
 
 use ColumnType::{Bytes, Int, Text};
 
+use crate::rows::placeholders;
+
+/// Maximum number of rows in one statement with a value for each column.
+pub(crate) const MAX_ROWS: usize = 100;
+
 /// Type of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ColumnType {
@@ -22,6 +27,14 @@ impl OrderTable {
     /// Returns the names of the columns, separated by commas.
     pub(crate) fn column_names(&self) -> String {
         self.columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Returns the statement that inserts a number of rows, at most [`MAX_ROWS`].
+    pub(crate) fn insert(&self, rows: usize, on_conflict: &str) -> String {
+        let width = self.columns.len();
+        let row = |index: usize| format!("({})", placeholders(1 + index * width, width));
+        let values = (0..rows).map(row).collect::<Vec<_>>().join(", ");
+        format!("INSERT INTO {} ({}) VALUES {values} {on_conflict}", self.name, self.column_names())
     }
 }
 
@@ -53,6 +66,8 @@ pub(crate) const LINES: OrderTable = OrderTable {
         ("starts_at", Int),
         ("cutoff_at", Int),
         ("is_cancelled", Int),
+        ("event_title", Text),
+        ("visit_date", Text),
     ],
     on_conflict: "ON CONFLICT (order_key, number) DO UPDATE SET is_cancelled = excluded.is_cancelled",
 };
@@ -166,6 +181,10 @@ pub(crate) const TIMERS: OrderTable = OrderTable {
     columns: &[("order_key", Text), ("due_at", Int), ("kind", Text), ("leg", Int)],
     on_conflict: "",
 };
+
+/// The tokens that an order is found by. They are inserted with the order.
+pub(crate) const ORDER_SEARCH: OrderTable =
+    OrderTable { name: "order_search", columns: &[("token", Text), ("order_key", Text)], on_conflict: "" };
 
 pub(crate) const CHANGES: OrderTable = OrderTable {
     name: "changes",

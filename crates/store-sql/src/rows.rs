@@ -17,7 +17,7 @@ use orders::status::{Intent, LegStatus};
 const ORDERS: &str = "SELECT key, number, version, caller, reseller, reseller_reference, policy, is_test, first_name, \
     last_name, email, phone, postal_code, locale, delivery, intent, is_placed, plan, notes, created_at, updated_at FROM orders";
 const LINES: &str = "SELECT order_key, leg, event, performance, ticket_type, quantity, unit_price, starts_at, cutoff_at, \
-    is_cancelled FROM order_lines";
+    is_cancelled, event_title, visit_date FROM order_lines";
 const LEGS: &str = "SELECT order_key, number, source, reference, status, traits, account, refs, held_until, leaves_hold, \
     secures, held_total, confirmed_at, charged, refunded, unknown, try_again, cancel, wants_extension, tickets, problems, \
     settled, tickets_end, refs_key_id, refs_sealed FROM legs";
@@ -146,6 +146,11 @@ fn decode_line(row: &SqlRow) -> Result<(String, Line), StoreError> {
         starts_at: row.opt_time("starts_at")?,
         cutoff_at: row.opt_time("cutoff_at")?,
         is_canceled: row.bool("is_cancelled")?,
+        event_title: row.opt_json("event_title")?,
+        visit_date: row
+            .opt_text("visit_date")?
+            .map(|text| text.parse().map_err(|_| unreadable("the day of a visit")))
+            .transpose()?,
     };
     Ok((key, line))
 }

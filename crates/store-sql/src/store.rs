@@ -10,8 +10,9 @@ use crate::codec::{self, decode_name, duration_nanos, encode_json, require, to_n
 use crate::credential_cipher::{Ciphertext, CredentialCipher};
 use crate::cursor_cipher::CursorCipher;
 use crate::feed::Sequencer;
+use crate::order_filter::{filter_conditions, resolve_search};
 use crate::order_rows::{OrderRows, credential_location};
-use crate::rows::{load_orders, order_key, placeholders};
+use crate::rows::{load_orders, order_key};
 use crate::sql::{SqlDatabase, SqlRow, SqlTransaction, SqlValue};
 use domain::StoreError;
 use domain::ordering::Barcode;
@@ -144,8 +145,12 @@ impl OrderStore for SqlStore {
         after: Option<&OrderCursor>,
         first: usize,
     ) -> Result<OrderPage, StoreError> {
-        let (condition, mut values) = filter_conditions(filter);
         let mut transaction = self.database.begin_read().await?;
+        let search = match &filter.search {
+            Some(search) => Some(resolve_search(&mut transaction, search).await?),
+            None => None,
+        };
+        let (condition, mut values) = filter_conditions(filter, search.as_ref());
         let count = format!("SELECT COUNT(*) AS total FROM orders o WHERE {condition}");
         let row = transaction.fetch_first(&count, values.clone()).await?.ok_or_else(|| unreadable("a count"))?;
         let total = row.unsigned("total")?;
@@ -388,38 +393,4 @@ fn into_slice<T>(mut lines: Vec<(u64, T)>, first: usize, is_current: bool) -> Re
     let has_more = lines.len() > first;
     lines.truncate(first);
     Ok(FeedSlice { lines, has_more, is_current })
-}
-
-/// Returns the filter as a SQL condition on `orders o` with its values.
-fn filter_conditions(filter: &OrderFilter) -> (String, Vec<SqlValue>) {
-    let mut values: Vec<SqlValue> = Vec::new();
-    let mut conditions = vec!["1 = 1".to_owned()];
-    if !filter.status.is_empty() {
-        conditions.push(format!("o.status IN ({})", placeholders(values.len() + 1, filter.status.len())));
-        values.extend(filter.status.iter().map(|status| SqlValue::from(status.name())));
-    }
-    if !filter.sources.is_empty() {
-        let sources = placeholders(values.len() + 1, filter.sources.len());
-        conditions.push(format!("o.key IN (SELECT order_key FROM legs WHERE source IN ({sources}))"));
-        values.extend(filter.sources.iter().map(|source| SqlValue::from(source.as_str())));
-    }
-    let bounds = [
-        ("o.created_at >=", filter.created_from.map(|at| to_nanos(at).into())),
-        ("o.created_at <", filter.created_to.map(|at| to_nanos(at).into())),
-        ("o.updated_at >=", filter.updated_since.map(|at| to_nanos(at).into())),
-        ("o.is_test =", filter.is_test.map(SqlValue::from)),
-        ("o.reseller =", filter.reseller.as_deref().map(SqlValue::from)),
-    ];
-    for (column, value) in bounds {
-        if let Some(value) = value {
-            values.push(value);
-            conditions.push(format!("{column} ${}", values.len()));
-        }
-    }
-    if let Some(from) = filter.starts_from {
-        values.push(to_nanos(from).into());
-        let lines = "SELECT order_key FROM order_lines WHERE starts_at IS NULL OR starts_at >=";
-        conditions.push(format!("o.key IN ({lines} ${})", values.len()));
-    }
-    (conditions.join(" AND "), values)
 }

@@ -16,6 +16,7 @@ mod orphans;
 mod reconciliation;
 mod refresh;
 mod rejections;
+mod search;
 mod store;
 mod vendor;
 mod vendor_reads;

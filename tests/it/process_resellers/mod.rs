@@ -14,8 +14,9 @@ use schema::Ways;
 use world::World;
 
 /// ID arguments of non-root fields. Whoever adds one decides whether it can expose data of another reseller; these
-/// identify membership categories and sources.
-const INNER: &[&str] = &["EventMembership.discount(category)", "Reseller.orders(filter.sources)"];
+/// identify membership categories, sources and events.
+const INNER: &[&str] =
+    &["EventMembership.discount(category)", "Reseller.orders(filter.event)", "Reseller.orders(filter.sources)"];
 
 #[tokio::test]
 async fn no_root_field_distinguishes_foreign_nodes_from_absent_ones() {
@@ -120,5 +121,63 @@ async fn lists_contain_only_own_nodes_whatever_the_cursor() {
         let names: Vec<&Value> =
             response["data"]["resellers"].as_array().expect("resellers").iter().map(|one| &one["name"]).collect();
         assert_eq!(names, ["Digitick"]);
+    }
+}
+
+/// Texts that identify a visitor or an order find it for its own reseller only. A text or a range that is too long is an error with its
+/// limit.
+#[tokio::test]
+async fn a_search_finds_own_orders_only_and_names_its_limits() {
+    let world = World::start().await;
+    let document =
+        "query($filter: OrderFilter) { orders(filter: $filter) { totalCount nodes { id lines { eventTitle visitDate
+        performance { date event { title } } } } } resellers { orders(filter: $filter) { totalCount } } }";
+    let own = world.as_them(document, json!({})).await;
+    let order = &own["data"]["orders"]["nodes"][0];
+    let line = &order["lines"][0];
+    assert_eq!(line["eventTitle"], line["performance"]["event"]["title"], "{own}");
+    let title = line["eventTitle"].as_str().expect("a title");
+    for text in world.searches().into_iter().chain([title.to_uppercase()]) {
+        let filter = json!({ "filter": { "search": text } });
+        let found = world.as_them(document, filter.clone()).await;
+        assert_eq!(found["data"]["orders"]["nodes"][0]["id"], order["id"], "{text} {found}");
+        assert_eq!(found["data"]["resellers"][0]["orders"]["totalCount"], 1, "{text} {found}");
+        if text != title.to_uppercase() {
+            let response = world.as_intruder(document, filter).await;
+            assert_eq!(response["data"]["orders"]["totalCount"], 0, "{text} {response}");
+            world.leaks_nothing("a search", &response);
+        }
+    }
+    let visit = line["visitDate"].as_str().expect("a day");
+    assert_eq!(line["visitDate"], line["performance"]["date"], "{own}");
+    for (filter, count) in [
+        (json!({ "visitFrom": visit, "visitTo": visit }), 1),
+        (json!({ "visitFrom": "2000-01-01", "visitTo": "2000-01-02" }), 0),
+        (json!({ "search": " " }), 1),
+        (json!({ "search": "%" }), 0),
+        (json!({ "search": "a b c d e f g h" }), 0),
+        (json!({ "search": "x".repeat(100), "visitFrom": "2020-01-01", "visitTo": "2030-01-08" }), 0),
+    ] {
+        let found = world.as_them(document, json!({ "filter": filter })).await;
+        assert_eq!(found["data"]["orders"]["totalCount"], count, "{filter} {found}");
+    }
+    for (filter, argument, limit) in [
+        (json!({ "search": "x".repeat(101) }), "filter.search", "at most 100 characters"),
+        (json!({ "search": "x".repeat(10_000) }), "filter.search", "at most 100 characters"),
+        (json!({ "search": "a b c d e f g h i" }), "filter.search", "at most 8 words"),
+        (json!({ "event": order["id"] }), "filter.event", "the id of an event"),
+        (json!({ "visitFrom": "2026-02-02", "visitTo": "2026-02-01" }), "filter.visitTo", "a later day"),
+        (json!({ "visitFrom": "2020-01-01", "visitTo": "2030-01-09" }), "filter.visitTo", "at most 3660 days"),
+    ] {
+        let refused = world.as_them(document, json!({ "filter": filter })).await;
+        let error = &refused["errors"][0];
+        let extensions = &error["extensions"];
+        assert_eq!(
+            (&extensions["code"], &extensions["argument"]),
+            (&json!("BAD_USER_INPUT"), &json!(argument)),
+            "{refused}"
+        );
+        assert!(error["message"].as_str().is_some_and(|message| message.contains(limit)), "{refused}");
+        assert!(!error["message"].as_str().is_some_and(|message| message.contains("xxx")), "the text is not repeated");
     }
 }

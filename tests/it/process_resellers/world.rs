@@ -157,6 +157,15 @@ impl World {
         self.words.extend([&cursors["orders"], &cursors["changes"]].map(|list| list["edges"][0]["cursor"].clone()));
     }
 
+    /// Returns texts that find the order of the other reseller.
+    pub(super) fn searches(&self) -> Vec<String> {
+        let number = self.words[0].as_str().expect("a number");
+        let spelled = number.replace('-', "").to_lowercase();
+        [number, &spelled, THEIR_REFERENCE, "tiqetsreference77", THEIR_EMAIL, "THEIR.visitor@"]
+            .map(str::to_owned)
+            .to_vec()
+    }
+
     /// Requests a value at a position, and returns the response without its variable parts.
     pub(super) async fn ask(&self, way: &Way, ways: &Ways, tried: &Value) -> Value {
         let sent = match way.name().as_str() {

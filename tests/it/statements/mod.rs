@@ -72,6 +72,8 @@ fn line(leg: usize, quantity: u32, price: Money) -> Line {
         quantity,
         unit_price: Price::from_retail(price),
         starts_at: None,
+        event_title: None,
+        visit_date: None,
         cutoff_at: None,
         is_canceled: false,
     }

@@ -60,6 +60,7 @@ fn line(leg: usize) -> Line {
     Line {
         leg,
         event: EventKey::new("event"),
+        event_title: None,
         performance: PerformanceKey::new("show"),
         ticket_type: TicketTypeKey::new("adult"),
         quantity: 2,
@@ -71,6 +72,7 @@ fn line(leg: usize) -> Line {
             guaranteed_until: Some(at(600)),
         },
         starts_at: Some(at(100_000)),
+        visit_date: None,
         cutoff_at: None,
         is_canceled: false,
     }

@@ -82,11 +82,13 @@ fn order(rng: &mut Rng, now: Timestamp) -> Option<Order> {
     let line = |leg: &Leg| Line {
         leg: leg.number,
         event: EventKey::new("e"),
+        event_title: None,
         performance: PerformanceKey::new("p"),
         ticket_type: TicketTypeKey::new("t"),
         quantity: 1,
         unit_price: Price::from_retail(euros(1_000)),
         starts_at: None,
+        visit_date: None,
         cutoff_at: None,
         is_canceled: false,
     };

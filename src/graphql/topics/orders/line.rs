@@ -14,7 +14,7 @@ use crate::graphql::base::ctx::Ctx;
 use crate::graphql::base::error::{ApiError, ErrorCode, add_error};
 use crate::graphql::base::id;
 use crate::graphql::base::loaders::{EventByKey, PerformanceByKey, TicketTypesOf};
-use crate::graphql::base::scalars::int;
+use crate::graphql::base::scalars::{LocalDate, Locale, int};
 use crate::graphql::topics::catalog::{Performance, Price, Section, TicketType};
 use crate::graphql::topics::orders::SharedOrder;
 use crate::graphql::topics::orders::leg::VendorOrder;
@@ -98,6 +98,18 @@ impl OrderLine {
     /// The leg that books the line.
     async fn leg(&self) -> VendorOrder {
         VendorOrder::of(&self.order, self.inner().leg)
+    }
+
+    /// The title of the event when the order was planned. Available even if the source cannot be reached or the event is gone. Null if it
+    /// was not recorded.
+    async fn event_title(&self, #[graphql(desc = "The preferred language.")] locale: Option<Locale>) -> Option<String> {
+        let locale = locale.as_ref().map(|locale| &locale.0);
+        self.inner().event_title.as_ref().map(|title| title.resolve(locale).to_owned())
+    }
+
+    /// The day of the visit in the time zone of the venue, as recorded when the order was planned. Null for open visits.
+    async fn visit_date(&self) -> Option<LocalDate> {
+        self.inner().visit_date.map(LocalDate)
     }
 
     /// The performance. Null if the source cannot be reached.

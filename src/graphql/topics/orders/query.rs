@@ -143,23 +143,7 @@ pub async fn list_orders(
 ) -> Result<OrderConnection, ApiError> {
     let rows = PageSize::new(first)?.rows();
     let cursor = decode_order_cursor(after.as_deref())?;
-    let sources: Result<Vec<SourceId>, InvalidArgument> =
-        filter.sources.unwrap_or_default().iter().map(|id| parse_source_id("filter.sources", id)).collect();
-    if let (Some(from), Some(to)) = (filter.created_from, filter.created_to)
-        && to.at <= from.at
-    {
-        return Err(InvalidArgument::new("filter.createdTo", "a time after `createdFrom`").into());
-    }
-    let filter = orders::OrderFilter {
-        status: filter.status.unwrap_or_default().into_iter().map(Into::into).collect(),
-        sources: sources?,
-        created_from: filter.created_from.map(|at| at.at),
-        created_to: filter.created_to.map(|at| at.at),
-        updated_since: filter.updated_since.map(|at| at.at),
-        is_test: filter.test_mode,
-        reseller,
-        starts_from: None,
-    };
+    let filter = filter.into_filter(reseller)?;
     let page = ctx.orders()?.list(&ctx.actor(), &filter, cursor.as_ref(), rows).await?;
     Ok(OrderConnection { page, has_previous: cursor.is_some() })
 }

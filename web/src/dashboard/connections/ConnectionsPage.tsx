@@ -68,7 +68,7 @@ function ConnectionCard({ connection, again }: { connection: ConnectionPartsFrag
       {connection.externalRefs.length > 0 ? (
         <>
           <h3>{t.connections.account}</h3>
-          <Facts rows={refRows(connection.externalRefs)} />
+          <Facts rows={refRows(connection.externalRefs, t)} />
         </>
       ) : null}
       <Mappings connection={connection} />

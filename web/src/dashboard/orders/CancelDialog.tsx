@@ -12,7 +12,7 @@ import { Dialog } from '../ui/Dialog';
 import { Facts, Sums } from '../ui/parts';
 import { Problems } from '../ui/Problems';
 import { useTranslation } from '../words';
-import type { Order } from './order';
+import { type Order, titleOf } from './order';
 
 type Quote = NonNullable<QuoteCancellationMutation['quoteCancellation']['quote']>;
 
@@ -132,7 +132,7 @@ function LineName({ order, id }: { order: Order; id: string }) {
   if (!line) return <>{id}</>;
   return (
     <span>
-      {t.order.onSale(line.quantity)} · {line.performance?.event.title ?? line.ticketType.name} · {f.money(line.total.retail)}
+      {t.order.onSale(line.quantity)} · {titleOf(line) ?? line.ticketType.name} · {f.money(line.total.retail)}
     </span>
   );
 }

@@ -34,9 +34,7 @@ function Leg({ leg }: { leg: LegPartsFragment }) {
       <Problems of={leg.problems} />
       <Facts
         rows={[
-          [t.order.ourReference, <code>{leg.ourReference}</code>],
-          ...refRows(leg.externalRefs),
-          [t.order.heldUntil, leg.holdExpiresAt && f.time(leg.holdExpiresAt)],
+          [t.order.heldUntil, leg.status === 'HELD' && leg.holdExpiresAt && f.time(leg.holdExpiresAt)],
           [
             t.order.unknownSince,
             leg.unknownSince &&
@@ -46,6 +44,10 @@ function Leg({ leg }: { leg: LegPartsFragment }) {
           [t.order.undoing, leg.status === 'CONFIRMED' && undoing.filter(Boolean).join(', ')],
         ]}
       />
+      <details>
+        <summary>{t.order.technical}</summary>
+        <Facts rows={[[t.order.ourReference, <code>{leg.ourReference}</code>], ...refRows(leg.externalRefs, t)]} />
+      </details>
       <Attempts attempts={leg.attempts} name={leg.source.institution} />
     </li>
   );
@@ -67,7 +69,7 @@ function Attempts({ attempts, name }: { attempts: LegPartsFragment['attempts']; 
       <Table label={`${t.order.attempts}: ${name}`} head={head}>
         {attempts.map((attempt) => (
           <tr key={`${attempt.operation}-${attempt.number}`}>
-            <td>{f.clock(attempt.startedAt)}</td>
+            <td>{f.moment(attempt.startedAt)}</td>
             <td>
               {t.operation[attempt.operation]} {f.number(attempt.number)}
             </td>

@@ -1,21 +1,21 @@
 // One order: where it stands, what was bought, its legs and their calls, its tickets, and what moved. It follows the order live.
 
-import { useEffect, useState } from 'react';
+import { type ReactNode, useEffect, useState } from 'react';
 import { useSubscription } from 'urql';
 
 import { OrderDocument, OrderVersionDocument } from '../api/documents';
 import { useAsked } from '../api/use';
-import { hrefOf } from '../app/route';
 import { may, type Viewer } from '../app/viewer';
 import { Ago } from '../ui/Ago';
 import { Answer } from '../ui/Answer';
 import { Badge, Card, Empty, Facts, Page, Sums } from '../ui/parts';
 import { Problems } from '../ui/Problems';
 import { toneOfOrder } from '../ui/tone';
-import { useTranslation } from '../words';
+import { type Money, useTranslation, type Words } from '../words';
 import { CancelDialog } from './CancelDialog';
+import { listAddress } from './filter';
 import { Legs } from './Legs';
-import { type Order, whereAndWhen } from './order';
+import { type Order, titleOf, whereAndWhen } from './order';
 import { Release } from './Release';
 import { Tickets } from './Tickets';
 import { Timeline } from './Timeline';
@@ -38,7 +38,7 @@ export function OrderPage({ id, viewer }: { id: string; viewer: Viewer }) {
     <Page
       title={order ? t.order.title(order.number) : t.orders.title}
       aside={
-        <a className="back" href={hrefOf('orders')}>
+        <a className="back" href={listAddress.get()}>
           {t.order.back}
         </a>
       }
@@ -75,6 +75,29 @@ function Whole({ order, viewer, again }: { order: Order; viewer: Viewer; again: 
   );
 }
 
+/** The states in which seats are held that may still be lost. */
+const HELD: string[] = ['HOLDING', 'HELD', 'PARTIALLY_HELD', 'CONFIRMING'];
+
+/** What was paid, given back and kept; before that, what is held or requested. Sums that are zero are left out. */
+function moneyRows({ totals }: Order, t: Words): [string, ReactNode][] {
+  const paid = totals.map(({ confirmed, refunded, fee }) => ({
+    ...confirmed,
+    amount: confirmed.amount + refunded.amount + fee.amount,
+  }));
+  const isSome = (of: readonly (Money | null)[]) => of.some((sum) => sum !== null && sum.amount > 0);
+  const refunded = totals.map((row) => row.refunded);
+  const rows: [boolean, string, readonly (Money | null)[]][] = [
+    [!isSome(paid), t.order.requested, totals.map((row) => row.requested)],
+    [false, t.order.held, totals.map((row) => row.held)],
+    [false, t.order.paid, paid],
+    [false, t.order.refunded, refunded],
+    [isSome(refunded), t.order.kept, totals.map((row) => row.fee)],
+    [false, t.order.refundable, totals.map((row) => row.refundable)],
+  ];
+  const shown = rows.filter(([always, name, of]) => always || (name !== t.order.requested && isSome(of)));
+  return shown.map(([, name, of]) => [name, <Sums of={of} />]);
+}
+
 function Summary({ order, viewer, again }: { order: Order; viewer: Viewer; again: () => void }) {
   const { t, f } = useTranslation();
   const [isCancelling, setCancelling] = useState(false);
@@ -102,14 +125,8 @@ function Summary({ order, viewer, again }: { order: Order; viewer: Viewer; again
       </p>
       <Facts
         rows={[
-          [t.order.confirmed, <Sums of={order.totals.map((row) => row.confirmed)} />],
-          [t.order.held, order.totals.some((row) => row.held.amount > 0) && <Sums of={order.totals.map((row) => row.held)} />],
-          [t.order.requested, <Sums of={order.totals.map((row) => row.requested)} />],
-          [
-            t.order.refundable,
-            order.totals.some((row) => row.refundable) && <Sums of={order.totals.map((row) => row.refundable)} />,
-          ],
-          [t.order.heldUntil, order.holdExpiresAt && f.time(order.holdExpiresAt)],
+          ...moneyRows(order, t),
+          [t.order.heldUntil, HELD.includes(order.status) && order.holdExpiresAt && f.time(order.holdExpiresAt)],
           [t.order.guarantee, t.order.guarantees[order.plan.guarantee]],
           [t.order.placed, f.time(order.createdAt)],
           [t.order.changed, <Ago at={order.updatedAt} />],
@@ -140,8 +157,8 @@ function Lines({ order }: { order: Order }) {
         {order.lines.map((line) => (
           <li key={line.id}>
             <div>
-              <strong>{line.performance?.event.title ?? t.order.unknownPerformance}</strong>
-              <p className="small">{line.performance ? whereAndWhen(line.performance, f) : null}</p>
+              <strong>{titleOf(line) ?? t.order.unknownPerformance}</strong>
+              <p className="small">{whereAndWhen(line, f)}</p>
             </div>
             <div>
               {t.order.onSale(line.quantity)} · {line.ticketType.name}

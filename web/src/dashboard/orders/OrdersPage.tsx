@@ -1,89 +1,140 @@
 // All orders, or one of them.
 
-import { type FormEvent, useState } from 'react';
-import { useClient } from 'urql';
+import { type FormEvent, useEffect, useState } from 'react';
 
-import { FindOrderDocument, type OrderStatus } from '../api/documents';
-import { goTo } from '../app/route';
+import { useSettings } from '../app/route';
 import type { ViewProps } from '../app/viewer';
 import { Card, Page } from '../ui/parts';
-import { meaningOf } from '../ui/Answer';
 import { useTranslation } from '../words';
+import {
+  addressOf,
+  areDays,
+  filterOf,
+  type Kind,
+  KINDS,
+  listAddress,
+  MAX_SEARCH_LENGTH,
+  MAX_SEARCH_WORDS,
+  type Shown,
+  shownOf,
+  SIZES,
+} from './filter';
 import { OrderPage } from './OrderPage';
 import { OrdersList } from './OrdersList';
-
-const KINDS = {
-  all: undefined,
-  open: [
-    'DRAFT',
-    'HOLDING',
-    'HELD',
-    'PARTIALLY_HELD',
-    'CONFIRMING',
-    'COMPENSATING',
-    'CANCELLING',
-    'RELEASING',
-    'NEEDS_ATTENTION',
-  ],
-  sold: ['CONFIRMED', 'PARTIALLY_CONFIRMED', 'PARTIALLY_CANCELLED'],
-  ended: ['CANCELLED', 'RELEASED', 'EXPIRED', 'FAILED'],
-} satisfies Record<string, OrderStatus[] | undefined>;
-
-type Kind = keyof typeof KINDS;
 
 export function OrdersPage({ viewer, path }: ViewProps) {
   const [id] = path;
   return id === undefined ? <AllOrders /> : <OrderPage id={id} viewer={viewer} />;
 }
 
+interface Part {
+  shown: Shown;
+  /** Shows the list with a change, under an address of its own. */
+  show: (change: Partial<Shown>) => void;
+}
+
 function AllOrders() {
   const { t } = useTranslation();
-  const [kind, setKind] = useState<Kind>('all');
-  const status = KINDS[kind];
+  const shown = shownOf(useSettings());
+  const address = addressOf(shown, { page: shown.page, after: shown.after });
+  useEffect(() => listAddress.set(address), [address]);
+  const filter = filterOf(shown);
+  const show = (change: Partial<Shown>) => {
+    location.hash = addressOf(shown, change);
+  };
   return (
     <Page title={t.orders.title}>
-      <div className="bar">
-        <div className="segments" role="group" aria-label={t.orders.filter}>
-          {(Object.keys(KINDS) as Kind[]).map((name) => (
-            <button key={name} type="button" aria-pressed={name === kind} onClick={() => setKind(name)}>
-              {t.orders[name]}
-            </button>
-          ))}
-        </div>
-        <FindOrder />
-      </div>
-      <Card title={t.orders.latest}>
-        <OrdersList key={kind} filter={status && { status }} hasMore />
+      <Search key={shown.search} shown={shown} show={show} />
+      <Filters shown={shown} show={show} />
+      <Card title={filter ? t.orders.results : t.orders.latest} aside={<PageSize shown={shown} show={show} />}>
+        {areDays(shown) ? <OrdersList key={address} pageSize={shown.size} filter={filter} shown={shown} /> : null}
       </Card>
     </Page>
   );
 }
 
-function FindOrder() {
+function Search({ shown, show }: Part) {
   const { t } = useTranslation();
-  const client = useClient();
-  const [number, setNumber] = useState('');
-  const [trouble, setTrouble] = useState<string | null>(null);
+  const [text, setText] = useState(shown.search);
+  const isLong = text.trim().split(/\s+/).length > MAX_SEARCH_WORDS;
 
-  async function find(event: FormEvent) {
+  function search(event: FormEvent) {
     event.preventDefault();
-    const wanted = number.trim();
-    if (wanted === '') return;
-    const { data, error } = await client.query(FindOrderDocument, { number: wanted }).toPromise();
-    if (data?.order) goTo('orders', data.order.id);
-    else setTrouble(error ? meaningOf(t, error) : t.orders.notFound(wanted));
+    if (!isLong) show({ search: text.trim() });
   }
 
   return (
-    <form className="bar find" onSubmit={find} role="search">
+    <form className="bar search" onSubmit={search} role="search">
       <label>
-        {t.orders.find}
-        <input value={number} onChange={(event) => setNumber(event.target.value)} autoComplete="off" spellCheck={false} />
+        {t.orders.search}
+        <input
+          type="search"
+          value={text}
+          maxLength={MAX_SEARCH_LENGTH}
+          placeholder={t.orders.searchHint}
+          onChange={(event) => setText(event.target.value)}
+          autoComplete="off"
+          spellCheck={false}
+        />
       </label>
-      <button type="submit">{t.orders.go}</button>
+      <button type="submit" className="main">
+        {t.orders.go}
+      </button>
       <p role="alert" className="field-error">
-        {trouble}
+        {isLong ? t.orders.tooManyWords(MAX_SEARCH_WORDS) : null}
       </p>
     </form>
+  );
+}
+
+function Filters({ shown, show }: Part) {
+  const { t } = useTranslation();
+  const isFiltered = filterOf(shown) !== undefined;
+  return (
+    <div className="bar">
+      <div className="segments" role="group" aria-label={t.orders.filter}>
+        {(Object.keys(KINDS) as Kind[]).map((name) => (
+          <button key={name} type="button" aria-pressed={name === shown.kind} onClick={() => show({ kind: name })}>
+            {t.orders[name]}
+          </button>
+        ))}
+      </div>
+      <label>
+        {t.orders.visitFrom}
+        <input type="date" value={shown.visitFrom} onChange={(event) => show({ visitFrom: event.target.value })} />
+      </label>
+      <label>
+        {t.orders.visitTo}
+        <input type="date" value={shown.visitTo} onChange={(event) => show({ visitTo: event.target.value })} />
+      </label>
+      {isFiltered ? (
+        <button type="button" className="quiet" onClick={() => show({ kind: 'all', search: '', visitFrom: '', visitTo: '' })}>
+          {t.orders.clear}
+        </button>
+      ) : null}
+      {areDays(shown) ? null : (
+        <p role="alert" className="field-error">
+          {t.orders.wrongDays}
+        </p>
+      )}
+    </div>
+  );
+}
+
+function PageSize({ shown, show }: Part) {
+  const { t, f } = useTranslation();
+  return (
+    <div className="bar">
+      <label>
+        {t.orders.pageSize}
+        <select value={shown.size} onChange={(event) => show({ size: Number(event.target.value) })}>
+          {SIZES.map((size) => (
+            <option key={size} value={size}>
+              {f.number(size)}
+            </option>
+          ))}
+        </select>
+      </label>
+    </div>
   );
 }

@@ -4,12 +4,16 @@ import type { TicketPartsFragment } from '../api/documents';
 import { Badge, Empty, Facts } from '../ui/parts';
 import { toneOfTicket } from '../ui/tone';
 import { useTranslation } from '../words';
-import { type Order, whenOf } from './order';
+import { type Order, titleOf, whenOf } from './order';
 
 export function Tickets({ order }: { order: Order }) {
   const { t } = useTranslation();
   if (order.tickets.length === 0)
-    return <Empty title={t.order.noTickets} hint={order.isTerminal ? undefined : t.order.noTicketsHint} />;
+    return order.isTerminal ? (
+      <Empty title={t.order.neverTickets} />
+    ) : (
+      <Empty title={t.order.noTickets} hint={t.order.noTicketsHint} />
+    );
   return (
     <ul className="plain tickets">
       {order.tickets.map((ticket, place) => (
@@ -26,8 +30,8 @@ function Ticket({ ticket, place, order }: { ticket: TicketPartsFragment; place: 
   return (
     <li className="ticket">
       <div>
-        <h3>{line?.performance?.event.title ?? line?.ticketType.name ?? f.number(place)}</h3>
-        <p className="small">{line?.performance ? whenOf(line.performance, f) : null}</p>
+        <h3>{(line && (titleOf(line) ?? line.ticketType.name)) ?? f.number(place)}</h3>
+        <p className="small">{line ? whenOf(line, f) : null}</p>
         <Badge tone={toneOfTicket[ticket.status]}>{t.ticketStatus[ticket.status] ?? ticket.status}</Badge>
         <Facts
           rows={[

@@ -5,15 +5,21 @@ import type { Formats } from '../words';
 
 export type Order = NonNullable<OrderQuery['order']>;
 
-type Performance = NonNullable<Order['lines'][number]['performance']>;
+export type Line = Order['lines'][number];
 
-/** When a performance is, on the clock of its place. */
-export function whenOf({ startsAt, date, event }: Performance, f: Formats): string | null {
-  if (startsAt) return f.time(startsAt, event.timeZone);
+/** The title of a line's event, or the one of the day of the order if the source cannot be reached. */
+export function titleOf({ performance, eventTitle }: Line): string | null {
+  return performance?.event.title ?? eventTitle;
+}
+
+/** When a line is, on the clock of its place. */
+export function whenOf({ performance, visitDate }: Line, f: Formats): string | null {
+  if (performance?.startsAt) return f.time(performance.startsAt, performance.event.timeZone);
+  const date = performance?.date ?? visitDate;
   return date ? f.day(date) : null;
 }
 
 /** The same with its place, as far as they are known. */
-export function whereAndWhen(performance: Performance, f: Formats): string {
-  return [whenOf(performance, f), performance.event.venue].filter(Boolean).join(' · ');
+export function whereAndWhen(line: Line, f: Formats): string {
+  return [whenOf(line, f), line.performance?.event.venue].filter(Boolean).join(' · ');
 }

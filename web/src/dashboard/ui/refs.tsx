@@ -2,8 +2,21 @@
 
 import type { ReactNode } from 'react';
 
-export function refRows(refs: readonly { kind: string; value: string }[]): [string, ReactNode][] {
-  const kinds = new Map<string, string[]>();
-  for (const { kind, value } of refs) kinds.set(kind, [...(kinds.get(kind) ?? []), value]);
-  return [...kinds].map(([kind, values]) => [kind, <code>{values.join(', ')}</code>]);
+import type { Words } from '../words';
+
+/** The label of a kind: `acme.order_item` is an "Order item". A number at its end counts items and is left out. */
+function labelOf(kind: string, t: Words): string {
+  const name = kind.split('.').filter((part, place) => place > 0 && !/^\d+$/.test(part)).join('_') || kind;
+  const known: Record<string, string> = t.refs;
+  const plain = name.replaceAll('_', ' ');
+  return known[name] ?? plain.charAt(0).toUpperCase() + plain.slice(1);
+}
+
+export function refRows(refs: readonly { kind: string; value: string }[], t: Words): [string, ReactNode][] {
+  const labels = new Map<string, string[]>();
+  for (const { kind, value } of refs) {
+    const label = labelOf(kind, t);
+    labels.set(label, [...(labels.get(label) ?? []), value]);
+  }
+  return [...labels].map(([label, values]) => [label, <code>{values.join(', ')}</code>]);
 }

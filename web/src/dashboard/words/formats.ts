@@ -32,6 +32,8 @@ const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
 
 export function formatsOf(language: string) {
   const time = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' });
+  const moment = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'medium' });
+  const ownDay = new Intl.DateTimeFormat(language, { dateStyle: 'full' });
   const clock = new Intl.DateTimeFormat(language, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
   const day = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeZone: 'UTC' });
   const dayAndMonth = new Intl.DateTimeFormat(language, { day: 'numeric', month: 'short', timeZone: 'UTC' });
@@ -58,6 +60,10 @@ export function formatsOf(language: string) {
       timeZone === undefined
         ? time.format(new Date(at))
         : new Intl.DateTimeFormat(language, { ...ON_SITE, timeZone }).format(new Date(at)),
+    /** An instant with its seconds. */
+    moment: (at: string) => moment.format(new Date(at)),
+    /** The day of an instant in the calendar of the person. */
+    dayOf: (at: string) => ownDay.format(new Date(at)),
     clock: (at: string) => clock.format(new Date(at)),
     /** A calendar day, YYYY-MM-DD. */
     day: (date: string) => day.format(utc(date)),

@@ -1,0 +1,103 @@
+// The table of orders. On a phone each row is a card, so that date and money are seen without scrolling sideways.
+
+import type { ReactNode } from 'react';
+
+import type { OrderRowFragment } from '../api/documents';
+import { hrefOf } from '../app/route';
+import { Ago } from '../ui/Ago';
+import { Badge, Sums } from '../ui/parts';
+import { toneOfOrder } from '../ui/tone';
+import { type Formats, useTranslation } from '../words';
+
+export function OrdersTable({ of: rows }: { of: OrderRowFragment[] }) {
+  const { t } = useTranslation();
+  const hasResellers = new Set(rows.map((order) => order.reseller?.name)).size > 1;
+  const names = [
+    t.orders.number,
+    t.orders.event,
+    t.orders.visit,
+    t.orders.tickets,
+    t.order.buyer,
+    t.orders.reference,
+    ...(hasResellers ? [t.orders.reseller] : []),
+    t.orders.status,
+    t.orders.total,
+  ];
+  const numbers = [t.orders.tickets, t.orders.total];
+  // A layout that is no table takes the roles away, so they are given.
+  return (
+    <table className="orders" role="table" aria-label={t.orders.title}>
+      <thead role="rowgroup">
+        <tr role="row">
+          {names.map((name) => (
+            <th key={name} scope="col" role="columnheader" className={numbers.includes(name) ? 'number' : undefined}>
+              {name}
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody role="rowgroup">
+        {rows.map((order) => (
+          <Row key={order.id} order={order} hasResellers={hasResellers} />
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function Row({ order, hasResellers }: { order: OrderRowFragment; hasResellers: boolean }) {
+  const { t, f } = useTranslation();
+  const tickets = order.lines.reduce((sum, line) => sum + line.quantity, 0);
+  return (
+    <tr role="row" data-order={order.number}>
+      <th scope="row" role="rowheader">
+        <a href={hrefOf('orders', order.id)}>{order.number}</a>
+        <span className="small">
+          {order.testMode ? `${t.orders.test} · ` : null}
+          <Ago at={order.createdAt} />
+        </span>
+      </th>
+      <Cell of="event">{titlesOf(order).join(', ') || '–'}</Cell>
+      <Cell of="visit">{visitOf(order, f)}</Cell>
+      <Cell of="tickets">
+        <span className="alone">{f.number(tickets)}</span>
+        <span className="on-card">{t.order.onSale(tickets)}</span>
+      </Cell>
+      <Cell of="buyer">{buyerOf(order) || '–'}</Cell>
+      <Cell of="reference">{order.resellerReference ?? '–'}</Cell>
+      {hasResellers ? <Cell of="reseller">{order.reseller?.name ?? '–'}</Cell> : null}
+      <Cell of="status">
+        <Badge tone={toneOfOrder(order.status)}>{t.orderStatus[order.status] ?? order.status}</Badge>
+      </Cell>
+      <Cell of="total">
+        <Sums of={order.totals.map((row) => (row.confirmed.amount > 0 ? row.confirmed : row.requested))} />
+      </Cell>
+    </tr>
+  );
+}
+
+function Cell({ of, children }: { of: string; children: ReactNode }) {
+  return (
+    <td role="cell" className={`of-${of}`}>
+      {children}
+    </td>
+  );
+}
+
+function titlesOf({ lines }: OrderRowFragment): string[] {
+  return [...new Set(lines.map((line) => line.eventTitle).filter((title) => title !== null))];
+}
+
+/** The day of the visit, or the first and the last one. */
+function visitOf({ lines }: OrderRowFragment, f: Formats): string {
+  const days = lines.map((line) => line.visitDate).filter((day) => day !== null);
+  const sorted = [...new Set(days)].sort();
+  const [first, last] = [sorted[0], sorted.at(-1)];
+  if (first === undefined || last === undefined) return '–';
+  return first === last ? f.day(first) : `${f.day(first)} – ${f.day(last)}`;
+}
+
+function buyerOf({ contact }: OrderRowFragment): string {
+  if (!contact) return '';
+  return [contact.firstName, contact.lastName].filter(Boolean).join(' ') || contact.email || '';
+}

@@ -1,0 +1,97 @@
+// What the list of orders shows, as it stands in the address: whoever opens the address, or goes back to it, sees the same.
+
+import type { OrderFilter, OrderStatus } from '../api/documents';
+import { hrefWith } from '../app/route';
+
+export const KINDS = {
+  all: undefined,
+  open: [
+    'DRAFT',
+    'HOLDING',
+    'HELD',
+    'PARTIALLY_HELD',
+    'CONFIRMING',
+    'COMPENSATING',
+    'CANCELLING',
+    'RELEASING',
+    'NEEDS_ATTENTION',
+  ],
+  sold: ['CONFIRMED', 'PARTIALLY_CONFIRMED', 'PARTIALLY_CANCELLED'],
+  ended: ['CANCELLED', 'RELEASED', 'EXPIRED', 'FAILED'],
+} satisfies Record<string, OrderStatus[] | undefined>;
+
+export type Kind = keyof typeof KINDS;
+
+export const SIZES = [20, 50, 100];
+
+/** As the API limits it. */
+export const MAX_SEARCH_LENGTH = 100;
+export const MAX_SEARCH_WORDS = 8;
+
+export interface Shown {
+  kind: Kind;
+  search: string;
+  visitFrom: string;
+  visitTo: string;
+  size: number;
+  /** The page, from 1, and the cursor that it begins after. */
+  page: number;
+  after: string | null;
+}
+
+const isDay = (text: string) => /^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(Date.parse(text));
+
+/** Reads an address. What does not fit counts as not given. */
+export function shownOf(settings: URLSearchParams): Shown {
+  const text = (name: string) => settings.get(name) ?? '';
+  const day = (name: string) => (isDay(text(name)) ? text(name) : '');
+  const [kind, size, page] = [text('show'), Number(text('size')), Number(text('page'))];
+  const after = text('after') || null;
+  return {
+    kind: Object.hasOwn(KINDS, kind) ? (kind as Kind) : 'all',
+    search: text('search'),
+    visitFrom: day('visitFrom'),
+    visitTo: day('visitTo'),
+    size: SIZES.includes(size) ? size : 20,
+    page: after !== null && Number.isInteger(page) && page > 1 ? page : 1,
+    after,
+  };
+}
+
+/** The address of the list with a change. Another filter or size begins on the first page. */
+export function addressOf(shown: Shown, change: Partial<Shown>): string {
+  const { kind, search, visitFrom, visitTo, size, page, after } = { ...shown, page: 1, after: null, ...change };
+  const settings = {
+    show: kind === 'all' ? null : kind,
+    search,
+    visitFrom,
+    visitTo,
+    size: size === 20 ? null : String(size),
+    page: after && page > 1 ? String(page) : null,
+    after,
+  };
+  return hrefWith(settings, 'orders');
+}
+
+/** True if the days are in their order, and at most ten years apart, as the API limits them. */
+export function areDays({ visitFrom, visitTo }: Shown): boolean {
+  if (!visitFrom || !visitTo) return true;
+  const days = (Date.parse(visitTo) - Date.parse(visitFrom)) / 86_400_000;
+  return days >= 0 && days <= 3660;
+}
+
+export function filterOf({ kind, search, visitFrom, visitTo }: Shown): OrderFilter | undefined {
+  const status = KINDS[kind];
+  if (!status && !search && !visitFrom && !visitTo) return undefined;
+  return { status: status ?? null, search: search || null, visitFrom: visitFrom || null, visitTo: visitTo || null };
+}
+
+let lastList = hrefWith({}, 'orders');
+
+/** The address of the list that was seen last, for the way back from an order. Kept in memory only: it may contain a name. */
+export const listAddress = {
+  get: () => lastList,
+  set(address: string) {
+    lastList = address;
+  },
+};
