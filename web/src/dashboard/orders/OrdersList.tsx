@@ -29,7 +29,14 @@ function withChange(rows: Rows | undefined, { ordersChanged: order }: OrdersChan
 }
 
 function fits(order: OrderRowFragment, filter?: OrderFilter): boolean {
-  return !filter?.status || [filter.status].flat().includes(order.status);
+  const { status, sources, createdFrom, createdTo } = filter ?? {};
+  const at = Date.parse(order.createdAt);
+  return (
+    (!status || [status].flat().includes(order.status)) &&
+    (!sources || order.legs.some((leg) => [sources].flat().includes(leg.source.id))) &&
+    (!createdFrom || at >= Date.parse(createdFrom)) &&
+    (!createdTo || at < Date.parse(createdTo))
+  );
 }
 
 /** Every order that was asked for, as it is known now, and what came since; youngest first. */
