@@ -1,8 +1,8 @@
 //! Exports as CSV files: `/exports/orders.csv` and `/exports/statement.csv`.
 //!
 //! An export executes GraphQL documents of its own as the caller, page by page, through the stages of every operation
-//! ([`pipeline`](crate::gateway::pipeline)): scopes, limits and errors are those of the fields. Only one page at a time is
-//! in memory. A failure after the first page cuts the connection, so that no client takes the file for complete.
+//! ([`pipeline`](crate::gateway::pipeline)): scopes, limits and errors are those of the fields. At most three
+//! pages are in memory. A failure after the first page cuts the connection, so that no client takes the file for complete.
 
 mod csv_text;
 mod document;
@@ -39,7 +39,7 @@ pub struct ExportLimits {
     pub write_timeout: Duration,
 }
 
-/// What exports share: the limits of a file, and the places in flight.
+/// Limits of a file, and the places in flight, which all exports share.
 #[derive(Clone)]
 pub struct Exports {
     /// Limits of a file.
@@ -69,7 +69,7 @@ async fn serve(
     let peer = request.extensions.get::<PeerAddress>().copied();
     let caller = match AuthenticatedCaller::authenticate(state, &request.headers, peer).await {
         Ok(caller) => caller,
-        Err(rejection) => return reject(&rejection, MediaType::GraphqlResponse, &id),
+        Err(rejection) => return reject_as_json(&rejection, &id),
     };
     let query = request.uri.query().unwrap_or_default();
     let mut response = match start(state, exports, &caller, (file, query), &id).await {
@@ -129,6 +129,7 @@ fn check_total(page: &Page, limits: ExportLimits) -> Result<(), RequestRejection
     Err(RequestRejection::new(StatusCode::BAD_REQUEST, ErrorCode::OperationTooLarge, message))
 }
 
+/// Builds the response of a rejection: JSON with the status of the rejection.
 fn reject_as_json(rejection: &RequestRejection, id: &str) -> Response {
     let mut response = reject(rejection, MediaType::GraphqlResponse, id);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(MediaType::Json.content_type()));
