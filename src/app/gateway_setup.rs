@@ -12,6 +12,7 @@ use crate::app::error::StartError;
 use crate::app::shared_redis::SharedRedis;
 use crate::app::sources::Infrastructure;
 use crate::config::{Config, SafelistMode};
+use crate::gateway::exports::ExportLimits;
 use crate::gateway::listener;
 use crate::gateway::operation_limits::OperationLimits;
 use crate::gateway::persisted::{PersistedOperations, Safelist, SafelistEnforcement};
@@ -67,6 +68,12 @@ pub fn socket_limits(config: &Config) -> SocketLimits {
         operations: websocket.operations.get(),
         queue: websocket.queue.get(),
     }
+}
+
+/// Returns the limits of exports.
+pub fn export_limits(config: &Config) -> ExportLimits {
+    let exports = &config.exports;
+    ExportLimits { orders: exports.orders.get() as u64, write_timeout: exports.write_timeout }
 }
 
 /// Builds the executable schema and the operation limits.

@@ -57,6 +57,7 @@ impl Listeners {
             limit: ConcurrencyLimit::new(u32::from(server.in_flight) as usize),
             body_timeout: server.body_timeout,
             request_timeout: server.request_timeout,
+            exports: gateway_setup::export_limits(config),
             metrics,
             dependencies,
             surface: pages,

@@ -32,7 +32,7 @@ pub use check::{
     CheckOptions, CheckReport, check_online, format_check, format_details, list_assumptions, unsellable_sources,
 };
 pub use error::StartError;
-pub use gateway_setup::{api_settings, operation_limits, socket_limits};
+pub use gateway_setup::{api_settings, export_limits, operation_limits, socket_limits};
 pub use ledger_check::LedgerCheck;
 pub use options::{ReplayOptions, SandboxOptions, ServeOptions};
 pub use order_setup::{order_settings, store_settings};

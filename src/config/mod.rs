@@ -8,6 +8,7 @@ mod auth;
 mod cache;
 mod consistency;
 mod diagnostic;
+mod exports;
 mod graphql;
 mod ledger;
 mod notifications;
@@ -33,6 +34,7 @@ pub use auth::{
 };
 pub use cache::{CacheConfig, LifetimeConfig, LifetimesConfig};
 pub use diagnostic::{ConfigDiagnostic, ConfigDiagnostics};
+pub use exports::ExportsConfig;
 pub use graphql::{GraphqlConfig, PersistedConfig, SafelistMode};
 pub use ledger::{EncryptionKey, LedgerConfig, OrdersConfig};
 pub use notifications::NotificationsConfig;
@@ -68,6 +70,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// `[graphql]`.
     pub graphql: GraphqlConfig,
+    /// Exports as files.
+    pub exports: ExportsConfig,
     /// `[auth]`.
     pub auth: AuthConfig,
     /// `[cache]`.
@@ -144,6 +148,7 @@ impl Config {
             built_in: false,
             server: root.read_table("server", ServerConfig::read),
             graphql: root.read_table("graphql", GraphqlConfig::read),
+            exports: root.read_table("exports", ExportsConfig::read),
             auth: root.read_table("auth", AuthConfig::read),
             cache: root.read_table("cache", CacheConfig::read),
             resilience: root.read_table("resilience", ResilienceConfig::read),

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use axum::http::header::{
-    ACCESS_CONTROL_EXPOSE_HEADERS, AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderName, RETRY_AFTER, VARY,
+    ACCESS_CONTROL_EXPOSE_HEADERS, AUTHORIZATION, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, HeaderName, RETRY_AFTER,
+    VARY,
 };
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method};
@@ -13,10 +14,11 @@ use url::{Host, Url};
 use crate::gateway::request_id;
 
 /// Response headers that scripts of other origins may read.
-const EXPOSED_HEADERS: [HeaderName; 6] = [
+const EXPOSED_HEADERS: [HeaderName; 7] = [
     request_id::HEADER,
     RETRY_AFTER,
     ETAG,
+    CONTENT_DISPOSITION,
     HeaderName::from_static("ratelimit-limit"),
     HeaderName::from_static("ratelimit-remaining"),
     HeaderName::from_static("ratelimit-reset"),

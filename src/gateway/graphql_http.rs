@@ -112,6 +112,35 @@ pub async fn method_not_allowed(Extension(RequestId(id)): Extension<RequestId>) 
     reject(&rejection, MediaType::Json, &id)
 }
 
+/// The caller of an HTTP request, which was counted.
+pub(super) struct AuthenticatedCaller {
+    /// Identity and limits.
+    pub(super) principal: Principal,
+    /// Address of an anonymous client.
+    peer: Option<PeerAddress>,
+    /// Rate limit status, if the caller has a limit.
+    pub(super) rate_limit_status: Option<RateLimitStatus>,
+}
+
+impl AuthenticatedCaller {
+    /// Authenticates the caller by its headers and counts one request.
+    ///
+    /// # Errors
+    ///
+    /// The credentials are missing or not valid, or the caller exceeded its rate limit.
+    pub(super) async fn authenticate(
+        state: &AppState,
+        headers: &HeaderMap,
+        peer: Option<PeerAddress>,
+    ) -> Result<Self, RequestRejection> {
+        let authenticator = state.authenticator.load_full();
+        let principal = authenticator.authenticate(headers).await.map_err(unauthenticated)?;
+        let peer = peer.filter(|_| !headers.contains_key(AUTHORIZATION));
+        let rate_limit_status = state.check_rate_limit(&principal, peer, 1).await?;
+        Ok(Self { principal, peer, rate_limit_status })
+    }
+}
+
 /// An HTTP request of an authenticated caller, and the negotiated media type of its response.
 struct HttpExchange<'a> {
     state: &'a Arc<AppState>,
@@ -137,10 +166,8 @@ impl<'a> HttpExchange<'a> {
         Accepted { media, stream }: Accepted,
         id: &'a str,
     ) -> Result<Self, RequestRejection> {
-        let authenticator = state.authenticator.load_full();
-        let principal = authenticator.authenticate(headers).await.map_err(unauthenticated)?;
-        let peer = peer.map(|Extension(peer)| peer).filter(|_| !headers.contains_key(AUTHORIZATION));
-        let rate_limit_status = state.check_rate_limit(&principal, peer, 1).await?;
+        let caller = AuthenticatedCaller::authenticate(state, headers, peer.map(|Extension(peer)| peer)).await?;
+        let AuthenticatedCaller { principal, peer, rate_limit_status } = caller;
         Ok(Self { state, load_shed, headers, principal, peer, rate_limit_status, media, stream, id })
     }
 
@@ -336,7 +363,8 @@ fn content_headers(media: MediaType) -> [(axum::http::HeaderName, &'static str);
     [(CONTENT_TYPE, media.content_type()), (VARY, "accept, authorization"), (CACHE_CONTROL, "no-store")]
 }
 
-fn reject(rejection: &RequestRejection, media: MediaType, id: &str) -> Response {
+/// Builds the response of a rejection.
+pub(super) fn reject(rejection: &RequestRejection, media: MediaType, id: &str) -> Response {
     let body = rejection.to_body(id);
     let media = if media == MediaType::GraphqlResponse { media } else { MediaType::Json };
     let status = if rejection.is_well_formed && media == MediaType::Json { StatusCode::OK } else { rejection.status };

@@ -1,10 +1,11 @@
-//! The gateway: GraphQL over HTTP, WebSocket and server-sent events, with authentication, limits, health, metrics and
-//! pages.
+//! The gateway: GraphQL over HTTP, WebSocket and server-sent events, with authentication, limits, exports, health,
+//! metrics and pages.
 
 pub mod auth;
 pub mod concurrency_limit;
 pub mod cors;
 pub mod document;
+pub mod exports;
 pub mod fast_path;
 pub mod graphql_http;
 pub mod health;

@@ -111,6 +111,13 @@ pub struct ResolvedDocument {
     registration: Option<DocumentHash>,
 }
 
+impl ResolvedDocument {
+    /// Creates the document of a fixed text, which is registered nowhere.
+    pub(super) fn fixed(text: &'static str) -> Self {
+        Self { text: Arc::from(text), registration: None }
+    }
+}
+
 /// Weighs a registered operation by its length.
 #[derive(Clone)]
 struct TextWeighter;

@@ -30,7 +30,7 @@ use crate::gateway::observe::{OperationObserver, observe_stream, operation_span}
 use crate::gateway::operation::{OperationOutcome, OperationRequest};
 use crate::gateway::operation_limits::OperationLimits;
 use crate::gateway::params::DOCUMENT_ID_NAMES;
-use crate::gateway::persisted::{OperationLookupError, PersistedOperations};
+use crate::gateway::persisted::{OperationLookupError, PersistedOperations, ResolvedDocument};
 use crate::gateway::rate_limiter::RequestRateLimiter;
 use crate::gateway::rejection::{OperationCost, RequestRejection};
 use crate::gateway::response_cache::{
@@ -171,6 +171,18 @@ impl Pipeline {
         outcome
     }
 
+    /// Runs a document of the service itself for a caller. The safelist, which is for documents of clients, does not apply;
+    /// all other stages do.
+    pub async fn run_fixed(&self, document: &'static str, operation_request: OperationRequest) -> OperationOutcome {
+        let mut observer = OperationObserver::start();
+        let span = operation_span();
+        let resolved = ResolvedDocument::fixed(document);
+        let outcome = self.run_document(resolved, operation_request, &mut observer).instrument(span.clone()).await;
+        let outcome = outcome.unwrap_or_else(|ended| ended);
+        observer.finish(&outcome, &span);
+        outcome
+    }
+
     /// Runs an operation and adds `extensions.explain` if the request sets `extensions: {"explain": true}` and the
     /// caller has the scope `admin`.
     async fn run_explained(
@@ -198,9 +210,19 @@ impl Pipeline {
         operation_request: OperationRequest,
         observer: &mut OperationObserver,
     ) -> Result<OperationOutcome, OperationOutcome> {
+        let resolved = self.persisted.resolve(&operation_request.params).await.map_err(lookup_rejection)?;
+        self.run_document(resolved, operation_request, observer).await
+    }
+
+    /// Runs the stages after the text of the document is known.
+    async fn run_document(
+        &self,
+        resolved: ResolvedDocument,
+        operation_request: OperationRequest,
+        observer: &mut OperationObserver,
+    ) -> Result<OperationOutcome, OperationOutcome> {
         let bodies = self.body_index.load_full();
         let (api, params) = (self.api(), &operation_request.params);
-        let resolved = self.persisted.resolve(params).await.map_err(lookup_rejection)?;
         let document = self.parse_and_validate(&api, &resolved.text, &operation_request)?;
         self.persisted.register(&resolved).await;
         let operation = document

@@ -16,6 +16,7 @@ use tower_http::compression::CompressionLayer;
 
 use crate::gateway::concurrency_limit::{ConcurrencyLimit, LoadShed};
 use crate::gateway::cors::cors_layer;
+use crate::gateway::exports::{self, ExportLimits, Exports};
 use crate::gateway::health::{self, Dependencies};
 use crate::gateway::metrics_endpoint::{self, MetricsRenderer};
 use crate::gateway::state::AppState;
@@ -30,6 +31,8 @@ pub struct Settings {
     pub body_timeout: Duration,
     /// Time until a response must start.
     pub request_timeout: Duration,
+    /// Limits of exports.
+    pub exports: ExportLimits,
     /// Renders the metrics.
     pub metrics: Arc<dyn MetricsRenderer>,
     /// Dependencies listed by `/health/ready`.
@@ -58,15 +61,19 @@ impl Surface {
 
 /// Builds all routes.
 pub fn build(state: Arc<AppState>, settings: Settings) -> Router {
-    let Settings { limit, body_timeout, request_timeout, metrics, dependencies, surface } = settings;
+    let Settings { limit, body_timeout, request_timeout, exports, metrics, dependencies, surface } = settings;
     let load_shed = LoadShed { limit: limit.clone(), body_timeout, response_timeout: request_timeout };
     let mut api = Router::new()
         .route("/graphql", get(graphql_http::get).post(graphql_http::post).fallback(graphql_http::method_not_allowed))
-        .layer(Extension(load_shed));
+        .layer(Extension(load_shed.clone()));
     if surface.graphiql {
         api = api.layer(from_fn(graphql_http::serve_graphiql));
     }
-    let api = api.layer(cors_layer(&state.allowed_origins, state.cors_loopback));
+    let files = Router::new()
+        .route("/exports/orders.csv", get(exports::orders))
+        .route("/exports/statement.csv", get(exports::statement))
+        .layer(Extension(Exports { limits: exports, load_shed }));
+    let api = api.merge(files).layer(cors_layer(&state.allowed_origins, state.cors_loopback));
     let mut pages = Router::new();
     if surface.dashboard {
         pages = pages.route(

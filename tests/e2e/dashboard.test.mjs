@@ -86,7 +86,7 @@ test('a reseller sees what it sold as columns, as a table and as a statement', a
   await page.getByRole('region', { name: 'Statement' }).getByRole('cell', { name: amount }).first().waitFor();
 
   await page.getByLabel('Measure').selectOption({ label: `Gross in ${row.gross.currency}` });
-  await page.getByRole('button', { name: 'Month' }).click();
+  await page.getByRole('button', { name: 'Month', exact: true }).click();
   await settle(page);
   await page.getByText('Show as table').click();
   await page

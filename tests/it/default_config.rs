@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use store_sql::{LeaseClock, StoreSettings};
 use ticketgraph::app;
 use ticketgraph::config::Config;
+use ticketgraph::gateway::exports::ExportLimits;
 use ticketgraph::gateway::operation_limits::OperationLimits;
 use ticketgraph::gateway::socket::SocketLimits;
 use ticketgraph::graphql::api::ApiSettings;
@@ -36,4 +37,9 @@ pub(crate) fn default_store_settings() -> StoreSettings {
 /// Returns the default limits of WebSocket clients.
 pub(crate) fn default_socket_limits() -> SocketLimits {
     app::socket_limits(default_config())
+}
+
+/// Returns the default limits of exports.
+pub(crate) fn default_export_limits() -> ExportLimits {
+    app::export_limits(default_config())
 }

@@ -16,7 +16,7 @@ const CARD: &str = r#"{ "number": "4111111111111111", "cvv": "123", "expiryDate"
     "city": "Port of Spain", "district": "Port of Spain", "country": "TT" }"#;
 /// Configuration sections that do not depend on a vendor.
 const SECTIONS: &[&str] =
-    &["server", "graphql", "auth", "cache", "resilience", "ledger", "orders", "telemetry", "notifications"];
+    &["server", "graphql", "exports", "auth", "cache", "resilience", "ledger", "orders", "telemetry", "notifications"];
 
 /// Returns the findings of a configuration whose secrets all exist.
 pub(super) fn findings(text: &str, variables: &[(String, String)]) -> Vec<String> {

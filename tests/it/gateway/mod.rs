@@ -3,6 +3,7 @@
 mod codes;
 mod cost;
 mod expiry;
+mod exports;
 mod fuzz;
 mod hardening;
 mod hostile;
@@ -24,6 +25,7 @@ use domain::SystemClock;
 use sha2::{Digest, Sha256};
 use ticketgraph::gateway::auth::{ApiKey, Authenticator, Principal, TokenIssuer};
 use ticketgraph::gateway::concurrency_limit::ConcurrencyLimit;
+use ticketgraph::gateway::exports::ExportLimits;
 use ticketgraph::gateway::fast_path::FastPath;
 use ticketgraph::gateway::health::Dependencies;
 use ticketgraph::gateway::listener;
@@ -40,7 +42,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::default_config::{default_api_settings, default_limits, default_socket_limits};
+use crate::default_config::{default_api_settings, default_export_limits, default_limits, default_socket_limits};
 
 /// A gateway without sources.
 pub(crate) struct TestGateway {
@@ -122,6 +124,10 @@ pub(crate) async fn start_with_idle_timeout(idle_timeout: Duration) -> TestGatew
 pub(crate) struct GatewayOptions {
     pub limits: OperationLimits,
     pub safelist: Safelist,
+    /// Services of the API; `None`: a catalog without sources.
+    pub services: Option<Services>,
+    /// API keys besides the usual ones.
+    pub keys: Vec<(&'static str, Principal)>,
     pub operation_store: Option<Arc<dyn SharedOperationStore>>,
     pub issuers: Vec<Arc<TokenIssuer>>,
     pub in_flight: usize,
@@ -130,6 +136,7 @@ pub(crate) struct GatewayOptions {
     pub body_timeout: Duration,
     pub idle_timeout: Duration,
     pub socket_limits: SocketLimits,
+    pub exports: ExportLimits,
     pub metrics: Arc<dyn MetricsRenderer>,
     pub tls: Option<Arc<rustls::ServerConfig>>,
     pub surface: router::Surface,
@@ -140,6 +147,8 @@ impl Default for GatewayOptions {
         Self {
             limits: default_limits(),
             safelist: Safelist::default(),
+            services: None,
+            keys: Vec::new(),
             operation_store: None,
             issuers: Vec::new(),
             in_flight: 64,
@@ -148,6 +157,7 @@ impl Default for GatewayOptions {
             body_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(60),
             socket_limits: default_socket_limits(),
+            exports: default_export_limits(),
             metrics: Arc::new(String::new) as _,
             tls: None,
             surface: router::Surface::ALL,
@@ -155,10 +165,17 @@ impl Default for GatewayOptions {
     }
 }
 
-fn pipeline(limits: OperationLimits, safelist: Safelist, store: Option<Arc<dyn SharedOperationStore>>) -> Pipeline {
+fn no_services() -> Services {
     let catalog = UnifiedCatalog::new(Vec::new(), Duration::from_secs(5), Arc::new(SystemClock));
-    let services =
-        Services { catalog: Arc::new(catalog), edits: None, resellers: None, orders: None, deliveries: None };
+    Services { catalog: Arc::new(catalog), edits: None, resellers: None, orders: None, deliveries: None }
+}
+
+fn pipeline(
+    services: Services,
+    limits: OperationLimits,
+    safelist: Safelist,
+    store: Option<Arc<dyn SharedOperationStore>>,
+) -> Pipeline {
     let api = Api::new(default_api_settings(), Arc::new(services));
     Pipeline::new(api, limits, PersistedOperations::new(true, 1 << 20, store, safelist))
 }
@@ -167,17 +184,19 @@ fn pipeline(limits: OperationLimits, safelist: Safelist, store: Option<Arc<dyn S
 pub(crate) async fn start_with(setting: GatewayOptions) -> TestGateway {
     let stop = CancellationToken::new();
     let holder = |key: &str, caller| ApiKey { key_sha256: Sha256::digest(key.as_bytes()).into(), principal: caller };
+    let usual = [
+        ("right", principal("shop", &[Scope::CatalogRead], None)),
+        ("all-key", principal("operator", &[Scope::Admin], None)),
+        ("slow-key", principal("slow", &[Scope::CatalogRead], Some(3))),
+    ];
     let callers = Authenticator {
-        api_keys: vec![
-            holder("right", principal("shop", &[Scope::CatalogRead], None)),
-            holder("all-key", principal("operator", &[Scope::Admin], None)),
-            holder("slow-key", principal("slow", &[Scope::CatalogRead], Some(3))),
-        ],
+        api_keys: usual.into_iter().chain(setting.keys).map(|(key, caller)| holder(key, caller)).collect(),
         issuers: setting.issuers,
         anonymous: Some(principal("anonymous", &[Scope::CatalogRead], None)),
     };
     let origins = vec!["https://shop.example".to_owned()];
-    let pipeline = pipeline(setting.limits, setting.safelist, setting.operation_store);
+    let services = setting.services.unwrap_or_else(no_services);
+    let pipeline = pipeline(services, setting.limits, setting.safelist, setting.operation_store);
     let front = AppState::new(pipeline, callers, origins, setting.socket_limits, stop.clone());
     let front = Arc::new(front);
     let settings = router::Settings {
@@ -185,6 +204,7 @@ pub(crate) async fn start_with(setting: GatewayOptions) -> TestGateway {
         surface: setting.surface,
         body_timeout: setting.body_timeout,
         request_timeout: Duration::from_secs(20),
+        exports: setting.exports,
         metrics: setting.metrics,
         dependencies: Dependencies::default(),
     };

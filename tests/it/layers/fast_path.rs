@@ -24,7 +24,7 @@ use ticketgraph::graphql::base::viewer::Viewer;
 use tokio_util::sync::CancellationToken;
 
 use super::world::World;
-use crate::default_config::default_socket_limits;
+use crate::default_config::{default_export_limits, default_socket_limits};
 
 const QUERY: &str =
     r#"{"query":"{ events { nodes { id title ticketTypes { name price { retail { formatted } } } } } }"}"#;
@@ -73,6 +73,7 @@ fn gateway(is_traced: bool) -> Gateway {
         surface: router::Surface::ALL,
         body_timeout: Duration::from_secs(5),
         request_timeout: Duration::from_secs(20),
+        exports: default_export_limits(),
         metrics: Arc::new(String::new),
         dependencies: Dependencies::default(),
     };

@@ -56,9 +56,15 @@ pub(crate) struct ProcessStore {
     dead: AtomicBool,
     /// Number of the write that is slow: it waits for `resumed`. 0 for none.
     pub slow_write: AtomicUsize,
-    /// Notified when the slow write begins.
+    /// Notified when the slow write or list begins.
     pub slowed: Notify,
-    /// Lets the slow write go on.
+    /// Lists of orders so far.
+    pub lists: AtomicUsize,
+    /// Number of the list from which on all fail. 0 for none.
+    pub failing_list: AtomicUsize,
+    /// Number of the list that is slow: it waits for `resumed`. 0 for none.
+    pub slow_list: AtomicUsize,
+    /// Lets the slow write or list go on.
     pub resumed: Notify,
 }
 
@@ -70,6 +76,9 @@ impl ProcessStore {
             writes: AtomicUsize::new(0),
             dead: AtomicBool::new(false),
             slow_write: AtomicUsize::new(0),
+            lists: AtomicUsize::new(0),
+            failing_list: AtomicUsize::new(0),
+            slow_list: AtomicUsize::new(0),
             slowed: Notify::new(),
             resumed: Notify::new(),
         })
@@ -166,6 +175,15 @@ impl OrderStore for ProcessStore {
         after: Option<&OrderCursor>,
         first: usize,
     ) -> Result<OrderPage, StoreError> {
+        let count = self.lists.fetch_add(1, SeqCst) + 1;
+        if self.slow_list.load(SeqCst) == count {
+            self.slowed.notify_one();
+            self.resumed.notified().await;
+        }
+        let failing = self.failing_list.load(SeqCst);
+        if failing > 0 && count >= failing {
+            return Err(StoreError::Outdated);
+        }
         self.inner.list(filter, after, first).await
     }
 

@@ -37,12 +37,12 @@ fn day(text: &str) -> Date {
     text.parse().expect("a day")
 }
 
-fn money(amount: i64, currency: &str) -> Money {
+pub(crate) fn money(amount: i64, currency: &str) -> Money {
     Money::new(amount, currency.parse().expect("a currency"))
 }
 
 /// Creates a leg at a source with its time of confirmation.
-fn leg(number: usize, source: &str, confirmed_at: Option<&str>) -> Leg {
+pub(crate) fn leg(number: usize, source: &str, confirmed_at: Option<&str>) -> Leg {
     let traits = LegCapabilities {
         holds_seats: false,
         shape: LegShape::HoldThenConfirm,
@@ -63,7 +63,7 @@ fn leg(number: usize, source: &str, confirmed_at: Option<&str>) -> Leg {
     }
 }
 
-fn line(leg: usize, quantity: u32, price: Money) -> Line {
+pub(crate) fn line(leg: usize, quantity: u32, price: Money) -> Line {
     Line {
         leg,
         event: EventKey::new("e"),
@@ -79,7 +79,7 @@ fn line(leg: usize, quantity: u32, price: Money) -> Line {
     }
 }
 
-fn order(legs: Vec<Leg>, lines: Vec<Line>) -> Order {
+pub(crate) fn order(legs: Vec<Leg>, lines: Vec<Line>) -> Order {
     let contact = Contact {
         first_name: "Ada".to_owned(),
         last_name: "Guest".to_owned(),
@@ -134,7 +134,7 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
 }
 
 /// The reseller of the orders, with a rate at the harbor and none at the opera.
-fn reseller(key: &str) -> Reseller {
+pub(crate) fn reseller(key: &str) -> Reseller {
     let connection = |source: &str, commission_percent| {
         let settings =
             ConnectionSettings { account: AccountConfig::default(), commission_percent, mappings: Vec::new() };
@@ -150,7 +150,7 @@ fn operator() -> Actor {
 }
 
 /// Writes orders to a store, as sold by a reseller, with numbers and references of their own.
-async fn write(store: &Arc<dyn OrderStore>, orders: &[Order], reseller: &str) {
+pub(crate) async fn write(store: &Arc<dyn OrderStore>, orders: &[Order], reseller: &str) {
     for order in orders {
         let mut order = order.clone();
         order.key = OrderKey::random();
@@ -174,7 +174,7 @@ async fn write(store: &Arc<dyn OrderStore>, orders: &[Order], reseller: &str) {
 }
 
 /// Returns the orders over a store, for reading.
-fn over(store: &Arc<dyn OrderStore>) -> Orders {
+pub(crate) fn over(store: &Arc<dyn OrderStore>) -> Orders {
     Orders::new(OrdersDependencies {
         sources: Vec::new(),
         store: Arc::clone(store),

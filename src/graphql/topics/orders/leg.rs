@@ -145,6 +145,11 @@ impl VendorOrder {
         Order(Arc::clone(&self.order))
     }
 
+    /// The name of the source that books the leg. Also if the source is not configured any more.
+    async fn source_name(&self) -> &str {
+        self.inner().source.as_str()
+    }
+
     /// The source that books the leg.
     async fn source(&self, ctx: &Context<'_>) -> Result<Source, ApiError> {
         self.find_source(Ctx::of(ctx)).map(Source)

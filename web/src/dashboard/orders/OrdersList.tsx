@@ -26,12 +26,18 @@ function withChange(rows: Rows | undefined, { ordersChanged: order }: OrdersChan
 }
 
 function fits(order: OrderRowFragment, filter?: OrderFilter): boolean {
-  return !filter?.status || [filter.status].flat().includes(order.status);
+  const { status, createdFrom, createdTo } = filter ?? {};
+  const at = Date.parse(order.createdAt);
+  return (
+    (!status || [status].flat().includes(order.status)) &&
+    (!createdFrom || at >= Date.parse(createdFrom)) &&
+    (!createdTo || at < Date.parse(createdTo))
+  );
 }
 
-/** True if a new order belongs on top of the list: only the server knows what a search finds. */
+/** True if a new order belongs on top of the list: only the server knows what a search finds, and which sources an order has. */
 function takesNew(filter?: OrderFilter, shown?: Shown): boolean {
-  return !filter?.search && !filter?.visitFrom && !filter?.visitTo && !shown?.after;
+  return !filter?.search && !filter?.sources && !filter?.visitFrom && !filter?.visitTo && !shown?.after;
 }
 
 /** Every order that was asked for, as it is known now, and what came since if `isOpen`; youngest first. */

@@ -2,8 +2,12 @@
 
 import { type FormEvent, useEffect, useState } from 'react';
 
-import { useSettings } from '../app/route';
+import { type OrderFilter, PlaceDocument } from '../api/documents';
+import { useAsked } from '../api/use';
+import { hrefOf, useSettings } from '../app/route';
 import type { ViewProps } from '../app/viewer';
+import { today } from '../ui/days';
+import { ExportButton } from '../ui/Export';
 import { Card, Page } from '../ui/parts';
 import { useTranslation } from '../words';
 import {
@@ -18,6 +22,7 @@ import {
   type Shown,
   shownOf,
   SIZES,
+  UNFILTERED,
 } from './filter';
 import { OrderPage } from './OrderPage';
 import { OrdersList } from './OrdersList';
@@ -46,10 +51,41 @@ function AllOrders() {
     <Page title={t.orders.title}>
       <Search key={shown.search} shown={shown} show={show} />
       <Filters shown={shown} show={show} />
-      <Card title={filter ? t.orders.results : t.orders.latest} aside={<PageSize shown={shown} show={show} />}>
+      {shown.source ? <Where shown={shown} /> : null}
+      <Card
+        title={filter ? t.orders.results : t.orders.latest}
+        aside={
+          <>
+            <PageSize shown={shown} show={show} />
+            <ExportOrders filter={filter} />
+          </>
+        }
+      >
         {areDays(shown) ? <OrdersList key={address} pageSize={shown.size} filter={filter} shown={shown} /> : null}
       </Card>
     </Page>
+  );
+}
+
+/** The source and the days of creation that the address limits the list to. */
+function Where({ shown: { source, createdFrom, createdTo } }: { shown: Shown }) {
+  const { t, f } = useTranslation();
+  const asked = useAsked({ query: PlaceDocument, variables: { source } });
+  const found = asked.data?.node;
+  const name = found?.__typename === 'Source' ? found.institution : '–';
+  return (
+    <p>
+      {t.orders.createdIn(name, f.day(createdFrom), f.day(createdTo))} <a href={hrefOf('orders')}>{t.order.back}</a>
+    </p>
+  );
+}
+
+/** The parameters of an export are the fields of the filter. */
+function ExportOrders({ filter = {} }: { filter?: OrderFilter }) {
+  return (
+    <div className="bar">
+      <ExportButton file="orders.csv" saveAs={`orders_${today()}.csv`} parameters={filter} />
+    </div>
   );
 }
 
@@ -108,7 +144,7 @@ function Filters({ shown, show }: Part) {
         <input type="date" value={shown.visitTo} onChange={(event) => show({ visitTo: event.target.value })} />
       </label>
       {isFiltered ? (
-        <button type="button" className="quiet" onClick={() => show({ kind: 'all', search: '', visitFrom: '', visitTo: '' })}>
+        <button type="button" className="quiet" onClick={() => show({ ...UNFILTERED })}>
           {t.orders.clear}
         </button>
       ) : null}

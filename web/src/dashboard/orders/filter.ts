@@ -2,6 +2,7 @@
 
 import type { OrderFilter, OrderStatus } from '../api/documents';
 import { hrefWith } from '../app/route';
+import { dayAfter, isPeriod } from '../ui/days';
 
 export const KINDS = {
   all: undefined,
@@ -33,11 +34,25 @@ export interface Shown {
   search: string;
   visitFrom: string;
   visitTo: string;
+  /** The source, and the days of creation on the calendar of the person; all three or none. */
+  source: string;
+  createdFrom: string;
+  createdTo: string;
   size: number;
   /** The page, from 1, and the cursor that it begins after. */
   page: number;
   after: string | null;
 }
+
+export const UNFILTERED = {
+  kind: 'all',
+  search: '',
+  visitFrom: '',
+  visitTo: '',
+  source: '',
+  createdFrom: '',
+  createdTo: '',
+} satisfies Partial<Shown>;
 
 const isDay = (text: string) => /^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(Date.parse(text));
 
@@ -47,11 +62,16 @@ export function shownOf(settings: URLSearchParams): Shown {
   const day = (name: string) => (isDay(text(name)) ? text(name) : '');
   const [kind, size, page] = [text('show'), Number(text('size')), Number(text('page'))];
   const after = text('after') || null;
+  const created = { from: day('createdFrom'), to: day('createdTo') };
+  const place = text('source') && isPeriod(created) ? text('source') : '';
   return {
     kind: Object.hasOwn(KINDS, kind) ? (kind as Kind) : 'all',
     search: text('search'),
     visitFrom: day('visitFrom'),
     visitTo: day('visitTo'),
+    source: place,
+    createdFrom: place && created.from,
+    createdTo: place && created.to,
     size: SIZES.includes(size) ? size : 20,
     page: after !== null && Number.isInteger(page) && page > 1 ? page : 1,
     after,
@@ -60,12 +80,10 @@ export function shownOf(settings: URLSearchParams): Shown {
 
 /** The address of the list with a change. Another filter or size begins on the first page. */
 export function addressOf(shown: Shown, change: Partial<Shown>): string {
-  const { kind, search, visitFrom, visitTo, size, page, after } = { ...shown, page: 1, after: null, ...change };
+  const { kind, size, page, after, ...texts } = { ...shown, page: 1, after: null, ...change };
   const settings = {
     show: kind === 'all' ? null : kind,
-    search,
-    visitFrom,
-    visitTo,
+    ...texts,
     size: size === 20 ? null : String(size),
     page: after && page > 1 ? String(page) : null,
     after,
@@ -80,10 +98,17 @@ export function areDays({ visitFrom, visitTo }: Shown): boolean {
   return days >= 0 && days <= 3660;
 }
 
-export function filterOf({ kind, search, visitFrom, visitTo }: Shown): OrderFilter | undefined {
+export function filterOf({ kind, search, visitFrom, visitTo, source, createdFrom, createdTo }: Shown): OrderFilter | undefined {
   const status = KINDS[kind];
-  if (!status && !search && !visitFrom && !visitTo) return undefined;
-  return { status: status ?? null, search: search || null, visitFrom: visitFrom || null, visitTo: visitTo || null };
+  if (!status && !search && !visitFrom && !visitTo && !source) return undefined;
+  const begin = (day: string) => new Date(`${day}T00:00:00`).toISOString();
+  return {
+    status: status ?? null,
+    search: search || null,
+    visitFrom: visitFrom || null,
+    visitTo: visitTo || null,
+    ...(source && { sources: [source], createdFrom: begin(createdFrom), createdTo: begin(dayAfter(createdTo, 1)) }),
+  };
 }
 
 let lastList = hrefWith({}, 'orders');

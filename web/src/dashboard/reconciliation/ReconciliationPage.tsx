@@ -8,7 +8,7 @@ import { hrefOf } from '../app/route';
 import { Ago } from '../ui/Ago';
 import { Answer } from '../ui/Answer';
 import { Badge, Card, Facts, Page, Table } from '../ui/parts';
-import { type Days, dayFromToday, isPeriod } from '../ui/period';
+import { type Days, dayFromToday, isPeriod } from '../ui/days';
 import { toneOfOrder } from '../ui/tone';
 import { useTranslation } from '../words';
 

@@ -3,13 +3,14 @@
 import { useEffect, useState } from 'react';
 import { useSubscription } from 'urql';
 
-import { type Interval, OrdersChangedDocument, SalesDocument } from '../api/documents';
+import { EarlierStatementDocument, type Interval, OrdersChangedDocument, SalesDocument } from '../api/documents';
 import { useAsked } from '../api/use';
 import { may, type ViewProps } from '../app/viewer';
 import { OrdersList } from '../orders/OrdersList';
 import { Answer } from '../ui/Answer';
 import { Card, Empty, Page } from '../ui/parts';
-import { type Days, isPeriod, lastDays, PeriodPicker } from '../ui/period';
+import { type Days, isPeriod, lastDays, periodBefore } from '../ui/days';
+import { PeriodPicker } from '../ui/period';
 import { useTranslation } from '../words';
 import { curveOf, type Measure, measuresOf, type SalesPoint } from './curve';
 import { SalesChart } from './SalesChart';
@@ -22,9 +23,9 @@ export function SalesPage({ viewer }: ViewProps) {
   const { t } = useTranslation();
   return viewer.reseller ? (
     <Page title={t.sales.title}>
-      <SalesOf reseller={viewer.reseller.id} isWatched={may(viewer, 'order:read')} />
+      <SalesOf reseller={viewer.reseller.id} isWatched={may(viewer, 'order:read')} hasOrders={may(viewer, 'order:read')} />
       {may(viewer, 'order:read') ? (
-        <Card title={t.orders.latest}>
+        <Card title={t.orders.latest} className="screen-only">
           <OrdersList pageSize={8} />
         </Card>
       ) : null}
@@ -32,11 +33,20 @@ export function SalesPage({ viewer }: ViewProps) {
   ) : null;
 }
 
-/** `isWatched`: asks again when an order changes. */
-export function SalesOf({ reseller, isWatched }: { reseller: string; isWatched: boolean }) {
+interface Sold {
+  reseller: string;
+  /** Asks again when an order changes. */
+  isWatched: boolean;
+  /** The orders that the caller lists are those of this reseller, so that a row of the statement leads to them. */
+  hasOrders?: boolean;
+}
+
+export function SalesOf({ reseller, isWatched, hasOrders = false }: Sold) {
   const [days, setDays] = useState<Days>(() => lastDays(30));
   const [interval, setInterval] = useState<Interval>('DAY');
   const asked = useAsked({ query: SalesDocument, variables: { reseller, ...days, interval }, pause: !isPeriod(days) });
+  const before = isPeriod(days) ? periodBefore(days) : days;
+  const earlier = useAsked({ query: EarlierStatementDocument, variables: { reseller, ...before }, pause: !isPeriod(days) });
 
   const [watched] = useSubscription({ query: OrdersChangedDocument, pause: !isWatched });
   const changed = watched.data?.ordersChanged;
@@ -56,9 +66,9 @@ export function SalesOf({ reseller, isWatched }: { reseller: string; isWatched: 
         {({ reseller: found }) =>
           found ? (
             <>
-              <Totals rows={found.statement} />
+              <Totals rows={found.statement} earlier={earlier.data?.reseller?.statement ?? null} before={before} />
               <OverTime points={found.sales} days={days} interval={interval} onInterval={setInterval} />
-              <Statement rows={found.statement} />
+              <Statement rows={found.statement} reseller={found} days={days} hasOrders={hasOrders} />
             </>
           ) : (
             <Empty title={t.errors.NOT_FOUND} />
@@ -107,7 +117,7 @@ function OverTime({ points, days, interval, onInterval }: Time) {
     </div>
   );
   return (
-    <Card title={t.sales.overTime} aside={controls}>
+    <Card title={t.sales.overTime} aside={controls} className="screen-only">
       {points.length === 0 ? (
         <Empty title={t.sales.none} hint={t.sales.noneHint} />
       ) : (

@@ -1,10 +1,14 @@
 // What a reseller sold and owes: totals for each currency, and a row for each source and currency.
 
-import type { SalesQuery } from '../api/documents';
+import type { EarlierStatementQuery, SalesQuery } from '../api/documents';
+import { hrefWith } from '../app/route';
+import type { Days } from '../ui/days';
+import { ExportButton } from '../ui/Export';
 import { Card, Empty, Facts, Table } from '../ui/parts';
 import { type Money, useTranslation } from '../words';
 
 type StatementRow = NonNullable<SalesQuery['reseller']>['statement'][number];
+type EarlierRow = NonNullable<EarlierStatementQuery['reseller']>['statement'][number];
 
 /** Adds sums of one currency; null where one of them is not known. */
 function add(sums: readonly (Money | null)[]): Money | null {
@@ -22,8 +26,27 @@ function byCurrency(rows: readonly StatementRow[]): [string, StatementRow[]][] {
 const count = (rows: readonly StatementRow[], what: (row: StatementRow) => number) =>
   rows.reduce((sum, row) => sum + what(row), 0);
 
-export function Totals({ rows }: { rows: readonly StatementRow[] }) {
+interface Sums {
+  rows: readonly StatementRow[];
+  /** The rows of the period before; null until they are known. */
+  earlier: readonly EarlierRow[] | null;
+  before: Days;
+}
+
+/** Gross of a currency in the period before, and the change since in percent where there was any. */
+function useEarlier(earlier: readonly EarlierRow[] | null) {
+  const { f } = useTranslation();
+  return (currency: string, gross: Money | null) => {
+    if (!earlier || !gross) return '–';
+    const then = add(earlier.filter((row) => row.currency === currency).map((row) => row.gross))?.amount ?? 0;
+    const change = then === 0 ? '' : ` (${f.change((gross.amount - then) / then)})`;
+    return <span className="number">{`${f.money({ ...gross, amount: then })}${change}`}</span>;
+  };
+}
+
+export function Totals({ rows, earlier, before }: Sums) {
   const { t, f } = useTranslation();
+  const grossBefore = useEarlier(earlier);
   const amount = (sum: Money | null) => (sum ? <span className="number">{f.money(sum)}</span> : t.sales.noRate);
   return (
     <ul className="tiles" aria-label={t.sales.totals}>
@@ -43,6 +66,7 @@ export function Totals({ rows }: { rows: readonly StatementRow[] }) {
                 [t.sales.refunded, amount(add(some.map((row) => row.refunded)))],
                 [t.sales.commission, amount(add(some.map((row) => row.commission)))],
                 [t.sales.net, amount(add(some.map((row) => row.net)))],
+                [t.sales.beforeRange(f.shortDay(before.from), f.shortDay(before.to)), grossBefore(currency, gross)],
               ]}
             />
           </li>
@@ -52,7 +76,25 @@ export function Totals({ rows }: { rows: readonly StatementRow[] }) {
   );
 }
 
-export function Statement({ rows }: { rows: readonly StatementRow[] }) {
+interface Settled {
+  rows: readonly StatementRow[];
+  reseller: { id: string; name: string };
+  days: Days;
+  hasOrders: boolean;
+}
+
+function Source({ row, days, hasOrders }: { row: StatementRow; days: Days; hasOrders: boolean }) {
+  const { t } = useTranslation();
+  const { id, institution } = row.source;
+  if (!hasOrders) return <>{institution}</>;
+  return (
+    <a href={hrefWith({ source: id, createdFrom: days.from, createdTo: days.to }, 'orders')} title={t.sales.ordersOf(institution)}>
+      {institution}
+    </a>
+  );
+}
+
+export function Statement({ rows, reseller, days, hasOrders }: Settled) {
   const { t, f } = useTranslation();
   const unresolved = count(rows, (row) => row.unresolved);
   const numbers = [
@@ -76,7 +118,8 @@ export function Statement({ rows }: { rows: readonly StatementRow[] }) {
     </>
   );
   return (
-    <Card title={t.sales.statement}>
+    <Card title={t.sales.statement} aside={<Actions reseller={reseller.id} days={days} />}>
+      <p>{t.sales.range(reseller.name, f.day(days.from), f.day(days.to))}</p>
       <p className="small">{t.sales.statementHint}</p>
       {unresolved > 0 ? <p className="notice tone-warn">{t.sales.unresolvedHint(unresolved)}</p> : null}
       {rows.length === 0 ? (
@@ -86,7 +129,7 @@ export function Statement({ rows }: { rows: readonly StatementRow[] }) {
           {rows.map((row) => (
             <tr key={`${row.source.id}-${row.currency}`}>
               <th scope="row">
-                {row.source.institution} <span className="small">{row.currency}</span>
+                <Source row={row} days={days} hasOrders={hasOrders} /> <span className="small">{row.currency}</span>
               </th>
               <td className="number">{f.number(row.orders)}</td>
               <td className="number">{f.number(row.ticketsSold)}</td>
@@ -103,5 +146,21 @@ export function Statement({ rows }: { rows: readonly StatementRow[] }) {
         </Table>
       )}
     </Card>
+  );
+}
+
+function Actions({ reseller, days }: { reseller: string; days: Days }) {
+  const { t } = useTranslation();
+  return (
+    <div className="bar">
+      <ExportButton
+        file="statement.csv"
+        saveAs={`statement_${days.from}_${days.to}.csv`}
+        parameters={{ reseller, from: days.from, to: days.to }}
+      />
+      <button type="button" onClick={() => window.print()}>
+        {t.sales.print}
+      </button>
+    </div>
   );
 }

@@ -1,7 +1,7 @@
 // Points of sale, put in rows: one for each interval of a period, those without a sale among them.
 
 import type { Interval, SalesQuery } from '../api/documents';
-import type { Days } from '../ui/period';
+import type { Days } from '../ui/days';
 import type { Money } from '../words';
 
 export type SalesPoint = NonNullable<SalesQuery['reseller']>['sales'][number];

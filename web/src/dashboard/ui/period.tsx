@@ -1,44 +1,25 @@
 // A period of days, chosen by a button or by hand.
 
 import { useTranslation } from '../words';
-
-export interface Days {
-  from: string;
-  to: string;
-}
-
-/** The day that many days from today, as the calendar of the person has it: YYYY-MM-DD. */
-export function dayFromToday(offset: number): string {
-  const date = new Date();
-  date.setDate(date.getDate() + offset);
-  const two = (part: number) => String(part).padStart(2, '0');
-  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
-}
-
-/** A period that ends tomorrow: somewhere it is tomorrow already. */
-export const lastDays = (count: number): Days => ({ from: dayFromToday(1 - count), to: dayFromToday(1) });
-
-export function isPeriod({ from, to }: Days): boolean {
-  const [begin, end] = [Date.parse(from), Date.parse(to)];
-  return end >= begin && end - begin <= 366 * 86_400_000;
-}
+import { calendarMonths, type Days, isPeriod, lastDays } from './days';
 
 export function PeriodPicker({ days, onChange }: { days: Days; onChange: (days: Days) => void }) {
   const { t } = useTranslation();
-  const choices: [string, number][] = [
-    [t.period.last7, 7],
-    [t.period.last30, 30],
-    [t.period.last90, 90],
-    [t.period.year, 365],
+  const choices: [string, Days][] = [
+    [t.period.last7, lastDays(7)],
+    [t.period.last30, lastDays(30)],
+    [t.period.thisMonth, calendarMonths(1, 0)],
+    [t.period.lastMonth, calendarMonths(1, 1)],
+    [t.period.thisQuarter, calendarMonths(3, 0)],
+    [t.period.lastQuarter, calendarMonths(3, 1)],
   ];
   return (
     <div className="bar" role="group" aria-label={t.period.title}>
       <div className="segments">
-        {choices.map(([name, count]) => {
-          const choice = lastDays(count);
+        {choices.map(([name, choice]) => {
           const isChosen = choice.from === days.from && choice.to === days.to;
           return (
-            <button key={count} type="button" aria-pressed={isChosen} onClick={() => onChange(choice)}>
+            <button key={name} type="button" aria-pressed={isChosen} onClick={() => onChange(choice)}>
               {name}
             </button>
           );

@@ -39,6 +39,7 @@ export function formatsOf(language: string) {
   const dayAndMonth = new Intl.DateTimeFormat(language, { day: 'numeric', month: 'short', timeZone: 'UTC' });
   const month = new Intl.DateTimeFormat(language, { month: 'short', year: 'numeric', timeZone: 'UTC' });
   const whole = new Intl.NumberFormat(language);
+  const change = new Intl.NumberFormat(language, { style: 'percent', maximumFractionDigits: 0, signDisplay: 'exceptZero' });
   const relative = new Intl.RelativeTimeFormat(language, { numeric: 'auto' });
   const utc = (date: string) => new Date(`${date}T00:00:00Z`);
 
@@ -55,6 +56,8 @@ export function formatsOf(language: string) {
     number: (value: number) => whole.format(value),
     percent: (value: number) =>
       new Intl.NumberFormat(language, { style: 'percent', maximumFractionDigits: 2 }).format(value / 100),
+    /** A change as a part of what was before, with its sign. */
+    change: (part: number) => change.format(part),
     /** An instant, on the clock of the person, or of a place. */
     time: (at: string, timeZone?: string) =>
       timeZone === undefined

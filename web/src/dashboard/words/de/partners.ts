@@ -36,6 +36,14 @@ export const partners: typeof words = {
       `Von ${many(count, 'Verkauf', 'Verkäufen')} ist der Ausgang noch nicht bekannt; sie stehen nicht in den Summen.`,
     ticketsSold: (count) => many(count, 'Ticket verkauft', 'Tickets verkauft'),
     inOrders: (count) => `in ${many(count, 'Bestellung', 'Bestellungen')}`,
+    before: 'Zeitraum davor',
+    beforeRange: (from: string, to: string) => `Zeitraum davor: ${from} – ${to}`,
+    range: (name: string, from: string, to: string) => `${name}, ${from} – ${to}`,
+    ordersOf: (source: string) => `Bestellungen bei ${source}`,
+    print: 'Drucken',
+    export: 'CSV exportieren',
+    exporting: 'Wird exportiert …',
+    exportFailed: 'Der Export ist fehlgeschlagen: die Datei ist unvollständig und wurde nicht gespeichert.',
   },
   orders: {
     search: 'Suche',
@@ -73,6 +81,7 @@ export const partners: typeof words = {
     count: (count) => many(count, 'Bestellung', 'Bestellungen'),
     test: 'Test',
     reseller: 'Wiederverkäufer',
+    createdIn: (source: string, from: string, to: string) => `Bestellungen bei ${source}, angelegt vom ${from} bis ${to}`,
   },
   order: {
     title: (number) => `Bestellung ${number}`,

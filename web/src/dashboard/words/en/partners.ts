@@ -36,6 +36,14 @@ export const partners = {
       `${many(count, 'sale has', 'sales have')} no known outcome yet and ${count === 1 ? 'is' : 'are'} not in the sums.`,
     ticketsSold: (count: number) => many(count, 'ticket sold', 'tickets sold'),
     inOrders: (count: number) => `in ${many(count, 'order', 'orders')}`,
+    before: 'Period before',
+    beforeRange: (from: string, to: string) => `Period before: ${from} – ${to}`,
+    range: (name: string, from: string, to: string) => `${name}, ${from} – ${to}`,
+    ordersOf: (source: string) => `Orders at ${source}`,
+    print: 'Print',
+    export: 'Export CSV',
+    exporting: 'Exporting …',
+    exportFailed: 'The export failed: the file is incomplete and was not saved.',
   },
   orders: {
     search: 'Search',
@@ -73,6 +81,7 @@ export const partners = {
     count: (count: number) => many(count, 'order', 'orders'),
     test: 'Test',
     reseller: 'Reseller',
+    createdIn: (source: string, from: string, to: string) => `Orders at ${source} created from ${from} to ${to}`,
   },
   order: {
     title: (number: string) => `Order ${number}`,

@@ -36,6 +36,14 @@ export const partners: typeof words = {
       `${many(count, "vente n'a", "ventes n'ont")} pas encore d'issue connue et ne compte${count > 1 ? 'nt' : ''} pas dans les totaux.`,
     ticketsSold: (count) => many(count, 'billet vendu', 'billets vendus'),
     inOrders: (count) => `dans ${many(count, 'commande', 'commandes')}`,
+    before: 'Période précédente',
+    beforeRange: (from: string, to: string) => `Période précédente : ${from} – ${to}`,
+    range: (name: string, from: string, to: string) => `${name}, ${from} – ${to}`,
+    ordersOf: (source: string) => `Commandes chez ${source}`,
+    print: 'Imprimer',
+    export: 'Exporter en CSV',
+    exporting: 'Exportation …',
+    exportFailed: "L'exportation a échoué : le fichier est incomplet et n'a pas été enregistré.",
   },
   orders: {
     search: 'Recherche',
@@ -73,6 +81,7 @@ export const partners: typeof words = {
     count: (count) => many(count, 'commande', 'commandes'),
     test: 'Essai',
     reseller: 'Revendeur',
+    createdIn: (source: string, from: string, to: string) => `Commandes chez ${source} créées du ${from} au ${to}`,
   },
   order: {
     title: (number) => `Commande ${number}`,

@@ -1,0 +1,21 @@
+//! `[exports]`: limits of files.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use crate::config::section::Section;
+
+/// Limits of exports.
+#[derive(Debug, Clone)]
+pub struct ExportsConfig {
+    /// Orders of one file.
+    pub orders: NonZeroUsize,
+    /// Time for a client to accept a page of a file.
+    pub write_timeout: Duration,
+}
+
+impl ExportsConfig {
+    pub(super) fn read(from: &Section<'_>) -> Self {
+        Self { orders: from.get("orders"), write_timeout: from.get("write_timeout") }
+    }
+}
