@@ -122,7 +122,7 @@ async fn check_reaches_webhook_and_mail_server_and_sends_nothing_without_permiss
     assert_eq!((mail.logins(), mail.mails().len()), (8, 0));
     let lines = check(&configuration("http://127.0.0.1:9/planted", &mail.url("planted-wrong")), &[]).await;
     assert!(lines[0].starts_with("FAILED ") && lines[0].contains("No connection"), "{lines:#?}");
-    assert!(lines[2].starts_with("FAILED ") && lines[2].contains("status 535"), "{lines:#?}");
+    assert!(lines[2].starts_with("FAILED ") && lines[2].contains("reply 535"), "{lines:#?}");
     assert_eq!(mail.logins(), 8);
 }
 
