@@ -171,7 +171,10 @@ fn configuration(vendors: &Process, ledger: &str) -> String {
     for ((_, fixed), own) in SOURCES.iter().zip(&vendors.vendors) {
         text = text.replace(fixed, &format!("http://{own}"));
     }
-    let deliveries = text.find("[deliveries.").expect("deliveries")..text.find("[resellers.").expect("resellers");
-    text.replace_range(deliveries, "");
+    // Without what no contender needs; the settings have a server of their own.
+    for (first, next) in [("[server]", "[ledger]"), ("[deliveries.", "[resellers.")] {
+        let section = text.find(first).expect("a section")..text.find(next).expect("the next section");
+        text.replace_range(section, "");
+    }
     text.replace("6000/1m", "1000000/1s") + SETTINGS
 }
