@@ -73,7 +73,11 @@ pub fn socket_limits(config: &Config) -> SocketLimits {
 /// Returns the limits of exports.
 pub fn export_limits(config: &Config) -> ExportLimits {
     let exports = &config.exports;
-    ExportLimits { orders: exports.orders.get() as u64, write_timeout: exports.write_timeout }
+    ExportLimits {
+        orders: exports.orders.get() as u64,
+        write_timeout: exports.write_timeout,
+        in_flight: exports.in_flight.get(),
+    }
 }
 
 /// Builds the executable schema and the operation limits.

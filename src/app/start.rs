@@ -38,7 +38,10 @@ use domain::{Clock, Source, SystemClock};
 use edits::Edits;
 use notifications::Notifications;
 use source_stack::CatalogCache;
+use store_sql::SearchIndex;
 
+/// Time between two looks for orders that are not searchable.
+const INDEX_INTERVAL: Duration = Duration::from_secs(60);
 /// Minimum time for orders and deliveries to close when requests have used up the drain time.
 const MIN_CLOSE_TIME: Duration = Duration::from_secs(2);
 
@@ -88,6 +91,7 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     orders.start();
     deliveries.start();
     tracker.spawn(report_calls(monthly_quotas, stores.call_counts, stop.clone()));
+    tracker.spawn(index_orders(stores.search_index, stop.clone()));
     log_startup(&config, &listeners, sandbox.as_ref());
     let (loader, gateway_of_reload) = (options.loader, Arc::clone(&gateway));
     let reload = ConfigReload { loader, gateway: gateway_of_reload, services, accounts, sources, infrastructure };
@@ -102,6 +106,21 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     recording.finish();
     tracing::info!(drained, written, "stopped");
     Ok(drained && written)
+}
+
+/// Makes orders searchable that an earlier version wrote: those before an upgrade, and those of its replicas beside this one.
+async fn index_orders(index: Arc<dyn SearchIndex>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        match index.index_batch().await {
+            Ok(true) => continue,
+            Ok(false) => {}
+            Err(error) => tracing::warn!(%error, "orders of an earlier version could not be indexed"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(INDEX_INTERVAL) => {}
+            () = stop.cancelled() => {}
+        }
+    }
 }
 
 /// Closes orders, deliveries and notices to the operator. Clients that waited for an order have their response or have given up. Calls in flight record

@@ -12,10 +12,12 @@ pub struct ExportsConfig {
     pub orders: NonZeroUsize,
     /// Time for a client to accept a page of a file.
     pub write_timeout: Duration,
+    /// Exports at the same time.
+    pub in_flight: NonZeroUsize,
 }
 
 impl ExportsConfig {
     pub(super) fn read(from: &Section<'_>) -> Self {
-        Self { orders: from.get("orders"), write_timeout: from.get("write_timeout") }
+        Self { orders: from.get("orders"), write_timeout: from.get("write_timeout"), in_flight: from.get("in_flight") }
     }
 }

@@ -15,6 +15,8 @@ use crate::order::Order;
 
 /// Maximum length of a search text in characters.
 pub const MAX_SEARCH_LENGTH: usize = 100;
+/// Minimum length of a word in characters. Shorter ones are skipped: they find nearly everything.
+const MIN_WORD_LENGTH: usize = 2;
 /// Maximum number of words in a search text.
 pub const MAX_SEARCH_WORDS: usize = 8;
 /// Maximum length of a token in characters. Longer ones are cut.
@@ -40,7 +42,7 @@ pub enum SearchError {
 }
 
 impl SearchWords {
-    /// Parses a search text. Returns `None` if it is blank. A text of punctuation only has no words and matches nothing.
+    /// Parses a search text. Returns `None` if it is blank. A text of punctuation or single letters only has no words and matches nothing.
     pub fn parse(text: &str) -> Result<Option<Self>, SearchError> {
         let text = text.trim();
         if text.is_empty() {
@@ -52,7 +54,10 @@ impl SearchWords {
         if text.split_whitespace().count() > MAX_SEARCH_WORDS {
             return Err(SearchError::TooManyWords);
         }
-        let words = text.split_whitespace().map(|word| compact(&fold(word))).filter(|word| !word.is_empty());
+        let words = text
+            .split_whitespace()
+            .map(|word| compact(&fold(word)))
+            .filter(|word| word.chars().count() >= MIN_WORD_LENGTH);
         Ok(Some(Self(without_prefixes(words.collect()))))
     }
 
@@ -247,7 +252,8 @@ mod tests {
         assert_eq!(SearchWords::parse("a b c d e f g h").map(|words| words.is_some()), Ok(true));
         assert_eq!(SearchWords::parse("a b c d e f g h i"), Err(SearchError::TooManyWords));
         assert_eq!(SearchWords::parse(" \n "), Ok(None));
-        assert_eq!(words("an anna ANN %"), ["anna"]);
+        assert_eq!(words("an anna ANN % b"), ["anna"]);
+        assert!(words("a b c").is_empty());
         assert!(!format!("{:?}", SearchWords::parse("anna")).contains("anna"));
     }
 }

@@ -35,6 +35,7 @@ pub use crate::credential_cipher::CredentialKey;
 use crate::cursor_cipher::CursorCipher;
 use crate::feed::Sequencer;
 pub use crate::health::{OrderStats, PoolStats, StoreHealth};
+pub use crate::order_search::SearchIndex;
 use crate::postgres::PostgresDatabase;
 pub use crate::settings::{LeaseClock, StoreSettings};
 use crate::sql::SqlDatabase;
@@ -87,17 +88,21 @@ pub struct Stores {
     pub call_counts: Arc<dyn CallCounts>,
     /// Data of vendors that may be requested rarely.
     pub snapshots: Arc<dyn SnapshotStore>,
+    /// Index of the orders of earlier versions.
+    pub search_index: Arc<dyn SearchIndex>,
     /// Health and statistics of the database.
     pub health: Arc<dyn StoreHealth>,
 }
 
-/// Opens the order store only. See [`open_stores`].
+/// Opens the order store only, and indexes all its orders. See [`open_stores`].
 pub async fn open_order_store(
     url: &str,
     keys: &[CredentialKey],
     settings: &StoreSettings,
 ) -> Result<Arc<dyn OrderStore>, StoreOpenError> {
-    open_stores(url, keys, settings).await.map(|stores| stores.orders)
+    let stores = open_stores(url, keys, settings).await?;
+    while stores.search_index.index_batch().await? {}
+    Ok(stores.orders)
 }
 
 /// Opens the stores at a `sqlite:` or `postgres:` URL and migrates the schema. New barcodes and references are
@@ -115,7 +120,6 @@ pub async fn open_stores(
     };
     let store = store(database, ciphers, settings);
     store.encrypt_plaintext_refs().await?;
-    store.index_unsearchable_orders().await?;
     store.release_stale_leases().await?;
     store.sequencer.request();
     Ok(stores(store))
@@ -168,6 +172,7 @@ fn stores(store: SqlStore) -> Stores {
         deliveries: Arc::clone(&store) as _,
         call_counts: Arc::clone(&store) as _,
         snapshots: Arc::clone(&store) as _,
+        search_index: Arc::clone(&store) as _,
         health: store,
     }
 }

@@ -1,7 +1,8 @@
-//! Tokens of orders of earlier versions, which are added when the ledger is opened.
+//! Tokens of orders of earlier versions, which are added while the service runs.
 
 use std::collections::BTreeSet;
 
+use async_trait::async_trait;
 use jiff::tz::TimeZone;
 
 use crate::order_tables::{MAX_ROWS, ORDER_SEARCH};
@@ -10,17 +11,18 @@ use crate::store::SqlStore;
 use domain::StoreError;
 use orders::search::SearchFields;
 
-/// Number of orders that get their tokens in one transaction.
-const BATCH_SIZE: usize = 500;
+/// Number of orders that get their tokens in one transaction, which keeps their writers waiting.
+const BATCH_SIZE: usize = 50;
 
-impl SqlStore {
-    /// Adds the tokens and the days of visits of orders that an earlier version wrote.
-    pub(crate) async fn index_unsearchable_orders(&self) -> Result<(), StoreError> {
-        while self.index_batch().await? {}
-        Ok(())
-    }
+/// Index of the orders that an earlier version wrote, or still writes beside this one.
+#[async_trait]
+pub trait SearchIndex: Send + Sync {
+    /// Adds the tokens and the days of visits of a batch of orders. Returns false if none is left, or others are writing the rest.
+    async fn index_batch(&self) -> Result<bool, StoreError>;
+}
 
-    /// Indexes a batch of orders. Returns false if none is left, or another replica is indexing the rest.
+#[async_trait]
+impl SearchIndex for SqlStore {
     async fn index_batch(&self) -> Result<bool, StoreError> {
         let mut transaction = self.database.begin_write().await?;
         let sql = format!(

@@ -11,6 +11,12 @@ const BOM: &str = "\u{feff}";
 /// First characters by which a spreadsheet recognizes a formula (OWASP, "CSV Injection").
 const FORMULA_STARTS: [char; 7] = ['=', '+', '-', '@', '\t', '\r', '\n'];
 
+/// Those of them that are no white space.
+const FORMULA_SIGNS: [char; 4] = ['=', '+', '-', '@'];
+
+/// Characters that separate cells or rows in some spreadsheet.
+const SEPARATORS: [char; 5] = [';', ',', '\t', '\r', '\n'];
+
 /// Returns the first record: the names of the columns.
 ///
 /// # Errors
@@ -43,9 +49,22 @@ pub(super) fn append(mut text: Vec<u8>, rows: &[Vec<Cell>]) -> Result<Bytes, csv
     Ok(text.into())
 }
 
-/// Prefixes a text with an apostrophe if a spreadsheet would take it for a formula.
+/// Puts an apostrophe where a spreadsheet would take a text for a formula: at its beginning, and behind what separates cells in a
+/// spreadsheet of another language, such as a semicolon.
 fn defused(text: &str) -> String {
-    if text.starts_with(FORMULA_STARTS) { format!("'{text}") } else { text.to_owned() }
+    let mut defused = String::with_capacity(text.len() + 1);
+    if text.starts_with(FORMULA_STARTS) {
+        defused.push('\'');
+    }
+    let mut is_behind_separator = false;
+    for letter in text.chars() {
+        if is_behind_separator && FORMULA_SIGNS.contains(&letter) {
+            defused.push('\'');
+        }
+        is_behind_separator = SEPARATORS.contains(&letter);
+        defused.push(letter);
+    }
+    defused
 }
 
 #[cfg(test)]
@@ -60,13 +79,14 @@ mod tests {
             vec![text("=1+1"), text("@x"), text("+49 1")],
             vec![text("\tx"), text("-5"), Cell::Value("-5.00".to_owned())],
             vec![text("\rx"), text("a=b"), text("Zürich")],
+            vec![text("x;=1+1"), text("a;b"), text("x\t@y")],
         ];
         let head = head(&["one", "two", "three"], true).expect("a head");
         let written = append(head, &rows).expect("rows");
         assert_eq!(
             std::str::from_utf8(&written),
             Ok(
-                "\u{feff}one,two,three\r\n\"a,b\",\"say \"\"hi\"\"\",\"two\r\nlines\"\r\n'=1+1,'@x,'+49 1\r\n'\tx,'-5,-5.00\r\n\"'\rx\",a=b,Zürich\r\n"
+                "\u{feff}one,two,three\r\n\"a,b\",\"say \"\"hi\"\"\",\"two\r\nlines\"\r\n'=1+1,'@x,'+49 1\r\n'\tx,'-5,-5.00\r\n\"'\rx\",a=b,Zürich\r\nx;'=1+1,a;b,x\t'@y\r\n"
             )
         );
     }

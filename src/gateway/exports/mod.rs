@@ -19,7 +19,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, VARY}
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 
-use crate::gateway::concurrency_limit::LoadShed;
+use crate::gateway::concurrency_limit::{ConcurrencyLimit, LoadShed};
 use crate::gateway::exports::document::{Export, ExportFile};
 use crate::gateway::exports::rows::Page;
 use crate::gateway::exports::stream::Producer;
@@ -37,6 +37,8 @@ pub struct ExportLimits {
     pub orders: u64,
     /// Time for a client to accept a page.
     pub write_timeout: Duration,
+    /// Exports at the same time, through one listener: they may take long, and leave places for everybody else.
+    pub in_flight: usize,
 }
 
 /// Limits of a file, and the places in flight, which all exports share.
@@ -46,6 +48,8 @@ pub struct Exports {
     pub limits: ExportLimits,
     /// Limit on operations in flight. An export holds one place until its last page.
     pub load_shed: LoadShed,
+    /// Limit on exports.
+    pub limit: ConcurrencyLimit,
 }
 
 /// `GET /exports/orders.csv`: one row per order and currency, newest order first.
@@ -93,6 +97,7 @@ async fn start(
     let parameters = parameters::parse(query, file.parameters())?;
     let has_bom = parameters.has_bom;
     let export = Export::new(file, parameters, Arc::clone(&caller.principal.viewer), id.to_owned());
+    let place = exports.limit.try_acquire().ok_or_else(RequestRejection::overloaded)?;
     let (first, permit) = exports.load_shed.run(export.load_page(&state.pipeline, None)).await?;
     let mut first = first?;
     check_total(&first, exports.limits)?;
@@ -103,7 +108,7 @@ async fn start(
         None => Body::from(head),
         Some(next) => {
             let (state, principal) = (Arc::clone(state), caller.principal.clone());
-            Producer { state, export, principal, exports, permit }.stream(head, first.count, next)
+            Producer { state, export, principal, exports, places: [place, permit] }.stream(head, first.count, next)
         }
     };
     let mut response = Response::new(body);

@@ -29,8 +29,8 @@ pub(super) struct Producer {
     pub(super) export: Export,
     pub(super) principal: Principal,
     pub(super) exports: Exports,
-    /// The place of the export among the operations in flight.
-    pub(super) permit: OwnedSemaphorePermit,
+    /// The places of the export: among the exports, and among the operations in flight.
+    pub(super) places: [OwnedSemaphorePermit; 2],
 }
 
 impl Producer {
@@ -60,7 +60,7 @@ impl Producer {
         if let Err(reason) = produced {
             tracing::warn!(reason, "an export ended before its last row");
         }
-        drop(self.permit);
+        drop(self.places);
     }
 
     async fn produce(&self, sender: Sender<Part>, mut sent: u64, next: String) -> Result<(), &'static str> {

@@ -369,6 +369,21 @@ async fn an_export_holds_a_place_until_its_last_page_and_counts_as_a_request() {
 }
 
 #[tokio::test]
+async fn exports_leave_places_for_everybody_else() {
+    let exports = ExportLimits { in_flight: 1, ..default_export_limits() };
+    let options = GatewayOptions { in_flight: 8, exports, ..GatewayOptions::default() };
+    let world = World::start(&[("tiqets", many(150, "x"))], options).await;
+    world.store.slow_list.store(2, SeqCst);
+    let response = world.send("limited-key", "orders.csv").await;
+    world.store.slowed.notified().await;
+    assert_eq!(world.error("tiqets-key", "orders.csv").await.1, "OVERLOADED");
+    assert_eq!(world.door.post("{ __typename }").await.0, 200);
+    world.store.resumed.notify_one();
+    assert!(response.text().await.expect("a complete file").ends_with("\r\n"));
+    assert_eq!(world.send("tiqets-key", STATEMENT).await.status(), 200);
+}
+
+#[tokio::test]
 async fn a_client_that_does_not_read_an_export_loses_its_place() {
     let exports = ExportLimits { write_timeout: Duration::from_millis(200), ..default_export_limits() };
     let options = GatewayOptions { in_flight: 1, exports, ..GatewayOptions::default() };
