@@ -105,16 +105,7 @@ fn number_of(number: usize) -> String {
 
 async fn write(store: &dyn OrderStore, number: usize) {
     let order = order(number);
-    let write = OrderWrite {
-        precondition: Precondition::New,
-        order: &order,
-        status: order.status(),
-        lease_after: LeaseAfterWrite::Released,
-        idempotency: None,
-        transitions: &[],
-        timers: &[],
-        credentials: &[],
-    };
+    let write = OrderWrite::new(Precondition::New, &order, LeaseAfterWrite::Released);
     store.write(&write).await.expect("written");
 }
 

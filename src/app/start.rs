@@ -37,6 +37,7 @@ use deliveries::Deliveries;
 use domain::{Clock, Source, SystemClock};
 use edits::Edits;
 use notifications::Notifications;
+use orders::periodic::every;
 use source_stack::CatalogCache;
 use store_sql::SearchIndex;
 
@@ -110,17 +111,19 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
 
 /// Makes orders searchable that an earlier version wrote: those before an upgrade, and those of its replicas beside this one.
 async fn index_orders(index: Arc<dyn SearchIndex>, stop: CancellationToken) {
-    while !stop.is_cancelled() {
-        match index.index_batch().await {
-            Ok(true) => continue,
-            Ok(false) => {}
-            Err(error) => tracing::warn!(%error, "orders of an earlier version could not be indexed"),
+    let index_rest = || async {
+        while !stop.is_cancelled() {
+            match index.index_batch().await {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => {
+                    tracing::warn!(%error, "orders of an earlier version could not be indexed");
+                    return;
+                }
+            }
         }
-        tokio::select! {
-            () = tokio::time::sleep(INDEX_INTERVAL) => {}
-            () = stop.cancelled() => {}
-        }
-    }
+    };
+    every(INDEX_INTERVAL, stop.clone(), index_rest).await;
 }
 
 /// Closes orders, deliveries and notices to the operator. Clients that waited for an order have their response or have given up. Calls in flight record

@@ -29,7 +29,7 @@ use crate::gateway::limit_report::{LimitReport, insert_extension};
 use crate::gateway::observe::{OperationObserver, observe_stream, operation_span};
 use crate::gateway::operation::{OperationOutcome, OperationRequest};
 use crate::gateway::operation_limits::OperationLimits;
-use crate::gateway::params::DOCUMENT_ID_NAMES;
+use crate::gateway::params::{DOCUMENT_ID_NAMES, RequestParams};
 use crate::gateway::persisted::{OperationLookupError, PersistedOperations, ResolvedDocument};
 use crate::gateway::rate_limiter::RequestRateLimiter;
 use crate::gateway::rejection::{OperationCost, RequestRejection};
@@ -163,21 +163,20 @@ impl Pipeline {
 
     /// Runs one operation.
     pub async fn run(&self, operation_request: OperationRequest) -> OperationOutcome {
-        let mut observer = OperationObserver::start();
-        let span = operation_span();
-        let outcome = self.run_explained(operation_request, &mut observer).instrument(span.clone()).await;
-        let outcome = outcome.unwrap_or_else(|ended| ended);
-        observer.finish(&outcome, &span);
-        outcome
+        self.run_observed(None, operation_request).await
     }
 
     /// Runs a document of the service itself for a caller. The safelist, which is for documents of clients, does not apply;
     /// all other stages do.
     pub async fn run_fixed(&self, document: &'static str, operation_request: OperationRequest) -> OperationOutcome {
+        self.run_observed(Some(document), operation_request).await
+    }
+
+    /// Runs one operation, of a document of the service itself if there is one, and observes it.
+    async fn run_observed(&self, fixed: Option<&'static str>, operation_request: OperationRequest) -> OperationOutcome {
         let mut observer = OperationObserver::start();
         let span = operation_span();
-        let resolved = ResolvedDocument::fixed(document);
-        let outcome = self.run_document(resolved, operation_request, &mut observer).instrument(span.clone()).await;
+        let outcome = self.run_explained(fixed, operation_request, &mut observer).instrument(span.clone()).await;
         let outcome = outcome.unwrap_or_else(|ended| ended);
         observer.finish(&outcome, &span);
         outcome
@@ -187,16 +186,17 @@ impl Pipeline {
     /// caller has the scope `admin`.
     async fn run_explained(
         &self,
+        fixed: Option<&'static str>,
         operation_request: OperationRequest,
         observer: &mut OperationObserver,
     ) -> Result<OperationOutcome, OperationOutcome> {
         if operation_request.params.extensions.get("explain") != Some(&Value::Bool(true)) {
-            return self.run_stages(operation_request, observer).await;
+            return self.run_stages(fixed, operation_request, observer).await;
         }
         if !operation_request.viewer.has_scope(Scope::Admin) {
             return Err(RequestRejection::explain_forbidden().into());
         }
-        let (outcome, explanation) = explain(self.run_stages(operation_request, observer)).await;
+        let (outcome, explanation) = explain(self.run_stages(fixed, operation_request, observer)).await;
         let mut outcome = outcome?;
         if let OperationOutcome::Response(response) = &mut outcome {
             insert_extension(response, "explain", explanation);
@@ -204,25 +204,28 @@ impl Pipeline {
         Ok(outcome)
     }
 
+    /// Returns the document of the service itself, or that of a client.
+    async fn resolve_document(
+        &self,
+        fixed: Option<&'static str>,
+        params: &RequestParams,
+    ) -> Result<ResolvedDocument, RequestRejection> {
+        match fixed {
+            Some(document) => Ok(ResolvedDocument::fixed(document)),
+            None => self.persisted.resolve(params).await.map_err(lookup_rejection),
+        }
+    }
+
     /// Runs the stages in order. Each one continues, or ends the request with an outcome.
     async fn run_stages(
         &self,
-        operation_request: OperationRequest,
-        observer: &mut OperationObserver,
-    ) -> Result<OperationOutcome, OperationOutcome> {
-        let resolved = self.persisted.resolve(&operation_request.params).await.map_err(lookup_rejection)?;
-        self.run_document(resolved, operation_request, observer).await
-    }
-
-    /// Runs the stages after the text of the document is known.
-    async fn run_document(
-        &self,
-        resolved: ResolvedDocument,
+        fixed: Option<&'static str>,
         operation_request: OperationRequest,
         observer: &mut OperationObserver,
     ) -> Result<OperationOutcome, OperationOutcome> {
         let bodies = self.body_index.load_full();
         let (api, params) = (self.api(), &operation_request.params);
+        let resolved = self.resolve_document(fixed, params).await?;
         let document = self.parse_and_validate(&api, &resolved.text, &operation_request)?;
         self.persisted.register(&resolved).await;
         let operation = document

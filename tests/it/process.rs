@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
@@ -19,6 +19,15 @@ pub(crate) fn binary(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ticketgraph"));
     command.args(arguments).env_clear().env("HOME", folder).current_dir(folder);
     command
+}
+
+/// Runs `check --online` with a configuration and more arguments and environment variables.
+pub(crate) async fn check_online(configuration: &str, more: &[&str], environment: &[(&str, &Path)]) -> Output {
+    let folder = TempDir::new().expect("a folder");
+    std::fs::write(folder.path().join("venues.toml"), configuration).expect("a file");
+    let arguments = [&["check", "--online", "--config", "venues.toml"], more].concat();
+    let mut command = tokio::process::Command::from(binary(folder.path(), &arguments));
+    command.envs(environment.iter().copied()).output().await.expect("a run")
 }
 
 /// A child process that ends with its test; its log lines are buffered.

@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio::process::Command;
 use tokio::task::JoinSet;
 
-use crate::process::binary;
+use crate::process::{binary, check_online};
 
 /// A server that gives the same response to everything, and remembers the methods and paths of the requests.
 struct Server {
@@ -97,10 +97,7 @@ postal_code = "1005"
 }
 
 async fn check(configuration: &str, more: &[&str]) -> (Output, String) {
-    let folder = TempDir::new().expect("a folder");
-    std::fs::write(folder.path().join("venues.toml"), configuration).expect("a file");
-    let arguments = [&["check", "--online", "--config", "venues.toml"], more].concat();
-    let run = Command::from(binary(folder.path(), &arguments)).output().await.expect("a run");
+    let run = check_online(configuration, more, &[]).await;
     let text = String::from_utf8_lossy(&run.stdout).into_owned();
     (run, text)
 }

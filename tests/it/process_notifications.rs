@@ -6,14 +6,13 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::StatusCode;
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 use tokio::net::TcpListener;
-use tokio::process::Command;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::deliveries::mail_server::{MailServer, PASSWORD};
-use crate::process::{Process, TIMEOUT, binary};
+use crate::process::{Process, TIMEOUT, check_online};
 
 /// A webhook that gives one status to each method, and passes on the methods and ids.
 struct Receiver {
@@ -84,16 +83,13 @@ async fn check(configuration: &str, more: &[&str]) -> Vec<String> {
 
 /// Runs the check, with only this certificate trusted if there is one.
 async fn check_trusting(configuration: &str, more: &[&str], certificate: Option<&str>) -> Vec<String> {
-    let folder = TempDir::new().expect("a folder");
-    std::fs::write(folder.path().join("venues.toml"), configuration).expect("a file");
-    let arguments = [&["check", "--online", "--config", "venues.toml"], more].concat();
-    let mut command = Command::from(binary(folder.path(), &arguments));
-    if let Some(certificate) = certificate {
-        let path = folder.path().join("trusted.pem");
-        std::fs::write(&path, certificate).expect("a file");
-        command.env("SSL_CERT_FILE", path);
-    }
-    let run = command.output().await.expect("a run");
+    let trusted = certificate.map(|certificate| {
+        let file = NamedTempFile::new().expect("a file");
+        std::fs::write(&file, certificate).expect("a file");
+        file
+    });
+    let environment: Vec<_> = trusted.iter().map(|file| ("SSL_CERT_FILE", file.path())).collect();
+    let run = check_online(configuration, more, &environment).await;
     let text = String::from_utf8_lossy(&run.stdout).into_owned() + &String::from_utf8_lossy(&run.stderr);
     assert!(!text.contains("planted") && !text.contains(PASSWORD), "{text}");
     text.lines().filter(|line| line.contains(" notifications: ")).map(str::to_owned).collect()

@@ -12,6 +12,9 @@ use domain::ordering::{IssuedTicket, TicketState};
 use domain::time::later;
 use domain::{ErrorKind, VendorError};
 
+/// Cause of the transition by which only a person can find out what became of the tickets.
+pub(crate) const TICKETS_NOT_FOUND: &str = "tickets missing at the settle deadline";
+
 impl UnitOfWork {
     /// Merges issued tickets and their barcodes into the order. The first reference identifies a ticket.
     pub(crate) fn merge_tickets(&mut self, number: usize, issued: Vec<IssuedTicket>) {
@@ -50,8 +53,7 @@ impl UnitOfWork {
     /// be canceled.
     fn schedule_ticket_read(&mut self, number: usize) {
         let (now, settings) = (self.now, Arc::clone(&self.settings));
-        self.forget_found_tickets(number);
-        let missing = self.missing_tickets(number);
+        let missing = self.forget_found_tickets(number);
         let leg = self.leg_mut(number);
         let since = leg.ticket_search.map_or(now, |search| search.since);
         let end = leg.ticket_search.and_then(|search| search.end);
@@ -72,19 +74,20 @@ impl UnitOfWork {
             self.report_overdue_tickets(number);
         }
         if is_over && end.is_none() {
-            self.hand_over_missing_tickets(number);
+            let status = LegStatus::Confirmed.name();
+            self.record_transition(Some(number), status, status, TICKETS_NOT_FOUND);
         }
     }
 
-    /// Ends the search for codes once they are there, or once the lines that miss them are canceled.
-    pub(super) fn forget_found_tickets(&mut self, number: usize) {
+    /// Ends the search for codes once they are there, or once the lines that miss them are canceled. Returns what is still missing.
+    pub(super) fn forget_found_tickets(&mut self, number: usize) -> Missing {
         let missing = self.missing_tickets(number);
-        if missing == Missing::Codes {
-            return;
+        if missing != Missing::Codes {
+            let leg = self.leg_mut(number);
+            leg.problems.retain(|problem| problem.code != ProblemCode::TicketsMissing);
+            leg.ticket_search = leg.ticket_search.filter(|search| missing == Missing::States && search.end.is_none());
         }
-        let leg = self.leg_mut(number);
-        leg.problems.retain(|problem| problem.code != ProblemCode::TicketsMissing);
-        leg.ticket_search = leg.ticket_search.filter(|search| missing == Missing::States && search.end.is_none());
+        missing
     }
 
     /// Reports sold tickets without a code, once for each leg.
@@ -97,15 +100,6 @@ impl UnitOfWork {
         tracing::warn!(order = %self.order.number, leg = number, source, "sold tickets have no code and are overdue");
         metrics::counter!("ticketgraph_tickets_overdue_total", "source" => source).increment(1);
         self.add_problem(number, Problem::new(ProblemCode::TicketsMissing));
-    }
-
-    /// Notes that only a person can find out what became of the tickets.
-    fn hand_over_missing_tickets(&mut self, number: usize) {
-        let leg = &self.order.legs[number];
-        let (status, source) = (leg.status.name(), leg.source.as_str().to_owned());
-        tracing::error!(order = %self.order.number, leg = number, source, "order needs attention: its tickets did not come");
-        metrics::counter!("ticketgraph_orders_needing_attention_total", "source" => source).increment(1);
-        self.record_transition(Some(number), status, status, "tickets missing at the settle deadline");
     }
 
     /// Returns what is missing of the tickets of a leg, without those of canceled lines.
@@ -150,7 +144,7 @@ impl UnitOfWork {
 
 /// Missing part of the tickets of a leg.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Missing {
+pub(super) enum Missing {
     /// Nothing.
     Nothing,
     /// Only the final state of tickets that have a code.

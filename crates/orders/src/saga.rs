@@ -17,6 +17,7 @@ use crate::context::OrdersContext;
 use crate::decision::SagaStep;
 use crate::idempotency::IdempotencyRecord;
 use crate::lease::{Lease, LeaseAfterWrite, Precondition};
+use crate::missing_tickets::TICKETS_NOT_FOUND;
 use crate::observe::{self, RunningOrderGauge};
 use crate::order::Order;
 use crate::outcome::StepOutcome;
@@ -193,21 +194,15 @@ impl<'a> SagaRunner<'a> {
             AfterWrite::Continue => LeaseAfterWrite::Held(self.context.settings.lease),
             AfterWrite::Idle | AfterWrite::HandOver => LeaseAfterWrite::Released,
         };
+        let precondition = Precondition::Leased(&self.work.before, self.lease);
         let write = OrderWrite {
-            precondition: Precondition::Leased(&self.work.before, self.lease),
-            order: &self.work.order,
-            status: self.work.order.status(),
-            lease_after: ownership,
-            idempotency: None,
             transitions: &transitions,
             timers: &timers,
             credentials: &self.work.credentials,
+            ..OrderWrite::new(precondition, &self.work.order, ownership)
         };
         let cursor = write_with_retry(self.context.store.as_ref(), &write).await?;
-        self.work.mark_written();
-        publish_change(self.context.bus.as_ref(), &self.work.order, cursor).await;
-        observe::count_transitions(&self.work.order, &transitions);
-        report_needs_attention(&self.work.order, &transitions);
+        after_write(self.context, &mut self.work, &transitions, cursor).await;
         Ok(())
     }
 }
@@ -240,21 +235,25 @@ pub(crate) async fn start_action(
     // An order that is not idle was left by its runner: nothing else would resume it.
     let timers = timers(&work.order, owns || !work.order.is_idle(), work.now);
     let ownership = if owns { LeaseAfterWrite::Held(context.settings.lease) } else { LeaseAfterWrite::Released };
+    let precondition = basis.map_or(Precondition::New, Precondition::Unleased);
     let write = OrderWrite {
-        precondition: basis.map_or(Precondition::New, Precondition::Unleased),
-        order: &work.order,
-        status: work.order.status(),
-        lease_after: ownership,
         idempotency: key,
         transitions: &transitions,
         timers: &timers,
         credentials: &work.credentials,
+        ..OrderWrite::new(precondition, &work.order, ownership)
     };
     let written = context.store.write(&write).await?;
-    work.mark_written();
-    observe::count_transitions(&work.order, &transitions);
-    publish_change(context.bus.as_ref(), &work.order, written.cursor).await;
+    after_write(context, work, &transitions, written.cursor).await;
     Ok(written.lease)
+}
+
+/// Publishes, counts and reports a change that is written.
+async fn after_write(context: &OrdersContext, work: &mut UnitOfWork, transitions: &[Transition], cursor: u64) {
+    work.mark_written();
+    publish_change(context.bus.as_ref(), &work.order, cursor).await;
+    observe::count_transitions(&work.order, transitions);
+    report_needs_attention(&work.order, transitions);
 }
 
 async fn publish_change(bus: &dyn ChangeBus, order: &Order, cursor: u64) {
@@ -269,12 +268,14 @@ async fn publish_change(bus: &dyn ChangeBus, order: &Order, cursor: u64) {
     bus.publish(&change).await;
 }
 
-/// Logs and counts legs that need an operator.
+/// Logs and counts legs that need an operator: by their status, or because their tickets did not come.
 fn report_needs_attention(order: &Order, transitions: &[Transition]) {
     let stuck = LegStatus::NeedsAttention.name();
-    for leg in transitions.iter().filter(|transition| transition.to == stuck).filter_map(|transition| transition.leg) {
+    let is_handed_over = |transition: &&Transition| transition.to == stuck || transition.cause == TICKETS_NOT_FOUND;
+    for transition in transitions.iter().filter(is_handed_over) {
+        let Some(leg) = transition.leg else { continue };
         let source = order.legs[leg].source.as_str().to_owned();
-        tracing::error!(order = %order.number, leg, source, "order needs attention");
+        tracing::error!(order = %order.number, leg, source, cause = transition.cause, "order needs attention");
         metrics::counter!("ticketgraph_orders_needing_attention_total", "source" => source).increment(1);
     }
 }

@@ -184,12 +184,7 @@ impl UnitOfWork {
             self.order.intent = Intent::Cancel;
         }
         let lines: BTreeSet<usize> = self.order.lines_of(number).map(|(line, _)| line).collect();
-        for ticket in self.order.tickets.iter_mut().filter(|ticket| lines.contains(&ticket.line)) {
-            ticket.state = TicketState::Void;
-        }
-        for line in lines {
-            self.order.lines[line].is_canceled = true;
-        }
+        self.void_lines(&lines);
         let leg = self.leg_mut(number);
         leg.settled = Some(LegSettlement::Undone);
         leg.cancellation = None;
@@ -207,16 +202,21 @@ impl UnitOfWork {
         let last = leg.attempts.last().filter(|last| last.operation == LegOperation::Cancel);
         let is_refunded = last.is_some_and(|last| last.outcome.took_effect());
         let lines = if is_refunded { canceled } else { lines_to_cancel(&self.order, leg) };
-        for ticket in self.order.tickets.iter_mut().filter(|ticket| lines.contains(&ticket.line)) {
-            ticket.state = TicketState::Void;
-        }
-        for line in lines {
-            self.order.lines[line].is_canceled = true;
-        }
+        self.void_lines(&lines);
         let is_whole = self.order.lines_of(number).all(|(_, line)| line.is_canceled);
         self.end_cancellation(number, AttemptOutcome::ResolvedDone);
         self.set_status(number, if is_whole { LegStatus::Cancelled } else { LegStatus::Confirmed }, cause);
         self.forget_found_tickets(number);
+    }
+
+    /// Cancels lines, and voids their tickets.
+    fn void_lines(&mut self, lines: &BTreeSet<usize>) {
+        for ticket in self.order.tickets.iter_mut().filter(|ticket| lines.contains(&ticket.line)) {
+            ticket.state = TicketState::Void;
+        }
+        for line in lines {
+            self.order.lines[*line].is_canceled = true;
+        }
     }
 
     /// Keeps the sale, also of lines that the source refunded without voiding their tickets.

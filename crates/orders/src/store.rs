@@ -109,6 +109,22 @@ pub struct OrderWrite<'a> {
     pub credentials: &'a [TicketCredential],
 }
 
+impl<'a> OrderWrite<'a> {
+    /// Creates a write of the order alone.
+    pub fn new(precondition: Precondition<'a>, order: &'a Order, lease_after: LeaseAfterWrite) -> Self {
+        Self {
+            precondition,
+            order,
+            status: order.status(),
+            lease_after,
+            idempotency: None,
+            transitions: &[],
+            timers: &[],
+            credentials: &[],
+        }
+    }
+}
+
 /// Result of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WriteReceipt {

@@ -34,12 +34,12 @@ async fn sold(habits: &[VendorTraits], policy: CancellationPolicy) -> (World, Or
     (world, orders, order)
 }
 
-async fn quote(orders: &Orders, order: &Order, lines: Option<&[usize]>) -> Result<Quote, Vec<Problem>> {
+pub(super) async fn quote(orders: &Orders, order: &Order, lines: Option<&[usize]>) -> Result<Quote, Vec<Problem>> {
     let lines = lines.map(|lines| lines.iter().copied().collect::<BTreeSet<_>>());
     orders.quote(&storefront(), &QuoteCancellation { order: order.key, lines }).await.expect("the store")
 }
 
-fn cancel(world: &World, quote: &Quote) -> CancelOrder {
+pub(super) fn cancel(world: &World, quote: &Quote) -> CancelOrder {
     CancelOrder { key: world.next_key(), quote: quote.id, reason: Some("changed my mind".to_owned()) }
 }
 

@@ -221,14 +221,8 @@ async fn write_with_clock(
     let now = order.updated_at + jiff::SignedDuration::from_secs(skew);
     let next = Order { version: order.version + 1, updated_at: now, ..order.clone() };
     let write = OrderWrite {
-        precondition,
-        order: &next,
-        status: next.status(),
-        lease_after,
-        idempotency: None,
-        transitions: &[],
         timers: &[OrderTimer { at: now, kind: TimerKind::Resume, leg: None }],
-        credentials: &[],
+        ..OrderWrite::new(precondition, &next, lease_after)
     };
     store.write(&write).await.map(|written| written.lease)
 }

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use domain::ordering::TicketState;
 use orders::{
-    CancelOrder, CancellationPolicy, LegSettlement, LegStatus, Order, OrderSettings, OrderStatus, Orders, ProblemCode,
-    QuoteCancellation, RetryLegs, SettleLeg,
+    CancellationPolicy, LegSettlement, LegStatus, Order, OrderSettings, OrderStatus, Orders, ProblemCode, RetryLegs,
 };
 
 use crate::orders::audit::{audit, statuses};
+use crate::orders::cancellation::{cancel, quote};
 use crate::orders::database::Stage;
-use crate::orders::operator::{calls, codes, place};
+use crate::orders::operator::{calls, codes, place, settle, settlement};
 use crate::orders::vendor::{KEYED, VendorCall};
 use crate::orders::world::{World, storefront};
 
@@ -36,11 +36,8 @@ async fn without_codes() -> (World, Orders, Order) {
 }
 
 async fn settled(world: &World, orders: &Orders, order: &Order, outcome: LegSettlement) -> Order {
-    let (key, note) = (world.next_key(), "by phone".to_owned());
-    let request = SettleLeg { key, order: order.key, leg: 0, if_version: None, outcome, note, refs: Vec::new() };
-    let outcome = orders.settle(&storefront(), &request).await.expect("the store");
+    let (outcome, _) = settle(world, orders, &settlement(world, order.key, 0, outcome)).await;
     assert_eq!(codes(&outcome.problems), []);
-    orders.wait_until_idle().await;
     orders.resume_due().await.expect("the store");
     orders.wait_until_idle().await;
     world.read(order.key).await
@@ -86,10 +83,8 @@ async fn what_a_person_said_of_missing_tickets_stands_and_costs_the_other_legs_n
 #[tokio::test]
 async fn an_order_whose_tickets_never_came_is_canceled_like_any_other() {
     let (world, orders, order) = without_codes().await;
-    let quote = QuoteCancellation { order: order.key, lines: None };
-    let quote = orders.quote(&storefront(), &quote).await.expect("the store").expect("a quote");
-    let cancel = CancelOrder { key: world.next_key(), quote: quote.id, reason: None };
-    let outcome = orders.cancel(&storefront(), &cancel).await.expect("the store");
+    let quote = quote(&orders, &order, None).await.expect("a quote");
+    let outcome = orders.cancel(&storefront(), &cancel(&world, &quote)).await.expect("the store");
     assert_eq!(codes(&outcome.problems), []);
     orders.wait_until_idle().await;
     let canceled = world.read(order.key).await;

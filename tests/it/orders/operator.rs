@@ -52,12 +52,12 @@ async fn refused_undo() -> (World, Orders, Order) {
     (world, orders, order)
 }
 
-fn settlement(world: &World, order: OrderKey, leg: usize, outcome: LegSettlement) -> SettleLeg {
+pub(super) fn settlement(world: &World, order: OrderKey, leg: usize, outcome: LegSettlement) -> SettleLeg {
     let (key, note) = (world.next_key(), "by phone".to_owned());
     SettleLeg { key, order, leg, if_version: None, outcome, note, refs: Vec::new() }
 }
 
-async fn settle(world: &World, orders: &Orders, request: &SettleLeg) -> (OrderOutcome, Order) {
+pub(super) async fn settle(world: &World, orders: &Orders, request: &SettleLeg) -> (OrderOutcome, Order) {
     let outcome = orders.settle(&storefront(), request).await.expect("the store");
     orders.wait_until_idle().await;
     (outcome, world.read(request.order).await)

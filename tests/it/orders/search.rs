@@ -36,16 +36,7 @@ async fn insert(world: &World, template: &Order, number: &str, change: impl FnOn
         leg.reference = format!("{number}-{}", leg.number);
     }
     change(&mut order);
-    let write = OrderWrite {
-        precondition: Precondition::New,
-        order: &order,
-        status: order.status(),
-        lease_after: LeaseAfterWrite::Released,
-        idempotency: None,
-        transitions: &[],
-        timers: &[],
-        credentials: &[],
-    };
+    let write = OrderWrite::new(Precondition::New, &order, LeaseAfterWrite::Released);
     world.store.write(&write).await.expect("the order is written");
 }
 

@@ -40,16 +40,7 @@ pub(crate) async fn write_next_version(
 ) -> Result<u64, StoreError> {
     let mut next = order.clone();
     next.version += 1;
-    let write = OrderWrite {
-        precondition,
-        order: &next,
-        status: next.status(),
-        lease_after,
-        idempotency: None,
-        transitions: &[],
-        timers: &[],
-        credentials: &[],
-    };
+    let write = OrderWrite::new(precondition, &next, lease_after);
     ledger.write(&write).await.map(|written| written.lease.fence)
 }
 
@@ -185,14 +176,8 @@ async fn the_last_code_of_a_ticket_counts(world: &World) {
     };
     let next = Order { version: order.version + 1, ..order.clone() };
     let write = OrderWrite {
-        precondition: Precondition::Unleased(&order),
-        order: &next,
-        status: next.status(),
-        lease_after: LeaseAfterWrite::Released,
-        idempotency: None,
-        transitions: &[],
-        timers: &[],
         credentials: &[code("FIRST"), code("LAST")],
+        ..OrderWrite::new(Precondition::Unleased(&order), &next, LeaseAfterWrite::Released)
     };
     world.store.write(&write).await.expect("written");
     let codes = world.store.load_credentials(order.key).await.expect("the store responds");
@@ -217,14 +202,9 @@ async fn a_rejected_write_affects_none_of_those_beside_it(world: &World) {
         let next = Order { version: before.version + 1, ..before.clone() };
         let idempotency = key.map(|key| record(before, key));
         let write = OrderWrite {
-            precondition: Precondition::Unleased(before),
-            order: &next,
-            status: next.status(),
-            lease_after: LeaseAfterWrite::Released,
             idempotency: idempotency.as_ref(),
-            transitions: &[],
-            timers: &[],
             credentials,
+            ..OrderWrite::new(Precondition::Unleased(before), &next, LeaseAfterWrite::Released)
         };
         store.write(&write).await
     };

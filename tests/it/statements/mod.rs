@@ -159,16 +159,7 @@ pub(crate) async fn write(store: &Arc<dyn OrderStore>, orders: &[Order], reselle
         for leg in &mut order.legs {
             leg.reference = format!("{}-{}", order.number, leg.number);
         }
-        let write = OrderWrite {
-            precondition: Precondition::New,
-            order: &order,
-            status: order.status(),
-            lease_after: LeaseAfterWrite::Released,
-            idempotency: None,
-            transitions: &[],
-            timers: &[],
-            credentials: &[],
-        };
+        let write = OrderWrite::new(Precondition::New, &order, LeaseAfterWrite::Released);
         store.write(&write).await.expect("the order is written");
     }
 }

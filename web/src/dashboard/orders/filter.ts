@@ -2,7 +2,7 @@
 
 import type { OrderFilter, OrderStatus } from '../api/documents';
 import { hrefWith } from '../app/route';
-import { dayAfter, isPeriod } from '../ui/days';
+import { DAY, dayAfter, isPeriod } from '../ui/days';
 
 export const KINDS = {
   all: undefined,
@@ -94,7 +94,7 @@ export function addressOf(shown: Shown, change: Partial<Shown>): string {
 /** True if the days are in their order, and at most ten years apart, as the API limits them. */
 export function areDays({ visitFrom, visitTo }: Shown): boolean {
   if (!visitFrom || !visitTo) return true;
-  const days = (Date.parse(visitTo) - Date.parse(visitFrom)) / 86_400_000;
+  const days = (Date.parse(visitTo) - Date.parse(visitFrom)) / DAY;
   return days >= 0 && days <= 3660;
 }
 

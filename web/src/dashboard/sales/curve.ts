@@ -1,7 +1,7 @@
 // Points of sale, put in rows: one for each interval of a period, those without a sale among them.
 
 import type { Interval, SalesQuery } from '../api/documents';
-import type { Days } from '../ui/days';
+import { DAY, type Days } from '../ui/days';
 import type { Money } from '../words';
 
 export type SalesPoint = NonNullable<SalesQuery['reseller']>['sales'][number];
@@ -26,7 +26,6 @@ export function measuresOf(points: readonly SalesPoint[]): Measure[] {
   return ['tickets', 'orders', ...new Set(points.map((point) => point.currency))];
 }
 
-const DAY = 86_400_000;
 const textOf = (time: number) => new Date(time).toISOString().slice(0, 10);
 
 /** The first days of the intervals that touch a period, as the API counts them: weeks begin on Monday. */
