@@ -48,10 +48,9 @@ async function blocks(page) {
 /** The same text for the server of this test: its address, and those of its emulated vendors. */
 function here_and_now(text) {
   const port = (name) => server.log().match(new RegExp(`the emulated ${name} listens on http://127.0.0.1:(\\d+)`))[1];
-  const ports = { 4101: port('acme'), 4102: port('secutix'), 4103: port('ticketing'), 4104: port('tixngo') };
-  return text
-    .replaceAll(/127\.0\.0\.1:(410\d)/g, (_, fixed) => `127.0.0.1:${ports[fixed]}`)
-    .replaceAll('127.0.0.1:4000', new URL(server.origin).host);
+  const own = { 4000: new URL(server.origin).port };
+  const ports = { ...own, 4101: port('acme'), 4102: port('secutix'), 4103: port('ticketing'), 4104: port('tixngo') };
+  return text.replaceAll(/127\.0\.0\.1:(4\d{3})\b/g, (_, fixed) => `127.0.0.1:${ports[fixed]}`);
 }
 
 async function shell(text, cwd = root) {

@@ -14,12 +14,10 @@ use tokio::time::{Instant, sleep, sleep_until};
 use crate::layers::redis_server::RedisServer;
 use crate::orders::database::Postgres;
 use crate::process::{Api, Process, binary};
-use crate::process_orders::{SellableLine, load_lines};
+use crate::process_orders::{SellableLine, VENDORS, load_lines, sandbox_at};
 
 /// A museum, an opera house and a night club.
 const SOURCES: [&str; 3] = ["harbor", "opera", "quay"];
-/// Their vendors.
-const VENDORS: [&str; 3] = ["acme", "secutix", "ticketing"];
 /// Longest wait for the end of an order.
 const PATIENCE: Duration = Duration::from_secs(240);
 
@@ -41,11 +39,8 @@ impl Venue {
         let folder = TempDir::new().expect("a folder");
         let emulators = Process::start(&folder, &["sandbox"]);
         let base = |name| (name, emulators.address(&format!("vendor=\"{name}\"")));
-        let vendors: BTreeMap<&str, String> = VENDORS.into_iter().map(base).collect();
-        let mut text = include_str!("../../config/sandbox.toml").to_owned();
-        for (place, name) in VENDORS.into_iter().enumerate() {
-            text = text.replace(&format!("http://127.0.0.1:{}", 4101 + place), &vendors[name]);
-        }
+        let vendors: BTreeMap<&'static str, String> = VENDORS.into_iter().map(base).collect();
+        let mut text = sandbox_at(&vendors);
         for (from, to) in replaced {
             text = text.replace(from, to);
         }

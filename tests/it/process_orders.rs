@@ -22,6 +22,9 @@ const ANSWERED: usize = 40;
 pub(crate) const SOURCES: [(&str, &str); 4] =
     [("harbor", "acme"), ("opera", "secutix"), ("club", "secutix"), ("quay", "ticketing")];
 
+/// Vendors, in the order of their usual ports.
+pub(crate) const VENDORS: [&str; 3] = ["acme", "secutix", "ticketing"];
+
 /// Time in which a sale that was made is found: four lookups.
 const LOOKUP_TIME: Duration = Duration::from_secs(32);
 
@@ -69,8 +72,7 @@ impl Vendors {
     pub(crate) fn start_with(folder: &TempDir, more: &[&str]) -> Self {
         std::fs::write(folder.path().join("slow.toml"), SLOW).expect("a file");
         let process = Process::start(folder, &[&["sandbox", "--scenario", "slow.toml"], more].concat());
-        let bases = ["acme", "secutix", "ticketing"];
-        let bases = bases.into_iter().map(|name| (name, process.address(&format!("vendor=\"{name}\"")))).collect();
+        let bases = VENDORS.into_iter().map(|name| (name, process.address(&format!("vendor=\"{name}\"")))).collect();
         Self { _process: process, bases, client: http_client::build_client().expect("a client") }
     }
 
@@ -99,12 +101,27 @@ impl Vendors {
 /// Returns the sandbox configuration with the URLs of the vendors and a database in the folder.
 pub(crate) fn configuration(folder: &TempDir, vendors: &Vendors) -> String {
     let ledger = folder.path().join("orders.db");
-    let mut text = include_str!("../../config/sandbox.toml")
-        .replace("[ledger]\n", &format!("[ledger]\nurl = \"sqlite://{}\"\nlease = \"20s\"\n", ledger.display()));
-    for (place, vendor) in ["acme", "secutix", "ticketing"].into_iter().enumerate() {
-        text = text.replace(&format!("http://127.0.0.1:{}", 4101 + place), &vendors.bases[vendor]);
-    }
-    text + SETTINGS
+    let ledger = format!("[ledger]\nurl = \"sqlite://{}\"\nlease = \"20s\"\n", ledger.display());
+    sandbox_at(&vendors.bases).replace("[ledger]\n", &ledger) + SETTINGS
+}
+
+/// Returns the sandbox configuration with these URLs of the vendors. Every usual URL is taken out before the first one is put in: a
+/// port such as 41020 begins like a usual one.
+pub(crate) fn sandbox_at(bases: &BTreeMap<&'static str, String>) -> String {
+    let usual = |place: usize| format!("http://127.0.0.1:{}", 4101 + place);
+    let names = || VENDORS.into_iter().enumerate();
+    let sandbox = include_str!("../../config/sandbox.toml").to_owned();
+    let marked = names().fold(sandbox, |text, (place, name)| text.replace(&usual(place), &format!("<{name}>")));
+    names().fold(marked, |text, (_, name)| text.replace(&format!("<{name}>"), &bases[name]))
+}
+
+#[test]
+fn the_port_of_one_vendor_may_begin_like_the_usual_port_of_another() {
+    let ports = ["http://127.0.0.1:41020", "http://127.0.0.1:41030", "http://127.0.0.1:41010"];
+    let text = sandbox_at(&VENDORS.into_iter().zip(ports.map(str::to_owned)).collect());
+    let bases: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("base_url = ")).collect();
+    let written = [ports[0], ports[1], ports[1]].map(|base| format!("\"{base}\""));
+    assert_eq!(bases, [&written[..], &[format!("\"{}/v3\"", ports[2])]].concat());
 }
 
 /// Line on sale, with its remaining vacancies.
