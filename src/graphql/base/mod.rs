@@ -9,6 +9,7 @@ pub mod deferred;
 pub mod error;
 pub mod id;
 pub mod loaders;
+pub(in crate::graphql) mod localized_money;
 pub mod page;
 pub(in crate::graphql) mod resolve_fields;
 pub mod scalars;

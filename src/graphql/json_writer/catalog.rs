@@ -260,7 +260,10 @@ impl JsonFields for Money {
             "amount" => number(|money: &Self| money.0.amount),
             "currency" => text(|money: &Self| money.0.currency.code()),
             "exponent" => number(|money: &Self| money.0.currency.exponent().into()),
-            "formatted" => owned_text(|money: &Self| money.0.to_string()),
+            "formatted" => {
+                let locale = LocaleArgument::parse(field)?;
+                owned_text(move |money: &Self| money.formatted_in(locale.locale()))
+            }
             _ => return None,
         })
     }

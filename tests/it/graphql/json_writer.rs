@@ -66,7 +66,7 @@ fn contains_raw_json(value: &Value) -> bool {
 async fn raw_json_rows_equal_the_output_of_the_executor() {
     let graph = TestGraph::of_three();
     for fields in [
-        "nodes { id title(locale: \"fr\") startsAt status ticketTypes { id name price { retail { amount formatted } net { amount } } } }",
+        "nodes { id title(locale: \"fr\") startsAt status ticketTypes { id name price { retail { amount formatted french: formatted(locale: \"fr\") } net { amount } } } }",
         "edges { cursor node { __typename priceFrom { currency exponent } sections { id name } source { name capabilities } } }",
         "nodes { performances(first: 2) { nodes { startsAt availability(quantity: 2) { status offers { ticketType { name } price { taxes { name } } } problems { message } freshness { mode observedAt } } } pageInfo { endCursor } problems { message } } }",
     ] {

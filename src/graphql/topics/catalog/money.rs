@@ -5,13 +5,22 @@ use std::sync::Arc;
 use async_graphql::{Context, Object};
 use domain::money;
 use domain::source::Source;
+use domain::text;
 
 use crate::graphql::base::ctx::Ctx;
-use crate::graphql::base::scalars::{CurrencyCode, DateTime, MinorUnits, int};
+use crate::graphql::base::localized_money::format_money;
+use crate::graphql::base::scalars::{CurrencyCode, DateTime, Locale, MinorUnits, int};
 
 /// An amount of money in whole minor units.
 #[derive(Debug, Clone, Copy)]
 pub struct Money(pub money::Money);
+
+impl Money {
+    /// Formats as a locale writes it.
+    pub(in crate::graphql) fn formatted_in(self, locale: Option<&text::Locale>) -> String {
+        locale.map_or_else(|| self.0.to_string(), |locale| format_money(self.0, locale))
+    }
+}
 
 /// An amount of money in whole minor units.
 #[Object]
@@ -31,9 +40,14 @@ impl Money {
         int(self.0.currency.exponent())
     }
 
-    /// Human-readable text, for example 39.95 EUR.
-    async fn formatted(&self) -> String {
-        self.0.to_string()
+    /// Human-readable text: 39.95 EUR, or as a locale writes it, for example 39,95 € in `fr`.
+    ///
+    /// An amount with more decimal places than the locale shows is never rounded: it gets the form without a locale.
+    async fn formatted(
+        &self,
+        #[graphql(desc = "Language and region, for example fr-CH.")] locale: Option<Locale>,
+    ) -> String {
+        self.formatted_in(locale.as_ref().map(|locale| &locale.0))
     }
 }
 
