@@ -1,20 +1,29 @@
 // Runs the code blocks of the documentation as they stand: shells, clients, generated types, the Relay compiler.
 
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 
-import relay from 'relay-compiler';
-
+import { openChromium, openPage } from './chromium.mjs';
 import { startServer } from './server.mjs';
 
 const run = promisify(execFile);
 const root = new URL('../../', import.meta.url).pathname;
-const here = new URL('./', import.meta.url).pathname;
+
+/** A port that nobody uses. */
+async function freePort() {
+  const listener = createServer().listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  const { port } = listener.address();
+  listener.close();
+  return port;
+}
 
 let server;
 
@@ -74,69 +83,88 @@ test('the shell of "start here" asks, buys at three vendors, repeats itself, and
   assert.ok(dead.problems.some(({ code }) => code === 'SOURCE_UNAVAILABLE'), JSON.stringify(dead.problems));
 });
 
-test('every shell of the page for clients runs', async () => {
+/** The sections of the page for clients, each with its blocks. */
+async function sections() {
+  const found = new Map();
+  for (const { chapter, words, text } of await blocks('docs/clients.md')) {
+    found.set(chapter, [...(found.get(chapter) ?? []), [...words.split(' '), text]]);
+  }
+  return [...found].map(([chapter, parts]) => ({ chapter, parts }));
+}
+
+/** Follows a section in an empty folder, line by line: installs, writes the named files, runs shells and programs. */
+async function follow({ chapter, parts }, folder) {
+  let output = '';
+  for (const part of parts) {
+    const [language, name, text] = part.length === 3 ? part : [part[0], undefined, part[1]];
+    if (name === 'serve') continue;
+    if (language === 'sh') output += await shell(text, folder);
+    if (language === 'sh' || !name) continue;
+    await mkdir(join(folder, dirname(name)), { recursive: true });
+    await writeFile(join(folder, name), here_and_now(text));
+    if (language === 'js') {
+      await assert.doesNotReject(run(process.execPath, [name], { cwd: folder, timeout: 30_000 }), `${chapter}: ${name}`);
+    }
+  }
+  return output;
+}
+
+async function inEmptyFolder(act) {
   const folder = await mkdtemp(join(tmpdir(), 'ticketgraph-docs-'));
   try {
-    const shells = (await blocks('docs/clients.md')).filter(({ words }) => words === 'sh');
-    assert.ok(shells.length >= 3);
-    const output = [];
-    for (const { text } of shells) output.push(await shell(text, folder));
-    assert.ok(output[0].includes('"data"') && !output[0].includes('"errors"'), output[0]);
-    assert.ok((await readFile(join(folder, 'schema.graphql'), 'utf8')).includes('type Query {'));
+    return await act(folder);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+test('every section of the page for clients is followed in an empty folder', async () => {
+  const all = await sections();
+  assert.ok(all.filter(({ parts }) => parts.some(([, name]) => name === 'install')).length >= 6);
+  const checks = {
+    curl: (output) => assert.ok(output.includes('"data"') && !output.includes('"errors"'), output),
+    Exports: async (_, folder) => assert.match(await readFile(join(folder, 'statement.csv'), 'utf8'), /^reseller,/),
+    Relay: async (_, folder) => assert.deepEqual(await readdir(join(folder, 'src/__generated__')), ['SourcesQuery.graphql.ts']),
+    'Generated types': async (_, folder) => {
+      const made = await readFile(join(folder, 'src/generated.ts'), 'utf8');
+      for (const expected of [/export const PricesDocument/, /amount: number/, /SAME_KEY_AFTER_DELAY/]) assert.match(made, expected);
+    },
+  };
+  const followed = new Set();
+  for (const section of all) {
+    await inEmptyFolder(async (folder) => {
+      const output = await follow(section, folder);
+      await checks[section.chapter]?.(output, folder);
+    });
+    followed.add(section.chapter);
+  }
+  for (const chapter of Object.keys(checks)) assert.ok(followed.has(chapter), chapter);
 });
 
-test('every client of the page runs', async () => {
-  const programs = (await blocks('docs/clients.md')).filter(({ words }) => words === 'js');
-  assert.ok(programs.length >= 3);
-  // Below node_modules, so that packages are found and nothing is left in the checkout.
-  const folder = join(here, 'node_modules/.ticketgraph-docs');
-  await mkdir(folder, { recursive: true });
-  try {
-    for (const [number, { chapter, text }] of programs.entries()) {
-      const file = join(folder, `${number}.mjs`);
-      await writeFile(file, here_and_now(text));
-      await assert.doesNotReject(run(process.execPath, [file], { timeout: 30_000 }), chapter);
+test('the React page buys once and watches its order', async () => {
+  const section = (await sections()).find(({ chapter }) => chapter === 'React');
+  await inEmptyFolder(async (folder) => {
+    await follow(section, folder);
+    const port = await freePort();
+    const arguments_ = ['vite', '--port', `${port}`, '--strictPort', '--host', '127.0.0.1'];
+    const vite = spawn('npx', arguments_, { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'], detached: true });
+    const browser = await openChromium();
+    try {
+      for await (const chunk of vite.stdout) if (String(chunk).includes(`${port}`)) break;
+      const { page, errors } = await openPage(browser, `http://127.0.0.1:${port}`);
+      await page.goto(`http://127.0.0.1:${port}`);
+      const ware = page.getByRole('listitem').first();
+      await ware.getByRole('button', { name: 'Buy' }).click();
+      const order = ware.getByRole('status');
+      await order.filter({ hasText: /: CONFIRMED, \D*\d/ }).waitFor({ timeout: 30_000 });
+      const first = await order.textContent();
+      await ware.getByRole('button', { name: 'Buy' }).click();
+      await page.waitForLoadState('networkidle');
+      assert.equal(await order.textContent(), first, 'a second click buys nothing');
+      assert.deepEqual(errors, []);
+    } finally {
+      await browser.close();
+      process.kill(-vite.pid);
     }
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-});
-
-test('the configuration for generated types makes types of a query', async () => {
-  const named = (await blocks('docs/clients.md')).find(({ words }) => words === 'js codegen.mjs');
-  const folder = join(here, 'node_modules/.ticketgraph-codegen');
-  await mkdir(join(folder, 'src'), { recursive: true });
-  try {
-    await cp(join(root, 'schema/ticketgraph.graphql'), join(folder, 'schema.graphql'));
-    await writeFile(join(folder, 'codegen.mjs'), named.text);
-    const query = 'query Prices { events(first: 1) { nodes { ticketTypes { price { retail { amount currency } } } } problems { code retry } } }\n';
-    await writeFile(join(folder, 'src/prices.graphql'), query);
-    await run(process.execPath, [join(here, 'node_modules/@graphql-codegen/cli/esm/bin.js'), '--config', 'codegen.mjs'], { cwd: folder });
-    const made = await readFile(join(folder, 'src/generated.ts'), 'utf8');
-    assert.match(made, /export const PricesDocument/);
-    assert.match(made, /amount: number/);
-    assert.match(made, /SAME_KEY_AFTER_DELAY/);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-});
-
-test('the configuration for the Relay compiler is taken', async () => {
-  const named = (await blocks('docs/clients.md')).find(({ words }) => words === 'json relay.config.json');
-  const folder = await mkdtemp(join(tmpdir(), 'ticketgraph-docs-relay-'));
-  try {
-    await cp(join(root, 'schema/ticketgraph.graphql'), join(folder, 'schema.graphql'));
-    await writeFile(join(folder, 'relay.config.json'), named.text);
-    await writeFile(join(folder, 'package.json'), '{}');
-    await mkdir(join(folder, 'src'));
-    const source = "import { graphql } from 'react-relay';\nexport const q = graphql`query AppQuery { viewer { id } }`;\n";
-    await writeFile(join(folder, 'src/App.ts'), source);
-    await run(relay, ['relay.config.json'], { cwd: folder });
-    assert.deepEqual(await readdir(join(folder, 'src/__generated__')), ['AppQuery.graphql.ts']);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  });
 });

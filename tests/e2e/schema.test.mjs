@@ -7,6 +7,8 @@ import { test } from 'node:test';
 import plugin from '@graphql-eslint/eslint-plugin';
 import { Linter } from 'eslint';
 
+import { changelog } from './changelog.mjs';
+
 const schema = new URL('../../schema/ticketgraph.graphql', import.meta.url).pathname;
 
 // Taste, or against what this schema is.
@@ -48,4 +50,9 @@ test('every rule of graphql-eslint for schemas is clean, but those left out with
   const found = new Linter({ configType: 'flat' }).verify(text, [config], { filename: 'schema.graphql' });
   const ours = found.filter(({ message }) => !NOT_OURS.some((pattern) => pattern.test(message)));
   assert.deepEqual(ours.map(({ ruleId, line, message }) => `${line} ${ruleId}: ${message}`), []);
+});
+
+test('the page of changes is up to date', async () => {
+  const page = await readFile(new URL('../../schema/CHANGELOG.md', import.meta.url), 'utf8');
+  assert.equal(await changelog(), page, 'run scripts/changelog');
 });
