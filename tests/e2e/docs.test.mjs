@@ -83,6 +83,31 @@ test('the shell of "start here" asks, buys at three vendors, repeats itself, and
   assert.ok(dead.problems.some(({ code }) => code === 'SOURCE_UNAVAILABLE'), JSON.stringify(dead.problems));
 });
 
+test('the order of "start here" survives the death of its server', async () => {
+  const steps = (await blocks('docs/start-here.md')).filter(({ words }) => words === 'sh');
+  const of = (chapter) => steps.filter((step) => step.chapter === chapter).map(({ text }) => text);
+  const [buy] = of('3. Buy from three vendors at once');
+  const [interrupt, again, clear] = of('5. Kill the server in the middle of an order');
+  const kill = 'pkill -9 -n -x ticketgraph';
+  assert.ok(interrupt.includes(kill));
+  await inEmptyFolder(async (folder) => {
+    const restarted = join(folder, 'restarted');
+    // The first window: it starts the server again.
+    const first = server.ended.then(async () => {
+      server = await startServer({}, server);
+      await writeFile(restarted, '');
+    });
+    const window = `${buy}\n${interrupt.replace(kill, `kill -9 ${server.pid}`)}\nuntil [ -e ${restarted} ]; do sleep 0.1; done
+      for attempt in $(seq 60); do ${again.trim()} >${folder}/last; jq -e '.order.status == "CONFIRMED"' ${folder}/last >/dev/null && break; sleep 0.5; done
+      cat ${folder}/last`;
+    const output = await shell(window);
+    await first;
+    const last = JSON.parse(output.slice(output.lastIndexOf('\n{\n')));
+    assert.deepEqual([last.replayed, last.order.status], [true, 'CONFIRMED'], JSON.stringify(last.problems));
+    await shell(clear);
+  });
+});
+
 /** The sections of the page for clients, each with its blocks. */
 async function sections() {
   const found = new Map();

@@ -9,10 +9,14 @@ import { once } from 'node:events';
 const root = new URL('../../', import.meta.url).pathname;
 const binary = process.env.TICKETGRAPH_BINARY ?? resolve(root, process.env.CARGO_TARGET_DIR ?? 'target', 'debug/ticketgraph');
 
-/** Starts the server, with settings of its own where some are given; resolves with its `origin` once it says where it listens. `stop` drains it and takes its data away. */
-export async function startServer(env = {}) {
-  const data = await mkdtemp(join(tmpdir(), 'ticketgraph-e2e-'));
-  const child = spawn(binary, ['serve', '--listen', '127.0.0.1:0', '--data', data], {
+/**
+ * Starts the server, with settings of its own where some are given; resolves with its `origin` once it says where it listens. `stop` drains it and takes its data away.
+ * `last` is a killed server, in whose place and with whose data it starts.
+ */
+export async function startServer(env = {}, last) {
+  const data = last?.data ?? (await mkdtemp(join(tmpdir(), 'ticketgraph-e2e-')));
+  const listen = last ? new URL(last.origin).host : '127.0.0.1:0';
+  const child = spawn(binary, ['serve', '--listen', listen, '--data', data], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
   });
@@ -37,5 +41,5 @@ export async function startServer(env = {}) {
     return code;
   }
 
-  return { origin: await origin, pid: child.pid, stop, log: () => log };
+  return { origin: await origin, data, pid: child.pid, stop, ended, log: () => log };
 }
