@@ -30,7 +30,7 @@ const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; worker-src 
 /// The dashboard holds an API key, so it may only load its own script, style sheet and API. Ticket codes are inline
 /// images.
 const DASHBOARD_CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; \
-     img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+     font-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// A page: body and headers.
 #[derive(Debug, Clone, PartialEq, Eq)]

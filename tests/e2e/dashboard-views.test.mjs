@@ -77,6 +77,47 @@ test('the page speaks English, French and German, and keeps the choice', async (
   assert.equal(await page.evaluate(() => getComputedStyle(document.documentElement).colorScheme), 'dark');
 });
 
+test('every view is mirrored for languages that are written from right to left', async () => {
+  for (const viewport of [{ width: 360, height: 740 }, { width: 1400, height: 900 }]) {
+    await walk({ viewport, locale: 'ar-EG' }, async (page, view) => {
+      await page.evaluate(() => {
+        document.documentElement.dir = 'rtl';
+      });
+      await assertFits(page, `${view} from right to left`);
+      const { brand, signOut, title } = await page.evaluate(() => {
+        const middle = (selector) => {
+          const { left, right } = document.querySelector(selector).getBoundingClientRect();
+          return (left + right) / 2 / innerWidth;
+        };
+        const range = document.createRange();
+        range.selectNodeContents(document.querySelector('main h1'));
+        return { brand: middle('.brand'), signOut: middle('.top-line > :last-child'), title: range.getBoundingClientRect().right / innerWidth };
+      });
+      assert.ok(brand > 0.5 && signOut < 0.5, `${view}: the brand is at ${brand}, the way out at ${signOut}`);
+      assert.ok(title > 0.85, `${view}: the title ends at ${title}`);
+      await keepPicture(page, `dashboard-rtl-${viewport.width}-${view.replace('/', '-')}`);
+    });
+  }
+});
+
+test('dates are written as in the region of the browser, in the type of the brand', async () => {
+  const dateIn = async (locale) => {
+    const { page } = await signIn(browser, server.origin, RESELLER, { locale });
+    await goTo(page, 'orders');
+    const time = await page.locator('tr[data-order] time').first();
+    return { page, text: `${await time.textContent()} ${await time.getAttribute('title')}` };
+  };
+  const british = await dateIn('en-GB');
+  const american = await dateIn('en-US');
+  assert.match(british.text, /\d{1,2} [A-Z][a-z]+ \d{4}/);
+  assert.match(american.text, /[A-Z][a-z]+ \d{1,2}, \d{4}/);
+  const brand = await american.page.evaluate(async () => {
+    await document.fonts.ready;
+    return [document.fonts.check("16px 'Inter Variable'"), document.querySelector('.brand img').naturalWidth > 0];
+  });
+  assert.deepEqual(brand, [true, true]);
+});
+
 test('everything can be reached by keyboard, and the focus goes where the view begins', async () => {
   const { page } = await signIn(browser, server.origin, RESELLER);
   await settle(page);

@@ -2,6 +2,7 @@
 
 import type { ReactNode } from 'react';
 
+import { Brand } from '../../brand/Brand';
 import { useConnection } from '../api/use';
 import { useTranslation } from '../words';
 import { Preferences } from './Preferences';
@@ -46,9 +47,7 @@ export function Shell({ views, viewer, current, children }: Frame) {
       </a>
       <header className="top">
         <div className="top-line">
-          <a className="brand" href="/">
-            ticketgraph
-          </a>
+          <Brand />
           <span className="who">{viewer ? (viewer.reseller?.name ?? viewer.name) : null}</span>
           <Liveness />
           <Preferences />

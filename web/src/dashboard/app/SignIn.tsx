@@ -2,6 +2,7 @@
 
 import { type FormEvent, useEffect, useId, useState } from 'react';
 
+import { Brand } from '../../brand/Brand';
 import { callers, isSandbox } from '../../sandbox/callers';
 import { Card, Page } from '../ui/parts';
 import { useTranslation } from '../words';
@@ -26,9 +27,7 @@ export function SignIn({ isRefused, onKey }: { isRefused: boolean; onKey: (key: 
     <>
       <header className="top">
         <div className="top-line">
-          <a className="brand" href="/">
-            ticketgraph
-          </a>
+          <Brand />
           <span className="who" />
           <Preferences />
         </div>

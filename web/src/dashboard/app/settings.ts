@@ -35,6 +35,11 @@ function firstLanguage(): Language {
   return (known as Language | undefined) ?? 'en';
 }
 
+/** The language with the region of this browser, for money and dates: `fr-CH` where `fr` was chosen. */
+export function localeOf(language: Language): string {
+  return navigator.languages.find((tag) => new Intl.Locale(tag).language === language) ?? language;
+}
+
 function firstTheme(): Theme {
   const kept = recall(local, 'ticketgraph.theme');
   return THEMES.find((theme) => theme === kept) ?? 'system';

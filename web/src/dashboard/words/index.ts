@@ -1,7 +1,7 @@
 // The words and formats of the language that a person chose. English is the list of all words: the other languages do not compile
 // without each of them, nor with one more, nor where a word takes something else.
 
-import { type Language, language } from '../app/settings';
+import { type Language, language, localeOf } from '../app/settings';
 import { useStore } from '../app/store';
 import * as de from './de';
 import * as en from './en';
@@ -22,9 +22,9 @@ export interface Translation {
 }
 
 const translations: Record<Language, Translation> = {
-  en: { language: 'en', t: together(en), f: formatsOf('en') },
-  fr: { language: 'fr', t: together(fr), f: formatsOf('fr') },
-  de: { language: 'de', t: together(de), f: formatsOf('de') },
+  en: { language: 'en', t: together(en), f: formatsOf(localeOf('en')) },
+  fr: { language: 'fr', t: together(fr), f: formatsOf(localeOf('fr')) },
+  de: { language: 'de', t: together(de), f: formatsOf(localeOf('de')) },
 };
 
 export function useTranslation(): Translation {
