@@ -161,6 +161,7 @@ impl Default for GatewayOptions {
             metrics: Arc::new(String::new) as _,
             tls: None,
             surface: router::Surface::ALL,
+            sandbox: axum::Router::new(),
         }
     }
 }
