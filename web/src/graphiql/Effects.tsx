@@ -1,0 +1,37 @@
+// What the page does to GraphiQL's own store while it is open; shows nothing.
+
+import { useGraphiQL, useGraphiQLActions } from '@graphiql/react';
+import { useEffect } from 'react';
+
+import { setOpenTab } from './exchanges';
+import { useObservable } from './observable';
+import { results, withResults } from './variables';
+
+export function Effects() {
+  const tabs = useGraphiQL((state) => state.tabs);
+  const active = useGraphiQL((state) => state.activeTabIndex);
+  const queryEditor = useGraphiQL((state) => state.queryEditor);
+  const variableEditor = useGraphiQL((state) => state.variableEditor);
+  const { updateActiveTabValues } = useGraphiQLActions();
+  const returned = useObservable(results);
+  const tab = tabs[active];
+
+  // What is sent belongs to the tab that is open.
+  useEffect(() => setOpenTab(tab?.id ?? '', tabs.map(({ id }) => id)), [tab?.id, tabs]);
+
+  // Long lines would run under the buttons of the editor.
+  useEffect(() => {
+    for (const editor of [queryEditor, variableEditor]) editor?.updateOptions({ wordWrap: 'on' });
+  }, [queryEditor, variableEditor]);
+
+  // An example that continues another takes what that returned last.
+  useEffect(() => {
+    if (!queryEditor || !variableEditor) return;
+    const variables = withResults(queryEditor.getValue(), variableEditor.getValue());
+    if (variables === undefined) return;
+    variableEditor.setValue(variables);
+    updateActiveTabValues({ variables });
+  }, [tab?.id, returned, queryEditor, variableEditor, updateActiveTabValues]);
+
+  return null;
+}
