@@ -5,17 +5,25 @@ import { useGraphiQL, useGraphiQLActions } from '@graphiql/react';
 
 import { callers } from '../sandbox/callers';
 import { callerIn, enteredKey, withCaller } from './authorization';
+import { findLines } from './lines';
 import { useObservable } from './observable';
+import { day, setLines } from './variables';
 
 function KeyField() {
   const { introspect } = useGraphiQLActions();
   const key = useObservable(enteredKey);
+  // The caller may see more than somebody without a key: the schema, and what the examples buy.
+  async function use() {
+    if (key === '') return;
+    void introspect();
+    setLines(await findLines(day(1), { authorization: `Bearer ${key}` }));
+  }
   return (
     <form
       className="caller"
       onSubmit={(event) => {
         event.preventDefault();
-        void introspect();
+        void use();
       }}
     >
       <label>
@@ -26,7 +34,7 @@ function KeyField() {
           placeholder="not stored"
           value={key}
           onChange={({ target }) => enteredKey.set(target.value.trim())}
-          onBlur={() => void introspect()}
+          onBlur={() => void use()}
         />
       </label>
     </form>

@@ -5,7 +5,10 @@ import { useEffect } from 'react';
 
 import { setOpenTab } from './exchanges';
 import { useObservable } from './observable';
-import { results, withResults } from './variables';
+import { lines, results, withLearned } from './variables';
+
+/** The width of a phone, as in page.css. */
+const NARROW = '(max-width: 700px)';
 
 export function Effects() {
   const tabs = useGraphiQL((state) => state.tabs);
@@ -13,7 +16,9 @@ export function Effects() {
   const queryEditor = useGraphiQL((state) => state.queryEditor);
   const variableEditor = useGraphiQL((state) => state.variableEditor);
   const { updateActiveTabValues } = useGraphiQLActions();
+  const isFetching = useGraphiQL((state) => state.isFetching);
   const returned = useObservable(results);
+  const wares = useObservable(lines);
   const tab = tabs[active];
 
   // What is sent belongs to the tab that is open.
@@ -24,14 +29,19 @@ export function Effects() {
     for (const editor of [queryEditor, variableEditor]) editor?.updateOptions({ wordWrap: 'on' });
   }, [queryEditor, variableEditor]);
 
-  // An example that continues another takes what that returned last.
+  // On a phone the response is below the editors.
+  useEffect(() => {
+    if (isFetching && matchMedia(NARROW).matches) document.querySelector('.graphiql-response')?.scrollIntoView();
+  }, [isFetching]);
+
+  // An example that continues another takes what that returned last, and what is for sale now.
   useEffect(() => {
     if (!queryEditor || !variableEditor) return;
-    const variables = withResults(queryEditor.getValue(), variableEditor.getValue());
+    const variables = withLearned(queryEditor.getValue(), variableEditor.getValue());
     if (variables === undefined) return;
     variableEditor.setValue(variables);
     updateActiveTabValues({ variables });
-  }, [tab?.id, returned, queryEditor, variableEditor, updateActiveTabValues]);
+  }, [tab?.id, returned, wares, queryEditor, variableEditor, updateActiveTabValues]);
 
   return null;
 }

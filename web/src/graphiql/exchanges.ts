@@ -52,6 +52,12 @@ export const measuredFetch: typeof fetch = async (input, init) => {
     const response = await fetch(input, init);
     const { status, statusText, headers } = response;
     update(() => ({ status, requestId: headers.get('x-request-id') ?? undefined }));
+    if (!headers.get('content-type')?.startsWith('multipart/')) {
+      // Read as a whole, so that the browser's own tools keep it.
+      const body = await response.arrayBuffer();
+      update(() => ({ bytes: body.byteLength, isComplete: true }));
+      return new Response(body, { status, statusText, headers });
+    }
     const counter = new TransformStream<Uint8Array, Uint8Array>({
       transform(chunk, controller) {
         update(({ bytes }) => ({ bytes: bytes + chunk.byteLength }));

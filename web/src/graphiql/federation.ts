@@ -29,5 +29,7 @@ export function withFederation(introspection: IntrospectionQuery): Introspection
       "Entities by their keys, for gateways."
       _entities(representations: [_Any!]!): [_Entity]!
     }`);
-  return introspectionFromSchema(extendSchema(schema, extension), { schemaDescription: true, inputValueDeprecation: true });
+  const extended = introspectionFromSchema(extendSchema(schema, extension), { inputValueDeprecation: true });
+  // An extended schema loses its description.
+  return { __schema: { ...extended.__schema, description: introspection.__schema.description } };
 }

@@ -47,11 +47,12 @@ export function day(offset: number): string {
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
 }
 
-let lines: Line[] = [];
+/** What the examples buy. */
+export const lines = observable<Line[]>([]);
 
 /** Sets what the examples buy from now on; an empty list changes nothing. */
 export function setLines(found: Line[]) {
-  if (found.length > 0) lines = found;
+  if (found.length > 0) lines.set(found);
 }
 
 /** Values for the variables that examples share, by name: literals in a file would grow stale. */
@@ -59,14 +60,17 @@ const values: Record<string, () => unknown> = {
   from: () => day(0),
   to: () => day(30),
   key: () => crypto.randomUUID(),
-  lines: () => lines,
-  entities: () => lines.slice(0, 1).map(({ performance }) => ({ __typename: 'Performance', id: performance })),
+  lines: () => lines.get(),
+  entities: () => lines.get().slice(0, 1).map(({ performance }) => ({ __typename: 'Performance', id: performance })),
   order: () => results.get().order,
   quote: () => results.get().quote,
 };
 
 /** Variables whose value another example returns, and the example to run first. */
 const CONTINUED: Record<string, string> = { order: 'PlaceOrder', quote: 'QuoteCancellation' };
+
+/** Variables that this page learns while it is open. */
+const LEARNED = ['order', 'quote', 'lines', 'entities'];
 
 /** Stored in no case: a request with a used key has no further effect. */
 const NEVER_STORED = 'key';
@@ -121,14 +125,14 @@ export function withFilled(query: string, text: string): string {
   return example && variables ? asText(refilled(example, variables)) : text;
 }
 
-/** The variables of the open tab after another example returned what it continues; none where nothing changes. */
-export function withResults(query: string, text: string): string | undefined {
+/** The variables of the open tab after the page has learned values for them; none where nothing changes. */
+export function withLearned(query: string, text: string): string | undefined {
   const example = exampleOf(query);
   const variables = variablesIn(text);
   if (!example || !variables) return undefined;
   const isOld = (name: string) => {
     const value = variables[name] ?? '';
-    return name in CONTINUED && isFilled(name, value) && value !== values[name]?.();
+    return LEARNED.includes(name) && isFilled(name, value) && JSON.stringify(value) !== JSON.stringify(values[name]?.());
   };
   if (!example.variables.some(isOld)) return undefined;
   const typed = Object.entries(variables).filter(([name, value]) => name !== NEVER_STORED && !isFilled(name, value));
