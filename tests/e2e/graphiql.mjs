@@ -62,9 +62,9 @@ export async function write(page, editor, value) {
   await page.keyboard.press('Delete');
 }
 
-/** Everything that the page keeps in the browser, once the stored tabs fulfil a condition. */
-export async function stored(page, condition) {
-  await page.waitForFunction((text) => localStorage.getItem('ticketgraph:graphiql:tabState')?.includes(text), condition);
+/** Everything that the page keeps in the browser, once the stored tabs contain a text. */
+export async function stored(page, text) {
+  await page.waitForFunction((part) => localStorage.getItem('ticketgraph:graphiql:tabState')?.includes(part), text);
   return page.evaluate(() => JSON.stringify({ ...localStorage }) + JSON.stringify({ ...sessionStorage }));
 }
 

@@ -75,7 +75,7 @@ const LEARNED = ['order', 'quote', 'lines', 'entities'];
 /** Stored in no case: a request with a used key has no further effect. */
 const NEVER_STORED = 'key';
 
-// Everything that this page has filled in, to tell it from what a person typed.
+// Everything that this page has filled in; any other value is one that a person typed.
 const filled = new Set<string>();
 const entry = (name: string, value: unknown) => `${name} ${JSON.stringify(value)}`;
 
