@@ -12,6 +12,8 @@ export async function visit(page, origin) {
     .getByText(/^(query|mutation|subscription)$/)
     .first()
     .waitFor();
+  // Without an editor for the response nothing runs.
+  await page.getByRole('region', { name: 'Result Window' }).locator('.monaco-editor').waitFor();
 }
 
 /** The names of all open tabs, out of the menu. */
