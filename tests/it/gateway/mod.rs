@@ -161,7 +161,6 @@ impl Default for GatewayOptions {
             metrics: Arc::new(String::new) as _,
             tls: None,
             surface: router::Surface::ALL,
-            sandbox: axum::Router::new(),
         }
     }
 }
@@ -203,6 +202,7 @@ pub(crate) async fn start_with(setting: GatewayOptions) -> TestGateway {
     let settings = router::Settings {
         limit: ConcurrencyLimit::new(setting.in_flight),
         surface: setting.surface,
+        sandbox: axum::Router::new(),
         body_timeout: setting.body_timeout,
         request_timeout: Duration::from_secs(20),
         exports: setting.exports,

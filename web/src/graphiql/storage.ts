@@ -1,7 +1,7 @@
 // What GraphiQL keeps in the browser: tabs, history and layout. Headers are reduced to the name of the caller and variables to what
 // a person typed; both are filled in again when they are read.
 
-import { createLocalStorage } from '@graphiql/toolkit';
+import { createLocalStorage, type Storage } from '@graphiql/toolkit';
 
 import { restoredHeaders, storedHeaders } from './authorization';
 import { withFilled, withoutFilled } from './variables';
@@ -61,19 +61,19 @@ export function openStorage(isSandbox: boolean): { storage: Storage; session: Se
     }
   };
   const session = sessionIn(read('graphiql:tabState'));
-  const storage = {
+  const storage: Storage = {
     ...local,
     get length() {
       return local.length;
     },
     // GraphiQL takes the same session that this page takes its first editors from.
-    getItem: (key: string) => (key === 'graphiql:tabState' ? session && JSON.stringify(session) : read(key)),
+    getItem: (key: string) => (key === 'graphiql:tabState' ? (session ? JSON.stringify(session) : null) : read(key)),
     setItem(key: string, value: string) {
       if (EDITORS.includes(key)) return;
       local.setItem(key, OPERATIONS.includes(key) ? changed(value, stored) : value);
     },
   };
-  return { storage: storage as unknown as Storage, session };
+  return { storage, session };
 }
 
 function sessionIn(text: string | null): Session | undefined {
