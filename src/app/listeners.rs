@@ -3,12 +3,14 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app::error::StartError;
 use crate::app::gateway_setup;
+use crate::app::sandbox::{RunningSandbox, sandbox_routes};
 use crate::config::Config;
 use crate::gateway::concurrency_limit::ConcurrencyLimit;
 use crate::gateway::fast_path::FastPath;
@@ -22,6 +24,7 @@ use crate::gateway::{listener, router};
 pub(super) struct Listeners {
     api: TcpListener,
     admin: Option<TcpListener>,
+    sandbox: Router<Arc<AppState>>,
     /// Address of the API.
     pub(super) address: SocketAddr,
     /// Address of pages, health and metrics; `None` if the API's listener serves them.
@@ -29,8 +32,12 @@ pub(super) struct Listeners {
 }
 
 impl Listeners {
-    /// Binds the listeners. `listen` overrides the address of the API.
-    pub(super) async fn bind(config: &Config, listen: Option<SocketAddr>) -> Result<Self, StartError> {
+    /// Binds the listeners. `listen` overrides the address of the API. The routes of a sandbox are served with the pages.
+    pub(super) async fn bind(
+        config: &Config,
+        listen: Option<SocketAddr>,
+        sandbox: Option<&RunningSandbox>,
+    ) -> Result<Self, StartError> {
         let (api, address) = bind(listen.unwrap_or(config.server.listen)).await?;
         let (admin, admin_address) = match config.server.admin_listen {
             Some(address) => {
@@ -39,7 +46,8 @@ impl Listeners {
             }
             None => (None, None),
         };
-        Ok(Self { api, admin, address, admin_address })
+        let sandbox = sandbox.map_or_else(Router::new, |sandbox| sandbox_routes(config, sandbox));
+        Ok(Self { api, admin, sandbox, address, admin_address })
     }
 
     /// Serves until `stop`, then drains. Returns true if all requests in flight were completed.
@@ -61,6 +69,7 @@ impl Listeners {
             metrics,
             dependencies,
             surface: pages,
+            sandbox: self.sandbox,
         };
         let connections = gateway_setup::listener_settings(config)?;
         let is_traced = config.telemetry.otlp_endpoint.is_some();
@@ -70,7 +79,7 @@ impl Listeners {
             listener::serve(bound, router, fast_path, connections, tasks.clone(), stop.clone())
         };
         let Some(admin) = self.admin else { return Ok(serve(self.api, settings, connections).await) };
-        let api_alone = router::Settings { surface: Surface::API_ONLY, ..settings.clone() };
+        let api_alone = router::Settings { surface: Surface::API_ONLY, sandbox: Router::new(), ..settings.clone() };
         let api = serve(self.api, api_alone, connections.clone());
         let admin = serve(admin, settings, listener::Settings { tls: None, ..connections });
         let (api, admin) = tokio::join!(api, admin);

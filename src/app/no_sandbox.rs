@@ -3,12 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use axum::Router;
 use domain::Clock;
 use tokio_util::task::TaskTracker;
 
 use crate::app::error::StartError;
 use crate::app::options::SandboxOptions;
 use crate::config::Config;
+use crate::gateway::state::AppState;
 
 /// There is no sandbox.
 pub(super) enum RunningSandbox {}
@@ -31,5 +33,10 @@ pub async fn run_sandbox(_: SandboxOptions) -> Result<(), StartError> {
 
 /// Never called.
 pub(super) fn log_sandbox(_: &Config, sandbox: &RunningSandbox) {
+    match *sandbox {}
+}
+
+/// Never called.
+pub(super) fn sandbox_routes(_: &Config, sandbox: &RunningSandbox) -> Router<Arc<AppState>> {
     match *sandbox {}
 }

@@ -1,12 +1,17 @@
 //! Starts the emulated vendors, beside the service or alone.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Clock, Quota, SystemClock};
-use emulators::{Options, RequestLimits, Sandbox, Scenario};
+use axum::Router;
+use axum::extract::{Extension, Path as RoutePath};
+use axum::http::StatusCode;
+use axum::routing::put;
+use domain::{Clock, Quota, SourceId, SystemClock};
+use emulators::{Options, RequestLimits, Sandbox, Scenario, Stage};
 use secrecy::ExposeSecret;
 use tokio_util::task::TaskTracker;
 
@@ -14,12 +19,16 @@ use crate::app::error::StartError;
 use crate::app::options::SandboxOptions;
 use crate::app::signals::shutdown_signal;
 use crate::config::Config;
+use crate::gateway::state::AppState;
 
 /// The running emulators. Dropping it stops them.
 pub(super) type RunningSandbox = Sandbox;
 
 /// First of the fixed ports of `ticketgraph sandbox`, which the built-in sandbox prefers, too.
 const FIRST_PORT: u16 = 4101;
+
+/// Longest outage that a page can start: one that it does not end costs a visitor no more than this.
+const MAX_OUTAGE: Duration = Duration::from_secs(20);
 
 /// More requests than any service sends.
 const NO_LIMIT: Quota = Quota { requests: 1_000_000, per: Duration::from_secs(1) };
@@ -109,4 +118,32 @@ pub(super) fn log_sandbox(config: &Config, sandbox: &RunningSandbox) {
         let limited_to = client.reseller.as_ref().map_or(String::new(), |reseller| format!(", limited to {reseller}"));
         tracing::info!("the sandbox key of {name} is {} ({}{limited_to})", key.expose_secret(), scopes.join(" "));
     }
+}
+
+/// Builds the routes by which GraphiQL stops an emulated vendor: `PUT /sandbox/sources/NAME/outage` starts an outage of the source's
+/// vendor, `DELETE` ends it, and it ends by itself after [`MAX_OUTAGE`]. Browsers send neither method to another site without its
+/// consent, which these routes never give.
+pub(super) fn sandbox_routes(config: &Config, sandbox: &RunningSandbox) -> Router<Arc<AppState>> {
+    let stage_of = |name| sandbox.stage(name).map(Arc::clone);
+    let stages = config.sources.iter().filter_map(|(id, source)| Some((id.clone(), stage_of(&source.vendor)?)));
+    let stages: Arc<HashMap<SourceId, Arc<Stage>>> = Arc::new(stages.collect());
+    Router::new()
+        .route("/sandbox/sources/{source}/outage", put(start_outage).delete(end_outage))
+        .layer(Extension(stages))
+}
+
+type Stages = Extension<Arc<HashMap<SourceId, Arc<Stage>>>>;
+
+async fn start_outage(RoutePath(source): RoutePath<String>, stages: Stages) -> StatusCode {
+    change_outage(&source, &stages, |stage| stage.start_outage(MAX_OUTAGE))
+}
+
+async fn end_outage(RoutePath(source): RoutePath<String>, stages: Stages) -> StatusCode {
+    change_outage(&source, &stages, Stage::end_outage)
+}
+
+fn change_outage(source: &str, stages: &Stages, change: impl FnOnce(&Stage)) -> StatusCode {
+    let Some(stage) = stages.get(&SourceId::new(source)) else { return StatusCode::NOT_FOUND };
+    change(stage);
+    StatusCode::NO_CONTENT
 }

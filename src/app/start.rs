@@ -87,7 +87,7 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     let render = options.metrics.clone().unwrap_or_else(|| Arc::new(String::new));
     metrics::gauge!("ticketgraph_requests_in_flight_limit").set(u32::from(config.server.in_flight));
     let gateway = gateway_setup::build(&config, services.clone(), &infrastructure, stop.clone())?;
-    let listeners = Listeners::bind(&config, options.listen).await?;
+    let listeners = Listeners::bind(&config, options.listen, sandbox.as_ref()).await?;
     // Orders that a crash interrupted are resumed before the first request arrives.
     orders.start();
     deliveries.start();

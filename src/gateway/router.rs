@@ -39,6 +39,8 @@ pub struct Settings {
     pub dependencies: Dependencies,
     /// Routes besides the API.
     pub surface: Surface,
+    /// Routes of the built-in sandbox; none elsewhere.
+    pub sandbox: Router<Arc<AppState>>,
 }
 
 /// Routes of a listener besides the API.
@@ -61,7 +63,7 @@ impl Surface {
 
 /// Builds all routes.
 pub fn build(state: Arc<AppState>, settings: Settings) -> Router {
-    let Settings { limit, body_timeout, request_timeout, exports, metrics, dependencies, surface } = settings;
+    let Settings { limit, body_timeout, request_timeout, exports, metrics, dependencies, surface, sandbox } = settings;
     let load_shed = LoadShed { limit: limit.clone(), body_timeout, response_timeout: request_timeout };
     let mut api = Router::new()
         .route("/graphql", get(graphql_http::get).post(graphql_http::post).fallback(graphql_http::method_not_allowed))
@@ -100,6 +102,7 @@ pub fn build(state: Arc<AppState>, settings: Settings) -> Router {
         // Without compression: a WebSocket is an upgrade.
         .route("/graphql/ws", get(socket::upgrade).layer(Extension(limit)))
         .merge(operation)
+        .merge(sandbox)
         .fallback(|| async { (StatusCode::NOT_FOUND, "not found; the API is at /graphql\n") })
         .layer(CatchPanicLayer::custom(handle_panic))
         .layer(from_fn_with_state(Arc::clone(&state), observe::observe_request))

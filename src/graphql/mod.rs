@@ -15,4 +15,4 @@ pub mod topics;
 pub use base::ctx::{Ctx, Services};
 pub use base::error::{ApiError, ErrorCode};
 pub use base::viewer::{Scope, Viewer};
-pub use schema::{ApiSchema, build, execute, sdl};
+pub use schema::{ApiSchema, DESCRIPTION, build, execute, sdl};

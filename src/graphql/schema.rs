@@ -115,6 +115,20 @@ fn type_fields(registry: &Registry, name: &str) -> Vec<String> {
 /// The complete schema.
 pub type ApiSchema = Schema<ServedQuery, Mutation, Subscription>;
 
+/// Describes the schema as a whole, for people who open its documentation.
+pub const DESCRIPTION: &str = "\
+Events, prices, availability, orders and tickets of many ticketing vendors in one schema.
+
+A *source* is one account at one vendor. Start with `events`: one list over all sources. `performances` are the dates of an event, and \
+`availability` has the offers of a date.
+
+`placeOrder` buys from any number of sources. An order has one *leg* for each source, and `tickets` once it is confirmed. \
+`quoteCancellation` returns what a cancellation would refund, and `cancelOrder` cancels. Each mutation has an idempotency key: a request \
+that is repeated with the same key has no further effect.
+
+A source that is down costs only its own data: lists report it in `problems` and return the rest. Every object with an `id` can be \
+refetched with `node`. Callers without a key see the catalog if the operator allows it; everything else needs a scope of the key.";
+
 /// Builds the executable schema, for operations that were validated and lowered before. It is cheap to clone; one is
 /// enough for the process.
 pub fn build() -> ApiSchema {
@@ -136,10 +150,12 @@ pub(super) fn served_sdl() -> String {
 
 /// Returns the schema as SDL, sorted and deterministic.
 pub fn sdl() -> String {
-    Schema::build(Query::default(), Mutation::default(), Subscription::default())
+    let sdl = Schema::build(Query::default(), Mutation::default(), Subscription::default())
         .directive(DeferDirective)
         .finish()
-        .sdl_with_options(sdl_options())
+        .sdl_with_options(sdl_options());
+    // The library writes no description of the schema.
+    sdl.replacen("\nschema {\n", &format!("\n\"\"\"\n{DESCRIPTION}\n\"\"\"\nschema {{\n"), 1)
 }
 
 pub(super) fn sdl_options() -> SDLExportOptions {

@@ -3,11 +3,19 @@
 use std::sync::Arc;
 
 use async_graphql::{Response, ServerError};
+use async_graphql_parser::parse_schema;
+use async_graphql_parser::types::ServiceDocument;
 use serde_json::{Map, Value};
 use ticketgraph::graphql::operation::{DocumentError, LoweredOperation, ServedSchema};
-use ticketgraph::graphql::{Ctx, ErrorCode, build, execute};
+use ticketgraph::graphql::{Ctx, DESCRIPTION, ErrorCode, build, execute};
 
 use crate::default_config::default_limits;
+
+/// Parses a schema, for which the parser knows no description (GraphQL, October 2021, §3.3).
+pub(crate) fn parse_sdl(text: impl AsRef<str>) -> ServiceDocument {
+    let description = format!("\"\"\"\n{DESCRIPTION}\n\"\"\"\nschema");
+    parse_schema(text.as_ref().replacen(&description, "schema", 1)).expect("a schema")
+}
 
 /// Lowers the only operation of a document.
 ///

@@ -7,7 +7,7 @@ use std::path::Path;
 use async_graphql_parser::parse_query;
 use async_graphql_parser::types::DocumentOperations;
 
-/// The variables that the page fills (`values` in `web/src/examples.ts`).
+/// The variables that the page fills (`values` in `web/src/graphiql/variables.ts`).
 const FILLED: &[&str] = &["from", "to", "key", "lines", "entities", "order", "quote"];
 
 /// Returns the name and the text of every example, in the order of the page.
@@ -53,8 +53,8 @@ fn each_example_starts_with_a_title_and_contains_one_named_operation() {
 
 #[test]
 fn the_page_fills_the_same_variables_as_this_test() {
-    let page = include_str!("../../web/src/examples.ts");
+    let page = include_str!("../../web/src/graphiql/variables.ts");
     for name in FILLED {
-        assert!(page.contains(&format!("  {name}: () => ")), "web/src/examples.ts does not fill ${name}");
+        assert!(page.contains(&format!("  {name}: () => ")), "web/src/graphiql/variables.ts does not fill ${name}");
     }
 }

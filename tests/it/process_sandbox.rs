@@ -180,6 +180,32 @@ async fn a_vendor_that_is_down_from_the_start_costs_only_its_own_events() {
 }
 
 #[tokio::test]
+async fn a_page_stops_and_starts_a_vendor_of_the_sandbox_alone() {
+    let served = SandboxProcess::start();
+    let outage = async |method: reqwest::Method, source: &str| {
+        let url = format!("{}/sandbox/sources/{source}/outage", served.address);
+        served.client.request(method, url).send().await.expect("a response").status().as_u16()
+    };
+    let unknown = |response: &Value| {
+        let unknown = statuses(response).into_iter().filter(|(_, status)| status == "UNKNOWN");
+        unknown.map(|(source, _)| source).collect::<BTreeSet<_>>()
+    };
+    assert!(!unknown(&served.query(FRESH).await).contains("quay"));
+    assert_eq!(outage(reqwest::Method::PUT, "quay").await, 204);
+    assert!(unknown(&served.query(FRESH).await).contains("quay"));
+    assert_eq!(outage(reqwest::Method::DELETE, "quay").await, 204);
+    let mut restarted = unknown(&served.query(FRESH).await);
+    while restarted.contains("quay") {
+        // Its circuit breaker is open for a moment longer.
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        restarted = unknown(&served.query(FRESH).await);
+    }
+
+    assert_eq!(outage(reqwest::Method::PUT, "nowhere").await, 404);
+    assert_eq!(outage(reqwest::Method::POST, "quay").await, 405, "a form of another site could send it");
+}
+
+#[tokio::test]
 async fn a_vendor_that_goes_down_later_is_served_from_the_cache_with_unknown_availability() {
     let served = SandboxProcess::start();
     let before = statuses(&served.query(FRESH).await);

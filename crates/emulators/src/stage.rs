@@ -14,9 +14,11 @@ use http_body_util::BodyExt;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
+use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
@@ -53,6 +55,7 @@ pub struct Stage {
     /// The emulator's clock.
     pub clock: Arc<SandboxClock>,
     is_down: AtomicBool,
+    outage_until: Mutex<Option<Instant>>,
     hung_calls: HungCalls,
     emulator: Arc<dyn Emulator>,
 }
@@ -78,6 +81,7 @@ impl Stage {
             log: CallLog::default(),
             clock,
             is_down: AtomicBool::new(false),
+            outage_until: Mutex::new(None),
             hung_calls: HungCalls::default(),
             emulator,
         })
@@ -86,6 +90,20 @@ impl Stage {
     /// Starts or ends a simulated outage, during which every connection is dropped.
     pub fn set_down(&self, is_down: bool) {
         self.is_down.store(is_down, Ordering::SeqCst);
+    }
+
+    /// Starts a simulated outage that ends by itself.
+    pub fn start_outage(&self, duration: Duration) {
+        *self.outage_until.lock() = Some(Instant::now() + duration);
+    }
+
+    /// Ends the outage that [`Self::start_outage`] started.
+    pub fn end_outage(&self) {
+        *self.outage_until.lock() = None;
+    }
+
+    fn is_down(&self) -> bool {
+        self.is_down.load(Ordering::SeqCst) || self.outage_until.lock().is_some_and(|end| Instant::now() < end)
     }
 
     /// Waits until the first call has been hung by [`Fault::Hang`]; returns at once if one has.
@@ -161,7 +179,7 @@ impl Stage {
         if request.uri().path().starts_with(control::CONTROL_PREFIX) {
             return control.oneshot(request).await.map_err(|never| match never {});
         }
-        if self.is_down.load(Ordering::SeqCst) {
+        if self.is_down() {
             return Err(ConnectionDropped);
         }
         let (parts, body) = request.into_parts();

@@ -7,8 +7,10 @@ use async_graphql::{ServerResult, Value};
 
 use crate::graphql::base::ctx::Ctx;
 use crate::graphql::base::deferred::DeferredPass;
+use crate::graphql::schema::DESCRIPTION;
 
-/// Counts each field and each item of a list that the executor resolves, and delivers the objects of deferred fragments.
+/// Counts each field and each item of a list that the executor resolves, delivers the objects of deferred fragments, and describes the
+/// schema, for which the executor has one fixed text.
 pub(in crate::graphql) struct ResolveFields;
 
 impl ExtensionFactory for ResolveFields {
@@ -29,6 +31,9 @@ impl Extension for ResolveFields {
         if app.budget.spend(1).is_none() {
             // Nothing below is resolved; the response becomes an error.
             return Ok(Some(Value::Null));
+        }
+        if info.parent_type == "__Schema" && info.name == "description" {
+            return Ok(Some(Value::from(DESCRIPTION)));
         }
         match ctx.data_opt::<Arc<DeferredPass>>() {
             Some(pass) => pass.resolve(app, ctx, info, next).await,

@@ -202,6 +202,7 @@ pub(crate) async fn start_with(setting: GatewayOptions) -> TestGateway {
     let settings = router::Settings {
         limit: ConcurrencyLimit::new(setting.in_flight),
         surface: setting.surface,
+        sandbox: axum::Router::new(),
         body_timeout: setting.body_timeout,
         request_timeout: Duration::from_secs(20),
         exports: setting.exports,

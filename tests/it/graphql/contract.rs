@@ -3,13 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use async_graphql_parser::parse_schema;
 use async_graphql_parser::types::{FieldDefinition, InputValueDefinition, TypeKind, TypeSystemDefinition};
 use serde_json::json;
 use ticketgraph::graphql::operation::ServedSchema;
-use ticketgraph::graphql::sdl;
+use ticketgraph::graphql::{DESCRIPTION, sdl};
 
-use crate::documents::lower;
+use crate::documents::{lower, parse_sdl};
 
 use super::TestGraph;
 
@@ -22,7 +21,7 @@ fn not_implemented() -> BTreeSet<&'static str> {
 /// Maps every entry of an SDL document by its path: `Event.title(locale)` is `Locale`.
 fn schema_entries(text: &str) -> BTreeMap<String, String> {
     let mut schema_entries = BTreeMap::new();
-    for definition in parse_schema(text).expect("a schema").definitions {
+    for definition in parse_sdl(text).definitions {
         let TypeSystemDefinition::Type(definition) = definition else { continue };
         let name = definition.node.name.node.to_string();
         match &definition.node.kind {
@@ -124,6 +123,13 @@ fn the_checked_in_subgraph_is_current() {
         checked_in == ticketgraph::graphql::subgraph::sdl(),
         "the schema changed: regenerate it with `make schema`"
     );
+}
+
+#[tokio::test]
+async fn the_schema_describes_itself_in_its_text_and_by_introspection() {
+    let response = TestGraph::of_three().run_json("{ __schema { description } }").await;
+    assert_eq!(response["data"]["__schema"]["description"], DESCRIPTION);
+    assert!(sdl().contains(&format!("\"\"\"\n{DESCRIPTION}\n\"\"\"\nschema {{")));
 }
 
 /// Lists the entries without a description.

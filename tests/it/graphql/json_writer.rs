@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use async_graphql::{Response, Value};
-use async_graphql_parser::parse_schema;
 use async_graphql_parser::types::{BaseType, FieldDefinition, Type, TypeKind, TypeSystemDefinition};
 use proptest::prelude::*;
 use ticketgraph::graphql::api::Api;
@@ -12,7 +11,7 @@ use ticketgraph::graphql::json_writer::to_json;
 use ticketgraph::graphql::sdl;
 
 use super::*;
-use crate::documents::{lower, run};
+use crate::documents::{lower, parse_sdl, run};
 
 /// Argument variants of fields.
 const ARGUMENTS: &[(&str, &[&str])] = &[
@@ -129,7 +128,7 @@ async fn random_documents_are_mostly_valid_and_often_written_as_raw_json() {
 /// The fields of every object of the schema. Interfaces and unions have none.
 static TYPES: LazyLock<BTreeMap<String, Vec<FieldDefinition>>> = LazyLock::new(|| {
     let mut types = BTreeMap::new();
-    for definition in parse_schema(sdl()).expect("a schema").definitions {
+    for definition in parse_sdl(sdl()).definitions {
         let TypeSystemDefinition::Type(definition) = definition else { continue };
         if let TypeKind::Object(object) = definition.node.kind {
             let fields = object.fields.into_iter().map(|field| field.node).collect();

@@ -71,6 +71,7 @@ fn gateway(is_traced: bool) -> Gateway {
     let settings = router::Settings {
         limit: ConcurrencyLimit::new(64),
         surface: router::Surface::ALL,
+        sandbox: Router::new(),
         body_timeout: Duration::from_secs(5),
         request_timeout: Duration::from_secs(20),
         exports: default_export_limits(),

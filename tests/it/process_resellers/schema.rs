@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use async_graphql_parser::parse_schema;
 use async_graphql_parser::types::{
     BaseType, FieldDefinition, InputValueDefinition, Type, TypeDefinition, TypeKind, TypeSystemDefinition,
 };
 use serde_json::{Map, Value, json};
+
+use crate::documents::parse_sdl;
 
 const ROOTS: [&str; 3] = ["Query", "Mutation", "Subscription"];
 /// Depth of the selection in responses.
@@ -47,7 +48,7 @@ impl Ways {
         let mut types = BTreeMap::new();
         let mut more = Vec::new();
         for text in [ticketgraph::graphql::schema::sdl(), gateways.to_owned()] {
-            for definition in parse_schema(text).expect("the schema").definitions {
+            for definition in parse_sdl(text).definitions {
                 let TypeSystemDefinition::Type(definition) = definition else { continue };
                 match (definition.node.extend, definition.node.kind) {
                     (true, TypeKind::Object(object)) => more.extend(object.fields),

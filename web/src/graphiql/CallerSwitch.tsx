@@ -1,54 +1,65 @@
-// Who asks: writes the key of a ready caller of the sandbox into the headers of the open tab, and shows whose key is there.
+// Who asks: writes the key of a ready caller of the sandbox into the headers of the open tab, and shows whose key is there. Elsewhere,
+// and for other keys, it has a field for the key, which is kept in memory only.
 
-import { useGraphiQL } from '@graphiql/react';
-import { useEffect, useState } from 'react';
+import { useGraphiQL, useGraphiQLActions } from '@graphiql/react';
 
-import { callers, isSandbox } from '../sandbox/callers';
+import { callers } from '../sandbox/callers';
+import { callerIn, enteredKey, withCaller } from './authorization';
+import { findLines } from './lines';
+import { useObservable } from './observable';
+import { day, setLines } from './variables';
 
-function headersIn(text: string): Record<string, unknown> {
-  try {
-    const headers: unknown = JSON.parse(text || '{}');
-    return typeof headers === 'object' && headers !== null ? { ...headers } : {};
-  } catch {
-    return {};
+function KeyField() {
+  const { introspect } = useGraphiQLActions();
+  const key = useObservable(enteredKey);
+  // The caller may see more than somebody without a key: the schema, and what the examples buy.
+  async function use() {
+    if (key === '') return;
+    void introspect();
+    setLines(await findLines(day(1), { authorization: `Bearer ${key}` }));
   }
+  return (
+    <form
+      className="caller"
+      onSubmit={(event) => {
+        event.preventDefault();
+        void use();
+      }}
+    >
+      <label>
+        API key
+        <input
+          type="password"
+          autoComplete="off"
+          placeholder="not stored"
+          value={key}
+          onChange={({ target }) => enteredKey.set(target.value.trim())}
+          onBlur={() => void use()}
+        />
+      </label>
+    </form>
+  );
 }
 
-const isAuthorization = (name: string) => name.toLowerCase() === 'authorization';
-
-/** The name of the caller whose key the headers hold; none: nobody's; `own`: somebody's that this page does not know. */
-function callerOf(text: string): string {
-  const [, value] = Object.entries(headersIn(text)).find(([name]) => isAuthorization(name)) ?? [];
-  if (value === undefined) return '';
-  return callers.find(({ key }) => value === `Bearer ${key}`)?.name ?? 'own';
-}
-
-function withKey(text: string, key: string | undefined): string {
-  const others = Object.entries(headersIn(text)).filter(([name]) => !isAuthorization(name));
-  const headers = key === undefined ? others : [...others, ['Authorization', `Bearer ${key}`]];
-  return headers.length > 0 ? JSON.stringify(Object.fromEntries(headers), null, 2) : '';
-}
-
-export function CallerSwitch() {
-  const [isShown, setShown] = useState(false);
+export function CallerSwitch({ isSandbox }: { isSandbox: boolean }) {
   const editor = useGraphiQL((state) => state.headerEditor);
   const headers = useGraphiQL((state) => state.tabs[state.activeTabIndex]?.headers) ?? '';
-  useEffect(() => void isSandbox().then(setShown), []);
-  if (!isShown) return null;
-  const present = callerOf(headers);
+  if (!isSandbox) return <KeyField />;
+  const present = callerIn(headers);
   return (
-    <label className="caller">
-      Ask as
-      <select
-        value={present}
-        onChange={({ target }) => editor?.setValue(withKey(headers, callers.find(({ name }) => name === target.value)?.key))}
-      >
-        <option value="">anonymous</option>
-        {callers.map(({ name }) => (
-          <option key={name}>{name}</option>
-        ))}
-        {present === 'own' ? <option value="own">another key</option> : null}
-      </select>
-    </label>
+    <>
+      <label className="caller">
+        Ask as
+        <select value={present} onChange={({ target }) => editor?.setValue(withCaller(headers, target.value))}>
+          <option>anonymous</option>
+          {callers.map(({ name }) => (
+            <option key={name}>{name}</option>
+          ))}
+          <option value="entered">another key …</option>
+          {present === 'own' ? <option value="own">key in Headers</option> : null}
+        </select>
+      </label>
+      {present === 'entered' ? <KeyField /> : null}
+    </>
   );
 }
