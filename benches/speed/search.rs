@@ -14,7 +14,7 @@ use orders::lease::{LeaseAfterWrite, Precondition};
 use orders::leg::{Leg, LegCapabilities};
 use orders::plan::Plan;
 use orders::store::OrderWrite;
-use orders::{FulfillmentPolicy, Intent, Line, Order, OrderFilter, OrderStore, SearchWords};
+use orders::{FulfillmentPolicy, Intent, Line, Order, OrderFilter, OrderStore, PageRequest, SearchWords};
 use store_sql::{CredentialKey, open_order_store};
 use testkit::PostgresServer;
 use ticketgraph::app;
@@ -86,9 +86,9 @@ async fn time(store: &dyn OrderStore, filter: &OrderFilter, total: usize) -> Dur
     let mut times = Vec::with_capacity(SEARCHES);
     for _ in 0..SEARCHES {
         let started = Instant::now();
-        let page = store.list(filter, None, 20).await.expect("a page");
+        let page = store.list(filter, &PageRequest::newest(None, 20)).await.expect("a page");
         times.push(started.elapsed());
-        assert_eq!(page.total, total as u64, "the number of matches");
+        assert_eq!(page.orders.len(), total.min(20), "the number of matches");
     }
     times.sort_unstable();
     times[SEARCHES / 2]

@@ -25,6 +25,7 @@ mod facts;
 pub mod idempotency;
 pub mod lease;
 pub mod leg;
+pub mod listing;
 mod missing_tickets;
 mod observe;
 pub mod operator;
@@ -69,6 +70,7 @@ use crate::change_feed::{decode_cursor, encode_page};
 use crate::context::OrdersContext;
 use crate::leg::LegCancellation;
 pub use crate::leg::{Attempt, AttemptOutcome, Leg, LegOperation, Ticket};
+pub use crate::listing::{OrderCursor, OrderPage, OrderSort, PageRequest, SortColumn, SortValue};
 pub use crate::operator::{
     AddNote, OperatorAction, OperatorOutcome, OperatorStore, PauseMode, PauseSource, ResolveOrphan, ResolvedOrphan,
     RetryLegs, SettleLeg, SourcePause,
@@ -86,7 +88,7 @@ pub use crate::search::{MAX_SEARCH_LENGTH, MAX_SEARCH_WORDS, SearchError, Search
 pub use crate::settings::{CancellationPolicy, OrderSettings};
 pub use crate::settlement::LegSettlement;
 pub use crate::status::{Intent, LegStatus, OrderStatus};
-pub use crate::store::{OrderCursor, OrderFilter, OrderLookup, OrderPage, OrderStore, Transition};
+pub use crate::store::{OrderFilter, OrderLookup, OrderStore, SaleFilter, Transition};
 use domain::ordering::Barcode;
 use domain::{Clock, OrderKey, Source, SourceId, StoreError};
 
@@ -323,19 +325,19 @@ impl Orders {
         Ok(order.filter(|order| actor.can_see(order.reseller.as_deref())))
     }
 
-    /// Lists orders that the actor may see, newest first.
+    /// Lists a page of the orders that the actor may see.
     pub async fn list(
         &self,
         actor: &Actor,
         filter: &OrderFilter,
-        after: Option<&OrderCursor>,
-        first: usize,
+        page: &PageRequest,
     ) -> Result<OrderPage, StoreError> {
-        let mut filter = filter.clone();
-        if actor.reseller.is_some() {
-            filter.reseller.clone_from(&actor.reseller);
-        }
-        self.0.store.list(&filter, after, first).await
+        self.0.store.list(&visible(actor, filter), page).await
+    }
+
+    /// Counts the orders that [`list`](Self::list) lists. Returns `None` if that takes too long.
+    pub async fn count(&self, actor: &Actor, filter: &OrderFilter) -> Result<Option<u64>, StoreError> {
+        self.0.store.count(&visible(actor, filter)).await
     }
 
     /// Sums the sales of a reseller at a source by the period of their confirmation and by currency. Empty if the actor may not
@@ -456,4 +458,10 @@ impl Orders {
     pub async fn subscribe(&self, actor: &Actor, order: Option<OrderKey>) -> Result<OrderChangeStream, StoreError> {
         change_feed::watch(&self.0, actor.clone(), order).await
     }
+}
+
+/// Returns a filter for the orders that the actor may see.
+fn visible(actor: &Actor, filter: &OrderFilter) -> OrderFilter {
+    let reseller = actor.reseller.clone().or_else(|| filter.reseller.clone());
+    OrderFilter { reseller, ..filter.clone() }
 }

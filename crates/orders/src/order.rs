@@ -207,6 +207,16 @@ impl Order {
         self.lines.iter().enumerate().filter(move |(_, line)| line.leg == leg)
     }
 
+    /// Returns the day of the first visit. `None` if no line has a day.
+    pub fn first_visit(&self) -> Option<Date> {
+        self.lines.iter().filter_map(|line| line.visit_date).min()
+    }
+
+    /// Returns the planned total in the first currency by code. `None` without lines.
+    pub fn first_total(&self) -> Option<Money> {
+        sum_by_currency(self.lines.iter().map(Line::total)).into_iter().next()
+    }
+
     /// Builds the request that a source receives for its leg.
     pub fn leg_request(&self, leg: &Leg) -> LegRequest {
         let lines = self

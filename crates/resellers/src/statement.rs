@@ -140,6 +140,12 @@ pub async fn sales(
     Ok(points.into_values().collect())
 }
 
+/// Returns an inclusive range of days at each source as a period: in UTC at a source that is not configured.
+pub fn sale_periods(sources: &[SourceId], days: (Date, Date), zones: &TimeZones) -> Vec<(SourceId, SalesPeriod)> {
+    let zone = |source: &SourceId| zones.get(source).cloned().unwrap_or(TimeZone::UTC);
+    sources.iter().filter_map(|source| Some((source.clone(), period_of(days, &zone(source))?))).collect()
+}
+
 /// Returns an inclusive range of local days as a period. `None` if a day is outside the supported years.
 fn period_of((from, to): (Date, Date), zone: &TimeZone) -> Option<SalesPeriod> {
     let begin_of = |day: Date| Some(day.to_zoned(zone.clone()).ok()?.timestamp());

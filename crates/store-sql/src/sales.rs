@@ -78,7 +78,7 @@ impl SqlStore {
         scope: SalesScope<'_>,
         periods: &[SalesPeriod],
     ) -> Result<Vec<SalesSum>, StoreError> {
-        let mut transaction = self.database.begin_read().await?;
+        let mut transaction = self.database.begin_report().await?;
         let mut sums = Vec::new();
         let numbered: Vec<(usize, &SalesPeriod)> = periods.iter().enumerate().collect();
         for periods in numbered.chunks(MAX_PERIODS_PER_STATEMENT) {
@@ -129,7 +129,7 @@ impl SqlStore {
             LegStatus::OutcomeUnknown.name().into(),
             LegStatus::NeedsAttention.name().into(),
         ];
-        let mut transaction = self.database.begin_read().await?;
+        let mut transaction = self.database.begin_report().await?;
         let rows = transaction.fetch_all(&sql, values).await?;
         let sum = |row: &SqlRow| Ok(UnresolvedSum { currency: currency(row)?, orders: count(row, "orders")? });
         rows.iter().map(sum).collect()

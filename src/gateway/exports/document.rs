@@ -137,7 +137,10 @@ impl Export {
         let mut variables = self.variables.clone();
         if self.file == ExportFile::Orders {
             let rows = PAGE_SIZE.min(pipeline.limits().list_size);
-            variables.extend([("first".to_owned(), rows.into()), ("after".to_owned(), after.into())]);
+            // The orders are counted once, before anything is sent.
+            let counts = after.is_none();
+            let paging = [("counts", counts.into()), ("first", rows.into()), ("after", after.into())];
+            variables.extend(paging.map(|(name, value)| (name.to_owned(), value)));
         }
         let document = self.file.document(self.variables.contains_key("reseller"));
         let operation = OperationRequest {
@@ -211,7 +214,7 @@ mod tests {
 
     #[test]
     fn every_parameter_is_a_variable_of_the_documents_and_every_variable_a_parameter() {
-        let paging = ["first", "after"];
+        let paging = ["counts", "first", "after"];
         for (file, has_reseller) in
             [ExportFile::Orders, ExportFile::Statement].into_iter().flat_map(|file| [(file, false), (file, true)])
         {

@@ -53,8 +53,8 @@ pub(super) enum Cell {
 pub(super) struct Page {
     /// The rows.
     pub rows: Vec<Vec<Cell>>,
-    /// Number of orders on all pages, or of rows of a statement.
-    pub total: u64,
+    /// Number of orders on all pages, or of rows of a statement; `None`: not counted, or that took too long.
+    pub total: Option<u64>,
     /// Number of orders on this page, or of rows of a statement.
     pub count: u64,
     /// Cursor of the next page; `None`: this is the last one.
@@ -83,6 +83,7 @@ struct ResellerOrders {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct OrderPage {
+    #[serde(default)]
     total_count: Option<u64>,
     page_info: PageInfo,
     nodes: Vec<Order>,
@@ -183,7 +184,7 @@ impl OrdersResponse {
         let PageInfo { has_next_page, end_cursor } = page.page_info;
         Some(Page {
             rows: page.nodes.iter().flat_map(Order::rows).collect(),
-            total: page.total_count.unwrap_or(u64::MAX),
+            total: page.total_count,
             count: page.nodes.len() as u64,
             next: end_cursor.filter(|_| has_next_page),
         })
@@ -243,7 +244,7 @@ impl StatementResponse {
             })
         });
         let rows: Vec<Vec<Cell>> = rows.collect();
-        Some(Page { total: rows.len() as u64, count: rows.len() as u64, rows, next: None })
+        Some(Page { total: Some(rows.len() as u64), count: rows.len() as u64, rows, next: None })
     }
 }
 

@@ -23,13 +23,13 @@ use crate::orders::database::open;
 use crate::orders::world::ProcessStore;
 use crate::statements::{leg, line, money, order, over, reseller, write};
 
-const SOLD_AT: Option<&str> = Some("2031-03-10T15:00:00Z");
+pub(super) const SOLD_AT: Option<&str> = Some("2031-03-10T15:00:00Z");
 const STATEMENT: &str = "statement.csv?from=2031-03-01&to=2031-03-31";
 
 /// A gateway over the orders of two resellers, `tiqets` and `digitick`.
-struct World {
-    door: TestGateway,
-    store: Arc<ProcessStore>,
+pub(super) struct World {
+    pub(super) door: TestGateway,
+    pub(super) store: Arc<ProcessStore>,
 }
 
 fn of_reseller(name: &str, per_minute: Option<u32>, scopes: &[Scope]) -> Principal {
@@ -43,7 +43,7 @@ fn of_reseller(name: &str, per_minute: Option<u32>, scopes: &[Scope]) -> Princip
 }
 
 impl World {
-    async fn start(sold: &[(&str, Vec<Order>)], options: GatewayOptions) -> Self {
+    pub(super) async fn start(sold: &[(&str, Vec<Order>)], options: GatewayOptions) -> Self {
         let inner = open("sqlite::memory:").await;
         for (reseller, orders) in sold {
             write(&inner, orders, reseller).await;
@@ -87,14 +87,14 @@ impl World {
     }
 
     /// Returns the records of a file behind the first one, cell by cell.
-    async fn records(&self, key: &str, path: &str) -> Vec<Vec<String>> {
+    pub(super) async fn records(&self, key: &str, path: &str) -> Vec<Vec<String>> {
         let text = self.text(key, path).await;
         let mut reader = csv::Reader::from_reader(text.as_bytes());
         reader.records().map(|record| record.expect("a record").iter().map(str::to_owned).collect()).collect()
     }
 
     /// Returns status, code and message of an error.
-    async fn error(&self, key: &str, path: &str) -> (u16, String, String) {
+    pub(super) async fn error(&self, key: &str, path: &str) -> (u16, String, String) {
         let response = self.send(key, path).await;
         assert_eq!(response.headers()["content-type"], "application/json; charset=utf-8", "{path}");
         let status = response.status().as_u16();
@@ -105,7 +105,7 @@ impl World {
         (status, text(&error["extensions"]["code"]), text(&error["message"]))
     }
 
-    async fn graphql(&self, key: &str, document: &str) -> Value {
+    pub(super) async fn graphql(&self, key: &str, document: &str) -> Value {
         let body = json!({ "query": document }).to_string();
         let request = self.door.client.post(self.door.url()).header("content-type", "application/json");
         request.bearer_auth(key).body(body).send().await.expect("a response").json().await.expect("JSON")
@@ -113,7 +113,7 @@ impl World {
 }
 
 /// Creates an order of two tickets of 20.01 USD at the harbor.
-fn simple(reference: &str) -> Order {
+pub(super) fn simple(reference: &str) -> Order {
     let mut order = order(vec![leg(0, "harbor", SOLD_AT)], vec![line(0, 2, money(2_001, "USD"))]);
     order.reseller_reference = Some(reference.to_owned());
     order
@@ -123,7 +123,7 @@ fn many(count: usize, reference: &str) -> Vec<Order> {
     (0..count).map(|number| simple(&format!("{reference}{number}"))).collect()
 }
 
-fn id_of(reseller: &str) -> String {
+pub(super) fn id_of(reseller: &str) -> String {
     GlobalId::Reseller(reseller.to_owned()).encode().to_string()
 }
 
@@ -302,6 +302,7 @@ async fn every_page_is_exported_once_and_filters_apply() {
     let references: BTreeSet<&str> = rows.iter().map(|row| row[5].as_str()).collect();
     assert_eq!((rows.len(), references.len()), (230, 230));
     assert_eq!(world.store.lists.load(SeqCst), 3, "pages of a hundred");
+    assert_eq!(world.store.counts.load(SeqCst), 1, "before anything is sent");
     for (path, count) in [
         ("orders.csv?testMode=false", 115),
         ("orders.csv?status=CONFIRMED&status=HELD", 230),

@@ -3,13 +3,10 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use catalog::{InvalidArgument, PageSize};
+use catalog::PageSize;
 use domain::OrderKey;
 use domain::ordering;
-use jiff::Timestamp;
-use orders::{self, FeedPage, FulfillmentPolicy, OrderCursor, OrderPage, Transition};
+use orders::{self, FeedPage, FulfillmentPolicy, Transition};
 
 use crate::graphql::base::ctx::Ctx;
 use crate::graphql::base::error::ApiError;
@@ -327,78 +324,6 @@ impl OrderTotals {
             refundable: totals.refundable.map(Money),
         }
     }
-}
-
-/// A page of orders, newest first.
-pub struct OrderConnection {
-    /// The page.
-    pub page: OrderPage,
-    /// True if the page was requested with a cursor.
-    pub has_previous: bool,
-}
-
-/// A page of orders, newest first.
-#[Object]
-impl OrderConnection {
-    /// The orders with their cursors.
-    async fn edges(&self) -> Vec<OrderEdge> {
-        self.page.orders.iter().cloned().map(|order| OrderEdge(Order::new(order))).collect()
-    }
-
-    /// The orders.
-    async fn nodes(&self) -> Vec<Order> {
-        self.page.orders.iter().cloned().map(Order::new).collect()
-    }
-
-    /// Paging information.
-    async fn page_info(&self) -> PageInfo {
-        PageInfo {
-            has_next_page: self.page.has_more,
-            has_previous_page: self.has_previous,
-            start_cursor: self.page.orders.first().map(encode_order_cursor),
-            end_cursor: self.page.orders.last().map(encode_order_cursor),
-        }
-    }
-
-    /// Total number of matches.
-    async fn total_count(&self) -> Option<i32> {
-        i32::try_from(self.page.total).ok()
-    }
-}
-
-/// An order with its cursor.
-pub(super) struct OrderEdge(Order);
-
-/// An order with its cursor.
-#[Object]
-impl OrderEdge {
-    /// The cursor of the order.
-    async fn cursor(&self) -> String {
-        encode_order_cursor(&self.0.0)
-    }
-
-    /// The order.
-    async fn node(&self) -> Order {
-        self.0.clone()
-    }
-}
-
-fn encode_order_cursor(order: &orders::Order) -> String {
-    let text = format!("1o {} {}", order.created_at.as_microsecond(), order.key);
-    URL_SAFE_NO_PAD.encode(text)
-}
-
-/// Decodes the cursor of an order.
-pub(super) fn decode_order_cursor(text: Option<&str>) -> Result<Option<OrderCursor>, InvalidArgument> {
-    let Some(text) = text else { return Ok(None) };
-    let read = || {
-        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-        let text = std::str::from_utf8(&bytes).ok()?.strip_prefix("1o ")?;
-        let (at, key) = text.split_once(' ')?;
-        let created_at = Timestamp::from_microsecond(at.parse().ok()?).ok()?;
-        Some(OrderCursor { created_at, key: OrderKey(key.parse().ok()?) })
-    };
-    read().map(Some).ok_or_else(|| InvalidArgument::new("after", "the cursor of an order"))
 }
 
 /// A page of the history of an order.
