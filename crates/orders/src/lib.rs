@@ -83,14 +83,14 @@ pub use crate::problem::{Problem, ProblemCode, ProblemDetail, RetryAdvice};
 pub use crate::quote::{Quote, QuoteId};
 pub use crate::reconcile::{ReconcileError, Reconciliation, StrayHold};
 pub use crate::request::{Actor, CancelOrder, CreateOrder, OrderActionRequest, OrderLineRequest, QuoteCancellation};
-pub use crate::sales::{SalesPeriod, SalesScope, SalesSum, UnresolvedSum};
+pub use crate::sales::{SalesGroup, SalesGrouping, SalesPart, SalesPeriod, SalesScope, SalesSum, UnresolvedSum};
 pub use crate::search::{MAX_SEARCH_LENGTH, MAX_SEARCH_WORDS, SearchError, SearchWords};
 pub use crate::settings::{CancellationPolicy, OrderSettings};
 pub use crate::settlement::LegSettlement;
 pub use crate::status::{Intent, LegStatus, OrderStatus};
 pub use crate::store::{OrderFilter, OrderLookup, OrderStore, SaleFilter, Transition};
 use domain::ordering::Barcode;
-use domain::{Clock, OrderKey, Source, SourceId, StoreError};
+use domain::{Clock, Currency, OrderKey, Source, SourceId, StoreError};
 
 /// Dependencies of [`Orders`].
 pub struct OrdersDependencies {
@@ -326,12 +326,7 @@ impl Orders {
     }
 
     /// Lists a page of the orders that the actor may see.
-    pub async fn list(
-        &self,
-        actor: &Actor,
-        filter: &OrderFilter,
-        page: &PageRequest,
-    ) -> Result<OrderPage, StoreError> {
+    pub async fn list(&self, actor: &Actor, filter: &OrderFilter, page: &PageRequest) -> Result<OrderPage, StoreError> {
         self.0.store.list(&visible(actor, filter), page).await
     }
 
@@ -352,6 +347,26 @@ impl Orders {
             return Ok(Vec::new());
         }
         self.0.store.sum_sales(scope, periods).await
+    }
+
+    /// Lists the sales of a reseller at a source by event or ticket type, see [`OrderStore::list_sales_parts`]. Empty if the actor may not
+    /// see them.
+    pub async fn list_sales_parts(
+        &self,
+        actor: &Actor,
+        scope: SalesScope<'_>,
+        (period, currency): (SalesPeriod, Currency),
+        wanted: (SalesGrouping, u32),
+    ) -> Result<Vec<SalesPart>, StoreError> {
+        if !actor.can_see(Some(scope.reseller)) {
+            return Ok(Vec::new());
+        }
+        self.0.store.list_sales_parts(scope, period, currency, wanted).await
+    }
+
+    /// Lists the sources of all legs, also of those that are not configured any more.
+    pub async fn list_leg_sources(&self) -> Result<Vec<SourceId>, StoreError> {
+        self.0.store.list_sources().await
     }
 
     /// Counts the orders of a reseller that were created in a period and whose outcome at a source is unknown, by currency. Empty

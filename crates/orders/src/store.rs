@@ -13,7 +13,7 @@ use crate::listing::{OrderPage, PageRequest};
 use crate::operator::OperatorStore;
 use crate::order::Order;
 use crate::quote::{Quote, QuoteId};
-use crate::sales::{SalesPeriod, SalesScope, SalesSum, UnresolvedSum};
+use crate::sales::{SalesGrouping, SalesPart, SalesPeriod, SalesScope, SalesSum, UnresolvedSum};
 use crate::search::SearchWords;
 use crate::status::OrderStatus;
 use domain::ordering::Barcode;
@@ -269,6 +269,19 @@ pub trait OrderStore: OperatorStore {
         scope: SalesScope<'_>,
         created: SalesPeriod,
     ) -> Result<Vec<UnresolvedSum>, StoreError>;
+
+    /// Lists the sales of a scope, a period and a currency by event or ticket type, greatest amount first: as many parts as wanted, and one
+    /// for everything else.
+    async fn list_sales_parts(
+        &self,
+        scope: SalesScope<'_>,
+        period: SalesPeriod,
+        currency: Currency,
+        wanted: (SalesGrouping, u32),
+    ) -> Result<Vec<SalesPart>, StoreError>;
+
+    /// Lists the sources of all legs, also of those that are not configured any more, in ascending order.
+    async fn list_sources(&self) -> Result<Vec<SourceId>, StoreError>;
 
     /// Lists orders with a leg at a source, created before `to` and updated at or after `from`.
     async fn list_orders_at(&self, source: &SourceId, from: Timestamp, to: Timestamp)

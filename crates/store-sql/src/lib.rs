@@ -21,6 +21,7 @@ mod postgres;
 mod postgres_indexes;
 mod rows;
 mod sales;
+mod sales_parts;
 mod sealed_refs;
 mod settings;
 mod single_statement;
@@ -163,7 +164,14 @@ fn store(
     settings: &StoreSettings,
 ) -> SqlStore {
     let sequencer = Arc::new(Sequencer::new(Arc::clone(&database)));
-    SqlStore { database, cipher, cursors, sequencer, feed_timeout: settings.feed_timeout, count_timeout: settings.count_timeout }
+    SqlStore {
+        database,
+        cipher,
+        cursors,
+        sequencer,
+        feed_timeout: settings.feed_timeout,
+        count_timeout: settings.count_timeout,
+    }
 }
 
 fn stores(store: SqlStore) -> Stores {

@@ -18,8 +18,8 @@ use crate::postgres_indexes::build_indexes;
 use crate::settings::{LeaseClock, StoreSettings};
 use crate::single_statement::write_order;
 use crate::sql::{
-    AssignedPositions, JsonDialect, SqlDatabase, SqlRow, SqlTransaction, SqlValue, WrittenOrder, acquire_report, acquire_timed, bind,
-    pool_stats, store_failure,
+    AssignedPositions, JsonDialect, SqlDatabase, SqlRow, SqlTransaction, SqlValue, WrittenOrder, acquire_report,
+    acquire_timed, bind, pool_stats, store_failure,
 };
 use domain::StoreError;
 

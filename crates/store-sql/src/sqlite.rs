@@ -323,7 +323,8 @@ mod tests {
     async fn after_a_full_disk_the_next_transaction_works_and_the_files_are_private() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("ledger.db");
-        let database = SqliteDatabase::open(&format!("sqlite://{}", file.display()), &settings()).await.expect("a database");
+        let database =
+            SqliteDatabase::open(&format!("sqlite://{}", file.display()), &settings()).await.expect("a database");
         sqlx::query("CREATE TABLE written (value BLOB)").execute(&database.writer).await.expect("a table");
         write(&database, 10).await.expect("there is space");
         // The limit of the connection is that of a disk.

@@ -15,15 +15,15 @@ use crate::rows::{load_orders, order_key};
 use crate::sql::{SqlDatabase, SqlRow, SqlTransaction, SqlValue};
 use domain::StoreError;
 use domain::ordering::Barcode;
-use domain::{OrderKey, SourceId};
+use domain::{Currency, OrderKey, SourceId};
 use orders::change_feed::{Feed, FeedSlice, OrderChange};
 use orders::idempotency::IdempotencyRecord;
 use orders::lease::Lease;
+use orders::listing::{OrderPage, PageRequest};
 use orders::order::Order;
 use orders::quote::{Quote, QuoteId};
-use orders::sales::{SalesPeriod, SalesScope, SalesSum, UnresolvedSum};
+use orders::sales::{SalesGrouping, SalesPart, SalesPeriod, SalesScope, SalesSum, UnresolvedSum};
 use orders::status::OrderStatus;
-use orders::listing::{OrderPage, PageRequest};
 use orders::store::{
     OrderFilter, OrderLookup, OrderStore, OrderWrite, TicketCredential, TimerKind, Transition, WriteReceipt,
 };
@@ -310,6 +310,20 @@ impl OrderStore for SqlStore {
         created: SalesPeriod,
     ) -> Result<Vec<UnresolvedSum>, StoreError> {
         self.count_unresolved(scope, created).await
+    }
+
+    async fn list_sales_parts(
+        &self,
+        scope: SalesScope<'_>,
+        period: SalesPeriod,
+        currency: Currency,
+        wanted: (SalesGrouping, u32),
+    ) -> Result<Vec<SalesPart>, StoreError> {
+        self.list_parts(scope, period, currency, wanted).await
+    }
+
+    async fn list_sources(&self) -> Result<Vec<SourceId>, StoreError> {
+        self.list_leg_sources().await
     }
 
     async fn list_orders_at(

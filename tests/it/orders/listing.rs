@@ -9,7 +9,7 @@ use jiff::civil::{Date, date};
 use orders::lease::{LeaseAfterWrite, Precondition};
 use orders::store::OrderWrite;
 use orders::{
-    LegStatus, Order, OrderCursor, OrderFilter, OrderSort, OrderStore, PageRequest, SalesPeriod, SaleFilter,
+    LegStatus, Order, OrderCursor, OrderFilter, OrderSort, OrderStore, PageRequest, SaleFilter, SalesPeriod,
     SearchWords, SortColumn,
 };
 use sqlx::Connection as _;
@@ -109,7 +109,8 @@ async fn insert_listed(world: &World) {
             let last = order.lines.len() - 1;
             for (number, line) in order.lines.iter_mut().enumerate() {
                 // The first visit is not that of the first line.
-                line.visit_date = listed.visit.map(|day| if number == last { day } else { day.tomorrow().expect("a day") });
+                line.visit_date =
+                    listed.visit.map(|day| if number == last { day } else { day.tomorrow().expect("a day") });
                 let amount = if number == 0 { listed.total.0 } else { 0 };
                 line.quantity = 1;
                 line.unit_price = Price::from_retail(Money::new(amount, listed.total.1.parse().expect("a currency")));

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use sqlx::postgres::PgConnection;
 use sqlx::Connection as _;
+use sqlx::postgres::PgConnection;
 use store_sql::{CredentialKey, StoreOpenError, StoreSettings, open_order_store};
 use tokio::time::timeout;
 

@@ -8,16 +8,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::StoreError;
 use domain::ordering::{Contact, DeliveryPreference};
-use domain::{Clock, Environment, EventKey, OrderKey, Source, SourceId, TicketTypeKey};
+use domain::{Clock, Currency, Environment, EventKey, OrderKey, Source, SourceId, TicketTypeKey};
 use jiff::Timestamp;
 use orders::idempotency::IdempotencyRecord;
 use orders::lease::Lease;
 use orders::store::{OrderWrite, TicketCredential, WriteReceipt};
 use orders::{
     Actor, CreateOrder, Feed, FeedSlice, FulfillmentPolicy, LocalChangeBus, OperatorAction, OperatorStore, Order,
-    OrderActionRequest, OrderChange, OrderFilter, OrderLineRequest, OrderLookup, OrderPage, OrderSettings, PageRequest,
-    OrderStore, Orders, OrdersDependencies, Quote, QuoteId, ResolvedOrphan, SalesPeriod, SalesScope, SalesSum,
-    SellingAccounts, SourcePause, Transition, UnresolvedSum,
+    OrderActionRequest, OrderChange, OrderFilter, OrderLineRequest, OrderLookup, OrderPage, OrderSettings, OrderStore,
+    Orders, OrdersDependencies, PageRequest, Quote, QuoteId, ResolvedOrphan, SalesGrouping, SalesPart, SalesPeriod,
+    SalesScope, SalesSum, SellingAccounts, SourcePause, Transition, UnresolvedSum,
 };
 use testkit::ManualClock;
 use ticketgraph::app;
@@ -257,6 +257,20 @@ impl OrderStore for ProcessStore {
         created: SalesPeriod,
     ) -> Result<Vec<UnresolvedSum>, StoreError> {
         self.inner.sum_unresolved(scope, created).await
+    }
+
+    async fn list_sales_parts(
+        &self,
+        scope: SalesScope<'_>,
+        period: SalesPeriod,
+        currency: Currency,
+        wanted: (SalesGrouping, u32),
+    ) -> Result<Vec<SalesPart>, StoreError> {
+        self.inner.list_sales_parts(scope, period, currency, wanted).await
+    }
+
+    async fn list_sources(&self) -> Result<Vec<SourceId>, StoreError> {
+        self.inner.list_sources().await
     }
 
     async fn list_orders_at(

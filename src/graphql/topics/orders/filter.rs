@@ -60,7 +60,11 @@ const ALL_DAYS: (Date, Date) = (date(1970, 1, 1), date(2200, 1, 1));
 
 impl OrderFilterInput {
     /// Converts the filter, only for orders of `reseller` if it is given. Fails with the first field that is invalid.
-    pub(super) fn into_filter(self, ctx: &Ctx, reseller: Option<String>) -> Result<orders::OrderFilter, InvalidArgument> {
+    pub(super) fn into_filter(
+        self,
+        ctx: &Ctx,
+        reseller: Option<String>,
+    ) -> Result<orders::OrderFilter, InvalidArgument> {
         if let (Some(from), Some(to)) = (self.created_from, self.created_to)
             && to.at <= from.at
         {

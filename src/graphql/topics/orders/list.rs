@@ -158,7 +158,10 @@ fn decode_order_cursor(text: Option<&str>, column: SortColumn) -> Result<Option<
     };
     let cursor = read().ok_or_else(|| InvalidArgument::new("after", "the cursor of an order"))?;
     if cursor.column() != column {
-        return Err(InvalidArgument::new("after", "the cursor of an order in a list with the same column of `orderBy`"));
+        return Err(InvalidArgument::new(
+            "after",
+            "the cursor of an order in a list with the same column of `orderBy`",
+        ));
     }
     Ok(Some(cursor))
 }

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
-use catalog::PageSize;
-use domain::OrderKey;
+use catalog::{InvalidArgument, PageSize};
 use domain::ordering;
+use domain::{OrderKey, SourceId};
 use orders::{self, FeedPage, FulfillmentPolicy, Transition};
 
 use crate::graphql::base::ctx::Ctx;
 use crate::graphql::base::error::ApiError;
-use crate::graphql::base::id;
+use crate::graphql::base::id::{self, parse_source_id};
 use crate::graphql::base::page::PageInfo;
 use crate::graphql::base::scalars::{DateTime, int};
 use crate::graphql::base::viewer::Scope;
@@ -183,8 +183,13 @@ impl Order {
     }
 
     /// The lines of the order.
-    async fn lines(&self) -> Vec<OrderLine> {
-        OrderLine::list(&self.0)
+    async fn lines(
+        &self,
+        #[graphql(desc = "Only lines that these sources book.")] sources: Option<Vec<ID>>,
+    ) -> Result<Vec<OrderLine>, InvalidArgument> {
+        let sources = parse_sources(sources.as_deref())?;
+        let lines = OrderLine::list(&self.0).into_iter().filter(|line| is_at(&sources, line.source()));
+        Ok(lines.collect())
     }
 
     /// One leg per source.
@@ -199,8 +204,14 @@ impl Order {
     }
 
     /// The totals, one row per currency. Nothing is converted.
-    async fn totals(&self, ctx: &Context<'_>) -> Vec<OrderTotals> {
-        self.0.totals(Ctx::of(ctx).now).iter().map(OrderTotals::of).collect()
+    async fn totals(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only what these sources book.")] sources: Option<Vec<ID>>,
+    ) -> Result<Vec<OrderTotals>, InvalidArgument> {
+        let sources = parse_sources(sources.as_deref())?;
+        let totals = self.0.totals_of_legs(Ctx::of(ctx).now, |leg| is_at(&sources, &leg.source));
+        Ok(totals.iter().map(OrderTotals::of).collect())
     }
 
     /// The actions that are available now. Those of operators only for callers with the scope `admin`.
@@ -250,6 +261,15 @@ impl Order {
     async fn updated_at(&self) -> DateTime {
         DateTime::utc(self.0.updated_at)
     }
+}
+
+/// Parses the ids of sources. `None` means all of them.
+fn parse_sources(ids: Option<&[ID]>) -> Result<Option<Vec<SourceId>>, InvalidArgument> {
+    ids.map(|ids| ids.iter().map(|id| parse_source_id("sources", id)).collect()).transpose()
+}
+
+fn is_at(sources: &Option<Vec<SourceId>>, source: &SourceId) -> bool {
+    sources.as_ref().is_none_or(|sources| sources.contains(source))
 }
 
 /// The visitor's contact details.

@@ -15,7 +15,7 @@ use crate::graphql::topics::orders::{
     OrderConnection, OrderFilterInput, OrderListArguments, OrderSortInput, list_orders,
 };
 use crate::graphql::topics::resellers::ResellerConnection;
-use crate::graphql::topics::resellers::statement::{Interval, SalesPoint, StatementRow};
+use crate::graphql::topics::resellers::statement::{Interval, SalesPoint, StatementRow, StatementScope};
 
 /// A reseller of tickets of one or more sources.
 #[derive(Clone)]
@@ -67,7 +67,8 @@ impl Reseller {
         let ctx = Ctx::of(ctx);
         let days = check_days(ctx, from, to)?;
         let rows = resellers::statement(ctx.orders()?, &ctx.actor(), &self.0, days, &ctx.time_zones()).await?;
-        Ok(rows.into_iter().filter_map(|row| StatementRow::of(ctx, row)).collect())
+        let scope = StatementScope { reseller: self.0.key.clone(), days };
+        Ok(rows.into_iter().map(|row| StatementRow::new(row, &scope)).collect())
     }
 
     /// The sales over time. An interval without sales has no point.
@@ -82,7 +83,7 @@ impl Reseller {
         let days = check_days(ctx, from, to)?;
         let (zones, interval) = (ctx.time_zones(), interval.into());
         let points = resellers::sales(ctx.orders()?, &ctx.actor(), &self.0, days, &zones, interval).await?;
-        Ok(points.into_iter().filter_map(|point| SalesPoint::of(ctx, point)).collect())
+        Ok(points.into_iter().map(SalesPoint).collect())
     }
 }
 
