@@ -1,14 +1,14 @@
 -- Orders are found by words and listed by columns that never change. Both are inserted in the statement of the order. Orders of earlier
 -- versions get them while the service runs.
 
--- `reseller` is empty for an order that no reseller sold. The search of a reseller reads only its own rows.
+-- `reseller` is empty for an order that no reseller sold. The search of a reseller reads only its own rows; that of everybody else reads
+-- those of one reseller after the other.
 CREATE TABLE order_search (
     token     TEXT NOT NULL,
     order_key TEXT NOT NULL,
     reseller  TEXT NOT NULL,
-    PRIMARY KEY (token, order_key)
+    PRIMARY KEY (reseller, token, order_key)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX order_search_by_reseller ON order_search (reseller, token, order_key);
 
 -- The first day of a visit, empty for open visits, and the planned total in the first currency by code.
 CREATE TABLE order_sort_keys (

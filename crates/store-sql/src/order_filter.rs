@@ -16,6 +16,13 @@ const FEW_MATCHES: usize = 500;
 /// Numbers of keys in a statement. The last one is that of [`FEW_MATCHES`].
 const KEY_LIST_SIZES: [usize; 4] = [1, 8, 64, FEW_MATCHES];
 
+/// Selects the resellers of all tokens. Each step reads one entry of the index.
+const RESELLERS: &str = "WITH RECURSIVE known (reseller) AS (\
+        SELECT MIN(reseller) FROM order_search \
+        UNION ALL SELECT (SELECT MIN(s.reseller) FROM order_search s WHERE s.reseller > known.reseller) FROM known \
+            WHERE known.reseller IS NOT NULL\
+    ) SELECT reseller FROM known WHERE reseller IS NOT NULL";
+
 /// Returns the filter as a SQL condition on `orders o` with its values, with its search as it was resolved.
 pub(crate) fn filter_conditions(
     filter: &OrderFilter,
@@ -178,9 +185,12 @@ fn matching_orders(word: &str, reseller: Option<&str>, values: &mut Vec<SqlValue
     let first = values.len() + 1;
     values.extend(token_range(word).map(SqlValue::from));
     let mut sql = format!("SELECT order_key FROM order_search WHERE token >= ${first} AND token < ${}", first + 1);
-    if let Some(reseller) = reseller {
-        values.push(reseller.into());
-        sql += &format!(" AND reseller = ${}", values.len());
+    match reseller {
+        Some(reseller) => {
+            values.push(reseller.into());
+            sql += &format!(" AND reseller = ${}", values.len());
+        }
+        None => sql += &format!(" AND reseller IN ({RESELLERS})"),
     }
     sql
 }
