@@ -122,6 +122,10 @@ pub fn store_settings(config: &Config) -> StoreSettings {
     let ledger = &config.ledger;
     StoreSettings {
         connections: ledger.connections.into(),
+        report_connections: ledger.report_connections.into(),
+        count_timeout: ledger.count_timeout,
+        migration_lock_timeout: ledger.migration_lock_timeout,
+        migration_timeout: ledger.migration_timeout,
         statement_timeout: ledger.statement_timeout,
         lock_timeout: ledger.lock_timeout,
         idle_transaction_timeout: ledger.idle_transaction_timeout,

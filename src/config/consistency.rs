@@ -107,6 +107,16 @@ fn check_order_timeouts(root: &Section<'_>, config: &Config) {
     let lock = ("ledger.lock_timeout", config.ledger.lock_timeout);
     let statement = ("ledger.statement_timeout", config.ledger.statement_timeout);
     root.require_not_longer(lock, statement, "a statement would end before its wait for a lock does");
+    root.require_not_longer(
+        ("ledger.count_timeout", config.ledger.count_timeout),
+        statement,
+        "the statement of a count would end with an error",
+    );
+    root.require_shorter(
+        ("ledger.migration_lock_timeout", config.ledger.migration_lock_timeout),
+        ("ledger.migration_timeout", config.ledger.migration_timeout),
+        "a migration would not be tried again",
+    );
     root.require_shorter(statement, lease, "a worker that waits for the ledger would lose its order");
     root.require_shorter(
         ("ledger.idle_transaction_timeout", config.ledger.idle_transaction_timeout),

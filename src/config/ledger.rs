@@ -19,6 +19,14 @@ pub struct LedgerConfig {
     pub url: SecretString,
     /// Largest number of PostgreSQL connections.
     pub connections: NonZeroU32,
+    /// Largest number of connections for lists, searches, statements and exports.
+    pub report_connections: NonZeroU32,
+    /// Time after which the count of a list is given up.
+    pub count_timeout: Duration,
+    /// Longest wait of a PostgreSQL migration for a lock.
+    pub migration_lock_timeout: Duration,
+    /// Time after which a migration that does not get its lock fails.
+    pub migration_timeout: Duration,
     /// Encrypts ticket codes at rest.
     pub encryption_key: Option<EncryptionKey>,
     /// Lease of a worker on an order. Longer than the longest call.
@@ -102,9 +110,15 @@ impl LedgerConfig {
                 "is 1, must be at least 2: with a single connection, waiting for a lock would block everything",
             );
         }
+        let report_connections: NonZeroU32 = from.get("report_connections");
+        from.require_at_most("report_connections", report_connections.get(), 1000);
         Self {
             url: url.or_else(|| from.report_missing("url", "sqlite:// or postgres://")).unwrap_or_default(),
             connections,
+            report_connections,
+            count_timeout: from.get("count_timeout"),
+            migration_lock_timeout: from.get("migration_lock_timeout"),
+            migration_timeout: from.get("migration_timeout"),
             encryption_key,
             lease: from.get("lease"),
             settle_deadline: from.get("settle_deadline"),

@@ -25,6 +25,7 @@ mod facts;
 pub mod idempotency;
 pub mod lease;
 pub mod leg;
+pub mod listing;
 mod missing_tickets;
 mod observe;
 pub mod operator;
@@ -69,6 +70,7 @@ use crate::change_feed::{decode_cursor, encode_page};
 use crate::context::OrdersContext;
 use crate::leg::LegCancellation;
 pub use crate::leg::{Attempt, AttemptOutcome, Leg, LegOperation, Ticket};
+pub use crate::listing::{OrderCursor, OrderPage, OrderSort, PageRequest, SortColumn, SortValue};
 pub use crate::operator::{
     AddNote, OperatorAction, OperatorOutcome, OperatorStore, PauseMode, PauseSource, ResolveOrphan, ResolvedOrphan,
     RetryLegs, SettleLeg, SourcePause,
@@ -81,14 +83,14 @@ pub use crate::problem::{Problem, ProblemCode, ProblemDetail, RetryAdvice};
 pub use crate::quote::{Quote, QuoteId};
 pub use crate::reconcile::{ReconcileError, Reconciliation, StrayHold};
 pub use crate::request::{Actor, CancelOrder, CreateOrder, OrderActionRequest, OrderLineRequest, QuoteCancellation};
-pub use crate::sales::{SalesPeriod, SalesScope, SalesSum, UnresolvedSum};
+pub use crate::sales::{SalesGroup, SalesGrouping, SalesPart, SalesPeriod, SalesScope, SalesSum, UnresolvedSum};
 pub use crate::search::{MAX_SEARCH_LENGTH, MAX_SEARCH_WORDS, SearchError, SearchWords};
 pub use crate::settings::{CancellationPolicy, OrderSettings};
 pub use crate::settlement::LegSettlement;
 pub use crate::status::{Intent, LegStatus, OrderStatus};
-pub use crate::store::{OrderCursor, OrderFilter, OrderLookup, OrderPage, OrderStore, Transition};
+pub use crate::store::{OrderFilter, OrderLookup, OrderStore, SaleFilter, Transition};
 use domain::ordering::Barcode;
-use domain::{Clock, OrderKey, Source, SourceId, StoreError};
+use domain::{Clock, Currency, OrderKey, Source, SourceId, StoreError};
 
 /// Dependencies of [`Orders`].
 pub struct OrdersDependencies {
@@ -323,19 +325,14 @@ impl Orders {
         Ok(order.filter(|order| actor.can_see(order.reseller.as_deref())))
     }
 
-    /// Lists orders that the actor may see, newest first.
-    pub async fn list(
-        &self,
-        actor: &Actor,
-        filter: &OrderFilter,
-        after: Option<&OrderCursor>,
-        first: usize,
-    ) -> Result<OrderPage, StoreError> {
-        let mut filter = filter.clone();
-        if actor.reseller.is_some() {
-            filter.reseller.clone_from(&actor.reseller);
-        }
-        self.0.store.list(&filter, after, first).await
+    /// Lists a page of the orders that the actor may see.
+    pub async fn list(&self, actor: &Actor, filter: &OrderFilter, page: &PageRequest) -> Result<OrderPage, StoreError> {
+        self.0.store.list(&visible(actor, filter), page).await
+    }
+
+    /// Counts the orders that [`list`](Self::list) lists. Returns `None` if that takes too long.
+    pub async fn count(&self, actor: &Actor, filter: &OrderFilter) -> Result<Option<u64>, StoreError> {
+        self.0.store.count(&visible(actor, filter)).await
     }
 
     /// Sums the sales of a reseller at a source by the period of their confirmation and by currency. Empty if the actor may not
@@ -350,6 +347,26 @@ impl Orders {
             return Ok(Vec::new());
         }
         self.0.store.sum_sales(scope, periods).await
+    }
+
+    /// Lists the sales of a reseller at a source by event or ticket type, see [`OrderStore::list_sales_parts`]. Empty if the actor may not
+    /// see them.
+    pub async fn list_sales_parts(
+        &self,
+        actor: &Actor,
+        scope: SalesScope<'_>,
+        (period, currency): (SalesPeriod, Currency),
+        wanted: (SalesGrouping, u32),
+    ) -> Result<Vec<SalesPart>, StoreError> {
+        if !actor.can_see(Some(scope.reseller)) {
+            return Ok(Vec::new());
+        }
+        self.0.store.list_sales_parts(scope, period, currency, wanted).await
+    }
+
+    /// Lists the sources of all legs, also of those that are not configured any more.
+    pub async fn list_leg_sources(&self) -> Result<Vec<SourceId>, StoreError> {
+        self.0.store.list_sources().await
     }
 
     /// Counts the orders of a reseller that were created in a period and whose outcome at a source is unknown, by currency. Empty
@@ -456,4 +473,10 @@ impl Orders {
     pub async fn subscribe(&self, actor: &Actor, order: Option<OrderKey>) -> Result<OrderChangeStream, StoreError> {
         change_feed::watch(&self.0, actor.clone(), order).await
     }
+}
+
+/// Returns a filter for the orders that the actor may see.
+fn visible(actor: &Actor, filter: &OrderFilter) -> OrderFilter {
+    let reseller = actor.reseller.clone().or_else(|| filter.reseller.clone());
+    OrderFilter { reseller, ..filter.clone() }
 }

@@ -207,6 +207,16 @@ impl Order {
         self.lines.iter().enumerate().filter(move |(_, line)| line.leg == leg)
     }
 
+    /// Returns the day of the first visit. `None` if no line has a day.
+    pub fn first_visit(&self) -> Option<Date> {
+        self.lines.iter().filter_map(|line| line.visit_date).min()
+    }
+
+    /// Returns the planned total in the first currency by code. `None` without lines.
+    pub fn first_total(&self) -> Option<Money> {
+        sum_by_currency(self.lines.iter().map(Line::total)).into_iter().next()
+    }
+
     /// Builds the request that a source receives for its leg.
     pub fn leg_request(&self, leg: &Leg) -> LegRequest {
         let lines = self
@@ -288,11 +298,18 @@ impl Order {
 
     /// Returns the totals per currency, in ascending order of currency code.
     pub fn totals(&self, now: Timestamp) -> Vec<CurrencyTotals> {
-        let currencies: BTreeSet<Currency> = self.lines.iter().map(|line| line.total().currency).collect();
-        currencies.into_iter().map(|currency| self.totals_in(currency, now)).collect()
+        self.totals_of_legs(now, |_| true)
     }
 
-    fn totals_in(&self, currency: Currency, now: Timestamp) -> CurrencyTotals {
+    /// Returns the totals of some legs per currency, in ascending order of currency code.
+    pub fn totals_of_legs(&self, now: Timestamp, is_wanted: impl Fn(&Leg) -> bool) -> Vec<CurrencyTotals> {
+        let legs: Vec<&Leg> = self.legs.iter().filter(|leg| is_wanted(leg)).collect();
+        let lines = legs.iter().flat_map(|leg| self.lines_of(leg.number));
+        let currencies: BTreeSet<Currency> = lines.map(|(_, line)| line.total().currency).collect();
+        currencies.into_iter().map(|currency| self.totals_in(&legs, currency, now)).collect()
+    }
+
+    fn totals_in(&self, legs: &[&Leg], currency: Currency, now: Timestamp) -> CurrencyTotals {
         let zero = Money::zero(currency);
         let mut totals = CurrencyTotals {
             requested: zero,
@@ -302,7 +319,7 @@ impl Order {
             fee: zero,
             refundable: None,
         };
-        for leg in &self.legs {
+        for leg in legs {
             let promised = self.planned_totals(leg.number).into_iter().find(|money| money.currency == currency);
             let Some(promised) = promised else { continue };
             totals.requested = add(totals.requested, promised);

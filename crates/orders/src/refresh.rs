@@ -11,6 +11,7 @@ use futures_util::future::join_all;
 use crate::context::OrdersContext;
 use crate::decision::{SagaStep, SourceCall};
 use crate::leg::Leg;
+use crate::listing::{OrderCursor, PageRequest, SortColumn};
 use crate::order::Order;
 use crate::outcome::StepOutcome;
 use crate::periodic::every;
@@ -18,7 +19,7 @@ use crate::problem::{Problem, ProblemCode};
 use crate::saga;
 use crate::source_calls::{SourceCaller, Urgency};
 use crate::status::{LegStatus, OrderStatus};
-use crate::store::{OrderCursor, OrderFilter};
+use crate::store::OrderFilter;
 use crate::unit_of_work::UnitOfWork;
 use domain::StoreError;
 use domain::time::{earlier, later};
@@ -54,8 +55,8 @@ pub(crate) async fn refresh_sold_orders(context: &OrdersContext) -> Result<(), S
     };
     let mut after = None;
     while !context.stop.is_cancelled() {
-        let page = context.store.list(&filter, after.as_ref(), PAGE_SIZE).await?;
-        after = page.orders.last().map(OrderCursor::of);
+        let page = context.store.list(&filter, &PageRequest::newest(after, PAGE_SIZE)).await?;
+        after = page.orders.last().map(|order| OrderCursor::of(order, SortColumn::Created));
         for order in page.orders {
             refresh_order(context, order, true).await?;
         }

@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 
-use domain::{Currency, SourceId};
+use domain::text::LocalizedText;
+use domain::{Currency, EventKey, SourceId, TicketTypeKey};
 
 /// Period of confirmations, from its begin to before its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,4 +52,44 @@ pub struct UnresolvedSum {
     pub currency: Currency,
     /// Number of orders.
     pub orders: u32,
+}
+
+/// What sales are grouped by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SalesGrouping {
+    /// Event.
+    Event,
+    /// Ticket type of an event.
+    TicketType,
+}
+
+/// Event or ticket type that sales are grouped by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SalesGroup {
+    /// Event.
+    pub event: EventKey,
+    /// Title of the event as one of the orders has it. `None` if it was not recorded.
+    pub event_title: Option<LocalizedText>,
+    /// Ticket type. `None` if the group is the event.
+    pub ticket_type: Option<TicketTypeKey>,
+}
+
+/// Part of the sales in one currency. The amounts of a leg are divided among its lines by their planned amounts, so that the parts add up
+/// to the sums. Amounts are in minor units.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SalesPart {
+    /// The group. `None` for everything else.
+    pub group: Option<SalesGroup>,
+    /// Number of orders.
+    pub orders: u32,
+    /// Number of tickets sold, including those canceled later.
+    pub tickets_sold: u32,
+    /// Number of tickets canceled.
+    pub tickets_voided: u32,
+    /// Number of tickets used.
+    pub tickets_used: u32,
+    /// Share of the amounts charged.
+    pub gross: i64,
+    /// Share of the amounts refunded.
+    pub refunded: i64,
 }

@@ -9,14 +9,15 @@ use jiff::civil::Date;
 use crate::change_feed::{Feed, FeedSlice, OrderChange};
 use crate::idempotency::IdempotencyRecord;
 use crate::lease::{Lease, LeaseAfterWrite, Precondition};
+use crate::listing::{OrderPage, PageRequest};
 use crate::operator::OperatorStore;
 use crate::order::Order;
 use crate::quote::{Quote, QuoteId};
-use crate::sales::{SalesPeriod, SalesScope, SalesSum, UnresolvedSum};
+use crate::sales::{SalesGrouping, SalesPart, SalesPeriod, SalesScope, SalesSum, UnresolvedSum};
 use crate::search::SearchWords;
 use crate::status::OrderStatus;
 use domain::ordering::Barcode;
-use domain::{EventKey, OrderKey, SourceId, StoreError};
+use domain::{Currency, EventKey, OrderKey, SourceId, StoreError, TicketTypeKey};
 
 /// Status transition of an order or a leg. Append-only.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -172,33 +173,19 @@ pub struct OrderFilter {
     pub visit_from: Option<Date>,
     /// Contains a line with a visit on or before this day.
     pub visit_to: Option<Date>,
+    /// Contains a line for this ticket type of an event.
+    pub ticket_type: Option<(SourceId, EventKey, TicketTypeKey)>,
+    /// Contains a sale.
+    pub sale: Option<SaleFilter>,
 }
 
-impl OrderCursor {
-    /// Returns the cursor of an order.
-    pub fn of(order: &Order) -> Self {
-        Self { created_at: order.created_at, key: order.key }
-    }
-}
-
-/// Position in a list of orders, newest first. Stays valid when orders are added.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OrderCursor {
-    /// Creation time of the last order on the previous page.
-    pub created_at: Timestamp,
-    /// Key of that order.
-    pub key: OrderKey,
-}
-
-/// Page of orders.
+/// A sale of one leg, as a statement counts it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OrderPage {
-    /// Orders, newest first.
-    pub orders: Vec<Order>,
-    /// True if more orders follow.
-    pub has_more: bool,
-    /// Total number of matching orders.
-    pub total: u64,
+pub struct SaleFilter {
+    /// Periods of confirmation at sources. The leg matches one of them.
+    pub periods: Vec<(SourceId, SalesPeriod)>,
+    /// Currency of the sale: that of the amount charged by the source, or else the first one of the planned total.
+    pub currency: Option<Currency>,
 }
 
 /// Durable store of orders. Every confirmed write survives a crash.
@@ -221,13 +208,11 @@ pub trait OrderStore: OperatorStore {
     /// Finds an order.
     async fn find(&self, by: &OrderLookup) -> Result<Option<Order>, StoreError>;
 
-    /// Lists orders, newest first.
-    async fn list(
-        &self,
-        filter: &OrderFilter,
-        after: Option<&OrderCursor>,
-        first: usize,
-    ) -> Result<OrderPage, StoreError>;
+    /// Lists a page of orders. Writes of orders do not wait for it.
+    async fn list(&self, filter: &OrderFilter, page: &PageRequest) -> Result<OrderPage, StoreError>;
+
+    /// Counts orders. Returns `None` if that takes longer than a limit of the store. Writes of orders do not wait for it.
+    async fn count(&self, filter: &OrderFilter) -> Result<Option<u64>, StoreError>;
 
     /// Finds the record of an idempotency key.
     async fn find_idempotency_record(
@@ -284,6 +269,19 @@ pub trait OrderStore: OperatorStore {
         scope: SalesScope<'_>,
         created: SalesPeriod,
     ) -> Result<Vec<UnresolvedSum>, StoreError>;
+
+    /// Lists the sales of a scope, a period and a currency by event or ticket type, greatest amount first: as many parts as wanted, and one
+    /// for everything else.
+    async fn list_sales_parts(
+        &self,
+        scope: SalesScope<'_>,
+        period: SalesPeriod,
+        currency: Currency,
+        wanted: (SalesGrouping, u32),
+    ) -> Result<Vec<SalesPart>, StoreError>;
+
+    /// Lists the sources of all legs, also of those that are not configured any more, in ascending order.
+    async fn list_sources(&self) -> Result<Vec<SourceId>, StoreError>;
 
     /// Lists orders with a leg at a source, created before `to` and updated at or after `from`.
     async fn list_orders_at(&self, source: &SourceId, from: Timestamp, to: Timestamp)

@@ -1,6 +1,6 @@
 //! Statements and sales of a reseller, from the sums of the order store.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
@@ -9,7 +9,7 @@ use rust_decimal::{Decimal, RoundingStrategy};
 
 use crate::Reseller;
 use domain::{Currency, Money, SourceId, StoreError};
-use orders::{Actor, Orders, SalesPeriod, SalesScope};
+use orders::{Actor, Orders, SalesGrouping, SalesPart, SalesPeriod, SalesScope};
 
 /// Sales of a reseller in one source and currency over a range of days.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +66,7 @@ pub enum SalesInterval {
     Month,
 }
 
-/// Time zone of each source. A sale belongs to the local day at its source.
+/// Time zone of each configured source. A sale belongs to the local day at its source: in UTC if the source is not configured any more.
 pub type TimeZones = HashMap<SourceId, TimeZone>;
 
 /// Computes the statement of a reseller over an inclusive range of days, by ascending source and currency. The store sums the
@@ -79,11 +79,10 @@ pub async fn statement(
     zones: &TimeZones,
 ) -> Result<Vec<StatementRow>, StoreError> {
     let mut rows: BTreeMap<(SourceId, Currency), StatementRow> = BTreeMap::new();
-    for (source, zone) in zones {
-        let scope = SalesScope { reseller: &reseller.key, source };
-        let Some(period) = period_of(days, zone) else { continue };
+    for (source, period) in sale_periods(&sources_of(orders, zones).await?, days, zones) {
+        let scope = SalesScope { reseller: &reseller.key, source: &source };
         for sum in orders.sum_sales(actor, scope, &[period]).await? {
-            let row = row_mut(&mut rows, source, sum.currency);
+            let row = row_mut(&mut rows, &source, sum.currency);
             row.orders = sum.orders;
             row.tickets_sold = sum.tickets_sold;
             row.tickets_voided = sum.tickets_voided;
@@ -92,7 +91,7 @@ pub async fn statement(
             row.refunded.amount = sum.refunded;
         }
         for sum in orders.sum_unresolved(actor, scope, period).await? {
-            row_mut(&mut rows, source, sum.currency).unresolved = sum.orders;
+            row_mut(&mut rows, &source, sum.currency).unresolved = sum.orders;
         }
     }
     let mut rows: Vec<StatementRow> = rows.into_values().collect();
@@ -107,6 +106,20 @@ pub async fn statement(
     Ok(rows)
 }
 
+/// Divides a row of a statement by event or ticket type, greatest amount first. The parts add up to the row; everything beyond the wanted
+/// number is the last one. Empty if the actor may not see the row.
+pub async fn breakdown(
+    orders: &Orders,
+    actor: &Actor,
+    (reseller, row): (&str, &StatementRow),
+    (days, zones): ((Date, Date), &TimeZones),
+    wanted: (SalesGrouping, u32),
+) -> Result<Vec<SalesPart>, StoreError> {
+    let Some(period) = period_of(days, &zone_of(&row.source, zones)) else { return Ok(Vec::new()) };
+    let scope = SalesScope { reseller, source: &row.source };
+    orders.list_sales_parts(actor, scope, (period, row.currency), wanted).await
+}
+
 /// Computes the sales of a reseller over time, oldest first. Intervals without sales are omitted.
 pub async fn sales(
     orders: &Orders,
@@ -117,11 +130,12 @@ pub async fn sales(
     interval: SalesInterval,
 ) -> Result<Vec<SalesPoint>, StoreError> {
     let mut points: BTreeMap<(Date, SourceId, Currency), SalesPoint> = BTreeMap::new();
-    for (source, zone) in zones {
-        let scope = SalesScope { reseller: &reseller.key, source };
+    for source in sources_of(orders, zones).await? {
+        let scope = SalesScope { reseller: &reseller.key, source: &source };
+        let zone = zone_of(&source, zones);
         let intervals: Vec<(Date, SalesPeriod)> = intervals_of(days, interval)
             .into_iter()
-            .filter_map(|(first, days)| Some((first, period_of(days, zone)?)))
+            .filter_map(|(first, days)| Some((first, period_of(days, &zone)?)))
             .collect();
         let periods: Vec<SalesPeriod> = intervals.iter().map(|(_, period)| *period).collect();
         for sum in orders.sum_sales(actor, scope, &periods).await? {
@@ -138,6 +152,27 @@ pub async fn sales(
         }
     }
     Ok(points.into_values().collect())
+}
+
+/// Returns an inclusive range of days at each source as a period: in UTC at a source that is not configured.
+pub fn sale_periods<'a>(
+    sources: impl IntoIterator<Item = &'a SourceId>,
+    days: (Date, Date),
+    zones: &TimeZones,
+) -> Vec<(SourceId, SalesPeriod)> {
+    let period = |source: &SourceId| Some((source.clone(), period_of(days, &zone_of(source, zones))?));
+    sources.into_iter().filter_map(period).collect()
+}
+
+fn zone_of(source: &SourceId, zones: &TimeZones) -> TimeZone {
+    zones.get(source).cloned().unwrap_or(TimeZone::UTC)
+}
+
+/// Returns the configured sources, and those of orders of earlier configurations.
+async fn sources_of(orders: &Orders, zones: &TimeZones) -> Result<BTreeSet<SourceId>, StoreError> {
+    let mut sources: BTreeSet<SourceId> = zones.keys().cloned().collect();
+    sources.extend(orders.list_leg_sources().await?);
+    Ok(sources)
 }
 
 /// Returns an inclusive range of local days as a period. `None` if a day is outside the supported years.

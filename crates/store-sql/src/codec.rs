@@ -111,6 +111,13 @@ pub(crate) struct StoredPrice {
     guaranteed_until: Option<i64>,
 }
 
+impl StoredPrice {
+    /// Returns the price that the visitor pays.
+    pub(crate) fn retail(&self) -> Result<Money, StoreError> {
+        self.retail.decode()
+    }
+}
+
 impl From<&Price> for StoredPrice {
     fn from(price: &Price) -> Self {
         Self {

@@ -13,12 +13,15 @@ mod health;
 mod key_file;
 mod operators;
 mod order_filter;
+mod order_list;
 mod order_rows;
 mod order_search;
 mod order_tables;
 mod postgres;
+mod postgres_indexes;
 mod rows;
 mod sales;
+mod sales_parts;
 mod sealed_refs;
 mod settings;
 mod single_statement;
@@ -114,7 +117,7 @@ pub async fn open_stores(
 ) -> Result<Stores, StoreOpenError> {
     let ciphers = ciphers(keys)?;
     let database: Arc<dyn SqlDatabase> = if is_sqlite(url)? {
-        Arc::new(SqliteDatabase::open(url).await?)
+        Arc::new(SqliteDatabase::open(url, settings).await?)
     } else {
         Arc::new(PostgresDatabase::open(url, settings).await?)
     };
@@ -134,7 +137,7 @@ pub async fn attach_stores(
 ) -> Result<Option<Stores>, StoreOpenError> {
     let ciphers = ciphers(keys)?;
     let database: Arc<dyn SqlDatabase> = if is_sqlite(url)? {
-        let Some(database) = SqliteDatabase::attach(url).await? else { return Ok(None) };
+        let Some(database) = SqliteDatabase::attach(url, settings).await? else { return Ok(None) };
         Arc::new(database)
     } else {
         Arc::new(PostgresDatabase::attach(url, settings).await?)
@@ -161,7 +164,14 @@ fn store(
     settings: &StoreSettings,
 ) -> SqlStore {
     let sequencer = Arc::new(Sequencer::new(Arc::clone(&database)));
-    SqlStore { database, cipher, cursors, sequencer, feed_timeout: settings.feed_timeout }
+    SqlStore {
+        database,
+        cipher,
+        cursors,
+        sequencer,
+        feed_timeout: settings.feed_timeout,
+        count_timeout: settings.count_timeout,
+    }
 }
 
 fn stores(store: SqlStore) -> Stores {

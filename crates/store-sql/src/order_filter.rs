@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use crate::codec::to_nanos;
 use crate::rows::placeholders;
-use crate::sql::{SqlTransaction, SqlValue};
-use domain::StoreError;
+use crate::sql::{JsonDialect, SqlTransaction, SqlValue};
+use domain::{EventKey, SourceId, StoreError, TicketTypeKey};
 use orders::search::SearchWords;
-use orders::store::OrderFilter;
+use orders::store::{OrderFilter, SaleFilter};
 
 /// Sorts after every character of a token.
 const AFTER_EVERY_LETTER: char = char::MAX;
@@ -16,8 +16,19 @@ const FEW_MATCHES: usize = 500;
 /// Numbers of keys in a statement. The last one is that of [`FEW_MATCHES`].
 const KEY_LIST_SIZES: [usize; 4] = [1, 8, 64, FEW_MATCHES];
 
+/// Selects the resellers of all tokens. Each step reads one entry of the index.
+const RESELLERS: &str = "WITH RECURSIVE known (reseller) AS (\
+        SELECT MIN(reseller) FROM order_search \
+        UNION ALL SELECT (SELECT MIN(s.reseller) FROM order_search s WHERE s.reseller > known.reseller) FROM known \
+            WHERE known.reseller IS NOT NULL\
+    ) SELECT reseller FROM known WHERE reseller IS NOT NULL";
+
 /// Returns the filter as a SQL condition on `orders o` with its values, with its search as it was resolved.
-pub(crate) fn filter_conditions(filter: &OrderFilter, search: Option<&ResolvedSearch>) -> (String, Vec<SqlValue>) {
+pub(crate) fn filter_conditions(
+    filter: &OrderFilter,
+    search: Option<&ResolvedSearch>,
+    json: JsonDialect,
+) -> (String, Vec<SqlValue>) {
     let mut values: Vec<SqlValue> = Vec::new();
     let mut conditions = vec!["1 = 1".to_owned()];
     if !filter.status.is_empty() {
@@ -48,8 +59,10 @@ pub(crate) fn filter_conditions(filter: &OrderFilter, search: Option<&ResolvedSe
         conditions.push(format!("o.key IN ({lines} ${})", values.len()));
     }
     conditions.extend(visit_condition(filter, &mut values));
+    conditions.extend(filter.ticket_type.as_ref().map(|kind| ticket_type_condition(kind, &mut values)));
+    conditions.extend(filter.sale.as_ref().map(|sale| sale_condition(sale, json, &mut values)));
     if let Some(search) = search {
-        conditions.extend(search_conditions(search, &mut values));
+        conditions.extend(search_conditions(search, filter.reseller.as_deref(), &mut values));
     }
     (conditions.join(" AND "), values)
 }
@@ -76,6 +89,55 @@ fn visit_condition(filter: &OrderFilter, values: &mut Vec<SqlValue>) -> Option<S
         .then(|| format!("o.key IN (SELECT l.order_key FROM order_lines l{legs} WHERE {condition})"))
 }
 
+fn ticket_type_condition(
+    (source, event, kind): &(SourceId, EventKey, TicketTypeKey),
+    values: &mut Vec<SqlValue>,
+) -> String {
+    let first = values.len() + 1;
+    values.extend([SqlValue::from(event.as_str()), kind.as_str().into(), source.as_str().into()]);
+    format!(
+        "o.key IN (SELECT l.order_key FROM order_lines l JOIN legs g ON g.order_key = l.order_key AND g.number = l.leg \
+        WHERE l.event = ${} AND l.ticket_type = ${} AND g.source = ${})",
+        first,
+        first + 1,
+        first + 2
+    )
+}
+
+/// Returns the condition of a sale of one leg. Its currency is that of the sums in `sales.rs`.
+fn sale_condition(sale: &SaleFilter, json: JsonDialect, values: &mut Vec<SqlValue>) -> String {
+    let mut periods = Vec::with_capacity(sale.periods.len());
+    for (source, period) in &sale.periods {
+        let first = values.len() + 1;
+        values.extend([SqlValue::from(source.as_str()), to_nanos(period.begin).into(), to_nanos(period.end).into()]);
+        periods.push(format!(
+            "g.source = ${} AND g.confirmed_at >= ${} AND g.confirmed_at < ${}",
+            first,
+            first + 1,
+            first + 2
+        ));
+    }
+    if periods.is_empty() {
+        return "1 = 0".to_owned();
+    }
+    let mut condition = format!("({})", periods.join(" OR "));
+    if let Some(currency) = sale.currency {
+        values.push(currency.code().into());
+        condition += &format!(" AND {} = ${}", sale_currency(json, "g"), values.len());
+    }
+    format!("o.key IN (SELECT g.order_key FROM legs g WHERE {condition})")
+}
+
+/// Returns the expression for the currency of the sale of a leg.
+pub(crate) fn sale_currency(json: JsonDialect, leg: &str) -> String {
+    let (charged, planned) =
+        (json.text(&format!("{leg}.charged"), &["1"]), json.text("n.unit_price", &["retail", "1"]));
+    format!(
+        "COALESCE({charged}, (SELECT MIN({planned}) FROM order_lines n \
+        WHERE n.order_key = {leg}.order_key AND n.leg = {leg}.number))"
+    )
+}
+
 /// A search whose words with few matches are resolved to orders.
 pub(crate) struct ResolvedSearch {
     /// Orders that match all of those words. `None` if there is no such word.
@@ -89,13 +151,14 @@ pub(crate) struct ResolvedSearch {
 pub(crate) async fn resolve_search(
     transaction: &mut SqlTransaction,
     search: &SearchWords,
+    reseller: Option<&str>,
 ) -> Result<ResolvedSearch, StoreError> {
     let mut resolved =
         ResolvedSearch { keys: search.words().is_empty().then(BTreeSet::new), words: Vec::with_capacity(1) };
     for word in search.words() {
-        let sql = "SELECT order_key FROM order_search WHERE token >= $1 AND token < $2 LIMIT $3";
-        let [from, to] = token_range(word);
-        let rows = transaction.fetch_all(sql, vec![from.into(), to.into(), (FEW_MATCHES + 1).into()]).await?;
+        let mut values: Vec<SqlValue> = vec![(FEW_MATCHES + 1).into()];
+        let sql = format!("{} LIMIT $1", matching_orders(word, reseller, &mut values));
+        let rows = transaction.fetch_all(&sql, values).await?;
         if rows.len() > FEW_MATCHES {
             resolved.words.push(word.clone());
             continue;
@@ -117,7 +180,22 @@ fn token_range(word: &str) -> [String; 2] {
     [word.to_owned(), format!("{word}{AFTER_EVERY_LETTER}")]
 }
 
-fn search_conditions(search: &ResolvedSearch, values: &mut Vec<SqlValue>) -> Vec<String> {
+/// Returns the statement that selects the orders that a word finds, only those of a reseller if one is given.
+fn matching_orders(word: &str, reseller: Option<&str>, values: &mut Vec<SqlValue>) -> String {
+    let first = values.len() + 1;
+    values.extend(token_range(word).map(SqlValue::from));
+    let mut sql = format!("SELECT order_key FROM order_search WHERE token >= ${first} AND token < ${}", first + 1);
+    match reseller {
+        Some(reseller) => {
+            values.push(reseller.into());
+            sql += &format!(" AND reseller = ${}", values.len());
+        }
+        None => sql += &format!(" AND reseller IN ({RESELLERS})"),
+    }
+    sql
+}
+
+fn search_conditions(search: &ResolvedSearch, reseller: Option<&str>, values: &mut Vec<SqlValue>) -> Vec<String> {
     let mut conditions = Vec::new();
     if let Some(keys) = &search.keys {
         let Some(last) = keys.last() else { return vec!["1 = 0".to_owned()] };
@@ -128,10 +206,8 @@ fn search_conditions(search: &ResolvedSearch, values: &mut Vec<SqlValue>) -> Vec
         values.extend(padded.map(|key| SqlValue::from(key.as_str())));
     }
     for word in &search.words {
-        let (from, to) = (values.len() + 1, values.len() + 2);
-        values.extend(token_range(word).map(SqlValue::from));
-        conditions
-            .push(format!("o.key IN (SELECT order_key FROM order_search WHERE token >= ${from} AND token < ${to})"));
+        let found = matching_orders(word, reseller, values);
+        conditions.push(format!("o.key IN ({found})"));
     }
     conditions
 }

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use crate::codec::{self, duration_nanos, encode_json, encode_name, encode_secures, to_nanos};
 use crate::credential_cipher::CredentialCipher;
 use crate::order_tables::{
-    ATTEMPTS, CHANGES, CREDENTIALS, LEGS, LINES, ORDER_SEARCH, OrderTable, TICKETS, TIMERS, TRANSITIONS,
+    ATTEMPTS, CHANGES, CREDENTIALS, LEGS, LINES, ORDER_SEARCH, OrderTable, SORT_KEYS, TICKETS, TIMERS, TRANSITIONS,
 };
 use crate::rows::ticket_state;
 use crate::sealed_refs::{NO_PLAINTEXT, RefsTable};
 use crate::settings::LeaseClock;
 use crate::sql::SqlValue;
 use domain::StoreError;
+use jiff::civil::Date;
 use orders::idempotency::IdempotencyRecord;
 use orders::lease::{LeaseAfterWrite, Precondition};
 use orders::leg::{Attempt, Leg, Ticket};
@@ -89,6 +90,7 @@ impl OrderRows {
             (&TIMERS, timer_rows(&key, change)),
             (&CHANGES, vec![change_row(&key, change)]),
             (&ORDER_SEARCH, token_rows(&key, change)),
+            (&SORT_KEYS, sort_key_rows(&key, change)),
         ];
         let idempotency = change.idempotency.map(|record| idempotency_row(&key, change, record));
         Ok(Self { order: OrderRow::new(&key, change)?, key, idempotency, tables })
@@ -348,8 +350,35 @@ fn token_rows(key: &str, change: &OrderWrite<'_>) -> Vec<Row> {
     if !matches!(change.precondition, Precondition::New) {
         return Vec::new();
     }
+    let reseller = change.order.reseller.as_deref().unwrap_or_default();
     let tokens = SearchFields::of(change.order).tokens();
-    tokens.into_iter().map(|token| vec![token.into(), key.into()]).collect()
+    tokens.into_iter().map(|token| vec![token.into(), key.into(), reseller.into()]).collect()
+}
+
+/// Returns the row of a new order by which it is listed. It does not change afterwards.
+fn sort_key_rows(key: &str, change: &OrderWrite<'_>) -> Vec<Row> {
+    if !matches!(change.precondition, Precondition::New) {
+        return Vec::new();
+    }
+    let reseller = change.order.reseller.as_deref();
+    vec![sort_key_row(key, reseller, change.order.first_visit(), change.order.first_total())]
+}
+
+/// Returns the row by which an order is listed. An open visit has an empty day.
+pub(crate) fn sort_key_row(
+    key: &str,
+    reseller: Option<&str>,
+    first_visit: Option<Date>,
+    total: Option<domain::Money>,
+) -> Row {
+    let currency = total.map(|total| total.currency.code().to_owned()).unwrap_or_default();
+    vec![
+        key.into(),
+        reseller.unwrap_or_default().into(),
+        first_visit.map(|day| day.to_string()).unwrap_or_default().into(),
+        currency.into(),
+        total.map_or(0, |total| total.amount).into(),
+    ]
 }
 
 fn optional_index(index: Option<usize>) -> SqlValue {

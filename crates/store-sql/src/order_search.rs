@@ -1,14 +1,17 @@
 //! Tokens of orders of earlier versions, which are added while the service runs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::order_tables::{MAX_ROWS, ORDER_SEARCH};
+use crate::codec::{StoredPrice, unreadable};
+use crate::order_rows::sort_key_row;
+use crate::order_tables::{MAX_ROWS, ORDER_SEARCH, SORT_KEYS};
 use crate::sql::{SqlRow, SqlTransaction, SqlValue};
 use crate::store::SqlStore;
-use domain::StoreError;
+use domain::{Money, StoreError};
 use orders::search::SearchFields;
 
 /// Number of orders that get their tokens in one transaction, which keeps their writers waiting.
@@ -26,7 +29,7 @@ impl SearchIndex for SqlStore {
     async fn index_batch(&self) -> Result<bool, StoreError> {
         let mut transaction = self.database.begin_write().await?;
         let sql = format!(
-            "SELECT key, number, reseller_reference, first_name, last_name, email FROM orders WHERE is_searchable = 0 \
+            "SELECT key, number, reseller, reseller_reference, first_name, last_name, email FROM orders WHERE is_searchable = 0 \
             ORDER BY key LIMIT $1 {}",
             self.database.skip_locked()
         );
@@ -34,14 +37,20 @@ impl SearchIndex for SqlStore {
         let mut tokens = BTreeSet::new();
         for row in &orders {
             let key = row.text("key")?;
-            tokens.extend(tokens_of(row)?.into_iter().map(|token| (token, key.clone())));
+            let reseller = row.opt_text("reseller")?;
+            let owner = reseller.clone().unwrap_or_default();
+            tokens.extend(tokens_of(row)?.into_iter().map(|token| (token, key.clone(), owner.clone())));
             set_visit_dates(&mut transaction, &key).await?;
+            insert_sort_keys(&mut transaction, &key, reseller.as_deref()).await?;
             let sql = "UPDATE orders SET is_searchable = 1 WHERE key = $1";
             transaction.execute(sql, vec![key.into()]).await?;
         }
         let tokens: Vec<_> = tokens.into_iter().collect();
         for rows in tokens.chunks(MAX_ROWS) {
-            let values = rows.iter().flat_map(|(token, key)| [SqlValue::from(token.as_str()), key.as_str().into()]);
+            let columns = |(token, key, reseller): &(String, String, String)| {
+                [token, key, reseller].map(|text| SqlValue::from(text.as_str()))
+            };
+            let values = rows.iter().flat_map(columns);
             transaction.execute(&ORDER_SEARCH.insert(rows.len(), "ON CONFLICT DO NOTHING"), values.collect()).await?;
         }
         transaction.commit().await?;
@@ -72,5 +81,28 @@ async fn set_visit_dates(transaction: &mut SqlTransaction, order: &str) -> Resul
         let sql = "UPDATE order_lines SET visit_date = $3 WHERE order_key = $1 AND number = $2";
         transaction.execute(sql, vec![order.into(), line.index("number")?.into(), date.to_string().into()]).await?;
     }
+    Ok(())
+}
+
+/// Inserts the columns that an order is listed by.
+async fn insert_sort_keys(
+    transaction: &mut SqlTransaction,
+    order: &str,
+    reseller: Option<&str>,
+) -> Result<(), StoreError> {
+    let sql = "SELECT quantity, unit_price, visit_date FROM order_lines WHERE order_key = $1";
+    let (mut first_visit, mut totals) = (None, BTreeMap::new());
+    for line in transaction.fetch_all(sql, vec![order.into()]).await? {
+        if let Some(day) = line.opt_text("visit_date")? {
+            let day: Date = day.parse().map_err(|_| unreadable("a day"))?;
+            first_visit = Some(first_visit.map_or(day, |first: Date| first.min(day)));
+        }
+        let price = line.json::<StoredPrice>("unit_price")?.retail()?;
+        let total: &mut i64 = totals.entry(price.currency).or_default();
+        *total = total.saturating_add(price.amount.saturating_mul(line.int("quantity")?));
+    }
+    let total = totals.into_iter().next().map(|(currency, amount)| Money::new(amount, currency));
+    let row = sort_key_row(order, reseller, first_visit, total);
+    transaction.execute(&SORT_KEYS.insert(1, "ON CONFLICT DO NOTHING"), row).await?;
     Ok(())
 }

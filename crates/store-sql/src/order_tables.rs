@@ -183,8 +183,18 @@ pub(crate) const TIMERS: OrderTable = OrderTable {
 };
 
 /// The tokens that an order is found by. They are inserted with the order.
-pub(crate) const ORDER_SEARCH: OrderTable =
-    OrderTable { name: "order_search", columns: &[("token", Text), ("order_key", Text)], on_conflict: "" };
+pub(crate) const ORDER_SEARCH: OrderTable = OrderTable {
+    name: "order_search",
+    columns: &[("token", Text), ("order_key", Text), ("reseller", Text)],
+    on_conflict: "",
+};
+
+/// The columns that orders are listed by and that never change. They are inserted with the order.
+pub(crate) const SORT_KEYS: OrderTable = OrderTable {
+    name: "order_sort_keys",
+    columns: &[("order_key", Text), ("reseller", Text), ("first_visit", Text), ("currency", Text), ("total", Int)],
+    on_conflict: "",
+};
 
 pub(crate) const CHANGES: OrderTable = OrderTable {
     name: "changes",

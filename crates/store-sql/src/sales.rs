@@ -1,28 +1,27 @@
 //! Sums of sales, computed by the database: a statement over 100,000 orders loads none of them.
 
 use crate::codec::{to_nanos, unreadable};
+use crate::order_filter::sale_currency;
 use crate::sql::{JsonDialect, SqlRow, SqlValue};
 use crate::store::SqlStore;
-use domain::{Currency, StoreError};
+use domain::{Currency, SourceId, StoreError};
 use orders::sales::{SalesPeriod, SalesScope, SalesSum, UnresolvedSum};
 use orders::status::LegStatus;
 
 /// Maximum number of periods in one statement, which has three values for each.
 const MAX_PERIODS_PER_STATEMENT: usize = 400;
 
-/// Returns the statement that sums the sales of periods. `$1` is the source, `$2` the reseller; each period has its number, begin
-/// and end. SQLite joins in the order of `CROSS JOIN`: each period reads its own part of an index.
-fn sums_statement(json: JsonDialect, periods: usize) -> String {
+/// Returns the common table expressions `sold`, `used` and `amounts`: the legs of periods with their amounts. `$1` is the source, `$2` the
+/// reseller; each period has its number, begin and end. SQLite joins in the order of `CROSS JOIN`: each period reads its own part of an
+/// index.
+pub(crate) fn amounts_of_legs(json: JsonDialect, periods: usize) -> String {
     let rows: Vec<String> =
         (0..periods).map(|index| 3 + 3 * index).map(|at| format!("(${}, ${}, ${})", at, at + 1, at + 2)).collect();
-    let (line_amount, line_currency) =
-        (json.int("n.unit_price", &["retail", "0"]), json.text("n.unit_price", &["retail", "1"]));
+    let (line_amount, line_currency) = (line_amount(json), line_currency(json));
     format!(
         "WITH periods (number, begins_at, ends_at) AS (VALUES {rows}), \
         sold AS (\
-            SELECT p.number AS period, l.order_key, l.number AS leg, {charged} AS charged, \
-            COALESCE({charged_currency}, (SELECT MIN({line_currency}) FROM order_lines n \
-                WHERE n.order_key = l.order_key AND n.leg = l.number)) AS currency, \
+            SELECT p.number AS period, l.order_key, l.number AS leg, {charged} AS charged, {currency} AS currency, \
             {refunded} AS refunded, {refunded_currency} AS refunded_currency, {fee} AS fee \
             FROM periods p CROSS JOIN legs l CROSS JOIN orders o \
             WHERE l.source = $1 AND l.confirmed_at >= p.begins_at AND l.confirmed_at < p.ends_at \
@@ -46,21 +45,39 @@ fn sums_statement(json: JsonDialect, periods: usize) -> String {
             WHERE s.currency IS NOT NULL \
             GROUP BY s.period, s.order_key, s.leg, s.currency, s.charged, s.refunded, s.refunded_currency, s.fee\
         ), amounts AS (\
-            SELECT period, currency, sold, voided, used, COALESCE(charged, planned) AS gross, \
+            SELECT period, order_key, leg, currency, sold, voided, used, planned, canceled, \
+            COALESCE(charged, planned) AS gross, \
             CASE WHEN refunded IS NULL THEN canceled - canceled * CASE WHEN fee > 10000 THEN 10000 ELSE fee END / 10000 \
                 WHEN refunded_currency = currency THEN refunded ELSE 0 END AS refund \
             FROM legs_sold\
-        ) \
-        SELECT period, currency, COUNT(*) AS orders, CAST(SUM(sold) AS BIGINT) AS sold, \
-        CAST(SUM(voided) AS BIGINT) AS voided, CAST(SUM(used) AS BIGINT) AS used, CAST(SUM(gross) AS BIGINT) AS gross, \
-        CAST(SUM(CASE WHEN refund < gross THEN refund ELSE gross END) AS BIGINT) AS refunded \
-        FROM amounts GROUP BY period, currency ORDER BY period, currency",
+        )",
         rows = rows.join(", "),
         charged = json.int("l.charged", &["0"]),
-        charged_currency = json.text("l.charged", &["1"]),
+        currency = sale_currency(json, "l"),
         refunded = json.int("l.refunded", &["0"]),
         refunded_currency = json.text("l.refunded", &["1"]),
         fee = json.int("l.traits", &["cancel_fee"]),
+    )
+}
+
+/// Returns the expression for the planned price of a ticket of the line `n`.
+pub(crate) fn line_amount(json: JsonDialect) -> String {
+    json.int("n.unit_price", &["retail", "0"])
+}
+
+/// Returns the expression for the currency of that price.
+pub(crate) fn line_currency(json: JsonDialect) -> String {
+    json.text("n.unit_price", &["retail", "1"])
+}
+
+/// Returns the statement that sums the sales of periods.
+fn sums_statement(json: JsonDialect, periods: usize) -> String {
+    format!(
+        "{amounts} SELECT period, currency, COUNT(*) AS orders, CAST(SUM(sold) AS BIGINT) AS sold, \
+        CAST(SUM(voided) AS BIGINT) AS voided, CAST(SUM(used) AS BIGINT) AS used, CAST(SUM(gross) AS BIGINT) AS gross, \
+        CAST(SUM(CASE WHEN refund < gross THEN refund ELSE gross END) AS BIGINT) AS refunded \
+        FROM amounts GROUP BY period, currency ORDER BY period, currency",
+        amounts = amounts_of_legs(json, periods)
     )
 }
 
@@ -68,7 +85,7 @@ fn currency(row: &SqlRow) -> Result<Currency, StoreError> {
     row.text("currency")?.parse().map_err(|_| unreadable("a currency"))
 }
 
-fn count(row: &SqlRow, column: &str) -> Result<u32, StoreError> {
+pub(crate) fn count(row: &SqlRow, column: &str) -> Result<u32, StoreError> {
     u32::try_from(row.int(column)?).map_err(|_| unreadable(&format!("the column {column}")))
 }
 
@@ -78,7 +95,7 @@ impl SqlStore {
         scope: SalesScope<'_>,
         periods: &[SalesPeriod],
     ) -> Result<Vec<SalesSum>, StoreError> {
-        let mut transaction = self.database.begin_read().await?;
+        let mut transaction = self.database.begin_report().await?;
         let mut sums = Vec::new();
         let numbered: Vec<(usize, &SalesPeriod)> = periods.iter().enumerate().collect();
         for periods in numbered.chunks(MAX_PERIODS_PER_STATEMENT) {
@@ -129,9 +146,21 @@ impl SqlStore {
             LegStatus::OutcomeUnknown.name().into(),
             LegStatus::NeedsAttention.name().into(),
         ];
-        let mut transaction = self.database.begin_read().await?;
+        let mut transaction = self.database.begin_report().await?;
         let rows = transaction.fetch_all(&sql, values).await?;
         let sum = |row: &SqlRow| Ok(UnresolvedSum { currency: currency(row)?, orders: count(row, "orders")? });
         rows.iter().map(sum).collect()
+    }
+
+    /// Lists the sources of all legs. Each step reads one entry of an index.
+    pub(crate) async fn list_leg_sources(&self) -> Result<Vec<SourceId>, StoreError> {
+        let sql = "WITH RECURSIVE found (source) AS (\
+                SELECT MIN(source) FROM legs \
+                UNION ALL SELECT (SELECT MIN(l.source) FROM legs l WHERE l.source > found.source) FROM found \
+                    WHERE found.source IS NOT NULL\
+            ) SELECT source FROM found WHERE source IS NOT NULL";
+        let mut transaction = self.database.begin_report().await?;
+        let rows = transaction.fetch_all(sql, Vec::new()).await?;
+        rows.iter().map(|row| Ok(SourceId::new(row.text("source")?))).collect()
     }
 }

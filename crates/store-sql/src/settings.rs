@@ -13,6 +13,14 @@ pub struct StoreSettings {
     pub lock_timeout: Duration,
     /// Time after which PostgreSQL ends the session of a client that is silent within a transaction, and releases its locks.
     pub idle_transaction_timeout: Duration,
+    /// Maximum number of connections for lists, searches, statements and exports, beside those of orders.
+    pub report_connections: u32,
+    /// Time after which a count of a list is given up.
+    pub count_timeout: Duration,
+    /// Longest wait of a PostgreSQL migration for a lock, which keeps other replicas waiting. It is tried again afterwards.
+    pub migration_lock_timeout: Duration,
+    /// Time after which the migrations of PostgreSQL fail, if they do not get their locks.
+    pub migration_timeout: Duration,
     /// Longest wait of a reader of the change feed for changes that were committed but have no position yet.
     pub feed_timeout: Duration,
     /// The clock that leases and timers on PostgreSQL are compared with.

@@ -1,6 +1,7 @@
 //! The common interface of both databases: transactions, statements, values and rows.
 
 use std::future::Future;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -250,6 +251,17 @@ pub(crate) trait SqlDatabase: Send + Sync {
     /// Begins a read-only transaction on one consistent snapshot.
     async fn begin_read(&self) -> Result<SqlTransaction, StoreError>;
 
+    /// Begins a read-only transaction on one consistent snapshot, on a connection of its own pool: orders do not wait for it.
+    async fn begin_report(&self) -> Result<SqlTransaction, StoreError>;
+
+    /// Executes a single statement that reads, on a connection for reports. Returns `None` if it takes longer than `limit`.
+    async fn fetch_within(
+        &self,
+        limit: Duration,
+        sql: &str,
+        values: Vec<SqlValue>,
+    ) -> Result<Option<Vec<SqlRow>>, StoreError>;
+
     /// Executes a single statement that reads, without a transaction around it, and returns its rows.
     async fn fetch_once(&self, sql: &str, values: Vec<SqlValue>) -> Result<Vec<SqlRow>, StoreError>;
 
@@ -310,11 +322,23 @@ impl JsonDialect {
     }
 }
 
-/// Acquires a connection and records the waiting time.
+/// Acquires a connection for orders and records the waiting time.
 pub(crate) async fn acquire_timed<T>(acquire: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, StoreError> {
+    acquire_from("ledger", acquire).await
+}
+
+/// Acquires a connection for reports and records the waiting time.
+pub(crate) async fn acquire_report<T>(acquire: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, StoreError> {
+    acquire_from("ledger_reports", acquire).await
+}
+
+async fn acquire_from<T>(
+    pool: &'static str,
+    acquire: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, StoreError> {
     let started_at = tokio::time::Instant::now();
     let connection = acquire.await.map_err(store_failure)?;
-    metrics::histogram!("db_client_connection_wait_time_seconds", "db_client_connection_pool_name" => "ledger")
+    metrics::histogram!("db_client_connection_wait_time_seconds", "db_client_connection_pool_name" => pool)
         .record(started_at.elapsed().as_secs_f64());
     Ok(connection)
 }

@@ -12,27 +12,37 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection, SqliteConnection, SqlitePool};
+use tokio::time::Instant;
 
 use crate::StoreOpenError;
 use crate::codec::unreadable;
 use crate::group_commit::GroupCommit;
 use crate::health::PoolStats;
 use crate::order_rows::OrderRows;
-use crate::settings::LeaseClock;
+use crate::settings::{LeaseClock, StoreSettings};
 use crate::sql::{
     AssignedPositions, JsonDialect, POSITION_BATCH, SqlDatabase, SqlRow, SqlTransaction, SqlValue, WrittenOrder,
-    acquire_timed, bind, pool_stats, store_failure,
+    acquire_report, acquire_timed, bind, pool_stats, store_failure,
 };
 use domain::StoreError;
 
 /// The `user_version` of a file in which remnants of plaintext references were erased.
 const ERASED: i64 = 1;
 
+/// Instructions of SQLite between two checks of the time.
+const STEPS_BETWEEN_CHECKS: i32 = 1_000;
+
+/// Code of an interrupted statement (SQLite, "Result and Error Codes").
+const INTERRUPT: &str = "9";
+
 /// A SQLite file, or an in-memory database that ends with the process.
 pub(crate) struct SqliteDatabase {
     /// A single connection: SQLite has one writer, and queuing in the pool avoids its busy errors.
     writer: SqlitePool,
     readers: SqlitePool,
+    /// Connections for reports: orders do not wait for them. Those of an in-memory database are the writer.
+    reports: SqlitePool,
+    is_memory: bool,
     /// Writes the changes of orders.
     group_commit: Arc<GroupCommit>,
     /// Lock file, held while the database is open, so that no second process opens it.
@@ -41,7 +51,7 @@ pub(crate) struct SqliteDatabase {
 
 impl SqliteDatabase {
     /// Opens the file, creating it if it does not exist, and migrates the schema.
-    pub(crate) async fn open(url: &str) -> Result<Self, StoreOpenError> {
+    pub(crate) async fn open(url: &str, settings: &StoreSettings) -> Result<Self, StoreOpenError> {
         let is_memory = url.contains(":memory:") || url.contains("mode=memory");
         let options = options(url)?.create_if_missing(true).journal_mode(SqliteJournalMode::Wal);
         let lock = if is_memory { None } else { Some(acquire_lock_file(options.get_filename())?) };
@@ -51,14 +61,18 @@ impl SqliteDatabase {
         }
         let writer = connect_writer(options.clone(), is_memory).await?;
         sqlx::migrate!("../../migrations/sqlite").run(&writer).await.map_err(StoreOpenError::Migrate)?;
-        let readers = if is_memory { writer.clone() } else { connect_readers(options).await? };
+        let (readers, reports) = if is_memory {
+            (writer.clone(), writer.clone())
+        } else {
+            (connect_readers(options.clone()).await?, reports_of(options, settings))
+        };
         let group_commit = Arc::new(GroupCommit::new(writer.clone()));
-        Ok(Self { writer, readers, group_commit, _lock: lock })
+        Ok(Self { writer, readers, reports, is_memory, group_commit, _lock: lock })
     }
 
     /// Opens an existing file that a service may be using, without its lock and without a migration. `None` if there is no such file, or
     /// if it is not a ledger: a wrong path must not change the file of another program.
-    pub(crate) async fn attach(url: &str) -> Result<Option<Self>, StoreOpenError> {
+    pub(crate) async fn attach(url: &str, settings: &StoreSettings) -> Result<Option<Self>, StoreOpenError> {
         let options = options(url)?;
         if !options.get_filename().exists() {
             return Ok(None);
@@ -67,9 +81,10 @@ impl SqliteDatabase {
             return Ok(None);
         }
         let writer = connect_writer(options.clone(), false).await?;
-        let readers = connect_readers(options).await?;
+        let readers = connect_readers(options.clone()).await?;
+        let reports = reports_of(options, settings);
         let group_commit = Arc::new(GroupCommit::new(writer.clone()));
-        Ok(Some(Self { writer, readers, group_commit, _lock: None }))
+        Ok(Some(Self { writer, readers, reports, is_memory: false, group_commit, _lock: None }))
     }
 }
 
@@ -116,6 +131,17 @@ async fn connect_readers(options: SqliteConnectOptions) -> Result<SqlitePool, St
     pool(4).connect_with(options.read_only(true)).await.map_err(StoreOpenError::Open)
 }
 
+/// Returns the pool for reports. A limit that a dropped request has left on a connection is removed before its next use.
+fn reports_of(options: SqliteConnectOptions, settings: &StoreSettings) -> SqlitePool {
+    let pool = pool(settings.report_connections).min_connections(0).before_acquire(|connection, _| {
+        Box::pin(async move {
+            connection.lock_handle().await?.remove_progress_handler();
+            Ok(true)
+        })
+    });
+    pool.connect_lazy_with(options.read_only(true))
+}
+
 /// Begins a transaction that takes the write lock immediately: otherwise one that reads before it writes may fail with an
 /// outdated snapshot.
 pub(crate) async fn begin_immediate(writer: &SqlitePool) -> Result<SqlTransaction, StoreError> {
@@ -158,6 +184,10 @@ fn open_private(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
+fn is_interrupted(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == INTERRUPT)
+}
+
 #[async_trait]
 impl SqlDatabase for SqliteDatabase {
     async fn begin_write(&self) -> Result<SqlTransaction, StoreError> {
@@ -167,6 +197,33 @@ impl SqlDatabase for SqliteDatabase {
     async fn begin_read(&self) -> Result<SqlTransaction, StoreError> {
         let transaction = acquire_timed(self.readers.begin()).await?;
         Ok(SqlTransaction::Sqlite(transaction))
+    }
+
+    async fn begin_report(&self) -> Result<SqlTransaction, StoreError> {
+        let transaction = acquire_report(self.reports.begin()).await?;
+        Ok(SqlTransaction::Sqlite(transaction))
+    }
+
+    async fn fetch_within(
+        &self,
+        limit: Duration,
+        sql: &str,
+        values: Vec<SqlValue>,
+    ) -> Result<Option<Vec<SqlRow>>, StoreError> {
+        let mut connection = acquire_report(self.reports.acquire()).await?;
+        // An in-memory database has one connection, for tests; an interrupted statement must not be another one's.
+        if !self.is_memory {
+            let end = Instant::now() + limit;
+            let mut handle = connection.lock_handle().await.map_err(store_failure)?;
+            handle.set_progress_handler(STEPS_BETWEEN_CHECKS, move || Instant::now() < end);
+        }
+        let rows = bind(sql, values).fetch_all(&mut *connection).await;
+        connection.lock_handle().await.map_err(store_failure)?.remove_progress_handler();
+        match rows {
+            Ok(rows) => Ok(Some(rows.into_iter().map(SqlRow::Sqlite).collect())),
+            Err(error) if is_interrupted(&error) => Ok(None),
+            Err(error) => Err(store_failure(error)),
+        }
     }
 
     async fn fetch_once(&self, sql: &str, values: Vec<SqlValue>) -> Result<Vec<SqlRow>, StoreError> {
@@ -237,6 +294,22 @@ impl SqlDatabase for SqliteDatabase {
 mod tests {
     use super::*;
 
+    fn settings() -> StoreSettings {
+        let limit = Duration::from_secs(5);
+        StoreSettings {
+            connections: 2,
+            statement_timeout: limit,
+            lock_timeout: limit,
+            idle_transaction_timeout: limit,
+            report_connections: 2,
+            count_timeout: limit,
+            migration_lock_timeout: limit,
+            migration_timeout: limit,
+            feed_timeout: limit,
+            lease_clock: LeaseClock::Database,
+        }
+    }
+
     /// Writes a value of this many bytes in a transaction.
     async fn write(database: &SqliteDatabase, bytes: i64) -> Result<(), sqlx::Error> {
         let SqlTransaction::Sqlite(mut transaction) = database.begin_write().await.expect("a transaction") else {
@@ -250,7 +323,8 @@ mod tests {
     async fn after_a_full_disk_the_next_transaction_works_and_the_files_are_private() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("ledger.db");
-        let database = SqliteDatabase::open(&format!("sqlite://{}", file.display())).await.expect("a database");
+        let database =
+            SqliteDatabase::open(&format!("sqlite://{}", file.display()), &settings()).await.expect("a database");
         sqlx::query("CREATE TABLE written (value BLOB)").execute(&database.writer).await.expect("a table");
         write(&database, 10).await.expect("there is space");
         // The limit of the connection is that of a disk.
@@ -272,7 +346,7 @@ mod tests {
     async fn attaching_neither_changes_a_foreign_file_nor_creates_one_and_opens_a_ledger() {
         let folder = tempfile::tempdir().expect("a folder");
         let url = |name: &str| format!("sqlite://{}", folder.path().join(name).display());
-        assert!(SqliteDatabase::attach(&url("missing.db")).await.expect("no error").is_none());
+        assert!(SqliteDatabase::attach(&url("missing.db"), &settings()).await.expect("no error").is_none());
         let foreign = SqliteConnectOptions::from_str(&url("foreign.db")).expect("a url").create_if_missing(true);
         let mut connection = SqliteConnection::connect_with(&foreign).await.expect("a file");
         sqlx::query("CREATE TABLE other (value TEXT)").execute(&mut connection).await.expect("a table");
@@ -280,14 +354,14 @@ mod tests {
         File::create(folder.path().join("empty.db")).expect("a file");
         let before = std::fs::read(folder.path().join("foreign.db")).expect("a file");
         for name in ["foreign.db", "empty.db"] {
-            assert!(SqliteDatabase::attach(&url(name)).await.expect("no error").is_none(), "{name}");
+            assert!(SqliteDatabase::attach(&url(name), &settings()).await.expect("no error").is_none(), "{name}");
         }
         assert!(std::fs::read(folder.path().join("foreign.db")).expect("a file") == before, "unchanged");
         assert!(std::fs::read(folder.path().join("empty.db")).expect("a file").is_empty());
         assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 2, "no other files");
-        let service = SqliteDatabase::open(&url("ledger.db")).await.expect("a database");
-        assert!(SqliteDatabase::attach(&url("ledger.db")).await.expect("beside a service").is_some());
+        let service = SqliteDatabase::open(&url("ledger.db"), &settings()).await.expect("a database");
+        assert!(SqliteDatabase::attach(&url("ledger.db"), &settings()).await.expect("beside a service").is_some());
         drop(service);
-        assert!(SqliteDatabase::attach(&url("ledger.db")).await.expect("without a service").is_some());
+        assert!(SqliteDatabase::attach(&url("ledger.db"), &settings()).await.expect("without a service").is_some());
     }
 }

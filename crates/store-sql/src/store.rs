@@ -10,27 +10,26 @@ use crate::codec::{self, decode_name, duration_nanos, encode_json, require, to_n
 use crate::credential_cipher::{Ciphertext, CredentialCipher};
 use crate::cursor_cipher::CursorCipher;
 use crate::feed::Sequencer;
-use crate::order_filter::{filter_conditions, resolve_search};
 use crate::order_rows::{OrderRows, credential_location};
 use crate::rows::{load_orders, order_key};
 use crate::sql::{SqlDatabase, SqlRow, SqlTransaction, SqlValue};
 use domain::StoreError;
 use domain::ordering::Barcode;
-use domain::{OrderKey, SourceId};
+use domain::{Currency, OrderKey, SourceId};
 use orders::change_feed::{Feed, FeedSlice, OrderChange};
 use orders::idempotency::IdempotencyRecord;
 use orders::lease::Lease;
+use orders::listing::{OrderPage, PageRequest};
 use orders::order::Order;
 use orders::quote::{Quote, QuoteId};
-use orders::sales::{SalesPeriod, SalesScope, SalesSum, UnresolvedSum};
+use orders::sales::{SalesGrouping, SalesPart, SalesPeriod, SalesScope, SalesSum, UnresolvedSum};
 use orders::status::OrderStatus;
 use orders::store::{
-    OrderCursor, OrderFilter, OrderLookup, OrderPage, OrderStore, OrderWrite, TicketCredential, TimerKind, Transition,
-    WriteReceipt,
+    OrderFilter, OrderLookup, OrderStore, OrderWrite, TicketCredential, TimerKind, Transition, WriteReceipt,
 };
 
 /// Maximum number of rows in one page, regardless of the requested number.
-const MAX_PAGE_SIZE: usize = 1_000;
+pub(crate) const MAX_PAGE_SIZE: usize = 1_000;
 
 /// The stores in a SQL database.
 pub(crate) struct SqlStore {
@@ -41,6 +40,8 @@ pub(crate) struct SqlStore {
     pub sequencer: Arc<Sequencer>,
     /// Longest wait of a reader of the feed for changes without a position.
     pub feed_timeout: Duration,
+    /// Longest time of a count of a list.
+    pub count_timeout: Duration,
 }
 
 impl SqlStore {
@@ -139,37 +140,12 @@ impl OrderStore for SqlStore {
         Ok(load_orders(&mut transaction, &self.cipher, &[row.text("key")?]).await?.into_iter().next())
     }
 
-    async fn list(
-        &self,
-        filter: &OrderFilter,
-        after: Option<&OrderCursor>,
-        first: usize,
-    ) -> Result<OrderPage, StoreError> {
-        let mut transaction = self.database.begin_read().await?;
-        let search = match &filter.search {
-            Some(search) => Some(resolve_search(&mut transaction, search).await?),
-            None => None,
-        };
-        let (condition, mut values) = filter_conditions(filter, search.as_ref());
-        let count = format!("SELECT COUNT(*) AS total FROM orders o WHERE {condition}");
-        let row = transaction.fetch_first(&count, values.clone()).await?.ok_or_else(|| unreadable("a count"))?;
-        let total = row.unsigned("total")?;
-        let mut sql = format!("SELECT o.key FROM orders o WHERE {condition}");
-        if let Some(after) = after {
-            let (at, key) = (values.len() + 1, values.len() + 2);
-            sql += &format!(" AND (o.created_at < ${at} OR o.created_at = ${at} AND o.key > ${key})");
-            values.push(to_nanos(after.created_at).into());
-            values.push(after.key.to_string().into());
-        }
-        let first = first.clamp(1, MAX_PAGE_SIZE);
-        sql += &format!(" ORDER BY o.created_at DESC, o.key LIMIT ${}", values.len() + 1);
-        values.push((first + 1).into());
-        let keys: Result<Vec<String>, StoreError> =
-            transaction.fetch_all(&sql, values).await?.iter().map(|row| row.text("key")).collect();
-        let mut keys = keys?;
-        let has_more = keys.len() > first;
-        keys.truncate(first);
-        Ok(OrderPage { orders: load_orders(&mut transaction, &self.cipher, &keys).await?, has_more, total })
+    async fn list(&self, filter: &OrderFilter, page: &PageRequest) -> Result<OrderPage, StoreError> {
+        self.list_page(filter, page).await
+    }
+
+    async fn count(&self, filter: &OrderFilter) -> Result<Option<u64>, StoreError> {
+        self.count_matches(filter).await
     }
 
     async fn find_idempotency_record(
@@ -336,6 +312,20 @@ impl OrderStore for SqlStore {
         self.count_unresolved(scope, created).await
     }
 
+    async fn list_sales_parts(
+        &self,
+        scope: SalesScope<'_>,
+        period: SalesPeriod,
+        currency: Currency,
+        wanted: (SalesGrouping, u32),
+    ) -> Result<Vec<SalesPart>, StoreError> {
+        self.list_parts(scope, period, currency, wanted).await
+    }
+
+    async fn list_sources(&self) -> Result<Vec<SourceId>, StoreError> {
+        self.list_leg_sources().await
+    }
+
     async fn list_orders_at(
         &self,
         source: &SourceId,
@@ -344,7 +334,7 @@ impl OrderStore for SqlStore {
     ) -> Result<Vec<Order>, StoreError> {
         let sql = "SELECT key FROM orders WHERE created_at < $3 AND updated_at >= $2 \
             AND key IN (SELECT order_key FROM legs WHERE source = $1) ORDER BY created_at, key";
-        let mut transaction = self.database.begin_read().await?;
+        let mut transaction = self.database.begin_report().await?;
         let values: Vec<SqlValue> = vec![source.as_str().into(), to_nanos(from).into(), to_nanos(to).into()];
         let keys: Result<Vec<String>, StoreError> =
             transaction.fetch_all(sql, values).await?.iter().map(|row| row.text("key")).collect();

@@ -9,7 +9,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use strum::IntoEnumIterator as _;
 
-use crate::gateway::exports::parameters::{ExportParameters, OF_ORDERS, OF_STATEMENT, Parameter};
+use crate::gateway::exports::breakdown::{BREAKDOWN_COLUMNS, BreakdownResponse};
+use crate::gateway::exports::parameters::{ExportParameters, OF_BREAKDOWN, OF_ORDERS, OF_STATEMENT, Parameter};
 use crate::gateway::exports::rows::{ORDER_COLUMNS, OrdersResponse, Page, STATEMENT_COLUMNS, StatementResponse};
 use crate::gateway::operation::{OperationOutcome, OperationRequest, QUERIES_ONLY};
 use crate::gateway::params::RequestParams;
@@ -22,15 +23,9 @@ use crate::graphql::base::viewer::Viewer;
 /// Orders of a page: the most that the API allows.
 const PAGE_SIZE: usize = 100;
 
-/// Orders of all resellers that the caller may see.
+/// Orders that the caller may see.
 const ORDERS: &str =
     concat!(include_str!("orders.graphql"), include_str!("order_page.graphql"), include_str!("amount.graphql"));
-/// Orders of one reseller.
-const ORDERS_OF_RESELLER: &str = concat!(
-    include_str!("orders_of_reseller.graphql"),
-    include_str!("order_page.graphql"),
-    include_str!("amount.graphql")
-);
 /// Statements of all resellers that the caller may see.
 const STATEMENT: &str = concat!(
     include_str!("statement.graphql"),
@@ -44,13 +39,28 @@ const STATEMENT_OF_RESELLER: &str = concat!(
     include_str!("amount.graphql")
 );
 
+/// Statements of all resellers that the caller may see, by event or ticket type.
+const BREAKDOWN: &str = concat!(
+    include_str!("breakdown.graphql"),
+    include_str!("reseller_breakdown.graphql"),
+    include_str!("amount.graphql")
+);
+/// Statement of one reseller by event or ticket type.
+const BREAKDOWN_OF_RESELLER: &str = concat!(
+    include_str!("breakdown_of_reseller.graphql"),
+    include_str!("reseller_breakdown.graphql"),
+    include_str!("amount.graphql")
+);
+
 /// A file that can be exported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ExportFile {
-    /// `orders.csv`: `Query.orders`, or `Reseller.orders`.
+    /// `orders.csv`: `Query.orders`.
     Orders,
     /// `statement.csv`: `Reseller.statement`.
     Statement,
+    /// `statement_breakdown.csv`: `StatementRow.breakdown`.
+    Breakdown,
 }
 
 impl ExportFile {
@@ -59,6 +69,7 @@ impl ExportFile {
         match self {
             Self::Orders => ORDER_COLUMNS,
             Self::Statement => STATEMENT_COLUMNS,
+            Self::Breakdown => BREAKDOWN_COLUMNS,
         }
     }
 
@@ -67,15 +78,17 @@ impl ExportFile {
         match self {
             Self::Orders => OF_ORDERS,
             Self::Statement => OF_STATEMENT,
+            Self::Breakdown => OF_BREAKDOWN,
         }
     }
 
     fn document(self, has_reseller: bool) -> &'static str {
         match (self, has_reseller) {
-            (Self::Orders, false) => ORDERS,
-            (Self::Orders, true) => ORDERS_OF_RESELLER,
+            (Self::Orders, _) => ORDERS,
             (Self::Statement, false) => STATEMENT,
             (Self::Statement, true) => STATEMENT_OF_RESELLER,
+            (Self::Breakdown, false) => BREAKDOWN,
+            (Self::Breakdown, true) => BREAKDOWN_OF_RESELLER,
         }
     }
 }
@@ -106,6 +119,7 @@ impl Export {
         match self.file {
             ExportFile::Orders => "orders.csv".to_owned(),
             ExportFile::Statement => format!("statement_{}_{}.csv", self.text("from"), self.text("to")),
+            ExportFile::Breakdown => format!("statement_breakdown_{}_{}.csv", self.text("from"), self.text("to")),
         }
     }
 
@@ -120,9 +134,13 @@ impl Export {
     /// The operation is rejected or has an error, or the caller has no such reseller.
     pub(super) async fn load_page(&self, pipeline: &Pipeline, after: Option<String>) -> Result<Page, RequestRejection> {
         let page = match self.file {
-            ExportFile::Orders => self.execute::<OrdersResponse>(pipeline, after).await?.into_page(),
+            ExportFile::Orders => Some(self.execute::<OrdersResponse>(pipeline, after).await?.into_page()),
             ExportFile::Statement => {
                 let response = self.execute::<StatementResponse>(pipeline, None).await?;
+                response.into_page(self.text("from"), self.text("to"))
+            }
+            ExportFile::Breakdown => {
+                let response = self.execute::<BreakdownResponse>(pipeline, None).await?;
                 response.into_page(self.text("from"), self.text("to"))
             }
         };
@@ -137,7 +155,10 @@ impl Export {
         let mut variables = self.variables.clone();
         if self.file == ExportFile::Orders {
             let rows = PAGE_SIZE.min(pipeline.limits().list_size);
-            variables.extend([("first".to_owned(), rows.into()), ("after".to_owned(), after.into())]);
+            // The orders are counted once, before anything is sent.
+            let counts = after.is_none();
+            let paging = [("counts", counts.into()), ("first", rows.into()), ("after", after.into())];
+            variables.extend(paging.map(|(name, value)| (name.to_owned(), value)));
         }
         let document = self.file.document(self.variables.contains_key("reseller"));
         let operation = OperationRequest {
@@ -211,9 +232,10 @@ mod tests {
 
     #[test]
     fn every_parameter_is_a_variable_of_the_documents_and_every_variable_a_parameter() {
-        let paging = ["first", "after"];
-        for (file, has_reseller) in
-            [ExportFile::Orders, ExportFile::Statement].into_iter().flat_map(|file| [(file, false), (file, true)])
+        let paging = ["counts", "first", "after"];
+        for (file, has_reseller) in [ExportFile::Orders, ExportFile::Statement, ExportFile::Breakdown]
+            .into_iter()
+            .flat_map(|file| [(file, false), (file, true)])
         {
             let document = async_graphql_parser::parse_query(file.document(has_reseller)).expect("a document");
             let (_, operation) = document.operations.iter().next().expect("an operation");
@@ -225,7 +247,8 @@ mod tests {
                 .filter(|name| !paging.contains(&name.as_str()))
                 .collect();
             let parameters = file.parameters().iter().map(|(name, _)| (*name).to_owned());
-            let parameters: BTreeSet<String> = parameters.filter(|name| has_reseller || name != "reseller").collect();
+            let parameters: BTreeSet<String> =
+                parameters.filter(|name| has_reseller || file == ExportFile::Orders || name != "reseller").collect();
             assert_eq!(variables, parameters, "{file:?}");
         }
     }

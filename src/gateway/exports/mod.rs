@@ -1,9 +1,10 @@
-//! Exports as CSV files: `/exports/orders.csv` and `/exports/statement.csv`.
+//! Exports as CSV files: `/exports/orders.csv`, `/exports/statement.csv` and `/exports/statement_breakdown.csv`.
 //!
 //! An export executes GraphQL documents of its own as the caller, page by page, through the stages of every operation
 //! ([`pipeline`](crate::gateway::pipeline)): scopes, limits and errors are those of the fields. At most three
 //! pages are in memory. A failure after the first page cuts the connection, so that no client takes the file for complete.
 
+mod breakdown;
 mod csv_text;
 mod document;
 mod parameters;
@@ -60,6 +61,11 @@ pub async fn orders(State(state): State<Arc<AppState>>, exports: Extension<Expor
 /// `GET /exports/statement.csv`: one row per reseller, source and currency.
 pub async fn statement(State(state): State<Arc<AppState>>, exports: Extension<Exports>, request: Request) -> Response {
     serve(&state, exports.0, &request.into_parts().0, ExportFile::Statement).await
+}
+
+/// `GET /exports/statement_breakdown.csv`: the rows of the statement by event or ticket type.
+pub async fn breakdown(State(state): State<Arc<AppState>>, exports: Extension<Exports>, request: Request) -> Response {
+    serve(&state, exports.0, &request.into_parts().0, ExportFile::Breakdown).await
 }
 
 /// Authenticates the caller, counts a request, and serves the file or an error.
@@ -123,11 +129,10 @@ async fn start(
     Ok(response)
 }
 
+/// Rejects an export of too many orders. One whose orders could not be counted in time is cut at the limit.
 fn check_total(page: &Page, limits: ExportLimits) -> Result<(), RequestRejection> {
-    if page.total <= limits.orders {
-        return Ok(());
-    }
-    let (found, allowed) = (page.total, limits.orders);
+    let allowed = limits.orders;
+    let Some(found) = page.total.filter(|total| *total > allowed) else { return Ok(()) };
     let message = format!(
         "the export has {found} orders; {allowed} are allowed: narrow the range by `createdFrom` and `createdTo`"
     );

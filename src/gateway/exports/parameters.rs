@@ -28,16 +28,24 @@ pub(super) const OF_ORDERS: &[Parameter] = &[
     ("sources", Form::List),
     ("createdFrom", Form::Text),
     ("createdTo", Form::Text),
+    ("confirmedFrom", Form::Text),
+    ("confirmedTo", Form::Text),
+    ("currency", Form::Text),
     ("updatedSince", Form::Text),
     ("testMode", Form::Boolean),
     ("search", Form::Text),
     ("event", Form::Text),
+    ("ticketType", Form::Text),
     ("visitFrom", Form::Text),
     ("visitTo", Form::Text),
 ];
 
 /// Parameters of the statement: a variable of the documents each.
 pub(super) const OF_STATEMENT: &[Parameter] = &[RESELLER, ("from", Form::Text), ("to", Form::Text)];
+
+/// Parameters of the statement by event or ticket type: a variable of the documents each.
+pub(super) const OF_BREAKDOWN: &[Parameter] =
+    &[RESELLER, ("from", Form::Text), ("to", Form::Text), ("by", Form::Text), ("locale", Form::Text)];
 
 /// Limits the export to a reseller, by its id.
 const RESELLER: Parameter = ("reseller", Form::Text);

@@ -53,8 +53,8 @@ pub(super) enum Cell {
 pub(super) struct Page {
     /// The rows.
     pub rows: Vec<Vec<Cell>>,
-    /// Number of orders on all pages, or of rows of a statement.
-    pub total: u64,
+    /// Number of orders on all pages, or of rows of a statement; `None`: not counted, or that took too long.
+    pub total: Option<u64>,
     /// Number of orders on this page, or of rows of a statement.
     pub count: u64,
     /// Cursor of the next page; `None`: this is the last one.
@@ -62,7 +62,7 @@ pub(super) struct Page {
 }
 
 #[derive(Deserialize)]
-struct Amount {
+pub(super) struct Amount {
     amount: i64,
     exponent: u32,
 }
@@ -71,18 +71,13 @@ struct Amount {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct OrdersResponse {
-    orders: Option<OrderPage>,
-    reseller: Option<ResellerOrders>,
-}
-
-#[derive(Deserialize)]
-struct ResellerOrders {
     orders: OrderPage,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct OrderPage {
+    #[serde(default)]
     total_count: Option<u64>,
     page_info: PageInfo,
     nodes: Vec<Order>,
@@ -163,7 +158,7 @@ struct ResellerStatement {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct StatementRow {
-    source: Named,
+    source_name: String,
     currency: String,
     orders: u64,
     tickets_sold: u64,
@@ -177,16 +172,16 @@ struct StatementRow {
 }
 
 impl OrdersResponse {
-    /// Returns the page, or `None` if the caller has no such reseller.
-    pub(super) fn into_page(self) -> Option<Page> {
-        let page = self.orders.or(self.reseller.map(|reseller| reseller.orders))?;
+    /// Returns the page.
+    pub(super) fn into_page(self) -> Page {
+        let page = self.orders;
         let PageInfo { has_next_page, end_cursor } = page.page_info;
-        Some(Page {
+        Page {
             rows: page.nodes.iter().flat_map(Order::rows).collect(),
-            total: page.total_count.unwrap_or(u64::MAX),
+            total: page.total_count,
             count: page.nodes.len() as u64,
             next: end_cursor.filter(|_| has_next_page),
-        })
+        }
     }
 }
 
@@ -228,7 +223,7 @@ impl StatementResponse {
                     text(&reseller.name),
                     value(from),
                     value(to),
-                    text(&row.source.name),
+                    text(&row.source_name),
                     value(&row.currency),
                     value(row.orders),
                     value(row.tickets_sold),
@@ -243,19 +238,19 @@ impl StatementResponse {
             })
         });
         let rows: Vec<Vec<Cell>> = rows.collect();
-        Some(Page { total: rows.len() as u64, count: rows.len() as u64, rows, next: None })
+        Some(Page { total: Some(rows.len() as u64), count: rows.len() as u64, rows, next: None })
     }
 }
 
-fn text(text: &str) -> Cell {
+pub(super) fn text(text: &str) -> Cell {
     Cell::Text(text.to_owned())
 }
 
-fn value(value: impl ToString) -> Cell {
+pub(super) fn value(value: impl ToString) -> Cell {
     Cell::Value(value.to_string())
 }
 
 /// Formats an amount with its decimal places and a dot, without the currency.
-fn decimal(amount: &Amount) -> Cell {
+pub(super) fn decimal(amount: &Amount) -> Cell {
     Cell::Value(Decimal::new(amount.amount, amount.exponent).to_string())
 }

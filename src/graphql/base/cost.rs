@@ -32,6 +32,7 @@ fn call_cost(owner: &str, field: &str) -> Option<CallCost> {
         | ("Event", "ticketTypes" | "performances" | "calendar" | "admissionTokens")
         | ("Performance" | "AdmissionToken", "event")
         | ("Performance", "availability")
+        | ("StatementPart", "eventTitle" | "ticketTypeName")
         | ("Subscription", "availabilityChanged") => Some(CallCost::Bulk),
         ("Query", "reconciliation") => Some(CallCost::Once),
         ("Mutation", _) => Some(CallCost::Write),

@@ -8,6 +8,7 @@ mod fuzz;
 mod hardening;
 mod hostile;
 mod http;
+mod order_lists;
 mod overload;
 mod safelist;
 mod slow_clients;

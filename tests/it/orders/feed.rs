@@ -292,9 +292,9 @@ const EARLIER: &str = "INSERT INTO orders (key, number, version, status, caller,
     (3, 30, '01890a5d-ac96-774b-bcce-b302099a8057', 3, 'DRAFT'); \
     UPDATE feed SET last = 3;";
 
-/// Runs the migrations of the version before positions were given after the commit.
-fn earlier(mut migrator: sqlx::migrate::Migrator) -> sqlx::migrate::Migrator {
-    let earlier: Vec<_> = migrator.iter().filter(|migration| migration.version < 7).cloned().collect();
+/// Returns the migrations of an earlier version.
+pub(crate) fn migrations_before(mut migrator: sqlx::migrate::Migrator, version: i64) -> sqlx::migrate::Migrator {
+    let earlier: Vec<_> = migrator.iter().filter(|migration| migration.version < version).cloned().collect();
     migrator.migrations = earlier.into();
     migrator
 }
@@ -314,12 +314,12 @@ async fn the_positions_of_an_earlier_version_are_kept() {
     let folder = tempfile::tempdir().expect("a folder");
     let url = format!("sqlite://{}", folder.path().join("ledger.db").display());
     let pool = sqlx::SqlitePool::connect(&format!("{url}?mode=rwc")).await.expect("a file");
-    earlier(sqlx::migrate!("migrations/sqlite")).run(&pool).await.expect("the earlier version");
+    migrations_before(sqlx::migrate!("migrations/sqlite"), 7).run(&pool).await.expect("the earlier version");
     sqlx::raw_sql(EARLIER).execute(&pool).await.expect("the rows");
     pool.close().await;
     positions_are_kept(crate::orders::database::open(&url).await).await;
     let Some(server) = Postgres::start() else { return };
-    earlier(sqlx::migrate!("migrations/postgres")).run(server.pool()).await.expect("the earlier version");
+    migrations_before(sqlx::migrate!("migrations/postgres"), 7).run(server.pool()).await.expect("the earlier version");
     sqlx::raw_sql(EARLIER).execute(server.pool()).await.expect("the rows");
     positions_are_kept(server.another().await).await;
 }

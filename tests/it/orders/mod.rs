@@ -10,6 +10,8 @@ mod faults;
 mod feed;
 mod flow;
 mod limits;
+mod listing;
+mod migration;
 mod missing_tickets;
 mod operator;
 mod orphans;

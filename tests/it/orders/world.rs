@@ -8,16 +8,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::StoreError;
 use domain::ordering::{Contact, DeliveryPreference};
-use domain::{Clock, Environment, EventKey, OrderKey, Source, SourceId, TicketTypeKey};
+use domain::{Clock, Currency, Environment, EventKey, OrderKey, Source, SourceId, TicketTypeKey};
 use jiff::Timestamp;
 use orders::idempotency::IdempotencyRecord;
 use orders::lease::Lease;
 use orders::store::{OrderWrite, TicketCredential, WriteReceipt};
 use orders::{
     Actor, CreateOrder, Feed, FeedSlice, FulfillmentPolicy, LocalChangeBus, OperatorAction, OperatorStore, Order,
-    OrderActionRequest, OrderChange, OrderCursor, OrderFilter, OrderLineRequest, OrderLookup, OrderPage, OrderSettings,
-    OrderStore, Orders, OrdersDependencies, Quote, QuoteId, ResolvedOrphan, SalesPeriod, SalesScope, SalesSum,
-    SellingAccounts, SourcePause, Transition, UnresolvedSum,
+    OrderActionRequest, OrderChange, OrderFilter, OrderLineRequest, OrderLookup, OrderPage, OrderSettings, OrderStore,
+    Orders, OrdersDependencies, PageRequest, Quote, QuoteId, ResolvedOrphan, SalesGrouping, SalesPart, SalesPeriod,
+    SalesScope, SalesSum, SellingAccounts, SourcePause, Transition, UnresolvedSum,
 };
 use testkit::ManualClock;
 use ticketgraph::app;
@@ -60,6 +60,8 @@ pub(crate) struct ProcessStore {
     pub slowed: Notify,
     /// Lists of orders so far.
     pub lists: AtomicUsize,
+    /// Number of counts so far.
+    pub counts: AtomicUsize,
     /// Number of the list from which on all fail. 0 for none.
     pub failing_list: AtomicUsize,
     /// Number of the list that is slow: it waits for `resumed`. 0 for none.
@@ -77,6 +79,7 @@ impl ProcessStore {
             dead: AtomicBool::new(false),
             slow_write: AtomicUsize::new(0),
             lists: AtomicUsize::new(0),
+            counts: AtomicUsize::new(0),
             failing_list: AtomicUsize::new(0),
             slow_list: AtomicUsize::new(0),
             slowed: Notify::new(),
@@ -169,12 +172,7 @@ impl OrderStore for ProcessStore {
         self.inner.find(by).await
     }
 
-    async fn list(
-        &self,
-        filter: &OrderFilter,
-        after: Option<&OrderCursor>,
-        first: usize,
-    ) -> Result<OrderPage, StoreError> {
+    async fn list(&self, filter: &OrderFilter, page: &PageRequest) -> Result<OrderPage, StoreError> {
         let count = self.lists.fetch_add(1, SeqCst) + 1;
         if self.slow_list.load(SeqCst) == count {
             self.slowed.notify_one();
@@ -184,7 +182,12 @@ impl OrderStore for ProcessStore {
         if failing > 0 && count >= failing {
             return Err(StoreError::Outdated);
         }
-        self.inner.list(filter, after, first).await
+        self.inner.list(filter, page).await
+    }
+
+    async fn count(&self, filter: &OrderFilter) -> Result<Option<u64>, StoreError> {
+        self.counts.fetch_add(1, SeqCst);
+        self.inner.count(filter).await
     }
 
     async fn find_idempotency_record(
@@ -254,6 +257,20 @@ impl OrderStore for ProcessStore {
         created: SalesPeriod,
     ) -> Result<Vec<UnresolvedSum>, StoreError> {
         self.inner.sum_unresolved(scope, created).await
+    }
+
+    async fn list_sales_parts(
+        &self,
+        scope: SalesScope<'_>,
+        period: SalesPeriod,
+        currency: Currency,
+        wanted: (SalesGrouping, u32),
+    ) -> Result<Vec<SalesPart>, StoreError> {
+        self.inner.list_sales_parts(scope, period, currency, wanted).await
+    }
+
+    async fn list_sources(&self) -> Result<Vec<SourceId>, StoreError> {
+        self.inner.list_sources().await
     }
 
     async fn list_orders_at(

@@ -19,10 +19,13 @@ use orders::plan::{Guarantee, Plan};
 use orders::store::OrderWrite;
 use orders::{
     Actor, FulfillmentPolicy, Intent, LegStatus, Line, LocalChangeBus, Order, OrderStore, Orders, OrdersDependencies,
+    SalesGrouping, SalesPart,
 };
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
-use resellers::{ConnectionSettings, Reseller, SalesInterval, SalesPoint, StatementRow, TimeZones, statement};
+use resellers::{
+    ConnectionSettings, Reseller, SalesInterval, SalesPoint, StatementRow, TimeZones, breakdown, statement,
+};
 use rust_decimal::Decimal;
 use testkit::ManualClock;
 
@@ -262,6 +265,16 @@ fn a_partially_canceled_order_earns_commission_on_the_rest() {
     assert_eq!((row.tickets_sold, row.tickets_voided), (3, 1));
 }
 
+/// A source that was taken out of the configuration keeps its sales, by days in UTC.
+#[test]
+fn a_source_that_is_not_configured_any_more_keeps_its_row() {
+    let gone = order(vec![leg(0, "gone", Some("2031-03-31T23:59:59Z"))], vec![line(0, 1, money(1_000, "USD"))]);
+    let result = rows(&[gone.clone()], MARCH);
+    assert_eq!((result.len(), result[0].source.as_str(), result[0].gross.amount), (1, "gone", 1_000));
+    assert_eq!(rows(&[gone.clone()], ("2031-04-01", "2031-04-30")), []);
+    assert_eq!(sales(&[gone], (day("2031-03-01"), day("2031-03-31")), SalesInterval::Day).len(), 1);
+}
+
 #[test]
 fn used_tickets_are_counted_at_their_source() {
     let mut order = simple();
@@ -346,8 +359,12 @@ fn any_ticket_state() -> impl Strategy<Value = TicketState> {
 
 /// A leg with its lines and the states of the tickets of each line.
 fn any_leg(number: usize, source: &'static str) -> impl Strategy<Value = (Leg, Vec<(Line, Vec<TicketState>)>)> {
-    let line = (1_u32..5, any_money(), any::<bool>(), prop::collection::vec(any_ticket_state(), 0..4)).prop_map(
-        move |(quantity, price, is_canceled, states)| (Line { is_canceled, ..line(number, quantity, price) }, states),
+    let kind = (prop::sample::select(vec!["a", "b", "c"]), prop::sample::select(vec!["adult", "child"]));
+    let line = (1_u32..5, any_money(), any::<bool>(), prop::collection::vec(any_ticket_state(), 0..4), kind).prop_map(
+        move |(quantity, price, is_canceled, states, (event, kind))| {
+            let (event, ticket_type) = (EventKey::new(event), TicketTypeKey::new(kind));
+            (Line { is_canceled, event, ticket_type, ..line(number, quantity, price) }, states)
+        },
     );
     // Hours from the last day of February, so that days, weeks, months and the change to daylight saving time are crossed.
     let confirmed = prop::option::weighted(0.8, 0_i64..1_500);
@@ -392,11 +409,14 @@ async fn sums_agree(store: &Arc<dyn OrderStore>, orders: &[Order]) -> Result<(),
     // Cases share a database, each with its own reseller.
     let reseller = reseller(&OrderKey::random().to_string());
     write(store, orders, &reseller.key).await;
+    // The oracle counts orders by their keys.
+    let keyed: Vec<Order> = orders.iter().map(|order| Order { key: OrderKey::random(), ..order.clone() }).collect();
     let (reading, actor) = (over(store), operator());
     for days in [("2031-03-01", "2031-03-31"), ("2031-03-09", "2031-03-10"), ("2031-02-01", "2031-12-31")] {
         let days = (day(days.0), day(days.1));
         let summed = statement(&reading, &actor, &reseller, days, &zones()).await.expect("the store responds");
-        prop_assert_eq!(summed, oracle::statement(orders, days, &zones(), &rates()));
+        prop_assert_eq!(&summed, &oracle::statement(orders, days, &zones(), &rates()));
+        parts_agree((&reading, &actor), &keyed, (&reseller, &summed), days).await?;
         for interval in [SalesInterval::Day, SalesInterval::Week, SalesInterval::Month] {
             let points = resellers::sales(&reading, &actor, &reseller, days, &zones(), interval).await;
             prop_assert_eq!(points.expect("the store responds"), oracle::sales(orders, days, &zones(), interval));
@@ -406,6 +426,41 @@ async fn sums_agree(store: &Arc<dyn OrderStore>, orders: &[Order]) -> Result<(),
     let hidden = statement(&reading, &stranger, &reseller, (day("2031-03-01"), day("2031-03-31")), &zones()).await;
     prop_assert_eq!(hidden.expect("the store responds"), Vec::new());
     Ok(())
+}
+
+/// The parts of each row agree with the computation order by order, and add up to the row.
+async fn parts_agree(
+    (reading, actor): (&Orders, &Actor),
+    orders: &[Order],
+    (reseller, rows): (&Reseller, &[StatementRow]),
+    days: (Date, Date),
+) -> Result<(), TestCaseError> {
+    for row in rows {
+        for (grouping, has_kinds) in [(SalesGrouping::Event, false), (SalesGrouping::TicketType, true)] {
+            for first in [1, 2, 100] {
+                let of = (reseller.key.as_str(), row);
+                let parts = breakdown(reading, actor, of, (days, &zones()), (grouping, first)).await;
+                let parts: Vec<oracle::Part> = parts.expect("the store responds").iter().map(plain).collect();
+                let wanted = (has_kinds, first as usize);
+                let expected = oracle::parts(orders, (&row.source, row.currency), days, &zones(), wanted);
+                prop_assert_eq!(&parts, &expected);
+                let sum = |place: usize| parts.iter().map(|(_, numbers)| numbers[place]).sum::<i64>();
+                let whole = [row.tickets_sold, row.tickets_voided, row.tickets_used].map(i64::from);
+                prop_assert_eq!([sum(1), sum(2), sum(3)], whole);
+                prop_assert_eq!([sum(4), sum(5)], [row.gross.amount, row.refunded.amount]);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn plain(part: &SalesPart) -> oracle::Part {
+    let group = part.group.as_ref().map(|group| {
+        let kind = group.ticket_type.as_ref().map(|kind| kind.as_str().to_owned()).unwrap_or_default();
+        (group.event.as_str().to_owned(), kind)
+    });
+    let counts = [part.orders, part.tickets_sold, part.tickets_voided, part.tickets_used].map(i64::from);
+    (group, [counts[0], counts[1], counts[2], counts[3], part.gross, part.refunded])
 }
 
 fn check_random_orders(store: &Arc<dyn OrderStore>, runtime: &tokio::runtime::Runtime) {

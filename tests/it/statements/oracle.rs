@@ -1,9 +1,9 @@
 //! The sums of statements and sales, computed order by order in Rust: the reference for the sums of the database.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use domain::ordering::TicketState;
-use domain::{Currency, Money, SourceId};
+use domain::{Currency, Money, OrderKey, SourceId};
 use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
 use orders::{Leg, LegStatus, Order};
@@ -74,6 +74,82 @@ pub(super) fn statement(
         row.commission = Some(commission);
     }
     rows
+}
+
+/// A part of a row: event, ticket type, then orders, sold, voided, used, gross and refunded.
+pub(super) type Part = (Option<(String, String)>, [i64; 6]);
+
+/// Divides a row of a statement by event, or by event and ticket type, greatest amount first. Everything beyond `first` parts is the last
+/// one.
+pub(super) fn parts(
+    orders: &[Order],
+    (source, currency): (&SourceId, Currency),
+    (from, to): (Date, Date),
+    zones: &HashMap<SourceId, TimeZone>,
+    (has_kinds, first): (bool, usize),
+) -> Vec<Part> {
+    let mut lines: Vec<((String, String), OrderKey, [i64; 5])> = Vec::new();
+    let mut rest: Vec<(OrderKey, [i64; 5])> = Vec::new();
+    let is_wanted = |sale: &Sale<'_>| {
+        (from..=to).contains(&sale.day) && sale.leg.source == *source && sale.gross.currency == currency
+    };
+    for sale in sales_of(orders, zones).filter(is_wanted) {
+        let own: Vec<(usize, &orders::Line)> = sale.order.lines_of(sale.leg.number).collect();
+        if own.is_empty() {
+            rest.push((sale.order.key, [0, 0, 0, sale.gross.amount, sale.refunded().amount]));
+        }
+        let in_currency = |line: &orders::Line| if line.total().currency == currency { line.total().amount } else { 0 };
+        let is_planned = own.iter().any(|(_, line)| in_currency(line) > 0);
+        let by_sale = |line: &orders::Line| if is_planned { in_currency(line) } else { line.quantity.into() };
+        let of_canceled = |line: &orders::Line| if line.is_canceled { line.total().amount } else { 0 };
+        let is_canceled = own.iter().any(|(_, line)| of_canceled(line) > 0);
+        let weights: Vec<i64> = own.iter().map(|(_, line)| by_sale(line)).collect();
+        let canceled = own.iter().map(|(_, line)| if is_canceled { of_canceled(line) } else { by_sale(line) });
+        let gross = divide(sale.gross.amount, &weights);
+        let refunded = divide(sale.refunded().amount, &canceled.collect::<Vec<_>>());
+        for (((number, line), gross), refunded) in own.iter().zip(gross).zip(refunded) {
+            let used =
+                |ticket: &&orders::Ticket| ticket.line == *number && matches!(ticket.state, TicketState::Used(_));
+            let used = i64::try_from(sale.order.tickets.iter().filter(used).count()).expect("a count");
+            let kind = if has_kinds { line.ticket_type.as_str() } else { "" };
+            let voided = if line.is_canceled { line.quantity } else { 0 };
+            let numbers = [line.quantity.into(), voided.into(), used, gross, refunded];
+            lines.push(((line.event.as_str().to_owned(), kind.to_owned()), sale.order.key, numbers));
+        }
+    }
+    let mut sums: BTreeMap<(String, String), i64> = BTreeMap::new();
+    for (group, _, numbers) in &lines {
+        *sums.entry(group.clone()).or_default() += numbers[3];
+    }
+    let mut ranked: Vec<((String, String), i64)> = sums.into_iter().collect();
+    ranked.sort_by_key(|(group, gross)| (-gross, group.clone()));
+    let place = |group: &(String, String)| ranked.iter().take(first).position(|(ranked, _)| ranked == group);
+    let mut parts: BTreeMap<usize, (BTreeSet<OrderKey>, [i64; 5])> = BTreeMap::new();
+    let placed = lines.iter().map(|(group, order, numbers)| (place(group).unwrap_or(first), order, numbers));
+    for (place, order, numbers) in placed.chain(rest.iter().map(|(order, numbers)| (first, order, numbers))) {
+        let (orders, sums) = parts.entry(place).or_default();
+        orders.insert(*order);
+        sums.iter_mut().zip(numbers).for_each(|(sum, number)| *sum += number);
+    }
+    let part = |(place, (orders, sums)): (usize, (BTreeSet<OrderKey>, [i64; 5]))| {
+        let group = ranked.get(place).filter(|_| place < first).map(|(group, _)| group.clone());
+        let count = i64::try_from(orders.len()).expect("a count");
+        (group, [count, sums[0], sums[1], sums[2], sums[3], sums[4]])
+    };
+    parts.into_iter().map(part).collect()
+}
+
+/// Divides an amount by weights: each gets the difference of the shares up to it and before it, rounded down.
+fn divide(amount: i64, weights: &[i64]) -> Vec<i64> {
+    let whole: i128 = weights.iter().map(|weight| i128::from(*weight)).sum();
+    let share = |weight: i128| if whole == 0 { 0 } else { i128::from(amount) * weight / whole };
+    let mut upto = 0;
+    let part = |weight: &i64| {
+        let before = share(upto);
+        upto += i128::from(*weight);
+        i64::try_from(share(upto) - before).expect("an amount")
+    };
+    weights.iter().map(part).collect()
 }
 
 /// Computes sales over time, oldest first. Intervals without sales are omitted.

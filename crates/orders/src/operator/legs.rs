@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::actions::MAX_CONFLICT_RETRIES;
 use crate::idempotency;
 use crate::leg::Leg;
+use crate::listing::{OrderCursor, PageRequest, SortColumn};
 use crate::operator::{AddNote, OperatorOutcome, RetryLegs, SettleLeg, at_input, check_refs};
 use crate::order::OrderAction;
 use crate::problem::{Problem, ProblemCode};
@@ -13,7 +14,7 @@ use crate::request::{Actor, OrderActionRequest};
 use crate::saga;
 use crate::settlement::check_note;
 use crate::status::OrderStatus;
-use crate::store::{OrderCursor, OrderFilter, OrderLookup};
+use crate::store::{OrderFilter, OrderLookup};
 use crate::unit_of_work::UnitOfWork;
 use crate::{OrderOutcome, Orders};
 use domain::time::later;
@@ -158,7 +159,7 @@ impl Orders {
             OrderFilter { status: UNFINISHED.to_vec(), sources: vec![source.clone()], ..OrderFilter::default() };
         let (mut after, mut is_busy): (Option<OrderCursor>, bool) = (None, false);
         loop {
-            let page = self.list(retries.actor, &filter, after.as_ref(), PAGE).await?;
+            let page = self.list(retries.actor, &filter, &PageRequest::newest(after, PAGE)).await?;
             for order in &page.orders {
                 let is_wanted = |leg: &Leg| leg.source == *source && leg.can_be_retried();
                 if order.legs.iter().any(is_wanted) {
@@ -166,7 +167,7 @@ impl Orders {
                     is_busy |= code == ProblemCode::OrderBusy;
                 }
             }
-            after = page.orders.last().map(OrderCursor::of);
+            after = page.orders.last().map(|order| OrderCursor::of(order, SortColumn::Created));
             if !page.has_more {
                 break;
             }

@@ -3,18 +3,15 @@
 use std::collections::BTreeSet;
 
 use async_graphql::{Enum, ID, InputObject};
-use catalog::InvalidArgument;
 use domain::ordering::{self, Contact};
-use domain::{self, OrderKey, SourceId};
-use jiff::civil::Date;
+use domain::{self, OrderKey};
 use orders::{
     CancelOrder, CreateOrder, OrderActionRequest, OrderLineRequest, Problem, ProblemCode, QuoteCancellation, QuoteId,
-    SearchWords,
 };
 
-use crate::graphql::base::id::{GlobalId, parse_source_id};
-use crate::graphql::base::scalars::{CurrencyCode, DateTime, LocalDate, Locale, MinorUnits};
-use crate::graphql::topics::orders::order::{FulfilmentPolicy, OrderStatusEnum};
+use crate::graphql::base::id::GlobalId;
+use crate::graphql::base::scalars::{CurrencyCode, Locale, MinorUnits};
+use crate::graphql::topics::orders::order::FulfilmentPolicy;
 
 /// An amount of money in whole minor units.
 #[derive(InputObject)]
@@ -126,85 +123,6 @@ pub(super) struct CancelOrderInput {
     quote: ID,
     /// The reason, for the venue's records.
     reason: Option<String>,
-}
-
-/// Filter of an order list.
-#[derive(InputObject, Default)]
-#[graphql(name = "OrderFilter")]
-pub struct OrderFilterInput {
-    /// Only orders in one of these states.
-    pub status: Option<Vec<OrderStatusEnum>>,
-    /// Only orders with a leg at one of these sources.
-    pub sources: Option<Vec<ID>>,
-    /// Only orders created at or after this time.
-    pub created_from: Option<DateTime>,
-    /// Only orders created before this time.
-    pub created_to: Option<DateTime>,
-    /// Only orders updated at or after this time.
-    pub updated_since: Option<DateTime>,
-    /// Only test orders, or only real orders.
-    pub test_mode: Option<bool>,
-    /// Only orders in which each of these words begins a word of the order number, the reseller's reference, the visitor's name or email
-    /// address, or the title of an event. Case, accents, spaces and punctuation are ignored, so an order number is found in any spelling.
-    /// At most 100 characters and 8 words. Titles are those of the time of the order, in all languages of the event.
-    pub search: Option<String>,
-    /// Only orders with a line for this event.
-    pub event: Option<ID>,
-    /// Only orders with a visit on or after this day in the time zone of the venue. Orders from before the day was recorded are found by
-    /// their day in UTC. Open visits have no day. With `event`, a visit to that event.
-    pub visit_from: Option<LocalDate>,
-    /// Only orders with a visit on or before this day, at most 3660 days after `visitFrom`.
-    pub visit_to: Option<LocalDate>,
-}
-
-/// Longest range of days of a visit, ten years.
-const MAX_VISIT_DAYS: i32 = 3_660;
-
-impl OrderFilterInput {
-    /// Converts the filter, only for orders of `reseller` if it is given. Fails with the first field that is invalid.
-    pub(super) fn into_filter(self, reseller: Option<String>) -> Result<orders::OrderFilter, InvalidArgument> {
-        let sources = self.sources.unwrap_or_default();
-        let sources: Result<Vec<SourceId>, InvalidArgument> =
-            sources.iter().map(|id| parse_source_id("filter.sources", id)).collect();
-        if let (Some(from), Some(to)) = (self.created_from, self.created_to)
-            && to.at <= from.at
-        {
-            return Err(InvalidArgument::new("filter.createdTo", "a time after `createdFrom`"));
-        }
-        let search = self.search.as_deref().map(SearchWords::parse).transpose();
-        let search = search.map_err(|limit| InvalidArgument::new("filter.search", limit.to_string()))?.flatten();
-        let event = self.event.as_ref().map(|id| match GlobalId::decode(id) {
-            Some(GlobalId::Event(source, event)) => Ok((source, event)),
-            _ => Err(InvalidArgument::new("filter.event", "the id of an event")),
-        });
-        let (visit_from, visit_to) = (self.visit_from.map(|day| day.0), self.visit_to.map(|day| day.0));
-        validate_visit(visit_from, visit_to)?;
-        Ok(orders::OrderFilter {
-            status: self.status.unwrap_or_default().into_iter().map(Into::into).collect(),
-            sources: sources?,
-            created_from: self.created_from.map(|at| at.at),
-            created_to: self.created_to.map(|at| at.at),
-            updated_since: self.updated_since.map(|at| at.at),
-            is_test: self.test_mode,
-            reseller,
-            starts_from: None,
-            search,
-            event: event.transpose()?,
-            visit_from,
-            visit_to,
-        })
-    }
-}
-
-fn validate_visit(from: Option<Date>, to: Option<Date>) -> Result<(), InvalidArgument> {
-    let (Some(from), Some(to)) = (from, to) else { return Ok(()) };
-    if to < from {
-        return Err(InvalidArgument::new("filter.visitTo", "`visitFrom` or a later day"));
-    }
-    if (to - from).get_days() > MAX_VISIT_DAYS {
-        return Err(InvalidArgument::new("filter.visitTo", format!("at most {MAX_VISIT_DAYS} days after `visitFrom`")));
-    }
-    Ok(())
 }
 
 pub(super) fn problem_at(code: ProblemCode, path: impl IntoIterator<Item = String>) -> Problem {

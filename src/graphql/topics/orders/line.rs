@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ::catalog::Sourced;
 use async_graphql::{Context, ID, Object};
+use domain::SourceId;
 use domain::catalog::{self, Audience};
 use domain::money;
 use domain::source;
@@ -42,9 +43,13 @@ impl OrderLine {
         &self.order.lines[self.line]
     }
 
+    /// Returns the source that books the line.
+    pub(super) fn source(&self) -> &SourceId {
+        &self.order.legs[self.inner().leg].source
+    }
+
     fn find_source(&self, ctx: &Ctx) -> Result<Arc<source::Source>, ApiError> {
-        let source = &self.order.legs[self.inner().leg].source;
-        ctx.catalog().find_source(source).cloned().ok_or_else(|| ApiError::new(ErrorCode::SourceGone))
+        ctx.catalog().find_source(self.source()).cloned().ok_or_else(|| ApiError::new(ErrorCode::SourceGone))
     }
 
     async fn load_ticket_type(&self, ctx: &Ctx) -> Result<TicketType, ApiError> {

@@ -1,8 +1,10 @@
 //! Orders: queries, mutations and subscriptions.
 
+mod filter;
 mod input;
 mod leg;
 mod line;
+mod list;
 mod messages;
 mod operator;
 mod order;
@@ -23,15 +25,17 @@ use orders::{Actor, OrderLookup, Orders};
 use crate::graphql::base::ctx::Ctx;
 use crate::graphql::base::error::{ApiError, ErrorCode};
 
-pub use input::{MoneyInput, OrderFilterInput};
+pub use filter::OrderFilterInput;
+pub use input::MoneyInput;
 pub use leg::VendorOrder;
 pub use line::OrderLine;
+pub use list::{OrderConnection, OrderListArguments, OrderSortInput, list_orders};
 pub use messages::messages;
 pub use operator::OperatorMutation;
-pub use order::{Order, OrderConnection};
+pub use order::Order;
 pub use payload::OrdersMutation;
 pub use problem::to_problems;
-pub use query::{OrdersQuery, list_orders};
+pub use query::OrdersQuery;
 pub use subscription::OrdersSubscription;
 pub use ticket::{Ticket, load_numbered_tickets};
 

@@ -3,17 +3,14 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use catalog::{InvalidArgument, PageSize};
-use domain::OrderKey;
 use domain::ordering;
-use jiff::Timestamp;
-use orders::{self, FeedPage, FulfillmentPolicy, OrderCursor, OrderPage, Transition};
+use domain::{OrderKey, SourceId};
+use orders::{self, FeedPage, FulfillmentPolicy, Transition};
 
 use crate::graphql::base::ctx::Ctx;
 use crate::graphql::base::error::ApiError;
-use crate::graphql::base::id;
+use crate::graphql::base::id::{self, parse_source_id};
 use crate::graphql::base::page::PageInfo;
 use crate::graphql::base::scalars::{DateTime, int};
 use crate::graphql::base::viewer::Scope;
@@ -186,8 +183,13 @@ impl Order {
     }
 
     /// The lines of the order.
-    async fn lines(&self) -> Vec<OrderLine> {
-        OrderLine::list(&self.0)
+    async fn lines(
+        &self,
+        #[graphql(desc = "Only lines that these sources book.")] sources: Option<Vec<ID>>,
+    ) -> Result<Vec<OrderLine>, InvalidArgument> {
+        let sources = parse_sources(sources.as_deref())?;
+        let lines = OrderLine::list(&self.0).into_iter().filter(|line| is_at(&sources, line.source()));
+        Ok(lines.collect())
     }
 
     /// One leg per source.
@@ -202,8 +204,14 @@ impl Order {
     }
 
     /// The totals, one row per currency. Nothing is converted.
-    async fn totals(&self, ctx: &Context<'_>) -> Vec<OrderTotals> {
-        self.0.totals(Ctx::of(ctx).now).iter().map(OrderTotals::of).collect()
+    async fn totals(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only what these sources book.")] sources: Option<Vec<ID>>,
+    ) -> Result<Vec<OrderTotals>, InvalidArgument> {
+        let sources = parse_sources(sources.as_deref())?;
+        let totals = self.0.totals_of_legs(Ctx::of(ctx).now, |leg| is_at(&sources, &leg.source));
+        Ok(totals.iter().map(OrderTotals::of).collect())
     }
 
     /// The actions that are available now. Those of operators only for callers with the scope `admin`.
@@ -253,6 +261,15 @@ impl Order {
     async fn updated_at(&self) -> DateTime {
         DateTime::utc(self.0.updated_at)
     }
+}
+
+/// Parses the ids of sources. `None` means all of them.
+fn parse_sources(ids: Option<&[ID]>) -> Result<Option<Vec<SourceId>>, InvalidArgument> {
+    ids.map(|ids| ids.iter().map(|id| parse_source_id("sources", id)).collect()).transpose()
+}
+
+fn is_at(sources: &Option<Vec<SourceId>>, source: &SourceId) -> bool {
+    sources.as_ref().is_none_or(|sources| sources.contains(source))
 }
 
 /// The visitor's contact details.
@@ -327,78 +344,6 @@ impl OrderTotals {
             refundable: totals.refundable.map(Money),
         }
     }
-}
-
-/// A page of orders, newest first.
-pub struct OrderConnection {
-    /// The page.
-    pub page: OrderPage,
-    /// True if the page was requested with a cursor.
-    pub has_previous: bool,
-}
-
-/// A page of orders, newest first.
-#[Object]
-impl OrderConnection {
-    /// The orders with their cursors.
-    async fn edges(&self) -> Vec<OrderEdge> {
-        self.page.orders.iter().cloned().map(|order| OrderEdge(Order::new(order))).collect()
-    }
-
-    /// The orders.
-    async fn nodes(&self) -> Vec<Order> {
-        self.page.orders.iter().cloned().map(Order::new).collect()
-    }
-
-    /// Paging information.
-    async fn page_info(&self) -> PageInfo {
-        PageInfo {
-            has_next_page: self.page.has_more,
-            has_previous_page: self.has_previous,
-            start_cursor: self.page.orders.first().map(encode_order_cursor),
-            end_cursor: self.page.orders.last().map(encode_order_cursor),
-        }
-    }
-
-    /// Total number of matches.
-    async fn total_count(&self) -> Option<i32> {
-        i32::try_from(self.page.total).ok()
-    }
-}
-
-/// An order with its cursor.
-pub(super) struct OrderEdge(Order);
-
-/// An order with its cursor.
-#[Object]
-impl OrderEdge {
-    /// The cursor of the order.
-    async fn cursor(&self) -> String {
-        encode_order_cursor(&self.0.0)
-    }
-
-    /// The order.
-    async fn node(&self) -> Order {
-        self.0.clone()
-    }
-}
-
-fn encode_order_cursor(order: &orders::Order) -> String {
-    let text = format!("1o {} {}", order.created_at.as_microsecond(), order.key);
-    URL_SAFE_NO_PAD.encode(text)
-}
-
-/// Decodes the cursor of an order.
-pub(super) fn decode_order_cursor(text: Option<&str>) -> Result<Option<OrderCursor>, InvalidArgument> {
-    let Some(text) = text else { return Ok(None) };
-    let read = || {
-        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-        let text = std::str::from_utf8(&bytes).ok()?.strip_prefix("1o ")?;
-        let (at, key) = text.split_once(' ')?;
-        let created_at = Timestamp::from_microsecond(at.parse().ok()?).ok()?;
-        Some(OrderCursor { created_at, key: OrderKey(key.parse().ok()?) })
-    };
-    read().map(Some).ok_or_else(|| InvalidArgument::new("after", "the cursor of an order"))
 }
 
 /// A page of the history of an order.

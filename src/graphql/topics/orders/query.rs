@@ -11,8 +11,9 @@ use crate::graphql::base::id::{self, GlobalId, parse_source_id};
 use crate::graphql::base::page::PageInfo;
 use crate::graphql::base::scalars::DateTime;
 use crate::graphql::base::viewer::Scope;
-use crate::graphql::topics::orders::input::OrderFilterInput;
-use crate::graphql::topics::orders::order::{Order, OrderConnection, decode_order_cursor, to_page_info};
+use crate::graphql::topics::orders::filter::OrderFilterInput;
+use crate::graphql::topics::orders::list::{OrderConnection, OrderListArguments, OrderSortInput, list_orders};
+use crate::graphql::topics::orders::order::{Order, to_page_info};
 use crate::graphql::topics::orders::reconciliation::ReconciliationReport;
 
 /// Queries of orders.
@@ -36,17 +37,19 @@ impl OrdersQuery {
         find_order(ctx, id, number, reseller_reference).await.transpose()
     }
 
-    /// Returns orders, newest first.
+    /// Returns orders.
     async fn orders(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The filter.")] filter: Option<OrderFilterInput>,
+        #[graphql(desc = "The sorting. Newest first, if omitted.")] order_by: Option<OrderSortInput>,
         #[graphql(desc = "Number of rows: 1 to 100, default 20.")] first: Option<i32>,
-        #[graphql(desc = "The `endCursor` of the previous page.")] after: Option<String>,
+        #[graphql(desc = "The `endCursor` of the previous page, of a list with the same column of `orderBy`.")]
+        after: Option<String>,
     ) -> Result<OrderConnection, ApiError> {
         let ctx = Ctx::of(ctx);
         ctx.require(Scope::OrderRead)?;
-        list_orders(ctx, filter.unwrap_or_default(), first, after, None).await
+        list_orders(ctx, OrderListArguments { filter, order_by, first, after }, None).await
     }
 
     /// Returns the replayable change feed, oldest first: the changes that a subscription may have missed.
@@ -131,21 +134,6 @@ async fn find_order(
         }
     };
     Ok(ctx.orders()?.find(&ctx.actor(), &by).await?.map(Order::new))
-}
-
-/// Returns a page of orders, only those of `reseller` if it is given.
-pub async fn list_orders(
-    ctx: &Ctx,
-    filter: OrderFilterInput,
-    first: Option<i32>,
-    after: Option<String>,
-    reseller: Option<String>,
-) -> Result<OrderConnection, ApiError> {
-    let rows = PageSize::new(first)?.rows();
-    let cursor = decode_order_cursor(after.as_deref())?;
-    let filter = filter.into_filter(reseller)?;
-    let page = ctx.orders()?.list(&ctx.actor(), &filter, cursor.as_ref(), rows).await?;
-    Ok(OrderConnection { page, has_previous: cursor.is_some() })
 }
 
 /// A page of the change feed, oldest first.

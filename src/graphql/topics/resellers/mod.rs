@@ -7,7 +7,7 @@ mod statement;
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object, SimpleObject};
-use resellers::Resellers;
+use resellers::{Resellers, TimeZones};
 
 use crate::graphql::base::ctx::Ctx;
 use crate::graphql::base::error::{ApiError, ErrorCode};
@@ -22,6 +22,11 @@ impl Ctx {
     /// Returns the resellers, if any are configured.
     pub fn resellers(&self) -> Option<&Arc<Resellers>> {
         self.services.resellers.as_ref()
+    }
+
+    /// Returns the time zone of each configured source.
+    pub fn time_zones(&self) -> TimeZones {
+        self.catalog().sources().iter().map(|source| (source.id.clone(), source.time_zone.clone())).collect()
     }
 
     /// Finds a reseller that the viewer may see. A viewer of one reseller cannot find out whether another reseller

@@ -1,11 +1,9 @@
 //! A reseller.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object};
 use catalog::InvalidArgument;
-use domain::SourceId;
 use jiff::civil::Date;
 
 use crate::graphql::base::ctx::Ctx;
@@ -13,9 +11,11 @@ use crate::graphql::base::error::ApiError;
 use crate::graphql::base::id::GlobalId;
 use crate::graphql::base::scalars::LocalDate;
 use crate::graphql::base::viewer::Scope;
-use crate::graphql::topics::orders::{OrderConnection, OrderFilterInput, list_orders};
+use crate::graphql::topics::orders::{
+    OrderConnection, OrderFilterInput, OrderListArguments, OrderSortInput, list_orders,
+};
 use crate::graphql::topics::resellers::ResellerConnection;
-use crate::graphql::topics::resellers::statement::{Interval, SalesPoint, StatementRow};
+use crate::graphql::topics::resellers::statement::{Interval, SalesPoint, StatementRow, StatementScope};
 
 /// A reseller of tickets of one or more sources.
 #[derive(Clone)]
@@ -41,17 +41,20 @@ impl Reseller {
         sources.filter_map(|source| ResellerConnection::find(ctx, &self.0.key, source)).collect()
     }
 
-    /// The orders, newest first.
+    /// The orders.
     async fn orders(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The filter.")] filter: Option<OrderFilterInput>,
+        #[graphql(desc = "The sorting. Newest first, if omitted.")] order_by: Option<OrderSortInput>,
         #[graphql(desc = "Number of rows: 1 to 100, default 20.")] first: Option<i32>,
-        #[graphql(desc = "The `endCursor` of the previous page.")] after: Option<String>,
+        #[graphql(desc = "The `endCursor` of the previous page, of a list with the same column of `orderBy`.")]
+        after: Option<String>,
     ) -> Result<OrderConnection, ApiError> {
         let ctx = Ctx::of(ctx);
         ctx.require(Scope::OrderRead)?;
-        list_orders(ctx, filter.unwrap_or_default(), first, after, Some(self.0.key.clone())).await
+        let arguments = OrderListArguments { filter, order_by, first, after };
+        list_orders(ctx, arguments, Some(self.0.key.clone())).await
     }
 
     /// The sales of a range of days, one row per source and currency.
@@ -63,8 +66,9 @@ impl Reseller {
     ) -> Result<Vec<StatementRow>, ApiError> {
         let ctx = Ctx::of(ctx);
         let days = check_days(ctx, from, to)?;
-        let rows = resellers::statement(ctx.orders()?, &ctx.actor(), &self.0, days, &time_zones(ctx)).await?;
-        Ok(rows.into_iter().filter_map(|row| StatementRow::of(ctx, row)).collect())
+        let rows = resellers::statement(ctx.orders()?, &ctx.actor(), &self.0, days, &ctx.time_zones()).await?;
+        let scope = StatementScope { reseller: self.0.key.clone(), days };
+        Ok(rows.into_iter().map(|row| StatementRow::new(row, &scope)).collect())
     }
 
     /// The sales over time. An interval without sales has no point.
@@ -77,9 +81,9 @@ impl Reseller {
     ) -> Result<Vec<SalesPoint>, ApiError> {
         let ctx = Ctx::of(ctx);
         let days = check_days(ctx, from, to)?;
-        let (zones, interval) = (time_zones(ctx), interval.into());
+        let (zones, interval) = (ctx.time_zones(), interval.into());
         let points = resellers::sales(ctx.orders()?, &ctx.actor(), &self.0, days, &zones, interval).await?;
-        Ok(points.into_iter().filter_map(|point| SalesPoint::of(ctx, point)).collect())
+        Ok(points.into_iter().map(SalesPoint).collect())
     }
 }
 
@@ -93,8 +97,4 @@ fn check_days(ctx: &Ctx, from: LocalDate, to: LocalDate) -> Result<(Date, Date),
         return Err(InvalidArgument::new("to", "at most 366 days after `from`").into());
     }
     Ok((from.0, to.0))
-}
-
-fn time_zones(ctx: &Ctx) -> HashMap<SourceId, jiff::tz::TimeZone> {
-    ctx.catalog().sources().iter().map(|source| (source.id.clone(), source.time_zone.clone())).collect()
 }

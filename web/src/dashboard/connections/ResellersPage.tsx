@@ -15,6 +15,7 @@ export function ResellersPage({ viewer, path: [id, part] }: ViewProps) {
   const asked = useAsked({ query: ResellersDocument, variables: {} });
   const name = asked.data?.resellers.find((reseller) => reseller.id === id)?.name ?? '';
   if (id !== undefined) {
+    const hasOrders = may(viewer, 'order:read');
     const isConnections = part === 'connections';
     return (
       <Page
@@ -25,7 +26,11 @@ export function ResellersPage({ viewer, path: [id, part] }: ViewProps) {
           </a>
         }
       >
-        {isConnections ? <ConnectionsOf reseller={id} /> : <SalesOf reseller={id} isWatched={may(viewer, 'order:read')} />}
+        {isConnections ? (
+          <ConnectionsOf reseller={id} />
+        ) : (
+          <SalesOf reseller={id} isWatched={hasOrders} hasOrders={hasOrders} isOperator={viewer.reseller === null} />
+        )}
       </Page>
     );
   }

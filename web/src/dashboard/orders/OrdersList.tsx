@@ -14,7 +14,7 @@ import { useAsked } from '../api/use';
 import { Answer } from '../ui/Answer';
 import { Empty } from '../ui/parts';
 import { useTranslation } from '../words';
-import { addressOf, type Shown } from './filter';
+import { addressOf, type Shown, sortOf } from './filter';
 import { OrdersTable } from './OrdersTable';
 
 type Rows = ReadonlyMap<string, OrderRowFragment>;
@@ -26,21 +26,17 @@ function withChange(rows: Rows | undefined, { ordersChanged: order }: OrdersChan
 }
 
 function fits(order: OrderRowFragment, filter?: OrderFilter): boolean {
-  const { status, createdFrom, createdTo } = filter ?? {};
-  const at = Date.parse(order.createdAt);
-  return (
-    (!status || [status].flat().includes(order.status)) &&
-    (!createdFrom || at >= Date.parse(createdFrom)) &&
-    (!createdTo || at < Date.parse(createdTo))
-  );
+  const { status } = filter ?? {};
+  return !status || [status].flat().includes(order.status);
 }
 
 /** True if a new order belongs on top of the list: only the server knows what a search finds, and which sources an order has. */
 function takesNew(filter?: OrderFilter, shown?: Shown): boolean {
-  return !filter?.search && !filter?.sources && !filter?.visitFrom && !filter?.visitTo && !shown?.after;
+  const { search, sources, visitFrom, visitTo, reseller } = filter ?? {};
+  return !search && !sources && !visitFrom && !visitTo && !reseller && !shown?.after && !(shown && sortOf(shown));
 }
 
-/** Every order that was asked for, as it is known now, and what came since if `isOpen`; youngest first. */
+/** Every order that was asked for, as it is known now, in the order of the server, and above them what came since if `isOpen`. */
 function merge(asked: readonly OrderRowFragment[], changed: Rows, isOpen: boolean, filter?: OrderFilter): OrderRowFragment[] {
   const rows = new Map<string, OrderRowFragment>();
   const youngest = Math.max(0, ...asked.map(({ createdAt }) => Date.parse(createdAt)));
@@ -52,15 +48,19 @@ function merge(asked: readonly OrderRowFragment[], changed: Rows, isOpen: boolea
     const known = rows.get(order.id);
     if (!known || order.version > known.version) rows.set(order.id, order);
   }
-  const all = [...rows.values()].sort((a, b) => Date.parse(b.createdAt) - Date.parse(a.createdAt));
-  return all.filter((order) => fits(order, filter));
+  const known = new Set(asked.map(({ id }) => id));
+  const came = [...rows.values()].filter(({ id }) => !known.has(id));
+  came.sort((a, b) => Date.parse(b.createdAt) - Date.parse(a.createdAt));
+  const listed = asked.map((order) => rows.get(order.id) ?? order);
+  return [...came, ...listed].filter((order) => fits(order, filter));
 }
 
 /** A page of orders. With `shown`, other pages can be reached. */
 export function OrdersList({ pageSize = 20, filter, shown }: { pageSize?: number; filter?: OrderFilter; shown?: Shown }) {
   const { language } = useTranslation();
   const after = shown?.after ?? null;
-  const asked = useAsked({ query: OrdersDocument, variables: { first: pageSize, after, filter, locale: language } });
+  const orderBy = shown && sortOf(shown);
+  const asked = useAsked({ query: OrdersDocument, variables: { first: pageSize, after, filter, orderBy, locale: language } });
   const [changes] = useSubscription({ query: OrdersChangedDocument, variables: { locale: language } }, withChange);
   return (
     <Answer asked={asked}>
@@ -69,7 +69,7 @@ export function OrdersList({ pageSize = 20, filter, shown }: { pageSize?: number
         if (rows.length === 0 && !after) return <None isFiltered={filter !== undefined} />;
         return (
           <>
-            <OrdersTable of={shown ? rows : rows.slice(0, pageSize)} />
+            <OrdersTable of={shown ? rows : rows.slice(0, pageSize)} shown={shown} />
             {shown ? <Pages of={orders} shown={shown} /> : null}
           </>
         );

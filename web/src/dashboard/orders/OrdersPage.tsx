@@ -2,10 +2,10 @@
 
 import { type FormEvent, useEffect, useState } from 'react';
 
-import { type OrderFilter, PlaceDocument } from '../api/documents';
+import { type OrderFilter, PlaceDocument, ResellerNamesDocument } from '../api/documents';
 import { useAsked } from '../api/use';
 import { hrefOf, useSettings } from '../app/route';
-import type { ViewProps } from '../app/viewer';
+import { may, type Viewer, type ViewProps } from '../app/viewer';
 import { today } from '../ui/days';
 import { ExportButton } from '../ui/Export';
 import { Card, Page } from '../ui/parts';
@@ -13,6 +13,7 @@ import { useTranslation } from '../words';
 import {
   addressOf,
   areDays,
+  COLUMNS,
   filterOf,
   type Kind,
   KINDS,
@@ -29,7 +30,7 @@ import { OrdersList } from './OrdersList';
 
 export function OrdersPage({ viewer, path }: ViewProps) {
   const [id] = path;
-  return id === undefined ? <AllOrders /> : <OrderPage id={id} viewer={viewer} />;
+  return id === undefined ? <AllOrders viewer={viewer} /> : <OrderPage id={id} viewer={viewer} />;
 }
 
 interface Part {
@@ -38,7 +39,7 @@ interface Part {
   show: (change: Partial<Shown>) => void;
 }
 
-function AllOrders() {
+function AllOrders({ viewer }: { viewer: Viewer }) {
   const { t } = useTranslation();
   const shown = shownOf(useSettings());
   const address = addressOf(shown, { page: shown.page, after: shown.after });
@@ -50,12 +51,13 @@ function AllOrders() {
   return (
     <Page title={t.orders.title}>
       <Search key={shown.search} shown={shown} show={show} />
-      <Filters shown={shown} show={show} />
+      <Filters shown={shown} show={show} viewer={viewer} />
       {shown.source ? <Where shown={shown} /> : null}
       <Card
         title={filter ? t.orders.results : t.orders.latest}
         aside={
           <>
+            <Sort shown={shown} show={show} />
             <PageSize shown={shown} show={show} />
             <ExportOrders filter={filter} />
           </>
@@ -67,15 +69,18 @@ function AllOrders() {
   );
 }
 
-/** The source and the days of creation that the address limits the list to. */
-function Where({ shown: { source, createdFrom, createdTo } }: { shown: Shown }) {
-  const { t, f } = useTranslation();
-  const asked = useAsked({ query: PlaceDocument, variables: { source } });
-  const found = asked.data?.node;
+/** The row or the part of a statement that the address limits the list to. */
+function Where({ shown: { source, confirmedFrom, confirmedTo, currency, event, ticketType } }: { shown: Shown }) {
+  const { t, f, language } = useTranslation();
+  const part = ticketType || event;
+  const asked = useAsked({ query: PlaceDocument, variables: { source, part, hasPart: part !== '', locale: language } });
+  const { source: found, part: of } = asked.data ?? {};
   const name = found?.__typename === 'Source' ? found.institution : '–';
+  const title = of?.__typename === 'Event' ? of.title : of?.__typename === 'TicketType' ? of.name : null;
   return (
     <p>
-      {t.orders.createdIn(name, f.day(createdFrom), f.day(createdTo))} <a href={hrefOf('orders')}>{t.order.back}</a>
+      {t.listing.soldIn(name, f.day(confirmedFrom), f.day(confirmedTo))} {currency ? t.listing.inCurrency(currency) : null}{' '}
+      {title ? t.listing.of(title) : null} <a href={hrefOf('orders')}>{t.order.back}</a>
     </p>
   );
 }
@@ -123,7 +128,7 @@ function Search({ shown, show }: Part) {
   );
 }
 
-function Filters({ shown, show }: Part) {
+function Filters({ shown, show, viewer }: Part & { viewer: Viewer }) {
   const { t } = useTranslation();
   const isFiltered = filterOf(shown) !== undefined;
   return (
@@ -143,6 +148,7 @@ function Filters({ shown, show }: Part) {
         {t.orders.visitTo}
         <input type="date" value={shown.visitTo} onChange={(event) => show({ visitTo: event.target.value })} />
       </label>
+      {viewer.reseller === null && may(viewer, 'report:read') ? <OfReseller shown={shown} show={show} /> : null}
       {isFiltered ? (
         <button type="button" className="quiet" onClick={() => show({ ...UNFILTERED })}>
           {t.orders.clear}
@@ -154,6 +160,57 @@ function Filters({ shown, show }: Part) {
         </p>
       )}
     </div>
+  );
+}
+
+/** On a phone the heads of the columns are not seen. */
+function Sort({ shown, show }: Part) {
+  const { t } = useTranslation();
+  const directions = ['asc', 'desc'] as const;
+  const value = `${shown.column} ${shown.isDescending ? 'desc' : 'asc'}`;
+  return (
+    <div className="bar sorting">
+      <label>
+        {t.listing.sortBy}
+        <select
+          value={value}
+          onChange={(event) => {
+            const [name, direction] = event.target.value.split(' ');
+            const column = COLUMNS.find((column) => column === name);
+            if (column) show({ column, isDescending: direction === 'desc' });
+          }}
+        >
+          {COLUMNS.flatMap((column) =>
+            directions.map((direction) => (
+              <option key={`${column} ${direction}`} value={`${column} ${direction}`}>
+                {`${t.listing.columns[column]}, ${t.listing.directions[direction]}`}
+              </option>
+            )),
+          )}
+        </select>
+      </label>
+    </div>
+  );
+}
+
+/** The resellers whose orders an operator can choose. */
+function OfReseller({ shown, show }: Part) {
+  const { t } = useTranslation();
+  const asked = useAsked({ query: ResellerNamesDocument, variables: {} });
+  const resellers = asked.data?.resellers ?? [];
+  if (resellers.length === 0) return null;
+  return (
+    <label>
+      {t.orders.reseller}
+      <select value={shown.reseller} onChange={(event) => show({ reseller: event.target.value })}>
+        <option value="">{t.listing.allResellers}</option>
+        {resellers.map(({ id, name }) => (
+          <option key={id} value={id}>
+            {name}
+          </option>
+        ))}
+      </select>
+    </label>
   );
 }
 

@@ -2,14 +2,16 @@
 
 import type { ReactNode } from 'react';
 
-import type { OrderRowFragment } from '../api/documents';
+import type { OrderRowFragment, OrderSortColumn } from '../api/documents';
 import { hrefOf } from '../app/route';
 import { Ago } from '../ui/Ago';
 import { Badge, Sums } from '../ui/parts';
 import { toneOfOrder } from '../ui/tone';
 import { type Formats, useTranslation } from '../words';
+import { addressOf, nextSort, type Shown } from './filter';
 
-export function OrdersTable({ of: rows }: { of: OrderRowFragment[] }) {
+/** With `shown`, the list can be sorted by some columns. */
+export function OrdersTable({ of: rows, shown }: { of: OrderRowFragment[]; shown?: Shown }) {
   const { t } = useTranslation();
   const hasResellers = new Set(rows.map((order) => order.reseller?.name)).size > 1;
   const names = [
@@ -24,15 +26,19 @@ export function OrdersTable({ of: rows }: { of: OrderRowFragment[] }) {
     t.orders.total,
   ];
   const numbers = [t.orders.tickets, t.orders.total];
+  const sorted: Record<string, OrderSortColumn> = {
+    [t.orders.number]: 'CREATED',
+    [t.orders.visit]: 'VISIT',
+    [t.orders.status]: 'STATUS',
+    [t.orders.total]: 'TOTAL',
+  };
   // A layout that is no table takes the roles away, so they are given.
   return (
     <table className="orders" role="table" aria-label={t.orders.title}>
       <thead role="rowgroup">
         <tr role="row">
           {names.map((name) => (
-            <th key={name} scope="col" role="columnheader" className={numbers.includes(name) ? 'number' : undefined}>
-              {name}
-            </th>
+            <Head key={name} name={name} column={sorted[name]} shown={shown} isNumber={numbers.includes(name)} />
           ))}
         </tr>
       </thead>
@@ -42,6 +48,39 @@ export function OrdersTable({ of: rows }: { of: OrderRowFragment[] }) {
         ))}
       </tbody>
     </table>
+  );
+}
+
+interface Heading {
+  name: string;
+  column?: OrderSortColumn;
+  shown?: Shown;
+  isNumber: boolean;
+}
+
+/** The head of a column. One that the list can be sorted by leads to the list with the other direction. */
+function Head({ name, column, shown, isNumber }: Heading) {
+  const { t } = useTranslation();
+  const className = isNumber ? 'number' : undefined;
+  if (!shown || !column) {
+    return (
+      <th scope="col" role="columnheader" className={className}>
+        {name}
+      </th>
+    );
+  }
+  const isSorted = shown.column === column;
+  const direction = isSorted ? (shown.isDescending ? 'descending' : 'ascending') : 'none';
+  return (
+    <th scope="col" role="columnheader" className={className} aria-sort={direction}>
+      <a
+        className="sort"
+        href={addressOf(shown, nextSort(shown, column))}
+        title={`${t.listing.sortBy}: ${t.listing.columns[column]}`}
+      >
+        {name}
+      </a>
+    </th>
   );
 }
 

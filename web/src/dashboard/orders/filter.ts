@@ -1,8 +1,8 @@
 // What the list of orders shows, as it stands in the address: whoever opens the address, or goes back to it, sees the same.
 
-import type { OrderFilter, OrderStatus } from '../api/documents';
+import type { OrderFilter, OrderSort, OrderSortColumn, OrderStatus } from '../api/documents';
 import { hrefWith } from '../app/route';
-import { DAY, dayAfter, isPeriod } from '../ui/days';
+import { DAY, isPeriod } from '../ui/days';
 
 export const KINDS = {
   all: undefined,
@@ -34,10 +34,17 @@ export interface Shown {
   search: string;
   visitFrom: string;
   visitTo: string;
-  /** The source, and the days of creation on the calendar of the person; all three or none. */
+  /** A reseller, for those who see the orders of all. */
+  reseller: string;
+  /** The sales of a row of a statement: source and days, all three or none, and with them currency, event or ticket type. */
   source: string;
-  createdFrom: string;
-  createdTo: string;
+  confirmedFrom: string;
+  confirmedTo: string;
+  currency: string;
+  event: string;
+  ticketType: string;
+  column: OrderSortColumn;
+  isDescending: boolean;
   size: number;
   /** The page, from 1, and the cursor that it begins after. */
   page: number;
@@ -49,10 +56,16 @@ export const UNFILTERED = {
   search: '',
   visitFrom: '',
   visitTo: '',
+  reseller: '',
   source: '',
-  createdFrom: '',
-  createdTo: '',
+  confirmedFrom: '',
+  confirmedTo: '',
+  currency: '',
+  event: '',
+  ticketType: '',
 } satisfies Partial<Shown>;
+
+export const COLUMNS: OrderSortColumn[] = ['CREATED', 'VISIT', 'TOTAL', 'STATUS'];
 
 const isDay = (text: string) => /^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(Date.parse(text));
 
@@ -62,16 +75,24 @@ export function shownOf(settings: URLSearchParams): Shown {
   const day = (name: string) => (isDay(text(name)) ? text(name) : '');
   const [kind, size, page] = [text('show'), Number(text('size')), Number(text('page'))];
   const after = text('after') || null;
-  const created = { from: day('createdFrom'), to: day('createdTo') };
-  const place = text('source') && isPeriod(created) ? text('source') : '';
+  const confirmed = { from: day('confirmedFrom'), to: day('confirmedTo') };
+  const place = text('source') && isPeriod(confirmed) ? text('source') : '';
+  const currency = /^[A-Z]{3}$/.test(text('currency')) ? text('currency') : '';
+  const column = COLUMNS.find((name) => name.toLowerCase() === text('sort')) ?? 'CREATED';
   return {
     kind: Object.hasOwn(KINDS, kind) ? (kind as Kind) : 'all',
     search: text('search'),
     visitFrom: day('visitFrom'),
     visitTo: day('visitTo'),
+    reseller: text('reseller'),
     source: place,
-    createdFrom: place && created.from,
-    createdTo: place && created.to,
+    confirmedFrom: place && confirmed.from,
+    confirmedTo: place && confirmed.to,
+    currency: place && currency,
+    event: place && text('event'),
+    ticketType: place && text('ticketType'),
+    column,
+    isDescending: text('direction') === '' ? column === 'CREATED' : text('direction') === 'desc',
     size: SIZES.includes(size) ? size : 20,
     page: after !== null && Number.isInteger(page) && page > 1 ? page : 1,
     after,
@@ -80,10 +101,13 @@ export function shownOf(settings: URLSearchParams): Shown {
 
 /** The address of the list with a change. Another filter or size begins on the first page. */
 export function addressOf(shown: Shown, change: Partial<Shown>): string {
-  const { kind, size, page, after, ...texts } = { ...shown, page: 1, after: null, ...change };
+  const { kind, size, page, after, column, isDescending, ...texts } = { ...shown, page: 1, after: null, ...change };
+  const isUsual = isDescending === (column === 'CREATED');
   const settings = {
     show: kind === 'all' ? null : kind,
     ...texts,
+    sort: column === 'CREATED' ? null : column.toLowerCase(),
+    direction: isUsual ? null : isDescending ? 'desc' : 'asc',
     size: size === 20 ? null : String(size),
     page: after && page > 1 ? String(page) : null,
     after,
@@ -98,17 +122,30 @@ export function areDays({ visitFrom, visitTo }: Shown): boolean {
   return days >= 0 && days <= 3660;
 }
 
-export function filterOf({ kind, search, visitFrom, visitTo, source, createdFrom, createdTo }: Shown): OrderFilter | undefined {
+export function filterOf(shown: Shown): OrderFilter | undefined {
+  const { kind, search, visitFrom, visitTo, reseller, source, confirmedFrom, confirmedTo, currency, event, ticketType } = shown;
   const status = KINDS[kind];
-  if (!status && !search && !visitFrom && !visitTo && !source) return undefined;
-  const begin = (day: string) => new Date(`${day}T00:00:00`).toISOString();
+  if (!status && !search && !visitFrom && !visitTo && !source && !reseller) return undefined;
+  const sale = { sources: [source], confirmedFrom, confirmedTo, currency: currency || null };
   return {
     status: status ?? null,
     search: search || null,
     visitFrom: visitFrom || null,
     visitTo: visitTo || null,
-    ...(source && { sources: [source], createdFrom: begin(createdFrom), createdTo: begin(dayAfter(createdTo, 1)) }),
+    reseller: reseller || null,
+    ...(source && { ...sale, event: event || null, ticketType: ticketType || null }),
   };
+}
+
+/** The order of the list; undefined: newest first. */
+export function sortOf({ column, isDescending }: Shown): OrderSort | undefined {
+  if (column === 'CREATED' && isDescending) return undefined;
+  return { column, direction: isDescending ? 'DESC' : 'ASC' };
+}
+
+/** The other direction of a column that the list is sorted by, or the usual one of another column. */
+export function nextSort(shown: Shown, column: OrderSortColumn): Partial<Shown> {
+  return { column, isDescending: column === shown.column ? !shown.isDescending : column === 'CREATED' };
 }
 
 let lastList = hrefWith({}, 'orders');

@@ -12,6 +12,7 @@ import { Card, Empty, Page } from '../ui/parts';
 import { type Days, isPeriod, lastDays, periodBefore } from '../ui/days';
 import { PeriodPicker } from '../ui/period';
 import { useTranslation } from '../words';
+import { Breakdown } from './Breakdown';
 import { curveOf, type Measure, measuresOf, type SalesPoint } from './curve';
 import { SalesChart } from './SalesChart';
 import { SalesTable } from './SalesTable';
@@ -37,11 +38,13 @@ interface Sold {
   reseller: string;
   /** Asks again when an order changes. */
   isWatched: boolean;
-  /** The orders that the caller lists are those of this reseller, so that a row of the statement leads to them. */
-  hasOrders?: boolean;
+  /** The caller may list orders, so that a row of the statement leads to them. */
+  hasOrders: boolean;
+  /** The caller lists the orders of all resellers. */
+  isOperator?: boolean;
 }
 
-export function SalesOf({ reseller, isWatched, hasOrders = false }: Sold) {
+export function SalesOf({ reseller, isWatched, hasOrders, isOperator = false }: Sold) {
   const [days, setDays] = useState<Days>(() => lastDays(30));
   const [interval, setInterval] = useState<Interval>('DAY');
   const asked = useAsked({ query: SalesDocument, variables: { reseller, ...days, interval }, pause: !isPeriod(days) });
@@ -59,6 +62,7 @@ export function SalesOf({ reseller, isWatched, hasOrders = false }: Sold) {
   }, [changed?.id, changed?.version]);
 
   const { t } = useTranslation();
+  const ofReseller = isOperator ? reseller : null;
   return (
     <>
       <PeriodPicker days={days} onChange={setDays} />
@@ -68,7 +72,8 @@ export function SalesOf({ reseller, isWatched, hasOrders = false }: Sold) {
             <>
               <Totals rows={found.statement} earlier={earlier.data?.reseller?.statement ?? null} before={before} />
               <OverTime points={found.sales} days={days} interval={interval} onInterval={setInterval} />
-              <Statement rows={found.statement} reseller={found} days={days} hasOrders={hasOrders} />
+              <Statement rows={found.statement} reseller={found} days={days} hasOrders={hasOrders} ofReseller={ofReseller} />
+              <Breakdown reseller={reseller} days={days} hasOrders={hasOrders} ofReseller={ofReseller} />
             </>
           ) : (
             <Empty title={t.errors.NOT_FOUND} />

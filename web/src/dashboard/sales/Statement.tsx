@@ -6,6 +6,7 @@ import type { Days } from '../ui/days';
 import { ExportButton } from '../ui/Export';
 import { Card, Empty, Facts, Table } from '../ui/parts';
 import { type Money, useTranslation } from '../words';
+import { nameOf } from './curve';
 
 type StatementRow = NonNullable<SalesQuery['reseller']>['statement'][number];
 type EarlierRow = NonNullable<EarlierStatementQuery['reseller']>['statement'][number];
@@ -81,20 +82,33 @@ interface Settled {
   reseller: { id: string; name: string };
   days: Days;
   hasOrders: boolean;
+  /** The reseller, for those who see the orders of all. */
+  ofReseller: string | null;
 }
 
-function Source({ row, days, hasOrders }: { row: StatementRow; days: Days; hasOrders: boolean }) {
+/** The address of the orders that a row counts: those whose sale was confirmed in the period, on the calendar of the source. */
+export function ordersOf(
+  row: { sourceId: string; currency: string },
+  days: Days,
+  ofReseller: string | null,
+  part: { event?: string | null; ticketType?: string | null } = {},
+): string {
+  const sale = { source: row.sourceId, confirmedFrom: days.from, confirmedTo: days.to, currency: row.currency };
+  return hrefWith({ reseller: ofReseller, ...sale, ...part }, 'orders');
+}
+
+function Source({ row, days, hasOrders, ofReseller }: { row: StatementRow; days: Days } & Pick<Settled, 'hasOrders' | 'ofReseller'>) {
   const { t } = useTranslation();
-  const { id, institution } = row.source;
-  if (!hasOrders) return <>{institution}</>;
+  const name = nameOf(row);
+  if (!hasOrders) return <>{name}</>;
   return (
-    <a href={hrefWith({ source: id, createdFrom: days.from, createdTo: days.to }, 'orders')} title={t.sales.ordersOf(institution)}>
-      {institution}
+    <a href={ordersOf(row, days, ofReseller)} title={t.sales.ordersOf(name)}>
+      {name}
     </a>
   );
 }
 
-export function Statement({ rows, reseller, days, hasOrders }: Settled) {
+export function Statement({ rows, reseller, days, hasOrders, ofReseller }: Settled) {
   const { t, f } = useTranslation();
   const unresolved = count(rows, (row) => row.unresolved);
   const numbers = [
@@ -127,9 +141,9 @@ export function Statement({ rows, reseller, days, hasOrders }: Settled) {
       ) : (
         <Table label={t.sales.statement} head={head}>
           {rows.map((row) => (
-            <tr key={`${row.source.id}-${row.currency}`}>
+            <tr key={`${row.sourceId}-${row.currency}`}>
               <th scope="row">
-                <Source row={row} days={days} hasOrders={hasOrders} /> <span className="small">{row.currency}</span>
+                <Source row={row} days={days} hasOrders={hasOrders} ofReseller={ofReseller} /> <span className="small">{row.currency}</span>
               </th>
               <td className="number">{f.number(row.orders)}</td>
               <td className="number">{f.number(row.ticketsSold)}</td>

@@ -43,6 +43,9 @@ export function intervalsOf({ from, to }: Days, interval: Interval): string[] {
   return days;
 }
 
+/** The name of a source, also of one that is not configured any more. */
+export const nameOf = (of: { institution: string | null; sourceName: string }) => of.institution ?? of.sourceName;
+
 function valueOf(point: SalesPoint, measure: Measure): number {
   if (measure === 'tickets') return point.tickets;
   if (measure === 'orders') return point.orders;
@@ -52,7 +55,7 @@ function valueOf(point: SalesPoint, measure: Measure): number {
 export function curveOf(points: readonly SalesPoint[], measure: Measure, days: Days, interval: Interval): Curve {
   const isMoney = measure !== 'tickets' && measure !== 'orders';
   const counted = isMoney ? points.filter((point) => point.currency === measure) : points;
-  const sources = [...new Set(counted.map((point) => point.source.institution))].sort();
+  const sources = [...new Set(counted.map(nameOf))].sort();
   const rows = new Map<string, Row>(intervalsOf(days, interval).map((from) => [from, { from, values: {} }]));
   for (const point of counted) {
     // The server may cut the first interval at the begin of the period.
@@ -61,7 +64,7 @@ export function curveOf(points: readonly SalesPoint[], measure: Measure, days: D
       : (intervalsOf({ from: point.from, to: point.from }, interval)[0] ?? point.from);
     const row = rows.get(from) ?? { from, values: {} };
     rows.set(from, row);
-    row.values[point.source.institution] = (row.values[point.source.institution] ?? 0) + valueOf(point, measure);
+    row.values[nameOf(point)] = (row.values[nameOf(point)] ?? 0) + valueOf(point, measure);
   }
   const unit = isMoney ? (counted[0] ? { ...counted[0].gross, amount: 0 } : null) : null;
   return { sources, rows: [...rows.values()].sort((a, b) => a.from.localeCompare(b.from)), unit };

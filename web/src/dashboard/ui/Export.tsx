@@ -30,7 +30,7 @@ function save(file: Blob, name: string): void {
 }
 
 interface Wanted {
-  file: 'orders.csv' | 'statement.csv';
+  file: 'orders.csv' | 'statement.csv' | 'statement_breakdown.csv';
   /** The name under which it is saved. */
   saveAs: string;
   parameters: ExportParameters;

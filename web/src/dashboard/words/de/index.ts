@@ -1,4 +1,5 @@
 export { frame } from './frame';
+export { listing } from './listing';
 export { operation } from './operation';
 export { partners } from './partners';
 export { states } from './states';

@@ -81,7 +81,6 @@ export const partners: typeof words = {
     count: (count) => many(count, 'Bestellung', 'Bestellungen'),
     test: 'Test',
     reseller: 'Wiederverkäufer',
-    createdIn: (source: string, from: string, to: string) => `Bestellungen bei ${source}, angelegt vom ${from} bis ${to}`,
   },
   order: {
     title: (number) => `Bestellung ${number}`,

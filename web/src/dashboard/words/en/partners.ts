@@ -81,7 +81,6 @@ export const partners = {
     count: (count: number) => many(count, 'order', 'orders'),
     test: 'Test',
     reseller: 'Reseller',
-    createdIn: (source: string, from: string, to: string) => `Orders at ${source} created from ${from} to ${to}`,
   },
   order: {
     title: (number: string) => `Order ${number}`,

@@ -81,7 +81,6 @@ export const partners: typeof words = {
     count: (count) => many(count, 'commande', 'commandes'),
     test: 'Essai',
     reseller: 'Revendeur',
-    createdIn: (source: string, from: string, to: string) => `Commandes chez ${source} créées du ${from} au ${to}`,
   },
   order: {
     title: (number) => `Commande ${number}`,
