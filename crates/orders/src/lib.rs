@@ -22,6 +22,7 @@ pub mod change_feed;
 mod context;
 pub mod decision;
 mod facts;
+pub mod history;
 pub mod idempotency;
 pub mod lease;
 pub mod leg;
@@ -55,7 +56,7 @@ pub mod store;
 mod tests;
 mod unit_of_work;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -87,6 +88,7 @@ pub use crate::settings::{CancellationPolicy, OrderSettings};
 pub use crate::settlement::LegSettlement;
 pub use crate::status::{Intent, LegStatus, OrderStatus};
 pub use crate::store::{OrderCursor, OrderFilter, OrderLookup, OrderPage, OrderStore, Transition};
+use crate::unit_of_work::UnitOfWork;
 use domain::ordering::Barcode;
 use domain::{Clock, OrderKey, Source, SourceId, StoreError};
 
@@ -296,15 +298,7 @@ impl Orders {
             if work.now >= quote.expires_at || !requoted.is_ok_and(|requoted| requoted.agrees_with(&quote)) {
                 return Err(vec![Problem::new(ProblemCode::QuoteExpired).at_path(["input", "quote"])]);
             }
-            work.set_intent(Intent::Cancel);
-            for number in 0..work.order.legs.len() {
-                let lines = work.order.lines_of(number).map(|(line, _)| line);
-                let lines: std::collections::BTreeSet<usize> =
-                    lines.filter(|line| quote.all_lines().contains(line)).collect();
-                if !lines.is_empty() {
-                    work.leg_mut(number).cancellation = Some(LegCancellation { quote: quote.id.0.to_string(), lines });
-                }
-            }
+            request_cancellation(work, &quote);
             work.set_reason(request.reason.as_deref());
             Ok(())
         })
@@ -455,5 +449,17 @@ impl Orders {
     /// Subscribes to the changes of one order, or of all orders that the actor may see.
     pub async fn subscribe(&self, actor: &Actor, order: Option<OrderKey>) -> Result<OrderChangeStream, StoreError> {
         change_feed::watch(&self.0, actor.clone(), order).await
+    }
+}
+
+/// Requests the cancellation of the lines of a quote.
+fn request_cancellation(work: &mut UnitOfWork, quote: &Quote) {
+    work.set_intent(Intent::Cancel);
+    for number in 0..work.order.legs.len() {
+        let lines = work.order.lines_of(number).map(|(line, _)| line);
+        let lines: BTreeSet<usize> = lines.filter(|line| quote.all_lines().contains(line)).collect();
+        if !lines.is_empty() {
+            work.leg_mut(number).cancellation = Some(LegCancellation { quote: quote.id.0.to_string(), lines });
+        }
     }
 }
