@@ -106,7 +106,7 @@ pub struct PastReceipt {
     pub ids: BTreeMap<&'static str, String>,
     /// Total in major units, with fees.
     pub total: Decimal,
-    /// Tickets in the order of the items.
+    /// Tickets in the order of the items. For a hold that expired, its seats, if the vendor names them.
     pub tickets: Vec<PastTicket>,
 }
 
@@ -117,6 +117,6 @@ pub struct PastTicket {
     pub item: usize,
     /// Ids, by the vendor's names.
     pub ids: BTreeMap<&'static str, String>,
-    /// Code for the gate.
+    /// Code for the gate. Empty for a seat of a hold that expired.
     pub code: String,
 }

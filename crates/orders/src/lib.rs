@@ -167,9 +167,19 @@ impl Orders {
 
     /// Starts the background tasks: resume due orders, refresh sold orders, and prune idempotency records.
     pub fn start(&self) {
+        self.start_tasks(Duration::ZERO);
+    }
+
+    /// Starts the background tasks over orders that were just imported, which are as their sources have them: the first refresh comes
+    /// after an interval.
+    pub fn start_after_import(&self) {
+        self.start_tasks(self.0.settings.refresh_interval);
+    }
+
+    fn start_tasks(&self, first_refresh: Duration) {
         self.0.tasks.spawn(pauses::load_periodically(Arc::clone(&self.0)));
         self.0.tasks.spawn(recover::claim_due_orders_periodically(Arc::clone(&self.0)));
-        self.0.tasks.spawn(refresh::refresh_periodically(Arc::clone(&self.0)));
+        self.0.tasks.spawn(refresh::refresh_periodically(Arc::clone(&self.0), first_refresh));
         self.0.tasks.spawn(recover::prune_idempotency_records_periodically(Arc::clone(&self.0)));
     }
 

@@ -125,9 +125,14 @@ fn record_sale(state: &mut SecutixState, institution: &Institution, sale: &PastS
         ("saleAmount", amount.to_string()),
     ]);
     if sale.end == PastEnd::Expired {
-        ids.insert("orderState", OrderState::Abandoned.wire_name().to_owned());
+        let seats = order.operations.iter().enumerate().flat_map(|(number, operation)| {
+            operation.movements.iter().map(move |seat| {
+                PastTicket { item: number, ids: BTreeMap::from([("movementId", seat.id.to_string())]), code: String::new() }
+            })
+        });
+        let tickets = seats.collect();
         state.orders.insert(order.id, SecutixOrder { state: OrderState::Abandoned, ..order });
-        return Some(PastReceipt { ids, total: Decimal::new(amount, 3), tickets: Vec::new() });
+        return Some(PastReceipt { ids, total: Decimal::new(amount, 3), tickets });
     }
     (order.state, order.closed_at) = (OrderState::Closed, Some(sale.at));
     let mut tickets = Vec::new();

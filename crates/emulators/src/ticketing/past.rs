@@ -87,7 +87,7 @@ fn record_sale(state: &mut TicketingState, sale: &PastSale) -> Option<PastReceip
     let account = record_account(state, sale);
     let mut order = TicketingOrder {
         number: number.clone(),
-        status: if is_refunded { "Refunded" } else { "Fulfilled" }.to_owned(),
+        status: status_of(sale).to_owned(),
         placed: sale.at,
         customer: account.clone(),
         fees: items.iter().map(|item| fees(state, item)).sum(),
@@ -95,16 +95,21 @@ fn record_sale(state: &mut TicketingState, sale: &PastSale) -> Option<PastReceip
         tickets: Vec::new(),
     };
     let mut tickets = Vec::new();
-    let PastEnd::Sold(used_at) = sale.end else { return None };
-    for (index, item) in order.items.iter().enumerate() {
+    let sold = if sale.end == PastEnd::Expired { &[] } else { order.items.as_slice() };
+    for (index, item) in sold.iter().enumerate() {
         if !is_refunded && let Some(section) = state.section_mut(&item.event, &item.section) {
             section.sold += item.quantity;
         }
         for _ in 0..item.quantity {
             let mut ticket = new_ticket(state, item, &account, sale.at);
-            ticket.redeemed = used_at.filter(|_| !is_refunded);
-            let status = if is_refunded { "Voided" } else if used_at.is_some() { "Redeemed" } else { "Issued" };
-            status.clone_into(&mut ticket.status);
+            match sale.end {
+                _ if is_refunded => "Voided".clone_into(&mut ticket.status),
+                PastEnd::Sold(Some(used_at)) => {
+                    "Redeemed".clone_into(&mut ticket.status);
+                    (ticket.redeemed, ticket.changed) = (Some(used_at), used_at);
+                }
+                PastEnd::Sold(None) | PastEnd::Expired => {}
+            }
             let uri = format!("/events/{}/tickets/{}", ticket.event, ticket.id);
             let ids = BTreeMap::from([("serial", ticket.serial.clone()), ("self", uri)]);
             tickets.push(PastTicket { item: index, ids, code: ticket.serial.clone() });
@@ -119,6 +124,14 @@ fn record_sale(state: &mut TicketingState, sale: &PastSale) -> Option<PastReceip
     let total = Decimal::new(order.total(), 2);
     state.orders.insert(number, order);
     Some(PastReceipt { ids, total, tickets })
+}
+
+fn status_of(sale: &PastSale) -> &'static str {
+    match sale.end {
+        PastEnd::Expired => "Timed Out",
+        PastEnd::Sold(_) if sale.items.iter().all(|item| item.is_refunded) => "Refunded",
+        PastEnd::Sold(_) => "Fulfilled",
+    }
 }
 
 fn fees(state: &TicketingState, item: &TicketingOrderItem) -> i64 {
