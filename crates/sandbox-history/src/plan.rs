@@ -70,7 +70,7 @@ impl Market<'_> {
         let sources: Vec<usize> =
             (0..self.venues.len()).filter(|venue| seller.sources.contains_key(&self.venues[*venue].source)).collect();
         let first = *sources.get(self.random.usize(..sources.len().max(1)))?;
-        let time = (self.pick(&HOURS), self.random.i8(..60), self.random.i8(..40));
+        let time = (self.pick(&HOURS), self.random.i8(0..60), self.random.i8(0..40));
         let at = time_of_day(day, time, &self.venues[first].time_zone)?;
         let (contact, locale) = visitors::draw(&mut self.random);
         let mut lines = self.lines(first, seller, at);
@@ -170,7 +170,7 @@ impl Market<'_> {
     fn used_at(&mut self, lines: &[PurchaseLine], fate: &Fate) -> Option<Timestamp> {
         let start = lines.iter().map(|line| line.offer.starts_at).max()?;
         let comes = self.random.u8(..100) < 94;
-        let used_at = start - SignedDuration::from_mins(self.random.i64(..25));
+        let used_at = start - SignedDuration::from_mins(self.random.i64(0..25));
         let is_single = lines.iter().all(|line| line.offer.starts_at == start);
         let is_sold = matches!(fate, Fate::Kept | Fate::Canceled(_, Some(_)));
         (comes && is_sold && is_single && start < self.now - QUIET).then_some(used_at)

@@ -119,7 +119,7 @@ fn record_sale(state: &mut SecutixState, institution: &Institution, sale: &PastS
         order.operations.push(operation);
     }
     let amount = order.amount();
-    let mut ids = BTreeMap::from([
+    let ids = BTreeMap::from([
         ("orderId", order.id.to_string()),
         ("orderSecretId", order.secret.clone()),
         ("saleAmount", amount.to_string()),

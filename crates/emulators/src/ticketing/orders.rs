@@ -263,7 +263,7 @@ pub(super) fn inventory(state: &TicketingState) -> Value {
         |order: &TicketingOrder| state.accounts.get(&order.customer).map(|account| account.username.clone());
     let quantity = |order: &TicketingOrder| order.items.iter().map(|item| item.quantity).sum::<u32>();
     let hold = |order: &TicketingOrder| {
-        let expires = jiff::Timestamp::from_second(payment_deadline(order.placed)).ok();
+        let expires = Timestamp::from_second(payment_deadline(order.placed)).ok();
         json!({
             "reference": reference(order), "id": order.number, "quantity": quantity(order), "expires_at": expires,
         })
