@@ -139,7 +139,8 @@ fn venue<'a>(settings: &ConfiguredSource, sandbox: &'a RunningSandbox) -> Option
 
 /// Returns the clients that sell: those of the resellers, and the own shop.
 fn sellers(config: &Config) -> Vec<Seller> {
-    let is_shop = |client: &ClientConfig| client.scopes.contains(&Scope::OrderWrite) && !client.scopes.contains(&Scope::Admin);
+    let is_shop =
+        |client: &ClientConfig| client.scopes.contains(&Scope::OrderWrite) && !client.scopes.contains(&Scope::Admin);
     let selling = config.clients.iter().filter(|(_, client)| is_shop(client));
     let seller = |(caller, client): (&String, &ClientConfig)| {
         let sources = match client.reseller.as_ref().map(|reseller| config.resellers.get(reseller)) {

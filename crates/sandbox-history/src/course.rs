@@ -44,7 +44,8 @@ pub(crate) fn run(
     purchases: Vec<Purchase>,
     now: Timestamp,
 ) -> Result<Vec<PastOrder>, HistoryError> {
-    let planned = purchases.into_iter().enumerate().map(|(number, purchase)| plan(orders, venues, sellers, number, purchase));
+    let planned =
+        purchases.into_iter().enumerate().map(|(number, purchase)| plan(orders, venues, sellers, number, purchase));
     let mut courses = planned.collect::<Result<Vec<_>, _>>()?;
     for venue in 0..venues.len() {
         record_sales(venues, venue, &mut courses)?;
@@ -131,7 +132,11 @@ impl Course {
             buyer: format.buyer.as_ref().and_then(own).unwrap_or_default(),
             contact: (format.contact)(&self.purchase.contact, &leg.reference),
             items: self.legs[number].lines.iter().map(item).collect(),
-            end: if self.purchase.fate == Fate::Expired { PastEnd::Expired } else { PastEnd::Sold(self.purchase.used_at) },
+            end: if self.purchase.fate == Fate::Expired {
+                PastEnd::Expired
+            } else {
+                PastEnd::Sold(self.purchase.used_at)
+            },
         }
     }
 
@@ -148,7 +153,9 @@ impl Course {
             }
         }
         if let Some(used_at) = purchase.used_at {
-            for (number, leg) in legs.iter().enumerate().filter(|(_, leg)| format_of(venues[leg.venue].vendor).reports_use) {
+            for (number, leg) in
+                legs.iter().enumerate().filter(|(_, leg)| format_of(venues[leg.venue].vendor).reports_use)
+            {
                 let tickets = leg.tickets(venues, TicketState::Used(Some(used_at)));
                 history.read_tickets(used_at + TO_READ, number, tickets);
             }
@@ -193,8 +200,11 @@ fn outcome(order: &Order, step: SagaStep, of_venue: &LegOfVenue, venues: &[Venue
 /// Returns the cancellation of the lines that are to be canceled, fully refunded.
 fn cancellation(order: &Order, leg: &Leg) -> CompletedCancellation {
     let is_meant = |line: usize| leg.cancellation.as_ref().is_none_or(|wish| wish.lines.contains(&line));
-    let lines: BTreeMap<usize, Money> =
-        order.lines_of(leg.number).filter(|(line, _)| is_meant(*line)).map(|(line, meant)| (line, meant.total())).collect();
+    let lines: BTreeMap<usize, Money> = order
+        .lines_of(leg.number)
+        .filter(|(line, _)| is_meant(*line))
+        .map(|(line, meant)| (line, meant.total()))
+        .collect();
     let refunded = lines.values().copied().reduce(|sum, more| sum.checked_add(more).unwrap_or(sum));
     let void = order.tickets.iter().filter(|ticket| lines.contains_key(&ticket.line));
     CompletedCancellation { refunded, voided: void.filter_map(|ticket| ticket.refs.first().cloned()).collect() }

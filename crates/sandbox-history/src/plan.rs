@@ -99,18 +99,24 @@ impl Market<'_> {
         let limits = &seller.sources[&self.venues[venue].source];
         let is_for_sale = |offer: &&PastOffer| {
             let sale_ends_at = offer.sale_ends_at.unwrap_or(offer.starts_at);
-            offer.starts_at >= wanted && at + MIN_LEAD < sale_ends_at && offer.sale_starts_at.is_none_or(|start| start <= at)
+            !offer.ticket_types.is_empty()
+                && offer.starts_at >= wanted
+                && at + MIN_LEAD < sale_ends_at
+                && offer.sale_starts_at.is_none_or(|start| start <= at)
         };
-        let is_permitted = |offer: &&PastOffer| is_within(limits, &offer.event, self.offers[venue].iter().map(|other| &other.event));
+        let is_permitted =
+            |offer: &&PastOffer| is_within(limits, &offer.event, self.offers[venue].iter().map(|other| &other.event));
         let next: Vec<&PastOffer> =
             self.offers[venue].iter().filter(is_for_sale).filter(is_permitted).take(8).collect();
         // Another performance of the same day is as good as the first one.
         let same_day: Vec<&&PastOffer> = next.iter().filter(|offer| offer.day == next[0].day).collect();
-        let Some(offer) = same_day.get(self.random.usize(..same_day.len().max(1))).map(|offer| (**offer).clone()) else {
+        let Some(offer) = same_day.get(self.random.usize(..same_day.len().max(1))).map(|offer| (**offer).clone())
+        else {
             return Vec::new();
         };
         let types = offer.ticket_types.iter();
-        let permitted = types.filter(|one| is_within(limits, &one.id, offer.ticket_types.iter().map(|other| &other.id)));
+        let permitted =
+            types.filter(|one| is_within(limits, &one.id, offer.ticket_types.iter().map(|other| &other.id)));
         let permitted: Vec<PastTicketType> = permitted.cloned().collect();
         let quantity = self.pick(&[1, 2, 2, 2, 2, 3, 4, 4]);
         let Some(main) = self.ticket_type(venue, &offer, &permitted, quantity) else { return Vec::new() };
@@ -161,7 +167,9 @@ impl Market<'_> {
             0..=2 if is_single => Fate::Expired,
             3..=4 if is_single => Fate::Refused,
             5..=12 if minutes > 0 => Fate::Canceled(canceled_at, None),
-            13..=16 if minutes > 0 && is_single && lines.len() > 1 => Fate::Canceled(canceled_at, Some(BTreeSet::from([1]))),
+            13..=16 if minutes > 0 && is_single && lines.len() > 1 => {
+                Fate::Canceled(canceled_at, Some(BTreeSet::from([1])))
+            }
             _ => Fate::Kept,
         }
     }

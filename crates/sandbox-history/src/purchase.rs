@@ -63,7 +63,8 @@ impl Fate {
 impl PurchaseLine {
     /// Returns the line of an order, as it is planned from the vendor's catalog.
     pub(crate) fn order_line(&self, venue: &Venue<'_>) -> Line {
-        let LineKeys { event, performance, ticket_type } = (format_of(venue.vendor).keys)(&self.offer, &self.ticket_type);
+        let LineKeys { event, performance, ticket_type } =
+            (format_of(venue.vendor).keys)(&self.offer, &self.ticket_type);
         Line {
             leg: 0,
             event,
@@ -100,6 +101,10 @@ fn price(ticket_type: &PastTicketType, currency: Currency) -> Price {
 }
 
 /// Returns a time of the day at a venue.
-pub(crate) fn time_of_day(day: jiff::civil::Date, (hour, minute, second): (i8, i8, i8), zone: &TimeZone) -> Option<Timestamp> {
+pub(crate) fn time_of_day(
+    day: jiff::civil::Date,
+    (hour, minute, second): (i8, i8, i8),
+    zone: &TimeZone,
+) -> Option<Timestamp> {
     zone.to_ambiguous_timestamp(day.at(hour, minute, second, 0)).compatible().ok()
 }

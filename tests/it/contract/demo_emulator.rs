@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{delete, get};
 use axum::{Json, Router};
 use domain::Clock;
-use emulators::{Emulator, SandboxClock, StateChange, PastSales};
+use emulators::{Emulator, PastSales, SandboxClock, StateChange};
 use jiff::ToSpan;
 use parking_lot::Mutex;
 use serde::Deserialize;

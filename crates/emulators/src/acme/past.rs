@@ -32,7 +32,8 @@ impl PastSales for AcmeEmulator {
                 })
             });
             let sold = on_days.filter(|(_, instance)| instance.is_sold_on(CHANNEL));
-            let mut offers: Vec<PastOffer> = sold.map(|(day, instance)| self.past_offer(state, day, &instance)).collect();
+            let mut offers: Vec<PastOffer> =
+                sold.map(|(day, instance)| self.past_offer(state, day, &instance)).collect();
             offers.sort_by(|a, b| (a.starts_at, &a.performance).cmp(&(b.starts_at, &b.performance)));
             offers
         })
@@ -106,7 +107,11 @@ impl AcmeEmulator {
         let ticket = |(number, item): (usize, &AcmeOrderItem)| {
             let ticket_ids = |id: u64| BTreeMap::from([("id", id.to_string()), ("orderItemId", item.id.to_string())]);
             let tickets = item.tickets.iter();
-            let shown = tickets.map(|ticket| PastTicket { item: number, ids: ticket_ids(ticket.id), code: ticket.uuid.clone() });
+            let shown = tickets.map(|ticket| PastTicket {
+                item: number,
+                ids: ticket_ids(ticket.id),
+                code: ticket.uuid.clone(),
+            });
             shown.collect::<Vec<_>>()
         };
         let tickets = order.items.iter().enumerate().flat_map(ticket).collect();

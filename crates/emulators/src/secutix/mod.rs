@@ -41,10 +41,10 @@ use crate::clock::SandboxClock;
 use crate::faults::StateChange;
 use crate::json_store::JsonStore;
 use crate::latest::Latest;
+use crate::past_sales::PastSales;
 use crate::secutix::limits::RequestLimits;
 use crate::secutix::state::{OrderState, SecutixOrder, SecutixState, SecutixTicket, TicketState};
 use crate::secutix::world::Institution;
-use crate::past_sales::PastSales;
 use crate::stage::Emulator;
 use domain::Clock;
 

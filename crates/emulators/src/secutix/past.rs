@@ -126,8 +126,10 @@ fn record_sale(state: &mut SecutixState, institution: &Institution, sale: &PastS
     ]);
     if sale.end == PastEnd::Expired {
         let seats = order.operations.iter().enumerate().flat_map(|(number, operation)| {
-            operation.movements.iter().map(move |seat| {
-                PastTicket { item: number, ids: BTreeMap::from([("movementId", seat.id.to_string())]), code: String::new() }
+            operation.movements.iter().map(move |seat| PastTicket {
+                item: number,
+                ids: BTreeMap::from([("movementId", seat.id.to_string())]),
+                code: String::new(),
             })
         });
         let tickets = seats.collect();

@@ -4,10 +4,10 @@ mod acme;
 mod secutix;
 mod ticketing;
 
-use std::collections::BTreeMap;
 use domain::ordering::{Contact, HoldSecures};
 use domain::{EventKey, ExternalRef, PerformanceKey, TicketTypeKey, VendorKind};
 use emulators::{PastOffer, PastReceipt, PastTicket, PastTicketType};
+use std::collections::BTreeMap;
 
 /// Keys of a line.
 pub(crate) struct LineKeys {

@@ -36,7 +36,8 @@ pub(super) const FORMAT: LedgerFormat = LedgerFormat {
 };
 
 fn held_refs(receipt: &PastReceipt, lines: &[usize]) -> Vec<ExternalRef> {
-    let order = [("secutix.order", "orderId"), ("secutix.order_secret", "orderSecretId"), ("secutix.amount", "saleAmount")];
+    let order =
+        [("secutix.order", "orderId"), ("secutix.order_secret", "orderSecretId"), ("secutix.amount", "saleAmount")];
     let order = order.into_iter().filter_map(|(kind, name)| reference(kind, &receipt.ids, name));
     let seats = receipt.tickets.iter().filter_map(|ticket| {
         let line = lines.get(ticket.item)?;
