@@ -21,7 +21,7 @@ use crate::status::Intent;
 use crate::store::{OrderTimer, OrderWrite, TicketCredential, Transition};
 use crate::unit_of_work::{UnitOfWork, timers};
 use crate::{Orders, request_cancellation};
-use domain::ordering::{CompletedCancellation, ConfirmedSale, Contact, DeliveryPreference, IssuedTicket, PlacedHold};
+use domain::ordering::{CompletedCancellation, ConfirmedSale, Contact, DeliveryPreference, IssuedTicket, LookupOutcome, PlacedHold};
 use domain::time::later;
 use domain::{Environment, Locale, OrderKey, SourceId, StoreError, VendorError};
 
@@ -58,6 +58,8 @@ pub enum PastOutcome {
     Held(Result<PlacedHold, VendorError>),
     /// Of a confirmation.
     Confirmed(Result<ConfirmedSale, VendorError>),
+    /// Of the look-up of a confirmation whose response was lost.
+    FoundConfirmation(Result<LookupOutcome<ConfirmedSale>, VendorError>),
     /// Of a cancellation.
     Canceled(Result<CompletedCancellation, VendorError>),
 }
@@ -67,6 +69,7 @@ impl From<PastOutcome> for StepOutcome {
         match outcome {
             PastOutcome::Held(result) => Self::Held(result),
             PastOutcome::Confirmed(result) => Self::Confirmed(result),
+            PastOutcome::FoundConfirmation(result) => Self::FoundConfirmation(result),
             PastOutcome::Canceled(result) => Self::Canceled(result),
         }
     }

@@ -9,17 +9,20 @@ use crate::formats::format_of;
 use crate::purchase::{Fate, Purchase};
 use crate::{HistoryError, Seller, Venue};
 use domain::ordering::{
-    Barcode, CompletedCancellation, ConfirmedSale, IssuedTicket, PlacedHold, Symbology, TicketState,
+    Barcode, CompletedCancellation, ConfirmedSale, IssuedTicket, LookupOutcome, PlacedHold, Symbology, TicketState,
 };
-use domain::{Money, OrderKey, RefusalReason, VendorError, VendorOperation};
+use domain::{Effect, ErrorKind, Money, OrderKey, RefusalReason, VendorError, VendorOperation};
 use orders::decision::{SagaStep, SourceCall};
-use orders::history::{OrderHistory, PastOrder, PastOutcome, PastPurchase};
+use orders::history::{OrderHistory, OutcomeOf, PastOrder, PastOutcome, PastPurchase};
 use orders::{Actor, Leg, Order, Orders, Problem};
 
 /// Time between the purchase and the confirmation of an order with one leg.
 const TO_SELL: SignedDuration = SignedDuration::from_secs(2);
 /// Time after which used tickets are read.
 const TO_READ: SignedDuration = SignedDuration::from_mins(12);
+
+/// Largest number of look-ups of a lost response, far more than the settle deadline allows.
+const MAX_LOOKUPS: usize = 200;
 
 /// An order with its purchase and the receipt of each leg.
 struct Course {
@@ -132,10 +135,9 @@ impl Course {
             buyer: format.buyer.as_ref().and_then(own).unwrap_or_default(),
             contact: (format.contact)(&self.purchase.contact, &leg.reference),
             items: self.legs[number].lines.iter().map(item).collect(),
-            end: if self.purchase.fate == Fate::Expired {
-                PastEnd::Expired
-            } else {
-                PastEnd::Sold(self.purchase.used_at)
+            end: match self.purchase.fate {
+                Fate::Expired | Fate::Lost => PastEnd::Expired,
+                _ => PastEnd::Sold(self.purchase.used_at),
             },
         }
     }
@@ -143,11 +145,14 @@ impl Course {
     /// Takes the order to its end.
     fn end(self, venues: &[Venue<'_>], now: Timestamp) -> Result<PastOrder, HistoryError> {
         let Self { purchase, mut history, legs } = self;
-        let mut outcome_of = |order: &Order, step: SagaStep| outcome(order, step, &legs[step.leg], venues);
+        let mut outcome_of = |order: &Order, step: SagaStep| {
+            outcome(order, step, &legs[step.leg], venues, &purchase.fate)
+        };
         history.proceed(purchase.at, &mut outcome_of);
         match &purchase.fate {
             Fate::Kept | Fate::Refused => {}
             Fate::Expired => history.proceed(now.min(hold_end(history.order())), &mut outcome_of),
+            Fate::Lost => look_up(&mut history, &mut outcome_of),
             Fate::Canceled(at, lines) => {
                 history.cancel(*at, lines.as_ref(), &mut outcome_of).map_err(refused)?;
             }
@@ -170,8 +175,22 @@ fn hold_end(order: &Order) -> Timestamp {
     ends.max().unwrap_or(order.created_at)
 }
 
+/// Looks up a lost confirmation until a person has to take over.
+fn look_up(history: &mut OrderHistory, outcome_of: OutcomeOf<'_>) {
+    for _ in 0..MAX_LOOKUPS {
+        let Some(unknown) = history.order().legs.iter().find_map(|leg| leg.unknown) else { return };
+        history.proceed(unknown.next_lookup_at, outcome_of);
+    }
+}
+
 /// Returns the outcome of a step, as the vendor's receipt shows it.
-fn outcome(order: &Order, step: SagaStep, of_venue: &LegOfVenue, venues: &[Venue<'_>]) -> Option<PastOutcome> {
+fn outcome(
+    order: &Order,
+    step: SagaStep,
+    of_venue: &LegOfVenue,
+    venues: &[Venue<'_>],
+    fate: &Fate,
+) -> Option<PastOutcome> {
     let format = format_of(venues[of_venue.venue].vendor);
     let leg = &order.legs[step.leg];
     let Some(receipt) = &of_venue.receipt else {
@@ -187,6 +206,11 @@ fn outcome(order: &Order, step: SagaStep, of_venue: &LegOfVenue, venues: &[Venue
             secures: format.secures.to_vec(),
             total: total.filter(|_| format.hold_has_total),
         }))),
+        SourceCall::Confirm if *fate == Fate::Lost => {
+            let lost = VendorError::new(&leg.source, VendorOperation::Confirm, ErrorKind::Timeout);
+            Some(PastOutcome::Confirmed(Err(lost.with_effect(Effect::Unknown))))
+        }
+        SourceCall::FindConfirmation => Some(PastOutcome::FoundConfirmation(Ok(LookupOutcome::Undetermined))),
         SourceCall::Confirm => Some(PastOutcome::Confirmed(Ok(ConfirmedSale {
             refs: (format.sold)(receipt, &of_venue.lines),
             tickets: of_venue.tickets(venues, TicketState::Issued),

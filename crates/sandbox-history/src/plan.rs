@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
+use crate::formats::format_of;
 use crate::purchase::{Fate, Purchase, PurchaseLine, time_of_day};
 use crate::{Seller, Venue, visitors};
 use emulators::{PastOffer, PastTicketType};
@@ -29,6 +30,8 @@ const LEAD_DAYS: f64 = 13.0;
 const MAX_LEAD_DAYS: f64 = 65.0;
 /// Shortest time between purchase and visit.
 const MIN_LEAD: SignedDuration = SignedDuration::from_hours(2);
+/// Number of orders whose outcome only a person can find out.
+const LOST: usize = 2;
 /// Time before now from which on nothing happened, so that every step of an order is over.
 const QUIET: SignedDuration = SignedDuration::from_mins(30);
 
@@ -50,7 +53,22 @@ pub(crate) fn draw(venues: &[Venue<'_>], sellers: &[Seller], now: Timestamp) -> 
         }
     }
     purchases.sort_by_key(|purchase| purchase.at);
+    lose_responses(&mut purchases, venues, now);
     purchases
+}
+
+/// Makes the responses of two recent confirmations of different sellers lost.
+fn lose_responses(purchases: &mut [Purchase], venues: &[Venue<'_>], now: Timestamp) {
+    let is_recent = |purchase: &Purchase| (2..12).contains(&(now.duration_since(purchase.at).as_hours() / 24));
+    let mut sellers = BTreeSet::new();
+    let recent = purchases.iter_mut().rev().filter(|purchase| purchase.fate == Fate::Kept && is_recent(purchase));
+    for purchase in recent {
+        let is_at_one = purchase.lines.iter().all(|line| line.venue == purchase.lines[0].venue);
+        let format = format_of(venues[purchase.lines[0].venue].vendor);
+        if is_at_one && format.absence_proves_nothing && sellers.len() < LOST && sellers.insert(purchase.seller) {
+            (purchase.fate, purchase.used_at) = (Fate::Lost, None);
+        }
+    }
 }
 
 /// What is for sale, and the visitors who buy it.

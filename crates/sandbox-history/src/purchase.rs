@@ -47,6 +47,8 @@ pub(crate) enum Fate {
     Expired,
     /// Sold out when it was to be held.
     Refused,
+    /// Never sold, but the response to the confirmation was lost: only a person can find out.
+    Lost,
 }
 
 impl Fate {
@@ -55,7 +57,7 @@ impl Fate {
         match self {
             Self::Canceled(_, Some(lines)) => lines.contains(&line),
             Self::Canceled(_, None) => true,
-            Self::Kept | Self::Expired | Self::Refused => false,
+            Self::Kept | Self::Expired | Self::Refused | Self::Lost => false,
         }
     }
 }

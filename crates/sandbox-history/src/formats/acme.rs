@@ -34,5 +34,6 @@ pub(super) const FORMAT: LedgerFormat = LedgerFormat {
     },
     secures: &[HoldSecures::Capacity],
     hold_has_total: false,
+    absence_proves_nothing: true,
     reports_use: true,
 };

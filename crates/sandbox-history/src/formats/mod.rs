@@ -34,6 +34,8 @@ pub(crate) struct LedgerFormat {
     pub secures: &'static [HoldSecures],
     /// True if a hold reports its total.
     pub hold_has_total: bool,
+    /// True if a sale that is not found may exist nevertheless, so that a lost response can end with a person.
+    pub absence_proves_nothing: bool,
     /// True if the vendor reports the use of a ticket whose barcode this service returns.
     pub reports_use: bool,
 }

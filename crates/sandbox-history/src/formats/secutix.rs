@@ -31,6 +31,7 @@ pub(super) const FORMAT: LedgerFormat = LedgerFormat {
     },
     secures: &[HoldSecures::Capacity, HoldSecures::Seats, HoldSecures::Price],
     hold_has_total: true,
+    absence_proves_nothing: false,
     // Controls are read for tickets in the mobile app only.
     reports_use: false,
 };

@@ -30,6 +30,7 @@ pub(super) const FORMAT: LedgerFormat = LedgerFormat {
     },
     secures: &[HoldSecures::Capacity, HoldSecures::Price],
     hold_has_total: true,
+    absence_proves_nothing: false,
     reports_use: true,
 };
 
