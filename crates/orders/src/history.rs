@@ -21,7 +21,9 @@ use crate::status::Intent;
 use crate::store::{OrderTimer, OrderWrite, TicketCredential, Transition};
 use crate::unit_of_work::{UnitOfWork, timers};
 use crate::{Orders, request_cancellation};
-use domain::ordering::{CompletedCancellation, ConfirmedSale, Contact, DeliveryPreference, IssuedTicket, LookupOutcome, PlacedHold};
+use domain::ordering::{
+    CompletedCancellation, ConfirmedSale, Contact, DeliveryPreference, IssuedTicket, LookupOutcome, PlacedHold,
+};
 use domain::time::later;
 use domain::{Environment, Locale, OrderKey, SourceId, StoreError, VendorError};
 

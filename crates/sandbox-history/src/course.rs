@@ -145,9 +145,8 @@ impl Course {
     /// Takes the order to its end.
     fn end(self, venues: &[Venue<'_>], now: Timestamp) -> Result<PastOrder, HistoryError> {
         let Self { purchase, mut history, legs } = self;
-        let mut outcome_of = |order: &Order, step: SagaStep| {
-            outcome(order, step, &legs[step.leg], venues, &purchase.fate)
-        };
+        let mut outcome_of =
+            |order: &Order, step: SagaStep| outcome(order, step, &legs[step.leg], venues, &purchase.fate);
         history.proceed(purchase.at, &mut outcome_of);
         match &purchase.fate {
             Fate::Kept | Fate::Refused => {}

@@ -25,15 +25,23 @@ impl PastSales for AcmeEmulator {
                     && template["admissionType"] == "standard"
                     && template["prerequisites"].is_null()
             });
-            let days = || from.series(1.day()).take_while(|day| *day <= to);
-            let on_days = timed.flat_map(|template| {
-                days().flat_map(|day| {
-                    instances_on(template, day, &self.zone).into_iter().map(move |instance| (day, instance))
-                })
-            });
-            let sold = on_days.filter(|(_, instance)| instance.is_sold_on(CHANNEL));
-            let mut offers: Vec<PastOffer> =
-                sold.map(|(day, instance)| self.past_offer(state, day, &instance)).collect();
+            let mut offers = Vec::new();
+            for template in timed {
+                // The instances of a schedule share its prices, unless they were changed.
+                let mut types: BTreeMap<String, Vec<PastTicketType>> = BTreeMap::new();
+                for day in from.series(1.day()).take_while(|day| *day <= to) {
+                    let instances = instances_on(template, day, &self.zone).into_iter();
+                    for instance in instances.filter(|instance| instance.is_sold_on(CHANNEL)) {
+                        let schedule = if state.prices.is_empty() {
+                            instance.schedule["id"].to_string()
+                        } else {
+                            instance.id.clone()
+                        };
+                        let types = types.entry(schedule).or_insert_with(|| ticket_types(state, &instance));
+                        offers.push(self.past_offer(state, day, &instance, types));
+                    }
+                }
+            }
             offers.sort_by(|a, b| (a.starts_at, &a.performance).cmp(&(b.starts_at, &b.performance)));
             offers
         })
@@ -48,27 +56,37 @@ impl PastSales for AcmeEmulator {
     }
 }
 
+/// Returns the ticket types of an instance, without their places. A combo takes several places, so it is left out.
+fn ticket_types(state: &AcmeState, instance: &EventInstance) -> Vec<PastTicketType> {
+    let list = state.price_list(instance);
+    let lines = list["prices"].as_array().into_iter().flatten();
+    let lines = lines.filter(|line| {
+        is_channel_enabled(&line["salesChannels"], CHANNEL) && line["personType"]["type"] == "individual"
+    });
+    let amount = |line: &Value, name: &str| line[name].to_string().parse::<Decimal>().ok();
+    let ticket_type = |line: &Value| {
+        let list_price = amount(line, "price")?;
+        Some(PastTicketType {
+            id: line["personType"]["id"].as_str()?.to_owned(),
+            section: None,
+            price: amount(line, "discountedPrice").unwrap_or(list_price).min(list_price),
+            list_price,
+            fee: None,
+            places: 0,
+        })
+    };
+    lines.filter_map(ticket_type).collect()
+}
+
 impl AcmeEmulator {
-    fn past_offer(&self, state: &AcmeState, day: Date, instance: &EventInstance) -> PastOffer {
+    fn past_offer(
+        &self,
+        state: &AcmeState,
+        day: Date,
+        instance: &EventInstance,
+        types: &[PastTicketType],
+    ) -> PastOffer {
         let places = state.instance_counts(instance, self.now()).available;
-        let list = state.price_list(instance);
-        let lines = list["prices"].as_array().into_iter().flatten();
-        // A combo takes several places, so it is left out.
-        let lines = lines.filter(|line| {
-            is_channel_enabled(&line["salesChannels"], CHANNEL) && line["personType"]["type"] == "individual"
-        });
-        let amount = |line: &Value, name: &str| line[name].to_string().parse::<Decimal>().ok();
-        let ticket_type = |line: &Value| {
-            let list_price = amount(line, "price")?;
-            Some(PastTicketType {
-                id: line["personType"]["id"].as_str()?.to_owned(),
-                section: None,
-                price: amount(line, "discountedPrice").unwrap_or(list_price).min(list_price),
-                list_price,
-                fee: None,
-                places,
-            })
-        };
         PastOffer {
             event: instance.template_id().to_owned(),
             title: vec![("", instance.template["name"].as_str().unwrap_or_default().to_owned())],
@@ -77,7 +95,7 @@ impl AcmeEmulator {
             day,
             sale_starts_at: None,
             sale_ends_at: Some(instance.start),
-            ticket_types: lines.filter_map(ticket_type).collect(),
+            ticket_types: types.iter().map(|one| PastTicketType { places, ..one.clone() }).collect(),
         }
     }
 
