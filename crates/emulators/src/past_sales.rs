@@ -15,8 +15,8 @@ pub trait PastSales: Send + Sync {
     /// Returns true if anything was sold.
     fn has_sales(&self) -> bool;
 
-    /// Records sales in ascending order of time, and returns what the buyer's system got to know about each. `None` for a sale of
-    /// something that was not offered.
+    /// Records sales in ascending order of time, and returns a receipt of each. `None` for a sale of something that was not
+    /// offered.
     fn record(&self, institution: &str, sales: &[PastSale]) -> Vec<Option<PastReceipt>>;
 }
 
@@ -99,7 +99,7 @@ pub enum PastEnd {
     Sold(Option<Timestamp>),
 }
 
-/// What the buyer's system got to know about a sale.
+/// Receipt of a sale, for the system of the buyer.
 #[derive(Debug, Clone)]
 pub struct PastReceipt {
     /// Ids, by the vendor's names.

@@ -71,7 +71,7 @@ fn lose_responses(purchases: &mut [Purchase], venues: &[Venue<'_>], now: Timesta
     }
 }
 
-/// What is for sale, and the visitors who buy it.
+/// Offers of all venues, and the visitors who buy them.
 struct Market<'a> {
     venues: &'a [Venue<'a>],
     now: Timestamp,

@@ -39,7 +39,7 @@ const LAST_NAMES: [(&str, &str, &str); 12] = [
     ("Testcase", "testcase", "en"),
     ("Specimen", "specimen", "en"),
     ("Nobody", "nobody", "en"),
-    ("Exemple", "exemple", "fr"),
+    ("Inconnu", "inconnu", "fr"),
     ("Dupont-Fictif", "dupont-fictif", "fr"),
     ("Personne", "personne", "fr"),
     ("Beispiel", "beispiel", "de"),
