@@ -14,7 +14,7 @@ const FIRST_NAMES: [(&str, &str); 24] = [
     ("Farid", "farid"),
     ("Greta", "greta"),
     ("Hugo", "hugo"),
-    ("Inès", "ines"),
+    ("Iris", "iris"),
     ("Jonas", "jonas"),
     ("Klara", "klara"),
     ("Léa", "lea"),
