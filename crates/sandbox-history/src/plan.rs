@@ -185,7 +185,7 @@ impl Market<'_> {
             0..=2 if is_single => Fate::Expired,
             3..=4 if is_single => Fate::Refused,
             5..=12 if minutes > 0 => Fate::Canceled(canceled_at, None),
-            13..=16 if minutes > 0 && is_single && lines.len() > 1 => {
+            13..=32 if minutes > 0 && is_single && lines.len() > 1 => {
                 Fate::Canceled(canceled_at, Some(BTreeSet::from([1])))
             }
             _ => Fate::Kept,
