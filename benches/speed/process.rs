@@ -81,7 +81,9 @@ impl Process {
             .args(["serve", "--unlimited", "--listen", "127.0.0.1:0", "--data"])
             .arg(folder.path())
             .current_dir(folder.path());
-        Self::start(command.env_clear().env("HOME", folder.path()), folder)
+        // Without the past orders, which every write of a vendor's state would carry along.
+        command.env_clear().env("HOME", folder.path()).env("TICKETGRAPH__SANDBOX__HISTORY", "false");
+        Self::start(&mut command, folder)
     }
 
     /// Starts a Redis of its own, or returns `None` if it is not installed.

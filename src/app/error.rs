@@ -28,6 +28,9 @@ pub enum StartError {
     /// The emulated vendors are not part of this binary.
     #[error("this binary was built without the feature `sandbox`, which contains the emulated vendors")]
     NoSandbox,
+    /// The sandbox cannot be filled with orders.
+    #[error("the sandbox cannot be filled with orders; `sandbox.history = false` starts it without: {0}")]
+    History(String),
     /// An address is not available, or a file or folder cannot be used. Begins with what failed.
     #[error("{0}: {1}")]
     Io(String, io::Error),

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use domain::Clock;
+use orders::Orders;
+use store_sql::Stores;
 use tokio_util::task::TaskTracker;
 
 use crate::app::error::StartError;
@@ -29,6 +31,17 @@ pub(super) async fn start_sandbox(
 /// Fails: there is no sandbox.
 pub async fn run_sandbox(_: SandboxOptions) -> Result<(), StartError> {
     Err(StartError::NoSandbox)
+}
+
+/// Never called.
+pub(super) async fn make_history(
+    _: &Config,
+    sandbox: &RunningSandbox,
+    _: &Orders,
+    _: &Stores,
+    _: &dyn Clock,
+) -> Result<bool, StartError> {
+    match *sandbox {}
 }
 
 /// Never called.

@@ -13,7 +13,7 @@ use secrecy::ExposeSecret;
 use url::Url;
 
 use crate::app::error::StartError;
-use crate::config::{self, Config, ConnectionConfig};
+use crate::config::{self, Config};
 use domain::{Clock, Source, SourceId};
 use orders::{CancellationPolicy, ChangeBus, OrderSettings, Orders, OrdersDependencies, SellingAccounts};
 use store_sql::{CredentialKey, LeaseClock, StoreSettings, Stores};
@@ -187,7 +187,7 @@ impl ConfiguredAccounts {
 fn account_keys(config: &Config) -> AccountKeys {
     let resellers = config.resellers.iter().map(|(name, reseller)| {
         let connections = reseller.connections.iter();
-        (name.clone(), connections.map(|(source, connection)| (source.clone(), account(connection))).collect())
+        (name.clone(), connections.map(|(source, connection)| (source.clone(), account(&connection.own))).collect())
     });
     resellers.collect()
 }
@@ -202,9 +202,9 @@ impl SellingAccounts for ConfiguredAccounts {
     }
 }
 
-/// Scalars only: the lists of a connection say what it may sell, not how it is identified.
-fn account(connection: &ConnectionConfig) -> BTreeMap<String, String> {
-    let plain = connection.own.iter().filter_map(|(key, value)| match value {
+/// Returns the scalars only: the lists of a connection say what it may sell, not how it is identified.
+pub(super) fn account(own: &toml::Table) -> BTreeMap<String, String> {
+    let plain = own.iter().filter_map(|(key, value)| match value {
         toml::Value::String(text) => Some((key.clone(), text.clone())),
         toml::Value::Integer(number) => Some((key.clone(), number.to_string())),
         _ => None,

@@ -1,6 +1,7 @@
 //! Starts the emulated vendors, beside the service or alone.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::sync::Arc;
@@ -10,15 +11,19 @@ use axum::Router;
 use axum::extract::{Extension, Path as RoutePath};
 use axum::http::StatusCode;
 use axum::routing::put;
-use domain::{Clock, Quota, SourceId, SystemClock};
+use domain::{Clock, Quota, Scope, SourceId, SystemClock, VendorKind};
 use emulators::{Options, RequestLimits, Sandbox, Scenario, Stage};
+use orders::{OrderFilter, Orders};
+use sandbox_history::{Seller, Venue, make_orders};
 use secrecy::ExposeSecret;
+use store_sql::Stores;
 use tokio_util::task::TaskTracker;
 
-use crate::app::error::StartError;
+use crate::app::error::{StartError, with_causes};
 use crate::app::options::SandboxOptions;
+use crate::app::order_setup::account;
 use crate::app::signals::shutdown_signal;
-use crate::config::Config;
+use crate::config::{ClientConfig, Config, ConfiguredSource};
 use crate::gateway::state::AppState;
 
 /// The running emulators. Dropping it stops them.
@@ -101,6 +106,67 @@ fn load_scenario(path: &Path) -> Result<Scenario, StartError> {
     let unusable = |why: String| StartError::File { path: path.to_owned(), why };
     let text = std::fs::read_to_string(path).map_err(|error| unusable(error.to_string()))?;
     Scenario::from_toml(&text).map_err(|error| unusable(error.to_string()))
+}
+
+/// Fills a ledger without orders with three months of them, which the emulated vendors record, too. Returns false if that is not configured,
+/// or if the ledger or a vendor has sold something: those of an earlier start stay as they are.
+pub(super) async fn make_history(
+    config: &Config,
+    sandbox: &RunningSandbox,
+    orders: &Orders,
+    stores: &Stores,
+    clock: &dyn Clock,
+) -> Result<bool, StartError> {
+    let failed = |error: &dyn Error| StartError::History(with_causes(error));
+    let stored = stores.orders.list(&OrderFilter::default(), None, 1).await.map_err(|error| failed(&error))?;
+    let venues: Vec<Venue<'_>> = config.sources.values().filter_map(|settings| venue(settings, sandbox)).collect();
+    let is_new = stored.orders.is_empty() && venues.iter().all(|venue| !venue.sales.has_sales());
+    if !config.sandbox.history || !is_new {
+        return Ok(false);
+    }
+    let past = make_orders(orders, &venues, &sellers(config), clock.now()).map_err(|error| failed(&error))?;
+    let is_imported = stores.import.import(&past).await.map_err(|error| failed(&error))?;
+    tracing::info!(orders = past.len(), "the sandbox starts with three months of made-up orders");
+    Ok(is_imported)
+}
+
+/// Returns a source with its emulated vendor. `None` for a source without prices in one currency.
+fn venue<'a>(settings: &ConfiguredSource, sandbox: &'a RunningSandbox) -> Option<Venue<'a>> {
+    let source = &settings.source;
+    let vendor = VendorKind::ALL.iter().find(|kind| kind.name() == settings.vendor)?;
+    Some(Venue {
+        source: source.id.clone(),
+        vendor: *vendor,
+        institution: source.institution.clone(),
+        time_zone: source.time_zone.clone(),
+        currency: source.currency?,
+        account: account(&source.vendor_settings),
+        sales: sandbox.stage(&settings.vendor)?.past_sales()?,
+    })
+}
+
+/// Returns the clients that sell: those of the resellers, and the own shop.
+fn sellers(config: &Config) -> Vec<Seller> {
+    let is_shop =
+        |client: &ClientConfig| client.scopes.contains(&Scope::OrderWrite) && !client.scopes.contains(&Scope::Admin);
+    let selling = config.clients.iter().filter(|(_, client)| is_shop(client));
+    let seller = |(caller, client): (&String, &ClientConfig)| {
+        let sources = match client.reseller.as_ref().map(|reseller| config.resellers.get(reseller)) {
+            Some(reseller) => {
+                let connections = reseller.iter().flat_map(|reseller| &reseller.connections);
+                connections.map(|(source, connection)| (source.clone(), listed_ids(&connection.own))).collect()
+            }
+            None => config.sources.keys().map(|source| (source.clone(), BTreeSet::new())).collect(),
+        };
+        Seller { caller: caller.clone(), reseller: client.reseller.clone(), sources }
+    };
+    selling.map(seller).collect()
+}
+
+/// Returns the vendor's ids of what a connection may sell: the texts in its lists.
+fn listed_ids(own: &toml::Table) -> BTreeSet<String> {
+    let lists = own.values().filter_map(toml::Value::as_array).flatten();
+    lists.filter_map(|id| Some(id.as_str()?.to_owned())).collect()
 }
 
 /// Logs the addresses of the emulated vendors and the API keys of the sandbox.

@@ -21,7 +21,7 @@ use crate::app::order_setup::ConfiguredAccounts;
 use crate::app::recording::ServiceRecording;
 use crate::app::reload::ConfigReload;
 use crate::app::reseller_setup;
-use crate::app::sandbox::start_sandbox;
+use crate::app::sandbox::{make_history, start_sandbox};
 use crate::app::shared_redis::SharedRedis;
 use crate::app::signals::shutdown_signal;
 use crate::app::sources;
@@ -66,6 +66,10 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     let accounts = Arc::new(ConfiguredAccounts::from_config(&config));
     let bus = change_bus(&infrastructure, &stop);
     let orders = order_setup::build(&config, for_orders, &stores, &clock, bus, Arc::clone(&accounts));
+    let has_history = match &sandbox {
+        Some(sandbox) => make_history(&config, sandbox, &orders, &stores, clock.as_ref()).await?,
+        None => false,
+    };
     let edits = Edits::new(Arc::clone(&stores.edits), Arc::clone(&clock), tracker.clone());
     let resellers = reseller_setup::open(&config, &sources, &clock);
     let notifications = delivery_setup::notifications(&config, &infrastructure)?;
@@ -89,7 +93,11 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     let gateway = gateway_setup::build(&config, services.clone(), &infrastructure, stop.clone())?;
     let listeners = Listeners::bind(&config, options.listen, sandbox.as_ref()).await?;
     // Orders that a crash interrupted are resumed before the first request arrives.
-    orders.start();
+    if has_history {
+        orders.start_after_import();
+    } else {
+        orders.start();
+    }
     deliveries.start();
     tracker.spawn(report_calls(monthly_quotas, stores.call_counts, stop.clone()));
     tracker.spawn(index_orders(stores.search_index, stop.clone()));

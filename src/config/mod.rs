@@ -16,6 +16,7 @@ mod published;
 mod renamed_keys;
 mod resellers;
 mod resilience;
+mod sandbox;
 mod secret;
 mod section;
 mod server;
@@ -42,6 +43,7 @@ pub use resellers::{ConnectionConfig, MappingConfig, ResellerConfig};
 pub use resilience::{
     BulkheadConfig, CircuitBreakerConfig, DeadlinesConfig, RateLimitConfig, ResilienceConfig, RetryConfig,
 };
+pub use sandbox::SandboxConfig;
 pub use section::ReadFile;
 pub use server::{CorsOrigin, ServerConfig, TlsConfig};
 pub use setting::{ByteSize, LogFilter, Percent};
@@ -84,6 +86,8 @@ pub struct Config {
     pub orders: OrdersConfig,
     /// `[notifications]`.
     pub notifications: NotificationsConfig,
+    /// `[sandbox]`.
+    pub sandbox: SandboxConfig,
     /// `[telemetry]`.
     pub telemetry: TelemetryConfig,
     /// `[sources]`.
@@ -155,6 +159,7 @@ impl Config {
             ledger: root.read_table("ledger", LedgerConfig::read),
             orders: root.read_table("orders", OrdersConfig::read),
             notifications: root.read_table("notifications", NotificationsConfig::read),
+            sandbox: root.read_table("sandbox", SandboxConfig::read),
             telemetry: root.read_table("telemetry", TelemetryConfig::read),
             deliveries: root.read_each("deliveries", |id, from| DeliveryConfig::read(id, from, specs, &names)),
             clients: root.read_each("clients", |_, from| ClientConfig::read(from, &reseller_names)),

@@ -41,7 +41,12 @@ const DOMAIN_DEPENDENCIES: &[&str] = &[
     "uuid",
 ];
 /// Paths outside the vendor crates where code may name a vendor.
-const VENDOR_PLACES: &[&str] = &["crates/vendor-registry/", "crates/emulators/", "crates/domain/src/source.rs"];
+const VENDOR_PLACES: &[&str] = &[
+    "crates/vendor-registry/",
+    "crates/emulators/",
+    "crates/sandbox-history/src/formats/",
+    "crates/domain/src/source.rs",
+];
 const VENDORS: &[&str] = &["acme", "secutix", "S-360", "ticketing", "tixngo"];
 
 /// File names that do not say what a file holds.

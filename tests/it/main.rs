@@ -21,6 +21,7 @@ mod process_accept;
 mod process_check;
 mod process_commands;
 mod process_documents;
+mod process_history;
 mod process_limits;
 mod process_notifications;
 mod process_orders;

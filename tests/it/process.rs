@@ -14,10 +14,13 @@ pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
 /// An API key of the sandbox with all permissions.
 const OPERATOR: &str = "sandbox-operator";
 
-/// Returns the binary with its arguments, in a folder and with an environment of nothing else.
+/// Setting of a sandbox without made-up orders.
+const NO_HISTORY: (&str, &str) = ("TICKETGRAPH__SANDBOX__HISTORY", "false");
+
+/// Returns the binary with its arguments, in a folder and with an environment of nothing else. A sandbox has no made-up orders.
 pub(crate) fn binary(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ticketgraph"));
-    command.args(arguments).env_clear().env("HOME", folder).current_dir(folder);
+    command.args(arguments).env_clear().env("HOME", folder).env(NO_HISTORY.0, NO_HISTORY.1).current_dir(folder);
     command
 }
 

@@ -151,6 +151,11 @@ impl OrderKey {
         Self(Uuid::new_v4())
     }
 
+    /// Derives an order key from a name, for orders that are made up: the same name gives the same key.
+    pub fn of_name(name: &str) -> Self {
+        Self(Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes()))
+    }
+
     /// Derives the key of a step. The key is the same for every attempt, before and after a crash.
     pub fn step_key(&self, leg: usize, step: &str) -> StepKey {
         StepKey(Uuid::new_v5(&self.0, format!("leg {leg}, {step}").as_bytes()))

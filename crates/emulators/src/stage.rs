@@ -27,6 +27,7 @@ use crate::clock::SandboxClock;
 use crate::control;
 use crate::faults::{Fault, FaultRules, ObservedCall, StateChange};
 use crate::log::{CallLog, LoggedCall};
+use crate::past_sales::PastSales;
 use domain::Clock;
 
 /// Largest request body in bytes.
@@ -38,6 +39,8 @@ pub trait Emulator: Send + Sync + 'static {
     fn name(&self) -> &'static str;
     /// Serves the vendor's HTTP interface.
     fn router(self: Arc<Self>) -> Router;
+    /// Returns the sales of the past. `None` for an app that sells nothing.
+    fn past_sales(&self) -> Option<&dyn PastSales>;
     /// Changes the vendor's data. An error lists the supported changes.
     fn apply_change(&self, change: &StateChange) -> Result<(), String>;
     /// Returns everything that the vendor holds and has sold, for comparison with a ledger.
@@ -120,6 +123,11 @@ impl Stage {
     /// Changes the vendor's data.
     pub fn change_state(&self, change: &StateChange) -> Result<(), String> {
         self.emulator.apply_change(change)
+    }
+
+    /// Returns the sales of the past. `None` for an app that sells nothing.
+    pub fn past_sales(&self) -> Option<&dyn PastSales> {
+        self.emulator.past_sales()
     }
 
     /// Returns everything that the vendor holds and has sold.
@@ -329,6 +337,10 @@ mod tests {
         fn router(self: Arc<Self>) -> Router {
             Router::new().fallback(|| async { "complete response" })
         }
+        fn past_sales(&self) -> Option<&dyn PastSales> {
+            None
+        }
+
         fn apply_change(&self, _: &StateChange) -> Result<(), String> {
             Err("none".to_owned())
         }

@@ -22,6 +22,7 @@ pub mod change_feed;
 mod context;
 pub mod decision;
 mod facts;
+pub mod history;
 pub mod idempotency;
 pub mod lease;
 pub mod leg;
@@ -56,7 +57,7 @@ pub mod store;
 mod tests;
 mod unit_of_work;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -89,6 +90,7 @@ pub use crate::settings::{CancellationPolicy, OrderSettings};
 pub use crate::settlement::LegSettlement;
 pub use crate::status::{Intent, LegStatus, OrderStatus};
 pub use crate::store::{OrderFilter, OrderLookup, OrderStore, SaleFilter, Transition};
+use crate::unit_of_work::UnitOfWork;
 use domain::ordering::Barcode;
 use domain::{Clock, Currency, OrderKey, Source, SourceId, StoreError};
 
@@ -167,9 +169,19 @@ impl Orders {
 
     /// Starts the background tasks: resume due orders, refresh sold orders, and prune idempotency records.
     pub fn start(&self) {
+        self.start_tasks(Duration::ZERO);
+    }
+
+    /// Starts the background tasks over orders that were just imported, which are as their sources have them: the first refresh comes
+    /// after an interval.
+    pub fn start_after_import(&self) {
+        self.start_tasks(self.0.settings.refresh_interval);
+    }
+
+    fn start_tasks(&self, first_refresh: Duration) {
         self.0.tasks.spawn(pauses::load_periodically(Arc::clone(&self.0)));
         self.0.tasks.spawn(recover::claim_due_orders_periodically(Arc::clone(&self.0)));
-        self.0.tasks.spawn(refresh::refresh_periodically(Arc::clone(&self.0)));
+        self.0.tasks.spawn(refresh::refresh_periodically(Arc::clone(&self.0), first_refresh));
         self.0.tasks.spawn(recover::prune_idempotency_records_periodically(Arc::clone(&self.0)));
     }
 
@@ -298,15 +310,7 @@ impl Orders {
             if work.now >= quote.expires_at || !requoted.is_ok_and(|requoted| requoted.agrees_with(&quote)) {
                 return Err(vec![Problem::new(ProblemCode::QuoteExpired).at_path(["input", "quote"])]);
             }
-            work.set_intent(Intent::Cancel);
-            for number in 0..work.order.legs.len() {
-                let lines = work.order.lines_of(number).map(|(line, _)| line);
-                let lines: std::collections::BTreeSet<usize> =
-                    lines.filter(|line| quote.all_lines().contains(line)).collect();
-                if !lines.is_empty() {
-                    work.leg_mut(number).cancellation = Some(LegCancellation { quote: quote.id.0.to_string(), lines });
-                }
-            }
+            request_cancellation(work, &quote);
             work.set_reason(request.reason.as_deref());
             Ok(())
         })
@@ -479,4 +483,16 @@ impl Orders {
 fn visible(actor: &Actor, filter: &OrderFilter) -> OrderFilter {
     let reseller = actor.reseller.clone().or_else(|| filter.reseller.clone());
     OrderFilter { reseller, ..filter.clone() }
+}
+
+/// Requests the cancellation of the lines of a quote.
+fn request_cancellation(work: &mut UnitOfWork, quote: &Quote) {
+    work.set_intent(Intent::Cancel);
+    for number in 0..work.order.legs.len() {
+        let lines = work.order.lines_of(number).map(|(line, _)| line);
+        let lines: BTreeSet<usize> = lines.filter(|line| quote.all_lines().contains(line)).collect();
+        if !lines.is_empty() {
+            work.leg_mut(number).cancellation = Some(LegCancellation { quote: quote.id.0.to_string(), lines });
+        }
+    }
 }

@@ -51,8 +51,13 @@ impl OrderPlanner<'_> {
         let turn = RequestTurn { due: Some(latest), latest: Some(latest), ..RequestTurn::of(RequestClass::Plan) };
         let facts = TurnScope::new(turn).run(self.load_facts(&sellers, input)).await;
         let lines = self.price_lines(input, &facts)?;
-        let mut order = self.draft_order(actor, input, lines, reseller);
+        let mut order = self.draft_order(OrderKey::random(), actor, input, &lines, reseller);
         order.is_test = is_test;
+        self.settle_and_plan(order)
+    }
+
+    /// Checks the settlement of a drafted order, and plans the sequence of its steps.
+    pub(crate) fn settle_and_plan(&self, mut order: Order) -> Result<Order, Vec<Problem>> {
         self.plan_settlement(&mut order)?;
         let ranks: Vec<u8> = order.legs.iter().map(|leg| self.sources[&leg.source].traits.confirm_rank).collect();
         order.plan = build_plan(&order, &ranks, self.now)?;
@@ -134,17 +139,17 @@ impl OrderPlanner<'_> {
     }
 
     /// Drafts the order with one leg per source, in the order of their first lines.
-    fn draft_order(
+    pub(crate) fn draft_order(
         &self,
+        key: OrderKey,
         actor: &Actor,
         input: &CreateOrder,
-        lines: Vec<(SourceId, Line)>,
+        lines: &[(SourceId, Line)],
         reseller: Option<String>,
     ) -> Order {
-        let key = OrderKey::random();
         let number = order_number(key);
         let mut sources: Vec<SourceId> = Vec::new();
-        for (source, _) in &lines {
+        for (source, _) in lines {
             if !sources.contains(source) {
                 sources.push(source.clone());
             }

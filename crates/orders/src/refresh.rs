@@ -30,8 +30,12 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 /// Orders loaded per page.
 const PAGE_SIZE: usize = 50;
 
-/// Refreshes sold orders periodically until the process stops.
-pub(crate) async fn refresh_periodically(context: Arc<OrdersContext>) {
+/// Refreshes sold orders periodically until the process stops, for the first time after a wait.
+pub(crate) async fn refresh_periodically(context: Arc<OrdersContext>, first: Duration) {
+    tokio::select! {
+        () = tokio::time::sleep(first) => {}
+        () = context.stop.cancelled() => return,
+    }
     let refresh_all = || async {
         if let Err(error) = refresh_sold_orders(&context).await {
             tracing::error!(%error, "could not refresh sold orders");

@@ -156,7 +156,8 @@ async fn write_group(mut transaction: SqlTransaction, writes: Vec<OrderRows>) ->
     Ok(fences.into_iter().map(result).collect())
 }
 
-async fn write_rows(transaction: &mut SqlTransaction, rows: OrderRows) -> Result<u64, StoreError> {
+/// Writes the rows of a change within a transaction, and returns the fencing token of the order.
+pub(crate) async fn write_rows(transaction: &mut SqlTransaction, rows: OrderRows) -> Result<u64, StoreError> {
     let sql = rows.order.statement(LeaseClock::Caller);
     let is_new = rows.order.is_new;
     let row = transaction.fetch_first(&sql, rows.order.values).await?.ok_or(StoreError::Outdated)?;

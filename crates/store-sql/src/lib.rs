@@ -10,6 +10,7 @@ mod edits;
 mod feed;
 mod group_commit;
 mod health;
+mod import;
 mod key_file;
 mod operators;
 mod order_filter;
@@ -48,6 +49,7 @@ use ::deliveries::store::DeliveryStore;
 use ::edits::IdempotencyStore;
 use domain::{CallCounts, SnapshotStore};
 use orders::OrderStore;
+use orders::history::OrderImport;
 
 /// Error of opening the stores. Never contains the URL, because it may contain a password.
 #[derive(Debug, thiserror::Error)]
@@ -93,6 +95,8 @@ pub struct Stores {
     pub snapshots: Arc<dyn SnapshotStore>,
     /// Index of the orders of earlier versions.
     pub search_index: Arc<dyn SearchIndex>,
+    /// Import of orders of the past.
+    pub import: Arc<dyn OrderImport>,
     /// Health and statistics of the database.
     pub health: Arc<dyn StoreHealth>,
 }
@@ -183,6 +187,7 @@ fn stores(store: SqlStore) -> Stores {
         call_counts: Arc::clone(&store) as _,
         snapshots: Arc::clone(&store) as _,
         search_index: Arc::clone(&store) as _,
+        import: Arc::clone(&store) as _,
         health: store,
     }
 }

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{delete, get};
 use axum::{Json, Router};
 use domain::Clock;
-use emulators::{Emulator, SandboxClock, StateChange};
+use emulators::{Emulator, PastSales, SandboxClock, StateChange};
 use jiff::ToSpan;
 use parking_lot::Mutex;
 use serde::Deserialize;
@@ -146,6 +146,10 @@ impl Emulator for DemoEmulator {
             .route("/holds/{id}", delete(release_hold))
             .route("/orders", get(list_orders).post(create_order))
             .with_state(self)
+    }
+
+    fn past_sales(&self) -> Option<&dyn PastSales> {
+        None
     }
 
     fn apply_change(&self, _: &StateChange) -> Result<(), String> {

@@ -50,7 +50,7 @@ struct RequestedEvent {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct RequestedItem {
+pub(super) struct RequestedItem {
     event_id: String,
     person_type_id: String,
     item_type: String,
@@ -58,8 +58,21 @@ struct RequestedItem {
     amount: String,
 }
 
+impl RequestedItem {
+    /// Requests tickets of a type for an instance.
+    pub(super) fn of_past(event_id: &str, person_type_id: &str, quantity: u32) -> Self {
+        Self {
+            event_id: event_id.to_owned(),
+            person_type_id: person_type_id.to_owned(),
+            item_type: "Event".to_owned(),
+            quantity,
+            amount: String::new(),
+        }
+    }
+}
+
 /// A requested item with its price and the seats that one of it takes.
-struct PricedLine<'a> {
+pub(super) struct PricedLine<'a> {
     item: &'a RequestedItem,
     instance: EventInstance,
     person_name: String,
@@ -229,7 +242,8 @@ impl AcmeEmulator {
     }
 }
 
-fn price_line<'a>(
+/// Finds the price of a requested item.
+pub(super) fn price_line<'a>(
     state: &AcmeState,
     instance: &EventInstance,
     item: &'a RequestedItem,
@@ -253,7 +267,8 @@ fn price_line<'a>(
     })
 }
 
-fn order_item(state: &mut AcmeState, line: PricedLine<'_>) -> AcmeOrderItem {
+/// Books a requested item and issues its tickets.
+pub(super) fn order_item(state: &mut AcmeState, line: PricedLine<'_>) -> AcmeOrderItem {
     let id = state.next_id(910_000);
     let ticket = |state: &mut AcmeState| {
         let id = state.next_id(920_000);

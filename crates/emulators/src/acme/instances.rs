@@ -1,5 +1,7 @@
 //! Expands schedules to dated instances (`acme.md §7.2`, expansion INFERRED). Ids are stable across days and restarts.
 
+use std::sync::Arc;
+
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp};
@@ -14,8 +16,8 @@ const INSTANCE_PREFIX: &str = "66f1aa10";
 #[derive(Clone, Debug)]
 pub(super) struct EventInstance {
     pub(super) id: String,
-    pub(super) template: Value,
-    pub(super) schedule: Value,
+    pub(super) template: Arc<Value>,
+    pub(super) schedule: Arc<Value>,
     pub(super) start: Timestamp,
     pub(super) end: Timestamp,
 }
@@ -62,11 +64,12 @@ pub(super) fn instances_on(template: &Value, day: Date, zone: &TimeZone) -> Vec<
         return Vec::new();
     }
     let mut instances = Vec::new();
+    let template = Arc::new(template.clone());
     for schedule in template["schedules"].as_array().into_iter().flatten() {
         if is_in_range(day, &schedule["effectiveStartTime"], &schedule["effectiveEndTime"], zone)
             && runs_on_weekday(day, schedule)
         {
-            push_instances(&mut instances, template, schedule, day, zone);
+            push_instances(&mut instances, &template, &Arc::new(schedule.clone()), day, zone);
         }
     }
     instances
@@ -85,7 +88,13 @@ pub(super) fn find_instance<'a>(
     instances_on(owners.next()?, day, zone).into_iter().find(|instance| instance.id == id)
 }
 
-fn push_instances(instances: &mut Vec<EventInstance>, template: &Value, schedule: &Value, day: Date, zone: &TimeZone) {
+fn push_instances(
+    instances: &mut Vec<EventInstance>,
+    template: &Arc<Value>,
+    schedule: &Arc<Value>,
+    day: Date,
+    zone: &TimeZone,
+) {
     let duration = [&schedule["duration"], &template["duration"]].into_iter().find(|length| length.is_object());
     let part = |name: &str| duration.and_then(|length| length[name].as_i64()).unwrap_or(0);
     let length = SignedDuration::from_mins(part("hour") * 60 + part("minutes"));
@@ -109,7 +118,13 @@ fn push_instances(instances: &mut Vec<EventInstance>, template: &Value, schedule
             let same = instances.iter().filter(|instance| instance.start == start).count();
             let days = day.duration_since(Date::constant(1970, 1, 1)).as_hours() / 24;
             let id = format!("{INSTANCE_PREFIX}{number}{days:04x}{minute:04x}{same:04x}");
-            instances.push(EventInstance { id, template: template.clone(), schedule: schedule.clone(), start, end });
+            instances.push(EventInstance {
+                id,
+                template: Arc::clone(template),
+                schedule: Arc::clone(schedule),
+                start,
+                end,
+            });
         }
     }
 }

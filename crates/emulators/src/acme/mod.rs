@@ -15,6 +15,7 @@ mod checkout;
 mod error_response;
 mod instances;
 mod paging;
+mod past;
 mod quirks;
 mod relations;
 mod reservations;
@@ -40,6 +41,7 @@ use crate::acme::state::AcmeState;
 use crate::faults::StateChange;
 use crate::json_store::JsonStore;
 use crate::latest::Latest;
+use crate::past_sales::PastSales;
 use crate::{Emulator, SandboxClock};
 use domain::Clock;
 
@@ -110,6 +112,10 @@ impl Emulator for AcmeEmulator {
         let editing = authoring::router().merge(relations::router()).merge(add_ons::router());
         let routes = catalog::router().merge(selling).merge(editing);
         auth::require_key(routes, self)
+    }
+
+    fn past_sales(&self) -> Option<&dyn PastSales> {
+        Some(self)
     }
 
     fn apply_change(&self, change: &StateChange) -> Result<(), String> {

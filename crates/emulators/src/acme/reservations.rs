@@ -83,12 +83,17 @@ fn reservation_items(state: &mut AcmeState, request: ReservationRequest) -> Vec<
     request.reservation_items.into_iter().map(line).collect()
 }
 
+/// Returns an unused id of a hold.
+pub(super) fn next_id(state: &mut AcmeState) -> u64 {
+    state.next_id(70_000)
+}
+
 async fn reserve(State(acme): SharedAcme, headers: HeaderMap, bytes: Bytes) -> JsonResult {
     let request = ReservationRequest { id: None, ..parse_body(&headers, &bytes)? };
     acme.store.update(|state| {
         state.expire(acme.now());
         acme.check_availability(state, &request)?;
-        let id = state.next_id(70_000);
+        let id = next_id(state);
         let reservation =
             Reservation { id, expires_at: acme.now() + HOLD_DURATION, items: reservation_items(state, request) };
         let shown = acme.reservation_view(&reservation);

@@ -19,6 +19,7 @@ mod encoding;
 mod limits;
 mod method;
 mod orders;
+mod past;
 mod readings;
 mod reference_data;
 mod routes;
@@ -40,6 +41,7 @@ use crate::clock::SandboxClock;
 use crate::faults::StateChange;
 use crate::json_store::JsonStore;
 use crate::latest::Latest;
+use crate::past_sales::PastSales;
 use crate::secutix::limits::RequestLimits;
 use crate::secutix::state::{OrderState, SecutixOrder, SecutixState, SecutixTicket, TicketState};
 use crate::secutix::world::Institution;
@@ -50,8 +52,8 @@ use domain::Clock;
 pub struct SecutixEmulator {
     clock: Arc<SandboxClock>,
     store: JsonStore<SecutixState>,
-    /// Institutions with the catalog of the current day.
-    institutions: Latest<[Date; 2], [Institution; 2]>,
+    /// Institutions with the catalog of the current day and of some days before.
+    institutions: Latest<([Date; 2], i32), [Institution; 2]>,
     limits: Option<RequestLimits>,
 }
 
@@ -78,8 +80,8 @@ impl SecutixEmulator {
 
     /// Returns both institutions with the catalog of the day.
     fn institutions(&self) -> Arc<[Institution; 2]> {
-        let now = self.now();
-        self.institutions.get(world::days(now), || world::institutions(now))
+        let (now, days_back) = (self.now(), self.store.read(|state| state.days_back));
+        self.institutions.get((world::days(now), days_back), || world::institutions(now, days_back))
     }
 }
 
@@ -90,6 +92,10 @@ impl Emulator for SecutixEmulator {
 
     fn router(self: Arc<Self>) -> Router {
         routes::router(self)
+    }
+
+    fn past_sales(&self) -> Option<&dyn PastSales> {
+        Some(self)
     }
 
     fn apply_change(&self, change: &StateChange) -> Result<(), String> {

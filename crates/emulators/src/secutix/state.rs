@@ -21,6 +21,9 @@ pub(super) struct SecutixState {
     pub orders: BTreeMap<i64, SecutixOrder>,
     /// Overrides of the day's catalog.
     pub overrides: Overrides,
+    /// Days before today that the catalog shows beside those of the usual one.
+    #[serde(default)]
+    pub days_back: i32,
     /// Pending catalog requests and their number of polls.
     pub catalog_requests: BTreeMap<i64, u32>,
 }

@@ -65,7 +65,7 @@ pub(super) fn create(state: &mut TicketingState, request: &RequestContext<'_>) -
         return Err(TicketingErrorResponse::duplicate("user", &taken));
     }
     let account = TicketingAccount {
-        number: format!("{}-{}", &state.next_text("account", &UPPER[10..], 2), state.next_text("account", UPPER, 8)),
+        number: next_number(state),
         username,
         email,
         password: text("password"),
@@ -76,6 +76,11 @@ pub(super) fn create(state: &mut TicketingState, request: &RequestContext<'_>) -
     let shown = views::account(&account);
     state.accounts.insert(account.number.clone(), account);
     Ok(shown)
+}
+
+/// Returns an unused account number.
+pub(super) fn next_number(state: &mut TicketingState) -> String {
+    format!("{}-{}", state.next_text("account", &UPPER[10..], 2), state.next_text("account", UPPER, 8))
 }
 
 fn parse_profile(fields: &BodyFields<'_>) -> BTreeMap<String, String> {

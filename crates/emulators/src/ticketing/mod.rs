@@ -8,6 +8,7 @@ mod auth;
 mod events;
 mod hosts;
 mod orders;
+mod past;
 mod reference_data;
 mod responses;
 mod reviews;
@@ -33,6 +34,7 @@ use serde_json::Value;
 use crate::clock::SandboxClock;
 use crate::faults::StateChange;
 use crate::json_store::JsonStore;
+use crate::past_sales::PastSales;
 use crate::stage::Emulator;
 use crate::ticketing::auth::RequestContext;
 use crate::ticketing::responses::{EndpointResult, QueryParameters, TicketingErrorResponse};
@@ -200,6 +202,10 @@ impl Emulator for TicketingEmulator {
             let sandbox = Arc::clone(&self);
             async move { sandbox.handle(&method, &uri, &headers, &body) }
         })
+    }
+
+    fn past_sales(&self) -> Option<&dyn PastSales> {
+        Some(self)
     }
 
     fn apply_change(&self, change: &StateChange) -> Result<(), String> {

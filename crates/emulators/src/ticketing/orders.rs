@@ -1,11 +1,13 @@
 //! Orders, payments, refunds and issued tickets (`ticketing.md §4.10`, `§4.11`).
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::ticketing::auth::RequestContext;
 use crate::ticketing::responses::{EndpointResult, TicketingErrorResponse};
 use crate::ticketing::state::{
-    DIGITS, HEX, IssuedTicket, TicketingOrder, TicketingOrderItem, TicketingState, payment_deadline,
+    DIGITS, HEX, IssuedTicket, TicketingEvent, TicketingOrder, TicketingOrderItem, TicketingSection, TicketingState,
+    payment_deadline,
 };
 use crate::ticketing::views;
 
@@ -36,15 +38,7 @@ pub(super) fn route(state: &mut TicketingState, request: &RequestContext<'_>) ->
             let text = "An order for the requested tickets could not be placed at this time. Please try again.";
             return Err(TicketingErrorResponse::new(400, text));
         }
-        items.push(TicketingOrderItem {
-            number: String::new(),
-            event: event_id.clone(),
-            section: section_id.clone(),
-            name: format!("{}: {}", event.title, section.name),
-            description: section.description.clone(),
-            price: section.current,
-            quantity: *quantity,
-        });
+        items.push(new_item(event, section, *quantity));
     }
     let fee = |item: &TicketingOrderItem| {
         let base = state.section(&item.event, &item.section).map_or(item.price, |section| section.base);
@@ -76,6 +70,19 @@ pub(super) fn route(state: &mut TicketingState, request: &RequestContext<'_>) ->
     state.orders.get(&number).map(views::order).ok_or_else(TicketingErrorResponse::not_found)
 }
 
+/// Creates an item without a number.
+pub(super) fn new_item(event: &TicketingEvent, section: &TicketingSection, quantity: u32) -> TicketingOrderItem {
+    TicketingOrderItem {
+        number: String::new(),
+        event: event.id.clone(),
+        section: section.id.clone(),
+        name: format!("{}: {}", event.title, section.name),
+        description: section.description.clone(),
+        price: section.current,
+        quantity,
+    }
+}
+
 /// Parses an object from full section URI to quantity; returns `None` if any entry is invalid.
 fn requested_lines(items: &Value) -> Option<Vec<RequestedLine>> {
     let items = items.as_object().filter(|items| !items.is_empty())?;
@@ -88,7 +95,7 @@ fn requested_lines(items: &Value) -> Option<Vec<RequestedLine>> {
 }
 
 /// Returns the fee of one ticket by its base price, in hundredths.
-fn ticket_fee(base: i64, price: i64, surcharge: i64) -> i64 {
+pub(super) fn ticket_fee(base: i64, price: i64, surcharge: i64) -> i64 {
     if price == 0 {
         return 0;
     }
@@ -107,24 +114,34 @@ fn issue_tickets(state: &mut TicketingState, request: &RequestContext<'_>, numbe
             section.sold += item.quantity;
         }
         for _ in 0..item.quantity {
-            let ticket = IssuedTicket {
-                id: state.next_id(request.now),
-                serial: format!("{}{}", serial_prefix(&item.name), state.next_text("ticket", DIGITS, 8)),
-                event: item.event.clone(),
-                section: item.section.clone(),
-                owner: order.customer.clone(),
-                status: "Issued".to_owned(),
-                issued: request.now,
-                redeemed: None,
-                changed: request.now,
-                transfer: None,
-            };
+            let ticket = new_ticket(state, item, &order.customer, request.now);
             serials.push(ticket.serial.clone());
             state.tickets.insert(ticket.serial.clone(), ticket);
         }
     }
     if let Some(order) = state.orders.get_mut(number) {
         order.tickets = serials;
+    }
+}
+
+/// Creates the ticket of an item.
+pub(super) fn new_ticket(
+    state: &mut TicketingState,
+    item: &TicketingOrderItem,
+    owner: &str,
+    now: Timestamp,
+) -> IssuedTicket {
+    IssuedTicket {
+        id: state.next_id(now),
+        serial: format!("{}{}", serial_prefix(&item.name), state.next_text("ticket", DIGITS, 8)),
+        event: item.event.clone(),
+        section: item.section.clone(),
+        owner: owner.to_owned(),
+        status: "Issued".to_owned(),
+        issued: now,
+        redeemed: None,
+        changed: now,
+        transfer: None,
     }
 }
 
@@ -246,7 +263,7 @@ pub(super) fn inventory(state: &TicketingState) -> Value {
         |order: &TicketingOrder| state.accounts.get(&order.customer).map(|account| account.username.clone());
     let quantity = |order: &TicketingOrder| order.items.iter().map(|item| item.quantity).sum::<u32>();
     let hold = |order: &TicketingOrder| {
-        let expires = jiff::Timestamp::from_second(payment_deadline(order.placed)).ok();
+        let expires = Timestamp::from_second(payment_deadline(order.placed)).ok();
         json!({
             "reference": reference(order), "id": order.number, "quantity": quantity(order), "expires_at": expires,
         })

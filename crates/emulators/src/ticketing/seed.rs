@@ -246,15 +246,19 @@ pub(super) fn seed(state: &mut TicketingState, today: Date, now: Timestamp) {
     if state.hosts.is_empty() {
         seed_reference_data(state);
     }
+    seed_events(state, today, today.saturating_sub(DAYS_BACK.days()), now);
+}
+
+/// Adds the missing events from a day on.
+pub(super) fn seed_events(state: &mut TicketingState, today: Date, from: Date, now: Timestamp) {
     for series in CALENDAR {
-        for date in event_dates(&series.rule, today) {
+        for date in event_dates(&series.rule, today, from) {
             seed_event(state, series, date, now);
         }
     }
 }
 
-fn event_dates(rule: &Recurrence, today: Date) -> Vec<Date> {
-    let from = today.saturating_sub(DAYS_BACK.days());
+fn event_dates(rule: &Recurrence, today: Date, from: Date) -> Vec<Date> {
     let days = from.series(1.day()).take_while(|day| *day <= today.saturating_add(DAYS_AHEAD.days()));
     let falls = |day: &Date| match rule {
         Recurrence::Weekly(weekday) => day.weekday() == *weekday,

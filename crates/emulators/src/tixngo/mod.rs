@@ -25,6 +25,7 @@ use serde_json::Value;
 use crate::clock::SandboxClock;
 use crate::faults::StateChange;
 use crate::json_store::JsonStore;
+use crate::past_sales::PastSales;
 use crate::stage::Emulator;
 use crate::tixngo::auth::OrganizerLimits;
 use crate::tixngo::responses::{EndpointResult, TixngoErrorResponse};
@@ -122,6 +123,10 @@ impl Emulator for TixngoEmulator {
             let sandbox = Arc::clone(&self);
             async move { sandbox.handle(&method, &uri, &headers, &body) }
         })
+    }
+
+    fn past_sales(&self) -> Option<&dyn PastSales> {
+        None
     }
 
     fn apply_change(&self, change: &StateChange) -> Result<(), String> {

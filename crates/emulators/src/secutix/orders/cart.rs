@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::secutix::availability::{check_point_of_sale, free_seats};
@@ -73,27 +74,39 @@ fn create_cart(
 ) -> Result<i64, MethodError> {
     let purchaser = call.list("purchasersInfo").first().and_then(|one| as_text(one.get("contactReference")?));
     let contact = check_contact(context, purchaser)?;
+    let order = new_order(state, context.institution.code, order_type, &contact, context.now);
+    let id = order.id;
+    // The cart must hold seats during the call, so that its second line sees the seats of its first.
+    state.orders.insert(id, order);
+    find_order(state, id)?.extend_expiry(context.now);
+    Ok(id)
+}
+
+/// Creates an empty cart.
+pub(crate) fn new_order(
+    state: &mut SecutixState,
+    institution: &str,
+    order_type: String,
+    contact: &str,
+    now: Timestamp,
+) -> SecutixOrder {
     let (id, file) = (state.next_number(), state.next_number());
-    let order = SecutixOrder {
+    SecutixOrder {
         id,
-        institution: context.institution.code.to_owned(),
+        institution: institution.to_owned(),
         secret: format!("{:08x}", id.unsigned_abs().wrapping_mul(0x9e37_79b9) & 0xffff_ffff),
         file,
         order_type,
         reference: None,
-        contact: Some(contact),
-        created_at: context.now,
-        expires_at: context.now,
+        contact: Some(contact.to_owned()),
+        created_at: now,
+        expires_at: now,
         state: OrderState::Open,
         closed_at: None,
         reads: 0,
         operations: Vec::new(),
         references: BTreeMap::new(),
-    };
-    // The cart must hold seats during the call, so that its second line sees the seats of its first.
-    state.orders.insert(id, order);
-    find_order(state, id)?.extend_expiry(context.now);
-    Ok(id)
+    }
 }
 
 fn requested_lines(call: &Parameters) -> Result<Vec<RequestedLine>, MethodError> {

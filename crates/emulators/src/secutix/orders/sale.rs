@@ -1,5 +1,6 @@
 //! Closing carts and canceling sales.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::secutix::catalog::{currency_view, state_of};
@@ -69,21 +70,26 @@ fn close_cart<'a>(
     let prints = generates && !state.overrides.no_barcodes;
     let mut sold = state.orders.remove(&id).ok_or(PAYMENT_MISMATCH)?;
     for seat in sold.operations.iter_mut().flat_map(|line| &mut line.movements).filter(|seat| !seat.is_removed) {
-        let ticket = state.next_number();
-        let short = ticket % 100_000_000;
-        seat.ticket = Some(SecutixTicket {
-            id: ticket,
-            print: if prints { TicketState::Valid } else { TicketState::NotPrinted },
-            barcode: prints.then(|| format!("{}{short:010}", context.institution.code)),
-            tax_number: format!("{}-{short}", context.institution.code),
-            printed_at: prints.then_some(context.now),
-            medium: prints.then(|| "E_TICKET".to_owned()),
-            controls: Vec::new(),
-        });
+        seat.ticket = Some(print_ticket(state, context.institution.code, prints, context.now));
     }
     sold.state = OrderState::Closed;
     sold.closed_at = Some(context.now);
     Ok(state.orders.entry(id).or_insert(sold))
+}
+
+/// Issues a ticket, with a barcode if it is printed.
+pub(crate) fn print_ticket(state: &mut SecutixState, institution: &str, prints: bool, now: Timestamp) -> SecutixTicket {
+    let ticket = state.next_number();
+    let short = ticket % 100_000_000;
+    SecutixTicket {
+        id: ticket,
+        print: if prints { TicketState::Valid } else { TicketState::NotPrinted },
+        barcode: prints.then(|| format!("{institution}{short:010}")),
+        tax_number: format!("{institution}-{short}"),
+        printed_at: prints.then_some(now),
+        medium: prints.then(|| "E_TICKET".to_owned()),
+        controls: Vec::new(),
+    }
 }
 
 /// Checks that the payments use the pending account and add up to the total; a free order needs none.

@@ -21,8 +21,8 @@ const STANDARD: i64 = 85_101;
 const GUESTS: &[&str] =
     &["AS Nord", "Racing du Fleuve", "Olympique des Pins", "US Vallée", "Stade du Phare", "FC Remparts"];
 
-/// Returns the club with the catalog of the day.
-pub(super) fn institution(now: Timestamp) -> Institution {
+/// Returns the club with the catalog of the day, and matches of some more days before it.
+pub(super) fn institution(now: Timestamp, days_back: i32) -> Institution {
     let zone = TimeZone::get(ZONE).unwrap_or(TimeZone::UTC);
     let today = now.to_zoned(zone.clone()).date();
     let (id, code, start, end) = season_around(today, 7, &zone);
@@ -34,7 +34,7 @@ pub(super) fn institution(now: Timestamp) -> Institution {
         end,
         audience_categories: audiences(),
         price_levels: vec![(STANDARD, "STD", "OCCASIONAL")],
-        products: products(&zone, today),
+        products: products(&zone, today, days_back),
     };
     Institution {
         code: "CLUB",
@@ -89,8 +89,8 @@ fn prices(best: i64) -> Vec<(Option<i64>, i64, i64, i64)> {
         .collect()
 }
 
-fn products(zone: &TimeZone, today: Date) -> Vec<SecutixProduct> {
-    let mut products = match_products(zone, today);
+fn products(zone: &TimeZone, today: Date, days_back: i32) -> Vec<SecutixProduct> {
+    let mut products = match_products(zone, today, days_back);
     let friendly = PerformanceSchedule { days: &[Weekday::Wednesday], at: (18, 0), from: 10, to: 16, minutes: 105 };
     products.push(SecutixProduct {
         state: "SUSPENDED",
@@ -121,8 +121,9 @@ fn products(zone: &TimeZone, today: Date) -> Vec<SecutixProduct> {
 }
 
 /// Returns the matches. Each is a product with one performance, every second Saturday; the number of the fortnight selects the guest.
-fn match_products(zone: &TimeZone, today: Date) -> Vec<SecutixProduct> {
-    let days = today.saturating_sub(6.days()).series(1.day()).take(120);
+fn match_products(zone: &TimeZone, today: Date, days_back: i32) -> Vec<SecutixProduct> {
+    let first = today.saturating_sub((6 + days_back).days());
+    let days = first.series(1.day()).take_while(|day| *day < today.saturating_add(114.days()));
     let saturdays = days.filter(|day| day.weekday() == Weekday::Saturday && (day_number(*day) / 7) % 2 == 0);
     saturdays
         .map(|day| {

@@ -121,9 +121,9 @@ pub(super) fn days(now: Timestamp) -> [Date; 2] {
     [opera::ZONE, club::ZONE].map(|zone| now.to_zoned(TimeZone::get(zone).unwrap_or(TimeZone::UTC)).date())
 }
 
-/// Returns both institutions with the catalog of the day.
-pub(super) fn institutions(now: Timestamp) -> [Institution; 2] {
-    [opera::institution(now), club::institution(now)]
+/// Returns both institutions with the catalog of the day, and performances of some more days before it.
+pub(super) fn institutions(now: Timestamp, days_back: i32) -> [Institution; 2] {
+    [opera::institution(now, days_back), club::institution(now, days_back)]
 }
 
 impl Institution {

@@ -21,8 +21,8 @@ const INSIDE: i64 = 84_031;
 const STANDARD: i64 = 85_001;
 const WITH_SEASON_TICKET: i64 = 85_002;
 
-/// Returns the opera house with the catalog of the day.
-pub(super) fn institution(now: Timestamp) -> Institution {
+/// Returns the opera house with the catalog of the day, and performances of some more days before it.
+pub(super) fn institution(now: Timestamp, days_back: i32) -> Institution {
     let zone = TimeZone::get(ZONE).unwrap_or(TimeZone::UTC);
     let today = now.to_zoned(zone.clone()).date();
     let (id, code, start, end) = season_around(today, 9, &zone);
@@ -38,7 +38,7 @@ pub(super) fn institution(now: Timestamp) -> Institution {
         end,
         audience_categories: audiences(),
         price_levels: vec![(STANDARD, "STD", "OCCASIONAL"), (WITH_SEASON_TICKET, "ABO", "INSIDE_SEASONTICKET")],
-        products: products(&zone, today),
+        products: products(&zone, today, days_back),
     };
     Institution {
         code: "OPERA",
@@ -107,13 +107,14 @@ fn prices(best: i64) -> Vec<(Option<i64>, i64, i64, i64)> {
 }
 
 #[expect(clippy::too_many_lines, reason = "a table of what the house plays")]
-fn products(zone: &TimeZone, today: Date) -> Vec<SecutixProduct> {
+fn products(zone: &TimeZone, today: Date, days_back: i32) -> Vec<SecutixProduct> {
     use Weekday::{Friday, Saturday, Sunday, Thursday, Tuesday, Wednesday};
-    let evening = |days, from, to| PerformanceSchedule { days, at: (19, 30), from, to, minutes: 165 };
+    let evening =
+        |days, from: i32, to| PerformanceSchedule { days, at: (19, 30), from: from - days_back, to, minutes: 165 };
     let play = |id, run: &PerformanceSchedule, best| {
         ProductContent::Performances(performances(id, run, (zone, today), &seat_categories(), &prices(best)))
     };
-    let matinee = PerformanceSchedule { days: &[Sunday], at: (15, 0), from: 2, to: 90, minutes: 150 };
+    let matinee = PerformanceSchedule { days: &[Sunday], at: (15, 0), from: 2 - days_back, to: 90, minutes: 150 };
     vec![
         SecutixProduct {
             description: localized_text(&[
@@ -145,7 +146,7 @@ fn products(zone: &TimeZone, today: Date) -> Vec<SecutixProduct> {
             "RECITAL",
             "SINGLE_ENTRY",
             &[("fr", "Récital de midi"), ("en", "Lunchtime recital")],
-            ProductContent::Performances(recitals(zone, today)),
+            ProductContent::Performances(recitals(zone, today, days_back)),
         ),
         product(81_005, "VISITE", "PASS", &[("fr", "Visite des coulisses"), ("en", "Backstage tour")], tours(today)),
         product(
@@ -196,8 +197,8 @@ fn product(
 }
 
 /// Free seating: seats and prices without a category.
-fn recitals(zone: &TimeZone, today: Date) -> Vec<SecutixPerformance> {
-    let run = PerformanceSchedule { days: &[Weekday::Thursday], at: (12, 30), from: 0, to: 60, minutes: 60 };
+fn recitals(zone: &TimeZone, today: Date, days_back: i32) -> Vec<SecutixPerformance> {
+    let run = PerformanceSchedule { days: &[Weekday::Thursday], at: (12, 30), from: -days_back, to: 60, minutes: 60 };
     let prices = [(None, ADULT, STANDARD, 25_000), (None, STUDENT, STANDARD, 15_000)];
     performances(81_004, &run, (zone, today), &[(None, 60)], &prices)
 }
