@@ -86,7 +86,7 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     let dependencies = dependencies(&infrastructure, &state, &ledger, &draining);
     let render = options.metrics.clone().unwrap_or_else(|| Arc::new(String::new));
     metrics::gauge!("ticketgraph_requests_in_flight_limit").set(u32::from(config.server.in_flight));
-    let gateway = gateway_setup::build(&config, services.clone(), &infrastructure, stop.clone())?;
+    let gateway = gateway_setup::build(&config, services.clone(), (&infrastructure, &stores.sessions), stop.clone())?;
     let listeners = Listeners::bind(&config, options.listen).await?;
     // Orders that a crash interrupted are resumed before the first request arrives.
     orders.start();

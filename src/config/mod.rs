@@ -20,6 +20,7 @@ mod secret;
 mod section;
 mod server;
 mod setting;
+mod sign_in;
 mod sources;
 mod telemetry;
 mod tree;
@@ -45,6 +46,7 @@ pub use resilience::{
 pub use section::ReadFile;
 pub use server::{CorsOrigin, ServerConfig, TlsConfig};
 pub use setting::{ByteSize, LogFilter, Percent};
+pub use sign_in::SignInConfig;
 pub use sources::{CancellationTermsConfig, ConfiguredSource, DeliveryConfig};
 pub use telemetry::TelemetryConfig;
 pub use vendor_spec::{VendorConfigSpec, VendorConfigSpecs};
@@ -74,6 +76,8 @@ pub struct Config {
     pub exports: ExportsConfig,
     /// `[auth]`.
     pub auth: AuthConfig,
+    /// `[sign_in]`; `None`: people have no other way than keys.
+    pub sign_in: Option<SignInConfig>,
     /// `[cache]`.
     pub cache: CacheConfig,
     /// `[resilience]`, for sources that do not override it.
@@ -144,9 +148,11 @@ impl Config {
         let connection_keys = sources.iter().map(|(id, source)| (id.as_str(), keys_of(source))).collect();
         let resellers = root.read_each("resellers", |_, from| ResellerConfig::read(from, &connection_keys));
         let reseller_names: Vec<&str> = resellers.keys().map(String::as_str).collect();
+        let server = root.read_table("server", ServerConfig::read);
         Self {
             built_in: false,
-            server: root.read_table("server", ServerConfig::read),
+            sign_in: root.read_table("sign_in", |from| SignInConfig::read(from, &server, &reseller_names)),
+            server,
             graphql: root.read_table("graphql", GraphqlConfig::read),
             exports: root.read_table("exports", ExportsConfig::read),
             auth: root.read_table("auth", AuthConfig::read),

@@ -15,6 +15,7 @@ use crate::gateway::pages::{self, StaticPage};
 use crate::gateway::pipeline::Pipeline;
 use crate::gateway::rate_limiter::RateLimitStatus;
 use crate::gateway::rejection::RequestRejection;
+use crate::gateway::sign_in::SignIn;
 use crate::gateway::socket::SocketLimits;
 
 /// State shared by all handlers.
@@ -35,6 +36,8 @@ pub struct AppState {
     pub cors_loopback: bool,
     /// True if the listener serves TLS; browsers then get `Strict-Transport-Security`.
     pub serves_tls: bool,
+    /// Sign-in of people; `None`: off.
+    pub sign_in: Option<Arc<SignIn>>,
     /// The schema as a page.
     schema_page: StaticPage,
 }
@@ -62,6 +65,7 @@ impl AppState {
             allowed_origins,
             cors_loopback: false,
             serves_tls: false,
+            sign_in: None,
             schema_page,
         }
     }
@@ -77,7 +81,7 @@ impl AppState {
         self.auth_changes.send_replace(());
     }
 
-    /// Completes when a caller loses access: its token expires or its key is revoked.
+    /// Completes when a caller loses access: its token expires, its key is revoked, or its session ends.
     pub async fn wait_until_revoked(&self, principal: &Principal) {
         let mut auth_changes = self.auth_changes.subscribe();
         let revoked = async {
@@ -89,6 +93,15 @@ impl AppState {
         tokio::select! {
             () = wait_for_expiry(principal.expires_at) => {}
             () = revoked => {}
+            () = self.wait_until_signed_out(principal) => {}
+        }
+    }
+
+    async fn wait_until_signed_out(&self, principal: &Principal) {
+        let Some(session) = &principal.session else { return std::future::pending().await };
+        let authenticator = self.authenticator.load_full();
+        if let Some(sessions) = &authenticator.sessions {
+            session.wait_until_ended(&sessions.sessions).await;
         }
     }
 

@@ -1,6 +1,6 @@
-//! The durable stores for orders, edits and deliveries, on SQLite or PostgreSQL.
+//! The durable stores for orders, edits, deliveries and sessions, on SQLite or PostgreSQL.
 //!
-//! Contains no business rules: it writes and reads what the ports of `orders`, `edits` and `deliveries` define.
+//! Contains no business rules: it writes and reads what the ports of `orders`, `edits`, `deliveries` and `sign-in` define.
 
 mod codec;
 mod credential_cipher;
@@ -20,6 +20,7 @@ mod postgres;
 mod rows;
 mod sales;
 mod sealed_refs;
+mod sessions;
 mod settings;
 mod single_statement;
 mod snapshots;
@@ -45,6 +46,7 @@ use ::deliveries::store::DeliveryStore;
 use ::edits::IdempotencyStore;
 use domain::{CallCounts, SnapshotStore};
 use orders::OrderStore;
+use sign_in::SessionStore;
 
 /// Error of opening the stores. Never contains the URL, because it may contain a password.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +90,8 @@ pub struct Stores {
     pub call_counts: Arc<dyn CallCounts>,
     /// Data of vendors that may be requested rarely.
     pub snapshots: Arc<dyn SnapshotStore>,
+    /// Sessions of people.
+    pub sessions: Arc<dyn SessionStore>,
     /// Index of the orders of earlier versions.
     pub search_index: Arc<dyn SearchIndex>,
     /// Health and statistics of the database.
@@ -172,6 +176,7 @@ fn stores(store: SqlStore) -> Stores {
         deliveries: Arc::clone(&store) as _,
         call_counts: Arc::clone(&store) as _,
         snapshots: Arc::clone(&store) as _,
+        sessions: Arc::clone(&store) as _,
         search_index: Arc::clone(&store) as _,
         health: store,
     }

@@ -85,6 +85,7 @@ const OWN_CRATES: &[&str] = &[
     "recording",
     "resellers",
     "resilience",
+    "sign_in",
     "source_stack",
     "store_redis",
     "store_sql",

@@ -39,7 +39,7 @@ fn of_reseller(name: &str, per_minute: Option<u32>, scopes: &[Scope]) -> Princip
         reseller: Some(name.to_owned()),
         scopes: scopes.iter().copied().collect(),
     };
-    Principal { viewer: Arc::new(viewer), requests_per_minute: per_minute, expires_at: None }
+    Principal { viewer: Arc::new(viewer), requests_per_minute: per_minute, expires_at: None, session: None }
 }
 
 impl World {
