@@ -40,7 +40,7 @@ pub struct SignInConfig {
     pub scopes: Vec<String>,
     /// Claim that decides the role.
     pub roles_claim: String,
-    /// Rules that grant roles; the first that fits decides.
+    /// Rules that grant roles, by their names.
     pub roles: Vec<RoleRule>,
     /// Time limit of a request to the provider.
     pub timeout: Duration,
@@ -72,7 +72,7 @@ impl SignInConfig {
             provider_name: provider_name.or_else(|| Some(issuer.as_ref()?.host_str()?.to_owned())).unwrap_or_default(),
             scopes: from.get("scopes"),
             roles_claim: from.get("roles_claim"),
-            roles: from.read_list("roles", |rule| read_rule(rule, resellers)),
+            roles: from.read_each("roles", |_, rule| read_rule(rule, resellers)).into_values().collect(),
             timeout: from.get("timeout"),
             in_flight: from.get("in_flight"),
             idle_timeout: from.get("idle_timeout"),

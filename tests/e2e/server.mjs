@@ -10,9 +10,9 @@ const root = new URL('../../', import.meta.url).pathname;
 const binary = process.env.TICKETGRAPH_BINARY ?? resolve(root, process.env.CARGO_TARGET_DIR ?? 'target', 'debug/ticketgraph');
 
 /** Starts the server, with settings of its own where some are given; resolves with its `origin` once it says where it listens. `stop` drains it and takes its data away. */
-export async function startServer(env = {}) {
+export async function startServer(env = {}, { listen = '127.0.0.1:0' } = {}) {
   const data = await mkdtemp(join(tmpdir(), 'ticketgraph-e2e-'));
-  const child = spawn(binary, ['serve', '--listen', '127.0.0.1:0', '--data', data], {
+  const child = spawn(binary, ['serve', '--listen', listen, '--data', data], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
   });

@@ -1,13 +1,14 @@
 //! Roles of people, their scopes, and the rules that grant them by a claim of the provider.
 
+use std::cmp::Reverse;
 use std::collections::HashSet;
 
 use domain::Scope;
 use serde_json::{Map, Value};
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
-/// What a person may do. The roles of a reseller are limited to its data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray)]
+/// What a person may do, the least first. The roles of a reseller are limited to its data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, EnumString, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum Role {
     /// Reads the orders and reports of a reseller.
@@ -68,7 +69,7 @@ pub struct RoleRule {
     pub access: Access,
 }
 
-/// Finds the access of a person by a claim: that of the first rule whose value the claim has. `None`: no access.
+/// Finds the access of a person by a claim: that of the highest role whose value the claim has, and of several the first. `None`: no access.
 ///
 /// The claim is a text or a list of texts. Its name is that of a claim, or a path with dots into claims that are objects.
 pub fn find_access<'a>(rules: &'a [RoleRule], claim: &str, claims: &Map<String, Value>) -> Option<&'a Access> {
@@ -78,7 +79,8 @@ pub fn find_access<'a>(rules: &'a [RoleRule], claim: &str, claims: &Map<String, 
         Value::Array(values) => values.iter().any(|value| value.as_str() == Some(wanted)),
         _ => false,
     };
-    rules.iter().find(|rule| has(&rule.value)).map(|rule| &rule.access)
+    let granted = rules.iter().filter(|rule| has(&rule.value)).map(|rule| &rule.access);
+    granted.min_by_key(|access| Reverse(access.role))
 }
 
 /// Finds a claim by its name, which may contain dots, or by a path.

@@ -85,6 +85,9 @@ pub enum AuthError {
     /// The key is unknown, or the token is not valid.
     #[error("the key or token is not valid")]
     InvalidCredentials,
+    /// The request asks for its session but has no cookie.
+    #[error("nobody has signed in")]
+    NoSession,
     /// The session was not used for too long, or began too long ago.
     #[error("the session has expired: sign in again")]
     ExpiredSession,
@@ -116,10 +119,8 @@ impl Authenticator {
     /// Authenticates a WebSocket client that sends no `Authorization`, by the headers of its upgrade request. `uses_session`: its first
     /// message asks for the session of its cookie.
     pub async fn authenticate_socket(&self, upgrade: &HeaderMap, uses_session: bool) -> Result<Principal, AuthError> {
-        if let Some(sessions) = self.sessions.as_ref().filter(|_| uses_session)
-            && let Some(caller) = sessions.authenticate_socket(upgrade).await
-        {
-            return caller;
+        if let Some(sessions) = self.sessions.as_ref().filter(|_| uses_session) {
+            return sessions.authenticate_socket(upgrade).await;
         }
         self.anonymous.clone().ok_or(AuthError::MissingCredentials)
     }

@@ -40,30 +40,28 @@ pub struct SessionAuth {
 }
 
 impl SessionAuth {
-    /// Authenticates a request by its cookie. `None` if it has no cookie, or does not use it.
+    /// Authenticates a request by its cookie. `None` if the request does not ask for its session.
     pub async fn authenticate(&self, headers: &HeaderMap) -> Option<Result<Principal, AuthError>> {
         if !headers.contains_key(&CSRF_HEADER) {
             return None;
         }
-        let cookie = self.cookies.find_session(headers)?;
         if !self.is_from_own_page(headers) {
             return Some(Err(AuthError::ForeignOrigin));
         }
-        Some(self.resume(&cookie).await)
+        Some(self.resume(headers).await)
     }
 
     /// Authenticates a WebSocket by the cookie of its upgrade request. Browsers send no headers of a page with it, but always the
     /// origin.
-    pub async fn authenticate_socket(&self, headers: &HeaderMap) -> Option<Result<Principal, AuthError>> {
-        let cookie = self.cookies.find_session(headers)?;
+    pub async fn authenticate_socket(&self, headers: &HeaderMap) -> Result<Principal, AuthError> {
         if !self.is_own_origin(headers) {
-            return Some(Err(AuthError::ForeignOrigin));
+            return Err(AuthError::ForeignOrigin);
         }
-        Some(self.resume(&cookie).await)
+        self.resume(headers).await
     }
 
     /// Returns true unless a browser names another origin, or another site as the cause of the request.
-    pub fn is_from_own_page(&self, headers: &HeaderMap) -> bool {
+    fn is_from_own_page(&self, headers: &HeaderMap) -> bool {
         let same_site = headers.get(FETCH_SITE).is_none_or(|site| site == "same-origin");
         same_site && (!headers.contains_key(ORIGIN) || self.is_own_origin(headers))
     }
@@ -72,8 +70,9 @@ impl SessionAuth {
         headers.get(ORIGIN).is_some_and(|origin| origin.as_bytes() == self.origin.as_bytes())
     }
 
-    async fn resume(&self, cookie: &str) -> Result<Principal, AuthError> {
-        let token = SessionToken::parse(cookie).ok_or(AuthError::UnknownSession)?;
+    async fn resume(&self, headers: &HeaderMap) -> Result<Principal, AuthError> {
+        let cookie = self.cookies.find_session(headers).ok_or(AuthError::NoSession)?;
+        let token = SessionToken::parse(&cookie).ok_or(AuthError::UnknownSession)?;
         let session = self.sessions.resume(token.id()).await?;
         let viewer = viewer(&session);
         if !self.accepts(&viewer) {

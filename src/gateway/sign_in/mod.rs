@@ -30,7 +30,7 @@ pub struct SignIn {
     pub provider_name: String,
     /// Claim that decides the role.
     pub roles_claim: String,
-    /// Rules that grant roles, the first that fits.
+    /// Rules that grant roles.
     pub rules: Vec<RoleRule>,
     /// Sessions.
     pub sessions: Arc<Sessions>,
@@ -128,7 +128,7 @@ async fn show(State(state): State<Arc<AppState>>, headers: HeaderMap) -> Respons
     let Some(sign_in) = &state.sign_in else { return no_store(Json(session_json(None, None, None))) };
     let authenticator = state.authenticator.load_full();
     let (principal, ended) = match find_caller(&authenticator, &headers).await {
-        None => (None, None),
+        None | Some(Err(AuthError::NoSession)) => (None, None),
         Some(Ok(principal)) => (Some(principal), None),
         Some(Err(AuthError::ExpiredSession)) => (None, Some("EXPIRED")),
         Some(Err(AuthError::UnknownSession)) => (None, Some("UNKNOWN")),
@@ -166,7 +166,7 @@ async fn end(
         return refuse(AuthError::ForeignOrigin);
     }
     match find_caller(&authenticator, &headers).await {
-        None | Some(Err(AuthError::ExpiredSession | AuthError::UnknownSession)) => {}
+        None | Some(Err(AuthError::NoSession | AuthError::ExpiredSession | AuthError::UnknownSession)) => {}
         Some(Err(error)) => return refuse(error),
         Some(Ok(principal)) => {
             if end_sessions(sign_in, &principal, parameters.everywhere).await.is_err() {

@@ -196,13 +196,14 @@ pub(crate) async fn start_with(setting: GatewayOptions) -> TestGateway {
         ("all-key", principal("operator", &[Scope::Admin], None)),
         ("slow-key", principal("slow", &[Scope::CatalogRead], Some(3))),
     ];
+    let pages = setting.sessions.iter().map(|sessions| sessions.origin.clone());
+    let origins = std::iter::once("https://shop.example".to_owned()).chain(pages).collect();
     let callers = Authenticator {
         api_keys: usual.into_iter().chain(setting.keys).map(|(key, caller)| holder(key, caller)).collect(),
         issuers: setting.issuers,
         anonymous: Some(principal("anonymous", &[Scope::CatalogRead], None)),
         sessions: setting.sessions,
     };
-    let origins = vec!["https://shop.example".to_owned()];
     let services = setting.services.unwrap_or_else(no_services);
     let pipeline = pipeline(services, setting.limits, setting.safelist, setting.operation_store);
     let mut front = AppState::new(pipeline, callers, origins, setting.socket_limits, stop.clone());

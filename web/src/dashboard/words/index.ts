@@ -10,7 +10,13 @@ import * as fr from './fr';
 
 export type { Formats, Money } from './formats';
 
-const together = ({ frame, partners, operation, states }: typeof en) => ({ ...frame, ...partners, ...operation, ...states });
+const together = ({ frame, partners, operation, people, states }: typeof en) => ({
+  ...frame,
+  ...partners,
+  ...operation,
+  ...people,
+  ...states,
+});
 
 /** Every word in one language. */
 export type Words = ReturnType<typeof together>;

@@ -1,4 +1,5 @@
 export { frame } from './frame';
 export { operation } from './operation';
 export { partners } from './partners';
+export { people } from './people';
 export { states } from './states';
