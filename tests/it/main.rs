@@ -30,6 +30,8 @@ mod process_sandbox;
 mod process_scopes;
 mod process_tls;
 mod resellers;
+mod sessions;
+mod sign_in_config;
 mod soak;
 mod source_records;
 mod statements;
