@@ -7,7 +7,7 @@ use domain::Scope;
 use serde_json::{Map, Value};
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
-/// What a person may do, the least first. The roles of a reseller are limited to its data.
+/// Permissions of a person, the least first. The roles of a reseller are limited to its data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, EnumString, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum Role {

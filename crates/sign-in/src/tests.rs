@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -84,7 +86,14 @@ fn a_sign_in_that_has_begun_survives_its_cookie_and_nothing_else_is_one() {
 }
 
 #[derive(Default)]
-struct MemoryStore(Mutex<HashMap<SessionId, StoredSession>>);
+struct MemoryStore(Mutex<HashMap<SessionId, StoredSession>>, Lookups);
+
+/// Lookups in flight: their present and their highest number.
+#[derive(Default)]
+struct Lookups {
+    now: AtomicUsize,
+    most: AtomicUsize,
+}
 
 #[async_trait]
 impl SessionStore for MemoryStore {
@@ -100,6 +109,10 @@ impl SessionStore for MemoryStore {
     }
 
     async fn find_session(&self, id: SessionId) -> Result<Option<StoredSession>, StoreError> {
+        let Lookups { now, most } = &self.1;
+        most.fetch_max(now.fetch_add(1, SeqCst) + 1, SeqCst);
+        tokio::task::yield_now().await;
+        now.fetch_sub(1, SeqCst);
         Ok(self.0.lock().get(&id).cloned())
     }
 
@@ -225,4 +238,17 @@ async fn expired_sessions_are_named_as_such_for_a_day_and_then_deleted() {
     clock.advance(HOUR);
     assert_eq!(sessions.delete_expired().await.expect("a deletion"), 1);
     assert!(store.0.lock().is_empty());
+}
+
+#[tokio::test]
+async fn invented_tokens_use_two_connections_of_the_store_at_most() {
+    let (sessions, store, _) = sessions();
+    let sessions = Arc::new(sessions);
+    let mut strangers = tokio::task::JoinSet::new();
+    for _ in 0..50 {
+        let (sessions, token) = (Arc::clone(&sessions), SessionToken::generate().expect("a token"));
+        strangers.spawn(async move { sessions.find(token.id()).await.is_err() });
+    }
+    assert!(strangers.join_all().await.into_iter().all(|is_unknown| is_unknown));
+    assert_eq!(store.1.most.load(SeqCst), 2);
 }

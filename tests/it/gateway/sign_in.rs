@@ -16,6 +16,7 @@ use ticketgraph::gateway::auth::SessionAuth;
 use ticketgraph::gateway::sign_in::SignIn;
 use ticketgraph::gateway::sign_in::cookies::Cookies;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
 use url::Url;
 
@@ -26,7 +27,7 @@ use crate::default_config::default_store_settings;
 const ORIGIN: &str = "https://tickets.example";
 const SESSION: &str = "__Host-ticketgraph-session";
 
-/// What the provider answers.
+/// Responses of the provider.
 #[derive(Default)]
 struct Answers {
     issuer: String,
@@ -35,6 +36,8 @@ struct Answers {
     user_info: Value,
     /// Forms that were posted to the token endpoint.
     forms: Vec<String>,
+    /// Holds back tokens until it has permits.
+    holds_tokens: Option<Arc<Semaphore>>,
 }
 
 type SharedAnswers = Arc<Mutex<Answers>>;
@@ -60,9 +63,13 @@ async fn start_provider(answers: SharedAnswers) -> (String, AbortOnDropHandle<()
         }))
     };
     let token = |State(answers): State<SharedAnswers>, form: String| async move {
-        let mut answers = answers.lock();
-        answers.forms.push(form);
-        Json(json!({"access_token": "a", "token_type": "Bearer", "id_token": answers.id_token}))
+        answers.lock().forms.push(form);
+        let hold = answers.lock().holds_tokens.clone();
+        if let Some(hold) = hold {
+            hold.acquire().await.expect("a semaphore").forget();
+        }
+        let id_token = answers.lock().id_token.clone();
+        Json(json!({"access_token": "a", "token_type": "Bearer", "id_token": id_token}))
     };
     let router = Router::new()
         .route("/.well-known/openid-configuration", get(configuration))
@@ -389,4 +396,33 @@ async fn a_stream_ends_when_its_person_signs_out() {
     assert_eq!(socket.receive().await, Received::Message(json!({"type": "connection_ack"})));
     world.sessions.end_all("mara").await.expect("an end");
     assert_eq!(socket.receive().await, Received::Closed(4403));
+}
+
+#[tokio::test]
+async fn more_people_than_places_are_asked_to_try_again() {
+    let world = World::start().await;
+    let mut begun = Vec::new();
+    for _ in 0..3 {
+        begun.push(world.begin().await);
+    }
+    world.answers.lock().id_token = sign(&world.signer, &world.claims(&parameter(&begun[0].1, "nonce")));
+    // The provider answers no one until the third has come back.
+    world.answers.lock().holds_tokens = Some(Arc::new(Semaphore::new(0)));
+    let held = world.answers.lock().holds_tokens.clone().expect("a semaphore");
+    let come_back = async |(pending, url): &(String, Url)| {
+        let path = format!("/sign-in/callback?code=c&state={}", parameter(url, "state"));
+        let response = world.get(&path, Some(pending)).await;
+        response.headers()[LOCATION].to_str().expect("text").to_owned()
+    };
+    let third = async {
+        while world.answers.lock().forms.len() < 2 {
+            tokio::task::yield_now().await;
+        }
+        let location = come_back(&begun[2]).await;
+        held.add_permits(2);
+        location
+    };
+    let (one, two, three) = tokio::join!(come_back(&begun[0]), come_back(&begun[1]), third);
+    assert_eq!(three, "/dashboard?sign-in=unavailable");
+    assert_eq!([one, two], ["/dashboard", "/dashboard?sign-in=invalid"], "the token is that of the first");
 }
