@@ -35,6 +35,7 @@ pub(super) fn build(
     (infrastructure, sessions): (&Infrastructure, &Arc<dyn SessionStore>),
     stop: CancellationToken,
 ) -> Result<Arc<AppState>, StartError> {
+    let audit = services.audit.clone();
     let (graphql, (api, limits)) = (&config.graphql, schema_and_limits(config, services, infrastructure));
     let persisted = PersistedOperations::new(
         graphql.persisted.apq,
@@ -64,6 +65,7 @@ pub(super) fn build(
     state.serves_tls = config.server.tls.is_some();
     state.cors_loopback = config.server.cors_loopback;
     state.sign_in = sign_in;
+    state.audit = audit;
     Ok(Arc::new(state))
 }
 

@@ -108,6 +108,7 @@ fn sections_needing_restart(before: &Config, now: &Config) -> Vec<&'static str> 
         [
             ("server", format!("{:?}", config.server)),
             ("sign_in", format!("{:?}", config.sign_in)),
+            ("audit", format!("{:?}", config.audit)),
             ("cache", format!("{:?}", config.cache)),
             ("resilience", format!("{:?}", config.resilience)),
             ("ledger", format!("{:?}", config.ledger)),

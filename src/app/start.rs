@@ -32,6 +32,7 @@ use crate::gateway::health::{Dependencies, Dependency};
 use crate::gateway::metrics_endpoint::MetricsRenderer;
 use crate::graphql::Services;
 use ::orders::{ChangeBus, LocalChangeBus, Orders};
+use audit::AuditLog;
 use catalog::UnifiedCatalog;
 use deliveries::Deliveries;
 use domain::{Clock, Source, SystemClock};
@@ -39,10 +40,12 @@ use edits::Edits;
 use notifications::Notifications;
 use orders::periodic::every;
 use source_stack::CatalogCache;
-use store_sql::SearchIndex;
+use store_sql::{SearchIndex, Stores};
 
 /// Time between two looks for orders that are not searchable.
 const INDEX_INTERVAL: Duration = Duration::from_secs(60);
+/// Time between two deletions of old entries of the audit log.
+const AUDIT_INTERVAL: Duration = Duration::from_secs(3600);
 /// Minimum time for orders and deliveries to close when requests have used up the drain time.
 const MIN_CLOSE_TIME: Duration = Duration::from_secs(2);
 
@@ -71,12 +74,14 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     let notifications = delivery_setup::notifications(&config, &infrastructure)?;
     let deliveries = delivery_setup::open(&config, &sources, &infrastructure, &orders, &stores, notifications.as_ref())
         .map_err(StartError::Settings)?;
+    let audit = audit_log(&config, &stores, &clock);
     let services = Services {
         catalog: catalog(&config, sources.clone(), &clock),
         orders: Some(orders.clone()),
         edits: Some(edits),
         deliveries: Some(deliveries.clone()),
         resellers: Some(Arc::new(resellers)),
+        audit: Some(Arc::clone(&audit)),
     };
     let (cache, draining) = (Arc::clone(&infrastructure.cache), CancellationToken::new());
     let state =
@@ -93,6 +98,7 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     deliveries.start();
     tracker.spawn(report_calls(monthly_quotas, stores.call_counts, stop.clone()));
     tracker.spawn(index_orders(stores.search_index, stop.clone()));
+    tracker.spawn(delete_old_entries(audit, stop.clone()));
     log_startup(&config, &listeners, sandbox.as_ref());
     let (loader, gateway_of_reload) = (options.loader, Arc::clone(&gateway));
     let reload = ConfigReload { loader, gateway: gateway_of_reload, services, accounts, sources, infrastructure };
@@ -124,6 +130,20 @@ async fn index_orders(index: Arc<dyn SearchIndex>, stop: CancellationToken) {
         }
     };
     every(INDEX_INTERVAL, stop.clone(), index_rest).await;
+}
+
+fn audit_log(config: &Config, stores: &Stores, clock: &Arc<dyn Clock>) -> Arc<AuditLog> {
+    Arc::new(AuditLog::new(Arc::clone(&stores.audit), Arc::clone(clock), config.audit.retention))
+}
+
+/// Deletes entries of the audit log that are older than its retention, until the service stops.
+async fn delete_old_entries(audit: Arc<AuditLog>, stop: CancellationToken) {
+    let delete = || async {
+        if let Err(error) = audit.delete_old().await {
+            tracing::warn!(%error, "old entries of the audit log could not be deleted");
+        }
+    };
+    every(AUDIT_INTERVAL, stop, delete).await;
 }
 
 /// Closes orders, deliveries and notices to the operator. Clients that waited for an order have their response or have given up. Calls in flight record

@@ -4,6 +4,7 @@
 //! `config/default.toml` is the reference. A new setting is a line there, a field of its section, and a line in that
 //! section's `read`; tests check that they agree.
 
+mod audit;
 mod auth;
 mod cache;
 mod consistency;
@@ -30,6 +31,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+pub use audit::AuditConfig;
 pub use auth::{
     AnonymousConfig, AuthConfig, ClientConfig, ClientKey, IssuerConfig, KeySetLocation, SignatureAlgorithm,
 };
@@ -76,6 +78,8 @@ pub struct Config {
     pub exports: ExportsConfig,
     /// `[auth]`.
     pub auth: AuthConfig,
+    /// `[audit]`.
+    pub audit: AuditConfig,
     /// `[sign_in]`; `None`: people have no other way than keys.
     pub sign_in: Option<SignInConfig>,
     /// `[cache]`.
@@ -151,6 +155,7 @@ impl Config {
         let server = root.read_table("server", ServerConfig::read);
         Self {
             built_in: false,
+            audit: root.read_table("audit", AuditConfig::read),
             sign_in: root.read_table("sign_in", |from| SignInConfig::read(from, &server, &reseller_names)),
             server,
             graphql: root.read_table("graphql", GraphqlConfig::read),

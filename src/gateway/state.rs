@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use audit::{AuditAction, AuditActor, AuditLog, AuditSubject};
 use axum::body::Bytes;
 use axum::http::HeaderValue;
 use tokio::sync::watch;
@@ -36,6 +37,8 @@ pub struct AppState {
     pub cors_loopback: bool,
     /// True if the listener serves TLS; browsers then get `Strict-Transport-Security`.
     pub serves_tls: bool,
+    /// Audit log; `None` without a ledger.
+    pub audit: Option<Arc<AuditLog>>,
     /// Sign-in of people; `None`: off.
     pub sign_in: Option<Arc<SignIn>>,
     /// The schema as a page.
@@ -65,6 +68,7 @@ impl AppState {
             allowed_origins,
             cors_loopback: false,
             serves_tls: false,
+            audit: None,
             sign_in: None,
             schema_page,
         }
@@ -111,6 +115,15 @@ impl AppState {
         let Some(origin) = origin else { return true };
         let Ok(origin) = origin.to_str() else { return false };
         is_loopback_origin(origin) || self.allowed_origins.iter().any(|allowed| allowed == origin)
+    }
+
+    /// Records an action that concerns no single order, before its response. Returns false if the ledger does not respond.
+    pub async fn record(&self, actor: AuditActor, action: AuditAction) -> bool {
+        let Some(audit) = &self.audit else { return true };
+        let recorded = audit.record(actor, action, AuditSubject::NONE).await;
+        recorded
+            .inspect_err(|error| tracing::error!(%error, "an action could not be recorded in the audit log"))
+            .is_ok()
     }
 
     /// Counts requests of a caller and returns its rate limit status, if it has a limit. Anonymous callers are counted

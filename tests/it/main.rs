@@ -1,6 +1,7 @@
 //! The integration test binary.
 
 mod architecture;
+mod audit;
 mod config;
 mod config_diagnostics;
 mod contract;

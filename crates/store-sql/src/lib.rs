@@ -1,7 +1,8 @@
-//! The durable stores for orders, edits, deliveries and sessions, on SQLite or PostgreSQL.
+//! The durable stores for orders, edits, deliveries, sessions and the audit log, on SQLite or PostgreSQL.
 //!
-//! Contains no business rules: it writes and reads what the ports of `orders`, `edits`, `deliveries` and `sign-in` define.
+//! Contains no business rules: it writes and reads what the ports of `orders`, `edits`, `deliveries`, `sign-in` and `audit` define.
 
+mod audit;
 mod codec;
 mod credential_cipher;
 mod cursor_cipher;
@@ -42,6 +43,7 @@ pub use crate::settings::{LeaseClock, StoreSettings};
 use crate::sql::SqlDatabase;
 use crate::sqlite::SqliteDatabase;
 use crate::store::SqlStore;
+use ::audit::AuditStore;
 use ::deliveries::store::DeliveryStore;
 use ::edits::IdempotencyStore;
 use domain::{CallCounts, SnapshotStore};
@@ -90,6 +92,8 @@ pub struct Stores {
     pub call_counts: Arc<dyn CallCounts>,
     /// Data of vendors that may be requested rarely.
     pub snapshots: Arc<dyn SnapshotStore>,
+    /// Audit log.
+    pub audit: Arc<dyn AuditStore>,
     /// Sessions of people.
     pub sessions: Arc<dyn SessionStore>,
     /// Index of the orders of earlier versions.
@@ -176,6 +180,7 @@ fn stores(store: SqlStore) -> Stores {
         deliveries: Arc::clone(&store) as _,
         call_counts: Arc::clone(&store) as _,
         snapshots: Arc::clone(&store) as _,
+        audit: Arc::clone(&store) as _,
         sessions: Arc::clone(&store) as _,
         search_index: Arc::clone(&store) as _,
         health: store,

@@ -92,11 +92,16 @@ impl SessionAuth {
     }
 }
 
-/// Returns the viewer of a session. Its id has a slash before any colon, so it is the id of no client and of no token's subject.
+/// Returns the viewer's id of a person. It has a slash before any colon, so it is the id of no client and of no token's subject.
+pub fn viewer_id(user: &str) -> String {
+    format!("sign-in/{user}")
+}
+
+/// Returns the viewer of a session.
 fn viewer(session: &Session) -> Viewer {
     let stored = &session.stored;
     Viewer {
-        id: format!("sign-in/{}", stored.user),
+        id: viewer_id(&stored.user),
         name: stored.name.clone(),
         reseller: stored.access.reseller.clone(),
         scopes: stored.access.role.scopes(),

@@ -6,6 +6,7 @@ pub mod cookies;
 
 use std::sync::Arc;
 
+use audit::{AuditAction, AuditActor};
 use axum::extract::{Query, State};
 use axum::http::header::{CACHE_CONTROL, LOCATION, SET_COOKIE, VARY};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
@@ -17,7 +18,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use sign_in::{Callback, Provider, RoleRule, SessionToken, Sessions, SignInError, User, find_access};
 
-use crate::gateway::auth::session::{CSRF_HEADER, SessionAuth};
+use crate::gateway::auth::session::{CSRF_HEADER, SessionAuth, viewer_id};
 use crate::gateway::auth::{AuthError, Authenticator, Principal};
 use crate::gateway::sign_in::cookies::Cookies;
 use crate::gateway::state::AppState;
@@ -104,7 +105,11 @@ async fn complete(
     let Some(sign_in) = &state.sign_in else { return not_configured() };
     let Ok(Query(callback)) = callback else { return fail(sign_in, Failure::Invalid) };
     match start_session(sign_in, callback, &headers).await {
-        Ok(token) => {
+        Ok((token, actor)) => {
+            if !state.record(actor, AuditAction::SignedIn).await {
+                // The session is unknown to everybody, and ends by itself.
+                return fail(sign_in, Failure::Unavailable);
+            }
             count("signed_in");
             redirect("/dashboard", [sign_in.cookies.set_session(&token), sign_in.cookies.remove_pending()])
         }
@@ -112,12 +117,18 @@ async fn complete(
     }
 }
 
-async fn start_session(sign_in: &SignIn, callback: Callback, headers: &HeaderMap) -> Result<SessionToken, Failure> {
+async fn start_session(
+    sign_in: &SignIn,
+    callback: Callback,
+    headers: &HeaderMap,
+) -> Result<(SessionToken, AuditActor), Failure> {
     let pending = sign_in.cookies.find_pending(headers).ok_or(Failure::Invalid)?;
     let identity = sign_in.provider.complete(callback, &pending).await?;
     let access = find_access(&sign_in.rules, &sign_in.roles_claim, &identity.claims).ok_or(Failure::NoAccess)?;
     let user = User { id: identity.subject, name: identity.name, access: access.clone() };
-    sign_in.sessions.start(user).await.map_err(|error| {
+    let actor = AuditActor { id: viewer_id(&user.id), name: user.name.clone(), reseller: user.access.reseller.clone() };
+    let started = sign_in.sessions.start(user).await.map(|token| (token, actor));
+    started.map_err(|error| {
         tracing::error!(%error, "a session could not be stored");
         Failure::Unavailable
     })
@@ -169,10 +180,13 @@ async fn end(
         None | Some(Err(AuthError::NoSession | AuthError::ExpiredSession | AuthError::UnknownSession)) => {}
         Some(Err(error)) => return refuse(error),
         Some(Ok(principal)) => {
-            if end_sessions(sign_in, &principal, parameters.everywhere).await.is_err() {
+            let everywhere = parameters.everywhere;
+            let action = if everywhere { AuditAction::SignedOutEverywhere } else { AuditAction::SignedOut };
+            let is_recorded = state.record(principal.viewer.to_audit_actor(), action).await;
+            if !is_recorded || !end_sessions(sign_in, &principal, everywhere).await {
                 return refuse(AuthError::SessionsUnavailable);
             }
-            count(if parameters.everywhere { "signed_out_everywhere" } else { "signed_out" });
+            count(if everywhere { "signed_out_everywhere" } else { "signed_out" });
         }
     }
     let mut response = no_store(StatusCode::NO_CONTENT);
@@ -180,14 +194,15 @@ async fn end(
     response
 }
 
-async fn end_sessions(sign_in: &SignIn, principal: &Principal, everywhere: bool) -> Result<(), domain::StoreError> {
-    let Some(watch) = &principal.session else { return Ok(()) };
+/// Returns false if the ledger does not respond.
+async fn end_sessions(sign_in: &SignIn, principal: &Principal, everywhere: bool) -> bool {
+    let Some(watch) = &principal.session else { return true };
     let ended = if everywhere {
         sign_in.sessions.end_all(watch.user()).await.map(drop)
     } else {
         sign_in.sessions.end(watch.id()).await
     };
-    ended.inspect_err(|error| tracing::error!(%error, "a session could not be ended"))
+    ended.inspect_err(|error| tracing::error!(%error, "a session could not be ended")).is_ok()
 }
 
 async fn find_caller(authenticator: &Authenticator, headers: &HeaderMap) -> Option<Result<Principal, AuthError>> {

@@ -174,7 +174,7 @@ impl Default for GatewayOptions {
 
 fn no_services() -> Services {
     let catalog = UnifiedCatalog::new(Vec::new(), Duration::from_secs(5), Arc::new(SystemClock));
-    Services { catalog: Arc::new(catalog), edits: None, resellers: None, orders: None, deliveries: None }
+    Services { catalog: Arc::new(catalog), edits: None, resellers: None, orders: None, deliveries: None, audit: None }
 }
 
 fn pipeline(
