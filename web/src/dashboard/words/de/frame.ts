@@ -27,6 +27,7 @@ export const frame: typeof words = {
     attention: 'Zu klären',
     resellers: 'Wiederverkäufer',
     reconciliation: 'Abgleich',
+    audit: 'Protokoll',
   },
   signIn: {
     title: 'Anmelden',

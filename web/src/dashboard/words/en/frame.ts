@@ -27,6 +27,7 @@ export const frame = {
     attention: 'Needs attention',
     resellers: 'Resellers',
     reconciliation: 'Reconciliation',
+    audit: 'Audit log',
   },
   signIn: {
     title: 'Sign in',

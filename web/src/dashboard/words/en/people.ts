@@ -1,4 +1,6 @@
-// English: people who sign in.
+// English: people who sign in, and what callers did.
+
+import type { AuditAction } from '../../api/documents';
 
 export const people = {
   session: {
@@ -14,5 +16,36 @@ export const people = {
       invalid: 'The sign-in could not be verified. Try again.',
       unavailable: 'Sign-in is not available at the moment. Try again in a minute.',
     },
+  },
+  audit: {
+    title: 'Audit log',
+    explain: 'Who read ticket codes, canceled, settled, exported or paused something, and who signed in and out.',
+    entries: 'Entries',
+    none: 'No entries',
+    when: 'When',
+    who: 'Who',
+    action: 'Action',
+    subject: 'Order or source',
+    order: 'Order number',
+    all: 'All actions',
+    apply: 'Filter',
+    everybody: 'Show everybody',
+    newest: 'Newest entries',
+    older: 'Older entries',
+    actions: {
+      SIGNED_IN: 'Signed in',
+      SIGNED_OUT: 'Signed out',
+      SIGNED_OUT_EVERYWHERE: 'Signed out everywhere',
+      CODES_READ: 'Read ticket codes',
+      ORDER_CANCELED: 'Canceled lines',
+      LEG_SETTLED: 'Settled a leg',
+      LEGS_RETRIED: 'Retried legs',
+      NOTE_ADDED: 'Added a note',
+      ORPHAN_RESOLVED: 'Resolved an orphan',
+      SOURCE_PAUSED: 'Paused a source',
+      SOURCE_RESUMED: 'Resumed a source',
+      ORDERS_EXPORTED: 'Exported orders',
+      STATEMENT_EXPORTED: 'Exported a statement',
+    } satisfies Record<AuditAction, string>,
   },
 };

@@ -27,6 +27,7 @@ export const frame: typeof words = {
     attention: 'À traiter',
     resellers: 'Revendeurs',
     reconciliation: 'Rapprochement',
+    audit: "Journal d'audit",
   },
   signIn: {
     title: 'Se connecter',
