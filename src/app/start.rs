@@ -74,14 +74,13 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     let notifications = delivery_setup::notifications(&config, &infrastructure)?;
     let deliveries = delivery_setup::open(&config, &sources, &infrastructure, &orders, &stores, notifications.as_ref())
         .map_err(StartError::Settings)?;
-    let audit = audit_log(&config, &stores, &clock);
     let services = Services {
         catalog: catalog(&config, sources.clone(), &clock),
         orders: Some(orders.clone()),
         edits: Some(edits),
         deliveries: Some(deliveries.clone()),
         resellers: Some(Arc::new(resellers)),
-        audit: Some(Arc::clone(&audit)),
+        audit: Some(start_audit_log(&config, &stores, &clock, (&tracker, &stop))),
     };
     let (cache, draining) = (Arc::clone(&infrastructure.cache), CancellationToken::new());
     let state =
@@ -98,7 +97,6 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     deliveries.start();
     tracker.spawn(report_calls(monthly_quotas, stores.call_counts, stop.clone()));
     tracker.spawn(index_orders(stores.search_index, stop.clone()));
-    tracker.spawn(delete_old_entries(audit, stop.clone()));
     log_startup(&config, &listeners, sandbox.as_ref());
     let (loader, gateway_of_reload) = (options.loader, Arc::clone(&gateway));
     let reload = ConfigReload { loader, gateway: gateway_of_reload, services, accounts, sources, infrastructure };
@@ -132,8 +130,16 @@ async fn index_orders(index: Arc<dyn SearchIndex>, stop: CancellationToken) {
     every(INDEX_INTERVAL, stop.clone(), index_rest).await;
 }
 
-fn audit_log(config: &Config, stores: &Stores, clock: &Arc<dyn Clock>) -> Arc<AuditLog> {
-    Arc::new(AuditLog::new(Arc::clone(&stores.audit), Arc::clone(clock), config.audit.retention))
+/// Opens the audit log, and deletes its old entries until the service stops.
+fn start_audit_log(
+    config: &Config,
+    stores: &Stores,
+    clock: &Arc<dyn Clock>,
+    (tracker, stop): (&TaskTracker, &CancellationToken),
+) -> Arc<AuditLog> {
+    let audit = Arc::new(AuditLog::new(Arc::clone(&stores.audit), Arc::clone(clock), config.audit.retention));
+    tracker.spawn(delete_old_entries(Arc::clone(&audit), stop.clone()));
+    audit
 }
 
 /// Deletes entries of the audit log that are older than its retention, until the service stops.

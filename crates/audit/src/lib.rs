@@ -105,7 +105,7 @@ pub struct AuditEntry {
     pub actor: AuditActor,
     /// The action.
     pub action: AuditAction,
-    /// What it concerns.
+    /// Order and source of the action.
     pub subject: AuditSubject,
 }
 
@@ -165,7 +165,7 @@ impl AuditLog {
     ///
     /// # Errors
     ///
-    /// The store does not respond. The caller must not be told that the action succeeded.
+    /// The store does not respond. The response must not report success.
     pub async fn record(
         &self,
         actor: AuditActor,

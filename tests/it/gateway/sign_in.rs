@@ -418,7 +418,8 @@ async fn more_people_than_places_are_asked_to_try_again() {
         while world.answers.lock().forms.len() < 2 {
             tokio::task::yield_now().await;
         }
-        let location = come_back(&begun[2]).await;
+        let rejected = tokio::time::timeout(Duration::from_secs(10), come_back(&begun[2])).await;
+        let location = rejected.expect("a rejection without a wait");
         held.add_permits(2);
         location
     };
