@@ -7,7 +7,7 @@ import { after, before, test } from 'node:test';
 import WebSocket from 'ws';
 
 import { openChromium, openPage } from './chromium.mjs';
-import { assertAccessible, goTo, settle } from './dashboard.mjs';
+import { assertAccessible, goTo, OPERATOR, settle } from './dashboard.mjs';
 import { freePort, signInSettings, startProvider } from './provider.mjs';
 import { startServer } from './server.mjs';
 import { ask, placeOrder, reseller } from './shop.mjs';
@@ -92,6 +92,13 @@ test('a manager signs in, comes back to the same view, and signs out', async () 
   assert.equal(await sessionCookie(page), undefined, 'the cookie is removed');
   assert.equal((await viewerOf(cookie.value)).errors[0].extensions.code, 'UNAUTHENTICATED', 'a copy of it opens nothing');
   assert.deepEqual(errors, [], 'the console stays clean');
+  const log = '{ auditLog(filter: { actor: "sign-in/mara" }) { nodes { action actorName reseller { name } } } }';
+  const { data } = await ask(server.origin, log, {}, { authorization: `Bearer ${OPERATOR}` });
+  const person = { actorName: 'mara@example.org', reseller: { name: 'Tiqets' } };
+  assert.deepEqual(data.auditLog.nodes, [
+    { action: 'SIGNED_OUT', ...person },
+    { action: 'SIGNED_IN', ...person },
+  ]);
   assert.ok(!server.log().includes('mara') && !server.log().includes(cookie.value), 'the log names nobody');
   await page.context().close();
 });
