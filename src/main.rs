@@ -96,6 +96,11 @@ enum Command {
         #[arg(long)]
         unlimited: bool,
     },
+    /// API keys.
+    Key {
+        #[command(subcommand)]
+        command: KeyCommand,
+    },
     /// Prints the completions of a shell.
     Completions {
         /// Shell.
@@ -106,6 +111,12 @@ enum Command {
         /// The folder.
         folder: PathBuf,
     },
+}
+
+#[derive(Subcommand)]
+enum KeyCommand {
+    /// Prints a new random key for a client, and the line of its section [clients.NAME]. Neither is stored.
+    New,
 }
 
 #[derive(Args)]
@@ -171,6 +182,13 @@ fn main() -> ExitCode {
         Command::Sandbox { listen, ports, scenario, unlimited } => {
             sandbox(SandboxOptions { listen, first_port: ports, scenario, limits_requests: !unlimited })
         }
+        Command::Key { command: KeyCommand::New } => match app::NewKey::generate() {
+            Some(key) => {
+                key.to_lines().iter().for_each(print);
+                ExitCode::SUCCESS
+            }
+            None => failed("the system has no random numbers"),
+        },
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "ticketgraph", &mut script);

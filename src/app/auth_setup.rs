@@ -7,33 +7,37 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::app::sign_in_setup::session_auth;
 use crate::config::{Config, IssuerConfig, KeySetLocation, SignatureAlgorithm};
 use crate::gateway::auth::{
     Algorithm, ApiKey, Authenticator, IssuerSettings, KeySetError, KeySetSource, Principal, TokenIssuer,
 };
+use crate::gateway::sign_in::SignIn;
 use crate::graphql::{Scope, Viewer};
 
 /// Time for an issuer to return its keys.
 const KEY_SET_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Builds the authenticator.
-pub(super) fn authenticator(config: &Config, client: &reqwest::Client) -> Authenticator {
+pub(super) fn authenticator(config: &Config, client: &reqwest::Client, sign_in: Option<&Arc<SignIn>>) -> Authenticator {
     let api_keys = config.clients.iter().map(|(name, settings)| ApiKey {
         key_sha256: settings.key.sha256,
         principal: Principal {
             viewer: viewer(name, settings.reseller.clone(), &settings.scopes),
             requests_per_minute: settings.requests_per_minute.map(Into::into),
             expires_at: None,
+            session: None,
         },
     });
     let anonymous = config.auth.anonymous.as_ref().map(|settings| Principal {
         viewer: viewer("anonymous", None, &settings.scopes),
         requests_per_minute: Some(settings.requests_per_minute.into()),
         expires_at: None,
+        session: None,
     });
     let issuers = config.auth.issuers.iter().map(|(name, settings)| Arc::new(token_issuer(name, settings, client)));
     let issuers = issuers.collect();
-    Authenticator { api_keys: api_keys.collect(), issuers, anonymous }
+    Authenticator { api_keys: api_keys.collect(), issuers, anonymous, sessions: session_auth(config, sign_in) }
 }
 
 /// Builds the authenticator of a reloaded configuration. Viewers that did not change are reused, and so are fetched
@@ -42,9 +46,9 @@ pub(super) fn renewed_authenticator(
     config: &Config,
     client: &reqwest::Client,
     previous: &Config,
-    current: &Authenticator,
+    (current, sign_in): (&Authenticator, Option<&Arc<SignIn>>),
 ) -> Authenticator {
-    let mut authenticator = authenticator(config, client).reusing_viewers_of(current);
+    let mut authenticator = authenticator(config, client, sign_in).reusing_viewers_of(current);
     if format!("{:?}", previous.auth.issuers) == format!("{:?}", config.auth.issuers) {
         authenticator.issuers.clone_from(&current.issuers);
     }

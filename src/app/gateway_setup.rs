@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::auth_setup::authenticator;
 use crate::app::error::StartError;
 use crate::app::shared_redis::SharedRedis;
+use crate::app::sign_in_setup;
 use crate::app::sources::Infrastructure;
 use crate::config::{Config, SafelistMode};
 use crate::gateway::exports::ExportLimits;
@@ -24,15 +25,17 @@ use crate::gateway::state::AppState;
 use crate::graphql::Services;
 use crate::graphql::api::{Api, ApiSettings};
 use crate::graphql::base::cache_validity::{Invalidations, ResponseDependencies};
+use sign_in::SessionStore;
 use source_stack::CatalogCache;
 
 /// Builds the shared state of the gateway.
 pub(super) fn build(
     config: &Config,
     services: Services,
-    infrastructure: &Infrastructure,
+    (infrastructure, sessions): (&Infrastructure, &Arc<dyn SessionStore>),
     stop: CancellationToken,
 ) -> Result<Arc<AppState>, StartError> {
+    let audit = services.audit.clone();
     let (graphql, (api, limits)) = (&config.graphql, schema_and_limits(config, services, infrastructure));
     let persisted = PersistedOperations::new(
         graphql.persisted.apq,
@@ -49,12 +52,20 @@ pub(super) fn build(
         .with_rate_limiter(RequestRateLimiter::new(infrastructure.redis.as_ref().map(SharedRedis::request_counters)));
     let allowed = config.server.cors_origins.iter().map(|origin| origin.as_str().to_owned());
     // The service's own pages open WebSockets from its public origin.
-    let own = config.server.public_url.iter().map(|url| url.origin().ascii_serialization());
+    let pages = config.sign_in.iter().map(|sign_in| &sign_in.public_url);
+    let own = config.server.public_url.iter().chain(pages).map(|url| url.origin().ascii_serialization());
     let origins = allowed.chain(own).collect();
-    let authenticator = authenticator(config, &infrastructure.client);
+    let sign_in = sign_in_setup::sign_in(config, sessions, &infrastructure.client, &infrastructure.clock);
+    if let Some(sign_in) = &sign_in {
+        let clean = sign_in_setup::delete_expired_sessions(Arc::clone(&sign_in.sessions), stop.clone());
+        infrastructure.tracker.spawn(clean);
+    }
+    let authenticator = authenticator(config, &infrastructure.client, sign_in.as_ref());
     let mut state = AppState::new(pipeline, authenticator, origins, socket_limits(config), stop);
     state.serves_tls = config.server.tls.is_some();
     state.cors_loopback = config.server.cors_loopback;
+    state.sign_in = sign_in;
+    state.audit = audit;
     Ok(Arc::new(state))
 }
 

@@ -7,6 +7,7 @@ mod command;
 mod delivery_setup;
 mod error;
 mod gateway_setup;
+mod key;
 mod ledger_check;
 mod limiters;
 mod listeners;
@@ -21,6 +22,7 @@ mod reseller_setup;
 #[cfg_attr(not(feature = "sandbox"), path = "no_sandbox.rs")]
 mod sandbox;
 mod shared_redis;
+mod sign_in_setup;
 mod signals;
 mod sources;
 mod start;
@@ -33,6 +35,7 @@ pub use check::{
 };
 pub use error::StartError;
 pub use gateway_setup::{api_settings, export_limits, operation_limits, socket_limits};
+pub use key::NewKey;
 pub use ledger_check::LedgerCheck;
 pub use options::{ReplayOptions, SandboxOptions, ServeOptions};
 pub use order_setup::{order_settings, store_settings};

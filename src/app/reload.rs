@@ -65,7 +65,8 @@ impl ConfigReload {
         let services = Services { resellers: Some(Arc::new(resellers)), ..self.services.clone() };
         let (api, limits) = schema_and_limits(config, services, &self.infrastructure);
         let current = self.gateway.authenticator.load_full();
-        let authenticator = auth_setup::renewed_authenticator(config, &self.infrastructure.client, before, &current);
+        let current = (&*current, self.gateway.sign_in.as_ref());
+        let authenticator = auth_setup::renewed_authenticator(config, &self.infrastructure.client, before, current);
         self.accounts.replace(config);
         // Swapped first, so that everything cached from now on was allowed by the new safelist.
         self.gateway.pipeline.persisted().replace_safelist(safelist);
@@ -106,6 +107,8 @@ fn sections_needing_restart(before: &Config, now: &Config) -> Vec<&'static str> 
     let parts = |config: &Config| {
         [
             ("server", format!("{:?}", config.server)),
+            ("sign_in", format!("{:?}", config.sign_in)),
+            ("audit", format!("{:?}", config.audit)),
             ("cache", format!("{:?}", config.cache)),
             ("resilience", format!("{:?}", config.resilience)),
             ("ledger", format!("{:?}", config.ledger)),

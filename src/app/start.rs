@@ -32,6 +32,7 @@ use crate::gateway::health::{Dependencies, Dependency};
 use crate::gateway::metrics_endpoint::MetricsRenderer;
 use crate::graphql::Services;
 use ::orders::{ChangeBus, LocalChangeBus, Orders};
+use audit::AuditLog;
 use catalog::UnifiedCatalog;
 use deliveries::Deliveries;
 use domain::{Clock, Source, SystemClock};
@@ -39,10 +40,12 @@ use edits::Edits;
 use notifications::Notifications;
 use orders::periodic::every;
 use source_stack::CatalogCache;
-use store_sql::SearchIndex;
+use store_sql::{SearchIndex, Stores};
 
 /// Time between two looks for orders that are not searchable.
 const INDEX_INTERVAL: Duration = Duration::from_secs(60);
+/// Time between two deletions of old entries of the audit log.
+const AUDIT_INTERVAL: Duration = Duration::from_secs(3600);
 /// Minimum time for orders and deliveries to close when requests have used up the drain time.
 const MIN_CLOSE_TIME: Duration = Duration::from_secs(2);
 
@@ -81,6 +84,7 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
         edits: Some(edits),
         deliveries: Some(deliveries.clone()),
         resellers: Some(Arc::new(resellers)),
+        audit: Some(start_audit_log(&config, &stores, &clock, (&tracker, &stop))),
     };
     let (cache, draining) = (Arc::clone(&infrastructure.cache), CancellationToken::new());
     let state =
@@ -90,7 +94,7 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     let dependencies = dependencies(&infrastructure, &state, &ledger, &draining);
     let render = options.metrics.clone().unwrap_or_else(|| Arc::new(String::new));
     metrics::gauge!("ticketgraph_requests_in_flight_limit").set(u32::from(config.server.in_flight));
-    let gateway = gateway_setup::build(&config, services.clone(), &infrastructure, stop.clone())?;
+    let gateway = gateway_setup::build(&config, services.clone(), (&infrastructure, &stores.sessions), stop.clone())?;
     let listeners = Listeners::bind(&config, options.listen, sandbox.as_ref()).await?;
     // Orders that a crash interrupted are resumed before the first request arrives.
     if has_history {
@@ -132,6 +136,28 @@ async fn index_orders(index: Arc<dyn SearchIndex>, stop: CancellationToken) {
         }
     };
     every(INDEX_INTERVAL, stop.clone(), index_rest).await;
+}
+
+/// Opens the audit log, and deletes its old entries until the service stops.
+fn start_audit_log(
+    config: &Config,
+    stores: &Stores,
+    clock: &Arc<dyn Clock>,
+    (tracker, stop): (&TaskTracker, &CancellationToken),
+) -> Arc<AuditLog> {
+    let audit = Arc::new(AuditLog::new(Arc::clone(&stores.audit), Arc::clone(clock), config.audit.retention));
+    tracker.spawn(delete_old_entries(Arc::clone(&audit), stop.clone()));
+    audit
+}
+
+/// Deletes entries of the audit log that are older than its retention, until the service stops.
+async fn delete_old_entries(audit: Arc<AuditLog>, stop: CancellationToken) {
+    let delete = || async {
+        if let Err(error) = audit.delete_old().await {
+            tracing::warn!(%error, "old entries of the audit log could not be deleted");
+        }
+    };
+    every(AUDIT_INTERVAL, stop, delete).await;
 }
 
 /// Closes orders, deliveries and notices to the operator. Clients that waited for an order have their response or have given up. Calls in flight record

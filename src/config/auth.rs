@@ -214,7 +214,7 @@ impl ClientConfig {
 }
 
 /// Instruction to make an API key and its hash.
-const HOW_TO_MAKE_A_KEY: &str = "make a key with `openssl rand -hex 32`, and write its hash: printf KEY | sha256sum";
+const HOW_TO_MAKE_A_KEY: &str = "make a key with `ticketgraph key new`, which also prints this line";
 
 impl ClientKey {
     fn read(from: &Section<'_>) -> Self {
@@ -238,14 +238,14 @@ impl ClientKey {
                 }
                 let hash = decode_hex_32(hex);
                 if hash.is_none() {
-                    from.report("key_sha256", "must be 64 hex digits: printf KEY | sha256sum");
+                    from.report("key_sha256", "must be 64 hex digits, as `ticketgraph key new` prints them");
                 }
                 hash
             }
             (None, Some(key)) => Some(Sha256::digest(key.expose_secret()).into()),
             (None, None) => {
                 if from.is_clean(&["key", "key_sha256"]) {
-                    from.report("key_sha256", "is missing: 64 hex digits, printf KEY | sha256sum");
+                    from.report("key_sha256", "is missing: 64 hex digits, as `ticketgraph key new` prints them");
                 }
                 None
             }

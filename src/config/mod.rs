@@ -4,6 +4,7 @@
 //! `config/default.toml` is the reference. A new setting is a line there, a field of its section, and a line in that
 //! section's `read`; tests check that they agree.
 
+mod audit;
 mod auth;
 mod cache;
 mod consistency;
@@ -21,6 +22,7 @@ mod secret;
 mod section;
 mod server;
 mod setting;
+mod sign_in;
 mod sources;
 mod telemetry;
 mod tree;
@@ -30,6 +32,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+pub use audit::AuditConfig;
 pub use auth::{
     AnonymousConfig, AuthConfig, ClientConfig, ClientKey, IssuerConfig, KeySetLocation, SignatureAlgorithm,
 };
@@ -47,6 +50,7 @@ pub use sandbox::SandboxConfig;
 pub use section::ReadFile;
 pub use server::{CorsOrigin, ServerConfig, TlsConfig};
 pub use setting::{ByteSize, LogFilter, Percent};
+pub use sign_in::SignInConfig;
 pub use sources::{CancellationTermsConfig, ConfiguredSource, DeliveryConfig};
 pub use telemetry::TelemetryConfig;
 pub use vendor_spec::{VendorConfigSpec, VendorConfigSpecs};
@@ -76,6 +80,10 @@ pub struct Config {
     pub exports: ExportsConfig,
     /// `[auth]`.
     pub auth: AuthConfig,
+    /// `[audit]`.
+    pub audit: AuditConfig,
+    /// `[sign_in]`; `None`: people have no other way than keys.
+    pub sign_in: Option<SignInConfig>,
     /// `[cache]`.
     pub cache: CacheConfig,
     /// `[resilience]`, for sources that do not override it.
@@ -148,9 +156,12 @@ impl Config {
         let connection_keys = sources.iter().map(|(id, source)| (id.as_str(), keys_of(source))).collect();
         let resellers = root.read_each("resellers", |_, from| ResellerConfig::read(from, &connection_keys));
         let reseller_names: Vec<&str> = resellers.keys().map(String::as_str).collect();
+        let server = root.read_table("server", ServerConfig::read);
         Self {
             built_in: false,
-            server: root.read_table("server", ServerConfig::read),
+            audit: root.read_table("audit", AuditConfig::read),
+            sign_in: root.read_table("sign_in", |from| SignInConfig::read(from, &server, &reseller_names)),
+            server,
             graphql: root.read_table("graphql", GraphqlConfig::read),
             exports: root.read_table("exports", ExportsConfig::read),
             auth: root.read_table("auth", AuthConfig::read),

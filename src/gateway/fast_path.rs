@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use axum::BoxError;
 use axum::body::{Body, Bytes, HttpBody};
-use axum::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, ORIGIN, TRANSFER_ENCODING};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, ORIGIN, TRANSFER_ENCODING};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use futures_util::{FutureExt, StreamExt, stream};
 use http_body_util::BodyExt;
@@ -111,7 +111,7 @@ impl FastPath {
         // The regular path reports failed authentication and exceeded limits.
         let caller = state.authenticator.load().authenticate(headers).await.ok()?;
         let cached = pipeline.find_cached(indexed, &caller.viewer)?;
-        let anonymous_peer = (!headers.contains_key(AUTHORIZATION)).then_some(peer);
+        let anonymous_peer = caller.counted_address(headers, peer);
         let status = state.check_rate_limit(&caller, anonymous_peer, 1).await.ok()?;
         let mut response = cached_response(state, &cached, headers, media);
         let length = response.body().size_hint().exact();

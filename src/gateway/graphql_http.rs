@@ -6,14 +6,14 @@ use async_graphql::Response as GraphqlResponse;
 use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::{Extension, RawQuery, Request, State};
 use axum::http::header::{
-    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER, VARY,
+    ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER, VARY,
 };
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 
-use crate::gateway::auth::Principal;
+use crate::gateway::auth::{AuthError, Principal};
 use crate::gateway::concurrency_limit::LoadShed;
 use crate::gateway::negotiate::{Accepted, MediaType, PayloadStream, accepted, has_json_body};
 use crate::gateway::operation::{
@@ -135,7 +135,7 @@ impl AuthenticatedCaller {
     ) -> Result<Self, RequestRejection> {
         let authenticator = state.authenticator.load_full();
         let principal = authenticator.authenticate(headers).await.map_err(unauthenticated)?;
-        let peer = peer.filter(|_| !headers.contains_key(AUTHORIZATION));
+        let peer = peer.and_then(|peer| principal.counted_address(headers, peer));
         let rate_limit_status = state.check_rate_limit(&principal, peer, 1).await?;
         Ok(Self { principal, peer, rate_limit_status })
     }
@@ -345,8 +345,17 @@ async fn with_etag(response: Response, headers: &HeaderMap) -> Response {
 }
 
 /// Returns the rejection for failed authentication.
-pub fn unauthenticated(error: crate::gateway::auth::AuthError) -> RequestRejection {
-    RequestRejection::new(StatusCode::UNAUTHORIZED, ErrorCode::Unauthenticated, error.to_string())
+pub fn unauthenticated(error: AuthError) -> RequestRejection {
+    match error {
+        AuthError::ForeignOrigin => {
+            RequestRejection::new(StatusCode::FORBIDDEN, ErrorCode::Forbidden, error.to_string())
+        }
+        AuthError::SessionsUnavailable => {
+            let (status, code) = (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::LedgerUnavailable);
+            RequestRejection { retry_after: Some(1), ..RequestRejection::new(status, code, error.to_string()) }
+        }
+        _ => RequestRejection::new(StatusCode::UNAUTHORIZED, ErrorCode::Unauthenticated, error.to_string()),
+    }
 }
 
 /// Returns 400 for a request error under `application/graphql-response+json`. Under `application/json` every executed

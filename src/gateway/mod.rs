@@ -1,5 +1,5 @@
-//! The gateway: GraphQL over HTTP, WebSocket and server-sent events, with authentication, limits, exports, health,
-//! metrics and pages.
+//! The gateway: GraphQL over HTTP, WebSocket and server-sent events, with authentication, limits, exports, sign-in,
+//! health, metrics and pages.
 
 pub mod auth;
 pub mod concurrency_limit;
@@ -28,5 +28,6 @@ pub mod response_body;
 pub mod response_cache;
 pub mod response_headers;
 pub mod router;
+pub mod sign_in;
 pub mod socket;
 pub mod state;

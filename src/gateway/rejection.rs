@@ -150,6 +150,12 @@ impl RequestRejection {
         Self { retry_after: Some(1), ..Self::new(status, code, code.message()) }
     }
 
+    /// The ledger does not respond; the client may retry after a second.
+    pub fn ledger_unavailable() -> Self {
+        let (status, code) = (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::LedgerUnavailable);
+        Self { retry_after: Some(1), ..Self::new(status, code, code.message()) }
+    }
+
     /// The body did not arrive in time.
     pub fn body_timeout() -> Self {
         Self::new(StatusCode::REQUEST_TIMEOUT, ErrorCode::BadRequest, "the body did not arrive in time")

@@ -20,7 +20,7 @@ use crate::gateway::exports::{self, ExportLimits, Exports};
 use crate::gateway::health::{self, Dependencies};
 use crate::gateway::metrics_endpoint::{self, MetricsRenderer};
 use crate::gateway::state::AppState;
-use crate::gateway::{graphql_http, observe, pages, socket};
+use crate::gateway::{graphql_http, observe, pages, sign_in, socket};
 
 /// Settings of the router.
 #[derive(Clone)]
@@ -83,6 +83,7 @@ pub fn build(state: Arc<AppState>, settings: Settings) -> Router {
             "/dashboard",
             get(|headers: HeaderMap| async move { pages::dashboard().into_response_for(&headers) }),
         );
+        pages = pages.merge(sign_in::routes());
     }
     if surface.dashboard || surface.graphiql {
         pages = pages.route("/assets/{*path}", get(asset));

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use audit::{AuditAction, AuditActor, AuditLog, AuditSubject};
 use axum::body::Bytes;
 use axum::http::HeaderValue;
 use tokio::sync::watch;
@@ -15,6 +16,7 @@ use crate::gateway::pages::{self, StaticPage};
 use crate::gateway::pipeline::Pipeline;
 use crate::gateway::rate_limiter::RateLimitStatus;
 use crate::gateway::rejection::RequestRejection;
+use crate::gateway::sign_in::SignIn;
 use crate::gateway::socket::SocketLimits;
 
 /// State shared by all handlers.
@@ -35,6 +37,10 @@ pub struct AppState {
     pub cors_loopback: bool,
     /// True if the listener serves TLS; browsers then get `Strict-Transport-Security`.
     pub serves_tls: bool,
+    /// Audit log; `None` without a ledger.
+    pub audit: Option<Arc<AuditLog>>,
+    /// Sign-in of people; `None`: off.
+    pub sign_in: Option<Arc<SignIn>>,
     /// The schema as a page.
     schema_page: StaticPage,
 }
@@ -62,6 +68,8 @@ impl AppState {
             allowed_origins,
             cors_loopback: false,
             serves_tls: false,
+            audit: None,
+            sign_in: None,
             schema_page,
         }
     }
@@ -77,7 +85,7 @@ impl AppState {
         self.auth_changes.send_replace(());
     }
 
-    /// Completes when a caller loses access: its token expires or its key is revoked.
+    /// Completes when a caller loses access: its token expires, its key is revoked, or its session ends.
     pub async fn wait_until_revoked(&self, principal: &Principal) {
         let mut auth_changes = self.auth_changes.subscribe();
         let revoked = async {
@@ -89,6 +97,15 @@ impl AppState {
         tokio::select! {
             () = wait_for_expiry(principal.expires_at) => {}
             () = revoked => {}
+            () = self.wait_until_signed_out(principal) => {}
+        }
+    }
+
+    async fn wait_until_signed_out(&self, principal: &Principal) {
+        let Some(session) = &principal.session else { return std::future::pending().await };
+        let authenticator = self.authenticator.load_full();
+        if let Some(sessions) = &authenticator.sessions {
+            session.wait_until_ended(&sessions.sessions).await;
         }
     }
 
@@ -98,6 +115,15 @@ impl AppState {
         let Some(origin) = origin else { return true };
         let Ok(origin) = origin.to_str() else { return false };
         is_loopback_origin(origin) || self.allowed_origins.iter().any(|allowed| allowed == origin)
+    }
+
+    /// Records an action that concerns no single order, before its response. Returns false if the ledger does not respond.
+    pub async fn record(&self, actor: AuditActor, action: AuditAction) -> bool {
+        let Some(audit) = &self.audit else { return true };
+        let recorded = audit.record(actor, action, AuditSubject::NONE).await;
+        recorded
+            .inspect_err(|error| tracing::error!(%error, "an action could not be recorded in the audit log"))
+            .is_ok()
     }
 
     /// Counts requests of a caller and returns its rate limit status, if it has a limit. Anonymous callers are counted

@@ -17,6 +17,7 @@ use crate::graphql::operation::LoweredOperation;
 use crate::graphql::root::RootQuery;
 use crate::graphql::subgraph::SubgraphQuery;
 use crate::graphql::topics::admissions::{AdmissionsMutation, AdmissionsQuery};
+use crate::graphql::topics::audit::AuditQuery;
 use crate::graphql::topics::authoring::{AuthoringMutation, SectionMutation};
 use crate::graphql::topics::catalog::{CatalogQuery, CatalogSubscription};
 use crate::graphql::topics::deliveries::DeliveryMutation;
@@ -35,6 +36,7 @@ pub struct QueryRoot<T: ObjectType + Default>(
     AdmissionsQuery,
     OrdersQuery,
     ResellersQuery,
+    AuditQuery,
     T,
 );
 
@@ -69,6 +71,7 @@ pub(super) fn topics() -> HashMap<(String, String), &'static str> {
         ("admissions", object_fields::<AdmissionsQuery>()),
         ("orders", object_fields::<OrdersQuery>()),
         ("partners", object_fields::<ResellersQuery>()),
+        ("audit", object_fields::<AuditQuery>()),
     ];
     let mutation = [
         ("orders", object_fields::<OrdersMutation>()),

@@ -94,7 +94,7 @@ test('the order of "start here" survives the death of its server', async () => {
     const restarted = join(folder, 'restarted');
     // The first window: it starts the server again.
     const first = server.ended.then(async () => {
-      server = await startServer({}, server);
+      server = await startServer({}, { last: server });
       await writeFile(restarted, '');
     });
     const window = `${buy}\n${interrupt.replace(kill, `kill -9 ${server.pid}`)}\nuntil [ -e ${restarted} ]; do sleep 0.1; done

@@ -13,10 +13,10 @@ const binary = process.env.TICKETGRAPH_BINARY ?? resolve(root, process.env.CARGO
  * Starts the server, with settings of its own where some are given; resolves with its `origin` once it says where it listens. `stop` drains it and takes its data away.
  * `last` is a killed server, in whose place and with whose data it starts.
  */
-export async function startServer(env = {}, last) {
+export async function startServer(env = {}, { listen = '127.0.0.1:0', last } = {}) {
   const data = last?.data ?? (await mkdtemp(join(tmpdir(), 'ticketgraph-e2e-')));
-  const listen = last ? new URL(last.origin).host : '127.0.0.1:0';
-  const child = spawn(binary, ['serve', '--listen', listen, '--data', data], {
+  const address = last ? new URL(last.origin).host : listen;
+  const child = spawn(binary, ['serve', '--listen', address, '--data', data], {
     stdio: ['ignore', 'pipe', 'pipe'],
     // Without the sandbox's past orders, unless the test is about them.
     env: { ...process.env, TICKETGRAPH__SANDBOX__HISTORY: 'false', ...env },

@@ -20,6 +20,7 @@ const FRAMEWORKS: &[(&str, &[&str])] = &[
 const HTTP_CLIENT_PLACES: &[&str] = &[
     "crates/http-client/",
     "crates/notifications/",
+    "crates/sign-in/",
     "crates/telemetry/",
     "crates/testkit/",
     "src/gateway/auth/",

@@ -161,7 +161,7 @@ fn the_example_configuration_has_no_diagnostics_given_its_variables() {
 
 #[test]
 fn placeholders_and_published_keys_are_refused_in_a_live_configuration() {
-    let how = "make a key with `openssl rand -hex 32`, and write its hash: printf KEY | sha256sum";
+    let how = "make a key with `ticketgraph key new`, which also prints this line";
     for (text, clients) in [
         (include_str!("../../config/example.toml"), &["storefront", "tiqets-dashboard"][..]),
         (include_str!("../../deploy/kubernetes/ticketgraph.toml"), &["storefront"]),

@@ -1,6 +1,7 @@
 //! The integration test binary.
 
 mod architecture;
+mod audit;
 mod config;
 mod config_diagnostics;
 mod contract;
@@ -31,6 +32,8 @@ mod process_sandbox;
 mod process_scopes;
 mod process_tls;
 mod resellers;
+mod sessions;
+mod sign_in_config;
 mod soak;
 mod source_records;
 mod statements;

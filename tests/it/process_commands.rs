@@ -203,6 +203,28 @@ fn the_sandbox_says_which_port_is_taken_and_fails_only_if_it_was_asked_for() {
 }
 
 #[test]
+fn a_new_key_opens_the_service_whose_configuration_has_its_line() {
+    let run = || text(&RunFolder::with("").run(&["key", "new"]).stdout);
+    let (printed, other) = (run(), run());
+    let (key, line) = printed.trim_end().split_once('\n').expect("two lines");
+    let key = key.strip_prefix("key: ").expect("a key");
+    assert!(key.len() == 64 && !other.contains(key) && !line.contains(key), "{printed}");
+    let client = format!("[clients.shop]\n{line}\nscopes = [\"catalog:read\"]\n");
+    let place = RunFolder::with(&format!("{HARBOR}{client}"));
+    let mut command = place.binary(&["--config", "venues.toml", "--listen", "127.0.0.1:0"]);
+    let child = command.env("HARBOR_ACME_KEY", "k").stderr(Stdio::piped()).spawn().expect("a process");
+    let mut running = ServerGuard(child);
+    let mut log = BufReader::new(running.0.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
+    let listening = log.find(|line| line.contains("listening on http://")).expect("the address");
+    let address: SocketAddr =
+        listening.rsplit('/').next().and_then(|address| address.parse().ok()).expect("an address");
+    let query = "/graphql?query=%7Bviewer%7Bname%7D%7D";
+    let answer = get_with(address, query, &format!("authorization: Bearer {key}\r\n"));
+    assert!(answer.contains(r#""name":"shop""#), "{answer}");
+    assert!(get_with(address, query, "authorization: Bearer other\r\n").contains("UNAUTHENTICATED"));
+}
+
+#[test]
 fn schema_prints_the_sdl() {
     let run = RunFolder::with("").run(&["schema"]);
     assert_eq!(run.status.code(), Some(0));
@@ -240,8 +262,13 @@ fn a_server_logs_its_address_responds_and_drains_on_sigterm() {
 }
 
 fn get(address: SocketAddr, path: &str) -> String {
+    get_with(address, path, "")
+}
+
+fn get_with(address: SocketAddr, path: &str, headers: &str) -> String {
     let mut connection = TcpStream::connect(address).expect("a connection");
-    write!(connection, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").expect("a request");
+    write!(connection, "GET {path} HTTP/1.1\r\nhost: {address}\r\n{headers}connection: close\r\n\r\n")
+        .expect("a request");
     let mut answer = String::new();
     connection.read_to_string(&mut answer).expect("a response");
     answer

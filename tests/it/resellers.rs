@@ -76,7 +76,14 @@ impl Venues {
         let resellers = vec![reseller("tiqets", "harbor", tiqets), reseller("digitick", "opera", digitick)];
         let partners = Some(Arc::new(Resellers::new(resellers, &sources, Arc::clone(&clock))));
         let catalog = Arc::new(UnifiedCatalog::new(sources, Duration::from_secs(10), clock));
-        let services = Arc::new(Services { catalog, resellers: partners, edits: None, orders: None, deliveries: None });
+        let services = Arc::new(Services {
+            catalog,
+            resellers: partners,
+            edits: None,
+            orders: None,
+            deliveries: None,
+            audit: None,
+        });
         Self { harbor, opera, services }
     }
 

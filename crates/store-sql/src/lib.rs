@@ -1,7 +1,8 @@
-//! The durable stores for orders, edits and deliveries, on SQLite or PostgreSQL.
+//! The durable stores for orders, edits, deliveries, sessions and the audit log, on SQLite or PostgreSQL.
 //!
-//! Contains no business rules: it writes and reads what the ports of `orders`, `edits` and `deliveries` define.
+//! Contains no business rules: it writes and reads what the ports of `orders`, `edits`, `deliveries`, `sign-in` and `audit` define.
 
+mod audit;
 mod codec;
 mod credential_cipher;
 mod cursor_cipher;
@@ -24,6 +25,7 @@ mod rows;
 mod sales;
 mod sales_parts;
 mod sealed_refs;
+mod sessions;
 mod settings;
 mod single_statement;
 mod snapshots;
@@ -45,11 +47,13 @@ pub use crate::settings::{LeaseClock, StoreSettings};
 use crate::sql::SqlDatabase;
 use crate::sqlite::SqliteDatabase;
 use crate::store::SqlStore;
+use ::audit::AuditStore;
 use ::deliveries::store::DeliveryStore;
 use ::edits::IdempotencyStore;
 use domain::{CallCounts, SnapshotStore};
 use orders::OrderStore;
 use orders::history::OrderImport;
+use sign_in::SessionStore;
 
 /// Error of opening the stores. Never contains the URL, because it may contain a password.
 #[derive(Debug, thiserror::Error)]
@@ -93,6 +97,10 @@ pub struct Stores {
     pub call_counts: Arc<dyn CallCounts>,
     /// Data of vendors that may be requested rarely.
     pub snapshots: Arc<dyn SnapshotStore>,
+    /// Audit log.
+    pub audit: Arc<dyn AuditStore>,
+    /// Sessions of people.
+    pub sessions: Arc<dyn SessionStore>,
     /// Index of the orders of earlier versions.
     pub search_index: Arc<dyn SearchIndex>,
     /// Import of orders of the past.
@@ -186,6 +194,8 @@ fn stores(store: SqlStore) -> Stores {
         deliveries: Arc::clone(&store) as _,
         call_counts: Arc::clone(&store) as _,
         snapshots: Arc::clone(&store) as _,
+        audit: Arc::clone(&store) as _,
+        sessions: Arc::clone(&store) as _,
         search_index: Arc::clone(&store) as _,
         import: Arc::clone(&store) as _,
         health: store,

@@ -73,6 +73,7 @@ pub fn init_tracing(format: LogFormat, filter: &str, traces: Option<&TraceExport
 
 /// Crates of the service, as they appear in the targets of events and spans. Vendor crates start with [`VENDOR_PREFIX`].
 const OWN_CRATES: &[&str] = &[
+    "audit",
     "build_info",
     "catalog",
     "deliveries",
@@ -86,6 +87,7 @@ const OWN_CRATES: &[&str] = &[
     "resellers",
     "resilience",
     "sandbox_history",
+    "sign_in",
     "source_stack",
     "store_redis",
     "store_sql",
@@ -133,7 +135,7 @@ mod tests {
     #[test]
     fn a_directive_for_the_service_applies_to_all_its_crates() {
         let filter = expand_filter("info,ticketgraph=debug,hyper=warn,ticketgraph::graphql=trace");
-        assert!(filter.starts_with("info,build_info=debug,catalog=debug,"), "{filter}");
+        assert!(filter.starts_with("info,audit=debug,build_info=debug,catalog=debug,"), "{filter}");
         assert!(filter.contains(",ticketgraph=debug,"), "{filter}");
         assert!(filter.ends_with(",vendor_=debug,hyper=warn,ticketgraph::graphql=trace"), "{filter}");
     }

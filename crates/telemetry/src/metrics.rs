@@ -70,6 +70,7 @@ const PROCESS: &[Metric] = &[
     gauge_seconds("process_start_time_seconds", &[], "Start time of the process, in seconds since 1970."),
     gauge("ticketgraph_draining", &[], "1 while the process is draining before it stops, otherwise 0."),
     counter("ticketgraph_reloads_total", &["outcome"], "Configuration reloads: applied or rejected."),
+    counter("ticketgraph_sign_ins_total", &["outcome"], "Sign-ins and sign-outs of people by the provider."),
     gauge_seconds("ticketgraph_last_reload_timestamp_seconds", &[], "Time of the last applied configuration."),
     gauge("ticketgraph_last_reload_successful", &[], "1 if the last configuration reload was applied, otherwise 0."),
 ];

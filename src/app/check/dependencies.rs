@@ -1,8 +1,10 @@
-//! Everything that a configuration names beside vendors and apps: ledger, Redis, certificates, keys of issuers.
+//! Everything that a configuration names beside vendors and apps: ledger, Redis, certificates, keys of issuers, the sign-in
+//! provider.
 
 use crate::app::auth_setup;
 use crate::app::check::{CheckReport, certificate};
 use crate::app::error::{StartError, with_causes};
+use crate::app::sign_in_setup;
 use crate::app::sources::Infrastructure;
 use crate::config::Config;
 use domain::Clock;
@@ -40,6 +42,14 @@ pub(super) async fn check(
             Err(error) => AccountCheck::new("ISSUER_KEYS", title, Some(&format!("{error}."))),
         };
         reports.push(CheckReport::new(format!("auth.issuers.{name}"), vec![check]));
+    }
+    if let Some(settings) = &config.sign_in {
+        let title = "The sign-in provider publishes its configuration and keys";
+        let provider = sign_in_setup::provider(settings, &infrastructure.client, &infrastructure.clock);
+        let hint =
+            "It cannot be discovered: see the log line, and compare `sign_in.issuer` with what the provider writes.";
+        let check = AccountCheck::new("SIGN_IN", title, provider.discover().await.is_err().then_some(hint));
+        reports.push(CheckReport::new("sign_in".to_owned(), vec![check]));
     }
     reports
 }

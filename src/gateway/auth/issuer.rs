@@ -116,6 +116,7 @@ impl TokenIssuer {
             viewer: std::sync::Arc::new(viewer),
             requests_per_minute: self.settings.requests_per_minute,
             expires_at: Some(Instant::now() + Duration::from_secs(remaining.min(MAX_TOKEN_LIFETIME))),
+            session: None,
         })
     }
 

@@ -1,6 +1,7 @@
-//! Authentication: API keys, tokens of an issuer, or anonymous access.
+//! Authentication: API keys, tokens of an issuer, sessions of people, or anonymous access.
 
 mod issuer;
+pub mod session;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,7 @@ use tokio::time::Instant;
 use crate::graphql::base::viewer::Viewer;
 
 pub use issuer::{Algorithm, IssuerSettings, KeySetError, KeySetSource, TokenIssuer};
+pub use session::{SessionAuth, SessionWatch};
 
 /// An authenticated caller.
 #[derive(Debug, Clone)]
@@ -22,8 +24,17 @@ pub struct Principal {
     pub viewer: Arc<Viewer>,
     /// Requests per minute; `None`: unlimited.
     pub requests_per_minute: Option<u32>,
-    /// Expiry of the token; `None` for an API key, which does not expire.
+    /// Expiry of the token or session; `None` for an API key, which does not expire.
     pub expires_at: Option<Instant>,
+    /// Session of a person.
+    pub session: Option<SessionWatch>,
+}
+
+impl Principal {
+    /// Returns the address by which a caller is counted: that of a client without credentials.
+    pub(super) fn counted_address<A>(&self, headers: &HeaderMap, peer: A) -> Option<A> {
+        (self.session.is_none() && !headers.contains_key(AUTHORIZATION)).then_some(peer)
+    }
 }
 
 /// Completes when a token expires; never for an API key.
@@ -58,6 +69,8 @@ pub struct Authenticator {
     pub issuers: Vec<Arc<TokenIssuer>>,
     /// Principal of requests without credentials; `None`: they are rejected.
     pub anonymous: Option<Principal>,
+    /// Sessions of people; `None`: nobody signs in.
+    pub sessions: Option<SessionAuth>,
 }
 
 /// Reason why a caller could not be authenticated.
@@ -72,15 +85,44 @@ pub enum AuthError {
     /// The key is unknown, or the token is not valid.
     #[error("the key or token is not valid")]
     InvalidCredentials,
+    /// The request asks for its session but has no cookie.
+    #[error("nobody has signed in")]
+    NoSession,
+    /// The session was not used for too long, or began too long ago.
+    #[error("the session has expired: sign in again")]
+    ExpiredSession,
+    /// The session was ended, or is one of another deployment.
+    #[error("the session has ended: sign in again")]
+    UnknownSession,
+    /// Another site caused the request with the cookie.
+    #[error("a session may only be used by the pages of this service")]
+    ForeignOrigin,
+    /// The store of the sessions does not respond.
+    #[error("sessions cannot be read at the moment")]
+    SessionsUnavailable,
 }
 
 impl Authenticator {
-    /// Authenticates a caller by the `Authorization` header.
+    /// Authenticates a caller by the `Authorization` header, or else by the cookie of its session.
     pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Principal, AuthError> {
-        match headers.get(AUTHORIZATION) {
-            None => self.anonymous.clone().ok_or(AuthError::MissingCredentials),
-            Some(value) => self.authenticate_header(value.to_str().map_err(|_| AuthError::MalformedHeader)?).await,
+        if let Some(value) = headers.get(AUTHORIZATION) {
+            return self.authenticate_header(value.to_str().map_err(|_| AuthError::MalformedHeader)?).await;
         }
+        if let Some(sessions) = &self.sessions
+            && let Some(caller) = sessions.authenticate(headers).await
+        {
+            return caller;
+        }
+        self.anonymous.clone().ok_or(AuthError::MissingCredentials)
+    }
+
+    /// Authenticates a WebSocket client that sends no `Authorization`, by the headers of its upgrade request. `uses_session`: its first
+    /// message asks for the session of its cookie.
+    pub async fn authenticate_socket(&self, upgrade: &HeaderMap, uses_session: bool) -> Result<Principal, AuthError> {
+        if let Some(sessions) = self.sessions.as_ref().filter(|_| uses_session) {
+            return sessions.authenticate_socket(upgrade).await;
+        }
+        self.anonymous.clone().ok_or(AuthError::MissingCredentials)
     }
 
     /// Authenticates a caller by the text of an `Authorization` header, as a WebSocket client sends it in its first
@@ -120,6 +162,9 @@ impl Authenticator {
 
     /// Returns true if a principal is still accepted. A token remains accepted until it expires.
     pub fn is_still_valid(&self, principal: &Principal) -> bool {
+        if principal.session.is_some() {
+            return self.sessions.as_ref().is_some_and(|sessions| sessions.accepts(&principal.viewer));
+        }
         let is_it = |earlier: &Principal| Arc::ptr_eq(&earlier.viewer, &principal.viewer);
         principal.expires_at.is_some()
             || self.api_keys.iter().any(|api_key| is_it(&api_key.principal))

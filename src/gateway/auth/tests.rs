@@ -154,7 +154,7 @@ async fn rotated_keys_are_fetched_again_and_unknown_tokens_cannot_force_frequent
 #[tokio::test]
 async fn keys_are_authenticated_and_other_credentials_get_distinct_errors() {
     let viewer = Viewer { id: "shop".to_owned(), name: "shop".to_owned(), reseller: None, scopes: HashSet::new() };
-    let principal = Principal { viewer: Arc::new(viewer), requests_per_minute: None, expires_at: None };
+    let principal = Principal { viewer: Arc::new(viewer), requests_per_minute: None, expires_at: None, session: None };
     let key_sha256 = Sha256::digest(b"right").into();
     let mut authenticator = Authenticator {
         api_keys: vec![ApiKey { key_sha256, principal: principal.clone() }],

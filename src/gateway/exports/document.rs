@@ -1,5 +1,6 @@
 //! The GraphQL documents of exports, and one page of their results.
 
+use audit::AuditAction;
 use std::sync::Arc;
 
 use async_graphql::{ServerError, Value as GraphqlValue};
@@ -79,6 +80,14 @@ impl ExportFile {
             Self::Orders => OF_ORDERS,
             Self::Statement => OF_STATEMENT,
             Self::Breakdown => OF_BREAKDOWN,
+        }
+    }
+
+    /// Returns the action of the audit log.
+    pub(super) fn audit_action(self) -> AuditAction {
+        match self {
+            Self::Orders => AuditAction::OrdersExported,
+            Self::Statement => AuditAction::StatementExported,
         }
     }
 

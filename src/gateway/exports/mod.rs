@@ -107,6 +107,9 @@ async fn start(
     let (first, permit) = exports.load_shed.run(export.load_page(&state.pipeline, None)).await?;
     let mut first = first?;
     check_total(&first, exports.limits)?;
+    if !state.record(caller.principal.viewer.to_audit_actor(), file.audit_action()).await {
+        return Err(RequestRejection::ledger_unavailable());
+    }
     let head = csv_text::head(file.columns(), has_bom).and_then(|head| csv_text::append(head, &first.rows));
     let head = head.map_err(|_| RequestRejection::internal_error())?;
     let disposition = format!("attachment; filename=\"{}\"", export.file_name());

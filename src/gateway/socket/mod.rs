@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Extension, State};
-use axum::http::header::{AUTHORIZATION, ORIGIN};
+use axum::http::header::{AUTHORIZATION, COOKIE, ORIGIN};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{SplitSink, SplitStream};
@@ -22,6 +22,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tracing::Instrument;
 
 use crate::gateway::auth::Principal;
+use crate::gateway::auth::session::CSRF_HEADER;
 use crate::gateway::concurrency_limit::ConcurrencyLimit;
 use crate::gateway::observe::ActiveGauge;
 use crate::gateway::operation::{ALL_OPERATION_TYPES, OperationOutcome, OperationRequest};
@@ -67,6 +68,9 @@ pub async fn upgrade(
     };
     let authorization = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let peer = peer.map(|Extension(peer)| peer);
+    // The others are not needed for as long as the socket is open.
+    let session_headers = headers.into_iter().filter_map(|(name, value)| Some((name?, value)));
+    let session_headers = session_headers.filter(|(name, _)| *name == COOKIE || *name == ORIGIN).collect();
     upgrade.on_upgrade(move |socket| async move {
         let _open = ActiveGauge::socket();
         let (sink, source) = socket.split();
@@ -83,6 +87,7 @@ pub async fn upgrade(
             id,
             limit,
             authorization,
+            session_headers,
             peer,
             principal: None,
             running: HashMap::new(),
@@ -135,6 +140,8 @@ struct SocketSession {
     id: String,
     limit: ConcurrencyLimit,
     authorization: Option<String>,
+    /// Cookie and origin of the upgrade request.
+    session_headers: HeaderMap,
     /// Address of an anonymous client; `None` if the client has sent credentials.
     peer: Option<PeerAddress>,
     /// The authenticated caller; `None` before `connection_init`.
@@ -210,10 +217,14 @@ impl SocketSession {
                 self.peer = None;
                 authenticator.authenticate_header(&text).await
             }
-            None => authenticator.authenticate(&HeaderMap::new()).await,
+            None => {
+                let uses_session = find_parameter(payload, CSRF_HEADER.as_str()).is_some();
+                authenticator.authenticate_socket(&self.session_headers, uses_session).await
+            }
         };
         match authenticated {
             Ok(principal) => {
+                self.peer = self.peer.filter(|_| principal.session.is_none());
                 self.principal = Some(principal);
                 self.send(protocol::ack()).await?;
                 if self.subprotocol == SubProtocol::GraphqlWs {
@@ -366,11 +377,16 @@ where
     send(protocol::next(subprotocol, id, &to_json_text(&response))).await
 }
 
-/// Finds the credentials in `connection_init`: `Authorization` in any case, at the top level or under `headers`.
+/// Finds the credentials in `connection_init`.
 fn credentials(payload: &Map<String, Value>) -> Option<String> {
+    find_parameter(payload, AUTHORIZATION.as_str())
+}
+
+/// Finds a parameter in `connection_init`: its name in any case, at the top level or under `headers`.
+fn find_parameter(payload: &Map<String, Value>, name: &str) -> Option<String> {
     let find = |map: &Map<String, Value>| {
         map.iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case("authorization"))
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
             .and_then(|(_, value)| value.as_str().map(str::to_owned))
     };
     find(payload).or_else(|| payload.get("headers").and_then(Value::as_object).and_then(find))

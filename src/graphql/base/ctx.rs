@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_graphql::{Context, PathSegment, ServerError};
+use audit::AuditLog;
 use catalog::UnifiedCatalog;
 use deliveries::Deliveries;
 use domain::error::{VendorError, VendorOperation};
@@ -35,6 +36,8 @@ pub struct Services {
     pub deliveries: Option<Deliveries>,
     /// The resellers, if any are configured.
     pub resellers: Option<Arc<Resellers>>,
+    /// The audit log, if a ledger is configured.
+    pub audit: Option<Arc<AuditLog>>,
 }
 
 /// State of one request.
@@ -156,7 +159,8 @@ mod tests {
     #[tokio::test]
     async fn a_failure_is_logged_once_per_request() {
         let catalog = Arc::new(UnifiedCatalog::new(Vec::new(), Duration::from_secs(1), Arc::new(SystemClock)));
-        let services = Arc::new(Services { catalog, edits: None, resellers: None, orders: None, deliveries: None });
+        let services =
+            Arc::new(Services { catalog, edits: None, resellers: None, orders: None, deliveries: None, audit: None });
         let viewer =
             Arc::new(Viewer { id: "a".to_owned(), name: "A".to_owned(), reseller: None, scopes: HashSet::new() });
         let ctx = || Ctx::new(&services, Arc::clone(&viewer), Arc::from("r-1"), 100);

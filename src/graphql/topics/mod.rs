@@ -1,6 +1,7 @@
 //! The topics of the schema, one module each, with their query, mutation and subscription objects.
 
 pub mod admissions;
+pub mod audit;
 pub mod authoring;
 pub mod catalog;
 pub mod deliveries;

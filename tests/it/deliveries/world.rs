@@ -242,7 +242,7 @@ impl World {
         let sources = vec![Arc::new(self.opera.source.clone())];
         let catalog = Arc::new(UnifiedCatalog::new(sources, Duration::from_secs(5), clock));
         let (orders, deliveries) = (Some(self.orders.clone()), Some(self.deliveries.clone()));
-        let services = Arc::new(Services { catalog, orders, deliveries, edits: None, resellers: None });
+        let services = Arc::new(Services { catalog, orders, deliveries, edits: None, resellers: None, audit: None });
         let scopes: HashSet<Scope> = scopes.iter().copied().collect();
         let viewer = Viewer { id: "tester".to_owned(), name: "A tester".to_owned(), reseller: None, scopes };
         let ctx = Ctx::new(&services, Arc::new(viewer), Arc::from("r-1"), default_api_settings().response_fields);

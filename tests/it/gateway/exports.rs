@@ -39,7 +39,7 @@ fn of_reseller(name: &str, per_minute: Option<u32>, scopes: &[Scope]) -> Princip
         reseller: Some(name.to_owned()),
         scopes: scopes.iter().copied().collect(),
     };
-    Principal { viewer: Arc::new(viewer), requests_per_minute: per_minute, expires_at: None }
+    Principal { viewer: Arc::new(viewer), requests_per_minute: per_minute, expires_at: None, session: None }
 }
 
 impl World {
@@ -63,6 +63,7 @@ impl World {
             orders: Some(over(&(Arc::clone(&store) as Arc<dyn OrderStore>))),
             deliveries: None,
             resellers: Some(Arc::new(partners)),
+            audit: None,
         };
         let both = [Scope::OrderRead, Scope::ReportRead];
         let keys = vec![

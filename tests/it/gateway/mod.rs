@@ -11,6 +11,7 @@ mod http;
 mod order_lists;
 mod overload;
 mod safelist;
+mod sign_in;
 mod slow_clients;
 mod socket;
 
@@ -24,7 +25,7 @@ use std::time::Duration;
 use catalog::UnifiedCatalog;
 use domain::SystemClock;
 use sha2::{Digest, Sha256};
-use ticketgraph::gateway::auth::{ApiKey, Authenticator, Principal, TokenIssuer};
+use ticketgraph::gateway::auth::{ApiKey, Authenticator, Principal, SessionAuth, TokenIssuer};
 use ticketgraph::gateway::concurrency_limit::ConcurrencyLimit;
 use ticketgraph::gateway::exports::ExportLimits;
 use ticketgraph::gateway::fast_path::FastPath;
@@ -35,6 +36,7 @@ use ticketgraph::gateway::operation_limits::OperationLimits;
 use ticketgraph::gateway::persisted::{PersistedOperations, Safelist, SharedOperationStore};
 use ticketgraph::gateway::pipeline::Pipeline;
 use ticketgraph::gateway::router;
+use ticketgraph::gateway::sign_in::SignIn;
 use ticketgraph::gateway::socket::SocketLimits;
 use ticketgraph::gateway::state::AppState;
 use ticketgraph::graphql::api::Api;
@@ -92,7 +94,7 @@ fn principal(name: &str, scopes: &[Scope], per_minute: Option<u32>) -> Principal
         reseller: None,
         scopes: scopes.iter().copied().collect::<HashSet<_>>(),
     };
-    Principal { viewer: Arc::new(viewer), requests_per_minute: per_minute, expires_at: None }
+    Principal { viewer: Arc::new(viewer), requests_per_minute: per_minute, expires_at: None, session: None }
 }
 
 /// Starts a gateway: everybody may read the catalog, `right` is an API key, `slow-key` is one with three requests a
@@ -131,6 +133,9 @@ pub(crate) struct GatewayOptions {
     pub keys: Vec<(&'static str, Principal)>,
     pub operation_store: Option<Arc<dyn SharedOperationStore>>,
     pub issuers: Vec<Arc<TokenIssuer>>,
+    /// Sessions of people, and the sign-in.
+    pub sessions: Option<SessionAuth>,
+    pub sign_in: Option<Arc<SignIn>>,
     pub in_flight: usize,
     pub connections: usize,
     pub header_timeout: Duration,
@@ -152,6 +157,8 @@ impl Default for GatewayOptions {
             keys: Vec::new(),
             operation_store: None,
             issuers: Vec::new(),
+            sessions: None,
+            sign_in: None,
             in_flight: 64,
             connections: 100,
             header_timeout: Duration::from_secs(2),
@@ -168,7 +175,7 @@ impl Default for GatewayOptions {
 
 fn no_services() -> Services {
     let catalog = UnifiedCatalog::new(Vec::new(), Duration::from_secs(5), Arc::new(SystemClock));
-    Services { catalog: Arc::new(catalog), edits: None, resellers: None, orders: None, deliveries: None }
+    Services { catalog: Arc::new(catalog), edits: None, resellers: None, orders: None, deliveries: None, audit: None }
 }
 
 fn pipeline(
@@ -190,15 +197,18 @@ pub(crate) async fn start_with(setting: GatewayOptions) -> TestGateway {
         ("all-key", principal("operator", &[Scope::Admin], None)),
         ("slow-key", principal("slow", &[Scope::CatalogRead], Some(3))),
     ];
+    let pages = setting.sessions.iter().map(|sessions| sessions.origin.clone());
+    let origins = std::iter::once("https://shop.example".to_owned()).chain(pages).collect();
     let callers = Authenticator {
         api_keys: usual.into_iter().chain(setting.keys).map(|(key, caller)| holder(key, caller)).collect(),
         issuers: setting.issuers,
         anonymous: Some(principal("anonymous", &[Scope::CatalogRead], None)),
+        sessions: setting.sessions,
     };
-    let origins = vec!["https://shop.example".to_owned()];
     let services = setting.services.unwrap_or_else(no_services);
     let pipeline = pipeline(services, setting.limits, setting.safelist, setting.operation_store);
-    let front = AppState::new(pipeline, callers, origins, setting.socket_limits, stop.clone());
+    let mut front = AppState::new(pipeline, callers, origins, setting.socket_limits, stop.clone());
+    front.sign_in = setting.sign_in;
     let front = Arc::new(front);
     let settings = router::Settings {
         limit: ConcurrencyLimit::new(setting.in_flight),

@@ -24,9 +24,14 @@ pub(super) enum Received {
 
 impl Socket {
     pub(super) async fn connect(door: &TestGateway, protocol: Option<&str>) -> Self {
+        let headers: Vec<_> = protocol.into_iter().map(|protocol| ("sec-websocket-protocol", protocol)).collect();
+        Self::connect_with(door, &headers).await
+    }
+
+    pub(super) async fn connect_with(door: &TestGateway, headers: &[(&'static str, &str)]) -> Self {
         let mut request = format!("ws://{}/graphql/ws", door.address).into_client_request().expect("a request");
-        if let Some(protocol) = protocol {
-            request.headers_mut().insert("sec-websocket-protocol", protocol.parse().expect("a header"));
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().expect("a header"));
         }
         Self(connect_async(request).await.expect("a socket").0)
     }

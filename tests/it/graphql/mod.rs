@@ -66,8 +66,14 @@ impl TestGraph {
         }
         let resellers = Some(Arc::new(test_resellers(&all)));
         let unified_catalog = Arc::new(UnifiedCatalog::new(all, DEADLINE, fixed_clock()));
-        let services =
-            Arc::new(Services { catalog: unified_catalog, resellers, edits: None, orders: None, deliveries: None });
+        let services = Arc::new(Services {
+            catalog: unified_catalog,
+            resellers,
+            edits: None,
+            orders: None,
+            deliveries: None,
+            audit: None,
+        });
         Self { services, catalogs }
     }
 

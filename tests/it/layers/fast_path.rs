@@ -41,7 +41,7 @@ fn principal(name: &str, scopes: &[Scope], reseller: Option<&str>, per_minute: O
     let scopes: HashSet<Scope> = scopes.iter().copied().collect();
     let reseller = reseller.map(str::to_owned);
     let viewer = Arc::new(Viewer { id: name.to_owned(), name: name.to_owned(), reseller, scopes });
-    Principal { viewer, requests_per_minute: per_minute, expires_at: None }
+    Principal { viewer, requests_per_minute: per_minute, expires_at: None, session: None }
 }
 
 fn authenticator(keys: &[(&str, Principal)]) -> Authenticator {

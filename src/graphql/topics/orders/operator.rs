@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
+use audit::{AuditAction, AuditSubject};
 use domain::{OrderKey, SourceId};
 use orders::{self, OperatorOutcome};
 
@@ -186,6 +187,16 @@ fn require_operator<'a>(ctx: &Context<'a>) -> Result<&'a Ctx, ApiError> {
     Ok(ctx)
 }
 
+/// Records an action in the audit log, unless it was refused.
+async fn record_accepted(
+    ctx: &Ctx,
+    outcome: &OperatorOutcome,
+    action: AuditAction,
+    subject: AuditSubject,
+) -> Result<(), ApiError> {
+    if outcome.problems.is_empty() { ctx.record(action, subject).await } else { Ok(()) }
+}
+
 impl RetryLegsInput {
     fn into_request(self) -> Result<orders::RetryLegs, OperatorOutcome> {
         let legs: Option<Option<Vec<_>>> = self.legs.map(|legs| legs.iter().map(parse_leg).collect());
@@ -240,7 +251,7 @@ impl OperatorMutation {
             }),
         };
         let settle = |orders: orders::Orders, actor, request| async move { orders.settle(&actor, &request).await };
-        OrderPayload::from_allowed_action(ctx, request, settle).await
+        OrderPayload::from_recorded_action(ctx, AuditAction::LegSettled, request, settle).await
     }
 
     /// Looks up, or tries again, now: legs that wait or need attention.
@@ -251,7 +262,12 @@ impl OperatorMutation {
     ) -> Result<RetryLegsPayload, ApiError> {
         let ctx = require_operator(ctx)?;
         let outcome = match input.into_request() {
-            Ok(request) => ctx.orders()?.retry(&ctx.actor(), &request).await?,
+            Ok(request) => {
+                let outcome = ctx.orders()?.retry(&ctx.actor(), &request).await?;
+                let subject = AuditSubject { order: None, source: request.source };
+                record_accepted(ctx, &outcome, AuditAction::LegsRetried, subject).await?;
+                outcome
+            }
             Err(outcome) => outcome,
         };
         let scheduled = int(u32::try_from(outcome.scheduled).unwrap_or(u32::MAX));
@@ -271,7 +287,7 @@ impl OperatorMutation {
             text: input.text,
         });
         let add = |orders: orders::Orders, actor, request| async move { orders.add_note(&actor, &request).await };
-        OrderPayload::from_allowed_action(ctx, request, add).await
+        OrderPayload::from_recorded_action(ctx, AuditAction::NoteAdded, request, add).await
     }
 
     /// Ties something found only at the vendor to an order of ours, or declares it none of ours.
@@ -282,7 +298,12 @@ impl OperatorMutation {
     ) -> Result<ResolveOrphanPayload, ApiError> {
         let ctx = require_operator(ctx)?;
         let outcome = match input.into_request() {
-            Ok(request) => ctx.orders()?.resolve_orphan(&ctx.actor(), &request).await?,
+            Ok(request) => {
+                let outcome = ctx.orders()?.resolve_orphan(&ctx.actor(), &request).await?;
+                let subject = AuditSubject::source(&request.source);
+                record_accepted(ctx, &outcome, AuditAction::OrphanResolved, subject).await?;
+                outcome
+            }
             Err(outcome) => outcome,
         };
         Ok(ResolveOrphanPayload { problems: problems(ctx, &outcome) })
@@ -307,6 +328,8 @@ impl OperatorMutation {
             until: input.until.map(|until| until.at),
         };
         let outcome = ctx.orders()?.pause_source(&ctx.actor(), &request).await?;
+        let subject = AuditSubject::source(&request.source);
+        record_accepted(ctx, &outcome, AuditAction::SourcePaused, subject).await?;
         Ok(SourcePayload::of(ctx, Some(&request.source), &outcome))
     }
 
@@ -322,6 +345,7 @@ impl OperatorMutation {
             Err(outcome) => return Ok(SourcePayload::of(ctx, None, &outcome)),
         };
         let outcome = ctx.orders()?.resume_source(&ctx.actor(), &input.idempotency_key.0, &source).await?;
+        record_accepted(ctx, &outcome, AuditAction::SourceResumed, AuditSubject::source(&source)).await?;
         Ok(SourcePayload::of(ctx, Some(&source), &outcome))
     }
 }

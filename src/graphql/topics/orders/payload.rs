@@ -1,6 +1,7 @@
 //! Order mutations and their payloads.
 
 use async_graphql::{Context, ID, Object, SimpleObject};
+use audit::AuditAction;
 use domain::StoreError;
 use orders::{self, Actor, OrderLookup, OrderOutcome, Orders, Quote};
 
@@ -66,6 +67,24 @@ impl OrderPayload {
             Err(problems) => OrderOutcome { order: None, problems, replayed: false },
         };
         Ok(Self::of(ctx, outcome))
+    }
+
+    /// As [`from_allowed_action`](Self::from_allowed_action), for an action of the audit log. It is recorded for every order that the caller
+    /// may act on, also if it was refused or repeated: a repetition may follow a record that failed.
+    pub(super) async fn from_recorded_action<I, F>(
+        ctx: &Ctx,
+        action: AuditAction,
+        input: Result<I, Vec<orders::Problem>>,
+        act: impl FnOnce(Orders, Actor, I) -> F,
+    ) -> Result<Self, ApiError>
+    where
+        F: Future<Output = Result<OrderOutcome, StoreError>>,
+    {
+        let payload = Self::from_allowed_action(ctx, input, act).await?;
+        if let Some(order) = &payload.order {
+            ctx.record(action, order.to_audit_subject()).await?;
+        }
+        Ok(payload)
     }
 }
 
@@ -218,7 +237,8 @@ impl OrdersMutation {
         #[graphql(desc = "The quote.")] input: CancelOrderInput,
     ) -> Result<OrderPayload, ApiError> {
         let cancel = |orders: Orders, actor, request| async move { orders.cancel(&actor, &request).await };
-        OrderPayload::from_action(ctx, input.into_request(), cancel).await
+        let ctx = require_order_write(ctx)?;
+        OrderPayload::from_recorded_action(ctx, AuditAction::OrderCanceled, input.into_request(), cancel).await
     }
 }
 

@@ -171,6 +171,9 @@ impl Ticket {
         if !ctx.viewer.has_scope(Scope::TicketBarcode) {
             return Ok(Vec::new());
         }
+        if !self.coded.ticket.refs.is_empty() {
+            ctx.record_codes_read(&self.order).await?;
+        }
         Ok(ExternalRef::list(&self.find_source(ctx)?, &self.coded.ticket.refs))
     }
 
@@ -202,7 +205,8 @@ impl Ticket {
         let symbology = self.coded.ticket.symbology.filter(|_| shows_code);
         let ctx = Ctx::of(ctx);
         let code = self.coded.barcode.as_ref().filter(|_| ctx.viewer.has_scope(Scope::TicketBarcode));
-        let barcode = symbology.map(|symbology| TicketDelivery::Barcode(BarcodeDelivery::of(symbology, code)));
+        let delivery = |symbology| BarcodeDelivery::of(symbology, code, Arc::clone(&self.order));
+        let barcode = symbology.map(|symbology| TicketDelivery::Barcode(delivery(symbology)));
         let goes_to_app = self.delivery.is_some() || self.order.delivery == DeliveryPreference::MobileApp;
         let channel = ctx.services.deliveries.as_ref().and_then(|deliveries| deliveries.channel_of(&self.leg().source));
         let channel = channel.filter(|_| goes_to_app);
@@ -268,11 +272,19 @@ pub(super) enum TicketDelivery {
 pub(super) struct BarcodeDelivery {
     symbology: SymbologyEnum,
     value: Option<String>,
+    order: SharedOrder,
 }
 
 impl BarcodeDelivery {
-    fn of(symbology: ordering::Symbology, code: Option<&Barcode>) -> Self {
-        Self { symbology: symbology.into(), value: code.map(|code| code.value.expose_secret().to_owned()) }
+    fn of(symbology: ordering::Symbology, code: Option<&Barcode>, order: SharedOrder) -> Self {
+        let value = code.map(|code| code.value.expose_secret().to_owned());
+        Self { symbology: symbology.into(), value, order }
+    }
+
+    /// Returns the code, if the viewer may see it, after its reading was recorded.
+    async fn reveal(&self, ctx: &Context<'_>) -> Option<Result<&str, ApiError>> {
+        let value = self.value.as_deref()?;
+        Some(Ctx::of(ctx).record_codes_read(&self.order).await.map(|()| value))
     }
 }
 
@@ -285,14 +297,20 @@ impl BarcodeDelivery {
     }
 
     /// The content of the code. Null unless the viewer has the scope `ticket:barcode`, and while there is no code yet.
-    async fn value(&self) -> Option<&str> {
-        self.value.as_deref()
+    async fn value(&self, ctx: &Context<'_>) -> Option<Result<&str, ApiError>> {
+        self.reveal(ctx).await
     }
 
     /// An SVG image of the code, ready for an `img` element. Null if `value` is null and for symbologies other than QR.
-    async fn svg(&self) -> Option<String> {
-        let value = self.value.as_deref().filter(|_| self.symbology == SymbologyEnum::Qr)?;
+    async fn svg(&self, ctx: &Context<'_>) -> Option<Result<String, ApiError>> {
+        if self.symbology != SymbologyEnum::Qr {
+            return None;
+        }
+        let value = match self.reveal(ctx).await? {
+            Ok(value) => value,
+            Err(error) => return Some(Err(error)),
+        };
         let code = QrCode::new(value.as_bytes()).ok()?;
-        Some(code.render::<svg::Color<'_>>().min_dimensions(240, 240).quiet_zone(true).build())
+        Some(Ok(code.render::<svg::Color<'_>>().min_dimensions(240, 240).quiet_zone(true).build()))
     }
 }

@@ -1,8 +1,9 @@
-// One connection to the API for one key: queries and mutations over HTTP, subscriptions over a WebSocket that comes back by itself.
+// One connection to the API for one key or session: queries and mutations over HTTP, subscriptions over a WebSocket that comes back by itself.
 
 import { cacheExchange, Client, type CombinedError, fetchExchange, mapExchange, subscriptionExchange } from 'urql';
 import { createClient } from 'graphql-ws';
 
+import { credentialsOf } from '../app/session';
 import { createStore, type Store } from '../app/store';
 
 /** `idle`: nothing is watched. */
@@ -23,9 +24,9 @@ export function isUnknownKey(error: CombinedError): boolean {
   return error.graphQLErrors.some(({ extensions }) => extensions.code === 'UNAUTHENTICATED') || error.response?.status === 401;
 }
 
-/** Opens a connection. `onRefused` is called when the server does not know the key (any more). */
-export function connect(key: string, onRefused: () => void): Connection {
-  const authorization = `Bearer ${key}`;
+/** Opens a connection for a key, or without one for the session. `onRefused` is called when the server does not know it (any more). */
+export function connect(key: string | null, onRefused: () => void): Connection {
+  const { headers, credentials } = credentialsOf(key);
   const liveness = createStore<Liveness>('idle');
   const returns = createStore(0);
   let watchers = 0;
@@ -33,7 +34,7 @@ export function connect(key: string, onRefused: () => void): Connection {
 
   const socket = createClient({
     url: new URL('/graphql/ws', location.href.replace(/^http/, 'ws')).href,
-    connectionParams: { authorization },
+    connectionParams: headers,
     keepAlive: 15_000,
     // Going from view to view ends one subscription and begins another: the socket stays.
     lazyCloseTimeout: 3_000,
@@ -60,7 +61,7 @@ export function connect(key: string, onRefused: () => void): Connection {
     url: new URL('/graphql', location.href).href,
     preferGetMethod: false,
     requestPolicy: 'cache-and-network',
-    fetchOptions: { headers: { authorization }, credentials: 'omit' },
+    fetchOptions: { headers, credentials },
     exchanges: [
       mapExchange({ onError: (error) => isUnknownKey(error) && onRefused() }),
       cacheExchange,

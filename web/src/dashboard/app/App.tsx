@@ -9,6 +9,7 @@ import { ViewerDocument } from '../api/documents';
 import { Answer } from '../ui/Answer';
 import { Empty, Page } from '../ui/parts';
 import { useTranslation } from '../words';
+import { askSession, firstReason, type Reason, session } from './session';
 import { key } from './settings';
 import { Shell } from './Shell';
 import { SignIn } from './SignIn';
@@ -19,28 +20,45 @@ import { viewsOf } from './views';
 
 export function App() {
   const present = useStore(key);
+  const person = useStore(session);
   const [connection, setConnection] = useState<Connection | null>(null);
-  const [isRefused, setRefused] = useState(false);
+  const [reason, setReason] = useState<Reason | null>(firstReason);
+  // The name of the provider, once the server was asked.
+  const [provider, setProvider] = useState<string | null>();
+  const isKnown = present !== null || person !== null;
 
   useEffect(() => {
-    if (present === null) return;
+    if (isKnown || provider !== undefined) return;
+    let isCurrent = true;
+    void askSession().then((answer) => {
+      if (!isCurrent) return;
+      setProvider(answer.provider?.name ?? null);
+      session.set(answer.session);
+      if (answer.ended) setReason(answer.ended === 'EXPIRED' ? 'expired' : 'ended');
+    });
+    return () => {
+      isCurrent = false;
+    };
+  }, [isKnown, provider]);
+
+  useEffect(() => {
+    if (!isKnown) return;
+    setReason(null);
     const opened = connect(present, () => {
-      setRefused(true);
-      key.set(null);
+      setReason(present === null ? 'ended' : 'key');
+      // The server says whether the session has expired.
+      setProvider(undefined);
+      if (present === null) session.set(null);
+      else key.set(null);
     });
     setConnection(opened);
     return () => {
       setConnection(null);
       opened.close();
     };
-  }, [present]);
+  }, [present, isKnown]);
 
-  function signIn(chosen: string) {
-    setRefused(false);
-    key.set(chosen);
-  }
-
-  if (present === null) return <SignIn isRefused={isRefused} onKey={signIn} />;
+  if (!isKnown) return provider === undefined ? null : <SignIn provider={provider} reason={reason} onKey={key.set} />;
   if (connection === null) return null;
   return (
     <ConnectionContext value={connection}>

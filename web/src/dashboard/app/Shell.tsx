@@ -7,7 +7,7 @@ import { useConnection } from '../api/use';
 import { useTranslation } from '../words';
 import { Preferences } from './Preferences';
 import { hrefOf } from './route';
-import { key } from './settings';
+import { SignOut, Who } from './SignOut';
 import { useStore } from './store';
 import type { Viewer } from './viewer';
 import type { View } from './views';
@@ -48,12 +48,10 @@ export function Shell({ views, viewer, current, children }: Frame) {
       <header className="top">
         <div className="top-line">
           <Brand />
-          <span className="who">{viewer ? (viewer.reseller?.name ?? viewer.name) : null}</span>
+          <Who viewer={viewer} />
           <Liveness />
           <Preferences />
-          <button type="button" className="quiet" onClick={() => key.set(null)}>
-            {t.app.signOut}
-          </button>
+          <SignOut />
         </div>
         {views.length > 0 ? (
           <nav aria-label={t.app.views}>

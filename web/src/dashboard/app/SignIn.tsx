@@ -1,4 +1,4 @@
-// Where a caller's key is given. It goes to the API in a header, and nowhere else.
+// Where a person goes to the provider, or gives a caller's key. The key goes to the API in a header, and nowhere else.
 
 import { type FormEvent, useEffect, useId, useState } from 'react';
 
@@ -7,14 +7,22 @@ import { callers, isSandbox } from '../../sandbox/callers';
 import { Card, Page } from '../ui/parts';
 import { useTranslation } from '../words';
 import { Preferences } from './Preferences';
+import { goToProvider, type Reason } from './session';
 
-export function SignIn({ isRefused, onKey }: { isRefused: boolean; onKey: (key: string) => void }) {
+interface Ways {
+  /** The name of the provider, if one is configured. */
+  provider: string | null;
+  reason: Reason | null;
+  onKey: (key: string) => void;
+}
+
+export function SignIn({ provider, reason, onKey }: Ways) {
   const { t } = useTranslation();
   const [text, setText] = useState('');
   const [isShown, setShown] = useState(false);
   const [isEmpty, setEmpty] = useState(false);
   const field = useId();
-  const trouble = isEmpty ? t.signIn.anonymous : isRefused ? t.signIn.refused : null;
+  const trouble = isEmpty ? t.signIn.anonymous : reason === 'key' ? t.signIn.refused : null;
 
   function submit(event: FormEvent) {
     event.preventDefault();
@@ -33,6 +41,12 @@ export function SignIn({ isRefused, onKey }: { isRefused: boolean; onKey: (key: 
         </div>
       </header>
       <Page title={t.signIn.title}>
+        {reason && reason !== 'key' ? (
+          <p className="notice tone-warn sign-in" role="alert">
+            {t.session.reasons[reason]}
+          </p>
+        ) : null}
+        {provider === null ? null : <ProviderButton provider={provider} reason={reason} />}
         <form className="card sign-in" onSubmit={submit} noValidate>
           <p id={`${field}-hint`}>{t.signIn.explain}</p>
           <label htmlFor={field}>{t.signIn.key}</label>
@@ -62,6 +76,24 @@ export function SignIn({ isRefused, onKey }: { isRefused: boolean; onKey: (key: 
         <ReadyCallers onKey={onKey} />
       </Page>
     </>
+  );
+}
+
+function ProviderButton({ provider, reason }: { provider: string; reason: Reason | null }) {
+  const { t } = useTranslation();
+  return (
+    <section className="card sign-in" aria-label={provider}>
+      <div className="bar">
+        <button type="button" className="main" onClick={() => goToProvider(false)}>
+          {t.session.signInWith(provider)}
+        </button>
+        {reason === 'no-access' || reason === 'refused' ? (
+          <button type="button" className="quiet" onClick={() => goToProvider(true)}>
+            {t.session.otherAccount}
+          </button>
+        ) : null}
+      </div>
+    </section>
   );
 }
 

@@ -3,6 +3,7 @@
 import type { ComponentType } from 'react';
 
 import { AttentionPage } from '../attention/AttentionPage';
+import { AuditPage } from '../audit/AuditPage';
 import { ConnectionsPage } from '../connections/ConnectionsPage';
 import { ResellersPage } from '../connections/ResellersPage';
 import { OrdersPage } from '../orders/OrdersPage';
@@ -28,6 +29,7 @@ export function viewsOf(viewer: Viewer): View[] {
     [!isOperator && reports, { name: 'connections', Component: ConnectionsPage }],
     [isOperator && reports, { name: 'resellers', Component: ResellersPage }],
     [isOperator && reports, { name: 'reconciliation', Component: ReconciliationPage }],
+    [isOperator && may(viewer, 'admin'), { name: 'audit', Component: AuditPage }],
   ];
   return views.filter(([has]) => has).map(([, view]) => view);
 }

@@ -2,7 +2,7 @@
 
 import { useState } from 'react';
 
-import { key } from '../app/settings';
+import { credentials } from '../app/session';
 import { useTranslation } from '../words';
 
 type Value = string | number | boolean;
@@ -43,8 +43,7 @@ export function ExportButton({ file, saveAs, parameters }: Wanted) {
   async function get() {
     setState('busy');
     try {
-      const headers = { authorization: `Bearer ${key.get() ?? ''}` };
-      const response = await fetch(addressOf(file, parameters), { headers, credentials: 'omit' });
+      const response = await fetch(addressOf(file, parameters), credentials());
       if (!response.ok) {
         const { errors } = (await response.json()) as { errors: { message: string }[] };
         setState({ trouble: errors[0]?.message ?? t.errors.other });

@@ -27,6 +27,7 @@ export const frame: typeof words = {
     attention: 'Zu klären',
     resellers: 'Wiederverkäufer',
     reconciliation: 'Abgleich',
+    audit: 'Protokoll',
   },
   signIn: {
     title: 'Anmelden',
@@ -54,7 +55,7 @@ export const frame: typeof words = {
   },
   errors: {
     network: 'Der Server ist nicht erreichbar.',
-    FORBIDDEN: 'Dieser API-Schlüssel hat dafür keine Berechtigung.',
+    FORBIDDEN: 'Dafür haben Sie keine Berechtigung.',
     UNAUTHENTICATED: 'Ungültiger API-Schlüssel.',
     RATE_LIMITED: 'Zu viele Anfragen: bitte einen Moment warten.',
     OVERLOADED: 'Der Dienst ist ausgelastet: bitte gleich noch einmal.',

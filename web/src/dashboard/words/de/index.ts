@@ -2,4 +2,5 @@ export { frame } from './frame';
 export { listing } from './listing';
 export { operation } from './operation';
 export { partners } from './partners';
+export { people } from './people';
 export { states } from './states';

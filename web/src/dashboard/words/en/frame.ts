@@ -27,6 +27,7 @@ export const frame = {
     attention: 'Needs attention',
     resellers: 'Resellers',
     reconciliation: 'Reconciliation',
+    audit: 'Audit log',
   },
   signIn: {
     title: 'Sign in',
@@ -53,7 +54,7 @@ export const frame = {
   },
   errors: {
     network: 'The server is unreachable.',
-    FORBIDDEN: 'This API key has no permission for this.',
+    FORBIDDEN: 'You have no permission for this.',
     UNAUTHENTICATED: 'Invalid API key.',
     RATE_LIMITED: 'Too many requests. Wait a moment.',
     OVERLOADED: 'The service is busy. Try again in a moment.',

@@ -27,6 +27,7 @@ export const frame: typeof words = {
     attention: 'À traiter',
     resellers: 'Revendeurs',
     reconciliation: 'Rapprochement',
+    audit: "Journal d'audit",
   },
   signIn: {
     title: 'Se connecter',
@@ -53,7 +54,7 @@ export const frame: typeof words = {
   },
   errors: {
     network: 'Le serveur est injoignable.',
-    FORBIDDEN: 'Cette clé ne peut pas voir ceci.',
+    FORBIDDEN: "Vous n'avez pas le droit de voir ou de faire ceci.",
     UNAUTHENTICATED: 'Le serveur ne connaît pas cette clé.',
     RATE_LIMITED: 'Trop de demandes : attendez un instant.',
     OVERLOADED: 'Le service est occupé : réessayez dans un instant.',
