@@ -13,7 +13,7 @@ use axum::http::StatusCode;
 use axum::routing::put;
 use domain::{Clock, Quota, Scope, SourceId, SystemClock, VendorKind};
 use emulators::{Options, RequestLimits, Sandbox, Scenario, Stage};
-use orders::{OrderFilter, Orders};
+use orders::{OrderFilter, Orders, PageRequest};
 use sandbox_history::{Seller, Venue, make_orders};
 use secrecy::ExposeSecret;
 use store_sql::Stores;
@@ -108,17 +108,22 @@ fn load_scenario(path: &Path) -> Result<Scenario, StartError> {
     Scenario::from_toml(&text).map_err(|error| unusable(error.to_string()))
 }
 
-/// Fills a ledger without orders with three months of them, which the emulated vendors record, too. Returns false if that is not configured,
+/// Fills a ledger without orders with three months of them, which the emulated vendors record, too. Returns false without a sandbox, if that is not configured,
 /// or if the ledger or a vendor has sold something: those of an earlier start stay as they are.
 pub(super) async fn make_history(
     config: &Config,
-    sandbox: &RunningSandbox,
+    sandbox: Option<&RunningSandbox>,
     orders: &Orders,
     stores: &Stores,
     clock: &dyn Clock,
 ) -> Result<bool, StartError> {
+    let Some(sandbox) = sandbox else { return Ok(false) };
     let failed = |error: &dyn Error| StartError::History(with_causes(error));
-    let stored = stores.orders.list(&OrderFilter::default(), None, 1).await.map_err(|error| failed(&error))?;
+    let stored = stores
+        .orders
+        .list(&OrderFilter::default(), &PageRequest::newest(None, 1))
+        .await
+        .map_err(|error| failed(&error))?;
     let venues: Vec<Venue<'_>> = config.sources.values().filter_map(|settings| venue(settings, sandbox)).collect();
     let is_new = stored.orders.is_empty() && venues.iter().all(|venue| !venue.sales.has_sales());
     if !config.sandbox.history || !is_new {

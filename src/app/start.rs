@@ -1,5 +1,6 @@
 //! Start, serving and graceful shutdown.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ use crate::app::order_setup::ConfiguredAccounts;
 use crate::app::recording::ServiceRecording;
 use crate::app::reload::ConfigReload;
 use crate::app::reseller_setup;
-use crate::app::sandbox::{make_history, start_sandbox};
+use crate::app::sandbox::{RunningSandbox, make_history, start_sandbox};
 use crate::app::shared_redis::SharedRedis;
 use crate::app::signals::shutdown_signal;
 use crate::app::sources;
@@ -56,11 +57,7 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     let hangup = signal(SignalKind::hangup()).map_err(|error| StartError::Io("signals".to_owned(), error))?;
     let data = order_setup::data_folder(options.data.as_deref());
     let written = config.clone();
-    let sandbox = if config.built_in {
-        Some(start_sandbox(&mut config, Some(&data), options.unlimited, &clock, &tracker).await?)
-    } else {
-        None
-    };
+    let sandbox = start_built_in(&mut config, &data, options.unlimited, &clock, &tracker).await?;
     let recording = ServiceRecording::start(options.record.as_deref(), &config, &clock)?;
     let infrastructure = Arc::new(recording.observe(build_infrastructure(&config, &clock, &tracker, &stop)?));
     let stores = order_setup::open_stores(&config, &data).await?;
@@ -69,10 +66,7 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     let accounts = Arc::new(ConfiguredAccounts::from_config(&config));
     let bus = change_bus(&infrastructure, &stop);
     let orders = order_setup::build(&config, for_orders, &stores, &clock, bus, Arc::clone(&accounts));
-    let has_history = match &sandbox {
-        Some(sandbox) => make_history(&config, sandbox, &orders, &stores, clock.as_ref()).await?,
-        None => false,
-    };
+    let has_history = make_history(&config, sandbox.as_ref(), &orders, &stores, clock.as_ref()).await?;
     let edits = Edits::new(Arc::clone(&stores.edits), Arc::clone(&clock), tracker.clone());
     let resellers = reseller_setup::open(&config, &sources, &clock);
     let notifications = delivery_setup::notifications(&config, &infrastructure)?;
@@ -97,17 +91,13 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     let gateway = gateway_setup::build(&config, services.clone(), (&infrastructure, &stores.sessions), stop.clone())?;
     let listeners = Listeners::bind(&config, options.listen, sandbox.as_ref()).await?;
     // Orders that a crash interrupted are resumed before the first request arrives.
-    if has_history {
-        orders.start_after_import();
-    } else {
-        orders.start();
-    }
+    start_orders(&orders, has_history);
     deliveries.start();
     tracker.spawn(report_calls(monthly_quotas, stores.call_counts, stop.clone()));
     tracker.spawn(index_orders(stores.search_index, stop.clone()));
     log_startup(&config, &listeners, sandbox.as_ref());
-    let (loader, gateway_of_reload) = (options.loader, Arc::clone(&gateway));
-    let reload = ConfigReload { loader, gateway: gateway_of_reload, services, accounts, sources, infrastructure };
+    let (loader, reloaded) = (options.loader, Arc::clone(&gateway));
+    let reload = ConfigReload { loader, gateway: reloaded, services, accounts, sources, infrastructure };
     tracker.spawn(reload.listen(hangup, written, stop.clone()));
     tracker.spawn(stop_on_signal(draining, stop.clone(), config.server.drain_notice));
     let drain_by = drain_deadline(stop.clone(), config.server.drain);
@@ -119,6 +109,27 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     recording.finish();
     tracing::info!(drained, written, "stopped");
     Ok(drained && written)
+}
+
+/// Starts the emulated vendors if the configuration is the built-in one.
+async fn start_built_in(
+    config: &mut Config,
+    data: &Path,
+    unlimited: bool,
+    clock: &Arc<dyn Clock>,
+    tracker: &TaskTracker,
+) -> Result<Option<RunningSandbox>, StartError> {
+    match config.built_in {
+        true => start_sandbox(config, Some(data), unlimited, clock, tracker).await.map(Some),
+        false => Ok(None),
+    }
+}
+
+fn start_orders(orders: &Orders, has_history: bool) {
+    match has_history {
+        true => orders.start_after_import(),
+        false => orders.start(),
+    }
 }
 
 /// Makes orders searchable that an earlier version wrote: those before an upgrade, and those of its replicas beside this one.

@@ -104,6 +104,24 @@ fn check_order_timeouts(root: &Section<'_>, config: &Config) {
         ("ledger.idempotency_ttl", config.ledger.idempotency_ttl),
         "a repeated request would buy twice",
     );
+    check_ledger_timeouts(root, config);
+    let quote = ("orders.quote_ttl", config.orders.quote_ttl);
+    root.require_shorter(
+        quote,
+        ("ledger.idempotency_ttl", config.ledger.idempotency_ttl),
+        "a repeated cancellation would be a new one",
+    );
+    let request = ("server.request_timeout", config.server.request_timeout);
+    root.require_shorter(
+        ("orders.response_timeout", config.orders.response_timeout),
+        request,
+        "the response would never arrive",
+    );
+}
+
+/// Timeouts of the ledger: a lock is waited for within its statement, and a statement ends within the lease.
+fn check_ledger_timeouts(root: &Section<'_>, config: &Config) {
+    let lease = ("ledger.lease", config.ledger.lease);
     let lock = ("ledger.lock_timeout", config.ledger.lock_timeout);
     let statement = ("ledger.statement_timeout", config.ledger.statement_timeout);
     root.require_not_longer(lock, statement, "a statement would end before its wait for a lock does");
@@ -122,18 +140,6 @@ fn check_order_timeouts(root: &Section<'_>, config: &Config) {
         ("ledger.idle_transaction_timeout", config.ledger.idle_transaction_timeout),
         lease,
         "the locks of a frozen worker could outlast its lease",
-    );
-    let quote = ("orders.quote_ttl", config.orders.quote_ttl);
-    root.require_shorter(
-        quote,
-        ("ledger.idempotency_ttl", config.ledger.idempotency_ttl),
-        "a repeated cancellation would be a new one",
-    );
-    let request = ("server.request_timeout", config.server.request_timeout);
-    root.require_shorter(
-        ("orders.response_timeout", config.orders.response_timeout),
-        request,
-        "the response would never arrive",
     );
 }
 

@@ -87,7 +87,7 @@ impl ExportFile {
     pub(super) fn audit_action(self) -> AuditAction {
         match self {
             Self::Orders => AuditAction::OrdersExported,
-            Self::Statement => AuditAction::StatementExported,
+            Self::Statement | Self::Breakdown => AuditAction::StatementExported,
         }
     }
 
