@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use orders::history::PastOrder;
 use orders::{
     CancelOrder, Leg, LegStatus, LocalChangeBus, Order, OrderFilter, OrderLookup, OrderStatus, Orders,
-    OrdersDependencies, QuoteCancellation, SellingAccounts,
+    OrdersDependencies, PageRequest, QuoteCancellation, SellingAccounts,
 };
 use sandbox_history::{Seller, Venue, make_orders};
 use secrecy::ExposeSecret;

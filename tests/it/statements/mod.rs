@@ -269,9 +269,9 @@ fn a_partially_canceled_order_earns_commission_on_the_rest() {
 #[test]
 fn a_source_that_is_not_configured_any_more_keeps_its_row() {
     let gone = order(vec![leg(0, "gone", Some("2031-03-31T23:59:59Z"))], vec![line(0, 1, money(1_000, "USD"))]);
-    let result = rows(&[gone.clone()], MARCH);
+    let result = rows(std::slice::from_ref(&gone), MARCH);
     assert_eq!((result.len(), result[0].source.as_str(), result[0].gross.amount), (1, "gone", 1_000));
-    assert_eq!(rows(&[gone.clone()], ("2031-04-01", "2031-04-30")), []);
+    assert_eq!(rows(std::slice::from_ref(&gone), ("2031-04-01", "2031-04-30")), []);
     assert_eq!(sales(&[gone], (day("2031-03-01"), day("2031-03-31")), SalesInterval::Day).len(), 1);
 }
 
