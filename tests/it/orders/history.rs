@@ -60,7 +60,11 @@ struct Sandbox {
 
 impl Sandbox {
     async fn open() -> Self {
-        let clock = Arc::new(SandboxClock::new(ManualClock::at(NOW)));
+        Self::open_at(NOW).await
+    }
+
+    async fn open_at(time: &str) -> Self {
+        let clock = Arc::new(SandboxClock::new(ManualClock::at(time)));
         let opera = SecutixEmulator::new(Arc::clone(&clock), None, false);
         let club = SecutixEmulator::new(Arc::clone(&clock), None, false);
         let vendors: [(&str, Arc<dyn Emulator>, _); 4] = [
@@ -165,6 +169,16 @@ async fn two_starts_on_a_day_make_the_same_orders() {
     let orders = |sandbox: &Sandbox| sandbox.past.iter().map(|past| past.order.clone()).collect::<Vec<_>>();
     assert!(first.past.len() > 250, "{}", first.past.len());
     assert_eq!(orders(&first), orders(&second));
+}
+
+#[tokio::test]
+async fn orders_can_be_made_up_on_any_day() {
+    let days = ["2026-01-01T00:00:01Z", "2026-03-29T01:30:00Z", "2026-07-04T23:59:59Z", "2026-09-01T04:00:00Z"];
+    for day in days.into_iter().chain(["2026-10-25T12:00:00Z", "2026-12-31T23:00:00Z", "2028-02-29T08:15:00Z"]) {
+        let sandbox = Sandbox::open_at(day).await;
+        assert!(sandbox.past.len() > 250, "{day}: {}", sandbox.past.len());
+        assert!(sandbox.stores.import.import(&sandbox.past).await.expect("an import"), "{day}");
+    }
 }
 
 #[tokio::test]
