@@ -54,7 +54,7 @@ pub struct UnresolvedSum {
     pub orders: u32,
 }
 
-/// What sales are grouped by.
+/// Grouping of sales.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SalesGrouping {
     /// Event.

@@ -28,7 +28,7 @@ pub enum Interval {
     Month,
 }
 
-/// What the sales of a statement are grouped by.
+/// Grouping of the sales of a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "orders::SalesGrouping")]
 pub enum StatementGrouping {
