@@ -18,6 +18,7 @@ use crate::graphql::root::RootQuery;
 use crate::graphql::subgraph::SubgraphQuery;
 use crate::graphql::topics::admissions::{AdmissionsMutation, AdmissionsQuery};
 use crate::graphql::topics::authoring::{AuthoringMutation, SectionMutation};
+use crate::graphql::topics::callers::CallersQuery;
 use crate::graphql::topics::catalog::{CatalogQuery, CatalogSubscription};
 use crate::graphql::topics::deliveries::DeliveryMutation;
 use crate::graphql::topics::orders::{OperatorMutation, OrdersMutation, OrdersQuery, OrdersSubscription};
@@ -35,6 +36,7 @@ pub struct QueryRoot<T: ObjectType + Default>(
     AdmissionsQuery,
     OrdersQuery,
     ResellersQuery,
+    CallersQuery,
     T,
 );
 
@@ -69,6 +71,7 @@ pub(super) fn topics() -> HashMap<(String, String), &'static str> {
         ("admissions", object_fields::<AdmissionsQuery>()),
         ("orders", object_fields::<OrdersQuery>()),
         ("partners", object_fields::<ResellersQuery>()),
+        ("graph", object_fields::<CallersQuery>()),
     ];
     let mutation = [
         ("orders", object_fields::<OrdersMutation>()),

@@ -14,7 +14,9 @@ use domain::accounts::{AccountConfig, CheckOutcome, HandoverMessage, WriteProbes
 use domain::{Clock, Environment, EventKey, Money, Source, SourceId};
 
 pub use readiness::{ConnectionState, Readiness, check_account, check_connection};
-pub use statement::{SalesInterval, SalesPoint, StatementRow, TimeZones, sales, statement};
+pub use statement::{
+    SalesInterval, SalesPoint, SellerStatement, StatementRow, TimeZones, sales, seller_statements, statement,
+};
 
 /// Reseller.
 #[derive(Debug, Clone)]

@@ -2,6 +2,7 @@
 
 pub mod admissions;
 pub mod authoring;
+pub mod callers;
 pub mod catalog;
 pub mod deliveries;
 pub mod editing;

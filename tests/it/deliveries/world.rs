@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use catalog::UnifiedCatalog;
+use deliveries::delivery::PushState;
 use deliveries::notice::StreamNotices;
 use deliveries::store::{ChannelLease, ChannelWrite, DeliveryStore, FeedPositions, StreamCounts, StreamRun};
 use deliveries::{
@@ -370,16 +371,16 @@ impl DeliveryStore for ProcessStore {
         self.inner.load_last_run(channel, stream).await
     }
 
-    async fn list_due(
+    async fn list_in_states(
         &self,
         channel: &str,
         stream: ChannelStream,
-        with_refused: bool,
+        states: &[PushState],
         after: Option<&AppTicketKey>,
         limit: usize,
     ) -> Result<Vec<Delivery>, StoreError> {
         self.check()?;
-        self.inner.list_due(channel, stream, with_refused, after, limit).await
+        self.inner.list_in_states(channel, stream, states, after, limit).await
     }
 
     async fn load_deliveries(&self, channel: &str, keys: &[AppTicketKey]) -> Result<Vec<Delivery>, StoreError> {

@@ -84,7 +84,7 @@ impl Reseller {
 }
 
 /// Checks that the caller may read reports, and the range of days.
-fn check_days(ctx: &Ctx, from: LocalDate, to: LocalDate) -> Result<(Date, Date), ApiError> {
+pub(super) fn check_days(ctx: &Ctx, from: LocalDate, to: LocalDate) -> Result<(Date, Date), ApiError> {
     ctx.require(Scope::ReportRead)?;
     if to.0 < from.0 {
         return Err(InvalidArgument::new("to", "a day that is not before `from`").into());
@@ -95,6 +95,7 @@ fn check_days(ctx: &Ctx, from: LocalDate, to: LocalDate) -> Result<(Date, Date),
     Ok((from.0, to.0))
 }
 
-fn time_zones(ctx: &Ctx) -> HashMap<SourceId, jiff::tz::TimeZone> {
+/// Returns the time zone of each source.
+pub(super) fn time_zones(ctx: &Ctx) -> HashMap<SourceId, jiff::tz::TimeZone> {
     ctx.catalog().sources().iter().map(|source| (source.id.clone(), source.time_zone.clone())).collect()
 }

@@ -22,7 +22,7 @@ pub enum Interval {
     Month,
 }
 
-/// The sales of a reseller in one source and currency.
+/// The sales of a seller in one source and currency.
 #[derive(SimpleObject)]
 pub(super) struct StatementRow {
     /// The source.
@@ -39,9 +39,9 @@ pub(super) struct StatementRow {
     tickets_used: i32,
     /// The amount charged to visitors.
     gross: Money,
-    /// The amount that the reseller owes the venue. Null if no rate is agreed.
+    /// The amount that the reseller owes the venue. Null if no rate is agreed, and for direct sales.
     net: Option<Money>,
-    /// The amount that the reseller keeps. Null if no rate is agreed.
+    /// The amount that the reseller keeps. Null if no rate is agreed, and for direct sales.
     commission: Option<Money>,
     /// The amount refunded to visitors.
     refunded: Money,
