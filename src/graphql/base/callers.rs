@@ -166,27 +166,28 @@ impl CallerRegistry {
         let id = viewer.id.as_str();
         let key = id.find(':').map_or(id, |colon| &id[..=colon]);
         if let Some(counted) = self.callers.load().get(key) {
-            counted.counter.add(self.step(), event, count);
+            counted.counter.add(step_at(self.started.elapsed()), event, count);
         }
     }
 
     /// Lists the callers by ascending name, each with its use of the last hour and of the last day.
     pub fn list(&self) -> Vec<(ConfiguredCaller, [CallerUse; 2])> {
-        let callers = self.callers.load();
-        let used = |counter: &Counter| [STEPS_OF_HOUR, STEPS_OF_DAY].map(|steps| self.sum(counter, steps));
+        let (callers, now) = (self.callers.load(), self.started.elapsed());
+        let used = |counter: &Counter| [STEPS_OF_HOUR, STEPS_OF_DAY].map(|steps| sum(counter, steps, now));
         callers.values().map(|counted| (counted.caller.clone(), used(&counted.counter))).collect()
     }
+}
 
-    /// Sums the current step and those before it.
-    fn sum(&self, counter: &Counter, steps: u64) -> CallerUse {
-        let first = (self.step() + 1).saturating_sub(steps);
-        let begin = Duration::from_secs(first * STEP);
-        CallerUse { counted_for: self.started.elapsed().saturating_sub(begin), counts: counter.sum_since(first) }
-    }
+/// Returns the step of a time since the start.
+fn step_at(time: Duration) -> u64 {
+    time.as_secs() / STEP
+}
 
-    fn step(&self) -> u64 {
-        self.started.elapsed().as_secs() / STEP
-    }
+/// Sums the current step and those before it.
+fn sum(counter: &Counter, steps: u64, now: Duration) -> CallerUse {
+    let first = (step_at(now) + 1).saturating_sub(steps);
+    let counted_for = now.saturating_sub(Duration::from_secs(first * STEP));
+    CallerUse { counted_for, counts: counter.sum_since(first) }
 }
 
 #[cfg(test)]

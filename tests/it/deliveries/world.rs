@@ -239,13 +239,18 @@ impl World {
 
     /// Runs a document as a viewer with these scopes.
     pub(super) async fn query_as(&self, scopes: &[Scope], document: &str, variables: Value) -> Value {
+        let scopes: HashSet<Scope> = scopes.iter().copied().collect();
+        let viewer = Viewer { id: "tester".to_owned(), name: "A tester".to_owned(), reseller: None, scopes };
+        self.query_by(viewer, document, variables).await
+    }
+
+    /// Runs a document as a viewer.
+    pub(super) async fn query_by(&self, viewer: Viewer, document: &str, variables: Value) -> Value {
         let clock: Arc<dyn Clock> = Arc::clone(&self.opera.clock) as _;
         let sources = vec![Arc::new(self.opera.source.clone())];
         let catalog = Arc::new(UnifiedCatalog::new(sources, Duration::from_secs(5), clock));
         let (orders, deliveries) = (Some(self.orders.clone()), Some(self.deliveries.clone()));
         let services = Arc::new(Services { catalog, orders, deliveries, edits: None, resellers: None });
-        let scopes: HashSet<Scope> = scopes.iter().copied().collect();
-        let viewer = Viewer { id: "tester".to_owned(), name: "A tester".to_owned(), reseller: None, scopes };
         let ctx = Ctx::new(&services, Arc::new(viewer), Arc::from("r-1"), default_api_settings().response_fields);
         serde_json::to_value(run(document, &variables, ctx).await).expect("JSON")
     }

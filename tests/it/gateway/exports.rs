@@ -27,9 +27,9 @@ const SOLD_AT: Option<&str> = Some("2031-03-10T15:00:00Z");
 const STATEMENT: &str = "statement.csv?from=2031-03-01&to=2031-03-31";
 
 /// A gateway over the orders of two resellers, `tiqets` and `digitick`.
-struct World {
+pub(super) struct World {
     door: TestGateway,
-    store: Arc<ProcessStore>,
+    pub(super) store: Arc<ProcessStore>,
 }
 
 fn of_reseller(name: &str, per_minute: Option<u32>, scopes: &[Scope]) -> Principal {
@@ -43,7 +43,7 @@ fn of_reseller(name: &str, per_minute: Option<u32>, scopes: &[Scope]) -> Princip
 }
 
 impl World {
-    async fn start(sold: &[(&str, Vec<Order>)], options: GatewayOptions) -> Self {
+    pub(super) async fn start(sold: &[(&str, Vec<Order>)], options: GatewayOptions) -> Self {
         let inner = open("sqlite::memory:").await;
         for (reseller, orders) in sold {
             write(&inner, orders, reseller).await;
@@ -65,12 +65,13 @@ impl World {
             resellers: Some(Arc::new(partners)),
         };
         let both = [Scope::OrderRead, Scope::ReportRead];
-        let keys = vec![
+        let mut keys = vec![
             ("tiqets-key", of_reseller("tiqets", None, &both)),
             ("digitick-key", of_reseller("digitick", None, &both)),
             ("orders-key", of_reseller("tiqets", None, &[Scope::OrderRead])),
             ("limited-key", of_reseller("tiqets", Some(2), &both)),
         ];
+        keys.extend(options.keys);
         let door = start_with(GatewayOptions { services: Some(services), keys, ..options }).await;
         Self { door, store }
     }
@@ -105,7 +106,7 @@ impl World {
         (status, text(&error["extensions"]["code"]), text(&error["message"]))
     }
 
-    async fn graphql(&self, key: &str, document: &str) -> Value {
+    pub(super) async fn graphql(&self, key: &str, document: &str) -> Value {
         let body = json!({ "query": document }).to_string();
         let request = self.door.client.post(self.door.url()).header("content-type", "application/json");
         request.bearer_auth(key).body(body).send().await.expect("a response").json().await.expect("JSON")
@@ -113,7 +114,7 @@ impl World {
 }
 
 /// Creates an order of two tickets of 20.01 USD at the harbor.
-fn simple(reference: &str) -> Order {
+pub(super) fn simple(reference: &str) -> Order {
     let mut order = order(vec![leg(0, "harbor", SOLD_AT)], vec![line(0, 2, money(2_001, "USD"))]);
     order.reseller_reference = Some(reference.to_owned());
     order

@@ -1,5 +1,6 @@
 //! The gateway over real connections: HTTP, WebSocket, limits, authentication.
 
+mod callers;
 mod codes;
 mod cost;
 mod expiry;
@@ -10,6 +11,7 @@ mod hostile;
 mod http;
 mod overload;
 mod safelist;
+mod sellers;
 mod slow_clients;
 mod socket;
 
