@@ -10,7 +10,13 @@ import * as fr from './fr';
 
 export type { Formats, Money } from './formats';
 
-const together = ({ frame, partners, operation, states }: typeof en) => ({ ...frame, ...partners, ...operation, ...states });
+const together = ({ frame, partners, operation, overview, states }: typeof en) => ({
+  ...frame,
+  ...partners,
+  ...operation,
+  ...overview,
+  ...states,
+});
 
 /** Every word in one language. */
 export type Words = ReturnType<typeof together>;

@@ -1,4 +1,5 @@
 export { frame } from './frame';
 export { operation } from './operation';
+export { overview } from './overview';
 export { partners } from './partners';
 export { states } from './states';
