@@ -154,7 +154,10 @@ function SellersTable({ period: { name, now, before } }: { period: Period }) {
         <Sums of={sold.map(({ refunded }) => refunded)} />,
         <Sums of={pairs.map((pair) => pair.earlier)} />,
         <span className="sums">
-          {pairs.length === 0 ? '–' : pairs.map((pair) => <span key={pair.gross.currency}>{change(pair.gross, pair.earlier)}</span>)}
+          {pairs.length === 0 ? '–' : null}
+          {pairs.map((pair) => (
+            <span key={pair.gross.currency}>{change(pair.gross, pair.earlier)}</span>
+          ))}
         </span>,
       ],
     };

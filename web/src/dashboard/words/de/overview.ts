@@ -34,7 +34,9 @@ export const overview: typeof words = {
     budget: (requests, orders) => {
       if (requests === null) return 'Kein Anfragelimit ist eingerichtet.';
       const left = `Noch ${many(requests, 'Anfrage', 'Anfragen')} bis zum Anfragelimit`;
-      return orders === null ? `${left}.` : `${left}, das etwa ${many(Math.floor(orders), 'Bestellung', 'Bestellungen')} je Minute erlaubt.`;
+      if (orders === null) return `${left}.`;
+      const allowed = orders < 1 ? 'weniger als eine Bestellung' : `etwa ${many(Math.floor(orders), 'Bestellung', 'Bestellungen')}`;
+      return `${left}, das ${allowed} je Minute erlaubt.`;
     },
     overQuota: (forecast, quota) => `Für diesen Monat sind ${forecast} Anfragen zu erwarten; ${quota} sind erlaubt.`,
     noFailure: 'Kein Fehler seit dem Start dieser Instanz.',

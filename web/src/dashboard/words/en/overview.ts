@@ -24,13 +24,17 @@ export const overview = {
     change: 'Change',
     salesHint: 'Days are those of each source. Amounts are not converted.',
     queue: (venue: string, requests: number, seconds: number) => {
-      if (requests > 0) return `${many(requests, 'order request waits', 'order requests wait')} for ${venue}, about ${wait(seconds)}.`;
+      if (requests > 0) {
+        return `${many(requests, 'order request waits', 'order requests wait')} for ${venue}, about ${wait(seconds)}.`;
+      }
       return seconds > 0 ? `A new order request for ${venue} would wait about ${wait(seconds)}.` : 'No order request waits.';
     },
     budget: (requests: number | null, orders: number | null) => {
       if (requests === null) return 'No rate limit is configured.';
       const left = `${many(requests, 'request', 'requests')} left of the rate limit`;
-      return orders === null ? `${left}.` : `${left}, which allows about ${many(Math.floor(orders), 'order', 'orders')} a minute.`;
+      if (orders === null) return `${left}.`;
+      const allowed = orders < 1 ? 'less than one order' : `about ${many(Math.floor(orders), 'order', 'orders')}`;
+      return `${left}, which allows ${allowed} a minute.`;
     },
     overQuota: (forecast: string, quota: string) => `${forecast} requests are forecast for this month; ${quota} are allowed.`,
     noFailure: 'No failure since this replica started.',
@@ -76,7 +80,8 @@ export const overview = {
     retry: (venue: string, order: string) =>
       `Looks up the part of order ${order} at ${venue} now, or repeats its last step, instead of waiting for the next check.`,
     resumeTitle: (venue: string) => `Resume ${venue}`,
-    resume: (venue: string) => `${venue} accepts new orders again, and calls that were stopped go on. All replicas follow within seconds.`,
+    resume: (venue: string) =>
+      `${venue} accepts new orders again, and calls that were stopped go on. All replicas follow within seconds.`,
     pause: {
       REFUSE_NEW_ORDERS: 'New orders are refused until you resume. Orders that have begun go on.',
       STOP_ALL_CALLS: 'No call is made until you resume, not even for orders that have begun. Holds may expire meanwhile.',

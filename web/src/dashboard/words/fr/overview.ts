@@ -34,7 +34,9 @@ export const overview: typeof words = {
     budget: (requests, orders) => {
       if (requests === null) return 'Aucune limite de débit n’est configurée.';
       const left = `Encore ${many(requests, 'requête', 'requêtes')} dans la limite de débit`;
-      return orders === null ? `${left}.` : `${left}, qui permet environ ${many(Math.floor(orders), 'commande', 'commandes')} par minute.`;
+      if (orders === null) return `${left}.`;
+      const allowed = orders < 1 ? 'moins d’une commande' : `environ ${many(Math.floor(orders), 'commande', 'commandes')}`;
+      return `${left}, qui permet ${allowed} par minute.`;
     },
     overQuota: (forecast, quota) => `${forecast} requêtes sont prévues ce mois-ci ; ${quota} sont permises.`,
     noFailure: 'Aucun échec depuis le démarrage de cette instance.',
