@@ -32,9 +32,9 @@ function Table({ callers }: { callers: readonly Caller[] }) {
     { name: words.caller },
     { name: words.limit, isNumber: true },
     { name: words.lastHour, isNumber: true },
-    { name: words.refusedHour },
+    { name: words.refusedHour, isNumber: true },
     { name: words.lastDay, isNumber: true },
-    { name: words.refusedDay },
+    { name: words.refusedDay, isNumber: true },
   ];
   const refused = ({ rateLimited, forbidden }: UsePartsFragment) => words.refusals(rateLimited, forbidden) || '–';
   const rows = [...callers].sort(byUse).map((caller) => ({
@@ -42,9 +42,7 @@ function Table({ callers }: { callers: readonly Caller[] }) {
     cells: [
       <>
         {caller.name}{' '}
-        <span className="small">
-          {[words.kinds[caller.kind], caller.reseller?.name].filter(Boolean).join(' · ')}
-        </span>
+        <span className="small">{[words.kinds[caller.kind], caller.reseller?.name].filter(Boolean).join(' · ')}</span>
       </>,
       caller.requestsPerMinute === null ? words.unlimited : f.number(caller.requestsPerMinute),
       f.number(caller.lastHour.requests),
