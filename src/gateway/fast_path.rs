@@ -112,7 +112,8 @@ impl FastPath {
         let caller = state.authenticator.load().authenticate(headers).await.ok()?;
         let cached = pipeline.find_cached(indexed, &caller.viewer)?;
         let anonymous_peer = caller.counted_address(headers, peer);
-        let status = state.check_rate_limit(&caller, anonymous_peer, 1).await.ok()?;
+        let status = state.count_against_limit(&caller, anonymous_peer, 1).await.ok()?;
+        state.record_requests(&caller, 1);
         let mut response = cached_response(state, &cached, headers, media);
         let length = response.body().size_hint().exact();
         let response_headers = response.headers_mut();

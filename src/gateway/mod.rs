@@ -22,6 +22,7 @@ pub mod payloads;
 pub mod persisted;
 pub mod pipeline;
 pub mod rate_limiter;
+pub mod refusals;
 pub mod rejection;
 pub mod request_id;
 pub mod response_body;

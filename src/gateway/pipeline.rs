@@ -32,12 +32,14 @@ use crate::gateway::operation_limits::OperationLimits;
 use crate::gateway::params::{DOCUMENT_ID_NAMES, RequestParams};
 use crate::gateway::persisted::{OperationLookupError, PersistedOperations, ResolvedDocument};
 use crate::gateway::rate_limiter::RequestRateLimiter;
+use crate::gateway::refusals::record_refusal;
 use crate::gateway::rejection::{OperationCost, RequestRejection};
 use crate::gateway::response_cache::{
     CachePartition, CachedResponse, OperationKey, ResponseCache, ResponseKey, SharedResponse, with_request_id,
 };
 use crate::graphql::api::Api;
 use crate::graphql::base::cache_validity::is_cacheable;
+use crate::graphql::base::callers::CallerRegistry;
 use crate::graphql::base::viewer::{Scope, Viewer};
 use crate::graphql::operation::{DeferredOperation, DocumentError, LoweredOperation, OperationType, ParsedOperation};
 use telemetry::explain::explain;
@@ -66,6 +68,7 @@ pub struct Pipeline {
     limits: ArcSwap<OperationLimits>,
     persisted: PersistedOperations,
     rate_limiter: RequestRateLimiter,
+    callers: Arc<CallerRegistry>,
     documents: DocumentCache,
     response_cache: Option<ResponseCache>,
     /// Operations of request bodies whose responses were cached.
@@ -86,8 +89,10 @@ impl Weighter<Bytes, Arc<OperationKey>> for BodyWeighter {
 impl Pipeline {
     /// Creates a pipeline without a response cache.
     pub fn new(api: Api, limits: OperationLimits, persisted: PersistedOperations) -> Self {
+        let callers = Arc::new(CallerRegistry::default());
         Self {
-            api: ArcSwap::from_pointee(api),
+            api: ArcSwap::from_pointee(api.with_callers(Arc::clone(&callers))),
+            callers,
             limits: ArcSwap::from_pointee(limits),
             persisted,
             rate_limiter: RequestRateLimiter::default(),
@@ -114,6 +119,11 @@ impl Pipeline {
         &self.rate_limiter
     }
 
+    /// Returns the configured callers with their use of this process.
+    pub fn callers(&self) -> &CallerRegistry {
+        &self.callers
+    }
+
     /// Returns the current operation limits.
     pub fn limits(&self) -> Arc<OperationLimits> {
         self.limits.load_full()
@@ -122,7 +132,7 @@ impl Pipeline {
     /// Replaces schema and limits. Operations in flight finish with the old ones; parsed documents and cached responses
     /// are discarded because they were checked against the old limits.
     pub fn replace(&self, api: Api, limits: OperationLimits) {
-        self.api.store(Arc::new(api));
+        self.api.store(Arc::new(api.with_callers(Arc::clone(&self.callers))));
         self.limits.store(Arc::new(limits));
         self.documents.clear();
         // A new index: operations in flight still insert into the old one.
@@ -175,11 +185,11 @@ impl Pipeline {
     /// Runs one operation, of a document of the service itself if there is one, and observes it.
     async fn run_observed(&self, fixed: Option<&'static str>, operation_request: OperationRequest) -> OperationOutcome {
         let mut observer = OperationObserver::start();
-        let span = operation_span();
+        let (span, viewer) = (operation_span(), Arc::clone(&operation_request.viewer));
         let outcome = self.run_explained(fixed, operation_request, &mut observer).instrument(span.clone()).await;
         let outcome = outcome.unwrap_or_else(|ended| ended);
         observer.finish(&outcome, &span);
-        outcome
+        record_refusal(&self.callers, &viewer, outcome)
     }
 
     /// Runs an operation and adds `extensions.explain` if the request sets `extensions: {"explain": true}` and the

@@ -18,6 +18,7 @@ use crate::gateway::rate_limiter::RateLimitStatus;
 use crate::gateway::rejection::RequestRejection;
 use crate::gateway::sign_in::SignIn;
 use crate::gateway::socket::SocketLimits;
+use crate::graphql::base::callers::CallerEvent;
 
 /// State shared by all handlers.
 pub struct AppState {
@@ -58,6 +59,7 @@ impl AppState {
         socket_limits: SocketLimits,
         stop: CancellationToken,
     ) -> Self {
+        pipeline.callers().replace(authenticator.callers());
         let schema_page = pages::text_page(Bytes::copy_from_slice(pipeline.sdl().as_bytes()));
         Self {
             pipeline,
@@ -81,6 +83,7 @@ impl AppState {
 
     /// Replaces the authenticator; streams of callers that are no longer accepted end.
     pub fn replace_authenticator(&self, authenticator: Authenticator) {
+        self.pipeline.callers().replace(authenticator.callers());
         self.authenticator.store(Arc::new(authenticator));
         self.auth_changes.send_replace(());
     }
@@ -129,6 +132,27 @@ impl AppState {
     /// Counts requests of a caller and returns its rate limit status, if it has a limit. Anonymous callers are counted
     /// by address; `anonymous_peer` is `None` for all others.
     pub async fn check_rate_limit(
+        &self,
+        principal: &Principal,
+        anonymous_peer: Option<PeerAddress>,
+        requests: u32,
+    ) -> Result<Option<RateLimitStatus>, RequestRejection> {
+        let checked = self.count_against_limit(principal, anonymous_peer, requests).await;
+        self.record_requests(principal, requests);
+        if checked.is_err() {
+            self.pipeline.callers().record(&principal.viewer, CallerEvent::RateLimited, requests);
+        }
+        checked
+    }
+
+    /// Adds requests to the use of a caller.
+    pub(super) fn record_requests(&self, principal: &Principal, requests: u32) {
+        self.pipeline.callers().record(&principal.viewer, CallerEvent::Request, requests);
+    }
+
+    /// Counts requests against the rate limit of a caller. A request that is passed on to
+    /// [`check_rate_limit`](Self::check_rate_limit) is added to the use of the caller there.
+    pub(super) async fn count_against_limit(
         &self,
         principal: &Principal,
         anonymous_peer: Option<PeerAddress>,

@@ -9,6 +9,7 @@ use futures_util::stream::BoxStream;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use crate::graphql::base::cache_validity::{CacheValidity, Invalidations};
+use crate::graphql::base::callers::CallerRegistry;
 use crate::graphql::base::cost::CostEstimator;
 use crate::graphql::base::ctx::{Ctx, Services};
 use crate::graphql::base::deferred::{DeferredPass, DeferredResult, DeferredResults, RunningPass};
@@ -27,6 +28,7 @@ pub struct Api {
     estimator: Arc<CostEstimator>,
     sdl: Arc<str>,
     response_fields: u64,
+    callers: Arc<CallerRegistry>,
 }
 
 /// Settings of the schema.
@@ -48,7 +50,15 @@ impl Api {
         let ApiSettings { suggestions, response_fields } = settings;
         let served = ServedSchema::new(suggestions);
         let estimator = Arc::new(CostEstimator::new(served, &services.catalog));
-        Self { schema: build(), served, services, invalidations: None, estimator, sdl: sdl().into(), response_fields }
+        let callers = Arc::default();
+        let (schema, sdl) = (build(), sdl().into());
+        Self { schema, served, services, invalidations: None, estimator, sdl, response_fields, callers }
+    }
+
+    /// Returns a copy that reads the use of callers from this registry.
+    #[must_use]
+    pub fn with_callers(self, callers: Arc<CallerRegistry>) -> Self {
+        Self { callers, ..self }
     }
 
     /// Returns a copy that reports the cache validity of responses. Without it no response is cacheable.
@@ -149,7 +159,8 @@ impl Api {
     }
 
     fn new_ctx(&self, viewer: Arc<Viewer>, request_id: &str) -> Arc<Ctx> {
-        Arc::new(Ctx::new(&self.services, viewer, request_id.into(), self.response_fields))
+        let ctx = Ctx::new(&self.services, viewer, request_id.into(), self.response_fields);
+        Arc::new(ctx.with_callers(Arc::clone(&self.callers)))
     }
 }
 

@@ -19,6 +19,7 @@ use crate::graphql::subgraph::SubgraphQuery;
 use crate::graphql::topics::admissions::{AdmissionsMutation, AdmissionsQuery};
 use crate::graphql::topics::audit::AuditQuery;
 use crate::graphql::topics::authoring::{AuthoringMutation, SectionMutation};
+use crate::graphql::topics::callers::CallersQuery;
 use crate::graphql::topics::catalog::{CatalogQuery, CatalogSubscription};
 use crate::graphql::topics::deliveries::DeliveryMutation;
 use crate::graphql::topics::orders::{OperatorMutation, OrdersMutation, OrdersQuery, OrdersSubscription};
@@ -37,6 +38,7 @@ pub struct QueryRoot<T: ObjectType + Default>(
     OrdersQuery,
     ResellersQuery,
     AuditQuery,
+    CallersQuery,
     T,
 );
 
@@ -72,6 +74,7 @@ pub(super) fn topics() -> HashMap<(String, String), &'static str> {
         ("orders", object_fields::<OrdersQuery>()),
         ("partners", object_fields::<ResellersQuery>()),
         ("audit", object_fields::<AuditQuery>()),
+        ("graph", object_fields::<CallersQuery>()),
     ];
     let mutation = [
         ("orders", object_fields::<OrdersMutation>()),

@@ -50,7 +50,7 @@ async function act(document, order, headers = reseller) {
 
 test('an operator sees a vendor die and turn red, and the others stand', async () => {
   const { page, errors } = await signIn(browser, server.origin, OPERATOR);
-  await settle(page);
+  await goTo(page, 'sources');
   const harbor = page.locator('[data-source=harbor]');
   await harbor.getByRole('status').getByText('Up', { exact: true }).waitFor();
   await page.getByText('4 of 4 sources answer').waitFor();
@@ -163,6 +163,7 @@ test('an operator pauses a source, new orders are refused, and resumes it', asyn
   const refused = await ask(server.origin, PLACE, { input }, storefront);
   assert.deepEqual(refused.data.placeOrder, { order: null, problems: [{ code: 'SOURCE_PAUSED' }] });
   await harbor.getByRole('button', { name: 'Resume' }).click();
+  await dialog.getByRole('button', { name: 'Resume' }).click();
   await harbor.getByRole('button', { name: 'Pause' }).waitFor();
   const placed = await ask(server.origin, PLACE, { input }, storefront);
   assert.equal(placed.data.placeOrder.order.status, 'CONFIRMED');

@@ -27,7 +27,7 @@ after(async () => {
 /** Every view, as who has it. */
 const VIEWS = [
   [RESELLER, ['sales'], ['orders'], ['orders', 'ORDER'], ['connections'], ['no-such-view']],
-  [OPERATOR, ['sources'], ['attention'], ['orders'], ['orders', 'ORDER'], ['resellers'], ['reconciliation']],
+  [OPERATOR, ['overview'], ['sources'], ['attention'], ['orders'], ['orders', 'ORDER'], ['resellers'], ['reconciliation']],
 ];
 
 /** Walks through every view of everybody. */

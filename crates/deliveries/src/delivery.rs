@@ -32,6 +32,11 @@ pub enum PushState {
     Refused,
 }
 
+/// States of a push that is pending: it is sent at the next run of its stream.
+pub const PENDING: &[PushState] = &[PushState::Due, PushState::Sent];
+/// States of a push that failed: it is sent again only on request.
+pub const FAILED: &[PushState] = &[PushState::Refused];
+
 impl PushState {
     /// Name in the store.
     pub fn name(self) -> &'static str {

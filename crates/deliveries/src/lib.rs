@@ -26,11 +26,13 @@ use tracing::Instrument;
 pub use crate::channel::{Channel, VenueLocation};
 pub use crate::check::{check_app, check_location};
 use crate::context::{ChannelSlot, DeliveryContext};
+use crate::delivery::PushState;
 pub use crate::delivery::{Delivery, StatusEvent};
 use crate::notice::StreamNotices;
 pub use crate::request::{DeliverTickets, DeliveryOutcome};
 use crate::store::{DeliveryStore, StreamCounts, StreamRun};
 use domain::StoreError;
+use domain::mobile::AppTicketKey;
 use domain::{Clock, OrderKey, SourceId};
 use orders::periodic::every;
 use orders::{Actor, Orders, Problem, ProblemCode};
@@ -165,6 +167,19 @@ impl Deliveries {
     /// Delivers tickets of an order now.
     pub async fn deliver(&self, actor: &Actor, request: &DeliverTickets) -> Result<DeliveryOutcome, StoreError> {
         request::deliver(&self.0, actor, request).await
+    }
+
+    /// Lists the pending or the failed deliveries of a stream after a key, by ascending key, which is the order in which they are
+    /// sent.
+    pub async fn list_in_stream(
+        &self,
+        channel: &Channel,
+        stream: ChannelStream,
+        states: &[PushState],
+        after: Option<&AppTicketKey>,
+        limit: usize,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        self.0.store.list_in_states(&channel.app.id, stream, states, after, limit).await
     }
 
     /// Lists the deliveries of an order by ticket index.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::ChannelStream;
-use crate::delivery::{Delivery, LastError};
+use crate::delivery::{Delivery, LastError, PushState};
 use domain::OrderKey;
 use domain::StoreError;
 use domain::mobile::AppTicketKey;
@@ -97,12 +97,12 @@ pub trait DeliveryStore: Send + Sync {
     /// Loads the last run of a stream.
     async fn load_last_run(&self, channel: &str, stream: ChannelStream) -> Result<StreamRun, StoreError>;
 
-    /// Lists the deliveries due in a stream after a key, by ascending key, optionally including refused ones.
-    async fn list_due(
+    /// Lists the deliveries of a stream whose push is in one of these states, after a key, by ascending key.
+    async fn list_in_states(
         &self,
         channel: &str,
         stream: ChannelStream,
-        with_refused: bool,
+        states: &[PushState],
         after: Option<&AppTicketKey>,
         limit: usize,
     ) -> Result<Vec<Delivery>, StoreError>;

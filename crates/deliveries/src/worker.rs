@@ -10,7 +10,7 @@ use crate::ChannelStream;
 use crate::app_ticket::{build_app_tickets, system_actor};
 use crate::channel::Channel;
 use crate::context::{CALL_TIMEOUT, CHANNEL_LEASE, DeliveryContext};
-use crate::delivery::{Delivery, LastError, PushState};
+use crate::delivery::{Delivery, FAILED, LastError, PENDING, PushState};
 use crate::notice::{self, NoticeEvent, StreamNotice};
 use crate::store::{ChannelLease, ChannelWrite, StreamRun};
 use crate::unknown_tickets::ask_about_unknown;
@@ -190,9 +190,10 @@ impl ChannelWorker<'_> {
     async fn push_due(&self, stream: ChannelStream, on_demand: bool) -> Result<Option<LastError>, StoreError> {
         let (mut after, mut error) = (None, None);
         let most = self.channel.app.max_batch;
+        let states = if on_demand { [PENDING, FAILED].concat() } else { PENDING.to_vec() };
         loop {
             let deliveries =
-                self.context.store.list_due(self.channel_id(), stream, on_demand, after.as_ref(), most).await?;
+                self.context.store.list_in_states(self.channel_id(), stream, &states, after.as_ref(), most).await?;
             let is_last = deliveries.len() < most;
             let Some(last) = deliveries.last() else { return Ok(error) };
             after = Some(last.key.clone());

@@ -84,7 +84,9 @@ pub use crate::problem::{Problem, ProblemCode, ProblemDetail, RetryAdvice};
 pub use crate::quote::{Quote, QuoteId};
 pub use crate::reconcile::{ReconcileError, Reconciliation, StrayHold};
 pub use crate::request::{Actor, CancelOrder, CreateOrder, OrderActionRequest, OrderLineRequest, QuoteCancellation};
-pub use crate::sales::{SalesGroup, SalesGrouping, SalesPart, SalesPeriod, SalesScope, SalesSum, UnresolvedSum};
+pub use crate::sales::{
+    SalesGroup, SalesGrouping, SalesPart, SalesPeriod, SalesScope, SalesSum, Sellers, UnresolvedSum,
+};
 pub use crate::search::{MAX_SEARCH_LENGTH, MAX_SEARCH_WORDS, SearchError, SearchWords};
 pub use crate::settings::{CancellationPolicy, OrderSettings};
 pub use crate::settlement::LegSettlement;
@@ -339,7 +341,7 @@ impl Orders {
         self.0.store.count(&visible(actor, filter)).await
     }
 
-    /// Sums the sales of a reseller at a source by the period of their confirmation and by currency. Empty if the actor may not
+    /// Sums the sales of sellers at a source by the period of their confirmation, seller and currency. Empty if the actor may not
     /// see them.
     pub async fn sum_sales(
         &self,
@@ -347,7 +349,7 @@ impl Orders {
         scope: SalesScope<'_>,
         periods: &[SalesPeriod],
     ) -> Result<Vec<SalesSum>, StoreError> {
-        if !actor.can_see(Some(scope.reseller)) {
+        if !actor.can_see(scope.sellers.reseller()) {
             return Ok(Vec::new());
         }
         self.0.store.sum_sales(scope, periods).await
@@ -362,7 +364,7 @@ impl Orders {
         (period, currency): (SalesPeriod, Currency),
         wanted: (SalesGrouping, u32),
     ) -> Result<Vec<SalesPart>, StoreError> {
-        if !actor.can_see(Some(scope.reseller)) {
+        if !actor.can_see(scope.sellers.reseller()) {
             return Ok(Vec::new());
         }
         self.0.store.list_sales_parts(scope, period, currency, wanted).await
@@ -373,15 +375,15 @@ impl Orders {
         self.0.store.list_sources().await
     }
 
-    /// Counts the orders of a reseller that were created in a period and whose outcome at a source is unknown, by currency. Empty
-    /// if the actor may not see them.
+    /// Counts the orders of sellers that were created in a period and whose outcome at a source is unknown, by seller and currency.
+    /// Empty if the actor may not see them.
     pub async fn sum_unresolved(
         &self,
         actor: &Actor,
         scope: SalesScope<'_>,
         created: SalesPeriod,
     ) -> Result<Vec<UnresolvedSum>, StoreError> {
-        if !actor.can_see(Some(scope.reseller)) {
+        if !actor.can_see(scope.sellers.reseller()) {
             return Ok(Vec::new());
         }
         self.0.store.sum_unresolved(scope, created).await

@@ -14,20 +14,43 @@ pub struct SalesPeriod {
     pub end: Timestamp,
 }
 
-/// Legs to sum: those of one reseller at one source.
+/// Sellers whose legs are summed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sellers<'a> {
+    /// The reseller with this key.
+    Reseller(&'a str),
+    /// The own shop: orders without a reseller.
+    Direct,
+    /// Every reseller, and the own shop.
+    All,
+}
+
+impl<'a> Sellers<'a> {
+    /// Returns the key of the only reseller. `None`: only a caller without a reseller may see the sales.
+    pub fn reseller(self) -> Option<&'a str> {
+        match self {
+            Self::Reseller(key) => Some(key),
+            Self::Direct | Self::All => None,
+        }
+    }
+}
+
+/// Legs to sum: those of some sellers at one source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SalesScope<'a> {
-    /// Key of the reseller.
-    pub reseller: &'a str,
+    /// The sellers.
+    pub sellers: Sellers<'a>,
     /// The source.
     pub source: &'a SourceId,
 }
 
-/// Sales in one currency that were confirmed in one period. Amounts are in minor units.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Sales of one seller in one currency that were confirmed in one period. Amounts are in minor units.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SalesSum {
     /// Index of the period.
     pub period: usize,
+    /// Key of the reseller. `None`: direct sales.
+    pub reseller: Option<String>,
     /// Currency of the amounts: that of the amount charged by the source, or else the first one of the planned total.
     pub currency: Currency,
     /// Number of orders.
@@ -45,9 +68,11 @@ pub struct SalesSum {
     pub refunded: i64,
 }
 
-/// Number of orders in one currency whose outcome at the source is unknown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Number of orders of one seller in one currency whose outcome at the source is unknown.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnresolvedSum {
+    /// Key of the reseller. `None`: direct sales.
+    pub reseller: Option<String>,
     /// First currency of the planned total.
     pub currency: Currency,
     /// Number of orders.

@@ -14,7 +14,10 @@ use domain::accounts::{AccountConfig, CheckOutcome, HandoverMessage, WriteProbes
 use domain::{Clock, Environment, EventKey, Money, Source, SourceId};
 
 pub use readiness::{ConnectionState, Readiness, check_account, check_connection};
-pub use statement::{SalesInterval, SalesPoint, StatementRow, TimeZones, breakdown, sale_periods, sales, statement};
+pub use statement::{
+    SalesInterval, SalesPoint, SellerStatement, StatementRow, TimeZones, breakdown, sale_periods, sales,
+    seller_statements, statement,
+};
 
 /// Reseller.
 #[derive(Debug, Clone)]

@@ -1,17 +1,18 @@
-//! Statements and sales of a reseller, from the sums of the order store.
+//! Statements and sales of resellers, and of the direct sales, from the sums of the order store.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
 use rust_decimal::prelude::ToPrimitive;
 use rust_decimal::{Decimal, RoundingStrategy};
 
-use crate::Reseller;
+use crate::{Reseller, Resellers};
 use domain::{Currency, Money, SourceId, StoreError};
-use orders::{Actor, Orders, SalesGrouping, SalesPart, SalesPeriod, SalesScope};
+use orders::{Actor, Orders, SalesGrouping, SalesPart, SalesPeriod, SalesScope, SalesSum, Sellers};
 
-/// Sales of a reseller in one source and currency over a range of days.
+/// Sales of a seller in one source and currency over a range of days.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatementRow {
     /// The source.
@@ -36,6 +37,17 @@ pub struct StatementRow {
     pub net: Option<Money>,
     /// Number of sales whose outcome is unknown.
     pub unresolved: u32,
+}
+
+/// Statement of one seller: a reseller, or the own shop.
+#[derive(Debug, Clone)]
+pub struct SellerStatement {
+    /// Key of the reseller. `None`: direct sales, which are orders without a reseller.
+    pub key: Option<String>,
+    /// The reseller. `None` also for one that is no longer configured.
+    pub reseller: Option<Arc<Reseller>>,
+    /// Its sales by ascending source and currency.
+    pub rows: Vec<StatementRow>,
 }
 
 /// Sales during one interval.
@@ -78,22 +90,74 @@ pub async fn statement(
     days: (Date, Date),
     zones: &TimeZones,
 ) -> Result<Vec<StatementRow>, StoreError> {
-    let mut rows: BTreeMap<(SourceId, Currency), StatementRow> = BTreeMap::new();
+    let mut sellers = sum_rows(orders, actor, Sellers::Reseller(&reseller.key), days, zones).await?;
+    let rows = sellers.remove(&Some(reseller.key.clone())).unwrap_or_default();
+    Ok(with_commission(reseller, rows))
+}
+
+/// Computes the statements of all sellers over an inclusive range of days: the direct sales first, then every configured
+/// reseller, then resellers that are no longer configured and have sales; each by ascending key. Two sums per source. Empty sums
+/// if the actor belongs to a reseller.
+pub async fn seller_statements(
+    orders: &Orders,
+    actor: &Actor,
+    resellers: Option<&Resellers>,
+    days: (Date, Date),
+    zones: &TimeZones,
+) -> Result<Vec<SellerStatement>, StoreError> {
+    let mut sellers = sum_rows(orders, actor, Sellers::All, days, zones).await?;
+    let direct = sellers.remove(&None).unwrap_or_default();
+    let mut statements = vec![SellerStatement { key: None, reseller: None, rows: direct.into_values().collect() }];
+    for reseller in resellers.into_iter().flat_map(Resellers::list) {
+        let key = Some(reseller.key.clone());
+        let rows = with_commission(reseller, sellers.remove(&key).unwrap_or_default());
+        statements.push(SellerStatement { key, reseller: Some(Arc::clone(reseller)), rows });
+    }
+    let unconfigured = sellers.into_iter();
+    statements.extend(unconfigured.map(|(key, rows)| SellerStatement {
+        key,
+        reseller: None,
+        rows: rows.into_values().collect(),
+    }));
+    Ok(statements)
+}
+
+/// Rows of one seller.
+type Rows = BTreeMap<(SourceId, Currency), StatementRow>;
+
+/// Sums the sales of sellers over an inclusive range of days, by key of the reseller.
+async fn sum_rows(
+    orders: &Orders,
+    actor: &Actor,
+    sellers: Sellers<'_>,
+    days: (Date, Date),
+    zones: &TimeZones,
+) -> Result<BTreeMap<Option<String>, Rows>, StoreError> {
+    let mut rows: BTreeMap<Option<String>, Rows> = BTreeMap::new();
     for (source, period) in sale_periods(&sources_of(orders, zones).await?, days, zones) {
-        let scope = SalesScope { reseller: &reseller.key, source: &source };
+        let scope = SalesScope { sellers, source: &source };
         for sum in orders.sum_sales(actor, scope, &[period]).await? {
-            let row = row_mut(&mut rows, &source, sum.currency);
-            row.orders = sum.orders;
-            row.tickets_sold = sum.tickets_sold;
-            row.tickets_voided = sum.tickets_voided;
-            row.tickets_used = sum.tickets_used;
-            row.gross.amount = sum.gross;
-            row.refunded.amount = sum.refunded;
+            let row = row_mut(rows.entry(sum.reseller.clone()).or_default(), &source, sum.currency);
+            set_sum(row, &sum);
         }
         for sum in orders.sum_unresolved(actor, scope, period).await? {
-            row_mut(&mut rows, &source, sum.currency).unresolved = sum.orders;
+            row_mut(rows.entry(sum.reseller).or_default(), &source, sum.currency).unresolved = sum.orders;
         }
     }
+    Ok(rows)
+}
+
+fn set_sum(row: &mut StatementRow, sum: &SalesSum) {
+    row.orders = sum.orders;
+    row.tickets_sold = sum.tickets_sold;
+    row.tickets_voided = sum.tickets_voided;
+    row.tickets_used = sum.tickets_used;
+    row.gross.amount = sum.gross;
+    row.refunded.amount = sum.refunded;
+}
+
+/// Adds commission and net amount where a rate is configured.
+fn with_commission(reseller: &Reseller, rows: Rows) -> Vec<StatementRow> {
     let mut rows: Vec<StatementRow> = rows.into_values().collect();
     for row in &mut rows {
         let connection = reseller.connections.get(&row.source);
@@ -103,7 +167,7 @@ pub async fn statement(
         row.net = Some(Money { amount: net_sales.amount - commission.amount, ..net_sales });
         row.commission = Some(commission);
     }
-    Ok(rows)
+    rows
 }
 
 /// Divides a row of a statement by event or ticket type, greatest amount first. The parts add up to the row; everything beyond the wanted
@@ -111,12 +175,13 @@ pub async fn statement(
 pub async fn breakdown(
     orders: &Orders,
     actor: &Actor,
-    (reseller, row): (&str, &StatementRow),
+    (reseller, row): (Option<&str>, &StatementRow),
     (days, zones): ((Date, Date), &TimeZones),
     wanted: (SalesGrouping, u32),
 ) -> Result<Vec<SalesPart>, StoreError> {
     let Some(period) = period_of(days, &zone_of(&row.source, zones)) else { return Ok(Vec::new()) };
-    let scope = SalesScope { reseller, source: &row.source };
+    let sellers = reseller.map_or(Sellers::Direct, Sellers::Reseller);
+    let scope = SalesScope { sellers, source: &row.source };
     orders.list_sales_parts(actor, scope, (period, row.currency), wanted).await
 }
 
@@ -131,7 +196,7 @@ pub async fn sales(
 ) -> Result<Vec<SalesPoint>, StoreError> {
     let mut points: BTreeMap<(Date, SourceId, Currency), SalesPoint> = BTreeMap::new();
     for source in sources_of(orders, zones).await? {
-        let scope = SalesScope { reseller: &reseller.key, source: &source };
+        let scope = SalesScope { sellers: Sellers::Reseller(&reseller.key), source: &source };
         let zone = zone_of(&source, zones);
         let intervals: Vec<(Date, SalesPeriod)> = intervals_of(days, interval)
             .into_iter()

@@ -96,28 +96,23 @@ impl DeliveryStore for SqlStore {
         row.map_or_else(|| Ok(StreamRun::default()), |row| row.json("run"))
     }
 
-    async fn list_due(
+    async fn list_in_states(
         &self,
         channel: &str,
         stream: ChannelStream,
-        with_refused: bool,
+        states: &[PushState],
         after: Option<&AppTicketKey>,
         limit: usize,
     ) -> Result<Vec<Delivery>, StoreError> {
-        let Some(column) = push_state_column(stream) else { return Ok(Vec::new()) };
-        let refused = if with_refused { PushState::Refused } else { PushState::Due };
+        let Some(column) = push_state_column(stream).filter(|_| !states.is_empty()) else { return Ok(Vec::new()) };
         let sql = format!(
-            "SELECT parcel FROM delivery_parcels WHERE channel = $1 AND {column} IN ($2, $3, $4) AND key > $5 \
-            ORDER BY key LIMIT $6"
+            "SELECT parcel FROM delivery_parcels WHERE channel = $1 AND key > $2 AND {column} IN ({}) \
+            ORDER BY key LIMIT $3",
+            placeholders(4, states.len())
         );
-        let values: Vec<SqlValue> = vec![
-            channel.into(),
-            PushState::Due.name().into(),
-            PushState::Sent.name().into(),
-            refused.name().into(),
-            after.map_or("", |key| key.as_str()).into(),
-            limit.into(),
-        ];
+        let after = after.map_or("", |key| key.as_str());
+        let mut values: Vec<SqlValue> = vec![channel.into(), after.into(), limit.into()];
+        values.extend(states.iter().map(|state| SqlValue::from(state.name())));
         self.select_deliveries(&sql, values).await
     }
 

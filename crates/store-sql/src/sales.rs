@@ -5,34 +5,36 @@ use crate::order_filter::sale_currency;
 use crate::sql::{JsonDialect, SqlRow, SqlValue};
 use crate::store::SqlStore;
 use domain::{Currency, SourceId, StoreError};
-use orders::sales::{SalesPeriod, SalesScope, SalesSum, UnresolvedSum};
+use orders::sales::{SalesPeriod, SalesScope, SalesSum, Sellers, UnresolvedSum};
 use orders::status::LegStatus;
 
 /// Maximum number of periods in one statement, which has three values for each.
 const MAX_PERIODS_PER_STATEMENT: usize = 400;
 
-/// Returns the common table expressions `sold`, `used` and `amounts`: the legs of periods with their amounts. `$1` is the source, `$2` the
-/// reseller; each period has its number, begin and end. SQLite joins in the order of `CROSS JOIN`: each period reads its own part of an
-/// index.
-pub(crate) fn amounts_of_legs(json: JsonDialect, periods: usize) -> String {
+/// Returns the common table expressions `sold`, `used` and `amounts`: the legs of periods with their amounts. `$1` is the source; each
+/// period has its number, begin and end; the value after them is the reseller, unless the sales of all sellers are read. SQLite joins in
+/// the order of `CROSS JOIN`: each period reads its own part of an index.
+pub(crate) fn amounts_of_legs(json: JsonDialect, sellers: Sellers<'_>, periods: usize) -> String {
     let rows: Vec<String> =
-        (0..periods).map(|index| 3 + 3 * index).map(|at| format!("(${}, ${}, ${})", at, at + 1, at + 2)).collect();
+        (0..periods).map(|index| 2 + 3 * index).map(|at| format!("(${}, ${}, ${})", at, at + 1, at + 2)).collect();
+    let of_reseller = sellers_condition(sellers, 2 + 3 * periods);
     let (line_amount, line_currency) = (line_amount(json), line_currency(json));
     format!(
         "WITH periods (number, begins_at, ends_at) AS (VALUES {rows}), \
         sold AS (\
-            SELECT p.number AS period, l.order_key, l.number AS leg, {charged} AS charged, {currency} AS currency, \
+            SELECT p.number AS period, o.reseller, l.order_key, l.number AS leg, {charged} AS charged, \
+            {currency} AS currency, \
             {refunded} AS refunded, {refunded_currency} AS refunded_currency, {fee} AS fee \
             FROM periods p CROSS JOIN legs l CROSS JOIN orders o \
             WHERE l.source = $1 AND l.confirmed_at >= p.begins_at AND l.confirmed_at < p.ends_at \
-            AND o.key = l.order_key AND o.reseller = $2\
+            AND o.key = l.order_key{of_reseller}\
         ), used AS (\
             SELECT t.order_key, t.line, COUNT(*) AS tickets FROM sold s \
             JOIN tickets t ON t.order_key = s.order_key AND t.state = 'USED' \
             JOIN order_lines n ON n.order_key = t.order_key AND n.number = t.line AND n.leg = s.leg \
             GROUP BY t.order_key, t.line\
         ), legs_sold AS (\
-            SELECT s.period, s.order_key, s.leg, s.currency, s.charged, s.refunded, s.refunded_currency, s.fee, \
+            SELECT s.period, s.reseller, s.order_key, s.leg, s.currency, s.charged, s.refunded, s.refunded_currency, s.fee, \
             CAST(COALESCE(SUM(n.quantity), 0) AS BIGINT) AS sold, \
             CAST(COALESCE(SUM(n.quantity * n.is_cancelled), 0) AS BIGINT) AS voided, \
             CAST(COALESCE(SUM(u.tickets), 0) AS BIGINT) AS used, \
@@ -43,9 +45,10 @@ pub(crate) fn amounts_of_legs(json: JsonDialect, periods: usize) -> String {
             LEFT JOIN order_lines n ON n.order_key = s.order_key AND n.leg = s.leg \
             LEFT JOIN used u ON u.order_key = n.order_key AND u.line = n.number \
             WHERE s.currency IS NOT NULL \
-            GROUP BY s.period, s.order_key, s.leg, s.currency, s.charged, s.refunded, s.refunded_currency, s.fee\
+            GROUP BY s.period, s.reseller, s.order_key, s.leg, s.currency, s.charged, s.refunded, s.refunded_currency, \
+                s.fee\
         ), amounts AS (\
-            SELECT period, order_key, leg, currency, sold, voided, used, planned, canceled, \
+            SELECT period, reseller, order_key, leg, currency, sold, voided, used, planned, canceled, \
             COALESCE(charged, planned) AS gross, \
             CASE WHEN refunded IS NULL THEN canceled - canceled * CASE WHEN fee > 10000 THEN 10000 ELSE fee END / 10000 \
                 WHEN refunded_currency = currency THEN refunded ELSE 0 END AS refund \
@@ -60,6 +63,15 @@ pub(crate) fn amounts_of_legs(json: JsonDialect, periods: usize) -> String {
     )
 }
 
+/// Returns the condition on the sellers of an order; `parameter` is the number of the reseller's value.
+fn sellers_condition(sellers: Sellers<'_>, parameter: usize) -> String {
+    match sellers {
+        Sellers::Reseller(_) => format!(" AND o.reseller = ${parameter}"),
+        Sellers::Direct => " AND o.reseller IS NULL".to_owned(),
+        Sellers::All => String::new(),
+    }
+}
+
 /// Returns the expression for the planned price of a ticket of the line `n`.
 pub(crate) fn line_amount(json: JsonDialect) -> String {
     json.int("n.unit_price", &["retail", "0"])
@@ -71,13 +83,13 @@ pub(crate) fn line_currency(json: JsonDialect) -> String {
 }
 
 /// Returns the statement that sums the sales of periods.
-fn sums_statement(json: JsonDialect, periods: usize) -> String {
+fn sums_statement(json: JsonDialect, sellers: Sellers<'_>, periods: usize) -> String {
     format!(
-        "{amounts} SELECT period, currency, COUNT(*) AS orders, CAST(SUM(sold) AS BIGINT) AS sold, \
+        "{amounts} SELECT period, reseller, currency, COUNT(*) AS orders, CAST(SUM(sold) AS BIGINT) AS sold, \
         CAST(SUM(voided) AS BIGINT) AS voided, CAST(SUM(used) AS BIGINT) AS used, CAST(SUM(gross) AS BIGINT) AS gross, \
         CAST(SUM(CASE WHEN refund < gross THEN refund ELSE gross END) AS BIGINT) AS refunded \
-        FROM amounts GROUP BY period, currency ORDER BY period, currency",
-        amounts = amounts_of_legs(json, periods)
+        FROM amounts GROUP BY period, reseller, currency ORDER BY period, reseller, currency",
+        amounts = amounts_of_legs(json, sellers, periods)
     )
 }
 
@@ -99,14 +111,16 @@ impl SqlStore {
         let mut sums = Vec::new();
         let numbered: Vec<(usize, &SalesPeriod)> = periods.iter().enumerate().collect();
         for periods in numbered.chunks(MAX_PERIODS_PER_STATEMENT) {
-            let mut values: Vec<SqlValue> = vec![scope.source.as_str().into(), scope.reseller.into()];
+            let mut values: Vec<SqlValue> = vec![scope.source.as_str().into()];
             for (number, period) in periods {
                 values.extend([(*number).into(), to_nanos(period.begin).into(), to_nanos(period.end).into()]);
             }
-            let sql = sums_statement(self.database.json(), periods.len());
+            values.extend(scope.sellers.reseller().map(SqlValue::from));
+            let sql = sums_statement(self.database.json(), scope.sellers, periods.len());
             let sum = |row: &SqlRow| -> Result<SalesSum, StoreError> {
                 Ok(SalesSum {
                     period: row.index("period")?,
+                    reseller: row.opt_text("reseller")?,
                     currency: currency(row)?,
                     orders: count(row, "orders")?,
                     tickets_sold: count(row, "sold")?,
@@ -129,26 +143,27 @@ impl SqlStore {
         created: SalesPeriod,
     ) -> Result<Vec<UnresolvedSum>, StoreError> {
         let line_currency = self.database.json().text("n.unit_price", &["retail", "1"]);
+        let of_reseller = sellers_condition(scope.sellers, 4);
+        // The states are part of the text, so that the index of such legs is used. They are few, so they are read first.
+        let (unknown, attention) = (LegStatus::OutcomeUnknown.name(), LegStatus::NeedsAttention.name());
         let sql = format!(
-            "SELECT currency, COUNT(*) AS orders FROM (\
-                SELECT (SELECT MIN({line_currency}) FROM order_lines n \
+            "SELECT reseller, currency, COUNT(*) AS orders FROM (\
+                SELECT o.reseller, (SELECT MIN({line_currency}) FROM order_lines n \
                     WHERE n.order_key = l.order_key AND n.leg = l.number) AS currency \
-                FROM orders o JOIN legs l ON l.order_key = o.key \
-                WHERE o.reseller = $1 AND o.created_at >= $2 AND o.created_at < $3 \
-                AND l.source = $4 AND l.status IN ($5, $6)\
-            ) AS open_legs WHERE currency IS NOT NULL GROUP BY currency ORDER BY currency"
+                FROM legs l CROSS JOIN orders o \
+                WHERE l.source = $1 AND l.status IN ('{unknown}', '{attention}') \
+                AND o.key = l.order_key AND o.created_at >= $2 AND o.created_at < $3{of_reseller}\
+            ) AS open_legs WHERE currency IS NOT NULL GROUP BY reseller, currency ORDER BY reseller, currency"
         );
-        let values: Vec<SqlValue> = vec![
-            scope.reseller.into(),
-            to_nanos(created.begin).into(),
-            to_nanos(created.end).into(),
-            scope.source.as_str().into(),
-            LegStatus::OutcomeUnknown.name().into(),
-            LegStatus::NeedsAttention.name().into(),
-        ];
+        let mut values: Vec<SqlValue> =
+            vec![scope.source.as_str().into(), to_nanos(created.begin).into(), to_nanos(created.end).into()];
+        values.extend(scope.sellers.reseller().map(SqlValue::from));
         let mut transaction = self.database.begin_report().await?;
         let rows = transaction.fetch_all(&sql, values).await?;
-        let sum = |row: &SqlRow| Ok(UnresolvedSum { currency: currency(row)?, orders: count(row, "orders")? });
+        let sum = |row: &SqlRow| {
+            let (reseller, currency) = (row.opt_text("reseller")?, currency(row)?);
+            Ok(UnresolvedSum { reseller, currency, orders: count(row, "orders")? })
+        };
         rows.iter().map(sum).collect()
     }
 

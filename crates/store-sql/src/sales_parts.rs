@@ -8,7 +8,7 @@ use crate::sales::{amounts_of_legs, count, line_amount, line_currency};
 use crate::sql::{JsonDialect, SqlRow, SqlValue};
 use crate::store::SqlStore;
 use domain::{Currency, EventKey, StoreError, TicketTypeKey};
-use orders::sales::{SalesGroup, SalesGrouping, SalesPart, SalesPeriod, SalesScope};
+use orders::sales::{SalesGroup, SalesGrouping, SalesPart, SalesPeriod, SalesScope, Sellers};
 
 /// Returns the expression for the share of an amount that a line gets: `upto` of `whole` weights, minus those before it. The quotient and
 /// the remainder are multiplied apart, so that no product exceeds 64 bits unless a leg has more than 3 billion minor units.
@@ -18,9 +18,11 @@ fn share(amount: &str, weight: &str, upto: &str, whole: &str) -> String {
     format!("CASE WHEN {whole} > 0 THEN {} - {} ELSE {amount} END", up_to(upto), up_to(&before))
 }
 
-/// Returns the statement of the parts of one source, reseller, period and currency: `$1` to `$5` as for the sums, `$6` is the currency
-/// and `$7` the number of parts. Everything else is a last row. A leg without lines belongs to it.
-fn parts_statement(json: JsonDialect, grouping: SalesGrouping) -> String {
+/// Returns the statement of the parts of one source, period and currency: the first values as for the sums, then the currency and the
+/// number of parts. Everything else is a last row. A leg without lines belongs to it.
+fn parts_statement(json: JsonDialect, sellers: Sellers<'_>, grouping: SalesGrouping) -> String {
+    let currency = 5 + usize::from(sellers.reseller().is_some());
+    let parts = currency + 1;
     let kind = match grouping {
         SalesGrouping::Event => "''",
         SalesGrouping::TicketType => "ticket_type",
@@ -34,7 +36,7 @@ fn parts_statement(json: JsonDialect, grouping: SalesGrouping) -> String {
                 ELSE 0 END, 0) AS weight, \
             COALESCE({line_amount} * n.quantity * n.is_cancelled, 0) AS canceled_weight \
             FROM amounts a LEFT JOIN order_lines n ON n.order_key = a.order_key AND n.leg = a.leg \
-            LEFT JOIN used u ON u.order_key = n.order_key AND u.line = n.number WHERE a.currency = $6\
+            LEFT JOIN used u ON u.order_key = n.order_key AND u.line = n.number WHERE a.currency = ${currency}\
         ), weighed AS (\
             SELECT w.*, CASE WHEN canceled > 0 THEN canceled_weight ELSE weight END AS refund_weight FROM weights w\
         ), added AS (\
@@ -50,14 +52,14 @@ fn parts_statement(json: JsonDialect, grouping: SalesGrouping) -> String {
         ), ranked AS (\
             SELECT event, kind, ROW_NUMBER() OVER (ORDER BY gross DESC, event, kind) AS place FROM sums\
         ), placed AS (\
-            SELECT s.*, CASE WHEN r.place <= $7 THEN r.place ELSE $7 + 1 END AS place \
+            SELECT s.*, CASE WHEN r.place <= ${parts} THEN r.place ELSE ${parts} + 1 END AS place \
             FROM shares s LEFT JOIN ranked r ON r.event = s.event AND r.kind = s.kind\
         ) \
         SELECT place, MIN(event) AS event, MIN(kind) AS kind, MAX(event_title) AS event_title, \
         COUNT(DISTINCT order_key) AS orders, CAST(SUM(quantity) AS BIGINT) AS sold, CAST(SUM(voided) AS BIGINT) AS voided, \
         CAST(SUM(used) AS BIGINT) AS used, CAST(SUM(gross) AS BIGINT) AS gross, CAST(SUM(refund) AS BIGINT) AS refunded \
         FROM placed GROUP BY place ORDER BY place",
-        amounts = amounts_of_legs(json, 1),
+        amounts = amounts_of_legs(json, sellers, 1),
         line_amount = line_amount(json),
         line_currency = line_currency(json),
         gross = share("gross", "weight", "upto", "whole"),
@@ -73,17 +75,13 @@ impl SqlStore {
         currency: Currency,
         (grouping, first): (SalesGrouping, u32),
     ) -> Result<Vec<SalesPart>, StoreError> {
-        let values: Vec<SqlValue> = vec![
-            scope.source.as_str().into(),
-            scope.reseller.into(),
-            0_i64.into(),
-            to_nanos(period.begin).into(),
-            to_nanos(period.end).into(),
-            currency.code().into(),
-            i64::from(first).into(),
-        ];
+        let (begin, end) = (to_nanos(period.begin), to_nanos(period.end));
+        let mut values: Vec<SqlValue> = vec![scope.source.as_str().into(), 0_i64.into(), begin.into(), end.into()];
+        values.extend(scope.sellers.reseller().map(SqlValue::from));
+        values.extend([currency.code().into(), i64::from(first).into()]);
         let mut transaction = self.database.begin_report().await?;
-        let rows = transaction.fetch_all(&parts_statement(self.database.json(), grouping), values).await?;
+        let rows =
+            transaction.fetch_all(&parts_statement(self.database.json(), scope.sellers, grouping), values).await?;
         rows.iter().map(|row| part(row, grouping, first)).collect()
     }
 }

@@ -11,7 +11,8 @@ use serde::Deserialize;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::gateway::auth::Principal;
+use crate::gateway::auth::{Principal, sorted};
+use crate::graphql::base::callers::{CallerKind, ConfiguredCaller};
 use crate::graphql::base::viewer::{Scope, Viewer};
 
 pub use jsonwebtoken::Algorithm;
@@ -82,6 +83,17 @@ impl TokenIssuer {
     /// Creates an issuer; its keys are fetched when the first token arrives.
     pub fn new(settings: IssuerSettings, source: Box<dyn KeySetSource>) -> Self {
         Self { settings, source, key_set: ArcSwapOption::empty(), last_fetch: Mutex::new(None) }
+    }
+
+    /// Returns the caller that all its subjects are counted as.
+    pub fn caller(&self) -> ConfiguredCaller {
+        ConfiguredCaller {
+            name: self.settings.name.clone(),
+            kind: CallerKind::TokenIssuer,
+            reseller: None,
+            scopes: sorted(self.settings.scopes.iter().copied()),
+            requests_per_minute: self.settings.requests_per_minute,
+        }
     }
 
     /// Verifies a token and returns its principal, or `None` if the token is not valid.

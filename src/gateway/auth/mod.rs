@@ -12,7 +12,8 @@ use axum::http::header::AUTHORIZATION;
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
-use crate::graphql::base::viewer::Viewer;
+use crate::graphql::base::callers::{CallerKind, ConfiguredCaller};
+use crate::graphql::base::viewer::{Scope, Viewer};
 
 pub use issuer::{Algorithm, IssuerSettings, KeySetError, KeySetSource, TokenIssuer};
 pub use session::{SessionAuth, SessionWatch};
@@ -51,6 +52,13 @@ pub struct ApiKey {
     pub key_sha256: [u8; 32],
     /// Owner of the key.
     pub principal: Principal,
+}
+
+/// Returns scopes in alphabetical order.
+fn sorted(scopes: impl Iterator<Item = Scope>) -> Vec<Scope> {
+    let mut scopes: Vec<Scope> = scopes.collect();
+    scopes.sort_unstable_by_key(|scope| scope.as_str());
+    scopes
 }
 
 /// Reuses the viewer of an earlier configuration if nothing about it has changed.
@@ -145,6 +153,19 @@ impl Authenticator {
             }
         }
         Err(AuthError::InvalidCredentials)
+    }
+
+    /// Lists the configured callers.
+    pub fn callers(&self) -> Vec<ConfiguredCaller> {
+        let of = |kind, principal: &Principal| {
+            let Principal { viewer, requests_per_minute, .. } = principal;
+            let scopes = sorted(viewer.scopes.iter().copied());
+            let (name, reseller) = (viewer.id.clone(), viewer.reseller.clone());
+            ConfiguredCaller { name, kind, reseller, scopes, requests_per_minute: *requests_per_minute }
+        };
+        let clients = self.api_keys.iter().map(|api_key| of(CallerKind::Client, &api_key.principal));
+        let issuers = self.issuers.iter().map(|issuer| issuer.caller());
+        clients.chain(issuers).chain(self.anonymous.iter().map(|caller| of(CallerKind::Anonymous, caller))).collect()
     }
 
     /// Reuses the viewers of an earlier configuration for keys whose owner and scopes did not change.

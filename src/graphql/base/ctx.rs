@@ -18,6 +18,7 @@ use resellers::Resellers;
 
 use crate::graphql::base::budget::FieldBudget;
 use crate::graphql::base::cache_validity::DependencyTracker;
+use crate::graphql::base::callers::CallerRegistry;
 use crate::graphql::base::error::{ApiError, ErrorCode};
 use crate::graphql::base::loaders::Loaders;
 use crate::graphql::base::viewer::{Scope, Viewer};
@@ -56,6 +57,8 @@ pub struct Ctx {
     pub dependencies: DependencyTracker,
     /// Fields that the response may still have.
     pub budget: FieldBudget,
+    /// The configured callers and their use of this process.
+    pub callers: Arc<CallerRegistry>,
     /// Failures that are already logged.
     logged_failures: Mutex<HashSet<(SourceId, VendorOperation, &'static str)>>,
 }
@@ -72,8 +75,15 @@ impl Ctx {
             loaders: Loaders::new(Arc::clone(&services.catalog), dependencies.clone()),
             dependencies,
             budget: FieldBudget::new(response_fields),
+            callers: Arc::default(),
             logged_failures: Mutex::default(),
         }
+    }
+
+    /// Returns a copy that reads the use of callers from this registry. Without it no caller is known.
+    #[must_use]
+    pub fn with_callers(self, callers: Arc<CallerRegistry>) -> Self {
+        Self { callers, ..self }
     }
 
     /// Returns the context of a resolver's request. [`execute`](crate::graphql::schema::execute) inserts it.

@@ -3,6 +3,7 @@
 
 pub mod budget;
 pub mod cache_validity;
+pub mod callers;
 pub mod cost;
 pub mod ctx;
 pub mod deferred;

@@ -3,6 +3,7 @@
 pub mod admissions;
 pub mod audit;
 pub mod authoring;
+pub mod callers;
 pub mod catalog;
 pub mod deliveries;
 pub mod editing;

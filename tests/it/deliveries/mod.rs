@@ -5,6 +5,7 @@ mod flow;
 pub(crate) mod mail_server;
 mod notices;
 mod other_readings;
+mod queue;
 mod requests;
 mod streams;
 mod world;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use catalog::UnifiedCatalog;
+use deliveries::delivery::PushState;
 use deliveries::notice::StreamNotices;
 use deliveries::store::{ChannelLease, ChannelWrite, DeliveryStore, FeedPositions, StreamCounts, StreamRun};
 use deliveries::{
@@ -238,13 +239,18 @@ impl World {
 
     /// Runs a document as a viewer with these scopes.
     pub(super) async fn query_as(&self, scopes: &[Scope], document: &str, variables: Value) -> Value {
+        let scopes: HashSet<Scope> = scopes.iter().copied().collect();
+        let viewer = Viewer { id: "tester".to_owned(), name: "A tester".to_owned(), reseller: None, scopes };
+        self.query_by(viewer, document, variables).await
+    }
+
+    /// Runs a document as a viewer.
+    pub(super) async fn query_by(&self, viewer: Viewer, document: &str, variables: Value) -> Value {
         let clock: Arc<dyn Clock> = Arc::clone(&self.opera.clock) as _;
         let sources = vec![Arc::new(self.opera.source.clone())];
         let catalog = Arc::new(UnifiedCatalog::new(sources, Duration::from_secs(5), clock));
         let (orders, deliveries) = (Some(self.orders.clone()), Some(self.deliveries.clone()));
         let services = Arc::new(Services { catalog, orders, deliveries, edits: None, resellers: None, audit: None });
-        let scopes: HashSet<Scope> = scopes.iter().copied().collect();
-        let viewer = Viewer { id: "tester".to_owned(), name: "A tester".to_owned(), reseller: None, scopes };
         let ctx = Ctx::new(&services, Arc::new(viewer), Arc::from("r-1"), default_api_settings().response_fields);
         serde_json::to_value(run(document, &variables, ctx).await).expect("JSON")
     }
@@ -370,16 +376,16 @@ impl DeliveryStore for ProcessStore {
         self.inner.load_last_run(channel, stream).await
     }
 
-    async fn list_due(
+    async fn list_in_states(
         &self,
         channel: &str,
         stream: ChannelStream,
-        with_refused: bool,
+        states: &[PushState],
         after: Option<&AppTicketKey>,
         limit: usize,
     ) -> Result<Vec<Delivery>, StoreError> {
         self.check()?;
-        self.inner.list_due(channel, stream, with_refused, after, limit).await
+        self.inner.list_in_states(channel, stream, states, after, limit).await
     }
 
     async fn load_deliveries(&self, channel: &str, keys: &[AppTicketKey]) -> Result<Vec<Delivery>, StoreError> {

@@ -57,7 +57,8 @@ pub(crate) fn sign(signer: &Signer, claims: &Value) -> String {
     encode(&header, claims, &signer.private).expect("a token")
 }
 
-async fn gateway_trusting(signer: &Signer) -> TestGateway {
+/// Starts a gateway that trusts the tokens of the issuer `portal`.
+pub(super) async fn gateway_trusting(signer: &Signer) -> TestGateway {
     let settings = IssuerSettings {
         name: "portal".to_owned(),
         issuer: "https://id.example".to_owned(),

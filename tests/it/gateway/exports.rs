@@ -66,12 +66,13 @@ impl World {
             audit: None,
         };
         let both = [Scope::OrderRead, Scope::ReportRead];
-        let keys = vec![
+        let mut keys = vec![
             ("tiqets-key", of_reseller("tiqets", None, &both)),
             ("digitick-key", of_reseller("digitick", None, &both)),
             ("orders-key", of_reseller("tiqets", None, &[Scope::OrderRead])),
             ("limited-key", of_reseller("tiqets", Some(2), &both)),
         ];
+        keys.extend(options.keys);
         let door = start_with(GatewayOptions { services: Some(services), keys, ..options }).await;
         Self { door, store }
     }

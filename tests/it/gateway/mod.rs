@@ -1,5 +1,6 @@
 //! The gateway over real connections: HTTP, WebSocket, limits, authentication.
 
+mod callers;
 mod codes;
 mod cost;
 mod expiry;
@@ -11,6 +12,7 @@ mod http;
 mod order_lists;
 mod overload;
 mod safelist;
+mod sellers;
 mod sign_in;
 mod slow_clients;
 mod socket;

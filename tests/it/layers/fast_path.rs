@@ -241,3 +241,27 @@ async fn traced_requests_take_the_regular_path() {
     gateway.warm_up(&shop).await;
     assert!(gateway.fast(request(QUERY, &shop)).await.is_none());
 }
+
+#[tokio::test]
+async fn each_request_is_added_to_the_use_of_its_caller_once() {
+    let gateway = gateway(false);
+    let slow = ("authorization", "Bearer slow");
+    let used = || {
+        let list = gateway.state.pipeline.callers().list();
+        let (_, [hour, _]) = list.into_iter().find(|(caller, _)| caller.name == "slow").expect("the caller");
+        (hour.counts.requests, hour.counts.rate_limited)
+    };
+    gateway.warm_up(&[slow]).await;
+    assert_eq!(used(), (3, 0));
+    gateway.clock.advance(Duration::from_secs(1));
+    // The limit is used up, so the regular path refuses what the fast path hands to it.
+    assert!(gateway.fast(request(QUERY, &[slow])).await.is_none());
+    assert_eq!(gateway.regular(request(QUERY, &[slow])).await.status, 429);
+    assert_eq!(used(), (4, 1));
+    let shop = ("authorization", "Bearer shop");
+    gateway.warm_up(&[shop]).await;
+    assert!(gateway.fast(request(QUERY, &[shop])).await.is_some());
+    let list = gateway.state.pipeline.callers().list();
+    let requests = list.iter().find(|(caller, _)| caller.name == "shop").map(|(_, [hour, _])| hour.counts.requests);
+    assert_eq!(requests, Some(4));
+}

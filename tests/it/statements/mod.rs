@@ -1,6 +1,7 @@
 //! Statements and sales: sums, rates, local days, currencies and cancellations, as the databases compute them.
 
 mod oracle;
+mod sellers;
 
 use std::collections::BTreeMap;
 use std::collections::HashMap;
@@ -154,11 +155,16 @@ fn operator() -> Actor {
 
 /// Writes orders to a store, as sold by a reseller, with numbers and references of their own.
 pub(crate) async fn write(store: &Arc<dyn OrderStore>, orders: &[Order], reseller: &str) {
+    write_as(store, orders, Some(reseller)).await;
+}
+
+/// Writes orders to a store, as sold by a reseller or directly, with numbers and references of their own.
+pub(crate) async fn write_as(store: &Arc<dyn OrderStore>, orders: &[Order], reseller: Option<&str>) {
     for order in orders {
         let mut order = order.clone();
         order.key = OrderKey::random();
         order.number = format!("TG-{}", order.key);
-        order.reseller = Some(reseller.to_owned());
+        order.reseller = reseller.map(str::to_owned);
         for leg in &mut order.legs {
             leg.reference = format!("{}-{}", order.number, leg.number);
         }
@@ -438,7 +444,7 @@ async fn parts_agree(
     for row in rows {
         for (grouping, has_kinds) in [(SalesGrouping::Event, false), (SalesGrouping::TicketType, true)] {
             for first in [1, 2, 100] {
-                let of = (reseller.key.as_str(), row);
+                let of = (Some(reseller.key.as_str()), row);
                 let parts = breakdown(reading, actor, of, (days, &zones()), (grouping, first)).await;
                 let parts: Vec<oracle::Part> = parts.expect("the store responds").iter().map(plain).collect();
                 let wanted = (has_kinds, first as usize);

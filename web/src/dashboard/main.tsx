@@ -5,6 +5,7 @@ import './styles/layout.css';
 import './styles/parts.css';
 import './styles/views.css';
 import './styles/orders.css';
+import './styles/overview.css';
 import './styles/print.css';
 
 import { StrictMode } from 'react';

@@ -3,6 +3,7 @@
 mod app_delivery;
 mod channel;
 mod payload;
+mod queue;
 
 use deliveries::Deliveries;
 

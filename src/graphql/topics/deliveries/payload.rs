@@ -10,7 +10,7 @@ use crate::graphql::base::ctx::Ctx;
 use crate::graphql::base::error::{ApiError, ErrorCode};
 use crate::graphql::base::id::GlobalId;
 use crate::graphql::base::viewer::Scope;
-use crate::graphql::topics::deliveries::channel::{DeliveryStream, DeliveryStreamKind};
+use crate::graphql::topics::deliveries::channel::{DeliveryChannel, DeliveryStream, DeliveryStreamKind};
 use crate::graphql::topics::orders::{Ticket, load_numbered_tickets, to_problems};
 use crate::graphql::topics::problem::Problem;
 
@@ -113,12 +113,14 @@ impl DeliveryMutation {
         if ctx.viewer.reseller.is_some() {
             return Err(ApiError::new(ErrorCode::Forbidden));
         }
-        let channel = match GlobalId::decode(&input.channel) {
-            Some(GlobalId::Channel(channel)) => channel,
+        let key = match GlobalId::decode(&input.channel) {
+            Some(GlobalId::Channel(key)) => key,
             _ => String::new(),
         };
-        Ok(match ctx.deliveries()?.run_stream(&channel, input.kind.into()).await? {
-            Ok(report) => DeliveryStreamPayload { stream: Some(DeliveryStream(report)), problems: Vec::new() },
+        let stream_of =
+            |report| DeliveryChannel::find(ctx, &key).map(|channel| DeliveryStream { channel: channel.0, report });
+        Ok(match ctx.deliveries()?.run_stream(&key, input.kind.into()).await? {
+            Ok(report) => DeliveryStreamPayload { stream: stream_of(report), problems: Vec::new() },
             Err(problem) => DeliveryStreamPayload { stream: None, problems: to_problems(ctx, None, &[problem]) },
         })
     }

@@ -2,6 +2,7 @@
 
 mod connection;
 mod reseller;
+mod seller;
 mod statement;
 
 use std::sync::Arc;
@@ -12,8 +13,10 @@ use resellers::{Resellers, TimeZones};
 use crate::graphql::base::ctx::Ctx;
 use crate::graphql::base::error::{ApiError, ErrorCode};
 use crate::graphql::base::id::GlobalId;
+use crate::graphql::base::scalars::LocalDate;
 use crate::graphql::base::viewer::Scope;
 use crate::graphql::topics::problem::Problem;
+use crate::graphql::topics::resellers::seller::{SellerStatement, load_seller_statements};
 
 pub use connection::ResellerConnection;
 pub use reseller::Reseller;
@@ -66,6 +69,17 @@ impl ResellersQuery {
         ctx.require(Scope::ReportRead)?;
         let keys = ctx.resellers().into_iter().flat_map(|resellers| resellers.list());
         Ok(keys.filter_map(|reseller| ctx.find_reseller(&reseller.key)).collect())
+    }
+
+    /// Returns the sales of every seller in a range of days: the direct sales of the own shop first, then each reseller, also
+    /// without sales. Not for callers of a reseller.
+    async fn seller_statements(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first day, in the zone of each source.")] from: LocalDate,
+        #[graphql(desc = "The last day; at most 366 days after the first.")] to: LocalDate,
+    ) -> Result<Vec<SellerStatement>, ApiError> {
+        load_seller_statements(Ctx::of(ctx), from, to).await
     }
 }
 

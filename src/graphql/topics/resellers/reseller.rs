@@ -67,7 +67,7 @@ impl Reseller {
         let ctx = Ctx::of(ctx);
         let days = check_days(ctx, from, to)?;
         let rows = resellers::statement(ctx.orders()?, &ctx.actor(), &self.0, days, &ctx.time_zones()).await?;
-        let scope = StatementScope { reseller: self.0.key.clone(), days };
+        let scope = StatementScope { reseller: Some(self.0.key.clone()), days };
         Ok(rows.into_iter().map(|row| StatementRow::new(row, &scope)).collect())
     }
 
@@ -88,7 +88,7 @@ impl Reseller {
 }
 
 /// Checks that the caller may read reports, and the range of days.
-fn check_days(ctx: &Ctx, from: LocalDate, to: LocalDate) -> Result<(Date, Date), ApiError> {
+pub(super) fn check_days(ctx: &Ctx, from: LocalDate, to: LocalDate) -> Result<(Date, Date), ApiError> {
     ctx.require(Scope::ReportRead)?;
     if to.0 < from.0 {
         return Err(InvalidArgument::new("to", "a day that is not before `from`").into());

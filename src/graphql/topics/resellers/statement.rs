@@ -38,14 +38,15 @@ pub enum StatementGrouping {
     TicketType,
 }
 
-/// A statement: the reseller and the days.
+/// A statement: the seller and the days.
 #[derive(Clone)]
 pub(super) struct StatementScope {
-    pub reseller: String,
+    /// Key of the reseller. `None`: direct sales.
+    pub reseller: Option<String>,
     pub days: (Date, Date),
 }
 
-/// The sales of a reseller in one source and currency.
+/// The sales of a seller in one source and currency.
 pub(super) struct StatementRow {
     row: resellers::StatementRow,
     of: StatementScope,
@@ -57,7 +58,7 @@ impl StatementRow {
     }
 }
 
-/// The sales of a reseller in one source and currency.
+/// The sales of a seller in one source and currency.
 #[Object]
 impl StatementRow {
     /// The source. Fails with `SOURCE_GONE` if it is not configured any more; `sourceId` and `sourceName` are known then as well.
@@ -110,12 +111,12 @@ impl StatementRow {
         Money(self.row.gross)
     }
 
-    /// The amount that the reseller owes the venue. Null if no rate is agreed.
+    /// The amount that the reseller owes the venue. Null if no rate is agreed, and for direct sales.
     async fn net(&self) -> Option<Money> {
         self.row.net.map(Money)
     }
 
-    /// The amount that the reseller keeps. Null if no rate is agreed.
+    /// The amount that the reseller keeps. Null if no rate is agreed, and for direct sales.
     async fn commission(&self) -> Option<Money> {
         self.row.commission.map(Money)
     }
@@ -142,7 +143,7 @@ impl StatementRow {
     ) -> Result<Vec<StatementPart>, ApiError> {
         let ctx = Ctx::of(ctx);
         let first = u32::try_from(PageSize::new(first)?.rows()).unwrap_or(u32::MAX);
-        let of = (self.of.reseller.as_str(), &self.row);
+        let of = (self.of.reseller.as_deref(), &self.row);
         let days = (self.of.days, &ctx.time_zones());
         let parts = resellers::breakdown(ctx.orders()?, &ctx.actor(), of, days, (by.into(), first)).await?;
         let part = |part| StatementPart { part, source: self.row.source.clone(), currency: self.row.currency };

@@ -56,10 +56,11 @@ export function Shell({ views, viewer, current, children }: Frame) {
         {views.length > 0 ? (
           <nav aria-label={t.app.views}>
             <ul>
-              {views.map(({ name }) => (
+              {views.map(({ name, Count }) => (
                 <li key={name}>
                   <a href={hrefOf(name)} aria-current={name === current ? 'page' : undefined}>
                     {t.nav[name]}
+                    {Count ? <Count /> : null}
                   </a>
                 </li>
               ))}

@@ -53,6 +53,7 @@ export function SettleDialog({ order, leg, onClose, again }: Props) {
           </label>
         ))}
       </fieldset>
+      {outcome !== null ? <p className="notice tone-calm">{t.confirm.settle[outcome]}</p> : null}
       {outcome === 'SOLD' ? (
         <>
           <label htmlFor={`${fields}-kind`}>{words.kind}</label>

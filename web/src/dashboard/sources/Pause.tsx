@@ -6,6 +6,7 @@ import { useMutation } from 'urql';
 import { type PauseMode, PauseSourceDocument, ResumeSourceDocument, type SourcesQuery } from '../api/documents';
 import { newKey } from '../api/use';
 import { Failure } from '../ui/Answer';
+import { Confirm } from '../ui/Confirm';
 import { Dialog } from '../ui/Dialog';
 import { Problems } from '../ui/Problems';
 import { useTranslation } from '../words';
@@ -15,15 +16,11 @@ type Source = SourcesQuery['sources'][number];
 const MODES: PauseMode[] = ['REFUSE_NEW_ORDERS', 'STOP_ALL_CALLS'];
 
 export function Pause({ source, mayPause, again }: { source: Source; mayPause: boolean; again: () => void }) {
-  const { t, f, language } = useTranslation();
-  const [isOpen, setOpen] = useState(false);
-  const [{ data, error, fetching }, resume] = useMutation(ResumeSourceDocument);
+  const { t, f } = useTranslation();
+  // What was clicked stays open, even if somebody else pauses or resumes the source meanwhile.
+  const [isOpen, setOpen] = useState<'pause' | 'resume' | null>(null);
   const { paused } = source;
-
-  async function go() {
-    await resume({ key: newKey(), source: source.id, locale: language });
-    again();
-  }
+  const close = () => setOpen(null);
 
   return (
     <>
@@ -33,23 +30,43 @@ export function Pause({ source, mayPause, again }: { source: Source; mayPause: b
           {paused.note ? ` · ${paused.note}` : ''}
         </p>
       ) : null}
-      {error ? <Failure error={error} /> : null}
-      <Problems of={data?.resumeSource.problems ?? []} areOfTry />
       {mayPause ? (
         <div className="bar">
-          {paused ? (
-            <button type="button" disabled={fetching} onClick={go}>
-              {t.sources.pause.resume}
-            </button>
-          ) : (
-            <button type="button" onClick={() => setOpen(true)}>
-              {t.sources.pause.open}
-            </button>
-          )}
+          <button type="button" onClick={() => setOpen(paused ? 'resume' : 'pause')}>
+            {paused ? t.sources.pause.resume : t.sources.pause.open}
+            <span className="visually-hidden"> {source.institution}</span>
+          </button>
         </div>
       ) : null}
-      {isOpen ? <PauseDialog source={source} again={again} onClose={() => setOpen(false)} /> : null}
+      {isOpen === 'resume' ? <ResumeDialog source={source} again={again} onClose={close} /> : null}
+      {isOpen === 'pause' ? <PauseDialog source={source} again={again} onClose={close} /> : null}
     </>
+  );
+}
+
+function ResumeDialog({ source, onClose, again }: { source: Source; onClose: () => void; again: () => void }) {
+  const { t, language } = useTranslation();
+  const [key] = useState(newKey);
+  const [{ data, error, fetching }, resume] = useMutation(ResumeSourceDocument);
+
+  async function go() {
+    const answer = await resume({ key, source: source.id, locale: language });
+    if (answer.data?.resumeSource.problems.length === 0) onClose();
+    again();
+  }
+
+  return (
+    <Confirm
+      title={t.confirm.resumeTitle(source.institution)}
+      explain={t.confirm.resume(source.institution)}
+      go={t.sources.pause.resume}
+      isBusy={fetching}
+      onGo={go}
+      onClose={onClose}
+    >
+      {error ? <Failure error={error} /> : null}
+      <Problems of={data?.resumeSource.problems ?? []} areOfTry />
+    </Confirm>
   );
 }
 
@@ -78,6 +95,7 @@ function PauseDialog({ source, onClose, again }: { source: Source; onClose: () =
           </label>
         ))}
       </fieldset>
+      <p className="notice tone-calm">{t.confirm.pause[mode]}</p>
       <label htmlFor={`${fields}-note`}>{t.sources.pause.note}</label>
       <input id={`${fields}-note`} value={note} maxLength={2000} onChange={(event) => setNote(event.target.value)} />
       {error ? <Failure error={error} /> : null}

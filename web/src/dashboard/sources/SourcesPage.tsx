@@ -1,15 +1,6 @@
 // The sources as they are now: health, budget, age of what is remembered, and the streams of their delivery channels.
 
-import { useSubscription } from 'urql';
-
-import {
-  HealthChangedDocument,
-  type HealthChangedSubscription,
-  type HealthPartsFragment,
-  SourcesDocument,
-  type SourcesQuery,
-} from '../api/documents';
-import { useAsked } from '../api/use';
+import type { SourcesQuery } from '../api/documents';
 import { may, type Viewer, type ViewProps } from '../app/viewer';
 import { Ago } from '../ui/Ago';
 import { Answer } from '../ui/Answer';
@@ -20,31 +11,16 @@ import { CatalogAge } from './CatalogAge';
 import { Failures } from './Failures';
 import { Pause } from './Pause';
 import { Streams } from './Streams';
+import { useSources } from './useSources';
 
 type Source = SourcesQuery['sources'][number];
-type Healths = ReadonlyMap<string, HealthPartsFragment>;
-
-const ASK_AGAIN = 10_000;
-
-const withChange = (known: Healths | undefined, { sourceHealthChanged: { id, health } }: HealthChangedSubscription): Healths =>
-  new Map([...(known ?? []), [id, health]]);
-
-/** Of two reports the one that knows more: states only ever begin later. */
-function later(asked: HealthPartsFragment, pushed: HealthPartsFragment | undefined): HealthPartsFragment {
-  return pushed && Date.parse(pushed.since) > Date.parse(asked.since) ? pushed : asked;
-}
 
 /** Those with streams take a whole row: they come last, so that no hole is left. */
 const byWidth = (a: Source, b: Source) => Number(a.delivery !== null) - Number(b.delivery !== null);
 
 export function SourcesPage({ viewer }: ViewProps) {
-  const { t, language } = useTranslation();
-  const asked = useAsked({ query: SourcesDocument, variables: { locale: language } }, { every: ASK_AGAIN });
-  const [changes] = useSubscription({ query: HealthChangedDocument }, withChange);
-  const sources = asked.data?.sources.map((source) => ({
-    ...source,
-    health: later(source.health, changes.data?.get(source.id)),
-  }));
+  const { t } = useTranslation();
+  const { asked, sources } = useSources();
   const up = sources?.filter(({ health }) => health.state === 'UP').length ?? 0;
   return (
     <Page title={t.sources.title} aside={sources ? <p className="small">{t.sources.summary(up, sources.length)}</p> : null}>

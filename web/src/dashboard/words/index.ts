@@ -10,11 +10,12 @@ import * as fr from './fr';
 
 export type { Formats, Money } from './formats';
 
-const together = ({ frame, listing, partners, operation, people, states }: typeof en) => ({
+const together = ({ frame, listing, partners, operation, overview, people, states }: typeof en) => ({
   ...frame,
   ...listing,
   ...partners,
   ...operation,
+  ...overview,
   ...people,
   ...states,
 });

@@ -20,6 +20,7 @@ export const frame: typeof words = {
     live: { idle: 'Nicht verbunden', connecting: 'Verbindet', live: 'Live', lost: 'Verbindung verloren, wird neu aufgebaut' },
   },
   nav: {
+    overview: 'Übersicht',
     sales: 'Verkäufe',
     orders: 'Bestellungen',
     connections: 'Anbindungen',

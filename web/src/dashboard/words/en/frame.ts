@@ -20,6 +20,7 @@ export const frame = {
     live: { idle: 'Not connected', connecting: 'Connecting', live: 'Live', lost: 'Connection lost, reconnecting' },
   },
   nav: {
+    overview: 'Overview',
     sales: 'Sales',
     orders: 'Orders',
     connections: 'Connections',

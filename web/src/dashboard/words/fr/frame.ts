@@ -20,6 +20,7 @@ export const frame: typeof words = {
     live: { idle: 'Rien à observer', connecting: 'Connexion', live: 'En direct', lost: 'Connexion perdue, nouvel essai' },
   },
   nav: {
+    overview: 'Vue d’ensemble',
     sales: 'Ventes',
     orders: 'Commandes',
     connections: 'Connexions',

@@ -1,6 +1,7 @@
 export { frame } from './frame';
 export { listing } from './listing';
 export { operation } from './operation';
+export { overview } from './overview';
 export { partners } from './partners';
 export { people } from './people';
 export { states } from './states';
