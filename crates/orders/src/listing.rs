@@ -125,7 +125,7 @@ impl OrderCursor {
 /// Part of a list of orders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageRequest {
-    /// How the list is sorted.
+    /// Sorting of the list.
     pub sort: OrderSort,
     /// Position that the page begins after, of a list sorted by the same column.
     pub after: Option<OrderCursor>,

@@ -54,7 +54,7 @@ pub struct UnresolvedSum {
     pub orders: u32,
 }
 
-/// What sales are grouped by.
+/// Key by which sales are grouped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SalesGrouping {
     /// Event.

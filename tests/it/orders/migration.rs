@@ -12,7 +12,7 @@ use crate::orders::database::Postgres;
 use crate::orders::feed::migrations_before;
 use crate::orders::listing::waiting_for_locks;
 
-/// What another replica does all the time: it takes the lock of a write on each table.
+/// Statements of another replica, which take the lock of a write on each table.
 const WRITE: &str = "UPDATE orders SET version = version WHERE key = ''; \
     UPDATE order_lines SET leg = leg WHERE order_key = ''; SELECT COUNT(*) FROM orders;";
 
@@ -70,7 +70,7 @@ async fn a_migration_that_never_gets_its_lock_fails() {
     assert!(matches!(failed, Err(StoreOpenError::Migrate(_))), "{failed:?}");
 }
 
-/// Indexes of tables in use are built without a lock that writers wait for; one that an interrupted build has left is built anew.
+/// Indexes of tables in use are built without a lock that writers wait for; an invalid one that an interrupted build has left is replaced.
 #[tokio::test]
 async fn indexes_are_built_while_others_write_and_invalid_ones_anew() {
     const VALID: &str = "SELECT COUNT(*) FROM pg_index WHERE indisvalid AND indexrelid IN (\

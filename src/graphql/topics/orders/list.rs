@@ -38,7 +38,7 @@ pub enum SortDirection {
     Desc,
 }
 
-/// How orders are sorted.
+/// The sorting of orders.
 #[derive(InputObject)]
 #[graphql(name = "OrderSort")]
 pub struct OrderSortInput {

@@ -28,7 +28,7 @@ pub enum Interval {
     Month,
 }
 
-/// What the sales of a statement are grouped by.
+/// The key by which the sales of a statement are grouped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "orders::SalesGrouping")]
 pub enum StatementGrouping {
