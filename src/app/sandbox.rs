@@ -104,16 +104,17 @@ fn load_scenario(path: &Path) -> Result<Scenario, StartError> {
 /// or if the ledger or a vendor has sold something: those of an earlier start stay as they are.
 pub(super) async fn make_history(
     config: &Config,
-    sandbox: &RunningSandbox,
+    sandbox: Option<&RunningSandbox>,
     orders: &Orders,
     stores: &Stores,
     clock: &dyn Clock,
 ) -> Result<bool, StartError> {
+    let Some(sandbox) = sandbox.filter(|_| config.sandbox.history) else { return Ok(false) };
     let failed = |error: &dyn Error| StartError::History(with_causes(error));
     let stored = stores.orders.list(&OrderFilter::default(), None, 1).await.map_err(|error| failed(&error))?;
     let venues: Vec<Venue<'_>> = config.sources.values().filter_map(|settings| venue(settings, sandbox)).collect();
     let is_new = stored.orders.is_empty() && venues.iter().all(|venue| !venue.sales.has_sales());
-    if !config.sandbox.history || !is_new {
+    if !is_new {
         return Ok(false);
     }
     let past = make_orders(orders, &venues, &sellers(config), clock.now()).map_err(|error| failed(&error))?;

@@ -66,11 +66,7 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     let accounts = Arc::new(ConfiguredAccounts::from_config(&config));
     let bus = change_bus(&infrastructure, &stop);
     let orders = order_setup::build(&config, for_orders, &stores, &clock, bus, Arc::clone(&accounts));
-    let has_history = match &sandbox {
-        Some(sandbox) => make_history(&config, sandbox, &orders, &stores, clock.as_ref()).await?,
-        None => false,
-    };
-    let edits = Edits::new(Arc::clone(&stores.edits), Arc::clone(&clock), tracker.clone());
+    let has_history = make_history(&config, sandbox.as_ref(), &orders, &stores, clock.as_ref()).await?;
     let resellers = reseller_setup::open(&config, &sources, &clock);
     let notifications = delivery_setup::notifications(&config, &infrastructure)?;
     let deliveries = delivery_setup::open(&config, &sources, &infrastructure, &orders, &stores, notifications.as_ref())
@@ -78,7 +74,7 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     let services = Services {
         catalog: catalog(&config, sources.clone(), &clock),
         orders: Some(orders.clone()),
-        edits: Some(edits),
+        edits: Some(Edits::new(Arc::clone(&stores.edits), Arc::clone(&clock), tracker.clone())),
         deliveries: Some(deliveries.clone()),
         resellers: Some(Arc::new(resellers)),
     };
@@ -93,11 +89,7 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     let gateway = gateway_setup::build(&config, services.clone(), &infrastructure, stop.clone())?;
     let listeners = Listeners::bind(&config, options.listen).await?;
     // Orders that a crash interrupted are resumed before the first request arrives.
-    if has_history {
-        orders.start_after_import();
-    } else {
-        orders.start();
-    }
+    start_orders(&orders, has_history);
     deliveries.start();
     tracker.spawn(report_calls(monthly_quotas, stores.call_counts, stop.clone()));
     tracker.spawn(index_orders(stores.search_index, stop.clone()));
@@ -115,6 +107,11 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     recording.finish();
     tracing::info!(drained, written, "stopped");
     Ok(drained && written)
+}
+
+/// Starts the orders. Those that were just made up are as their sources have them.
+fn start_orders(orders: &Orders, has_history: bool) {
+    if has_history { orders.start_after_import() } else { orders.start() }
 }
 
 /// Makes orders searchable that an earlier version wrote: those before an upgrade, and those of its replicas beside this one.
