@@ -108,8 +108,8 @@ fn load_scenario(path: &Path) -> Result<Scenario, StartError> {
     Scenario::from_toml(&text).map_err(|error| unusable(error.to_string()))
 }
 
-/// Fills a ledger without orders with three months of them, which the emulated vendors record, too. Returns false without a sandbox, if that is not configured,
-/// or if the ledger or a vendor has sold something: those of an earlier start stay as they are.
+/// Fills a ledger without orders with three months of them, which the emulated vendors record, too. Returns false without a sandbox, if that
+/// is not configured, or if the ledger or a vendor has sold something: those of an earlier start stay as they are.
 pub(super) async fn make_history(
     config: &Config,
     sandbox: Option<&RunningSandbox>,
@@ -117,7 +117,7 @@ pub(super) async fn make_history(
     stores: &Stores,
     clock: &dyn Clock,
 ) -> Result<bool, StartError> {
-    let Some(sandbox) = sandbox else { return Ok(false) };
+    let Some(sandbox) = sandbox.filter(|_| config.sandbox.history) else { return Ok(false) };
     let failed = |error: &dyn Error| StartError::History(with_causes(error));
     let stored = stores
         .orders
@@ -126,12 +126,14 @@ pub(super) async fn make_history(
         .map_err(|error| failed(&error))?;
     let venues: Vec<Venue<'_>> = config.sources.values().filter_map(|settings| venue(settings, sandbox)).collect();
     let is_new = stored.orders.is_empty() && venues.iter().all(|venue| !venue.sales.has_sales());
-    if !config.sandbox.history || !is_new {
+    if !is_new {
         return Ok(false);
     }
     let past = make_orders(orders, &venues, &sellers(config), clock.now()).map_err(|error| failed(&error))?;
     let is_imported = stores.import.import(&past).await.map_err(|error| failed(&error))?;
-    tracing::info!(orders = past.len(), "the sandbox starts with three months of made-up orders");
+    if is_imported {
+        tracing::info!(orders = past.len(), "the sandbox starts with three months of made-up orders");
+    }
     Ok(is_imported)
 }
 

@@ -43,6 +43,44 @@ async function act(name, type, input, headers = operator) {
   assert.deepEqual(data[name].problems, []);
 }
 
+test('a client that leaves before the response is recorded like any other', async () => {
+  const quote = 'mutation Q($order: ID!) { quoteCancellation(input: { order: $order }) { quote { id } } }';
+  const cancel = 'mutation C($input: CancelOrderInput!) { cancelOrder(input: $input) { problems { code } } }';
+  for (const wait of [2, 4, 8]) {
+    const { id, number } = await placeOrder(server.origin, reseller, 'ACME', 1);
+    const quoted = await ask(server.origin, quote, { order: id }, reseller);
+    const input = { idempotencyKey: crypto.randomUUID(), quote: quoted.data.quoteCancellation.quote.id };
+    const leaving = new AbortController();
+    const left = fetch(`${server.origin}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...reseller },
+      body: JSON.stringify({ query: cancel, variables: { input } }),
+      signal: leaving.signal,
+    }).then(() => true, () => false);
+    setTimeout(() => leaving.abort(), wait);
+    await left;
+    const status = async () => {
+      const { data } = await ask(server.origin, 'query S($id: ID!) { order(id: $id) { status } }', { id }, reseller);
+      return data.order.status;
+    };
+    // A request that was cut before it arrived cancels nothing.
+    const deadline = Date.now() + 3_000;
+    while ((await status()) !== 'CANCELLED' && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 50));
+    if ((await status()) === 'CONFIRMED') continue;
+    const recorded = async () => (await entries({ orderNumber: number })).map(({ action }) => action);
+    while ((await recorded()).length === 0 && Date.now() < deadline + 3_000) await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.deepEqual(await recorded(), ['ORDER_CANCELED'], `after ${wait} ms`);
+  }
+});
+
+test('references of a leg, which open the tickets at some vendors, are read like codes', async () => {
+  const { id, number } = await placeOrder(server.origin, reseller, 'SECUTIX', 1);
+  const refs = 'query R($id: ID!) { order(id: $id) { legs { externalRefs { kind } } } }';
+  const { data } = await ask(server.origin, refs, { id }, reseller);
+  assert.ok(data.order.legs[0].externalRefs.length > 0);
+  assert.deepEqual((await entries({ orderNumber: number })).map(({ action }) => action), ['CODES_READ']);
+});
+
 test('what callers do is recorded with their names, and reading the codes of an order counts once', async () => {
   const { id, number } = await placeOrder(server.origin, reseller, 'ACME', 2);
   const codes = 'query C($id: ID!) { order(id: $id) { tickets { deliveries { ... on BarcodeDelivery { value svg } } } } }';

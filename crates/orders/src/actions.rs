@@ -164,6 +164,11 @@ impl Orders {
         Ok(problem(order, ProblemCode::OrderBusy, field))
     }
 
+    /// Runs work to its end, also if the caller leaves in the middle. `None` if the work panicked.
+    pub async fn run_to_end<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Option<T> {
+        self.0.tasks.spawn(propagate(work.in_current_span())).await.ok()
+    }
+
     /// Writes the first change of an action and runs its order, in a task of its own: a client that leaves in the middle leaves no
     /// order without a runner. Waits at most [`OrderSettings::response_timeout`](crate::OrderSettings::response_timeout) for it.
     async fn write_and_run(

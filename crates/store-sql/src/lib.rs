@@ -54,6 +54,7 @@ use domain::{CallCounts, SnapshotStore};
 use orders::OrderStore;
 use orders::history::OrderImport;
 use sign_in::SessionStore;
+use tokio::sync::Semaphore;
 
 /// Error of opening the stores. Never contains the URL, because it may contain a password.
 #[derive(Debug, thiserror::Error)]
@@ -183,6 +184,7 @@ fn store(
         sequencer,
         feed_timeout: settings.feed_timeout,
         count_timeout: settings.count_timeout,
+        sums: Semaphore::new(settings.report_connections.saturating_sub(1).max(1) as usize),
     }
 }
 

@@ -15,24 +15,23 @@ struct SortedBy {
     from: &'static str,
     /// Columns, unique together. An index has them in this order.
     columns: &'static [&'static str],
-    /// Column of the reseller by which the index begins that a reseller's list is read from.
-    reseller: &'static str,
+    /// Column of the reseller in the table of sort keys, by which the index of a reseller's list begins. `None` for lists that are read
+    /// from the orders, whose condition names the reseller.
+    reseller: Option<&'static str>,
 }
 
 fn sorted_by(column: SortColumn) -> SortedBy {
     let keys = "order_sort_keys s JOIN orders o ON o.key = s.order_key";
     match column {
-        SortColumn::Created => {
-            SortedBy { from: "orders o", columns: &["o.created_at", "o.key"], reseller: "o.reseller" }
-        }
+        SortColumn::Created => SortedBy { from: "orders o", columns: &["o.created_at", "o.key"], reseller: None },
         SortColumn::Status => {
-            SortedBy { from: "orders o", columns: &["o.status", "o.created_at", "o.key"], reseller: "o.reseller" }
+            SortedBy { from: "orders o", columns: &["o.status", "o.created_at", "o.key"], reseller: None }
         }
         SortColumn::Visit => {
-            SortedBy { from: keys, columns: &["s.first_visit", "s.order_key"], reseller: "s.reseller" }
+            SortedBy { from: keys, columns: &["s.first_visit", "s.order_key"], reseller: Some("s.reseller") }
         }
         SortColumn::Total => {
-            SortedBy { from: keys, columns: &["s.currency", "s.total", "s.order_key"], reseller: "s.reseller" }
+            SortedBy { from: keys, columns: &["s.currency", "s.total", "s.order_key"], reseller: Some("s.reseller") }
         }
     }
 }
@@ -55,7 +54,7 @@ fn page_statement(page: &PageRequest, condition: &str, values: &mut Vec<SqlValue
     let OrderSort { column, is_descending } = page.sort;
     let SortedBy { from, columns, reseller } = sorted_by(column);
     let mut sql = format!("SELECT o.key FROM {from} WHERE {condition}");
-    if let (true, Some(only)) = (from.starts_with("order_sort_keys"), &filter.reseller) {
+    if let (Some(reseller), Some(only)) = (reseller, &filter.reseller) {
         values.push(only.as_str().into());
         sql += &format!(" AND {reseller} = ${}", values.len());
     }

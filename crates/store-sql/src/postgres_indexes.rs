@@ -15,7 +15,7 @@ struct Index {
     replaces: Option<&'static str>,
 }
 
-const INDEXES: [Index; 4] = [
+const INDEXES: [Index; 5] = [
     Index { name: "orders_not_searchable", on: "orders (key) WHERE is_searchable = 0", replaces: None },
     Index {
         name: "orders_by_status_and_age",
@@ -24,6 +24,12 @@ const INDEXES: [Index; 4] = [
     },
     Index { name: "order_lines_by_event", on: "order_lines (event, order_key)", replaces: None },
     Index { name: "order_lines_by_visit", on: "order_lines (visit_date, order_key)", replaces: None },
+    // Statements count the legs of a source whose outcome is not known. They are few among all legs.
+    Index {
+        name: "legs_unresolved",
+        on: "legs (source, order_key) WHERE status IN ('OUTCOME_UNKNOWN', 'NEEDS_ATTENTION')",
+        replaces: None,
+    },
 ];
 
 /// Advisory lock of the replica that builds indexes. Any number that nothing else uses.

@@ -107,6 +107,7 @@ impl SqlStore {
         scope: SalesScope<'_>,
         periods: &[SalesPeriod],
     ) -> Result<Vec<SalesSum>, StoreError> {
+        let _place = self.wait_for_sum().await?;
         let mut transaction = self.database.begin_report().await?;
         let mut sums = Vec::new();
         let numbered: Vec<(usize, &SalesPeriod)> = periods.iter().enumerate().collect();
@@ -158,6 +159,7 @@ impl SqlStore {
         let mut values: Vec<SqlValue> =
             vec![scope.source.as_str().into(), to_nanos(created.begin).into(), to_nanos(created.end).into()];
         values.extend(scope.sellers.reseller().map(SqlValue::from));
+        let _place = self.wait_for_sum().await?;
         let mut transaction = self.database.begin_report().await?;
         let rows = transaction.fetch_all(&sql, values).await?;
         let sum = |row: &SqlRow| {

@@ -79,6 +79,7 @@ impl SqlStore {
         let mut values: Vec<SqlValue> = vec![scope.source.as_str().into(), 0_i64.into(), begin.into(), end.into()];
         values.extend(scope.sellers.reseller().map(SqlValue::from));
         values.extend([currency.code().into(), i64::from(first).into()]);
+        let _place = self.wait_for_sum().await?;
         let mut transaction = self.database.begin_report().await?;
         let rows =
             transaction.fetch_all(&parts_statement(self.database.json(), scope.sellers, grouping), values).await?;

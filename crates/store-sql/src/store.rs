@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::{Semaphore, SemaphorePermit};
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 
@@ -42,6 +44,8 @@ pub(crate) struct SqlStore {
     pub feed_timeout: Duration,
     /// Longest time of a count of a list.
     pub count_timeout: Duration,
+    /// Places for sums of sales, one less than the connections for reports: however many statements are requested, lists go on.
+    pub sums: Semaphore,
 }
 
 impl SqlStore {
@@ -56,6 +60,12 @@ impl SqlStore {
         let sql = "UPDATE delivery_channels SET lease_until = 0, fence = fence + 1 WHERE lease_until > 0";
         transaction.execute(sql, Vec::new()).await?;
         transaction.commit().await
+    }
+
+    /// Waits for a place for a sum of sales.
+    pub(crate) async fn wait_for_sum(&self) -> Result<SemaphorePermit<'_>, StoreError> {
+        // Closed never.
+        self.sums.acquire().await.map_err(|_| StoreError::Outdated)
     }
 
     /// Executes one statement that writes, and returns the number of changed rows.

@@ -1,8 +1,11 @@
 //! The audit log: who did what to which order or source. Operators read it; resolvers record into it.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
-use audit::{AuditActor, AuditEntry as Entry, AuditFilter, AuditPage, AuditSubject};
+use audit::{AuditActor, AuditEntry as Entry, AuditFilter, AuditLog, AuditPage, AuditSubject};
 use catalog::{InvalidArgument, PageSize};
+use domain::StoreError;
 
 use crate::graphql::base::ctx::Ctx;
 use crate::graphql::base::error::{ApiError, ErrorCode};
@@ -52,17 +55,30 @@ impl Viewer {
     }
 }
 
-impl Ctx {
-    /// Records an action of the viewer, before its response.
+/// Records actions of one caller, also after its request has ended.
+pub struct AuditRecorder {
+    log: Option<Arc<AuditLog>>,
+    actor: AuditActor,
+}
+
+impl AuditRecorder {
+    /// Records an action.
     ///
     /// # Errors
     ///
-    /// The ledger does not respond.
-    pub async fn record(&self, action: audit::AuditAction, subject: AuditSubject) -> Result<(), ApiError> {
-        match &self.services.audit {
-            Some(audit) => Ok(audit.record(self.viewer.to_audit_actor(), action, subject).await?),
+    /// The ledger does not respond. The response must not report success.
+    pub async fn record(self, action: audit::AuditAction, subject: AuditSubject) -> Result<(), StoreError> {
+        match self.log {
+            Some(log) => log.record(self.actor, action, subject).await,
             None => Ok(()),
         }
+    }
+}
+
+impl Ctx {
+    /// Returns the recorder of the viewer's actions.
+    pub fn recorder(&self) -> AuditRecorder {
+        AuditRecorder { log: self.services.audit.clone(), actor: self.viewer.to_audit_actor() }
     }
 
     /// Records that the viewer reads the codes of an order, before they are shown.

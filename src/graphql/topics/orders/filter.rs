@@ -26,7 +26,7 @@ pub struct OrderFilterInput {
     /// Only orders created before this time.
     pub created_to: Option<DateTime>,
     /// Only orders with a sale that was confirmed on or after this day in the time zone of its source: those that a statement counts, also
-    /// if they were canceled later. With `sources`, a sale at one of them.
+    /// if they were canceled later. With `sources`, a sale at one of them, otherwise at one that is configured.
     pub confirmed_from: Option<LocalDate>,
     /// Only orders with a sale that was confirmed on or before this day in the time zone of its source. The same sale as that of
     /// `confirmedFrom`.

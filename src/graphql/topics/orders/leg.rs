@@ -172,6 +172,9 @@ impl VendorOrder {
         if !ctx.viewer.has_scope(Scope::TicketBarcode) {
             return Ok(Vec::new());
         }
+        if !self.inner().refs.is_empty() {
+            ctx.record_codes_read(&self.order).await?;
+        }
         Ok(ExternalRef::list(&self.find_source(ctx)?, &self.inner().refs))
     }
 

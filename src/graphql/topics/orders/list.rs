@@ -21,9 +21,11 @@ const CURSOR: &str = "2o ";
 pub enum OrderSortColumn {
     /// The creation time.
     Created,
-    /// The day of the first visit. Open visits come before all days.
+    /// The day of the first visit. Open visits come before all days. Orders of an earlier version are missing until they are indexed, in the
+    /// minutes after an upgrade.
     Visit,
-    /// The requested total in the order's first currency by code: by currency, then by amount. Nothing is converted.
+    /// The requested total in the order's first currency by code: by currency, then by amount. Nothing is converted. Orders of an
+    /// earlier version are missing as by `VISIT`.
     Total,
     /// The name of the state, then the creation time. An order whose state changes between two pages may be missing or come twice.
     Status,

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use audit::{AuditAction, AuditSubject};
-use domain::{OrderKey, SourceId};
-use orders::{self, OperatorOutcome};
+use domain::{OrderKey, SourceId, StoreError};
+use orders::{self, Actor, OperatorOutcome, Orders};
 
 use crate::graphql::base::ctx::Ctx;
 use crate::graphql::base::error::ApiError;
@@ -187,14 +187,26 @@ fn require_operator<'a>(ctx: &Context<'a>) -> Result<&'a Ctx, ApiError> {
     Ok(ctx)
 }
 
-/// Records an action in the audit log, unless it was refused.
-async fn record_accepted(
+/// Acts, and records the action in the audit log unless it was refused as a whole. A client that leaves in the middle does not keep it
+/// from being recorded.
+async fn act_recorded<F>(
     ctx: &Ctx,
-    outcome: &OperatorOutcome,
-    action: AuditAction,
-    subject: AuditSubject,
-) -> Result<(), ApiError> {
-    if outcome.problems.is_empty() { ctx.record(action, subject).await } else { Ok(()) }
+    (action, subject): (AuditAction, AuditSubject),
+    act: impl FnOnce(Orders, Actor) -> F,
+) -> Result<OperatorOutcome, ApiError>
+where
+    F: Future<Output = Result<OperatorOutcome, StoreError>> + Send + 'static,
+{
+    let (orders, recorder) = (ctx.orders()?, ctx.recorder());
+    let work = act(orders.clone(), ctx.actor());
+    let acted = orders.run_to_end(async move {
+        let outcome = work.await?;
+        if outcome.problems.is_empty() || outcome.scheduled > 0 {
+            recorder.record(action, subject).await?;
+        }
+        Ok(outcome)
+    });
+    Ok(acted.await.unwrap_or(Err(StoreError::Outdated))?)
 }
 
 impl RetryLegsInput {
@@ -250,7 +262,7 @@ impl OperatorMutation {
                 refs: input.external_refs.unwrap_or_default().into_iter().map(|it| (it.kind, it.value)).collect(),
             }),
         };
-        let settle = |orders: orders::Orders, actor, request| async move { orders.settle(&actor, &request).await };
+        let settle = |orders: Orders, actor, request| async move { orders.settle(&actor, &request).await };
         OrderPayload::from_recorded_action(ctx, AuditAction::LegSettled, request, settle).await
     }
 
@@ -263,10 +275,9 @@ impl OperatorMutation {
         let ctx = require_operator(ctx)?;
         let outcome = match input.into_request() {
             Ok(request) => {
-                let outcome = ctx.orders()?.retry(&ctx.actor(), &request).await?;
-                let subject = AuditSubject { order: None, source: request.source };
-                record_accepted(ctx, &outcome, AuditAction::LegsRetried, subject).await?;
-                outcome
+                let subject = AuditSubject { order: None, source: request.source.clone() };
+                let retry = |orders: Orders, actor| async move { orders.retry(&actor, &request).await };
+                act_recorded(ctx, (AuditAction::LegsRetried, subject), retry).await?
             }
             Err(outcome) => outcome,
         };
@@ -286,7 +297,7 @@ impl OperatorMutation {
             order,
             text: input.text,
         });
-        let add = |orders: orders::Orders, actor, request| async move { orders.add_note(&actor, &request).await };
+        let add = |orders: Orders, actor, request| async move { orders.add_note(&actor, &request).await };
         OrderPayload::from_recorded_action(ctx, AuditAction::NoteAdded, request, add).await
     }
 
@@ -299,10 +310,9 @@ impl OperatorMutation {
         let ctx = require_operator(ctx)?;
         let outcome = match input.into_request() {
             Ok(request) => {
-                let outcome = ctx.orders()?.resolve_orphan(&ctx.actor(), &request).await?;
                 let subject = AuditSubject::source(&request.source);
-                record_accepted(ctx, &outcome, AuditAction::OrphanResolved, subject).await?;
-                outcome
+                let resolve = |orders: Orders, actor| async move { orders.resolve_orphan(&actor, &request).await };
+                act_recorded(ctx, (AuditAction::OrphanResolved, subject), resolve).await?
             }
             Err(outcome) => outcome,
         };
@@ -327,10 +337,10 @@ impl OperatorMutation {
             note: input.note,
             until: input.until.map(|until| until.at),
         };
-        let outcome = ctx.orders()?.pause_source(&ctx.actor(), &request).await?;
-        let subject = AuditSubject::source(&request.source);
-        record_accepted(ctx, &outcome, AuditAction::SourcePaused, subject).await?;
-        Ok(SourcePayload::of(ctx, Some(&request.source), &outcome))
+        let (paused, subject) = (request.source.clone(), AuditSubject::source(&request.source));
+        let pause = |orders: Orders, actor| async move { orders.pause_source(&actor, &request).await };
+        let outcome = act_recorded(ctx, (AuditAction::SourcePaused, subject), pause).await?;
+        Ok(SourcePayload::of(ctx, Some(&paused), &outcome))
     }
 
     /// Ends the pause of a source.
@@ -344,8 +354,9 @@ impl OperatorMutation {
             Ok(source) => source,
             Err(outcome) => return Ok(SourcePayload::of(ctx, None, &outcome)),
         };
-        let outcome = ctx.orders()?.resume_source(&ctx.actor(), &input.idempotency_key.0, &source).await?;
-        record_accepted(ctx, &outcome, AuditAction::SourceResumed, AuditSubject::source(&source)).await?;
+        let (key, paused) = (input.idempotency_key.0, source.clone());
+        let resume = |orders: Orders, actor| async move { orders.resume_source(&actor, &key, &paused).await };
+        let outcome = act_recorded(ctx, (AuditAction::SourceResumed, AuditSubject::source(&source)), resume).await?;
         Ok(SourcePayload::of(ctx, Some(&source), &outcome))
     }
 }

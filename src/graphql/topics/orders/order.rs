@@ -120,11 +120,6 @@ impl Order {
     pub fn new(order: orders::Order) -> Self {
         Self(Arc::new(order))
     }
-
-    /// Returns the order as the subject of an entry of the audit log.
-    pub(super) fn to_audit_subject(&self) -> audit::AuditSubject {
-        audit::AuditSubject::order(self.0.key, &self.0.number)
-    }
 }
 
 /// An order: one purchase over one or more sources.

@@ -1,7 +1,7 @@
 //! Order mutations and their payloads.
 
 use async_graphql::{Context, ID, Object, SimpleObject};
-use audit::AuditAction;
+use audit::{AuditAction, AuditSubject};
 use domain::StoreError;
 use orders::{self, Actor, OrderLookup, OrderOutcome, Orders, Quote};
 
@@ -70,7 +70,8 @@ impl OrderPayload {
     }
 
     /// As [`from_allowed_action`](Self::from_allowed_action), for an action of the audit log. It is recorded for every order that the caller
-    /// may act on, also if it was refused or repeated: a repetition may follow a record that failed.
+    /// may act on, also if it was refused or repeated: a repetition may follow a record that failed. A client that leaves in the middle
+    /// does not keep it from being recorded.
     pub(super) async fn from_recorded_action<I, F>(
         ctx: &Ctx,
         action: AuditAction,
@@ -78,13 +79,23 @@ impl OrderPayload {
         act: impl FnOnce(Orders, Actor, I) -> F,
     ) -> Result<Self, ApiError>
     where
-        F: Future<Output = Result<OrderOutcome, StoreError>>,
+        F: Future<Output = Result<OrderOutcome, StoreError>> + Send + 'static,
     {
-        let payload = Self::from_allowed_action(ctx, input, act).await?;
-        if let Some(order) = &payload.order {
-            ctx.record(action, order.to_audit_subject()).await?;
-        }
-        Ok(payload)
+        let recorder = ctx.recorder();
+        let recorded = |orders: Orders, actor, input| {
+            let work = act(orders.clone(), actor, input);
+            async move {
+                let acted = orders.run_to_end(async move {
+                    let outcome = work.await?;
+                    if let Some(order) = &outcome.order {
+                        recorder.record(action, AuditSubject::order(order.key, &order.number)).await?;
+                    }
+                    Ok(outcome)
+                });
+                acted.await.unwrap_or(Err(StoreError::Outdated))
+            }
+        };
+        Self::from_allowed_action(ctx, input, recorded).await
     }
 }
 
