@@ -15,8 +15,15 @@ use world::World;
 
 /// ID arguments of non-root fields. Whoever adds one decides whether it can expose data of another reseller; these
 /// identify membership categories, sources and events.
-const INNER: &[&str] =
-    &["EventMembership.discount(category)", "Reseller.orders(filter.event)", "Reseller.orders(filter.sources)"];
+const INNER: &[&str] = &[
+    "EventMembership.discount(category)",
+    "Order.lines(sources)",
+    "Order.totals(sources)",
+    "Reseller.orders(filter.event)",
+    "Reseller.orders(filter.reseller)",
+    "Reseller.orders(filter.sources)",
+    "Reseller.orders(filter.ticketType)",
+];
 
 #[tokio::test]
 async fn no_root_field_distinguishes_foreign_nodes_from_absent_ones() {
