@@ -74,9 +74,9 @@ test('a client that leaves before the response is recorded like any other', asyn
 });
 
 test('references of a leg, which open the tickets at some vendors, are read like codes', async () => {
-  const { id, number } = await placeOrder(server.origin, reseller, 'SECUTIX', 1);
+  const { id, number } = await placeOrder(server.origin, storefront, 'SECUTIX', 1);
   const refs = 'query R($id: ID!) { order(id: $id) { legs { externalRefs { kind } } } }';
-  const { data } = await ask(server.origin, refs, { id }, reseller);
+  const { data } = await ask(server.origin, refs, { id }, storefront);
   assert.ok(data.order.legs[0].externalRefs.length > 0);
   assert.deepEqual((await entries({ orderNumber: number })).map(({ action }) => action), ['CODES_READ']);
 });
