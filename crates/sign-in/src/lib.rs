@@ -2,6 +2,7 @@
 //!
 //! Contains neither HTTP serving nor SQL: the gateway reads and sets the cookies, and a store implements [`SessionStore`].
 
+mod discovery;
 mod http;
 mod pending;
 mod provider;
