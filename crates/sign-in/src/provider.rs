@@ -103,7 +103,10 @@ pub enum SignInError {
     /// The person or the provider refused.
     #[error("the provider refused the sign-in")]
     Refused,
-    /// The return does not belong to a sign-in of this browser, or its token is not valid.
+    /// The return belongs to no sign-in of this browser. One that has begun may still be completed.
+    #[error("the sign-in is none of this browser")]
+    Unrelated,
+    /// The return, or its token, is not valid.
     #[error("the sign-in could not be verified")]
     Invalid,
 }
@@ -190,13 +193,13 @@ impl Provider {
     ///
     /// # Errors
     ///
-    /// `Refused` if the provider returns an error, `Invalid` if the return belongs to no sign-in of this browser or its token is not valid,
-    /// `Unavailable` if the provider does not respond or too many people sign in at the same time.
+    /// `Unrelated` if the return belongs to no sign-in of this browser, `Refused` if the provider returns an error, `Invalid` if the return
+    /// or its token is not valid, `Unavailable` if the provider does not respond or too many people sign in at the same time.
     pub async fn complete(&self, callback: Callback, pending: &PendingSignIn) -> Result<Identity, SignInError> {
-        let Some(state) = callback.state else { return Err(SignInError::Invalid) };
+        let Some(state) = callback.state else { return Err(SignInError::Unrelated) };
         let expected = pending.state.expose_secret();
         if aws_lc_rs::constant_time::verify_slices_are_equal(state.as_bytes(), expected.as_bytes()).is_err() {
-            return Err(SignInError::Invalid);
+            return Err(SignInError::Unrelated);
         }
         if callback.iss.is_some_and(|iss| iss != self.settings.issuer) {
             return Err(SignInError::Invalid);
