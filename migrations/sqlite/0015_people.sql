@@ -2,6 +2,7 @@
 
 CREATE TABLE sessions (
     id         BLOB   PRIMARY KEY,
+    issuer     TEXT   NOT NULL,
     user_id    TEXT   NOT NULL,
     name       TEXT   NOT NULL,
     reseller   TEXT,

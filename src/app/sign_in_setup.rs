@@ -34,8 +34,9 @@ pub(super) fn sign_in(
         provider_name: settings.provider_name.clone(),
         roles_claim: settings.roles_claim.clone(),
         rules: settings.roles.clone(),
-        sessions: Arc::new(Sessions::new(Arc::clone(store), Arc::clone(clock), limits)),
+        sessions: Arc::new(Sessions::new(Arc::clone(store), Arc::clone(clock), limits, settings.issuer.clone())),
         cookies: Cookies { is_secure: settings.public_url.scheme() == "https" },
+        requests_per_minute_and_address: settings.requests_per_minute_and_address.map(Into::into),
     }))
 }
 
@@ -63,6 +64,7 @@ pub(super) fn session_auth(config: &Config, sign_in: Option<&Arc<SignIn>>) -> Op
         cookies: sign_in.cookies,
         origin: settings.public_url.origin().ascii_serialization(),
         resellers: config.resellers.keys().cloned().collect(),
+        rules: sign_in.rules.clone(),
         requests_per_minute: settings.requests_per_minute.map(Into::into),
     })
 }

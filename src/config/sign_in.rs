@@ -54,6 +54,8 @@ pub struct SignInConfig {
     pub sessions_per_user: NonZeroU32,
     /// Requests per minute of each user; `None`: unlimited.
     pub requests_per_minute: Option<NonZeroU32>,
+    /// Requests of the sign-in per minute of each address; `None`: unlimited.
+    pub requests_per_minute_and_address: Option<NonZeroU32>,
 }
 
 impl SignInConfig {
@@ -79,6 +81,7 @@ impl SignInConfig {
             lifetime: from.get("lifetime"),
             sessions_per_user: from.get("sessions_per_user"),
             requests_per_minute: from.find("requests_per_minute"),
+            requests_per_minute_and_address: from.find("requests_per_minute_and_address"),
         };
         let issuer = issuer?;
         require_https(from, "issuer", &issuer);

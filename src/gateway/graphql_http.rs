@@ -306,7 +306,7 @@ pub(super) fn cached_response(
     // Reserves space for the headers that layers add.
     headers.reserve(16);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media.content_type()));
-    headers.insert(VARY, HeaderValue::from_static("accept, accept-encoding, authorization"));
+    headers.insert(VARY, HeaderValue::from_static("accept, accept-encoding, authorization, cookie, x-csrf-protection"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Some(name) = coding.name().filter(|_| is_encoded) {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static(name));
@@ -369,7 +369,11 @@ fn response_status(response: &GraphqlResponse, media: MediaType) -> StatusCode {
 }
 
 fn content_headers(media: MediaType) -> [(axum::http::HeaderName, &'static str); 3] {
-    [(CONTENT_TYPE, media.content_type()), (VARY, "accept, authorization"), (CACHE_CONTROL, "no-store")]
+    [
+        (CONTENT_TYPE, media.content_type()),
+        (VARY, "accept, authorization, cookie, x-csrf-protection"),
+        (CACHE_CONTROL, "no-store"),
+    ]
 }
 
 /// Builds the response of a rejection.

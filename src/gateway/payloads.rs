@@ -95,7 +95,7 @@ fn send(stream: PayloadStream, payloads: BoxStream<'static, String>, stop: Optio
     };
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(VARY, HeaderValue::from_static("accept, authorization"));
+    headers.insert(VARY, HeaderValue::from_static("accept, authorization, cookie, x-csrf-protection"));
     // Disables response buffering in proxies, which would delay payloads.
     headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     response

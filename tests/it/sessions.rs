@@ -21,7 +21,8 @@ fn session(id: u8, user: &str, second: i64) -> StoredSession {
         _ => Access { reseller: Some("tiqets".to_owned()), role: Role::Seller },
     };
     let (user, name) = (user.to_owned(), format!("{user}@example.org"));
-    StoredSession { id: SessionId([id; 32]), user, name, access, started_at: at(second), seen_at: at(second) }
+    let (id, issuer) = (SessionId([id; 32]), "https://login.example.com/".to_owned());
+    StoredSession { id, issuer, user, name, access, started_at: at(second), seen_at: at(second) }
 }
 
 async fn ids(store: &dyn SessionStore) -> Vec<u8> {
@@ -37,11 +38,11 @@ async fn ids(store: &dyn SessionStore) -> Vec<u8> {
 async fn all(stores: &Stores) {
     let store = &*stores.sessions;
     let insert = async |id, user, second, limit| {
-        store.insert_session(&session(id, user, second), limit).await.expect("the store");
+        store.insert_session(&session(id, user, second), limit).await.expect("the store")
     };
     insert(1, "olga", 0, 2).await;
-    for (id, second) in [(2, 10), (3, 20), (4, 30)] {
-        insert(id, "mara", second, 2).await;
+    for (id, second, deleted) in [(2, 10, 0), (3, 20, 0), (4, 30, 1)] {
+        assert_eq!(insert(id, "mara", second, 2).await, deleted);
     }
     assert_eq!(ids(store).await, [1, 3, 4], "the oldest of its user is gone");
     for (id, user, second) in [(1, "olga", 0), (4, "mara", 30)] {

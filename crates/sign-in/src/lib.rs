@@ -2,6 +2,7 @@
 //!
 //! Contains neither HTTP serving nor SQL: the gateway reads and sets the cookies, and a store implements [`SessionStore`].
 
+mod discovery;
 mod http;
 mod pending;
 mod provider;
@@ -15,7 +16,7 @@ mod tests;
 
 pub use pending::PendingSignIn;
 pub use provider::{Callback, Identity, Provider, ProviderSettings, SignInError};
-pub use role::{Access, Role, RoleRule, find_access};
+pub use role::{Access, Role, RoleRule, find_access, grants};
 pub use session::{Session, SessionStore, StoredSession};
 pub use sessions::{SessionError, SessionLimits, Sessions, User};
 pub use token::{SessionId, SessionToken};

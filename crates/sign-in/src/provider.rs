@@ -18,18 +18,17 @@ use openidconnect::{
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use tokio::sync::{Mutex, Semaphore};
-use tokio::time::Instant;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 use url::Url;
 
+use crate::discovery::Discovery;
 use crate::http::ProviderHttp;
 use crate::pending::PendingSignIn;
 use crate::role::find_claim;
 
-/// Time that the discovered endpoints and keys are used.
-const METADATA_TTL: Duration = Duration::from_secs(3600);
-/// Shortest time between two discoveries, so that strangers cannot flood the provider with them.
-const MIN_DISCOVERY_INTERVAL: Duration = Duration::from_secs(10);
+/// Time limit of a step of a sign-in, as a multiple of that of a request.
+const REQUESTS_PER_STEP: u32 = 3;
 /// Accepted clock difference to the provider.
 const CLOCK_LEEWAY: Duration = Duration::from_secs(30);
 /// Longest subject, in bytes, as OpenID Connect Core §2 allows.
@@ -65,7 +64,7 @@ pub struct ProviderSettings {
     pub scopes: Vec<String>,
     /// Claim that decides the role.
     pub roles_claim: String,
-    /// Time limit of a request to the provider.
+    /// Time limit of a request to the provider, and of a discovery. Each step of a sign-in takes three times as long at most.
     pub timeout: Duration,
     /// Sign-ins that are completed at the same time; more are rejected.
     pub in_flight: usize,
@@ -104,7 +103,10 @@ pub enum SignInError {
     /// The person or the provider refused.
     #[error("the provider refused the sign-in")]
     Refused,
-    /// The return does not belong to a sign-in of this browser, or its token is not valid.
+    /// The return belongs to no sign-in of this browser. One that has begun may still be completed.
+    #[error("the sign-in is none of this browser")]
+    Unrelated,
+    /// The return, or its token, is not valid.
     #[error("the sign-in could not be verified")]
     Invalid,
 }
@@ -145,19 +147,12 @@ type OidcClient = Client<
     EndpointMaybeSet,
 >;
 
-/// Endpoints and keys of the provider.
-#[derive(Default)]
-struct Discovered {
-    client: Option<(Instant, Arc<OidcClient>)>,
-    last_attempt: Option<Instant>,
-}
-
 /// An OpenID Connect provider.
 pub struct Provider {
     settings: ProviderSettings,
     http: ProviderHttp,
     clock: Arc<dyn Clock>,
-    discovered: Mutex<Discovered>,
+    discovery: Discovery<OidcClient>,
     places: Semaphore,
 }
 
@@ -166,7 +161,8 @@ impl Provider {
     pub fn new(settings: ProviderSettings, client: reqwest::Client, clock: Arc<dyn Clock>) -> Self {
         let places = Semaphore::new(settings.in_flight);
         let http = ProviderHttp { client, timeout: settings.timeout };
-        Self { settings, http, clock, discovered: Mutex::default(), places }
+        let discovery = Discovery::new(settings.timeout);
+        Self { settings, http, clock, discovery, places }
     }
 
     /// Begins a sign-in: returns the provider's address for the browser, and what the browser must bring back.
@@ -176,7 +172,7 @@ impl Provider {
     ///
     /// `Unavailable` if the provider cannot be discovered.
     pub async fn begin(&self, asks_again: bool) -> Result<(Url, PendingSignIn), SignInError> {
-        let client = self.client(METADATA_TTL).await?;
+        let client = self.within_limit(self.client()).await?;
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let flow = CoreAuthenticationFlow::AuthorizationCode;
         let mut request = client.authorize_url(flow, CsrfToken::new_random, Nonce::new_random);
@@ -197,13 +193,13 @@ impl Provider {
     ///
     /// # Errors
     ///
-    /// `Refused` if the provider returns an error, `Invalid` if the return belongs to no sign-in of this browser or its token is not valid,
-    /// `Unavailable` if the provider does not respond or too many people sign in at the same time.
+    /// `Unrelated` if the return belongs to no sign-in of this browser, `Refused` if the provider returns an error, `Invalid` if the return
+    /// or its token is not valid, `Unavailable` if the provider does not respond or too many people sign in at the same time.
     pub async fn complete(&self, callback: Callback, pending: &PendingSignIn) -> Result<Identity, SignInError> {
-        let Some(state) = callback.state else { return Err(SignInError::Invalid) };
+        let Some(state) = callback.state else { return Err(SignInError::Unrelated) };
         let expected = pending.state.expose_secret();
         if aws_lc_rs::constant_time::verify_slices_are_equal(state.as_bytes(), expected.as_bytes()).is_err() {
-            return Err(SignInError::Invalid);
+            return Err(SignInError::Unrelated);
         }
         if callback.iss.is_some_and(|iss| iss != self.settings.issuer) {
             return Err(SignInError::Invalid);
@@ -212,15 +208,22 @@ impl Provider {
             return Err(SignInError::Refused);
         }
         let code = AuthorizationCode::new(callback.code.ok_or(SignInError::Invalid)?);
-        let _place = self.places.try_acquire().map_err(|_| SignInError::Unavailable)?;
-        let client = self.client(METADATA_TTL).await?;
+        self.within_limit(self.identify(code, pending)).await
+    }
+
+    /// Exchanges a code. Holds a place during requests, but not while it waits for a discovery.
+    async fn identify(&self, code: AuthorizationCode, pending: &PendingSignIn) -> Result<Identity, SignInError> {
+        let client = self.client().await?;
+        let place = self.places.try_acquire().map_err(|_| SignInError::Unavailable)?;
         let tokens = self.exchange(&client, code, pending).await?;
-        let mut claims = match self.verify(&client, &tokens, pending) {
-            Ok(claims) => claims,
+        let (mut claims, _place) = match self.verify(&client, &tokens, pending) {
+            Ok(claims) => (claims, place),
             // The provider may have changed its keys.
             Err(_) => {
-                let renewed = self.client(Duration::ZERO).await?;
-                self.verify(&renewed, &tokens, pending)?
+                drop(place);
+                let renewed = self.renewed_client().await?;
+                let claims = self.verify(&renewed, &tokens, pending)?;
+                (claims, self.places.try_acquire().map_err(|_| SignInError::Unavailable)?)
             }
         };
         if find_claim(&claims, &self.settings.roles_claim).is_none() || !claims.contains_key("email") {
@@ -237,7 +240,7 @@ impl Provider {
     ///
     /// `Unavailable`, also if the last attempt was a moment ago.
     pub async fn discover(&self) -> Result<(), SignInError> {
-        self.client(Duration::ZERO).await.map(drop)
+        self.renewed_client().await.map(drop)
     }
 
     async fn exchange(
@@ -292,29 +295,20 @@ impl Provider {
         to_map(&info)
     }
 
-    /// Returns the discovered provider, discovered again if that is older than `max_age`.
-    async fn client(&self, max_age: Duration) -> Result<Arc<OidcClient>, SignInError> {
-        let mut discovered = self.discovered.lock().await;
-        let known = discovered.client.as_ref();
-        if let Some((_, client)) = known.filter(|(at, _)| at.elapsed() < max_age) {
-            return Ok(Arc::clone(client));
-        }
-        let stale = known.map(|(_, client)| Arc::clone(client)).ok_or(SignInError::Unavailable);
-        if discovered.last_attempt.is_some_and(|at| at.elapsed() < MIN_DISCOVERY_INTERVAL) {
-            return stale;
-        }
-        discovered.last_attempt = Some(Instant::now());
-        match self.fetch_client().await {
-            Ok(client) => {
-                let client = Arc::new(client);
-                discovered.client = Some((Instant::now(), Arc::clone(&client)));
-                Ok(client)
-            }
-            Err(error) => {
-                tracing::error!(issuer = self.settings.issuer, %error, "the sign-in provider cannot be discovered");
-                stale
-            }
-        }
+    /// Ends a step of a sign-in in time.
+    async fn within_limit<T>(&self, step: impl Future<Output = Result<T, SignInError>>) -> Result<T, SignInError> {
+        let limit = self.settings.timeout.saturating_mul(REQUESTS_PER_STEP);
+        timeout(limit, step).await.unwrap_or(Err(SignInError::Unavailable))
+    }
+
+    /// Returns the discovered provider.
+    async fn client(&self) -> Result<Arc<OidcClient>, SignInError> {
+        self.discovery.get(self.fetch_client()).await.ok_or(SignInError::Unavailable)
+    }
+
+    /// Returns the provider, discovered again unless that was tried a moment ago.
+    async fn renewed_client(&self) -> Result<Arc<OidcClient>, SignInError> {
+        self.discovery.renew(self.fetch_client()).await.ok_or(SignInError::Unavailable)
     }
 
     async fn fetch_client(&self) -> Result<OidcClient, String> {

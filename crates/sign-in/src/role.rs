@@ -83,6 +83,11 @@ pub fn find_access<'a>(rules: &'a [RoleRule], claim: &str, claims: &Map<String, 
     granted.min_by_key(|access| Reverse(access.role))
 }
 
+/// Returns true if a rule grants an access. What was granted by a rule that was removed since is not.
+pub fn grants(rules: &[RoleRule], access: &Access) -> bool {
+    rules.iter().any(|rule| rule.access == *access)
+}
+
 /// Finds a claim by its name, which may contain dots, or by a path.
 pub(crate) fn find_claim<'a>(claims: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     if let Some(value) = claims.get(name) {

@@ -12,6 +12,8 @@ use crate::token::SessionId;
 pub struct StoredSession {
     /// Hash of its token.
     pub id: SessionId,
+    /// Issuer of the provider.
+    pub issuer: String,
     /// Subject at the provider.
     pub user: String,
     /// Name of the person for people: an e-mail address, if the provider gave one.
@@ -36,8 +38,9 @@ pub struct Session {
 /// Stores sessions, shared by all replicas.
 #[async_trait]
 pub trait SessionStore: Send + Sync {
-    /// Inserts a session and deletes the oldest ones of its user until at most `limit` are left, in one transaction.
-    async fn insert_session(&self, session: &StoredSession, limit: u32) -> Result<(), StoreError>;
+    /// Inserts a session and deletes the oldest ones of its user until at most `limit` are left, in one transaction. Returns the number
+    /// of deleted ones.
+    async fn insert_session(&self, session: &StoredSession, limit: u32) -> Result<u64, StoreError>;
 
     /// Finds a session by the hash of its token, whether or not it has expired.
     async fn find_session(&self, id: SessionId) -> Result<Option<StoredSession>, StoreError>;

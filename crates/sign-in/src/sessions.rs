@@ -7,6 +7,7 @@ use domain::time::earlier;
 use domain::{Clock, StoreError};
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout;
 
 use crate::role::Access;
 use crate::session::{Session, SessionStore, StoredSession};
@@ -18,6 +19,8 @@ const TOUCH_INTERVAL: Duration = Duration::from_secs(60);
 const TOUCHES_PER_TIMEOUT: u32 = 10;
 /// Lookups at a time. Tokens that strangers invent cannot use more connections of the store.
 const LOOKUPS: usize = 2;
+/// Longest wait of a lookup for the others.
+const LOOKUP_WAIT: Duration = Duration::from_secs(5);
 /// Time after its end in which a session is still known as an expired one.
 const REMEMBERED: Duration = Duration::from_secs(24 * 3600);
 
@@ -49,9 +52,12 @@ pub enum SessionError {
     /// The session was not used for too long, or began too long ago.
     #[error("the session has expired")]
     Expired,
-    /// The session was ended, or is one of another deployment.
+    /// The session was ended, or is one of another deployment or of another provider.
     #[error("there is no such session")]
     Unknown,
+    /// Too many sessions are looked up at the same time.
+    #[error("too many sessions are looked up")]
+    Busy,
     /// The store does not respond.
     #[error("sessions cannot be read")]
     Store(#[from] StoreError),
@@ -62,23 +68,24 @@ pub struct Sessions {
     store: Arc<dyn SessionStore>,
     clock: Arc<dyn Clock>,
     limits: SessionLimits,
+    issuer: String,
     lookups: Semaphore,
     ended: watch::Sender<()>,
 }
 
 impl Sessions {
-    /// Creates the sessions over a store.
-    pub fn new(store: Arc<dyn SessionStore>, clock: Arc<dyn Clock>, limits: SessionLimits) -> Self {
-        Self { store, clock, limits, lookups: Semaphore::new(LOOKUPS), ended: watch::Sender::new(()) }
+    /// Creates the sessions of the people of an issuer over a store.
+    pub fn new(store: Arc<dyn SessionStore>, clock: Arc<dyn Clock>, limits: SessionLimits, issuer: String) -> Self {
+        Self { store, clock, limits, issuer, lookups: Semaphore::new(LOOKUPS), ended: watch::Sender::new(()) }
     }
 
     /// Starts a session and returns its token. The oldest sessions of the user beyond the limit end.
     pub async fn start(&self, user: User) -> Result<SessionToken, StoreError> {
         let (token, now) = (SessionToken::generate()?, self.clock.now());
-        let User { id: user, name, access } = user;
-        let session = StoredSession { id: token.id(), user, name, access, started_at: now, seen_at: now };
-        self.store.insert_session(&session, self.limits.per_user).await?;
-        self.ended.send_replace(());
+        let (User { id: user, name, access }, issuer) = (user, self.issuer.clone());
+        let session = StoredSession { id: token.id(), issuer, user, name, access, started_at: now, seen_at: now };
+        let ended = self.store.insert_session(&session, self.limits.per_user).await?;
+        self.signal_ends(ended);
         Ok(token)
     }
 
@@ -96,9 +103,12 @@ impl Sessions {
     pub async fn find(&self, id: SessionId) -> Result<Session, SessionError> {
         let stored = {
             // The semaphore is never closed.
-            let _lookup = self.lookups.acquire().await;
+            let _lookup = timeout(LOOKUP_WAIT, self.lookups.acquire()).await.map_err(|_| SessionError::Busy)?;
             self.store.find_session(id).await?.ok_or(SessionError::Unknown)?
         };
+        if stored.issuer != self.issuer {
+            return Err(SessionError::Unknown);
+        }
         let now = self.clock.now();
         let (idle_since, started_after) = self.bounds(now);
         if stored.seen_at <= idle_since || stored.started_at <= started_after {
@@ -111,15 +121,15 @@ impl Sessions {
 
     /// Ends a session.
     pub async fn end(&self, id: SessionId) -> Result<(), StoreError> {
-        self.store.delete_session(id).await?;
-        self.ended.send_replace(());
+        let existed = self.store.delete_session(id).await?;
+        self.signal_ends(existed.into());
         Ok(())
     }
 
     /// Ends all sessions of a user, and returns their number.
     pub async fn end_all(&self, user: &str) -> Result<u64, StoreError> {
         let ended = self.store.delete_sessions_of(user).await?;
-        self.ended.send_replace(());
+        self.signal_ends(ended);
         Ok(ended)
     }
 
@@ -132,6 +142,12 @@ impl Sessions {
     /// Signals that sessions have ended in this process.
     pub fn subscribe_to_ends(&self) -> watch::Receiver<()> {
         self.ended.subscribe()
+    }
+
+    fn signal_ends(&self, ended: u64) {
+        if ended > 0 {
+            self.ended.send_replace(());
+        }
     }
 
     /// Returns the time until a session ends, even if it is used.

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,6 +16,7 @@ use testkit::ManualClock;
 use super::*;
 
 const NOW: &str = "2027-03-14T09:00:00Z";
+const ISSUER: &str = "https://login.example.com/";
 const HOUR: Duration = Duration::from_secs(3600);
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -76,6 +77,17 @@ fn a_claim_grants_what_its_rules_say_and_the_highest_role_of_several() {
 }
 
 #[test]
+fn an_access_is_granted_as_long_as_a_rule_grants_exactly_it() {
+    let rules = [rule("sellers", Role::Seller, Some("a")), rule("staff", Role::Operator, None)];
+    let granted = |role, reseller: Option<&str>| grants(&rules, &rule("", role, reseller).access);
+    assert!(granted(Role::Seller, Some("a")) && granted(Role::Operator, None));
+    for (role, reseller) in [(Role::Manager, Some("a")), (Role::Viewer, Some("a")), (Role::Seller, Some("b"))] {
+        assert!(!granted(role, reseller), "{role:?} {reseller:?}");
+    }
+    assert!(!grants(&rules[..1], &rules[1].access), "a rule that was removed");
+}
+
+#[test]
 fn a_sign_in_that_has_begun_survives_its_cookie_and_nothing_else_is_one() {
     let pending = PendingSignIn::parse("state.nonce.verifier").expect("a sign-in");
     assert_eq!(pending.to_text(), "state.nonce.verifier");
@@ -91,26 +103,29 @@ struct MemoryStore(Mutex<HashMap<SessionId, StoredSession>>, Lookups);
 /// Lookups in flight: their present and their highest number.
 #[derive(Default)]
 struct Lookups {
+    /// The store does not respond.
+    hang: AtomicBool,
     now: AtomicUsize,
     most: AtomicUsize,
 }
 
 #[async_trait]
 impl SessionStore for MemoryStore {
-    async fn insert_session(&self, session: &StoredSession, limit: u32) -> Result<(), StoreError> {
+    async fn insert_session(&self, session: &StoredSession, limit: u32) -> Result<u64, StoreError> {
         let mut all = self.0.lock();
         all.insert(session.id, session.clone());
         let mut own: Vec<StoredSession> = all.values().filter(|other| other.user == session.user).cloned().collect();
         own.sort_by_key(|session| std::cmp::Reverse(session.started_at));
-        for old in own.into_iter().skip(limit as usize) {
-            all.remove(&old.id);
-        }
-        Ok(())
+        let deleted = own.into_iter().skip(limit as usize).filter(|old| all.remove(&old.id).is_some());
+        Ok(deleted.count() as u64)
     }
 
     async fn find_session(&self, id: SessionId) -> Result<Option<StoredSession>, StoreError> {
-        let Lookups { now, most } = &self.1;
+        let Lookups { hang, now, most } = &self.1;
         most.fetch_max(now.fetch_add(1, SeqCst) + 1, SeqCst);
+        if hang.load(SeqCst) {
+            std::future::pending::<()>().await;
+        }
         tokio::task::yield_now().await;
         now.fetch_sub(1, SeqCst);
         Ok(self.0.lock().get(&id).cloned())
@@ -143,7 +158,7 @@ impl SessionStore for MemoryStore {
 fn sessions() -> (Sessions, Arc<MemoryStore>, Arc<ManualClock>) {
     let (store, clock) = (Arc::new(MemoryStore::default()), ManualClock::at(NOW));
     let limits = SessionLimits { idle_timeout: HOUR, lifetime: 4 * HOUR, per_user: 2 };
-    (Sessions::new(store.clone(), clock.clone(), limits), store, clock)
+    (Sessions::new(store.clone(), clock.clone(), limits, ISSUER.to_owned()), store, clock)
 }
 
 fn user(id: &str) -> User {
@@ -251,4 +266,53 @@ async fn invented_tokens_use_two_connections_of_the_store_at_most() {
     }
     assert!(strangers.join_all().await.into_iter().all(|is_unknown| is_unknown));
     assert_eq!(store.1.most.load(SeqCst), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lookup_waits_a_bounded_time_for_others_that_hang() {
+    let (sessions, store, _) = sessions();
+    let (sessions, token) = (Arc::new(sessions), SessionToken::generate().expect("a token"));
+    store.1.hang.store(true, SeqCst);
+    let mut hanging = tokio::task::JoinSet::new();
+    for _ in 0..2 {
+        let (sessions, id) = (Arc::clone(&sessions), token.id());
+        hanging.spawn(async move { sessions.find(id).await.is_err() });
+    }
+    tokio::task::yield_now().await;
+    let third = tokio::time::timeout(MINUTE, sessions.find(token.id())).await;
+    assert!(matches!(third, Ok(Err(SessionError::Busy))), "{third:?}");
+}
+
+#[tokio::test]
+async fn a_session_of_another_issuer_is_unknown() {
+    let (sessions, store, clock) = sessions();
+    let id = sessions.start(user("mara")).await.expect("a session").id();
+    let limits = SessionLimits { idle_timeout: HOUR, lifetime: 4 * HOUR, per_user: 2 };
+    let moved = Sessions::new(store, clock, limits, "https://other.example.com/".to_owned());
+    assert!(matches!(moved.find(id).await, Err(SessionError::Unknown)));
+    sessions.find(id).await.expect("a session of its issuer");
+}
+
+#[tokio::test]
+async fn an_end_is_signaled_only_if_a_session_has_ended() {
+    let (sessions, _, clock) = sessions();
+    let mut ends = sessions.subscribe_to_ends();
+    let mut has_ended = || {
+        let changed = ends.has_changed().expect("the sessions");
+        ends.mark_unchanged();
+        changed
+    };
+    let id = sessions.start(user("mara")).await.expect("a session").id();
+    sessions.end(SessionToken::generate().expect("a token").id()).await.expect("no end");
+    sessions.end_all("vera").await.expect("no end");
+    clock.advance(MINUTE);
+    sessions.start(user("mara")).await.expect("a second session");
+    assert!(!has_ended(), "nothing has ended");
+    clock.advance(MINUTE);
+    sessions.start(user("mara")).await.expect("a third session");
+    assert!(has_ended(), "the oldest");
+    sessions.end(id).await.expect("no end");
+    assert!(!has_ended(), "it was ended before");
+    sessions.end_all("mara").await.expect("an end");
+    assert!(has_ended(), "all");
 }

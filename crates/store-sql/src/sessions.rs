@@ -17,6 +17,7 @@ fn session(id: SessionId, row: &SqlRow) -> Result<StoredSession, StoreError> {
     let role = row.text("role")?.parse().map_err(|_| unreadable("the role of a session"))?;
     Ok(StoredSession {
         id,
+        issuer: row.text("issuer")?,
         user: row.text("user_id")?,
         name: row.text("name")?,
         access: Access { reseller: row.opt_text("reseller")?, role },
@@ -27,12 +28,13 @@ fn session(id: SessionId, row: &SqlRow) -> Result<StoredSession, StoreError> {
 
 #[async_trait]
 impl SessionStore for SqlStore {
-    async fn insert_session(&self, session: &StoredSession, limit: u32) -> Result<(), StoreError> {
+    async fn insert_session(&self, session: &StoredSession, limit: u32) -> Result<u64, StoreError> {
         let mut transaction = self.database.begin_write().await?;
-        let sql = "INSERT INTO sessions (id, user_id, name, reseller, role, started_at, seen_at) \
-            VALUES ($1, $2, $3, $4, $5, $6, $7)";
+        let sql = "INSERT INTO sessions (id, issuer, user_id, name, reseller, role, started_at, seen_at) \
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
         let values: Vec<SqlValue> = vec![
             id_value(session.id),
+            session.issuer.as_str().into(),
             session.user.as_str().into(),
             session.name.as_str().into(),
             session.access.reseller.as_deref().into(),
@@ -44,12 +46,14 @@ impl SessionStore for SqlStore {
         let sql = "DELETE FROM sessions WHERE user_id = $1 AND id <> $2 AND id NOT IN (\
             SELECT id FROM sessions WHERE user_id = $1 AND id <> $2 ORDER BY started_at DESC, id LIMIT $3)";
         let others = i64::from(limit.saturating_sub(1));
-        transaction.execute(sql, vec![session.user.as_str().into(), id_value(session.id), others.into()]).await?;
-        transaction.commit().await
+        let values = vec![session.user.as_str().into(), id_value(session.id), others.into()];
+        let deleted = transaction.execute(sql, values).await?;
+        transaction.commit().await?;
+        Ok(deleted)
     }
 
     async fn find_session(&self, id: SessionId) -> Result<Option<StoredSession>, StoreError> {
-        let sql = "SELECT user_id, name, reseller, role, started_at, seen_at FROM sessions WHERE id = $1";
+        let sql = "SELECT issuer, user_id, name, reseller, role, started_at, seen_at FROM sessions WHERE id = $1";
         self.first_row(sql, vec![id_value(id)]).await?.map(|row| session(id, &row)).transpose()
     }
 

@@ -183,8 +183,8 @@ impl Authenticator {
 
     /// Returns true if a principal is still accepted. A token remains accepted until it expires.
     pub fn is_still_valid(&self, principal: &Principal) -> bool {
-        if principal.session.is_some() {
-            return self.sessions.as_ref().is_some_and(|sessions| sessions.accepts(&principal.viewer));
+        if let Some(session) = &principal.session {
+            return self.sessions.as_ref().is_some_and(|sessions| sessions.accepts(session.access()));
         }
         let is_it = |earlier: &Principal| Arc::ptr_eq(&earlier.viewer, &principal.viewer);
         principal.expires_at.is_some()

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use axum::http::header::ORIGIN;
 use axum::http::{HeaderMap, HeaderName};
-use sign_in::{Session, SessionError, SessionId, SessionToken, Sessions};
+use sign_in::{Access, RoleRule, Session, SessionError, SessionId, SessionToken, Sessions, grants};
 use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, timeout_at};
 
@@ -35,6 +35,8 @@ pub struct SessionAuth {
     pub origin: String,
     /// Configured resellers: a session of another one is rejected.
     pub resellers: HashSet<String>,
+    /// Rules that grant roles: a session whose access none of them grants is rejected.
+    pub rules: Vec<RoleRule>,
     /// Requests per minute of each user.
     pub requests_per_minute: Option<u32>,
 }
@@ -74,21 +76,20 @@ impl SessionAuth {
         let cookie = self.cookies.find_session(headers).ok_or(AuthError::NoSession)?;
         let token = SessionToken::parse(&cookie).ok_or(AuthError::UnknownSession)?;
         let session = self.sessions.resume(token.id()).await?;
-        let viewer = viewer(&session);
-        if !self.accepts(&viewer) {
+        if !self.accepts(&session.stored.access) {
             return Err(AuthError::UnknownSession);
         }
         Ok(Principal {
-            viewer: Arc::new(viewer),
+            viewer: Arc::new(viewer(&session)),
             requests_per_minute: self.requests_per_minute,
             expires_at: Some(Instant::now() + self.sessions.time_left(&session)),
             session: Some(SessionWatch::new(&self.sessions, &session)),
         })
     }
 
-    /// Returns true if the reseller of a session is still configured.
-    pub(super) fn accepts(&self, viewer: &Viewer) -> bool {
-        viewer.reseller.as_ref().is_none_or(|reseller| self.resellers.contains(reseller))
+    /// Returns true if the reseller of a session is still configured, and a rule still grants its access.
+    pub(super) fn accepts(&self, access: &Access) -> bool {
+        access.reseller.as_ref().is_none_or(|reseller| self.resellers.contains(reseller)) && grants(&self.rules, access)
     }
 }
 
@@ -113,6 +114,10 @@ impl From<SessionError> for AuthError {
         match error {
             SessionError::Expired => Self::ExpiredSession,
             SessionError::Unknown => Self::UnknownSession,
+            SessionError::Busy => {
+                tracing::warn!("too many sessions are looked up at the same time");
+                Self::SessionsUnavailable
+            }
             SessionError::Store(error) => {
                 tracing::error!(%error, "sessions cannot be read");
                 Self::SessionsUnavailable
@@ -126,6 +131,7 @@ impl From<SessionError> for AuthError {
 pub struct SessionWatch {
     id: SessionId,
     user: Arc<str>,
+    access: Arc<Access>,
     state: Arc<Mutex<WatchState>>,
 }
 
@@ -144,12 +150,18 @@ impl SessionWatch {
     fn new(sessions: &Sessions, session: &Session) -> Self {
         let state = WatchState { ends: sessions.subscribe_to_ends(), next_check: Instant::now() + CHECK_INTERVAL };
         let stored = &session.stored;
-        Self { id: stored.id, user: stored.user.as_str().into(), state: Arc::new(Mutex::new(state)) }
+        let (user, access) = (stored.user.as_str().into(), Arc::new(stored.access.clone()));
+        Self { id: stored.id, user, access, state: Arc::new(Mutex::new(state)) }
     }
 
     /// Returns the subject at the provider.
     pub fn user(&self) -> &str {
         &self.user
+    }
+
+    /// Returns the access that was granted at the sign-in.
+    pub fn access(&self) -> &Access {
+        &self.access
     }
 
     /// Returns the key of the session.

@@ -72,9 +72,16 @@ impl Cookies {
 }
 
 fn find(headers: &HeaderMap, name: &str) -> Option<String> {
-    let texts = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let texts = headers.get_all(COOKIE).iter().map(to_ascii);
     let mut cookies = texts.flat_map(Cookie::split_parse).filter_map(Result::ok);
     cookies.find(|cookie| cookie.name() == name).map(|cookie| cookie.value().to_owned())
+}
+
+/// Replaces what is not ASCII. Any site may set such cookies; they hide no other, and as a replaced character is no space, none of their
+/// names is trimmed to one of ours.
+fn to_ascii(value: &HeaderValue) -> String {
+    let replaced = |byte: &u8| if byte.is_ascii() { char::from(*byte) } else { char::REPLACEMENT_CHARACTER };
+    value.as_bytes().iter().map(replaced).collect()
 }
 
 #[cfg(test)]
@@ -117,5 +124,22 @@ mod tests {
         assert_eq!(Cookies { is_secure: true }.find_session(&headers).as_deref(), Some("bound"));
         assert_eq!(Cookies { is_secure: false }.find_session(&headers).as_deref(), Some("plain"));
         assert!(Cookies { is_secure: false }.find_pending(&headers).is_none());
+    }
+
+    #[test]
+    fn a_cookie_that_is_not_ascii_hides_no_other_and_is_none_of_ours() {
+        let find = |text: &[u8]| {
+            let headers = HeaderMap::from_iter([(COOKIE, HeaderValue::from_bytes(text).expect("a header"))]);
+            Cookies { is_secure: true }.find_session(&headers)
+        };
+        for other in
+            ["theme=d\u{fc}ster".as_bytes(), b"n\xe9=1", "\u{2000}__Host-ticketgraph-session=planted".as_bytes()]
+        {
+            assert_eq!(find(&[other, b"; __Host-ticketgraph-session=bound"].concat()).as_deref(), Some("bound"));
+        }
+        // A sibling host may set these: browsers see no prefix in them.
+        for planted in ["\u{2000}__Host-ticketgraph-session=planted", "\u{a0}__Host-ticketgraph-session=planted"] {
+            assert_eq!(find(planted.as_bytes()), None, "{planted}");
+        }
     }
 }

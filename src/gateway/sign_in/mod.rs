@@ -7,8 +7,9 @@ pub mod cookies;
 use std::sync::Arc;
 
 use audit::{AuditAction, AuditActor};
-use axum::extract::{Query, State};
-use axum::http::header::{CACHE_CONTROL, LOCATION, SET_COOKIE, VARY};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Extension, Query, State};
+use axum::http::header::{CACHE_CONTROL, LOCATION, RETRY_AFTER, SET_COOKIE, VARY};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -20,8 +21,9 @@ use sign_in::{Callback, Provider, RoleRule, SessionToken, Sessions, SignInError,
 
 use crate::gateway::auth::session::{CSRF_HEADER, SessionAuth, viewer_id};
 use crate::gateway::auth::{AuthError, Authenticator, Principal};
+use crate::gateway::rate_limiter::RateLimitStatus;
 use crate::gateway::sign_in::cookies::Cookies;
-use crate::gateway::state::AppState;
+use crate::gateway::state::{AppState, PeerAddress};
 
 /// Sign-in of people.
 pub struct SignIn {
@@ -37,6 +39,8 @@ pub struct SignIn {
     pub sessions: Arc<Sessions>,
     /// Names of the cookies.
     pub cookies: Cookies,
+    /// Requests of the sign-in per minute of each address; `None`: unlimited.
+    pub requests_per_minute_and_address: Option<u32>,
 }
 
 /// Reason why nobody has signed in, in the address of the dashboard.
@@ -46,6 +50,8 @@ enum Failure {
     NoAccess,
     /// The provider refused.
     Refused,
+    /// The return belongs to no sign-in of this browser.
+    Unrelated,
     /// The return could not be verified.
     Invalid,
     /// The provider or the store is not available.
@@ -57,7 +63,7 @@ impl Failure {
         match self {
             Self::NoAccess => "no-access",
             Self::Refused => "refused",
-            Self::Invalid => "invalid",
+            Self::Unrelated | Self::Invalid => "invalid",
             Self::Unavailable => "unavailable",
         }
     }
@@ -68,6 +74,7 @@ impl From<SignInError> for Failure {
         match error {
             SignInError::Unavailable => Self::Unavailable,
             SignInError::Refused => Self::Refused,
+            SignInError::Unrelated => Self::Unrelated,
             SignInError::Invalid => Self::Invalid,
         }
     }
@@ -88,8 +95,15 @@ struct BeginParameters {
 }
 
 /// `GET /sign-in`: sends the browser to the provider. With `prompt=login` the provider asks for the account again.
-async fn begin(State(state): State<Arc<AppState>>, Query(parameters): Query<BeginParameters>) -> Response {
+async fn begin(
+    State(state): State<Arc<AppState>>,
+    Query(parameters): Query<BeginParameters>,
+    peer: Option<Extension<PeerAddress>>,
+) -> Response {
     let Some(sign_in) = &state.sign_in else { return not_configured() };
+    if let Some(status) = exceeded_limit(&state, sign_in, peer).await {
+        return rate_limited(&status);
+    }
     match sign_in.provider.begin(parameters.prompt.as_deref() == Some("login")).await {
         Ok((url, pending)) => redirect(url.as_str(), [sign_in.cookies.set_pending(&pending)]),
         Err(error) => fail(sign_in, error.into()),
@@ -99,11 +113,15 @@ async fn begin(State(state): State<Arc<AppState>>, Query(parameters): Query<Begi
 /// `GET /sign-in/callback`: the browser returns from the provider.
 async fn complete(
     State(state): State<Arc<AppState>>,
-    callback: Result<Query<Callback>, axum::extract::rejection::QueryRejection>,
+    callback: Result<Query<Callback>, QueryRejection>,
+    peer: Option<Extension<PeerAddress>>,
     headers: HeaderMap,
 ) -> Response {
     let Some(sign_in) = &state.sign_in else { return not_configured() };
-    let Ok(Query(callback)) = callback else { return fail(sign_in, Failure::Invalid) };
+    if let Some(status) = exceeded_limit(&state, sign_in, peer).await {
+        return rate_limited(&status);
+    }
+    let Ok(Query(callback)) = callback else { return fail(sign_in, Failure::Unrelated) };
     match start_session(sign_in, callback, &headers).await {
         Ok((token, actor)) => {
             if !state.record(actor, AuditAction::SignedIn).await {
@@ -122,7 +140,7 @@ async fn start_session(
     callback: Callback,
     headers: &HeaderMap,
 ) -> Result<(SessionToken, AuditActor), Failure> {
-    let pending = sign_in.cookies.find_pending(headers).ok_or(Failure::Invalid)?;
+    let pending = sign_in.cookies.find_pending(headers).ok_or(Failure::Unrelated)?;
     let identity = sign_in.provider.complete(callback, &pending).await?;
     let access = find_access(&sign_in.rules, &sign_in.roles_claim, &identity.claims).ok_or(Failure::NoAccess)?;
     let user = User { id: identity.subject, name: identity.name, access: access.clone() };
@@ -182,10 +200,11 @@ async fn end(
         Some(Ok(principal)) => {
             let everywhere = parameters.everywhere;
             let action = if everywhere { AuditAction::SignedOutEverywhere } else { AuditAction::SignedOut };
-            let is_recorded = state.record(principal.viewer.to_audit_actor(), action).await;
-            if !is_recorded || !end_sessions(sign_in, &principal, everywhere).await {
+            if !end_sessions(sign_in, &principal, everywhere).await {
                 return refuse(AuthError::SessionsUnavailable);
             }
+            // Nobody stays signed in because it cannot be recorded; that is logged.
+            state.record(principal.viewer.to_audit_actor(), action).await;
             count(if everywhere { "signed_out_everywhere" } else { "signed_out" });
         }
     }
@@ -210,10 +229,33 @@ async fn find_caller(authenticator: &Authenticator, headers: &HeaderMap) -> Opti
     sessions.authenticate(headers).await
 }
 
-/// Shows the reason on the dashboard's page.
+/// Shows the reason on the dashboard's page. A sign-in of this browser to which the request did not belong may still be completed.
 fn fail(sign_in: &SignIn, failure: Failure) -> Response {
     count(failure.name());
-    redirect(&format!("/dashboard?sign-in={}", failure.name()), [sign_in.cookies.remove_pending()])
+    let cookie = if failure == Failure::Unrelated { None } else { sign_in.cookies.remove_pending() };
+    redirect(&format!("/dashboard?sign-in={}", failure.name()), [cookie])
+}
+
+/// Counts a request of the sign-in against the limit of its address, since anybody may cause requests to the provider by them. Returns
+/// the status if it is exceeded.
+async fn exceeded_limit(
+    state: &AppState,
+    sign_in: &SignIn,
+    peer: Option<Extension<PeerAddress>>,
+) -> Option<RateLimitStatus> {
+    let limit = sign_in.requests_per_minute_and_address?;
+    let Extension(PeerAddress(address)) = peer?;
+    let status = state.pipeline.rate_limiter().count_requests(&format!("sign-in@{address}"), 1, limit).await;
+    status.is_exceeded().then_some(status)
+}
+
+fn rate_limited(status: &RateLimitStatus) -> Response {
+    count("rate_limited");
+    let text = "too many sign-ins: wait for the time in `Retry-After`\n";
+    let mut response = no_store((StatusCode::TOO_MANY_REQUESTS, text));
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(status.resets_in));
+    status.add_headers(response.headers_mut());
+    response
 }
 
 fn refuse(error: AuthError) -> Response {
@@ -248,6 +290,6 @@ fn append_cookies<const N: usize>(response: &mut Response, cookies: [Option<Head
 fn no_store(response: impl IntoResponse) -> Response {
     let mut response = response.into_response();
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response.headers_mut().append(VARY, HeaderValue::from_static("cookie"));
+    response.headers_mut().append(VARY, HeaderValue::from_static("cookie, x-csrf-protection"));
     response
 }

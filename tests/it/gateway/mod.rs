@@ -24,6 +24,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use audit::AuditLog;
 use catalog::UnifiedCatalog;
 use domain::SystemClock;
 use sha2::{Digest, Sha256};
@@ -138,6 +139,7 @@ pub(crate) struct GatewayOptions {
     /// Sessions of people, and the sign-in.
     pub sessions: Option<SessionAuth>,
     pub sign_in: Option<Arc<SignIn>>,
+    pub audit: Option<Arc<AuditLog>>,
     pub in_flight: usize,
     pub connections: usize,
     pub header_timeout: Duration,
@@ -161,6 +163,7 @@ impl Default for GatewayOptions {
             issuers: Vec::new(),
             sessions: None,
             sign_in: None,
+            audit: None,
             in_flight: 64,
             connections: 100,
             header_timeout: Duration::from_secs(2),
@@ -210,7 +213,7 @@ pub(crate) async fn start_with(setting: GatewayOptions) -> TestGateway {
     let services = setting.services.unwrap_or_else(no_services);
     let pipeline = pipeline(services, setting.limits, setting.safelist, setting.operation_store);
     let mut front = AppState::new(pipeline, callers, origins, setting.socket_limits, stop.clone());
-    front.sign_in = setting.sign_in;
+    (front.sign_in, front.audit) = (setting.sign_in, setting.audit);
     let front = Arc::new(front);
     let settings = router::Settings {
         limit: ConcurrencyLimit::new(setting.in_flight),

@@ -1,8 +1,11 @@
 //! Sign-in of people: a provider under the control of the test, cookies, and requests that other sites cause.
 
+mod limits;
+
 use std::sync::Arc;
 use std::time::Duration;
 
+use audit::AuditLog;
 use axum::extract::State;
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -10,7 +13,7 @@ use parking_lot::Mutex;
 use reqwest::Response;
 use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
 use serde_json::{Value, json};
-use sign_in::{Access, Provider, ProviderSettings, Role, RoleRule, SessionLimits, Sessions};
+use sign_in::{Access, Provider, ProviderSettings, Role, RoleRule, SessionLimits, Sessions, User};
 use store_sql::{CredentialKey, open_stores};
 use ticketgraph::gateway::auth::SessionAuth;
 use ticketgraph::gateway::sign_in::SignIn;
@@ -20,9 +23,9 @@ use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
 use url::Url;
 
-use super::socket::{Received, Socket};
-use super::{GatewayOptions, Signer, TestGateway, sign, signer, start_with};
 use crate::default_config::default_store_settings;
+use crate::gateway::socket::{Received, Socket};
+use crate::gateway::{GatewayOptions, Signer, TestGateway, sign, signer, start_with};
 
 const ORIGIN: &str = "https://tickets.example";
 const SESSION: &str = "__Host-ticketgraph-session";
@@ -83,6 +86,11 @@ async fn start_provider(answers: SharedAnswers) -> (String, AbortOnDropHandle<()
 
 impl World {
     async fn start() -> Self {
+        Self::start_with(None, None).await
+    }
+
+    /// Starts with a limit of requests per address, and an audit log.
+    async fn start_with(per_address: Option<u32>, audit: Option<Arc<AuditLog>>) -> Self {
         let (answers, signer) = (SharedAnswers::default(), signer());
         answers.lock().keys = json!({ "keys": [signer.jwk] });
         answers.lock().user_info = json!({ "sub": "mara" });
@@ -106,29 +114,33 @@ impl World {
             lifetime: Duration::from_secs(36_000),
             per_user: 3,
         };
-        let sessions = Arc::new(Sessions::new(stores.expect("the store opens").sessions, clock, limits));
+        let store = stores.expect("the store opens").sessions;
+        let sessions = Arc::new(Sessions::new(store, clock, limits, answers.lock().issuer.clone()));
         let rule = |value: &str, role, reseller: &str| RoleRule {
             value: value.to_owned(),
             access: Access { reseller: Some(reseller.to_owned()), role },
         };
+        let rules = vec![rule("sellers", Role::Seller, "tiqets"), rule("gone", Role::Viewer, "removed")];
         let cookies = Cookies { is_secure: true };
         let sign_in = SignIn {
             provider: provider_of,
             provider_name: "Example Login".to_owned(),
             roles_claim: "groups".to_owned(),
-            rules: vec![rule("sellers", Role::Seller, "tiqets"), rule("gone", Role::Viewer, "removed")],
+            rules: rules.clone(),
             sessions: Arc::clone(&sessions),
             cookies,
+            requests_per_minute_and_address: per_address,
         };
         let auth = SessionAuth {
             sessions: Arc::clone(&sessions),
             cookies,
             origin: ORIGIN.to_owned(),
             resellers: ["tiqets".to_owned()].into(),
+            rules,
             requests_per_minute: None,
         };
-        let options =
-            GatewayOptions { sign_in: Some(Arc::new(sign_in)), sessions: Some(auth), ..GatewayOptions::default() };
+        let (sign_in, sessions_of) = (Some(Arc::new(sign_in)), Some(auth));
+        let options = GatewayOptions { sign_in, sessions: sessions_of, audit, ..GatewayOptions::default() };
         Self { gateway: start_with(options).await, sessions, answers, signer, _provider: provider }
     }
 
@@ -168,6 +180,13 @@ impl World {
         let response = self.sign_in_with(|world, nonce| sign(&world.signer, &world.claims(nonce))).await;
         assert_eq!(response.headers()[LOCATION], "/dashboard");
         cookie(&response, "session")
+    }
+
+    /// Starts a session as an earlier sign-in has done, and returns its cookie.
+    async fn start_session(&self, role: Role) -> String {
+        let access = Access { reseller: Some("tiqets".to_owned()), role };
+        let user = User { id: "mara".to_owned(), name: "mara@example.org".to_owned(), access };
+        format!("{SESSION}={}", self.sessions.start(user).await.expect("a session").expose())
     }
 
     /// Asks who the caller is, with these headers.
@@ -211,16 +230,19 @@ async fn a_sign_in_uses_pkce_state_and_nonce_and_no_value_of_one_serves_another(
     assert_eq!(parameter(&url, "scope"), "openid email");
     world.answers.lock().id_token = sign(&world.signer, &world.claims(&parameter(&url, "nonce")));
     let state = parameter(&url, "state");
-    for (path, cookie) in [
-        (format!("/sign-in/callback?code=c&state={state}"), None),
-        (format!("/sign-in/callback?code=c&state={state}"), Some(&second)),
-        ("/sign-in/callback?code=c&state=guessed".to_owned(), Some(&first)),
-        ("/sign-in/callback?code=c".to_owned(), Some(&first)),
-        (format!("/sign-in/callback?state={state}"), Some(&first)),
-        (format!("/sign-in/callback?code=c&state={state}&iss=https://evil.example"), Some(&first)),
+    for (path, cookie, ends_sign_in) in [
+        (format!("/sign-in/callback?code=c&state={state}"), None, false),
+        (format!("/sign-in/callback?code=c&state={state}"), Some(&second), false),
+        ("/sign-in/callback?code=c&state=guessed".to_owned(), Some(&first), false),
+        ("/sign-in/callback?code=c&state=guessed&state=twice".to_owned(), Some(&first), false),
+        ("/sign-in/callback?code=c".to_owned(), Some(&first), false),
+        ("/sign-in/callback".to_owned(), Some(&first), false),
+        (format!("/sign-in/callback?state={state}"), Some(&first), true),
+        (format!("/sign-in/callback?code=c&state={state}&iss=https://evil.example"), Some(&first), true),
     ] {
         let response = world.get(&path, cookie.map(String::as_str)).await;
         assert_eq!(response.headers()[LOCATION], "/dashboard?sign-in=invalid", "{path}");
+        assert_eq!(response.headers().contains_key(SET_COOKIE), ends_sign_in, "{path}: any site may open it");
     }
     assert!(world.answers.lock().forms.is_empty(), "no code was exchanged");
     let done = world.get(&format!("/sign-in/callback?code=c&state={state}"), Some(&first)).await;
@@ -341,6 +363,11 @@ async fn other_origins_may_not_send_the_header_nor_read_the_session() {
     let allowed = response.headers()["access-control-allow-headers"].to_str().expect("text").to_owned();
     assert!(allowed.contains("authorization") && !allowed.contains("csrf"), "{allowed}");
     assert!(!response.headers().contains_key("access-control-allow-credentials"));
+    for path in ["/session", "/graphql?query=%7B__typename%7D", "/exports/orders.csv"] {
+        let response = world.get(path, None).await;
+        let vary = format!("{:?}", response.headers().get_all("vary").iter().collect::<Vec<_>>());
+        assert!(vary.contains("cookie") && vary.contains("x-csrf-protection"), "{path}: {vary}");
+    }
     let response = world.get("/session", None).await;
     assert!(!response.headers().contains_key("access-control-allow-origin"));
     assert_eq!(response.headers()["cache-control"], "no-store");
@@ -383,6 +410,15 @@ async fn a_session_of_a_reseller_that_is_no_longer_configured_opens_nothing() {
     let session = cookie(&response.await, "session");
     let (status, _) = world.viewer(&[("cookie", &session), ("x-csrf-protection", "1")]).await;
     assert_eq!(status, 401);
+}
+
+#[tokio::test]
+async fn a_session_ends_with_the_rule_that_granted_its_role() {
+    let world = World::start().await;
+    for (role, status) in [(Role::Seller, 200), (Role::Manager, 401), (Role::Viewer, 401)] {
+        let session = world.start_session(role).await;
+        assert_eq!(world.viewer(&[("cookie", &session), ("x-csrf-protection", "1")]).await.0, status, "{role:?}");
+    }
 }
 
 #[tokio::test]
