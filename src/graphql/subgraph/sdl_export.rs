@@ -51,13 +51,20 @@ fn annotate(field: &mut FieldDefinition, owner: &str, topic: Option<&'static str
     if field.argument_by_name("first").is_some() {
         let list = |items: &[&str]| Node::new(Value::List(items.iter().map(|item| string(item)).collect()));
         let rows = i32::try_from(DEFAULT_PAGE_SIZE).unwrap_or(i32::MAX);
-        let arguments = [
-            (name!("assumedSize"), Node::new(Value::from(rows))),
-            (name!("slicingArguments"), list(&["first"])),
-            (name!("sizedFields"), list(&["edges", "nodes"])),
-            (name!("requireOneSlicingArgument"), Node::new(Value::Boolean(false))),
-        ];
-        field.directives.push(directive(name!("listSize"), arguments));
+        let mut sized = directive(
+            name!("listSize"),
+            [
+                (name!("assumedSize"), Node::new(Value::from(rows))),
+                (name!("slicingArguments"), list(&["first"])),
+                (name!("requireOneSlicingArgument"), Node::new(Value::Boolean(false))),
+            ],
+        );
+        // A connection has its rows in fields; a plain list is them.
+        if !field.ty.is_list() {
+            let (name, value) = (name!("sizedFields"), list(&["edges", "nodes"]));
+            sized.arguments.push(Node::new(Argument { name, value }));
+        }
+        field.directives.push(sized);
     }
     if let Some(topic) = topic {
         field.directives.push(directive(name!("tag"), [(name!("name"), string(topic))]));
@@ -125,6 +132,10 @@ mod tests {
             assert_eq!(weight, cost::cost_weight(&owner, name).map(|weight| weight.to_string()), "{owner}.{name}");
             let is_paged = field.arguments.iter().any(|argument| argument.node.name.node == "first");
             assert_eq!(named(&field, "listSize").len(), usize::from(is_paged), "{owner}.{name}");
+            // Composition fails where a plain list has sized fields.
+            let is_connection = field.ty.node.to_string().trim_end_matches('!').ends_with("Connection");
+            let sized = named(&field, "listSize").iter().any(|size| size.get_argument("sizedFields").is_some());
+            assert_eq!(sized, is_paged && is_connection, "{owner}.{name}");
         }
         let text = sdl();
         assert!(text.contains("): OrderPayload! @cost(weight: 3) @tag(name: \"orders\")"));
