@@ -158,7 +158,7 @@ mod tests {
         advance(TTL).await;
         let mut all = in_parallel(&discovery, &source, LIMIT / 2).await;
         all.sort_unstable();
-        let others = vec![(Some(1), Duration::ZERO); 4];
+        let others = [(Some(1), Duration::ZERO); 4];
         assert_eq!((&all[..4], all[4]), (&others[..], (Some(2), LIMIT / 2)));
         advance(TTL).await;
         let mut hanging = in_parallel(&discovery, &source, 100 * LIMIT).await;
