@@ -3,20 +3,21 @@
 
 import { useGraphiQL, useGraphiQLActions } from '@graphiql/react';
 
+import { dayFromToday } from '../days';
 import { callers } from '../sandbox/callers';
+import { useStore } from '../store';
 import { callerIn, enteredKey, withCaller } from './authorization';
 import { findLines } from './lines';
-import { useObservable } from './observable';
-import { day, setLines } from './variables';
+import { setLines } from './variables';
 
 function KeyField() {
   const { introspect } = useGraphiQLActions();
-  const key = useObservable(enteredKey);
+  const key = useStore(enteredKey);
   // The caller may see more than somebody without a key: the schema, and what the examples buy.
   async function use() {
     if (key === '') return;
     void introspect();
-    setLines(await findLines(day(1), { authorization: `Bearer ${key}` }));
+    setLines(await findLines(dayFromToday(1), { authorization: `Bearer ${key}` }));
   }
   return (
     <form

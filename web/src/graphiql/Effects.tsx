@@ -4,7 +4,7 @@ import { useGraphiQL, useGraphiQLActions } from '@graphiql/react';
 import { useEffect } from 'react';
 
 import { setOpenTab } from './exchanges';
-import { useObservable } from './observable';
+import { useStore } from '../store';
 import { lines, results, withLearned } from './variables';
 
 /** The width of a phone, as in page.css. */
@@ -17,8 +17,8 @@ export function Effects() {
   const variableEditor = useGraphiQL((state) => state.variableEditor);
   const { updateActiveTabValues } = useGraphiQLActions();
   const isFetching = useGraphiQL((state) => state.isFetching);
-  const returned = useObservable(results);
-  const wares = useObservable(lines);
+  const returned = useStore(results);
+  const wares = useStore(lines);
   const tab = tabs[active];
 
   // What is sent belongs to the tab that is open.

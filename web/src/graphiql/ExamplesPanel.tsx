@@ -2,10 +2,11 @@
 
 import { type GraphiQLPlugin, useGraphiQL, useGraphiQLActions } from '@graphiql/react';
 
+import { dayFromToday } from '../days';
 import { type Example, examples } from '../examples';
 import { headersFor, headersIn, headersToSend } from './authorization';
 import { findLines } from './lines';
-import { day, newVariables, setLines } from './variables';
+import { newVariables, setLines } from './variables';
 
 function ExamplesIcon() {
   return (
@@ -21,7 +22,7 @@ async function filled(example: Example, isSandbox: boolean) {
   const headers = headersFor(example.key, isSandbox);
   if (example.variables.includes('lines') || example.variables.includes('entities')) {
     const toSend = headersToSend(headersIn(headers), isSandbox) as Record<string, string> | undefined;
-    setLines(await findLines(day(1), toSend ?? {}));
+    setLines(await findLines(dayFromToday(1), toSend ?? {}));
   }
   return { query: example.query, headers, variables: newVariables(example) };
 }

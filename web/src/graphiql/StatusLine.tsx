@@ -5,7 +5,7 @@ import { useGraphiQL } from '@graphiql/react';
 import { useMemo } from 'react';
 
 import { type Exchange, exchanges } from './exchanges';
-import { useObservable } from './observable';
+import { useStore } from '../store';
 
 /** Lines from which a text in a response is shown on its own. */
 const MIN_LINES = 5;
@@ -61,7 +61,7 @@ function Measures({ exchange }: { exchange: Exchange }) {
 
 export function StatusLine() {
   const tab = useGraphiQL((state) => state.tabs[state.activeTabIndex]);
-  const exchange = useObservable(exchanges)[tab?.id ?? ''];
+  const exchange = useStore(exchanges)[tab?.id ?? ''];
   const response = tab?.response ?? '';
   const texts = useMemo(() => longTexts(response), [response]);
   return (

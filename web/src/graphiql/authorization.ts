@@ -2,13 +2,13 @@
 // memory only.
 
 import { callers } from '../sandbox/callers';
-import { observable } from './observable';
+import { createStore } from '../store';
 
 /** Stands in headers for the key that the page asks for. Pages that are built without the sandbox have it in their examples. */
 const PLACEHOLDER = 'YOUR_API_KEY';
 
 /** The key that a person entered into the field of the page; it is gone with the page. */
-export const enteredKey = observable('');
+export const enteredKey = createStore('');
 
 export type Headers = Record<string, unknown>;
 

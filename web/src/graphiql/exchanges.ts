@@ -1,6 +1,6 @@
 // What the page measures of each request: how long it took, how large its response was, and by which id the log names it.
 
-import { observable } from './observable';
+import { createStore } from '../store';
 
 export interface Exchange {
   /** How it was sent. */
@@ -20,7 +20,7 @@ export interface Exchange {
 }
 
 /** The last exchange of each open tab, by its id. */
-export const exchanges = observable<Record<string, Exchange>>({});
+export const exchanges = createStore<Record<string, Exchange>>({});
 
 /** The tab whose operations run. */
 let openTab = '';

@@ -12,6 +12,7 @@ import { GraphiQL } from 'graphiql';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 
+import { dayFromToday } from '../days';
 import { examples } from '../examples';
 import { isSandbox as asksSandbox } from '../sandbox/callers';
 import { headersFor } from './authorization';
@@ -23,9 +24,9 @@ import { findLines } from './lines';
 import { StatusLine } from './StatusLine';
 import { openStorage } from './storage';
 import { TabsMenu } from './TabsMenu';
-import { day, newVariables, setLines } from './variables';
+import { newVariables, setLines } from './variables';
 
-const [isSandbox, lines] = await Promise.all([asksSandbox(), findLines(day(1), {})]);
+const [isSandbox, lines] = await Promise.all([asksSandbox(), findLines(dayFromToday(1), {})]);
 setLines(lines);
 const { storage, session } = openStorage(isSandbox);
 const defaultTabs = examples.map((example) => ({

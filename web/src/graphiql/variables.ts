@@ -1,9 +1,10 @@
 // The variables of the examples: what the page fills in, so that each runs as it is. What was filled is never stored: the next
 // visit fills it again, with today's dates, a new idempotency key and something that is for sale then.
 
+import { dayFromToday, today } from '../days';
 import { type Example, exampleOf } from '../examples';
+import { createStore } from '../store';
 import type { Line } from './lines';
-import { observable } from './observable';
 
 /** Results of this page that other examples continue. They outlive a reload, not the browser tab. */
 export interface Results {
@@ -24,7 +25,7 @@ function storedResults(): Results {
   }
 }
 
-export const results = observable<Results>(storedResults());
+export const results = createStore<Results>(storedResults());
 
 /** Takes what other examples continue out of a response. */
 export function keepResults(response: unknown) {
@@ -39,16 +40,8 @@ export function keepResults(response: unknown) {
   sessionStorage.setItem(RESULTS, JSON.stringify(results.get()));
 }
 
-/** The day that many days from today, as the visitor's calendar has it: YYYY-MM-DD. */
-export function day(offset: number): string {
-  const date = new Date();
-  date.setDate(date.getDate() + offset);
-  const two = (part: number) => String(part).padStart(2, '0');
-  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
-}
-
 /** What the examples buy. */
-export const lines = observable<Line[]>([]);
+export const lines = createStore<Line[]>([]);
 
 /** Sets what the examples buy from now on; an empty list changes nothing. */
 export function setLines(found: Line[]) {
@@ -57,8 +50,8 @@ export function setLines(found: Line[]) {
 
 /** Values for the variables that examples share, by name: literals in a file would grow stale. */
 const values: Record<string, () => unknown> = {
-  from: () => day(0),
-  to: () => day(30),
+  from: () => today(),
+  to: () => dayFromToday(30),
   key: () => crypto.randomUUID(),
   lines: () => lines.get(),
   entities: () => lines.get().slice(0, 1).map(({ performance }) => ({ __typename: 'Performance', id: performance })),

@@ -3,8 +3,8 @@
 import { cacheExchange, Client, type CombinedError, fetchExchange, mapExchange, subscriptionExchange } from 'urql';
 import { createClient } from 'graphql-ws';
 
+import { createStore, type Store } from '../../store';
 import { credentialsOf } from '../app/session';
-import { createStore, type Store } from '../app/store';
 
 /** `idle`: nothing is watched. */
 export type Liveness = 'idle' | 'connecting' | 'live' | 'lost';

@@ -3,7 +3,7 @@
 import { createContext, useContext, useEffect, useRef } from 'react';
 import { type AnyVariables, useQuery, type UseQueryArgs, type UseQueryState } from 'urql';
 
-import { useStore } from '../app/store';
+import { useStore } from '../../store';
 import type { Connection } from './connection';
 
 export const ConnectionContext = createContext<Connection | null>(null);

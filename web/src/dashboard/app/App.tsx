@@ -3,6 +3,7 @@
 import { useEffect, useState } from 'react';
 import { Provider } from 'urql';
 
+import { useStore } from '../../store';
 import { type Connection, connect } from '../api/connection';
 import { ConnectionContext, useAsked } from '../api/use';
 import { ViewerDocument } from '../api/documents';
@@ -13,7 +14,6 @@ import { askSession, firstReason, type Reason, session } from './session';
 import { key } from './settings';
 import { Shell } from './Shell';
 import { SignIn } from './SignIn';
-import { useStore } from './store';
 import { useRoute } from './route';
 import type { Viewer } from './viewer';
 import { viewsOf } from './views';

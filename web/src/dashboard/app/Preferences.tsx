@@ -1,8 +1,8 @@
 // Language and colors.
 
+import { useStore } from '../../store';
 import { useTranslation } from '../words';
 import { type Language, LANGUAGES, language, type Theme, THEMES, theme } from './settings';
-import { useStore } from './store';
 
 export function Preferences() {
   const { t } = useTranslation();

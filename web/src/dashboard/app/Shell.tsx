@@ -3,12 +3,12 @@
 import type { ReactNode } from 'react';
 
 import { Brand } from '../../brand/Brand';
+import { useStore } from '../../store';
 import { useConnection } from '../api/use';
 import { useTranslation } from '../words';
 import { Preferences } from './Preferences';
 import { hrefOf } from './route';
 import { SignOut, Who } from './SignOut';
-import { useStore } from './store';
 import type { Viewer } from './viewer';
 import type { View } from './views';
 

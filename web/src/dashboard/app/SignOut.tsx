@@ -2,10 +2,10 @@
 
 import { useState } from 'react';
 
+import { useStore } from '../../store';
 import { useTranslation } from '../words';
 import { endSession, session } from './session';
 import { key } from './settings';
-import { useStore } from './store';
 import type { Viewer } from './viewer';
 
 /** The reseller or caller, and the person if one has signed in. */

@@ -1,7 +1,7 @@
 // Who signed in by the provider. The session is a cookie that no script can read, so the server is asked for it.
 
+import { createStore } from '../../store';
 import { key } from './settings';
-import { createStore } from './store';
 
 export interface Session {
   /** The name of the person. */

@@ -1,6 +1,6 @@
 // What a person chose for this browser: colors and language. The key of the session lives as long as the tab.
 
-import { createStore } from './store';
+import { createStore } from '../../store';
 
 export type Theme = 'system' | 'light' | 'dark';
 export const THEMES: Theme[] = ['system', 'light', 'dark'];

@@ -2,11 +2,11 @@
 
 import { type FormEvent, useEffect, useState } from 'react';
 
+import { today } from '../../days';
 import { type OrderFilter, PlaceDocument, ResellerNamesDocument } from '../api/documents';
 import { useAsked } from '../api/use';
 import { hrefOf, useSettings } from '../app/route';
 import { may, type Viewer, type ViewProps } from '../app/viewer';
-import { today } from '../ui/days';
 import { ExportButton } from '../ui/Export';
 import { Card, Page } from '../ui/parts';
 import { useTranslation } from '../words';

@@ -1,8 +1,8 @@
 // What the list of orders shows, as it stands in the address: whoever opens the address, or goes back to it, sees the same.
 
+import { DAY, isPeriod } from '../../days';
 import type { OrderFilter, OrderSort, OrderSortColumn, OrderStatus } from '../api/documents';
 import { hrefWith } from '../app/route';
-import { DAY, isPeriod } from '../ui/days';
 
 export const KINDS = {
   all: undefined,

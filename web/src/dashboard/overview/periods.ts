@@ -1,7 +1,7 @@
 // The periods of the overview and what was sold in them, by currency: sums of two currencies are never added.
 
+import { type Days, daysBefore, lastDays } from '../../days';
 import type { SellerPartsFragment } from '../api/documents';
-import { dayAfter, type Days, lastDays } from '../ui/days';
 import type { Money } from '../words';
 
 export type PeriodName = 'today' | 'last7' | 'last30';
@@ -11,7 +11,7 @@ export const PERIODS: Record<PeriodName, number> = { today: 1, last7: 7, last30:
 /** As many days, the last of which is today; and as many before them. */
 export function periodOf(name: PeriodName): { days: Days; before: Days } {
   const days = lastDays(PERIODS[name]);
-  return { days, before: { from: dayAfter(days.from, -PERIODS[name]), to: dayAfter(days.from, -1) } };
+  return { days, before: daysBefore(days) };
 }
 
 /** What was sold in one currency. */

@@ -2,13 +2,13 @@
 
 import { type FormEvent, useState } from 'react';
 
+import { type Days, dayFromToday, isPeriod } from '../../days';
 import { ReconciliationDocument, type ReconciliationQuery, SourceNamesDocument } from '../api/documents';
 import { useAsked } from '../api/use';
 import { hrefOf } from '../app/route';
 import { Ago } from '../ui/Ago';
 import { Answer } from '../ui/Answer';
 import { Badge, Card, Facts, Page, Table } from '../ui/parts';
-import { type Days, dayFromToday, isPeriod } from '../ui/days';
 import { toneOfOrder } from '../ui/tone';
 import { useTranslation } from '../words';
 

@@ -2,10 +2,10 @@
 
 import { useState } from 'react';
 
+import { type Days, isPeriod } from '../../days';
 import { BreakdownDocument, type BreakdownQuery, type StatementGrouping } from '../api/documents';
 import { useAsked } from '../api/use';
 import { Answer } from '../ui/Answer';
-import { type Days, isPeriod } from '../ui/days';
 import { ExportButton } from '../ui/Export';
 import { Card, Empty, Table } from '../ui/parts';
 import { type Words, useTranslation } from '../words';

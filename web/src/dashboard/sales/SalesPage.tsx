@@ -3,13 +3,13 @@
 import { useEffect, useState } from 'react';
 import { useSubscription } from 'urql';
 
+import { type Days, isPeriod, lastDays, periodBefore } from '../../days';
 import { EarlierStatementDocument, type Interval, OrdersChangedDocument, SalesDocument } from '../api/documents';
 import { useAsked } from '../api/use';
 import { may, type ViewProps } from '../app/viewer';
 import { OrdersList } from '../orders/OrdersList';
 import { Answer } from '../ui/Answer';
 import { Card, Empty, Page } from '../ui/parts';
-import { type Days, isPeriod, lastDays, periodBefore } from '../ui/days';
 import { PeriodPicker } from '../ui/period';
 import { useTranslation } from '../words';
 import { Breakdown } from './Breakdown';

@@ -1,8 +1,8 @@
 // What a reseller sold and owes: totals for each currency, and a row for each source and currency.
 
+import type { Days } from '../../days';
 import type { EarlierStatementQuery, SalesQuery } from '../api/documents';
 import { hrefWith } from '../app/route';
-import type { Days } from '../ui/days';
 import { ExportButton } from '../ui/Export';
 import { Card, Empty, Facts, Table } from '../ui/parts';
 import { type Money, useTranslation } from '../words';

@@ -1,7 +1,7 @@
 // Points of sale, put in rows: one for each interval of a period, those without a sale among them.
 
+import { DAY, type Days } from '../../days';
 import type { Interval, SalesQuery } from '../api/documents';
-import { DAY, type Days } from '../ui/days';
 import type { Money } from '../words';
 
 export type SalesPoint = NonNullable<SalesQuery['reseller']>['sales'][number];

@@ -1,7 +1,7 @@
 // A period of days, chosen by a button or by hand.
 
+import { calendarMonths, type Days, isPeriod, lastDays } from '../../days';
 import { useTranslation } from '../words';
-import { calendarMonths, type Days, isPeriod, lastDays } from './days';
 
 export function PeriodPicker({ days, onChange }: { days: Days; onChange: (days: Days) => void }) {
   const { t } = useTranslation();

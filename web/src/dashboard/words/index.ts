@@ -1,8 +1,8 @@
 // The words and formats of the language that a person chose. English is the list of all words: the other languages do not compile
 // without each of them, nor with one more, nor where a word takes something else.
 
+import { useStore } from '../../store';
 import { type Language, language, localeOf } from '../app/settings';
-import { useStore } from '../app/store';
 import * as de from './de';
 import * as en from './en';
 import { type Formats, formatsOf } from './formats';

@@ -51,6 +51,11 @@ export function periodBefore({ from, to }: Days): Days {
     const [end, same] = [dayAfter(from, -1), textOf(year, month - 1, last)];
     return { from: textOf(year, month - 1, 1), to: same < end ? same : end };
   }
+  return daysBefore({ from, to });
+}
+
+/** As many days before a period. */
+export function daysBefore({ from, to }: Days): Days {
   const count = Math.round((Date.parse(to) - Date.parse(from)) / DAY) + 1;
   return { from: dayAfter(from, -count), to: dayAfter(from, -1) };
 }
