@@ -135,6 +135,34 @@ async fn both_resellers_of_the_sandbox_are_ready() {
 }
 
 #[tokio::test]
+async fn checks_and_the_handover_message_are_written_in_the_requested_language() {
+    let venues = Venues::open().await;
+    venues.opera.change_state("close_contingent", Some("88002"), json!(null));
+    let document = "query($locale: Locale) { resellers { connections { source { name }
+        readiness { code title(locale: $locale) hint(locale: $locale) }
+        handover { subject(locale: $locale) body(locale: $locale) missing(locale: $locale) } } } }";
+    let mut seen = Vec::new();
+    for locale in ["fr-CH", "de", "en", "it"] {
+        let response = venues.run(document, json!({ "locale": locale })).await;
+        assert_eq!(response["errors"], Value::Null, "{response}");
+        let all = response["data"]["resellers"].as_array().expect("resellers");
+        let mut all = all.iter().flat_map(|reseller| reseller["connections"].as_array().expect("connections"));
+        let opera = all.find(|one| one["source"]["name"] == "opera").expect("a connection");
+        let checks = opera["readiness"].as_array().expect("checks");
+        let empty = checks
+            .iter()
+            .find(|check| check["code"] == "CONTINGENT_NOT_EMPTY" && !check["hint"].is_null())
+            .expect("the check");
+        seen.push([&empty["title"], &empty["hint"], &opera["handover"]].map(Value::clone));
+    }
+    assert_eq!(seen[2], seen[3], "English is the fallback");
+    seen.pop();
+    insta::assert_json_snapshot!(seen, { "[][2].body" => insta::dynamic_redaction(|body, _| {
+        body.as_str().and_then(|text| text.lines().next()).unwrap_or_default().to_owned()
+    }) });
+}
+
+#[tokio::test]
 async fn an_empty_contingent_fails_one_check_of_its_reseller() {
     let venues = Venues::open().await;
     venues.opera.change_state("close_contingent", Some("88002"), json!(null));

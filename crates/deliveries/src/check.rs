@@ -18,7 +18,7 @@ pub fn check_location(location: &VenueLocation) -> AccountCheck {
         .collect();
     let hint = format!("Tickets are held back: set {} of the delivery channel.", missing.join(" and "));
     let title = "The location of the venue is complete";
-    AccountCheck::new("APP_LOCATION", title, (!missing.is_empty()).then_some(&*hint))
+    AccountCheck::new("APP_LOCATION", title, (!missing.is_empty()).then_some(hint))
 }
 
 /// Reads a ticket that does not exist. "Not found" is the app's answer only in its own form, and proves something only if a wrong key
@@ -28,15 +28,15 @@ pub async fn check_app(app: &dyn MobileApp) -> AccountCheck {
     let (read, seen) = observe_responses(app.load_status(&AppTicketKey::new(UNKNOWN_TICKET))).await;
     let is_json = seen.last().is_some_and(SeenResponse::is_json);
     let check = match read {
-        Ok(_) => AccountCheck::new(code, title, None),
+        Ok(_) => AccountCheck::passed(code, title),
         Err(error) => match error.kind {
-            ErrorKind::NotFound if is_json => AccountCheck::new(code, title, None),
+            ErrorKind::NotFound if is_json => AccountCheck::passed(code, title),
             ErrorKind::Unauthorized | ErrorKind::Rejected(_) => {
                 let hint = "The app rejects the key: compare it with the one in the app's administration.";
                 AccountCheck::new(code, title, Some(hint))
             }
             ErrorKind::NotFound | ErrorKind::Malformed | ErrorKind::Internal => {
-                AccountCheck::unproven(code, title, "the app's", "the url", "app")
+                AccountCheck::unproven(code, title, "the app", &["the url"])
             }
             _ => AccountCheck::unreachable(code, title, error),
         },
@@ -55,10 +55,10 @@ mod tests {
         let country = Some("CH".to_owned());
         let outcome = |location: &VenueLocation| check_location(location).outcome;
         let CheckOutcome::Failed(hint) = outcome(&VenueLocation::default()) else { panic!("nothing is set") };
-        assert!(hint.contains("country and postal_code"), "{hint}");
+        assert!(hint.main.contains("country and postal_code"), "{}", hint.main);
         let partial = VenueLocation { country, ..VenueLocation::default() };
         let CheckOutcome::Failed(hint) = outcome(&partial) else { panic!("a part is missing") };
-        assert!(hint.contains("postal_code") && !hint.contains("country"), "{hint}");
+        assert!(hint.main.contains("postal_code") && !hint.main.contains("country"), "{}", hint.main);
         let whole = VenueLocation { postal_code: Some("1005".to_owned()), ..partial };
         assert!(matches!(outcome(&whole), CheckOutcome::Passed));
     }

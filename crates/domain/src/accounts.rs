@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 
+use crate::account_texts;
 use crate::error::VendorError;
 use crate::ids::EventKey;
 use crate::seen::{SeenResponse, observe_responses};
+use crate::text::LocalizedText;
 
 /// The configuration of one account at a source.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,17 +37,17 @@ pub enum CheckOutcome {
     /// The setup is correct.
     Passed,
     /// The setup is wrong. The text says what to do about it and never quotes the vendor.
-    Failed(String),
+    Failed(LocalizedText),
     /// The setup is complete, but the venue has switched it off. The text says where to switch it on.
-    Disabled(String),
+    Disabled(LocalizedText),
     /// The vendor could not be reached, so the result is unknown.
     Unreachable(VendorError),
     /// The response proves nothing: it is not one that this vendor gives. The text says what was seen.
-    Unproven(String),
+    Unproven(LocalizedText),
     /// Works, with a risk that the text names.
-    Risk(String),
+    Risk(LocalizedText),
     /// Not checked, because it takes a request that may write, or the vendor does not show it. The text says how to check it.
-    NotTried(String),
+    NotTried(LocalizedText),
 }
 
 impl CheckOutcome {
@@ -70,7 +72,7 @@ pub struct AccountCheck {
     /// Stable code of the kind of check, in UPPER_SNAKE_CASE. Several checks may share a code; their titles differ.
     pub code: &'static str,
     /// Human-readable description of the item.
-    pub title: String,
+    pub title: LocalizedText,
     /// Result of the check.
     pub outcome: CheckOutcome,
     /// Responses that the result is based on.
@@ -78,23 +80,26 @@ pub struct AccountCheck {
 }
 
 impl AccountCheck {
+    /// Creates a check that passed.
+    pub fn passed(code: &'static str, title: impl Into<LocalizedText>) -> Self {
+        Self::with_outcome(code, title, CheckOutcome::Passed)
+    }
+
     /// Creates a check that passes if there is no hint and fails with the hint otherwise.
-    pub fn new(code: &'static str, title: impl Into<String>, hint: Option<&str>) -> Self {
-        let outcome = hint.map_or(CheckOutcome::Passed, |hint| CheckOutcome::Failed(hint.to_owned()));
+    pub fn new(code: &'static str, title: impl Into<LocalizedText>, hint: Option<impl Into<LocalizedText>>) -> Self {
+        let outcome = hint.map_or(CheckOutcome::Passed, |hint| CheckOutcome::Failed(hint.into()));
         Self::with_outcome(code, title, outcome)
     }
 
     /// Creates a check with a result.
-    pub fn with_outcome(code: &'static str, title: impl Into<String>, outcome: CheckOutcome) -> Self {
+    pub fn with_outcome(code: &'static str, title: impl Into<LocalizedText>, outcome: CheckOutcome) -> Self {
         Self { code, title: title.into(), outcome, seen: Vec::new() }
     }
 
-    /// Creates a check whose response is none of `whose`, a vendor or an app, of which `settings` may be wrong. `peer` is what it calls.
-    pub fn unproven(code: &'static str, title: impl Into<String>, whose: &str, settings: &str, peer: &str) -> Self {
-        let hint = format!(
-            "The response is none of {whose}: check {settings}, and whether something between here and the {peer} answers in its place."
-        );
-        Self::with_outcome(code, title, CheckOutcome::Unproven(hint))
+    /// Creates a check whose response is not one that the service gives: one of these settings may be wrong.
+    pub fn unproven(code: &'static str, title: impl Into<LocalizedText>, service: &str, settings: &[&str]) -> Self {
+        let hint = account_texts::foreign_response(service, &settings.join(", "));
+        Self::with_outcome(code, title, CheckOutcome::Unproven(hint.into()))
     }
 
     /// Runs a check and notes the responses that it was based on.
@@ -104,13 +109,13 @@ impl AccountCheck {
     }
 
     /// Creates a check of an on/off setting: passed if there is no hint, disabled with the hint otherwise.
-    pub fn switch(code: &'static str, title: impl Into<String>, hint: Option<&str>) -> Self {
-        let outcome = hint.map_or(CheckOutcome::Passed, |hint| CheckOutcome::Disabled(hint.to_owned()));
+    pub fn switch(code: &'static str, title: impl Into<LocalizedText>, hint: Option<impl Into<LocalizedText>>) -> Self {
+        let outcome = hint.map_or(CheckOutcome::Passed, |hint| CheckOutcome::Disabled(hint.into()));
         Self::with_outcome(code, title, outcome)
     }
 
     /// Creates a check whose request to the vendor failed.
-    pub fn unreachable(code: &'static str, title: impl Into<String>, error: VendorError) -> Self {
+    pub fn unreachable(code: &'static str, title: impl Into<LocalizedText>, error: VendorError) -> Self {
         Self::with_outcome(code, title, CheckOutcome::Unreachable(error))
     }
 }
@@ -119,11 +124,11 @@ impl AccountCheck {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HandoverMessage {
     /// Subject line.
-    pub subject: String,
+    pub subject: LocalizedText,
     /// Body, with line breaks.
-    pub body: String,
+    pub body: LocalizedText,
     /// Human-readable names of the values that are not configured and must be filled in by hand.
-    pub missing_fields: Vec<String>,
+    pub missing_fields: Vec<LocalizedText>,
 }
 
 /// Capability: checks reseller accounts at the vendor.

@@ -2,6 +2,7 @@
 //!
 //! This crate depends on no vendor, framework, database or GraphQL library.
 
+mod account_texts;
 pub mod accounts;
 pub mod admissions;
 pub mod authoring;
@@ -43,7 +44,7 @@ pub use source::{
     Quota, RateLimiter, RequestPlace, Source, SourceTraits, VendorKind,
 };
 pub use store::StoreError;
-pub use text::{Locale, LocalizedText};
+pub use text::{Language, Locale, LocalizedText};
 pub use time::{Clock, Freshness, FreshnessMode, Observed, SystemClock};
 pub use turn::{Endpoint, ReadyCall, RequestClass, RequestTurn, ReservationKey, TurnScope};
 pub use web_url::{FirstWebUrl, InvalidWebUrl, WebUrl};

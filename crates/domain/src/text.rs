@@ -31,6 +31,28 @@ impl Locale {
     }
 }
 
+/// A language in which our own texts are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Language {
+    /// The main language.
+    English,
+    /// French.
+    French,
+    /// German.
+    German,
+}
+
+impl Language {
+    /// Returns the text of this language.
+    pub fn pick<T>(self, [english, french, german]: [T; 3]) -> T {
+        match self {
+            Self::English => english,
+            Self::French => french,
+            Self::German => german,
+        }
+    }
+}
+
 /// Text in a main language with translations.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LocalizedText {
@@ -47,6 +69,15 @@ impl LocalizedText {
         Self { main: main.into(), translations: BTreeMap::new() }
     }
 
+    /// Creates a text of our own in all languages of [`Language`], with English as the main language.
+    pub fn written(write: impl Fn(Language) -> String) -> Self {
+        let translation = |tag: &str, language| (Locale(tag.to_owned()), write(language));
+        Self {
+            main: write(Language::English),
+            translations: [translation("fr", Language::French), translation("de", Language::German)].into(),
+        }
+    }
+
     /// Returns the text in the requested language, then in a parent language (`fr` for `fr-CH`), then in the main language.
     pub fn resolve(&self, locale: Option<&Locale>) -> &str {
         let mut wanted = locale.cloned();
@@ -57,6 +88,26 @@ impl LocalizedText {
             wanted = tag.parent();
         }
         &self.main
+    }
+}
+
+impl From<&str> for LocalizedText {
+    fn from(text: &str) -> Self {
+        Self::monolingual(text)
+    }
+}
+
+impl From<String> for LocalizedText {
+    fn from(text: String) -> Self {
+        Self::monolingual(text)
+    }
+}
+
+/// A text of our own in English, French and German.
+impl<T: AsRef<str>> From<[T; 3]> for LocalizedText {
+    fn from(texts: [T; 3]) -> Self {
+        let texts = texts.each_ref().map(AsRef::as_ref);
+        Self::written(|language| language.pick(texts).to_owned())
     }
 }
 
@@ -74,5 +125,12 @@ mod tests {
             ("Stalls", "Stalls", "Orchestre")
         );
         assert_eq!(Locale::parse("no such tag"), None);
+    }
+
+    #[test]
+    fn a_text_of_our_own_is_english_unless_its_translation_is_requested() {
+        let text = LocalizedText::from(["Seat", "Place", "Platz"]);
+        let pick = |tag: &str| text.resolve(Locale::parse(tag).as_ref());
+        assert_eq!([pick("fr-CH"), pick("de"), pick("it"), text.resolve(None)], ["Place", "Platz", "Seat", "Seat"]);
     }
 }

@@ -60,7 +60,7 @@ impl EmailDestination {
                 Some(format!("{}: check host, port, TLS, user and password of smtp_url.", capitalized(error)))
             }
         };
-        AccountCheck::new("SMTP", TITLE, hint.as_deref())
+        AccountCheck::new("SMTP", TITLE, hint)
     }
 }
 

@@ -73,21 +73,21 @@ impl WebhookDestination {
             Ok(_) => None,
             Err(error) => Some(format!("{}: check webhook_url and the network.", capitalized(error))),
         };
-        [AccountCheck::new("WEBHOOK", TITLE, hint.as_deref()), self.check_notice(writes, timeout).await]
+        [AccountCheck::new("WEBHOOK", TITLE, hint), self.check_notice(writes, timeout).await]
     }
 
     async fn check_notice(&self, writes: WriteProbes, timeout: Duration) -> AccountCheck {
         const TITLE: &str = "The webhook accepts a signed notice";
         if writes == WriteProbes::Never {
             let hint = "`--try-writes` sends a test notice.".to_owned();
-            return AccountCheck::with_outcome("WEBHOOK_NOTICE", TITLE, CheckOutcome::NotTried(hint));
+            return AccountCheck::with_outcome("WEBHOOK_NOTICE", TITLE, CheckOutcome::NotTried(hint.into()));
         }
         let message = Message::test(self.clock.now());
         let result = tokio::time::timeout(timeout, self.send(&message)).await.unwrap_or(Err(SendError::Timeout));
         let hint = result.err().map(|error| {
             format!("{}: check webhook_url, and that the receiver has the same webhook_secret.", capitalized(error))
         });
-        AccountCheck::new("WEBHOOK_NOTICE", TITLE, hint.as_deref())
+        AccountCheck::new("WEBHOOK_NOTICE", TITLE, hint)
     }
 }
 

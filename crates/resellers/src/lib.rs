@@ -3,6 +3,7 @@
 mod mapping;
 mod readiness;
 mod statement;
+mod texts;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::ProductMapping;
+use crate::{ProductMapping, texts};
 use domain::accounts::AccountCheck;
 use domain::catalog::TicketType;
-use domain::{Batch, CatalogScope, ErrorKind, EventKey, Source, VendorError};
+use domain::{Batch, CatalogScope, ErrorKind, EventKey, LocalizedText, Source, VendorError};
 
 /// Checks every mapping, with at most three catalog calls for all of them.
 pub(super) async fn check_mappings(source: &Source, mappings: &[ProductMapping]) -> Vec<AccountCheck> {
@@ -61,18 +61,17 @@ fn check_mapping(
     kinds: &Result<TicketTypesByEvent, VendorError>,
 ) -> AccountCheck {
     let code = "MAPPING_KNOWN";
-    let title = format!("{} means something that the source sells", mapping.partner_code);
+    let title = LocalizedText::from(texts::mapping(&mapping.partner_code));
     match event {
         Some(Err(error)) if error.kind == ErrorKind::NotFound => {
             let event = mapping.event.as_deref().unwrap_or_default();
-            let hint =
-                format!("The source has no event {event}: look at the id, which is another one in each environment.");
-            return AccountCheck::new(code, title, Some(&hint));
+            let hint = texts::unknown_event(event);
+            return AccountCheck::new(code, title, Some(hint));
         }
         Some(Err(error)) => return AccountCheck::unreachable(code, title, error),
         Some(Ok(())) | None => {}
     }
-    let Some(wanted) = mapping.ticket_type.as_deref() else { return AccountCheck::new(code, title, None) };
+    let Some(wanted) = mapping.ticket_type.as_deref() else { return AccountCheck::passed(code, title) };
     let kinds = match kinds {
         Ok(kinds) => kinds,
         Err(error) => return AccountCheck::unreachable(code, title, error.clone()),
@@ -82,7 +81,7 @@ fn check_mapping(
     for (_, loaded) in kinds.iter().filter(|(key, _)| of_event.as_ref().is_none_or(|event| event == key)) {
         match loaded {
             Ok(kinds) if kinds.iter().any(|kind| kind.matches_id(wanted)) => {
-                return AccountCheck::new(code, title, None);
+                return AccountCheck::passed(code, title);
             }
             Ok(_) => {}
             Err(error) if error.kind == ErrorKind::NotFound => {}
@@ -92,8 +91,6 @@ fn check_mapping(
     if let Some(error) = unasked {
         return AccountCheck::unreachable(code, title, error);
     }
-    let hint = format!(
-        "Nothing on sale has the ticket type {wanted}: look at the id, which is another one in each environment."
-    );
-    AccountCheck::new(code, title, Some(&hint))
+    let hint = texts::unknown_ticket_type(wanted);
+    AccountCheck::new(code, title, Some(hint))
 }

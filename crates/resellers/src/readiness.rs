@@ -83,8 +83,8 @@ mod tests {
     fn a_connection_is_as_good_as_its_worst_line() {
         let line = |verdict| AccountCheck::with_outcome("CREDENTIALS", "", verdict);
         let of = |checks| Readiness { checks, checked_at: Timestamp::UNIX_EPOCH }.state();
-        let failed = || line(CheckOutcome::Failed("a hint".to_owned()));
-        let off = || line(CheckOutcome::Disabled("a hint".to_owned()));
+        let failed = || line(CheckOutcome::Failed("a hint".into()));
+        let off = || line(CheckOutcome::Disabled("a hint".into()));
         let lost = VendorError::new(&SourceId::new("harbor"), VendorOperation::CheckConnection, ErrorKind::Timeout);
         assert_eq!(of(vec![line(CheckOutcome::Passed)]), ConnectionState::Ready);
         assert_eq!(of(vec![line(CheckOutcome::Passed), off()]), ConnectionState::Suspended);

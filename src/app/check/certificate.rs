@@ -17,13 +17,13 @@ const RENEW_BEFORE_DAYS: i64 = 14;
 pub(super) fn check(config: &Config, files: &TlsConfig, now: Timestamp) -> Vec<AccountCheck> {
     let loaded = gateway_setup::load_tls(files).err();
     let hint = loaded.map(|why| format!("{} and {}: {why}.", files.cert.display(), files.key.display()));
-    let mut checks = vec![AccountCheck::new("TLS_KEY", "The certificate fits its key", hint.as_deref())];
+    let mut checks = vec![AccountCheck::new("TLS_KEY", "The certificate fits its key", hint)];
     let host = config.server.public_url.as_ref().and_then(|url| url.host_str());
     let chain = gateway_setup::read_certificates(&files.cert);
     let judged = chain.and_then(|chain| judge(&chain, host, &native_roots(), now));
     checks.extend(judged.unwrap_or_else(|why| {
         let hint = format!("{}: {why}.", files.cert.display());
-        vec![AccountCheck::new("TLS_CERTIFICATE", "The certificate can be read", Some(&hint))]
+        vec![AccountCheck::new("TLS_CERTIFICATE", "The certificate can be read", Some(hint))]
     }));
     checks
 }
@@ -62,9 +62,9 @@ fn judge_validity(certificate: &X509Certificate<'_>, now: Timestamp) -> CheckOut
     let (from, until) = (certificate.validity().not_before.timestamp(), certificate.validity().not_after.timestamp());
     let days = (until - now).div_euclid(24 * 3600);
     match () {
-        () if now < from => CheckOutcome::Failed("It is not valid yet.".to_owned()),
-        () if now >= until => CheckOutcome::Failed("It has expired: renew it.".to_owned()),
-        () if days < RENEW_BEFORE_DAYS => CheckOutcome::Risk(format!("It expires in {days} days: renew it.")),
+        () if now < from => CheckOutcome::Failed("It is not valid yet.".into()),
+        () if now >= until => CheckOutcome::Failed("It has expired: renew it.".into()),
+        () if days < RENEW_BEFORE_DAYS => CheckOutcome::Risk(format!("It expires in {days} days: renew it.").into()),
         () => CheckOutcome::Passed,
     }
 }
@@ -79,7 +79,7 @@ fn judge_chain(
     let anchors: Vec<TrustAnchor<'_>> =
         roots.iter().filter_map(|root| webpki::anchor_from_trusted_cert(root).ok()).collect();
     if anchors.is_empty() {
-        return CheckOutcome::Unproven("This machine has no list of authorities, such as ca-certificates.".to_owned());
+        return CheckOutcome::Unproven("This machine has no list of authorities, such as ca-certificates.".into());
     }
     let since = std::time::Duration::from_secs(u64::try_from(now.as_second()).unwrap_or_default());
     let (now, usage) = (UnixTime::since_unix_epoch(since), KeyUsage::server_auth());
@@ -90,9 +90,9 @@ fn judge_chain(
         Err(webpki::Error::UnknownIssuer) => CheckOutcome::Risk(
             "It does not lead to an authority that this machine trusts: server.tls.cert must hold the certificate of the server, \
              then those of the authorities in between. Clients of a private authority need its root."
-                .to_owned(),
+                .into(),
         ),
-        Err(error) => CheckOutcome::Failed(format!("Clients refuse it or its chain: {error}.")),
+        Err(error) => CheckOutcome::Failed(format!("Clients refuse it or its chain: {error}.").into()),
     }
 }
 
@@ -147,7 +147,7 @@ mod tests {
         for (chain, roots) in [(&chain[..1], &roots), (&chain[..], &other)] {
             let seen = outcomes(chain, roots, now);
             assert!(
-                matches!(&seen[2].1, CheckOutcome::Risk(text) if text.contains("then those of the authorities")),
+                matches!(&seen[2].1, CheckOutcome::Risk(text) if text.main.contains("then those of the authorities")),
                 "{seen:?}"
             );
         }

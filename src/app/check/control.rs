@@ -58,7 +58,7 @@ pub(super) fn judge(wrong: &AccountCheck, right: &AccountCheck) -> Option<String
 /// Returns why a source is not proven to be the vendor.
 pub(super) fn unproven_reason(checks: &[AccountCheck]) -> Option<String> {
     checks.iter().find_map(|check| match &check.outcome {
-        CheckOutcome::Unproven(reason) if check.code == "CREDENTIALS" => Some(reason.clone()),
+        CheckOutcome::Unproven(reason) if check.code == "CREDENTIALS" => Some(reason.main.clone()),
         _ => None,
     })
 }
@@ -68,7 +68,7 @@ pub(super) fn apply(unproven: Option<String>, checks: &mut [AccountCheck]) {
     let Some(reason) = unproven else { return };
     for check in checks {
         if matches!(check.outcome, CheckOutcome::Passed | CheckOutcome::Disabled(_) | CheckOutcome::Risk(_)) {
-            check.outcome = CheckOutcome::Unproven(reason.clone());
+            check.outcome = CheckOutcome::Unproven(reason.as_str().into());
         }
     }
 }
@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn only_a_refused_wrong_key_proves_the_right_one() {
         let right = with_status(check(CheckOutcome::Passed), 200);
-        let refused = || check(CheckOutcome::Failed("unknown".to_owned()));
+        let refused = || check(CheckOutcome::Failed("unknown".into()));
         assert_eq!(judge(&with_status(refused(), 401), &right), None);
         // A vendor that refuses unknown keys as it refuses missing permissions.
         assert_eq!(judge(&with_status(check(CheckOutcome::Passed), 403), &right), None);
@@ -120,16 +120,16 @@ mod tests {
             judge(&with_status(check(CheckOutcome::Passed), 200), &right)
                 .is_some_and(|why| why.contains("not refused"))
         );
-        assert!(judge(&check(CheckOutcome::Unproven("HTML".to_owned())), &right).is_some());
+        assert!(judge(&check(CheckOutcome::Unproven("HTML".into())), &right).is_some());
         let denied = || with_status(check(CheckOutcome::Passed), 403);
         assert!(judge(&denied(), &denied()).is_some_and(|why| why.contains("the same response")));
     }
 
     #[test]
     fn nothing_passes_while_a_wrong_key_passes_and_failures_stay() {
-        let mut checks = [check(CheckOutcome::Passed), check(CheckOutcome::Failed("a hint".to_owned()))];
+        let mut checks = [check(CheckOutcome::Passed), check(CheckOutcome::Failed("a hint".into()))];
         apply(Some("a reason".to_owned()), &mut checks);
-        assert!(matches!(&checks[0].outcome, CheckOutcome::Unproven(reason) if reason == "a reason"));
+        assert!(matches!(&checks[0].outcome, CheckOutcome::Unproven(reason) if reason.main == "a reason"));
         assert!(matches!(&checks[1].outcome, CheckOutcome::Failed(_)));
         assert_eq!(unproven_reason(&checks).as_deref(), Some("a reason"));
     }

@@ -38,8 +38,8 @@ pub(super) async fn check(
             Ok(0) => {
                 AccountCheck::new("ISSUER_KEYS", title, Some("The key set has no key for the configured algorithms."))
             }
-            Ok(_) => AccountCheck::new("ISSUER_KEYS", title, None),
-            Err(error) => AccountCheck::new("ISSUER_KEYS", title, Some(&format!("{error}."))),
+            Ok(_) => AccountCheck::passed("ISSUER_KEYS", title),
+            Err(error) => AccountCheck::new("ISSUER_KEYS", title, Some(format!("{error}."))),
         };
         reports.push(CheckReport::new(format!("auth.issuers.{name}"), vec![check]));
     }
@@ -61,15 +61,15 @@ async fn check_ledger(stores: &Result<Option<Stores>, StartError>, clock: &dyn C
         Ok(Some(stores)) => stores,
         Ok(None) => {
             let hint = "It does not exist yet, or the file has no tables of the service, which creates them at its first start.";
-            return AccountCheck::with_outcome("LEDGER", TITLE, CheckOutcome::NotTried(hint.to_owned()));
+            return AccountCheck::with_outcome("LEDGER", TITLE, CheckOutcome::NotTried(hint.into()));
         }
-        Err(error) => return AccountCheck::new("LEDGER", TITLE, Some(&format!("{error}."))),
+        Err(error) => return AccountCheck::new("LEDGER", TITLE, Some(format!("{error}."))),
     };
     match stores.health.order_stats(clock.now()).await {
-        Ok(_) => AccountCheck::new("LEDGER", TITLE, None),
+        Ok(_) => AccountCheck::passed("LEDGER", TITLE),
         Err(error) => {
             let hint = format!("It has no tables yet, or they cannot be read: {}.", with_causes(&error));
-            AccountCheck::with_outcome("LEDGER", TITLE, CheckOutcome::Risk(hint))
+            AccountCheck::with_outcome("LEDGER", TITLE, CheckOutcome::Risk(hint.into()))
         }
     }
 }

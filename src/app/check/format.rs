@@ -8,16 +8,16 @@ use domain::{ErrorKind, VendorError};
 /// that is not ok.
 pub fn format_check(section: &str, check: &AccountCheck) -> String {
     let (result, hint) = match &check.outcome {
-        CheckOutcome::Passed => return format!("ok      {section}: {}", check.title),
-        CheckOutcome::Failed(hint) => ("FAILED ", hint.clone()),
-        CheckOutcome::Disabled(hint) => ("OFF    ", hint.clone()),
-        CheckOutcome::Risk(hint) => ("RISK   ", hint.clone()),
-        CheckOutcome::Unproven(hint) => ("UNKNOWN", hint.clone()),
-        CheckOutcome::NotTried(hint) => ("SKIPPED", hint.clone()),
+        CheckOutcome::Passed => return format!("ok      {section}: {}", check.title.main),
+        CheckOutcome::Failed(hint) => ("FAILED ", hint.main.clone()),
+        CheckOutcome::Disabled(hint) => ("OFF    ", hint.main.clone()),
+        CheckOutcome::Risk(hint) => ("RISK   ", hint.main.clone()),
+        CheckOutcome::Unproven(hint) => ("UNKNOWN", hint.main.clone()),
+        CheckOutcome::NotTried(hint) => ("SKIPPED", hint.main.clone()),
         CheckOutcome::Unreachable(error) => ("UNKNOWN", describe_failure(error)),
     };
     let seen = check.seen.last().map_or_else(String::new, |seen| format!(" Seen: {seen}."));
-    format!("{result} {section}: {} ({}). {hint}{seen}", check.title, check.code)
+    format!("{result} {section}: {} ({}). {hint}{seen}", check.title.main, check.code)
 }
 
 /// Formats the requests of each check, and the facts to compare with the venue's back office.

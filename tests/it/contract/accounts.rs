@@ -1,8 +1,9 @@
 //! Readiness checks: the venue's checklist, run by API calls. Each missing permission fails exactly its own check.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::accounts::{AccountCheck, AccountConfig, CheckOutcome, WriteProbes};
+use domain::{Locale, LocalizedText};
 use emulators::{Fault, Rule};
 use serde_json::json;
 
@@ -25,8 +26,20 @@ async fn each_checked_vendor(test: impl AsyncFn(&VendorFixture)) {
     .await;
 }
 
+/// Runs the checks, whose titles are written in each language.
 async fn run_checks(fixture: &VendorFixture, account: &AccountConfig) -> Vec<AccountCheck> {
-    fixture.source.accounts.as_ref().expect("readiness checks").check_account(account, WriteProbes::Allowed).await
+    let accounts = fixture.source.accounts.as_ref().expect("readiness checks");
+    let checks = accounts.check_account(account, WriteProbes::Allowed).await;
+    for check in &checks {
+        assert_is_translated(&check.title, check.code);
+    }
+    checks
+}
+
+fn assert_is_translated(text: &LocalizedText, code: &str) {
+    let texts: BTreeSet<&str> =
+        ["en", "fr", "de"].iter().map(|tag| text.resolve(Locale::parse(tag).as_ref())).collect();
+    assert!(texts.len() == 3 && !texts.contains(""), "{code}: {texts:?}");
 }
 
 /// Codes of the checks that did not pass, each of which must have a hint.
@@ -37,7 +50,7 @@ fn failed_codes(checks: &[AccountCheck]) -> Vec<&'static str> {
         | CheckOutcome::Disabled(hint)
         | CheckOutcome::Unproven(hint)
         | CheckOutcome::NotTried(hint) => {
-            assert!(!hint.is_empty(), "{}", check.code);
+            assert_is_translated(hint, check.code);
             true
         }
         CheckOutcome::Unreachable(_) => true,
@@ -97,7 +110,7 @@ async fn each_removed_permission_fails_its_own_check() {
         let checks = run_checks(&fixture, &named).await;
         assert_eq!(failed_codes(&checks), [code], "{permission}");
         let line = checks.iter().find(|check| check.code == code).expect("a line");
-        assert!(line.title.contains(permission), "{}", line.title);
+        assert!(line.title.main.contains(permission), "{}", line.title.main);
     }
 }
 
@@ -129,7 +142,7 @@ async fn a_removed_secutix_setting_fails_its_own_check_over_both_transports() {
         let checks = run_checks(&fixture, &named).await;
         assert_eq!(failed_codes(&checks), ["CONTINGENT_NOT_EMPTY"], "{transport}");
         let line = checks.iter().find(|check| matches!(check.outcome, CheckOutcome::Failed(_))).expect("a line");
-        assert!(line.title.contains("88002"), "{}", line.title);
+        assert!(line.title.main.contains("88002"), "{}", line.title.main);
         fixture.change_state("unauthorize_contact", Some("1000042"), json!(null));
         let failed = failed_codes(&run_checks(&fixture, &named).await);
         assert_eq!(failed, ["CONTACT_AUTHORIZATION", "CONTINGENT_NOT_EMPTY"], "{transport}");
@@ -149,9 +162,9 @@ async fn a_removed_secutix_setting_fails_its_own_check_over_both_transports() {
 fn outcome_of<'a>(checks: &'a [AccountCheck], code: &str) -> (&'static str, &'a str) {
     match &checks.iter().find(|check| check.code == code).expect("a line").outcome {
         CheckOutcome::Passed => ("passed", ""),
-        CheckOutcome::Failed(hint) => ("failed", hint),
-        CheckOutcome::NotTried(hint) => ("not shown", hint),
-        CheckOutcome::Risk(hint) => ("risk", hint),
+        CheckOutcome::Failed(hint) => ("failed", &hint.main),
+        CheckOutcome::NotTried(hint) => ("not shown", &hint.main),
+        CheckOutcome::Risk(hint) => ("risk", &hint.main),
         other => panic!("{code}: {other:?}"),
     }
 }
@@ -189,15 +202,15 @@ async fn families_that_are_not_sold_are_named_with_the_reason() {
     let lines: Vec<(&str, &CheckOutcome)> = checks
         .iter()
         .filter(|check| check.code == "PRODUCT_FAMILIES")
-        .map(|check| (check.title.as_str(), &check.outcome))
+        .map(|check| (check.title.main.as_str(), &check.outcome))
         .collect();
     let [(privileges, CheckOutcome::Risk(why)), (goods, CheckOutcome::Risk(setting))] = lines[..] else {
         panic!("{lines:?}")
     };
     assert_eq!(privileges, "Products of the family SEASONTICKET, not sold: 1");
-    assert!(why.contains("not supported"), "{why}");
+    assert!(why.main.contains("not supported"), "{why:?}");
     assert_eq!(goods, "Products of the family GOODS, not sold: 1");
-    assert!(setting.contains("assumptions.sold_families"), "{setting}");
+    assert!(setting.main.contains("assumptions.sold_families"), "{setting:?}");
 }
 
 #[tokio::test]
@@ -205,16 +218,29 @@ async fn a_handover_letter_is_filled_in_and_lists_missing_values_and_contains_no
     each_checked_vendor(async |fixture| {
         let named = account(&[("event_templates", &[TEMPLATE])]);
         let letter = fixture.source.accounts.as_ref().expect("readiness checks").handover_message(&named);
-        for secret in ["harbor-sandbox-key", "opera-sandbox-password", "club-sandbox-password", "c0de"] {
-            assert!(!letter.body.contains(secret), "{}", fixture.source.id);
+        for locale in ["en", "fr", "de"].map(Locale::parse) {
+            let body = letter.body.resolve(locale.as_ref());
+            for secret in ["harbor-sandbox-key", "opera-sandbox-password", "club-sandbox-password", "c0de"] {
+                assert!(!body.contains(secret), "{}", fixture.source.id);
+            }
+            assert!(letter.subject.resolve(locale.as_ref()).contains("Tiqets"), "{letter:?}");
         }
-        assert!(letter.subject.contains("Tiqets") && !letter.missing_fields.is_empty(), "{letter:?}");
+        assert!(!letter.missing_fields.is_empty(), "{letter:?}");
+        for text in letter.missing_fields.iter().chain([&letter.subject, &letter.body]) {
+            assert_is_translated(text, fixture.source.id.as_str());
+        }
     })
     .await;
     let fixture = secutix("OPERA", "json").await;
     let letter = fixture.source.accounts.as_ref().expect("readiness checks").handover_message(&account(&[]));
     insta::with_settings!({ filters => vec![(r"http://127.0.0.1:\d+", "[address]")] }, {
-        insta::assert_snapshot!(format!("{}\n\n{}\n\nmissing: {:#?}", letter.subject, letter.body, letter.missing_fields));
+        let written = ["en", "fr", "de"].map(|tag| {
+            let locale = Locale::parse(tag);
+            let pick = |text: &LocalizedText| text.resolve(locale.as_ref()).to_owned();
+            let missing: Vec<String> = letter.missing_fields.iter().map(pick).collect();
+            format!("{}\n\n{}\n\nmissing: {missing:#?}", pick(&letter.subject), pick(&letter.body))
+        });
+        insta::assert_snapshot!(written.join("\n\n---\n\n"));
     });
 }
 

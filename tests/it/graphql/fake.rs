@@ -359,7 +359,10 @@ impl ResellerAccounts for FakeAccounts {
     }
 
     async fn check_credentials(&self) -> AccountCheck {
-        AccountCheck::new("CREDENTIALS", "The key is accepted", None)
+        AccountCheck::passed(
+            "CREDENTIALS",
+            ["The key is accepted", "La clé est acceptée", "Der Schlüssel wird akzeptiert"],
+        )
     }
 
     fn sellable_events(&self, account: &AccountConfig) -> Option<BTreeSet<EventKey>> {
@@ -368,6 +371,10 @@ impl ResellerAccounts for FakeAccounts {
     }
 
     fn handover_message(&self, _: &AccountConfig) -> HandoverMessage {
-        HandoverMessage { subject: "Access".to_owned(), body: "Welcome.".to_owned(), missing_fields: Vec::new() }
+        HandoverMessage {
+            subject: LocalizedText::from(["Access", "Accès", "Zugang"]),
+            body: LocalizedText::from(["Welcome.", "Bienvenue.", "Willkommen."]),
+            missing_fields: Vec::new(),
+        }
     }
 }

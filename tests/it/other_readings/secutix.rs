@@ -213,7 +213,7 @@ async fn the_readiness_check_prints_a_price_and_the_seasons_and_names_a_wrong_un
     };
     let outcome = |checks: &[domain::accounts::AccountCheck], code: &str| {
         let found = checks.iter().find(|check| check.code == code).expect("a check");
-        (found.title.clone(), format!("{:?}", found.outcome))
+        (found.title.main.clone(), format!("{:?}", found.outcome))
     };
     let checks = check(&secutix("OPERA", "json").await).await;
     let (title, result) = outcome(&checks, "PRICES");

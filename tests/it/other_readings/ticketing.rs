@@ -112,7 +112,7 @@ async fn without_a_list_of_the_host_nothing_is_sold_until_the_filter_is_trusted(
     assert_eq!((refused.kind, refused.effect, holdings(&fixture)), (ErrorKind::Unauthorized, Effect::None, (0, 0)));
     let found = check(&fixture).await;
     assert!(
-        matches!(&found.outcome, CheckOutcome::Failed(hint) if hint.contains("published_host_filter")),
+        matches!(&found.outcome, CheckOutcome::Failed(hint) if hint.main.contains("published_host_filter")),
         "{found:?}"
     );
     let fixture = host(ADMINISTRATOR_KEY, "published_host_filter = \"trusted\"").await;
@@ -135,9 +135,9 @@ async fn the_check_tells_how_many_public_events_are_the_hosts() {
         .check_account(&AccountConfig::default(), domain::accounts::WriteProbes::Never)
         .await;
     let check = checks.iter().find(|check| check.code == "EVENTS_ON_SALE").expect("a check");
-    assert!(check.title.contains(&format!(": {own} of ")), "{}", check.title);
-    assert!(check.title.contains(&format!("of {listed} in the host's own list")), "{}", check.title);
-    assert!(!check.title.contains(&format!("{own} of {own} ")), "others have events too: {}", check.title);
+    assert!(check.title.main.contains(&format!(": {own} of ")), "{}", check.title.main);
+    assert!(check.title.main.contains(&format!("of {listed} in its own")), "{}", check.title.main);
+    assert!(!check.title.main.contains(&format!("{own} of {own} ")), "others have events too: {}", check.title.main);
 }
 
 /// A section with sold tickets, and its event.

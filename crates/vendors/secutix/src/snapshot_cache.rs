@@ -19,6 +19,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
+use crate::accounts::texts::unsold_reason;
 use crate::catalog_store::{CatalogStore, Turn};
 use crate::client::Client;
 use crate::map::catalog;
@@ -398,7 +399,7 @@ impl SnapshotRefresher {
             return;
         }
         for (family, products) in &snapshot.unsold_families {
-            let (family, reason) = (family.name(), family.reason());
+            let (family, reason) = (family.name(), domain::Language::English.pick(unsold_reason(*family)));
             tracing::info!(source = %self.client.source(), family, products, reason, "products of a family are not sold");
         }
         logged.clone_from(&snapshot.unsold_families);

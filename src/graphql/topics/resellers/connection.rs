@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, Enum, ID, Object, SimpleObject};
+use async_graphql::{Context, Enum, ID, Object};
 use catalog::Sourced;
-use domain::accounts::CheckOutcome;
+use domain::LocalizedText;
+use domain::accounts::{CheckOutcome, HandoverMessage};
 use domain::ids::{EventKey, ExternalRef as VendorRef, SourceId};
 use domain::source;
 use resellers::{self, Readiness};
@@ -13,10 +14,10 @@ use crate::graphql::base::ctx::Ctx;
 use crate::graphql::base::error::{ApiError, ErrorCode};
 use crate::graphql::base::id::GlobalId;
 use crate::graphql::base::loaders::EventByKey;
-use crate::graphql::base::scalars::DateTime;
+use crate::graphql::base::scalars::{DateTime, Locale};
 use crate::graphql::topics::catalog::{Event, TicketType};
 use crate::graphql::topics::problem::Problem;
-use crate::graphql::topics::resellers::Reseller;
+use crate::graphql::topics::resellers::{Reseller, texts};
 use crate::graphql::topics::sources::{ExternalRef, Source};
 
 /// The state of a connection.
@@ -32,29 +33,64 @@ pub enum ConnectionStateEnum {
 }
 
 /// One automated check of the vendor's checklist.
-#[derive(SimpleObject)]
 pub(super) struct ReadinessCheck {
+    code: &'static str,
+    title: LocalizedText,
+    hint: Option<LocalizedText>,
+    checked_at: DateTime,
+}
+
+/// One automated check of the vendor's checklist.
+#[Object]
+impl ReadinessCheck {
     /// Stable code of the check.
-    code: String,
+    async fn code(&self) -> &str {
+        self.code
+    }
+
     /// The subject of the check.
-    title: String,
+    async fn title(&self, #[graphql(desc = "The preferred language.")] locale: Option<Locale>) -> &str {
+        self.title.resolve(locale.map(|locale| locale.0).as_ref())
+    }
+
     /// True if the check passed.
-    ok: bool,
+    async fn ok(&self) -> bool {
+        self.hint.is_none()
+    }
+
     /// Instructions to fix a failed check.
-    hint: Option<String>,
+    async fn hint(&self, #[graphql(desc = "The preferred language.")] locale: Option<Locale>) -> Option<&str> {
+        let hint = self.hint.as_ref()?;
+        Some(hint.resolve(locale.map(|locale| locale.0).as_ref()))
+    }
+
     /// Time of the vendor's response.
-    checked_at: Option<DateTime>,
+    async fn checked_at(&self) -> Option<DateTime> {
+        Some(self.checked_at)
+    }
 }
 
 /// The onboarding message from the venue to the reseller.
-#[derive(SimpleObject)]
-pub(super) struct Handover {
+pub(super) struct Handover(HandoverMessage);
+
+/// The onboarding message from the venue to the reseller.
+#[Object]
+impl Handover {
     /// The subject.
-    subject: String,
+    async fn subject(&self, #[graphql(desc = "The preferred language.")] locale: Option<Locale>) -> &str {
+        self.0.subject.resolve(locale.map(|locale| locale.0).as_ref())
+    }
+
     /// The body. Contains no secret.
-    body: String,
+    async fn body(&self, #[graphql(desc = "The preferred language.")] locale: Option<Locale>) -> &str {
+        self.0.body.resolve(locale.map(|locale| locale.0).as_ref())
+    }
+
     /// The details that must be filled in by hand.
-    missing: Vec<String>,
+    async fn missing(&self, #[graphql(desc = "The preferred language.")] locale: Option<Locale>) -> Vec<&str> {
+        let locale = locale.map(|locale| locale.0);
+        self.0.missing_fields.iter().map(|field| field.resolve(locale.as_ref())).collect()
+    }
 }
 
 /// The reseller's code for an event or ticket type of the source.
@@ -176,7 +212,7 @@ impl ResellerConnection {
         let letter =
             ctx.resellers().and_then(|resellers| resellers.handover_letter(&self.reseller.key, &self.source.id));
         let letter = letter.ok_or_else(|| ApiError::new(ErrorCode::UnsupportedBySource))?;
-        Ok(Handover { subject: letter.subject, body: letter.body, missing: letter.missing_fields })
+        Ok(Handover(letter))
     }
 }
 
@@ -188,15 +224,10 @@ fn to_readiness_checks(source: &source::Source, readiness: &Readiness) -> Vec<Re
             | CheckOutcome::Disabled(hint)
             | CheckOutcome::Unproven(hint)
             | CheckOutcome::NotTried(hint) => Some(hint.clone()),
-            CheckOutcome::Unreachable(_) => Some("The vendor could not be reached: try again later.".to_owned()),
+            CheckOutcome::Unreachable(_) => Some(texts::UNREACHABLE.into()),
         };
-        ReadinessCheck {
-            code: check.code.to_owned(),
-            title: check.title.clone(),
-            ok: hint.is_none(),
-            hint,
-            checked_at: Some(DateTime::of(source, readiness.checked_at)),
-        }
+        let checked_at = DateTime::of(source, readiness.checked_at);
+        ReadinessCheck { code: check.code, title: check.title.clone(), hint, checked_at }
     };
     readiness.checks.iter().map(line).collect()
 }

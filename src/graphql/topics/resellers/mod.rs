@@ -4,6 +4,7 @@ mod connection;
 mod reseller;
 mod seller;
 mod statement;
+mod texts;
 
 use std::sync::Arc;
 

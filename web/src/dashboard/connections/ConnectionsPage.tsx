@@ -134,9 +134,9 @@ function Mappings({ connection: { mappings } }: { connection: ConnectionPartsFra
 
 /** Asked only when it is opened: not every vendor has such a message. */
 function HandoverPart({ connection }: { connection: string }) {
-  const { t } = useTranslation();
+  const { t, language } = useTranslation();
   const [isOpen, setOpen] = useState(false);
-  const [{ data, error, fetching }] = useQuery({ query: HandoverDocument, variables: { connection }, pause: !isOpen });
+  const [{ data, error, fetching }] = useQuery({ query: HandoverDocument, variables: { connection, locale: language }, pause: !isOpen });
   const node = data?.node?.__typename === 'ResellerConnection' ? data.node : null;
   return (
     <details onToggle={(event) => setOpen(event.currentTarget.open)}>

@@ -1,4 +1,4 @@
-//! Families of products (`secutix.md §4.1`), and the reason that products of a family are not sold.
+//! Families of products (`secutix.md §4.1`).
 
 /// Family of a product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,21 +54,5 @@ impl ProductFamily {
     /// Returns true for digital privileges (`tixngo.md §3.1`).
     pub(crate) fn is_privilege(self) -> bool {
         matches!(self, Self::SeasonTicket | Self::Membership)
-    }
-
-    /// Reason that products of the family are not sold.
-    pub(crate) fn reason(self) -> &'static str {
-        match self {
-            Self::SeasonTicket | Self::Membership => {
-                "Digital privileges are not supported: they are neither sold nor delivered to the app, whose call for them is not public."
-            }
-            Self::Package => "It consists of several products; the form of such an order is not documented.",
-            Self::Service => {
-                "The catalog's form of services is not documented. If they have items as passes have, add \"SERVICE\" to `assumptions.sold_families`."
-            }
-            Self::SingleEntry | Self::Pass | Self::Goods | Self::Transport | Self::Hospitality | Self::Unknown => {
-                "The family is not in `assumptions.sold_families`. Add it there if its products are sold by date or by item."
-            }
-        }
     }
 }

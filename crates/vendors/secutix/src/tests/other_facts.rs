@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use vendor_api::Assumptions;
 
 use crate::accounts::SecutixAccounts;
+use crate::accounts::texts::unsold_reason;
 use crate::assumptions::ASSUMPTIONS;
 use crate::catalog_store::CatalogStore;
 use crate::facts::{Facts, OrderState, Rejection};
@@ -124,7 +125,10 @@ async fn a_service_is_sold_by_item_if_the_settings_say_so() {
     let unsold = snapshot(body, "").await;
     assert!(unsold.listed.is_empty());
     assert_eq!(unsold.unsold_families, [(ProductFamily::Service, 1)].into());
-    assert!(ProductFamily::Service.reason().contains("sold_families"), "the setting that sells them");
+    assert!(
+        unsold_reason(ProductFamily::Service).iter().all(|text| text.contains("sold_families")),
+        "the setting that sells them"
+    );
     let sold = snapshot(body, "assumptions.sold_families = [\"PASS\", \"SERVICE\"]").await;
     assert_eq!((sold.listed[0].status, sold.performances.len()), (EventStatus::OnSale, 1));
     assert!(sold.unsold_families.is_empty());

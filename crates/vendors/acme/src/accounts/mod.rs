@@ -1,20 +1,22 @@
 //! Readiness checks of a reseller account: the venue's own checklist, verified by API calls (seed 000, `acme.md §5`).
 
+mod texts;
+
 use std::collections::BTreeSet;
-use std::fmt::Write;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use jiff::{Span, civil::Date};
 
+use self::texts::*;
 use crate::assumptions;
 use crate::client::{Client, DayQuery, Probe, ProbeResult};
 use crate::map::{SourceDefaults, days};
 use crate::settings::{Facts, OrderLookup};
 use crate::wire::catalog::{Instance, PriceLine, PriceList, Template};
 use domain::accounts::{AccountCheck, AccountConfig, CheckOutcome, HandoverMessage, ResellerAccounts, WriteProbes};
-use domain::{Clock, EventKey, VendorError, VendorOperation};
+use domain::{Clock, EventKey, Language, LocalizedText, VendorError, VendorOperation};
 
 const OPERATION: VendorOperation = VendorOperation::CheckConnection;
 /// Days ahead that are searched for an instance of each event.
@@ -63,8 +65,12 @@ impl ResellerAccounts for AcmeAccounts {
             priced_types.extend(prices);
         }
         checks.extend(kinds.iter().map(|id| {
-            let hint = "No event of this connection has a price for it. Check the id, which differs between environments, and the price lists.";
-            AccountCheck::new("TICKET_TYPE_KNOWN", format!("Ticket type {id} has a price"), (!priced_types.contains(*id)).then_some(hint))
+            let title = [
+                format!("Ticket type {id} has a price"),
+                format!("Le type de billet {id} a un prix"),
+                format!("Die Ticketart {id} hat einen Preis"),
+            ];
+            AccountCheck::new("TICKET_TYPE_KNOWN", title, (!priced_types.contains(*id)).then_some(NO_PRICE))
         }));
         checks
     }
@@ -74,11 +80,8 @@ impl ResellerAccounts for AcmeAccounts {
         AccountCheck::observed(async {
             match self.client.probe_list().await {
                 Err(error) => AccountCheck::unreachable("CREDENTIALS", CREDENTIALS, error),
-                Ok(ProbeResult::UnknownKey) => {
-                    let hint = "The key is unknown here. A key belongs to one venue and one environment: request one for this environment from api-help@acmeticketing.com.";
-                    AccountCheck::new("CREDENTIALS", CREDENTIALS, Some(hint))
-                }
-                Ok(ProbeResult::Allowed | ProbeResult::Denied) => AccountCheck::new("CREDENTIALS", CREDENTIALS, None),
+                Ok(ProbeResult::UnknownKey) => AccountCheck::new("CREDENTIALS", CREDENTIALS, Some(UNKNOWN_KEY)),
+                Ok(ProbeResult::Allowed | ProbeResult::Denied) => AccountCheck::passed("CREDENTIALS", CREDENTIALS),
                 Ok(_) => unproven("CREDENTIALS", CREDENTIALS),
             }
         })
@@ -92,75 +95,101 @@ impl ResellerAccounts for AcmeAccounts {
 
     fn handover_message(&self, account: &AccountConfig) -> HandoverMessage {
         let reseller = account.reseller.as_deref().unwrap_or("partner");
-        let mut missing = Vec::new();
-        let mut body =
-            format!("Hello,\n\nThese are the configuration details of {} for {reseller}.\n", self.institution);
-        let mut add_line = |title: &str, values: &[String], instructions: &str| {
-            if values.is_empty() {
-                missing.push(format!("{title}: {instructions}"));
-            }
-            let text = if values.is_empty() { format!("<{title}>") } else { values.join(", ") };
-            // Writing to a `String` cannot fail.
-            let _ = write!(body, "\n{title}: {text}");
-        };
-        let organization: Vec<String> = account
-            .first_value("organization_id")
-            .or(self.organization_id.as_deref())
-            .map(str::to_owned)
-            .into_iter()
-            .collect();
-        add_line(
-            "Event template IDs",
-            account.values("event_templates"),
-            "see the URL of each event template in the back office",
-        );
-        add_line(
-            "Ticket type IDs",
-            account.values("ticket_types"),
-            "see the list of ticket categories in the back office",
-        );
-        add_line("Organization ID", &organization, "see the URL of the organization record in the back office");
-        add_line(
-            "API key",
-            &[],
-            "request it from api-help@acmeticketing.com, and send it through another channel than this message",
-        );
-        let permissions: Vec<&str> = PERMISSIONS.iter().map(|(_, _, permissions)| *permissions).collect();
-        let _ = write!(
-            body,
-            "\n\nThe user of the key has these permissions: {}.\nThe IDs are valid in this environment only; they differ between sandbox and production.\n\nKind regards,\n{}",
-            permissions.join(", "),
-            self.institution
-        );
+        let fields = self.handover_fields(account);
+        let missing = fields.iter().filter(|field| field.values.is_empty());
+        let institution = &self.institution;
         HandoverMessage {
-            subject: format!("{}: ACME configuration details for {reseller}", self.institution),
-            body,
-            missing_fields: missing,
+            subject: LocalizedText::from([
+                format!("{institution}: ACME configuration details for {reseller}"),
+                format!("{institution} : paramètres ACME pour {reseller}"),
+                format!("{institution}: ACME-Zugangsdaten für {reseller}"),
+            ]),
+            body: LocalizedText::written(|language| handover_body(institution, reseller, &fields, language)),
+            missing_fields: missing
+                .map(|field| {
+                    let colon = [": ", " : ", ": "];
+                    LocalizedText::written(|language| {
+                        [language.pick(field.title), language.pick(colon), language.pick(field.instructions)].concat()
+                    })
+                })
+                .collect(),
         }
     }
 }
 
+/// A line of the handover message.
+struct HandoverField {
+    title: Texts,
+    values: Vec<String>,
+    /// Instructions to find the values.
+    instructions: Texts,
+}
+
+fn handover_body(institution: &str, reseller: &str, fields: &[HandoverField], language: Language) -> String {
+    let colon = language.pick([":", " :", ":"]);
+    let lines = fields.iter().map(|field| {
+        let title = language.pick(field.title);
+        let text = if field.values.is_empty() { format!("<{title}>") } else { field.values.join(", ") };
+        format!("{title}{colon} {text}")
+    });
+    let lines = lines.collect::<Vec<_>>().join("\n");
+    let permissions = PERMISSIONS.iter().map(|(_, _, permissions)| *permissions).collect::<Vec<_>>().join(", ");
+    match language {
+        Language::English => format!(
+            "Hello,\n\nThese are the configuration details of {institution} for {reseller}.\n\n{lines}\n\nThe user of the key has \
+             these permissions: {permissions}.\nThe IDs are valid in this environment only; they differ between sandbox and \
+             production.\n\nKind regards,\n{institution}"
+        ),
+        Language::French => format!(
+            "Bonjour,\n\nVoici les paramètres de {institution} pour {reseller}.\n\n{lines}\n\nL'utilisateur de la clé a les \
+             autorisations suivantes : {permissions}.\nLes identifiants ne valent que dans cet environnement ; ils diffèrent entre \
+             le bac à sable et la production.\n\nCordialement,\n{institution}"
+        ),
+        Language::German => format!(
+            "Guten Tag,\n\nhier sind die Konfigurationsdaten von {institution} für {reseller}.\n\n{lines}\n\nDer Benutzer des \
+             Schlüssels hat diese Berechtigungen: {permissions}.\nDie IDs gelten nur in dieser Umgebung; in Sandbox und Produktion \
+             sind sie verschieden.\n\nMit freundlichen Grüßen\n{institution}"
+        ),
+    }
+}
+
 impl AcmeAccounts {
+    fn handover_fields(&self, account: &AccountConfig) -> [HandoverField; 4] {
+        let organization = account.first_value("organization_id").or(self.organization_id.as_deref());
+        let field =
+            |title, values: &[String], instructions| HandoverField { title, values: values.to_vec(), instructions };
+        [
+            field(EVENT_TEMPLATE_IDS, account.values("event_templates"), SEE_EVENT_TEMPLATE),
+            field(TICKET_TYPE_IDS, account.values("ticket_types"), SEE_TICKET_CATEGORIES),
+            HandoverField {
+                title: ORGANIZATION_ID,
+                values: organization.map(str::to_owned).into_iter().collect(),
+                instructions: SEE_ORGANIZATION,
+            },
+            field(API_KEY, &[], REQUEST_KEY),
+        ]
+    }
+
     /// There is no endpoint that reads an organization; a check-out for one that does not exist fails with 404.
     async fn check_organization(&self, organization: Option<&str>, writes: WriteProbes) -> AccountCheck {
         const CODE: &str = "ORGANIZATION_KNOWN";
         let Some(id) = organization else {
-            let hint = "Configure organization_id: see the URL of the organization record in the back office.";
-            return AccountCheck::new(CODE, "An organization is configured", Some(hint));
+            return AccountCheck::new(CODE, ORGANIZATION_CONFIGURED, Some(CONFIGURE_ORGANIZATION));
         };
-        let title = format!("Organization {id} exists");
+        let title = [
+            format!("Organization {id} exists"),
+            format!("L'organisation {id} existe"),
+            format!("Die Organisation {id} ist vorhanden"),
+        ];
         if writes == WriteProbes::Never {
             return not_tried(CODE, title);
         }
         match self.client.probe(Probe::CheckOut, organization).await {
             Err(error) => AccountCheck::unreachable(CODE, title, error),
-            Ok(ProbeResult::NotFound) => {
-                let hint = "The venue has no organization with this id in this environment: create a reseller record for the partner, or copy its id again.";
-                AccountCheck::new(CODE, title, Some(hint))
-            }
+            Ok(ProbeResult::NotFound) => AccountCheck::new(CODE, title, Some(UNKNOWN_ORGANIZATION)),
             Ok(ProbeResult::Unrecognized) => unproven(CODE, title),
             Ok(ProbeResult::CarriedOut) => carried_out(CODE, title),
-            Ok(_) => AccountCheck::new(CODE, title, None),
+            Ok(_) => AccountCheck::passed(CODE, title),
         }
     }
 
@@ -170,54 +199,63 @@ impl AcmeAccounts {
         organization: Option<&str>,
         writes: WriteProbes,
     ) -> AccountCheck {
-        let title = format!("The user of the key has {permissions}");
+        let title = [
+            format!("The user of the key has {permissions}"),
+            format!("L'utilisateur de la clé a {permissions}"),
+            format!("Der Benutzer des Schlüssels hat {permissions}"),
+        ];
         if probe.may_write() && writes == WriteProbes::Never {
             return not_tried(code, title);
         }
         match self.client.probe(probe, organization).await {
             Err(error) => AccountCheck::unreachable(code, title, error),
             Ok(ProbeResult::Denied | ProbeResult::UnknownKey) => {
-                let hint = format!("Grant {permissions} to a role of the user's group in the back office.");
-                AccountCheck::new(code, title, Some(&hint))
+                let hint = [
+                    format!("Grant {permissions} to a role of the user's group in the back office."),
+                    format!("Accordez {permissions} à un rôle du groupe de l'utilisateur dans le back-office."),
+                    format!("Erteilen Sie {permissions} einer Rolle der Gruppe des Benutzers im Backoffice."),
+                ];
+                AccountCheck::new(code, title, Some(hint))
             }
             Ok(ProbeResult::Unrecognized) => unproven(code, title),
             Ok(ProbeResult::CarriedOut) => carried_out(code, title),
-            Ok(ProbeResult::Allowed | ProbeResult::NotFound) => AccountCheck::new(code, title, None),
+            Ok(ProbeResult::Allowed | ProbeResult::NotFound) => AccountCheck::passed(code, title),
         }
     }
 
     /// Checks that a sale whose response was lost can be looked up. A check-out is never sent again by itself (`acme.md §5`, rule
     /// 2), so without a look-up each lost response waits for a person.
     fn lookup_check(&self) -> AccountCheck {
-        let hint = match (self.client.reads_b2c(), self.defaults.facts.order_lookup) {
-            (false, _) => Some(
-                "Configure tenant_id: without it no order can be looked up, so each sale whose response is lost waits for a person, who has to compare it with the back office.",
-            ),
-            (true, OrderLookup::None) => Some(
-                "assumptions.order_lookup is \"none\": each sale whose response is lost waits for a person, who has to compare it with the back office.",
-            ),
+        let risk = match (self.client.reads_b2c(), self.defaults.facts.order_lookup) {
+            (false, _) => Some(NO_TENANT),
+            (true, OrderLookup::None) => Some(NO_ORDER_LOOKUP),
             (true, _) => None,
         };
-        let outcome = hint.map_or(CheckOutcome::Passed, |hint| CheckOutcome::Risk(hint.to_owned()));
-        AccountCheck::with_outcome("LOST_SALES_FOUND", "A sale whose response is lost can be looked up", outcome)
+        let outcome = risk.map_or(CheckOutcome::Passed, |risk| CheckOutcome::Risk(risk.into()));
+        AccountCheck::with_outcome("LOST_SALES_FOUND", LOST_SALES_FOUND, outcome)
     }
 
     /// Checks that an event template of the account exists and that resellers may sell it at all three levels. Also
     /// returns the ticket types that have a reseller price there.
     async fn check_template(&self, id: &str, kinds: &BTreeSet<&str>) -> (Vec<AccountCheck>, BTreeSet<String>) {
-        let (title, facts) = (format!("Event template {id} exists"), &self.defaults.facts);
+        let facts = &self.defaults.facts;
+        let title = LocalizedText::from([
+            format!("Event template {id} exists"),
+            format!("Le modèle d'événement {id} existe"),
+            format!("Die Veranstaltungsvorlage {id} ist vorhanden"),
+        ]);
         let template = match self.client.find_template(OPERATION, id).await {
             Ok(Some(template)) => template,
             Ok(None) => {
-                let hint = "The venue has no event template with this id in this environment: copy it again from the URL of the template in the back office.";
-                return (vec![AccountCheck::new("EVENT_TEMPLATE_KNOWN", title, Some(hint))], BTreeSet::new());
+                let check = AccountCheck::new("EVENT_TEMPLATE_KNOWN", title, Some(UNKNOWN_TEMPLATE));
+                return (vec![check], BTreeSet::new());
             }
             Err(error) => {
                 return (vec![AccountCheck::unreachable("EVENT_TEMPLATE_KNOWN", title, error)], BTreeSet::new());
             }
         };
         let mut checks =
-            vec![AccountCheck::new("EVENT_TEMPLATE_KNOWN", title, None), template_channel_check(&template, id, facts)];
+            vec![AccountCheck::passed("EVENT_TEMPLATE_KNOWN", title), template_channel_check(&template, id, facts)];
         let next = self.next_instances(id).await;
         let instances = next.as_deref().unwrap_or_default();
         let lines = price_lines(&template, instances);
@@ -242,24 +280,19 @@ impl AcmeAccounts {
     }
 }
 
-/// Title of the check of the key.
-const CREDENTIALS: &str = "The vendor knows the API key";
-
 /// A check whose response is none that ACME gives.
-fn unproven(code: &'static str, title: impl Into<String>) -> AccountCheck {
-    AccountCheck::unproven(code, title, "ACME's", "base_url", "vendor")
+fn unproven(code: &'static str, title: impl Into<LocalizedText>) -> AccountCheck {
+    AccountCheck::unproven(code, title, "ACME", &["base_url"])
 }
 
 /// A check that takes a request that may write.
-fn not_tried(code: &'static str, title: impl Into<String>) -> AccountCheck {
-    let how = "Only a request that may write shows it: --try-writes sends one that carries nothing.";
-    AccountCheck::with_outcome(code, title, CheckOutcome::NotTried(how.to_owned()))
+fn not_tried(code: &'static str, title: impl Into<LocalizedText>) -> AccountCheck {
+    AccountCheck::with_outcome(code, title, CheckOutcome::NotTried(MAY_WRITE.into()))
 }
 
 /// A check for which an empty write was carried out.
-fn carried_out(code: &'static str, title: impl Into<String>) -> AccountCheck {
-    let hint = "The vendor carried out a request that carries nothing: look in its back office for what it made, and send no such request again.";
-    AccountCheck::new(code, title, Some(hint))
+fn carried_out(code: &'static str, title: impl Into<LocalizedText>) -> AccountCheck {
+    AccountCheck::new(code, title, Some(CARRIED_OUT))
 }
 
 /// True if a template lets resellers sell. A template without schedules leaves that to its instances.
@@ -270,9 +303,13 @@ fn sells_to_resellers(template: &Template, facts: &Facts) -> bool {
 }
 
 fn template_channel_check(template: &Template, id: &str, facts: &Facts) -> AccountCheck {
-    let hint = "No schedule of the event template has the Reseller channel enabled.";
-    let title = format!("Resellers may sell event template {id}");
-    AccountCheck::switch("CHANNEL_AT_TEMPLATE", title, (!sells_to_resellers(template, facts)).then_some(hint))
+    let title = [
+        format!("Resellers may sell event template {id}"),
+        format!("Les revendeurs peuvent vendre le modèle d'événement {id}"),
+        format!("Wiederverkäufer dürfen die Veranstaltungsvorlage {id} verkaufen"),
+    ];
+    let hint = (!sells_to_resellers(template, facts)).then_some(NO_SCHEDULE);
+    AccountCheck::switch("CHANNEL_AT_TEMPLATE", title, hint)
 }
 
 /// Returns all price lines under which a template is sold: its own, those of its schedules, and those of its instances.
@@ -287,12 +324,12 @@ fn price_channel_check(lines: &[&PriceLine], id: &str, kinds: &BTreeSet<&str>, f
     let wanted = |line: &&&PriceLine| kinds.is_empty() || kinds.contains(line.person_type.id.to_string().as_str());
     let is_open =
         lines.iter().filter(wanted).any(|line| assumptions::sells_to_resellers(line.sales_channels.as_deref(), facts));
-    let hint = "No price of the configured ticket types has the Reseller channel enabled: check the price list.";
-    AccountCheck::switch(
-        "CHANNEL_AT_PRICE",
+    let title = [
         format!("Event template {id} has prices for resellers"),
-        (!is_open).then_some(hint),
-    )
+        format!("Le modèle d'événement {id} a des prix pour les revendeurs"),
+        format!("Die Veranstaltungsvorlage {id} hat Preise für Wiederverkäufer"),
+    ];
+    AccountCheck::switch("CHANNEL_AT_PRICE", title, (!is_open).then_some(NO_RESELLER_PRICE))
 }
 
 fn instance_channel_check(
@@ -301,23 +338,20 @@ fn instance_channel_check(
     is_template_open: bool,
     facts: &Facts,
 ) -> AccountCheck {
-    let (code, title) = ("CHANNEL_AT_INSTANCE", format!("Resellers may sell the next dates of event template {id}"));
+    let code = "CHANNEL_AT_INSTANCE";
+    let title = [
+        format!("Resellers may sell the next dates of event template {id}"),
+        format!("Les revendeurs peuvent vendre les prochaines dates du modèle d'événement {id}"),
+        format!("Wiederverkäufer dürfen die nächsten Termine der Veranstaltungsvorlage {id} verkaufen"),
+    ];
     let is_sold = |one: &Instance| assumptions::sells_to_resellers(one.sales_channels.as_deref(), facts);
     match next {
         Err(error) => AccountCheck::unreachable(code, title, error.clone()),
         // A template with the channel off shows resellers no instances.
-        Ok([]) if !is_template_open => AccountCheck::switch(
-            code,
-            title,
-            Some("No dates are visible while the event template has the Reseller channel disabled."),
-        ),
-        Ok([]) => {
-            let hint = "It has no date in the next seven days: nothing can be sold, and the channel of its dates was not checked.";
-            AccountCheck::new(code, title, Some(hint))
-        }
+        Ok([]) if !is_template_open => AccountCheck::switch(code, title, Some(NO_VISIBLE_DATE)),
+        Ok([]) => AccountCheck::new(code, title, Some(NO_DATE)),
         Ok(instances) => {
-            let hint = "None of the next dates has the Reseller channel enabled: an edited date no longer follows its template.";
-            AccountCheck::switch(code, title, (!instances.iter().any(is_sold)).then_some(hint))
+            AccountCheck::switch(code, title, (!instances.iter().any(is_sold)).then_some(NO_RESELLER_DATE))
         }
     }
 }
