@@ -13,7 +13,7 @@ use crate::gateway::auth::{
     Algorithm, ApiKey, Authenticator, IssuerSettings, KeySetError, KeySetSource, Principal, TokenIssuer,
 };
 use crate::gateway::sign_in::SignIn;
-use crate::graphql::{Scope, Viewer};
+use crate::graphql::{ANONYMOUS, Scope, Viewer};
 
 /// Time for an issuer to return its keys.
 const KEY_SET_TIMEOUT: Duration = Duration::from_secs(5);
@@ -30,7 +30,7 @@ pub(super) fn authenticator(config: &Config, client: &reqwest::Client, sign_in: 
         },
     });
     let anonymous = config.auth.anonymous.as_ref().map(|settings| Principal {
-        viewer: viewer("anonymous", None, &settings.scopes),
+        viewer: viewer(ANONYMOUS, None, &settings.scopes),
         requests_per_minute: Some(settings.requests_per_minute.into()),
         expires_at: None,
         session: None,

@@ -14,5 +14,5 @@ pub mod topics;
 
 pub use base::ctx::{Ctx, Services};
 pub use base::error::{ApiError, ErrorCode};
-pub use base::viewer::{Scope, Viewer};
+pub use base::viewer::{ANONYMOUS, Scope, Viewer};
 pub use schema::{ApiSchema, DESCRIPTION, build, execute, sdl};

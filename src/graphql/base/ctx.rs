@@ -98,7 +98,16 @@ impl Ctx {
 
     /// Returns an error unless the viewer has the scope.
     pub fn require(&self, scope: Scope) -> Result<(), ApiError> {
-        if self.viewer.has_scope(scope) { Ok(()) } else { Err(ApiError::forbidden(scope)) }
+        if self.viewer.has_scope(scope) { Ok(()) } else { Err(ApiError::forbidden(scope, &self.viewer)) }
+    }
+
+    /// Returns an error unless the viewer is an operator. A caller of a reseller is none: what an operator sees and decides concerns all.
+    pub fn require_operator(&self) -> Result<(), ApiError> {
+        self.require(Scope::Admin)?;
+        match self.viewer.reseller {
+            None => Ok(()),
+            Some(_) => Err(ApiError::for_operators()),
+        }
     }
 
     /// Logs a failure with its cause, once per request, no matter how many fields it affects.

@@ -12,7 +12,7 @@ use domain::error::{ErrorKind, VendorError};
 use orders::FeedError;
 use strum::{EnumIter, IntoStaticStr};
 
-use crate::graphql::base::viewer::Scope;
+use crate::graphql::base::viewer::{Scope, Viewer};
 
 /// The kind of error: `extensions.code`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter, IntoStaticStr)]
@@ -151,10 +151,18 @@ impl ApiError {
         Self { code, message: Cow::Borrowed(code.message()), argument: None, vendor_error: None }
     }
 
-    /// Creates the error of a missing scope.
-    pub fn forbidden(scope: Scope) -> Self {
-        let message = format!("This requires the scope `{}`.", scope.as_str());
+    /// Creates the error of a scope that the viewer does not have. Names no viewer: a name may be that of a person.
+    pub fn forbidden(scope: Scope, viewer: &Viewer) -> Self {
+        let why =
+            if viewer.is_anonymous() { "the request has no credentials" } else { "its credentials do not have it" };
+        let message = format!("This requires the scope `{}`: {why}.", scope.as_str());
         Self { message: Cow::Owned(message), ..Self::new(ErrorCode::Forbidden) }
+    }
+
+    /// Creates the error of a caller of a reseller at what only operators may see.
+    pub fn for_operators() -> Self {
+        let message = "This is for operators, and the caller belongs to a reseller.";
+        Self { message: Cow::Borrowed(message), ..Self::new(ErrorCode::Forbidden) }
     }
 
     /// The kind of error.

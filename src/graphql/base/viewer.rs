@@ -17,7 +17,15 @@ pub struct Viewer {
     pub scopes: HashSet<Scope>,
 }
 
+/// Id of the viewer of requests without credentials.
+pub const ANONYMOUS: &str = "anonymous";
+
 impl Viewer {
+    /// Returns true for the viewer of requests without credentials.
+    pub fn is_anonymous(&self) -> bool {
+        self.id == ANONYMOUS
+    }
+
     /// Returns true if the caller has the scope. `admin` includes all scopes.
     pub fn has_scope(&self, scope: Scope) -> bool {
         self.scopes.contains(&scope) || self.scopes.contains(&Scope::Admin)

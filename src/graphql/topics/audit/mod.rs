@@ -12,7 +12,7 @@ use crate::graphql::base::error::{ApiError, ErrorCode};
 use crate::graphql::base::id;
 use crate::graphql::base::page::PageInfo;
 use crate::graphql::base::scalars::DateTime;
-use crate::graphql::base::viewer::{Scope, Viewer};
+use crate::graphql::base::viewer::Viewer;
 use crate::graphql::topics::orders::SharedOrder;
 use crate::graphql::topics::resellers::Reseller;
 
@@ -120,10 +120,7 @@ impl AuditQuery {
         #[graphql(desc = "The `endCursor` of the previous page.")] after: Option<String>,
     ) -> Result<AuditLogConnection, ApiError> {
         let ctx = Ctx::of(ctx);
-        ctx.require(Scope::Admin)?;
-        if ctx.viewer.reseller.is_some() {
-            return Err(ApiError::forbidden(Scope::Admin));
-        }
+        ctx.require_operator()?;
         let audit = ctx.services.audit.as_ref().ok_or_else(|| ApiError::new(ErrorCode::LedgerUnavailable))?;
         let rows = PageSize::new(first)?.rows();
         let cursor = |text: &str| text.parse().map_err(|_| InvalidArgument::new("after", "the cursor of an entry"));

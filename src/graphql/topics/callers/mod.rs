@@ -7,7 +7,6 @@ use crate::graphql::base::callers::{self, CallerKind, ConfiguredCaller};
 use crate::graphql::base::ctx::Ctx;
 use crate::graphql::base::error::ApiError;
 use crate::graphql::base::scalars::{DateTime, int};
-use crate::graphql::base::viewer::Scope;
 use crate::graphql::topics::resellers::Reseller;
 
 /// Kind of a configured caller.
@@ -92,10 +91,7 @@ impl CallersQuery {
     /// themselves. Needs the scope `admin`; not for callers of a reseller.
     async fn callers(&self, ctx: &Context<'_>) -> Result<Vec<Caller>, ApiError> {
         let ctx = Ctx::of(ctx);
-        ctx.require(Scope::Admin)?;
-        if ctx.viewer.reseller.is_some() {
-            return Err(ApiError::forbidden(Scope::Admin));
-        }
+        ctx.require_operator()?;
         Ok(ctx.callers.list().into_iter().map(|(caller, used)| Caller::of(ctx, caller, used)).collect())
     }
 }

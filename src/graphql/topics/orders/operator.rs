@@ -11,7 +11,6 @@ use crate::graphql::base::ctx::Ctx;
 use crate::graphql::base::error::ApiError;
 use crate::graphql::base::id::GlobalId;
 use crate::graphql::base::scalars::{DateTime, int};
-use crate::graphql::base::viewer::Scope;
 use crate::graphql::topics::orders::input::{input_path, parse_order_key, problem_at};
 use crate::graphql::topics::orders::payload::OrderPayload;
 use crate::graphql::topics::orders::problem::to_problems;
@@ -176,14 +175,10 @@ fn parse_source(id: &ID) -> Result<SourceId, OperatorOutcome> {
     }
 }
 
-/// Checks the scope of an operator, which includes all others. A caller of a reseller is none: what an operator decides concerns
-/// all.
+/// Returns the context if the viewer is an operator.
 fn require_operator<'a>(ctx: &Context<'a>) -> Result<&'a Ctx, ApiError> {
     let ctx = Ctx::of(ctx);
-    ctx.require(Scope::Admin)?;
-    if ctx.viewer.reseller.is_some() {
-        return Err(ApiError::forbidden(Scope::Admin));
-    }
+    ctx.require_operator()?;
     Ok(ctx)
 }
 

@@ -114,5 +114,11 @@ export const states: typeof words = {
     section: 'Bereich',
     event: 'Veranstaltung',
     sale: 'Verkauf',
+    event_templates: 'Veranstaltungsvorlagen',
+    organization_id: 'Organisation',
+    ticket_types: 'Ticketarten',
+    sales_channel: 'Verkaufskanal',
+    point_of_sale: 'Verkaufsstelle',
+    contingents: 'Kontingente',
   },
 };

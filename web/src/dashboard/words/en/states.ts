@@ -125,5 +125,11 @@ export const states = {
     section: 'Section',
     event: 'Event',
     sale: 'Sale',
+    event_templates: 'Event templates',
+    organization_id: 'Organization',
+    ticket_types: 'Ticket types',
+    sales_channel: 'Sales channel',
+    point_of_sale: 'Point of sale',
+    contingents: 'Contingents',
   },
 };

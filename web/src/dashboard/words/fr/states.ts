@@ -114,5 +114,11 @@ export const states: typeof words = {
     section: 'Secteur',
     event: 'Événement',
     sale: 'Vente',
+    event_templates: "Modèles d'événements",
+    organization_id: 'Organisation',
+    ticket_types: 'Types de billets',
+    sales_channel: 'Canal de vente',
+    point_of_sale: 'Point de vente',
+    contingents: 'Contingents',
   },
 };
