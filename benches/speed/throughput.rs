@@ -27,7 +27,8 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// Names, of which the engine's and that of the first row are baselines.
 const ENGINE: &str = "the saga in Restate";
 const SQLITE: &str = "SQLite, 1 process";
-const POSTGRES: [(&str, usize); 2] = [("PostgreSQL, 1 process", 1), ("PostgreSQL, 2 processes", 2)];
+const POSTGRES: [(&str, usize); 3] =
+    [("PostgreSQL, 1 process", 1), ("PostgreSQL, 2 processes", 2), ("PostgreSQL, 4 processes", 4)];
 
 /// The best rounds of a contender.
 struct Score {
