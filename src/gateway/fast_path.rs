@@ -124,7 +124,7 @@ impl FastPath {
             status.add_headers(response_headers);
         }
         add_headers_without_origin(response_headers, &self.exposed_headers);
-        finish_headers(response_headers, &request_id::from_headers(headers), state.serves_tls);
+        finish_headers(response_headers, Some(&request_id::from_headers(headers)), state.serves_tls);
         Some(response)
     }
 }
