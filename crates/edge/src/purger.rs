@@ -95,8 +95,12 @@ impl Purger {
     pub fn purge(&self, tags: &[EdgeTag]) {
         let now = Instant::now();
         for edge in &self.edges {
-            let merged = edge.pending.lock().add(tags.iter().cloned(), now, now + self.entry_lifetime);
+            let (merged, pending) = {
+                let mut pending = edge.pending.lock();
+                (pending.add(tags.iter().cloned(), now, now + self.entry_lifetime), pending.len())
+            };
             edge.count("merged", merged);
+            edge.record_pending(pending);
             edge.added.notify_one();
         }
     }
@@ -171,8 +175,12 @@ impl Edge {
             (expired, pending.take_due(until, MAX_TAGS_PER_REQUEST), pending.len())
         };
         self.count("expired", expired);
-        gauge!("ticketgraph_edge_purges_pending", "edge" => self.name.clone()).set((left + due.len()) as f64);
+        self.record_pending(left + due.len());
         due
+    }
+
+    fn record_pending(&self, tags: usize) {
+        gauge!("ticketgraph_edge_purges_pending", "edge" => self.name.clone()).set(tags as f64);
     }
 
     async fn wait_until_due(&self, closing: &CancellationToken) {
