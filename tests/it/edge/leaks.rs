@@ -140,7 +140,7 @@ async fn no_example_of_any_caller_is_public_unless_everybody_sees_the_same() {
 
 /// The fields of every object type of the schema.
 fn schema() -> BTreeMap<String, Vec<FieldDefinition>> {
-    let document = parse_schema(include_str!("../../../schema/ticketgraph.graphql")).expect("the schema");
+    let document = parse_schema(include_str!("../../../schema/subgraph.graphql")).expect("the schema");
     let mut types = BTreeMap::new();
     for definition in document.definitions {
         let TypeSystemDefinition::Type(definition) = definition else { continue };

@@ -21,6 +21,9 @@ const TITLES: &str = "query Titles { events(first: 30) { nodes { id title } } }"
 const EVENT: &str = "query Event($id: ID!) { event(id: $id) { title performances(first: 3) { nodes {
     id availability { status vacancies } } } } }";
 
+/// Limit of anonymous requests: all of them come from one address, as behind an edge.
+const REQUESTS: (&str, &str) = ("TICKETGRAPH__AUTH__ANONYMOUS__REQUESTS_PER_MINUTE", "1000000");
+
 /// A response as a client gets it.
 #[derive(Debug, Clone)]
 struct Received {
@@ -57,7 +60,7 @@ impl Service {
     fn start(settings: &[(&str, &str)]) -> Self {
         let folder = TempDir::new().expect("a folder");
         let arguments = ["serve", "--listen", "127.0.0.1:0", "--data", "data", "--unlimited"];
-        let process = Process::start_with(&folder, &arguments, settings);
+        let process = Process::start_with(&folder, &arguments, &[&[REQUESTS], settings].concat());
         let origin = process.address("listening on http://");
         Self { process, _folder: folder, origin, client: http_client::build_client().expect("a client") }
     }
