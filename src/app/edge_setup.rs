@@ -18,6 +18,7 @@ pub(super) fn edge_settings(config: &Config) -> Option<EdgeSettings> {
         stale_while_revalidate: edge.stale_while_revalidate,
         stale_if_error: edge.stale_if_error,
         max_tags: edge.max_tags.get(),
+        router_caches: edge.router_caches,
     })
 }
 

@@ -20,6 +20,8 @@ pub struct EdgeConfig {
     pub stale_if_error: Duration,
     /// Cache tags of one response, besides those of sources; also of one purge.
     pub max_tags: NonZeroUsize,
+    /// True if POST queries are public, too, for the response caches of federation routers, which get no purges.
+    pub router_caches: bool,
     /// Time limit of a purge.
     pub purge_timeout: Duration,
     /// Tags that wait for one edge.
@@ -34,6 +36,7 @@ impl EdgeConfig {
             stale_while_revalidate: from.get("stale_while_revalidate"),
             stale_if_error: from.get("stale_if_error"),
             max_tags: from.get("max_tags"),
+            router_caches: from.get("router_caches"),
             purge_timeout: from.get("purge_timeout"),
             purge_queue: from.get("purge_queue"),
         };

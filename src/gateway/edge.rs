@@ -13,7 +13,7 @@ use edge::EdgeTag;
 use sha2::{Digest, Sha256};
 
 use crate::gateway::auth::Principal;
-use crate::gateway::graphql_http::encoded_body;
+use crate::gateway::graphql_http::{cached_response, encoded_body};
 use crate::gateway::negotiate::MediaType;
 use crate::gateway::pages;
 use crate::gateway::response_cache::{CachePartition, CachedResponse};
@@ -39,6 +39,8 @@ pub struct EdgeSettings {
     pub stale_if_error: Duration,
     /// Largest number of cache tags, besides those of sources.
     pub max_tags: usize,
+    /// True if POST queries are public, too, for the response caches of federation routers.
+    pub router_caches: bool,
 }
 
 /// Marks a response whose headers do not depend on the caller: nothing about the request is added to it.
@@ -83,6 +85,28 @@ pub(super) fn shared_response(
     if is_match {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
     }
+    response.extensions_mut().insert(Shareable);
+    Some(response)
+}
+
+/// Builds the response of a cached POST query for the response cache of a federation router. Returns `None` as
+/// [`shared_response`] does, or if those caches are not used.
+pub(super) fn router_response(
+    state: &AppState,
+    caller: &Principal,
+    cached: &CachedResponse,
+    headers: &HeaderMap,
+    media: MediaType,
+) -> Option<Response> {
+    state.edge.filter(|settings| settings.router_caches)?;
+    let validity = cached.validity_in(&anonymous_partition(state, caller)?)?;
+    let mut response = cached_response(state, cached, headers, media);
+    let seconds = validity.shared_lifetime(QUIET_TIME)?.as_secs();
+    if seconds == 0 {
+        return None;
+    }
+    // Apollo Router refuses the whole header if `stale-if-error` has a value.
+    insert(response.headers_mut(), CACHE_CONTROL, &format!("public, s-maxage={seconds}"));
     response.extensions_mut().insert(Shareable);
     Some(response)
 }

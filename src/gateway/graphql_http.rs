@@ -15,7 +15,7 @@ use futures_util::StreamExt;
 
 use crate::gateway::auth::{AuthError, Principal};
 use crate::gateway::concurrency_limit::LoadShed;
-use crate::gateway::edge::{Shareable, VARY_CACHED, shared_response};
+use crate::gateway::edge::{Shareable, VARY_CACHED, router_response, shared_response};
 use crate::gateway::negotiate::{Accepted, MediaType, PayloadStream, accepted, has_json_body};
 use crate::gateway::operation::{
     ALL_OPERATION_TYPES, OperationOutcome, OperationRequest, QUERIES_AND_SUBSCRIPTIONS, QUERIES_ONLY,
@@ -228,9 +228,10 @@ impl<'a> HttpExchange<'a> {
         response
     }
 
-    /// Builds the response of a GET query for shared caches, if it is public.
+    /// Builds the response of a query for shared caches, if it is public.
     fn shared_response(&self, cached: &CachedResponse, is_get: bool) -> Option<Response> {
-        is_get.then(|| shared_response(self.state, &self.principal, cached, self.headers, self.media))?
+        let build = if is_get { shared_response } else { router_response };
+        build(self.state, &self.principal, cached, self.headers, self.media)
     }
 
     /// Runs each request of a batch; responses keep the order. A rejected request does not affect the others.

@@ -5,16 +5,18 @@ use apollo_compiler::{Name, Node, name};
 use async_graphql::Schema;
 use catalog::DEFAULT_PAGE_SIZE;
 
+use crate::graphql::base::cache_validity::is_cacheable_entity;
 use crate::graphql::base::cost;
 use crate::graphql::schema::{Mutation, Query, Subscription, sdl_options, topics};
 
 /// Opening line: the federation version and the imported directives.
-pub(super) const FEDERATION_LINK: &str = r#"extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@cost", "@key", "@listSize", "@shareable", "@tag"])"#;
+pub(super) const FEDERATION_LINK: &str = r#"extend schema @link(url: "https://specs.apollo.dev/federation/v2.12", import: ["@cacheTag", "@cost", "@key", "@listSize", "@shareable", "@tag"])"#;
 
 /// Returns the schema as subgraph SDL. Every type that implements Node is an entity, and gateways may subscribe.
 ///
 /// `@cost` is the largest number of calls to one source that a field causes, `@listSize` the rows of a page, and `@tag`
-/// the topic of a root field, by which contracts can exclude topics.
+/// the topic of a root field, by which contracts can exclude topics. `@cacheTag` names what the response cache of a router
+/// has stored, so that it can be invalidated by the ids in webhooks.
 ///
 /// # Panics
 ///
@@ -33,6 +35,9 @@ pub fn sdl() -> String {
         let object = object.make_mut();
         if object.implements_interfaces.iter().any(|interface| interface == "Node") {
             object.directives.push(directive(name!("key"), [(name!("fields"), string("id"))]));
+        }
+        if is_cacheable_entity(&object.name) {
+            object.directives.push(cache_tag(&format!("{}-{{$key.id}}", object.name.to_lowercase())));
         }
         for field in &mut object.fields {
             let topic = topics.get(&(object.name.to_string(), field.name.to_string()));
@@ -66,9 +71,18 @@ fn annotate(field: &mut FieldDefinition, owner: &str, topic: Option<&'static str
         }
         field.directives.push(sized);
     }
+    match (owner, field.name.as_str()) {
+        ("Query", "events") => field.directives.push(cache_tag("events")),
+        ("Query", "event") => field.directives.push(cache_tag("event-{$args.id}")),
+        _ => {}
+    }
     if let Some(topic) = topic {
         field.directives.push(directive(name!("tag"), [(name!("name"), string(topic))]));
     }
+}
+
+fn cache_tag(format: &str) -> Directive {
+    directive(name!("cacheTag"), [(name!("format"), string(format))])
 }
 
 fn directive<const N: usize>(name: Name, arguments: [(Name, Node<Value>); N]) -> Directive {
@@ -114,6 +128,21 @@ mod tests {
         assert!(!text.contains("_entities") && !text.contains("_service"), "a gateway adds these itself");
         assert!(text.contains("type PageInfo @shareable {"), "other subgraphs page too");
         assert!(text.contains("type Subscription {"));
+    }
+
+    #[test]
+    fn everything_that_a_router_may_cache_has_a_cache_tag() {
+        let text = sdl();
+        for line in [
+            "type Event implements Node @key(fields: \"id\") @cacheTag(format: \"event-{$key.id}\") {",
+            "type Performance implements Node @key(fields: \"id\") @cacheTag(format: \"performance-{$key.id}\") {",
+        ] {
+            assert!(text.contains(line), "{line}");
+        }
+        let tagged: Vec<_> = fields().into_iter().filter(|(_, field)| !named(field, "cacheTag").is_empty()).collect();
+        let names: Vec<String> = tagged.iter().map(|(owner, field)| format!("{owner}.{}", field.name.node)).collect();
+        assert_eq!(names, ["Query.event", "Query.events"]);
+        assert!(!text.lines().any(|line| line.starts_with("type Order ") && line.contains("@cacheTag")));
     }
 
     #[test]

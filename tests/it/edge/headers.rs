@@ -149,3 +149,38 @@ async fn a_response_is_not_public_right_after_a_fact_of_it_was_sold() {
     assert!(!received.is_public(), "another replica may not know of the sale yet: {received:?}");
     crate::layers::support::until("it is public again", async || service.get(&query, &[]).await.is_public()).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_router_gets_the_lifetime_of_what_everybody_sees_also_of_entities_and_only_if_it_is_configured() {
+    let event_of = async |service: &Service| service.events_of("harbor").await.remove(0);
+    let post = async |service: &Service, body: &Value, key: Option<&str>| {
+        let mut control = String::new();
+        for _ in 0..3 {
+            let request = service.client.post(format!("{}/graphql", service.origin)).json(body);
+            let request = key.into_iter().fold(request, |request, key| request.bearer_auth(key));
+            let response = request.send().await.expect("a response");
+            control = response.headers()["cache-control"].to_str().expect("text").to_owned();
+            let is_public = control.contains("public");
+            assert_eq!(is_public, !response.headers().contains_key("x-request-id"), "{response:?}");
+            assert!(!(is_public && response.headers().contains_key("ratelimit-limit")), "{response:?}");
+            let received: Value = response.json().await.expect("JSON");
+            assert_eq!(received.get("errors"), None, "{received}");
+        }
+        control
+    };
+    let entities = "query($_representations: [_Any!]!) { _entities(representations: $_representations) {
+        ... on Event { title performances(first: 2) { nodes { startsAt } } } } }";
+    let service = Service::start(&[("TICKETGRAPH__EDGE__ROUTER_CACHES", "true")]);
+    let event = event_of(&service).await;
+    let representations = json!([{ "__typename": "Event", "id": event }]);
+    let of_entities = json!({ "query": entities, "variables": { "_representations": representations } });
+    for body in [json!({ "query": TITLES }), of_entities.clone()] {
+        let control = post(&service, &body, None).await;
+        let lifetime = control.strip_prefix("public, s-maxage=").expect("a lifetime");
+        assert!((1..=300).contains(&lifetime.parse::<u64>().expect("seconds")), "{control}");
+        assert_eq!(post(&service, &body, Some("sandbox-operator")).await, "no-store");
+    }
+    assert_eq!(post(&service, &json!({ "query": "{ viewer { id } }" }), None).await, "no-store");
+    let service = Service::start(&[]);
+    assert_eq!(post(&service, &of_entities, None).await, "no-store");
+}

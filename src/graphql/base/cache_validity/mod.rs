@@ -18,7 +18,7 @@ use edge::{EdgeTag, response_tags};
 use jiff::Timestamp;
 use parking_lot::{Mutex, MutexGuard};
 
-pub use cacheable::is_cacheable;
+pub use cacheable::{is_cacheable, is_cacheable_entity};
 
 /// The log of invalidated facts, kept by the source cache.
 pub trait Invalidations: Send + Sync {
