@@ -80,6 +80,20 @@ async fn a_start_purges_everything_a_sale_its_performances_and_an_edit_its_sourc
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_reload_of_the_configuration_purges_everything() {
+    let receiver = PurgeReceiver::bind().await;
+    let service = Service::start(&[("TICKETGRAPH__EDGE__PURGE_URLS", &purge_urls(&[&receiver.url()]))]);
+    let everything = ("PURGE".to_owned(), vec!["ticketgraph".to_owned()]);
+    for _ in 0..2 {
+        assert_eq!(receiver.receive("200 OK").await, everything);
+    }
+    service.process.signal("-HUP");
+    for _ in 0..2 {
+        assert_eq!(receiver.receive("200 OK").await, everything);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_edge_that_is_down_is_reported_and_costs_no_order_any_time() {
     // Connections are established by the kernel, and no purge is ever answered.
     let hanging = PurgeReceiver::bind().await;
