@@ -99,8 +99,7 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     tracker.spawn(report_calls(monthly_quotas, stores.call_counts, stop.clone()));
     tracker.spawn(index_orders(stores.search_index, stop.clone()));
     log_startup(&config, &listeners, sandbox.as_ref());
-    let (loader, reloaded) = (options.loader, Arc::clone(&gateway));
-    let purges = Arc::clone(&purger);
+    let (loader, reloaded, purges) = (options.loader, Arc::clone(&gateway), Arc::clone(&purger));
     let reload =
         ConfigReload { loader, gateway: reloaded, services, accounts, sources, infrastructure, purger: purges };
     tracker.spawn(reload.listen(hangup, written, stop.clone()));

@@ -20,7 +20,6 @@ fn is_hit(received: &Received) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::print_stdout, reason = "reports the measured share")]
 async fn a_zipf_mix_of_anonymous_reads_is_served_by_the_edge() {
     let Some(edge) = Edge::start() else { return };
     let mut queries = vec![edge.service.persist(TITLES, &json!({})).await];
@@ -271,7 +270,6 @@ impl Changing {
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "reports the longest time that something old was served")]
 fn after_a_sale_or_an_edit_the_edge_serves_nothing_old_in_any_interleaving() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let Some(mut world) = runtime.block_on(Changing::start()) else { return };
