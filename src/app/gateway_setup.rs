@@ -101,7 +101,8 @@ pub(super) fn schema_and_limits(
     infrastructure: &Infrastructure,
 ) -> (Api, OperationLimits) {
     let api = Api::new(api_settings(config), Arc::new(services))
-        .with_invalidations(Arc::new(CacheInvalidations(Arc::clone(&infrastructure.cache))));
+        .with_invalidations(Arc::new(CacheInvalidations(Arc::clone(&infrastructure.cache))))
+        .with_cache_tags(config.edge.enabled && config.edge.router_caches);
     (api, operation_limits(config))
 }
 

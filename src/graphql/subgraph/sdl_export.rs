@@ -10,18 +10,49 @@ use crate::graphql::base::cost;
 use crate::graphql::schema::{Mutation, Query, Subscription, sdl_options, topics};
 
 /// Opening line: the federation version and the imported directives.
-pub(super) const FEDERATION_LINK: &str = r#"extend schema @link(url: "https://specs.apollo.dev/federation/v2.12", import: ["@cacheTag", "@cost", "@key", "@listSize", "@shareable", "@tag"])"#;
+pub(super) const FEDERATION_LINK: &str = r#"extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@cost", "@key", "@listSize", "@shareable", "@tag"])"#;
+
+/// Opening line with `@cacheTag`, which Apollo Router supports and Apollo Gateway refuses.
+const CACHE_TAG_LINK: &str = r#"extend schema @link(url: "https://specs.apollo.dev/federation/v2.12", import: ["@cacheTag", "@cost", "@key", "@listSize", "@shareable", "@tag"])"#;
 
 /// Returns the schema as subgraph SDL. Every type that implements Node is an entity, and gateways may subscribe.
 ///
 /// `@cost` is the largest number of calls to one source that a field causes, `@listSize` the rows of a page, and `@tag`
-/// the topic of a root field, by which contracts can exclude topics. `@cacheTag` names what the response cache of a router
-/// has stored, so that it can be invalidated by the ids in webhooks.
+/// the topic of a root field, by which contracts can exclude topics.
 ///
 /// # Panics
 ///
 /// If the generated SDL cannot be parsed, which every test would reveal.
 pub fn sdl() -> String {
+    format!("{FEDERATION_LINK}\n\n{}", document())
+}
+
+/// Returns the SDL with `@cacheTag`: what the response cache of a router has stored can be invalidated by the ids in webhooks.
+///
+/// # Panics
+///
+/// If the generated SDL cannot be parsed, which every test would reveal.
+pub fn sdl_with_cache_tags() -> String {
+    let mut document = document();
+    for definition in &mut document.definitions {
+        let Definition::ObjectTypeDefinition(object) = definition else { continue };
+        let object = object.make_mut();
+        if is_cacheable_entity(&object.name) {
+            object.directives.push(cache_tag(&format!("{}-{{$key.id}}", object.name.to_lowercase())));
+        }
+        for field in &mut object.fields {
+            match (object.name.as_str(), field.name.as_str()) {
+                ("Query", "events") => field.make_mut().directives.push(cache_tag("events")),
+                ("Query", "event") => field.make_mut().directives.push(cache_tag("event-{$args.id}")),
+                _ => {}
+            }
+        }
+    }
+    format!("{CACHE_TAG_LINK}\n\n{document}")
+}
+
+/// Returns the annotated definitions, without the link of the library.
+fn document() -> Document {
     let schema = Schema::build(Query::default(), Mutation::default(), Subscription::default())
         .enable_subscription_in_federation()
         .finish();
@@ -36,15 +67,12 @@ pub fn sdl() -> String {
         if object.implements_interfaces.iter().any(|interface| interface == "Node") {
             object.directives.push(directive(name!("key"), [(name!("fields"), string("id"))]));
         }
-        if is_cacheable_entity(&object.name) {
-            object.directives.push(cache_tag(&format!("{}-{{$key.id}}", object.name.to_lowercase())));
-        }
         for field in &mut object.fields {
             let topic = topics.get(&(object.name.to_string(), field.name.to_string()));
             annotate(field.make_mut(), &object.name, topic.copied());
         }
     }
-    format!("{FEDERATION_LINK}\n\n{document}")
+    document
 }
 
 /// Adds the directives of a field.
@@ -70,11 +98,6 @@ fn annotate(field: &mut FieldDefinition, owner: &str, topic: Option<&'static str
             sized.arguments.push(Node::new(Argument { name, value }));
         }
         field.directives.push(sized);
-    }
-    match (owner, field.name.as_str()) {
-        ("Query", "events") => field.directives.push(cache_tag("events")),
-        ("Query", "event") => field.directives.push(cache_tag("event-{$args.id}")),
-        _ => {}
     }
     if let Some(topic) = topic {
         field.directives.push(directive(name!("tag"), [(name!("name"), string(topic))]));
@@ -102,7 +125,11 @@ mod tests {
 
     /// Every field of every object, with its owner.
     fn fields() -> Vec<(String, FieldDefinition)> {
-        let document = async_graphql_parser::parse_schema(sdl()).expect("a schema");
+        fields_of(&sdl())
+    }
+
+    fn fields_of(text: &str) -> Vec<(String, FieldDefinition)> {
+        let document = async_graphql_parser::parse_schema(text).expect("a schema");
         let mut all = Vec::new();
         for definition in document.definitions {
             let TypeSystemDefinition::Type(definition) = definition else { continue };
@@ -132,14 +159,19 @@ mod tests {
 
     #[test]
     fn everything_that_a_router_may_cache_has_a_cache_tag() {
-        let text = sdl();
+        let text = sdl_with_cache_tags();
         for line in [
             "type Event implements Node @key(fields: \"id\") @cacheTag(format: \"event-{$key.id}\") {",
             "type Performance implements Node @key(fields: \"id\") @cacheTag(format: \"performance-{$key.id}\") {",
         ] {
             assert!(text.contains(line), "{line}");
         }
-        let tagged: Vec<_> = fields().into_iter().filter(|(_, field)| !named(field, "cacheTag").is_empty()).collect();
+        assert!(
+            text.starts_with(CACHE_TAG_LINK) && !sdl().contains("@cacheTag"),
+            "Apollo Gateway refuses the directive"
+        );
+        let tagged: Vec<_> =
+            fields_of(&text).into_iter().filter(|(_, field)| !named(field, "cacheTag").is_empty()).collect();
         let names: Vec<String> = tagged.iter().map(|(owner, field)| format!("{owner}.{}", field.name.node)).collect();
         assert_eq!(names, ["Query.event", "Query.events"]);
         assert!(!text.lines().any(|line| line.starts_with("type Order ") && line.contains("@cacheTag")));

@@ -181,6 +181,12 @@ async fn a_router_gets_the_lifetime_of_what_everybody_sees_also_of_entities_and_
         assert_eq!(post(&service, &body, Some("sandbox-operator")).await, "no-store");
     }
     assert_eq!(post(&service, &json!({ "query": "{ viewer { id } }" }), None).await, "no-store");
+    let sdl = async |service: &Service| {
+        let data = service.api().query("{ _service { sdl } }", Value::Null).await;
+        data["_service"]["sdl"].as_str().expect("SDL").to_owned()
+    };
+    assert!(sdl(&service).await.contains("@cacheTag(format: \"event-{$key.id}\")"));
     let service = Service::start(&[]);
     assert_eq!(post(&service, &of_entities, None).await, "no-store");
+    assert!(!sdl(&service).await.contains("@cacheTag"), "Apollo Gateway refuses it");
 }
