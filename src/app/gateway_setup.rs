@@ -3,11 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::auth_setup::authenticator;
+use crate::app::edge_setup::edge_settings;
 use crate::app::error::StartError;
 use crate::app::shared_redis::SharedRedis;
 use crate::app::sign_in_setup;
@@ -64,6 +66,7 @@ pub(super) fn build(
     let mut state = AppState::new(pipeline, authenticator, origins, socket_limits(config), stop);
     state.serves_tls = config.server.tls.is_some();
     state.cors_loopback = config.server.cors_loopback;
+    state.edge = edge_settings(config);
     state.sign_in = sign_in;
     state.audit = audit;
     Ok(Arc::new(state))
@@ -98,7 +101,8 @@ pub(super) fn schema_and_limits(
     infrastructure: &Infrastructure,
 ) -> (Api, OperationLimits) {
     let api = Api::new(api_settings(config), Arc::new(services))
-        .with_invalidations(Arc::new(CacheInvalidations(Arc::clone(&infrastructure.cache))));
+        .with_invalidations(Arc::new(CacheInvalidations(Arc::clone(&infrastructure.cache))))
+        .with_cache_tags(config.edge.enabled && config.edge.router_caches);
     (api, operation_limits(config))
 }
 
@@ -140,6 +144,10 @@ impl Invalidations for CacheInvalidations {
 
     fn is_invalidated(&self, used: &ResponseDependencies, since: u64) -> bool {
         self.0.is_invalidated(&used.sources, &used.performances, since)
+    }
+
+    fn invalidated_at(&self, used: &ResponseDependencies) -> Option<Timestamp> {
+        self.0.invalidated_at(&used.sources, &used.performances)
     }
 }
 

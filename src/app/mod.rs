@@ -5,6 +5,7 @@ mod auth_setup;
 mod check;
 mod command;
 mod delivery_setup;
+mod edge_setup;
 mod error;
 mod gateway_setup;
 mod key;

@@ -19,6 +19,7 @@ use crate::config::{Config, ConfigDiagnostics};
 use crate::gateway::state::AppState;
 use crate::graphql::Services;
 use domain::Source;
+use edge::Purger;
 
 /// Loads the configuration again from its original source.
 pub type ConfigLoader = Arc<dyn Fn() -> Result<Config, ConfigDiagnostics> + Send + Sync>;
@@ -37,6 +38,8 @@ pub(super) struct ConfigReload {
     pub sources: Vec<Arc<Source>>,
     /// Shared infrastructure of the sources.
     pub infrastructure: Arc<Infrastructure>,
+    /// Purges of shared caches, whose responses were made with the old configuration.
+    pub purger: Arc<Purger>,
 }
 
 impl ConfigReload {
@@ -73,6 +76,7 @@ impl ConfigReload {
         self.gateway.pipeline.replace(api, limits);
         // Swapped last, so that an authenticated caller never sees the old settings.
         self.gateway.replace_authenticator(authenticator);
+        self.purger.purge_everything();
         for section in sections_needing_restart(before, config) {
             tracing::warn!(section, "a changed section of the configuration needs a restart");
         }
@@ -110,6 +114,7 @@ fn sections_needing_restart(before: &Config, now: &Config) -> Vec<&'static str> 
             ("sign_in", format!("{:?}", config.sign_in)),
             ("audit", format!("{:?}", config.audit)),
             ("cache", format!("{:?}", config.cache)),
+            ("edge", format!("{:?}", config.edge)),
             ("resilience", format!("{:?}", config.resilience)),
             ("ledger", format!("{:?}", config.ledger)),
             ("orders", format!("{:?}", config.orders)),

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app::delivery_setup;
+use crate::app::edge_setup;
 use crate::app::error::StartError;
 use crate::app::gateway_setup;
 use crate::app::ledger_check::LedgerCheck;
@@ -37,6 +38,7 @@ use audit::AuditLog;
 use catalog::UnifiedCatalog;
 use deliveries::Deliveries;
 use domain::{Clock, Source, SystemClock};
+use edge::Purger;
 use edits::Edits;
 use notifications::Notifications;
 use orders::periodic::every;
@@ -72,6 +74,7 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     let notifications = delivery_setup::notifications(&config, &infrastructure)?;
     let deliveries = delivery_setup::open(&config, &sources, &infrastructure, &orders, &stores, notifications.as_ref())
         .map_err(StartError::Settings)?;
+    let purger = edge_setup::start_purger(&config, &infrastructure.client, &infrastructure.cache);
     let services = Services {
         catalog: catalog(&config, sources.clone(), &clock),
         orders: Some(orders.clone()),
@@ -85,7 +88,7 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
         ServiceState { sources: sources.clone(), deliveries: deliveries.clone(), ledger: stores.health, cache, clock };
     let ledger = LedgerCheck::new(Arc::clone(&state.ledger), Arc::clone(&state.clock), &config.ledger);
     ledger.log_clock_offset().await;
-    let dependencies = dependencies(&infrastructure, &state, &ledger, &draining);
+    let dependencies = dependencies(&infrastructure, &state, &ledger, &draining, &purger);
     let render = options.metrics.clone().unwrap_or_else(|| Arc::new(String::new));
     metrics::gauge!("ticketgraph_requests_in_flight_limit").set(u32::from(config.server.in_flight));
     let gateway = gateway_setup::build(&config, services.clone(), (&infrastructure, &stores.sessions), stop.clone())?;
@@ -96,8 +99,9 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     tracker.spawn(report_calls(monthly_quotas, stores.call_counts, stop.clone()));
     tracker.spawn(index_orders(stores.search_index, stop.clone()));
     log_startup(&config, &listeners, sandbox.as_ref());
-    let (loader, reloaded) = (options.loader, Arc::clone(&gateway));
-    let reload = ConfigReload { loader, gateway: reloaded, services, accounts, sources, infrastructure };
+    let (loader, reloaded, purges) = (options.loader, Arc::clone(&gateway), Arc::clone(&purger));
+    let reload =
+        ConfigReload { loader, gateway: reloaded, services, accounts, sources, infrastructure, purger: purges };
     tracker.spawn(reload.listen(hangup, written, stop.clone()));
     tracker.spawn(stop_on_signal(draining, stop.clone(), config.server.drain_notice));
     let drain_by = drain_deadline(stop.clone(), config.server.drain);
@@ -105,7 +109,7 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     let serving = listeners.serve(&config, &gateway, operation, &tracker, &stop);
     let (drained, drain_by) = tokio::join!(serving, drain_by);
     let drained = drained?;
-    let written = close(&orders, &deliveries, notifications.as_ref(), drain_by).await;
+    let written = close(&orders, &deliveries, (notifications.as_ref(), &purger), drain_by).await;
     recording.finish();
     tracing::info!(drained, written, "stopped");
     Ok(drained && written)
@@ -171,12 +175,12 @@ async fn delete_old_entries(audit: Arc<AuditLog>, stop: CancellationToken) {
     every(AUDIT_INTERVAL, stop, delete).await;
 }
 
-/// Closes orders, deliveries and notices to the operator. Clients that waited for an order have their response or have given up. Calls in flight record
+/// Closes orders, deliveries, notices to the operator and purges. Clients that waited for an order have their response or have given up. Calls in flight record
 /// their results; another replica continues the rest. Returns true if everything was written.
 async fn close(
     orders: &Orders,
     deliveries: &Deliveries,
-    notifications: Option<&Notifications>,
+    (notifications, purger): (Option<&Notifications>, &Purger),
     drain_by: Instant,
 ) -> bool {
     let close_by = drain_by.max(Instant::now() + MIN_CLOSE_TIME);
@@ -186,6 +190,8 @@ async fn close(
         // The last runs may have sent some. A destination that is down loses nothing that was to be written.
         let _ = tokio::time::timeout_at(close_by, notifications.close()).await;
     }
+    // An edge that is down serves its old responses until they expire.
+    let _ = tokio::time::timeout_at(close_by, purger.close()).await;
     is_written
 }
 
@@ -239,6 +245,7 @@ fn dependencies(
     state: &ServiceState,
     ledger: &Arc<LedgerCheck>,
     draining: &CancellationToken,
+    purger: &Arc<Purger>,
 ) -> Dependencies {
     let serving: Arc<dyn Dependency> = Arc::new(ProcessDependency(draining.clone()));
     let sources = state.sources.iter().map(|source| Arc::new(SourceDependency(Arc::clone(source))) as _);
@@ -247,6 +254,7 @@ fn dependencies(
             .chain(ledger.dependencies())
             .chain(infrastructure.redis.iter().map(SharedRedis::dependency))
             .chain(sources)
+            .chain(edge_setup::dependencies(purger))
             .collect(),
     ))
 }

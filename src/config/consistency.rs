@@ -16,6 +16,7 @@ pub(super) fn check_consistency(root: &Section<'_>, config: &Config) {
     check_request_timeout(root, config);
     check_order_timeouts(root, config);
     check_limits_of_institutions(root, config);
+    check_edge(root, config);
     check_one_channel_per_source(root, config);
     check_unique_client_keys(root, config);
     check_unique_issuers(root, config);
@@ -35,6 +36,17 @@ fn check_request_timeout(root: &Section<'_>, config: &Config) {
                 root.require_shorter((&format!("sources.{id}.resilience.deadlines.{name}"), deadline), limit, why);
             }
         }
+    }
+}
+
+/// An edge serves nothing that the service itself would not serve: prices until `stale_while_revalidate` of their lifetime.
+fn check_edge(root: &Section<'_>, config: &Config) {
+    let stale = ("edge.stale_if_error", config.edge.stale_if_error);
+    let lifetimes = &config.cache.lifetimes;
+    for (name, lifetime) in [("lists", lifetimes.lists), ("facts", lifetimes.facts)] {
+        let key = format!("cache.lifetimes.{name}.stale_while_revalidate");
+        let why = "edges would serve prices that the service would not";
+        root.require_not_longer(stale, (&key, lifetime.stale_while_revalidate), why);
     }
 }
 

@@ -9,6 +9,7 @@ mod auth;
 mod cache;
 mod consistency;
 mod diagnostic;
+mod edge;
 mod exports;
 mod graphql;
 mod ledger;
@@ -38,6 +39,7 @@ pub use auth::{
 };
 pub use cache::{CacheConfig, LifetimeConfig, LifetimesConfig};
 pub use diagnostic::{ConfigDiagnostic, ConfigDiagnostics};
+pub use edge::EdgeConfig;
 pub use exports::ExportsConfig;
 pub use graphql::{GraphqlConfig, PersistedConfig, SafelistMode};
 pub use ledger::{EncryptionKey, LedgerConfig, OrdersConfig};
@@ -86,6 +88,8 @@ pub struct Config {
     pub sign_in: Option<SignInConfig>,
     /// `[cache]`.
     pub cache: CacheConfig,
+    /// `[edge]`.
+    pub edge: EdgeConfig,
     /// `[resilience]`, for sources that do not override it.
     pub resilience: ResilienceConfig,
     /// `[ledger]`.
@@ -166,6 +170,7 @@ impl Config {
             exports: root.read_table("exports", ExportsConfig::read),
             auth: root.read_table("auth", AuthConfig::read),
             cache: root.read_table("cache", CacheConfig::read),
+            edge: root.read_table("edge", EdgeConfig::read),
             resilience: root.read_table("resilience", ResilienceConfig::read),
             ledger: root.read_table("ledger", LedgerConfig::read),
             orders: root.read_table("orders", OrdersConfig::read),

@@ -18,6 +18,7 @@ use tokio::task::yield_now;
 use tokio::time::Instant;
 
 use crate::gateway::cors::{add_headers_without_origin, exposed_headers};
+use crate::gateway::edge::{Shareable, router_response};
 use crate::gateway::graphql_http::cached_response;
 use crate::gateway::negotiate::{MediaType, accepted, has_json_body};
 use crate::gateway::observe::{has_one_host, operation_duration, request_duration};
@@ -114,17 +115,20 @@ impl FastPath {
         let anonymous_peer = caller.counted_address(headers, peer);
         let status = state.count_against_limit(&caller, anonymous_peer, 1).await.ok()?;
         state.record_requests(&caller, 1);
-        let mut response = cached_response(state, &cached, headers, media);
+        let shared = router_response(state, &caller, &cached, headers, media);
+        let mut response = shared.unwrap_or_else(|| cached_response(state, &cached, headers, media));
+        let is_shareable = response.extensions().get::<Shareable>().is_some();
         let length = response.body().size_hint().exact();
         let response_headers = response.headers_mut();
         if let Some(length) = length {
             response_headers.insert(CONTENT_LENGTH, length.into());
         }
-        if let Some(status) = status {
+        if let Some(status) = status.filter(|_| !is_shareable) {
             status.add_headers(response_headers);
         }
         add_headers_without_origin(response_headers, &self.exposed_headers);
-        finish_headers(response_headers, &request_id::from_headers(headers), state.serves_tls);
+        let request_id = (!is_shareable).then(|| request_id::from_headers(headers));
+        finish_headers(response_headers, request_id.as_deref(), state.serves_tls);
         Some(response)
     }
 }

@@ -15,6 +15,7 @@ use futures_util::StreamExt;
 
 use crate::gateway::auth::{AuthError, Principal};
 use crate::gateway::concurrency_limit::LoadShed;
+use crate::gateway::edge::{Shareable, VARY_CACHED, router_response, shared_response};
 use crate::gateway::negotiate::{Accepted, MediaType, PayloadStream, accepted, has_json_body};
 use crate::gateway::operation::{
     ALL_OPERATION_TYPES, OperationOutcome, OperationRequest, QUERIES_AND_SUBSCRIPTIONS, QUERIES_ONLY,
@@ -63,8 +64,9 @@ pub async fn get(
         Ok(params) => exchange.respond(params, None, allowed_types).await,
         Err(invalid) => exchange.reject(&RequestRejection::bad_request(invalid.to_string())),
     };
-    // Responses of several payloads have no length yet.
-    let is_complete = response.body().size_hint().exact().is_some();
+    // Responses of several payloads have no length yet; those for shared caches have their tag.
+    let is_complete =
+        response.body().size_hint().exact().is_some() && response.extensions().get::<Shareable>().is_none();
     if is_complete { with_etag(response, &headers).await } else { response }
 }
 
@@ -178,6 +180,7 @@ impl<'a> HttpExchange<'a> {
         body: Option<&Bytes>,
         allowed_types: &'static [OperationType],
     ) -> Response {
+        let is_get = body.is_none();
         let operation = self.operation(params, body.cloned(), allowed_types);
         let (outcome, permit) = match self.load_shed.run(Box::pin(self.state.pipeline.run(operation))).await {
             Ok((outcome, permit)) => (outcome, Some(permit)),
@@ -201,7 +204,10 @@ impl<'a> HttpExchange<'a> {
             (OperationOutcome::Cached(cached), _) => match events {
                 // The body is UTF-8: the gateway serialized it.
                 Some(events) => payloads::single(events, String::from_utf8_lossy(&cached.body).into_owned()),
-                None => cached_response(self.state, &cached, self.headers, self.media),
+                None => match self.shared_response(&cached, is_get) {
+                    Some(shared) => return shared,
+                    None => cached_response(self.state, &cached, self.headers, self.media),
+                },
             },
             // A stream ends when its caller loses access, and at shutdown.
             (OperationOutcome::Stream(responses), Some(stream)) => {
@@ -220,6 +226,12 @@ impl<'a> HttpExchange<'a> {
         };
         self.add_rate_limit(&mut response);
         response
+    }
+
+    /// Builds the response of a query for shared caches, if it is public.
+    fn shared_response(&self, cached: &CachedResponse, is_get: bool) -> Option<Response> {
+        let build = if is_get { shared_response } else { router_response };
+        build(self.state, &self.principal, cached, self.headers, self.media)
     }
 
     /// Runs each request of a batch; responses keep the order. A rejected request does not affect the others.
@@ -298,20 +310,31 @@ pub(super) fn cached_response(
     headers: &HeaderMap,
     media: MediaType,
 ) -> Response {
-    let coding = ContentCoding::negotiate(headers);
-    let encoded = state.pipeline.response_cache().and_then(|responses| responses.encoded(cached, coding));
-    let is_encoded = encoded.is_some();
-    let mut response = Response::new(Body::from(encoded.unwrap_or_else(|| cached.body.clone())));
+    let (body, coding) = encoded_body(state, cached, headers);
+    let mut response = Response::new(Body::from(body));
     let headers = response.headers_mut();
     // Reserves space for the headers that layers add.
     headers.reserve(16);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media.content_type()));
-    headers.insert(VARY, HeaderValue::from_static("accept, accept-encoding, authorization, cookie, x-csrf-protection"));
+    headers.insert(VARY, VARY_CACHED);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Some(name) = coding.name().filter(|_| is_encoded) {
+    if let Some(name) = coding {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static(name));
     }
     response
+}
+
+/// Returns a cached body in the content coding that the client accepts, and the name of the coding.
+pub(super) fn encoded_body(
+    state: &AppState,
+    cached: &CachedResponse,
+    headers: &HeaderMap,
+) -> (Bytes, Option<&'static str>) {
+    let coding = ContentCoding::negotiate(headers);
+    match state.pipeline.response_cache().and_then(|responses| responses.encoded(cached, coding)) {
+        Some(encoded) => (encoded, coding.name()),
+        None => (cached.body.clone(), None),
+    }
 }
 
 /// Adds an `ETag` to the response of a GET query, or replaces it by 304 if the client has the same one. Responses

@@ -5,6 +5,7 @@ pub mod auth;
 pub mod concurrency_limit;
 pub mod cors;
 pub mod document;
+pub mod edge;
 pub mod exports;
 pub mod fast_path;
 pub mod graphql_http;

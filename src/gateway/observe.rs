@@ -15,6 +15,7 @@ use metrics::{Histogram, SharedString, counter, gauge, histogram};
 use tokio::time::Instant;
 use tracing::{Instrument, Span};
 
+use crate::gateway::edge::Shareable;
 use crate::gateway::operation::OperationOutcome;
 use crate::gateway::request_id::{self, RequestId};
 use crate::gateway::response_headers::finish_headers;
@@ -59,7 +60,9 @@ pub async fn observe_request(State(state): State<Arc<AppState>>, mut request: Re
         span.record("otel.status_code", "ERROR");
     }
     request_duration(method, route, response.status()).record(started.elapsed().as_secs_f64());
-    finish_headers(response.headers_mut(), &id, state.serves_tls);
+    // A response for shared caches has no header of one request.
+    let is_shareable = response.extensions().get::<Shareable>().is_some();
+    finish_headers(response.headers_mut(), (!is_shareable).then_some(&id), state.serves_tls);
     response
 }
 

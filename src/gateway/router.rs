@@ -7,15 +7,17 @@ use axum::Router;
 use axum::extract::Extension;
 use axum::extract::{Path, State};
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{Extensions, HeaderMap, StatusCode, Version};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, Predicate as _};
 
 use crate::gateway::concurrency_limit::{ConcurrencyLimit, LoadShed};
 use crate::gateway::cors::cors_layer;
+use crate::gateway::edge::Shareable;
 use crate::gateway::exports::{self, ExportLimits, Exports};
 use crate::gateway::health::{self, Dependencies};
 use crate::gateway::metrics_endpoint::{self, MetricsRenderer};
@@ -100,7 +102,7 @@ pub fn build(state: Arc<AppState>, settings: Settings) -> Router {
             .route("/metrics", get(metrics_endpoint::metrics).with_state(metrics));
     }
     api.merge(pages)
-        .layer(CompressionLayer::new())
+        .layer(CompressionLayer::new().compress_when(DefaultPredicate::new().and(is_compressible)))
         // Without compression: a WebSocket is an upgrade.
         .route("/graphql/ws", get(socket::upgrade).layer(Extension(limit)))
         .merge(operation)
@@ -109,6 +111,11 @@ pub fn build(state: Arc<AppState>, settings: Settings) -> Router {
         .layer(CatchPanicLayer::custom(handle_panic))
         .layer(from_fn_with_state(Arc::clone(&state), observe::observe_request))
         .with_state(state)
+}
+
+/// Returns false for responses for shared caches: their tag is of the bytes that were negotiated before.
+fn is_compressible(_: StatusCode, _: Version, _: &HeaderMap, extensions: &Extensions) -> bool {
+    extensions.get::<Shareable>().is_none()
 }
 
 async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Response {

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::gateway::auth::{Authenticator, Principal, wait_for_expiry};
 use crate::gateway::cors::is_loopback_origin;
+use crate::gateway::edge::EdgeSettings;
 use crate::gateway::pages::{self, StaticPage};
 use crate::gateway::pipeline::Pipeline;
 use crate::gateway::rate_limiter::RateLimitStatus;
@@ -38,6 +39,8 @@ pub struct AppState {
     pub cors_loopback: bool,
     /// True if the listener serves TLS; browsers then get `Strict-Transport-Security`.
     pub serves_tls: bool,
+    /// Responses for shared caches; `None`: no response is public.
+    pub edge: Option<EdgeSettings>,
     /// Audit log; `None` without a ledger.
     pub audit: Option<Arc<AuditLog>>,
     /// Sign-in of people; `None`: off.
@@ -70,6 +73,7 @@ impl AppState {
             allowed_origins,
             cors_loopback: false,
             serves_tls: false,
+            edge: None,
             audit: None,
             sign_in: None,
             schema_page,

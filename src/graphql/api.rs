@@ -29,6 +29,7 @@ pub struct Api {
     sdl: Arc<str>,
     response_fields: u64,
     callers: Arc<CallerRegistry>,
+    cache_tags: bool,
 }
 
 /// Settings of the schema.
@@ -52,13 +53,29 @@ impl Api {
         let estimator = Arc::new(CostEstimator::new(served, &services.catalog));
         let callers = Arc::default();
         let (schema, sdl) = (build(), sdl().into());
-        Self { schema, served, services, invalidations: None, estimator, sdl, response_fields, callers }
+        Self {
+            schema,
+            served,
+            services,
+            invalidations: None,
+            estimator,
+            sdl,
+            response_fields,
+            callers,
+            cache_tags: false,
+        }
     }
 
     /// Returns a copy that reads the use of callers from this registry.
     #[must_use]
     pub fn with_callers(self, callers: Arc<CallerRegistry>) -> Self {
         Self { callers, ..self }
+    }
+
+    /// Returns a copy whose SDL as a subgraph has `@cacheTag`, for the response caches of federation routers, or has not.
+    #[must_use]
+    pub fn with_cache_tags(self, cache_tags: bool) -> Self {
+        Self { cache_tags, ..self }
     }
 
     /// Returns a copy that reports the cache validity of responses. Without it no response is cacheable.
@@ -160,7 +177,7 @@ impl Api {
 
     fn new_ctx(&self, viewer: Arc<Viewer>, request_id: &str) -> Arc<Ctx> {
         let ctx = Ctx::new(&self.services, viewer, request_id.into(), self.response_fields);
-        Arc::new(ctx.with_callers(Arc::clone(&self.callers)))
+        Arc::new(ctx.with_callers(Arc::clone(&self.callers)).with_cache_tags(self.cache_tags))
     }
 }
 

@@ -16,8 +16,9 @@ const FRAMEWORKS: &[(&str, &[&str])] = &[
     ("sqlx", &["store-sql"]),
 ];
 /// Files that may hold an HTTP client; a vendor crate is handed `VendorHttpClient` and uses only the vocabulary of `reqwest`. The
-/// webhook of notices is no vendor.
+/// webhook of notices and an edge are no vendors.
 const HTTP_CLIENT_PLACES: &[&str] = &[
+    "crates/edge/",
     "crates/http-client/",
     "crates/notifications/",
     "crates/sign-in/",

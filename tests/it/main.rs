@@ -9,6 +9,7 @@ mod default_config;
 mod deliveries;
 mod docs;
 mod documents;
+mod edge;
 mod edits;
 mod examples;
 mod gateway;

@@ -72,7 +72,11 @@ pub struct CatalogCache {
     tags: TagInvalidation,
     pub(crate) clock: Arc<dyn Clock>,
     tasks: TaskTracker,
+    observer: OnceLock<InvalidationObserver>,
 }
+
+/// Receives the invalidations of this process, after the cached values are invalid. It must not wait.
+type InvalidationObserver = Box<dyn Fn(&Invalidation) + Send + Sync>;
 
 /// A cached result.
 pub(crate) enum CacheEntry {
@@ -120,12 +124,15 @@ impl CatalogCache {
         let options = options.weight_capacity(max_bytes).shards(1).build().expect("both capacities are set");
         let (hasher, lifecycle) = (DefaultHashBuilder::default(), DefaultLifecycle::default());
         let entries = Cache::with_options(options, EntryWeighter, hasher, lifecycle);
-        Arc::new(Self { entries, store, tags: TagInvalidation::default(), clock, tasks })
+        Arc::new(Self { entries, store, tags: TagInvalidation::default(), clock, tasks, observer: OnceLock::new() })
     }
 
     /// Invalidates values after a write of this replica: here at once, in the shared store and at the other replicas soon after.
     pub fn invalidate(self: &Arc<Self>, invalidation: Invalidation) {
         self.invalidate_locally(&invalidation);
+        if let Some(observer) = self.observer.get() {
+            observer(&invalidation);
+        }
         if self.store.is_none() {
             return;
         }
@@ -135,6 +142,13 @@ impl CatalogCache {
             let tags = invalidation.tags().unwrap_or_default().iter().map(l2_tag_name).collect();
             store.publish_invalidation(tags, MAX_L2_TTL, &invalidation).await;
         });
+    }
+
+    /// Passes every invalidation of this replica to an observer; those that other replicas publish are not passed. Only the first
+    /// observer has an effect.
+    pub fn observe_invalidations(&self, observer: impl Fn(&Invalidation) + Send + Sync + 'static) {
+        // A second observer is dropped.
+        let _ = self.observer.set(Box::new(observer));
     }
 
     /// Returns the current epoch, which is incremented by each invalidation.
@@ -149,14 +163,16 @@ impl CatalogCache {
         performances: impl IntoIterator<Item = &'a (SourceId, PerformanceKey)>,
         since: u64,
     ) -> bool {
-        let source_tags = |source: &SourceId| {
-            [CacheTag::Source(source.clone()), CacheTag::Lists(source.clone()), CacheTag::Performances(source.clone())]
-        };
-        let performance_tag =
-            |(source, key): &(SourceId, PerformanceKey)| CacheTag::Performance(source.clone(), key.clone());
-        let mut tags: Vec<CacheTag> = sources.into_iter().flat_map(source_tags).collect();
-        tags.extend(performances.into_iter().map(performance_tag));
-        !self.tags.is_verified(since) || self.tags.any_invalidated_since(&tags, since)
+        !self.tags.is_verified(since) || self.tags.any_invalidated_since(&used_tags(sources, performances), since)
+    }
+
+    /// Returns when any of these sources or performances was last invalidated.
+    pub fn invalidated_at<'a>(
+        &self,
+        sources: impl IntoIterator<Item = &'a SourceId>,
+        performances: impl IntoIterator<Item = &'a (SourceId, PerformanceKey)>,
+    ) -> Option<Timestamp> {
+        self.tags.last_invalidated(&used_tags(sources, performances))
     }
 
     /// Applies an event received from the other replicas.
@@ -175,6 +191,21 @@ impl CatalogCache {
     pub fn usage(&self) -> (u64, u64) {
         (self.entries.len() as u64, self.entries.weight())
     }
+}
+
+/// Returns every tag that invalidates responses with facts of these sources and the availability of these performances.
+fn used_tags<'a>(
+    sources: impl IntoIterator<Item = &'a SourceId>,
+    performances: impl IntoIterator<Item = &'a (SourceId, PerformanceKey)>,
+) -> Vec<CacheTag> {
+    let source_tags = |source: &SourceId| {
+        [CacheTag::Source(source.clone()), CacheTag::Lists(source.clone()), CacheTag::Performances(source.clone())]
+    };
+    let performance_tag =
+        |(source, key): &(SourceId, PerformanceKey)| CacheTag::Performance(source.clone(), key.clone());
+    let mut tags: Vec<CacheTag> = sources.into_iter().flat_map(source_tags).collect();
+    tags.extend(performances.into_iter().map(performance_tag));
+    tags
 }
 
 /// View of the cache for one source.

@@ -106,7 +106,12 @@ impl TagInvalidation {
         if self.epoch() == 0 {
             return None;
         }
-        self.latest(&key.tags()).map(|invalidated| invalidated.at)
+        self.last_invalidated(&key.tags())
+    }
+
+    /// Returns when any of these tags was last invalidated.
+    pub(crate) fn last_invalidated(&self, tags: &[CacheTag]) -> Option<Timestamp> {
+        self.latest(tags).map(|invalidated| invalidated.at)
     }
 
     /// True if any of these tags has been invalidated since `epoch`.

@@ -78,6 +78,7 @@ const OWN_CRATES: &[&str] = &[
     "catalog",
     "deliveries",
     "domain",
+    "edge",
     "edits",
     "emulators",
     "http_client",

@@ -62,7 +62,8 @@ const fn long_histogram_seconds(name: &'static str, labels: &'static [&'static s
 }
 
 /// All metrics.
-pub const METRICS: &[&[Metric]] = &[PROCESS, CLIENTS, OPERATIONS, SOURCES, CACHES, SHARED_STORES, ORDERS, DELIVERIES];
+pub const METRICS: &[&[Metric]] =
+    &[PROCESS, CLIENTS, OPERATIONS, SOURCES, CACHES, EDGES, SHARED_STORES, ORDERS, DELIVERIES];
 
 /// Metrics of the process.
 const PROCESS: &[Metric] = &[
@@ -212,6 +213,17 @@ const CACHES: &[Metric] = &[
         help: "Approximate size of the in-process caches.",
     },
     counter("ticketgraph_coalesced_total", &["source"], "Requests that joined a call already in flight."),
+];
+
+/// Metrics of shared caches in front of the service.
+const EDGES: &[Metric] = &[
+    gauge("ticketgraph_edge_up", &["edge"], "1 if the last purge of the edge was accepted, otherwise 0."),
+    counter(
+        "ticketgraph_edge_purges_total",
+        &["edge", "outcome"],
+        "Purged cache tags: sent, failed and retried, merged into coarser tags because too many waited, or expired unsent.",
+    ),
+    gauge("ticketgraph_edge_purges_pending", &["edge"], "Cache tags whose purge waits for the edge."),
 ];
 
 /// Metrics of Redis and of the ledger database.

@@ -9,6 +9,7 @@ mod postgres_server;
 mod records;
 mod source;
 mod stub_server;
+mod varnish_server;
 
 pub use catalog::{FakeCatalog, FakeOutcome, RecordedCall, ScriptedKey, VENDOR_TEXT};
 pub use clock::{ManualClock, TokioClock};
@@ -19,3 +20,4 @@ pub use postgres_server::PostgresServer;
 pub use records::{FakeRecords, GeneratedRecords, availability, calendar_day, event, performance, price, ticket_type};
 pub use source::{AlwaysUp, UnlimitedRateLimiter, fake_source, traits};
 pub use stub_server::StubServer;
+pub use varnish_server::VarnishServer;

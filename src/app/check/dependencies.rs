@@ -32,6 +32,14 @@ pub(super) async fn check(
         let checks = certificate::check(config, files, clock.now());
         reports.push(CheckReport::new("server.tls".to_owned(), checks));
     }
+    for url in config.edge.purge_urls.iter().filter(|_| config.edge.enabled) {
+        let outcome = edge::check_edge(&infrastructure.client, url, config.edge.purge_timeout).await;
+        let hint = outcome.err().map(|error| {
+            format!("{error}: old responses stay until they expire. Check the address, and who may purge there (docs/edge.md).")
+        });
+        let check = AccountCheck::new("PURGE", "The edge accepts purges", hint.as_deref());
+        reports.push(CheckReport::new(format!("edge.purge_urls {url}"), vec![check]));
+    }
     for (name, settings) in &config.auth.issuers {
         let title = "The keys of the issuer can be read";
         let check = match auth_setup::read_keys(name, settings, &infrastructure.client).await {

@@ -72,6 +72,14 @@ pub struct CachedResponse {
     entry: Option<(Arc<ResponseKey>, Arc<CacheValidity>)>,
 }
 
+impl CachedResponse {
+    /// Returns the validity of the cache entry, if the response is cached for this partition.
+    pub fn validity_in(&self, partition: &CachePartition) -> Option<&CacheValidity> {
+        let (key, validity) = self.entry.as_ref()?;
+        (key.partition == *partition).then_some(&**validity)
+    }
+}
+
 /// The result of an execution, shared by all callers that wait for it.
 #[derive(Clone)]
 pub enum SharedResponse {

@@ -59,6 +59,8 @@ pub struct Ctx {
     pub budget: FieldBudget,
     /// The configured callers and their use of this process.
     pub callers: Arc<CallerRegistry>,
+    /// True if the SDL of the subgraph has `@cacheTag`.
+    pub cache_tags: bool,
     /// Failures that are already logged.
     logged_failures: Mutex<HashSet<(SourceId, VendorOperation, &'static str)>>,
 }
@@ -76,6 +78,7 @@ impl Ctx {
             dependencies,
             budget: FieldBudget::new(response_fields),
             callers: Arc::default(),
+            cache_tags: false,
             logged_failures: Mutex::default(),
         }
     }
@@ -84,6 +87,12 @@ impl Ctx {
     #[must_use]
     pub fn with_callers(self, callers: Arc<CallerRegistry>) -> Self {
         Self { callers, ..self }
+    }
+
+    /// Returns a copy for a schema that has `@cacheTag` as a subgraph, or has not.
+    #[must_use]
+    pub fn with_cache_tags(self, cache_tags: bool) -> Self {
+        Self { cache_tags, ..self }
     }
 
     /// Returns the context of a resolver's request. [`execute`](crate::graphql::schema::execute) inserts it.

@@ -257,6 +257,7 @@ impl LoaderKey for EventByKey {
     }
 
     fn track(&self, value: &Self::Value, dependencies: &DependencyTracker) {
+        dependencies.record_event(&self.0.source.id, &self.0.value);
         dependencies.record_result(&self.0.source.id, value, |event| event.value.freshness);
     }
 
@@ -282,6 +283,7 @@ impl LoaderKey for TicketTypesOf {
     }
 
     fn track(&self, value: &Self::Value, dependencies: &DependencyTracker) {
+        dependencies.record_event(&self.0.source.id, &self.0.value.value.key);
         dependencies.record_result(&self.0.source.id, value, |list| list.freshness);
     }
 
@@ -312,6 +314,7 @@ impl LoaderKey for PerformancesOf {
     }
 
     fn track(&self, value: &Self::Value, dependencies: &DependencyTracker) {
+        dependencies.record_event(&self.event.source.id, &self.event.value.value.key);
         dependencies.record_result(&self.event.source.id, value, |page| page.freshness);
         if let Some(until) = self.query.valid_until() {
             dependencies.expire_at(until);
@@ -412,8 +415,10 @@ impl LoaderKey for CalendarOf {
     }
 
     fn track(&self, value: &Self::Value, dependencies: &DependencyTracker) {
+        let source = &self.event.source.id;
+        dependencies.record_event(source, &self.event.value.value.key);
         match value {
-            Ok(days) => days.iter().for_each(|day| dependencies.record_fact(&self.event.source.id, day.freshness)),
+            Ok(days) => days.iter().for_each(|day| dependencies.record_calendar_day(source, day.freshness)),
             Err(_) => dependencies.mark_uncacheable(),
         }
     }

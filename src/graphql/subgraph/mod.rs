@@ -6,6 +6,7 @@
 mod sdl_export;
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use async_graphql::indexmap::IndexSet;
 use async_graphql::registry::{MetaType, MetaTypeId, Registry};
@@ -22,7 +23,7 @@ use crate::graphql::base::ctx::Ctx;
 use crate::graphql::base::error::ApiError;
 use crate::graphql::root::{Node, find_node};
 
-pub use sdl_export::sdl;
+pub use sdl_export::{sdl, sdl_with_cache_tags};
 
 /// Largest number of entities in one request: as many as one page has rows, over several lists.
 const MAX_ENTITIES: usize = 1_000;
@@ -117,9 +118,11 @@ pub struct SubgraphQuery;
 impl SubgraphQuery {
     /// This schema as a subgraph.
     #[graphql(name = "_service", visible = false)]
-    async fn service(&self) -> SubgraphService {
-        static TEXT: std::sync::LazyLock<String> = std::sync::LazyLock::new(sdl);
-        SubgraphService { sdl: Some(TEXT.clone()) }
+    async fn service(&self, ctx: &Context<'_>) -> SubgraphService {
+        static PLAIN: LazyLock<String> = LazyLock::new(sdl);
+        static WITH_CACHE_TAGS: LazyLock<String> = LazyLock::new(sdl_with_cache_tags);
+        let text = if Ctx::of(ctx).cache_tags { &*WITH_CACHE_TAGS } else { &*PLAIN };
+        SubgraphService { sdl: Some(text.clone()) }
     }
 
     /// Returns entities by their keys, in order, through the shared loaders. Null for each that does not exist.

@@ -5,11 +5,15 @@ use apollo_compiler::{Name, Node, name};
 use async_graphql::Schema;
 use catalog::DEFAULT_PAGE_SIZE;
 
+use crate::graphql::base::cache_validity::is_cacheable_entity;
 use crate::graphql::base::cost;
 use crate::graphql::schema::{Mutation, Query, Subscription, sdl_options, topics};
 
 /// Opening line: the federation version and the imported directives.
 pub(super) const FEDERATION_LINK: &str = r#"extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@cost", "@key", "@listSize", "@shareable", "@tag"])"#;
+
+/// Opening line with `@cacheTag`, which Apollo Router supports and Apollo Gateway refuses.
+const CACHE_TAG_LINK: &str = r#"extend schema @link(url: "https://specs.apollo.dev/federation/v2.12", import: ["@cacheTag", "@cost", "@key", "@listSize", "@shareable", "@tag"])"#;
 
 /// Returns the schema as subgraph SDL. Every type that implements Node is an entity, and gateways may subscribe.
 ///
@@ -20,6 +24,35 @@ pub(super) const FEDERATION_LINK: &str = r#"extend schema @link(url: "https://sp
 ///
 /// If the generated SDL cannot be parsed, which every test would reveal.
 pub fn sdl() -> String {
+    format!("{FEDERATION_LINK}\n\n{}", document())
+}
+
+/// Returns the SDL with `@cacheTag`: what the response cache of a router has stored can be invalidated by the ids in webhooks.
+///
+/// # Panics
+///
+/// If the generated SDL cannot be parsed, which every test would reveal.
+pub fn sdl_with_cache_tags() -> String {
+    let mut document = document();
+    for definition in &mut document.definitions {
+        let Definition::ObjectTypeDefinition(object) = definition else { continue };
+        let object = object.make_mut();
+        if is_cacheable_entity(&object.name) {
+            object.directives.push(cache_tag(&format!("{}-{{$key.id}}", object.name.to_lowercase())));
+        }
+        for field in &mut object.fields {
+            match (object.name.as_str(), field.name.as_str()) {
+                ("Query", "events") => field.make_mut().directives.push(cache_tag("events")),
+                ("Query", "event") => field.make_mut().directives.push(cache_tag("event-{$args.id}")),
+                _ => {}
+            }
+        }
+    }
+    format!("{CACHE_TAG_LINK}\n\n{document}")
+}
+
+/// Returns the annotated definitions, without the link of the library.
+fn document() -> Document {
     let schema = Schema::build(Query::default(), Mutation::default(), Subscription::default())
         .enable_subscription_in_federation()
         .finish();
@@ -39,7 +72,7 @@ pub fn sdl() -> String {
             annotate(field.make_mut(), &object.name, topic.copied());
         }
     }
-    format!("{FEDERATION_LINK}\n\n{document}")
+    document
 }
 
 /// Adds the directives of a field.
@@ -71,6 +104,10 @@ fn annotate(field: &mut FieldDefinition, owner: &str, topic: Option<&'static str
     }
 }
 
+fn cache_tag(format: &str) -> Directive {
+    directive(name!("cacheTag"), [(name!("format"), string(format))])
+}
+
 fn directive<const N: usize>(name: Name, arguments: [(Name, Node<Value>); N]) -> Directive {
     let arguments = arguments.into_iter().map(|(name, value)| Node::new(Argument { name, value }));
     Directive { name, arguments: arguments.collect() }
@@ -88,7 +125,11 @@ mod tests {
 
     /// Every field of every object, with its owner.
     fn fields() -> Vec<(String, FieldDefinition)> {
-        let document = async_graphql_parser::parse_schema(sdl()).expect("a schema");
+        fields_of(&sdl())
+    }
+
+    fn fields_of(text: &str) -> Vec<(String, FieldDefinition)> {
+        let document = async_graphql_parser::parse_schema(text).expect("a schema");
         let mut all = Vec::new();
         for definition in document.definitions {
             let TypeSystemDefinition::Type(definition) = definition else { continue };
@@ -114,6 +155,26 @@ mod tests {
         assert!(!text.contains("_entities") && !text.contains("_service"), "a gateway adds these itself");
         assert!(text.contains("type PageInfo @shareable {"), "other subgraphs page too");
         assert!(text.contains("type Subscription {"));
+    }
+
+    #[test]
+    fn everything_that_a_router_may_cache_has_a_cache_tag() {
+        let text = sdl_with_cache_tags();
+        for line in [
+            "type Event implements Node @key(fields: \"id\") @cacheTag(format: \"event-{$key.id}\") {",
+            "type Performance implements Node @key(fields: \"id\") @cacheTag(format: \"performance-{$key.id}\") {",
+        ] {
+            assert!(text.contains(line), "{line}");
+        }
+        assert!(
+            text.starts_with(CACHE_TAG_LINK) && !sdl().contains("@cacheTag"),
+            "Apollo Gateway refuses the directive"
+        );
+        let tagged: Vec<_> =
+            fields_of(&text).into_iter().filter(|(_, field)| !named(field, "cacheTag").is_empty()).collect();
+        let names: Vec<String> = tagged.iter().map(|(owner, field)| format!("{owner}.{}", field.name.node)).collect();
+        assert_eq!(names, ["Query.event", "Query.events"]);
+        assert!(!text.lines().any(|line| line.starts_with("type Order ") && line.contains("@cacheTag")));
     }
 
     #[test]

@@ -15,8 +15,19 @@ use crate::docs::{blocks, chapter, first_cells, pages, read, report, words};
 const CARD: &str = r#"{ "number": "4111111111111111", "cvv": "123", "expiryDate": "12/39", "name": "A", "address1": "1 Road",
     "city": "Port of Spain", "district": "Port of Spain", "country": "TT" }"#;
 /// Configuration sections that do not depend on a vendor.
-const SECTIONS: &[&str] =
-    &["server", "graphql", "exports", "auth", "cache", "resilience", "ledger", "orders", "telemetry", "notifications"];
+const SECTIONS: &[&str] = &[
+    "server",
+    "graphql",
+    "exports",
+    "auth",
+    "cache",
+    "edge",
+    "resilience",
+    "ledger",
+    "orders",
+    "telemetry",
+    "notifications",
+];
 
 /// Returns the findings of a configuration whose secrets all exist.
 pub(super) fn findings(text: &str, variables: &[(String, String)]) -> Vec<String> {

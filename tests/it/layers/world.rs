@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use catalog::UnifiedCatalog;
 use domain::{ErrorKind, EventKey, PerformanceKey, Source, SourceId};
+use jiff::Timestamp;
 use serde_json::Value;
 use source_stack::{
     CacheLifetime, CachePolicy, CatalogCache, HealthTracker, Invalidation, LocalRateLimiter, ResiliencePolicy,
@@ -35,6 +36,10 @@ impl Invalidations for CacheInvalidations {
 
     fn is_invalidated(&self, dependencies: &ResponseDependencies, since: u64) -> bool {
         self.0.is_invalidated(&dependencies.sources, &dependencies.performances, since)
+    }
+
+    fn invalidated_at(&self, dependencies: &ResponseDependencies) -> Option<Timestamp> {
+        self.0.invalidated_at(&dependencies.sources, &dependencies.performances)
     }
 }
 

@@ -7,16 +7,18 @@
 mod cacheable;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use domain::error::VendorError;
-use domain::ids::{PerformanceKey, SourceId};
+use domain::ids::{EventKey, PerformanceKey, SourceId};
 use domain::time::{Clock, Freshness, FreshnessMode};
+use edge::{EdgeTag, response_tags};
 use jiff::Timestamp;
 use parking_lot::{Mutex, MutexGuard};
 
-pub use cacheable::is_cacheable;
+pub use cacheable::{is_cacheable, is_cacheable_entity};
 
 /// The log of invalidated facts, kept by the source cache.
 pub trait Invalidations: Send + Sync {
@@ -25,6 +27,9 @@ pub trait Invalidations: Send + Sync {
 
     /// True if any of the dependencies was invalidated after epoch `since`, or if invalidations may have been missed.
     fn is_invalidated(&self, used: &ResponseDependencies, since: u64) -> bool;
+
+    /// Time at which any of the dependencies was last invalidated.
+    fn invalidated_at(&self, used: &ResponseDependencies) -> Option<Timestamp>;
 }
 
 /// The facts that a response depends on.
@@ -32,6 +37,8 @@ pub trait Invalidations: Send + Sync {
 pub struct ResponseDependencies {
     /// Sources of the facts.
     pub sources: BTreeSet<SourceId>,
+    /// Events with facts in the response. An edit of one invalidates its source.
+    pub events: BTreeSet<(SourceId, EventKey)>,
     /// Performances whose availability is part of the response.
     pub performances: BTreeSet<(SourceId, PerformanceKey)>,
 }
@@ -48,6 +55,8 @@ struct TrackedDependencies {
     /// True if the response contains something that must not be cached: a fact just fetched from the vendor, or a
     /// failure.
     is_uncacheable: bool,
+    /// True if the response contains a fact that is never served after its expiry: availability.
+    is_never_stale: bool,
 }
 
 impl DependencyTracker {
@@ -63,10 +72,23 @@ impl DependencyTracker {
         }
     }
 
-    /// Records the availability of a performance.
+    /// Records an event whose facts are part of the response.
+    pub fn record_event(&self, source: &SourceId, event: &EventKey) {
+        self.lock().dependencies.events.insert((source.clone(), event.clone()));
+    }
+
+    /// Records a day of a calendar. It is never served after its expiry.
+    pub fn record_calendar_day(&self, source: &SourceId, age: Freshness) {
+        self.record_fact(source, age);
+        self.lock().is_never_stale = true;
+    }
+
+    /// Records the availability of a performance. It is never served after its expiry.
     pub fn record_availability(&self, source: &SourceId, performance: &PerformanceKey, age: Freshness) {
         self.record_fact(source, age);
-        self.lock().dependencies.performances.insert((source.clone(), performance.clone()));
+        let mut tracked = self.lock();
+        tracked.dependencies.performances.insert((source.clone(), performance.clone()));
+        tracked.is_never_stale = true;
     }
 
     /// Records a time at which the same arguments get another meaning.
@@ -102,6 +124,8 @@ impl DependencyTracker {
         Some(CacheValidity {
             expires_at,
             dependencies,
+            is_never_stale: tracked.is_never_stale,
+            tags: OnceLock::new(),
             valid_at_epoch: AtomicU64::new(requested_at),
             invalidations,
             clock,
@@ -123,6 +147,9 @@ impl TrackedDependencies {
 pub struct CacheValidity {
     expires_at: Timestamp,
     dependencies: ResponseDependencies,
+    is_never_stale: bool,
+    /// Cache tags, computed once.
+    tags: OnceLock<Vec<EdgeTag>>,
     /// The latest epoch at which the response was known to be valid.
     valid_at_epoch: AtomicU64,
     invalidations: Arc<dyn Invalidations>,
@@ -147,8 +174,31 @@ impl CacheValidity {
         holds
     }
 
-    /// Estimated memory use in bytes.
+    /// Returns the time for which a shared cache may store the response, or `None` if the response is not valid or was invalidated
+    /// less than `quiet` ago: other replicas may not know of that yet.
+    pub fn shared_lifetime(&self, quiet: Duration) -> Option<Duration> {
+        let invalidated_at = self.invalidations.invalidated_at(&self.dependencies);
+        let now = self.clock.now();
+        let is_quiet = invalidated_at.is_none_or(|at| now.duration_since(at).unsigned_abs() >= quiet);
+        // Checked last, so that nothing that was invalidated before this moment gets a lifetime.
+        let lifetime = Duration::try_from(self.expires_at.duration_since(now)).ok();
+        lifetime.filter(|_| is_quiet && self.is_valid())
+    }
+
+    /// Returns true if the response may be served after its expiry while it is revalidated, or while that fails.
+    pub fn may_be_stale(&self) -> bool {
+        !self.is_never_stale
+    }
+
+    /// Returns the cache tags of the response: besides those of its sources, at most `max`. `max` must not change.
+    pub fn edge_tags(&self, max: usize) -> &[EdgeTag] {
+        let ResponseDependencies { sources, events, performances } = &self.dependencies;
+        self.tags.get_or_init(|| response_tags(sources, events, performances, max))
+    }
+
+    /// Estimated memory use in bytes, with the cache tags.
     pub fn estimated_size(&self) -> usize {
-        200 + 64 * (self.dependencies.sources.len() + self.dependencies.performances.len())
+        let ResponseDependencies { sources, events, performances } = &self.dependencies;
+        200 + 64 * (2 * sources.len() + 2 * events.len() + 2 * performances.len())
     }
 }

@@ -66,6 +66,7 @@ impl CatalogQuery {
         let filter = filter.unwrap_or_default().into_query_filter(app)?;
         let page = app.loaders.load_event_page(EventQuery::new(filter, first, after.as_deref())?).await?;
         page.freshness.iter().for_each(|(source, age)| app.dependencies.record_fact(source, *age));
+        page.events.iter().for_each(|row| app.dependencies.record_event(&row.source.id, &row.value.value.key));
         if !page.problems.is_empty() {
             app.dependencies.mark_uncacheable();
         }
