@@ -1,6 +1,6 @@
-//! The durable stores for orders, edits, deliveries, sessions and the audit log, on SQLite or PostgreSQL.
+//! The durable stores for orders, edits, deliveries, sessions, webhooks and the audit log, on SQLite or PostgreSQL.
 //!
-//! Contains no business rules: it writes and reads what the ports of `orders`, `edits`, `deliveries`, `sign-in` and `audit` define.
+//! Contains no business rules: it writes and reads what the ports of `orders`, `edits`, `deliveries`, `sign-in`, `webhooks` and `audit` define.
 
 mod audit;
 mod codec;
@@ -33,6 +33,8 @@ mod source_calls;
 mod sql;
 mod sqlite;
 mod store;
+mod webhook_rows;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -50,6 +52,7 @@ use crate::store::SqlStore;
 use ::audit::AuditStore;
 use ::deliveries::store::DeliveryStore;
 use ::edits::IdempotencyStore;
+use ::webhooks::store::WebhookStore;
 use domain::{CallCounts, SnapshotStore};
 use orders::OrderStore;
 use orders::history::OrderImport;
@@ -102,6 +105,8 @@ pub struct Stores {
     pub audit: Arc<dyn AuditStore>,
     /// Sessions of people.
     pub sessions: Arc<dyn SessionStore>,
+    /// Webhooks and their messages.
+    pub webhooks: Arc<dyn WebhookStore>,
     /// Index of the orders of earlier versions.
     pub search_index: Arc<dyn SearchIndex>,
     /// Import of orders of the past.
@@ -198,6 +203,7 @@ fn stores(store: SqlStore) -> Stores {
         snapshots: Arc::clone(&store) as _,
         audit: Arc::clone(&store) as _,
         sessions: Arc::clone(&store) as _,
+        webhooks: Arc::clone(&store) as _,
         search_index: Arc::clone(&store) as _,
         import: Arc::clone(&store) as _,
         health: store,

@@ -14,7 +14,7 @@ use domain::{SourceId, StoreError};
 use orders::operator::{OperatorAction, OperatorStore, ResolvedOrphan, SourcePause};
 
 /// Stores the record of a request.
-async fn insert_action(transaction: &mut SqlTransaction, action: &OperatorAction) -> Result<(), StoreError> {
+pub(crate) async fn insert_action(transaction: &mut SqlTransaction, action: &OperatorAction) -> Result<(), StoreError> {
     let sql = "INSERT INTO operator_actions (scope, operation, key, request_hash, scheduled, used_at) \
         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
     let values: Vec<SqlValue> = vec![

@@ -59,6 +59,8 @@ impl SqlStore {
         transaction.execute(sql, Vec::new()).await?;
         let sql = "UPDATE delivery_channels SET lease_until = 0, fence = fence + 1 WHERE lease_until > 0";
         transaction.execute(sql, Vec::new()).await?;
+        let sql = "UPDATE webhooks SET lease_until = 0, fence = fence + 1 WHERE lease_until > 0";
+        transaction.execute(sql, Vec::new()).await?;
         transaction.commit().await
     }
 
