@@ -17,6 +17,7 @@ use crate::graphql::topics::deliveries::DeliveryChannel;
 use crate::graphql::topics::orders::{Order, OrderLine, Ticket, VendorOrder, find_order};
 use crate::graphql::topics::resellers::{Reseller, ResellerConnection};
 use crate::graphql::topics::sources::Source;
+use crate::graphql::topics::webhooks::WebhookNode;
 
 /// An object with a global id, by which it can be refetched. Ids are opaque.
 #[derive(Interface)]
@@ -48,6 +49,8 @@ pub enum Node {
     ResellerConnection(ResellerConnection),
     /// A delivery channel.
     DeliveryChannel(DeliveryChannel),
+    /// A webhook.
+    Webhook(WebhookNode),
 }
 
 /// Queries that belong to no topic.
@@ -127,6 +130,7 @@ fn scope_of(id: &GlobalId) -> Scope {
         GlobalId::Order(_) | GlobalId::Leg(..) | GlobalId::OrderLine(..) | GlobalId::Ticket(..) => Scope::OrderRead,
         GlobalId::Reseller(_) | GlobalId::Connection(..) => Scope::ReportRead,
         GlobalId::Channel(_) => Scope::DeliveryWrite,
+        GlobalId::Webhook(_) => Scope::WebhookWrite,
         GlobalId::Quote(_) => Scope::OrderWrite,
         GlobalId::Source(_)
         | GlobalId::Event(..)
@@ -185,6 +189,7 @@ async fn load_node(ctx: &Ctx, id: GlobalId) -> Result<Option<Node>, ApiError> {
         },
         GlobalId::Reseller(key) => ctx.find_reseller(&key).map(Node::from),
         GlobalId::Connection(reseller, source) => ResellerConnection::find(ctx, &reseller, &source).map(Node::from),
+        GlobalId::Webhook(webhook) => WebhookNode::find(ctx, &webhook).await?.map(Node::from),
         GlobalId::Channel(channel) => DeliveryChannel::find(ctx, &channel).map(Node::from),
         GlobalId::Quote(_) => None,
     })

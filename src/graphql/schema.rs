@@ -25,6 +25,7 @@ use crate::graphql::topics::deliveries::DeliveryMutation;
 use crate::graphql::topics::orders::{OperatorMutation, OrdersMutation, OrdersQuery, OrdersSubscription};
 use crate::graphql::topics::resellers::{ResellersMutation, ResellersQuery};
 use crate::graphql::topics::sources::{SourcesQuery, SourcesSubscription};
+use crate::graphql::topics::webhooks::{WebhooksMutation, WebhooksQuery};
 
 // One object per topic, and the fields that are served without being part of the SDL.
 /// The query root.
@@ -39,6 +40,7 @@ pub struct QueryRoot<T: ObjectType + Default>(
     ResellersQuery,
     AuditQuery,
     CallersQuery,
+    WebhooksQuery,
     T,
 );
 
@@ -58,6 +60,7 @@ pub struct Mutation(
     AdmissionsMutation,
     ResellersMutation,
     DeliveryMutation,
+    WebhooksMutation,
 );
 
 /// The subscription root: one object per topic, at most six.
@@ -75,6 +78,7 @@ pub(super) fn topics() -> HashMap<(String, String), &'static str> {
         ("partners", object_fields::<ResellersQuery>()),
         ("audit", object_fields::<AuditQuery>()),
         ("graph", object_fields::<CallersQuery>()),
+        ("webhooks", object_fields::<WebhooksQuery>()),
     ];
     let mutation = [
         ("orders", object_fields::<OrdersMutation>()),
@@ -84,6 +88,7 @@ pub(super) fn topics() -> HashMap<(String, String), &'static str> {
         ("admissions", object_fields::<AdmissionsMutation>()),
         ("partners", object_fields::<ResellersMutation>()),
         ("delivery", object_fields::<DeliveryMutation>()),
+        ("webhooks", object_fields::<WebhooksMutation>()),
     ];
     let subscription = [
         ("orders", subscription_fields::<OrdersSubscription>()),

@@ -83,6 +83,7 @@ impl Venues {
             orders: None,
             deliveries: None,
             audit: None,
+            webhooks: None,
         });
         Self { harbor, opera, services }
     }

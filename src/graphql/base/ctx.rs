@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use orders::Orders;
 use parking_lot::Mutex;
 use resellers::Resellers;
+use webhooks::Webhooks;
 
 use crate::graphql::base::budget::FieldBudget;
 use crate::graphql::base::cache_validity::DependencyTracker;
@@ -39,6 +40,8 @@ pub struct Services {
     pub resellers: Option<Arc<Resellers>>,
     /// The audit log, if a ledger is configured.
     pub audit: Option<Arc<AuditLog>>,
+    /// The webhooks, if a ledger is configured.
+    pub webhooks: Option<Webhooks>,
 }
 
 /// State of one request.
@@ -169,8 +172,15 @@ mod tests {
     #[tokio::test]
     async fn a_failure_is_logged_once_per_request() {
         let catalog = Arc::new(UnifiedCatalog::new(Vec::new(), Duration::from_secs(1), Arc::new(SystemClock)));
-        let services =
-            Arc::new(Services { catalog, edits: None, resellers: None, orders: None, deliveries: None, audit: None });
+        let services = Arc::new(Services {
+            catalog,
+            edits: None,
+            resellers: None,
+            orders: None,
+            deliveries: None,
+            audit: None,
+            webhooks: None,
+        });
         let viewer =
             Arc::new(Viewer { id: "a".to_owned(), name: "A".to_owned(), reseller: None, scopes: HashSet::new() });
         let ctx = || Ctx::new(&services, Arc::clone(&viewer), Arc::from("r-1"), 100);

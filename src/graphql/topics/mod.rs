@@ -11,3 +11,4 @@ pub mod orders;
 pub mod problem;
 pub mod resellers;
 pub mod sources;
+pub mod webhooks;

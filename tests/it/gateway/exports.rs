@@ -64,6 +64,7 @@ impl World {
             deliveries: None,
             resellers: Some(Arc::new(partners)),
             audit: None,
+            webhooks: None,
         };
         let both = [Scope::OrderRead, Scope::ReportRead];
         let mut keys = vec![

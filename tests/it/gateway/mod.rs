@@ -164,6 +164,7 @@ impl Default for GatewayOptions {
             sessions: None,
             sign_in: None,
             audit: None,
+            webhooks: None,
             in_flight: 64,
             connections: 100,
             header_timeout: Duration::from_secs(2),
@@ -180,7 +181,15 @@ impl Default for GatewayOptions {
 
 fn no_services() -> Services {
     let catalog = UnifiedCatalog::new(Vec::new(), Duration::from_secs(5), Arc::new(SystemClock));
-    Services { catalog: Arc::new(catalog), edits: None, resellers: None, orders: None, deliveries: None, audit: None }
+    Services {
+        catalog: Arc::new(catalog),
+        edits: None,
+        resellers: None,
+        orders: None,
+        deliveries: None,
+        audit: None,
+        webhooks: None,
+    }
 }
 
 fn pipeline(

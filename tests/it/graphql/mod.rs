@@ -73,6 +73,7 @@ impl TestGraph {
             orders: None,
             deliveries: None,
             audit: None,
+            webhooks: None,
         });
         Self { services, catalogs }
     }
