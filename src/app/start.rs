@@ -78,6 +78,7 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
         edits: Some(edits),
         deliveries: Some(deliveries.clone()),
         resellers: Some(Arc::new(resellers)),
+        changes: Some(Arc::clone(&stores.changes)),
         audit: Some(start_audit_log(&config, &stores, &clock, (&tracker, &stop))),
     };
     let (cache, draining) = (Arc::clone(&infrastructure.cache), CancellationToken::new());

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use async_graphql::{Context, PathSegment, ServerError};
 use audit::AuditLog;
 use catalog::UnifiedCatalog;
+use change_feed::ChangeStore;
 use deliveries::Deliveries;
 use domain::error::{VendorError, VendorOperation};
 use domain::ids::SourceId;
@@ -37,6 +38,8 @@ pub struct Services {
     pub deliveries: Option<Deliveries>,
     /// The resellers, if any are configured.
     pub resellers: Option<Arc<Resellers>>,
+    /// The feed of changes, if a ledger is configured.
+    pub changes: Option<Arc<dyn ChangeStore>>,
     /// The audit log, if a ledger is configured.
     pub audit: Option<Arc<AuditLog>>,
 }
@@ -169,8 +172,15 @@ mod tests {
     #[tokio::test]
     async fn a_failure_is_logged_once_per_request() {
         let catalog = Arc::new(UnifiedCatalog::new(Vec::new(), Duration::from_secs(1), Arc::new(SystemClock)));
-        let services =
-            Arc::new(Services { catalog, edits: None, resellers: None, orders: None, deliveries: None, audit: None });
+        let services = Arc::new(Services {
+            catalog,
+            edits: None,
+            resellers: None,
+            orders: None,
+            deliveries: None,
+            changes: None,
+            audit: None,
+        });
         let viewer =
             Arc::new(Viewer { id: "a".to_owned(), name: "A".to_owned(), reseller: None, scopes: HashSet::new() });
         let ctx = || Ctx::new(&services, Arc::clone(&viewer), Arc::from("r-1"), 100);
