@@ -81,6 +81,7 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
         edits: Some(edits),
         deliveries: Some(deliveries.clone()),
         resellers: Some(Arc::new(resellers)),
+        changes: Some(Arc::clone(&stores.changes)),
         audit: Some(start_audit_log(&config, &stores, &clock, (&tracker, &stop))),
         webhooks: Some(webhooks.service.clone()),
     };

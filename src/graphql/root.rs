@@ -13,7 +13,7 @@ use crate::graphql::base::loaders::{EventByKey, PerformanceByKey, TicketTypesOf,
 use crate::graphql::base::viewer::{Scope, Viewer};
 use crate::graphql::topics::admissions::AdmissionToken;
 use crate::graphql::topics::catalog::{Event, Performance, Section, TicketType};
-use crate::graphql::topics::deliveries::DeliveryChannel;
+use crate::graphql::topics::deliveries::{AppDelivery, DeliveryChannel};
 use crate::graphql::topics::orders::{Order, OrderLine, Ticket, VendorOrder, find_order};
 use crate::graphql::topics::resellers::{Reseller, ResellerConnection};
 use crate::graphql::topics::sources::Source;
@@ -49,6 +49,8 @@ pub enum Node {
     ResellerConnection(ResellerConnection),
     /// A delivery channel.
     DeliveryChannel(DeliveryChannel),
+    /// A ticket in a mobile app.
+    AppDelivery(AppDelivery),
     /// A webhook.
     Webhook(WebhookNode),
 }
@@ -127,7 +129,11 @@ pub(super) async fn find_node(ctx: &Ctx, id: &ID) -> Option<Result<Node, ApiErro
 fn scope_of(id: &GlobalId) -> Scope {
     match id {
         GlobalId::AdmissionToken(..) => Scope::AdmissionRead,
-        GlobalId::Order(_) | GlobalId::Leg(..) | GlobalId::OrderLine(..) | GlobalId::Ticket(..) => Scope::OrderRead,
+        GlobalId::Order(_)
+        | GlobalId::Leg(..)
+        | GlobalId::OrderLine(..)
+        | GlobalId::Ticket(..)
+        | GlobalId::Delivery(..) => Scope::OrderRead,
         GlobalId::Reseller(_) | GlobalId::Connection(..) => Scope::ReportRead,
         GlobalId::Channel(_) => Scope::DeliveryWrite,
         GlobalId::Webhook(_) => Scope::WebhookWrite,
@@ -191,6 +197,16 @@ async fn load_node(ctx: &Ctx, id: GlobalId) -> Result<Option<Node>, ApiError> {
         GlobalId::Connection(reseller, source) => ResellerConnection::find(ctx, &reseller, &source).map(Node::from),
         GlobalId::Webhook(webhook) => WebhookNode::find(ctx, &webhook).await?.map(Node::from),
         GlobalId::Channel(channel) => DeliveryChannel::find(ctx, &channel).map(Node::from),
+        GlobalId::Delivery(order, number, channel) => match find_order(ctx, order).await? {
+            Some(order) => {
+                let ticket = Ticket::find(ctx, &order, number).await?;
+                ticket
+                    .and_then(|ticket| ticket.app_delivery(ctx))
+                    .filter(|delivery| delivery.channel == channel)
+                    .map(Node::from)
+            }
+            None => None,
+        },
         GlobalId::Quote(_) => None,
     })
 }

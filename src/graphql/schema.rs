@@ -22,6 +22,7 @@ use crate::graphql::topics::authoring::{AuthoringMutation, SectionMutation};
 use crate::graphql::topics::callers::CallersQuery;
 use crate::graphql::topics::catalog::{CatalogQuery, CatalogSubscription};
 use crate::graphql::topics::deliveries::DeliveryMutation;
+use crate::graphql::topics::feed::FeedQuery;
 use crate::graphql::topics::orders::{OperatorMutation, OrdersMutation, OrdersQuery, OrdersSubscription};
 use crate::graphql::topics::resellers::{ResellersMutation, ResellersQuery};
 use crate::graphql::topics::sources::{SourcesQuery, SourcesSubscription};
@@ -37,6 +38,7 @@ pub struct QueryRoot<T: ObjectType + Default>(
     CatalogQuery,
     AdmissionsQuery,
     OrdersQuery,
+    FeedQuery,
     ResellersQuery,
     AuditQuery,
     CallersQuery,
@@ -75,6 +77,7 @@ pub(super) fn topics() -> HashMap<(String, String), &'static str> {
         ("catalog", object_fields::<CatalogQuery>()),
         ("admissions", object_fields::<AdmissionsQuery>()),
         ("orders", object_fields::<OrdersQuery>()),
+        ("feed", object_fields::<FeedQuery>()),
         ("partners", object_fields::<ResellersQuery>()),
         ("audit", object_fields::<AuditQuery>()),
         ("graph", object_fields::<CallersQuery>()),

@@ -11,6 +11,7 @@ mod docs;
 mod documents;
 mod edits;
 mod examples;
+mod feed;
 mod gateway;
 mod graphql;
 mod layers;

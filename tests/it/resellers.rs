@@ -82,6 +82,7 @@ impl Venues {
             edits: None,
             orders: None,
             deliveries: None,
+            changes: None,
             audit: None,
             webhooks: None,
         });

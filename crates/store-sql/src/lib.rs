@@ -3,6 +3,7 @@
 //! Contains no business rules: it writes and reads what the ports of `orders`, `edits`, `deliveries`, `sign-in`, `webhooks` and `audit` define.
 
 mod audit;
+mod changes;
 mod codec;
 mod credential_cipher;
 mod cursor_cipher;
@@ -53,6 +54,7 @@ use ::audit::AuditStore;
 use ::deliveries::store::DeliveryStore;
 use ::edits::IdempotencyStore;
 use ::webhooks::store::WebhookStore;
+use change_feed::ChangeStore;
 use domain::{CallCounts, SnapshotStore};
 use orders::OrderStore;
 use orders::history::OrderImport;
@@ -93,6 +95,8 @@ pub enum StoreOpenError {
 pub struct Stores {
     /// Orders.
     pub orders: Arc<dyn OrderStore>,
+    /// The feed of all changes.
+    pub changes: Arc<dyn ChangeStore>,
     /// Edits.
     pub edits: Arc<dyn IdempotencyStore>,
     /// Deliveries. They reference the orders.
@@ -197,6 +201,7 @@ fn stores(store: SqlStore) -> Stores {
     let store = Arc::new(store);
     Stores {
         orders: Arc::clone(&store) as _,
+        changes: Arc::clone(&store) as _,
         edits: Arc::clone(&store) as _,
         deliveries: Arc::clone(&store) as _,
         call_counts: Arc::clone(&store) as _,

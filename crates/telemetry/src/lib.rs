@@ -76,6 +76,7 @@ const OWN_CRATES: &[&str] = &[
     "audit",
     "build_info",
     "catalog",
+    "change_feed",
     "deliveries",
     "domain",
     "edits",

@@ -93,15 +93,6 @@ impl WebhookEventType {
         }
     }
 
-    /// Returns the scope that a caller needs to receive it.
-    pub fn scope(self) -> Scope {
-        match self {
-            Self::OrderUpdated | Self::TicketUpdated | Self::DeliveryUpdated => Scope::OrderRead,
-            Self::EventUpdated | Self::AvailabilityUpdated | Self::SourceUpdated => Scope::CatalogRead,
-            Self::ConnectionUpdated => Scope::ReportRead,
-        }
-    }
-
     /// Returns the type in the body and in the configuration: `order.updated`.
     pub fn wire_name(self) -> &'static str {
         match self {

@@ -14,8 +14,8 @@ use crate::gateway::params::RequestParams;
 use crate::gateway::request_id;
 use crate::gateway::response_body::to_json_text;
 use crate::gateway::state::AppState;
-use crate::graphql::base::id::change_subject_id;
 use crate::graphql::base::viewer::{Scope, Viewer};
+use crate::graphql::topics::feed::node_id;
 
 /// Returns the document of a kind.
 fn document(kind: ChangeKind) -> &'static str {
@@ -57,7 +57,7 @@ impl GatewayObjects {
 #[async_trait]
 impl WebhookObjects for GatewayObjects {
     fn id(&self, subject: &ChangeSubject) -> String {
-        change_subject_id(subject).0
+        node_id(subject).0
     }
 
     async fn load(&self, owner: &WebhookOwner, subject: &ChangeSubject) -> Option<Value> {

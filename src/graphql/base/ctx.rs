@@ -7,6 +7,7 @@ use std::sync::Arc;
 use async_graphql::{Context, PathSegment, ServerError};
 use audit::AuditLog;
 use catalog::UnifiedCatalog;
+use change_feed::ChangeStore;
 use deliveries::Deliveries;
 use domain::error::{VendorError, VendorOperation};
 use domain::ids::SourceId;
@@ -38,6 +39,8 @@ pub struct Services {
     pub deliveries: Option<Deliveries>,
     /// The resellers, if any are configured.
     pub resellers: Option<Arc<Resellers>>,
+    /// The feed of changes, if a ledger is configured.
+    pub changes: Option<Arc<dyn ChangeStore>>,
     /// The audit log, if a ledger is configured.
     pub audit: Option<Arc<AuditLog>>,
     /// The webhooks, if a ledger is configured.
@@ -178,6 +181,7 @@ mod tests {
             resellers: None,
             orders: None,
             deliveries: None,
+            changes: None,
             audit: None,
             webhooks: None,
         });

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ErrorExtensionValues, Pos, ServerError, Value};
 use catalog::InvalidArgument;
+use change_feed::FeedError;
 use domain::error::{ErrorKind, VendorError};
-use orders::FeedError;
 use strum::{EnumIter, IntoStaticStr};
 
 use crate::graphql::base::viewer::Scope;
@@ -154,6 +154,12 @@ impl ApiError {
     /// Creates the error of a missing scope.
     pub fn forbidden(scope: Scope) -> Self {
         let message = format!("This requires the scope `{}`.", scope.as_str());
+        Self { message: Cow::Owned(message), ..Self::new(ErrorCode::Forbidden) }
+    }
+
+    /// Creates an error for a kind of changes that the caller's scopes do not allow.
+    pub fn forbidden_kind(kind: &str, scope: Scope) -> Self {
+        let message = format!("Changes of the kind {kind} require the scope `{}`.", scope.as_str());
         Self { message: Cow::Owned(message), ..Self::new(ErrorCode::Forbidden) }
     }
 

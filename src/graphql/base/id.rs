@@ -7,7 +7,6 @@ use async_graphql::ID;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use catalog::{InvalidArgument, Sourced, UnifiedCatalog};
-use change_feed::ChangeSubject;
 use domain::ids::{EventKey, OrderKey, PerformanceKey, SectionKey, SourceId, TicketTypeKey, TokenKey};
 use uuid::Uuid;
 
@@ -46,6 +45,8 @@ pub enum GlobalId {
     Quote(Uuid),
     /// A delivery channel, by its configuration key.
     Channel(String),
+    /// The delivery of a ticket of an order, by its index, into the app of a channel.
+    Delivery(OrderKey, usize, String),
     /// A webhook, by its key.
     Webhook(String),
 }
@@ -68,6 +69,7 @@ impl GlobalId {
             Self::Ticket(order, ticket) => ticket_id(*order, *ticket),
             Self::Quote(quote) => quote_id(*quote),
             Self::Channel(channel) => channel_id(channel),
+            Self::Delivery(order, ticket, channel) => delivery_id(*order, *ticket, channel),
             Self::Webhook(webhook) => encode_parts(b'w', &[webhook]),
         }
     }
@@ -102,6 +104,9 @@ impl GlobalId {
             (b'k', [order, ticket]) => Self::Ticket(parse_order_key(order)?, ticket.parse().ok()?),
             (b'q', [quote]) => Self::Quote(quote.parse().ok()?),
             (b'd', [channel]) => Self::Channel((*channel).to_owned()),
+            (b'm', [order, ticket, channel]) => {
+                Self::Delivery(parse_order_key(order)?, ticket.parse().ok()?, (*channel).to_owned())
+            }
             (b'w', [webhook]) => Self::Webhook((*webhook).to_owned()),
             _ => return None,
         })
@@ -177,25 +182,14 @@ pub fn channel_id(channel: &str) -> ID {
     encode_parts(b'd', &[channel])
 }
 
+/// Encodes the id of the delivery of a ticket into the app of a channel.
+pub fn delivery_id(order: OrderKey, ticket: usize, channel: &str) -> ID {
+    encode_parts(b'm', &[&order.to_string(), &ticket.to_string(), channel])
+}
+
 /// Encodes the id of a cancellation quote.
 pub fn quote_id(quote: Uuid) -> ID {
     encode_parts(b'q', &[&quote.to_string()])
-}
-
-/// Returns the id of a changed object. A delivery is part of its ticket.
-pub fn change_subject_id(subject: &ChangeSubject) -> ID {
-    match subject {
-        ChangeSubject::Order(order) => order_id(*order),
-        ChangeSubject::Ticket { order, ticket } | ChangeSubject::Delivery { order, ticket, .. } => {
-            ticket_id(*order, *ticket)
-        }
-        ChangeSubject::Event { source, event } => event_id(source, event),
-        ChangeSubject::Performance { source, performance, .. } => performance_id(source, performance),
-        ChangeSubject::Source(source) => source_id(source),
-        ChangeSubject::Connection { reseller, source } => {
-            GlobalId::Connection(reseller.clone(), source.clone()).encode()
-        }
-    }
 }
 
 /// Parses an argument that must be the id of a source, configured or not.

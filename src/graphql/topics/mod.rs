@@ -7,6 +7,7 @@ pub mod callers;
 pub mod catalog;
 pub mod deliveries;
 pub mod editing;
+pub mod feed;
 pub mod orders;
 pub mod problem;
 pub mod resellers;

@@ -256,6 +256,7 @@ impl World {
             deliveries,
             edits: None,
             resellers: None,
+            changes: None,
             audit: None,
             webhooks: None,
         });

@@ -57,6 +57,7 @@ impl World {
             orders: None,
             deliveries: None,
             resellers: None,
+            changes: None,
             audit: None,
             webhooks: None,
         });

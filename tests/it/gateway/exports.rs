@@ -63,6 +63,7 @@ impl World {
             orders: Some(over(&(Arc::clone(&store) as Arc<dyn OrderStore>))),
             deliveries: None,
             resellers: Some(Arc::new(partners)),
+            changes: None,
             audit: None,
             webhooks: None,
         };

@@ -164,7 +164,6 @@ impl Default for GatewayOptions {
             sessions: None,
             sign_in: None,
             audit: None,
-            webhooks: None,
             in_flight: 64,
             connections: 100,
             header_timeout: Duration::from_secs(2),
@@ -187,6 +186,7 @@ fn no_services() -> Services {
         resellers: None,
         orders: None,
         deliveries: None,
+        changes: None,
         audit: None,
         webhooks: None,
     }

@@ -72,6 +72,7 @@ impl TestGraph {
             edits: None,
             orders: None,
             deliveries: None,
+            changes: None,
             audit: None,
             webhooks: None,
         });

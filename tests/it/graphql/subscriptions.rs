@@ -123,6 +123,7 @@ async fn a_source_is_emitted_only_when_its_health_changes() {
         resellers: None,
         orders: None,
         deliveries: None,
+        changes: None,
         audit: None,
         webhooks: None,
     });

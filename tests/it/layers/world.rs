@@ -67,6 +67,7 @@ impl World {
             orders: None,
             resellers: None,
             deliveries: None,
+            changes: None,
             audit: None,
             webhooks: None,
         };

@@ -9,9 +9,9 @@ use webhooks::delivery::{LoggedHeader, WebhookAttempt, WebhookDelivery, WebhookD
 use webhooks::store::LogPlace;
 
 use crate::graphql::base::error::ApiError;
-use crate::graphql::base::id::change_subject_id;
 use crate::graphql::base::page::PageInfo;
 use crate::graphql::base::scalars::{DateTime, int};
+use crate::graphql::topics::feed::node_id;
 
 /// Begin of each cursor.
 const CURSOR: &str = "1w";
@@ -116,7 +116,7 @@ impl WebhookMessage {
 
     /// The id of the object. Null in a test message.
     async fn object_id(&self) -> Option<ID> {
-        self.delivery.subject.as_ref().map(change_subject_id)
+        self.delivery.subject.as_ref().map(node_id)
     }
 
     /// The version of the object. Null in a test message.

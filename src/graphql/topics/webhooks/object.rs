@@ -95,7 +95,7 @@ impl WebhookNode {
 #[Object(name = "Webhook")]
 impl WebhookNode {
     /// Global id of the webhook.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         GlobalId::Webhook(self.0.key.0.clone()).encode()
     }
 

@@ -1,0 +1,4 @@
+//! The feed of changes of all kinds.
+
+mod api;
+mod store;
