@@ -9,6 +9,7 @@ mod credential_cipher;
 mod cursor_cipher;
 mod deliveries;
 mod edits;
+mod facts;
 mod feed;
 mod group_commit;
 mod health;
@@ -51,7 +52,7 @@ use crate::store::SqlStore;
 use ::audit::AuditStore;
 use ::deliveries::store::DeliveryStore;
 use ::edits::IdempotencyStore;
-use change_feed::ChangeStore;
+use change_feed::{ChangeStore, FactStore};
 use domain::{CallCounts, SnapshotStore};
 use orders::OrderStore;
 use orders::history::OrderImport;
@@ -94,6 +95,8 @@ pub struct Stores {
     pub orders: Arc<dyn OrderStore>,
     /// The feed of all changes.
     pub changes: Arc<dyn ChangeStore>,
+    /// The state of the objects that the feed names.
+    pub facts: Arc<dyn FactStore>,
     /// Edits.
     pub edits: Arc<dyn IdempotencyStore>,
     /// Deliveries. They reference the orders.
@@ -197,6 +200,7 @@ fn stores(store: SqlStore) -> Stores {
     Stores {
         orders: Arc::clone(&store) as _,
         changes: Arc::clone(&store) as _,
+        facts: Arc::clone(&store) as _,
         edits: Arc::clone(&store) as _,
         deliveries: Arc::clone(&store) as _,
         call_counts: Arc::clone(&store) as _,
