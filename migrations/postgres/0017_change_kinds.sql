@@ -8,13 +8,23 @@ ALTER TABLE changes ALTER COLUMN status DROP NOT NULL;
 -- Number of writes of a delivery.
 ALTER TABLE delivery_parcels ADD COLUMN version BIGINT NOT NULL DEFAULT 1;
 
--- The facts of the catalog, of sources and of connections as the feed last named them. `digest` is null for an object that has gone.
-CREATE TABLE catalog_facts (
-    kind    TEXT   NOT NULL,
-    source  TEXT   NOT NULL,
-    key     TEXT   NOT NULL,
-    digest  TEXT,
-    version BIGINT NOT NULL,
-    seen_at BIGINT NOT NULL,
+-- The state of each object of the catalog, of sources and of connections as the feed last named it. `digests` has a digest for each part
+-- of the object in JSON; null for an object that has gone. `parent` is the event of a performance.
+CREATE TABLE feed_facts (
+    kind      TEXT   NOT NULL,
+    source    TEXT   NOT NULL,
+    key       TEXT   NOT NULL,
+    parent    TEXT,
+    starts_at BIGINT,
+    digests   TEXT,
+    version   BIGINT NOT NULL,
+    seen_at   BIGINT NOT NULL,
     PRIMARY KEY (kind, source, key)
+);
+CREATE INDEX feed_facts_by_parent ON feed_facts (kind, source, parent);
+
+-- Work that one replica does for all. It is due again at `lease_until`.
+CREATE TABLE feed_leases (
+    name        TEXT   NOT NULL PRIMARY KEY,
+    lease_until BIGINT NOT NULL
 );

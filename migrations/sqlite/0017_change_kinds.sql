@@ -23,13 +23,23 @@ CREATE INDEX changes_by_reseller_and_kind ON changes (reseller, kind, cursor);
 -- Number of writes of a delivery.
 ALTER TABLE delivery_parcels ADD COLUMN version INTEGER NOT NULL DEFAULT 1;
 
--- The facts of the catalog, of sources and of connections as the feed last named them. `digest` is null for an object that has gone.
-CREATE TABLE catalog_facts (
-    kind    TEXT    NOT NULL,
-    source  TEXT    NOT NULL,
-    key     TEXT    NOT NULL,
-    digest  TEXT,
-    version INTEGER NOT NULL,
-    seen_at INTEGER NOT NULL,
+-- The state of each object of the catalog, of sources and of connections as the feed last named it. `digests` has a digest for each part
+-- of the object in JSON; null for an object that has gone. `parent` is the event of a performance.
+CREATE TABLE feed_facts (
+    kind      TEXT    NOT NULL,
+    source    TEXT    NOT NULL,
+    key       TEXT    NOT NULL,
+    parent    TEXT,
+    starts_at INTEGER,
+    digests   TEXT,
+    version   INTEGER NOT NULL,
+    seen_at   INTEGER NOT NULL,
     PRIMARY KEY (kind, source, key)
+) STRICT;
+CREATE INDEX feed_facts_by_parent ON feed_facts (kind, source, parent);
+
+-- Work that one replica does for all. It is due again at `lease_until`.
+CREATE TABLE feed_leases (
+    name        TEXT    NOT NULL PRIMARY KEY,
+    lease_until INTEGER NOT NULL
 ) STRICT;

@@ -9,6 +9,7 @@ mod credential_cipher;
 mod cursor_cipher;
 mod deliveries;
 mod edits;
+mod facts;
 mod feed;
 mod group_commit;
 mod health;
@@ -54,7 +55,7 @@ use ::audit::AuditStore;
 use ::deliveries::store::DeliveryStore;
 use ::edits::IdempotencyStore;
 use ::webhooks::store::WebhookStore;
-use change_feed::ChangeStore;
+use change_feed::{ChangeStore, FactStore};
 use domain::{CallCounts, SnapshotStore};
 use orders::OrderStore;
 use orders::history::OrderImport;
@@ -97,6 +98,8 @@ pub struct Stores {
     pub orders: Arc<dyn OrderStore>,
     /// The feed of all changes.
     pub changes: Arc<dyn ChangeStore>,
+    /// The state of the objects that the feed names.
+    pub facts: Arc<dyn FactStore>,
     /// Edits.
     pub edits: Arc<dyn IdempotencyStore>,
     /// Deliveries. They reference the orders.
@@ -202,6 +205,7 @@ fn stores(store: SqlStore) -> Stores {
     Stores {
         orders: Arc::clone(&store) as _,
         changes: Arc::clone(&store) as _,
+        facts: Arc::clone(&store) as _,
         edits: Arc::clone(&store) as _,
         deliveries: Arc::clone(&store) as _,
         call_counts: Arc::clone(&store) as _,
