@@ -39,6 +39,7 @@ mod soak;
 mod source_records;
 mod statements;
 mod vendor_operations;
+mod webhooks;
 
 /// The allocator of the binary.
 #[global_allocator]

@@ -2,3 +2,5 @@
 
 mod api;
 mod store;
+
+pub(crate) use store::open;

@@ -16,7 +16,7 @@ use crate::orders::store::{draft_order, write_next_version};
 use crate::orders::vendor::KEYED;
 use crate::orders::world::{World, storefront};
 
-pub(super) async fn open(url: &str) -> Stores {
+pub(crate) async fn open(url: &str) -> Stores {
     open_stores(url, &[CredentialKey::new([7; 32])], &default_store_settings()).await.expect("the store opens")
 }
 

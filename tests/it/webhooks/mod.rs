@@ -1,0 +1,6 @@
+//! Webhooks over the ledger and HTTP.
+
+mod hostile;
+mod receiver;
+mod sending;
+mod world;
