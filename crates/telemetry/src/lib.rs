@@ -94,6 +94,7 @@ const OWN_CRATES: &[&str] = &[
     "store_sql",
     "telemetry",
     "ticketgraph",
+    "webhooks",
 ];
 
 /// Prefix of the vendor crates. A filter directive applies to every target with its prefix.

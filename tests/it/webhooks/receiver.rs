@@ -134,10 +134,19 @@ impl Receiver {
     }
 
     /// Waits until what has arrived satisfies a condition.
-    pub(super) async fn wait_until(&self, mut is_done: impl FnMut(&[Received]) -> bool) -> Vec<Received> {
+    pub(super) async fn wait_until(&self, is_done: impl FnMut(&[Received]) -> bool) -> Vec<Received> {
+        self.wait_within(PATIENCE, is_done).await
+    }
+
+    /// As [`wait_until`](Self::wait_until), for another longest time.
+    pub(super) async fn wait_within(
+        &self,
+        patience: Duration,
+        mut is_done: impl FnMut(&[Received]) -> bool,
+    ) -> Vec<Received> {
         let mut count = self.shared.count.subscribe();
         let done = count.wait_for(|_| is_done(&lock(&self.shared.received)));
-        if timeout(PATIENCE, done).await.is_err() {
+        if timeout(patience, done).await.is_err() {
             panic!("{} messages arrived: {:?}", self.received().len(), self.received().last());
         }
         self.received()

@@ -27,7 +27,7 @@ pub(super) const OPEN: AddressPolicy = AddressPolicy { allows_private: true };
 /// Time for which a replaced secret signs, too.
 pub(super) const OVERLAP: Duration = Duration::from_secs(3600);
 /// Most webhooks of an owner.
-pub(super) const PER_OWNER: usize = 3;
+pub(super) const PER_OWNER: usize = 12;
 
 /// Settings with short times.
 pub(super) const SETTINGS: RunnerSettings = RunnerSettings {
