@@ -36,7 +36,7 @@ pub enum WebhooksError {
     Secret(#[from] SecretError),
 }
 
-/// What the service needs.
+/// Ports and settings of the service.
 pub struct WebhooksDependencies {
     /// Webhooks and messages.
     pub store: Arc<dyn WebhookStore>,

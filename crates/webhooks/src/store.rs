@@ -28,7 +28,7 @@ pub struct ClaimedWebhook {
     pub waiting: Vec<WebhookDelivery>,
 }
 
-/// What a lease holder writes about a webhook. Written as a whole, and only while the lease is held.
+/// Changes of a webhook by its lease holder. Written as a whole, and only while the lease is held.
 #[derive(Debug)]
 pub struct WebhookWrite<'a> {
     /// The webhook.
@@ -63,7 +63,7 @@ pub trait WebhookStore: Send + Sync {
 
     /// Replaces a webhook together with the record of the request, and ends the lease. Fails with [`StoreError::KeyTaken`] if the key
     /// of the request was used, and with [`StoreError::Outdated`] if the webhook has another fencing token. Messages behind its position
-    /// that wait are deleted, because they follow from the feed again; if `restarts`, those before it begin their attempts anew.
+    /// that wait are deleted, because they follow from the feed again; if `restarts`, the attempts of those before it are counted again from now.
     async fn replace_webhook(
         &self,
         action: &OperatorAction,

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use change_feed::{ChangeFilter, ChangeKind};
 use tempfile::TempDir;
+use ticketgraph::graphql::topics::feed::node_id;
 use tokio::task::block_in_place;
 use tokio::time::{Instant, interval};
 
@@ -15,7 +16,7 @@ use crate::orders::database::Postgres;
 use crate::process::Process;
 use crate::process_orders::sandbox_at;
 use crate::webhooks::receiver::{Behavior, Received, Receiver};
-use crate::webhooks::world::{OPEN, World, operator};
+use crate::webhooks::world::{OPEN, World, operator, performance};
 
 /// Number of changes without the variable `WEBHOOK_CHANGES`.
 const FEW: usize = 400;
@@ -27,8 +28,8 @@ const PER_SECOND: u64 = 50;
 /// Destinations that accept everything.
 const HEALTHY: usize = 7;
 /// Longest wait for the last message, without and with the variable.
-const PATIENCE: Duration = Duration::from_secs(120);
-const LONG_PATIENCE: Duration = Duration::from_secs(1_800);
+const MAX_WAIT: Duration = Duration::from_secs(120);
+const LONG_MAX_WAIT: Duration = Duration::from_secs(1_800);
 
 /// Settings with short times, and the key of the ledger of this process.
 const WEBHOOKS: &str =
@@ -57,11 +58,18 @@ fn start(folder: &TempDir) -> Process {
     process
 }
 
+fn object_name(number: usize) -> String {
+    format!("object-{}", number % OBJECTS)
+}
+
+fn object_id(number: usize) -> String {
+    node_id(&performance(&object_name(number), 1).subject).0
+}
+
 /// Appends a change of an object. A change whose acknowledgment was lost may be in the feed twice.
 async fn append(world: &World, number: usize) {
-    let name = format!("object-{}", number % OBJECTS);
     let version = u64::try_from(number / OBJECTS + 1).expect("a number");
-    let change = [crate::webhooks::world::performance(&name, version)];
+    let change = [performance(&object_name(number), version)];
     while world.stores.changes.append(&change).await.is_err() {
         tokio::task::yield_now().await;
     }
@@ -76,7 +84,7 @@ async fn feed(world: &World, mut after: u64) -> Vec<Entry> {
         assert!(slice.is_current, "every change has a position");
         for (position, change) in slice.lines {
             after = position;
-            entries.push((position, ticketgraph::graphql::topics::feed::node_id(&change.subject).0, change.version));
+            entries.push((position, node_id(&change.subject).0, change.version));
         }
         if !slice.has_more {
             return entries;
@@ -128,13 +136,13 @@ async fn measure(world: &World, healthy: &[Receiver]) {
         append(world, number).await;
         committed.push(Instant::now());
     }
-    let mut times = Vec::new();
+    let (mut times, objects) = (Vec::new(), (0..OBJECTS).map(object_id).collect::<Vec<_>>());
     for receiver in healthy {
-        let received = receiver.wait_within(PATIENCE, |received| received.len() >= MEASURED).await;
-        let first = position(world, &received[0]);
+        let received = receiver.wait_within(MAX_WAIT, |received| received.len() >= MEASURED).await;
         let all = received.iter().filter_map(|one| {
-            let number = usize::try_from(position(world, one) - first).ok()?;
-            Some(one.at.saturating_duration_since(*committed.get(number)?))
+            let object = objects.iter().position(|object| object == one.object())?;
+            let version = usize::try_from(one.version()).ok()?;
+            Some(one.at.saturating_duration_since(*committed.get((version - 1) * OBJECTS + object)?))
         });
         times.extend(all);
     }
@@ -148,7 +156,7 @@ async fn measure(world: &World, healthy: &[Receiver]) {
 async fn no_change_is_lost_or_overtaken_while_a_sender_and_the_database_are_killed() {
     let Some(postgres) = Postgres::start() else { return };
     let number = std::env::var_os("WEBHOOK_CHANGES").and_then(|text| text.to_str()?.parse().ok());
-    let (changes, patience) = (number.unwrap_or(FEW), if number.is_some() { LONG_PATIENCE } else { PATIENCE });
+    let (changes, max_wait) = (number.unwrap_or(FEW), if number.is_some() { LONG_MAX_WAIT } else { MAX_WAIT });
     let world = World::with(postgres.url(), OPEN, Duration::from_secs(1)).await;
     let folder = TempDir::new().expect("a folder");
     std::fs::write(folder.path().join("venues.toml"), configuration(postgres.url())).expect("a file");
@@ -182,7 +190,7 @@ async fn no_change_is_lost_or_overtaken_while_a_sender_and_the_database_are_kill
             received.len() >= feed.len()
                 && received.iter().map(|one| one.id.as_str()).collect::<BTreeSet<_>>().len() >= feed.len()
         };
-        repeated += check(&world, &receiver.wait_within(patience, all).await, &feed);
+        repeated += check(&world, &receiver.wait_within(max_wait, all).await, &feed);
     }
     println!("{} changes to {HEALTHY} destinations in {:?}, {repeated} repetitions", feed.len(), begun.elapsed());
     drop(one);

@@ -1,4 +1,4 @@
-//! A destination under test: verifies signatures with the official library, records what arrives, and behaves as told.
+//! A destination under test: verifies signatures with the official library, records what arrives, and has one behavior at a time.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
 /// Longest wait for messages.
-const PATIENCE: Duration = Duration::from_secs(30);
+const MAX_WAIT: Duration = Duration::from_secs(30);
 
 /// Behavior of a destination.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -135,18 +135,18 @@ impl Receiver {
 
     /// Waits until what has arrived satisfies a condition.
     pub(super) async fn wait_until(&self, is_done: impl FnMut(&[Received]) -> bool) -> Vec<Received> {
-        self.wait_within(PATIENCE, is_done).await
+        self.wait_within(MAX_WAIT, is_done).await
     }
 
     /// As [`wait_until`](Self::wait_until), for another longest time.
     pub(super) async fn wait_within(
         &self,
-        patience: Duration,
+        max_wait: Duration,
         mut is_done: impl FnMut(&[Received]) -> bool,
     ) -> Vec<Received> {
         let mut count = self.shared.count.subscribe();
         let done = count.wait_for(|_| is_done(&lock(&self.shared.received)));
-        if timeout(patience, done).await.is_err() {
+        if timeout(max_wait, done).await.is_err() {
             panic!("{} messages arrived: {:?}", self.received().len(), self.received().last());
         }
         self.received()

@@ -1,4 +1,4 @@
-//! What arrives: at least once, in order for each object, with the same id, signed with the secrets that are valid.
+//! Sending: at least once, in order for each object, with the same id, signed with the secrets that are valid.
 
 use std::collections::BTreeSet;
 

@@ -57,7 +57,7 @@ pub struct RunnerSettings {
     pub log_entries: usize,
 }
 
-/// What the runner needs.
+/// Ports and settings of the runner.
 #[derive(Clone)]
 pub struct RunnerDependencies {
     /// Webhooks and messages.
