@@ -12,6 +12,7 @@ import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 
 import { startServer } from './server.mjs';
+import { ask, placeOrder, reseller } from './shop.mjs';
 
 const run = promisify(execFile);
 const root = new URL('../../', import.meta.url).pathname;
@@ -38,13 +39,10 @@ async function block(words) {
   return found;
 }
 
+const operator = { authorization: 'Bearer sandbox-operator' };
+
 async function call(query, variables = {}) {
-  const response = await fetch(`${server.origin}/graphql`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', authorization: 'Bearer sandbox-operator' },
-    body: JSON.stringify({ query, variables }),
-  });
-  const { data, errors } = await response.json();
+  const { data, errors } = await ask(server.origin, query, variables, operator);
   assert.equal(errors, undefined, JSON.stringify(errors));
   return data;
 }
@@ -52,12 +50,11 @@ async function call(query, variables = {}) {
 let keys = 0;
 const key = () => `webhooks-${(keys += 1)}`;
 
-async function create(url, signature = 'HMAC') {
+async function create(url, { signature = 'HMAC', include = 'IDS', events = ['ORDER_UPDATED'] } = {}) {
   const { createWebhook } = await call(
-    `mutation ($key: ID!, $url: URL!, $signature: WebhookSignature!) {
-      createWebhook(input: { idempotencyKey: $key, url: $url, events: [ORDER_UPDATED], signature: $signature }) {
-        webhook { id publicKey } secret problems { code } } }`,
-    { key: key(), url, signature },
+    `mutation ($input: CreateWebhookInput!) {
+      createWebhook(input: $input) { webhook { id publicKey } secret problems { code } } }`,
+    { input: { idempotencyKey: key(), url, events, signature, include } },
   );
   assert.deepEqual(createWebhook.problems, []);
   return { ...createWebhook.webhook, secret: createWebhook.secret };
@@ -150,23 +147,51 @@ test('the receiver in Java accepts what is authentic', async (context) => {
   await check('java', ['Receiver.java']);
 });
 
-test('an Ed25519 signature verifies with the public key, and not over another body', async () => {
-  await writeFile(join(folder, 'ed25519.mjs'), await block('javascript ed25519'));
-  const { isAuthentic } = await import(join(folder, 'ed25519.mjs'));
+/** A receiver that keeps what arrives. */
+async function collect() {
   const received = [];
   const receiver = createServer(async (request, response) => {
     const parts = [];
     for await (const part of request) parts.push(part);
     received.push({ headers: request.headers, body: Buffer.concat(parts) });
     response.writeHead(204).end();
+    receiver.emit('received');
   }).listen(0, '127.0.0.1');
   await once(receiver, 'listening');
-  const webhook = await create(`http://127.0.0.1:${receiver.address().port}/`, 'ED25519');
+  return { received, receiver, url: `http://127.0.0.1:${receiver.address().port}/` };
+}
+
+test('an Ed25519 signature verifies with the public key, and not over another body', async () => {
+  await writeFile(join(folder, 'ed25519.mjs'), await block('javascript ed25519'));
+  const { isAuthentic } = await import(join(folder, 'ed25519.mjs'));
+  const { received, receiver, url } = await collect();
+  const webhook = await create(url, { signature: 'ED25519' });
   assert.equal(webhook.secret, null);
   assert.equal(await statusOfTest(webhook.id), 204);
   const [{ headers, body }] = received;
   assert.ok(isAuthentic(webhook.publicKey, headers, body));
   assert.ok(!isAuthentic(webhook.publicKey, headers, Buffer.concat([body, Buffer.from(' ')])));
   receiver.close();
+  await remove(webhook.id);
+});
+
+test('an order arrives with its tickets in ascending versions, on request with the object, and never with codes or people', async () => {
+  const { received, receiver, url } = await collect();
+  const webhook = await create(url, { include: 'FULL', events: ['ORDER_UPDATED', 'TICKET_UPDATED'] });
+  const order = await placeOrder(server.origin, reseller, 'ACME', 2);
+  const messages = () => received.map(({ body }) => JSON.parse(body)).filter(({ data }) => data.id);
+  const isDone = () => messages().some(({ data }) => data.object?.status === 'CONFIRMED') && messages().filter(({ type }) => type === 'ticket.updated').length >= 2;
+  while (!isDone()) await once(receiver, 'received', { signal: AbortSignal.timeout(30_000) });
+  const versions = messages().filter(({ data }) => data.id === order.id).map(({ data }) => data.version);
+  assert.deepEqual(versions, [...versions].sort((one, other) => one - other), 'in order');
+  const last = messages().findLast(({ data }) => data.id === order.id);
+  assert.equal(last.data.object.number, order.number);
+  for (const { body } of received) assert.doesNotMatch(String(body), /ada@example|Lovelace|barcode/iu);
+  const { changes } = await call('query ($after: String) { changes(after: $after, first: 1) { nodes { nodeId } } }', {
+    after: messages()[0].data.cursor,
+  });
+  assert.ok(changes, 'the cursor is one of the feed');
+  receiver.close();
+  receiver.closeAllConnections();
   await remove(webhook.id);
 });

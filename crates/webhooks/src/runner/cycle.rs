@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::delivery::{AttemptOutcome, WebhookAttempt, WebhookDelivery};
 use crate::notice::WebhookDisabled;
 use crate::runner::leased::{Finished, Leased};
-use crate::runner::{CLAIM_INTERVAL, CLEAN_INTERVAL, LEASE_MARGIN, RETRY_DELAY, Runner};
+use crate::runner::{CLAIM_INTERVAL, CLEAN_INTERVAL, LEASE_MARGIN, MEASURE_INTERVAL, RETRY_DELAY, Runner};
 use crate::webhook::WebhookKey;
 
 /// Webhooks that are claimed at once, so that replicas that start together share them.
@@ -211,7 +211,10 @@ impl Runner {
 
     /// Deletes old entries of the logs, and measures what waits.
     async fn clean(&mut self) {
-        self.measure();
+        if Instant::now() >= self.next_measure {
+            self.next_measure = Instant::now() + MEASURE_INTERVAL;
+            self.measure();
+        }
         if Instant::now() < self.next_clean {
             return;
         }

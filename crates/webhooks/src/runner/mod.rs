@@ -29,6 +29,8 @@ const GATHER_TIME: Duration = Duration::from_millis(10);
 const CLAIM_INTERVAL: Duration = Duration::from_secs(1);
 /// Time between two deletions of old log entries.
 const CLEAN_INTERVAL: Duration = Duration::from_secs(60);
+/// Time between two measurements of what waits.
+const MEASURE_INTERVAL: Duration = Duration::from_secs(1);
 /// Delay after the store failed.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 /// Time that a lease lasts longer than the longest attempt.
@@ -108,6 +110,7 @@ struct Runner {
     next_poll: Instant,
     next_claim: Instant,
     next_clean: Instant,
+    next_measure: Instant,
     /// End of the pause after a failure of the store.
     paused_until: Instant,
 }
@@ -125,6 +128,7 @@ impl Runner {
             next_poll: now,
             next_claim: now,
             next_clean: now + CLEAN_INTERVAL,
+            next_measure: now,
             paused_until: now,
         }
     }
