@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
+use domain::StoreError;
 use http_client::HttpClientError;
 use store_sql::StoreOpenError;
 use vendor_api::InvalidSetting;
@@ -42,6 +43,9 @@ pub enum StartError {
         /// Error.
         error: StoreOpenError,
     },
+    /// The webhooks of the configuration cannot be stored.
+    #[error("the webhooks of the configuration cannot be stored: {0}")]
+    Webhooks(#[source] StoreError),
     /// The HTTP client cannot be created.
     #[error(transparent)]
     Client(#[from] HttpClientError),

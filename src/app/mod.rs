@@ -29,6 +29,7 @@ mod sources;
 mod start;
 mod startup_log;
 mod vendor_specs;
+mod webhook_setup;
 
 pub use accept::{AcceptOptions, Output, accept};
 pub use check::{

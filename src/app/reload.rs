@@ -122,6 +122,7 @@ fn sections_needing_restart(before: &Config, now: &Config) -> Vec<&'static str> 
             ("sources", format!("{:?}", config.sources)),
             ("deliveries", format!("{:?}", config.deliveries)),
             ("notifications", format!("{:?}", config.notifications)),
+            ("webhooks", format!("{:?}", config.webhooks)),
         ]
     };
     let pairs = parts(before).into_iter().zip(parts(now));

@@ -29,6 +29,7 @@ use crate::app::signals::shutdown_signal;
 use crate::app::sources;
 use crate::app::sources::{ConnectedSources, Infrastructure, connect_sources};
 use crate::app::startup_log::log_startup;
+use crate::app::webhook_setup;
 use crate::config::Config;
 use crate::gateway::health::{Dependencies, Dependency};
 use crate::gateway::metrics_endpoint::MetricsRenderer;
@@ -44,6 +45,7 @@ use notifications::Notifications;
 use orders::periodic::every;
 use source_stack::CatalogCache;
 use store_sql::{SearchIndex, Stores};
+use webhooks::WebhookRunner;
 
 /// Time between two looks for orders that are not searchable.
 const INDEX_INTERVAL: Duration = Duration::from_secs(60);
@@ -75,13 +77,16 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     let deliveries = delivery_setup::open(&config, &sources, &infrastructure, &orders, &stores, notifications.as_ref())
         .map_err(StartError::Settings)?;
     let purger = edge_setup::start_purger(&config, &infrastructure.client, &infrastructure.cache);
+    let webhooks = webhook_setup::prepare(&config, &stores, &clock, notifications.as_ref()).await?;
     let services = Services {
         catalog: catalog(&config, sources.clone(), &clock),
         orders: Some(orders.clone()),
         edits: Some(edits),
         deliveries: Some(deliveries.clone()),
         resellers: Some(Arc::new(resellers)),
+        changes: Some(Arc::clone(&stores.changes)),
         audit: Some(start_audit_log(&config, &stores, &clock, (&tracker, &stop))),
+        webhooks: Some(webhooks.service.clone()),
     };
     let (cache, draining) = (Arc::clone(&infrastructure.cache), CancellationToken::new());
     let state =
@@ -96,6 +101,8 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     // Orders that a crash interrupted are resumed before the first request arrives.
     start_orders(&orders, has_history);
     deliveries.start();
+    webhooks.objects.connect(&gateway);
+    let webhooks = webhooks.start();
     tracker.spawn(report_calls(monthly_quotas, stores.call_counts, stop.clone()));
     tracker.spawn(index_orders(stores.search_index, stop.clone()));
     log_startup(&config, &listeners, sandbox.as_ref());
@@ -109,7 +116,7 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     let serving = listeners.serve(&config, &gateway, operation, &tracker, &stop);
     let (drained, drain_by) = tokio::join!(serving, drain_by);
     let drained = drained?;
-    let written = close(&orders, &deliveries, (notifications.as_ref(), &purger), drain_by).await;
+    let written = close(&orders, &deliveries, &webhooks, (notifications.as_ref(), &purger), drain_by).await;
     recording.finish();
     tracing::info!(drained, written, "stopped");
     Ok(drained && written)
@@ -175,17 +182,20 @@ async fn delete_old_entries(audit: Arc<AuditLog>, stop: CancellationToken) {
     every(AUDIT_INTERVAL, stop, delete).await;
 }
 
-/// Closes orders, deliveries, notices to the operator and purges. Clients that waited for an order have their response or have given up. Calls in flight record
+/// Closes orders, deliveries, webhooks, notices to the operator and purges. Clients that waited for an order have their response or have given up. Calls in flight record
 /// their results; another replica continues the rest. Returns true if everything was written.
 async fn close(
     orders: &Orders,
     deliveries: &Deliveries,
+    webhooks: &WebhookRunner,
     (notifications, purger): (Option<&Notifications>, &Purger),
     drain_by: Instant,
 ) -> bool {
     let close_by = drain_by.max(Instant::now() + MIN_CLOSE_TIME);
     let closing = async { tokio::join!(orders.close(), deliveries.close()) };
     let is_written = tokio::time::timeout_at(close_by, closing).await.is_ok();
+    // A destination that is slow loses nothing: another replica, or the next start, sends again what was not recorded.
+    let _ = tokio::time::timeout_at(close_by, webhooks.close()).await;
     if let Some(notifications) = notifications {
         // The last runs may have sent some. A destination that is down loses nothing that was to be written.
         let _ = tokio::time::timeout_at(close_by, notifications.close()).await;

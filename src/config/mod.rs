@@ -28,6 +28,7 @@ mod sources;
 mod telemetry;
 mod tree;
 mod vendor_spec;
+mod webhooks;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -56,6 +57,7 @@ pub use sign_in::SignInConfig;
 pub use sources::{CancellationTermsConfig, ConfiguredSource, DeliveryConfig};
 pub use telemetry::TelemetryConfig;
 pub use vendor_spec::{VendorConfigSpec, VendorConfigSpecs};
+pub use webhooks::{DestinationConfig, WebhooksConfig};
 
 use crate::config::diagnostic::reason;
 use crate::config::section::{ReadContext, Section};
@@ -98,6 +100,8 @@ pub struct Config {
     pub orders: OrdersConfig,
     /// `[notifications]`.
     pub notifications: NotificationsConfig,
+    /// `[webhooks]`.
+    pub webhooks: WebhooksConfig,
     /// `[sandbox]`.
     pub sandbox: SandboxConfig,
     /// `[telemetry]`.
@@ -175,6 +179,7 @@ impl Config {
             ledger: root.read_table("ledger", LedgerConfig::read),
             orders: root.read_table("orders", OrdersConfig::read),
             notifications: root.read_table("notifications", NotificationsConfig::read),
+            webhooks: root.read_table("webhooks", |from| WebhooksConfig::read(from, &reseller_names)),
             sandbox: root.read_table("sandbox", SandboxConfig::read),
             telemetry: root.read_table("telemetry", TelemetryConfig::read),
             deliveries: root.read_each("deliveries", |id, from| DeliveryConfig::read(id, from, specs, &names)),

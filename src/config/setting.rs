@@ -6,8 +6,8 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use jiff::SignedDuration;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Span, SpanRelativeTo};
 use rust_decimal::Decimal;
 use tracing_subscriber::EnvFilter;
 use url::Url;
@@ -194,7 +194,7 @@ impl Setting for Duration {
     const EXPECTED: &'static str = r#"a duration above zero such as "250ms", "30s", "5m" or "24h""#;
 
     fn read(node: &Node) -> Result<Self, String> {
-        let length = node.as_text().and_then(|text| text.trim().parse::<SignedDuration>().ok());
+        let length = node.as_text().and_then(|text| parse_duration(text.trim()));
         let length = length.and_then(|length| Self::try_from(length).ok());
         length.filter(|length| !length.is_zero() && *length <= MAX_DURATION).ok_or_else(|| wrong_kind::<Self>(node))
     }
@@ -202,6 +202,12 @@ impl Setting for Duration {
     fn placeholder() -> Self {
         Self::from_secs(1)
     }
+}
+
+/// Parses a duration. A day has 24 hours.
+fn parse_duration(text: &str) -> Option<SignedDuration> {
+    let span = text.parse::<Span>().ok()?;
+    span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()
 }
 
 /// Formats a duration in the syntax of settings.

@@ -33,3 +33,4 @@ pub mod router;
 pub mod sign_in;
 pub mod socket;
 pub mod state;
+pub mod webhook_objects;

@@ -29,7 +29,8 @@ fn parse(value: &HeaderValue) -> Option<String> {
     is_valid.then(|| text.to_owned())
 }
 
-fn generate() -> String {
+/// Returns a new id.
+pub(super) fn generate() -> String {
     format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..))
 }
 

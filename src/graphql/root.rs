@@ -13,10 +13,11 @@ use crate::graphql::base::loaders::{EventByKey, PerformanceByKey, TicketTypesOf,
 use crate::graphql::base::viewer::{Scope, Viewer};
 use crate::graphql::topics::admissions::AdmissionToken;
 use crate::graphql::topics::catalog::{Event, Performance, Section, TicketType};
-use crate::graphql::topics::deliveries::DeliveryChannel;
+use crate::graphql::topics::deliveries::{AppDelivery, DeliveryChannel};
 use crate::graphql::topics::orders::{Order, OrderLine, Ticket, VendorOrder, find_order};
 use crate::graphql::topics::resellers::{Reseller, ResellerConnection};
 use crate::graphql::topics::sources::Source;
+use crate::graphql::topics::webhooks::WebhookNode;
 
 /// An object with a global id, by which it can be refetched. Ids are opaque.
 #[derive(Interface)]
@@ -48,6 +49,10 @@ pub enum Node {
     ResellerConnection(ResellerConnection),
     /// A delivery channel.
     DeliveryChannel(DeliveryChannel),
+    /// A ticket in a mobile app.
+    AppDelivery(AppDelivery),
+    /// A webhook.
+    Webhook(WebhookNode),
 }
 
 /// Queries that belong to no topic.
@@ -124,9 +129,14 @@ pub(super) async fn find_node(ctx: &Ctx, id: &ID) -> Option<Result<Node, ApiErro
 fn scope_of(id: &GlobalId) -> Scope {
     match id {
         GlobalId::AdmissionToken(..) => Scope::AdmissionRead,
-        GlobalId::Order(_) | GlobalId::Leg(..) | GlobalId::OrderLine(..) | GlobalId::Ticket(..) => Scope::OrderRead,
+        GlobalId::Order(_)
+        | GlobalId::Leg(..)
+        | GlobalId::OrderLine(..)
+        | GlobalId::Ticket(..)
+        | GlobalId::Delivery(..) => Scope::OrderRead,
         GlobalId::Reseller(_) | GlobalId::Connection(..) => Scope::ReportRead,
         GlobalId::Channel(_) => Scope::DeliveryWrite,
+        GlobalId::Webhook(_) => Scope::WebhookWrite,
         GlobalId::Quote(_) => Scope::OrderWrite,
         GlobalId::Source(_)
         | GlobalId::Event(..)
@@ -185,7 +195,18 @@ async fn load_node(ctx: &Ctx, id: GlobalId) -> Result<Option<Node>, ApiError> {
         },
         GlobalId::Reseller(key) => ctx.find_reseller(&key).map(Node::from),
         GlobalId::Connection(reseller, source) => ResellerConnection::find(ctx, &reseller, &source).map(Node::from),
+        GlobalId::Webhook(webhook) => WebhookNode::find(ctx, &webhook).await?.map(Node::from),
         GlobalId::Channel(channel) => DeliveryChannel::find(ctx, &channel).map(Node::from),
+        GlobalId::Delivery(order, number, channel) => match find_order(ctx, order).await? {
+            Some(order) => {
+                let ticket = Ticket::find(ctx, &order, number).await?;
+                ticket
+                    .and_then(|ticket| ticket.app_delivery(ctx))
+                    .filter(|delivery| delivery.channel == channel)
+                    .map(Node::from)
+            }
+            None => None,
+        },
         GlobalId::Quote(_) => None,
     })
 }

@@ -22,9 +22,11 @@ use crate::graphql::topics::authoring::{AuthoringMutation, SectionMutation};
 use crate::graphql::topics::callers::CallersQuery;
 use crate::graphql::topics::catalog::{CatalogQuery, CatalogSubscription};
 use crate::graphql::topics::deliveries::DeliveryMutation;
+use crate::graphql::topics::feed::FeedQuery;
 use crate::graphql::topics::orders::{OperatorMutation, OrdersMutation, OrdersQuery, OrdersSubscription};
 use crate::graphql::topics::resellers::{ResellersMutation, ResellersQuery};
 use crate::graphql::topics::sources::{SourcesQuery, SourcesSubscription};
+use crate::graphql::topics::webhooks::{WebhooksMutation, WebhooksQuery};
 
 // One object per topic, and the fields that are served without being part of the SDL.
 /// The query root.
@@ -36,9 +38,11 @@ pub struct QueryRoot<T: ObjectType + Default>(
     CatalogQuery,
     AdmissionsQuery,
     OrdersQuery,
+    FeedQuery,
     ResellersQuery,
     AuditQuery,
     CallersQuery,
+    WebhooksQuery,
     T,
 );
 
@@ -58,6 +62,7 @@ pub struct Mutation(
     AdmissionsMutation,
     ResellersMutation,
     DeliveryMutation,
+    WebhooksMutation,
 );
 
 /// The subscription root: one object per topic, at most six.
@@ -72,9 +77,11 @@ pub(super) fn topics() -> HashMap<(String, String), &'static str> {
         ("catalog", object_fields::<CatalogQuery>()),
         ("admissions", object_fields::<AdmissionsQuery>()),
         ("orders", object_fields::<OrdersQuery>()),
+        ("feed", object_fields::<FeedQuery>()),
         ("partners", object_fields::<ResellersQuery>()),
         ("audit", object_fields::<AuditQuery>()),
         ("graph", object_fields::<CallersQuery>()),
+        ("webhooks", object_fields::<WebhooksQuery>()),
     ];
     let mutation = [
         ("orders", object_fields::<OrdersMutation>()),
@@ -84,6 +91,7 @@ pub(super) fn topics() -> HashMap<(String, String), &'static str> {
         ("admissions", object_fields::<AdmissionsMutation>()),
         ("partners", object_fields::<ResellersMutation>()),
         ("delivery", object_fields::<DeliveryMutation>()),
+        ("webhooks", object_fields::<WebhooksMutation>()),
     ];
     let subscription = [
         ("orders", subscription_fields::<OrdersSubscription>()),

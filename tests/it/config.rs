@@ -206,9 +206,11 @@ fn the_commented_examples_in_the_defaults_are_valid() {
     let is_example = |line: &&str| line.starts_with('#') && !line.starts_with("# ") && line.len() > 1;
     let examples: Vec<_> = manual.lines().filter(is_example).map(|line| &line[1..]).collect();
     assert!(examples.len() > 20);
-    let config = load_with_real_vendors(&with_key_hashes(&examples.join("\n")), &[KEY, ("TIXNGO_KEY", "x")])
+    let secret = ("CRM_WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+    let config = load_with_real_vendors(&with_key_hashes(&examples.join("\n")), &[KEY, ("TIXNGO_KEY", "x"), secret])
         .expect("no diagnostics");
     assert_eq!((config.sources.len(), config.clients.len(), config.auth.issuers.len()), (1, 1, 1));
+    assert_eq!(config.webhooks.destinations["crm"].reseller.as_deref(), Some("tiqets"));
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod documents;
 mod edge;
 mod edits;
 mod examples;
+mod feed;
 mod gateway;
 mod graphql;
 mod layers;
@@ -39,6 +40,7 @@ mod soak;
 mod source_records;
 mod statements;
 mod vendor_operations;
+mod webhooks;
 
 /// The allocator of the binary.
 #[global_allocator]

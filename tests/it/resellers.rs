@@ -82,7 +82,9 @@ impl Venues {
             edits: None,
             orders: None,
             deliveries: None,
+            changes: None,
             audit: None,
+            webhooks: None,
         });
         Self { harbor, opera, services }
     }

@@ -37,6 +37,9 @@ pub enum Scope {
     /// Read statements and reports.
     #[strum(serialize = "report:read")]
     ReportRead,
+    /// Manage webhooks and receive what they send.
+    #[strum(serialize = "webhook:write")]
+    WebhookWrite,
     /// All permissions.
     #[strum(serialize = "admin")]
     Admin,

@@ -51,6 +51,15 @@ pub fn build_client() -> Result<reqwest::Client, HttpClientError> {
     Ok(client_builder().pool_idle_timeout(Duration::from_secs(50)).build()?)
 }
 
+/// Creates a client like [`build_client`], which connects only to addresses that the resolver returns. It does not decompress: bodies are
+/// not read.
+pub fn build_client_resolving_by<R: reqwest::dns::Resolve + 'static>(
+    resolver: Arc<R>,
+) -> Result<reqwest::Client, HttpClientError> {
+    let builder = client_builder().pool_idle_timeout(Duration::from_secs(50)).dns_resolver(resolver);
+    Ok(builder.no_gzip().no_brotli().no_zstd().build()?)
+}
+
 fn client_builder() -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())

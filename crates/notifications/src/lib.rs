@@ -1,4 +1,4 @@
-//! Notices to the operator when a stream of a delivery channel fails: a webhook signed as in Standard Webhooks
+//! Notices to the operator when a stream of a delivery channel fails, and when a webhook was disabled: a webhook signed as in Standard Webhooks
 //! (<https://www.standardwebhooks.com>), and an e-mail over SMTP.
 
 mod email;
@@ -18,13 +18,13 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
-use url::Url;
+use webhooks::notice::{WebhookDisabled, WebhookNotifier};
 
 use crate::email::EmailDestination;
 pub use crate::email::{is_mailbox, is_smtp_url};
 use crate::message::Message;
 use crate::webhook::WebhookDestination;
-pub use crate::webhook::is_webhook_secret;
+pub use webhooks::is_webhook_secret;
 
 /// Waits between the attempts of one notice. They are random, at most these. The settings bound their time.
 const RETRIES: RetryPolicy = RetryPolicy {
@@ -210,26 +210,40 @@ impl Notifications {
 
 impl StreamNotifier for Notifications {
     fn notify(&self, notice: StreamNotice) {
-        let message = Arc::new(Message::of(&notice));
+        let span =
+            tracing::error_span!(parent: None, "notice", channel = notice.channel, stream = notice.stream.name());
+        self.send_to_all(Message::of(&notice), &span);
+    }
+}
+
+impl WebhookNotifier for Notifications {
+    fn notify_disabled(&self, notice: WebhookDisabled) {
+        let span = tracing::error_span!(parent: None, "notice", webhook = notice.webhook.0);
+        self.send_to_all(Message::of_disabled(&notice), &span);
+    }
+}
+
+impl Notifications {
+    /// Starts sending a message to each destination.
+    fn send_to_all(&self, message: Message, span: &tracing::Span) {
+        let message = Arc::new(message);
         for destination in &self.destinations {
             let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
                 count(destination.name(), "dropped");
                 tracing::error!(
                     destination = destination.name(),
-                    channel = notice.channel,
+                    notice = message.id,
                     "a notice is not sent: too many are waiting"
                 );
                 continue;
             };
             let (destination, message, attempts) =
                 (Arc::clone(destination), Arc::clone(&message), self.attempts.clone());
-            let span =
-                tracing::error_span!(parent: None, "notice", channel = notice.channel, stream = notice.stream.name());
             let send = async move {
                 send(&destination, &message, &attempts).await;
                 drop(slot);
             };
-            self.tasks.spawn(send.instrument(span));
+            self.tasks.spawn(send.instrument(span.clone()));
         }
     }
 }
@@ -263,9 +277,4 @@ async fn send(destination: &Destination, message: &Message, attempts: &Attempts)
 fn count(destination: &'static str, outcome: &'static str) {
     metrics::counter!("ticketgraph_notifications_total", "destination" => destination, "outcome" => outcome)
         .increment(1);
-}
-
-/// Parses the URL of a webhook.
-fn parse_url(text: &str) -> Option<Url> {
-    Url::parse(text.trim()).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
 }

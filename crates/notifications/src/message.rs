@@ -2,6 +2,8 @@
 
 use deliveries::notice::{NoticeEvent, StreamNotice};
 use serde_json::json;
+use webhooks::DisabledReason;
+use webhooks::notice::WebhookDisabled;
 
 /// A notice in both forms.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +58,35 @@ impl Message {
         }
     }
 
+    /// Writes the notice of a webhook that was disabled.
+    pub(crate) fn of_disabled(notice: &WebhookDisabled) -> Self {
+        let (webhook, reason): (_, &'static str) = (&notice.webhook.0, notice.reason.into());
+        let body = json!({
+            "type": "webhook.disabled",
+            "timestamp": notice.at.to_string(),
+            "data": {
+                "webhook": webhook, "reseller": notice.reseller, "reason": reason,
+                "failing_since": notice.failing_since.to_string(),
+            },
+        });
+        let because = match notice.reason {
+            DisabledReason::Gone => "its destination responded that it is gone (status 410)".to_owned(),
+            DisabledReason::Failing | DisabledReason::Requested => {
+                format!("its destination has failed since {}", notice.failing_since.strftime("%Y-%m-%d %H:%M UTC"))
+            }
+        };
+        Self {
+            id: format!("msg_webhook_{}", notice.at.as_nanosecond()),
+            json: body.to_string(),
+            subject: format!("ticketgraph: webhook {webhook} is disabled"),
+            text: format!(
+                "The webhook {webhook} is disabled: {because}.\n\nReseller: {reseller}\nNothing is lost: once it is enabled, it \
+                goes on from where it stopped.\n",
+                reseller = notice.reseller.as_deref().unwrap_or("none"),
+            ),
+        }
+    }
+
     /// Writes a test notice, which reports nothing.
     pub(crate) fn test(now: jiff::Timestamp) -> Self {
         let body = json!({"type": "notification.test", "timestamp": now.to_string(), "data": {}});
@@ -70,6 +101,7 @@ mod tests {
     use deliveries::ChannelStream;
     use deliveries::store::StreamCounts;
     use jiff::Timestamp;
+    use webhooks::WebhookKey;
 
     #[test]
     fn a_notice_names_channel_stream_time_kind_of_failure_and_numbers() {
@@ -102,5 +134,25 @@ mod tests {
         assert_ne!(Message::of(&other).id, message.id);
         // A full stop separates the parts that are signed.
         assert!(!message.id.contains('.'), "{}", message.id);
+    }
+
+    #[test]
+    fn a_notice_of_a_disabled_webhook_names_it_with_reason_and_time_and_no_address() {
+        let at = Timestamp::from_second(1_800_003_600).expect("a time");
+        let notice = WebhookDisabled {
+            webhook: WebhookKey("a1".to_owned()),
+            reseller: Some("tours".to_owned()),
+            reason: DisabledReason::Failing,
+            at,
+            failing_since: Timestamp::from_second(1_799_744_400).expect("a time"),
+        };
+        let message = Message::of_disabled(&notice);
+        let body: serde_json::Value = serde_json::from_str(&message.json).expect("JSON");
+        let data = json!({
+            "webhook": "a1", "reseller": "tours", "reason": "FAILING", "failing_since": "2027-01-12T09:00:00Z",
+        });
+        let expected = json!({"type": "webhook.disabled", "timestamp": "2027-01-15T09:00:00Z", "data": data});
+        assert_eq!((body, message.subject.as_str()), (expected, "ticketgraph: webhook a1 is disabled"));
+        assert!(message.text.contains("has failed since 2027-01-12 09:00 UTC"), "{}", message.text);
     }
 }

@@ -7,22 +7,17 @@ use domain::Clock;
 use domain::accounts::{AccountCheck, CheckOutcome, WriteProbes};
 use reqwest::{Client, StatusCode};
 use secrecy::ExposeSecret;
-use standardwebhooks::{HEADER_WEBHOOK_ID, HEADER_WEBHOOK_SIGNATURE, HEADER_WEBHOOK_TIMESTAMP, Webhook};
+use standardwebhooks::{HEADER_WEBHOOK_ID, HEADER_WEBHOOK_SIGNATURE, HEADER_WEBHOOK_TIMESTAMP};
 use url::Url;
+use webhooks::{SharedSecret, parse_url};
 
 use crate::message::Message;
-use crate::{InvalidDestination, SendError, WebhookSettings, parse_url};
-
-/// Returns true for a key of signatures: base64, with or without `whsec_`, of at least 24 bytes as Standard Webhooks requires.
-pub fn is_webhook_secret(text: &str) -> bool {
-    let digits = text.strip_prefix("whsec_").unwrap_or(text).trim_end_matches('=').len();
-    Webhook::new(text).is_ok() && digits >= 32
-}
+use crate::{InvalidDestination, SendError, WebhookSettings};
 
 pub(crate) struct WebhookDestination {
     client: Client,
     url: Url,
-    signer: Webhook,
+    signer: SharedSecret,
     clock: Arc<dyn Clock>,
 }
 
@@ -33,7 +28,8 @@ impl WebhookDestination {
         clock: &Arc<dyn Clock>,
     ) -> Result<Self, InvalidDestination> {
         let url = parse_url(settings.url.expose_secret()).ok_or(InvalidDestination("webhook_url"))?;
-        let signer = Webhook::new(settings.secret.expose_secret()).map_err(|_| InvalidDestination("webhook_secret"))?;
+        let signer = SharedSecret::parse(settings.secret.expose_secret());
+        let signer = signer.map_err(|_| InvalidDestination("webhook_secret"))?;
         Ok(Self { client: client.clone(), url, signer, clock: Arc::clone(clock) })
     }
 
@@ -48,7 +44,7 @@ impl WebhookDestination {
         // The time of this attempt: receivers refuse old ones.
         let timestamp = self.clock.now().as_second();
         let signature = self.signer.sign(&message.id, timestamp, message.json.as_bytes());
-        let signature = signature.map_err(|_| SendError::Malformed)?;
+        let signature = signature.ok_or(SendError::Malformed)?;
         let request = self
             .client
             .post(self.url.clone())

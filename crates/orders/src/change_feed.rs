@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::change_feed::{FeedError, FeedPage, FeedSlice};
 use futures_util::{Stream, StreamExt, stream};
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
@@ -45,28 +46,6 @@ pub enum Feed {
     Transitions,
 }
 
-/// Page of a feed for a client: the cursors reveal no position.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FeedPage<T> {
-    /// Entries in ascending order, each with its encrypted cursor.
-    pub lines: Vec<(String, T)>,
-    /// True if more entries follow.
-    pub has_more: bool,
-    /// True if entries may precede.
-    pub has_previous: bool,
-}
-
-/// Error of reading a page of a feed.
-#[derive(Debug, thiserror::Error)]
-pub enum FeedError {
-    /// The cursor was not issued for this feed with a configured key.
-    #[error("the cursor is not one of this feed")]
-    InvalidCursor,
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
 /// Returns the position of a cursor; without a cursor, that before the first entry.
 pub(crate) fn decode_cursor(store: &dyn OrderStore, feed: Feed, cursor: Option<&str>) -> Result<u64, FeedError> {
     cursor.map_or(Ok(0), |cursor| store.decode_cursor(feed, cursor).ok_or(FeedError::InvalidCursor))
@@ -82,17 +61,6 @@ pub(crate) fn encode_page<T>(
     let encode = |(position, line)| Ok((store.encode_cursor(feed, position)?, line));
     let lines: Result<_, StoreError> = slice.lines.into_iter().map(encode).collect();
     Ok(FeedPage { lines: lines?, has_more: slice.has_more, has_previous: after > 0 })
-}
-
-/// Page of a feed or log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FeedSlice<T> {
-    /// Entries in ascending order, each with its position.
-    pub lines: Vec<(u64, T)>,
-    /// True if more entries follow.
-    pub has_more: bool,
-    /// False if changes were committed that have no position yet. They will follow.
-    pub is_current: bool,
 }
 
 /// Changes of orders, at least once each. Subscribers read the current order for every change.

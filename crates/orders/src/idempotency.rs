@@ -70,7 +70,7 @@ impl Orders {
 }
 
 /// Hashes a request. Equal requests have equal hashes.
-pub(crate) fn request_hash<T: Serialize + ?Sized>(request: &T) -> String {
+pub fn request_hash<T: Serialize + ?Sized>(request: &T) -> String {
     // Requests are plain text and numbers, which always serialize.
     let json = serde_json::to_vec(request).unwrap_or_default();
     hex::encode(Sha256::digest(json))
@@ -78,6 +78,10 @@ pub(crate) fn request_hash<T: Serialize + ?Sized>(request: &T) -> String {
 
 /// Validates an idempotency key.
 pub(crate) fn validate_key(key: &str) -> Option<Problem> {
-    let is_valid = !key.trim().is_empty() && key.len() <= 128;
-    (!is_valid).then(|| Problem::new(ProblemCode::IdempotencyKeyInvalid).at_path(["input", "idempotencyKey"]))
+    (!is_valid_key(key)).then(|| Problem::new(ProblemCode::IdempotencyKeyInvalid).at_path(["input", "idempotencyKey"]))
+}
+
+/// Returns true for an idempotency key that is not blank and has at most 128 bytes.
+pub fn is_valid_key(key: &str) -> bool {
+    !key.trim().is_empty() && key.len() <= 128
 }

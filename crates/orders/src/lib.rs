@@ -66,7 +66,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use crate::bus::{ChangeBus, ChangeEvent, LocalChangeBus};
-pub use crate::change_feed::{Feed, FeedError, FeedPage, FeedSlice, OrderChange, OrderChangeStream};
+pub use crate::change_feed::{Feed, OrderChange, OrderChangeStream};
 use crate::change_feed::{decode_cursor, encode_page};
 use crate::context::OrdersContext;
 use crate::leg::LegCancellation;
@@ -93,6 +93,7 @@ pub use crate::settlement::LegSettlement;
 pub use crate::status::{Intent, LegStatus, OrderStatus};
 pub use crate::store::{OrderFilter, OrderLookup, OrderStore, SaleFilter, Transition};
 use crate::unit_of_work::UnitOfWork;
+use ::change_feed::{FeedError, FeedPage, FeedSlice};
 use domain::ordering::Barcode;
 use domain::{Clock, Currency, OrderKey, Source, SourceId, StoreError};
 
@@ -387,18 +388,6 @@ impl Orders {
             return Ok(Vec::new());
         }
         self.0.store.sum_unresolved(scope, created).await
-    }
-
-    /// Returns a page of the change feed for a client, after a cursor or from the start.
-    pub async fn page_changes(
-        &self,
-        actor: &Actor,
-        after: Option<&str>,
-        first: usize,
-    ) -> Result<FeedPage<OrderChange>, FeedError> {
-        let store = self.0.store.as_ref();
-        let after = decode_cursor(store, Feed::Changes, after)?;
-        encode_page(store, Feed::Changes, after, self.list_changes(actor, after, first).await?)
     }
 
     /// Returns a page of the status transitions of an order for a client, after a cursor or from the start.

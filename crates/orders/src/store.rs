@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use ::change_feed::FeedSlice;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use crate::change_feed::{Feed, FeedSlice, OrderChange};
+use crate::change_feed::{Feed, OrderChange};
 use crate::idempotency::IdempotencyRecord;
 use crate::lease::{Lease, LeaseAfterWrite, Precondition};
 use crate::listing::{OrderPage, PageRequest};
@@ -222,7 +223,7 @@ pub trait OrderStore: OperatorStore {
         key: &str,
     ) -> Result<Option<IdempotencyRecord>, StoreError>;
 
-    /// Lists feed entries after a cursor, optionally only those of one reseller. Waits a short time for positions of changes that were
+    /// Lists the entries of orders in the feed after a cursor, optionally only those of one reseller. Waits a short time for positions of changes that were
     /// just committed.
     async fn list_changes(
         &self,
@@ -231,7 +232,7 @@ pub trait OrderStore: OperatorStore {
         reseller: Option<&str>,
     ) -> Result<FeedSlice<OrderChange>, StoreError>;
 
-    /// Returns the cursor of the last entry in the feed.
+    /// Returns the cursor of the last entry in the feed, of any kind.
     async fn feed_end(&self) -> Result<u64, StoreError>;
 
     /// Lists the status transitions of an order after a cursor.

@@ -22,7 +22,7 @@ pub struct CircuitBreakerPolicy {
 }
 
 /// Settings of retries.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub struct RetryPolicy {
     /// Attempts in total, including the first one.
     pub max_attempts: u32,

@@ -44,6 +44,7 @@ impl Role {
                 Scope::OrderWrite,
                 Scope::TicketBarcode,
                 Scope::DeliveryWrite,
+                Scope::WebhookWrite,
             ],
             Self::Operator => Scope::ALL,
         };

@@ -5,10 +5,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::codec::{duration_nanos, encode_json, to_nanos};
+use crate::changes::insert_changes;
+use crate::codec::{duration_nanos, encode_json, to_nanos, unreadable};
 use crate::rows::{order_key, placeholders};
 use crate::sql::{SqlRow, SqlTransaction, SqlValue};
 use crate::store::SqlStore;
+use change_feed::{ChangeSubject, NewChange};
 use deliveries::ChannelStream;
 use deliveries::delivery::{Delivery, PushState};
 use deliveries::store::{ChannelLease, ChannelWrite, DeliveryStore, FeedPositions, StreamCounts, StreamRun};
@@ -74,14 +76,18 @@ impl DeliveryStore for SqlStore {
             transaction.execute(sql, vec![channel.into(), key.into()]).await?;
         }
         for delivery in change.deliveries {
-            save_delivery(&mut transaction, delivery).await?;
+            save_delivery(&mut transaction, delivery, now).await?;
         }
         if let Some((stream, run)) = change.run {
             let sql = "INSERT INTO delivery_streams (channel, stream, run) VALUES ($1, $2, $3) \
                 ON CONFLICT (channel, stream) DO UPDATE SET run = excluded.run";
             transaction.execute(sql, vec![channel.into(), stream.name().into(), encode_json(run)?.into()]).await?;
         }
-        transaction.commit().await
+        transaction.commit().await?;
+        if !change.deliveries.is_empty() {
+            self.sequencer.request();
+        }
+        Ok(())
     }
 
     async fn load_positions(&self, channel: &str) -> Result<FeedPositions, StoreError> {
@@ -204,11 +210,17 @@ fn push_state_column(stream: ChannelStream) -> Option<&'static str> {
     }
 }
 
-async fn save_delivery(transaction: &mut SqlTransaction, delivery: &Delivery) -> Result<(), StoreError> {
+/// Writes a delivery, and its entry of the feed in the same transaction.
+async fn save_delivery(
+    transaction: &mut SqlTransaction,
+    delivery: &Delivery,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let sql = "INSERT INTO delivery_parcels (channel, key, order_key, ticket, injection, cancellation, control, check_at, \
         parcel) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (channel, key) DO UPDATE SET \
         injection = excluded.injection, cancellation = excluded.cancellation, control = excluded.control, \
-        check_at = excluded.check_at, parcel = excluded.parcel";
+        check_at = excluded.check_at, parcel = excluded.parcel, version = delivery_parcels.version + 1 RETURNING version, \
+        (SELECT reseller FROM orders WHERE orders.key = $3) AS reseller";
     let values: Vec<SqlValue> = vec![
         delivery.channel.as_str().into(),
         delivery.key.as_str().into(),
@@ -220,5 +232,9 @@ async fn save_delivery(transaction: &mut SqlTransaction, delivery: &Delivery) ->
         delivery.next_check_at().map(to_nanos).into(),
         encode_json(delivery)?.into(),
     ];
-    transaction.execute(sql, values).await.map(|_| ())
+    let row = transaction.fetch_first(sql, values).await?.ok_or_else(|| unreadable("a delivery that was written"))?;
+    let subject =
+        ChangeSubject::Delivery { order: delivery.order, ticket: delivery.ticket, channel: delivery.channel.clone() };
+    let (version, reseller) = (row.unsigned("version")?, row.opt_text("reseller")?);
+    insert_changes(transaction, &[NewChange { at: now, subject, version, reseller }]).await
 }

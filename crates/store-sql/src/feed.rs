@@ -34,7 +34,7 @@ pub(crate) struct Sequencer {
     /// True if a task will begin a pass.
     is_scheduled: AtomicBool,
     /// Last position of the feed that this process has seen.
-    last: AtomicU64,
+    last: watch::Sender<u64>,
 }
 
 impl Sequencer {
@@ -46,18 +46,23 @@ impl Sequencer {
             requested: AtomicU64::new(0),
             covered: watch::Sender::new(0),
             is_scheduled: AtomicBool::new(false),
-            last: AtomicU64::new(0),
+            last: watch::Sender::new(0),
         }
     }
 
     /// Returns the last position of the feed that this process has seen. Changes that are not sequenced yet come after it.
     pub(crate) fn last_seen(&self) -> u64 {
-        self.last.load(SeqCst)
+        *self.last.borrow()
+    }
+
+    /// Returns the last position of the feed that this process has seen, which wakes readers.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {
+        self.last.subscribe()
     }
 
     /// Remembers a position of the feed.
     pub(crate) fn saw(&self, position: u64) {
-        self.last.fetch_max(position, SeqCst);
+        self.last.send_if_modified(|last| std::mem::replace(last, position.max(*last)) < position);
     }
 
     /// Requests a pass in the background and returns the number of the request. A request that comes before a scheduled pass
@@ -103,7 +108,7 @@ async fn run_scheduled(sequencer: Weak<Sequencer>) {
     loop {
         let Some(running) = sequencer.upgrade() else { return };
         let Err(error) = running.run().await else { return };
-        tracing::warn!(%error, "changes of orders could not be added to the feed, trying again");
+        tracing::warn!(%error, "changes could not be added to the feed, trying again");
         // A task that was scheduled meanwhile repeats the pass.
         if running.is_scheduled.swap(true, SeqCst) {
             return;

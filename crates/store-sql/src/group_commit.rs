@@ -14,7 +14,7 @@ use crate::order_rows::OrderRows;
 use crate::order_tables::{IDEMPOTENCY_KEYS, MAX_ROWS, TIMERS};
 use crate::settings::LeaseClock;
 use crate::sql::{SqlTransaction, SqlValue, WrittenOrder};
-use crate::sqlite::{assign_positions, begin_immediate};
+use crate::sqlite::{assign_all_positions, begin_immediate};
 use domain::StoreError;
 
 /// Maximum number of changes in one transaction, which bounds the time that other writers wait.
@@ -131,25 +131,27 @@ fn error_text(error: &StoreError) -> String {
 async fn write_group(mut transaction: SqlTransaction, writes: Vec<OrderRows>) -> Result<Vec<WriteResult>, StoreError> {
     let mut fences = Vec::with_capacity(writes.len());
     for rows in writes {
+        let changes = rows.change_count();
         transaction.execute("SAVEPOINT change", Vec::new()).await?;
         let fence = write_rows(&mut transaction, rows).await;
         if fence.is_err() {
             transaction.execute("ROLLBACK TO change", Vec::new()).await?;
         }
         transaction.execute("RELEASE change", Vec::new()).await?;
-        fences.push(fence);
+        fences.push(fence.map(|fence| (fence, changes)));
     }
-    let written = fences.iter().filter(|fence| fence.is_ok()).count();
+    let written: u64 = fences.iter().flatten().map(|(_, changes)| changes).sum();
     if written == 0 {
         return Ok(fences.into_iter().map(|fence| Err(fence.err().unwrap_or(StoreError::Outdated))).collect());
     }
     // No other transaction can be committed before this one, so the positions are final.
-    let last = assign_positions(&mut transaction).await?.last;
+    let last = assign_all_positions(&mut transaction).await?;
     transaction.commit().await?;
-    let mut position = last.saturating_sub(u64::try_from(written).unwrap_or(u64::MAX));
-    let result = |fence: Result<u64, StoreError>| {
-        fence.map(|fence| {
-            position += 1;
+    let mut next = last.saturating_sub(written) + 1;
+    let result = |fence: Result<(u64, u64), StoreError>| {
+        fence.map(|(fence, changes)| {
+            let position = next;
+            next += changes;
             WrittenOrder { fence, position: Some(position) }
         })
     };

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use crate::group_commit::write_rows;
 use crate::order_rows::OrderRows;
-use crate::sqlite::assign_positions;
+use crate::sqlite::assign_all_positions;
 use crate::store::SqlStore;
 use domain::StoreError;
 use orders::history::{OrderImport, PastOrder};
@@ -23,14 +23,7 @@ impl OrderImport for SqlStore {
             write_rows(&mut transaction, OrderRows::new(&self.cipher, &order.write())?).await?;
         }
         // No other transaction can be committed before this one, so the positions are final.
-        let mut last = 0;
-        loop {
-            let assigned = assign_positions(&mut transaction).await?;
-            last = assigned.last.max(last);
-            if assigned.count == 0 {
-                break;
-            }
-        }
+        let last = assign_all_positions(&mut transaction).await?;
         transaction.commit().await?;
         self.sequencer.saw(last);
         Ok(true)

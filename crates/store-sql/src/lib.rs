@@ -1,13 +1,15 @@
-//! The durable stores for orders, edits, deliveries, sessions and the audit log, on SQLite or PostgreSQL.
+//! The durable stores for orders, edits, deliveries, sessions, webhooks and the audit log, on SQLite or PostgreSQL.
 //!
-//! Contains no business rules: it writes and reads what the ports of `orders`, `edits`, `deliveries`, `sign-in` and `audit` define.
+//! Contains no business rules: it writes and reads what the ports of `orders`, `edits`, `deliveries`, `sign-in`, `webhooks` and `audit` define.
 
 mod audit;
+mod changes;
 mod codec;
 mod credential_cipher;
 mod cursor_cipher;
 mod deliveries;
 mod edits;
+mod facts;
 mod feed;
 mod group_commit;
 mod health;
@@ -33,6 +35,8 @@ mod source_calls;
 mod sql;
 mod sqlite;
 mod store;
+mod webhook_rows;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -50,6 +54,8 @@ use crate::store::SqlStore;
 use ::audit::AuditStore;
 use ::deliveries::store::DeliveryStore;
 use ::edits::IdempotencyStore;
+use ::webhooks::store::WebhookStore;
+use change_feed::{ChangeStore, FactStore};
 use domain::{CallCounts, SnapshotStore};
 use orders::OrderStore;
 use orders::history::OrderImport;
@@ -90,6 +96,10 @@ pub enum StoreOpenError {
 pub struct Stores {
     /// Orders.
     pub orders: Arc<dyn OrderStore>,
+    /// The feed of all changes.
+    pub changes: Arc<dyn ChangeStore>,
+    /// The state of the objects that the feed names.
+    pub facts: Arc<dyn FactStore>,
     /// Edits.
     pub edits: Arc<dyn IdempotencyStore>,
     /// Deliveries. They reference the orders.
@@ -102,6 +112,8 @@ pub struct Stores {
     pub audit: Arc<dyn AuditStore>,
     /// Sessions of people.
     pub sessions: Arc<dyn SessionStore>,
+    /// Webhooks and their messages.
+    pub webhooks: Arc<dyn WebhookStore>,
     /// Index of the orders of earlier versions.
     pub search_index: Arc<dyn SearchIndex>,
     /// Import of orders of the past.
@@ -192,12 +204,15 @@ fn stores(store: SqlStore) -> Stores {
     let store = Arc::new(store);
     Stores {
         orders: Arc::clone(&store) as _,
+        changes: Arc::clone(&store) as _,
+        facts: Arc::clone(&store) as _,
         edits: Arc::clone(&store) as _,
         deliveries: Arc::clone(&store) as _,
         call_counts: Arc::clone(&store) as _,
         snapshots: Arc::clone(&store) as _,
         audit: Arc::clone(&store) as _,
         sessions: Arc::clone(&store) as _,
+        webhooks: Arc::clone(&store) as _,
         search_index: Arc::clone(&store) as _,
         import: Arc::clone(&store) as _,
         health: store,

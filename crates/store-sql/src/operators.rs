@@ -7,6 +7,7 @@ use crate::codec::{
     StoredRef, decode_json, decode_name, decode_refs, encode_json, encode_name, encode_refs, to_nanos, unreadable,
 };
 use crate::credential_cipher::Ciphertext;
+use crate::facts::append_source_change;
 use crate::rows::order_key;
 use crate::sql::{SqlRow, SqlTransaction, SqlValue};
 use crate::store::SqlStore;
@@ -14,7 +15,7 @@ use domain::{SourceId, StoreError};
 use orders::operator::{OperatorAction, OperatorStore, ResolvedOrphan, SourcePause};
 
 /// Stores the record of a request.
-async fn insert_action(transaction: &mut SqlTransaction, action: &OperatorAction) -> Result<(), StoreError> {
+pub(crate) async fn insert_action(transaction: &mut SqlTransaction, action: &OperatorAction) -> Result<(), StoreError> {
     let sql = "INSERT INTO operator_actions (scope, operation, key, request_hash, scheduled, used_at) \
         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
     let values: Vec<SqlValue> = vec![
@@ -122,7 +123,10 @@ impl OperatorStore for SqlStore {
         if transaction.execute(sql, values).await? == 0 {
             return Err(StoreError::Outdated);
         }
-        transaction.commit().await
+        append_source_change(&mut transaction, &pause.source, action.at).await?;
+        transaction.commit().await?;
+        self.sequencer.request();
+        Ok(())
     }
 
     async fn delete_pause(&self, action: &OperatorAction, source: &SourceId) -> Result<(), StoreError> {
@@ -133,7 +137,10 @@ impl OperatorStore for SqlStore {
         if transaction.execute(sql, values).await? == 0 {
             return Err(StoreError::Outdated);
         }
-        transaction.commit().await
+        append_source_change(&mut transaction, source, action.at).await?;
+        transaction.commit().await?;
+        self.sequencer.request();
+        Ok(())
     }
 
     async fn list_pauses(&self) -> Result<Vec<SourcePause>, StoreError> {

@@ -1,7 +1,8 @@
 //! The rows of one change of an order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use crate::changes::encode_subject;
 use crate::codec::{self, duration_nanos, encode_json, encode_name, encode_secures, to_nanos};
 use crate::credential_cipher::CredentialCipher;
 use crate::order_tables::{
@@ -11,6 +12,7 @@ use crate::rows::ticket_state;
 use crate::sealed_refs::{NO_PLAINTEXT, RefsTable};
 use crate::settings::LeaseClock;
 use crate::sql::SqlValue;
+use change_feed::{ChangeKind, ChangeSubject};
 use domain::StoreError;
 use jiff::civil::Date;
 use orders::idempotency::IdempotencyRecord;
@@ -52,6 +54,7 @@ impl OrderRows {
         let key = change.order.key.to_string();
         let before = change.precondition.previous();
         let (mut lines, mut legs, mut attempts, mut tickets) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut changed_tickets: BTreeSet<usize> = change.credentials.iter().map(|code| code.ticket).collect();
         for (number, line) in change.order.lines.iter().enumerate() {
             let stored = before.and_then(|before| before.lines.get(number));
             if stored.is_none_or(|stored| stored.is_canceled != line.is_canceled) {
@@ -73,6 +76,7 @@ impl OrderRows {
         for (number, ticket) in change.order.tickets.iter().enumerate() {
             if before.and_then(|before| before.tickets.get(number)) != Some(ticket) {
                 tickets.push(ticket_row(cipher, &key, number, ticket)?);
+                changed_tickets.insert(number);
             }
         }
         // One row for each ticket: a statement cannot replace a row that it has written itself.
@@ -88,12 +92,20 @@ impl OrderRows {
             (&CREDENTIALS, credentials),
             (&TRANSITIONS, transition_rows(&key, change)),
             (&TIMERS, timer_rows(&key, change)),
-            (&CHANGES, vec![change_row(&key, change)]),
+            (&CHANGES, change_rows(&key, change, &changed_tickets)?),
             (&ORDER_SEARCH, token_rows(&key, change)),
             (&SORT_KEYS, sort_key_rows(&key, change)),
         ];
         let idempotency = change.idempotency.map(|record| idempotency_row(&key, change, record));
         Ok(Self { order: OrderRow::new(&key, change)?, key, idempotency, tables })
+    }
+}
+
+impl OrderRows {
+    /// Returns the number of entries of the feed, the first of which is that of the order.
+    pub(crate) fn change_count(&self) -> u64 {
+        let changes = self.tables.iter().filter(|(table, _)| table.name == CHANGES.name);
+        changes.map(|(_, rows)| u64::try_from(rows.len()).unwrap_or(u64::MAX)).sum()
     }
 }
 
@@ -335,14 +347,24 @@ fn timer_rows(key: &str, change: &OrderWrite<'_>) -> Vec<Row> {
     change.timers.iter().map(row).collect()
 }
 
-fn change_row(key: &str, change: &OrderWrite<'_>) -> Row {
-    vec![
-        to_nanos(change.order.updated_at).into(),
-        key.into(),
-        change.order.version.into(),
-        change.status.name().into(),
-        change.order.reseller.as_deref().into(),
-    ]
+/// Returns the entries of the feed: that of the order, and one for each ticket that changed.
+fn change_rows(key: &str, change: &OrderWrite<'_>, tickets: &BTreeSet<usize>) -> Result<Vec<Row>, StoreError> {
+    let row = |kind: ChangeKind, subject: Option<String>| -> Row {
+        vec![
+            to_nanos(change.order.updated_at).into(),
+            kind.name().into(),
+            subject.into(),
+            key.into(),
+            change.order.version.into(),
+            change.status.name().into(),
+            change.order.reseller.as_deref().into(),
+        ]
+    };
+    let ticket = |number: &usize| {
+        let subject = ChangeSubject::Ticket { order: change.order.key, ticket: *number };
+        Ok(row(ChangeKind::Ticket, Some(encode_subject(&subject)?)))
+    };
+    std::iter::once(Ok(row(ChangeKind::Order, None))).chain(tickets.iter().map(ticket)).collect()
 }
 
 /// Returns the tokens of a new order. They do not change afterwards.

@@ -196,8 +196,17 @@ pub(crate) const SORT_KEYS: OrderTable = OrderTable {
     on_conflict: "",
 };
 
+/// The entries of the feed: the first is that of the order itself.
 pub(crate) const CHANGES: OrderTable = OrderTable {
     name: "changes",
-    columns: &[("at", Int), ("order_key", Text), ("version", Int), ("status", Text), ("reseller", Text)],
+    columns: &[
+        ("at", Int),
+        ("kind", Text),
+        ("subject", Text),
+        ("order_key", Text),
+        ("version", Int),
+        ("status", Text),
+        ("reseller", Text),
+    ],
     on_conflict: "",
 };

@@ -15,7 +15,7 @@ struct Index {
     replaces: Option<&'static str>,
 }
 
-const INDEXES: [Index; 5] = [
+const INDEXES: [Index; 7] = [
     Index { name: "orders_not_searchable", on: "orders (key) WHERE is_searchable = 0", replaces: None },
     Index {
         name: "orders_by_status_and_age",
@@ -29,6 +29,12 @@ const INDEXES: [Index; 5] = [
         name: "legs_unresolved",
         on: "legs (source, order_key) WHERE status IN ('OUTCOME_UNKNOWN', 'NEEDS_ATTENTION')",
         replaces: None,
+    },
+    Index { name: "changes_by_kind", on: "changes (kind, cursor)", replaces: None },
+    Index {
+        name: "changes_by_reseller_and_kind",
+        on: "changes (reseller, kind, cursor)",
+        replaces: Some("changes_by_reseller"),
     },
 ];
 

@@ -150,7 +150,7 @@ pub(crate) async fn begin_immediate(writer: &SqlitePool) -> Result<SqlTransactio
 }
 
 /// Gives the next positions to a batch of changes that have none.
-pub(crate) async fn assign_positions(transaction: &mut SqlTransaction) -> Result<AssignedPositions, StoreError> {
+async fn assign_positions(transaction: &mut SqlTransaction) -> Result<AssignedPositions, StoreError> {
     let row = transaction.fetch_first("SELECT last FROM feed WHERE id = 1", Vec::new()).await?;
     let last = row.ok_or_else(|| unreadable("the feed has no last cursor"))?.unsigned("last")?;
     let sql = "UPDATE changes SET cursor = sequenced.cursor FROM (\
@@ -163,6 +163,16 @@ pub(crate) async fn assign_positions(transaction: &mut SqlTransaction) -> Result
         transaction.execute("UPDATE feed SET last = last + $1 WHERE id = 1", vec![count.into()]).await?;
     }
     Ok(AssignedPositions { last: last + count, count })
+}
+
+/// Gives the next positions to all changes that have none, and returns the last position of the feed.
+pub(crate) async fn assign_all_positions(transaction: &mut SqlTransaction) -> Result<u64, StoreError> {
+    loop {
+        let assigned = assign_positions(transaction).await?;
+        if assigned.count < POSITION_BATCH {
+            return Ok(assigned.last);
+        }
+    }
 }
 
 /// Acquires the lock file next to a database file.

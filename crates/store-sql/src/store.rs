@@ -8,24 +8,24 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::codec::{self, decode_name, duration_nanos, encode_json, require, to_nanos, unreadable};
+use crate::codec::{self, decode_name, duration_nanos, encode_json, to_nanos};
 use crate::credential_cipher::{Ciphertext, CredentialCipher};
 use crate::cursor_cipher::CursorCipher;
 use crate::feed::Sequencer;
 use crate::order_rows::{OrderRows, credential_location};
 use crate::rows::{load_orders, order_key};
-use crate::sql::{SqlDatabase, SqlRow, SqlTransaction, SqlValue};
+use crate::sql::{SqlDatabase, SqlRow, SqlValue};
+use change_feed::FeedSlice;
 use domain::StoreError;
 use domain::ordering::Barcode;
 use domain::{Currency, OrderKey, SourceId};
-use orders::change_feed::{Feed, FeedSlice, OrderChange};
+use orders::change_feed::{Feed, OrderChange};
 use orders::idempotency::IdempotencyRecord;
 use orders::lease::Lease;
 use orders::listing::{OrderPage, PageRequest};
 use orders::order::Order;
 use orders::quote::{Quote, QuoteId};
 use orders::sales::{SalesGrouping, SalesPart, SalesPeriod, SalesScope, SalesSum, UnresolvedSum};
-use orders::status::OrderStatus;
 use orders::store::{
     OrderFilter, OrderLookup, OrderStore, OrderWrite, TicketCredential, TimerKind, Transition, WriteReceipt,
 };
@@ -58,6 +58,8 @@ impl SqlStore {
         let sql = "UPDATE orders SET lease_until = 0, fence = fence + 1 WHERE lease_until > 0";
         transaction.execute(sql, Vec::new()).await?;
         let sql = "UPDATE delivery_channels SET lease_until = 0, fence = fence + 1 WHERE lease_until > 0";
+        transaction.execute(sql, Vec::new()).await?;
+        let sql = "UPDATE webhooks SET lease_until = 0, fence = fence + 1 WHERE lease_until > 0";
         transaction.execute(sql, Vec::new()).await?;
         transaction.commit().await
     }
@@ -184,42 +186,11 @@ impl OrderStore for SqlStore {
         first: usize,
         reseller: Option<&str>,
     ) -> Result<FeedSlice<OrderChange>, StoreError> {
-        let first = first.clamp(1, MAX_PAGE_SIZE);
-        let mut values: Vec<SqlValue> = vec![after.into(), (first + 1).into()];
-        let mut condition = "cursor > $1".to_owned();
-        if let Some(reseller) = reseller {
-            condition += " AND reseller = $3";
-            values.push(reseller.into());
-        }
-        let sql = format!(
-            "SELECT cursor, at, order_key, version, status, reseller FROM changes WHERE {condition} \
-            ORDER BY cursor LIMIT $2"
-        );
-        let (mut rows, mut is_current) = self.read_changes(&sql, &values, first).await?;
-        if !is_current {
-            self.sequencer.request_and_wait(self.feed_timeout).await;
-            (rows, is_current) = self.read_changes(&sql, &values, first).await?;
-        }
-        let change = |row: &SqlRow| -> Result<(u64, OrderChange), StoreError> {
-            let change = OrderChange {
-                cursor: row.unsigned("cursor")?,
-                at: row.time("at")?,
-                order: order_key(&row.text("order_key")?)?,
-                version: row.unsigned("version")?,
-                status: require(OrderStatus::parse(&row.text("status")?), "the status of an order")?,
-                reseller: row.opt_text("reseller")?,
-            };
-            Ok((change.cursor, change))
-        };
-        into_slice(rows.iter().map(change).collect::<Result<_, _>>()?, first, is_current)
+        self.list_order_changes(after, first, reseller).await
     }
 
     async fn feed_end(&self) -> Result<u64, StoreError> {
-        if self.has_unsequenced(&mut self.database.begin_read().await?).await? {
-            self.sequencer.request_and_wait(self.feed_timeout).await;
-        }
-        let row = self.first_row("SELECT last FROM feed WHERE id = 1", Vec::new()).await?;
-        row.ok_or_else(|| unreadable("the feed has no last cursor"))?.unsigned("last")
+        self.last_position().await
     }
 
     async fn list_transitions(
@@ -368,28 +339,13 @@ impl SqlStore {
         }
         transaction.commit().await
     }
-
-    /// Reads rows of the feed. Returns false beside them if they reach its end while committed changes have no position yet.
-    async fn read_changes(
-        &self,
-        sql: &str,
-        values: &[SqlValue],
-        first: usize,
-    ) -> Result<(Vec<SqlRow>, bool), StoreError> {
-        let mut transaction = self.database.begin_read().await?;
-        let rows = transaction.fetch_all(sql, values.to_vec()).await?;
-        let is_current = rows.len() > first || !self.has_unsequenced(&mut transaction).await?;
-        Ok((rows, is_current))
-    }
-
-    /// Returns true if a committed change has no position yet.
-    async fn has_unsequenced(&self, transaction: &mut SqlTransaction) -> Result<bool, StoreError> {
-        let sql = "SELECT id FROM changes WHERE cursor IS NULL ORDER BY id LIMIT 1";
-        Ok(transaction.fetch_first(sql, Vec::new()).await?.is_some())
-    }
 }
 
-fn into_slice<T>(mut lines: Vec<(u64, T)>, first: usize, is_current: bool) -> Result<FeedSlice<T>, StoreError> {
+pub(crate) fn into_slice<T>(
+    mut lines: Vec<(u64, T)>,
+    first: usize,
+    is_current: bool,
+) -> Result<FeedSlice<T>, StoreError> {
     let has_more = lines.len() > first;
     lines.truncate(first);
     Ok(FeedSlice { lines, has_more, is_current })

@@ -76,6 +76,7 @@ const OWN_CRATES: &[&str] = &[
     "audit",
     "build_info",
     "catalog",
+    "change_feed",
     "deliveries",
     "domain",
     "edge",
@@ -94,6 +95,7 @@ const OWN_CRATES: &[&str] = &[
     "store_sql",
     "telemetry",
     "ticketgraph",
+    "webhooks",
 ];
 
 /// Prefix of the vendor crates. A filter directive applies to every target with its prefix.

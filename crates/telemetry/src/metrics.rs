@@ -63,7 +63,7 @@ const fn long_histogram_seconds(name: &'static str, labels: &'static [&'static s
 
 /// All metrics.
 pub const METRICS: &[&[Metric]] =
-    &[PROCESS, CLIENTS, OPERATIONS, SOURCES, CACHES, EDGES, SHARED_STORES, ORDERS, DELIVERIES];
+    &[PROCESS, CLIENTS, OPERATIONS, SOURCES, CACHES, EDGES, SHARED_STORES, ORDERS, DELIVERIES, WEBHOOKS];
 
 /// Metrics of the process.
 const PROCESS: &[Metric] = &[
@@ -292,6 +292,31 @@ const DELIVERIES: &[Metric] = &[
         &["destination", "outcome"],
         "Notices to the operator that were sent, failed after all attempts, or were dropped because too many were waiting.",
     ),
+];
+
+/// Metrics of webhooks.
+const WEBHOOKS: &[Metric] = &[
+    counter("ticketgraph_webhook_attempts_total", &["outcome"], "Attempts to send a message to a webhook."),
+    histogram_seconds(
+        "ticketgraph_webhook_attempt_duration_seconds",
+        &[],
+        "Time from the request of an attempt to the response or the failure.",
+    ),
+    histogram_seconds(
+        "ticketgraph_webhook_delay_seconds",
+        &[],
+        "Time from a change to the acceptance of its message. A replay counts from the change, too.",
+    ),
+    gauge("ticketgraph_webhook_leased", &[], "Webhooks that this replica sends for."),
+    gauge("ticketgraph_webhook_failing", &[], "Webhooks of this replica whose last attempt failed."),
+    gauge("ticketgraph_webhook_pending", &[], "Messages that wait for their acceptance; the rest is in the feed."),
+    gauge_seconds(
+        "ticketgraph_webhook_oldest_pending_seconds",
+        &[],
+        "Age of the oldest change that waits; 0 without one.",
+    ),
+    gauge("ticketgraph_webhook_disabled", &[], "Disabled webhooks, of all replicas."),
+    counter("ticketgraph_webhook_disabled_total", &["reason"], "Webhooks that the service has disabled."),
 ];
 
 /// Handle to the metrics recorder of the process.

@@ -163,11 +163,14 @@ impl CallerRegistry {
 
     /// Counts events of a caller. Those of callers that are no longer configured are not counted.
     pub fn record(&self, viewer: &Viewer, event: CallerEvent, count: u32) {
-        let id = viewer.id.as_str();
-        let key = id.find(':').map_or(id, |colon| &id[..=colon]);
-        if let Some(counted) = self.callers.load().get(key) {
+        if let Some(counted) = self.callers.load().get(counter_key(&viewer.id)) {
             counted.counter.add(step_at(self.started.elapsed()), event, count);
         }
+    }
+
+    /// Returns the configured caller with this id: the issuer of a token's subject. `None` if it is not, or no longer, configured.
+    pub fn find(&self, id: &str) -> Option<ConfiguredCaller> {
+        self.callers.load().get(counter_key(id)).map(|counted| counted.caller.clone())
     }
 
     /// Lists the callers by ascending name, each with its use of the last hour and of the last day.
@@ -176,6 +179,11 @@ impl CallerRegistry {
         let used = |counter: &Counter| [STEPS_OF_HOUR, STEPS_OF_DAY].map(|steps| sum(counter, steps, now));
         callers.values().map(|counted| (counted.caller.clone(), used(&counted.counter))).collect()
     }
+}
+
+/// Returns the key of the counter of a caller.
+fn counter_key(id: &str) -> &str {
+    id.find(':').map_or(id, |colon| &id[..=colon])
 }
 
 /// Returns the step of a time since the start.

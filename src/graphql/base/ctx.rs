@@ -7,6 +7,7 @@ use std::sync::Arc;
 use async_graphql::{Context, PathSegment, ServerError};
 use audit::AuditLog;
 use catalog::UnifiedCatalog;
+use change_feed::ChangeStore;
 use deliveries::Deliveries;
 use domain::error::{VendorError, VendorOperation};
 use domain::ids::SourceId;
@@ -15,6 +16,7 @@ use jiff::Timestamp;
 use orders::Orders;
 use parking_lot::Mutex;
 use resellers::Resellers;
+use webhooks::Webhooks;
 
 use crate::graphql::base::budget::FieldBudget;
 use crate::graphql::base::cache_validity::DependencyTracker;
@@ -37,8 +39,12 @@ pub struct Services {
     pub deliveries: Option<Deliveries>,
     /// The resellers, if any are configured.
     pub resellers: Option<Arc<Resellers>>,
+    /// The feed of changes, if a ledger is configured.
+    pub changes: Option<Arc<dyn ChangeStore>>,
     /// The audit log, if a ledger is configured.
     pub audit: Option<Arc<AuditLog>>,
+    /// The webhooks, if a ledger is configured.
+    pub webhooks: Option<Webhooks>,
 }
 
 /// State of one request.
@@ -187,8 +193,16 @@ mod tests {
     #[tokio::test]
     async fn a_failure_is_logged_once_per_request() {
         let catalog = Arc::new(UnifiedCatalog::new(Vec::new(), Duration::from_secs(1), Arc::new(SystemClock)));
-        let services =
-            Arc::new(Services { catalog, edits: None, resellers: None, orders: None, deliveries: None, audit: None });
+        let services = Arc::new(Services {
+            catalog,
+            edits: None,
+            resellers: None,
+            orders: None,
+            deliveries: None,
+            changes: None,
+            audit: None,
+            webhooks: None,
+        });
         let viewer =
             Arc::new(Viewer { id: "a".to_owned(), name: "A".to_owned(), reseller: None, scopes: HashSet::new() });
         let ctx = || Ctx::new(&services, Arc::clone(&viewer), Arc::from("r-1"), 100);

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ErrorExtensionValues, Pos, ServerError, Value};
 use catalog::InvalidArgument;
+use change_feed::FeedError;
 use domain::error::{ErrorKind, VendorError};
-use orders::FeedError;
 use strum::{EnumIter, IntoStaticStr};
 
 use crate::graphql::base::viewer::{Scope, Viewer};
@@ -163,6 +163,12 @@ impl ApiError {
     pub fn for_operators() -> Self {
         let message = "This is for operators, and the caller belongs to a reseller.";
         Self { message: Cow::Borrowed(message), ..Self::new(ErrorCode::Forbidden) }
+    }
+
+    /// Creates an error for a kind of changes that the caller's scopes do not allow.
+    pub fn forbidden_kind(kind: &str, scope: Scope) -> Self {
+        let message = format!("Changes of the kind {kind} require the scope `{}`.", scope.as_str());
+        Self { message: Cow::Owned(message), ..Self::new(ErrorCode::Forbidden) }
     }
 
     /// The kind of error.

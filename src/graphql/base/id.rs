@@ -45,6 +45,10 @@ pub enum GlobalId {
     Quote(Uuid),
     /// A delivery channel, by its configuration key.
     Channel(String),
+    /// The delivery of a ticket of an order, by its index, into the app of a channel.
+    Delivery(OrderKey, usize, String),
+    /// A webhook, by its key.
+    Webhook(String),
 }
 
 impl GlobalId {
@@ -65,6 +69,8 @@ impl GlobalId {
             Self::Ticket(order, ticket) => ticket_id(*order, *ticket),
             Self::Quote(quote) => quote_id(*quote),
             Self::Channel(channel) => channel_id(channel),
+            Self::Delivery(order, ticket, channel) => delivery_id(*order, *ticket, channel),
+            Self::Webhook(webhook) => encode_parts(b'w', &[webhook]),
         }
     }
 
@@ -98,6 +104,10 @@ impl GlobalId {
             (b'k', [order, ticket]) => Self::Ticket(parse_order_key(order)?, ticket.parse().ok()?),
             (b'q', [quote]) => Self::Quote(quote.parse().ok()?),
             (b'd', [channel]) => Self::Channel((*channel).to_owned()),
+            (b'm', [order, ticket, channel]) => {
+                Self::Delivery(parse_order_key(order)?, ticket.parse().ok()?, (*channel).to_owned())
+            }
+            (b'w', [webhook]) => Self::Webhook((*webhook).to_owned()),
             _ => return None,
         })
     }
@@ -170,6 +180,11 @@ pub fn ticket_id(order: OrderKey, ticket: usize) -> ID {
 /// Encodes the id of a delivery channel.
 pub fn channel_id(channel: &str) -> ID {
     encode_parts(b'd', &[channel])
+}
+
+/// Encodes the id of the delivery of a ticket into the app of a channel.
+pub fn delivery_id(order: OrderKey, ticket: usize, channel: &str) -> ID {
+    encode_parts(b'm', &[&order.to_string(), &ticket.to_string(), channel])
 }
 
 /// Encodes the id of a cancellation quote.

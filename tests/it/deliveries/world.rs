@@ -250,7 +250,16 @@ impl World {
         let sources = vec![Arc::new(self.opera.source.clone())];
         let catalog = Arc::new(UnifiedCatalog::new(sources, Duration::from_secs(5), clock));
         let (orders, deliveries) = (Some(self.orders.clone()), Some(self.deliveries.clone()));
-        let services = Arc::new(Services { catalog, orders, deliveries, edits: None, resellers: None, audit: None });
+        let services = Arc::new(Services {
+            catalog,
+            orders,
+            deliveries,
+            edits: None,
+            resellers: None,
+            changes: None,
+            audit: None,
+            webhooks: None,
+        });
         let ctx = Ctx::new(&services, Arc::new(viewer), Arc::from("r-1"), default_api_settings().response_fields);
         serde_json::to_value(run(document, &variables, ctx).await).expect("JSON")
     }

@@ -51,8 +51,16 @@ impl World {
         let sources = self.benches().map(|bench| Arc::new(bench.source.clone())).to_vec();
         let catalog = Arc::new(UnifiedCatalog::new(sources, Duration::from_secs(10), Arc::clone(&clock)));
         let edits = Some(Edits::new(store, clock, TaskTracker::new()));
-        let services =
-            Arc::new(Services { catalog, edits, orders: None, deliveries: None, resellers: None, audit: None });
+        let services = Arc::new(Services {
+            catalog,
+            edits,
+            orders: None,
+            deliveries: None,
+            resellers: None,
+            changes: None,
+            audit: None,
+            webhooks: None,
+        });
         let scopes = HashSet::from([Scope::EventWrite, Scope::CatalogRead, Scope::AdmissionWrite]);
         let viewer = Viewer { id: "editor".to_owned(), name: "An editor".to_owned(), reseller: None, scopes };
         let ctx = Ctx::new(&services, Arc::new(viewer), Arc::from("r-1"), default_api_settings().response_fields);

@@ -63,7 +63,9 @@ impl World {
             orders: Some(over(&(Arc::clone(&store) as Arc<dyn OrderStore>))),
             deliveries: None,
             resellers: Some(Arc::new(partners)),
+            changes: None,
             audit: None,
+            webhooks: None,
         };
         let both = [Scope::OrderRead, Scope::ReportRead];
         let mut keys = vec![

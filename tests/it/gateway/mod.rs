@@ -180,7 +180,16 @@ impl Default for GatewayOptions {
 
 fn no_services() -> Services {
     let catalog = UnifiedCatalog::new(Vec::new(), Duration::from_secs(5), Arc::new(SystemClock));
-    Services { catalog: Arc::new(catalog), edits: None, resellers: None, orders: None, deliveries: None, audit: None }
+    Services {
+        catalog: Arc::new(catalog),
+        edits: None,
+        resellers: None,
+        orders: None,
+        deliveries: None,
+        changes: None,
+        audit: None,
+        webhooks: None,
+    }
 }
 
 fn pipeline(

@@ -72,7 +72,9 @@ impl TestGraph {
             edits: None,
             orders: None,
             deliveries: None,
+            changes: None,
             audit: None,
+            webhooks: None,
         });
         Self { services, catalogs }
     }

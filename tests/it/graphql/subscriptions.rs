@@ -117,8 +117,16 @@ async fn a_source_is_emitted_only_when_its_health_changes() {
     let shaky: Arc<dyn Health> = Arc::clone(&health) as _;
     let source = Arc::new(Source { health: shaky, ..Source::clone(&source) });
     let catalog = Arc::new(UnifiedCatalog::new(vec![source], DEADLINE, fixed_clock()));
-    let services =
-        Arc::new(Services { catalog, edits: None, resellers: None, orders: None, deliveries: None, audit: None });
+    let services = Arc::new(Services {
+        catalog,
+        edits: None,
+        resellers: None,
+        orders: None,
+        deliveries: None,
+        changes: None,
+        audit: None,
+        webhooks: None,
+    });
     let document = "subscription { sourceHealthChanged { name health { state } } }";
     // All subscribers have left before the second round.
     for _ in 0..2 {

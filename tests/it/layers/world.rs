@@ -66,7 +66,16 @@ impl World {
         let vendors: Vec<Arc<FakeCatalog>> = IDS.into_iter().map(vendor).collect();
         let sources = IDS.into_iter().zip(&vendors).map(|(id, vendor)| Arc::new(layered(id, vendor, &clock, &cache)));
         let catalog = Arc::new(UnifiedCatalog::new(sources.collect(), Duration::from_secs(5), clock.clone()));
-        let services = Services { catalog, edits: None, orders: None, resellers: None, deliveries: None, audit: None };
+        let services = Services {
+            catalog,
+            edits: None,
+            orders: None,
+            resellers: None,
+            deliveries: None,
+            changes: None,
+            audit: None,
+            webhooks: None,
+        };
         let invalidations = Arc::new(CacheInvalidations(Arc::clone(&cache)));
         let api = Api::new(default_api_settings(), Arc::new(services)).with_invalidations(invalidations);
         let persisted = PersistedOperations::new(true, 1 << 20, None, Safelist::default());

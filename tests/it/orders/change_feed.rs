@@ -82,7 +82,8 @@ async fn the_feed_lists_every_change_once_and_in_order() {
         }
     }
     let places: Vec<u64> = received.iter().map(|(place, ..)| *place).collect();
-    assert_eq!(places, (1..=after).collect::<Vec<_>>());
+    // The positions between are those of tickets.
+    assert!(places.is_sorted_by(|before, next| before < next), "{places:?}");
     let mut versions: Vec<_> = received.iter().map(|(_, order, version)| (*order, *version)).collect();
     versions.sort();
     versions.dedup();

@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use change_feed::FeedSlice;
 use domain::StoreError;
 use domain::ordering::{Contact, DeliveryPreference};
 use domain::{Clock, Currency, Environment, EventKey, OrderKey, Source, SourceId, TicketTypeKey};
@@ -14,7 +15,7 @@ use orders::idempotency::IdempotencyRecord;
 use orders::lease::Lease;
 use orders::store::{OrderWrite, TicketCredential, WriteReceipt};
 use orders::{
-    Actor, CreateOrder, Feed, FeedSlice, FulfillmentPolicy, LocalChangeBus, OperatorAction, OperatorStore, Order,
+    Actor, CreateOrder, Feed, FulfillmentPolicy, LocalChangeBus, OperatorAction, OperatorStore, Order,
     OrderActionRequest, OrderChange, OrderFilter, OrderLineRequest, OrderLookup, OrderPage, OrderSettings, OrderStore,
     Orders, OrdersDependencies, PageRequest, Quote, QuoteId, ResolvedOrphan, SalesGrouping, SalesPart, SalesPeriod,
     SalesScope, SalesSum, SellingAccounts, SourcePause, Transition, UnresolvedSum,

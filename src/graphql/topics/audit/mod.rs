@@ -46,6 +46,18 @@ pub enum AuditAction {
     OrdersExported,
     /// A statement was exported as a file.
     StatementExported,
+    /// A webhook was created.
+    WebhookCreated,
+    /// A webhook was changed, enabled or disabled.
+    WebhookUpdated,
+    /// The secret of a webhook was replaced.
+    WebhookSecretRotated,
+    /// A test message was sent to a webhook.
+    WebhookTested,
+    /// Changes were sent to a webhook again.
+    WebhookReplayed,
+    /// A webhook was deleted.
+    WebhookDeleted,
 }
 
 impl Viewer {

@@ -1,10 +1,12 @@
 //! A ticket in a mobile app.
 
-use async_graphql::{Enum, SimpleObject};
+use async_graphql::{Enum, ID, Object};
 use deliveries::{Channel, Delivery};
+use domain::OrderKey;
 use domain::mobile::AppTicketState;
 use jiff::Timestamp;
 
+use crate::graphql::base::id::delivery_id;
 use crate::graphql::base::scalars::DateTime;
 
 /// The state of a ticket in an app.
@@ -50,29 +52,64 @@ impl From<Option<AppTicketState>> for AppDeliveryState {
 }
 
 /// A ticket in a mobile app.
-#[derive(Debug, Clone, SimpleObject)]
+#[derive(Debug, Clone)]
 pub struct AppDelivery {
-    /// The app.
+    /// The order, and the index of the ticket in it.
+    ticket: (OrderKey, usize),
+    /// Key of the channel.
+    pub channel: String,
     app: String,
-    /// The state of the ticket in the app.
     state: AppDeliveryState,
-    /// The state as the app names it. Empty until the app has reported one.
     vendor_state: String,
-    /// Time from which the app shows the code. Null if unknown.
-    barcode_visible_from: Option<DateTime>,
-    /// True if the two systems have disagreed for more than two cycles.
-    drift: bool,
+    visible_from: Option<DateTime>,
+    has_drifted: bool,
 }
 
 impl AppDelivery {
-    /// Creates the state of a ticket in a channel. Without a delivery record the ticket waits for its first cycle.
-    pub fn of(channel: &Channel, delivery: Option<&Delivery>, now: Timestamp) -> Self {
+    /// Creates the state of a ticket of an order in a channel. Without a delivery record the ticket waits for its first cycle.
+    pub fn of(channel: &Channel, ticket: (OrderKey, usize), delivery: Option<&Delivery>, now: Timestamp) -> Self {
         Self {
+            ticket,
+            channel: channel.app.id.clone(),
             app: channel.app.app.to_owned(),
             state: delivery.and_then(|delivery| delivery.state).into(),
             vendor_state: delivery.map(|delivery| delivery.vendor_state.clone()).unwrap_or_default(),
-            barcode_visible_from: delivery.and_then(|delivery| delivery.visible_from).map(DateTime::utc),
-            drift: delivery.is_some_and(|delivery| delivery.has_drifted(now, channel.drift_tolerance())),
+            visible_from: delivery.and_then(|delivery| delivery.visible_from).map(DateTime::utc),
+            has_drifted: delivery.is_some_and(|delivery| delivery.has_drifted(now, channel.drift_tolerance())),
         }
+    }
+}
+
+/// A ticket in a mobile app.
+#[Object]
+impl AppDelivery {
+    /// Global id of the delivery. Opaque.
+    pub async fn id(&self) -> ID {
+        delivery_id(self.ticket.0, self.ticket.1, &self.channel)
+    }
+
+    /// The app.
+    async fn app(&self) -> &str {
+        &self.app
+    }
+
+    /// The state of the ticket in the app.
+    async fn state(&self) -> AppDeliveryState {
+        self.state
+    }
+
+    /// The state as the app names it. Empty until the app has reported one.
+    async fn vendor_state(&self) -> &str {
+        &self.vendor_state
+    }
+
+    /// Time from which the app shows the code. Null if unknown.
+    async fn barcode_visible_from(&self) -> Option<DateTime> {
+        self.visible_from
+    }
+
+    /// True if the two systems have disagreed for more than two cycles.
+    async fn drift(&self) -> bool {
+        self.has_drifted
     }
 }

@@ -32,7 +32,7 @@ pub use line::OrderLine;
 pub use list::{OrderConnection, OrderListArguments, OrderSortInput, list_orders};
 pub use messages::messages;
 pub use operator::OperatorMutation;
-pub use order::Order;
+pub use order::{Order, to_page_info};
 pub use payload::OrdersMutation;
 pub use problem::to_problems;
 pub use query::OrdersQuery;

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 use catalog::{InvalidArgument, PageSize};
+use change_feed::FeedPage;
 use domain::ordering;
 use domain::{OrderKey, SourceId};
-use orders::{self, FeedPage, FulfillmentPolicy, Transition};
+use orders::{self, FulfillmentPolicy, Transition};
 
 use crate::graphql::base::ctx::Ctx;
 use crate::graphql::base::error::ApiError;
@@ -375,7 +376,7 @@ impl OrderEventConnection {
 }
 
 /// Creates the paging information of a page of a feed or a log.
-pub(super) fn to_page_info<T>(page: &FeedPage<T>) -> PageInfo {
+pub fn to_page_info<T>(page: &FeedPage<T>) -> PageInfo {
     PageInfo {
         has_next_page: page.has_more,
         has_previous_page: page.has_previous,

@@ -1,19 +1,18 @@
-//! Order queries: orders, the change feed and reconciliation.
+//! Order queries: orders and reconciliation.
 
-use async_graphql::{Context, ID, Object, SimpleObject};
-use catalog::{InvalidArgument, PageSize};
+use async_graphql::{Context, ID, Object};
+use catalog::InvalidArgument;
 use domain::SourceId;
-use orders::{self, FeedPage, OrderLookup, ReconcileError};
+use orders::{self, OrderLookup, ReconcileError};
 
 use crate::graphql::base::ctx::Ctx;
 use crate::graphql::base::error::{ApiError, ErrorCode};
-use crate::graphql::base::id::{self, GlobalId, parse_source_id};
-use crate::graphql::base::page::PageInfo;
+use crate::graphql::base::id::{GlobalId, parse_source_id};
 use crate::graphql::base::scalars::DateTime;
 use crate::graphql::base::viewer::Scope;
 use crate::graphql::topics::orders::filter::OrderFilterInput;
 use crate::graphql::topics::orders::list::{OrderConnection, OrderListArguments, OrderSortInput, list_orders};
-use crate::graphql::topics::orders::order::{Order, to_page_info};
+use crate::graphql::topics::orders::order::Order;
 use crate::graphql::topics::orders::reconciliation::ReconciliationReport;
 
 /// Queries of orders.
@@ -50,20 +49,6 @@ impl OrdersQuery {
         let ctx = Ctx::of(ctx);
         ctx.require(Scope::OrderRead)?;
         list_orders(ctx, OrderListArguments { filter, order_by, first, after }, None).await
-    }
-
-    /// Returns the replayable change feed, oldest first: the changes that a subscription may have missed.
-    async fn changes(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The cursor of the last change that was read. If omitted, the feed starts at the beginning.")]
-        after: Option<String>,
-        #[graphql(desc = "Number of rows: 1 to 100, default 20.")] first: Option<i32>,
-    ) -> Result<ChangeConnection, ApiError> {
-        let ctx = Ctx::of(ctx);
-        ctx.require(Scope::OrderRead)?;
-        let rows = PageSize::new(first)?.rows();
-        Ok(ChangeConnection { page: ctx.orders()?.page_changes(&ctx.actor(), after.as_deref(), rows).await? })
     }
 
     /// Compares the vendor's records of our account with the ledger, for one source and a window of at most 366 days.
@@ -134,65 +119,4 @@ async fn find_order(
         }
     };
     Ok(ctx.orders()?.find(&ctx.actor(), &by).await?.map(Order::new))
-}
-
-/// A page of the change feed, oldest first.
-pub(super) struct ChangeConnection {
-    page: FeedPage<orders::OrderChange>,
-}
-
-/// A page of the change feed, oldest first.
-#[Object]
-impl ChangeConnection {
-    /// The changes with their cursors.
-    async fn edges(&self) -> Vec<ChangeEdge> {
-        let lines = self.page.lines.iter();
-        lines.map(|(cursor, line)| ChangeEdge { cursor: cursor.clone(), node: Change::of(cursor, line) }).collect()
-    }
-
-    /// The changes.
-    async fn nodes(&self) -> Vec<Change> {
-        self.page.lines.iter().map(|(cursor, line)| Change::of(cursor, line)).collect()
-    }
-
-    /// Paging information.
-    async fn page_info(&self) -> PageInfo {
-        to_page_info(&self.page)
-    }
-}
-
-/// A change with its cursor.
-#[derive(SimpleObject)]
-pub(super) struct ChangeEdge {
-    /// The cursor of the change.
-    cursor: String,
-    /// The change.
-    node: Change,
-}
-
-/// A change in the replayable feed.
-#[derive(SimpleObject)]
-pub(super) struct Change {
-    /// The cursor of the change. Send it as `after`.
-    cursor: String,
-    /// Time of the change.
-    at: DateTime,
-    /// The id of the changed object. Refetch it with `node`.
-    node_id: ID,
-    /// The type of the changed object.
-    kind: String,
-    /// The version of the object after the change.
-    version: i32,
-}
-
-impl Change {
-    fn of(cursor: &str, line: &orders::OrderChange) -> Self {
-        Self {
-            cursor: cursor.to_owned(),
-            at: DateTime::utc(line.at),
-            node_id: id::order_id(line.order),
-            kind: "Order".to_owned(),
-            version: i32::try_from(line.version).unwrap_or(i32::MAX),
-        }
-    }
 }

@@ -127,6 +127,13 @@ impl Ticket {
         Ok(all.into_iter().find(|ticket| ticket.coded.number == number))
     }
 
+    /// Returns the delivery into the app of the ticket's source, if it goes there.
+    pub fn app_delivery(&self, ctx: &Ctx) -> Option<AppDelivery> {
+        let goes_to_app = self.delivery.is_some() || self.order.delivery == DeliveryPreference::MobileApp;
+        let channel = ctx.services.deliveries.as_ref()?.channel_of(&self.leg().source).filter(|_| goes_to_app)?;
+        Some(AppDelivery::of(channel, (self.order.key, self.coded.number), self.delivery.as_deref(), ctx.now))
+    }
+
     fn leg(&self) -> &Leg {
         &self.order.legs[self.order.lines[self.coded.ticket.line].leg]
     }
@@ -207,12 +214,7 @@ impl Ticket {
         let code = self.coded.barcode.as_ref().filter(|_| ctx.viewer.has_scope(Scope::TicketBarcode));
         let delivery = |symbology| BarcodeDelivery::of(symbology, code, Arc::clone(&self.order));
         let barcode = symbology.map(|symbology| TicketDelivery::Barcode(delivery(symbology)));
-        let goes_to_app = self.delivery.is_some() || self.order.delivery == DeliveryPreference::MobileApp;
-        let channel = ctx.services.deliveries.as_ref().and_then(|deliveries| deliveries.channel_of(&self.leg().source));
-        let channel = channel.filter(|_| goes_to_app);
-        let app =
-            channel.map(|channel| TicketDelivery::App(AppDelivery::of(channel, self.delivery.as_deref(), ctx.now)));
-        barcode.into_iter().chain(app).collect()
+        barcode.into_iter().chain(self.app_delivery(ctx).map(TicketDelivery::App)).collect()
     }
 
     /// Time of use.

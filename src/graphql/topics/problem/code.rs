@@ -48,6 +48,16 @@ pub enum SchemaProblemCode {
     RefusedBySource,
     /// The source's response was lost, so the edit may have been applied. The same key never sends it again.
     EditOutcomeUnknown,
+    /// The caller has no such webhook.
+    WebhookNotFound,
+    /// The URL is not https, or its address is not allowed.
+    WebhookUrlInvalid,
+    /// The list of event types is empty, or the cursor is none of the feed.
+    WebhookInputInvalid,
+    /// The owner has as many webhooks as allowed.
+    WebhookLimitReached,
+    /// The configuration defines the webhook, so only its state can be changed.
+    WebhookConfigured,
     /// An internal error of this service.
     Internal,
     /// A problem of an order, from the order codes.
@@ -122,6 +132,11 @@ impl SchemaProblemCode {
             Self::ForbiddenBySource => "The venue does not allow us to do this.",
             Self::RefusedBySource => "The venue rejected the request.",
             Self::EditOutcomeUnknown => "It is not known yet whether this was done. Please check before you try again.",
+            Self::WebhookNotFound => "You have no such webhook.",
+            Self::WebhookUrlInvalid => "Messages cannot be sent to this URL.",
+            Self::WebhookInputInvalid => "The webhook does not accept these details.",
+            Self::WebhookLimitReached => "There are as many webhooks as allowed.",
+            Self::WebhookConfigured => "This webhook is part of the configuration.",
             Self::Internal => "Something went wrong on our side.",
             Self::Order(code) => messages(code)[0],
         }
@@ -149,6 +164,11 @@ impl SchemaProblemCode {
             Self::ForbiddenBySource => "Le lieu ne nous autorise pas à faire cela.",
             Self::RefusedBySource => "Le lieu a refusé.",
             Self::EditOutcomeUnknown => "On ignore encore si cela a été fait. Vérifiez avant de réessayer.",
+            Self::WebhookNotFound => "Le webhook n'existe pas, ou pas pour vous.",
+            Self::WebhookUrlInvalid => "Aucun message ne peut être envoyé à cette URL.",
+            Self::WebhookInputInvalid => "Ces informations ne conviennent pas au webhook.",
+            Self::WebhookLimitReached => "Le nombre de webhooks autorisé est atteint.",
+            Self::WebhookConfigured => "Ce webhook fait partie de la configuration.",
             Self::Internal => "Une erreur est survenue de notre côté.",
             Self::Order(code) => messages(code)[1],
         }
@@ -180,6 +200,11 @@ impl SchemaProblemCode {
             Self::EditOutcomeUnknown => {
                 "Ob das geschehen ist, ist noch nicht bekannt. Bitte sehen Sie nach, bevor Sie es noch einmal versuchen."
             }
+            Self::WebhookNotFound => "Diesen Webhook gibt es nicht, oder nicht für Sie.",
+            Self::WebhookUrlInvalid => "An diese URL können keine Nachrichten gesendet werden.",
+            Self::WebhookInputInvalid => "Diese Angaben passen nicht zum Webhook.",
+            Self::WebhookLimitReached => "Die erlaubte Zahl von Webhooks ist erreicht.",
+            Self::WebhookConfigured => "Dieser Webhook ist Teil der Konfiguration.",
             Self::Internal => "Bei uns ist etwas schiefgegangen.",
             Self::Order(code) => messages(code)[2],
         }

@@ -39,7 +39,7 @@ pub(crate) struct VendorTraits {
 }
 
 /// Honors keys, supports lookups and cancellation.
-pub(super) const KEYED: VendorTraits = VendorTraits {
+pub(crate) const KEYED: VendorTraits = VendorTraits {
     shape: LegShape::HoldThenConfirm,
     honors_keys: true,
     finds: true,

@@ -46,6 +46,12 @@ export const people: typeof words = {
       SOURCE_RESUMED: 'Quelle fortgesetzt',
       ORDERS_EXPORTED: 'Bestellungen exportiert',
       STATEMENT_EXPORTED: 'Abrechnung exportiert',
+      WEBHOOK_CREATED: 'Webhook angelegt',
+      WEBHOOK_UPDATED: 'Webhook geändert',
+      WEBHOOK_SECRET_ROTATED: 'Geheimnis eines Webhooks ersetzt',
+      WEBHOOK_TESTED: 'Webhook getestet',
+      WEBHOOK_REPLAYED: 'Webhook erneut beliefert',
+      WEBHOOK_DELETED: 'Webhook gelöscht',
     },
   },
 };

@@ -46,6 +46,12 @@ export const people = {
       SOURCE_RESUMED: 'Resumed a source',
       ORDERS_EXPORTED: 'Exported orders',
       STATEMENT_EXPORTED: 'Exported a statement',
+      WEBHOOK_CREATED: 'Created a webhook',
+      WEBHOOK_UPDATED: 'Changed a webhook',
+      WEBHOOK_SECRET_ROTATED: 'Replaced the secret of a webhook',
+      WEBHOOK_TESTED: 'Tested a webhook',
+      WEBHOOK_REPLAYED: 'Replayed a webhook',
+      WEBHOOK_DELETED: 'Deleted a webhook',
     } satisfies Record<AuditAction, string>,
   },
 };

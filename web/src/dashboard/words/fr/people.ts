@@ -46,6 +46,12 @@ export const people: typeof words = {
       SOURCE_RESUMED: "Reprise d'une source",
       ORDERS_EXPORTED: 'Export de commandes',
       STATEMENT_EXPORTED: "Export d'un relevé",
+      WEBHOOK_CREATED: "Création d'un webhook",
+      WEBHOOK_UPDATED: "Modification d'un webhook",
+      WEBHOOK_SECRET_ROTATED: "Remplacement du secret d'un webhook",
+      WEBHOOK_TESTED: "Test d'un webhook",
+      WEBHOOK_REPLAYED: 'Nouvel envoi à un webhook',
+      WEBHOOK_DELETED: "Suppression d'un webhook",
     },
   },
 };

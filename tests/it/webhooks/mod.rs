@@ -1,0 +1,10 @@
+//! Webhooks over the ledger and HTTP.
+
+mod api;
+mod configured;
+mod hostile;
+mod process_campaign;
+mod receiver;
+mod sending;
+mod verify;
+mod world;
