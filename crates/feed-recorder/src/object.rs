@@ -8,6 +8,7 @@ use domain::{Event, EventKey, Performance, PerformanceKey, PerformanceWindow, So
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use source_stack::Observation;
 
@@ -18,6 +19,8 @@ const NESTED: &str = "nested";
 const TICKET_TYPES: &str = "types";
 const NESTED_TICKET_TYPES: &str = "nested_types";
 const AVAILABILITY: &str = "availability";
+/// Fields that depend on the time of their reading only.
+const TIMES_OF_READING: &[&str] = &["guaranteed_until", "freshness"];
 /// Bytes of a digest that are kept.
 const DIGEST_BYTES: usize = 16;
 /// Largest distance of the start of a dated visit from midnight UTC of its day.
@@ -70,11 +73,23 @@ pub(crate) struct Observed {
     pub lists: Vec<CompleteList>,
 }
 
-/// Returns the digest of a value.
+/// Returns the digest of a value, without the fields that depend on the time of its reading only.
 pub(crate) fn digest(value: &impl Serialize) -> String {
     // Domain types have no maps with other keys than texts, and no other serialization fails.
-    let encoded = serde_json::to_vec(value).unwrap_or_default();
-    hex::encode(&Sha256::digest(encoded)[..DIGEST_BYTES])
+    let mut value = serde_json::to_value(value).unwrap_or_default();
+    remove_times_of_reading(&mut value);
+    hex::encode(&Sha256::digest(value.to_string())[..DIGEST_BYTES])
+}
+
+fn remove_times_of_reading(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|name, _| !TIMES_OF_READING.contains(&name.as_str()));
+            fields.values_mut().for_each(remove_times_of_reading);
+        }
+        Value::Array(values) => values.iter_mut().for_each(remove_times_of_reading),
+        _ => {}
+    }
 }
 
 impl Observed {

@@ -1,4 +1,6 @@
 //! The feed of changes of all kinds.
 
 mod api;
+mod export;
+mod mirror;
 mod store;
