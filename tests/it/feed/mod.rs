@@ -3,4 +3,5 @@
 mod api;
 mod export;
 mod mirror;
-mod store;
+mod recorder;
+pub(crate) mod store;
