@@ -48,6 +48,8 @@ fn purged_tags(invalidation: &Invalidation, max: usize) -> Vec<EdgeTag> {
         Invalidation::Source(source) => vec![EdgeTag::of_source(source)],
         // Lists and performances of the source may have changed too.
         Invalidation::Event(source, event) => vec![EdgeTag::of_event(source, event), EdgeTag::of_source(source)],
+        // The lists of the source contain them, and other events are in the same lists.
+        Invalidation::Facts(source, _) => vec![EdgeTag::of_source(source)],
         Invalidation::Performances(source, keys) if keys.len() > max => vec![EdgeTag::of_source(source)],
         Invalidation::Performances(source, keys) => {
             let mut tags: Vec<EdgeTag> = keys.iter().map(|key| EdgeTag::of_performance(source, key)).collect();

@@ -7,6 +7,7 @@ mod command;
 mod delivery_setup;
 mod edge_setup;
 mod error;
+mod feed_setup;
 mod gateway_setup;
 mod key;
 mod ledger_check;

@@ -20,6 +20,7 @@ use crate::gateway::state::AppState;
 use crate::graphql::Services;
 use domain::Source;
 use edge::Purger;
+use feed_recorder::Recorder;
 
 /// Loads the configuration again from its original source.
 pub type ConfigLoader = Arc<dyn Fn() -> Result<Config, ConfigDiagnostics> + Send + Sync>;
@@ -40,6 +41,8 @@ pub(super) struct ConfigReload {
     pub infrastructure: Arc<Infrastructure>,
     /// Purges of shared caches, whose responses were made with the old configuration.
     pub purger: Arc<Purger>,
+    /// Records changes of the connections of resellers.
+    pub recorder: Arc<Recorder>,
 }
 
 impl ConfigReload {
@@ -64,7 +67,7 @@ impl ConfigReload {
     /// Does everything that can fail first, then swaps the values.
     fn apply(&self, before: &Config, config: &Config) -> Result<(), StartError> {
         let safelist = load_safelist(config)?;
-        let resellers = reseller_setup::open(config, &self.sources, &self.infrastructure.clock);
+        let resellers = reseller_setup::open(config, &self.sources, &self.infrastructure.clock, &self.recorder);
         let services = Services { resellers: Some(Arc::new(resellers)), ..self.services.clone() };
         let (api, limits) = schema_and_limits(config, services, &self.infrastructure);
         let current = self.gateway.authenticator.load_full();
@@ -113,6 +116,7 @@ fn sections_needing_restart(before: &Config, now: &Config) -> Vec<&'static str> 
             ("server", format!("{:?}", config.server)),
             ("sign_in", format!("{:?}", config.sign_in)),
             ("audit", format!("{:?}", config.audit)),
+            ("feed", format!("{:?}", config.feed)),
             ("cache", format!("{:?}", config.cache)),
             ("edge", format!("{:?}", config.edge)),
             ("resilience", format!("{:?}", config.resilience)),

@@ -151,6 +151,18 @@ impl CatalogCache {
         let _ = self.observer.set(Box::new(observer));
     }
 
+    /// Invalidates values here at once, and returns after the invalidation was handed to the other replicas.
+    pub async fn invalidate_everywhere(&self, invalidation: &Invalidation) {
+        self.invalidate_locally(invalidation);
+        if let Some(observer) = self.observer.get() {
+            observer(invalidation);
+        }
+        if let Some(store) = &self.store {
+            let tags = invalidation.tags().unwrap_or_default().iter().map(l2_tag_name).collect();
+            store.publish_invalidation(tags, MAX_L2_TTL, invalidation).await;
+        }
+    }
+
     /// Returns the current epoch, which is incremented by each invalidation.
     pub fn epoch(&self) -> u64 {
         self.tags.epoch()

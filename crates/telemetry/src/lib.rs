@@ -82,6 +82,7 @@ const OWN_CRATES: &[&str] = &[
     "edge",
     "edits",
     "emulators",
+    "feed_recorder",
     "http_client",
     "notifications",
     "orders",
