@@ -86,6 +86,7 @@ pub fn export_limits(config: &Config) -> ExportLimits {
     let exports = &config.exports;
     ExportLimits {
         orders: exports.orders.get() as u64,
+        catalog_objects: exports.catalog_objects.get() as u64,
         write_timeout: exports.write_timeout,
         in_flight: exports.in_flight.get(),
     }

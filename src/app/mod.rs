@@ -6,6 +6,7 @@ mod check;
 mod command;
 mod delivery_setup;
 mod error;
+mod feed_setup;
 mod gateway_setup;
 mod key;
 mod ledger_check;

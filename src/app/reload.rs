@@ -19,6 +19,7 @@ use crate::config::{Config, ConfigDiagnostics};
 use crate::gateway::state::AppState;
 use crate::graphql::Services;
 use domain::Source;
+use feed_recorder::Recorder;
 
 /// Loads the configuration again from its original source.
 pub type ConfigLoader = Arc<dyn Fn() -> Result<Config, ConfigDiagnostics> + Send + Sync>;
@@ -37,6 +38,8 @@ pub(super) struct ConfigReload {
     pub sources: Vec<Arc<Source>>,
     /// Shared infrastructure of the sources.
     pub infrastructure: Arc<Infrastructure>,
+    /// Records changes of the connections of resellers.
+    pub recorder: Arc<Recorder>,
 }
 
 impl ConfigReload {
@@ -61,7 +64,7 @@ impl ConfigReload {
     /// Does everything that can fail first, then swaps the values.
     fn apply(&self, before: &Config, config: &Config) -> Result<(), StartError> {
         let safelist = load_safelist(config)?;
-        let resellers = reseller_setup::open(config, &self.sources, &self.infrastructure.clock);
+        let resellers = reseller_setup::open(config, &self.sources, &self.infrastructure.clock, &self.recorder);
         let services = Services { resellers: Some(Arc::new(resellers)), ..self.services.clone() };
         let (api, limits) = schema_and_limits(config, services, &self.infrastructure);
         let current = self.gateway.authenticator.load_full();
@@ -109,6 +112,7 @@ fn sections_needing_restart(before: &Config, now: &Config) -> Vec<&'static str> 
             ("server", format!("{:?}", config.server)),
             ("sign_in", format!("{:?}", config.sign_in)),
             ("audit", format!("{:?}", config.audit)),
+            ("feed", format!("{:?}", config.feed)),
             ("cache", format!("{:?}", config.cache)),
             ("resilience", format!("{:?}", config.resilience)),
             ("ledger", format!("{:?}", config.ledger)),

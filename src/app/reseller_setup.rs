@@ -6,12 +6,32 @@ use std::sync::Arc;
 use crate::config;
 use domain::accounts::AccountConfig;
 use domain::{Clock, Source, SourceId};
-use resellers::{ConnectionSettings, ProductMapping, Reseller, Resellers};
+use feed_recorder::Recorder;
+use resellers::{ConnectionObserver, ConnectionSettings, ProductMapping, Readiness, Reseller, Resellers};
 
 /// Builds all resellers over connected sources.
-pub(super) fn open(config: &config::Config, sources: &[Arc<Source>], clock: &Arc<dyn Clock>) -> Resellers {
+pub(super) fn open(
+    config: &config::Config,
+    sources: &[Arc<Source>],
+    clock: &Arc<dyn Clock>,
+    recorder: &Arc<Recorder>,
+) -> Resellers {
+    for (reseller, source, connection) in connections(config) {
+        let settings = format!("{:?} {:?}", connection.commission_percent, connection.mappings);
+        recorder.submit_connection(reseller, &source, "settings", &settings, clock.now());
+    }
     let resellers = config.resellers.iter().map(|(key, settings)| reseller(key, settings)).collect();
-    Resellers::new(resellers, sources, Arc::clone(clock))
+    let observer = Arc::new(ConnectionRecorder(Arc::clone(recorder)));
+    Resellers::new(resellers, sources, Arc::clone(clock)).observed_by(observer)
+}
+
+/// Records the checks of connections in the feed.
+struct ConnectionRecorder(Arc<Recorder>);
+
+impl ConnectionObserver for ConnectionRecorder {
+    fn checked(&self, reseller: &str, source: &SourceId, readiness: &Readiness) {
+        self.0.submit_connection(reseller, source, "checks", &format!("{:?}", readiness.checks), readiness.checked_at);
+    }
 }
 
 /// Returns the connections of all resellers, with the key of the reseller and the source.

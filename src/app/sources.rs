@@ -15,8 +15,8 @@ use domain::{Clock, Quota, RateLimiter, SnapshotStore, Source, SourceId};
 use http_client::{ConnectionPools, ExchangeObserver, PausePolicy, VendorHttpClient};
 use resilience::{CircuitBreakerPolicy, RateLimitPolicy, RetryPolicy, WindowLimit};
 use source_stack::{
-    BulkheadPolicy, CacheLifetime, CachePolicy, CatalogCache, HealthTracker, LayeredSource, MonthlyQuota,
-    OperationDeadlines, ResiliencePolicy, StackParts, stack,
+    BulkheadPolicy, CacheLifetime, CachePolicy, CatalogCache, CatalogObserver, HealthTracker, LayeredSource,
+    MonthlyQuota, OperationDeadlines, ResiliencePolicy, StackParts, stack,
 };
 use vendor_api::{ConnectContext, InvalidSetting, KeptSnapshots, Vendor};
 use vendor_registry::VENDORS;
@@ -38,6 +38,8 @@ pub(super) struct Infrastructure {
     pub tracker: TaskTracker,
     /// Receives the exchanges with vendors while they are recorded.
     pub observer: Option<Arc<dyn ExchangeObserver>>,
+    /// Receives the catalog values that vendors return.
+    pub catalog_observer: Option<Arc<dyn CatalogObserver>>,
 }
 
 /// Connected sources with their layers.
@@ -112,7 +114,8 @@ fn connect_source(
     // Delivery to an app needs a configured channel.
     source.traits.delivers_to_app &= is_delivered;
     let (cache_policy, cache) = (cache_policy(lifetimes), Arc::clone(&infrastructure.cache));
-    Ok(stack(source, StackParts { resilience, cache_policy, health, capacity: Some(capacity), cache, realm }))
+    let (observer, capacity) = (infrastructure.catalog_observer.clone(), Some(capacity));
+    Ok(stack(source, StackParts { resilience, cache_policy, health, capacity, cache, realm, observer }))
 }
 
 /// Creates the HTTP client of a source or a delivery app. `usual_pause` is the vendor's pause after a rate-limit response, if

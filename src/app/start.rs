@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::delivery_setup;
 use crate::app::error::StartError;
+use crate::app::feed_setup;
 use crate::app::gateway_setup;
 use crate::app::ledger_check::LedgerCheck;
 use crate::app::limiters::report_calls;
@@ -61,8 +62,10 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     let written = config.clone();
     let sandbox = start_built_in(&mut config, &data, options.unlimited, &clock, &tracker).await?;
     let recording = ServiceRecording::start(options.record.as_deref(), &config, &clock)?;
-    let infrastructure = Arc::new(recording.observe(build_infrastructure(&config, &clock, &tracker, &stop)?));
+    let infrastructure = recording.observe(build_infrastructure(&config, &clock, &tracker, &stop)?);
     let stores = order_setup::open_stores(&config, &data).await?;
+    let (infrastructure, recorder) = feed_setup::start_recorder(&config, &stores, infrastructure);
+    let infrastructure = Arc::new(infrastructure);
     let ConnectedSources { sources, for_orders, monthly_quotas } =
         connect_sources(&config, &infrastructure, Some(&stores.snapshots)).map_err(StartError::Settings)?;
     let accounts = Arc::new(ConfiguredAccounts::from_config(&config));
@@ -70,7 +73,7 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     let orders = order_setup::build(&config, for_orders, &stores, &clock, bus, Arc::clone(&accounts));
     let has_history = make_history(&config, sandbox.as_ref(), &orders, &stores, clock.as_ref()).await?;
     let edits = Edits::new(Arc::clone(&stores.edits), Arc::clone(&clock), tracker.clone());
-    let resellers = reseller_setup::open(&config, &sources, &clock);
+    let resellers = reseller_setup::open(&config, &sources, &clock, &recorder);
     let notifications = delivery_setup::notifications(&config, &infrastructure)?;
     let deliveries = delivery_setup::open(&config, &sources, &infrastructure, &orders, &stores, notifications.as_ref())
         .map_err(StartError::Settings)?;
@@ -86,8 +89,13 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
         webhooks: Some(webhooks.service.clone()),
     };
     let (cache, draining) = (Arc::clone(&infrastructure.cache), CancellationToken::new());
-    let state =
-        ServiceState { sources: sources.clone(), deliveries: deliveries.clone(), ledger: stores.health, cache, clock };
+    let state = ServiceState {
+        sources: sources.clone(),
+        deliveries: deliveries.clone(),
+        ledger: Arc::clone(&stores.health),
+        cache,
+        clock,
+    };
     let ledger = LedgerCheck::new(Arc::clone(&state.ledger), Arc::clone(&state.clock), &config.ledger);
     ledger.log_clock_offset().await;
     let dependencies = dependencies(&infrastructure, &state, &ledger, &draining);
@@ -98,13 +106,13 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     // Orders that a crash interrupted are resumed before the first request arrives.
     start_orders(&orders, has_history);
     deliveries.start();
-    webhooks.objects.connect(&gateway);
-    let webhooks = webhooks.start();
+    let webhooks = webhooks.start(&gateway);
+    feed_setup::start_watching(&config, (&stores, &infrastructure, &recorder), &sources, (&tracker, &stop));
     tracker.spawn(report_calls(monthly_quotas, stores.call_counts, stop.clone()));
     tracker.spawn(index_orders(stores.search_index, stop.clone()));
     log_startup(&config, &listeners, sandbox.as_ref());
     let (loader, reloaded) = (options.loader, Arc::clone(&gateway));
-    let reload = ConfigReload { loader, gateway: reloaded, services, accounts, sources, infrastructure };
+    let reload = ConfigReload { loader, gateway: reloaded, services, accounts, sources, infrastructure, recorder };
     tracker.spawn(reload.listen(hangup, written, stop.clone()));
     tracker.spawn(stop_on_signal(draining, stop.clone(), config.server.drain_notice));
     let drain_by = drain_deadline(stop.clone(), config.server.drain);
@@ -220,6 +228,7 @@ pub(super) fn build_infrastructure(
         redis: shared,
         tracker: tracker.clone(),
         observer: None,
+        catalog_observer: None,
     })
 }
 

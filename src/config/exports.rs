@@ -10,6 +10,8 @@ use crate::config::section::Section;
 pub struct ExportsConfig {
     /// Orders of one file.
     pub orders: NonZeroUsize,
+    /// Lines of a catalog.
+    pub catalog_objects: NonZeroUsize,
     /// Time for a client to accept a page of a file.
     pub write_timeout: Duration,
     /// Exports at the same time.
@@ -18,6 +20,12 @@ pub struct ExportsConfig {
 
 impl ExportsConfig {
     pub(super) fn read(from: &Section<'_>) -> Self {
-        Self { orders: from.get("orders"), write_timeout: from.get("write_timeout"), in_flight: from.get("in_flight") }
+        let catalog_objects = from.get("catalog_objects");
+        Self {
+            orders: from.get("orders"),
+            catalog_objects,
+            write_timeout: from.get("write_timeout"),
+            in_flight: from.get("in_flight"),
+        }
     }
 }

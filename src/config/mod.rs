@@ -10,6 +10,7 @@ mod cache;
 mod consistency;
 mod diagnostic;
 mod exports;
+mod feed;
 mod graphql;
 mod ledger;
 mod notifications;
@@ -40,6 +41,7 @@ pub use auth::{
 pub use cache::{CacheConfig, LifetimeConfig, LifetimesConfig};
 pub use diagnostic::{ConfigDiagnostic, ConfigDiagnostics};
 pub use exports::ExportsConfig;
+pub use feed::FeedConfig;
 pub use graphql::{GraphqlConfig, PersistedConfig, SafelistMode};
 pub use ledger::{EncryptionKey, LedgerConfig, OrdersConfig};
 pub use notifications::NotificationsConfig;
@@ -84,6 +86,8 @@ pub struct Config {
     pub auth: AuthConfig,
     /// `[audit]`.
     pub audit: AuditConfig,
+    /// `[feed]`.
+    pub feed: FeedConfig,
     /// `[sign_in]`; `None`: people have no other way than keys.
     pub sign_in: Option<SignInConfig>,
     /// `[cache]`.
@@ -164,6 +168,7 @@ impl Config {
         Self {
             built_in: false,
             audit: root.read_table("audit", AuditConfig::read),
+            feed: root.read_table("feed", FeedConfig::read),
             sign_in: root.read_table("sign_in", |from| SignInConfig::read(from, &server, &reseller_names)),
             server,
             graphql: root.read_table("graphql", GraphqlConfig::read),

@@ -75,6 +75,7 @@ pub fn build(state: Arc<AppState>, settings: Settings) -> Router {
         .route("/exports/orders.csv", get(exports::orders))
         .route("/exports/statement.csv", get(exports::statement))
         .route("/exports/statement_breakdown.csv", get(exports::breakdown))
+        .route("/exports/catalog.ndjson", get(exports::catalog))
         .layer(Extension(Exports { limits: exports, load_shed, limit: ConcurrencyLimit::new(exports.in_flight) }));
     let api = api.merge(files).layer(cors_layer(&state.allowed_origins, state.cors_loopback));
     let mut pages = Router::new();

@@ -44,6 +44,6 @@ pub use source::{
 };
 pub use store::StoreError;
 pub use text::{Locale, LocalizedText};
-pub use time::{Clock, Freshness, FreshnessMode, Observed, SystemClock};
+pub use time::{Clock, Freshness, FreshnessMode, Observed, SystemClock, later};
 pub use turn::{Endpoint, ReadyCall, RequestClass, RequestTurn, ReservationKey, TurnScope};
 pub use web_url::{FirstWebUrl, InvalidWebUrl, WebUrl};

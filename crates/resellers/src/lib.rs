@@ -55,12 +55,19 @@ pub struct ProductMapping {
 /// Identifies a connection by reseller and source.
 pub type ConnectionKey = (String, SourceId);
 
+/// Receives the checks of connections. It must return at once.
+pub trait ConnectionObserver: Send + Sync {
+    /// Receives the result of a check.
+    fn checked(&self, reseller: &str, source: &SourceId, readiness: &Readiness);
+}
+
 /// All configured resellers. Cheap to share.
 pub struct Resellers {
     resellers: BTreeMap<String, Arc<Reseller>>,
     sources: HashMap<SourceId, Arc<Source>>,
     clock: Arc<dyn Clock>,
     readiness_cache: Mutex<HashMap<ConnectionKey, Readiness>>,
+    observer: Option<Arc<dyn ConnectionObserver>>,
 }
 
 impl Resellers {
@@ -71,7 +78,14 @@ impl Resellers {
             sources: sources.iter().map(|source| (source.id.clone(), Arc::clone(source))).collect(),
             clock,
             readiness_cache: Mutex::default(),
+            observer: None,
         }
+    }
+
+    /// Passes the result of each check on to an observer.
+    #[must_use]
+    pub fn observed_by(self, observer: Arc<dyn ConnectionObserver>) -> Self {
+        Self { observer: Some(observer), ..self }
     }
 
     /// Lists all resellers by ascending key.
@@ -132,6 +146,9 @@ impl Resellers {
         let readiness = Readiness { checks, checked_at: self.clock.now() };
         let key = (reseller.to_owned(), source.clone());
         self.readiness_cache.lock().insert(key, readiness.clone());
+        if let Some(observer) = &self.observer {
+            observer.checked(reseller, source, &readiness);
+        }
         Some(readiness)
     }
 

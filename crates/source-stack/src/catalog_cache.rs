@@ -137,6 +137,15 @@ impl CatalogCache {
         });
     }
 
+    /// Invalidates values here at once, and returns after the invalidation was handed to the other replicas.
+    pub async fn invalidate_everywhere(&self, invalidation: &Invalidation) {
+        self.invalidate_locally(invalidation);
+        if let Some(store) = &self.store {
+            let tags = invalidation.tags().unwrap_or_default().iter().map(l2_tag_name).collect();
+            store.publish_invalidation(tags, MAX_L2_TTL, invalidation).await;
+        }
+    }
+
     /// Returns the current epoch, which is incremented by each invalidation.
     pub fn epoch(&self) -> u64 {
         self.tags.epoch()

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{
-    Availability, Batch, CalendarDay, Catalog, CatalogScope, ErrorKind, Event, EventKey, Observed, Performance,
-    PerformanceKey, PerformanceWindow, SourceId, TicketType, VendorError, VendorOperation,
+    Availability, AvailabilityStatus, Batch, CalendarDay, Catalog, CatalogScope, ErrorKind, Event, EventKey,
+    FreshnessMode, Observed, Performance, PerformanceKey, PerformanceWindow, SourceId, TicketType, VendorError,
+    VendorOperation,
 };
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -17,6 +18,7 @@ use jiff::civil::Date;
 
 use crate::cache_key::{CacheKey, CacheRange, CacheSubject};
 use crate::cached_value::CachedValue;
+use crate::observe::Observation;
 use crate::single_flight::{FlightTables, Flights};
 
 /// A read of many items at once, each with a result of its own.
@@ -61,6 +63,12 @@ pub(crate) trait CatalogQuery: Clone + Send + Sync + 'static {
     fn cache_key(&self, source: &SourceId, item: &Self::Item) -> CacheKey {
         let subject = Self::subject(item);
         CacheKey { source: source.clone(), operation: Self::OPERATION, subject, range: self.range() }
+    }
+
+    /// Returns the value as an observer receives it, with the time at which the vendor returned it. `None` if it is not public, or if
+    /// other reads return the same facts.
+    fn observation(&self, _item: &Self::Item, _value: &Self::Value) -> Option<(Timestamp, Observation)> {
+        None
     }
 
     /// Returns the table of this query's calls in flight.
@@ -131,12 +139,18 @@ impl<L: CatalogLayer> Catalog for LayeredCatalog<L> {
     }
 }
 
+/// Returns an observation with its time, unless the vendor crate served the value stale.
+fn observed<T>(value: &Observed<T>, observation: Observation) -> Option<(Timestamp, Observation)> {
+    (value.freshness.mode != FreshnessMode::Stale).then_some((value.freshness.observed_at, observation))
+}
+
 /// Implements `CatalogQuery` for a query whose items are their own keys: operation, table of calls in flight, key, value, subject,
-/// range, and the call on the catalog.
+/// range, the call on the catalog, and the observation of a value.
 macro_rules! keyed_query {
     (
         $query:ty: $operation:ident, $table:ident, $key:ty => $value:ty, $subject:path,
-        |$this:ident| $range:expr, |$catalog:ident, $keys:ident| $call:expr
+        |$this:ident| $range:expr, |$catalog:ident, $keys:ident| $call:expr,
+        |$asked:ident, $item:ident, $observed:ident| $observation:expr
     ) => {
         impl CatalogQuery for $query {
             type Item = $key;
@@ -155,6 +169,11 @@ macro_rules! keyed_query {
             fn range(&self) -> CacheRange {
                 let $this = self;
                 $range
+            }
+
+            fn observation(&self, $item: &$key, $observed: &$value) -> Option<(Timestamp, Observation)> {
+                let $asked = self;
+                $observation
             }
 
             fn flights(tables: &FlightTables) -> &Flights<$value> {
@@ -191,6 +210,11 @@ impl CatalogQuery for ListEventsQuery {
         CacheSubject::List(*item)
     }
 
+    fn observation(&self, scope: &CatalogScope, value: &Self::Value) -> Option<(Timestamp, Observation)> {
+        let is_public = *scope == CatalogScope::Public;
+        is_public.then(|| observed(value, Observation::PublicEvents(Arc::clone(&value.value)))).flatten()
+    }
+
     fn flights(tables: &FlightTables) -> &Flights<Self::Value> {
         &tables.list_events
     }
@@ -217,7 +241,8 @@ pub(crate) struct LoadEventsQuery;
 
 keyed_query!(
     LoadEventsQuery: LoadEvents, load_events, EventKey => Observed<Arc<Event>>, CacheSubject::Event,
-    |_query| CacheRange::Whole, |catalog, keys| catalog.load_events(&keys)
+    |_query| CacheRange::Whole, |catalog, keys| catalog.load_events(&keys),
+    |_query, _key, event| observed(event, Observation::Event(Arc::clone(&event.value)))
 );
 
 /// Loads the ticket types of events.
@@ -226,7 +251,8 @@ pub(crate) struct LoadTicketTypesQuery;
 
 keyed_query!(
     LoadTicketTypesQuery: LoadTicketTypes, load_ticket_types, EventKey => Observed<Arc<Vec<TicketType>>>,
-    CacheSubject::Event, |_query| CacheRange::Whole, |catalog, keys| catalog.load_ticket_types(&keys)
+    CacheSubject::Event, |_query| CacheRange::Whole, |catalog, keys| catalog.load_ticket_types(&keys),
+    |_query, key, listed| observed(listed, Observation::TicketTypes(key.clone(), Arc::clone(&listed.value)))
 );
 
 /// Lists the performances of events in a window of time.
@@ -238,7 +264,8 @@ pub(crate) struct ListPerformancesQuery {
 keyed_query!(
     ListPerformancesQuery: ListPerformances, list_performances, EventKey => Observed<Arc<Vec<Arc<Performance>>>>,
     CacheSubject::Event, |query| CacheRange::Window(query.window),
-    |catalog, keys| catalog.list_performances(&keys, &query.window)
+    |catalog, keys| catalog.list_performances(&keys, &query.window),
+    |query, key, listed| observed(listed, Observation::Performances(key.clone(), query.window, Arc::clone(&listed.value)))
 );
 
 /// Loads performances by key.
@@ -247,7 +274,8 @@ pub(crate) struct LoadPerformancesQuery;
 
 keyed_query!(
     LoadPerformancesQuery: LoadPerformances, load_performances, PerformanceKey => Observed<Arc<Performance>>,
-    CacheSubject::Performance, |_query| CacheRange::Whole, |catalog, keys| catalog.load_performances(&keys)
+    CacheSubject::Performance, |_query| CacheRange::Whole, |catalog, keys| catalog.load_performances(&keys),
+    |_query, _key, performance| observed(performance, Observation::Performance(Arc::clone(&performance.value)))
 );
 
 /// Loads the calendar rows of events for a range of days, both included.
@@ -259,7 +287,8 @@ pub(crate) struct LoadCalendarQuery {
 
 keyed_query!(
     LoadCalendarQuery: LoadCalendar, load_calendar, EventKey => Arc<Vec<CalendarDay>>, CacheSubject::Event,
-    |query| CacheRange::Days(query.from, query.to), |catalog, keys| catalog.load_calendar(&keys, query.from, query.to)
+    |query| CacheRange::Days(query.from, query.to), |catalog, keys| catalog.load_calendar(&keys, query.from, query.to),
+    |_query, _key, _days| None
 );
 
 /// Loads the availability of performances.
@@ -299,6 +328,14 @@ impl CatalogQuery for LoadAvailabilityQuery {
             return item;
         }
         item.map(|performance| Arc::new(Performance { listed_availability: None, ..Performance::clone(&performance) }))
+    }
+
+    fn observation(&self, item: &Self::Item, value: &Self::Value) -> Option<(Timestamp, Observation)> {
+        let Performance { key, event, .. } = &*item.value;
+        let observation = Observation::Availability(key.clone(), event.clone(), Arc::clone(&value.value));
+        // Unknown says that the vendor could not be reached, not what it would have returned.
+        let is_known = value.value.status != AvailabilityStatus::Unknown;
+        is_known.then(|| observed(value, observation)).flatten()
     }
 
     fn flights(tables: &FlightTables) -> &Flights<Self::Value> {

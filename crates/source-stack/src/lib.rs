@@ -8,9 +8,11 @@
 //! 2. **Single-flight** (`single_flight`) sees misses only, and stands above the L2 cache so that concurrent identical misses read
 //!    and fill the shared store once.
 //! 3. **L2 cache** (`l2_cache`) is the store shared by replicas. It fills both caches, even if every caller has hung up.
-//! 4. **Batch splitter** (`batch`) comes after the caches have removed known keys, and before the guard, so that each part is a
+//! 4. **Observer** (`observe`) sees each value that the vendor has returned, for callers and for orders, and nothing that a cache
+//!    serves: a change is noticed by what is fetched anyway.
+//! 5. **Batch splitter** (`batch`) comes after the caches have removed known keys, and before the guard, so that each part is a
 //!    call of its own: a failed part does not repeat the others.
-//! 5. **Guard** (`guard`) is innermost: metrics, deadline, bulkhead, circuit breaker and retry around each call to the vendor.
+//! 6. **Guard** (`guard`) is innermost: metrics, deadline, bulkhead, circuit breaker and retry around each call to the vendor.
 //!
 //! Orders the wrong way round, and their damage:
 //!
@@ -36,6 +38,7 @@ mod invalidate_on_write;
 mod l1_cache;
 mod l2_cache;
 mod monthly_quota;
+mod observe;
 mod policy;
 mod rate_limiter;
 mod single_flight;
@@ -46,6 +49,7 @@ mod tag_invalidation;
 pub use catalog_cache::{CacheStore, CatalogCache, InvalidationEvent};
 pub use guard::{Guard, HealthTracker};
 pub use monthly_quota::{MonthlyQuota, MonthlyQuotaPolicy, MonthlyRateLimiter};
+pub use observe::{CatalogObserver, Observation};
 pub use policy::{BulkheadPolicy, CacheLifetime, CachePolicy, OperationDeadlines, ResiliencePolicy};
 pub use rate_limiter::{
     LocalRateLimiter, ONE_CALL, RequestQueue, capacity_report, limited_endpoint, requests, reservation,

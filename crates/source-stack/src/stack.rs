@@ -13,6 +13,7 @@ use crate::guard::{Guard, Guarded, HealthTracker};
 use crate::invalidate_on_write::InvalidateOnWrite;
 use crate::l1_cache::L1Cache;
 use crate::l2_cache::L2Cache;
+use crate::observe::{CatalogObserver, ObservedCatalog};
 use crate::policy::{CachePolicy, ResiliencePolicy};
 use crate::single_flight::SingleFlightLayer;
 
@@ -31,6 +32,8 @@ pub struct StackParts {
     /// Digest of the account as the vendor sees it, without secrets. It separates accounts of the same name in different
     /// configurations that share a store.
     pub realm: String,
+    /// Receives the catalog values that the vendor returns, if anybody watches them.
+    pub observer: Option<Arc<dyn CatalogObserver>>,
 }
 
 /// A source with its layers.
@@ -73,10 +76,16 @@ pub fn stack(source: Source, parts: StackParts) -> LayeredSource {
         section_authoring,
         back_office,
     } = source;
-    let StackParts { resilience, cache_policy, health, capacity, cache, realm } = parts;
+    let StackParts { resilience, cache_policy, health, capacity, cache, realm, observer } = parts;
     let source_cache = SourceCache::new(Arc::clone(&cache), id.clone(), &realm, cache_policy);
     let guard = Arc::new(Guard::new(id.clone(), &traits, resilience, Arc::clone(&health), Arc::clone(&failures)));
     let uncached_catalog = uncached(catalog, &guard, &source_cache, traits.max_batch);
+    let uncached_catalog = match observer {
+        Some(observer) => {
+            Arc::new(LayeredCatalog(ObservedCatalog::new(id.clone(), uncached_catalog, observer))) as Arc<dyn Catalog>
+        }
+        None => uncached_catalog,
+    };
     let catalog = cached(Arc::clone(&uncached_catalog), &source_cache);
     let ordering = ordering.map(|port| Arc::new(Guarded::new(port, &guard)) as Arc<dyn Ordering>);
     let refunds = refunds.map(|port| Arc::new(Guarded::new(port, &guard)) as Arc<dyn Refunds>);

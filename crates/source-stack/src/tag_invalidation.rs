@@ -19,6 +19,8 @@ pub enum Invalidation {
     Source(SourceId),
     /// An edited event, with the event lists and the performances of its source.
     Event(SourceId, EventKey),
+    /// Events that have changed at the vendor, with the event lists of their source.
+    Facts(SourceId, Vec<EventKey>),
     /// Availability of these performances.
     Performances(SourceId, Vec<PerformanceKey>),
 }
@@ -34,6 +36,10 @@ impl Invalidation {
                 CacheTag::Lists(source.clone()),
                 CacheTag::Performances(source.clone()),
             ]),
+            Self::Facts(source, keys) => {
+                let events = keys.iter().map(|key| CacheTag::Event(source.clone(), key.clone()));
+                Some(events.chain([CacheTag::Lists(source.clone())]).collect())
+            }
             Self::Performances(source, keys) => {
                 Some(keys.iter().map(|key| CacheTag::Performance(source.clone(), key.clone())).collect())
             }

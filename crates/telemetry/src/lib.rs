@@ -81,6 +81,7 @@ const OWN_CRATES: &[&str] = &[
     "domain",
     "edits",
     "emulators",
+    "feed_recorder",
     "http_client",
     "notifications",
     "orders",

@@ -63,7 +63,7 @@ const fn long_histogram_seconds(name: &'static str, labels: &'static [&'static s
 
 /// All metrics.
 pub const METRICS: &[&[Metric]] =
-    &[PROCESS, CLIENTS, OPERATIONS, SOURCES, CACHES, SHARED_STORES, ORDERS, DELIVERIES, WEBHOOKS];
+    &[PROCESS, CLIENTS, OPERATIONS, SOURCES, CACHES, FEED, SHARED_STORES, ORDERS, DELIVERIES, WEBHOOKS];
 
 /// Metrics of the process.
 const PROCESS: &[Metric] = &[
@@ -213,6 +213,22 @@ const CACHES: &[Metric] = &[
         help: "Approximate size of the in-process caches.",
     },
     counter("ticketgraph_coalesced_total", &["source"], "Requests that joined a call already in flight."),
+];
+
+/// Metrics of the feed of changes.
+const FEED: &[Metric] = &[
+    counter(
+        "ticketgraph_feed_observations_total",
+        &["source", "outcome"],
+        "Values that the recorder of the feed received: queued; dropped because its queue was full, or failed, and read again by the next refresh.",
+    ),
+    gauge("ticketgraph_feed_queue", &[], "Observed values that wait for the recorder of the feed."),
+    counter("ticketgraph_feed_changes_total", &["kind"], "Changes that this replica has appended to the feed."),
+    counter(
+        "ticketgraph_feed_refreshes_total",
+        &["source", "outcome"],
+        "Readings of a catalog in the background: complete, no_capacity or failed.",
+    ),
 ];
 
 /// Metrics of Redis and of the ledger database.

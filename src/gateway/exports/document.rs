@@ -196,6 +196,36 @@ impl Export {
     }
 }
 
+/// Returns the data and the errors of an outcome. Fields that failed are null or empty in the data.
+///
+/// # Errors
+///
+/// The operation was rejected.
+pub(super) fn executed_data(outcome: OperationOutcome) -> Result<(Value, Vec<Value>), RequestRejection> {
+    let mut response: Value = match outcome {
+        OperationOutcome::Response(response) => serde_json::from_str(&to_json_text(&response)),
+        OperationOutcome::Cached(cached) => serde_json::from_slice(&cached.body),
+        OperationOutcome::Rejected(rejection) => return Err(with_parameter_names(rejection)),
+        OperationOutcome::Deferred(..) | OperationOutcome::Stream(_) => return Err(RequestRejection::internal_error()),
+    }
+    .map_err(|error| {
+        tracing::error!(%error, "the result of an export's document could not be read");
+        RequestRejection::internal_error()
+    })?;
+    let errors = match response["errors"].take() {
+        Value::Array(errors) => errors,
+        _ => Vec::new(),
+    };
+    Ok((response["data"].take(), errors))
+}
+
+/// Converts an error of a response to a rejection with the status of its code.
+pub(super) fn rejection_of_errors(error: &Value) -> RequestRejection {
+    let code = ErrorCode::iter().find(|known| error["extensions"]["code"] == known.as_str());
+    let code = code.unwrap_or(ErrorCode::Internal);
+    RequestRejection::new(status_of(code), code, error["message"].as_str().unwrap_or_default().to_owned())
+}
+
 fn invalid(message: &str) -> RequestRejection {
     RequestRejection::new(StatusCode::BAD_REQUEST, ErrorCode::BadUserInput, message)
 }

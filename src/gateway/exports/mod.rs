@@ -1,10 +1,13 @@
 //! Exports as CSV files: `/exports/orders.csv`, `/exports/statement.csv` and `/exports/statement_breakdown.csv`.
 //!
+//! `/exports/catalog.ndjson` is in [`catalog`](self::catalog()).
+//!
 //! An export executes GraphQL documents of its own as the caller, page by page, through the stages of every operation
 //! ([`pipeline`](crate::gateway::pipeline)): scopes, limits and errors are those of the fields. At most three
 //! pages are in memory. A failure after the first page cuts the connection, so that no client takes the file for complete.
 
 mod breakdown;
+mod catalog;
 mod csv_text;
 mod document;
 mod parameters;
@@ -36,6 +39,8 @@ use crate::graphql::ErrorCode;
 pub struct ExportLimits {
     /// Orders of one file.
     pub orders: u64,
+    /// Lines of the catalog.
+    pub catalog_objects: u64,
     /// Time for a client to accept a page.
     pub write_timeout: Duration,
     /// Exports at the same time, through one listener: they may take long, and leave places for everybody else.
@@ -67,6 +72,8 @@ pub async fn statement(State(state): State<Arc<AppState>>, exports: Extension<Ex
 pub async fn breakdown(State(state): State<Arc<AppState>>, exports: Extension<Exports>, request: Request) -> Response {
     serve(&state, exports.0, &request.into_parts().0, ExportFile::Breakdown).await
 }
+
+pub use catalog::serve as catalog;
 
 /// Authenticates the caller, counts a request, and serves the file or an error.
 async fn serve(

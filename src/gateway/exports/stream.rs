@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::body::{Body, Bytes};
 use futures_util::stream::{StreamExt as _, iter, unfold};
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::sync::mpsc::{Sender, channel};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::Instrument as _;
@@ -17,7 +17,8 @@ use crate::gateway::exports::{Exports, csv_text};
 use crate::gateway::state::AppState;
 
 /// Part of a body.
-enum Part {
+pub(super) enum Part {
+    /// Rows or lines.
     Rows(Bytes),
     /// All rows were sent. A body that ends without it is incomplete.
     End,
@@ -40,16 +41,7 @@ impl Producer {
         let (sender, receiver) = channel(1);
         let mut running = JoinSet::new();
         running.spawn(Box::pin(self.run(sender, sent, next).in_current_span()));
-        let parts = unfold(Some((receiver, running)), |state| async move {
-            let (mut receiver, running) = state?;
-            match receiver.recv().await {
-                Some(Part::Rows(rows)) => Some((Ok(rows), Some((receiver, running)))),
-                Some(Part::End) => None,
-                None => Some((Err(io::Error::other("the export is incomplete")), None)),
-            }
-        });
-        // Compression polls a body again after its end.
-        Body::from_stream(iter([Ok(head)]).chain(parts).fuse())
+        body_of(head, receiver, running)
     }
 
     async fn run(self, sender: Sender<Part>, sent: u64, next: String) {
@@ -83,7 +75,22 @@ impl Producer {
     }
 }
 
-async fn send(sender: &Sender<Part>, part: Part, limit: std::time::Duration) -> Result<(), &'static str> {
+/// Returns a body that begins with `head` and ends with [`Part::End`]; it fails if the task ends without it.
+pub(super) fn body_of(head: Bytes, receiver: Receiver<Part>, running: JoinSet<()>) -> Body {
+    let parts = unfold(Some((receiver, running)), |state| async move {
+        let (mut receiver, running) = state?;
+        match receiver.recv().await {
+            Some(Part::Rows(rows)) => Some((Ok(rows), Some((receiver, running)))),
+            Some(Part::End) => None,
+            None => Some((Err(io::Error::other("the export is incomplete")), None)),
+        }
+    });
+    // Compression polls a body again after its end.
+    Body::from_stream(iter([Ok(head)]).chain(parts).fuse())
+}
+
+/// Sends a part, or fails if the client does not read within a time.
+pub(super) async fn send(sender: &Sender<Part>, part: Part, limit: std::time::Duration) -> Result<(), &'static str> {
     match timeout(limit, sender.send(part)).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(_)) => Err("the client has gone"),

@@ -1,6 +1,9 @@
 //! The feed of changes of all kinds.
 
 mod api;
-mod store;
+mod export;
+mod mirror;
+mod recorder;
+pub(crate) mod store;
 
 pub(crate) use store::open;

@@ -71,6 +71,7 @@ impl Replica {
             health,
             cache: Arc::clone(&cache),
             realm: "r1".to_owned(),
+            observer: None,
         };
         let catalog = stack(source, parts).source.catalog;
         Self { redis, cache, events, catalog, tasks, stop }

@@ -164,6 +164,7 @@ fn layered(id: &str, vendor: &Arc<FakeCatalog>, clock: &Arc<ManualClock>, cache:
         capacity: None,
         cache: Arc::clone(cache),
         realm: "r".to_owned(),
+        observer: None,
     };
     stack(fake_source(id, Arc::clone(vendor) as _), parts).source
 }

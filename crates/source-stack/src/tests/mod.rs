@@ -75,6 +75,7 @@ impl ReplicaBuilder {
             health,
             cache: Arc::clone(&cache),
             realm: "r1".to_owned(),
+            observer: None,
         };
         let layered = stack(source, parts);
         Replica { source: layered.source, uncached_catalog: layered.uncached_catalog, cache, tasks }

@@ -2,6 +2,7 @@
 
 use async_graphql::{Enum, ID, Object, SimpleObject};
 use change_feed::{ChangeKind as Kind, ChangeSubject, FeedPage};
+use jiff::Timestamp;
 
 use crate::graphql::base::id::{self, GlobalId};
 use crate::graphql::base::page::PageInfo;
@@ -31,6 +32,10 @@ pub enum ChangeKind {
 /// A page of the change feed, oldest first.
 pub(super) struct ChangeConnection {
     pub page: FeedPage<change_feed::Change>,
+    /// Position of the last change of the feed, before the page was read.
+    pub latest: String,
+    /// Time of the request.
+    pub read_at: Timestamp,
 }
 
 /// A page of the change feed, oldest first.
@@ -45,6 +50,17 @@ impl ChangeConnection {
     /// The changes.
     async fn nodes(&self) -> Vec<Change> {
         self.page.lines.iter().map(|(cursor, line)| Change::of(cursor, line)).collect()
+    }
+
+    /// The cursor of the last change of the whole feed, of any kind, from before this page was read. A mirror that is read afterwards
+    /// continues here.
+    async fn latest_cursor(&self) -> &str {
+        &self.latest
+    }
+
+    /// Time at which the page was read.
+    async fn read_at(&self) -> DateTime {
+        DateTime::utc(self.read_at)
     }
 
     /// Paging information.

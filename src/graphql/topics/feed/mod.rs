@@ -35,7 +35,13 @@ impl FeedQuery {
         let ctx = Ctx::of(ctx);
         let filter = filter_of(&ctx.viewer, kinds)?;
         let rows = PageSize::new(first)?.rows();
-        Ok(ChangeConnection { page: page_changes(ctx.changes()?, after.as_deref(), rows, &filter).await? })
+        let changes = ctx.changes()?;
+        let latest = changes.encode_cursor(changes.end().await?)?;
+        Ok(ChangeConnection {
+            page: page_changes(changes, after.as_deref(), rows, &filter).await?,
+            latest,
+            read_at: ctx.now,
+        })
     }
 }
 
