@@ -58,8 +58,7 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
     let hangup = signal(SignalKind::hangup()).map_err(|error| StartError::Io("signals".to_owned(), error))?;
-    let data = order_setup::data_folder(options.data.as_deref());
-    let written = config.clone();
+    let (data, written) = (order_setup::data_folder(options.data.as_deref()), config.clone());
     let sandbox = start_built_in(&mut config, &data, options.unlimited, &clock, &tracker).await?;
     let recording = ServiceRecording::start(options.record.as_deref(), &config, &clock)?;
     let infrastructure = recording.observe(build_infrastructure(&config, &clock, &tracker, &stop)?);
