@@ -56,14 +56,12 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
     let hangup = signal(SignalKind::hangup()).map_err(|error| StartError::Io("signals".to_owned(), error))?;
-    let data = order_setup::data_folder(options.data.as_deref());
-    let written = config.clone();
+    let (data, written) = (order_setup::data_folder(options.data.as_deref()), config.clone());
     let sandbox = start_built_in(&mut config, &data, options.unlimited, &clock, &tracker).await?;
     let recording = ServiceRecording::start(options.record.as_deref(), &config, &clock)?;
     let infrastructure = recording.observe(build_infrastructure(&config, &clock, &tracker, &stop)?);
     let stores = order_setup::open_stores(&config, &data).await?;
     let (infrastructure, recorder) = feed_setup::start_recorder(&config, &stores, infrastructure);
-    let infrastructure = Arc::new(infrastructure);
     let ConnectedSources { sources, for_orders, monthly_quotas } =
         connect_sources(&config, &infrastructure, Some(&stores.snapshots)).map_err(StartError::Settings)?;
     let accounts = Arc::new(ConfiguredAccounts::from_config(&config));
@@ -85,13 +83,8 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
         audit: Some(start_audit_log(&config, &stores, &clock, (&tracker, &stop))),
     };
     let (cache, draining) = (Arc::clone(&infrastructure.cache), CancellationToken::new());
-    let state = ServiceState {
-        sources: sources.clone(),
-        deliveries: deliveries.clone(),
-        ledger: Arc::clone(&stores.health),
-        cache,
-        clock,
-    };
+    let state =
+        ServiceState { sources: sources.clone(), deliveries: deliveries.clone(), ledger: stores.health, cache, clock };
     let ledger = LedgerCheck::new(Arc::clone(&state.ledger), Arc::clone(&state.clock), &config.ledger);
     ledger.log_clock_offset().await;
     let dependencies = dependencies(&infrastructure, &state, &ledger, &draining);
@@ -102,7 +95,7 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     // Orders that a crash interrupted are resumed before the first request arrives.
     start_orders(&orders, has_history);
     deliveries.start();
-    feed_setup::start_watching(&config, (&stores, &infrastructure, &recorder), &sources, (&tracker, &stop));
+    feed_setup::start_watching(&config, (&stores.facts, &infrastructure, &recorder), &sources, (&tracker, &stop));
     tracker.spawn(report_calls(monthly_quotas, stores.call_counts, stop.clone()));
     tracker.spawn(index_orders(stores.search_index, stop.clone()));
     log_startup(&config, &listeners, sandbox.as_ref());
