@@ -7,6 +7,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::sources::Infrastructure;
 use crate::config::{Config, FeedConfig};
+use change_feed::FactStore;
 use domain::{Clock, Source};
 use feed_recorder::{FeedSettings, Recorder, Refresher, watch_sources};
 use store_sql::Stores;
@@ -26,18 +27,18 @@ pub(super) fn start_recorder(
     config: &Config,
     stores: &Stores,
     infrastructure: Infrastructure,
-) -> (Infrastructure, Arc<Recorder>) {
+) -> (Arc<Infrastructure>, Arc<Recorder>) {
     let Infrastructure { cache, clock, tracker, .. } = &infrastructure;
     let store = Arc::clone(&stores.facts);
     let recorder = Recorder::start(store, Arc::clone(cache), Arc::clone(clock), &settings(&config.feed), tracker);
     let observer = Arc::clone(&recorder) as _;
-    (Infrastructure { catalog_observer: Some(observer), ..infrastructure }, recorder)
+    (Arc::new(Infrastructure { catalog_observer: Some(observer), ..infrastructure }), recorder)
 }
 
 /// Watches the health of the sources, and reads their catalogs in the background.
 pub(super) fn start_watching(
     config: &Config,
-    (stores, infrastructure, recorder): (&Stores, &Infrastructure, &Arc<Recorder>),
+    (facts, infrastructure, recorder): (&Arc<dyn FactStore>, &Infrastructure, &Arc<Recorder>),
     sources: &[Arc<Source>],
     (tracker, stop): (&TaskTracker, &CancellationToken),
 ) {
@@ -48,7 +49,7 @@ pub(super) fn start_watching(
     }
     let refresher = Refresher {
         sources: sources.to_vec(),
-        store: Arc::clone(&stores.facts),
+        store: Arc::clone(facts),
         recorder: Arc::clone(recorder),
         cache: Arc::clone(&infrastructure.cache),
         clock: Arc::clone(clock),

@@ -37,6 +37,7 @@ pub(super) fn build(
     (infrastructure, sessions): (&Infrastructure, &Arc<dyn SessionStore>),
     stop: CancellationToken,
 ) -> Result<Arc<AppState>, StartError> {
+    metrics::gauge!("ticketgraph_requests_in_flight_limit").set(u32::from(config.server.in_flight));
     let audit = services.audit.clone();
     let (graphql, (api, limits)) = (&config.graphql, schema_and_limits(config, services, infrastructure));
     let persisted = PersistedOperations::new(

@@ -60,22 +60,18 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
     let hangup = signal(SignalKind::hangup()).map_err(|error| StartError::Io("signals".to_owned(), error))?;
-    let data = order_setup::data_folder(options.data.as_deref());
-    let written = config.clone();
+    let (data, written) = (order_setup::data_folder(options.data.as_deref()), config.clone());
     let sandbox = start_built_in(&mut config, &data, options.unlimited, &clock, &tracker).await?;
     let recording = ServiceRecording::start(options.record.as_deref(), &config, &clock)?;
     let infrastructure = recording.observe(build_infrastructure(&config, &clock, &tracker, &stop)?);
     let stores = order_setup::open_stores(&config, &data).await?;
     let (infrastructure, recorder) = feed_setup::start_recorder(&config, &stores, infrastructure);
-    let infrastructure = Arc::new(infrastructure);
     let ConnectedSources { sources, for_orders, monthly_quotas } =
         connect_sources(&config, &infrastructure, Some(&stores.snapshots)).map_err(StartError::Settings)?;
     let accounts = Arc::new(ConfiguredAccounts::from_config(&config));
     let bus = change_bus(&infrastructure, &stop);
     let orders = order_setup::build(&config, for_orders, &stores, &clock, bus, Arc::clone(&accounts));
     let has_history = make_history(&config, sandbox.as_ref(), &orders, &stores, clock.as_ref()).await?;
-    let edits = Edits::new(Arc::clone(&stores.edits), Arc::clone(&clock), tracker.clone());
-    let resellers = reseller_setup::open(&config, &sources, &clock, &recorder);
     let notifications = delivery_setup::notifications(&config, &infrastructure)?;
     let deliveries = delivery_setup::open(&config, &sources, &infrastructure, &orders, &stores, notifications.as_ref())
         .map_err(StartError::Settings)?;
@@ -84,34 +80,27 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     let services = Services {
         catalog: catalog(&config, sources.clone(), &clock),
         orders: Some(orders.clone()),
-        edits: Some(edits),
+        edits: Some(Edits::new(Arc::clone(&stores.edits), Arc::clone(&clock), tracker.clone())),
         deliveries: Some(deliveries.clone()),
-        resellers: Some(Arc::new(resellers)),
+        resellers: Some(Arc::new(reseller_setup::open(&config, &sources, &clock, &recorder))),
         changes: Some(Arc::clone(&stores.changes)),
         audit: Some(start_audit_log(&config, &stores, &clock, (&tracker, &stop))),
         webhooks: Some(webhooks.service.clone()),
     };
     let (cache, draining) = (Arc::clone(&infrastructure.cache), CancellationToken::new());
-    let state = ServiceState {
-        sources: sources.clone(),
-        deliveries: deliveries.clone(),
-        ledger: Arc::clone(&stores.health),
-        cache,
-        clock,
-    };
+    let state =
+        ServiceState { sources: sources.clone(), deliveries: deliveries.clone(), ledger: stores.health, cache, clock };
     let ledger = LedgerCheck::new(Arc::clone(&state.ledger), Arc::clone(&state.clock), &config.ledger);
     ledger.log_clock_offset().await;
     let dependencies = dependencies(&infrastructure, &state, &ledger, &draining, &purger);
     let render = options.metrics.clone().unwrap_or_else(|| Arc::new(String::new));
-    metrics::gauge!("ticketgraph_requests_in_flight_limit").set(u32::from(config.server.in_flight));
     let gateway = gateway_setup::build(&config, services.clone(), (&infrastructure, &stores.sessions), stop.clone())?;
     let listeners = Listeners::bind(&config, options.listen, sandbox.as_ref()).await?;
     // Orders that a crash interrupted are resumed before the first request arrives.
     start_orders(&orders, has_history);
     deliveries.start();
-    feed_setup::start_watching(&config, (&stores, &infrastructure, &recorder), &sources, (&tracker, &stop));
-    webhooks.objects.connect(&gateway);
-    let webhooks = webhooks.start();
+    let webhooks = webhooks.start(&gateway);
+    feed_setup::start_watching(&config, (&stores.facts, &infrastructure, &recorder), &sources, (&tracker, &stop));
     tracker.spawn(report_calls(monthly_quotas, stores.call_counts, stop.clone()));
     tracker.spawn(index_orders(stores.search_index, stop.clone()));
     log_startup(&config, &listeners, sandbox.as_ref());

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 
 use crate::app::error::StartError;
 use crate::config::{Config, DestinationConfig, WebhooksConfig};
+use crate::gateway::state::AppState;
 use crate::gateway::webhook_objects::GatewayObjects;
 use change_feed::ChangeStore;
 use domain::{Clock, Scope};
@@ -26,15 +27,16 @@ use webhooks::{
 pub(super) struct PreparedWebhooks {
     /// Service for callers.
     pub service: Webhooks,
-    /// Objects of the bodies. The gateway is connected later.
-    pub objects: Arc<GatewayObjects>,
+    /// Objects of the bodies, which the gateway reads.
+    objects: Arc<GatewayObjects>,
     runner: RunnerDependencies,
     wake: Wake,
 }
 
 impl PreparedWebhooks {
-    /// Starts sending.
-    pub(super) fn start(self) -> WebhookRunner {
+    /// Connects the gateway and starts sending.
+    pub(super) fn start(self, gateway: &Arc<AppState>) -> WebhookRunner {
+        self.objects.connect(gateway);
         WebhookRunner::start(self.runner, self.wake)
     }
 }

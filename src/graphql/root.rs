@@ -14,7 +14,7 @@ use crate::graphql::base::viewer::{Scope, Viewer};
 use crate::graphql::topics::admissions::AdmissionToken;
 use crate::graphql::topics::catalog::{Event, Performance, Section, TicketType};
 use crate::graphql::topics::deliveries::{AppDelivery, DeliveryChannel};
-use crate::graphql::topics::orders::{Order, OrderLine, Ticket, VendorOrder, find_order};
+use crate::graphql::topics::orders::{Order, OrderLine, Ticket, VendorOrder, find_app_delivery, find_order};
 use crate::graphql::topics::resellers::{Reseller, ResellerConnection};
 use crate::graphql::topics::sources::Source;
 use crate::graphql::topics::webhooks::WebhookNode;
@@ -197,16 +197,9 @@ async fn load_node(ctx: &Ctx, id: GlobalId) -> Result<Option<Node>, ApiError> {
         GlobalId::Connection(reseller, source) => ResellerConnection::find(ctx, &reseller, &source).map(Node::from),
         GlobalId::Webhook(webhook) => WebhookNode::find(ctx, &webhook).await?.map(Node::from),
         GlobalId::Channel(channel) => DeliveryChannel::find(ctx, &channel).map(Node::from),
-        GlobalId::Delivery(order, number, channel) => match find_order(ctx, order).await? {
-            Some(order) => {
-                let ticket = Ticket::find(ctx, &order, number).await?;
-                ticket
-                    .and_then(|ticket| ticket.app_delivery(ctx))
-                    .filter(|delivery| delivery.channel == channel)
-                    .map(Node::from)
-            }
-            None => None,
-        },
+        GlobalId::Delivery(order, number, channel) => {
+            find_app_delivery(ctx, order, number, &channel).await?.map(Node::from)
+        }
         GlobalId::Quote(_) => None,
     })
 }

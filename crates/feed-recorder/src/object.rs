@@ -27,7 +27,7 @@ const DIGEST_BYTES: usize = 16;
 /// Largest distance of the start of a dated visit from midnight UTC of its day.
 const DAY_MARGIN: SignedDuration = SignedDuration::from_hours(36);
 
-/// What was observed of one object since it was last compared.
+/// The observed parts of one object since it was last compared.
 #[derive(Debug, Clone)]
 pub(crate) struct ObservedObject {
     /// Digests of the observed parts.

@@ -31,9 +31,14 @@ const EVENT: &str = "fragment EventFields on Event { id title summary descriptio
 const SNAPSHOT: &str =
     "query($from: DateTime, $to: DateTime) { events(first: 100) { problems { code } nodes { ...EventFields
     performances(first: 100, from: $from, to: $to) { problems { code } nodes { ...PerformanceFields } } } } }";
-const CHANGES: &str = "query($after: String) { changes(first: 100, after: $after, kinds: [EVENT, PERFORMANCE]) {
-    nodes { nodeId kind } pageInfo { hasNextPage endCursor } } }";
 const NODE: &str = "query($id: ID!) { node(id: $id) { ...EventFields ...PerformanceFields } }";
+
+/// Returns the query of the page that describes mirroring.
+fn documented_query() -> String {
+    let page = include_str!("../../../docs/feed.md");
+    let block = page.split("```graphql\n").nth(1).and_then(|rest| rest.split("```").next());
+    block.expect("a query").to_owned()
+}
 
 /// Objects by their ids.
 type Objects = BTreeMap<String, Value>;
@@ -117,8 +122,9 @@ impl Mirrored {
     /// Applies the changes after a cursor to a mirror, and returns their number.
     async fn apply(&self, mirror: &mut Objects, mut after: String) -> usize {
         let mut count = 0;
+        let document = documented_query();
         loop {
-            let response = ask(&self.cached, CHANGES, json!({ "after": after })).await;
+            let response = ask(&self.cached, &document, json!({ "after": after })).await;
             let changes = &response["data"]["changes"];
             let nodes = changes["nodes"].as_array().unwrap_or_else(|| panic!("{response}"));
             count += nodes.len();

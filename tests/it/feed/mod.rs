@@ -2,6 +2,7 @@
 
 mod api;
 mod export;
+mod locks;
 mod mirror;
 mod recorder;
 pub(crate) mod store;

@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use change_feed::{Change, ChangeFilter, ChangeKind, ChangeStore, ChangeSubject, NewChange};
+use domain::ordering::TicketState;
 use domain::{EventKey, OrderKey, PerformanceKey, SourceId};
 use jiff::Timestamp;
-use orders::FulfillmentPolicy;
 use orders::lease::{LeaseAfterWrite, Precondition};
+use orders::store::OrderWrite;
+use orders::{FulfillmentPolicy, Order};
 use store_sql::{CredentialKey, Stores, open_stores};
 
 use crate::default_config::default_store_settings;
@@ -80,6 +82,16 @@ async fn an_order_is_written_with_an_entry_for_each_ticket_that_changed(stores: 
         write_next_version(&*stores.orders, Precondition::Unleased(&order), &order, LeaseAfterWrite::Released).await;
     written.expect("the order is written");
     assert_eq!(subjects(&read(store, end, &[], None).await), [&ChangeSubject::Order(order.key)]);
+    // A ticket that was used, without a new code.
+    let (before, end) = (world.read(order.key).await, store.end().await.expect("the store"));
+    let mut used = Order { version: before.version + 1, ..before.clone() };
+    used.tickets[0].state = TicketState::Used(None);
+    let write = OrderWrite::new(Precondition::Unleased(&before), &used, LeaseAfterWrite::Released);
+    let receipt = stores.orders.write(&write).await.expect("the order is written");
+    let ticket = ChangeSubject::Ticket { order: order.key, ticket: 0 };
+    let found = read(store, end, &[], None).await;
+    assert_eq!(subjects(&found), [&ChangeSubject::Order(order.key), &ticket]);
+    assert!(receipt.cursor <= found[0].position, "a reader after the receipt misses the order");
 }
 
 async fn a_reader_sees_its_kinds_of_its_reseller_and_what_is_everybodys(stores: &Stores) {

@@ -152,7 +152,6 @@ async fn measure(world: &World, healthy: &[Receiver]) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-#[expect(clippy::print_stdout, reason = "times are read by people")]
 async fn no_change_is_lost_or_overtaken_while_a_sender_and_the_database_are_killed() {
     let Some(postgres) = Postgres::start() else { return };
     let number = std::env::var_os("WEBHOOK_CHANGES").and_then(|text| text.to_str()?.parse().ok());

@@ -37,7 +37,7 @@ pub use payload::OrdersMutation;
 pub use problem::to_problems;
 pub use query::OrdersQuery;
 pub use subscription::OrdersSubscription;
-pub use ticket::{Ticket, load_numbered_tickets};
+pub use ticket::{Ticket, find_app_delivery, load_numbered_tickets};
 
 impl Ctx {
     /// Returns the order service, or an error if it is not configured.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, Object, SimpleObject, Union};
 use deliveries::Delivery;
+use domain::OrderKey;
 use domain::mobile::AppTicketState;
 use domain::ordering::{self, Barcode, DeliveryPreference, TicketState};
 use domain::source;
@@ -20,8 +21,8 @@ use crate::graphql::base::scalars::DateTime;
 use crate::graphql::base::viewer::Scope;
 use crate::graphql::topics::catalog::Section;
 use crate::graphql::topics::deliveries::AppDelivery;
-use crate::graphql::topics::orders::SharedOrder;
 use crate::graphql::topics::orders::line::OrderLine;
+use crate::graphql::topics::orders::{SharedOrder, find_order};
 use crate::graphql::topics::sources::ExternalRef;
 
 /// The state of a ticket.
@@ -109,6 +110,18 @@ pub async fn load_numbered_tickets(
 ) -> Result<Vec<Ticket>, ApiError> {
     let all = load_tickets(ctx, order, |_| true).await?;
     Ok(all.into_iter().filter(|ticket| numbers.contains(&ticket.coded.number)).collect())
+}
+
+/// Finds the delivery of a ticket into the app of a channel.
+pub async fn find_app_delivery(
+    ctx: &Ctx,
+    order: OrderKey,
+    number: usize,
+    channel: &str,
+) -> Result<Option<AppDelivery>, ApiError> {
+    let Some(order) = find_order(ctx, order).await? else { return Ok(None) };
+    let ticket = Ticket::find(ctx, &order, number).await?;
+    Ok(ticket.and_then(|ticket| ticket.app_delivery(ctx)).filter(|delivery| delivery.channel == channel))
 }
 
 /// Loads the delivery records of an order.

@@ -18,6 +18,7 @@ use crate::graphql::topics::webhooks::delivery::{WebhookDeliveryConnection, deco
 /// Type of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(name = "WebhookEventType", remote = "webhooks::WebhookEventType")]
+#[expect(clippy::enum_variant_names, reason = "the names are those of the messages")]
 pub(super) enum WebhookEventTypeEnum {
     /// An order has changed: `order.updated`. Needs the scope `order:read`.
     OrderUpdated,

@@ -50,12 +50,12 @@ pub(crate) const KEYED: VendorTraits = VendorTraits {
     rank: 20,
 };
 /// Does not honor keys: two equal calls act twice.
-pub(super) const PLAIN: VendorTraits = VendorTraits { honors_keys: false, rank: 30, extends: false, ..KEYED };
+pub(crate) const PLAIN: VendorTraits = VendorTraits { honors_keys: false, rank: 30, extends: false, ..KEYED };
 /// Supports no lookups.
 pub(super) const BLIND: VendorTraits =
     VendorTraits { honors_keys: false, finds: false, rank: 40, undo_is_proven: false, ..KEYED };
 /// Confirms at once, and cancels whole sales only.
-pub(super) const COMMITTING: VendorTraits =
+pub(crate) const COMMITTING: VendorTraits =
     VendorTraits { shape: LegShape::CommitsAtHold, honors_keys: false, cancels_in_part: false, rank: 10, ..KEYED };
 /// Confirms at once and supports no cancellation.
 pub(super) const FINAL: VendorTraits =
