@@ -6,7 +6,7 @@ use tokio::net::TcpListener;
 
 use super::Service;
 use crate::layers::support::until;
-use crate::process::check_online;
+use crate::process::{TIMEOUT, check_online};
 
 /// An edge that responds with a status, and remembers the tags of the purges.
 struct PurgeReceiver {
@@ -24,7 +24,8 @@ impl PurgeReceiver {
 
     /// Receives one purge, responds, and returns method and tags.
     async fn receive(&self, status: &str) -> (String, Vec<String>) {
-        let (mut stream, _) = self.listener.accept().await.expect("a connection");
+        let accepted = tokio::time::timeout(TIMEOUT, self.listener.accept()).await.expect("a purge in time");
+        let (mut stream, _) = accepted.expect("a connection");
         let (mut head, mut buffer) = (String::new(), [0; 4096]);
         while !head.contains("\r\n\r\n") {
             let length = stream.read(&mut buffer).await.expect("a request");
