@@ -30,6 +30,8 @@ pub(crate) struct FactLedger {
     coalesce: Duration,
     max_pending: usize,
     lossy: Arc<Mutex<BTreeSet<SourceId>>>,
+    /// Objects that are missing from lists which replicas may have cached.
+    unlisted: BTreeSet<FactKey>,
 }
 
 impl FactLedger {
@@ -48,6 +50,7 @@ impl FactLedger {
             coalesce: settings.coalesce,
             max_pending: settings.known_facts.max(1),
             lossy,
+            unlisted: BTreeSet::new(),
         }
     }
 
@@ -89,15 +92,17 @@ impl FactLedger {
         observed.objects.retain(|key, object| !self.is_known(key, object));
         self.load(observed).await?;
         self.add_gone(observed).await?;
+        self.invalidate_older(&observed.objects).await;
         let (changes, rest) = self.changes(std::mem::take(&mut observed.objects), is_forced);
         observed.objects = rest;
         observed.lists.clear();
+        let unlisted = std::mem::take(&mut self.unlisted);
         let mut is_complete = true;
         let mut changes = changes.into_iter().peekable();
         while changes.peek().is_some() {
             let batch: Vec<(FactChange, ObservedObject)> = changes.by_ref().take(MAX_CHANGES).collect();
             let (batch, objects): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
-            self.invalidate(&batch).await;
+            self.invalidate(&batch, &unlisted).await;
             let written = match self.store.record_facts(&batch).await {
                 Ok(written) => written,
                 Err(error) => {
@@ -152,9 +157,14 @@ impl FactLedger {
     }
 
     /// Adds the objects that complete lists lack.
-    async fn add_gone(&self, observed: &mut Observed) -> Result<(), StoreError> {
+    async fn add_gone(&mut self, observed: &mut Observed) -> Result<(), StoreError> {
         for list in std::mem::take(&mut observed.lists) {
             let stored = self.store.list_facts(list.kind, &list.source, list.parent.as_deref(), MAX_LISTED).await?;
+            // A range that was never listed before is in nobody's cache.
+            if stored.values().any(|facts| facts.digests.contains_key(LISTED) && list.covers(facts.starts_at)) {
+                let names = list.keys.iter().filter(|name| !stored.contains_key(*name));
+                self.unlisted.extend(names.map(|name| key(list.kind, &list.source, name)));
+            }
             for (name, facts) in stored {
                 if is_missing(&list, &name, &facts) {
                     let key = key(list.kind, &list.source, &name);
@@ -206,31 +216,66 @@ impl FactLedger {
         (changes, waiting)
     }
 
-    /// Invalidates the cached values of changed objects on all replicas, so that none is served after the entry of the feed.
-    async fn invalidate(&self, changes: &[FactChange]) {
-        let mut events: BTreeMap<&SourceId, BTreeSet<&str>> = BTreeMap::new();
-        let mut performances: BTreeMap<&SourceId, Vec<PerformanceKey>> = BTreeMap::new();
+    /// Invalidates the cached values of changed objects on all replicas, so that none is served after the entry of the feed. A value
+    /// that is seen for the first time has no older one.
+    async fn invalidate(&self, changes: &[FactChange], unlisted: &BTreeSet<FactKey>) {
+        let mut outdated = Outdated::default();
         for FactChange { key, facts, .. } in changes {
-            match key.kind {
-                ChangeKind::Event => {
-                    events.entry(&key.source).or_default().insert(&key.key);
-                }
-                ChangeKind::Performance => {
-                    performances.entry(&key.source).or_default().push(PerformanceKey::new(key.key.as_str()));
-                    // Lists have no availability.
-                    if !differs_in_availability_only(self.known.get(key).as_deref(), facts) {
-                        events.entry(&key.source).or_default().extend(facts.parent.as_deref());
-                    }
-                }
-                _ => {}
+            let before = self.known.get(key);
+            let replaced = before.as_deref().is_some_and(|before| replaces(before, facts));
+            let availability_only = before.is_some_and(|before| differs_in_availability_only(&before, facts));
+            if replaced || unlisted.contains(key) {
+                outdated.add(key, facts.parent.as_deref(), !availability_only);
             }
         }
-        for (source, keys) in events {
-            let keys = keys.into_iter().map(EventKey::new).collect();
-            self.cache.invalidate_everywhere(&Invalidation::Facts(source.clone(), keys)).await;
+        outdated.invalidate(&self.cache).await;
+    }
+
+    /// Invalidates the cached values of objects that another replica has observed later in another state: this one has cached an older
+    /// value of what the feed has named already.
+    async fn invalidate_older(&self, objects: &BTreeMap<FactKey, ObservedObject>) {
+        let mut outdated = Outdated::default();
+        for (key, object) in objects {
+            let stored = self.known.get(key);
+            if stored.is_some_and(|stored| is_older(&stored, object) && !is_unchanged(&stored, object)) {
+                outdated.add(key, object.parent.as_deref(), true);
+            }
         }
-        for (source, keys) in performances {
-            self.cache.invalidate_everywhere(&Invalidation::Performances(source.clone(), keys)).await;
+        outdated.invalidate(&self.cache).await;
+    }
+}
+
+/// Objects whose cached values are invalid.
+#[derive(Default)]
+struct Outdated {
+    events: BTreeMap<SourceId, BTreeSet<String>>,
+    performances: BTreeMap<SourceId, Vec<PerformanceKey>>,
+}
+
+impl Outdated {
+    /// Adds an object, and the lists that contain it.
+    fn add(&mut self, key: &FactKey, parent: Option<&str>, with_lists: bool) {
+        let event = match key.kind {
+            ChangeKind::Event => Some(key.key.as_str()),
+            ChangeKind::Performance => {
+                let performance = PerformanceKey::new(key.key.as_str());
+                self.performances.entry(key.source.clone()).or_default().push(performance);
+                parent.filter(|_| with_lists)
+            }
+            _ => None,
+        };
+        if let Some(event) = event {
+            self.events.entry(key.source.clone()).or_default().insert(event.to_owned());
+        }
+    }
+
+    async fn invalidate(self, cache: &CatalogCache) {
+        for (source, keys) in self.events {
+            let keys = keys.into_iter().map(EventKey::new).collect();
+            cache.invalidate_everywhere(&Invalidation::Facts(source, keys)).await;
+        }
+        for (source, keys) in self.performances {
+            cache.invalidate_everywhere(&Invalidation::Performances(source, keys)).await;
         }
     }
 }
@@ -244,12 +289,17 @@ fn is_unchanged(stored: &StoredFacts, object: &ObservedObject) -> bool {
 }
 
 /// Returns true if a known performance has changed in its availability only.
-fn differs_in_availability_only(before: Option<&StoredFacts>, now: &StoredFacts) -> bool {
+fn differs_in_availability_only(before: &StoredFacts, now: &StoredFacts) -> bool {
     let others = |facts: &StoredFacts| -> BTreeMap<String, String> {
         let parts = facts.digests.iter().filter(|(part, _)| part.as_str() != AVAILABILITY);
         parts.map(|(part, digest)| (part.clone(), digest.clone())).collect()
     };
-    before.is_some_and(|before| others(before) == others(now))
+    others(before) == others(now)
+}
+
+/// Returns true if a part has another value than before, or if the object has gone or is back.
+fn replaces(before: &StoredFacts, now: &StoredFacts) -> bool {
+    before.digests.is_empty() || before.digests.iter().any(|(part, digest)| now.digests.get(part) != Some(digest))
 }
 
 /// Returns true if an object was observed before its stored state.
@@ -298,10 +348,18 @@ mod tests {
     #[test]
     fn lists_stay_valid_when_a_performance_changes_in_its_availability_only() {
         let before = facts(&[(LISTED, "a"), (AVAILABILITY, "1")]);
-        let differs = |now: &StoredFacts| differs_in_availability_only(Some(&before), now);
+        let differs = |now: &StoredFacts| differs_in_availability_only(&before, now);
         assert!(differs(&facts(&[(LISTED, "a"), (AVAILABILITY, "2")])));
         assert!(!differs(&facts(&[(LISTED, "b"), (AVAILABILITY, "2")])));
         assert!(!differs(&facts(&[(AVAILABILITY, "1")])));
-        assert!(!differs_in_availability_only(None, &before), "a new performance is missing from lists");
+    }
+
+    #[test]
+    fn a_part_that_is_seen_for_the_first_time_replaces_nothing() {
+        let before = facts(&[(LISTED, "a")]);
+        assert!(!replaces(&before, &facts(&[(LISTED, "a"), (AVAILABILITY, "1")])));
+        assert!(replaces(&before, &facts(&[(LISTED, "b")])));
+        assert!(replaces(&before, &facts(&[])), "gone");
+        assert!(replaces(&facts(&[]), &before), "back again");
     }
 }
