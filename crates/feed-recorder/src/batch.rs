@@ -206,11 +206,19 @@ impl FactLedger {
         (changes, waiting)
     }
 
+    /// Returns true if a value that the feed has named before was replaced, or if the object has gone.
+    fn replaces_values(&self, change: &FactChange) -> bool {
+        let Some(stored) = self.known.get(&change.key) else { return false };
+        stored.digests.iter().any(|(part, digest)| change.facts.digests.get(part) != Some(digest))
+    }
+
     /// Invalidates the cached values of changed objects on all replicas, so that none is served after the entry of the feed.
     async fn invalidate(&self, changes: &[FactChange]) {
         let mut events: BTreeMap<&SourceId, BTreeSet<&str>> = BTreeMap::new();
         let mut performances: BTreeMap<&SourceId, Vec<PerformanceKey>> = BTreeMap::new();
-        for FactChange { key, facts, .. } in changes {
+        // Nobody was served an older value of what is observed for the first time.
+        let replaced = changes.iter().filter(|change| self.replaces_values(change));
+        for FactChange { key, facts, .. } in replaced {
             match key.kind {
                 ChangeKind::Event => {
                     events.entry(&key.source).or_default().insert(&key.key);
