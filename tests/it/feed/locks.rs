@@ -16,10 +16,11 @@ use crate::orders::world::{World, storefront};
 const ORDERS: usize = 15;
 const REPLICAS: usize = 3;
 
-/// Returns the writes of orders that wait for a lock: their statements begin with the part that writes the order.
+/// Returns the writes of orders that wait for a row: their statements begin with the part that writes the order. A wait for the file of
+/// a table to grow is none.
 async fn waiting_writes(server: &Postgres) -> Vec<String> {
     let sql = "SELECT LEFT(query, 60) || ' ' || COALESCE(wait_event, '') FROM pg_stat_activity \
-        WHERE wait_event_type = 'Lock' AND query LIKE 'WITH written%'";
+        WHERE wait_event_type = 'Lock' AND wait_event IN ('transactionid', 'tuple') AND query LIKE 'WITH written%'";
     sqlx::query_scalar(sql).fetch_all(server.pool()).await.expect("the activity")
 }
 
