@@ -6,10 +6,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use edge::{EdgeTag, PurgeSettings, Purger};
 
+use crate::app::sources::Infrastructure;
 use crate::config::Config;
 use crate::gateway::edge::EdgeSettings;
 use crate::gateway::health::Dependency;
-use source_stack::{CatalogCache, Invalidation};
+use source_stack::Invalidation;
 
 /// Returns the settings of public responses; `None`: there are none.
 pub(super) fn edge_settings(config: &Config) -> Option<EdgeSettings> {
@@ -24,7 +25,8 @@ pub(super) fn edge_settings(config: &Config) -> Option<EdgeSettings> {
 
 /// Starts the senders of purges. The first purge is of everything: an earlier process may have ended before it sent its last one, or
 /// may have had another configuration.
-pub(super) fn start_purger(config: &Config, client: &reqwest::Client, cache: &CatalogCache) -> Arc<Purger> {
+pub(super) fn start_purger(config: &Config, infrastructure: Infrastructure) -> Infrastructure {
+    let Infrastructure { client, cache, .. } = &infrastructure;
     let urls = if config.edge.enabled { config.edge.purge_urls.clone() } else { Vec::new() };
     let lifetimes = &config.cache.lifetimes;
     let longest = [lifetimes.lists.max_age, lifetimes.facts.max_age, lifetimes.calendar, lifetimes.availability];
@@ -38,7 +40,7 @@ pub(super) fn start_purger(config: &Config, client: &reqwest::Client, cache: &Ca
     purger.purge_everything();
     let (max, sender) = (config.edge.max_tags.get(), Arc::clone(&purger));
     cache.observe_invalidations(move |invalidation| sender.purge(&purged_tags(invalidation, max)));
-    purger
+    Infrastructure { purger: Some(purger), ..infrastructure }
 }
 
 /// Returns the tags to purge: at most `max` of performances, otherwise that of their source.
@@ -60,7 +62,8 @@ fn purged_tags(invalidation: &Invalidation, max: usize) -> Vec<EdgeTag> {
 }
 
 /// Returns the dependencies of `/health/ready`. The service works without its edges: they serve old responses until those expire.
-pub(super) fn dependencies(purger: &Arc<Purger>) -> Vec<Arc<dyn Dependency>> {
+pub(super) fn dependencies(infrastructure: &Infrastructure) -> Vec<Arc<dyn Dependency>> {
+    let Some(purger) = &infrastructure.purger else { return Vec::new() };
     let edges = purger.status().into_iter();
     edges.map(|edge| Arc::new(EdgeDependency { name: edge.name, purger: Arc::clone(purger) }) as _).collect()
 }

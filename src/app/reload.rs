@@ -19,7 +19,6 @@ use crate::config::{Config, ConfigDiagnostics};
 use crate::gateway::state::AppState;
 use crate::graphql::Services;
 use domain::Source;
-use edge::Purger;
 use feed_recorder::Recorder;
 
 /// Loads the configuration again from its original source.
@@ -39,8 +38,6 @@ pub(super) struct ConfigReload {
     pub sources: Vec<Arc<Source>>,
     /// Shared infrastructure of the sources.
     pub infrastructure: Arc<Infrastructure>,
-    /// Purges of shared caches, whose responses were made with the old configuration.
-    pub purger: Arc<Purger>,
     /// Records changes of the connections of resellers.
     pub recorder: Arc<Recorder>,
 }
@@ -79,7 +76,10 @@ impl ConfigReload {
         self.gateway.pipeline.replace(api, limits);
         // Swapped last, so that an authenticated caller never sees the old settings.
         self.gateway.replace_authenticator(authenticator);
-        self.purger.purge_everything();
+        if let Some(purger) = &self.infrastructure.purger {
+            // Shared caches have responses of the old configuration.
+            purger.purge_everything();
+        }
         for section in sections_needing_restart(before, config) {
             tracing::warn!(section, "a changed section of the configuration needs a restart");
         }

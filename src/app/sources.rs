@@ -12,6 +12,7 @@ use crate::config::{
     ResilienceConfig,
 };
 use domain::{Clock, Quota, RateLimiter, SnapshotStore, Source, SourceId};
+use edge::Purger;
 use http_client::{ConnectionPools, ExchangeObserver, PausePolicy, VendorHttpClient};
 use resilience::{CircuitBreakerPolicy, RateLimitPolicy, RetryPolicy, WindowLimit};
 use source_stack::{
@@ -40,6 +41,8 @@ pub(super) struct Infrastructure {
     pub observer: Option<Arc<dyn ExchangeObserver>>,
     /// Receives the catalog values that vendors return.
     pub catalog_observer: Option<Arc<dyn CatalogObserver>>,
+    /// Purges of shared caches, if the service serves.
+    pub purger: Option<Arc<Purger>>,
 }
 
 /// Connected sources with their layers.

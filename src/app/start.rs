@@ -64,6 +64,7 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     let sandbox = start_built_in(&mut config, &data, options.unlimited, &clock, &tracker).await?;
     let recording = ServiceRecording::start(options.record.as_deref(), &config, &clock)?;
     let infrastructure = recording.observe(build_infrastructure(&config, &clock, &tracker, &stop)?);
+    let infrastructure = edge_setup::start_purger(&config, infrastructure);
     let stores = order_setup::open_stores(&config, &data).await?;
     let (infrastructure, recorder) = feed_setup::start_recorder(&config, &stores, infrastructure);
     let ConnectedSources { sources, for_orders, monthly_quotas } =
@@ -75,7 +76,6 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     let notifications = delivery_setup::notifications(&config, &infrastructure)?;
     let deliveries = delivery_setup::open(&config, &sources, &infrastructure, &orders, &stores, notifications.as_ref())
         .map_err(StartError::Settings)?;
-    let purger = edge_setup::start_purger(&config, &infrastructure.client, &infrastructure.cache);
     let webhooks = webhook_setup::prepare(&config, &stores, &clock, notifications.as_ref()).await?;
     let services = Services {
         catalog: catalog(&config, sources.clone(), &clock),
@@ -92,7 +92,7 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
         ServiceState { sources: sources.clone(), deliveries: deliveries.clone(), ledger: stores.health, cache, clock };
     let ledger = LedgerCheck::new(Arc::clone(&state.ledger), Arc::clone(&state.clock), &config.ledger);
     ledger.log_clock_offset().await;
-    let dependencies = dependencies(&infrastructure, &state, &ledger, &draining, &purger);
+    let dependencies = dependencies(&infrastructure, &state, &ledger, &draining);
     let render = options.metrics.clone().unwrap_or_else(|| Arc::new(String::new));
     let gateway = gateway_setup::build(&config, services.clone(), (&infrastructure, &stores.sessions), stop.clone())?;
     let listeners = Listeners::bind(&config, options.listen, sandbox.as_ref()).await?;
@@ -104,17 +104,8 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     tracker.spawn(report_calls(monthly_quotas, stores.call_counts, stop.clone()));
     tracker.spawn(index_orders(stores.search_index, stop.clone()));
     log_startup(&config, &listeners, sandbox.as_ref());
-    let (loader, reloaded, purges) = (options.loader, Arc::clone(&gateway), Arc::clone(&purger));
-    let reload = ConfigReload {
-        loader,
-        gateway: reloaded,
-        services,
-        accounts,
-        sources,
-        infrastructure,
-        purger: purges,
-        recorder,
-    };
+    let (loader, reloaded, purger) = (options.loader, Arc::clone(&gateway), infrastructure.purger.clone());
+    let reload = ConfigReload { loader, gateway: reloaded, services, accounts, sources, infrastructure, recorder };
     tracker.spawn(reload.listen(hangup, written, stop.clone()));
     tracker.spawn(stop_on_signal(draining, stop.clone(), config.server.drain_notice));
     let drain_by = drain_deadline(stop.clone(), config.server.drain);
@@ -122,7 +113,7 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     let serving = listeners.serve(&config, &gateway, operation, &tracker, &stop);
     let (drained, drain_by) = tokio::join!(serving, drain_by);
     let drained = drained?;
-    let written = close(&orders, &deliveries, &webhooks, (notifications.as_ref(), &purger), drain_by).await;
+    let written = close(&orders, &deliveries, &webhooks, (notifications.as_ref(), purger.as_deref()), drain_by).await;
     recording.finish();
     tracing::info!(drained, written, "stopped");
     Ok(drained && written)
@@ -194,7 +185,7 @@ async fn close(
     orders: &Orders,
     deliveries: &Deliveries,
     webhooks: &WebhookRunner,
-    (notifications, purger): (Option<&Notifications>, &Purger),
+    (notifications, purger): (Option<&Notifications>, Option<&Purger>),
     drain_by: Instant,
 ) -> bool {
     let close_by = drain_by.max(Instant::now() + MIN_CLOSE_TIME);
@@ -206,8 +197,10 @@ async fn close(
         // The last runs may have sent some. A destination that is down loses nothing that was to be written.
         let _ = tokio::time::timeout_at(close_by, notifications.close()).await;
     }
-    // An edge that is down serves its old responses until they expire.
-    let _ = tokio::time::timeout_at(close_by, purger.close()).await;
+    if let Some(purger) = purger {
+        // An edge that is down serves its old responses until they expire.
+        let _ = tokio::time::timeout_at(close_by, purger.close()).await;
+    }
     is_written
 }
 
@@ -233,6 +226,7 @@ pub(super) fn build_infrastructure(
         tracker: tracker.clone(),
         observer: None,
         catalog_observer: None,
+        purger: None,
     })
 }
 
@@ -262,7 +256,6 @@ fn dependencies(
     state: &ServiceState,
     ledger: &Arc<LedgerCheck>,
     draining: &CancellationToken,
-    purger: &Arc<Purger>,
 ) -> Dependencies {
     let serving: Arc<dyn Dependency> = Arc::new(ProcessDependency(draining.clone()));
     let sources = state.sources.iter().map(|source| Arc::new(SourceDependency(Arc::clone(source))) as _);
@@ -271,7 +264,7 @@ fn dependencies(
             .chain(ledger.dependencies())
             .chain(infrastructure.redis.iter().map(SharedRedis::dependency))
             .chain(sources)
-            .chain(edge_setup::dependencies(purger))
+            .chain(edge_setup::dependencies(infrastructure))
             .collect(),
     ))
 }
