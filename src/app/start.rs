@@ -39,12 +39,12 @@ use ::orders::{ChangeBus, LocalChangeBus, Orders};
 use audit::AuditLog;
 use catalog::UnifiedCatalog;
 use deliveries::Deliveries;
-use domain::{Clock, Source, SystemClock};
+use domain::{CallCounts, Clock, Source, SystemClock};
 use edge::Purger;
 use edits::Edits;
 use notifications::Notifications;
 use orders::periodic::every;
-use source_stack::CatalogCache;
+use source_stack::{CatalogCache, MonthlyQuota};
 use store_sql::{SearchIndex, Stores};
 use webhooks::WebhookRunner;
 
@@ -101,8 +101,7 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     deliveries.start();
     let webhooks = webhooks.start(&gateway);
     feed_setup::start_watching(&config, (&stores.facts, &infrastructure, &recorder), &sources, (&tracker, &stop));
-    tracker.spawn(report_calls(monthly_quotas, stores.call_counts, stop.clone()));
-    tracker.spawn(index_orders(stores.search_index, stop.clone()));
+    start_upkeep(&tracker, &stop, monthly_quotas, (stores.call_counts, stores.search_index));
     log_startup(&config, &listeners, sandbox.as_ref());
     let (loader, reloaded, purger) = (options.loader, Arc::clone(&gateway), infrastructure.purger.clone());
     let reload = ConfigReload { loader, gateway: reloaded, services, accounts, sources, infrastructure, recorder };
@@ -131,6 +130,17 @@ async fn start_built_in(
         true => start_sandbox(config, Some(data), unlimited, clock, tracker).await.map(Some),
         false => Ok(None),
     }
+}
+
+/// Reports calls by month, and indexes orders of an earlier version for searches.
+fn start_upkeep(
+    tracker: &TaskTracker,
+    stop: &CancellationToken,
+    quotas: Vec<Arc<MonthlyQuota>>,
+    (counts, index): (Arc<dyn CallCounts>, Arc<dyn SearchIndex>),
+) {
+    tracker.spawn(report_calls(quotas, counts, stop.clone()));
+    tracker.spawn(index_orders(index, stop.clone()));
 }
 
 fn start_orders(orders: &Orders, has_history: bool) {
