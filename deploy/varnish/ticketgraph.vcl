@@ -27,7 +27,8 @@ acl purgers {
 sub vcl_recv {
     set req.backend_hint = ticketgraph;
     if (req.method == "PURGE") {
-        if (client.ip !~ purgers) {
+        # Purges have a listener of their own (`-a purge=...`): behind a TLS terminator every client has its address.
+        if (local.socket != "purge" || client.ip !~ purgers) {
             return (synth(403, "Forbidden"));
         }
         if (!req.http.xkey-purge) {

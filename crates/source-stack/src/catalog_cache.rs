@@ -75,7 +75,7 @@ pub struct CatalogCache {
     observer: OnceLock<InvalidationObserver>,
 }
 
-/// Receives the invalidations of this process, after the cached values are invalid. It must not wait.
+/// Receives invalidations, after the cached values are invalid. It must not wait.
 type InvalidationObserver = Box<dyn Fn(&Invalidation) + Send + Sync>;
 
 /// A cached result.
@@ -130,9 +130,7 @@ impl CatalogCache {
     /// Invalidates values after a write of this replica: here at once, in the shared store and at the other replicas soon after.
     pub fn invalidate(self: &Arc<Self>, invalidation: Invalidation) {
         self.invalidate_locally(&invalidation);
-        if let Some(observer) = self.observer.get() {
-            observer(&invalidation);
-        }
+        self.notify(&invalidation);
         if self.store.is_none() {
             return;
         }
@@ -144,8 +142,8 @@ impl CatalogCache {
         });
     }
 
-    /// Passes every invalidation of this replica to an observer; those that other replicas publish are not passed. Only the first
-    /// observer has an effect.
+    /// Passes every invalidation to an observer, those of other replicas too: until this one learned of them, it may have served
+    /// values that are kept elsewhere. Only the first observer has an effect.
     pub fn observe_invalidations(&self, observer: impl Fn(&Invalidation) + Send + Sync + 'static) {
         // A second observer is dropped.
         let _ = self.observer.set(Box::new(observer));
@@ -154,9 +152,7 @@ impl CatalogCache {
     /// Invalidates values here at once, and returns after the invalidation was handed to the other replicas.
     pub async fn invalidate_everywhere(&self, invalidation: &Invalidation) {
         self.invalidate_locally(invalidation);
-        if let Some(observer) = self.observer.get() {
-            observer(invalidation);
-        }
+        self.notify(invalidation);
         if let Some(store) = &self.store {
             let tags = invalidation.tags().unwrap_or_default().iter().map(l2_tag_name).collect();
             store.publish_invalidation(tags, MAX_L2_TTL, invalidation).await;
@@ -190,8 +186,20 @@ impl CatalogCache {
     /// Applies an event received from the other replicas.
     pub fn apply(&self, event: InvalidationEvent) {
         match event {
-            InvalidationEvent::Invalidated(invalidation) => self.invalidate_locally(&invalidation),
-            InvalidationEvent::Lagged => self.tags.mark_unverified(),
+            InvalidationEvent::Invalidated(invalidation) => {
+                self.invalidate_locally(&invalidation);
+                self.notify(&invalidation);
+            }
+            InvalidationEvent::Lagged => {
+                self.tags.mark_unverified();
+                self.notify(&Invalidation::Everything);
+            }
+        }
+    }
+
+    fn notify(&self, invalidation: &Invalidation) {
+        if let Some(observer) = self.observer.get() {
+            observer(invalidation);
         }
     }
 

@@ -13,6 +13,7 @@ const MAX_PORTS: usize = 5;
 pub struct VarnishServer {
     child: Child,
     port: u16,
+    purge_port: u16,
     folder: TempDir,
 }
 
@@ -33,9 +34,9 @@ impl VarnishServer {
         // A free port may be taken by another test before the server listens on it.
         let mut logs = Vec::new();
         for _ in 0..MAX_PORTS {
-            let port = free_port();
-            match launch(port, &folder) {
-                Ok(child) => return Some(Self { child, port, folder }),
+            let (port, purge_port) = (free_port(), free_port());
+            match launch(port, purge_port, &folder) {
+                Ok(child) => return Some(Self { child, port, purge_port, folder }),
                 Err(log) => logs.extend(log),
             }
         }
@@ -57,6 +58,11 @@ impl VarnishServer {
     /// Returns the address, such as `http://127.0.0.1:6081`.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Returns the address that takes purges.
+    pub fn purge_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.purge_port)
     }
 
     /// Replaces the VCL. Cached responses stay.
@@ -97,9 +103,10 @@ fn free_port() -> u16 {
 }
 
 /// Starts the process and waits until it serves. The error is its log.
-fn launch(port: u16, folder: &TempDir) -> Result<Child, Vec<String>> {
+fn launch(port: u16, purge_port: u16, folder: &TempDir) -> Result<Child, Vec<String>> {
     let mut child = Command::new("varnishd")
-        .args(["-F", "-j", "none", "-a", &format!("127.0.0.1:{port}"), "-s", "malloc,64m", "-n"])
+        .args(["-F", "-j", "none", "-a", &format!("127.0.0.1:{port}")])
+        .args(["-a", &format!("purge=127.0.0.1:{purge_port}"), "-s", "malloc,64m", "-n"])
         .arg(folder.path().join("work"))
         .arg("-f")
         .arg(folder.path().join("edge.vcl"))

@@ -165,7 +165,7 @@ impl Edge {
     /// Starts both, the service with more settings.
     fn start_with(more: &[(&str, &str)]) -> Option<Self> {
         let varnish = VarnishServer::start(VCL)?;
-        let purge_urls = format!("[\"{}\"]", varnish.url());
+        let purge_urls = format!("[\"{}\"]", varnish.purge_url());
         let service = Service::start(&[&[("TICKETGRAPH__EDGE__PURGE_URLS", purge_urls.as_str())], more].concat());
         let (_, port) = service.origin.rsplit_once(':').expect("a port");
         varnish.load(&VCL.replace(".port = \"4000\"", &format!(".port = \"{port}\"")));

@@ -80,9 +80,15 @@ async fn the_edge_keeps_what_is_public_and_passes_the_rest() {
         let viewer = edge.get(&[("query", "{ viewer { id } }".to_owned())], &[]).await;
         assert!(viewer.status == 200 && !is_hit(&viewer), "{viewer:?}");
     }
-    let purge =
-        edge.service.client.request(reqwest::Method::from_bytes(b"PURGE").expect("a method"), edge.varnish.url());
-    assert_eq!(purge.send().await.expect("a response").status(), 400, "a purge names its tags");
+    let purge = async |url: String, tags: Option<&str>| {
+        let method = reqwest::Method::from_bytes(b"PURGE").expect("a method");
+        let request = edge.service.client.request(method, url);
+        let request = tags.into_iter().fold(request, |request, tags| request.header("xkey-purge", tags));
+        request.send().await.expect("a response").status().as_u16()
+    };
+    assert_eq!(purge(edge.varnish.purge_url(), None).await, 400, "a purge names its tags");
+    assert_eq!(purge(edge.varnish.url(), Some("ticketgraph")).await, 403, "the listener of clients takes none");
+    assert_eq!(purge(edge.varnish.purge_url(), Some("ticketgraph")).await, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
