@@ -14,7 +14,7 @@ use crate::gateway::params::RequestParams;
 use crate::gateway::request_id;
 use crate::gateway::response_body::to_json_text;
 use crate::gateway::state::AppState;
-use crate::graphql::base::viewer::{Scope, Viewer};
+use crate::graphql::base::viewer::{ANONYMOUS, Scope, Viewer};
 use crate::graphql::topics::feed::node_id;
 
 /// Returns the document of a kind.
@@ -30,6 +30,12 @@ fn document(kind: ChangeKind) -> &'static str {
     }
 }
 
+/// Returns true for the id of a client of the configuration: those of people have a slash, those of tokens a colon, and those of
+/// configured webhooks a space.
+fn is_client(caller: &str) -> bool {
+    caller != ANONYMOUS && !caller.contains(['/', ':', ' '])
+}
+
 /// Reads the objects through the gateway, with the same limits as a request. Created before the gateway, which is connected later.
 #[derive(Default)]
 pub struct GatewayObjects(OnceLock<Weak<AppState>>);
@@ -41,16 +47,19 @@ impl GatewayObjects {
         let _ = self.0.set(Arc::downgrade(gateway));
     }
 
-    /// Returns the owner as a viewer. What a caller of the configuration may no longer do, its webhooks may not either.
-    fn viewer(gateway: &AppState, owner: &WebhookOwner) -> Viewer {
+    /// Returns the owner as a viewer. What a caller of the configuration may no longer do, its webhooks may not either. `None` for a caller
+    /// that was taken out of the configuration.
+    fn viewer(gateway: &AppState, owner: &WebhookOwner) -> Option<Viewer> {
         let mut scopes: HashSet<Scope> = owner.scopes.iter().copied().collect();
-        if let Some(caller) = gateway.pipeline.callers().find(&owner.caller)
-            && !caller.scopes.contains(&Scope::Admin)
-        {
-            scopes.retain(|scope| caller.scopes.contains(scope));
+        match gateway.pipeline.callers().find(&owner.caller) {
+            None if is_client(&owner.caller) => return None,
+            Some(caller) if !caller.scopes.contains(&Scope::Admin) => {
+                scopes.retain(|scope| caller.scopes.contains(scope));
+            }
+            _ => {}
         }
         let (id, reseller) = (owner.caller.clone(), owner.reseller.clone());
-        Viewer { name: id.clone(), id, reseller, scopes }
+        Some(Viewer { name: id.clone(), id, reseller, scopes })
     }
 }
 
@@ -60,13 +69,19 @@ impl WebhookObjects for GatewayObjects {
         node_id(subject).0
     }
 
+    fn is_known(&self, owner: &WebhookOwner) -> bool {
+        // Before the gateway is connected nothing is sent.
+        let Some(gateway) = self.0.get().and_then(Weak::upgrade) else { return true };
+        Self::viewer(&gateway, owner).is_some()
+    }
+
     async fn load(&self, owner: &WebhookOwner, subject: &ChangeSubject) -> Option<Value> {
         let gateway = self.0.get()?.upgrade()?;
         let variables = Map::from_iter([("id".to_owned(), Value::from(self.id(subject)))]);
         let operation = OperationRequest {
             params: RequestParams { variables, ..RequestParams::default() },
             body: None,
-            viewer: Arc::new(Self::viewer(&gateway, owner)),
+            viewer: Arc::new(Self::viewer(&gateway, owner)?),
             request_id: request_id::generate(),
             allowed_types: QUERIES_ONLY,
             accepts_deferred: false,
@@ -81,5 +96,18 @@ impl WebhookObjects for GatewayObjects {
         };
         let mut response: Value = serde_json::from_str(&text).ok()?;
         Some(response.get_mut("data")?.get_mut("node")?.take()).filter(|node| !node.is_null())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_client;
+
+    #[test]
+    fn the_ids_of_clients_differ_from_those_of_people_tokens_and_configured_webhooks() {
+        assert!(is_client("shop") && is_client("box-office_2"));
+        for other in ["sign-in/ada@example.com", "issuer:subject", "webhook crm", "anonymous"] {
+            assert!(!is_client(other), "{other}");
+        }
     }
 }
