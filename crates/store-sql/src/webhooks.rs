@@ -240,7 +240,8 @@ impl WebhookStore for SqlStore {
     }
 
     async fn delete_messages(&self, key: &WebhookKey, before: Timestamp, entries: usize) -> Result<u64, StoreError> {
-        let sql = "SELECT created_at, message FROM webhook_messages WHERE webhook = $1 ORDER BY created_at DESC, message DESC LIMIT 1 OFFSET $2";
+        let sql = "SELECT created_at, message FROM webhook_messages WHERE webhook = $1 \
+            ORDER BY created_at DESC, message DESC LIMIT 1 OFFSET $2";
         let key = key.0.as_str();
         let last = self.first_row(sql, vec![key.into(), entries.into()]).await?;
         let last = last.map(|row| Ok::<_, StoreError>((row.time("created_at")?, row.text("message")?))).transpose()?;

@@ -84,7 +84,7 @@ async fn a_new_secret_and_the_one_before_both_verify_during_the_overlap() {
     let (world, receiver) = (World::open().await, Receiver::start(Behavior::Status(200)).await);
     let (webhook, old) = world.create(&operator(), "one", &receiver.url).await;
     let runner = world.run(SETTINGS);
-    let actor = operator().actor;
+    let actor = operator();
     let rotated = world.webhooks.rotate_secret(&actor, "rotate", &webhook.key).await.expect("the store");
     let new = secrecy::ExposeSecret::expose_secret(&rotated.secret.expect("a new secret")).to_owned();
     assert_ne!(new, old);

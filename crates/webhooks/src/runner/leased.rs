@@ -1,5 +1,6 @@
 //! A webhook that this process sends for.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -116,37 +117,45 @@ impl Leased {
         others == 0 || self.accepted_at.is_some_and(is_refused_alone)
     }
 
-    /// Gives up the last message of a lane before a newer one, if possible one about the same object.
-    fn give_up_last(&mut self, lane: &str, newer: &WebhookDelivery) {
+    /// Gives up the last message of a lane before a newer one, if possible one about the same object. Returns true if it was not written.
+    fn give_up_last(&mut self, lane: &str, newer: &WebhookDelivery) -> bool {
+        counter!("ticketgraph_webhook_failed_messages_total", "reason" => "superseded").increment(1);
         let mut fresh = self.unwritten[self.ended..].iter_mut().rev();
         let last = fresh.find(|one| is_pending(one) && one.lane() == lane);
         if let Some(last) = last {
             last.state = WebhookDeliveryState::Failed;
-        } else if let Some(mut last) = self.lanes.remove_last(lane, newer.subject.as_ref()) {
+            return true;
+        }
+        if let Some(mut last) = self.lanes.remove_last(lane, newer.subject.as_ref()) {
             last.state = WebhookDeliveryState::Failed;
             self.unwritten.push(last);
         }
-        counter!("ticketgraph_webhook_failed_messages_total", "reason" => "superseded").increment(1);
+        false
     }
 
     /// Turns changes into messages, as many as there is room for. `end` is the position up to which the changes were read.
     pub(super) fn add(&mut self, changes: &[Change], end: u64, now: Timestamp, settings: &RunnerSettings) {
         let begin = self.position;
         self.full_lane = None;
+        // Messages of each lane that are not written.
+        let mut fresh: HashMap<String, usize> = HashMap::new();
+        for one in self.unwritten[self.ended..].iter().filter(|one| is_pending(one)) {
+            *fresh.entry(one.lane()).or_default() += 1;
+        }
         for change in changes.iter().filter(|change| change.position > begin) {
             if self.webhook.receives(&change.subject, change.reseller.as_deref()) {
                 let new = message(&self.webhook, change, now);
                 let lane = new.lane();
-                let is_full = self.lane_len(&lane) >= lane_room(settings);
+                let is_full =
+                    self.lanes.len_of(&lane) + fresh.get(&lane).copied().unwrap_or_default() >= lane_room(settings);
                 if self.room(settings) == 0 || (is_full && !self.gives_way(&lane)) {
                     self.is_behind = true;
                     self.full_lane = is_full.then_some(lane);
                     return;
                 }
-                if is_full {
-                    self.give_up_last(&lane, &new);
-                }
+                let has_replaced = is_full && self.give_up_last(&lane, &new);
                 self.unwritten.push(new);
+                *fresh.entry(lane).or_default() += usize::from(!has_replaced);
             }
             self.position = change.position;
         }

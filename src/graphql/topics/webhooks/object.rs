@@ -102,8 +102,8 @@ impl WebhookNode {
         GlobalId::Webhook(self.0.key.0.clone()).encode()
     }
 
-    /// The URL to which messages are sent. Of a webhook of the configuration, and for callers without the scopes of its events, without path
-    /// and query, which may contain a key.
+    /// The URL to which messages are sent. Of a webhook of the configuration, and for callers without the scopes of its events, without
+    /// path and query, which may contain a key.
     async fn url(&self, ctx: &Context<'_>) -> Url {
         Url(self.shown_url(Ctx::of(ctx)))
     }
@@ -140,8 +140,8 @@ impl WebhookNode {
     }
 
     /// The reason of the state `DISABLED`: `GONE` after a response with status 410, `FAILING` after the longest time without success,
-    /// `REQUESTED` by `updateWebhook`, `OWNER_REMOVED` after its caller was taken out of the configuration. A caller that enables it then owns
-    /// it.
+    /// `REQUESTED` by `updateWebhook`, `OWNER_REMOVED` after its caller was taken out of the configuration. A caller that enables it
+    /// then owns it.
     async fn disabled_reason(&self) -> Option<&'static str> {
         self.0.disabled.map(Into::into)
     }
