@@ -124,7 +124,7 @@ pub struct AuditEntry {
     pub actor: AuditActor,
     /// The action.
     pub action: AuditAction,
-    /// What the action concerns.
+    /// Object of the action.
     pub subject: AuditSubject,
 }
 

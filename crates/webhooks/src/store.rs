@@ -45,7 +45,7 @@ pub struct WebhookWrite<'a> {
     pub deliveries: &'a [WebhookDelivery],
 }
 
-/// What happens to the messages of a webhook that wait, when it is changed.
+/// Handling of the messages that wait, when their webhook is changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WaitingMessages {
     /// They stay as they are.

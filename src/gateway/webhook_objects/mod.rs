@@ -14,7 +14,7 @@ use crate::gateway::params::RequestParams;
 use crate::gateway::request_id;
 use crate::gateway::response_body::to_json_text;
 use crate::gateway::state::AppState;
-use crate::graphql::base::viewer::{ANONYMOUS, Scope, Viewer};
+use crate::graphql::base::viewer::{Scope, Viewer};
 use crate::graphql::topics::feed::node_id;
 
 /// Returns the document of a kind.
@@ -30,10 +30,11 @@ fn document(kind: ChangeKind) -> &'static str {
     }
 }
 
-/// Returns true for the id of a client of the configuration: those of people have a slash, those of tokens a colon, and those of
-/// configured webhooks a space.
-fn is_client(caller: &str) -> bool {
-    caller != ANONYMOUS && !caller.contains(['/', ':', ' '])
+/// Returns true for the id of a caller of the configuration, or of a token's subject, which begins with the name of its issuer and a colon.
+/// The ids of people have a slash before any colon, and those of configured webhooks a space.
+fn is_of_configuration(caller: &str) -> bool {
+    let name = caller.split(':').next().unwrap_or_default();
+    !name.contains(['/', ' '])
 }
 
 /// Reads the objects through the gateway, with the same limits as a request. Created before the gateway, which is connected later.
@@ -52,7 +53,7 @@ impl GatewayObjects {
     fn viewer(gateway: &AppState, owner: &WebhookOwner) -> Option<Viewer> {
         let mut scopes: HashSet<Scope> = owner.scopes.iter().copied().collect();
         match gateway.pipeline.callers().find(&owner.caller) {
-            None if is_client(&owner.caller) => return None,
+            None if is_of_configuration(&owner.caller) => return None,
             Some(caller) if !caller.scopes.contains(&Scope::Admin) => {
                 scopes.retain(|scope| caller.scopes.contains(scope));
             }
@@ -101,13 +102,15 @@ impl WebhookObjects for GatewayObjects {
 
 #[cfg(test)]
 mod tests {
-    use super::is_client;
+    use super::is_of_configuration;
 
     #[test]
-    fn the_ids_of_clients_differ_from_those_of_people_tokens_and_configured_webhooks() {
-        assert!(is_client("shop") && is_client("box-office_2"));
-        for other in ["sign-in/ada@example.com", "issuer:subject", "webhook crm", "anonymous"] {
-            assert!(!is_client(other), "{other}");
+    fn the_ids_of_configured_callers_differ_from_those_of_people_and_configured_webhooks() {
+        for configured in ["shop", "box-office_2", "issuer:a/b c", "anonymous"] {
+            assert!(is_of_configuration(configured), "{configured}");
+        }
+        for other in ["sign-in/https://login.example.com ada", "sign-in/ada:1", "webhook crm"] {
+            assert!(!is_of_configuration(other), "{other}");
         }
     }
 }

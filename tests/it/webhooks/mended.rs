@@ -1,4 +1,4 @@
-//! What one bad message, row, secret or caller does not do to the rest.
+//! Isolation: one bad message, row, secret or caller leaves the others as they are.
 
 use std::time::Duration;
 

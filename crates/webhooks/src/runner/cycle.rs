@@ -68,6 +68,7 @@ impl Runner {
     async fn read(&mut self) -> Result<(), StoreError> {
         if Instant::now() >= self.next_claim {
             self.claim().await;
+            self.disable_orphans();
         }
         if Instant::now() >= self.next_poll {
             self.next_poll = Instant::now() + self.dependencies.settings.poll_interval;
@@ -93,12 +94,15 @@ impl Runner {
         }
         for claimed in claimed {
             tracing::debug!(webhook = claimed.webhook.key.0, "webhook leased");
-            let is_known = self.dependencies.sender.objects.is_known(&claimed.webhook.owner);
-            let (key, mut leased) = (claimed.webhook.key.clone(), Leased::new(claimed, begun + lease));
-            if !is_known {
-                leased.disable(DisabledReason::OwnerRemoved);
-            }
-            self.leased.insert(key, leased);
+            self.leased.insert(claimed.webhook.key.clone(), Leased::new(claimed, begun + lease));
+        }
+    }
+
+    /// Disables the webhooks of callers that were taken out of the configuration, which may be read again at any time.
+    fn disable_orphans(&mut self) {
+        let objects = &self.dependencies.sender.objects;
+        for leased in self.leased.values_mut().filter(|leased| !objects.is_known(&leased.webhook.owner)) {
+            leased.disable(DisabledReason::OwnerRemoved);
         }
     }
 
