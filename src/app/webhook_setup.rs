@@ -135,7 +135,7 @@ fn configured_webhook(
         events: destination.events.clone(),
         include: WebhookInclude::Ids,
         signing: destination.signing.clone(),
-        previous: None,
+        previous: Vec::new(),
         salt: SecretString::from(hex::encode(salt)),
         state: WebhookState::Active,
         disabled: None,

@@ -84,27 +84,34 @@ pub struct AuditActor {
     pub reseller: Option<String>,
 }
 
-/// The order and the source that an action concerns.
+/// The order, source or webhook that an action concerns.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AuditSubject {
     /// Key and number of the order.
     pub order: Option<(OrderKey, String)>,
     /// The source.
     pub source: Option<SourceId>,
+    /// Key of the webhook.
+    pub webhook: Option<String>,
 }
 
 impl AuditSubject {
-    /// An action that concerns neither.
-    pub const NONE: Self = Self { order: None, source: None };
+    /// An action that concerns none of them.
+    pub const NONE: Self = Self { order: None, source: None, webhook: None };
 
     /// An action on an order.
     pub fn order(key: OrderKey, number: &str) -> Self {
-        Self { order: Some((key, number.to_owned())), source: None }
+        Self { order: Some((key, number.to_owned())), ..Self::NONE }
     }
 
     /// An action on a source.
     pub fn source(source: &SourceId) -> Self {
-        Self { order: None, source: Some(source.clone()) }
+        Self { source: Some(source.clone()), ..Self::NONE }
+    }
+
+    /// An action on a webhook.
+    pub fn webhook(key: &str) -> Self {
+        Self { webhook: Some(key.to_owned()), ..Self::NONE }
     }
 }
 
@@ -117,7 +124,7 @@ pub struct AuditEntry {
     pub actor: AuditActor,
     /// The action.
     pub action: AuditAction,
-    /// Order and source of the action.
+    /// Object of the action.
     pub subject: AuditSubject,
 }
 

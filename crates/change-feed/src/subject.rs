@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use strum::{EnumIter, EnumString, IntoStaticStr};
 
-use domain::{EventKey, OrderKey, PerformanceKey, SourceId};
+use domain::{EventKey, OrderKey, PerformanceKey, Scope, SourceId};
 
 /// Kind of a changed object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, EnumIter, EnumString, IntoStaticStr)]
@@ -34,6 +34,15 @@ impl ChangeKind {
     /// Reads a name in the store.
     pub fn parse(name: &str) -> Option<Self> {
         name.parse().ok()
+    }
+
+    /// Returns the scope that a caller needs to see changes of this kind.
+    pub fn scope(self) -> Scope {
+        match self {
+            Self::Order | Self::Ticket | Self::Delivery => Scope::OrderRead,
+            Self::Event | Self::Performance | Self::Source => Scope::CatalogRead,
+            Self::Connection => Scope::ReportRead,
+        }
     }
 
     /// Returns true if an object of this kind belongs to one reseller, and false if it is everybody's.

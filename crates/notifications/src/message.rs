@@ -71,6 +71,7 @@ impl Message {
         });
         let because = match notice.reason {
             DisabledReason::Gone => "its destination responded that it is gone (status 410)".to_owned(),
+            DisabledReason::OwnerRemoved => "its caller is no longer configured".to_owned(),
             DisabledReason::Failing | DisabledReason::Requested => {
                 format!("its destination has failed since {}", notice.failing_since.strftime("%Y-%m-%d %H:%M UTC"))
             }

@@ -23,7 +23,11 @@ fn entry(row: &SqlRow) -> Result<(i64, AuditEntry), StoreError> {
             reseller: row.opt_text("reseller")?,
         },
         action: row.text("action")?.parse().map_err(|_| unreadable("the action of an audit entry"))?,
-        subject: AuditSubject { order, source: row.opt_text("source")?.map(SourceId::new) },
+        subject: AuditSubject {
+            order,
+            source: row.opt_text("source")?.map(SourceId::new),
+            webhook: row.opt_text("webhook")?,
+        },
     };
     Ok((row.int("position")?, entry))
 }
@@ -55,8 +59,8 @@ fn conditions(filter: &AuditFilter, before: Option<i64>) -> (Vec<String>, Vec<Sq
 #[async_trait]
 impl AuditStore for SqlStore {
     async fn append_audit(&self, entry: &AuditEntry) -> Result<(), StoreError> {
-        let sql = "INSERT INTO audit_log (at, actor, actor_name, reseller, action, order_key, order_number, source) \
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+        let sql = "INSERT INTO audit_log (at, actor, actor_name, reseller, action, order_key, order_number, source, webhook) \
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
         let order = entry.subject.order.as_ref();
         let values: Vec<SqlValue> = vec![
             to_nanos(entry.at).into(),
@@ -67,6 +71,7 @@ impl AuditStore for SqlStore {
             order.map(|(key, _)| key.to_string()).into(),
             order.map(|(_, number)| number.as_str()).into(),
             entry.subject.source.as_ref().map(SourceId::as_str).into(),
+            entry.subject.webhook.as_deref().into(),
         ];
         self.execute_one(sql, values).await.map(drop)
     }
@@ -82,7 +87,7 @@ impl AuditStore for SqlStore {
             if conditions.is_empty() { String::new() } else { format!("WHERE {}", conditions.join(" AND ")) };
         values.push((limit + 1).into());
         let sql = format!(
-            "SELECT position, at, actor, actor_name, reseller, action, order_key, order_number, source FROM audit_log \
+            "SELECT position, at, actor, actor_name, reseller, action, order_key, order_number, source, webhook FROM audit_log \
             {condition} ORDER BY position DESC LIMIT ${}",
             values.len()
         );

@@ -40,8 +40,12 @@ struct SealedParts {
     url: String,
     salt: String,
     signing: String,
-    /// Replaced key and the end of its use.
+    /// Replaced key and the end of its use, of a row of an earlier version.
+    #[serde(default, skip_serializing)]
     previous: Option<(String, i64)>,
+    /// Replaced keys and the ends of their use, newest first.
+    #[serde(default)]
+    replaced: Vec<(String, i64)>,
 }
 
 /// Returns the location of the encrypted parts of a webhook, which is the associated data of their encryption.
@@ -58,9 +62,10 @@ impl SqlStore {
         let id = row.text("id")?;
         let sealed = Ciphertext { key_id: row.text("key_id")?, bytes: row.bytes("sealed")? };
         let parts: SealedParts = decode_json(self.cipher.decrypt(&location(&id), &sealed)?.expose_secret())?;
-        let previous = parts.previous.map(|(key, until)| {
-            Ok::<_, StoreError>(PreviousKey { key: signing_key(&key)?, until: from_nanos(until)? })
+        let previous = parts.replaced.iter().chain(&parts.previous).map(|(key, until)| {
+            Ok::<_, StoreError>(PreviousKey { key: signing_key(key)?, until: from_nanos(*until)? })
         });
+        let previous = previous.collect::<Result<_, _>>()?;
         let scopes: Vec<String> = row.json("scopes")?;
         // A scope of a later version grants nothing here.
         let scopes = scopes.iter().filter_map(|name| name.parse::<Scope>().ok()).collect();
@@ -72,7 +77,7 @@ impl SqlStore {
             events: row.json("events")?,
             include: decode_name(&row.text("include")?, "the content of a webhook")?,
             signing: signing_key(&parts.signing)?,
-            previous: previous.transpose()?,
+            previous,
             salt: SecretString::from(parts.salt),
             state: decode_name(&row.text("state")?, "the state of a webhook")?,
             disabled: disabled.map(|name| decode_name(&name, "the reason of a disabled webhook")).transpose()?,
@@ -83,6 +88,16 @@ impl SqlStore {
         })
     }
 
+    /// Decodes a webhook, or logs that it cannot be read.
+    pub(crate) fn decode_readable_webhook(&self, row: &SqlRow) -> Option<Webhook> {
+        let decoded = self.decode_webhook(row);
+        if decoded.is_err() {
+            let key = row.text("id").unwrap_or_default();
+            tracing::error!(webhook = key, "a webhook of the ledger cannot be read: it is skipped");
+        }
+        decoded.ok()
+    }
+
     /// Returns the values of a webhook, except for the fencing token.
     pub(crate) fn encode_webhook(&self, webhook: &Webhook) -> Result<Vec<SqlValue>, StoreError> {
         let text = |key: &SigningKey| key.to_stored_text().expose_secret().to_owned();
@@ -90,7 +105,8 @@ impl SqlStore {
             url: webhook.url.expose_secret().to_owned(),
             salt: webhook.salt.expose_secret().to_owned(),
             signing: text(&webhook.signing),
-            previous: webhook.previous.as_ref().map(|previous| (text(&previous.key), to_nanos(previous.until))),
+            previous: None,
+            replaced: webhook.previous.iter().map(|one| (text(&one.key), to_nanos(one.until))).collect(),
         };
         let sealed = self.cipher.encrypt(&location(&webhook.key.0), &encode_json(&parts)?)?;
         let scopes: Vec<&str> = webhook.owner.scopes.iter().map(|scope| scope.as_str()).collect();
@@ -119,7 +135,18 @@ pub(crate) async fn select_messages(
     values: Vec<SqlValue>,
 ) -> Result<Vec<WebhookDelivery>, StoreError> {
     let sql = format!("SELECT {} FROM webhook_messages WHERE {condition}", MESSAGE_COLUMNS.join(", "));
-    transaction.fetch_all(&sql, values).await?.iter().map(decode_message).collect()
+    let rows = transaction.fetch_all(&sql, values).await?;
+    Ok(rows.iter().filter_map(decode_readable_message).collect())
+}
+
+/// Decodes a message, or logs that it cannot be read: it does not hide the others.
+fn decode_readable_message(row: &SqlRow) -> Option<WebhookDelivery> {
+    let decoded = decode_message(row);
+    if decoded.is_err() {
+        let (webhook, message) = (row.text("webhook").unwrap_or_default(), row.text("message").unwrap_or_default());
+        tracing::error!(webhook, message, "a message of a webhook cannot be read: it is skipped");
+    }
+    decoded.ok()
 }
 
 fn decode_message(row: &SqlRow) -> Result<WebhookDelivery, StoreError> {
@@ -138,7 +165,8 @@ fn decode_message(row: &SqlRow) -> Result<WebhookDelivery, StoreError> {
         attempts: u32::try_from(row.unsigned("attempts")?).unwrap_or(u32::MAX),
         first_attempt_at: row.opt_time("first_attempt_at")?,
         next_attempt_at: row.time("next_attempt_at")?,
-        log: row.json("log")?,
+        // The log is of use to people only.
+        log: row.json("log").unwrap_or_default(),
     })
 }
 

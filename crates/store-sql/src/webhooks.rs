@@ -13,7 +13,7 @@ use crate::webhook_rows::{WEBHOOK_COLUMNS, save_messages, select_messages};
 use domain::StoreError;
 use orders::operator::{OperatorAction, OperatorStore};
 use webhooks::delivery::WebhookDelivery;
-use webhooks::store::{ClaimedWebhook, LogPlace, WebhookScope, WebhookStore, WebhookWrite};
+use webhooks::store::{ClaimedWebhook, LogPlace, WaitingMessages, WebhookScope, WebhookStore, WebhookWrite};
 use webhooks::{Webhook, WebhookKey};
 
 /// Number of messages that are deleted in one statement.
@@ -38,7 +38,13 @@ impl WebhookStore for SqlStore {
         };
         let sql = format!("SELECT {WEBHOOK_COLUMNS} FROM webhooks {condition} ORDER BY created_at, id");
         let rows = self.database.fetch_once(&sql, values).await?;
-        rows.iter().map(|row| self.decode_webhook(row)).collect()
+        // One that cannot be decoded does not hide the others.
+        Ok(rows.iter().filter_map(|row| self.decode_readable_webhook(row)).collect())
+    }
+
+    async fn list_keys(&self) -> Result<Vec<WebhookKey>, StoreError> {
+        let rows = self.database.fetch_once("SELECT id FROM webhooks ORDER BY id", Vec::new()).await?;
+        rows.iter().map(|row| row.text("id").map(WebhookKey)).collect()
     }
 
     async fn find_webhook(&self, key: &WebhookKey) -> Result<Option<Webhook>, StoreError> {
@@ -64,15 +70,16 @@ impl WebhookStore for SqlStore {
         &self,
         action: &OperatorAction,
         webhook: &Webhook,
-        restarts: bool,
+        waiting: WaitingMessages,
     ) -> Result<(), StoreError> {
         let mut transaction = self.database.begin_write().await?;
         insert_action(&mut transaction, action).await?;
         self.replace_row(&mut transaction, webhook).await?;
         let key = webhook.key.0.as_str();
+        let kept = if waiting == WaitingMessages::Drop { 0 } else { webhook.position };
         let sql = "DELETE FROM webhook_messages WHERE webhook = $1 AND state = 'PENDING' AND position > $2";
-        transaction.execute(sql, vec![key.into(), webhook.position.into()]).await?;
-        if restarts {
+        transaction.execute(sql, vec![key.into(), kept.into()]).await?;
+        if waiting == WaitingMessages::Restart {
             let sql = "UPDATE webhook_messages SET first_attempt_at = NULL, next_attempt_at = $2 \
                 WHERE webhook = $1 AND state = 'PENDING'";
             transaction.execute(sql, vec![key.into(), to_nanos(action.at).into()]).await?;
@@ -138,7 +145,8 @@ impl WebhookStore for SqlStore {
         let rows = transaction.fetch_all(&sql, values).await?;
         let mut claimed = Vec::with_capacity(rows.len());
         for row in &rows {
-            let webhook = self.decode_webhook(row)?;
+            // It keeps its lease, so that it is tried again later and the others have their turn.
+            let Some(webhook) = self.decode_readable_webhook(row) else { continue };
             let condition = "webhook = $1 AND state = 'PENDING' AND position IS NOT NULL ORDER BY position";
             let waiting = select_messages(&mut transaction, condition, vec![webhook.key.0.as_str().into()]).await?;
             claimed.push(ClaimedWebhook { webhook, waiting });
@@ -232,16 +240,18 @@ impl WebhookStore for SqlStore {
     }
 
     async fn delete_messages(&self, key: &WebhookKey, before: Timestamp, entries: usize) -> Result<u64, StoreError> {
-        let sql = "SELECT created_at FROM webhook_messages WHERE webhook = $1 ORDER BY created_at DESC, message DESC LIMIT 1 OFFSET $2";
+        let sql = "SELECT created_at, message FROM webhook_messages WHERE webhook = $1 \
+            ORDER BY created_at DESC, message DESC LIMIT 1 OFFSET $2";
         let key = key.0.as_str();
         let last = self.first_row(sql, vec![key.into(), entries.into()]).await?;
-        let last = last.map(|row| row.time("created_at")).transpose()?;
-        let before = last.map_or(before, |last| last.max(before));
+        let last = last.map(|row| Ok::<_, StoreError>((row.time("created_at")?, row.text("message")?))).transpose()?;
+        // No id sorts before the empty text: of the messages stored at that time none is deleted.
+        let (before, message) = (before, String::new()).max(last.unwrap_or_default());
         let sql = "DELETE FROM webhook_messages WHERE webhook = $1 AND message IN (SELECT message FROM webhook_messages \
-            WHERE webhook = $1 AND created_at <= $2 AND state <> 'PENDING' LIMIT $3)";
+            WHERE webhook = $1 AND (created_at < $2 OR (created_at = $2 AND message <= $4)) AND state <> 'PENDING' LIMIT $3)";
         let mut deleted = 0;
         loop {
-            let values = vec![key.into(), to_nanos(before).into(), CLEAN_BATCH.into()];
+            let values = vec![key.into(), to_nanos(before).into(), CLEAN_BATCH.into(), message.as_str().into()];
             let batch = self.execute_one(sql, values).await?;
             deleted += batch;
             if batch == 0 {

@@ -18,6 +18,8 @@ const FORBIDDEN: &[&str] = &[
     "10.0.0.0/8",
     "100.64.0.0/10",
     "127.0.0.0/8",
+    // The address of services of a host in Azure, which is not reserved by IANA.
+    "168.63.129.16/32",
     "169.254.0.0/16",
     "172.16.0.0/12",
     "192.0.0.0/24",
@@ -172,6 +174,7 @@ mod tests {
             "100.64.0.1",
             "127.0.0.1",
             "127.9.9.9",
+            "168.63.129.16",
             "169.254.169.254",
             "172.16.0.1",
             "172.31.255.255",
@@ -198,8 +201,15 @@ mod tests {
         for address in private {
             assert!(!is_public(address.parse().expect("an address")), "{address}");
         }
-        for address in ["1.1.1.1", "93.184.216.34", "172.32.0.1", "100.128.0.1", "2606:4700:4700::1111", "2a00:1450::1"]
-        {
+        for address in [
+            "1.1.1.1",
+            "93.184.216.34",
+            "168.63.129.17",
+            "172.32.0.1",
+            "100.128.0.1",
+            "2606:4700:4700::1111",
+            "2a00:1450::1",
+        ] {
             assert!(is_public(address.parse().expect("an address")), "{address}");
         }
     }

@@ -26,7 +26,8 @@ pub enum WebhookDeliveryState {
     Pending,
     /// Accepted with a status 2xx.
     Delivered,
-    /// Given up: only a test message is.
+    /// Given up: a test message, one that was refused for the longest time while others were accepted, or one in whose place a newer one
+    /// waits.
     Failed,
 }
 

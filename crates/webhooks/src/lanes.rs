@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
+use change_feed::ChangeSubject;
 use jiff::Timestamp;
 
 use crate::delivery::WebhookDelivery;
@@ -42,6 +43,26 @@ impl Lanes {
         }
         lane.waiting.push_back(delivery);
         self.count += 1;
+    }
+
+    /// Returns the number of messages of a lane.
+    pub(crate) fn len_of(&self, name: &str) -> usize {
+        self.lanes.get(name).map_or(0, |lane| lane.waiting.len())
+    }
+
+    /// Returns the first message of a lane.
+    pub(crate) fn first_of(&self, name: &str) -> Option<&WebhookDelivery> {
+        self.lanes.get(name)?.waiting.front()
+    }
+
+    /// Removes the last message of a lane about an object, or about any if there is none. The first one stays.
+    pub(crate) fn remove_last(&mut self, name: &str, subject: Option<&ChangeSubject>) -> Option<WebhookDelivery> {
+        let waiting = &mut self.lanes.get_mut(name)?.waiting;
+        let last = waiting.len().checked_sub(1).filter(|last| *last > 0)?;
+        let index = (1..=last).rev().find(|index| waiting[*index].subject.as_ref() == subject).unwrap_or(last);
+        let removed = waiting.remove(index)?;
+        self.count -= 1;
+        Some(removed)
     }
 
     /// Returns the time of the next attempt of the message that is due first.

@@ -22,6 +22,6 @@ pub use crate::secret::{SecretError, SharedSecret, SigningKey, is_webhook_secret
 pub use crate::send::{Sender, WebhookObjects};
 pub use crate::service::{WebhookCaller, Webhooks, WebhooksDependencies, WebhooksError};
 pub use crate::webhook::{
-    DisabledReason, PreviousKey, Webhook, WebhookEventType, WebhookInclude, WebhookKey, WebhookOwner, WebhookSignature,
-    WebhookState,
+    DisabledReason, MAX_PREVIOUS_KEYS, PreviousKey, Webhook, WebhookEventType, WebhookInclude, WebhookKey,
+    WebhookOwner, WebhookSignature, WebhookState,
 };

@@ -1,11 +1,13 @@
 //! One attempt: builds the body, signs it, posts it, and reads the head of the response.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use change_feed::{ChangeStore, ChangeSubject};
 use domain::Clock;
+use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{Client, StatusCode};
@@ -31,6 +33,9 @@ const CLOCK_TOLERANCE: i64 = 300;
 pub trait WebhookObjects: Send + Sync {
     /// Returns the global id of an object.
     fn id(&self, subject: &ChangeSubject) -> String;
+
+    /// Returns false if the owner is a caller of the configuration that was taken out of it: nothing is sent as it.
+    fn is_known(&self, owner: &WebhookOwner) -> bool;
 
     /// Loads an object as the owner of a webhook may see it, without codes of tickets and data of buyers. `None` if it does not exist
     /// for the owner or cannot be loaded.
@@ -61,8 +66,21 @@ struct ResponseHead {
 }
 
 impl Sender {
-    /// Makes an attempt. It takes twice the time limit at most.
+    /// Makes an attempt. It takes twice the time limit at most. One that panics is a failure as well.
     pub async fn attempt(&self, webhook: &Webhook, delivery: &WebhookDelivery) -> WebhookAttempt {
+        let at = self.clock.now();
+        match AssertUnwindSafe(self.try_attempt(webhook, delivery)).catch_unwind().await {
+            Ok(attempt) => attempt,
+            Err(_) => {
+                tracing::error!(webhook = webhook.key.0, "an attempt of a webhook panicked");
+                let (request, response) = (Vec::new(), Vec::new());
+                let outcome = AttemptOutcome::Unreachable;
+                WebhookAttempt { at, duration_ms: 0, outcome, status: None, request, response }
+            }
+        }
+    }
+
+    async fn try_attempt(&self, webhook: &Webhook, delivery: &WebhookDelivery) -> WebhookAttempt {
         let body = self.body(webhook, delivery).await;
         let (at, started_at) = (self.clock.now(), Instant::now());
         let request = signed_headers(webhook, &delivery.message, at, body.as_bytes());
@@ -112,7 +130,7 @@ impl Sender {
 /// Returns the headers of a request, with a signature of each key that is in use.
 fn signed_headers(webhook: &Webhook, message: &str, at: Timestamp, body: &[u8]) -> Vec<LoggedHeader> {
     let timestamp = at.as_second();
-    let previous = webhook.previous.as_ref().filter(|previous| at < previous.until).map(|previous| &previous.key);
+    let previous = webhook.previous.iter().filter(|previous| at < previous.until).map(|previous| &previous.key);
     let keys = std::iter::once(&webhook.signing).chain(previous);
     let signatures: Vec<String> = keys.filter_map(|key| key.sign(message, timestamp, body)).collect();
     vec![

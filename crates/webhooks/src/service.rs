@@ -17,8 +17,10 @@ use crate::request::{CreateWebhook, UpdateWebhook, WebhookOutcome, WebhookProble
 use crate::runner::Wake;
 use crate::secret::{SecretError, SigningKey, random_text};
 use crate::send::Sender;
-use crate::store::{LogPlace, WebhookScope, WebhookStore};
-use crate::webhook::{DisabledReason, PreviousKey, Webhook, WebhookKey, WebhookOwner, WebhookState};
+use crate::store::{LogPlace, WaitingMessages, WebhookScope, WebhookStore};
+use crate::webhook::{
+    DisabledReason, MAX_PREVIOUS_KEYS, PreviousKey, Webhook, WebhookEventType, WebhookKey, WebhookOwner, WebhookState,
+};
 
 /// Tries to change a webhook that changes at the same time.
 const MAX_CHANGE_TRIES: usize = 5;
@@ -34,6 +36,12 @@ pub enum WebhooksError {
     /// No secret could be generated.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// The caller may not see an event that the webhook receives.
+    #[error("the caller lacks the scope `{}`", .0.as_str())]
+    MissingScope(Scope),
+    /// The configuration defines the webhook, and the caller is no operator.
+    #[error("webhooks of the configuration are changed by operators")]
+    OperatorsOnly,
 }
 
 /// Ports and settings of the service.
@@ -65,6 +73,23 @@ pub struct WebhookCaller {
     pub actor: Actor,
     /// Its scopes.
     pub scopes: Vec<Scope>,
+    /// True for an operator.
+    pub is_operator: bool,
+}
+
+impl WebhookCaller {
+    /// Checks that the caller may change a webhook: it needs the scope of each event that the webhook receives.
+    fn check_change(&self, webhook: &Webhook) -> Result<(), WebhooksError> {
+        if webhook.key.is_configured() && !self.is_operator {
+            return Err(WebhooksError::OperatorsOnly);
+        }
+        self.check_events(&webhook.events)
+    }
+
+    fn check_events(&self, events: &[WebhookEventType]) -> Result<(), WebhooksError> {
+        let missing = events.iter().map(|event| event.kind().scope()).find(|scope| !self.scopes.contains(scope));
+        missing.map_or(Ok(()), |scope| Err(WebhooksError::MissingScope(scope)))
+    }
 }
 
 impl Webhooks {
@@ -106,6 +131,7 @@ impl Webhooks {
         request: &CreateWebhook,
     ) -> Result<WebhookOutcome, WebhooksError> {
         let actor = &caller.actor;
+        caller.check_events(&request.events)?;
         let action = match self.begin(actor, "createWebhook", &request.key, request).await? {
             Begun::New(action) => action,
             Begun::Known(outcome) => return Ok(*outcome),
@@ -132,7 +158,7 @@ impl Webhooks {
             events,
             include: request.include,
             signing,
-            previous: None,
+            previous: Vec::new(),
             salt: SecretString::from(random_text()?),
             state: WebhookState::Active,
             disabled: None,
@@ -153,7 +179,13 @@ impl Webhooks {
     }
 
     /// Changes a webhook. One that is enabled goes on from its position in the feed.
-    pub async fn update(&self, actor: &Actor, request: &UpdateWebhook) -> Result<WebhookOutcome, WebhooksError> {
+    /// What it reads is from then on what the caller that changed URL, events or content may read.
+    pub async fn update(
+        &self,
+        caller: &WebhookCaller,
+        request: &UpdateWebhook,
+    ) -> Result<WebhookOutcome, WebhooksError> {
+        caller.check_events(request.events.as_deref().unwrap_or_default())?;
         if request.events.as_ref().is_some_and(Vec::is_empty) {
             return Ok(WebhookOutcome::rejected(WebhookProblem::NoEvents));
         }
@@ -165,6 +197,11 @@ impl Webhooks {
         let change = |webhook: &mut Webhook| {
             if changes_settings && webhook.key.is_configured() {
                 return Err(WebhookProblem::Configured);
+            }
+            let is_orphan = webhook.disabled == Some(DisabledReason::OwnerRemoved);
+            if changes_settings || (is_orphan && request.state == Some(WebhookState::Active)) {
+                webhook.owner.caller.clone_from(&caller.actor.caller);
+                webhook.owner.scopes.clone_from(&caller.scopes);
             }
             if let Some(url) = &url {
                 webhook.url = url.clone();
@@ -186,18 +223,20 @@ impl Webhooks {
             }
             Ok(None)
         };
-        let restarts = request.state == Some(WebhookState::Active);
-        self.change(actor, ("updateWebhook", &request.key, request), &request.webhook, restarts, change).await
+        let waiting =
+            if request.state == Some(WebhookState::Active) { WaitingMessages::Restart } else { WaitingMessages::Keep };
+        self.change(caller, ("updateWebhook", &request.key, request), &request.webhook, waiting, change).await
     }
 
-    /// Replaces the key of the signatures. The old one signs too for a while.
+    /// Replaces the key of the signatures. Up to five old ones sign too, each for a while.
     pub async fn rotate_secret(
         &self,
-        actor: &Actor,
+        caller: &WebhookCaller,
         key: &str,
         webhook: &WebhookKey,
     ) -> Result<WebhookOutcome, WebhooksError> {
-        let until = later(self.0.clock.now(), self.0.secret_overlap);
+        let now = self.0.clock.now();
+        let until = later(now, self.0.secret_overlap);
         let change = |webhook: &mut Webhook| {
             if webhook.key.is_configured() {
                 return Err(WebhookProblem::Configured);
@@ -205,16 +244,19 @@ impl Webhooks {
             let new = SigningKey::generate(webhook.signing.scheme()).map_err(|_| WebhookProblem::Conflict)?;
             let secret = new.shared_secret().cloned();
             let old = std::mem::replace(&mut webhook.signing, new);
-            webhook.previous = Some(PreviousKey { key: old, until });
+            webhook.previous.retain(|previous| now < previous.until);
+            webhook.previous.insert(0, PreviousKey { key: old, until });
+            webhook.previous.truncate(MAX_PREVIOUS_KEYS);
             Ok(secret)
         };
-        self.change(actor, ("rotateWebhookSecret", key, &()), webhook, false, change).await
+        self.change(caller, ("rotateWebhookSecret", key, &()), webhook, WaitingMessages::Keep, change).await
     }
 
     /// Sends the changes after a cursor again, as far as the webhook may see them, with the ids that they had. Without a cursor: all.
+    /// Messages that wait at or before it are not sent.
     pub async fn replay(
         &self,
-        actor: &Actor,
+        caller: &WebhookCaller,
         key: &str,
         webhook: &WebhookKey,
         after: Option<&str>,
@@ -226,7 +268,7 @@ impl Webhooks {
             webhook.position = position;
             Ok(None)
         };
-        self.change(actor, ("replayWebhook", key, &after), webhook, false, change).await
+        self.change(caller, ("replayWebhook", key, &after), webhook, WaitingMessages::Drop, change).await
     }
 
     /// Deletes a webhook with its log.
@@ -254,7 +296,13 @@ impl Webhooks {
     }
 
     /// Sends a test message at once, once, whatever the state of the webhook. Its outcome is in the log.
-    pub async fn test(&self, actor: &Actor, key: &str, webhook: &WebhookKey) -> Result<WebhookOutcome, WebhooksError> {
+    pub async fn test(
+        &self,
+        caller: &WebhookCaller,
+        key: &str,
+        webhook: &WebhookKey,
+    ) -> Result<WebhookOutcome, WebhooksError> {
+        let actor = &caller.actor;
         let action = match self.begin(actor, "testWebhook", key, &webhook.0).await? {
             Begun::New(action) => action,
             Begun::Known(outcome) => return Ok(*outcome),
@@ -263,6 +311,7 @@ impl Webhooks {
         let Some(found) = self.find(actor, webhook).await? else {
             return Ok(WebhookOutcome::rejected(WebhookProblem::NotFound));
         };
+        caller.check_change(&found)?;
         match self.0.store.insert_request(&action).await {
             Err(StoreError::KeyTaken) => return self.replayed(actor, webhook).await,
             done => done?,
@@ -291,12 +340,13 @@ impl Webhooks {
     /// Changes a webhook together with the record of the request. A change that comes between is read, and the change made again.
     async fn change<T: Serialize + Sync + ?Sized>(
         &self,
-        actor: &Actor,
+        caller: &WebhookCaller,
         (operation, key, request): (&str, &str, &T),
         webhook: &WebhookKey,
-        restarts: bool,
+        waiting: WaitingMessages,
         change: impl Fn(&mut Webhook) -> Result<Option<SecretString>, WebhookProblem>,
     ) -> Result<WebhookOutcome, WebhooksError> {
+        let actor = &caller.actor;
         let action = match self.begin(actor, operation, key, &(&webhook.0, request)).await? {
             Begun::New(action) => action,
             Begun::Known(outcome) => return Ok(*outcome),
@@ -306,6 +356,7 @@ impl Webhooks {
             let Some(mut found) = self.find(actor, webhook).await? else {
                 return Ok(WebhookOutcome::rejected(WebhookProblem::NotFound));
             };
+            caller.check_change(&found)?;
             let before = found.clone();
             let secret = match change(&mut found) {
                 Ok(secret) => secret,
@@ -313,7 +364,7 @@ impl Webhooks {
                     return Ok(WebhookOutcome { webhook: Some(before), ..WebhookOutcome::rejected(problem) });
                 }
             };
-            match self.0.store.replace_webhook(&action, &found, restarts).await {
+            match self.0.store.replace_webhook(&action, &found, waiting).await {
                 Ok(()) => {
                     self.0.wake.wake();
                     return Ok(WebhookOutcome { webhook: Some(found), secret, ..WebhookOutcome::default() });

@@ -45,6 +45,17 @@ pub struct WebhookWrite<'a> {
     pub deliveries: &'a [WebhookDelivery],
 }
 
+/// Handling of the messages that wait, when their webhook is changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WaitingMessages {
+    /// They stay as they are.
+    Keep,
+    /// Their attempts are counted again from now.
+    Restart,
+    /// They are deleted. Those behind the position follow from the feed again.
+    Drop,
+}
+
 /// Place in the log of a webhook: time and id of a message.
 pub type LogPlace = (Timestamp, String);
 
@@ -53,6 +64,9 @@ pub type LogPlace = (Timestamp, String);
 pub trait WebhookStore: Send + Sync {
     /// Lists webhooks by the time of their creation.
     async fn list_webhooks(&self, scope: WebhookScope<'_>) -> Result<Vec<Webhook>, StoreError>;
+
+    /// Lists the keys of all webhooks.
+    async fn list_keys(&self) -> Result<Vec<WebhookKey>, StoreError>;
 
     /// Finds a webhook.
     async fn find_webhook(&self, key: &WebhookKey) -> Result<Option<Webhook>, StoreError>;
@@ -63,12 +77,12 @@ pub trait WebhookStore: Send + Sync {
 
     /// Replaces a webhook together with the record of the request, and ends the lease. Fails with [`StoreError::KeyTaken`] if the key
     /// of the request was used, and with [`StoreError::Outdated`] if the webhook has another fencing token. Messages behind its position
-    /// that wait are deleted, because they follow from the feed again; if `restarts`, the attempts of those before it are counted again from now.
+    /// that wait are deleted, because they follow from the feed again; `waiting` decides about those before it.
     async fn replace_webhook(
         &self,
         action: &OperatorAction,
         webhook: &Webhook,
-        restarts: bool,
+        waiting: WaitingMessages,
     ) -> Result<(), StoreError>;
 
     /// Deletes a webhook with its messages, together with the record of the request.

@@ -154,6 +154,8 @@ pub enum DisabledReason {
     Failing,
     /// A caller disabled it.
     Requested,
+    /// The caller that it belongs to is no longer configured.
+    OwnerRemoved,
 }
 
 /// The caller as whom a webhook reads objects: it sees nothing else.
@@ -163,9 +165,12 @@ pub struct WebhookOwner {
     pub caller: String,
     /// Reseller of the caller.
     pub reseller: Option<String>,
-    /// Scopes that the caller had when it created the webhook.
+    /// Scopes that the caller had when it created the webhook, or last changed its URL, events or content.
     pub scopes: Vec<Scope>,
 }
+
+/// Most replaced secrets of a webhook that sign, too.
+pub const MAX_PREVIOUS_KEYS: usize = 5;
 
 /// The secret of a webhook that was replaced. It signs, too, until a time.
 #[derive(Debug, Clone)]
@@ -191,8 +196,8 @@ pub struct Webhook {
     pub include: WebhookInclude,
     /// Key of the signatures.
     pub signing: SigningKey,
-    /// Key that signs too, if one was replaced a short time ago.
-    pub previous: Option<PreviousKey>,
+    /// Keys that were replaced a short time ago and sign too, newest first: at most [`MAX_PREVIOUS_KEYS`].
+    pub previous: Vec<PreviousKey>,
     /// Random text from which the ids of messages are derived.
     pub salt: SecretString,
     /// State.

@@ -30,6 +30,13 @@ fn document(kind: ChangeKind) -> &'static str {
     }
 }
 
+/// Returns true for the id of a caller of the configuration, or of a token's subject, which begins with the name of its issuer and a colon.
+/// The ids of people have a slash before any colon, and those of configured webhooks a space.
+fn is_of_configuration(caller: &str) -> bool {
+    let name = caller.split(':').next().unwrap_or_default();
+    !name.contains(['/', ' '])
+}
+
 /// Reads the objects through the gateway, with the same limits as a request. Created before the gateway, which is connected later.
 #[derive(Default)]
 pub struct GatewayObjects(OnceLock<Weak<AppState>>);
@@ -41,16 +48,19 @@ impl GatewayObjects {
         let _ = self.0.set(Arc::downgrade(gateway));
     }
 
-    /// Returns the owner as a viewer. What a caller of the configuration may no longer do, its webhooks may not either.
-    fn viewer(gateway: &AppState, owner: &WebhookOwner) -> Viewer {
+    /// Returns the owner as a viewer. What a caller of the configuration may no longer do, its webhooks may not either. `None` for a caller
+    /// that was taken out of the configuration.
+    fn viewer(gateway: &AppState, owner: &WebhookOwner) -> Option<Viewer> {
         let mut scopes: HashSet<Scope> = owner.scopes.iter().copied().collect();
-        if let Some(caller) = gateway.pipeline.callers().find(&owner.caller)
-            && !caller.scopes.contains(&Scope::Admin)
-        {
-            scopes.retain(|scope| caller.scopes.contains(scope));
+        match gateway.pipeline.callers().find(&owner.caller) {
+            None if is_of_configuration(&owner.caller) => return None,
+            Some(caller) if !caller.scopes.contains(&Scope::Admin) => {
+                scopes.retain(|scope| caller.scopes.contains(scope));
+            }
+            _ => {}
         }
         let (id, reseller) = (owner.caller.clone(), owner.reseller.clone());
-        Viewer { name: id.clone(), id, reseller, scopes }
+        Some(Viewer { name: id.clone(), id, reseller, scopes })
     }
 }
 
@@ -60,13 +70,19 @@ impl WebhookObjects for GatewayObjects {
         node_id(subject).0
     }
 
+    fn is_known(&self, owner: &WebhookOwner) -> bool {
+        // Before the gateway is connected nothing is sent.
+        let Some(gateway) = self.0.get().and_then(Weak::upgrade) else { return true };
+        Self::viewer(&gateway, owner).is_some()
+    }
+
     async fn load(&self, owner: &WebhookOwner, subject: &ChangeSubject) -> Option<Value> {
         let gateway = self.0.get()?.upgrade()?;
         let variables = Map::from_iter([("id".to_owned(), Value::from(self.id(subject)))]);
         let operation = OperationRequest {
             params: RequestParams { variables, ..RequestParams::default() },
             body: None,
-            viewer: Arc::new(Self::viewer(&gateway, owner)),
+            viewer: Arc::new(Self::viewer(&gateway, owner)?),
             request_id: request_id::generate(),
             allowed_types: QUERIES_ONLY,
             accepts_deferred: false,
@@ -81,5 +97,20 @@ impl WebhookObjects for GatewayObjects {
         };
         let mut response: Value = serde_json::from_str(&text).ok()?;
         Some(response.get_mut("data")?.get_mut("node")?.take()).filter(|node| !node.is_null())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_of_configuration;
+
+    #[test]
+    fn the_ids_of_configured_callers_differ_from_those_of_people_and_configured_webhooks() {
+        for configured in ["shop", "box-office_2", "issuer:a/b c", "anonymous"] {
+            assert!(is_of_configuration(configured), "{configured}");
+        }
+        for other in ["sign-in/https://login.example.com ada", "sign-in/ada:1", "webhook crm"] {
+            assert!(!is_of_configuration(other), "{other}");
+        }
     }
 }

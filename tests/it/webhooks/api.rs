@@ -4,19 +4,21 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use audit::{AuditAction, AuditFilter, AuditLog};
+use audit::{AuditAction, AuditFilter, AuditLog, AuditSubject};
 use catalog::UnifiedCatalog;
 use domain::SystemClock;
 use serde_json::{Value, json};
 use ticketgraph::graphql::{Ctx, Scope, Services, Viewer};
+use webhooks::WebhookEventType;
 
 use crate::contract::fixture::fixed_clock;
 use crate::default_config::default_api_settings;
 use crate::documents::run;
 use crate::orders::vendor::KEYED;
 use crate::orders::world::World as OrdersWorld;
+use crate::webhooks::configured::fixed;
 use crate::webhooks::receiver::{Behavior, Receiver};
-use crate::webhooks::world::{PER_OWNER, World};
+use crate::webhooks::world::{PER_OWNER, World, operator};
 
 const WEBHOOK: &str = "webhook { id url events include signature publicKey state disabledReason configured }
     secret replayed problems { code path retry }";
@@ -140,6 +142,71 @@ async fn scopes_are_needed_to_manage_and_to_receive() {
     assert!(refused(&api.run(None, &[Scope::OrderRead], "{ webhooks { id } }", json!({})).await));
     let created = api.create(Some("tours"), OF_RESELLER, "k1", url, orders).await;
     assert!(created["errors"].is_null(), "{created}");
+}
+
+#[tokio::test]
+async fn only_a_caller_that_may_see_the_events_changes_a_webhook_or_reads_its_whole_url() {
+    let api = Api::open().await;
+    let created = api.create(None, OPERATOR, "k1", "http://127.0.0.1:9/hook?key=k", &["ORDER_UPDATED"]).await;
+    let id = &created["data"]["createWebhook"]["webhook"]["id"];
+    let write_only = &[Scope::WebhookWrite, Scope::CatalogRead];
+    let inputs = [
+        ("updateWebhook", ", url: \"http://127.0.0.1:9/elsewhere\""),
+        ("updateWebhook", ", state: DISABLED"),
+        ("updateWebhook", ", events: [EVENT_UPDATED]"),
+        ("rotateWebhookSecret", ""),
+        ("replayWebhook", ""),
+        ("testWebhook", ""),
+    ];
+    for (action, more) in inputs {
+        let document = format!(
+            "mutation($id: ID!) {{ {action}(input: {{ idempotencyKey: \"k2\", webhook: $id {more} }}) {{ replayed }} }}"
+        );
+        let refused = api.run(None, write_only, &document, json!({ "id": id })).await;
+        assert_eq!(refused["errors"][0]["extensions"]["code"], "FORBIDDEN", "{action}{more}: {refused}");
+    }
+    let list = "{ webhooks { url } }";
+    let origin = api.run(None, write_only, list, json!({})).await["data"]["webhooks"][0]["url"].take();
+    assert_eq!(origin, "http://127.0.0.1:9");
+    let whole = api.run(None, OPERATOR, list, json!({})).await["data"]["webhooks"][0]["url"].take();
+    assert_eq!(whole, "http://127.0.0.1:9/hook?key=k", "nothing was changed");
+    let audited = api.audit.list(&AuditFilter::default(), None, 10).await.expect("the store");
+    let webhook = api.world.webhooks.list(&operator().actor).await.expect("the store").remove(0);
+    assert_eq!(audited.entries.len(), 1);
+    assert_eq!(audited.entries[0].1.subject, AuditSubject::webhook(&webhook.key.0));
+}
+
+#[tokio::test]
+async fn a_changed_webhook_reads_with_the_scopes_of_the_caller_that_changed_it() {
+    let api = Api::open().await;
+    let created = api.create(None, OPERATOR, "k1", "http://127.0.0.1:9/", &["ORDER_UPDATED"]).await;
+    let id = &created["data"]["createWebhook"]["webhook"]["id"];
+    let document = "mutation($id: ID!) { updateWebhook(input: { idempotencyKey: \"k2\", webhook: $id, include: FULL }) { replayed } }";
+    let scopes = &[Scope::WebhookWrite, Scope::OrderRead];
+    let changed = api.run(None, scopes, document, json!({ "id": id })).await;
+    assert!(changed["errors"].is_null(), "{changed}");
+    let webhook = api.world.webhooks.list(&operator().actor).await.expect("the store").remove(0);
+    assert!(!webhook.owner.scopes.contains(&Scope::ReportRead), "{:?}", webhook.owner.scopes);
+}
+
+#[tokio::test]
+async fn a_caller_that_is_no_operator_changes_nothing_of_the_configuration() {
+    let api = Api::open().await;
+    let fixed = fixed("http://127.0.0.1:9/", Some("tours"), &[WebhookEventType::OrderUpdated]);
+    api.world.stores.webhooks.replace_configured(&[fixed]).await.expect("the store");
+    let list = "{ webhooks { id configured } }";
+    let id = api.run(Some("tours"), OF_RESELLER, list, json!({})).await["data"]["webhooks"][0]["id"].take();
+    for (action, more) in [("updateWebhook", ", state: DISABLED"), ("replayWebhook", ""), ("testWebhook", "")] {
+        let document = format!(
+            "mutation($id: ID!) {{ {action}(input: {{ idempotencyKey: \"k1\", webhook: $id {more} }}) {{ replayed }} }}"
+        );
+        for reseller in [Some("tours"), None] {
+            let refused = api.run(reseller, OF_RESELLER, &document, json!({ "id": id })).await;
+            assert_eq!(refused["errors"][0]["extensions"]["code"], "FORBIDDEN", "{action} of {reseller:?}: {refused}");
+        }
+        let allowed = api.run(None, OPERATOR, &document, json!({ "id": id })).await;
+        assert!(allowed["errors"].is_null(), "{action}: {allowed}");
+    }
 }
 
 #[tokio::test]

@@ -49,15 +49,20 @@ fn a_fixed_destination_is_checked_when_the_configuration_is_read() {
     assert_eq!(findings(&format!("{good}\n[webhooks]\nmax_attempts_for = \"3d\"\n")), Vec::<String>::new());
 }
 
-fn fixed(url: &str, events: &[WebhookEventType]) -> Webhook {
+/// Returns a webhook of the configuration.
+pub(super) fn fixed(url: &str, reseller: Option<&str>, events: &[WebhookEventType]) -> Webhook {
     Webhook {
         key: WebhookKey::configured("crm"),
-        owner: WebhookOwner { caller: "webhook crm".to_owned(), reseller: None, scopes: vec![Scope::CatalogRead] },
+        owner: WebhookOwner {
+            caller: "webhook crm".to_owned(),
+            reseller: reseller.map(str::to_owned),
+            scopes: vec![Scope::CatalogRead],
+        },
         url: url.into(),
         events: events.to_vec(),
         include: WebhookInclude::Ids,
         signing: SigningKey::parse(SECRET).expect("a secret"),
-        previous: None,
+        previous: Vec::new(),
         salt: "salt".into(),
         state: WebhookState::Active,
         disabled: None,
@@ -74,9 +79,9 @@ async fn a_fixed_destination_goes_on_after_a_restart_with_its_new_settings_and_e
     receiver.verify_with(&[SECRET]);
     let store = &world.stores.webhooks;
     let both = [WebhookEventType::AvailabilityUpdated, WebhookEventType::ConnectionUpdated];
-    store.replace_configured(&[fixed("http://127.0.0.1:9/", &both[1..])]).await.expect("the store");
+    store.replace_configured(&[fixed("http://127.0.0.1:9/", None, &both[1..])]).await.expect("the store");
     world.change(&[("p1", 1)]).await;
-    store.replace_configured(&[fixed(&receiver.url, &both[..1])]).await.expect("the store");
+    store.replace_configured(&[fixed(&receiver.url, None, &both[..1])]).await.expect("the store");
     let runner = world.run(SETTINGS);
     assert_eq!(receiver.wait_for(1).await[0].version(), 1);
     let key = WebhookKey::configured("crm");
@@ -88,16 +93,16 @@ async fn a_fixed_destination_goes_on_after_a_restart_with_its_new_settings_and_e
         include: None,
         state: None,
     };
-    let actor = operator().actor;
-    let refused = world.webhooks.update(&actor, &request).await.expect("the store");
+    let caller = operator();
+    let refused = world.webhooks.update(&caller, &request).await.expect("the store");
     assert_eq!(refused.problem, Some(WebhookProblem::Configured));
     request.url = None;
     request.state = Some(WebhookState::Disabled);
-    let disabled = world.webhooks.update(&actor, &request).await.expect("the store").webhook.expect("the webhook");
+    let disabled = world.webhooks.update(&caller, &request).await.expect("the store").webhook.expect("the webhook");
     assert_eq!(disabled.disabled, Some(DisabledReason::Requested));
     for problem in [
-        world.webhooks.delete(&actor, "k2", &key).await.expect("the store").problem,
-        world.webhooks.rotate_secret(&actor, "k3", &key).await.expect("the store").problem,
+        world.webhooks.delete(&caller.actor, "k2", &key).await.expect("the store").problem,
+        world.webhooks.rotate_secret(&caller, "k3", &key).await.expect("the store").problem,
     ] {
         assert_eq!(problem, Some(WebhookProblem::Configured));
     }

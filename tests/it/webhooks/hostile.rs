@@ -34,7 +34,7 @@ async fn enable(world: &World, webhook: &Webhook, key: &str) {
         include: None,
         state: Some(WebhookState::Active),
     };
-    let outcome = world.webhooks.update(&operator().actor, &request).await.expect("the store");
+    let outcome = world.webhooks.update(&operator(), &request).await.expect("the store");
     assert_eq!(outcome.webhook.map(|webhook| webhook.state), Some(WebhookState::Active));
 }
 
@@ -52,7 +52,7 @@ async fn each_behavior_has_its_outcome_in_the_log() {
     for (behavior, outcome, status) in cases {
         let (world, receiver) = (world().await, Receiver::start(behavior).await);
         let (webhook, _) = world.create(&operator(), "one", &receiver.url).await;
-        let tested = world.webhooks.test(&operator().actor, "test", &webhook.key).await.expect("the store");
+        let tested = world.webhooks.test(&operator(), "test", &webhook.key).await.expect("the store");
         assert!(tested.problem.is_none(), "{tested:?}");
         assert_eq!(last_attempt(&world, &webhook).await, (outcome, status), "{behavior:?}");
         assert_eq!(receiver.received()[0].body["type"], "webhook.test");
@@ -72,7 +72,7 @@ async fn an_address_where_nobody_listens_and_one_that_says_nothing_have_an_outco
         [("silent", silent, AttemptOutcome::TimedOut), ("closed", closed, AttemptOutcome::Unreachable)]
     {
         let (webhook, _) = world.create(&operator(), key, &url).await;
-        world.webhooks.test(&operator().actor, key, &webhook.key).await.expect("the store");
+        world.webhooks.test(&operator(), key, &webhook.key).await.expect("the store");
         assert_eq!(last_attempt(&world, &webhook).await, (outcome, None), "{key}");
     }
 }
@@ -81,7 +81,7 @@ async fn an_address_where_nobody_listens_and_one_that_says_nothing_have_an_outco
 async fn the_log_has_heads_of_a_fixed_list_and_neither_the_url_nor_the_body() {
     let (world, receiver) = (world().await, Receiver::start(Behavior::Status(302)).await);
     let (webhook, secret) = world.create(&operator(), "one", &receiver.url).await;
-    world.webhooks.test(&operator().actor, "test", &webhook.key).await.expect("the store");
+    world.webhooks.test(&operator(), "test", &webhook.key).await.expect("the store");
     let log = world.webhooks.list_messages(&webhook.key, None, 10).await.expect("the store");
     let attempt = &log[0].log[0];
     let names = |headers: &[(String, String)]| headers.iter().map(|(name, _)| name.clone()).collect::<BTreeSet<_>>();
@@ -184,7 +184,7 @@ async fn private_addresses_are_refused_when_a_webhook_is_made_and_at_each_send()
     }
     // The name resolves to the loopback address at the time of the send.
     let (webhook, _) = world.create(&operator(), "local", "https://localhost/").await;
-    world.webhooks.test(&operator().actor, "test", &webhook.key).await.expect("the store");
+    world.webhooks.test(&operator(), "test", &webhook.key).await.expect("the store");
     assert_eq!(last_attempt(&world, &webhook).await, (AttemptOutcome::ForbiddenAddress, None));
     assert!(receiver.received().is_empty());
 }

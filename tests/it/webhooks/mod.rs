@@ -3,6 +3,7 @@
 mod api;
 mod configured;
 mod hostile;
+mod mended;
 mod process_campaign;
 mod receiver;
 mod sending;

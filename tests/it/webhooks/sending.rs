@@ -67,7 +67,7 @@ async fn a_restart_goes_on_where_it_stopped_and_a_replay_sends_the_same_ids_agai
     let accepted = receiver.wait_for(4).await;
     assert_eq!((versions(&accepted, "p1"), versions(&accepted, "p2")), (vec![1, 2], vec![1, 2]));
     let cursor = accepted.iter().find(|one| one.object().contains("p1")).expect("it").body["data"]["cursor"].clone();
-    let actor = operator().actor;
+    let actor = operator();
     let replayed = world.webhooks.replay(&actor, "again", &webhook.key, cursor.as_str()).await.expect("the store");
     assert!(replayed.problem.is_none() && !replayed.is_replayed, "{replayed:?}");
     let twice = receiver.wait_for(7).await;
@@ -84,7 +84,7 @@ async fn a_new_secret_and_the_one_before_both_verify_during_the_overlap() {
     let (world, receiver) = (World::open().await, Receiver::start(Behavior::Status(200)).await);
     let (webhook, old) = world.create(&operator(), "one", &receiver.url).await;
     let runner = world.run(SETTINGS);
-    let actor = operator().actor;
+    let actor = operator();
     let rotated = world.webhooks.rotate_secret(&actor, "rotate", &webhook.key).await.expect("the store");
     let new = secrecy::ExposeSecret::expose_secret(&rotated.secret.expect("a new secret")).to_owned();
     assert_ne!(new, old);
@@ -112,7 +112,7 @@ async fn a_reseller_receives_its_own_changes_and_those_of_the_catalog_also_with_
     assert_eq!(versions(&receiver.wait_for(2).await, "tours"), [1, 2]);
     let of_other = all.accepted().into_iter().find(|one| one.object().contains("other")).expect("one");
     let cursor = of_other.body["data"]["cursor"].as_str().expect("a cursor");
-    let actor = caller("tours", Some("tours")).actor;
+    let actor = caller("tours", Some("tours"));
     let replayed = world.webhooks.replay(&actor, "again", &webhook.key, Some(cursor)).await.expect("the store");
     assert!(replayed.problem.is_none(), "{replayed:?}");
     world.change(&[("p1", 1)]).await;

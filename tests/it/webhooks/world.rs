@@ -47,6 +47,11 @@ pub(super) const SETTINGS: RunnerSettings = RunnerSettings {
     log_entries: 1_000,
 };
 
+/// Caller that is no longer configured.
+pub(super) const REMOVED: &str = "removed";
+/// Performance whose reading panics.
+pub(super) const PANICKING: &str = "panicking";
+
 /// Objects that are named after themselves.
 struct NamedObjects;
 
@@ -56,7 +61,12 @@ impl WebhookObjects for NamedObjects {
         subject.to_text().expect("a text")
     }
 
-    async fn load(&self, owner: &WebhookOwner, _subject: &ChangeSubject) -> Option<Value> {
+    fn is_known(&self, owner: &WebhookOwner) -> bool {
+        owner.caller != REMOVED
+    }
+
+    async fn load(&self, owner: &WebhookOwner, subject: &ChangeSubject) -> Option<Value> {
+        assert!(!self.id(subject).contains(PANICKING), "this object cannot be read");
         Some(json!({ "as": owner.caller }))
     }
 }
@@ -87,7 +97,8 @@ pub(super) struct World {
 
 pub(super) fn caller(name: &str, reseller: Option<&str>) -> WebhookCaller {
     let actor = Actor { caller: name.to_owned(), reseller: reseller.map(str::to_owned) };
-    WebhookCaller { actor, scopes: vec![Scope::CatalogRead, Scope::OrderRead] }
+    let scopes = vec![Scope::CatalogRead, Scope::OrderRead, Scope::ReportRead];
+    WebhookCaller { actor, scopes, is_operator: reseller.is_none() }
 }
 
 pub(super) fn operator() -> WebhookCaller {

@@ -14,10 +14,12 @@ use crate::delivery::{AttemptOutcome, WebhookAttempt, WebhookDelivery};
 use crate::notice::WebhookDisabled;
 use crate::runner::leased::{Finished, Leased};
 use crate::runner::{CLAIM_INTERVAL, CLEAN_INTERVAL, LEASE_MARGIN, MEASURE_INTERVAL, RETRY_DELAY, Runner};
-use crate::webhook::WebhookKey;
+use crate::webhook::{DisabledReason, WebhookKey};
 
 /// Webhooks that are claimed at once, so that replicas that start together share them.
 const CLAIM_BATCH: usize = 4;
+/// Most messages that are written in one transaction.
+const WRITE_BATCH: usize = 200;
 /// Changes that are read at once.
 const READ_BATCH: usize = 500;
 
@@ -29,9 +31,9 @@ impl Runner {
         if Instant::now() < self.paused_until {
             return;
         }
+        // What was sent is recorded, and what waits is sent, also if nothing new can be read.
         if let Err(error) = self.read().await {
             self.pause(&error);
-            return;
         }
         if self.write().await {
             self.send_due();
@@ -49,8 +51,9 @@ impl Runner {
     pub(super) fn absorb(&mut self, finished: Result<Finished, JoinError>) {
         let finished = match finished {
             Ok(finished) => finished,
+            // Panics are caught in the attempt: only the runtime ends a task.
             Err(error) => {
-                return tracing::error!(%error, "a send of a webhook panicked: it is sent again after the lease");
+                return tracing::error!(%error, "a send of a webhook was ended: it is sent again after the lease");
             }
         };
         let Finished { key, fence, delivery, attempt } = finished;
@@ -64,7 +67,8 @@ impl Runner {
     /// Claims webhooks and reads the feed.
     async fn read(&mut self) -> Result<(), StoreError> {
         if Instant::now() >= self.next_claim {
-            self.claim().await?;
+            self.claim().await;
+            self.disable_orphans();
         }
         if Instant::now() >= self.next_poll {
             self.next_poll = Instant::now() + self.dependencies.settings.poll_interval;
@@ -76,10 +80,14 @@ impl Runner {
         self.read_feed().await
     }
 
-    async fn claim(&mut self) -> Result<(), StoreError> {
+    async fn claim(&mut self) {
         self.next_claim = Instant::now() + CLAIM_INTERVAL;
         let (begun, lease) = (Instant::now(), self.lease());
-        let claimed = self.dependencies.store.claim_webhooks(self.dependencies.clock.now(), lease, CLAIM_BATCH).await?;
+        let claimed = self.dependencies.store.claim_webhooks(self.dependencies.clock.now(), lease, CLAIM_BATCH).await;
+        let claimed = match claimed {
+            Ok(claimed) => claimed,
+            Err(error) => return tracing::warn!(%error, "no webhooks could be leased, trying again"),
+        };
         if claimed.len() == CLAIM_BATCH {
             // More may be free. Other replicas have their turn first.
             self.next_claim = Instant::now() + CLAIM_INTERVAL / 20;
@@ -88,14 +96,21 @@ impl Runner {
             tracing::debug!(webhook = claimed.webhook.key.0, "webhook leased");
             self.leased.insert(claimed.webhook.key.clone(), Leased::new(claimed, begun + lease));
         }
-        Ok(())
+    }
+
+    /// Disables the webhooks of callers that were taken out of the configuration, which may be read again at any time.
+    fn disable_orphans(&mut self) {
+        let objects = &self.dependencies.sender.objects;
+        for leased in self.leased.values_mut().filter(|leased| !objects.is_known(&leased.webhook.owner)) {
+            leased.disable(DisabledReason::OwnerRemoved);
+        }
     }
 
     /// Reads the feed: once for all webhooks at the same position.
     async fn read_feed(&mut self) -> Result<(), StoreError> {
         let settings = self.dependencies.settings;
         let mut groups: BTreeMap<u64, Vec<WebhookKey>> = BTreeMap::new();
-        for (key, leased) in self.leased.iter().filter(|(_, leased)| leased.is_behind && leased.room(&settings) > 0) {
+        for (key, leased) in self.leased.iter().filter(|(_, leased)| leased.wants_more(&settings)) {
             groups.entry(leased.position).or_default().push(key.clone());
         }
         for (position, keys) in groups {
@@ -121,24 +136,39 @@ impl Runner {
 
     /// Writes what has changed, and extends the leases that have lasted for a while. Returns false if the store failed.
     pub(super) async fn write(&mut self) -> bool {
+        loop {
+            match self.write_part().await {
+                Ok(true) => {}
+                Ok(false) => return true,
+                Err(error) => {
+                    self.pause(&error);
+                    return false;
+                }
+            }
+        }
+    }
+
+    /// Writes a part in one transaction. Returns false if there was nothing to write.
+    async fn write_part(&mut self) -> Result<bool, StoreError> {
         let (begun, lease) = (Instant::now(), self.lease());
         let renewal = self.longest_attempt() + LEASE_MARGIN * 8;
-        let writes: Vec<_> = self.leased.values().filter_map(|leased| leased.to_write(renewal)).collect();
+        let mut room = WRITE_BATCH;
+        let writes = self.leased.values().filter_map(|leased| {
+            let write = leased.to_write(renewal, room)?;
+            room -= write.deliveries.len();
+            Some(write)
+        });
+        let writes: Vec<_> = writes.collect();
         if writes.is_empty() {
-            return true;
+            return Ok(false);
         }
         let now = self.dependencies.clock.now();
         let lost = self.dependencies.store.write_webhooks(&writes, now, lease).await;
-        let written: Vec<WebhookKey> = writes.iter().map(|write| write.key.clone()).collect();
+        let written = writes.iter().map(|write| (write.key.clone(), write.deliveries.len(), write.position));
+        let written: Vec<(WebhookKey, usize, u64)> = written.collect();
         drop(writes);
-        let lost: HashSet<WebhookKey> = match lost {
-            Ok(lost) => lost.into_iter().collect(),
-            Err(error) => {
-                self.pause(&error);
-                return false;
-            }
-        };
-        for key in written {
+        let lost: HashSet<WebhookKey> = lost?.into_iter().collect();
+        for (key, messages, position) in written {
             if lost.contains(&key) {
                 // Changed by a caller, or taken over by another replica, which has the messages.
                 self.leased.remove(&key);
@@ -146,12 +176,12 @@ impl Runner {
                 continue;
             }
             let Some(leased) = self.leased.get_mut(&key) else { continue };
-            leased.written(begun + lease);
+            leased.written(messages, position, begun + lease);
             if leased.disabled().is_some() {
                 self.report_disabled(&key);
             }
         }
-        true
+        Ok(true)
     }
 
     /// Reports a webhook that was disabled, and forgets it.
@@ -221,7 +251,12 @@ impl Runner {
         self.next_clean = Instant::now() + CLEAN_INTERVAL;
         let settings = self.dependencies.settings;
         let before = earlier(self.dependencies.clock.now(), settings.log_retention);
-        for key in self.leased.keys() {
+        // Also of webhooks that no process has leased, since they are disabled.
+        let keys = match self.dependencies.store.list_keys().await {
+            Ok(keys) => keys,
+            Err(error) => return self.pause(&error),
+        };
+        for key in &keys {
             if let Err(error) = self.dependencies.store.delete_messages(key, before, settings.log_entries).await {
                 return self.pause(&error);
             }

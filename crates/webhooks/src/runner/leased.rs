@@ -1,11 +1,13 @@
 //! A webhook that this process sends for.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use change_feed::Change;
 use domain::time::later;
 use jiff::Timestamp;
+use metrics::counter;
 use resilience::retry::backoff;
 use tokio::time::Instant;
 
@@ -17,6 +19,9 @@ use crate::webhook::{DisabledReason, Webhook, WebhookKey};
 
 /// Failures in a row after which the webhook as a whole waits, and not only the message that failed.
 const FAILURES_OF_ONE_MESSAGE: u32 = 3;
+
+/// Part of the window that the messages about one object may take: one in so many.
+const LANES_OF_WINDOW: usize = 10;
 
 /// A send that has ended.
 pub(super) struct Finished {
@@ -36,14 +41,22 @@ pub(super) struct Leased {
     pub is_behind: bool,
     lanes: Lanes,
     in_flight: usize,
-    /// Failures in a row.
+    /// Failures in a row. Those of sends that ran at the same time count once.
     failures: u32,
+    /// End of the last failure that was counted.
+    failed_at: Option<Timestamp>,
     failing_since: Option<Timestamp>,
     paused_until: Timestamp,
     /// Messages whose state is not written: first those that were sent, then new ones.
     unwritten: Vec<WebhookDelivery>,
     /// Number of them that were sent.
     ended: usize,
+    /// Position in the feed that was written.
+    written_position: u64,
+    /// Lane without room, at whose next message the reading of the feed has stopped.
+    full_lane: Option<String>,
+    /// Time of the last message that was accepted.
+    accepted_at: Option<Timestamp>,
     disabled: Option<DisabledReason>,
 }
 
@@ -60,10 +73,14 @@ impl Leased {
             in_flight: 0,
             // One attempt shows whether a destination that failed works again.
             failures: u32::from(webhook.failing_since.is_some()),
+            failed_at: None,
             failing_since: webhook.failing_since,
             paused_until: Timestamp::MIN,
             unwritten: Vec::new(),
             ended: 0,
+            written_position: webhook.position,
+            full_lane: None,
+            accepted_at: None,
             disabled: None,
             webhook: Arc::new(webhook),
         }
@@ -77,16 +94,68 @@ impl Leased {
         settings.window.saturating_sub(self.lanes.len() + self.unwritten.len() - self.ended)
     }
 
+    /// Returns true if more of the feed is to be read.
+    pub(super) fn wants_more(&self, settings: &RunnerSettings) -> bool {
+        let has_room = |lane: &String| self.lane_len(lane) < lane_room(settings) || self.gives_way(lane);
+        self.is_behind && self.room(settings) > 0 && self.full_lane.as_ref().is_none_or(has_room)
+    }
+
+    /// Returns the number of messages of a lane, with those that are not written.
+    fn lane_len(&self, lane: &str) -> usize {
+        let fresh = self.unwritten[self.ended..].iter();
+        self.lanes.len_of(lane) + fresh.filter(|one| is_pending(one) && one.lane() == lane).count()
+    }
+
+    /// Returns true if newer messages of a lane take the place of older ones: its first message fails again and again, while others are
+    /// accepted, or nothing else is there to be sent.
+    fn gives_way(&self, lane: &str) -> bool {
+        let Some(first) = self.lanes.first_of(lane).filter(|first| first.attempts >= FAILURES_OF_ONE_MESSAGE) else {
+            return false;
+        };
+        let others = self.lanes.len() - self.lanes.len_of(lane);
+        let is_refused_alone = |accepted| first.first_attempt_at.is_some_and(|first| first < accepted);
+        others == 0 || self.accepted_at.is_some_and(is_refused_alone)
+    }
+
+    /// Gives up the last message of a lane before a newer one, if possible one about the same object. Returns true if it was not written.
+    fn give_up_last(&mut self, lane: &str, newer: &WebhookDelivery) -> bool {
+        counter!("ticketgraph_webhook_failed_messages_total", "reason" => "superseded").increment(1);
+        let mut fresh = self.unwritten[self.ended..].iter_mut().rev();
+        let last = fresh.find(|one| is_pending(one) && one.lane() == lane);
+        if let Some(last) = last {
+            last.state = WebhookDeliveryState::Failed;
+            return true;
+        }
+        if let Some(mut last) = self.lanes.remove_last(lane, newer.subject.as_ref()) {
+            last.state = WebhookDeliveryState::Failed;
+            self.unwritten.push(last);
+        }
+        false
+    }
+
     /// Turns changes into messages, as many as there is room for. `end` is the position up to which the changes were read.
     pub(super) fn add(&mut self, changes: &[Change], end: u64, now: Timestamp, settings: &RunnerSettings) {
         let begin = self.position;
+        self.full_lane = None;
+        // Messages of each lane that are not written.
+        let mut fresh: HashMap<String, usize> = HashMap::new();
+        for one in self.unwritten[self.ended..].iter().filter(|one| is_pending(one)) {
+            *fresh.entry(one.lane()).or_default() += 1;
+        }
         for change in changes.iter().filter(|change| change.position > begin) {
             if self.webhook.receives(&change.subject, change.reseller.as_deref()) {
-                if self.room(settings) == 0 {
+                let new = message(&self.webhook, change, now);
+                let lane = new.lane();
+                let is_full =
+                    self.lanes.len_of(&lane) + fresh.get(&lane).copied().unwrap_or_default() >= lane_room(settings);
+                if self.room(settings) == 0 || (is_full && !self.gives_way(&lane)) {
                     self.is_behind = true;
+                    self.full_lane = is_full.then_some(lane);
                     return;
                 }
-                self.unwritten.push(message(&self.webhook, change, now));
+                let has_replaced = is_full && self.give_up_last(&lane, &new);
+                self.unwritten.push(new);
+                *fresh.entry(lane).or_default() += usize::from(!has_replaced);
             }
             self.position = change.position;
         }
@@ -130,52 +199,84 @@ impl Leased {
         delivery.record(attempt);
         if outcome == AttemptOutcome::Accepted {
             (self.failures, self.failing_since, self.paused_until) = (0, None, Timestamp::MIN);
+            self.accepted_at = Some(now);
         } else {
-            self.failures = self.failures.saturating_add(1);
-            self.failing_since.get_or_insert(at);
+            self.fail(at, now, settings);
             delivery.next_attempt_at = later(now, backoff(&settings.retry, delivery.attempts - 1, None));
-            if let Some(more) = self.failures.checked_sub(FAILURES_OF_ONE_MESSAGE) {
-                self.paused_until = later(now, backoff(&settings.retry, more, None));
-            }
+            let is_over = |since: Timestamp| later(since, settings.max_attempts_for) <= now;
             if outcome == AttemptOutcome::Gone {
                 self.disabled = Some(DisabledReason::Gone);
-            } else if delivery.first_attempt_at.is_some_and(|first| later(first, settings.max_attempts_for) <= now) {
-                self.disabled.get_or_insert(DisabledReason::Failing);
+            } else if delivery.first_attempt_at.is_some_and(is_over) {
+                if self.failing_since.is_some_and(is_over) {
+                    self.disabled.get_or_insert(DisabledReason::Failing);
+                } else {
+                    // Others are accepted: it is this message that the destination refuses.
+                    delivery.state = WebhookDeliveryState::Failed;
+                    counter!("ticketgraph_webhook_failed_messages_total", "reason" => "refused").increment(1);
+                }
             }
         }
         self.unwritten.insert(self.ended, delivery);
         self.ended += 1;
     }
 
-    /// Returns what is to be written, if anything is, or if the lease has less than `renewal` left.
-    pub(super) fn to_write(&self, renewal: Duration) -> Option<WebhookWrite<'_>> {
+    /// Counts a failed attempt that began at `at` and ended now, unless it began before the last failure that was counted had ended.
+    fn fail(&mut self, at: Timestamp, now: Timestamp, settings: &RunnerSettings) {
+        self.failing_since.get_or_insert(at);
+        if self.failed_at.is_some_and(|failed_at| at < failed_at) {
+            return;
+        }
+        self.failed_at = Some(now);
+        self.failures = self.failures.saturating_add(1);
+        if let Some(more) = self.failures.checked_sub(FAILURES_OF_ONE_MESSAGE) {
+            self.paused_until = later(now, backoff(&settings.retry, more, None));
+        }
+    }
+
+    /// Returns what is to be written, if anything is, or if the lease has less than `renewal` left: at most `limit` messages, and the
+    /// position up to which they are complete.
+    pub(super) fn to_write(&self, renewal: Duration, limit: usize) -> Option<WebhookWrite<'_>> {
         let is_due = self.lease_ends.saturating_duration_since(Instant::now()) < renewal;
-        (is_due || !self.unwritten.is_empty() || self.disabled.is_some()).then(|| WebhookWrite {
+        let part = &self.unwritten[..self.unwritten.len().min(limit)];
+        let is_whole = part.len() == self.unwritten.len();
+        if !is_due && part.is_empty() && (self.disabled.is_none() || !is_whole) {
+            return None;
+        }
+        let fresh = part.get(self.ended..).unwrap_or_default();
+        let complete = fresh.iter().filter_map(|one| one.position).max().unwrap_or_default();
+        Some(WebhookWrite {
             key: &self.webhook.key,
             fence: self.webhook.fence,
-            position: self.position,
+            position: if is_whole { self.position } else { complete.max(self.written_position) },
             failing_since: self.failing_since,
-            disabled: self.disabled,
-            deliveries: &self.unwritten,
+            disabled: self.disabled.filter(|_| is_whole),
+            deliveries: part,
         })
     }
 
-    /// Goes on after everything was written: the lanes of sent messages, and new messages.
-    pub(super) fn written(&mut self, lease_ends: Instant) {
-        self.lease_ends = lease_ends;
-        let fresh = self.unwritten.split_off(self.ended);
-        for delivery in self.unwritten.drain(..) {
-            let lane = delivery.lane();
-            let is_pending = delivery.state == WebhookDeliveryState::Pending;
-            self.lanes.finish(&lane, is_pending.then_some(delivery));
+    /// Goes on after this many messages were written: the lanes of sent messages, and new messages.
+    pub(super) fn written(&mut self, messages: usize, position: u64, lease_ends: Instant) {
+        (self.lease_ends, self.written_position) = (lease_ends, position);
+        let ended = self.ended.min(messages);
+        for (index, delivery) in self.unwritten.drain(..messages).enumerate() {
+            if index < ended {
+                let lane = delivery.lane();
+                self.lanes.finish(&lane, is_pending(&delivery).then_some(delivery));
+            } else if is_pending(&delivery) {
+                self.lanes.push(delivery);
+            }
         }
-        self.ended = 0;
-        fresh.into_iter().for_each(|delivery| self.lanes.push(delivery));
+        self.ended -= ended;
     }
 
-    /// Returns the reason, if the webhook is disabled, and the start of the failure.
+    /// Disables the webhook. Nothing else is sent.
+    pub(super) fn disable(&mut self, reason: DisabledReason) {
+        self.disabled.get_or_insert(reason);
+    }
+
+    /// Returns the reason, if the webhook is disabled and all of it was written, and the start of the failure.
     pub(super) fn disabled(&self) -> Option<(DisabledReason, Option<Timestamp>)> {
-        self.disabled.map(|reason| (reason, self.failing_since))
+        self.disabled.filter(|_| self.unwritten.is_empty()).map(|reason| (reason, self.failing_since))
     }
 
     pub(super) fn is_failing(&self) -> bool {
@@ -189,6 +290,15 @@ impl Leased {
     pub(super) fn oldest(&self) -> Option<Timestamp> {
         self.lanes.oldest()
     }
+}
+
+/// Returns the number of messages that a lane may have.
+fn lane_room(settings: &RunnerSettings) -> usize {
+    (settings.window / LANES_OF_WINDOW).max(1)
+}
+
+fn is_pending(delivery: &WebhookDelivery) -> bool {
+    delivery.state == WebhookDeliveryState::Pending
 }
 
 /// Returns the message about a change. It is the same each time, except for the time at which it is stored.

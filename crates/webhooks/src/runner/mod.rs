@@ -2,6 +2,8 @@
 
 mod cycle;
 mod leased;
+#[cfg(test)]
+mod tests;
 mod wake;
 
 use std::collections::BTreeMap;
@@ -168,7 +170,7 @@ impl Runner {
             at = at.min(self.next_poll);
         }
         let settings = &self.dependencies.settings;
-        if self.leased.values().any(|leased| leased.is_behind && leased.room(settings) > 0) {
+        if self.leased.values().any(|leased| leased.wants_more(settings)) {
             return self.paused_until;
         }
         let now = self.dependencies.clock.now();

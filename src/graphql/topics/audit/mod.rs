@@ -9,7 +9,7 @@ use domain::StoreError;
 
 use crate::graphql::base::ctx::Ctx;
 use crate::graphql::base::error::{ApiError, ErrorCode};
-use crate::graphql::base::id;
+use crate::graphql::base::id::{self, GlobalId};
 use crate::graphql::base::page::PageInfo;
 use crate::graphql::base::scalars::DateTime;
 use crate::graphql::base::viewer::Viewer;
@@ -232,5 +232,10 @@ impl AuditEntry {
     /// The name of the source in the configuration.
     async fn source_name(&self) -> Option<&str> {
         self.0.subject.source.as_ref().map(|source| source.as_str())
+    }
+
+    /// The id of the webhook, also of one that was deleted.
+    async fn webhook_id(&self) -> Option<ID> {
+        self.0.subject.webhook.clone().map(|key| GlobalId::Webhook(key).encode())
     }
 }

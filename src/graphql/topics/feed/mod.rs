@@ -52,26 +52,17 @@ impl Ctx {
     }
 }
 
-/// Returns the scope that reading changes of a kind needs: that of refetching their objects.
-pub fn scope_of(kind: Kind) -> Scope {
-    match kind {
-        Kind::Order | Kind::Ticket | Kind::Delivery => Scope::OrderRead,
-        Kind::Event | Kind::Performance | Kind::Source => Scope::CatalogRead,
-        Kind::Connection => Scope::ReportRead,
-    }
-}
-
 /// Returns the filter for the wanted kinds, or for all that the viewer may see. A wanted kind that it may not see is an error.
 fn filter_of(viewer: &Viewer, wanted: Option<Vec<ChangeKind>>) -> Result<ChangeFilter, ApiError> {
     let kinds: Vec<Kind> = match wanted.filter(|wanted| !wanted.is_empty()) {
         Some(wanted) => {
             let wanted: Vec<Kind> = wanted.into_iter().map(Into::into).collect();
-            if let Some(kind) = wanted.iter().find(|kind| !viewer.has_scope(scope_of(**kind))) {
-                return Err(ApiError::forbidden_kind(kind.name(), scope_of(*kind)));
+            if let Some(kind) = wanted.iter().find(|kind| !viewer.has_scope(kind.scope())) {
+                return Err(ApiError::forbidden_kind(kind.name(), kind.scope()));
             }
             wanted
         }
-        None => Kind::iter().filter(|kind| viewer.has_scope(scope_of(*kind))).collect(),
+        None => Kind::iter().filter(|kind| viewer.has_scope(kind.scope())).collect(),
     };
     if kinds.is_empty() {
         return Err(ApiError::forbidden(Scope::OrderRead, viewer));

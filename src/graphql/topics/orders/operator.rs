@@ -270,7 +270,7 @@ impl OperatorMutation {
         let ctx = require_operator(ctx)?;
         let outcome = match input.into_request() {
             Ok(request) => {
-                let subject = AuditSubject { order: None, source: request.source.clone() };
+                let subject = AuditSubject { source: request.source.clone(), ..AuditSubject::NONE };
                 let retry = |orders: Orders, actor| async move { orders.retry(&actor, &request).await };
                 act_recorded(ctx, (AuditAction::LegsRetried, subject), retry).await?
             }

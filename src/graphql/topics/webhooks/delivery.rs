@@ -24,7 +24,8 @@ enum WebhookDeliveryStateEnum {
     Pending,
     /// Accepted with a status 2xx.
     Delivered,
-    /// Not accepted and not sent again: a test message.
+    /// Not accepted and not sent again: a test message, one that was refused for the longest time while others were accepted, or one in
+    /// whose place a newer one waits.
     Failed,
 }
 

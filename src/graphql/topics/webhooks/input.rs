@@ -8,7 +8,6 @@ use crate::graphql::base::ctx::Ctx;
 use crate::graphql::base::error::ApiError;
 use crate::graphql::base::id::GlobalId;
 use crate::graphql::base::scalars::Url;
-use crate::graphql::topics::feed::scope_of;
 use crate::graphql::topics::webhooks::object::{
     WebhookEventTypeEnum, WebhookIncludeEnum, WebhookSignatureEnum, WebhookStateEnum,
 };
@@ -79,7 +78,7 @@ pub(super) fn webhook_key(id: &ID) -> WebhookKey {
 /// Converts types of events. The caller needs the scope of each.
 fn event_types(ctx: &Ctx, events: Vec<WebhookEventTypeEnum>) -> Result<Vec<WebhookEventType>, ApiError> {
     let events: Vec<WebhookEventType> = events.into_iter().map(Into::into).collect();
-    events.iter().try_for_each(|event| ctx.require(scope_of(event.kind())))?;
+    events.iter().try_for_each(|event| ctx.require(event.kind().scope()))?;
     Ok(events)
 }
 

@@ -25,7 +25,7 @@ impl Ctx {
     fn webhook_caller(&self) -> WebhookCaller {
         let mut scopes: Vec<Scope> = Scope::ALL.iter().copied().filter(|scope| self.viewer.has_scope(*scope)).collect();
         scopes.retain(|scope| !matches!(scope, Scope::TicketBarcode | Scope::AdmissionSecret | Scope::Admin));
-        WebhookCaller { actor: self.actor(), scopes }
+        WebhookCaller { actor: self.actor(), scopes, is_operator: self.require_operator().is_ok() }
     }
 }
 

@@ -3,10 +3,10 @@
 use async_graphql::{Context, Object, SimpleObject};
 use audit::{AuditAction, AuditSubject};
 use domain::StoreError;
-use orders::{Actor, ProblemCode};
+use orders::ProblemCode;
 use secrecy::ExposeSecret as _;
 use webhooks::request::{WebhookOutcome, WebhookProblem};
-use webhooks::{Webhooks, WebhooksError};
+use webhooks::{WebhookCaller, WebhookKey, Webhooks, WebhooksError};
 
 use crate::graphql::base::ctx::Ctx;
 use crate::graphql::base::error::{ApiError, ErrorCode};
@@ -61,14 +61,15 @@ fn to_problem(problem: WebhookProblem) -> Problem {
     Problem::General(GeneralProblem { path, ..GeneralProblem::new(code, retry) })
 }
 
-impl From<WebhooksError> for ApiError {
-    fn from(error: WebhooksError) -> Self {
-        match error {
-            WebhooksError::Store(error) => error.into(),
-            WebhooksError::Secret(error) => {
-                tracing::error!(%error, "the secret of a webhook could not be generated");
-                Self::new(ErrorCode::Internal)
-            }
+/// Returns the error of the viewer's request.
+fn to_error(error: WebhooksError, ctx: &Ctx) -> ApiError {
+    match error {
+        WebhooksError::Store(error) => error.into(),
+        WebhooksError::MissingScope(scope) => ApiError::forbidden(scope, &ctx.viewer),
+        WebhooksError::OperatorsOnly => ctx.require_operator().err().unwrap_or_else(ApiError::for_operators),
+        WebhooksError::Secret(error) => {
+            tracing::error!(%error, "the secret of a webhook could not be generated");
+            ApiError::new(ErrorCode::Internal)
         }
     }
 }
@@ -77,21 +78,25 @@ impl From<WebhooksError> for ApiError {
 async fn act_recorded<F>(
     ctx: &Ctx,
     action: AuditAction,
-    act: impl FnOnce(Webhooks, Actor) -> F,
+    named: Option<&WebhookKey>,
+    act: impl FnOnce(Webhooks, WebhookCaller) -> F,
 ) -> Result<WebhookPayload, ApiError>
 where
     F: Future<Output = Result<WebhookOutcome, WebhooksError>> + Send + 'static,
 {
-    let recorder = ctx.recorder();
-    let work = act(ctx.webhooks()?.clone(), ctx.actor());
+    let (recorder, named) = (ctx.recorder(), named.cloned());
+    let work = act(ctx.webhooks()?.clone(), ctx.webhook_caller());
     let acted = ctx.orders()?.run_to_end(async move {
         let outcome = work.await?;
         if outcome.is_new() {
-            recorder.record(action, AuditSubject::NONE).await?;
+            let key = named.or_else(|| outcome.webhook.as_ref().map(|webhook| webhook.key.clone()));
+            let subject = key.map_or(AuditSubject::NONE, |key| AuditSubject::webhook(&key.0));
+            recorder.record(action, subject).await?;
         }
         Ok(outcome)
     });
-    let outcome = acted.await.unwrap_or(Err(WebhooksError::Store(StoreError::Outdated)))?;
+    let outcome = acted.await.unwrap_or(Err(WebhooksError::Store(StoreError::Outdated)));
+    let outcome = outcome.map_err(|error| to_error(error, ctx))?;
     Ok(outcome.into())
 }
 
@@ -108,9 +113,9 @@ impl WebhooksMutation {
         #[graphql(desc = "Destination and types of events.")] input: CreateWebhookInput,
     ) -> Result<WebhookPayload, ApiError> {
         let ctx = require_webhooks(ctx)?;
-        let (request, caller) = (input.into_request(ctx)?, ctx.webhook_caller());
-        let create = |webhooks: Webhooks, _| async move { webhooks.create(&caller, &request).await };
-        act_recorded(ctx, AuditAction::WebhookCreated, create).await
+        let request = input.into_request(ctx)?;
+        let create = |webhooks: Webhooks, caller| async move { webhooks.create(&caller, &request).await };
+        act_recorded(ctx, AuditAction::WebhookCreated, None, create).await
     }
 
     /// Changes a webhook, or enables it again.
@@ -121,8 +126,9 @@ impl WebhooksMutation {
     ) -> Result<WebhookPayload, ApiError> {
         let ctx = require_webhooks(ctx)?;
         let request = input.into_request(ctx)?;
-        let update = |webhooks: Webhooks, actor| async move { webhooks.update(&actor, &request).await };
-        act_recorded(ctx, AuditAction::WebhookUpdated, update).await
+        let named = request.webhook.clone();
+        let update = |webhooks: Webhooks, caller| async move { webhooks.update(&caller, &request).await };
+        act_recorded(ctx, AuditAction::WebhookUpdated, Some(&named), update).await
     }
 
     /// Replaces the secret. For a while messages have a signature of both.
@@ -133,8 +139,9 @@ impl WebhooksMutation {
     ) -> Result<WebhookPayload, ApiError> {
         let ctx = require_webhooks(ctx)?;
         let (key, webhook) = (input.idempotency_key.0, webhook_key(&input.webhook));
-        let rotate = |webhooks: Webhooks, actor| async move { webhooks.rotate_secret(&actor, &key, &webhook).await };
-        act_recorded(ctx, AuditAction::WebhookSecretRotated, rotate).await
+        let named = webhook.clone();
+        let rotate = |webhooks: Webhooks, caller| async move { webhooks.rotate_secret(&caller, &key, &webhook).await };
+        act_recorded(ctx, AuditAction::WebhookSecretRotated, Some(&named), rotate).await
     }
 
     /// Sends a message of the type `webhook.test`, once, and waits for the response. `deliveries` has the outcome.
@@ -145,8 +152,9 @@ impl WebhooksMutation {
     ) -> Result<WebhookPayload, ApiError> {
         let ctx = require_webhooks(ctx)?;
         let (key, webhook) = (input.idempotency_key.0, webhook_key(&input.webhook));
-        let test = |webhooks: Webhooks, actor| async move { webhooks.test(&actor, &key, &webhook).await };
-        act_recorded(ctx, AuditAction::WebhookTested, test).await
+        let named = webhook.clone();
+        let test = |webhooks: Webhooks, caller| async move { webhooks.test(&caller, &key, &webhook).await };
+        act_recorded(ctx, AuditAction::WebhookTested, Some(&named), test).await
     }
 
     /// Sends the changes after a cursor again, with the same ids. The cursor may be another caller's: the webhook receives only what it may
@@ -158,9 +166,11 @@ impl WebhooksMutation {
     ) -> Result<WebhookPayload, ApiError> {
         let ctx = require_webhooks(ctx)?;
         let (key, webhook, cursor) = (input.idempotency_key.0, webhook_key(&input.webhook), input.cursor);
-        let replay =
-            |webhooks: Webhooks, actor| async move { webhooks.replay(&actor, &key, &webhook, cursor.as_deref()).await };
-        act_recorded(ctx, AuditAction::WebhookReplayed, replay).await
+        let named = webhook.clone();
+        let replay = |webhooks: Webhooks, caller| async move {
+            webhooks.replay(&caller, &key, &webhook, cursor.as_deref()).await
+        };
+        act_recorded(ctx, AuditAction::WebhookReplayed, Some(&named), replay).await
     }
 
     /// Deletes a webhook with its log. What waits is not sent.
@@ -171,7 +181,10 @@ impl WebhooksMutation {
     ) -> Result<WebhookPayload, ApiError> {
         let ctx = require_webhooks(ctx)?;
         let (key, webhook) = (input.idempotency_key.0, webhook_key(&input.webhook));
-        let delete = |webhooks: Webhooks, actor| async move { webhooks.delete(&actor, &key, &webhook).await };
-        act_recorded(ctx, AuditAction::WebhookDeleted, delete).await
+        let named = webhook.clone();
+        let delete = |webhooks: Webhooks, caller: WebhookCaller| async move {
+            webhooks.delete(&caller.actor, &key, &webhook).await
+        };
+        act_recorded(ctx, AuditAction::WebhookDeleted, Some(&named), delete).await
     }
 }

@@ -83,10 +83,12 @@ impl WebhookNode {
         Ok(found.map(Self::new))
     }
 
-    fn shown_url(&self) -> String {
+    /// Returns the URL, for viewers that may not change the webhook only its origin.
+    fn shown_url(&self, ctx: &Ctx) -> String {
         let url = self.0.url.expose_secret();
+        let sees_events = self.0.events.iter().all(|event| ctx.viewer.has_scope(event.kind().scope()));
         match ParsedUrl::parse(url) {
-            Ok(parsed) if self.0.key.is_configured() => parsed.origin().ascii_serialization(),
+            Ok(parsed) if self.0.key.is_configured() || !sees_events => parsed.origin().ascii_serialization(),
             _ => url.to_owned(),
         }
     }
@@ -100,9 +102,10 @@ impl WebhookNode {
         GlobalId::Webhook(self.0.key.0.clone()).encode()
     }
 
-    /// The URL to which messages are sent. Of a webhook of the configuration without path and query, which may contain a key.
-    async fn url(&self) -> Url {
-        Url(self.shown_url())
+    /// The URL to which messages are sent. Of a webhook of the configuration, and for callers without the scopes of its events, without
+    /// path and query, which may contain a key.
+    async fn url(&self, ctx: &Context<'_>) -> Url {
+        Url(self.shown_url(Ctx::of(ctx)))
     }
 
     /// The types of events that are sent.
@@ -125,10 +128,10 @@ impl WebhookNode {
         self.0.signing.public_key()
     }
 
-    /// End of the time in which messages are also signed with the secret that was replaced. Null if none is in use.
+    /// End of the time in which messages are also signed with a secret that was replaced. Null if none is in use.
     async fn previous_secret_until(&self, ctx: &Context<'_>) -> Option<DateTime> {
         let now = Ctx::of(ctx).now;
-        self.0.previous.as_ref().filter(|previous| now < previous.until).map(|previous| DateTime::utc(previous.until))
+        self.0.previous.iter().map(|previous| previous.until).filter(|until| now < *until).max().map(DateTime::utc)
     }
 
     /// The state.
@@ -137,7 +140,8 @@ impl WebhookNode {
     }
 
     /// The reason of the state `DISABLED`: `GONE` after a response with status 410, `FAILING` after the longest time without success,
-    /// `REQUESTED` by `updateWebhook`.
+    /// `REQUESTED` by `updateWebhook`, `OWNER_REMOVED` after its caller was taken out of the configuration. A caller that enables it
+    /// then owns it.
     async fn disabled_reason(&self) -> Option<&'static str> {
         self.0.disabled.map(Into::into)
     }

@@ -1,0 +1,3 @@
+-- The webhook that an action concerns.
+
+ALTER TABLE audit_log ADD COLUMN webhook TEXT;
