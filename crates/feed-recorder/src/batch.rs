@@ -15,7 +15,7 @@ use crate::compare::{
     differs_in_sales_only, fact_change, facts_at, is_listed_event, is_missing, is_outdated, is_recent, is_settled,
     replaces,
 };
-use crate::object::{CompleteList, LISTED, Observed, ObservedObject, key};
+use crate::object::{CompleteList, LISTED, Observed, ObservedObject, PAST, key};
 
 /// Maximum number of changes in one transaction.
 const MAX_CHANGES: usize = 500;
@@ -65,12 +65,12 @@ impl FactLedger {
     }
 
     /// Records the changes among observed objects. Those whose last entry is too recent stay in `observed`, unless all are due or there
-    /// are too many.
-    pub(crate) async fn record(&mut self, observed: &mut Observed, is_forced: bool) {
+    /// are too many. Returns false if some could not be recorded; the states of sources and connections among them stay in `observed`.
+    pub(crate) async fn record(&mut self, observed: &mut Observed, is_forced: bool) -> bool {
         let is_forced = is_forced || observed.objects.len() > self.max_pending;
         for attempt in 1..=MAX_ATTEMPTS {
             match self.try_record(observed, is_forced).await {
-                Ok(true) => return,
+                Ok(true) => return true,
                 Ok(false) if attempt < MAX_ATTEMPTS => {}
                 Ok(false) => self.give_up(observed, "changed again and again by other replicas"),
                 Err(error) => {
@@ -78,14 +78,19 @@ impl FactLedger {
                         error = &error as &dyn std::error::Error,
                         "changes could not be recorded in the feed"
                     );
-                    return self.give_up(observed, "store");
+                    self.give_up(observed, "store");
+                    return false;
                 }
             }
         }
+        false
     }
 
-    /// Counts objects that are not recorded. The next refresh of their sources observes them again.
+    /// Counts objects that are not recorded. The next refresh of their sources observes those of the catalog again; nothing but a change
+    /// observes the states of sources and connections, which are kept.
     fn give_up(&self, observed: &mut Observed, reason: &str) {
+        let is_state = |key: &FactKey| !matches!(key.kind, ChangeKind::Event | ChangeKind::Performance);
+        let states = observed.objects.extract_if(.., |key, _| is_state(key)).collect();
         let sources =
             observed.objects.keys().map(|key| &key.source).chain(observed.lists.iter().map(|list| &list.source));
         for source in sources.collect::<BTreeSet<_>>() {
@@ -94,14 +99,17 @@ impl FactLedger {
             metrics::counter!("ticketgraph_feed_observations_total", &labels).increment(1);
             self.lossy.lock().insert(source.clone());
         }
-        *observed = Observed::default();
+        *observed = Observed { objects: states, lists: Vec::new() };
     }
 
     /// Returns false if another replica has recorded some of the objects meanwhile; they stay in `observed`.
     async fn try_record(&mut self, observed: &mut Observed, is_forced: bool) -> Result<bool, StoreError> {
         observed.objects.retain(|key, object| !self.is_known(key, object));
         let mut stored = self.load(observed).await?;
-        self.add_gone(observed, &mut stored).await?;
+        let lists = std::mem::take(&mut observed.lists);
+        let added = self.add_gone(observed, &lists, &mut stored).await;
+        observed.lists = lists;
+        added?;
         self.invalidate_older(&observed.objects, &stored);
         let (changes, rest) = self.changes(std::mem::take(&mut observed.objects), &stored, is_forced);
         observed.objects = rest;
@@ -167,8 +175,13 @@ impl FactLedger {
     }
 
     /// Adds the objects that complete lists lack, and the performances of events that have left their list.
-    async fn add_gone(&mut self, observed: &mut Observed, stored: &mut Facts) -> Result<(), StoreError> {
-        for list in std::mem::take(&mut observed.lists) {
+    async fn add_gone(
+        &mut self,
+        observed: &mut Observed,
+        lists: &[CompleteList],
+        stored: &mut Facts,
+    ) -> Result<(), StoreError> {
+        for list in lists {
             let known = self.store.list_facts(list.kind, &list.source, list.parent.as_deref(), MAX_LISTED).await?;
             // A range that was never listed before is in nobody's cache.
             if known.values().any(|facts| facts.parts.contains_key(LISTED) && list.covers(facts.starts_at)) {
@@ -178,17 +191,16 @@ impl FactLedger {
             for (name, facts) in known {
                 let key = key(list.kind, &list.source, &name);
                 let listed_at = observed.objects.get(&key).and_then(ObservedObject::listed_at);
-                if !is_missing(&list, &name, &facts) || listed_at.is_some_and(|at| at > list.at) {
+                if !is_missing(list, &name, &facts) || listed_at.is_some_and(|at| at > list.at) {
                     continue;
                 }
                 if key.kind == ChangeKind::Event {
-                    self.add_gone_performances(observed, stored, &list, &name).await?;
+                    self.add_gone_performances(observed, stored, list, &name).await?;
                 }
                 let gone = ObservedObject::gone(list.at, facts.parent.clone(), facts.starts_at);
                 observed.objects.insert(key.clone(), gone);
                 stored.insert(key, Arc::new(facts));
             }
-            observed.lists.push(list);
         }
         Ok(())
     }
@@ -232,7 +244,9 @@ impl FactLedger {
                 _ => true,
             };
             let before = stored.get(key).map(Arc::as_ref);
-            if !is_public || is_settled(key, before, object) {
+            // The facts of past performances are deleted: they are not new again when somebody reads them.
+            let is_past = before.is_none() && object.starts_at.is_some_and(|start| start < now - PAST);
+            if !is_public || is_past || is_settled(key, before, object) {
                 continue;
             }
             if !is_forced && before.is_some_and(|before| is_recent(before.recorded_at, now, self.coalesce)) {

@@ -27,6 +27,8 @@ pub(crate) const SALES: &[&str] =
     &[AVAILABILITY, "listed_availability", "loaded_availability", "nested_availability", "listed_sold", "loaded_sold"];
 /// Fields that depend on the time of their reading only.
 const TIMES_OF_READING: &[&str] = &["guaranteed_until", "freshness"];
+/// Time after the start of a performance at which its facts are forgotten.
+pub(crate) const PAST: SignedDuration = SignedDuration::from_hours(31 * 24);
 /// Bytes of a digest that are kept.
 const DIGEST_BYTES: usize = 16;
 /// Largest distance of the start of a dated visit from midnight UTC of its day.

@@ -94,7 +94,15 @@ impl Mirrored {
         };
         let (cached, direct) = (services(Arc::clone(&source)), services(Arc::new(fixture.source.clone())));
         let (sources, store) = (vec![Arc::clone(&source)], Arc::clone(&stores.facts));
-        let refresher = Refresher { sources, store, recorder: Arc::clone(&recorder), cache, clock, settings };
+        let refresher = Refresher {
+            sources,
+            store,
+            recorder: Arc::clone(&recorder),
+            cache,
+            clock,
+            settings,
+            finished: Default::default(),
+        };
         Self { fixture, stores, source, recorder, refresher, cached, direct }
     }
 

@@ -2,6 +2,7 @@
 
 mod api;
 mod export;
+mod facts;
 mod locks;
 mod mirror;
 mod recorder;
