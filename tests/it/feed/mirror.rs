@@ -136,7 +136,12 @@ impl Mirrored {
             let changes = &response["data"]["changes"];
             let nodes = changes["nodes"].as_array().unwrap_or_else(|| panic!("{response}"));
             count += nodes.len();
-            for changed in nodes.iter().map(|change| change["nodeId"].clone()).collect::<Vec<_>>() {
+            for change in nodes {
+                let changed = change["nodeId"].clone();
+                if change["removed"] == true {
+                    mirror.remove(changed.as_str().expect("an id"));
+                    continue;
+                }
                 let node = ask(&self.cached, NODE, json!({ "id": changed })).await["data"]["node"].take();
                 let key = changed.as_str().expect("an id").to_owned();
                 match node {

@@ -6,6 +6,7 @@ mod facts;
 mod locks;
 mod mirror;
 mod recorder;
+mod retry;
 pub(crate) mod store;
 
 pub(crate) use store::open;

@@ -40,7 +40,12 @@ pub(super) struct Replica {
 }
 
 impl Replica {
-    pub fn new(stores: &Stores, vendor: &Arc<FakeCatalog>, clock: &Arc<ManualClock>, settings: &FeedSettings) -> Self {
+    pub(super) fn new(
+        stores: &Stores,
+        vendor: &Arc<FakeCatalog>,
+        clock: &Arc<ManualClock>,
+        settings: &FeedSettings,
+    ) -> Self {
         let (clock, tasks) = (Arc::clone(clock) as Arc<dyn Clock>, TaskTracker::new());
         let cache = CatalogCache::new(1 << 24, None, Arc::clone(&clock), tasks.clone());
         let store = Arc::clone(&stores.facts);
@@ -68,7 +73,7 @@ impl Replica {
         Self { cache, recorder, source, vendor: Arc::clone(vendor), refresher }
     }
 
-    async fn refresh(&self) {
+    pub(super) async fn refresh(&self) {
         self.refresher.refresh(&self.source).await;
         self.recorder.flush().await;
     }
