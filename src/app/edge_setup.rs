@@ -52,6 +52,8 @@ fn purged_tags(invalidation: &Invalidation, max: usize) -> Vec<EdgeTag> {
         Invalidation::Event(source, event) => vec![EdgeTag::of_event(source, event), EdgeTag::of_source(source)],
         // The lists of the source contain them, and other events are in the same lists.
         Invalidation::Facts(source, _) => vec![EdgeTag::of_source(source)],
+        Invalidation::Sales(source, keys) if keys.len() > max => vec![EdgeTag::of_source(source)],
+        Invalidation::Sales(source, keys) => keys.iter().map(|key| EdgeTag::of_event(source, key)).collect(),
         Invalidation::Performances(source, keys) if keys.len() > max => vec![EdgeTag::of_source(source)],
         Invalidation::Performances(source, keys) => {
             let mut tags: Vec<EdgeTag> = keys.iter().map(|key| EdgeTag::of_performance(source, key)).collect();

@@ -1,6 +1,7 @@
 //! Starts the recorder of the feed and the background readings of catalogs.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -11,6 +12,9 @@ use change_feed::FactStore;
 use domain::{Clock, Source};
 use feed_recorder::{FeedSettings, Recorder, Refresher, watch_sources};
 use store_sql::Stores;
+
+/// Time after which states are submitted again if catalogs are not read in the background.
+const STATES_INTERVAL: Duration = Duration::from_secs(600);
 
 fn settings(config: &FeedConfig) -> FeedSettings {
     FeedSettings {
@@ -43,7 +47,8 @@ pub(super) fn start_watching(
     (tracker, stop): (&TaskTracker, &CancellationToken),
 ) {
     let clock: &Arc<dyn Clock> = &infrastructure.clock;
-    tracker.spawn(watch_sources(sources.to_vec(), Arc::clone(recorder), Arc::clone(clock), stop.clone()));
+    let interval = config.feed.refresh_interval.unwrap_or(STATES_INTERVAL);
+    tracker.spawn(watch_sources(sources.to_vec(), Arc::clone(recorder), Arc::clone(clock), interval, stop.clone()));
     if config.feed.refresh_interval.is_none() {
         return;
     }
@@ -54,6 +59,7 @@ pub(super) fn start_watching(
         cache: Arc::clone(&infrastructure.cache),
         clock: Arc::clone(clock),
         settings: settings(&config.feed),
+        finished: Default::default(),
     };
     tracker.spawn(refresher.run(stop.clone()));
 }

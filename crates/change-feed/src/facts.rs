@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use domain::{SourceId, StoreError};
 
@@ -22,15 +23,26 @@ pub struct FactKey {
     pub key: String,
 }
 
+/// Part of an object, as a vendor returned it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FactPart {
+    /// Digest of the value.
+    pub digest: String,
+    /// Time at which the vendor returned the value.
+    pub at: Timestamp,
+}
+
 /// The state of an object.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StoredFacts {
-    /// Digest of each part. Empty for an object that has gone.
-    pub digests: BTreeMap<String, String>,
+    /// Parts by name. Empty for an object that has gone.
+    pub parts: BTreeMap<String, FactPart>,
     /// Number of changes.
     pub version: u64,
-    /// Time at which the vendor returned the last change.
+    /// Time at which the vendor returned the last change, or a list without the object.
     pub seen_at: Timestamp,
+    /// Time of the last entry.
+    pub recorded_at: Timestamp,
     /// Event of a performance.
     pub parent: Option<String>,
     /// Start of a performance.
@@ -76,4 +88,10 @@ pub trait FactStore: Send + Sync {
 
     /// Claims work for a time, in which no other replica gets it. Returns true if this caller got it.
     async fn claim_work(&self, name: &str, now: Timestamp, duration: Duration) -> Result<bool, StoreError>;
+
+    /// Extends a claim until at least `duration` from now.
+    async fn renew_work(&self, name: &str, now: Timestamp, duration: Duration) -> Result<(), StoreError>;
+
+    /// Deletes the state of the performances of a source that start before a time. Returns their number.
+    async fn forget_performances(&self, source: &SourceId, before: Timestamp) -> Result<u64, StoreError>;
 }

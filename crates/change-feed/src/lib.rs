@@ -7,7 +7,7 @@ mod page;
 mod store;
 mod subject;
 
-pub use crate::facts::{FactChange, FactKey, FactStore, StoredFacts};
+pub use crate::facts::{FactChange, FactKey, FactPart, FactStore, StoredFacts};
 pub use crate::page::{FeedError, FeedPage, FeedSlice, page_changes};
 pub use crate::store::{Change, ChangeFilter, ChangeStore, NewChange};
 pub use crate::subject::{ChangeKind, ChangeSubject, InvalidSubject};

@@ -22,6 +22,8 @@ pub struct Change {
     pub version: u64,
     /// Reseller of the object, if it belongs to one.
     pub reseller: Option<String>,
+    /// True if the object is no longer listed. It may still be loaded by its key.
+    pub is_removed: bool,
 }
 
 /// A change that has no position yet.
@@ -35,6 +37,8 @@ pub struct NewChange {
     pub version: u64,
     /// Reseller of the object, if it belongs to one.
     pub reseller: Option<String>,
+    /// True if the object is no longer listed. It may still be loaded by its key.
+    pub is_removed: bool,
 }
 
 /// Changes that a reader wants.

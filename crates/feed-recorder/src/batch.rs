@@ -4,15 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use change_feed::{ChangeKind, FactChange, FactKey, FactStore, NewChange, StoredFacts};
+use change_feed::{ChangeKind, FactChange, FactKey, FactStore, StoredFacts};
 use domain::{Clock, EventKey, PerformanceKey, SourceId, StoreError};
-use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use quick_cache::sync::Cache;
-use source_stack::{CatalogCache, Invalidation};
+use source_stack::{CatalogCache, Invalidation, InvalidationEvent};
 
 use crate::FeedSettings;
-use crate::object::{AVAILABILITY, CompleteList, LISTED, Observed, ObservedObject, key, subject};
+use crate::compare::{
+    differs_in_sales_only, fact_change, facts_at, is_listed_event, is_missing, is_outdated, is_recent, is_settled,
+    replaces,
+};
+use crate::object::{CompleteList, LISTED, Observed, ObservedObject, PAST, key};
 
 /// Maximum number of changes in one transaction.
 const MAX_CHANGES: usize = 500;
@@ -21,12 +24,18 @@ const MAX_LISTED: usize = 200_000;
 /// Attempts to record a change that another replica changes, too.
 const MAX_ATTEMPTS: usize = 3;
 
+/// Stored facts of the objects of a batch and of their events.
+type Facts = BTreeMap<FactKey, Arc<StoredFacts>>;
+
 /// The facts that the feed has named: in the store, and those used last in memory.
 pub(crate) struct FactLedger {
     store: Arc<dyn FactStore>,
     cache: Arc<CatalogCache>,
     clock: Arc<dyn Clock>,
+    /// Facts by which unchanged objects are recognized. Any of them may be evicted at any time.
     known: Cache<FactKey, Arc<StoredFacts>>,
+    /// Versions of which older values were invalidated in this process.
+    invalidated: Cache<FactKey, u64>,
     coalesce: Duration,
     max_pending: usize,
     lossy: Arc<Mutex<BTreeSet<SourceId>>>,
@@ -47,6 +56,7 @@ impl FactLedger {
             cache,
             clock,
             known: Cache::new(settings.known_facts.max(1)),
+            invalidated: Cache::new(settings.known_facts.max(1)),
             coalesce: settings.coalesce,
             max_pending: settings.known_facts.max(1),
             lossy,
@@ -55,12 +65,12 @@ impl FactLedger {
     }
 
     /// Records the changes among observed objects. Those whose last entry is too recent stay in `observed`, unless all are due or there
-    /// are too many.
-    pub(crate) async fn record(&mut self, observed: &mut Observed, is_forced: bool) {
+    /// are too many. Returns false if some could not be recorded; the states of sources and connections among them stay in `observed`.
+    pub(crate) async fn record(&mut self, observed: &mut Observed, is_forced: bool) -> bool {
         let is_forced = is_forced || observed.objects.len() > self.max_pending;
         for attempt in 1..=MAX_ATTEMPTS {
             match self.try_record(observed, is_forced).await {
-                Ok(true) => return,
+                Ok(true) => return true,
                 Ok(false) if attempt < MAX_ATTEMPTS => {}
                 Ok(false) => self.give_up(observed, "changed again and again by other replicas"),
                 Err(error) => {
@@ -68,14 +78,19 @@ impl FactLedger {
                         error = &error as &dyn std::error::Error,
                         "changes could not be recorded in the feed"
                     );
-                    return self.give_up(observed, "store");
+                    self.give_up(observed, "store");
+                    return false;
                 }
             }
         }
+        false
     }
 
-    /// Counts objects that are not recorded. The next refresh of their sources observes them again.
+    /// Counts objects that are not recorded. The next refresh of their sources observes those of the catalog again; nothing but a change
+    /// observes the states of sources and connections, which are kept.
     fn give_up(&self, observed: &mut Observed, reason: &str) {
+        let is_state = |key: &FactKey| !matches!(key.kind, ChangeKind::Event | ChangeKind::Performance);
+        let states = observed.objects.extract_if(.., |key, _| is_state(key)).collect();
         let sources =
             observed.objects.keys().map(|key| &key.source).chain(observed.lists.iter().map(|list| &list.source));
         for source in sources.collect::<BTreeSet<_>>() {
@@ -84,16 +99,19 @@ impl FactLedger {
             metrics::counter!("ticketgraph_feed_observations_total", &labels).increment(1);
             self.lossy.lock().insert(source.clone());
         }
-        *observed = Observed::default();
+        *observed = Observed { objects: states, lists: Vec::new() };
     }
 
     /// Returns false if another replica has recorded some of the objects meanwhile; they stay in `observed`.
     async fn try_record(&mut self, observed: &mut Observed, is_forced: bool) -> Result<bool, StoreError> {
         observed.objects.retain(|key, object| !self.is_known(key, object));
-        self.load(observed).await?;
-        self.add_gone(observed).await?;
-        self.invalidate_older(&observed.objects).await;
-        let (changes, rest) = self.changes(std::mem::take(&mut observed.objects), is_forced);
+        let mut stored = self.load(observed).await?;
+        let lists = std::mem::take(&mut observed.lists);
+        let added = self.add_gone(observed, &lists, &mut stored).await;
+        observed.lists = lists;
+        added?;
+        self.invalidate_older(&observed.objects, &stored);
+        let (changes, rest) = self.changes(std::mem::take(&mut observed.objects), &stored, is_forced);
         observed.objects = rest;
         observed.lists.clear();
         let unlisted = std::mem::take(&mut self.unlisted);
@@ -102,7 +120,7 @@ impl FactLedger {
         while changes.peek().is_some() {
             let batch: Vec<(FactChange, ObservedObject)> = changes.by_ref().take(MAX_CHANGES).collect();
             let (batch, objects): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
-            self.invalidate(&batch, &unlisted).await;
+            self.invalidate(&batch, &stored, &unlisted).await;
             let written = match self.store.record_facts(&batch).await {
                 Ok(written) => written,
                 Err(error) => {
@@ -129,52 +147,82 @@ impl FactLedger {
 
     /// Returns true if memory shows that nothing of an object has changed.
     fn is_known(&self, key: &FactKey, object: &ObservedObject) -> bool {
-        self.known.get(key).is_some_and(|known| is_unchanged(&known, object))
+        let known = self.known.get(key);
+        known.is_some_and(|known| is_settled(key, Some(&known), object) && !is_outdated(key, &known, object))
     }
 
-    /// Loads the stored facts of objects and of their events that memory lacks or that differ from it.
-    async fn load(&self, observed: &Observed) -> Result<(), StoreError> {
+    /// Loads the stored facts of objects and of their events.
+    async fn load(&self, observed: &Observed) -> Result<Facts, StoreError> {
         let mut wanted: BTreeMap<(ChangeKind, SourceId), BTreeSet<String>> = BTreeMap::new();
         for (key, object) in &observed.objects {
             wanted.entry((key.kind, key.source.clone())).or_default().insert(key.key.clone());
             if let Some(parent) = &object.parent {
-                let event = self::key(ChangeKind::Event, &key.source, parent);
-                if self.known.get(&event).is_none() {
-                    wanted.entry((ChangeKind::Event, key.source.clone())).or_default().insert(parent.clone());
-                }
+                wanted.entry((ChangeKind::Event, key.source.clone())).or_default().insert(parent.clone());
             }
         }
+        let mut stored = Facts::new();
         for ((kind, source), keys) in wanted {
             let keys: Vec<String> = keys.into_iter().collect();
             for keys in keys.chunks(1_000) {
-                let found = self.store.load_facts(kind, &source, keys).await?;
-                for (name, facts) in found {
-                    self.known.insert(key(kind, &source, &name), Arc::new(facts));
+                for (name, facts) in self.store.load_facts(kind, &source, keys).await? {
+                    let (key, facts) = (key(kind, &source, &name), Arc::new(facts));
+                    self.known.insert(key.clone(), Arc::clone(&facts));
+                    stored.insert(key, facts);
                 }
+            }
+        }
+        Ok(stored)
+    }
+
+    /// Adds the objects that complete lists lack, and the performances of events that have left their list.
+    async fn add_gone(
+        &mut self,
+        observed: &mut Observed,
+        lists: &[CompleteList],
+        stored: &mut Facts,
+    ) -> Result<(), StoreError> {
+        for list in lists {
+            let known = self.store.list_facts(list.kind, &list.source, list.parent.as_deref(), MAX_LISTED).await?;
+            // A range that was never listed before is in nobody's cache, except an empty list of an event that is known.
+            let event = list.parent.as_deref().map(|parent| key(ChangeKind::Event, &list.source, parent));
+            let event = event.and_then(|event| stored.get(&event));
+            let was_empty = known.is_empty() && event.is_some_and(|event| event.parts.contains_key(LISTED));
+            let is_in_range = |facts: &StoredFacts| facts.parts.contains_key(LISTED) && list.covers(facts.starts_at);
+            if was_empty || known.values().any(is_in_range) {
+                let names = list.keys.iter().filter(|name| !known.contains_key(*name));
+                self.unlisted.extend(names.map(|name| key(list.kind, &list.source, name)));
+            }
+            for (name, facts) in known {
+                let key = key(list.kind, &list.source, &name);
+                let listed_at = observed.objects.get(&key).and_then(ObservedObject::listed_at);
+                if !is_missing(list, &name, &facts) || listed_at.is_some_and(|at| at > list.at) {
+                    continue;
+                }
+                if key.kind == ChangeKind::Event {
+                    self.add_gone_performances(observed, stored, list, &name).await?;
+                }
+                let gone = ObservedObject::gone(list.at, facts.parent.clone(), facts.starts_at);
+                observed.objects.insert(key.clone(), gone);
+                stored.insert(key, Arc::new(facts));
             }
         }
         Ok(())
     }
 
-    /// Adds the objects that complete lists lack.
-    async fn add_gone(&mut self, observed: &mut Observed) -> Result<(), StoreError> {
-        for list in std::mem::take(&mut observed.lists) {
-            let stored = self.store.list_facts(list.kind, &list.source, list.parent.as_deref(), MAX_LISTED).await?;
-            // A range that was never listed before is in nobody's cache.
-            if stored.values().any(|facts| facts.digests.contains_key(LISTED) && list.covers(facts.starts_at)) {
-                let names = list.keys.iter().filter(|name| !stored.contains_key(*name));
-                self.unlisted.extend(names.map(|name| key(list.kind, &list.source, name)));
-            }
-            for (name, facts) in stored {
-                if is_missing(&list, &name, &facts) {
-                    let key = key(list.kind, &list.source, &name);
-                    let (parent, starts_at) = (facts.parent.clone(), facts.starts_at);
-                    let gone = ObservedObject { parts: BTreeMap::new(), at: list.at, parent, starts_at, is_gone: true };
-                    self.known.insert(key.clone(), Arc::new(facts));
-                    observed.objects.insert(key, gone);
-                }
-            }
-            observed.lists.push(list);
+    /// Adds the performances of an event that has left its list.
+    async fn add_gone_performances(
+        &self,
+        observed: &mut Observed,
+        stored: &mut Facts,
+        list: &CompleteList,
+        event: &str,
+    ) -> Result<(), StoreError> {
+        let kind = ChangeKind::Performance;
+        for (name, facts) in self.store.list_facts(kind, &list.source, Some(event), MAX_LISTED).await? {
+            let at = facts_at(&facts).map_or(list.at, |at| at.max(list.at));
+            let gone = ObservedObject::gone(at, facts.parent.clone(), facts.starts_at);
+            observed.objects.insert(key(kind, &list.source, &name), gone);
+            stored.insert(key(kind, &list.source, &name), Arc::new(facts));
         }
         Ok(())
     }
@@ -183,183 +231,107 @@ impl FactLedger {
     fn changes(
         &self,
         objects: BTreeMap<FactKey, ObservedObject>,
+        stored: &Facts,
         is_forced: bool,
     ) -> (Vec<(FactChange, ObservedObject)>, BTreeMap<FactKey, ObservedObject>) {
         let (mut changes, mut waiting) = (Vec::new(), BTreeMap::new());
         let now = self.clock.now();
-        let is_listed = |key: &FactKey| {
-            objects.get(key).is_some_and(|object| object.parts.contains_key(LISTED))
-                || self.known.get(key).is_some_and(|known| known.digests.contains_key(LISTED))
-        };
+        let is_listed = |key: &FactKey| is_listed_event(key, stored.get(key).map(Arc::as_ref), objects.get(key));
         for (key, object) in &objects {
             let is_public = match key.kind {
-                ChangeKind::Event => is_listed(key),
+                ChangeKind::Event => object.gone_at.is_some() || is_listed(key),
                 ChangeKind::Performance => {
                     let event =
                         object.parent.as_deref().map(|parent| self::key(ChangeKind::Event, &key.source, parent));
-                    object.is_gone || event.is_some_and(|event| is_listed(&event))
+                    object.gone_at.is_some() || event.is_some_and(|event| is_listed(&event))
                 }
                 _ => true,
             };
-            let stored = self.known.get(key);
-            let is_settled =
-                stored.as_deref().is_some_and(|stored| is_unchanged(stored, object) || is_older(stored, object));
-            if !is_public || is_settled {
+            let before = stored.get(key).map(Arc::as_ref);
+            // The facts of past performances are deleted: they are not new again when somebody reads them.
+            let is_past = before.is_none() && object.starts_at.is_some_and(|start| start < now - PAST);
+            if !is_public || is_past || is_settled(key, before, object) {
                 continue;
             }
-            if !is_forced && stored.as_deref().is_some_and(|stored| is_recent(stored.seen_at, now, self.coalesce)) {
+            if !is_forced && before.is_some_and(|before| is_recent(before.recorded_at, now, self.coalesce)) {
                 waiting.insert(key.clone(), object.clone());
                 continue;
             }
-            changes.push((fact_change(key, stored.as_deref(), object, now), object.clone()));
+            changes.push((fact_change(key, before, object, now), object.clone()));
         }
+        // An event is recorded as gone after its performances: if the store fails between the two, the next list finds all of them.
+        changes.sort_by_key(|(change, _)| change.key.kind != ChangeKind::Performance || !change.change.is_removed);
         (changes, waiting)
     }
 
     /// Invalidates the cached values of changed objects on all replicas, so that none is served after the entry of the feed. A value
     /// that is seen for the first time has no older one.
-    async fn invalidate(&self, changes: &[FactChange], unlisted: &BTreeSet<FactKey>) {
+    async fn invalidate(&self, changes: &[FactChange], stored: &Facts, unlisted: &BTreeSet<FactKey>) {
         let mut outdated = Outdated::default();
         for FactChange { key, facts, .. } in changes {
-            let before = self.known.get(key);
-            let replaced = before.as_deref().is_some_and(|before| replaces(before, facts));
-            let availability_only = before.is_some_and(|before| differs_in_availability_only(&before, facts));
+            let before = stored.get(key);
+            let replaced = before.is_some_and(|before| replaces(before, facts));
+            let sales_only = before.is_some_and(|before| differs_in_sales_only(before, facts));
             if replaced || unlisted.contains(key) {
-                outdated.add(key, facts.parent.as_deref(), !availability_only);
+                outdated.add(key, facts.parent.as_deref(), !sales_only);
             }
         }
-        outdated.invalidate(&self.cache).await;
+        for invalidation in outdated.invalidations() {
+            self.cache.invalidate_everywhere(&invalidation).await;
+        }
     }
 
-    /// Invalidates the cached values of objects that another replica has observed later in another state: this one has cached an older
-    /// value of what the feed has named already.
-    async fn invalidate_older(&self, objects: &BTreeMap<FactKey, ObservedObject>) {
+    /// Invalidates the values of this process of which another replica has observed a later state, once for each recorded version: this
+    /// process has cached an older value of what the feed has named already.
+    fn invalidate_older(&self, objects: &BTreeMap<FactKey, ObservedObject>, stored: &Facts) {
         let mut outdated = Outdated::default();
         for (key, object) in objects {
-            let stored = self.known.get(key);
-            if stored.is_some_and(|stored| is_older(&stored, object) && !is_unchanged(&stored, object)) {
+            let Some(stored) = stored.get(key).filter(|stored| is_outdated(key, stored, object)) else { continue };
+            if self.invalidated.get(key) != Some(stored.version) {
+                self.invalidated.insert(key.clone(), stored.version);
                 outdated.add(key, object.parent.as_deref(), true);
             }
         }
-        outdated.invalidate(&self.cache).await;
+        for invalidation in outdated.invalidations() {
+            self.cache.apply(InvalidationEvent::Invalidated(invalidation));
+        }
     }
 }
 
 /// Objects whose cached values are invalid.
 #[derive(Default)]
 struct Outdated {
-    events: BTreeMap<SourceId, BTreeSet<String>>,
+    /// Events whose lists are invalid, too.
+    listed: BTreeMap<SourceId, BTreeSet<String>>,
+    /// Events of which sales have changed only.
+    sold: BTreeMap<SourceId, BTreeSet<String>>,
     performances: BTreeMap<SourceId, Vec<PerformanceKey>>,
 }
 
 impl Outdated {
     /// Adds an object, and the lists that contain it.
     fn add(&mut self, key: &FactKey, parent: Option<&str>, with_lists: bool) {
-        let event = match key.kind {
-            ChangeKind::Event => Some(key.key.as_str()),
+        let (events, event) = match key.kind {
+            ChangeKind::Event if with_lists => (&mut self.listed, Some(key.key.as_str())),
+            ChangeKind::Event => (&mut self.sold, Some(key.key.as_str())),
             ChangeKind::Performance => {
                 let performance = PerformanceKey::new(key.key.as_str());
                 self.performances.entry(key.source.clone()).or_default().push(performance);
-                parent.filter(|_| with_lists)
+                (&mut self.listed, parent.filter(|_| with_lists))
             }
-            _ => None,
+            _ => return,
         };
         if let Some(event) = event {
-            self.events.entry(key.source.clone()).or_default().insert(event.to_owned());
+            events.entry(key.source.clone()).or_default().insert(event.to_owned());
         }
     }
 
-    async fn invalidate(self, cache: &CatalogCache) {
-        for (source, keys) in self.events {
-            let keys = keys.into_iter().map(EventKey::new).collect();
-            cache.invalidate_everywhere(&Invalidation::Facts(source, keys)).await;
-        }
-        for (source, keys) in self.performances {
-            cache.invalidate_everywhere(&Invalidation::Performances(source, keys)).await;
-        }
-    }
-}
-
-/// Returns true if the stored digests contain those that were observed.
-fn is_unchanged(stored: &StoredFacts, object: &ObservedObject) -> bool {
-    if object.is_gone {
-        return stored.digests.is_empty();
-    }
-    object.parts.iter().all(|(part, digest)| stored.digests.get(*part) == Some(digest))
-}
-
-/// Returns true if a known performance has changed in its availability only.
-fn differs_in_availability_only(before: &StoredFacts, now: &StoredFacts) -> bool {
-    let others = |facts: &StoredFacts| -> BTreeMap<String, String> {
-        let parts = facts.digests.iter().filter(|(part, _)| part.as_str() != AVAILABILITY);
-        parts.map(|(part, digest)| (part.clone(), digest.clone())).collect()
-    };
-    others(before) == others(now)
-}
-
-/// Returns true if a part has another value than before, or if the object has gone or is back.
-fn replaces(before: &StoredFacts, now: &StoredFacts) -> bool {
-    before.digests.is_empty() || before.digests.iter().any(|(part, digest)| now.digests.get(part) != Some(digest))
-}
-
-/// Returns true if an object was observed before its stored state.
-fn is_older(stored: &StoredFacts, object: &ObservedObject) -> bool {
-    object.at < stored.seen_at
-}
-
-/// Returns true if a time is less than `span` ago. Another replica's clock may be ahead.
-fn is_recent(seen_at: Timestamp, now: Timestamp, span: Duration) -> bool {
-    let age = now.duration_since(seen_at);
-    age >= SignedDuration::ZERO && age < SignedDuration::try_from(span).unwrap_or(SignedDuration::MAX)
-}
-
-fn is_missing(list: &CompleteList, name: &str, facts: &StoredFacts) -> bool {
-    !list.keys.contains(name) && facts.seen_at <= list.at && list.covers(facts.starts_at) && !facts.digests.is_empty()
-}
-
-/// Returns the change of an object from its stored state.
-fn fact_change(key: &FactKey, stored: Option<&StoredFacts>, object: &ObservedObject, now: Timestamp) -> FactChange {
-    let expected_version = stored.map_or(0, |stored| stored.version);
-    let mut facts = stored.cloned().unwrap_or_default();
-    if object.is_gone {
-        facts.digests.clear();
-    }
-    facts.digests.extend(object.parts.iter().map(|(part, digest)| ((*part).to_owned(), digest.clone())));
-    facts.version = expected_version + 1;
-    facts.seen_at = object.at;
-    facts.parent = object.parent.clone().or(facts.parent);
-    facts.starts_at = object.starts_at.or(facts.starts_at);
-    let reseller = (key.kind == ChangeKind::Connection).then(|| key.key.clone());
-    let subject = subject(key, facts.parent.as_deref());
-    let change = NewChange { at: now, subject, version: facts.version, reseller };
-    FactChange { key: key.clone(), expected_version, facts, change }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::object::LISTED;
-
-    fn facts(parts: &[(&str, &str)]) -> StoredFacts {
-        let digests = parts.iter().map(|(part, digest)| ((*part).to_owned(), (*digest).to_owned())).collect();
-        StoredFacts { digests, ..StoredFacts::default() }
-    }
-
-    #[test]
-    fn lists_stay_valid_when_a_performance_changes_in_its_availability_only() {
-        let before = facts(&[(LISTED, "a"), (AVAILABILITY, "1")]);
-        let differs = |now: &StoredFacts| differs_in_availability_only(&before, now);
-        assert!(differs(&facts(&[(LISTED, "a"), (AVAILABILITY, "2")])));
-        assert!(!differs(&facts(&[(LISTED, "b"), (AVAILABILITY, "2")])));
-        assert!(!differs(&facts(&[(AVAILABILITY, "1")])));
-    }
-
-    #[test]
-    fn a_part_that_is_seen_for_the_first_time_replaces_nothing() {
-        let before = facts(&[(LISTED, "a")]);
-        assert!(!replaces(&before, &facts(&[(LISTED, "a"), (AVAILABILITY, "1")])));
-        assert!(replaces(&before, &facts(&[(LISTED, "b")])));
-        assert!(replaces(&before, &facts(&[])), "gone");
-        assert!(replaces(&facts(&[]), &before), "back again");
+    fn invalidations(self) -> Vec<Invalidation> {
+        let keys = |keys: BTreeSet<String>| keys.into_iter().map(EventKey::new).collect();
+        let listed = self.listed.into_iter().map(|(source, events)| Invalidation::Facts(source, keys(events)));
+        let sold = self.sold.into_iter().map(|(source, events)| Invalidation::Sales(source, keys(events)));
+        let performances = self.performances.into_iter();
+        let performances = performances.map(|(source, keys)| Invalidation::Performances(source, keys));
+        listed.chain(sold).chain(performances).collect()
     }
 }

@@ -5,6 +5,7 @@
 //! else needs.
 
 mod batch;
+mod compare;
 mod object;
 mod recorder;
 mod refresher;

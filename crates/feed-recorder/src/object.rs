@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use change_feed::{ChangeKind, ChangeSubject, FactKey};
+use change_feed::{ChangeKind, ChangeSubject, FactKey, FactPart};
 use domain::{Event, EventKey, Performance, PerformanceKey, PerformanceWindow, SourceId};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -14,14 +14,21 @@ use source_stack::Observation;
 
 /// Part of an event that the public list of its source returns. An event without it is not public, or not known to be.
 pub(crate) const LISTED: &str = "listed";
-const LOADED: &str = "loaded";
-const NESTED: &str = "nested";
+/// Facts of an object by its key.
+pub(crate) const LOADED: &str = "loaded";
+/// Facts of a performance with its event.
+pub(crate) const NESTED: &str = "nested";
 const TICKET_TYPES: &str = "types";
 const NESTED_TICKET_TYPES: &str = "nested_types";
 /// Part of a performance that its lists do not have.
 pub(crate) const AVAILABILITY: &str = "availability";
+/// Parts that change with each sale.
+pub(crate) const SALES: &[&str] =
+    &[AVAILABILITY, "listed_availability", "loaded_availability", "nested_availability", "listed_sold", "loaded_sold"];
 /// Fields that depend on the time of their reading only.
 const TIMES_OF_READING: &[&str] = &["guaranteed_until", "freshness"];
+/// Time after the start of a performance at which its facts are forgotten.
+pub(crate) const PAST: SignedDuration = SignedDuration::from_hours(31 * 24);
 /// Bytes of a digest that are kept.
 const DIGEST_BYTES: usize = 16;
 /// Largest distance of the start of a dated visit from midnight UTC of its day.
@@ -30,16 +37,26 @@ const DAY_MARGIN: SignedDuration = SignedDuration::from_hours(36);
 /// The observed parts of one object since it was last compared.
 #[derive(Debug, Clone)]
 pub(crate) struct ObservedObject {
-    /// Digests of the observed parts.
-    pub parts: BTreeMap<&'static str, String>,
-    /// Time at which the last part was returned.
-    pub at: Timestamp,
+    /// Observed parts by name.
+    pub parts: BTreeMap<&'static str, FactPart>,
     /// Event of a performance.
     pub parent: Option<String>,
     /// Start of a performance.
     pub starts_at: Option<Timestamp>,
-    /// True if a complete list lacks the object.
-    pub is_gone: bool,
+    /// Time of a complete list that lacks the object.
+    pub gone_at: Option<Timestamp>,
+}
+
+impl ObservedObject {
+    /// Returns an object that a complete list lacks.
+    pub(crate) fn gone(at: Timestamp, parent: Option<String>, starts_at: Option<Timestamp>) -> Self {
+        Self { parts: BTreeMap::new(), parent, starts_at, gone_at: Some(at) }
+    }
+
+    /// Returns the time of the last list that has the object.
+    pub(crate) fn listed_at(&self) -> Option<Timestamp> {
+        [LISTED, NESTED].iter().filter_map(|part| self.parts.get(part)).map(|part| part.at).max()
+    }
 }
 
 /// A list that contains every object of a range.
@@ -94,7 +111,7 @@ fn remove_times_of_reading(value: &mut Value) {
 }
 
 impl Observed {
-    /// Adds a part of an object. Later parts replace earlier ones.
+    /// Adds a part of an object. Parts of later times replace earlier ones. Only a list revives an object that has gone.
     pub(crate) fn add(
         &mut self,
         key: FactKey,
@@ -104,14 +121,16 @@ impl Observed {
     ) -> &mut ObservedObject {
         let object = self.objects.entry(key).or_insert_with(|| ObservedObject {
             parts: BTreeMap::new(),
-            at,
             parent: None,
             starts_at: None,
-            is_gone: false,
+            gone_at: None,
         });
-        object.parts.insert(part, digest);
-        object.at = object.at.max(at);
-        object.is_gone = false;
+        if object.parts.get(part).is_none_or(|known| known.at <= at) {
+            object.parts.insert(part, FactPart { digest, at });
+        }
+        if [LISTED, NESTED].contains(&part) {
+            object.gone_at = object.gone_at.filter(|gone| at <= *gone);
+        }
         object
     }
 
@@ -147,8 +166,13 @@ impl Observed {
 
     fn add_event(&mut self, source: &SourceId, at: Timestamp, event: &Event, part: &'static str) {
         let key = key(ChangeKind::Event, source, event.key.as_str());
-        let alone = Event { listed_ticket_types: None, listed_performances: None, ..event.clone() };
+        let alone =
+            Event { listed_ticket_types: None, listed_performances: None, sold_quantity: None, ..event.clone() };
         self.add(key.clone(), part, digest(&alone), at);
+        if let Some(sold) = event.sold_quantity {
+            let part = if part == LISTED { "listed_sold" } else { "loaded_sold" };
+            self.add(key.clone(), part, digest(&sold), at);
+        }
         if let Some(listed) = &event.listed_ticket_types {
             self.add(key, NESTED_TICKET_TYPES, digest(listed), at);
         }
@@ -168,7 +192,17 @@ impl Observed {
     }
 
     fn add_performance(&mut self, source: &SourceId, at: Timestamp, performance: &Performance, part: &'static str) {
-        let object = self.add(performance_key(source, &performance.key), part, digest(performance), at);
+        let key = performance_key(source, &performance.key);
+        if let Some(availability) = &performance.listed_availability {
+            let part = match part {
+                LISTED => "listed_availability",
+                NESTED => "nested_availability",
+                _ => "loaded_availability",
+            };
+            self.add(key.clone(), part, digest(availability), at);
+        }
+        let alone = Performance { listed_availability: None, ..performance.clone() };
+        let object = self.add(key, part, digest(&alone), at);
         object.parent = Some(performance.event.as_str().to_owned());
         object.starts_at = start(performance);
     }

@@ -1,14 +1,15 @@
 //! The queue of observed values, and the task that records them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use change_feed::{ChangeKind, FactStore};
+use change_feed::{ChangeKind, FactKey, FactPart, FactStore};
 use domain::{Clock, SourceId};
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use source_stack::{CatalogCache, CatalogObserver, Observation};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
@@ -18,6 +19,8 @@ use crate::object::{Observed, key};
 
 /// Time between two looks at objects whose last entry is too recent.
 const TICK: Duration = Duration::from_millis(500);
+/// Time until states that the store has not taken are recorded again.
+const RETRY: Duration = Duration::from_secs(5);
 /// Maximum number of values that are compared at once.
 const BATCH: usize = 256;
 
@@ -33,6 +36,8 @@ pub struct Recorder {
     sender: mpsc::Sender<Message>,
     /// Sources of which a value was not recorded.
     lossy: Arc<Mutex<BTreeSet<SourceId>>>,
+    /// The states of sources and connections that were submitted last.
+    states: Mutex<BTreeMap<(FactKey, &'static str), FactPart>>,
 }
 
 impl Recorder {
@@ -48,7 +53,7 @@ impl Recorder {
         let lossy: Arc<Mutex<BTreeSet<SourceId>>> = Arc::default();
         let ledger = FactLedger::new(store, cache, clock, settings, Arc::clone(&lossy));
         tasks.spawn(record(receiver, ledger));
-        Arc::new(Self { sender, lossy })
+        Arc::new(Self { sender, lossy, states: Mutex::default() })
     }
 
     /// Submits the state of a source or a connection.
@@ -59,7 +64,17 @@ impl Recorder {
         (part, digest): (&'static str, String),
         at: Timestamp,
     ) {
+        let state = FactPart { digest: digest.clone(), at };
+        self.states.lock().insert((self::key(kind, source, key), part), state);
         self.send(source, Message::State { kind, source: source.clone(), key: key.to_owned(), part, digest, at });
+    }
+
+    /// Submits the last states again, with their times: a full queue may have dropped them.
+    pub fn submit_states_again(&self) {
+        let states = self.states.lock().clone();
+        for ((FactKey { kind, source, key }, part), FactPart { digest, at }) in states {
+            self.send(&source.clone(), Message::State { kind, source, key, part, digest, at });
+        }
     }
 
     /// Submits the state of a connection of a reseller.
@@ -71,8 +86,10 @@ impl Recorder {
     fn send(&self, source: &SourceId, message: Message) {
         let outcome = match self.sender.try_send(message) {
             Ok(()) => "queued",
-            Err(_) => {
-                self.lossy.lock().insert(source.clone());
+            Err(TrySendError::Full(message) | TrySendError::Closed(message)) => {
+                if matches!(message, Message::Catalog(..)) {
+                    self.lossy.lock().insert(source.clone());
+                }
                 "dropped"
             }
         };
@@ -102,10 +119,11 @@ impl CatalogObserver for Recorder {
     }
 }
 
-/// Records what is submitted until all recorders are dropped.
+/// Records what is submitted until all recorders are dropped, then what still waits.
 async fn record(mut receiver: mpsc::Receiver<Message>, mut ledger: FactLedger) {
     let mut messages = Vec::with_capacity(BATCH);
     let mut pending = Observed::default();
+    let mut is_recorded = true;
     loop {
         if pending.objects.is_empty() {
             if receiver.recv_many(&mut messages, BATCH).await == 0 {
@@ -113,8 +131,11 @@ async fn record(mut receiver: mpsc::Receiver<Message>, mut ledger: FactLedger) {
             }
         } else {
             tokio::select! {
-                count = receiver.recv_many(&mut messages, BATCH) => if count == 0 { return },
-                () = tokio::time::sleep(TICK) => {}
+                count = receiver.recv_many(&mut messages, BATCH) => if count == 0 {
+                    ledger.record(&mut pending, true).await;
+                    return;
+                },
+                () = tokio::time::sleep(if is_recorded { TICK } else { RETRY }) => {}
             }
         }
         let mut flushed = Vec::new();
@@ -127,7 +148,7 @@ async fn record(mut receiver: mpsc::Receiver<Message>, mut ledger: FactLedger) {
                 Message::Flush(done) => flushed.push(done),
             }
         }
-        ledger.record(&mut pending, !flushed.is_empty()).await;
+        is_recorded = ledger.record(&mut pending, !flushed.is_empty()).await;
         for done in flushed {
             // Who waited may have left.
             let _ = done.send(());

@@ -1,16 +1,20 @@
 //! Reads the catalog of each source from time to time, through its caches, with capacity that nobody else needs.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use change_feed::FactStore;
 use domain::{
-    CatalogScope, Clock, Event, EventKey, Observed, Performance, PerformanceWindow, Source, VendorError, later,
+    CatalogScope, Clock, Event, EventKey, Observed, Performance, PerformanceWindow, Source, SourceId, VendorError,
+    later,
 };
+use parking_lot::Mutex;
 use source_stack::{CatalogCache, Invalidation};
 use tokio_util::sync::CancellationToken;
 
 use crate::FeedSettings;
+use crate::object::PAST;
 use crate::recorder::Recorder;
 
 /// Performances of one event in a reading.
@@ -37,6 +41,8 @@ pub struct Refresher {
     pub clock: Arc<dyn Clock>,
     /// Settings.
     pub settings: FeedSettings,
+    /// Last events that unfinished readings have read. The next reading of a source continues after its one.
+    pub finished: Mutex<BTreeMap<SourceId, EventKey>>,
 }
 
 impl Refresher {
@@ -61,8 +67,8 @@ impl Refresher {
     /// Reads the sources that no replica has read in this interval, one after another.
     pub async fn refresh_due(&self) {
         for source in &self.sources {
-            let name = format!("catalog of {}", source.id);
-            match self.store.claim_work(&name, self.clock.now(), self.settings.refresh_interval).await {
+            match self.store.claim_work(&lease_name(&source.id), self.clock.now(), self.settings.refresh_interval).await
+            {
                 Ok(true) => self.refresh(source).await,
                 Ok(false) => {}
                 Err(error) => tracing::warn!(%error, "the turn to read a catalog could not be claimed"),
@@ -94,7 +100,8 @@ impl Refresher {
             return Ok(false);
         }
         let events = source.catalog.list_events(CatalogScope::Public).await?;
-        let events: Vec<EventKey> = events.value.iter().map(|event: &Arc<Event>| event.key.clone()).collect();
+        let mut events: Vec<EventKey> = events.value.iter().map(|event: &Arc<Event>| event.key.clone()).collect();
+        self.continue_after_finished(source, &mut events);
         for keys in events.chunks(source.traits.max_batch.clamp(1, MAX_BATCH)) {
             if !self.has_capacity(source).await {
                 return Ok(false);
@@ -115,9 +122,40 @@ impl Refresher {
             if !self.read_availability(source, &performances).await {
                 return Ok(false);
             }
+            self.finish(source, keys).await;
         }
+        self.finished.lock().remove(&source.id);
         self.recorder.flush().await;
+        self.forget_past(source).await;
         Ok(true)
+    }
+
+    /// Moves the events that the last reading has not reached to the front.
+    fn continue_after_finished(&self, source: &Source, events: &mut Vec<EventKey>) {
+        if let Some(last) = self.finished.lock().get(&source.id) {
+            events.sort();
+            let read = events.partition_point(|key| key <= last);
+            events.rotate_left(read);
+        }
+    }
+
+    /// Remembers read events, and keeps the claim of the reading.
+    async fn finish(&self, source: &Source, keys: &[EventKey]) {
+        if let Some(last) = keys.last() {
+            self.finished.lock().insert(source.id.clone(), last.clone());
+        }
+        let (now, duration) = (self.clock.now(), self.settings.refresh_interval / 2);
+        if let Err(error) = self.store.renew_work(&lease_name(&source.id), now, duration).await {
+            tracing::warn!(%error, "the turn to read a catalog could not be extended");
+        }
+    }
+
+    /// Deletes the stored facts of performances of which nobody asks any more.
+    async fn forget_past(&self, source: &Source) {
+        let Ok(before) = self.clock.now().checked_sub(PAST) else { return };
+        if let Err(error) = self.store.forget_performances(&source.id, before).await {
+            tracing::warn!(%error, "the facts of past performances could not be deleted");
+        }
     }
 
     async fn read_availability(&self, source: &Source, performances: &[Observed<Arc<Performance>>]) -> bool {
@@ -159,4 +197,9 @@ impl Refresher {
         }
         false
     }
+}
+
+/// Returns the name of the work of reading a catalog.
+fn lease_name(source: &SourceId) -> String {
+    format!("catalog of {source}")
 }

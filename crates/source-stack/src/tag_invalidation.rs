@@ -21,6 +21,8 @@ pub enum Invalidation {
     Event(SourceId, EventKey),
     /// Events that have changed at the vendor, with the event lists of their source.
     Facts(SourceId, Vec<EventKey>),
+    /// Events of which sold numbers have changed. Lists keep older ones until they expire.
+    Sales(SourceId, Vec<EventKey>),
     /// Availability of these performances.
     Performances(SourceId, Vec<PerformanceKey>),
 }
@@ -39,6 +41,9 @@ impl Invalidation {
             Self::Facts(source, keys) => {
                 let events = keys.iter().map(|key| CacheTag::Event(source.clone(), key.clone()));
                 Some(events.chain([CacheTag::Lists(source.clone())]).collect())
+            }
+            Self::Sales(source, keys) => {
+                Some(keys.iter().map(|key| CacheTag::Event(source.clone(), key.clone())).collect())
             }
             Self::Performances(source, keys) => {
                 Some(keys.iter().map(|key| CacheTag::Performance(source.clone(), key.clone())).collect())

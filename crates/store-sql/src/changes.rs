@@ -14,7 +14,7 @@ use orders::change_feed::{Feed, OrderChange};
 use orders::status::OrderStatus;
 use strum::IntoEnumIterator as _;
 
-const COLUMNS: &str = "cursor, at, kind, subject, order_key, version, status, reseller";
+const COLUMNS: &str = "cursor, at, kind, subject, order_key, version, status, reseller, removed";
 
 #[async_trait]
 impl ChangeStore for SqlStore {
@@ -82,7 +82,7 @@ pub(crate) async fn insert_changes(transaction: &mut SqlTransaction, changes: &[
     for changes in changes.chunks(MAX_ROWS) {
         let mut values: Vec<SqlValue> = Vec::with_capacity(changes.len() * CHANGES.columns.len());
         for change in changes {
-            let NewChange { at, subject, version, reseller } = change;
+            let NewChange { at, subject, version, reseller, is_removed } = change;
             values.extend([
                 to_nanos(*at).into(),
                 subject.kind().name().into(),
@@ -91,6 +91,7 @@ pub(crate) async fn insert_changes(transaction: &mut SqlTransaction, changes: &[
                 SqlValue::from(*version),
                 SqlValue::Text(None),
                 reseller.as_deref().into(),
+                SqlValue::from(*is_removed),
             ]);
         }
         transaction.execute(&CHANGES.insert(changes.len(), CHANGES.on_conflict), values).await?;
@@ -113,6 +114,7 @@ fn decode_change(row: &SqlRow) -> Result<(u64, Change), StoreError> {
         subject,
         version: row.unsigned("version")?,
         reseller: row.opt_text("reseller")?,
+        is_removed: row.bool("removed")?,
     };
     Ok((change.position, change))
 }

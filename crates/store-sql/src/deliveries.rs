@@ -236,5 +236,5 @@ async fn save_delivery(
     let subject =
         ChangeSubject::Delivery { order: delivery.order, ticket: delivery.ticket, channel: delivery.channel.clone() };
     let (version, reseller) = (row.unsigned("version")?, row.opt_text("reseller")?);
-    insert_changes(transaction, &[NewChange { at: now, subject, version, reseller }]).await
+    insert_changes(transaction, &[NewChange { at: now, subject, version, reseller, is_removed: false }]).await
 }

@@ -17,7 +17,7 @@ use domain::{SourceId, StoreError};
 /// Maximum number of keys in one statement.
 const MAX_KEYS_PER_STATEMENT: usize = 500;
 
-const COLUMNS: &str = "key, parent, starts_at, digests, version, seen_at";
+const COLUMNS: &str = "key, parent, starts_at, digests, version, seen_at, recorded_at";
 
 #[async_trait]
 impl FactStore for SqlStore {
@@ -94,12 +94,27 @@ impl FactStore for SqlStore {
         let values: Vec<SqlValue> = vec![name.into(), to_nanos(now).into(), duration_nanos(duration).into()];
         Ok(self.execute_one(&sql, values).await? > 0)
     }
+
+    async fn renew_work(&self, name: &str, now: Timestamp, duration: Duration) -> Result<(), StoreError> {
+        let until = format!("{} + $3", self.database.lease_clock().now("$2"));
+        let sql = format!("UPDATE feed_leases SET lease_until = {until} WHERE name = $1 AND lease_until < {until}");
+        let values: Vec<SqlValue> = vec![name.into(), to_nanos(now).into(), duration_nanos(duration).into()];
+        self.execute_one(&sql, values).await?;
+        Ok(())
+    }
+
+    async fn forget_performances(&self, source: &SourceId, before: Timestamp) -> Result<u64, StoreError> {
+        let sql = "DELETE FROM feed_facts WHERE kind = $1 AND source = $2 AND starts_at < $3";
+        let values: Vec<SqlValue> =
+            vec![ChangeKind::Performance.name().into(), source.as_str().into(), to_nanos(before).into()];
+        self.execute_one(sql, values).await
+    }
 }
 
 /// Writes the state of an object. Returns false if it has another version.
 async fn write_facts(transaction: &mut SqlTransaction, change: &FactChange) -> Result<bool, StoreError> {
     let FactChange { key, expected_version, facts, .. } = change;
-    let digests = if facts.digests.is_empty() { None } else { Some(encode_json(&facts.digests)?) };
+    let digests = if facts.parts.is_empty() { None } else { Some(encode_json(&facts.parts)?) };
     let mut values: Vec<SqlValue> = vec![
         key.kind.name().into(),
         key.source.as_str().into(),
@@ -109,14 +124,15 @@ async fn write_facts(transaction: &mut SqlTransaction, change: &FactChange) -> R
         digests.into(),
         facts.version.into(),
         to_nanos(facts.seen_at).into(),
+        to_nanos(facts.recorded_at).into(),
     ];
     let sql = if *expected_version == 0 {
-        "INSERT INTO feed_facts (kind, source, key, parent, starts_at, digests, version, seen_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING"
+        "INSERT INTO feed_facts (kind, source, key, parent, starts_at, digests, version, seen_at, recorded_at) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING"
     } else {
         values.push((*expected_version).into());
-        "UPDATE feed_facts SET parent = $4, starts_at = $5, digests = $6, version = $7, seen_at = $8 \
-        WHERE kind = $1 AND source = $2 AND key = $3 AND version = $9"
+        "UPDATE feed_facts SET parent = $4, starts_at = $5, digests = $6, version = $7, seen_at = $8, recorded_at = $9 \
+        WHERE kind = $1 AND source = $2 AND key = $3 AND version = $10"
     };
     Ok(transaction.execute(sql, values).await? > 0)
 }
@@ -127,20 +143,22 @@ pub(crate) async fn append_source_change(
     source: &SourceId,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    let sql = "INSERT INTO feed_facts (kind, source, key, digests, version, seen_at) VALUES ($1, $2, $2, $3, 1, $4) \
+    let sql = "INSERT INTO feed_facts (kind, source, key, digests, version, seen_at, recorded_at) \
+        VALUES ($1, $2, $2, $3, 1, $4, $4) \
         ON CONFLICT (kind, source, key) DO UPDATE SET version = feed_facts.version + 1 RETURNING version";
     let values: Vec<SqlValue> =
         vec![ChangeKind::Source.name().into(), source.as_str().into(), "{}".into(), to_nanos(at).into()];
     let row = transaction.fetch_first(sql, values).await?.ok_or_else(|| unreadable("the version of a source"))?;
     let (subject, version) = (ChangeSubject::Source(source.clone()), row.unsigned("version")?);
-    insert_changes(transaction, &[NewChange { at, subject, version, reseller: None }]).await
+    insert_changes(transaction, &[NewChange { at, subject, version, reseller: None, is_removed: false }]).await
 }
 
 fn decode_facts(row: &SqlRow) -> Result<StoredFacts, StoreError> {
     Ok(StoredFacts {
-        digests: row.opt_json("digests")?.unwrap_or_default(),
+        parts: row.opt_json("digests")?.unwrap_or_default(),
         version: row.unsigned("version")?,
         seen_at: row.time("seen_at")?,
+        recorded_at: row.time("recorded_at")?,
         parent: row.opt_text("parent")?,
         starts_at: row.opt_time("starts_at")?,
     })

@@ -358,6 +358,7 @@ fn change_rows(key: &str, change: &OrderWrite<'_>, tickets: &BTreeSet<usize>) ->
             change.order.version.into(),
             change.status.name().into(),
             change.order.reseller.as_deref().into(),
+            false.into(),
         ]
     };
     let ticket = |number: &usize| {

@@ -207,6 +207,7 @@ pub(crate) const CHANGES: OrderTable = OrderTable {
         ("version", Int),
         ("status", Text),
         ("reseller", Text),
+        ("removed", Int),
     ],
     on_conflict: "",
 };

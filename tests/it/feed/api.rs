@@ -27,7 +27,13 @@ async fn services() -> Arc<Services> {
     let mut changes = Vec::new();
     for reseller in ["tiqets", "digitick"] {
         let owned = ChangeSubject::Connection { reseller: reseller.to_owned(), source: source.clone() };
-        changes.push(NewChange { at, subject: owned, version: 1, reseller: Some(reseller.to_owned()) });
+        changes.push(NewChange {
+            at,
+            subject: owned,
+            version: 1,
+            reseller: Some(reseller.to_owned()),
+            is_removed: false,
+        });
     }
     let (event, performance) = (EventKey::new("e"), PerformanceKey::new("p"));
     let everybodys = [
@@ -35,7 +41,7 @@ async fn services() -> Arc<Services> {
         ChangeSubject::Performance { source: source.clone(), event: None, performance },
         ChangeSubject::Source(source),
     ];
-    changes.extend(everybodys.map(|subject| NewChange { at, subject, version: 1, reseller: None }));
+    changes.extend(everybodys.map(|subject| NewChange { at, subject, version: 1, reseller: None, is_removed: false }));
     stores.changes.append(&changes).await.expect("the store");
     let catalog = Arc::new(UnifiedCatalog::new(Vec::new(), Duration::from_secs(5), fixed_clock()));
     Arc::new(Services {

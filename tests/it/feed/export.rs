@@ -84,7 +84,7 @@ async fn the_file_has_every_object_once_between_its_cursor_and_its_end() {
     let world = World::start(default_export_limits()).await;
     let at = domain::Clock::now(&*world.clock);
     let subject = ChangeSubject::Source(SourceId::new("harbor"));
-    let change = NewChange { at, subject, version: 1, reseller: None };
+    let change = NewChange { at, subject, version: 1, reseller: None, is_removed: false };
     world.stores.changes.append(std::slice::from_ref(&change)).await.expect("the store");
     let end = world.stores.changes.end().await.expect("the store");
     let lines = world.lines().await;

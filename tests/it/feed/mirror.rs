@@ -94,7 +94,15 @@ impl Mirrored {
         };
         let (cached, direct) = (services(Arc::clone(&source)), services(Arc::new(fixture.source.clone())));
         let (sources, store) = (vec![Arc::clone(&source)], Arc::clone(&stores.facts));
-        let refresher = Refresher { sources, store, recorder: Arc::clone(&recorder), cache, clock, settings };
+        let refresher = Refresher {
+            sources,
+            store,
+            recorder: Arc::clone(&recorder),
+            cache,
+            clock,
+            settings,
+            finished: Default::default(),
+        };
         Self { fixture, stores, source, recorder, refresher, cached, direct }
     }
 
@@ -128,7 +136,12 @@ impl Mirrored {
             let changes = &response["data"]["changes"];
             let nodes = changes["nodes"].as_array().unwrap_or_else(|| panic!("{response}"));
             count += nodes.len();
-            for changed in nodes.iter().map(|change| change["nodeId"].clone()).collect::<Vec<_>>() {
+            for change in nodes {
+                let changed = change["nodeId"].clone();
+                if change["removed"] == true {
+                    mirror.remove(changed.as_str().expect("an id"));
+                    continue;
+                }
                 let node = ask(&self.cached, NODE, json!({ "id": changed })).await["data"]["node"].take();
                 let key = changed.as_str().expect("an id").to_owned();
                 match node {

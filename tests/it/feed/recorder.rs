@@ -20,7 +20,7 @@ use tokio_util::task::TaskTracker;
 use crate::feed::store::open;
 use crate::orders::database::Postgres;
 
-fn settings() -> FeedSettings {
+pub(super) fn settings() -> FeedSettings {
     FeedSettings {
         queue: 1_000,
         known_facts: 1_000,
@@ -31,15 +31,21 @@ fn settings() -> FeedSettings {
 }
 
 /// One process with its caches over a vendor that all share.
-struct Replica {
-    cache: Arc<CatalogCache>,
-    recorder: Arc<Recorder>,
-    source: Arc<Source>,
-    refresher: Refresher,
+pub(super) struct Replica {
+    pub cache: Arc<CatalogCache>,
+    pub recorder: Arc<Recorder>,
+    pub source: Arc<Source>,
+    pub vendor: Arc<FakeCatalog>,
+    pub refresher: Refresher,
 }
 
 impl Replica {
-    fn new(stores: &Stores, vendor: &Arc<FakeCatalog>, clock: &Arc<ManualClock>, settings: &FeedSettings) -> Self {
+    pub(super) fn new(
+        stores: &Stores,
+        vendor: &Arc<FakeCatalog>,
+        clock: &Arc<ManualClock>,
+        settings: &FeedSettings,
+    ) -> Self {
         let (clock, tasks) = (Arc::clone(clock) as Arc<dyn Clock>, TaskTracker::new());
         let cache = CatalogCache::new(1 << 24, None, Arc::clone(&clock), tasks.clone());
         let store = Arc::clone(&stores.facts);
@@ -62,11 +68,12 @@ impl Replica {
             cache: Arc::clone(&cache),
             clock,
             settings: settings.clone(),
+            finished: Default::default(),
         };
-        Self { cache, recorder, source, refresher }
+        Self { cache, recorder, source, vendor: Arc::clone(vendor), refresher }
     }
 
-    async fn refresh(&self) {
+    pub(super) async fn refresh(&self) {
         self.refresher.refresh(&self.source).await;
         self.recorder.flush().await;
     }
@@ -78,17 +85,17 @@ impl Replica {
     }
 }
 
-fn vendor(clock: &Arc<ManualClock>) -> Arc<FakeCatalog> {
+pub(super) fn vendor(clock: &Arc<ManualClock>) -> Arc<FakeCatalog> {
     FakeCatalog::new(SourceId::new("harbor"), clock.clone(), GeneratedRecords::new(clock.clone(), 100))
 }
 
-async fn changes(stores: &Stores, after: u64, kind: ChangeKind) -> Vec<Change> {
+pub(super) async fn changes(stores: &Stores, after: u64, kind: ChangeKind) -> Vec<Change> {
     let filter = ChangeFilter { kinds: vec![kind], reseller: None };
     let slice = stores.changes.list(after, 1_000, &filter).await.expect("the store");
     slice.lines.into_iter().map(|(_, change)| change).collect()
 }
 
-async fn end(stores: &Stores) -> u64 {
+pub(super) async fn end(stores: &Stores) -> u64 {
     stores.changes.end().await.expect("the store")
 }
 
@@ -248,7 +255,7 @@ async fn a_storm_of_health_changes_has_few_entries_and_ends_with_the_last_state(
     let watched = replicas.iter().map(|replica| {
         let source = Source { health: Arc::clone(&health) as _, ..Source::clone(&replica.source) };
         let (recorder, clock) = (Arc::clone(&replica.recorder), Arc::clone(&clock) as Arc<dyn Clock>);
-        watch_sources(vec![Arc::new(source)], recorder, clock, stop.clone())
+        watch_sources(vec![Arc::new(source)], recorder, clock, Duration::from_secs(60), stop.clone())
     });
     let storm = async {
         for number in 0..100 {

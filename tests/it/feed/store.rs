@@ -24,7 +24,7 @@ pub(crate) async fn open(url: &str) -> Stores {
 
 fn new(subject: ChangeSubject, reseller: Option<&str>) -> NewChange {
     let at = Timestamp::from_second(1_806_000_000).expect("a time");
-    NewChange { at, subject, version: 3, reseller: reseller.map(str::to_owned) }
+    NewChange { at, subject, version: 3, reseller: reseller.map(str::to_owned), is_removed: false }
 }
 
 /// Reads everything after a position that matches, in small pages.

@@ -180,10 +180,10 @@ impl World {
 pub(super) fn performance(name: &str, version: u64) -> NewChange {
     let performance = PerformanceKey::new(name);
     let subject = ChangeSubject::Performance { source: SourceId::new("harbor"), event: None, performance };
-    NewChange { at: SystemClock.now(), subject, version, reseller: None }
+    NewChange { at: SystemClock.now(), subject, version, reseller: None, is_removed: false }
 }
 
 pub(super) fn connection(reseller: &str, version: u64) -> NewChange {
     let subject = ChangeSubject::Connection { reseller: reseller.to_owned(), source: SourceId::new("harbor") };
-    NewChange { at: SystemClock.now(), subject, version, reseller: Some(reseller.to_owned()) }
+    NewChange { at: SystemClock.now(), subject, version, reseller: Some(reseller.to_owned()), is_removed: false }
 }

@@ -87,6 +87,8 @@ pub(super) struct Change {
     at: DateTime,
     /// The id of the changed object. Refetch it with `node`, which returns null if it has gone.
     node_id: ID,
+    /// True if the object is no longer listed; `node` may still return it.
+    removed: bool,
     /// The kind of the changed object: Order, Ticket, Delivery, Event, Performance, Source or Connection.
     kind: &'static str,
     /// The version of the object after the change.
@@ -99,6 +101,7 @@ impl Change {
             cursor: cursor.to_owned(),
             at: DateTime::utc(line.at),
             node_id: node_id(&line.subject),
+            removed: line.is_removed,
             kind: kind_name(line.subject.kind()),
             version: i32::try_from(line.version).unwrap_or(i32::MAX),
         }
