@@ -246,6 +246,7 @@ fn scalar(kind: &str, name: &str) -> Value {
         "DateTime" => "2027-01-01T10:00:00Z".into(),
         "LocalDate" => "2027-01-01".into(),
         "CurrencyCode" => "CHF".into(),
+        "URL" => "https://hooks.example.com/".into(),
         other => panic!("no sample value for {other} in `{name}`"),
     }
 }
