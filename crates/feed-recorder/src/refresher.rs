@@ -131,7 +131,7 @@ impl Refresher {
     }
 
     /// Moves the events that the last reading has not reached to the front.
-    fn continue_after_finished(&self, source: &Source, events: &mut Vec<EventKey>) {
+    fn continue_after_finished(&self, source: &Source, events: &mut [EventKey]) {
         if let Some(last) = self.finished.lock().get(&source.id) {
             events.sort();
             let read = events.partition_point(|key| key <= last);

@@ -1,4 +1,4 @@
-//! What the recorder and the refresher keep: states that were not recorded, the place of an unfinished reading, recent facts only.
+//! State that the recorder and the refresher keep: states that were not recorded, the place of an unfinished reading, recent facts only.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -63,7 +63,7 @@ fn leased() -> Leased {
 fn change(position: u64, performance: &str) -> Change {
     let performance = PerformanceKey::new(performance);
     let subject = ChangeSubject::Performance { source: SourceId::new("harbor"), event: None, performance };
-    Change { position, at: at(0), subject, version: position, reseller: None }
+    Change { position, at: at(0), subject, version: position, reseller: None, is_removed: false }
 }
 
 fn attempt(second: i64, outcome: AttemptOutcome) -> WebhookAttempt {
