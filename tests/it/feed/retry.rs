@@ -1,4 +1,4 @@
-//! What the recorder and the refresher keep: states that were not recorded, the place of an unfinished reading, recent facts only.
+//! States that were not recorded, the place of an unfinished reading, and recent facts are kept.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
