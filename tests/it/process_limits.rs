@@ -85,8 +85,9 @@ impl Venue {
     async fn place(&self, client: usize) -> Result<String, Duration> {
         let place = || self.api(client).ask(PLACE, json!({ "input": self.input(client) }));
         let mut answer = place().await.expect("a response");
-        // A replica that was frozen longer than a request may take says so, and its client asks again.
-        if answer["errors"][0]["extensions"]["code"] == "REQUEST_TIMEOUT" {
+        // A replica that was frozen longer than a request or a connection of the ledger may take says so, and its client asks again.
+        let error = &answer["errors"][0]["extensions"];
+        if error["code"] == "REQUEST_TIMEOUT" || error["code"] == "LEDGER_UNAVAILABLE" {
             answer = place().await.expect("a response");
         }
         assert_eq!(answer.get("errors"), None, "{answer}");

@@ -247,6 +247,8 @@ fn scalar(kind: &str, name: &str) -> Value {
         "LocalDate" => "2027-01-01".into(),
         "CurrencyCode" => "CHF".into(),
         "URL" => "https://hooks.example.com/".into(),
+        // Beside the tried value: it names nothing.
+        "ID" => "MQ".into(),
         other => panic!("no sample value for {other} in `{name}`"),
     }
 }
