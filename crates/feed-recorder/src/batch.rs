@@ -183,12 +183,9 @@ impl FactLedger {
     ) -> Result<(), StoreError> {
         for list in lists {
             let known = self.store.list_facts(list.kind, &list.source, list.parent.as_deref(), MAX_LISTED).await?;
-            // A range that was never listed before is in nobody's cache, except an empty list of an event that is known.
-            let event = list.parent.as_deref().map(|parent| key(ChangeKind::Event, &list.source, parent));
-            let event = event.and_then(|event| stored.get(&event));
-            let was_empty = known.is_empty() && event.is_some_and(|event| event.parts.contains_key(LISTED));
+            // A range that was never listed before is in nobody's cache, except as an empty list, until that expires.
             let is_in_range = |facts: &StoredFacts| facts.parts.contains_key(LISTED) && list.covers(facts.starts_at);
-            if was_empty || known.values().any(is_in_range) {
+            if known.values().any(is_in_range) {
                 let names = list.keys.iter().filter(|name| !known.contains_key(*name));
                 self.unlisted.extend(names.map(|name| key(list.kind, &list.source, name)));
             }

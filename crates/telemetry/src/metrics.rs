@@ -333,6 +333,11 @@ const WEBHOOKS: &[Metric] = &[
     ),
     gauge("ticketgraph_webhook_disabled", &[], "Disabled webhooks, of all replicas."),
     counter("ticketgraph_webhook_disabled_total", &["reason"], "Webhooks that the service has disabled."),
+    counter(
+        "ticketgraph_webhook_failed_messages_total",
+        &["reason"],
+        "Messages that were given up: refused while others are accepted, or superseded by a newer one of the same object.",
+    ),
 ];
 
 /// Handle to the metrics recorder of the process.

@@ -173,13 +173,3 @@ async fn changes_of_more_objects_than_memory_keeps_are_recorded() {
         assert_eq!(world.record_now(ChangeKind::Performance, vec![events(&["a"]), list]).await.len(), 50, "{cutoff:?}");
     }
 }
-
-#[tokio::test]
-async fn the_first_performance_of_a_known_event_invalidates_its_empty_list() {
-    let world = World::new(&settings()).await;
-    let one = world.performance("p1", None);
-    world.record_now(ChangeKind::Event, vec![events(&["a"]), listed(&[])]).await;
-    let epoch = world.replica.cache.epoch();
-    assert_eq!(world.record_now(ChangeKind::Performance, vec![listed(&[&one])]).await.len(), 1);
-    assert!(world.is_list_invalidated(epoch), "another replica serves its empty list");
-}
