@@ -109,7 +109,7 @@ test('each role may do what its table says, and a person of no role gets in nowh
     ['sam', ['catalog:read', 'order:read', 'order:write', 'report:read', 'ticket:barcode'], ['Sales', 'Orders', 'Connections']],
     [
       'mara',
-      ['catalog:read', 'delivery:write', 'order:read', 'order:write', 'report:read', 'ticket:barcode'],
+      ['catalog:read', 'delivery:write', 'order:read', 'order:write', 'report:read', 'ticket:barcode', 'webhook:write'],
       ['Sales', 'Orders', 'Connections'],
     ],
   ]) {
