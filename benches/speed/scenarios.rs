@@ -19,7 +19,7 @@ use crate::throughput::throughput;
 /// A list of 50 events with ticket types and prices.
 const FIELDS: &str = "nodes { id title description startsAt endsAt status ticketTypes { id name description price { retail { amount formatted } } } }";
 /// Very short lifetimes, so that every request calls the vendor.
-const SHORT_LIVED_CACHE: &str = "[cache.lifetimes.lists]\nmax_age = \"1ms\"\nstale_while_revalidate = \"1ms\"\nstale_if_error = \"1ms\"\n[cache.lifetimes.facts]\nmax_age = \"1ms\"\nstale_while_revalidate = \"1ms\"\nstale_if_error = \"1ms\"\n";
+const SHORT_LIVED_CACHE: &str = "[cache.lifetimes.lists]\nmax_age = \"1ms\"\nstale_while_revalidate = \"1ms\"\nstale_if_error = \"1ms\"\n[cache.lifetimes.facts]\nmax_age = \"1ms\"\nstale_while_revalidate = \"1ms\"\nstale_if_error = \"1ms\"\n[edge]\nstale_while_revalidate = \"1ms\"\nstale_if_error = \"1ms\"\n";
 /// The id of the source `pier`.
 const PAGE_CURSOR: &str = "MXYAcGllcg";
 /// Longer than these lifetimes.
