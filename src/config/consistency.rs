@@ -41,6 +41,9 @@ fn check_request_timeout(root: &Section<'_>, config: &Config) {
 
 /// An edge serves nothing that the service itself would not serve: prices until `stale_while_revalidate` of their lifetime.
 fn check_edge(root: &Section<'_>, config: &Config) {
+    if !config.edge.enabled {
+        return;
+    }
     let stale = ("edge.stale_if_error", config.edge.stale_if_error);
     let lifetimes = &config.cache.lifetimes;
     for (name, lifetime) in [("lists", lifetimes.lists), ("facts", lifetimes.facts)] {
