@@ -44,7 +44,7 @@ pub use source::{
     Quota, RateLimiter, RequestPlace, Source, SourceTraits, VendorKind,
 };
 pub use store::StoreError;
-pub use text::{Language, Locale, LocalizedText};
+pub use text::{Language, Locale, LocalizedText, Texts};
 pub use time::{Clock, Freshness, FreshnessMode, Observed, SystemClock, later};
 pub use turn::{Endpoint, ReadyCall, RequestClass, RequestTurn, ReservationKey, TurnScope};
 pub use web_url::{FirstWebUrl, InvalidWebUrl, WebUrl};

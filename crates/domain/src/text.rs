@@ -53,6 +53,9 @@ impl Language {
     }
 }
 
+/// A text of our own in English, French and German.
+pub type Texts = [&'static str; 3];
+
 /// Text in a main language with translations.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LocalizedText {

@@ -16,7 +16,7 @@ use crate::map::{SourceDefaults, days};
 use crate::settings::{Facts, OrderLookup};
 use crate::wire::catalog::{Instance, PriceLine, PriceList, Template};
 use domain::accounts::{AccountCheck, AccountConfig, CheckOutcome, HandoverMessage, ResellerAccounts, WriteProbes};
-use domain::{Clock, EventKey, Language, LocalizedText, VendorError, VendorOperation};
+use domain::{Clock, EventKey, Language, LocalizedText, Texts, VendorError, VendorOperation};
 
 const OPERATION: VendorOperation = VendorOperation::CheckConnection;
 /// Days ahead that are searched for an instance of each event.

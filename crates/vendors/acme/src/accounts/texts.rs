@@ -1,7 +1,6 @@
 //! Texts of the readiness checks and of the handover message.
 
-/// A text in English, French and German.
-pub(super) type Texts = [&'static str; 3];
+use domain::Texts;
 
 pub(super) const CREDENTIALS: Texts =
     ["The vendor knows the API key", "Le fournisseur connaît la clé d'API", "Der Anbieter kennt den API-Schlüssel"];

@@ -1,9 +1,7 @@
 //! Texts of the readiness checks and of the handover message.
 
 use crate::map::family::ProductFamily;
-
-/// A text in English, French and German.
-pub(crate) type Texts = [&'static str; 3];
+use domain::Texts;
 
 pub(super) const PASSWORD_MISSING: Texts = [
     "password: SecuTix assigns it to the operator of the sales channel; send it separately from this message",

@@ -1,7 +1,6 @@
 //! Texts of the readiness checks and of the handover message.
 
-/// A text in English, French and German.
-pub(super) type Texts = [&'static str; 3];
+use domain::Texts;
 
 pub(super) const CLIENT_VERSION: Texts = [
     "The vendor takes the client version",
