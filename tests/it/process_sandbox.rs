@@ -115,7 +115,9 @@ async fn a_list_over_three_vendors_calls_each_once_per_level_and_batch() {
 
     for (vendor, base) in &served.vendors {
         let calls = served.calls(vendor).await;
-        let asked: Vec<String> = calls.iter().map(|call| format!("{} {}", call.target, call.action)).collect();
+        // The reader of deliveries polls TIXnGO in the background, however long the list takes; no list calls it.
+        let of_list = calls.iter().filter(|call| !call.target.starts_with("/v3/organizer/tickets/diff"));
+        let asked: Vec<String> = of_list.map(|call| format!("{} {}", call.target, call.action)).collect();
         let each: BTreeSet<&String> = asked.iter().collect();
         assert_eq!(each.len(), asked.len(), "{vendor} at {base} was asked the same twice: {asked:#?}");
     }
