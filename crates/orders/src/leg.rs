@@ -29,6 +29,8 @@ pub struct LegCapabilities {
     pub extends_holds: bool,
     /// True if a hold blocks seats, which a second hold would block twice.
     pub holds_seats: bool,
+    /// True if the hold requires a contact.
+    pub needs_contact_at_hold: bool,
     /// True if a repeated write with the same key acts once.
     pub honors_keys: bool,
     /// Duration of a slow but successful confirmation.

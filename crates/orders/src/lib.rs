@@ -83,7 +83,9 @@ use crate::planning::legs_with_short_holds;
 pub use crate::problem::{Problem, ProblemCode, ProblemDetail, RetryAdvice};
 pub use crate::quote::{Quote, QuoteId};
 pub use crate::reconcile::{ReconcileError, Reconciliation, StrayHold};
-pub use crate::request::{Actor, CancelOrder, CreateOrder, OrderActionRequest, OrderLineRequest, QuoteCancellation};
+pub use crate::request::{
+    Actor, CancelOrder, CreateOrder, OrderActionRequest, OrderLineRequest, QuoteCancellation, UpdateContact,
+};
 pub use crate::sales::{
     SalesGroup, SalesGrouping, SalesPart, SalesPeriod, SalesScope, SalesSum, Sellers, UnresolvedSum,
 };
@@ -259,7 +261,28 @@ impl Orders {
                 };
                 return Err(short.into_iter().map(problem).collect());
             }
+            if work.order.contact.is_none() {
+                return Err(vec![Problem::new(ProblemCode::ContactMissing).at_path(["input", "order"])]);
+            }
             work.set_intent(Intent::Confirm);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Sets the contact of the visitor, as long as no confirmation was requested.
+    pub async fn update_contact(&self, actor: &Actor, update: &UpdateContact) -> Result<OrderOutcome, StoreError> {
+        let hash = idempotency::request_hash(update);
+        let name = ("updateOrderContact", None, "order");
+        self.apply_action_with_hash(actor, &update.action, name, &hash, |work| {
+            let problems = request::validate_contact(&update.contact);
+            if !problems.is_empty() {
+                return Err(problems);
+            }
+            if !work.order.permits_other_contact() {
+                return Err(vec![Problem::new(ProblemCode::ActionNotAvailable).at_path(["input", "order"])]);
+            }
+            work.order.set_contact(update.contact.clone());
             Ok(())
         })
         .await
