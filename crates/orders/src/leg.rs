@@ -177,6 +177,11 @@ impl Leg {
         self.capabilities.shape == LegShape::HoldThenConfirm
     }
 
+    /// Returns true if the leg is held before it is confirmed, and its source requires a contact for that.
+    pub fn needs_contact_at_hold(&self) -> bool {
+        self.requires_hold() && self.capabilities.needs_contact_at_hold
+    }
+
     /// Returns true if cancellation is supported and proven to refund the sale.
     pub fn has_proven_undo(&self) -> bool {
         self.capabilities.has_undo && self.capabilities.undo_is_proven

@@ -19,6 +19,7 @@ mod amounts;
 pub mod bus;
 mod capacity;
 pub mod change_feed;
+mod contact;
 mod context;
 pub mod decision;
 mod facts;
@@ -265,24 +266,6 @@ impl Orders {
                 return Err(vec![Problem::new(ProblemCode::ContactMissing).at_path(["input", "order"])]);
             }
             work.set_intent(Intent::Confirm);
-            Ok(())
-        })
-        .await
-    }
-
-    /// Sets the contact of the visitor, as long as no confirmation was requested.
-    pub async fn update_contact(&self, actor: &Actor, update: &UpdateContact) -> Result<OrderOutcome, StoreError> {
-        let hash = idempotency::request_hash(update);
-        let name = ("updateOrderContact", None, "order");
-        self.apply_action_with_hash(actor, &update.action, name, &hash, |work| {
-            let problems = request::validate_contact(&update.contact);
-            if !problems.is_empty() {
-                return Err(problems);
-            }
-            if !work.order.permits_other_contact() {
-                return Err(vec![Problem::new(ProblemCode::ActionNotAvailable).at_path(["input", "order"])]);
-            }
-            work.order.set_contact(update.contact.clone());
             Ok(())
         })
         .await

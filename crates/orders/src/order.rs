@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::amounts::{add, multiply, split_cancellation_fee, sum_by_currency};
-use crate::leg::{Leg, LegOperation, Ticket};
+use crate::leg::{Leg, Ticket};
 use crate::plan::Plan;
 use crate::problem::Problem;
 use crate::status::{Intent, LegSnapshot, LegStatus, OrderStatus, order_status};
@@ -239,31 +239,6 @@ impl Order {
             locale: self.locale.clone(),
             delivery: self.delivery,
             hold_waits_for_client: !self.is_placed,
-        }
-    }
-
-    /// Returns the contact that the source of a leg gets.
-    fn contact_at(&self, leg: &Leg) -> Option<&Contact> {
-        let of_hold = self.hold_contact.as_ref().filter(|_| leg.capabilities.needs_contact_at_hold);
-        of_hold.or(self.contact.as_ref())
-    }
-
-    /// Returns true if the contact may change: nothing is in progress, and no source has got it for a sale.
-    pub(crate) fn permits_other_contact(&self) -> bool {
-        let is_open = |leg: &Leg| {
-            matches!(leg.status, LegStatus::Draft | LegStatus::Held) && leg.attempt_count(LegOperation::Confirm) == 0
-        };
-        self.is_idle() && self.legs.iter().all(is_open)
-    }
-
-    /// Sets the contact of the visitor. A source that holds under another one keeps that.
-    pub(crate) fn set_contact(&mut self, contact: Contact) {
-        let before = self.contact.replace(contact);
-        let is_held = |leg: &Leg| leg.capabilities.needs_contact_at_hold && leg.attempt_count(LegOperation::Hold) > 0;
-        if self.legs.iter().any(is_held) {
-            self.hold_contact = self.hold_contact.take().or(before);
-        } else {
-            self.hold_contact = None;
         }
     }
 

@@ -56,8 +56,9 @@ impl OrderPlanner<'_> {
         let lines = self.price_lines(input, &facts)?;
         let mut order = self.draft_order(OrderKey::random(), actor, input, &lines, reseller);
         order.is_test = is_test;
+        let mut order = self.settle_and_plan(order)?;
         self.set_hold_contact(&mut order)?;
-        self.settle_and_plan(order)
+        Ok(order)
     }
 
     /// Sets the seller's own contact for the sources that require one at the hold, if the visitor is not known yet.
@@ -65,7 +66,7 @@ impl OrderPlanner<'_> {
         if order.contact.is_some() {
             return Ok(());
         }
-        let Some(leg) = order.legs.iter().find(|leg| leg.capabilities.needs_contact_at_hold) else { return Ok(()) };
+        let Some(leg) = order.legs.iter().find(|leg| leg.needs_contact_at_hold()) else { return Ok(()) };
         let missing = Problem::new(ProblemCode::ContactMissing).for_source(&leg.source).at_path(["input", "contact"]);
         order.hold_contact = Some(self.accounts.contact(order.reseller.as_deref()).ok_or_else(|| vec![missing])?);
         Ok(())

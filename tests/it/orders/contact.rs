@@ -1,5 +1,6 @@
 //! Orders that are held before their visitor is known.
 
+use domain::LegShape;
 use domain::ordering::Contact;
 use orders::{
     Actor, CreateOrder, FulfillmentPolicy, Order, OrderFilter, OrderOutcome, OrderStatus, Orders, PageRequest,
@@ -111,6 +112,21 @@ async fn a_source_that_requires_a_contact_at_the_hold_gets_that_of_the_seller_an
     let seller = email("tiqets@example.org");
     assert_eq!(contacts(&world, 0), [(VendorCall::Hold, seller.clone()), (VendorCall::Confirm, seller)]);
     assert_eq!(contacts(&world, 1), [(VendorCall::Hold, None), (VendorCall::Confirm, email("zoe@example.org"))]);
+}
+
+#[tokio::test]
+async fn a_source_that_holds_nothing_gets_the_visitor() {
+    let traits = VendorTraits { shape: LegShape::ConfirmOnly, ..NEEDS_CONTACT };
+    let world = World::new(Stage::Sqlite.ledger().await, &[traits, KEYED]);
+    let orders = world.process();
+    let created = orders.create(&tiqets(), &without_contact(&world)).await.expect("the store");
+    let order = created.order.expect("an order");
+    assert_eq!(order.hold_contact, None);
+    orders.hold(&tiqets(), &world.act(order.key)).await.expect("the store");
+    orders.wait_until_idle().await;
+    set(&world, &orders, &tiqets(), &order, "zoe@example.org").await;
+    confirmed(&world, &orders, &tiqets(), &order).await;
+    assert_eq!(contacts(&world, 0), [(VendorCall::Confirm, email("zoe@example.org"))]);
 }
 
 #[tokio::test]
