@@ -166,13 +166,14 @@ fn order(number: usize) -> Order {
         reseller_reference: Some(format!("TQ-{number:07}")),
         policy: FulfillmentPolicy::AllOrNothing,
         is_test: true,
-        contact: Contact {
+        contact: Some(Contact {
             first_name: format!("Visitor{number}"),
             last_name: name.to_owned(),
             email: email_of(number),
             phone: None,
             postal_code: None,
-        },
+        }),
+        hold_contact: None,
         locale: None,
         delivery: DeliveryPreference::Barcode,
         intent: Intent::None,
@@ -207,6 +208,7 @@ fn line(number: usize, created_at: Timestamp) -> Line {
 fn leg(number: usize) -> Leg {
     let capabilities = LegCapabilities {
         holds_seats: false,
+        needs_contact_at_hold: false,
         shape: LegShape::HoldThenConfirm,
         has_undo: true,
         undo_is_proven: true,

@@ -14,6 +14,7 @@ use url::Url;
 
 use crate::app::error::StartError;
 use crate::config::{self, Config};
+use domain::ordering::Contact;
 use domain::{Clock, Source, SourceId};
 use orders::{CancellationPolicy, ChangeBus, OrderSettings, Orders, OrdersDependencies, SellingAccounts};
 use store_sql::{CredentialKey, LeaseClock, StoreSettings, Stores};
@@ -167,38 +168,56 @@ fn cancellation_terms(terms: &config::CancellationTermsConfig) -> CancellationPo
 }
 
 /// Reseller accounts at the sources, for order planning: the vendor's own keys of each connection.
-pub(super) struct ConfiguredAccounts(ArcSwap<AccountKeys>);
+pub(super) struct ConfiguredAccounts(ArcSwap<Accounts>);
 
-/// Account keys by reseller and source.
-type AccountKeys = BTreeMap<String, BTreeMap<SourceId, BTreeMap<String, String>>>;
+/// Accounts of the resellers and of the operator's own shop.
+struct Accounts {
+    /// Account keys by reseller and source.
+    keys: BTreeMap<String, BTreeMap<SourceId, BTreeMap<String, String>>>,
+    /// Contacts of resellers that have one.
+    contacts: BTreeMap<String, Contact>,
+    own_contact: Option<Contact>,
+}
 
 impl ConfiguredAccounts {
     /// Reads the accounts of a configuration.
     pub(super) fn from_config(config: &Config) -> Self {
-        Self(ArcSwap::from_pointee(account_keys(config)))
+        Self(ArcSwap::from_pointee(Accounts::from_config(config)))
     }
 
     /// Replaces the accounts by those of another configuration.
     pub(super) fn replace(&self, config: &Config) {
-        self.0.store(Arc::new(account_keys(config)));
+        self.0.store(Arc::new(Accounts::from_config(config)));
     }
 }
 
-fn account_keys(config: &Config) -> AccountKeys {
-    let resellers = config.resellers.iter().map(|(name, reseller)| {
-        let connections = reseller.connections.iter();
-        (name.clone(), connections.map(|(source, connection)| (source.clone(), account(&connection.own))).collect())
-    });
-    resellers.collect()
+impl Accounts {
+    fn from_config(config: &Config) -> Self {
+        let keys = config.resellers.iter().map(|(name, reseller)| {
+            let connections = reseller.connections.iter();
+            (name.clone(), connections.map(|(source, connection)| (source.clone(), account(&connection.own))).collect())
+        });
+        let contacts =
+            config.resellers.iter().filter_map(|(name, reseller)| Some((name.clone(), reseller.contact.clone()?)));
+        Self { keys: keys.collect(), contacts: contacts.collect(), own_contact: config.orders.contact.clone() }
+    }
 }
 
 impl SellingAccounts for ConfiguredAccounts {
     fn has_reseller(&self, reseller: &str) -> bool {
-        self.0.load().contains_key(reseller)
+        self.0.load().keys.contains_key(reseller)
+    }
+
+    fn contact(&self, reseller: Option<&str>) -> Option<Contact> {
+        let accounts = self.0.load();
+        match reseller {
+            Some(reseller) => accounts.contacts.get(reseller).cloned(),
+            None => accounts.own_contact.clone(),
+        }
     }
 
     fn account(&self, reseller: &str, source: &SourceId) -> Option<BTreeMap<String, String>> {
-        self.0.load().get(reseller)?.get(source).cloned()
+        self.0.load().keys.get(reseller)?.get(source).cloned()
     }
 }
 

@@ -9,8 +9,10 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use secrecy::{ExposeSecret, SecretBox, SecretString};
 
+use crate::config::contact::read_contact;
 use crate::config::published::is_published_ledger_key;
 use crate::config::section::Section;
+use domain::ordering::Contact;
 
 /// Store of orders, idempotency keys and edits.
 #[derive(Debug, Clone)]
@@ -159,6 +161,8 @@ pub struct OrdersConfig {
     pub max_lines: NonZeroU32,
     /// Largest number of tickets in a line.
     pub max_quantity: NonZeroU32,
+    /// Contact under which orders without a reseller are held before the visitor is known.
+    pub contact: Option<Contact>,
 }
 
 impl OrdersConfig {
@@ -175,6 +179,7 @@ impl OrdersConfig {
             quote_ttl: from.get("quote_ttl"),
             max_lines: from.get("max_lines"),
             max_quantity: from.get("max_quantity"),
+            contact: from.read_table("contact", read_contact),
         }
     }
 }

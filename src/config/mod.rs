@@ -8,6 +8,7 @@ mod audit;
 mod auth;
 mod cache;
 mod consistency;
+mod contact;
 mod diagnostic;
 mod edge;
 mod exports;

@@ -4,15 +4,19 @@ use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
 
+use crate::config::contact::read_contact;
 use crate::config::diagnostic::unknown_name;
 use crate::config::section::Section;
 use domain::SourceId;
+use domain::ordering::Contact;
 
 /// A reseller.
 #[derive(Debug, Clone)]
 pub struct ResellerConfig {
     /// Display name.
     pub name: String,
+    /// Contact under which its orders are held before the visitor is known.
+    pub contact: Option<Contact>,
     /// Connections by source.
     pub connections: BTreeMap<SourceId, ConnectionConfig>,
 }
@@ -52,7 +56,8 @@ impl ResellerConfig {
             };
             Some((SourceId::new(source), ConnectionConfig::read(connection, own)))
         });
-        Self { name: from.get("name"), connections: connections.into_values().flatten().collect() }
+        let contact = from.read_table("contact", read_contact);
+        Self { name: from.get("name"), contact, connections: connections.into_values().flatten().collect() }
     }
 }
 

@@ -96,6 +96,8 @@ fn build_app_ticket(
         .get(delivery.ticket)
         .ok_or_else(|| TicketNotReady::permanent(ProblemCode::ActionNotAvailable))?;
     let code = coded.barcode.as_ref().ok_or_else(|| TicketNotReady::permanent(ProblemCode::ActionNotAvailable))?;
+    // Nothing is sold without a contact; only an erased order has none.
+    let contact = order.contact.as_ref().ok_or_else(|| TicketNotReady::permanent(ProblemCode::ContactMissing))?;
     let line = &order.lines[coded.ticket.line];
     let unknown = || TicketNotReady::permanent(ProblemCode::UnknownPerformance);
     let event = match events.get(&line.event).ok_or_else(unknown)? {
@@ -132,10 +134,10 @@ fn build_app_ticket(
         key: delivery.key.clone(),
         event: app_event(identity, app_location, &channel.source.institution, event, period),
         holder: AppHolder {
-            email: order.contact.email.clone(),
-            first_name: order.contact.first_name.clone(),
-            last_name: order.contact.last_name.clone(),
-            phone: order.contact.phone.clone(),
+            email: contact.email.clone(),
+            first_name: contact.first_name.clone(),
+            last_name: contact.last_name.clone(),
+            phone: contact.phone.clone(),
             language: order.locale.clone(),
         },
         price: Some(line.unit_price.retail),

@@ -28,6 +28,17 @@ pub struct Contact {
     pub postal_code: Option<String>,
 }
 
+/// Accepts one at-sign with a local part before it and a dotted domain after it. The venue's mail server decides the
+/// rest.
+pub fn is_email(text: &str) -> bool {
+    let Some((local, domain)) = text.split_once('@') else { return false };
+    let has_dot = domain.split_once('.').is_some_and(|(name, rest)| !name.is_empty() && !rest.is_empty());
+    let is_plain = |part: &str| {
+        !part.is_empty() && !part.contains('@') && !part.chars().any(|c| c.is_whitespace() || c.is_control())
+    };
+    text.len() <= 254 && is_plain(local) && is_plain(domain) && has_dot && !domain.ends_with('.')
+}
+
 /// The way in which tickets are delivered to the visitor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumString, IntoStaticStr)]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
@@ -72,8 +83,9 @@ pub struct LegRequest {
     pub reference: String,
     /// Lines of the leg.
     pub lines: Vec<LegLine>,
-    /// Visitor.
-    pub contact: Contact,
+    /// Contact that the source gets: the visitor, or the seller for a source that requires one at the hold before the visitor is
+    /// known. `None` until the visitor is known.
+    pub contact: Option<Contact>,
     /// Settings of the selling reseller at this source, such as organization and point of sale. Empty for the source's own
     /// account.
     pub account: BTreeMap<String, String>,
@@ -352,4 +364,21 @@ pub trait Refunds: Send + Sync {
         refs: &[ExternalRef],
         lines: &[CancelLine],
     ) -> Result<LookupOutcome<CompletedCancellation>, VendorError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_email_address_needs_a_local_part_and_a_dotted_domain() {
+        for valid in ["ada@example.org", "a+leg1@sub.example.co"] {
+            assert!(is_email(valid), "{valid}");
+        }
+        for invalid in
+            ["", "ada", "@example.org", "ada@", "ada@example", "a b@example.org", "a@b@c.org", "ada@example."]
+        {
+            assert!(!is_email(invalid), "{invalid}");
+        }
+    }
 }

@@ -89,6 +89,8 @@ pub struct SourceTraits {
     pub barcode_at_confirm: bool,
     /// True if holds are for specific seats.
     pub holds_seats: bool,
+    /// True if the hold requires a contact; otherwise only the confirmation sends it, if anything does.
+    pub needs_contact_at_hold: bool,
     /// True if tickets can be delivered to a mobile app.
     pub delivers_to_app: bool,
     /// Confirmation order, lowest first: legs that may fail come first, legs that cannot be canceled come last.

@@ -81,6 +81,11 @@ impl LocalizedText {
         }
     }
 
+    /// Returns the text in all its languages.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        self.translations.values().chain([&self.main]).map(String::as_str)
+    }
+
     /// Returns the text in the requested language, then in a parent language (`fr` for `fr-CH`), then in the main language.
     pub fn resolve(&self, locale: Option<&Locale>) -> &str {
         let mut wanted = locale.cloned();

@@ -39,7 +39,10 @@ impl Orders {
         if let Some(outcome) = self.find_replay(actor, &input.key, operation, &hash).await? {
             return Ok(outcome);
         }
-        let problems = request::validate(input, &self.0.settings);
+        let mut problems = request::validate(input, &self.0.settings);
+        if is_placed && input.contact.is_none() {
+            problems.push(Problem::new(ProblemCode::ContactMissing).at_path(["input", "contact"]));
+        }
         if !problems.is_empty() {
             return Ok(OrderOutcome::rejected(None, problems));
         }

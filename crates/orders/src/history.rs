@@ -105,7 +105,7 @@ impl Orders {
             policy: FulfillmentPolicy::AllOrNothing,
             is_test: true,
             lines: Vec::new(),
-            contact: purchase.contact.clone(),
+            contact: Some(purchase.contact.clone()),
             locale: purchase.locale.clone(),
             delivery: DeliveryPreference::Barcode,
         };

@@ -29,6 +29,8 @@ pub struct LegCapabilities {
     pub extends_holds: bool,
     /// True if a hold blocks seats, which a second hold would block twice.
     pub holds_seats: bool,
+    /// True if the hold requires a contact.
+    pub needs_contact_at_hold: bool,
     /// True if a repeated write with the same key acts once.
     pub honors_keys: bool,
     /// Duration of a slow but successful confirmation.
@@ -173,6 +175,11 @@ impl Leg {
     /// Returns true if the leg is held before it is confirmed.
     pub fn requires_hold(&self) -> bool {
         self.capabilities.shape == LegShape::HoldThenConfirm
+    }
+
+    /// Returns true if the leg is held before it is confirmed, and its source requires a contact for that.
+    pub fn needs_contact_at_hold(&self) -> bool {
+        self.requires_hold() && self.capabilities.needs_contact_at_hold
     }
 
     /// Returns true if cancellation is supported and proven to refund the sale.

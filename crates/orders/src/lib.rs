@@ -19,6 +19,7 @@ mod amounts;
 pub mod bus;
 mod capacity;
 pub mod change_feed;
+mod contact;
 mod context;
 pub mod decision;
 mod facts;
@@ -83,7 +84,9 @@ use crate::planning::legs_with_short_holds;
 pub use crate::problem::{Problem, ProblemCode, ProblemDetail, RetryAdvice};
 pub use crate::quote::{Quote, QuoteId};
 pub use crate::reconcile::{ReconcileError, Reconciliation, StrayHold};
-pub use crate::request::{Actor, CancelOrder, CreateOrder, OrderActionRequest, OrderLineRequest, QuoteCancellation};
+pub use crate::request::{
+    Actor, CancelOrder, CreateOrder, OrderActionRequest, OrderLineRequest, QuoteCancellation, UpdateContact,
+};
 pub use crate::sales::{
     SalesGroup, SalesGrouping, SalesPart, SalesPeriod, SalesScope, SalesSum, Sellers, UnresolvedSum,
 };
@@ -258,6 +261,9 @@ impl Orders {
                     Problem::new(ProblemCode::HoldTooShort).for_source(&work.order.legs[leg].source).on_leg(leg)
                 };
                 return Err(short.into_iter().map(problem).collect());
+            }
+            if work.order.contact.is_none() {
+                return Err(vec![Problem::new(ProblemCode::ContactMissing).at_path(["input", "order"])]);
             }
             work.set_intent(Intent::Confirm);
             Ok(())

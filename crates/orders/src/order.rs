@@ -44,8 +44,10 @@ pub struct Order {
     pub policy: FulfillmentPolicy,
     /// True for a test order, which sells nothing real.
     pub is_test: bool,
-    /// Contact of the visitor.
-    pub contact: Contact,
+    /// Contact of the visitor. `None` until it is known: such an order can be held, and is not confirmed.
+    pub contact: Option<Contact>,
+    /// Contact under which the sources hold that require one at the hold, if it is not that of the visitor.
+    pub hold_contact: Option<Contact>,
     /// Language of the visitor.
     pub locale: Option<Locale>,
     /// Preferred delivery of the tickets.
@@ -232,7 +234,7 @@ impl Order {
         LegRequest {
             reference: leg.reference.clone(),
             lines,
-            contact: self.contact.clone(),
+            contact: self.contact_at(leg).cloned(),
             account: leg.account.clone(),
             locale: self.locale.clone(),
             delivery: self.delivery,

@@ -15,7 +15,7 @@ use crate::problem::{Problem, ProblemCode};
 use crate::request::{Actor, CreateOrder, line_path};
 use crate::settings::OrderSettings;
 use crate::status::Intent;
-use domain::ordering::{DeliveryPreference, SettlementRefusal};
+use domain::ordering::{Contact, DeliveryPreference, SettlementRefusal};
 use domain::time::earlier;
 use domain::{
     Environment, FailureReason, LegShape, OrderKey, PerformanceKey, RequestClass, RequestTurn, Source, SourceId,
@@ -27,6 +27,9 @@ use telemetry::explain;
 pub trait SellingAccounts: Send + Sync {
     /// Returns true if the reseller is configured.
     fn has_reseller(&self, reseller: &str) -> bool;
+
+    /// Returns the own contact of a reseller, or of the operator's shop.
+    fn contact(&self, reseller: Option<&str>) -> Option<Contact>;
 
     /// Returns the account settings of the reseller at a source (organization, point of sale …). `None` if the
     /// reseller does not sell there.
@@ -53,7 +56,20 @@ impl OrderPlanner<'_> {
         let lines = self.price_lines(input, &facts)?;
         let mut order = self.draft_order(OrderKey::random(), actor, input, &lines, reseller);
         order.is_test = is_test;
-        self.settle_and_plan(order)
+        let mut order = self.settle_and_plan(order)?;
+        self.set_hold_contact(&mut order)?;
+        Ok(order)
+    }
+
+    /// Sets the seller's own contact for the sources that require one at the hold, if the visitor is not known yet.
+    fn set_hold_contact(&self, order: &mut Order) -> Result<(), Vec<Problem>> {
+        if order.contact.is_some() {
+            return Ok(());
+        }
+        let Some(leg) = order.legs.iter().find(|leg| leg.needs_contact_at_hold()) else { return Ok(()) };
+        let missing = Problem::new(ProblemCode::ContactMissing).for_source(&leg.source).at_path(["input", "contact"]);
+        order.hold_contact = Some(self.accounts.contact(order.reseller.as_deref()).ok_or_else(|| vec![missing])?);
+        Ok(())
     }
 
     /// Checks the settlement of a drafted order, and plans the sequence of its steps.
@@ -169,6 +185,7 @@ impl OrderPlanner<'_> {
             policy: input.policy,
             is_test: input.is_test,
             contact: input.contact.clone(),
+            hold_contact: None,
             locale: input.locale.clone(),
             delivery: input.delivery,
             intent: Intent::None,
@@ -194,6 +211,7 @@ impl OrderPlanner<'_> {
             cancels_in_part: facts.cancels_in_part,
             extends_holds: self.sources[source].hold_extension.is_some(),
             holds_seats: facts.holds_seats,
+            needs_contact_at_hold: facts.needs_contact_at_hold,
             honors_keys: facts.honors_idempotency_keys,
             slow_confirm: facts.slow_confirm_duration,
             hold_ttl: facts.hold_ttl,

@@ -55,6 +55,8 @@ pub enum ProblemCode {
     TicketTypeOfAnotherSource,
     /// A part of the contact is missing.
     ContactIncomplete,
+    /// The order has no contact, which this requires.
+    ContactMissing,
     /// The email address is invalid.
     EmailInvalid,
     /// A text is too long.

@@ -8,7 +8,7 @@ use crate::order::FulfillmentPolicy;
 use crate::problem::{Problem, ProblemCode};
 use crate::quote::QuoteId;
 use crate::settings::OrderSettings;
-use domain::ordering::{Contact, DeliveryPreference};
+use domain::ordering::{Contact, DeliveryPreference, is_email};
 use domain::{EventKey, Locale, Money, OrderKey, PerformanceKey, SourceId, TicketTypeKey};
 
 /// Originator of a request. A caller that belongs to a reseller sees only the orders of that reseller; other callers
@@ -52,8 +52,8 @@ pub struct CreateOrder {
     pub is_test: bool,
     /// Lines to buy.
     pub lines: Vec<OrderLineRequest>,
-    /// Contact of the visitor.
-    pub contact: Contact,
+    /// Contact of the visitor. `None`: it follows before the confirmation.
+    pub contact: Option<Contact>,
     /// Language of the visitor.
     pub locale: Option<Locale>,
     /// Preferred delivery of the tickets.
@@ -91,6 +91,15 @@ pub struct OrderActionRequest {
     pub if_version: Option<u64>,
 }
 
+/// Contact of the visitor of an order that is not confirmed yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UpdateContact {
+    /// The order.
+    pub action: OrderActionRequest,
+    /// Contact of the visitor.
+    pub contact: Contact,
+}
+
 /// Cancellation of a quote's lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CancelOrder {
@@ -113,7 +122,7 @@ pub struct QuoteCancellation {
 
 /// Validates a new order as far as possible without a source or the store.
 pub(crate) fn validate(input: &CreateOrder, settings: &OrderSettings) -> Vec<Problem> {
-    let mut problems = validate_contact(&input.contact);
+    let mut problems = input.contact.as_ref().map(validate_contact).unwrap_or_default();
     if input.reseller_reference.as_ref().is_some_and(|reference| reference.chars().count() > 255) {
         problems.push(Problem::new(ProblemCode::TextTooLong).at_path(["input", "resellerReference"]));
     }
@@ -147,7 +156,8 @@ pub(crate) fn line_path(number: usize, part: &str) -> Vec<String> {
     ["input", "lines", &number.to_string(), part].map(str::to_owned).to_vec()
 }
 
-fn validate_contact(contact: &Contact) -> Vec<Problem> {
+/// Validates the contact of a visitor.
+pub(crate) fn validate_contact(contact: &Contact) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (name, text) in [("firstName", &contact.first_name), ("lastName", &contact.last_name)] {
         if text.trim().is_empty() {
@@ -169,32 +179,4 @@ fn validate_contact(contact: &Contact) -> Vec<Problem> {
         }
     }
     problems
-}
-
-/// Accepts one at-sign with a local part before it and a dotted domain after it. The venue's mail server decides the
-/// rest.
-fn is_email(text: &str) -> bool {
-    let Some((local, domain)) = text.split_once('@') else { return false };
-    let has_dot = domain.split_once('.').is_some_and(|(name, rest)| !name.is_empty() && !rest.is_empty());
-    let is_plain = |part: &str| {
-        !part.is_empty() && !part.contains('@') && !part.chars().any(|c| c.is_whitespace() || c.is_control())
-    };
-    text.len() <= 254 && is_plain(local) && is_plain(domain) && has_dot && !domain.ends_with('.')
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_email_address_needs_a_local_part_and_a_dotted_domain() {
-        for valid in ["ada@example.org", "a+leg1@sub.example.co"] {
-            assert!(is_email(valid), "{valid}");
-        }
-        for invalid in
-            ["", "ada", "@example.org", "ada@", "ada@example", "a b@example.org", "a@b@c.org", "ada@example."]
-        {
-            assert!(!is_email(invalid), "{invalid}");
-        }
-    }
 }

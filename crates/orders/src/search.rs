@@ -12,6 +12,8 @@ use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
 use crate::order::Order;
+use domain::ordering::Contact;
+use domain::text::LocalizedText;
 
 /// Maximum length of a search text in characters.
 pub const MAX_SEARCH_LENGTH: usize = 100;
@@ -95,16 +97,14 @@ impl<'a> SearchFields<'a> {
     /// Returns the fields of an order.
     pub fn of(order: &'a Order) -> Self {
         let titles = order.lines.iter().filter_map(|line| line.event_title.as_ref());
+        let contact = |part: fn(&'a Contact) -> &'a String| order.contact.as_ref().map_or("", |contact| part(contact));
         Self {
             number: &order.number,
             reseller_reference: order.reseller_reference.as_deref(),
-            first_name: &order.contact.first_name,
-            last_name: &order.contact.last_name,
-            email: &order.contact.email,
-            titles: titles
-                .flat_map(|title| title.translations.values().chain([&title.main]))
-                .map(String::as_str)
-                .collect(),
+            first_name: contact(|contact| &contact.first_name),
+            last_name: contact(|contact| &contact.last_name),
+            email: contact(|contact| &contact.email),
+            titles: titles.flat_map(LocalizedText::texts).collect(),
         }
     }
 

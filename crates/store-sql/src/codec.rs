@@ -206,6 +206,8 @@ pub(crate) struct StoredTraits {
     extends_holds: bool,
     #[serde(default)]
     holds_seats: bool,
+    #[serde(default)]
+    needs_contact_at_hold: bool,
     #[serde(rename = "honours_keys")]
     honors_keys: bool,
     slow_confirm_ms: u64,
@@ -224,6 +226,7 @@ impl From<&LegCapabilities> for StoredTraits {
             cancels_in_part: traits.cancels_in_part,
             extends_holds: traits.extends_holds,
             holds_seats: traits.holds_seats,
+            needs_contact_at_hold: traits.needs_contact_at_hold,
             honors_keys: traits.honors_keys,
             slow_confirm_ms: ms(traits.slow_confirm),
             hold_ttl_ms: ms(traits.hold_ttl),
@@ -242,6 +245,7 @@ impl StoredTraits {
             cancels_in_part: self.cancels_in_part,
             extends_holds: self.extends_holds,
             holds_seats: self.holds_seats,
+            needs_contact_at_hold: self.needs_contact_at_hold,
             honors_keys: self.honors_keys,
             slow_confirm: Duration::from_millis(self.slow_confirm_ms),
             hold_ttl: Duration::from_millis(self.hold_ttl_ms),

@@ -14,11 +14,12 @@ use crate::settings::LeaseClock;
 use crate::sql::SqlValue;
 use change_feed::{ChangeKind, ChangeSubject};
 use domain::StoreError;
+use domain::ordering::Contact;
 use jiff::civil::Date;
 use orders::idempotency::IdempotencyRecord;
 use orders::lease::{LeaseAfterWrite, Precondition};
 use orders::leg::{Attempt, Leg, Ticket};
-use orders::order::Line;
+use orders::order::{Line, Order};
 use orders::search::SearchFields;
 use orders::store::{OrderTimer, OrderWrite, TicketCredential, Transition};
 use secrecy::ExposeSecret as _;
@@ -132,10 +133,11 @@ impl OrderRow {
             return format!(
                 "INSERT INTO orders (key, number, version, status, caller, reseller, reseller_reference, policy, is_test, \
                 first_name, last_name, email, phone, postal_code, locale, delivery, intent, is_placed, plan, created_at, \
-                updated_at, fence, lease_until, is_searchable) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, \
-                $15, $16, $17, $18, $19, $22, $20, 1, {lease_end}, 1) RETURNING fence"
+                updated_at, fence, lease_until, is_searchable, hold_contact) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, \
+                $12, $13, $14, $15, $16, $17, $18, $19, $22, $20, 1, {lease_end}, 1, $23) RETURNING fence"
             );
         }
+        let is_same_contact = "CAST($12 AS TEXT) IS NULL";
         let now = clock.now("$5");
         let lease_end = lease_end(now, "$6");
         let (guard, fence) = if self.is_leased {
@@ -145,6 +147,11 @@ impl OrderRow {
         };
         format!(
             "UPDATE orders SET version = $2, status = $3, intent = $4, updated_at = $5, notes = $9, \
+            first_name = COALESCE($10, first_name), last_name = COALESCE($11, last_name), email = COALESCE($12, email), \
+            phone = CASE WHEN {is_same_contact} THEN phone ELSE $13 END, \
+            postal_code = CASE WHEN {is_same_contact} THEN postal_code ELSE $14 END, \
+            hold_contact = CASE WHEN {is_same_contact} THEN hold_contact ELSE $15 END, \
+            is_searchable = CASE WHEN {is_same_contact} THEN is_searchable ELSE 0 END, \
             lease_until = {lease_end}, fence = {fence} WHERE key = $1 AND version = $7 AND {guard} RETURNING fence"
         )
     }
@@ -160,7 +167,8 @@ fn lease_nanos(change: &OrderWrite<'_>) -> i64 {
 
 fn new_order_values(key: &str, change: &OrderWrite<'_>) -> Result<Vec<SqlValue>, StoreError> {
     let order = change.order;
-    let contact = &order.contact;
+    let contact = order.contact.as_ref();
+    let part = |of: fn(&Contact) -> &str| contact.map_or("", of);
     Ok(vec![
         key.into(),
         order.number.as_str().into(),
@@ -171,11 +179,11 @@ fn new_order_values(key: &str, change: &OrderWrite<'_>) -> Result<Vec<SqlValue>,
         order.reseller_reference.as_deref().into(),
         encode_name(order.policy).into(),
         order.is_test.into(),
-        contact.first_name.as_str().into(),
-        contact.last_name.as_str().into(),
-        contact.email.as_str().into(),
-        contact.phone.as_deref().into(),
-        contact.postal_code.as_deref().into(),
+        part(|contact| &contact.first_name).into(),
+        part(|contact| &contact.last_name).into(),
+        part(|contact| &contact.email).into(),
+        contact.and_then(|contact| contact.phone.as_deref()).into(),
+        contact.and_then(|contact| contact.postal_code.as_deref()).into(),
         order.locale.as_ref().map(|locale| locale.as_str()).into(),
         encode_name(order.delivery).into(),
         order.intent.name().into(),
@@ -184,7 +192,17 @@ fn new_order_values(key: &str, change: &OrderWrite<'_>) -> Result<Vec<SqlValue>,
         to_nanos(order.updated_at).into(),
         lease_nanos(change).into(),
         to_nanos(order.created_at).into(),
+        hold_contact(order)?.into(),
     ])
+}
+
+fn hold_contact(order: &Order) -> Result<Option<String>, StoreError> {
+    order.hold_contact.as_ref().map(encode_json).transpose()
+}
+
+/// Returns true if the write changes the contact of an order.
+fn changes_contact(change: &OrderWrite<'_>) -> bool {
+    change.precondition.previous().is_some_and(|before| before.contact != change.order.contact)
 }
 
 fn changed_order_values(
@@ -194,6 +212,8 @@ fn changed_order_values(
     fence: u64,
 ) -> Result<Vec<SqlValue>, StoreError> {
     let order = change.order;
+    // An unchanged contact is not written: it may have been erased since the order was read.
+    let contact = order.contact.as_ref().filter(|_| changes_contact(change));
     Ok(vec![
         key.into(),
         order.version.into(),
@@ -204,6 +224,12 @@ fn changed_order_values(
         version.into(),
         fence.into(),
         encode_json(&order.notes.iter().map(codec::StoredNote::from).collect::<Vec<_>>())?.into(),
+        contact.map(|contact| contact.first_name.as_str()).into(),
+        contact.map(|contact| contact.last_name.as_str()).into(),
+        contact.map(|contact| contact.email.as_str()).into(),
+        contact.and_then(|contact| contact.phone.as_deref()).into(),
+        contact.and_then(|contact| contact.postal_code.as_deref()).into(),
+        hold_contact(order)?.into(),
     ])
 }
 
@@ -370,7 +396,7 @@ fn change_rows(key: &str, change: &OrderWrite<'_>, tickets: &BTreeSet<usize>) ->
 
 /// Returns the tokens of a new order. They do not change afterwards.
 fn token_rows(key: &str, change: &OrderWrite<'_>) -> Vec<Row> {
-    if !matches!(change.precondition, Precondition::New) {
+    if !matches!(change.precondition, Precondition::New) && !changes_contact(change) {
         return Vec::new();
     }
     let reseller = change.order.reseller.as_deref().unwrap_or_default();

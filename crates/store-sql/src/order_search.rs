@@ -1,4 +1,4 @@
-//! Tokens of orders of earlier versions, which are added while the service runs.
+//! Tokens of orders of earlier versions, and of orders whose contact has changed: they are replaced while the service runs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,6 +11,7 @@ use crate::order_rows::sort_key_row;
 use crate::order_tables::{MAX_ROWS, ORDER_SEARCH, SORT_KEYS};
 use crate::sql::{SqlRow, SqlTransaction, SqlValue};
 use crate::store::SqlStore;
+use domain::text::LocalizedText;
 use domain::{Money, StoreError};
 use orders::search::SearchFields;
 
@@ -39,7 +40,10 @@ impl SearchIndex for SqlStore {
             let key = row.text("key")?;
             let reseller = row.opt_text("reseller")?;
             let owner = reseller.clone().unwrap_or_default();
-            tokens.extend(tokens_of(row)?.into_iter().map(|token| (token, key.clone(), owner.clone())));
+            let titles = titles_of(&mut transaction, &key).await?;
+            tokens.extend(tokens_of(row, &titles)?.into_iter().map(|token| (token, key.clone(), owner.clone())));
+            // Tokens of a former contact.
+            transaction.execute("DELETE FROM order_search WHERE order_key = $1", vec![key.as_str().into()]).await?;
             set_visit_dates(&mut transaction, &key).await?;
             insert_sort_keys(&mut transaction, &key, reseller.as_deref()).await?;
             let sql = "UPDATE orders SET is_searchable = 1 WHERE key = $1";
@@ -58,7 +62,14 @@ impl SearchIndex for SqlStore {
     }
 }
 
-fn tokens_of(order: &SqlRow) -> Result<Vec<String>, StoreError> {
+async fn titles_of(transaction: &mut SqlTransaction, order: &str) -> Result<Vec<LocalizedText>, StoreError> {
+    let sql = "SELECT event_title FROM order_lines WHERE order_key = $1 ORDER BY number";
+    let lines = transaction.fetch_all(sql, vec![order.into()]).await?;
+    let titles = lines.iter().map(|line| line.opt_json("event_title"));
+    Ok(titles.collect::<Result<Vec<Option<_>>, _>>()?.into_iter().flatten().collect())
+}
+
+fn tokens_of(order: &SqlRow, titles: &[LocalizedText]) -> Result<Vec<String>, StoreError> {
     let (number, reference) = (order.text("number")?, order.opt_text("reseller_reference")?);
     let (first_name, last_name, email) = (order.text("first_name")?, order.text("last_name")?, order.text("email")?);
     let fields = SearchFields {
@@ -67,7 +78,7 @@ fn tokens_of(order: &SqlRow) -> Result<Vec<String>, StoreError> {
         first_name: &first_name,
         last_name: &last_name,
         email: &email,
-        titles: Vec::new(),
+        titles: titles.iter().flat_map(LocalizedText::texts).collect(),
     };
     Ok(fields.tokens())
 }

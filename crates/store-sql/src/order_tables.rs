@@ -186,7 +186,7 @@ pub(crate) const TIMERS: OrderTable = OrderTable {
 pub(crate) const ORDER_SEARCH: OrderTable = OrderTable {
     name: "order_search",
     columns: &[("token", Text), ("order_key", Text), ("reseller", Text)],
-    on_conflict: "",
+    on_conflict: "ON CONFLICT DO NOTHING",
 };
 
 /// The columns that orders are listed by and that never change. They are inserted with the order.

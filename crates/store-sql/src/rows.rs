@@ -15,7 +15,7 @@ use orders::order::{Line, Order};
 use orders::status::{Intent, LegStatus};
 
 const ORDERS: &str = "SELECT key, number, version, caller, reseller, reseller_reference, policy, is_test, first_name, \
-    last_name, email, phone, postal_code, locale, delivery, intent, is_placed, plan, notes, created_at, updated_at FROM orders";
+    last_name, email, phone, postal_code, hold_contact, locale, delivery, intent, is_placed, plan, notes, created_at, updated_at FROM orders";
 const LINES: &str = "SELECT order_key, leg, event, performance, ticket_type, quantity, unit_price, starts_at, cutoff_at, \
     is_cancelled, event_title, visit_date FROM order_lines";
 const LEGS: &str = "SELECT order_key, number, source, reference, status, traits, account, refs, held_until, leaves_hold, \
@@ -109,13 +109,8 @@ fn decode_order(row: &SqlRow) -> Result<Order, StoreError> {
         reseller_reference: row.opt_text("reseller_reference")?,
         policy: decode_name(&row.text("policy")?, "a policy")?,
         is_test: row.bool("is_test")?,
-        contact: Contact {
-            first_name: row.text("first_name")?,
-            last_name: row.text("last_name")?,
-            email: row.text("email")?,
-            phone: row.opt_text("phone")?,
-            postal_code: row.opt_text("postal_code")?,
-        },
+        contact: decode_contact(row)?,
+        hold_contact: row.opt_json("hold_contact")?,
         locale: row.opt_text("locale")?.map(|tag| require(Locale::parse(&tag), "a language")).transpose()?,
         delivery: decode_name(&row.text("delivery")?, "a delivery")?,
         intent: require(Intent::parse(&row.text("intent")?), "an intent")?,
@@ -132,6 +127,18 @@ fn decode_order(row: &SqlRow) -> Result<Order, StoreError> {
         legs: Vec::new(),
         tickets: Vec::new(),
     })
+}
+
+/// Decodes the contact of the visitor. An order whose visitor is not known, or was erased, has empty texts.
+fn decode_contact(row: &SqlRow) -> Result<Option<Contact>, StoreError> {
+    let contact = Contact {
+        first_name: row.text("first_name")?,
+        last_name: row.text("last_name")?,
+        email: row.text("email")?,
+        phone: row.opt_text("phone")?,
+        postal_code: row.opt_text("postal_code")?,
+    };
+    Ok(Some(contact).filter(|contact| !contact.email.is_empty()))
 }
 
 fn decode_line(row: &SqlRow) -> Result<(String, Line), StoreError> {

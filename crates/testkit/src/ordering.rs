@@ -84,13 +84,13 @@ pub fn leg(performances: &[&str]) -> LegRequest {
     LegRequest {
         reference: "TG-1".to_owned(),
         lines: performances.iter().enumerate().map(line).collect(),
-        contact: Contact {
+        contact: Some(Contact {
             first_name: "Ada".to_owned(),
             last_name: "Byron".to_owned(),
             email: "ada@example.org".to_owned(),
             phone: None,
             postal_code: None,
-        },
+        }),
         account: BTreeMap::new(),
         locale: None,
         delivery: DeliveryPreference::Barcode,

@@ -183,13 +183,13 @@ pub(super) fn leg_request(product: &Product, key: OrderKey) -> LegRequest {
             quantity: 1,
             unit_price: product.offer.price.retail,
         }],
-        contact: Contact {
+        contact: Some(Contact {
             first_name: "Acceptance".to_owned(),
             last_name: "Test".to_owned(),
             email: "acceptance@example.org".to_owned(),
             phone: Some("2025550101".to_owned()),
             postal_code: Some("02110".to_owned()),
-        },
+        }),
         account: std::collections::BTreeMap::new(),
         locale: None,
         delivery: DeliveryPreference::Barcode,

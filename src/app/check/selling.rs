@@ -12,7 +12,7 @@ use crate::app::sources::connect_sources;
 use crate::app::start::build_infrastructure;
 use crate::config::Config;
 use crate::graphql::Scope;
-use domain::ordering::{Contact, DeliveryPreference, LegLine, LegRequest};
+use domain::ordering::{DeliveryPreference, LegLine, LegRequest};
 use domain::{Clock, Money, PerformanceKey, Source, SystemClock, TicketTypeKey};
 use vendor_api::{Assumption, Assumptions};
 use vendor_registry::{APPS, VENDORS};
@@ -86,13 +86,7 @@ fn refusal(source: &Source, account: BTreeMap<String, String>) -> Option<&'stati
     let request = LegRequest {
         reference: "CHECK".to_owned(),
         lines: vec![line],
-        contact: Contact {
-            first_name: String::new(),
-            last_name: String::new(),
-            email: String::new(),
-            phone: None,
-            postal_code: None,
-        },
+        contact: None,
         account,
         locale: None,
         delivery: DeliveryPreference::Barcode,

@@ -37,13 +37,13 @@ pub(crate) async fn leg(fixture: &VendorFixture) -> LegRequest {
             quantity: 2,
             unit_price: offer.price.retail,
         }],
-        contact: Contact {
+        contact: Some(Contact {
             first_name: "Ada".to_owned(),
             last_name: "Guest".to_owned(),
             email: "ada@example.org".to_owned(),
             phone: Some("2025550101".to_owned()),
             postal_code: Some("02110".to_owned()),
-        },
+        }),
         account: BTreeMap::new(),
         locale: None,
         delivery: DeliveryPreference::Barcode,

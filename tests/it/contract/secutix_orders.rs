@@ -84,13 +84,13 @@ fn leg_of(lines: Vec<LegLine>) -> LegRequest {
     LegRequest {
         reference: "TG-0001-A".to_owned(),
         lines,
-        contact: Contact {
+        contact: Some(Contact {
             first_name: "Ada".to_owned(),
             last_name: "Guest".to_owned(),
             email: "ada@example.org".to_owned(),
             phone: None,
             postal_code: None,
-        },
+        }),
         account: BTreeMap::new(),
         locale: None,
         delivery: DeliveryPreference::Barcode,

@@ -53,6 +53,10 @@ impl SellingAccounts for NoResellers {
         false
     }
 
+    fn contact(&self, _: Option<&str>) -> Option<Contact> {
+        None
+    }
+
     fn account(&self, _: &str, _: &SourceId) -> Option<std::collections::BTreeMap<String, String>> {
         None
     }
@@ -170,13 +174,13 @@ impl World {
             policy: FulfillmentPolicy::AllOrNothing,
             is_test: true,
             lines: vec![line],
-            contact: Contact {
+            contact: Some(Contact {
                 first_name: "Bea".to_owned(),
                 last_name: "Holder".to_owned(),
                 email: "bea@example.org".to_owned(),
                 phone: None,
                 postal_code: None,
-            },
+            }),
             locale: None,
             delivery,
         };

@@ -330,6 +330,7 @@ fn facts(max_batch: usize) -> SourceTraits {
         commits_at_hold: false,
         barcode_at_confirm: true,
         holds_seats: false,
+        needs_contact_at_hold: false,
         delivers_to_app: false,
         confirm_rank: 1,
         order_calls: OrderCalls { hold: 1, confirm: 1, tickets: 1, undo: 1, endpoint: None },

@@ -39,6 +39,10 @@ impl SellingAccounts for Accounts {
         ["tiqets", "digitick"].contains(&reseller)
     }
 
+    fn contact(&self, _: Option<&str>) -> Option<domain::ordering::Contact> {
+        None
+    }
+
     fn account(&self, reseller: &str, source: &SourceId) -> Option<BTreeMap<String, String>> {
         let keys: &[(&str, &str)] = match (reseller, source.as_str()) {
             ("tiqets", "harbor") => &[("organization_id", "5120")],
@@ -195,7 +199,11 @@ async fn every_seller_sells_in_each_month_and_orders_end_in_every_way() {
             order.number
         );
         assert!(order.created_at <= order.updated_at && order.updated_at < now(), "{}", order.updated_at);
-        assert!(order.contact.email.ends_with("@example.com"), "{}", order.contact.email);
+        assert!(
+            order.contact.as_ref().is_some_and(|contact| contact.email.ends_with("@example.com")),
+            "{:?}",
+            order.contact
+        );
         assert_eq!(order.reseller.is_some(), order.reseller_reference.is_some());
         let month = now().duration_since(order.created_at).as_hours() / (24 * 30);
         *sold.entry((order.reseller.as_deref(), month)).or_default() +=

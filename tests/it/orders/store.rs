@@ -116,7 +116,7 @@ async fn every_field_survives_a_round_trip(world: &World) {
     input.reseller = Some("tiqets".to_owned());
     input.reseller_reference = Some("cart 9".to_owned());
     input.locale = domain::Locale::parse("fr-CH");
-    input.contact.phone = Some("+41 22 000 00 00".to_owned());
+    input.contact.as_mut().expect("a contact").phone = Some("+41 22 000 00 00".to_owned());
     let placed = orders.place(&storefront(), &input).await.expect("the store responds");
     orders.wait_until_idle().await;
     let key = placed.order.expect("an order is returned").key;

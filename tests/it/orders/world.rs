@@ -34,6 +34,11 @@ impl SellingAccounts for TestResellers {
         ["tiqets", "digitick"].contains(&reseller)
     }
 
+    fn contact(&self, reseller: Option<&str>) -> Option<Contact> {
+        let email = format!("{}@example.org", reseller.filter(|reseller| *reseller == "tiqets")?);
+        Some(Contact { email, ..contact() })
+    }
+
     fn account(&self, reseller: &str, source: &SourceId) -> Option<BTreeMap<String, String>> {
         let sells = reseller == "tiqets" || source.as_str() == "b";
         sells.then(|| BTreeMap::from([("organization".to_owned(), format!("{reseller} at {source}"))]))
@@ -351,7 +356,7 @@ impl World {
                 .map(|vendor| line(vendor, 2))
                 .chain(self.emulated_lines.iter().cloned())
                 .collect(),
-            contact: contact(),
+            contact: Some(contact()),
             locale: None,
             delivery: DeliveryPreference::Barcode,
         }

@@ -47,13 +47,13 @@ async fn leg(fixture: &VendorFixture) -> LegRequest {
     LegRequest {
         reference: "TG-0016-A".to_owned(),
         lines: vec![line],
-        contact: Contact {
+        contact: Some(Contact {
             first_name: "Ada".to_owned(),
             last_name: "Guest".to_owned(),
             email: "ada@example.org".to_owned(),
             phone: None,
             postal_code: None,
-        },
+        }),
         account: BTreeMap::new(),
         locale: None,
         delivery: DeliveryPreference::Barcode,

@@ -49,6 +49,7 @@ pub(crate) fn money(amount: i64, currency: &str) -> Money {
 pub(crate) fn leg(number: usize, source: &str, confirmed_at: Option<&str>) -> Leg {
     let traits = LegCapabilities {
         holds_seats: false,
+        needs_contact_at_hold: false,
         shape: LegShape::HoldThenConfirm,
         has_undo: true,
         undo_is_proven: true,
@@ -102,7 +103,8 @@ pub(crate) fn order(legs: Vec<Leg>, lines: Vec<Line>) -> Order {
         reseller_reference: None,
         policy: FulfillmentPolicy::AllOrNothing,
         is_test: true,
-        contact,
+        contact: Some(contact),
+        hold_contact: None,
         locale: None,
         delivery: DeliveryPreference::Barcode,
         intent: Intent::Confirm,

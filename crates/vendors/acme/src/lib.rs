@@ -122,6 +122,7 @@ fn facts(settings: &Settings) -> SourceTraits {
         commits_at_hold: false,
         barcode_at_confirm: true,
         holds_seats: false,
+        needs_contact_at_hold: false,
         delivers_to_app: false,
         confirm_rank: 20,
         order_calls: OrderCalls { hold: 2, confirm: 3, tickets: 1, undo: 3, endpoint: None },

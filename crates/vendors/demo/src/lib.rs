@@ -87,6 +87,7 @@ fn traits() -> SourceTraits {
         commits_at_hold: false,
         barcode_at_confirm: true,
         holds_seats: false,
+        needs_contact_at_hold: false,
         delivers_to_app: false,
         confirm_rank: 0,
         order_calls: OrderCalls { hold: 1, confirm: 1, tickets: 1, undo: 1, endpoint: None },

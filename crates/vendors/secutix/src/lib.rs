@@ -165,6 +165,7 @@ fn source_traits(facts: &Facts) -> SourceTraits {
         commits_at_hold: false,
         barcode_at_confirm: true,
         holds_seats: true,
+        needs_contact_at_hold: false,
         delivers_to_app: true,
         confirm_rank: 30,
         // Only the hold goes to another service.

@@ -119,6 +119,7 @@ fn traits(settles: bool, facts: &Facts) -> SourceTraits {
         commits_at_hold: true,
         barcode_at_confirm: true,
         holds_seats: false,
+        needs_contact_at_hold: true,
         delivers_to_app: false,
         confirm_rank: 10,
         order_calls: OrderCalls { hold: 2, confirm: 2, tickets: 1, undo: 3, endpoint: None },

@@ -16,7 +16,7 @@ use crate::map::{account, keys, time};
 use crate::{TicketingSource, wire};
 use domain::ids::StepKey;
 use domain::ordering::{
-    ConfirmedSale, DeliveryPreference, IssuedTicket, LegRequest, LookupOutcome, Ordering, PlacedHold,
+    ConfirmedSale, Contact, DeliveryPreference, IssuedTicket, LegRequest, LookupOutcome, Ordering, PlacedHold,
     SettlementRefusal, VendorSale,
 };
 use domain::{Effect, ErrorKind, ExternalRef, LegShape, PerformanceKey, RefusalReason, VendorError, VendorOperation};
@@ -33,11 +33,13 @@ struct PlacedOrder {
 impl TicketingSource {
     /// Opens the account of a leg, or finds the one of an earlier attempt. Also returns whether it is new.
     async fn open_or_find_account(&self, op: VendorOperation, leg: &LegRequest) -> Result<(String, bool), VendorError> {
-        let email = account::tagged_email(leg).ok_or_else(|| {
+        let contact = self.require_contact(op, leg)?;
+        let email = account::tagged_email(contact, &leg.reference).ok_or_else(|| {
             self.client.rejected(op, RefusalReason::InvalidInput { field: "contact.email".to_owned() })
         })?;
         let password = account::password(&self.api_key, &leg.reference);
-        let opened = self.client.open_account(op, &account::new_account(leg, &email, password.expose_secret())).await;
+        let account = account::new_account(&leg.reference, contact, &email, password.expose_secret());
+        let opened = self.client.open_account(op, &account).await;
         let taken = match opened {
             Ok(account) => return self.account_number(op, account).map(|number| (number, true)),
             Err(error) => error,
@@ -47,6 +49,12 @@ impl TicketingSource {
         }
         let found = self.client.find_account(&leg.reference).await.map_err(|error| as_step_error(op, error))?;
         self.account_number(op, found.ok_or(taken)?).map(|number| (number, false))
+    }
+
+    /// Returns the contact of a leg, which its hold requires already.
+    fn require_contact<'a>(&self, op: VendorOperation, leg: &'a LegRequest) -> Result<&'a Contact, VendorError> {
+        let missing = || self.client.rejected(op, RefusalReason::InvalidInput { field: "contact".to_owned() });
+        leg.contact.as_ref().ok_or_else(missing)
     }
 
     fn account_number(&self, op: VendorOperation, account: wire::Account) -> Result<String, VendorError> {
@@ -169,7 +177,7 @@ impl TicketingSource {
         let link = self.action_url(op, refs, order::PAYMENTS_REF, &format!("/orders/{number}/payments"))?;
         // A word without a meaning may be a payment: the order shows it.
         let mut is_declined = false;
-        match self.client.pay(link, &account::card_payment(card, leg)).await {
+        match self.client.pay(link, &account::card_payment(card, self.require_contact(op, leg)?)).await {
             Ok(settled) => match self.payment_word(&settled) {
                 Some(PaymentWord::Authorized) => {}
                 Some(PaymentWord::Declined) => return Err(self.client.rejected(op, RefusalReason::PaymentDeclined)),

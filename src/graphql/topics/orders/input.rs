@@ -7,6 +7,7 @@ use domain::ordering::{self, Contact};
 use domain::{self, OrderKey};
 use orders::{
     CancelOrder, CreateOrder, OrderActionRequest, OrderLineRequest, Problem, ProblemCode, QuoteCancellation, QuoteId,
+    UpdateContact,
 };
 
 use crate::graphql::base::id::GlobalId;
@@ -56,8 +57,9 @@ pub(super) struct CreateOrderInput {
     test_mode: bool,
     /// The lines of the order.
     lines: Vec<OrderLineInput>,
-    /// The visitor's contact details.
-    contact: ContactInput,
+    /// The visitor's contact details. An order without them can be planned and held; `updateOrderContact` sets them before
+    /// `confirmOrder`. Until then sources that require a contact at the hold get that of the seller.
+    contact: Option<ContactInput>,
     /// The visitor's language.
     locale: Option<Locale>,
     /// The delivery method of the tickets.
@@ -92,6 +94,19 @@ pub(super) struct ContactInput {
     phone: Option<String>,
     /// Postal code.
     postal_code: Option<String>,
+}
+
+/// Input of `updateOrderContact`.
+#[derive(InputObject)]
+pub(super) struct UpdateOrderContactInput {
+    /// Client-chosen idempotency key. A request with a key that was used before has no further effect.
+    idempotency_key: ID,
+    /// The order.
+    order: ID,
+    /// The version that the client has read. If the order has another version, the action is rejected.
+    if_version: Option<i32>,
+    /// The visitor's contact details.
+    contact: ContactInput,
 }
 
 /// Input of an action on an order.
@@ -161,16 +176,17 @@ impl CreateOrderInput {
             policy: self.policy.into(),
             is_test: self.test_mode,
             lines,
-            contact: Contact {
-                first_name: self.contact.first_name,
-                last_name: self.contact.last_name,
-                email: self.contact.email,
-                phone: self.contact.phone,
-                postal_code: self.contact.postal_code,
-            },
+            contact: self.contact.map(ContactInput::into_contact),
             locale: self.locale.map(|locale| locale.0),
             delivery: self.delivery.into(),
         })
+    }
+}
+
+impl ContactInput {
+    fn into_contact(self) -> Contact {
+        let Self { first_name, last_name, email, phone, postal_code } = self;
+        Contact { first_name, last_name, email, phone, postal_code }
     }
 }
 
@@ -208,6 +224,15 @@ pub(super) fn parse_order_key(id: &ID) -> Result<OrderKey, Vec<Problem>> {
     match GlobalId::decode(id) {
         Some(GlobalId::Order(key)) => Ok(key),
         _ => Err(vec![problem_at(ProblemCode::OrderNotFound, input_path("order"))]),
+    }
+}
+
+impl UpdateOrderContactInput {
+    /// Converts the input.
+    pub(super) fn into_request(self) -> Result<UpdateContact, Vec<Problem>> {
+        let Self { idempotency_key, order, if_version, contact } = self;
+        let action = OrderActionInput { idempotency_key, order, if_version }.into_request()?;
+        Ok(UpdateContact { action, contact: contact.into_contact() })
     }
 }
 

@@ -15,6 +15,7 @@ pub fn messages(code: ProblemCode) -> [&'static str; 3] {
         | ProblemCode::UnknownTicketType
         | ProblemCode::TicketTypeOfAnotherSource
         | ProblemCode::ContactIncomplete
+        | ProblemCode::ContactMissing
         | ProblemCode::EmailInvalid
         | ProblemCode::TextTooLong
         | ProblemCode::UnknownReseller => input_messages(code),
@@ -91,6 +92,11 @@ fn input_messages(code: ProblemCode) -> [&'static str; 3] {
         ProblemCode::ContactIncomplete => {
             ["Please enter your full name.", "Veuillez compléter votre nom.", "Bitte vervollständigen Sie Ihren Namen."]
         }
+        ProblemCode::ContactMissing => [
+            "The name and the email address of the visitor are needed.",
+            "Il faut le nom et l'adresse e-mail du visiteur.",
+            "Name und E-Mail-Adresse des Besuchers werden gebraucht.",
+        ],
         ProblemCode::EmailInvalid => [
             "Please enter a valid email address.",
             "Veuillez indiquer une adresse e-mail valable.",

@@ -178,9 +178,9 @@ impl Order {
         self.0.reseller_reference.as_deref()
     }
 
-    /// The visitor's contact details.
+    /// The visitor's contact details. Null until they are known.
     async fn contact(&self) -> Option<Contact> {
-        Some(Contact::of(&self.0.contact))
+        self.0.contact.as_ref().map(Contact::of)
     }
 
     /// The lines of the order.

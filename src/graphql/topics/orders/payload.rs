@@ -13,7 +13,7 @@ use crate::graphql::base::viewer::Scope;
 use crate::graphql::topics::catalog::Money;
 use crate::graphql::topics::orders::SharedOrder;
 use crate::graphql::topics::orders::input::{
-    CancelOrderInput, CreateOrderInput, OrderActionInput, QuoteCancellationInput,
+    CancelOrderInput, CreateOrderInput, OrderActionInput, QuoteCancellationInput, UpdateOrderContactInput,
 };
 use crate::graphql::topics::orders::line::OrderLine;
 use crate::graphql::topics::orders::order::Order;
@@ -193,6 +193,17 @@ impl OrdersMutation {
     ) -> Result<OrderPayload, ApiError> {
         let confirm = |orders: Orders, actor, request| async move { orders.confirm(&actor, &request).await };
         OrderPayload::from_action(ctx, input.into_request(), confirm).await
+    }
+
+    /// Sets the visitor's contact details of an order that is not confirmed yet. Nothing is sent to a source before the confirmation;
+    /// a source that holds under other details keeps those.
+    async fn update_order_contact(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The order and the contact details.")] input: UpdateOrderContactInput,
+    ) -> Result<OrderPayload, ApiError> {
+        let update = |orders: Orders, actor, request| async move { orders.update_contact(&actor, &request).await };
+        OrderPayload::from_action(ctx, input.into_request(), update).await
     }
 
     /// Releases the holds.

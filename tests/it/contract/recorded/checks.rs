@@ -208,13 +208,13 @@ fn one_ticket(performance: &Performance, offer: &Offer) -> LegRequest {
             quantity: offer.ticket_type.min_per_order.unwrap_or(1).max(1),
             unit_price: offer.price.retail,
         }],
-        contact: Contact {
+        contact: Some(Contact {
             first_name: "Contract".to_owned(),
             last_name: "Test".to_owned(),
             email: "contract@example.org".to_owned(),
             phone: Some("2025550101".to_owned()),
             postal_code: Some("02110".to_owned()),
-        },
+        }),
         account: std::collections::BTreeMap::new(),
         locale: None,
         delivery: DeliveryPreference::Barcode,

@@ -35,6 +35,7 @@ pub(crate) struct VendorTraits {
     pub undo_is_proven: bool,
     pub cancels_in_part: bool,
     pub extends: bool,
+    pub needs_contact: bool,
     pub rank: u8,
 }
 
@@ -47,6 +48,7 @@ pub(crate) const KEYED: VendorTraits = VendorTraits {
     undo_is_proven: true,
     cancels_in_part: true,
     extends: true,
+    needs_contact: false,
     rank: 20,
 };
 /// Does not honor keys: two equal calls act twice.
@@ -136,6 +138,8 @@ pub(crate) struct VendorState {
     pub sales: BTreeMap<String, Sale>,
     /// Every call received, in order.
     pub calls: Vec<VendorCall>,
+    /// Email address of each hold and confirmation.
+    pub contacts: Vec<(VendorCall, Option<String>)>,
     /// Every call that asked for its turn, in order.
     turns: Vec<VendorCall>,
     script: HashMap<(VendorCall, usize), Fault>,
@@ -237,6 +241,7 @@ impl Vendor {
                 commits_at_hold: traits.shape == LegShape::CommitsAtHold,
                 barcode_at_confirm: true,
                 holds_seats: false,
+                needs_contact_at_hold: traits.needs_contact,
                 delivers_to_app: false,
                 confirm_rank: traits.rank,
                 order_calls: OrderCalls { hold: 1, confirm: 1, tickets: 1, undo: 1, endpoint: None },

@@ -15,6 +15,7 @@ impl Ordering for Vendor {
     async fn hold(&self, key: &StepKey, leg: &LegRequest) -> Result<PlacedHold, VendorError> {
         assert_eq!(self.traits.shape, LegShape::HoldThenConfirm, "a leg that is not held first was held");
         self.perform(VendorCall::Hold, |state| {
+            state.contacts.push((VendorCall::Hold, leg.contact.as_ref().map(|contact| contact.email.clone())));
             let same = state.holds.iter().find(|(_, hold)| self.traits.honors_keys && hold.key == *key);
             if let Some((id, hold)) = same {
                 return Ok(self.held(id, hold, leg));
@@ -37,6 +38,7 @@ impl Ordering for Vendor {
         refs: &[ExternalRef],
     ) -> Result<ConfirmedSale, VendorError> {
         self.perform(VendorCall::Confirm, |state| {
+            state.contacts.push((VendorCall::Confirm, leg.contact.as_ref().map(|contact| contact.email.clone())));
             let same = state.sales.iter().find(|(_, sale)| self.traits.honors_keys && sale.key == *key);
             if let Some((id, sale)) = same {
                 return Ok(self.confirmed(id, sale, leg));

@@ -11,7 +11,7 @@ use crate::settings::ItemAmount;
 use crate::wire::catalog::Instance;
 use crate::wire::orders::{CheckOut, CheckOutEvent, CheckOutItem, Order, ReservationItem};
 use crate::wire::{Id, WrittenAmount};
-use domain::ordering::{LegLine, LegRequest};
+use domain::ordering::{Contact, LegLine, LegRequest};
 use domain::{AvailabilityStatus, Currency, Money, RefusalReason};
 
 /// A line of a leg with its parsed keys.
@@ -68,8 +68,10 @@ pub(crate) fn required_capacity(
     Ok(places.into_iter().map(|(id, quantity)| ReservationItem { event_id: id.to_owned(), quantity }).collect())
 }
 
-/// Payment and hold of an order.
+/// Visitor, payment and hold of an order.
 pub(crate) struct CheckOutOptions<'a> {
+    /// The visitor.
+    pub(crate) contact: &'a Contact,
     /// The buying organization.
     pub(crate) organization: &'a str,
     /// The hold, if there is one.
@@ -85,7 +87,7 @@ pub(crate) struct CheckOutOptions<'a> {
 /// Builds the check-out of a leg (`acme.md §4.3`). Both contacts are set, because the vendor fills missing ones from
 /// elsewhere.
 pub(crate) fn check_out(leg: &LegRequest, wanted: &[RequestedLine<'_>], terms: &CheckOutOptions<'_>) -> CheckOut {
-    let contact = &leg.contact;
+    let contact = terms.contact;
     let mut bought: BTreeMap<&str, BTreeMap<&str, (u32, Decimal)>> = BTreeMap::new();
     for wanted in wanted {
         let items = bought.entry(&wanted.instance.id).or_default();

@@ -53,10 +53,9 @@ impl AcmeOrdering {
         leg: &LegRequest,
         wanted: &[RequestedLine<'_>],
     ) -> Result<Option<ConfirmedSale>, VendorError> {
-        if !self.client.finds_orders() {
-            return Ok(None);
-        }
-        let address = checkout::tagged_email(&leg.contact.email, &leg.reference);
+        // Without a contact nothing was checked out.
+        let Some(contact) = leg.contact.as_ref().filter(|_| self.client.finds_orders()) else { return Ok(None) };
+        let address = checkout::tagged_email(&contact.email, &leg.reference);
         let mut reads_left = MAX_DETAIL_READS;
         let mut searched = Ok(());
         if self.defaults.facts.order_lookup == OrderLookup::SearchThenList {
@@ -64,7 +63,7 @@ impl AcmeOrdering {
             searched = match self.client.search_orders(LOOK_UP, &address).await {
                 Ok(found) => {
                     let found = candidates(found, &address);
-                    if let Some(sale) = self.find_by_reference(found, leg, wanted, &mut reads_left).await? {
+                    if let Some(sale) = self.find_by_reference(found, (leg, &address), wanted, &mut reads_left).await? {
                         return Ok(Some(sale));
                     }
                     Ok(())
@@ -76,7 +75,7 @@ impl AcmeOrdering {
         // One instance is enough: the order contains all lines of the leg.
         let Some(instance) = instances.first() else { return searched.map(|()| None) };
         let listed = candidates(self.client.list_orders_of(LOOK_UP, instance).await?, &address);
-        self.find_by_reference(listed, leg, wanted, &mut reads_left).await
+        self.find_by_reference(listed, (leg, &address), wanted, &mut reads_left).await
     }
 
     /// Finds the order whose detail contains our reference. Reads at most `reads_left` details: first of orders with our address,
@@ -84,15 +83,14 @@ impl AcmeOrdering {
     async fn find_by_reference(
         &self,
         mut orders: Vec<Order>,
-        leg: &LegRequest,
+        (leg, address): (&LegRequest, &str),
         wanted: &[RequestedLine<'_>],
         reads_left: &mut usize,
     ) -> Result<Option<ConfirmedSale>, VendorError> {
         let organization = self.organization(leg);
         let is_foreign = |order: &Order| organization.is_some() && buyer(order).as_deref() != organization;
         let sold_at = |order: &Order| self.to_instant(order.created_on.as_ref().or(order.creation_date.as_ref()));
-        let address = checkout::tagged_email(&leg.contact.email, &leg.reference);
-        orders.sort_by_cached_key(|order| (!has_address(order, &address), is_foreign(order), Reverse(sold_at(order))));
+        orders.sort_by_cached_key(|order| (!has_address(order, address), is_foreign(order), Reverse(sold_at(order))));
         let mut failure = None;
         for order in orders {
             let id = order.id.to_string();

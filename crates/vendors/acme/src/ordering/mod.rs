@@ -152,11 +152,13 @@ impl AcmeOrdering {
     ) -> Result<WriteOutcome<Order>, VendorError> {
         let op = VendorOperation::Confirm;
         let organization = self.organization(leg).ok_or_else(|| self.error(op, ErrorKind::Unsupported))?;
+        let no_contact = || self.rejected(op, RefusalReason::InvalidInput { field: "contact".to_owned() });
+        let contact = leg.contact.as_ref().ok_or_else(no_contact)?;
         let charges_voucher = self.voucher == Voucher::Charged;
         let reservation = find_ref(refs, RESERVATION_REF);
         let currency = self.defaults.currency;
         let item_amount = self.defaults.facts.item_amount;
-        let terms = CheckOutOptions { organization, reservation, charges_voucher, currency, item_amount };
+        let terms = CheckOutOptions { contact, organization, reservation, charges_voucher, currency, item_amount };
         let body = checkout::check_out(leg, wanted, &terms);
         self.sent.record(key, self.clock.now());
         self.client.check_out(op, key, organization, &body).await

@@ -54,10 +54,10 @@ fn an_instance_in_an_unknown_state_is_closed_until_its_word_is_configured() {
 fn the_amount_of_an_item_is_the_total_of_its_line_or_the_price_of_one_ticket() {
     let leg = leg();
     let wanted = checkout::requested_lines(&leg).expect("keys of ours");
-    let currency = "USD".parse().expect("a currency");
+    let (currency, contact) = ("USD".parse().expect("a currency"), leg.contact.as_ref().expect("a contact"));
     for (item_amount, amounts) in [(ItemAmount::Line, ["66.75", "19.00"]), (ItemAmount::Unit, ["22.25", "9.50"])] {
         let (organization, reservation, charges_voucher) = ("5120", None, true);
-        let options = CheckOutOptions { organization, reservation, charges_voucher, currency, item_amount };
+        let options = CheckOutOptions { contact, organization, reservation, charges_voucher, currency, item_amount };
         let sent = serde_json::to_value(checkout::check_out(&leg, &wanted, &options)).expect("JSON");
         let items = &sent["events"][0]["items"];
         assert_eq!([&items[0]["amount"], &items[1]["amount"]], amounts);

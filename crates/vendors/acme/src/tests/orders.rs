@@ -28,13 +28,13 @@ pub(super) fn leg() -> LegRequest {
     LegRequest {
         reference: "TG-1".to_owned(),
         lines: vec![line(0, "1", 3, 2225), line(1, "2", 2, 950)],
-        contact: Contact {
+        contact: Some(Contact {
             first_name: "Ada".to_owned(),
             last_name: "Guest".to_owned(),
             email: "guest@example.org".to_owned(),
             phone: Some("2025550101".to_owned()),
             postal_code: Some("02110".to_owned()),
-        },
+        }),
         account: std::collections::BTreeMap::new(),
         locale: None,
         delivery: DeliveryPreference::Barcode,
@@ -46,8 +46,8 @@ fn check_out(reservation: Option<&str>, charges_voucher: bool) -> CheckOut {
     let leg = leg();
     let wanted = checkout::requested_lines(&leg).expect("keys of ours");
     let currency = "USD".parse().expect("a currency");
-    let options =
-        CheckOutOptions { organization: "5120", reservation, charges_voucher, currency, item_amount: ItemAmount::Line };
+    let (contact, organization, item_amount) = (leg.contact.as_ref().expect("a contact"), "5120", ItemAmount::Line);
+    let options = CheckOutOptions { contact, organization, reservation, charges_voucher, currency, item_amount };
     checkout::check_out(&leg, &wanted, &options)
 }
 

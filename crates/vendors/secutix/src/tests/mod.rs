@@ -131,7 +131,7 @@ fn leg() -> LegRequest {
     LegRequest {
         reference: "TG-1".to_owned(),
         lines: vec![line(0, 84011, 2, 18_000), line(1, 84012, 1, 9_050)],
-        contact,
+        contact: Some(contact),
         account: std::collections::BTreeMap::new(),
         locale: None,
         delivery: DeliveryPreference::Barcode,

@@ -6,13 +6,13 @@ use sha2::{Digest, Sha256};
 use crate::assumptions::PaymentWord;
 use crate::settings::{Facts, PaymentCard};
 use crate::{settings, wire};
-use domain::ordering::LegRequest;
+use domain::ordering::Contact;
 
-/// Email address of a leg's account: the visitor's own, tagged with our reference, because the vendor allows one
-/// account per address. `None` if the visitor's address is malformed.
-pub(crate) fn tagged_email(leg: &LegRequest) -> Option<String> {
-    let (local, domain) = leg.contact.email.rsplit_once('@')?;
-    (!local.is_empty() && !domain.is_empty()).then(|| format!("{local}+{}@{domain}", leg.reference))
+/// Email address of a leg's account: that of its contact, tagged with our reference, because the vendor allows one
+/// account per address. `None` if the address is malformed.
+pub(crate) fn tagged_email(contact: &Contact, reference: &str) -> Option<String> {
+    let (local, domain) = contact.email.rsplit_once('@')?;
+    (!local.is_empty() && !domain.is_empty()).then(|| format!("{local}+{reference}@{domain}"))
 }
 
 /// True if an account was opened for a leg: its email address is tagged with its user name.
@@ -29,26 +29,31 @@ pub(crate) fn password(api_key: &SecretString, reference: &str) -> SecretString 
 }
 
 /// Builds the account of a leg.
-pub(crate) fn new_account<'a>(leg: &'a LegRequest, email: &'a str, password: &'a str) -> wire::NewAccount<'a> {
+pub(crate) fn new_account<'a>(
+    reference: &'a str,
+    contact: &'a Contact,
+    email: &'a str,
+    password: &'a str,
+) -> wire::NewAccount<'a> {
     wire::NewAccount {
-        username: &leg.reference,
+        username: reference,
         password,
         email,
-        first_name: &leg.contact.first_name,
-        last_name: &leg.contact.last_name,
-        phone: leg.contact.phone.as_deref(),
+        first_name: &contact.first_name,
+        last_name: &contact.last_name,
+        phone: contact.phone.as_deref(),
     }
 }
 
-/// Builds the payment; the visitor's email address and phone number are used if the card has none.
-pub(crate) fn card_payment<'a>(card: &'a PaymentCard, leg: &'a LegRequest) -> wire::Payment<'a> {
+/// Builds the payment; email address and phone number of the contact are used if the card has none.
+pub(crate) fn card_payment<'a>(card: &'a PaymentCard, contact: &'a Contact) -> wire::Payment<'a> {
     wire::Payment {
         number: card.number.expose_secret(),
         cvv: cvv(card.cvv.expose_secret()),
         expiry_date: card.expiry_date.expose_secret(),
         name: &card.name,
-        email: card.email.as_deref().unwrap_or(&leg.contact.email),
-        phone: card.phone.as_deref().or(leg.contact.phone.as_deref()),
+        email: card.email.as_deref().unwrap_or(&contact.email),
+        phone: card.phone.as_deref().or(contact.phone.as_deref()),
         address1: &card.address1,
         address2: card.address2.as_deref(),
         city: &card.city,

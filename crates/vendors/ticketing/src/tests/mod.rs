@@ -69,7 +69,7 @@ fn leg() -> LegRequest {
     LegRequest {
         reference: "TG-1".to_owned(),
         lines: vec![line],
-        contact,
+        contact: Some(contact),
         account: std::collections::BTreeMap::new(),
         locale: None,
         delivery: DeliveryPreference::Barcode,
