@@ -1,0 +1,183 @@
+// German: webhooks, and the log of their deliveries.
+
+import type { webhooks as words } from '../en/webhooks';
+
+export const webhooks: typeof words = {
+  webhooks: {
+    title: 'Webhooks',
+    explain: 'Ein Webhook sendet Änderungen als signierte Nachrichten an eine URL von Ihnen.',
+    none: 'Noch keine Webhooks',
+    noneHint: 'Fügen Sie einen hinzu, um Änderungen an einer eigenen URL zu empfangen.',
+    notFound: 'Diesen Webhook gibt es nicht, oder er gehört jemand anderem.',
+    of: (destination) => `Webhook an ${destination}`,
+    url: 'URL',
+    urlHint: 'Sie muss mit https:// beginnen und aus dem Internet erreichbar sein, sofern der Betreiber keine anderen Adressen zulässt.',
+    urlInvalid: 'Geben Sie eine vollständige URL ein, die mit https:// oder http:// beginnt.',
+    eventTypes: 'Ereignisse',
+    events: {
+      ORDER_UPDATED: 'Bestellungen',
+      TICKET_UPDATED: 'Tickets',
+      DELIVERY_UPDATED: 'Zustellung von Tickets in Apps',
+      EVENT_UPDATED: 'Veranstaltungen des Katalogs',
+      AVAILABILITY_UPDATED: 'Verfügbarkeit',
+      SOURCE_UPDATED: 'Quellen',
+      CONNECTION_UPDATED: 'Verbindungen von Wiederverkäufern',
+    },
+    needsScope: (scope) => `benötigt das Recht ${scope}`,
+    contents: 'Inhalt',
+    includes: {
+      IDS: 'Nur Kennungen',
+      FULL: 'Kennungen und das Objekt',
+    },
+    includeHint: 'Das Objekt enthält weder Ticketcodes noch Daten von Käufern.',
+    signature: 'Signatur',
+    signatures: {
+      HMAC: 'HMAC mit gemeinsamem Geheimnis',
+      ED25519: 'Ed25519 mit öffentlichem Schlüssel',
+    },
+    publicKey: 'Öffentlicher Schlüssel',
+    copyKey: 'Öffentlichen Schlüssel kopieren',
+    state: 'Status',
+    states: { ACTIVE: 'Aktiv', DISABLED: 'Deaktiviert' },
+    failing: 'Schlägt fehl',
+    failingSince: (time) =>
+      `Seit ${time} schlagen alle Versuche fehl. Die Nachrichten werden in wachsenden Abständen erneut gesendet.`,
+    reasons: {
+      GONE: 'Das Ziel hat mit dem Status 410 geantwortet: Es möchte keine Nachrichten mehr.',
+      FAILING: 'Das Ziel hat in der ganzen zulässigen Zeit nichts angenommen.',
+      REQUESTED: 'Jemand hat ihn deaktiviert.',
+      OWNER_REMOVED:
+        'Der Aufrufer, dem er gehörte, wurde aus der Konfiguration entfernt. Er gehört dann dem, der ihn aktiviert.',
+    },
+    configured: 'Konfiguriert',
+    configuredHint: 'Dieser Webhook ist Teil der Konfiguration. Seine Einstellungen können hier nicht bearbeitet werden.',
+    operatorsOnly: 'Nur Betreiber können seinen Status ändern, ihn testen und Änderungen erneut senden lassen.',
+    missingScopes: (scopes) =>
+      `Ihnen fehlt ${scopes}, was seine Ereignisse voraussetzen. Sie können sein Protokoll lesen und ihn löschen.`,
+    changes: 'Änderungen von',
+    everybody: 'Allen',
+    created: 'Angelegt',
+    bothUntil: 'Altes Geheimnis gültig bis',
+    settings: 'Einstellungen',
+    add: {
+      open: 'Webhook hinzufügen',
+      title: 'Webhook hinzufügen',
+      explain: 'Er erhält die Änderungen ab jetzt.',
+      go: 'Hinzufügen',
+      refused: 'Nicht hinzugefügt',
+    },
+    edit: {
+      open: 'Bearbeiten',
+      title: 'Webhook bearbeiten',
+      explain: 'Danach liest er, was Sie lesen dürfen.',
+      go: 'Speichern',
+      refused: 'Nicht gespeichert',
+    },
+    secret: {
+      title: 'Geheimnis des Webhooks',
+      explain:
+        'Das Geheimnis wird nur jetzt angezeigt. Kopieren Sie es in Ihr Programm, das damit die Signaturen prüft.',
+      label: 'Geheimnis',
+      copy: 'Geheimnis kopieren',
+      keyTitle: 'Öffentlicher Schlüssel des Webhooks',
+      keyExplain:
+        'Mit diesem öffentlichen Schlüssel prüft Ihr Programm die Signaturen. Er bleibt auf der Seite des Webhooks sichtbar.',
+      lost: 'Den Webhook gibt es, aber die Antwort mit seinem Geheimnis ging verloren. Ersetzen Sie das Geheimnis, um ein neues zu erhalten.',
+      overlap: (time) => `Bis ${time} werden Nachrichten auch mit dem ersetzten Geheimnis signiert.`,
+      done: 'Fertig',
+    },
+    test: {
+      go: 'Test senden',
+      busy: 'Wird gesendet …',
+      result: (outcome, status, duration) =>
+        `Testnachricht: ${outcome}${status === null ? '' : `, Status ${status}`}, nach ${duration}.`,
+      sent: 'Die Testnachricht wurde gesendet. Das Ergebnis steht im Protokoll.',
+      refused: 'Nicht gesendet',
+    },
+    enable: {
+      open: 'Aktivieren',
+      title: 'Webhook aktivieren',
+      explain:
+        'Er macht dort weiter, wo er aufgehört hat: Die Änderungen seitdem werden der Reihe nach gesendet. Nichts ging verloren.',
+      refused: 'Nicht aktiviert',
+    },
+    disable: {
+      open: 'Deaktivieren',
+      title: 'Webhook deaktivieren',
+      explain: 'Es wird nichts gesendet, bis ihn jemand aktiviert. Dann macht er dort weiter, wo er aufgehört hat.',
+      refused: 'Nicht deaktiviert',
+    },
+    rotate: {
+      open: 'Geheimnis ersetzen',
+      title: 'Geheimnis ersetzen',
+      explain:
+        'Ein neues Geheimnis signiert ab jetzt alle Nachrichten. Das bisherige signiert sie noch eine Zeit lang mit, damit nichts abgewiesen wird, während Sie es in Ihrem Programm austauschen. Das neue wird einmal angezeigt.',
+      keyExplain:
+        'Ein neuer Schlüssel signiert ab jetzt alle Nachrichten. Der bisherige signiert sie noch eine Zeit lang mit, damit nichts abgewiesen wird, während Sie den öffentlichen Schlüssel in Ihrem Programm austauschen.',
+      refused: 'Nicht ersetzt',
+    },
+    replay: {
+      open: 'Erneut senden',
+      title: 'Änderungen erneut senden',
+      from: 'Beginn',
+      choices: { CURSOR: 'Nach einem Cursor', START: 'Mit der ersten noch gespeicherten Änderung' },
+      cursor: 'Cursor',
+      cursorHint: 'Aus einer Nachricht, einer Zustellung im Protokoll oder der Abfrage changes.',
+      explain: {
+        CURSOR:
+          'Alles nach diesem Cursor wird der Reihe nach erneut gesendet, mit denselben Nachrichtenkennungen. Was am Cursor oder davor noch wartet, wird nicht gesendet.',
+        START:
+          'Alle gespeicherten Änderungen, die dieser Webhook sehen darf, werden der Reihe nach erneut gesendet, mit denselben Nachrichtenkennungen. Das können viele Nachrichten sein.',
+      },
+      after: 'Alles Folgende erneut senden',
+      refused: 'Nicht erneut gesendet',
+    },
+    remove: {
+      open: 'Löschen',
+      title: 'Webhook löschen',
+      explain: (destination) =>
+        `Der Webhook an ${destination} wird mit seinem Protokoll gelöscht. Was noch wartet, wird nicht gesendet. Das lässt sich nicht rückgängig machen.`,
+      go: 'Endgültig löschen',
+      refused: 'Nicht gelöscht',
+    },
+  },
+  webhookLog: {
+    title: 'Zustellungen',
+    none: 'Noch nichts gesendet',
+    noneHint: 'Senden Sie einen Test, oder warten Sie auf die erste Änderung.',
+    event: 'Ereignis',
+    changed: 'Geändert',
+    state: 'Status',
+    states: { DELIVERED: 'Zugestellt', FAILED: 'Fehlgeschlagen', PENDING: 'Wartet' },
+    attempt: 'Versuch',
+    attempts: 'Versuche',
+    lastAttempts: 'Letzte Versuche',
+    outcome: 'Ergebnis',
+    outcomes: {
+      ACCEPTED: 'Angenommen',
+      REFUSED: 'Abgelehnt',
+      CLOCK_DIFFERS: 'Abgelehnt: Seine Uhr weicht um mehr als fünf Minuten ab',
+      REDIRECTED: 'Weiterleitung, der nicht gefolgt wird',
+      GONE: 'Endgültig eingestellt',
+      TIMED_OUT: 'Keine Antwort in der vorgegebenen Zeit',
+      UNREACHABLE: 'Nicht erreichbar',
+      FORBIDDEN_ADDRESS: 'Adresse nicht erlaubt',
+    },
+    status: 'HTTP-Status',
+    noStatus: 'Keiner',
+    duration: 'Dauer',
+    next: 'Nächster Versuch',
+    when: 'Zeit',
+    message: 'Kennung der Nachricht',
+    object: 'Objekt',
+    version: 'Version',
+    cursor: 'Cursor',
+    copyCursor: 'Cursor kopieren',
+    request: 'Kopfzeilen der Anfrage',
+    response: 'Kopfzeilen der Antwort',
+    noResponse: 'Es kam keine Antwort.',
+    noHeaders: 'Keine der Kopfzeilen, die protokolliert werden.',
+    newest: 'Neueste Zustellungen',
+    older: 'Ältere Zustellungen',
+  },
+};
