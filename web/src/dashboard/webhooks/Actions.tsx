@@ -1,4 +1,4 @@
-// What can be done with a webhook: test, enable, disable, replace the secret, replay, delete. Each but the test shows first what it will do.
+// Actions on a webhook: test, enable, disable, replace the secret, replay, delete. Each but the test shows first what it will do.
 
 import { useId, useState } from 'react';
 
@@ -10,12 +10,11 @@ import {
   UpdateWebhookDocument,
 } from '../api/documents';
 import { goTo } from '../app/route';
-import { Failure } from '../ui/Answer';
 import { Confirm } from '../ui/Confirm';
-import { Problems } from '../ui/Problems';
 import { useTranslation } from '../words';
 import { Choice } from './Fields';
 import { Secret, type Signing } from './Secret';
+import { Trouble } from './Trouble';
 import { hostOf, problemsOf, useAction, type Webhook } from './webhook';
 
 const TEST_TYPE = 'webhook.test';
@@ -56,8 +55,7 @@ export function TestButton({ webhook, again }: Props) {
       </button>
       <div className="test-result">
         <p role="status">{result}</p>
-        {error ? <Failure error={error} title={t.webhooks.test.refused} /> : null}
-        <Problems of={problems} title={t.webhooks.test.refused} areOfTry />
+        <Trouble error={error} problems={problems} refused={t.webhooks.test.refused} />
       </div>
     </>
   );
@@ -78,8 +76,7 @@ export function StateDialog({ webhook, onClose, again }: DialogProps) {
 
   return (
     <Confirm title={words.title} explain={words.explain} go={words.open} isBusy={isBusy} onGo={go} onClose={onClose}>
-      {error ? <Failure error={error} title={words.refused} /> : null}
-      <Problems of={problems} title={words.refused} areOfTry />
+      <Trouble error={error} problems={problems} refused={words.refused} />
     </Confirm>
   );
 }
@@ -88,7 +85,7 @@ export function RotateDialog({ webhook, onClose, again }: DialogProps) {
   const { t } = useTranslation();
   const { act, error, problems, isBusy } = useAction(RotateWebhookSecretDocument);
   const [signing, setSigning] = useState<Signing | null>(null);
-  const words = t.webhooks.rotate;
+  const shown = webhook.publicKey === null ? t.webhooks.rotate : t.webhooks.rotateKey;
 
   async function go() {
     const done = await act({ webhook: webhook.id });
@@ -98,16 +95,8 @@ export function RotateDialog({ webhook, onClose, again }: DialogProps) {
 
   if (signing) return <Secret of={signing} onClose={onClose} />;
   return (
-    <Confirm
-      title={words.title}
-      explain={webhook.publicKey === null ? words.explain : words.keyExplain}
-      go={words.open}
-      isBusy={isBusy}
-      onGo={go}
-      onClose={onClose}
-    >
-      {error ? <Failure error={error} title={words.refused} /> : null}
-      <Problems of={problems} title={words.refused} areOfTry />
+    <Confirm title={shown.title} explain={shown.explain} go={shown.open} isBusy={isBusy} onGo={go} onClose={onClose}>
+      <Trouble error={error} problems={problems} refused={shown.refused} />
     </Confirm>
   );
 }
@@ -159,8 +148,7 @@ export function ReplayDialog({ webhook, after, onClose, again }: DialogProps & {
           </p>
         </div>
       ) : null}
-      {error ? <Failure error={error} title={words.refused} /> : null}
-      <Problems of={problems.filter(({ path }) => path?.at(-1) !== 'cursor')} title={words.refused} areOfTry />
+      <Trouble error={error} problems={problems} refused={words.refused} fields={['cursor']} />
     </Confirm>
   );
 }
@@ -189,8 +177,7 @@ export function DeleteDialog({ webhook, onClose, again }: DialogProps) {
       onGo={go}
       onClose={onClose}
     >
-      {error ? <Failure error={error} title={words.refused} /> : null}
-      <Problems of={problems} title={words.refused} areOfTry />
+      <Trouble error={error} problems={problems} refused={words.refused} />
     </Confirm>
   );
 }

@@ -173,7 +173,11 @@ function Head({ title, headers, none }: { title: string; headers: readonly Heade
   return (
     <div>
       <h4>{title}</h4>
-      {headers.length === 0 ? <p className="small">{none}</p> : <pre>{headers.map(({ name, value }) => `${name}: ${value}`).join('\n')}</pre>}
+      {headers.length === 0 ? (
+        <p className="small">{none}</p>
+      ) : (
+        <pre>{headers.map(({ name, value }) => `${name}: ${value}`).join('\n')}</pre>
+      )}
     </div>
   );
 }

@@ -15,6 +15,7 @@ export function Secret({ of: { webhook, secret }, onClose }: { of: Signing; onCl
   const { t, f } = useTranslation();
   const words = t.webhooks.secret;
   const { publicKey, previousSecretUntil } = webhook;
+  const overlap = publicKey === null ? words.overlap : words.keyOverlap;
   return (
     <Dialog title={publicKey === null ? words.title : words.keyTitle} onClose={onClose}>
       {publicKey !== null ? (
@@ -30,7 +31,7 @@ export function Secret({ of: { webhook, secret }, onClose }: { of: Signing; onCl
         </>
       ) : null}
       {publicKey === null && secret === null ? <p className="notice tone-bad">{words.lost}</p> : null}
-      {previousSecretUntil !== null ? <p>{words.overlap(f.time(previousSecretUntil))}</p> : null}
+      {previousSecretUntil !== null ? <p>{overlap(f.time(previousSecretUntil))}</p> : null}
       <div className="bar">
         <button type="button" className="main" onClick={onClose}>
           {words.done}

@@ -6,12 +6,11 @@ import type { CombinedError } from 'urql';
 import { CreateWebhookDocument, UpdateWebhookDocument } from '../api/documents';
 import { goTo } from '../app/route';
 import type { Viewer } from '../app/viewer';
-import { Failure } from '../ui/Answer';
 import { Dialog } from '../ui/Dialog';
-import { Problems } from '../ui/Problems';
 import { useTranslation } from '../words';
 import { Fields, isHttpUrl, type Settings } from './Fields';
 import { Secret, type Signing } from './Secret';
+import { Trouble } from './Trouble';
 import { type Problem, useAction, type Webhook } from './webhook';
 
 const WITH_FIELDS = ['url', 'events'];
@@ -44,15 +43,7 @@ export function AddDialog({ viewer, onClose, again }: { viewer: Viewer; onClose:
     );
   }
   return (
-    <SettingsForm
-      words={t.webhooks.add}
-      canGo
-      isBusy={isBusy}
-      onGo={go}
-      onClose={onClose}
-      error={error}
-      problems={problems}
-    >
+    <SettingsForm words={t.webhooks.add} canGo isBusy={isBusy} onGo={go} onClose={onClose} error={error} problems={problems}>
       <Fields viewer={viewer} settings={settings} onChange={setSettings} problems={problems} isUrlWrong={isUrlWrong} isNew />
     </SettingsForm>
   );
@@ -125,12 +116,7 @@ function SettingsForm({ words, canGo, isBusy, onGo, onClose, error, problems, ch
       <p>{words.explain}</p>
       <form className="stack" noValidate onSubmit={submit}>
         {children}
-        {error ? <Failure error={error} title={words.refused} /> : null}
-        <Problems
-          of={problems.filter(({ path }) => !WITH_FIELDS.includes(path?.at(-1) ?? ''))}
-          title={words.refused}
-          areOfTry
-        />
+        <Trouble error={error} problems={problems} refused={words.refused} fields={WITH_FIELDS} />
         <div className="bar">
           <button type="submit" className="main" disabled={isBusy || !canGo}>
             {words.go}

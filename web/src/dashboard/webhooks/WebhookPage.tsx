@@ -15,7 +15,7 @@ import { EditDialog } from './SettingsDialogs';
 import { reasonOf, Standing } from './Standing';
 import { hostOf, type Rights, rightsOf, type Webhook } from './webhook';
 
-const ASK_AGAIN = 10_000;
+const ASK_AGAIN = 5_000;
 
 type Open = { dialog: 'edit' | 'state' | 'rotate' | 'delete' } | { dialog: 'replay'; after: string };
 
@@ -104,7 +104,7 @@ function SettingsOf({ webhook, isOfAll }: { webhook: Webhook; isOfAll: boolean }
             </>
           ),
         ],
-        [t.webhooks.bothUntil, previousSecretUntil === null ? null : f.time(previousSecretUntil)],
+        [publicKey === null ? t.webhooks.secretUntil : t.webhooks.keyUntil, previousSecretUntil === null ? null : f.time(previousSecretUntil)],
         [t.webhooks.changes, isOfAll && (webhook.reseller?.name ?? t.webhooks.everybody)],
         [t.webhooks.created, f.time(webhook.createdAt)],
       ]}
@@ -114,7 +114,8 @@ function SettingsOf({ webhook, isOfAll }: { webhook: Webhook; isOfAll: boolean }
 
 function Buttons({ webhook, rights, onOpen }: { webhook: Webhook; rights: Rights; onOpen: (open: Open) => void }) {
   const { t } = useTranslation();
-  const { enable, disable, edit, rotate, replay, remove } = t.webhooks;
+  const { enable, disable, edit, replay, remove } = t.webhooks;
+  const rotate = webhook.publicKey === null ? t.webhooks.rotate : t.webhooks.rotateKey;
   const buttons: [boolean, string, Open][] = [
     [rights.mayEdit, edit.open, { dialog: 'edit' }],
     [rights.mayAct, webhook.state === 'ACTIVE' ? disable.open : enable.open, { dialog: 'state' }],

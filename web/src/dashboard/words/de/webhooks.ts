@@ -57,7 +57,9 @@ export const webhooks: typeof words = {
     changes: 'Änderungen von',
     everybody: 'Allen',
     created: 'Angelegt',
-    bothUntil: 'Altes Geheimnis gültig bis',
+    secretUntil: 'Altes Geheimnis gültig bis',
+    keyUntil: 'Alter Schlüssel gültig bis',
+    lost: 'Die Antwort ging verloren. Sie können es noch einmal versuchen: Nichts geschieht doppelt',
     settings: 'Einstellungen',
     add: {
       open: 'Webhook hinzufügen',
@@ -84,6 +86,7 @@ export const webhooks: typeof words = {
         'Mit diesem öffentlichen Schlüssel prüft Ihr Programm die Signaturen. Er bleibt auf der Seite des Webhooks sichtbar.',
       lost: 'Den Webhook gibt es, aber die Antwort mit seinem Geheimnis ging verloren. Ersetzen Sie das Geheimnis, um ein neues zu erhalten.',
       overlap: (time) => `Bis ${time} werden Nachrichten auch mit dem ersetzten Geheimnis signiert.`,
+      keyOverlap: (time) => `Bis ${time} werden Nachrichten auch mit dem ersetzten Schlüssel signiert.`,
       done: 'Fertig',
     },
     test: {
@@ -112,7 +115,12 @@ export const webhooks: typeof words = {
       title: 'Geheimnis ersetzen',
       explain:
         'Ein neues Geheimnis signiert ab jetzt alle Nachrichten. Das bisherige signiert sie noch eine Zeit lang mit, damit nichts abgewiesen wird, während Sie es in Ihrem Programm austauschen. Das neue wird einmal angezeigt.',
-      keyExplain:
+      refused: 'Nicht ersetzt',
+    },
+    rotateKey: {
+      open: 'Schlüsselpaar ersetzen',
+      title: 'Schlüsselpaar ersetzen',
+      explain:
         'Ein neuer Schlüssel signiert ab jetzt alle Nachrichten. Der bisherige signiert sie noch eine Zeit lang mit, damit nichts abgewiesen wird, während Sie den öffentlichen Schlüssel in Ihrem Programm austauschen.',
       refused: 'Nicht ersetzt',
     },

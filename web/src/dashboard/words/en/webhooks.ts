@@ -61,7 +61,9 @@ export const webhooks = {
     changes: 'Changes of',
     everybody: 'Everybody',
     created: 'Created',
-    bothUntil: 'Old secret valid until',
+    secretUntil: 'Old secret valid until',
+    keyUntil: 'Old key valid until',
+    lost: 'The response was lost. You can try again: nothing is done twice',
     settings: 'Settings',
     add: {
       open: 'Add webhook',
@@ -86,6 +88,7 @@ export const webhooks = {
       keyExplain: 'Your program verifies the signatures with this public key. It stays visible on the page of the webhook.',
       lost: 'The webhook exists, but the response with its secret was lost. Replace the secret to get a new one.',
       overlap: (time: string) => `Until ${time}, messages are also signed with the secret that was replaced.`,
+      keyOverlap: (time: string) => `Until ${time}, messages are also signed with the key that was replaced.`,
       done: 'Done',
     },
     test: {
@@ -113,7 +116,12 @@ export const webhooks = {
       title: 'Replace the secret',
       explain:
         'A new secret signs all messages from now on. The present one signs them too for a while, so that nothing is refused while you change it in your program. The new one is shown once.',
-      keyExplain:
+      refused: 'Not replaced',
+    },
+    rotateKey: {
+      open: 'Replace key pair',
+      title: 'Replace the key pair',
+      explain:
         'A new key signs all messages from now on. The present one signs them too for a while, so that nothing is refused while you change the public key in your program.',
       refused: 'Not replaced',
     },

@@ -57,7 +57,9 @@ export const webhooks: typeof words = {
     changes: 'Changements de',
     everybody: 'Tout le monde',
     created: 'Créé',
-    bothUntil: "Ancien secret valable jusqu'au",
+    secretUntil: "Ancien secret valable jusqu'au",
+    keyUntil: "Ancienne clé valable jusqu'au",
+    lost: 'La réponse a été perdue. Vous pouvez réessayer : rien n’est fait deux fois',
     settings: 'Réglages',
     add: {
       open: 'Ajouter un webhook',
@@ -84,6 +86,7 @@ export const webhooks: typeof words = {
         'Votre programme vérifie les signatures avec cette clé publique. Elle reste visible sur la page du webhook.',
       lost: 'Le webhook existe, mais la réponse qui contenait son secret a été perdue. Remplacez le secret pour en obtenir un nouveau.',
       overlap: (time) => `Jusqu'au ${time}, les messages sont aussi signés avec le secret remplacé.`,
+      keyOverlap: (time) => `Jusqu'au ${time}, les messages sont aussi signés avec la clé remplacée.`,
       done: 'Terminé',
     },
     test: {
@@ -111,9 +114,14 @@ export const webhooks: typeof words = {
       title: 'Remplacer le secret',
       explain:
         "Un nouveau secret signe désormais tous les messages. L'actuel les signe encore quelque temps, pour que rien ne soit refusé pendant que vous le changez dans votre programme. Le nouveau est affiché une seule fois.",
-      keyExplain:
-        "Une nouvelle clé signe désormais tous les messages. L'actuelle les signe encore quelque temps, pour que rien ne soit refusé pendant que vous changez la clé publique dans votre programme.",
       refused: 'Non remplacé',
+    },
+    rotateKey: {
+      open: 'Remplacer la paire de clés',
+      title: 'Remplacer la paire de clés',
+      explain:
+        "Une nouvelle clé signe désormais tous les messages. L'actuelle les signe encore quelque temps, pour que rien ne soit refusé pendant que vous changez la clé publique dans votre programme.",
+      refused: 'Non remplacée',
     },
     replay: {
       open: 'Renvoyer',
