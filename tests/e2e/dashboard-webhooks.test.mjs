@@ -485,7 +485,7 @@ test('the page speaks French and German', async (context) => {
   const receiver = await receive(context);
   const { id } = await create(receiver.url);
   for (const [locale, add, once, send, sent, log] of [
-    ['fr-FR', 'Ajouter un webhook', "n'est affiché que maintenant", 'Envoyer un test', 'Accepté, statut 204', 'En-têtes de la requête'],
+    ['fr-FR', 'Ajouter un webhook', "Le secret n'est affiché que", 'Envoyer un test', 'Accepté, statut 204', 'En-têtes de la requête'],
     ['de-DE', 'Webhook hinzufügen', 'wird nur jetzt angezeigt', 'Test senden', 'Angenommen, Status 204', 'Kopfzeilen der Anfrage'],
   ]) {
     const { page } = await signIn(browser, server.origin, RESELLER, { locale });

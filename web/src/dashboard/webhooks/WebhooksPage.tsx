@@ -40,7 +40,7 @@ function WebhookList({ viewer }: { viewer: Viewer }) {
           webhooks.length === 0 ? (
             <Empty title={t.webhooks.none} hint={t.webhooks.noneHint} />
           ) : (
-            <Card title={t.webhooks.title}>
+            <Card title={t.webhooks.list}>
               <Rows of={webhooks} isOfAll={viewer.reseller === null} />
             </Card>
           )

@@ -6,6 +6,7 @@ export const webhooks: typeof words = {
   webhooks: {
     title: 'Webhooks',
     explain: 'Ein Webhook sendet Änderungen als signierte Nachrichten an eine URL von Ihnen.',
+    list: 'Ziele',
     none: 'Noch keine Webhooks',
     noneHint: 'Fügen Sie einen hinzu, um Änderungen an einer eigenen URL zu empfangen.',
     notFound: 'Diesen Webhook gibt es nicht, oder er gehört jemand anderem.',

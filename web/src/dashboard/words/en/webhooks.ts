@@ -13,6 +13,7 @@ export const webhooks = {
   webhooks: {
     title: 'Webhooks',
     explain: 'A webhook sends changes as signed messages to a URL of yours.',
+    list: 'Destinations',
     none: 'No webhooks yet',
     noneHint: 'Add one to receive changes at a URL of yours.',
     notFound: 'There is no such webhook, or it belongs to somebody else.',

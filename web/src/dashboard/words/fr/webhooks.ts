@@ -6,6 +6,7 @@ export const webhooks: typeof words = {
   webhooks: {
     title: 'Webhooks',
     explain: 'Un webhook envoie les changements à une de vos URL, sous forme de messages signés.',
+    list: 'Destinations',
     none: 'Aucun webhook pour le moment',
     noneHint: 'Ajoutez-en un pour recevoir les changements à une de vos URL.',
     notFound: "Ce webhook n'existe pas, ou il appartient à quelqu'un d'autre.",
