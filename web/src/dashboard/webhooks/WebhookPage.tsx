@@ -48,7 +48,14 @@ function Details({ webhook, viewer, again }: { webhook: Webhook; viewer: Viewer;
   const dialog = { webhook, again, onClose: () => setOpen(null) };
   return (
     <>
-      <Card title={t.webhooks.settings} aside={<Standing of={webhook} />}>
+      <Card
+        title={t.webhooks.settings}
+        aside={
+          <span>
+            <Standing of={webhook} />
+          </span>
+        }
+      >
         <Notices webhook={webhook} rights={rights} />
         <SettingsOf webhook={webhook} isOfAll={viewer.reseller === null} />
         <div className="bar">
