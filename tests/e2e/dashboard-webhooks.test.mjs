@@ -1,14 +1,13 @@
 // The dashboard's page Webhooks before the real service, with receivers that listen on this machine.
 
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 import { Webhook } from 'standardwebhooks';
 
 import { keepPicture, openChromium, openPage } from './chromium.mjs';
 import { assertAccessible, assertFits, goTo, OPERATOR, RESELLER, settle, signIn } from './dashboard.mjs';
 import { freePort, goThroughProvider, signInSettings, startProvider } from './provider.mjs';
+import { receive } from './receiver.mjs';
 import { startServer } from './server.mjs';
 import { ask, placeOrder, reseller } from './shop.mjs';
 
@@ -43,28 +42,6 @@ after(async () => {
   await provider?.stop();
   assert.equal(code ?? 0, 0, 'the server drains and ends with 0');
 });
-
-/** A receiver that keeps what arrives and responds with `status`. */
-async function receive(context) {
-  const receiver = { status: 204, received: [] };
-  const listener = createServer(async (request, response) => {
-    const parts = [];
-    for await (const part of request) parts.push(part);
-    receiver.received.push({ headers: request.headers, body: Buffer.concat(parts) });
-    response.writeHead(receiver.status, { 'x-request-id': 'of-the-receiver' }).end();
-    listener.emit('received');
-  }).listen(0, '127.0.0.1');
-  await once(listener, 'listening');
-  context.after(() => listener.close().closeAllConnections());
-  receiver.host = `127.0.0.1:${listener.address().port}`;
-  receiver.url = `http://${receiver.host}/changes`;
-  /** Waits until something that arrived fulfills a condition. */
-  receiver.until = async (condition, from = 0) => {
-    const signal = AbortSignal.timeout(30_000);
-    while (!receiver.received.slice(from).some(condition)) await once(listener, 'received', { signal });
-  };
-  return receiver;
-}
 
 const typeOf = ({ body }) => JSON.parse(body).type;
 const isOfOrder = (id) => (message) => JSON.parse(message.body).data.id === id;
