@@ -26,8 +26,8 @@ after(async () => {
 
 /** Every view, as who has it. */
 const VIEWS = [
-  [RESELLER, ['sales'], ['orders'], ['orders', 'ORDER'], ['connections'], ['no-such-view']],
-  [OPERATOR, ['overview'], ['sources'], ['attention'], ['orders'], ['orders', 'ORDER'], ['resellers'], ['reconciliation']],
+  [RESELLER, ['sales'], ['orders'], ['orders', 'ORDER'], ['connections'], ['webhooks'], ['no-such-view']],
+  [OPERATOR, ['overview'], ['sources'], ['attention'], ['orders'], ['orders', 'ORDER'], ['resellers'], ['reconciliation'], ['webhooks']],
 ];
 
 /** Walks through every view of everybody. */

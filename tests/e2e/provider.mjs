@@ -75,3 +75,11 @@ export function signInSettings(issuer, publicUrl) {
   }
   return Object.fromEntries(Object.entries(settings).map(([key, value]) => [`TICKETGRAPH__SIGN_IN__${key}`, value]));
 }
+
+/** Goes to the provider and says who it is there. */
+export async function goThroughProvider(page, person) {
+  await page.getByRole('button', { name: 'Sign in with Example Login' }).click();
+  await page.locator('input[name=login]').fill(person);
+  await page.locator('input[name=password]').fill('any');
+  await page.locator('button[type=submit]').click();
+}

@@ -8,7 +8,7 @@ import WebSocket from 'ws';
 
 import { openChromium, openPage } from './chromium.mjs';
 import { assertAccessible, goTo, OPERATOR, settle } from './dashboard.mjs';
-import { freePort, signInSettings, startProvider } from './provider.mjs';
+import { freePort, goThroughProvider, signInSettings, startProvider } from './provider.mjs';
 import { startServer } from './server.mjs';
 import { ask, placeOrder, reseller } from './shop.mjs';
 
@@ -35,14 +35,6 @@ after(async () => {
   await provider?.stop();
   assert.equal(code ?? 0, 0, 'the server drains and ends with 0');
 });
-
-/** Goes to the provider and says who it is there. */
-async function goThroughProvider(page, person) {
-  await page.getByRole('button', { name: 'Sign in with Example Login' }).click();
-  await page.locator('input[name=login]').fill(person);
-  await page.locator('input[name=password]').fill('any');
-  await page.locator('button[type=submit]').click();
-}
 
 /** A browser of its own in which a person has signed in. */
 async function signInAs(person, at = '') {

@@ -6,6 +6,7 @@ import './styles/parts.css';
 import './styles/views.css';
 import './styles/orders.css';
 import './styles/overview.css';
+import './styles/webhooks.css';
 import './styles/print.css';
 
 import { StrictMode } from 'react';

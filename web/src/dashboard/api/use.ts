@@ -65,3 +65,20 @@ export function newKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return `dashboard-${Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')}`;
 }
+
+/** Keys for what a person may try several times, with the same or with other input: one for each input until it was answered. */
+export function useKeys() {
+  const keys = useRef(new Map<string, string>());
+  return {
+    keyOf(input: unknown): string {
+      const text = JSON.stringify(input);
+      const key = keys.current.get(text) ?? newKey();
+      keys.current.set(text, key);
+      return key;
+    },
+    /** The server has answered: the same input is another intent from now on. */
+    answered(input: unknown): void {
+      keys.current.delete(JSON.stringify(input));
+    },
+  };
+}

@@ -16,7 +16,7 @@ import { Shell } from './Shell';
 import { SignIn } from './SignIn';
 import { useRoute } from './route';
 import type { Viewer } from './viewer';
-import { viewsOf } from './views';
+import { refusedView, viewsOf } from './views';
 
 export function App() {
   const present = useStore(key);
@@ -89,11 +89,18 @@ function Views({ viewer }: { viewer: Viewer }) {
   const [name = '', ...rest] = useRoute();
   const views = viewsOf(viewer);
   const view = name === '' ? views[0] : views.find((known) => known.name === name);
+  const refused = view ? null : refusedView(viewer, name);
   return (
     <Shell views={views} viewer={viewer} current={view?.name}>
       {view ? (
         // A view of another thing is another view: nothing of the last one is kept.
         <view.Component key={[view.name, ...rest].join('/')} viewer={viewer} path={rest} />
+      ) : refused ? (
+        <Page title={t.nav[refused.name]}>
+          <p className="notice tone-bad" role="alert">
+            {t.errors.FORBIDDEN} {t.app.missing(refused.missing)}
+          </p>
+        </Page>
       ) : (
         <Page title={views.length > 0 ? t.app.notFound : t.app.dashboard}>
           {views.length > 0 ? <a href="#/">{t.app.toStart}</a> : <Empty title={t.app.nothingToSee} />}

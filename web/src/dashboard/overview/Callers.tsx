@@ -5,7 +5,7 @@ import { useAsked } from '../api/use';
 import { Answer } from '../ui/Answer';
 import { Card, Empty } from '../ui/parts';
 import { useTranslation } from '../words';
-import { CardTable } from './CardTable';
+import { CardTable } from '../ui/CardTable';
 
 type Caller = CallersQuery['callers'][number];
 

@@ -8,7 +8,7 @@ import { hrefOf } from '../app/route';
 import { Answer } from '../ui/Answer';
 import { Card, Facts, Sums } from '../ui/parts';
 import { type Money, useTranslation } from '../words';
-import { CardTable } from './CardTable';
+import { CardTable } from '../ui/CardTable';
 import { compared, type PeriodName, periodOf, PERIODS, soldBy, unresolvedOf } from './periods';
 
 const ASK_AGAIN = 60_000;

@@ -7,7 +7,7 @@ import { Ago } from '../ui/Ago';
 import { Answer } from '../ui/Answer';
 import { Badge, Card, Empty } from '../ui/parts';
 import { useTranslation } from '../words';
-import { CardTable } from './CardTable';
+import { CardTable } from '../ui/CardTable';
 
 type Source = WaitingDeliveriesQuery['sources'][number];
 type Stream = NonNullable<Source['delivery']>['streams'][number];

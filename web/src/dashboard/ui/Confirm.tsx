@@ -11,20 +11,24 @@ interface Asked {
   explain: string;
   go: string;
   isBusy: boolean;
+  /** Something that it needs is not given yet. */
+  canGo?: boolean;
+  /** It cannot be undone. */
+  isDangerous?: boolean;
   onGo: () => void;
   onClose: () => void;
   /** What came of a try. */
   children?: ReactNode;
 }
 
-export function Confirm({ title, explain, go, isBusy, onGo, onClose, children }: Asked) {
+export function Confirm({ title, explain, go, isBusy, canGo = true, isDangerous = false, onGo, onClose, children }: Asked) {
   const { t } = useTranslation();
   return (
     <Dialog title={title} onClose={onClose}>
       <p>{explain}</p>
       {children}
       <div className="bar">
-        <button type="button" className="main" disabled={isBusy} onClick={onGo}>
+        <button type="button" className={isDangerous ? 'danger' : 'main'} disabled={isBusy || !canGo} onClick={onGo}>
           {go}
         </button>
         <button type="button" onClick={onClose}>

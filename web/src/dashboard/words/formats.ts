@@ -41,6 +41,8 @@ export function formatsOf(language: string) {
   const whole = new Intl.NumberFormat(language);
   const change = new Intl.NumberFormat(language, { style: 'percent', maximumFractionDigits: 0, signDisplay: 'exceptZero' });
   const relative = new Intl.RelativeTimeFormat(language, { numeric: 'auto' });
+  /** Milliseconds, as seconds from one on. */
+  const duration = (ms: number) => (ms < 1000 ? `${whole.format(ms)} ms` : `${whole.format(Math.round(ms / 100) / 10)} s`);
   const utc = (date: string) => new Date(`${date}T00:00:00Z`);
 
   return {
@@ -81,11 +83,9 @@ export function formatsOf(language: string) {
       }
       return relative.format(distance, 'year');
     },
+    duration,
     /** How long something took. */
-    span(from: string, to: string): string {
-      const ms = Math.max(0, Date.parse(to) - Date.parse(from));
-      return ms < 1000 ? `${whole.format(ms)} ms` : `${whole.format(Math.round(ms / 100) / 10)} s`;
-    },
+    span: (from: string, to: string) => duration(Math.max(0, Date.parse(to) - Date.parse(from))),
   };
 }
 

@@ -10,7 +10,7 @@ import * as fr from './fr';
 
 export type { Formats, Money } from './formats';
 
-const together = ({ frame, listing, partners, operation, overview, people, states }: typeof en) => ({
+const together = ({ frame, listing, partners, operation, overview, people, states, webhooks }: typeof en) => ({
   ...frame,
   ...listing,
   ...partners,
@@ -18,6 +18,7 @@ const together = ({ frame, listing, partners, operation, overview, people, state
   ...overview,
   ...people,
   ...states,
+  ...webhooks,
 });
 
 /** Every word in one language. */

@@ -16,7 +16,8 @@ export const frame: typeof words = {
     notFound: 'Seite nicht gefunden',
     toStart: 'Zur Startseite',
     nothingToSee:
-      'Dieser Schlüssel darf nichts von dem sehen, was die Übersicht zeigt. Er braucht eines der Rechte catalog:read, order:read oder report:read.',
+      'Dieser Schlüssel darf nichts von dem sehen, was die Übersicht zeigt. Er braucht eines der Rechte catalog:read, order:read, report:read oder webhook:write.',
+    missing: (scopes) => `Dafür ${scopes.length === 1 ? 'ist das Recht' : 'sind die Rechte'} ${scopes.join(', ')} nötig.`,
     live: { idle: 'Nicht verbunden', connecting: 'Verbindet', live: 'Live', lost: 'Verbindung verloren, wird neu aufgebaut' },
   },
   nav: {
@@ -28,6 +29,7 @@ export const frame: typeof words = {
     attention: 'Zu klären',
     resellers: 'Wiederverkäufer',
     reconciliation: 'Abgleich',
+    webhooks: 'Webhooks',
     audit: 'Protokoll',
   },
   signIn: {

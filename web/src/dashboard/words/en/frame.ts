@@ -16,7 +16,8 @@ export const frame = {
     notFound: 'Page not found',
     toStart: 'Go to the first page',
     nothingToSee:
-      'This API key has no access to the dashboard. It needs one of the scopes catalog:read, order:read or report:read.',
+      'This API key has no access to the dashboard. It needs one of the scopes catalog:read, order:read, report:read or webhook:write.',
+    missing: (scopes: string[]) => `It needs the ${scopes.length === 1 ? 'scope' : 'scopes'} ${scopes.join(', ')}.`,
     live: { idle: 'Not connected', connecting: 'Connecting', live: 'Live', lost: 'Connection lost, reconnecting' },
   },
   nav: {
@@ -28,6 +29,7 @@ export const frame = {
     attention: 'Needs attention',
     resellers: 'Resellers',
     reconciliation: 'Reconciliation',
+    webhooks: 'Webhooks',
     audit: 'Audit log',
   },
   signIn: {

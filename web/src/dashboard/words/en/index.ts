@@ -5,3 +5,4 @@ export { overview } from './overview';
 export { partners } from './partners';
 export { people } from './people';
 export { states } from './states';
+export { webhooks } from './webhooks';

@@ -16,7 +16,8 @@ export const frame: typeof words = {
     notFound: "Cette vue n'existe pas",
     toStart: 'Vers la première vue',
     nothingToSee:
-      "Cette clé ne peut rien voir de ce que montre le tableau de bord. Il lui faut l'un des droits catalog:read, order:read ou report:read.",
+      "Cette clé ne peut rien voir de ce que montre le tableau de bord. Il lui faut l'un des droits catalog:read, order:read, report:read ou webhook:write.",
+    missing: (scopes) => `Il y faut ${scopes.length === 1 ? 'le droit' : 'les droits'} ${scopes.join(', ')}.`,
     live: { idle: 'Rien à observer', connecting: 'Connexion', live: 'En direct', lost: 'Connexion perdue, nouvel essai' },
   },
   nav: {
@@ -28,6 +29,7 @@ export const frame: typeof words = {
     attention: 'À traiter',
     resellers: 'Revendeurs',
     reconciliation: 'Rapprochement',
+    webhooks: 'Webhooks',
     audit: "Journal d'audit",
   },
   signIn: {
