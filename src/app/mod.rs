@@ -9,6 +9,7 @@ mod edge_setup;
 mod error;
 mod feed_setup;
 mod gateway_setup;
+mod incoming_webhook_setup;
 mod key;
 mod ledger_check;
 mod limiters;

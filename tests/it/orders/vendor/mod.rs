@@ -254,6 +254,7 @@ impl Vendor {
             authoring: None,
             section_authoring: None,
             back_office: None,
+            incoming_webhook: None,
         }
     }
 
