@@ -22,7 +22,7 @@ use crate::request::Actor;
 use crate::status::OrderStatus;
 use crate::store::OrderFilter;
 use domain::time::later;
-use domain::{ExternalRef, OrderKey, SourceId, StoreError};
+use domain::{ExternalRef, SourceId, StoreError};
 
 /// Orders read at once.
 const PAGE: usize = 100;
@@ -90,19 +90,18 @@ impl Orders {
     async fn follow_hints_of(&self, source: &SourceId, hints: &SourceHints) -> Result<usize, StoreError> {
         let filter =
             OrderFilter { status: IN_PROGRESS.to_vec(), sources: vec![source.clone()], ..OrderFilter::default() };
-        let interval = self.0.settings.hint_interval;
-        let is_wanted = |order: &Order, leg: &Leg| {
-            leg.source == *source
-                && leg.unknown.is_some_and(|unknown| {
-                    unknown.next_lookup_at > self.0.clock.now().max(later(order.updated_at, interval))
-                })
-                && leg.refs.iter().any(|reference| hints.contains_key(reference))
-        };
+        let is_meant = |leg: &Leg| leg.source == *source && leg.refs.iter().any(|known| hints.contains_key(known));
         let (mut after, mut scheduled): (Option<OrderCursor>, usize) = (None, 0);
         loop {
             let page = self.0.store.list(&filter, &PageRequest::newest(after, PAGE)).await?;
-            for order in page.orders.iter().filter(|order| order.legs.iter().any(|leg| is_wanted(order, leg))) {
-                scheduled += self.look_up_hinted(order.key, &is_wanted, (source, hints)).await?;
+            for order in page.orders.iter().filter(|order| order.legs.iter().any(is_meant)) {
+                let legs = self.bring_forward(order, &is_meant).await?;
+                scheduled += legs.unwrap_or_default();
+                if legs.is_none() {
+                    let refs = order.legs.iter().flat_map(|leg| &leg.refs);
+                    let of_order = refs.filter_map(|known| Some((known.clone(), *hints.get(known)?)));
+                    self.put_back(source, &of_order.collect());
+                }
             }
             after = page.orders.last().map(|order| OrderCursor::of(order, SortColumn::Created));
             if !page.has_more {
@@ -114,20 +113,28 @@ impl Orders {
         Ok(scheduled)
     }
 
-    /// Brings the look-ups of one order forward. While another runner writes the order, its hints wait for the next search.
-    async fn look_up_hinted(
+    /// Brings the look-ups of an order forward, and returns their number. `None` while one is due or running: it may have read what was
+    /// true before the hint.
+    async fn bring_forward(
         &self,
-        order: OrderKey,
-        is_wanted: &(dyn Fn(&Order, &Leg) -> bool + Send + Sync),
-        (source, hints): (&SourceId, &SourceHints),
-    ) -> Result<usize, StoreError> {
-        let actor = Actor { caller: CAUSE.to_owned(), reseller: None };
-        let mut retries = Retries::after_change(&actor, self.0.settings.hint_interval);
-        let (code, legs) = self.retry_order(&mut retries, order, is_wanted).await?;
-        if code == ProblemCode::OrderBusy {
-            self.put_back(source, hints);
+        order: &Order,
+        is_meant: &(dyn Fn(&Leg) -> bool + Send + Sync),
+    ) -> Result<Option<usize>, StoreError> {
+        let interval = self.0.settings.hint_interval;
+        let now = self.0.clock.now();
+        let lookup_of = |leg: &Leg| leg.unknown.filter(|_| is_meant(leg)).map(|unknown| unknown.next_lookup_at);
+        if order.legs.iter().filter_map(lookup_of).any(|at| at <= now) {
+            return Ok(None);
         }
-        Ok(legs.len())
+        let comes_late =
+            |order: &Order, leg: &Leg| lookup_of(leg).is_some_and(|at| at > now.max(later(order.updated_at, interval)));
+        if !order.legs.iter().any(|leg| comes_late(order, leg)) {
+            return Ok(Some(0));
+        }
+        let actor = Actor { caller: CAUSE.to_owned(), reseller: None };
+        let mut retries = Retries::after_change(&actor, interval);
+        let (code, legs) = self.retry_order(&mut retries, order.key, &comes_late).await?;
+        Ok((code != ProblemCode::OrderBusy).then_some(legs.len()))
     }
 
     /// Lets hints wait for the next search, unless they have waited for longer than a call takes.
