@@ -10,7 +10,7 @@ use domain::{IncomingWebhook, Source, SourceId};
 use orders::Orders;
 
 /// Returns the webhooks of the sources that take some. None without a ledger.
-pub(super) fn incoming_webhooks(config: &Config, sources: &[Arc<Source>], orders: Option<&Orders>) -> IncomingWebhooks {
+pub fn incoming_webhooks(config: &Config, sources: &[Arc<Source>], orders: Option<&Orders>) -> IncomingWebhooks {
     let limits = &config.incoming_webhooks;
     let routes = sources.iter().filter_map(|source| {
         let secret = config.sources.get(&source.id)?.webhook_secret.as_ref()?;

@@ -39,6 +39,7 @@ pub use check::{
 };
 pub use error::StartError;
 pub use gateway_setup::{api_settings, export_limits, operation_limits, socket_limits};
+pub use incoming_webhook_setup::incoming_webhooks;
 pub use key::NewKey;
 pub use ledger_check::LedgerCheck;
 pub use options::{ReplayOptions, SandboxOptions, ServeOptions};

@@ -222,7 +222,7 @@ fn apply_change(
         "remove_contact" => {
             state.overrides.removed_contacts.insert(id()?);
         }
-        "webhook" => return webhook::set(state, &text, &change.value),
+        "webhook" => return webhook::set(state, institutions, &text, &change.value),
         "hold_webhooks" => {
             state.overrides.holds_webhooks = change.value.as_bool().unwrap_or(true);
             return Ok(());

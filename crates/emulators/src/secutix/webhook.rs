@@ -61,7 +61,15 @@ impl Webhook {
 }
 
 /// Sets or removes the webhook of an institution.
-pub(super) fn set(state: &mut SecutixState, institution: &str, value: &Value) -> Result<(), String> {
+pub(super) fn set(
+    state: &mut SecutixState,
+    institutions: &[Institution],
+    institution: &str,
+    value: &Value,
+) -> Result<(), String> {
+    if institutions.iter().all(|one| one.code != institution) {
+        return Err("webhook needs the code of an institution".to_owned());
+    }
     if value.is_null() {
         state.overrides.webhooks.remove(institution);
         return Ok(());

@@ -81,7 +81,6 @@ mod tests {
             ("orderId=-7", ""),
             ("orderId=99999999999999999999", ""),
             ("", r#"{"orderId": {"orderId": 7}}"#),
-            ("", r#"{"orderDetailsData": [7]}"#),
             ("", r#"{"orderId": 7"#),
             ("", r#"{"operationId": 7}"#),
         ] {
