@@ -23,7 +23,7 @@ const PLACEHOLDER: &str = "${orderId}";
 pub(super) enum Webhook {
     /// Version 1: a GET request, or a POST request if there is a body. The number is replaced in URL and body.
     V1 {
-        /// Where it is sent.
+        /// URL of the receiver.
         url: String,
         /// Body of a POST request.
         #[serde(default)]
@@ -31,7 +31,7 @@ pub(super) enum Webhook {
     },
     /// Version 2: a POST request with the order.
     V2 {
-        /// Where it is sent.
+        /// URL of the receiver.
         url: String,
     },
 }
