@@ -143,6 +143,7 @@ fn the_example_configuration_has_no_diagnostics_given_its_variables() {
     let variables = [
         ("HARBOR_ACME_KEY", "a"),
         ("OPERA_SECUTIX_PASSWORD", "b"),
+        ("OPERA_WEBHOOK_SECRET", "0123456789abcdef0123456789abcdef"),
         ("QUAY_TICKETING_KEY", "c"),
         ("QUAY_CARD", CARD),
         ("TIXNGO_KEY", "d"),
@@ -321,6 +322,7 @@ fn the_debug_output_of_a_configuration_contains_no_secret() {
     let planted = [
         ("HARBOR_ACME_KEY", "planted-one"),
         ("OPERA_SECUTIX_PASSWORD", "planted-two"),
+        ("OPERA_WEBHOOK_SECRET", "planted-ten-0123456789abcdefghijk"),
         ("QUAY_TICKETING_KEY", "planted-three"),
         ("QUAY_CARD", r#"{ "number": "planted-eight" }"#),
         ("TIXNGO_KEY", "planted-four"),
