@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::auth_setup::authenticator;
 use crate::app::edge_setup::edge_settings;
 use crate::app::error::StartError;
+use crate::app::incoming_webhook_setup::incoming_webhooks;
 use crate::app::shared_redis::SharedRedis;
 use crate::app::sign_in_setup;
 use crate::app::sources::Infrastructure;
@@ -27,18 +28,20 @@ use crate::gateway::state::AppState;
 use crate::graphql::Services;
 use crate::graphql::api::{Api, ApiSettings};
 use crate::graphql::base::cache_validity::{Invalidations, ResponseDependencies};
+use domain::Source;
 use sign_in::SessionStore;
 use source_stack::CatalogCache;
 
 /// Builds the shared state of the gateway.
-pub(super) fn build(
+pub(super) fn build_gateway(
     config: &Config,
-    services: Services,
+    (services, sources): (Services, &[Arc<Source>]),
     (infrastructure, sessions): (&Infrastructure, &Arc<dyn SessionStore>),
-    stop: CancellationToken,
+    stop: &CancellationToken,
 ) -> Result<Arc<AppState>, StartError> {
     metrics::gauge!("ticketgraph_requests_in_flight_limit").set(u32::from(config.server.in_flight));
     let audit = services.audit.clone();
+    let incoming = incoming_webhooks(config, sources, services.orders.as_ref());
     let (graphql, (api, limits)) = (&config.graphql, schema_and_limits(config, services, infrastructure));
     let persisted = PersistedOperations::new(
         graphql.persisted.apq,
@@ -64,10 +67,11 @@ pub(super) fn build(
         infrastructure.tracker.spawn(clean);
     }
     let authenticator = authenticator(config, &infrastructure.client, sign_in.as_ref());
-    let mut state = AppState::new(pipeline, authenticator, origins, socket_limits(config), stop);
+    let mut state = AppState::new(pipeline, authenticator, origins, socket_limits(config), stop.clone());
     state.serves_tls = config.server.tls.is_some();
     state.cors_loopback = config.server.cors_loopback;
     state.edge = edge_settings(config);
+    state.incoming_webhooks = incoming;
     state.sign_in = sign_in;
     state.audit = audit;
     Ok(Arc::new(state))

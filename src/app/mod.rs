@@ -9,6 +9,7 @@ mod edge_setup;
 mod error;
 mod feed_setup;
 mod gateway_setup;
+mod incoming_webhook_setup;
 mod key;
 mod ledger_check;
 mod limiters;
@@ -38,6 +39,7 @@ pub use check::{
 };
 pub use error::StartError;
 pub use gateway_setup::{api_settings, export_limits, operation_limits, socket_limits};
+pub use incoming_webhook_setup::incoming_webhooks;
 pub use key::NewKey;
 pub use ledger_check::LedgerCheck;
 pub use options::{ReplayOptions, SandboxOptions, ServeOptions};

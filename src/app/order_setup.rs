@@ -153,6 +153,8 @@ pub fn order_settings(config: &Config) -> OrderSettings {
         max_lines: u32::from(orders.max_lines) as usize,
         max_quantity: orders.max_quantity.into(),
         refresh_interval: orders.refresh_interval,
+        hint_interval: config.incoming_webhooks.lookup_interval,
+        max_pending_hints: config.incoming_webhooks.pending.get(),
         cancellation_policies: config
             .sources
             .iter()

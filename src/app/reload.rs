@@ -122,6 +122,7 @@ fn sections_needing_restart(before: &Config, now: &Config) -> Vec<&'static str> 
             ("resilience", format!("{:?}", config.resilience)),
             ("ledger", format!("{:?}", config.ledger)),
             ("orders", format!("{:?}", config.orders)),
+            ("incoming_webhooks", format!("{:?}", config.incoming_webhooks)),
             ("telemetry", format!("{:?}", config.telemetry)),
             ("sources", format!("{:?}", config.sources)),
             ("deliveries", format!("{:?}", config.deliveries)),

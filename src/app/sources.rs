@@ -114,6 +114,12 @@ fn connect_source(
         }),
     };
     let mut source = (vendor.connect)(settings.source.clone(), context)?;
+    if settings.webhook_secret.is_some() && source.incoming_webhook.is_none() {
+        return Err(vec![InvalidSetting::new(
+            "incoming_webhook",
+            "is not supported: this vendor sends no webhooks about orders",
+        )]);
+    }
     // Delivery to an app needs a configured channel.
     source.traits.delivers_to_app &= is_delivered;
     let (cache_policy, cache) = (cache_policy(lifetimes), Arc::clone(&infrastructure.cache));

@@ -13,7 +13,7 @@ use crate::app::delivery_setup;
 use crate::app::edge_setup;
 use crate::app::error::StartError;
 use crate::app::feed_setup;
-use crate::app::gateway_setup;
+use crate::app::gateway_setup::build_gateway;
 use crate::app::ledger_check::LedgerCheck;
 use crate::app::limiters::report_calls;
 use crate::app::listeners::Listeners;
@@ -94,7 +94,7 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     ledger.log_clock_offset().await;
     let dependencies = dependencies(&infrastructure, &state, &ledger, &draining);
     let render = options.metrics.clone().unwrap_or_else(|| Arc::new(String::new));
-    let gateway = gateway_setup::build(&config, services.clone(), (&infrastructure, &stores.sessions), stop.clone())?;
+    let gateway = build_gateway(&config, (services.clone(), &sources), (&infrastructure, &stores.sessions), &stop)?;
     let listeners = Listeners::bind(&config, options.listen, sandbox.as_ref()).await?;
     // Orders that a crash interrupted are resumed before the first request arrives.
     start_orders(&orders, has_history);

@@ -14,6 +14,7 @@ mod edge;
 mod exports;
 mod feed;
 mod graphql;
+mod incoming_webhooks;
 mod ledger;
 mod notifications;
 mod published;
@@ -46,6 +47,7 @@ pub use edge::EdgeConfig;
 pub use exports::ExportsConfig;
 pub use feed::FeedConfig;
 pub use graphql::{GraphqlConfig, PersistedConfig, SafelistMode};
+pub use incoming_webhooks::IncomingWebhooksConfig;
 pub use ledger::{EncryptionKey, LedgerConfig, OrdersConfig};
 pub use notifications::NotificationsConfig;
 pub use resellers::{ConnectionConfig, MappingConfig, ResellerConfig};
@@ -107,6 +109,8 @@ pub struct Config {
     pub notifications: NotificationsConfig,
     /// `[webhooks]`.
     pub webhooks: WebhooksConfig,
+    /// `[incoming_webhooks]`.
+    pub incoming_webhooks: IncomingWebhooksConfig,
     /// `[sandbox]`.
     pub sandbox: SandboxConfig,
     /// `[telemetry]`.
@@ -186,6 +190,7 @@ impl Config {
             orders: root.read_table("orders", OrdersConfig::read),
             notifications: root.read_table("notifications", NotificationsConfig::read),
             webhooks: root.read_table("webhooks", |from| WebhooksConfig::read(from, &reseller_names)),
+            incoming_webhooks: root.read_table("incoming_webhooks", IncomingWebhooksConfig::read),
             sandbox: root.read_table("sandbox", SandboxConfig::read),
             telemetry: root.read_table("telemetry", TelemetryConfig::read),
             deliveries: root.read_each("deliveries", |id, from| DeliveryConfig::read(id, from, specs, &names)),

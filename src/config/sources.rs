@@ -4,10 +4,11 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use rust_decimal::Decimal;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use url::{Host, Url};
 
 use crate::config::diagnostic::unknown_name;
+use crate::config::incoming_webhooks;
 use crate::config::resilience::ResilienceConfig;
 use crate::config::secret;
 use crate::config::section::Section;
@@ -27,6 +28,8 @@ pub struct ConfiguredSource {
     pub resilience: ResilienceConfig,
     /// Cancellation terms if the vendor has none; `None`: free of charge until the performance starts.
     pub cancellation_terms: Option<CancellationTermsConfig>,
+    /// Secret path of the webhooks that the vendor sends; `None`: it sends none.
+    pub webhook_secret: Option<SecretString>,
 }
 
 /// Cancellation terms.
@@ -70,6 +73,7 @@ impl ConfiguredSource {
         base_url.as_str().trim_end_matches('/').clone_into(&mut source.base_url);
         let read = from.read_table_over("resilience", resilience, ResilienceConfig::read);
         let cancellation_terms = from.node("terms").map(|_| from.read_table("terms", CancellationTermsConfig::read));
+        let webhook_secret = incoming_webhooks::read_secret(from);
         let vendor: String = from.get("vendor");
         match find_spec(&specs.vendors, &vendor) {
             Some(spec) => {
@@ -78,7 +82,7 @@ impl ConfiguredSource {
             }
             None => report_unknown_vendor(from, "vendor", &vendor, &specs.vendors),
         }
-        Self { vendor, source, resilience: read, cancellation_terms }
+        Self { vendor, source, resilience: read, cancellation_terms, webhook_secret }
     }
 }
 

@@ -10,6 +10,7 @@ pub mod exports;
 pub mod fast_path;
 pub mod graphql_http;
 pub mod health;
+pub mod incoming_webhooks;
 pub mod limit_report;
 pub mod listener;
 pub mod metrics_endpoint;

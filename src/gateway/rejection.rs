@@ -2,11 +2,17 @@
 
 use async_graphql::Pos;
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use crate::gateway::operation_limits::LimitExceeded;
 use crate::gateway::rate_limiter::RateLimitStatus;
 use crate::graphql::ErrorCode;
+
+/// Returns the response to an unknown path.
+pub(super) fn not_found() -> Response {
+    (StatusCode::NOT_FOUND, "not found; the API is at /graphql\n").into_response()
+}
 
 /// Estimated vendor calls of one operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -21,8 +21,9 @@ use crate::gateway::edge::Shareable;
 use crate::gateway::exports::{self, ExportLimits, Exports};
 use crate::gateway::health::{self, Dependencies};
 use crate::gateway::metrics_endpoint::{self, MetricsRenderer};
+use crate::gateway::rejection::not_found;
 use crate::gateway::state::AppState;
-use crate::gateway::{graphql_http, observe, pages, sign_in, socket};
+use crate::gateway::{graphql_http, incoming_webhooks, observe, pages, sign_in, socket};
 
 /// Settings of the router.
 #[derive(Clone)]
@@ -73,6 +74,7 @@ pub fn build(state: Arc<AppState>, settings: Settings) -> Router {
     if surface.graphiql {
         api = api.layer(from_fn(graphql_http::serve_graphiql));
     }
+    let hooks = hooks(&load_shed);
     let files = Router::new()
         .route("/exports/orders.csv", get(exports::orders))
         .route("/exports/statement.csv", get(exports::statement))
@@ -108,10 +110,18 @@ pub fn build(state: Arc<AppState>, settings: Settings) -> Router {
         .route("/graphql/ws", get(socket::upgrade).layer(Extension(limit)))
         .merge(operation)
         .merge(sandbox)
-        .fallback(|| async { (StatusCode::NOT_FOUND, "not found; the API is at /graphql\n") })
+        .merge(hooks)
+        .fallback(|| async { not_found() })
         .layer(CatchPanicLayer::custom(handle_panic))
         .layer(from_fn_with_state(Arc::clone(&state), observe::observe_request))
         .with_state(state)
+}
+
+/// Returns the routes of webhooks, without CORS and compression: no browser calls them.
+fn hooks(load_shed: &LoadShed) -> Router<Arc<AppState>> {
+    Router::new()
+        .route(incoming_webhooks::ROUTE, get(incoming_webhooks::serve).post(incoming_webhooks::serve))
+        .layer(Extension(load_shed.clone()))
 }
 
 /// Returns false for responses for shared caches: their tag is of the bytes that were negotiated before.

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::gateway::auth::{Authenticator, Principal, wait_for_expiry};
 use crate::gateway::cors::is_loopback_origin;
 use crate::gateway::edge::EdgeSettings;
+use crate::gateway::incoming_webhooks::IncomingWebhooks;
 use crate::gateway::pages::{self, StaticPage};
 use crate::gateway::pipeline::Pipeline;
 use crate::gateway::rate_limiter::RateLimitStatus;
@@ -41,6 +42,8 @@ pub struct AppState {
     pub serves_tls: bool,
     /// Responses for shared caches; `None`: no response is public.
     pub edge: Option<EdgeSettings>,
+    /// Webhooks that vendors send.
+    pub incoming_webhooks: IncomingWebhooks,
     /// Audit log; `None` without a ledger.
     pub audit: Option<Arc<AuditLog>>,
     /// Sign-in of people; `None`: off.
@@ -74,6 +77,7 @@ impl AppState {
             cors_loopback: false,
             serves_tls: false,
             edge: None,
+            incoming_webhooks: IncomingWebhooks::default(),
             audit: None,
             sign_in: None,
             schema_page,

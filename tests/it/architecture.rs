@@ -19,6 +19,8 @@ const FRAMEWORKS: &[(&str, &[&str])] = &[
 /// webhook of notices and an edge are no vendors.
 const HTTP_CLIENT_PLACES: &[&str] = &[
     "crates/edge/",
+    // Sends webhooks as the vendor does.
+    "crates/emulators/src/secutix/webhook.rs",
     "crates/http-client/",
     "crates/notifications/",
     "crates/sign-in/",

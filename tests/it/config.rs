@@ -143,6 +143,7 @@ fn the_example_configuration_has_no_diagnostics_given_its_variables() {
     let variables = [
         ("HARBOR_ACME_KEY", "a"),
         ("OPERA_SECUTIX_PASSWORD", "b"),
+        ("OPERA_WEBHOOK_SECRET", "0123456789abcdef0123456789abcdef"),
         ("QUAY_TICKETING_KEY", "c"),
         ("QUAY_CARD", CARD),
         ("TIXNGO_KEY", "d"),
@@ -321,6 +322,7 @@ fn the_debug_output_of_a_configuration_contains_no_secret() {
     let planted = [
         ("HARBOR_ACME_KEY", "planted-one"),
         ("OPERA_SECUTIX_PASSWORD", "planted-two"),
+        ("OPERA_WEBHOOK_SECRET", "planted-ten-0123456789abcdefghijk"),
         ("QUAY_TICKETING_KEY", "planted-three"),
         ("QUAY_CARD", r#"{ "number": "planted-eight" }"#),
         ("TIXNGO_KEY", "planted-four"),
@@ -371,4 +373,30 @@ fn a_file_that_is_missing_or_not_toml_is_unreadable() {
     let report: Vec<_> = torn.lines().chain(absent.lines()).collect();
     insta::assert_snapshot!(report.join("\n"));
     assert!(!load("[servr]", &[]).expect_err("a finding").is_unreadable());
+}
+
+#[test]
+fn the_secret_of_an_incoming_webhook_has_a_length_and_characters_that_a_path_keeps() {
+    let source = |secret: &str| format!("{HARBOR}[sources.harbor.incoming_webhook]\n{secret}\n");
+    let with = |secret: &str| {
+        load(&source("secret = { env = \"HOOK\" }"), &[KEY, ("HOOK", secret)]).map(|config| {
+            let harbor = config.sources.into_values().next().expect("a source");
+            harbor.webhook_secret.map(|secret| secret.expose_secret().to_owned())
+        })
+    };
+    let fitting = ["0123456789-abcdefghij_KLMNOPQRST", &"x".repeat(128)];
+    for secret in fitting {
+        assert_eq!(with(secret).expect("a secret"), Some(secret.to_owned()));
+    }
+    let expected = "sources.harbor.incoming_webhook.secret: must be a secret of 32 to 128 letters, digits, `-` and `_`";
+    let short = "planted-0123456789-abcdefghijkl";
+    assert_eq!(short.len(), 31);
+    for secret in [short, &"x".repeat(129), "planted/0123456789-abcdefghijklmn", "planted%200123456789-abcdefghijk"] {
+        let found = with(secret).expect_err("a finding").lines().collect::<Vec<_>>().join("\n");
+        assert!(found.contains(expected) && !found.contains("planted") && !found.contains("xxx"), "{found}");
+    }
+    let found = lines(load(&source(""), &[KEY]));
+    assert!(found.contains("sources.harbor.incoming_webhook.secret: is missing"), "{found}");
+    let none = load(HARBOR, &[KEY]).expect("a configuration").sources.into_values().next().expect("a source");
+    assert!(none.webhook_secret.is_none());
 }

@@ -25,6 +25,7 @@ mod process_check;
 mod process_commands;
 mod process_documents;
 mod process_history;
+mod process_incoming_webhooks;
 mod process_limits;
 mod process_notifications;
 mod process_orders;

@@ -11,6 +11,7 @@ pub mod error;
 pub mod failure;
 pub mod identity;
 pub mod ids;
+mod incoming_webhook;
 pub mod mobile;
 pub mod money;
 pub mod monthly_calls;
@@ -34,6 +35,7 @@ pub use error::{Batch, Effect, ErrorKind, NotSent, RefusalReason, VendorError, V
 pub use failure::{FailureKind, FailureReason, RecentFailure, RecentFailures};
 pub use identity::Scope;
 pub use ids::{EventKey, ExternalRef, Key, OrderKey, PerformanceKey, SectionKey, SourceId, TicketTypeKey, TokenKey};
+pub use incoming_webhook::IncomingWebhook;
 pub use money::{Currency, Money, MoneyError, Price, Tax};
 pub use monthly_calls::{CallCounts, CallsByClass, Month, MonthlyUse};
 pub use ordering::LegShape;

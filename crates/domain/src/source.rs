@@ -14,6 +14,7 @@ use crate::authoring::{Authoring, BackOffice, SectionAuthoring};
 use crate::catalog::Catalog;
 use crate::failure::RecentFailures;
 use crate::ids::SourceId;
+use crate::incoming_webhook::IncomingWebhook;
 use crate::money::Currency;
 use crate::monthly_calls::MonthlyUse;
 use crate::ordering::{HoldExtension, Ordering, Refunds};
@@ -329,4 +330,6 @@ pub struct Source {
     pub section_authoring: Option<Arc<dyn SectionAuthoring>>,
     /// Edits schedules, resources, add-ons and memberships of an event.
     pub back_office: Option<Arc<dyn BackOffice>>,
+    /// Reads the webhooks of the vendor.
+    pub incoming_webhook: Option<Arc<dyn IncomingWebhook>>,
 }

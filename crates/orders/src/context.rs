@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::bus::ChangeBus;
+use crate::hints::PendingHints;
 use crate::pauses::SourcePauses;
 use crate::planner::SellingAccounts;
 use crate::settings::OrderSettings;
@@ -18,6 +19,8 @@ pub(crate) struct OrdersContext {
     pub store: Arc<dyn OrderStore>,
     /// Paused sources.
     pub pauses: SourcePauses,
+    /// Hints of vendors that wait.
+    pub hints: PendingHints,
     pub bus: Arc<dyn ChangeBus>,
     pub clock: Arc<dyn Clock>,
     pub accounts: Arc<dyn SellingAccounts>,

@@ -23,6 +23,7 @@ mod contact;
 mod context;
 pub mod decision;
 mod facts;
+mod hints;
 pub mod history;
 pub mod idempotency;
 pub mod lease;
@@ -70,6 +71,7 @@ pub use crate::bus::{ChangeBus, ChangeEvent, LocalChangeBus};
 pub use crate::change_feed::{Feed, OrderChange, OrderChangeStream};
 use crate::change_feed::{decode_cursor, encode_page};
 use crate::context::OrdersContext;
+use crate::hints::PendingHints;
 use crate::leg::LegCancellation;
 pub use crate::leg::{Attempt, AttemptOutcome, Leg, LegOperation, Ticket};
 pub use crate::listing::{OrderCursor, OrderPage, OrderSort, PageRequest, SortColumn, SortValue};
@@ -164,6 +166,7 @@ impl Orders {
             sources,
             store,
             pauses: SourcePauses::default(),
+            hints: PendingHints::default(),
             bus,
             clock,
             accounts,
@@ -187,6 +190,7 @@ impl Orders {
     fn start_tasks(&self, first_refresh: Duration) {
         self.0.tasks.spawn(pauses::load_periodically(Arc::clone(&self.0)));
         self.0.tasks.spawn(recover::claim_due_orders_periodically(Arc::clone(&self.0)));
+        self.0.tasks.spawn(hints::follow_hints_periodically(Arc::clone(&self.0)));
         self.0.tasks.spawn(refresh::refresh_periodically(Arc::clone(&self.0), first_refresh));
         self.0.tasks.spawn(recover::prune_idempotency_records_periodically(Arc::clone(&self.0)));
     }

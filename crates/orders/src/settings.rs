@@ -46,6 +46,10 @@ pub struct OrderSettings {
     pub quote_ttl: Duration,
     /// Retention of idempotency records. A later repetition counts as a new request.
     pub idempotency_ttl: Duration,
+    /// Shortest time between the last change of an order and a look-up that a hint of its vendor brings forward.
+    pub hint_interval: Duration,
+    /// Largest number of hints of a source that wait.
+    pub max_pending_hints: usize,
     /// Largest number of lines per order.
     pub max_lines: usize,
     /// Largest quantity per line, unless the source sets a lower limit.
@@ -125,6 +129,12 @@ pub(crate) fn default_settings() -> OrderSettings {
         hold_margin: time("orders", "hold_margin"),
         quote_ttl: time("orders", "quote_ttl"),
         idempotency_ttl: time("ledger", "idempotency_ttl"),
+        hint_interval: time("incoming_webhooks", "lookup_interval"),
+        max_pending_hints: config["incoming_webhooks"]["pending"]
+            .as_integer()
+            .expect("a number")
+            .try_into()
+            .expect("a size"),
         max_lines: count("max_lines").try_into().expect("a size"),
         max_quantity: count("max_quantity").try_into().expect("a small number"),
         cancellation_policies: BTreeMap::new(),

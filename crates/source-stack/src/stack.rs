@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use domain::authoring::{Authoring, BackOffice, SectionAuthoring};
 use domain::ordering::{Ordering, Refunds};
-use domain::{Catalog, OrderCapacity, Source};
+use domain::{Catalog, OrderCapacity, Source, SourceId};
 
 use crate::batch::BatchSplitter;
 use crate::catalog_cache::{CatalogCache, SourceCache};
@@ -75,17 +75,13 @@ pub fn stack(source: Source, parts: StackParts) -> LayeredSource {
         authoring,
         section_authoring,
         back_office,
+        incoming_webhook,
     } = source;
     let StackParts { resilience, cache_policy, health, capacity, cache, realm, observer } = parts;
     let source_cache = SourceCache::new(Arc::clone(&cache), id.clone(), &realm, cache_policy);
     let guard = Arc::new(Guard::new(id.clone(), &traits, resilience, Arc::clone(&health), Arc::clone(&failures)));
     let uncached_catalog = uncached(catalog, &guard, &source_cache, traits.max_batch);
-    let uncached_catalog = match observer {
-        Some(observer) => {
-            Arc::new(LayeredCatalog(ObservedCatalog::new(id.clone(), uncached_catalog, observer))) as Arc<dyn Catalog>
-        }
-        None => uncached_catalog,
-    };
+    let uncached_catalog = observed(&id, uncached_catalog, observer);
     let catalog = cached(Arc::clone(&uncached_catalog), &source_cache);
     let ordering = ordering.map(|port| Arc::new(Guarded::new(port, &guard)) as Arc<dyn Ordering>);
     let refunds = refunds.map(|port| Arc::new(Guarded::new(port, &guard)) as Arc<dyn Refunds>);
@@ -116,6 +112,8 @@ pub fn stack(source: Source, parts: StackParts) -> LayeredSource {
         failures,
         capacity,
         catalog,
+        // Calls nobody.
+        incoming_webhook,
     };
     LayeredSource { source, uncached_catalog }
 }
@@ -124,6 +122,14 @@ pub fn stack(source: Source, parts: StackParts) -> LayeredSource {
 fn uncached(vendor: Arc<dyn Catalog>, guard: &Arc<Guard>, cache: &SourceCache, max_batch: usize) -> Arc<dyn Catalog> {
     let guarded = Arc::new(LayeredCatalog(Guarded::new(vendor, guard)));
     Arc::new(LayeredCatalog(BatchSplitter::new(cache.source().clone(), guarded, max_batch)))
+}
+
+/// The layer that shows the values to an observer, if there is one.
+fn observed(id: &SourceId, inner: Arc<dyn Catalog>, observer: Option<Arc<dyn CatalogObserver>>) -> Arc<dyn Catalog> {
+    match observer {
+        Some(observer) => Arc::new(LayeredCatalog(ObservedCatalog::new(id.clone(), inner, observer))),
+        None => inner,
+    }
 }
 
 /// The outer layers of a catalog: L1 cache, single-flight, then L2 cache.

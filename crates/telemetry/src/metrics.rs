@@ -288,6 +288,16 @@ const ORDERS: &[Metric] = &[
         &[],
         "Order changes that could not be published to the other replicas immediately.",
     ),
+    counter(
+        "ticketgraph_incoming_webhooks_total",
+        &["source", "outcome"],
+        "Webhooks of vendors: accepted, dropped, unreadable, too_large, incomplete or rate_limited.",
+    ),
+    counter(
+        "ticketgraph_incoming_webhook_lookups_total",
+        &["source"],
+        "Look-ups of unknown outcomes that a webhook of the vendor brought forward.",
+    ),
 ];
 
 /// Metrics of delivery channels.

@@ -33,6 +33,7 @@ pub fn fake_source(id: SourceId, catalog: Arc<dyn Catalog>) -> Source {
         authoring: None,
         section_authoring: None,
         back_office: None,
+        incoming_webhook: None,
     }
 }
 

@@ -9,6 +9,7 @@ mod fuzz;
 mod hardening;
 mod hostile;
 mod http;
+mod incoming_webhooks;
 mod order_lists;
 mod overload;
 mod safelist;
@@ -33,6 +34,7 @@ use ticketgraph::gateway::concurrency_limit::ConcurrencyLimit;
 use ticketgraph::gateway::exports::ExportLimits;
 use ticketgraph::gateway::fast_path::FastPath;
 use ticketgraph::gateway::health::Dependencies;
+use ticketgraph::gateway::incoming_webhooks::IncomingWebhooks;
 use ticketgraph::gateway::listener;
 use ticketgraph::gateway::metrics_endpoint::MetricsRenderer;
 use ticketgraph::gateway::operation_limits::OperationLimits;
@@ -140,6 +142,7 @@ pub(crate) struct GatewayOptions {
     pub sessions: Option<SessionAuth>,
     pub sign_in: Option<Arc<SignIn>>,
     pub audit: Option<Arc<AuditLog>>,
+    pub incoming_webhooks: IncomingWebhooks,
     pub in_flight: usize,
     pub connections: usize,
     pub header_timeout: Duration,
@@ -164,6 +167,7 @@ impl Default for GatewayOptions {
             sessions: None,
             sign_in: None,
             audit: None,
+            incoming_webhooks: IncomingWebhooks::default(),
             in_flight: 64,
             connections: 100,
             header_timeout: Duration::from_secs(2),
@@ -223,6 +227,7 @@ pub(crate) async fn start_with(setting: GatewayOptions) -> TestGateway {
     let pipeline = pipeline(services, setting.limits, setting.safelist, setting.operation_store);
     let mut front = AppState::new(pipeline, callers, origins, setting.socket_limits, stop.clone());
     (front.sign_in, front.audit) = (setting.sign_in, setting.audit);
+    front.incoming_webhooks = setting.incoming_webhooks;
     let front = Arc::new(front);
     let settings = router::Settings {
         limit: ConcurrencyLimit::new(setting.in_flight),

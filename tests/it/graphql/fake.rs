@@ -312,6 +312,7 @@ impl SourceSpec {
             authoring: None,
             section_authoring: None,
             back_office: None,
+            incoming_webhook: None,
         });
         (catalog, gate, source)
     }

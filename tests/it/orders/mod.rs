@@ -10,6 +10,7 @@ mod emulated;
 mod faults;
 mod feed;
 mod flow;
+mod hints;
 mod history;
 mod limits;
 mod listing;

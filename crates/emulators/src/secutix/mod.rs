@@ -5,7 +5,9 @@
 //! or performance), `use_ticket` (barcode or ticket id), `print_ticket` (ticket id; what the mobile app does), `slow_catalog` (value: polls
 //! until a catalog request completes), `late_barcodes` (value: reads of a sale without barcodes), `no_barcodes` (value: whether closing
 //! generates none), `close_contingent` (id: it has no seats left), `close_channel` (id: an institution), `remove_contact` (id),
-//! `unauthorize_contact` (id), `touch_setup` (marks the setup as changed now).
+//! `unauthorize_contact` (id), `touch_setup` (marks the setup as changed now), `webhook` (id: an institution; value: `{"version": "v1",
+//! "url": …, "body": …}` with `${orderId}`, or `{"version": "v2", "url": …}`; null: none), `hold_webhooks` (value: whether they are
+//! kept until it is switched off, and then sent with the next call).
 //!
 //! Other readings of what the documents leave open: `tickets_beside`, `hundredths`, `other_season`, `unnamed_contingents`, `hidden_setup`,
 //! `authorization_texts` (value: whether it is on), `payments_at` (value: `list`, `none` or `facade`), `word` (id: a word of a state; value: the one that is sent instead). An order has
@@ -25,6 +27,7 @@ mod reference_data;
 mod routes;
 mod state;
 mod tickets;
+mod webhook;
 mod world;
 mod xml;
 
@@ -218,6 +221,11 @@ fn apply_change(
         }
         "remove_contact" => {
             state.overrides.removed_contacts.insert(id()?);
+        }
+        "webhook" => return webhook::set(state, institutions, &text, &change.value),
+        "hold_webhooks" => {
+            state.overrides.holds_webhooks = change.value.as_bool().unwrap_or(true);
+            return Ok(());
         }
         "touch_setup" => {}
         other => return Err(format!("unknown state change {other}")),

@@ -36,16 +36,22 @@ async fn dispatch(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response<Body> {
+    let response = respond(&secutix, &verb, &uri, &headers, &body);
+    secutix.send_webhooks().await;
+    response
+}
+
+fn respond(secutix: &SecutixEmulator, verb: &Verb, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Response<Body> {
     let parts: Vec<&str> = uri.path().trim_matches('/').split('/').collect();
-    if verb != Verb::POST {
+    if *verb != Verb::POST {
         return plain_response(StatusCode::METHOD_NOT_ALLOWED);
     }
     match parts[..] {
-        ["tnai", "backend-apis", "v1", "auth"] => issue_token(&secutix, &body),
+        ["tnai", "backend-apis", "v1", "auth"] => issue_token(secutix, body),
         [_, "backend-apis", service, version, method] if is_version(version) => {
-            json_call(&secutix, &headers, service, method, &body)
+            json_call(secutix, headers, service, method, body)
         }
-        [_, "external-remoting", class] => soap_call(&secutix, class, &body),
+        [_, "external-remoting", class] => soap_call(secutix, class, body),
         _ => plain_response(StatusCode::NOT_FOUND),
     }
 }

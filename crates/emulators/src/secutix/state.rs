@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::secutix::readings::Readings;
+use crate::secutix::webhook::Webhook;
 
 /// Lifetime of a cart after its last change, in minutes (`orderAbandonDelay`).
 pub(super) const ABANDON_MINUTES: i64 = 15;
@@ -26,6 +27,9 @@ pub(super) struct SecutixState {
     pub days_back: i32,
     /// Pending catalog requests and their number of polls.
     pub catalog_requests: BTreeMap<i64, u32>,
+    /// Orders that were closed and whose webhook was not sent.
+    #[serde(default)]
+    pub closed_orders: Vec<i64>,
 }
 
 /// Overrides made by state changes.
@@ -61,6 +65,12 @@ pub(super) struct Overrides {
     pub late_barcodes: u32,
     /// True if `closeOrder` never prints tickets.
     pub no_barcodes: bool,
+    /// Webhooks, by institution.
+    #[serde(default)]
+    pub webhooks: BTreeMap<String, Webhook>,
+    /// True if webhooks wait.
+    #[serde(default)]
+    pub holds_webhooks: bool,
     /// Other readings of the documents.
     #[serde(default)]
     pub readings: Readings,

@@ -8,7 +8,7 @@ use crate::idempotency;
 use crate::leg::Leg;
 use crate::listing::{OrderCursor, PageRequest, SortColumn};
 use crate::operator::{AddNote, OperatorOutcome, RetryLegs, SettleLeg, at_input, check_refs};
-use crate::order::OrderAction;
+use crate::order::{Order, OrderAction};
 use crate::problem::{Problem, ProblemCode};
 use crate::request::{Actor, OrderActionRequest};
 use crate::saga;
@@ -120,7 +120,7 @@ impl Orders {
 
     async fn schedule_retries(&self, actor: &Actor, request: &RetryLegs) -> Result<OperatorOutcome, StoreError> {
         let interval = interval(request.rate).unwrap_or_default();
-        let mut retries = Retries { actor, interval, scheduled: 0, problems: Vec::new() };
+        let mut retries = Retries { actor, interval, after_change: Duration::ZERO, scheduled: 0, problems: Vec::new() };
         match (&request.legs, &request.source) {
             (Some(legs), source) => self.retry_named(&mut retries, legs, source.as_ref()).await?,
             (None, Some(source)) => self.retry_source(&mut retries, source).await?,
@@ -141,7 +141,8 @@ impl Orders {
             by_order.entry(*order).or_default().entry(*leg).or_insert(index);
         }
         for (order, indexes) in by_order {
-            let is_wanted = |leg: &Leg| indexes.contains_key(&leg.number) && source.is_none_or(|it| *it == leg.source);
+            let is_wanted =
+                |_: &Order, leg: &Leg| indexes.contains_key(&leg.number) && source.is_none_or(|it| *it == leg.source);
             let (code, done) = self.retry_order(retries, order, &is_wanted).await?;
             for (leg, index) in &indexes {
                 if !done.contains(leg) {
@@ -161,8 +162,8 @@ impl Orders {
         loop {
             let page = self.list(retries.actor, &filter, &PageRequest::newest(after, PAGE)).await?;
             for order in &page.orders {
-                let is_wanted = |leg: &Leg| leg.source == *source && leg.can_be_retried();
-                if order.legs.iter().any(is_wanted) {
+                let is_wanted = |_: &Order, leg: &Leg| leg.source == *source && leg.can_be_retried();
+                if order.legs.iter().any(|leg| is_wanted(order, leg)) {
                     let (code, _) = self.retry_order(retries, order.key, &is_wanted).await?;
                     is_busy |= code == ProblemCode::OrderBusy;
                 }
@@ -179,11 +180,11 @@ impl Orders {
     }
 
     /// Schedules the retries of some legs of an order. Returns those that were, and why the others were not.
-    async fn retry_order(
+    pub(crate) async fn retry_order(
         &self,
         retries: &mut Retries<'_>,
         order: OrderKey,
-        is_wanted: &(dyn Fn(&Leg) -> bool + Send + Sync),
+        is_wanted: &(dyn Fn(&Order, &Leg) -> bool + Send + Sync),
     ) -> Result<(ProblemCode, BTreeSet<usize>), StoreError> {
         for _ in 0..MAX_CONFLICT_RETRIES {
             let Some(order) = self.find(retries.actor, &OrderLookup::Key(order)).await? else {
@@ -191,10 +192,12 @@ impl Orders {
             };
             let now = self.0.clock.now();
             let mut work = UnitOfWork::new(order, &self.0.settings, now);
-            let legs: Vec<usize> = work.order.legs.iter().filter(|leg| is_wanted(leg)).map(|leg| leg.number).collect();
+            let is_wanted = |leg: &&Leg| is_wanted(&work.order, leg);
+            let legs: Vec<usize> = work.order.legs.iter().filter(is_wanted).map(|leg| leg.number).collect();
+            let earliest = later(work.order.updated_at, retries.after_change);
             let mut scheduled = BTreeSet::new();
             for leg in legs {
-                let at = later(now, retries.wait(scheduled.len()));
+                let at = later(now, retries.wait(scheduled.len())).max(earliest);
                 if work.retry(leg, at, &retries.actor.caller) {
                     scheduled.insert(leg);
                 }
@@ -224,15 +227,22 @@ fn interval(rate: Option<i64>) -> Option<Duration> {
 }
 
 /// Retries that a request has scheduled so far.
-struct Retries<'a> {
+pub(crate) struct Retries<'a> {
     actor: &'a Actor,
     /// Time between two legs.
     interval: Duration,
+    /// Shortest time between the last change of an order and its retry.
+    after_change: Duration,
     scheduled: u64,
     problems: Vec<Problem>,
 }
 
-impl Retries<'_> {
+impl<'a> Retries<'a> {
+    /// Creates retries at once, but not sooner than this time after the last change of an order.
+    pub(crate) fn after_change(actor: &'a Actor, wait: Duration) -> Self {
+        Self { actor, interval: Duration::ZERO, after_change: wait, scheduled: 0, problems: Vec::new() }
+    }
+
     /// Returns the time until the next leg, after some more of the current order.
     fn wait(&self, more: usize) -> Duration {
         let legs = self.scheduled.saturating_add(more as u64);

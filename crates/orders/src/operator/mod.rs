@@ -19,6 +19,7 @@ use crate::settlement::{LegSettlement, MAX_SETTLED_REFS};
 use domain::{ExternalRef, OrderKey, SourceId, StoreError};
 
 pub use legs::MAX_RETRIED_LEGS;
+pub(crate) use legs::Retries;
 
 /// Longest kind or value of a reference, in characters.
 const MAX_REF_LENGTH: usize = 255;

@@ -106,6 +106,7 @@ fn connect(config: SourceConfig, context: ConnectContext) -> Result<Source, Vec<
         authoring: Some(Arc::clone(&desk) as Arc<dyn Authoring>),
         section_authoring: None,
         back_office: Some(desk),
+        incoming_webhook: None,
     })
 }
 

@@ -71,6 +71,7 @@ fn connect(config: SourceConfig, context: ConnectContext) -> Result<Source, Vec<
         authoring: None,
         section_authoring: None,
         back_office: None,
+        incoming_webhook: None,
     })
 }
 

@@ -15,6 +15,7 @@ mod protocol;
 mod refunds;
 mod settings;
 mod snapshot_cache;
+mod webhook;
 mod wire;
 
 #[cfg(test)]
@@ -38,6 +39,7 @@ use crate::ordering::SecutixOrdering;
 use crate::protocol::{JsonProtocol, Protocol, SoapProtocol, TokenProvider};
 use crate::settings::{ProtocolKind, Settings};
 use crate::snapshot_cache::SnapshotCache;
+use crate::webhook::SecutixWebhook;
 use crate::wire::ORDER;
 
 /// Row of the vendor table.
@@ -124,6 +126,7 @@ fn connect(config: SourceConfig, context: ConnectContext) -> Result<Source, Vec<
         authoring: None,
         section_authoring: None,
         back_office: None,
+        incoming_webhook: Some(Arc::new(SecutixWebhook)),
     })
 }
 

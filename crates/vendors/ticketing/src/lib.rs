@@ -103,6 +103,7 @@ fn connect(config: SourceConfig, context: ConnectContext) -> Result<Source, Vec<
         section_authoring: Some(Arc::clone(&account) as Arc<dyn SectionAuthoring>),
         accounts: Some(account),
         back_office: None,
+        incoming_webhook: None,
     })
 }
 

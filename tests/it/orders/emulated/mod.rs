@@ -7,6 +7,7 @@ mod limits;
 mod plaintext;
 mod recorded;
 mod venues;
+mod webhooks;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering::SeqCst;

@@ -148,6 +148,11 @@ impl Venues {
         self.fixtures[vendor].running.stage.faults.add(Scenario { rules: vec![rule] });
     }
 
+    /// Removes all faults.
+    pub(super) fn fail_nothing(&self) {
+        self.fixtures.iter().for_each(|fixture| fixture.running.stage.faults.clear());
+    }
+
     /// Returns the calls that each vendor received, in order.
     pub(super) fn calls(&self) -> Vec<Vec<LoggedCall>> {
         self.fixtures.iter().map(|fixture| fixture.running.stage.log.all()).collect()

@@ -259,6 +259,7 @@ impl Vendor {
             authoring: None,
             section_authoring: None,
             back_office: None,
+            incoming_webhook: None,
         }
     }
 

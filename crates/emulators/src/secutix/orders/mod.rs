@@ -7,7 +7,7 @@ mod sale;
 use jiff::Timestamp;
 
 pub(super) use cart::{abandon, create_or_update, new_order};
-pub(super) use read::{details, file, references, set_reference};
+pub(super) use read::{details, file, order_view, references, set_reference};
 pub(super) use sale::{cancel, close, pay_and_close, print_ticket};
 
 use crate::secutix::encoding::Parameters;

@@ -36,7 +36,7 @@ fn reduce_detail(order: &mut Value, granularity: Option<&str>) {
 }
 
 /// Serializes the whole order. `hides_codes` omits barcodes that are not generated yet.
-fn order_view(order: &SecutixOrder, context: &CallContext<'_>, hides_codes: bool) -> Value {
+pub(crate) fn order_view(order: &SecutixOrder, context: &CallContext<'_>, hides_codes: bool) -> Value {
     let day = order.created_at.to_zoned(context.institution.zone.clone()).date();
     let has_places = |line: &&OrderOperation| line.movements.iter().any(|seat| !seat.is_removed);
     let operations: Vec<Value> = order

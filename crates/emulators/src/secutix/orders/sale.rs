@@ -74,6 +74,9 @@ fn close_cart<'a>(
     }
     sold.state = OrderState::Closed;
     sold.closed_at = Some(context.now);
+    if state.overrides.webhooks.contains_key(context.institution.code) {
+        state.closed_orders.push(id);
+    }
     Ok(state.orders.entry(id).or_insert(sold))
 }
 
