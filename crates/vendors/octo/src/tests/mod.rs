@@ -1,0 +1,1 @@
+//! Tests of the client and the mapping with JSON of the contract.
