@@ -78,6 +78,19 @@ pub(crate) fn intents(source: &SourceId, leg: &LegRequest) -> Option<Vec<Booking
     Some(intents.into_values().collect())
 }
 
+/// Bookings that are recorded replace the derived ones, if there is one for each performance: a ledger may have been written under
+/// another name of the source.
+pub(crate) fn recorded(mut intents: Vec<BookingIntent>, refs: &[ExternalRef]) -> Vec<BookingIntent> {
+    let of_bookings = refs.iter().filter(|one| one.kind == BOOKING_REF);
+    let uuids: Option<Vec<Uuid>> = of_bookings.map(|one| Uuid::parse_str(&one.value).ok()).collect();
+    if let Some(uuids) = uuids.filter(|uuids| uuids.len() == intents.len()) {
+        for (intent, uuid) in intents.iter_mut().zip(uuids) {
+            intent.uuid = uuid;
+        }
+    }
+    intents
+}
+
 impl BookingIntent {
     /// Number of tickets of each unit.
     pub(crate) fn units(&self) -> BTreeMap<&str, u32> {

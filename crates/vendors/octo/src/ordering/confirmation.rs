@@ -19,7 +19,7 @@ impl OctoSource {
         leg: &LegRequest,
         refs: &[ExternalRef],
     ) -> Result<ConfirmedSale, VendorError> {
-        let intents = self.intents(OP, leg)?;
+        let intents = self.recorded_intents(OP, leg, refs)?;
         let found = self.find_bookings(&intents).await.map_err(|error| as_step_error(OP, error))?;
         let states: Vec<_> = found.iter().map(|found| self.state_of(found.as_ref())).collect();
         let is_open =
@@ -126,7 +126,7 @@ impl OctoSource {
         leg: &LegRequest,
         refs: &[ExternalRef],
     ) -> Result<LookupOutcome<ConfirmedSale>, VendorError> {
-        let intents = self.intents(VendorOperation::LookUp, leg)?;
+        let intents = self.recorded_intents(VendorOperation::LookUp, leg, refs)?;
         let found = self.find_bookings(&intents).await?;
         let states: Vec<_> = found.iter().map(|found| self.state_of(found.as_ref())).collect();
         if states.iter().all(|state| *state == Some(BookingState::Sold)) {

@@ -14,7 +14,7 @@ impl HoldExtension for OctoSource {
     async fn extend(&self, _key: &StepKey, leg: &LegRequest, refs: &[ExternalRef]) -> Result<PlacedHold, VendorError> {
         let op = VendorOperation::Extend;
         let mut ends = Vec::new();
-        for intent in self.intents(op, leg)? {
+        for intent in self.recorded_intents(op, leg, refs)? {
             let read = self.client.extend(intent.uuid, self.defaults.facts.hold_minutes).await?;
             if self.booking_state(&read.value) != BookingState::Held {
                 return Err(self.client.rejected(op, RefusalReason::HoldExpired));

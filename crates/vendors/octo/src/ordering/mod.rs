@@ -33,6 +33,16 @@ impl OctoSource {
         booking::intents(self.client.source(), leg).filter(|intents| !intents.is_empty()).ok_or_else(wrong)
     }
 
+    /// Returns the bookings of a leg that was held.
+    fn recorded_intents(
+        &self,
+        op: VendorOperation,
+        leg: &LegRequest,
+        refs: &[ExternalRef],
+    ) -> Result<Vec<BookingIntent>, VendorError> {
+        Ok(booking::recorded(self.intents(op, leg)?, refs))
+    }
+
     /// Returns the state of a booking, and logs a status that has no meaning.
     fn booking_state(&self, booking: &Booking) -> BookingState {
         let state = booking::state(booking, &self.defaults.facts);
@@ -122,10 +132,10 @@ impl Ordering for OctoSource {
         self.confirm_leg(leg, refs).await
     }
 
-    async fn release(&self, _key: &StepKey, leg: &LegRequest, _refs: &[ExternalRef]) -> Result<(), VendorError> {
+    async fn release(&self, _key: &StepKey, leg: &LegRequest, refs: &[ExternalRef]) -> Result<(), VendorError> {
         let op = VendorOperation::Release;
         let mut first_failure = None;
-        for intent in self.intents(op, leg)? {
+        for intent in self.recorded_intents(op, leg, refs)? {
             if let Err(error) = self.cancel_hold(op, &intent, leg).await {
                 first_failure.get_or_insert(error);
             }
@@ -148,7 +158,7 @@ impl Ordering for OctoSource {
 
     async fn load_tickets(&self, leg: &LegRequest, refs: &[ExternalRef]) -> Result<Vec<IssuedTicket>, VendorError> {
         let op = VendorOperation::LookUp;
-        let intents = self.intents(op, leg)?;
+        let intents = self.recorded_intents(op, leg, refs)?;
         let mut issued = Vec::new();
         for (intent, found) in intents.iter().zip(self.find_bookings(&intents).await?) {
             let read = found.ok_or_else(|| self.client.error(op, ErrorKind::NotFound))?;

@@ -67,10 +67,10 @@ impl Refunds for OctoSource {
         &self,
         _key: &StepKey,
         leg: &LegRequest,
-        _refs: &[ExternalRef],
+        refs: &[ExternalRef],
         lines: &[CancelLine],
     ) -> Result<CompletedCancellation, VendorError> {
-        let intents = self.intents(OP, leg)?;
+        let intents = self.recorded_intents(OP, leg, refs)?;
         let mut canceled = Vec::new();
         for intent in &intents {
             match self.cancel_sale(intent, leg).await {
@@ -87,11 +87,11 @@ impl Refunds for OctoSource {
         &self,
         _key: &StepKey,
         leg: &LegRequest,
-        _refs: &[ExternalRef],
+        refs: &[ExternalRef],
         lines: &[CancelLine],
     ) -> Result<LookupOutcome<CompletedCancellation>, VendorError> {
         let op = VendorOperation::LookUp;
-        let intents = self.intents(op, leg)?;
+        let intents = self.recorded_intents(op, leg, refs)?;
         let found = self.find_bookings(&intents).await.map_err(|error| as_step_error(op, error))?;
         let states: Vec<_> = found.iter().map(|found| self.state_of(found.as_ref())).collect();
         if states.iter().all(|state| *state == Some(BookingState::Canceled)) {
