@@ -4,7 +4,7 @@ mod bookings;
 mod errors;
 
 use reqwest::Method;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -209,14 +209,18 @@ impl Client {
     }
 }
 
-/// Returns false if the response says that the supplier ignored the capability of prices. A missing header says nothing, and
-/// unknown capabilities are ignored.
+/// Returns false if the response says that the supplier ignored the capability of prices.
 fn has_prices(response: &VendorResponse) -> bool {
-    let mut headers = response.headers.get_all(OCTO_CAPABILITIES).iter().peekable();
-    if headers.peek().is_none() {
+    names_prices(&response.headers)
+}
+
+/// A missing header says nothing, and unknown capabilities are ignored (`octo.md §2.2`).
+fn names_prices(headers: &HeaderMap) -> bool {
+    let mut values = headers.get_all(OCTO_CAPABILITIES).iter().peekable();
+    if values.peek().is_none() {
         return true;
     }
-    let mut ids = headers.filter_map(|header| header.to_str().ok()).flat_map(|header| header.split(','));
+    let mut ids = values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
     ids.any(|id| is_capability(id, PRICING))
 }
 
@@ -232,4 +236,28 @@ fn below(base: &Url, path: &[&str]) -> Url {
         segments.pop_if_empty().extend(path);
     }
     url
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_response_that_names_its_capabilities_without_prices_has_none() {
+        for (values, expected) in [
+            (&[][..], true),
+            (&["octo/content, octo/pricing"], true),
+            (&["pricing"], true),
+            (&["octo/content", " octo/pricing "], true),
+            (&["octo/content, octo/rentals"], false),
+            (&[""], false),
+            (&["octo/pricingplus"], false),
+        ] {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(OCTO_CAPABILITIES, value.parse().expect("a header"));
+            }
+            assert_eq!(names_prices(&headers), expected, "{values:?}");
+        }
+    }
 }
