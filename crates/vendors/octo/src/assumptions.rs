@@ -1,4 +1,4 @@
-//! What OCTO leaves open or suppliers do differently (`octo.md §10`, `§11`). Each fact has a setting that corrects it.
+//! Facts that OCTO leaves open or in which suppliers differ (`octo.md §10`, `§11`). Each has a setting that corrects it.
 
 use serde::Deserialize;
 
@@ -49,7 +49,7 @@ pub(super) const ASSUMPTIONS: &[Assumption] = &[
         section: "octo.md §2.2",
         default: "true",
         accepts: Accepts::Flag,
-        if_wrong: "holds are refused and canceled at once, because test bookings and real ones cannot be told apart",
+        if_wrong: "holds are refused and canceled at once, because test bookings look like real ones",
     },
     Assumption {
         key: "honors_uuid",

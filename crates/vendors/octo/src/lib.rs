@@ -47,7 +47,7 @@ struct OctoSource {
     defaults: SourceDefaults,
     /// Supplier of the settings, with which the one of the key is compared.
     supplier_id: Option<String>,
-    /// Kind of the bookings; `None` if it cannot be told.
+    /// Kind of the bookings; `None` if the supplier has no header for it.
     env: Option<BookingEnv>,
     clock: Arc<dyn Clock>,
     unknown_words: UnknownWords,

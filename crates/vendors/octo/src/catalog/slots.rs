@@ -33,7 +33,7 @@ impl OctoSource {
     ) -> Batch<EventKey, Observed<Arc<Vec<Arc<Performance>>>>> {
         let op = VendorOperation::ListPerformances;
         let wanted: BTreeSet<EventKey> = events.iter().cloned().collect();
-        let ids = wanted.iter().filter_map(|key| keys::parse_event(key)).map(|id| id.product).collect();
+        let ids = wanted.iter().filter_map(keys::parse_event).map(|id| id.product).collect();
         let products = self.read_products(op, ids).await;
         let reads = stream::iter(wanted).map(|key: EventKey| {
             let products = &products;

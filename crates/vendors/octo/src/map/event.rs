@@ -71,7 +71,7 @@ fn title(product: &Product, option: &ProductOption) -> LocalizedText {
     if is_only { of_product.into() } else { format!("{of_product}: {of_option}").into() }
 }
 
-fn first_usable<'a>(texts: [&'a Option<String>; 2]) -> Option<&'a str> {
+fn first_usable(texts: [&Option<String>; 2]) -> Option<&str> {
     texts.into_iter().flatten().find_map(|text| usable(text))
 }
 

@@ -83,7 +83,7 @@ impl<'a> Offering<'a> {
         self.has_prices && self.product.pricing_per.as_deref().is_none_or(|per| per == "UNIT")
     }
 
-    /// Returns true if the product may be sold as far as the catalog tells.
+    /// Returns true if the product may be sold according to the catalog.
     pub(crate) fn is_sellable(&self, facts: &Facts) -> bool {
         let confirms = self.product.instant_confirmation == Some(true) || facts.sells_on_request;
         let has_form = match self.timing() {

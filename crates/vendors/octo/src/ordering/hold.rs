@@ -185,7 +185,7 @@ impl OctoSource {
         }
     }
 
-    /// True if the booking is a test and should be real, or the other way round. A source without the header does not tell.
+    /// True if the booking is a test and should be real, or the other way round. Not checked without the header.
     fn is_of_wrong_env(&self, booking: &ReadBooking) -> bool {
         let is_test = booking.value.test_mode;
         let is_wrong = match self.env {

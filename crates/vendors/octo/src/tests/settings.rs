@@ -47,7 +47,7 @@ fn bookings_are_tests_unless_the_environment_is_live() {
         if is_live {
             config.environment = domain::Environment::Live;
         }
-        Settings::from_config(&config).ok().expect("valid settings").env
+        Settings::from_config(&config).expect("valid settings").env
     };
     assert_eq!((env("", false), env("", true)), (Some(BookingEnv::Test), Some(BookingEnv::Live)));
     assert_eq!((env("env = \"live\"", false), env("env_header = false", true)), (Some(BookingEnv::Live), None));
@@ -56,7 +56,7 @@ fn bookings_are_tests_unless_the_environment_is_live() {
 #[test]
 fn lost_calls_are_not_repeated_unless_the_source_says_so() {
     let honors = |lines: &str| {
-        let settings = Settings::from_config(&config(URL, lines)).ok().expect("valid settings");
+        let settings = Settings::from_config(&config(URL, lines)).expect("valid settings");
         crate::traits(&settings.defaults.facts).honors_idempotency_keys
     };
     assert_eq!((honors(""), honors("honors_uuid = true")), (false, true));
