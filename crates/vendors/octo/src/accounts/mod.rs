@@ -123,7 +123,7 @@ impl OctoSource {
     }
 
     fn sales_check(&self, listed: &Reading<Vec<Product>>) -> AccountCheck {
-        let is_complete = offerings(listed).all(|offering| offering.is_sellable(&self.defaults.facts));
+        let is_complete = offerings(listed).all(|offering| offering.is_sellable(&self.defaults));
         let outcome = if is_complete { CheckOutcome::Passed } else { CheckOutcome::Risk(NOT_ALL_SOLD.into()) };
         AccountCheck::with_outcome("PRODUCTS_SOLD", SALES, outcome)
     }

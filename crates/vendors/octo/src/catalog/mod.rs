@@ -12,7 +12,7 @@ use futures_util::stream::{self, StreamExt};
 use jiff::civil::Date;
 
 use crate::OctoSource;
-use crate::client::Reading;
+use crate::client::{BAD_REQUEST, Reading, has_code};
 use crate::map::keys::{self, OfferingId};
 use crate::map::{Offering, event, slot};
 use crate::wire::catalog::Product;
@@ -126,7 +126,13 @@ impl OctoSource {
             local_date_end: last.to_string(),
             currency: self.defaults.currency.map(domain::Currency::code),
         };
-        let read = self.client.calendar(op, &query).await?;
+        let read = match self.client.calendar(op, &query).await {
+            // A product of other currencies has a calendar without prices.
+            Err(error) if query.currency.is_some() && has_code(&error, BAD_REQUEST) => {
+                self.client.calendar(op, &DaysQuery { currency: None, ..query }).await?
+            }
+            read => read?,
+        };
         let currency = self.defaults.currency.filter(|_| read.has_prices);
         let rows: HashMap<&str, _> = read.value.iter().map(|row| (row.local_date.as_str(), row)).collect();
         let freshness = Freshness::live(self.clock.now());

@@ -5,7 +5,7 @@ use serde::Serialize;
 use url::Url;
 use uuid::Uuid;
 
-use crate::client::errors::{self, INVALID_BOOKING_UUID, has_code};
+use crate::client::errors::{self, BAD_REQUEST, INVALID_BOOKING_UUID, has_code};
 use crate::client::{Client, Reading, has_prices};
 use crate::wire::bookings::Booking;
 use crate::wire::requests::{CancellationReason, Confirmation, Extension, NewBooking};
@@ -107,5 +107,5 @@ impl Client {
 /// Returns true if a look-up says that there is no such booking: `INVALID_BOOKING_UUID`, `BAD_REQUEST` or `NOT_FOUND`
 /// (`octo.md §6.7`). A page without a code proves nothing.
 fn is_unknown_booking(error: &VendorError) -> bool {
-    [INVALID_BOOKING_UUID, "BAD_REQUEST", "NOT_FOUND"].iter().any(|code| has_code(error, code))
+    [INVALID_BOOKING_UUID, BAD_REQUEST, "NOT_FOUND"].iter().any(|code| has_code(error, code))
 }

@@ -11,6 +11,9 @@ pub(crate) const INVALID_BOOKING_UUID: &str = "INVALID_BOOKING_UUID";
 /// Code of an unknown availability.
 pub(crate) const INVALID_AVAILABILITY_ID: &str = "INVALID_AVAILABILITY_ID";
 
+/// Code of a request that is malformed, or a combination that the supplier forbids.
+pub(crate) const BAD_REQUEST: &str = "BAD_REQUEST";
+
 /// Longest wait that a body can ask for.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
@@ -76,7 +79,7 @@ fn meaning(code: &str, op: VendorOperation) -> Option<Meaning> {
             VendorOperation::Confirm | VendorOperation::Extend => RefusalReason::HoldExpired,
             _ => RefusalReason::Conflict,
         }),
-        "BAD_REQUEST" => Meaning::Rejected(invalid("lines")),
+        BAD_REQUEST => Meaning::Rejected(invalid("lines")),
         "UNPROCESSABLE_ENTITY" => Meaning::Rejected(match op {
             VendorOperation::Cancel => RefusalReason::TooLate,
             VendorOperation::Extend => RefusalReason::Conflict,

@@ -19,7 +19,7 @@ use domain::{ErrorKind, RefusalReason, VendorError, VendorOperation};
 use http_client::{RequestBody, VendorHttpClient, VendorRequest, VendorResponse};
 
 pub(crate) use bookings::ReadBooking;
-pub(crate) use errors::{INVALID_AVAILABILITY_ID, INVALID_BOOKING_UUID, has_code, is_refusal};
+pub(crate) use errors::{BAD_REQUEST, INVALID_AVAILABILITY_ID, INVALID_BOOKING_UUID, has_code, is_refusal};
 
 /// Largest number of availability ids of one request (`octo.md §2.5`).
 pub(crate) const MAX_SLOTS: usize = 100;

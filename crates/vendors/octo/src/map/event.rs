@@ -43,7 +43,7 @@ pub(crate) fn event(offering: Offering<'_>, defaults: &SourceDefaults) -> Option
             Timing::Day => BookingMode::Dated,
             Timing::Open => BookingMode::Open,
         },
-        status: if offering.is_sellable(&defaults.facts) { EventStatus::OnSale } else { EventStatus::OffSale },
+        status: if offering.is_sellable(defaults) { EventStatus::OnSale } else { EventStatus::OffSale },
         is_private: false,
         starts_at: None,
         ends_at: None,

@@ -31,9 +31,12 @@ impl SourceDefaults {
         own.unwrap_or_else(|| self.time_zone.clone())
     }
 
-    /// Currency in which a product is sold.
+    /// Currency in which a product is sold; `None` if it is not sold in that of the source. Suppliers refuse a request in another
+    /// currency than those of the product.
     pub(crate) fn currency_of(&self, product: &Product) -> Option<Currency> {
-        self.currency.or_else(|| product.default_currency.as_deref()?.parse().ok())
+        let currency = self.currency.or_else(|| product.default_currency.as_deref()?.parse().ok())?;
+        let available = &product.available_currencies;
+        (available.is_empty() || available.iter().any(|code| code == currency.code())).then_some(currency)
     }
 }
 
@@ -84,13 +87,14 @@ impl<'a> Offering<'a> {
     }
 
     /// Returns true if the product may be sold according to the catalog.
-    pub(crate) fn is_sellable(&self, facts: &Facts) -> bool {
+    pub(crate) fn is_sellable(&self, defaults: &SourceDefaults) -> bool {
+        let facts = &defaults.facts;
         let confirms = self.product.instant_confirmation == Some(true) || facts.sells_on_request;
         let has_form = match self.timing() {
             Timing::StartTime | Timing::Day => true,
             Timing::Open => facts.sells_open_dated,
             Timing::Unknown => false,
         };
-        confirms && has_form && self.is_priced_per_ticket()
+        confirms && has_form && self.is_priced_per_ticket() && defaults.currency_of(self.product).is_some()
     }
 }

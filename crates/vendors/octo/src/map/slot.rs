@@ -68,7 +68,7 @@ pub(crate) fn availability(
     };
     let offering = Offering { has_prices: offering.has_prices && has_prices, ..offering };
     let status = status(slot.available, slot.status.as_deref());
-    let currency = defaults.currency_of(offering.product).filter(|_| offering.is_sellable(&defaults.facts));
+    let currency = defaults.currency_of(offering.product).filter(|_| offering.is_sellable(defaults));
     let types = currency.and_then(|_| event::ticket_types(offering, defaults)).unwrap_or_default();
     let offer = |ticket_type: TicketType| offer(ticket_type, slot, currency?, status);
     Availability {

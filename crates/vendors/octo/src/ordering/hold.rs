@@ -79,7 +79,7 @@ impl OctoSource {
         let has_prices = product.has_prices;
         let offering = Offering::of(&product.value, &intent.offering.option, has_prices)
             .ok_or_else(|| self.client.error(OP, ErrorKind::NotFound))?;
-        if !offering.is_sellable(&self.defaults.facts) {
+        if !offering.is_sellable(&self.defaults) {
             return Err(self.client.rejected(OP, RefusalReason::NotOnSale));
         }
         check_units(offering, intent).map_err(|reason| self.client.rejected(OP, reason))?;

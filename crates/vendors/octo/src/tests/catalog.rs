@@ -55,6 +55,8 @@ async fn a_product_is_sold_only_if_it_is_understood() {
         (json!({ "instantConfirmation": null }), "", EventStatus::OffSale, BookingMode::Timed),
         (json!({ "pricingPer": "BOOKING" }), "", EventStatus::OffSale, BookingMode::Timed),
         (json!({ "pricingPer": "EQUIPMENT" }), "", EventStatus::OffSale, BookingMode::Timed),
+        (json!({ "availableCurrencies": ["JPY"] }), "", EventStatus::OffSale, BookingMode::Timed),
+        (json!({ "availableCurrencies": ["JPY", "EUR"] }), "", EventStatus::OnSale, BookingMode::Timed),
         (json!({ "availabilityType": "OPENING_HOURS" }), "", EventStatus::OnSale, BookingMode::Dated),
         (json!({ "availabilityType": "SUNRISE" }), "", EventStatus::OffSale, BookingMode::Timed),
         (json!({ "availabilityRequired": false }), "", EventStatus::OnSale, BookingMode::Open),
@@ -173,6 +175,18 @@ async fn a_calendar_has_a_row_for_each_day_and_a_missing_day_is_closed() {
     use AvailabilityStatus::{Available, Closed, SoldOut};
     assert_eq!(found, [(Closed, None, 0), (Available, Some(1500), 1), (SoldOut, None, 1), (Closed, None, 0)]);
     assert!(server.requests()[0].starts_with("/octo/availability/calendar"));
+}
+
+#[tokio::test]
+async fn a_calendar_of_a_product_in_other_currencies_is_read_without_prices() {
+    let event = EventKey::new("p-7/DEFAULT");
+    let rows = json!([{ "localDate": "2027-06-02", "available": true, "status": "AVAILABLE" }]);
+    let (source, server) = supplier("", vec![error("BAD_REQUEST"), (200, rows)]).await;
+    let day = "2027-06-02".parse().expect("a date");
+    let read = source.load_calendar(std::slice::from_ref(&event), day, day).await;
+    assert_eq!(read[&event].as_ref().expect("rows")[0].status, AvailabilityStatus::Available);
+    let asked: Vec<bool> = server.requests().iter().map(|request| request.contains("currency")).collect();
+    assert_eq!(asked, [true, false]);
 }
 
 #[tokio::test]

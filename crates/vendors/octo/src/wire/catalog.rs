@@ -27,6 +27,8 @@ pub(crate) struct Product {
     pub options: Vec<ProductOption>,
     #[serde(default, deserialize_with = "lenient")]
     pub default_currency: Option<String>,
+    #[serde(default, deserialize_with = "rows")]
+    pub available_currencies: Vec<String>,
     #[serde(default, deserialize_with = "lenient")]
     pub pricing_per: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
