@@ -30,7 +30,7 @@ async fn two_options_have_their_own_slots_and_cutoffs() {
     let supplier = Supplier::start().await;
     let product = supplier.ok("GET", "/products/island-tour", Value::Null).await;
     let options = product["options"].as_array().expect("a list");
-    assert_eq!(options.iter().filter(|option| option["default"] == true).count(), 1);
+    assert_eq!((&options[0]["default"], &options[1]["default"]), (&json!(true), &json!(false)));
     let cutoffs: Vec<&Value> = options.iter().map(|option| &option["cancellationCutoffUnit"]).collect();
     assert_eq!(cutoffs, ["day", "minute"]);
     let (north, south) =
