@@ -59,6 +59,14 @@ pub struct OctoEmulator {
     recent: Option<Mutex<VecDeque<Timestamp>>>,
 }
 
+/// Answer to a request that was carried out.
+struct Answer {
+    operation: Operation,
+    shown: Value,
+    /// Ids of the capabilities in effect.
+    capabilities: Vec<String>,
+}
+
 impl OctoEmulator {
     /// Creates the emulator, with state in `folder` if given. `limits_requests` refuses more than twenty calls per second; OCTO
     /// documents no limit (`octo.md §2.5`).
@@ -73,10 +81,10 @@ impl OctoEmulator {
         let language = request::language(headers);
         let outcome = self.dispatch(method.as_str(), uri, headers, body, &switches);
         let (mut response, names) = match outcome {
-            Ok((mut shown, names)) => {
+            Ok(Answer { operation, mut shown, capabilities }) => {
                 switches.rewrite(&mut shown);
-                let is_created = method == Method::POST && switches.is(Flag::Created);
-                (json_response(if is_created { 201 } else { 200 }, &shown), names)
+                let is_created = operation == Operation::Reserve && switches.is(Flag::Created);
+                (json_response(if is_created { 201 } else { 200 }, &shown), capabilities)
             }
             Err(refusal) => (refusal.into_response(&switches, language), Vec::new()),
         };
@@ -97,7 +105,7 @@ impl OctoEmulator {
         response
     }
 
-    /// Carries a request out; returns the response and the capabilities in effect.
+    /// Carries a request out.
     fn dispatch(
         &self,
         method: &str,
@@ -105,7 +113,7 @@ impl OctoEmulator {
         headers: &HeaderMap,
         body: &[u8],
         switches: &Switches,
-    ) -> Result<(Value, Vec<String>), Refusal> {
+    ) -> Result<Answer, Refusal> {
         let now = self.clock.now();
         if self.is_over_limit(now) || (switches.rate_limited > 0 && self.store.update(OctoState::take_rate_limit)) {
             return Err(Refusal::rate_limited(switches));
@@ -143,7 +151,7 @@ impl OctoEmulator {
         if fails(true) {
             return Err(Refusal::internal(switches));
         }
-        Ok((shown?, names))
+        Ok(Answer { operation, shown: shown?, capabilities: names })
     }
 
     fn is_over_limit(&self, now: Timestamp) -> bool {

@@ -16,6 +16,9 @@ const TAX_PERCENT: i64 = 22;
 /// Price on Saturdays and Sundays, in percent of the usual one.
 const WEEKEND_PERCENT: i64 = 110;
 
+/// Highest `currencyPrecision` of a switch.
+const MAX_PRECISION: u32 = 6;
+
 /// A price in minor units of a currency.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Amounts {
@@ -60,7 +63,7 @@ impl Amounts {
     /// Writes the price.
     pub(super) fn show(&self, state: &OctoState) -> Value {
         let switches = &state.switches;
-        let precision = switches.currency_precision.unwrap_or(self.precision).clamp(self.precision, 9);
+        let precision = switches.currency_precision.unwrap_or(self.precision).clamp(self.precision, MAX_PRECISION);
         let odd = i64::from(switches.is(Flag::OddAmounts) && precision > self.precision);
         let scale = |amount: i64| amount * 10_i64.pow(precision - self.precision) + if amount > 0 { odd } else { 0 };
         let net = |amount: i64| if switches.is(Flag::HiddenNet) { Value::Null } else { scale(amount).into() };

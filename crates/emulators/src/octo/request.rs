@@ -20,8 +20,8 @@ pub(super) const CAPABILITIES: &str = "octo-capabilities";
 /// Name of the header that marks tests.
 pub(super) const ENV: &str = "octo-env";
 
-/// A capability that the supplier offers.
-const OFFERED: [&str; 2] = ["octo/pricing", "octo/content"];
+/// Every capability that the supplier offers.
+const OFFERED: &str = "octo/pricing,octo/content";
 
 /// Capabilities in effect.
 #[derive(Clone, Default)]
@@ -86,11 +86,10 @@ pub(super) fn check_content_type(headers: &HeaderMap, method: &str, switches: &S
 
 /// Negotiates the capabilities of a request; unknown ones are ignored.
 pub(super) fn negotiate(headers: &HeaderMap, switches: &Switches) -> Result<Capabilities, Refusal> {
-    let all = || OFFERED.join(",");
-    let wanted = match (header(headers, CAPABILITIES), switches.capabilities_header) {
-        (_, CapabilitiesHeader::AlwaysOn) | (None, CapabilitiesHeader::MissingMeansAll) => all(),
-        (Some(wanted), _) => wanted.to_owned(),
-        (None, CapabilitiesHeader::Optional) => String::new(),
+    let (wanted, are_all) = match (header(headers, CAPABILITIES), switches.capabilities_header) {
+        (_, CapabilitiesHeader::AlwaysOn) | (None, CapabilitiesHeader::MissingMeansAll) => (OFFERED, true),
+        (Some(wanted), _) => (wanted, false),
+        (None, CapabilitiesHeader::Optional) => ("", false),
         (None, CapabilitiesHeader::Required) => return Err(Refusal::bad_request()),
     };
     let mut found = Capabilities::default();
@@ -100,6 +99,7 @@ pub(super) fn negotiate(headers: &HeaderMap, switches: &Switches) -> Result<Capa
             None => (false, name),
         };
         let is_understood = match switches.capability_names {
+            _ if are_all => true,
             CapabilityNames::Both => true,
             CapabilityNames::Long => is_long,
             CapabilityNames::Short => !is_long,

@@ -29,7 +29,7 @@ pub(super) enum Flag {
     ContentTypeOnGet,
     /// Each unit takes one place, whatever its `paxCount`.
     CountsUnits,
-    /// Success of `POST` is 201.
+    /// A reservation is answered by 201.
     Created,
     /// The calendar has rows for closed days (O6).
     ClosedDayRows,

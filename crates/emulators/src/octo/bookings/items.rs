@@ -16,7 +16,7 @@ use crate::octo::world::{Currency, ProductOption, Slot};
 /// Maximum number of unit items of a booking.
 const MAX_ITEMS: usize = 200;
 
-/// Reads the unit items of a body. `None`: the body names none. Items that `before` holds by their uuid keep what is not sent anew.
+/// Reads the unit items of a body. `None`: the body names none. Items that `before` holds by their uuid keep what is not sent again.
 pub(super) fn read_items(
     state: &mut OctoState,
     call: &Call<'_>,
@@ -47,7 +47,7 @@ pub(super) fn read_items(
             reseller_reference: reference.or_else(|| kept.and_then(|item| item.reseller_reference.clone())),
             contact: contact.unwrap_or_default(),
             redeemed_at: None,
-            price: state.unit_price(wanted.id, unit, currency, date),
+            price: kept.map_or_else(|| state.unit_price(wanted.id, unit, currency, date), |item| item.price.clone()),
         });
     }
     Ok(Some(items))

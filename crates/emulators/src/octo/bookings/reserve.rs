@@ -17,7 +17,7 @@ const MAX_HOLD_MINUTES: i64 = 60;
 
 /// Returns the end of a hold that begins at a time: as long as asked for, at most what the supplier allows.
 pub(super) fn hold_end(state: &OctoState, from: Timestamp, wanted: Option<i64>) -> Timestamp {
-    let most = state.switches.hold_minutes.unwrap_or(MAX_HOLD_MINUTES).max(1);
+    let most = state.switches.hold_minutes.unwrap_or(MAX_HOLD_MINUTES).clamp(1, 24 * 60);
     from + SignedDuration::from_mins(wanted.unwrap_or(HOLD_MINUTES).min(most))
 }
 

@@ -125,7 +125,7 @@ const PALACE: Product = Product {
     id: "palace-entry",
     internal_name: "PALACE day entry",
     title: ["Palace: entry for a day", "Palazzo: ingresso di un giorno"],
-    description: ["Any time in the opening hours.", "In qualsiasi momento dell'orario di apertura."],
+    description: ["Any time in the opening hours.", "A qualsiasi ora di apertura."],
     kind: Kind::OpeningHours,
     formats: &["CODE128"],
     redemption: "PRINT",
