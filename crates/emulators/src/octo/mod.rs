@@ -19,7 +19,7 @@ mod switches;
 mod tests;
 mod world;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -53,8 +53,6 @@ pub struct OctoEmulator {
     clock: Arc<SandboxClock>,
     zone: TimeZone,
     store: JsonStore<OctoState>,
-    /// Calls since the start, by operation.
-    calls: Mutex<BTreeMap<&'static str, u64>>,
     /// Times of the calls of the last second, if they are limited.
     recent: Option<Mutex<VecDeque<Timestamp>>>,
 }
@@ -73,7 +71,7 @@ impl OctoEmulator {
     pub fn new(clock: Arc<SandboxClock>, folder: Option<&Path>, limits_requests: bool) -> Arc<Self> {
         let zone = TimeZone::get(world::ZONE).unwrap_or(TimeZone::UTC);
         let recent = limits_requests.then(Mutex::default);
-        Arc::new(Self { clock, zone, store: JsonStore::open(folder, "octo"), calls: Mutex::default(), recent })
+        Arc::new(Self { clock, zone, store: JsonStore::open(folder, "octo"), recent })
     }
 
     fn handle(&self, method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Response<Body> {
@@ -120,7 +118,6 @@ impl OctoEmulator {
         }
         let route = routes::find_route(method, uri.path(), switches).ok_or_else(Refusal::unknown_path)?;
         let operation = route.operation;
-        *self.calls.lock().entry(operation.into()).or_default() += 1;
         let is_test_key = request::authorize(headers, operation, switches)?;
         request::check_content_type(headers, method, switches)?;
         let capabilities = request::negotiate(headers, switches)?;
@@ -244,7 +241,7 @@ impl Emulator for OctoEmulator {
             let orders: Vec<Value> = orders.map(|booking| state_changes::order_entry(booking, now)).collect();
             (holds, orders)
         });
-        json!({ "holds": holds, "orders": orders, "calls": *self.calls.lock() })
+        json!({ "holds": holds, "orders": orders })
     }
 
     fn action(&self, _: &str, _: &[u8]) -> String {
