@@ -291,9 +291,7 @@ fn a_vendor_is_named_only_where_vendors_live() {
 /// name only as a whole string or a module.
 fn names_vendor(line: &str, vendor: &str) -> bool {
     let names: &[&str] = match vendor {
-        "ticketing" => {
-            &["TickeTing", "Ticketing", "\"ticketing\"", "ticketing::", "::ticketing", "mod ticketing"]
-        }
+        "ticketing" => &["TickeTing", "Ticketing", "\"ticketing\"", "ticketing::", "::ticketing", "mod ticketing"],
         "octo" => &["OCTO", "::Octo", "OctoEmulator", "\"octo\"", "octo::", "::octo", "mod octo"],
         _ => return line.to_lowercase().contains(&vendor.to_lowercase()),
     };
