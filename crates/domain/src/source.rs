@@ -32,6 +32,8 @@ macro_rules! vendor_enum {
             Secutix,
             /// TickeTing.
             Ticketing,
+            /// A supplier that speaks OCTO.
+            Octo,
         }
     };
 }
