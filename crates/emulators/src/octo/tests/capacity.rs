@@ -81,7 +81,8 @@ async fn the_books_show_holds_sales_and_calls() {
     assert_eq!((&order["reference"], &order["state"]), (&json!("TG-000123-1"), &json!("REDEEMED")));
     assert_eq!((&order["tickets"][0]["state"], &order["currency"]), (&json!("used"), &json!("EUR")));
     assert!(order["total_minor"].as_i64().is_some_and(|total| total >= 3000));
-    vacancies(&supplier).await;
+    let ask = json!({ "productId": CRUISE, "optionId": "DEFAULT", "availabilityIds": [held["availabilityId"]] });
+    supplier.ok("POST", "/availability", ask).await;
     assert_eq!(supplier.running.stage.inventory(), books, "a read changes nothing");
     assert_eq!(supplier.running.stage.log.count("/confirm"), 1);
 }
