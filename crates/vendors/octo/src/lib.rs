@@ -6,6 +6,7 @@ mod catalog;
 mod client;
 mod map;
 mod ordering;
+mod recent;
 mod settings;
 mod wire;
 
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use crate::client::Client;
 use crate::map::SourceDefaults;
+use crate::recent::Recent;
 use crate::settings::{BookingEnv, Facts, Settings};
 use domain::ordering::{HoldExtension, Ordering, Refunds};
 use domain::{Catalog, Clock, OrderCalls, Source, SourceTraits, VendorKind};
@@ -50,6 +52,8 @@ struct OctoSource {
     /// Kind of the bookings; `None` if the supplier has no header for it.
     env: Option<BookingEnv>,
     clock: Arc<dyn Clock>,
+    /// Products and holds that need not be read again.
+    recent: Recent,
     unknown_words: UnknownWords,
 }
 
@@ -68,6 +72,7 @@ fn connect(config: SourceConfig, context: ConnectContext) -> Result<Source, Vec<
         supplier_id: settings.supplier_id,
         env: settings.env,
         clock,
+        recent: Recent::default(),
         unknown_words: UnknownWords::default(),
     });
     Ok(Source {
@@ -109,8 +114,8 @@ fn traits(facts: &Facts) -> SourceTraits {
         holds_seats: false,
         delivers_to_app: false,
         confirm_rank: 25,
-        // Of one booking. The confirmation reads the booking first.
-        order_calls: OrderCalls { hold: 3, confirm: 2, tickets: 1, undo: 2, endpoint: None },
+        // Of one booking: one call each, and a read before it where this process has not just planned or held it.
+        order_calls: OrderCalls { hold: 2, confirm: 2, tickets: 1, undo: 2, endpoint: None },
         horizon_days: 365,
     }
 }

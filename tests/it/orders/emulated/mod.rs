@@ -3,6 +3,7 @@
 //! compensation fails. Every case ends with a comparison of the bookings at the vendors and the stored order.
 
 mod audit;
+mod four_vendors;
 mod limits;
 mod plaintext;
 mod recorded;
@@ -279,16 +280,17 @@ fn steps(outcome: &CaseResult) -> Vec<(usize, usize, &LoggedCall)> {
 }
 
 /// Calls that cancel or release at each vendor.
-const COMPENSATING: [&[(&str, &str)]; 3] = [
+const COMPENSATING: [&[(&str, &str)]; 4] = [
     &[("POST", "/refunds"), ("DELETE", "/reservations/")],
     &[("POST", "cancelOperations"), ("POST", "abandonMovements")],
     &[("POST", "/refunds"), ("DELETE", "/orders/")],
+    &[("POST", "/cancel")],
 ];
 
 /// Returns true if the call confirms a sale.
 fn sells(call: &LoggedCall) -> bool {
     let is_post = call.method == "POST";
-    let names = ["/orders/organizations/", "closeOrder", "/payments"];
+    let names = ["/orders/organizations/", "closeOrder", "/payments", "/confirm"];
     let is_free_order = call.target.ends_with("/v3/orders");
     is_post && (names.iter().any(|name| call.target.contains(name) || call.action.contains(name)) || is_free_order)
 }

@@ -57,10 +57,17 @@ impl OctoSource {
     /// Reads products by id, each once.
     pub(crate) async fn read_products(&self, op: VendorOperation, ids: BTreeSet<String>) -> Products {
         let reads = stream::iter(ids).map(|id| async move {
-            let read = self.client.product(op, &id).await.map(Arc::new);
+            let read = self.read_product(op, &id).await;
             (id, read)
         });
         reads.buffer_unordered(MAX_CONCURRENT_READS).collect().await
+    }
+
+    /// Reads a product.
+    pub(super) async fn read_product(&self, op: VendorOperation, id: &str) -> Result<Arc<Reading<Product>>, VendorError> {
+        let read = Arc::new(self.client.product(op, id).await?);
+        self.recent.insert_product(&read, self.clock.now());
+        Ok(read)
     }
 
     /// Returns the offering of an event out of the products; `NotFound` if its product has no such option.

@@ -23,6 +23,8 @@ pub(crate) use errors::{BAD_REQUEST, INVALID_AVAILABILITY_ID, INVALID_BOOKING_UU
 
 /// Largest number of availability ids of one request (`octo.md §2.5`).
 pub(crate) const MAX_SLOTS: usize = 100;
+/// Path of a product as it is displayed: an id in lower-case letters looks like a part of the path, and is a supplier's own word.
+const PRODUCT_PATH: &str = "/octo/products/…";
 /// Capability of prices.
 const PRICING: &str = "pricing";
 /// Capability of texts and pictures.
@@ -123,7 +125,8 @@ impl Client {
 
     /// `GET /products/{id}`; `NotFound` if it does not exist.
     pub(crate) async fn product(&self, op: VendorOperation, id: &str) -> Result<Reading<Product>, VendorError> {
-        let response = self.send(self.call(op, Method::GET, self.url(&["products", id]))).await?;
+        let call = self.call(op, Method::GET, self.url(&["products", id])).with_display_path(PRODUCT_PATH);
+        let response = self.send(call).await?;
         let product: Product = self.read(&response)?;
         if product.id != id {
             return Err(self.error(op, ErrorKind::NotFound).with_cause("the supplier returned another product"));

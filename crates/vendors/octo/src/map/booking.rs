@@ -12,7 +12,7 @@ use crate::settings::{self, Facts};
 use crate::wire::bookings::Booking;
 use crate::wire::requests::{BookingContact, Confirmation, NewBooking, NewUnitItem};
 use domain::ordering::LegRequest;
-use domain::{Currency, ExternalRef, Money, SourceId};
+use domain::{Availability, Currency, ExternalRef, Money, Offer, SourceId};
 
 /// Reference kind of a booking: its uuid.
 pub(crate) const BOOKING_REF: &str = "octo.booking";
@@ -222,6 +222,19 @@ fn read(currency: Currency) -> impl Fn(&crate::wire::Pricing) -> Total {
 /// End of a hold.
 pub(crate) fn expiry(booking: &Booking) -> Option<Timestamp> {
     booking.utc_expires_at.as_deref()?.trim().parse().ok()
+}
+
+/// Price of a booking at an availability; `None` if one of its units has none there.
+pub(crate) fn price_at(intent: &BookingIntent, now: &Availability) -> Option<Money> {
+    let mut prices = intent.items.iter().map(|item| offer_of(item, now).map(|offer| offer.price.retail));
+    let first = prices.next()??;
+    prices.try_fold(first, |sum, price| sum.checked_add(price?).ok())
+}
+
+/// Offer of the unit of a ticket.
+pub(crate) fn offer_of<'a>(item: &ItemIntent, now: &'a Availability) -> Option<&'a Offer> {
+    let is_of_unit = |offer: &&Offer| keys::parse_part(&offer.ticket_type.key).is_some_and(|(_, unit)| unit == item.unit);
+    now.offers.iter().find(is_of_unit)
 }
 
 /// References of a booking.

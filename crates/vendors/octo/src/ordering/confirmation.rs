@@ -1,5 +1,5 @@
 //! Confirmations. The bookings are read before and after every doubt: some suppliers confirm a canceled booking, others refuse to
-//! confirm a second time (`octo.md §6.2`, `§7`).
+//! confirm a second time (`octo.md §6.2`, `§7`). There is no doubt about holds that this process has just placed.
 
 use jiff::Timestamp;
 
@@ -8,7 +8,7 @@ use crate::OctoSource;
 use crate::client::{ReadBooking, is_refusal};
 use crate::map::booking::{self, BookingIntent, BookingState, Total};
 use domain::ordering::{ConfirmedSale, LegRequest, LookupOutcome};
-use domain::{Effect, ErrorKind, ExternalRef, RefusalReason, VendorError, VendorOperation};
+use domain::{Effect, ErrorKind, ExternalRef, Money, RefusalReason, VendorError, VendorOperation};
 
 const OP: VendorOperation = VendorOperation::Confirm;
 
@@ -20,6 +20,11 @@ impl OctoSource {
         refs: &[ExternalRef],
     ) -> Result<ConfirmedSale, VendorError> {
         let intents = self.recorded_intents(OP, leg, refs)?;
+        let are_new = self.recent.take_holds(intents.iter().map(|intent| intent.uuid), self.clock.now());
+        if are_new && self.defaults.facts.hold_fixes_price {
+            let bookings = self.confirm_each(&intents, Vec::new(), leg).await?;
+            return Ok(self.sale(&intents, bookings, refs));
+        }
         let found = self.find_bookings(&intents).await.map_err(|error| as_step_error(OP, error))?;
         let states: Vec<_> = found.iter().map(|found| self.state_of(found.as_ref())).collect();
         let is_open =
@@ -29,46 +34,79 @@ impl OctoSource {
         }
         let is_left = |state: &Option<BookingState>| matches!(state, Some(BookingState::Sold | BookingState::Held));
         let is_complete = states.iter().all(is_left);
-        let mut bookings: Vec<ReadBooking> = found.into_iter().flatten().collect();
+        let bookings: Vec<ReadBooking> = found.into_iter().flatten().collect();
         let with_state = intents.iter().zip(&states);
-        let mut sold: Vec<_> =
+        let sold: Vec<_> =
             with_state.filter(|(_, state)| **state == Some(BookingState::Sold)).map(|(intent, _)| intent).collect();
         let refusal = match is_complete {
             false => Some(self.client.rejected(OP, RefusalReason::HoldExpired)),
-            true if sold.is_empty() => self.price_change(&intents, &bookings, refs),
+            true if sold.is_empty() => self.price_change(&intents, &bookings, refs).await?,
             true => None,
         };
         if let Some(refusal) = refusal {
             return Err(self.undo_sales(&sold, leg, refusal).await);
         }
-        for ((intent, state), booking) in intents.iter().zip(states).zip(&mut bookings) {
-            if state != Some(BookingState::Held) {
-                continue;
-            }
-            match self.confirm_one(intent, leg).await {
-                Ok(confirmed) => *booking = confirmed,
-                Err(error) => return Err(self.undo_sales(&sold, leg, error).await),
-            }
-            sold.push(intent);
-        }
+        let is_sold = |(read, state)| (state == Some(BookingState::Sold)).then_some(read);
+        let found = bookings.into_iter().zip(states).map(is_sold).collect();
+        let bookings = self.confirm_each(&intents, found, leg).await?;
         Ok(self.sale(&intents, bookings, refs))
     }
 
-    /// Returns the rejection of a hold whose price has changed since it was placed, if it has (`octo.md §11` O5).
-    fn price_change(
+    /// Confirms the bookings of a leg that are not `sold` already, and returns all. If one is refused, the others are canceled.
+    async fn confirm_each(
+        &self,
+        intents: &[BookingIntent],
+        sold: Vec<Option<ReadBooking>>,
+        leg: &LegRequest,
+    ) -> Result<Vec<ReadBooking>, VendorError> {
+        let found = sold.into_iter().chain(std::iter::repeat_with(|| None));
+        let mut bookings: Vec<Option<ReadBooking>> = found.take(intents.len()).collect();
+        for number in 0..intents.len() {
+            if bookings[number].is_some() {
+                continue;
+            }
+            match self.confirm_one(&intents[number], leg).await {
+                Ok(confirmed) => bookings[number] = Some(confirmed),
+                Err(error) => {
+                    let with_booking = intents.iter().zip(&bookings);
+                    let sold: Vec<_> =
+                        with_booking.filter(|(_, booking)| booking.is_some()).map(|(intent, _)| intent).collect();
+                    return Err(self.undo_sales(&sold, leg, error).await);
+                }
+            }
+        }
+        Ok(bookings.into_iter().flatten().collect())
+    }
+
+    /// Returns the rejection of a hold whose price has changed since it was placed, if it has. Where a hold fixes no price, that of
+    /// its availability is compared, too (`octo.md §11` O5).
+    async fn price_change(
         &self,
         intents: &[BookingIntent],
         read: &[ReadBooking],
         refs: &[ExternalRef],
-    ) -> Option<VendorError> {
-        let held = booking::held_total(refs)?;
+    ) -> Result<Option<VendorError>, VendorError> {
+        let Some(held) = booking::held_total(refs) else { return Ok(None) };
+        let changed = |now: Money| Some(self.client.rejected(OP, RefusalReason::PriceChanged { now }));
         match self.total(&intents.iter().collect::<Vec<_>>(), read) {
-            Total::Known(now) if now != held => Some(self.client.rejected(OP, RefusalReason::PriceChanged { now })),
+            Total::Known(now) if now != held => return Ok(changed(now)),
             Total::Unreadable => {
-                Some(self.client.error(OP, ErrorKind::Malformed).with_cause("the hold has an unreadable price"))
+                let unreadable = self.client.error(OP, ErrorKind::Malformed);
+                return Ok(Some(unreadable.with_cause("the hold has an unreadable price")));
             }
-            _ => None,
+            _ => {}
         }
+        if self.defaults.facts.hold_fixes_price {
+            return Ok(None);
+        }
+        let mut now = Some(Money::zero(held.currency));
+        for intent in intents {
+            let availability = self.availability_now(intent).await.map_err(|error| as_step_error(OP, error))?;
+            let price = availability.and_then(|availability| booking::price_at(intent, &availability));
+            now = now.and_then(|sum| sum.checked_add(price?).ok());
+        }
+        // A slot that has no price any more changes none.
+        Ok(now.filter(|now| *now != held).and_then(changed))
     }
 
     /// Confirms one booking and returns it as it is sold. A refusal is read back before it is believed.
@@ -127,6 +165,7 @@ impl OctoSource {
         refs: &[ExternalRef],
     ) -> Result<LookupOutcome<ConfirmedSale>, VendorError> {
         let intents = self.recorded_intents(VendorOperation::LookUp, leg, refs)?;
+        self.recent.take_holds(intents.iter().map(|intent| intent.uuid), self.clock.now());
         let found = self.find_bookings(&intents).await?;
         let states: Vec<_> = found.iter().map(|found| self.state_of(found.as_ref())).collect();
         if states.iter().all(|state| *state == Some(BookingState::Sold)) {

@@ -19,7 +19,12 @@ impl HoldExtension for OctoSource {
             if self.booking_state(&read.value) != BookingState::Held {
                 return Err(self.client.rejected(op, RefusalReason::HoldExpired));
             }
-            ends.push(booking::expiry(&read.value));
+            let end = booking::expiry(&read.value);
+            let now = self.clock.now();
+            if let (true, Some(end)) = (self.recent.take_holds(std::iter::once(intent.uuid), now), end) {
+                self.recent.insert_hold(intent.uuid, end, now);
+            }
+            ends.push(end);
         }
         // A booking without an end leaves that of the leg as it was.
         let expires_at = ends.into_iter().collect::<Option<Vec<_>>>().and_then(|ends| ends.into_iter().min());

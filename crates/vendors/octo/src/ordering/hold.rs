@@ -8,13 +8,13 @@ use super::as_step_error;
 use crate::OctoSource;
 use crate::client::{INVALID_BOOKING_UUID, ReadBooking, Reading, has_code, is_refusal};
 use crate::map::booking::{self, BookingIntent, BookingState, Total};
-use crate::map::{Offering, keys, slot, tickets};
+use crate::map::{Offering, slot, tickets};
 use crate::settings::BookingEnv;
 use crate::wire::catalog::Product;
 use crate::wire::requests::{SlotsQuery, UnitCount};
 use domain::ordering::{HoldSecures, LegRequest, LookupOutcome, PlacedHold};
 use domain::{
-    AvailabilityStatus, Currency, Effect, ErrorKind, ExternalRef, Money, RefusalReason, VendorError, VendorOperation,
+    Availability, AvailabilityStatus, Currency, Effect, ErrorKind, ExternalRef, Money, RefusalReason, VendorError, VendorOperation,
 };
 
 const OP: VendorOperation = VendorOperation::Hold;
@@ -27,7 +27,7 @@ struct CheckedBooking {
 }
 
 impl OctoSource {
-    /// Places the bookings of a leg, after a check of what they cost.
+    /// Places the bookings of a leg. What they cost is compared by the order, and by us if the bookings have no price.
     pub(super) async fn place_hold(&self, leg: &LegRequest) -> Result<PlacedHold, VendorError> {
         let mut checked = Vec::new();
         for intent in self.intents(OP, leg)? {
@@ -42,7 +42,11 @@ impl OctoSource {
             }
         }
         let intents: Vec<&BookingIntent> = checked.iter().map(|one| &one.intent).collect();
-        match self.placed_hold(&intents, &made) {
+        let placed = match self.placed_hold(&intents, &made) {
+            Ok(hold) if hold.total.is_none() => self.check_prices(&intents).await.map(|()| hold),
+            placed => placed,
+        };
+        match placed {
             Ok(mut hold) => {
                 let listed = checked.iter().filter(|one| one.is_manifest);
                 let manifest =
@@ -71,11 +75,19 @@ impl OctoSource {
         error
     }
 
-    /// Asks for the price and the places of a booking right before it is made (`octo.md §5.2`), and checks the rules of the option
-    /// that the order does not know. Returns true if its visitors are on a list.
+    /// Returns the product of a booking, as this process read it within the last minute or as it is now.
+    async fn recent_product(&self, intent: &BookingIntent) -> Result<Arc<Reading<Product>>, VendorError> {
+        let id = &intent.offering.product;
+        match self.recent.product(id, self.clock.now()) {
+            Some(product) => Ok(product),
+            None => self.read_product(VendorOperation::LookUp, id).await.map_err(|error| as_step_error(OP, error)),
+        }
+    }
+
+    /// Checks the rules of the option that the order does not know. Places and price are what the hold says (`octo.md §6.1`).
+    /// Returns true if its visitors are on a list.
     async fn check_before_hold(&self, intent: &BookingIntent) -> Result<bool, VendorError> {
-        let product = self.client.product(VendorOperation::LookUp, &intent.offering.product).await;
-        let product = product.map_err(|error| as_step_error(OP, error))?;
+        let product = self.recent_product(intent).await?;
         let has_prices = product.has_prices;
         let offering = Offering::of(&product.value, &intent.offering.option, has_prices)
             .ok_or_else(|| self.client.error(OP, ErrorKind::NotFound))?;
@@ -83,22 +95,32 @@ impl OctoSource {
             return Err(self.client.rejected(OP, RefusalReason::NotOnSale));
         }
         check_units(offering, intent).map_err(|reason| self.client.rejected(OP, reason))?;
-        if let Some(availability) = &intent.availability {
-            let refusal = self.check_slot(offering, intent, availability).await?;
-            if let Some(reason) = refusal {
-                return Err(self.client.rejected(OP, reason));
-            }
-        }
         Ok(product.value.redemption_method.as_deref() == Some(tickets::MANIFEST))
     }
 
-    /// Returns why a booking cannot be made at its price, if it cannot.
-    async fn check_slot(
-        &self,
-        offering: Offering<'_>,
-        intent: &BookingIntent,
-        availability: &str,
-    ) -> Result<Option<RefusalReason>, VendorError> {
+    /// Compares the quoted prices with those of the availability. For bookings that have no price of their own.
+    async fn check_prices(&self, intents: &[&BookingIntent]) -> Result<(), VendorError> {
+        for intent in intents {
+            let Some(now) = self.availability_now(intent).await? else {
+                return Err(self.client.rejected(OP, RefusalReason::NotOnSale));
+            };
+            if let Some(reason) = price_refusal(intent, &now) {
+                return Err(self.client.rejected(OP, reason));
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks for price and places of a booking (`octo.md §5.2`); `None` if its availability does not exist, or it has none.
+    pub(super) async fn availability_now(&self, intent: &BookingIntent) -> Result<Option<Availability>, VendorError> {
+        let product = self.recent_product(intent).await?;
+        let offering = Offering::of(&product.value, &intent.offering.option, product.has_prices)
+            .ok_or_else(|| self.client.error(OP, ErrorKind::NotFound))?;
+        let Some(availability) = intent.availability.as_deref() else {
+            let open = self.open_performance(VendorOperation::LookUp, offering).await;
+            let open = open.map_err(|error| as_step_error(OP, error))?;
+            return Ok(open.listed_availability.map(Arc::unwrap_or_clone));
+        };
         let units = intent.units().into_iter().map(|(id, quantity)| UnitCount { id, quantity }).collect();
         let query = SlotsQuery {
             product_id: &intent.offering.product,
@@ -109,20 +131,8 @@ impl OctoSource {
         };
         let read =
             self.client.slots(VendorOperation::LookUp, &query).await.map_err(|error| as_step_error(OP, error))?;
-        let Some(row) = read.value.iter().find(|row| row.id == availability) else {
-            return Ok(Some(RefusalReason::NotOnSale));
-        };
-        let now = slot::availability(offering, Some(row), read.has_prices, &self.defaults);
-        let wanted = u32::try_from(intent.items.len()).unwrap_or(u32::MAX);
-        Ok(match now.status {
-            AvailabilityStatus::SoldOut => Some(RefusalReason::SoldOut { remaining: now.vacancies }),
-            // A slot that exists and has too few places may be called closed for so many.
-            _ if now.vacancies.is_some_and(|left| left < wanted) => {
-                Some(RefusalReason::SoldOut { remaining: now.vacancies })
-            }
-            AvailabilityStatus::Closed | AvailabilityStatus::Unknown => Some(RefusalReason::NotOnSale),
-            _ => price_refusal(intent, &now),
-        })
+        let row = read.value.iter().find(|row| row.id == availability);
+        Ok(row.map(|row| slot::availability(offering, Some(row), read.has_prices, &self.defaults)))
     }
 
     /// Makes a booking, or finds that of an earlier attempt. A `uuid` that is refused as used is read back.
@@ -130,7 +140,14 @@ impl OctoSource {
         let currency = intent.promised.map(|promised| promised.currency);
         let body = intent.reservation(leg, self.defaults.facts.hold_minutes, currency);
         let refusal = match self.client.reserve(&body).await {
-            Ok(booking) => return self.accept(intent, booking, leg).await,
+            Ok(booking) => {
+                let held = self.accept(intent, booking, leg).await?;
+                let now = self.clock.now();
+                if let Some(end) = booking::expiry(&held.value) {
+                    self.recent.insert_hold(intent.uuid, end, now);
+                }
+                return Ok(held);
+            }
             Err(error) if is_refusal(&error) => error,
             Err(error) => return Err(error),
         };
@@ -144,19 +161,15 @@ impl OctoSource {
         Err(self.explain_refusal(intent, refusal).await)
     }
 
-    /// Says that a booking was refused because it is sold out, if a fresh check says so (`octo.md §12.1`).
+    /// Says that a booking was refused because it is sold out or closed, if a fresh check says so (`octo.md §12.1`).
     async fn explain_refusal(&self, intent: &BookingIntent, refusal: VendorError) -> VendorError {
-        let (Some(availability), ErrorKind::Rejected(rejected)) = (&intent.availability, &refusal.kind) else {
+        let (Some(_), ErrorKind::Rejected(rejected)) = (&intent.availability, &refusal.kind) else {
             return refusal;
         };
-        let product = self.client.product(VendorOperation::LookUp, &intent.offering.product).await;
-        let Ok(Reading { value: product, has_prices }) = product else { return refusal };
-        let Some(offering) = Offering::of(&product, &intent.offering.option, has_prices) else { return refusal };
-        match self.check_slot(offering, intent, availability).await {
-            Ok(Some(reason @ RefusalReason::SoldOut { .. })) => {
-                VendorError::rejected(&refusal.source, OP, reason, rejected.vendor_code.clone())
-            }
-            _ => refusal,
+        let Ok(now) = self.availability_now(intent).await else { return refusal };
+        match place_refusal(intent, now.as_ref()) {
+            Some(reason) => VendorError::rejected(&refusal.source, OP, reason, rejected.vendor_code.clone()),
+            None => refusal,
         }
     }
 
@@ -209,6 +222,7 @@ impl OctoSource {
         intent: &BookingIntent,
         leg: &LegRequest,
     ) -> Result<(), VendorError> {
+        self.recent.take_holds(std::iter::once(intent.uuid), self.clock.now());
         let reason = format!("Order {} was not completed.", leg.reference);
         let refusal = match self.client.cancel(op, intent.uuid, &reason).await {
             Ok(booking) if self.booking_state(&booking.value).is_gone() => return Ok(()),
@@ -254,6 +268,7 @@ impl OctoSource {
     /// Looks up the bookings of a hold. A hold in part is none: the rest is made by the same uuids.
     pub(super) async fn look_up_hold(&self, leg: &LegRequest) -> Result<LookupOutcome<PlacedHold>, VendorError> {
         let intents = self.intents(VendorOperation::LookUp, leg)?;
+        self.recent.take_holds(intents.iter().map(|intent| intent.uuid), self.clock.now());
         let found = self.find_bookings(&intents).await?;
         let states: Vec<_> = found.iter().map(|found| self.state_of(found.as_ref())).collect();
         let is_open =
@@ -269,19 +284,26 @@ impl OctoSource {
         if !is_held || !intents.iter().zip(&made).all(is_meant) {
             return Ok(LookupOutcome::NotDone);
         }
-        let mut hold = self.placed_hold(&intents.iter().collect::<Vec<_>>(), &made)?;
+        let meant: Vec<&BookingIntent> = intents.iter().collect();
+        let mut hold = self.placed_hold(&meant, &made)?;
+        if hold.total.is_none() {
+            match self.check_prices(&meant).await {
+                Ok(()) => {}
+                // The repetition finds the same bookings and cancels them.
+                Err(error) if is_refusal(&error) => return Ok(LookupOutcome::NotDone),
+                Err(error) => return Err(VendorError { operation: VendorOperation::LookUp, ..error }),
+            }
+        }
         hold.refs.extend(self.manifest_refs(&intents).await?);
         Ok(LookupOutcome::Done(hold))
     }
 
     /// References of the bookings whose visitors are on a list.
     async fn manifest_refs(&self, intents: &[BookingIntent]) -> Result<Vec<ExternalRef>, VendorError> {
-        let ids = intents.iter().map(|intent| intent.offering.product.clone()).collect();
-        let products = self.read_products(VendorOperation::LookUp, ids).await;
         let mut refs = Vec::new();
         for intent in intents {
-            let Some(product) = products.get(&intent.offering.product) else { continue };
-            let product: &Arc<Reading<Product>> = product.as_ref().map_err(Clone::clone)?;
+            let read = self.recent_product(intent).await;
+            let product = read.map_err(|error| VendorError { operation: VendorOperation::LookUp, ..error })?;
             if product.value.redemption_method.as_deref() == Some(tickets::MANIFEST) {
                 refs.push(ExternalRef::new(booking::MANIFEST_REF, intent.uuid.to_string()));
             }
@@ -322,13 +344,25 @@ fn check_units(offering: Offering<'_>, intent: &BookingIntent) -> Result<(), Ref
     Ok(())
 }
 
+/// Returns why a slot has no places for a booking, if it has none.
+fn place_refusal(intent: &BookingIntent, now: Option<&Availability>) -> Option<RefusalReason> {
+    let Some(now) = now else { return Some(RefusalReason::NotOnSale) };
+    let wanted = u32::try_from(intent.items.len()).unwrap_or(u32::MAX);
+    match now.status {
+        AvailabilityStatus::SoldOut => Some(RefusalReason::SoldOut { remaining: now.vacancies }),
+        // A slot that exists and has too few places may be called closed for so many.
+        _ if now.vacancies.is_some_and(|left| left < wanted) => {
+            Some(RefusalReason::SoldOut { remaining: now.vacancies })
+        }
+        AvailabilityStatus::Closed | AvailabilityStatus::Unknown => Some(RefusalReason::NotOnSale),
+        _ => None,
+    }
+}
+
 /// Compares the current prices with the quoted ones.
-fn price_refusal(intent: &BookingIntent, now: &domain::Availability) -> Option<RefusalReason> {
+fn price_refusal(intent: &BookingIntent, now: &Availability) -> Option<RefusalReason> {
     for item in &intent.items {
-        let is_of_unit = |offer: &&domain::Offer| {
-            keys::parse_part(&offer.ticket_type.key).is_some_and(|(_, unit)| unit == item.unit)
-        };
-        let Some(offer) = now.offers.iter().find(is_of_unit) else { return Some(RefusalReason::NotOnSale) };
+        let Some(offer) = booking::offer_of(item, now) else { return Some(RefusalReason::NotOnSale) };
         if offer.price.retail != item.price {
             return Some(RefusalReason::PriceChanged { now: offer.price.retail });
         }

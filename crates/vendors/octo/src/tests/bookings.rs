@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::{booking, error, euro, leg, leg_of_two, product, slot, supplier};
 use domain::ids::StepKey;
-use domain::ordering::{CancelLine, HoldExtension, HoldSecures, LookupOutcome, Ordering, Refunds};
-use domain::{Effect, ErrorKind, ExternalRef, Money, OrderKey, RefusalReason, VendorError};
+use domain::ordering::{CancelLine, HoldExtension, HoldSecures, LookupOutcome, Ordering, Refunds, TicketState};
+use domain::{Catalog, Effect, ErrorKind, ExternalRef, Money, OrderKey, RefusalReason, VendorError};
 use testkit::StubServer;
 
 fn key() -> StepKey {
@@ -16,9 +16,9 @@ fn nothing() -> Value {
     json!({})
 }
 
-/// Product and availability of a check before a hold.
+/// Product of a check before a hold.
 fn checked() -> Vec<(u16, Value)> {
-    vec![(200, product(&nothing())), (200, json!([slot("s-1", &nothing())]))]
+    vec![(200, product(&nothing()))]
 }
 
 fn reason(error: &VendorError) -> Option<&RefusalReason> {
@@ -32,7 +32,7 @@ fn paths(server: &StubServer) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_hold_checks_price_and_places_and_reserves_each_ticket_by_a_derived_uuid() {
+async fn a_hold_reads_the_product_and_reserves_each_ticket_by_a_derived_uuid() {
     let leg = leg();
     let mut responses = checked();
     responses.push((200, booking(&leg, 0, "ON_HOLD", &nothing())));
@@ -42,8 +42,8 @@ async fn a_hold_checks_price_and_places_and_reserves_each_ticket_by_a_derived_uu
     assert_eq!(held.expires_at, Some("2027-06-01T12:15:00Z".parse().expect("a time")));
     assert_eq!(held.secures, [HoldSecures::Capacity, HoldSecures::Price]);
     let sent = server.requests();
-    assert_eq!(paths(&server), ["p-7", "availability", "bookings"]);
-    let body: Value = serde_json::from_str(sent[2].split_once(' ').expect("a body").1).expect("JSON");
+    assert_eq!(paths(&server), ["p-7", "bookings"]);
+    let body: Value = serde_json::from_str(sent[1].split_once(' ').expect("a body").1).expect("JSON");
     let expected = booking(&leg, 0, "", &nothing());
     assert_eq!((&body["uuid"], body["unitItems"].as_array().map(Vec::len)), (&expected["uuid"], Some(3)));
     assert_eq!(body["unitItems"][2]["uuid"], expected["unitItems"][2]["uuid"]);
@@ -52,21 +52,90 @@ async fn a_hold_checks_price_and_places_and_reserves_each_ticket_by_a_derived_uu
 }
 
 #[tokio::test]
-async fn a_changed_price_or_a_missing_place_is_refused_before_anything_is_booked() {
-    let cheaper = json!([slot("s-1", &json!({ "unitPricing": [] }))]);
-    let mut dearer = slot("s-1", &nothing());
-    dearer["unitPricing"][1]["retail"] = json!(1100);
+async fn an_order_of_one_process_makes_one_call_to_hold_and_one_to_confirm_and_reads_no_ticket() {
+    let leg = leg();
+    let performances = [leg.lines[0].performance.clone()];
+    let mut responses = checked();
+    responses.push((200, json!([slot("s-1", &nothing())])));
+    responses.push((200, booking(&leg, 0, "ON_HOLD", &nothing())));
+    responses.push((200, booking(&leg, 0, "CONFIRMED", &nothing())));
+    let (source, server) = supplier("", responses).await;
+    let planned = source.load_performances(&performances).await;
+    assert!(planned[&performances[0]].is_ok());
+    let held = source.hold(&key(), &leg).await.expect("a hold");
+    let sale = source.confirm(&key(), &leg, &held.refs).await.expect("a sale");
+    assert!(sale.tickets.iter().all(|ticket| ticket.state == TicketState::Issued && ticket.barcode.is_some()));
+    assert_eq!((sale.tickets.len(), sale.total), (3, held.total));
+    assert_eq!(paths(&server), ["p-7", "availability", "bookings", "confirm"]);
+}
+
+#[tokio::test]
+async fn a_confirmation_reads_first_after_any_doubt_about_its_hold() {
+    let leg = leg();
+    let state = |status: &str| (200, booking(&leg, 0, status, &nothing()));
+    let held_by = async |lines: &str, end: &str, more: Vec<(u16, Value)>| {
+        let held = (200, booking(&leg, 0, "ON_HOLD", &json!({ "utcExpiresAt": end })));
+        let (source, server) = supplier(lines, [checked(), vec![held], more].concat()).await;
+        let held = source.hold(&key(), &leg).await.expect("a hold");
+        (source, server, held.refs)
+    };
+    let later = "2027-06-01T12:15:00Z";
+    // A lost confirmation, whose look-up finds a canceled booking: it is not confirmed, whatever the supplier would do.
+    let lost = vec![error("INTERNAL_SERVER_ERROR"), state("CANCELLED"), state("CANCELLED")];
+    let (source, server, refs) = held_by("", later, lost).await;
+    assert_eq!(source.confirm(&key(), &leg, &refs).await.expect_err("lost").effect, Effect::Unknown);
+    let found = source.find_confirmation(&key(), &leg, &refs).await.expect("a look-up");
+    assert!(matches!(found, LookupOutcome::NotDone));
+    let refused = source.confirm(&key(), &leg, &refs).await.expect_err("a refusal");
+    assert_eq!(reason(&refused), Some(&RefusalReason::HoldExpired));
+    assert_eq!(paths(&server).iter().filter(|path| *path == "confirm").count(), 1);
+    // A hold without an end, or one that is over, and one that fixes no price.
+    for (lines, end) in [("", "soon"), ("", "2027-06-01T11:59:00Z"), ("assumptions.hold_fixes_price = false", later)] {
+        let (source, server, refs) = held_by(lines, end, vec![state("EXPIRED")]).await;
+        source.confirm(&key(), &leg, &refs).await.expect_err("a refusal");
+        assert!(!paths(&server).contains(&"confirm".to_owned()), "{lines} {end}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_hold_says_what_a_fresh_check_says() {
     for (row, expected) in [
-        (cheaper, RefusalReason::NotOnSale),
-        (json!([dearer]), RefusalReason::PriceChanged { now: Money::new(1100, euro()) }),
         (json!([slot("s-1", &json!({ "vacancies": 2 }))]), RefusalReason::SoldOut { remaining: Some(2) }),
         (json!([slot("s-1", &json!({ "available": false, "status": "CLOSED" }))]), RefusalReason::NotOnSale),
         (json!([]), RefusalReason::NotOnSale),
+        (json!([slot("s-1", &nothing())]), RefusalReason::Other),
     ] {
-        let (source, server) = supplier("", vec![(200, product(&nothing())), (200, row)]).await;
+        let refusal = vec![error("UNPROCESSABLE_ENTITY"), (200, row)];
+        let (source, server) = supplier("", [checked(), refusal].concat()).await;
         let refused = source.hold(&key(), &leg()).await.expect_err("a refusal");
         assert_eq!((reason(&refused), refused.effect), (Some(&expected), Effect::None));
-        assert_eq!(paths(&server), ["p-7", "availability"]);
+        assert_eq!(paths(&server), ["p-7", "bookings", "availability"]);
+    }
+}
+
+#[tokio::test]
+async fn a_hold_without_a_price_is_compared_with_its_availability_and_canceled_if_it_differs() {
+    let leg = leg();
+    let bare: Vec<Value> = booking(&leg, 0, "", &nothing())["unitItems"]
+        .as_array()
+        .expect("items")
+        .iter()
+        .map(|item| json!({ "uuid": item["uuid"], "unitId": item["unitId"] }))
+        .collect();
+    let held = booking(&leg, 0, "ON_HOLD", &json!({ "pricing": null, "unitItems": bare }));
+    let mut dearer = slot("s-1", &nothing());
+    dearer["unitPricing"][1]["retail"] = json!(1100);
+    for (row, expected) in [
+        (slot("s-1", &nothing()), None),
+        (dearer, Some(RefusalReason::PriceChanged { now: Money::new(1100, euro()) })),
+        (slot("s-1", &json!({ "unitPricing": [] })), Some(RefusalReason::NotOnSale)),
+    ] {
+        let more = vec![(200, held.clone()), (200, json!([row])), (200, booking(&leg, 0, "CANCELLED", &nothing()))];
+        let (source, server) = supplier("", [checked(), more].concat()).await;
+        let outcome = source.hold(&key(), &leg).await;
+        assert_eq!(outcome.as_ref().err().and_then(reason), expected.as_ref());
+        let last = if expected.is_some() { "cancel" } else { "availability" };
+        assert_eq!(paths(&server).last().map(String::as_str), Some(last));
     }
 }
 
@@ -79,8 +148,9 @@ async fn rules_that_the_order_does_not_know_are_checked_before_the_hold() {
     assert_eq!(reason(&refused), Some(&RefusalReason::InvalidInput { field: "lines".to_owned() }));
     let mut strict = product(&nothing());
     strict["options"][0]["restrictions"]["minUnits"] = json!(4);
-    let (source, _server) = supplier("", vec![(200, strict)]).await;
+    let (source, server) = supplier("", vec![(200, strict)]).await;
     let refused = source.hold(&key(), &leg()).await.expect_err("too few");
+    assert_eq!(paths(&server), ["p-7"], "nothing is booked");
     assert_eq!(reason(&refused), Some(&RefusalReason::LimitExceeded));
 }
 
@@ -90,14 +160,13 @@ async fn a_400_with_an_internal_error_is_an_unknown_outcome_and_looked_up_by_uui
     let mut responses = checked();
     responses.push(error("INTERNAL_SERVER_ERROR"));
     responses.push((200, booking(&leg, 0, "ON_HOLD", &nothing())));
-    responses.push((200, product(&nothing())));
     let (source, server) = supplier("", responses).await;
     let lost = source.hold(&key(), &leg).await.expect_err("no outcome");
     assert_eq!((lost.kind, lost.effect), (ErrorKind::Unavailable, Effect::Unknown));
     let found = source.find_hold(&key(), &leg).await.expect("a look-up");
     assert!(matches!(found, LookupOutcome::Done(_)));
     let uuid = booking(&leg, 0, "", &nothing())["uuid"].as_str().expect("a uuid").to_owned();
-    assert!(server.requests()[3].ends_with(&format!("/bookings/{uuid}")));
+    assert!(server.requests()[2].ends_with(&format!("/bookings/{uuid}")));
 }
 
 #[tokio::test]
@@ -139,11 +208,11 @@ async fn a_hold_that_is_not_what_was_meant_is_canceled() {
 async fn a_leg_of_two_performances_is_held_all_or_nothing() {
     let leg = leg_of_two();
     let row = |id: &str| (200, json!([slot(id, &nothing())]));
-    let mut responses = vec![(200, product(&nothing())), row("s-1"), (200, product(&nothing())), row("s-2")];
+    let mut responses = checked();
     responses.push((200, booking(&leg, 0, "ON_HOLD", &nothing())));
     let made = responses.clone();
     // The second is refused, a fresh check finds places, and the first is canceled.
-    responses.extend([error("UNPROCESSABLE_ENTITY"), (200, product(&nothing())), row("s-2")]);
+    responses.extend([error("UNPROCESSABLE_ENTITY"), row("s-2")]);
     responses.push((200, booking(&leg, 0, "CANCELLED", &nothing())));
     let (source, server) = supplier("", responses).await;
     let refused = source.hold(&key(), &leg).await.expect_err("a refusal");

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{booking, euro, leg, product, slot, supplier};
+use super::{booking, euro, leg, product, supplier};
 use crate::map::booking::{BookingState, Total, state, total};
 use crate::settings::Facts;
 use crate::wire::bookings::Booking;
@@ -67,7 +67,7 @@ async fn a_supplier_without_the_env_header_is_not_asked_for_test_bookings() {
     let responses = |is_test: Option<bool>| {
         let held = booking(&leg(), 0, "ON_HOLD", &json!({ "testMode": is_test }));
         let gone = (200, booking(&leg(), 0, "CANCELLED", &json!({})));
-        vec![(200, product(&json!({}))), (200, json!([slot("s-1", &json!({}))])), (200, held), gone]
+        vec![(200, product(&json!({}))), (200, held), gone]
     };
     for (lines, is_test, is_held) in [
         ("", Some(true), true),
@@ -87,13 +87,12 @@ async fn a_supplier_without_the_env_header_is_not_asked_for_test_bookings() {
 async fn a_hold_is_requested_for_as_long_as_the_setting_says_and_secures_a_price_only_if_it_may() {
     let responses = vec![
         (200, product(&json!({}))),
-        (200, json!([slot("s-1", &json!({}))])),
         (200, booking(&leg(), 0, "ON_HOLD", &json!({}))),
     ];
     let lines = "hold_minutes = 7\nassumptions.hold_fixes_price = false";
     let (source, server) = supplier(lines, responses).await;
     let held = source.hold(&key(), &leg()).await.expect("a hold");
-    assert!(server.requests()[2].contains(r#""expirationMinutes":7"#));
+    assert!(server.requests()[1].contains(r#""expirationMinutes":7"#));
     assert_eq!(held.secures, [domain::ordering::HoldSecures::Capacity]);
 }
 

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use crate::OctoSource;
 use crate::client::Client;
 use crate::map::booking;
+use crate::recent::Recent;
 use crate::settings::Settings;
 use domain::ordering::{Contact, DeliveryPreference, LegLine, LegRequest};
 use domain::{Clock, Currency, Environment, Money, PerformanceKey, SourceId, TicketTypeKey};
@@ -56,6 +57,7 @@ async fn source(lines: &str, responses: Vec<FixtureCase>) -> (OctoSource, StubSe
         supplier_id: settings.supplier_id,
         env: settings.env,
         clock: ManualClock::at(NOW) as Arc<dyn Clock>,
+        recent: Recent::default(),
         unknown_words: UnknownWords::default(),
     };
     (source, server)
