@@ -44,7 +44,7 @@ async fn an_order_over_four_vendors_costs_the_octo_supplier_one_hold_and_one_con
         assert_eq!((order.status(), order.legs.len()), (OrderStatus::Confirmed, 4), "{:?}", order.problems());
         assert_eq!(audit(&venues, &order), Vec::<String>::new());
         let tickets: Vec<_> = order.tickets.iter().filter(|one| order.lines[one.line].leg == OCTO).collect();
-        assert!(tickets.iter().all(|one| one.state == TicketState::Issued && one.barcode.is_some()), "{tickets:?}");
+        assert!(tickets.iter().all(|one| one.state == TicketState::Issued && one.symbology.is_some()), "{tickets:?}");
         assert_eq!(tickets.len(), 2);
         // The confirmation carries the tickets, so nothing is read after it.
         assert_eq!(calls_from_hold(&venues), ["POST bookings", "POST confirm"]);

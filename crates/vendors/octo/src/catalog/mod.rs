@@ -64,7 +64,11 @@ impl OctoSource {
     }
 
     /// Reads a product.
-    pub(super) async fn read_product(&self, op: VendorOperation, id: &str) -> Result<Arc<Reading<Product>>, VendorError> {
+    pub(super) async fn read_product(
+        &self,
+        op: VendorOperation,
+        id: &str,
+    ) -> Result<Arc<Reading<Product>>, VendorError> {
         let read = Arc::new(self.client.product(op, id).await?);
         self.recent.insert_product(&read, self.clock.now());
         Ok(read)

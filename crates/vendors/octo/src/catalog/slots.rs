@@ -99,7 +99,11 @@ impl OctoSource {
     }
 
     /// Reads what an open-dated product costs: at its first availability of the coming days (`octo.md §11` O15).
-    pub(crate) async fn open_performance(&self, op: VendorOperation, offering: Offering<'_>) -> Result<Performance, VendorError> {
+    pub(crate) async fn open_performance(
+        &self,
+        op: VendorOperation,
+        offering: Offering<'_>,
+    ) -> Result<Performance, VendorError> {
         let missing = || self.client.error(op, ErrorKind::Malformed);
         let event = keys::event_key(&offering.product.id, &offering.option.id).ok_or_else(missing)?;
         let today = self.clock.now().to_zoned(self.defaults.zone_of(offering.product)).date();

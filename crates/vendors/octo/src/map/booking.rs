@@ -233,7 +233,8 @@ pub(crate) fn price_at(intent: &BookingIntent, now: &Availability) -> Option<Mon
 
 /// Offer of the unit of a ticket.
 pub(crate) fn offer_of<'a>(item: &ItemIntent, now: &'a Availability) -> Option<&'a Offer> {
-    let is_of_unit = |offer: &&Offer| keys::parse_part(&offer.ticket_type.key).is_some_and(|(_, unit)| unit == item.unit);
+    let is_of_unit =
+        |offer: &&Offer| keys::parse_part(&offer.ticket_type.key).is_some_and(|(_, unit)| unit == item.unit);
     now.offers.iter().find(is_of_unit)
 }
 

@@ -14,7 +14,8 @@ use crate::wire::catalog::Product;
 use crate::wire::requests::{SlotsQuery, UnitCount};
 use domain::ordering::{HoldSecures, LegRequest, LookupOutcome, PlacedHold};
 use domain::{
-    Availability, AvailabilityStatus, Currency, Effect, ErrorKind, ExternalRef, Money, RefusalReason, VendorError, VendorOperation,
+    Availability, AvailabilityStatus, Currency, Effect, ErrorKind, ExternalRef, Money, RefusalReason, VendorError,
+    VendorOperation,
 };
 
 const OP: VendorOperation = VendorOperation::Hold;

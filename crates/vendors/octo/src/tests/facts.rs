@@ -85,10 +85,7 @@ async fn a_supplier_without_the_env_header_is_not_asked_for_test_bookings() {
 
 #[tokio::test]
 async fn a_hold_is_requested_for_as_long_as_the_setting_says_and_secures_a_price_only_if_it_may() {
-    let responses = vec![
-        (200, product(&json!({}))),
-        (200, booking(&leg(), 0, "ON_HOLD", &json!({}))),
-    ];
+    let responses = vec![(200, product(&json!({}))), (200, booking(&leg(), 0, "ON_HOLD", &json!({})))];
     let lines = "hold_minutes = 7\nassumptions.hold_fixes_price = false";
     let (source, server) = supplier(lines, responses).await;
     let held = source.hold(&key(), &leg()).await.expect("a hold");
