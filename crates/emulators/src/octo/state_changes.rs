@@ -137,9 +137,14 @@ pub(super) fn hold_entry(booking: &Booking) -> Value {
 
 /// Summarizes a sale for the inventory.
 pub(super) fn order_entry(booking: &Booking, now: Timestamp) -> Value {
-    let is_used = |redeemed: Option<Timestamp>| if redeemed.is_some() { "used" } else { "issued" };
+    let is_void = matches!(booking.status(now), Status::Canceled | Status::Rejected);
+    let state = |redeemed: Option<Timestamp>| match redeemed {
+        Some(_) => "used",
+        None if is_void => "cancelled",
+        None => "issued",
+    };
     let tickets: Vec<Value> =
-        booking.items.iter().map(|item| json!({ "id": item.uuid, "state": is_used(item.redeemed_at) })).collect();
+        booking.items.iter().map(|item| json!({ "id": item.uuid, "state": state(item.redeemed_at) })).collect();
     let total = booking_total(booking);
     json!({
         "reference": booking.reseller_reference, "id": booking.uuid, "place": booking.place(),

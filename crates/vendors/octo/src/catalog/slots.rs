@@ -93,7 +93,7 @@ impl OctoSource {
             option_id: &offering.option.id,
             local_date_start: first.to_string(),
             local_date_end: last.to_string(),
-            currency: self.defaults.currency_of(offering.product).map(Currency::code),
+            currency: self.defaults.requested_currency(offering).map(Currency::code),
         };
         self.client.slots_of_days(op, &query).await
     }
@@ -217,7 +217,7 @@ impl OctoSource {
             option_id: &offering.option.id,
             availability_ids: ids,
             units: Vec::new(),
-            currency: self.defaults.currency_of(offering.product).map(Currency::code),
+            currency: self.defaults.requested_currency(offering).map(Currency::code),
         };
         self.client.slots(op, &query).await
     }

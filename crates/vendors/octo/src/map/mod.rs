@@ -38,6 +38,12 @@ impl SourceDefaults {
         let available = &product.available_currencies;
         (available.is_empty() || available.iter().any(|code| code == currency.code())).then_some(currency)
     }
+
+
+    /// Currency of a request about availability. Suppliers refuse one if prices are not in effect.
+    pub(crate) fn requested_currency(&self, offering: Offering<'_>) -> Option<Currency> {
+        self.currency_of(offering.product).filter(|_| offering.has_prices)
+    }
 }
 
 /// An event: a product with one of its options (`octo.md §12.1`).

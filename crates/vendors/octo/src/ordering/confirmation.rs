@@ -185,7 +185,8 @@ impl OctoSource {
         Ok(LookupOutcome::NotDone)
     }
 
-    /// True if a booking that cannot be read by its uuid was not sold: its hold is over, and our reference does not find it either.
+    /// True if a booking that cannot be read by its uuid was not sold: its hold is over, and our reference does not find it either, or
+    /// finds that nothing is sold.
     async fn is_certainly_absent(
         &self,
         intent: &BookingIntent,
@@ -199,6 +200,6 @@ impl OctoSource {
         }
         let listed = self.client.bookings_of(VendorOperation::LookUp, &leg.reference).await?;
         let is_same = |uuid: &str| uuid::Uuid::parse_str(uuid) == Ok(intent.uuid);
-        Ok(!listed.iter().any(|booking| is_same(&booking.uuid)))
+        Ok(listed.iter().all(|booking| !is_same(&booking.uuid) || self.booking_state(booking).is_gone()))
     }
 }

@@ -128,7 +128,7 @@ impl OctoSource {
             option_id: &intent.offering.option,
             availability_ids: &[availability],
             units,
-            currency: self.defaults.currency_of(offering.product).map(Currency::code),
+            currency: self.defaults.requested_currency(offering).map(Currency::code),
         };
         let read =
             self.client.slots(VendorOperation::LookUp, &query).await.map_err(|error| as_step_error(OP, error))?;

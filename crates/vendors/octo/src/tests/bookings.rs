@@ -310,9 +310,11 @@ async fn an_absent_booking_was_not_sold_only_after_its_hold_and_if_our_reference
     let past = [ExternalRef::new("octo.holdExpiry", "2027-06-01T11:57:00Z")];
     let recent = [ExternalRef::new("octo.holdExpiry", "2027-06-01T11:59:00Z")];
     let ours = (200, json!([booking(&leg, 0, "CONFIRMED", &nothing())]));
+    let expired = (200, json!([booking(&leg, 0, "EXPIRED", &nothing())]));
     for (refs, responses, is_not_done) in [
         (&past[..], vec![missing.clone(), (200, json!([]))], true),
         (&past[..], vec![missing.clone(), ours], false),
+        (&past[..], vec![missing.clone(), expired], true),
         (&recent[..], vec![missing.clone()], false),
         (&[][..], vec![missing.clone()], false),
     ] {
