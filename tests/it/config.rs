@@ -45,6 +45,7 @@ fn vendor_config_specs() -> VendorConfigSpecs<'static> {
                 &[],
                 |_| vec![],
             ),
+            shape("octo", &["api_key", "honors_uuid"], &["api_key"], &[], |_| vec![]),
         ],
         apps: vec![VendorConfigSpec {
             name: "tixngo",

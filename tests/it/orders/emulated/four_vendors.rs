@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::ordering::TicketState;
 use emulators::{Fault, LoggedCall, Rule};
-use orders::{FulfillmentPolicy, OrderStatus};
+use orders::{FulfillmentPolicy, OrderStatus, ProblemCode};
 
 use crate::orders::database::Stage;
 use crate::orders::emulated::audit::audit;
@@ -64,4 +64,23 @@ async fn an_octo_supplier_that_refuses_undoes_an_order_over_four_vendors() {
         assert!(![OrderStatus::Confirmed, OrderStatus::NeedsAttention].contains(&order.status()), "{reason}");
         assert_eq!(audit(&venues, &order), Vec::<String>::new(), "{reason}");
     }
+}
+
+#[tokio::test]
+async fn a_tour_that_became_dearer_after_the_plan_is_released_and_sells_nothing() {
+    let client = http_client::ConnectionPools::new(Duration::from_secs(4)).expect("a client");
+    let found = Venues::open(BookingStyle::Held, Stage::Sqlite.ledger().await, &client, &[]).await;
+    let lines = found.find_lines(BookingStyle::Held).await;
+    // The plan sees the recorded price.
+    let venues = Venues::open(BookingStyle::Held, Stage::Sqlite.ledger().await, &client, &lines).await;
+    let (event, unit) = lines[OCTO].line.ticket_type.as_str().rsplit_once('/').expect("a unit");
+    let product = event.split('/').next().unwrap_or_default();
+    venues.fixtures[OCTO].change_state("price", Some(&format!("{product}|{unit}")), serde_json::json!(99_000));
+    let orders = venues.world.process();
+    let key = act(&venues.world, &orders, Flow::Place(FulfillmentPolicy::AllOrNothing)).await.expect("an order");
+    let order = venues.world.run_until_final(&orders, key).await;
+    assert_eq!(order.status(), OrderStatus::Failed);
+    assert!(order.problems().iter().any(|problem| problem.code == ProblemCode::PriceChanged), "{:?}", order.problems());
+    assert_eq!(audit(&venues, &order), Vec::<String>::new());
+    assert_eq!(calls_from_hold(&venues), ["POST bookings", "POST cancel"]);
 }

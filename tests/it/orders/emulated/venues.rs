@@ -43,7 +43,9 @@ impl BookingStyle {
             (Self::AtOnce, 0) => !is_timed,
             (Self::AtOnce, 2) => offer.price.retail.amount == 0,
             // Its tickets are there at once, unlike those of another tour.
-            (Self::Held, 3) => performance.event.as_str().starts_with("lagoon-cruise/") && offer.price.retail.amount > 0,
+            (Self::Held, 3) => {
+                performance.event.as_str().starts_with("lagoon-cruise/") && offer.price.retail.amount > 0
+            }
             (Self::AtOnce, 3) => !is_timed && performance.date.is_none(),
             _ => offer.price.retail.amount > 0,
         }

@@ -39,7 +39,6 @@ impl SourceDefaults {
         (available.is_empty() || available.iter().any(|code| code == currency.code())).then_some(currency)
     }
 
-
     /// Currency of a request about availability. Suppliers refuse one if prices are not in effect.
     pub(crate) fn requested_currency(&self, offering: Offering<'_>) -> Option<Currency> {
         self.currency_of(offering.product).filter(|_| offering.has_prices)
