@@ -1,5 +1,5 @@
 # Varnish 6.6 or newer in front of ticketgraph, with vmod_xkey (Debian: packages varnish and varnish-modules).
-# docs/edge.md explains it. Adapt the backend and the two lists of addresses.
+# docs/edge.md explains it. Adapt the backend, the addresses in `acl purgers` and the origins in `vcl_recv`.
 vcl 4.1;
 
 import std;
@@ -8,6 +8,9 @@ import xkey;
 backend ticketgraph {
     .host = "127.0.0.1";
     .port = "4000";
+    # A response that takes longer is not stored: the last purge of a fact goes out 5 seconds after its change.
+    .first_byte_timeout = 4s;
+    .between_bytes_timeout = 1s;
     .probe = {
         .url = "/health/live";
         .interval = 2s;
@@ -51,6 +54,15 @@ sub vcl_recv {
         || req.http.Authorization || req.http.Cookie || req.http.X-CSRF-Protection) {
         return (pass);
     }
+    # No entries for parameters that the service ignores, with which a stranger could fill the cache.
+    if (req.url !~ "^/graphql\?(&?(query|operationName|variables|extensions|documentId|doc_id|id)=[^&]*)+$") {
+        return (pass);
+    }
+    # An entry for each origin whose pages may read responses (`server.cors_origins`), and one for all others: without
+    # CORS headers their browsers refuse it.
+    if (req.http.Origin !~ "^https://(www|shop)\.example\.com$") {
+        unset req.http.Origin;
+    }
     # One entry for each media type. Anything else, such as event streams and pages, is passed.
     if (req.http.Accept ~ "(?i)(text/|multipart/|;\s*q=0(\.0*)?\s*(,|$))") {
         return (pass);
@@ -66,6 +78,12 @@ sub vcl_recv {
     set req.url = std.querysort(req.url);
     unset req.http.X-Request-Id;
     return (hash);
+}
+
+sub vcl_hash {
+    # Responses do not depend on the host name, which clients choose freely.
+    hash_data(req.url);
+    return (lookup);
 }
 
 sub vcl_hit {

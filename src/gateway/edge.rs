@@ -27,7 +27,7 @@ const CACHE_TAG: HeaderName = HeaderName::from_static("cache-tag");
 /// Cache tags, separated by spaces (Fastly, Varnish).
 const SURROGATE_KEY: HeaderName = HeaderName::from_static("surrogate-key");
 /// Time after an invalidation in which responses with its facts are not stored: another replica may not know of it, and
-/// the edges get their second purge.
+/// the edges get purges once more.
 const QUIET_TIME: Duration = Duration::from_secs(2);
 
 /// Settings of public responses.

@@ -8,18 +8,30 @@ use tokio::time::Instant;
 
 use crate::tag::EdgeTag;
 
-/// Times that a purge is sent: at once, and again when responses that were on their way to the edge have arrived.
-const PASSES: u8 = 2;
-/// Time between the two.
-pub(crate) const REPEAT_AFTER: Duration = Duration::from_millis(400);
+/// Times between the passes of a purge. It is sent at once, and again when responses that were on their way to the edge have
+/// arrived: most within the first time, the slowest that an edge accepts within the second one.
+pub(crate) const REPEATED_AFTER: [Duration; 2] = [Duration::from_millis(400), Duration::from_millis(4600)];
+
+/// Times that a purge is sent.
+pub(crate) const PASSES: usize = REPEATED_AFTER.len() + 1;
 
 /// A purge of one tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PendingPurge {
     due: Instant,
-    passes: u8,
+    /// Passes that the edge has accepted.
+    passes: usize,
     /// Time at which the last response with the old fact has expired.
     expires: Instant,
+}
+
+/// Returns the number of purges for each pass.
+pub(crate) fn count_by_pass<'a>(purges: impl Iterator<Item = &'a PendingPurge>) -> [usize; PASSES] {
+    let mut counts = [0; PASSES];
+    for purge in purges {
+        counts[purge.passes] += 1;
+    }
+    counts
 }
 
 /// Purges by tag.
@@ -34,14 +46,15 @@ impl PendingPurges {
         Self { by_tag: HashMap::new(), limit: limit.max(1) }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.by_tag.len()
+    /// Returns the number of tags for each pass.
+    pub(crate) fn len_by_pass(&self) -> [usize; PASSES] {
+        count_by_pass(self.by_tag.values())
     }
 
     /// Adds purges that are due now. Returns the number of tags that were merged into coarser ones because there are too many.
     pub(crate) fn add(&mut self, tags: impl IntoIterator<Item = EdgeTag>, now: Instant, expires: Instant) -> usize {
         for tag in tags {
-            self.by_tag.insert(tag, PendingPurge { due: now, passes: PASSES, expires });
+            self.by_tag.insert(tag, PendingPurge { due: now, passes: 0, expires });
         }
         self.merge_excess()
     }
@@ -58,7 +71,7 @@ impl PendingPurges {
                     }
                     Entry::Occupied(mut occupied) => {
                         let other = occupied.get_mut();
-                        let (due, passes) = (other.due.min(purge.due), other.passes.max(purge.passes));
+                        let (due, passes) = (other.due.min(purge.due), other.passes.min(purge.passes));
                         *other = PendingPurge { due, passes, expires: other.expires.max(purge.expires) };
                     }
                 }
@@ -84,7 +97,7 @@ impl PendingPurges {
     pub(crate) fn take_due(&mut self, until: Instant, max: usize) -> Vec<(EdgeTag, PendingPurge)> {
         let due = self.by_tag.iter().filter(|(_, purge)| purge.due <= until);
         let mut due: Vec<_> = due.map(|(tag, purge)| (tag.clone(), *purge)).collect();
-        due.sort_unstable_by_key(|(_, purge)| (std::cmp::Reverse(purge.passes), purge.due));
+        due.sort_unstable_by_key(|(_, purge)| (purge.passes, purge.due));
         due.truncate(max);
         for (tag, _) in &due {
             self.by_tag.remove(tag);
@@ -92,15 +105,13 @@ impl PendingPurges {
         due
     }
 
-    /// Schedules the second pass of purges that the edge accepted. Newer purges of the same tags stay as they are. Returns the number
+    /// Schedules the next pass of purges that the edge accepted. Newer purges of the same tags stay as they are. Returns the number
     /// of merged tags.
     pub(crate) fn repeat(&mut self, accepted: Vec<(EdgeTag, PendingPurge)>, sent_at: Instant) -> usize {
-        let repeated = accepted.into_iter().filter(|(_, purge)| purge.passes > 1);
-        self.put_back(
-            repeated.map(|(tag, purge)| {
-                (tag, PendingPurge { due: sent_at + REPEAT_AFTER, passes: purge.passes - 1, ..purge })
-            }),
-        )
+        self.put_back(accepted.into_iter().filter_map(|(tag, purge)| {
+            let due = sent_at + *REPEATED_AFTER.get(purge.passes)?;
+            Some((tag, PendingPurge { due, passes: purge.passes + 1, ..purge }))
+        }))
     }
 
     /// Schedules purges that the edge did not accept again. Returns the number of merged tags.
@@ -131,22 +142,26 @@ mod tests {
     }
 
     #[test]
-    fn a_purge_is_sent_at_once_and_repeated_once() {
+    fn a_purge_is_sent_at_once_and_repeated_twice() {
         let (mut pending, now) = (PendingPurges::new(10), Instant::now());
         let expires = now + Duration::from_secs(60);
         pending.add([tag("opera", 1), tag("opera", 1)], now, expires);
         let taken = pending.take_due(now, 10);
         assert_eq!(texts(&taken), [tag("opera", 1).as_str()]);
         pending.repeat(taken, now);
-        assert!(pending.take_due(now, 10).is_empty());
-        let again = pending.take_due(now + REPEAT_AFTER, 10);
-        assert_eq!(again.len(), 1);
-        pending.repeat(again, now + REPEAT_AFTER);
-        assert_eq!((pending.len(), pending.next_due()), (0, None));
+        let mut sent_at = now;
+        for wait in REPEATED_AFTER {
+            assert!(pending.take_due(sent_at + wait - Duration::from_millis(1), 10).is_empty());
+            sent_at += wait;
+            let again = pending.take_due(sent_at, 10);
+            assert_eq!(again.len(), 1);
+            pending.repeat(again, sent_at);
+        }
+        assert_eq!((pending.by_tag.len(), pending.next_due()), (0, None));
     }
 
     #[test]
-    fn a_newer_purge_of_a_tag_in_flight_is_sent_twice_too() {
+    fn a_newer_purge_of_a_tag_in_flight_is_repeated_too() {
         let (mut pending, now) = (PendingPurges::new(10), Instant::now());
         let expires = now + Duration::from_secs(60);
         pending.add([tag("opera", 1)], now, expires);
@@ -159,7 +174,7 @@ mod tests {
         assert!(pending.take_due(now, 10).is_empty());
         let retried = pending.take_due(now + Duration::from_secs(1), 10);
         pending.repeat(retried, now + Duration::from_secs(1));
-        assert_eq!(pending.len(), 1, "the second pass");
+        assert_eq!(pending.next_due(), Some(now + Duration::from_secs(1) + REPEATED_AFTER[0]), "the second pass");
     }
 
     #[test]
@@ -179,7 +194,7 @@ mod tests {
         // The fourth tag merges all into their sources, which are too many as well.
         let taken = pending.take_due(now, 10);
         assert!(taken.iter().any(|(tag, _)| *tag == EdgeTag::everything()), "{taken:?}");
-        assert!(pending.len() <= 3);
+        assert!(pending.by_tag.len() <= 3);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
 
-use crate::pending::{PendingPurge, PendingPurges};
+use crate::pending::{PASSES, PendingPurge, PendingPurges, count_by_pass};
 use crate::tag::EdgeTag;
 
 /// Header with the purged tags, separated by spaces (Varnish, `vmod_xkey`).
@@ -97,10 +97,10 @@ impl Purger {
         for edge in &self.edges {
             let (merged, pending) = {
                 let mut pending = edge.pending.lock();
-                (pending.add(tags.iter().cloned(), now, now + self.entry_lifetime), pending.len())
+                (pending.add(tags.iter().cloned(), now, now + self.entry_lifetime), pending.len_by_pass())
             };
             edge.count("merged", merged);
-            edge.record_pending(pending);
+            edge.record_pending(pending, &[]);
             edge.added.notify_one();
         }
     }
@@ -157,7 +157,7 @@ impl Edge {
                 }
             }
         }
-        // Each tag once, also those whose second pass is not due yet.
+        // Each tag once, also those whose next pass is not due yet.
         let last = Instant::now() + Duration::from_secs(3600);
         loop {
             let rest = self.take_due(last);
@@ -172,15 +172,19 @@ impl Edge {
         let (expired, due, left) = {
             let mut pending = self.pending.lock();
             let expired = pending.remove_expired(Instant::now());
-            (expired, pending.take_due(until, MAX_TAGS_PER_REQUEST), pending.len())
+            (expired, pending.take_due(until, MAX_TAGS_PER_REQUEST), pending.len_by_pass())
         };
         self.count("expired", expired);
-        self.record_pending(left + due.len());
+        self.record_pending(left, &due);
         due
     }
 
-    fn record_pending(&self, tags: usize) {
-        gauge!("ticketgraph_edge_purges_pending", "edge" => self.name.clone()).set(tags as f64);
+    fn record_pending(&self, queued: [usize; PASSES], in_flight: &[(EdgeTag, PendingPurge)]) {
+        let in_flight = count_by_pass(in_flight.iter().map(|(_, purge)| purge));
+        for (index, tags) in queued.into_iter().enumerate() {
+            let labels = [("edge", self.name.clone()), ("pass", (index + 1).to_string())];
+            gauge!("ticketgraph_edge_purges_pending", &labels).set((tags + in_flight[index]) as f64);
+        }
     }
 
     async fn wait_until_due(&self, closing: &CancellationToken) {

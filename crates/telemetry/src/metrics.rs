@@ -223,7 +223,11 @@ const EDGES: &[Metric] = &[
         &["edge", "outcome"],
         "Purged cache tags: sent, failed and retried, merged into coarser tags because too many waited, or expired unsent.",
     ),
-    gauge("ticketgraph_edge_purges_pending", &["edge"], "Cache tags whose purge waits for the edge."),
+    gauge(
+        "ticketgraph_edge_purges_pending",
+        &["edge", "pass"],
+        "Cache tags whose purge is sent to the edge next, by pass (1 to 3).",
+    ),
 ];
 
 /// Metrics of the feed of changes.

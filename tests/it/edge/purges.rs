@@ -1,4 +1,4 @@
-//! Purges: sent twice, retried while an edge is down, and never waited for.
+//! Purges: sent three times, retried while an edge is down, and never waited for.
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -54,7 +54,7 @@ async fn offer_of(service: &Service, source: &str) -> (Value, Value) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_start_purges_everything_a_sale_its_performances_and_an_edit_its_source_each_twice() {
+async fn a_start_purges_everything_a_sale_its_performances_and_an_edit_its_source_each_again() {
     let receiver = PurgeReceiver::bind().await;
     let service = Service::start(&[("TICKETGRAPH__EDGE__PURGE_URLS", &purge_urls(&[&receiver.url()]))]);
     for _ in 0..2 {

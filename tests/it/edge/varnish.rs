@@ -71,6 +71,16 @@ async fn the_edge_keeps_what_is_public_and_passes_the_rest() {
     assert_eq!((not_modified.status, not_modified.body.as_str()), (304, ""));
     let swapped: Vec<_> = query.iter().rev().cloned().collect();
     assert!(is_hit(&edge.get(&swapped, &[]).await), "the order of the parameters does not matter");
+    // What the service ignores makes no entry.
+    let hosts = [("host", "tickets.example.com"), ("origin", "https://unknown.example.com")];
+    for header in hosts {
+        let same = edge.get(&query, &[header]).await;
+        assert!(is_hit(&same) && same.header("access-control-allow-origin").is_empty(), "{header:?}: {same:?}");
+    }
+    let padded = [&query[..], &[("padding", "1".to_owned())]].concat();
+    for _ in 0..3 {
+        assert!(!is_hit(&edge.get(&padded, &[]).await), "an unknown parameter makes no entry");
+    }
     for private in [("authorization", "Bearer sandbox-operator"), ("cookie", "a=b"), ("x-csrf-protection", "1")] {
         assert!(!is_hit(&edge.get(&query, &[private]).await), "{private:?}");
     }
@@ -242,7 +252,7 @@ impl Changing {
     /// Reads until both purges are accepted, and records how long something old was served. From then on nothing old is.
     async fn watch(&mut self, written: Instant) {
         loop {
-            let is_purged = self.edge.service.metric("ticketgraph_edge_purges_pending", "").await == 0.0;
+            let is_purged = self.edge.service.waiting_purges().await == 0.0;
             for place in 0..2 {
                 let asked = Instant::now();
                 let received = self.edge.get(&self.queries[place], &[]).await;
