@@ -57,7 +57,8 @@ impl Recent {
     /// Removes holds, and returns true if all were there and none is over.
     pub(crate) fn take_holds(&self, uuids: impl Iterator<Item = Uuid>, now: Timestamp) -> bool {
         let mut holds = self.holds.lock();
-        uuids.map(|uuid| holds.remove(&uuid)).fold(true, |are_open, end| are_open && end.is_some_and(|end| end > now))
+        let ends: Vec<Option<Timestamp>> = uuids.map(|uuid| holds.remove(&uuid)).collect();
+        ends.into_iter().all(|end| end.is_some_and(|end| end > now))
     }
 }
 
