@@ -11,7 +11,7 @@ use tempfile::TempDir;
 /// Clock ticks per second of the kernel's accounting (`getconf CLK_TCK`): 100 on Linux.
 const TICKS: f64 = 100.0;
 /// Number of emulated vendors and apps.
-const EMULATORS: usize = 4;
+const EMULATORS: usize = 5;
 
 /// A serving process; ends when dropped.
 pub(crate) struct Process {

@@ -49,7 +49,7 @@ test('the operator sees sources, cases for a person, orders and resellers, and t
   assert.ok((await page.locator('main ul.stack > li').count()) > 0, 'an order needs a person');
   await goTo(page, 'reconciliation');
   const sources = await page.locator('main select option').allTextContents();
-  assert.equal(sources.length, 4);
+  assert.equal(sources.length, 5);
   for (const source of sources) {
     await page.locator('main select').selectOption({ label: source });
     await page.getByRole('button', { name: 'Compare' }).click();

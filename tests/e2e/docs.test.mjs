@@ -58,7 +58,7 @@ async function blocks(page) {
 function here_and_now(text) {
   const port = (name) => server.log().match(new RegExp(`the emulated ${name} listens on http://127.0.0.1:(\\d+)`))[1];
   const own = { 4000: new URL(server.origin).port };
-  const ports = { ...own, 4101: port('acme'), 4102: port('secutix'), 4103: port('ticketing'), 4104: port('tixngo') };
+  const ports = { ...own, 4101: port('acme'), 4102: port('secutix'), 4103: port('ticketing'), 4104: port('tixngo'), 4105: port('octo') };
   return text.replaceAll(/127\.0\.0\.1:(4\d{3})\b/g, (_, fixed) => `127.0.0.1:${ports[fixed]}`);
 }
 

@@ -16,6 +16,7 @@ const CONFIGURED = [
   'opera-sandbox-password',
   'club-sandbox-password',
   '5a6e0d1cb00c0000000000000000c0de',
+  'octo-sandbox-key',
   'tixngo-sandbox-key',
   '4111111111111111',
   'c2FuZGJveCBvbmx5LCBuZXZlciBmb3IgcmVhbCB1c2U=',

@@ -45,6 +45,7 @@ fn vendor_config_specs() -> VendorConfigSpecs<'static> {
                 &[],
                 |_| vec![],
             ),
+            shape("octo", &["api_key", "honors_uuid"], &["api_key"], &[], |_| vec![]),
         ],
         apps: vec![VendorConfigSpec {
             name: "tixngo",
@@ -146,6 +147,7 @@ fn the_example_configuration_has_no_diagnostics_given_its_variables() {
         ("OPERA_WEBHOOK_SECRET", "0123456789abcdef0123456789abcdef"),
         ("QUAY_TICKETING_KEY", "c"),
         ("QUAY_CARD", CARD),
+        ("LAGOON_OCTO_KEY", "f"),
         ("TIXNGO_KEY", "d"),
         ("LEDGER_URL", "postgres://u:p@db.example.com/ticketgraph"),
         ("LEDGER_KEY", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="),
@@ -153,7 +155,7 @@ fn the_example_configuration_has_no_diagnostics_given_its_variables() {
         ("SMTP_URL", "smtps://u:p@mail.example.com"),
     ];
     let config = load_with_real_vendors(text, &variables).expect("no diagnostics");
-    assert!(config.sources.len() == 3 && config.ledger.encryption_key.is_some());
+    assert!(config.sources.len() == 4 && config.ledger.encryption_key.is_some());
     let missing = lines(load_with_real_vendors(text, &[]));
     for (name, _) in variables {
         assert!(missing.contains(&format!("the environment variable {name} is not set")), "{name} in {missing}");
@@ -325,6 +327,7 @@ fn the_debug_output_of_a_configuration_contains_no_secret() {
         ("OPERA_WEBHOOK_SECRET", "planted-ten-0123456789abcdefghijk"),
         ("QUAY_TICKETING_KEY", "planted-three"),
         ("QUAY_CARD", r#"{ "number": "planted-eight" }"#),
+        ("LAGOON_OCTO_KEY", "planted-ten"),
         ("TIXNGO_KEY", "planted-four"),
         ("LEDGER_URL", "postgres://planted-five:p@db/t"),
         ("LEDGER_KEY", "706c616e7465642d7369782d706c616e7465642d7369782d706c616e74656421"),
@@ -338,7 +341,7 @@ fn the_debug_output_of_a_configuration_contains_no_secret() {
     }
     let sandbox =
         format!("{:?}", Files::default().load_with(&app::vendor_config_specs(), None, &[]).expect("the sandbox"));
-    for secret in ["sandbox-storefront", "harbor-sandbox-key", "4111", "opera-sandbox-password"] {
+    for secret in ["sandbox-storefront", "harbor-sandbox-key", "4111", "opera-sandbox-password", "octo-sandbox-key"] {
         assert!(!sandbox.contains(secret), "{secret} in {sandbox}");
     }
 }

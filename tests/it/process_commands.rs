@@ -75,9 +75,14 @@ fn check_online_checks_every_account_and_every_connection() {
     let run = place.run(&["check", "--online"]);
     let output = text(&run.stdout);
     assert_eq!(run.status.code(), Some(0), "{output}{}", text(&run.stderr));
-    for part in
-        ["sources.harbor", "sources.opera", "sources.club", "sources.quay", "resellers.tiqets.connections.harbor"]
-    {
+    for part in [
+        "sources.harbor",
+        "sources.opera",
+        "sources.club",
+        "sources.quay",
+        "sources.lagoon",
+        "resellers.tiqets.connections.harbor",
+    ] {
         assert!(output.lines().any(|line| line.starts_with(&format!("ok      {part}: "))), "{part} in {output}");
     }
     assert!(output.contains("ok      deliveries.opera-app: "), "{output}");

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::process::{Api, Process};
-use crate::process_orders::no_difference;
+use crate::process_orders::{VENDORS, no_difference};
 
 /// The setting of the sandbox.
 const HISTORY: (&str, &str) = ("TICKETGRAPH__SANDBOX__HISTORY", "true");
@@ -30,7 +30,7 @@ async fn calls(address: &str) -> Vec<LoggedCall> {
 async fn the_sandbox_starts_with_a_past_that_a_restart_keeps_as_it_is() {
     let folder = TempDir::new().expect("a folder");
     let mut sandbox = start(&folder, &[HISTORY]);
-    let vendors = ["acme", "secutix", "ticketing"].map(|vendor| sandbox.address(&format!("the emulated {vendor} ")));
+    let vendors = VENDORS.map(|vendor| sandbox.address(&format!("the emulated {vendor} ")));
     let api = Api::from_process(&sandbox);
     let first = api.query(ORDERS, json!({})).await;
     assert!(first["orders"]["totalCount"].as_u64().is_some_and(|count| count > 250), "{first}");

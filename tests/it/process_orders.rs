@@ -19,11 +19,13 @@ const ORDERS: usize = 200;
 /// Number of them that have a response when the server is killed.
 const ANSWERED: usize = 40;
 /// Sources by name, and the vendor of each.
-pub(crate) const SOURCES: [(&str, &str); 4] =
-    [("harbor", "acme"), ("opera", "secutix"), ("club", "secutix"), ("quay", "ticketing")];
+pub(crate) const SOURCES: [(&str, &str); 5] =
+    [("harbor", "acme"), ("opera", "secutix"), ("club", "secutix"), ("quay", "ticketing"), ("lagoon", "octo")];
 
-/// Vendors, in the order of their usual ports.
-pub(crate) const VENDORS: [&str; 3] = ["acme", "secutix", "ticketing"];
+/// Vendors that sell.
+pub(crate) const VENDORS: [&str; 4] = ["acme", "secutix", "ticketing", "octo"];
+/// Their usual ports.
+const PORTS: [u16; 4] = [4101, 4102, 4103, 4105];
 
 /// Time in which a sale that was made is found: four lookups.
 const LOOKUP_TIME: Duration = Duration::from_secs(32);
@@ -108,7 +110,7 @@ pub(crate) fn configuration(folder: &TempDir, vendors: &Vendors) -> String {
 /// Returns the sandbox configuration with these URLs of the vendors. Every usual URL is taken out before the first one is put in: a
 /// port such as 41020 begins like a usual one.
 pub(crate) fn sandbox_at(bases: &BTreeMap<&'static str, String>) -> String {
-    let usual = |place: usize| format!("http://127.0.0.1:{}", 4101 + place);
+    let usual = |place: usize| format!("http://127.0.0.1:{}", PORTS[place]);
     let names = || VENDORS.into_iter().enumerate();
     let sandbox = include_str!("../../config/sandbox.toml").to_owned();
     let marked = names().fold(sandbox, |text, (place, name)| text.replace(&usual(place), &format!("<{name}>")));
@@ -117,11 +119,12 @@ pub(crate) fn sandbox_at(bases: &BTreeMap<&'static str, String>) -> String {
 
 #[test]
 fn the_port_of_one_vendor_may_begin_like_the_usual_port_of_another() {
-    let ports = ["http://127.0.0.1:41020", "http://127.0.0.1:41030", "http://127.0.0.1:41010"];
-    let text = sandbox_at(&VENDORS.into_iter().zip(ports.map(str::to_owned)).collect());
+    let ports = [41020, 41030, 41050, 41010].map(|port| format!("http://127.0.0.1:{port}"));
+    let text = sandbox_at(&VENDORS.into_iter().zip(ports.clone()).collect());
     let bases: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("base_url = ")).collect();
-    let written = [ports[0], ports[1], ports[1]].map(|base| format!("\"{base}\""));
-    assert_eq!(bases, [&written[..], &[format!("\"{}/v3\"", ports[2])]].concat());
+    let [acme, secutix, ticketing, octo] = &ports;
+    let written = [acme, secutix, secutix, &format!("{ticketing}/v3"), &format!("{octo}/octo")];
+    assert_eq!(bases, written.map(|base| format!("\"{base}\"")));
 }
 
 /// Line on sale, with its remaining vacancies.
@@ -384,7 +387,7 @@ async fn a_server_killed_during_two_hundred_orders_loses_and_duplicates_none() {
 
     vendors.wait_an_hour().await;
     let mut holdings = BTreeMap::new();
-    for vendor in ["acme", "secutix", "ticketing"] {
+    for vendor in VENDORS {
         let held = vendors.holdings(vendor).await;
         assert_eq!(held["holds"], json!([]), "{vendor}: unknown holds expire");
         holdings.insert(vendor, held);

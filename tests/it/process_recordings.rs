@@ -38,14 +38,14 @@ async fn a_service_records_what_it_exchanges_with_vendors_while_it_serves() {
         Process::start(&folder, &["serve", "--listen", "127.0.0.1:0", "--data", "data", "--record", "samples"]);
     let address = process.address(": listening on ");
     let answer = query(&address, Some("sandbox-storefront")).await;
-    assert!(sources_of_events(&answer).len() >= 4, "{answer}");
+    assert!(sources_of_events(&answer).len() >= 5, "{answer}");
     process.signal("-TERM");
     let (code, log) = process.end();
     assert_eq!(code, Some(0), "{log:#?}");
     assert!(log.iter().any(|line| line.contains("the recording is complete")), "{log:#?}");
     let samples = folder.path().join("samples");
     let recording = Recording::read(&samples).expect("a recording");
-    for source in ["harbor", "opera", "club", "quay"] {
+    for source in ["harbor", "opera", "club", "quay", "lagoon"] {
         assert!(recording.samples_of(source).next().is_some(), "{source}");
     }
     let again = run(&folder, &["serve", "--listen", "127.0.0.1:0", "--data", "data", "--record", "samples"]);
@@ -82,7 +82,7 @@ async fn a_service_serves_the_catalog_of_every_source_from_a_replay() {
     let process = Process::start_with(&folder, &arguments, &settings);
     let address = process.address(": listening on ");
     let answer = query(&address, None).await;
-    assert_eq!(sources_of_events(&answer), BTreeSet::from(["club", "harbor", "opera", "quay"]), "{answer}");
+    assert_eq!(sources_of_events(&answer), BTreeSet::from(["club", "harbor", "lagoon", "opera", "quay"]), "{answer}");
     assert_eq!(answer["data"]["events"]["problems"], json!([]));
 }
 

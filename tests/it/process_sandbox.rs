@@ -24,7 +24,7 @@ impl SandboxProcess {
         let data = folder.path().to_str().expect("a path");
         let process = Process::start(&folder, &["serve", "--listen", "127.0.0.1:0", "--data", data]);
         let base = |name| (name, process.address(&format!("the emulated {name} ")));
-        let vendors = ["acme", "secutix", "ticketing", "tixngo"].into_iter().map(base).collect();
+        let vendors = ["acme", "secutix", "ticketing", "tixngo", "octo"].into_iter().map(base).collect();
         let address = process.address(": listening on ");
         let client = http_client::build_client().expect("a client");
         Self { _process: process, address, vendors, client, _folder: folder }
@@ -107,7 +107,7 @@ async fn a_page_of_a_development_server_reads_responses_and_one_of_another_machi
 }
 
 #[tokio::test]
-async fn a_list_over_three_vendors_calls_each_once_per_level_and_batch() {
+async fn a_list_over_four_vendors_calls_each_once_per_level_and_batch() {
     let served = SandboxProcess::start();
     let response = served.query(LIST).await;
     assert_eq!(response["errors"], Value::Null);
@@ -115,9 +115,13 @@ async fn a_list_over_three_vendors_calls_each_once_per_level_and_batch() {
 
     for (vendor, base) in &served.vendors {
         let calls = served.calls(vendor).await;
-        // The reader of deliveries polls TIXnGO in the background, however long the list takes; no list calls it.
-        let of_list = calls.iter().filter(|call| !call.target.starts_with("/v3/organizer/tickets/diff"));
-        let asked: Vec<String> = of_list.map(|call| format!("{} {}", call.target, call.action)).collect();
+        // The reader of deliveries polls TIXnGO in the background, however long the list takes; no list calls it. What is asked for at
+        // `/octo/availability` is in the body.
+        let is_counted = |call: &&LoggedCall| {
+            !call.target.starts_with("/v3/organizer/tickets/diff") && call.target != "/octo/availability"
+        };
+        let asked: Vec<String> =
+            calls.iter().filter(is_counted).map(|call| format!("{} {}", call.target, call.action)).collect();
         let each: BTreeSet<&String> = asked.iter().collect();
         assert_eq!(each.len(), asked.len(), "{vendor} at {base} was asked the same twice: {asked:#?}");
     }
@@ -134,6 +138,12 @@ async fn a_list_over_three_vendors_calls_each_once_per_level_and_batch() {
         assert!(museum[address] <= levels * days.len(), "one call a day and level: {} for {days:?}", museum[address]);
     }
     assert_eq!(museum.len(), 3, "{museum:?}");
+    // The fourth one accepts one product per call, and a month or the rest of a year (`octo.md §5.2`).
+    let tours = served.calls_per_endpoint("octo").await;
+    let products = tours.keys().filter(|path| path.starts_with("/octo/products/")).count();
+    assert_eq!(tours["/octo/products"], 1);
+    assert!(products > 5 && tours["/octo/availability"] <= 2 * (products + 1), "{tours:?}");
+    assert_eq!(tours.len(), products + 2, "{tours:?}");
 }
 
 /// Nodes and problems of a list from which a vendor is missing.
@@ -157,7 +167,8 @@ const SIBLINGS: &str = "{ events(first: 50) {
 
 #[tokio::test]
 async fn a_vendor_that_is_down_from_the_start_costs_only_its_own_events() {
-    let killed = [("acme", &["harbor"][..]), ("secutix", &["club", "opera"]), ("ticketing", &["quay"])];
+    let killed =
+        [("acme", &["harbor"][..]), ("secutix", &["club", "opera"]), ("ticketing", &["quay"]), ("octo", &["lagoon"])];
     for (vendor, sources) in killed {
         let served = SandboxProcess::start();
         let whole = EventList::from_response(&served.query(SIBLINGS).await);
@@ -220,7 +231,7 @@ async fn a_vendor_that_goes_down_later_is_served_from_the_cache_with_unknown_ava
     for ((source, was), (_, is)) in before.iter().zip(&after) {
         assert!(is == was || is == "UNKNOWN", "{source}: {was}, then {is}");
     }
-    for source in ["harbor", "quay"] {
+    for source in ["harbor", "lagoon", "quay"] {
         let unknown = |response: &[(String, String)]| response.contains(&(source.to_owned(), "UNKNOWN".to_owned()));
         assert!(!unknown(&before) && unknown(&after), "{source} was asked for the present number and is gone");
     }

@@ -33,6 +33,8 @@ macro_rules! vendor_enum {
             Secutix,
             /// TickeTing.
             Ticketing,
+            /// A supplier that speaks OCTO.
+            Octo,
         }
     };
 }

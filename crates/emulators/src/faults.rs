@@ -24,7 +24,7 @@ impl Scenario {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
-    /// Emulator: `acme`, `secutix`, `ticketing` or `tixngo`. Default: all.
+    /// Emulator: `acme`, `secutix`, `ticketing`, `tixngo` or `octo`. Default: all.
     #[serde(default)]
     pub vendor: Option<String>,
     /// HTTP method. Default: any.

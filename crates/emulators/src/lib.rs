@@ -11,6 +11,7 @@ mod faults;
 mod json_store;
 mod latest;
 mod log;
+pub mod octo;
 mod past_sales;
 pub mod secutix;
 mod stage;
@@ -30,6 +31,7 @@ pub use acme::AcmeEmulator;
 pub use clock::SandboxClock;
 pub use faults::{Fault, FaultRules, Rule, Scenario, StateChange};
 pub use log::{CallLog, LoggedCall};
+pub use octo::OctoEmulator;
 pub use past_sales::{PastEnd, PastItem, PastOffer, PastReceipt, PastSale, PastSales, PastTicket, PastTicketType};
 pub use secutix::SecutixEmulator;
 pub use stage::{Emulator, RunningEmulator, Stage};
@@ -136,7 +138,7 @@ impl Row {
 }
 
 /// All emulators, in the order of their fixed ports.
-const EMULATORS: [Row; 4] = [
+const EMULATORS: [Row; 5] = [
     Row {
         name: "acme",
         base_path: "",
@@ -152,6 +154,11 @@ const EMULATORS: [Row; 4] = [
         name: "tixngo",
         base_path: "/v3/organizer/tickets",
         create: |clock, folder, limits| TixngoEmulator::new(clock, folder, limits == RequestLimits::Assumed),
+    },
+    Row {
+        name: "octo",
+        base_path: "/octo",
+        create: |clock, folder, limits| OctoEmulator::new(clock, folder, limits == RequestLimits::Assumed),
     },
 ];
 

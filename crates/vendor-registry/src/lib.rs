@@ -3,7 +3,8 @@
 use vendor_api::{DeliveryApp, Vendor};
 
 /// All vendors.
-pub const VENDORS: &[Vendor] = &[vendor_acme::VENDOR, vendor_secutix::VENDOR, vendor_ticketing::VENDOR];
+pub const VENDORS: &[Vendor] =
+    &[vendor_acme::VENDOR, vendor_secutix::VENDOR, vendor_ticketing::VENDOR, vendor_octo::VENDOR];
 
 /// All delivery apps.
 pub const APPS: &[DeliveryApp] = &[vendor_tixngo::APP];

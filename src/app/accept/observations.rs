@@ -103,6 +103,10 @@ const SHOWN: &[(&str, Evidence)] = &[
     ("close_payments", Evidence::PaidSale),
     ("payment_status_words", Evidence::PaidSale),
     ("pending_account", Evidence::PaidSaleWithout("payment_method")),
+    ("capability_prefix", Evidence::PaidSale),
+    ("cancel_by", Evidence::TicketStates),
+    ("booking_status_words", Evidence::SaleStates),
+    ("delivery_format_words", Evidence::TicketStates),
 ];
 
 impl Observations {

@@ -93,6 +93,11 @@ fn list_bodies(vendor: VendorKind, id: &str) -> Option<(&'static str, &'static s
             r#"{"statusCode": "success", "catalogData": {"seasons": [{"id": 1, "products": [7,
                {"id": 2, "code": "GOOD", "productFamilyType": "SINGLE_ENTRY", "state": "RUNNING"}]}]}}"#,
         )),
+        VendorKind::Octo => Some((
+            "/products",
+            r#"[7, "x", {}]"#,
+            r#"[7, {"id": "p-7", "internalName": "Good", "options": [{"id": "DEFAULT", "units": []}]}]"#,
+        )),
         VendorKind::Ticketing => Some((
             // Both the public list and the host's own one.
             "events?",

@@ -10,6 +10,7 @@ use domain::{
 };
 use emulators::StateChange;
 use emulators::acme::AcmeEmulator;
+use emulators::octo::OctoEmulator;
 use emulators::secutix::SecutixEmulator;
 use emulators::ticketing::{HOST, TicketingEmulator};
 use emulators::{Emulator, Rule, RunningEmulator, SandboxClock, Scenario, Stage};
@@ -275,6 +276,18 @@ pub(crate) async fn ticketing_with(key: &str, more: &str) -> VendorFixture {
 pub(crate) fn ticketing_config(key: &str, more: &str) -> SourceConfig {
     let own = format!("host = \"{HOST}\"\napi_key = \"{key}\"\n{more}");
     source_config("quay", "/v3", "America/Port_of_Spain", "TTD", &own)
+}
+
+/// A supplier that speaks OCTO with more settings.
+pub(crate) async fn octo_with(more: &str) -> VendorFixture {
+    let clock = fixed_clock();
+    let emulator = OctoEmulator::new(Arc::clone(&clock), None, false);
+    VendorFixture::start("octo", clock, emulator, octo_config(more)).await
+}
+
+/// Configuration of the emulated supplier.
+pub(crate) fn octo_config(more: &str) -> SourceConfig {
+    source_config("lagoon", "/octo", "Europe/Rome", "EUR", &format!("api_key = \"octo-sandbox-key\"\n{more}"))
 }
 
 /// An institution of SecuTix over one of its transports.

@@ -18,9 +18,13 @@ pub(crate) fn step(name: &str) -> StepKey {
     OrderKey(uuid::Uuid::from_u128(0x0F0F)).step_key(0, name)
 }
 
-/// A leg of two tickets of the source's first paid offer with enough vacancies.
+/// A leg of two tickets of the source's first paid offer with enough vacancies: if there is one a week ahead, when every vendor still
+/// cancels.
 pub(crate) async fn leg(fixture: &VendorFixture) -> LegRequest {
-    let mut offers = fixture.offers(fixture.clock.now()).await.into_iter();
+    let now = fixture.clock.now();
+    let mut offers = fixture.offers(now + jiff::SignedDuration::from_hours(7 * 24)).await;
+    offers.extend(fixture.offers(now).await);
+    let mut offers = offers.into_iter();
     let is_enough = |left: Option<u32>| left.is_none_or(|left| left >= 6);
     let (performance, offer) = offers
         .find(|(_, offer)| {

@@ -18,7 +18,7 @@ use crate::layers::support::until;
 use crate::orders::database::Postgres;
 use crate::process::{Api, Process, TIMEOUT};
 use crate::process_orders::{
-    Client, SOURCES, Vendors, clients, compare, configuration, load_lines, no_difference, repeat,
+    Client, SOURCES, VENDORS, Vendors, clients, compare, configuration, load_lines, no_difference, repeat,
 };
 
 /// Number of orders, half of them at each replica.
@@ -83,7 +83,7 @@ async fn buy_until_killed(first: &mut Process, apis: &[Api; 2], all: &Arc<Vec<Cl
 async fn holdings(vendors: &Vendors) -> BTreeMap<&'static str, Value> {
     vendors.wait_an_hour().await;
     let mut holdings = BTreeMap::new();
-    for vendor in ["acme", "secutix", "ticketing"] {
+    for vendor in VENDORS {
         holdings.insert(vendor, vendors.holdings(vendor).await);
     }
     holdings

@@ -2,6 +2,7 @@
 //! twice, no ticket is withheld, no price is wrong; with the setting of the assumption, it works.
 
 mod acme;
+mod octo;
 mod secutix;
 mod ticketing;
 

@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::world::VENDORS;
-use crate::process_orders::SOURCES;
+use crate::process_orders::{SOURCES, VENDORS};
 
 /// All that is read of an order for the comparison.
 pub(super) const ORDER: &str = "id number version status isTerminal policy

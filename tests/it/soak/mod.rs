@@ -25,9 +25,9 @@ use tokio::time::{Instant, sleep};
 use self::books::{Booking, Books, Difference, ORDER, differences};
 use self::buyer::Buyer;
 use self::plan::Plan;
-use self::world::{VENDORS, World};
+use self::world::World;
 use crate::orders::database::Postgres;
-use crate::process_orders::SOURCES;
+use crate::process_orders::{SOURCES, VENDORS};
 
 /// Seed and number of orders without variables.
 const SHORT: (u64, usize) = (1, 20);

@@ -3,7 +3,7 @@
 use emulators::{Fault, Rule};
 use fastrand::Rng;
 
-use crate::process_orders::SOURCES;
+use crate::process_orders::{SOURCES, VENDORS};
 
 /// Orders between two disturbances, on average.
 const ORDERS_PER_DISTURBANCE: usize = 2;
@@ -154,7 +154,7 @@ fn draw_disturbances(rng: &mut Rng, orders: usize) -> Vec<PlannedDisturbance> {
 }
 
 fn draw_disturbance(rng: &mut Rng) -> Disturbance {
-    let vendor = ["acme", "secutix", "ticketing"][rng.usize(..3)];
+    let vendor = VENDORS[rng.usize(..VENDORS.len())];
     match rng.u32(..100) {
         0..84 => Disturbance::Faults { vendor, rules: (0..rng.usize(1..5)).map(|_| draw_rule(rng, vendor)).collect() },
         84..88 => Disturbance::Outage { vendor, ms: rng.u64(500..6_000) },
@@ -192,6 +192,16 @@ fn draw_rule(rng: &mut Rng, vendor: &'static str) -> Rule {
                 (None, "abandonMovements"),
                 (None, "cancelOperations"),
                 (None, "getOrderDetails"),
+            ],
+        ),
+        "octo" => choose(
+            rng,
+            &[
+                (Some("POST"), "/octo/bookings"),
+                (Some("POST"), "/confirm"),
+                (Some("POST"), "/cancel"),
+                (Some("GET"), "/octo/"),
+                (Some("POST"), "/octo/availability"),
             ],
         ),
         _ => choose(

@@ -14,10 +14,7 @@ use super::plan::Disturbance;
 use crate::layers::redis_server::RedisServer;
 use crate::orders::database::Postgres;
 use crate::process::{Process, TIMEOUT};
-use crate::process_orders::{CATALOG_QUERY, Vendors, configuration};
-
-/// The emulated vendors of [`SOURCES`].
-pub(super) const VENDORS: [&str; 3] = ["acme", "secutix", "ticketing"];
+use crate::process_orders::{CATALOG_QUERY, VENDORS, Vendors, configuration};
 
 /// Time after which a client gives a request up. A frozen replica answers nothing.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(12);

@@ -24,6 +24,7 @@ const TABLES: &[(&str, &str, &str, &str, usize)] = &[
     ("TickeTing: events and sections", "ticketing", "E", "/v3/events", 11),
     ("TickeTing: the gate", "ticketing", "E", "/v3/events/{event}", 8),
     ("TickeTing: selling", "ticketing", "V", "/v3", 8),
+    ("OCTO: selling", "octo", "B", "/octo", 9),
     ("TIXnGO: the four streams", "tixngo", "T", "/v3/organizer/tickets", 4),
 ];
 
@@ -79,7 +80,7 @@ async fn every_operation_of_the_tables_is_triggered_through_graphql() {
         let missing = rows.iter().filter(|(method, path)| !was_called(&calls, method, path));
         wrong.extend(missing.map(|(method, path)| format!("{heading}: listed and not called: {method} {path}")));
     }
-    for vendor in ["acme", "secutix", "ticketing", "tixngo"] {
+    for vendor in ["acme", "secutix", "ticketing", "octo", "tixngo"] {
         let calls = served.calls(vendor).await;
         let fine = calls.iter().filter(|call| (200..300).contains(&call.status));
         let seen: BTreeSet<String> =

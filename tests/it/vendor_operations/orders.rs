@@ -86,7 +86,7 @@ async fn find_line_as(client: &str, served: &SandboxProcess, source: &str) -> Va
 /// Holds and releases at every vendor, sells and cancels at every vendor, and reconciles every source.
 pub(crate) async fn run(served: &SandboxProcess) {
     let mut lines = Vec::new();
-    for source in ["harbor", "opera", "quay"] {
+    for source in ["harbor", "opera", "quay", "lagoon"] {
         lines.push(find_line(served, source).await);
     }
     let request = OrderRequest { key: "held", lines: lines.clone(), delivery: "BARCODE" };
@@ -96,6 +96,8 @@ pub(crate) async fn run(served: &SandboxProcess) {
     assert_eq!(held["status"], "HELD", "{held}");
     let released = mutate_order(served, "releaseOrder", "OrderActionInput", input("release")).await;
     assert_eq!(released["status"], "RELEASED", "{released}");
+    extend_hold(served, "lagoon").await;
+    read_calendars(served, "lagoon").await;
 
     let order = buy(served, &OrderRequest { key: "sold", lines, delivery: "BARCODE" }).await;
     assert_eq!(cancel(served, &order).await["status"], "CANCELLED");
@@ -103,7 +105,7 @@ pub(crate) async fn run(served: &SandboxProcess) {
     let now = now();
     let [from, to] =
         [now - SignedDuration::from_hours(24), now + SignedDuration::from_hours(1)].map(|at| at.to_string());
-    for source in ["harbor", "opera", "quay"] {
+    for source in ["harbor", "opera", "quay", "lagoon"] {
         let window = json!({ "s": source_id(served, source).await, "from": from, "to": to });
         let response = served.query_as(OPERATOR, document, window).await;
         assert_eq!(response["errors"], Value::Null, "{response}");
@@ -117,6 +119,35 @@ pub(crate) async fn run(served: &SandboxProcess) {
         .map(|one| &one["connections"][0]["state"])
         .collect();
     assert_eq!(states, ["READY", "READY"], "{response}");
+}
+
+/// Extends the hold of an order at one source, and releases it.
+async fn extend_hold(served: &SandboxProcess, source: &str) {
+    let lines = vec![find_line(served, source).await];
+    let request = OrderRequest { key: "extended", lines, delivery: "BARCODE" };
+    let order = mutate_order(served, "createOrder", "CreateOrderInput", request.input()).await;
+    for (step, status) in [("holdOrder", "HELD"), ("extendHold", "HELD"), ("releaseOrder", "RELEASED")] {
+        let input = json!({ "idempotencyKey": format!("extended {step}"), "order": order["id"] });
+        let order = mutate_order(served, step, "OrderActionInput", input).await;
+        assert_eq!(order["status"], status, "{step}: {order}");
+    }
+}
+
+/// Reads the calendar of each event of a source.
+async fn read_calendars(served: &SandboxProcess, source: &str) {
+    let document =
+        "query($s: [ID!], $from: LocalDate!, $to: LocalDate!) { events(first: 50, filter: { sources: $s }) { nodes {
+        calendar(from: $from, to: $to) { date status } } } }";
+    let today = now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    let days = [today, today.tomorrow().expect("a day")].map(|day| day.to_string());
+    let variables = json!({ "s": [source_id(served, source).await], "from": days[0], "to": days[1] });
+    let response = served.query_as(OPERATOR, document, variables).await;
+    assert_eq!(response["errors"], Value::Null, "{response}");
+    let events = response["data"]["events"]["nodes"].as_array().expect("events");
+    assert!(
+        !events.is_empty()
+            && events.iter().all(|event| event["calendar"].as_array().is_some_and(|rows| rows.len() == 2))
+    );
 }
 
 /// The sandbox process runs on the real clock.

@@ -14,7 +14,7 @@ use tokio::time::{Instant, interval};
 
 use crate::orders::database::Postgres;
 use crate::process::Process;
-use crate::process_orders::sandbox_at;
+use crate::process_orders::{VENDORS, sandbox_at};
 use crate::webhooks::receiver::{Behavior, Received, Receiver};
 use crate::webhooks::world::{OPEN, World, operator, performance};
 
@@ -43,7 +43,7 @@ const KEYS: [(&str, &str); 2] = [
 type Entry = (u64, String, u64);
 
 fn configuration(url: &str) -> String {
-    let nowhere = ["acme", "secutix", "ticketing"].map(|name| (name, "http://127.0.0.1:9".to_owned()));
+    let nowhere = VENDORS.map(|name| (name, "http://127.0.0.1:9".to_owned()));
     let mut text = sandbox_at(&BTreeMap::from(nowhere));
     for (usual, ours) in KEYS {
         assert!(text.contains(usual), "{usual}");

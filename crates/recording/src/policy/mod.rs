@@ -50,18 +50,20 @@ const DATE_WORDS: &[&str] = &[
 /// Words of keys of dates, and of other things, too: a number under one of them may be a phone number.
 const VAGUE_DATE_WORDS: &[&str] = &["at", "from", "on", "to"];
 const AMOUNT_WORDS: &[&str] = &[
-    "amount", "amounts", "balance", "charge", "charges", "cost", "discount", "fee", "fees", "price", "prices", "rate",
-    "subtotal", "tax", "taxes", "total", "totals",
+    "amount", "amounts", "balance", "charge", "charges", "cost", "discount", "fee", "fees", "net", "price", "prices",
+    "rate", "retail", "subtotal", "tax", "taxes", "total", "totals",
 ];
 const ENUMERATION_WORDS: &[&str] = &[
     "access",
     "category",
     "channel",
+    "format",
     "granularity",
     "kind",
     "level",
     "method",
     "mode",
+    "per",
     "phase",
     "result",
     "role",
@@ -95,6 +97,7 @@ const COUNT_WORDS: &[&str] = &[
     "page",
     "pages",
     "position",
+    "precision",
     "quantity",
     "quota",
     "rank",
@@ -178,6 +181,8 @@ pub(crate) struct KeyRules {
     enumeration: bool,
     code: bool,
     error_code: bool,
+    /// The key names an error, which may be a word.
+    error: bool,
     count: bool,
     locale: bool,
     zone: bool,
@@ -210,6 +215,7 @@ impl KeyRules {
             currency,
             enumeration: ends(ENUMERATION_WORDS) && !address && !is_foreign_state,
             error_code: joined == "code",
+            error: joined == "error",
             code,
             count: ends(COUNT_WORDS) || any(COUNT_WORDS_ANYWHERE),
             locale: ends(LOCALE_WORDS),
@@ -245,7 +251,7 @@ impl KeyRules {
                 || (self.currency && text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase()))
                 || (self.enumeration && is_word(text))
                 || (self.code && (is_word(text) || is_code(text)))
-                || (self.error_code && is_symbol(text))
+                || ((self.error_code || self.error) && is_symbol(text))
                 || (self.count && is_small_number(text))
                 || (self.locale && is_locale(text))
                 || (self.zone && is_zone(text)))

@@ -29,6 +29,9 @@ fn a_text_is_kept_only_under_a_key_whose_rule_it_fits() {
         ("ns2:salesChannel", "reseller"),
         ("anything", "true"),
         ("code", "TICKET_NOT_FOUND"),
+        ("error", "INVALID_OPTION_ID"),
+        ("pricingPer", "UNIT"),
+        ("deliveryFormats", "QRCODE"),
     ] {
         assert!(keeps(key, text), "{key}: {text}");
     }
@@ -52,6 +55,9 @@ fn a_text_is_kept_only_under_a_key_whose_rule_it_fits() {
         ("quantity", "4111111111111111"),
         ("quantity", "007"),
         ("code", "ADULT"),
+        ("error", "Anna was not found"),
+        ("error", "ANNA"),
+        ("pricingPer", "K7P2M9QX"),
         ("code", "TQ_ADULT_9"),
         ("cardNumber", "4"),
         ("pinId", "4711"),
@@ -90,6 +96,9 @@ fn a_number_is_kept_if_it_is_a_decimal_or_small_under_a_key_of_counts_amounts_or
         ("maxTickets", "12"),
         ("pageNumber", "3"),
         ("balance", "-12"),
+        ("retail", "1250"),
+        ("net", "1000"),
+        ("currencyPrecision", "2"),
         ("hour", "9"),
         ("from", "9"),
         ("statusCode", "404"),

@@ -1,6 +1,7 @@
 //! The keys and references by which a ledger identifies what a vendor sold.
 
 mod acme;
+mod octo;
 mod secutix;
 mod ticketing;
 
@@ -46,6 +47,7 @@ pub(crate) fn format_of(vendor: VendorKind) -> &'static LedgerFormat {
         VendorKind::Acme => &acme::FORMAT,
         VendorKind::Secutix => &secutix::FORMAT,
         VendorKind::Ticketing => &ticketing::FORMAT,
+        VendorKind::Octo => &octo::FORMAT,
     }
 }
 

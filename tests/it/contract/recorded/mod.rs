@@ -203,6 +203,8 @@ async fn a_recording_covers_every_source_and_contains_none_of_its_secrets_or_tex
         "club-sandbox-password",
         "5a6e0d1cb00c0000000000000000c0de",
         "tixngo-sandbox-key",
+        "octo-sandbox-key",
+        "lagoon-cruise",
         "17201149984410",
         "OPERA_DGTK",
         "4111111111111111",

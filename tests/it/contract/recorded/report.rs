@@ -27,6 +27,8 @@ fn section(vendor: Option<VendorKind>, operation: VendorOperation) -> (&'static 
         (Some(VendorKind::Secutix), _) => ("secutix.md §3.1", "transport, api_version"),
         (Some(VendorKind::Ticketing), CheckConnection) => ("ticketing.md §4.5", "api_key, host, client_version"),
         (Some(VendorKind::Ticketing), _) => ("ticketing.md §4.6", "host, client_version, assumptions"),
+        (Some(VendorKind::Octo), CheckConnection) => ("octo.md §4.2", "api_key, supplier_path, env"),
+        (Some(VendorKind::Octo), _) => ("octo.md §6.4", "base_url, capability_prefix, assumptions"),
         (None, _) => ("tixngo.md §4", "url, api_key, auth_header, assumptions"),
     }
 }

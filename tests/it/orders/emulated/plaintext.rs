@@ -29,7 +29,7 @@ async fn sell(ledger: std::sync::Arc<dyn OrderStore>) -> (Order, BTreeSet<String
     let order = world.run_until_final(&orders, placed.key).await;
     assert_eq!(order.status(), OrderStatus::Confirmed);
     let codes = world.store.load_credentials(order.key).await.expect("the store");
-    assert_eq!(codes.len(), 6, "two tickets of three vendors");
+    assert_eq!(codes.len(), 8, "two tickets of four vendors");
     let refs = order.tickets.iter().flat_map(|ticket| &ticket.refs).chain(order.legs.iter().flat_map(|leg| &leg.refs));
     let secrets = refs.filter(|one| SECRET_KINDS.contains(&one.kind.as_str()));
     let secrets: Vec<_> = secrets.collect();

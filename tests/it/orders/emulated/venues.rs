@@ -6,6 +6,7 @@ use std::time::Duration;
 use domain::{AvailabilityStatus, Catalog, Clock, Offer, Performance, RateLimiter};
 use emulators::LoggedCall;
 use emulators::acme::AcmeEmulator;
+use emulators::octo::OctoEmulator;
 use emulators::secutix::SecutixEmulator;
 use emulators::ticketing::{ADMINISTRATOR_KEY, TicketingEmulator};
 use emulators::{Emulator, Rule, SandboxClock, Scenario};
@@ -14,7 +15,7 @@ use orders::{OrderLineRequest, OrderStore};
 use source_stack::LocalRateLimiter;
 
 use crate::contract::fixture::{
-    ACME_RESELLER_KEYS, VendorFixture, acme_config, secutix_config, settlement, ticketing_config,
+    ACME_RESELLER_KEYS, VendorFixture, acme_config, octo_config, secutix_config, settlement, ticketing_config,
 };
 use crate::orders::emulated::recorded::RecordedCatalog;
 use crate::orders::world::World;
@@ -25,10 +26,10 @@ const ATTEMPT: Duration = Duration::from_secs(60);
 /// Lines to buy in a case; together they cover every booking shape and protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BookingStyle {
-    /// A timed visit, an opera seat over JSON, and a paid night: all are held first.
+    /// A timed visit, an opera seat over JSON, a paid night, and a tour: all are held first.
     Held,
-    /// An open visit, a club over SOAP, and a free night: one is held, one is confirmed at once, one commits at the
-    /// hold.
+    /// An open visit, a club over SOAP, a free night, and an open-dated pass with a voucher: two are held, one is confirmed at once,
+    /// one commits at the hold.
     AtOnce,
 }
 
@@ -41,6 +42,11 @@ impl BookingStyle {
             (Self::Held, 0) => is_timed,
             (Self::AtOnce, 0) => !is_timed,
             (Self::AtOnce, 2) => offer.price.retail.amount == 0,
+            // Its tickets are there at once, unlike those of another tour.
+            (Self::Held, 3) => {
+                performance.event.as_str().starts_with("lagoon-cruise/") && offer.price.retail.amount > 0
+            }
+            (Self::AtOnce, 3) => !is_timed && performance.date.is_none(),
             _ => offer.price.retail.amount > 0,
         }
     }
@@ -93,6 +99,7 @@ impl Venues {
             ("acme", acme, acme_config("harbor-sandbox-key", ACME_RESELLER_KEYS)),
             ("secutix", secutix, secutix_config(institution, &format!("transport = \"{transport}\""))),
             ("ticketing", ticketing, ticketing_config(ADMINISTRATOR_KEY, &settlement())),
+            ("octo", OctoEmulator::new(Arc::clone(&clock), None, false), octo_config("")),
         ];
         let mut fixtures = Vec::new();
         for (vendor, emulator, config) in vendors {
@@ -124,7 +131,7 @@ impl Venues {
         let mut lines = Vec::new();
         for (vendor, fixture) in self.fixtures.iter().enumerate() {
             let fits = |(performance, offer): &(Arc<Performance>, Offer)| {
-                let is_open = offer.status == AvailabilityStatus::Available;
+                let is_open = matches!(offer.status, AvailabilityStatus::Available | AvailabilityStatus::Freesale);
                 is_open && offer.vacancies.is_none_or(|left| left >= 10) && style.wants(vendor, performance, offer)
             };
             let offers = fixture.offers(from).await;
@@ -165,7 +172,7 @@ pub(super) fn writes(call: &LoggedCall) -> bool {
     if is_method(call, "") {
         return METHODS.iter().any(|method| is_method(call, method));
     }
-    call.method != "GET" && !call.target.contains("/lookups")
+    call.method != "GET" && !call.target.contains("/lookups") && !call.target.starts_with("/octo/availability")
 }
 
 /// Returns true if a call is this remote method; all of them are POST requests.
