@@ -53,13 +53,13 @@ async fn offered(fixture: &VendorFixture, product: &str) -> Option<LegRequest> {
             quantity: 2,
             unit_price: offer.price.retail,
         }],
-        contact: Contact {
+        contact: Some(Contact {
             first_name: "Ada".to_owned(),
             last_name: "Guest".to_owned(),
             email: "ada@example.org".to_owned(),
             phone: None,
             postal_code: None,
-        },
+        }),
         account: BTreeMap::new(),
         locale: None,
         delivery: DeliveryPreference::Barcode,
@@ -100,7 +100,7 @@ async fn cancel(fixture: &VendorFixture, leg: &LegRequest, sale: &ConfirmedSale)
 }
 
 fn promised(leg: &LegRequest) -> Money {
-    leg.lines[0].unit_price.checked_mul(leg.lines[0].quantity.into()).expect("a sum")
+    leg.lines[0].unit_price.checked_mul(leg.lines[0].quantity).expect("a sum")
 }
 
 fn booking_of(held: &PlacedHold) -> &str {

@@ -95,6 +95,7 @@ fn connect(config: SourceConfig, context: ConnectContext) -> Result<Source, Vec<
         section_authoring: None,
         accounts: Some(supplier),
         back_office: None,
+        incoming_webhook: None,
     })
 }
 
@@ -112,6 +113,7 @@ fn traits(facts: &Facts) -> SourceTraits {
         commits_at_hold: false,
         barcode_at_confirm: true,
         holds_seats: false,
+        needs_contact_at_hold: false,
         delivers_to_app: false,
         confirm_rank: 25,
         // Of one booking: one call each, and a read before it where this process has not just planned or held it.

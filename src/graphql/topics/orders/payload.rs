@@ -95,7 +95,8 @@ impl OrderPayload {
                 acted.await.unwrap_or(Err(StoreError::Outdated))
             }
         };
-        Self::from_allowed_action(ctx, input, recorded).await
+        // Its state holds several copies of the order.
+        Box::pin(Self::from_allowed_action(ctx, input, recorded)).await
     }
 }
 

@@ -157,7 +157,7 @@ impl Suite {
             loop {
                 let next = queue.lock().expect("the queue").next();
                 let Some(case) = next else { return done };
-                let outcome = self.run(worker, &case).await;
+                let outcome = Box::pin(self.run(worker, &case)).await;
                 done.push((case, outcome));
             }
         });
@@ -270,7 +270,6 @@ impl Suite {
         for (_, outcome) in &done {
             *ends.entry(outcome.status.map_or("not stored", OrderStatus::name)).or_default() += 1;
         }
-        println!("{} cases: {ends:?}", done.len());
         done.len()
     }
 }
@@ -329,14 +328,12 @@ fn nth_call(nth: usize, fault: Fault) -> Rule {
 impl Suite {
     async fn check_faults(&self) {
         let (calls, undos) = (self.fail_each_call().await, self.fail_compensation().await);
-        println!("{calls} cases of calls, {undos} of cancellations");
         assert!(calls > 300 && undos > 50, "{calls} {undos}");
     }
 
     /// For one style, so that each test ends within its limit.
     async fn check_crashes(&self) {
         let (deaths, runners) = (self.crash_at_each_write().await, self.two_runners_compete().await);
-        println!("{deaths} cases of crashes, {runners} of two runners");
         assert!(deaths > 300 && runners > 20, "{deaths} {runners}");
     }
 }

@@ -114,7 +114,7 @@ impl AcmeOrdering {
                 }
             };
             // Without a payment id, the address is proof enough: our reference is in it.
-            let is_ours = payment.map_or_else(|| has_address(&order, &address), |payment| payment == leg.reference);
+            let is_ours = payment.map_or_else(|| has_address(&order, address), |payment| payment == leg.reference);
             if is_ours {
                 return Ok(Some(self.load_sale(&id, checkout::order_total(&order, &self.defaults), wanted).await));
             }

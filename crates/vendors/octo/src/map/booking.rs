@@ -261,10 +261,10 @@ pub(crate) fn held_total(refs: &[ExternalRef]) -> Option<Money> {
     Some(Money::new(amount.parse().ok()?, currency.parse().ok()?))
 }
 
-/// Builds the confirmation.
-pub(crate) fn confirmation(leg: &LegRequest) -> Confirmation<'_> {
-    let contact = &leg.contact;
-    Confirmation {
+/// Builds the confirmation. `None` without a contact.
+pub(crate) fn confirmation(leg: &LegRequest) -> Option<Confirmation<'_>> {
+    let contact = leg.contact.as_ref()?;
+    Some(Confirmation {
         reseller_reference: &leg.reference,
         contact: BookingContact {
             full_name: format!("{} {}", contact.first_name, contact.last_name),
@@ -275,5 +275,5 @@ pub(crate) fn confirmation(leg: &LegRequest) -> Confirmation<'_> {
             postal_code: contact.postal_code.as_deref(),
             locales: leg.locale.iter().map(domain::Locale::as_str).collect(),
         },
-    }
+    })
 }

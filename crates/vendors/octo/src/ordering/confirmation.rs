@@ -111,7 +111,9 @@ impl OctoSource {
 
     /// Confirms one booking and returns it as it is sold. A refusal is read back before it is believed.
     async fn confirm_one(&self, intent: &BookingIntent, leg: &LegRequest) -> Result<ReadBooking, VendorError> {
-        let refusal = match self.client.confirm(intent.uuid, &booking::confirmation(leg)).await {
+        let no_contact = || self.client.rejected(OP, RefusalReason::InvalidInput { field: "contact".to_owned() });
+        let confirmation = booking::confirmation(leg).ok_or_else(no_contact)?;
+        let refusal = match self.client.confirm(intent.uuid, &confirmation).await {
             Ok(read) => match self.booking_state(&read.value) {
                 BookingState::Sold => return Ok(read),
                 state if state.is_gone() => self.client.rejected(OP, RefusalReason::HoldExpired),

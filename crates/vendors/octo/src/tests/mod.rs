@@ -91,13 +91,13 @@ fn leg_of(lines: Vec<LegLine>) -> LegRequest {
     LegRequest {
         reference: "TG-1".to_owned(),
         lines,
-        contact: Contact {
+        contact: Some(Contact {
             first_name: "Bea".to_owned(),
             last_name: "Holder".to_owned(),
             email: "bea@example.org".to_owned(),
             phone: None,
             postal_code: None,
-        },
+        }),
         account: BTreeMap::new(),
         locale: None,
         delivery: DeliveryPreference::Barcode,
