@@ -59,7 +59,7 @@ async fn the_query_and_the_mutation_of_the_readme_run_unchanged() {
         .iter()
         .filter_map(|event| event["source"]["vendor"].as_str())
         .collect();
-    assert_eq!(vendors.len(), 3, "{vendors:?}");
+    assert_eq!(vendors.len(), 4, "{vendors:?}");
     assert_eq!(data["events"]["problems"], json!([]));
 
     let bought = unpacked.api.query(mutation, json!({ "lines": lines(&unpacked.api).await })).await;

@@ -45,8 +45,8 @@ use domain::Clock;
 
 pub use crate::octo::request::{KEY, TEST_KEY};
 
-/// Calls per second that an assumed limit allows.
-const MAX_CALLS_PER_SECOND: usize = 20;
+/// Calls per second that an assumed limit allows: more than the first reading of a catalog, because no limit is documented.
+const MAX_CALLS_PER_SECOND: usize = 100;
 
 /// The emulator.
 pub struct OctoEmulator {
