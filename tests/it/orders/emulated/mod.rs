@@ -270,6 +270,7 @@ impl Suite {
         for (_, outcome) in &done {
             *ends.entry(outcome.status.map_or("not stored", OrderStatus::name)).or_default() += 1;
         }
+        println!("{} cases: {ends:?}", done.len());
         done.len()
     }
 }
