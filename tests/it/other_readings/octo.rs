@@ -100,7 +100,7 @@ async fn cancel(fixture: &VendorFixture, leg: &LegRequest, sale: &ConfirmedSale)
 }
 
 fn promised(leg: &LegRequest) -> Money {
-    leg.lines[0].unit_price.checked_mul(leg.lines[0].quantity.into()).expect("a sum")
+    leg.lines[0].unit_price.checked_mul(leg.lines[0].quantity).expect("a sum")
 }
 
 fn booking_of(held: &PlacedHold) -> &str {

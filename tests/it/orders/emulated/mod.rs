@@ -328,14 +328,12 @@ fn nth_call(nth: usize, fault: Fault) -> Rule {
 impl Suite {
     async fn check_faults(&self) {
         let (calls, undos) = (self.fail_each_call().await, self.fail_compensation().await);
-        println!("{calls} cases of calls, {undos} of cancellations");
         assert!(calls > 300 && undos > 50, "{calls} {undos}");
     }
 
     /// For one style, so that each test ends within its limit.
     async fn check_crashes(&self) {
         let (deaths, runners) = (self.crash_at_each_write().await, self.two_runners_compete().await);
-        println!("{deaths} cases of crashes, {runners} of two runners");
         assert!(deaths > 300 && runners > 20, "{deaths} {runners}");
     }
 }
