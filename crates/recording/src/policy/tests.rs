@@ -68,7 +68,7 @@ fn a_text_is_kept_only_under_a_key_whose_rule_it_fits() {
 }
 
 #[test]
-fn the_words_of_octo_are_kept_like_others() {
+fn names_of_errors_units_of_prices_and_formats_are_kept() {
     for (key, text) in [("error", "INVALID_OPTION_ID"), ("pricingPer", "UNIT"), ("deliveryFormats", "QRCODE")] {
         assert!(keeps(key, text), "{key}: {text}");
     }
