@@ -12,8 +12,10 @@ use crate::wire::catalog::Product;
 
 /// Time for which a product that was read may be used to check a hold. Facts about events are always fetched.
 const PRODUCT_TTL: SignedDuration = SignedDuration::from_secs(60);
-/// Largest number of products, and of holds. Further ones are not cached.
-const MAX_ENTRIES: usize = 10_000;
+/// Largest number of products. Further ones are not cached. A product has long texts.
+const MAX_PRODUCTS: usize = 500;
+/// Largest number of holds. Further ones are not cached.
+const MAX_HOLDS: usize = 10_000;
 
 /// A product and the time it was read.
 type CachedProduct = (Arc<Reading<Product>>, Timestamp);
@@ -29,10 +31,8 @@ impl Recent {
     /// Inserts a product and drops expired ones.
     pub(crate) fn insert_product(&self, product: &Arc<Reading<Product>>, now: Timestamp) {
         let mut products = self.products.lock();
-        if products.len() >= MAX_ENTRIES {
-            products.retain(|_, (_, read_at)| is_recent(*read_at, now));
-        }
-        if products.len() < MAX_ENTRIES {
+        products.retain(|_, (_, read_at)| is_recent(*read_at, now));
+        if products.len() < MAX_PRODUCTS {
             products.insert(product.value.id.clone(), (Arc::clone(product), now));
         }
     }
@@ -46,10 +46,10 @@ impl Recent {
     /// Inserts a hold that the supplier has just returned, with its end.
     pub(crate) fn insert_hold(&self, uuid: Uuid, end: Timestamp, now: Timestamp) {
         let mut holds = self.holds.lock();
-        if holds.len() >= MAX_ENTRIES {
+        if holds.len() >= MAX_HOLDS {
             holds.retain(|_, end| *end > now);
         }
-        if holds.len() < MAX_ENTRIES {
+        if holds.len() < MAX_HOLDS {
             holds.insert(uuid, end);
         }
     }
@@ -95,15 +95,15 @@ mod tests {
             let value = serde_json::from_value(serde_json::json!({ "id": number.to_string() })).expect("a product");
             Arc::new(Reading { value, has_prices: true })
         };
-        for number in 0..=MAX_ENTRIES {
+        for number in 0..=MAX_HOLDS {
             recent.insert_hold(Uuid::from_u128(number as u128), at(100), at(0));
             recent.insert_product(&product(number), at(0));
         }
-        assert_eq!((recent.holds.lock().len(), recent.products.lock().len()), (MAX_ENTRIES, MAX_ENTRIES));
+        assert_eq!((recent.holds.lock().len(), recent.products.lock().len()), (MAX_HOLDS, MAX_PRODUCTS));
         recent.insert_hold(Uuid::from_u128(1 << 64), at(300), at(101));
-        recent.insert_product(&product(MAX_ENTRIES), at(101));
+        recent.insert_product(&product(MAX_HOLDS), at(101));
         assert_eq!((recent.holds.lock().len(), recent.products.lock().len()), (1, 1));
-        let last = MAX_ENTRIES.to_string();
+        let last = MAX_HOLDS.to_string();
         assert!(recent.product(&last, at(161)).is_some() && recent.product(&last, at(162)).is_none());
     }
 }

@@ -67,15 +67,24 @@ impl Client {
         }
     }
 
-    /// `GET /bookings?resellerReference=`.
+    /// `GET /bookings?resellerReference=`, without the bookings of others that a supplier returns which ignores the filter.
     pub(crate) async fn bookings_of(&self, op: VendorOperation, reference: &str) -> Result<Vec<Booking>, VendorError> {
+        let mut bookings = self.list_bookings(op, reference).await?.rows;
+        bookings.retain(|booking| booking.reseller_reference.as_deref() == Some(reference));
+        Ok(bookings)
+    }
+
+    /// `GET /bookings?resellerReference=`, as the supplier returns it.
+    pub(crate) async fn list_bookings(
+        &self,
+        op: VendorOperation,
+        reference: &str,
+    ) -> Result<ListedBookings, VendorError> {
         let mut url = self.url(&["bookings"]);
         url.query_pairs_mut().append_pair("resellerReference", reference);
         let response = self.send(self.call(op, Method::GET, url)).await?;
-        let mut bookings: Vec<Booking> = self.read_rows(&response)?;
-        // A supplier that ignores the filter returns bookings of others.
-        bookings.retain(|booking| booking.reseller_reference.as_deref() == Some(reference));
-        Ok(bookings)
+        let (rows, unreadable) = self.read_counted_rows(&response)?;
+        Ok(ListedBookings { rows, unreadable })
     }
 
     fn booking_url(&self, uuid: Uuid, action: Option<&str>) -> Url {
@@ -102,6 +111,14 @@ impl Client {
         }
         Ok(Reading { value: booking, has_prices: has_prices(response) })
     }
+}
+
+/// A list of bookings.
+pub(crate) struct ListedBookings {
+    /// Those that can be read.
+    pub rows: Vec<Booking>,
+    /// Number of the others.
+    pub unreadable: usize,
 }
 
 /// Returns true if a look-up says that there is no such booking: `INVALID_BOOKING_UUID`, `BAD_REQUEST` or `NOT_FOUND`

@@ -205,10 +205,18 @@ impl Client {
 
     /// Parses a list. Unreadable rows are left out and counted; a list without a readable one is malformed.
     fn read_rows<T: DeserializeOwned>(&self, response: &VendorResponse) -> Result<Vec<T>, VendorError> {
+        self.read_counted_rows(response).map(|(rows, _)| rows)
+    }
+
+    /// As [`read_rows`](Self::read_rows), with the number of rows that cannot be read.
+    fn read_counted_rows<T: DeserializeOwned>(
+        &self,
+        response: &VendorResponse,
+    ) -> Result<(Vec<T>, usize), VendorError> {
         let raw: Vec<Box<RawValue>> = self.read(response)?;
         let read: Vec<T> = raw.iter().filter_map(|row| serde_json::from_str(row.get()).ok()).collect();
         let unreadable = raw.len() - read.len();
-        response.readable_rows(read, unreadable)
+        Ok((response.readable_rows(read, unreadable)?, unreadable))
     }
 }
 

@@ -20,8 +20,9 @@ pub(crate) const BOOKING_REF: &str = "octo.booking";
 const SUPPLIER_REF: &str = "octo.supplierReference";
 /// Reference kind of the end of a hold, with which a missing booking is judged.
 pub(crate) const EXPIRY_REF: &str = "octo.holdExpiry";
-/// Reference kind of the total of a hold in minor units and its currency, with which the confirmation is compared.
-pub(crate) const TOTAL_REF: &str = "octo.holdTotal";
+/// Reference kind of the total of a hold or sale in minor units and its currency: what the confirmation is compared with, and the most that a
+/// cancellation refunds.
+pub(crate) const TOTAL_REF: &str = "octo.total";
 /// Reference kind of a booking whose visitors are on a list and have no code: its uuid.
 pub(crate) const MANIFEST_REF: &str = "octo.manifest";
 
@@ -255,7 +256,14 @@ pub(crate) fn total_ref(total: Money) -> ExternalRef {
     ExternalRef::new(TOTAL_REF, format!("{} {}", total.amount, total.currency.code()))
 }
 
-/// Reads the total of a hold from its references.
+/// Returns the promised total of all bookings. `None` if one has none.
+pub(crate) fn promised(intents: &[BookingIntent]) -> Option<Money> {
+    let mut each = intents.iter().map(|intent| intent.promised);
+    let first = each.next()??;
+    each.try_fold(first, |sum, one| sum.checked_add(one?).ok())
+}
+
+/// Reads the total of a hold or sale from its references.
 pub(crate) fn held_total(refs: &[ExternalRef]) -> Option<Money> {
     let (amount, currency) = find_ref(refs, TOTAL_REF)?.split_once(' ')?;
     Some(Money::new(amount.parse().ok()?, currency.parse().ok()?))

@@ -20,7 +20,7 @@ pub(crate) struct OfferingId {
 
 /// Returns true if text from the wire can be an id.
 pub(crate) fn is_id(text: &str) -> bool {
-    (1..=MAX_ID).contains(&text.len()) && text != "." && text != ".."
+    (1..=MAX_ID).contains(&text.len()) && text != "." && text != ".." && !text.chars().any(char::is_control)
 }
 
 /// Key of an event; `None` if an id cannot be part of a key.

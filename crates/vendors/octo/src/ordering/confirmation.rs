@@ -1,16 +1,19 @@
 //! Confirmations. The bookings are read before and after every doubt: some suppliers confirm a canceled booking, others refuse to
 //! confirm a second time (`octo.md §6.2`, `§7`). There is no doubt about holds that this process has just placed.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::as_step_error;
 use crate::OctoSource;
 use crate::client::{ReadBooking, is_refusal};
 use crate::map::booking::{self, BookingIntent, BookingState, Total};
+use crate::wire::bookings::Booking;
 use domain::ordering::{ConfirmedSale, LegRequest, LookupOutcome};
 use domain::{Effect, ErrorKind, ExternalRef, Money, RefusalReason, VendorError, VendorOperation};
 
 const OP: VendorOperation = VendorOperation::Confirm;
+/// Time before the end of a hold in which a leg that is sold in part is not confirmed again.
+const COMPLETION_TIME: SignedDuration = SignedDuration::from_mins(1);
 
 impl OctoSource {
     /// Confirms all bookings of a leg. If one cannot be sold, those that were are canceled.
@@ -86,7 +89,8 @@ impl OctoSource {
         read: &[ReadBooking],
         refs: &[ExternalRef],
     ) -> Result<Option<VendorError>, VendorError> {
-        let Some(held) = booking::held_total(refs) else { return Ok(None) };
+        // A hold that had no price was placed at the promised one.
+        let Some(held) = booking::held_total(refs).or_else(|| booking::promised(intents)) else { return Ok(None) };
         let changed = |now: Money| Some(self.client.rejected(OP, RefusalReason::PriceChanged { now }));
         match self.total(&intents.iter().collect::<Vec<_>>(), read) {
             Total::Known(now) if now != held => return Ok(changed(now)),
@@ -142,7 +146,8 @@ impl OctoSource {
             return error.with_effect(Effect::Unknown);
         }
         for intent in sold {
-            if let Err(undo) = self.cancel_hold(OP, intent, leg).await {
+            // A booking that was sold is undone only if it is seen canceled.
+            if let Err(undo) = self.cancel_sale(intent, leg).await {
                 tracing::error!(source = %self.client.source(), error = %undo, "a leg is sold in part and could not be undone yet");
                 return self.unknown_outcome(OP);
             }
@@ -157,6 +162,8 @@ impl OctoSource {
         let tickets = tickets.collect();
         let mut of_sale: Vec<ExternalRef> = read.iter().flat_map(|read| booking::refs(&read.value)).collect();
         of_sale.extend(refs.iter().filter(|one| one.kind == booking::MANIFEST_REF).cloned());
+        // What the whole leg cost, for its refund.
+        of_sale.extend(total.or_else(|| booking::held_total(refs)).map(booking::total_ref));
         ConfirmedSale { refs: of_sale, tickets, total }
     }
 
@@ -173,7 +180,7 @@ impl OctoSource {
         if states.iter().all(|state| *state == Some(BookingState::Sold)) {
             return Ok(LookupOutcome::Done(self.sale(&intents, found.into_iter().flatten().collect(), refs)));
         }
-        for (intent, state) in intents.iter().zip(states) {
+        for (intent, state) in intents.iter().zip(&states) {
             let is_definite = match state {
                 Some(BookingState::Pending | BookingState::Unknown) => false,
                 Some(_) => true,
@@ -183,8 +190,25 @@ impl OctoSource {
                 return Ok(LookupOutcome::Undetermined);
             }
         }
+        let is_sold_in_part = states.contains(&Some(BookingState::Sold));
+        if is_sold_in_part && !self.can_be_completed(&states, refs) {
+            tracing::error!(
+                source = %self.client.source(),
+                reference = leg.reference,
+                "a leg is sold in part and its other holds are over: cancel its bookings at the supplier",
+            );
+            return Ok(LookupOutcome::Undetermined);
+        }
         // Sold in part is not sold: the repetition confirms the rest, or undoes what was sold.
         Ok(LookupOutcome::NotDone)
+    }
+
+    /// True if the rest of a leg that is sold in part is still held, and long enough for another confirmation. The hold of a leg that
+    /// ends before it is not confirmed again, so what was sold would stay sold.
+    fn can_be_completed(&self, states: &[Option<BookingState>], refs: &[ExternalRef]) -> bool {
+        let is_open = |state: &Option<BookingState>| matches!(state, Some(BookingState::Sold | BookingState::Held));
+        let ended = booking::find_ref(refs, booking::EXPIRY_REF).and_then(|at| at.parse::<Timestamp>().ok());
+        states.iter().all(is_open) && ended.is_none_or(|end| self.clock.now() + COMPLETION_TIME < end)
     }
 
     /// True if a booking that cannot be read by its uuid was not sold: its hold is over, and our reference does not find it either, or
@@ -200,8 +224,14 @@ impl OctoSource {
         if over.is_none_or(|over| self.clock.now() < over) {
             return Ok(false);
         }
-        let listed = self.client.bookings_of(VendorOperation::LookUp, &leg.reference).await?;
+        // Compared by uuid, whatever reference the row has.
+        let listed = self.client.list_bookings(VendorOperation::LookUp, &leg.reference).await?;
+        let cap = self.defaults.facts.list_cap;
+        // With bookings of others the filter is ignored, so the list may end before ours.
+        let is_of_other = |row: &Booking| row.reseller_reference.as_ref().is_some_and(|name| *name != leg.reference);
+        let is_whole =
+            listed.unreadable == 0 && (cap == 0 || listed.rows.len() < cap) && !listed.rows.iter().any(is_of_other);
         let is_same = |uuid: &str| uuid::Uuid::parse_str(uuid) == Ok(intent.uuid);
-        Ok(listed.iter().all(|booking| !is_same(&booking.uuid) || self.booking_state(booking).is_gone()))
+        Ok(is_whole && listed.rows.iter().all(|row| !is_same(&row.uuid) || self.booking_state(row).is_gone()))
     }
 }

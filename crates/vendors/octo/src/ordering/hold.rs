@@ -228,11 +228,16 @@ impl OctoSource {
         let refusal = match self.client.cancel(op, intent.uuid, &reason).await {
             Ok(booking) if self.booking_state(&booking.value).is_gone() => return Ok(()),
             Ok(_) => self.unknown_outcome(op),
+            // A page that is not there proves nothing: the supplier may cancel at another path.
+            Err(error) if error.kind == ErrorKind::NotFound => self.unknown_outcome(op),
             Err(error) if is_refusal(&error) => error,
             Err(error) => return Err(error),
         };
-        let found = self.client.find_booking(intent.uuid).await.map_err(|error| VendorError { operation: op, ..error });
-        match self.state_of(found.map_err(|error| error.with_effect(refusal.effect))?.as_ref()) {
+        let found = self.client.find_booking(intent.uuid).await.map_err(|error| match error.kind {
+            ErrorKind::NotFound => self.unknown_outcome(op),
+            _ => VendorError { operation: op, ..error }.with_effect(refusal.effect),
+        })?;
+        match self.state_of(found.as_ref()) {
             None => Ok(()),
             Some(state) if state.is_gone() => Ok(()),
             Some(BookingState::Held) => Err(refusal),

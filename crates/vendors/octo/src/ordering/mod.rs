@@ -175,7 +175,12 @@ impl Ordering for OctoSource {
         references: &[String],
     ) -> Result<Vec<VendorSale>, VendorError> {
         // By reference only: suppliers differ in the date by which they list (`octo.md §11` O8).
-        let wanted: BTreeSet<&String> = references.iter().take(MAX_LISTED_REFERENCES).collect();
+        let wanted: BTreeSet<&String> = references.iter().collect();
+        // A part of the sales would show the others as missing.
+        if wanted.len() > MAX_LISTED_REFERENCES {
+            let reason = RefusalReason::InvalidInput { field: "references".to_owned() };
+            return Err(self.client.rejected(VendorOperation::ListOrders, reason));
+        }
         let mut sales = Vec::new();
         for reference in wanted {
             let listed = self.client.bookings_of(VendorOperation::ListOrders, reference).await?;

@@ -14,7 +14,11 @@ const OP: VendorOperation = VendorOperation::Cancel;
 
 impl OctoSource {
     /// Cancels one booking. A refusal is read back before it is believed.
-    async fn cancel_sale(&self, intent: &BookingIntent, leg: &LegRequest) -> Result<ReadBooking, VendorError> {
+    pub(super) async fn cancel_sale(
+        &self,
+        intent: &BookingIntent,
+        leg: &LegRequest,
+    ) -> Result<ReadBooking, VendorError> {
         let reason = format!("Order {} was canceled.", leg.reference);
         let refusal = match self.client.cancel(OP, intent.uuid, &reason).await {
             Ok(read) if self.booking_state(&read.value) == BookingState::Canceled => return Ok(read),
@@ -38,9 +42,16 @@ impl OctoSource {
         intents: &[BookingIntent],
         canceled: &[ReadBooking],
         lines: &[CancelLine],
+        refs: &[ExternalRef],
     ) -> CompletedCancellation {
         let refunds = intents.iter().zip(canceled).map(|(intent, read)| refund(intent, read));
         let refunded = refunds.reduce(|sum, one| sum?.checked_add(one?).ok()).flatten();
+        // Never more than the sale cost.
+        let cost = booking::held_total(refs).or_else(|| booking::promised(intents));
+        let refunded = refunded.map(|refund| match cost {
+            Some(cost) if cost.currency == refund.currency && cost.amount < refund.amount => cost,
+            _ => refund,
+        });
         let voided = lines.iter().flat_map(|line| line.tickets.iter().cloned()).collect();
         CompletedCancellation { refunded, voided }
     }
@@ -80,7 +91,7 @@ impl Refunds for OctoSource {
                 Err(error) => return Err(error),
             }
         }
-        Ok(self.completed(&intents, &canceled, lines))
+        Ok(self.completed(&intents, &canceled, lines, refs))
     }
 
     async fn find_cancellation(
@@ -96,7 +107,7 @@ impl Refunds for OctoSource {
         let states: Vec<_> = found.iter().map(|found| self.state_of(found.as_ref())).collect();
         if states.iter().all(|state| *state == Some(BookingState::Canceled)) {
             let canceled: Vec<ReadBooking> = found.into_iter().flatten().collect();
-            return Ok(LookupOutcome::Done(self.completed(&intents, &canceled, lines)));
+            return Ok(LookupOutcome::Done(self.completed(&intents, &canceled, lines, refs)));
         }
         let is_definite =
             |state: &Option<BookingState>| matches!(state, Some(BookingState::Sold | BookingState::Canceled));

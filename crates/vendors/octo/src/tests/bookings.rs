@@ -8,20 +8,20 @@ use domain::ordering::{CancelLine, HoldExtension, HoldSecures, LookupOutcome, Or
 use domain::{Catalog, Effect, ErrorKind, ExternalRef, Money, OrderKey, RefusalReason, VendorError};
 use testkit::StubServer;
 
-fn key() -> StepKey {
+pub(super) fn key() -> StepKey {
     OrderKey::of_name("an order").step_key(0, "step")
 }
 
-fn nothing() -> Value {
+pub(super) fn nothing() -> Value {
     json!({})
 }
 
 /// Product of a check before a hold.
-fn checked() -> Vec<(u16, Value)> {
+pub(super) fn checked() -> Vec<(u16, Value)> {
     vec![(200, product(&nothing()))]
 }
 
-fn reason(error: &VendorError) -> Option<&RefusalReason> {
+pub(super) fn reason(error: &VendorError) -> Option<&RefusalReason> {
     if let ErrorKind::Rejected(refusal) = &error.kind { Some(&refusal.reason) } else { None }
 }
 
@@ -270,7 +270,7 @@ async fn a_canceled_booking_is_never_confirmed() {
 #[tokio::test]
 async fn a_price_that_changed_after_the_hold_is_not_confirmed() {
     let leg = leg();
-    let held = [ExternalRef::new("octo.holdTotal", "6000 EUR")];
+    let held = [ExternalRef::new("octo.total", "6000 EUR")];
     let dearer = json!({ "pricing": super::pricing(6100) });
     let (source, server) = supplier("", vec![(200, booking(&leg, 0, "ON_HOLD", &dearer))]).await;
     let refused = source.confirm(&key(), &leg, &held).await.expect_err("a refusal");

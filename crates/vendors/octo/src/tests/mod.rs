@@ -2,6 +2,7 @@
 
 mod bookings;
 mod catalog;
+mod doubts;
 mod facts;
 mod hostile;
 mod settings;
