@@ -61,6 +61,10 @@ impl WebhookObjects for NamedObjects {
         subject.to_text().expect("a text")
     }
 
+    fn cache_tags(&self, _: &ChangeSubject) -> Vec<String> {
+        Vec::new()
+    }
+
     fn is_known(&self, owner: &WebhookOwner) -> bool {
         owner.caller != REMOVED
     }
