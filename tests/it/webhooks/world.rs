@@ -41,6 +41,7 @@ pub(super) const SETTINGS: RunnerSettings = RunnerSettings {
     },
     window: 50,
     sends_per_webhook: 8,
+    sends_per_owner: 12,
     sends: 64,
     poll_interval: Duration::from_millis(50),
     log_retention: Duration::from_secs(3600),
