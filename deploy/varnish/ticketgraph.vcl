@@ -8,9 +8,6 @@ import xkey;
 backend ticketgraph {
     .host = "127.0.0.1";
     .port = "4000";
-    # A response that takes longer is not stored: the last purge of a fact goes out 5 seconds after its change.
-    .first_byte_timeout = 4s;
-    .between_bytes_timeout = 1s;
     .probe = {
         .url = "/health/live";
         .interval = 2s;
@@ -54,8 +51,12 @@ sub vcl_recv {
         || req.http.Authorization || req.http.Cookie || req.http.X-CSRF-Protection) {
         return (pass);
     }
-    # No entries for parameters that the service ignores, with which a stranger could fill the cache.
-    if (req.url !~ "^/graphql\?(&?(query|operationName|variables|extensions|documentId|doc_id|id)=[^&]*)+$") {
+    # Only the parameters of the service, each once, and one way of naming the document: of others it ignores some values, with each of which
+    # a stranger could make an entry. Other texts of the same query still make entries of their own: the storage bounds them.
+    # Quantifiers are possessive (`*+`), because long parameters would exceed the match limit of Varnish.
+    if (req.url !~ "^/graphql\?(query|operationName|variables|extensions|documentId|doc_id|id)=[^&]*+(&(query|operationName|variables|extensions|documentId|doc_id|id)=[^&]*+){0,6}+$"
+        || req.url ~ "^/graphql\?([^&]*+&)*([A-Za-z_]+)=[^&]*+&([^&]*+&)*\2="
+        || req.url ~ "^/graphql\?([^&]*+&)*(query|documentId|doc_id|id)=[^&]*+&([^&]*+&)*(query|documentId|doc_id|id)=") {
         return (pass);
     }
     # An entry for each origin whose pages may read responses (`server.cors_origins`), and one for all others: without
@@ -96,6 +97,11 @@ sub vcl_hit {
     return (deliver);
 }
 
+sub vcl_backend_fetch {
+    # In whole seconds, which makes the limit below stricter by up to one.
+    set bereq.http.X-Fetch-Start = now;
+}
+
 sub vcl_backend_response {
     if (bereq.uncacheable) {
         return (deliver);
@@ -112,6 +118,13 @@ sub vcl_backend_response {
     if (beresp.status != 200 || beresp.http.Set-Cookie
         || beresp.http.Cache-Control !~ "(?i)\bpublic\b" || beresp.http.Cache-Control !~ "(?i)\bs-maxage=[1-9]") {
         # Requests for it do not wait for each other; the next response may be public ("hit for miss").
+        set beresp.ttl = 2s;
+        set beresp.grace = 0s;
+        set beresp.uncacheable = true;
+        return (deliver);
+    }
+    # The last purge of a fact goes out 5 seconds after its change: a response that was on its way for longer may be older than that.
+    if (now - std.time(bereq.http.X-Fetch-Start, now - 1h) > 4s) {
         set beresp.ttl = 2s;
         set beresp.grace = 0s;
         set beresp.uncacheable = true;

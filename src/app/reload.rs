@@ -15,7 +15,7 @@ use crate::app::gateway_setup::{load_safelist, schema_and_limits};
 use crate::app::order_setup::ConfiguredAccounts;
 use crate::app::reseller_setup;
 use crate::app::sources::Infrastructure;
-use crate::config::{Config, ConfigDiagnostics};
+use crate::config::{Config, ConfigDiagnostics, OrdersConfig};
 use crate::gateway::state::AppState;
 use crate::graphql::Services;
 use domain::Source;
@@ -108,8 +108,8 @@ impl ConfigReload {
     }
 }
 
-/// Returns the changed sections that need a restart. Changed secrets are not detected, because their debug output is
-/// redacted.
+/// Returns the changed sections that need a restart. `orders.contact` needs none. Changed secrets are not detected, because their debug
+/// output is redacted.
 fn sections_needing_restart(before: &Config, now: &Config) -> Vec<&'static str> {
     let parts = |config: &Config| {
         [
@@ -121,7 +121,7 @@ fn sections_needing_restart(before: &Config, now: &Config) -> Vec<&'static str> 
             ("edge", format!("{:?}", config.edge)),
             ("resilience", format!("{:?}", config.resilience)),
             ("ledger", format!("{:?}", config.ledger)),
-            ("orders", format!("{:?}", config.orders)),
+            ("orders", format!("{:?}", OrdersConfig { contact: None, ..config.orders.clone() })),
             ("incoming_webhooks", format!("{:?}", config.incoming_webhooks)),
             ("telemetry", format!("{:?}", config.telemetry)),
             ("sources", format!("{:?}", config.sources)),

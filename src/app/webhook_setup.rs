@@ -93,6 +93,7 @@ fn runner_settings(settings: &WebhooksConfig) -> RunnerSettings {
         },
         window: settings.window.get(),
         sends_per_webhook: settings.sends_per_webhook.get(),
+        sends_per_owner: settings.sends_per_owner.get(),
         sends: settings.sends.get(),
         poll_interval: settings.poll_interval,
         log_retention: settings.log_retention,

@@ -35,6 +35,8 @@ pub struct WebhooksConfig {
     pub window: NonZeroUsize,
     /// Most sends at the same time to one webhook.
     pub sends_per_webhook: NonZeroUsize,
+    /// Most sends at the same time to the webhooks of one reseller, and to those of callers without one.
+    pub sends_per_owner: NonZeroUsize,
     /// Most sends at the same time.
     pub sends: NonZeroUsize,
     /// Time between two looks at the feed for changes of other replicas.
@@ -78,6 +80,7 @@ impl WebhooksConfig {
             max_backoff: from.get("max_backoff"),
             window: from.get("window"),
             sends_per_webhook: from.get("sends_per_webhook"),
+            sends_per_owner: from.get("sends_per_owner"),
             sends: from.get("sends"),
             poll_interval: from.get("poll_interval"),
             secret_overlap: from.get("secret_overlap"),

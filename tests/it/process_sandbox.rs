@@ -41,6 +41,28 @@ impl SandboxProcess {
         self.query_as("sandbox-storefront", query, json!({})).await
     }
 
+    /// Returns a line for one ticket of a source that has a price and a start: others may be sold without a hold.
+    async fn paid_line(&self, source: &str) -> Value {
+        let listed = self.query(OFFERS).await;
+        let each = |value: &Value| value.as_array().cloned().unwrap_or_default();
+        let events =
+            each(&listed["data"]["events"]["nodes"]).into_iter().filter(|event| event["source"]["name"] == source);
+        let mut performances = events.flat_map(|event| each(&event["performances"]["nodes"]));
+        let line = performances.find_map(|performance| {
+            let availability = &performance["availability"];
+            let sells = |offer: &Value| {
+                let price = offer["price"]["retail"]["amount"].as_i64();
+                offer["status"] == "AVAILABLE" && price.is_some_and(|amount| amount > 0)
+            };
+            let offer = each(&availability["offers"]).into_iter().find(sells)?;
+            let has_room = availability["vacancies"].as_u64().is_some_and(|left| left > 10);
+            has_room.then(
+                || json!({ "performance": performance["id"], "ticketType": offer["ticketType"]["id"], "quantity": 1 }),
+            )
+        });
+        line.unwrap_or_else(|| panic!("{source} sells nothing: {listed}"))
+    }
+
     async fn control(&self, vendor: &str, what: &str) {
         let response =
             self.client.post(format!("{}/_emu/{what}", self.vendors[vendor])).send().await.expect("a response");
@@ -83,6 +105,10 @@ impl SandboxProcess {
         response.json().await.expect("a log")
     }
 }
+
+/// What is on sale, with its price.
+const OFFERS: &str = "{ events(first: 50) { nodes { source { name } performances(first: 10) { nodes { id startsAt
+    availability { vacancies offers { status price { retail { amount } } ticketType { id } } } } } } } }";
 
 /// The list of the start page, as partners query it.
 const LIST: &str = "{ events(first: 50) {
@@ -190,6 +216,49 @@ async fn a_vendor_that_is_down_from_the_start_costs_only_its_own_events() {
             sources.iter().map(|source| ("SOURCE_UNAVAILABLE".to_owned(), (*source).to_owned())).collect();
         assert_eq!(named, expected, "one problem for each source of {vendor}");
     }
+}
+
+/// Performs an action of an order as the storefront, and returns its payload.
+async fn act(sandbox: &SandboxProcess, action: &str, kind: &str, input: Value) -> Value {
+    let document = format!(
+        "mutation($input: {kind}!) {{ it: {action}(input: $input) {{ problems {{ code path }} order {{ id status
+        contact {{ firstName lastName email phone }} legs {{ status source {{ name }} }} }} }} }}"
+    );
+    let response = sandbox.query_as("sandbox-storefront", &document, json!({ "input": input })).await;
+    assert_eq!(response.get("errors"), None, "{action}: {response}");
+    response["data"]["it"].clone()
+}
+
+#[tokio::test]
+async fn an_order_over_three_vendors_is_held_without_a_contact_and_confirmed_with_the_one_that_follows() {
+    let sandbox = SandboxProcess::start();
+    let names = ["harbor", "opera", "quay"];
+    let mut lines = Vec::new();
+    for name in names {
+        lines.push(sandbox.paid_line(name).await);
+    }
+    let created =
+        act(&sandbox, "createOrder", "CreateOrderInput", json!({ "idempotencyKey": "new", "lines": lines })).await;
+    assert_eq!((&created["problems"], &created["order"]["contact"]), (&json!([]), &Value::Null), "{created}");
+    let order = &created["order"]["id"];
+    let step = |key: &str| json!({ "idempotencyKey": key, "order": order });
+    let held = act(&sandbox, "holdOrder", "OrderActionInput", step("hold")).await;
+    assert_eq!((&held["problems"], &held["order"]["status"]), (&json!([]), &json!("HELD")), "{held}");
+    assert_eq!(held["order"]["legs"].as_array().map(Vec::len), Some(names.len()), "{held}");
+
+    let refused = act(&sandbox, "confirmOrder", "OrderActionInput", step("early")).await;
+    let missing = json!([{ "code": "CONTACT_MISSING", "path": ["input", "order"] }]);
+    assert_eq!((&refused["problems"], &refused["order"]["status"]), (&missing, &json!("HELD")), "{refused}");
+    let contact =
+        json!({ "firstName": "Ada", "lastName": "Berg", "email": "ada.berg@example.com", "phone": "2025550101" });
+    let mut update = step("contact");
+    update["contact"] = contact.clone();
+    update["contact"]["postalCode"] = json!("02110");
+    let known = act(&sandbox, "updateOrderContact", "UpdateOrderContactInput", update).await;
+    assert_eq!((&known["problems"], &known["order"]["contact"]), (&json!([]), &contact), "{known}");
+    let sold = act(&sandbox, "confirmOrder", "OrderActionInput", step("confirm")).await;
+    assert_eq!((&sold["problems"], &sold["order"]["status"]), (&json!([]), &json!("CONFIRMED")), "{sold}");
+    assert_eq!(sold["order"]["contact"], contact, "{sold}");
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 
 use crate::Orders;
 use crate::context::OrdersContext;
-use crate::leg::Leg;
+use crate::leg::{AttemptOutcome, Leg};
 use crate::listing::{OrderCursor, PageRequest, SortColumn};
 use crate::operator::Retries;
 use crate::order::Order;
@@ -41,15 +41,23 @@ const IN_PROGRESS: [OrderStatus; 5] = [
 /// Hints of one source, with the time at which each came first.
 type SourceHints = BTreeMap<ExternalRef, Timestamp>;
 
+/// Hints of one source that wait.
+#[derive(Default)]
+struct WaitingHints {
+    hints: SourceHints,
+    /// Time at which hints of the source were followed last.
+    followed_at: Option<Timestamp>,
+}
+
 /// Hints that wait.
 #[derive(Default)]
-pub(crate) struct PendingHints(Mutex<BTreeMap<SourceId, SourceHints>>);
+pub(crate) struct PendingHints(Mutex<BTreeMap<SourceId, WaitingHints>>);
 
 impl PendingHints {
     /// Adds a hint. Returns false if there is no room.
     fn add(&self, source: &SourceId, order: ExternalRef, at: Timestamp, max: usize) -> bool {
         let mut pending = self.0.lock();
-        let hints = pending.entry(source.clone()).or_default();
+        let hints = &mut pending.entry(source.clone()).or_default().hints;
         if hints.len() >= max && !hints.contains_key(&order) {
             return false;
         }
@@ -57,8 +65,16 @@ impl PendingHints {
         true
     }
 
-    fn take(&self) -> BTreeMap<SourceId, SourceHints> {
-        std::mem::take(&mut self.0.lock())
+    /// Takes the hints of the sources of which none were taken for `pause`.
+    fn take(&self, now: Timestamp, pause: Duration) -> BTreeMap<SourceId, SourceHints> {
+        let mut pending = self.0.lock();
+        let is_due = |waiting: &WaitingHints| waiting.followed_at.is_none_or(|at| later(at, pause) <= now);
+        let due = pending.iter_mut().filter(|(_, waiting)| !waiting.hints.is_empty() && is_due(waiting));
+        due.map(|(source, waiting)| {
+            waiting.followed_at = Some(now);
+            (source.clone(), std::mem::take(&mut waiting.hints))
+        })
+        .collect()
     }
 }
 
@@ -72,9 +88,12 @@ impl Orders {
 
     /// Brings the look-ups of the hinted orders forward and returns their number. They run like all look-ups, at the next search for due
     /// orders. Hints of orders of others, and of orders that nothing is unknown about, are dropped.
+    ///
+    /// All orders in progress at a source are read for its hints, so they are followed once in half of
+    /// [`OrderSettings::hint_interval`](crate::OrderSettings::hint_interval) at most, and wait until then.
     pub async fn follow_hints(&self) -> Result<usize, StoreError> {
         let (mut scheduled, mut failure) = (0, None);
-        for (source, hints) in self.0.hints.take() {
+        for (source, hints) in self.0.hints.take(self.0.clock.now(), self.0.settings.hint_interval / 2) {
             match self.follow_hints_of(&source, &hints).await {
                 Ok(legs) => scheduled += legs,
                 Err(error) => {
@@ -113,8 +132,8 @@ impl Orders {
         Ok(scheduled)
     }
 
-    /// Brings the look-ups of an order forward, and returns their number. `None` while one is due or running: it may have read what was
-    /// true before the hint.
+    /// Brings the look-ups of an order forward, and returns their number. `None` while one is due or running, because it may have read what
+    /// was true before the hint, and while the call itself is in flight, because its response may be lost.
     async fn bring_forward(
         &self,
         order: &Order,
@@ -122,6 +141,10 @@ impl Orders {
     ) -> Result<Option<usize>, StoreError> {
         let interval = self.0.settings.hint_interval;
         let now = self.0.clock.now();
+        let is_called = |leg: &Leg| leg.attempts.iter().any(|attempt| attempt.outcome == AttemptOutcome::InFlight);
+        if order.legs.iter().any(|leg| is_meant(leg) && is_called(leg)) {
+            return Ok(None);
+        }
         let lookup_of = |leg: &Leg| leg.unknown.filter(|_| is_meant(leg)).map(|unknown| unknown.next_lookup_at);
         if order.legs.iter().filter_map(lookup_of).any(|at| at <= now) {
             return Ok(None);

@@ -394,7 +394,7 @@ fn change_rows(key: &str, change: &OrderWrite<'_>, tickets: &BTreeSet<usize>) ->
     std::iter::once(Ok(row(ChangeKind::Order, None))).chain(tickets.iter().map(ticket)).collect()
 }
 
-/// Returns the tokens of a new order. They do not change afterwards.
+/// Returns the tokens of a new order, or of one with another contact. Those of the former contact stay until the order is indexed again.
 fn token_rows(key: &str, change: &OrderWrite<'_>) -> Vec<Row> {
     if !matches!(change.precondition, Precondition::New) && !changes_contact(change) {
         return Vec::new();

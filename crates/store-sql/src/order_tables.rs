@@ -182,7 +182,7 @@ pub(crate) const TIMERS: OrderTable = OrderTable {
     on_conflict: "",
 };
 
-/// The tokens that an order is found by. They are inserted with the order.
+/// The tokens that an order is found by. They are inserted with the order, and those of another contact with the contact.
 pub(crate) const ORDER_SEARCH: OrderTable = OrderTable {
     name: "order_search",
     columns: &[("token", Text), ("order_key", Text), ("reseller", Text)],

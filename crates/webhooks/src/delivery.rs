@@ -150,11 +150,15 @@ impl WebhookDelivery {
         self.log.push(attempt);
     }
 
-    /// Writes the body. `id` is the node id of the object; `object` is the object itself, if it is included and was found.
-    pub fn body(&self, id: Option<&str>, cursor: Option<&str>, object: Option<Value>) -> String {
+    /// Writes the body. `id` is the node id of the object, `tags` are the cache tags of responses that contain it; `object` is the object
+    /// itself, if it is included and was found.
+    pub fn body(&self, id: Option<&str>, cursor: Option<&str>, tags: &[String], object: Option<Value>) -> String {
         let mut data = json!({});
         if self.subject.is_some() {
             data = json!({"id": id, "version": self.version, "cursor": cursor});
+            if !tags.is_empty() {
+                data["tags"] = json!(tags);
+            }
             if let Some(object) = object {
                 data["object"] = object;
             }
@@ -201,18 +205,22 @@ pub(crate) mod tests {
 
     #[test]
     fn a_body_has_type_time_id_version_and_cursor_and_the_object_on_request() {
-        let body = delivery("a", 7).body(Some("id-1"), Some("c-7"), None);
+        let body = delivery("a", 7).body(Some("id-1"), Some("c-7"), &[], None);
         assert_eq!(
             body,
             r#"{"data":{"cursor":"c-7","id":"id-1","version":7},"timestamp":"1970-01-01T00:00:00Z","type":"order.updated"}"#
         );
-        let full: Value =
-            serde_json::from_str(&delivery("a", 7).body(Some("id-1"), None, Some(json!({"number": "TG-1"}))))
-                .expect("JSON");
-        assert_eq!(full["data"]["object"]["number"], "TG-1");
+        let full: Value = serde_json::from_str(&delivery("a", 7).body(
+            Some("id-1"),
+            None,
+            &["e-1".to_owned()],
+            Some(json!({"number": "TG-1"})),
+        ))
+        .expect("JSON");
+        assert_eq!((&full["data"]["object"]["number"], &full["data"]["tags"]), (&json!("TG-1"), &json!(["e-1"])));
         let test = WebhookDelivery { subject: None, position: None, ..delivery("a", 1) };
         assert_eq!(
-            test.body(None, None, None),
+            test.body(None, None, &[], None),
             r#"{"data":{},"timestamp":"1970-01-01T00:00:00Z","type":"webhook.test"}"#
         );
     }

@@ -15,6 +15,7 @@ use secrecy::ExposeSecret as _;
 use serde_json::Value;
 use standardwebhooks::{HEADER_WEBHOOK_ID, HEADER_WEBHOOK_SIGNATURE, HEADER_WEBHOOK_TIMESTAMP};
 use tokio::time::{Instant, timeout_at};
+use url::Url;
 
 use crate::address::{AddressPolicy, is_forbidden};
 use crate::delivery::{AttemptOutcome, LoggedHeader, WebhookAttempt, WebhookDelivery};
@@ -33,6 +34,10 @@ const CLOCK_TOLERANCE: i64 = 300;
 pub trait WebhookObjects: Send + Sync {
     /// Returns the global id of an object.
     fn id(&self, subject: &ChangeSubject) -> String;
+
+    /// Returns the cache tags of responses that contain the object, for owners of an edge that is not purged directly. Empty for
+    /// objects that no edge stores.
+    fn cache_tags(&self, subject: &ChangeSubject) -> Vec<String>;
 
     /// Returns false if the owner is a caller of the configuration that was taken out of it: nothing is sent as it.
     fn is_known(&self, owner: &WebhookOwner) -> bool;
@@ -114,6 +119,7 @@ impl Sender {
 
     async fn body(&self, webhook: &Webhook, delivery: &WebhookDelivery) -> String {
         let id = delivery.subject.as_ref().map(|subject| self.objects.id(subject));
+        let tags = delivery.subject.as_ref().map(|subject| self.objects.cache_tags(subject)).unwrap_or_default();
         // Fails only for a broken key, without which there is no feed.
         let cursor = delivery.position.and_then(|position| self.feed.encode_cursor(position).ok());
         let object = match (&delivery.subject, webhook.include) {
@@ -123,7 +129,7 @@ impl Sender {
             }
             _ => None,
         };
-        delivery.body(id.as_deref(), cursor.as_deref(), object)
+        delivery.body(id.as_deref(), cursor.as_deref(), &tags, object)
     }
 }
 
@@ -167,10 +173,33 @@ fn clock_differs(headers: &HeaderMap, now: Timestamp) -> bool {
     date.is_some_and(|date| (date.as_second() - now.as_second()).abs() > CLOCK_TOLERANCE)
 }
 
+/// Returns the origin of a URL; "/" of a relative one.
+fn origin_of(location: &str) -> String {
+    Url::parse(location).map_or_else(|_| "/".to_owned(), |url| url.origin().ascii_serialization())
+}
+
 fn logged_headers(headers: &HeaderMap) -> Vec<LoggedHeader> {
     let logged = LOGGED_HEADERS.iter().filter_map(|name| {
         let value = headers.get(*name)?.to_str().ok()?;
+        // Path and query may contain the key of the destination.
+        let value = if *name == "location" { origin_of(value) } else { value.to_owned() };
         Some(((*name).to_owned(), value.chars().take(MAX_LOGGED_CHARS).collect()))
     });
     logged.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_logged_location_has_neither_path_nor_query() {
+        for (location, logged) in
+            [("https://hooks.example.com/key-1?token=key-2", "https://hooks.example.com"), ("/key-1", "/")]
+        {
+            let headers =
+                HeaderMap::from_iter([("location".parse().expect("a name"), location.parse().expect("a value"))]);
+            assert_eq!(logged_headers(&headers), [("location".to_owned(), logged.to_owned())]);
+        }
+    }
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use async_trait::async_trait;
 use change_feed::{ChangeKind, ChangeSubject};
+use edge::EdgeTag;
 use serde_json::{Map, Value};
 use webhooks::{WebhookObjects, WebhookOwner};
 
@@ -68,6 +69,21 @@ impl GatewayObjects {
 impl WebhookObjects for GatewayObjects {
     fn id(&self, subject: &ChangeSubject) -> String {
         node_id(subject).0
+    }
+
+    /// The same tags that a purge of the object sends.
+    fn cache_tags(&self, subject: &ChangeSubject) -> Vec<String> {
+        let tags = match subject {
+            ChangeSubject::Event { source, event } => {
+                vec![EdgeTag::of_event(source, event), EdgeTag::of_source(source)]
+            }
+            ChangeSubject::Performance { source, performance, .. } => {
+                vec![EdgeTag::of_performance(source, performance), EdgeTag::of_any_performance(source)]
+            }
+            ChangeSubject::Source(source) => vec![EdgeTag::of_source(source)],
+            _ => Vec::new(),
+        };
+        tags.iter().map(EdgeTag::to_string).collect()
     }
 
     fn is_known(&self, owner: &WebhookOwner) -> bool {

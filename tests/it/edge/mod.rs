@@ -51,6 +51,8 @@ impl Received {
 struct Service {
     process: Process,
     _folder: TempDir,
+    /// Address of the emulated museum.
+    museum: String,
     origin: String,
     client: reqwest::Client,
 }
@@ -61,8 +63,9 @@ impl Service {
         let folder = TempDir::new().expect("a folder");
         let arguments = ["serve", "--listen", "127.0.0.1:0", "--data", "data", "--unlimited"];
         let process = Process::start_with(&folder, &arguments, &[&[REQUESTS], settings].concat());
-        let origin = process.address("listening on http://");
-        Self { process, _folder: folder, origin, client: http_client::build_client().expect("a client") }
+        let museum = process.address("the emulated acme ");
+        let origin = process.address(": listening on ");
+        Self { process, _folder: folder, museum, origin, client: http_client::build_client().expect("a client") }
     }
 
     fn api(&self) -> Api {

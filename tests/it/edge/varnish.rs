@@ -3,12 +3,17 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use axum::Router;
+use axum::http::{Uri, header};
 use futures_util::StreamExt;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
+use testkit::VarnishServer;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
-use super::{EVENT, Edge, Received, TITLES};
+use super::{EVENT, Edge, Received, TITLES, VCL};
 
 /// Anonymous requests of the mix.
 const REQUESTS: usize = 20_000;
@@ -81,6 +86,28 @@ async fn the_edge_keeps_what_is_public_and_passes_the_rest() {
     for _ in 0..3 {
         assert!(!is_hit(&edge.get(&padded, &[]).await), "an unknown parameter makes no entry");
     }
+    let id = query[0].1.clone();
+    let ambiguous = [
+        [("query", "{ viewer { id } }"), ("variables", "{}")],
+        [("id", id.as_str()), ("variables", "{}")],
+        [("doc_id", "1"), ("operationName", "Titles")],
+        [("operationName", "Other"), ("operationName", "Titles")],
+    ];
+    for more in ambiguous {
+        let named: Vec<_> = query.iter().filter(|(name, _)| *name != more[1].0).cloned().collect();
+        let named = [&more.map(|(name, value)| (name, value.to_owned()))[..], &named].concat();
+        for _ in 0..3 {
+            let received = edge.get(&named, &[]).await;
+            assert!(!is_hit(&received), "ignored values make no entry: {named:?}");
+        }
+    }
+    let long = [&query[..1], &[("variables", json!({ "padding": "&id=".repeat(500) }).to_string())]].concat();
+    assert_eq!(edge.get(&long, &[]).await.status, 200, "a long request is read");
+    for odd in [format!("{}&padding=1", "id=".repeat(2_000)), "id=&".repeat(1_500)] {
+        let url = format!("{}/graphql?{odd}", edge.varnish.url());
+        let status = edge.service.client.get(url).send().await.expect("a response").status().as_u16();
+        assert!(status < 500, "{status}: what is no request reaches the service");
+    }
     for private in [("authorization", "Bearer sandbox-operator"), ("cookie", "a=b"), ("x-csrf-protection", "1")] {
         assert!(!is_hit(&edge.get(&query, &[private]).await), "{private:?}");
     }
@@ -99,6 +126,61 @@ async fn the_edge_keeps_what_is_public_and_passes_the_rest() {
     assert_eq!(purge(edge.varnish.purge_url(), None).await, 400, "a purge names its tags");
     assert_eq!(purge(edge.varnish.url(), Some("ticketgraph")).await, 403, "the listener of clients takes none");
     assert_eq!(purge(edge.varnish.purge_url(), Some("ticketgraph")).await, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_that_take_longer_than_a_response_may_to_be_stored_are_not_cut_off() {
+    let Some(edge) = Edge::start() else { return };
+    let event = edge.service.events_of("harbor").await.remove(0);
+    let document = "query Now($id: ID!) { event(id: $id) { performances(first: 1) { nodes {
+        availability(maxAgeSeconds: 0) { status } } } } }";
+    let query = edge.service.persist(document, &json!({ "id": event })).await;
+    let slow = json!({ "rules": [{ "path": "/instances/summaries", "fault": { "kind": "delay", "ms": 5_000 } }] });
+    let faults = edge.service.client.post(format!("{}/_emu/faults", edge.service.museum)).json(&slow);
+    assert!(faults.send().await.expect("a response").status().is_success());
+    let by_post = async || {
+        let body = json!({ "query": document, "variables": { "id": event } });
+        let sent = edge.service.client.post(format!("{}/graphql", edge.varnish.url())).json(&body).send().await;
+        let response = sent.expect("a response");
+        (response.status().as_u16(), response.text().await.expect("text"))
+    };
+    let start = Instant::now();
+    let by_get = edge.get(&query, &[]).await;
+    let by_get_took = start.elapsed();
+    let posted = by_post().await;
+    let took = [by_get_took, start.elapsed() - by_get_took];
+    assert!(took.iter().all(|took| *took > Duration::from_secs(5)), "the vendor is slow: {took:?}");
+    for (status, body) in [(by_get.status, by_get.body), posted] {
+        let response: Value = serde_json::from_str(&body).unwrap_or_else(|_| panic!("{status}: {body}"));
+        let available = &response["data"]["event"]["performances"]["nodes"][0]["availability"]["status"];
+        assert!(status == 200 && available.is_string() && available != "UNKNOWN", "{status}: {body}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_response_that_took_longer_than_four_seconds_is_passed_on_and_not_stored() {
+    let Some(varnish) = VarnishServer::start(VCL) else { return };
+    let respond = async |uri: Uri| {
+        if uri.query().is_some_and(|query| query.contains("slow")) {
+            tokio::time::sleep(Duration::from_millis(5_100)).await;
+        }
+        ([(header::CACHE_CONTROL, "public, s-maxage=60, max-age=0")], "a fact")
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move { axum::serve(listener, Router::new().fallback(respond)).await });
+    varnish.load(&VCL.replace(".port = \"4000\"", &format!(".port = \"{port}\"")));
+    let client = http_client::build_client().expect("a client");
+    let get = async |name: &str| {
+        let response = client.get(format!("{}/graphql?id={name}", varnish.url())).send().await.expect("a response");
+        let cache = response.headers()["x-cache"].to_str().expect("text").to_owned();
+        (cache, response.text().await.expect("text"))
+    };
+    for (name, second) in [("fast", "HIT"), ("slow", "MISS")] {
+        assert_eq!(get(name).await, ("MISS".to_owned(), "a fact".to_owned()));
+        assert_eq!(get(name).await, (second.to_owned(), "a fact".to_owned()), "{name}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

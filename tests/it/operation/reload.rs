@@ -87,3 +87,20 @@ async fn a_reseller_is_added_without_a_restart() {
     let data = served.query("desk", document, &Value::Null).await;
     assert_eq!(data["viewer"]["reseller"]["name"], "Tiqets", "{data}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_contact_of_the_shop_needs_no_restart_and_other_settings_of_orders_do() {
+    let house = Deployment::start(OPERATOR).await;
+    let served = house.serve();
+    let reload = async |orders: &str| {
+        house.write_config(&format!("{OPERATOR}{orders}"));
+        served.process.signal("-HUP");
+        served.process.lines_until("the configuration was reloaded: its clients", 0).join("\n")
+    };
+    let contact =
+        "[orders.contact]\nfirst_name = \"Ticket\"\nlast_name = \"Office\"\nemail = \"tickets@example.com\"\n";
+    let log = reload(contact).await;
+    assert!(!log.contains("needs a restart"), "{log}");
+    let log = reload(&format!("[orders]\nmax_lines = 7\n{contact}")).await;
+    assert!(log.contains("needs a restart") && log.contains("section=\"orders\""), "{log}");
+}

@@ -100,9 +100,10 @@ async fn many_hints_of_one_order_are_one_look_up_in_an_interval() {
     run_due(&orders).await;
     assert_eq!(lookups(&world), before + 1);
     for nth in 2..=4 {
-        flood("after a look-up that failed").await;
         let looked_up = world.clock.now();
-        world.clock.advance(interval - Duration::from_secs(1));
+        world.clock.advance(interval / 2);
+        flood("after a look-up that failed").await;
+        world.clock.advance(interval / 2 - Duration::from_secs(1));
         run_due(&orders).await;
         assert_eq!(lookups(&world), before + nth - 1, "within the interval");
         assert_eq!(next_lookup(&world.read(order.key).await), looked_up + interval);
@@ -176,10 +177,48 @@ async fn a_hint_that_comes_during_a_look_up_is_followed_after_it() {
     vendor.resume.notify_one();
     orders.wait_until_idle().await;
     assert_eq!(statuses(&world.read(order.key).await), [LegStatus::OutcomeUnknown]);
+    world.clock.advance(world.settings.hint_interval / 2);
     assert_eq!(orders.follow_hints().await.expect("the store"), 1);
     world.clock.advance(world.settings.hint_interval);
     assert_eq!(run_due(&orders).await, 1);
     assert_eq!(world.read(order.key).await.status(), OrderStatus::Confirmed);
+}
+
+#[tokio::test]
+async fn a_hint_that_comes_during_the_call_itself_is_followed_once_its_response_is_lost() {
+    let (world, orders) = world(&[PLAIN]).await;
+    let vendor = &world.vendors[0];
+    vendor.fail(VendorCall::Confirm, 1, Fault::StallsAfter);
+    let input = world.input(FulfillmentPolicy::AllOrNothing);
+    let key = orders.place(&storefront(), &input).await.expect("the store").order.expect("an order").key;
+    let call = || world.vendors[0].state.lock().expect("books").calls.contains(&VendorCall::Confirm);
+    while !call() {
+        tokio::task::yield_now().await;
+    }
+    let refs = world.read(key).await.legs[0].refs.clone();
+    assert_eq!(hint(&orders, &vendor.id, &refs).await, 0, "the call is in flight");
+    (1..=100).for_each(|nth| vendor.fail(VendorCall::FindSale, nth, Fault::LostRequest));
+    vendor.resume.notify_one();
+    orders.wait_until_idle().await;
+    // Look-ups fail until the next one is later than the one that the hint brings.
+    let interval = world.settings.hint_interval;
+    while next_lookup(&world.read(key).await) <= world.clock.now() + interval {
+        world.clock.advance(Duration::from_secs(1));
+        run_due(&orders).await;
+    }
+    assert_eq!(orders.follow_hints().await.expect("the store"), 1);
+}
+
+#[tokio::test]
+async fn the_hints_of_a_source_are_followed_once_in_half_an_interval() {
+    let (world, orders, order) = lost_sale().await;
+    let (source, pause) = (&world.vendors[0].id, world.settings.hint_interval / 2);
+    assert_eq!(hint(&orders, source, &[ExternalRef::new("acme.hold", "1")]).await, 0, "an order of others");
+    assert_eq!(hint(&orders, source, &order.legs[0].refs).await, 0, "at the same time");
+    world.clock.advance(pause - Duration::from_millis(1));
+    assert_eq!(orders.follow_hints().await.expect("the store"), 0, "too early");
+    world.clock.advance(Duration::from_millis(1));
+    assert_eq!(orders.follow_hints().await.expect("the store"), 1, "it waited");
 }
 
 #[tokio::test]

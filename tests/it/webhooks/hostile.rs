@@ -9,7 +9,7 @@ use webhooks::request::{UpdateWebhook, WebhookProblem};
 use webhooks::{DisabledReason, RunnerSettings, Webhook, WebhookInclude, WebhookState};
 
 use crate::webhooks::receiver::{Behavior, Receiver};
-use crate::webhooks::world::{OPEN, SETTINGS, World, operator};
+use crate::webhooks::world::{OPEN, SETTINGS, World, caller, operator};
 
 /// Time limit of an attempt.
 const TIMEOUT: Duration = Duration::from_millis(300);
@@ -169,6 +169,27 @@ async fn slow_destinations_cost_the_others_nothing() {
     healthy.wait_for(21).await;
     assert!(begun.elapsed() < Duration::from_secs(5), "the others wait for no attempt of a slow one");
     assert_eq!(hanging.received().len(), SETTINGS.sends_per_webhook, "its places are bounded");
+    drop(runner);
+}
+
+#[tokio::test]
+async fn slow_destinations_of_one_reseller_cost_another_one_nothing() {
+    let world = World::with("sqlite::memory:", OPEN, Duration::from_secs(5)).await;
+    let hanging = Receiver::start(Behavior::Slow(Duration::from_secs(40))).await;
+    for number in 0..3 {
+        world.create(&operator(), &format!("hanging {number}"), &hanging.url).await;
+    }
+    let healthy = Receiver::start(Behavior::Status(200)).await;
+    world.create(&caller("tiqets", Some("tiqets")), "healthy", &healthy.url).await;
+    // Only the places of one owner are left by it.
+    let settings = RunnerSettings { sends: SETTINGS.sends_per_owner + 1, ..SETTINGS };
+    let runner = world.run(settings);
+    let names: Vec<String> = (0..20).map(|number| format!("p{number}")).collect();
+    let changes: Vec<(&str, u64)> = names.iter().map(|name| (name.as_str(), 1)).collect();
+    world.change(&changes).await;
+    hanging.wait_until(|received| received.len() >= SETTINGS.sends_per_owner).await;
+    healthy.wait_for(20).await;
+    assert_eq!(hanging.received().len(), SETTINGS.sends_per_owner, "three of them have the places of one owner");
     drop(runner);
 }
 

@@ -41,6 +41,7 @@ pub(super) const SETTINGS: RunnerSettings = RunnerSettings {
     },
     window: 50,
     sends_per_webhook: 8,
+    sends_per_owner: 12,
     sends: 64,
     poll_interval: Duration::from_millis(50),
     log_retention: Duration::from_secs(3600),
@@ -59,6 +60,10 @@ struct NamedObjects;
 impl WebhookObjects for NamedObjects {
     fn id(&self, subject: &ChangeSubject) -> String {
         subject.to_text().expect("a text")
+    }
+
+    fn cache_tags(&self, _: &ChangeSubject) -> Vec<String> {
+        Vec::new()
     }
 
     fn is_known(&self, owner: &WebhookOwner) -> bool {

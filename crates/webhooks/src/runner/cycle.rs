@@ -216,17 +216,18 @@ impl Runner {
             return;
         }
         self.turn = (self.turn + 1) % keys.len();
+        let mut places = self.places();
         loop {
             let mut has_sent = false;
             for key in keys[self.turn..].iter().chain(&keys[..self.turn]) {
-                if self.sends.len() >= settings.sends {
+                if places.is_full() {
                     return;
                 }
-                let Some(leased) = self.leased.get_mut(key).filter(|leased| leased.lease_ends > needed) else {
-                    continue;
-                };
+                let may_send = |leased: &&mut Leased| leased.lease_ends > needed && places.has_one(leased.reseller());
+                let Some(leased) = self.leased.get_mut(key).filter(may_send) else { continue };
                 let Some(delivery) = leased.take_due(now, &settings) else { continue };
                 has_sent = true;
+                places.take(leased.reseller());
                 let (webhook, sender) = (Arc::clone(&leased.webhook), self.dependencies.sender.clone());
                 self.sends.spawn(async move {
                     let attempt = sender.attempt(&webhook, &delivery).await;

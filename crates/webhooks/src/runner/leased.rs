@@ -162,6 +162,16 @@ impl Leased {
         self.position = self.position.max(end);
     }
 
+    /// Returns the reseller of the owner.
+    pub(super) fn reseller(&self) -> &Option<String> {
+        &self.webhook.owner.reseller
+    }
+
+    /// Returns the number of sends in flight.
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
     /// Takes the messages that may be sent now, at most `places`.
     pub(super) fn take_due(&mut self, now: Timestamp, settings: &RunnerSettings) -> Option<WebhookDelivery> {
         if self.disabled.is_some() || now < self.paused_until || self.in_flight >= self.places(settings) {

@@ -51,6 +51,8 @@ pub struct RunnerSettings {
     pub window: usize,
     /// Most sends at the same time to a webhook.
     pub sends_per_webhook: usize,
+    /// Most sends at the same time to the webhooks of one reseller, and to those of callers without one.
+    pub sends_per_owner: usize,
     /// Most sends at the same time.
     pub sends: usize,
     /// Time between two looks at the feed for changes that another process wrote.
@@ -117,6 +119,28 @@ struct Runner {
     paused_until: Instant,
 }
 
+/// Places for sends at the same time: in all, and for the webhooks of one reseller.
+struct Places {
+    settings: RunnerSettings,
+    taken: usize,
+    by_reseller: BTreeMap<Option<String>, usize>,
+}
+
+impl Places {
+    fn has_one(&self, reseller: &Option<String>) -> bool {
+        !self.is_full() && self.by_reseller.get(reseller).is_none_or(|taken| *taken < self.settings.sends_per_owner)
+    }
+
+    fn is_full(&self) -> bool {
+        self.taken >= self.settings.sends
+    }
+
+    fn take(&mut self, reseller: &Option<String>) {
+        self.taken += 1;
+        *self.by_reseller.entry(reseller.clone()).or_default() += 1;
+    }
+}
+
 impl Runner {
     fn new(dependencies: RunnerDependencies, wake: Wake) -> Self {
         let now = Instant::now();
@@ -174,11 +198,24 @@ impl Runner {
             return self.paused_until;
         }
         let now = self.dependencies.clock.now();
-        let due = self.leased.values().filter_map(|leased| leased.wait_until_due(now, settings)).min();
+        // A send that ends makes room for those that have none.
+        let places = self.places();
+        let with_place = self.leased.values().filter(|leased| places.has_one(leased.reseller()));
+        let due = with_place.filter_map(|leased| leased.wait_until_due(now, settings)).min();
         if let Some(wait) = due {
             at = at.min(Instant::now() + wait);
         }
         at.max(self.paused_until)
+    }
+
+    /// Returns the places for sends.
+    fn places(&self) -> Places {
+        let mut places =
+            Places { settings: self.dependencies.settings, taken: self.sends.len(), by_reseller: BTreeMap::new() };
+        for leased in self.leased.values() {
+            *places.by_reseller.entry(leased.webhook.owner.reseller.clone()).or_default() += leased.in_flight();
+        }
+        places
     }
 
     /// Ends the sends in flight, and releases everything.

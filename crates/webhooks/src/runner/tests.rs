@@ -30,6 +30,7 @@ const SETTINGS: RunnerSettings = RunnerSettings {
     },
     window: 100,
     sends_per_webhook: 16,
+    sends_per_owner: 64,
     sends: 64,
     poll_interval: Duration::from_secs(1),
     log_retention: Duration::from_secs(3_600),

@@ -78,7 +78,7 @@ struct WebhookAttemptRow {
     status: Option<i32>,
     /// Headers of the request.
     request_headers: Vec<HttpHeader>,
-    /// Headers of the response: `content-length`, `content-type`, `date`, `location`, `retry-after`, `server` and `x-request-id`.
+    /// Headers of the response: `content-length`, `content-type`, `date`, `location` without path and query, `retry-after`, `server` and `x-request-id`.
     response_headers: Vec<HttpHeader>,
 }
 

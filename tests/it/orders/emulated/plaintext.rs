@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use domain::OrderKey;
+use domain::ordering::Contact;
 use orders::{FulfillmentPolicy, Order, OrderLookup, OrderStatus, OrderStore};
 use secrecy::ExposeSecret as _;
 use sqlx::AssertSqlSafe;
@@ -127,12 +128,13 @@ async fn a_dump_of_postgresql_contains_no_code_after_a_sale_and_none_of_an_earli
     assert_eq!(found(&server.dump(), &hidden), Vec::<&str>::new(), "after an upgrade");
 }
 
-/// Returns the statements of `docs/security.md` that erase a person, and those that delete an order.
-fn documented(number: &str) -> [String; 2] {
+/// Returns the statements of `docs/security.md` that find orders that are held under the contact of a person, erase a person, and delete
+/// an order.
+fn documented(number: &str) -> [String; 3] {
     let page = read_document("docs/security.md");
     let scripts = blocks(&page).into_iter().filter(|block| block.is("sql"));
     let scripts: Vec<String> = scripts.map(|block| block.text.replace("ORDER-NUMBER", number)).collect();
-    scripts.try_into().expect("two scripts")
+    scripts.try_into().expect("three scripts")
 }
 
 #[tokio::test]
@@ -140,16 +142,25 @@ async fn the_documented_statements_erase_a_person_and_delete_an_order() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let url = format!("sqlite://{}", folder.path().join("ledger.db").display());
     let (order, _) = sell(open(&url).await).await;
-    let [erase, delete] = documented(&order.number);
+    let [find, erase, delete] = documented(&order.number);
     // As stored with the order, and as a word that it is found by.
     let contact = order.contact.as_ref().expect("a contact");
     let word = contact.email.replace(['@', '.'], "");
     let people = BTreeSet::from([contact.email.clone(), contact.last_name.clone(), word]);
     assert_eq!(found(&files(folder.path()), &people).len(), 3, "the ledger does not hold the person at all");
     let pool = sqlx::SqlitePool::connect(&url).await.expect("the file opens");
+    let former = Contact { email: "Ada@example.org".to_owned(), ..contact.clone() };
+    let former = serde_json::to_string(&former).expect("JSON");
+    let held = async || -> Vec<String> {
+        sqlx::query_scalar(AssertSqlSafe(find.as_str())).fetch_all(&pool).await.expect("the orders")
+    };
+    assert_eq!(held().await, Vec::<String>::new(), "nothing is held under the contact");
+    let held_under = sqlx::query("UPDATE orders SET hold_contact = $1").bind(former);
+    held_under.execute(&pool).await.expect("the statement runs");
+    assert_eq!(held().await, [order.number.as_str()]);
     sqlx::raw_sql(AssertSqlSafe(erase)).execute(&pool).await.expect("the statements run");
     sqlx::raw_sql("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)").execute(&pool).await.expect("the statements run");
-    assert_eq!(found(&files(folder.path()), &people), Vec::<&str>::new());
+    assert_eq!((found(&files(folder.path()), &people), held().await), (Vec::<&str>::new(), Vec::new()));
     let ledger = reopen(&url, 7).await;
     let erased = read(ledger.as_ref(), order.key).await;
     assert_eq!((&erased.contact, &erased.tickets), (&None, &order.tickets), "the order is still there");
