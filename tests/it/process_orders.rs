@@ -137,7 +137,7 @@ pub(crate) struct SellableLine {
 
 /// Everything that a source has on sale.
 pub(crate) const CATALOG_QUERY: &str =
-    "query($source: ID!) { events(first: 50, filter: { sources: [$source] }) { nodes {
+    "query($source: ID!) { events(first: 50, filter: { sources: [$source] }) { nodes { title
     performances(first: 20) { nodes { id availability { status vacancies
       offers { status vacancies ticketType { id } } } } } } } }";
 
