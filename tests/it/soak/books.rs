@@ -250,7 +250,7 @@ fn check_order(order: &Value, books: &Books, add: &mut impl FnMut(String)) {
     }
 }
 
-/// What the totals in a currency should be.
+/// Expected totals in a currency.
 #[derive(Default)]
 struct ExpectedTotals {
     requested: i64,

@@ -1,4 +1,4 @@
-//! What is not proven is not believed: sales in part, absent pages, lists that are cut, and amounts that nobody named.
+//! Doubts: sales in part, absent pages, lists that are cut, and amounts that nobody named prove nothing.
 
 use serde_json::{Value, json};
 
