@@ -106,7 +106,7 @@ impl SandboxProcess {
     }
 }
 
-/// What is on sale, with its price.
+/// Offers of all events, with their prices.
 const OFFERS: &str = "{ events(first: 50) { nodes { source { name } performances(first: 10) { nodes { id startsAt
     availability { vacancies offers { status price { retail { amount } } ticketType { id } } } } } } } }";
 
