@@ -91,8 +91,9 @@ impl LostSale {
         request.send().await.expect("a response").status().as_u16()
     }
 
-    /// Follows the hints, and resumes what is due a moment later. Returns the number of look-ups that came forward, and the order.
+    /// Follows the hints once their source may be read again, and resumes what is due a moment later. Returns the number of look-ups that came forward, and the order.
     async fn follow(&self) -> (usize, Order) {
+        self.venues.world.clock.advance(self.venues.world.settings.hint_interval / 2);
         let scheduled = self.orders.follow_hints().await.expect("the store");
         self.venues.world.clock.advance(Duration::from_millis(1));
         self.orders.resume_due().await.expect("the store");
