@@ -53,7 +53,7 @@ test('an operator sees a vendor die and turn red, and the others stand', async (
   await goTo(page, 'sources');
   const harbor = page.locator('[data-source=harbor]');
   await harbor.getByRole('status').getByText('Up', { exact: true }).waitFor();
-  await page.getByText('4 of 4 sources answer').waitFor();
+  await page.getByText('5 of 5 sources answer').waitFor();
 
   await control(server, 'acme', 'down');
   await until('DOWN');
@@ -64,7 +64,7 @@ test('an operator sees a vendor die and turn red, and the others stand', async (
     .evaluate((badge) => getComputedStyle(badge).color);
   const [red, green, blue] = color.match(/\d+/g).map(Number);
   assert.ok(red > 2 * green && red > 2 * blue, `${color} is red`);
-  await page.getByText('3 of 4 sources answer').waitFor();
+  await page.getByText('4 of 5 sources answer').waitFor();
   await page.locator('[data-source=quay]').getByRole('status').getByText('Up', { exact: true }).waitFor();
   await assertAccessible(page, 'the sources, one of them down');
   await keepPicture(page, 'dashboard-vendor-down');

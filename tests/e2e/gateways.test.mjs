@@ -60,7 +60,7 @@ const BACK = '{ events(first: 3) { nodes { id stars title } pageInfo { hasNextPa
 function agrees(across, back, titles) {
   assert.equal(across.errors, undefined, JSON.stringify(across.errors));
   assert.deepEqual(across.data.favorites.map(({ title }) => title), titles);
-  assert.deepEqual([...new Set(across.data.favorites.map(({ source }) => source.vendor))].sort(), ['ACME', 'SECUTIX', 'TICKETING']);
+  assert.deepEqual([...new Set(across.data.favorites.map(({ source }) => source.vendor))].sort(), ['ACME', 'OCTO', 'SECUTIX', 'TICKETING']);
   assert.ok(across.data.favorites.every(({ stars }) => stars >= 1));
   assert.ok(across.data.favorites.some(({ ticketTypes }) => ticketTypes.length > 0));
   assert.equal(back.errors, undefined, JSON.stringify(back.errors));
