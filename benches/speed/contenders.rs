@@ -33,6 +33,7 @@ max_wait = "30s"
 
 [resilience.rate_limit]
 quota = "1000000/1s"
+endpoint_quota = "1000000/1s"
 
 [telemetry]
 log_level = "error,ticketgraph::app=info"
@@ -176,5 +177,5 @@ fn configuration(vendors: &Process, ledger: &str) -> String {
         let section = text.find(first).expect("a section")..text.find(next).expect("the next section");
         text.replace_range(section, "");
     }
-    text.replace("6000/1m", "1000000/1s") + SETTINGS
+    text + SETTINGS
 }
