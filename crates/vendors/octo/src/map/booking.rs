@@ -227,9 +227,7 @@ pub(crate) fn expiry(booking: &Booking) -> Option<Timestamp> {
 
 /// Price of a booking at an availability; `None` if one of its units has none there.
 pub(crate) fn price_at(intent: &BookingIntent, now: &Availability) -> Option<Money> {
-    let mut prices = intent.items.iter().map(|item| offer_of(item, now).map(|offer| offer.price.retail));
-    let first = prices.next()??;
-    prices.try_fold(first, |sum, price| sum.checked_add(price?).ok())
+    sum(intent.items.iter().map(|item| offer_of(item, now).map(|offer| offer.price.retail)))
 }
 
 /// Offer of the unit of a ticket.
@@ -258,9 +256,17 @@ pub(crate) fn total_ref(total: Money) -> ExternalRef {
 
 /// Returns the promised total of all bookings. `None` if one has none.
 pub(crate) fn promised(intents: &[BookingIntent]) -> Option<Money> {
-    let mut each = intents.iter().map(|intent| intent.promised);
-    let first = each.next()??;
-    each.try_fold(first, |sum, one| sum.checked_add(one?).ok())
+    sum(intents.iter().map(|intent| intent.promised))
+}
+
+/// Returns the sum of amounts. `None` if there are none, one is unknown, or they cannot be added.
+pub(crate) fn sum(amounts: impl Iterator<Item = Option<Money>>) -> Option<Money> {
+    amounts.reduce(|sum, one| sum?.checked_add(one?).ok()).flatten()
+}
+
+/// Reads the end of a hold from its references.
+pub(crate) fn held_until(refs: &[ExternalRef]) -> Option<Timestamp> {
+    find_ref(refs, EXPIRY_REF)?.parse().ok()
 }
 
 /// Reads the total of a hold or sale from its references.

@@ -1,7 +1,7 @@
 //! Confirmations. The bookings are read before and after every doubt: some suppliers confirm a canceled booking, others refuse to
 //! confirm a second time (`octo.md §6.2`, `§7`). There is no doubt about holds that this process has just placed.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use super::as_step_error;
 use crate::OctoSource;
@@ -207,8 +207,8 @@ impl OctoSource {
     /// ends before it is not confirmed again, so what was sold would stay sold.
     fn can_be_completed(&self, states: &[Option<BookingState>], refs: &[ExternalRef]) -> bool {
         let is_open = |state: &Option<BookingState>| matches!(state, Some(BookingState::Sold | BookingState::Held));
-        let ended = booking::find_ref(refs, booking::EXPIRY_REF).and_then(|at| at.parse::<Timestamp>().ok());
-        states.iter().all(is_open) && ended.is_none_or(|end| self.clock.now() + COMPLETION_TIME < end)
+        states.iter().all(is_open)
+            && booking::held_until(refs).is_none_or(|end| self.clock.now() + COMPLETION_TIME < end)
     }
 
     /// True if a booking that cannot be read by its uuid was not sold: its hold is over, and our reference does not find it either, or
@@ -219,8 +219,7 @@ impl OctoSource {
         leg: &LegRequest,
         refs: &[ExternalRef],
     ) -> Result<bool, VendorError> {
-        let ended = booking::find_ref(refs, booking::EXPIRY_REF).and_then(|at| at.parse::<Timestamp>().ok());
-        let over = ended.and_then(|at| at.checked_add(self.defaults.facts.absent_after).ok());
+        let over = booking::held_until(refs).and_then(|at| at.checked_add(self.defaults.facts.absent_after).ok());
         if over.is_none_or(|over| self.clock.now() < over) {
             return Ok(false);
         }

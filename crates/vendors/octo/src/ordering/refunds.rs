@@ -44,8 +44,7 @@ impl OctoSource {
         lines: &[CancelLine],
         refs: &[ExternalRef],
     ) -> CompletedCancellation {
-        let refunds = intents.iter().zip(canceled).map(|(intent, read)| refund(intent, read));
-        let refunded = refunds.reduce(|sum, one| sum?.checked_add(one?).ok()).flatten();
+        let refunded = booking::sum(intents.iter().zip(canceled).map(|(intent, read)| refund(intent, read)));
         // Never more than the sale cost.
         let cost = booking::held_total(refs).or_else(|| booking::promised(intents));
         let refunded = refunded.map(|refund| match cost {
