@@ -23,7 +23,7 @@ function fill() {
   pm.collectionVariables.set('from', day(0));
   pm.collectionVariables.set('to', day(30));
   if (pm.collectionVariables.get('lines')) return;
-  const vendors = ['ACME', 'SECUTIX', 'TICKETING'];
+  const vendors = ['ACME', 'SECUTIX', 'TICKETING', 'OCTO'];
   const wares = `nodes { performances(first: 3, from: "${day(1)}T12:00:00Z") {
     nodes { id availability { offers { status price { retail { amount } } ticketType { id } } } } } }`;
   const query = `{ ${vendors.map((vendor) => `${vendor}: events(first: 10, filter: { vendors: [${vendor}], status: [ON_SALE] }) { ${wares} }`).join(' ')} }`;

@@ -46,7 +46,7 @@ async function setVariables(page, variables) {
   await page.keyboard.press('Delete');
 }
 
-test('the ready order is confirmed with tickets of three vendors, and undone by its quote', async () => {
+test('the ready order is confirmed with tickets of four vendors, and undone by its quote', async () => {
   const { page, errors, outside } = await openPage(browser, server.origin);
   await page.goto(`${server.origin}/graphql`);
   await page.getByRole('region', { name: 'Operation Editor' }).getByText('FirstQuery').waitFor();
@@ -58,9 +58,11 @@ test('the ready order is confirmed with tickets of three vendors, and undone by 
   const { order } = placed.data.placeOrder;
   assert.equal(order.status, 'CONFIRMED');
   const vendors = (of) => [...new Set(of)].sort();
-  assert.deepEqual(vendors(order.tickets.map((ticket) => ticket.line.leg.source.vendor)), ['ACME', 'SECUTIX', 'TICKETING']);
-  assert.equal(order.tickets.length, 6);
+  assert.deepEqual(vendors(order.tickets.map((ticket) => ticket.line.leg.source.vendor)), ['ACME', 'OCTO', 'SECUTIX', 'TICKETING']);
+  assert.equal(order.tickets.length, 8);
   assert.ok(order.plan.legRisks.some(({ code, source }) => code === 'PRICE_MAY_MOVE' && source.name === 'harbor'));
+  const unproven = order.plan.legRisks.filter(({ code }) => code === 'UNDO_UNPROVEN').map(({ source }) => source.name);
+  assert.deepEqual([order.plan.guarantee, unproven.sort()], ['BEST_EFFORT', ['club', 'lagoon']], 'two sales cannot be undone for certain');
   for (const ticket of order.tickets) {
     assert.equal(ticket.status, 'ISSUED');
     assert.ok(ticket.deliveries[0]?.value, 'its code is there');
@@ -78,7 +80,7 @@ test('the ready order is confirmed with tickets of three vendors, and undone by 
   const quoted = await execute(page, 'QuoteCancellation');
   assert.deepEqual(quoted.data.quoteCancellation.problems, []);
   const { quote } = quoted.data.quoteCancellation;
-  assert.equal(quote.lines.length, 3);
+  assert.equal(quote.lines.length, 4);
 
   await openExample(page, 'CancelOrder');
   await setVariables(page, { key: 'a key of this test', quote: quote.id });

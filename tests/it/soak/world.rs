@@ -17,7 +17,7 @@ use crate::process::{Process, TIMEOUT};
 use crate::process_orders::{CATALOG_QUERY, VENDORS, Vendors, configuration};
 
 /// Event whose tickets come ten minutes after the sale, when the run is over.
-const DELIVERED_LATE: &str = "Glass workshop";
+const DELIVERED_LATE: &str = "Workshop at a glass furnace";
 /// Time after which a client gives a request up. A frozen replica answers nothing.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(12);
 

@@ -17,7 +17,7 @@ interface Listed {
   } | null;
 }
 
-const VENDORS = ['ACME', 'SECUTIX', 'TICKETING'];
+const VENDORS = ['ACME', 'SECUTIX', 'TICKETING', 'OCTO'];
 
 /** Finds one line at each vendor that has something for sale; none where the caller may not see the catalog. */
 export async function findLines(from: string, headers: Record<string, string>): Promise<Line[]> {

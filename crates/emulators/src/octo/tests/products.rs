@@ -64,7 +64,7 @@ async fn tickets_of_a_workshop_come_later_or_when_they_are_delivered() {
         let options = booking["unitItems"][0]["ticket"]["deliveryOptions"].as_array().expect("a list");
         options.iter().map(|one| one["deliveryFormat"].clone()).collect()
     };
-    let (first, second) = (supplier.sell("glass-workshop", 1).await, supplier.sell("glass-workshop", 1).await);
+    let (first, second) = (supplier.sell("workshop", 1).await, supplier.sell("workshop", 1).await);
     assert_eq!((formats(&first), &first["voucher"]["deliveryOptions"]), (vec![], &json!([])));
     supplier.change("deliver", first["uuid"].as_str().expect("a uuid"), Value::Null);
     let shown = async |booking: &Value| formats(&supplier.ok("GET", &path_of(booking), Value::Null).await);
@@ -73,7 +73,7 @@ async fn tickets_of_a_workshop_come_later_or_when_they_are_delivered() {
     assert_eq!(shown(&second).await.len(), 2);
     let canceled = supplier.ok("POST", &format!("{}/cancel", path_of(&first)), json!({})).await;
     assert_eq!(canceled["cancellation"]["refund"], "PARTIAL");
-    supplier.change("refund", "glass-workshop", json!("NONE"));
+    supplier.change("refund", "workshop", json!("NONE"));
     let canceled = supplier.ok("POST", &format!("{}/cancel", path_of(&second)), json!({})).await;
     assert_eq!(canceled["cancellation"]["refund"], "NONE");
 }

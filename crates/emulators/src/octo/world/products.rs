@@ -230,9 +230,9 @@ const NIGHT: Product = Product {
 };
 
 const GLASS: Product = Product {
-    id: "glass-workshop",
+    id: "workshop",
     internal_name: "GLASS delivered later",
-    title: ["Glass workshop", "Laboratorio del vetro"],
+    title: ["Workshop at a glass furnace", "Laboratorio alla fornace del vetro"],
     description: ["Blow a glass of your own.", "Soffia il tuo bicchiere."],
     delivers_at_once: false,
     formats: &["PKPASS_URL", "QRCODE"],
