@@ -2,6 +2,7 @@
 
 mod commands;
 mod deployment;
+mod kubernetes;
 mod links;
 mod metrics;
 mod operations;
