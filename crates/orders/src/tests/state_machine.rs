@@ -113,6 +113,8 @@ fn order(rng: &mut Rng, now: Timestamp) -> Option<Order> {
         hold_contact: None,
         locale: None,
         delivery: DeliveryPreference::Barcode,
+        replaces: None,
+        replaced_by: None,
         intent: Intent::None,
         is_placed: false,
         plan: Plan::empty(),
@@ -227,7 +229,11 @@ fn act_as_client(work: &mut UnitOfWork, rng: &mut Rng) {
         }
         OrderAction::Release => work.set_intent(Intent::Release),
         OrderAction::Cancel => cancel(work, rng),
-        OrderAction::Confirm | OrderAction::QuoteCancellation | OrderAction::Settle | OrderAction::Retry => {}
+        OrderAction::Change
+        | OrderAction::Confirm
+        | OrderAction::QuoteCancellation
+        | OrderAction::Settle
+        | OrderAction::Retry => {}
     }
 }
 
