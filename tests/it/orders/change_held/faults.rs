@@ -22,7 +22,7 @@ async fn an_order_waits_while_the_outcome_of_the_new_hold_is_unknown() {
         let orders = world.process();
         let old = held(&world, &orders, ALL, 1).await;
         world.vendors[0].fail(VendorCall::Hold, 2, fault);
-        world.vendors[0].fail(VendorCall::FindHold, 1, Fault::LostRequest);
+        world.vendors[0].fail(VendorCall::FindHold, 1, Fault::Waits);
         let change = change(&world, &old, 0..1);
         apply(&orders, &change).await;
         let now = world.read(old.key).await;
@@ -83,7 +83,8 @@ struct CrashCase {
 /// confirming both sells once. Returns the number of writes.
 async fn crash(stage: &Stage, case: CrashCase, point: Option<CrashPoint>) -> usize {
     let label = format!("{case:?} {point:?}");
-    let world = world(stage, &[KEYED, PLAIN]).await;
+    let mut world = world(stage, &[KEYED, PLAIN]).await;
+    world.settings.response_timeout = Duration::from_millis(100);
     let first = world.process();
     let old = held(&world, &first, case.policy, 2).await;
     if let Some((vendor, call, nth, fault)) = case.fault {
@@ -92,7 +93,7 @@ async fn crash(stage: &Stage, case: CrashCase, point: Option<CrashPoint>) -> usi
     let store = ProcessStore::new(Arc::clone(&world.store), point);
     let dying = world.process_on(Arc::clone(&store) as Arc<_>);
     let change = change(&world, &old, 0..2);
-    let _ = tokio::time::timeout(Duration::from_millis(50), dying.change_held(&storefront(), &change)).await;
+    let _ = dying.change_held(&storefront(), &change).await;
     dying.wait_until_idle().await;
     let writes = store.writes.load(SeqCst);
 
@@ -103,8 +104,9 @@ async fn crash(stage: &Stage, case: CrashCase, point: Option<CrashPoint>) -> usi
     let old_is_held = now.status() == OrderStatus::Held;
     assert!(new_is_held != old_is_held, "exactly one is held, {label}: {now:?} {new:?}");
     // A client that repeats its request gets the one that is held, or continues what was only planned.
-    let repeated = apply(&successor, &change).await;
+    apply(&successor, &change).await;
     let (now, _) = settle(&world, &successor, old.key, &label).await;
+    let repeated = apply(&successor, &change).await;
     let kept = repeated.order.unwrap_or_else(|| panic!("{:?}, {label}", repeated.problems));
     assert_eq!(kept.status(), OrderStatus::Held, "{label}");
     assert_eq!(kept.key == now.key, now.replaced_by.is_none(), "{label}");
