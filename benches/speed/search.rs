@@ -176,6 +176,8 @@ fn order(number: usize) -> Order {
         hold_contact: None,
         locale: None,
         delivery: DeliveryPreference::Barcode,
+        replaces: None,
+        replaced_by: None,
         intent: Intent::None,
         is_placed: false,
         plan: Plan::empty(),

@@ -262,6 +262,42 @@ async fn an_order_over_three_vendors_is_held_without_a_contact_and_confirmed_wit
 }
 
 #[tokio::test]
+async fn a_held_order_is_changed_and_both_orders_name_each_other() {
+    let sandbox = SandboxProcess::start();
+    let line = sandbox.paid_line("harbor").await;
+    let created =
+        act(&sandbox, "createOrder", "CreateOrderInput", json!({ "idempotencyKey": "new", "lines": [line] })).await;
+    let old = &created["order"]["id"];
+    let held = json!({ "idempotencyKey": "hold", "order": old });
+    act(&sandbox, "holdOrder", "OrderActionInput", held).await;
+
+    let change = |key: &str, lines: Value| json!({ "idempotencyKey": key, "order": old, "lines": lines });
+    let mut strange = line.clone();
+    strange["performance"] = old.clone();
+    let refused = change("strange", json!([line, strange]));
+    let refused = act(&sandbox, "changeHeldOrder", "ChangeHeldOrderInput", refused).await;
+    let unknown = json!([{ "code": "UNKNOWN_PERFORMANCE", "path": ["input", "lines", "1", "performance"] }]);
+    assert_eq!((&refused["problems"], &refused["order"]), (&unknown, &Value::Null), "{refused}");
+
+    let lines = json!([line, sandbox.paid_line("quay").await]);
+    let changed = act(&sandbox, "changeHeldOrder", "ChangeHeldOrderInput", change("change", lines)).await;
+    let new = &changed["order"];
+    assert_eq!((&changed["problems"], &new["status"]), (&json!([]), &json!("HELD")), "{changed}");
+    assert_ne!(&new["id"], old);
+    let document =
+        "query($id: ID!) { order(id: $id) { id status replaces { id } replacedBy { id } availableActions } }";
+    let read = async |client: &str, id: &Value| {
+        sandbox.query_as(client, document, json!({ "id": id })).await["data"]["order"].clone()
+    };
+    let after = read("sandbox-storefront", &new["id"]).await;
+    assert_eq!((&after["replaces"]["id"], &after["replacedBy"]), (old, &Value::Null), "{after}");
+    assert!(after["availableActions"].as_array().is_some_and(|all| all.contains(&json!("CHANGE"))), "{after}");
+    let before = read("sandbox-storefront", old).await;
+    assert_eq!((&before["replacedBy"]["id"], &before["replaces"]), (&new["id"], &Value::Null), "{before}");
+    assert_eq!(read("sandbox-tiqets-dashboard", &new["id"]).await, Value::Null, "another seller");
+}
+
+#[tokio::test]
 async fn a_page_stops_and_starts_a_vendor_of_the_sandbox_alone() {
     let served = SandboxProcess::start();
     let outage = async |method: reqwest::Method, source: &str| {

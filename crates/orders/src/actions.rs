@@ -48,7 +48,7 @@ impl Orders {
         }
         let now = self.0.clock.now();
         let context = &self.0;
-        let mut order = match self.plan_unless_paused(actor, input, now).await {
+        let mut order = match self.plan_unless_paused(actor, input, now, None).await {
             Ok(order) => order,
             Err(problems) => return Ok(OrderOutcome::rejected(None, problems)),
         };
@@ -78,12 +78,14 @@ impl Orders {
         }
     }
 
-    /// Plans an order whose sources are not paused, neither before nor after their facts were read.
-    async fn plan_unless_paused(
+    /// Plans an order whose sources are not paused, neither before nor after their facts were read. It replaces another one, if one is
+    /// given.
+    pub(crate) async fn plan_unless_paused(
         &self,
         actor: &Actor,
         input: &CreateOrder,
         now: Timestamp,
+        replaced: Option<&Order>,
     ) -> Result<Order, Vec<Problem>> {
         let context = &self.0;
         let refused = pauses::refuse_new_order(context, input.lines.iter().map(|line| &line.source));
@@ -95,6 +97,7 @@ impl Orders {
             accounts: context.accounts.as_ref(),
             settings: &context.settings,
             now,
+            replaced,
         };
         let order = planner.plan(actor, input).await?;
         let refused = pauses::refuse_new_order(context, order.legs.iter().map(|leg| &leg.source));

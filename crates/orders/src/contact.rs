@@ -37,12 +37,13 @@ impl Order {
         of_hold.or(self.contact.as_ref())
     }
 
-    /// Returns true if the contact may change: nothing is in progress, and no source has got it for a sale.
+    /// Returns true if the contact may change: nothing is in progress, and no source has got it for a sale. That of a replacement
+    /// follows from the order that it replaces until it is held.
     pub(crate) fn permits_other_contact(&self) -> bool {
         let is_open = |leg: &Leg| {
             matches!(leg.status, LegStatus::Draft | LegStatus::Held) && leg.attempt_count(LegOperation::Confirm) == 0
         };
-        self.is_idle() && self.legs.iter().all(is_open)
+        self.is_idle() && !self.is_unheld_replacement() && self.legs.iter().all(is_open)
     }
 
     /// Sets the contact of the visitor. A source that holds under another one keeps that.

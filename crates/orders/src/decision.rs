@@ -86,6 +86,10 @@ pub fn decide(order: &Order, now: Timestamp) -> Decision {
     if !expired.is_empty() {
         return Decision::Move(expired);
     }
+    // Nothing is released while it is not certain that the other order is held.
+    if order.is_being_replaced() {
+        return Decision::Idle;
+    }
     let next = match order.intent {
         Intent::None => Decision::Idle,
         Intent::Hold => hold(order, now),

@@ -96,6 +96,7 @@ impl Orders {
             accounts: context.accounts.as_ref(),
             settings: &context.settings,
             now: purchase.at,
+            replaced: None,
         };
         let PastPurchase { actor, lines, .. } = purchase;
         let input = CreateOrder {

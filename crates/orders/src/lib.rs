@@ -19,6 +19,7 @@ mod amounts;
 pub mod bus;
 mod capacity;
 pub mod change_feed;
+mod change_held;
 mod contact;
 mod context;
 pub mod decision;
@@ -44,6 +45,7 @@ pub mod quote;
 mod reconcile;
 mod recover;
 mod refresh;
+mod replacement;
 pub mod request;
 mod saga;
 pub mod sales;
@@ -87,7 +89,8 @@ pub use crate::problem::{Problem, ProblemCode, ProblemDetail, RetryAdvice};
 pub use crate::quote::{Quote, QuoteId};
 pub use crate::reconcile::{ReconcileError, Reconciliation, StrayHold};
 pub use crate::request::{
-    Actor, CancelOrder, CreateOrder, OrderActionRequest, OrderLineRequest, QuoteCancellation, UpdateContact,
+    Actor, CancelOrder, ChangeHeldOrder, CreateOrder, OrderActionRequest, OrderLineRequest, QuoteCancellation,
+    UpdateContact,
 };
 pub use crate::sales::{
     SalesGroup, SalesGrouping, SalesPart, SalesPeriod, SalesScope, SalesSum, Sellers, UnresolvedSum,
@@ -100,7 +103,7 @@ pub use crate::store::{OrderFilter, OrderLookup, OrderStore, SaleFilter, Transit
 use crate::unit_of_work::UnitOfWork;
 use ::change_feed::{FeedError, FeedPage, FeedSlice};
 use domain::ordering::Barcode;
-use domain::{Clock, Currency, OrderKey, Source, SourceId, StoreError};
+use domain::{Clock, OrderKey, Source, SourceId, StoreError};
 
 /// Dependencies of [`Orders`].
 pub struct OrdersDependencies {
@@ -127,16 +130,18 @@ pub struct OrderOutcome {
     pub problems: Vec<Problem>,
     /// True if the idempotency key had been used before by the same request.
     pub replayed: bool,
+    /// Order whose legs the problems name, if it is not `order`.
+    pub legs_of: Option<OrderKey>,
 }
 
 impl OrderOutcome {
     fn rejected(order: Option<Order>, problems: Vec<Problem>) -> Self {
-        Self { order, problems, replayed: false }
+        Self { order, problems, replayed: false, legs_of: None }
     }
 
     fn current(order: Order, replayed: bool) -> Self {
         let problems = order.problems();
-        Self { order: Some(order), problems, replayed }
+        Self { order: Some(order), problems, replayed, legs_of: None }
     }
 }
 
@@ -350,54 +355,6 @@ impl Orders {
     /// Counts the orders that [`list`](Self::list) lists. Returns `None` if that takes too long.
     pub async fn count(&self, actor: &Actor, filter: &OrderFilter) -> Result<Option<u64>, StoreError> {
         self.0.store.count(&visible(actor, filter)).await
-    }
-
-    /// Sums the sales of sellers at a source by the period of their confirmation, seller and currency. Empty if the actor may not
-    /// see them.
-    pub async fn sum_sales(
-        &self,
-        actor: &Actor,
-        scope: SalesScope<'_>,
-        periods: &[SalesPeriod],
-    ) -> Result<Vec<SalesSum>, StoreError> {
-        if !actor.can_see(scope.sellers.reseller()) {
-            return Ok(Vec::new());
-        }
-        self.0.store.sum_sales(scope, periods).await
-    }
-
-    /// Lists the sales of a reseller at a source by event or ticket type, see [`OrderStore::list_sales_parts`]. Empty if the actor may not
-    /// see them.
-    pub async fn list_sales_parts(
-        &self,
-        actor: &Actor,
-        scope: SalesScope<'_>,
-        (period, currency): (SalesPeriod, Currency),
-        wanted: (SalesGrouping, u32),
-    ) -> Result<Vec<SalesPart>, StoreError> {
-        if !actor.can_see(scope.sellers.reseller()) {
-            return Ok(Vec::new());
-        }
-        self.0.store.list_sales_parts(scope, period, currency, wanted).await
-    }
-
-    /// Lists the sources of all legs, also of those that are not configured any more.
-    pub async fn list_leg_sources(&self) -> Result<Vec<SourceId>, StoreError> {
-        self.0.store.list_sources().await
-    }
-
-    /// Counts the orders of sellers that were created in a period and whose outcome at a source is unknown, by seller and currency.
-    /// Empty if the actor may not see them.
-    pub async fn sum_unresolved(
-        &self,
-        actor: &Actor,
-        scope: SalesScope<'_>,
-        created: SalesPeriod,
-    ) -> Result<Vec<UnresolvedSum>, StoreError> {
-        if !actor.can_see(scope.sellers.reseller()) {
-            return Ok(Vec::new());
-        }
-        self.0.store.sum_unresolved(scope, created).await
     }
 
     /// Returns a page of the status transitions of an order for a client, after a cursor or from the start.

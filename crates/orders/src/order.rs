@@ -52,6 +52,10 @@ pub struct Order {
     pub locale: Option<Locale>,
     /// Preferred delivery of the tickets.
     pub delivery: DeliveryPreference,
+    /// Order that this one replaces, or was to replace. Set once, when it is planned.
+    pub replaces: Option<OrderKey>,
+    /// Order that replaces this one, or is being held for that.
+    pub replaced_by: Option<OrderKey>,
     /// Last requested intent.
     pub intent: Intent,
     /// True if held legs are confirmed without a further request.
@@ -124,6 +128,8 @@ pub enum OrderAction {
     Hold,
     /// Extend the holds.
     ExtendHold,
+    /// Hold other lines instead.
+    Change,
     /// Confirm the held legs.
     Confirm,
     /// Release the holds.
@@ -197,11 +203,10 @@ impl Order {
             && self.legs.iter().any(|leg| leg.status == LegStatus::NeedsAttention)
     }
 
-    /// Returns true if no step is in progress or pending.
+    /// Returns true if no step is in progress or pending, and the order is not being replaced.
     pub fn is_idle(&self) -> bool {
-        self.legs
-            .iter()
-            .all(|leg| !leg.status.is_in_flight() && !leg.extension_requested && !self.has_pending_work(leg))
+        let is_idle = |leg: &Leg| !leg.status.is_in_flight() && !leg.extension_requested && !self.has_pending_work(leg);
+        !self.is_being_replaced() && self.legs.iter().all(is_idle)
     }
 
     /// Returns the lines of a leg with their indexes.
@@ -270,7 +275,7 @@ impl Order {
 
     /// Returns the actions available to the client now; those of an operator are not among them.
     pub fn available_actions(&self, now: Timestamp) -> Vec<OrderAction> {
-        if !self.is_idle() {
+        if !self.is_idle() || self.is_unheld_replacement() {
             return Vec::new();
         }
         let any = |fits: &dyn Fn(&Leg) -> bool| self.legs.iter().any(fits);
@@ -290,6 +295,7 @@ impl Order {
         let actions = [
             (OrderAction::Hold, self.intent == Intent::None && any(&Leg::requires_hold)),
             (OrderAction::ExtendHold, any(&|leg| leg.status == LegStatus::Held && leg.capabilities.extends_holds)),
+            (OrderAction::Change, self.can_be_replaced(now)),
             (OrderAction::Confirm, confirms && !any(&|leg| leg.status == LegStatus::NeedsAttention)),
             (OrderAction::Release, any(&is_open)),
             (OrderAction::QuoteCancellation, cancels),

@@ -42,6 +42,8 @@ pub(crate) struct OrderPlanner<'a> {
     pub accounts: &'a dyn SellingAccounts,
     pub settings: &'a OrderSettings,
     pub now: Timestamp,
+    /// Order that the new one replaces.
+    pub replaced: Option<&'a Order>,
 }
 
 impl OrderPlanner<'_> {
@@ -64,6 +66,10 @@ impl OrderPlanner<'_> {
     /// Sets the seller's own contact for the sources that require one at the hold, if the visitor is not known yet.
     fn set_hold_contact(&self, order: &mut Order) -> Result<(), Vec<Problem>> {
         if order.contact.is_some() {
+            return Ok(());
+        }
+        order.hold_contact = self.replaced.and_then(|replaced| replaced.hold_contact.clone());
+        if order.hold_contact.is_some() {
             return Ok(());
         }
         let Some(leg) = order.legs.iter().find(|leg| leg.needs_contact_at_hold()) else { return Ok(()) };
@@ -188,6 +194,8 @@ impl OrderPlanner<'_> {
             hold_contact: None,
             locale: input.locale.clone(),
             delivery: input.delivery,
+            replaces: self.replaced.map(|replaced| replaced.key),
+            replaced_by: None,
             intent: Intent::None,
             is_placed: false,
             plan: Plan::empty(),

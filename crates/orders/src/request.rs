@@ -91,6 +91,15 @@ pub struct OrderActionRequest {
     pub if_version: Option<u64>,
 }
 
+/// Other lines for a held order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ChangeHeldOrder {
+    /// The held order.
+    pub action: OrderActionRequest,
+    /// Lines to hold instead.
+    pub lines: Vec<OrderLineRequest>,
+}
+
 /// Contact of the visitor of an order that is not confirmed yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct UpdateContact {
@@ -126,13 +135,20 @@ pub(crate) fn validate(input: &CreateOrder, settings: &OrderSettings) -> Vec<Pro
     if input.reseller_reference.as_ref().is_some_and(|reference| reference.chars().count() > 255) {
         problems.push(Problem::new(ProblemCode::TextTooLong).at_path(["input", "resellerReference"]));
     }
-    if input.lines.is_empty() {
+    problems.extend(validate_lines(&input.lines, settings));
+    problems
+}
+
+/// Validates the lines of a new order as far as possible without a source.
+pub(crate) fn validate_lines(lines: &[OrderLineRequest], settings: &OrderSettings) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    if lines.is_empty() {
         problems.push(Problem::new(ProblemCode::NoLines).at_path(["input", "lines"]));
     }
-    if input.lines.len() > settings.max_lines {
+    if lines.len() > settings.max_lines {
         problems.push(Problem::new(ProblemCode::TooManyLines).at_path(["input", "lines"]));
     }
-    for (number, line) in input.lines.iter().enumerate() {
+    for (number, line) in lines.iter().enumerate() {
         let code = if line.quantity < 1 {
             ProblemCode::QuantityInvalid
         } else if line.quantity > i64::from(settings.max_quantity) {
@@ -142,7 +158,7 @@ pub(crate) fn validate(input: &CreateOrder, settings: &OrderSettings) -> Vec<Pro
         };
         problems.push(Problem::new(code).at_path(line_path(number, "quantity")));
     }
-    for (number, line) in input.lines.iter().enumerate() {
+    for (number, line) in lines.iter().enumerate() {
         if line.source != line.ticket_type_source {
             problems
                 .push(Problem::new(ProblemCode::TicketTypeOfAnotherSource).at_path(line_path(number, "ticketType")));

@@ -21,6 +21,7 @@ use crate::missing_tickets::TICKETS_NOT_FOUND;
 use crate::observe::{self, RunningOrderGauge};
 use crate::order::Order;
 use crate::outcome::StepOutcome;
+use crate::replacement;
 use crate::source_calls::{SourceCaller, Urgency};
 use crate::status::LegStatus;
 use crate::step_calls::{self, CallEvent, EndedCall, StepCalls};
@@ -40,9 +41,14 @@ pub(crate) async fn resume(context: Arc<OrdersContext>, lease: Lease) {
         Err(error) => return tracing::error!(order = %lease.order, %error, "order could not be loaded"),
     };
     let span = observe::span(&order, true);
+    let changed = if order.is_being_replaced() { Some(order.key) } else { order.replaces };
     let mut runner = SagaRunner::new(&context, order, lease);
     runner.work.resume();
-    runner.run().instrument(span).await;
+    runner.run().instrument(span.clone()).await;
+    // Without the lease of either order: see `replacement`.
+    if let Some(changed) = changed {
+        replacement::advance(&context, changed, None).instrument(span).await;
+    }
 }
 
 /// Runs an order that was just written under this lease, in a span that follows the current one.
@@ -233,7 +239,8 @@ pub(crate) async fn start_action(
 ) -> Result<Lease, StoreError> {
     let transitions = work.finish("requested");
     // An order that is not idle was left by its runner: nothing else would resume it.
-    let timers = timers(&work.order, owns || !work.order.is_idle(), work.now);
+    let is_left = !work.order.is_idle() && !work.order.is_being_replaced();
+    let timers = timers(&work.order, owns || is_left, work.now);
     let ownership = if owns { LeaseAfterWrite::Held(context.settings.lease) } else { LeaseAfterWrite::Released };
     let precondition = basis.map_or(Precondition::New, Precondition::Unleased);
     let write = OrderWrite {

@@ -2,8 +2,10 @@
 
 use jiff::Timestamp;
 
+use crate::Orders;
+use crate::request::Actor;
 use domain::text::LocalizedText;
-use domain::{Currency, EventKey, SourceId, TicketTypeKey};
+use domain::{Currency, EventKey, SourceId, StoreError, TicketTypeKey};
 
 /// Period of confirmations, from its begin to before its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,4 +119,54 @@ pub struct SalesPart {
     pub gross: i64,
     /// Share of the amounts refunded.
     pub refunded: i64,
+}
+
+impl Orders {
+    /// Sums the sales of sellers at a source by the period of their confirmation, seller and currency. Empty if the actor may not
+    /// see them.
+    pub async fn sum_sales(
+        &self,
+        actor: &Actor,
+        scope: SalesScope<'_>,
+        periods: &[SalesPeriod],
+    ) -> Result<Vec<SalesSum>, StoreError> {
+        if !actor.can_see(scope.sellers.reseller()) {
+            return Ok(Vec::new());
+        }
+        self.0.store.sum_sales(scope, periods).await
+    }
+
+    /// Lists the sales of a reseller at a source by event or ticket type, see [`OrderStore::list_sales_parts`](crate::OrderStore::list_sales_parts). Empty if the actor may not
+    /// see them.
+    pub async fn list_sales_parts(
+        &self,
+        actor: &Actor,
+        scope: SalesScope<'_>,
+        (period, currency): (SalesPeriod, Currency),
+        wanted: (SalesGrouping, u32),
+    ) -> Result<Vec<SalesPart>, StoreError> {
+        if !actor.can_see(scope.sellers.reseller()) {
+            return Ok(Vec::new());
+        }
+        self.0.store.list_sales_parts(scope, period, currency, wanted).await
+    }
+
+    /// Lists the sources of all legs, also of those that are not configured any more.
+    pub async fn list_leg_sources(&self) -> Result<Vec<SourceId>, StoreError> {
+        self.0.store.list_sources().await
+    }
+
+    /// Counts the orders of sellers that were created in a period and whose outcome at a source is unknown, by seller and currency.
+    /// Empty if the actor may not see them.
+    pub async fn sum_unresolved(
+        &self,
+        actor: &Actor,
+        scope: SalesScope<'_>,
+        created: SalesPeriod,
+    ) -> Result<Vec<UnresolvedSum>, StoreError> {
+        if !actor.can_see(scope.sellers.reseller()) {
+            return Ok(Vec::new());
+        }
+        self.0.store.sum_unresolved(scope, created).await
+    }
 }

@@ -21,6 +21,10 @@ use domain::{OrderKey, VendorError};
 /// Shortest time for which a step is put off, so that a full queue is not asked all the time.
 const MIN_PUT_OFF: Duration = Duration::from_secs(1);
 
+/// Time after which an order that is being replaced is looked at again. The runner of the new order ends the change by itself; this is for
+/// the case that it is lost.
+const REPLACEMENT_CHECK: Duration = Duration::from_secs(60);
+
 /// Order being processed, with its unwritten changes.
 pub(crate) struct UnitOfWork {
     /// Order as it was last written.
@@ -386,6 +390,10 @@ pub(crate) fn timers(order: &Order, is_under_work: bool, now: Timestamp) -> Vec<
     let mut timers = Vec::new();
     if is_under_work {
         timers.push(OrderTimer { at: now, kind: TimerKind::Resume, leg: None });
+    }
+    if order.is_being_replaced() && !is_under_work {
+        let at = later(now, REPLACEMENT_CHECK);
+        timers.push(OrderTimer { at, kind: TimerKind::NextLookup, leg: None });
     }
     for leg in &order.legs {
         let mut add = |at: Option<Timestamp>, kind| {

@@ -133,8 +133,8 @@ impl OrderRow {
             return format!(
                 "INSERT INTO orders (key, number, version, status, caller, reseller, reseller_reference, policy, is_test, \
                 first_name, last_name, email, phone, postal_code, locale, delivery, intent, is_placed, plan, created_at, \
-                updated_at, fence, lease_until, is_searchable, hold_contact) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, \
-                $12, $13, $14, $15, $16, $17, $18, $19, $22, $20, 1, {lease_end}, 1, $23) RETURNING fence"
+                updated_at, fence, lease_until, is_searchable, hold_contact, replaces, replaced_by) VALUES ($1, $2, $3, $4, $5, $6, \
+                $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $22, $20, 1, {lease_end}, 1, $23, $24, $25) RETURNING fence"
             );
         }
         let is_same_contact = "CAST($12 AS TEXT) IS NULL";
@@ -146,7 +146,7 @@ impl OrderRow {
             (format!("$8 = 0 AND lease_until <= {now}"), "fence + 1")
         };
         format!(
-            "UPDATE orders SET version = $2, status = $3, intent = $4, updated_at = $5, notes = $9, \
+            "UPDATE orders SET version = $2, status = $3, intent = $4, updated_at = $5, notes = $9, replaced_by = $16, \
             first_name = COALESCE($10, first_name), last_name = COALESCE($11, last_name), email = COALESCE($12, email), \
             phone = CASE WHEN {is_same_contact} THEN phone ELSE $13 END, \
             postal_code = CASE WHEN {is_same_contact} THEN postal_code ELSE $14 END, \
@@ -193,6 +193,8 @@ fn new_order_values(key: &str, change: &OrderWrite<'_>) -> Result<Vec<SqlValue>,
         lease_nanos(change).into(),
         to_nanos(order.created_at).into(),
         hold_contact(order)?.into(),
+        order.replaces.map(|order| order.to_string()).into(),
+        order.replaced_by.map(|order| order.to_string()).into(),
     ])
 }
 
@@ -230,6 +232,7 @@ fn changed_order_values(
         contact.and_then(|contact| contact.phone.as_deref()).into(),
         contact.and_then(|contact| contact.postal_code.as_deref()).into(),
         hold_contact(order)?.into(),
+        order.replaced_by.map(|order| order.to_string()).into(),
     ])
 }
 

@@ -15,7 +15,8 @@ use orders::order::{Line, Order};
 use orders::status::{Intent, LegStatus};
 
 const ORDERS: &str = "SELECT key, number, version, caller, reseller, reseller_reference, policy, is_test, first_name, \
-    last_name, email, phone, postal_code, hold_contact, locale, delivery, intent, is_placed, plan, notes, created_at, updated_at FROM orders";
+    last_name, email, phone, postal_code, hold_contact, locale, delivery, replaces, replaced_by, intent, is_placed, plan, \
+    notes, created_at, updated_at FROM orders";
 const LINES: &str = "SELECT order_key, leg, event, performance, ticket_type, quantity, unit_price, starts_at, cutoff_at, \
     is_cancelled, event_title, visit_date FROM order_lines";
 const LEGS: &str = "SELECT order_key, number, source, reference, status, traits, account, refs, held_until, leaves_hold, \
@@ -89,6 +90,10 @@ pub(crate) fn order_key(text: &str) -> Result<OrderKey, StoreError> {
     text.parse().map(OrderKey).map_err(|_| unreadable("the key of an order"))
 }
 
+fn decode_order_key(row: &SqlRow, column: &str) -> Result<Option<OrderKey>, StoreError> {
+    row.opt_text(column)?.map(|text| order_key(&text)).transpose()
+}
+
 /// Encodes a ticket state as its name and the time of use.
 pub(crate) fn ticket_state(state: TicketState) -> (&'static str, Option<i64>) {
     match state {
@@ -113,6 +118,8 @@ fn decode_order(row: &SqlRow) -> Result<Order, StoreError> {
         hold_contact: row.opt_json("hold_contact")?,
         locale: row.opt_text("locale")?.map(|tag| require(Locale::parse(&tag), "a language")).transpose()?,
         delivery: decode_name(&row.text("delivery")?, "a delivery")?,
+        replaces: decode_order_key(row, "replaces")?,
+        replaced_by: decode_order_key(row, "replaced_by")?,
         intent: require(Intent::parse(&row.text("intent")?), "an intent")?,
         is_placed: row.bool("is_placed")?,
         plan: row.json::<codec::StoredPlan>("plan")?.decode()?,

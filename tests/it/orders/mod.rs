@@ -4,6 +4,7 @@ mod actions;
 mod audit;
 mod cancellation;
 mod change_feed;
+mod change_held;
 mod contact;
 pub(crate) mod database;
 mod emulated;

@@ -107,6 +107,8 @@ pub(crate) fn order(legs: Vec<Leg>, lines: Vec<Line>) -> Order {
         hold_contact: None,
         locale: None,
         delivery: DeliveryPreference::Barcode,
+        replaces: None,
+        replaced_by: None,
         intent: Intent::Confirm,
         is_placed: true,
         plan,

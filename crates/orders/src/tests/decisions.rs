@@ -101,6 +101,8 @@ pub(super) fn order(policy: FulfillmentPolicy, legs: Vec<LegCapabilities>) -> Or
         hold_contact: None,
         locale: None,
         delivery: DeliveryPreference::Barcode,
+        replaces: None,
+        replaced_by: None,
         intent: Intent::None,
         is_placed: false,
         plan: Plan { confirm_sequence: (0..legs.len()).collect(), ..Plan::empty() },

@@ -2,4 +2,5 @@
 
 mod decisions;
 mod outcomes;
+mod replacement;
 mod state_machine;

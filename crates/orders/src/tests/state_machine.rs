@@ -113,6 +113,8 @@ fn order(rng: &mut Rng, now: Timestamp) -> Option<Order> {
         hold_contact: None,
         locale: None,
         delivery: DeliveryPreference::Barcode,
+        replaces: None,
+        replaced_by: None,
         intent: Intent::None,
         is_placed: false,
         plan: Plan::empty(),
@@ -227,7 +229,20 @@ fn act_as_client(work: &mut UnitOfWork, rng: &mut Rng) {
         }
         OrderAction::Release => work.set_intent(Intent::Release),
         OrderAction::Cancel => cancel(work, rng),
+        OrderAction::Change => work.order.replaced_by = Some(OrderKey(uuid::Uuid::from_u128(8))),
         OrderAction::Confirm | OrderAction::QuoteCancellation | OrderAction::Settle | OrderAction::Retry => {}
+    }
+}
+
+/// Decides which order remains, if this one is being replaced.
+fn decide_change(work: &mut UnitOfWork, rng: &mut Rng) {
+    if !work.order.is_being_replaced() || rng.one_in(2) {
+        return;
+    }
+    if rng.one_in(2) {
+        work.set_intent(Intent::Release);
+    } else {
+        work.order.replaced_by = None;
     }
 }
 
@@ -318,6 +333,8 @@ fn random_walk(order: Order, settings: &Arc<OrderSettings>, observed: &mut Obser
             act_as_client(&mut work, rng);
             observed.record(&mut work);
             act_as_operator(&mut work, rng);
+            observed.record(&mut work);
+            decide_change(&mut work, rng);
             observed.record(&mut work);
             let pass = [0, 1, 3, 60, 900, 90_000].map(Duration::from_secs);
             work.now = later(work.now, rng.pick(&pass));

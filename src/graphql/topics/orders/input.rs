@@ -6,8 +6,8 @@ use async_graphql::{Enum, ID, InputObject};
 use domain::ordering::{self, Contact};
 use domain::{self, OrderKey};
 use orders::{
-    CancelOrder, CreateOrder, OrderActionRequest, OrderLineRequest, Problem, ProblemCode, QuoteCancellation, QuoteId,
-    UpdateContact,
+    CancelOrder, ChangeHeldOrder, CreateOrder, OrderActionRequest, OrderLineRequest, Problem, ProblemCode,
+    QuoteCancellation, QuoteId, UpdateContact,
 };
 
 use crate::graphql::base::id::GlobalId;
@@ -67,7 +67,7 @@ pub(super) struct CreateOrderInput {
     delivery: DeliveryPreferenceEnum,
 }
 
-/// A line of a new order.
+/// A line of a new or changed order.
 #[derive(InputObject)]
 pub(super) struct OrderLineInput {
     /// The performance to visit.
@@ -107,6 +107,19 @@ pub(super) struct UpdateOrderContactInput {
     if_version: Option<i32>,
     /// The visitor's contact details.
     contact: ContactInput,
+}
+
+/// Input of `changeHeldOrder`.
+#[derive(InputObject)]
+pub(super) struct ChangeHeldOrderInput {
+    /// Client-chosen idempotency key. A request with a key that was used before has no further effect.
+    idempotency_key: ID,
+    /// The held order.
+    order: ID,
+    /// The version that the client has read. If the order has another version, the action is rejected.
+    if_version: Option<i32>,
+    /// All lines to hold instead of the present ones.
+    lines: Vec<OrderLineInput>,
 }
 
 /// Input of an action on an order.
@@ -159,13 +172,7 @@ impl CreateOrderInput {
                 None
             }
         });
-        let mut lines = Vec::with_capacity(self.lines.len());
-        for (number, line) in self.lines.into_iter().enumerate() {
-            match line.into_requested_line(number) {
-                Ok(line) => lines.push(line),
-                Err(errors) => problems.extend(errors),
-            }
-        }
+        let lines = into_requested_lines(self.lines, &mut problems);
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -181,6 +188,18 @@ impl CreateOrderInput {
             delivery: self.delivery.into(),
         })
     }
+}
+
+/// Converts lines. Adds one problem for every invalid id.
+fn into_requested_lines(lines: Vec<OrderLineInput>, problems: &mut Vec<Problem>) -> Vec<OrderLineRequest> {
+    let mut requested = Vec::with_capacity(lines.len());
+    for (number, line) in lines.into_iter().enumerate() {
+        match line.into_requested_line(number) {
+            Ok(line) => requested.push(line),
+            Err(errors) => problems.extend(errors),
+        }
+    }
+    requested
 }
 
 impl ContactInput {
@@ -233,6 +252,19 @@ impl UpdateOrderContactInput {
         let Self { idempotency_key, order, if_version, contact } = self;
         let action = OrderActionInput { idempotency_key, order, if_version }.into_request()?;
         Ok(UpdateContact { action, contact: contact.into_contact() })
+    }
+}
+
+impl ChangeHeldOrderInput {
+    /// Converts the input. Fails with one problem for every invalid id.
+    pub(super) fn into_request(self) -> Result<ChangeHeldOrder, Vec<Problem>> {
+        let Self { idempotency_key, order, if_version, lines } = self;
+        let mut problems = Vec::new();
+        let lines = into_requested_lines(lines, &mut problems);
+        match (OrderActionInput { idempotency_key, order, if_version }).into_request() {
+            Ok(action) if problems.is_empty() => Ok(ChangeHeldOrder { action, lines }),
+            action => Err(action.err().into_iter().flatten().chain(problems).collect()),
+        }
     }
 }
 

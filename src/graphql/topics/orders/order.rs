@@ -16,12 +16,12 @@ use crate::graphql::base::page::PageInfo;
 use crate::graphql::base::scalars::{DateTime, int};
 use crate::graphql::base::viewer::Scope;
 use crate::graphql::topics::catalog::Money;
-use crate::graphql::topics::orders::SharedOrder;
 use crate::graphql::topics::orders::leg::VendorOrder;
 use crate::graphql::topics::orders::line::OrderLine;
 use crate::graphql::topics::orders::plan::OrderPlan;
 use crate::graphql::topics::orders::problem::to_problems;
 use crate::graphql::topics::orders::ticket::{Ticket, load_tickets};
+use crate::graphql::topics::orders::{SharedOrder, find_order};
 use crate::graphql::topics::problem::Problem;
 use crate::graphql::topics::resellers::Reseller;
 
@@ -80,6 +80,8 @@ pub enum OrderActionEnum {
     Hold,
     /// The mutation `extendHold`.
     ExtendHold,
+    /// The mutation `changeHeldOrder`.
+    Change,
     /// The mutation `confirmOrder`.
     Confirm,
     /// The mutation `releaseOrder`.
@@ -183,6 +185,17 @@ impl Order {
         self.0.contact.as_ref().map(Contact::of)
     }
 
+    /// The held order that this one replaces by `changeHeldOrder`. It stays what it was if this order could not be held.
+    async fn replaces(&self, ctx: &Context<'_>) -> Result<Option<Order>, ApiError> {
+        load_order(Ctx::of(ctx), self.0.replaces).await
+    }
+
+    /// The order that replaces this one by `changeHeldOrder`. While that one is not held yet, this one stays held and no action is
+    /// available; if it cannot be held, this is null again.
+    async fn replaced_by(&self, ctx: &Context<'_>) -> Result<Option<Order>, ApiError> {
+        load_order(Ctx::of(ctx), self.0.replaced_by).await
+    }
+
     /// The lines of the order.
     async fn lines(
         &self,
@@ -261,6 +274,14 @@ impl Order {
     /// Time of the last change.
     async fn updated_at(&self) -> DateTime {
         DateTime::utc(self.0.updated_at)
+    }
+}
+
+/// Loads an order that the viewer may see.
+async fn load_order(ctx: &Ctx, key: Option<OrderKey>) -> Result<Option<Order>, ApiError> {
+    match key {
+        Some(key) => Ok(find_order(ctx, key).await?.map(Order)),
+        None => Ok(None),
     }
 }
 

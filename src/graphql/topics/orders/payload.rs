@@ -13,7 +13,8 @@ use crate::graphql::base::viewer::Scope;
 use crate::graphql::topics::catalog::Money;
 use crate::graphql::topics::orders::SharedOrder;
 use crate::graphql::topics::orders::input::{
-    CancelOrderInput, CreateOrderInput, OrderActionInput, QuoteCancellationInput, UpdateOrderContactInput,
+    CancelOrderInput, ChangeHeldOrderInput, CreateOrderInput, OrderActionInput, QuoteCancellationInput,
+    UpdateOrderContactInput,
 };
 use crate::graphql::topics::orders::line::OrderLine;
 use crate::graphql::topics::orders::order::Order;
@@ -33,7 +34,7 @@ pub(super) struct OrderPayload {
 
 impl OrderPayload {
     fn of(ctx: &Ctx, outcome: OrderOutcome) -> Self {
-        let key = outcome.order.as_ref().map(|order| order.key);
+        let key = outcome.legs_of.or(outcome.order.as_ref().map(|order| order.key));
         Self {
             problems: to_problems(ctx, key, &outcome.problems),
             order: outcome.order.map(Order::new),
@@ -64,7 +65,7 @@ impl OrderPayload {
     {
         let outcome = match input {
             Ok(input) => act(ctx.orders()?.clone(), ctx.actor(), input).await?,
-            Err(problems) => OrderOutcome { order: None, problems, replayed: false },
+            Err(problems) => OrderOutcome { order: None, problems, replayed: false, legs_of: None },
         };
         Ok(Self::of(ctx, outcome))
     }
@@ -205,6 +206,18 @@ impl OrdersMutation {
     ) -> Result<OrderPayload, ApiError> {
         let update = |orders: Orders, actor, request| async move { orders.update_contact(&actor, &request).await };
         OrderPayload::from_action(ctx, input.into_request(), update).await
+    }
+
+    /// Holds other lines in place of those of a held order, and releases that one once they are held. Returns a new order, with
+    /// `replaces`. If the new lines cannot be held, returns the old order, still held, with the problems of the lines. Any source,
+    /// performance, ticket type and quantity may be other than before.
+    async fn change_held_order(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The held order and its new lines.")] input: ChangeHeldOrderInput,
+    ) -> Result<OrderPayload, ApiError> {
+        let change = |orders: Orders, actor, request| async move { orders.change_held(&actor, &request).await };
+        OrderPayload::from_action(ctx, input.into_request(), change).await
     }
 
     /// Releases the holds.

@@ -3,6 +3,7 @@
 //! compensation fails. Every case ends with a comparison of the bookings at the vendors and the stored order.
 
 mod audit;
+mod change_held;
 mod four_vendors;
 mod limits;
 mod plaintext;
