@@ -11,6 +11,9 @@ use crate::wire::{OpeningHours, Slot};
 /// Local time with seconds and offset.
 const LOCAL: &str = "%Y-%m-%dT%H:%M:%S%:z";
 
+/// Longest duration of a performance, in minutes.
+const LONGEST_MINUTES: i64 = 366 * 24 * 60;
+
 /// The times of a performance in the zone of its event.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Times {
@@ -44,7 +47,7 @@ impl Times {
         let zone = zone_of(event);
         if let Some(at) = performance.starts_at {
             let start = at.to_zoned(zone.clone());
-            let lasts = event.duration_minutes.unwrap_or(0).max(0);
+            let lasts = event.duration_minutes.unwrap_or(0).clamp(0, LONGEST_MINUTES);
             let end = performance.ends_at.map(|end| end.to_zoned(zone));
             let end = end.or_else(|| start.checked_add(lasts.minutes()).ok())?;
             return Some(Self { start, end, is_all_day: event.booking_mode != BookingMode::Timed });
