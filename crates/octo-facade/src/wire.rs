@@ -3,7 +3,7 @@
 
 use domain::BookingUuid;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// A supplier: one source (octo.md §4.1).
 #[derive(Debug, Clone, Serialize)]
@@ -294,6 +294,7 @@ pub struct BookingContact {
     /// Phone number.
     pub phone_number: Option<String>,
     /// Languages, the preferred one first.
+    #[serde(deserialize_with = "null_as_empty")]
     pub locales: Vec<String>,
     /// Postal code.
     pub postal_code: Option<String>,
@@ -303,6 +304,10 @@ pub struct BookingContact {
     pub notes: Option<String>,
     /// True if the visitor agrees to marketing.
     pub allow_marketing: Option<bool>,
+}
+
+fn null_as_empty<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    Option::deserialize(from).map(Option::unwrap_or_default)
 }
 
 /// A booking (octo.md §6.4).

@@ -1,6 +1,6 @@
 //! Bodies that are valid, and the errors of those that are not.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::*;
 use crate::error::OctoErrorCode;

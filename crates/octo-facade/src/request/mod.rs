@@ -6,6 +6,7 @@ use domain::BookingUuid;
 use jiff::civil::Date;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::error::OctoError;
 use crate::inferred::OPTION;
@@ -33,16 +34,12 @@ pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, OctoError> {
     // A byte order mark is ignored (RFC 8259 §8.1).
     let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
     let body = if body.is_empty() { b"{}" } else { body };
-    let mut reader = serde_json::Deserializer::from_slice(body);
-    let parsed = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        if error.inner().is_data() {
-            OctoError::bad_request(format!("`{}` is missing or has the wrong type", error.path()))
-        } else {
-            OctoError::bad_request("the body is not JSON")
-        }
-    })?;
-    reader.end().map_err(|_| OctoError::bad_request("the body is not JSON"))?;
-    Ok(parsed)
+    let value: Value = serde_json::from_slice(body).map_err(|_| OctoError::bad_request("the body is not JSON"))?;
+    if !value.is_object() {
+        return Err(OctoError::bad_request("the body is no object"));
+    }
+    serde_path_to_error::deserialize(value)
+        .map_err(|error| OctoError::bad_request(format!("`{}` is missing or has the wrong type", error.path())))
 }
 
 /// A number of units of one kind.
