@@ -44,8 +44,12 @@ pub fn status_of(order: &OrderFacts) -> &'static str {
     }
 }
 
+/// Returns true if all tickets were issued and used.
 fn is_redeemed(order: &OrderFacts) -> bool {
-    order.tickets().next().is_some() && order.tickets().all(|ticket| ticket.status == "USED")
+    let is_used = |line: &LineFacts| {
+        line.tickets.len() >= line.quantity && line.tickets.iter().all(|ticket| ticket.status == "USED")
+    };
+    !order.lines.is_empty() && order.lines.iter().all(is_used)
 }
 
 /// Lines of an order for unit items: one for each unit, in the order in which they are named first.
@@ -60,7 +64,7 @@ pub fn lines_of<'a>(units: impl IntoIterator<Item = &'a str>) -> Vec<(&'a str, u
     lines
 }
 
-/// A booking converts to its object with its order as it is now.
+/// Converts a stored booking with its order as it is now.
 pub fn booking(stored: &StoredBooking, order: &OrderFacts, has_pricing: bool) -> Booking {
     let status = status_of(order);
     let details = &stored.details;
