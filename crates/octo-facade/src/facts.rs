@@ -354,3 +354,21 @@ pub struct QuoteFacts {
     /// Lines that are canceled.
     pub lines: Vec<IdOnly>,
 }
+
+/// Result of a mutation of an order.
+#[derive(Debug, Clone, Deserialize)]
+pub struct OrderOutcome {
+    /// The order as it is now.
+    pub order: Option<OrderFacts>,
+    /// Expected failures.
+    pub problems: Vec<ProblemFacts>,
+}
+
+/// Result of a quote.
+#[derive(Debug, Clone, Deserialize)]
+pub struct QuoteOutcome {
+    /// The quote.
+    pub quote: Option<QuoteFacts>,
+    /// Expected failures.
+    pub problems: Vec<ProblemFacts>,
+}
