@@ -83,6 +83,11 @@ pub struct StoredBooking {
     pub details: BookingDetails,
 }
 
+/// Returns the owner of the uuids of a caller: that of its idempotency keys.
+pub fn scope_of(caller: &str, reseller: Option<&str>) -> String {
+    orders::Actor { caller: caller.to_owned(), reseller: reseller.map(str::to_owned) }.idempotency_scope()
+}
+
 /// Filter of a list of bookings. All parts must match.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BookingFilter {
@@ -118,7 +123,7 @@ pub trait BookingStore: Send + Sync {
     /// [`StoreError::Outdated`] if it has another version.
     async fn replace_booking(&self, booking: &StoredBooking) -> Result<(), StoreError>;
 
-    /// Lists bookings of an owner whose places were held, newest first, at most `limit`.
+    /// Lists bookings of an owner, newest first, at most `limit`. Some may be of orders whose places were refused.
     async fn list_bookings(
         &self,
         scope: &str,

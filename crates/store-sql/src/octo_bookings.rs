@@ -52,7 +52,7 @@ impl SqlStore {
 /// Returns the conditions of a filter and their values.
 fn conditions(scope: &str, filter: &BookingFilter) -> (String, Vec<SqlValue>) {
     let mut values: Vec<SqlValue> = vec![scope.into(), filter.source.as_str().into()];
-    let mut sql = "scope = $1 AND source = $2 AND is_held = 1".to_owned();
+    let mut sql = "scope = $1 AND source = $2".to_owned();
     let days = filter.days.map(|(from, to)| (from.to_string(), to.to_string()));
     let parts = [
         ("reseller_reference =", filter.reseller_reference.as_deref()),
