@@ -12,7 +12,7 @@ use octo_facade::wire::{Availability, CalendarDay};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::gateway::octo::documents::{CALENDAR, EVENT, OPEN_SLOT, SLOTS, SLOTS_BY_ID};
+use crate::gateway::octo::documents::{CALENDAR, EVENT, OPEN_SLOT, SLOT_TIMES, SLOTS, SLOTS_BY_ID};
 use crate::gateway::octo::exchange::{Exchange, read};
 use crate::gateway::octo::failures::{name_nothing, of_errors};
 use crate::gateway::octo::products::{Page, PageInfo, find_event};
@@ -86,7 +86,7 @@ pub(super) async fn check(exchange: &Exchange<'_>, body: &[u8]) -> Result<Reply,
             performances.iter().filter_map(|performance| availability(&event, performance, &context)).collect()
         }
         Selection::Ids(ids) => {
-            let performances = by_ids(exchange, &event, &ids, &quantity).await?;
+            let performances = by_ids(exchange, &event, &ids, Some(&quantity)).await?;
             let row = |performance| availability(&event, performance, &context).ok_or_else(unreadable);
             performances.iter().map(row).collect::<Result<_, _>>()?
         }
@@ -152,17 +152,20 @@ async fn in_range(
     }
 }
 
-/// Loads performances of an event by their ids, in their order.
+/// Loads performances of an event by their ids, in their order: with their availability for a quantity, or their times only.
 pub(super) async fn by_ids(
     exchange: &Exchange<'_>,
     event: &EventFacts,
     ids: &[String],
-    quantity: &Value,
+    quantity: Option<&Value>,
 ) -> Result<Vec<PerformanceFacts>, OctoError> {
     let mut performances = Vec::with_capacity(ids.len());
     for ids in ids.chunks(IDS_AT_ONCE) {
-        let (mut data, errors) =
-            exchange.query_parts(SLOTS_BY_ID, json!({ "ids": ids, "quantity": quantity })).await?;
+        let (document, variables) = match quantity {
+            Some(quantity) => (SLOTS_BY_ID, json!({ "ids": ids, "quantity": quantity })),
+            None => (SLOT_TIMES, json!({ "ids": ids })),
+        };
+        let (mut data, errors) = exchange.query_parts(document, variables).await?;
         if !name_nothing(&errors) {
             return Err(of_errors(&errors));
         }

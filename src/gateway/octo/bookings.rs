@@ -137,7 +137,7 @@ async fn find_performance(
 ) -> Result<PerformanceFacts, OctoError> {
     match &request.availability {
         Some(id) => {
-            let found = by_ids(exchange, event, std::slice::from_ref(id), &Value::Null).await?;
+            let found = by_ids(exchange, event, std::slice::from_ref(id), None).await?;
             found.into_iter().next().ok_or_else(OctoError::internal)
         }
         None if octo_facade::availability::is_open(event) => open_performance(exchange, event).await,

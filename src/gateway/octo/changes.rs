@@ -9,14 +9,16 @@ use octo_facade::store::StoredCancellation;
 use octo_facade::wire::BookingContact;
 use serde_json::{Map, Value, json};
 
+use crate::gateway::octo::availability::by_ids;
 use crate::gateway::octo::bookings::reply;
-use crate::gateway::octo::documents::{CANCEL, CONFIRM, CONTACT, EXTEND, RELEASE};
-use crate::gateway::octo::exchange::Exchange;
+use crate::gateway::octo::documents::{CANCEL, CONFIRM, CONTACT, EVENT, EXTEND, RELEASE};
+use crate::gateway::octo::exchange::{Exchange, Seller};
 use crate::gateway::octo::orders::{FoundBooking, act, find_booking, load_order, quote, run, save};
+use crate::gateway::octo::products::find_event;
 use crate::gateway::octo::reply::Reply;
 use crate::gateway::request_id;
 
-/// What a change of held places is answered with.
+/// Message of a refused change of what is held.
 const NO_OTHER_HOLD: &str =
     "product, availability and units of a hold cannot be changed: cancel it and reserve anew with another uuid";
 
@@ -34,7 +36,7 @@ pub(super) async fn confirm(exchange: &Exchange<'_>, body: &[u8]) -> Result<Repl
         _ => return Err(wrong_state()),
     }
     if needs_another_hold(&found.stored, &change) {
-        return Err(OctoError::refused(NO_OTHER_HOLD));
+        return Err(refuse_other_hold(exchange, &seller, &found, &change).await);
     }
     apply_change(&mut found.stored, &change);
     set_contact(exchange, &mut found, Need::Complete).await?;
@@ -76,7 +78,7 @@ pub(super) async fn update(exchange: &Exchange<'_>, body: &[u8]) -> Result<Reply
     let mut found = find_booking(exchange, &seller).await?;
     let change = body.check(exchange.settings().max_units)?;
     if needs_another_hold(&found.stored, &change) {
-        return Err(OctoError::refused(NO_OTHER_HOLD));
+        return Err(refuse_other_hold(exchange, &seller, &found, &change).await);
     }
     match status_of(&found.order) {
         status::ON_HOLD => {
@@ -91,6 +93,30 @@ pub(super) async fn update(exchange: &Exchange<'_>, body: &[u8]) -> Result<Reply
     }
     save(exchange, &mut found.stored).await?;
     reply(exchange, &found)
+}
+
+/// Returns the error of a change that needs another hold: an unknown id, or else a refusal.
+async fn refuse_other_hold(
+    exchange: &Exchange<'_>,
+    seller: &Seller,
+    found: &FoundBooking,
+    change: &Change,
+) -> OctoError {
+    let product = change.product.as_deref().unwrap_or(&found.stored.product);
+    let event = match find_event(exchange, seller, EVENT, product).await {
+        Ok(event) => event,
+        Err(error) => return error,
+    };
+    let mut items = change.unit_items.iter().flatten();
+    if let Some(unknown) = items.find(|item| event.find_unit(&item.unit_id).is_none()) {
+        return OctoError::unit(Some(&unknown.unit_id));
+    }
+    if let Some(id) = &change.availability
+        && let Err(error) = by_ids(exchange, &event, std::slice::from_ref(id), None).await
+    {
+        return error;
+    }
+    OctoError::refused(NO_OTHER_HOLD)
 }
 
 fn changes_reference(found: &FoundBooking, change: &Change) -> bool {

@@ -18,6 +18,8 @@ pub(super) const ALLOWED: &str = document!("allowed.graphql");
 pub(super) const SLOTS: &str = document!("slots.graphql", "slot_fields.graphql", "price_fields.graphql");
 /// Performances by id.
 pub(super) const SLOTS_BY_ID: &str = document!("slots_by_id.graphql", "slot_fields.graphql", "price_fields.graphql");
+/// The times of performances by id.
+pub(super) const SLOT_TIMES: &str = document!("slot_times.graphql");
 /// The performance of an event with open visits.
 pub(super) const OPEN_SLOT: &str = document!("open_slot.graphql");
 /// The calendar of an event.

@@ -7,7 +7,7 @@ use octo_facade::product::{ProductContext, product as to_product, supplier as to
 use octo_facade::wire::{Product, Supplier};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::gateway::octo::documents::{ALLOWED, PRODUCT, PRODUCTS};
 use crate::gateway::octo::exchange::{Exchange, Seller, read};
@@ -149,8 +149,9 @@ async fn load_page<T: DeserializeOwned>(
     seller: &Seller,
     (first, after): (usize, Option<String>),
 ) -> Result<Page<T>, OctoError> {
-    let (sources, reseller): (Vec<&str>, Value) = (vec![&seller.source.id], seller.reseller.as_deref().into());
-    let variables = json!({ "sources": sources, "reseller": reseller, "first": first, "after": after });
+    let variables = json!({
+        "sources": [seller.source.id], "reseller": seller.reseller, "first": first, "after": after,
+    });
     let EventsResult { events } = exchange.query(document, variables).await?;
     match events.problems.first() {
         Some(problem) => Err(to_error(problem, "")),
