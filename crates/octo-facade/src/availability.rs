@@ -1,10 +1,10 @@
 //! Maps performances and calendars to availabilities (octo.md §5, §12.2).
 
-use crate::facts::{AvailabilityFacts, BookingMode, DayFacts, EventFacts, OfferFacts, PerformanceFacts};
+use crate::facts::{AvailabilityFacts, VisitMode, DayFacts, EventFacts, OfferFacts, PerformanceFacts};
 use crate::product::{pricing, total};
-use crate::request::UnitCount;
-use crate::slot::{Times, opening_hours};
-use crate::wire::{Availability, AvailabilityPricing, CalendarDay, UnitPricing};
+use crate::request::OctoUnitCount;
+use crate::slot::{SlotTimes, opening_hours};
+use crate::wire::{OctoAvailability, OctoAvailabilityPricing, OctoDay, OctoUnitPricing};
 
 /// States in which something is for sale.
 const FOR_SALE: [&str; 3] = ["AVAILABLE", "LIMITED", "FREESALE"];
@@ -15,7 +15,7 @@ const KNOWN: [&str; 5] = ["AVAILABLE", "FREESALE", "SOLD_OUT", "LIMITED", "CLOSE
 #[derive(Debug, Clone, Copy)]
 pub struct CheckContext<'a> {
     /// Units that are needed together; empty: any.
-    pub units: &'a [UnitCount],
+    pub units: &'a [OctoUnitCount],
     /// Largest number of units of a booking.
     pub max_units: u32,
     /// True with the capability `octo/pricing`.
@@ -27,14 +27,14 @@ pub fn availability(
     event: &EventFacts,
     performance: &PerformanceFacts,
     context: &CheckContext<'_>,
-) -> Option<Availability> {
-    let times = Times::of(event, performance)?;
+) -> Option<OctoAvailability> {
+    let times = SlotTimes::of(event, performance)?;
     let facts = performance.availability.as_ref()?;
     let status = known(&facts.status)?;
     let has_offers = context.units.iter().all(|wanted| can_sell(facts, wanted));
     let status = if FOR_SALE.contains(&status) && !has_offers { "SOLD_OUT" } else { status };
     let most = i64::from(context.max_units);
-    Some(Availability {
+    Some(OctoAvailability {
         slot: times.to_slot(event, performance),
         available: FOR_SALE.contains(&status),
         status,
@@ -47,36 +47,36 @@ pub fn availability(
 }
 
 /// Returns true if the places of one kind can be sold together.
-fn can_sell(facts: &AvailabilityFacts, wanted: &UnitCount) -> bool {
+fn can_sell(facts: &AvailabilityFacts, wanted: &OctoUnitCount) -> bool {
     let has_room = |offer: &OfferFacts| {
         FOR_SALE.contains(&offer.status.as_str()) && offer.vacancies.is_none_or(|left| left >= i64::from(wanted.quantity))
     };
     facts.offers.iter().any(|offer| offer.ticket_type.id == wanted.id && has_room(offer))
 }
 
-fn prices(facts: &AvailabilityFacts, units: &[UnitCount]) -> AvailabilityPricing {
-    let price = |offer: &OfferFacts| UnitPricing {
+fn prices(facts: &AvailabilityFacts, units: &[OctoUnitCount]) -> OctoAvailabilityPricing {
+    let price = |offer: &OfferFacts| OctoUnitPricing {
         unit_id: offer.ticket_type.id.clone(),
         pricing: pricing(&offer.price),
     };
-    let unit_pricing: Vec<UnitPricing> = facts.offers.iter().map(price).collect();
-    let of_unit = |wanted: &UnitCount| {
+    let unit_pricing: Vec<OctoUnitPricing> = facts.offers.iter().map(price).collect();
+    let of_unit = |wanted: &OctoUnitCount| {
         let found = unit_pricing.iter().find(|price| price.unit_id == wanted.id)?;
         Some((&found.pricing, usize::try_from(wanted.quantity).ok()?))
     };
     let wanted: Option<Vec<_>> = units.iter().map(of_unit).collect();
     let pricing = wanted.and_then(total);
-    AvailabilityPricing { unit_pricing, pricing }
+    OctoAvailabilityPricing { unit_pricing, pricing }
 }
 
 /// Converts a day of the calendar. `None` if its state is unknown.
-pub fn calendar_day(event: &EventFacts, day: &DayFacts, has_pricing: bool) -> Option<CalendarDay> {
+pub fn calendar_day(event: &EventFacts, day: &DayFacts, has_pricing: bool) -> Option<OctoDay> {
     let status = known(&day.status)?;
     let regular = event.ticket_types.iter().filter_map(|unit| {
         let price = unit.price.as_ref()?;
-        Some(UnitPricing { unit_id: unit.id.clone(), pricing: pricing(price) })
+        Some(OctoUnitPricing { unit_id: unit.id.clone(), pricing: pricing(price) })
     });
-    Some(CalendarDay {
+    Some(OctoDay {
         local_date: day.date.to_string(),
         available: FOR_SALE.contains(&status),
         status,
@@ -89,7 +89,7 @@ pub fn calendar_day(event: &EventFacts, day: &DayFacts, has_pricing: bool) -> Op
 
 /// Returns true for an event whose visits have no times: nothing has to be asked before a booking.
 pub fn is_open(event: &EventFacts) -> bool {
-    event.booking_mode == BookingMode::Open
+    event.booking_mode == VisitMode::Open
 }
 
 fn known(status: &str) -> Option<&'static str> {
@@ -110,11 +110,11 @@ mod tests {
         performance(json!({ "startsAt": "2026-06-15T08:00:00Z", "availability": availability }))
     }
 
-    fn wanted(id: &str, quantity: u32) -> Vec<UnitCount> {
-        vec![UnitCount { id: id.to_owned(), quantity }]
+    fn wanted(id: &str, quantity: u32) -> Vec<OctoUnitCount> {
+        vec![OctoUnitCount { id: id.to_owned(), quantity }]
     }
 
-    fn context(units: &[UnitCount], has_pricing: bool) -> CheckContext<'_> {
+    fn context(units: &[OctoUnitCount], has_pricing: bool) -> CheckContext<'_> {
         CheckContext { units, max_units: 50, has_pricing }
     }
 

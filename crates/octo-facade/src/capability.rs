@@ -11,12 +11,12 @@ const MAX_NAMES: usize = 50;
 
 /// A capability that this service has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter)]
-pub enum Capability {
+pub enum OctoCapability {
     /// Prices.
     Pricing,
 }
 
-impl Capability {
+impl OctoCapability {
     /// The id without a prefix.
     fn short_name(self) -> &'static str {
         match self {
@@ -27,15 +27,15 @@ impl Capability {
 
 /// The capabilities that a request asks for and this service has, in the form in which they were asked for (octo.md O1).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Capabilities(Vec<(Capability, String)>);
+pub struct OctoCapabilities(Vec<(OctoCapability, String)>);
 
-impl Capabilities {
+impl OctoCapabilities {
     /// Reads the header `Octo-Capabilities`: ids separated by commas, with or without the prefix `octo/`. Unknown ids have no effect.
     pub fn parse(header: &str) -> Self {
-        let mut found: Vec<(Capability, String)> = Vec::new();
+        let mut found: Vec<(OctoCapability, String)> = Vec::new();
         for name in header.split(',').map(str::trim).take(MAX_NAMES) {
             let short = name.strip_prefix(PREFIX).unwrap_or(name);
-            if let Some(known) = Capability::iter().find(|known| known.short_name() == short)
+            if let Some(known) = OctoCapability::iter().find(|known| known.short_name() == short)
                 && found.iter().all(|(one, _)| *one != known)
             {
                 found.push((known, name.to_owned()));
@@ -46,7 +46,7 @@ impl Capabilities {
 
     /// Returns true if the request asks for prices.
     pub fn has_pricing(&self) -> bool {
-        self.0.iter().any(|(one, _)| *one == Capability::Pricing)
+        self.0.iter().any(|(one, _)| *one == OctoCapability::Pricing)
     }
 
     /// Returns the header of the response: the ids that took effect.
@@ -67,14 +67,14 @@ pub struct ListedCapability {
 
 /// Lists the capabilities of this service.
 pub fn list() -> Vec<ListedCapability> {
-    let listed = |capability: Capability| ListedCapability {
+    let listed = |capability: OctoCapability| ListedCapability {
         id: format!("{PREFIX}{}", capability.short_name()),
         revision: 1,
         required: false,
         dependencies: Vec::new(),
         docs: None,
     };
-    Capability::iter().map(listed).collect()
+    OctoCapability::iter().map(listed).collect()
 }
 
 #[cfg(test)]
@@ -91,7 +91,7 @@ mod tests {
             ("", ""),
             ("octo/octo/pricing", ""),
         ] {
-            let capabilities = Capabilities::parse(header);
+            let capabilities = OctoCapabilities::parse(header);
             assert_eq!(capabilities.to_header(), effective, "{header}");
             assert_eq!(capabilities.has_pricing(), !effective.is_empty(), "{header}");
         }

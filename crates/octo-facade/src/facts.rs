@@ -88,7 +88,7 @@ pub struct UnitFacts {
 /// How a visit is booked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum BookingMode {
+pub enum VisitMode {
     /// For a start time.
     Timed,
     /// For a day.
@@ -132,7 +132,7 @@ pub struct EventFacts {
     /// True if it is hidden from public lists.
     pub is_private: bool,
     /// How a visit is booked.
-    pub booking_mode: BookingMode,
+    pub booking_mode: VisitMode,
     /// Minutes of one performance.
     pub duration_minutes: Option<i64>,
     /// Time zone.
@@ -276,7 +276,7 @@ pub struct TicketFacts {
 /// A line of an order.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct LineFacts {
+pub struct OrderLineFacts {
     /// Number of tickets.
     pub quantity: usize,
     /// Price of one ticket.
@@ -326,7 +326,7 @@ pub struct OrderFacts {
     /// Legs: one, because a booking has one product.
     pub legs: Vec<LegFacts>,
     /// Lines, one for each unit, in the order of the request.
-    pub lines: Vec<LineFacts>,
+    pub lines: Vec<OrderLineFacts>,
 }
 
 impl OrderFacts {
@@ -357,7 +357,7 @@ pub struct QuoteFacts {
 
 /// Result of a mutation of an order.
 #[derive(Debug, Clone, Deserialize)]
-pub struct OrderOutcome {
+pub struct OrderMutation {
     /// The order as it is now.
     pub order: Option<OrderFacts>,
     /// Expected failures.
@@ -366,7 +366,7 @@ pub struct OrderOutcome {
 
 /// Result of a quote.
 #[derive(Debug, Clone, Deserialize)]
-pub struct QuoteOutcome {
+pub struct QuoteMutation {
     /// The quote.
     pub quote: Option<QuoteFacts>,
     /// Expected failures.

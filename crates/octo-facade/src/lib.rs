@@ -16,6 +16,6 @@ pub mod slot;
 pub mod store;
 pub mod wire;
 
-pub use crate::capability::{Capabilities, Capability};
+pub use crate::capability::{OctoCapabilities, OctoCapability};
 pub use crate::error::{OctoError, OctoErrorCode};
 pub use crate::store::{BookingDetails, BookingFilter, BookingStore, StoredBooking};

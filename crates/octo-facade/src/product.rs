@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::facts::{BookingMode, EventFacts, MoneyFacts, PriceFacts, SourceFacts, UnitFacts};
+use crate::facts::{VisitMode, EventFacts, MoneyFacts, PriceFacts, SourceFacts, UnitFacts};
 use crate::inferred::{AGES, CONTACT_FIELDS, DELIVERY_FORMATS, OPTION};
-use crate::slot::{Times, zone_of};
+use crate::slot::{SlotTimes, zone_of};
 use crate::wire::{
-    IncludedTax, OptionRestrictions, Pricing, Product, ProductOption, ProductPricing, Supplier, SupplierContact, Unit,
-    UnitRestrictions,
+    OctoTax, OctoOptionLimits, OctoPricing, OctoProduct, OctoOption, OctoProductPricing, OctoSupplier, OctoSupplierContact, OctoUnit,
+    OctoUnitLimits,
 };
 
 /// Ways of delivery.
@@ -30,18 +30,18 @@ pub struct ProductContext<'a> {
 }
 
 /// Converts a source. `base` is the URL under which suppliers are.
-pub fn supplier(source: &SourceFacts, base: &str) -> Supplier {
-    Supplier {
+pub fn supplier(source: &SourceFacts, base: &str) -> OctoSupplier {
+    OctoSupplier {
         id: source.name.clone(),
         name: if source.institution.is_empty() { source.name.clone() } else { source.institution.clone() },
         endpoint: format!("{base}/{}", source.name),
-        contact: SupplierContact::default(),
+        contact: OctoSupplierContact::default(),
     }
 }
 
 /// Converts an event.
-pub fn product(event: &EventFacts, context: &ProductContext<'_>) -> Product {
-    Product {
+pub fn product(event: &EventFacts, context: &ProductContext<'_>) -> OctoProduct {
+    OctoProduct {
         id: event.id.clone(),
         internal_name: event.title.clone(),
         reference: None,
@@ -50,10 +50,10 @@ pub fn product(event: &EventFacts, context: &ProductContext<'_>) -> Product {
         allow_freesale: false,
         instant_confirmation: true,
         instant_delivery: context.source.has("BARCODE_AT_CONFIRM"),
-        availability_required: event.booking_mode != BookingMode::Open,
+        availability_required: event.booking_mode != VisitMode::Open,
         availability_type: match event.booking_mode {
-            BookingMode::Timed => "START_TIME",
-            BookingMode::Dated | BookingMode::Open => "OPENING_HOURS",
+            VisitMode::Timed => "START_TIME",
+            VisitMode::Dated | VisitMode::Open => "OPENING_HOURS",
         },
         delivery_formats: DELIVERY_FORMATS,
         delivery_methods: DELIVERY_METHODS,
@@ -63,9 +63,9 @@ pub fn product(event: &EventFacts, context: &ProductContext<'_>) -> Product {
     }
 }
 
-fn option(event: &EventFacts, context: &ProductContext<'_>) -> ProductOption {
+fn option(event: &EventFacts, context: &ProductContext<'_>) -> OctoOption {
     let (amount, unit) = cutoff(context.cancellation_cutoff);
-    ProductOption {
+    OctoOption {
         id: OPTION,
         default: true,
         internal_name: OPTION,
@@ -75,20 +75,20 @@ fn option(event: &EventFacts, context: &ProductContext<'_>) -> ProductOption {
         cancellation_cutoff_amount: amount,
         cancellation_cutoff_unit: unit,
         required_contact_fields: CONTACT_FIELDS,
-        restrictions: OptionRestrictions { min_units: 1, max_units: context.max_units },
+        restrictions: OctoOptionLimits { min_units: 1, max_units: context.max_units },
         units: event.ticket_types.iter().map(|kind| unit_of(kind, context.has_pricing)).collect(),
     }
 }
 
 /// Returns the start times of the next performances, each once. Empty for opening hours (octo.md §4.3).
 fn start_times(event: &EventFacts) -> Vec<String> {
-    if event.booking_mode != BookingMode::Timed {
+    if event.booking_mode != VisitMode::Timed {
         return Vec::new();
     }
     let zone = zone_of(event);
     let nodes = event.performances.iter().flat_map(|list| &list.nodes);
     let times: BTreeSet<String> =
-        nodes.filter_map(|next| next.starts_at).map(|at| Times::start_time(at, &zone)).collect();
+        nodes.filter_map(|next| next.starts_at).map(|at| SlotTimes::start_time(at, &zone)).collect();
     times.into_iter().collect()
 }
 
@@ -103,15 +103,15 @@ fn cutoff(before: Duration) -> (u64, &'static str) {
     }
 }
 
-fn unit_of(kind: &UnitFacts, has_pricing: bool) -> Unit {
+fn unit_of(kind: &UnitFacts, has_pricing: bool) -> OctoUnit {
     let (youngest, oldest) = AGES;
-    Unit {
+    OctoUnit {
         id: kind.id.clone(),
         internal_name: kind.name.clone(),
         reference: None,
         kind: unit_type(&kind.audience),
         required_contact_fields: Vec::new(),
-        restrictions: UnitRestrictions {
+        restrictions: OctoUnitLimits {
             min_age: kind.min_age.unwrap_or(youngest),
             max_age: kind.max_age.unwrap_or(oldest),
             id_required: false,
@@ -130,7 +130,7 @@ fn unit_type(audience: &str) -> &'static str {
     KNOWN.into_iter().find(|known| *known == audience).unwrap_or("OTHER")
 }
 
-fn currencies(event: &EventFacts, source: &SourceFacts) -> ProductPricing {
+fn currencies(event: &EventFacts, source: &SourceFacts) -> OctoProductPricing {
     let prices = event.ticket_types.iter().filter_map(|kind| kind.price.as_ref());
     let mut available: Vec<String> = Vec::new();
     for currency in source.default_currency.iter().chain(prices.map(|price| &price.retail.currency)) {
@@ -138,13 +138,13 @@ fn currencies(event: &EventFacts, source: &SourceFacts) -> ProductPricing {
             available.push(currency.clone());
         }
     }
-    ProductPricing { default_currency: available.first().cloned(), available_currencies: available, pricing_per: "UNIT" }
+    OctoProductPricing { default_currency: available.first().cloned(), available_currencies: available, pricing_per: "UNIT" }
 }
 
 /// Converts a price.
-pub fn pricing(price: &PriceFacts) -> Pricing {
+pub fn pricing(price: &PriceFacts) -> OctoPricing {
     let retail = price.retail.amount;
-    Pricing {
+    OctoPricing {
         original: price.original.as_ref().map_or(retail, |original| original.amount.max(retail)),
         retail,
         net: price.net.as_ref().map(|net| net.amount),
@@ -154,13 +154,13 @@ pub fn pricing(price: &PriceFacts) -> Pricing {
     }
 }
 
-fn included_tax(name: &str, amount: &MoneyFacts) -> IncludedTax {
-    IncludedTax { name: name.to_owned(), retail: amount.amount, original: amount.amount, net: None }
+fn included_tax(name: &str, amount: &MoneyFacts) -> OctoTax {
+    OctoTax { name: name.to_owned(), retail: amount.amount, original: amount.amount, net: None }
 }
 
 /// Adds prices up, each taken a number of times. `None` without a price, with several currencies, or beyond any amount.
-pub fn total<'a>(prices: impl IntoIterator<Item = (&'a Pricing, usize)>) -> Option<Pricing> {
-    let mut sum: Option<Pricing> = None;
+pub fn total<'a>(prices: impl IntoIterator<Item = (&'a OctoPricing, usize)>) -> Option<OctoPricing> {
+    let mut sum: Option<OctoPricing> = None;
     for (price, count) in prices {
         let price = times(price, count)?;
         sum = Some(match sum {
@@ -171,13 +171,13 @@ pub fn total<'a>(prices: impl IntoIterator<Item = (&'a Pricing, usize)>) -> Opti
     sum
 }
 
-fn times(price: &Pricing, count: usize) -> Option<Pricing> {
+fn times(price: &OctoPricing, count: usize) -> Option<OctoPricing> {
     let count = i64::try_from(count).ok()?;
     let taxes = price.included_taxes.iter().map(|tax| {
         let (retail, original) = (tax.retail.checked_mul(count)?, tax.original.checked_mul(count)?);
-        Some(IncludedTax { retail, original, ..tax.clone() })
+        Some(OctoTax { retail, original, ..tax.clone() })
     });
-    Some(Pricing {
+    Some(OctoPricing {
         original: price.original.checked_mul(count)?,
         retail: price.retail.checked_mul(count)?,
         net: match price.net {
@@ -189,7 +189,7 @@ fn times(price: &Pricing, count: usize) -> Option<Pricing> {
     })
 }
 
-fn plus(one: Pricing, other: Pricing) -> Option<Pricing> {
+fn plus(one: OctoPricing, other: OctoPricing) -> Option<OctoPricing> {
     if (&one.currency, one.currency_precision) != (&other.currency, other.currency_precision) {
         return None;
     }
@@ -207,7 +207,7 @@ fn plus(one: Pricing, other: Pricing) -> Option<Pricing> {
         Some((one, other)) => Some(one.checked_add(other)?),
         None => None,
     };
-    Some(Pricing {
+    Some(OctoPricing {
         original: one.original.checked_add(other.original)?,
         retail: one.retail.checked_add(other.retail)?,
         net,
@@ -217,8 +217,8 @@ fn plus(one: Pricing, other: Pricing) -> Option<Pricing> {
 }
 
 /// Returns a price of nothing in a currency.
-fn other_fields(currency: String, currency_precision: u32) -> Pricing {
-    Pricing { original: 0, retail: 0, net: None, currency, currency_precision, included_taxes: Vec::new() }
+fn other_fields(currency: String, currency_precision: u32) -> OctoPricing {
+    OctoPricing { original: 0, retail: 0, net: None, currency, currency_precision, included_taxes: Vec::new() }
 }
 
 #[cfg(test)]
@@ -275,7 +275,7 @@ mod tests {
         let (adult, child) = (pricing(&facts(1200)), pricing(&facts(500)));
         let sum = total([(&adult, 2), (&child, 1)]).expect("a total");
         assert_eq!((sum.retail, sum.net, sum.included_taxes[0].retail), (2900, Some(2600), 290));
-        let foreign = Pricing { currency: "EUR".to_owned(), ..child };
+        let foreign = OctoPricing { currency: "EUR".to_owned(), ..child };
         assert_eq!(total([(&adult, 1), (&foreign, 1)]), None);
     }
 }

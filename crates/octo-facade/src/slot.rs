@@ -4,9 +4,9 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _, Zoned};
 
-use crate::facts::{BookingMode, EventFacts, PerformanceFacts};
+use crate::facts::{VisitMode, EventFacts, PerformanceFacts};
 use crate::inferred::OPENING_HOURS;
-use crate::wire::{OpeningHours, Slot};
+use crate::wire::{OctoOpeningHours, OctoSlot};
 
 /// Local time with seconds and offset.
 const LOCAL: &str = "%Y-%m-%dT%H:%M:%S%:z";
@@ -16,7 +16,7 @@ const LONGEST_MINUTES: i64 = 366 * 24 * 60;
 
 /// The times of a performance in the zone of its event.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Times {
+pub struct SlotTimes {
     start: Zoned,
     end: Zoned,
     is_all_day: bool,
@@ -33,15 +33,15 @@ pub fn start_of(day: Date, zone: &TimeZone) -> Option<Zoned> {
 }
 
 /// Returns the opening hours of an event: none for start times, the whole day for all others (octo.md O12).
-pub fn opening_hours(event: &EventFacts) -> Vec<OpeningHours> {
+pub fn opening_hours(event: &EventFacts) -> Vec<OctoOpeningHours> {
     let (from, to) = OPENING_HOURS;
     match event.booking_mode {
-        BookingMode::Timed => Vec::new(),
-        BookingMode::Dated | BookingMode::Open => vec![OpeningHours { from: from.to_owned(), to: to.to_owned() }],
+        VisitMode::Timed => Vec::new(),
+        VisitMode::Dated | VisitMode::Open => vec![OctoOpeningHours { from: from.to_owned(), to: to.to_owned() }],
     }
 }
 
-impl Times {
+impl SlotTimes {
     /// Computes the times of a performance. `None` for open visits, which have none.
     pub fn of(event: &EventFacts, performance: &PerformanceFacts) -> Option<Self> {
         let zone = zone_of(event);
@@ -50,7 +50,7 @@ impl Times {
             let lasts = event.duration_minutes.unwrap_or(0).clamp(0, LONGEST_MINUTES);
             let end = performance.ends_at.map(|end| end.to_zoned(zone));
             let end = end.or_else(|| start.checked_add(lasts.minutes()).ok())?;
-            return Some(Self { start, end, is_all_day: event.booking_mode != BookingMode::Timed });
+            return Some(Self { start, end, is_all_day: event.booking_mode != VisitMode::Timed });
         }
         let day = performance.date?;
         let (start, end) = (start_of(day, &zone)?, start_of(day.tomorrow().ok()?, &zone)?);
@@ -75,8 +75,8 @@ impl Times {
     }
 
     /// Returns the times as a reseller receives them.
-    pub fn to_slot(&self, event: &EventFacts, performance: &PerformanceFacts) -> Slot {
-        Slot {
+    pub fn to_slot(&self, event: &EventFacts, performance: &PerformanceFacts) -> OctoSlot {
+        OctoSlot {
             id: performance.id.clone(),
             local_date_time_start: self.start.strftime(LOCAL).to_string(),
             local_date_time_end: self.end.strftime(LOCAL).to_string(),
@@ -129,7 +129,7 @@ pub(crate) mod tests {
     fn each_end_of_a_slot_has_the_offset_of_its_own_date() {
         // The clocks of Zurich go back on 25 October 2026 at 3 o'clock.
         let night = performance(json!({ "startsAt": "2026-10-25T00:30:00Z" }));
-        let times = Times::of(&event("TIMED"), &night).expect("times");
+        let times = SlotTimes::of(&event("TIMED"), &night).expect("times");
         let slot = times.to_slot(&event("TIMED"), &night);
         assert_eq!(slot.local_date_time_start, "2026-10-25T02:30:00+02:00");
         assert_eq!(slot.local_date_time_end, "2026-10-25T03:00:00+01:00");
@@ -140,12 +140,12 @@ pub(crate) mod tests {
     #[test]
     fn a_day_ends_at_the_next_midnight_and_has_opening_hours() {
         let day = performance(json!({ "date": "2026-10-25", "cutoffAt": "2026-10-25T10:00:00.25Z" }));
-        let times = Times::of(&event("DATED"), &day).expect("times");
+        let times = SlotTimes::of(&event("DATED"), &day).expect("times");
         let slot = times.to_slot(&event("DATED"), &day);
         assert_eq!(slot.local_date_time_start, "2026-10-25T00:00:00+02:00");
         assert_eq!(slot.local_date_time_end, "2026-10-26T00:00:00+01:00");
         assert_eq!((slot.all_day, slot.opening_hours.len()), (true, 1));
         assert_eq!(times.cutoff(&day), "2026-10-25T10:00:00Z", "without a fraction");
-        assert_eq!(Times::of(&event("OPEN"), &performance(json!({}))), None);
+        assert_eq!(SlotTimes::of(&event("OPEN"), &performance(json!({}))), None);
     }
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use crate::wire::{BookingContact, Slot};
+use crate::wire::{OctoContact, OctoSlot};
 
 /// A unit of a stored booking.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,7 +18,7 @@ pub struct StoredUnit {
     /// The reseller's reference.
     pub reseller_reference: Option<String>,
     /// The holder.
-    pub contact: BookingContact,
+    pub contact: OctoContact,
 }
 
 /// A cancellation that was requested.
@@ -34,11 +34,11 @@ pub struct StoredCancellation {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BookingDetails {
     /// Availability; `None` for open visits.
-    pub slot: Option<Slot>,
+    pub slot: Option<OctoSlot>,
     /// Units, one a ticket.
     pub units: Vec<StoredUnit>,
     /// The visitor.
-    pub contact: BookingContact,
+    pub contact: OctoContact,
     /// Notes of the reseller.
     pub notes: Option<String>,
     /// Cancellation, if one was requested.

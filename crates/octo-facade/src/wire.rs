@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 /// A supplier: one source (octo.md §4.1).
 #[derive(Debug, Clone, Serialize)]
-pub struct Supplier {
+pub struct OctoSupplier {
     /// Key of the source.
     pub id: String,
     /// Name.
@@ -15,12 +15,12 @@ pub struct Supplier {
     /// URL of its endpoints.
     pub endpoint: String,
     /// How to reach it. Sources do not tell.
-    pub contact: SupplierContact,
+    pub contact: OctoSupplierContact,
 }
 
 /// How to reach a supplier.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct SupplierContact {
+pub struct OctoSupplierContact {
     website: Option<String>,
     email: Option<String>,
     telephone: Option<String>,
@@ -30,7 +30,7 @@ pub struct SupplierContact {
 /// A product: one event (octo.md §4.2).
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Product {
+pub struct OctoProduct {
     /// Global id of the event.
     pub id: String,
     /// Title of the event.
@@ -58,16 +58,16 @@ pub struct Product {
     /// Always `DIGITAL`.
     pub redemption_method: &'static str,
     /// One option.
-    pub options: Vec<ProductOption>,
+    pub options: Vec<OctoOption>,
     /// With the capability `octo/pricing`.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    pub pricing: Option<ProductPricing>,
+    pub pricing: Option<OctoProductPricing>,
 }
 
 /// Currencies of a product (octo.md §9.1).
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ProductPricing {
+pub struct OctoProductPricing {
     /// Currency of its prices.
     pub default_currency: Option<String>,
     /// All of them.
@@ -79,7 +79,7 @@ pub struct ProductPricing {
 /// The option of a product (octo.md §4.3).
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ProductOption {
+pub struct OctoOption {
     /// Always `DEFAULT`.
     pub id: &'static str,
     /// Always true.
@@ -99,15 +99,15 @@ pub struct ProductOption {
     /// Contact fields that a confirmation needs.
     pub required_contact_fields: &'static [&'static str],
     /// Units of a booking.
-    pub restrictions: OptionRestrictions,
+    pub restrictions: OctoOptionLimits,
     /// Units.
-    pub units: Vec<Unit>,
+    pub units: Vec<OctoUnit>,
 }
 
 /// Units of a booking. Neither is null (octo.md §4.3).
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct OptionRestrictions {
+pub struct OctoOptionLimits {
     /// Smallest number.
     pub min_units: u32,
     /// Largest number.
@@ -117,7 +117,7 @@ pub struct OptionRestrictions {
 /// A unit: one ticket type (octo.md §4.4).
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Unit {
+pub struct OctoUnit {
     /// Global id of the ticket type.
     pub id: String,
     /// Name.
@@ -130,16 +130,16 @@ pub struct Unit {
     /// Always empty: tickets have no names.
     pub required_contact_fields: Vec<&'static str>,
     /// Limits.
-    pub restrictions: UnitRestrictions,
+    pub restrictions: OctoUnitLimits,
     /// With the capability `octo/pricing`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub pricing_from: Option<Vec<Pricing>>,
+    pub pricing_from: Option<Vec<OctoPricing>>,
 }
 
 /// Limits of a unit.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct UnitRestrictions {
+pub struct OctoUnitLimits {
     /// Youngest visitor.
     pub min_age: i64,
     /// Oldest visitor.
@@ -159,7 +159,7 @@ pub struct UnitRestrictions {
 /// A price in minor units (octo.md §9.1).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Pricing {
+pub struct OctoPricing {
     /// Before a reduction; never lower than `retail`.
     pub original: i64,
     /// For the visitor.
@@ -171,12 +171,12 @@ pub struct Pricing {
     /// Decimal places.
     pub currency_precision: u32,
     /// Taxes inside `retail`.
-    pub included_taxes: Vec<IncludedTax>,
+    pub included_taxes: Vec<OctoTax>,
 }
 
 /// A tax inside a price.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct IncludedTax {
+pub struct OctoTax {
     /// Name.
     pub name: String,
     /// Part of `retail`.
@@ -190,17 +190,17 @@ pub struct IncludedTax {
 /// The price of a unit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct UnitPricing {
+pub struct OctoUnitPricing {
     /// The unit.
     pub unit_id: String,
     /// Its price.
     #[serde(flatten)]
-    pub pricing: Pricing,
+    pub pricing: OctoPricing,
 }
 
 /// Opening hours.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OpeningHours {
+pub struct OctoOpeningHours {
     /// `HH:MM`.
     pub from: String,
     /// `HH:MM`.
@@ -210,7 +210,7 @@ pub struct OpeningHours {
 /// A day of a calendar (octo.md §5.1).
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct CalendarDay {
+pub struct OctoDay {
     /// `YYYY-MM-DD`.
     pub local_date: String,
     /// True if something is for sale.
@@ -222,16 +222,16 @@ pub struct CalendarDay {
     /// Always null.
     pub capacity: Option<i64>,
     /// Empty for start times.
-    pub opening_hours: Vec<OpeningHours>,
+    pub opening_hours: Vec<OctoOpeningHours>,
     /// With the capability `octo/pricing`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub unit_pricing_from: Option<Vec<UnitPricing>>,
+    pub unit_pricing_from: Option<Vec<OctoUnitPricing>>,
 }
 
 /// Times of an availability, as a booking stores them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Slot {
+pub struct OctoSlot {
     /// Global id of the performance.
     pub id: String,
     /// Local start with its offset.
@@ -241,16 +241,16 @@ pub struct Slot {
     /// True for opening hours.
     pub all_day: bool,
     /// Empty for start times.
-    pub opening_hours: Vec<OpeningHours>,
+    pub opening_hours: Vec<OctoOpeningHours>,
 }
 
 /// An availability (octo.md §5.2).
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Availability {
+pub struct OctoAvailability {
     /// Times.
     #[serde(flatten)]
-    pub slot: Slot,
+    pub slot: OctoSlot,
     /// True if it can be booked.
     pub available: bool,
     /// State.
@@ -265,24 +265,24 @@ pub struct Availability {
     pub utc_cutoff_at: String,
     /// With the capability `octo/pricing`.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    pub prices: Option<AvailabilityPricing>,
+    pub prices: Option<OctoAvailabilityPricing>,
 }
 
 /// Prices of an availability.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct AvailabilityPricing {
+pub struct OctoAvailabilityPricing {
     /// Price of one unit of each kind.
-    pub unit_pricing: Vec<UnitPricing>,
+    pub unit_pricing: Vec<OctoUnitPricing>,
     /// Total of the requested units.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub pricing: Option<Pricing>,
+    pub pricing: Option<OctoPricing>,
 }
 
 /// Contact of a visitor. Every key is present.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct BookingContact {
+pub struct OctoContact {
     /// Full name.
     pub full_name: Option<String>,
     /// First name.
@@ -313,7 +313,7 @@ fn null_as_empty<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::E
 /// A booking (octo.md §6.4).
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Booking {
+pub struct OctoBooking {
     /// Global id of the order.
     pub id: String,
     /// The reseller's uuid.
@@ -347,15 +347,15 @@ pub struct Booking {
     /// True if it can be canceled now.
     pub cancellable: bool,
     /// The cancellation.
-    pub cancellation: Option<Cancellation>,
+    pub cancellation: Option<OctoCancellation>,
     /// Always false.
     pub freesale: bool,
     /// Global id of the performance; null for open visits.
     pub availability_id: Option<String>,
     /// Its times; null for open visits.
-    pub availability: Option<Slot>,
+    pub availability: Option<OctoSlot>,
     /// The visitor.
-    pub contact: BookingContact,
+    pub contact: OctoContact,
     /// Notes of the reseller.
     pub notes: Option<String>,
     /// Always per ticket.
@@ -363,16 +363,16 @@ pub struct Booking {
     /// Always null.
     pub voucher: Option<()>,
     /// Units.
-    pub unit_items: Vec<UnitItem>,
+    pub unit_items: Vec<OctoUnitItem>,
     /// Total, with the capability `octo/pricing`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub pricing: Option<Pricing>,
+    pub pricing: Option<OctoPricing>,
 }
 
 /// A cancellation.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Cancellation {
+pub struct OctoCancellation {
     /// `FULL`, `PARTIAL` or `NONE`.
     pub refund: String,
     /// The reseller's reason.
@@ -384,7 +384,7 @@ pub struct Cancellation {
 /// A unit of a booking.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct UnitItem {
+pub struct OctoUnitItem {
     /// The reseller's uuid.
     pub uuid: BookingUuid,
     /// The reseller's reference.
@@ -400,30 +400,30 @@ pub struct UnitItem {
     /// Time of use.
     pub utc_redeemed_at: Option<Timestamp>,
     /// The holder.
-    pub contact: BookingContact,
+    pub contact: OctoContact,
     /// The ticket; without codes while none is issued.
-    pub ticket: TicketObject,
+    pub ticket: OctoTicket,
     /// With the capability `octo/pricing`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub pricing: Option<Pricing>,
+    pub pricing: Option<OctoPricing>,
 }
 
 /// A ticket.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct TicketObject {
+pub struct OctoTicket {
     /// Always `DIGITAL`.
     pub redemption_method: &'static str,
     /// Time of use.
     pub utc_redeemed_at: Option<Timestamp>,
     /// Codes.
-    pub delivery_options: Vec<DeliveryOption>,
+    pub delivery_options: Vec<OctoDeliveryOption>,
 }
 
 /// A code of a ticket.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct DeliveryOption {
+pub struct OctoDeliveryOption {
     /// Format.
     pub delivery_format: &'static str,
     /// Content.

@@ -6,9 +6,9 @@ use octo_facade::OctoError;
 use octo_facade::availability::{CheckContext, availability, calendar_day, is_open};
 use octo_facade::facts::{DayFacts, EventFacts, PerformanceFacts};
 use octo_facade::problem::to_error;
-use octo_facade::request::{self, CalendarRequest, CheckRequest, Selection, UnitCount};
-use octo_facade::slot::{Times, start_of, zone_of};
-use octo_facade::wire::{Availability, CalendarDay};
+use octo_facade::request::{self, CalendarRequest, CheckRequest, AvailabilitySelection, OctoUnitCount};
+use octo_facade::slot::{SlotTimes, start_of, zone_of};
+use octo_facade::wire::{OctoAvailability, OctoDay};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -61,7 +61,7 @@ pub(super) async fn calendar(exchange: &Exchange<'_>, body: &[u8]) -> Result<Rep
     let found: EventResult<CalendarResult> = exchange.query(CALENDAR, variables).await?;
     let days = found.event.ok_or_else(|| OctoError::product(Some(product)))?.calendar;
     let has_pricing = exchange.capabilities.has_pricing();
-    let days: Vec<CalendarDay> = days.iter().filter_map(|day| calendar_day(&event, day, has_pricing)).collect();
+    let days: Vec<OctoDay> = days.iter().filter_map(|day| calendar_day(&event, day, has_pricing)).collect();
     Reply::of(&days)
 }
 
@@ -78,14 +78,14 @@ pub(super) async fn check(exchange: &Exchange<'_>, body: &[u8]) -> Result<Reply,
         has_pricing: exchange.capabilities.has_pricing(),
     };
     let quantity = total_quantity(body.units());
-    let rows: Vec<Availability> = match selection {
+    let rows: Vec<OctoAvailability> = match selection {
         // Open visits have no times to choose from.
-        Selection::Days(..) if is_open(&event) => Vec::new(),
-        Selection::Days(from, to) => {
+        AvailabilitySelection::Days(..) if is_open(&event) => Vec::new(),
+        AvailabilitySelection::Days(from, to) => {
             let performances = in_range(exchange, &event, (from, to), &quantity).await?;
             performances.iter().filter_map(|performance| availability(&event, performance, &context)).collect()
         }
-        Selection::Ids(ids) => {
+        AvailabilitySelection::Ids(ids) => {
             let performances = by_ids(exchange, &event, &ids, Some(&quantity)).await?;
             let row = |performance| availability(&event, performance, &context).ok_or_else(unreadable);
             performances.iter().map(row).collect::<Result<_, _>>()?
@@ -100,7 +100,7 @@ fn unreadable() -> OctoError {
 }
 
 /// Checks that the event has all units.
-fn check_units(event: &EventFacts, units: &[UnitCount]) -> Result<(), OctoError> {
+fn check_units(event: &EventFacts, units: &[OctoUnitCount]) -> Result<(), OctoError> {
     match units.iter().find(|unit| event.find_unit(&unit.id).is_none()) {
         Some(unknown) => Err(OctoError::unit(Some(&unknown.id))),
         None => Ok(()),
@@ -108,7 +108,7 @@ fn check_units(event: &EventFacts, units: &[UnitCount]) -> Result<(), OctoError>
 }
 
 /// Returns the number of places that are needed together; null for any.
-fn total_quantity(units: &[UnitCount]) -> Value {
+fn total_quantity(units: &[OctoUnitCount]) -> Value {
     let sum: u64 = units.iter().map(|unit| u64::from(unit.quantity)).sum();
     match sum {
         0 => Value::Null,
@@ -129,7 +129,7 @@ async fn in_range(
     let (start, end) = (start.timestamp().to_string(), end.timestamp().to_string());
     let limit = exchange.settings().max_availabilities;
     let is_of_range = |performance: &PerformanceFacts| {
-        Times::of(event, performance).is_some_and(|times| (from..=to).contains(&times.day()))
+        SlotTimes::of(event, performance).is_some_and(|times| (from..=to).contains(&times.day()))
     };
     let (mut performances, mut after): (Vec<PerformanceFacts>, Option<String>) = (Vec::new(), None);
     loop {

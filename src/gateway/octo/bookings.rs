@@ -1,12 +1,12 @@
 //! Holds, reads and lists bookings.
 
 use domain::StoreError;
-use octo_facade::booking::{NewBooking, booking, lines_of, new_booking, order_contact};
-use octo_facade::facts::{EventFacts, OrderFacts, OrderOutcome, PerformanceFacts};
+use octo_facade::booking::{BookingIdentity, booking, lines_of, new_booking, order_contact};
+use octo_facade::facts::{EventFacts, OrderFacts, OrderMutation, PerformanceFacts};
 use octo_facade::problem::to_error;
 use octo_facade::request::{self, ListRequest, Reserve, ReserveBody};
-use octo_facade::slot::Times;
-use octo_facade::wire::Booking;
+use octo_facade::slot::SlotTimes;
+use octo_facade::wire::OctoBooking;
 use octo_facade::{BookingFilter, OctoError, StoredBooking};
 use orders::idempotency::request_hash;
 use serde_json::{Map, Value, json};
@@ -58,7 +58,7 @@ pub(super) async fn list(exchange: &Exchange<'_>) -> Result<Reply, OctoError> {
         let order = order.as_ref().filter(|order| !is_refused(stored, order))?;
         Some(booking(stored, order, has_pricing))
     });
-    Reply::of(&found.collect::<Vec<Booking>>())
+    Reply::of(&found.collect::<Vec<OctoBooking>>())
 }
 
 /// `POST /bookings`.
@@ -104,18 +104,18 @@ async fn create(
     if let Some(item) = unknown {
         return Err(OctoError::unit(Some(&item.unit_id)));
     }
-    let OrderOutcome { order, problems } = run(exchange, CREATE, order_input(request, &performance)).await?;
+    let OrderMutation { order, problems } = run(exchange, CREATE, order_input(request, &performance)).await?;
     let order = match (order, problems.first()) {
         (Some(order), None) => order,
         (_, Some(problem)) => return Err(to_error(problem, &request.uuid.to_string())),
         (None, None) => return Err(OctoError::internal()),
     };
-    let times = Times::of(&event, &performance);
-    let new = NewBooking {
+    let times = SlotTimes::of(&event, &performance);
+    let new = BookingIdentity {
         scope: exchange.scope(),
         order: order_key(&order)?,
         request_hash: hash,
-        visit_day: times.as_ref().map(Times::day),
+        visit_day: times.as_ref().map(SlotTimes::day),
         slot: times.map(|times| times.to_slot(&event, &performance)),
     };
     let stored = new_booking(request, &order, new);

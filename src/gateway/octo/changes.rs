@@ -2,11 +2,11 @@
 
 use octo_facade::OctoError;
 use octo_facade::booking::{apply_change, needs_another_hold, order_contact, refund_of, status, status_of};
-use octo_facade::facts::{OrderFacts, OrderOutcome, ProblemFacts};
+use octo_facade::facts::{OrderFacts, OrderMutation, ProblemFacts};
 use octo_facade::problem::to_error;
-use octo_facade::request::{self, CancelBody, Change, ChangeBody, ExtendBody};
+use octo_facade::request::{self, CancelBody, BookingChange, ChangeBody, ExtendBody};
 use octo_facade::store::StoredCancellation;
-use octo_facade::wire::BookingContact;
+use octo_facade::wire::OctoContact;
 use serde_json::{Map, Value, json};
 
 use crate::gateway::octo::availability::by_ids;
@@ -100,7 +100,7 @@ async fn refuse_other_hold(
     exchange: &Exchange<'_>,
     seller: &Seller,
     found: &FoundBooking,
-    change: &Change,
+    change: &BookingChange,
 ) -> OctoError {
     let product = change.product.as_deref().unwrap_or(&found.stored.product);
     let event = match find_event(exchange, seller, EVENT, product).await {
@@ -119,7 +119,7 @@ async fn refuse_other_hold(
     OctoError::refused(NO_OTHER_HOLD)
 }
 
-fn changes_reference(found: &FoundBooking, change: &Change) -> bool {
+fn changes_reference(found: &FoundBooking, change: &BookingChange) -> bool {
     change.reseller_reference.is_some() && change.reseller_reference != found.stored.reseller_reference
 }
 
@@ -155,7 +155,7 @@ async fn cancel_sale(
     exchange: &Exchange<'_>,
     found: &mut FoundBooking,
     reason: Option<String>,
-) -> Result<OrderOutcome, OctoError> {
+) -> Result<OrderMutation, OctoError> {
     let quoted = quote(exchange, &found.order).await?;
     let Some(quoted_sale) = quoted.quote else { return Err(not_canceled(&quoted.problems, exchange.uuid())) };
     // A part that cannot be canceled: whole bookings only.
@@ -219,7 +219,7 @@ async fn set_contact(exchange: &Exchange<'_>, found: &mut FoundBooking, need: Ne
 }
 
 /// Names the parts of a contact that are missing.
-fn incomplete(contact: &BookingContact) -> OctoError {
+fn incomplete(contact: &OctoContact) -> OctoError {
     let is_named = contact.full_name.is_some() || (contact.first_name.is_some() && contact.last_name.is_some());
     let missing = match (is_named, contact.email_address.is_some()) {
         (true, true) => "a first and a last name",
@@ -234,7 +234,7 @@ fn incomplete(contact: &BookingContact) -> OctoError {
 async fn after(
     exchange: &Exchange<'_>,
     found: &FoundBooking,
-    outcome: &OrderOutcome,
+    outcome: &OrderMutation,
 ) -> Result<OrderFacts, OctoError> {
     match &outcome.order {
         Some(order) => Ok(order.clone()),
@@ -248,7 +248,7 @@ mod tests {
 
     #[test]
     fn a_contact_without_a_part_names_the_part_and_no_value() {
-        let contact = |fields: Value| serde_json::from_value::<BookingContact>(fields).expect("a contact");
+        let contact = |fields: Value| serde_json::from_value::<OctoContact>(fields).expect("a contact");
         let error = |fields| incomplete(&contact(fields)).message;
         assert!(error(json!({})).contains("`firstName`, `lastName` and `emailAddress`"));
         let message = error(json!({ "firstName": "Ada", "lastName": "Lovelace" }));

@@ -10,7 +10,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse as _, Response};
 use octo_facade::facts::SourceFacts;
-use octo_facade::{BookingStore, Capabilities, OctoError, OctoErrorCode};
+use octo_facade::{BookingStore, OctoCapabilities, OctoError, OctoErrorCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -94,7 +94,7 @@ pub(super) struct Exchange<'a> {
     ids: PathIds,
     request_id: String,
     /// Capabilities that take effect.
-    pub(super) capabilities: Capabilities,
+    pub(super) capabilities: OctoCapabilities,
     /// True if live sources must be refused.
     pub(super) is_test: bool,
 }
@@ -122,7 +122,7 @@ impl<'a> Exchange<'a> {
         }
         let scopes: HashSet<Scope> = viewer.scopes.iter().copied().chain([Scope::OrderRead]).collect();
         let booking_viewer = Arc::new(Viewer { scopes, ..Viewer::clone(viewer) });
-        let capabilities = Capabilities::parse(text_of(headers, CAPABILITIES)?.unwrap_or_default());
+        let capabilities = OctoCapabilities::parse(text_of(headers, CAPABILITIES)?.unwrap_or_default());
         let is_test = match text_of(headers, ENVIRONMENT)?.map(str::trim) {
             Some("test") => true,
             Some("live" | "") | None => false,

@@ -1,7 +1,7 @@
 //! Orders behind bookings.
 
 use domain::{BookingUuid, OrderKey};
-use octo_facade::facts::{OrderFacts, OrderOutcome, QuoteOutcome};
+use octo_facade::facts::{OrderFacts, OrderMutation, QuoteMutation};
 use octo_facade::{OctoError, StoredBooking};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -95,7 +95,7 @@ pub(super) async fn run(
     exchange: &Exchange<'_>,
     document: &'static str,
     input: Value,
-) -> Result<OrderOutcome, OctoError> {
+) -> Result<OrderMutation, OctoError> {
     let Outcome { outcome } = exchange.query_bookings(document, json!({ "input": input })).await?;
     Ok(outcome)
 }
@@ -107,7 +107,7 @@ pub(super) async fn act(
     document: &'static str,
     (order, key): (&OrderFacts, Option<String>),
     others: Map<String, Value>,
-) -> Result<OrderOutcome, OctoError> {
+) -> Result<OrderMutation, OctoError> {
     let mut input = others;
     input.insert("order".to_owned(), order.id.as_str().into());
     input.insert("idempotencyKey".to_owned(), key.unwrap_or_else(request_id::generate).into());
@@ -115,7 +115,7 @@ pub(super) async fn act(
 }
 
 /// Quotes the cancellation of a whole order.
-pub(super) async fn quote(exchange: &Exchange<'_>, order: &OrderFacts) -> Result<QuoteOutcome, OctoError> {
+pub(super) async fn quote(exchange: &Exchange<'_>, order: &OrderFacts) -> Result<QuoteMutation, OctoError> {
     let input = json!({ "input": { "order": order.id } });
     let Outcome { outcome } = exchange.query_bookings(QUOTE, input).await?;
     Ok(outcome)

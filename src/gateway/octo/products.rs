@@ -4,7 +4,7 @@ use octo_facade::OctoError;
 use octo_facade::facts::{EventFacts, IdOnly, Nodes, ProblemFacts};
 use octo_facade::problem::to_error;
 use octo_facade::product::{ProductContext, product as to_product, supplier as to_supplier};
-use octo_facade::wire::{Product, Supplier};
+use octo_facade::wire::{OctoProduct, OctoSupplier};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -49,7 +49,7 @@ struct EventsResult<T> {
 /// `GET /suppliers`.
 pub(super) async fn suppliers(exchange: &Exchange<'_>) -> Result<Reply, OctoError> {
     let base = exchange.suppliers_url();
-    let suppliers: Vec<Supplier> =
+    let suppliers: Vec<OctoSupplier> =
         exchange.sellers().await?.iter().map(|seller| to_supplier(&seller.source, &base)).collect();
     Reply::of(&suppliers)
 }
@@ -64,7 +64,7 @@ pub(super) async fn supplier(exchange: &Exchange<'_>) -> Result<Reply, OctoError
 pub(super) async fn products(exchange: &Exchange<'_>) -> Result<Reply, OctoError> {
     let seller = exchange.seller().await?;
     let limit = exchange.settings().max_products;
-    let mut products: Vec<Product> = Vec::new();
+    let mut products: Vec<OctoProduct> = Vec::new();
     let mut after = None;
     loop {
         let page: Page<EventFacts> = load_page(exchange, PRODUCTS, &seller, (PAGE_SIZE, after)).await?;
@@ -87,7 +87,7 @@ pub(super) async fn product(exchange: &Exchange<'_>) -> Result<Reply, OctoError>
     Reply::of(&convert(exchange, &seller, &event))
 }
 
-fn convert(exchange: &Exchange<'_>, seller: &Seller, event: &EventFacts) -> Product {
+fn convert(exchange: &Exchange<'_>, seller: &Seller, event: &EventFacts) -> OctoProduct {
     let settings = exchange.settings();
     let cutoff = settings.cancellation_cutoffs.get(&seller.source.name).copied();
     let context = ProductContext {

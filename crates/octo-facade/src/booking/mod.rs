@@ -5,12 +5,12 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
 
-use crate::facts::{LineFacts, MoneyFacts, OrderFacts, QuoteFacts, TicketFacts};
+use crate::facts::{OrderLineFacts, MoneyFacts, OrderFacts, QuoteFacts, TicketFacts};
 use crate::inferred::OPTION;
 use crate::product::{DELIVERY_METHODS, REDEMPTION, pricing, total};
-use crate::request::{Change, Reserve, UnitItemRequest};
+use crate::request::{BookingChange, Reserve, UnitItemRequest};
 use crate::store::{BookingDetails, StoredBooking, StoredUnit};
-use crate::wire::{Booking, BookingContact, Cancellation, DeliveryOption, Pricing, Slot, TicketObject, UnitItem};
+use crate::wire::{OctoBooking, OctoContact, OctoCancellation, OctoDeliveryOption, OctoPricing, OctoSlot, OctoTicket, OctoUnitItem};
 
 /// States of a booking.
 pub mod status {
@@ -46,7 +46,7 @@ pub fn status_of(order: &OrderFacts) -> &'static str {
 
 /// Returns true if all tickets were issued and used.
 fn is_redeemed(order: &OrderFacts) -> bool {
-    let is_used = |line: &LineFacts| {
+    let is_used = |line: &OrderLineFacts| {
         line.tickets.len() >= line.quantity && line.tickets.iter().all(|ticket| ticket.status == "USED")
     };
     !order.lines.is_empty() && order.lines.iter().all(is_used)
@@ -65,10 +65,10 @@ pub fn lines_of<'a>(units: impl IntoIterator<Item = &'a str>) -> Vec<(&'a str, u
 }
 
 /// Converts a stored booking with its order as it is now.
-pub fn booking(stored: &StoredBooking, order: &OrderFacts, has_pricing: bool) -> Booking {
+pub fn booking(stored: &StoredBooking, order: &OrderFacts, has_pricing: bool) -> OctoBooking {
     let status = status_of(order);
     let details = &stored.details;
-    Booking {
+    OctoBooking {
         id: order.id.clone(),
         uuid: stored.uuid,
         test_mode: order.test_mode,
@@ -98,8 +98,8 @@ pub fn booking(stored: &StoredBooking, order: &OrderFacts, has_pricing: bool) ->
     }
 }
 
-fn order_total(order: &OrderFacts) -> Option<Pricing> {
-    let totals: Vec<Pricing> = order.lines.iter().map(|line| pricing(&line.total)).collect();
+fn order_total(order: &OrderFacts) -> Option<OctoPricing> {
+    let totals: Vec<OctoPricing> = order.lines.iter().map(|line| pricing(&line.total)).collect();
     total(totals.iter().map(|total| (total, 1)))
 }
 
@@ -124,31 +124,31 @@ fn is_cancellable(order: &OrderFacts, status: &str) -> bool {
 }
 
 /// Returns the cancellation of a canceled booking. One that was undone by the venue has no reason.
-fn cancellation(details: &BookingDetails, order: &OrderFacts, status: &str) -> Option<Cancellation> {
+fn cancellation(details: &BookingDetails, order: &OrderFacts, status: &str) -> Option<OctoCancellation> {
     if status != status::CANCELLED {
         return None;
     }
     let requested = details.cancellation.as_ref();
-    Some(Cancellation {
+    Some(OctoCancellation {
         refund: requested.map_or_else(|| "NONE".to_owned(), |requested| requested.refund.clone()),
         reason: requested.and_then(|requested| requested.reason.clone()),
         utc_cancelled_at: order.updated_at,
     })
 }
 
-fn unit_items(details: &BookingDetails, order: &OrderFacts, (status, has_pricing): (&'static str, bool)) -> Vec<UnitItem> {
+fn unit_items(details: &BookingDetails, order: &OrderFacts, (status, has_pricing): (&'static str, bool)) -> Vec<OctoUnitItem> {
     let lines = lines_of(details.units.iter().map(|unit| unit.unit.as_str()));
     let mut taken = vec![0; lines.len()];
     let item = |unit: &StoredUnit| {
         let index = lines.iter().position(|(known, _)| *known == unit.unit);
-        let line: Option<&LineFacts> = index.and_then(|index| order.lines.get(index));
+        let line: Option<&OrderLineFacts> = index.and_then(|index| order.lines.get(index));
         let place = index.map_or(0, |index| {
             taken[index] += 1;
             taken[index] - 1
         });
         let ticket = line.and_then(|line| line.tickets.get(place));
         let used_at = ticket.and_then(|ticket| ticket.used_at);
-        UnitItem {
+        OctoUnitItem {
             uuid: unit.uuid,
             reseller_reference: unit.reseller_reference.clone(),
             supplier_reference: None,
@@ -157,7 +157,7 @@ fn unit_items(details: &BookingDetails, order: &OrderFacts, (status, has_pricing
             status: unit_status(ticket, status),
             utc_redeemed_at: used_at,
             contact: unit.contact.clone(),
-            ticket: TicketObject {
+            ticket: OctoTicket {
                 redemption_method: REDEMPTION,
                 utc_redeemed_at: used_at,
                 delivery_options: ticket.map(codes).unwrap_or_default(),
@@ -178,7 +178,7 @@ fn unit_status(ticket: Option<&TicketFacts>, booking: &'static str) -> &'static 
 }
 
 /// Returns the codes of a ticket. A symbology without a name in OCTO is left out.
-fn codes(ticket: &TicketFacts) -> Vec<DeliveryOption> {
+fn codes(ticket: &TicketFacts) -> Vec<OctoDeliveryOption> {
     let code = |(symbology, value): (&String, &String)| {
         let delivery_format = match symbology.as_str() {
             "QR" => "QRCODE",
@@ -186,7 +186,7 @@ fn codes(ticket: &TicketFacts) -> Vec<DeliveryOption> {
             "AZTEC" => "AZTECCODE",
             _ => return None,
         };
-        Some(DeliveryOption { delivery_format, delivery_value: value.clone() })
+        Some(OctoDeliveryOption { delivery_format, delivery_value: value.clone() })
     };
     let codes = ticket.deliveries.iter().filter_map(|one| one.symbology.as_ref().zip(one.value.as_ref()));
     codes.filter_map(code).collect()
@@ -195,7 +195,7 @@ fn codes(ticket: &TicketFacts) -> Vec<DeliveryOption> {
 /// Contact of an order.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct OrderContact {
+pub struct BookingOrderContact {
     first_name: String,
     last_name: String,
     email: String,
@@ -204,11 +204,11 @@ pub struct OrderContact {
 }
 
 /// Converts a contact. A full name is split at its last blank (octo.md §12.2). `None` if a name or the email address is missing.
-pub fn order_contact(contact: &BookingContact) -> Option<OrderContact> {
+pub fn order_contact(contact: &OctoContact) -> Option<BookingOrderContact> {
     let filled = |text: &Option<String>| text.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
     let split = contact.full_name.as_deref().and_then(|name| name.trim().rsplit_once(' '));
     let (first, last) = split.map_or((None, None), |(first, last)| (Some(first.trim()), Some(last.trim())));
-    Some(OrderContact {
+    Some(BookingOrderContact {
         first_name: filled(&contact.first_name).or_else(|| first.map(str::to_owned))?,
         last_name: filled(&contact.last_name).or_else(|| last.map(str::to_owned))?,
         email: filled(&contact.email_address)?,
@@ -219,7 +219,7 @@ pub fn order_contact(contact: &BookingContact) -> Option<OrderContact> {
 
 /// Identity of a new booking: its owner, its order, and the hash of its request.
 #[derive(Debug, Clone)]
-pub struct NewBooking {
+pub struct BookingIdentity {
     /// Owner of the uuid.
     pub scope: String,
     /// The order.
@@ -229,11 +229,11 @@ pub struct NewBooking {
     /// Day of the visit.
     pub visit_day: Option<Date>,
     /// Availability.
-    pub slot: Option<Slot>,
+    pub slot: Option<OctoSlot>,
 }
 
 /// Creates the stored booking of a request, before anything is held.
-pub fn new_booking(request: &Reserve, order: &OrderFacts, new: NewBooking) -> StoredBooking {
+pub fn new_booking(request: &Reserve, order: &OrderFacts, new: BookingIdentity) -> StoredBooking {
     let unit = |(place, item): (usize, &UnitItemRequest)| StoredUnit {
         uuid: item.uuid.unwrap_or_else(|| request.uuid.of_ticket(place)),
         unit: item.unit_id.clone(),
@@ -264,7 +264,7 @@ pub fn new_booking(request: &Reserve, order: &OrderFacts, new: NewBooking) -> St
 }
 
 /// Returns true if a change needs another hold: another product, availability, or other units.
-pub fn needs_another_hold(stored: &StoredBooking, change: &Change) -> bool {
+pub fn needs_another_hold(stored: &StoredBooking, change: &BookingChange) -> bool {
     let slot = stored.details.slot.as_ref().map(|slot| slot.id.as_str());
     change.product.as_deref().is_some_and(|product| product != stored.product)
         || change.availability.as_deref().is_some_and(|id| Some(id) != slot)
@@ -291,7 +291,7 @@ fn match_units(stored: &StoredBooking, items: &[UnitItemRequest]) -> Option<Vec<
 }
 
 /// Applies a change that needs no other hold.
-pub fn apply_change(stored: &mut StoredBooking, change: &Change) {
+pub fn apply_change(stored: &mut StoredBooking, change: &BookingChange) {
     let matched = change.unit_items.as_ref().and_then(|items| match_units(stored, items)).unwrap_or_default();
     for (uuid, item) in matched {
         if let Some(unit) = stored.details.units.iter_mut().find(|unit| unit.uuid == uuid) {

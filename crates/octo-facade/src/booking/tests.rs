@@ -26,14 +26,14 @@ fn stored() -> StoredBooking {
         "unitItems": [{ "unitId": "adult" }, { "unitId": "child" }, { "unitId": "adult" }],
     });
     let request = parse::<ReserveBody>(body.to_string().as_bytes()).and_then(|body| body.check("harbor", 9, false));
-    let slot = Slot {
+    let slot = OctoSlot {
         id: "a".to_owned(),
         local_date_time_start: "2026-06-15T10:00:00+02:00".to_owned(),
         local_date_time_end: "2026-06-15T11:00:00+02:00".to_owned(),
         all_day: false,
         opening_hours: Vec::new(),
     };
-    let new = NewBooking {
+    let new = BookingIdentity {
         scope: "reseller tiqets".to_owned(),
         order: OrderKey::of_name("order"),
         request_hash: "hash".to_owned(),
@@ -43,7 +43,7 @@ fn stored() -> StoredBooking {
     new_booking(&request.expect("a request"), &order("DRAFT", &json!([])), new)
 }
 
-fn change(body: Value) -> Change {
+fn change(body: Value) -> BookingChange {
     let parsed = parse::<crate::request::ChangeBody>(body.to_string().as_bytes());
     parsed.and_then(|body| body.check(9)).expect("a change")
 }
@@ -149,7 +149,7 @@ fn the_same_units_need_no_other_hold_and_other_ones_do() {
 
 #[test]
 fn a_full_name_is_split_at_its_last_blank_and_an_incomplete_contact_is_none() {
-    let contact = |fields: Value| serde_json::from_value::<BookingContact>(fields).expect("a contact");
+    let contact = |fields: Value| serde_json::from_value::<OctoContact>(fields).expect("a contact");
     let order = |fields| order_contact(&contact(fields)).map(|contact| serde_json::to_value(contact).expect("JSON"));
     let full = order(json!({ "fullName": "Ada King Lovelace", "emailAddress": "ada@example.org", "locales": null }));
     let full = full.expect("a contact");

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::error::OctoError;
 use crate::inferred::OPTION;
-use crate::wire::BookingContact;
+use crate::wire::OctoContact;
 
 /// Longest range of days, both ends included (octo.md §2.5).
 pub const MAX_DAYS: i32 = 366;
@@ -44,7 +44,7 @@ pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, OctoError> {
 
 /// A number of units of one kind.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct UnitCount {
+pub struct OctoUnitCount {
     /// The unit.
     pub id: String,
     /// Number.
@@ -83,7 +83,7 @@ pub struct CalendarRequest {
     option_id: Option<String>,
     local_date_start: Option<String>,
     local_date_end: Option<String>,
-    units: Option<Vec<UnitCount>>,
+    units: Option<Vec<OctoUnitCount>>,
 }
 
 impl CalendarRequest {
@@ -103,14 +103,14 @@ impl CalendarRequest {
     }
 
     /// Returns the units that are needed together. The calendar does not count them: a check does.
-    pub fn units(&self) -> &[UnitCount] {
+    pub fn units(&self) -> &[OctoUnitCount] {
         self.units.as_deref().unwrap_or_default()
     }
 }
 
 /// Availabilities of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Selection {
+pub enum AvailabilitySelection {
     /// Those of a range of days, both ends included.
     Days(Date, Date),
     /// Those with these ids.
@@ -127,7 +127,7 @@ pub struct CheckRequest {
     local_date_start: Option<String>,
     local_date_end: Option<String>,
     availability_ids: Option<Vec<String>>,
-    units: Option<Vec<UnitCount>>,
+    units: Option<Vec<OctoUnitCount>>,
 }
 
 impl CheckRequest {
@@ -136,24 +136,24 @@ impl CheckRequest {
     /// # Errors
     ///
     /// Product or option is missing; none or several of day, range and ids are given; or there are too many.
-    pub fn check(&self) -> Result<(&str, Selection), OctoError> {
+    pub fn check(&self) -> Result<(&str, AvailabilitySelection), OctoError> {
         let product = product_and_option(self.product_id.as_deref(), self.option_id.as_deref())?;
         let range = (self.local_date_start.as_deref(), self.local_date_end.as_deref());
         let selection = match (self.local_date.as_deref(), range, &self.availability_ids) {
             (Some(only), (None, None), None) => {
                 let only = day(only, "localDate")?;
-                Selection::Days(only, only)
+                AvailabilitySelection::Days(only, only)
             }
             (None, (Some(from), Some(to)), None) => {
                 let (from, to) = day_range(day(from, "localDateStart")?, day(to, "localDateEnd")?)?;
-                Selection::Days(from, to)
+                AvailabilitySelection::Days(from, to)
             }
             (None, (None, None), Some(ids)) => {
                 if ids.is_empty() || ids.len() > MAX_AVAILABILITY_IDS {
                     let message = format!("`availabilityIds` must have 1 to {MAX_AVAILABILITY_IDS} ids");
                     return Err(OctoError::bad_request(message));
                 }
-                Selection::Ids(ids.clone())
+                AvailabilitySelection::Ids(ids.clone())
             }
             _ => {
                 return Err(OctoError::bad_request(
@@ -165,7 +165,7 @@ impl CheckRequest {
     }
 
     /// Returns the units that are needed together.
-    pub fn units(&self) -> &[UnitCount] {
+    pub fn units(&self) -> &[OctoUnitCount] {
         self.units.as_deref().unwrap_or_default()
     }
 }
@@ -177,7 +177,7 @@ pub struct UnitItemBody {
     uuid: Option<String>,
     unit_id: Option<String>,
     reseller_reference: Option<String>,
-    contact: Option<BookingContact>,
+    contact: Option<OctoContact>,
 }
 
 /// A unit item of a valid request.
@@ -190,7 +190,7 @@ pub struct UnitItemRequest {
     /// The reseller's reference.
     pub reseller_reference: Option<String>,
     /// The holder.
-    pub contact: Option<BookingContact>,
+    pub contact: Option<OctoContact>,
 }
 
 /// Checks unit items: at least one, each with a unit, and no uuid twice.
@@ -230,7 +230,7 @@ fn check_text(text: Option<&str>, limit: usize, field: &str) -> Result<(), OctoE
     Ok(())
 }
 
-fn check_contact(contact: &BookingContact) -> Result<(), OctoError> {
+fn check_contact(contact: &OctoContact) -> Result<(), OctoError> {
     let texts = [
         (&contact.full_name, "contact.fullName"),
         (&contact.first_name, "contact.firstName"),
@@ -261,7 +261,7 @@ pub struct ReserveBody {
     expiration_minutes: Option<u64>,
     notes: Option<String>,
     reseller_reference: Option<String>,
-    contact: Option<BookingContact>,
+    contact: Option<OctoContact>,
     unit_items: Option<Vec<UnitItemBody>>,
 }
 
@@ -282,7 +282,7 @@ pub struct Reserve {
     /// The reseller's reference.
     pub reseller_reference: Option<String>,
     /// The visitor.
-    pub contact: Option<BookingContact>,
+    pub contact: Option<OctoContact>,
     /// Notes.
     pub notes: Option<String>,
     /// True to refuse live sources.
@@ -337,13 +337,13 @@ pub struct ChangeBody {
     expiration_minutes: Option<u64>,
     notes: Option<String>,
     reseller_reference: Option<String>,
-    contact: Option<BookingContact>,
+    contact: Option<OctoContact>,
     unit_items: Option<Vec<UnitItemBody>>,
 }
 
 /// A valid change of a booking.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Change {
+pub struct BookingChange {
     /// Another product.
     pub product: Option<String>,
     /// Another availability.
@@ -353,7 +353,7 @@ pub struct Change {
     /// The reseller's reference.
     pub reseller_reference: Option<String>,
     /// The visitor.
-    pub contact: Option<BookingContact>,
+    pub contact: Option<OctoContact>,
     /// All units: they replace those of the booking.
     pub unit_items: Option<Vec<UnitItemRequest>>,
 }
@@ -364,7 +364,7 @@ impl ChangeBody {
     /// # Errors
     ///
     /// The option is unknown, unit items are empty or too many, or a text is too long.
-    pub fn check(self, max_units: u32) -> Result<Change, OctoError> {
+    pub fn check(self, max_units: u32) -> Result<BookingChange, OctoError> {
         if self.option_id.as_deref().is_some_and(|option| option != OPTION) {
             return Err(OctoError::option(self.option_id.as_deref()));
         }
@@ -373,7 +373,7 @@ impl ChangeBody {
         self.contact.as_ref().map(check_contact).transpose()?;
         check_expiration(self.expiration_minutes)?;
         let unit_items = self.unit_items.as_deref().map(|items| unit_items(items, max_units)).transpose()?;
-        Ok(Change {
+        Ok(BookingChange {
             product: self.product_id,
             availability: self.availability_id,
             notes: self.notes,

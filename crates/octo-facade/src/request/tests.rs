@@ -9,7 +9,7 @@ fn body<T: DeserializeOwned>(value: &Value) -> Result<T, OctoError> {
     parse(value.to_string().as_bytes())
 }
 
-fn check(fields: Value) -> Result<Selection, OctoError> {
+fn check(fields: Value) -> Result<AvailabilitySelection, OctoError> {
     let mut all = json!({ "productId": "p", "optionId": "DEFAULT" });
     for (name, value) in fields.as_object().expect("fields") {
         all[name] = value.clone();
@@ -35,10 +35,10 @@ fn code<T>(outcome: Result<T, OctoError>) -> Option<OctoErrorCode> {
 #[test]
 fn a_check_names_exactly_one_way_to_select() {
     let one = "2027-06-15".parse().expect("a day");
-    assert_eq!(check(json!({ "localDate": "2027-06-15" })), Ok(Selection::Days(one, one)));
-    assert_eq!(check(json!({ "availabilityIds": ["a"] })), Ok(Selection::Ids(vec!["a".to_owned()])));
+    assert_eq!(check(json!({ "localDate": "2027-06-15" })), Ok(AvailabilitySelection::Days(one, one)));
+    assert_eq!(check(json!({ "availabilityIds": ["a"] })), Ok(AvailabilitySelection::Ids(vec!["a".to_owned()])));
     let range = json!({ "localDateStart": "2027-01-01", "localDateEnd": "2027-12-31" });
-    assert!(matches!(check(range), Ok(Selection::Days(..))));
+    assert!(matches!(check(range), Ok(AvailabilitySelection::Days(..))));
     let many: Vec<String> = (0..=MAX_AVAILABILITY_IDS).map(|number| number.to_string()).collect();
     for invalid in [
         json!({}),
