@@ -97,8 +97,8 @@ fn cutoff(before: Duration) -> (u64, &'static str) {
     let minutes = before.as_secs().div_ceil(60);
     match minutes {
         0 => (0, "hour"),
-        _ if minutes % (24 * 60) == 0 => (minutes / (24 * 60), "day"),
-        _ if minutes % 60 == 0 => (minutes / 60, "hour"),
+        _ if minutes.is_multiple_of(24 * 60) => (minutes / (24 * 60), "day"),
+        _ if minutes.is_multiple_of(60) => (minutes / 60, "hour"),
         _ => (minutes, "minute"),
     }
 }

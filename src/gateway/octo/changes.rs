@@ -7,7 +7,7 @@ use octo_facade::problem::to_error;
 use octo_facade::request::{self, CancelBody, BookingChange, ChangeBody, ExtendBody};
 use octo_facade::store::StoredCancellation;
 use octo_facade::wire::OctoContact;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 
 use crate::gateway::octo::availability::by_ids;
 use crate::gateway::octo::bookings::reply;
@@ -244,6 +244,8 @@ async fn after(
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     #[test]

@@ -3,6 +3,7 @@
 mod flows;
 mod refusals;
 mod replays;
+mod store;
 
 use domain::{Clock as _, SystemClock};
 use jiff::ToSpan as _;

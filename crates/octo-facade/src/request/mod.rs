@@ -33,7 +33,7 @@ const MAX_EXPIRATION: u64 = 7 * 24 * 60;
 pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, OctoError> {
     // A byte order mark is ignored (RFC 8259 §8.1).
     let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
-    let body = if body.is_empty() { b"{}" } else { body };
+    let body = if body.is_empty() { b"{}".as_slice() } else { body };
     let value: Value = serde_json::from_slice(body).map_err(|_| OctoError::bad_request("the body is not JSON"))?;
     if !value.is_object() {
         return Err(OctoError::bad_request("the body is no object"));
