@@ -17,6 +17,7 @@ use crate::gateway::octo::exchange::{Exchange, read};
 use crate::gateway::octo::failures::{name_nothing, of_errors};
 use crate::gateway::octo::products::{Page, PageInfo, find_event};
 use crate::gateway::octo::reply::Reply;
+use crate::graphql::base::id::GlobalId;
 
 /// Performances of a page: as many as an operation may read with their availability.
 const PAGE_SIZE: usize = 40;
@@ -159,6 +160,10 @@ pub(super) async fn by_ids(
     ids: &[String],
     quantity: Option<&Value>,
 ) -> Result<Vec<PerformanceFacts>, OctoError> {
+    let is_performance = |id: &&String| matches!(GlobalId::decode(id), Some(GlobalId::Performance(..)));
+    if let Some(other) = ids.iter().find(|id| !is_performance(id)) {
+        return Err(OctoError::availability(Some(other)));
+    }
     let mut performances = Vec::with_capacity(ids.len());
     for ids in ids.chunks(IDS_AT_ONCE) {
         let (document, variables) = match quantity {
@@ -171,8 +176,7 @@ pub(super) async fn by_ids(
         }
         let nodes: Vec<Value> = read(data["nodes"].take())?;
         for (id, node) in ids.iter().zip(nodes) {
-            // Another object has none of the fields.
-            let found = node.get("startsAt").is_some().then(|| read::<PerformanceFacts>(node)).transpose()?;
+            let found: Option<PerformanceFacts> = read(node)?;
             let is_of_event = |performance: &PerformanceFacts| {
                 performance.event.as_ref().is_some_and(|own| own.id == event.id)
             };

@@ -44,3 +44,23 @@ pub(super) const RELEASE: &str = document!("release.graphql", "order_fields.grap
 pub(super) const QUOTE: &str = document!("quote.graphql");
 /// `cancelOrder`.
 pub(super) const CANCEL: &str = document!("cancel.graphql", "order_fields.graphql", "price_fields.graphql");
+
+#[cfg(test)]
+mod tests {
+    use apollo_compiler::{ExecutableDocument, Schema};
+
+    use super::*;
+
+    #[test]
+    fn every_document_is_valid_for_the_schema() {
+        let schema = include_str!("../../../schema/ticketgraph.graphql");
+        let schema = Schema::parse_and_validate(schema, "ticketgraph.graphql").unwrap_or_else(|why| panic!("{why}"));
+        for document in [
+            SOURCES, PRODUCTS, PRODUCT, EVENT, ALLOWED, SLOTS, SLOTS_BY_ID, SLOT_TIMES, OPEN_SLOT, CALENDAR, ORDER,
+            ORDERS, CREATE, HOLD, EXTEND, CONTACT, CONFIRM, RELEASE, QUOTE, CANCEL,
+        ] {
+            let parsed = ExecutableDocument::parse_and_validate(&schema, document, "octo.graphql");
+            parsed.unwrap_or_else(|why| panic!("{document}: {why}"));
+        }
+    }
+}
