@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::octo_facade::{Offer, Reseller, SHOP, Sandbox, TIQETS, contact, days};
+use crate::octo_facade::{MUSEUM, Offer, Reseller, SHOP, Sandbox, contact, days};
 
 /// Keys of a booking: every one is present, null where nothing is known.
 const BOOKING_KEYS: [&str; 26] = [
@@ -40,7 +40,7 @@ const BOOKING_KEYS: [&str; 26] = [
 #[tokio::test]
 async fn the_museum_is_sold_to_a_reseller_from_the_catalog_to_the_cancellation() {
     let sandbox = Sandbox::start();
-    sell(sandbox.reseller(TIQETS, "/octo"), "harbor").await;
+    sell(sandbox.reseller(SHOP, MUSEUM), "harbor").await;
 }
 
 #[tokio::test]

@@ -18,7 +18,11 @@ use crate::process::Process;
 
 /// Key of a caller without a reseller: it sees every source.
 const SHOP: &str = "sandbox-storefront";
-/// Key of a reseller with one source, the museum.
+/// Key of an operator, a caller of its own.
+const OPERATOR: &str = "sandbox-operator";
+/// Base of the museum for a key of several suppliers.
+const MUSEUM: &str = "/octo/suppliers/harbor";
+/// Key of a reseller with one source, the museum, and one event of it.
 const TIQETS: &str = "sandbox-tiqets-dashboard";
 
 /// A response.
@@ -46,7 +50,7 @@ impl Answered {
 
 /// The sandbox as a process.
 pub(crate) struct Sandbox {
-    process: Process,
+    _process: Process,
     _folder: TempDir,
     origin: String,
     client: reqwest::Client,
@@ -71,7 +75,7 @@ impl Sandbox {
         let arguments = ["serve", "--listen", "127.0.0.1:0", "--data", "data", "--unlimited"];
         let process = Process::start_with(&folder, &arguments, settings);
         let origin = process.address(": listening on ");
-        Self { process, _folder: folder, origin, client: http_client::build_client().expect("a client") }
+        Self { _process: process, _folder: folder, origin, client: http_client::build_client().expect("a client") }
     }
 
     /// Returns a reseller with a key, whose paths begin with `base`.
@@ -79,12 +83,6 @@ impl Sandbox {
         Reseller { sandbox: self, key, base }
     }
 
-    /// Changes the state of an emulated vendor.
-    pub(crate) async fn control(&self, vendor: &str, what: &str, body: &Value) {
-        let address = self.process.address(&format!("the emulated {vendor} "));
-        let sent = self.client.post(format!("{address}/_emu/{what}")).json(body).send().await.expect("a response");
-        assert!(sent.status().is_success(), "{what} of {vendor}");
-    }
 }
 
 impl Reseller<'_> {

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::octo_facade::{SHOP, Sandbox, TIQETS, contact, days};
+use crate::octo_facade::{MUSEUM, OPERATOR, SHOP, Sandbox, TIQETS, contact, days};
 
 #[tokio::test]
 async fn a_missing_key_is_401_and_an_unknown_or_insufficient_one_403() {
@@ -41,13 +41,19 @@ async fn a_key_for_several_suppliers_names_one_and_a_reseller_sees_its_own_only(
     let other = own.get(&path).await;
     assert_eq!(other.failure(), (400, "INVALID_PRODUCT_ID"), "a product of another supplier");
     assert_eq!(other.body["productId"], product["id"]);
+    let allowed = own.products().await;
+    let all = sandbox.reseller(SHOP, MUSEUM).products().await;
+    assert!(allowed.len() == 1 && all.len() > 1, "{} of {}", allowed.len(), all.len());
+    let hidden = all.iter().find(|product| product["id"] != allowed[0]["id"]).expect("another product");
+    let hidden = own.get(&format!("/products/{}", hidden["id"].as_str().expect("an id"))).await;
+    assert_eq!(hidden.failure(), (400, "INVALID_PRODUCT_ID"), "an event that the reseller may not sell");
 }
 
 #[tokio::test]
 async fn paths_methods_and_bodies_that_are_none_have_errors_in_json() {
     let sandbox = Sandbox::start();
-    let museum = sandbox.reseller(TIQETS, "/octo");
-    for path in ["", "/", "/unknown", "/bookings/x/unknown", "/suppliers/harbor/unknown"] {
+    let museum = sandbox.reseller(SHOP, MUSEUM);
+    for path in ["/unknown", "/bookings/x/unknown", "/products/x/unknown"] {
         assert_eq!(museum.get(path).await.failure(), (404, "NOT_FOUND"), "{path}");
     }
     let wrong = museum.send_with(Method::PUT, "/bookings", &[], None).await;
@@ -56,7 +62,7 @@ async fn paths_methods_and_bodies_that_are_none_have_errors_in_json() {
         let sent = museum.send_with(Method::POST, "/bookings", &[], Some(text.to_owned())).await;
         assert_eq!(sent.failure(), (400, "BAD_REQUEST"), "{text}");
     }
-    let large = format!("{{\"notes\":\"{}\"}}", "x".repeat(4 << 20));
+    let large = format!("{{\"notes\":\"{}\"}}", "x".repeat(300 << 10));
     let sent = museum.send_with(Method::POST, "/bookings", &[], Some(large)).await;
     assert_eq!(sent.failure(), (413, "BAD_REQUEST"));
     let environment = museum.send_with(Method::GET, "/supplier", &[("octo-env", "staging")], None).await;
@@ -66,7 +72,7 @@ async fn paths_methods_and_bodies_that_are_none_have_errors_in_json() {
 #[tokio::test]
 async fn capabilities_take_effect_by_both_names_and_unknown_ones_do_not() {
     let sandbox = Sandbox::start();
-    let museum = sandbox.reseller(TIQETS, "/octo");
+    let museum = sandbox.reseller(SHOP, MUSEUM);
     let listed = museum.get("/capabilities").await.ok();
     assert_eq!(listed, json!([{ "id": "octo/pricing", "revision": 1, "required": false, "dependencies": [], "docs": null }]));
     for (asked, effective) in [
@@ -89,7 +95,7 @@ async fn capabilities_take_effect_by_both_names_and_unknown_ones_do_not() {
 #[tokio::test]
 async fn unknown_ids_and_wrong_ranges_of_a_check_have_their_errors() {
     let sandbox = Sandbox::start();
-    let museum = sandbox.reseller(TIQETS, "/octo");
+    let museum = sandbox.reseller(SHOP, MUSEUM);
     let offer = museum.find_offer().await;
     let other = museum.products().await.into_iter().find(|product| product["id"] != offer.product).expect("another");
     let unknown = museum.get("/products/invalidProductId").await;
@@ -128,7 +134,7 @@ async fn unknown_ids_and_wrong_ranges_of_a_check_have_their_errors() {
 #[tokio::test]
 async fn reservations_with_unknown_ids_or_wrong_units_book_nothing() {
     let sandbox = Sandbox::start();
-    let museum = sandbox.reseller(TIQETS, "/octo");
+    let museum = sandbox.reseller(SHOP, MUSEUM);
     let offer = museum.find_offer().await;
     let products = museum.products().await;
     let other = products.iter().find(|product| product["id"] != offer.product).expect("another product");
@@ -162,7 +168,7 @@ async fn reservations_with_unknown_ids_or_wrong_units_book_nothing() {
 #[tokio::test]
 async fn unknown_bookings_and_units_have_their_errors() {
     let sandbox = Sandbox::start();
-    let museum = sandbox.reseller(TIQETS, "/octo");
+    let museum = sandbox.reseller(SHOP, MUSEUM);
     let unknown = "0b6c4b0e-9d6f-4a35-8c7b-4a2f1f0f8e11";
     for uuid in ["invalidUUID", unknown] {
         for action in ["extend", "confirm", "cancel"] {
@@ -180,7 +186,7 @@ async fn unknown_bookings_and_units_have_their_errors() {
     let body = json!({ "contact": contact(), "unitItems": [{ "unitId": "x" }] });
     let failed = museum.post(&format!("/bookings/{uuid}/confirm"), &body).await;
     assert_eq!((failed.failure(), &failed.body["unitId"]), ((400, "INVALID_UNIT_ID"), &json!("x")));
-    let shop = sandbox.reseller(SHOP, "/octo/suppliers/harbor");
-    let foreign = shop.get(&format!("/bookings/{uuid}")).await;
+    let other = sandbox.reseller(OPERATOR, MUSEUM);
+    let foreign = other.get(&format!("/bookings/{uuid}")).await;
     assert_eq!(foreign.failure(), (400, "INVALID_BOOKING_UUID"), "a booking of another caller");
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::octo_facade::{SHOP, Sandbox, TIQETS, contact};
+use crate::octo_facade::{MUSEUM, OPERATOR, SHOP, Sandbox, contact, days};
 
 /// A uuid in its usual form.
 const UUID: &str = "3f1d1c62-5a86-4b58-9f07-6f5b8b7a1c01";
@@ -10,7 +10,7 @@ const UUID: &str = "3f1d1c62-5a86-4b58-9f07-6f5b8b7a1c01";
 #[tokio::test]
 async fn a_repeated_reservation_is_the_booking_as_it_is_now_and_another_body_is_refused() {
     let sandbox = Sandbox::start();
-    let museum = sandbox.reseller(TIQETS, "/octo");
+    let museum = sandbox.reseller(SHOP, MUSEUM);
     let offer = museum.find_offer().await;
     let mut body = offer.body(2);
     body["uuid"] = json!(UUID.to_uppercase());
@@ -33,10 +33,10 @@ async fn a_repeated_reservation_is_the_booking_as_it_is_now_and_another_body_is_
 #[tokio::test]
 async fn the_same_uuid_of_another_caller_is_another_booking() {
     let sandbox = Sandbox::start();
-    let (tiqets, shop) = (sandbox.reseller(TIQETS, "/octo"), sandbox.reseller(SHOP, "/octo/suppliers/harbor"));
-    let mut body = tiqets.find_offer().await.body(1);
+    let (operator, shop) = (sandbox.reseller(OPERATOR, MUSEUM), sandbox.reseller(SHOP, MUSEUM));
+    let mut body = shop.find_offer().await.body(1);
     body["uuid"] = json!(UUID);
-    let (one, other) = (tiqets.post("/bookings", &body).await.ok(), shop.post("/bookings", &body).await.ok());
+    let (one, other) = (operator.post("/bookings", &body).await.ok(), shop.post("/bookings", &body).await.ok());
     assert_eq!(one["uuid"], other["uuid"]);
     assert_ne!(one["id"], other["id"]);
 }
@@ -44,7 +44,7 @@ async fn the_same_uuid_of_another_caller_is_another_booking() {
 #[tokio::test]
 async fn two_reservations_at_the_same_time_are_one_booking() {
     let sandbox = Sandbox::start();
-    let museum = sandbox.reseller(TIQETS, "/octo");
+    let museum = sandbox.reseller(SHOP, MUSEUM);
     let mut body = museum.find_offer().await.body(1);
     body["uuid"] = json!(UUID);
     let (one, other) = tokio::join!(museum.post("/bookings", &body), museum.post("/bookings", &body));
@@ -54,7 +54,7 @@ async fn two_reservations_at_the_same_time_are_one_booking() {
 #[tokio::test]
 async fn a_list_of_more_bookings_than_allowed_is_refused_and_never_cut() {
     let sandbox = Sandbox::start_with(&[("TICKETGRAPH__OCTO__BOOKINGS", "1")]);
-    let museum = sandbox.reseller(TIQETS, "/octo");
+    let museum = sandbox.reseller(SHOP, MUSEUM);
     let mut body = museum.find_offer().await.body(1);
     body["resellerReference"] = json!("R-3");
     museum.post("/bookings", &body).await.ok();
@@ -67,12 +67,12 @@ async fn a_list_of_more_bookings_than_allowed_is_refused_and_never_cut() {
 async fn availabilities_and_products_beyond_their_limits_are_refused_and_never_cut() {
     let sandbox =
         Sandbox::start_with(&[("TICKETGRAPH__OCTO__AVAILABILITIES", "1"), ("TICKETGRAPH__OCTO__PRODUCTS", "1")]);
-    let museum = sandbox.reseller(TIQETS, "/octo");
+    let museum = sandbox.reseller(SHOP, MUSEUM);
     assert_eq!(museum.get("/products").await.failure(), (500, "INTERNAL_SERVER_ERROR"));
     let event = "{ events(first: 1, filter: { vendors: [ACME] }) { nodes { id } } }";
     let asked = sandbox.client.post(format!("{}/graphql", sandbox.origin)).json(&json!({ "query": event })).send().await;
     let listed: serde_json::Value = asked.expect("a response").json().await.expect("JSON");
-    let (from, to) = crate::octo_facade::days(30);
+    let (from, to) = days(30);
     let product = &listed["data"]["events"]["nodes"][0]["id"];
     let range = json!({ "productId": product, "optionId": "DEFAULT", "localDateStart": from, "localDateEnd": to });
     assert_eq!(museum.post("/availability", &range).await.failure(), (400, "BAD_REQUEST"));
