@@ -3,6 +3,7 @@
 mod flows;
 mod refusals;
 mod replays;
+mod states;
 mod store;
 
 use domain::{Clock as _, SystemClock};
@@ -52,6 +53,8 @@ impl Answered {
 pub(crate) struct Sandbox {
     _process: Process,
     _folder: TempDir,
+    /// Address of the emulated museum.
+    emulator: String,
     origin: String,
     client: reqwest::Client,
 }
@@ -74,8 +77,22 @@ impl Sandbox {
         let folder = TempDir::new().expect("a folder");
         let arguments = ["serve", "--listen", "127.0.0.1:0", "--data", "data", "--unlimited"];
         let process = Process::start_with(&folder, &arguments, settings);
+        let emulator = process.address("the emulated acme ");
         let origin = process.address(": listening on ");
-        Self { _process: process, _folder: folder, origin, client: http_client::build_client().expect("a client") }
+        Self { _process: process, _folder: folder, emulator, origin, client: http_client::build_client().expect("a client") }
+    }
+
+    /// Changes the state of the emulated museum.
+    pub(crate) async fn change_museum(&self, what: &str, body: &Value) {
+        let sent = self.client.post(format!("{}/_emu/{what}", self.emulator)).json(body).send().await;
+        assert!(sent.expect("a response").status().is_success(), "{what}");
+    }
+
+    /// Returns the result of a GraphQL query.
+    pub(crate) async fn graphql(&self, query: &str, variables: &Value) -> Value {
+        let request = self.client.post(format!("{}/graphql", self.origin)).bearer_auth(SHOP);
+        let sent = request.json(&json!({ "query": query, "variables": variables })).send().await;
+        sent.expect("a response").json().await.expect("JSON")
     }
 
     /// Returns a reseller with a key, whose paths begin with `base`.

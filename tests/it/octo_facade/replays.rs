@@ -70,8 +70,7 @@ async fn availabilities_and_products_beyond_their_limits_are_refused_and_never_c
     let museum = sandbox.reseller(SHOP, MUSEUM);
     assert_eq!(museum.get("/products").await.failure(), (500, "INTERNAL_SERVER_ERROR"));
     let event = "{ events(first: 1, filter: { vendors: [ACME] }) { nodes { id } } }";
-    let asked = sandbox.client.post(format!("{}/graphql", sandbox.origin)).json(&json!({ "query": event })).send().await;
-    let listed: serde_json::Value = asked.expect("a response").json().await.expect("JSON");
+    let listed = sandbox.graphql(event, &json!({})).await;
     let (from, to) = days(30);
     let product = &listed["data"]["events"]["nodes"][0]["id"];
     let range = json!({ "productId": product, "optionId": "DEFAULT", "localDateStart": from, "localDateEnd": to });
