@@ -11,7 +11,7 @@ const FOR_SALE: [&str; 3] = ["AVAILABLE", "LIMITED", "FREESALE"];
 /// States of OCTO. `UNKNOWN` is none: it never means sold out.
 const KNOWN: [&str; 5] = ["AVAILABLE", "FREESALE", "SOLD_OUT", "LIMITED", "CLOSED"];
 
-/// What an availability is asked for.
+/// Context of a check.
 #[derive(Debug, Clone, Copy)]
 pub struct CheckContext<'a> {
     /// Units that are needed together; empty: any.

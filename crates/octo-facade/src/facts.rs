@@ -1,4 +1,4 @@
-//! What the catalog and the orders return: the results of the gateway's documents, by the names of their fields.
+//! Results of catalog and orders: the data of the gateway's documents, by the names of their fields.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -85,7 +85,7 @@ pub struct UnitFacts {
     pub price: Option<PriceFacts>,
 }
 
-/// How a visit is booked.
+/// Booking mode of a visit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum VisitMode {
@@ -131,7 +131,7 @@ pub struct EventFacts {
     pub status: String,
     /// True if it is hidden from public lists.
     pub is_private: bool,
-    /// How a visit is booked.
+    /// Booking mode of a visit.
     pub booking_mode: VisitMode,
     /// Minutes of one performance.
     pub duration_minutes: Option<i64>,

@@ -16,7 +16,7 @@ pub(crate) const DELIVERY_METHODS: &[&str] = &["TICKET"];
 /// Redemption of every product.
 pub(crate) const REDEMPTION: &str = "DIGITAL";
 
-/// What products need besides their event.
+/// Context of a product besides its event.
 #[derive(Debug, Clone, Copy)]
 pub struct ProductContext<'a> {
     /// Source of the event.

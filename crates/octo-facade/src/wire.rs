@@ -14,11 +14,11 @@ pub struct OctoSupplier {
     pub name: String,
     /// URL of its endpoints.
     pub endpoint: String,
-    /// How to reach it. Sources do not tell.
+    /// Contact, all null: sources have no such data.
     pub contact: OctoSupplierContact,
 }
 
-/// How to reach a supplier.
+/// Contact of a supplier.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct OctoSupplierContact {
     website: Option<String>,
@@ -164,7 +164,7 @@ pub struct OctoPricing {
     pub original: i64,
     /// For the visitor.
     pub retail: i64,
-    /// What the reseller owes; null unless the caller may see it.
+    /// Amount that the reseller owes; null unless the caller may see it.
     pub net: Option<i64>,
     /// ISO 4217.
     pub currency: String,

@@ -20,7 +20,7 @@ use crate::gateway::request_id;
 
 /// Message of a refused change of what is held.
 const NO_OTHER_HOLD: &str =
-    "product, availability and units of a hold cannot be changed: cancel it and reserve anew with another uuid";
+    "product, availability and units of a hold cannot be changed: cancel it and make another reservation with another uuid";
 
 /// `POST /bookings/{uuid}/confirm`. A repetition returns the booking as it is now.
 pub(super) async fn confirm(exchange: &Exchange<'_>, body: &[u8]) -> Result<Reply, OctoError> {
@@ -43,9 +43,11 @@ pub(super) async fn confirm(exchange: &Exchange<'_>, body: &[u8]) -> Result<Repl
     save(exchange, &mut found.stored).await?;
     let outcome = act(exchange, CONFIRM, (&found.order, None), Map::new()).await?;
     found.order = after(exchange, &found, &outcome).await?;
-    match (status_of(&found.order), outcome.problems.first()) {
-        (status::CONFIRMED | status::REDEEMED | status::PENDING, _) | (_, None) => reply(exchange, &found),
+    match (status_of(&found.order), outcome.problems.first().or(found.order.problems.first())) {
+        (status::CONFIRMED | status::REDEEMED | status::PENDING, _) | (status::ON_HOLD, None) => reply(exchange, &found),
         (_, Some(problem)) => Err(to_error(problem, exchange.uuid())),
+        (status::EXPIRED, None) => Err(OctoError::booking(exchange.uuid(), "the hold has expired")),
+        (_, None) => Err(OctoError::refused("the supplier refused the request")),
     }
 }
 
@@ -188,7 +190,7 @@ fn wrong_state() -> OctoError {
     OctoError::refused("the state of the booking does not allow this")
 }
 
-/// Whether the contact must be complete.
+/// Completeness that a contact must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Need {
     /// Name and email address are needed now.

@@ -30,7 +30,7 @@ pub(super) fn of_errors(errors: &[Value]) -> OctoError {
     errors.first().map_or_else(OctoError::internal, |error| of_code(code_of(error)))
 }
 
-/// Returns true if all errors say that an id is none, or names nothing.
+/// Returns true if each error is about an id that is malformed or names nothing.
 pub(super) fn name_nothing(errors: &[Value]) -> bool {
     errors.iter().all(|error| matches!(code_of(error), ErrorCode::BadUserInput | ErrorCode::NotFound))
 }

@@ -1,4 +1,4 @@
-//! What a reseller does, in the steps of the public validator (octo.md §13.2), at each emulated vendor.
+//! The work of a reseller, in the steps of the public validator (octo.md §13.2), at each emulated vendor.
 
 use std::collections::HashSet;
 

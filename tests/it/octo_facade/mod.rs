@@ -28,13 +28,13 @@ const TIQETS: &str = "sandbox-tiqets-dashboard";
 
 /// A response.
 #[derive(Debug)]
-pub(crate) struct Answered {
+pub(crate) struct Received {
     status: u16,
     headers: HeaderMap,
     body: Value,
 }
 
-impl Answered {
+impl Received {
     /// Returns the body of a success.
     fn ok(self) -> Value {
         assert_eq!(self.status, 200, "{}", self.body);
@@ -110,7 +110,7 @@ impl Reseller<'_> {
         path: &str,
         headers: &[(&str, &str)],
         body: Option<String>,
-    ) -> Answered {
+    ) -> Received {
         let request = self.sandbox.client.request(method, format!("{}{}{path}", self.sandbox.origin, self.base));
         let mut request = request.bearer_auth(self.key).header("content-type", "application/json");
         for (name, value) in headers {
@@ -120,19 +120,19 @@ impl Reseller<'_> {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await.expect("text");
         let body = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{path}: no JSON: {text}"));
-        Answered { status, headers, body }
+        Received { status, headers, body }
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Answered {
+    pub(crate) async fn get(&self, path: &str) -> Received {
         self.send_with(Method::GET, path, &[("octo-capabilities", "octo/pricing")], None).await
     }
 
-    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answered {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Received {
         let headers = [("octo-capabilities", "octo/pricing")];
         self.send_with(Method::POST, path, &headers, Some(body.to_string())).await
     }
 
-    pub(crate) async fn patch(&self, uuid: &str, body: &Value) -> Answered {
+    pub(crate) async fn patch(&self, uuid: &str, body: &Value) -> Received {
         self.send_with(Method::PATCH, &format!("/bookings/{uuid}"), &[], Some(body.to_string())).await
     }
 

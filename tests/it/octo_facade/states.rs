@@ -1,4 +1,4 @@
-//! What becomes of bookings when the venue's side changes.
+//! Bookings after a change on the venue's side.
 
 use serde_json::{Value, json};
 
