@@ -26,8 +26,9 @@ async fn a_repeated_reservation_is_the_booking_as_it_is_now_and_another_body_is_
     let sold = museum.post(&format!("/bookings/{UUID}/confirm"), &json!({ "contact": contact() })).await.ok();
     let again = museum.post("/bookings", &body).await.ok();
     assert_eq!((&again["id"], &again["status"]), (&first["id"], &sold["status"]));
-    let listed = museum.get(&format!("/bookings?supplierReference={}", first["supplierReference"].as_str().expect("text")));
-    assert_eq!(listed.await.ok().as_array().map(Vec::len), Some(1), "one booking");
+    let number = first["supplierReference"].as_str().expect("a number");
+    let listed = museum.get(&format!("/bookings?supplierReference={number}")).await;
+    assert_eq!(listed.ok().as_array().map(Vec::len), Some(1), "one booking");
 }
 
 #[tokio::test]
