@@ -94,7 +94,8 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     ledger.log_clock_offset().await;
     let dependencies = dependencies(&infrastructure, &state, &ledger, &draining);
     let render = options.metrics.clone().unwrap_or_else(|| Arc::new(String::new));
-    let gateway = build_gateway(&config, (services.clone(), &sources), (&infrastructure, &stores.sessions), &stop)?;
+    let records = (&stores.sessions, &stores.octo_bookings);
+    let gateway = build_gateway(&config, (services.clone(), &sources), &infrastructure, records, &stop)?;
     let listeners = Listeners::bind(&config, options.listen, sandbox.as_ref()).await?;
     // Orders that a crash interrupted are resumed before the first request arrives.
     start_orders(&orders, has_history);
