@@ -292,9 +292,8 @@ fn a_vendor_is_named_only_where_vendors_live() {
             continue;
         }
         for (number, line) in production_code(&text) {
-            let is_served = |vendor: &str| {
-                vendor == "octo" && SERVED_PROTOCOL_PLACES.iter().any(|place| path.starts_with(place))
-            };
+            let is_served =
+                |vendor: &str| vendor == "octo" && SERVED_PROTOCOL_PLACES.iter().any(|place| path.starts_with(place));
             for vendor in VENDORS.iter().filter(|vendor| names_vendor(line, vendor) && !is_served(vendor)) {
                 violations.push(format!("{path}:{number}: names {vendor}"));
             }

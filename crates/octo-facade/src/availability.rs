@@ -1,6 +1,6 @@
 //! Maps performances and calendars to availabilities (octo.md §5, §12.2).
 
-use crate::facts::{AvailabilityFacts, VisitMode, DayFacts, EventFacts, OfferFacts, PerformanceFacts};
+use crate::facts::{AvailabilityFacts, DayFacts, EventFacts, OfferFacts, PerformanceFacts, VisitMode};
 use crate::product::{pricing, total};
 use crate::request::OctoUnitCount;
 use crate::slot::{SlotTimes, opening_hours};
@@ -49,16 +49,15 @@ pub fn availability(
 /// Returns true if the places of one kind can be sold together.
 fn can_sell(facts: &AvailabilityFacts, wanted: &OctoUnitCount) -> bool {
     let has_room = |offer: &OfferFacts| {
-        FOR_SALE.contains(&offer.status.as_str()) && offer.vacancies.is_none_or(|left| left >= i64::from(wanted.quantity))
+        FOR_SALE.contains(&offer.status.as_str())
+            && offer.vacancies.is_none_or(|left| left >= i64::from(wanted.quantity))
     };
     facts.offers.iter().any(|offer| offer.ticket_type.id == wanted.id && has_room(offer))
 }
 
 fn prices(facts: &AvailabilityFacts, units: &[OctoUnitCount]) -> OctoAvailabilityPricing {
-    let price = |offer: &OfferFacts| OctoUnitPricing {
-        unit_id: offer.ticket_type.id.clone(),
-        pricing: pricing(&offer.price),
-    };
+    let price =
+        |offer: &OfferFacts| OctoUnitPricing { unit_id: offer.ticket_type.id.clone(), pricing: pricing(&offer.price) };
     let unit_pricing: Vec<OctoUnitPricing> = facts.offers.iter().map(price).collect();
     let of_unit = |wanted: &OctoUnitCount| {
         let found = unit_pricing.iter().find(|price| price.unit_id == wanted.id)?;
@@ -134,7 +133,9 @@ mod tests {
     #[test]
     fn units_that_do_not_fit_are_not_available_together() {
         let event = event("TIMED");
-        for (units, is_available) in [(wanted("adult", 5), true), (wanted("adult", 6), false), (wanted("group", 1), false)] {
+        for (units, is_available) in
+            [(wanted("adult", 5), true), (wanted("adult", 6), false), (wanted("group", 1), false)]
+        {
             let slot = availability(&event, &offered("AVAILABLE", json!(5)), &context(&units, false)).expect("a slot");
             assert_eq!((slot.available, slot.status == "SOLD_OUT"), (is_available, !is_available), "{units:?}");
         }
@@ -149,11 +150,13 @@ mod tests {
     #[test]
     fn prices_and_their_total_come_with_their_capability() {
         let units = wanted("adult", 3);
-        let slot = availability(&event("TIMED"), &offered("AVAILABLE", json!(5)), &context(&units, true)).expect("a slot");
+        let slot =
+            availability(&event("TIMED"), &offered("AVAILABLE", json!(5)), &context(&units, true)).expect("a slot");
         let slot = serde_json::to_value(slot).expect("JSON");
         assert_eq!((&slot["unitPricing"][0]["retail"], &slot["pricing"]["retail"]), (&json!(1200), &json!(3600)));
         assert_eq!(slot["localDateTimeStart"], "2026-06-15T10:00:00+02:00");
-        let slot = availability(&event("TIMED"), &offered("AVAILABLE", json!(5)), &context(&units, false)).expect("a slot");
+        let slot =
+            availability(&event("TIMED"), &offered("AVAILABLE", json!(5)), &context(&units, false)).expect("a slot");
         assert_eq!(serde_json::to_value(slot).expect("JSON").get("unitPricing"), None);
     }
 }

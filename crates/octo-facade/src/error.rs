@@ -164,11 +164,9 @@ mod tests {
             json!({ "error": "INVALID_UNIT_ID", "errorMessage": "the unit is missing or unknown", "unitId": "adult" });
         assert_eq!((error.status, error.to_json()), (400, body));
         assert_eq!(OctoError::product(None).to_json()["productId"], Value::Null);
-        let others: Vec<_> = OctoErrorCode::iter().filter(|code| code.status() != 400).map(OctoErrorCode::as_str).collect();
-        assert_eq!(
-            others,
-            ["UNAUTHORIZED", "FORBIDDEN", "NOT_FOUND", "TOO_MANY_REQUESTS", "INTERNAL_SERVER_ERROR"]
-        );
+        let others: Vec<_> =
+            OctoErrorCode::iter().filter(|code| code.status() != 400).map(OctoErrorCode::as_str).collect();
+        assert_eq!(others, ["UNAUTHORIZED", "FORBIDDEN", "NOT_FOUND", "TOO_MANY_REQUESTS", "INTERNAL_SERVER_ERROR"]);
     }
 
     #[test]

@@ -18,9 +18,11 @@ pub fn to_error(problem: &ProblemFacts, uuid: &str) -> OctoError {
         ProblemCode::HoldExpired => OctoError::booking(uuid, "the hold has expired"),
         ProblemCode::UnknownPerformance => OctoError::availability(None),
         ProblemCode::UnknownTicketType | ProblemCode::TicketTypeOfAnotherSource => OctoError::unit(None),
-        ProblemCode::ContactIncomplete | ProblemCode::EmailInvalid | ProblemCode::TextTooLong => OctoError::bad_request(
-            "the contact needs `firstName`, `lastName` and a valid `emailAddress`, and no text may be too long",
-        ),
+        ProblemCode::ContactIncomplete | ProblemCode::EmailInvalid | ProblemCode::TextTooLong => {
+            OctoError::bad_request(
+                "the contact needs `firstName`, `lastName` and a valid `emailAddress`, and no text may be too long",
+            )
+        }
         ProblemCode::TestAndLiveMixed => OctoError::refused("live sources sell no test bookings"),
         _ => refusal(code),
     };

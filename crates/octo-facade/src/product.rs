@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::facts::{VisitMode, EventFacts, MoneyFacts, PriceFacts, SourceFacts, UnitFacts};
+use crate::facts::{EventFacts, MoneyFacts, PriceFacts, SourceFacts, UnitFacts, VisitMode};
 use crate::inferred::{AGES, CONTACT_FIELDS, DELIVERY_FORMATS, OPTION};
 use crate::slot::{SlotTimes, zone_of};
 use crate::wire::{
-    OctoTax, OctoOptionLimits, OctoPricing, OctoProduct, OctoOption, OctoProductPricing, OctoSupplier, OctoSupplierContact, OctoUnit,
-    OctoUnitLimits,
+    OctoOption, OctoOptionLimits, OctoPricing, OctoProduct, OctoProductPricing, OctoSupplier, OctoSupplierContact,
+    OctoTax, OctoUnit, OctoUnitLimits,
 };
 
 /// Ways of delivery.
@@ -138,7 +138,11 @@ fn currencies(event: &EventFacts, source: &SourceFacts) -> OctoProductPricing {
             available.push(currency.clone());
         }
     }
-    OctoProductPricing { default_currency: available.first().cloned(), available_currencies: available, pricing_per: "UNIT" }
+    OctoProductPricing {
+        default_currency: available.first().cloned(),
+        available_currencies: available,
+        pricing_per: "UNIT",
+    }
 }
 
 /// Converts a price.
@@ -256,7 +260,10 @@ mod tests {
         assert_eq!(unit.get("pricingFrom"), None);
         for (mode, required, kind) in [("TIMED", true, "START_TIME"), ("OPEN", false, "OPENING_HOURS")] {
             let product = as_json(mode, false);
-            assert_eq!((&product["availabilityRequired"], &product["availabilityType"]), (&json!(required), &json!(kind)));
+            assert_eq!(
+                (&product["availabilityRequired"], &product["availabilityType"]),
+                (&json!(required), &json!(kind))
+            );
         }
     }
 

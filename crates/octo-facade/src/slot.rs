@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _, Zoned};
 
-use crate::facts::{VisitMode, EventFacts, PerformanceFacts};
+use crate::facts::{EventFacts, PerformanceFacts, VisitMode};
 use crate::inferred::OPENING_HOURS;
 use crate::wire::{OctoOpeningHours, OctoSlot};
 

@@ -6,7 +6,7 @@ use octo_facade::OctoError;
 use octo_facade::availability::{CheckContext, availability, calendar_day, is_open};
 use octo_facade::facts::{DayFacts, EventFacts, PerformanceFacts};
 use octo_facade::problem::to_error;
-use octo_facade::request::{self, CalendarRequest, CheckRequest, AvailabilitySelection, OctoUnitCount};
+use octo_facade::request::{self, AvailabilitySelection, CalendarRequest, CheckRequest, OctoUnitCount};
 use octo_facade::slot::{SlotTimes, start_of, zone_of};
 use octo_facade::wire::{OctoAvailability, OctoDay};
 use serde::Deserialize;
@@ -177,9 +177,8 @@ pub(super) async fn by_ids(
         let nodes: Vec<Value> = read(data["nodes"].take())?;
         for (id, node) in ids.iter().zip(nodes) {
             let found: Option<PerformanceFacts> = read(node)?;
-            let is_of_event = |performance: &PerformanceFacts| {
-                performance.event.as_ref().is_some_and(|own| own.id == event.id)
-            };
+            let is_of_event =
+                |performance: &PerformanceFacts| performance.event.as_ref().is_some_and(|own| own.id == event.id);
             performances.push(found.filter(is_of_event).ok_or_else(|| OctoError::availability(Some(id)))?);
         }
     }

@@ -148,9 +148,7 @@ async fn find_performance(
 /// Returns the input of `createOrder`: one line for each unit. The uuid is the idempotency key.
 fn order_input(request: &Reserve, performance: &PerformanceFacts) -> Value {
     let units = lines_of(request.unit_items.iter().map(|item| item.unit_id.as_str()));
-    let line = |(unit, quantity): &(&str, usize)| {
-        json!({ "performance": performance.id, "ticketType": unit, "quantity": quantity })
-    };
+    let line = |(unit, quantity): &(&str, usize)| json!({ "performance": performance.id, "ticketType": unit, "quantity": quantity });
     json!({
         "idempotencyKey": format!("octo-{}", request.uuid),
         "lines": units.iter().map(line).collect::<Vec<_>>(),
@@ -189,11 +187,7 @@ async fn hold(exchange: &Exchange<'_>, found: FoundBooking) -> Result<FoundBooki
 }
 
 /// Stores that places are held. From then on the booking exists, whatever becomes of it.
-async fn mark_held(
-    exchange: &Exchange<'_>,
-    stored: &mut StoredBooking,
-    order: &OrderFacts,
-) -> Result<(), OctoError> {
+async fn mark_held(exchange: &Exchange<'_>, stored: &mut StoredBooking, order: &OrderFacts) -> Result<(), OctoError> {
     if stored.is_held || matches!(order.status.as_str(), "DRAFT" | "HOLDING" | "FAILED") {
         return Ok(());
     }

@@ -4,7 +4,7 @@ use octo_facade::OctoError;
 use octo_facade::booking::{apply_change, needs_another_hold, order_contact, refund_of, status, status_of};
 use octo_facade::facts::{OrderFacts, OrderMutation, ProblemFacts};
 use octo_facade::problem::to_error;
-use octo_facade::request::{self, CancelBody, BookingChange, ChangeBody, ExtendBody};
+use octo_facade::request::{self, BookingChange, CancelBody, ChangeBody, ExtendBody};
 use octo_facade::store::StoredCancellation;
 use octo_facade::wire::OctoContact;
 use serde_json::{Map, json};
@@ -19,8 +19,7 @@ use crate::gateway::octo::reply::Reply;
 use crate::gateway::request_id;
 
 /// Message of a refused change of what is held.
-const NO_OTHER_HOLD: &str =
-    "product, availability and units of a hold cannot be changed: cancel it and make another reservation with another uuid";
+const NO_OTHER_HOLD: &str = "product, availability and units of a hold cannot be changed: cancel it and make another reservation with another uuid";
 
 /// `POST /bookings/{uuid}/confirm`. A repetition returns the booking as it is now.
 pub(super) async fn confirm(exchange: &Exchange<'_>, body: &[u8]) -> Result<Reply, OctoError> {
@@ -44,7 +43,9 @@ pub(super) async fn confirm(exchange: &Exchange<'_>, body: &[u8]) -> Result<Repl
     let outcome = act(exchange, CONFIRM, (&found.order, None), Map::new()).await?;
     found.order = after(exchange, &found, &outcome).await?;
     match (status_of(&found.order), outcome.problems.first().or(found.order.problems.first())) {
-        (status::CONFIRMED | status::REDEEMED | status::PENDING, _) | (status::ON_HOLD, None) => reply(exchange, &found),
+        (status::CONFIRMED | status::REDEEMED | status::PENDING, _) | (status::ON_HOLD, None) => {
+            reply(exchange, &found)
+        }
         (_, Some(problem)) => Err(to_error(problem, exchange.uuid())),
         (status::EXPIRED, None) => Err(OctoError::booking(exchange.uuid(), "the hold has expired")),
         (_, None) => Err(OctoError::refused("the supplier refused the request")),

@@ -56,8 +56,26 @@ mod tests {
         let schema = include_str!("../../../schema/ticketgraph.graphql");
         let schema = Schema::parse_and_validate(schema, "ticketgraph.graphql").unwrap_or_else(|why| panic!("{why}"));
         for document in [
-            SOURCES, PRODUCTS, PRODUCT, EVENT, ALLOWED, SLOTS, SLOTS_BY_ID, SLOT_TIMES, OPEN_SLOT, CALENDAR, ORDER,
-            ORDERS, CREATE, HOLD, EXTEND, CONTACT, CONFIRM, RELEASE, QUOTE, CANCEL,
+            SOURCES,
+            PRODUCTS,
+            PRODUCT,
+            EVENT,
+            ALLOWED,
+            SLOTS,
+            SLOTS_BY_ID,
+            SLOT_TIMES,
+            OPEN_SLOT,
+            CALENDAR,
+            ORDER,
+            ORDERS,
+            CREATE,
+            HOLD,
+            EXTEND,
+            CONTACT,
+            CONFIRM,
+            RELEASE,
+            QUOTE,
+            CANCEL,
         ] {
             let parsed = ExecutableDocument::parse_and_validate(&schema, document, "octo.graphql");
             parsed.unwrap_or_else(|why| panic!("{document}: {why}"));

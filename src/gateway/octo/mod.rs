@@ -70,10 +70,8 @@ enum Endpoint {
 
 /// Returns the routes. Each is served with and without a slash at its end (octo.md §3).
 pub fn routes() -> Router<Arc<AppState>> {
-    let mut router = Router::new()
-        .route("/octo", any(unknown))
-        .route("/octo/", any(unknown))
-        .route("/octo/{*rest}", any(unknown));
+    let mut router =
+        Router::new().route("/octo", any(unknown)).route("/octo/", any(unknown)).route("/octo/{*rest}", any(unknown));
     let add = |router: Router<Arc<AppState>>, path: &str, served: MethodRouter<Arc<AppState>>| {
         let served = served.fallback(method_not_allowed);
         router.route(path, served.clone()).route(&format!("{path}/"), served)

@@ -100,7 +100,8 @@ async fn read_products(reseller: Reseller<'_>) {
 /// Scenarios 5 to 15.
 async fn read_availability(reseller: Reseller<'_>, offer: &Offer) {
     let (from, to) = days(30);
-    let range = json!({ "productId": offer.product, "optionId": "DEFAULT", "localDateStart": from, "localDateEnd": to });
+    let range =
+        json!({ "productId": offer.product, "optionId": "DEFAULT", "localDateStart": from, "localDateEnd": to });
     let calendar = reseller.post("/availability/calendar", &range).await.ok();
     let days = calendar.as_array().expect("days");
     assert!(days.iter().any(|day| day["available"] == true), "{calendar}");
@@ -162,7 +163,10 @@ async fn update(reseller: Reseller<'_>, offer: &Offer) {
     let change = json!({ "contact": contact(), "notes": "by the window", "resellerReference": "R-1" });
     let updated = reseller.patch(uuid, &change).await.ok();
     assert_eq!((&updated["notes"], &updated["resellerReference"]), (&json!("by the window"), &json!("R-1")));
-    assert_eq!((&updated["contact"]["fullName"], &updated["contact"]["country"]), (&json!("Ada Lovelace"), &json!("GB")));
+    assert_eq!(
+        (&updated["contact"]["fullName"], &updated["contact"]["country"]),
+        (&json!("Ada Lovelace"), &json!("GB"))
+    );
     assert_eq!(updated["status"], "ON_HOLD");
     let more = json!({ "unitItems": vec![json!({ "unitId": offer.unit }); 3] });
     assert_eq!(reseller.patch(uuid, &more).await.failure(), (400, "UNPROCESSABLE_ENTITY"));
@@ -181,7 +185,10 @@ async fn cancel_hold(reseller: Reseller<'_>, offer: &Offer) {
     let held = reseller.reserve(offer, 1).await;
     let path = format!("/bookings/{}/cancel", held["uuid"].as_str().expect("a uuid"));
     let canceled = reseller.post(&path, &json!({ "reason": "changed plans" })).await.ok();
-    assert_eq!((&canceled["status"], &canceled["cancellation"]["reason"]), (&json!("CANCELLED"), &json!("changed plans")));
+    assert_eq!(
+        (&canceled["status"], &canceled["cancellation"]["reason"]),
+        (&json!("CANCELLED"), &json!("changed plans"))
+    );
     assert_eq!((&canceled["utcExpiresAt"], &canceled["cancellable"]), (&Value::Null, &json!(false)));
     assert_eq!(reseller.post(&path, &json!({})).await.ok(), canceled, "a repetition changes nothing");
     let confirm = path.replace("/cancel", "/confirm");
@@ -205,7 +212,10 @@ async fn confirm(reseller: Reseller<'_>, offer: &Offer) -> Value {
         sold = reseller.get(path.trim_end_matches("/confirm")).await.ok();
     }
     assert_eq!(sold["status"], "CONFIRMED", "{sold}");
-    assert_eq!((&sold["resellerReference"], &sold["contact"]["emailAddress"]), (&json!("R-2"), &json!("ada@example.org")));
+    assert_eq!(
+        (&sold["resellerReference"], &sold["contact"]["emailAddress"]),
+        (&json!("R-2"), &json!("ada@example.org"))
+    );
     assert!(sold["utcExpiresAt"].is_null() && sold["utcConfirmedAt"].is_string());
     let retail = |price: &Value| price["pricing"]["retail"].as_i64().expect("a price");
     let items = sold["unitItems"].as_array().expect("units");
@@ -221,7 +231,9 @@ async fn read_bookings(reseller: Reseller<'_>, sold: &Value) {
     assert_eq!((&read["id"], &read["status"]), (&sold["id"], &json!("CONFIRMED")));
     let number = sold["supplierReference"].as_str().expect("a number");
     let day = sold["availability"]["localDateTimeStart"].as_str().expect("a time")[..10].to_owned();
-    for filter in [format!("supplierReference={number}"), "resellerReference=R-2".to_owned(), format!("localDate={day}")] {
+    for filter in
+        [format!("supplierReference={number}"), "resellerReference=R-2".to_owned(), format!("localDate={day}")]
+    {
         let found = reseller.get(&format!("/bookings?{filter}")).await.ok();
         let ids: Vec<&Value> = found.as_array().expect("bookings").iter().map(|booking| &booking["id"]).collect();
         assert!(ids.contains(&&sold["id"]), "{filter}: {found}");

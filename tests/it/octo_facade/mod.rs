@@ -79,7 +79,13 @@ impl Sandbox {
         let process = Process::start_with(&folder, &arguments, settings);
         let emulator = process.address("the emulated acme ");
         let origin = process.address(": listening on ");
-        Self { _process: process, _folder: folder, emulator, origin, client: http_client::build_client().expect("a client") }
+        Self {
+            _process: process,
+            _folder: folder,
+            emulator,
+            origin,
+            client: http_client::build_client().expect("a client"),
+        }
     }
 
     /// Changes the state of the emulated museum.
@@ -99,7 +105,6 @@ impl Sandbox {
     pub(crate) fn reseller<'a>(&'a self, key: &'a str, base: &'a str) -> Reseller<'a> {
         Reseller { sandbox: self, key, base }
     }
-
 }
 
 impl Reseller<'_> {
@@ -144,7 +149,8 @@ impl Reseller<'_> {
     /// Returns the availabilities of a product in the next 31 days.
     pub(crate) async fn slots(&self, product: &Value) -> Vec<Value> {
         let (from, to) = days(30);
-        let body = json!({ "productId": product["id"], "optionId": "DEFAULT", "localDateStart": from, "localDateEnd": to });
+        let body =
+            json!({ "productId": product["id"], "optionId": "DEFAULT", "localDateStart": from, "localDateEnd": to });
         self.post("/availability", &body).await.ok().as_array().expect("availabilities").clone()
     }
 
@@ -186,7 +192,8 @@ pub(crate) struct Offer {
 impl Offer {
     /// Finds a unit with a price and its slots.
     fn find(product: &Value, slots: &[Value]) -> Option<Self> {
-        let has_room = |slot: &&Value| slot["available"] == true && slot["vacancies"].as_i64().is_none_or(|left| left > 10);
+        let has_room =
+            |slot: &&Value| slot["available"] == true && slot["vacancies"].as_i64().is_none_or(|left| left > 10);
         let slots: Vec<Value> = slots.iter().filter(has_room).cloned().collect();
         let prices = slots.first()?["unitPricing"].as_array()?.clone();
         let unit = prices.iter().find(|price| price["retail"].as_i64().is_some_and(|amount| amount > 0))?;

@@ -74,7 +74,10 @@ async fn capabilities_take_effect_by_both_names_and_unknown_ones_do_not() {
     let sandbox = Sandbox::start();
     let museum = sandbox.reseller(SHOP, MUSEUM);
     let listed = museum.get("/capabilities").await.ok();
-    assert_eq!(listed, json!([{ "id": "octo/pricing", "revision": 1, "required": false, "dependencies": [], "docs": null }]));
+    assert_eq!(
+        listed,
+        json!([{ "id": "octo/pricing", "revision": 1, "required": false, "dependencies": [], "docs": null }])
+    );
     for (asked, effective) in [
         ("octo/pricing", "octo/pricing"),
         ("pricing", "pricing"),
@@ -112,7 +115,8 @@ async fn unknown_ids_and_wrong_ranges_of_a_check_have_their_errors() {
         body
     };
     let slot = &offer.slots[0]["id"];
-    let ids = |product: &Value, ids: Value| json!({ "productId": product, "optionId": "DEFAULT", "availabilityIds": ids });
+    let ids =
+        |product: &Value, ids: Value| json!({ "productId": product, "optionId": "DEFAULT", "availabilityIds": ids });
     for (path, body, code) in [
         ("/availability/calendar", range(json!({ "productId": "x" })), "INVALID_PRODUCT_ID"),
         ("/availability/calendar", range(json!({ "optionId": "x" })), "INVALID_OPTION_ID"),

@@ -5,12 +5,14 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
 
-use crate::facts::{OrderLineFacts, MoneyFacts, OrderFacts, QuoteFacts, TicketFacts};
+use crate::facts::{MoneyFacts, OrderFacts, OrderLineFacts, QuoteFacts, TicketFacts};
 use crate::inferred::OPTION;
 use crate::product::{DELIVERY_METHODS, REDEMPTION, pricing, total};
 use crate::request::{BookingChange, Reserve, UnitItemRequest};
 use crate::store::{BookingDetails, StoredBooking, StoredUnit};
-use crate::wire::{OctoBooking, OctoContact, OctoCancellation, OctoDeliveryOption, OctoPricing, OctoSlot, OctoTicket, OctoUnitItem};
+use crate::wire::{
+    OctoBooking, OctoCancellation, OctoContact, OctoDeliveryOption, OctoPricing, OctoSlot, OctoTicket, OctoUnitItem,
+};
 
 /// States of a booking.
 pub mod status {
@@ -136,7 +138,11 @@ fn cancellation(details: &BookingDetails, order: &OrderFacts, status: &str) -> O
     })
 }
 
-fn unit_items(details: &BookingDetails, order: &OrderFacts, (status, has_pricing): (&'static str, bool)) -> Vec<OctoUnitItem> {
+fn unit_items(
+    details: &BookingDetails,
+    order: &OrderFacts,
+    (status, has_pricing): (&'static str, bool),
+) -> Vec<OctoUnitItem> {
     let lines = lines_of(details.units.iter().map(|unit| unit.unit.as_str()));
     let mut taken = vec![0; lines.len()];
     let item = |unit: &StoredUnit| {
@@ -205,7 +211,8 @@ pub struct BookingOrderContact {
 
 /// Converts a contact. A full name is split at its last blank (octo.md §12.2). `None` if a name or the email address is missing.
 pub fn order_contact(contact: &OctoContact) -> Option<BookingOrderContact> {
-    let filled = |text: &Option<String>| text.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
+    let filled =
+        |text: &Option<String>| text.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
     let split = contact.full_name.as_deref().and_then(|name| name.trim().rsplit_once(' '));
     let (first, last) = split.map_or((None, None), |(first, last)| (Some(first.trim()), Some(last.trim())));
     Some(BookingOrderContact {

@@ -72,12 +72,14 @@ fn a_booking_is_confirmed_only_if_its_order_is() {
 
 #[test]
 fn times_are_set_in_the_states_that_they_belong_to() {
-    let json_of = |state: &str| {
-        serde_json::to_value(booking(&stored(), &order(state, &json!([])), false)).expect("JSON")
-    };
+    let json_of =
+        |state: &str| serde_json::to_value(booking(&stored(), &order(state, &json!([])), false)).expect("JSON");
     let held = json_of("HELD");
     assert_eq!(held["utcExpiresAt"], "2026-06-01T10:15:00Z");
-    assert_eq!((&held["utcConfirmedAt"], &held["cancellation"], &held["voucher"]), (&Value::Null, &Value::Null, &Value::Null));
+    assert_eq!(
+        (&held["utcConfirmedAt"], &held["cancellation"], &held["voucher"]),
+        (&Value::Null, &Value::Null, &Value::Null)
+    );
     assert_eq!(held["unitItems"][0]["ticket"]["deliveryOptions"], json!([]));
     assert_eq!((&held["cancellable"], held.get("pricing")), (&json!(true), None));
     let sold = json_of("CONFIRMED");
@@ -102,7 +104,9 @@ fn tickets_belong_to_the_units_in_their_order() {
     let sold = booking(&stored(), &order("CONFIRMED", &tickets), true);
     let items = &sold.unit_items;
     assert_eq!(sold.utc_confirmed_at.map(|at| at.to_string()).as_deref(), Some("2026-06-01T10:04:00Z"));
-    let code = |item: usize| items[item].ticket.delivery_options.first().map(|code| (code.delivery_format, &*code.delivery_value));
+    let code = |item: usize| {
+        items[item].ticket.delivery_options.first().map(|code| (code.delivery_format, &*code.delivery_value))
+    };
     assert_eq!((code(0), code(1), code(2)), (Some(("QRCODE", "first")), None, None));
     assert_eq!((items[0].status, items[1].status, items[2].status), ("CONFIRMED", "CONFIRMED", "CANCELLED"));
     let prices: Vec<_> = items.iter().filter_map(|item| item.pricing.as_ref().map(|price| price.retail)).collect();
@@ -154,7 +158,9 @@ fn a_full_name_is_split_at_its_last_blank_and_an_incomplete_contact_is_none() {
     let full = order(json!({ "fullName": "Ada King Lovelace", "emailAddress": "ada@example.org", "locales": null }));
     let full = full.expect("a contact");
     assert_eq!((&full["firstName"], &full["lastName"]), (&json!("Ada King"), &json!("Lovelace")));
-    for incomplete in [json!({}), json!({ "fullName": "Ada Lovelace" }), json!({ "firstName": "Ada", "emailAddress": "a@b.ch" })] {
+    for incomplete in
+        [json!({}), json!({ "fullName": "Ada Lovelace" }), json!({ "firstName": "Ada", "emailAddress": "a@b.ch" })]
+    {
         assert_eq!(order(incomplete.clone()), None, "{incomplete}");
     }
 }
