@@ -108,10 +108,9 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     let reload = ConfigReload { loader, gateway: reloaded, services, accounts, sources, infrastructure, recorder };
     tracker.spawn(reload.listen(hangup, written, stop.clone()));
     tracker.spawn(stop_on_signal(draining, stop.clone(), config.server.drain_notice));
-    let drain_by = drain_deadline(stop.clone(), config.server.drain);
     let operation: (Arc<dyn MetricsRenderer>, _) = (Arc::new(MetricsCollector::new(state, render)), dependencies);
     let serving = listeners.serve(&config, &gateway, operation, &tracker, &stop);
-    let (drained, drain_by) = tokio::join!(serving, drain_by);
+    let (drained, drain_by) = tokio::join!(serving, drain_deadline(stop.clone(), config.server.drain));
     let drained = drained?;
     let written = close(&orders, &deliveries, &webhooks, (notifications.as_ref(), purger.as_deref()), drain_by).await;
     recording.finish();
