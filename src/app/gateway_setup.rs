@@ -12,12 +12,14 @@ use crate::app::auth_setup::authenticator;
 use crate::app::edge_setup::edge_settings;
 use crate::app::error::StartError;
 use crate::app::incoming_webhook_setup::incoming_webhooks;
+use crate::app::order_setup::order_settings;
 use crate::app::shared_redis::SharedRedis;
 use crate::app::sign_in_setup;
 use crate::app::sources::Infrastructure;
 use crate::config::{Config, SafelistMode};
 use crate::gateway::exports::ExportLimits;
 use crate::gateway::listener;
+use crate::gateway::octo::OctoSettings;
 use crate::gateway::operation_limits::OperationLimits;
 use crate::gateway::persisted::{PersistedOperations, Safelist, SafelistEnforcement};
 use crate::gateway::pipeline::{Pipeline, PipelineCaches};
@@ -29,6 +31,7 @@ use crate::graphql::Services;
 use crate::graphql::api::{Api, ApiSettings};
 use crate::graphql::base::cache_validity::{Invalidations, ResponseDependencies};
 use domain::Source;
+use octo_facade::BookingStore;
 use sign_in::SessionStore;
 use source_stack::CatalogCache;
 
@@ -36,7 +39,8 @@ use source_stack::CatalogCache;
 pub(super) fn build_gateway(
     config: &Config,
     (services, sources): (Services, &[Arc<Source>]),
-    (infrastructure, sessions): (&Infrastructure, &Arc<dyn SessionStore>),
+    infrastructure: &Infrastructure,
+    (sessions, bookings): (&Arc<dyn SessionStore>, &Arc<dyn BookingStore>),
     stop: &CancellationToken,
 ) -> Result<Arc<AppState>, StartError> {
     metrics::gauge!("ticketgraph_requests_in_flight_limit").set(u32::from(config.server.in_flight));
@@ -72,6 +76,7 @@ pub(super) fn build_gateway(
     state.cors_loopback = config.server.cors_loopback;
     state.edge = edge_settings(config);
     state.incoming_webhooks = incoming;
+    state.octo = octo_settings(config, bookings);
     state.sign_in = sign_in;
     state.audit = audit;
     Ok(Arc::new(state))
@@ -86,6 +91,22 @@ pub fn socket_limits(config: &Config) -> SocketLimits {
         write_timeout: websocket.write_timeout,
         operations: websocket.operations.get(),
         queue: websocket.queue.get(),
+    }
+}
+
+/// Returns the settings of the OCTO endpoints.
+fn octo_settings(config: &Config, bookings: &Arc<dyn BookingStore>) -> OctoSettings {
+    let policies = order_settings(config).cancellation_policies;
+    let cutoffs = policies.iter().map(|(source, policy)| (source.to_string(), policy.until_before_start));
+    let public_url = config.server.public_url.as_ref();
+    OctoSettings {
+        bookings: Some(Arc::clone(bookings)),
+        public_url: public_url.map(|url| url.as_str().trim_end_matches('/').to_owned()),
+        max_units: config.orders.max_quantity.into(),
+        max_products: config.octo.products.get(),
+        max_availabilities: config.octo.availabilities.get(),
+        max_bookings: config.octo.bookings.get(),
+        cancellation_cutoffs: cutoffs.collect(),
     }
 }
 

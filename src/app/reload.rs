@@ -128,6 +128,7 @@ fn sections_needing_restart(before: &Config, now: &Config) -> Vec<&'static str> 
             ("deliveries", format!("{:?}", config.deliveries)),
             ("notifications", format!("{:?}", config.notifications)),
             ("webhooks", format!("{:?}", config.webhooks)),
+            ("octo", format!("{:?}", config.octo)),
         ]
     };
     let pairs = parts(before).into_iter().zip(parts(now));

@@ -94,7 +94,8 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     ledger.log_clock_offset().await;
     let dependencies = dependencies(&infrastructure, &state, &ledger, &draining);
     let render = options.metrics.clone().unwrap_or_else(|| Arc::new(String::new));
-    let gateway = build_gateway(&config, (services.clone(), &sources), (&infrastructure, &stores.sessions), &stop)?;
+    let records = (&stores.sessions, &stores.octo_bookings);
+    let gateway = build_gateway(&config, (services.clone(), &sources), &infrastructure, records, &stop)?;
     let listeners = Listeners::bind(&config, options.listen, sandbox.as_ref()).await?;
     // Orders that a crash interrupted are resumed before the first request arrives.
     start_orders(&orders, has_history);
@@ -107,10 +108,9 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     let reload = ConfigReload { loader, gateway: reloaded, services, accounts, sources, infrastructure, recorder };
     tracker.spawn(reload.listen(hangup, written, stop.clone()));
     tracker.spawn(stop_on_signal(draining, stop.clone(), config.server.drain_notice));
-    let drain_by = drain_deadline(stop.clone(), config.server.drain);
     let operation: (Arc<dyn MetricsRenderer>, _) = (Arc::new(MetricsCollector::new(state, render)), dependencies);
     let serving = listeners.serve(&config, &gateway, operation, &tracker, &stop);
-    let (drained, drain_by) = tokio::join!(serving, drain_by);
+    let (drained, drain_by) = tokio::join!(serving, drain_deadline(stop.clone(), config.server.drain));
     let drained = drained?;
     let written = close(&orders, &deliveries, &webhooks, (notifications.as_ref(), purger.as_deref()), drain_by).await;
     recording.finish();

@@ -17,6 +17,7 @@ mod graphql;
 mod incoming_webhooks;
 mod ledger;
 mod notifications;
+mod octo;
 mod published;
 mod renamed_keys;
 mod resellers;
@@ -50,6 +51,7 @@ pub use graphql::{GraphqlConfig, PersistedConfig, SafelistMode};
 pub use incoming_webhooks::IncomingWebhooksConfig;
 pub use ledger::{EncryptionKey, LedgerConfig, OrdersConfig};
 pub use notifications::NotificationsConfig;
+pub use octo::OctoConfig;
 pub use resellers::{ConnectionConfig, MappingConfig, ResellerConfig};
 pub use resilience::{
     BulkheadConfig, CircuitBreakerConfig, DeadlinesConfig, RateLimitConfig, ResilienceConfig, RetryConfig,
@@ -107,6 +109,8 @@ pub struct Config {
     pub orders: OrdersConfig,
     /// `[notifications]`.
     pub notifications: NotificationsConfig,
+    /// `[octo]`.
+    pub octo: OctoConfig,
     /// `[webhooks]`.
     pub webhooks: WebhooksConfig,
     /// `[incoming_webhooks]`.
@@ -189,6 +193,7 @@ impl Config {
             ledger: root.read_table("ledger", LedgerConfig::read),
             orders: root.read_table("orders", OrdersConfig::read),
             notifications: root.read_table("notifications", NotificationsConfig::read),
+            octo: root.read_table("octo", OctoConfig::read),
             webhooks: root.read_table("webhooks", |from| WebhooksConfig::read(from, &reseller_names)),
             incoming_webhooks: root.read_table("incoming_webhooks", IncomingWebhooksConfig::read),
             sandbox: root.read_table("sandbox", SandboxConfig::read),

@@ -1,4 +1,4 @@
-//! The gateway: GraphQL over HTTP, WebSocket and server-sent events, with authentication, limits, exports, sign-in,
+//! The gateway: GraphQL over HTTP, WebSocket and server-sent events, OCTO, with authentication, limits, exports, sign-in,
 //! health, metrics and pages.
 
 pub mod auth;
@@ -16,6 +16,7 @@ pub mod listener;
 pub mod metrics_endpoint;
 pub mod negotiate;
 pub mod observe;
+pub mod octo;
 pub mod operation;
 pub mod operation_limits;
 pub mod pages;

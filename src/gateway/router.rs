@@ -23,7 +23,7 @@ use crate::gateway::health::{self, Dependencies};
 use crate::gateway::metrics_endpoint::{self, MetricsRenderer};
 use crate::gateway::rejection::not_found;
 use crate::gateway::state::AppState;
-use crate::gateway::{graphql_http, incoming_webhooks, observe, pages, sign_in, socket};
+use crate::gateway::{graphql_http, incoming_webhooks, observe, octo, pages, sign_in, socket};
 
 /// Settings of the router.
 #[derive(Clone)]
@@ -75,6 +75,8 @@ pub fn build(state: Arc<AppState>, settings: Settings) -> Router {
         api = api.layer(from_fn(graphql_http::serve_graphiql));
     }
     let hooks = hooks(&load_shed);
+    // Without CORS: no browser calls it.
+    let octo = octo::routes().layer(Extension(load_shed.clone()));
     let files = Router::new()
         .route("/exports/orders.csv", get(exports::orders))
         .route("/exports/statement.csv", get(exports::statement))
@@ -104,7 +106,8 @@ pub fn build(state: Arc<AppState>, settings: Settings) -> Router {
             .route("/health/ready", get(health::ready).with_state(dependencies))
             .route("/metrics", get(metrics_endpoint::metrics).with_state(metrics));
     }
-    api.merge(pages)
+    api.merge(octo)
+        .merge(pages)
         .layer(CompressionLayer::new().compress_when(DefaultPredicate::new().and(is_compressible)))
         // Without compression: a WebSocket is an upgrade.
         .route("/graphql/ws", get(socket::upgrade).layer(Extension(limit)))

@@ -14,6 +14,7 @@ use crate::gateway::auth::{Authenticator, Principal, wait_for_expiry};
 use crate::gateway::cors::is_loopback_origin;
 use crate::gateway::edge::EdgeSettings;
 use crate::gateway::incoming_webhooks::IncomingWebhooks;
+use crate::gateway::octo::OctoSettings;
 use crate::gateway::pages::{self, StaticPage};
 use crate::gateway::pipeline::Pipeline;
 use crate::gateway::rate_limiter::RateLimitStatus;
@@ -44,6 +45,8 @@ pub struct AppState {
     pub edge: Option<EdgeSettings>,
     /// Webhooks that vendors send.
     pub incoming_webhooks: IncomingWebhooks,
+    /// OCTO endpoints.
+    pub octo: OctoSettings,
     /// Audit log; `None` without a ledger.
     pub audit: Option<Arc<AuditLog>>,
     /// Sign-in of people; `None`: off.
@@ -78,6 +81,7 @@ impl AppState {
             serves_tls: false,
             edge: None,
             incoming_webhooks: IncomingWebhooks::default(),
+            octo: OctoSettings::default(),
             audit: None,
             sign_in: None,
             schema_page,

@@ -16,6 +16,7 @@ mod feed;
 mod gateway;
 mod graphql;
 mod layers;
+mod octo_facade;
 mod operation;
 mod orders;
 mod other_readings;

@@ -145,8 +145,8 @@ impl ExternalRef {
 pub struct OrderKey(pub Uuid);
 
 impl OrderKey {
-    /// Generates a new order key. No other code generates random ids: all ids below an order are derived from its key.
-    #[expect(clippy::disallowed_methods, reason = "the only place that generates random ids")]
+    /// Generates a new order key. No other module generates random ids: all ids below an order are derived from its key.
+    #[expect(clippy::disallowed_methods, reason = "random ids are generated in this module only")]
     pub fn random() -> Self {
         Self(Uuid::new_v4())
     }
@@ -163,6 +163,40 @@ impl OrderKey {
 }
 
 impl fmt::Display for OrderKey {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(out)
+    }
+}
+
+/// Uuid by which a reseller names one of its bookings, or a ticket in it: chosen by the reseller, or drawn by this service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct BookingUuid(Uuid);
+
+impl BookingUuid {
+    /// Length of the usual form: 32 digits in five groups.
+    const TEXT_LENGTH: usize = 36;
+
+    /// Generates the uuid of a booking whose reseller has chosen none.
+    #[expect(clippy::disallowed_methods, reason = "random ids are generated in this module only")]
+    pub fn random() -> Self {
+        Self(Uuid::new_v4())
+    }
+
+    /// Parses a uuid in its usual form of five groups, in either case.
+    pub fn parse(text: &str) -> Option<Self> {
+        text.parse().ok().filter(|_| text.len() == Self::TEXT_LENGTH).map(Self)
+    }
+
+    /// Derives the uuid of a ticket of this booking by its place. The same place has the same uuid.
+    #[must_use]
+    pub fn of_ticket(&self, place: usize) -> Self {
+        Self(Uuid::new_v5(&self.0, format!("ticket {place}").as_bytes()))
+    }
+}
+
+/// Formats in lower case.
+impl fmt::Display for BookingUuid {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(out)
     }

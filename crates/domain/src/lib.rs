@@ -34,7 +34,9 @@ pub use catalog::{
 pub use error::{Batch, Effect, ErrorKind, NotSent, RefusalReason, VendorError, VendorOperation, VendorRefusal};
 pub use failure::{FailureKind, FailureReason, RecentFailure, RecentFailures};
 pub use identity::Scope;
-pub use ids::{EventKey, ExternalRef, Key, OrderKey, PerformanceKey, SectionKey, SourceId, TicketTypeKey, TokenKey};
+pub use ids::{
+    BookingUuid, EventKey, ExternalRef, Key, OrderKey, PerformanceKey, SectionKey, SourceId, TicketTypeKey, TokenKey,
+};
 pub use incoming_webhook::IncomingWebhook;
 pub use money::{Currency, Money, MoneyError, Price, Tax};
 pub use monthly_calls::{CallCounts, CallsByClass, Month, MonthlyUse};

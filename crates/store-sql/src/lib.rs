@@ -1,6 +1,7 @@
-//! The durable stores for orders, edits, deliveries, sessions, webhooks and the audit log, on SQLite or PostgreSQL.
+//! The durable stores for orders, edits, deliveries, sessions, webhooks, OCTO bookings and the audit log, on SQLite or PostgreSQL.
 //!
-//! Contains no business rules: it writes and reads what the ports of `orders`, `edits`, `deliveries`, `sign-in`, `webhooks` and `audit` define.
+//! Contains no business rules: it writes and reads what the ports of `orders`, `edits`, `deliveries`, `sign-in`, `webhooks`,
+//! `octo-facade` and `audit` define.
 
 mod audit;
 mod changes;
@@ -15,6 +16,7 @@ mod group_commit;
 mod health;
 mod import;
 mod key_file;
+mod octo_bookings;
 mod operators;
 mod order_filter;
 mod order_list;
@@ -57,6 +59,7 @@ use ::edits::IdempotencyStore;
 use ::webhooks::store::WebhookStore;
 use change_feed::{ChangeStore, FactStore};
 use domain::{CallCounts, SnapshotStore};
+use octo_facade::BookingStore;
 use orders::OrderStore;
 use orders::history::OrderImport;
 use sign_in::SessionStore;
@@ -114,6 +117,8 @@ pub struct Stores {
     pub sessions: Arc<dyn SessionStore>,
     /// Webhooks and their messages.
     pub webhooks: Arc<dyn WebhookStore>,
+    /// Bookings of OCTO resellers.
+    pub octo_bookings: Arc<dyn BookingStore>,
     /// Index of the orders of earlier versions.
     pub search_index: Arc<dyn SearchIndex>,
     /// Import of orders of the past.
@@ -213,6 +218,7 @@ fn stores(store: SqlStore) -> Stores {
         audit: Arc::clone(&store) as _,
         sessions: Arc::clone(&store) as _,
         webhooks: Arc::clone(&store) as _,
+        octo_bookings: Arc::clone(&store) as _,
         search_index: Arc::clone(&store) as _,
         import: Arc::clone(&store) as _,
         health: store,

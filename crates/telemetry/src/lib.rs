@@ -85,6 +85,7 @@ const OWN_CRATES: &[&str] = &[
     "feed_recorder",
     "http_client",
     "notifications",
+    "octo_facade",
     "orders",
     "recording",
     "resellers",

@@ -190,7 +190,7 @@ impl Export {
             }
         };
         executed.map(|executed| executed.data).map_err(|error| {
-            tracing::error!(%error, "the result of an export's document could not be read");
+            tracing::error!(%error, "the result of a document could not be read");
             RequestRejection::internal_error()
         })
     }
@@ -201,7 +201,7 @@ impl Export {
 /// # Errors
 ///
 /// The operation was rejected.
-pub(super) fn executed_data(outcome: OperationOutcome) -> Result<(Value, Vec<Value>), RequestRejection> {
+pub(in crate::gateway) fn executed_data(outcome: OperationOutcome) -> Result<(Value, Vec<Value>), RequestRejection> {
     let mut response: Value = match outcome {
         OperationOutcome::Response(response) => serde_json::from_str(&to_json_text(&response)),
         OperationOutcome::Cached(cached) => serde_json::from_slice(&cached.body),
@@ -209,7 +209,7 @@ pub(super) fn executed_data(outcome: OperationOutcome) -> Result<(Value, Vec<Val
         OperationOutcome::Deferred(..) | OperationOutcome::Stream(_) => return Err(RequestRejection::internal_error()),
     }
     .map_err(|error| {
-        tracing::error!(%error, "the result of an export's document could not be read");
+        tracing::error!(%error, "the result of a document could not be read");
         RequestRejection::internal_error()
     })?;
     let errors = match response["errors"].take() {

@@ -9,7 +9,7 @@
 mod breakdown;
 mod catalog;
 mod csv_text;
-mod document;
+pub(in crate::gateway) mod document;
 mod parameters;
 mod rows;
 mod stream;

@@ -1,0 +1,200 @@
+//! Holds, reads and lists bookings.
+
+use domain::StoreError;
+use octo_facade::booking::{BookingIdentity, booking, lines_of, new_booking, order_contact};
+use octo_facade::facts::{EventFacts, OrderFacts, OrderMutation, PerformanceFacts};
+use octo_facade::problem::to_error;
+use octo_facade::request::{self, ListRequest, Reserve, ReserveBody};
+use octo_facade::slot::SlotTimes;
+use octo_facade::wire::OctoBooking;
+use octo_facade::{BookingFilter, OctoError, StoredBooking};
+use orders::idempotency::request_hash;
+use serde_json::{Map, Value, json};
+
+use crate::gateway::octo::availability::{by_ids, open_performance};
+use crate::gateway::octo::documents::{CREATE, EVENT, HOLD};
+use crate::gateway::octo::exchange::{Exchange, Seller};
+use crate::gateway::octo::failures::of_store;
+use crate::gateway::octo::orders::{
+    FoundBooking, act, find_booking, is_refused, load_order, load_orders, order_key, run, save,
+};
+use crate::gateway::octo::products::find_event;
+use crate::gateway::octo::reply::Reply;
+
+/// `GET /bookings/{uuid}`.
+pub(super) async fn get(exchange: &Exchange<'_>) -> Result<Reply, OctoError> {
+    let seller = exchange.seller().await?;
+    let found = find_booking(exchange, &seller).await?;
+    reply(exchange, &found)
+}
+
+/// Returns the response with a booking.
+pub(super) fn reply(exchange: &Exchange<'_>, found: &FoundBooking) -> Result<Reply, OctoError> {
+    Reply::of(&booking(&found.stored, &found.order, exchange.capabilities.has_pricing()))
+}
+
+/// `GET /bookings`.
+pub(super) async fn list(exchange: &Exchange<'_>) -> Result<Reply, OctoError> {
+    let filter = ListRequest::of(&exchange.parameters())?;
+    let seller = exchange.seller().await?;
+    let filter = BookingFilter {
+        source: seller.source.name,
+        reseller_reference: filter.reseller_reference,
+        number: filter.supplier_reference,
+        days: filter.days,
+        product: filter.product,
+    };
+    let limit = exchange.settings().max_bookings;
+    let stored = exchange.bookings()?.list_bookings(&exchange.scope(), &filter, limit + 1).await;
+    let stored = stored.map_err(|error| of_store(&error))?;
+    // Nobody takes a part for the whole.
+    if stored.len() > limit {
+        return Err(OctoError::bad_request(format!("more than {limit} bookings match: narrow the filter")));
+    }
+    let keys: Vec<_> = stored.iter().map(|stored| stored.order).collect();
+    let orders = load_orders(exchange, &keys).await?;
+    let has_pricing = exchange.capabilities.has_pricing();
+    let found = stored.iter().zip(&orders).filter_map(|(stored, order)| {
+        let order = order.as_ref().filter(|order| !is_refused(stored, order))?;
+        Some(booking(stored, order, has_pricing))
+    });
+    Reply::of(&found.collect::<Vec<OctoBooking>>())
+}
+
+/// `POST /bookings`.
+pub(super) async fn reserve(exchange: &Exchange<'_>, body: &[u8]) -> Result<Reply, OctoError> {
+    let body: ReserveBody = request::parse(body)?;
+    let seller = exchange.seller().await?;
+    let request = body.check(&seller.source.name, exchange.settings().max_units, exchange.is_test)?;
+    let hash = request_hash(&request);
+    let found = match find_same(exchange, &request, &hash).await? {
+        Some(found) => found,
+        None => create(exchange, &seller, &request, hash).await?,
+    };
+    let found = hold(exchange, found).await?;
+    reply(exchange, &found)
+}
+
+/// Finds the booking of a repeated request.
+///
+/// # Errors
+///
+/// The uuid was used for a request with another content (octo.md O3).
+async fn find_same(exchange: &Exchange<'_>, request: &Reserve, hash: &str) -> Result<Option<FoundBooking>, OctoError> {
+    let stored = exchange.bookings()?.find_booking(&exchange.scope(), request.uuid).await;
+    let Some(stored) = stored.map_err(|error| of_store(&error))? else { return Ok(None) };
+    if stored.request_hash != hash {
+        let uuid = request.uuid.to_string();
+        return Err(OctoError::booking(&uuid, "the uuid was used for a booking with another content"));
+    }
+    let order = load_order(exchange, stored.order).await?.ok_or_else(OctoError::internal)?;
+    Ok(Some(FoundBooking { stored, order }))
+}
+
+/// Creates the order of a new booking, and stores the booking. Nothing is held yet.
+async fn create(
+    exchange: &Exchange<'_>,
+    seller: &Seller,
+    request: &Reserve,
+    hash: String,
+) -> Result<FoundBooking, OctoError> {
+    let event = find_event(exchange, seller, EVENT, &request.product).await?;
+    let unknown = request.unit_items.iter().find(|item| event.find_unit(&item.unit_id).is_none());
+    let performance = find_performance(exchange, &event, request).await?;
+    if let Some(item) = unknown {
+        return Err(OctoError::unit(Some(&item.unit_id)));
+    }
+    let OrderMutation { order, problems } = run(exchange, CREATE, order_input(request, &performance)).await?;
+    let order = match (order, problems.first()) {
+        (Some(order), None) => order,
+        (_, Some(problem)) => return Err(to_error(problem, &request.uuid.to_string())),
+        (None, None) => return Err(OctoError::internal()),
+    };
+    let times = SlotTimes::of(&event, &performance);
+    let new = BookingIdentity {
+        scope: exchange.scope(),
+        order: order_key(&order)?,
+        request_hash: hash,
+        visit_day: times.as_ref().map(SlotTimes::day),
+        slot: times.map(|times| times.to_slot(&event, &performance)),
+    };
+    let stored = new_booking(request, &order, new);
+    match exchange.bookings()?.insert_booking(&stored).await {
+        Ok(()) => Ok(FoundBooking { stored, order }),
+        // The same request came twice at the same time.
+        Err(StoreError::KeyTaken) => {
+            find_same(exchange, request, &stored.request_hash).await?.ok_or_else(OctoError::internal)
+        }
+        Err(error) => Err(of_store(&error)),
+    }
+}
+
+/// Finds the performance to book: that of the request, or the only one of open visits.
+async fn find_performance(
+    exchange: &Exchange<'_>,
+    event: &EventFacts,
+    request: &Reserve,
+) -> Result<PerformanceFacts, OctoError> {
+    match &request.availability {
+        Some(id) => {
+            let found = by_ids(exchange, event, std::slice::from_ref(id), None).await?;
+            found.into_iter().next().ok_or_else(OctoError::internal)
+        }
+        None if octo_facade::availability::is_open(event) => open_performance(exchange, event).await,
+        None => Err(OctoError::availability(None)),
+    }
+}
+
+/// Returns the input of `createOrder`: one line for each unit. The uuid is the idempotency key.
+fn order_input(request: &Reserve, performance: &PerformanceFacts) -> Value {
+    let units = lines_of(request.unit_items.iter().map(|item| item.unit_id.as_str()));
+    let line = |(unit, quantity): &(&str, usize)| json!({ "performance": performance.id, "ticketType": unit, "quantity": quantity });
+    json!({
+        "idempotencyKey": format!("octo-{}", request.uuid),
+        "lines": units.iter().map(line).collect::<Vec<_>>(),
+        "contact": request.contact.as_ref().and_then(order_contact),
+        "resellerReference": request.reseller_reference,
+        "testMode": request.is_test,
+    })
+}
+
+/// Holds the places of a booking unless that was tried before. A booking that was held before is returned as it is now.
+///
+/// # Errors
+///
+/// The supplier refused: there is no booking.
+async fn hold(exchange: &Exchange<'_>, found: FoundBooking) -> Result<FoundBooking, OctoError> {
+    let FoundBooking { mut stored, mut order } = found;
+    let mut problems = Vec::new();
+    if order.status == "DRAFT" && order.can("HOLD") {
+        // The same key for every repetition: the places are held once.
+        let key = Some(format!("octo-hold-{}", stored.uuid));
+        let outcome = act(exchange, HOLD, (&order, key), Map::new()).await?;
+        problems = outcome.problems;
+        order = outcome.order.unwrap_or(order);
+    }
+    mark_held(exchange, &mut stored, &order).await?;
+    let refused = is_refused(&stored, &order) || (order.status == "DRAFT" && !problems.is_empty());
+    if refused {
+        let problem = problems.first().or(order.problems.first());
+        let uuid = stored.uuid.to_string();
+        return Err(problem.map_or_else(
+            || OctoError::refused("the supplier refused the request"),
+            |problem| to_error(problem, &uuid),
+        ));
+    }
+    Ok(FoundBooking { stored, order })
+}
+
+/// Stores that places are held. From then on the booking exists, whatever becomes of it.
+async fn mark_held(exchange: &Exchange<'_>, stored: &mut StoredBooking, order: &OrderFacts) -> Result<(), OctoError> {
+    if stored.is_held || matches!(order.status.as_str(), "DRAFT" | "HOLDING" | "FAILED") {
+        return Ok(());
+    }
+    stored.is_held = true;
+    match save(exchange, stored).await {
+        // Another request has stored the same.
+        Err(error) if error.status == 400 => Ok(()),
+        saved => saved,
+    }
+}
