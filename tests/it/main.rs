@@ -29,6 +29,7 @@ mod process_history;
 mod process_incoming_webhooks;
 mod process_limits;
 mod process_notifications;
+mod process_octo_loop;
 mod process_orders;
 mod process_recordings;
 mod process_resellers;

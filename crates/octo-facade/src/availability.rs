@@ -1,5 +1,6 @@
 //! Maps performances and calendars to availabilities (octo.md §5, §12.2).
 
+use crate::content::OctoSlotContent;
 use crate::facts::{AvailabilityFacts, DayFacts, EventFacts, OfferFacts, PerformanceFacts, VisitMode};
 use crate::product::{pricing, total};
 use crate::request::OctoUnitCount;
@@ -20,6 +21,8 @@ pub struct CheckContext<'a> {
     pub max_units: u32,
     /// True with the capability `octo/pricing`.
     pub has_pricing: bool,
+    /// True with the capability `octo/content`.
+    pub has_content: bool,
 }
 
 /// Converts a performance with its availability. `None` if the availability is unknown, or the visit is open and has no times.
@@ -43,6 +46,7 @@ pub fn availability(
         max_units: Some(facts.max_per_order.map_or(most, |limit| limit.min(most))),
         utc_cutoff_at: times.cutoff(performance),
         prices: context.has_pricing.then(|| prices(facts, context.units)),
+        content: context.has_content.then(OctoSlotContent::default),
     })
 }
 
@@ -114,7 +118,7 @@ mod tests {
     }
 
     fn context(units: &[OctoUnitCount], has_pricing: bool) -> CheckContext<'_> {
-        CheckContext { units, max_units: 50, has_pricing }
+        CheckContext { units, max_units: 50, has_pricing, has_content: false }
     }
 
     #[test]

@@ -14,6 +14,8 @@ const MAX_NAMES: usize = 50;
 pub enum OctoCapability {
     /// Prices.
     Pricing,
+    /// Texts, pictures and categories.
+    Content,
 }
 
 impl OctoCapability {
@@ -21,6 +23,7 @@ impl OctoCapability {
     fn short_name(self) -> &'static str {
         match self {
             Self::Pricing => "pricing",
+            Self::Content => "content",
         }
     }
 }
@@ -46,7 +49,16 @@ impl OctoCapabilities {
 
     /// Returns true if the request asks for prices.
     pub fn has_pricing(&self) -> bool {
-        self.0.iter().any(|(one, _)| *one == OctoCapability::Pricing)
+        self.has(OctoCapability::Pricing)
+    }
+
+    /// Returns true if the request asks for texts.
+    pub fn has_content(&self) -> bool {
+        self.has(OctoCapability::Content)
+    }
+
+    fn has(&self, wanted: OctoCapability) -> bool {
+        self.0.iter().any(|(one, _)| *one == wanted)
     }
 
     /// Returns the header of the response: the ids that took effect.
@@ -86,7 +98,7 @@ mod tests {
         for (header, effective) in [
             ("octo/pricing", "octo/pricing"),
             ("pricing", "pricing"),
-            ("octo/content, octo/pricing , pricing", "octo/pricing"),
+            ("octo/cart, octo/pricing , pricing", "octo/pricing"),
             ("octo/unknown", ""),
             ("", ""),
             ("octo/octo/pricing", ""),
@@ -95,5 +107,8 @@ mod tests {
             assert_eq!(capabilities.to_header(), effective, "{header}");
             assert_eq!(capabilities.has_pricing(), !effective.is_empty(), "{header}");
         }
+        let both = OctoCapabilities::parse("content,octo/pricing");
+        assert_eq!((both.to_header().as_str(), both.has_content()), ("content, octo/pricing", true));
+        assert!(!OctoCapabilities::parse("octo/pricing").has_content());
     }
 }

@@ -83,6 +83,12 @@ pub struct UnitFacts {
     pub max_per_order: Option<i64>,
     /// Regular price.
     pub price: Option<PriceFacts>,
+    /// Name in the language of the request, where content was read.
+    #[serde(default)]
+    pub public_name: Option<String>,
+    /// Description in the language of the request, where content was read.
+    #[serde(default)]
+    pub description: Option<String>,
 }
 
 /// Booking mode of a visit.
@@ -144,6 +150,21 @@ pub struct EventFacts {
     /// The next performances, where they were read.
     #[serde(default)]
     pub performances: Option<Nodes<StartFacts>>,
+    /// Title in the language of the request, where content was read.
+    #[serde(default)]
+    pub public_title: Option<String>,
+    /// Summary in the language of the request, where content was read.
+    #[serde(default)]
+    pub summary: Option<String>,
+    /// Description in the language of the request, where content was read.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// URL of a picture, where content was read.
+    #[serde(default)]
+    pub image: Option<String>,
+    /// Categories, where content was read.
+    #[serde(default)]
+    pub categories: Vec<String>,
 }
 
 impl EventFacts {

@@ -6,6 +6,7 @@
 pub mod availability;
 pub mod booking;
 pub mod capability;
+pub mod content;
 pub mod error;
 pub mod facts;
 pub mod inferred;

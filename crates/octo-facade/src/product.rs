@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::content::{option_content, product_content, unit_content};
 use crate::facts::{EventFacts, MoneyFacts, PriceFacts, SourceFacts, UnitFacts, VisitMode};
 use crate::inferred::{AGES, CONTACT_FIELDS, DELIVERY_FORMATS, OPTION};
 use crate::slot::{SlotTimes, zone_of};
@@ -27,6 +28,8 @@ pub struct ProductContext<'a> {
     pub cancellation_cutoff: Duration,
     /// True with the capability `octo/pricing`.
     pub has_pricing: bool,
+    /// True with the capability `octo/content`.
+    pub has_content: bool,
 }
 
 /// Converts a source. `base` is the URL under which suppliers are.
@@ -60,6 +63,7 @@ pub fn product(event: &EventFacts, context: &ProductContext<'_>) -> OctoProduct 
         redemption_method: REDEMPTION,
         options: vec![option(event, context)],
         pricing: context.has_pricing.then(|| currencies(event, context.source)),
+        content: context.has_content.then(|| product_content(event)),
     }
 }
 
@@ -76,7 +80,8 @@ fn option(event: &EventFacts, context: &ProductContext<'_>) -> OctoOption {
         cancellation_cutoff_unit: unit,
         required_contact_fields: CONTACT_FIELDS,
         restrictions: OctoOptionLimits { min_units: 1, max_units: context.max_units },
-        units: event.ticket_types.iter().map(|kind| unit_of(kind, context.has_pricing)).collect(),
+        units: event.ticket_types.iter().map(|kind| unit_of(kind, context)).collect(),
+        content: context.has_content.then(|| option_content(event)),
     }
 }
 
@@ -103,7 +108,7 @@ fn cutoff(before: Duration) -> (u64, &'static str) {
     }
 }
 
-fn unit_of(kind: &UnitFacts, has_pricing: bool) -> OctoUnit {
+fn unit_of(kind: &UnitFacts, context: &ProductContext<'_>) -> OctoUnit {
     let (youngest, oldest) = AGES;
     OctoUnit {
         id: kind.id.clone(),
@@ -120,7 +125,8 @@ fn unit_of(kind: &UnitFacts, has_pricing: bool) -> OctoUnit {
             pax_count: kind.admits,
             accompanied_by: Vec::new(),
         },
-        pricing_from: has_pricing.then(|| kind.price.iter().map(pricing).collect()),
+        content: context.has_content.then(|| unit_content(kind)),
+        pricing_from: context.has_pricing.then(|| kind.price.iter().map(pricing).collect()),
     }
 }
 
@@ -242,7 +248,8 @@ mod tests {
     fn as_json(mode: &str, has_pricing: bool) -> Value {
         let source = source();
         let cancellation_cutoff = Duration::from_secs(48 * 3600);
-        let context = ProductContext { source: &source, max_units: 50, cancellation_cutoff, has_pricing };
+        let context =
+            ProductContext { source: &source, max_units: 50, cancellation_cutoff, has_pricing, has_content: false };
         serde_json::to_value(product(&event(mode), &context)).expect("JSON")
     }
 

@@ -5,6 +5,8 @@ use domain::BookingUuid;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::content::{OctoContent, OctoSlotContent, OctoUnitContent};
+
 /// A supplier: one source (octo.md §4.1).
 #[derive(Debug, Clone, Serialize)]
 pub struct OctoSupplier {
@@ -62,6 +64,9 @@ pub struct OctoProduct {
     /// With the capability `octo/pricing`.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub pricing: Option<OctoProductPricing>,
+    /// With the capability `octo/content`.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub content: Option<OctoContent>,
 }
 
 /// Currencies of a product (octo.md §9.1).
@@ -102,6 +107,9 @@ pub struct OctoOption {
     pub restrictions: OctoOptionLimits,
     /// Units.
     pub units: Vec<OctoUnit>,
+    /// With the capability `octo/content`.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub content: Option<OctoContent>,
 }
 
 /// Units of a booking. Neither is null (octo.md §4.3).
@@ -134,6 +142,9 @@ pub struct OctoUnit {
     /// With the capability `octo/pricing`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pricing_from: Option<Vec<OctoPricing>>,
+    /// With the capability `octo/content`.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub content: Option<OctoUnitContent>,
 }
 
 /// Limits of a unit.
@@ -266,6 +277,9 @@ pub struct OctoAvailability {
     /// With the capability `octo/pricing`.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub prices: Option<OctoAvailabilityPricing>,
+    /// With the capability `octo/content`.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub content: Option<OctoSlotContent>,
 }
 
 /// Prices of an availability.

@@ -12,7 +12,7 @@ use octo_facade::wire::{OctoAvailability, OctoDay};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::gateway::octo::documents::{CALENDAR, EVENT, OPEN_SLOT, SLOT_TIMES, SLOTS, SLOTS_BY_ID};
+use crate::gateway::octo::documents::{CALENDAR, OPEN_SLOT, SLOT_TIMES, SLOTS, SLOTS_BY_ID};
 use crate::gateway::octo::exchange::{Exchange, read};
 use crate::gateway::octo::failures::{name_nothing, of_errors};
 use crate::gateway::octo::products::{Page, PageInfo, find_event};
@@ -56,7 +56,7 @@ pub(super) async fn calendar(exchange: &Exchange<'_>, body: &[u8]) -> Result<Rep
     let body: CalendarRequest = request::parse(body)?;
     let seller = exchange.seller().await?;
     let (product, (from, to)) = body.check()?;
-    let event = find_event(exchange, &seller, EVENT, product).await?;
+    let event = find_event(exchange, &seller, product).await?;
     check_units(&event, body.units())?;
     let variables = json!({ "event": event.id, "from": from.to_string(), "to": to.to_string() });
     let found: EventResult<CalendarResult> = exchange.query(CALENDAR, variables).await?;
@@ -71,12 +71,13 @@ pub(super) async fn check(exchange: &Exchange<'_>, body: &[u8]) -> Result<Reply,
     let body: CheckRequest = request::parse(body)?;
     let seller = exchange.seller().await?;
     let (product, selection) = body.check()?;
-    let event = find_event(exchange, &seller, EVENT, product).await?;
+    let event = find_event(exchange, &seller, product).await?;
     check_units(&event, body.units())?;
     let context = CheckContext {
         units: body.units(),
         max_units: exchange.settings().max_units,
         has_pricing: exchange.capabilities.has_pricing(),
+        has_content: exchange.capabilities.has_content(),
     };
     let quantity = total_quantity(body.units());
     let rows: Vec<OctoAvailability> = match selection {

@@ -12,7 +12,7 @@ use orders::idempotency::request_hash;
 use serde_json::{Map, Value, json};
 
 use crate::gateway::octo::availability::{by_ids, open_performance};
-use crate::gateway::octo::documents::{CREATE, EVENT, HOLD};
+use crate::gateway::octo::documents::{CREATE, HOLD};
 use crate::gateway::octo::exchange::{Exchange, Seller};
 use crate::gateway::octo::failures::of_store;
 use crate::gateway::octo::orders::{
@@ -98,7 +98,7 @@ async fn create(
     request: &Reserve,
     hash: String,
 ) -> Result<FoundBooking, OctoError> {
-    let event = find_event(exchange, seller, EVENT, &request.product).await?;
+    let event = find_event(exchange, seller, &request.product).await?;
     let unknown = request.unit_items.iter().find(|item| event.find_unit(&item.unit_id).is_none());
     let performance = find_performance(exchange, &event, request).await?;
     if let Some(item) = unknown {

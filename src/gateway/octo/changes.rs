@@ -11,7 +11,7 @@ use serde_json::{Map, json};
 
 use crate::gateway::octo::availability::by_ids;
 use crate::gateway::octo::bookings::reply;
-use crate::gateway::octo::documents::{CANCEL, CONFIRM, CONTACT, EVENT, EXTEND, RELEASE};
+use crate::gateway::octo::documents::{CANCEL, CONFIRM, CONTACT, EXTEND, RELEASE};
 use crate::gateway::octo::exchange::{Exchange, Seller};
 use crate::gateway::octo::orders::{FoundBooking, act, find_booking, load_order, quote, run, save};
 use crate::gateway::octo::products::find_event;
@@ -106,7 +106,7 @@ async fn refuse_other_hold(
     change: &BookingChange,
 ) -> OctoError {
     let product = change.product.as_deref().unwrap_or(&found.stored.product);
-    let event = match find_event(exchange, seller, EVENT, product).await {
+    let event = match find_event(exchange, seller, product).await {
         Ok(event) => event,
         Err(error) => return error,
     };

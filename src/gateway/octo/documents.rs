@@ -7,9 +7,11 @@ macro_rules! document {
 /// The sources, and those that the caller's reseller may sell.
 pub(super) const SOURCES: &str = document!("sources.graphql");
 /// A page of the events of a source, with their next start times.
-pub(super) const PRODUCTS: &str = document!("products.graphql", "event_fields.graphql", "price_fields.graphql");
+pub(super) const PRODUCTS: &str =
+    document!("products.graphql", "event_fields.graphql", "content_fields.graphql", "price_fields.graphql");
 /// An event with its next start times.
-pub(super) const PRODUCT: &str = document!("product.graphql", "event_fields.graphql", "price_fields.graphql");
+pub(super) const PRODUCT: &str =
+    document!("product.graphql", "event_fields.graphql", "content_fields.graphql", "price_fields.graphql");
 /// An event.
 pub(super) const EVENT: &str = document!("event.graphql", "event_fields.graphql", "price_fields.graphql");
 /// A page of the ids of the events that a reseller may sell.

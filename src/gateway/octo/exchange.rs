@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::extract::RawPathParams;
-use axum::http::header::{AUTHORIZATION, HOST};
+use axum::http::header::{ACCEPT_LANGUAGE, AUTHORIZATION, HOST};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse as _, Response};
+use domain::Locale;
 use octo_facade::facts::SourceFacts;
 use octo_facade::{BookingStore, OctoCapabilities, OctoError, OctoErrorCode};
 use serde::Deserialize;
@@ -194,6 +195,13 @@ impl<'a> Exchange<'a> {
     /// Returns the uuid of the path as it was sent.
     pub(super) fn uuid(&self) -> &str {
         self.ids.uuid.as_deref().unwrap_or_default()
+    }
+
+    /// Returns the language that the request prefers.
+    pub(super) fn language(&self) -> Option<String> {
+        let accepted = self.headers.get(ACCEPT_LANGUAGE)?.to_str().ok()?;
+        let mut tags = accept_language::parse(accepted).into_iter();
+        tags.find_map(|tag| Locale::parse(&tag)).map(|locale| locale.as_str().to_owned())
     }
 
     /// Returns the parameters of the query.

@@ -7,9 +7,9 @@ use octo_facade::product::{ProductContext, product as to_product, supplier as to
 use octo_facade::wire::{OctoProduct, OctoSupplier};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::gateway::octo::documents::{ALLOWED, PRODUCT, PRODUCTS};
+use crate::gateway::octo::documents::{ALLOWED, EVENT, PRODUCT, PRODUCTS};
 use crate::gateway::octo::exchange::{Exchange, Seller, read};
 use crate::gateway::octo::failures::{name_nothing, of_errors};
 use crate::gateway::octo::reply::Reply;
@@ -83,7 +83,10 @@ pub(super) async fn products(exchange: &Exchange<'_>) -> Result<Reply, OctoError
 /// `GET /products/{id}`.
 pub(super) async fn product(exchange: &Exchange<'_>) -> Result<Reply, OctoError> {
     let seller = exchange.seller().await?;
-    let event = find_event(exchange, &seller, PRODUCT, exchange.product_id()).await?;
+    let id = exchange.product_id();
+    let variables = json!({ "id": id, "content": exchange.capabilities.has_content(), "locale": exchange.language() });
+    let found = exchange.query_parts(PRODUCT, variables).await?;
+    let event = checked_event(exchange, &seller, id, found).await?;
     Reply::of(&convert(exchange, &seller, &event))
 }
 
@@ -95,6 +98,7 @@ fn convert(exchange: &Exchange<'_>, seller: &Seller, event: &EventFacts) -> Octo
         max_units: settings.max_units,
         cancellation_cutoff: cutoff.unwrap_or_default(),
         has_pricing: exchange.capabilities.has_pricing(),
+        has_content: exchange.capabilities.has_content(),
     };
     to_product(event, &context)
 }
@@ -104,14 +108,19 @@ fn convert(exchange: &Exchange<'_>, seller: &Seller, event: &EventFacts) -> Octo
 /// # Errors
 ///
 /// There is none, or the supplier cannot be reached.
-pub(super) async fn find_event(
+pub(super) async fn find_event(exchange: &Exchange<'_>, seller: &Seller, id: &str) -> Result<EventFacts, OctoError> {
+    let found = exchange.query_parts(EVENT, json!({ "id": id })).await?;
+    checked_event(exchange, seller, id, found).await
+}
+
+/// Returns the event of a result if the caller may sell it.
+async fn checked_event(
     exchange: &Exchange<'_>,
     seller: &Seller,
-    document: &'static str,
     id: &str,
+    (mut data, errors): (Value, Vec<Value>),
 ) -> Result<EventFacts, OctoError> {
     let unknown = || OctoError::product(Some(id));
-    let (mut data, errors) = exchange.query_parts(document, json!({ "id": id })).await?;
     if data["event"].is_null() {
         return Err(if name_nothing(&errors) { unknown() } else { of_errors(&errors) });
     }
@@ -151,6 +160,7 @@ async fn load_page<T: DeserializeOwned>(
 ) -> Result<Page<T>, OctoError> {
     let variables = json!({
         "sources": [seller.source.id], "reseller": seller.reseller, "first": first, "after": after,
+        "content": exchange.capabilities.has_content(), "locale": exchange.language(),
     });
     let EventsResult { events } = exchange.query(document, variables).await?;
     match events.problems.first() {

@@ -37,7 +37,7 @@ impl IntoResponse for Reply {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.insert(VARY, HeaderValue::from_static("authorization, octo-capabilities, octo-env"));
+        headers.insert(VARY, HeaderValue::from_static("authorization, accept-language, octo-capabilities, octo-env"));
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, seconds.into());
         }

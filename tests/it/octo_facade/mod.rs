@@ -1,10 +1,14 @@
 //! OCTO for resellers, over HTTP against the real binary and its emulated vendors (octo.md §12.2, §13.2).
 
+mod content;
 mod flows;
+mod outages;
 mod refusals;
 mod replays;
 mod states;
 mod store;
+
+use std::collections::BTreeMap;
 
 use domain::{Clock as _, SystemClock};
 use jiff::ToSpan as _;
@@ -15,7 +19,9 @@ use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::layers::support::until;
 use crate::process::Process;
+use crate::process_orders::{VENDORS, sandbox_at};
 
 /// Key of a caller without a reseller: it sees every source.
 const SHOP: &str = "sandbox-storefront";
@@ -51,7 +57,7 @@ impl Received {
 
 /// The sandbox as a process.
 pub(crate) struct Sandbox {
-    _process: Process,
+    _processes: Vec<Process>,
     _folder: TempDir,
     /// Address of the emulated museum.
     emulator: String,
@@ -79,13 +85,22 @@ impl Sandbox {
         let process = Process::start_with(&folder, &arguments, settings);
         let emulator = process.address("the emulated acme ");
         let origin = process.address(": listening on ");
-        Self {
-            _process: process,
-            _folder: folder,
-            emulator,
-            origin,
-            client: http_client::build_client().expect("a client"),
-        }
+        let client = http_client::build_client().expect("a client");
+        Self { _processes: vec![process], _folder: folder, emulator, origin, client }
+    }
+
+    /// Starts the emulated vendors as a process of their own, and the service with a ledger at a URL.
+    pub(crate) fn start_at_ledger(url: &str) -> Self {
+        let folder = TempDir::new().expect("a folder");
+        let vendors = Process::start(&folder, &["sandbox"]);
+        let base = |name| (name, vendors.address(&format!("vendor=\"{name}\"")));
+        let bases: BTreeMap<&'static str, String> = VENDORS.into_iter().map(base).collect();
+        let text = sandbox_at(&bases).replace("[ledger]\n", &format!("[ledger]\nurl = \"{url}\"\n"));
+        std::fs::write(folder.path().join("venues.toml"), text).expect("a file");
+        let process = Process::start(&folder, &["serve", "--config", "venues.toml", "--listen", "127.0.0.1:0"]);
+        let origin = process.address(": listening on ");
+        let client = http_client::build_client().expect("a client");
+        Self { _processes: vec![process, vendors], _folder: folder, emulator: bases["acme"].clone(), origin, client }
     }
 
     /// Changes the state of the emulated museum.
@@ -96,7 +111,12 @@ impl Sandbox {
 
     /// Returns the result of a GraphQL query.
     pub(crate) async fn graphql(&self, query: &str, variables: &Value) -> Value {
-        let request = self.client.post(format!("{}/graphql", self.origin)).bearer_auth(SHOP);
+        self.graphql_as(SHOP, query, variables).await
+    }
+
+    /// Returns the result of a GraphQL query of a caller.
+    pub(crate) async fn graphql_as(&self, key: &str, query: &str, variables: &Value) -> Value {
+        let request = self.client.post(format!("{}/graphql", self.origin)).bearer_auth(key);
         let sent = request.json(&json!({ "query": query, "variables": variables })).send().await;
         sent.expect("a response").json().await.expect("JSON")
     }
@@ -172,6 +192,18 @@ impl Reseller<'_> {
 
     pub(crate) async fn find_offer(&self) -> Offer {
         self.find_offers(1).await.remove(0)
+    }
+
+    /// Reads a booking until it is as wanted.
+    pub(crate) async fn read_until(&self, uuid: &str, what: &str, is_wanted: impl Fn(&Value) -> bool) -> Value {
+        let mut found = Value::Null;
+        until(what, async || {
+            let read = self.get(&format!("/bookings/{uuid}")).await;
+            found = read.body;
+            read.status == 200 && is_wanted(&found)
+        })
+        .await;
+        found
     }
 
     /// Holds units of an offer.

@@ -58,7 +58,8 @@ async fn paths_methods_and_bodies_that_are_none_have_errors_in_json() {
     }
     let wrong = museum.send_with(Method::PUT, "/bookings", &[], None).await;
     assert_eq!(wrong.failure(), (405, "BAD_REQUEST"));
-    for text in ["{", "[]", "reason=x", "\"text\""] {
+    let nested = format!("{{\"notes\":{}{}}}", "[".repeat(1_000), "]".repeat(1_000));
+    for text in ["{", "[]", "reason=x", "\"text\"", &nested] {
         let sent = museum.send_with(Method::POST, "/bookings", &[], Some(text.to_owned())).await;
         assert_eq!(sent.failure(), (400, "BAD_REQUEST"), "{text}");
     }
@@ -74,10 +75,8 @@ async fn capabilities_take_effect_by_both_names_and_unknown_ones_do_not() {
     let sandbox = Sandbox::start();
     let museum = sandbox.reseller(SHOP, MUSEUM);
     let listed = museum.get("/capabilities").await.ok();
-    assert_eq!(
-        listed,
-        json!([{ "id": "octo/pricing", "revision": 1, "required": false, "dependencies": [], "docs": null }])
-    );
+    let each = |id| json!({ "id": id, "revision": 1, "required": false, "dependencies": [], "docs": null });
+    assert_eq!(listed, json!([each("octo/pricing"), each("octo/content")]));
     for (asked, effective) in [
         ("octo/pricing", "octo/pricing"),
         ("pricing", "pricing"),
@@ -193,4 +192,31 @@ async fn unknown_bookings_and_units_have_their_errors() {
     let other = sandbox.reseller(OPERATOR, MUSEUM);
     let foreign = other.get(&format!("/bookings/{uuid}")).await;
     assert_eq!(foreign.failure(), (400, "INVALID_BOOKING_UUID"), "a booking of another caller");
+}
+
+/// Each supplier's own limits: at most two infants, none without an adult, and at least two units of a boat.
+#[tokio::test]
+async fn units_beyond_the_limits_of_a_supplier_book_nothing() {
+    let sandbox = Sandbox::start();
+    let lagoon = sandbox.reseller(SHOP, "/octo/suppliers/lagoon");
+    let products = lagoon.products().await;
+    let units = |product: &Value| product["options"][0]["units"].as_array().expect("units").clone();
+    let is_infant = |unit: &Value| unit["type"] == "INFANT" && unit["restrictions"]["maxQuantity"] == 2;
+    let tour = products.iter().find(|product| units(product).iter().any(is_infant)).expect("a tour with infants");
+    let infant = units(tour).into_iter().find(is_infant).expect("an infant")["id"].clone();
+    let adult = units(tour).into_iter().find(|unit| unit["type"] == "ADULT").expect("an adult")["id"].clone();
+    let slot = lagoon.slots(tour).await.into_iter().find(|slot| slot["available"] == true).expect("a slot");
+    for (infants, adults, is_sold) in [(3, 1, false), (1, 0, false), (1, 1, true)] {
+        let of = |unit: &Value, count| vec![json!({ "unitId": unit }); count];
+        let items = [of(&infant, infants), of(&adult, adults)].concat();
+        let body = json!({
+            "productId": tour["id"], "optionId": "DEFAULT", "availabilityId": slot["id"],
+            "unitItems": items, "resellerReference": "R-6",
+        });
+        let received = lagoon.post("/bookings", &body).await;
+        let expected = if is_sold { 200 } else { 400 };
+        assert_eq!(received.status, expected, "{infants} infants and {adults} adults: {}", received.body);
+        assert_eq!(received.body["error"] == "UNPROCESSABLE_ENTITY", !is_sold, "{}", received.body);
+    }
+    assert_eq!(lagoon.get("/bookings?resellerReference=R-6").await.ok().as_array().map(Vec::len), Some(1));
 }

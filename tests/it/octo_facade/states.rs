@@ -1,8 +1,9 @@
 //! Bookings after a change on the venue's side.
 
+use jiff::ToSpan as _;
 use serde_json::{Value, json};
 
-use crate::octo_facade::{MUSEUM, Offer, SHOP, Sandbox, contact};
+use crate::octo_facade::{MUSEUM, Offer, SHOP, Sandbox, contact, days};
 
 /// Returns the museum's own id of a slot.
 async fn vendor_id(sandbox: &Sandbox, slot: &Value) -> Value {
@@ -65,4 +66,26 @@ async fn a_venue_that_is_down_is_an_outage_and_never_sold_out() {
     let refused = museum.post("/bookings", &offer.body(1)).await;
     assert_eq!(refused.failure(), (503, "INTERNAL_SERVER_ERROR"));
     assert!(museum.get("/supplier").await.ok()["id"] == "harbor");
+}
+
+#[tokio::test]
+async fn a_slot_of_the_past_is_refused_and_books_nothing() {
+    let sandbox = Sandbox::start();
+    let museum = sandbox.reseller(SHOP, MUSEUM);
+    let offer = museum.find_offer().await;
+    let query = "query($id: ID!, $from: DateTime!, $to: DateTime!) {
+        event(id: $id) { performances(from: $from, to: $to, first: 1) { nodes { id startsAt } } } }";
+    let (today, _) = days(0);
+    let before = |days: i64| format!("{}T00:00:00Z", today.checked_sub(days.days()).expect("a day"));
+    let range = json!({ "id": offer.product, "from": before(20), "to": before(2) });
+    let found = sandbox.graphql(query, &range).await;
+    let past = &found["data"]["event"]["performances"]["nodes"][0]["id"];
+    assert!(past.is_string(), "{found}");
+    let ask = json!({ "productId": offer.product, "optionId": "DEFAULT", "availabilityIds": [past] });
+    assert_eq!(museum.post("/availability", &ask).await.ok()[0]["available"], false);
+    let mut body = offer.body(1);
+    body["availabilityId"] = past.clone();
+    body["resellerReference"] = json!("R-5");
+    assert_eq!(museum.post("/bookings", &body).await.failure(), (400, "UNPROCESSABLE_ENTITY"));
+    assert_eq!(museum.get("/bookings?resellerReference=R-5").await.ok(), json!([]));
 }
