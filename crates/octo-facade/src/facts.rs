@@ -340,6 +340,9 @@ pub struct OrderFacts {
     pub updated_at: Timestamp,
     /// End of the hold.
     pub hold_expires_at: Option<Timestamp>,
+    /// The order that holds other lines in place of this one.
+    #[serde(default)]
+    pub replaced_by: Option<IdOnly>,
     /// Names of the actions that are available.
     pub available_actions: Vec<String>,
     /// Problems of the legs.

@@ -30,6 +30,19 @@ pub struct StoredCancellation {
     pub reason: Option<String>,
 }
 
+/// Change of what is held that was requested. It takes effect once the order of the booking is replaced by one that holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredChange {
+    /// Global id of the event.
+    pub product: String,
+    /// Availability; `None` for open visits.
+    pub slot: Option<OctoSlot>,
+    /// Day of the visit.
+    pub visit_day: Option<Date>,
+    /// Units, one a ticket.
+    pub units: Vec<StoredUnit>,
+}
+
 /// Parts of a booking that may be personal: they are stored encrypted.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BookingDetails {
@@ -43,6 +56,12 @@ pub struct BookingDetails {
     pub notes: Option<String>,
     /// Cancellation, if one was requested.
     pub cancellation: Option<StoredCancellation>,
+    /// Change of what is held, if one was requested and is not known to be made.
+    #[serde(default)]
+    pub change: Option<StoredChange>,
+    /// Global id of the first order, once another one has replaced it: the id of the booking stays.
+    #[serde(default)]
+    pub id: Option<String>,
 }
 
 /// Data of visitors is not printed.
@@ -116,7 +135,7 @@ pub trait BookingStore: Send + Sync {
     /// [`StoreError::KeyTaken`] if the owner has a booking with the uuid.
     async fn insert_booking(&self, booking: &StoredBooking) -> Result<(), StoreError>;
 
-    /// Replaces reference, state and details of a booking, and adds one to its version.
+    /// Replaces order, product, day, reference, state and details of a booking, and adds one to its version.
     ///
     /// # Errors
     ///

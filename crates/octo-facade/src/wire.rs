@@ -294,7 +294,7 @@ pub struct OctoAvailabilityPricing {
 }
 
 /// Contact of a visitor. Every key is present.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct OctoContact {
     /// Full name.
@@ -320,6 +320,13 @@ pub struct OctoContact {
     pub allow_marketing: Option<bool>,
 }
 
+/// Data of visitors is not printed.
+impl std::fmt::Debug for OctoContact {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("OctoContact")
+    }
+}
+
 fn null_as_empty<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
     Option::deserialize(from).map(Option::unwrap_or_default)
 }
@@ -328,7 +335,7 @@ fn null_as_empty<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::E
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OctoBooking {
-    /// Global id of the order.
+    /// Global id of the first order.
     pub id: String,
     /// The reseller's uuid.
     pub uuid: BookingUuid,

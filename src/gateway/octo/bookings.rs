@@ -11,6 +11,7 @@ use octo_facade::{BookingFilter, OctoError, StoredBooking};
 use orders::idempotency::request_hash;
 use serde_json::{Map, Value, json};
 
+use crate::gateway::octo::another_hold::settle;
 use crate::gateway::octo::availability::{by_ids, open_performance};
 use crate::gateway::octo::documents::{CREATE, HOLD};
 use crate::gateway::octo::exchange::{Exchange, Seller};
@@ -54,11 +55,13 @@ pub(super) async fn list(exchange: &Exchange<'_>) -> Result<Reply, OctoError> {
     let keys: Vec<_> = stored.iter().map(|stored| stored.order).collect();
     let orders = load_orders(exchange, &keys).await?;
     let has_pricing = exchange.capabilities.has_pricing();
-    let found = stored.iter().zip(&orders).filter_map(|(stored, order)| {
-        let order = order.as_ref().filter(|order| !is_refused(stored, order))?;
-        Some(booking(stored, order, has_pricing))
-    });
-    Reply::of(&found.collect::<Vec<OctoBooking>>())
+    let mut listed: Vec<OctoBooking> = Vec::with_capacity(stored.len());
+    for (stored, order) in stored.into_iter().zip(orders) {
+        let Some(order) = order.filter(|order| !is_refused(&stored, order)) else { continue };
+        let found = settle(exchange, FoundBooking { stored, order }).await?;
+        listed.push(booking(&found.stored, &found.order, has_pricing));
+    }
+    Reply::of(&listed)
 }
 
 /// `POST /bookings`.
@@ -88,7 +91,7 @@ async fn find_same(exchange: &Exchange<'_>, request: &Reserve, hash: &str) -> Re
         return Err(OctoError::booking(&uuid, "the uuid was used for a booking with another content"));
     }
     let order = load_order(exchange, stored.order).await?.ok_or_else(OctoError::internal)?;
-    Ok(Some(FoundBooking { stored, order }))
+    settle(exchange, FoundBooking { stored, order }).await.map(Some)
 }
 
 /// Creates the order of a new booking, and stores the booking. Nothing is held yet.
@@ -100,7 +103,7 @@ async fn create(
 ) -> Result<FoundBooking, OctoError> {
     let event = find_event(exchange, seller, &request.product).await?;
     let unknown = request.unit_items.iter().find(|item| event.find_unit(&item.unit_id).is_none());
-    let performance = find_performance(exchange, &event, request).await?;
+    let performance = find_performance(exchange, &event, request.availability.as_deref()).await?;
     if let Some(item) = unknown {
         return Err(OctoError::unit(Some(&item.unit_id)));
     }
@@ -129,15 +132,15 @@ async fn create(
     }
 }
 
-/// Finds the performance to book: that of the request, or the only one of open visits.
-async fn find_performance(
+/// Finds the performance to book: the one with an id, or the only one of open visits.
+pub(super) async fn find_performance(
     exchange: &Exchange<'_>,
     event: &EventFacts,
-    request: &Reserve,
+    id: Option<&str>,
 ) -> Result<PerformanceFacts, OctoError> {
-    match &request.availability {
+    match id {
         Some(id) => {
-            let found = by_ids(exchange, event, std::slice::from_ref(id), None).await?;
+            let found = by_ids(exchange, event, &[id.to_owned()], None).await?;
             found.into_iter().next().ok_or_else(OctoError::internal)
         }
         None if octo_facade::availability::is_open(event) => open_performance(exchange, event).await,
@@ -145,13 +148,18 @@ async fn find_performance(
     }
 }
 
-/// Returns the input of `createOrder`: one line for each unit. The uuid is the idempotency key.
+/// Returns the lines of an order for units: one for each kind, all for one performance.
+pub(super) fn order_lines<'a>(units: impl IntoIterator<Item = &'a str>, performance: &str) -> Vec<Value> {
+    let line = |(unit, quantity)| json!({ "performance": performance, "ticketType": unit, "quantity": quantity });
+    lines_of(units).into_iter().map(line).collect()
+}
+
+/// Returns the input of `createOrder`. The uuid is the idempotency key.
 fn order_input(request: &Reserve, performance: &PerformanceFacts) -> Value {
-    let units = lines_of(request.unit_items.iter().map(|item| item.unit_id.as_str()));
-    let line = |(unit, quantity): &(&str, usize)| json!({ "performance": performance.id, "ticketType": unit, "quantity": quantity });
+    let units = request.unit_items.iter().map(|item| item.unit_id.as_str());
     json!({
         "idempotencyKey": format!("octo-{}", request.uuid),
-        "lines": units.iter().map(line).collect::<Vec<_>>(),
+        "lines": order_lines(units, &performance.id),
         "contact": request.contact.as_ref().and_then(order_contact),
         "resellerReference": request.reseller_reference,
         "testMode": request.is_test,

@@ -9,17 +9,13 @@ use octo_facade::store::StoredCancellation;
 use octo_facade::wire::OctoContact;
 use serde_json::{Map, json};
 
-use crate::gateway::octo::availability::by_ids;
+use crate::gateway::octo::another_hold::change_hold;
 use crate::gateway::octo::bookings::reply;
 use crate::gateway::octo::documents::{CANCEL, CONFIRM, CONTACT, EXTEND, RELEASE};
-use crate::gateway::octo::exchange::{Exchange, Seller};
+use crate::gateway::octo::exchange::Exchange;
 use crate::gateway::octo::orders::{FoundBooking, act, find_booking, load_order, quote, run, save};
-use crate::gateway::octo::products::find_event;
 use crate::gateway::octo::reply::Reply;
 use crate::gateway::request_id;
-
-/// Message of a refused change of what is held.
-const NO_OTHER_HOLD: &str = "product, availability and units of a hold cannot be changed: cancel it and make another reservation with another uuid";
 
 /// `POST /bookings/{uuid}/confirm`. A repetition returns the booking as it is now.
 pub(super) async fn confirm(exchange: &Exchange<'_>, body: &[u8]) -> Result<Reply, OctoError> {
@@ -34,11 +30,20 @@ pub(super) async fn confirm(exchange: &Exchange<'_>, body: &[u8]) -> Result<Repl
         status::ON_HOLD | status::PENDING => {}
         _ => return Err(wrong_state()),
     }
+    // Before anything else is held: what is missing for the sale.
+    let contact = change.contact.as_ref().unwrap_or(&found.stored.details.contact);
+    if order_contact(contact).is_none() {
+        return Err(incomplete(contact));
+    }
     if needs_another_hold(&found.stored, &change) {
-        return Err(refuse_other_hold(exchange, &seller, &found, &change).await);
+        found = change_hold(exchange, &seller, found, &change).await?;
+        // The supplier has not decided yet: the booking is read, and confirmed later.
+        if status_of(&found.order) != status::ON_HOLD {
+            return reply(exchange, &found);
+        }
     }
     apply_change(&mut found.stored, &change);
-    set_contact(exchange, &mut found, Need::Complete).await?;
+    set_contact(exchange, &mut found).await?;
     save(exchange, &mut found.stored).await?;
     let outcome = act(exchange, CONFIRM, (&found.order, None), Map::new()).await?;
     found.order = after(exchange, &found, &outcome).await?;
@@ -74,52 +79,34 @@ pub(super) async fn extend(exchange: &Exchange<'_>, body: &[u8]) -> Result<Reply
     reply(exchange, &found)
 }
 
-/// `PATCH /bookings/{uuid}`: contact, notes and reference of a hold; contact and notes of a sale.
+/// `PATCH /bookings/{uuid}`: everything of a hold; contact and notes of a sale.
 pub(super) async fn update(exchange: &Exchange<'_>, body: &[u8]) -> Result<Reply, OctoError> {
     let body: ChangeBody = request::parse(body)?;
     let seller = exchange.seller().await?;
     let mut found = find_booking(exchange, &seller).await?;
     let change = body.check(exchange.settings().max_units)?;
-    if needs_another_hold(&found.stored, &change) {
-        return Err(refuse_other_hold(exchange, &seller, &found, &change).await);
-    }
+    let another = needs_another_hold(&found.stored, &change);
     match status_of(&found.order) {
         status::ON_HOLD => {
+            if another {
+                found = change_hold(exchange, &seller, found, &change).await?;
+                if status_of(&found.order) != status::ON_HOLD {
+                    return reply(exchange, &found);
+                }
+            }
             apply_change(&mut found.stored, &change);
             if change.contact.is_some() {
-                set_contact(exchange, &mut found, Need::None).await?;
+                set_contact(exchange, &mut found).await?;
             }
         }
-        status::CONFIRMED if !changes_reference(&found, &change) => apply_change(&mut found.stored, &change),
+        status::CONFIRMED if !another && !changes_reference(&found, &change) => {
+            apply_change(&mut found.stored, &change)
+        }
         status::EXPIRED => return Err(OctoError::booking(exchange.uuid(), "the hold has expired")),
         _ => return Err(wrong_state()),
     }
     save(exchange, &mut found.stored).await?;
     reply(exchange, &found)
-}
-
-/// Returns the error of a change that needs another hold: an unknown id, or else a refusal.
-async fn refuse_other_hold(
-    exchange: &Exchange<'_>,
-    seller: &Seller,
-    found: &FoundBooking,
-    change: &BookingChange,
-) -> OctoError {
-    let product = change.product.as_deref().unwrap_or(&found.stored.product);
-    let event = match find_event(exchange, seller, product).await {
-        Ok(event) => event,
-        Err(error) => return error,
-    };
-    let mut items = change.unit_items.iter().flatten();
-    if let Some(unknown) = items.find(|item| event.find_unit(&item.unit_id).is_none()) {
-        return OctoError::unit(Some(&unknown.unit_id));
-    }
-    if let Some(id) = &change.availability
-        && let Err(error) = by_ids(exchange, &event, std::slice::from_ref(id), None).await
-    {
-        return error;
-    }
-    OctoError::refused(NO_OTHER_HOLD)
 }
 
 fn changes_reference(found: &FoundBooking, change: &BookingChange) -> bool {
@@ -191,23 +178,9 @@ fn wrong_state() -> OctoError {
     OctoError::refused("the state of the booking does not allow this")
 }
 
-/// Completeness that a contact must have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Need {
-    /// Name and email address are needed now.
-    Complete,
-    /// They may follow.
-    None,
-}
-
-/// Sets the contact of the order to that of the booking.
-async fn set_contact(exchange: &Exchange<'_>, found: &mut FoundBooking, need: Need) -> Result<(), OctoError> {
-    let Some(contact) = order_contact(&found.stored.details.contact) else {
-        return match need {
-            Need::None => Ok(()),
-            Need::Complete => Err(incomplete(&found.stored.details.contact)),
-        };
-    };
+/// Sets the contact of the order to that of the booking, once it is complete.
+async fn set_contact(exchange: &Exchange<'_>, found: &mut FoundBooking) -> Result<(), OctoError> {
+    let Some(contact) = order_contact(&found.stored.details.contact) else { return Ok(()) };
     let mut input = Map::new();
     let contact = serde_json::to_value(contact).map_err(|_| OctoError::internal())?;
     input.insert("contact".to_owned(), contact);

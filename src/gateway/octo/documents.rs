@@ -34,6 +34,8 @@ pub(super) const ORDERS: &str = document!("orders.graphql", "order_fields.graphq
 pub(super) const CREATE: &str = document!("create.graphql", "order_fields.graphql", "price_fields.graphql");
 /// `holdOrder`.
 pub(super) const HOLD: &str = document!("hold.graphql", "order_fields.graphql", "price_fields.graphql");
+/// `changeHeldOrder`.
+pub(super) const CHANGE: &str = document!("change.graphql", "order_fields.graphql", "price_fields.graphql");
 /// `extendHold`.
 pub(super) const EXTEND: &str = document!("extend.graphql", "order_fields.graphql", "price_fields.graphql");
 /// `updateOrderContact`.
@@ -72,6 +74,7 @@ mod tests {
             ORDERS,
             CREATE,
             HOLD,
+            CHANGE,
             EXTEND,
             CONTACT,
             CONFIRM,

@@ -4,6 +4,7 @@
 //! ([`pipeline`](crate::gateway::pipeline)). Scopes, limits, idempotency, ledger and audit are those of the fields. The mapping is in
 //! [`octo_facade`].
 
+mod another_hold;
 mod availability;
 mod bookings;
 mod changes;

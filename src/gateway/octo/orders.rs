@@ -6,6 +6,7 @@ use octo_facade::{OctoError, StoredBooking};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::gateway::octo::another_hold::settle;
 use crate::gateway::octo::documents::{ORDER, ORDERS, QUOTE};
 use crate::gateway::octo::exchange::{Exchange, Seller, read};
 use crate::gateway::octo::failures::of_store;
@@ -52,7 +53,7 @@ pub(super) async fn find_booking(exchange: &Exchange<'_>, seller: &Seller) -> Re
     if is_refused(&stored, &order) {
         return Err(unknown());
     }
-    Ok(FoundBooking { stored, order })
+    settle(exchange, FoundBooking { stored, order }).await
 }
 
 /// Returns true for an order whose places were never held: there is no booking.
@@ -62,7 +63,12 @@ pub(super) fn is_refused(stored: &StoredBooking, order: &OrderFacts) -> bool {
 
 /// Loads an order as it is now.
 pub(super) async fn load_order(exchange: &Exchange<'_>, key: OrderKey) -> Result<Option<OrderFacts>, OctoError> {
-    let found: OrderResult = exchange.query_bookings(ORDER, json!({ "id": order_id(key) })).await?;
+    load_order_by_id(exchange, &order_id(key)).await
+}
+
+/// Loads an order as it is now by its global id.
+pub(super) async fn load_order_by_id(exchange: &Exchange<'_>, id: &str) -> Result<Option<OrderFacts>, OctoError> {
+    let found: OrderResult = exchange.query_bookings(ORDER, json!({ "id": id })).await?;
     Ok(found.order)
 }
 

@@ -1,5 +1,6 @@
 //! OCTO for resellers, over HTTP against the real binary and its emulated vendors (octo.md §12.2, §13.2).
 
+mod another_hold;
 mod content;
 mod flows;
 mod outages;

@@ -71,7 +71,7 @@ pub fn booking(stored: &StoredBooking, order: &OrderFacts, has_pricing: bool) ->
     let status = status_of(order);
     let details = &stored.details;
     OctoBooking {
-        id: order.id.clone(),
+        id: details.id.as_ref().unwrap_or(&order.id).clone(),
         uuid: stored.uuid,
         test_mode: order.test_mode,
         reseller_reference: stored.reseller_reference.clone(),
@@ -266,8 +266,49 @@ pub fn new_booking(request: &Reserve, order: &OrderFacts, new: BookingIdentity) 
             contact: request.contact.clone().unwrap_or_default(),
             notes: request.notes.clone(),
             cancellation: None,
+            change: None,
+            id: None,
         },
     }
+}
+
+/// Returns the units of a booking after a change. A unit that stays keeps its uuid, its reference and its holder.
+pub fn changed_units(stored: &StoredBooking, change: &BookingChange) -> Vec<StoredUnit> {
+    let Some(items) = &change.unit_items else { return stored.details.units.clone() };
+    let named: Vec<BookingUuid> = items.iter().filter_map(|item| item.uuid).collect();
+    let (mut known, mut rest): (Vec<StoredUnit>, Vec<StoredUnit>) =
+        stored.details.units.iter().cloned().partition(|unit| named.contains(&unit.uuid));
+    let mut taken: Vec<BookingUuid> = named;
+    taken.extend(rest.iter().map(|unit| unit.uuid));
+    let mut drawn = (0..).map(|place| stored.uuid.of_ticket(place));
+    let unit = |item: &UnitItemRequest| {
+        let kept = match item.uuid {
+            Some(uuid) => known.iter().position(|unit| unit.uuid == uuid).map(|place| known.swap_remove(place)),
+            None => rest.iter().position(|unit| unit.unit == item.unit_id).map(|place| rest.remove(place)),
+        };
+        let uuid =
+            item.uuid.or(kept.as_ref().map(|unit| unit.uuid)).or_else(|| drawn.find(|uuid| !taken.contains(uuid)));
+        let (reference, contact) = kept.map(|unit| (unit.reseller_reference, unit.contact)).unwrap_or_default();
+        StoredUnit {
+            uuid: uuid.unwrap_or(stored.uuid),
+            unit: item.unit_id.clone(),
+            reseller_reference: item.reseller_reference.clone().or(reference),
+            contact: item.contact.clone().unwrap_or(contact),
+        }
+    };
+    items.iter().map(unit).collect()
+}
+
+/// Applies the requested change of a booking, whose places are those of another order now. The id of the booking stays.
+pub fn adopt(stored: &mut StoredBooking, replaced: &OrderFacts, (order, number): (OrderKey, &str)) {
+    let Some(change) = stored.details.change.take() else { return };
+    stored.details.id.get_or_insert_with(|| replaced.id.clone());
+    stored.order = order;
+    number.clone_into(&mut stored.number);
+    stored.product = change.product;
+    stored.visit_day = change.visit_day;
+    stored.details.slot = change.slot;
+    stored.details.units = change.units;
 }
 
 /// Returns true if a change needs another hold: another product, availability, or other units.

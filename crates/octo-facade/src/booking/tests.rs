@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::request::{ReserveBody, parse};
 use crate::slot::tests::price;
+use crate::store::StoredChange;
 
 fn order(status: &str, tickets: &Value) -> OrderFacts {
     serde_json::from_value(json!({
@@ -173,4 +174,45 @@ fn a_refund_is_full_without_a_fee_and_none_without_a_refund() {
         refund_of(&serde_json::from_value(quote).expect("a quote"))
     };
     assert_eq!((quote(100, 0), quote(0, 100), quote(60, 40), quote(0, 0)), ("FULL", "NONE", "PARTIAL", "FULL"));
+}
+
+#[test]
+fn units_that_stay_keep_their_uuid_and_their_holder_and_new_ones_get_uuids_of_their_own() {
+    let mut stored = stored();
+    stored.details.units[1].contact.first_name = Some("Ada".to_owned());
+    let uuids: Vec<BookingUuid> = stored.details.units.iter().map(|unit| unit.uuid).collect();
+    let body = json!({ "unitItems": [
+        { "unitId": "child", "uuid": uuids[1].to_string() },
+        { "unitId": "adult" }, { "unitId": "adult" }, { "unitId": "adult" }, { "unitId": "senior" },
+    ] });
+    let units = changed_units(&stored, &change(body));
+    assert_eq!(units[0].contact.first_name.as_deref(), Some("Ada"));
+    let kept: Vec<BookingUuid> = units[..3].iter().map(|unit| unit.uuid).collect();
+    assert_eq!(kept, [uuids[1], uuids[0], uuids[2]]);
+    let all: std::collections::BTreeSet<String> = units.iter().map(|unit| unit.uuid.to_string()).collect();
+    assert_eq!(all.len(), units.len(), "no uuid twice");
+    assert_eq!(changed_units(&stored, &change(json!({ "notes": "by the window" }))), stored.details.units);
+}
+
+#[test]
+fn an_adopted_change_keeps_the_id_of_the_booking() {
+    let mut stored = stored();
+    let (first, second) = (order("RELEASED", &json!([])), OrderKey::of_name("second"));
+    stored.details.change = Some(StoredChange {
+        product: "q".to_owned(),
+        slot: None,
+        visit_day: None,
+        units: stored.details.units[..1].to_vec(),
+    });
+    adopt(&mut stored, &first, (second, "NEW-NUMBER"));
+    let new = OrderFacts { id: "o-2".to_owned(), ..order("HELD", &json!([])) };
+    let shown = booking(&stored, &new, false);
+    assert_eq!(
+        (shown.id.as_str(), shown.supplier_reference.as_str(), shown.product_id.as_str()),
+        ("o-1", "NEW-NUMBER", "q")
+    );
+    assert_eq!((shown.unit_items.len(), shown.availability_id), (1, None));
+    assert_eq!((stored.order, &stored.details.change), (second, &None));
+    adopt(&mut stored, &new, (OrderKey::of_name("third"), "NONE"));
+    assert_eq!(stored.order, second, "without a change nothing is adopted");
 }
