@@ -254,6 +254,9 @@ pub struct DayFacts {
 pub struct ProblemFacts {
     /// Code.
     pub code: String,
+    /// Path of the input, where it was read.
+    #[serde(default)]
+    pub path: Option<Vec<String>>,
     /// Delay before a retry.
     pub retry_after_seconds: Option<u64>,
 }

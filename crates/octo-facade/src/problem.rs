@@ -2,6 +2,7 @@
 
 use orders::ProblemCode;
 
+use crate::booking::lines_of;
 use crate::error::{OctoError, OctoErrorCode};
 use crate::facts::ProblemFacts;
 
@@ -27,6 +28,21 @@ pub fn to_error(problem: &ProblemFacts, uuid: &str) -> OctoError {
         _ => refusal(code),
     };
     error.with_retry_after(problem.retry_after_seconds)
+}
+
+/// As [`to_error`], for an order with lines for these units: an error about a unit names it.
+pub fn to_error_of_lines<'a>(
+    problem: &ProblemFacts,
+    uuid: &str,
+    units: impl IntoIterator<Item = &'a str>,
+) -> OctoError {
+    let error = to_error(problem, uuid);
+    if error.code != OctoErrorCode::InvalidUnitId {
+        return error;
+    }
+    let line = problem.path.iter().flatten().find_map(|part| part.parse::<usize>().ok());
+    let named = line.and_then(|line| lines_of(units).get(line).copied());
+    named.map_or(error, |(unit, _)| OctoError::unit(Some(unit)))
 }
 
 /// Converts a problem that is neither about an id nor about the form of the request.
@@ -79,12 +95,14 @@ mod tests {
     #[test]
     fn every_problem_of_an_order_has_an_error_and_only_failures_of_systems_are_503() {
         for code in ProblemCode::ALL {
-            let problem = ProblemFacts { code: code.name().to_owned(), retry_after_seconds: None };
+            let problem = ProblemFacts { code: code.name().to_owned(), path: None, retry_after_seconds: None };
             let error = to_error(&problem, "u");
             let is_outage = error.code == OctoErrorCode::InternalServerError;
             assert_eq!(is_outage, error.status == 503, "{}", code.name());
         }
-        let error = |code: &str| to_error(&ProblemFacts { code: code.to_owned(), retry_after_seconds: Some(9) }, "u");
+        let error = |code: &str| {
+            to_error(&ProblemFacts { code: code.to_owned(), path: None, retry_after_seconds: Some(9) }, "u")
+        };
         for (code, expected) in [
             ("NOT_AVAILABLE", OctoErrorCode::UnprocessableEntity),
             ("HOLD_EXPIRED", OctoErrorCode::InvalidBookingUuid),
@@ -97,5 +115,17 @@ mod tests {
             assert_eq!((error(code).code, error(code).status == 503), (expected, code == "SOURCE_TIMEOUT"), "{code}");
         }
         assert_eq!(error("SOURCE_BUSY").retry_after, Some(9));
+    }
+
+    #[test]
+    fn an_error_about_a_unit_of_a_line_names_the_unit() {
+        let problem = |code: &str| ProblemFacts {
+            code: code.to_owned(),
+            path: Some(["input", "lines", "1", "ticketType"].map(str::to_owned).to_vec()),
+            retry_after_seconds: None,
+        };
+        let error = |code| to_error_of_lines(&problem(code), "u", ["adult", "child", "adult"]).to_json();
+        assert_eq!(error("UNKNOWN_TICKET_TYPE")["unitId"], "child");
+        assert_eq!(error("NOT_AVAILABLE")["error"], "UNPROCESSABLE_ENTITY");
     }
 }

@@ -5,7 +5,7 @@
 use octo_facade::OctoError;
 use octo_facade::booking::{adopt, changed_units, lines_of};
 use octo_facade::facts::{OrderFacts, OrderMutation};
-use octo_facade::problem::to_error;
+use octo_facade::problem::to_error_of_lines;
 use octo_facade::request::BookingChange;
 use octo_facade::slot::SlotTimes;
 use octo_facade::store::StoredChange;
@@ -36,9 +36,10 @@ pub(super) async fn change_hold(
     let input = json!({ "idempotencyKey": request_id::generate(), "order": found.order.id, "lines": lines });
     let OrderMutation { order, problems } = run(exchange, CHANGE, input).await?;
     if let Some(problem) = problems.first() {
-        found.stored.details.change = None;
+        let units = found.stored.details.change.take().map(|change| change.units).unwrap_or_default();
         save(exchange, &mut found.stored).await?;
-        return Err(to_error(problem, exchange.uuid()));
+        let units = units.iter().map(|unit| unit.unit.as_str());
+        return Err(to_error_of_lines(problem, exchange.uuid(), units));
     }
     let new = order.ok_or_else(OctoError::internal)?;
     follow(exchange, found, new).await

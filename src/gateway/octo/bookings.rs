@@ -3,7 +3,7 @@
 use domain::StoreError;
 use octo_facade::booking::{BookingIdentity, booking, lines_of, new_booking, order_contact};
 use octo_facade::facts::{EventFacts, OrderFacts, OrderMutation, PerformanceFacts};
-use octo_facade::problem::to_error;
+use octo_facade::problem::{to_error, to_error_of_lines};
 use octo_facade::request::{self, ListRequest, Reserve, ReserveBody};
 use octo_facade::slot::SlotTimes;
 use octo_facade::wire::OctoBooking;
@@ -110,7 +110,10 @@ async fn create(
     let OrderMutation { order, problems } = run(exchange, CREATE, order_input(request, &performance)).await?;
     let order = match (order, problems.first()) {
         (Some(order), None) => order,
-        (_, Some(problem)) => return Err(to_error(problem, &request.uuid.to_string())),
+        (_, Some(problem)) => {
+            let units = request.unit_items.iter().map(|item| item.unit_id.as_str());
+            return Err(to_error_of_lines(problem, &request.uuid.to_string(), units));
+        }
         (None, None) => return Err(OctoError::internal()),
     };
     let times = SlotTimes::of(&event, &performance);
