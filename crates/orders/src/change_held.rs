@@ -212,15 +212,20 @@ impl Orders {
     ) -> Result<OrderOutcome, StoreError> {
         let read = |key| async move { self.0.store.find(&OrderLookup::Key(key)).await?.ok_or(StoreError::Outdated) };
         let decided = async {
-            while read(old).await?.is_being_replaced() {
+            loop {
+                let order = read(old).await?;
+                if !order.is_being_replaced() || order.replaced_by != Some(new) {
+                    return Ok(());
+                }
                 // Each decision is a change of the old order.
-                while let Some(ChangeEvent::Changed(change)) = events.next().await {
-                    if change.order == old {
-                        break;
+                loop {
+                    match events.next().await {
+                        Some(ChangeEvent::Changed(change)) if change.order != old => {}
+                        Some(_) => break,
+                        None => return Ok(()),
                     }
                 }
             }
-            Ok(())
         };
         if let Ok(Err(error)) = tokio::time::timeout(self.0.settings.response_timeout, decided).await {
             return Err(error);
@@ -266,7 +271,12 @@ fn at_change_input(mut problem: Problem, change: &ChangeHeldOrder) -> Problem {
 /// Returns the problems of a new order that could not be held, at the lines that they concern.
 fn failure(new: &Order) -> Vec<Problem> {
     let mut problems = new.problems();
-    for problem in problems.iter_mut().filter(|problem| problem.path.is_empty()) {
+    for problem in &mut problems {
+        // It concerned the request, and no leg.
+        if !problem.path.is_empty() {
+            (problem.leg, problem.source) = (None, None);
+            continue;
+        }
         let wanted = match &problem.detail {
             Some(ProblemDetail::Remaining { performance, .. }) => performance.as_ref(),
             _ => None,

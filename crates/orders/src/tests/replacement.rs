@@ -1,4 +1,4 @@
-//! Which step follows from the state of the order that replaces a held one, and what a client may do meanwhile.
+//! Steps of a change by the state of the new order, and the actions of both orders meanwhile.
 
 use jiff::Timestamp;
 
@@ -138,7 +138,7 @@ fn a_replacement_has_no_actions_until_it_is_held() {
     let expired = Order { policy: FulfillmentPolicy::BestEffort, ..replacement(Intent::Hold, &[L::Held, L::Expired]) };
     assert_eq!(
         expired.available_actions(at(0)),
-        [OrderAction::Confirm, OrderAction::Release],
+        [OrderAction::ExtendHold, OrderAction::Confirm, OrderAction::Release],
         "it was held as a whole"
     );
 }

@@ -72,7 +72,7 @@ async fn the_hold_of_the_old_order_ends_in_its_time_while_the_new_one_is_undecid
     }
 }
 
-/// Where a process stops for good, and what the vendors do then.
+/// Policy of the order, and a fault of a vendor during its change.
 #[derive(Debug, Clone, Copy)]
 struct CrashCase {
     policy: FulfillmentPolicy,

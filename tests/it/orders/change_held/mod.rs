@@ -270,6 +270,13 @@ async fn of_two_changes_at_once_one_is_refused() {
     assert_eq!(held_references(&world), references(won[0]));
     let lost = outcomes.iter().find(|one| !one.problems.is_empty()).expect("the other one");
     assert_eq!(problems(lost), one(P::ActionNotAvailable, "input.order"));
+    for (change, outcome) in changes.iter().zip(&outcomes) {
+        let again = apply(&orders, change).await;
+        assert_eq!(
+            (&again.problems, again.order.map(|order| order.key)),
+            (&outcome.problems, outcome.order.as_ref().map(|order| order.key))
+        );
+    }
     let page = orders.list(&storefront(), &Default::default(), &PageRequest::newest(None, 10)).await;
     let drafts = page.expect("the store").orders.into_iter().filter(|order| order.status() == OrderStatus::Draft);
     assert_eq!(drafts.count(), 0, "a draft that replaces nothing is left");

@@ -90,7 +90,9 @@ async fn an_order_stays_held_at_all_vendors_if_one_refuses_the_new_lines() {
         let venues = venues(&Stage::Sqlite).await;
         let orders = venues.world.process();
         let old = held(&venues, &orders).await;
-        let refusal = Fault::Status { status: 400, retry_after: None, body: None };
+        // A supplier that speaks OCTO refuses with a body only.
+        let body = r#"{"error": "UNPROCESSABLE_ENTITY", "errorMessage": "no"}"#.to_owned();
+        let refusal = Fault::Status { status: 400, retry_after: None, body: (vendor == 3).then_some(body) };
         venues.fail(vendor, Rule { method: Some("POST".to_owned()), ..Rule::for_path(path, refusal) });
         let outcome = change(&venues, &orders, &old, 4).await;
         assert!(!outcome.problems.is_empty(), "{path}");
