@@ -130,7 +130,11 @@ impl Orders {
             }
             let outdated = || (new.contact != old.contact).then(|| at_input(ProblemCode::VersionOutdated, "order"));
             if let Some(problem) = refusal(&old, change, self.0.clock.now()).or_else(outdated) {
-                return self.discard_draft(old, new, problem).await;
+                match self.discard_draft(old, new, problem).await {
+                    // Another request with the same key was first: the draft is its own.
+                    Err(StoreError::Outdated) => continue,
+                    discarded => return discarded,
+                }
             }
             let reserved = match reserved.take() {
                 Some(reserved) => reserved,
@@ -156,11 +160,7 @@ impl Orders {
     async fn discard_draft(&self, old: Order, new: Order, problem: Problem) -> Result<OrderOutcome, StoreError> {
         let (context, problems) = (Arc::clone(&self.0), vec![problem.clone()]);
         let given_up = self.run_to_end(async move { replacement::give_up(&context, new, &problems).await }).await;
-        match given_up {
-            // Another request with the same key was first: the draft is its own.
-            Some(Ok(()) | Err(StoreError::Outdated)) | None => {}
-            Some(Err(error)) => return Err(error),
-        }
+        given_up.unwrap_or(Ok(()))?;
         Ok(OrderOutcome::rejected(Some(old), vec![problem]))
     }
 
@@ -182,7 +182,9 @@ impl Orders {
                 }
                 Err(error) => {
                     // The request that came first may use the reservation.
-                    reserved.keep();
+                    if matches!(error, StoreError::Outdated | StoreError::KeyTaken) {
+                        reserved.keep();
+                    }
                     let _ = started.send(Err(error));
                 }
             }
@@ -231,7 +233,7 @@ impl Orders {
             return Err(error);
         }
         let (old, new) = (read(old).await?, read(new).await?);
-        if old.replaced_by == Some(new.key) {
+        if old.replaced_by == Some(new.key) && matches!(old.intent, Intent::Hold | Intent::Release) {
             return Ok(OrderOutcome::current(new, replayed));
         }
         let problems = failure(&new);

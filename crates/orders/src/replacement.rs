@@ -4,6 +4,7 @@
 //! it changes: whoever starts the hold, and whoever gives it up, writes the new order, so only one of them succeeds.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -22,6 +23,8 @@ use domain::{OrderKey, StoreError};
 
 /// Largest number of writes of one change at once, those that came too late among them.
 const MAX_WRITES: usize = 12;
+/// Pause after a write that came too late: whoever was first may hold a lease.
+const RETRY_PAUSE: Duration = Duration::from_millis(100);
 
 /// Next step of the change of a held order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +65,16 @@ impl Order {
         self.intent == Intent::Hold && self.legs.iter().all(is_held)
     }
 
+    /// Returns true if every leg was held, so that a client may have seen it: it has replaced the old order even if it was given back.
+    fn was_wholly_held(&self) -> bool {
+        let was_held = |leg: &Leg| {
+            let last = leg.sent_attempts(LegOperation::Hold).last();
+            last.is_some_and(|attempt| attempt.outcome.took_effect())
+                && !matches!(leg.status, LegStatus::HoldFailed | LegStatus::Expired)
+        };
+        self.legs.iter().all(was_held)
+    }
+
     /// Returns true if a confirmation may have reached a source.
     fn may_be_sold(&self) -> bool {
         let was_confirmed = |leg: &Leg| leg.confirmed_at.is_some() || leg.attempt_count(LegOperation::Confirm) > 0;
@@ -74,14 +87,20 @@ impl Order {
     }
 }
 
-/// Returns the next step of a change, by the state of the new order. `KeepOld` is final: a new order in such a state is never sold.
-pub(crate) fn next_step(new: &Order, now: Timestamp) -> ChangeStep {
+/// Returns the next step of a change, by the state of both orders. `KeepOld` is final: a new order in such a state is never sold.
+pub(crate) fn next_step(old: &Order, new: &Order, now: Timestamp) -> ChangeStep {
     let any = |fits: fn(LegStatus) -> bool| new.legs.iter().any(|leg| fits(leg.status));
     match new.intent {
+        // Nobody waits any more for the hold of an order that would replace one that has ended.
+        Intent::None if !old.is_wholly_held(now) => return ChangeStep::GiveUp,
         Intent::None => return ChangeStep::StartHold,
         Intent::Confirm | Intent::Cancel | Intent::Compensate => return ChangeStep::ReleaseOld,
         Intent::Hold | Intent::Release if new.may_be_sold() => return ChangeStep::ReleaseOld,
         Intent::Hold | Intent::Release => {}
+    }
+    // Its client has given it back, or has it replaced in turn.
+    if new.replaced_by.is_some() || new.intent == Intent::Release && new.was_wholly_held() {
+        return ChangeStep::ReleaseOld;
     }
     // Of what only a person can settle nobody else can say that it is not sold.
     if any(|leg| matches!(leg, LegStatus::OutcomeUnknown | LegStatus::NeedsAttention)) {
@@ -115,12 +134,18 @@ async fn try_advance(
         if context.stop.is_cancelled() {
             break;
         }
-        let Some(old) = context.store.find(&OrderLookup::Key(old)).await?.filter(Order::is_being_replaced) else {
-            break;
-        };
+        let Some(old) = context.store.find(&OrderLookup::Key(old)).await? else { break };
         let Some(new) = old.replaced_by else { break };
         let Some(new) = context.store.find(&OrderLookup::Key(new)).await? else { break };
-        let written = match next_step(&new, context.clock.now()) {
+        let step = match old.intent {
+            Intent::Hold => next_step(&old, &new, context.clock.now()),
+            // An earlier version, which knows no changes, sold the old order.
+            Intent::Confirm if matches!(new.intent, Intent::None | Intent::Hold) && !new.may_be_sold() => {
+                ChangeStep::GiveUp
+            }
+            _ => break,
+        };
+        let written = match step {
             ChangeStep::StartHold => start_hold(context, new, reserved.take()).await,
             ChangeStep::Wait => break,
             ChangeStep::GiveUp => give_up(context, new, &[]).await,
@@ -135,7 +160,8 @@ async fn try_advance(
         };
         match written {
             // Somebody else was first: the next step follows from what they wrote.
-            Ok(()) | Err(StoreError::Outdated) => {}
+            Ok(()) => {}
+            Err(StoreError::Outdated) => tokio::time::sleep(RETRY_PAUSE).await,
             Err(error) => return Err(error),
         }
     }

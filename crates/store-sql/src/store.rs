@@ -83,6 +83,14 @@ impl SqlStore {
     }
 }
 
+/// Selects the newest of some orders. One that did not replace the order it was made for comes last: its number names nothing that was bought.
+macro_rules! newest_that_stands {
+    () => {
+        "ORDER BY CASE WHEN replaces IS NULL OR EXISTS (SELECT 1 FROM orders AS old \
+         WHERE old.key = orders.replaces AND old.replaced_by = orders.key) THEN 0 ELSE 1 END, created_at DESC, key LIMIT 1"
+    };
+}
+
 #[async_trait]
 impl OrderStore for SqlStore {
     async fn write(&self, change: &OrderWrite<'_>) -> Result<WriteReceipt, StoreError> {
@@ -139,12 +147,14 @@ impl OrderStore for SqlStore {
             }
             OrderLookup::Number(number) => ("SELECT key FROM orders WHERE number = $1", vec![number.as_str().into()]),
             OrderLookup::ResellerReference(reference, None) => (
-                "SELECT key FROM orders WHERE reseller_reference = $1 ORDER BY created_at DESC, key LIMIT 1",
+                concat!("SELECT key FROM orders WHERE reseller_reference = $1 ", newest_that_stands!()),
                 vec![reference.as_str().into()],
             ),
             OrderLookup::ResellerReference(reference, Some(reseller)) => (
-                "SELECT key FROM orders WHERE reseller_reference = $1 AND reseller = $2 \
-                ORDER BY created_at DESC, key LIMIT 1",
+                concat!(
+                    "SELECT key FROM orders WHERE reseller_reference = $1 AND reseller = $2 ",
+                    newest_that_stands!()
+                ),
                 vec![reference.as_str().into(), reseller.as_str().into()],
             ),
         };

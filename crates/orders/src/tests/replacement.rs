@@ -33,16 +33,20 @@ fn held() -> Order {
 
 /// Records a confirmation that was sent and certainly did nothing.
 fn confirm(order: &mut Order) {
-    let key = step_key(order.key, &order.legs[0], LegOperation::Confirm);
-    order.legs[0].attempts.push(Attempt {
-        operation: LegOperation::Confirm,
+    add_attempt(order, 0, LegOperation::Confirm, AttemptOutcome::Rejected);
+}
+
+fn add_attempt(order: &mut Order, leg: usize, operation: LegOperation, outcome: AttemptOutcome) {
+    let key = step_key(order.key, &order.legs[leg], operation);
+    order.legs[leg].attempts.push(Attempt {
+        operation,
         key,
         request_hash: String::new(),
         started_at: at(0),
         deadline: at(1),
         ended_at: Some(at(1)),
-        outcome: AttemptOutcome::Rejected,
-        result: Some("rejected".to_owned()),
+        outcome,
+        result: None,
         vendor_code: None,
     });
 }
@@ -83,12 +87,35 @@ fn the_next_step_follows_from_the_state_of_the_new_order() {
     ];
     for (policy, intent, statuses, expected) in table {
         let new = with_legs(policy, intent, statuses);
-        assert_eq!(next_step(&new, at(0)), expected, "{policy:?} {intent:?} {statuses:?}");
+        assert_eq!(next_step(&held(), &new, at(0)), expected, "{policy:?} {intent:?} {statuses:?}");
     }
-    assert_eq!(next_step(&held(), at(600)), ChangeStep::Wait, "its holds have ended");
+    assert_eq!(next_step(&held(), &held(), at(600)), ChangeStep::Wait, "its holds have ended");
     let mut released = with_legs(All, I::Release, &[L::Released, L::Released]);
     confirm(&mut released);
-    assert_eq!(next_step(&released, at(0)), ChangeStep::ReleaseOld, "it may have been sold");
+    assert_eq!(next_step(&held(), &released, at(0)), ChangeStep::ReleaseOld, "it may have been sold");
+}
+
+#[test]
+fn an_order_that_was_held_as_a_whole_has_replaced_the_old_one_even_if_its_client_gives_it_back() {
+    let mut released =
+        with_legs(FulfillmentPolicy::AllOrNothing, Intent::Release, &[LegStatus::Released, LegStatus::Releasing]);
+    add_attempt(&mut released, 0, LegOperation::Hold, AttemptOutcome::Succeeded);
+    add_attempt(&mut released, 1, LegOperation::Hold, AttemptOutcome::Rejected);
+    assert_eq!(next_step(&held(), &released, at(0)), ChangeStep::KeepOld, "one leg was never held");
+    add_attempt(&mut released, 1, LegOperation::Hold, AttemptOutcome::ResolvedDone);
+    assert_eq!(next_step(&held(), &released, at(0)), ChangeStep::ReleaseOld);
+    let in_turn = Order {
+        replaced_by: Some(OrderKey(uuid::Uuid::from_u128(3))),
+        ..with_legs(FulfillmentPolicy::AllOrNothing, Intent::Release, &[LegStatus::Released])
+    };
+    assert_eq!(next_step(&held(), &in_turn, at(0)), ChangeStep::ReleaseOld, "it is replaced in turn");
+}
+
+#[test]
+fn nothing_is_held_in_place_of_an_order_that_has_ended() {
+    let draft = with_legs(FulfillmentPolicy::AllOrNothing, Intent::None, &[LegStatus::Draft]);
+    assert_eq!(next_step(&held(), &draft, at(0)), ChangeStep::StartHold);
+    assert_eq!(next_step(&held(), &draft, at(600)), ChangeStep::GiveUp);
 }
 
 #[test]
