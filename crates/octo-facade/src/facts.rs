@@ -261,8 +261,15 @@ pub struct ProblemFacts {
     pub retry_after_seconds: Option<u64>,
 }
 
+impl ProblemFacts {
+    /// Returns true if a field of the input caused it.
+    pub fn is_about_input(&self) -> bool {
+        self.path.as_ref().is_some_and(|path| !path.is_empty())
+    }
+}
+
 /// A code of a ticket, or the name of another way of delivery.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Clone, Deserialize)]
 pub struct DeliveryFacts {
     /// Symbology of a code.
     #[serde(default)]
@@ -270,6 +277,13 @@ pub struct DeliveryFacts {
     /// Content of a code, if the caller may see it.
     #[serde(default)]
     pub value: Option<String>,
+}
+
+/// Codes are not printed.
+impl std::fmt::Debug for DeliveryFacts {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "DeliveryFacts({:?})", self.symbology)
+    }
 }
 
 /// An event of a ticket's history.
@@ -325,6 +339,15 @@ pub struct LegFacts {
     pub cancellation: CancellationFacts,
 }
 
+/// Totals of an order in one currency.
+#[derive(Debug, Clone, Deserialize)]
+pub struct TotalsFacts {
+    /// Refund of what was canceled.
+    pub refunded: MoneyFacts,
+    /// Fee that was kept.
+    pub fee: MoneyFacts,
+}
+
 /// An order.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -343,9 +366,9 @@ pub struct OrderFacts {
     pub updated_at: Timestamp,
     /// End of the hold.
     pub hold_expires_at: Option<Timestamp>,
-    /// The order that holds other lines in place of this one.
+    /// Totals, one per currency.
     #[serde(default)]
-    pub replaced_by: Option<IdOnly>,
+    pub totals: Vec<TotalsFacts>,
     /// Names of the actions that are available.
     pub available_actions: Vec<String>,
     /// Problems of the legs.
@@ -374,10 +397,6 @@ impl OrderFacts {
 pub struct QuoteFacts {
     /// Global id.
     pub id: String,
-    /// Refund, one amount per currency.
-    pub refund: Vec<MoneyFacts>,
-    /// Fee, one amount per currency.
-    pub fee: Vec<MoneyFacts>,
     /// Lines that are canceled.
     pub lines: Vec<IdOnly>,
 }

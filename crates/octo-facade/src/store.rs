@@ -21,26 +21,23 @@ pub struct StoredUnit {
     pub contact: OctoContact,
 }
 
-/// A cancellation that was requested.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StoredCancellation {
-    /// `FULL`, `PARTIAL` or `NONE`.
-    pub refund: String,
-    /// The reseller's reason.
-    pub reason: Option<String>,
-}
-
 /// Change of what is held that was requested. It takes effect once the order of the booking is replaced by one that holds it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredChange {
+    /// Idempotency key of the change: whoever finds the change repeats it.
+    pub key: String,
     /// Global id of the event.
     pub product: String,
+    /// Global id of the performance.
+    pub performance: String,
     /// Availability; `None` for open visits.
     pub slot: Option<OctoSlot>,
     /// Day of the visit.
     pub visit_day: Option<Date>,
     /// Units, one a ticket.
     pub units: Vec<StoredUnit>,
+    /// True if units that stay at the same time must cost what they did.
+    pub keeps_price: bool,
 }
 
 /// Parts of a booking that may be personal: they are stored encrypted.
@@ -54,8 +51,8 @@ pub struct BookingDetails {
     pub contact: OctoContact,
     /// Notes of the reseller.
     pub notes: Option<String>,
-    /// Cancellation, if one was requested.
-    pub cancellation: Option<StoredCancellation>,
+    /// The reseller's reason of a cancellation that was requested.
+    pub cancel_reason: Option<String>,
     /// Change of what is held, if one was requested and is not known to be made.
     #[serde(default)]
     pub change: Option<StoredChange>,
@@ -135,7 +132,7 @@ pub trait BookingStore: Send + Sync {
     /// [`StoreError::KeyTaken`] if the owner has a booking with the uuid.
     async fn insert_booking(&self, booking: &StoredBooking) -> Result<(), StoreError>;
 
-    /// Replaces order, product, day, reference, state and details of a booking, and adds one to its version.
+    /// Replaces a booking, except for its creation time, and adds one to its version.
     ///
     /// # Errors
     ///

@@ -442,11 +442,18 @@ pub struct OctoTicket {
 }
 
 /// A code of a ticket.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OctoDeliveryOption {
     /// Format.
     pub delivery_format: &'static str,
     /// Content.
     pub delivery_value: String,
+}
+
+/// Codes are not printed.
+impl std::fmt::Debug for OctoDeliveryOption {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "OctoDeliveryOption({})", self.delivery_format)
+    }
 }

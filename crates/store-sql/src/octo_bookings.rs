@@ -109,7 +109,7 @@ impl BookingStore for SqlStore {
     async fn replace_booking(&self, booking: &StoredBooking) -> Result<(), StoreError> {
         let sealed = self.seal_booking(booking)?;
         let sql = "UPDATE octo_bookings SET reseller_reference = $4, is_held = $5, version = version + 1, key_id = $6, sealed = $7, \
-            order_key = $8, order_number = $9, product = $10, visit_day = $11 WHERE scope = $1 AND uuid = $2 AND version = $3";
+            order_key = $8, order_number = $9, product = $10, visit_day = $11, request_hash = $12 WHERE scope = $1 AND uuid = $2 AND version = $3";
         let values: Vec<SqlValue> = vec![
             booking.scope.as_str().into(),
             booking.uuid.to_string().into(),
@@ -122,6 +122,7 @@ impl BookingStore for SqlStore {
             booking.number.as_str().into(),
             booking.product.as_str().into(),
             booking.visit_day.map(|day| day.to_string()).into(),
+            booking.request_hash.as_str().into(),
         ];
         match self.execute_one(sql, values).await? {
             0 => Err(StoreError::Outdated),

@@ -1,57 +1,54 @@
 //! Changes of what a booking holds: another product, availability or other units. `changeHeldOrder` holds them in a new order, which
-//! replaces that of the booking once it is held. The change is stored with the booking before, so that it is adopted whatever fails in
-//! between.
+//! replaces that of the booking once it is held.
+//!
+//! The change is stored with the booking before, under an idempotency key of its own. Whoever finds a stored change repeats it by that key
+//! before anything else, so that a crash or a second request in between loses nothing and mixes nothing up.
 
+use domain::StoreError;
 use octo_facade::OctoError;
 use octo_facade::booking::{adopt, changed_units, lines_of};
-use octo_facade::facts::{OrderFacts, OrderMutation};
+use octo_facade::facts::OrderMutation;
 use octo_facade::problem::to_error_of_lines;
 use octo_facade::request::BookingChange;
 use octo_facade::slot::SlotTimes;
 use octo_facade::store::StoredChange;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::gateway::octo::bookings::{find_performance, order_lines};
+use crate::gateway::octo::bookings::find_performance;
 use crate::gateway::octo::documents::CHANGE;
 use crate::gateway::octo::exchange::{Exchange, Seller};
-use crate::gateway::octo::orders::{FoundBooking, load_order_by_id, order_key, run, save};
+use crate::gateway::octo::failures::of_store;
+use crate::gateway::octo::orders::{FoundBooking, load_order, order_key, run, save};
 use crate::gateway::octo::products::find_event;
 use crate::gateway::request_id;
 
 /// Holds what a change asks for, then releases what the booking held. A supplier that refuses leaves the booking as it was. The result
-/// is pending if its hold is not decided within the time of a request.
+/// is pending if its hold is not decided within the time of a request. `keeps_price`: units that stay at the same time must cost what
+/// they did.
 pub(super) async fn change_hold(
     exchange: &Exchange<'_>,
     seller: &Seller,
     mut found: FoundBooking,
-    change: &BookingChange,
+    (change, keeps_price): (&BookingChange, bool),
 ) -> Result<FoundBooking, OctoError> {
-    let (requested, performance) = plan(exchange, seller, &found, change).await?;
+    let mut requested = plan(exchange, seller, &found, change).await?;
     if !found.order.can("CHANGE") {
         return Err(OctoError::refused("the state of the booking does not allow this"));
     }
-    let lines = order_lines(requested.units.iter().map(|unit| unit.unit.as_str()), &performance);
+    requested.keeps_price = keeps_price;
     found.stored.details.change = Some(requested);
     save(exchange, &mut found.stored).await?;
-    let input = json!({ "idempotencyKey": request_id::generate(), "order": found.order.id, "lines": lines });
-    let OrderMutation { order, problems } = run(exchange, CHANGE, input).await?;
-    if let Some(problem) = problems.first() {
-        let units = found.stored.details.change.take().map(|change| change.units).unwrap_or_default();
-        save(exchange, &mut found.stored).await?;
-        let units = units.iter().map(|unit| unit.unit.as_str());
-        return Err(to_error_of_lines(problem, exchange.uuid(), units));
-    }
-    let new = order.ok_or_else(OctoError::internal)?;
-    follow(exchange, found, new).await
+    let (found, refusal) = carry_out(exchange, found).await?;
+    refusal.map_or(Ok(found), Err)
 }
 
-/// Returns the change to store, and the id of its performance.
+/// Returns the change to store.
 async fn plan(
     exchange: &Exchange<'_>,
     seller: &Seller,
     found: &FoundBooking,
     change: &BookingChange,
-) -> Result<(StoredChange, String), OctoError> {
+) -> Result<StoredChange, OctoError> {
     let stored = &found.stored;
     let product = change.product.as_deref().unwrap_or(&stored.product);
     let event = find_event(exchange, seller, product).await?;
@@ -62,49 +59,86 @@ async fn plan(
     let held = stored.details.slot.as_ref().filter(|_| product == stored.product).map(|slot| slot.id.as_str());
     let performance = find_performance(exchange, &event, change.availability.as_deref().or(held)).await?;
     let times = SlotTimes::of(&event, &performance);
-    let requested = StoredChange {
+    Ok(StoredChange {
+        key: request_id::generate(),
         product: product.to_owned(),
         visit_day: times.as_ref().map(SlotTimes::day),
         slot: times.map(|times| times.to_slot(&event, &performance)),
+        performance: performance.id,
         units,
-    };
-    Ok((requested, performance.id))
+        keeps_price: false,
+    })
 }
 
-/// Returns a booking whose order may have been replaced: with the new order, if that one is held or sold, or not decided yet.
+/// Carries out the stored change of a booking, if there is one that is not known to be made or refused.
 pub(super) async fn settle(exchange: &Exchange<'_>, found: FoundBooking) -> Result<FoundBooking, OctoError> {
-    let Some(replaced_by) = found.order.replaced_by.as_ref().filter(|_| found.stored.details.change.is_some()) else {
-        return Ok(found);
-    };
-    let new = load_order_by_id(exchange, &replaced_by.id).await?.ok_or_else(OctoError::internal)?;
-    follow(exchange, found, new).await
+    Ok(carry_out(exchange, found).await?.0)
 }
 
-/// Adopts the order that replaces that of a booking. It is stored once it is certain that it stays.
-async fn follow(exchange: &Exchange<'_>, mut found: FoundBooking, new: OrderFacts) -> Result<FoundBooking, OctoError> {
-    if !found.stored.details.change.as_ref().is_some_and(|change| is_order_of(change, &new)) {
-        return Ok(found);
-    }
-    let is_decided = match new.status.as_str() {
-        "DRAFT" | "HOLDING" => false,
-        // The new order was given up, or could not be held: the old one stays what it is.
-        "FAILED" | "RELEASING" | "RELEASED" | "PARTIALLY_HELD" if found.order.status == "HELD" => return Ok(found),
-        _ => true,
-    };
-    adopt(&mut found.stored, &found.order, (order_key(&new)?, &new.number));
-    found.order = new;
-    if is_decided {
-        match save(exchange, &mut found.stored).await {
-            // Another request has adopted it.
-            Err(error) if error.status == 400 => {}
-            saved => saved?,
+/// Carries out the stored change by its key, and returns the booking as it is then, with the reason of a refusal. Without a stored change
+/// it does nothing.
+async fn carry_out(
+    exchange: &Exchange<'_>,
+    mut found: FoundBooking,
+) -> Result<(FoundBooking, Option<OctoError>), OctoError> {
+    let Some(change) = found.stored.details.change.clone() else { return Ok((found, None)) };
+    let input = json!({ "idempotencyKey": change.key, "order": found.order.id, "lines": lines(&found, &change) });
+    let OrderMutation { order, problems } = run(exchange, CHANGE, input).await?;
+    let old = found.order.id.clone();
+    match order.filter(|order| order.id != old) {
+        // Not decided yet: the booking keeps the change, and shows the new order.
+        Some(new) if matches!(new.status.as_str(), "DRAFT" | "HOLDING") => {
+            found.order = new;
+            Ok((found, None))
+        }
+        Some(new) => {
+            adopt(&mut found.stored, &found.order, (order_key(&new)?, &new.number));
+            found.order = new;
+            Ok((store(exchange, found).await?, None))
+        }
+        None => {
+            found.stored.details.change = None;
+            let units = change.units.iter().map(|unit| unit.unit.as_str());
+            let refusal = problems.first().map_or_else(
+                || OctoError::refused("the supplier refused the request"),
+                |problem| to_error_of_lines(problem, exchange.uuid(), units),
+            );
+            Ok((store(exchange, found).await?, Some(refusal)))
         }
     }
-    Ok(found)
 }
 
-/// Returns true if an order has the lines of a change. The reseller may have changed the order over GraphQL, too.
-fn is_order_of(change: &StoredChange, order: &OrderFacts) -> bool {
-    let lines = lines_of(change.units.iter().map(|unit| unit.unit.as_str()));
-    lines.len() == order.lines.len() && lines.iter().zip(&order.lines).all(|((_, count), line)| *count == line.quantity)
+/// Returns the lines to hold.
+fn lines(found: &FoundBooking, change: &StoredChange) -> Vec<Value> {
+    let stored = &found.stored.details;
+    let known = lines_of(stored.units.iter().map(|unit| unit.unit.as_str()));
+    let is_same_time = stored.slot.as_ref().is_some_and(|slot| slot.id == change.performance);
+    let price_of = |unit: &str| {
+        let line = known.iter().position(|(known, _)| *known == unit).and_then(|line| found.order.lines.get(line))?;
+        let retail = &line.unit_price.retail;
+        Some(json!({ "amount": retail.amount, "currency": retail.currency }))
+    };
+    let line = |(unit, quantity): (&str, usize)| {
+        let price = if change.keeps_price && is_same_time { price_of(unit) } else { None };
+        json!({ "performance": change.performance, "ticketType": unit, "quantity": quantity, "expectedUnitPrice": price })
+    };
+    lines_of(change.units.iter().map(|unit| unit.unit.as_str())).into_iter().map(line).collect()
+}
+
+/// Stores what became of a change. If another request has stored it at the same time, returns the booking as that one left it.
+async fn store(exchange: &Exchange<'_>, mut found: FoundBooking) -> Result<FoundBooking, OctoError> {
+    match exchange.bookings()?.replace_booking(&found.stored).await {
+        Ok(()) => {
+            found.stored.version += 1;
+            Ok(found)
+        }
+        Err(StoreError::Outdated) => {
+            let (scope, uuid) = (&found.stored.scope, found.stored.uuid);
+            let stored = exchange.bookings()?.find_booking(scope, uuid).await.map_err(|error| of_store(&error))?;
+            let stored = stored.ok_or_else(OctoError::internal)?;
+            let order = load_order(exchange, stored.order).await?.ok_or_else(OctoError::internal)?;
+            Ok(FoundBooking { stored, order })
+        }
+        Err(error) => Err(of_store(&error)),
+    }
 }

@@ -57,7 +57,7 @@ pub(super) async fn calendar(exchange: &Exchange<'_>, body: &[u8]) -> Result<Rep
     let seller = exchange.seller().await?;
     let (product, (from, to)) = body.check()?;
     let event = find_event(exchange, &seller, product).await?;
-    check_units(&event, body.units())?;
+    check_units(&event, &merged(body.units(), exchange.settings().max_units)?)?;
     let variables = json!({ "event": event.id, "from": from.to_string(), "to": to.to_string() });
     let found: EventResult<CalendarResult> = exchange.query(CALENDAR, variables).await?;
     let days = found.event.ok_or_else(|| OctoError::product(Some(product)))?.calendar;
@@ -72,14 +72,15 @@ pub(super) async fn check(exchange: &Exchange<'_>, body: &[u8]) -> Result<Reply,
     let seller = exchange.seller().await?;
     let (product, selection) = body.check()?;
     let event = find_event(exchange, &seller, product).await?;
-    check_units(&event, body.units())?;
+    let units = merged(body.units(), exchange.settings().max_units)?;
+    check_units(&event, &units)?;
     let context = CheckContext {
-        units: body.units(),
+        units: &units,
         max_units: exchange.settings().max_units,
         has_pricing: exchange.capabilities.has_pricing(),
         has_content: exchange.capabilities.has_content(),
     };
-    let quantity = total_quantity(body.units());
+    let quantity = total_quantity(&units);
     let rows: Vec<OctoAvailability> = match selection {
         // Open visits have no times to choose from.
         AvailabilitySelection::Days(..) if is_open(&event) => Vec::new(),
@@ -99,6 +100,25 @@ pub(super) async fn check(exchange: &Exchange<'_>, body: &[u8]) -> Result<Reply,
 /// An availability that is not known now (octo.md §12.2): never sold out.
 fn unreadable() -> OctoError {
     OctoError::internal().with_status(400)
+}
+
+/// Adds up the counts of each unit: parts of a whole fit only together.
+///
+/// # Errors
+///
+/// More entries than a booking may have units.
+fn merged(units: &[OctoUnitCount], max_units: u32) -> Result<Vec<OctoUnitCount>, OctoError> {
+    if units.len() > usize::try_from(max_units).unwrap_or(usize::MAX) {
+        return Err(OctoError::bad_request(format!("`units` has at most {max_units} entries")));
+    }
+    let mut sums: Vec<OctoUnitCount> = Vec::new();
+    for unit in units {
+        match sums.iter_mut().find(|known| known.id == unit.id) {
+            Some(known) => known.quantity = known.quantity.saturating_add(unit.quantity),
+            None => sums.push(unit.clone()),
+        }
+    }
+    Ok(sums)
 }
 
 /// Checks that the event has all units.

@@ -1,7 +1,7 @@
 //! Holds, reads and lists bookings.
 
 use domain::StoreError;
-use octo_facade::booking::{BookingIdentity, booking, lines_of, new_booking, order_contact};
+use octo_facade::booking::{BookingIdentity, booking, lines_of, new_booking, order_contact, price_change};
 use octo_facade::facts::{EventFacts, OrderFacts, OrderMutation, PerformanceFacts};
 use octo_facade::problem::{to_error, to_error_of_lines};
 use octo_facade::request::{self, ListRequest, Reserve, ReserveBody};
@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use crate::gateway::octo::another_hold::settle;
 use crate::gateway::octo::availability::{by_ids, open_performance};
-use crate::gateway::octo::documents::{CREATE, HOLD};
+use crate::gateway::octo::documents::{CREATE, HOLD, RELEASE};
 use crate::gateway::octo::exchange::{Exchange, Seller};
 use crate::gateway::octo::failures::of_store;
 use crate::gateway::octo::orders::{
@@ -71,11 +71,22 @@ pub(super) async fn reserve(exchange: &Exchange<'_>, body: &[u8]) -> Result<Repl
     let request = body.check(&seller.source.name, exchange.settings().max_units, exchange.is_test)?;
     let hash = request_hash(&request);
     let found = match find_same(exchange, &request, &hash).await? {
-        Some(found) => found,
-        None => create(exchange, &seller, &request, hash).await?,
+        SameUuid::Booking(found) => *found,
+        SameUuid::Refused(refused) => create(exchange, &seller, &request, (hash, Some(*refused))).await?,
+        SameUuid::None => create(exchange, &seller, &request, (hash, None)).await?,
     };
     let found = hold(exchange, found).await?;
     reply(exchange, &found)
+}
+
+/// What a uuid names already.
+enum SameUuid {
+    /// Nothing.
+    None,
+    /// A reservation that the supplier refused: it is no booking, and the uuid may be used again.
+    Refused(Box<StoredBooking>),
+    /// The booking of the same request.
+    Booking(Box<FoundBooking>),
 }
 
 /// Finds the booking of a repeated request.
@@ -83,23 +94,26 @@ pub(super) async fn reserve(exchange: &Exchange<'_>, body: &[u8]) -> Result<Repl
 /// # Errors
 ///
 /// The uuid was used for a request with another content (octo.md O3).
-async fn find_same(exchange: &Exchange<'_>, request: &Reserve, hash: &str) -> Result<Option<FoundBooking>, OctoError> {
+async fn find_same(exchange: &Exchange<'_>, request: &Reserve, hash: &str) -> Result<SameUuid, OctoError> {
     let stored = exchange.bookings()?.find_booking(&exchange.scope(), request.uuid).await;
-    let Some(stored) = stored.map_err(|error| of_store(&error))? else { return Ok(None) };
+    let Some(stored) = stored.map_err(|error| of_store(&error))? else { return Ok(SameUuid::None) };
+    let order = load_order(exchange, stored.order).await?.ok_or_else(OctoError::internal)?;
+    if is_refused(&stored, &order) {
+        return Ok(SameUuid::Refused(Box::new(stored)));
+    }
     if stored.request_hash != hash {
         let uuid = request.uuid.to_string();
         return Err(OctoError::booking(&uuid, "the uuid was used for a booking with another content"));
     }
-    let order = load_order(exchange, stored.order).await?.ok_or_else(OctoError::internal)?;
-    settle(exchange, FoundBooking { stored, order }).await.map(Some)
+    Ok(SameUuid::Booking(Box::new(settle(exchange, FoundBooking { stored, order }).await?)))
 }
 
-/// Creates the order of a new booking, and stores the booking. Nothing is held yet.
+/// Creates the order of a new booking, and stores the booking: in place of one that was refused, if there is one. Nothing is held yet.
 async fn create(
     exchange: &Exchange<'_>,
     seller: &Seller,
     request: &Reserve,
-    hash: String,
+    (hash, refused): (String, Option<StoredBooking>),
 ) -> Result<FoundBooking, OctoError> {
     let event = find_event(exchange, seller, &request.product).await?;
     let unknown = request.unit_items.iter().find(|item| event.find_unit(&item.unit_id).is_none());
@@ -107,7 +121,9 @@ async fn create(
     if let Some(item) = unknown {
         return Err(OctoError::unit(Some(&item.unit_id)));
     }
-    let OrderMutation { order, problems } = run(exchange, CREATE, order_input(request, &performance)).await?;
+    let attempt = refused.as_ref().map_or(0, |refused| refused.version + 1);
+    let input = order_input(request, &performance, attempt);
+    let OrderMutation { order, problems } = run(exchange, CREATE, input).await?;
     let order = match (order, problems.first()) {
         (Some(order), None) => order,
         (_, Some(problem)) => {
@@ -124,12 +140,26 @@ async fn create(
         visit_day: times.as_ref().map(SlotTimes::day),
         slot: times.map(|times| times.to_slot(&event, &performance)),
     };
-    let stored = new_booking(request, &order, new);
-    match exchange.bookings()?.insert_booking(&stored).await {
-        Ok(()) => Ok(FoundBooking { stored, order }),
+    let mut stored = new_booking(request, &order, new);
+    let bookings = exchange.bookings()?;
+    let written = match &refused {
+        None => bookings.insert_booking(&stored).await,
+        Some(refused) => {
+            stored.version = refused.version;
+            bookings.replace_booking(&stored).await
+        }
+    };
+    match written {
+        Ok(()) => {
+            stored.version += u64::from(refused.is_some());
+            Ok(FoundBooking { stored, order })
+        }
         // The same request came twice at the same time.
-        Err(StoreError::KeyTaken) => {
-            find_same(exchange, request, &stored.request_hash).await?.ok_or_else(OctoError::internal)
+        Err(StoreError::KeyTaken | StoreError::Outdated) => {
+            match find_same(exchange, request, &stored.request_hash).await? {
+                SameUuid::Booking(found) => Ok(*found),
+                SameUuid::Refused(_) | SameUuid::None => Err(OctoError::internal()),
+            }
         }
         Err(error) => Err(of_store(&error)),
     }
@@ -157,11 +187,15 @@ pub(super) fn order_lines<'a>(units: impl IntoIterator<Item = &'a str>, performa
     lines_of(units).into_iter().map(line).collect()
 }
 
-/// Returns the input of `createOrder`. The uuid is the idempotency key.
-fn order_input(request: &Reserve, performance: &PerformanceFacts) -> Value {
+/// Returns the input of `createOrder`. The uuid is the idempotency key, with a number after a refusal.
+fn order_input(request: &Reserve, performance: &PerformanceFacts, attempt: u64) -> Value {
+    let key = match attempt {
+        0 => format!("octo-{}", request.uuid),
+        attempt => format!("octo-{}-{attempt}", request.uuid),
+    };
     let units = request.unit_items.iter().map(|item| item.unit_id.as_str());
     json!({
-        "idempotencyKey": format!("octo-{}", request.uuid),
+        "idempotencyKey": key,
         "lines": order_lines(units, &performance.id),
         "contact": request.contact.as_ref().and_then(order_contact),
         "resellerReference": request.reseller_reference,
@@ -179,7 +213,7 @@ async fn hold(exchange: &Exchange<'_>, found: FoundBooking) -> Result<FoundBooki
     let mut problems = Vec::new();
     if order.status == "DRAFT" && order.can("HOLD") {
         // The same key for every repetition: the places are held once.
-        let key = Some(format!("octo-hold-{}", stored.uuid));
+        let key = Some(format!("octo-hold-{}", order.number));
         let outcome = act(exchange, HOLD, (&order, key), Map::new()).await?;
         problems = outcome.problems;
         order = outcome.order.unwrap_or(order);
@@ -194,11 +228,23 @@ async fn hold(exchange: &Exchange<'_>, found: FoundBooking) -> Result<FoundBooki
             |problem| to_error(problem, &uuid),
         ));
     }
+    // The price that was asked for is not the one of the hold: it is given back (octo.md §12.2).
+    if order.status == "HELD"
+        && let Some(changed) = price_change(&order)
+    {
+        let refusal = to_error(changed, &stored.uuid.to_string());
+        act(exchange, RELEASE, (&order, None), Map::new()).await?;
+        return Err(refusal);
+    }
     Ok(FoundBooking { stored, order })
 }
 
 /// Stores that places are held. From then on the booking exists, whatever becomes of it.
-async fn mark_held(exchange: &Exchange<'_>, stored: &mut StoredBooking, order: &OrderFacts) -> Result<(), OctoError> {
+pub(super) async fn mark_held(
+    exchange: &Exchange<'_>,
+    stored: &mut StoredBooking,
+    order: &OrderFacts,
+) -> Result<(), OctoError> {
     if stored.is_held || matches!(order.status.as_str(), "DRAFT" | "HOLDING" | "FAILED") {
         return Ok(());
     }

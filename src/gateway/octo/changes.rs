@@ -1,11 +1,10 @@
 //! Confirms, extends, updates and cancels bookings.
 
 use octo_facade::OctoError;
-use octo_facade::booking::{apply_change, needs_another_hold, order_contact, refund_of, status, status_of};
+use octo_facade::booking::{apply_change, needs_another_hold, order_contact, price_change, status, status_of};
 use octo_facade::facts::{OrderFacts, OrderMutation, ProblemFacts};
 use octo_facade::problem::to_error;
 use octo_facade::request::{self, BookingChange, CancelBody, ChangeBody, ExtendBody};
-use octo_facade::store::StoredCancellation;
 use octo_facade::wire::OctoContact;
 use serde_json::{Map, json};
 
@@ -30,21 +29,24 @@ pub(super) async fn confirm(exchange: &Exchange<'_>, body: &[u8]) -> Result<Repl
         status::ON_HOLD | status::PENDING => {}
         _ => return Err(wrong_state()),
     }
-    // Before anything else is held: what is missing for the sale.
-    let contact = change.contact.as_ref().unwrap_or(&found.stored.details.contact);
-    if order_contact(contact).is_none() {
-        return Err(incomplete(contact));
+    // Before anything else is held: what is missing for the sale. A new order has the contact of the old one.
+    let contact = change.contact.as_ref().unwrap_or(&found.stored.details.contact).clone();
+    if order_contact(&contact).is_none() {
+        return Err(incomplete(&contact));
     }
+    set_contact(exchange, &mut found, &contact).await?;
     if needs_another_hold(&found.stored, &change) {
-        found = change_hold(exchange, &seller, found, &change).await?;
-        // The supplier has not decided yet: the booking is read, and confirmed later.
-        if status_of(&found.order) != status::ON_HOLD {
-            return reply(exchange, &found);
-        }
+        found = change_hold(exchange, &seller, found, (&change, true)).await?;
     }
     apply_change(&mut found.stored, &change);
-    set_contact(exchange, &mut found).await?;
     save(exchange, &mut found.stored).await?;
+    // The supplier has not decided yet about another hold: the booking is read, and confirmed later.
+    if status_of(&found.order) == status::PENDING && !found.order.can("CONFIRM") {
+        return reply(exchange, &found);
+    }
+    if let Some(changed) = price_change(&found.order) {
+        return Err(to_error(changed, exchange.uuid()));
+    }
     let outcome = act(exchange, CONFIRM, (&found.order, None), Map::new()).await?;
     found.order = after(exchange, &found, &outcome).await?;
     match (status_of(&found.order), outcome.problems.first().or(found.order.problems.first())) {
@@ -88,16 +90,13 @@ pub(super) async fn update(exchange: &Exchange<'_>, body: &[u8]) -> Result<Reply
     let another = needs_another_hold(&found.stored, &change);
     match status_of(&found.order) {
         status::ON_HOLD => {
+            if let Some(contact) = &change.contact {
+                set_contact(exchange, &mut found, contact).await?;
+            }
             if another {
-                found = change_hold(exchange, &seller, found, &change).await?;
-                if status_of(&found.order) != status::ON_HOLD {
-                    return reply(exchange, &found);
-                }
+                found = change_hold(exchange, &seller, found, (&change, false)).await?;
             }
             apply_change(&mut found.stored, &change);
-            if change.contact.is_some() {
-                set_contact(exchange, &mut found).await?;
-            }
         }
         status::CONFIRMED if !another && !changes_reference(&found, &change) => {
             apply_change(&mut found.stored, &change)
@@ -123,8 +122,7 @@ pub(super) async fn cancel(exchange: &Exchange<'_>, body: &[u8]) -> Result<Reply
         (_, status::CANCELLED) | ("CANCELLING" | "RELEASING", _) => return reply(exchange, &found),
         (_, status::CONFIRMED) => cancel_sale(exchange, &mut found, reason).await?,
         (_, status::ON_HOLD | status::PENDING) if found.order.can("RELEASE") => {
-            let canceled = StoredCancellation { refund: "NONE".to_owned(), reason };
-            remember(exchange, &mut found, canceled).await?;
+            remember(exchange, &mut found, reason).await?;
             act(exchange, RELEASE, (&found.order, None), Map::new()).await?
         }
         (_, status::EXPIRED) => return Err(OctoError::booking(exchange.uuid(), "the hold has expired")),
@@ -152,11 +150,10 @@ async fn cancel_sale(
     if quoted_sale.lines.len() != found.order.lines.len() {
         return Err(OctoError::refused("the booking cannot be canceled as a whole"));
     }
-    let refund = refund_of(&quoted_sale).to_owned();
     let input = json!({
-        "idempotencyKey": request_id::generate(), "quote": quoted_sale.id, "reason": reason,
+        "idempotencyKey": request_id::generate(), "quote": quoted_sale.id, "reason": &reason,
     });
-    remember(exchange, found, StoredCancellation { refund, reason }).await?;
+    remember(exchange, found, reason).await?;
     run(exchange, CANCEL, input).await
 }
 
@@ -164,13 +161,9 @@ fn not_canceled(problems: &[ProblemFacts], uuid: &str) -> OctoError {
     problems.first().map_or_else(|| OctoError::refused("the booking cannot be canceled"), |first| to_error(first, uuid))
 }
 
-/// Stores reason and refund before the booking is canceled. They are shown only once it is.
-async fn remember(
-    exchange: &Exchange<'_>,
-    found: &mut FoundBooking,
-    cancellation: StoredCancellation,
-) -> Result<(), OctoError> {
-    found.stored.details.cancellation = Some(cancellation);
+/// Stores the reason before the booking is canceled. It is shown only once it is.
+async fn remember(exchange: &Exchange<'_>, found: &mut FoundBooking, reason: Option<String>) -> Result<(), OctoError> {
+    found.stored.details.cancel_reason = reason;
     save(exchange, &mut found.stored).await
 }
 
@@ -178,20 +171,23 @@ fn wrong_state() -> OctoError {
     OctoError::refused("the state of the booking does not allow this")
 }
 
-/// Sets the contact of the order to that of the booking, once it is complete.
-async fn set_contact(exchange: &Exchange<'_>, found: &mut FoundBooking) -> Result<(), OctoError> {
-    let Some(contact) = order_contact(&found.stored.details.contact) else { return Ok(()) };
+/// Sets the contact of the order, if it is complete.
+async fn set_contact(
+    exchange: &Exchange<'_>,
+    found: &mut FoundBooking,
+    contact: &OctoContact,
+) -> Result<(), OctoError> {
+    let Some(contact) = order_contact(contact) else { return Ok(()) };
     let mut input = Map::new();
     let contact = serde_json::to_value(contact).map_err(|_| OctoError::internal())?;
     input.insert("contact".to_owned(), contact);
     let outcome = act(exchange, CONTACT, (&found.order, None), input).await?;
-    match outcome.problems.first() {
-        Some(problem) => Err(to_error(problem, exchange.uuid())),
-        None => {
-            found.order = after(exchange, found, &outcome).await?;
-            Ok(())
-        }
+    // The others are those of the hold.
+    if let Some(problem) = outcome.problems.iter().find(|problem| problem.is_about_input()) {
+        return Err(to_error(problem, exchange.uuid()));
     }
+    found.order = after(exchange, found, &outcome).await?;
+    Ok(())
 }
 
 /// Names the parts of a contact that are missing.

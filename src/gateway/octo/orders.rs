@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::gateway::octo::another_hold::settle;
+use crate::gateway::octo::bookings::mark_held;
 use crate::gateway::octo::documents::{ORDER, ORDERS, QUOTE};
 use crate::gateway::octo::exchange::{Exchange, Seller, read};
 use crate::gateway::octo::failures::of_store;
@@ -48,11 +49,12 @@ pub(super) async fn find_booking(exchange: &Exchange<'_>, seller: &Seller) -> Re
     let unknown = || OctoError::booking(exchange.uuid(), "there is no such booking");
     let uuid = BookingUuid::parse(exchange.uuid()).ok_or_else(unknown)?;
     let stored = exchange.bookings()?.find_booking(&exchange.scope(), uuid).await.map_err(|error| of_store(&error))?;
-    let stored = stored.filter(|stored| stored.source == seller.source.name).ok_or_else(unknown)?;
+    let mut stored = stored.filter(|stored| stored.source == seller.source.name).ok_or_else(unknown)?;
     let order = load_order(exchange, stored.order).await?.ok_or_else(unknown)?;
     if is_refused(&stored, &order) {
         return Err(unknown());
     }
+    mark_held(exchange, &mut stored, &order).await?;
     settle(exchange, FoundBooking { stored, order }).await
 }
 
@@ -63,12 +65,7 @@ pub(super) fn is_refused(stored: &StoredBooking, order: &OrderFacts) -> bool {
 
 /// Loads an order as it is now.
 pub(super) async fn load_order(exchange: &Exchange<'_>, key: OrderKey) -> Result<Option<OrderFacts>, OctoError> {
-    load_order_by_id(exchange, &order_id(key)).await
-}
-
-/// Loads an order as it is now by its global id.
-pub(super) async fn load_order_by_id(exchange: &Exchange<'_>, id: &str) -> Result<Option<OrderFacts>, OctoError> {
-    let found: OrderResult = exchange.query_bookings(ORDER, json!({ "id": id })).await?;
+    let found: OrderResult = exchange.query_bookings(ORDER, json!({ "id": order_id(key) })).await?;
     Ok(found.order)
 }
 

@@ -44,7 +44,7 @@ fn booking(order: &Order, last: u8) -> StoredBooking {
             units: vec![unit],
             contact,
             notes: None,
-            cancellation: None,
+            cancel_reason: None,
             change: None,
             id: None,
         },

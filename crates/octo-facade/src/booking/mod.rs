@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
 
-use crate::facts::{MoneyFacts, OrderFacts, OrderLineFacts, QuoteFacts, TicketFacts};
+use crate::facts::{MoneyFacts, OrderFacts, OrderLineFacts, ProblemFacts, TicketFacts, TotalsFacts};
 use crate::inferred::OPTION;
 use crate::product::{DELIVERY_METHODS, REDEMPTION, pricing, total};
 use crate::request::{BookingChange, Reserve, UnitItemRequest};
@@ -125,15 +125,16 @@ fn is_cancellable(order: &OrderFacts, status: &str) -> bool {
     }
 }
 
-/// Returns the cancellation of a canceled booking. One that was undone by the venue has no reason.
+/// Returns the cancellation of a canceled booking, with the refund that the ledger knows. One that was undone by the venue has no
+/// reason.
 fn cancellation(details: &BookingDetails, order: &OrderFacts, status: &str) -> Option<OctoCancellation> {
     if status != status::CANCELLED {
         return None;
     }
-    let requested = details.cancellation.as_ref();
+    let refund = if order.status == "CANCELLED" { refund_of(&order.totals) } else { "NONE" };
     Some(OctoCancellation {
-        refund: requested.map_or_else(|| "NONE".to_owned(), |requested| requested.refund.clone()),
-        reason: requested.and_then(|requested| requested.reason.clone()),
+        refund: refund.to_owned(),
+        reason: details.cancel_reason.clone(),
         utc_cancelled_at: order.updated_at,
     })
 }
@@ -265,7 +266,7 @@ pub fn new_booking(request: &Reserve, order: &OrderFacts, new: BookingIdentity) 
             units: request.unit_items.iter().enumerate().map(unit).collect(),
             contact: request.contact.clone().unwrap_or_default(),
             notes: request.notes.clone(),
-            cancellation: None,
+            cancel_reason: None,
             change: None,
             id: None,
         },
@@ -309,6 +310,11 @@ pub fn adopt(stored: &mut StoredBooking, replaced: &OrderFacts, (order, number):
     stored.visit_day = change.visit_day;
     stored.details.slot = change.slot;
     stored.details.units = change.units;
+}
+
+/// Returns the problem of a hold whose price is not the one that was shown. It must not be sold (octo.md §12.2).
+pub fn price_change(order: &OrderFacts) -> Option<&ProblemFacts> {
+    order.problems.iter().find(|problem| problem.code == "PRICE_CHANGED")
 }
 
 /// Returns true if a change needs another hold: another product, availability, or other units.
@@ -358,10 +364,10 @@ pub fn apply_change(stored: &mut StoredBooking, change: &BookingChange) {
     }
 }
 
-/// Returns the refund of a cancellation in OCTO's words (octo.md §6.6).
-pub fn refund_of(quote: &QuoteFacts) -> &'static str {
-    let is_zero = |amounts: &[MoneyFacts]| amounts.iter().all(|money| money.amount == 0);
-    match (is_zero(&quote.refund), is_zero(&quote.fee)) {
+/// Returns the refund of canceled sales in OCTO's words (octo.md §6.6).
+fn refund_of(totals: &[TotalsFacts]) -> &'static str {
+    let is_zero = |amount: fn(&TotalsFacts) -> &MoneyFacts| totals.iter().all(|totals| amount(totals).amount == 0);
+    match (is_zero(|totals| &totals.refunded), is_zero(|totals| &totals.fee)) {
         (_, true) => "FULL",
         (true, false) => "NONE",
         (false, false) => "PARTIAL",

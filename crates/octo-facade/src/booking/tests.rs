@@ -168,12 +168,16 @@ fn a_full_name_is_split_at_its_last_blank_and_an_incomplete_contact_is_none() {
 
 #[test]
 fn a_refund_is_full_without_a_fee_and_none_without_a_refund() {
-    let quote = |refund: i64, fee: i64| {
-        let money = |amount: i64| json!([{ "amount": amount, "currency": "EUR", "exponent": 2 }]);
-        let quote = json!({ "id": "q", "refund": money(refund), "fee": money(fee), "lines": [] });
-        refund_of(&serde_json::from_value(quote).expect("a quote"))
+    let shown = |status: &str, refunded: i64, fee: i64| {
+        let money = |amount: i64| json!({ "amount": amount, "currency": "EUR", "exponent": 2 });
+        let totals = json!([{ "refunded": money(refunded), "fee": money(fee) }]);
+        let order = OrderFacts { totals: serde_json::from_value(totals).expect("totals"), ..order(status, &json!([])) };
+        booking(&stored(), &order, false).cancellation.map(|cancellation| cancellation.refund)
     };
-    assert_eq!((quote(100, 0), quote(0, 100), quote(60, 40), quote(0, 0)), ("FULL", "NONE", "PARTIAL", "FULL"));
+    let sale = |refunded, fee| shown("CANCELLED", refunded, fee).expect("a cancellation");
+    assert_eq!([sale(100, 0), sale(0, 100), sale(60, 40), sale(0, 0)], ["FULL", "NONE", "PARTIAL", "FULL"]);
+    assert_eq!(shown("RELEASED", 0, 0).as_deref(), Some("NONE"), "nothing was paid for a hold");
+    assert_eq!(shown("CONFIRMED", 0, 0), None);
 }
 
 #[test]
@@ -199,10 +203,13 @@ fn an_adopted_change_keeps_the_id_of_the_booking() {
     let mut stored = stored();
     let (first, second) = (order("RELEASED", &json!([])), OrderKey::of_name("second"));
     stored.details.change = Some(StoredChange {
+        key: "k".to_owned(),
         product: "q".to_owned(),
+        performance: "s".to_owned(),
         slot: None,
         visit_day: None,
         units: stored.details.units[..1].to_vec(),
+        keeps_price: false,
     });
     adopt(&mut stored, &first, (second, "NEW-NUMBER"));
     let new = OrderFacts { id: "o-2".to_owned(), ..order("HELD", &json!([])) };
