@@ -48,7 +48,7 @@ pub use exports::ExportsConfig;
 pub use feed::FeedConfig;
 pub use graphql::{GraphqlConfig, PersistedConfig, SafelistMode};
 pub use incoming_webhooks::IncomingWebhooksConfig;
-pub use ledger::{EncryptionKey, LedgerConfig, OrdersConfig};
+pub use ledger::{EncryptionKey, LedgerConfig, LedgerPooler, OrdersConfig};
 pub use notifications::NotificationsConfig;
 pub use resellers::{ConnectionConfig, MappingConfig, ResellerConfig};
 pub use resilience::{
