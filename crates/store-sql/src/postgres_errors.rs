@@ -1,4 +1,4 @@
-//! What an error of PostgreSQL means for the statement or transaction that it ended (PostgreSQL, "Appendix A. PostgreSQL Error Codes").
+//! Meaning of the errors of PostgreSQL for the statement or transaction that they end ("Appendix A. PostgreSQL Error Codes").
 
 use domain::StoreError;
 

@@ -25,7 +25,7 @@ pub struct StoreSettings {
     pub feed_timeout: Duration,
     /// The clock that leases and timers on PostgreSQL are compared with.
     pub lease_clock: LeaseClock,
-    /// What is between this process and PostgreSQL.
+    /// Pooler between this process and PostgreSQL.
     pub pooler: Pooler,
 }
 

@@ -97,6 +97,11 @@ impl RedisServer {
         format!("redis://127.0.0.1:{}", self.port).into()
     }
 
+    /// Returns its port.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Kills the process.
     pub(crate) fn kill(&mut self) {
         self.child.kill().expect("it runs");

@@ -1,4 +1,4 @@
-//! Fail-over of PostgreSQL: the primary is killed during orders, and its standby promoted.
+//! PostgreSQL under load: the primary is killed during orders and its standby promoted; every transaction is serializable.
 
 use std::time::Duration;
 
@@ -77,4 +77,21 @@ async fn a_primary_that_is_killed_during_orders_loses_and_doubles_none() {
     println!("{statuses:?}: fail-over of the store {own:?}, longest gap {longest_gap:?}, {refused} refused");
     most_are_sold(&statuses);
     assert!(*longest_gap <= own + MARGIN, "{longest_gap:?} without an order, {own:?} of them without a store");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn orders_are_sold_in_serializable_transactions() {
+    let Some(server) = Postgres::start() else { return };
+    let mut connection = PgConnection::connect(server.url()).await.expect("a connection");
+    for statement in ["ALTER SYSTEM SET default_transaction_isolation = 'serializable'", "SELECT pg_reload_conf()"] {
+        connection.execute(statement).await.expect("a setting");
+    }
+    let mut shop = Shop::open(order_count(24), &format!("url = \"{}\"\n", server.url()), "").await;
+    let (purchases, ()) = shop.buy(async |_: &mut Shop| {}).await;
+    let statuses = shop.compare(&purchases).await;
+    let metrics = [shop.api(0).get("/metrics").await, shop.api(1).get("/metrics").await].concat();
+    let repeats = metrics.lines().filter(|line| line.starts_with("ticketgraph_ledger_repeats_total{"));
+    println!("{statuses:?}: {:?}", repeats.collect::<Vec<_>>());
+    most_are_sold(&statuses);
+    assert_eq!(purchases.refused, 0, "no conflict reaches a client");
 }

@@ -1,8 +1,11 @@
 //! A Redis that responds slowly, is full, is read-only, or forgets: the service goes on without a failed request, and health has the reason.
 
+use std::time::Duration;
+
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
+use super::relay::Relay;
 use super::shop::until;
 use crate::layers::redis_server::RedisServer;
 use crate::operation::{Deployment, LIST, OPERATOR, RunningService};
@@ -14,12 +17,14 @@ const BUY: &str =
 /// Command that causes a fault, what health says of it, and the command that ends it.
 type Fault<'a> = (&'a [&'a str], Option<&'a str>, &'a [&'a str]);
 
-const FAULTS: [Fault<'_>; 4] = [
-    (&["CLIENT", "PAUSE", "600000", "ALL"], Some("does not respond in time"), &["CLIENT", "UNPAUSE"]),
+const FAULTS: [Fault<'_>; 3] = [
     (&["CONFIG", "SET", "maxmemory", "1"], Some("is full"), &["CONFIG", "SET", "maxmemory", "0"]),
     (&["REPLICAOF", "127.0.0.1", "1"], Some("is read-only"), &["REPLICAOF", "NO", "ONE"]),
     (&["FLUSHALL"], None, &["SCRIPT", "FLUSH"]),
 ];
+
+/// Delay of the responses of a slow Redis, many times `cache.redis_timeout`.
+const SLOW: Duration = Duration::from_millis(400);
 
 /// Returns why Redis shares no state, by `/health/ready`.
 pub(super) fn fault_of(health: &str) -> Option<String> {
@@ -35,6 +40,11 @@ async fn fault(service: &RunningService) -> Option<String> {
     fault_of(&health)
 }
 
+async fn until_fault(service: &RunningService, reason: &str) {
+    let expected = format!("{reason}: this process continues without it");
+    until(reason, async || fault(service).await.as_ref() == Some(&expected)).await;
+}
+
 /// Reads a list and sells a ticket; both without an error.
 async fn serve(service: &RunningService, key: &str) {
     service.query("shop", LIST, &Value::Null).await;
@@ -46,19 +56,21 @@ async fn serve(service: &RunningService, key: &str) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_full_read_only_or_forgetful_redis_fails_no_request() {
     let Some(redis) = RedisServer::start() else { return };
-    let cache = format!("\n[cache]\nredis_url = \"{}\"\n", redis.address().expose_secret());
+    let relay = Relay::start(redis.port()).await;
+    let cache = format!("\n[cache]\nredis_url = \"redis://127.0.0.1:{}\"\n", relay.port());
     let house = Deployment::start(&format!("{OPERATOR}{cache}")).await;
     let service = house.serve();
     until("redis is used", async || fault(&service).await.is_none()).await;
+    relay.delay(SLOW);
+    until_fault(&service, "does not respond in time").await;
+    serve(&service, "slow").await;
+    relay.delay(Duration::ZERO);
+    until("redis is used again", async || fault(&service).await.is_none()).await;
     for (number, (cause, reason, end)) in FAULTS.into_iter().enumerate() {
         let caused = redis.cli(cause);
         assert!(caused.contains("OK"), "{cause:?}: {caused}");
         if let Some(reason) = reason {
-            until(reason, async || {
-                let found = fault(&service).await;
-                found.is_some_and(|found| found == format!("{reason}: this process continues without it"))
-            })
-            .await;
+            until_fault(&service, reason).await;
         }
         serve(&service, &format!("during {number}")).await;
         let ended = redis.cli(end);
