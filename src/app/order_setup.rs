@@ -13,11 +13,11 @@ use secrecy::ExposeSecret;
 use url::Url;
 
 use crate::app::error::StartError;
-use crate::config::{self, Config};
+use crate::config::{self, Config, LedgerPooler};
 use domain::ordering::Contact;
 use domain::{Clock, Source, SourceId};
 use orders::{CancellationPolicy, ChangeBus, OrderSettings, Orders, OrdersDependencies, SellingAccounts};
-use store_sql::{CredentialKey, LeaseClock, StoreSettings, Stores};
+use store_sql::{CredentialKey, LeaseClock, Pooler, StoreSettings, StoreUrls, Stores};
 
 /// Opens the stores.
 pub(super) async fn open_stores(config: &Config, data: &Path) -> Result<Stores, StartError> {
@@ -34,7 +34,9 @@ pub(super) async fn open_stores(config: &Config, data: &Path) -> Result<Stores, 
         Some(key) => CredentialKey::new(*key.expose()),
         None => load_or_create_key(&key_file(&url, data))?,
     };
-    let opened = store_sql::open_stores(&url, &[key], &store_settings(config)).await;
+    let migrations = config.ledger.migration_url.as_ref().map(ExposeSecret::expose_secret);
+    let urls = StoreUrls { stores: &url, migrations };
+    let opened = store_sql::open_stores(urls, &[key], &store_settings(config)).await;
     opened.map_err(|error| StartError::Ledger { address: ledger_address(&url), error })
 }
 
@@ -132,6 +134,10 @@ pub fn store_settings(config: &Config) -> StoreSettings {
         idle_transaction_timeout: ledger.idle_transaction_timeout,
         feed_timeout: ledger.feed_timeout,
         lease_clock: LeaseClock::Database,
+        pooler: match ledger.pooler {
+            LedgerPooler::None => Pooler::None,
+            LedgerPooler::Transaction => Pooler::Transaction,
+        },
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -15,8 +16,11 @@ use crate::gateway::rate_limiter::{SharedCounters, WindowCount};
 use orders::ChangeBus;
 use resilience::RateLimitPolicy;
 use source_stack::{CacheStore, CatalogCache};
-use store_redis::{Redis, RedisCache, RedisChangeBus, RedisCounters, RedisRateLimiter};
+use store_redis::{Redis, RedisCache, RedisChangeBus, RedisCounters, RedisRateLimiter, Sentinels};
 use vendor_api::InvalidSetting;
+
+/// Time in which a connection is established at the start.
+const CONNECT_TIME: Duration = Duration::from_secs(2);
 
 /// The Redis connection and the shared cache.
 pub(super) struct SharedRedis {
@@ -29,11 +33,35 @@ impl SharedRedis {
     /// Creates it if it is configured; does not connect yet.
     pub(super) fn from_config(config: &config::CacheConfig, tracker: &TaskTracker) -> Result<Option<Self>, StartError> {
         let Some(address) = &config.redis_url else { return Ok(None) };
-        let redis = Redis::new(address, config.redis_timeout)
+        let redis = match &config.redis_sentinel_master {
+            None => Redis::new(address, config.redis_timeout),
+            Some(master) => {
+                let password = config.redis_sentinel_password.clone();
+                let sentinels = Sentinels { master: master.clone(), password };
+                Redis::with_sentinels(address, &sentinels, config.redis_timeout)
+            }
+        };
+        let redis = redis
             .map_err(|error| StartError::Settings(vec![InvalidSetting::new("cache.redis_url", error.to_string())]))?;
         let redis = Arc::new(redis);
         let facts = RedisCache::new(Arc::clone(&redis));
         Ok(Some(Self { redis, cache_store: facts, tracker: tracker.clone() }))
+    }
+
+    /// Logs once why nothing is shared, if Redis is not available at the start.
+    pub(super) fn log_fault(&self) {
+        let redis = Arc::clone(&self.redis);
+        self.tracker.spawn(async move {
+            let mut fault = redis.check().await.err();
+            let end = Instant::now() + CONNECT_TIME;
+            while fault.is_some() && Instant::now() < end {
+                sleep(CONNECT_TIME / 20).await;
+                fault = redis.check().await.err();
+            }
+            if let Some(fault) = fault {
+                tracing::warn!("redis {fault}: caches and rate limits are local to this process until it is available");
+            }
+        });
     }
 
     /// Returns the shared cache (L2).
@@ -121,10 +149,6 @@ impl Dependency for RedisDependency {
     }
 
     async fn check(&self) -> Result<(), String> {
-        if self.0.is_reachable().await {
-            Ok(())
-        } else {
-            Err("does not respond: this process continues without it".to_owned())
-        }
+        self.0.check().await.map_err(|fault| format!("{fault}: this process continues without it"))
     }
 }

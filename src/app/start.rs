@@ -92,6 +92,9 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
         ServiceState { sources: sources.clone(), deliveries: deliveries.clone(), ledger: stores.health, cache, clock };
     let ledger = LedgerCheck::new(Arc::clone(&state.ledger), Arc::clone(&state.clock), &config.ledger);
     ledger.log_clock_offset().await;
+    if let Some(redis) = &infrastructure.redis {
+        redis.log_fault();
+    }
     let dependencies = dependencies(&infrastructure, &state, &ledger, &draining);
     let render = options.metrics.clone().unwrap_or_else(|| Arc::new(String::new));
     let records = (&stores.sessions, &stores.octo_bookings);

@@ -13,6 +13,10 @@ use crate::config::setting::{ByteSize, DisplayDuration, Percent};
 pub struct CacheConfig {
     /// Redis as shared cache (L2); `None`: in-process only. May contain a password.
     pub redis_url: Option<SecretString>,
+    /// Name of the master, if `redis_url` has the addresses of sentinels.
+    pub redis_sentinel_master: Option<String>,
+    /// Password of the sentinels themselves.
+    pub redis_sentinel_password: Option<SecretString>,
     /// Longest time that a request waits for Redis.
     pub redis_timeout: Duration,
     /// Size of the in-process cache of vendor data.
@@ -63,6 +67,8 @@ impl CacheConfig {
     pub(super) fn read(from: &Section<'_>) -> Self {
         Self {
             redis_url: from.find_store("redis_url", &["redis", "rediss"]),
+            redis_sentinel_master: from.find("redis_sentinel_master"),
+            redis_sentinel_password: from.find_secret("redis_sentinel_password"),
             redis_timeout: from.get("redis_timeout"),
             source_memory: from.get("source_memory"),
             response_memory: from.get("response_memory"),

@@ -12,6 +12,7 @@ use secrecy::{ExposeSecret, SecretBox, SecretString};
 use crate::config::contact::read_contact;
 use crate::config::published::is_published_ledger_key;
 use crate::config::section::Section;
+use crate::config::setting::Choice;
 use domain::ordering::Contact;
 
 /// Store of orders, idempotency keys and edits.
@@ -19,6 +20,10 @@ use domain::ordering::Contact;
 pub struct LedgerConfig {
     /// `sqlite://` or `postgres://`. May contain a password.
     pub url: SecretString,
+    /// Pooler in front of PostgreSQL.
+    pub pooler: LedgerPooler,
+    /// URL of PostgreSQL for migrations, if `url` leads through a pooler. May contain a password.
+    pub migration_url: Option<SecretString>,
     /// Largest number of PostgreSQL connections.
     pub connections: NonZeroU32,
     /// Largest number of connections for lists, searches, statements and exports.
@@ -51,6 +56,21 @@ pub struct LedgerConfig {
     pub write_check_timeout: Duration,
     /// Largest difference to the clock of the ledger that is not reported.
     pub max_clock_offset: Duration,
+}
+
+/// Pooler in front of PostgreSQL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LedgerPooler {
+    /// None, or one in session mode.
+    None,
+    /// One that gives each transaction another session.
+    Transaction,
+}
+
+impl Choice for LedgerPooler {
+    const KIND: &'static str = "pooler";
+    const EXPECTED: &'static str = r#""none" or "transaction""#;
+    const CHOICES: &'static [(&'static str, Self)] = &[("none", Self::None), ("transaction", Self::Transaction)];
 }
 
 /// A key of 256 bits.
@@ -92,6 +112,7 @@ pub(super) fn decode_hex_32(text: &str) -> Option<[u8; 32]> {
 impl LedgerConfig {
     pub(super) fn read(from: &Section<'_>) -> Self {
         let url = from.find_store("url", &["sqlite", "postgres", "postgresql"]);
+        let (pooler, migration_url) = read_pooler(from);
         let key = from.find_secret("encryption_key");
         let encryption_key = key.as_ref().and_then(|key| EncryptionKey::parse(key.expose_secret()));
         if key.is_some() && encryption_key.is_none() {
@@ -116,6 +137,8 @@ impl LedgerConfig {
         from.require_at_most("report_connections", report_connections.get(), 1000);
         Self {
             url: url.or_else(|| from.report_missing("url", "sqlite:// or postgres://")).unwrap_or_default(),
+            pooler,
+            migration_url,
             connections,
             report_connections,
             count_timeout: from.get("count_timeout"),
@@ -134,6 +157,19 @@ impl LedgerConfig {
             max_clock_offset: from.get("max_clock_offset"),
         }
     }
+}
+
+/// Reads the pooler and the URL for migrations, which need a session of their own.
+fn read_pooler(from: &Section<'_>) -> (LedgerPooler, Option<SecretString>) {
+    let pooler = from.get("pooler");
+    let migration_url = from.find_store("migration_url", &["postgres", "postgresql"]);
+    if pooler == LedgerPooler::Transaction && migration_url.is_none() && from.is_clean(&["migration_url"]) {
+        from.report(
+            "migration_url",
+            "is missing, and required with `pooler = \"transaction\"`: PostgreSQL itself, or through the pooler in session mode",
+        );
+    }
+    (pooler, migration_url)
 }
 
 /// Settings of orders.

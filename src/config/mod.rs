@@ -49,7 +49,7 @@ pub use exports::ExportsConfig;
 pub use feed::FeedConfig;
 pub use graphql::{GraphqlConfig, PersistedConfig, SafelistMode};
 pub use incoming_webhooks::IncomingWebhooksConfig;
-pub use ledger::{EncryptionKey, LedgerConfig, OrdersConfig};
+pub use ledger::{EncryptionKey, LedgerConfig, LedgerPooler, OrdersConfig};
 pub use notifications::NotificationsConfig;
 pub use octo::OctoConfig;
 pub use resellers::{ConnectionConfig, MappingConfig, ResellerConfig};

@@ -25,6 +25,7 @@ mod process_accept;
 mod process_check;
 mod process_commands;
 mod process_documents;
+mod process_failover;
 mod process_history;
 mod process_incoming_webhooks;
 mod process_limits;

@@ -175,6 +175,12 @@ impl Api {
         request.send().await.ok()?.json().await.ok()
     }
 
+    /// Returns the text at another path of the service.
+    pub(crate) async fn get(&self, path: &str) -> String {
+        let url = self.url.replace("/graphql", path);
+        self.client.get(url).send().await.expect("a response").text().await.expect("a text")
+    }
+
     /// Returns the data of a response; an error fails the test.
     pub(crate) async fn query(&self, query: &str, variables: Value) -> Value {
         self.try_query(query, variables).await.expect("a response")

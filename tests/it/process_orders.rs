@@ -28,7 +28,7 @@ pub(crate) const VENDORS: [&str; 4] = ["acme", "secutix", "ticketing", "octo"];
 const PORTS: [u16; 4] = [4101, 4102, 4103, 4105];
 
 /// Time in which a sale that was made is found: four lookups.
-const LOOKUP_TIME: Duration = Duration::from_secs(32);
+pub(crate) const LOOKUP_TIME: Duration = Duration::from_secs(32);
 
 /// Delays every call, so that many are in flight when the server is killed.
 const SLOW: &str = "[[rules]]\nfault = { kind = \"delay\", ms = 25 }\n";
@@ -172,15 +172,20 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    /// Returns the input of the purchase.
+    pub(crate) fn input(&self, policy: &str) -> Value {
+        json!({ "idempotencyKey": format!("client {}", self.number), "lines": self.lines, "policy": policy,
+            "testMode": true, "contact": { "firstName": "Ada", "lastName": "Guest", "email": "ada@example.org",
+            "phone": "2025550101", "postalCode": "02110" } })
+    }
+
     /// Buys, or repeats a purchase. Returns the ID of the order, and true if every request was answered.
     pub(crate) async fn buy(&self, api: &Api) -> (Option<String>, bool) {
         let (operation, policy) = (
             if self.number.is_multiple_of(2) { "placeOrder" } else { "createOrder" },
             if self.number.is_multiple_of(5) { "BEST_EFFORT" } else { "ALL_OR_NOTHING" },
         );
-        let input = json!({ "idempotencyKey": format!("client {}", self.number), "lines": self.lines, "policy": policy,
-            "testMode": true, "contact": { "firstName": "Ada", "lastName": "Guest", "email": "ada@example.org",
-            "phone": "2025550101", "postalCode": "02110" } });
+        let input = self.input(policy);
         let query = format!("mutation($input: CreateOrderInput!) {{ it: {operation}(input: $input) {{ {FIELDS} }} }}");
         let until = Instant::now() + TIMEOUT;
         let made = loop {
@@ -311,7 +316,7 @@ pub(crate) async fn repeat(api: &Api, clients: &[Client], ids: &BTreeMap<usize, 
 
 /// Returns true if a check-out at ACME may never have arrived. Its reservation and its absence from the lists prove nothing
 /// (`acme.md §4.5`), so it stays unknown until a person settles it; `compare` shows that nothing was sold by it.
-fn is_unknown_at_acme(order: &Value) -> bool {
+pub(crate) fn is_unknown_at_acme(order: &Value) -> bool {
     let legs = order["legs"].as_array().expect("legs");
     legs.iter().any(|leg| leg["source"]["name"] == "harbor" && leg["status"] == "OUTCOME_UNKNOWN")
 }

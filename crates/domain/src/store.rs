@@ -12,6 +12,9 @@ pub enum StoreError {
     /// The store is unreachable or reported an error.
     #[error("the store failed")]
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The connection to the store ended before the response to a write, which may have been executed.
+    #[error("the store did not respond to a write, which may have been executed")]
+    OutcomeUnknown(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The stored data cannot be decoded: another version or another encryption key wrote it.
     #[error("stored data cannot be decoded: {0}")]
     Unreadable(String),

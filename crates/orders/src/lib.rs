@@ -57,6 +57,7 @@ pub mod state_machine;
 pub mod status;
 mod step_calls;
 pub mod store;
+mod store_retry;
 #[cfg(test)]
 mod tests;
 mod unit_of_work;

@@ -6,7 +6,6 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tracing::Instrument;
 
@@ -25,17 +24,16 @@ use crate::replacement;
 use crate::source_calls::{SourceCaller, Urgency};
 use crate::status::LegStatus;
 use crate::step_calls::{self, CallEvent, EndedCall, StepCalls};
-use crate::store::{OrderLookup, OrderStore, OrderWrite, Transition};
+use crate::store::{OrderLookup, OrderWrite, Transition};
+use crate::store_retry::{self, BY_REQUEST, BY_RUNNER};
 use crate::unit_of_work::{UnitOfWork, timers};
 use domain::time::later;
 use domain::{ReadyCall, StoreError};
 
-/// Delays between retries of a failing store.
-const STORE_RETRY_DELAYS: [Duration; 3] = [Duration::from_millis(100), Duration::from_secs(1), Duration::from_secs(5)];
-
 /// Resumes an order whose lease has ended.
 pub(crate) async fn resume(context: Arc<OrdersContext>, lease: Lease) {
-    let order = match context.store.find(&OrderLookup::Key(lease.order)).await {
+    let lookup = OrderLookup::Key(lease.order);
+    let order = match store_retry::repeat(|| context.store.find(&lookup), &BY_RUNNER).await {
         Ok(Some(order)) => order,
         Ok(None) => return,
         Err(error) => return tracing::error!(order = %lease.order, %error, "order could not be loaded"),
@@ -188,7 +186,8 @@ impl<'a> SagaRunner<'a> {
             return self.write_state(AfterWrite::Continue).await;
         }
         let context = self.context;
-        context.store.renew(&self.lease, context.clock.now(), context.settings.lease).await
+        let renew = || context.store.renew(&self.lease, context.clock.now(), context.settings.lease);
+        store_retry::repeat(renew, &BY_RUNNER).await
     }
 
     /// Writes the current state of the order.
@@ -207,26 +206,10 @@ impl<'a> SagaRunner<'a> {
             credentials: &self.work.credentials,
             ..OrderWrite::new(precondition, &self.work.order, ownership)
         };
-        let cursor = write_with_retry(self.context.store.as_ref(), &write).await?;
-        after_write(self.context, &mut self.work, &transitions, cursor).await;
+        let written = store_retry::write(self.context.store.as_ref(), &write, &BY_RUNNER).await?;
+        after_write(self.context, &mut self.work, &transitions, written.cursor).await;
         Ok(())
     }
-}
-
-/// Writes with a few retries if the store fails. If a write succeeded but its response was lost, the retry fails its
-/// precondition and the order is left to recovery.
-async fn write_with_retry(store: &dyn OrderStore, write: &OrderWrite<'_>) -> Result<u64, StoreError> {
-    for wait in STORE_RETRY_DELAYS {
-        match store.write(write).await {
-            Ok(written) => return Ok(written.cursor),
-            Err(StoreError::Failed(error)) => {
-                tracing::warn!(order = %write.order.number, %error, "store failed, retrying");
-            }
-            Err(error) => return Err(error),
-        }
-        tokio::time::sleep(wait).await;
-    }
-    store.write(write).await.map(|written| written.cursor)
 }
 
 /// Writes the first change of an action, and acquires the lease if `owns` is true.
@@ -250,7 +233,7 @@ pub(crate) async fn start_action(
         credentials: &work.credentials,
         ..OrderWrite::new(precondition, &work.order, ownership)
     };
-    let written = context.store.write(&write).await?;
+    let written = store_retry::write(context.store.as_ref(), &write, &BY_REQUEST).await?;
     after_write(context, work, &transitions, written.cursor).await;
     Ok(written.lease)
 }

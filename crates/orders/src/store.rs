@@ -195,6 +195,10 @@ pub trait OrderStore: OperatorStore {
     /// Writes one change of an order with all its parts, atomically.
     async fn write(&self, write: &OrderWrite<'_>) -> Result<WriteReceipt, StoreError>;
 
+    /// Returns the receipt of a write that failed with [`StoreError::OutcomeUnknown`], if it was executed and its lease is still that of the
+    /// writer. `None` also if that cannot be distinguished from the write of another runner, which is the case without an own lease.
+    async fn find_written(&self, write: &OrderWrite<'_>) -> Result<Option<WriteReceipt>, StoreError>;
+
     /// Leases up to `limit` unowned orders that have a due timer, for a time from now. In a store that several processes share,
     /// leases go by its own clock; the timers of steps go by `now`.
     async fn claim(&self, now: Timestamp, lease: Duration, limit: usize) -> Result<Vec<Lease>, StoreError>;

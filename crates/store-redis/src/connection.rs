@@ -11,10 +11,15 @@ use redis::{Client, Cmd, ErrorKind, IntoConnectionInfo, Pipeline, ProtocolVersio
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::timeout;
 
+use crate::sentinel::{SentinelConnection, Sentinels};
 use resilience::{CallOutcome, CircuitBreaker, CircuitBreakerPolicy};
 
 /// Timeout of one connection attempt. Requests wait only for the call timeout, not for this.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Key of the write that checks Redis, and its lifetime.
+const CHECK_KEY: &str = "ticketgraph:write_check";
+const CHECK_TTL: Duration = Duration::from_secs(60);
 
 /// A connection to one Redis or a cluster. Reconnects automatically.
 pub struct Redis {
@@ -41,13 +46,24 @@ impl Redis {
     /// Creates a connection that is established lazily, so that the service also starts without Redis. Comma-separated
     /// addresses are the nodes of a cluster. `call_timeout` bounds every call.
     pub fn new(addresses: &SecretString, call_timeout: Duration) -> Result<Self, RedisAddressError> {
-        let mut nodes = Vec::new();
-        for address in addresses.expose_secret().split(',').map(str::trim).filter(|address| !address.is_empty()) {
-            let info = address.into_connection_info().map_err(|_| RedisAddressError)?;
-            let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-            nodes.push(Client::open(info.set_redis_settings(settings)).map_err(|_| RedisAddressError)?);
-        }
+        let nodes = parse(addresses)?;
         let connection = RedisConnection::connect(&nodes, call_timeout).map_err(|_| RedisAddressError)?;
+        Ok(Self::with_connection(connection, nodes, call_timeout))
+    }
+
+    /// Creates a connection to the master that sentinels name. Comma-separated addresses are those of the sentinels; their user, password,
+    /// database and TLS are those of the master.
+    pub fn with_sentinels(
+        addresses: &SecretString,
+        sentinels: &Sentinels,
+        call_timeout: Duration,
+    ) -> Result<Self, RedisAddressError> {
+        let nodes: Vec<_> = parse(addresses)?.iter().map(|node| node.get_connection_info().clone()).collect();
+        let connection = SentinelConnection::new(&nodes, sentinels, call_timeout).map_err(|_| RedisAddressError)?;
+        Ok(Self::with_connection(RedisConnection::Sentinel(connection), Vec::new(), call_timeout))
+    }
+
+    fn with_connection(connection: RedisConnection, nodes: Vec<Client>, call_timeout: Duration) -> Self {
         let policy = CircuitBreakerPolicy {
             window: Duration::from_secs(5),
             min_calls: 3,
@@ -56,13 +72,13 @@ impl Redis {
             max_open_duration: Duration::from_secs(2),
             success_threshold: 1,
         };
-        Ok(Self {
+        Self {
             connection,
             call_timeout,
             circuit_breaker: CircuitBreaker::new(policy),
             last_state: AtomicU8::new(STATE_UNKNOWN),
             nodes,
-        })
+        }
     }
 
     /// Runs commands on the connection. Returns `None` if they failed, timed out, or the circuit breaker is open.
@@ -94,8 +110,21 @@ impl Redis {
             .is_some()
     }
 
+    /// Writes a value of no meaning. Returns what keeps Redis from sharing state.
+    pub async fn check(&self) -> Result<(), RedisFault> {
+        let mut last = RedisFault::NoResponse;
+        let write = async |mut connection: RedisConnection| {
+            let set = redis::cmd("SET").arg(CHECK_KEY).arg(1).arg("PX").arg(CHECK_TTL.as_millis() as u64).to_owned();
+            set.exec_async(&mut connection).await.inspect_err(|error| last = RedisFault::of(error))
+        };
+        if self.run(write).await.is_some() { Ok(()) } else { Err(last) }
+    }
+
     /// Opens a pub/sub connection to any node; published messages reach all nodes.
     pub(super) async fn connect_pubsub(&self) -> Option<redis::aio::PubSub> {
+        if let RedisConnection::Sentinel(connection) = &self.connection {
+            return connection.connect_pubsub().await;
+        }
         for node in &self.nodes {
             if let Ok(Ok(pubsub)) = timeout(CONNECT_TIMEOUT, node.get_async_pubsub()).await {
                 return Some(pubsub);
@@ -119,6 +148,45 @@ impl Redis {
     }
 }
 
+/// Reason for which Redis shares no state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RedisFault {
+    /// It does not respond in time, or the circuit breaker is open because it did not.
+    #[error("does not respond in time")]
+    NoResponse,
+    /// It has no memory for another value, and evicts none.
+    #[error("is full")]
+    Full,
+    /// It is a replica, or a master that lost its replicas.
+    #[error("is read-only")]
+    ReadOnly,
+    /// It responds with another error.
+    #[error("rejects writes")]
+    Rejects,
+}
+
+impl RedisFault {
+    fn of(error: &RedisError) -> Self {
+        match error.code() {
+            Some("OOM") => Self::Full,
+            Some("READONLY" | "NOREPLICAS" | "MISCONF") => Self::ReadOnly,
+            Some(_) => Self::Rejects,
+            None => Self::NoResponse,
+        }
+    }
+}
+
+/// Parses comma-separated addresses.
+fn parse(addresses: &SecretString) -> Result<Vec<Client>, RedisAddressError> {
+    let mut nodes = Vec::new();
+    for address in addresses.expose_secret().split(',').map(str::trim).filter(|address| !address.is_empty()) {
+        let info = address.into_connection_info().map_err(|_| RedisAddressError)?;
+        let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+        nodes.push(Client::open(info.set_redis_settings(settings)).map_err(|_| RedisAddressError)?);
+    }
+    Ok(nodes)
+}
+
 /// Returns true if Redis is available but rejected this command, for example because it is out of memory.
 fn is_command_error(error: &RedisError) -> bool {
     let is_unavailable =
@@ -132,11 +200,12 @@ fn count_call(outcome: &'static str) {
     metrics::counter!("ticketgraph_redis_calls_total", "outcome" => outcome).increment(1);
 }
 
-/// A connection to a single Redis or to a cluster.
+/// A connection to a single Redis, to a cluster, or to the master that sentinels name.
 #[derive(Clone)]
 pub(super) enum RedisConnection {
     Single(ConnectionManager),
     Cluster(ClusterConnection),
+    Sentinel(SentinelConnection),
 }
 
 impl RedisConnection {
@@ -167,6 +236,7 @@ impl ConnectionLike for RedisConnection {
         match self {
             Self::Single(connection) => connection.req_packed_command(command),
             Self::Cluster(connection) => connection.req_packed_command(command),
+            Self::Sentinel(connection) => connection.req_packed_command(command),
         }
     }
 
@@ -179,6 +249,7 @@ impl ConnectionLike for RedisConnection {
         match self {
             Self::Single(connection) => connection.req_packed_commands(commands, offset, count),
             Self::Cluster(connection) => connection.req_packed_commands(commands, offset, count),
+            Self::Sentinel(connection) => connection.req_packed_commands(commands, offset, count),
         }
     }
 
@@ -186,6 +257,7 @@ impl ConnectionLike for RedisConnection {
         match self {
             Self::Single(connection) => connection.get_db(),
             Self::Cluster(connection) => connection.get_db(),
+            Self::Sentinel(connection) => connection.get_db(),
         }
     }
 }

@@ -7,10 +7,12 @@ mod change_bus;
 mod connection;
 mod counters;
 mod rate_limiter;
+mod sentinel;
 mod subscriber;
 
 pub use cache::RedisCache;
 pub use change_bus::RedisChangeBus;
-pub use connection::{Redis, RedisAddressError};
+pub use connection::{Redis, RedisAddressError, RedisFault};
 pub use counters::RedisCounters;
 pub use rate_limiter::RedisRateLimiter;
+pub use sentinel::Sentinels;

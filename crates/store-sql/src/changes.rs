@@ -5,6 +5,7 @@ use tokio::sync::watch;
 
 use crate::codec::{require, to_nanos, unreadable};
 use crate::order_tables::{CHANGES, MAX_ROWS};
+use crate::repeat::repeat;
 use crate::rows::order_key;
 use crate::sql::{SqlRow, SqlTransaction, SqlValue};
 use crate::store::{MAX_PAGE_SIZE, SqlStore, into_slice};
@@ -32,11 +33,14 @@ impl ChangeStore for SqlStore {
         if changes.is_empty() {
             return Ok(());
         }
-        let mut transaction = self.database.begin_write().await?;
-        insert_changes(&mut transaction, changes).await?;
-        transaction.commit().await?;
-        self.sequencer.request();
-        Ok(())
+        repeat(async || {
+            let mut transaction = self.database.begin_write().await?;
+            insert_changes(&mut transaction, changes).await?;
+            transaction.commit().await?;
+            self.sequencer.request();
+            Ok(())
+        })
+        .await
     }
 
     fn encode_cursor(&self, position: u64) -> Result<String, StoreError> {

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use crate::changes::insert_changes;
 use crate::codec::{duration_nanos, encode_json, to_nanos, unreadable};
+use crate::repeat::repeat;
 use crate::rows::{order_key, placeholders};
 use crate::sql::{SqlRow, SqlTransaction, SqlValue};
 use crate::store::SqlStore;
@@ -25,29 +26,35 @@ const MAX_KEYS_PER_STATEMENT: usize = 200;
 #[async_trait]
 impl DeliveryStore for SqlStore {
     async fn claim(&self, channel: &str, now: Timestamp, lease: Duration) -> Result<Option<ChannelLease>, StoreError> {
-        let mut transaction = self.database.begin_write().await?;
-        let new = "INSERT INTO delivery_channels (channel, fence, lease_until, orders_read) VALUES ($1, 0, 0, 0) \
-            ON CONFLICT DO NOTHING";
-        transaction.execute(new, vec![channel.into()]).await?;
-        let now_sql = self.database.lease_clock().now("$2");
-        let sql = format!(
-            "UPDATE delivery_channels SET fence = fence + 1, lease_until = {now_sql} + $3 \
-            WHERE channel = $1 AND lease_until <= {now_sql} RETURNING fence"
-        );
-        let values: Vec<SqlValue> = vec![channel.into(), to_nanos(now).into(), duration_nanos(lease).into()];
-        let row = transaction.fetch_first(&sql, values).await?;
-        transaction.commit().await?;
-        let lease = |row: SqlRow| Ok(ChannelLease { channel: channel.to_owned(), fence: row.unsigned("fence")? });
-        row.map(lease).transpose()
+        repeat(async || {
+            let mut transaction = self.database.begin_write().await?;
+            let new = "INSERT INTO delivery_channels (channel, fence, lease_until, orders_read) VALUES ($1, 0, 0, 0) \
+                ON CONFLICT DO NOTHING";
+            transaction.execute(new, vec![channel.into()]).await?;
+            let now_sql = self.database.lease_clock().now("$2");
+            let sql = format!(
+                "UPDATE delivery_channels SET fence = fence + 1, lease_until = {now_sql} + $3 \
+                WHERE channel = $1 AND lease_until <= {now_sql} RETURNING fence"
+            );
+            let values: Vec<SqlValue> = vec![channel.into(), to_nanos(now).into(), duration_nanos(lease).into()];
+            let row = transaction.fetch_first(&sql, values).await?;
+            transaction.commit().await?;
+            let lease = |row: SqlRow| Ok(ChannelLease { channel: channel.to_owned(), fence: row.unsigned("fence")? });
+            row.map(lease).transpose()
+        })
+        .await
     }
 
     async fn release(&self, lease: &ChannelLease) -> Result<(), StoreError> {
-        let mut transaction = self.database.begin_write().await?;
-        let sql = "UPDATE delivery_channels SET lease_until = 0 WHERE channel = $1 AND fence = $2";
-        if transaction.execute(sql, vec![lease.channel.as_str().into(), lease.fence.into()]).await? == 0 {
-            return Err(StoreError::Outdated);
-        }
-        transaction.commit().await
+        repeat(async || {
+            let mut transaction = self.database.begin_write().await?;
+            let sql = "UPDATE delivery_channels SET lease_until = 0 WHERE channel = $1 AND fence = $2";
+            if transaction.execute(sql, vec![lease.channel.as_str().into(), lease.fence.into()]).await? == 0 {
+                return Err(StoreError::Outdated);
+            }
+            transaction.commit().await
+        })
+        .await
     }
 
     async fn write(
@@ -57,37 +64,40 @@ impl DeliveryStore for SqlStore {
         extension: Duration,
         change: &ChannelWrite<'_>,
     ) -> Result<(), StoreError> {
-        let mut transaction = self.database.begin_write().await?;
-        let channel = lease.channel.as_str();
-        let now_sql = self.database.lease_clock().now("$3");
-        let sql =
-            format!("UPDATE delivery_channels SET lease_until = {now_sql} + $4 WHERE channel = $1 AND fence = $2");
-        let values: Vec<SqlValue> =
-            vec![channel.into(), lease.fence.into(), to_nanos(now).into(), duration_nanos(extension).into()];
-        if transaction.execute(&sql, values).await? == 0 {
-            return Err(StoreError::Outdated);
-        }
-        if let Some(cursor) = change.order_cursor {
-            let sql = "UPDATE delivery_channels SET orders_read = $2 WHERE channel = $1";
-            transaction.execute(sql, vec![channel.into(), cursor.into()]).await?;
-        }
-        if let Some(key) = change.app_cursor {
-            let sql = "UPDATE delivery_channels SET app_read = $2 WHERE channel = $1";
-            transaction.execute(sql, vec![channel.into(), key.into()]).await?;
-        }
-        for delivery in change.deliveries {
-            save_delivery(&mut transaction, delivery, now).await?;
-        }
-        if let Some((stream, run)) = change.run {
-            let sql = "INSERT INTO delivery_streams (channel, stream, run) VALUES ($1, $2, $3) \
-                ON CONFLICT (channel, stream) DO UPDATE SET run = excluded.run";
-            transaction.execute(sql, vec![channel.into(), stream.name().into(), encode_json(run)?.into()]).await?;
-        }
-        transaction.commit().await?;
-        if !change.deliveries.is_empty() {
-            self.sequencer.request();
-        }
-        Ok(())
+        repeat(async || {
+            let mut transaction = self.database.begin_write().await?;
+            let channel = lease.channel.as_str();
+            let now_sql = self.database.lease_clock().now("$3");
+            let sql =
+                format!("UPDATE delivery_channels SET lease_until = {now_sql} + $4 WHERE channel = $1 AND fence = $2");
+            let values: Vec<SqlValue> =
+                vec![channel.into(), lease.fence.into(), to_nanos(now).into(), duration_nanos(extension).into()];
+            if transaction.execute(&sql, values).await? == 0 {
+                return Err(StoreError::Outdated);
+            }
+            if let Some(cursor) = change.order_cursor {
+                let sql = "UPDATE delivery_channels SET orders_read = $2 WHERE channel = $1";
+                transaction.execute(sql, vec![channel.into(), cursor.into()]).await?;
+            }
+            if let Some(key) = change.app_cursor {
+                let sql = "UPDATE delivery_channels SET app_read = $2 WHERE channel = $1";
+                transaction.execute(sql, vec![channel.into(), key.into()]).await?;
+            }
+            for delivery in change.deliveries {
+                save_delivery(&mut transaction, delivery, now).await?;
+            }
+            if let Some((stream, run)) = change.run {
+                let sql = "INSERT INTO delivery_streams (channel, stream, run) VALUES ($1, $2, $3) \
+                    ON CONFLICT (channel, stream) DO UPDATE SET run = excluded.run";
+                transaction.execute(sql, vec![channel.into(), stream.name().into(), encode_json(run)?.into()]).await?;
+            }
+            transaction.commit().await?;
+            if !change.deliveries.is_empty() {
+                self.sequencer.request();
+            }
+            Ok(())
+        })
+        .await
     }
 
     async fn load_positions(&self, channel: &str) -> Result<FeedPositions, StoreError> {
@@ -182,13 +192,16 @@ impl DeliveryStore for SqlStore {
             used.order.to_string().into(),
             to_nanos(now).into(),
         ];
-        let mut transaction = self.database.begin_write().await?;
-        let is_new = transaction.execute(sql, values).await? > 0;
-        transaction.commit().await?;
-        if is_new {
-            return Ok(None);
-        }
-        orders::OrderStore::find_idempotency_record(self, &used.scope, &used.operation, &used.key).await
+        repeat(async || {
+            let mut transaction = self.database.begin_write().await?;
+            let is_new = transaction.execute(sql, values.clone()).await? > 0;
+            transaction.commit().await?;
+            if is_new {
+                return Ok(None);
+            }
+            orders::OrderStore::find_idempotency_record(self, &used.scope, &used.operation, &used.key).await
+        })
+        .await
     }
 }
 

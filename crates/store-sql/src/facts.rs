@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use crate::changes::insert_changes;
 use crate::codec::{duration_nanos, encode_json, to_nanos, unreadable};
+use crate::repeat::repeat;
 use crate::rows::placeholders;
 use crate::sql::{SqlRow, SqlTransaction, SqlValue};
 use crate::store::SqlStore;
@@ -67,22 +68,25 @@ impl FactStore for SqlStore {
         // Replicas lock rows in the same order.
         let mut order: Vec<usize> = (0..changes.len()).collect();
         order.sort_by_key(|index| &changes[*index].key);
-        let mut transaction = self.database.begin_write().await?;
-        let mut written = vec![false; changes.len()];
-        let mut entries = Vec::new();
-        for index in order {
-            let change = &changes[index];
-            if write_facts(&mut transaction, change).await? {
-                written[index] = true;
-                entries.push(change.change.clone());
+        repeat(async || {
+            let mut transaction = self.database.begin_write().await?;
+            let mut written = vec![false; changes.len()];
+            let mut entries = Vec::new();
+            for &index in &order {
+                let change = &changes[index];
+                if write_facts(&mut transaction, change).await? {
+                    written[index] = true;
+                    entries.push(change.change.clone());
+                }
             }
-        }
-        insert_changes(&mut transaction, &entries).await?;
-        transaction.commit().await?;
-        if !entries.is_empty() {
-            self.sequencer.request();
-        }
-        Ok(written)
+            insert_changes(&mut transaction, &entries).await?;
+            transaction.commit().await?;
+            if !entries.is_empty() {
+                self.sequencer.request();
+            }
+            Ok(written)
+        })
+        .await
     }
 
     async fn claim_work(&self, name: &str, now: Timestamp, duration: Duration) -> Result<bool, StoreError> {

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::codec::{to_nanos, unreadable};
+use crate::repeat::repeat;
 use crate::sql::SqlRow;
 use crate::store::SqlStore;
 use domain::{Clock, StoreError};
@@ -49,15 +50,18 @@ pub trait StoreHealth: Send + Sync {
 #[async_trait]
 impl StoreHealth for SqlStore {
     async fn check_write(&self) -> Result<(), StoreError> {
-        let mut transaction = self.database.begin_write().await?;
-        let sql = "INSERT INTO write_checks (at) VALUES (0) RETURNING id";
-        let row = transaction.fetch_first(sql, Vec::new()).await?.ok_or_else(|| unreadable("a written row"))?;
-        transaction.execute("DELETE FROM write_checks WHERE id = $1", vec![row.int("id")?.into()]).await?;
-        // No order has an empty key: only the tables are locked.
-        for sql in ["UPDATE orders SET fence = 0 WHERE key = ''", "UPDATE changes SET version = 0 WHERE id < 0"] {
-            transaction.execute(sql, Vec::new()).await?;
-        }
-        transaction.commit().await
+        repeat(async || {
+            let mut transaction = self.database.begin_write().await?;
+            let sql = "INSERT INTO write_checks (at) VALUES (0) RETURNING id";
+            let row = transaction.fetch_first(sql, Vec::new()).await?.ok_or_else(|| unreadable("a written row"))?;
+            transaction.execute("DELETE FROM write_checks WHERE id = $1", vec![row.int("id")?.into()]).await?;
+            // No order has an empty key: only the tables are locked.
+            for sql in ["UPDATE orders SET fence = 0 WHERE key = ''", "UPDATE changes SET version = 0 WHERE id < 0"] {
+                transaction.execute(sql, Vec::new()).await?;
+            }
+            transaction.commit().await
+        })
+        .await
     }
 
     async fn clock_offset(&self, clock: &dyn Clock) -> Result<SignedDuration, StoreError> {

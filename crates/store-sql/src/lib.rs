@@ -24,7 +24,11 @@ mod order_rows;
 mod order_search;
 mod order_tables;
 mod postgres;
+mod postgres_errors;
 mod postgres_indexes;
+mod postgres_migration;
+mod postgres_pool;
+mod repeat;
 mod rows;
 mod sales;
 mod sales_parts;
@@ -49,7 +53,7 @@ use crate::feed::Sequencer;
 pub use crate::health::{OrderStats, PoolStats, StoreHealth};
 pub use crate::order_search::SearchIndex;
 use crate::postgres::PostgresDatabase;
-pub use crate::settings::{LeaseClock, StoreSettings};
+pub use crate::settings::{LeaseClock, Pooler, StoreSettings, StoreUrls};
 use crate::sql::SqlDatabase;
 use crate::sqlite::SqliteDatabase;
 use crate::store::SqlStore;
@@ -80,6 +84,18 @@ pub enum StoreOpenError {
     /// The database cannot be opened or reached.
     #[error("the ledger cannot be opened")]
     Open(#[source] sqlx::Error),
+    /// A pooler shares the sessions of the server among its clients, and the settings expect none.
+    #[error(
+        "a pooler that gives each transaction another session is in front of PostgreSQL: set `ledger.pooler = \"transaction\"`, and \
+        `ledger.migration_url` to PostgreSQL itself, or through the pooler in session mode"
+    )]
+    UnexpectedPooler,
+    /// The URL for migrations leads through a pooler that shares the sessions of the server.
+    #[error(
+        "`ledger.migration_url` leads through a pooler that gives each transaction another session: it must lead to PostgreSQL itself, or \
+        through the pooler in session mode"
+    )]
+    PooledMigrations,
     /// The schema migrations failed.
     #[error("the schema of the ledger cannot be migrated")]
     Migrate(#[source] sqlx::migrate::MigrateError),
@@ -129,11 +145,11 @@ pub struct Stores {
 
 /// Opens the order store only, and indexes all its orders. See [`open_stores`].
 pub async fn open_order_store(
-    url: &str,
+    urls: impl Into<StoreUrls<'_>>,
     keys: &[CredentialKey],
     settings: &StoreSettings,
 ) -> Result<Arc<dyn OrderStore>, StoreOpenError> {
-    let stores = open_stores(url, keys, settings).await?;
+    let stores = open_stores(urls, keys, settings).await?;
     while stores.search_index.index_batch().await? {}
     Ok(stores.orders)
 }
@@ -141,15 +157,15 @@ pub async fn open_order_store(
 /// Opens the stores at a `sqlite:` or `postgres:` URL and migrates the schema. New barcodes and references are
 /// encrypted with the first key; the other keys only decrypt older ones.
 pub async fn open_stores(
-    url: &str,
+    urls: impl Into<StoreUrls<'_>>,
     keys: &[CredentialKey],
     settings: &StoreSettings,
 ) -> Result<Stores, StoreOpenError> {
-    let ciphers = ciphers(keys)?;
-    let database: Arc<dyn SqlDatabase> = if is_sqlite(url)? {
-        Arc::new(SqliteDatabase::open(url, settings).await?)
+    let (urls, ciphers) = (urls.into(), ciphers(keys)?);
+    let database: Arc<dyn SqlDatabase> = if is_sqlite(urls.stores)? {
+        Arc::new(SqliteDatabase::open(urls.stores, settings).await?)
     } else {
-        Arc::new(PostgresDatabase::open(url, settings).await?)
+        Arc::new(PostgresDatabase::open(urls, settings).await?)
     };
     let store = store(database, ciphers, settings);
     store.encrypt_plaintext_refs().await?;
@@ -161,16 +177,16 @@ pub async fn open_stores(
 /// Opens the stores of a service that may be running: takes no lock, and migrates and resumes nothing. `None` if the service has not
 /// created its SQLite file.
 pub async fn attach_stores(
-    url: &str,
+    urls: impl Into<StoreUrls<'_>>,
     keys: &[CredentialKey],
     settings: &StoreSettings,
 ) -> Result<Option<Stores>, StoreOpenError> {
-    let ciphers = ciphers(keys)?;
-    let database: Arc<dyn SqlDatabase> = if is_sqlite(url)? {
-        let Some(database) = SqliteDatabase::attach(url, settings).await? else { return Ok(None) };
+    let (urls, ciphers) = (urls.into(), ciphers(keys)?);
+    let database: Arc<dyn SqlDatabase> = if is_sqlite(urls.stores)? {
+        let Some(database) = SqliteDatabase::attach(urls.stores, settings).await? else { return Ok(None) };
         Arc::new(database)
     } else {
-        Arc::new(PostgresDatabase::attach(url, settings).await?)
+        Arc::new(PostgresDatabase::attach(urls.stores, settings).await?)
     };
     Ok(Some(stores(store(database, ciphers, settings))))
 }

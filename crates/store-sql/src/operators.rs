@@ -8,6 +8,7 @@ use crate::codec::{
 };
 use crate::credential_cipher::Ciphertext;
 use crate::facts::append_source_change;
+use crate::repeat::repeat;
 use crate::rows::order_key;
 use crate::sql::{SqlRow, SqlTransaction, SqlValue};
 use crate::store::SqlStore;
@@ -99,48 +100,57 @@ impl OperatorStore for SqlStore {
     }
 
     async fn insert_action(&self, action: &OperatorAction) -> Result<(), StoreError> {
-        let mut transaction = self.database.begin_write().await?;
-        insert_action(&mut transaction, action).await?;
-        transaction.commit().await
+        repeat(async || {
+            let mut transaction = self.database.begin_write().await?;
+            insert_action(&mut transaction, action).await?;
+            transaction.commit().await
+        })
+        .await
     }
 
     async fn insert_pause(&self, action: &OperatorAction, pause: &SourcePause) -> Result<(), StoreError> {
-        let mut transaction = self.database.begin_write().await?;
-        insert_action(&mut transaction, action).await?;
-        // A pause that is over is replaced.
-        let sql = "INSERT INTO source_pauses (source, mode, since, ends_at, note, paused_by) \
-            VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (source) DO UPDATE SET mode = excluded.mode, since = excluded.since, \
-            ends_at = excluded.ends_at, note = excluded.note, paused_by = excluded.paused_by \
-            WHERE source_pauses.ends_at <= excluded.since";
-        let values: Vec<SqlValue> = vec![
-            pause.source.as_str().into(),
-            encode_name(pause.mode).into(),
-            to_nanos(pause.since).into(),
-            pause.until.map(to_nanos).into(),
-            pause.note.as_str().into(),
-            pause.by.as_str().into(),
-        ];
-        if transaction.execute(sql, values).await? == 0 {
-            return Err(StoreError::Outdated);
-        }
-        append_source_change(&mut transaction, &pause.source, action.at).await?;
-        transaction.commit().await?;
-        self.sequencer.request();
-        Ok(())
+        repeat(async || {
+            let mut transaction = self.database.begin_write().await?;
+            insert_action(&mut transaction, action).await?;
+            // A pause that is over is replaced.
+            let sql = "INSERT INTO source_pauses (source, mode, since, ends_at, note, paused_by) \
+                VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (source) DO UPDATE SET mode = excluded.mode, since = excluded.since, \
+                ends_at = excluded.ends_at, note = excluded.note, paused_by = excluded.paused_by \
+                WHERE source_pauses.ends_at <= excluded.since";
+            let values: Vec<SqlValue> = vec![
+                pause.source.as_str().into(),
+                encode_name(pause.mode).into(),
+                to_nanos(pause.since).into(),
+                pause.until.map(to_nanos).into(),
+                pause.note.as_str().into(),
+                pause.by.as_str().into(),
+            ];
+            if transaction.execute(sql, values).await? == 0 {
+                return Err(StoreError::Outdated);
+            }
+            append_source_change(&mut transaction, &pause.source, action.at).await?;
+            transaction.commit().await?;
+            self.sequencer.request();
+            Ok(())
+        })
+        .await
     }
 
     async fn delete_pause(&self, action: &OperatorAction, source: &SourceId) -> Result<(), StoreError> {
-        let mut transaction = self.database.begin_write().await?;
-        insert_action(&mut transaction, action).await?;
-        let sql = "DELETE FROM source_pauses WHERE source = $1 AND (ends_at IS NULL OR ends_at > $2)";
-        let values: Vec<SqlValue> = vec![source.as_str().into(), to_nanos(action.at).into()];
-        if transaction.execute(sql, values).await? == 0 {
-            return Err(StoreError::Outdated);
-        }
-        append_source_change(&mut transaction, source, action.at).await?;
-        transaction.commit().await?;
-        self.sequencer.request();
-        Ok(())
+        repeat(async || {
+            let mut transaction = self.database.begin_write().await?;
+            insert_action(&mut transaction, action).await?;
+            let sql = "DELETE FROM source_pauses WHERE source = $1 AND (ends_at IS NULL OR ends_at > $2)";
+            let values: Vec<SqlValue> = vec![source.as_str().into(), to_nanos(action.at).into()];
+            if transaction.execute(sql, values).await? == 0 {
+                return Err(StoreError::Outdated);
+            }
+            append_source_change(&mut transaction, source, action.at).await?;
+            transaction.commit().await?;
+            self.sequencer.request();
+            Ok(())
+        })
+        .await
     }
 
     async fn list_pauses(&self) -> Result<Vec<SourcePause>, StoreError> {
@@ -161,42 +171,49 @@ impl OperatorStore for SqlStore {
     }
 
     async fn write_orphan(&self, action: &OperatorAction, orphan: &ResolvedOrphan) -> Result<(), StoreError> {
-        let mut transaction = self.database.begin_write().await?;
-        insert_action(&mut transaction, action).await?;
-        lock_orphans(&mut transaction, &orphan.source, orphan.at).await?;
-        for earlier in self.select_orphans(&mut transaction, &orphan.source).await? {
-            // Earlier decisions stay: this one may be taken back.
-            if earlier.reference == orphan.reference && earlier.leg.is_some() && earlier.leg != orphan.leg {
-                return Err(StoreError::Outdated);
+        repeat(async || {
+            let mut transaction = self.database.begin_write().await?;
+            insert_action(&mut transaction, action).await?;
+            lock_orphans(&mut transaction, &orphan.source, orphan.at).await?;
+            for earlier in self.select_orphans(&mut transaction, &orphan.source).await? {
+                // Earlier decisions stay: this one may be taken back.
+                if earlier.reference == orphan.reference && earlier.leg.is_some() && earlier.leg != orphan.leg {
+                    return Err(StoreError::Outdated);
+                }
             }
-        }
-        let id = orphan_id(action);
-        let reference = encode_json(&encode_refs(std::slice::from_ref(&orphan.reference)))?;
-        let sealed = self.cipher.encrypt(&orphan_location(&id), &reference)?;
-        let sql = "INSERT INTO resolved_orphans (id, source, key_id, sealed, order_key, leg, note, resolved_by, resolved_at) \
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-        let values: Vec<SqlValue> = vec![
-            id.as_str().into(),
-            orphan.source.as_str().into(),
-            sealed.key_id.into(),
-            sealed.bytes.into(),
-            orphan.leg.map(|(order, _)| order.to_string()).into(),
-            orphan.leg.map(|(_, leg)| i64::try_from(leg).unwrap_or(i64::MAX)).into(),
-            orphan.note.as_str().into(),
-            orphan.by.as_str().into(),
-            to_nanos(orphan.at).into(),
-        ];
-        transaction.execute(sql, values).await?;
-        transaction.commit().await
+            let id = orphan_id(action);
+            let reference = encode_json(&encode_refs(std::slice::from_ref(&orphan.reference)))?;
+            let sealed = self.cipher.encrypt(&orphan_location(&id), &reference)?;
+            let sql = "INSERT INTO resolved_orphans (id, source, key_id, sealed, order_key, leg, note, resolved_by, resolved_at) \
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+            let values: Vec<SqlValue> = vec![
+                id.as_str().into(),
+                orphan.source.as_str().into(),
+                sealed.key_id.into(),
+                sealed.bytes.into(),
+                orphan.leg.map(|(order, _)| order.to_string()).into(),
+                orphan.leg.map(|(_, leg)| i64::try_from(leg).unwrap_or(i64::MAX)).into(),
+                orphan.note.as_str().into(),
+                orphan.by.as_str().into(),
+                to_nanos(orphan.at).into(),
+            ];
+            transaction.execute(sql, values).await?;
+            transaction.commit().await
+        })
+        .await
     }
 
     async fn delete_orphan(&self, action: &OperatorAction) -> Result<(), StoreError> {
-        let mut transaction = self.database.begin_write().await?;
-        transaction.execute("DELETE FROM resolved_orphans WHERE id = $1", vec![orphan_id(action).into()]).await?;
-        let sql = "DELETE FROM operator_actions WHERE scope = $1 AND operation = $2 AND key = $3";
-        let values = vec![action.scope.as_str().into(), action.operation.as_str().into(), action.key.as_str().into()];
-        transaction.execute(sql, values).await?;
-        transaction.commit().await
+        repeat(async || {
+            let mut transaction = self.database.begin_write().await?;
+            transaction.execute("DELETE FROM resolved_orphans WHERE id = $1", vec![orphan_id(action).into()]).await?;
+            let sql = "DELETE FROM operator_actions WHERE scope = $1 AND operation = $2 AND key = $3";
+            let values =
+                vec![action.scope.as_str().into(), action.operation.as_str().into(), action.key.as_str().into()];
+            transaction.execute(sql, values).await?;
+            transaction.commit().await
+        })
+        .await
     }
 
     async fn list_orphans(&self, source: &SourceId) -> Result<Vec<ResolvedOrphan>, StoreError> {

@@ -24,6 +24,9 @@ use orders::search::SearchFields;
 use orders::store::{OrderTimer, OrderWrite, TicketCredential, Transition};
 use secrecy::ExposeSecret as _;
 
+/// Fencing token of the first owner of an order.
+pub(crate) const FIRST_FENCE: u64 = 1;
+
 /// A row in the order of the columns of its table.
 pub(crate) type Row = Vec<SqlValue>;
 
@@ -134,7 +137,8 @@ impl OrderRow {
                 "INSERT INTO orders (key, number, version, status, caller, reseller, reseller_reference, policy, is_test, \
                 first_name, last_name, email, phone, postal_code, locale, delivery, intent, is_placed, plan, created_at, \
                 updated_at, fence, lease_until, is_searchable, hold_contact, replaces, replaced_by) VALUES ($1, $2, $3, $4, $5, $6, \
-                $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $22, $20, 1, {lease_end}, 1, $23, $24, $25) RETURNING fence"
+                $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $22, $20, {FIRST_FENCE}, {lease_end}, 1, $23, $24, $25) \
+                RETURNING fence"
             );
         }
         let is_same_contact = "CAST($12 AS TEXT) IS NULL";

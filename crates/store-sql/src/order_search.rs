@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 use crate::codec::{StoredPrice, unreadable};
 use crate::order_rows::sort_key_row;
 use crate::order_tables::{MAX_ROWS, ORDER_SEARCH, SORT_KEYS};
+use crate::repeat::repeat;
 use crate::sql::{SqlRow, SqlTransaction, SqlValue};
 use crate::store::SqlStore;
 use domain::text::LocalizedText;
@@ -28,37 +29,40 @@ pub trait SearchIndex: Send + Sync {
 #[async_trait]
 impl SearchIndex for SqlStore {
     async fn index_batch(&self) -> Result<bool, StoreError> {
-        let mut transaction = self.database.begin_write().await?;
-        let sql = format!(
-            "SELECT key, number, reseller, reseller_reference, first_name, last_name, email FROM orders WHERE is_searchable = 0 \
-            ORDER BY key LIMIT $1 {}",
-            self.database.skip_locked()
-        );
-        let orders = transaction.fetch_all(&sql, vec![BATCH_SIZE.into()]).await?;
-        let mut tokens = BTreeSet::new();
-        for row in &orders {
-            let key = row.text("key")?;
-            let reseller = row.opt_text("reseller")?;
-            let owner = reseller.clone().unwrap_or_default();
-            let titles = titles_of(&mut transaction, &key).await?;
-            tokens.extend(tokens_of(row, &titles)?.into_iter().map(|token| (token, key.clone(), owner.clone())));
-            // Tokens of a former contact.
-            transaction.execute("DELETE FROM order_search WHERE order_key = $1", vec![key.as_str().into()]).await?;
-            set_visit_dates(&mut transaction, &key).await?;
-            insert_sort_keys(&mut transaction, &key, reseller.as_deref()).await?;
-            let sql = "UPDATE orders SET is_searchable = 1 WHERE key = $1";
-            transaction.execute(sql, vec![key.into()]).await?;
-        }
-        let tokens: Vec<_> = tokens.into_iter().collect();
-        for rows in tokens.chunks(MAX_ROWS) {
-            let columns = |(token, key, reseller): &(String, String, String)| {
-                [token, key, reseller].map(|text| SqlValue::from(text.as_str()))
-            };
-            let values = rows.iter().flat_map(columns);
-            transaction.execute(&ORDER_SEARCH.insert(rows.len(), "ON CONFLICT DO NOTHING"), values.collect()).await?;
-        }
-        transaction.commit().await?;
-        Ok(orders.len() == BATCH_SIZE)
+        repeat(async || {
+            let mut transaction = self.database.begin_write().await?;
+            let sql = format!(
+                "SELECT key, number, reseller, reseller_reference, first_name, last_name, email FROM orders WHERE is_searchable = 0 \
+                ORDER BY key LIMIT $1 {}",
+                self.database.skip_locked()
+            );
+            let orders = transaction.fetch_all(&sql, vec![BATCH_SIZE.into()]).await?;
+            let mut tokens = BTreeSet::new();
+            for row in &orders {
+                let key = row.text("key")?;
+                let reseller = row.opt_text("reseller")?;
+                let owner = reseller.clone().unwrap_or_default();
+                let titles = titles_of(&mut transaction, &key).await?;
+                tokens.extend(tokens_of(row, &titles)?.into_iter().map(|token| (token, key.clone(), owner.clone())));
+                // Tokens of a former contact.
+                transaction.execute("DELETE FROM order_search WHERE order_key = $1", vec![key.as_str().into()]).await?;
+                set_visit_dates(&mut transaction, &key).await?;
+                insert_sort_keys(&mut transaction, &key, reseller.as_deref()).await?;
+                let sql = "UPDATE orders SET is_searchable = 1 WHERE key = $1";
+                transaction.execute(sql, vec![key.into()]).await?;
+            }
+            let tokens: Vec<_> = tokens.into_iter().collect();
+            for rows in tokens.chunks(MAX_ROWS) {
+                let columns = |(token, key, reseller): &(String, String, String)| {
+                    [token, key, reseller].map(|text| SqlValue::from(text.as_str()))
+                };
+                let values = rows.iter().flat_map(columns);
+                transaction.execute(&ORDER_SEARCH.insert(rows.len(), "ON CONFLICT DO NOTHING"), values.collect()).await?;
+            }
+            transaction.commit().await?;
+            Ok(orders.len() == BATCH_SIZE)
+        })
+        .await
     }
 }
 

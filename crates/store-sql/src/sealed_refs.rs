@@ -3,6 +3,7 @@
 
 use crate::codec::{StoredRef, decode_json, decode_refs, encode_json, encode_refs};
 use crate::credential_cipher::{Ciphertext, CredentialCipher};
+use crate::repeat::repeat;
 use crate::sql::{SqlRow, SqlValue};
 use crate::store::SqlStore;
 use domain::{ExternalRef, StoreError};
@@ -75,31 +76,34 @@ impl SqlStore {
     /// Encrypts a batch of rows. Returns false if none is left, or another replica is encrypting the rest.
     async fn encrypt_batch(&self, table: RefsTable) -> Result<bool, StoreError> {
         let name = table.name();
-        let mut transaction = self.database.begin_write().await?;
-        let sql = format!(
-            "SELECT order_key, number, refs FROM {name} WHERE refs_sealed IS NULL ORDER BY order_key, number LIMIT $1"
-        );
-        let rows = transaction.fetch_all(&sql, vec![BATCH_SIZE.into()]).await?;
-        let mut encrypted = 0;
-        for row in &rows {
-            let (key, number, plaintext) = (row.text("order_key")?, row.index("number")?, row.text("refs")?);
-            let sealed = self.cipher.encrypt(&table.location(&key, number), &plaintext)?;
-            // The plaintext is compared, because a replica of an earlier version may have changed it since.
+        repeat(async || {
+            let mut transaction = self.database.begin_write().await?;
             let sql = format!(
-                "UPDATE {name} SET refs = $3, refs_key_id = $4, refs_sealed = $5 \
-                WHERE order_key = $1 AND number = $2 AND refs_sealed IS NULL AND refs = $6"
+                "SELECT order_key, number, refs FROM {name} WHERE refs_sealed IS NULL ORDER BY order_key, number LIMIT $1"
             );
-            let values: Vec<SqlValue> = vec![
-                key.as_str().into(),
-                number.into(),
-                NO_PLAINTEXT.into(),
-                sealed.key_id.into(),
-                sealed.bytes.into(),
-                plaintext.as_str().into(),
-            ];
-            encrypted += transaction.execute(&sql, values).await?;
-        }
-        transaction.commit().await?;
-        Ok(encrypted > 0 && rows.len() == BATCH_SIZE)
+            let rows = transaction.fetch_all(&sql, vec![BATCH_SIZE.into()]).await?;
+            let mut encrypted = 0;
+            for row in &rows {
+                let (key, number, plaintext) = (row.text("order_key")?, row.index("number")?, row.text("refs")?);
+                let sealed = self.cipher.encrypt(&table.location(&key, number), &plaintext)?;
+                // The plaintext is compared, because a replica of an earlier version may have changed it since.
+                let sql = format!(
+                    "UPDATE {name} SET refs = $3, refs_key_id = $4, refs_sealed = $5 \
+                    WHERE order_key = $1 AND number = $2 AND refs_sealed IS NULL AND refs = $6"
+                );
+                let values: Vec<SqlValue> = vec![
+                    key.as_str().into(),
+                    number.into(),
+                    NO_PLAINTEXT.into(),
+                    sealed.key_id.into(),
+                    sealed.bytes.into(),
+                    plaintext.as_str().into(),
+                ];
+                encrypted += transaction.execute(&sql, values).await?;
+            }
+            transaction.commit().await?;
+            Ok(encrypted > 0 && rows.len() == BATCH_SIZE)
+        })
+        .await
     }
 }

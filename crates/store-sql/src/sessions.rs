@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::codec::{to_nanos, unreadable};
+use crate::repeat::repeat;
 use crate::sql::{SqlRow, SqlValue};
 use crate::store::SqlStore;
 use domain::StoreError;
@@ -29,27 +30,30 @@ fn session(id: SessionId, row: &SqlRow) -> Result<StoredSession, StoreError> {
 #[async_trait]
 impl SessionStore for SqlStore {
     async fn insert_session(&self, session: &StoredSession, limit: u32) -> Result<u64, StoreError> {
-        let mut transaction = self.database.begin_write().await?;
-        let sql = "INSERT INTO sessions (id, issuer, user_id, name, reseller, role, started_at, seen_at) \
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-        let values: Vec<SqlValue> = vec![
-            id_value(session.id),
-            session.issuer.as_str().into(),
-            session.user.as_str().into(),
-            session.name.as_str().into(),
-            session.access.reseller.as_deref().into(),
-            session.access.role.as_str().into(),
-            to_nanos(session.started_at).into(),
-            to_nanos(session.seen_at).into(),
-        ];
-        transaction.execute(sql, values).await?;
-        let sql = "DELETE FROM sessions WHERE user_id = $1 AND id <> $2 AND id NOT IN (\
-            SELECT id FROM sessions WHERE user_id = $1 AND id <> $2 ORDER BY started_at DESC, id LIMIT $3)";
-        let others = i64::from(limit.saturating_sub(1));
-        let values = vec![session.user.as_str().into(), id_value(session.id), others.into()];
-        let deleted = transaction.execute(sql, values).await?;
-        transaction.commit().await?;
-        Ok(deleted)
+        repeat(async || {
+            let mut transaction = self.database.begin_write().await?;
+            let sql = "INSERT INTO sessions (id, issuer, user_id, name, reseller, role, started_at, seen_at) \
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+            let values: Vec<SqlValue> = vec![
+                id_value(session.id),
+                session.issuer.as_str().into(),
+                session.user.as_str().into(),
+                session.name.as_str().into(),
+                session.access.reseller.as_deref().into(),
+                session.access.role.as_str().into(),
+                to_nanos(session.started_at).into(),
+                to_nanos(session.seen_at).into(),
+            ];
+            transaction.execute(sql, values).await?;
+            let sql = "DELETE FROM sessions WHERE user_id = $1 AND id <> $2 AND id NOT IN (\
+                SELECT id FROM sessions WHERE user_id = $1 AND id <> $2 ORDER BY started_at DESC, id LIMIT $3)";
+            let others = i64::from(limit.saturating_sub(1));
+            let values = vec![session.user.as_str().into(), id_value(session.id), others.into()];
+            let deleted = transaction.execute(sql, values).await?;
+            transaction.commit().await?;
+            Ok(deleted)
+        })
+        .await
     }
 
     async fn find_session(&self, id: SessionId) -> Result<Option<StoredSession>, StoreError> {

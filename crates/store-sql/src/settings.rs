@@ -25,6 +25,39 @@ pub struct StoreSettings {
     pub feed_timeout: Duration,
     /// The clock that leases and timers on PostgreSQL are compared with.
     pub lease_clock: LeaseClock,
+    /// Pooler between this process and PostgreSQL.
+    pub pooler: Pooler,
+}
+
+/// A connection pooler in front of PostgreSQL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pooler {
+    /// None, or one whose clients have a session of the server to themselves.
+    None,
+    /// One whose clients have a session of the server for one transaction, such as PgBouncer with `pool_mode = transaction`. Nothing
+    /// is left in a session then: each statement is in a transaction that sets its own limits, and none is prepared by name.
+    Transaction,
+}
+
+/// URLs of one database. Both may contain a password.
+#[derive(Clone, Copy)]
+pub struct StoreUrls<'a> {
+    /// URL of the stores, which may lead through a [`Pooler`].
+    pub stores: &'a str,
+    /// URL of PostgreSQL for migrations, which need a session of their own. `None`: that of the stores.
+    pub migrations: Option<&'a str>,
+}
+
+impl<'a> From<&'a str> for StoreUrls<'a> {
+    fn from(stores: &'a str) -> Self {
+        Self { stores, migrations: None }
+    }
+}
+
+impl<'a> From<&'a String> for StoreUrls<'a> {
+    fn from(stores: &'a String) -> Self {
+        Self { stores, migrations: None }
+    }
 }
 
 /// A clock that leases and timers are compared with.

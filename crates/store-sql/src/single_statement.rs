@@ -5,13 +5,15 @@
 //! commits of concurrent connections together.
 
 use sqlx::postgres::PgArguments;
-use sqlx::{Arguments as _, AssertSqlSafe, PgPool, Row as _};
+use sqlx::{Arguments as _, AssertSqlSafe, Row as _};
 
 use crate::codec::unreadable;
 use crate::order_rows::{OrderRows, Row};
 use crate::order_tables::{ColumnType, IDEMPOTENCY_KEYS, OrderTable, TIMERS};
+use crate::postgres_pool::PostgresPool;
+use crate::repeat::repeat;
 use crate::settings::LeaseClock;
-use crate::sql::{SqlValue, acquire_timed, store_failure};
+use crate::sql::{SqlValue, store_failure, write_failure};
 use domain::StoreError;
 use orders::store::TimerKind;
 
@@ -19,18 +21,21 @@ use orders::store::TimerKind;
 const KEY_TAKEN: &str = "idempotency_keys_pkey";
 
 /// Writes the rows and returns the fencing token of the order.
-pub(crate) async fn write_order(pool: &PgPool, clock: LeaseClock, rows: OrderRows) -> Result<u64, StoreError> {
+pub(crate) async fn write_order(pool: &PostgresPool, clock: LeaseClock, rows: OrderRows) -> Result<u64, StoreError> {
     let (sql, arguments) = statement(clock, rows)?;
-    let mut connection = acquire_timed(pool.acquire()).await?;
-    let written = sqlx::query_with(AssertSqlSafe(sql), arguments).fetch_optional(&mut *connection).await;
-    let row = written.map_err(write_failure)?.ok_or(StoreError::Outdated)?;
+    let write = async || {
+        let statement = sqlx::query_with(AssertSqlSafe(sql.as_str()), arguments.clone());
+        pool.fetch_single(statement).await.map_err(order_failure)
+    };
+    let rows = repeat(write).await?;
+    let row = rows.first().ok_or(StoreError::Outdated)?;
     let fence: i64 = row.try_get("fence").map_err(store_failure)?;
     u64::try_from(fence).map_err(|_| unreadable("the column fence"))
 }
 
-fn write_failure(error: sqlx::Error) -> StoreError {
+fn order_failure(error: sqlx::Error) -> StoreError {
     let constraint = error.as_database_error().and_then(|error| error.constraint());
-    if constraint == Some(KEY_TAKEN) { StoreError::KeyTaken } else { store_failure(error) }
+    if constraint == Some(KEY_TAKEN) { StoreError::KeyTaken } else { write_failure(error) }
 }
 
 fn statement(clock: LeaseClock, rows: OrderRows) -> Result<(String, PgArguments), StoreError> {

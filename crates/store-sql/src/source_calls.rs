@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use crate::codec::{decode_name, encode_name};
+use crate::repeat::repeat;
 use crate::sql::{SqlRow, SqlValue};
 use crate::store::SqlStore;
 use domain::{CallCounts, CallsByClass, Month, StoreError};
@@ -13,18 +14,21 @@ impl CallCounts for SqlStore {
         if calls.is_empty() {
             return self.calls_of(account, month).await;
         }
-        let mut transaction = self.database.begin_write().await?;
-        for (class, count) in calls {
-            let sql = "INSERT INTO source_calls (account, month, class, calls) VALUES ($1, $2, $3, $4) \
-                ON CONFLICT (account, month, class) DO UPDATE SET calls = source_calls.calls + excluded.calls";
-            let values: Vec<SqlValue> =
-                vec![account.into(), month.to_string().into(), encode_name(*class).into(), (*count).into()];
-            transaction.execute(sql, values).await?;
-        }
-        let rows = transaction.fetch_all(CALLS_OF_MONTH, vec![account.into(), month.to_string().into()]).await?;
-        let all = decode(&rows)?;
-        transaction.commit().await?;
-        Ok(all)
+        repeat(async || {
+            let mut transaction = self.database.begin_write().await?;
+            for (class, count) in calls {
+                let sql = "INSERT INTO source_calls (account, month, class, calls) VALUES ($1, $2, $3, $4) \
+                    ON CONFLICT (account, month, class) DO UPDATE SET calls = source_calls.calls + excluded.calls";
+                let values: Vec<SqlValue> =
+                    vec![account.into(), month.to_string().into(), encode_name(*class).into(), (*count).into()];
+                transaction.execute(sql, values).await?;
+            }
+            let rows = transaction.fetch_all(CALLS_OF_MONTH, vec![account.into(), month.to_string().into()]).await?;
+            let all = decode(&rows)?;
+            transaction.commit().await?;
+            Ok(all)
+        })
+        .await
     }
 }
 

@@ -13,6 +13,8 @@ use sqlx::{AssertSqlSafe, Decode, Encode, IntoArguments, Postgres, Row as _, Sql
 use crate::codec::{decode_json, from_nanos, unreadable};
 use crate::health::PoolStats;
 use crate::order_rows::OrderRows;
+use crate::postgres_errors::is_outcome_unknown;
+use crate::postgres_pool::PostgresTransaction;
 use crate::settings::LeaseClock;
 use domain::StoreError;
 
@@ -159,7 +161,7 @@ impl SqlRow {
 /// A transaction. It is rolled back when dropped without [`commit`](Self::commit).
 pub(crate) enum SqlTransaction {
     Sqlite(Transaction<'static, Sqlite>),
-    Postgres(Transaction<'static, Postgres>),
+    Postgres(PostgresTransaction),
 }
 
 impl SqlTransaction {
@@ -171,7 +173,7 @@ impl SqlTransaction {
                 rows.into_iter().map(SqlRow::Sqlite).collect()
             }
             Self::Postgres(transaction) => {
-                let rows = bind(sql, values).fetch_all(&mut **transaction).await.map_err(store_failure)?;
+                let rows = transaction.fetch_all(sql, values).await.map_err(store_failure)?;
                 rows.into_iter().map(SqlRow::Postgres).collect()
             }
         })
@@ -188,9 +190,7 @@ impl SqlTransaction {
             Self::Sqlite(transaction) => {
                 bind(sql, values).execute(&mut **transaction).await.map(|done| done.rows_affected())
             }
-            Self::Postgres(transaction) => {
-                bind(sql, values).execute(&mut **transaction).await.map(|done| done.rows_affected())
-            }
+            Self::Postgres(transaction) => transaction.execute(sql, values).await,
         }
         .map_err(store_failure)
     }
@@ -201,7 +201,7 @@ impl SqlTransaction {
             Self::Sqlite(transaction) => transaction.commit().await,
             Self::Postgres(transaction) => transaction.commit().await,
         }
-        .map_err(store_failure)
+        .map_err(write_failure)
     }
 }
 
@@ -322,31 +322,37 @@ impl JsonDialect {
     }
 }
 
+/// Acquires a connection or begins a transaction, and records the waiting time under the name of the pool.
+pub(crate) async fn timed<T>(
+    pool: &'static str,
+    acquire: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, sqlx::Error> {
+    let started_at = tokio::time::Instant::now();
+    let connection = acquire.await?;
+    metrics::histogram!("db_client_connection_wait_time_seconds", "db_client_connection_pool_name" => pool)
+        .record(started_at.elapsed().as_secs_f64());
+    Ok(connection)
+}
+
 /// Acquires a connection for orders and records the waiting time.
 pub(crate) async fn acquire_timed<T>(acquire: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, StoreError> {
-    acquire_from("ledger", acquire).await
+    timed("ledger", acquire).await.map_err(store_failure)
 }
 
 /// Acquires a connection for reports and records the waiting time.
 pub(crate) async fn acquire_report<T>(acquire: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, StoreError> {
-    acquire_from("ledger_reports", acquire).await
-}
-
-async fn acquire_from<T>(
-    pool: &'static str,
-    acquire: impl Future<Output = Result<T, sqlx::Error>>,
-) -> Result<T, StoreError> {
-    let started_at = tokio::time::Instant::now();
-    let connection = acquire.await.map_err(store_failure)?;
-    metrics::histogram!("db_client_connection_wait_time_seconds", "db_client_connection_pool_name" => pool)
-        .record(started_at.elapsed().as_secs_f64());
-    Ok(connection)
+    timed("ledger_reports", acquire).await.map_err(store_failure)
 }
 
 /// Returns the usage of a pool.
 pub(crate) fn pool_stats<D: sqlx::Database>(pool: &sqlx::Pool<D>) -> PoolStats {
     let idle = u32::try_from(pool.num_idle()).unwrap_or(u32::MAX);
     PoolStats { idle, used: pool.size().saturating_sub(idle), max: pool.options().get_max_connections() }
+}
+
+/// Returns the failure of a statement that commits, which may have been executed although its response did not come.
+pub(crate) fn write_failure(error: sqlx::Error) -> StoreError {
+    if is_outcome_unknown(&error) { StoreError::OutcomeUnknown(Box::new(error)) } else { store_failure(error) }
 }
 
 pub(crate) fn store_failure(error: sqlx::Error) -> StoreError {

@@ -317,6 +317,7 @@ mod tests {
             migration_timeout: limit,
             feed_timeout: limit,
             lease_clock: LeaseClock::Database,
+            pooler: crate::settings::Pooler::None,
         }
     }
 

@@ -12,7 +12,8 @@ use crate::codec::{self, decode_name, duration_nanos, encode_json, to_nanos};
 use crate::credential_cipher::{Ciphertext, CredentialCipher};
 use crate::cursor_cipher::CursorCipher;
 use crate::feed::Sequencer;
-use crate::order_rows::{OrderRows, credential_location};
+use crate::order_rows::{FIRST_FENCE, OrderRows, credential_location};
+use crate::repeat::repeat;
 use crate::rows::{load_orders, order_key};
 use crate::sql::{SqlDatabase, SqlRow, SqlValue};
 use change_feed::FeedSlice;
@@ -21,7 +22,7 @@ use domain::ordering::Barcode;
 use domain::{Currency, OrderKey, SourceId};
 use orders::change_feed::{Feed, OrderChange};
 use orders::idempotency::IdempotencyRecord;
-use orders::lease::Lease;
+use orders::lease::{Lease, Precondition};
 use orders::listing::{OrderPage, PageRequest};
 use orders::order::Order;
 use orders::quote::{Quote, QuoteId};
@@ -54,14 +55,17 @@ impl SqlStore {
         if !self.database.is_exclusive() {
             return Ok(());
         }
-        let mut transaction = self.database.begin_write().await?;
-        let sql = "UPDATE orders SET lease_until = 0, fence = fence + 1 WHERE lease_until > 0";
-        transaction.execute(sql, Vec::new()).await?;
-        let sql = "UPDATE delivery_channels SET lease_until = 0, fence = fence + 1 WHERE lease_until > 0";
-        transaction.execute(sql, Vec::new()).await?;
-        let sql = "UPDATE webhooks SET lease_until = 0, fence = fence + 1 WHERE lease_until > 0";
-        transaction.execute(sql, Vec::new()).await?;
-        transaction.commit().await
+        repeat(async || {
+            let mut transaction = self.database.begin_write().await?;
+            let sql = "UPDATE orders SET lease_until = 0, fence = fence + 1 WHERE lease_until > 0";
+            transaction.execute(sql, Vec::new()).await?;
+            let sql = "UPDATE delivery_channels SET lease_until = 0, fence = fence + 1 WHERE lease_until > 0";
+            transaction.execute(sql, Vec::new()).await?;
+            let sql = "UPDATE webhooks SET lease_until = 0, fence = fence + 1 WHERE lease_until > 0";
+            transaction.execute(sql, Vec::new()).await?;
+            transaction.commit().await
+        })
+        .await
     }
 
     /// Waits for a place for a sum of sales.
@@ -72,10 +76,13 @@ impl SqlStore {
 
     /// Executes one statement that writes, and returns the number of changed rows.
     pub(crate) async fn execute_one(&self, sql: &str, values: Vec<SqlValue>) -> Result<u64, StoreError> {
-        let mut transaction = self.database.begin_write().await?;
-        let changed = transaction.execute(sql, values).await?;
-        transaction.commit().await?;
-        Ok(changed)
+        repeat(async || {
+            let mut transaction = self.database.begin_write().await?;
+            let changed = transaction.execute(sql, values.clone()).await?;
+            transaction.commit().await?;
+            Ok(changed)
+        })
+        .await
     }
 
     pub(crate) async fn first_row(&self, sql: &str, values: Vec<SqlValue>) -> Result<Option<SqlRow>, StoreError> {
@@ -108,6 +115,23 @@ impl OrderStore for SqlStore {
         Ok(WriteReceipt { cursor, lease: Lease { order: change.order.key, fence: written.fence } })
     }
 
+    async fn find_written(&self, change: &OrderWrite<'_>) -> Result<Option<WriteReceipt>, StoreError> {
+        let fence = match change.precondition {
+            Precondition::New => FIRST_FENCE,
+            // No other writer has this fencing token, and this one writes each version once.
+            Precondition::Leased(_, lease) => lease.fence,
+            Precondition::Unleased(_) => return Ok(None),
+        };
+        let sql = "SELECT version FROM orders WHERE key = $1 AND version = $2 AND fence = $3";
+        let order = change.order.key;
+        let values = vec![order.to_string().into(), change.order.version.into(), fence.into()];
+        let is_written = self.first_row(sql, values).await?.is_some();
+        Ok(is_written.then(|| {
+            self.sequencer.request();
+            WriteReceipt { cursor: self.sequencer.last_seen(), lease: Lease { order, fence } }
+        }))
+    }
+
     async fn claim(&self, now: Timestamp, lease: Duration, limit: usize) -> Result<Vec<Lease>, StoreError> {
         let now_sql = self.database.lease_clock().now("$1");
         let sql = format!(
@@ -118,16 +142,20 @@ impl OrderStore for SqlStore {
             RETURNING key, fence",
             self.database.skip_locked()
         );
-        let mut transaction = self.database.begin_write().await?;
-        // Only the end of a lease goes by the clock of the store. A step whose time has not come by the caller's clock would be
-        // claimed again and again.
-        let resume = TimerKind::Resume.name();
-        let values: Vec<SqlValue> =
-            vec![to_nanos(now).into(), duration_nanos(lease).into(), limit.into(), resume.into()];
-        let rows = transaction.fetch_all(&sql, values).await?;
-        transaction.commit().await?;
-        let lease = |row: &SqlRow| Ok(Lease { order: order_key(&row.text("key")?)?, fence: row.unsigned("fence")? });
-        rows.iter().map(lease).collect()
+        repeat(async || {
+            let mut transaction = self.database.begin_write().await?;
+            // Only the end of a lease goes by the clock of the store. A step whose time has not come by the caller's clock would be
+            // claimed again and again.
+            let resume = TimerKind::Resume.name();
+            let values: Vec<SqlValue> =
+                vec![to_nanos(now).into(), duration_nanos(lease).into(), limit.into(), resume.into()];
+            let rows = transaction.fetch_all(&sql, values).await?;
+            transaction.commit().await?;
+            let lease =
+                |row: &SqlRow| Ok(Lease { order: order_key(&row.text("key")?)?, fence: row.unsigned("fence")? });
+            rows.iter().map(lease).collect()
+        })
+        .await
     }
 
     async fn renew(&self, lease: &Lease, now: Timestamp, extension: Duration) -> Result<(), StoreError> {
@@ -251,13 +279,16 @@ impl OrderStore for SqlStore {
     }
 
     async fn prune_idempotency_records(&self, before: Timestamp) -> Result<u64, StoreError> {
-        let mut transaction = self.database.begin_write().await?;
-        let sql = "DELETE FROM idempotency_keys WHERE used_at < $1";
-        let forgotten = transaction.execute(sql, vec![to_nanos(before).into()]).await?;
-        let sql = "DELETE FROM operator_actions WHERE used_at < $1";
-        let forgotten = forgotten + transaction.execute(sql, vec![to_nanos(before).into()]).await?;
-        transaction.commit().await?;
-        Ok(forgotten)
+        repeat(async || {
+            let mut transaction = self.database.begin_write().await?;
+            let sql = "DELETE FROM idempotency_keys WHERE used_at < $1";
+            let forgotten = transaction.execute(sql, vec![to_nanos(before).into()]).await?;
+            let sql = "DELETE FROM operator_actions WHERE used_at < $1";
+            let forgotten = forgotten + transaction.execute(sql, vec![to_nanos(before).into()]).await?;
+            transaction.commit().await?;
+            Ok(forgotten)
+        })
+        .await
     }
 
     async fn insert_quote(&self, quote: &Quote) -> Result<(), StoreError> {
@@ -272,9 +303,12 @@ impl OrderStore for SqlStore {
             encode_json(&codec::encode_moneys(&quote.fee))?.into(),
             to_nanos(quote.expires_at).into(),
         ];
-        let mut transaction = self.database.begin_write().await?;
-        transaction.execute(sql, values).await?;
-        transaction.commit().await
+        repeat(async || {
+            let mut transaction = self.database.begin_write().await?;
+            transaction.execute(sql, values.clone()).await?;
+            transaction.commit().await
+        })
+        .await
     }
 
     async fn find_quote(&self, id: &QuoteId) -> Result<Option<Quote>, StoreError> {
@@ -340,14 +374,17 @@ impl OrderStore for SqlStore {
 impl SqlStore {
     /// Sets the end of a lease to an expression of values from `$3`.
     async fn set_lease_end(&self, lease: &Lease, end: &str, more: Vec<SqlValue>) -> Result<(), StoreError> {
-        let mut transaction = self.database.begin_write().await?;
-        let sql = format!("UPDATE orders SET lease_until = {end} WHERE key = $1 AND fence = $2");
-        let mut values: Vec<SqlValue> = vec![lease.order.to_string().into(), lease.fence.into()];
-        values.extend(more);
-        if transaction.execute(&sql, values).await? == 0 {
-            return Err(StoreError::Outdated);
-        }
-        transaction.commit().await
+        repeat(async || {
+            let mut transaction = self.database.begin_write().await?;
+            let sql = format!("UPDATE orders SET lease_until = {end} WHERE key = $1 AND fence = $2");
+            let mut values: Vec<SqlValue> = vec![lease.order.to_string().into(), lease.fence.into()];
+            values.extend(more.clone());
+            if transaction.execute(&sql, values).await? == 0 {
+                return Err(StoreError::Outdated);
+            }
+            transaction.commit().await
+        })
+        .await
     }
 }
 

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use crate::codec::{duration_nanos, to_nanos};
 use crate::operators::insert_action;
+use crate::repeat::repeat;
 use crate::sql::{SqlTransaction, SqlValue};
 use crate::store::SqlStore;
 use crate::webhook_rows::{WEBHOOK_COLUMNS, save_messages, select_messages};
@@ -53,17 +54,21 @@ impl WebhookStore for SqlStore {
     }
 
     async fn insert_webhook(&self, action: &OperatorAction, webhook: &Webhook, limit: usize) -> Result<(), StoreError> {
-        let mut transaction = self.database.begin_write().await?;
-        insert_action(&mut transaction, action).await?;
-        let sql = "SELECT COUNT(*) AS count FROM webhooks WHERE COALESCE(reseller, '') = $1 AND id NOT LIKE 'config:%'";
-        let reseller = webhook.owner.reseller.as_deref().unwrap_or_default();
-        lock_owner(&mut transaction, reseller, action.at).await?;
-        let row = transaction.fetch_first(sql, vec![reseller.into()]).await?;
-        if row.map(|row| row.index("count")).transpose()?.unwrap_or_default() >= limit {
-            return Err(StoreError::Outdated);
-        }
-        self.insert_row(&mut transaction, webhook).await?;
-        transaction.commit().await
+        repeat(async || {
+            let mut transaction = self.database.begin_write().await?;
+            insert_action(&mut transaction, action).await?;
+            let sql =
+                "SELECT COUNT(*) AS count FROM webhooks WHERE COALESCE(reseller, '') = $1 AND id NOT LIKE 'config:%'";
+            let reseller = webhook.owner.reseller.as_deref().unwrap_or_default();
+            lock_owner(&mut transaction, reseller, action.at).await?;
+            let row = transaction.fetch_first(sql, vec![reseller.into()]).await?;
+            if row.map(|row| row.index("count")).transpose()?.unwrap_or_default() >= limit {
+                return Err(StoreError::Outdated);
+            }
+            self.insert_row(&mut transaction, webhook).await?;
+            transaction.commit().await
+        })
+        .await
     }
 
     async fn replace_webhook(
@@ -72,54 +77,63 @@ impl WebhookStore for SqlStore {
         webhook: &Webhook,
         waiting: WaitingMessages,
     ) -> Result<(), StoreError> {
-        let mut transaction = self.database.begin_write().await?;
-        insert_action(&mut transaction, action).await?;
-        self.replace_row(&mut transaction, webhook).await?;
-        let key = webhook.key.0.as_str();
-        let kept = if waiting == WaitingMessages::Drop { 0 } else { webhook.position };
-        let sql = "DELETE FROM webhook_messages WHERE webhook = $1 AND state = 'PENDING' AND position > $2";
-        transaction.execute(sql, vec![key.into(), kept.into()]).await?;
-        if waiting == WaitingMessages::Restart {
-            let sql = "UPDATE webhook_messages SET first_attempt_at = NULL, next_attempt_at = $2 \
-                WHERE webhook = $1 AND state = 'PENDING'";
-            transaction.execute(sql, vec![key.into(), to_nanos(action.at).into()]).await?;
-        }
-        transaction.commit().await
+        repeat(async || {
+            let mut transaction = self.database.begin_write().await?;
+            insert_action(&mut transaction, action).await?;
+            self.replace_row(&mut transaction, webhook).await?;
+            let key = webhook.key.0.as_str();
+            let kept = if waiting == WaitingMessages::Drop { 0 } else { webhook.position };
+            let sql = "DELETE FROM webhook_messages WHERE webhook = $1 AND state = 'PENDING' AND position > $2";
+            transaction.execute(sql, vec![key.into(), kept.into()]).await?;
+            if waiting == WaitingMessages::Restart {
+                let sql = "UPDATE webhook_messages SET first_attempt_at = NULL, next_attempt_at = $2 \
+                    WHERE webhook = $1 AND state = 'PENDING'";
+                transaction.execute(sql, vec![key.into(), to_nanos(action.at).into()]).await?;
+            }
+            transaction.commit().await
+        })
+        .await
     }
 
     async fn delete_webhook(&self, action: &OperatorAction, key: &WebhookKey) -> Result<(), StoreError> {
-        let mut transaction = self.database.begin_write().await?;
-        insert_action(&mut transaction, action).await?;
-        transaction.execute("DELETE FROM webhooks WHERE id = $1", vec![key.0.as_str().into()]).await?;
-        transaction.commit().await
+        repeat(async || {
+            let mut transaction = self.database.begin_write().await?;
+            insert_action(&mut transaction, action).await?;
+            transaction.execute("DELETE FROM webhooks WHERE id = $1", vec![key.0.as_str().into()]).await?;
+            transaction.commit().await
+        })
+        .await
     }
 
     async fn replace_configured(&self, webhooks: &[Webhook]) -> Result<(), StoreError> {
-        let mut transaction = self.database.begin_write().await?;
-        lock_owner(&mut transaction, CONFIGURATION, Timestamp::UNIX_EPOCH).await?;
-        let sql = format!("SELECT {WEBHOOK_COLUMNS} FROM webhooks WHERE id LIKE 'config:%'");
-        let rows = transaction.fetch_all(&sql, Vec::new()).await?;
-        let stored: Vec<Webhook> = rows.iter().map(|row| self.decode_webhook(row)).collect::<Result<_, _>>()?;
-        for gone in stored.iter().filter(|stored| webhooks.iter().all(|webhook| webhook.key != stored.key)) {
-            transaction.execute("DELETE FROM webhooks WHERE id = $1", vec![gone.key.0.as_str().into()]).await?;
-        }
-        for webhook in webhooks {
-            match stored.iter().find(|stored| stored.key == webhook.key) {
-                None => self.insert_row(&mut transaction, webhook).await?,
-                Some(stored) => {
-                    let configured = Webhook {
-                        owner: webhook.owner.clone(),
-                        url: webhook.url.clone(),
-                        events: webhook.events.clone(),
-                        include: webhook.include,
-                        signing: webhook.signing.clone(),
-                        ..stored.clone()
-                    };
-                    self.replace_row(&mut transaction, &configured).await?;
+        repeat(async || {
+            let mut transaction = self.database.begin_write().await?;
+            lock_owner(&mut transaction, CONFIGURATION, Timestamp::UNIX_EPOCH).await?;
+            let sql = format!("SELECT {WEBHOOK_COLUMNS} FROM webhooks WHERE id LIKE 'config:%'");
+            let rows = transaction.fetch_all(&sql, Vec::new()).await?;
+            let stored: Vec<Webhook> = rows.iter().map(|row| self.decode_webhook(row)).collect::<Result<_, _>>()?;
+            for gone in stored.iter().filter(|stored| webhooks.iter().all(|webhook| webhook.key != stored.key)) {
+                transaction.execute("DELETE FROM webhooks WHERE id = $1", vec![gone.key.0.as_str().into()]).await?;
+            }
+            for webhook in webhooks {
+                match stored.iter().find(|stored| stored.key == webhook.key) {
+                    None => self.insert_row(&mut transaction, webhook).await?,
+                    Some(stored) => {
+                        let configured = Webhook {
+                            owner: webhook.owner.clone(),
+                            url: webhook.url.clone(),
+                            events: webhook.events.clone(),
+                            include: webhook.include,
+                            signing: webhook.signing.clone(),
+                            ..stored.clone()
+                        };
+                        self.replace_row(&mut transaction, &configured).await?;
+                    }
                 }
             }
-        }
-        transaction.commit().await
+            transaction.commit().await
+        })
+        .await
     }
 
     async fn claim_webhooks(
@@ -140,19 +154,22 @@ impl WebhookStore for SqlStore {
             RETURNING {WEBHOOK_COLUMNS}",
             self.database.skip_locked()
         );
-        let mut transaction = self.database.begin_write().await?;
-        let values: Vec<SqlValue> = vec![to_nanos(now).into(), duration_nanos(lease).into(), limit.into()];
-        let rows = transaction.fetch_all(&sql, values).await?;
-        let mut claimed = Vec::with_capacity(rows.len());
-        for row in &rows {
-            // It keeps its lease, so that it is tried again later and the others have their turn.
-            let Some(webhook) = self.decode_readable_webhook(row) else { continue };
-            let condition = "webhook = $1 AND state = 'PENDING' AND position IS NOT NULL ORDER BY position";
-            let waiting = select_messages(&mut transaction, condition, vec![webhook.key.0.as_str().into()]).await?;
-            claimed.push(ClaimedWebhook { webhook, waiting });
-        }
-        transaction.commit().await?;
-        Ok(claimed)
+        repeat(async || {
+            let mut transaction = self.database.begin_write().await?;
+            let values: Vec<SqlValue> = vec![to_nanos(now).into(), duration_nanos(lease).into(), limit.into()];
+            let rows = transaction.fetch_all(&sql, values).await?;
+            let mut claimed = Vec::with_capacity(rows.len());
+            for row in &rows {
+                // It keeps its lease, so that it is tried again later and the others have their turn.
+                let Some(webhook) = self.decode_readable_webhook(row) else { continue };
+                let condition = "webhook = $1 AND state = 'PENDING' AND position IS NOT NULL ORDER BY position";
+                let waiting = select_messages(&mut transaction, condition, vec![webhook.key.0.as_str().into()]).await?;
+                claimed.push(ClaimedWebhook { webhook, waiting });
+            }
+            transaction.commit().await?;
+            Ok(claimed)
+        })
+        .await
     }
 
     async fn write_webhooks(
@@ -166,41 +183,47 @@ impl WebhookStore for SqlStore {
             "UPDATE webhooks SET lease_until = CASE WHEN $7 = 'ACTIVE' THEN {now_sql} + $4 ELSE 0 END, position = $5, \
             failing_since = $6, state = $7, disabled_reason = $8 WHERE id = $1 AND fence = $2 AND state = 'ACTIVE'"
         );
-        let mut transaction = self.database.begin_write().await?;
-        let (mut lost, mut messages) = (Vec::new(), Vec::new());
-        for write in writes {
-            let state = if write.disabled.is_some() { "DISABLED" } else { "ACTIVE" };
-            let values: Vec<SqlValue> = vec![
-                write.key.0.as_str().into(),
-                write.fence.into(),
-                to_nanos(now).into(),
-                duration_nanos(lease).into(),
-                write.position.into(),
-                write.failing_since.map(to_nanos).into(),
-                state.into(),
-                write.disabled.map(<&'static str>::from).into(),
-            ];
-            if transaction.execute(&sql, values).await? == 0 {
-                lost.push(write.key.clone());
-            } else {
-                messages.extend(write.deliveries);
+        repeat(async || {
+            let mut transaction = self.database.begin_write().await?;
+            let (mut lost, mut messages) = (Vec::new(), Vec::new());
+            for write in writes {
+                let state = if write.disabled.is_some() { "DISABLED" } else { "ACTIVE" };
+                let values: Vec<SqlValue> = vec![
+                    write.key.0.as_str().into(),
+                    write.fence.into(),
+                    to_nanos(now).into(),
+                    duration_nanos(lease).into(),
+                    write.position.into(),
+                    write.failing_since.map(to_nanos).into(),
+                    state.into(),
+                    write.disabled.map(<&'static str>::from).into(),
+                ];
+                if transaction.execute(&sql, values).await? == 0 {
+                    lost.push(write.key.clone());
+                } else {
+                    messages.extend(write.deliveries);
+                }
             }
-        }
-        save_messages(&mut transaction, &messages).await?;
-        transaction.commit().await?;
-        Ok(lost)
+            save_messages(&mut transaction, &messages).await?;
+            transaction.commit().await?;
+            Ok(lost)
+        })
+        .await
     }
 
     async fn release_webhooks(&self, leases: &[(WebhookKey, u64)]) -> Result<(), StoreError> {
         if leases.is_empty() {
             return Ok(());
         }
-        let mut transaction = self.database.begin_write().await?;
-        for (key, fence) in leases {
-            let sql = "UPDATE webhooks SET lease_until = 0 WHERE id = $1 AND fence = $2";
-            transaction.execute(sql, vec![key.0.as_str().into(), (*fence).into()]).await?;
-        }
-        transaction.commit().await
+        repeat(async || {
+            let mut transaction = self.database.begin_write().await?;
+            for (key, fence) in leases {
+                let sql = "UPDATE webhooks SET lease_until = 0 WHERE id = $1 AND fence = $2";
+                transaction.execute(sql, vec![key.0.as_str().into(), (*fence).into()]).await?;
+            }
+            transaction.commit().await
+        })
+        .await
     }
 
     async fn insert_request(&self, action: &OperatorAction) -> Result<(), StoreError> {
@@ -217,9 +240,12 @@ impl WebhookStore for SqlStore {
     }
 
     async fn insert_test(&self, delivery: &WebhookDelivery) -> Result<(), StoreError> {
-        let mut transaction = self.database.begin_write().await?;
-        save_messages(&mut transaction, &[delivery]).await?;
-        transaction.commit().await
+        repeat(async || {
+            let mut transaction = self.database.begin_write().await?;
+            save_messages(&mut transaction, &[delivery]).await?;
+            transaction.commit().await
+        })
+        .await
     }
 
     async fn list_messages(

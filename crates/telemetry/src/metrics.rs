@@ -256,6 +256,11 @@ const SHARED_STORES: &[Metric] = &[
         &[],
         "Time by which the clock of the process is ahead of that of the ledger; negative if it is behind.",
     ),
+    counter(
+        "ticketgraph_ledger_repeats_total",
+        &["reason"],
+        "Transactions that PostgreSQL ended in favor of another one, and that were repeated: serialization_failure or deadlock.",
+    ),
     gauge("ticketgraph_ledger_connections", &["state"], "Connections to the ledger: idle or used."),
     gauge("ticketgraph_ledger_connections_max", &[], "Maximum number of connections to the ledger."),
     histogram_seconds(

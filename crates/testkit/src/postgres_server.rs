@@ -23,24 +23,68 @@ pub struct PostgresServer {
 impl PostgresServer {
     /// Starts a server with options of `postgres`, e.g. `-c fsync=off`. `None` if PostgreSQL is not installed.
     pub fn start(options: &str) -> Option<Self> {
-        let programs = find_programs()?;
-        let folder = tempfile::tempdir().expect("a folder");
-        let as_user = is_root().then(unprivileged_user);
-        if let Some((user, group)) = as_user {
-            std::os::unix::fs::chown(folder.path(), Some(user), Some(group)).expect("the folder changes its owner");
-        }
-        let mut server = Self { folder, programs, as_user, port: 0, options: String::new() };
+        let mut server = Self::stopped()?;
         let data = server.data().display().to_string();
         server.run("initdb", &["-D", &data, "-U", "ticketgraph", "-A", "trust", "-E", "UTF8", "--no-sync"]);
+        server.start_on_free_port(options);
+        Some(server)
+    }
+
+    /// Starts a standby that streams from this server, which must be started with `-c wal_level=replica`, the default.
+    ///
+    /// # Panics
+    ///
+    /// If it does not start.
+    pub fn start_standby(&self, options: &str) -> Self {
+        let mut standby = Self::stopped().expect("the programs of the primary");
+        let (data, port) = (standby.data().display().to_string(), self.port.to_string());
+        let copy = [
+            "-h",
+            "127.0.0.1",
+            "-p",
+            &port,
+            "-U",
+            "ticketgraph",
+            "-D",
+            &data,
+            "-R",
+            "-X",
+            "stream",
+            "-c",
+            "fast",
+            "--no-sync",
+        ];
+        standby.run("pg_basebackup", &copy);
+        standby.start_on_free_port(options);
+        standby
+    }
+
+    /// Makes a standby the primary, and waits until it accepts writes.
+    ///
+    /// # Panics
+    ///
+    /// If it is none.
+    pub fn promote(&self) {
+        let data = self.data().display().to_string();
+        self.run("pg_ctl", &["-D", &data, "-w", "-t", "60", "promote"]);
+    }
+
+    fn stopped() -> Option<Self> {
+        let programs = find_programs()?;
+        let folder = tempfile::tempdir().expect("a folder");
+        let as_user = unprivileged_owner(folder.path());
+        Some(Self { folder, programs, as_user, port: 0, options: String::new() })
+    }
+
+    fn start_on_free_port(&mut self, options: &str) {
         // A free port may be taken by another test before the server listens on it.
         let is_up = (0..MAX_PORTS).any(|_| {
-            server.port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
-            let address = format!("-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories=''", server.port);
-            server.options = format!("{address} {options}");
-            server.runs_up()
+            self.port = free_port();
+            let address = format!("-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories=''", self.port);
+            self.options = format!("{address} {options}");
+            self.runs_up()
         });
         assert!(is_up, "the server does not start");
-        Some(server)
     }
 
     /// Starts the server. False if it does not start.
@@ -83,20 +127,7 @@ impl PostgresServer {
     }
 
     fn command(&self, name: &str, arguments: &[&str]) -> Command {
-        let program = self.programs.join(name);
-        let mut command = match self.as_user {
-            None => Command::new(&program),
-            Some((user, group)) => {
-                // The server refuses to run as root.
-                let mut command = Command::new("setpriv");
-                command
-                    .arg(format!("--reuid={user}"))
-                    .arg(format!("--regid={group}"))
-                    .arg("--clear-groups")
-                    .arg(&program);
-                command
-            }
-        };
+        let mut command = command_as(self.as_user, &self.programs.join(name));
         command.args(arguments).current_dir(self.folder.path()).env("LC_ALL", "C").stdin(Stdio::null());
         command.stdout(Stdio::null()).stderr(Stdio::null());
         command
@@ -105,6 +136,11 @@ impl PostgresServer {
     /// Returns the URL of the database `postgres`, whose owner is the superuser.
     pub fn url(&self) -> String {
         format!("postgres://ticketgraph@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// Returns its port on the loopback address.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Returns the folder that the user of the server can write to.
@@ -129,6 +165,29 @@ impl Drop for PostgresServer {
         // A test that failed before the server started must not abort here.
         let _ = self.command("pg_ctl", &["-D", &data, "-m", "immediate", "-w", "stop"]).status();
     }
+}
+
+/// Returns a free port of the loopback address.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port()
+}
+
+/// Gives a folder to a user without privileges, if this process is root: these servers refuse to run as root. Returns the user and the
+/// group.
+pub(crate) fn unprivileged_owner(folder: &Path) -> Option<(u32, u32)> {
+    let as_user = is_root().then(unprivileged_user);
+    if let Some((user, group)) = as_user {
+        std::os::unix::fs::chown(folder, Some(user), Some(group)).expect("the folder changes its owner");
+    }
+    as_user
+}
+
+/// Returns a command that runs as this user and group.
+pub(crate) fn command_as(as_user: Option<(u32, u32)>, program: &Path) -> Command {
+    let Some((user, group)) = as_user else { return Command::new(program) };
+    let mut command = Command::new("setpriv");
+    command.arg(format!("--reuid={user}")).arg(format!("--regid={group}")).arg("--clear-groups").arg(program);
+    command
 }
 
 fn is_root() -> bool {

@@ -103,6 +103,11 @@ impl Postgres {
         Lane { ledger: open(&url).await, pool: sqlx::PgPool::connect_lazy(&url).expect("a pool") }
     }
 
+    /// Returns the server.
+    pub(crate) fn server(&self) -> &PostgresServer {
+        &self.server
+    }
+
     /// Returns the URL of the server.
     pub(crate) fn url(&self) -> &str {
         &self.url

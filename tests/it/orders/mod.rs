@@ -23,6 +23,8 @@ mod reconciliation;
 mod refresh;
 mod rejections;
 mod search;
+mod statement_faults;
+mod statement_relay;
 pub(crate) mod store;
 pub(crate) mod vendor;
 mod vendor_reads;

@@ -159,6 +159,10 @@ impl OrderStore for ProcessStore {
         Ok(written)
     }
 
+    async fn find_written(&self, write: &OrderWrite<'_>) -> Result<Option<WriteReceipt>, StoreError> {
+        self.inner.find_written(write).await
+    }
+
     async fn claim(&self, now: Timestamp, lease: Duration, limit: usize) -> Result<Vec<Lease>, StoreError> {
         self.check()?;
         self.inner.claim(now, lease, limit).await
