@@ -16,11 +16,22 @@ use crate::gateway::rate_limiter::{SharedCounters, WindowCount};
 use orders::ChangeBus;
 use resilience::RateLimitPolicy;
 use source_stack::{CacheStore, CatalogCache};
-use store_redis::{Redis, RedisCache, RedisChangeBus, RedisCounters, RedisRateLimiter, Sentinels};
+use store_redis::{Redis, RedisCache, RedisChangeBus, RedisCounters, RedisFault, RedisRateLimiter, Sentinels};
 use vendor_api::InvalidSetting;
 
 /// Time in which a connection is established at the start.
 const CONNECT_TIME: Duration = Duration::from_secs(2);
+
+async fn fault_after_connecting(redis: &Redis) -> Option<RedisFault> {
+    let end = Instant::now() + CONNECT_TIME;
+    loop {
+        let fault = redis.check().await.err()?;
+        if Instant::now() >= end {
+            return Some(fault);
+        }
+        sleep(CONNECT_TIME / 20).await;
+    }
+}
 
 /// The Redis connection and the shared cache.
 pub(super) struct SharedRedis {
@@ -52,16 +63,15 @@ impl SharedRedis {
     pub(super) fn log_fault(&self) {
         let redis = Arc::clone(&self.redis);
         self.tracker.spawn(async move {
-            let mut fault = redis.check().await.err();
-            let end = Instant::now() + CONNECT_TIME;
-            while fault.is_some() && Instant::now() < end {
-                sleep(CONNECT_TIME / 20).await;
-                fault = redis.check().await.err();
-            }
-            if let Some(fault) = fault {
+            if let Some(fault) = fault_after_connecting(&redis).await {
                 tracing::warn!("redis {fault}: caches and rate limits are local to this process until it is available");
             }
         });
+    }
+
+    /// Returns why Redis shares no state, although it had time to connect.
+    pub(super) async fn find_fault(&self) -> Option<RedisFault> {
+        fault_after_connecting(&self.redis).await
     }
 
     /// Returns the shared cache (L2).

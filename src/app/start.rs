@@ -91,10 +91,7 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> Result<bool, St
     let state =
         ServiceState { sources: sources.clone(), deliveries: deliveries.clone(), ledger: stores.health, cache, clock };
     let ledger = LedgerCheck::new(Arc::clone(&state.ledger), Arc::clone(&state.clock), &config.ledger);
-    ledger.log_clock_offset().await;
-    if let Some(redis) = &infrastructure.redis {
-        redis.log_fault();
-    }
+    log_faults(&ledger, &infrastructure).await;
     let dependencies = dependencies(&infrastructure, &state, &ledger, &draining);
     let render = options.metrics.clone().unwrap_or_else(|| Arc::new(String::new));
     let records = (&stores.sessions, &stores.octo_bookings);
@@ -215,6 +212,14 @@ async fn close(
         let _ = tokio::time::timeout_at(close_by, purger.close()).await;
     }
     is_written
+}
+
+/// Logs the faults of the stores at the start.
+async fn log_faults(ledger: &LedgerCheck, infrastructure: &Infrastructure) {
+    ledger.log_clock_offset().await;
+    if let Some(redis) = &infrastructure.redis {
+        redis.log_fault();
+    }
 }
 
 /// Builds the infrastructure of the sources. Without Redis, all caches are local.

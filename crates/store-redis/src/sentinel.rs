@@ -69,7 +69,8 @@ impl SentinelConnection {
         let client = SentinelClient::build(nodes, &sentinels.master, Some(master), SentinelServerType::Master)?;
         Ok(Self(Arc::new(State {
             sentinels: Mutex::new(client),
-            config: AsyncConnectionConfig::new().set_response_timeout(Some(call_timeout)),
+            // Shorter than the call: a master that hangs is noticed here, before the call is given up.
+            config: AsyncConnectionConfig::new().set_response_timeout(Some(call_timeout.mul_f64(0.8))),
             db,
             current: watch::Sender::new(None),
             is_connecting: AtomicBool::new(false),

@@ -23,9 +23,12 @@ pub(super) async fn check(
         reports.push(CheckReport::new("ledger".to_owned(), vec![check_ledger(stores, clock).await]));
     }
     if let Some(redis) = &infrastructure.redis {
-        let is_reachable = redis.dependency().check().await.is_ok();
-        let hint = "It does not respond: replicas share neither cache nor limits. Check redis_url, its password and the network.";
-        let check = AccountCheck::new("REDIS", "Redis responds", (!is_reachable).then_some(hint));
+        let hint = redis.find_fault().await.map(|fault| {
+            format!(
+                "It {fault}: replicas share neither cache nor limits. Check redis_url, its password and the network."
+            )
+        });
+        let check = AccountCheck::new("REDIS", "Redis responds", hint);
         reports.push(CheckReport::new("cache.redis_url".to_owned(), vec![check]));
     }
     if let Some(files) = &config.server.tls {

@@ -14,9 +14,9 @@ use crate::orders::database::Postgres;
 const MARGIN: Duration = Duration::from_secs(5);
 
 /// Opens a shop over PostgreSQL and this section of the cache.
-async fn open(postgres: &Postgres, cache: &str) -> Shop {
+async fn open(postgres: &Postgres, orders: usize, cache: &str) -> Shop {
     let ledger = format!("url = \"{}\"\n", postgres.url());
-    Shop::open(order_count(40), &ledger, &format!("\n[cache]\nredis_timeout = \"250ms\"\n{cache}\n")).await
+    Shop::open(orders, &ledger, &format!("\n[cache]\nredis_timeout = \"250ms\"\n{cache}\n")).await
 }
 
 /// Compares the books, and asserts that no request failed and that the service waited no longer than its store.
@@ -36,8 +36,8 @@ async fn until_shared(shop: &Shop) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sentinels_promote_a_replica_during_orders() {
+/// Ends a master during orders, which its sentinels notice.
+async fn sentinels_promote_a_replica(orders: usize, end: impl AsyncFnOnce(&mut RedisServer)) {
     let (Some(postgres), Some(mut master)) = (Postgres::start(), RedisServer::start()) else { return };
     let replica = master.start_replica();
     until("the replica is in sync", async || replica.cli(&["INFO", "replication"]).contains("master_link_status:up"))
@@ -52,11 +52,11 @@ async fn sentinels_promote_a_replica_during_orders() {
     }
     let addresses: Vec<_> = sentinels.iter().map(|one| one.address().expose_secret().to_owned()).collect();
     let cache = format!("redis_url = \"{}\"\nredis_sentinel_master = \"shop\"", addresses.join(","));
-    let mut shop = open(&postgres, &cache).await;
+    let mut shop = open(&postgres, orders, &cache).await;
     until_shared(&shop).await;
     let fail_over = async |_: &mut Shop| {
         let begun = Instant::now();
-        master.kill();
+        end(&mut master).await;
         until("the replica is the master", async || replica.cli(&["ROLE"]).starts_with("master")).await;
         begun.elapsed()
     };
@@ -66,6 +66,17 @@ async fn sentinels_promote_a_replica_during_orders() {
     let channels = replica.cli(&["PUBSUB", "NUMSUB", "ticketgraph:invalidations"]);
     assert!(channels.contains('2'), "both are subscribed at the promoted replica: {channels}");
     verify(&shop, &purchases, own).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sentinels_promote_a_replica_during_orders() {
+    sentinels_promote_a_replica(order_count(40), async |master: &mut RedisServer| master.kill()).await;
+}
+
+/// Its connections stay open, and nothing responds on them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sentinels_promote_a_replica_if_the_master_hangs() {
+    sentinels_promote_a_replica(order_count(24), async |master: &mut RedisServer| master.freeze()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -86,7 +97,7 @@ async fn a_master_of_a_cluster_of_six_is_killed_during_orders() {
         until("the cluster is ready", async || node.cli(&["CLUSTER", "INFO"]).contains("cluster_state:ok")).await;
     }
     let addresses: Vec<_> = nodes.iter().map(|one| one.address().expose_secret().to_owned()).collect();
-    let mut shop = open(&postgres, &format!("redis_url = \"{}\"", addresses.join(","))).await;
+    let mut shop = open(&postgres, order_count(40), &format!("redis_url = \"{}\"", addresses.join(","))).await;
     until_shared(&shop).await;
     let fail_over = async |_: &mut Shop| {
         let begun = Instant::now();
