@@ -175,6 +175,18 @@ impl Reseller<'_> {
         self.post("/availability", &body).await.ok().as_array().expect("availabilities").clone()
     }
 
+    /// Returns the slots of an offer in which this many of its unit fit together.
+    pub(crate) async fn slots_with_room(&self, offer: &Offer, units: usize) -> Vec<Value> {
+        let (from, to) = days(30);
+        let body = json!({
+            "productId": offer.product, "optionId": "DEFAULT", "localDateStart": from, "localDateEnd": to,
+            "units": [{ "id": offer.unit, "quantity": units }],
+        });
+        let slots = self.post("/availability", &body).await.ok();
+        let slots = slots.as_array().expect("availabilities").iter();
+        slots.filter(|slot| slot["available"] == true).cloned().collect()
+    }
+
     /// Finds products with a slot to book and a unit with a price, at most `count`.
     pub(crate) async fn find_offers(&self, count: usize) -> Vec<Offer> {
         let mut offers = Vec::new();

@@ -1,4 +1,4 @@
-//! What is down or too much: the code, status and time to wait of the contract, and nothing booked.
+//! Outages and limits: the code, the status and the time to wait of the contract; nothing is booked.
 
 use serde_json::{Value, json};
 
