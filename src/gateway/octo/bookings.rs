@@ -79,7 +79,7 @@ pub(super) async fn reserve(exchange: &Exchange<'_>, body: &[u8]) -> Result<Repl
     reply(exchange, &found)
 }
 
-/// What a uuid names already.
+/// Use of a uuid by earlier requests.
 enum SameUuid {
     /// Nothing.
     None,
