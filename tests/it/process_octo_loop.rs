@@ -224,32 +224,42 @@ fn lines_of(number: usize, lines_by_supplier: &mut [Vec<SellableLine>]) -> Vec<V
     suppliers.into_iter().map(&mut take).collect()
 }
 
+/// Starts the seller, and the buyer that has it as its suppliers.
+fn start_both(folder: &TempDir, vendors: &Vendors) -> (Service, Service) {
+    let sells = configuration(folder, vendors);
+    let (_, settings) = sells.split_once("[orders]\ncall_timeout").expect("the settings");
+    std::fs::write(folder.path().join("seller.toml"), &sells).expect("a file");
+    let seller = Service::start(folder, "seller.toml");
+    let settings = format!("\n[orders]\ncall_timeout{settings}");
+    let text = buyer_configuration(folder, &format!("http://{}", seller.listen), &settings);
+    std::fs::write(folder.path().join("buyer.toml"), text).expect("a file");
+    let buyer = Service::start(folder, "buyer.toml");
+    (seller, buyer)
+}
+
+/// Plans the lines of orders, spread over what the suppliers have on sale.
+async fn plan_orders(buyer: &Api, count: usize) -> Vec<Vec<Value>> {
+    let listed = buyer.query("{ sources { id name } }", Value::Null).await;
+    let mut lines_by_supplier = Vec::new();
+    for (name, _, _) in SUPPLIERS {
+        let sources = listed["sources"].as_array().expect("sources");
+        let source = sources.iter().find(|source| source["name"] == name).expect("a source");
+        let lines = load_lines(buyer, source["id"].as_str().expect("an id")).await;
+        assert!(!lines.is_empty(), "{name} has nothing on sale over OCTO");
+        lines_by_supplier.push(lines);
+    }
+    (0..count).map(|number| lines_of(number, &mut lines_by_supplier)).collect()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_service_sells_another_one_over_octo_and_kills_of_either_lose_and_double_nothing() {
     let chosen = std::env::var_os("OCTO_LOOP_ORDERS").and_then(|text| text.to_str()?.parse().ok());
     let (count, wait) = (chosen.unwrap_or(FEW), if chosen.is_some() { LONG_WAIT } else { 3 * TIMEOUT });
     let folder = TempDir::new().expect("a folder");
     let vendors = Vendors::start(&folder);
-    let sells = configuration(&folder, &vendors);
-    let (_, settings) = sells.split_once("[orders]\ncall_timeout").expect("the settings");
-    std::fs::write(folder.path().join("seller.toml"), &sells).expect("a file");
-    let mut seller = block_in_place(|| Service::start(&folder, "seller.toml"));
-    let settings = format!("\n[orders]\ncall_timeout{settings}");
-    let text = buyer_configuration(&folder, &format!("http://{}", seller.listen), &settings);
-    std::fs::write(folder.path().join("buyer.toml"), text).expect("a file");
-    let mut buyer = block_in_place(|| Service::start(&folder, "buyer.toml"));
+    let (mut seller, mut buyer) = block_in_place(|| start_both(&folder, &vendors));
     let (of_buyer, of_seller) = (buyer.api(), seller.api());
-
-    let listed = of_buyer.query("{ sources { id name } }", Value::Null).await;
-    let mut lines_by_supplier = Vec::new();
-    for (name, _, _) in SUPPLIERS {
-        let sources = listed["sources"].as_array().expect("sources");
-        let source = sources.iter().find(|source| source["name"] == name).expect("a source");
-        let lines = load_lines(&of_buyer, source["id"].as_str().expect("an id")).await;
-        assert!(!lines.is_empty(), "{name} has nothing on sale over OCTO");
-        lines_by_supplier.push(lines);
-    }
-    let plans: Vec<Vec<Value>> = (0..count).map(|number| lines_of(number, &mut lines_by_supplier)).collect();
+    let plans = plan_orders(&of_buyer, count).await;
 
     let (done, is_done) = watch::channel(false);
     let begun = Instant::now();

@@ -32,7 +32,7 @@ impl Orders {
     /// be held, returns the old order, which stays held, with the problems of the new one.
     pub async fn change_held(&self, actor: &Actor, change: &ChangeHeldOrder) -> Result<OrderOutcome, StoreError> {
         let hash = idempotency::request_hash(change);
-        if let Some(outcome) = self.repeat_change(actor, change, &hash).await? {
+        if let Some(outcome) = Box::pin(self.repeat_change(actor, change, &hash)).await? {
             return Ok(outcome);
         }
         let Some(old) = self.find(actor, &OrderLookup::Key(change.action.order)).await? else {
@@ -43,7 +43,7 @@ impl Orders {
         if !problems.is_empty() {
             return Ok(OrderOutcome::rejected(Some(old), problems));
         }
-        let new = match self.plan_replacement(&old, change).await {
+        let new = match Box::pin(self.plan_replacement(&old, change)).await {
             Ok(new) => new,
             Err(problems) => return Ok(OrderOutcome::rejected(Some(old), problems)),
         };
@@ -54,9 +54,9 @@ impl Orders {
         };
         let mut work = UnitOfWork::new(new, &self.0.settings, self.0.clock.now());
         match saga::start_action(&self.0, None, &mut work, Some(&record), false).await {
-            Ok(_) => self.begin_change(actor, change, work.order.key, Some(reserved), false).await,
+            Ok(_) => Box::pin(self.begin_change(actor, change, work.order.key, Some(reserved), false)).await,
             Err(StoreError::KeyTaken) => {
-                let seen = self.repeat_change(actor, change, &record.request_hash).await?;
+                let seen = Box::pin(self.repeat_change(actor, change, &record.request_hash)).await?;
                 seen.ok_or(StoreError::Outdated)
             }
             Err(error) => Err(error),

@@ -9,6 +9,9 @@ use strum::IntoEnumIterator as _;
 use crate::gateway::rejection::RequestRejection;
 use crate::graphql::ErrorCode;
 
+/// Seconds after which a request may be repeated that the ledger could not serve.
+const LEDGER_RETRY: u64 = 1;
+
 /// Converts a rejected operation.
 pub(super) fn of_rejection(rejection: &RequestRejection) -> OctoError {
     let error = match (rejection.code, rejection.status) {
@@ -17,12 +20,15 @@ pub(super) fn of_rejection(rejection: &RequestRejection) -> OctoError {
         }
         // Credentials that are not accepted; a request without any is refused before.
         (ErrorCode::Unauthenticated, _) => OctoError::new(OctoErrorCode::Forbidden, "the key is not valid"),
-        (ErrorCode::Overloaded | ErrorCode::RequestTimeout | ErrorCode::LedgerUnavailable, status) => {
+        (ErrorCode::Overloaded | ErrorCode::RequestTimeout, status) => {
             OctoError::unavailable(rejection.code.message()).with_status(status.as_u16())
         }
         (code, _) => of_code(code),
     };
-    error.with_retry_after(rejection.retry_after)
+    match rejection.retry_after {
+        None => error,
+        seconds => error.with_retry_after(seconds),
+    }
 }
 
 /// Converts the first error of a result, by its code.
@@ -54,7 +60,8 @@ fn of_code(code: ErrorCode) -> OctoError {
         | ErrorCode::SourceTimeout
         | ErrorCode::SourceMalformed
         | ErrorCode::SourceGone => OctoError::unavailable("the supplier's system cannot be reached"),
-        ErrorCode::LedgerUnavailable | ErrorCode::Overloaded => OctoError::unavailable(code.message()),
+        ErrorCode::LedgerUnavailable => OctoError::unavailable(code.message()).with_retry_after(Some(LEDGER_RETRY)),
+        ErrorCode::Overloaded => OctoError::unavailable(code.message()),
         ErrorCode::RequestTimeout => {
             OctoError::unavailable(code.message()).with_status(StatusCode::GATEWAY_TIMEOUT.as_u16())
         }
@@ -65,5 +72,5 @@ fn of_code(code: ErrorCode) -> OctoError {
 /// Converts and logs a failure of the store.
 pub(super) fn of_store(error: &StoreError) -> OctoError {
     tracing::error!(error = error as &dyn std::error::Error, "a booking could not be stored or read");
-    OctoError::unavailable(ErrorCode::LedgerUnavailable.message()).with_retry_after(Some(1))
+    of_code(ErrorCode::LedgerUnavailable)
 }

@@ -54,7 +54,7 @@ pub(crate) fn with_key_hashes(text: &str) -> String {
 
 fn secret(name: &str) -> &'static str {
     match name {
-        "LEDGER_URL" => "postgres://user:password@db.example.com/ticketgraph",
+        "LEDGER_URL" | "LEDGER_MIGRATION_URL" => "postgres://user:password@db.example.com/ticketgraph",
         "LEDGER_KEY" => "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
         "SMTP_URL" => "smtps://user:password@mail.example.com",
         "REDIS_URL" => "rediss://user:password@redis.example.com:6379",

@@ -19,14 +19,14 @@ async fn open(postgres: &Postgres, orders: usize, cache: &str) -> Shop {
     Shop::open(orders, &ledger, &format!("\n[cache]\nredis_timeout = \"250ms\"\n{cache}\n")).await
 }
 
-/// Compares the books, and asserts that no request failed and that the service waited no longer than its store.
-async fn verify(shop: &Shop, purchases: &Purchases, own: Duration) {
+/// Compares the books, and asserts that no request failed and that the service waited no longer than its store. Returns the figures.
+async fn verify(shop: &Shop, purchases: &Purchases, own: Duration) -> String {
     let Purchases { longest_gap, refused, .. } = purchases;
     let statuses = shop.compare(purchases).await;
-    println!("{statuses:?}: fail-over of Redis {own:?}, longest gap {longest_gap:?}, {refused} refused");
     most_are_sold(&statuses);
     assert_eq!(*refused, 0, "Redis is not needed for an order");
     assert!(*longest_gap <= own + MARGIN, "{longest_gap:?} without an order, {own:?} of them without Redis");
+    format!("{statuses:?}: fail-over of Redis {own:?}, longest gap {longest_gap:?}, {refused} refused")
 }
 
 /// Waits until both replicas share state through Redis.
@@ -36,9 +36,9 @@ async fn until_shared(shop: &Shop) {
     }
 }
 
-/// Ends a master during orders, which its sentinels notice.
-async fn sentinels_promote_a_replica(orders: usize, end: impl AsyncFnOnce(&mut RedisServer)) {
-    let (Some(postgres), Some(mut master)) = (Postgres::start(), RedisServer::start()) else { return };
+/// Ends a master during orders, which its sentinels notice. Returns the figures, if the servers are installed.
+async fn sentinels_promote_a_replica(orders: usize, end: impl AsyncFnOnce(&mut RedisServer)) -> Option<String> {
+    let (postgres, mut master) = (Postgres::start()?, RedisServer::start()?);
     let replica = master.start_replica();
     until("the replica is in sync", async || replica.cli(&["INFO", "replication"]).contains("master_link_status:up"))
         .await;
@@ -65,18 +65,20 @@ async fn sentinels_promote_a_replica(orders: usize, end: impl AsyncFnOnce(&mut R
     assert!(replica.cli(&["EXISTS", "ticketgraph:write_check"]).contains('1'), "the promoted replica is used");
     let channels = replica.cli(&["PUBSUB", "NUMSUB", "ticketgraph:invalidations"]);
     assert!(channels.contains('2'), "both are subscribed at the promoted replica: {channels}");
-    verify(&shop, &purchases, own).await;
+    Some(verify(&shop, &purchases, own).await)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sentinels_promote_a_replica_during_orders() {
-    sentinels_promote_a_replica(order_count(40), async |master: &mut RedisServer| master.kill()).await;
+    let figures = sentinels_promote_a_replica(order_count(40), async |master: &mut RedisServer| master.kill()).await;
+    println!("{figures:?}");
 }
 
 /// Its connections stay open, and nothing responds on them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sentinels_promote_a_replica_if_the_master_hangs() {
-    sentinels_promote_a_replica(order_count(24), async |master: &mut RedisServer| master.freeze()).await;
+    let figures = sentinels_promote_a_replica(order_count(24), async |master: &mut RedisServer| master.freeze()).await;
+    println!("{figures:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -110,5 +112,5 @@ async fn a_master_of_a_cluster_of_six_is_killed_during_orders() {
     };
     let (purchases, own) = shop.buy(fail_over).await;
     until_shared(&shop).await;
-    verify(&shop, &purchases, own).await;
+    println!("{}", verify(&shop, &purchases, own).await);
 }
