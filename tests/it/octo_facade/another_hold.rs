@@ -125,3 +125,35 @@ async fn a_confirmation_with_other_units_and_an_incomplete_contact_holds_nothing
     let kept = museum.get(&format!("/bookings/{uuid}")).await.ok();
     assert_eq!((&kept["status"], &kept["supplierReference"]), (&json!("ON_HOLD"), &held["supplierReference"]));
 }
+
+/// Returns what an order holds: its performance and its number of tickets.
+async fn held_by(sandbox: &Sandbox, number: &str) -> (Value, i64) {
+    let query = "query($number: String!) { order(number: $number) { status lines { quantity performance { id } } } }";
+    let found = sandbox.graphql(query, &json!({ "number": number })).await;
+    let order = &found["data"]["order"];
+    assert_eq!(order["status"], "HELD", "{found}");
+    let lines = order["lines"].as_array().expect("lines");
+    (lines[0]["performance"]["id"].clone(), lines.iter().filter_map(|line| line["quantity"].as_i64()).sum())
+}
+
+#[tokio::test]
+async fn two_changes_at_the_same_time_leave_a_booking_that_shows_what_is_held() {
+    let sandbox = Sandbox::start();
+    let museum = sandbox.reseller(SHOP, MUSEUM);
+    let offer = museum.find_offer().await;
+    let other = json!({ "availabilityId": offer.slots.get(1).expect("a second slot")["id"] });
+    for _ in 0..3 {
+        let held = museum.reserve(&offer, 2).await;
+        let uuid = held["uuid"].as_str().expect("a uuid");
+        let more = items(&offer, 3);
+        let answers = tokio::join!(museum.patch(uuid, &more), museum.patch(uuid, &other));
+        assert!(answers.0.status == 200 || answers.1.status == 200, "{answers:?}");
+        let shown = museum.get(&format!("/bookings/{uuid}")).await.ok();
+        assert_eq!((&shown["status"], &shown["uuid"]), (&json!("ON_HOLD"), &held["uuid"]), "{answers:?}");
+        let number = shown["supplierReference"].as_str().expect("a reference");
+        let units = i64::try_from(shown["unitItems"].as_array().expect("unit items").len()).expect("a number");
+        assert_eq!(held_by(&sandbox, number).await, (shown["availabilityId"].clone(), units), "{shown}");
+        until_one_is_held(&sandbox, number).await;
+        museum.post(&format!("/bookings/{uuid}/cancel"), &json!({})).await.ok();
+    }
+}

@@ -56,3 +56,28 @@ async fn on_postgres_the_museum_is_sold_to_a_reseller_and_without_the_ledger_not
     assert_eq!((&booked["uuid"], &booked["status"]), (&json!(UUID), &json!("ON_HOLD")), "the same request again");
     assert_ne!(booked["id"], held["id"]);
 }
+
+#[tokio::test]
+async fn a_reservation_that_was_refused_succeeds_later_under_the_same_uuid() {
+    let sandbox = Sandbox::start();
+    let museum = sandbox.reseller(SHOP, MUSEUM);
+    let offer = museum.find_offer().await;
+    let mut body = offer.body(2);
+    body["uuid"] = json!(UUID);
+    let fault = json!({ "kind": "status", "status": 400 });
+    let rules = json!({ "rules": [{ "method": "POST", "path": "/b2b/reservations", "times": 1, "fault": fault }] });
+    sandbox.change_museum("faults", &rules).await;
+    let refused = museum.post("/bookings", &body).await;
+    assert_eq!(refused.failure(), (400, "UNPROCESSABLE_ENTITY"));
+    assert_eq!(museum.get(&format!("/bookings/{UUID}")).await.failure(), (400, "INVALID_BOOKING_UUID"));
+    body["notes"] = json!("another content");
+    let booked = museum.post("/bookings", &body).await.ok();
+    assert_eq!((&booked["uuid"], &booked["status"]), (&json!(UUID), &json!("ON_HOLD")));
+    assert_eq!(museum.post("/bookings", &body).await.ok()["id"], booked["id"], "the same request again");
+    body["notes"] = json!("a third one");
+    assert_eq!(
+        museum.post("/bookings", &body).await.failure(),
+        (400, "INVALID_BOOKING_UUID"),
+        "a booking keeps its uuid"
+    );
+}
