@@ -67,8 +67,8 @@ async function shell(text, cwd = root) {
   return stdout;
 }
 
-test('the shell of "start here" asks, buys at three vendors, repeats itself, and loses a vendor', async () => {
-  const wanted = ['2. Send a query', '3. Buy from three vendors at once', '4. Stop a vendor'];
+test('the shell of "start here" asks, buys at four vendors, repeats itself, and loses a vendor', async () => {
+  const wanted = ['2. Send a query', '3. Buy from four vendors at once', '4. Stop a vendor'];
   const steps = (await blocks('docs/start-here.md')).filter(({ words, chapter }) => words === 'sh' && wanted.includes(chapter));
   assert.equal(steps.length, 3);
   const [ask, buy, die] = steps.map(({ text }) => text);
@@ -77,7 +77,7 @@ test('the shell of "start here" asks, buys at three vendors, repeats itself, and
   const answers = output.slice(output.indexOf('\n{')).trim().split(/\n(?=\{\n)/).map((text) => JSON.parse(text.replace(/^\s+/, '')));
   const [first, again, dead] = answers;
   assert.equal(first.order.status, 'CONFIRMED', JSON.stringify(first.problems));
-  assert.deepEqual(new Set(first.order.legs.map(({ source }) => source.vendor)), new Set(['ACME', 'SECUTIX', 'TICKETING']));
+  assert.deepEqual(new Set(first.order.legs.map(({ source }) => source.vendor)), new Set(['ACME', 'SECUTIX', 'TICKETING', 'OCTO']));
   assert.deepEqual([first.replayed, again.replayed, again.order.id], [false, true, first.order.id]);
   assert.equal(dead.order.status, 'FAILED');
   assert.ok(dead.problems.some(({ code }) => code === 'SOURCE_UNAVAILABLE'), JSON.stringify(dead.problems));
@@ -86,7 +86,7 @@ test('the shell of "start here" asks, buys at three vendors, repeats itself, and
 test('the order of "start here" survives the death of its server', async () => {
   const steps = (await blocks('docs/start-here.md')).filter(({ words }) => words === 'sh');
   const of = (chapter) => steps.filter((step) => step.chapter === chapter).map(({ text }) => text);
-  const [buy] = of('3. Buy from three vendors at once');
+  const [buy] = of('3. Buy from four vendors at once');
   const [interrupt, again, clear] = of('5. Kill the server in the middle of an order');
   const kill = 'pkill -9 -n -x ticketgraph';
   assert.ok(interrupt.includes(kill));
